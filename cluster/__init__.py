@@ -1,0 +1,1 @@
+"""A federated XMPP network on one desk (see docs/architecture.md)."""

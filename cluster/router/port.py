@@ -1,0 +1,40 @@
+"""The port between domains: what the servers need of a router, whichever carries the stanzas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+
+from cluster.xmpp.errors import StanzaError
+from cluster.xmpp.stanza import Stanza
+
+Settled = Deferred[None] | None
+"""When a stanza is safe: None at once; else a Deferred, shared by a batch, so a callback passes its value on."""
+
+Deliver = Callable[[Stanza], Settled]
+"""Takes a stanza that came in over a link; its entry is acknowledged when all of it has settled."""
+
+Bounce = Callable[[Stanza, StanzaError], None]
+"""Takes a stanza that cannot be carried, to be answered with the error."""
+
+
+class Link(Protocol):
+    """One direction between two domains, seen by its sender. Order is kept; a sent stanza is never forgotten."""
+
+    def send(self, stanza: Stanza) -> Settled:
+        """Carry the stanza. It has settled when a crash of this process can no longer lose it, or it was bounced."""
+
+
+class Router(Protocol):
+    """All links of one domain: one out to each domain that it writes to, and those of all others into it."""
+
+    def link(self, to_domain: str) -> Link:
+        """The link to this domain. A domain that nobody serves is bounced with remote-server-not-found."""
+
+    async def start(self, deliver: Deliver, bounce: Bounce) -> None:
+        """Begin to carry, first what was not acknowledged before a crash."""
+
+    async def stop(self) -> None:
+        """Stop reading, and write what is still queued."""

@@ -1,0 +1,107 @@
+"""What a domain remembers: one small port for each feature, in the feature's words.
+
+All of one domain. Methods are coroutines on Deferreds (`Deferred.fromCoroutine`); writes of one process take
+effect in the order of the calls, also when nobody waits between them. Localparts are prepared (RFC 7622).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import msgspec
+
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.stanza import Stanza
+
+
+class ScramKeys(msgspec.Struct, frozen=True):
+    """What a server keeps of a password for one SCRAM hash (RFC 5802 section 3): never the password itself."""
+
+    salt: bytes
+    stored_key: bytes
+    server_key: bytes
+    iterations: int
+
+
+class Account(msgspec.Struct, frozen=True):
+    """A local user's record."""
+
+    localpart: str
+    keys: dict[str, ScramKeys]
+    """By hash: `SCRAM-SHA-1`, `SCRAM-SHA-256`."""
+
+
+class RosterItem(msgspec.Struct, frozen=True):
+    """One contact (RFC 6121 section 2.1.2), with what is pending (Appendix A.1)."""
+
+    jid: Jid
+    """Bare."""
+    name: str = ""
+    groups: tuple[str, ...] = ()
+    subscription: Literal["none", "to", "from", "both"] = "none"
+    pending_out: bool = False
+    """We asked and wait (`ask='subscribe'`)."""
+    pending_in: Stanza | None = None
+    """They asked and wait: their subscribe stanza, shown again at each login (RFC 6121 section 3.1.3)."""
+    approved: bool = False
+    """Pre-approved (RFC 6121 section 3.4)."""
+
+    @property
+    def in_roster(self) -> bool:
+        """False for a mere request of a stranger, which no roster result or push may show (Appendix A.2)."""
+        return bool(
+            self.name or self.groups or self.approved or self.pending_out or self.subscription != "none"
+        ) or self.pending_in is None
+
+
+class OfflineMessage(msgspec.Struct, frozen=True):
+    """A message that waits for its account (XEP-0160)."""
+
+    stanza: Stanza
+    stored_utc_s: float
+    """When it was stored, in seconds since the epoch: its delay stamp (XEP-0203)."""
+
+
+class AccountStore(Protocol):
+    """The accounts of a domain."""
+
+    async def get(self, localpart: str) -> Account | None: ...
+    async def put(self, account: Account) -> None: ...
+    async def create(self, account: Account) -> bool:
+        """Put it unless there is one of that name already; False then."""
+    async def delete(self, localpart: str) -> None: ...
+    async def names(self) -> list[str]:
+        """All localparts, sorted."""
+
+
+class RosterStore(Protocol):
+    """The rosters of a domain."""
+
+    async def load(self, localpart: str) -> dict[Jid, RosterItem]: ...
+    async def put(self, localpart: str, item: RosterItem) -> None: ...
+    async def remove(self, localpart: str, contact: Jid) -> None: ...
+    async def delete(self, localpart: str) -> None:
+        """Forget the whole roster."""
+
+
+class OfflineStore(Protocol):
+    """Messages that wait. Loading and dropping are two steps, so that a crash between them loses nothing."""
+
+    async def push(self, localpart: str, message: OfflineMessage, limit: int) -> bool:
+        """Keep it, unless `limit` messages wait already; False then."""
+    async def load(self, localpart: str) -> list[OfflineMessage]:
+        """All that wait, oldest first."""
+    async def drop(self, localpart: str, count: int) -> None:
+        """Forget the oldest `count`."""
+    async def delete(self, localpart: str) -> None:
+        """Forget them all."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """Everything that one domain remembers."""
+
+    accounts: AccountStore
+    rosters: RosterStore
+    offline: OfflineStore

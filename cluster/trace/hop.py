@@ -1,0 +1,83 @@
+"""A hop: what one node did with one stanza, and the tracer that a node writes it with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from cluster.xmpp.stanza import Stanza
+
+
+class Event(StrEnum):
+    """What happened to a stanza at a node."""
+
+    SENT = "sent"
+    RECEIVED = "received"
+    ROUTED = "routed"
+    ENQUEUED = "enqueued"
+    DEQUEUED = "dequeued"
+    DELIVERED = "delivered"
+    STORED = "stored"
+    BOUNCED = "bounced"
+    DROPPED = "dropped"
+
+
+class Hop(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of the journal."""
+
+    trace_id: str
+    """Joins the hops of one stanza."""
+    node: str
+    """Name of the lab node, as in the topology; `router` for the queue between two domains."""
+    event: Event
+    at_utc_ns: int
+    """Wall time in nanoseconds since the epoch; the nodes of a lab share one clock."""
+    kind: str
+    from_: str
+    to: str
+    size_bytes: int
+    detail: str = ""
+    """Where to (routed, enqueued), or why (stored, bounced, dropped)."""
+
+
+class Journal(Protocol):
+    """Where hops are kept; appending never blocks, what was appended in one reactor turn is written at once."""
+
+    def append(self, hop: Hop) -> None: ...
+
+
+class Tracer:
+    """Writes one node's hops, and picks the stanzas that are followed."""
+
+    def __init__(
+        self, node: str, journal: Journal, now_utc_ns: Callable[[], int], new_id: Callable[[], str], sample_every: int
+    ) -> None:
+        """`sample_every`: one stanza in so many is followed from here on; 0 means none but probes."""
+        self.node = node
+        self._journal = journal
+        self._now_utc_ns = now_utc_ns
+        self._new_id = new_id
+        self._sample_every = sample_every
+        self._until_next = sample_every
+
+    def sample(self) -> str:
+        """The trace id for a stanza that enters the lab here: mostly empty, a new one for each Nth."""
+        self._until_next -= 1
+        if self._until_next:
+            return ""
+        self._until_next = self._sample_every
+        return self._new_id()
+
+    def record(self, event: Event, stanza: Stanza, detail: str = "", node: str = "") -> None:
+        """Append a hop of a stanza that is followed. Callers on the message path check `stanza.trace_id` first."""
+        if stanza.trace_id:
+            from_ = str(stanza.from_) if stanza.from_ else ""
+            to = str(stanza.to) if stanza.to else ""
+            hop = Hop(
+                stanza.trace_id, node or self.node, event, self._now_utc_ns(),
+                stanza.kind, from_, to, len(stanza.raw), detail,
+            )  # fmt: skip
+            self._journal.append(hop)

@@ -1,0 +1,112 @@
+"""Stream errors (RFC 6120 section 4.9) and stanza errors (section 8.3), with the conditions' own names."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class StreamCondition(StrEnum):
+    """RFC 6120 section 4.9.3, all of them."""
+
+    BAD_FORMAT = "bad-format"
+    BAD_NAMESPACE_PREFIX = "bad-namespace-prefix"
+    CONFLICT = "conflict"
+    CONNECTION_TIMEOUT = "connection-timeout"
+    HOST_GONE = "host-gone"
+    HOST_UNKNOWN = "host-unknown"
+    IMPROPER_ADDRESSING = "improper-addressing"
+    INTERNAL_SERVER_ERROR = "internal-server-error"
+    INVALID_FROM = "invalid-from"
+    INVALID_NAMESPACE = "invalid-namespace"
+    INVALID_XML = "invalid-xml"
+    NOT_AUTHORIZED = "not-authorized"
+    NOT_WELL_FORMED = "not-well-formed"
+    POLICY_VIOLATION = "policy-violation"
+    REMOTE_CONNECTION_FAILED = "remote-connection-failed"
+    RESET = "reset"
+    RESOURCE_CONSTRAINT = "resource-constraint"
+    RESTRICTED_XML = "restricted-xml"
+    SEE_OTHER_HOST = "see-other-host"
+    SYSTEM_SHUTDOWN = "system-shutdown"
+    UNDEFINED_CONDITION = "undefined-condition"
+    UNSUPPORTED_ENCODING = "unsupported-encoding"
+    UNSUPPORTED_FEATURE = "unsupported-feature"
+    UNSUPPORTED_STANZA_TYPE = "unsupported-stanza-type"
+    UNSUPPORTED_VERSION = "unsupported-version"
+
+
+class ErrorType(StrEnum):
+    """RFC 6120 section 8.3.2: what the sender may do about it."""
+
+    AUTH = "auth"
+    CANCEL = "cancel"
+    CONTINUE = "continue"
+    MODIFY = "modify"
+    WAIT = "wait"
+
+
+class Condition(StrEnum):
+    """RFC 6120 section 8.3.3, all of them."""
+
+    BAD_REQUEST = "bad-request"
+    CONFLICT = "conflict"
+    FEATURE_NOT_IMPLEMENTED = "feature-not-implemented"
+    FORBIDDEN = "forbidden"
+    GONE = "gone"
+    INTERNAL_SERVER_ERROR = "internal-server-error"
+    ITEM_NOT_FOUND = "item-not-found"
+    JID_MALFORMED = "jid-malformed"
+    NOT_ACCEPTABLE = "not-acceptable"
+    NOT_ALLOWED = "not-allowed"
+    NOT_AUTHORIZED = "not-authorized"
+    POLICY_VIOLATION = "policy-violation"
+    RECIPIENT_UNAVAILABLE = "recipient-unavailable"
+    REDIRECT = "redirect"
+    REGISTRATION_REQUIRED = "registration-required"
+    REMOTE_SERVER_NOT_FOUND = "remote-server-not-found"
+    REMOTE_SERVER_TIMEOUT = "remote-server-timeout"
+    RESOURCE_CONSTRAINT = "resource-constraint"
+    SERVICE_UNAVAILABLE = "service-unavailable"
+    SUBSCRIPTION_REQUIRED = "subscription-required"
+    UNDEFINED_CONDITION = "undefined-condition"
+    UNEXPECTED_REQUEST = "unexpected-request"
+
+
+_USUAL_TYPE = {
+    Condition.BAD_REQUEST: ErrorType.MODIFY,
+    Condition.FORBIDDEN: ErrorType.AUTH,
+    Condition.JID_MALFORMED: ErrorType.MODIFY,
+    Condition.NOT_ACCEPTABLE: ErrorType.MODIFY,
+    Condition.NOT_AUTHORIZED: ErrorType.AUTH,
+    Condition.POLICY_VIOLATION: ErrorType.MODIFY,
+    Condition.RECIPIENT_UNAVAILABLE: ErrorType.WAIT,
+    Condition.REDIRECT: ErrorType.MODIFY,
+    Condition.REGISTRATION_REQUIRED: ErrorType.AUTH,
+    Condition.REMOTE_SERVER_TIMEOUT: ErrorType.WAIT,
+    Condition.RESOURCE_CONSTRAINT: ErrorType.WAIT,
+    Condition.SUBSCRIPTION_REQUIRED: ErrorType.AUTH,
+    Condition.UNEXPECTED_REQUEST: ErrorType.WAIT,
+}
+"""The type that RFC 6120 section 8.3.3 gives for each condition; cancel where it is not listed here."""
+
+
+class StanzaError(Exception):
+    """A stanza is refused: the sender gets an error stanza (RFC 6120 section 8.3) and the stream goes on.
+
+    `type` defaults to the one that the RFC gives for the condition.
+    """
+
+    def __init__(self, condition: Condition, text: str = "", type: ErrorType | None = None) -> None:
+        super().__init__(f"{condition}: {text}" if text else condition)
+        self.condition = condition
+        self.text = text
+        self.type = type or _USUAL_TYPE.get(condition, ErrorType.CANCEL)
+
+
+class StreamError(Exception):
+    """A stream is refused: the peer gets the condition (RFC 6120 section 4.9) and the stream is closed."""
+
+    def __init__(self, condition: StreamCondition, text: str = "") -> None:
+        super().__init__(f"{condition}: {text}" if text else condition)
+        self.condition = condition
+        self.text = text

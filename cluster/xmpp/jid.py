@@ -1,0 +1,122 @@
+"""Addresses (RFC 7622): parsed, prepared and compared in one place."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import idna
+import msgspec
+from precis_i18n import get_profile
+
+_LOCALPART = get_profile("UsernameCaseMapped")
+_RESOURCEPART = get_profile("OpaqueString")
+
+MAX_PART_BYTES = 1023
+"""RFC 7622 sections 3.2 to 3.4: each part is at most 1023 octets of UTF-8."""
+
+_PLAIN_LOCAL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_+!#$%*=?^`{|}~()[];\\,")
+_PLAIN_DOMAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-")
+_FORBIDDEN_LOCAL = frozenset("\"&'/:<>@ ")
+"""RFC 7622 section 3.3.1: allowed by UsernameCaseMapped or not, never in a localpart."""
+
+
+class JidError(ValueError):
+    """The text is no JID; the message says which part is wrong and why."""
+
+
+class Jid(msgspec.Struct, frozen=True, array_like=True, gc=False, order=True):
+    """An address whose parts are prepared (RFC 7622), so that equal addresses compare equal.
+
+    Make one from text with `Jid.parse`; the constructor takes parts that are already prepared.
+    """
+
+    localpart: str
+    domainpart: str
+    resourcepart: str = ""
+
+    @staticmethod
+    def parse(text: str) -> Jid:
+        """The address that `text` spells. Raises JidError. Cached: the message path meets the same few often."""
+        return _parse(text)
+
+    @property
+    def bare(self) -> Jid:
+        """The address without its resourcepart."""
+        return Jid(self.localpart, self.domainpart) if self.resourcepart else self
+
+    @property
+    def is_bare(self) -> bool:
+        """True for `localpart@domainpart` and for `domainpart`."""
+        return not self.resourcepart
+
+    def with_resource(self, resourcepart: str) -> Jid:
+        """The full address of one resource; `resourcepart` is prepared here. Raises JidError."""
+        return Jid(self.localpart, self.domainpart, prepare_resourcepart(resourcepart))
+
+    def __str__(self) -> str:
+        text = f"{self.localpart}@{self.domainpart}" if self.localpart else self.domainpart
+        return f"{text}/{self.resourcepart}" if self.resourcepart else text
+
+
+@lru_cache(maxsize=16_384)
+def _parse(text: str) -> Jid:
+    # RFC 7622 section 3.1: cut at the first '/', then at the first '@' of what stands before it.
+    address, slash, resourcepart = text.partition("/")
+    localpart, at, domainpart = address.partition("@")
+    if not at:
+        localpart, domainpart = "", address
+    elif not localpart:
+        raise JidError(f"{text!r}: nothing stands before the '@'")
+    if slash and not resourcepart:
+        raise JidError(f"{text!r}: nothing stands behind the '/'")
+    return Jid(
+        prepare_localpart(localpart) if localpart else "",
+        prepare_domainpart(domainpart),
+        prepare_resourcepart(resourcepart) if resourcepart else "",
+    )
+
+
+def prepare_localpart(text: str) -> str:
+    """`text` by the UsernameCaseMapped profile (RFC 7622 section 3.3). Raises JidError."""
+    if not _PLAIN_LOCAL.issuperset(text):
+        if not _FORBIDDEN_LOCAL.isdisjoint(text):
+            raise JidError(f"localpart {text!r} has one of \" & ' / : < > @ or a space; escape it by XEP-0106")
+        text = _enforce(_LOCALPART, "localpart", text)
+    return _sized("localpart", text)
+
+
+def prepare_domainpart(text: str) -> str:
+    """`text` as lower-case U-labels without a final dot (RFC 7622 section 3.2). Raises JidError."""
+    text = text.removesuffix(".")
+    if text.startswith("[") and text.endswith("]"):
+        return _sized("domainpart", text.lower())  # an IPv6 literal
+    if not _PLAIN_DOMAIN.issuperset(text) or "xn--" in text:
+        try:
+            text = idna.decode(idna.encode(text, uts46=True))
+        except (idna.IDNAError, UnicodeError) as error:
+            raise JidError(f"domainpart {text!r}: {error}") from None
+    if "" in text.split("."):
+        raise JidError(f"domainpart {text!r} has an empty label")
+    return _sized("domainpart", text)
+
+
+def prepare_resourcepart(text: str) -> str:
+    """`text` by the OpaqueString profile (RFC 7622 section 3.4). Raises JidError."""
+    if not (text.isascii() and text.isprintable()):
+        text = _enforce(_RESOURCEPART, "resourcepart", text)
+    return _sized("resourcepart", text)
+
+
+def _enforce(profile: object, part: str, text: str) -> str:
+    try:
+        return str(profile.enforce(text))  # type: ignore[attr-defined]  # precis_i18n has no types
+    except UnicodeEncodeError as error:
+        raise JidError(f"{part} {text!r}: {error.reason}") from None
+
+
+def _sized(part: str, text: str) -> str:
+    if not text:
+        raise JidError(f"the {part} is empty")
+    if len(text.encode()) > MAX_PART_BYTES:
+        raise JidError(f"the {part} is longer than {MAX_PART_BYTES} bytes")
+    return text

@@ -1,0 +1,18 @@
+"""XML namespaces of the core protocol, by the names that RFC 6120 and RFC 6121 use."""
+
+CLIENT = "jabber:client"
+STREAMS = "http://etherx.jabber.org/streams"
+STREAM_ERRORS = "urn:ietf:params:xml:ns:xmpp-streams"
+STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
+TLS = "urn:ietf:params:xml:ns:xmpp-tls"
+SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
+BIND = "urn:ietf:params:xml:ns:xmpp-bind"
+SESSION = "urn:ietf:params:xml:ns:xmpp-session"
+ROSTER = "jabber:iq:roster"
+SUBSCRIPTION_PRE_APPROVAL = "urn:xmpp:features:pre-approval"
+XML = "http://www.w3.org/XML/1998/namespace"
+
+DELAY = "urn:xmpp:delay"
+STANZA_ID = "urn:xmpp:sid:0"
+PROBE = "urn:xmpplab:trace:0"
+"""Payload `<probe id='…'/>` of a message that `xmpplab trace` sends: every node records its hop."""

@@ -1,0 +1,108 @@
+"""Stanzas (RFC 6120 section 8): a header that is read once, and the bytes as they came."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from cluster.xmpp import element as xml
+from cluster.xmpp.element import Element, SubElement
+from cluster.xmpp.errors import Condition, ErrorType, StanzaError
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.namespaces import CLIENT, STANZA_ERRORS
+
+Kind = Literal["message", "presence", "iq"]
+
+
+class Stanza(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One stanza: immutable, cheap to hand on, with a tree only for the handler that asks for one.
+
+    It crosses a link as it is (msgspec encodes it). `raw` holds `to` as the sender wrote it, and `from_` as the
+    server stamped it (RFC 6120 section 8.1.2.1).
+    """
+
+    kind: Kind
+    to: Jid | None
+    from_: Jid | None
+    id: str | None
+    type: str | None
+    """As written; None where absent. The default differs by kind (message: normal, presence: available)."""
+    payloads: tuple[str, ...]
+    """`namespace name` of each child element, in order."""
+    raw: bytes
+    trace_id: str = ""
+    """Key of this stanza's hops in the journal; empty when it is not traced. Beside the XML, never in it."""
+
+    @property
+    def tree(self) -> Element:
+        """A new tree of the stanza on each call; changing it changes nothing here."""
+        return xml.parse(self.raw)
+
+    def is_payload(self, namespace: str, name: str) -> bool:
+        """True where the stanza has this child."""
+        return f"{namespace} {name}" in self.payloads
+
+    def payload(self) -> Element:
+        """The one child of an iq request (RFC 6120 section 8.2.3). Raises StanzaError where there is not one."""
+        children = list(self.tree)
+        if len(children) != 1:
+            raise StanzaError(Condition.BAD_REQUEST, "an iq request has exactly one child element")
+        return children[0]
+
+    def redirected(self, to: Jid) -> Stanza:
+        """The same stanza for another address."""
+        tree = self.tree
+        tree.set("to", str(to))
+        return msgspec.structs.replace(self, to=to, raw=xml.serialize(tree))
+
+    def reply(self, *payload: Element) -> Stanza:
+        """The result of an iq request (RFC 6120 section 8.2.3)."""
+        return make("iq", to=self.from_, from_=self.to, id=self.id, type="result", payload=payload)
+
+    def error(self, error: StanzaError) -> Stanza:
+        """The error stanza that answers this one (RFC 6120 section 8.3.1), with what was sent."""
+        child = Element(f"{{{CLIENT}}}error", type=error.type)
+        SubElement(child, f"{{{STANZA_ERRORS}}}{error.condition}")
+        if error.text:
+            SubElement(child, f"{{{STANZA_ERRORS}}}text").text = error.text
+        payload = (*self.tree, child)
+        return make(self.kind, to=self.from_, from_=self.to, id=self.id, type="error", payload=payload)
+
+    @property
+    def may_be_answered_with_error(self) -> bool:
+        """False for errors and results, which are never answered (RFC 6120 sections 8.2.3 and 8.3.1)."""
+        return self.type not in ("error", "result")
+
+
+def make(
+    kind: Kind,
+    *,
+    to: Jid | None = None,
+    from_: Jid | None = None,
+    id: str | None = None,
+    type: str | None = None,
+    payload: tuple[Element, ...] | list[Element] = (),
+) -> Stanza:
+    """A stanza of our own."""
+    tree = Element(f"{{{CLIENT}}}{kind}")
+    for name, value in (("from", from_), ("to", to), ("id", id), ("type", type)):
+        if value is not None:
+            tree.set(name, str(value))
+    tree.extend(payload)
+    names = tuple(" ".join(xml.split(child.tag)) for child in payload)
+    return Stanza(kind, to, from_, id, type, names, xml.serialize(tree))
+
+
+def error_of(stanza: Stanza) -> StanzaError:
+    """What an error stanza says; `undefined-condition` where it says nothing that the RFC knows."""
+    child = stanza.tree.find(f"{{{CLIENT}}}error")
+    if child is None:
+        return StanzaError(Condition.UNDEFINED_CONDITION)
+    names = {xml.split(grandchild.tag)[1] for grandchild in child}
+    condition = next((known for known in Condition if known in names), Condition.UNDEFINED_CONDITION)
+    text = xml.text_of(child, f"{{{STANZA_ERRORS}}}text") or ""
+    try:
+        return StanzaError(condition, text, ErrorType(child.get("type", "")))
+    except ValueError:
+        return StanzaError(condition, text)
