@@ -12,17 +12,16 @@ from cluster.xmpp.namespaces import CLIENT, STREAMS, XML
 
 __all__ = ["Element", "SubElement", "parse", "serialize", "split", "text_of"]
 
-_OPENING = f"<stream:stream xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>".encode()
-_CLOSING = b"</stream:stream>"
+_CONTEXT = f"<context xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>".encode()
 
 
-def parse(raw: bytes) -> Element:
-    """The tree of one slice; its context is a stream header with the usual two namespace declarations."""
+def parse(raw: bytes, context: bytes = _CONTEXT) -> Element:
+    """The tree of one slice; `context` is an opening tag `<context …>` with the namespaces that hold around it."""
     parser = XMLParser()
-    parser.feed(_OPENING)
+    parser.feed(context)
     parser.feed(raw)
-    parser.feed(_CLOSING)
-    return parser.close()[0]  # type: ignore[no-any-return]  # typeshed: XMLParser.close returns Any
+    parser.feed(b"</context>")
+    return parser.close()[0]
 
 
 def serialize(element: Element, inherited: str = CLIENT) -> bytes:

@@ -1,0 +1,99 @@
+"""One client connection that blocks: open, send, receive, close."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import socket
+import ssl
+from collections import deque
+from types import TracebackType
+
+from cluster.xmpp import sasl
+from cluster.xmpp.events import TlsWanted
+from cluster.xmpp.initiating import Bound, InitiatingStream, Login
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.parser import Slice, StreamEnd
+
+READ_BYTES = 65_536
+
+
+class BlockingClient:
+    """A logged-in client. As a context manager it closes its stream on the way out.
+
+    Raises StreamFailed where the server refuses, OSError (TimeoutError among them) where the network does.
+    """
+
+    def __init__(self, address: tuple[str, int], login: Login, ca_file: str | None, timeout_s: float = 20.0) -> None:
+        """Connect and log in. `ca_file`: the lab CA in PEM form; None only where the lab does without TLS."""
+        self._ca_file = ca_file
+        self._received: deque[Slice] = deque()
+        self._ended = False
+        self._stream = InitiatingStream(login, lambda: secrets.token_hex(16))
+        self._socket: socket.socket = socket.create_connection(address, timeout_s)
+        try:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._flush()
+            while self._stream.jid is None:
+                self._read()
+        except BaseException:
+            self._socket.close()
+            raise
+        self.jid: Jid = self._stream.jid
+
+    def send(self, raw: bytes) -> None:
+        """Write one or more stanzas."""
+        self._socket.sendall(raw)
+
+    def receive(self, timeout_s: float | None = None) -> Slice | None:
+        """The next child of the stream; None when the server ended it. TimeoutError when none came in time."""
+        self._socket.settimeout(timeout_s)
+        while not self._received and not self._ended:
+            self._read()
+        return self._received.popleft() if self._received else None
+
+    def close(self) -> None:
+        """End the stream and the connection."""
+        try:
+            if not self._ended:
+                self._stream.close()
+                self._flush()
+        except OSError:
+            pass  # it is gone already
+        finally:
+            self._socket.close()
+
+    def __enter__(self) -> BlockingClient:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _flush(self) -> None:
+        if data := self._stream.data_to_send():
+            self._socket.sendall(data)
+
+    def _read(self) -> None:
+        data = self._socket.recv(READ_BYTES)
+        if not data:
+            self._ended = True
+            if self._stream.jid is None:
+                raise ConnectionError("the server closed the connection before the login was done")
+            return
+        self._stream.receive_data(data)
+        for event in self._stream.events():
+            if isinstance(event, TlsWanted):
+                self._start_tls()
+            elif isinstance(event, StreamEnd):
+                self._ended = True
+            elif not isinstance(event, Bound):
+                self._received.append(event)
+        self._flush()
+
+    def _start_tls(self) -> None:
+        context = ssl.create_default_context(cafile=self._ca_file)
+        secured = context.wrap_socket(self._socket, server_hostname=self._stream.domain)
+        self._socket = secured
+        certificate = secured.getpeercert(binary_form=True) or b""
+        # RFC 5929 section 4.1; lab certificates are signed with SHA-256
+        self._stream.tls_started({sasl.END_POINT: hashlib.sha256(certificate).digest()})

@@ -1,0 +1,74 @@
+"""The step from what a peer sent to a stanza that the server vouches for (RFC 6120 section 8.1.2.1)."""
+
+from __future__ import annotations
+
+from xml.sax.saxutils import quoteattr
+
+from cluster.xmpp import element as xml
+from cluster.xmpp.errors import StreamCondition, StreamError
+from cluster.xmpp.jid import Jid, JidError
+from cluster.xmpp.namespaces import XML
+from cluster.xmpp.parser import Slice
+from cluster.xmpp.stanza import Kind, Stanza, opening
+
+_LANG = f"{XML} lang"
+
+
+class MalformedTo(Exception):
+    """A stanza's `to` is no JID; `stanza` is the stanza as far as it could be read, without it."""
+
+    def __init__(self, stanza: Stanza, text: str) -> None:
+        super().__init__(text)
+        self.stanza = stanza
+        self.text = text
+
+
+class Stamp:
+    """Stamps the stanzas of one session with its full JID, and with the stream's language where they have none."""
+
+    def __init__(self, jid: Jid, content_namespace: str, lang: str | None = None) -> None:
+        self._jid = jid
+        self._own = (str(jid), str(jid.bare))
+        lang_attribute = f" xml:lang={quoteattr(lang)}".encode() if lang else b""
+        kinds: tuple[Kind, ...] = ("message", "presence", "iq")
+        # by element name: kind, how its slice begins, how the stanza begins with and without a language of its own
+        self._kinds = {
+            f"{content_namespace} {kind}": (
+                kind, f"<{kind}".encode(), opening(kind, jid), opening(kind, jid) + lang_attribute
+            )
+            for kind in kinds
+        }  # fmt: skip
+
+    def __call__(self, child: Slice) -> Stanza:
+        """The stanza. Raises StreamError for what no stanza of this peer is, MalformedTo for a bad address."""
+        try:
+            kind, begins, stamped, stamped_with_lang = self._kinds[child.name]
+        except KeyError:
+            raise StreamError(StreamCondition.UNSUPPORTED_STANZA_TYPE, f"no stanza: {child.name}") from None
+        attributes, raw = child.attributes, child.raw
+        if "from" in attributes or not raw.startswith(begins):
+            raw = self._without_from(child)
+        raw = (stamped if _LANG in attributes else stamped_with_lang) + raw[len(begins) :]
+        get = attributes.get
+        to = get("to")
+        try:
+            address = None if to is None else Jid.parse(to)
+        except JidError as error:
+            stanza = Stanza(kind, None, self._jid, get("id"), get("type"), child.payloads, raw)
+            raise MalformedTo(stanza, str(error)) from None
+        return Stanza(kind, address, self._jid, get("id"), get("type"), child.payloads, raw)
+
+    def _without_from(self, child: Slice) -> bytes:
+        """The slow path of a stanza that names its sender, which must be this session."""
+        claimed = child.attributes.get("from")
+        if claimed is not None and claimed not in self._own and not self._is_own(claimed):
+            raise StreamError(StreamCondition.INVALID_FROM, f"this stream is {self._jid}, not {claimed}")
+        tree = xml.parse(child.raw)
+        tree.attrib.pop("from", None)
+        return xml.serialize(tree)
+
+    def _is_own(self, claimed: str) -> bool:
+        try:
+            return Jid.parse(claimed) in (self._jid, self._jid.bare)
+        except JidError:
+            return False

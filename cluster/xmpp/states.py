@@ -1,0 +1,71 @@
+"""Every transition of a stream's negotiation, for the receiving entity (RFC 6120 section 4.3 to 7).
+
+What is not in the table is refused. The file knows nothing of bytes, and `docs/architecture.md` draws it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """How far a stream has come."""
+
+    OPENING = "opening"
+    """Waits for the peer's stream header: the first one, or that of a restart."""
+    NEGOTIATING = "negotiating"
+    """Features are sent; the peer is not authenticated."""
+    SECURING = "securing"
+    """`<proceed/>` is sent; TLS begins."""
+    AUTHENTICATING = "authenticating"
+    """A SASL exchange is under way."""
+    AUTHENTICATED = "authenticated"
+    """The peer is known; waits for the header of the restarted stream."""
+    BINDING = "binding"
+    """Features of the restarted stream are sent; the peer must bind a resource."""
+    BOUND = "bound"
+    """Stanzas flow."""
+    CLOSED = "closed"
+
+
+class Input(StrEnum):
+    """What moves it: what the peer sent, and what the server decided."""
+
+    HEADER = "stream header"
+    STARTTLS = "starttls"
+    AUTH = "auth"
+    RESPONSE = "response"
+    ABORT = "abort"
+    IQ = "iq"
+    END = "stream end"
+    TLS_STARTED = "tls started"
+    LOGIN_ACCEPTED = "login accepted"
+    LOGIN_REFUSED = "login refused"
+    RESOURCE_BOUND = "resource bound"
+
+
+TRANSITIONS: dict[State, dict[Input, State]] = {
+    State.OPENING: {Input.HEADER: State.NEGOTIATING},
+    State.NEGOTIATING: {
+        Input.STARTTLS: State.SECURING,
+        Input.AUTH: State.AUTHENTICATING,
+        Input.IQ: State.NEGOTIATING,  # in-band registration (XEP-0077)
+        Input.END: State.CLOSED,
+    },
+    State.SECURING: {Input.TLS_STARTED: State.OPENING},
+    State.AUTHENTICATING: {
+        Input.RESPONSE: State.AUTHENTICATING,
+        Input.ABORT: State.NEGOTIATING,
+        Input.LOGIN_REFUSED: State.NEGOTIATING,
+        Input.LOGIN_ACCEPTED: State.AUTHENTICATED,
+        Input.END: State.CLOSED,
+    },
+    State.AUTHENTICATED: {Input.HEADER: State.BINDING},
+    State.BINDING: {
+        Input.IQ: State.BINDING,
+        Input.RESOURCE_BOUND: State.BOUND,
+        Input.END: State.CLOSED,
+    },
+    State.BOUND: {Input.END: State.CLOSED},
+    State.CLOSED: {},
+}
