@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
 from cluster.xmpp.errors import StanzaError
 from cluster.xmpp.stanza import Stanza
 
-Settled = Deferred[None] | None
-"""When a stanza is safe: None at once; else a Deferred, shared by a batch, so a callback passes its value on."""
+Settled = Deferred[Any] | None
+"""When a stanza is safe: None at once; else a Deferred, shared by a batch: a callback passes on what it got."""
 
 Deliver = Callable[[Stanza], Settled]
 """Takes a stanza that came in over a link; its entry is acknowledged when all of it has settled."""

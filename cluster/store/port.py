@@ -47,12 +47,8 @@ class RosterItem(msgspec.Struct, frozen=True):
     approved: bool = False
     """Pre-approved (RFC 6121 section 3.4)."""
 
-    @property
-    def in_roster(self) -> bool:
-        """False for a mere request of a stranger, which no roster result or push may show (Appendix A.2)."""
-        return bool(
-            self.name or self.groups or self.approved or self.pending_out or self.subscription != "none"
-        ) or self.pending_in is None
+    listed: bool = False
+    """Shown in the roster; False for a mere request of a stranger (Appendix A.2)."""
 
 
 class OfflineMessage(msgspec.Struct, frozen=True):
@@ -70,6 +66,7 @@ class AccountStore(Protocol):
     async def put(self, account: Account) -> None: ...
     async def create(self, account: Account) -> bool:
         """Put it unless there is one of that name already; False then."""
+
     async def delete(self, localpart: str) -> None: ...
     async def names(self) -> list[str]:
         """All localparts, sorted."""
@@ -90,10 +87,13 @@ class OfflineStore(Protocol):
 
     async def push(self, localpart: str, message: OfflineMessage, limit: int) -> bool:
         """Keep it, unless `limit` messages wait already; False then."""
+
     async def load(self, localpart: str) -> list[OfflineMessage]:
         """All that wait, oldest first."""
+
     async def drop(self, localpart: str, count: int) -> None:
         """Forget the oldest `count`."""
+
     async def delete(self, localpart: str) -> None:
         """Forget them all."""
 

@@ -13,7 +13,7 @@ from cluster.xmpp import element as xml
 from cluster.xmpp import sasl
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.events import TlsWanted
-from cluster.xmpp.jid import Jid
+from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.namespaces import BIND, CLIENT, REGISTER, SASL, STREAMS, TLS
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
 from cluster.xmpp.stanza import make
@@ -123,6 +123,7 @@ class InitiatingStream:
 
     def _open(self) -> None:
         self._parser = StreamParser()
+        self._inbox.clear()  # what came before TLS must not count as said under TLS (RFC 6120 section 5.4.3.3)
         self._output.append(
             f"<?xml version='1.0'?><stream:stream to={quoteattr(self.domain)} version='1.0' "
             f"xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>".encode()
@@ -156,14 +157,17 @@ class InitiatingStream:
             raise StreamFailed("registration", *_condition(error))
 
     def _authenticate(self, offered: list[str]) -> Generator[None, object, None]:
-        client = sasl.ScramClient(
-            offered, self._login.jid.localpart, self._login.password, self._bindings, self._new_id()
-        )
-        self._send_sasl(f"auth mechanism='{client.mechanism}'", client.first())
-        challenge = yield from self._expect("login", f"{SASL} challenge")
-        self._send_sasl("response", client.answer(sasl.decode(challenge.text)))
-        success = yield from self._expect("login", f"{SASL} success")
-        client.verify(sasl.decode(success.text))
+        try:
+            client = sasl.ScramClient(
+                offered, self._login.jid.localpart, self._login.password, self._bindings, self._new_id()
+            )
+            self._send_sasl(f"auth mechanism='{client.mechanism}'", client.first())
+            challenge = yield from self._expect("login", f"{SASL} challenge")
+            self._send_sasl("response", client.answer(sasl.decode(challenge.text)))
+            success = yield from self._expect("login", f"{SASL} success")
+            client.verify(sasl.decode(success.text))
+        except sasl.SaslError as error:
+            raise StreamFailed("login", error.condition, error.text) from None
 
     def _bind(self) -> Generator[None, object, None]:
         bind = Element(f"{{{BIND}}}bind")
@@ -175,7 +179,10 @@ class InitiatingStream:
         if jid is None or not jid.text:
             error = reply.find(f"{{{CLIENT}}}error")
             raise StreamFailed("resource binding", *_condition(reply if error is None else error))
-        self.jid = Jid.parse(jid.text)
+        try:
+            self.jid = Jid.parse(jid.text)
+        except JidError as error:
+            raise StreamFailed("resource binding", "jid-malformed", str(error)) from None
 
     def _send_sasl(self, tag: str, text: str) -> None:
         self._output.append(f"<{tag} xmlns='{SASL}'>{sasl.encode(text)}</{tag.partition(' ')[0]}>".encode())

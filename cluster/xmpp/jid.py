@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
+from ipaddress import IPv6Address
+from unicodedata import normalize
 
 import idna
 import msgspec
@@ -15,9 +18,11 @@ MAX_PART_BYTES = 1023
 """RFC 7622 sections 3.2 to 3.4: each part is at most 1023 octets of UTF-8."""
 
 _PLAIN_LOCAL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_+!#$%*=?^`{|}~()[];\\,")
-_PLAIN_DOMAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-")
 _FORBIDDEN_LOCAL = frozenset("\"&'/:<>@ ")
 """RFC 7622 section 3.3.1: allowed by UsernameCaseMapped or not, never in a localpart."""
+_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_PLAIN_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
+"""Labels of letters, digits and hyphens (RFC 5890 section 2.3.1), as they are once prepared."""
 
 
 class JidError(ValueError):
@@ -66,9 +71,9 @@ def _parse(text: str) -> Jid:
     if not at:
         localpart, domainpart = "", address
     elif not localpart:
-        raise JidError(f"{text!r}: nothing stands before the '@'")
+        raise JidError("nothing stands before the '@'")
     if slash and not resourcepart:
-        raise JidError(f"{text!r}: nothing stands behind the '/'")
+        raise JidError("nothing stands behind the '/'")
     return Jid(
         prepare_localpart(localpart) if localpart else "",
         prepare_domainpart(domainpart),
@@ -78,45 +83,53 @@ def _parse(text: str) -> Jid:
 
 def prepare_localpart(text: str) -> str:
     """`text` by the UsernameCaseMapped profile (RFC 7622 section 3.3). Raises JidError."""
+    _check_size("localpart", text)
     if not _PLAIN_LOCAL.issuperset(text):
-        if not _FORBIDDEN_LOCAL.isdisjoint(text):
+        # as NFKC, since the profile's width mapping makes an @ of a full-width ＠
+        if not _FORBIDDEN_LOCAL.isdisjoint(normalize("NFKC", text)):
             raise JidError(f"localpart {text!r} has one of \" & ' / : < > @ or a space; escape it by XEP-0106")
         text = _enforce(_LOCALPART, "localpart", text)
-    return _sized("localpart", text)
+    return text
 
 
 def prepare_domainpart(text: str) -> str:
     """`text` as lower-case U-labels without a final dot (RFC 7622 section 3.2). Raises JidError."""
-    text = text.removesuffix(".")
+    _check_size("domainpart", text)
     if text.startswith("[") and text.endswith("]"):
-        return _sized("domainpart", text.lower())  # an IPv6 literal
-    if not _PLAIN_DOMAIN.issuperset(text) or "xn--" in text:
         try:
-            text = idna.decode(idna.encode(text, uts46=True))
+            return f"[{IPv6Address(text[1:-1].replace('%', ' ')).compressed}]"  # no scope: it means nothing to others
+        except ValueError as error:
+            raise JidError(f"domainpart {text!r}: {error}") from None
+    text = text.removesuffix(".")
+    if not _PLAIN_DOMAIN.fullmatch(text) or "xn--" in text:
+        try:
+            text = idna.decode(idna.encode(text, uts46=True)).removesuffix(".")
         except (idna.IDNAError, UnicodeError) as error:
             raise JidError(f"domainpart {text!r}: {error}") from None
-    if "" in text.split("."):
-        raise JidError(f"domainpart {text!r} has an empty label")
-    return _sized("domainpart", text)
+        _check_size("domainpart", text)
+    return text
 
 
 def prepare_resourcepart(text: str) -> str:
     """`text` by the OpaqueString profile (RFC 7622 section 3.4). Raises JidError."""
+    _check_size("resourcepart", text)
     if not (text.isascii() and text.isprintable()):
         text = _enforce(_RESOURCEPART, "resourcepart", text)
-    return _sized("resourcepart", text)
+    return text
 
 
 def _enforce(profile: object, part: str, text: str) -> str:
     try:
-        return str(profile.enforce(text))  # type: ignore[attr-defined]  # precis_i18n has no types
+        prepared = str(profile.enforce(text))  # type: ignore[attr-defined]  # precis_i18n has no types
     except UnicodeEncodeError as error:
         raise JidError(f"{part} {text!r}: {error.reason}") from None
+    _check_size(part, prepared)
+    return prepared
 
 
-def _sized(part: str, text: str) -> str:
+def _check_size(part: str, text: str) -> None:
+    """Done before the preparation too, which for a stanza's worth of text would take long."""
     if not text:
         raise JidError(f"the {part} is empty")
-    if len(text.encode()) > MAX_PART_BYTES:
+    if len(text.encode(errors="surrogatepass")) > MAX_PART_BYTES:
         raise JidError(f"the {part} is longer than {MAX_PART_BYTES} bytes")
-    return text

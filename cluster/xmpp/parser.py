@@ -25,7 +25,6 @@ MAX_STANZA_BYTES = 262_144
 
 _OPENING_TAG = re.compile(rb"<[^\s/>]+(?:[^\"'>]|\"[^\"]*\"|'[^']*')*>")
 _RESTRICTED = {expat.errors.codes[expat.errors.XML_ERROR_UNDEFINED_ENTITY]}
-_CANONICAL = {"": CLIENT, "stream": STREAMS}
 
 
 class StreamHeader(msgspec.Struct, frozen=True):
@@ -187,8 +186,9 @@ class StreamParser:
         if opening is None:
             raise StreamError(StreamCondition.NOT_WELL_FORMED, "the stream's tag cannot be read")
         self._done = self._base + opening.end()
-        self._content_namespace = self._declared.get("", CLIENT)
-        if not self._declared.items() <= {**_CANONICAL, "": self._content_namespace}.items():
+        default = self._declared.setdefault("", "")
+        self._content_namespace = default or CLIENT  # without a default its elements have prefixes
+        if not self._declared.items() <= {"": self._content_namespace, "stream": STREAMS}.items():
             declarations = " ".join(
                 f"xmlns{':' + prefix if prefix else ''}={quoteattr(uri)}" for prefix, uri in self._declared.items()
             )

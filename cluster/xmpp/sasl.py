@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
@@ -11,7 +10,7 @@ from typing import NamedTuple
 import scramp
 from scramp.core import CbName
 
-from cluster.xmpp.jid import JidError, prepare_localpart
+from cluster.xmpp.jid import Jid, JidError, prepare_localpart
 
 HASHES = ("SCRAM-SHA-256", "SCRAM-SHA-1")
 """Strongest first; an account keeps keys for each."""
@@ -60,8 +59,16 @@ class Keys(NamedTuple):
 
 
 def make_keys(hash_name: str, password: str, salt: bytes, iterations: int) -> Keys:
-    """Derive the keys. Takes milliseconds of CPU by design: not for the reactor's thread."""
-    return Keys(*scramp.ScramMechanism(hash_name).make_auth_info(password, iterations, salt))
+    """Derive the keys. Takes milliseconds of CPU by design: not for the reactor's thread.
+
+    Raises ValueError for a password that is empty or that SASLprep refuses (RFC 4013).
+    """
+    if not password:
+        raise ValueError("the password is empty")
+    try:
+        return Keys(*scramp.ScramMechanism(hash_name).make_auth_info(password, iterations, salt))
+    except scramp.ScramException as error:
+        raise ValueError(f"the password cannot be used: {error}") from None
 
 
 def decode(text: str | None) -> str:
@@ -70,7 +77,7 @@ def decode(text: str | None) -> str:
         return ""
     try:
         return base64.b64decode(text.strip(), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # bad base64, or not UTF-8
         raise SaslError(SaslCondition.INCORRECT_ENCODING, "expected base64 of UTF-8") from None
 
 
@@ -93,7 +100,7 @@ def read_plain(message: str, domain: str) -> PlainLogin:
     except ValueError:
         raise SaslError(SaslCondition.MALFORMED_REQUEST, "PLAIN is authzid NUL authcid NUL password") from None
     localpart = _localpart(authcid)
-    if authzid not in ("", f"{localpart}@{domain}"):
+    if authzid and not _is_account(authzid, Jid(localpart, domain)):
         raise SaslError(SaslCondition.INVALID_AUTHZID, "nobody may act for another account here")
     return PlainLogin(localpart, password)
 
@@ -127,8 +134,8 @@ class ScramLogin:
         wanted = self._client_first.partition(",")[0].removeprefix("p=")
         # one that chose none is still checked, so that a stripped offer is noticed (RFC 5802 section 6)
         binding = next(((n, d) for n, d in self._bindings.items() if wanted in (n, "y", "n")), None)
-        self._server = self._mechanism.make_server(lambda _: tuple(keys), binding, self._nonce)
         try:
+            self._server = self._mechanism.make_server(lambda _: tuple(keys), binding, self._nonce)
             self._server.set_client_first(self._client_first)
             return str(self._server.get_server_first())
         except scramp.ScramException as error:
@@ -150,8 +157,12 @@ class ScramClient:
         usable = [m for m in offered if m in HASHES or (bindings and m.removesuffix("-PLUS") in HASHES)]
         if not usable:
             raise SaslError(SaslCondition.INVALID_MECHANISM, f"none of {', '.join(offered)} is SCRAM")
-        binding = next(iter(bindings.items())) if any(m.endswith("-PLUS") for m in usable) else None
-        self._client = scramp.ScramClient(usable, username, password, channel_binding=binding, c_nonce=nonce)
+        # also told where no -PLUS is on offer, so that the server notices a stripped offer (RFC 5802 section 6)
+        binding = next(iter(bindings.items()), None)
+        try:
+            self._client = scramp.ScramClient(usable, username, password, channel_binding=binding, c_nonce=nonce)
+        except scramp.ScramException as error:
+            raise SaslError(SaslCondition.MALFORMED_REQUEST, f"name or password cannot be used: {error}") from None
         self.mechanism: str = self._client.mechanism_name
 
     def first(self) -> str:
@@ -172,6 +183,13 @@ class ScramClient:
             self._client.set_server_final(server_final)
         except scramp.ScramException as error:
             raise SaslError(SaslCondition.NOT_AUTHORIZED, str(error)) from None
+
+
+def _is_account(authzid: str, account: Jid) -> bool:
+    try:
+        return Jid.parse(authzid) == account
+    except JidError:
+        return False
 
 
 def _localpart(text: str) -> str:

@@ -12,6 +12,7 @@ from cluster.xmpp.parser import Slice
 from cluster.xmpp.stanza import Kind, Stanza, opening
 
 _LANG = f"{XML} lang"
+_NAME_ENDS = b" />\t\r\n"
 
 
 class MalformedTo(Exception):
@@ -46,7 +47,8 @@ class Stamp:
         except KeyError:
             raise StreamError(StreamCondition.UNSUPPORTED_STANZA_TYPE, f"no stanza: {child.name}") from None
         attributes, raw = child.attributes, child.raw
-        if "from" in attributes or not raw.startswith(begins):
+        # behind the name, lest <message:message xmlns:message=…> is taken for <message>
+        if "from" in attributes or not raw.startswith(begins) or raw[len(begins)] not in _NAME_ENDS:
             raw = self._without_from(child)
         raw = (stamped if _LANG in attributes else stamped_with_lang) + raw[len(begins) :]
         get = attributes.get

@@ -31,7 +31,7 @@ class Stanza(msgspec.Struct, frozen=True, array_like=True, gc=False):
     type: str | None
     """As written; None where absent. The default differs by kind (message: normal, presence: available)."""
     payloads: tuple[str, ...]
-    """`namespace name` of each child element, in order."""
+    """`namespace name` of each child element, in order; only the name where it has no namespace."""
     raw: bytes
     trace_id: str = ""
     """Key of this stanza's hops in the journal; empty when it is not traced. Beside the XML, never in it."""
@@ -98,7 +98,7 @@ def make(
         if value is not None:
             tree.set(name, str(value))
     tree.extend(payload)
-    names = tuple(" ".join(xml.split(child.tag)) for child in payload)
+    names = tuple(" ".join(xml.split(child.tag)).lstrip() for child in payload)
     return Stanza(kind, to, from_, id, type, names, xml.serialize(tree))
 
 
@@ -107,8 +107,9 @@ def error_of(stanza: Stanza) -> StanzaError:
     child = stanza.tree.find(f"{{{CLIENT}}}error")
     if child is None:
         return StanzaError(Condition.UNDEFINED_CONDITION)
-    names = {xml.split(grandchild.tag)[1] for grandchild in child}
-    condition = next((known for known in Condition if known in names), Condition.UNDEFINED_CONDITION)
+    names = {grandchild.tag for grandchild in child}
+    known = (condition for condition in Condition if f"{{{STANZA_ERRORS}}}{condition}" in names)
+    condition = next(known, Condition.UNDEFINED_CONDITION)
     text = xml.text_of(child, f"{{{STANZA_ERRORS}}}text") or ""
     try:
         return StanzaError(condition, text, ErrorType(child.get("type", "")))

@@ -1,0 +1,1 @@
+"""Brings a plan up and down: processes, addresses, certificates, Redis, and the state folder."""

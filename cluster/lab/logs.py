@@ -1,0 +1,92 @@
+"""Log files of a lab: one per node, one JSON object per line with `at_utc`, `level` and `text`; read as one story."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+LEVELS = ("debug", "info", "warning", "error")
+
+
+class LogLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing that a node said. What else its JSON object holds belongs in `fields`."""
+
+    at_utc: str
+    """ISO 8601 with microseconds and `+00:00`, so that lines sort by their text."""
+    level: str
+    text: str
+    fields: dict[str, str] = {}
+
+
+def utc_text(now_utc: datetime) -> str:
+    """The moment as log lines and state write it."""
+    return now_utc.isoformat(timespec="microseconds")
+
+
+def encode(line: LogLine) -> bytes:
+    """The line as it stands in a file, with its end."""
+    return msgspec.json.encode(line) + b"\n"
+
+
+def decode(raw: bytes) -> LogLine | None:
+    """The line that `raw` holds; None when it is something else, such as a traceback."""
+    try:
+        return msgspec.json.decode(raw, type=LogLine)
+    except msgspec.DecodeError:
+        return None
+
+
+class LogFile:
+    """Appends what a child process writes; what is no log line becomes one."""
+
+    def __init__(self, path: Path) -> None:
+        self._file: BinaryIO = open(path, "ab", buffering=0)  # noqa: SIM115  # closed by close()
+        path.chmod(0o600)
+
+    def write(self, raw: bytes, now_utc: datetime, level: str) -> None:
+        """One line of output without its end; `level` is for output that does not tell its own."""
+        if raw.strip():
+            line = decode(raw) or LogLine(utc_text(now_utc), level, raw.decode("utf-8", "replace").rstrip())
+            self._file.write(encode(line))
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class LogReader:
+    """Reads one node's file from the beginning, and what is added to it on each further call."""
+
+    def __init__(self, path: Path) -> None:
+        self.node = path.stem
+        self._path = path
+        self._position = 0
+
+    def read(self) -> list[LogLine]:
+        """The complete lines since the last call."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._position)
+                raw = file.read()
+        except FileNotFoundError:
+            return []
+        complete = raw[: raw.rfind(b"\n") + 1]
+        self._position += len(complete)
+        lines = (decode(part) for part in complete.splitlines())
+        return [line for line in lines if line is not None]
+
+
+def merged(readers: Iterable[LogReader]) -> Iterator[tuple[str, LogLine]]:
+    """All new lines of all nodes as (node, line), by time."""
+    parts = [[(line.at_utc, reader.node, line) for line in reader.read()] for reader in readers]
+    for _, node, line in heapq.merge(*parts, key=lambda part: part[0]):
+        yield node, line
+
+
+def tail(path: Path, count: int) -> list[str]:
+    """The last lines of a node, for an error message."""
+    return [line.text for line in LogReader(path).read()[-count:]]

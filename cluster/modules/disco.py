@@ -1,0 +1,66 @@
+"""Service Discovery (XEP-0030): what a domain and its accounts offer, read from the registered handlers."""
+
+from __future__ import annotations
+
+from cluster.server.accounts import LocalAccount
+from cluster.server.context import ModuleContext
+from cluster.server.module import Module
+from cluster.xmpp.element import Element, SubElement
+from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.stanza import Stanza
+
+INFO = "http://jabber.org/protocol/disco#info"
+ITEMS = "http://jabber.org/protocol/disco#items"
+module = Module("disco", ns=INFO, xep=30, version="2.5rc3")
+
+
+@module.on_iq("get", "query", addressed_to=("domain",))
+def domain_info(ctx: ModuleContext, iq: Stanza) -> Stanza:
+    """The domain is a server for instant messaging; its features are what its modules handle (section 3.1)."""
+    query = _empty_node(iq, INFO)
+    SubElement(query, f"{{{INFO}}}identity", category="server", type="im", name="xmpplab")
+    for feature in sorted(ctx.host.features):
+        SubElement(query, f"{{{INFO}}}feature", var=feature)
+    return iq.reply(query)
+
+
+@module.on_iq("get", "query", addressed_to=("own", "account"))
+async def account_info(ctx: ModuleContext, iq: Stanza) -> Stanza:
+    """An account is told apart from none only to those who may see its presence (sections 3.1 and 8)."""
+    await _check_may_see(ctx, iq)
+    query = _empty_node(iq, INFO)
+    SubElement(query, f"{{{INFO}}}identity", category="account", type="registered")
+    SubElement(query, f"{{{INFO}}}feature", var=INFO)
+    return iq.reply(query)
+
+
+@module.on_iq("get", "query", ns=ITEMS, addressed_to=("domain",))
+def domain_items(ctx: ModuleContext, iq: Stanza) -> Stanza:
+    """The services of the domain (section 4.1): none yet."""
+    return iq.reply(_empty_node(iq, ITEMS))
+
+
+@module.on_iq("get", "query", ns=ITEMS, addressed_to=("own", "account"))
+async def account_items(ctx: ModuleContext, iq: Stanza) -> Stanza:
+    """The available resources of an account, for those who may see its presence (section 8)."""
+    account = await _check_may_see(ctx, iq)
+    query = _empty_node(iq, ITEMS)
+    for session in account.available:
+        SubElement(query, f"{{{ITEMS}}}item", jid=str(session.jid))
+    return iq.reply(query)
+
+
+def _empty_node(iq: Stanza, namespace: str) -> Element:
+    if iq.payload().get("node"):
+        raise StanzaError(Condition.ITEM_NOT_FOUND, "nothing here has disco nodes")
+    return Element(f"{{{namespace}}}query")
+
+
+async def _check_may_see(ctx: ModuleContext, iq: Stanza) -> LocalAccount:
+    """The account that is asked; service-unavailable for strangers, as where there is none (section 8)."""
+    assert iq.from_ is not None
+    asked = (iq.to or iq.from_).bare
+    account = await ctx.accounts.load(asked.localpart)
+    if account is None or not (iq.from_.bare == asked or account.shows_presence_to(iq.from_)):
+        raise StanzaError(Condition.SERVICE_UNAVAILABLE)
+    return account

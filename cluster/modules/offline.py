@@ -1,0 +1,55 @@
+"""Offline messages (XEP-0160): kept while nobody is there, delivered with their delay stamp (XEP-0203)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from cluster.server.accounts import LocalAccount
+from cluster.server.context import ModuleContext
+from cluster.server.module import Module
+from cluster.server.session import Session
+from cluster.store.port import OfflineMessage
+from cluster.xmpp import element as xml
+from cluster.xmpp.element import Element
+from cluster.xmpp.namespaces import CLIENT, DELAY
+from cluster.xmpp.stanza import Stanza
+
+MAX_MESSAGES = 1000
+"""What waits for one account at the most; further messages come back to their senders (XEP-0160 section 2)."""
+
+module = Module("offline", ns="msgoffline", xep=160, version="1.0.1")
+
+
+@module.on("store")
+async def keep(ctx: ModuleContext, account: LocalAccount, stanza: Stanza) -> bool:
+    """Keep a message, unless it has nothing for later: chat states and the like (XEP-0160 section 3)."""
+    if stanza.type == "chat" and f"{CLIENT} body" not in stanza.payloads:
+        return True
+    message = OfflineMessage(stanza, ctx.now_utc_s())
+    return await ctx.store.offline.push(account.jid.localpart, message, MAX_MESSAGES)
+
+
+@module.on("available")
+async def deliver(ctx: ModuleContext, account: LocalAccount, session: Session) -> bool:
+    """Everything that waits goes to the session that came, oldest first, before anything newer."""
+    if not ctx.hold_messages(account):
+        return False
+    localpart = account.jid.localpart
+    try:
+        waiting = await ctx.store.offline.load(localpart)
+        for message in waiting:
+            session.send(delayed(message, ctx.domain))
+        await ctx.store.offline.drop(localpart, len(waiting))
+    finally:
+        ctx.release_messages(account)
+    return False
+
+
+def delayed(message: OfflineMessage, domain: str) -> Stanza:
+    """The message with the time when it was stored, and by whom (XEP-0203 section 2)."""
+    stamp = datetime.fromtimestamp(message.stored_utc_s, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    tree = message.stanza.tree
+    tree.append(Element(f"{{{DELAY}}}delay", {"from": domain, "stamp": stamp}))
+    return msgspec.structs.replace(message.stanza, raw=xml.serialize(tree))

@@ -1,0 +1,77 @@
+"""Roster management (RFC 6121 section 2)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cluster.server.accounts import LocalAccount
+from cluster.server.context import ModuleContext
+from cluster.server.module import Module
+from cluster.server.subscriptions import roster_element
+from cluster.store.port import RosterItem
+from cluster.xmpp.element import Element
+from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.jid import Jid, JidError
+from cluster.xmpp.namespaces import ROSTER
+from cluster.xmpp.stanza import Stanza
+
+MAX_CONTACTS = 5_000
+MAX_NAME_BYTES = 1_023
+"""Of a contact's name, and of a group's (RFC 6121 section 2.3.3 leaves the limit to the server)."""
+
+module = Module("roster", ns=ROSTER)
+
+
+@module.on_iq("get", "query", addressed_to=("own",))
+def send_roster(ctx: ModuleContext, iq: Stanza) -> Stanza:
+    """The whole roster; whoever asks is interested in its changes from now on (section 2.2)."""
+    session = ctx.session(iq.from_)
+    if session is None:
+        raise StanzaError(Condition.FORBIDDEN)
+    session.interested = True
+    query = Element(f"{{{ROSTER}}}query")
+    query.extend(roster_element(item) for item in session.account.roster.values() if item.listed)
+    return iq.reply(query)
+
+
+@module.on_iq("set", "query", addressed_to=("own",))
+async def change_roster(ctx: ModuleContext, iq: Stanza) -> Stanza:
+    """Add, change or remove one contact (sections 2.3 to 2.5)."""
+    session = ctx.session(iq.from_)
+    if session is None:
+        raise StanzaError(Condition.FORBIDDEN)
+    items = iq.payload().findall(f"{{{ROSTER}}}item")
+    if len(items) != 1:
+        raise StanzaError(Condition.BAD_REQUEST, "a roster set has exactly one item")
+    contact = _contact(items[0])
+    if items[0].get("subscription") == "remove":
+        if contact not in session.account.roster or not session.account.roster[contact].listed:
+            raise StanzaError(Condition.ITEM_NOT_FOUND, f"{contact} is not in the roster")
+        await ctx.subscriptions.remove(session.account, contact)
+    else:
+        await ctx.subscriptions.put(session.account, _changed(session.account, contact, items[0]))
+    return iq.reply()
+
+
+def _contact(item: Element) -> Jid:
+    try:
+        return Jid.parse(item.get("jid", "")).bare
+    except JidError as error:
+        raise StanzaError(Condition.JID_MALFORMED, str(error)) from None
+
+
+def _changed(account: LocalAccount, contact: Jid, item: Element) -> RosterItem:
+    """The item with the name and groups that the client gave; the subscription is never a client's to set."""
+    name = item.get("name", "")
+    groups = tuple(group.text or "" for group in item.findall(f"{{{ROSTER}}}group"))
+    # section 2.3.3
+    if len(set(groups)) < len(groups):
+        raise StanzaError(Condition.BAD_REQUEST, "a group stands twice")
+    if "" in groups:
+        raise StanzaError(Condition.NOT_ACCEPTABLE, "a group has no name")
+    if any(len(text.encode()) > MAX_NAME_BYTES for text in (name, *groups)):
+        raise StanzaError(Condition.NOT_ACCEPTABLE, f"a name has at most {MAX_NAME_BYTES} bytes")
+    if contact not in account.roster and len(account.roster) >= MAX_CONTACTS:
+        raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"a roster has at most {MAX_CONTACTS} contacts")
+    known = account.roster.get(contact) or RosterItem(contact)
+    return msgspec.structs.replace(known, name=name, groups=groups, listed=True)

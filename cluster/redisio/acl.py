@@ -1,0 +1,47 @@
+"""What each server may do in Redis, so that no domain can speak for another (https://valkey.io/topics/acl/)."""
+
+from __future__ import annotations
+
+import re
+
+from cluster.redisio.keys import Keys
+
+_OWN = "hget hset hsetnx hdel hkeys hgetall rpush lpush blpop lpop llen lrange ltrim del expire eval set get"
+_READER = "xgroup|create xreadgroup xack xdel smembers"
+_CONNECTION = "hello auth ping select subscribe unsubscribe publish client|setname client|setinfo"
+
+
+def rules(keys: Keys, domain: str, password: str) -> list[str]:
+    """The arguments of `ACL SETUSER <name>` for the server of a domain. Each selector stands for one thing it may do.
+
+    What a server owns, it may read and change: its store, its control keys, the links into it. Elsewhere it may only
+    append: to the journal, and to the links out of its own domain. On channels Redis cannot tell listening from
+    speaking; a bell rung in vain costs its reader one empty read.
+    """
+    own = _literal(domain)
+    prefix = _literal(keys.prefix)
+    commands = " ".join(f"+{command}" for command in f"{_OWN} {_READER} {_CONNECTION}".split())
+    return [
+        "reset",
+        "resetchannels",
+        "on",
+        f">{password}",
+        *commands.split(),
+        f"~{prefix}:store:{{{own}}}:*",
+        f"~{prefix}:control:{{{own}}}",
+        f"~{prefix}:control:{{{own}}}:*",
+        f"~{prefix}:link:{{{own}}}:*",
+        f"%R~{prefix}:peers:{{{own}}}",
+        f"&{prefix}:bell:{{*}}",
+        f"&{prefix}:control:{{{own}}}",
+        f"&{prefix}:control:{{{own}}}:*",
+        f"(+xadd +xinfo|stream ~{prefix}:link:{{*}}:{own})",
+        f"(+xadd %W~{prefix}:journal)",
+        f"(+sismember %R~{prefix}:domains)",
+        f"(+sadd %W~{prefix}:peers:{{*}})",
+    ]
+
+
+def _literal(text: str) -> str:
+    """As a pattern that matches only itself: an IPv6 domain has brackets."""
+    return re.sub(r"([*?\[\]\\])", r"\\\1", text)

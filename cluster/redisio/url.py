@@ -1,0 +1,61 @@
+"""The address of a Redis or Valkey, as people write it."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import msgspec
+from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
+from twisted.internet.ssl import optionsForClientTLS
+
+_FORMS = "unix://user:password@/path/redis.sock, redis://user:password@host:6379/0 or rediss://…"
+
+
+class RedisUrl(msgspec.Struct, frozen=True):
+    """Where a Redis is, and as whom to log in; `str()` of it shows no password."""
+
+    scheme: str
+    host: str
+    """Empty for `unix`."""
+    port: int
+    path: str
+    """The socket, for `unix`."""
+    user: str
+    password: str
+    database: int
+
+    @staticmethod
+    def parse(text: str) -> RedisUrl:
+        """Reads the forms that redis-py reads too; user and password may be percent-encoded. Raises ValueError."""
+        parts = urlsplit(text)
+        try:
+            port = parts.port or 6379
+            database = 0 if parts.scheme == "unix" else int(parts.path.strip("/") or 0)
+        except ValueError:
+            raise _unreadable(parts) from None
+        if parts.scheme not in ("unix", "redis", "rediss") or (parts.scheme == "unix") == bool(parts.hostname):
+            raise _unreadable(parts)
+        path = unquote(parts.path) if parts.scheme == "unix" else ""
+        user, password = unquote(parts.username or ""), unquote(parts.password or "")
+        return RedisUrl(parts.scheme, parts.hostname or "", port, path, user, password, database)
+
+    def endpoint(self, reactor: Any) -> Any:
+        """A Twisted endpoint to connect there; `rediss` checks the certificate against the system's authorities."""
+        if self.scheme == "unix":
+            return UNIXClientEndpoint(reactor, self.path)  # type: ignore[no-untyped-call]
+        endpoint: Any = HostnameEndpoint(reactor, self.host, self.port)
+        if self.scheme == "rediss":
+            return wrapClientTLS(optionsForClientTLS(self.host), endpoint)
+        return endpoint
+
+    def __str__(self) -> str:
+        user = f"{self.user}@" if self.user else ""
+        if self.scheme == "unix":
+            return f"unix://{user}{self.path}"
+        return f"{self.scheme}://{user}{self.host}:{self.port}/{self.database}"
+
+
+def _unreadable(parts: SplitResult) -> ValueError:
+    shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return ValueError(f"{shown!r} is no Redis address; write {_FORMS}")

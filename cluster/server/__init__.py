@@ -1,0 +1,1 @@
+"""One domain's XMPP server: client streams, sessions, delivery, presence, and the modules it hosts."""

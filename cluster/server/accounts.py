@@ -1,0 +1,115 @@
+"""The accounts of a domain that somebody uses right now: their rosters and sessions, in memory."""
+
+from __future__ import annotations
+
+from weakref import WeakValueDictionary
+
+from twisted.internet.defer import Deferred, succeed
+
+from cluster.server.session import Session
+from cluster.store.port import RosterItem, Store
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.stanza import Stanza
+
+
+class LocalAccount:
+    """One account in memory. Its roster is changed here and written through to the store, in order."""
+
+    __slots__ = ("__weakref__", "held", "jid", "roster", "sessions")
+
+    def __init__(self, jid: Jid, roster: dict[Jid, RosterItem]) -> None:
+        self.jid = jid
+        self.roster = roster
+        self.sessions: dict[str, Session] = {}
+        """By resourcepart: all connected resources."""
+        self.held: list[tuple[Stanza, Deferred[None]]] | None = None
+        """Messages that must wait until older ones have come out of the offline store; None when nothing waits."""
+
+    @property
+    def available(self) -> list[Session]:
+        """Its available resources."""
+        return [session for session in self.sessions.values() if session.presence is not None]
+
+    @property
+    def interested(self) -> list[Session]:
+        """Its resources that get roster pushes."""
+        return [session for session in self.sessions.values() if session.interested]
+
+    def shows_presence_to(self, contact: Jid) -> bool:
+        """The contact is subscribed to this account's presence."""
+        item = self.roster.get(contact.bare)
+        return item is not None and item.subscription in ("from", "both")
+
+    def willing(self) -> list[Session]:
+        """Its resources that take messages for the bare JID."""
+        return [session for session in self.sessions.values() if session.willing]
+
+    def best(self) -> list[Session]:
+        """Those of them with the highest priority."""
+        willing = self.willing()
+        highest = max((session.priority for session in willing), default=0)
+        return [session for session in willing if session.priority == highest]
+
+
+class Accounts:
+    """Finds accounts: at once while they are online, from the store otherwise."""
+
+    def __init__(self, domain: str, store: Store) -> None:
+        self.online: dict[str, LocalAccount] = {}
+        """By localpart: the accounts with a session."""
+        self._domain = domain
+        self._store = store
+        self._loaded: WeakValueDictionary[str, LocalAccount] = WeakValueDictionary()
+        self._loading: dict[str, list[Deferred[LocalAccount | None]]] = {}
+
+    def load(self, localpart: str) -> Deferred[LocalAccount | None]:
+        """The account, or None where there is none. All who ask get the same object as long as one of them holds it."""
+        account = self.online.get(localpart) or self._loaded.get(localpart)
+        if account is not None:
+            return succeed(account)
+        waiting: Deferred[LocalAccount | None] = Deferred()
+        if localpart in self._loading:
+            self._loading[localpart].append(waiting)
+        else:
+            self._loading[localpart] = [waiting]
+            Deferred.fromCoroutine(self._read(localpart)).addBoth(self._loaded_now, localpart)
+        return waiting
+
+    async def _read(self, localpart: str) -> LocalAccount | None:
+        if await self._store.accounts.get(localpart) is None:
+            return None
+        return LocalAccount(Jid(localpart, self._domain), await self._store.rosters.load(localpart))
+
+    def _loaded_now(self, result: object, localpart: str) -> None:
+        if isinstance(result, LocalAccount):
+            self._loaded[localpart] = result
+        for waiting in self._loading.pop(localpart):
+            waiting.callback(result)  # type: ignore[arg-type]  # a Failure goes to each errback
+
+    def attach(self, session: Session) -> None:
+        """The session is bound."""
+        self.online[session.jid.localpart] = session.account
+        session.account.sessions[session.jid.resourcepart] = session
+
+    def detach(self, session: Session) -> None:
+        """The session is over."""
+        sessions = session.account.sessions
+        if sessions.get(session.jid.resourcepart) is session:
+            del sessions[session.jid.resourcepart]
+        if not sessions:
+            self.online.pop(session.jid.localpart, None)
+
+    def forget(self, localpart: str) -> None:
+        """The account was removed."""
+        self.online.pop(localpart, None)
+        self._loaded.pop(localpart, None)
+
+    def put_item(self, account: LocalAccount, item: RosterItem) -> Deferred[None]:
+        """Change a contact, in memory at once; fires when it is stored."""
+        account.roster[item.jid] = item
+        return Deferred.fromCoroutine(self._store.rosters.put(account.jid.localpart, item))
+
+    def remove_item(self, account: LocalAccount, contact: Jid) -> Deferred[None]:
+        """Forget a contact, in memory at once; fires when it is stored."""
+        account.roster.pop(contact, None)
+        return Deferred.fromCoroutine(self._store.rosters.remove(account.jid.localpart, contact))

@@ -1,0 +1,48 @@
+"""What the operator of a lab asks of a running server: its state, and its accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from cluster.server.domain import Domain
+from cluster.xmpp.jid import prepare_localpart
+
+
+class Administration:
+    """The operator's requests to one domain. Raises ValueError with the remedy for what cannot be done."""
+
+    def __init__(self, domain: Domain, streams: Collection[object]) -> None:
+        """`streams`: the client streams that are open, logged in or not."""
+        self._domain = domain
+        self._streams = streams
+
+    async def status(self) -> dict[str, int]:
+        """Counts: client streams, sessions, accounts."""
+        sessions = sum(len(account.sessions) for account in self._domain.accounts.online.values())
+        accounts = len(await self._domain.context.store.accounts.names())
+        return {"streams": len(self._streams), "sessions": sessions, "accounts": accounts}
+
+    async def user_ls(self) -> list[str]:
+        """All accounts: localparts."""
+        return await self._domain.context.store.accounts.names()
+
+    async def user_add(self, localpart: str, password: str) -> None:
+        """Make an account."""
+        if not await self._domain.credentials.create(prepare_localpart(localpart), password):
+            raise ValueError(f"{localpart}@{self._domain.name} exists already; `user passwd` changes its password")
+
+    async def user_passwd(self, localpart: str, password: str) -> None:
+        """Change an account's password; its sessions go on."""
+        name = await self._existing(localpart)
+        accounts = self._domain.context.store.accounts
+        await accounts.put(await self._domain.credentials.account(name, password))
+
+    async def user_del(self, localpart: str) -> None:
+        """Remove an account and all that belongs to it; its contacts are told."""
+        await self._domain.remove_account(await self._existing(localpart))
+
+    async def _existing(self, localpart: str) -> str:
+        name = prepare_localpart(localpart)
+        if await self._domain.context.store.accounts.get(name) is None:
+            raise ValueError(f"there is no {name}@{self._domain.name}; `user ls` shows who there is")
+        return name

@@ -1,0 +1,256 @@
+"""Client streams on TCP: the Twisted side of `ReceivingStream`, with TLS, time limits and back-pressure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet.base import DelayedCall
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IHandshakeListener, IPushProducer
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.ssl import CertificateOptions
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from cluster.server.domain import Domain
+from cluster.server.session import Session
+from cluster.server.turn import Clock, Turn
+from cluster.xmpp import sasl
+from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
+from cluster.xmpp.events import BindRequested, Closed, Event, KeysWanted, PasswordGiven, RequestBeforeLogin, TlsWanted
+from cluster.xmpp.features import StreamOptions
+from cluster.xmpp.jid import JidError
+from cluster.xmpp.receiving import ReceivingStream
+from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.states import State
+
+HEADER_TIMEOUT_S = 10.0
+"""From the connection to the stream header."""
+LOGIN_TIMEOUT_S = 60.0
+"""From the connection to the bound resource."""
+CLOSE_TIMEOUT_S = 5.0
+"""How long a peer may take to end its side of a stream that we ended (RFC 6120 section 4.4)."""
+MAX_SESSIONS = 64
+"""Resources of one account at the same time."""
+MAX_UNSETTLED = 16
+"""Batches of a client's stanzas that may be on their way to safety before we stop reading from it: up to 1 MiB."""
+
+
+@dataclass(frozen=True)
+class C2s:
+    """What all client streams of a server share."""
+
+    domain: Domain
+    options: StreamOptions
+    clock: Clock
+    turn: Turn
+    new_id: Callable[[], str]
+    tls: CertificateOptions | None
+    end_point: bytes
+    """Hash of the server's certificate, for channel binding (RFC 5929 section 4.1)."""
+
+
+class ClientStreams(Factory):
+    """Makes a ClientStream for each connection, and can end them all."""
+
+    noisy = False
+
+    def __init__(self, shared: C2s) -> None:
+        self.streams: set[ClientStream] = set()
+        self._shared = shared
+
+    def buildProtocol(self, addr: object) -> ClientStream:
+        """A new connection."""
+        return ClientStream(self._shared, self.streams)
+
+    def shut_down(self) -> None:
+        """End every stream: `system-shutdown` (RFC 6120 section 4.9.3.19)."""
+        for stream in [*self.streams]:
+            stream.fail(StreamError(StreamCondition.SYSTEM_SHUTDOWN))
+
+
+@implementer(IHandshakeListener, IPushProducer)
+class ClientStream(Protocol):
+    """One client's connection."""
+
+    _log = Logger()
+
+    def __init__(self, shared: C2s, streams: set[ClientStream]) -> None:
+        self._shared = shared
+        self._domain = shared.domain
+        self._streams = streams
+        self._stream = ReceivingStream(shared.options, shared.new_id)
+        self._session: Session | None = None
+        self._timer: DelayedCall | None = None
+        self._greeted = False
+        self._unsettled: set[Deferred[Any]] = set()
+        self.transport: Any = None
+
+    # --- the connection
+
+    def connectionMade(self) -> None:
+        """Wait for the stream header."""
+        self._streams.add(self)
+        self.transport.setTcpNoDelay(True)
+        self._limit(HEADER_TIMEOUT_S)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Feed, drain, write: the one rhythm."""
+        self._stream.receive_data(data)
+        self._drain()
+        if not self._greeted and self._stream.state is not State.OPENING:
+            self._greeted = True
+            self._limit(LOGIN_TIMEOUT_S)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is gone, with or without a goodbye."""
+        self._streams.discard(self)
+        self._limit(None)
+        session, self._session = self._session, None
+        if session is not None:
+            self._domain.session_gone(session)
+
+    def fail(self, error: StreamError) -> None:
+        """End the stream with an error."""
+        if self._stream.state is not State.CLOSED:
+            self._on_closed(self._stream.fail(error))
+
+    def handshakeCompleted(self) -> None:
+        """TLS is up: gather its channel bindings (RFC 5929 section 4, RFC 9266)."""
+        connection: SSL.Connection = self.transport.getHandle()
+        bindings: dict[str, bytes] = {}
+        if connection.get_protocol_version_name() == "TLSv1.3":
+            bindings[sasl.EXPORTER] = connection.export_keying_material(b"EXPORTER-Channel-Binding", 32, b"")
+        bindings[sasl.END_POINT] = self._shared.end_point
+        self._stream.tls_started(bindings)
+        self._drain()
+
+    def _limit(self, timeout_s: float | None) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = self._shared.clock.callLater(timeout_s, self._on_timeout) if timeout_s is not None else None
+
+    def _on_timeout(self) -> None:
+        if self._stream.state is State.CLOSED:
+            self.transport.abortConnection()
+        else:
+            self.fail(StreamError(StreamCondition.CONNECTION_TIMEOUT))
+
+    # --- back-pressure
+
+    def pauseProducing(self) -> None:
+        """The client does not read: keep what is for it."""
+        if self._session is not None:
+            self._session.pause()
+
+    def resumeProducing(self) -> None:
+        """The client reads again."""
+        if self._session is not None:
+            self._session.resume()
+
+    def stopProducing(self) -> None:
+        """The transport is gone; connectionLost does the rest."""
+
+    def _follow(self, settled: Deferred[Any]) -> None:
+        """Read no more from a client while too much of what it sent is not safe yet."""
+        if settled in self._unsettled:
+            return
+        self._unsettled.add(settled)
+        settled.addBoth(self._settled, settled)
+        if len(self._unsettled) == MAX_UNSETTLED:
+            self.transport.pauseProducing()
+
+    def _settled(self, result: Any, settled: Deferred[Any]) -> Any:
+        if len(self._unsettled) == MAX_UNSETTLED:
+            self.transport.resumeProducing()
+        self._unsettled.discard(settled)
+        return result
+
+    # --- what the stream says
+
+    def _drain(self) -> None:
+        for event in self._stream.events():
+            if type(event) is Stanza and self._session is not None:
+                settled = self._domain.from_session(self._session, event)
+                if settled is not None:
+                    self._follow(settled)
+            else:
+                self._on_event(event)
+        if data := self._stream.data_to_send():
+            self.transport.write(data)
+
+    def _on_event(self, event: Event) -> None:
+        match event:
+            case TlsWanted():
+                self.transport.write(self._stream.data_to_send())
+                self.transport.startTLS(self._shared.tls)
+            case KeysWanted():
+                keys = self._domain.credentials.keys(event.localpart, event.hash_name)
+                self._answer(keys, self._stream.keys_found)
+            case PasswordGiven():
+                checked = self._domain.credentials.check(event.localpart, event.password)
+                self._answer(checked, self._stream.password_checked)
+            case RequestBeforeLogin():
+                self._answer(self._domain.request_before_login(event.stanza), self._stream.request_answered)
+            case BindRequested():
+                self._answer(self._bind(event.resource), self._bound)
+            case Closed():
+                self._on_closed(event)
+
+    def _answer(self, asked: Coroutine[Any, Any, Any] | Deferred[Any], answer: Callable[[Any], None]) -> None:
+        """Hand the result to the stream, which waits for it."""
+        deferred = asked if isinstance(asked, Deferred) else Deferred.fromCoroutine(asked)
+        deferred.addCallback(self._answered, answer).addErrback(self._on_failure)
+
+    def _answered(self, result: Any, answer: Callable[[Any], None]) -> None:
+        if self._stream.state is not State.CLOSED:
+            answer(result)
+            self._drain()
+
+    def _on_failure(self, failure: Failure) -> None:
+        self._log.failure("a client's stream failed", failure)
+        self.fail(StreamError(StreamCondition.INTERNAL_SERVER_ERROR))
+
+    async def _bind(self, resource: str | None) -> Session | StanzaError:
+        """RFC 6120 section 7.6 and 7.7: the resource that was asked for, also where an older session has it."""
+        localpart = self._stream.localpart
+        account = await self._domain.accounts.load(localpart)
+        if account is None:
+            return StanzaError(Condition.NOT_ALLOWED, "the account was removed")
+        try:
+            jid = account.jid.with_resource(resource or self._shared.new_id())
+        except JidError as error:
+            return StanzaError(Condition.BAD_REQUEST, str(error))
+        if len(account.sessions) >= MAX_SESSIONS and jid.resourcepart not in account.sessions:
+            return StanzaError(Condition.RESOURCE_CONSTRAINT, f"an account has at most {MAX_SESSIONS} sessions")
+        older = account.sessions.get(jid.resourcepart)
+        if older is not None:
+            older.end(StreamCondition.CONFLICT, "the same resource connected again")
+        return Session(account, jid, self._shared.turn, self.transport.write, self.fail)
+
+    def _bound(self, result: Session | StanzaError) -> None:
+        if isinstance(result, StanzaError):
+            self._stream.bind_refused(result)
+            return
+        self._session = result
+        self._domain.accounts.attach(result)
+        self._limit(None)
+        self.transport.registerProducer(self, True)
+        self._stream.bound(result.jid)
+
+    def _on_closed(self, closed: Closed) -> None:
+        """Our end of the stream is closed; the peer may close its own."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.flush()
+            self.transport.unregisterProducer()
+            self._domain.session_gone(session)
+        if closed.reason:
+            self._log.info("stream of {who} ended: {reason}", who=self._stream.jid or "a client", reason=closed.reason)
+        self.transport.write(self._stream.data_to_send())
+        self.transport.loseConnection()
+        self._limit(CLOSE_TIMEOUT_S)

@@ -1,0 +1,48 @@
+"""What a module may touch of the domain that it serves: this, and nothing else of the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twisted.internet.defer import Deferred
+
+from cluster.server.accounts import Accounts, LocalAccount
+from cluster.server.credentials import Credentials
+from cluster.server.module import ModuleHost
+from cluster.server.session import Session
+from cluster.server.subscriptions import Subscriptions
+from cluster.store.port import Store
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.stanza import Stanza
+
+
+@dataclass(frozen=True)
+class ModuleContext:
+    """One domain, as its modules see it."""
+
+    domain: str
+    registration: bool
+    """Anybody may make an account (XEP-0077)."""
+    store: Store
+    accounts: Accounts
+    credentials: Credentials
+    subscriptions: Subscriptions
+    host: ModuleHost
+    route: Callable[[Stanza], object]
+    """Send a stanza of the server's own on its way."""
+    new_id: Callable[[], str]
+    now_utc_s: Callable[[], float]
+    hold_messages: Callable[[LocalAccount], bool]
+    """Let new messages of the account wait; False where they do already."""
+    release_messages: Callable[[LocalAccount], None]
+    """Deliver what waited."""
+    remove_account: Callable[[str], Deferred[bool]]
+    """Forget an account and all that belongs to it, and tell its contacts; False where there is none."""
+
+    def session(self, jid: Jid | None) -> Session | None:
+        """The session of a full JID of this domain."""
+        if jid is None or jid.domainpart != self.domain:
+            return None
+        account = self.accounts.online.get(jid.localpart)
+        return account.sessions.get(jid.resourcepart) if account else None

@@ -1,0 +1,74 @@
+"""Passwords: made into SCRAM keys, checked, and never kept (RFC 5802; RFC 6120 section 6)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+
+from cluster.store.port import Account, AccountStore, ScramKeys
+from cluster.xmpp.sasl import HASHES, Keys, make_keys
+
+ITERATIONS = 4096
+"""The least that RFC 7677 section 4 allows: this is a lab, where thousands of load users log in at once."""
+
+
+class Credentials:
+    """The logins of one domain. Keys are derived in a thread: each takes milliseconds."""
+
+    def __init__(
+        self,
+        accounts: AccountStore,
+        reactor: IReactorFromThreads,
+        threads: ThreadPool,
+        new_salt: Callable[[], bytes],
+    ) -> None:
+        self._accounts = accounts
+        self._reactor = reactor
+        self._threads = threads
+        self._new_salt = new_salt
+        self._secret = new_salt()
+
+    async def keys(self, localpart: str, hash_name: str) -> Keys:
+        """The account's keys; for an unknown account, keys that no password fits, always the same for its name."""
+        account = await self._accounts.get(localpart)
+        if account is None or hash_name not in account.keys:
+            return self._decoy(localpart, hash_name)
+        kept = account.keys[hash_name]
+        return Keys(kept.salt, kept.stored_key, kept.server_key, kept.iterations)
+
+    def _decoy(self, localpart: str, hash_name: str) -> Keys:
+        def digest(purpose: str) -> bytes:
+            return hmac.digest(self._secret, f"{purpose} {localpart}".encode(), hashlib.sha256)
+
+        size = 20 if hash_name == "SCRAM-SHA-1" else 32
+        return Keys(digest("salt")[:16], digest("stored")[:size], digest("server")[:size], ITERATIONS)
+
+    async def check(self, localpart: str, password: str) -> bool:
+        """Whether this is the account's password; an unknown account takes as long as a known one."""
+        expected = await self.keys(localpart, HASHES[0])
+        try:
+            given = await self._derive(HASHES[0], password, expected.salt, expected.iterations)
+        except ValueError:
+            return False
+        return hmac.compare_digest(given.stored_key, expected.stored_key)
+
+    async def account(self, localpart: str, password: str) -> Account:
+        """The record of an account with this password. Raises ValueError for one that SASLprep refuses (RFC 4013)."""
+        keys = {}
+        for hash_name in HASHES:
+            made = await self._derive(hash_name, password, self._new_salt(), ITERATIONS)
+            keys[hash_name] = ScramKeys(*made)
+        return Account(localpart, keys)
+
+    async def create(self, localpart: str, password: str) -> bool:
+        """Make the account; False where there is one of that name. Raises ValueError for a bad password."""
+        return await self._accounts.create(await self.account(localpart, password))
+
+    def _derive(self, hash_name: str, password: str, salt: bytes, iterations: int) -> Deferred[Keys]:
+        return deferToThreadPool(self._reactor, self._threads, make_keys, hash_name, password, salt, iterations)

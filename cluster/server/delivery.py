@@ -1,0 +1,149 @@
+"""Delivery of messages to local accounts: RFC 6121 section 8.5 as one table, and what carries it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+
+from twisted.internet.defer import Deferred, succeed
+
+from cluster.router.port import Bounce, Settled
+from cluster.server.accounts import Accounts, LocalAccount
+from cluster.trace.hop import Event, Tracer
+from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.stanza import Stanza
+
+
+class Situation(StrEnum):
+    """What the server finds behind the address, when it is not the full JID of a session."""
+
+    NO_ACCOUNT = "no such account"
+    BARE_NOBODY = "bare JID, no available resource of priority 0 or more"
+    BARE_SOMEBODY = "bare JID, available resources"
+    FULL_NOBODY = "full JID that is gone, no available resource of priority 0 or more"
+    FULL_SOMEBODY = "full JID that is gone, available resources"
+
+
+class Action(StrEnum):
+    """What becomes of the message."""
+
+    BEST = "to the available resources of the highest priority"
+    ALL = "to all available resources of priority 0 or more"
+    STORE = "kept for later, or service-unavailable where nothing keeps it"
+    BOUNCE = "service-unavailable"
+    IGNORE = "ignored"
+
+
+_A = Action
+MESSAGE_RULES: dict[Situation, dict[str, Action]] = {
+    # RFC 6121 section 8.5.1
+    Situation.NO_ACCOUNT: {
+        "normal": _A.BOUNCE, "chat": _A.BOUNCE, "groupchat": _A.BOUNCE, "headline": _A.IGNORE, "error": _A.IGNORE
+    },
+    # section 8.5.2.2.1, and 8.5.2.1.1 where all priorities are negative
+    Situation.BARE_NOBODY: {
+        "normal": _A.STORE, "chat": _A.STORE, "groupchat": _A.BOUNCE, "headline": _A.IGNORE, "error": _A.IGNORE
+    },
+    # section 8.5.2.1.1
+    Situation.BARE_SOMEBODY: {
+        "normal": _A.BEST, "chat": _A.BEST, "groupchat": _A.BOUNCE, "headline": _A.ALL, "error": _A.IGNORE
+    },
+    # section 8.5.3.2.1
+    Situation.FULL_NOBODY: {
+        "normal": _A.BOUNCE, "chat": _A.STORE, "groupchat": _A.BOUNCE, "headline": _A.IGNORE, "error": _A.IGNORE
+    },
+    Situation.FULL_SOMEBODY: {
+        "normal": _A.BOUNCE, "chat": _A.BEST, "groupchat": _A.BOUNCE, "headline": _A.IGNORE, "error": _A.IGNORE
+    },
+}  # fmt: skip
+"""By situation and message type. A type that the RFC does not know counts as normal (section 5.2.2)."""
+
+Keep = Callable[[LocalAccount, Stanza], Deferred[bool]]
+"""Offers a message to whatever keeps messages; fires with True where it is kept."""
+
+
+class MessageDelivery:
+    """Hands messages to the sessions of local accounts, or to what keeps them, or back."""
+
+    def __init__(self, accounts: Accounts, keep: Keep, bounce: Bounce, tracer: Tracer) -> None:
+        self._accounts = accounts
+        self._keep = keep
+        self._bounce = bounce
+        self._tracer = tracer
+
+    def deliver(self, stanza: Stanza) -> Settled:
+        """Deliver a message to a local account."""
+        to = stanza.to
+        assert to is not None
+        account = self._accounts.online.get(to.localpart)
+        if account is None:
+            return self._accounts.load(to.localpart).addCallback(self._deliver_loaded, stanza)
+        if to.resourcepart:
+            session = account.sessions.get(to.resourcepart)
+            if session is not None:
+                session.send(stanza)
+                if stanza.trace_id:
+                    self._tracer.record(Event.DELIVERED, stanza, to.resourcepart)
+                return None
+        return self._by_table(account, stanza)
+
+    def _deliver_loaded(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
+        if account is None:
+            self._act(_rule(Situation.NO_ACCOUNT, stanza), None, stanza)
+            return None
+        if account.sessions:
+            return self.deliver(stanza)  # it came online meanwhile
+        return self._by_table(account, stanza)
+
+    def _by_table(self, account: LocalAccount, stanza: Stanza) -> Settled:
+        if account.held is not None:
+            settled: Deferred[None] = Deferred()
+            account.held.append((stanza, settled))
+            return settled
+        assert stanza.to is not None
+        somebody = bool(account.best())
+        if stanza.to.resourcepart:
+            situation = Situation.FULL_SOMEBODY if somebody else Situation.FULL_NOBODY
+        else:
+            situation = Situation.BARE_SOMEBODY if somebody else Situation.BARE_NOBODY
+        return self._act(_rule(situation, stanza), account, stanza)
+
+    def _act(self, action: Action, account: LocalAccount | None, stanza: Stanza) -> Settled:
+        match action:
+            case Action.BEST | Action.ALL if account:
+                chosen = account.best() if action is Action.BEST else account.willing()
+                for session in chosen:
+                    session.send(stanza)
+                self._tracer.record(Event.DELIVERED, stanza, ", ".join(s.jid.resourcepart for s in chosen))
+            case Action.STORE if account:
+                return self._keep(account, stanza).addCallback(self._kept, stanza)
+            case Action.BOUNCE:
+                self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
+            case _:
+                self._tracer.record(Event.DROPPED, stanza, "RFC 6121 section 8.5 says to ignore it")
+        return None
+
+    def _kept(self, kept: bool, stanza: Stanza) -> None:
+        if kept:
+            self._tracer.record(Event.STORED, stanza)
+        else:
+            self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
+
+    def hold(self, account: LocalAccount) -> bool:
+        """Let new messages wait until `release`; False where they wait already."""
+        if account.held is not None:
+            return False
+        account.held = []
+        return True
+
+    def release(self, account: LocalAccount) -> None:
+        """Deliver what waited, in order."""
+        held, account.held = account.held or [], None
+        for stanza, settled in held:
+            now_settled = self._by_table(account, stanza)
+            (now_settled or succeed(None)).chainDeferred(settled)
+
+
+def _rule(situation: Situation, stanza: Stanza) -> Action:
+    rules = MESSAGE_RULES[situation]
+    return rules.get(stanza.type or "normal", rules["normal"])

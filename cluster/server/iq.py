@@ -1,0 +1,69 @@
+"""Dispatch of iq requests to the handlers of the modules (RFC 6120 section 8.2.3, RFC 6121 section 8.5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from cluster.router.port import Settled
+from cluster.server.module import AddressedTo, ModuleHost
+from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.stanza import Stanza
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from cluster.server.context import ModuleContext
+
+_log = Logger()
+
+
+def check(stanza: Stanza) -> None:
+    """Raises StanzaError for what no iq is (RFC 6120 sections 8.1.3 and 8.2.3)."""
+    if stanza.type not in ("get", "set", "result", "error"):
+        raise StanzaError(Condition.BAD_REQUEST, "the type of an iq is get, set, result or error")
+    if not stanza.id:
+        raise StanzaError(Condition.BAD_REQUEST, "an iq has an id")
+    if stanza.type in ("get", "set") and len(stanza.payloads) != 1:
+        raise StanzaError(Condition.BAD_REQUEST, "an iq request has exactly one child element")
+
+
+class IqDispatch:
+    """Answers the requests that the server itself handles, each exactly once."""
+
+    def __init__(self, host: ModuleHost, reply: Callable[[Stanza], object]) -> None:
+        """`reply` sends the answer on its way."""
+        self._host = host
+        self._reply = reply
+
+    def handle(self, ctx: ModuleContext, request: Stanza, addressed_to: AddressedTo) -> Settled:
+        """Answer a request; results and errors have reached their end here."""
+        if request.type not in ("get", "set"):
+            return None
+        try:
+            handler = self._host.iq_handler(request.type, request.payloads[0], addressed_to)
+            if handler is None:
+                raise StanzaError(Condition.SERVICE_UNAVAILABLE, "nothing here handles this request")
+            answer = handler(ctx, request)
+        except Exception as error:
+            self._fail(error, request)
+            return None
+        if isinstance(answer, Stanza):
+            self._reply(answer)
+            return None
+        return Deferred.fromCoroutine(self._reply_later(answer, request))
+
+    async def _reply_later(self, answer: Awaitable[Stanza], request: Stanza) -> None:
+        try:
+            self._reply(await answer)
+        except Exception as error:
+            self._fail(error, request)
+
+    def _fail(self, error: Exception, request: Stanza) -> None:
+        """The one place that turns exceptions into error stanzas."""
+        if not isinstance(error, StanzaError):
+            _log.failure("a handler of {payload} failed", payload=request.payloads[0])
+            error = StanzaError(Condition.INTERNAL_SERVER_ERROR)
+        self._reply(request.error(error))

@@ -1,0 +1,153 @@
+"""Presence (RFC 6121 section 4): who is told when a resource comes, changes and goes, and who may ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from xml.sax.saxutils import quoteattr
+
+import msgspec
+
+from cluster.router.port import Settled
+from cluster.server.accounts import LocalAccount
+from cluster.server.session import Session
+from cluster.xmpp import element as xml
+from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.namespaces import CLIENT
+from cluster.xmpp.stanza import Stanza, make, opening
+
+SHOWS = ("away", "chat", "dnd", "xa")
+"""RFC 6121 section 4.7.2.1."""
+
+
+def addressed(presence: Stanza, to: Jid) -> Stanza:
+    """A broadcast presence for one receiver: the address spliced in behind the sender's."""
+    assert presence.from_ is not None
+    start = len(opening("presence", presence.from_))
+    raw = presence.raw[:start] + f" to={quoteattr(str(to))}".encode() + presence.raw[start:]
+    return msgspec.structs.replace(presence, to=to, raw=raw)
+
+
+class Presence:
+    """The presence of the accounts of one domain."""
+
+    def __init__(self, route: Callable[[Stanza], object]) -> None:
+        """`route` sends a stanza on its way, to this domain or another."""
+        self._route = route
+
+    # --- what a session of ours sends
+
+    def broadcast(self, session: Session, stanza: Stanza) -> None:
+        """A session's available or unavailable presence without `to` (RFC 6121 sections 4.2, 4.4 and 4.5).
+
+        Raises StanzaError for a bad priority or show.
+        """
+        priority = read_priority(stanza)
+        initial = session.presence is None
+        if stanza.type == "unavailable":
+            if not initial:
+                self.leave(session, stanza)
+            return
+        session.presence, session.priority = stanza, priority
+        self._tell_contacts(session.account, stanza)
+        account = session.account
+        for other in account.available:
+            other.send(addressed(stanza, other.jid))
+            if initial and other is not session and other.presence is not None:
+                session.send(addressed(other.presence, session.jid))
+        if initial:
+            self._probe_contacts(session)
+            for item in account.roster.values():
+                if item.pending_in is not None:
+                    session.send(item.pending_in)  # RFC 6121 section 3.1.3: until it is answered, at each login
+
+    def leave(self, session: Session, stanza: Stanza | None = None) -> None:
+        """The session is not available any more, by its own word or because its stream is gone (section 4.5)."""
+        if session.presence is None and not session.directed:
+            return
+        gone = stanza or make("presence", from_=session.jid, type="unavailable")
+        was_available = session.presence is not None
+        if was_available:
+            for other in session.account.available:
+                other.send(addressed(gone, other.jid))
+            session.presence, session.priority = None, 0
+            self._tell_contacts(session.account, gone)
+        directed, session.directed = session.directed, set()
+        for jid in directed:  # section 4.6.3
+            self._route(addressed(gone, jid))
+
+    def direct(self, session: Session, stanza: Stanza) -> Settled:
+        """Presence that a session sends to somebody in particular (section 4.6)."""
+        assert stanza.to is not None
+        if stanza.type == "unavailable":
+            session.directed.discard(stanza.to)
+        elif not session.account.shows_presence_to(stanza.to):
+            session.directed.add(stanza.to)
+        self._route(stanza)
+        return None
+
+    def _tell_contacts(self, account: LocalAccount, presence: Stanza) -> None:
+        for item in account.roster.values():
+            if item.subscription in ("from", "both"):
+                self._route(addressed(presence, item.jid))
+
+    def _probe_contacts(self, session: Session) -> None:
+        """Section 4.3.1: ask for the presence of all contacts that this account sees."""
+        for item in session.account.roster.values():
+            if item.subscription in ("to", "both"):
+                self._route(make("presence", from_=session.jid, to=item.jid, type="probe"))
+
+    # --- what comes in for an account of ours
+
+    def receive(self, account: LocalAccount, stanza: Stanza) -> None:
+        """Available, unavailable or error presence for an account or one of its resources (section 8.5)."""
+        assert stanza.to is not None
+        if not stanza.to.resourcepart:
+            for session in account.available:
+                session.send(stanza)
+        elif session_ := account.sessions.get(stanza.to.resourcepart):
+            session_.send(stanza)
+
+    def answer_probe(self, account: LocalAccount | None, stanza: Stanza) -> None:
+        """Section 4.3.2: tell the presence of all available resources to whoever may know."""
+        asker, asked = stanza.from_, stanza.to
+        assert asker is not None
+        assert asked is not None
+        if account is None or not (account.shows_presence_to(asker) or asker.bare == account.jid):
+            self._route(make("presence", from_=asked.bare, to=asker.bare, type="unsubscribed"))
+            return
+        available = account.available
+        for session in available:
+            if session.presence is not None and asked.resourcepart in ("", session.jid.resourcepart):
+                self._route(addressed(session.presence, asker))
+        if not available:
+            self._route(make("presence", from_=asked.bare, to=asker, type="unavailable"))
+
+    def show_to(self, account: LocalAccount, contact: Jid) -> None:
+        """The contact may see the account from now on (section 3.1.5)."""
+        for session in account.available:
+            if session.presence is not None:
+                self._route(addressed(session.presence, contact))
+
+    def hide_from(self, account: LocalAccount, contact: Jid) -> None:
+        """The contact may not see the account any more (sections 3.2.2 and 3.3.3)."""
+        for session in account.available:
+            self._route(make("presence", from_=session.jid, to=contact, type="unavailable"))
+
+
+def read_priority(stanza: Stanza) -> int:
+    """The priority of a presence (RFC 6121 section 4.7.2.3); 0 without one. Raises StanzaError for a bad one."""
+    if f"{CLIENT} priority" not in stanza.payloads and f"{CLIENT} show" not in stanza.payloads:
+        return 0
+    tree = stanza.tree
+    show = xml.text_of(tree, f"{{{CLIENT}}}show")
+    if show is not None and show not in SHOWS:
+        raise StanzaError(Condition.BAD_REQUEST, f"show is one of {', '.join(SHOWS)}")
+    text = xml.text_of(tree, f"{{{CLIENT}}}priority") or "0"
+    try:
+        priority = int(text)
+    except ValueError:
+        priority = 1000
+    if not -128 <= priority <= 127:
+        raise StanzaError(Condition.BAD_REQUEST, "a priority is a whole number from -128 to 127")
+    return priority

@@ -1,0 +1,156 @@
+"""Subscriptions (RFC 6121 section 3): the state table of Appendix A at work on rosters, with pushes and presence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+from twisted.internet.defer import Deferred
+
+from cluster.router.port import Settled
+from cluster.server.accounts import Accounts, LocalAccount
+from cluster.server.presence import Presence
+from cluster.store.port import RosterItem
+from cluster.xmpp.element import Element, SubElement
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.namespaces import ROSTER
+from cluster.xmpp.stanza import Stanza, make
+from cluster.xmpp.subscription import ALWAYS_ROUTED, INBOUND, OUTBOUND, State, SubscriptionType
+
+
+def state_of(item: RosterItem) -> State:
+    """The item's state in the table."""
+    return State((item.subscription, item.pending_out, item.pending_in is not None))
+
+
+def with_state(item: RosterItem, state: State, request: Stanza | None) -> RosterItem:
+    """The item in that state; `request` is the subscribe stanza that is kept where one is pending in."""
+    subscription, pending_out, pending_in = state.value
+    return msgspec.structs.replace(
+        item,
+        subscription=subscription,
+        pending_out=pending_out,
+        pending_in=(request or item.pending_in) if pending_in else None,
+        listed=item.listed or state not in (State.NONE, State.NONE_IN),
+    )
+
+
+def roster_element(item: RosterItem) -> Element:
+    """The item as a roster result or push shows it (RFC 6121 section 2.1.2)."""
+    element = Element(f"{{{ROSTER}}}item", jid=str(item.jid), subscription=item.subscription)
+    if item.name:
+        element.set("name", item.name)
+    if item.pending_out:
+        element.set("ask", "subscribe")
+    if item.approved:
+        element.set("approved", "true")
+    for group in item.groups:
+        SubElement(element, f"{{{ROSTER}}}group").text = group
+    return element
+
+
+class Subscriptions:
+    """Carries out what accounts and their contacts say about subscriptions."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        presence: Presence,
+        route: Callable[[Stanza], object],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._accounts = accounts
+        self._presence = presence
+        self._route = route
+        self._new_id = new_id
+
+    def outbound(self, account: LocalAccount, stanza: Stanza) -> Settled:
+        """A session of the account sends a subscription stanza (RFC 6121 section 3, Appendix A.2)."""
+        assert stanza.to is not None
+        contact = stanza.to.bare
+        kind: SubscriptionType = stanza.type  # type: ignore[assignment]  # the caller chose by it
+        before = account.roster.get(contact) or RosterItem(contact)
+        state = state_of(before)
+        new_state = OUTBOUND[kind].get(state)
+        if kind == "subscribed" and new_state is None:
+            return self._approve(account, before, True) if state in (State.NONE, State.NONE_OUT, State.TO) else None
+        if kind == "unsubscribed" and new_state is None:
+            return self._approve(account, before, False) if before.approved else None
+        settled = self._change(account, before, new_state, None)
+        if new_state is not None or kind in ALWAYS_ROUTED:
+            # RFC 6121 section 3.1.2: stamped with the bare JID
+            self._route(
+                make("presence", from_=account.jid, to=contact, id=stanza.id, type=kind, payload=[*stanza.tree])
+            )
+        if kind == "subscribed":
+            self._presence.show_to(account, contact)
+        elif kind == "unsubscribed" and before.subscription in ("from", "both"):
+            self._presence.hide_from(account, contact)
+        return settled
+
+    def inbound(self, account: LocalAccount, stanza: Stanza) -> Settled:
+        """A contact's subscription stanza reaches the account (RFC 6121 section 3, Appendix A.3)."""
+        assert stanza.from_ is not None
+        contact = stanza.from_.bare
+        kind: SubscriptionType = stanza.type  # type: ignore[assignment]  # the caller chose by it
+        before = account.roster.get(contact) or RosterItem(contact)
+        if kind == "subscribe" and (before.subscription in ("from", "both") or before.approved):
+            return self._subscribe_at_once(account, before)
+        new_state = INBOUND[kind].get(state_of(before))
+        if new_state is None:
+            return None
+        settled = self._change(account, before, new_state, stanza if kind == "subscribe" else None)
+        if kind == "unsubscribe" and before.subscription in ("from", "both"):
+            self._presence.hide_from(account, contact)
+        for session in account.available if kind == "subscribe" else account.interested:
+            session.send(stanza)
+        return settled
+
+    def _subscribe_at_once(self, account: LocalAccount, before: RosterItem) -> Settled:
+        """A contact that may see the account already, or was approved before it asked (section 3.1.3 and 3.4)."""
+        settled = None
+        if before.subscription not in ("from", "both"):
+            state = {State.NONE: State.FROM, State.NONE_OUT: State.FROM_OUT, State.TO: State.BOTH}[state_of(before)]
+            settled = self._change(account, msgspec.structs.replace(before, approved=False), state, None)
+        self._route(make("presence", from_=account.jid, to=before.jid, type="subscribed"))
+        self._presence.show_to(account, before.jid)
+        return settled
+
+    def _approve(self, account: LocalAccount, before: RosterItem, approved: bool) -> Settled:
+        return self.put(account, msgspec.structs.replace(before, approved=approved, listed=True))
+
+    def _change(
+        self, account: LocalAccount, before: RosterItem, state: State | None, request: Stanza | None
+    ) -> Settled:
+        if state is None:
+            return None
+        item = with_state(before, state, request)
+        if item == RosterItem(item.jid):
+            return self._accounts.remove_item(account, item.jid)  # a stranger's request that came to nothing
+        return self.put(account, item)
+
+    def put(self, account: LocalAccount, item: RosterItem) -> Deferred[None]:
+        """Store the item, and push it to the interested resources where a roster shows it (section 2.1.6)."""
+        settled = self._accounts.put_item(account, item)
+        if item.listed:
+            self.push(account, roster_element(item))
+        return settled
+
+    def push(self, account: LocalAccount, element: Element) -> None:
+        """Send a roster push to every interested resource."""
+        for session in account.interested:
+            query = Element(f"{{{ROSTER}}}query")
+            query.append(element)
+            session.send(make("iq", from_=account.jid, to=session.jid, id=self._new_id(), type="set", payload=[query]))
+
+    def remove(self, account: LocalAccount, contact: Jid) -> Deferred[None]:
+        """Remove a contact: both subscriptions end, and the contact hears of it (section 2.5.2)."""
+        item = account.roster[contact]
+        if item.subscription in ("from", "both"):
+            self._route(make("presence", from_=account.jid, to=contact, type="unsubscribed"))
+            self._presence.hide_from(account, contact)
+        if item.subscription in ("to", "both") or item.pending_out:
+            self._route(make("presence", from_=account.jid, to=contact, type="unsubscribe"))
+        settled = self._accounts.remove_item(account, contact)
+        self.push(account, Element(f"{{{ROSTER}}}item", jid=str(contact), subscription="remove"))
+        return settled

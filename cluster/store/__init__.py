@@ -1,0 +1,1 @@
+"""What a domain remembers: the port, in memory, and in Redis."""

@@ -1,0 +1,113 @@
+"""The stores in Redis: one command for each method. Fail with ConnectionLost while Redis is away."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cluster.redisio.client import RedisClient
+from cluster.redisio.keys import Keys
+from cluster.store.port import Account, OfflineMessage, RosterItem, Store
+from cluster.xmpp.jid import Jid
+
+_encode = msgspec.msgpack.Encoder().encode
+_account = msgspec.msgpack.Decoder(Account).decode
+_roster_item = msgspec.msgpack.Decoder(RosterItem).decode
+_offline_message = msgspec.msgpack.Decoder(OfflineMessage).decode
+
+_PUSH_BELOW_LIMIT = """
+if redis.call('LLEN', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
+redis.call('RPUSH', KEYS[1], ARGV[1])
+return 1
+"""
+"""A script, because no command appends to a list only while it is short."""
+
+
+class RedisAccounts:
+    """An `AccountStore`: one hash for the domain."""
+
+    def __init__(self, client: RedisClient, keys: Keys, domain: str) -> None:
+        self._client = client
+        self._key = keys.accounts(domain)
+
+    async def get(self, localpart: str) -> Account | None:
+        """The account, None where there is none."""
+        value = await self._client.execute("HGET", self._key, localpart)
+        return None if value is None else _account(value)
+
+    async def put(self, account: Account) -> None:
+        """Keep it."""
+        await self._client.execute("HSET", self._key, account.localpart, _encode(account))
+
+    async def create(self, account: Account) -> bool:
+        """Keep it unless the name is taken; False then."""
+        return bool(await self._client.execute("HSETNX", self._key, account.localpart, _encode(account)))
+
+    async def delete(self, localpart: str) -> None:
+        """Forget it."""
+        await self._client.execute("HDEL", self._key, localpart)
+
+    async def names(self) -> list[str]:
+        """All localparts, sorted."""
+        return sorted(name.decode() for name in await self._client.execute("HKEYS", self._key))
+
+
+class RedisRosters:
+    """A `RosterStore`: one hash for each roster."""
+
+    def __init__(self, client: RedisClient, keys: Keys, domain: str) -> None:
+        self._client = client
+        self._keys = keys
+        self._domain = domain
+
+    async def load(self, localpart: str) -> dict[Jid, RosterItem]:
+        """The whole roster."""
+        found = await self._client.execute("HGETALL", self._keys.roster(self._domain, localpart))
+        items = map(_roster_item, found.values())
+        return {item.jid: item for item in items}
+
+    async def put(self, localpart: str, item: RosterItem) -> None:
+        """Keep the contact."""
+        key = self._keys.roster(self._domain, localpart)
+        await self._client.execute("HSET", key, str(item.jid), _encode(item))
+
+    async def remove(self, localpart: str, contact: Jid) -> None:
+        """Forget the contact."""
+        await self._client.execute("HDEL", self._keys.roster(self._domain, localpart), str(contact))
+
+    async def delete(self, localpart: str) -> None:
+        """Forget the whole roster."""
+        await self._client.execute("DEL", self._keys.roster(self._domain, localpart))
+
+
+class RedisOffline:
+    """An `OfflineStore`: one list for each account."""
+
+    def __init__(self, client: RedisClient, keys: Keys, domain: str) -> None:
+        self._client = client
+        self._keys = keys
+        self._domain = domain
+
+    async def push(self, localpart: str, message: OfflineMessage, limit: int) -> bool:
+        """Keep it, unless `limit` messages wait already; False then."""
+        key = self._keys.offline(self._domain, localpart)
+        return bool(await self._client.execute("EVAL", _PUSH_BELOW_LIMIT, 1, key, _encode(message), limit))
+
+    async def load(self, localpart: str) -> list[OfflineMessage]:
+        """All that wait, oldest first."""
+        found = await self._client.execute("LRANGE", self._keys.offline(self._domain, localpart), 0, -1)
+        return [_offline_message(value) for value in found]
+
+    async def drop(self, localpart: str, count: int) -> None:
+        """Forget the oldest `count`."""
+        await self._client.execute("LTRIM", self._keys.offline(self._domain, localpart), count, -1)
+
+    async def delete(self, localpart: str) -> None:
+        """Forget them all."""
+        await self._client.execute("DEL", self._keys.offline(self._domain, localpart))
+
+
+def redis_store(client: RedisClient, keys: Keys, domain: str) -> Store:
+    """What the domain remembers in this Redis."""
+    return Store(
+        RedisAccounts(client, keys, domain), RedisRosters(client, keys, domain), RedisOffline(client, keys, domain)
+    )

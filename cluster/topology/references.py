@@ -1,0 +1,115 @@
+"""What one part of the file says about another: domains, accounts, contacts and modules must exist, and only once.
+
+Works on the raw data and passes over whatever has not the right form, since the model reports that: so both kinds
+of problems are found in one pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple
+
+from cluster.topology.problem import KeyPath, choice
+from cluster.xmpp.jid import Jid, JidError
+
+
+class Finding(NamedTuple):
+    """What is wrong with the value at a path, or with the key that leads to it."""
+
+    path: KeyPath
+    message: str
+    at_key: bool = False
+
+
+def findings(data: object, modules: Collection[str]) -> Iterator[Finding]:
+    """Everything that refers to nothing, or says twice what may be said once. `modules`: those that there are."""
+    servers = _mapping(_mapping(data).get("servers"))
+    accounts = _mapping(_mapping(data).get("accounts"))
+    domains: dict[str, str] = {}
+    for name, server in servers.items():
+        yield from _domain(name, _mapping(server).get("domain"), domains)
+    for path, section in _with_modules(data, servers):
+        yield from _modules((*path, "modules"), _list(_mapping(section).get("modules")), modules)
+    yield from _accounts(accounts, domains)
+    known = {jid for key in accounts if (jid := _jid(key))}
+    for key, account in accounts.items():
+        yield from _contacts(key, _list(_mapping(account).get("contacts")), known)
+
+
+def _domain(server: str, text: object, seen: dict[str, str]) -> Iterator[Finding]:
+    """Notes the domain in `seen`, with its server."""
+    domain = _prepared(text)
+    if domain is None or domain.localpart or domain.resourcepart:
+        return
+    if domain.domainpart in seen:
+        message = f"{seen[domain.domainpart]} serves {domain} already; give each server a domain of its own"
+        yield Finding(("servers", server, "domain"), message)
+    seen.setdefault(domain.domainpart, server)
+
+
+def _with_modules(data: object, servers: dict[str, Any]) -> Iterator[tuple[KeyPath, object]]:
+    yield ("defaults",), _mapping(data).get("defaults")
+    for name, server in servers.items():
+        yield ("servers", name), server
+
+
+def _modules(path: KeyPath, listed: list[Any], known: Collection[str]) -> Iterator[Finding]:
+    for index, module in enumerate(listed):
+        if isinstance(module, str) and module not in known:
+            yield Finding((*path, index), f"there is no module {module!r}{choice(module, sorted(known))}")
+        elif module in listed[:index]:
+            yield Finding((*path, index), f"the module {module!r} is listed twice; delete one of the two")
+
+
+def _accounts(accounts: dict[str, Any], domains: Collection[str]) -> Iterator[Finding]:
+    seen: dict[Jid, str] = {}
+    for key in accounts:
+        jid = _jid(key)
+        if jid is None:
+            continue
+        path: KeyPath = ("accounts", key)
+        if jid in seen:
+            message = f"this is the same account as {seen[jid]} (RFC 7622); keep one of the two"
+            yield Finding(path, message, at_key=True)
+        elif domains and jid.domainpart not in domains:
+            message = f"no server serves {jid.domainpart!r}{choice(jid.domainpart, domains)}"
+            yield Finding(path, message, at_key=True)
+        seen.setdefault(jid, key)
+
+
+def _contacts(account: str, listed: list[Any], known: Collection[Jid]) -> Iterator[Finding]:
+    seen: set[Jid] = set()
+    for index, entry in enumerate(listed):
+        path: KeyPath = ("accounts", account, "contacts", index)
+        jid = _jid(entry if isinstance(entry, str) else _mapping(entry).get("jid"))
+        if jid is None:
+            continue
+        if jid == _jid(account):
+            yield Finding(path, "an account cannot be its own contact; delete this entry")
+        elif jid in seen:
+            yield Finding(path, f"{jid} is listed twice; delete one of the two")
+        elif jid not in known:
+            others = sorted(str(other) for other in known if other != _jid(account))
+            yield Finding(path, f"there is no account {str(jid)!r} in this file{choice(str(jid), others)}")
+        seen.add(jid)
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _jid(value: object) -> Jid | None:
+    """The account that this text names."""
+    jid = _prepared(value)
+    return jid if jid and jid.localpart and not jid.resourcepart else None
+
+
+def _prepared(value: object) -> Jid | None:
+    try:
+        return Jid.parse(value) if isinstance(value, str) else None
+    except JidError:
+        return None

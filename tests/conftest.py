@@ -1,0 +1,50 @@
+"""Fixtures of all tests."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from cluster.redisio.keys import Keys
+from tests.harness import ReactorThread, Valkey, start_valkey
+
+
+@pytest.fixture(scope="session")
+def reactor_thread() -> Iterator[ReactorThread]:
+    """Runs coroutines on the real reactor."""
+    thread = ReactorThread()
+    yield thread
+    thread.stop()
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[Valkey]:
+    """One real Valkey for all tests of this worker; each test has names of its own: see `keys`."""
+    server = start_valkey()
+    yield server
+    server.close()
+
+
+_labs = itertools.count()
+
+
+@pytest.fixture
+def keys(valkey: Valkey) -> Iterator[Keys]:
+    """The names of a lab that only this test knows; what it wrote is removed, and its users too."""
+    mine = Keys.of_lab(f"test{next(_labs)}")
+    yield mine
+    for key in valkey.admin.scan_iter(f"{mine.prefix}:*", count=1000):
+        valkey.admin.delete(key)
+    for user in valkey.admin.acl_users():
+        if user.startswith(mine.prefix):
+            valkey.admin.acl_deluser(user)
+
+
+@pytest.fixture
+def own_valkey() -> Iterator[Valkey]:
+    """A real Valkey that the test may kill."""
+    server = start_valkey()
+    yield server
+    server.close()

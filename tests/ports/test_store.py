@@ -1,0 +1,189 @@
+"""One contract for every store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred, gatherResults
+
+from cluster.redisio.client import RedisClient
+from cluster.redisio.keys import Keys
+from cluster.redisio.url import RedisUrl
+from cluster.store.memory import memory_store
+from cluster.store.port import Account, OfflineMessage, RosterItem, ScramKeys, Store
+from cluster.store.redis import redis_store
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.stanza import Stanza, make
+from tests.harness import ReactorThread, Valkey
+
+Scenario = Callable[[Store], Coroutine[Deferred[Any], Any, None]]
+Check = Callable[[Scenario], None]
+
+
+@pytest.fixture(params=["memory", "redis"])
+def check(request: pytest.FixtureRequest) -> Iterator[Check]:
+    """Runs a scenario on an empty store."""
+    if request.param == "memory":
+        yield lambda scenario: _run_at_once(scenario(memory_store()))
+        return
+    thread: ReactorThread = request.getfixturevalue("reactor_thread")
+    valkey: Valkey = request.getfixturevalue("valkey")
+    keys: Keys = request.getfixturevalue("keys")
+
+    async def with_redis(scenario: Scenario) -> None:
+        client = RedisClient(thread.reactor, RedisUrl.parse(valkey.url), lambda: 0.0)
+        await client.connect()
+        try:
+            await scenario(redis_store(client, keys, "montague.lit"))
+            await _nothing_of_another_domain(redis_store(client, keys, "capulet.lit"))
+        finally:
+            await client.close()
+
+    yield lambda scenario: thread.run(lambda: with_redis(scenario))
+
+
+def _run_at_once(scenario: Coroutine[Deferred[Any], Any, None]) -> None:
+    results: list[Any] = []
+    Deferred.fromCoroutine(scenario).addBoth(results.append)
+    assert results, "the memory store made somebody wait"
+    if results[0] is not None:
+        results[0].raiseException()
+
+
+async def _nothing_of_another_domain(store: Store) -> None:
+    assert await store.accounts.names() == []
+    assert await store.rosters.load("romeo") == {}
+    assert await store.offline.load("romeo") == []
+
+
+def account(localpart: str, salt: bytes = b"\x00salt") -> Account:
+    return Account(localpart, {"SCRAM-SHA-256": ScramKeys(salt, b"stored", b"server", 4096)})
+
+
+def message(text: str) -> OfflineMessage:
+    raw = f"<message><body>{text}</body></message>".encode()
+    juliet = Jid.parse("juliet@capulet.lit")
+    stanza = Stanza("message", Jid.parse("romeo@montague.lit"), juliet, None, None, ("jabber:client body",), raw)
+    return OfflineMessage(stanza, 1_700_000_000.25)
+
+
+def test_an_account_is_found_as_it_was_put(check: Check) -> None:
+    async def scenario(store: Store) -> None:
+        assert await store.accounts.get("romeo") is None
+        await store.accounts.put(account("romeo"))
+        assert await store.accounts.get("romeo") == account("romeo")
+        await store.accounts.put(account("romeo", b"new"))
+        assert await store.accounts.get("romeo") == account("romeo", b"new")
+
+    check(scenario)
+
+
+def test_create_does_not_touch_an_account_that_exists(check: Check) -> None:
+    async def scenario(store: Store) -> None:
+        assert await store.accounts.create(account("romeo", b"first")) is True
+        assert await store.accounts.create(account("romeo", b"second")) is False
+        assert await store.accounts.create(account("romeo", b"first")) is False
+        assert await store.accounts.get("romeo") == account("romeo", b"first")
+
+    check(scenario)
+
+
+def test_names_are_sorted_and_forget_the_deleted(check: Check) -> None:
+    async def scenario(store: Store) -> None:
+        for localpart in ("romeo", "benvolio", "ábrahám", "mercutio"):
+            await store.accounts.put(account(localpart))
+        await store.accounts.delete("mercutio")
+        await store.accounts.delete("nobody")
+        assert await store.accounts.names() == ["benvolio", "romeo", "ábrahám"]
+
+    check(scenario)
+
+
+def test_a_roster_item_keeps_everything(check: Check) -> None:
+    juliet, nurse = Jid.parse("juliet@capulet.lit"), Jid.parse("nurse@capulet.lit")
+    asked = make("presence", from_=nurse, to=Jid.parse("romeo@montague.lit"), type="subscribe")
+    items = {
+        juliet: RosterItem(juliet, "Juliet", ("Friends", "Verona"), "both", True, None, True),
+        nurse: RosterItem(nurse, pending_in=asked),
+    }
+
+    async def scenario(store: Store) -> None:
+        for item in items.values():
+            await store.rosters.put("romeo", item)
+        assert await store.rosters.load("romeo") == items
+        assert await store.rosters.load("benvolio") == {}
+
+    check(scenario)
+
+
+def test_what_was_loaded_is_a_copy(check: Check) -> None:
+    juliet = Jid.parse("juliet@capulet.lit")
+
+    async def scenario(store: Store) -> None:
+        await store.rosters.put("romeo", RosterItem(juliet))
+        (await store.rosters.load("romeo")).clear()
+        assert list(await store.rosters.load("romeo")) == [juliet]
+
+    check(scenario)
+
+
+def test_contacts_are_replaced_removed_and_forgotten(check: Check) -> None:
+    juliet, nurse = Jid.parse("juliet@capulet.lit"), Jid.parse("nurse@capulet.lit")
+
+    async def scenario(store: Store) -> None:
+        rosters = store.rosters
+        for item in (RosterItem(juliet), RosterItem(nurse), RosterItem(juliet, "Juliet")):
+            await rosters.put("romeo", item)
+        await rosters.put("benvolio", RosterItem(juliet))
+        await rosters.remove("romeo", nurse)
+        await rosters.remove("romeo", nurse)
+        assert await rosters.load("romeo") == {juliet: RosterItem(juliet, "Juliet")}
+        await rosters.delete("romeo")
+        assert await rosters.load("romeo") == {}
+        assert await rosters.load("benvolio") == {juliet: RosterItem(juliet)}
+
+    check(scenario)
+
+
+def test_messages_wait_in_order_until_they_are_dropped(check: Check) -> None:
+    async def scenario(store: Store) -> None:
+        offline = store.offline
+        for text in "abcd":
+            assert await offline.push("romeo", message(text), 10)
+        assert await offline.load("romeo") == [message(text) for text in "abcd"]
+        await offline.drop("romeo", 3)
+        assert await offline.load("romeo") == [message("d")]
+        await offline.drop("romeo", 3)
+        assert await offline.load("romeo") == []
+        await offline.drop("romeo", 1)
+
+    check(scenario)
+
+
+def test_beyond_the_limit_nothing_is_kept(check: Check) -> None:
+    async def scenario(store: Store) -> None:
+        offline = store.offline
+        pushes = [Deferred.fromCoroutine(offline.push("romeo", message(text), 2)) for text in "abc"]
+        assert await gatherResults(pushes) == [True, True, False]
+        assert await offline.load("romeo") == [message("a"), message("b")]
+        await offline.drop("romeo", 1)
+        assert await offline.push("romeo", message("d"), 2)
+        await offline.delete("romeo")
+        assert await offline.load("romeo") == []
+
+    check(scenario)
+
+
+def test_writes_take_effect_in_the_order_of_the_calls(check: Check) -> None:
+    juliet = Jid.parse("juliet@capulet.lit")
+
+    async def scenario(store: Store) -> None:
+        names = [str(number) for number in range(50)]
+        writes = [Deferred.fromCoroutine(store.rosters.put("romeo", RosterItem(juliet, name))) for name in names]
+        loaded = Deferred.fromCoroutine(store.rosters.load("romeo"))
+        assert await loaded == {juliet: RosterItem(juliet, "49")}
+        await gatherResults(writes)
+
+    check(scenario)

@@ -1,0 +1,32 @@
+import pytest
+
+from cluster.redisio.url import RedisUrl
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("unix:///run/redis.sock", RedisUrl("unix", "", 6379, "/run/redis.sock", "", "", 0)),
+        ("unix://s1:p%40ss%2F@/run/r.sock", RedisUrl("unix", "", 6379, "/run/r.sock", "s1", "p@ss/", 0)),
+        ("redis://127.0.0.1", RedisUrl("redis", "127.0.0.1", 6379, "", "", "", 0)),
+        ("redis://:secret@[::1]:7000/3", RedisUrl("redis", "::1", 7000, "", "", "secret", 3)),
+        ("rediss://u%3Aser:x@redis.example:1/", RedisUrl("rediss", "redis.example", 1, "", "u:ser", "x", 0)),
+    ],
+)
+def test_reads_the_forms_that_redis_py_reads(text: str, expected: RedisUrl) -> None:
+    assert RedisUrl.parse(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "redis://", "unix://host/x", "http://host", "redis://h:port", "redis://h:99999", "redis://h/first"]
+)
+def test_other_text_is_refused_with_the_forms_that_are_read(text: str) -> None:
+    with pytest.raises(ValueError, match="write unix://"):
+        RedisUrl.parse(text)
+
+
+def test_no_message_shows_the_password() -> None:
+    assert "secret" not in str(RedisUrl.parse("redis://u:secret@h/1"))
+    with pytest.raises(ValueError, match="no Redis address") as caught:
+        RedisUrl.parse("http://u:secret@h")
+    assert "secret" not in str(caught.value)

@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import pytest
+
+from cluster.topology.model import Account, Contact, Server, ServerSettings
+from cluster.xmpp.jid import Jid, JidError
+
+from .conftest import Load, Problems
+
+SERVER_KEYS = "tls, registration, modules, c2s_port, domain"
+
+
+def test_the_smallest_file_gets_every_default(load_text: Load) -> None:
+    topology = load_text("name: tiny\nservers: {s1: {domain: montague.lit}}\n")
+    assert topology.servers == {"s1": Server(domain="montague.lit")}
+    assert topology.defaults == ServerSettings(tls="required", registration="closed", modules=None, c2s_port=5222)
+    assert topology.accounts == {}
+    assert topology.trace.sample_every == 1000
+    assert topology.router.max_backlog == 100_000
+
+
+def test_every_key_is_read(load_text: Load) -> None:
+    topology = load_text("""
+        name: all-2
+        defaults: {tls: optional, c2s_port: 6222}
+        servers:
+          s1: {domain: Montague.LIT, tls: off, registration: open, modules: [ping], c2s_port: 5223}
+        accounts:
+          Romeo@montague.lit:
+            password: wherefore
+            contacts: [juliet@montague.lit, {jid: nurse@Montague.lit, name: Nurse, groups: [House]}]
+          juliet@montague.lit:
+          nurse@montague.lit: {contacts: }
+        trace: {sample_every: 0}
+        router: {max_backlog: 1}
+    """)
+    assert topology.name == "all-2"
+    assert topology.defaults == ServerSettings(tls="optional", c2s_port=6222)
+    assert topology.servers == {
+        "s1": Server(domain="montague.lit", tls="off", registration="open", modules=["ping"], c2s_port=5223)
+    }
+    assert topology.accounts == {
+        "romeo@montague.lit": Account(
+            password="wherefore",
+            contacts=[
+                Contact(jid="juliet@montague.lit"),
+                Contact(jid="nurse@montague.lit", name="Nurse", groups=["House"]),
+            ],
+        ),
+        "juliet@montague.lit": Account(password="secret"),
+        "nurse@montague.lit": Account(),
+    }
+    assert topology.trace.sample_every == 0
+    assert topology.router.max_backlog == 1
+
+
+def test_sections_may_be_empty(load_text: Load) -> None:
+    topology = load_text("name: x\nservers: {s1: {domain: a.lit, modules: }}\ndefaults:\naccounts:\ntrace:\nrouter:\n")
+    assert topology.defaults == ServerSettings()
+    assert topology.accounts == {}
+    assert topology.servers["s1"].modules is None
+
+
+def test_all_problems_come_at_once_in_the_order_of_the_file(problems: Problems) -> None:
+    assert problems("""
+        name: My Lab
+        server: {}
+        servers:
+          router: {tls: false, tsl: off}
+          s2: {domain: capulet.lit, modules: [pong, ping, ping]}
+          s3: {domain: Capulet.lit, c2s_port: "5222"}
+        accounts:
+          romeo@capulet.lit: {contacts: [julia@capulet.lit], pasword: x}
+          Romeo@capulet.lit:
+          juliet@capulet.li:
+            contacts: [romeo@capulet.lit, romeo@capulet.lit, juliet@capulet.li]
+          romeo@capulet.lit: {}
+        defaults: {modules: [disko]}
+        gateways: {}
+    """) == [
+        "lab.yaml:1:7: name: 'My Lab' is no name; allowed: lowercase letters, digits and '-', a letter first, "
+        "at most 63",
+        "lab.yaml:2:1: server: unknown key; did you mean 'servers'? "
+        "allowed: name, servers, defaults, accounts, trace, router",
+        "lab.yaml:4:3: servers.router: 'router' is a part of every lab; give the server another name",
+        f"lab.yaml:4:3: servers.router.domain: the key 'domain' is missing; allowed: {SERVER_KEYS}",
+        "lab.yaml:4:17: servers.router.tls: false is not known; allowed: required, optional, off",
+        f"lab.yaml:4:24: servers.router.tsl: unknown key; did you mean 'tls'? allowed: {SERVER_KEYS}",
+        "lab.yaml:5:39: servers.s2.modules[0]: there is no module 'pong'; did you mean 'ping'? "
+        "allowed: disco, ping, version",
+        "lab.yaml:5:51: servers.s2.modules[2]: the module 'ping' is listed twice; delete one of the two",
+        "lab.yaml:6:16: servers.s3.domain: s2 serves capulet.lit already; give each server a domain of its own",
+        "lab.yaml:6:39: servers.s3.c2s_port: '5222' is wrong; it should be a valid integer",
+        "lab.yaml:8:34: accounts.romeo@capulet.lit.contacts[0]: there is no account 'julia@capulet.lit' in this file; "
+        "did you mean 'juliet@capulet.li'? allowed: juliet@capulet.li",
+        "lab.yaml:8:54: accounts.romeo@capulet.lit.pasword: unknown key; did you mean 'password'? "
+        "allowed: password, contacts",
+        "lab.yaml:9:3: accounts.Romeo@capulet.lit: this is the same account as romeo@capulet.lit (RFC 7622); "
+        "keep one of the two",
+        "lab.yaml:10:3: accounts.juliet@capulet.li: no server serves 'capulet.li'; did you mean 'capulet.lit'? "
+        "allowed: capulet.lit",
+        "lab.yaml:11:35: accounts.juliet@capulet.li.contacts[1]: romeo@capulet.lit is listed twice; "
+        "delete one of the two",
+        "lab.yaml:11:54: accounts.juliet@capulet.li.contacts[2]: an account cannot be its own contact; "
+        "delete this entry",
+        "lab.yaml:12:3: accounts.romeo@capulet.lit: this key is in line 8 already; keep one of the two",
+        "lab.yaml:13:22: defaults.modules[0]: there is no module 'disko'; did you mean 'disco'? "
+        "allowed: disco, ping, version",
+        "lab.yaml:14:1: gateways: unknown key; allowed: name, servers, defaults, accounts, trace, router",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("trace: {sample_every: -1}", "23: trace.sample_every: -1 is wrong; it should be greater than or equal to 0"),
+        ("trace: {sample_every: 1.5}", "23: trace.sample_every: 1.5 is wrong; it should be a valid integer"),
+        ("trace: {sample_every: true}", "23: trace.sample_every: true is wrong; it should be a valid integer"),
+        ("router: 3", "9: router: 3 where keys and values are expected; allowed: max_backlog"),
+        (
+            "defaults: []",
+            "11: defaults: a list where keys and values are expected; allowed: tls, registration, modules, c2s_port",
+        ),
+        (
+            "defaults: {domain: a.lit}",
+            "12: defaults.domain: unknown key; allowed: tls, registration, modules, c2s_port",
+        ),
+        ("defaults: {registration: yes}", "26: defaults.registration: 'yes' is not known; allowed: open, closed"),
+        (
+            "defaults: {c2s_port: 65536}",
+            "22: defaults.c2s_port: 65536 is wrong; it should be less than or equal to 65535",
+        ),
+        ("defaults: {modules: ping}", "21: defaults.modules: 'ping' where a list is expected; write [first, second]"),
+        ("accounts: [romeo@a.lit]", "11: accounts: a list where keys and values are expected"),
+        (
+            "accounts: {r@a.lit: {password: 1}}",
+            "32: accounts.r@a.lit.password: 1 is not text; put it in quotes if it is meant so",
+        ),
+        (
+            "accounts: {r@a.lit: {password: ''}}",
+            "32: accounts.r@a.lit.password: '' is wrong; it should have at least 1 character",
+        ),
+        (
+            "accounts: {r@a.lit: {password: {}}}",
+            "32: accounts.r@a.lit.password: keys and values where text is expected",
+        ),
+        (
+            "accounts: {r@a.lit: {contacts: [1]}}",
+            "33: accounts.r@a.lit.contacts[0]: 1 where keys and values are expected; allowed: jid, name, groups",
+        ),
+        (
+            "accounts: {r@a.lit: {contacts: [{name: x}]}}",
+            "33: accounts.r@a.lit.contacts[0].jid: the key 'jid' is missing; allowed: jid, name, groups",
+        ),
+        (
+            "accounts: {r@a.lit: {contacts: [a.lit]}}",
+            "33: accounts.r@a.lit.contacts[0].jid: 'a.lit' is no account; "
+            "write localpart@domain, such as romeo@montague.lit",
+        ),
+        (
+            "accounts: {r@a.lit/pda: }",
+            "12: accounts.r@a.lit/pda: 'r@a.lit/pda' is no account; write localpart@domain, such as romeo@montague.lit",
+        ),
+        (
+            "accounts: {servers: {tsl: }}",
+            "12: accounts.servers: 'servers' is no account; write localpart@domain, such as romeo@montague.lit",
+        ),
+    ],
+)
+def test_a_wrong_value_says_what_is_allowed(problems: Problems, key: str, expected: str) -> None:
+    assert f"lab.yaml:3:{expected}" in problems(f"name: x\nservers: {{s1: {{domain: a.lit}}}}\n{key}\n")
+
+
+@pytest.mark.parametrize(
+    ("servers", "expected"),
+    [
+        ("{}", "10: servers: this is empty; write at least 1"),
+        ("", "9: servers: nothing where keys and values are expected"),
+        ("{s1: }", f"14: servers.s1: nothing where keys and values are expected; allowed: {SERVER_KEYS}"),
+        (
+            "{S1: {domain: a.lit}}",
+            "11: servers.S1: 'S1' is no name; allowed: lowercase letters, digits and '-', a letter first, at most 63",
+        ),
+        (
+            "{s1: {domain: r@a.lit}}",
+            "24: servers.s1.domain: 'r@a.lit' is no domain; "
+            "write only what stands behind the '@', such as montague.lit",
+        ),
+    ],
+)
+def test_a_wrong_server_says_what_is_allowed(problems: Problems, servers: str, expected: str) -> None:
+    assert problems(f"name: x\nservers: {servers}\n") == [f"lab.yaml:2:{expected}"]
+
+
+@pytest.mark.parametrize("content", ["[a, b]", "text", "3"])
+def test_a_file_that_is_no_mapping_is_told_the_keys(problems: Problems, content: str) -> None:
+    (line,) = problems(content)
+    assert line.startswith("lab.yaml:1:1: ")
+    assert line.endswith(
+        " where keys and values are expected; allowed: name, servers, defaults, accounts, trace, router"
+    )
+
+
+def test_accounts_are_not_blamed_for_servers_that_are_not_there(problems: Problems) -> None:
+    lines = problems("name: x\nserver: {s1: {domain: a.lit}}\naccounts: {r@a.lit: }\n")
+    assert [line.split(": ")[1] for line in lines] == ["servers", "server"]
+
+
+def test_an_address_that_cannot_be_prepared_gets_the_words_of_the_jid(problems: Problems) -> None:
+    lines = problems("name: x\nservers: {s1: {domain: a..lit}}\naccounts: {'r r@a.lit': }\n")
+    expected = [("24: servers.s1.domain", "a..lit"), ("12: accounts.r r@a.lit", "r r@a.lit")]
+    for line, number, (where, text) in zip(lines, (2, 3), expected, strict=True):
+        with pytest.raises(JidError) as reason:
+            Jid.parse(text)
+        assert line == f"lab.yaml:{number}:{where}: {reason.value}"
