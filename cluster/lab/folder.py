@@ -76,6 +76,13 @@ class LabFolder:
         if self.path.parent.name == LABS and not any(self.path.parent.iterdir()):
             self.path.parent.rmdir()
 
+    def remove_runtime(self) -> None:
+        """Leave data, logs and certificates, for the next `up` and for reading."""
+        for file in (self.secrets_file, self.redis_config, self.state_file, self.redis_socket):
+            file.unlink(missing_ok=True)
+        if self.redis_socket.parent != self.path:
+            shutil.rmtree(self.redis_socket.parent, ignore_errors=True)
+
     def plan(self) -> Plan:
         """What was brought up here. Raises LabError."""
         try:
@@ -109,8 +116,18 @@ class LabFolder:
                 os.close(descriptor)
                 return None
             if self._is_lock_file(descriptor):
+                self.hand_over(descriptor, os.getpid())
                 return descriptor
             os.close(descriptor)  # a `down` removed the folder just now
+
+    def hand_over(self, lock: int, pid: int) -> None:
+        """Note who holds the lab from now on."""
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(pid).encode(), 0)
+
+    def holder(self) -> int | None:
+        """Process id of whoever has the lab: its supervisor, or a command at work."""
+        return int(self._lock_file.read_text() or 0) or None if self.is_locked() else None
 
     def _is_lock_file(self, descriptor: int) -> bool:
         try:

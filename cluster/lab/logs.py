@@ -65,6 +65,7 @@ class LogReader:
         self.node = path.stem
         self._path = path
         self._position = 0
+        self._at_utc = ""
 
     def read(self) -> list[LogLine]:
         """The complete lines since the last call."""
@@ -76,8 +77,13 @@ class LogReader:
             return []
         complete = raw[: raw.rfind(b"\n") + 1]
         self._position += len(complete)
-        lines = (decode(part) for part in complete.splitlines())
-        return [line for line in lines if line is not None]
+        return [self._line(part) for part in complete.splitlines()]
+
+    def _line(self, raw: bytes) -> LogLine:
+        """What is no log line (a supervisor that crashed) belongs to the moment of the line before it."""
+        line = decode(raw) or LogLine(self._at_utc, "error", raw.decode("utf-8", "replace"))
+        self._at_utc = line.at_utc
+        return line
 
 
 def merged(readers: Iterable[LogReader]) -> Iterator[tuple[str, LogLine]]:

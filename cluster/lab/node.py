@@ -62,15 +62,14 @@ class Node:
         self._reactor = reactor
         self._server = server
         url = RedisUrl.parse(folder.secrets()[server.domain])
-        self._clients = [RedisClient(reactor, url, random.random) for _ in range(3)]
-        commands, bells, controls = self._clients
+        self._clients = [RedisClient(reactor, url, random.random) for _ in range(2)]
+        commands, controls = self._clients
         self._store = redis_store(commands, keys, server.domain)
         self._journal = RedisJournal(commands, keys, reactor)
         tracer = Tracer(server.name, self._journal, time.time_ns, new_id, plan.sample_every)
         router = RedisRouter(
-            reactor, commands, bells, keys, server.domain, node=server.name, tracer=tracer, now_ms=_now_ms,
-            max_backlog=plan.max_backlog,
-        )  # fmt: skip
+            reactor, commands, keys, domain=server.domain, node=server.name, tracer=tracer, max_backlog=plan.max_backlog
+        )
         self._credentials = Credentials(
             self._store.accounts, reactor, reactor.getThreadPool(), lambda: secrets.token_bytes(16)
         )
@@ -93,9 +92,7 @@ class Node:
         await gatherResults([Deferred.fromCoroutine(self._seed(seed)) for seed in self._server.accounts])
         await self._domain.start()
         await self._control.start()
-        endpoint = TCP4ServerEndpoint(
-            self._reactor, self._server.c2s_port, backlog=1024, interface=self._server.host
-        )
+        endpoint = TCP4ServerEndpoint(self._reactor, self._server.c2s_port, backlog=1024, interface=self._server.host)
         self._port = await endpoint.listen(self._streams)
         Logger().info("Serves {domain} on {address}", domain=self._server.domain, address=self._server.c2s)
 
@@ -116,13 +113,9 @@ class Node:
             await self._port.stopListening()
         self._streams.shut_down()
         await self._router.stop()
-        await self._journal.flush()
+        self._journal.flush()
         for client in self._clients:
             await client.close()
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _tls(folder: LabFolder, node: str) -> tuple[CertificateOptions, bytes]:

@@ -5,29 +5,31 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable
 
 from cluster.lab.folder import LabFolder
 from cluster.lab.state import LabState
+from cluster.lab.wait import wait_until
 
 PATIENCE_S = 5.0
 """Orphans end by themselves when their supervisor's pipe closes; this is for one that hangs."""
 
 
-def end_orphans(folder: LabFolder, wait_for: Callable[[Callable[[], bool], float], bool]) -> None:
-    """Return when none is left. Only for a lab that nobody holds; `wait_for(condition, timeout_s)` polls."""
+def end_orphans(folder: LabFolder) -> None:
+    """Return when none is left. Only for a lab whose lock the caller has."""
     state = LabState.load(folder.state_file)
-    for node in state.nodes if state else []:
-        pid = node.pid
-        if pid is None or not _is_ours(pid, folder):
-            continue
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            os.kill(pid, number)
-            if wait_for(lambda pid=pid: not _is_ours(pid, folder), PATIENCE_S):  # type: ignore[misc]
-                break
+    for pid in [node.pid for node in state.nodes] if state else []:
+        if pid is not None and _is_ours(folder, pid):
+            _end(folder, pid)
 
 
-def _is_ours(pid: int, folder: LabFolder) -> bool:
-    """A pid may have been given to another program since: ours name the lab's folder or socket."""
+def _end(folder: LabFolder, pid: int) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        os.kill(pid, number)
+        if wait_until(lambda: not _is_ours(folder, pid), PATIENCE_S):
+            return
+
+
+def _is_ours(folder: LabFolder, pid: int) -> bool:
+    """The pid may have been given to another program since: ours name the lab's folder or socket."""
     shown = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return str(folder.path) in shown.stdout or str(folder.redis_socket) in shown.stdout

@@ -25,6 +25,9 @@ _LEASH = 'exec 3<&0 </dev/null; { cat <&3; kill $$; } >/dev/null 2>&1 & exec "$@
 """Runs a command that ends when its standard input does, which Redis itself does not notice: so it never outlives
 a supervisor that was killed. `$$` stays the command's own process id."""
 
+SOCKET_TIMEOUT_S = 30.0
+"""Longer than any wait that Redis is asked for (ask.py)."""
+
 
 def command(folder: LabFolder) -> tuple[str, ...]:
     """Starts the lab's own Redis with the configuration that `configure` wrote. Raises LabError."""
@@ -141,7 +144,7 @@ def connected(url: str) -> Iterator[redis.Redis]:
     import redis
 
     try:
-        client = redis.Redis.from_url(url)
+        client = redis.Redis.from_url(url, socket_timeout=SOCKET_TIMEOUT_S)
     except ValueError as error:
         raise LabError(f"--redis: {error}; write redis://user:password@host:6379/0") from None
     try:

@@ -31,7 +31,6 @@ class NodeState(msgspec.Struct):
 class LabState(msgspec.Struct):
     """All processes of the lab."""
 
-    supervisor_pid: int
     nodes: list[NodeState]
 
     def save(self, path: Path) -> None:
@@ -44,6 +43,3 @@ class LabState(msgspec.Struct):
             return msgspec.json.decode(path.read_bytes(), type=cls)
         except FileNotFoundError:
             return None
-
-    def node(self, name: str) -> NodeState | None:
-        return next((node for node in self.nodes if node.name == name), None)

@@ -6,7 +6,6 @@ first, so that they can close their clients' streams and write what is queued, t
 
 from __future__ import annotations
 
-import os
 import random
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from cluster.lab.child import Child, Part
 from cluster.lab.folder import ADMIN, LabFolder
@@ -50,6 +50,7 @@ class Supervisor:
 
     async def start(self) -> None:
         """Start Redis, and when it answers, all servers at once. Returns when everything answers."""
+        self._save()
         await gatherResults([child.start() for child in self._redis])
         await self._prepare()
         if not self._stopping:
@@ -63,7 +64,7 @@ class Supervisor:
 
     def _save(self) -> None:
         nodes = [child.state for child in (*self._redis, *self._servers)]
-        LabState(os.getpid(), nodes).save(self._folder.state_file)
+        LabState(nodes).save(self._folder.state_file)
 
 
 def parts(folder: LabFolder, plan: Plan) -> list[Part]:
@@ -98,8 +99,11 @@ def supervise(
     supervisor = Supervisor(folder, parts, react, lambda: datetime.now(UTC), lambda: prepare(react))
 
     def start() -> None:
-        starting = Deferred.fromCoroutine(supervisor.start())
-        starting.addErrback(lambda failure: Logger().failure("The lab could not be started", failure))
+        Deferred.fromCoroutine(supervisor.start()).addErrback(give_up)
+
+    def give_up(failure: Failure) -> None:
+        Logger().failure("The lab could not be started", failure)
+        react.stop()
 
     react.callWhenRunning(start)
     react.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(supervisor.stop()))

@@ -1,0 +1,46 @@
+"""Which addresses of this machine are free for a lab."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Sequence
+
+from cluster.lab.errors import LabError
+from cluster.topology.plan import Plan
+
+_TRIAL_HOST = "127.16.0.1"
+
+
+def has_own_hosts() -> bool:
+    """True where every 127.x.y.z is an address of this machine (Linux), False where only 127.0.0.1 is (macOS)."""
+    return _refusal(_TRIAL_HOST, 0) != errno.EADDRNOTAVAIL
+
+
+def first_free(plans: Sequence[Plan]) -> Plan:
+    """The first plan whose servers can all listen where it says. Raises LabError."""
+    taken = ""
+    for plan in plans:
+        refusals = [(server.c2s, _refusal(server.host, server.c2s_port)) for server in plan.servers]
+        refused = [(address, number) for address, number in refusals if number]
+        if not refused:
+            return plan
+        taken, number = refused[0]
+        if number in (errno.EACCES, errno.EPERM):
+            raise LabError(f"no permission to listen on {taken}; write a `c2s_port` above 1023 into the topology")
+    port = taken.rpartition(":")[2]
+    raise LabError(
+        f"{taken} is taken, and so is port {port} at the other addresses that were tried: another program listens on "
+        f"all addresses; find it with `ss -ltnp` (Linux) or `lsof -iTCP -sTCP:LISTEN`, or write another `c2s_port`"
+    )
+
+
+def _refusal(host: str, port: int) -> int:
+    """Why a server could not listen there (an errno); 0 if it could."""
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the servers do: old connections don't count
+        try:
+            trial.bind((host, port))
+        except OSError as error:
+            return error.errno or errno.EINVAL
+    return 0

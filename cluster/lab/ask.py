@@ -1,0 +1,39 @@
+"""The commands' side of requests to a running server (the server's side is control.py)."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import msgspec
+
+from cluster.lab.errors import LabError
+from cluster.lab.folder import ADMIN, LabFolder
+from cluster.lab.redis import connected
+from cluster.lab.request import Reply, Request
+from cluster.redisio.keys import Keys
+from cluster.topology.plan import Plan, ServerNode
+
+ANSWER_TIMEOUT_S = 10.0
+"""A password takes a server some tenths of a second; one that is started again takes a few seconds."""
+
+
+def ask(folder: LabFolder, plan: Plan, server: ServerNode, verb: str, **args: str) -> Any:
+    """The server's answer. Raises LabError with the server's own words, or when it does not answer in time."""
+    keys = Keys.of_lab(plan.name)
+    request = Request(secrets.token_hex(8), verb, args)
+    queue, raw = keys.control(server.domain), msgspec.json.encode(request)
+    with connected(folder.secrets()[ADMIN]) as redis:
+        redis.rpush(queue, raw)
+        found = redis.blpop([keys.control_reply(server.domain, request.id)], ANSWER_TIMEOUT_S)
+        if found is None:
+            taken = not redis.lrem(queue, 1, raw.decode())  # so that it is not done when nobody expects it any more
+            raise LabError(
+                f"{server.name} ({server.domain}) did not answer within {ANSWER_TIMEOUT_S:g} s"
+                + (", the request may have been done" if taken else "")
+                + f"; see `xmpplab ps` and `xmpplab logs {server.name}`"
+            )
+    reply = msgspec.json.decode(found[1], type=Reply)
+    if reply.error:
+        raise LabError(reply.error)
+    return reply.ok

@@ -1,0 +1,55 @@
+"""From a topology file to what `up` may run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cluster import modules
+from cluster.lab.addresses import has_own_hosts
+from cluster.lab.errors import BadInput
+from cluster.lab.folder import LABS
+from cluster.topology.load import load
+from cluster.topology.plan import Plan
+from cluster.topology.resolve import resolve
+
+ATTEMPTS = 10
+"""Addresses depend on the folder, so another lab's are met by accident only; ten accidents are no accident."""
+
+DEFAULT_FILE = Path("topologies/verona.yaml")
+
+
+def read_plans(file: Path, root: Path, redis_url: str = "") -> list[Plan]:
+    """The same lab at different addresses, best first; its state goes to `.xmpplab/<name>` under `root`.
+
+    Raises TopologyError with all that is wrong with the file.
+    """
+    names = modules.names()
+    topology = load(file, names)
+    state_dir = (root / LABS / topology.name).absolute()
+    single_host = not has_own_hosts()
+    return [
+        resolve(
+            topology,
+            file.absolute(),
+            state_dir,
+            modules=names,
+            redis_url=redis_url,
+            attempt=attempt,
+            single_host=single_host,
+        )
+        for attempt in range(ATTEMPTS)
+    ]
+
+
+def default_file(root: Path) -> Path:
+    """The topology that is meant when none is named: the only YAML file here, or the project's own. Raises BadInput."""
+    here = sorted(root.glob("*.yaml"))
+    if len(here) == 1:
+        return here[0]
+    if here:
+        raise BadInput(
+            f"several YAML files here ({', '.join(file.name for file in here)}); name one: `xmpplab up FILE`"
+        )
+    if (root / DEFAULT_FILE).is_file():
+        return root / DEFAULT_FILE
+    raise BadInput(f"no topology here: neither a *.yaml file nor {DEFAULT_FILE}; name one: `xmpplab up FILE`")

@@ -1,0 +1,165 @@
+"""A router in memory: many domains in one process, for tests and for the simulator."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from cluster.router.gate import NODE, Gate
+from cluster.router.port import Bounce, Deliver, Settled
+from cluster.trace.hop import Event, Tracer
+from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.stanza import Stanza
+
+
+class Entry:
+    """The stanzas that one domain sent to another in one turn."""
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+        self.stanzas: list[Stanza] = []
+        self.settled: Deferred[None] = Deferred()
+        self.is_taken = False
+
+
+class Queue:
+    """One direction between two domains: what was written and has not settled."""
+
+    def __init__(self) -> None:
+        self.entries: deque[Entry] = deque()
+        self.written = 0
+
+
+class MemoryNetwork:
+    """What the routers of one network share. It outlives them: what a stopped domain is sent waits."""
+
+    def __init__(self, clock: Any, domains: Iterable[str], max_backlog: int = 100_000) -> None:
+        """`clock` is an IReactorTime. `domains` is whom the network serves; `max_backlog` entries wait per link."""
+        self.clock = clock
+        self.domains = frozenset(domains)
+        self.max_backlog = max_backlog
+        self.readers: dict[str, MemoryRouter] = {}
+        self._queues: dict[tuple[str, str], Queue] = {}
+
+    def router(self, domain: str, tracer: Tracer) -> MemoryRouter:
+        """A router of this domain; started, it takes the place of an earlier one."""
+        return MemoryRouter(self, domain, tracer)
+
+    def queue(self, from_: str, to: str) -> Queue:
+        """The one from this domain to that."""
+        return self._queues.setdefault((from_, to), Queue())
+
+    def peers(self, to: str) -> list[str]:
+        """The domains that have written to this one."""
+        return [from_ for from_, other in self._queues if other == to]
+
+
+class MemoryRouter:
+    """A `Router` of one domain."""
+
+    def __init__(self, network: MemoryNetwork, domain: str, tracer: Tracer) -> None:
+        self.network = network
+        self.domain = domain
+        self.tracer = tracer
+        self._bounce: Bounce | None = None
+        self._deliver: Deliver | None = None
+        self._links: dict[str, MemoryLink] = {}
+        self._gates: dict[str, Gate] = {}
+
+    def link(self, to_domain: str) -> MemoryLink:
+        """The link to this domain."""
+        return self._links.setdefault(to_domain, MemoryLink(self, to_domain))
+
+    def bounce(self, stanza: Stanza, error: StanzaError) -> None:
+        """Answer what cannot be carried."""
+        assert self._bounce is not None, "a stanza was sent before the router was started"
+        self._bounce(stanza, error)
+
+    async def start(self, deliver: Deliver, bounce: Bounce) -> None:
+        """Begin to carry, first what had not settled with an earlier router of this domain."""
+        self._deliver, self._bounce = deliver, bounce
+        self.network.readers[self.domain] = self
+        for from_ in self.network.peers(self.domain):
+            for entry in self.network.queue(from_, self.domain).entries:
+                entry.is_taken = False
+            self.network.clock.callLater(0, self.read, from_)
+
+    async def stop(self) -> None:
+        """Stop reading, and write what is still queued."""
+        if self.network.readers.get(self.domain) is self:
+            del self.network.readers[self.domain]
+        for link in self._links.values():
+            link.flush()
+
+    def read(self, from_: str) -> None:
+        """Deliver what is new on the link from this domain."""
+        if self.network.readers.get(self.domain) is not self or self._deliver is None:
+            return
+        gate = self._gates.setdefault(from_, Gate(from_, self.domain, self._deliver, self.tracer))
+        queue = self.network.queue(from_, self.domain)
+        for entry in [*queue.entries]:
+            if not entry.is_taken:
+                entry.is_taken = True
+                self._take(gate, queue, entry)
+
+    def _take(self, gate: Gate, queue: Queue, entry: Entry) -> None:
+        settled = gate.take(entry.id, entry.stanzas)
+        if settled is None:
+            queue.entries.remove(entry)
+        else:
+            settled.addCallbacks(lambda _: entry in queue.entries and queue.entries.remove(entry), _still_to_settle)
+
+
+class MemoryLink:
+    """A `Link`: what is sent in one turn is written at its end, and read in a later one."""
+
+    def __init__(self, router: MemoryRouter, to: str) -> None:
+        self._router = router
+        self._to = to
+        self._entry: Entry | None = None
+
+    def send(self, stanza: Stanza) -> Settled:
+        """Carry the stanza; see `Link`."""
+        if self._entry is None:
+            self._entry = Entry("")
+            self._router.network.clock.callLater(0, self.flush)
+        self._entry.stanzas.append(stanza)
+        return self._entry.settled
+
+    def flush(self) -> None:
+        """Write what was sent in this turn, or refuse it."""
+        entry, self._entry = self._entry, None
+        if entry is None:
+            return
+        network, router = self._router.network, self._router
+        if self._to not in network.domains:
+            self._refuse(entry, StanzaError(Condition.REMOTE_SERVER_NOT_FOUND, f"nobody serves {self._to} here"))
+            return
+        queue = network.queue(router.domain, self._to)
+        if len(queue.entries) >= network.max_backlog:
+            text = f"{len(queue.entries)} batches wait for {self._to}"
+            self._refuse(entry, StanzaError(Condition.REMOTE_SERVER_TIMEOUT, text))
+            return
+        queue.written += 1
+        entry.id = f"0-{queue.written}"
+        queue.entries.append(entry)
+        for stanza in entry.stanzas:
+            if stanza.trace_id:
+                router.tracer.record(Event.ENQUEUED, stanza, f"to {self._to}", node=NODE)
+        entry.settled.callback(None)
+        reader = network.readers.get(self._to)
+        if reader is not None:
+            network.clock.callLater(0, reader.read, router.domain)
+
+    def _refuse(self, entry: Entry, error: StanzaError) -> None:
+        for stanza in entry.stanzas:
+            self._router.bounce(stanza, error)
+        entry.settled.callback(None)
+
+
+def _still_to_settle(failure: Failure) -> None:
+    """The entry stays, for the next router of the domain."""
