@@ -57,12 +57,15 @@ class Valkey:
         self.folder = folder
         self.url = f"unix://{folder}/redis.sock"
         self.admin = redis.Redis.from_url(self.url)
+        self._acl_file = folder / "users.acl"
+        self._acl_file.touch()
         self.start()
 
     def start(self) -> None:
         """Start it, and return when it answers."""
         command = [str(get_binary_path()), "--port", "0", "--unixsocket", f"{self.folder}/redis.sock"]
         command += ["--dir", str(self.folder), "--save", "", "--appendonly", "yes", "--loglevel", "warning"]
+        command += ["--aclfile", str(self._acl_file)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         pause = threading.Event()
         while True:
@@ -74,7 +77,8 @@ class Valkey:
                 pause.wait(0.005)
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """End it as a crash would; its users are kept."""
+        self.admin.acl_save()
         self._process.kill()
         self._process.wait()
 
@@ -84,7 +88,8 @@ class Valkey:
 
     def close(self) -> None:
         self.admin.close()
-        self.kill()
+        self._process.kill()
+        self._process.wait()
         shutil.rmtree(self.folder)
 
 

@@ -21,7 +21,8 @@ READ_BYTES = 65_536
 class BlockingClient:
     """A logged-in client. As a context manager it closes its stream on the way out.
 
-    Raises StreamFailed where the server refuses, OSError (TimeoutError among them) where the network does.
+    Raises StreamFailed where the server refuses, StreamError where what it sends is no stream, OSError (TimeoutError
+    and ssl.SSLError among them) where the network does.
     """
 
     def __init__(self, address: tuple[str, int], login: Login, ca_file: str | None, timeout_s: float = 20.0) -> None:

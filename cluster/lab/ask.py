@@ -18,18 +18,25 @@ ANSWER_TIMEOUT_S = 10.0
 """A password takes a server some tenths of a second; one that is started again takes a few seconds."""
 
 
-def ask(folder: LabFolder, plan: Plan, server: ServerNode, verb: str, **args: str) -> Any:
+def ask(
+    folder: LabFolder,
+    plan: Plan,
+    server: ServerNode,
+    verb: str,
+    args: dict[str, str],
+    timeout_s: float = ANSWER_TIMEOUT_S,
+) -> Any:
     """The server's answer. Raises LabError with the server's own words, or when it does not answer in time."""
     keys = Keys.of_lab(plan.name)
     request = Request(secrets.token_hex(8), verb, args)
     queue, raw = keys.control(server.domain), msgspec.json.encode(request)
     with connected(folder.secrets()[ADMIN]) as redis:
         redis.rpush(queue, raw)
-        found = redis.blpop([keys.control_reply(server.domain, request.id)], ANSWER_TIMEOUT_S)
+        found = redis.blpop([keys.control_reply(server.domain, request.id)], timeout_s)
         if found is None:
             taken = not redis.lrem(queue, 1, raw.decode())  # so that it is not done when nobody expects it any more
             raise LabError(
-                f"{server.name} ({server.domain}) did not answer within {ANSWER_TIMEOUT_S:g} s"
+                f"{server.name} ({server.domain}) did not answer within {timeout_s:g} s"
                 + (", the request may have been done" if taken else "")
                 + f"; see `xmpplab ps` and `xmpplab logs {server.name}`"
             )

@@ -50,7 +50,8 @@ def up(folder: LabFolder, plans: Sequence[Plan]) -> tuple[Plan, bool]:
             os.close(lock)
         _wait_ready(folder, plan)
     except BaseException:
-        down(folder, keep=had_data)
+        with contextlib.suppress(LabError):  # what led here is the news
+            down(folder, keep=had_data)
         raise
     return plan, True
 
@@ -147,11 +148,11 @@ def down(folder: LabFolder, *, keep: bool) -> bool:
         end_orphans(folder)
         if folder.plan_file.exists() and (plan := folder.plan()).redis_url:
             redis.move_out(plan, keep_data=keep)
+    finally:
         if keep:
             folder.remove_runtime()
         else:
             folder.remove()
-    finally:
         os.close(lock)
     return holder is not None
 

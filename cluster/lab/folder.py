@@ -7,7 +7,6 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -163,18 +162,17 @@ def labs(root: Path) -> list[LabFolder]:
     return [LabFolder(plan.parent) for plan in sorted((root / LABS).glob("*/plan.json"))]
 
 
-def choose(root: Path, name: str | None, environment: Mapping[str, str]) -> LabFolder:
-    """The lab that a command means: by name, by XMPPLAB_LAB, or the only one here. Raises BadInput."""
+def choose(root: Path, name: str | None) -> LabFolder:
+    """The lab that a command means: the one of this name, else the only one here. Raises BadInput."""
     known = labs(root)
     names = ", ".join(lab.name for lab in known)
-    wanted = name or environment.get("XMPPLAB_LAB")
-    if wanted:
-        for lab in known:
-            if lab.name == wanted:
-                return lab
-        raise BadInput(f"no lab {wanted!r} here; " + (f"there is: {names}" if known else "there is none; `xmpplab up`"))
     if not known:
-        raise BadInput(f"no lab in {root / LABS}; bring one up with `xmpplab up FILE -d`, or go to its folder")
+        raise BadInput(f"no lab in {root / LABS}; bring one up with `xmpplab up FILE -d`, or go to the folder of one")
+    if name is not None:
+        named = next((lab for lab in known if lab.name == name), None)
+        if named is None:
+            raise BadInput(f"no lab {name!r} here; there is: {names}")
+        return named
     if len(known) > 1:
         raise BadInput(f"several labs here ({names}); name one with --lab NAME or XMPPLAB_LAB")
     return known[0]

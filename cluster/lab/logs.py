@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
-LEVELS = ("debug", "info", "warning", "error")
 
-
-class LogLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One thing that a node said. What else its JSON object holds belongs in `fields`."""
+class LogLine(msgspec.Struct, frozen=True):
+    """One thing that a node said."""
 
     at_utc: str
     """ISO 8601 with microseconds and `+00:00`, so that lines sort by their text."""
     level: str
+    """debug, info, warning or error."""
     text: str
-    fields: dict[str, str] = {}
 
 
 def utc_text(now_utc: datetime) -> str:
@@ -86,11 +84,22 @@ class LogReader:
         return line
 
 
-def merged(readers: Iterable[LogReader]) -> Iterator[tuple[str, LogLine]]:
-    """All new lines of all nodes as (node, line), by time."""
-    parts = [[(line.at_utc, reader.node, line) for line in reader.read()] for reader in readers]
-    for _, node, line in heapq.merge(*parts, key=lambda part: part[0]):
-        yield node, line
+class LogStory:
+    """What all nodes of a lab said, as one story."""
+
+    def __init__(self, folder: Path, node: str | None) -> None:
+        """`node`: only this one."""
+        self._folder = folder
+        self._node = node
+        self._readers: dict[Path, LogReader] = {}
+
+    def read(self) -> Iterator[tuple[str, LogLine]]:
+        """What was added since the last call, as (node, line), by time."""
+        for path in sorted(self._folder.glob(f"{self._node or '*'}.jsonl")):
+            self._readers.setdefault(path, LogReader(path))
+        parts = [[(line.at_utc, reader.node, line) for line in reader.read()] for reader in self._readers.values()]
+        for _, node, line in heapq.merge(*parts, key=lambda part: part[0]):
+            yield node, line
 
 
 def tail(path: Path, count: int) -> list[str]:

@@ -23,7 +23,7 @@ from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.internet.stdio import StandardIO
-from twisted.logger import LogEvent, Logger, LogLevel, formatEvent, formatTime, globalLogBeginner
+from twisted.logger import LogEvent, Logger, LogLevel, formatEvent, globalLogBeginner
 from twisted.python.failure import Failure
 
 from cluster import modules
@@ -39,7 +39,7 @@ from cluster.server.c2s import C2s, ClientStreams
 from cluster.server.credentials import Credentials
 from cluster.server.domain import Domain
 from cluster.server.turn import Turn
-from cluster.store.port import RosterItem, Store
+from cluster.store.port import RosterItem
 from cluster.store.redis import redis_store
 from cluster.topology.plan import AccountSeed, ServerNode
 from cluster.trace.hop import Tracer

@@ -67,6 +67,7 @@ def configure(folder: LabFolder, plan: Plan) -> None:
         ["save", ""],
         ["appendonly", "yes"],
         ["appendfsync", "everysec"],
+        ["loglevel", "warning"],
         ["user", "default", "off"],
         ["user", ADMIN, "on", f"#{admin_hash}", "~*", "&*", "+@all"],
         *(["user", user, *_rules(plan, domain, passwords[domain])] for domain, user in users(plan).items()),
@@ -91,9 +92,14 @@ def _quoted(word: str) -> str:
 def move_in(folder: LabFolder, plan: Plan) -> None:
     """Make the lab's users in the Redis at `plan.redis_url`, and write the secrets. Raises LabError."""
     urls = {ADMIN: plan.redis_url}
-    keys = Keys.of_lab(plan.name)
     with connected(plan.redis_url) as admin:
-        _claim(admin, f"{keys.prefix}:lab", plan)
+        owner = _owner(admin, plan) or plan.state_dir
+        if owner != plan.state_dir:
+            raise LabError(
+                f"this Redis holds another lab called {plan.name!r}, of {owner}; "
+                f"run `xmpplab down` there, or give this topology another name"
+            )
+        admin.set(_owner_key(plan), owner)
         for domain, user in users(plan).items():
             password = secrets.token_urlsafe(24)
             _make_user(admin, user, _rules(plan, domain, password))
@@ -101,15 +107,14 @@ def move_in(folder: LabFolder, plan: Plan) -> None:
     folder.save_secrets(urls)
 
 
-def _claim(admin: redis.Redis, key: str, plan: Plan) -> None:
-    """Two labs of one name in one Redis would read each other's streams."""
-    admin.set(key, plan.state_dir, nx=True)
-    owner = admin.get(key)
-    if isinstance(owner, bytes) and owner.decode() != plan.state_dir:
-        raise LabError(
-            f"this Redis holds another lab called {plan.name!r}, of {owner.decode()}; "
-            f"run `xmpplab down` there, or give this topology another name"
-        )
+def _owner_key(plan: Plan) -> str:
+    """Two labs of one name in one Redis would read each other's streams: the state folder of the one that is there."""
+    return f"{Keys.of_lab(plan.name).prefix}:lab"
+
+
+def _owner(admin: redis.Redis, plan: Plan) -> str:
+    raw = admin.get(_owner_key(plan))
+    return raw.decode() if isinstance(raw, bytes) else ""
 
 
 def _make_user(admin: redis.Redis, user: str, rules: list[str]) -> None:
@@ -132,6 +137,8 @@ def _with_user(url: str, user: str, password: str) -> str:
 def move_out(plan: Plan, *, keep_data: bool) -> None:
     """Remove the lab's users, and its keys too unless they are to be kept, from an existing Redis. Raises LabError."""
     with connected(plan.redis_url) as admin:
+        if _owner(admin, plan) != plan.state_dir:
+            return  # it never moved in
         admin.acl_deluser(*users(plan).values())
         if not keep_data:
             for key in admin.scan_iter(f"{Keys.of_lab(plan.name).prefix}:*", count=1000):

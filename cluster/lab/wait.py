@@ -15,5 +15,10 @@ def wait_until(condition: Callable[[], object], timeout_s: float) -> bool:
     while not condition():
         if time.monotonic() > deadline_s:
             return False
-        time.sleep(POLL_S)  # noqa: TID251  # the pause between two looks at a condition
+        pause(POLL_S)
     return True
+
+
+def pause(seconds: float) -> None:
+    """Between two looks at a thing that cannot be waited for."""
+    time.sleep(seconds)  # noqa: TID251

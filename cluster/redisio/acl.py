@@ -6,9 +6,9 @@ import re
 
 from cluster.redisio.keys import Keys
 
-_OWN = "hget hset hsetnx hdel hkeys hgetall rpush lpush blpop lpop llen lrange ltrim del expire eval set get"
+_OWN = "hget hset hsetnx hdel hkeys hgetall rpush blpop llen lrange ltrim del expire eval"
 _READER = "xgroup|create xreadgroup xack xdel smembers"
-_CONNECTION = "hello auth ping select subscribe unsubscribe publish client|setname client|setinfo"
+_CONNECTION = "hello auth ping select subscribe publish"
 
 
 def rules(keys: Keys, domain: str, password: str) -> list[str]:
@@ -33,8 +33,6 @@ def rules(keys: Keys, domain: str, password: str) -> list[str]:
         f"~{prefix}:link:{{{own}}}:*",
         f"%R~{prefix}:peers:{{{own}}}",
         f"&{prefix}:bell:{{*}}",
-        f"&{prefix}:control:{{{own}}}",
-        f"&{prefix}:control:{{{own}}}:*",
         f"(+xadd +xinfo|stream ~{prefix}:link:{{*}}:{own})",
         f"(+xadd %W~{prefix}:journal)",
         f"(+sismember %R~{prefix}:domains)",

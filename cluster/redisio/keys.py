@@ -53,9 +53,9 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:store:{{{domain}}}:offline:{localpart}"
 
     def control(self, domain: str) -> str:
-        """Channel (and key) by which commands reach the server of a domain."""
+        """List by which requests reach the server of a domain, oldest first."""
         return f"{self.prefix}:control:{{{domain}}}"
 
     def control_reply(self, domain: str, request_id: str) -> str:
-        """Channel (and key) of the answer to one command."""
+        """List for the reply to one request."""
         return f"{self.prefix}:control:{{{domain}}}:reply:{request_id}"

@@ -9,9 +9,8 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 
-from cluster.router.port import Deliver, Settled
+from cluster.router.port import Deliver, HopRecorder, Settled
 from cluster.router.stanza_id import with_stanza_id
-from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.stanza import Stanza, opening
 
 NODE = "router"
@@ -21,13 +20,13 @@ NODE = "router"
 class Gate:
     """Takes in the entries of one link. What does not belong there is dropped, logged and traced.
 
-    Nothing that the other side wrote is believed: its Redis user may write only to its own links, but into those
-    whatever it likes.
+    The other side's Redis user may write only to its own links, but into those whatever it likes. So who speaks, and
+    that the bytes are one stanza of theirs, is checked; the rest of the header can only mislead about that stanza.
     """
 
     _log = Logger()
 
-    def __init__(self, from_domain: str, to_domain: str, deliver: Deliver, tracer: Tracer) -> None:
+    def __init__(self, from_domain: str, to_domain: str, deliver: Deliver, tracer: HopRecorder) -> None:
         self._from = from_domain
         self._from_part_of = f".{from_domain}"
         self._to = to_domain
@@ -63,14 +62,14 @@ class Gate:
             self._drop(stanza, refusal)
             return None
         if stanza.trace_id:
-            self._tracer.record(Event.DEQUEUED, stanza, node=NODE)
+            self._tracer.record("dequeued", stanza, node=NODE)
         if stanza.kind == "message":
             stanza = with_stanza_id(stanza, stanza_id, self._to)
         try:
             return self._deliver(stanza)
         except Exception as error:  # one stanza must not hold up the link for ever
             self._log.failure("Delivering a stanza from {from_domain}", from_domain=self._from)
-            self._tracer.record(Event.DROPPED, stanza, f"delivering it failed: {error}")
+            self._tracer.record("dropped", stanza, f"delivering it failed: {error}")
             return None
 
     def _refusal(self, stanza: Stanza) -> str:
@@ -93,4 +92,4 @@ class Gate:
             "Dropped a {kind} from {from_} on the link {link}: {reason}",
             kind=stanza.kind, from_=str(stanza.from_), link=f"{self._from} to {self._to}", reason=reason,
         )  # fmt: skip
-        self._tracer.record(Event.DROPPED, stanza, reason, node=NODE)
+        self._tracer.record("dropped", stanza, reason, node=NODE)

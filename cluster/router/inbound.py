@@ -13,8 +13,7 @@ from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.protocol import Reply
 from cluster.router.gate import Gate
-from cluster.router.port import Deliver
-from cluster.trace.hop import Tracer
+from cluster.router.port import Deliver, HopRecorder
 from cluster.xmpp.stanza import Stanza
 
 READ_COUNT = 64
@@ -35,7 +34,7 @@ class Inbound:
     _log = Logger()
 
     def __init__(
-        self, reactor: Any, client: RedisClient, keys: Keys, domain: str, consumer: str, tracer: Tracer
+        self, reactor: Any, client: RedisClient, keys: Keys, domain: str, consumer: str, tracer: HopRecorder
     ) -> None:
         self.client = client
         self.keys = keys

@@ -10,8 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from cluster.router.gate import NODE, Gate
-from cluster.router.port import Bounce, Deliver, Settled
-from cluster.trace.hop import Event, Tracer
+from cluster.router.port import Bounce, Deliver, HopRecorder, Settled
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
 
@@ -45,7 +44,7 @@ class MemoryNetwork:
         self.readers: dict[str, MemoryRouter] = {}
         self._queues: dict[tuple[str, str], Queue] = {}
 
-    def router(self, domain: str, tracer: Tracer) -> MemoryRouter:
+    def router(self, domain: str, tracer: HopRecorder) -> MemoryRouter:
         """A router of this domain; started, it takes the place of an earlier one."""
         return MemoryRouter(self, domain, tracer)
 
@@ -61,7 +60,7 @@ class MemoryNetwork:
 class MemoryRouter:
     """A `Router` of one domain."""
 
-    def __init__(self, network: MemoryNetwork, domain: str, tracer: Tracer) -> None:
+    def __init__(self, network: MemoryNetwork, domain: str, tracer: HopRecorder) -> None:
         self.network = network
         self.domain = domain
         self.tracer = tracer
@@ -107,11 +106,15 @@ class MemoryRouter:
                 self._take(gate, queue, entry)
 
     def _take(self, gate: Gate, queue: Queue, entry: Entry) -> None:
+        def remove(result: object) -> None:
+            if entry in queue.entries:  # not if an earlier router of the domain delivered it too
+                queue.entries.remove(entry)
+
         settled = gate.take(entry.id, entry.stanzas)
         if settled is None:
-            queue.entries.remove(entry)
+            remove(None)
         else:
-            settled.addCallbacks(lambda _: entry in queue.entries and queue.entries.remove(entry), _still_to_settle)
+            settled.addCallbacks(remove, _still_to_settle)
 
 
 class MemoryLink:
@@ -149,7 +152,7 @@ class MemoryLink:
         queue.entries.append(entry)
         for stanza in entry.stanzas:
             if stanza.trace_id:
-                router.tracer.record(Event.ENQUEUED, stanza, f"to {self._to}", node=NODE)
+                router.tracer.record("enqueued", stanza, f"to {self._to}", node=NODE)
         entry.settled.callback(None)
         reader = network.readers.get(self._to)
         if reader is not None:

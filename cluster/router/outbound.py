@@ -15,8 +15,7 @@ from twisted.python.failure import Failure
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.router.gate import NODE
-from cluster.router.port import Bounce, Settled
-from cluster.trace.hop import Event, Tracer
+from cluster.router.port import Bounce, HopRecorder, Settled
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
 
@@ -53,7 +52,7 @@ class Outbound:
     _log = Logger()
 
     def __init__(
-        self, reactor: Any, client: RedisClient, keys: Keys, domain: str, tracer: Tracer, max_backlog: int
+        self, reactor: Any, client: RedisClient, keys: Keys, domain: str, tracer: HopRecorder, max_backlog: int
     ) -> None:
         self.reactor = reactor
         self.client = client
@@ -176,7 +175,7 @@ class OutboundLink:
         self._write(batch)
         for stanza in batch.stanzas:
             if stanza.trace_id:  # recorded before the other side can see it
-                self._outbound.tracer.record(Event.ENQUEUED, stanza, f"to {self._to}", node=NODE)
+                self._outbound.tracer.record("enqueued", stanza, f"to {self._to}", node=NODE)
 
     def _write(self, batch: Batch) -> None:
         added = self._client.execute("XADD", self._key, batch.id, FIELD, batch.entry)

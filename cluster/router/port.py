@@ -20,6 +20,13 @@ Bounce = Callable[[Stanza, StanzaError], None]
 """Takes a stanza that cannot be carried, to be answered with the error."""
 
 
+class HopRecorder(Protocol):
+    """Hears what the router did with the stanzas that are followed: those with a trace id."""
+
+    def record(self, event: str, stanza: Stanza, detail: str = "", node: str = "") -> None:
+        """`event`: enqueued, dequeued or dropped; `node` is `router` for what happened in the queue."""
+
+
 class Link(Protocol):
     """One direction between two domains, seen by its sender. Order is kept; a sent stanza is never forgotten."""
 
@@ -31,7 +38,10 @@ class Router(Protocol):
     """All links of one domain: one out to each domain that it writes to, and those of all others into it."""
 
     def link(self, to_domain: str) -> Link:
-        """The link to this domain. A domain that nobody serves is bounced with remote-server-not-found."""
+        """The link to this domain, for now: ask for it each time.
+
+        A domain that nobody serves is bounced with remote-server-not-found, and its link is forgotten.
+        """
 
     async def start(self, deliver: Deliver, bounce: Bounce) -> None:
         """Begin to carry, first what was not acknowledged before a crash."""

@@ -8,8 +8,7 @@ from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.router.inbound import Inbound
 from cluster.router.outbound import Outbound, OutboundLink
-from cluster.router.port import Bounce, Deliver
-from cluster.trace.hop import Tracer
+from cluster.router.port import Bounce, Deliver, HopRecorder
 
 
 class RedisRouter:
@@ -23,7 +22,7 @@ class RedisRouter:
         *,
         domain: str,
         node: str,
-        tracer: Tracer,
+        tracer: HopRecorder,
         max_backlog: int,
     ) -> None:
         """`reactor` is an IReactorTime, `client` is connected.

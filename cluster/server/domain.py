@@ -167,14 +167,21 @@ class Domain:
         return None
 
     def _deliver_iq(self, stanza: Stanza, to: Jid) -> Settled:
-        if not to.resourcepart:  # RFC 6121 section 8.5.2.1.3: the server answers for the account
-            return self._iq.handle(self.context, stanza, "account")
+        if not to.resourcepart:
+            return self.accounts.load(to.localpart).addCallback(self._answer_for_account, stanza)
         session = self.context.session(to)
         if session is not None:
             session.send(stanza)
             self.tracer.record(Event.DELIVERED, stanza, to.resourcepart)
         else:
             self.bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
+        return None
+
+    def _answer_for_account(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
+        """RFC 6121 section 8.5.2.1.3; where there is no such account, nothing answers for it (section 8.5.1)."""
+        if account is not None:
+            return self._iq.handle(self.context, stanza, "account")
+        self.bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
         return None
 
     def _deliver_presence(self, account: LocalAccount | None, stanza: Stanza) -> Settled:

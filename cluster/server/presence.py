@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from xml.sax.saxutils import quoteattr
 
@@ -18,6 +19,7 @@ from cluster.xmpp.stanza import Stanza, make, opening
 
 SHOWS = ("away", "chat", "dnd", "xa")
 """RFC 6121 section 4.7.2.1."""
+_PRIORITY = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
 
 
 def addressed(presence: Stanza, to: Jid) -> Stanza:
@@ -45,8 +47,7 @@ class Presence:
         priority = read_priority(stanza)
         initial = session.presence is None
         if stanza.type == "unavailable":
-            if not initial:
-                self.leave(session, stanza)
+            self.leave(session, stanza)
             return
         session.presence, session.priority = stanza, priority
         self._tell_contacts(session.account, stanza)
@@ -74,14 +75,15 @@ class Presence:
             self._tell_contacts(session.account, gone)
         directed, session.directed = session.directed, set()
         for jid in directed:  # section 4.6.3
-            self._route(addressed(gone, jid))
+            if not (was_available and session.account.shows_presence_to(jid)):  # it was told as a contact
+                self._route(addressed(gone, jid))
 
     def direct(self, session: Session, stanza: Stanza) -> Settled:
         """Presence that a session sends to somebody in particular (section 4.6)."""
         assert stanza.to is not None
         if stanza.type == "unavailable":
             session.directed.discard(stanza.to)
-        elif not session.account.shows_presence_to(stanza.to):
+        else:
             session.directed.add(stanza.to)
         self._route(stanza)
         return None
@@ -143,11 +145,7 @@ def read_priority(stanza: Stanza) -> int:
     show = xml.text_of(tree, f"{{{CLIENT}}}show")
     if show is not None and show not in SHOWS:
         raise StanzaError(Condition.BAD_REQUEST, f"show is one of {', '.join(SHOWS)}")
-    text = xml.text_of(tree, f"{{{CLIENT}}}priority") or "0"
-    try:
-        priority = int(text)
-    except ValueError:
-        priority = 1000
-    if not -128 <= priority <= 127:
+    text = (xml.text_of(tree, f"{{{CLIENT}}}priority") or "0").strip()
+    if not _PRIORITY.fullmatch(text) or not -128 <= (priority := int(text)) <= 127:
         raise StanzaError(Condition.BAD_REQUEST, "a priority is a whole number from -128 to 127")
     return priority

@@ -146,8 +146,10 @@ class Subscriptions:
     def remove(self, account: LocalAccount, contact: Jid) -> Deferred[None]:
         """Remove a contact: both subscriptions end, and the contact hears of it (section 2.5.2)."""
         item = account.roster[contact]
-        if item.subscription in ("from", "both"):
+        shown = item.subscription in ("from", "both")
+        if shown or item.pending_in is not None:  # else the contact would wait for an answer for ever
             self._route(make("presence", from_=account.jid, to=contact, type="unsubscribed"))
+        if shown:
             self._presence.hide_from(account, contact)
         if item.subscription in ("to", "both") or item.pending_out:
             self._route(make("presence", from_=account.jid, to=contact, type="unsubscribe"))

@@ -22,7 +22,10 @@ class MemoryAccounts:
 
     async def create(self, account: Account) -> bool:
         """Keep it unless the name is taken; False then."""
-        return self._accounts.setdefault(account.localpart, account) is account
+        if account.localpart in self._accounts:
+            return False
+        self._accounts[account.localpart] = account
+        return True
 
     async def delete(self, localpart: str) -> None:
         """Forget it."""

@@ -71,13 +71,16 @@ class Tracer:
         self._until_next = self._sample_every
         return self._new_id()
 
-    def record(self, event: Event, stanza: Stanza, detail: str = "", node: str = "") -> None:
-        """Append a hop of a stanza that is followed. Callers on the message path check `stanza.trace_id` first."""
+    def record(self, event: str, stanza: Stanza, detail: str = "", node: str = "") -> None:
+        """Append a hop of a stanza that is followed. Callers on the message path check `stanza.trace_id` first.
+
+        `event` is an `Event` or its value.
+        """
         if stanza.trace_id:
             from_ = str(stanza.from_) if stanza.from_ else ""
             to = str(stanza.to) if stanza.to else ""
             hop = Hop(
-                stanza.trace_id, node or self.node, event, self._now_utc_ns(),
+                stanza.trace_id, node or self.node, Event(event), self._now_utc_ns(),
                 stanza.kind, from_, to, len(stanza.raw), detail,
             )  # fmt: skip
             self._journal.append(hop)

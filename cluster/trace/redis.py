@@ -1,4 +1,4 @@
-"""The journal in Redis: one capped stream for the whole lab."""
+"""The journal in Redis, as the servers write it: a capped stream."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from cluster.redisio.keys import Keys
 from cluster.trace.hop import Hop
 
 MAX_ENTRIES = 100_000
-"""About as many followed stanzas as a person could ever look at; some 100 MiB at the most."""
+"""Oldest first, entries beyond this are forgotten; an entry holds the hops of one reactor turn of one node."""
 FIELD = "h"
-"""The one field of an entry: a batch of hops."""
+"""The one field of an entry: a msgpack list of hops."""
+
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class RedisJournal:
-    """A `Journal` of one node: the hops of one reactor turn become one entry."""
+    """A `Journal`. While Redis is away hops are lost: they must never hold up the stanzas that they tell of."""
 
     def __init__(self, client: RedisClient, keys: Keys, reactor: Any) -> None:
-        """`reactor` is an IReactorTime. Hops that Redis does not take are lost: a stanza never waits for them."""
         self._client = client
         self._key = keys.journal
         self._reactor = reactor
-        self._waiting: list[Hop] = []
+        self._hops: list[Hop] = []
 
     def append(self, hop: Hop) -> None:
-        """Write it down at the end of this turn."""
-        if not self._waiting:
+        """Write it at the end of this turn, together with the others of the turn."""
+        if not self._hops:
             self._reactor.callLater(0, self.flush)
-        self._waiting.append(hop)
+        self._hops.append(hop)
 
     def flush(self) -> None:
-        """Write down what waits."""
-        if self._waiting:
-            batch, self._waiting = msgspec.json.encode(self._waiting), []
-            self._client.post("XADD", self._key, "MAXLEN", "~", MAX_ENTRIES, "*", FIELD, batch)
+        """Write now what waits for the end of the turn: for a server that stops."""
+        hops, self._hops = self._hops, []
+        if hops:
+            self._client.post("XADD", self._key, "MAXLEN", "~", MAX_ENTRIES, "*", FIELD, _encode(hops))

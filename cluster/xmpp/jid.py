@@ -21,7 +21,7 @@ _PLAIN_LOCAL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_+!#$%*=?^`{|}~(
 _FORBIDDEN_LOCAL = frozenset("\"&'/:<>@ ")
 """RFC 7622 section 3.3.1: allowed by UsernameCaseMapped or not, never in a localpart."""
 _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_PLAIN_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
+_PLAIN_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?", re.ASCII)
 """Labels of letters, digits and hyphens (RFC 5890 section 2.3.1), as they are once prepared."""
 
 
@@ -100,14 +100,13 @@ def prepare_domainpart(text: str) -> str:
             return f"[{IPv6Address(text[1:-1].replace('%', ' ')).compressed}]"  # no scope: it means nothing to others
         except ValueError as error:
             raise JidError(f"domainpart {text!r}: {error}") from None
-    text = text.removesuffix(".")
     if not _PLAIN_DOMAIN.fullmatch(text) or "xn--" in text:
         try:
-            text = idna.decode(idna.encode(text, uts46=True)).removesuffix(".")
+            text = idna.decode(idna.encode(text, uts46=True))
         except (idna.IDNAError, UnicodeError) as error:
             raise JidError(f"domainpart {text!r}: {error}") from None
         _check_size("domainpart", text)
-    return text
+    return text.removesuffix(".")
 
 
 def prepare_resourcepart(text: str) -> str:

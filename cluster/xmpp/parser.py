@@ -27,6 +27,10 @@ _OPENING_TAG = re.compile(rb"<[^\s/>]+(?:[^\"'>]|\"[^\"]*\"|'[^']*')*>")
 _RESTRICTED = {expat.errors.codes[expat.errors.XML_ERROR_UNDEFINED_ENTITY]}
 
 
+_RESTING = expat.ParserCreate()
+"""Stands for the expat parser of a stream that rests."""
+
+
 class StreamHeader(msgspec.Struct, frozen=True):
     """The peer opened its stream (RFC 6120 section 4.7)."""
 
@@ -98,6 +102,8 @@ class StreamParser:
         Raises StreamError for what may not stand in a stream; what came before it is in `found` all the same.
         """
         self._found = found
+        if self._expat is _RESTING:
+            self._wake()
         self._buffer = self._buffer + data if self._buffer else data
         try:
             self._expat.Parse(data, False)
@@ -111,6 +117,23 @@ class StreamParser:
             self._forget_until(self._start)
         if len(self._buffer) > self._max_stanza_bytes:
             raise self._too_big()
+
+    def rest(self) -> None:
+        """Give expat's memory back, some 10 KiB, until more comes in; nothing happens amid a child."""
+        if self._depth == 1 and not self._buffer:
+            self._expat = _RESTING
+
+    def _wake(self) -> None:
+        """A new expat parser, as far into the stream as the one before."""
+        declarations = "".join(
+            f" xmlns{':' + prefix if prefix else ''}={quoteattr(uri)}" for prefix, uri in self._declared.items() if uri
+        )
+        context = f"<context{declarations}>".encode()
+        self._expat = self._new_expat()
+        self._expat.StartElementHandler = self._expat.StartNamespaceDeclHandler = None
+        self._expat.Parse(context, False)
+        self._expat.StartElementHandler = self._on_start
+        self._base = self._done = len(context)
 
     def _too_big(self) -> StreamError:
         text = f"a stanza may have at most {self._max_stanza_bytes} bytes"
@@ -182,7 +205,10 @@ class StreamParser:
             raise StreamError(StreamCondition.BAD_FORMAT, f"expected <stream:stream>, not <{local}>")
         if namespace != STREAMS:
             raise StreamError(StreamCondition.INVALID_NAMESPACE, f"a stream's namespace is {STREAMS}")
-        opening = _OPENING_TAG.match(self._buffer, self._expat.CurrentByteIndex - self._base)
+        begin = self._expat.CurrentByteIndex - self._base
+        if b"\0" in self._buffer[: begin + 2]:  # UTF-16, which expat reads whatever it is told
+            raise StreamError(StreamCondition.UNSUPPORTED_ENCODING, "a stream is UTF-8")
+        opening = _OPENING_TAG.match(self._buffer, begin)
         if opening is None:
             raise StreamError(StreamCondition.NOT_WELL_FORMED, "the stream's tag cannot be read")
         self._done = self._base + opening.end()

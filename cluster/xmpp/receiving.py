@@ -69,6 +69,10 @@ class ReceivingStream:
             self._failure = error
         self._inbox.extend(found)
 
+    def rest(self) -> None:
+        """Nothing came for a while: keep as little memory as possible until something does."""
+        self._parser.rest()
+
     def events(self) -> Iterator[Event]:
         """What the input so far means, until it is used up or an event waits for its answer."""
         while self._inbox and not self._waiting and self.state is not State.CLOSED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from xml.sax.saxutils import quoteattr
 
 from cluster.xmpp import element as xml
@@ -24,33 +25,34 @@ class MalformedTo(Exception):
         self.text = text
 
 
+@cache
+def _kinds(content_namespace: str) -> dict[str, tuple[Kind, bytes]]:
+    """By element name: the kind of stanza, and how its slice begins. Shared by all streams of a namespace."""
+    kinds: tuple[Kind, ...] = ("message", "presence", "iq")
+    return {f"{content_namespace} {kind}": (kind, f"<{kind}".encode()) for kind in kinds}
+
+
 class Stamp:
     """Stamps the stanzas of one session with its full JID, and with the stream's language where they have none."""
 
     def __init__(self, jid: Jid, content_namespace: str, lang: str | None = None) -> None:
         self._jid = jid
-        self._own = (str(jid), str(jid.bare))
-        lang_attribute = f" xml:lang={quoteattr(lang)}".encode() if lang else b""
-        kinds: tuple[Kind, ...] = ("message", "presence", "iq")
-        # by element name: kind, how its slice begins, how the stanza begins with and without a language of its own
-        self._kinds = {
-            f"{content_namespace} {kind}": (
-                kind, f"<{kind}".encode(), opening(kind, jid), opening(kind, jid) + lang_attribute
-            )
-            for kind in kinds
-        }  # fmt: skip
+        self._kinds = _kinds(content_namespace)
+        # what stands between the element's name and the rest, without and with a language of the stanza's own
+        self._from = opening("", jid)[1:]
+        self._from_and_lang = self._from + (f" xml:lang={quoteattr(lang)}".encode() if lang else b"")
 
     def __call__(self, child: Slice) -> Stanza:
         """The stanza. Raises StreamError for what no stanza of this peer is, MalformedTo for a bad address."""
         try:
-            kind, begins, stamped, stamped_with_lang = self._kinds[child.name]
+            kind, begins = self._kinds[child.name]
         except KeyError:
             raise StreamError(StreamCondition.UNSUPPORTED_STANZA_TYPE, f"no stanza: {child.name}") from None
         attributes, raw = child.attributes, child.raw
         # behind the name, lest <message:message xmlns:message=…> is taken for <message>
         if "from" in attributes or not raw.startswith(begins) or raw[len(begins)] not in _NAME_ENDS:
             raw = self._without_from(child)
-        raw = (stamped if _LANG in attributes else stamped_with_lang) + raw[len(begins) :]
+        raw = begins + (self._from if _LANG in attributes else self._from_and_lang) + raw[len(begins) :]
         get = attributes.get
         to = get("to")
         try:
@@ -63,7 +65,7 @@ class Stamp:
     def _without_from(self, child: Slice) -> bytes:
         """The slow path of a stanza that names its sender, which must be this session."""
         claimed = child.attributes.get("from")
-        if claimed is not None and claimed not in self._own and not self._is_own(claimed):
+        if claimed is not None and not self._is_own(claimed):
             raise StreamError(StreamCondition.INVALID_FROM, f"this stream is {self._jid}, not {claimed}")
         tree = xml.parse(child.raw)
         tree.attrib.pop("from", None)

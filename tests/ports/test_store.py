@@ -82,9 +82,10 @@ def test_an_account_is_found_as_it_was_put(check: Check) -> None:
 
 def test_create_does_not_touch_an_account_that_exists(check: Check) -> None:
     async def scenario(store: Store) -> None:
-        assert await store.accounts.create(account("romeo", b"first")) is True
+        first = account("romeo", b"first")
+        assert await store.accounts.create(first) is True
         assert await store.accounts.create(account("romeo", b"second")) is False
-        assert await store.accounts.create(account("romeo", b"first")) is False
+        assert await store.accounts.create(first) is False
         assert await store.accounts.get("romeo") == account("romeo", b"first")
 
     check(scenario)
@@ -105,7 +106,7 @@ def test_a_roster_item_keeps_everything(check: Check) -> None:
     juliet, nurse = Jid.parse("juliet@capulet.lit"), Jid.parse("nurse@capulet.lit")
     asked = make("presence", from_=nurse, to=Jid.parse("romeo@montague.lit"), type="subscribe")
     items = {
-        juliet: RosterItem(juliet, "Juliet", ("Friends", "Verona"), "both", True, None, True),
+        juliet: RosterItem(juliet, "Juliet", ("Friends", "Verona"), "both", True, None, True, True),
         nurse: RosterItem(nurse, pending_in=asked),
     }
 

@@ -39,6 +39,7 @@ def test_what_a_server_needs_it_may(capulet: redis.Redis, keys: Keys) -> None:
     run("RPUSH", keys.offline(CAPULET, "juliet"), b"x")
     run("BLPOP", keys.control(CAPULET), 0.001)
     run("RPUSH", keys.control_reply(CAPULET, "1"), b"x")
+    run("EXPIRE", keys.control_reply(CAPULET, "1"), 60)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,8 @@ def test_what_a_server_needs_it_may(capulet: redis.Redis, keys: Keys) -> None:
         ("HSET", "store {montague.lit} accounts", "romeo", "forged"),
         ("LRANGE", "store {montague.lit} offline:romeo", "0", "-1"),
         ("BLPOP", "control {montague.lit}", "0.001"),
-        ("PUBLISH", "control {montague.lit}", "delete everything"),
+        ("RPUSH", "control {montague.lit}", "delete everything"),
+        ("PUBLISH", "news", "x"),
         ("XRANGE", "journal", "-", "+"),
         ("DEL", "journal"),
         ("KEYS", "*"),

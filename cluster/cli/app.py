@@ -1,0 +1,37 @@
+"""All sub-commands, and what happens to their errors."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from cluster.cli import down, graph, load, logs, ps, trace, up, user, validate, watch
+from cluster.lab.errors import BadInput, LabError
+
+app = typer.Typer(
+    help="A federated XMPP network on one desk.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+_COMMANDS = (up.up, down.down, ps.ps, logs.logs, trace.trace, watch.watch, validate.validate, graph.graph, load.load)
+for command in _COMMANDS:
+    app.command()(command)
+app.add_typer(user.app, name="user")
+
+
+def main() -> None:
+    """Exit code 0: done; 1: it could not be done; 2: what was asked for makes no sense."""
+    try:
+        app()
+    except BadInput as error:
+        _fail(str(error), 2)
+    except LabError as error:
+        _fail(str(error), 1)
+
+
+def _fail(message: str, exit_code: int) -> None:
+    print(f"xmpplab: {message}", file=sys.stderr)
+    sys.exit(exit_code)

@@ -1,0 +1,60 @@
+"""What several sub-commands share: the lab that is meant, and reading what the user typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cluster.lab.errors import BadInput
+
+if TYPE_CHECKING:
+    from cluster.lab.folder import LabFolder
+    from cluster.topology.plan import Plan, ServerNode
+    from cluster.xmpp.jid import Jid
+
+LabName = Annotated[
+    str | None,
+    typer.Option("--lab", envvar="XMPPLAB_LAB", metavar="NAME", help="Which lab; needed where there are several."),
+]
+
+
+def chosen(name: str | None) -> LabFolder:
+    """The lab that the command means. Raises BadInput."""
+    from cluster.lab.folder import choose
+
+    return choose(Path.cwd(), name)
+
+
+def read_plans(file: Path, redis_url: str = "") -> list[Plan]:
+    """The plans of a topology file for this folder. Raises BadInput with all that is wrong with it."""
+    from cluster.lab import plans
+    from cluster.topology.problem import TopologyError
+
+    try:
+        return plans.read_plans(file, Path.cwd(), redis_url)
+    except TopologyError as error:
+        raise BadInput(f"{file} cannot be used:\n{error}") from None
+
+
+def read_jid(text: str) -> Jid:
+    """An address of an account, bare or full. Raises BadInput."""
+    from cluster.xmpp.jid import Jid, JidError
+
+    try:
+        jid = Jid.parse(text)
+    except JidError as error:
+        raise BadInput(f"{error}; write an address such as romeo@montague.lit") from None
+    if not jid.localpart:
+        raise BadInput(f"{text!r} is a domain; write an address such as romeo@{text}")
+    return jid
+
+
+def server_of(plan: Plan, domain: str) -> ServerNode:
+    """The server of a domain of the lab. Raises BadInput."""
+    server = next((server for server in plan.servers if server.domain == domain), None)
+    if server is None:
+        known = ", ".join(server.domain for server in plan.servers)
+        raise BadInput(f"no server of this lab serves {domain!r}; there is: {known}")
+    return server

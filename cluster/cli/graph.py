@@ -1,0 +1,20 @@
+"""`xmpplab graph`: a picture of a topology."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from cluster.cli.common import read_plans
+
+
+def graph(
+    file: Annotated[Path, typer.Argument(help="Topology file (YAML).")],
+    format: Annotated[Literal["text", "mermaid"], typer.Option(help="For a terminal, or for Markdown.")] = "text",
+) -> None:
+    """Draw the network that a topology file describes."""
+    from cluster.topology.graph import draw
+
+    print(draw(read_plans(file)[0], format))

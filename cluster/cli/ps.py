@@ -1,0 +1,53 @@
+"""`xmpplab ps`: what runs, and how to connect."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from cluster.cli.common import LabName, chosen
+from cluster.cli.connect import print_how_to_connect
+
+if TYPE_CHECKING:
+    from cluster.lab.overview import NodeView
+
+
+def ps(
+    format: Annotated[Literal["table", "json"], typer.Option(help="For people, or for programs.")] = "table",
+    lab: LabName = None,
+) -> None:
+    """Show every process of the lab, and how to connect."""
+    import msgspec
+
+    from cluster.lab.overview import overview
+
+    folder = chosen(lab)
+    shown = overview(folder)
+    if format == "json":
+        print(msgspec.json.format(msgspec.json.encode(shown)).decode())
+        return
+    print_nodes(shown.nodes)
+    if any(node.state != "stopped" for node in shown.nodes):
+        print_how_to_connect(folder, folder.plan())
+    else:
+        print(f"the lab is down; bring it up with `xmpplab up {shown.topology} -d`")
+
+
+def print_nodes(nodes: list[NodeView]) -> None:
+    """The table."""
+    columns = ["NAME", "KIND", "DOMAIN", "STATE", "C2S", "PID", "RESTARTS", "SESSIONS"]
+    rows: list[list[object]] = [
+        [n.name, n.kind, n.domain, n.state, n.c2s, n.pid, n.restarts, n.sessions] for n in nodes
+    ]
+    if any(node.last_exit for node in nodes):
+        columns.append("LAST EXIT")
+        rows = [[*row, node.last_exit or None] for row, node in zip(rows, nodes, strict=True)]
+    cells = [columns, *([_cell(value) for value in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _cell(value: object) -> str:
+    return "-" if value is None else str(value)

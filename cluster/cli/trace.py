@@ -1,0 +1,60 @@
+"""`xmpplab trace`: the route of a message, hop by hop."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from cluster.cli.common import LabName, chosen, read_jid, server_of
+from cluster.lab.errors import BadInput, LabError
+
+if TYPE_CHECKING:
+    from cluster.trace.hop import Hop
+
+
+def trace(
+    from_: Annotated[str, typer.Argument(metavar="FROM", help="An account of the lab.")],
+    to: Annotated[str, typer.Argument(metavar="TO", help="Any address.")],
+    format: Annotated[
+        Literal["tree", "json", "mermaid"], typer.Option(help="For people, programs, Markdown.")
+    ] = "tree",
+    password: Annotated[str | None, typer.Option(help="Of FROM, where the topology does not tell it.")] = None,
+    lab: LabName = None,
+) -> None:
+    """Send a probe message and show its route with the time of each hop."""
+    from cluster.lab.tracing import password_of, send_probe
+    from cluster.trace import render
+
+    folder = chosen(lab)
+    plan = folder.plan()
+    sender, receiver = read_jid(from_).bare, read_jid(to)
+    server_of(plan, sender.domainpart)
+    password = password or password_of(plan, sender)
+    if password is None:
+        raise BadInput(f"the topology tells no password of {sender}; give it with --password")
+    route = send_probe(folder, plan, sender, receiver, password, "This is a probe of xmpplab trace.")
+    match format:
+        case "tree":
+            print_tree(route.hops)
+        case "json":
+            print(json.dumps(render.dicts(route.hops), indent=2))
+        case "mermaid":
+            print(render.mermaid(route.hops), end="")
+    if route.end is None:
+        raise LabError("the probe has not come to its end; see `xmpplab ps`, and `xmpplab watch` for what comes later")
+    if route.end.event in ("bounced", "dropped"):
+        raise LabError(f"the probe was {route.end.event} at {route.end.node}: {route.end.detail}")
+
+
+def print_tree(hops: Sequence[Hop]) -> None:
+    """The route, a branch for each node."""
+    from rich.console import Console
+
+    from cluster.trace.render import tree
+
+    width = None if sys.stdout.isatty() else 1000  # a pipe has no edge to wrap at
+    Console(highlight=False, width=width).print(tree(hops))

@@ -1,0 +1,154 @@
+"""A probe: a message that every node records, sent from one account to another, and its route."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from secrets import token_hex
+
+import msgspec
+
+from cluster.client.blocking import BlockingClient
+from cluster.lab.errors import BadInput, LabError
+from cluster.lab.folder import ADMIN, LabFolder
+from cluster.lab.redis import connected
+from cluster.lab.wait import pause
+from cluster.redisio.keys import Keys
+from cluster.topology.plan import Plan
+from cluster.trace.hop import Event, Hop
+from cluster.trace.reader import JournalReader
+from cluster.trace.render import RECEIVER, SENDER
+from cluster.xmpp.element import Element
+from cluster.xmpp.initiating import Login, StreamFailed
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.namespaces import CLIENT, PROBE
+from cluster.xmpp.stanza import Stanza, make
+
+PATIENCE_S = 10.0
+"""A probe that is not at its end by then is stuck on a link, or its server is down."""
+
+LOOK_EVERY_S = 0.02
+_ENDS = (Event.DELIVERED, Event.STORED, Event.BOUNCED, Event.DROPPED)
+
+
+@contextmanager
+def journal(folder: LabFolder, plan: Plan) -> Iterator[JournalReader]:
+    """The lab's journal, to read. Raises LabError."""
+    with connected(folder.secrets()[ADMIN]) as redis:
+        yield JournalReader(redis, Keys.of_lab(plan.name))
+
+
+def password_of(plan: Plan, jid: Jid) -> str | None:
+    """The password that the topology gives to an account of the lab."""
+    server = next((server for server in plan.servers if server.domain == jid.domainpart), None)
+    accounts = server.accounts if server else ()
+    return next((account.password for account in accounts if account.localpart == jid.localpart), None)
+
+
+def first_pair(plan: Plan) -> tuple[Jid, Jid]:
+    """The first account with a contact in another domain, and that contact. Raises BadInput where nobody has one."""
+    for server in plan.servers:
+        for account in server.accounts:
+            for contact in account.contacts:
+                to = Jid.parse(contact.jid)
+                if to.domainpart != server.domain:
+                    return Jid(account.localpart, server.domain), to
+    raise BadInput("no account of this topology has a contact in another domain; give one to `accounts`")
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where a probe was seen."""
+
+    hops: list[Hop]
+
+    @property
+    def end(self) -> Hop | None:
+        """Where it came to rest; None while it is on its way."""
+        return next((hop for hop in reversed(self.hops) if hop.event in _ENDS), None)
+
+
+def send_probe(folder: LabFolder, plan: Plan, from_: Jid, to: Jid, password: str, body: str) -> Route:
+    """Log in as `from_`, send a probe to `to`, and follow it to its end, or for PATIENCE_S.
+
+    Where `to` is a bare JID of an account whose password the topology knows, a client of our own receives the probe:
+    without presence, so that it gets nothing else and nobody sees it. Raises LabError.
+    """
+    with ExitStack() as stack:
+        reader = stack.enter_context(journal(folder, plan))
+        sender = stack.enter_context(_log_in(folder, plan, from_, password))
+        receiver = _receiver(folder, plan, to)
+        if receiver is not None:
+            stack.enter_context(receiver)
+            to = receiver.jid
+        probe = _probe(sender.jid, to, body)
+        sent_utc_ns = time.time_ns()
+        sender.send(probe.raw)
+        reader.append(_hop(probe, SENDER, Event.SENT, sent_utc_ns))
+        return _follow(reader, probe, receiver)
+
+
+def _receiver(folder: LabFolder, plan: Plan, to: Jid) -> BlockingClient | None:
+    password = password_of(plan, to)
+    if password is None or not to.is_bare:
+        return None
+    with suppress(LabError):  # its password was changed: then the probe is left to the account's own clients
+        return _log_in(folder, plan, to, password)
+    return None
+
+
+def _log_in(folder: LabFolder, plan: Plan, jid: Jid, password: str) -> BlockingClient:
+    server = next(server for server in plan.servers if server.domain == jid.domainpart)
+    login = Login(jid.with_resource(f"trace-{token_hex(4)}"), password)
+    ca_file = None if server.tls == "off" else str(folder.ca_file)
+    try:
+        return BlockingClient((server.host, server.c2s_port), login, ca_file)
+    except StreamFailed as error:
+        raise LabError(f"{jid} cannot log in: {error}; give the right one with --password") from None
+    except OSError as error:
+        raise LabError(
+            f"{jid} cannot connect to {server.c2s}: {error}; see `xmpplab ps` and `xmpplab logs {server.name}`"
+        ) from None
+
+
+def _probe(from_: Jid, to: Jid, body: str) -> Stanza:
+    """As the sender knows it; its XML has no `from`, which is the server's to write (RFC 6120 section 8.1.2.1)."""
+    trace_id = token_hex(8)
+    text = Element(f"{{{CLIENT}}}body")
+    text.text = body
+    payload = [text, Element(f"{{{PROBE}}}probe", id=trace_id)]
+    sent = make("message", to=to, id=trace_id, type="chat", payload=payload)
+    return msgspec.structs.replace(sent, from_=from_, trace_id=trace_id)
+
+
+def _hop(probe: Stanza, node: str, event: Event, at_utc_ns: int) -> Hop:
+    return Hop(probe.trace_id, node, event, at_utc_ns, probe.kind, str(probe.from_), str(probe.to), len(probe.raw))
+
+
+def _follow(reader: JournalReader, probe: Stanza, receiver: BlockingClient | None) -> Route:
+    deadline_s = time.monotonic() + PATIENCE_S
+    awaited = receiver
+    while True:
+        if awaited is None:
+            pause(LOOK_EVERY_S)
+        elif (arrival := _arrival(awaited, probe)) is not None:
+            reader.append(arrival)
+            awaited = None
+        route = Route(reader.read(probe.trace_id))
+        arrives_yet = awaited is not None and route.end is not None and route.end.event is Event.DELIVERED
+        if (route.end is not None and not arrives_yet) or time.monotonic() > deadline_s:
+            return route
+
+
+def _arrival(receiver: BlockingClient, probe: Stanza) -> Hop | None:
+    """The hop at the receiver; None when the probe does not come within LOOK_EVERY_S."""
+    try:
+        child = receiver.receive(LOOK_EVERY_S)
+    except TimeoutError:
+        return None
+    arrived_utc_ns = time.time_ns()
+    if child is None or child.attributes.get("id") != probe.id:
+        return None
+    return _hop(msgspec.structs.replace(probe, raw=child.raw), RECEIVER, Event.RECEIVED, arrived_utc_ns)

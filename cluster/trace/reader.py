@@ -1,0 +1,57 @@
+"""The journal in Redis, as commands read it (outside of any reactor, with redis-py)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import redis
+
+from cluster.redisio.keys import Keys
+from cluster.trace.hop import Hop
+from cluster.trace.redis import FIELD, MAX_ENTRIES
+
+_PAGE = 1_000
+_WAIT_MS = 1_000
+"""How long one read blocks: Redis clients time out on longer silences, and Ctrl-C is seen in between."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[Hop]).decode
+
+
+class JournalReader:
+    """Reads a lab's hops, and writes those of the command itself (a probe's ends)."""
+
+    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+        """`client` may read the journal; it does not decode replies."""
+        self._client: Any = client  # its types say that each command may be asynchronous
+        self._key = keys.journal
+
+    def append(self, hop: Hop) -> None:
+        """Write one hop, as a `Journal`; it is there when this returns."""
+        self._client.xadd(self._key, {FIELD: _encode([hop])}, maxlen=MAX_ENTRIES, approximate=True)
+
+    def read(self, trace_id: str) -> list[Hop]:
+        """The hops of one stanza so far, in the order of their times."""
+        found = (hop for _, hops in self._entries_after(b"0") for hop in hops if hop.trace_id == trace_id)
+        return sorted(found, key=lambda hop: hop.at_utc_ns)
+
+    def follow(self) -> Iterator[Hop]:
+        """The hops from this call on, as they are written; never ends by itself."""
+        newest = self._client.xrevrange(self._key, count=1)
+        return self._follow_after(newest[0][0] if newest else b"0")
+
+    def _follow_after(self, last: bytes) -> Iterator[Hop]:
+        while True:
+            # only to wait: the form of its reply depends on the protocol
+            self._client.xread({self._key: last}, count=1, block=_WAIT_MS)
+            for id, hops in self._entries_after(last):
+                last = id
+                yield from hops
+
+    def _entries_after(self, last: bytes) -> Iterator[tuple[bytes, list[Hop]]]:
+        while page := self._client.xrange(self._key, b"(" + last, b"+", count=_PAGE):
+            for id, fields in page:
+                yield id, _decode(fields[FIELD.encode()])
+            last = page[-1][0]

@@ -1,0 +1,92 @@
+"""The running lab that a load test is for, as its state folder tells: where its servers are, and whom to trust."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+LABS = ".xmpplab"
+"""Under the current folder: one state folder for each lab."""
+
+ANSWER_TIMEOUT_S = 5.0
+"""A server on this host that takes no connection for longer will not."""
+
+
+class LabUnusable(Exception):
+    """No load can be put on the lab; the message names the remedy."""
+
+
+class Server(msgspec.Struct, frozen=True):
+    """One server of the lab, as `plan.json` describes it."""
+
+    name: str
+    domain: str
+    host: str
+    c2s_port: int
+    tls: Literal["required", "optional", "off"]
+    registration: bool
+
+
+class _Plan(msgspec.Struct, frozen=True):
+    name: str
+    topology: str
+    servers: tuple[Server, ...]
+
+
+@dataclass(frozen=True)
+class RunningLab:
+    """What load users need to know of a lab."""
+
+    name: str
+    topology: str
+    """The file it was made from."""
+    servers: tuple[Server, ...]
+    ca_file: Path
+    """Certificate of the lab's own authority, PEM; not there in a lab without TLS."""
+
+    def check(self) -> None:
+        """Raises LabUnusable where users could not register or connect, once instead of once for every user."""
+        if closed := [server.name for server in self.servers if not server.registration]:
+            raise LabUnusable(
+                f"load users register accounts of their own, and {', '.join(closed)} of lab {self.name} take none; "
+                f"set `registration: open` under `defaults` in {self.topology}, "
+                f"then `xmpplab down` and `xmpplab up {self.topology} -d`"
+            )
+        for server in self.servers:
+            try:
+                socket.create_connection((server.host, server.c2s_port), ANSWER_TIMEOUT_S).close()
+            except OSError as error:
+                raise LabUnusable(
+                    f"{server.name} of lab {self.name} does not answer at {server.host}:{server.c2s_port} ({error}); "
+                    f"bring it up with `xmpplab up {self.topology} -d`"
+                ) from None
+
+
+def find(environment: Mapping[str, str], folder: Path) -> RunningLab:
+    """The lab whose state folder XMPPLAB_STATE names, or the only one under `folder`. Raises LabUnusable."""
+    state = Path(environment["XMPPLAB_STATE"]) if environment.get("XMPPLAB_STATE") else _only_state(folder)
+    try:
+        plan = msgspec.json.decode((state / "plan.json").read_bytes(), type=_Plan)
+    except OSError:
+        raise LabUnusable(f"no lab in {state}; bring one up with `xmpplab up FILE -d`") from None
+    except msgspec.DecodeError as error:
+        raise LabUnusable(f"{state / 'plan.json'} is damaged ({error}); `xmpplab down`, then `up`") from None
+    return RunningLab(plan.name, plan.topology, plan.servers, state / "ca.pem")
+
+
+def _only_state(folder: Path) -> Path:
+    states = sorted(plan.parent for plan in (folder / LABS).glob("*/plan.json"))
+    if not states:
+        raise LabUnusable(
+            f"no lab in {folder / LABS}; bring one up with `xmpplab up FILE -d`, go to its folder, "
+            "or set XMPPLAB_STATE to its state folder"
+        )
+    if len(states) > 1:
+        names = ", ".join(state.name for state in states)
+        raise LabUnusable(f"several labs in {folder / LABS} ({names}); set XMPPLAB_STATE to the state folder of one")
+    return states[0]

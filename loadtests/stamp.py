@@ -1,0 +1,45 @@
+"""Messages that tell when they should have been sent, so that whoever receives one knows how long it took."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+from xml.sax.saxutils import escape, quoteattr
+
+from cluster.xmpp import element as xml
+from cluster.xmpp.jid import Jid
+
+NS = "urn:xmpplab:load:0"
+PAYLOAD = f"{NS} stamp"
+"""How the parser names the stamp among a stanza's children."""
+
+Kind = Literal["local", "cross-domain"]
+
+
+class Stamp(NamedTuple):
+    """Child `<stamp xmlns='urn:xmpplab:load:0' sent='…' kind='…'/>` of a message."""
+
+    sent_ns: int
+    """When the message was due, on CLOCK_MONOTONIC: one clock for all processes of a Linux host."""
+    kind: str
+    """A Kind."""
+
+
+def kind_of(sender: Jid, receiver: Jid) -> Kind:
+    """Whether a message stays in its domain."""
+    return "local" if sender.domainpart == receiver.domainpart else "cross-domain"
+
+
+def message(to: Jid, id: str, body: str, stamp: Stamp) -> bytes:
+    """A chat message, ready for the wire."""
+    return (
+        f"<message to={quoteattr(str(to))} id='{id}' type='chat'><body>{escape(body)}</body>"
+        f"<stamp xmlns='{NS}' sent='{stamp.sent_ns}' kind='{stamp.kind}'/></message>"
+    ).encode()
+
+
+def read(raw: bytes) -> Stamp:
+    """The stamp of a message that has one (see PAYLOAD). Raises ValueError where it has none that can be read."""
+    found = xml.parse(raw).find(f"{{{NS}}}stamp")
+    if found is None:
+        raise ValueError("the message has no stamp")
+    return Stamp(int(found.get("sent", "")), found.get("kind", ""))

@@ -1,0 +1,51 @@
+"""A lab as a user has it: brought up, asked and taken down by the `xmpplab` command, in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.live.clients import RealClient
+
+ROOT = Path(__file__).parents[2]
+XMPPLAB = str(Path(sys.executable).with_name("xmpplab"))
+
+
+class RunningLab:
+    """One lab; `up` and `down` are the caller's."""
+
+    def __init__(self, folder: Path, topology: Path) -> None:
+        self.folder = folder
+        self.topology = topology
+
+    def command(self, *arguments: str, exit_code: int = 0) -> str:
+        """Run `xmpplab …` in the lab's folder; what it printed."""
+        done = subprocess.run(
+            [XMPPLAB, *arguments], cwd=self.folder, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == exit_code, f"xmpplab {' '.join(arguments)}: {done.stdout}\n{done.stderr}"
+        return done.stdout + done.stderr
+
+    def up(self) -> None:
+        """Bring it up; returns when every part answers."""
+        self.command("up", str(self.topology), "-d")
+
+    def down(self) -> None:
+        """Take it down; nothing is left."""
+        self.command("down")
+
+    def ps(self) -> dict[str, Any]:
+        """`xmpplab ps --format json`."""
+        return dict(json.loads(self.command("ps", "--format", "json")))
+
+    def node(self, domain: str) -> dict[str, Any]:
+        """The server of a domain, as `ps` shows it."""
+        return next(node for node in self.ps()["nodes"] if node.get("domain") == domain)
+
+    def client(self, jid: str, password: str = "secret") -> RealClient:
+        """A real client that logs in with what `ps` says."""
+        domain = jid.partition("/")[0].partition("@")[2]
+        return RealClient(jid, password, self.node(domain)["c2s"], self.ps()["ca_file"])

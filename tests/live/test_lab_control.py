@@ -1,0 +1,115 @@
+"""Requests of commands to a server, over a real Valkey."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster.lab.ask import ask
+from cluster.lab.control import ControlServer
+from cluster.lab.errors import LabError
+from cluster.lab.folder import ADMIN, LabFolder
+from cluster.lab.redis import move_in
+from cluster.redisio.client import RedisClient
+from cluster.redisio.keys import Keys
+from cluster.redisio.url import RedisUrl
+from cluster.topology.plan import Plan
+from tests.harness import ReactorThread, Valkey, until
+from tests.unit.lab.plan import make_plan
+
+pytestmark = pytest.mark.live
+
+
+class Operations:
+    """What the server can do."""
+
+    async def greet(self, localpart: str) -> dict[str, str]:
+        return {"hello": localpart}
+
+    async def refuse(self) -> None:
+        raise ValueError("nobody of that name; `user ls` shows who there is")
+
+    async def stumble(self) -> None:
+        raise KeyError("a bug")
+
+    async def _private(self) -> None: ...
+
+
+class Lab:
+    """A lab with one server that answers requests, of s1; s2 is silent."""
+
+    def __init__(self, reactor_thread: ReactorThread, valkey: Valkey, keys: Keys, path: Path) -> None:
+        self.plan: Plan = make_plan(path, name=keys.prefix.removeprefix("xmpplab:"), redis_url=valkey.url)
+        self.folder = LabFolder(path)
+        self.folder.create()
+        move_in(self.folder, self.plan)
+        # logged in as the server's own user, so that its rights are tested too
+        url = RedisUrl.parse(self.folder.secrets()["montague.lit"])
+        self.client = RedisClient(reactor_thread.reactor, url, random.random)
+        self.control = ControlServer(self.client, keys, "montague.lit", Operations())
+
+    async def start(self) -> None:
+        await self.client.connect()
+        await self.control.start()
+
+    def ask(self, verb: str, args: dict[str, str] | None = None) -> object:
+        return ask(self.folder, self.plan, self.plan.servers[0], verb, args or {})
+
+
+@pytest.fixture
+def lab(reactor_thread: ReactorThread, valkey: Valkey, keys: Keys) -> Iterator[Lab]:
+    path = Path(tempfile.mkdtemp(prefix="xmpplab-"))
+    lab = Lab(reactor_thread, valkey, keys, path)
+    reactor_thread.run(lab.start)
+    yield lab
+    reactor_thread.run(lab.client.close)
+    shutil.rmtree(path)
+
+
+def test_a_request_is_answered(lab: Lab) -> None:
+    assert lab.ask("greet", {"localpart": "romeo"}) == {"hello": "romeo"}
+
+
+def test_requests_are_answered_one_after_the_other(lab: Lab) -> None:
+    assert [lab.ask("greet", {"localpart": str(number)}) for number in range(3)] == [
+        {"hello": str(n)} for n in range(3)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("verb", "answer"),
+    [
+        ("refuse", "nobody of that name; `user ls` shows who there is"),
+        ("stumble", r"stumble failed in the server: KeyError\('a bug'\); its log tells more"),
+        ("dance", "knows no 'dance'"),
+        ("_private", "knows no '_private'"),
+    ],
+)
+def test_what_cannot_be_done_is_said(lab: Lab, verb: str, answer: str) -> None:
+    with pytest.raises(LabError, match=answer):
+        lab.ask(verb)
+    assert lab.ask("greet", {"localpart": "romeo"}) == {"hello": "romeo"}
+
+
+def test_a_server_answers_again_when_its_connection_was_lost(
+    lab: Lab, reactor_thread: ReactorThread, valkey: Valkey, keys: Keys
+) -> None:
+    user = f"{keys.prefix}:montague.lit"
+    assert valkey.admin.execute_command("CLIENT KILL", "USER", user) == 1  # type: ignore[no-untyped-call]
+    reactor_thread.run(lambda: until(reactor_thread.reactor, lambda: not lab.client.connected))
+    assert lab.ask("greet", {"localpart": "romeo"}) == {"hello": "romeo"}
+
+
+def test_a_silent_server_is_named_and_its_request_withdrawn(lab: Lab, valkey: Valkey, keys: Keys) -> None:
+    with pytest.raises(LabError, match=r"s2 \(capulet\.lit\) did not answer within 0\.1 s; see .*xmpplab logs s2"):
+        ask(lab.folder, lab.plan, lab.plan.servers[1], "greet", {"localpart": "juliet"}, timeout_s=0.1)
+    assert valkey.admin.llen(keys.control("capulet.lit")) == 0
+
+
+def test_the_admins_url_is_the_one_that_was_given(lab: Lab, valkey: Valkey) -> None:
+    assert lab.folder.secrets()[ADMIN] == valkey.url

@@ -1,0 +1,134 @@
+"""The lab's own Redis, and its rooms in an existing one."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis as redis_py
+
+from cluster.lab import redis
+from cluster.lab.errors import LabError
+from cluster.lab.folder import ADMIN, LabFolder
+from cluster.lab.wait import wait_until
+from cluster.redisio.keys import Keys
+from cluster.topology.plan import Plan
+from tests.harness import Valkey
+from tests.unit.lab.plan import make_plan
+
+pytestmark = pytest.mark.live
+PATIENCE_S = 20.0
+
+
+@pytest.fixture
+def folder() -> Iterator[LabFolder]:
+    path = Path(tempfile.mkdtemp(prefix="xmpplab-"))
+    folder = LabFolder(path / "verona")
+    folder.create()
+    yield folder
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def process(folder: LabFolder) -> Iterator[subprocess.Popen[bytes]]:
+    """The lab's own Redis, running."""
+    redis.configure(folder, make_plan(folder.path))
+    with subprocess.Popen(redis.command(folder), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        assert wait_until(lambda: answers(folder.secrets()[ADMIN]) or process.poll() is not None, PATIENCE_S)
+        yield process
+        process.terminate()
+
+
+def answers(url: str) -> bool:
+    with redis_py.Redis.from_url(url) as client:
+        try:
+            return bool(client.ping())
+        except redis_py.ConnectionError:
+            return False
+
+
+@pytest.mark.usefixtures("process")
+def test_nobody_gets_in_without_a_password(folder: LabFolder) -> None:
+    with (
+        redis_py.Redis(unix_socket_path=str(folder.redis_socket)) as client,
+        pytest.raises(redis_py.AuthenticationError),
+    ):
+        client.ping()
+
+
+@pytest.mark.usefixtures("process")
+def test_a_domain_may_write_its_own_store_and_not_anothers(folder: LabFolder) -> None:
+    keys = Keys.of_lab("verona")
+    with redis_py.Redis.from_url(folder.secrets()["montague.lit"]) as client:
+        client.hset(keys.accounts("montague.lit"), "romeo", "1")
+        with pytest.raises(redis_py.exceptions.NoPermissionError):
+            client.hset(keys.accounts("capulet.lit"), "juliet", "1")
+        with pytest.raises(redis_py.exceptions.NoPermissionError):
+            client.execute_command("ACL LIST")
+
+
+def test_it_ends_when_whoever_started_it_is_gone(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait(PATIENCE_S) == 0
+
+
+def test_data_outlive_it(folder: LabFolder, process: subprocess.Popen[bytes]) -> None:
+    with redis_py.Redis.from_url(folder.secrets()[ADMIN]) as client:
+        client.set("key", "value")
+    process.terminate()
+    process.wait(PATIENCE_S)
+    redis.configure(folder, make_plan(folder.path))
+    with subprocess.Popen(redis.command(folder), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as again:
+        assert wait_until(lambda: answers(folder.secrets()[ADMIN]), PATIENCE_S)
+        with redis_py.Redis.from_url(folder.secrets()[ADMIN]) as client:
+            assert client.get("key") == b"value"
+        again.terminate()
+
+
+def existing(valkey: Valkey, keys: Keys, folder: LabFolder) -> Plan:
+    """A lab of this test in the Valkey of the tests."""
+    return make_plan(folder.path, name=keys.prefix.removeprefix("xmpplab:"), redis_url=valkey.url)
+
+
+def test_moving_in_and_out_of_an_existing_redis(valkey: Valkey, keys: Keys, folder: LabFolder) -> None:
+    plan = existing(valkey, keys, folder)
+    redis.move_in(folder, plan)
+    with redis_py.Redis.from_url(folder.secrets()["montague.lit"]) as client:
+        client.hset(keys.accounts("montague.lit"), "romeo", "1")
+    redis.move_out(plan, keep_data=True)
+    assert not any(user.startswith(keys.prefix) for user in valkey.admin.acl_users())
+    assert valkey.admin.hget(keys.accounts("montague.lit"), "romeo") == b"1"
+    redis.move_out(plan, keep_data=False)
+    assert list(valkey.admin.scan_iter(f"{keys.prefix}:*")) == []
+
+
+def test_two_labs_of_one_name_do_not_share_a_redis(valkey: Valkey, keys: Keys, folder: LabFolder) -> None:
+    plan = existing(valkey, keys, folder)
+    redis.move_in(folder, plan)
+    other = make_plan(folder.path / "other", name=plan.name, redis_url=valkey.url)
+    with pytest.raises(LabError, match="holds another lab"):
+        redis.move_in(folder, other)
+    redis.move_out(other, keep_data=False)
+    assert f"{keys.prefix}:montague.lit" in valkey.admin.acl_users()
+    redis.move_in(folder, plan)
+
+
+def test_an_existing_redis_that_gives_no_rights(valkey: Valkey, keys: Keys, folder: LabFolder) -> None:
+    valkey.admin.acl_setuser(
+        f"{keys.prefix}:guest", enabled=True, passwords=["+secret"], commands=["+set", "+get"], keys=["*"]
+    )
+    url = valkey.url_of(f"{keys.prefix}:guest".replace(":", "%3A"), "secret")
+    plan = make_plan(folder.path, name=keys.prefix.removeprefix("xmpplab:"), redis_url=url)
+    with pytest.raises(LabError, match="ACL SETUSER"):
+        redis.move_in(folder, plan)
+
+
+def test_no_redis_there(folder: LabFolder) -> None:
+    plan = make_plan(folder.path, redis_url=f"unix://{folder.path}/nobody.sock")
+    with pytest.raises(LabError, match="is it running"):
+        redis.move_in(folder, plan)

@@ -1,0 +1,268 @@
+"""One contract for every router."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from twisted.internet.defer import Deferred, succeed
+
+from cluster.redisio.keys import Keys
+from cluster.router.port import Settled
+from cluster.xmpp.errors import Condition, ErrorType
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.stanza import Stanza, make
+from tests.harness import ReactorThread, Valkey
+from tests.ports.worlds import CAPULET, MONTAGUE, SHAKESPEARE, MemoryWorld, RedisWorld, World, chat, text_of
+
+Run = Callable[[Callable[[World], Coroutine[Deferred[Any], Any, None]]], None]
+
+
+@pytest.fixture(params=["memory", "redis"])
+def run(request: pytest.FixtureRequest) -> Iterator[Run]:
+    """Runs a scenario in a network of montague.lit, capulet.lit and shakespeare.lit, with room for 50 batches."""
+    if request.param == "memory":
+        yield lambda scenario: MemoryWorld().run(scenario)
+        return
+    thread: ReactorThread = request.getfixturevalue("reactor_thread")
+    valkey: Valkey = request.getfixturevalue("valkey")
+    keys: Keys = request.getfixturevalue("keys")
+    yield lambda scenario: RedisWorld(thread, valkey, keys).run(scenario)
+
+
+def test_what_is_sent_arrives_with_its_bytes(run: Run) -> None:
+    async def scenario(world: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        iq = make("iq", from_=Jid.parse("romeo@montague.lit/pda"), to=Jid.parse("capulet.lit"), id="1", type="get")
+        s1.send(iq)
+        await world.until(lambda: s2.delivered)
+        assert s2.delivered == [iq]
+        assert s1.bounced == []
+
+    run(scenario)
+
+
+def test_order_is_kept_over_many_turns_and_links(run: Run) -> None:
+    async def scenario(world: World) -> None:
+        s1, s2, s3 = await world.start(MONTAGUE), await world.start(CAPULET), await world.start(SHAKESPEARE)
+        for turn in range(40):
+            for number in range(5):
+                s1.send(chat(f"{turn}.{number}"))
+                s3.send(chat(f"{turn}.{number}", from_="falstaff@shakespeare.lit/inn"))
+                s1.send(chat(f"{turn}.{number}", to="falstaff@shakespeare.lit"))
+            await world.turn()
+        expected = [f"{turn}.{number}" for turn in range(40) for number in range(5)]
+        await world.until(lambda: len(s2.delivered) == 400 and len(s3.delivered) == 200)
+        for sender in (MONTAGUE, SHAKESPEARE):
+            assert [text_of(s) for s in s2.delivered if s.from_ and s.from_.domainpart == sender] == expected
+        assert [text_of(stanza) for stanza in s3.delivered] == expected
+
+    run(scenario)
+
+
+def test_what_is_sent_in_one_turn_settles_together(run: Run) -> None:
+    async def scenario(world: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        settled = [s1.send(chat(str(number))) for number in range(10)]
+        assert len(set(map(id, settled))) == 1
+        assert settled[0] is not None
+        await settled[0]
+        await world.until(lambda: len(s2.delivered) == 10)
+
+    run(scenario)
+
+
+def test_both_directions_are_apart(run: Run) -> None:
+    async def scenario(world: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        s1.send(chat("hi!"))
+        s2.send(chat("hi yourself!", from_="juliet@capulet.lit/balcony", to="romeo@montague.lit/pda"))
+        await world.until(lambda: s1.delivered and s2.delivered)
+        assert [text_of(stanza) for stanza in s1.delivered] == ["hi yourself!"]
+        assert [text_of(stanza) for stanza in s2.delivered] == ["hi!"]
+
+    run(scenario)
+
+
+def test_a_domain_that_nobody_serves_is_bounced_at_once_and_in_order(run: Run) -> None:
+    async def scenario(world: World) -> None:
+        s1 = await world.start(MONTAGUE)
+        for number in range(3):
+            s1.send(chat(str(number), to="yorick@elsinore.lit"))
+        await s1.sent(chat("3", to="yorick@elsinore.lit"))
+        assert [text_of(stanza) for stanza, _ in s1.bounced] == ["0", "1", "2", "3"]
+        assert {error.condition for _, error in s1.bounced} == {Condition.REMOTE_SERVER_NOT_FOUND}
+        assert {error.type for _, error in s1.bounced} == {ErrorType.CANCEL}
+        s1.send(chat("again", to="yorick@elsinore.lit"))
+        await world.until(lambda: len(s1.bounced) == 5)
+
+    run(scenario)
+
+
+def test_for_a_domain_that_is_not_up_stanzas_wait(run: Run) -> None:
+    async def scenario(world: World) -> None:
+        s1 = await world.start(MONTAGUE)
+        for number in range(3):
+            await s1.sent(chat(str(number)))
+        s2 = await world.start(CAPULET)
+        await world.until(lambda: len(s2.delivered) == 3)
+        assert [text_of(stanza) for stanza in s2.delivered] == ["0", "1", "2"]
+        assert s1.bounced == []
+
+    run(scenario)
+
+
+def test_beyond_max_backlog_senders_are_told_to_wait(run: Run) -> None:
+    async def scenario(world: World) -> None:
+        s1 = await world.start(MONTAGUE)
+        for number in range(60):
+            await s1.sent(chat(str(number)))
+        assert [text_of(stanza) for stanza, _ in s1.bounced] == [str(number) for number in range(50, 60)]
+        assert {error.condition for _, error in s1.bounced} == {Condition.REMOTE_SERVER_TIMEOUT}
+        assert {error.type for _, error in s1.bounced} == {ErrorType.WAIT}
+        s2 = await world.start(CAPULET)
+        await world.until(lambda: len(s2.delivered) == 50)
+        await world.until_empty(MONTAGUE, CAPULET)
+        s1.send(chat("below again"))
+        await world.until(lambda: len(s2.delivered) == 51)
+        assert len(s1.bounced) == 10
+
+    run(scenario)
+
+
+def test_after_a_crash_what_had_not_settled_comes_again_with_the_same_stanza_id(run: Run) -> None:
+    async def scenario(world: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        never: Settled = Deferred()
+        s2.settled_by = lambda stanza: never if text_of(stanza) in ("1", "2") else None
+        for number in range(4):
+            await s1.sent(chat(str(number)))  # so each is an entry of its own
+        await world.until(lambda: len(s2.delivered) == 4)
+        await world.until_settled(MONTAGUE, CAPULET, left=2)
+        await world.crash(s2)
+        s1.send(chat("4"))
+        again = await world.start(CAPULET)
+        await world.until(lambda: len(again.delivered) == 3)
+        assert again.delivered[:2] == s2.delivered[1:3]  # bytes, so also the stanza-id
+        assert text_of(again.delivered[2]) == "4"
+        await world.until_empty(MONTAGUE, CAPULET)
+
+    run(scenario)
+
+
+def test_a_stop_delivers_no_more_and_loses_nothing(run: Run) -> None:
+    async def scenario(world: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        s1.send(chat("before"))
+        await world.until(lambda: s2.delivered)
+        await world.until_empty(MONTAGUE, CAPULET)
+        s1.send(chat("queued when s1 stops"))
+        await s2.router.stop()
+        await s1.router.stop()
+        assert len(s2.delivered) == 1
+        again = await world.start(CAPULET)
+        await world.until(lambda: again.delivered)
+        assert [text_of(stanza) for stanza in again.delivered] == ["queued when s1 stops"]
+
+    run(scenario)
+
+
+def test_a_stanza_whose_delivery_fails_does_not_hold_up_the_link(run: Run) -> None:
+    async def scenario(world: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+
+        def settled_by(stanza: Stanza) -> Settled:
+            if text_of(stanza) == "poison":
+                raise ValueError("cannot deliver this")
+            return succeed(None)
+
+        s2.settled_by = settled_by
+        for text in ("one", "poison", "two"):
+            s1.send(chat(text, trace_id=f"trace of {text}"))
+        await world.until(lambda: len(s2.delivered) == 3)
+        await world.until_empty(MONTAGUE, CAPULET)
+        dropped = [hop for hop in s2.hops if hop.event == "dropped"]
+        assert [hop.trace_id for hop in dropped] == ["trace of poison"]
+        assert "cannot deliver this" in dropped[0].detail
+
+    run(scenario)
+
+
+def test_a_stanza_whose_settling_fails_does_not_hold_up_the_link(run: Run) -> None:
+    async def scenario(world: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        failing: Settled = Deferred()
+        s2.settled_by = lambda stanza: failing if text_of(stanza) == "poison" else None
+        for text in ("one", "poison", "two"):
+            s1.send(chat(text))
+        await world.until(lambda: len(s2.delivered) == 3)
+        assert failing is not None
+        failing.errback(ValueError("cannot store this"))
+        await world.until_empty(MONTAGUE, CAPULET)
+
+    run(scenario)
+
+
+def test_a_message_bears_a_stanza_id_and_only_one(run: Run) -> None:
+    async def scenario(world: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        for number in range(2):
+            s1.send(chat(str(number)))
+        await world.until(lambda: len(s2.delivered) == 2)
+        ids = set()
+        for stanza in s2.delivered:
+            [stanza_id] = stanza.tree.findall("{urn:xmpp:sid:0}stanza-id")
+            assert stanza_id.get("by") == "juliet@capulet.lit"
+            assert stanza.is_payload("urn:xmpp:sid:0", "stanza-id")
+            ids.add(stanza_id.get("id"))
+        assert len(ids) == 2
+
+    run(scenario)
+
+
+def test_hops_of_the_queue_are_recorded_for_stanzas_that_are_followed(run: Run) -> None:
+    async def scenario(world: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        s1.send(chat("followed", trace_id="t1"))
+        s1.send(chat("not followed"))
+        await world.until(lambda: len(s2.delivered) == 2)
+        assert [(hop.trace_id, hop.node, hop.event) for hop in s1.hops] == [("t1", "router", "enqueued")]
+        assert [(hop.trace_id, hop.node, hop.event) for hop in s2.hops] == [("t1", "router", "dequeued")]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("forged", "reason"),
+    [
+        (chat("x", from_="hamlet@shakespeare.lit/castle"), "from is not of the link's domain"),
+        (chat("x", from_="romeo@evilmontague.lit/pda"), "from is not of the link's domain"),
+        (chat("x", to="hamlet@shakespeare.lit"), "to is not of this domain"),
+        (chat("x", raw=chat("x", from_="hamlet@shakespeare.lit").raw), "its bytes do not begin with its from"),
+        (chat("x", raw=chat("x").raw + chat("y", from_="hamlet@shakespeare.lit").raw), "its bytes are not one element"),
+        (chat("x", raw=chat("x").raw.removesuffix(b">")), "its bytes are not one element"),
+    ],
+    ids=["other domain", "longer name", "not ours", "bytes of another", "two in one", "half"],
+)
+def test_who_speaks_for_another_is_dropped(run: Run, forged: Stanza, reason: str) -> None:
+    async def scenario(world: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        s1.router.link(CAPULET).send(msgspec.structs.replace(forged, trace_id="t"))
+        s1.send(chat("honest"))
+        await world.until(lambda: s2.delivered)
+        await world.until_empty(MONTAGUE, CAPULET)
+        assert [text_of(stanza) for stanza in s2.delivered] == ["honest"]
+        assert [(hop.event, hop.detail.partition(":")[0]) for hop in s2.hops] == [("dropped", reason)]
+
+    run(scenario)
+
+
+def test_components_of_both_domains_may_speak_and_be_spoken_to(run: Run) -> None:
+    async def scenario(world: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        s1.router.link(CAPULET).send(chat("hi", from_="123@sms.montague.lit", to="all@rooms.capulet.lit"))
+        await world.until(lambda: s2.delivered)
+
+    run(scenario)

@@ -1,0 +1,203 @@
+"""Networks of three domains in which the contract of the routers is tried: in memory, and in a real Valkey."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock, deferLater
+
+from cluster.redisio.acl import rules
+from cluster.redisio.client import RedisClient
+from cluster.redisio.keys import Keys
+from cluster.redisio.url import RedisUrl
+from cluster.router.memory import MemoryNetwork
+from cluster.router.port import Router, Settled
+from cluster.router.redis import RedisRouter
+from cluster.trace.hop import Hop, Tracer
+from cluster.xmpp.errors import StanzaError
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.stanza import Stanza, opening
+from tests.harness import ReactorThread, Valkey, until
+
+MONTAGUE, CAPULET, SHAKESPEARE = "montague.lit", "capulet.lit", "shakespeare.lit"
+MAX_BACKLOG = 50
+
+
+def chat(
+    text: str,
+    from_: str = "romeo@montague.lit/pda",
+    to: str = "juliet@capulet.lit",
+    trace_id: str = "",
+    raw: bytes = b"",
+) -> Stanza:
+    """A message, as the server of its sender sends it on."""
+    sender = Jid.parse(from_)
+    raw = raw or opening("message", sender) + f" to='{to}' type='chat'><body>{text}</body></message>".encode()
+    return Stanza("message", Jid.parse(to), sender, None, "chat", ("jabber:client body",), raw, trace_id)
+
+
+def text_of(stanza: Stanza) -> str:
+    return stanza.tree.findtext("{jabber:client}body") or ""
+
+
+class Node:
+    """A domain that notes what its router brings."""
+
+    def __init__(self) -> None:
+        self.router: Router
+        self.delivered: list[Stanza] = []
+        self.bounced: list[tuple[Stanza, StanzaError]] = []
+        self.hops: list[Hop] = []
+        self.settled_by: Callable[[Stanza], Settled] = lambda stanza: None
+        times = itertools.count()
+        self.tracer = Tracer("s", self, lambda: next(times), lambda: "", 0)
+
+    def append(self, hop: Hop) -> None:
+        """As a `Journal`."""
+        self.hops.append(hop)
+
+    def deliver(self, stanza: Stanza) -> Settled:
+        self.delivered.append(stanza)
+        return self.settled_by(stanza)
+
+    def bounce(self, stanza: Stanza, error: StanzaError) -> None:
+        self.bounced.append((stanza, error))
+
+    def send(self, stanza: Stanza) -> Settled:
+        assert stanza.to is not None
+        return self.router.link(stanza.to.domainpart).send(stanza)
+
+    async def sent(self, stanza: Stanza) -> None:
+        """Send it, and wait until it is safe or bounced."""
+        settled = self.send(stanza)
+        assert settled is not None
+        await settled
+
+
+class World(Protocol):
+    """What a scenario needs of a network, whatever it is made of."""
+
+    async def start(self, domain: str) -> Node:
+        """A server of the domain, up and reading."""
+
+    async def crash(self, node: Node) -> None:
+        """End it without its doing anything more."""
+
+    async def turn(self) -> None:
+        """Let one turn of the reactor go by."""
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Let the reactor go on until the condition holds."""
+
+    async def until_settled(self, from_: str, to: str, left: int) -> None:
+        """Until the link has no more than so many entries."""
+
+    async def until_empty(self, from_: str, to: str) -> None:
+        """Until all of the link is acknowledged."""
+
+
+class MemoryWorld:
+    """On a clock that jumps, so that nothing takes time."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.network = MemoryNetwork(self.clock, [MONTAGUE, CAPULET, SHAKESPEARE], MAX_BACKLOG)
+
+    def run(self, scenario: Callable[[World], Coroutine[Deferred[Any], Any, None]]) -> None:
+        results: list[Any] = []
+        Deferred.fromCoroutine(scenario(self)).addBoth(results.append)
+        for _ in range(10_000):
+            if results:
+                break
+            self.clock.advance(0.01)
+        assert results, "what the scenario waits for never came"
+        if results[0] is not None:
+            results[0].raiseException()
+
+    async def start(self, domain: str) -> Node:
+        node = Node()
+        node.router = self.network.router(domain, node.tracer)
+        await node.router.start(node.deliver, node.bounce)
+        return node
+
+    async def crash(self, node: Node) -> None:
+        await node.router.stop()  # in memory, whoever goes leaves everything behind
+
+    async def turn(self) -> None:
+        await deferLater(self.clock, 0)
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        await until(self.clock, condition)
+
+    async def until_settled(self, from_: str, to: str, left: int) -> None:
+        await self.until(lambda: len(self.network.queue(from_, to).entries) <= left)
+
+    async def until_empty(self, from_: str, to: str) -> None:
+        await self.until_settled(from_, to, 0)
+
+
+class RedisWorld:
+    """In a real Valkey, each domain as its own user with the rights of a server."""
+
+    def __init__(self, thread: ReactorThread, valkey: Valkey, keys: Keys) -> None:
+        self._thread = thread
+        self.reactor = thread.reactor
+        self.valkey = valkey
+        self.keys = keys
+        self.clients: dict[Node, RedisClient] = {}
+        for domain in (MONTAGUE, CAPULET, SHAKESPEARE):
+            valkey.admin.sadd(keys.domains, domain)
+            valkey.admin.execute_command("ACL", "SETUSER", self.user(domain), *rules(keys, domain, "pw"))
+
+    def user(self, domain: str) -> str:
+        return f"{self.keys.prefix}:{domain}"
+
+    def run(self, scenario: Callable[[World], Coroutine[Deferred[Any], Any, None]]) -> None:
+        async def and_close() -> None:
+            try:
+                await scenario(self)
+            finally:
+                for client in self.clients.values():
+                    await client.close()
+
+        self._thread.run(and_close)
+
+    async def client(self, domain: str) -> RedisClient:
+        url = RedisUrl.parse(self.valkey.url_of(self.user(domain).replace(":", "%3A"), "pw"))
+        client = RedisClient(self.reactor, url, lambda: 0.0)
+        await client.connect()
+        return client
+
+    async def start(self, domain: str) -> Node:
+        node = Node()
+        client = self.clients[node] = await self.client(domain)
+        node.router = RedisRouter(
+            self.reactor, client, self.keys,
+            domain=domain, node=f"node of {domain}", tracer=node.tracer, max_backlog=MAX_BACKLOG,
+        )  # fmt: skip
+        await node.router.start(node.deliver, node.bounce)
+        return node
+
+    async def crash(self, node: Node) -> None:
+        await self.clients.pop(node).close()
+
+    async def turn(self) -> None:
+        await deferLater(self.reactor, 0)
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        await until(self.reactor, condition)
+
+    async def until_settled(self, from_: str, to: str, left: int) -> None:
+        """By what Redis itself says: entries left, and those given to the reader and not acknowledged."""
+        key = self.keys.link(to, from_)
+
+        def pending() -> int:
+            return sum(group["pending"] for group in self.valkey.admin.xinfo_groups(key))
+
+        await self.until(lambda: self.valkey.admin.xlen(key) <= left and pending() <= left)
+
+    async def until_empty(self, from_: str, to: str) -> None:
+        await self.until_settled(from_, to, 0)

@@ -1,0 +1,161 @@
+"""What the command says and how it exits, without a lab running."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cluster.cli import main
+from cluster.lab.folder import LABS, LabFolder
+from cluster.lab.logs import LogLine, encode
+from tests.unit.lab.plan import make_plan
+
+ROOT = Path(__file__).parents[3]
+VERONA = str(ROOT / "topologies" / "verona.yaml")
+
+
+class Shell:
+    """Runs the command in this process."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch = monkeypatch
+        self._capsys = capsys
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit code, standard output, standard error."""
+        self._monkeypatch.setattr(sys, "argv", ["xmpplab", *arguments])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        output = self._capsys.readouterr()
+        return int(exit_.value.code or 0), output.out, output.err
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Shell:
+    """In an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("XMPPLAB_LAB", raising=False)
+    return Shell(monkeypatch, capsys)
+
+
+def stopped_lab(root: Path, name: str = "verona") -> LabFolder:
+    """A lab that was brought down with --keep."""
+    folder = LabFolder(root / LABS / name)
+    folder.create()
+    make_plan(folder.path, name=name).save(folder.plan_file)
+    return folder
+
+
+def test_validate_a_good_file(shell: Shell) -> None:
+    code, out, _ = shell.run("validate", VERONA)
+    assert (code, out) == (0, f"{VERONA}: lab verona, servers: 3, accounts: 5; nothing is wrong with it\n")
+
+
+def test_validate_shows_every_error(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("name: Bad\nservers:\n  s1: {domian: montague.lit}\n")
+    code, out, err = shell.run("validate", "bad.yaml")
+    assert (code, out) == (2, "")
+    assert err.startswith("xmpplab: bad.yaml cannot be used:\nbad.yaml:1:")
+    assert "did you mean 'domain'" in err
+
+
+def test_graph(shell: Shell) -> None:
+    assert "capulet.lit" in shell.run("graph", VERONA)[1]
+    assert shell.run("graph", VERONA, "--format", "mermaid")[1].startswith("flowchart LR\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["ps"],
+        ["down"],
+        ["logs"],
+        ["watch"],
+        ["user", "ls"],
+        ["load"],
+        ["trace", "romeo@montague.lit", "juliet@capulet.lit"],
+    ],
+)
+def test_commands_say_that_there_is_no_lab(shell: Shell, tmp_path: Path, arguments: list[str]) -> None:
+    code, out, err = shell.run(*arguments)
+    assert (code, out) == (2, "")
+    assert "bring one up with `xmpplab up FILE -d`" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_lab_is_named_by_option_or_environment(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped_lab(tmp_path, "verona")
+    stopped_lab(tmp_path, "elsinore")
+    assert "several labs here (elsinore, verona)" in shell.run("ps")[2]
+    assert shell.run("ps", "--lab", "verona")[0] == 0
+    monkeypatch.setenv("XMPPLAB_LAB", "elsinore")
+    assert '"lab": "elsinore"' in shell.run("ps", "--format", "json")[1]
+
+
+def test_a_stopped_lab_names_the_remedy(shell: Shell, tmp_path: Path) -> None:
+    stopped_lab(tmp_path)
+    assert "xmpplab up verona.yaml -d" in shell.run("ps")[1]
+    for arguments in (["user", "ls"], ["trace", "romeo@montague.lit", "juliet@capulet.lit"], ["watch"]):
+        code, _, err = shell.run(*arguments)
+        assert code == 1
+        assert "xmpplab up" in err
+
+
+def test_down_removes_a_stopped_lab(shell: Shell, tmp_path: Path) -> None:
+    stopped_lab(tmp_path)
+    assert shell.run("down") == (0, "lab verona was down already, nothing is left of it\n", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_logs_for_people(shell: Shell, tmp_path: Path) -> None:
+    folder = stopped_lab(tmp_path)
+    for node, moment, level, text in (
+        ("s1", "2026-11-20T12:00:00.000000+00:00", "info", "one"),
+        ("redis", "2026-11-20T12:00:00.500000+00:00", "error", "two"),
+    ):
+        folder.log(node).write_bytes(encode(LogLine(moment, level, text)))
+    assert shell.run("logs")[1] == "12:00:00.000 s1     one\n12:00:00.500 redis  ERROR two\n"
+    assert shell.run("logs", "redis")[1] == "12:00:00.500 redis  ERROR two\n"
+    code, _, err = shell.run("logs", "s7")
+    assert (code, err) == (2, "xmpplab: no log of 's7'; there is: redis, s1\n")
+
+
+@pytest.mark.parametrize(
+    ("from_", "to", "error"),
+    [
+        ("romeo@padua.lit", "juliet@capulet.lit", "no server of this lab serves 'padua.lit'; there is: montague.lit, "),
+        ("mercutio@montague.lit", "juliet@capulet.lit", "give it with --password"),
+        ("montague.lit", "juliet@capulet.lit", "write an address such as romeo@montague.lit"),
+        ("romeo@montague.lit", "juliet@", "write an address such as"),
+    ],
+)
+def test_bad_addresses(shell: Shell, tmp_path: Path, from_: str, to: str, error: str) -> None:
+    stopped_lab(tmp_path)
+    code, _, err = shell.run("trace", from_, to)
+    assert code == 2
+    assert error in err
+
+
+def test_an_unknown_scenario(shell: Shell, tmp_path: Path) -> None:
+    stopped_lab(tmp_path)
+    (tmp_path / "loadtests").mkdir()
+    (tmp_path / "loadtests" / "chat.py").write_text('"""locust -f loadtests/chat.py"""\n')
+    (tmp_path / "loadtests" / "part.py").touch()
+    code, _, err = shell.run("load", "dance")
+    assert code == 2
+    assert err.rstrip().endswith("or name one of: chat")
+
+
+def test_light_commands_import_nothing_heavy() -> None:
+    """So that `xmpplab logs` and tab-happy fingers get an answer at once."""
+    check = (
+        "import sys, cluster.cli; "
+        "heavy = {'twisted', 'redis', 'cryptography', 'pydantic', 'locust', 'gevent'} & set(sys.modules); "
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True)

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cluster.lab.errors import BadInput, LabError
+from cluster.lab.folder import LABS, LabFolder, choose
+from tests.unit.lab.plan import make_plan
+
+
+def make_lab(root: Path, name: str) -> LabFolder:
+    folder = LabFolder(root / LABS / name)
+    folder.create()
+    make_plan(folder.path, name=name).save(folder.plan_file)
+    return folder
+
+
+def test_only_the_owner_can_enter(tmp_path: Path) -> None:
+    folder = make_lab(tmp_path, "verona")
+    assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
+
+
+def test_the_only_lab_is_meant(tmp_path: Path) -> None:
+    make_lab(tmp_path, "verona")
+    assert choose(tmp_path, None).name == "verona"
+
+
+def test_a_lab_is_chosen_by_its_name(tmp_path: Path) -> None:
+    make_lab(tmp_path, "verona")
+    make_lab(tmp_path, "elsinore")
+    assert choose(tmp_path, "verona").name == "verona"
+
+
+def test_several_labs_are_listed(tmp_path: Path) -> None:
+    make_lab(tmp_path, "verona")
+    make_lab(tmp_path, "elsinore")
+    with pytest.raises(BadInput, match=r"several labs here \(elsinore, verona\); name one with --lab NAME"):
+        choose(tmp_path, None)
+
+
+def test_an_unknown_lab_and_what_there_is(tmp_path: Path) -> None:
+    make_lab(tmp_path, "verona")
+    with pytest.raises(BadInput, match="no lab 'padua' here; there is: verona"):
+        choose(tmp_path, "padua")
+
+
+def test_no_lab_at_all(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="xmpplab up FILE"):
+        choose(tmp_path, None)
+
+
+def test_a_damaged_plan_names_the_remedy(tmp_path: Path) -> None:
+    folder = make_lab(tmp_path, "verona")
+    folder.plan_file.write_text("{")
+    with pytest.raises(LabError, match="xmpplab down"):
+        folder.plan()
+
+
+def test_removing_the_last_lab_leaves_nothing(tmp_path: Path) -> None:
+    first, second = make_lab(tmp_path, "verona"), make_lab(tmp_path, "elsinore")
+    first.remove()
+    assert second.plan().name == "elsinore"
+    second.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_socket_of_a_long_path_is_elsewhere_and_removed_with_the_lab(tmp_path: Path) -> None:
+    folder = make_lab(tmp_path / ("long" * 30), "verona")
+    assert len(os.fsencode(folder.redis_socket)) <= 100
+    assert stat.S_IMODE(folder.redis_socket.parent.stat().st_mode) == 0o700
+    folder.remove()
+    assert not folder.redis_socket.parent.exists()
+
+
+def test_one_holds_the_lab_at_a_time(tmp_path: Path) -> None:
+    folder = LabFolder(tmp_path / "verona")
+    assert not folder.is_locked()
+    lock = folder.lock()
+    assert lock is not None
+    assert folder.lock() is None
+    assert folder.holder() == os.getpid()
+    os.close(lock)
+    assert not folder.is_locked()
+    assert folder.holder() is None
+
+
+def test_who_inherits_the_lock_holds_it_until_its_end(tmp_path: Path) -> None:
+    folder = LabFolder(tmp_path / "verona")
+    lock = folder.lock()
+    assert lock is not None
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=[lock]) as heir:
+        folder.hand_over(lock, heir.pid)
+        os.close(lock)
+        assert folder.holder() == heir.pid
+        heir.kill()
+        heir.wait()
+        assert not folder.is_locked()

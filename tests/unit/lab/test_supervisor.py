@@ -1,0 +1,146 @@
+"""The supervisor, in a process of its own, over real processes that crash and disobey."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster.lab.folder import LabFolder
+from cluster.lab.logs import LogReader
+from cluster.lab.state import LabState, NodeState
+from cluster.lab.wait import wait_until
+
+PATIENCE_S = 20.0
+
+
+class Lab:
+    """A supervisor under test, and what it writes."""
+
+    def __init__(self, path: Path) -> None:
+        self.folder = LabFolder(path)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def supervise(self, *parts: str) -> None:
+        argv = [sys.executable, "-m", "tests.unit.lab.supervise", str(self.folder.path), *parts]
+        self.process = subprocess.Popen(argv, cwd=Path(__file__).parents[3])
+
+    def nodes(self) -> dict[str, NodeState]:
+        state = LabState.load(self.folder.state_file)
+        return {node.name: node for node in state.nodes} if state else {}
+
+    def until(self, condition: Callable[[dict[str, NodeState]], object]) -> dict[str, NodeState]:
+        assert wait_until(lambda: (nodes := self.nodes()) and condition(nodes), PATIENCE_S), self.nodes()
+        return self.nodes()
+
+    def until_running(self) -> dict[str, NodeState]:
+        return self.until(lambda nodes: all(node.state == "running" for node in nodes.values()))
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+        self.process.wait(PATIENCE_S)
+
+    def texts(self, node: str) -> list[tuple[str, str]]:
+        return [(line.level, line.text) for line in LogReader(self.folder.log(node)).read()]
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    """In a short folder: its sockets' paths may have about 100 bytes."""
+    path = Path(tempfile.mkdtemp(prefix="xmpplab-"))
+    lab = Lab(path)
+    yield lab
+    if lab.process is not None and lab.process.poll() is None:
+        lab.end()
+    shutil.rmtree(path)
+
+
+def is_alive(pid: int | None) -> bool:
+    assert pid is not None
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_servers_start_when_redis_answers_and_the_lab_is_prepared(lab: Lab) -> None:
+    lab.supervise("redis:redis:", "s1:server:", "s2:server:")
+    nodes = lab.until_running()
+    before = LabState.load(lab.folder.path / "at-prepare.json")
+    assert before is not None
+    assert [(node.name, node.state) for node in before.nodes] == [
+        ("redis", "running"),
+        ("s1", "stopped"),
+        ("s2", "stopped"),
+    ]
+    assert [node.restarts for node in nodes.values()] == [0, 0, 0]
+
+
+def test_sigterm_ends_everything(lab: Lab) -> None:
+    lab.supervise("redis:redis:", "s1:server:")
+    pids = [node.pid for node in lab.until_running().values()]
+    lab.end()
+    assert not any(map(is_alive, pids))
+    assert [(node.state, node.pid) for node in lab.nodes().values()] == [("stopped", None)] * 2
+
+
+def test_a_part_that_ignores_sigterm_is_killed_and_the_log_says_so(lab: Lab) -> None:
+    lab.supervise("s1:server:stubborn")
+    pid = lab.until_running()["s1"].pid
+    lab.end()
+    assert not is_alive(pid)
+    assert ("warning", "s1 did not stop within 0.5 s of SIGTERM: SIGKILL") in lab.texts("s1")
+
+
+def test_a_killed_part_is_started_again(lab: Lab) -> None:
+    lab.supervise("s1:server:", "s2:server:")
+    before = lab.until_running()
+    assert before["s1"].pid is not None
+    os.kill(before["s1"].pid, signal.SIGKILL)
+    after = lab.until(lambda nodes: nodes["s1"].restarts == 1 and nodes["s1"].state == "running")
+    assert after["s1"].last_exit == "signal SIGKILL"
+    assert after["s1"].pid != before["s1"].pid
+    assert after["s2"] == before["s2"]
+
+
+def test_a_crash_at_the_start_is_tried_again_and_its_traceback_kept(lab: Lab) -> None:
+    lab.supervise("s1:server:crash-once")
+    node = lab.until(lambda nodes: nodes["s1"].state == "running")["s1"]
+    assert (node.restarts, node.last_exit) == (1, "exit code 1")
+    texts = lab.texts("s1")
+    assert ("error", "RuntimeError: meant to crash") in texts
+    assert ("error", "s1 died (exit code 1); it is started again in 0.1 s") in texts
+
+
+def test_all_output_becomes_log_lines(lab: Lab) -> None:
+    lab.supervise("s1:server:")
+    lab.until_running()
+    lab.end()
+    assert lab.texts("s1") == [
+        ("warning", "its own words"),
+        ("info", "no JSON"),
+        ("info", "the last line has no end"),
+    ]
+
+
+def test_stopping_does_not_wait_for_a_part_that_cannot_start(lab: Lab) -> None:
+    lab.supervise("redis:redis:crash", "s1:server:")
+    lab.until(lambda nodes: nodes["redis"].restarts >= 1)
+    lab.end()
+    assert [node.state for node in lab.nodes().values()] == ["stopped", "stopped"]
+
+
+def test_parts_end_when_their_supervisor_is_killed(lab: Lab) -> None:
+    lab.supervise("redis:redis:", "s1:server:")
+    pids = [node.pid for node in lab.until_running().values()]
+    lab.end(signal.SIGKILL)
+    assert wait_until(lambda: not any(map(is_alive, pids)), PATIENCE_S)

@@ -1,0 +1,102 @@
+"""The journal in a real Valkey: written by the servers, read by the commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+import pytest
+import redis
+from twisted.internet.task import deferLater
+
+from cluster.redisio.client import RedisClient
+from cluster.redisio.keys import Keys
+from cluster.redisio.url import RedisUrl
+from cluster.trace.hop import Event, Hop
+from cluster.trace.reader import JournalReader
+from cluster.trace.redis import MAX_ENTRIES, RedisJournal
+from tests.harness import ReactorThread, Valkey
+from tests.unit.trace.hops import ROUTE, hop
+
+Write = Callable[[list[list[Hop]]], None]
+
+
+@pytest.fixture
+def write(reactor_thread: ReactorThread, valkey: Valkey, keys: Keys) -> Write:
+    """Appends hops, those of each list in one reactor turn."""
+
+    async def append(turns: list[list[Hop]]) -> None:
+        client = RedisClient(reactor_thread.reactor, RedisUrl.parse(valkey.url), lambda: 0.0)
+        await client.connect()
+        journal = RedisJournal(client, keys, reactor_thread.reactor)
+        for hops in turns:
+            for one in hops:
+                journal.append(one)
+            await deferLater(reactor_thread.reactor, 0)
+        await client.execute("PING")
+        await client.close()
+
+    return lambda turns: reactor_thread.run(lambda: append(turns))
+
+
+@pytest.fixture(params=[2, 3])
+def reader(request: pytest.FixtureRequest, valkey: Valkey, keys: Keys) -> Iterator[JournalReader]:
+    """With both protocols of Redis, whose replies differ in form."""
+    client = redis.Redis.from_url(valkey.url, protocol=request.param)
+    yield JournalReader(client, keys)
+    client.close()
+
+
+def test_reads_the_hops_of_one_stanza_in_the_order_of_time(write: Write, reader: JournalReader) -> None:
+    write([ROUTE[4:], [hop("s1", Event.RECEIVED, 0, trace_id="other")], ROUTE[:4]])
+    assert reader.read("t1") == ROUTE
+    assert reader.read("nobody's") == []
+
+
+def test_the_hops_of_one_turn_are_one_entry(write: Write, valkey: Valkey, keys: Keys) -> None:
+    write([ROUTE, ROUTE[:1], ROUTE[:2]])
+    assert valkey.admin.xlen(keys.journal) == 3
+
+
+def test_a_server_that_stops_writes_what_waits(reactor_thread: ReactorThread, valkey: Valkey, keys: Keys) -> None:
+    async def append_and_close() -> None:
+        client = RedisClient(reactor_thread.reactor, RedisUrl.parse(valkey.url), lambda: 0.0)
+        await client.connect()
+        journal = RedisJournal(client, keys, reactor_thread.reactor)
+        journal.append(ROUTE[0])
+        journal.flush()
+        await client.close()
+
+    reactor_thread.run(append_and_close)
+    assert valkey.admin.xlen(keys.journal) == 1
+
+
+def test_reads_through_many_pages(write: Write, reader: JournalReader) -> None:
+    for number in range(1_100):
+        reader.append(hop("s1", Event.RECEIVED, number, trace_id=f"t{number % 2}"))
+    assert [found.at_utc_ns for found in reader.read("t1")] == [
+        hop("s1", Event.RECEIVED, number).at_utc_ns for number in range(1, 1_100, 2)
+    ]
+
+
+def test_the_journal_is_capped(reader: JournalReader, valkey: Valkey, keys: Keys) -> None:
+    with valkey.admin.pipeline() as pipeline:
+        for _ in range(MAX_ENTRIES + 500):
+            pipeline.xadd(keys.journal, {"h": b"\x90"})
+        pipeline.execute()
+    reader.append(ROUTE[0])
+    assert MAX_ENTRIES <= valkey.admin.xlen(keys.journal) < MAX_ENTRIES + 200
+    assert reader.read("t1") == ROUTE[:1]
+
+
+def test_follow_begins_with_its_call_and_sees_what_comes(write: Write, reader: JournalReader) -> None:
+    write([[hop("s1", Event.RECEIVED, 0, trace_id="before")]])
+    following = reader.follow()
+    write([ROUTE[:3], ROUTE[3:]])
+    assert [*islice(following, len(ROUTE))] == ROUTE
+
+
+def test_follow_begins_before_the_first_entry_of_all(write: Write, reader: JournalReader) -> None:
+    following = reader.follow()
+    write([ROUTE])
+    assert next(following) == ROUTE[0]

@@ -1,0 +1,66 @@
+"""What a server offers at each step (RFC 6120 section 4.3.2)."""
+
+from __future__ import annotations
+
+import pytest
+
+from cluster.xmpp.element import Element
+from cluster.xmpp.features import StreamOptions, features, mechanisms
+from cluster.xmpp.namespaces import BIND, SASL, SASL_CHANNEL_BINDING, SESSION, TLS
+
+SCRAM = ["SCRAM-SHA-256", "SCRAM-SHA-1"]
+PLUS = ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS"]
+REGISTER = Element("{http://jabber.org/features/iq-register}register")
+
+
+@pytest.mark.parametrize(
+    ("tls", "secure", "has_binding", "offered"),
+    [
+        ("required", True, True, [*PLUS, *SCRAM, "PLAIN"]),
+        ("required", True, False, [*SCRAM, "PLAIN"]),
+        ("optional", False, False, SCRAM),  # no password in clear where TLS could be had
+        ("optional", True, True, [*PLUS, *SCRAM, "PLAIN"]),
+        ("off", False, False, [*SCRAM, "PLAIN"]),
+    ],
+)
+def test_mechanisms(tls: str, secure: bool, has_binding: bool, offered: list[str]) -> None:
+    options = StreamOptions("montague.lit", tls)  # type: ignore[arg-type]
+    assert mechanisms(options, secure, has_binding) == offered
+    offer = features(options, secure, ["tls-exporter"] if has_binding else [], authenticated=False)
+    if tls != "required" or secure:
+        assert [name.text for name in offer.iter(f"{{{SASL}}}mechanism")] == offered
+
+
+def shape(offer: Element) -> list[object]:
+    return [(child.tag, [grandchild.tag for grandchild in child]) for child in offer]
+
+
+def test_tls_comes_first_where_it_is_required() -> None:
+    # RFC 6120 section 5.3.1: nothing else is on offer
+    options = StreamOptions("montague.lit", "required", features_before_login=(REGISTER,))
+    offer = features(options, False, [], authenticated=False)
+    assert shape(offer) == [(f"{{{TLS}}}starttls", [f"{{{TLS}}}required"])]
+
+
+def test_tls_where_it_is_optional() -> None:
+    options = StreamOptions("montague.lit", "optional", features_before_login=(REGISTER,))
+    offer = features(options, False, [], authenticated=False)
+    assert [child.tag for child in offer] == [f"{{{TLS}}}starttls", f"{{{SASL}}}mechanisms", REGISTER.tag]
+    assert not len(offer[0])
+    offer = features(options, True, [], authenticated=False)
+    assert [child.tag for child in offer] == [f"{{{SASL}}}mechanisms", REGISTER.tag]
+
+
+def test_channel_binding_types() -> None:
+    # XEP-0440
+    offer = features(StreamOptions("montague.lit", "required"), True, ["tls-exporter", "x"], authenticated=False)
+    types = offer.findall(f"{{{SASL_CHANNEL_BINDING}}}sasl-channel-binding/{{{SASL_CHANNEL_BINDING}}}channel-binding")
+    assert [binding.get("type") for binding in types] == ["tls-exporter", "x"]
+
+
+def test_after_the_login() -> None:
+    more = Element("{urn:xmpp:features:rosterver}ver")
+    options = StreamOptions("montague.lit", "required", (REGISTER,), (more,))
+    offer = features(options, True, ["tls-exporter"], authenticated=True)
+    session = (f"{{{SESSION}}}session", [f"{{{SESSION}}}optional"])
+    assert shape(offer) == [(f"{{{BIND}}}bind", []), session, (more.tag, [])]

@@ -1,0 +1,71 @@
+"""The logins of one stream, one after the other."""
+
+from __future__ import annotations
+
+import pytest
+
+from cluster.xmpp import element as xml
+from cluster.xmpp import sasl
+from cluster.xmpp.errors import StreamCondition, StreamError
+from cluster.xmpp.events import KeysWanted, PasswordGiven
+from cluster.xmpp.login import MAX_LOGIN_TRIES, LoginExchange
+from cluster.xmpp.namespaces import SASL
+from cluster.xmpp.sasl import SaslCondition, SaslError
+from tests.helpers import ids, keys_of
+
+OFFERED = [*sasl.HASHES, "PLAIN"]
+
+
+def begin(login: LoginExchange, mechanism: str, message: str) -> KeysWanted | PasswordGiven:
+    return login.begin(mechanism, OFFERED, sasl.encode(message), {})
+
+
+def test_scram() -> None:
+    login = LoginExchange("montague.lit", ids())
+    assert begin(login, "SCRAM-SHA-256", "n,,n=Romeo,r=abc") == KeysWanted("romeo", "SCRAM-SHA-256")
+    client = sasl.ScramClient(["SCRAM-SHA-256"], "Romeo", "secret", {}, "abc")
+    client.first()
+    challenge = xml.parse(login.challenge(keys_of("SCRAM-SHA-256", "secret")))
+    assert challenge.tag == f"{{{SASL}}}challenge"
+    success = xml.parse(login.finish(sasl.encode(client.answer(sasl.decode(challenge.text)))))
+    assert success.tag == f"{{{SASL}}}success"
+    client.verify(sasl.decode(success.text))
+    assert login.localpart == "romeo"
+
+
+def test_plain() -> None:
+    login = LoginExchange("montague.lit", ids())
+    assert begin(login, "PLAIN", "Romeo@montague.lit\0Romeo\0secret") == PasswordGiven("romeo", "secret")
+    assert login.accept_password() == f'<success xmlns="{SASL}"></success>'.encode()
+
+
+def test_each_try_has_a_nonce_of_its_own() -> None:
+    login = LoginExchange("montague.lit", ids("nonce"))
+    for number in (1, 2):
+        begin(login, "SCRAM-SHA-1", "n,,n=romeo,r=abc")
+        challenge = sasl.decode(xml.parse(login.challenge(keys_of("SCRAM-SHA-1", "secret"))).text)
+        assert challenge.startswith(f"r=abcnonce{number},")
+        login.refuse(SaslError(SaslCondition.ABORTED))
+
+
+def test_failure_says_why() -> None:
+    login = LoginExchange("montague.lit", ids())
+    with pytest.raises(SaslError, match="on offer: SCRAM-SHA-256, SCRAM-SHA-1, PLAIN") as caught:
+        begin(login, "CRAM-MD5", "")
+    assert caught.value.condition == SaslCondition.INVALID_MECHANISM
+    failure = xml.parse(login.refuse(caught.value))
+    assert [child.tag for child in failure] == [f"{{{SASL}}}invalid-mechanism", f"{{{SASL}}}text"]
+    # nothing that would tell a wrong password from an unknown account
+    assert login.refuse(SaslError(SaslCondition.NOT_AUTHORIZED)) == (
+        f'<failure xmlns="{SASL}"><not-authorized/></failure>'.encode()
+    )
+
+
+def test_tries() -> None:
+    login = LoginExchange("montague.lit", ids())
+    for _ in range(MAX_LOGIN_TRIES):
+        begin(login, "PLAIN", "\0romeo\0wrong")
+        login.refuse(SaslError(SaslCondition.NOT_AUTHORIZED))
+    with pytest.raises(StreamError) as caught:
+        begin(login, "PLAIN", "\0romeo\0secret")
+    assert caught.value.condition == StreamCondition.POLICY_VIOLATION
