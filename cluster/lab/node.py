@@ -17,10 +17,9 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from OpenSSL import SSL, crypto
+from OpenSSL import crypto
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.endpoints import TCP4ServerEndpoint
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.internet.stdio import StandardIO
 from twisted.logger import LogEvent, Logger, LogLevel, formatEvent, globalLogBeginner
@@ -85,6 +84,7 @@ class Node:
         administration = Administration(self._domain, self._streams.streams)
         self._control = ControlServer(controls, keys, server.domain, administration)
         self._router = router
+        self._port: Any = None
 
     async def start(self) -> None:
         """Connect to Redis, make the accounts of the topology, and take clients."""
@@ -92,8 +92,8 @@ class Node:
         await gatherResults([Deferred.fromCoroutine(self._seed(seed)) for seed in self._server.accounts])
         await self._domain.start()
         await self._control.start()
-        endpoint = TCP4ServerEndpoint(self._reactor, self._server.c2s_port, backlog=1024, interface=self._server.host)
-        self._port = await endpoint.listen(self._streams)
+        port, host = self._server.c2s_port, self._server.host
+        self._port = self._reactor.listenTCP(port, self._streams, backlog=1024, interface=host)
         Logger().info("Serves {domain} on {address}", domain=self._server.domain, address=self._server.c2s)
 
     async def _seed(self, seed: AccountSeed) -> None:
@@ -109,7 +109,7 @@ class Node:
 
     async def stop(self) -> None:
         """Take no more clients, end the streams, and let what is queued be written."""
-        if hasattr(self, "_port"):
+        if self._port is not None:
             await self._port.stopListening()
         self._streams.shut_down()
         await self._router.stop()
@@ -121,7 +121,7 @@ class Node:
 def _tls(folder: LabFolder, node: str) -> tuple[CertificateOptions, bytes]:
     """The server's certificate for TLS 1.2 and later, and its hash for channel binding."""
     certificate = x509.load_pem_x509_certificate(folder.certificate(node).read_bytes())
-    key = crypto.load_privatekey(SSL.FILETYPE_PEM, folder.key(node).read_bytes())
+    key = crypto.load_privatekey(crypto.FILETYPE_PEM, folder.key(node).read_bytes())
     options = CertificateOptions(
         privateKey=key, certificate=crypto.X509.from_cryptography(certificate), raiseMinimumTo=TLSVersion.TLSv1_2
     )
@@ -154,7 +154,9 @@ def main() -> None:
     from twisted.internet import reactor  # noqa: TID251  # an entry point
 
     running: Any = reactor
-    globalLogBeginner.beginLoggingTo([log_to_stderr], discardBuffer=True, redirectStandardIO=False)
+    Factory.noisy = False  # Twisted tells of each start of a factory, which means nothing to a reader of our logs
+    observer: Any = log_to_stderr  # zope.interface has no types
+    globalLogBeginner.beginLoggingTo([observer], discardBuffer=True, redirectStandardIO=False)
     folder, name = LabFolder(Path(sys.argv[1])), sys.argv[2]
     server = next(server for server in folder.plan().servers if server.name == name)
     node = Node(running, folder, server)

@@ -121,7 +121,7 @@ class ClientStream(Protocol):
         self._idle = False
         self._stream.receive_data(data)
         self._drain()
-        if not self._greeted and self._stream.state is not State.OPENING:
+        if not self._greeted and self._stream.state not in (State.OPENING, State.CLOSED):
             self._greeted = True
             self._limit(LOGIN_TIMEOUT_S)
 
@@ -129,6 +129,7 @@ class ClientStream(Protocol):
         """The connection is gone, with or without a goodbye."""
         self._streams.discard(self)
         self._limit(None)
+        self._stream.close()  # an answer that is still on its way must not bind a session to nothing
         session, self._session = self._session, None
         if session is not None:
             self._domain.session_gone(session)
@@ -208,6 +209,8 @@ class ClientStream(Protocol):
                 self._on_event(event)
         if data := self._stream.data_to_send():
             self.transport.write(data)
+            if self._session is not None:
+                self._session.wrote(len(data))
 
     def _on_event(self, event: Event) -> None:
         match event:

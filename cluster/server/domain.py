@@ -127,7 +127,7 @@ class Domain:
         self._presence.leave(session)
         self.accounts.detach(session)
         for stanza in session.take_unsent():
-            if stanza.kind == "message":
+            if stanza.kind != "presence":
                 self.deliver(stanza)
 
     # --- on its way

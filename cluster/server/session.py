@@ -62,15 +62,18 @@ class Session:
 
     def send(self, stanza: Stanza) -> None:
         """Hand a stanza to the client, at the end of this turn."""
-        if self._writable:
-            if not self._unsent:
-                self._turn.add(self.flush)
-        else:
-            self._unsent_bytes += len(stanza.raw)
+        if self._writable and not self._unsent:
+            self._turn.add(self.flush)
+        self._unsent.append(stanza)  # first, so that it is among what a session that ends here hands on
+        self.wrote(len(stanza.raw))
+
+    def wrote(self, size_bytes: int) -> None:
+        """So much more is for the client, here or in its transport; too much ends a session that does not read."""
+        if not self._writable:
+            self._unsent_bytes += size_bytes
             if self._unsent_bytes > MAX_UNSENT_BYTES:
                 self._unsent_bytes = 0
                 self.end(StreamCondition.POLICY_VIOLATION, "the client does not read what it is sent")
-        self._unsent.append(stanza)
 
     def flush(self) -> None:
         """Write what waits, if the client keeps up."""

@@ -24,8 +24,8 @@ from pydantic_core import CoreSchema, core_schema
 from cluster.topology.plan import TlsMode
 from cluster.xmpp.jid import Jid
 
-RESERVED_NAMES = frozenset({"router", "redis"})
-"""Lab nodes that are there without being written."""
+RESERVED_NAMES = frozenset({"router", "redis", "supervisor", "ca"})
+"""Lab nodes and files that are there without being written."""
 
 _NAME = r"^[a-z][a-z0-9-]{0,62}$"
 """Fits a folder, a log line and a DNS label."""
