@@ -49,7 +49,7 @@ class XmppUser(User):
 
     Fires request events of type XMPP with these names:
 
-    - `login`: connection, TLS, registration, authentication, resource binding.
+    - `login`: connection, TLS, registration, authentication, resource binding, initial presence.
     - `send`: from when a message was due until the system took its bytes.
     - `deliver local`, `deliver cross-domain`: from when a message was due until its receiver had read it. A failure
       has no response time: Bounced (definite), Lost (indefinite) or Repeated.
@@ -72,12 +72,12 @@ class XmppUser(User):
         started_ns = time.monotonic_ns()
         try:
             client = BlockingClient((server.host, server.c2s_port), login, ca_file)
+            client.send(b"<presence/>")
         except (OSError, StreamFailed, StreamError, SaslError) as error:
             self._fire("login", _since_ms(started_ns), exception=error)
             raise GreenletExit from None  # not StopUser: locust prints a traceback for each in on_start
         self._fire("login", _since_ms(started_ns))
         self._client, self.jid = client, client.jid
-        client.send(b"<presence/>")
         self._receiver = gevent.spawn(self._receive, client)
         self.crowd.enter(client.jid)
 

@@ -1,6 +1,7 @@
 """XML namespaces of the core protocol, by the names that RFC 6120 and RFC 6121 use."""
 
 CLIENT = "jabber:client"
+COMPONENT = "jabber:component:accept"
 STREAMS = "http://etherx.jabber.org/streams"
 STREAM_ERRORS = "urn:ietf:params:xml:ns:xmpp-streams"
 STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"

@@ -145,8 +145,10 @@ class Pdu(msgspec.Struct, frozen=True):
     def response(self, command_status: int = 0, body: Body | None = None) -> Pdu:
         """The answer to this request. A refusal has no body (sections 4.1.2 and 4.4.2)."""
         command_id = self.command_id.response
-        if body is None or command_status:
+        if command_status:
             body = Empty()
+        elif body is None:
+            body = SmResp() if _BODIES.get(command_id) is SmResp else Empty()
         return Pdu(command_id, self.sequence_number, body, command_status)
 
 

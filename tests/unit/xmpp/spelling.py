@@ -48,7 +48,8 @@ HEADERS = (
     _header("stream:stream", {"": CLIENT, "stream": STREAMS, "p": "urn:x", "message": CLIENT}),
     _header("s:stream", {"": CLIENT, "s": STREAMS}),
     _header("s:stream", {"": CLIENT, "s": STREAMS, "stream": "urn:x"}),
-    _header("stream:stream", {"stream": STREAMS, "p": CLIENT}),  # no default namespace
+    _header("stream:stream", {"stream": STREAMS}),  # no default namespace
+    _header("stream:stream", {"stream": STREAMS, "p": CLIENT}),
     _header("stream:stream", {"": "jabber:server", "stream": STREAMS}),
     _header("stream", {"": STREAMS}),
 )

@@ -1,0 +1,93 @@
+"""Long messages: the header that numbers their parts, and putting them together (3GPP TS 23.040 section 9.2.3.24.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from cluster.gateways.smpp import text
+
+_CONCATENATED_8_BIT = 0x00
+_CONCATENATED_16_BIT = 0x08
+
+PATIENCE_S = 300.0
+"""A part that is not there by now will not come; phones wait for minutes to days."""
+MISSING = "[…]"
+
+
+class Part(msgspec.Struct, frozen=True):
+    """What is behind the header of one short message; a whole one is part 1 of 1."""
+
+    reference: int
+    total: int
+    number: int
+    """From 1."""
+    octets: bytes
+
+
+def header(reference: int, total: int, number: int) -> bytes:
+    """The user data header of a part, with an 8-bit reference."""
+    return bytes([5, _CONCATENATED_8_BIT, 3, reference & 0xFF, total, number])
+
+
+def part_of(octets: bytes) -> Part:
+    """The part in user data that begins with a header; a header that says nothing of parts, or nonsense, is skipped."""
+    end = 1 + octets[0] if octets else 0
+    behind = octets[end:]
+    at = 1
+    while at + 2 <= min(end, len(octets)):
+        element, length = octets[at], octets[at + 1]
+        value = octets[at + 2 : min(at + 2 + length, end)]
+        at += 2 + length
+        if (element, len(value)) in ((_CONCATENATED_8_BIT, 3), (_CONCATENATED_16_BIT, 4)):
+            total, number = value[-2], value[-1]
+            if 1 <= number <= total:
+                return Part(int.from_bytes(value[:-2], "big"), total, number, behind)
+    return Part(0, 1, 1, behind)
+
+
+class MessageKey(msgspec.Struct, frozen=True):
+    """Which message a part belongs to."""
+
+    source: str
+    destination: str
+    reference: int
+    total: int
+
+
+class _Incomplete:
+    def __init__(self, data_coding: int, deadline_s: float) -> None:
+        self.data_coding = data_coding
+        self.deadline_s = deadline_s
+        self.parts: dict[int, bytes] = {}
+
+
+class Joiner:
+    """Parts in any order, also twice, to whole texts. The same reference may serve again for a later message."""
+
+    def __init__(self) -> None:
+        self._incomplete: dict[MessageKey, _Incomplete] = {}
+
+    def add(self, source: str, destination: str, data_coding: int, part: Part, now_s: float) -> str | None:
+        """The text that this part completes; None while parts are missing."""
+        if part.total == 1:
+            return text.decode(data_coding, part.octets)
+        key = MessageKey(source, destination, part.reference, part.total)
+        message = self._incomplete.setdefault(key, _Incomplete(data_coding, now_s + PATIENCE_S))
+        message.parts.setdefault(part.number, part.octets)
+        if len(message.parts) < part.total:
+            return None
+        del self._incomplete[key]
+        return text.decode(message.data_coding, b"".join(octets for _, octets in sorted(message.parts.items())))
+
+    def expired(self, now_s: float) -> Iterator[tuple[MessageKey, str]]:
+        """Give up messages whose time is over: what came of them, with a mark for each part that did not."""
+        for key, message in [*self._incomplete.items()]:
+            if message.deadline_s <= now_s:
+                del self._incomplete[key]
+                parts = (message.parts.get(number) for number in range(1, key.total + 1))
+                yield (
+                    key,
+                    "".join(MISSING if part is None else text.decode(message.data_coding, part) for part in parts),
+                )

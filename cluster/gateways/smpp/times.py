@@ -1,0 +1,24 @@
+"""Times of SMPP 3.4 (section 7.1.1): `YYMMDDhhmmsstnnp`, a moment or, with p = R, a span."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+_FORM = re.compile(r"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d)(\d\d)([+\-R])", re.ASCII)
+_QUARTER = timedelta(minutes=15)
+
+
+def seconds_from(now: datetime, time: str) -> float:
+    """How far the time lies ahead of `now` (aware); behind it: negative. Raises ValueError for no SMPP time."""
+    found = _FORM.fullmatch(time)
+    if found is None:
+        raise ValueError(f"{time!r} is no SMPP time: YYMMDDhhmmsstnnp")
+    *numbers, tenths, quarters, kind = found.groups()
+    years, months, days, hours, minutes, seconds = map(int, numbers)
+    if kind == "R":
+        span = timedelta(days=365 * years + 30 * months + days, hours=hours, minutes=minutes, seconds=seconds)
+        return span.total_seconds()
+    offset = timezone(int(quarters) * _QUARTER * (1 if kind == "+" else -1))
+    moment = datetime(2000 + years, months, days, hours, minutes, seconds, int(tenths) * 100_000, offset)
+    return (moment - now.astimezone(UTC)).total_seconds()

@@ -1,0 +1,83 @@
+"""Stanzas on their way into and out of a component's stream, whose namespace is not that of clients (XEP-0114)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cluster.xmpp import element as xml
+from cluster.xmpp.element import Element
+from cluster.xmpp.errors import StreamCondition, StreamError
+from cluster.xmpp.jid import Jid, JidError
+from cluster.xmpp.namespaces import CLIENT, COMPONENT
+from cluster.xmpp.parser import Slice
+from cluster.xmpp.probe import probe_id, with_probe
+from cluster.xmpp.stamp import MalformedTo
+from cluster.xmpp.stanza import Kind, Stanza, opening
+
+_KINDS: dict[str, Kind] = {
+    f"{COMPONENT} message": "message",
+    f"{COMPONENT} presence": "presence",
+    f"{COMPONENT} iq": "iq",
+}
+_CLIENT, _COMPONENT = CLIENT.encode(), COMPONENT.encode()
+
+
+def into_stream(stanza: Stanza) -> Stanza:
+    """The stanza as it stands in a component's stream; a followed one says its trace id there."""
+    stanza = with_probe(stanza)
+    if _CLIENT not in stanza.raw:
+        return stanza  # its bytes name neither namespace: they take that of the stream
+    tree = stanza.tree
+    _move(tree)
+    return msgspec.structs.replace(stanza, raw=xml.serialize(tree, inherited=COMPONENT))
+
+
+def _move(element: Element) -> None:
+    """A forwarded stanza (XEP-0297) in another payload is content of its own, and stays a client's."""
+    namespace, name = xml.split(element.tag)
+    if namespace == CLIENT:
+        element.tag = f"{{{COMPONENT}}}{name}"
+        for child in element:
+            _move(child)
+
+
+def out_of_stream(child: Slice) -> Stanza:
+    """The stanza of a component's stream, as a client's: its bytes begin with its `from` (see `opening`).
+
+    Raises StreamError for what is none or lacks an address (XEP-0114 section 3, RFC 6120 section 4.9.3.7), MalformedTo
+    for a `to` that is no JID.
+    """
+    kind = _KINDS.get(child.name)
+    if kind is None:
+        raise StreamError(StreamCondition.UNSUPPORTED_STANZA_TYPE, f"no stanza: {child.name}")
+    get = child.attributes.get
+    try:
+        from_ = Jid.parse(get("from") or "")
+    except JidError as error:
+        raise StreamError(StreamCondition.IMPROPER_ADDRESSING, f"a {kind} from={get('from')!r}: {error}") from None
+    payloads = tuple([name.replace(f"{COMPONENT} ", f"{CLIENT} ") for name in child.payloads])
+    stanza = Stanza(kind, None, from_, get("id"), get("type"), payloads, _raw(child, kind, from_))
+    to = get("to")
+    if not to:
+        raise StreamError(StreamCondition.IMPROPER_ADDRESSING, f"a {kind} of {from_} without `to`")
+    try:
+        address = Jid.parse(to)
+    except JidError as error:
+        raise MalformedTo(stanza, str(error)) from None
+    return msgspec.structs.replace(stanza, to=address, trace_id=probe_id(stanza))
+
+
+def _raw(child: Slice, kind: Kind, from_: Jid) -> bytes:
+    begin, raw = opening(kind, from_), child.raw
+    # "&#" could spell the namespace
+    if raw.startswith(begin) and _COMPONENT not in raw and b"&#" not in raw:
+        return raw
+    tree = xml.parse(raw)
+    for element in tree.iter():
+        namespace, name = xml.split(element.tag)
+        if namespace == COMPONENT:
+            element.tag = f"{{{CLIENT}}}{name}"
+    others = {name: value for name, value in tree.attrib.items() if name != "from"}
+    tree.attrib.clear()
+    tree.attrib.update({"from": str(from_), **others})
+    return xml.serialize(tree)

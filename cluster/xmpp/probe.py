@@ -1,0 +1,45 @@
+"""The trace id of a stanza that is followed, as a child of the stanza: for the way to where only XML goes."""
+
+from __future__ import annotations
+
+from xml.sax.saxutils import quoteattr
+
+import msgspec
+
+from cluster.xmpp import element as xml
+from cluster.xmpp.element import Element
+from cluster.xmpp.namespaces import PROBE
+from cluster.xmpp.stanza import Stanza
+
+MAX_ID_CHARACTERS = 64
+"""It becomes part of each hop in the journal, and anybody may send one."""
+
+_PROBE = f"{PROBE} probe"
+
+
+def probe_id(stanza: Stanza) -> str:
+    """The trace id that the stanza brings with it; empty where it brings none."""
+    if _PROBE not in stanza.payloads:
+        return ""
+    probe = stanza.tree.find(f"{{{PROBE}}}probe")
+    return (probe.get("id") or "")[:MAX_ID_CHARACTERS] if probe is not None else ""
+
+
+def with_probe(stanza: Stanza) -> Stanza:
+    """The stanza with a probe that says its trace id, unless it is not followed or has a probe already.
+
+    An iq stays as it is: it may have no second child (RFC 6120 section 8.2.3).
+    """
+    if not stanza.trace_id or stanza.kind == "iq" or _PROBE in stanza.payloads:
+        return stanza
+    raw, end = stanza.raw, f"</{stanza.kind}>".encode()
+    probe = f"<probe xmlns='{PROBE}' id={quoteattr(stanza.trace_id)}/>".encode()
+    if raw.endswith(end):
+        raw = raw[: -len(end)] + probe + end
+    elif raw.endswith(b"/>"):
+        raw = raw[:-2] + b">" + probe + end
+    else:  # white space in the end tag
+        tree = stanza.tree
+        tree.append(Element(f"{{{PROBE}}}probe", id=stanza.trace_id))
+        raw = xml.serialize(tree)
+    return msgspec.structs.replace(stanza, raw=raw, payloads=(*stanza.payloads, _PROBE))
