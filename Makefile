@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOPOLOGY ?= topologies/verona.yaml
 
-.PHONY: lab test check format bench clean
+.PHONY: lab test check format docs clean
 
 lab: $(VENV)/ready       ## bring the lab up, show a message crossing it; Ctrl-C takes everything down
 	@$(BIN)/xmpplab up $(TOPOLOGY) --demo
@@ -21,6 +21,9 @@ check: $(VENV)/ready     ## format, lint, types, import contracts, unit tests
 format: $(VENV)/ready    ## rewrite the source in the house format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+docs: $(VENV)/ready      ## write the parts of docs/ that are made from the code
+	@$(BIN)/python docs/generate.py
 
 $(VENV)/ready: pyproject.toml
 	@test -d $(VENV) || python3 -m venv $(VENV)
