@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from cluster.redisio.keys import Keys
 from tests.harness import ReactorThread, Valkey, start_valkey
+
+
+def pytest_configure() -> None:
+    """Tests send signals to programs of theirs; one that this process was started to ignore, they would ignore too."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
