@@ -24,6 +24,7 @@ MAX_STANZA_BYTES = 262_144
 """Size of one stanza; ejabberd's and Prosody's default for c2s."""
 
 _OPENING_TAG = re.compile(rb"<[^\s/>]+(?:[^\"'>]|\"[^\"]*\"|'[^']*')*>")
+_TAG = re.compile(rb"<(?:[^\"'>]|\"[^\"]*\"|'[^']*')*>")
 _RESTRICTED = {expat.errors.codes[expat.errors.XML_ERROR_UNDEFINED_ENTITY]}
 
 
@@ -64,6 +65,7 @@ class StreamParser:
     def __init__(self, max_stanza_bytes: int = MAX_STANZA_BYTES) -> None:
         self._max_stanza_bytes = max_stanza_bytes
         self._buffer = b""
+        self._held = b""  # a token that is not complete yet
         self._base = 0  # stream offset of the buffer's first byte
         self._done = 0  # stream offset behind the last complete child
         self._start = 0  # stream offset of the child that is being read
@@ -80,8 +82,6 @@ class StreamParser:
 
     def _new_expat(self) -> expat.XMLParserType:
         parser = expat.ParserCreate("UTF-8", " ")
-        if hasattr(parser, "SetReparseDeferralEnabled"):
-            parser.SetReparseDeferralEnabled(False)  # a stanza must not wait in expat for the next one
         parser.StartElementHandler = self._on_start
         parser.EndElementHandler = self._on_end
         parser.StartNamespaceDeclHandler = self._on_declaration
@@ -94,7 +94,7 @@ class StreamParser:
     @property
     def pending_bytes(self) -> int:
         """Size of what was received and is not yet a complete child."""
-        return len(self._buffer)
+        return len(self._buffer) + len(self._held)
 
     def feed(self, data: bytes, found: list[StreamHeader | Slice | StreamEnd]) -> None:
         """Parse `data` and append to `found` what it completed.
@@ -104,9 +104,10 @@ class StreamParser:
         self._found = found
         if self._expat is _RESTING:
             self._wake()
-        self._buffer = self._buffer + data if self._buffer else data
+        tokens = self._complete_tokens(data)
+        self._buffer = self._buffer + tokens if self._buffer else tokens
         try:
-            self._expat.Parse(data, False)
+            self._expat.Parse(tokens, False)
         except expat.ExpatError as error:
             if error.code in _RESTRICTED:
                 raise StreamError(StreamCondition.RESTRICTED_XML, "entities are not allowed") from None
@@ -115,12 +116,33 @@ class StreamParser:
             self._forget_gap()
         elif self._depth:
             self._forget_until(self._start)
-        if len(self._buffer) > self._max_stanza_bytes:
+        if self.pending_bytes > self._max_stanza_bytes:
             raise self._too_big()
+
+    def _complete_tokens(self, data: bytes) -> bytes:
+        """What expat can take of `data` and what was held back before; a begun tag or reference is held back.
+
+        Since 2.6 (and in older versions as distributions mend them) expat lets a token wait that came in three
+        pieces, until much more has come: a stanza would wait for the next one. So it is never shown half a token.
+        """
+        if self._held:
+            if b">" not in data and b";" not in data:
+                self._held += data
+                return b""
+            data, self._held = self._held + data, b""
+        begun = data.rfind(b"<")
+        if begun < 0 or _TAG.match(data, begun):
+            begun = data.rfind(b"&", begun + 1)
+            if begun < 0 or b";" in data[begun:]:
+                return data
+        elif (outer := data.rfind(b"<", 0, begun)) >= 0 and not _TAG.match(data, outer, begun):
+            return data  # a `<` inside a tag: expat says what is wrong with it
+        self._held = data[begun:]
+        return data[:begun]
 
     def rest(self) -> None:
         """Give expat's memory back, some 10 KiB, until more comes in; nothing happens amid a child."""
-        if self._depth == 1 and not self._buffer:
+        if self._depth == 1 and not self.pending_bytes:
             self._expat = _RESTING
 
     def _wake(self) -> None:
@@ -140,11 +162,9 @@ class StreamParser:
         return StreamError(StreamCondition.POLICY_VIOLATION, text)
 
     def _forget_gap(self) -> None:
-        """Between two children only white space may stand (RFC 6120 section 4.4); a begun tag is kept."""
-        rest = self._buffer[self._done - self._base :].lstrip()
-        if rest and not rest.startswith(b"<"):
-            raise StreamError(StreamCondition.BAD_FORMAT, "text between stanzas")
-        self._done = self._base + len(self._buffer) - len(rest)
+        """Between two children only white space may stand (RFC 6120 section 4.4)."""
+        self._check_gap(self._base + len(self._buffer))
+        self._done = self._base + len(self._buffer)
         self._forget_until(self._done)
 
     def _forget_until(self, offset: int) -> None:
