@@ -41,7 +41,9 @@ def test_no_login_within_sixty_seconds(network: Network, step: str) -> None:
     network.say(connection, HEADER)
     if step == "auth":
         network.advance(30)
-        auth = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='SCRAM-SHA-256'>biwsbj1yb21lbyxyPWFiYw==</auth>"
+        auth = (
+            "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='SCRAM-SHA-256'>biwsbj1yb21lbyxyPWFiYw==</auth>"
+        )
         network.say(connection, auth)
         assert b"<challenge" in connection.output
         network.advance(LOGIN_TIMEOUT_S - 30.5)
@@ -137,7 +139,9 @@ def test_its_own_address_may_be_said(network: Network, claimed: str) -> None:
 
 
 @pytest.mark.parametrize("to", ["@capulet.lit", "juliet@", "juliet@capulet.lit/", "a b@capulet.lit", ""])
-@pytest.mark.parametrize("stanza", ["<message id='1' to='%s'/>", "<presence to='%s'/>", "<iq type='get' id='1' to='%s'/>"])
+@pytest.mark.parametrize(
+    "stanza", ["<message id='1' to='%s'/>", "<presence to='%s'/>", "<iq type='get' id='1' to='%s'/>"]
+)
 def test_a_malformed_address(network: Network, stanza: str, to: str) -> None:
     romeo = network.client("romeo@montague.lit/pda")
     network.say(romeo, stanza % to + PING)
