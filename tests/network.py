@@ -1,4 +1,4 @@
-"""Several domains in one process, joined in memory, with clients that are moved by hand on a clock that stands still."""
+"""Several domains in one process, joined in memory; clients and time are moved by hand."""
 
 from __future__ import annotations
 

@@ -63,36 +63,41 @@ class Client(slixmpp.ClientXMPP):
         report(event="roster", type=iq["type"], items=items)
 
     async def obey(self, order: dict[str, Any]) -> None:
-        """Carry out one order; a request reports its reply."""
-        arguments = {key: value for key, value in order.items() if key not in ("do", "tag")}
+        """Carry out one order: `do` names a method below; a request reports its reply."""
+        name = order.pop("do")
         try:
-            match order["do"]:
-                case "presence":
-                    self.send_presence(**arguments)
-                case "message":
-                    self.send_message(mto=arguments["to"], mbody=arguments["body"], mtype=arguments.get("type", "chat"))
-                case "roster":
-                    await self.get_roster()
-                case "roster_set":
-                    await self.update_roster(**arguments)
-                case "roster_remove":
-                    await self.del_roster_item(arguments["jid"])
-                case "ping":
-                    report(event="pong", rtt_s=await self["xep_0199"].ping(arguments["to"], timeout=20))
-                case "info":
-                    reply = await self["xep_0030"].get_info(jid=arguments["to"], timeout=20)
-                    report(event="info", features=sorted(reply["disco_info"]["features"]))
-                case "version":
-                    reply = await self["xep_0092"].get_version(arguments["to"], timeout=20)
-                    report(event="version", name=reply["software_version"]["name"])
-                case "raw":
-                    self.send_raw(arguments["xml"])
-                case "quit":
-                    await self.disconnect(wait=5)
-                case unknown:
-                    raise ValueError(unknown)
+            await getattr(self, f"do_{name}")(**order)
         except slixmpp.exceptions.IqError as error:
-            report(event="refused", do=order["do"], condition=error.condition)
+            report(event="refused", do=name, condition=error.condition)
+
+    async def do_presence(self, **fields: Any) -> None:
+        self.send_presence(**fields)
+
+    async def do_message(self, to: str, body: str, type: str = "chat") -> None:
+        self.send_message(mto=to, mbody=body, mtype=type)
+
+    async def do_roster(self) -> None:
+        await self.get_roster()
+
+    async def do_roster_remove(self, jid: str) -> None:
+        await self.del_roster_item(jid)
+
+    async def do_ping(self, to: str) -> None:
+        report(event="pong", rtt_s=await self["xep_0199"].ping(to, timeout=20))
+
+    async def do_info(self, to: str) -> None:
+        reply = await self["xep_0030"].get_info(jid=to, timeout=20)
+        report(event="info", features=sorted(reply["disco_info"]["features"]))
+
+    async def do_version(self, to: str) -> None:
+        reply = await self["xep_0092"].get_version(to, timeout=20)
+        report(event="version", name=reply["software_version"]["name"])
+
+    async def do_raw(self, xml: str) -> None:
+        self.send_raw(xml)
+
+    async def do_quit(self) -> None:
+        await self.disconnect(wait=5)
 
 
 def report(**what: Any) -> None:

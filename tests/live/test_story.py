@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
+
 from tests.live.clients import RealClient
 from tests.live.running_lab import RunningLab
 
