@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
+
+import psutil
 
 from cluster.lab.folder import LabFolder
 from cluster.lab.state import LabState
@@ -31,5 +32,8 @@ def _end(folder: LabFolder, pid: int) -> None:
 
 def _is_ours(folder: LabFolder, pid: int) -> bool:
     """The pid may have been given to another program since: ours name the lab's folder or socket."""
-    shown = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return str(folder.path) in shown.stdout or str(folder.redis_socket) in shown.stdout
+    try:
+        words = psutil.Process(pid).cmdline()
+    except psutil.Error:
+        return False
+    return any(str(folder.path) in word or str(folder.redis_socket) in word for word in words)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from cluster.lab.driver import STOP_TIMEOUT_S
@@ -46,8 +47,10 @@ def pids(lab: RunningLab) -> list[int]:
 
 def is_running(pid: int) -> bool:
     """A process that has ended may stay in the table (Z) until whoever inherited it looks."""
-    shown = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
-    return bool(shown.strip()) and not shown.startswith("Z")
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def is_listening(c2s: str) -> bool:
