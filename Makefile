@@ -1,15 +1,22 @@
 # Two commands do all the set-up on a fresh machine: `make lab` and `make test`.
 VENV := .venv
 BIN := $(VENV)/bin
-TOPOLOGY ?= topologies/verona.yaml
+TOPOLOGY ?= topologies/rfc3920.yaml
 
-.PHONY: lab test check format docs clean
+.PHONY: lab test test-containers docs-conformance conformance-peers check format docs image clean
 
-lab: $(VENV)/ready       ## bring the lab up, show a message crossing it; Ctrl-C takes everything down
+lab: $(VENV)/ready       ## bring the lab up, show messages crossing it; Ctrl-C takes everything down
 	@$(BIN)/xmpplab up $(TOPOLOGY) --demo
 
 test: $(VENV)/ready      ## the whole test suite
 	@$(BIN)/pytest -n auto --dist loadgroup -q
+
+docs-conformance: $(VENV)/ready  ## write docs/conformance.md from the conformance tests
+	@$(BIN)/python -m tests.conformance.report
+
+conformance-peers: $(VENV)/ready ## the conformance tests against Debian's Prosody and ejabberd too; which rules each keeps
+	@-$(BIN)/pytest -q tests/conformance --servers ours,prosody,ejabberd --write-peers docs/conformance-peers.md
+	@echo "written: docs/conformance-peers.md"
 
 check: $(VENV)/ready     ## format, lint, types, import contracts, unit tests
 	@$(BIN)/ruff format --check .
@@ -24,6 +31,12 @@ format: $(VENV)/ready    ## rewrite the source in the house format
 
 docs: $(VENV)/ready      ## write the parts of docs/ that are made from the code
 	@$(BIN)/python docs/generate.py
+
+test-containers: $(VENV)/ready   ## the container tests; as root, with an engine of their own where none runs
+	@bash -euc 'docker info >/dev/null 2>&1 || . .ci/engine; $(BIN)/pytest -q -m docker tests/live'
+
+image:                   ## build the image for labs in containers (xmpplab up --driver docker)
+	@docker build --tag xmpplab --file compose/Dockerfile $(IMAGE_ARGS) .
 
 $(VENV)/ready: pyproject.toml
 	@test -d $(VENV) || python3 -m venv $(VENV)

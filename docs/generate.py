@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from cluster import modules
+from cluster.lab.containers.export import compose_file
 from cluster.server.delivery import MESSAGE_RULES
 from cluster.topology import schema
 from cluster.xmpp.states import TRANSITIONS
@@ -58,6 +59,10 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
 """By page: what stands between `<!-- NAME begin -->` and `<!-- NAME end -->`."""
 
 
+COMPOSE = ("two-domains", "verona", "rfc3920")
+"""Topologies that have a compose file in compose/."""
+
+
 def page(name: str) -> str:
     """A page with its generated parts fresh. Raises ValueError where a marker is missing."""
     text = (DOCS / name).read_text()
@@ -87,6 +92,8 @@ def main() -> None:
     for name in PARTS:
         (DOCS / name).write_text(page(name))
     schema.main()
+    for lab in COMPOSE:
+        (DOCS.parent / "compose" / f"{lab}.yml").write_text(compose_file(Path("topologies") / f"{lab}.yaml"))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-# mypy: allow-untyped-calls, allow-untyped-decorators
+# mypy: allow-untyped-decorators
 # (locust annotates only some of its functions)
 """Scenario `chat`: everybody writes to somebody, at a steady rate, in the own domain and across.
 
@@ -7,75 +7,15 @@ locust -f loadtests/chat.py --headless -u 50 -r 25 -t 30s --cross 0.5 --rate 1
 
 from __future__ import annotations
 
-import logging
-import time
-from argparse import ArgumentParser, ArgumentTypeError
-from typing import Any
+from locust import task
 
-from locust import events, task
-from locust.env import Environment
-
-from loadtests.pace import Pace
-from loadtests.xmpp_user import XmppUser, crowd
-
-BODY = (
-    "But, soft! what light through yonder window breaks? It is the east, and Juliet is the sun. "
-    "Arise, fair sun, and kill the envious moon"
-)
-
-log = logging.getLogger(__name__)
+from loadtests.paced_user import PacedUser
 
 
-def share(text: str) -> float:
-    """A share from 0 to 1."""
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise ArgumentTypeError(f"{text} is no share; give a number from 0 (all local) to 1 (all cross-domain)")
-    return value
-
-
-def rate(text: str) -> float:
-    """A rate above 0."""
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise ArgumentTypeError(f"{text} is no rate; give a number of messages per second above 0")
-    return value
-
-
-@events.init_command_line_parser.add_listener
-def add_options(parser: ArgumentParser) -> None:
-    """Also fields of the web UI."""
-    parser.add_argument(
-        "--cross", type=share, default=0.5, help="Share of the messages that go to another domain, 0 to 1. Default: 0.5"
-    )
-    parser.add_argument("--rate", type=rate, default=1.0, help="Messages per second of each user. Default: 1")
-
-
-@events.test_start.add_listener
-def warn(environment: Environment, **_: Any) -> None:
-    """A share that cannot be had is no error, but worth a word."""
-    options = environment.parsed_options
-    servers = crowd().lab.servers
-    if options and options.cross and len(servers) == 1:
-        log.warning("The lab has one domain, %s: all messages stay in it, whatever --cross says", servers[0].domain)
-
-
-class ChatUser(XmppUser):
+class ChatUser(PacedUser):
     """Writes `--rate` messages per second, `--cross` of them to other domains."""
-
-    def on_start(self) -> None:
-        """Log in, then begin at a random moment: users that started together do not write together."""
-        super().on_start()
-        self._pace = Pace(self.environment.parsed_options.rate, time.monotonic_ns(), self.crowd.rng.random())
-        self.wait()
-
-    def wait_time(self) -> float:
-        """Seconds until the next message is due."""
-        return self._pace.wait_s(time.monotonic_ns())
 
     @task
     def write(self) -> None:
-        """One message to somebody; nothing while there is nobody."""
-        due_ns = self._pace.take()
-        if self.jid and (partner := self.crowd.partner(self.jid, self.environment.parsed_options.cross)):
-            self.send_message(partner, BODY, due_ns)
+        """One message to somebody."""
+        self.write_to_somebody(self.pace.take())

@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from cluster.xmpp.jid import Jid
+
 LABS = ".xmpplab"
 """Under the current folder: one state folder for each lab."""
 
@@ -32,10 +34,33 @@ class Server(msgspec.Struct, frozen=True):
     registration: bool
 
 
+class _Gateway(msgspec.Struct, frozen=True):
+    kind: str
+    domain: str
+    network: str
+
+
+class _Network(msgspec.Struct, frozen=True):
+    name: str
+    phones: dict[str, str] = {}
+
+
 class _Plan(msgspec.Struct, frozen=True):
     name: str
     topology: str
     servers: tuple[Server, ...]
+    gateways: tuple[_Gateway, ...] = ()
+    networks: tuple[_Network, ...] = ()
+
+    @property
+    def phones(self) -> tuple[Jid, ...]:
+        numbers = {network.name: network.phones.values() for network in self.networks}
+        return tuple(
+            Jid(number, gateway.domain)
+            for gateway in self.gateways
+            if gateway.kind == "sms"
+            for number in numbers[gateway.network]
+        )
 
 
 @dataclass(frozen=True)
@@ -48,6 +73,8 @@ class RunningLab:
     servers: tuple[Server, ...]
     ca_file: Path
     """Certificate of the lab's own authority, PEM; not there in a lab without TLS."""
+    phones: tuple[Jid, ...] = ()
+    """Addresses of its phones, behind its SMS gateways."""
 
     def check(self) -> None:
         """Raises LabUnusable where users could not register or connect, once instead of once for every user."""
@@ -66,6 +93,15 @@ class RunningLab:
                     f"bring it up with `xmpplab up {self.topology} -d`"
                 ) from None
 
+    def check_phones(self) -> None:
+        """Raises LabUnusable where there is nobody to write an SMS to."""
+        if not self.phones:
+            raise LabUnusable(
+                f"no phone is behind an SMS gateway of lab {self.name}; give {self.topology} a gateway of kind sms "
+                "and a network with phones, as topologies/gateways.yaml has them, "
+                f"then `xmpplab down` and `xmpplab up {self.topology} -d`"
+            )
+
 
 def find(environment: Mapping[str, str], folder: Path) -> RunningLab:
     """The lab whose state folder XMPPLAB_STATE names, or the only one under `folder`. Raises LabUnusable."""
@@ -76,7 +112,7 @@ def find(environment: Mapping[str, str], folder: Path) -> RunningLab:
         raise LabUnusable(f"no lab in {state}; bring one up with `xmpplab up FILE -d`") from None
     except msgspec.DecodeError as error:
         raise LabUnusable(f"{state / 'plan.json'} is damaged ({error}); `xmpplab down`, then `up`") from None
-    return RunningLab(plan.name, plan.topology, plan.servers, state / "ca.pem")
+    return RunningLab(plan.name, plan.topology, plan.servers, state / "ca.pem", plan.phones)
 
 
 def _only_state(folder: Path) -> Path:

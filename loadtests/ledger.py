@@ -20,6 +20,8 @@ class InFlight(NamedTuple):
     sender: Jid
     receiver: Jid
     kind: Kind
+    sent_ns: int
+    """When it was due, on CLOCK_MONOTONIC; for answers that bear no stamp."""
 
 
 class Lost(Exception):

@@ -12,7 +12,8 @@ NS = "urn:xmpplab:load:0"
 PAYLOAD = f"{NS} stamp"
 """How the parser names the stamp among a stanza's children."""
 
-Kind = Literal["local", "cross-domain"]
+Kind = Literal["local", "cross-domain", "sms"]
+"""Where a message goes: to a user of the same domain or of another, or to a phone."""
 
 
 class Stamp(NamedTuple):
@@ -25,7 +26,7 @@ class Stamp(NamedTuple):
 
 
 def kind_of(sender: Jid, receiver: Jid) -> Kind:
-    """Whether a message stays in its domain."""
+    """Whether a message between users stays in its domain."""
     return "local" if sender.domainpart == receiver.domainpart else "cross-domain"
 
 

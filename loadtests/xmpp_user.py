@@ -29,7 +29,7 @@ from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.parser import Slice
 from cluster.xmpp.sasl import SaslError
 from cluster.xmpp.stanza import Stanza, error_of
-from loadtests import ending, lab, stamp
+from loadtests import ending, lab, receipt, stamp
 from loadtests.crowd import Crowd
 from loadtests.ledger import LOST_AFTER_S, Bounced, InFlight, Lost, Repeated
 from loadtests.stamp import Stamp
@@ -51,9 +51,11 @@ class XmppUser(User):
 
     - `login`: connection, TLS, registration, authentication, resource binding, initial presence.
     - `send`: from when a message was due until the system took its bytes.
-    - `deliver local`, `deliver cross-domain`: from when a message was due until its receiver had read it. A failure
-      has no response time: Bounced (definite), Lost (indefinite) or Repeated.
+    - `deliver local`, `deliver cross-domain`: from when a message was due until its receiver had read it.
+    - `deliver sms`: from when a message was due until its sender had read the receipt for it.
     - `stream`: fired only as a failure, StreamLost.
+
+    A failed delivery has no response time: Bounced (definite), Lost (indefinite) or Repeated.
     """
 
     abstract = True
@@ -86,21 +88,18 @@ class XmppUser(User):
 
         Ends the user when its stream is gone.
         """
-        client = self._client
-        if client is None or self._receiver is None or self._receiver.ready():
-            raise StopUser
-        sent_ns = min(due_ns, time.monotonic_ns())  # a timer may fire a moment early
+        client = self._connected()
         kind = stamp.kind_of(client.jid, to)
+        message = InFlight(client.jid, to, kind, _sent_ns(due_ns))
         id = self.crowd.next_message_id()
-        raw = stamp.message(to, id, body, Stamp(sent_ns, kind))
-        self.crowd.ledger.add(id, InFlight(client.jid, to, kind))
-        try:
-            client.send(raw)
-        except OSError as error:
-            self.crowd.ledger.remove(id)
-            self._fire("send", _since_ms(sent_ns), len(raw), error)
-            raise StopUser from None
-        self._fire("send", _since_ms(sent_ns), len(raw))
+        self._send(client, id, message, stamp.message(to, id, body, Stamp(message.sent_ns, kind)))
+
+    def send_sms(self, to: Jid, body: str, due_ns: int) -> None:
+        """Write to a phone, and ask for a receipt. The rest is as in `send_message`."""
+        client = self._connected()
+        message = InFlight(client.jid, to, "sms", _sent_ns(due_ns))
+        id = self.crowd.next_message_id()
+        self._send(client, id, message, receipt.message(to, id, body))
 
     def on_stop(self) -> None:
         """Leave when all that is in flight has arrived; count what does not as lost; end the stream."""
@@ -118,6 +117,21 @@ class XmppUser(User):
             receiver.kill()
             with gevent.Timeout(CLOSE_TIMEOUT_S, False):
                 client.close()
+
+    def _connected(self) -> BlockingClient:
+        if self._client is None or self._receiver is None or self._receiver.ready():
+            raise StopUser
+        return self._client
+
+    def _send(self, client: BlockingClient, id: str, message: InFlight, raw: bytes) -> None:
+        self.crowd.ledger.add(id, message)
+        try:
+            client.send(raw)
+        except OSError as error:
+            self.crowd.ledger.remove(id)
+            self._fire("send", _since_ms(message.sent_ns), len(raw), error)
+            raise StopUser from None
+        self._fire("send", _since_ms(message.sent_ns), len(raw))
 
     def _receive(self, client: BlockingClient) -> None:
         error: Exception = StreamLost("the server ended the stream")
@@ -139,12 +153,19 @@ class XmppUser(User):
                 self._fire(f"deliver {message.kind}", None, size_bytes, _bounced(child))
         elif stamp.PAYLOAD in child.payloads:
             sent_ns, kind = stamp.read(child.raw)
-            took_ms = _since_ms(sent_ns)
-            if self.crowd.ledger.remove(id):
-                self._fire(f"deliver {kind}", took_ms, size_bytes)
-            else:
-                repeated = Repeated("arrived again, or after it was counted as lost")
-                self._fire(f"deliver {kind}", None, size_bytes, repeated)
+            arrived = self.crowd.ledger.remove(id) is not None
+            self._fire_delivery(kind, sent_ns if arrived else None, size_bytes)
+        elif receipt.PAYLOAD in child.payloads:
+            message = self.crowd.ledger.remove(receipt.read(child.raw))
+            self._fire_delivery("sms", message.sent_ns if message else None, size_bytes)
+
+    def _fire_delivery(self, kind: str, sent_ns: int | None, size_bytes: int) -> None:
+        """None: it was not in flight any more."""
+        if sent_ns is None:
+            repeated = Repeated("arrived again, or after it was counted as lost")
+            self._fire(f"deliver {kind}", None, size_bytes, repeated)
+        else:
+            self._fire(f"deliver {kind}", _since_ms(sent_ns), size_bytes)
 
     def _fire(
         self, name: str, response_time_ms: float | None, size_bytes: int = 0, exception: Exception | None = None
@@ -157,6 +178,10 @@ class XmppUser(User):
             exception=exception,
             context=self.context(),
         )
+
+
+def _sent_ns(due_ns: int) -> int:
+    return min(due_ns, time.monotonic_ns())  # a timer may fire a moment early
 
 
 def _since_ms(begin_ns: int) -> float:

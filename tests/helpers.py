@@ -9,7 +9,15 @@ from functools import lru_cache
 
 from cluster.xmpp import sasl
 from cluster.xmpp.errors import Condition, StanzaError
-from cluster.xmpp.events import BindRequested, Event, KeysWanted, PasswordGiven, RequestBeforeLogin, TlsWanted
+from cluster.xmpp.events import (
+    BindRequested,
+    Event,
+    KeysWanted,
+    Misaddressed,
+    PasswordGiven,
+    RequestBeforeLogin,
+    TlsWanted,
+)
 from cluster.xmpp.features import StreamOptions
 from cluster.xmpp.initiating import InitiatingStream
 from cluster.xmpp.jid import Jid
@@ -54,6 +62,8 @@ class Host:
                 stream.password_checked(self.passwords.get(event.localpart) == event.password)
             case RequestBeforeLogin():
                 stream.request_answered(event.stanza.reply())
+            case Misaddressed() if event.stanza.may_be_answered_with_error:
+                stream.send(event.stanza.error(event.error))
             case BindRequested():
                 resource = event.resource or "chosen"
                 if resource in self.taken:

@@ -10,15 +10,16 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
-from twisted.logger import LogEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from cluster import modules
 from cluster.router.memory import MemoryNetwork, MemoryRouter
 from cluster.server.c2s import C2s, ClientStreams
+from cluster.server.component import Component
+from cluster.server.component_stream import ComponentStreams
 from cluster.server.credentials import ITERATIONS, Credentials
 from cluster.server.domain import Domain
 from cluster.server.module import Module
@@ -26,15 +27,12 @@ from cluster.server.turn import Turn
 from cluster.store.memory import memory_store
 from cluster.store.port import Account, RosterItem, ScramKeys, Store
 from cluster.trace.hop import Hop, Tracer
-from cluster.xmpp import element as xml
-from cluster.xmpp.element import Element
-from cluster.xmpp.features import StreamOptions
-from cluster.xmpp.initiating import InitiatingStream, Login, StreamFailed
+from cluster.xmpp.features import TlsMode
+from cluster.xmpp.initiating import Login
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.namespaces import CLIENT
-from cluster.xmpp.parser import Slice
 from cluster.xmpp.sasl import HASHES, make_keys
 from cluster.xmpp.stanza import Stanza
+from tests.client import Client, Connection
 from tests.told import told
 
 T = TypeVar("T")
@@ -44,8 +42,6 @@ ELSINORE = "elsinore.lit"
 PASSWORD = "secret"
 START_UTC_S = 1_700_000_000.125
 """2023-11-14T22:13:20.125Z: when the clock of every network starts."""
-SOCKET_BYTES = 65_536
-"""One read of a socket, and what a transport writes before it asks its producer to pause; Twisted's values."""
 
 
 def at_once(coroutine: Coroutine[Deferred[Any], Any, T]) -> T:
@@ -53,9 +49,11 @@ def at_once(coroutine: Coroutine[Deferred[Any], Any, T]) -> T:
     results: list[Any] = []
     Deferred.fromCoroutine(coroutine).addBoth(results.append)
     assert results, "somebody made the coroutine wait"
-    if isinstance(results[0], Failure):
-        results[0].raiseException()
-    return results[0]
+    [result] = results
+    if isinstance(result, Failure):
+        result.raiseException()
+    value: T = result
+    return value
 
 
 @lru_cache
@@ -73,119 +71,9 @@ class SameThread:
         try:
             result = call(*args)
         except Exception:
-            done(False, Failure())
+            done(False, Failure())  # type: ignore[no-untyped-call]
         else:
             done(True, result)
-
-
-class Wire(StringTransport):
-    """The server's end of a connection; what the client has not read waits in it."""
-
-    def __init__(self) -> None:
-        super().__init__(lenient=True)
-        self._is_full = False
-
-    def setTcpNoDelay(self, enabled: bool) -> None:
-        """As TCP has it; there is nothing to delay here."""
-
-    def write(self, data: bytes) -> None:
-        super().write(data)
-        if self.producer and not self._is_full and self.io.tell() > SOCKET_BYTES:
-            self._is_full = True
-            self.producer.pauseProducing()
-
-    def take(self) -> bytes:
-        """What was written, for the client."""
-        data = self.value()
-        self.clear()
-        if self._is_full:
-            self._is_full = False
-            if self.producer:
-                self.producer.resumeProducing()
-        return data
-
-
-class Connection:
-    """A client that is made of bytes."""
-
-    def __init__(self, streams: ClientStreams) -> None:
-        self.wire = Wire()
-        self.output = b""
-        """All that the client has read."""
-        self.reading = True
-        self.is_closed = False
-        self._unsent = b""
-        self._protocol = streams.buildProtocol(None)
-        self._protocol.makeConnection(self.wire)
-
-    def send(self, data: str | bytes) -> None:
-        """Queue bytes; `Network.settle` moves them."""
-        self._unsent += data.encode() if isinstance(data, str) else data
-
-    def read(self, data: bytes) -> None:
-        """The server wrote this."""
-        self.output += data
-
-    def drop(self) -> None:
-        """The connection is lost without a goodbye."""
-        self.is_closed = True
-        self._protocol.connectionLost(Failure(ConnectionLost()))
-
-    def pump(self) -> bool:
-        """Move one read and one write; whether there was anything to move."""
-        if self.is_closed:
-            return False
-        moved = False
-        if self._unsent and self.wire.producerState == "producing":
-            data, self._unsent = self._unsent[:SOCKET_BYTES], self._unsent[SOCKET_BYTES:]
-            self._protocol.dataReceived(data)
-            moved = True
-        if self.reading and (written := self.wire.take()):
-            self.read(written)
-            moved = True
-        if self.wire.disconnected or (self.wire.disconnecting and not self.wire.value()):
-            self.is_closed = True
-            self._protocol.connectionLost(Failure(ConnectionDone()))
-            moved = True
-        return moved
-
-
-class Client(Connection):
-    """A client that logs in, and collects the stanzas that it gets."""
-
-    def __init__(self, streams: ClientStreams, login: Login, new_id: Callable[[], str]) -> None:
-        super().__init__(streams)
-        self.failed: StreamFailed | None = None
-        self.stanzas: list[Element] = []
-        self._stream = InitiatingStream(login, new_id)
-        self.send(self._stream.data_to_send())
-
-    @property
-    def jid(self) -> Jid:
-        """Its full JID, once it is bound."""
-        assert self._stream.jid is not None, f"not bound: {self.failed}"
-        return self._stream.jid
-
-    def read(self, data: bytes) -> None:
-        super().read(data)
-        if self.failed is not None:
-            return
-        try:
-            self._stream.receive_data(data)
-            self.stanzas += [xml.parse(child.raw) for child in self._stream.events() if isinstance(child, Slice)]
-        except StreamFailed as failed:
-            self.failed = failed
-        self.send(self._stream.data_to_send())
-
-    def close(self) -> None:
-        """Say goodbye."""
-        self._stream.close()
-        self.send(self._stream.data_to_send())
-
-    def take(self) -> list[str]:
-        """What it got since it was last asked, each stanza as one line: see `told`."""
-        stanzas, self.stanzas = self.stanzas, []
-        return [told(stanza) for stanza in stanzas]
 
 
 class Abroad:
@@ -214,6 +102,7 @@ class Server:
     domain: Domain
     store: Store
     streams: ClientStreams
+    components: ComponentStreams
     journal: list[Hop]
 
 
@@ -226,14 +115,25 @@ class Network:
         stores: dict[str, Store] | None = None,
         loaded: list[Module] | None = None,
         registration: bool = False,
+        registrations_per_minute: int = 0,
+        anonymous: bool = False,
+        admin: str = "",
+        tls: TlsMode = "off",
+        components: dict[str, str] | None = None,
     ) -> None:
+        """`components`: their secrets, by domain; each is of the server whose domain it is below."""
         self.clock = Clock()
         numbers = itertools.count(1)
         self._new_id = lambda: f"id{next(numbers)}"
         self._memory = MemoryNetwork(self.clock, (*domains, ELSINORE))
-        self._loaded = modules.load(modules.names()) if loaded is None else loaded
+        self._loaded = modules.load(modules.defaults()) if loaded is None else loaded
         self._registration = registration
+        self._registrations_per_minute = registrations_per_minute
+        self._anonymous = anonymous
+        self._admin = admin
+        self._tls: TlsMode = tls
         self._connections: list[Connection] = []
+        self._secrets = components or {}
         stores = stores or {}
         self.servers = {name: self._serve(name, stores.get(name) or memory_store()) for name in domains}
         self.abroad = Abroad(self._memory.router(ELSINORE, self._tracer(ELSINORE, [])))
@@ -245,15 +145,21 @@ class Network:
         domain = Domain(
             name, store=store, router=self._memory.router(name, tracer), tracer=tracer,
             credentials=Credentials(store.accounts, same, same, lambda: b"salt of the domain"), modules=self._loaded,
-            registration=self._registration, new_id=self._new_id,
+            registration=self._registration, registrations_per_minute=self._registrations_per_minute,
+            admin=self._admin, new_id=self._new_id,
             now_utc_s=lambda: START_UTC_S + self.clock.seconds(),
+            components=[
+                Component(below, secret, self.clock, tracer)
+                for below, secret in self._secrets.items() if below.endswith(f".{name}")
+            ],
+            served_by={component: component.partition(".")[2] for component in self._secrets},
         )  # fmt: skip
-        offered = tuple(m.stream_feature for m in self._loaded if m.stream_feature is not None)
-        options = StreamOptions(name, "off", offered if self._registration else ())
-        turn: Any = Turn(self.clock)  # type: ignore[arg-type]  # IDelayedCall, where the server names its class
-        shared = C2s(domain, options, self.clock, turn, self._new_id, None, b"")  # type: ignore[arg-type]  # the same
+        options = domain.stream_options(self._tls, self._anonymous)
+        turn = Turn(self.clock)
+        shared = C2s(domain, options, self.clock, turn, self._new_id, None, b"")
         at_once(domain.start())
-        return Server(domain, store, ClientStreams(shared), journal)
+        components = ComponentStreams(domain, self.clock, turn, self._new_id)
+        return Server(domain, store, ClientStreams(shared), components, journal)
 
     def _tracer(self, name: str, journal: list[Hop]) -> Tracer:
         return Tracer(name, journal, lambda: 0, self._new_id, 1)
@@ -290,6 +196,10 @@ class Network:
         connection = Connection(self.servers[domain].streams)
         self._connections.append(connection)
         return connection
+
+    def add(self, connection: Connection) -> None:
+        """Move this one's bytes too: a component's."""
+        self._connections.append(connection)
 
     def login(self, jid: str, *, password: str = PASSWORD, register: bool = False) -> Client:
         """A client of an existing account; where it is refused, its `failed` says why."""
@@ -329,7 +239,8 @@ class Network:
         """Go on until nothing moves: no bytes, and nothing that is due."""
         while True:
             moved = [connection.pump() for connection in self._connections]
-            due = any(call.getTime() <= self.clock.seconds() for call in self.clock.getDelayedCalls())
+            calls: Any = self.clock.getDelayedCalls()
+            due = any(call.getTime() <= self.clock.seconds() for call in calls)
             if due:
                 self.clock.advance(0)
             elif not any(moved):
@@ -351,6 +262,7 @@ def watched_log() -> Iterator[list[LogEvent]]:
     """The failures that the servers log meanwhile; a test that expects none checks at its end that there are none."""
     failures: list[LogEvent] = []
 
+    @implementer(ILogObserver)  # type: ignore[untyped-decorator]  # zope has no types
     def observe(event: LogEvent) -> None:
         if "log_failure" in event:
             failures.append(event)
@@ -360,10 +272,3 @@ def watched_log() -> Iterator[list[LogEvent]]:
         yield failures
     finally:
         globalLogPublisher.removeObserver(observe)
-
-
-def child(stanza: Element, name: str, namespace: str = CLIENT) -> Element:
-    """The one child of that name."""
-    found = stanza.findall(f"{{{namespace}}}{name}")
-    assert len(found) == 1, xml.serialize(stanza)
-    return found[0]

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from cluster.cli import down, graph, load, logs, ps, trace, up, user, validate, watch
+from cluster.cli import disturb, down, export, graph, load, logs, mail, phone, ps, trace, up, user, validate, watch
 from cluster.lab.errors import BadInput, LabError
 
 app = typer.Typer(
@@ -16,10 +16,27 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-_COMMANDS = (up.up, down.down, ps.ps, logs.logs, trace.trace, watch.watch, validate.validate, graph.graph, load.load)
+_COMMANDS = (
+    up.up,
+    down.down,
+    ps.ps,
+    logs.logs,
+    trace.trace,
+    watch.watch,
+    validate.validate,
+    graph.graph,
+    load.load,
+    phone.phone,
+    mail.mail,
+    disturb.kill,
+    disturb.pause,
+    disturb.resume,
+    disturb.restart,
+)
 for command in _COMMANDS:
     app.command()(command)
 app.add_typer(user.app, name="user")
+app.add_typer(export.app, name="export")
 
 
 def main() -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cluster.cli.common import LabName, chosen
-from cluster.lab.errors import BadInput
 
 if TYPE_CHECKING:
-    from cluster.lab.logs import LogLine, LogStory
+    from cluster.lab.driver import Story
+    from cluster.lab.logs import LogLine
 
 FOLLOW_EVERY_S = 0.1
 """Reads as live."""
@@ -22,14 +22,11 @@ def logs(
     lab: LabName = None,
 ) -> None:
     """Show the log of a lab, of all its processes by time, or of one."""
-    from cluster.lab.logs import LogStory
+    from cluster.lab import driver
     from cluster.lab.wait import pause
 
     folder = chosen(lab)
-    known = sorted(path.stem for path in folder.logs.glob("*.jsonl"))
-    if node is not None and node not in known:
-        raise BadInput(f"no log of {node!r}; there is: {', '.join(known)}")
-    story = LogStory(folder.logs, node)
+    story = driver.of(folder).story(folder, node)
     print_new(story)
     try:
         while follow and folder.logs.exists():
@@ -39,7 +36,7 @@ def logs(
         pass  # how following ends
 
 
-def print_new(story: LogStory) -> None:
+def print_new(story: Story) -> None:
     """What was added since the last call."""
     for node, line in story.read():
         print(shown(node, line), flush=True)

@@ -13,6 +13,7 @@ from cluster.cli.common import LabName, chosen, read_jid, server_of
 from cluster.lab.errors import BadInput, LabError
 
 if TYPE_CHECKING:
+    from cluster.lab.tracing import Route
     from cluster.trace.hop import Hop
 
 
@@ -37,17 +38,26 @@ def trace(
     if password is None:
         raise BadInput(f"the topology tells no password of {sender}; give it with --password")
     route = send_probe(folder, plan, sender, receiver, password, "This is a probe of xmpplab trace.")
+    back = route.back.hops if route.back else []
     match format:
         case "tree":
-            print_tree(route.hops)
+            print_route(route)
         case "json":
-            print(json.dumps(render.dicts(route.hops), indent=2))
+            print(json.dumps(render.dicts([*route.hops, *back]), indent=2))
         case "mermaid":
-            print(render.mermaid(route.hops), end="")
+            print(render.mermaid([*route.hops, *back]), end="")
     if route.end is None:
         raise LabError("the probe has not come to its end; see `xmpplab ps`, and `xmpplab watch` for what comes later")
     if route.end.event in ("bounced", "dropped"):
         raise LabError(f"the probe was {route.end.event} at {route.end.node}: {route.end.detail}")
+
+
+def print_route(route: Route) -> None:
+    """The route, and the way back where there is one."""
+    print_tree(route.hops)
+    if route.back is not None:
+        print("\nthe answer, on the way back:")
+        print_tree(route.back.hops)
 
 
 def print_tree(hops: Sequence[Hop]) -> None:

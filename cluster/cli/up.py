@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,10 +17,15 @@ if TYPE_CHECKING:
     from cluster.lab.folder import LabFolder
     from cluster.topology.plan import Plan
 
+Kind = Literal["process", "docker"]
+
 
 def up(
     file: Annotated[Path | None, typer.Argument(help="Topology file; default: the only *.yaml here.")] = None,
     detach: Annotated[bool, typer.Option("-d", "--detach", help="Return when every part answers.")] = False,
+    with_: Annotated[
+        Kind, typer.Option("--driver", help="As processes of this machine, or in containers.")
+    ] = "process",
     redis: Annotated[str, typer.Option(metavar="URL", help="Use this Redis or Valkey instead of an own one.")] = "",
     demo: Annotated[bool, typer.Option("--demo", help="Send a first message and show its route.")] = False,
 ) -> None:
@@ -33,13 +38,13 @@ def up(
     plans = read_plans(file or default_file(Path.cwd()), redis)
     folder = LabFolder(Path(plans[0].state_dir))
     with interruptible():
-        plan, is_new = driver.up(folder, plans)
+        plan, is_new = driver.up(folder, plans, with_)
         try:
             took = f"in {time.monotonic() - begun_s:.1f} s" if is_new else "already"
             print(f"lab {plan.name} is up {took}: {', '.join(server.domain for server in plan.servers)}")
             print_how_to_connect(folder, plan)
             if demo:
-                _show_first_message(folder, plan)
+                _show_first_messages(folder, plan)
             if is_new and not detach:
                 _follow(folder)
         except KeyboardInterrupt:
@@ -50,23 +55,26 @@ def up(
                 print(f"lab {plan.name} is down, nothing is left of it")
 
 
-def _show_first_message(folder: LabFolder, plan: Plan) -> None:
-    from cluster.cli.trace import print_tree
-    from cluster.lab.tracing import first_pair, password_of, send_probe
+def _show_first_messages(folder: LabFolder, plan: Plan) -> None:
+    """To a contact in another domain, and to a phone where there is one: C3 and FC1 of the RFC's figure."""
+    from cluster.cli.trace import print_route
+    from cluster.lab.tracing import first_pair, first_phone, password_of, send_probe
 
-    from_, to = first_pair(plan)
-    print(f"\nthe first message: {from_} says hi! to {to} (`xmpplab trace {from_} {to}`)")
-    print_tree(send_probe(folder, plan, from_, to, password_of(plan, from_) or "", "hi!").hops)
+    from_, contact = first_pair(plan)
+    for to in (contact, first_phone(plan)):
+        if to is not None:
+            print(f"\n{from_} says hi! to {to} (`xmpplab trace {from_} {to}`)")
+            print_route(send_probe(folder, plan, from_, to, password_of(plan, from_) or "", "hi!"))
 
 
 def _follow(folder: LabFolder) -> None:
     from cluster.cli.logs import FOLLOW_EVERY_S, print_new
-    from cluster.lab.logs import LogStory
+    from cluster.lab import driver
     from cluster.lab.wait import pause
 
     print("\nCtrl-C takes the lab down; its log:", flush=True)
-    story = LogStory(folder.logs, None)
-    while folder.is_locked():
+    story = driver.of(folder).story(folder, None)
+    while driver.of(folder).is_up(folder):
         print_new(story)
         pause(FOLLOW_EVERY_S)
-    raise LabError(f"lab {folder.name} was taken down by another command, or its supervisor was killed")
+    raise LabError(f"lab {folder.name} was taken down by another command, or its supervisor or engine was ended")

@@ -54,12 +54,13 @@ def ls(
 
 
 def _ask(lab: str | None, jid: str, verb: str, **args: str) -> Any:
+    from cluster.lab import driver
     from cluster.lab.ask import ask
 
     folder = chosen(lab)
     plan = folder.plan()
     address = read_jid(jid)
     server = server_of(plan, address.domainpart)
-    if not folder.is_locked():
+    if not driver.of(folder).is_up(folder):
         raise LabError(f"lab {folder.name} is down; bring it up with `xmpplab up {plan.topology} -d`")
     return ask(folder, plan, server, verb, {"localpart": address.localpart, **args})

@@ -18,10 +18,10 @@ def has_own_hosts() -> bool:
 
 
 def first_free(plans: Sequence[Plan]) -> Plan:
-    """The first plan whose servers can all listen where it says. Raises LabError."""
+    """The first plan whose nodes can all listen where it says. Raises LabError."""
     taken = ""
     for plan in plans:
-        refusals = [(server.c2s, _refusal(server.host, server.c2s_port)) for server in plan.servers]
+        refusals = [(f"{host}:{port}", _refusal(host, port)) for host, port in plan.listeners]
         refused = [(address, number) for address, number in refusals if number]
         if not refused:
             return plan

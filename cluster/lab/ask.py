@@ -12,7 +12,7 @@ from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.redis import connected
 from cluster.lab.request import Reply, Request
 from cluster.redisio.keys import Keys
-from cluster.topology.plan import Plan, ServerNode
+from cluster.topology.plan import LabNode, Plan
 
 ANSWER_TIMEOUT_S = 10.0
 """A password takes a server some tenths of a second; one that is started again takes a few seconds."""
@@ -21,24 +21,24 @@ ANSWER_TIMEOUT_S = 10.0
 def ask(
     folder: LabFolder,
     plan: Plan,
-    server: ServerNode,
+    node: LabNode,
     verb: str,
-    args: dict[str, str],
+    args: dict[str, Any],
     timeout_s: float = ANSWER_TIMEOUT_S,
 ) -> Any:
-    """The server's answer. Raises LabError with the server's own words, or when it does not answer in time."""
+    """The node's answer. Raises LabError with the node's own words, or when it does not answer in time."""
     keys = Keys.of_lab(plan.name)
     request = Request(secrets.token_hex(8), verb, args)
-    queue, raw = keys.control(server.domain), msgspec.json.encode(request)
+    queue, raw = keys.control(node.speaks_for), msgspec.json.encode(request)
     with connected(folder.secrets()[ADMIN]) as redis:
         redis.rpush(queue, raw)
-        found = redis.blpop([keys.control_reply(server.domain, request.id)], timeout_s)
+        found = redis.blpop([keys.control_reply(node.speaks_for, request.id)], timeout_s)
         if found is None:
             taken = not redis.lrem(queue, 1, raw.decode())  # so that it is not done when nobody expects it any more
             raise LabError(
-                f"{server.name} ({server.domain}) did not answer within {timeout_s:g} s"
+                f"{node.name} ({node.speaks_for}) did not answer within {timeout_s:g} s"
                 + (", the request may have been done" if taken else "")
-                + f"; see `xmpplab ps` and `xmpplab logs {server.name}`"
+                + f"; see `xmpplab ps` and `xmpplab logs {node.name}`"
             )
     reply = msgspec.json.decode(found[1], type=Reply)
     if reply.error:

@@ -16,7 +16,8 @@ from twisted.python.failure import Failure
 
 from cluster.lab.backoff import Backoff
 from cluster.lab.logs import LogFile, LogLine, encode, utc_text
-from cluster.lab.probe import Question, Reactor, answered
+from cluster.lab.probe import Reactor, answered
+from cluster.lab.question import Question
 from cluster.lab.state import NodeKind, NodeState
 
 STOP_TIMEOUT_S = 5.0

@@ -1,168 +1,98 @@
-"""Brings a plan up as processes of this machine, and down again."""
+"""Which driver runs a lab, and what all drivers do: bring a plan up and down, tell of it, and disturb a node of it.
+
+The state folder remembers the driver: a lab in containers has what they read there.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import sys
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from typing import Literal, Protocol
 
-from cluster.lab import redis
-from cluster.lab.addresses import first_free
-from cluster.lab.certificates import certify
-from cluster.lab.errors import LabError
+from cluster.lab import processes
+from cluster.lab.containers import driver as containers
+from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder
-from cluster.lab.logs import tail
-from cluster.lab.orphans import end_orphans
-from cluster.lab.state import LabState, NodeState
+from cluster.lab.logs import LogLine
+from cluster.lab.state import Disturbance, NodeState, State
 from cluster.lab.wait import wait_until
 from cluster.topology.plan import Plan
 
-READY_TIMEOUT_S = 60.0
-"""Two domains take about a second; a hundred on a small machine take longer."""
+Kind = Literal["process", "docker"]
 
-STOP_TIMEOUT_S = 15.0
-"""Servers get 5 s and then Redis gets 5 s before the supervisor ends them by force."""
+DISTURBED_TIMEOUT_S = 60.0
+"""As long as `up` waits for a part to answer."""
 
-HOPELESS_RESTARTS = 3
-"""A part that died this often before it answered will not come up."""
-
-SHOWN_LOG_LINES = 15
+_NEEDED: dict[Disturbance, State] = {"kill": "running", "pause": "running", "resume": "paused", "restart": "running"}
 
 
-def up(folder: LabFolder, plans: Sequence[Plan]) -> tuple[Plan, bool]:
-    """Bring the lab up and wait until every part answers: the plan that runs, and False where it ran already.
+class Story(Protocol):
+    """What the nodes say, read bit by bit."""
 
-    `plans` are the same lab at different addresses: the first whose addresses are free is taken. Raises LabError, and
-    then nothing is left of it.
-    """
-    had_data = folder.plan_file.exists()
-    lock = folder.lock()
-    if lock is None:
-        return _running(folder, plans), False
-    try:
-        try:
-            plan = _prepare(folder, plans)
-            folder.hand_over(lock, _start_supervisor(folder, lock))
-        finally:
-            os.close(lock)
-        _wait_ready(folder, plan)
-    except BaseException:
-        with contextlib.suppress(LabError):  # what led here is the news
-            down(folder, keep=had_data)
-        raise
-    return plan, True
+    def read(self) -> Iterator[tuple[str, LogLine]]:
+        """What was added since the last call, as (node, line), by time."""
 
 
-def _running(folder: LabFolder, plans: Sequence[Plan]) -> Plan:
-    """The plan of a lab that is up or coming up, once it answers. Raises LabError when it is another one."""
-    wait_until(lambda: folder.plan_file.exists() or not folder.is_locked(), READY_TIMEOUT_S)
-    plan = folder.plan()
-    if plan not in plans:
-        raise LabError(f"lab {folder.name!r} is up already, with another topology; run `xmpplab down` first")
-    _wait_ready(folder, plan)
-    return plan
+class Driver(Protocol):
+    """One way to run a lab; a module with these functions. All raise LabError."""
+
+    def up(self, folder: LabFolder, plans: Sequence[Plan]) -> tuple[Plan, bool]:
+        """Bring it up and wait until every part answers: the plan that runs, and False where it ran already."""
+
+    def down(self, folder: LabFolder, *, keep: bool) -> bool:
+        """Stop everything; remove the folder unless its data are kept. False where nothing ran."""
+
+    def status(self, folder: LabFolder) -> list[NodeState]:
+        """What runs, Redis first."""
+
+    def is_up(self, folder: LabFolder) -> bool:
+        """True while the lab runs."""
+
+    def story(self, folder: LabFolder, node: str | None) -> Story:
+        """The log of all nodes or of one. Raises BadInput where there is no such node."""
+
+    def disturb(self, folder: LabFolder, node: NodeState, how: Disturbance) -> None:
+        """Do this to a node; returns at once."""
 
 
-def _prepare(folder: LabFolder, plans: Sequence[Plan]) -> Plan:
-    """Write all that the processes read."""
-    end_orphans(folder)
-    folder.state_file.unlink(missing_ok=True)
-    plan = first_free(plans)
-    folder.create()
-    plan.save(folder.plan_file)
-    certify(folder, plan, datetime.now(UTC))
-    if plan.redis_url:
-        redis.move_in(folder, plan)
-    else:
-        redis.configure(folder, plan)
-    return plan
+def of(folder: LabFolder) -> Driver:
+    """The driver of the lab in this folder."""
+    return containers if folder.containers.exists() else processes
 
 
-def _start_supervisor(folder: LabFolder, lock: int) -> int:
-    """Start it in a session of its own, so that Ctrl-C in this terminal is not for it; its process id."""
-    os.set_inheritable(lock, True)
-    argv = [sys.executable, "-m", "cluster.lab.supervisor", str(folder.path)]
-    log = (os.POSIX_SPAWN_OPEN, 1, str(folder.log("supervisor")), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    files = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), log, (os.POSIX_SPAWN_DUP2, 1, 2)]
-    return os.posix_spawn(argv[0], argv, os.environ, file_actions=files, setsid=True)
-
-
-def _wait_ready(folder: LabFolder, plan: Plan) -> None:
-    """Return when every part answers. Raises LabError with the last words of one that does not."""
-    expected = len(plan.servers) + (not plan.redis_url)
-
-    def settled() -> bool:
-        nodes = _nodes(folder)
-        ready = len(nodes) == expected and all(node.state == "running" for node in nodes)
-        return ready or any(map(_is_hopeless, nodes)) or not folder.is_locked()
-
-    in_time = wait_until(settled, READY_TIMEOUT_S)
-    if not folder.is_locked():
-        raise LabError(_last_words(folder, "supervisor", "the supervisor ended"))
-    missing = [node for node in _nodes(folder) if node.state != "running"]
-    if missing:
-        worst = max(missing, key=lambda node: node.restarts)
-        problem = (
-            f"did not answer within {READY_TIMEOUT_S:g} s" if not in_time else f"does not start ({worst.last_exit})"
-        )
-        raise LabError(_last_words(folder, worst.name, f"{worst.name} {problem}"))
-    if not in_time:
-        raise LabError(_last_words(folder, "supervisor", f"the supervisor started nothing in {READY_TIMEOUT_S:g} s"))
-
-
-def _is_hopeless(node: NodeState) -> bool:
-    return node.state != "running" and node.restarts >= HOPELESS_RESTARTS
-
-
-def _last_words(folder: LabFolder, node: str, problem: str) -> str:
-    lines = tail(folder.log(node), SHOWN_LOG_LINES)
-    return "\n".join([f"{problem}; its last log lines:", *(f"    {line}" for line in lines or ["(none)"])])
-
-
-def _nodes(folder: LabFolder) -> list[NodeState]:
-    state = LabState.load(folder.state_file)
-    return state.nodes if state else []
-
-
-def status(folder: LabFolder) -> list[NodeState]:
-    """What runs of the lab, Redis first; all stopped when nobody looks after it."""
-    nodes = _nodes(folder)
-    if not folder.is_locked():
-        for node in nodes:
-            node.state, node.pid = "stopped", None
-    return nodes
+def up(folder: LabFolder, plans: Sequence[Plan], kind: Kind = "process") -> tuple[Plan, bool]:
+    """Bring the lab up with this driver; see `Driver.up`."""
+    wanted: Driver = containers if kind == "docker" else processes
+    if of(folder) is not wanted and folder.plan_file.exists() and of(folder).is_up(folder):
+        raise LabError(f"lab {folder.name!r} was brought up with the other driver; run `xmpplab down` first")
+    return wanted.up(folder, plans)
 
 
 def down(folder: LabFolder, *, keep: bool) -> bool:
-    """Stop everything; remove the folder unless its data are kept. False where nothing ran. Raises LabError."""
-    holder = folder.holder()
-    if holder is not None:
-        _end_holder(folder, holder)
-    lock = folder.lock()
-    if lock is None:
-        raise LabError(f"another command holds the lab {folder.name!r}; let it end, then try again")
-    try:
-        end_orphans(folder)
-        if folder.plan_file.exists() and (plan := folder.plan()).redis_url:
-            redis.move_out(plan, keep_data=keep)
-    finally:
-        if keep:
-            folder.remove_runtime()
-        else:
-            folder.remove()
-        os.close(lock)
-    return holder is not None
+    """Take the lab down, whichever driver it has; see `Driver.down`."""
+    return of(folder).down(folder, keep=keep)
 
 
-def _end_holder(folder: LabFolder, pid: int) -> None:
-    """Ask the supervisor (or an `up` that is still at work) to end, then insist."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
-        if wait_until(lambda: not folder.is_locked(), STOP_TIMEOUT_S):
-            break
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, 0)  # ours when the same command brought the lab up
+def disturb(folder: LabFolder, name: str, how: Disturbance) -> None:
+    """Do this to the node of this name, and wait until it shows. Raises BadInput, LabError."""
+    node = _node(folder, name)
+    if node.state != _NEEDED[how]:
+        raise LabError(f"{name} is {node.state}, and only a node that is {_NEEDED[how]} can be told to {how}")
+    of(folder).disturb(folder, node, how)
+
+    def shows() -> bool:
+        now = _node(folder, name)
+        if how == "pause":
+            return now.state == "paused"
+        is_new = now.started_utc != node.started_utc
+        return now.state == "running" and (is_new or how == "resume")
+
+    if not wait_until(shows, DISTURBED_TIMEOUT_S):
+        raise LabError(f"{name} is {_node(folder, name).state} after {how}; see `xmpplab logs {name}`")
+
+
+def _node(folder: LabFolder, name: str) -> NodeState:
+    nodes = of(folder).status(folder)
+    found = next((node for node in nodes if node.name == name), None)
+    if found is None:
+        raise BadInput(f"no node {name!r} in this lab; there is: {', '.join(node.name for node in nodes)}")
+    return found

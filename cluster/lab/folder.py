@@ -36,6 +36,8 @@ class LabFolder:
         self.logs = self.path / "logs"
         self.redis_data = self.path / "redis"
         self.redis_config = self.path / "redis.conf"
+        self.compose_file = self.path / "compose.yml"
+        self.containers = self.path / "containers"
         self._lock_file = self.path / "lock"
 
     @property
@@ -62,6 +64,10 @@ class LabFolder:
     def log(self, node: str) -> Path:
         return self.logs / f"{node}.jsonl"
 
+    def container(self, node: str) -> LabFolder:
+        """What the container of a node gets to see, as a folder of its own."""
+        return LabFolder(self.containers / node)
+
     def create(self) -> None:
         """Make the folders that are not there yet."""
         for folder in (self.path.parent, self.path, self.logs, self.redis_data, self.redis_socket.parent):
@@ -72,13 +78,15 @@ class LabFolder:
         if self.redis_socket.parent != self.path:
             shutil.rmtree(self.redis_socket.parent, ignore_errors=True)
         shutil.rmtree(self.path, ignore_errors=True)
-        if self.path.parent.name == LABS and not any(self.path.parent.iterdir()):
-            self.path.parent.rmdir()
+        labs = self.path.parent
+        if labs.name == LABS and labs.exists() and not any(labs.iterdir()):
+            labs.rmdir()
 
     def remove_runtime(self) -> None:
         """Leave data, logs and certificates, for the next `up` and for reading."""
-        for file in (self.secrets_file, self.redis_config, self.state_file, self.redis_socket):
+        for file in (self.secrets_file, self.redis_config, self.state_file, self.redis_socket, self.compose_file):
             file.unlink(missing_ok=True)
+        shutil.rmtree(self.containers, ignore_errors=True)
         if self.redis_socket.parent != self.path:
             shutil.rmtree(self.redis_socket.parent, ignore_errors=True)
 

@@ -1,17 +1,12 @@
-"""The process of one server: `python -m cluster.lab.node STATE_DIR NODE`.
-
-It serves until SIGTERM, or until its standard input ends: then whoever started it is gone.
-"""
+"""The process of one server: `python -m cluster.lab.node STATE_DIR NODE`."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 import secrets
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +14,22 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import crypto
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.ssl import CertificateOptions, TLSVersion
-from twisted.internet.stdio import StandardIO
-from twisted.logger import LogEvent, Logger, LogLevel, formatEvent, globalLogBeginner
-from twisted.python.failure import Failure
+from twisted.logger import Logger
 
 from cluster import modules
+from cluster.lab import process
 from cluster.lab.control import ControlServer
 from cluster.lab.folder import LabFolder
-from cluster.lab.logs import LogLine, encode, utc_text
+from cluster.lab.process import new_id
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
 from cluster.router.redis import RedisRouter
 from cluster.server.administration import Administration
 from cluster.server.c2s import C2s, ClientStreams
+from cluster.server.component import Component
+from cluster.server.component_stream import ComponentStreams
 from cluster.server.credentials import Credentials
 from cluster.server.domain import Domain
 from cluster.server.turn import Turn
@@ -43,13 +38,7 @@ from cluster.store.redis import redis_store
 from cluster.topology.plan import AccountSeed, ServerNode
 from cluster.trace.hop import Tracer
 from cluster.trace.redis import RedisJournal
-from cluster.xmpp.features import StreamOptions
 from cluster.xmpp.jid import Jid
-
-
-def new_id() -> str:
-    """Ids that nobody can guess (RFC 6120 section 4.7.3)."""
-    return secrets.token_hex(12)
 
 
 class Node:
@@ -72,19 +61,24 @@ class Node:
         self._credentials = Credentials(
             self._store.accounts, reactor, reactor.getThreadPool(), lambda: secrets.token_bytes(16)
         )
-        loaded = modules.load(server.modules or modules.names())
+        loaded = modules.load(server.modules)
+        components = [Component(seed.domain, seed.secret, reactor, tracer) for seed in server.components]
         self._domain = Domain(
             server.domain, store=self._store, router=router, tracer=tracer, credentials=self._credentials,
-            modules=loaded, registration=server.registration, new_id=new_id, now_utc_s=time.time,
+            modules=loaded, registration=server.registration,
+            registrations_per_minute=server.registrations_per_minute, admin=server.admin,
+            new_id=new_id, now_utc_s=time.time,
+            components=components, served_by=plan.served_by,
         )  # fmt: skip
-        offered = tuple(m.stream_feature for m in loaded if m.stream_feature is not None)
-        options = StreamOptions(server.domain, server.tls, offered if server.registration else ())
-        tls, end_point = _tls(folder, server.name)
-        self._streams = ClientStreams(C2s(self._domain, options, reactor, Turn(reactor), new_id, tls, end_point))
+        options = self._domain.stream_options(server.tls, server.anonymous)
+        tls, self._direct_tls, end_point = _tls(folder, server.name)
+        turn = Turn(reactor)
+        self._streams = ClientStreams(C2s(self._domain, options, reactor, turn, new_id, tls, end_point))
+        self._components = ComponentStreams(self._domain, reactor, turn, new_id)
         administration = Administration(self._domain, self._streams.streams)
         self._control = ControlServer(controls, keys, server.domain, administration)
         self._router = router
-        self._port: Any = None
+        self._ports: list[Any] = []
 
     async def start(self) -> None:
         """Connect to Redis, make the accounts of the topology, and take clients."""
@@ -93,7 +87,12 @@ class Node:
         await self._domain.start()
         await self._control.start()
         port, host = self._server.c2s_port, self._server.host
-        self._port = self._reactor.listenTCP(port, self._streams, backlog=1024, interface=host)
+        self._ports.append(self._reactor.listenTCP(port, self._streams, backlog=1024, interface=host))
+        if self._server.direct_tls:
+            port = self._server.direct_tls_port
+            self._ports.append(self._reactor.listenSSL(port, self._streams, self._direct_tls, 1024, host))
+        if self._server.components:
+            self._ports.append(self._reactor.listenTCP(self._server.component_port, self._components, interface=host))
         Logger().info("Serves {domain} on {address}", domain=self._server.domain, address=self._server.c2s)
 
     async def _seed(self, seed: AccountSeed) -> None:
@@ -109,8 +108,9 @@ class Node:
 
     async def stop(self) -> None:
         """Take no more clients, end the streams, and let what is queued be written."""
-        if self._port is not None:
-            await self._port.stopListening()
+        for port in self._ports:
+            await port.stopListening()
+        self._components.shut_down()  # first, so that clients hear of what no component will get
         self._streams.shut_down()
         await self._router.stop()
         self._journal.flush()
@@ -118,60 +118,23 @@ class Node:
             await client.close()
 
 
-def _tls(folder: LabFolder, node: str) -> tuple[CertificateOptions, bytes]:
-    """The server's certificate for TLS 1.2 and later, and its hash for channel binding."""
+def _tls(folder: LabFolder, node: str) -> tuple[CertificateOptions, CertificateOptions, bytes]:
+    """The server's certificate for TLS 1.2 and later: for STARTTLS, for direct TLS; its hash for channel binding."""
     certificate = x509.load_pem_x509_certificate(folder.certificate(node).read_bytes())
     key = crypto.load_privatekey(crypto.FILETYPE_PEM, folder.key(node).read_bytes())
-    options = CertificateOptions(
-        privateKey=key, certificate=crypto.X509.from_cryptography(certificate), raiseMinimumTo=TLSVersion.TLSv1_2
+    public = crypto.X509.from_cryptography(certificate)
+    options, direct = (
+        CertificateOptions(key, public, raiseMinimumTo=TLSVersion.TLSv1_2, acceptableProtocols=protocols)
+        for protocols in (None, [b"xmpp-client"])  # XEP-0368 section 3
     )
-    return options, hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest()
-
-
-def log_to_stderr(event: LogEvent) -> None:
-    """Each log event as one JSON line; the supervisor keeps them."""
-    text = formatEvent(event)
-    if "log_failure" in event:
-        text += "\n" + event["log_failure"].getTraceback()
-    at_utc = utc_text(datetime.fromtimestamp(event["log_time"], UTC))
-    level: Any = event.get("log_level", LogLevel.info)
-    os.write(2, encode(LogLine(at_utc, {"warn": "warning", "critical": "error"}.get(level.name, level.name), text)))
-
-
-class _StopAtEnd(Protocol):
-    """Stops the reactor when standard input ends."""
-
-    def __init__(self, reactor: Any) -> None:
-        self._reactor = reactor
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self._reactor.running:
-            self._reactor.stop()
+    return options, direct, hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest()
 
 
 def main() -> None:
     """Run the server that the arguments name."""
-    from twisted.internet import reactor  # noqa: TID251  # an entry point
-
-    running: Any = reactor
-    Factory.noisy = False  # Twisted tells of each start of a factory, which means nothing to a reader of our logs
-    observer: Any = log_to_stderr  # zope.interface has no types
-    globalLogBeginner.beginLoggingTo([observer], discardBuffer=True, redirectStandardIO=False)
     folder, name = LabFolder(Path(sys.argv[1])), sys.argv[2]
     server = next(server for server in folder.plan().servers if server.name == name)
-    node = Node(running, folder, server)
-
-    def failed(failure: Failure) -> None:
-        Logger().failure("The server could not start", failure)
-        os._exit(1)
-
-    def start() -> None:
-        StandardIO(_StopAtEnd(running), reactor=running)  # type: ignore[no-untyped-call]
-        Deferred.fromCoroutine(node.start()).addErrback(failed)
-
-    running.callWhenRunning(start)
-    running.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(node.stop()))
-    running.run()
+    process.run(lambda reactor: Node(reactor, folder, server))
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ from contextlib import suppress
 
 import msgspec
 
+from cluster.lab import driver
 from cluster.lab.ask import ask
-from cluster.lab.driver import status
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
 from cluster.lab.state import NodeKind, NodeState, State
@@ -25,6 +25,8 @@ class NodeView(msgspec.Struct, frozen=True):
     domain: str | None
     state: State
     c2s: str | None
+    direct_tls: str | None
+    """Where clients may begin with TLS at once (XEP-0368)."""
     pid: int | None
     restarts: int
     sessions: int | None
@@ -46,7 +48,7 @@ class Overview(msgspec.Struct, frozen=True):
 def overview(folder: LabFolder) -> Overview:
     """How the lab is now. Raises LabError where there is none."""
     plan = folder.plan()
-    views = [_view(folder, plan, node) for node in status(folder)]
+    views = [_view(folder, plan, node) for node in driver.of(folder).status(folder)]
     return Overview(plan.name, plan.topology, plan.state_dir, str(folder.ca_file), views)
 
 
@@ -62,6 +64,7 @@ def _view(folder: LabFolder, plan: Plan, node: NodeState) -> NodeView:
         server.domain if server else None,
         node.state,
         server.c2s if server else None,
+        server.direct_tls if server else None,
         node.pid,
         node.restarts,
         sessions,

@@ -32,7 +32,7 @@ def read_plans(file: Path, root: Path, redis_url: str = "") -> list[Plan]:
             topology,
             file.absolute(),
             state_dir,
-            modules=names,
+            modules=modules.defaults(),
             redis_url=redis_url,
             attempt=attempt,
             single_host=single_host,

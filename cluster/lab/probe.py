@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
-from xml.sax.saxutils import quoteattr
 
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint
@@ -15,8 +12,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from cluster.topology.plan import ServerNode
-from cluster.xmpp.namespaces import CLIENT, STREAMS
+from cluster.lab.question import Question
 
 Reactor = Any
 """The Twisted reactor; it is described by zope interfaces, which mypy cannot read."""
@@ -26,34 +22,6 @@ EVERY_S = 0.02
 
 ANSWER_TIMEOUT_S = 5.0
 """A part that takes a connection and is silent for longer is asked again on a new one."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """What to say to a part, where, and by what its answer is known."""
-
-    address: Path | tuple[str, int]
-    """A unix socket, or host and port."""
-    request: bytes
-    awaited: bytes
-    """Stands in the answer of a part that works."""
-    farewell: bytes = b""
-
-
-def redis_question(socket: Path, url: str) -> Question:
-    """Redis answers commands, also when it had a long append-only file to read."""
-    parts = urlsplit(url)
-    user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    return Question(socket, f"AUTH {user} {password}\r\nPING\r\n".encode(), b"+PONG")
-
-
-def server_question(server: ServerNode) -> Question:
-    """A server opens a stream and offers its features (RFC 6120 section 4.3.2)."""
-    header = (
-        f"<?xml version='1.0'?><stream:stream to={quoteattr(server.domain)} version='1.0' "
-        f"xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>"
-    )
-    return Question((server.host, server.c2s_port), header.encode(), b"</stream:features>", b"</stream:stream>")
 
 
 async def answered(question: Question, reactor: Reactor) -> None:
@@ -93,6 +61,8 @@ class _Asking(Protocol):
             self.transport.write(self._question.farewell)
             self.transport.loseConnection()
             self.answer.callback(True)
+        elif self._question.refusal and self._question.refusal in self._received:
+            self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if not self.answer.called:

@@ -50,20 +50,36 @@ def _binary() -> Path:
 
 
 def users(plan: Plan) -> dict[str, str]:
-    """Name of each domain's user in Redis."""
-    return {server.domain: f"{Keys.of_lab(plan.name).prefix}:{server.domain}" for server in plan.servers}
+    """Name of each node's user in Redis, by what it speaks for: servers and gateways by domain, networks by name."""
+    names = [server.domain for server in plan.servers] + [node.speaks_for for node in plan.lower_half]
+    return {name: f"{Keys.of_lab(plan.name).prefix}:{name}" for name in names}
 
 
 def configure(folder: LabFolder, plan: Plan) -> None:
-    """Write the configuration and the secrets of the lab's own Redis: a private socket, no port, no default user."""
-    names = {ADMIN: ADMIN, **users(plan)}
-    passwords = {who: secrets.token_urlsafe(24) for who in names}
+    """Write the configuration and the secrets of the lab's own Redis: a private socket, no port."""
+    passwords = new_passwords(plan)
+    where = [["port", "0"], ["unixsocket", str(folder.redis_socket)], ["unixsocketperm", "700"]]
+    text = configuration(plan, passwords, [*where, ["dir", str(folder.redis_data)]])
+    write_private(folder.redis_config, text.encode())
+    socket = quote(str(folder.redis_socket))
+    folder.save_secrets({who: f"unix://{login(plan, passwords, who)}@{socket}" for who in passwords})
+
+
+def new_passwords(plan: Plan) -> dict[str, str]:
+    """For ADMIN and each domain."""
+    return {who: secrets.token_urlsafe(24) for who in (ADMIN, *users(plan))}
+
+
+def login(plan: Plan, passwords: dict[str, str], who: str) -> str:
+    """`user:password` of ADMIN or a domain, as a URL has it."""
+    return f"{quote(users(plan).get(who, who), safe='')}:{passwords[who]}"
+
+
+def configuration(plan: Plan, passwords: dict[str, str], where: list[list[str]]) -> str:
+    """A Redis with a user for each domain and no default user; `where` tells its address and folder."""
     admin_hash = sha256(passwords[ADMIN].encode()).hexdigest()
     lines = [
-        ["port", "0"],
-        ["unixsocket", str(folder.redis_socket)],
-        ["unixsocketperm", "700"],
-        ["dir", str(folder.redis_data)],
+        *where,
         ["save", ""],
         ["appendonly", "yes"],
         ["appendfsync", "everysec"],
@@ -72,12 +88,7 @@ def configure(folder: LabFolder, plan: Plan) -> None:
         ["user", ADMIN, "on", f"#{admin_hash}", "~*", "&*", "+@all"],
         *(["user", user, *_rules(plan, domain, passwords[domain])] for domain, user in users(plan).items()),
     ]
-    text = "".join(" ".join(map(_quoted, line)) + "\n" for line in lines)
-    write_private(folder.redis_config, text.encode())
-    socket = quote(str(folder.redis_socket))
-    folder.save_secrets(
-        {who: f"unix://{quote(name, safe='')}:{passwords[who]}@{socket}" for who, name in names.items()}
-    )
+    return "".join(" ".join(map(_quoted, line)) + "\n" for line in lines)
 
 
 def _rules(plan: Plan, domain: str, password: str) -> list[str]:
@@ -143,6 +154,14 @@ def move_out(plan: Plan, *, keep_data: bool) -> None:
         if not keep_data:
             for key in admin.scan_iter(f"{Keys.of_lab(plan.name).prefix}:*", count=1000):
                 admin.unlink(key)
+
+
+def announce(url: str, plan: Plan) -> None:
+    """Write down which domains the lab serves: a stanza for any other is answered with remote-server-not-found."""
+    key = Keys.of_lab(plan.name).domains
+    with connected(url) as admin:
+        admin.delete(key)
+        admin.sadd(key, *(server.domain for server in plan.servers))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What the supervisor knows of its processes, as it writes it for the commands."""
+"""What is known of the parts of a lab: told by the engine, or written by the supervisor for the commands."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ import msgspec
 
 from cluster.lab.folder import write_private
 
-NodeKind = Literal["redis", "server"]
-State = Literal["starting", "running", "restarting", "stopped"]
+NodeKind = Literal["redis", "server", "sms", "mail", "smsc", "mailhost"]
+"""The last four: gateways, and foreign networks."""
+State = Literal["starting", "running", "paused", "restarting", "stopped"]
+Disturbance = Literal["kill", "pause", "resume", "restart"]
+"""What a command may do to one node: as a crash, a process that hangs, its end, and an orderly new start."""
 
 
 class NodeState(msgspec.Struct):
-    """One process of the lab."""
+    """One part of the lab: a process or a container."""
 
     name: str
     kind: NodeKind
     pid: int | None = None
     state: State = "stopped"
-    """running: it answers; restarting: it died and is started again after a pause."""
+    """running: it answers; paused: a command stopped it; restarting: it died and is started again after a pause."""
     restarts: int = 0
     started_utc: str = ""
     """When its process was started, ISO 8601."""

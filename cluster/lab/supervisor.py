@@ -20,13 +20,14 @@ from twisted.python.failure import Failure
 from cluster.lab.child import Child, Part
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.logs import LogFile
-from cluster.lab.probe import Reactor, redis_question, server_question
+from cluster.lab.probe import Reactor
+from cluster.lab.question import redis_question, server_question, status_question
 from cluster.lab.redis import command
 from cluster.lab.state import LabState
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
-from cluster.topology.plan import Plan
+from cluster.topology.plan import GatewayNode, NetworkNode, Plan
 
 
 class Supervisor:
@@ -46,24 +47,24 @@ class Supervisor:
         self._stopping = False
         children = [Child(part, reactor, LogFile(folder.log(part.name)), now_utc, self._save) for part in parts]
         self._redis = [child for child in children if child.state.kind == "redis"]
-        self._servers = [child for child in children if child.state.kind == "server"]
+        self._others = [child for child in children if child.state.kind != "redis"]
 
     async def start(self) -> None:
-        """Start Redis, and when it answers, all servers at once. Returns when everything answers."""
+        """Start Redis, and when it answers, all others at once. Returns when everything answers."""
         self._save()
         await gatherResults([child.start() for child in self._redis])
         await self._prepare()
         if not self._stopping:
-            await gatherResults([child.start() for child in self._servers])
+            await gatherResults([child.start() for child in self._others])
 
     async def stop(self) -> None:
         """End all processes; nothing is left running."""
         self._stopping = True
-        await gatherResults([child.stop() for child in self._servers])
+        await gatherResults([child.stop() for child in self._others])
         await gatherResults([child.stop() for child in self._redis])
 
     def _save(self) -> None:
-        nodes = [child.state for child in (*self._redis, *self._servers)]
+        nodes = [child.state for child in (*self._redis, *self._others)]
         LabState(nodes).save(self._folder.state_file)
 
 
@@ -76,7 +77,13 @@ def parts(folder: LabFolder, plan: Plan) -> list[Part]:
     for server in plan.servers:
         argv = (sys.executable, "-m", "cluster.lab.node", str(folder.path), server.name)
         found.append(Part(server.name, "server", argv, server_question(server)))
-    return found
+    return found + [_lower(folder, plan, node) for node in plan.lower_half]
+
+
+def _lower(folder: LabFolder, plan: Plan, node: GatewayNode | NetworkNode) -> Part:
+    """A part of the lower half of the figure. It is asked through the lab's Redis: not all of them listen."""
+    argv = (sys.executable, "-m", "cluster.lab.foreign", str(folder.path), node.name)
+    return Part(node.name, node.kind, argv, status_question(folder.secrets()[ADMIN], plan, node.speaks_for))
 
 
 async def announce(reactor: Reactor, url: str, plan: Plan) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from secrets import token_hex
 
 import msgspec
 
 from cluster.client.blocking import BlockingClient
+from cluster.lab.ask import ask
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.redis import connected
@@ -20,17 +21,20 @@ from cluster.topology.plan import Plan
 from cluster.trace.hop import Event, Hop
 from cluster.trace.reader import JournalReader
 from cluster.trace.render import RECEIVER, SENDER
+from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.initiating import Login, StreamFailed
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT, PROBE
+from cluster.xmpp.parser import Slice
 from cluster.xmpp.stanza import Stanza, make
 
 PATIENCE_S = 10.0
 """A probe that is not at its end by then is stuck on a link, or its server is down."""
 
 LOOK_EVERY_S = 0.02
-_ENDS = (Event.DELIVERED, Event.STORED, Event.BOUNCED, Event.DROPPED)
+_ARRIVALS = (Event.DELIVERED, Event.STORED)
+_FAILURES = (Event.BOUNCED, Event.DROPPED)
 
 
 @contextmanager
@@ -58,16 +62,39 @@ def first_pair(plan: Plan) -> tuple[Jid, Jid]:
     raise BadInput("no account of this topology has a contact in another domain; give one to `accounts`")
 
 
+def first_phone(plan: Plan) -> Jid | None:
+    """The first phone of the lab, as XMPP knows it; None without one."""
+    for gateway in plan.gateways:
+        for number in plan.network(gateway.network).phones.values():
+            return Jid(number, gateway.domain)
+    return None
+
+
 @dataclass(frozen=True)
 class Route:
     """Where a probe was seen."""
 
     hops: list[Hop]
+    last_nodes: frozenset[str]
+    """Where the way of such a stanza ends: the servers, or what lies behind the gateway that it is for."""
+    back: Route | None = None
+    """The way of the answer, where the probe was for a phone of the lab: that answers by itself."""
 
     @property
     def end(self) -> Hop | None:
         """Where it came to rest; None while it is on its way."""
-        return next((hop for hop in reversed(self.hops) if hop.event in _ENDS), None)
+        return next((hop for hop in reversed(self.hops) if self._is_end(hop)), None)
+
+    def _is_end(self, hop: Hop) -> bool:
+        return hop.event in _FAILURES or (hop.event in _ARRIVALS and hop.node in self.last_nodes)
+
+
+def _last_nodes(plan: Plan, to: Jid) -> frozenset[str]:
+    for gateway in plan.gateways:
+        if gateway.domain == to.domainpart:
+            network = plan.network(gateway.network)
+            return frozenset({*network.phones, *network.mailboxes} or {gateway.name})
+    return frozenset(server.name for server in plan.servers)
 
 
 def send_probe(folder: LabFolder, plan: Plan, from_: Jid, to: Jid, password: str, body: str) -> Route:
@@ -87,7 +114,24 @@ def send_probe(folder: LabFolder, plan: Plan, from_: Jid, to: Jid, password: str
         sent_utc_ns = time.time_ns()
         sender.send(probe.raw)
         reader.append(_hop(probe, SENDER, Event.SENT, sent_utc_ns))
-        return _follow(reader, probe, receiver)
+        route = _follow(reader, probe, receiver, _last_nodes(plan, to))
+        answer = _answer_of_phone(folder, plan, probe) if route.end and route.end.event in _ARRIVALS else None
+        if answer is None:
+            return route
+        return replace(route, back=_follow(reader, answer, sender, _last_nodes(plan, sender.jid)))
+
+
+def _answer_of_phone(folder: LabFolder, plan: Plan, probe: Stanza) -> Stanza | None:
+    """Have the phone that the probe was for answer it; None where it was for no phone of the lab."""
+    assert probe.to is not None
+    for gateway in plan.gateways:
+        network = plan.network(gateway.network)
+        if gateway.domain == probe.to.domainpart and probe.to.localpart in network.phones.values():
+            answer = msgspec.structs.replace(probe, to=probe.from_, from_=probe.to, trace_id=token_hex(8))
+            text = {"number": probe.to.localpart, "to": gateway.number, "text": "This is the answer."}
+            ask(folder, plan, network, "phone_send", {**text, "trace_id": answer.trace_id})
+            return answer
+    return None
 
 
 def _receiver(folder: LabFolder, plan: Plan, to: Jid) -> BlockingClient | None:
@@ -127,7 +171,7 @@ def _hop(probe: Stanza, node: str, event: Event, at_utc_ns: int) -> Hop:
     return Hop(probe.trace_id, node, event, at_utc_ns, probe.kind, str(probe.from_), str(probe.to), len(probe.raw))
 
 
-def _follow(reader: JournalReader, probe: Stanza, receiver: BlockingClient | None) -> Route:
+def _follow(reader: JournalReader, probe: Stanza, receiver: BlockingClient | None, last_nodes: frozenset[str]) -> Route:
     deadline_s = time.monotonic() + PATIENCE_S
     awaited = receiver
     while True:
@@ -136,10 +180,15 @@ def _follow(reader: JournalReader, probe: Stanza, receiver: BlockingClient | Non
         elif (arrival := _arrival(awaited, probe)) is not None:
             reader.append(arrival)
             awaited = None
-        route = Route(reader.read(probe.trace_id))
+        route = Route(reader.read(probe.trace_id), last_nodes)
         arrives_yet = awaited is not None and route.end is not None and route.end.event is Event.DELIVERED
         if (route.end is not None and not arrives_yet) or time.monotonic() > deadline_s:
             return route
+
+
+def _probe_id(child: Slice) -> str | None:
+    probe = xml.parse(child.raw).find(f"{{{PROBE}}}probe")
+    return None if probe is None else probe.get("id")
 
 
 def _arrival(receiver: BlockingClient, probe: Stanza) -> Hop | None:
@@ -149,6 +198,6 @@ def _arrival(receiver: BlockingClient, probe: Stanza) -> Hop | None:
     except TimeoutError:
         return None
     arrived_utc_ns = time.time_ns()
-    if child is None or child.attributes.get("id") != probe.id:
+    if child is None or _probe_id(child) != probe.trace_id:
         return None
     return _hop(msgspec.structs.replace(probe, raw=child.raw), RECEIVER, Event.RECEIVED, arrived_utc_ns)

@@ -13,6 +13,11 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(found.name for found in iter_modules(__path__)))
 
 
+def defaults() -> tuple[str, ...]:
+    """Those that are loaded where a topology names none, sorted."""
+    return tuple(name for name, module in zip(names(), load(names()), strict=True) if module.by_default)
+
+
 def load(wanted: tuple[str, ...]) -> list[Module]:
     """The declarations of these modules. Raises ValueError for an unknown name, with the names that exist."""
     unknown = sorted(set(wanted) - set(names()))

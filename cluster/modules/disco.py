@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from cluster.server.accounts import LocalAccount
 from cluster.server.context import ModuleContext
+from cluster.server.disco import INFO, add_features, describe
 from cluster.server.module import Module
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
 
-INFO = "http://jabber.org/protocol/disco#info"
 ITEMS = "http://jabber.org/protocol/disco#items"
 module = Module("disco", ns=INFO, xep=30, version="2.5rc3")
 
@@ -17,27 +17,36 @@ module = Module("disco", ns=INFO, xep=30, version="2.5rc3")
 @module.on_iq("get", "query", addressed_to=("domain",))
 def domain_info(ctx: ModuleContext, iq: Stanza) -> Stanza:
     """The domain is a server for instant messaging; its features are what its modules handle (section 3.1)."""
-    query = _empty_node(iq, INFO)
-    SubElement(query, f"{{{INFO}}}identity", category="server", type="im", name="xmpplab")
-    for feature in sorted(ctx.host.features):
-        SubElement(query, f"{{{INFO}}}feature", var=feature)
+    node = iq.payload().get("node", "")
+    if node and node not in ctx.host.disco_nodes(ctx):
+        raise StanzaError(Condition.ITEM_NOT_FOUND, f"there is no disco node {node}")
+    query = describe(ctx.host, ctx)
+    if node:
+        query.set("node", node)
     return iq.reply(query)
 
 
 @module.on_iq("get", "query", addressed_to=("own", "account"))
 async def account_info(ctx: ModuleContext, iq: Stanza) -> Stanza:
     """An account is told apart from none only to those who may see its presence (sections 3.1 and 8)."""
-    await _check_may_see(ctx, iq)
+    account = await _check_may_see(ctx, iq)
     query = _empty_node(iq, INFO)
-    SubElement(query, f"{{{INFO}}}identity", category="account", type="registered")
-    SubElement(query, f"{{{INFO}}}feature", var=INFO)
+    # XEP-0175 section 5
+    SubElement(
+        query, f"{{{INFO}}}identity", category="account", type="anonymous" if account.temporary else "registered"
+    )
+    assert iq.from_ is not None
+    add_features(query, ctx.host.features_of("own" if iq.from_.bare == account.jid else "account"))
     return iq.reply(query)
 
 
 @module.on_iq("get", "query", ns=ITEMS, addressed_to=("domain",))
 def domain_items(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """The services of the domain (section 4.1): none yet."""
-    return iq.reply(_empty_node(iq, ITEMS))
+    """The services of the domain (section 4.1): its components."""
+    query = _empty_node(iq, ITEMS)
+    for component in ctx.components:
+        SubElement(query, f"{{{ITEMS}}}item", jid=component)
+    return iq.reply(query)
 
 
 @module.on_iq("get", "query", ns=ITEMS, addressed_to=("own", "account"))
@@ -61,6 +70,7 @@ async def _check_may_see(ctx: ModuleContext, iq: Stanza) -> LocalAccount:
     assert iq.from_ is not None
     asked = (iq.to or iq.from_).bare
     account = await ctx.accounts.load(asked.localpart)
-    if account is None or not (iq.from_.bare == asked or account.shows_presence_to(iq.from_)):
+    is_public = account is not None and account.temporary and iq.is_payload(INFO, "query")  # XEP-0175 section 5
+    if account is None or not (is_public or iq.from_.bare == asked or account.shows_presence_to(iq.from_)):
         raise StanzaError(Condition.SERVICE_UNAVAILABLE)
     return account

@@ -33,15 +33,20 @@ async def keep(ctx: ModuleContext, account: LocalAccount, stanza: Stanza) -> boo
 
 @module.on("available")
 async def deliver(ctx: ModuleContext, account: LocalAccount, session: Session) -> bool:
-    """Everything that waits goes to the session that came, oldest first, before anything newer."""
+    """Everything that waits goes to the session that came, oldest first, before anything newer.
+
+    Where that has gone again before the store has answered, to another that takes messages; else it waits on.
+    """
     if not ctx.hold_messages(account):
         return False
     localpart = account.jid.localpart
     try:
         waiting = await ctx.store.offline.load(localpart)
-        for message in waiting:
-            session.send(delayed(message, ctx.domain))
-        await ctx.store.offline.drop(localpart, len(waiting))
+        receiver = next((each for each in (session, *account.best()) if each.willing), None)
+        if receiver is not None:
+            for message in waiting:
+                receiver.send(delayed(message, ctx.domain))
+            await ctx.store.offline.drop(localpart, len(waiting))
     finally:
         ctx.release_messages(account)
     return False
@@ -51,5 +56,7 @@ def delayed(message: OfflineMessage, domain: str) -> Stanza:
     """The message with the time when it was stored, and by whom (XEP-0203 section 2)."""
     stamp = datetime.fromtimestamp(message.stored_utc_s, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
     tree = message.stanza.tree
-    tree.append(Element(f"{{{DELAY}}}delay", {"from": domain, "stamp": stamp}))
+    name = f"{{{DELAY}}}delay"
+    if all(delay.get("from") != domain for delay in tree.findall(name)):  # else it waited before, and never arrived
+        tree.append(Element(name, {"from": domain, "stamp": stamp}))
     return msgspec.structs.replace(message.stanza, raw=xml.serialize(tree))

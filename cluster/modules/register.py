@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from cluster.server.context import ModuleContext
-from cluster.server.module import Module
+from cluster.server.module import Module, Peer
+from cluster.server.session import Session
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError
@@ -12,28 +13,35 @@ from cluster.xmpp.namespaces import REGISTER
 from cluster.xmpp.stanza import Stanza
 
 module = Module("register", ns=REGISTER, xep=77, version="2.4")
-module.stream_feature = Element("{http://jabber.org/features/iq-register}register")
 
 
-@module.on_iq("get", "query", addressed_to=("stream", "own", "domain"))
-def show_form(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """What is needed: a name and a password; or, for who is logged in, that it is done (section 3.1)."""
-    query = Element(f"{{{REGISTER}}}query")
-    if iq.from_ is None:
-        _check_open(ctx)
-        SubElement(query, f"{{{REGISTER}}}instructions").text = "Choose a name and a password for your account here."
-    else:
-        SubElement(query, f"{{{REGISTER}}}registered")
-    SubElement(query, f"{{{REGISTER}}}username").text = iq.from_.localpart if iq.from_ else None
+@module.stream_feature("before login")
+def offer(ctx: ModuleContext) -> Element | None:
+    """Where registration is open (section 8)."""
+    return Element("{http://jabber.org/features/iq-register}register") if ctx.registration else None
+
+
+@module.on_iq("get", "query", addressed_to=("stream",))
+def show_form(ctx: ModuleContext, iq: Stanza, peer: Peer) -> Stanza:
+    """What is needed: a name and a password (section 3.1)."""
+    _check_open(ctx)
+    query = _query("Choose a name and a password for your account here.")
+    SubElement(query, f"{{{REGISTER}}}username")
     SubElement(query, f"{{{REGISTER}}}password")
     return iq.reply(query)
 
 
 @module.on_iq("set", "query", addressed_to=("stream",))
-async def make_account(ctx: ModuleContext, iq: Stanza) -> Stanza:
+async def make_account(ctx: ModuleContext, iq: Stanza, peer: Peer) -> Stanza:
     """A new account for a stream that is not logged in (section 3.1)."""
     _check_open(ctx)
-    localpart, password = _login(iq)
+    query = iq.payload()
+    if query.find(f"{{{REGISTER}}}remove") is not None:
+        raise StanzaError(Condition.UNEXPECTED_REQUEST, "log in to remove your account")
+    localpart, password = _login(query, Condition.NOT_ACCEPTABLE)
+    if not ctx.registrations.take(peer.address):  # before the keys are derived, which is what costs
+        text = f"too many registrations from {peer.address} (topology: registrations_per_minute)"
+        raise StanzaError(Condition.RESOURCE_CONSTRAINT, text)
     try:
         created = await ctx.credentials.create(localpart, password)
     except ValueError as error:
@@ -43,18 +51,30 @@ async def make_account(ctx: ModuleContext, iq: Stanza) -> Stanza:
     return iq.reply()
 
 
+@module.on_iq("get", "query", addressed_to=("own", "domain"))
+def show_registration(ctx: ModuleContext, iq: Stanza) -> Stanza:
+    """Who is logged in is registered, and may change the password (section 3.1)."""
+    session = _own_session(ctx, iq)
+    query = _query("You are registered. Send your name and a new password to change it, or <remove/>.")
+    SubElement(query, f"{{{REGISTER}}}registered")
+    SubElement(query, f"{{{REGISTER}}}username").text = session.jid.localpart
+    SubElement(query, f"{{{REGISTER}}}password")
+    return iq.reply(query)
+
+
 @module.on_iq("set", "query", addressed_to=("own", "domain"))
 async def change_account(ctx: ModuleContext, iq: Stanza) -> Stanza:
     """The account's own password, or its end (sections 3.2 and 3.3)."""
-    session = ctx.session(iq.from_)
-    if session is None:
-        raise StanzaError(Condition.FORBIDDEN, "only an account of this domain may do that, for itself")
+    session = _own_session(ctx, iq)
     localpart = session.account.jid.localpart
-    if iq.payload().find(f"{{{REGISTER}}}remove") is not None:
+    query = iq.payload()
+    if query.find(f"{{{REGISTER}}}remove") is not None:
+        if len(query) != 1:
+            raise StanzaError(Condition.BAD_REQUEST, "<remove/> stands alone")
         session.send(iq.reply())  # before its stream ends
         await ctx.remove_account(localpart)
         return iq.reply()
-    named, password = _login(iq)
+    named, password = _login(query, Condition.BAD_REQUEST)
     if named != localpart:
         raise StanzaError(Condition.NOT_ALLOWED, f"you are {localpart}, not {named}")
     try:
@@ -64,17 +84,31 @@ async def change_account(ctx: ModuleContext, iq: Stanza) -> Stanza:
     return iq.reply()
 
 
+def _query(instructions: str) -> Element:
+    query = Element(f"{{{REGISTER}}}query")
+    SubElement(query, f"{{{REGISTER}}}instructions").text = instructions
+    return query
+
+
 def _check_open(ctx: ModuleContext) -> None:
-    if not ctx.registration:
-        raise StanzaError(Condition.NOT_ALLOWED, "registration is closed here (topology: registration: open)")
+    if not ctx.registration:  # section 3.1
+        raise StanzaError(Condition.SERVICE_UNAVAILABLE, "registration is closed here (topology: registration: open)")
 
 
-def _login(iq: Stanza) -> tuple[str, str]:
-    query = iq.payload()
+def _own_session(ctx: ModuleContext, iq: Stanza) -> Session:
+    session = ctx.session(iq.from_)
+    if session is None:
+        raise StanzaError(Condition.FORBIDDEN, "only an account of this domain may do that, for itself")
+    if session.account.temporary:
+        raise StanzaError(Condition.NOT_ALLOWED, "an anonymous account is not registered")
+    return session
+
+
+def _login(query: Element, incomplete: Condition) -> tuple[str, str]:
     name = xml.text_of(query, f"{{{REGISTER}}}username")
     password = xml.text_of(query, f"{{{REGISTER}}}password")
     if not name or not password:
-        raise StanzaError(Condition.NOT_ACCEPTABLE, "a name and a password are needed")
+        raise StanzaError(incomplete, "a name and a password are needed")
     try:
         return prepare_localpart(name), password
     except JidError as error:

@@ -7,12 +7,12 @@ import msgspec
 from cluster.server.accounts import LocalAccount
 from cluster.server.context import ModuleContext
 from cluster.server.module import Module
-from cluster.server.subscriptions import roster_element
+from cluster.server.subscriptions import item_element, roster_element, roster_version
 from cluster.store.port import RosterItem
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid, JidError
-from cluster.xmpp.namespaces import ROSTER
+from cluster.xmpp.namespaces import ROSTER, SUBSCRIPTION_PRE_APPROVAL
 from cluster.xmpp.stanza import Stanza
 
 MAX_CONTACTS = 5_000
@@ -22,6 +22,18 @@ MAX_NAME_BYTES = 1_023
 module = Module("roster", ns=ROSTER)
 
 
+@module.stream_feature("after login")
+def offer_versions(ctx: ModuleContext) -> Element:
+    """RFC 6121 section 2.6.1."""
+    return Element("{urn:xmpp:features:rosterver}ver")
+
+
+@module.stream_feature("after login")
+def offer_pre_approval(ctx: ModuleContext) -> Element:
+    """RFC 6121 section 3.4.1."""
+    return Element(f"{{{SUBSCRIPTION_PRE_APPROVAL}}}sub")
+
+
 @module.on_iq("get", "query", addressed_to=("own",))
 def send_roster(ctx: ModuleContext, iq: Stanza) -> Stanza:
     """The whole roster; whoever asks is interested in its changes from now on (section 2.2)."""
@@ -29,9 +41,10 @@ def send_roster(ctx: ModuleContext, iq: Stanza) -> Stanza:
     if session is None:
         raise StanzaError(Condition.FORBIDDEN)
     session.interested = True
-    query = Element(f"{{{ROSTER}}}query")
-    query.extend(roster_element(item) for item in session.account.roster.values() if item.listed)
-    return iq.reply(query)
+    account = session.account
+    if iq.payload().get("ver") == roster_version(account):  # the client has it already (section 2.6.3)
+        return iq.reply()
+    return iq.reply(roster_element(account, *(item_element(i) for i in account.roster.values() if i.listed)))
 
 
 @module.on_iq("set", "query", addressed_to=("own",))

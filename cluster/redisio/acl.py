@@ -6,7 +6,7 @@ import re
 
 from cluster.redisio.keys import Keys
 
-_OWN = "hget hset hsetnx hdel hkeys hgetall rpush blpop llen lrange ltrim del expire eval"
+_OWN = "hget hmget hset hsetnx hdel hexists hlen hkeys hgetall rpush blpop llen lrange ltrim del expire eval"
 _READER = "xgroup|create xreadgroup xack xdel smembers"
 _CONNECTION = "hello auth ping select subscribe publish"
 

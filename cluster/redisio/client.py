@@ -14,6 +14,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from cluster.redisio.protocol import RedisProtocol, Reply
+from cluster.redisio.silence import notice_silence
 from cluster.redisio.url import RedisUrl
 
 FIRST_RETRY_S = 0.05
@@ -94,6 +95,8 @@ class RedisClient:
     async def _log_in(self) -> None:
         protocol = RedisProtocol(self._on_push, lambda: self._on_lost(protocol))
         await connectProtocol(self._url.endpoint(self._reactor), protocol)  # type: ignore[no-untyped-call]
+        if self._url.scheme != "unix":
+            notice_silence(protocol.transport)
         try:
             url = self._url
             login = ("AUTH", url.user or "default", url.password) if url.password else ()

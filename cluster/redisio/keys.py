@@ -52,6 +52,22 @@ class Keys(msgspec.Struct, frozen=True):
         """List of the messages that wait for one account, oldest first."""
         return f"{self.prefix}:store:{{{domain}}}:offline:{localpart}"
 
+    def documents(self, domain: str, localpart: str) -> str:
+        """Hash of the documents that one account keeps: by name."""
+        return f"{self.prefix}:store:{{{domain}}}:documents:{localpart}"
+
+    def archive(self, domain: str, localpart: str) -> str:
+        """Hash of the archived messages of one account: by their ids."""
+        return f"{self.prefix}:store:{{{domain}}}:archive:{localpart}"
+
+    def archive_index(self, domain: str, localpart: str) -> str:
+        """List of what those are found by, oldest first."""
+        return f"{self.prefix}:store:{{{domain}}}:archive-index:{localpart}"
+
+    def gateway(self, domain: str, table: str) -> str:
+        """Hash of one kind of thing that a gateway remembers."""
+        return f"{self.prefix}:store:{{{domain}}}:gateway:{table}"
+
     def control(self, domain: str) -> str:
         """List by which requests reach the server of a domain, oldest first."""
         return f"{self.prefix}:control:{{{domain}}}"

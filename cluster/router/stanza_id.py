@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from xml.sax.saxutils import quoteattr
+import re
+from xml.sax.saxutils import quoteattr, unescape
+
+import msgspec
 
 from cluster.xmpp import element as xml
 from cluster.xmpp.jid import Jid, JidError
@@ -13,23 +16,42 @@ _NAMESPACE = STANZA_ID.encode()
 _ELEMENT = f"{{{STANZA_ID}}}stanza-id"
 _PAYLOAD = f"{STANZA_ID} stanza-id"
 _END = b"</message>"
+_ADDED = re.compile(
+    rb"<stanza-id xmlns='urn:xmpp:sid:0' by=(?:\"[^\"]*\"|'[^']*') id=(\"[^\"]*\"|'[^']*')/></message>\Z"
+)
+_QUOTES = {"&quot;": '"'}
 
 
-def with_stanza_id(message: Stanza, id: str, domain: str) -> Stanza:
-    """The message with `<stanza-id by='(its bare to)' id='…'/>`; those that claim to be of `domain` are removed.
+def with_stanza_id(message: Stanza, id: str, domain: str, by: Jid | None = None) -> Stanza:
+    """The message with `<stanza-id by='…' id='…'/>`; those that claim to be of `domain` are removed.
 
-    XEP-0359 section 6 (security considerations). Another domain's id stays. `to` is not None.
+    `by`: the account that gives the id; its receiver's where it is None, then `to` is not None. Another domain's id
+    stays. XEP-0359 section 6 (security considerations).
     """
     raw, payloads = message.raw, message.payloads
     # The bytes are looked at, since the header is only the sender's word; "&#" could spell the namespace.
     if _NAMESPACE in raw or b"&#" in raw or not raw.endswith((_END, b"/>")):
         raw, payloads = _without_claims_of(domain, message)
-    by = quoteattr(str(message.to.bare)) if message.to else ""
-    added = f"<stanza-id xmlns='{STANZA_ID}' by={by} id={quoteattr(id)}/></message>".encode()
+    if by is None:
+        assert message.to is not None
+        by = message.to.bare
+    added = f"<stanza-id xmlns='{STANZA_ID}' by={quoteattr(str(by))} id={quoteattr(id)}/></message>".encode()
     raw = (raw[: -len(_END)] if raw.endswith(_END) else raw[:-2] + b">") + added
     return Stanza(
         message.kind, message.to, message.from_, message.id, message.type, (*payloads, _PAYLOAD), raw, message.trace_id
     )
+
+
+def without_claims(message: Stanza, domain: str) -> Stanza:
+    """The message without stanza-ids that claim to be of `domain` (XEP-0359 section 3)."""
+    raw, payloads = _without_claims_of(domain, message)
+    return msgspec.structs.replace(message, raw=raw, payloads=payloads)
+
+
+def stanza_id(message: Stanza) -> str | None:
+    """The id that `with_stanza_id` added, as long as nothing was added since; None where there is none."""
+    found = _ADDED.search(message.raw)
+    return unescape(found[1][1:-1].decode(), _QUOTES) if found else None
 
 
 def _without_claims_of(domain: str, message: Stanza) -> tuple[bytes, tuple[str, ...]]:

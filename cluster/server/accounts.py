@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from weakref import WeakValueDictionary
 
 from twisted.internet.defer import Deferred, succeed
@@ -9,21 +10,30 @@ from twisted.internet.defer import Deferred, succeed
 from cluster.server.session import Session
 from cluster.store.port import RosterItem, Store
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.mam_prefs import Preferences
 from cluster.xmpp.stanza import Stanza
 
 
 class LocalAccount:
     """One account in memory. Its roster is changed here and written through to the store, in order."""
 
-    __slots__ = ("__weakref__", "held", "jid", "roster", "sessions")
+    __slots__ = ("__weakref__", "archiving", "blocked", "held", "jid", "roster", "sessions", "temporary")
 
-    def __init__(self, jid: Jid, roster: dict[Jid, RosterItem]) -> None:
+    def __init__(self, jid: Jid, roster: dict[Jid, RosterItem], temporary: bool = False) -> None:
         self.jid = jid
         self.roster = roster
+        self.temporary = temporary
+        """It is gone with its session, so nothing of it is stored (SASL ANONYMOUS, XEP-0175)."""
+        self.archiving: Preferences | None = None
+        """Which of its messages are archived (XEP-0441); None where none are."""
+        self.blocked: frozenset[Jid] = frozenset()
+        """Its block list (XEP-0191): full and bare JIDs, and domains."""
         self.sessions: dict[str, Session] = {}
         """By resourcepart: all connected resources."""
-        self.held: list[tuple[Stanza, Deferred[None]]] | None = None
-        """Messages that must wait until older ones have come out of the offline store; None when nothing waits."""
+        self.held: list[tuple[Stanza, bool, Deferred[None]]] | None = None
+        """Messages that must wait until older ones have come out of the offline store; None when nothing waits.
+
+        With each, whether it is new: it did not come here before."""
 
     @property
     def available(self) -> list[Session]:
@@ -40,6 +50,10 @@ class LocalAccount:
         item = self.roster.get(contact.bare)
         return item is not None and item.subscription in ("from", "both")
 
+    def blocks(self, other: Jid) -> bool:
+        """Nothing passes between the two (XEP-0191 section 5); whatever the list says, an account hears itself."""
+        return other.bare != self.jid and not self.blocked.isdisjoint((other, other.bare, Jid("", other.domainpart)))
+
     def willing(self) -> list[Session]:
         """Its resources that take messages for the bare JID."""
         return [session for session in self.sessions.values() if session.willing]
@@ -54,11 +68,13 @@ class LocalAccount:
 class Accounts:
     """Finds accounts: at once while they are online, from the store otherwise."""
 
-    def __init__(self, domain: str, store: Store) -> None:
+    def __init__(self, domain: str, store: Store, prepare: Callable[[LocalAccount], Awaitable[object]]) -> None:
+        """`prepare` completes an account that was read, before anybody gets it."""
         self.online: dict[str, LocalAccount] = {}
         """By localpart: the accounts with a session."""
         self._domain = domain
         self._store = store
+        self._prepare = prepare
         self._loaded: WeakValueDictionary[str, LocalAccount] = WeakValueDictionary()
         self._loading: dict[str, list[Deferred[LocalAccount | None]]] = {}
 
@@ -78,7 +94,13 @@ class Accounts:
     async def _read(self, localpart: str) -> LocalAccount | None:
         if await self._store.accounts.get(localpart) is None:
             return None
-        return LocalAccount(Jid(localpart, self._domain), await self._store.rosters.load(localpart))
+        account = LocalAccount(Jid(localpart, self._domain), await self._store.rosters.load(localpart))
+        await self._prepare(account)
+        return account
+
+    def temporary(self, localpart: str) -> LocalAccount:
+        """A new account that lasts as long as its session."""
+        return LocalAccount(Jid(localpart, self._domain), {}, temporary=True)
 
     def _loaded_now(self, result: object, localpart: str) -> None:
         if isinstance(result, LocalAccount):

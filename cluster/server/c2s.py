@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from OpenSSL import SSL
@@ -16,12 +17,27 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from cluster.server import hibernation
+from cluster.server.backpressure import Unsettled
 from cluster.server.domain import Domain
+from cluster.server.hibernation import Hibernation
+from cluster.server.module import Peer
 from cluster.server.session import Session
 from cluster.server.turn import Clock, Turn
-from cluster.xmpp import sasl
+from cluster.xmpp import features, sasl
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
-from cluster.xmpp.events import BindRequested, Closed, Event, KeysWanted, PasswordGiven, RequestBeforeLogin, TlsWanted
+from cluster.xmpp.events import (
+    BindRequested,
+    Closed,
+    Event,
+    KeysWanted,
+    Misaddressed,
+    Nonza,
+    PasswordGiven,
+    RequestBeforeLogin,
+    ResumeRequested,
+    TlsWanted,
+)
 from cluster.xmpp.features import StreamOptions
 from cluster.xmpp.jid import JidError
 from cluster.xmpp.receiving import ReceivingStream
@@ -88,6 +104,9 @@ class ClientStreams(Factory):
         """End every stream: `system-shutdown` (RFC 6120 section 4.9.3.19)."""
         for stream in [*self.streams]:
             stream.fail(StreamError(StreamCondition.SYSTEM_SHUTDOWN))
+        for account in [*self._shared.domain.accounts.online.values()]:
+            for session in [*account.sessions.values()]:  # those that wait for their clients
+                session.end(StreamCondition.SYSTEM_SHUTDOWN)
 
 
 @implementer(IHandshakeListener, IPushProducer)
@@ -105,7 +124,7 @@ class ClientStream(Protocol):
         self._timer: DelayedCall | None = None
         self._greeted = False
         self._idle = False
-        self._unsettled: set[Deferred[Any]] = set()
+        self._unsettled: Unsettled
         self.transport: Any = None
 
     # --- the connection
@@ -113,6 +132,7 @@ class ClientStream(Protocol):
     def connectionMade(self) -> None:
         """Wait for the stream header."""
         self._streams.add(self)
+        self._unsettled = Unsettled(self.transport, MAX_UNSETTLED)
         self.transport.setTcpNoDelay(True)
         self._limit(HEADER_TIMEOUT_S)
 
@@ -131,7 +151,9 @@ class ClientStream(Protocol):
         self._limit(None)
         self._stream.close()  # an answer that is still on its way must not bind a session to nothing
         session, self._session = self._session, None
-        if session is not None:
+        if session is not None and session.sm is not None and session.sm.id:
+            self._hibernate(session)
+        elif session is not None:
             self._domain.session_gone(session)
 
     def rest_if_idle(self) -> None:
@@ -182,31 +204,22 @@ class ClientStream(Protocol):
     def stopProducing(self) -> None:
         """The transport is gone; connectionLost does the rest."""
 
-    def _follow(self, settled: Deferred[Any]) -> None:
-        """Read no more from a client while too much of what it sent is not safe yet."""
-        if settled in self._unsettled:
-            return
-        self._unsettled.add(settled)
-        settled.addBoth(self._settled, settled)
-        if len(self._unsettled) == MAX_UNSETTLED:
-            self.transport.pauseProducing()
-
-    def _settled(self, result: Any, settled: Deferred[Any]) -> Any:
-        if len(self._unsettled) == MAX_UNSETTLED:
-            self.transport.resumeProducing()
-        self._unsettled.discard(settled)
-        return result
-
     # --- what the stream says
 
     def _drain(self) -> None:
         for event in self._stream.events():
-            if type(event) is Stanza and self._session is not None:
-                settled = self._domain.from_session(self._session, event)
+            session = self._session
+            if type(event) is Stanza and session is not None:
+                settled = self._domain.from_session(session, event)
+                if session.sm is not None:
+                    session.received(settled)
                 if settled is not None:
-                    self._follow(settled)
+                    self._unsettled.add(settled)
             else:
                 self._on_event(event)
+        self._write_output()
+
+    def _write_output(self) -> None:
         if data := self._stream.data_to_send():
             self.transport.write(data)
             if self._session is not None:
@@ -219,21 +232,49 @@ class ClientStream(Protocol):
                 self.transport.startTLS(self._shared.tls)
             case KeysWanted():
                 keys = self._domain.credentials.keys(event.localpart, event.hash_name)
-                self._answer(keys, self._stream.keys_found)
+                self._answer(keys, self._stream.keys_found, self._login_unavailable)
             case PasswordGiven():
                 checked = self._domain.credentials.check(event.localpart, event.password)
-                self._answer(checked, self._stream.password_checked)
+                self._answer(checked, self._stream.password_checked, self._login_unavailable)
             case RequestBeforeLogin():
-                self._answer(self._domain.request_before_login(event.stanza), self._stream.request_answered)
+                is_private = features.is_private(self._shared.options, self._stream.secure)
+                peer = Peer(self.transport.getPeer().host, is_private, self._log_in)
+                self._answer(self._domain.request_before_login(event.stanza, peer), self._request_answered)
             case BindRequested():
-                self._answer(self._bind(event.resource), self._bound)
+                self._answer(self._bind(self._stream.localpart, event.resource), self._bound)
+            case ResumeRequested():
+                self._answer(self._resume(event.previd), partial(self._resumed, event.h))
+            case Nonza() | Misaddressed():
+                if self._session is not None:
+                    self._on_odd(self._session, event)
             case Closed():
                 self._on_closed(event)
 
-    def _answer(self, asked: Coroutine[Any, Any, Any] | Deferred[Any], answer: Callable[[Any], None]) -> None:
-        """Hand the result to the stream, which waits for it."""
+    def _on_odd(self, session: Session, event: Nonza | Misaddressed) -> None:
+        """What a bound client sent that is no stanza, or none that can be routed."""
+        if isinstance(event, Misaddressed):
+            self._domain.bounce(event.stanza, event.error)
+            session.received(None)
+            return
+        self._write_output()  # what a module writes comes behind it
+        try:
+            self._domain.nonza(session, event)
+        except StreamError as error:
+            self.fail(error)
+
+    def _answer(
+        self,
+        asked: Coroutine[Any, Any, Any] | Deferred[Any],
+        answer: Callable[[Any], None],
+        unanswered: Callable[[Failure], None] | None = None,
+    ) -> None:
+        """Hand the result to the stream, which waits for it. Without, `unanswered` is called, or the stream ends."""
         deferred = asked if isinstance(asked, Deferred) else Deferred.fromCoroutine(asked)
-        deferred.addCallback(self._answered, answer).addErrback(self._on_failure)
+        if unanswered is not None:
+            deferred.addCallbacks(self._answered, unanswered, callbackArgs=(answer,))
+        else:
+            deferred.addCallback(self._answered, answer)
+        deferred.addErrback(self._on_failure)
 
     def _answered(self, result: Any, answer: Callable[[Any], None]) -> None:
         if self._stream.state is not State.CLOSED:
@@ -244,10 +285,15 @@ class ClientStream(Protocol):
         self._log.failure("a client's stream failed", failure)
         self.fail(StreamError(StreamCondition.INTERNAL_SERVER_ERROR))
 
-    async def _bind(self, resource: str | None) -> Session | StanzaError:
+    def _login_unavailable(self, failure: Failure) -> None:
+        self._log.failure("a login could not be checked", failure)
+        self._stream.login_unavailable()
+        self._drain()
+
+    async def _bind(self, localpart: str, resource: str | None) -> Session | StanzaError:
         """RFC 6120 section 7.6 and 7.7: the resource that was asked for, also where an older session has it."""
-        localpart = self._stream.localpart
-        account = await self._domain.accounts.load(localpart)
+        accounts = self._domain.accounts
+        account = accounts.temporary(localpart) if self._stream.is_anonymous else await accounts.load(localpart)
         if account is None:
             return StanzaError(Condition.NOT_ALLOWED, "the account was removed")
         try:
@@ -259,17 +305,73 @@ class ClientStream(Protocol):
         older = account.sessions.get(jid.resourcepart)
         if older is not None:
             older.end(StreamCondition.CONFLICT, "the same resource connected again")
-        return Session(account, jid, self._shared.turn, self.transport.write, self.fail)
+        now_utc_s = self._domain.context.now_utc_s
+        return Session(account, jid, self._shared.turn, self.transport.write, self.fail, self._leave, now_utc_s)
 
     def _bound(self, result: Session | StanzaError) -> None:
         if isinstance(result, StanzaError):
             self._stream.bind_refused(result)
             return
-        self._session = result
-        self._domain.accounts.attach(result)
+        self._attach(result)
+        self._stream.bound(result.jid)
+
+    def _attach(self, session: Session) -> None:
+        self._domain.accounts.attach(session)
+        self._serve(session)
+
+    def _serve(self, session: Session) -> None:
+        self._session = session
         self._limit(None)
         self.transport.registerProducer(self, True)
-        self._stream.bound(result.jid)
+
+    async def _log_in(self, localpart: str, resource: str) -> None:
+        """A request before the login is one itself (XEP-0078): its reply comes after this. Raises StanzaError."""
+        result = await self._bind(localpart, resource)
+        if isinstance(result, StanzaError):
+            raise result
+        if self._stream.state is not State.CLOSED:
+            self._attach(result)
+
+    def _request_answered(self, reply: Stanza) -> None:
+        if self._session is not None:
+            self._stream.logged_in(self._session.jid, reply)
+        else:
+            self._stream.request_answered(reply)
+
+    # --- resumption (XEP-0198 section 5)
+
+    def _hibernate(self, session: Session) -> None:
+        Hibernation(session, self._shared.clock, self._domain.session_gone)
+
+    async def _resume(self, sm_id: str) -> Session | None:
+        """The session of that id, with no stream any more; None where there is none."""
+        session = hibernation.find(self._domain.accounts.online.get(self._stream.localpart), sm_id)
+        if session is None:
+            return None
+        self._hibernate(session)
+        return session if await hibernation.ready(session) else None
+
+    def _resumed(self, h: int, session: Session | None) -> None:
+        if session is None or session.sm is None:
+            self._stream.resume_refused(Condition.ITEM_NOT_FOUND)
+            return
+        try:
+            session.sm.acknowledged(h)
+        except StreamError as error:
+            self.fail(error)
+            return
+        self._serve(session)
+        self._stream.resumed(session.jid, session.sm)
+        self._write_output()
+        self.transport.write(session.sm.resend())
+        session.move(self.transport.write, self.fail, self._leave)
+
+    def _leave(self) -> None:
+        """The session goes on with another stream."""
+        if self._session is not None:
+            self._session = None
+            self.transport.unregisterProducer()
+            self.fail(StreamError(StreamCondition.CONFLICT, "the session was resumed on another stream"))
 
     def _on_closed(self, closed: Closed) -> None:
         """Our end of the stream is closed; the peer may close its own."""

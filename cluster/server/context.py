@@ -10,6 +10,8 @@ from twisted.internet.defer import Deferred
 from cluster.server.accounts import Accounts, LocalAccount
 from cluster.server.credentials import Credentials
 from cluster.server.module import ModuleHost
+from cluster.server.presence import Presence
+from cluster.server.rate import RateLimit
 from cluster.server.session import Session
 from cluster.server.subscriptions import Subscriptions
 from cluster.store.port import Store
@@ -22,17 +24,26 @@ class ModuleContext:
     """One domain, as its modules see it."""
 
     domain: str
+    components: tuple[str, ...]
+    """Domains of its external components (XEP-0114)."""
     registration: bool
     """Anybody may make an account (XEP-0077)."""
+    registrations: RateLimit
+    """How often one address may try to."""
+    admin: str
+    """Address of whoever runs the server; empty where the topology does not say."""
     store: Store
     accounts: Accounts
     credentials: Credentials
     subscriptions: Subscriptions
+    presence: Presence
     host: ModuleHost
     route: Callable[[Stanza], object]
     """Send a stanza of the server's own on its way."""
     new_id: Callable[[], str]
     now_utc_s: Callable[[], float]
+    started_utc_s: float
+    """When the server started."""
     hold_messages: Callable[[LocalAccount], bool]
     """Let new messages of the account wait; False where they do already."""
     release_messages: Callable[[LocalAccount], None]

@@ -8,7 +8,8 @@ from enum import StrEnum
 from twisted.internet.defer import Deferred, succeed
 
 from cluster.router.port import Bounce, Settled
-from cluster.server.accounts import Accounts, LocalAccount
+from cluster.server.accounts import LocalAccount
+from cluster.server.message_hooks import MessageHooks
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
@@ -65,69 +66,74 @@ Keep = Callable[[LocalAccount, Stanza], Deferred[bool]]
 class MessageDelivery:
     """Hands messages to the sessions of local accounts, or to what keeps them, or back."""
 
-    def __init__(self, accounts: Accounts, keep: Keep, bounce: Bounce, tracer: Tracer) -> None:
-        self._accounts = accounts
+    def __init__(self, keep: Keep, bounce: Bounce, tracer: Tracer, hooks: MessageHooks) -> None:
+        self._hooks = hooks
         self._keep = keep
         self._bounce = bounce
         self._tracer = tracer
 
-    def deliver(self, stanza: Stanza) -> Settled:
-        """Deliver a message to a local account."""
+    def deliver(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
+        """To the session of the full JID, or by the table; behind the messages that must come first."""
+        if account is None:
+            return self._act(_rule(Situation.NO_ACCOUNT, stanza), None, stanza, True)
+        return self._hand_out(account, self._hooks.arriving(account, stanza), True)
+
+    def redeliver(self, account: LocalAccount, stanza: Stanza) -> Settled:
+        """A message that came before, to a session that is gone and never got it: to whom it is for now."""
+        if stanza.from_ == account.jid:  # the server's own, for that session: a carbon, a message of its archive
+            self._tracer.record(Event.DROPPED, stanza, "the resource that it was made for is gone")
+            return None
+        return self._hand_out(account, stanza, False)
+
+    def _hand_out(self, account: LocalAccount, stanza: Stanza, is_new: bool) -> Settled:
         to = stanza.to
         assert to is not None
-        account = self._accounts.online.get(to.localpart)
-        if account is None:
-            return self._accounts.load(to.localpart).addCallback(self._deliver_loaded, stanza)
+        if account.held is not None:
+            settled: Deferred[None] = Deferred()
+            account.held.append((stanza, is_new, settled))
+            return settled
         if to.resourcepart:
             session = account.sessions.get(to.resourcepart)
             if session is not None:
                 session.send(stanza)
                 if stanza.trace_id:
                     self._tracer.record(Event.DELIVERED, stanza, to.resourcepart)
-                return None
-        return self._by_table(account, stanza)
+                return self._hooks.delivered(account, stanza, (session,)) if is_new else None
+        return self._by_table(account, stanza, is_new)
 
-    def _deliver_loaded(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
-        if account is None:
-            self._act(_rule(Situation.NO_ACCOUNT, stanza), None, stanza)
-            return None
-        if account.sessions:
-            return self.deliver(stanza)  # it came online meanwhile
-        return self._by_table(account, stanza)
-
-    def _by_table(self, account: LocalAccount, stanza: Stanza) -> Settled:
-        if account.held is not None:
-            settled: Deferred[None] = Deferred()
-            account.held.append((stanza, settled))
-            return settled
+    def _by_table(self, account: LocalAccount, stanza: Stanza, is_new: bool) -> Settled:
         assert stanza.to is not None
         somebody = bool(account.best())
         if stanza.to.resourcepart:
             situation = Situation.FULL_SOMEBODY if somebody else Situation.FULL_NOBODY
         else:
             situation = Situation.BARE_SOMEBODY if somebody else Situation.BARE_NOBODY
-        return self._act(_rule(situation, stanza), account, stanza)
+        return self._act(_rule(situation, stanza), account, stanza, is_new)
 
-    def _act(self, action: Action, account: LocalAccount | None, stanza: Stanza) -> Settled:
+    def _act(self, action: Action, account: LocalAccount | None, stanza: Stanza, is_new: bool) -> Settled:
         match action:
             case Action.BEST | Action.ALL if account:
                 chosen = account.best() if action is Action.BEST else account.willing()
                 for session in chosen:
                     session.send(stanza)
+                    if len(chosen) > 1:
+                        session.share(stanza, tuple(chosen))
                 self._tracer.record(Event.DELIVERED, stanza, ", ".join(s.jid.resourcepart for s in chosen))
+                return self._hooks.delivered(account, stanza, chosen) if is_new else None
             case Action.STORE if account:
-                return self._keep(account, stanza).addCallback(self._kept, stanza)
+                return self._keep(account, stanza).addCallback(self._kept, account, stanza, is_new)
             case Action.BOUNCE:
                 self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
             case _:
                 self._tracer.record(Event.DROPPED, stanza, "RFC 6121 section 8.5 says to ignore it")
         return None
 
-    def _kept(self, kept: bool, stanza: Stanza) -> None:
+    def _kept(self, kept: bool, account: LocalAccount, stanza: Stanza, is_new: bool) -> Settled:
         if kept:
             self._tracer.record(Event.STORED, stanza)
-        else:
-            self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
+            return self._hooks.delivered(account, stanza, ()) if is_new else None
+        self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
+        return None
 
     def hold(self, account: LocalAccount) -> bool:
         """Let new messages wait until `release`; False where they wait already."""
@@ -139,8 +145,8 @@ class MessageDelivery:
     def release(self, account: LocalAccount) -> None:
         """Deliver what waited, in order."""
         held, account.held = account.held or [], None
-        for stanza, settled in held:
-            now_settled = self._by_table(account, stanza)
+        for stanza, is_new, settled in held:
+            now_settled = self._hand_out(account, stanza, is_new)
             (now_settled or succeed(None)).chainDeferred(settled)
 
 

@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 
 import msgspec
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from cluster.router.port import Router, Settled
+from cluster.router.stanza_id import without_claims
 from cluster.server import iq
 from cluster.server.accounts import Accounts, LocalAccount
+from cluster.server.component import Component
 from cluster.server.context import ModuleContext
 from cluster.server.credentials import Credentials
 from cluster.server.delivery import MessageDelivery
-from cluster.server.module import Hook, Module, ModuleHost
+from cluster.server.message_hooks import MessageHooks, both
+from cluster.server.module import Hook, Module, ModuleHost, Peer, When
 from cluster.server.presence import Presence
+from cluster.server.rate import RateLimit
 from cluster.server.session import Session
 from cluster.server.subscriptions import Subscriptions
 from cluster.store.port import Store
 from cluster.trace.hop import Event, Tracer
-from cluster.xmpp.errors import Condition, StanzaError, StreamCondition
+from cluster.xmpp.element import Element
+from cluster.xmpp.errors import Condition, ErrorType, StanzaError, StreamCondition
+from cluster.xmpp.events import Nonza
+from cluster.xmpp.features import StreamOptions, TlsMode
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.namespaces import PROBE
+from cluster.xmpp.namespaces import BLOCKING_ERRORS, STANZA_ID
+from cluster.xmpp.probe import probe_id
+from cluster.xmpp.stamp import NotAStanza
 from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.subscription import TYPES
 
 _log = Logger()
-_PROBE = f"{PROBE} probe"
+_STANZA_ID = f"{STANZA_ID} stanza-id"
+_NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 class Domain:
@@ -43,43 +55,67 @@ class Domain:
         credentials: Credentials,
         modules: list[Module],
         registration: bool,
+        registrations_per_minute: int = 0,
+        admin: str = "",
         new_id: Callable[[], str],
         now_utc_s: Callable[[], float],
+        components: Collection[Component] = (),
+        served_by: Mapping[str, str] = _NOBODY,
     ) -> None:
+        """`registrations_per_minute`: from one address, 0 for any number; `admin`: who runs the server, if known.
+
+        `served_by`: for each component of the network, the domain of the server that it is connected to.
+
+        Raises ValueError for a component of our own that other domains would not believe (see router/gate.py).
+        """
+        for component in components:
+            if not component.domain.endswith(f".{name}"):
+                raise ValueError(f"component {component.domain} is not below {name}; call it gateway.{name} or so")
         self.name = name
+        self.components = {component.domain: component for component in components}
+        self._served_by = served_by
         self.router = router
         self.tracer = tracer
         self.credentials = credentials
-        self.accounts = Accounts(name, store)
+        self.accounts = Accounts(name, store, lambda account: self._run_hook("load", account, None))
         self.host = ModuleHost(modules)
         self._presence = Presence(self.route)
         self.subscriptions = Subscriptions(self.accounts, self._presence, self.route, new_id)
-        self._messages = MessageDelivery(self.accounts, self._keep, self.bounce, tracer)
+        self._hooks = MessageHooks(self.host)
+        self._messages = MessageDelivery(self._keep, self.bounce, tracer, self._hooks)
         self._iq = iq.IqDispatch(self.host, self.route)
         self._store = store
         self.context = ModuleContext(
-            domain=name, registration=registration, store=store, accounts=self.accounts, credentials=credentials,
-            subscriptions=self.subscriptions, host=self.host, route=self.route, new_id=new_id, now_utc_s=now_utc_s,
+            domain=name, components=tuple(self.components), registration=registration,
+            registrations=RateLimit(registrations_per_minute, now_utc_s), admin=admin, store=store,
+            accounts=self.accounts, credentials=credentials, subscriptions=self.subscriptions, host=self.host,
+            presence=self._presence, route=self.route, new_id=new_id, now_utc_s=now_utc_s, started_utc_s=now_utc_s(),
             hold_messages=self._messages.hold, release_messages=self._messages.release,
             remove_account=lambda localpart: Deferred.fromCoroutine(self.remove_account(localpart)),
         )  # fmt: skip
 
+        self._hooks.ctx = self.context
+
     async def start(self) -> None:
         """Take stanzas from other domains."""
+        for component in self.components.values():
+            component.start(self.bounce)
         await self.router.start(self.deliver, self.bounce)
 
     # --- from a session of this domain
 
     def from_session(self, session: Session, stanza: Stanza) -> Settled:
         """A stanza that a client sent; its `from` is stamped."""
-        trace_id = self._probe_id(stanza) if _PROBE in stanza.payloads else self.tracer.sample()
-        if trace_id:
-            stanza = msgspec.structs.replace(stanza, trace_id=trace_id)
-            self.tracer.record(Event.RECEIVED, stanza)
+        stanza = self._followed(stanza, probe_id(stanza) or self.tracer.sample())
+        if session.account.blocked and stanza.to is not None and session.account.blocks(stanza.to):
+            self._refuse_blocked(session, stanza)
+            return None
         if stanza.kind == "message":
             if stanza.to is None:  # RFC 6120 section 10.3.1
                 stanza = stanza.redirected(session.account.jid)
-            return self.route(stanza)
+            settled = self.route(stanza)
+            kept = self._hooks.sent(session, stanza)
+            return settled if kept is None else both(settled, kept)
         try:
             if stanza.kind == "presence":
                 return self._presence_from(session, stanza)
@@ -87,6 +123,13 @@ class Domain:
         except StanzaError as error:
             self.bounce(stanza, error)
             return None
+
+    def _refuse_blocked(self, session: Session, stanza: Stanza) -> None:
+        """The session's own account blocks the receiver (XEP-0191 section 3.3)."""
+        self.tracer.record(Event.BOUNCED, stanza, "the sender blocks the receiver")
+        if stanza.may_be_answered_with_error:  # not by way of `bounce`: that would come from who is blocked
+            blocked = f"{{{BLOCKING_ERRORS}}}blocked"
+            session.send(stanza.error(StanzaError(Condition.NOT_ACCEPTABLE, type=ErrorType.CANCEL, detail=blocked)))
 
     def _presence_from(self, session: Session, stanza: Stanza) -> Settled:
         if stanza.to is None:
@@ -98,37 +141,73 @@ class Domain:
                 return self._run_hook("available", session.account, session)
             return None
         if stanza.type in TYPES:
+            self._check_lasting(session)
             return self.subscriptions.outbound(session.account, stanza)
         if stanza.type in (None, "unavailable"):
             return self._presence.direct(session, stanza)
-        if stanza.type == "error":
+        if stanza.type in ("error", "probe"):  # a probe is no client's to send, nor a reason for an error (section 4.3)
             return self.route(stanza)
-        raise StanzaError(Condition.BAD_REQUEST, f"presence of type {stanza.type} is not a client's to send")
+        raise StanzaError(Condition.BAD_REQUEST, f"there is no presence of type {stanza.type}")
 
     def _iq_from(self, session: Session, stanza: Stanza) -> Settled:
         iq.check(stanza)
         if stanza.to is None or stanza.to == session.account.jid:  # RFC 6120 section 10.3.3
+            if stanza.type == "set":
+                self._check_lasting(session)
             return self._iq.handle(self.context, stanza, "own")
         return self.route(stanza)
 
-    def request_before_login(self, stanza: Stanza) -> Deferred[Stanza]:
+    def _check_lasting(self, session: Session) -> None:
+        if session.account.temporary:  # XEP-0175 section 3
+            raise StanzaError(Condition.NOT_ALLOWED, "an anonymous account keeps nothing: no roster, no data")
+
+    def request_before_login(self, stanza: Stanza, peer: Peer) -> Deferred[Stanza]:
         """An iq on a stream without a login (XEP-0077); fires with the reply."""
         replied: Deferred[Stanza] = Deferred()
-        try:
-            iq.check(stanza)
-        except StanzaError as error:
-            replied.callback(stanza.error(error))
-        else:
-            iq.IqDispatch(self.host, replied.callback).handle(self.context, stanza, "stream")
+        iq.IqDispatch(self.host, replied.callback).handle(self.context, stanza, "stream", peer)
         return replied
+
+    def from_component(self, stanza: Stanza) -> Settled:
+        """A stanza that a component sent; its `from` is of the component's domain."""
+        stanza = self._followed(stanza, stanza.trace_id or self.tracer.sample())
+        try:
+            if stanza.kind == "iq":
+                iq.check(stanza)
+        except StanzaError as error:
+            self.bounce(stanza, error)
+            return None
+        return self.route(stanza)
+
+    def _followed(self, stanza: Stanza, trace_id: str) -> Stanza:
+        """The stanza as it enters the lab here: no stanza-id in it speaks for this domain (XEP-0359 section 3)."""
+        if _STANZA_ID in stanza.payloads:
+            stanza = without_claims(stanza, self.name)
+        if trace_id:
+            stanza = msgspec.structs.replace(stanza, trace_id=trace_id)
+            self.tracer.record(Event.RECEIVED, stanza)
+        return stanza
 
     def session_gone(self, session: Session) -> None:
         """The stream of a session is over: its contacts hear of it, and what it never got goes elsewhere."""
         self._presence.leave(session)
         self.accounts.detach(session)
+        if not session.account.temporary:
+            self._run_hook("gone", session.account, session).addErrback(self._hook_failed, "gone")
         for stanza in session.take_unsent():
-            if stanza.kind != "presence":
-                self.deliver(stanza)
+            settled: Settled = None
+            if stanza.kind == "message":
+                settled = self._messages.redeliver(session.account, stanza)
+            elif stanza.kind == "iq":
+                settled = self.deliver(stanza)
+            if settled is not None:
+                settled.addErrback(self._not_delivered, stanza)
+
+    def nonza(self, session: Session, nonza: Nonza) -> None:
+        """An element that a client sent between its stanzas. Raises StreamError where nothing here knows it."""
+        handler = self.host.nonza_handler(nonza.name)
+        if handler is None:
+            raise NotAStanza(nonza.name)
+        handler(self.context, session, nonza)
 
     # --- on its way
 
@@ -136,28 +215,60 @@ class Domain:
         """The next hop of a stanza whose sender is of this domain."""
         to = stanza.to
         if to is None or to.domainpart == self.name:
-            return self.deliver(stanza)
+            settled = self.deliver(stanza)
+            return settled.addErrback(self._not_delivered, stanza) if settled is not None else None
+        if to.domainpart in self.components:  # RFC 6120 section 10.5: a specialized local service
+            self.components[to.domainpart].send(stanza)  # its own bound holds; the sender is not to wait with it
+            return None
+        domain = self._served_by.get(to.domainpart, to.domainpart)
         if stanza.trace_id:
-            self.tracer.record(Event.ROUTED, stanza, f"link to {to.domainpart}")
-        return self.router.link(to.domainpart).send(stanza)
+            self.tracer.record(Event.ROUTED, stanza, f"link to {domain}")
+        return self.router.link(domain).send(stanza)
+
+    def _not_delivered(self, failure: Failure, stanza: Stanza) -> None:
+        """The storage is away. What came over a link is read again; what came from here goes back."""
+        _log.failure("Delivering a {kind} to {to}", failure, kind=stanza.kind, to=str(stanza.to))
+        self.bounce(stanza, StanzaError(Condition.INTERNAL_SERVER_ERROR))
 
     def deliver(self, stanza: Stanza) -> Settled:
         """Hand a stanza for this domain to whom it is for. It has settled when a crash cannot lose it any more."""
         to = stanza.to
         if to is None:
             return None  # an answer to a stream that is gone
+        if to.domainpart != self.name:
+            return self._deliver_to_component(stanza, to)
         if not to.localpart:
             return self._deliver_to_domain(stanza)
-        if stanza.kind == "message":
-            return self._messages.deliver(stanza)
-        if stanza.kind == "iq":
-            return self._deliver_iq(stanza, to)
         account = self.accounts.online.get(to.localpart)
         if account is not None:
-            return self._deliver_presence(account, stanza)
-        if stanza.type not in TYPES and stanza.type != "probe":
+            return self._deliver_to_account(account, stanza)
+        if stanza.kind == "presence" and stanza.type not in TYPES and stanza.type != "probe":
             return None  # RFC 6121 section 8.5.2.2.2: nobody is there to see it
-        return self.accounts.load(to.localpart).addCallback(self._deliver_presence, stanza)
+        return self.accounts.load(to.localpart).addCallback(self._deliver_to_account, stanza)
+
+    def _deliver_to_account(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
+        if account is not None and account.blocked and stanza.from_ is not None and account.blocks(stanza.from_):
+            return self._turn_away(stanza)
+        if stanza.kind == "message":
+            return self._messages.deliver(account, stanza)
+        if stanza.kind == "iq":
+            return self._deliver_iq(account, stanza)
+        return self._deliver_presence(account, stanza)
+
+    def _turn_away(self, stanza: Stanza) -> Settled:
+        """The account blocks the sender, to whom it looks as if nobody was there (XEP-0191 section 3.3)."""
+        if stanza.kind == "presence":
+            self.tracer.record(Event.DROPPED, stanza, "the receiver blocks the sender")
+        else:
+            self.bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
+        return None
+
+    def _deliver_to_component(self, stanza: Stanza, to: Jid) -> Settled:
+        component = self.components.get(to.domainpart)
+        if component is not None:
+            return component.send(stanza)
+        self.bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE, f"no component {to.domainpart} is known here"))
+        return None
 
     def _deliver_to_domain(self, stanza: Stanza) -> Settled:
         if stanza.kind == "iq":
@@ -166,28 +277,30 @@ class Domain:
             self.bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
         return None
 
-    def _deliver_iq(self, stanza: Stanza, to: Jid) -> Settled:
-        if not to.resourcepart:
-            return self.accounts.load(to.localpart).addCallback(self._answer_for_account, stanza)
-        session = self.context.session(to)
-        if session is not None:
-            session.send(stanza)
-            self.tracer.record(Event.DELIVERED, stanza, to.resourcepart)
-        else:
-            self.bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
-        return None
-
-    def _answer_for_account(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
-        """RFC 6121 section 8.5.2.1.3; where there is no such account, nothing answers for it (section 8.5.1)."""
-        if account is not None:
+    def _deliver_iq(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
+        """RFC 6121 section 8.5: an account's server answers for it; a resource answers for itself."""
+        assert stanza.to is not None
+        if account is not None and not stanza.to.resourcepart:
             return self._iq.handle(self.context, stanza, "account")
-        self.bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
+        try:
+            if account is not None and stanza.may_be_answered_with_error and stanza.payloads:
+                guard = self.host.guard(stanza.payloads[0])
+                if guard is not None:
+                    guard(self.context, account, stanza)
+            session = account.sessions.get(stanza.to.resourcepart) if account is not None else None
+            if session is None:
+                raise StanzaError(Condition.SERVICE_UNAVAILABLE)
+        except StanzaError as error:
+            self.bounce(stanza, error)
+            return None
+        session.send(stanza)
+        self.tracer.record(Event.DELIVERED, stanza, stanza.to.resourcepart)
         return None
 
     def _deliver_presence(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
         if stanza.type == "probe":
             self._presence.answer_probe(account, stanza)
-        elif account is None:
+        elif account is None or (account.temporary and stanza.type in TYPES):
             pass  # RFC 6121 section 8.5.1: silently ignored
         elif stanza.type in TYPES:
             return self.subscriptions.inbound(account, stanza)
@@ -203,11 +316,27 @@ class Domain:
 
     # --- modules
 
+    def stream_options(self, tls: TlsMode, anonymous: bool = False) -> StreamOptions:
+        """What the streams of clients are offered, by the server and its modules."""
+
+        def offered(when: When) -> tuple[Element, ...]:
+            return self.host.stream_features(self.context, when)
+
+        return StreamOptions(
+            self.name, tls, anonymous=anonymous, features_before_login=offered("before login"),
+            features_in_private=offered("before login in private"), features_after_login=offered("after login"),
+        )  # fmt: skip
+
     def _keep(self, account: LocalAccount, stanza: Stanza) -> Deferred[bool]:
+        if account.temporary:
+            return succeed(False)
         return self._run_hook("store", account, stanza)
 
     def _run_hook(self, hook: Hook, account: LocalAccount, about: object) -> Deferred[bool]:
         return Deferred.fromCoroutine(self._ask_hook(hook, account, about))
+
+    def _hook_failed(self, failure: Failure, hook: Hook) -> None:
+        _log.failure("the modules for {hook}", failure, hook=hook)
 
     async def _ask_hook(self, hook: Hook, account: LocalAccount, about: object) -> bool:
         for handler in self.host.hook(hook):
@@ -227,11 +356,9 @@ class Domain:
         for contact in [*account.roster]:
             self.subscriptions.remove(account, contact)
         await self._store.offline.delete(localpart)
+        await self._store.documents.delete(localpart)
+        await self._store.archives.delete(localpart)
         await self._store.rosters.delete(localpart)
         await self._store.accounts.delete(localpart)
         self.accounts.forget(localpart)
         return True
-
-    def _probe_id(self, stanza: Stanza) -> str:
-        probe = stanza.tree.find(f"{{{PROBE}}}probe")
-        return (probe.get("id") or "")[:64] if probe is not None else ""

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from cluster.router.port import Settled
-from cluster.server.module import AddressedTo, ModuleHost
+from cluster.server.module import AddressedTo, Context, ModuleHost
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-    from cluster.server.context import ModuleContext
 
 _log = Logger()
 
@@ -30,23 +28,25 @@ def check(stanza: Stanza) -> None:
         raise StanzaError(Condition.BAD_REQUEST, "an iq request has exactly one child element")
 
 
-class IqDispatch:
-    """Answers the requests that the server itself handles, each exactly once."""
+class IqDispatch(Generic[Context]):
+    """Answers the requests that the server (or a gateway) itself handles, each exactly once."""
 
-    def __init__(self, host: ModuleHost, reply: Callable[[Stanza], object]) -> None:
+    def __init__(self, host: ModuleHost[Context], reply: Callable[[Stanza], object]) -> None:
         """`reply` sends the answer on its way."""
         self._host = host
         self._reply = reply
 
-    def handle(self, ctx: ModuleContext, request: Stanza, addressed_to: AddressedTo) -> Settled:
-        """Answer a request; results and errors have reached their end here."""
-        if request.type not in ("get", "set"):
+    def handle(self, ctx: Context, request: Stanza, addressed_to: AddressedTo, *about: object) -> Settled:
+        """Answer a request; results and errors have reached their end here. `about`: what handlers get beside it."""
+        if request.type in ("result", "error"):
             return None
         try:
+            check(request)  # it may have come over a link, where nobody has checked it
+            assert request.type is not None  # checked
             handler = self._host.iq_handler(request.type, request.payloads[0], addressed_to)
             if handler is None:
                 raise StanzaError(Condition.SERVICE_UNAVAILABLE, "nothing here handles this request")
-            answer = handler(ctx, request)
+            answer = handler(ctx, request, *about)
         except Exception as error:
             self._fail(error, request)
             return None

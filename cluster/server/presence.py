@@ -47,8 +47,10 @@ class Presence:
         priority = read_priority(stanza)
         initial = session.presence is None
         if stanza.type == "unavailable":
+            session.farewell = stanza
             self.leave(session, stanza)
             return
+        session.farewell = None
         session.presence, session.priority = stanza, priority
         self._tell_contacts(session.account, stanza)
         account = session.account
@@ -59,7 +61,7 @@ class Presence:
         if initial:
             self._probe_contacts(session)
             for item in account.roster.values():
-                if item.pending_in is not None:
+                if item.pending_in is not None and not account.blocks(item.jid):
                     session.send(item.pending_in)  # RFC 6121 section 3.1.3: until it is answered, at each login
 
     def leave(self, session: Session, stanza: Stanza | None = None) -> None:
@@ -90,13 +92,14 @@ class Presence:
 
     def _tell_contacts(self, account: LocalAccount, presence: Stanza) -> None:
         for item in account.roster.values():
-            if item.subscription in ("from", "both"):
+            if item.subscription in ("from", "both") and not account.blocks(item.jid):
                 self._route(addressed(presence, item.jid))
 
     def _probe_contacts(self, session: Session) -> None:
         """Section 4.3.1: ask for the presence of all contacts that this account sees."""
-        for item in session.account.roster.values():
-            if item.subscription in ("to", "both"):
+        account = session.account
+        for item in account.roster.values():
+            if item.subscription in ("to", "both") and not account.blocks(item.jid):
                 self._route(make("presence", from_=session.jid, to=item.jid, type="probe"))
 
     # --- what comes in for an account of ours
@@ -111,19 +114,27 @@ class Presence:
             session_.send(stanza)
 
     def answer_probe(self, account: LocalAccount | None, stanza: Stanza) -> None:
-        """Section 4.3.2: tell the presence of all available resources to whoever may know."""
+        """Tell the presence of all available resources to whoever may know (section 4.3.2).
+
+        A full JID is answered for itself only, with mere presence; so is who has had directed presence (section 4.6.6).
+        """
         asker, asked = stanza.from_, stanza.to
         assert asker is not None
         assert asked is not None
-        if account is None or not (account.shows_presence_to(asker) or asker.bare == account.jid):
-            self._route(make("presence", from_=asked.bare, to=asker.bare, type="unsubscribed"))
+        may_see = account is not None and (account.shows_presence_to(asker) or asker.bare == account.jid)
+        one = account.sessions.get(asked.resourcepart) if account is not None else None
+        if one is not None and ((may_see and one.available) or not one.directed.isdisjoint((asker, asker.bare))):
+            self._route(make("presence", from_=one.jid, to=asker))
+            return
+        if account is None or not may_see:
+            self._route(make("presence", from_=asked.bare, to=asker.bare, id=stanza.id, type="unsubscribed"))
             return
         available = account.available
         for session in available:
-            if session.presence is not None and asked.resourcepart in ("", session.jid.resourcepart):
+            if session.presence is not None and not asked.resourcepart:
                 self._route(addressed(session.presence, asker))
         if not available:
-            self._route(make("presence", from_=asked.bare, to=asker, type="unavailable"))
+            self._route(make("presence", from_=asked.bare, to=asker, id=stanza.id, type="unavailable"))
 
     def show_to(self, account: LocalAccount, contact: Jid) -> None:
         """The contact may see the account from now on (section 3.1.5)."""
@@ -135,6 +146,18 @@ class Presence:
         """The contact may not see the account any more (sections 3.2.2 and 3.3.3)."""
         for session in account.available:
             self._route(make("presence", from_=session.jid, to=contact, type="unavailable"))
+
+    def take_back_directed(self, session: Session, concerns: Callable[[Jid], bool]) -> None:
+        """Who had directed presence, and is of concern, hears that the session is gone (section 4.6)."""
+        for jid in filter(concerns, [*session.directed]):
+            session.directed.discard(jid)
+            if not (session.available and session.account.shows_presence_to(jid)):  # it was told as a contact
+                self._route(make("presence", from_=session.jid, to=jid, type="unavailable"))
+
+    def probe(self, account: LocalAccount, contact: Jid) -> None:
+        """Ask again for the presence of a contact (section 4.3.1)."""
+        for session in account.available:
+            self._route(make("presence", from_=session.jid, to=contact, type="probe"))
 
 
 def read_priority(stanza: Stanza) -> int:

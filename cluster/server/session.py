@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from twisted.internet.defer import Deferred
+
+from cluster.router.port import Settled
+from cluster.server.outbox import MAX_UNSENT_BYTES, Outbox
 from cluster.server.turn import Turn
+from cluster.xmpp.delay import delayed
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.sm import StreamManagement, Unacknowledged
 from cluster.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:
     from cluster.server.accounts import LocalAccount
 
-MAX_UNSENT_BYTES = 8_388_608
-"""What may wait for a client that reads too slowly: some ten thousand messages. Then its stream ends."""
 
-
-class Session:
-    """What is known of one resource, and the way to it. Writes are gathered for each turn of the reactor."""
+class Session(Outbox):
+    """What is known of one resource, and the way to it."""
 
     __slots__ = (
-        "_end", "_turn", "_unsent", "_unsent_bytes", "_writable", "_write",
-        "account", "directed", "interested", "jid", "presence", "priority",
+        "_leave", "_now_utc_s", "_shared",
+        "account", "carbons", "directed", "farewell", "follows_blocks", "interested", "jid", "presence", "priority",
+        "sm",
     )  # fmt: skip
 
     def __init__(
@@ -32,23 +36,34 @@ class Session:
         turn: Turn,
         write: Callable[[bytes], None],
         end: Callable[[StreamError], None],
+        leave: Callable[[], None],
+        now_utc_s: Callable[[], float],
     ) -> None:
-        """`write` takes bytes for the client; `end` closes its stream with an error."""
+        """`write` takes bytes for the client; `end` closes its stream with an error.
+
+        `leave` tells the stream that the session goes on without it.
+        """
+        super().__init__(turn, write, end)
         self.account = account
         self.jid = jid
         self.presence: Stanza | None = None
         """The presence that it broadcast last; None while it is not available (RFC 6121 section 4)."""
+        self.farewell: Stanza | None = None
+        """The unavailable presence that it broadcast, unless it is available again."""
         self.priority = 0
         self.interested = False
         """It asked for the roster, so it gets roster pushes (RFC 6121 section 2.1.6)."""
+        self.follows_blocks = False
+        """It asked for the block list, so it gets the pushes of its changes (XEP-0191 section 3.3)."""
         self.directed: set[Jid] = set()
         """Who has had directed presence and must hear when it goes (RFC 6121 section 4.6)."""
-        self._turn = turn
-        self._write = write
-        self._end = end
-        self._unsent: list[Stanza] = []
-        self._unsent_bytes = 0
-        self._writable = True
+        self.carbons = False
+        """It wants copies of the messages of the account's other resources (XEP-0280)."""
+        self.sm: StreamManagement | None = None
+        """What of its stream is acknowledged, and what can be resumed (XEP-0198); None where it was not enabled."""
+        self._shared: dict[int, tuple[Session, ...]] = {}  # by the identity of stanzas that are not written yet
+        self._leave = leave
+        self._now_utc_s = now_utc_s
 
     @property
     def available(self) -> bool:
@@ -60,43 +75,73 @@ class Session:
         """It takes messages for the bare JID: its priority is not negative (RFC 6121 section 8.5.2)."""
         return self.presence is not None and self.priority >= 0
 
-    def send(self, stanza: Stanza) -> None:
-        """Hand a stanza to the client, at the end of this turn."""
-        if self._writable and not self._unsent:
-            self._turn.add(self.flush)
-        self._unsent.append(stanza)  # first, so that it is among what a session that ends here hands on
-        self.wrote(len(stanza.raw))
+    @property
+    def is_bound(self) -> bool:
+        """It is one of its account's; False once it is over."""
+        return self.account.sessions.get(self.jid.resourcepart) is self
 
-    def wrote(self, size_bytes: int) -> None:
-        """So much more is for the client, here or in its transport; too much ends a session that does not read."""
-        if not self._writable:
-            self._unsent_bytes += size_bytes
-            if self._unsent_bytes > MAX_UNSENT_BYTES:
-                self._unsent_bytes = 0
-                self.end(StreamCondition.POLICY_VIOLATION, "the client does not read what it is sent")
+    # --- stream management (XEP-0198)
+
+    def received(self, settled: Settled) -> None:
+        """The client sent one more stanza, which is handled when it has settled."""
+        if self.sm is not None and self.sm.received(settled) and settled is not None:
+            settled.addBoth(self._on_settled, settled)
+
+    def _on_settled(self, result: Any, settled: Deferred[Any]) -> Any:
+        assert self.sm is not None
+        if ack := self.sm.settled(settled):
+            self.write(ack)
+        return result
+
+    def write(self, nonza: bytes) -> None:
+        """Write something that is no stanza, behind the stanzas before it."""
+        self.flush()
+        self._write(nonza)
+        self.wrote(len(nonza))
 
     def flush(self) -> None:
         """Write what waits, if the client keeps up."""
-        if self._unsent and self._writable:
-            data = b"".join([stanza.raw for stanza in self._unsent])
-            self._unsent = []
-            self._write(data)
+        super().flush()
+        if self.sm is not None and self.sm.size_bytes > MAX_UNSENT_BYTES:
+            self.end(StreamCondition.POLICY_VIOLATION, "the client does not acknowledge what it is sent")
 
-    def pause(self) -> None:
-        """The client does not read what it has been sent."""
-        self._writable = False
+    def share(self, stanza: Stanza, sessions: tuple[Session, ...]) -> None:
+        """The stanza that was just sent went to all of these: if one of them never gets it, another one has it."""
+        if self.sm is not None:
+            self._shared[id(stanza)] = sessions
 
-    def resume(self) -> None:
-        """The client reads again."""
-        self._writable = True
-        self._unsent_bytes = 0
-        self.flush()
+    def _on_wire(self, stanzas: list[Stanza]) -> bytes:
+        data = super()._on_wire(stanzas)
+        return data if self.sm is None else data + self.sm.sent(self._unacknowledged(stanzas))
 
-    def end(self, condition: StreamCondition, text: str = "") -> None:
-        """Close the client's stream with an error."""
-        self._end(StreamError(condition, text))
+    def _unacknowledged(self, stanzas: list[Stanza]) -> list[Unacknowledged]:
+        now_utc_s, shared = self._now_utc_s(), self._shared
+        if not shared:
+            return [Unacknowledged(stanza, now_utc_s) for stanza in stanzas]
+        self._shared = {}
+        return [Unacknowledged(stanza, now_utc_s, shared.get(id(stanza), ())) for stanza in stanzas]
+
+    def move(
+        self, write: Callable[[bytes], None], end: Callable[[StreamError], None], leave: Callable[[], None]
+    ) -> None:
+        """Go on with another stream, or without one; the arguments are those of a new session."""
+        self._leave()
+        self._write, self._end, self._leave = write, end, leave
+        self.stop_holdback()  # XEP-0352 section 5.2: every stream begins active
+        self.resume()
 
     def take_unsent(self) -> list[Stanza]:
-        """What never reached the transport of a session that is over."""
-        unsent, self._unsent = self._unsent, []
-        return unsent
+        """What a session that is over never sent, or what its client has not acknowledged; oldest first.
+
+        Not what another session got too: as long as that is there, it answers for the stanza.
+        """
+        unsent = super().take_unsent()
+        if self.sm is None:
+            return unsent
+        left = [*self.sm.take_unacknowledged(), *self._unacknowledged(unsent)]
+        lost = [each for each in left if not any(isinstance(s, Session) and s.is_bound for s in each.sent_to)]
+        domain = self.jid.domainpart
+        return [
+            delayed(each.stanza, domain, each.sent_utc_s) if each.stanza.kind == "message" else each.stanza
+            for each in lost
+        ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 import msgspec
@@ -11,6 +12,7 @@ from cluster.router.port import Settled
 from cluster.server.accounts import Accounts, LocalAccount
 from cluster.server.presence import Presence
 from cluster.store.port import RosterItem
+from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import ROSTER
@@ -35,7 +37,7 @@ def with_state(item: RosterItem, state: State, request: Stanza | None) -> Roster
     )
 
 
-def roster_element(item: RosterItem) -> Element:
+def item_element(item: RosterItem) -> Element:
     """The item as a roster result or push shows it (RFC 6121 section 2.1.2)."""
     element = Element(f"{{{ROSTER}}}item", jid=str(item.jid), subscription=item.subscription)
     if item.name:
@@ -47,6 +49,19 @@ def roster_element(item: RosterItem) -> Element:
     for group in item.groups:
         SubElement(element, f"{{{ROSTER}}}group").text = group
     return element
+
+
+def roster_element(account: LocalAccount, *items: Element) -> Element:
+    """The `<query>` of a roster result or push, with the version of the roster (RFC 6121 section 2.6)."""
+    query = Element(f"{{{ROSTER}}}query", ver=roster_version(account))
+    query.extend(items)
+    return query
+
+
+def roster_version(account: LocalAccount) -> str:
+    """A hash of what the roster shows, whatever its order: nothing has to be stored for it."""
+    shown = sorted(xml.serialize(item_element(item)) for item in account.roster.values() if item.listed)
+    return hashlib.sha256(b"".join(shown)).hexdigest()[:32]
 
 
 class Subscriptions:
@@ -76,16 +91,18 @@ class Subscriptions:
             return self._approve(account, before, True) if state in (State.NONE, State.NONE_OUT, State.TO) else None
         if kind == "unsubscribed" and new_state is None:
             return self._approve(account, before, False) if before.approved else None
-        settled = self._change(account, before, new_state, None)
+        item = None if new_state is None else with_state(before, new_state, None)
+        settled = None if item is None else self._keep(account, item)
         if new_state is not None or kind in ALWAYS_ROUTED:
+            if kind == "unsubscribed" and before.subscription in ("from", "both"):
+                self._presence.hide_from(account, contact)  # while it is still subscribed (section 3.2.2)
             # RFC 6121 section 3.1.2: stamped with the bare JID
             self._route(
                 make("presence", from_=account.jid, to=contact, id=stanza.id, type=kind, payload=[*stanza.tree])
             )
+        self._show_change(account, item)  # behind the stanza (sections 3.1.2, 3.1.5, 3.2.2 and 3.3.2)
         if kind == "subscribed":
             self._presence.show_to(account, contact)
-        elif kind == "unsubscribed" and before.subscription in ("from", "both"):
-            self._presence.hide_from(account, contact)
         return settled
 
     def inbound(self, account: LocalAccount, stanza: Stanza) -> Settled:
@@ -99,11 +116,13 @@ class Subscriptions:
         new_state = INBOUND[kind].get(state_of(before))
         if new_state is None:
             return None
-        settled = self._change(account, before, new_state, stanza if kind == "subscribe" else None)
-        if kind == "unsubscribe" and before.subscription in ("from", "both"):
-            self._presence.hide_from(account, contact)
+        item = with_state(before, new_state, stanza if kind == "subscribe" else None)
+        settled = self._keep(account, item)
         for session in account.available if kind == "subscribe" else account.interested:
             session.send(stanza)
+        self._show_change(account, item)  # behind the stanza (sections 3.1.6, 3.2.3 and 3.3.3)
+        if kind == "unsubscribe" and before.subscription in ("from", "both"):
+            self._presence.hide_from(account, contact)
         return settled
 
     def _subscribe_at_once(self, account: LocalAccount, before: RosterItem) -> Settled:
@@ -111,7 +130,7 @@ class Subscriptions:
         settled = None
         if before.subscription not in ("from", "both"):
             state = {State.NONE: State.FROM, State.NONE_OUT: State.FROM_OUT, State.TO: State.BOTH}[state_of(before)]
-            settled = self._change(account, msgspec.structs.replace(before, approved=False), state, None)
+            settled = self.put(account, with_state(msgspec.structs.replace(before, approved=False), state, None))
         self._route(make("presence", from_=account.jid, to=before.jid, type="subscribed"))
         self._presence.show_to(account, before.jid)
         return settled
@@ -119,38 +138,39 @@ class Subscriptions:
     def _approve(self, account: LocalAccount, before: RosterItem, approved: bool) -> Settled:
         return self.put(account, msgspec.structs.replace(before, approved=approved, listed=True))
 
-    def _change(
-        self, account: LocalAccount, before: RosterItem, state: State | None, request: Stanza | None
-    ) -> Settled:
-        if state is None:
-            return None
-        item = with_state(before, state, request)
+    def _keep(self, account: LocalAccount, item: RosterItem) -> Deferred[None]:
+        """Store the item; a stranger's request that came to nothing leaves none."""
         if item == RosterItem(item.jid):
-            return self._accounts.remove_item(account, item.jid)  # a stranger's request that came to nothing
-        return self.put(account, item)
+            return self._accounts.remove_item(account, item.jid)
+        return self._accounts.put_item(account, item)
+
+    def _show_change(self, account: LocalAccount, item: RosterItem | None) -> None:
+        """Push the item, unless a local contact's answer has changed it again already, and was pushed itself."""
+        if item is not None and item.listed and account.roster.get(item.jid) is item:
+            self.push(account, item_element(item))
 
     def put(self, account: LocalAccount, item: RosterItem) -> Deferred[None]:
         """Store the item, and push it to the interested resources where a roster shows it (section 2.1.6)."""
         settled = self._accounts.put_item(account, item)
         if item.listed:
-            self.push(account, roster_element(item))
+            self.push(account, item_element(item))
         return settled
 
     def push(self, account: LocalAccount, element: Element) -> None:
         """Send a roster push to every interested resource."""
-        for session in account.interested:
-            query = Element(f"{{{ROSTER}}}query")
-            query.append(element)
+        interested = account.interested
+        query = roster_element(account, element) if interested else element
+        for session in interested:
             session.send(make("iq", from_=account.jid, to=session.jid, id=self._new_id(), type="set", payload=[query]))
 
     def remove(self, account: LocalAccount, contact: Jid) -> Deferred[None]:
         """Remove a contact: both subscriptions end, and the contact hears of it (section 2.5.2)."""
         item = account.roster[contact]
         shown = item.subscription in ("from", "both")
-        if shown or item.pending_in is not None:  # else the contact would wait for an answer for ever
-            self._route(make("presence", from_=account.jid, to=contact, type="unsubscribed"))
         if shown:
             self._presence.hide_from(account, contact)
+        if shown or item.pending_in is not None:  # else the contact would wait for an answer for ever
+            self._route(make("presence", from_=account.jid, to=contact, type="unsubscribed"))
         if item.subscription in ("to", "both") or item.pending_out:
             self._route(make("presence", from_=account.jid, to=contact, type="unsubscribe"))
         settled = self._accounts.remove_item(account, contact)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from cluster.store.archive import ArchivedMessage, Entry, Page, select
 from cluster.store.port import Account, OfflineMessage, RosterItem, Store
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.mam import Query
 
 
 class MemoryAccounts:
@@ -86,6 +88,57 @@ class MemoryOffline:
         self._messages.pop(localpart, None)
 
 
+class MemoryDocuments:
+    """A `DocumentStore`."""
+
+    def __init__(self) -> None:
+        self._documents: dict[str, dict[str, bytes]] = {}
+
+    async def get(self, localpart: str, name: str) -> bytes | None:
+        """The document, None where there is none."""
+        return self._documents.get(localpart, {}).get(name)
+
+    async def put(self, localpart: str, name: str, document: bytes, limit: int | None = None) -> bool:
+        """Keep it; with a limit, only if it replaces one or the account has fewer documents; False else."""
+        kept = self._documents.setdefault(localpart, {})
+        if not document:
+            kept.pop(name, None)
+            return True
+        if limit is not None and name not in kept and len(kept) >= limit:
+            return False
+        kept[name] = document
+        return True
+
+    async def delete(self, localpart: str) -> None:
+        """Forget them all."""
+        self._documents.pop(localpart, None)
+
+
+class MemoryArchives:
+    """An `ArchiveStore`."""
+
+    def __init__(self) -> None:
+        self._archives: dict[str, list[ArchivedMessage]] = {}
+
+    async def append(self, localpart: str, message: ArchivedMessage, limit: int) -> None:
+        """Keep it, unless one of that id is there already; beyond the limit, the oldest is forgotten."""
+        archive = self._archives.setdefault(localpart, [])
+        if all(kept.id != message.id for kept in archive):
+            archive.append(message)
+            del archive[:-limit]
+
+    async def query(self, account: Jid, query: Query) -> Page:
+        """A page of the account's archive. Raises UnknownId."""
+        archive = self._archives.get(account.localpart, [])
+        chosen = select([Entry.of(message) for message in archive], account, query)
+        messages = [archive[place] for place in chosen.places]
+        return Page(messages, chosen.first_index, chosen.count, chosen.is_complete)
+
+    async def delete(self, localpart: str) -> None:
+        """Forget it all."""
+        self._archives.pop(localpart, None)
+
+
 def memory_store() -> Store:
     """An empty memory of one domain."""
-    return Store(MemoryAccounts(), MemoryRosters(), MemoryOffline())
+    return Store(MemoryAccounts(), MemoryRosters(), MemoryOffline(), MemoryDocuments(), MemoryArchives())

@@ -11,7 +11,9 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from cluster.store.archive import ArchivedMessage, Page
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.mam import Query
 from cluster.xmpp.stanza import Stanza
 
 
@@ -98,6 +100,36 @@ class OfflineStore(Protocol):
         """Forget them all."""
 
 
+class DocumentStore(Protocol):
+    """What accounts keep on their server as it is: one XML document for each account and name.
+
+    The name belongs to the feature that wrote it: `vcard-temp`, `urn:xmpp:blocking`, or that of private XML.
+    """
+
+    async def get(self, localpart: str, name: str) -> bytes | None: ...
+    async def put(self, localpart: str, name: str, document: bytes, limit: int | None = None) -> bool:
+        """Keep it; with a limit, only if it replaces one or the account has fewer documents; False else.
+
+        Nothing (`b""`) is kept as no document.
+        """
+
+    async def delete(self, localpart: str) -> None:
+        """Forget them all."""
+
+
+class ArchiveStore(Protocol):
+    """The messages that accounts sent and received (XEP-0313), in the order of the calls."""
+
+    async def append(self, localpart: str, message: ArchivedMessage, limit: int) -> None:
+        """Keep it, unless one of that id is there already; beyond the limit, the oldest is forgotten."""
+
+    async def query(self, account: Jid, query: Query) -> Page:
+        """A page of the account's archive. Raises UnknownId."""
+
+    async def delete(self, localpart: str) -> None:
+        """Forget it all."""
+
+
 @dataclass(frozen=True)
 class Store:
     """Everything that one domain remembers."""
@@ -105,3 +137,5 @@ class Store:
     accounts: AccountStore
     rosters: RosterStore
     offline: OfflineStore
+    documents: DocumentStore
+    archives: ArchiveStore

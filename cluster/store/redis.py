@@ -6,13 +6,17 @@ import msgspec
 
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
+from cluster.store.archive import ArchivedMessage, Entry, Page, select
 from cluster.store.port import Account, OfflineMessage, RosterItem, Store
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.mam import Query
 
 _encode = msgspec.msgpack.Encoder().encode
 _account = msgspec.msgpack.Decoder(Account).decode
 _roster_item = msgspec.msgpack.Decoder(RosterItem).decode
 _offline_message = msgspec.msgpack.Decoder(OfflineMessage).decode
+_entry = msgspec.msgpack.Decoder(Entry).decode
+_archived_message = msgspec.msgpack.Decoder(ArchivedMessage).decode
 
 _PUSH_BELOW_LIMIT = """
 if redis.call('LLEN', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
@@ -20,6 +24,22 @@ redis.call('RPUSH', KEYS[1], ARGV[1])
 return 1
 """
 """A script, because no command appends to a list only while it is short."""
+
+_SET_BELOW_LIMIT = """
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return 1
+"""
+"""In the same way, for a hash."""
+
+_FORGET_OLDEST = """
+local count = redis.call('LLEN', KEYS[1]) - tonumber(ARGV[1])
+for _, entry in ipairs(count > 0 and redis.call('LRANGE', KEYS[1], 0, count - 1) or {}) do
+  redis.call('HDEL', KEYS[2], cmsgpack.unpack(entry)[1])
+end
+redis.call('LTRIM', KEYS[1], -tonumber(ARGV[1]), -1)
+"""
+"""For an archive, which is a list and a hash."""
 
 
 class RedisAccounts:
@@ -106,8 +126,81 @@ class RedisOffline:
         await self._client.execute("DEL", self._keys.offline(self._domain, localpart))
 
 
+class RedisDocuments:
+    """A `DocumentStore`: one hash for each account."""
+
+    def __init__(self, client: RedisClient, keys: Keys, domain: str) -> None:
+        self._client = client
+        self._keys = keys
+        self._domain = domain
+
+    async def get(self, localpart: str, name: str) -> bytes | None:
+        """The document, None where there is none."""
+        value: bytes | None = await self._client.execute("HGET", self._keys.documents(self._domain, localpart), name)
+        return value
+
+    async def put(self, localpart: str, name: str, document: bytes, limit: int | None = None) -> bool:
+        """Keep it; with a limit, only if it replaces one or the account has fewer documents; False else."""
+        key = self._keys.documents(self._domain, localpart)
+        if not document:
+            await self._client.execute("HDEL", key, name)
+        elif limit is None:
+            await self._client.execute("HSET", key, name, document)
+        else:
+            return bool(await self._client.execute("EVAL", _SET_BELOW_LIMIT, 1, key, name, document, limit))
+        return True
+
+    async def delete(self, localpart: str) -> None:
+        """Forget them all."""
+        await self._client.execute("DEL", self._keys.documents(self._domain, localpart))
+
+
+class RedisArchives:
+    """An `ArchiveStore`: for each account a list of entries, in order, and a hash of the messages by their ids."""
+
+    def __init__(self, client: RedisClient, keys: Keys, domain: str) -> None:
+        self._client = client
+        self._keys = keys
+        self._domain = domain
+
+    def _keys_of(self, localpart: str) -> tuple[str, str]:
+        return self._keys.archive_index(self._domain, localpart), self._keys.archive(self._domain, localpart)
+
+    async def append(self, localpart: str, message: ArchivedMessage, limit: int) -> None:
+        """Keep it, unless one of that id is there already; beyond the limit, the oldest is forgotten."""
+        index, messages = self._keys_of(localpart)
+        # two plain commands are a third of the cost of a script; what comes twice is twice in the list only
+        self._client.post("HSETNX", messages, message.id, _encode(message))
+        length = await self._client.execute("RPUSH", index, _encode(Entry.of(message)))
+        if length > limit:
+            await self._client.execute("EVAL", _FORGET_OLDEST, 2, index, messages, limit)
+
+    async def query(self, account: Jid, query: Query) -> Page:
+        """A page of the account's archive. Raises UnknownId."""
+        index, messages = self._keys_of(account.localpart)
+        entries: dict[str, Entry] = {}
+        for value in await self._client.execute("LRANGE", index, 0, -1):
+            entry = _entry(value)
+            entries.setdefault(entry.id, entry)
+        archive = [*entries.values()]
+        chosen = select(archive, account, query)
+        ids = [archive[place].id for place in chosen.places]
+        found = await self._client.execute("HMGET", messages, *ids) if ids else []
+        # what has been pushed out of the archive meanwhile is None
+        page = [_archived_message(value) for value in found if value is not None]
+        return Page(page, chosen.first_index, chosen.count, chosen.is_complete)
+
+    async def delete(self, localpart: str) -> None:
+        """Forget it all."""
+        await self._client.execute("DEL", *self._keys_of(localpart))
+
+
 def redis_store(client: RedisClient, keys: Keys, domain: str) -> Store:
     """What the domain remembers in this Redis."""
     return Store(
-        RedisAccounts(client, keys, domain), RedisRosters(client, keys, domain), RedisOffline(client, keys, domain)
+        RedisAccounts(client, keys, domain),
+        RedisRosters(client, keys, domain),
+        RedisOffline(client, keys, domain),
+        RedisDocuments(client, keys, domain),
+        RedisArchives(client, keys, domain),
     )

@@ -3,90 +3,13 @@ and the key tables of docs/topology.md are generated from it (schema.py)."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    WithJsonSchema,
-)
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
+from pydantic import BeforeValidator, Field
 
-from cluster.topology.plan import TlsMode
-from cluster.xmpp.jid import Jid
-
-RESERVED_NAMES = frozenset({"router", "redis", "supervisor", "ca"})
-"""Lab nodes and files that are there without being written."""
-
-_NAME = r"^[a-z][a-z0-9-]{0,62}$"
-"""Fits a folder, a log line and a DNS label."""
-
-
-def _name(text: str) -> str:
-    if not re.fullmatch(_NAME, text):
-        rule = "lowercase letters, digits and '-', a letter first, at most 63"
-        raise ValueError(f"{text!r} is no name; allowed: {rule}")
-    return text
-
-
-def _node_name(text: str) -> str:
-    if text in RESERVED_NAMES:
-        raise ValueError(f"{text!r} is a part of every lab; give the server another name")
-    return _name(text)
-
-
-def _domain(text: str) -> str:
-    jid = Jid.parse(text)
-    if jid.localpart or jid.resourcepart:
-        raise ValueError(f"{text!r} is no domain; write only what stands behind the '@', such as montague.lit")
-    return jid.domainpart
-
-
-def _account_jid(text: str) -> str:
-    jid = Jid.parse(text)
-    if not jid.localpart or jid.resourcepart:
-        raise ValueError(f"{text!r} is no account; write localpart@domain, such as romeo@montague.lit")
-    return str(jid)
-
-
-Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": _NAME})]
-NodeName = Annotated[str, AfterValidator(_node_name), WithJsonSchema({"type": "string", "pattern": _NAME})]
-Domain = Annotated[str, AfterValidator(_domain), WithJsonSchema({"type": "string", "pattern": "^[^@/ ]+$"})]
-"""Prepared (RFC 7622 section 3.2)."""
-AccountJid = Annotated[
-    str, AfterValidator(_account_jid), WithJsonSchema({"type": "string", "pattern": "^[^@/ ]+@[^@/ ]+$"})
-]
-"""A bare address with a localpart, prepared (RFC 7622)."""
-
-
-@dataclass(frozen=True)
-class OrEmpty:
-    """A key with nothing behind it holds an empty mapping or list, as in `juliet@capulet.lit:`."""
-
-    empty: Callable[[], object]
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(
-            lambda value: self.empty() if value is None else value, handler(source)
-        )
-
-    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"anyOf": [handler(core), {"type": "null"}]}
-
-
-class Section(BaseModel):
-    """A mapping of the file: only the keys named here, and no value turned from one type into another."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+from cluster.topology.foreign import Component, Gateway, Network
+from cluster.topology.section import AccountJid, Domain, Name, NodeName, OrEmpty, Section
+from cluster.xmpp.features import TlsMode
 
 
 class ServerSettings(Section):
@@ -97,11 +20,21 @@ class ServerSettings(Section):
     `optional`, or `off`. With `off`, passwords may be sent in the clear."""
     registration: Literal["open", "closed"] = "closed"
     """Whether clients may create accounts themselves (in-band registration, XEP-0077)."""
+    registrations_per_minute: Annotated[int, Field(ge=0)] = 6000
+    """How many accounts clients may try to create in a minute from one address; 0: any number. The default is about
+    as many as one core can derive keys for."""
+    anonymous: bool = False
+    """Whether clients may log in without an account (SASL ANONYMOUS, XEP-0175): as an address that goes with them."""
+    admin: AccountJid | None = None
+    """Account of whoever runs the server; clients are told when they ask (XEP-0157). Without it they are told of
+    nobody."""
     modules: list[str] | None = None
     """Which server modules to load, by the names of their files; `[]` for none. Without this key, or with nothing
-    behind it: all of them."""
+    behind it: all but `legacy_auth`."""
     c2s_port: Annotated[int, Field(ge=1, le=65535)] = 5222
     """TCP port for clients. Every server has a loopback address of its own, so all can use the same one."""
+    direct_tls_port: Annotated[int, Field(ge=1, le=65535)] = 5223
+    """TCP port for clients that begin with TLS at once (XEP-0368). With `tls: off` nobody listens there."""
 
 
 class Server(ServerSettings):
@@ -165,6 +98,12 @@ class Topology(Section):
     """Settings for all servers that do not give their own."""
     accounts: Annotated[dict[AccountJid, Annotated[Account, OrEmpty(dict)]], OrEmpty(dict)] = {}
     """The accounts that exist from the start, by their addresses, such as `romeo@montague.lit`."""
+    gateways: Annotated[dict[NodeName, Gateway], OrEmpty(dict)] = {}
+    """Gateways to foreign networks by their names, such as `g1`."""
+    networks: Annotated[dict[NodeName, Network], OrEmpty(dict)] = {}
+    """The foreign networks behind the gateways by their names, such as `fn1`."""
+    components: Annotated[dict[Domain, Component], OrEmpty(dict)] = {}
+    """Programs of your own that connect as components, by their domains, such as `dict.montague.lit`."""
     trace: Annotated[Trace, OrEmpty(dict)] = Trace()
     """What is recorded of the stanzas."""
     router: Annotated[Router, OrEmpty(dict)] = Router()

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-TlsMode = Literal["required", "optional", "off"]
+from cluster.xmpp.features import TlsMode
 
 
 class ContactSeed(msgspec.Struct, frozen=True):
@@ -26,6 +26,14 @@ class AccountSeed(msgspec.Struct, frozen=True):
     contacts: tuple[ContactSeed, ...] = ()
 
 
+class ComponentSeed(msgspec.Struct, frozen=True):
+    """An external component (XEP-0114) that a server lets in."""
+
+    domain: str
+    """Below the server's: `sms.montague.lit`."""
+    secret: str
+
+
 class ServerNode(msgspec.Struct, frozen=True):
     """One XMPP server of the lab."""
 
@@ -40,11 +48,91 @@ class ServerNode(msgspec.Struct, frozen=True):
     modules: tuple[str, ...]
     """Files of cluster/modules to load."""
     accounts: tuple[AccountSeed, ...]
+    components: tuple[ComponentSeed, ...] = ()
+    registrations_per_minute: int = 0
+    """From one address; 0: any number."""
+    anonymous: bool = False
+    """SASL ANONYMOUS is on offer."""
+    admin: str = ""
+    """Account of whoever runs it; empty where nobody is named."""
+    direct_tls_port: int = 5223
+    """For clients that begin with TLS (XEP-0368), at `host`; nobody listens there without TLS."""
+    component_port: int = 5347
+    """Where components connect, at `host`; nobody listens there when the server has none."""
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Where it listens, at `host`."""
+        direct_tls = () if self.tls == "off" else (self.direct_tls_port,)
+        components = (self.component_port,) if self.components else ()
+        return (self.c2s_port, *direct_tls, *components)
+
+    @property
+    def speaks_for(self) -> str:
+        """By what its Redis user and its control channel are known."""
+        return self.domain
 
     @property
     def c2s(self) -> str:
         """What a client types: `127.x.y.z:5222`."""
         return f"{self.host}:{self.c2s_port}"
+
+    @property
+    def direct_tls(self) -> str | None:
+        """What a client types that begins with TLS; None without TLS."""
+        return None if self.tls == "off" else f"{self.host}:{self.direct_tls_port}"
+
+
+class NetworkNode(msgspec.Struct, frozen=True):
+    """A foreign network."""
+
+    name: str
+    kind: Literal["smsc", "mailhost"]
+    host: str
+    port: int
+    """Where it speaks SMPP or SMTP."""
+    phones: dict[str, str] = {}
+    """Numbers by the phones' names."""
+    mailboxes: dict[str, str] = {}
+    """Mail addresses by the mailboxes' names."""
+    is_external: bool = False
+    """A real system, which the lab does not run."""
+    user: str = ""
+    """Whom gateways log in as, where it is a real one."""
+    password: str = ""
+    starttls: bool = False
+
+    @property
+    def speaks_for(self) -> str:
+        """By what its Redis user and its control channel are known."""
+        return self.name
+
+
+class GatewayNode(msgspec.Struct, frozen=True):
+    """A gateway between its server and a foreign network."""
+
+    name: str
+    kind: Literal["sms", "mail"]
+    domain: str
+    server: str
+    """Name of the server that it is a component of."""
+    secret: str
+    network: str
+    """Name of the network behind it."""
+    number: str
+    """Short code that phones see; for SMS."""
+    host: str
+    port: int
+    """Where mail comes in, for mail; 0 for SMS."""
+
+    @property
+    def speaks_for(self) -> str:
+        """By what its Redis user and its control channel are known."""
+        return self.domain
+
+
+LabNode = ServerNode | GatewayNode | NetworkNode
+"""Whatever has a process of its own, and answers commands."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -56,12 +144,27 @@ class Plan(msgspec.Struct, frozen=True):
     state_dir: str
     """Folder of the running lab: `.xmpplab/<name>`, absolute."""
     servers: tuple[ServerNode, ...]
+    gateways: tuple[GatewayNode, ...] = ()
+    networks: tuple[NetworkNode, ...] = ()
     sample_every: int = 1000
     """One stanza in so many is followed without being asked; 0: none."""
     redis_url: str = ""
     """An existing Redis or Valkey; empty: the lab starts its own."""
     max_backlog: int = 100_000
     """Batches that may wait on one link before its senders get remote-server-timeout."""
+
+    @property
+    def served_by(self) -> dict[str, str]:
+        """Domain of the server, by domain of each component."""
+        return {component.domain: server.domain for server in self.servers for component in server.components}
+
+    @property
+    def listeners(self) -> list[tuple[str, int]]:
+        """Every address that the lab takes on this machine."""
+        servers = [(server.host, port) for server in self.servers for port in server.ports]
+        gateways = [(gateway.host, gateway.port) for gateway in self.gateways if gateway.port]
+        networks = [(network.host, network.port) for network in self.networks if not network.is_external]
+        return servers + gateways + networks
 
     def save(self, path: Path) -> None:
         """Write it, for the nodes and commands to come."""
@@ -71,6 +174,21 @@ class Plan(msgspec.Struct, frozen=True):
     def load(cls, path: Path) -> Plan:
         """Read what `save` wrote. Raises FileNotFoundError where no lab was brought up."""
         return msgspec.json.decode(path.read_bytes(), type=cls)
+
+    @property
+    def lower_half(self) -> list[GatewayNode | NetworkNode]:
+        """The gateways and foreign networks that the lab runs."""
+        ours: list[GatewayNode | NetworkNode] = [network for network in self.networks if not network.is_external]
+        ours.extend(self.gateways)
+        return ours
+
+    def server_named(self, name: str) -> ServerNode:
+        """The server of this name, which is known to exist."""
+        return next(server for server in self.servers if server.name == name)
+
+    def network(self, name: str) -> NetworkNode:
+        """The network of this name."""
+        return next(network for network in self.networks if network.name == name)
 
     def server(self, name_or_domain: str) -> ServerNode | None:
         """The server of this name (`s1`) or domain."""

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import NamedTuple
 
 KeyPath = tuple[str | int, ...]
 """The keys and list positions that lead from the top of the file to a value."""
+
+
+class Finding(NamedTuple):
+    """What is wrong with the value at a path, or with the key that leads to it."""
+
+    path: KeyPath
+    message: str
+    at_key: bool = False
 
 
 @dataclass(frozen=True, order=True)

@@ -7,18 +7,11 @@ of problems are found in one pass.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
-from cluster.topology.problem import KeyPath, choice
+from cluster.topology import foreign_references
+from cluster.topology.problem import Finding, KeyPath, choice
 from cluster.xmpp.jid import Jid, JidError
-
-
-class Finding(NamedTuple):
-    """What is wrong with the value at a path, or with the key that leads to it."""
-
-    path: KeyPath
-    message: str
-    at_key: bool = False
 
 
 def findings(data: object, modules: Collection[str]) -> Iterator[Finding]:
@@ -32,8 +25,13 @@ def findings(data: object, modules: Collection[str]) -> Iterator[Finding]:
         yield from _modules((*path, "modules"), _list(_mapping(section).get("modules")), modules)
     yield from _accounts(accounts, domains)
     known = {jid for key in accounts if (jid := _jid(key))}
+    for path, section in _with_modules(data, servers):
+        yield from _admin((*path, "admin"), _jid(_mapping(section).get("admin")), known)
+    for name, server in servers.items():
+        yield from _ports(name, {**_mapping(_mapping(data).get("defaults")), **_mapping(server)})
     for key, account in accounts.items():
         yield from _contacts(key, _list(_mapping(account).get("contacts")), known)
+    yield from foreign_references.findings(_mapping(data), domains)
 
 
 def _domain(server: str, text: object, seen: dict[str, str]) -> Iterator[Finding]:
@@ -59,6 +57,18 @@ def _modules(path: KeyPath, listed: list[Any], known: Collection[str]) -> Iterat
             yield Finding((*path, index), f"there is no module {module!r}{choice(module, sorted(known))}")
         elif module in listed[:index]:
             yield Finding((*path, index), f"the module {module!r} is listed twice; delete one of the two")
+
+
+def _admin(path: KeyPath, admin: Jid | None, known: Collection[Jid]) -> Iterator[Finding]:
+    if admin is not None and admin not in known:
+        yield Finding(path, f"there is no account {str(admin)!r} in this file{choice(str(admin), map(str, known))}")
+
+
+def _ports(name: str, settings: dict[str, Any]) -> Iterator[Finding]:
+    port = settings.get("c2s_port", 5222)
+    if port == settings.get("direct_tls_port", 5223) and settings.get("tls") != "off":
+        message = f"c2s_port and direct_tls_port are both {port}; give one of them another"
+        yield Finding(("servers", name), message, at_key=True)
 
 
 def _accounts(accounts: dict[str, Any], domains: Collection[str]) -> Iterator[Finding]:

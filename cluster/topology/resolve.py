@@ -6,9 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cluster.topology import addresses
+from cluster.topology.foreign import Gateway, Network
 from cluster.topology.model import Server, ServerSettings, Topology
-from cluster.topology.plan import AccountSeed, ContactSeed, Plan, ServerNode
+from cluster.topology.plan import AccountSeed, ComponentSeed, ContactSeed, GatewayNode, NetworkNode, Plan, ServerNode
 from cluster.xmpp.jid import Jid
+
+COMPONENT_PORT = 5347
+"""Where servers take components (the usual port of XEP-0114)."""
+SMPP_PORT = 2775
+"""Registered for SMPP."""
+SMTP_PORT = 2525
+"""In place of 25, which would need root."""
 
 
 def resolve(
@@ -31,7 +39,10 @@ def resolve(
         raise ValueError(f"state_dir must be absolute, or two labs could get the same addresses: {state_dir}")
     settings = [settings_of(server, topology.defaults) for server in topology.servers.values()]
     ports = [setting.c2s_port for setting in settings]
+    lower = [*map(_gateway_port, topology.gateways.values()), *map(_network_port, topology.networks.values())]
+    ports += lower
     taken = addresses.one_host(ports, attempt) if single_host else addresses.own_hosts(str(state_dir), ports, attempt)
+    at_servers, at_lower = taken[: len(settings)], iter(taken[len(settings) :])
     seeds = _accounts(topology)
     servers = tuple(
         ServerNode(
@@ -41,16 +52,26 @@ def resolve(
             c2s_port=port,
             tls=setting.tls,
             registration=setting.registration == "open",
+            registrations_per_minute=setting.registrations_per_minute,
+            anonymous=setting.anonymous,
+            admin=setting.admin or "",
+            direct_tls_port=port + 1 if single_host else setting.direct_tls_port,
             modules=tuple(modules if setting.modules is None else setting.modules),
             accounts=tuple(seed for jid, seed in seeds.items() if jid.domainpart == server.domain),
+            components=_components(topology, name),
+            component_port=port + 2 if single_host else COMPONENT_PORT,
         )
-        for (name, server), setting, (host, port) in zip(topology.servers.items(), settings, taken, strict=True)
+        for (name, server), setting, (host, port) in zip(topology.servers.items(), settings, at_servers, strict=True)
     )
+    gateways = tuple(_gateway(name, gateway, next(at_lower)) for name, gateway in topology.gateways.items())
+    networks = tuple(_network(name, network, next(at_lower)) for name, network in topology.networks.items())
     return Plan(
         name=topology.name,
         topology=str(path),
         state_dir=str(state_dir),
         servers=servers,
+        gateways=gateways,
+        networks=networks,
         sample_every=topology.trace.sample_every,
         redis_url=redis_url,
         max_backlog=topology.router.max_backlog,
@@ -61,6 +82,46 @@ def settings_of(server: Server, defaults: ServerSettings) -> ServerSettings:
     """What holds for a server: its own keys, else those of `defaults`, else the model's. The one place that says so."""
     own = server.model_fields_set & ServerSettings.model_fields.keys()
     return defaults.model_copy(update={key: getattr(server, key) for key in own})
+
+
+def _components(topology: Topology, server: str) -> tuple[ComponentSeed, ...]:
+    """Whom a server lets in: its gateways, and programs of the user's own."""
+    gateways = [(each.domain, each.server, each.secret) for each in topology.gateways.values()]
+    programs = [(domain, each.server, each.secret) for domain, each in topology.components.items()]
+    return tuple(ComponentSeed(domain, secret) for domain, name, secret in gateways + programs if name == server)
+
+
+def _gateway_port(gateway: Gateway) -> int:
+    return SMTP_PORT if gateway.kind == "mail" else SMPP_PORT
+
+
+def _gateway(name: str, gateway: Gateway, at: addresses.Address) -> GatewayNode:
+    host, port = at
+    return GatewayNode(
+        name=name,
+        kind=gateway.kind,
+        domain=gateway.domain,
+        server=gateway.server,
+        secret=gateway.secret,
+        network=gateway.network,
+        number=gateway.number,
+        host=host,
+        port=port if gateway.kind == "mail" else 0,
+    )
+
+
+def _network_port(network: Network) -> int:
+    return SMTP_PORT if network.kind == "mailhost" else SMPP_PORT
+
+
+def _network(name: str, network: Network, at: addresses.Address) -> NetworkNode:
+    real = network.external
+    if real is None:
+        return NetworkNode(name, network.kind, *at, phones=network.phones, mailboxes=network.mailboxes)
+    return NetworkNode(
+        name, network.kind, real.host, real.port,
+        is_external=True, user=real.user, password=real.password, starttls=real.starttls,
+    )  # fmt: skip
 
 
 def _accounts(topology: Topology) -> dict[Jid, AccountSeed]:

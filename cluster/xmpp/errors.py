@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from cluster.xmpp.element import Element
+
 
 class StreamCondition(StrEnum):
     """RFC 6120 section 4.9.3, all of them."""
@@ -93,20 +95,26 @@ _USUAL_TYPE = {
 class StanzaError(Exception):
     """A stanza is refused: the sender gets an error stanza (RFC 6120 section 8.3) and the stream goes on.
 
-    `type` defaults to the one that the RFC gives for the condition.
+    `type` defaults to the one that the RFC gives for the condition; `detail` is the `{namespace}name` of an
+    application-specific condition beside it (section 8.3.4).
     """
 
-    def __init__(self, condition: Condition, text: str = "", type: ErrorType | None = None) -> None:
+    def __init__(self, condition: Condition, text: str = "", type: ErrorType | None = None, detail: str = "") -> None:
         super().__init__(f"{condition}: {text}" if text else condition)
         self.condition = condition
         self.text = text
         self.type = type or _USUAL_TYPE.get(condition, ErrorType.CANCEL)
+        self.detail = detail
 
 
 class StreamError(Exception):
-    """A stream is refused: the peer gets the condition (RFC 6120 section 4.9) and the stream is closed."""
+    """A stream is refused: the peer gets the condition (RFC 6120 section 4.9) and the stream is closed.
 
-    def __init__(self, condition: StreamCondition, text: str = "") -> None:
+    `detail` is an application-specific condition beside it (section 4.9.4).
+    """
+
+    def __init__(self, condition: StreamCondition, text: str = "", detail: Element | None = None) -> None:
         super().__init__(f"{condition}: {text}" if text else condition)
         self.condition = condition
         self.text = text
+        self.detail = detail

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from cluster.xmpp.errors import StanzaError
 from cluster.xmpp.stanza import Stanza
 
 
@@ -37,6 +38,28 @@ class BindRequested(msgspec.Struct, frozen=True):
     resource: str | None
 
 
+class ResumeRequested(msgspec.Struct, frozen=True):
+    """The peer wants its former stream back (XEP-0198 section 5). Answer with `resumed` or `resume_refused`."""
+
+    previd: str
+    h: int
+
+
+class Nonza(msgspec.Struct, frozen=True):
+    """An element that is no stanza, of a feature that the stream offers; what it asks for is its namespace's to say."""
+
+    name: str
+    """`namespace name`."""
+    attributes: dict[str, str]
+
+
+class Misaddressed(msgspec.Struct, frozen=True):
+    """A stanza whose `to` is no JID. Answer it with the error."""
+
+    stanza: Stanza
+    error: StanzaError
+
+
 class Closed(msgspec.Struct, frozen=True):
     """The stream is over and its end tag is in the output: write that and close the connection."""
 
@@ -44,4 +67,7 @@ class Closed(msgspec.Struct, frozen=True):
     """The stream error's condition and text; empty after a regular end."""
 
 
-Event = Stanza | TlsWanted | KeysWanted | PasswordGiven | RequestBeforeLogin | BindRequested | Closed
+Event = (
+    Stanza | TlsWanted | KeysWanted | PasswordGiven | RequestBeforeLogin | BindRequested
+    | ResumeRequested | Nonza | Misaddressed | Closed
+)  # fmt: skip

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
+from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.namespaces import BIND, SASL, SASL_CHANNEL_BINDING, SESSION, STREAMS, TLS
 from cluster.xmpp.parser import MAX_STANZA_BYTES
 from cluster.xmpp.sasl import HASHES
+
+TlsMode = Literal["required", "optional", "off"]
 
 
 @dataclass(frozen=True)
@@ -16,11 +20,25 @@ class StreamOptions:
     """What a server offers on its clients' streams."""
 
     domain: str
-    tls: Literal["required", "optional", "off"]
+    tls: TlsMode
     features_before_login: tuple[Element, ...] = ()
-    """Offered beside the login: in-band registration. Where there are none, no iq is taken before the login."""
+    """Offered beside the login: in-band registration. Where nothing is, no iq is taken before the login."""
+    features_in_private: tuple[Element, ...] = ()
+    """Beside them, where what the peer sends cannot be read on the way."""
     features_after_login: tuple[Element, ...] = ()
+    anonymous: bool = False
+    """Anybody may log in without an account (SASL ANONYMOUS, RFC 4505)."""
     max_stanza_bytes: int = MAX_STANZA_BYTES
+
+    @cached_property
+    def offered_after_login(self) -> frozenset[str]:
+        """Namespaces of those features: elements of theirs may stand between the stanzas."""
+        return frozenset(xml.split(feature.tag)[0] for feature in self.features_after_login)
+
+    @property
+    def takes_iq_before_login(self) -> bool:
+        """There is something to ask for."""
+        return bool(self.features_before_login or self.features_in_private)
 
 
 def features(options: StreamOptions, secure: bool, bindings: list[str], authenticated: bool) -> Element:
@@ -45,11 +63,19 @@ def features(options: StreamOptions, secure: bool, bindings: list[str], authenti
         for binding in bindings:
             SubElement(types, f"{{{SASL_CHANNEL_BINDING}}}channel-binding", type=binding)
     offer.extend(options.features_before_login)
+    if is_private(options, secure):
+        offer.extend(options.features_in_private)
     return offer
 
 
+def is_private(options: StreamOptions, secure: bool) -> bool:
+    """A password may be sent as it is: under TLS, or where the lab does without TLS altogether."""
+    return secure or options.tls == "off"
+
+
 def mechanisms(options: StreamOptions, secure: bool, has_binding: bool) -> list[str]:
-    """SASL mechanisms on offer, best first. PLAIN only under TLS, or where the lab does without TLS altogether."""
+    """SASL mechanisms on offer, best first; PLAIN only in private, ANONYMOUS only where the topology has it."""
     bound = [f"{name}-PLUS" for name in HASHES] if has_binding else []
-    plain = ["PLAIN"] if secure or options.tls == "off" else []
-    return [*bound, *HASHES, *plain]
+    plain = ["PLAIN"] if is_private(options, secure) else []
+    anonymous = ["ANONYMOUS"] if options.anonymous else []
+    return [*bound, *HASHES, *plain, *anonymous]

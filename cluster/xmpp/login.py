@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 from xml.sax.saxutils import quoteattr
 
 from cluster.xmpp import element as xml
@@ -16,6 +17,14 @@ MAX_LOGIN_TRIES = 5
 """Refused and aborted logins before the stream is closed (RFC 6120 section 6.4.5 recommends 2 to 5)."""
 
 
+class Told(NamedTuple):
+    """What the peer is told next."""
+
+    xml: bytes
+    accepted: bool
+    """It is the `<success>`."""
+
+
 class LoginExchange:
     """One login after the other, until one succeeds; what is told to the peer is returned as its XML."""
 
@@ -23,20 +32,37 @@ class LoginExchange:
         """`domain`: where the accounts are; `new_id` gives unpredictable SCRAM nonces."""
         self.localpart = ""
         """Who tries, prepared; once a login is accepted, who it is."""
+        self.is_anonymous = False
+        """It has no account, and `localpart` is for this stream only."""
+        self.refused = 0
+        """Logins that failed."""
         self._domain = domain
         self._new_id = new_id
         self._scram: sasl.ScramLogin | None = None
-        self._tries = 0
+        self._asked: tuple[str, Mapping[str, bytes]] | None = None
 
     def begin(
         self, mechanism: str, offered: list[str], text: str | None, bindings: Mapping[str, bytes]
-    ) -> KeysWanted | PasswordGiven:
-        """What must be known to answer `<auth>`. Raises SaslError; StreamError after too many tries."""
-        if self._tries >= MAX_LOGIN_TRIES:
+    ) -> KeysWanted | PasswordGiven | Told:
+        """What must be known, or is told, to answer `<auth>`. Raises SaslError; StreamError after too many tries."""
+        self._scram = self._asked = None
+        if self.refused >= MAX_LOGIN_TRIES:
             raise StreamError(StreamCondition.POLICY_VIOLATION, f"{MAX_LOGIN_TRIES} logins were refused")
         if mechanism not in offered:
+            if mechanism == "PLAIN":
+                raise sasl.SaslError(sasl.SaslCondition.ENCRYPTION_REQUIRED, "a password is taken under TLS only")
             raise sasl.SaslError(sasl.SaslCondition.INVALID_MECHANISM, f"on offer: {', '.join(offered)}")
-        message = sasl.decode(text)
+        if mechanism == "ANONYMOUS":  # RFC 4505; the trace that a client may send says nothing that is used
+            sasl.decode(text)
+            self.localpart, self.is_anonymous = self._new_id(), True
+            return Told(_sasl("success", ""), accepted=True)
+        if not text:  # no initial response: it comes as the answer to an empty challenge (RFC 4422 section 5)
+            self._asked = mechanism, bindings
+            return Told(_sasl("challenge", ""), accepted=False)
+        return self._first(mechanism, sasl.decode(text), bindings)
+
+    def _first(self, mechanism: str, message: str, bindings: Mapping[str, bytes]) -> KeysWanted | PasswordGiven:
+        """The client's first message."""
         if mechanism == "PLAIN":
             login = sasl.read_plain(message, self._domain)
             self.localpart = login.localpart
@@ -50,10 +76,14 @@ class LoginExchange:
         assert self._scram is not None  # keys are wanted by SCRAM only
         return _sasl("challenge", self._scram.challenge(keys))
 
-    def finish(self, text: str | None) -> bytes:
-        """The `<success>` that answers a `<response>`. Raises SaslError."""
+    def respond(self, text: str | None) -> KeysWanted | PasswordGiven | Told:
+        """What must be known, or is told, to answer `<response>`. Raises SaslError."""
+        message = sasl.decode(text)
+        if self._asked is not None:
+            (mechanism, bindings), self._asked = self._asked, None
+            return self._first(mechanism, message, bindings)
         assert self._scram is not None  # PLAIN is accepted or refused before the next element is read
-        return _sasl("success", self._scram.finish(sasl.decode(text)))
+        return Told(_sasl("success", self._scram.finish(message)), accepted=True)
 
     def accept_password(self) -> bytes:
         """The `<success>` of a PLAIN login."""
@@ -61,8 +91,8 @@ class LoginExchange:
 
     def refuse(self, error: sasl.SaslError) -> bytes:
         """The `<failure>` (RFC 6120 section 6.4.5); the peer may try again."""
-        self._tries += 1
-        self._scram = None
+        self.refused += 1
+        self._scram = self._asked = None
         failure = Element(f"{{{SASL}}}failure")
         SubElement(failure, f"{{{SASL}}}{error.condition}")
         if error.text:

@@ -74,6 +74,7 @@ class StreamParser:
         self._name = ""
         self._attributes: dict[str, str] = {}
         self._payloads: list[str] = []
+        self._root = ""  # the name of the stream's element, with its prefix
         self._declared: dict[str, str] = {}
         self._foreign_context = b""  # how to parse a slice of a stream with unusual declarations
         self._content_namespace = CLIENT
@@ -150,7 +151,7 @@ class StreamParser:
         declarations = "".join(
             f" xmlns{':' + prefix if prefix else ''}={quoteattr(uri)}" for prefix, uri in self._declared.items() if uri
         )
-        context = f"<context{declarations}>".encode()
+        context = f"<{self._root}{declarations}>".encode()
         self._expat = self._new_expat()
         self._expat.StartElementHandler = self._expat.StartNamespaceDeclHandler = None
         self._expat.Parse(context, False)
@@ -232,6 +233,7 @@ class StreamParser:
         if opening is None:
             raise StreamError(StreamCondition.NOT_WELL_FORMED, "the stream's tag cannot be read")
         self._done = self._base + opening.end()
+        self._root = opening.group()[1:].split(maxsplit=1)[0].rstrip(b">").decode()
         default = self._declared.setdefault("", "")
         self._content_namespace = default or CLIENT  # without a default its elements have prefixes
         if not self._declared.items() <= {"": self._content_namespace, "stream": STREAMS}.items():

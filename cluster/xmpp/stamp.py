@@ -25,6 +25,13 @@ class MalformedTo(Exception):
         self.text = text
 
 
+class NotAStanza(StreamError):
+    """A child of the stream that is no stanza: an element of a stream feature, or refused with this error."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(StreamCondition.UNSUPPORTED_STANZA_TYPE, f"no stanza: {name}")
+
+
 @cache
 def _kinds(content_namespace: str) -> dict[str, tuple[Kind, bytes]]:
     """By element name: the kind of stanza, and how its slice begins. Shared by all streams of a namespace."""
@@ -43,11 +50,11 @@ class Stamp:
         self._from_and_lang = self._from + (f" xml:lang={quoteattr(lang)}".encode() if lang else b"")
 
     def __call__(self, child: Slice) -> Stanza:
-        """The stanza. Raises StreamError for what no stanza of this peer is, MalformedTo for a bad address."""
+        """The stanza. Raises NotAStanza, StreamError for what is not this peer's, MalformedTo for a bad address."""
         try:
             kind, begins = self._kinds[child.name]
         except KeyError:
-            raise StreamError(StreamCondition.UNSUPPORTED_STANZA_TYPE, f"no stanza: {child.name}") from None
+            raise NotAStanza(child.name) from None
         attributes, raw = child.attributes, child.raw
         # behind the name, lest <message:message xmlns:message=…> is taken for <message>
         if "from" in attributes or not raw.startswith(begins) or raw[len(begins)] not in _NAME_ENDS:

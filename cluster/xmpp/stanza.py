@@ -12,9 +12,12 @@ from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.namespaces import CLIENT, STANZA_ERRORS
+from cluster.xmpp.namespaces import CLIENT, LEGACY_AUTH, REGISTER, STANZA_ERRORS, XML
 
 Kind = Literal["message", "presence", "iq"]
+
+_WITH_PASSWORDS = frozenset({f"{REGISTER} query", f"{LEGACY_AUTH} query"})
+"""Payloads that are not sent back with an error (XEP-0077 section 3.3, XEP-0078 section 3.1)."""
 
 
 class Stanza(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -63,12 +66,14 @@ class Stanza(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return make("iq", to=self.from_, from_=self.to, id=self.id, type="result", payload=payload)
 
     def error(self, error: StanzaError) -> Stanza:
-        """The error stanza that answers this one (RFC 6120 section 8.3.1), with what was sent."""
+        """The error stanza that answers this one (RFC 6120 section 8.3.1), with what was sent, unless it is secret."""
         child = Element(f"{{{CLIENT}}}error", type=error.type)
         SubElement(child, f"{{{STANZA_ERRORS}}}{error.condition}")
         if error.text:
-            SubElement(child, f"{{{STANZA_ERRORS}}}text").text = error.text
-        payload = (*self.tree, child)
+            SubElement(child, f"{{{STANZA_ERRORS}}}text", {f"{{{XML}}}lang": "en"}).text = error.text
+        if error.detail:
+            SubElement(child, error.detail)
+        payload = (child,) if _WITH_PASSWORDS.intersection(self.payloads) else (*self.tree, child)
         return make(self.kind, to=self.from_, from_=self.to, id=self.id, type="error", payload=payload)
 
     @property

@@ -42,18 +42,25 @@ class Input(StrEnum):
     LOGIN_ACCEPTED = "login accepted"
     LOGIN_REFUSED = "login refused"
     RESOURCE_BOUND = "resource bound"
+    STREAM_RESUMED = "stream resumed"
+    LOGIN_BY_IQ = "login by iq"
 
 
 TRANSITIONS: dict[State, dict[Input, State]] = {
-    State.OPENING: {Input.HEADER: State.NEGOTIATING},
+    State.OPENING: {
+        Input.TLS_STARTED: State.OPENING,  # direct TLS (XEP-0368)
+        Input.HEADER: State.NEGOTIATING,
+    },
     State.NEGOTIATING: {
         Input.STARTTLS: State.SECURING,
         Input.AUTH: State.AUTHENTICATING,
         Input.IQ: State.NEGOTIATING,  # in-band registration (XEP-0077)
+        Input.LOGIN_BY_IQ: State.BOUND,  # jabber:iq:auth (XEP-0078): no restart, no resource binding
         Input.END: State.CLOSED,
     },
     State.SECURING: {Input.TLS_STARTED: State.OPENING},
     State.AUTHENTICATING: {
+        Input.AUTH: State.AUTHENTICATING,  # instead of the exchange that is under way (RFC 6120 section 6.4.2)
         Input.RESPONSE: State.AUTHENTICATING,
         Input.ABORT: State.NEGOTIATING,
         Input.LOGIN_REFUSED: State.NEGOTIATING,
@@ -64,6 +71,7 @@ TRANSITIONS: dict[State, dict[Input, State]] = {
     State.BINDING: {
         Input.IQ: State.BINDING,
         Input.RESOURCE_BOUND: State.BOUND,
+        Input.STREAM_RESUMED: State.BOUND,  # XEP-0198: with the resource of the former stream
         Input.END: State.CLOSED,
     },
     State.BOUND: {Input.END: State.CLOSED},

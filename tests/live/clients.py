@@ -1,4 +1,4 @@
-"""The test's side of `slixmpp_client.py`: start a real client, tell it what to do, wait for what it sees."""
+"""The test's side of programs such as `slixmpp_client.py`: start one, tell it what to do, wait for what it sees."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 PATIENCE_S = 30.0
 """How long a test waits for what must come; only a failing test ever waits so long."""
 
 
-class RealClient:
-    """One slixmpp process. As a context manager it ends with the block."""
+class RealProgram:
+    """A process that takes orders and reports as JSON lines. As a context manager it ends with the block."""
 
-    def __init__(self, jid: str, password: str, address: str, ca_file: str = "") -> None:
-        host, _, port = address.rpartition(":")
-        script = Path(__file__).with_name("slixmpp_client.py")
+    def __init__(self, script: str, *arguments: str) -> None:
+        """`script` is a file of this folder."""
         self._process = subprocess.Popen(
-            [sys.executable, str(script), jid, password, host, port, ca_file],
+            [sys.executable, str(Path(__file__).with_name(script)), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -82,7 +81,7 @@ class RealClient:
         return [seen for seen in self._kept if seen["event"] == event]
 
     def close(self) -> None:
-        """End the client."""
+        """End it."""
         assert self._process.stdin
         assert self._process.stdout
         assert self._process.stderr
@@ -97,8 +96,16 @@ class RealClient:
         self._process.stdout.close()
         self._process.stderr.close()
 
-    def __enter__(self) -> RealClient:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+class RealClient(RealProgram):
+    """One slixmpp client."""
+
+    def __init__(self, jid: str, password: str, address: str, ca_file: str = "") -> None:
+        host, _, port = address.rpartition(":")
+        super().__init__("slixmpp_client.py", jid, password, host, port, ca_file)

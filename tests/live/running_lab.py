@@ -17,9 +17,10 @@ XMPPLAB = str(Path(sys.executable).with_name("xmpplab"))
 class RunningLab:
     """One lab; `up` and `down` are the caller's."""
 
-    def __init__(self, folder: Path, topology: Path) -> None:
+    def __init__(self, folder: Path, topology: Path, driver: str = "process") -> None:
         self.folder = folder
         self.topology = topology
+        self.driver = driver
 
     def command(self, *arguments: str, exit_code: int = 0) -> str:
         """Run `xmpplab …` in the lab's folder; what it printed."""
@@ -31,7 +32,7 @@ class RunningLab:
 
     def up(self) -> None:
         """Bring it up; returns when every part answers."""
-        self.command("up", str(self.topology), "-d")
+        self.command("up", str(self.topology), "-d", "--driver", self.driver)
 
     def down(self) -> None:
         """Take it down; nothing is left."""

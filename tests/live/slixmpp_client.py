@@ -105,10 +105,10 @@ def report(**what: Any) -> None:
     print(json.dumps(what), flush=True)
 
 
-async def main() -> None:
+async def main(kind: type[Client] = Client) -> None:
     """Connect, then obey until stdin ends or the session does."""
     jid, password, host, port, ca_file = sys.argv[1:]
-    client = Client(jid, password, ca_file)
+    client = kind(jid, password, ca_file)
     client.connect(host, int(port))
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()

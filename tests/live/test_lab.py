@@ -13,8 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
-from cluster.lab.driver import STOP_TIMEOUT_S
 from cluster.lab.folder import LABS, LabFolder
+from cluster.lab.holder import STOP_TIMEOUT_S
 from cluster.lab.plans import read_plans
 from cluster.lab.wait import wait_until
 from tests.harness import Valkey
@@ -126,6 +126,20 @@ def test_a_killed_redis_comes_back_and_the_servers_with_it(lab: RunningLab) -> N
     assert wait_until(lambda: lab.ps()["nodes"][0]["restarts"] == 1, PATIENCE_S)
     assert wait_until(lambda: lab.node("capulet.lit")["sessions"] == 0, PATIENCE_S)
     assert "rosaline@capulet.lit" in lab.command("user", "ls")
+
+
+def test_disturbing_a_node(lab: RunningLab) -> None:
+    lab.up()
+    lab.command("kill", "s1")
+    node = lab.node("montague.lit")
+    assert (node["restarts"], node["last_exit"], node["state"]) == (1, "signal SIGKILL", "running")
+    lab.command("pause", "s2")
+    assert lab.node("capulet.lit")["state"] == "paused"
+    assert "s2 is paused" in lab.command("restart", "s2", exit_code=1)
+    lab.command("resume", "s2")
+    lab.command("restart", "s2")
+    assert lab.node("capulet.lit")["state"] == "running"
+    assert "there is: redis, s1, s2" in lab.command("kill", "s9", exit_code=2)
 
 
 def test_nothing_outlives_a_killed_supervisor(lab: RunningLab) -> None:

@@ -3,49 +3,24 @@
 from __future__ import annotations
 
 import csv
-import json
-import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cluster.client.blocking import BlockingClient
 from cluster.xmpp.initiating import Login
 from cluster.xmpp.jid import Jid
+from tests.live.locust_run import figures, locust
 from tests.live.running_lab import ROOT, RunningLab
 
 pytestmark = pytest.mark.live
 
-LOCUST = [sys.executable, "-m", "locust", "--headless", "--only-summary"]
 CHAT = ROOT / "loadtests" / "chat.py"
-TIMEOUT_S = 60
-
-
-def locust(scenario: Path, state: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """One run from its start to its end."""
-    return subprocess.run(
-        [*LOCUST, "-f", str(scenario), *arguments],
-        cwd=ROOT,
-        env={**os.environ, "XMPPLAB_STATE": str(state), **environment},
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
 
 
 def state_of(lab: RunningLab) -> Path:
-    return lab.folder / ".xmpplab" / "verona"
-
-
-def figures(report: Path) -> dict[str, Any]:
-    """The rows of a report that `--json-file` wrote, by name."""
-    rows = json.loads(report.with_suffix(".json").read_text())
-    return {row["name"]: row for row in rows if row["method"] == "XMPP"}
+    return next((lab.folder / ".xmpplab").iterdir())
 
 
 def free_port() -> int:

@@ -56,6 +56,7 @@ async def _nothing_of_another_domain(store: Store) -> None:
     assert await store.accounts.names() == []
     assert await store.rosters.load("romeo") == {}
     assert await store.offline.load("romeo") == []
+    assert await store.documents.get("romeo", "vcard-temp") is None
 
 
 def account(localpart: str, salt: bytes = b"\x00salt") -> Account:
@@ -173,6 +174,43 @@ def test_beyond_the_limit_nothing_is_kept(check: Check) -> None:
         assert await offline.push("romeo", message("d"), 2)
         await offline.delete("romeo")
         assert await offline.load("romeo") == []
+
+    check(scenario)
+
+
+def test_documents_are_kept_by_account_and_name(check: Check) -> None:
+    async def scenario(store: Store) -> None:
+        documents = store.documents
+        assert await documents.get("romeo", "vcard-temp") is None
+        for localpart, name, text in (
+            ("romeo", "vcard-temp", b"old"),
+            ("romeo", "vcard-temp", b"<vCard>\xc3\xa9\x00</vCard>"),
+            ("romeo", "private urn:x \xe9", b"mine"),
+            ("juliet", "vcard-temp", b"hers"),
+        ):
+            assert await documents.put(localpart, name, text)
+        assert await documents.get("romeo", "vcard-temp") == b"<vCard>\xc3\xa9\x00</vCard>"
+        assert await documents.get("romeo", "private urn:x \xe9") == b"mine"
+        assert await documents.put("romeo", "vcard-temp", b"")
+        assert await documents.get("romeo", "vcard-temp") is None
+        await documents.delete("romeo")
+        await documents.delete("nobody")
+        assert await documents.get("romeo", "private urn:x \xe9") is None
+        assert await documents.get("juliet", "vcard-temp") == b"hers"
+
+    check(scenario)
+
+
+def test_beyond_the_limit_a_document_only_replaces_one(check: Check) -> None:
+    async def scenario(store: Store) -> None:
+        documents = store.documents
+        puts = [Deferred.fromCoroutine(documents.put("romeo", name, b"1", 2)) for name in "abc"]
+        assert await gatherResults(puts) == [True, True, False]
+        assert await documents.put("romeo", "a", b"2", 2)
+        assert [await documents.get("romeo", name) for name in "abc"] == [b"2", b"1", None]
+        assert await documents.put("romeo", "d", b"3")
+        assert await documents.put("romeo", "a", b"", 0)
+        assert not await documents.put("romeo", "c", b"1", 2)
 
     check(scenario)
 

@@ -56,7 +56,9 @@ class MessageKey(msgspec.Struct, frozen=True):
     total: int
 
 
-class _Incomplete:
+class _Collected:
+    """The parts of one message that have come."""
+
     def __init__(self, data_coding: int, deadline_s: float) -> None:
         self.data_coding = data_coding
         self.deadline_s = deadline_s
@@ -67,22 +69,32 @@ class Joiner:
     """Parts in any order, also twice, to whole texts. The same reference may serve again for a later message."""
 
     def __init__(self) -> None:
-        self._incomplete: dict[MessageKey, _Incomplete] = {}
+        self._incomplete: dict[MessageKey, _Collected] = {}
+        self._complete: dict[MessageKey, _Collected] = {}
+        """Joined not long ago, so that a part that comes once more is known for what it is."""
 
     def add(self, source: str, destination: str, data_coding: int, part: Part, now_s: float) -> str | None:
-        """The text that this part completes; None while parts are missing."""
+        """The text that this part completes; None while parts are missing, and for a part of a text that is `done`."""
         if part.total == 1:
             return text.decode(data_coding, part.octets)
         key = MessageKey(source, destination, part.reference, part.total)
-        message = self._incomplete.setdefault(key, _Incomplete(data_coding, now_s + PATIENCE_S))
+        earlier = self._complete.get(key)
+        if earlier is not None and earlier.parts[part.number] == part.octets:
+            return None
+        message = self._incomplete.setdefault(key, _Collected(data_coding, now_s + PATIENCE_S))
         message.parts.setdefault(part.number, part.octets)
         if len(message.parts) < part.total:
             return None
-        del self._incomplete[key]
         return text.decode(message.data_coding, b"".join(octets for _, octets in sorted(message.parts.items())))
+
+    def done(self, key: MessageKey) -> None:
+        """The text is where it belongs; until then, each part that comes again completes it again."""
+        if key in self._incomplete:
+            self._complete[key] = self._incomplete.pop(key)
 
     def expired(self, now_s: float) -> Iterator[tuple[MessageKey, str]]:
         """Give up messages whose time is over: what came of them, with a mark for each part that did not."""
+        self._complete = {key: message for key, message in self._complete.items() if message.deadline_s > now_s}
         for key, message in [*self._incomplete.items()]:
             if message.deadline_s <= now_s:
                 del self._incomplete[key]

@@ -142,14 +142,16 @@ class Pdu(msgspec.Struct, frozen=True):
         assert isinstance(self.body, Sm)
         return self.body.short_message or self.tlvs.get(Tag.MESSAGE_PAYLOAD, b"")
 
-    def response(self, command_status: int = 0, body: Body | None = None) -> Pdu:
+    def response(
+        self, command_status: int = 0, body: Body | None = None, tlvs: Mapping[int, bytes] | None = None
+    ) -> Pdu:
         """The answer to this request. A refusal has no body (sections 4.1.2 and 4.4.2)."""
         command_id = self.command_id.response
         if command_status:
             body = Empty()
         elif body is None:
             body = SmResp() if _BODIES.get(command_id) is SmResp else Empty()
-        return Pdu(command_id, self.sequence_number, body, command_status)
+        return Pdu(command_id, self.sequence_number, body, command_status, tlvs or _NO_TLVS)
 
 
 def encode(pdu: Pdu) -> bytes:

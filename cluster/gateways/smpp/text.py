@@ -12,6 +12,9 @@ from cluster.gateways.smpp.constants import DataCoding
 MAX_PARTS = 255
 """The count has one octet (3GPP TS 23.040 section 9.2.3.24.1)."""
 
+_CONTROL = frozenset(range(32)) - frozenset(b"\t\n\r")
+"""No ASCII text has these; but some programs (node-smpp) say ASCII and write GSM 7-bit, where @ $ _ € begin so."""
+
 
 class TextTooLong(ValueError):
     """More than 255 parts."""
@@ -60,6 +63,8 @@ def decode(data_coding: int, octets: bytes) -> str:
     """The text of a whole message; what is no text is told of as such, never an error."""
     match data_coding:
         case DataCoding.DEFAULT:
+            return gsm.decode(octets)
+        case DataCoding.ASCII if not _CONTROL.isdisjoint(octets):
             return gsm.decode(octets)
         case DataCoding.ASCII:
             return octets.decode("ascii", "replace")

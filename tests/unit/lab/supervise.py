@@ -7,7 +7,7 @@ from typing import Any
 from cluster.lab import child
 from cluster.lab.child import Part
 from cluster.lab.folder import LabFolder
-from cluster.lab.probe import Question
+from cluster.lab.question import Question
 from cluster.lab.supervisor import supervise
 
 child.STOP_TIMEOUT_S = 0.5  # only a stubborn part waits for it

@@ -29,7 +29,7 @@ def free() -> int:
 
 def at_port(tmp_path: Path, port: int) -> Plan:
     plan = make_plan(tmp_path)
-    server = msgspec.structs.replace(plan.servers[0], c2s_port=port)
+    server = msgspec.structs.replace(plan.servers[0], c2s_port=port, tls="off")  # no second port
     return msgspec.structs.replace(plan, servers=(server,))
 
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[3]
 REPORT = """
 import locust, json, sys
 before = set(sys.modules)
-import loadtests.chat
+import loadtests.chat, loadtests.gateway
 print(json.dumps(sorted(set(sys.modules) - before)))
 """
 

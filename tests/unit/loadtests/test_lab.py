@@ -7,17 +7,24 @@ from typing import Any
 
 import pytest
 
-from cluster.topology.plan import Plan, ServerNode
+from cluster.topology.plan import GatewayNode, NetworkNode, Plan, ServerNode
+from cluster.xmpp.jid import Jid
 from loadtests import lab
 
 S1 = ServerNode("s1", "montague.lit", "127.0.0.1", 5222, "required", True, ("ping",), ())
 
+G1 = GatewayNode("g1", "sms", "sms.montague.lit", "s1", "secret", "fn1", "2345", "127.0.0.2", 0)
+G2 = GatewayNode("g2", "mail", "mail.montague.lit", "s1", "secret", "fn2", "2345", "127.0.0.3", 2525)
+FN1 = NetworkNode("fn1", "smsc", "127.0.0.4", 2775, phones={"fc1": "+393331234567", "fc2": "+393331234568"})
+FN2 = NetworkNode("fn2", "mailhost", "127.0.0.5", 2525, mailboxes={"fc3": "friar@abbey.example"})
+REAL = NetworkNode("fn1", "smsc", "192.0.2.1", 2775, is_external=True)
 
-def bring_up(folder: Path, name: str, **changes: Any) -> Path:
-    """A state folder as `xmpplab up` leaves it."""
+
+def bring_up(folder: Path, name: str, lower_half: tuple[Any, Any] = ((), ()), **changes: Any) -> Path:
+    """A state folder as `xmpplab up` leaves it; `lower_half`: gateways and networks."""
     state = folder / ".xmpplab" / name
     state.mkdir(parents=True)
-    plan = Plan(name, f"topologies/{name}.yaml", str(state), (S1,))
+    plan = Plan(name, f"topologies/{name}.yaml", str(state), (S1,), *lower_half)
     plan.save(state / "plan.json")
     if changes:
         raw = json.loads((state / "plan.json").read_bytes())
@@ -70,3 +77,19 @@ def test_a_server_that_does_not_answer(tmp_path: Path) -> None:
         lab.find({}, tmp_path).check()
     with pytest.raises(lab.LabUnusable, match=rf"s1 .* does not answer at 127\.0\.0\.1:{port} .* `xmpplab up"):
         lab.find({}, tmp_path).check()
+
+
+def test_phones_are_those_behind_sms_gateways(tmp_path: Path) -> None:
+    bring_up(tmp_path, "gateways", ((G1, G2), (FN1, FN2)))
+    found = lab.find({}, tmp_path)
+    assert found.phones == tuple(Jid(number, "sms.montague.lit") for number in ("+393331234567", "+393331234568"))
+    found.check_phones()
+
+
+@pytest.mark.parametrize("lower_half", [((), ()), ((), (FN1,)), ((G2,), (FN2,)), ((G1,), (REAL,))])
+def test_no_phones_names_the_remedy(tmp_path: Path, lower_half: tuple[Any, Any]) -> None:
+    bring_up(tmp_path, "verona", lower_half)
+    with pytest.raises(
+        lab.LabUnusable, match=r"no phone .* give topologies/verona\.yaml a gateway of kind sms .* `xmpplab down`"
+    ):
+        lab.find({}, tmp_path).check_phones()

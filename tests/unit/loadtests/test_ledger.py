@@ -6,9 +6,9 @@ from cluster.xmpp.jid import Jid
 from loadtests.ledger import InFlight, Ledger
 
 ROMEO, JULIET, NURSE = (Jid.parse(text) for text in ("romeo@montague.lit", "juliet@capulet.lit", "nurse@capulet.lit"))
-OUT = InFlight(ROMEO, JULIET, "cross-domain")
-BACK = InFlight(JULIET, ROMEO, "cross-domain")
-HOME = InFlight(JULIET, NURSE, "local")
+OUT = InFlight(ROMEO, JULIET, "cross-domain", 1)
+BACK = InFlight(JULIET, ROMEO, "cross-domain", 2)
+HOME = InFlight(JULIET, NURSE, "local", 3)
 
 
 def ledger(**messages: InFlight) -> Ledger:

@@ -37,6 +37,7 @@ def test_what_a_server_needs_it_may(capulet: redis.Redis, keys: Keys) -> None:
     run("HSET", keys.accounts(CAPULET), "juliet", b"x")
     run("HSET", keys.roster(CAPULET, "juliet"), "romeo@montague.lit", b"x")
     run("RPUSH", keys.offline(CAPULET, "juliet"), b"x")
+    run("HMGET", keys.archive(CAPULET, "juliet"), "x")
     run("BLPOP", keys.control(CAPULET), 0.001)
     run("RPUSH", keys.control_reply(CAPULET, "1"), b"x")
     run("EXPIRE", keys.control_reply(CAPULET, "1"), 60)

@@ -1,6 +1,6 @@
 import pytest
 
-from cluster.router.stanza_id import with_stanza_id
+from cluster.router.stanza_id import stanza_id, with_stanza_id, without_claims
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
@@ -61,3 +61,23 @@ def test_an_address_that_needs_escaping() -> None:
     message = Stanza("message", Jid("o'brien", "capulet.lit"), Jid.parse("a@m.lit"), None, None, (), b"<message/>")
     [child] = with_stanza_id(message, "x", "capulet.lit").tree
     assert child.get("by") == "o'brien@capulet.lit"
+
+
+@pytest.mark.parametrize("id", ["m:1-0:0", "a&b<c>\"d'"])
+def test_the_id_is_read_as_it_was_given(id: str) -> None:
+    message = Stanza("message", Jid("o'brien", "c.lit"), Jid.parse("a@m.lit"), None, None, (), b"<message/>")
+    assert stanza_id(message) is None
+    assert stanza_id(with_stanza_id(message, id, "c.lit")) == id
+
+
+def test_an_id_of_ones_own_archive() -> None:
+    message = Stanza("message", Jid.parse("a@m.lit"), Jid.parse("b@c.lit/x"), None, None, (), b"<message/>")
+    [child] = with_stanza_id(message, "x", "c.lit", Jid.parse("b@c.lit")).tree
+    assert child.get("by") == "b@c.lit"
+
+
+def test_claims_are_removed_and_nothing_is_added() -> None:
+    raw = "<message><stanza-id xmlns='urn:xmpp:sid:0' by='{}' id='x'/></message>"
+    message = Stanza("message", None, None, None, None, ("urn:xmpp:sid:0 stanza-id",), raw.format("a@m.lit").encode())
+    assert without_claims(message, "m.lit").payloads == ()
+    assert without_claims(message, "c.lit").payloads == message.payloads

@@ -6,7 +6,8 @@ import pytest
 
 from cluster.server.delivery import MESSAGE_RULES, Action, Situation
 from cluster.trace.hop import Event
-from tests.network import CAPULET, MONTAGUE, Client, Network
+from tests.client import Client
+from tests.network import CAPULET, MONTAGUE, Network
 
 TYPES = ("normal", "chat", "groupchat", "headline", "error")
 BARE, FULL = "juliet@capulet.lit", "juliet@capulet.lit/balcony"

@@ -6,7 +6,8 @@ import pytest
 
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import make
-from tests.network import Client, Network
+from tests.client import Client
+from tests.network import Network
 
 ROMEO = "romeo@montague.lit"
 CONTACTS = ["juliet@capulet.lit", "benvolio@montague.lit"]
@@ -198,7 +199,14 @@ def test_the_whole_range_of_priorities(network: Network, priority: str) -> None:
     assert session.priority == int(priority)
 
 
-@pytest.mark.parametrize("type", ["probe", "invisible", "available"])
+def test_a_probe_is_no_reason_for_an_error(network: Network) -> None:
+    romeo = network.online(f"{ROMEO}/pda")  # section 4.3
+    network.say(romeo, "<presence type='probe' to='hamlet@elsinore.lit'/>")
+    assert romeo.take() == []
+    assert network.abroad.take() == [f"presence/probe {ROMEO}/pda -> hamlet@elsinore.lit"]
+
+
+@pytest.mark.parametrize("type", ["invisible", "available"])
 @pytest.mark.parametrize("to", ["", " to='hamlet@elsinore.lit'"])
 def test_a_type_that_is_not_a_clients(network: Network, type: str, to: str) -> None:
     romeo = network.online(f"{ROMEO}/pda")  # section 4.7.1
@@ -233,3 +241,10 @@ def test_errors_are_passed_on_and_never_answered(network: Network, contact: str)
     network.say(romeo, f"<presence type='error' to='{contact}/gone'>{error}</presence>")
     assert other.take() == [f"presence/error {ROMEO}/pda: wait gone"]
     assert romeo.take() == []
+
+
+def test_presence_to_the_own_account(network: Network) -> None:
+    pda, phone = network.online(f"{ROMEO}/pda"), network.online(f"{ROMEO}/phone")
+    network.forget()
+    network.say(pda, f"<presence to='{ROMEO}'><show>away</show></presence>")
+    assert (pda.take(), phone.take()) == ([f"presence {ROMEO}/pda: away"], [f"presence {ROMEO}/pda: away"])

@@ -112,7 +112,7 @@ def test_what_the_account_sends(
     if seen_by(new) and not seen_by(before):  # section 3.1.5
         expected.append(f"presence {PDA} -> {HAMLET}")
     if seen_by(before) and not seen_by(new):  # section 3.2.2
-        expected.append(f"presence/unavailable {PDA} -> {HAMLET}")
+        expected.insert(0, f"presence/unavailable {PDA} -> {HAMLET}")
     assert network.abroad.take() == expected
     pushes = romeo.take()
     assert set(pushes) <= {item}

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from cluster.topology.model import Account, Contact, Server, ServerSettings
+from cluster.topology.problem import TopologyError
 from cluster.xmpp.jid import Jid, JidError
 
 from .conftest import Load, Problems
 
-SERVER_KEYS = "tls, registration, modules, c2s_port, domain"
+SETTINGS = "tls, registration, registrations_per_minute, anonymous, admin, modules, c2s_port, direct_tls_port"
+SERVER_KEYS = f"{SETTINGS}, domain"
+
+TOP_KEYS = "name, servers, defaults, accounts, gateways, networks, components, trace, router"
 
 
 def test_the_smallest_file_gets_every_default(load_text: Load) -> None:
@@ -76,12 +82,11 @@ def test_all_problems_come_at_once_in_the_order_of_the_file(problems: Problems) 
             contacts: [romeo@capulet.lit, romeo@capulet.lit, juliet@capulet.li]
           romeo@capulet.lit: {}
         defaults: {modules: [disko]}
-        gateways: {}
+        links: {}
     """) == [
         "lab.yaml:1:7: name: 'My Lab' is no name; allowed: lowercase letters, digits and '-', a letter first, "
         "at most 63",
-        "lab.yaml:2:1: server: unknown key; did you mean 'servers'? "
-        "allowed: name, servers, defaults, accounts, trace, router",
+        "lab.yaml:2:1: server: unknown key; did you mean 'servers'? allowed: " + TOP_KEYS,
         "lab.yaml:4:3: servers.router: 'router' is a part of every lab; give the server another name",
         f"lab.yaml:4:3: servers.router.domain: the key 'domain' is missing; allowed: {SERVER_KEYS}",
         "lab.yaml:4:17: servers.router.tls: false is not known; allowed: required, optional, off",
@@ -106,7 +111,7 @@ def test_all_problems_come_at_once_in_the_order_of_the_file(problems: Problems) 
         "lab.yaml:12:3: accounts.romeo@capulet.lit: this key is in line 8 already; keep one of the two",
         "lab.yaml:13:22: defaults.modules[0]: there is no module 'disko'; did you mean 'disco'? "
         "allowed: disco, ping, version",
-        "lab.yaml:14:1: gateways: unknown key; allowed: name, servers, defaults, accounts, trace, router",
+        "lab.yaml:14:1: links: unknown key; allowed: " + TOP_KEYS,
     ]
 
 
@@ -119,11 +124,11 @@ def test_all_problems_come_at_once_in_the_order_of_the_file(problems: Problems) 
         ("router: 3", "9: router: 3 where keys and values are expected; allowed: max_backlog"),
         (
             "defaults: []",
-            "11: defaults: a list where keys and values are expected; allowed: tls, registration, modules, c2s_port",
+            f"11: defaults: a list where keys and values are expected; allowed: {SETTINGS}",
         ),
         (
             "defaults: {domain: a.lit}",
-            "12: defaults.domain: unknown key; allowed: tls, registration, modules, c2s_port",
+            f"12: defaults.domain: unknown key; allowed: {SETTINGS}",
         ),
         ("defaults: {registration: yes}", "26: defaults.registration: 'yes' is not known; allowed: open, closed"),
         (
@@ -196,9 +201,7 @@ def test_a_wrong_server_says_what_is_allowed(problems: Problems, servers: str, e
 def test_a_file_that_is_no_mapping_is_told_the_keys(problems: Problems, content: str) -> None:
     (line,) = problems(content)
     assert line.startswith("lab.yaml:1:1: ")
-    assert line.endswith(
-        " where keys and values are expected; allowed: name, servers, defaults, accounts, trace, router"
-    )
+    assert line.endswith(f" where keys and values are expected; allowed: {TOP_KEYS}")
 
 
 def test_accounts_are_not_blamed_for_servers_that_are_not_there(problems: Problems) -> None:
@@ -213,3 +216,22 @@ def test_an_address_that_cannot_be_prepared_gets_the_words_of_the_jid(problems: 
         with pytest.raises(JidError) as reason:
             Jid.parse(text)
         assert line == f"lab.yaml:{number}:{where}: {reason.value}"
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ("{domain: a.lit, c2s_port: 5223}", "servers.s1: c2s_port and direct_tls_port are both 5223"),
+        ("{domain: a.lit, c2s_port: 5223, tls: off}", ""),
+        ("{domain: a.lit, admin: romeo@a.lit}", ""),
+        ("{domain: a.lit, admin: tybalt@a.lit}", "servers.s1.admin: there is no account 'tybalt@a.lit' in this file"),
+        ("{domain: a.lit, anonymous: maybe}", "servers.s1.anonymous: 'maybe' is wrong; it should be a valid boolean"),
+    ],
+)
+def test_settings_that_cannot_be_together(load_text: Load, settings: str, expected: str) -> None:
+    text = f"name: x\nservers: {{s1: {settings}}}\naccounts: {{romeo@a.lit: }}\n"
+    if not expected:
+        assert load_text(text)
+        return
+    with pytest.raises(TopologyError, match=re.escape(expected)):
+        load_text(text)

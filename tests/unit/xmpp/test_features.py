@@ -60,7 +60,7 @@ def test_channel_binding_types() -> None:
 
 def test_after_the_login() -> None:
     more = Element("{urn:xmpp:features:rosterver}ver")
-    options = StreamOptions("montague.lit", "required", (REGISTER,), (more,))
+    options = StreamOptions("montague.lit", "required", (REGISTER,), features_after_login=(more,))
     offer = features(options, True, ["tls-exporter"], authenticated=True)
     session = (f"{{{SESSION}}}session", [f"{{{SESSION}}}optional"])
     assert shape(offer) == [(f"{{{BIND}}}bind", []), session, (more.tag, [])]

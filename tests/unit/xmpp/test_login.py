@@ -8,7 +8,7 @@ from cluster.xmpp import element as xml
 from cluster.xmpp import sasl
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.events import KeysWanted, PasswordGiven
-from cluster.xmpp.login import MAX_LOGIN_TRIES, LoginExchange
+from cluster.xmpp.login import MAX_LOGIN_TRIES, LoginExchange, Told
 from cluster.xmpp.namespaces import SASL
 from cluster.xmpp.sasl import SaslCondition, SaslError
 from tests.helpers import ids, keys_of
@@ -16,7 +16,7 @@ from tests.helpers import ids, keys_of
 OFFERED = [*sasl.HASHES, "PLAIN"]
 
 
-def begin(login: LoginExchange, mechanism: str, message: str) -> KeysWanted | PasswordGiven:
+def begin(login: LoginExchange, mechanism: str, message: str) -> KeysWanted | PasswordGiven | Told:
     return login.begin(mechanism, OFFERED, sasl.encode(message), {})
 
 
@@ -27,7 +27,10 @@ def test_scram() -> None:
     client.first()
     challenge = xml.parse(login.challenge(keys_of("SCRAM-SHA-256", "secret")))
     assert challenge.tag == f"{{{SASL}}}challenge"
-    success = xml.parse(login.finish(sasl.encode(client.answer(sasl.decode(challenge.text)))))
+    told = login.respond(sasl.encode(client.answer(sasl.decode(challenge.text))))
+    assert isinstance(told, Told)
+    assert told.accepted
+    success = xml.parse(told.xml)
     assert success.tag == f"{{{SASL}}}success"
     client.verify(sasl.decode(success.text))
     assert login.localpart == "romeo"
@@ -37,6 +40,34 @@ def test_plain() -> None:
     login = LoginExchange("montague.lit", ids())
     assert begin(login, "PLAIN", "Romeo@montague.lit\0Romeo\0secret") == PasswordGiven("romeo", "secret")
     assert login.accept_password() == f'<success xmlns="{SASL}"></success>'.encode()
+
+
+@pytest.mark.parametrize("text", [None, ""])
+def test_without_an_initial_response_the_client_is_asked_for_it(text: str | None) -> None:
+    login = LoginExchange("montague.lit", ids())  # RFC 4422 section 5, RFC 6120 section 6.4.2
+    told = login.begin("PLAIN", OFFERED, text, {})
+    assert told == Told(f'<challenge xmlns="{SASL}"></challenge>'.encode(), accepted=False)
+    assert login.respond(sasl.encode("\0romeo\0secret")) == PasswordGiven("romeo", "secret")
+
+
+def test_an_aborted_question_is_forgotten() -> None:
+    login = LoginExchange("montague.lit", ids())
+    login.begin("PLAIN", OFFERED, None, {})
+    login.refuse(SaslError(SaslCondition.ABORTED))
+    begin(login, "SCRAM-SHA-1", "n,,n=romeo,r=abc")
+    login.challenge(keys_of("SCRAM-SHA-1", "secret"))
+    with pytest.raises(SaslError) as caught:
+        login.respond(sasl.encode("\0romeo\0secret"))
+    assert caught.value.condition == SaslCondition.NOT_AUTHORIZED
+
+
+def test_anonymous() -> None:
+    login = LoginExchange("montague.lit", ids("guest"))  # RFC 4505; XEP-0175 section 3
+    for text in (None, sasl.encode("tybalt@capulet.lit")):  # a trace is taken and not used
+        told = login.begin("ANONYMOUS", [*OFFERED, "ANONYMOUS"], text, {})
+        assert told == Told(f'<success xmlns="{SASL}"></success>'.encode(), accepted=True)
+        assert login.is_anonymous
+    assert login.localpart == "guest2"
 
 
 def test_each_try_has_a_nonce_of_its_own() -> None:

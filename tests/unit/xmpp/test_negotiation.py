@@ -112,7 +112,8 @@ REFUSED_LOGINS = {
     "no base64 either": ((HEADER, SCRAM), WRONG_PROOF.replace(">", ">!", 1), SaslCondition.INCORRECT_ENCODING, OFF),
     "no mechanism": ((HEADER,), f"<auth xmlns='{SASL}'/>", SaslCondition.INVALID_MECHANISM, OFF),
     "unknown mechanism": ((HEADER,), auth("CRAM-MD5", ""), SaslCondition.INVALID_MECHANISM, OFF),
-    "PLAIN in clear": ((HEADER,), PLAIN, SaslCondition.INVALID_MECHANISM, OPTIONAL),
+    "PLAIN in clear": ((HEADER,), PLAIN, SaslCondition.ENCRYPTION_REQUIRED, OPTIONAL),
+    "anonymous": ((HEADER,), auth("ANONYMOUS", ""), SaslCondition.INVALID_MECHANISM, OFF),
     "-PLUS in clear": ((HEADER,), UNBOUND, SaslCondition.INVALID_MECHANISM, OPTIONAL),
     "-PLUS, nothing bound": (UNDER_TLS, UNBOUND, SaslCondition.MALFORMED_REQUEST, REQUIRED),
     "stripped offer": (UNDER_TLS, STRIPPED, SaslCondition.MALFORMED_REQUEST, REQUIRED),
@@ -160,8 +161,6 @@ REFUSALS = {
     "unknown element": ((HEADER,), "<x xmlns='urn:x'/>", StreamCondition.NOT_AUTHORIZED, OFF),
     # section 5
     "login before TLS": ((HEADER,), SCRAM, StreamCondition.POLICY_VIOLATION, REQUIRED),
-    "TLS where there is none": ((HEADER,), STARTTLS, StreamCondition.POLICY_VIOLATION, OFF),
-    "TLS twice": (UNDER_TLS, STARTTLS, StreamCondition.POLICY_VIOLATION, REQUIRED),
     "data behind <starttls/>": ((HEADER,), STARTTLS + HEADER, StreamCondition.POLICY_VIOLATION, REQUIRED),
     "a byte behind <starttls/>": ((HEADER,), STARTTLS + "<", StreamCondition.POLICY_VIOLATION, REQUIRED),
     # section 6
@@ -188,6 +187,14 @@ def test_refusals(before: Said, sent: str, condition: StreamCondition, options: 
     assert isinstance(peer.events[-1], Closed)
     assert peer.events[-1].reason.startswith(condition)
     assert peer.say(END, HEADER, MESSAGE) == ""
+
+
+@pytest.mark.parametrize(("before", "options"), [((HEADER,), OFF), (UNDER_TLS, REQUIRED)], ids=["no TLS", "TLS twice"])
+def test_tls_that_is_not_on_offer(before: Said, options: StreamOptions) -> None:
+    peer = Peer(options)
+    peer.say(*before)
+    assert peer.say(STARTTLS) == f"<failure xmlns='{TLS}'/>{END}"  # section 5.4.2.2
+    assert peer.stream.state is State.CLOSED
 
 
 # --- every state, every input

@@ -13,7 +13,7 @@ from cluster.xmpp import element as xml
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.namespaces import CLIENT, STREAMS
 from cluster.xmpp.parser import MAX_DEPTH, MAX_NODES, Slice, StreamEnd, StreamHeader, StreamParser
-from tests.unit.xmpp.spelling import HEADERS, USUAL, Draw, facts, names, spell, stanzas, trees
+from tests.unit.xmpp.spelling import HEADERS, USUAL, Draw, Header, facts, names, spell, stanzas, trees
 
 END = b"</stream:stream>"
 
@@ -361,3 +361,26 @@ TOKENS = [
 @given(st.lists(st.sampled_from(TOKENS), max_size=25), st.booleans())
 def test_any_tokens_raise_nothing_but_stream_errors(chunks: list[bytes], in_a_stream: bool) -> None:
     survives(chunks, in_a_stream)
+
+
+@given(streams(), st.integers(1, 60))
+def test_rest_changes_nothing(stream: tuple[list[object], list[bytes]], size: int) -> None:
+    """A parser that gives its memory back whenever it may finds what one finds that never does."""
+    data = b"".join(stream[1])
+    found: list[StreamHeader | Slice | StreamEnd] = []
+    parser = StreamParser()
+    for at in range(0, len(data), size):
+        parser.feed(data[at : at + size], found)
+        parser.rest()
+    assert found == parse(data)
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_the_end_after_a_rest(header: Header) -> None:
+    name = header.raw.split(b"<")[2].split()[0]
+    found: list[StreamHeader | Slice | StreamEnd] = []
+    parser = StreamParser()
+    parser.feed(header.raw, found)
+    parser.rest()
+    parser.feed(b"</" + name + b">", found)
+    assert found[1:] == [StreamEnd()]

@@ -199,7 +199,7 @@ def test_ended_before_the_header() -> None:
     peer.stream.fail(StreamError(StreamCondition.CONNECTION_TIMEOUT, "nothing came"))
     output = peer.stream.data_to_send().decode()
     assert output.startswith("<?xml version='1.0'?><stream:stream from='montague.lit' id='id1'")
-    assert f'<text xmlns="{STREAM_ERRORS}">nothing came</text></stream:error>{END}' in output
+    assert f'<text xmlns="{STREAM_ERRORS}" xml:lang="en">nothing came</text></stream:error>{END}' in output
 
 
 # --- whatever comes

@@ -135,7 +135,7 @@ def test_error() -> None:
         '<iq from="juliet@capulet.lit/balcony" to="romeo@montague.lit/pda" id="p1" type="error">'
         '<ping xmlns="urn:xmpp:ping"/><error type="cancel">'
         '<service-unavailable xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/>'
-        '<text xmlns="urn:ietf:params:xml:ns:xmpp-stanzas">nobody &amp; nothing</text></error></iq>'
+        '<text xmlns="urn:ietf:params:xml:ns:xmpp-stanzas" xml:lang="en">nobody &amp; nothing</text></error></iq>'
     )
     assert error.payloads == ("urn:xmpp:ping ping", "jabber:client error")
     assert not error.may_be_answered_with_error

@@ -25,6 +25,10 @@ def test_every_state_can_be_reached_and_left() -> None:
 def test_no_stanzas_without_login_and_resource() -> None:
     # RFC 6120 sections 6.3.1 and 7.1: the only ways to the states behind
     ways = {(state, what) for state, row in TRANSITIONS.items() for what, after in row.items() if after is State.BOUND}
-    assert ways == {(State.BINDING, Input.RESOURCE_BOUND)}
+    assert ways == {
+        (State.BINDING, Input.RESOURCE_BOUND),
+        (State.BINDING, Input.STREAM_RESUMED),
+        (State.NEGOTIATING, Input.LOGIN_BY_IQ),  # XEP-0078, which is a login
+    }
     ways = {(s, what) for s, row in TRANSITIONS.items() for what, after in row.items() if after is State.AUTHENTICATED}
     assert ways == {(State.AUTHENTICATING, Input.LOGIN_ACCEPTED)}

@@ -1,0 +1,88 @@
+"""Which mail addresses are those of XMPP accounts, and of the gateway itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cluster.gateways.mail.address import DOT_ATOM, domain_of, local_of
+from cluster.gateways.mail.quoted import quote, unquote
+from cluster.xmpp.escaping import escape, unescape
+from cluster.xmpp.jid import Jid
+
+_BOUNCE = "bounce+"
+
+
+class NotHere(Exception):
+    """No mail is taken for this domain."""
+
+
+class Unknown(Exception):
+    """The domain is right, and nobody has this address."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """The address of an XMPP account."""
+
+    jid: Jid
+    is_ours: bool
+    """Of one of the domains whose mail the gateway takes. Others are answered by those only whom they wrote to."""
+
+
+@dataclass(frozen=True)
+class Bounce:
+    """Where failure reports of one mail go, which the gateway sent."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class Postmaster:
+    """Whoever runs the gateway (RFC 5321 section 4.5.1)."""
+
+
+class Addresses:
+    """The address book of one gateway.
+
+    An account of a domain whose mail the gateway takes has its own JID as its address, romeo@montague.lit; every
+    account has one at the gateway's domain: romeo=40montague.lit@mail.montague.lit.
+    """
+
+    def __init__(self, domain: str, xmpp_domains: frozenset[str]) -> None:
+        """`domain`: of the gateway; `xmpp_domains`: whose mail it takes, too."""
+        self.domain = domain
+        self._xmpp_domains = xmpp_domains
+
+    def takes(self, domain: str) -> bool:
+        """True for the domains whose mail comes here."""
+        return domain == self.domain or domain in self._xmpp_domains
+
+    def of(self, account: Jid) -> str:
+        """Where mail for an account reaches it through this gateway; in ASCII, so that every host takes it."""
+        local = unescape(account.localpart)
+        if account.domainpart in self._xmpp_domains and DOT_ATOM.fullmatch(local) and local.isascii():
+            return f"{local}@{account.domainpart}"
+        return f"{quote(str(account.bare))}@{self.domain}"
+
+    def bounce(self, key: str) -> str:
+        """The return path of a mail that the gateway sends."""
+        return f"{_BOUNCE}{key}@{self.domain}"
+
+    def find(self, address: str) -> Account | Bounce | Postmaster:
+        """Whose it is. Raises NotHere and Unknown."""
+        local, domain = local_of(address), domain_of(address)
+        if not self.takes(domain):
+            raise NotHere(address)
+        if local.lower() == "postmaster":
+            return Postmaster()
+        try:
+            if domain in self._xmpp_domains:
+                return Account(Jid.parse(f"{escape(local)}@{domain}"), True)
+            if local.startswith(_BOUNCE):
+                return Bounce(local.removeprefix(_BOUNCE))
+            jid = Jid.parse(unquote(local))
+        except ValueError:  # JidError is one
+            raise Unknown(address) from None
+        if not jid.localpart or not jid.is_bare:
+            raise Unknown(address)
+        return Account(jid, jid.domainpart in self._xmpp_domains)

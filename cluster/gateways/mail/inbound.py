@@ -1,0 +1,192 @@
+"""Mail that comes in: who gets it, and as which message."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.error import ConnectionLost
+from twisted.logger import Logger
+from twisted.python.failure import Failure as TwistedFailure
+
+from cluster.gateways.connection import Overloaded
+from cluster.gateways.mail.addresses import Account, Addresses, Bounce, NotHere, Postmaster, Unknown
+from cluster.gateways.mail.bounces import Bounces
+from cluster.gateways.mail.configuration import MailSettings
+from cluster.gateways.mail.hops import Hops
+from cluster.gateways.mail.letter import Letter, kept_headers, read
+from cluster.gateways.mail.port import Ledger, Sent, Taken
+from cluster.gateways.mail.receiver import Envelope, Refused
+from cluster.gateways.mail.report import read_failure
+from cluster.gateways.mail.threads import thread_of
+from cluster.router.port import Settled
+from cluster.trace.hop import Event
+from cluster.xmpp.element import Element
+from cluster.xmpp.errors import StanzaError
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.namespaces import CLIENT
+from cluster.xmpp.stanza import Stanza, make
+
+MAX_HOSTS = 50
+"""RFC 5321 section 6.3: a mail that came through more of them goes in a circle. 100 is advised, 50 is usual."""
+WAIT_S = 60.0
+"""For the server, when it is away; then the other host keeps the mail. It would wait for ten minutes."""
+
+
+class Inbound:
+    """A `Receiver`: turns mails into messages."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        clock: Any,
+        settings: MailSettings,
+        addresses: Addresses,
+        ledger: Ledger,
+        bounces: Bounces,
+        hops: Hops,
+        send: Callable[[Stanza], Settled],
+        contact: Callable[[str], Jid],
+        new_id: Callable[[], str],
+    ) -> None:
+        """`send` is that of the component; `contact`: the JID that stands for an address, raises StanzaError."""
+        self.domain = settings.domain
+        self.max_bytes = settings.max_mail_bytes
+        self._clock = clock
+        self._name = settings.name
+        self._addresses = addresses
+        self._ledger = ledger
+        self._bounces = bounces
+        self._hops = hops
+        self._send = send
+        self._contact = contact
+        self._new_id = new_id
+
+    async def check_recipient(self, envelope: Envelope, address: str) -> None:
+        """Only addresses of ours, and of others those whom a mail of theirs made known. Whether there is such an
+
+        account, its own server knows: if not, its error becomes a report to the sender.
+        """
+        try:
+            found = self._addresses.find(address)
+        except NotHere:
+            raise Refused(550, f"5.7.1 no mail for {address} is taken here: this is no relay") from None
+        except Unknown:
+            raise Refused(550, f"5.1.1 {address} is nobody's address") from None
+        try:
+            if (
+                isinstance(found, Account)
+                and not found.is_ours
+                and await self._ledger.find(f"from {found.jid}") is None
+            ):
+                raise Refused(550, f"5.7.1 {found.jid} has not written to you through this gateway")
+            if isinstance(found, Bounce) and not isinstance(await self._ledger.find(found.key), Sent):
+                raise Refused(550, f"5.1.1 {address} is nobody's address")
+        except ConnectionLost:
+            raise Refused(451, "4.3.0 cannot look that up now; try again later") from None
+
+    async def take(self, envelope: Envelope, data: bytes) -> str:
+        """Send it on. Raises Refused."""
+        letter = read(data)
+        if letter.received > MAX_HOSTS:
+            raise Refused(554, f"5.4.6 it came through {letter.received} hosts: it goes in a circle")
+        if self.domain in letter.gateways and not letter.is_from_list:
+            raise Refused(554, "5.4.6 it left through this gateway: it goes in a circle")
+        sending = [
+            Deferred.fromCoroutine(self._take_for(envelope, address, letter, data)) for address in envelope.recipients
+        ]
+        results: Any = await DeferredList(sending, consumeErrors=True)  # cancelled, it cancels them
+        failures = [failure for done, failure in results if not done]
+        if failures:
+            self._refuse(failures)
+        return f"{len(sending)} taken"
+
+    def _refuse(self, failures: list[TwistedFailure]) -> None:
+        """For all recipients at once; those who have it are known by the ledger when it comes again."""
+        for failure in failures:
+            if not isinstance(failure.value, Overloaded | ConnectionLost | CancelledError):
+                self._log.failure("a mail could not be taken", failure)
+        raise Refused(451, "4.3.2 the XMPP server is away; try again later")
+
+    async def _take_for(self, envelope: Envelope, address: str, letter: Letter, data: bytes) -> None:
+        found = self._addresses.find(address)
+        self._hops.record(
+            Event.RECEIVED, letter.trace_id, self._name, letter.sender, address, len(data), f"from {envelope.peer}"
+        )
+        match found:
+            case Bounce(key):
+                await self._take_report(key, data)
+            case Postmaster():
+                self._log.info(
+                    "mail for the postmaster from {sender}: {subject}", sender=letter.sender, subject=letter.subject
+                )
+            case Account(jid):
+                if envelope.return_path or not await self._is_report_of_ours(data):
+                    await self._send_on(envelope, jid, letter, data)
+
+    async def _take_report(self, key: str, data: bytes) -> None:
+        """To the address that only reports go to."""
+        failure, sent = read_failure(data), await self._ledger.find(key)
+        if failure is not None and isinstance(sent, Sent):
+            await self._bounces.tell_sender(sent, failure.status, failure.text)
+        else:
+            self._log.info("a mail to the return path of {key} reports no failure; dropped", key=key)
+
+    async def _is_report_of_ours(self, data: bytes) -> bool:
+        """True for a report from a host that sent it to the wrong address, once its sender is told."""
+        failure = read_failure(data)
+        local, _, domain = failure.message_id.strip("<>").rpartition("@") if failure else ("", "", "")
+        sent = await self._ledger.find(local) if failure and domain == self.domain else None
+        if failure is None or not isinstance(sent, Sent):
+            return False
+        await self._bounces.tell_sender(sent, failure.status, failure.text)
+        return True
+
+    async def _send_on(self, envelope: Envelope, account: Jid, letter: Letter, data: bytes) -> None:
+        id = self._stanza_id(envelope, account, letter, data)
+        known = await self._ledger.find(id)
+        if isinstance(known, Taken) and known.is_delivered:
+            self._log.info("{id} comes again; it is not sent twice", id=letter.message_id)
+            return
+        return_path = "" if letter.is_automatic else envelope.return_path
+        taken = Taken(account, return_path, kept_headers(data), False, letter.trace_id)
+        await self._ledger.note(id, taken)  # before its error can come
+        settled = self._send(self._message(id, account, letter))
+        if settled is not None:
+            settled.addTimeout(WAIT_S, self._clock, lambda *_: TwistedFailure(Overloaded("the server is away")))  # type: ignore[no-untyped-call]
+            await settled
+        await self._ledger.note(id, msgspec.structs.replace(taken, is_delivered=True))
+
+    def _stanza_id(self, envelope: Envelope, account: Jid, letter: Letter, data: bytes) -> str:
+        """The same when the same mail comes again; a mail without a Message-ID is always a new one."""
+        if not letter.message_id:
+            return self._new_id()
+        mark = hashlib.sha256(f"{envelope.return_path} {account} {letter.message_id} ".encode())
+        mark.update(data)
+        return mark.hexdigest()[:32]
+
+    def _message(self, id: str, account: Jid, letter: Letter) -> Stanza:
+        body = Element(f"{{{CLIENT}}}body")
+        body.text = letter.text
+        payload = [body]
+        try:
+            sender = self._contact(letter.sender)
+        except StanzaError:
+            sender = Jid("", self.domain)
+            body.text = f"[from {letter.sender or 'an unknown sender'}]\n\n{letter.text}"
+        if letter.subject:
+            subject = Element(f"{{{CLIENT}}}subject")
+            subject.text = letter.subject
+            payload.insert(0, subject)
+        root = (*letter.references, letter.message_id)[0]
+        if root:
+            thread = Element(f"{{{CLIENT}}}thread")
+            thread.text = thread_of(root, self.domain)
+            payload.append(thread)
+        # of type normal, which is a mail's (RFC 6121 section 5.2.2) and is kept for whoever is away
+        message = make("message", from_=sender, to=account, id=id, payload=payload)
+        return msgspec.structs.replace(message, trace_id=letter.trace_id)

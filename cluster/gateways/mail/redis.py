@@ -1,0 +1,66 @@
+"""A spool and a ledger in Redis. They fail with ConnectionLost while Redis is away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from cluster.gateways.mail.port import KEPT_S, Mail, Record
+from cluster.redisio.client import RedisClient
+from cluster.redisio.keys import Keys
+
+_encode = msgspec.msgpack.Encoder().encode
+_mail = msgspec.msgpack.Decoder(Mail).decode
+_record: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
+
+
+class RedisSpool:
+    """A `Spool`: one hash."""
+
+    def __init__(self, client: RedisClient, keys: Keys, domain: str) -> None:
+        """`domain`: of the gateway."""
+        self._client = client
+        self._key = keys.gateway(domain, "spool")
+
+    async def put(self, mail: Mail) -> None:
+        """Keep it."""
+        await self._client.execute("HSET", self._key, mail.id, _encode(mail))
+
+    async def drop(self, id: str) -> None:
+        """Forget it."""
+        await self._client.execute("HDEL", self._key, id)
+
+    async def load(self) -> list[Mail]:
+        """All of them."""
+        found = await self._client.execute("HGETALL", self._key)
+        return sorted(map(_mail, found.values()), key=lambda mail: mail.accepted_utc_s)
+
+
+class RedisLedger:
+    """A `Ledger`: a hash for each period, which Redis forgets when the one after it is over."""
+
+    def __init__(self, client: RedisClient, keys: Keys, domain: str, now_utc_s: Callable[[], float]) -> None:
+        """`domain`: of the gateway."""
+        self._client = client
+        self._keys = keys
+        self._domain = domain
+        self._now_utc_s = now_utc_s
+
+    async def note(self, key: str, record: Record) -> None:
+        """Remember it."""
+        table = self._table(0)
+        written = self._client.execute("HSET", table, key, _encode(record))
+        self._client.post("EXPIRE", table, int(2 * KEPT_S))
+        await written
+
+    async def find(self, key: str) -> Record | None:
+        """What is known."""
+        for age in (0, 1):
+            value = await self._client.execute("HGET", self._table(age), key)
+            if value is not None:
+                return _record.decode(value)
+        return None
+
+    def _table(self, age: int) -> str:
+        return self._keys.gateway(self._domain, f"ledger-{int(self._now_utc_s() // KEPT_S) - age}")

@@ -1,0 +1,132 @@
+"""Failure reports: delivery status notifications (RFC 3464) as the gateway writes and reads them."""
+
+from __future__ import annotations
+
+import re
+from email import policy
+from email.message import Message
+from email.mime.multipart import MIMEMultipart
+from email.mime.nonmultipart import MIMENonMultipart
+from email.mime.text import MIMEText
+
+import msgspec
+
+from cluster.gateways.mail.address import domain_of, for_the_wire
+from cluster.gateways.mail.compose import TRACE_HEADER
+from cluster.gateways.mail.headers import address_value, date_value, fields, one_line, text_value
+from cluster.gateways.mail.mime import clean, octets_of, parse, raw_header, tried
+from cluster.gateways.mail.threads import message_ids
+
+_STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}", re.ASCII)
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """What a report says of the mail that could not be delivered."""
+
+    status: str
+    """RFC 3463: `5.1.1`; empty where the report has none."""
+    text: str
+    """Of the host that refused it, or of the one that gave up."""
+    message_id: str
+    """Of the mail, with its < and >; empty where the report does not show it."""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What goes into a report of our own."""
+
+    reporter: str
+    """Domain of whoever reports."""
+    return_path: str
+    """Who gets it: the sender of the mail."""
+    recipient: str
+    """Who did not get the mail."""
+    status: str
+    text: str
+    headers: bytes
+    """Of the mail."""
+    message_id: str
+    """Of the report."""
+    date_utc_s: float
+    boundary: str
+    """A word that is in no mail."""
+    trace_id: str = ""
+
+
+def is_report(mail: Message) -> bool:
+    """True for a delivery status notification."""
+    kind = tried(lambda: mail.get_param("report-type"), None)
+    return mail.get_content_type() == "multipart/report" and str(kind).lower() == "delivery-status"
+
+
+def read_failure(data: bytes) -> Failure | None:
+    """What a report says; None for a mail that is none, or that reports no failure (RFC 3464 section 2.3.3)."""
+    mail = parse(data)
+    if not is_report(mail):
+        return None
+    blocks = [
+        block for part in mail.walk() if part.get_content_type().endswith("delivery-status") for block in part.walk()
+    ]
+    failed = next((block for block in blocks if raw_header(block, "Action").lower() == "failed"), None)
+    if failed is None:
+        return None
+    status = _STATUS.search(raw_header(failed, "Status"))
+    diagnosis = raw_header(failed, "Diagnostic-Code").partition(";")[2].strip()
+    returned = (message_ids(raw_header(part, "Message-ID")) for part in _returned(mail))
+    return Failure(
+        status=status.group() if status else "",
+        text=clean(diagnosis or raw_header(failed, "Status"))[:500],
+        message_id=next((ids[0] for ids in returned if ids), ""),
+    )
+
+
+def _returned(mail: Message) -> list[Message]:
+    """What stands for the mail itself in a report: the mail, or its headers as a text."""
+    found = []
+    for part in mail.walk():
+        if part.get_content_type() == "message/rfc822":
+            found += [child for child in part.get_payload() if isinstance(child, Message)]
+        elif part.get_content_type() in ("text/rfc822-headers", "message/rfc822-headers", "message/global-headers"):
+            found.append(parse(octets_of(part)))
+    return found
+
+
+def compose_report(report: Report) -> bytes:
+    """The report as a mail (RFC 3464 section 2). Its return path has to be the empty one."""
+    pairs = [
+        ("From", f"Mail Delivery System <postmaster@{_ascii_domain(report.reporter)}>"),
+        ("To", address_value(report.return_path)),
+        ("Subject", text_value(f"Undelivered: your mail to {report.recipient}", "Subject")),
+        ("Date", date_value(report.date_utc_s)),
+        ("Message-ID", report.message_id),
+        ("Auto-Submitted", "auto-replied"),  # RFC 3834 section 5
+    ]
+    if report.trace_id:
+        pairs.append((TRACE_HEADER, report.trace_id))
+    return fields(pairs) + _parts(report).as_bytes(policy=policy.compat32.clone(linesep="\r\n"))
+
+
+def _parts(report: Report) -> Message:
+    """With the library's older classes: the newer ones cannot make message/delivery-status. All of it is ASCII."""
+    told = f"Your mail to {report.recipient} could not be delivered:\n\n{clean(report.text)}\n"
+    whole, recipient = Message(), Message()
+    whole["Reporting-MTA"] = f"dns; {_ascii_domain(report.reporter)}"
+    wire = for_the_wire(report.recipient)
+    recipient["Final-Recipient"] = f"rfc822; {wire}" if wire.isascii() else f"utf-8; {_xtext(wire)}"
+    recipient["Action"] = "failed"
+    recipient["Status"] = report.status
+    recipient["Diagnostic-Code"] = "x-xmpp; " + one_line(report.text).encode("ascii", "replace").decode()
+    status = MIMENonMultipart("message", "delivery-status")
+    status.set_payload([whole, recipient])
+    headers = MIMENonMultipart("text", "rfc822-headers")
+    headers.set_payload(report.headers.replace(b"\r\n", b"\n").decode("ascii", "replace").replace("\ufffd", "?"))
+    parts = [MIMEText(told, "plain", "utf-8"), status, headers]
+    return MIMEMultipart("report", report.boundary, parts, report_type="delivery-status")
+
+
+def _ascii_domain(domain: str) -> str:
+    return domain_of(for_the_wire(f"postmaster@{domain}"))
+
+
+def _xtext(address: str) -> str:
+    """RFC 6533 section 3: for a report that is ASCII."""
+    return "".join(c if c.isascii() else f"\\x{{{ord(c):X}}}" for c in address)

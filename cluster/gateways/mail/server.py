@@ -1,0 +1,39 @@
+"""Listens for SMTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import ServerFactory
+
+from cluster.gateways.mail.rate import Rate
+from cluster.gateways.mail.receiver import Receiver
+from cluster.gateways.mail.reception import SmtpSession
+
+
+class SmtpServer(ServerFactory):
+    """Takes connections of hosts that bring mail."""
+
+    noisy = False
+
+    def __init__(self, clock: Any, receiver: Receiver, max_per_s: float, max_connections: int = 100) -> None:
+        """`clock` is an IReactorTime; `max_per_s`: mails from one address."""
+        self.clock = clock
+        self.receiver = receiver
+        self.rate = Rate(max_per_s)
+        self.sessions: set[SmtpSession] = set()
+        self._max_connections = max_connections
+
+    @property
+    def is_full(self) -> bool:
+        """No more connections are taken."""
+        return len(self.sessions) > self._max_connections
+
+    def buildProtocol(self, addr: IAddress | None) -> SmtpSession:
+        return SmtpSession(self)
+
+    def close(self) -> None:
+        """End all connections."""
+        for session in [*self.sessions]:
+            session.shut_down()

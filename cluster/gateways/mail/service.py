@@ -1,0 +1,66 @@
+"""The mail gateway, wired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from cluster.gateways.gateway import contact_jid
+from cluster.gateways.mail.addresses import Addresses
+from cluster.gateways.mail.bounces import Bounces
+from cluster.gateways.mail.configuration import MailSettings
+from cluster.gateways.mail.gateway import MailGateway
+from cluster.gateways.mail.hops import Hops
+from cluster.gateways.mail.inbound import Inbound
+from cluster.gateways.mail.port import Ledger, Spool
+from cluster.gateways.mail.queue import OutboundQueue
+from cluster.gateways.mail.relay import Relay
+from cluster.gateways.mail.server import SmtpServer
+from cluster.router.port import Settled
+from cluster.trace.hop import Journal
+from cluster.xmpp.stanza import Stanza
+
+
+class MailService:
+    """Everything of one mail gateway but its connection to the XMPP server: `gateway` is for its `GatewayRuntime`."""
+
+    def __init__(
+        self,
+        clock: Any,
+        settings: MailSettings,
+        relay: Relay,
+        spool: Spool,
+        ledger: Ledger,
+        send: Callable[[Stanza], Settled],
+        journal: Journal,
+        *,
+        now_utc_s: Callable[[], float],
+        new_id: Callable[[], str],
+        jitter: Callable[[], float],
+    ) -> None:
+        """`clock` is an IReactorTime; `send` that of the ComponentConnection; `new_id` makes ids nobody can guess."""
+        addresses = Addresses(settings.domain, frozenset(settings.xmpp_domains))
+        hops = Hops(journal, lambda: int(now_utc_s() * 1e9))
+        bounces = Bounces(addresses, send, new_id, now_utc_s)
+        self.queue = OutboundQueue(
+            clock, spool, relay, bounces.failed, hops, settings.name, now_utc_s=now_utc_s, jitter=jitter
+        )
+        self.gateway = MailGateway(addresses, self.queue, ledger, bounces, now_utc_s=now_utc_s, new_id=new_id)
+        inbound = Inbound(
+            clock, settings, addresses, ledger, bounces, hops, send,
+            lambda address: contact_jid(self.gateway, settings.domain, address), new_id,
+        )  # fmt: skip
+        self.server = SmtpServer(clock, inbound, settings.max_mails_per_s)
+
+    async def start(self, endpoint: Any) -> Any:
+        """Take mail at this server endpoint, and send what an earlier process left; the IListeningPort."""
+        await self.queue.start()
+        self._port: Any = await endpoint.listen(self.server)
+        return self._port
+
+    async def stop(self) -> None:
+        """Take no more mail; what is not sent is kept. Then stop the runtime."""
+        if hasattr(self, "_port"):
+            await self._port.stopListening()
+        self.server.close()
+        await self.queue.stop()

@@ -1,0 +1,1 @@
+"""The lab's mail host: a foreign network with mailboxes, which speaks SMTP."""

@@ -1,0 +1,145 @@
+"""What a mail host does with mail: into a mailbox, on to another host, or back to whoever wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+from twisted.logger import Logger
+
+from cluster.gateways.mail.address import domain_of, local_of
+from cluster.gateways.mail.compose import TRACE_HEADER, Draft, compose
+from cluster.gateways.mail.courier import Answer
+from cluster.gateways.mail.hops import Hops
+from cluster.gateways.mail.letter import kept_headers, read
+from cluster.gateways.mail.port import Mail
+from cluster.gateways.mail.queue import OutboundQueue
+from cluster.gateways.mail.receiver import Envelope, Refused
+from cluster.gateways.mail.report import Report, compose_report
+from cluster.gateways.mailhost.configuration import MailHostSettings
+from cluster.gateways.mailhost.mailbox import Mailbox
+from cluster.trace.hop import Event
+
+MAX_HOSTS = 50
+"""RFC 5321 section 6.3."""
+
+
+class MailHost:
+    """A `Receiver` for the domains of its mailboxes."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        settings: MailHostSettings,
+        mailboxes: Mapping[str, Mailbox],
+        hops: Hops,
+        *,
+        now_utc_s: Callable[[], float],
+        new_id: Callable[[], str],
+    ) -> None:
+        """`mailboxes` by address."""
+        self.domain = settings.host_name
+        self.max_bytes = settings.max_mail_bytes
+        self.refusal: Refused | None = None
+        """What each RCPT is told, for those who want to see a sender cope."""
+        self.queues: Mapping[str, OutboundQueue] = {}
+        """To other hosts, by the domain that they take mail for."""
+        self._name = settings.name
+        self._mailboxes = mailboxes
+        self._domains = {domain_of(address) for address in mailboxes}
+        self._hops = hops
+        self._now_utc_s = now_utc_s
+        self._new_id = new_id
+
+    # --- as the receiver of mail
+
+    async def check_recipient(self, envelope: Envelope, address: str) -> None:
+        """Its own mailboxes, nobody else. Raises Refused."""
+        if self.refusal is not None:
+            raise self.refusal
+        if domain_of(address) not in self._domains:
+            raise Refused(550, f"5.7.1 no mail for {address} is taken here: this is no relay")
+        if self._find(address) is None:
+            raise Refused(550, f"5.1.1 there is no mailbox {address}")
+
+    async def take(self, envelope: Envelope, data: bytes) -> str:
+        """Into the mailboxes. Raises Refused."""
+        letter = read(data)
+        if letter.received > MAX_HOSTS:
+            raise Refused(554, f"5.4.6 it came through {letter.received} hosts: it goes in a circle")
+        date = format_datetime(datetime.fromtimestamp(int(self._now_utc_s()), UTC))
+        id = self._new_id()
+        received = (
+            f"Received: from {envelope.helo or 'unknown'} ([{envelope.peer}])\r\n"
+            f"\tby {self.domain} with ESMTP id {id}; {date}\r\n"
+        )
+        for address in dict.fromkeys(envelope.recipients):
+            detail = f"from {envelope.peer}"
+            self._record(Event.RECEIVED, letter.trace_id, self._name, envelope.return_path, address, data, detail)
+            self._deliver(envelope.return_path, address, received.encode() + data, letter.trace_id)
+        return f"delivered as {id}"
+
+    # --- as the host of those who write mails
+
+    async def send(self, draft: Draft, trace_id: str = "") -> None:
+        """Deliver a mail of a mailbox, or send it on. Raises ValueError where no way leads there, QueueFull."""
+        data = compose(draft)
+        name = self._mailboxes[draft.sender].name
+        self._record(Event.SENT, trace_id, name, draft.sender, draft.recipient, data, f"to {draft.recipient}")
+        domain = domain_of(draft.recipient)
+        if domain in self._domains:
+            if self._find(draft.recipient) is None:
+                raise ValueError(f"there is no mailbox {draft.recipient}; there are {', '.join(self._mailboxes)}")
+            self._deliver(draft.sender, draft.recipient, data, trace_id)
+            return
+        queue = self.queues.get(domain)
+        if queue is None:
+            known = ", ".join([*sorted(self._domains), *self.queues])
+            raise ValueError(f"{self.domain} knows no way to {domain}; it knows {known}")
+        self._record(Event.RECEIVED, trace_id, self._name, draft.sender, draft.recipient, data, f"from {name}")
+        now_utc_s = self._now_utc_s()
+        id = draft.message_id.strip("<>")
+        await queue.submit(
+            Mail(id, draft.sender, draft.recipient, data, now_utc_s, now_utc_s, trace_id=trace_id)
+        )  # fmt: skip
+
+    async def failed(self, mail: Mail, answer: Answer) -> None:
+        """As the queues want it: the writer gets a failure report (RFC 3464) into the mailbox."""
+        id, now_utc_s = self._new_id(), self._now_utc_s()
+        first = answer.text.partition(" ")[0]
+        report = Report(
+            reporter=self.domain,
+            return_path=mail.return_path,
+            recipient=mail.recipient,
+            status=first if first.count(".") == 2 else ("5.0.0" if answer.is_final else "4.4.7"),
+            text=str(answer),
+            headers=kept_headers(mail.data),
+            message_id=f"<{id}@{self.domain}>",
+            date_utc_s=now_utc_s,
+            boundary=f"report-{id}",
+            trace_id=mail.trace_id,
+        )
+        self._deliver("", mail.return_path, compose_report(report), mail.trace_id)
+
+    def _deliver(self, return_path: str, address: str, data: bytes, trace_id: str) -> None:
+        found = self._find(address)
+        assert found is not None, "somebody let a mail in for no mailbox"
+        head = f"Return-Path: <{return_path}>\r\nDelivered-To: {address}\r\n".encode()
+        found.deliver(head + data, self._now_utc_s())
+        self._record(Event.ROUTED, trace_id, self._name, return_path, address, data, f"to {found.name}")
+        self._record(Event.DELIVERED, trace_id, found.name, return_path, address, data, "in the mailbox")
+
+    def _find(self, address: str) -> Mailbox | None:
+        """Upper case and `+tag` in the local part make no difference here."""
+        local = local_of(address).partition("+")[0].lower()
+        return self._mailboxes.get(f"{local}@{domain_of(address)}")
+
+    def _record(self, event: Event, trace_id: str, node: str, from_: str, to: str, data: bytes, detail: str) -> None:
+        self._hops.record(event, trace_id, node, from_, to, len(data), detail)
+
+
+def traced(trace_id: str) -> tuple[tuple[str, str], ...]:
+    """The header of a mail that is followed."""
+    return ((TRACE_HEADER, trace_id),) if trace_id else ()

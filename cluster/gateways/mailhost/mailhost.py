@@ -1,0 +1,70 @@
+"""The lab's mail host, wired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cluster.gateways.mail.folder import FolderSpool
+from cluster.gateways.mail.hops import Hops
+from cluster.gateways.mail.queue import OutboundQueue
+from cluster.gateways.mail.relay import Relay
+from cluster.gateways.mail.server import SmtpServer
+from cluster.gateways.mailhost.administration import MailHostAdministration
+from cluster.gateways.mailhost.configuration import MailHostSettings
+from cluster.gateways.mailhost.host import MailHost
+from cluster.gateways.mailhost.mailbox import Mailbox
+from cluster.trace.hop import Journal
+
+
+class LabMailHost:
+    """Everything of one mail host. `administration` is what its operator may ask."""
+
+    def __init__(
+        self,
+        clock: Any,
+        settings: MailHostSettings,
+        routes: Mapping[str, Relay],
+        folder: Path,
+        journal: Journal,
+        *,
+        now_utc_s: Callable[[], float],
+        new_id: Callable[[], str],
+        jitter: Callable[[], float],
+    ) -> None:
+        """`clock` is an IReactorTime; `routes`: the gateway's host for each domain that it takes mail for.
+
+        `folder` gets a Maildir for each mailbox, and what is not sent yet.
+        """
+        hops = Hops(journal, lambda: int(now_utc_s() * 1e9))
+        mailboxes = {
+            each.address: Mailbox(each.address, each.name, folder / "mail" / each.address)
+            for each in settings.mailboxes
+        }
+        host = MailHost(settings, mailboxes, hops, now_utc_s=now_utc_s, new_id=new_id)
+        host.queues = {
+            domain: OutboundQueue(
+                clock, FolderSpool(folder / "spool" / domain), relay, host.failed, hops, settings.name,
+                now_utc_s=now_utc_s, jitter=jitter,
+            )
+            for domain, relay in routes.items()
+        }  # fmt: skip
+        self._host = host
+        self._server = SmtpServer(clock, host, settings.max_mails_per_s)
+        self.administration = MailHostAdministration(host, mailboxes, now_utc_s=now_utc_s, new_id=new_id)
+
+    async def start(self, endpoint: Any) -> Any:
+        """Take mail at this server endpoint, and send what an earlier process left; the IListeningPort."""
+        for queue in self._host.queues.values():
+            await queue.start()
+        self._port: Any = await endpoint.listen(self._server)
+        return self._port
+
+    async def stop(self) -> None:
+        """Take no more mail; what is not sent is kept."""
+        if hasattr(self, "_port"):
+            await self._port.stopListening()
+        self._server.close()
+        for queue in self._host.queues.values():
+            await queue.stop()

@@ -1,0 +1,189 @@
+"""The gateway's side of SMPP: an ESME, bound to a message centre whenever that can be had."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.endpoints import connectProtocol
+from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed, DNSLookupError
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from cluster.gateways.smpp.constants import CommandId, CommandStatus, status_name
+from cluster.gateways.smpp.pdu import Bind, Pdu, Sm, SmResp
+from cluster.gateways.sms.session import SmppSession
+from cluster.gateways.sms.window import Window
+
+FIRST_RETRY_S = 0.1
+LONGEST_RETRY_S = 10.0
+REFUSED_RETRY_S = 60.0
+"""A wrong password stays wrong until somebody changes it; asking more often helps nobody."""
+HEALTHY_S = 10.0
+"""A session that lasted so long was a good one: the next attempt comes soon."""
+WINDOW = 10
+"""Section 2.9 names this as the largest number of unanswered requests that most message centres take."""
+MAX_DELIVERIES = 1000
+"""Messages that may wait to be handled; then the message centre is asked to try later."""
+
+_REFUSALS = (CommandStatus.ESME_RINVPASWD, CommandStatus.ESME_RINVSYSID, CommandStatus.ESME_RBINDFAIL)
+_UNREACHABLE = (ConnectError, ConnectionClosed, DNSLookupError)
+
+
+class Login(msgspec.Struct, frozen=True):
+    """Who the gateway is at the message centre."""
+
+    system_id: str
+    """At most 15 characters."""
+    password: str
+    """At most 8 characters: SMPP 3.4 section 5.2.2."""
+
+    def __post_init__(self) -> None:
+        if len(self.system_id) > 15 or len(self.password) > 8:
+            raise ValueError("SMPP takes at most 15 characters of system_id and 8 of password; shorten them")
+
+
+class Esme:
+    """Binds as transceiver, comes back by itself, and loses nothing in between."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        endpoint: Any,
+        login: Login,
+        on_deliver: Callable[[Pdu], Awaitable[None]],
+        jitter: Callable[[], float],
+    ) -> None:
+        """`endpoint`: where the message centre is. `jitter()` in [0, 1) spreads the attempts of many.
+
+        `on_deliver` takes one deliver_sm after the other; one that it fails for is asked for again.
+        """
+        self._reactor = reactor
+        self._endpoint = endpoint
+        self._login = login
+        self._on_deliver = on_deliver
+        self._jitter = jitter
+        self._window = Window(reactor, CommandId.SUBMIT_SM, WINDOW, jitter)
+        self._deliveries: deque[tuple[SmppSession, Pdu]] = deque()
+        self._delivering = False
+        self._running: Deferred[None] | None = None
+        self._session: SmppSession | None = None
+        self._lost: Deferred[None] = Deferred()
+
+    @property
+    def bound(self) -> bool:
+        """True while the message centre takes messages."""
+        return self._window.open
+
+    @property
+    def unanswered(self) -> int:
+        """Messages that the message centre has not taken yet."""
+        return self._window.count
+
+    def start(self) -> None:
+        """Bind, now and whenever the session is lost."""
+        self._running = Deferred.fromCoroutine(self._keep_bound())
+        self._running.addErrback(lambda failure: self._log.failure("The ESME gave up", failure))
+
+    async def stop(self) -> None:
+        """Unbind. Who waits for an answer gets CancelledError."""
+        session, was_bound = self._session, self.bound
+        if self._running is not None:
+            self._running.cancel()
+        self._window.stop()
+        self._deliveries.clear()
+        if session is not None and was_bound:
+            await session.unbind()
+
+    def submit(self, sm: Sm, tlvs: Mapping[int, bytes], timeout_s: float) -> Deferred[str]:
+        """The message_id that the message centre gave. Fails with `window.Refused` or `window.NotAnswered`."""
+        return self._window.send(sm, tlvs, timeout_s)
+
+    async def _keep_bound(self) -> None:
+        attempt = 0
+        try:
+            while True:
+                began_s = self._reactor.seconds()
+                status = await self._one_session()
+                attempt = 0 if self._reactor.seconds() - began_s >= HEALTHY_S else attempt + 1
+                pause_s = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** min(attempt, 10))
+                if status in _REFUSALS:
+                    pause_s = REFUSED_RETRY_S
+                await deferLater(self._reactor, pause_s * (1 + self._jitter()) / 2)
+        except (CancelledError, ConnectingCancelledError):
+            return  # stopped
+
+    async def _one_session(self) -> int:
+        """Bind, and stay until it is over; the command_status of the bind."""
+        self._lost = Deferred()
+        session = SmppSession(self._reactor, self)
+        try:
+            await connectProtocol(self._endpoint, session)  # type: ignore[no-untyped-call]
+            self._session = session
+            login = Bind(self._login.system_id, self._login.password)
+            response = await session.request(CommandId.BIND_TRANSCEIVER, login)
+        except _UNREACHABLE as error:
+            self._log.warn("no message centre yet: {error}", error=str(error))
+            return 0
+        except CancelledError:
+            if self._session is session:
+                session.close()
+            raise
+        status = response.command_status
+        if status:
+            self._tell_refusal(status)
+            session.close()
+            return status
+        self._log.info("bound as {system_id}", system_id=self._login.system_id)
+        self._window.attach(session)
+        await self._lost
+        self._log.warn("lost the message centre; {n} messages wait", n=self.unanswered)
+        return 0
+
+    def _tell_refusal(self, status: int) -> None:
+        if status in _REFUSALS:
+            self._log.error(
+                "the message centre refuses system_id {system_id!r} ({status}): set its system_id and password in the "
+                "topology; next try in a minute",
+                system_id=self._login.system_id, status=status_name(status),
+            )  # fmt: skip
+        else:
+            self._log.warn("the message centre does not let us bind: {status}", status=status_name(status))
+
+    # --- as the owner of the session
+
+    def on_request(self, session: SmppSession, pdu: Pdu) -> None:
+        """Take messages in order; nothing else is asked of an ESME."""
+        if pdu.command_id is not CommandId.DELIVER_SM or not self.bound:
+            session.respond(pdu, CommandStatus.ESME_RINVBNDSTS)
+        elif len(self._deliveries) >= MAX_DELIVERIES:
+            session.respond(pdu, CommandStatus.ESME_RMSGQFUL)
+        else:
+            self._deliveries.append((session, pdu))
+            if not self._delivering:
+                self._delivering = True
+                Deferred.fromCoroutine(self._deliver())
+
+    async def _deliver(self) -> None:
+        while self._deliveries:
+            session, pdu = self._deliveries.popleft()
+            try:
+                await self._on_deliver(pdu)
+            except Exception:  # whatever it was, the message must not be lost: it comes again
+                self._log.failure("A message from the message centre could not be handled")
+                session.respond(pdu, CommandStatus.ESME_RX_T_APPN)
+            else:
+                session.respond(pdu, body=SmResp())
+        self._delivering = False
+
+    def on_lost(self, session: SmppSession) -> None:
+        """What the session did not answer is sent over the next one."""
+        if session is self._session:
+            self._session = None
+            self._window.detach(session)
+            self._lost.callback(None)

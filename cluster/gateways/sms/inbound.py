@@ -1,0 +1,181 @@
+"""From phones to XMPP: a deliver_sm becomes a message for who wrote last, or for whom its text names."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from twisted.logger import Logger
+
+from cluster.gateways.smpp.compose import destination_of, part_in, source_of, trace_id_in
+from cluster.gateways.smpp.concatenation import Joiner, MessageKey
+from cluster.gateways.smpp.constants import Tag
+from cluster.gateways.smpp.pdu import Pdu, Sm
+from cluster.gateways.smpp.receipt import is_receipt, receipt_of
+from cluster.gateways.sms.addressing import Addressed, addressed
+from cluster.gateways.sms.correspondents import Correspondents
+from cluster.gateways.sms.numbers import RegisteredNumbers
+from cluster.gateways.sms.receipts import Receipts
+from cluster.gateways.sms.store import Piece, Table
+from cluster.xmpp.element import Element
+from cluster.xmpp.errors import StanzaError
+from cluster.xmpp.escaping import escape
+from cluster.xmpp.jid import Jid, JidError, prepare_localpart
+from cluster.xmpp.namespaces import CLIENT
+from cluster.xmpp.stanza import Stanza, error_of, make
+
+MAX_SENT = 1_000
+"""Messages of phones whose errors are still told to them."""
+EXPLAIN_EVERY_S = 600.0
+"""A phone (or the machine that it may be) is not told more often how to write to somebody."""
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""XML 1.0 section 2.2; a phone may send anything."""
+EXPLANATION = "Nobody wrote to you from this number. Begin with an address: name@domain: text"
+
+
+class Conversation(msgspec.Struct, frozen=True):
+    """A phone, and the number of ours that it writes to."""
+
+    phone: str
+    number: str
+
+
+class Inbound:
+    """Messages on their way from phones."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        domain: str,
+        home_domain: str,
+        table: Table[Piece],
+        numbers: RegisteredNumbers,
+        correspondents: Correspondents,
+        receipts: Receipts,
+        *,
+        send: Callable[[Stanza], Awaitable[None]],
+        say: Callable[[str, str, str], None],
+        new_id: Callable[[], str],
+        now_utc_s: Callable[[], float],
+    ) -> None:
+        """`home_domain`: of names without a domain. `say(number, phone, text)` sends a text of the gateway itself."""
+        self._domain = domain
+        self._home_domain = home_domain
+        self._table = table
+        self._numbers = numbers
+        self._correspondents = correspondents
+        self._receipts = receipts
+        self._send = send
+        self._say = say
+        self._new_id = new_id
+        self._now_utc_s = now_utc_s
+        self._joiner = Joiner()
+        self._overdue: list[tuple[MessageKey, str]] = []
+        self._sent: OrderedDict[str, Conversation] = OrderedDict()
+        self._explained: dict[str, float] = {}
+
+    async def load(self) -> None:
+        """Read the parts that earlier processes collected."""
+        for piece in (await self._table.load()).values():
+            self._join(piece)
+
+    async def on_deliver(self, pdu: Pdu) -> None:
+        """Take a deliver_sm; it returns when a crash can no longer lose it."""
+        sm = pdu.body
+        assert isinstance(sm, Sm)
+        if is_receipt(sm):
+            receipt = receipt_of(pdu)
+            if receipt is None:
+                self._log.warn("a delivery receipt that cannot be read: {octets!r}", octets=pdu.octets)
+            else:
+                await self._receipts.on_receipt(receipt)
+            return
+        piece = Piece(source_of(sm), destination_of(sm), sm.data_coding, part_in(pdu))
+        part = piece.part
+        key = MessageKey(piece.source, piece.destination, part.reference, part.total)
+        if part.total > 1:
+            await self._table.put(_name(key, part.number), piece)
+        words = self._join(piece)
+        if words is None:
+            return
+        await self._pass_on(Conversation(piece.source, piece.destination), words, pdu)
+        self._joiner.done(key)
+        await self._drop(key)
+
+    async def expire(self) -> None:
+        """Pass on what has come of long messages whose other parts have not."""
+        self._overdue += self._joiner.expired(self._now_utc_s())
+        while self._overdue:
+            key, words = self._overdue[0]
+            await self._pass_on(Conversation(key.source, key.destination), words, None)
+            self._overdue.pop(0)
+            await self._drop(key)
+
+    def bounced(self, error: Stanza) -> None:
+        """A message of a phone came back: its sender hears why."""
+        conversation = self._sent.pop(error.id or "", None)
+        if conversation is not None and error.from_ is not None:
+            reason: StanzaError = error_of(error)
+            self._say(
+                conversation.number, conversation.phone,
+                f"Not delivered to {error.from_.bare}: {reason.text or reason.condition}",
+            )  # fmt: skip
+
+    def _join(self, piece: Piece) -> str | None:
+        return self._joiner.add(piece.source, piece.destination, piece.data_coding, piece.part, self._now_utc_s())
+
+    async def _drop(self, key: MessageKey) -> None:
+        if key.total > 1:
+            for number in range(1, key.total + 1):
+                await self._table.delete(_name(key, number))
+
+    async def _pass_on(self, conversation: Conversation, words: str, pdu: Pdu | None) -> None:
+        target = self._target(conversation, words)
+        if target is None:
+            self._explain(conversation)
+            return
+        await self._correspondents.note(conversation.phone, conversation.number, target.to)
+        body = Element(f"{{{CLIENT}}}body")
+        body.text = _NOT_XML.sub("\ufffd", target.text)
+        id = self._id(conversation, pdu)
+        message = make("message", to=target.to, from_=self._jid(conversation.phone), id=id, type="chat", payload=[body])
+        self._sent[id] = conversation
+        if len(self._sent) > MAX_SENT:
+            self._sent.popitem(last=False)
+        await self._send(msgspec.structs.replace(message, trace_id=trace_id_in(pdu) if pdu else ""))
+
+    def _target(self, conversation: Conversation, words: str) -> Addressed | None:
+        """Whom it is for: named in the text, else the owner of the number, else who wrote last."""
+        named = addressed(words, self._home_domain)
+        if named is not None:
+            return named
+        owner = self._numbers.owner_of(conversation.number)
+        to = owner or self._correspondents.last(conversation.phone, conversation.number)
+        return None if to is None else Addressed(to, words)
+
+    def _explain(self, conversation: Conversation) -> None:
+        now_s = self._now_utc_s()
+        self._explained = {phone: at_s for phone, at_s in self._explained.items() if now_s - at_s < EXPLAIN_EVERY_S}
+        if conversation.phone not in self._explained:
+            self._explained[conversation.phone] = now_s
+            self._say(conversation.number, conversation.phone, EXPLANATION)
+
+    def _jid(self, phone: str) -> Jid:
+        """Of the phone; of the gateway itself where the sender is no address that a JID can hold."""
+        try:
+            return Jid(prepare_localpart(escape(phone)), self._domain)
+        except (JidError, ValueError):
+            return Jid("", self._domain)
+
+    def _id(self, conversation: Conversation, pdu: Pdu | None) -> str:
+        """The same for a message that the message centre repeats, if it numbers its messages."""
+        reference = pdu.tlvs.get(Tag.USER_MESSAGE_REFERENCE) if pdu else None
+        return f"sms-{conversation.phone}-{reference.hex()}" if reference else self._new_id()
+
+
+def _name(key: MessageKey, number: int) -> str:
+    return f"{key.source} {key.destination} {key.reference} {key.total} {number}"

@@ -1,0 +1,178 @@
+"""From XMPP to phones: a message becomes submit_sm, and is not forgotten until the message centre has it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherResults
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from cluster.gateways.smpp.compose import ShortMessage, short_messages
+from cluster.gateways.smpp.constants import RECEIPT_ALWAYS, RECEIPT_OF_FAILURE, CommandStatus
+from cluster.gateways.smpp.text import TextTooLong
+from cluster.gateways.sms.correspondents import Correspondents
+from cluster.gateways.sms.esme import Esme
+from cluster.gateways.sms.numbers import RegisteredNumbers, phone_number
+from cluster.gateways.sms.receipts import Receipts, wants_receipt
+from cluster.gateways.sms.store import Submission, Table
+from cluster.gateways.sms.window import NotAnswered, Refused
+from cluster.trace.hop import Event, Tracer
+from cluster.xmpp import element as xml
+from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.escaping import unescape
+from cluster.xmpp.namespaces import CLIENT
+from cluster.xmpp.stanza import Stanza
+
+MAX_WAITING = 1_000
+"""Short messages that may wait for the message centre; then senders are told to try later."""
+SAY_TIMEOUT_S = 60.0
+"""A text of the gateway itself is of no use much later."""
+MAX_WAIT_S = 300.0
+"""How long one waits before its sender is told that it did not go."""
+
+_REFUSALS: dict[int, tuple[Condition, str]] = {
+    CommandStatus.ESME_RINVDSTADR: (Condition.ITEM_NOT_FOUND, "the message centre knows no such number"),
+    CommandStatus.ESME_RINVSRCADR: (
+        Condition.NOT_ALLOWED,
+        "the message centre does not take messages from your number",
+    ),
+    CommandStatus.ESME_RINVMSGLEN: (Condition.NOT_ACCEPTABLE, "the message centre finds the message too long"),
+}
+
+
+class Outbound:
+    """Messages on their way to phones."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        esme: Esme,
+        table: Table[Submission],
+        numbers: RegisteredNumbers,
+        correspondents: Correspondents,
+        receipts: Receipts,
+        send: Callable[[Stanza], Awaitable[None]],
+        tracer: Tracer,
+        *,
+        own_number: str,
+        now_utc_s: Callable[[], float],
+        first_reference: int,
+    ) -> None:
+        """`own_number`: the sender of users who have registered none. `first_reference`: another one at each start."""
+        self._esme = esme
+        self._table = table
+        self._numbers = numbers
+        self._correspondents = correspondents
+        self._receipts = receipts
+        self._send = send
+        self._tracer = tracer
+        self._own_number = own_number
+        self._now_utc_s = now_utc_s
+        self._reference = first_reference
+
+    async def resume(self) -> None:
+        """Send what an earlier process could not, or did not hear of."""
+        for name, submission in (await self._table.load()).items():
+            self._submit(name, submission, _short_messages(submission))
+
+    async def take(self, message: Stanza) -> None:
+        """Accept a message for a phone; it returns when a crash can no longer lose it. Raises StanzaError."""
+        assert message.from_ is not None
+        if message.type == "groupchat":
+            raise StanzaError(Condition.SERVICE_UNAVAILABLE, "a phone is no room; write a chat message")
+        if not _words(message).strip():
+            return  # chat states, markers, receipts: phones have none
+        sender = message.from_.bare
+        source = self._numbers.number_of(sender) or self._own_number
+        submission = Submission(message, source, self._reference)
+        try:
+            parts = _short_messages(submission)
+        except TextTooLong as error:
+            raise StanzaError(Condition.NOT_ACCEPTABLE, str(error)) from None
+        if self._esme.unanswered + len(parts) > MAX_WAITING:
+            text = f"the message centre does not answer, and {self._esme.unanswered} messages wait for it; try later"
+            raise StanzaError(Condition.RECIPIENT_UNAVAILABLE, text)
+        self._use_references(len(parts))
+        name = f"{self._now_utc_s():.6f} {submission.reference:05}"
+        await self._table.put(name, submission)
+        self._tracer.record(Event.ROUTED, message, "to the message centre")
+        self._submit(name, submission, parts)  # no other await before it: the order of messages is kept
+        await self._correspondents.note(_phone(message), source, sender)
+
+    def say(self, number: str, phone: str, words: str) -> None:
+        """Send a text of the gateway itself, from this number of ours; if that fails, it is only logged."""
+        parts = short_messages(number, phone, words, self._reference)
+        self._use_references(len(parts))
+        for part in parts:
+            self._esme.submit(part.sm, part.tlvs, SAY_TIMEOUT_S).addErrback(self._not_said, phone)
+
+    def _not_said(self, failure: Failure, phone: str) -> None:
+        if not isinstance(failure.value, CancelledError):
+            self._log.warn("{phone} could not be told: {reason}", phone=phone, reason=str(failure.value))
+
+    def _use_references(self, count: int) -> None:
+        self._reference = (self._reference + count) % 65536
+
+    def _submit(self, name: str, submission: Submission, parts: list[ShortMessage]) -> None:
+        # noted at once, not when all are answered: the receipt of one may come before the answer to the next
+        answers = [
+            self._esme.submit(part.sm, part.tlvs, MAX_WAIT_S).addCallback(self._taken, name, submission, len(parts))
+            for part in parts
+        ]
+        settling = Deferred.fromCoroutine(self._settle(name, submission, answers))
+        settling.addErrback(lambda failure: self._log.failure("a submission was not settled", failure))
+
+    def _taken(self, message_id: str, name: str, submission: Submission, total: int) -> None:
+        self._receipts.expect(name, submission, total, message_id)
+
+    async def _settle(self, name: str, submission: Submission, answers: list[Deferred[None]]) -> None:
+        try:
+            await gatherResults(answers, consumeErrors=True)
+        except FirstError as first:
+            reason: Any = first.subFailure.value
+            if isinstance(reason, CancelledError):
+                return  # the process ends; the table keeps it for the next
+            for answer in answers:
+                answer.cancel()
+            error = _error(reason)
+            self._tracer.record(Event.BOUNCED, submission.stanza, str(error))
+            await self._send(submission.stanza.error(error))
+            await self._receipts.forget(name)
+        else:
+            await self._receipts.expect_all(name)
+        await self._table.delete(name)
+
+
+def _error(reason: Exception) -> StanzaError:
+    """What the sender is told."""
+    if isinstance(reason, Refused):
+        unknown = (Condition.UNDEFINED_CONDITION, "the message centre does not take the message")
+        condition, text = _REFUSALS.get(reason.command_status, unknown)
+        return StanzaError(condition, f"{text} ({reason})")
+    if isinstance(reason, NotAnswered):
+        text = "it may have been delivered all the same" if reason.maybe_taken else "it was not sent; try later"
+        return StanzaError(Condition.RECIPIENT_UNAVAILABLE, f"the message centre did not answer; {text}")
+    raise reason
+
+
+def _short_messages(submission: Submission) -> list[ShortMessage]:
+    stanza = submission.stanza
+    receipt = RECEIPT_ALWAYS if wants_receipt(stanza) else RECEIPT_OF_FAILURE
+    return short_messages(
+        submission.source, _phone(stanza), _words(stanza), submission.reference, receipt, stanza.trace_id
+    )  # fmt: skip
+
+
+def _phone(message: Stanza) -> str:
+    assert message.to is not None
+    return phone_number(unescape(message.to.localpart))
+
+
+def _words(message: Stanza) -> str:
+    """The body, behind the subject if there is one."""
+    tree = message.tree
+    body, subject = (xml.text_of(tree, f"{{{CLIENT}}}{name}") or "" for name in ("body", "subject"))
+    return f"({subject}) {body}" if subject and body else body

@@ -1,0 +1,124 @@
+"""Delivery receipts of SMPP as receipts (XEP-0184) and errors of XMPP."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from cluster.gateways.smpp.constants import MessageState
+from cluster.gateways.smpp.receipt import Receipt
+from cluster.gateways.sms.store import Awaited, Submission, Table
+from cluster.xmpp.element import Element
+from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.stanza import Stanza, make
+
+RECEIPTS = "urn:xmpp:receipts"
+MAX_AWAITED = 10_000
+"""Messages whose fate is still of interest; of the oldest beyond that, failures are not told any more."""
+MAX_EARLY = 1_000
+"""Receipts that name no message of ours, or none yet."""
+
+_FAILURES = {
+    MessageState.EXPIRED: (Condition.RECIPIENT_UNAVAILABLE, "the phone was not reached in time"),
+    MessageState.DELETED: (Condition.RECIPIENT_UNAVAILABLE, "the message centre deleted the message"),
+    MessageState.REJECTED: (Condition.NOT_ALLOWED, "the message centre rejected the message"),
+    MessageState.UNKNOWN: (Condition.RECIPIENT_UNAVAILABLE, "the message centre does not know what became of it"),
+    MessageState.UNDELIVERABLE: (Condition.ITEM_NOT_FOUND, "nobody is reached at this number"),
+}
+
+
+def wants_receipt(stanza: Stanza) -> bool:
+    """True where the sender asks to hear of the delivery (XEP-0184 section 5.1)."""
+    return stanza.id is not None and stanza.is_payload(RECEIPTS, "request")
+
+
+class Receipts:
+    """What became of the messages that the message centre has taken."""
+
+    def __init__(
+        self, table: Table[Awaited], send: Callable[[Stanza], Awaitable[None]], new_id: Callable[[], str]
+    ) -> None:
+        """`send` returns when the stanza is on its way."""
+        self._table = table
+        self._send = send
+        self._new_id = new_id
+        self._awaited: dict[str, Awaited] = {}
+        self._names: dict[str, str] = {}
+        self._early: OrderedDict[str, Receipt] = OrderedDict()
+        """After a lost connection a receipt may come before the message_id that it names."""
+
+    async def load(self) -> None:
+        """Read what earlier processes waited for."""
+        for name, awaited in (await self._table.load()).items():
+            self._keep(name, awaited)
+
+    def expect(self, name: str, submission: Submission, total: int, message_id: str) -> None:
+        """One of the `total` short messages of a submission was taken under this message_id."""
+        awaited = self._awaited.get(name) or Awaited(submission.stanza, (), total)
+        if message_id not in awaited.message_ids:
+            awaited = msgspec.structs.replace(awaited, message_ids=(*awaited.message_ids, message_id))
+        self._keep(name, awaited)
+
+    async def expect_all(self, name: str) -> None:
+        """All short messages of the submission were taken: write down what is awaited, and tell what is known."""
+        if (awaited := self._awaited.get(name)) is not None:  # else the receipts were faster
+            await self._table.put(name, awaited)
+            for message_id in awaited.message_ids:
+                if (receipt := self._early.pop(message_id, None)) is not None:
+                    await self.on_receipt(receipt)
+        while len(self._awaited) > MAX_AWAITED:
+            await self.forget(next(iter(self._awaited)))
+
+    async def forget(self, name: str) -> None:
+        """Nothing more is to be heard of this submission."""
+        awaited = self._awaited.pop(name, None)
+        if awaited is not None:
+            for message_id in awaited.message_ids:
+                self._names.pop(message_id, None)
+            await self._table.delete(name)
+
+    async def on_receipt(self, receipt: Receipt) -> None:
+        """Tell the sender, once all parts are delivered or one has failed."""
+        if not receipt.state.is_final:
+            return
+        name = self._names.get(receipt.message_id)
+        if name is None:
+            self._early[receipt.message_id] = receipt
+            if len(self._early) > MAX_EARLY:
+                self._early.popitem(last=False)
+            return
+        awaited = self._awaited[name]
+        if receipt.state is not MessageState.DELIVERED:
+            await self._send(_failure(awaited.stanza, receipt))
+            await self.forget(name)
+            return
+        if receipt.message_id not in awaited.delivered:
+            awaited = msgspec.structs.replace(awaited, delivered=(*awaited.delivered, receipt.message_id))
+        if len(awaited.delivered) < awaited.total:
+            self._awaited[name] = awaited
+            await self._table.put(name, awaited)
+            return
+        if wants_receipt(awaited.stanza):
+            await self._send(self._received(awaited.stanza))
+        await self.forget(name)
+
+    def _keep(self, name: str, awaited: Awaited) -> None:
+        self._awaited[name] = awaited
+        for message_id in awaited.message_ids:
+            self._names[message_id] = name
+
+    def _received(self, message: Stanza) -> Stanza:
+        assert message.to is not None
+        payload = Element(f"{{{RECEIPTS}}}received", id=message.id or "")
+        made = make(
+            "message", to=message.from_, from_=message.to.bare, id=self._new_id(), type=message.type, payload=[payload]
+        )
+        return msgspec.structs.replace(made, trace_id=message.trace_id)
+
+
+def _failure(message: Stanza, receipt: Receipt) -> Stanza:
+    condition, text = _FAILURES.get(receipt.state, _FAILURES[MessageState.UNKNOWN])
+    error = StanzaError(condition, f"{text} ({receipt.state.name}, error {receipt.error})")
+    return msgspec.structs.replace(message.error(error), trace_id=message.trace_id)

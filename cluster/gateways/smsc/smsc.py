@@ -1,0 +1,77 @@
+"""The lab's message centre, wired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cluster.gateways.smpp.constants import CommandId
+from cluster.gateways.sms.window import Window
+from cluster.gateways.smsc.administration import SmscAdministration
+from cluster.gateways.smsc.centre import MessageCentre
+from cluster.gateways.smsc.configuration import SmscSettings
+from cluster.gateways.smsc.esmes import EsmeSessions
+from cluster.gateways.smsc.hops import Hops
+from cluster.gateways.smsc.limits import Limits
+from cluster.gateways.smsc.phone import Phone
+from cluster.gateways.smsc.spool import Spool
+from cluster.trace.hop import Journal
+
+DELIVER_WINDOW = 10
+"""deliver_sm that one ESME may have unanswered."""
+
+
+class Smsc:
+    """Everything of one message centre. `administration` is what its operator may ask."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: SmscSettings,
+        folder: Path | None,
+        journal: Journal,
+        *,
+        now_utc_s: Callable[[], float],
+        new_id: Callable[[], str],
+        jitter: Callable[[], float],
+    ) -> None:
+        """`folder` keeps inboxes and what is not delivered; None: in memory only. `jitter()` in [0, 1)."""
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        hops = Hops(journal, lambda: int(now_utc_s() * 1e9))
+        phones = {
+            subscriber.number: Phone(
+                subscriber.number, subscriber.name, folder and folder / f"{subscriber.number}.jsonl"
+            )
+            for subscriber in settings.subscribers
+        }  # fmt: skip
+        self._windows = {
+            esme.system_id: Window(reactor, CommandId.DELIVER_SM, DELIVER_WINDOW, jitter) for esme in settings.esmes
+        }
+        spool = Spool(folder and folder / "spool.jsonl")
+        self._centre = MessageCentre(
+            reactor, settings, phones, self._windows, spool, hops, now_utc_s=now_utc_s, new_id=new_id
+        )
+        limits = Limits()
+        accounts = {esme.system_id: esme for esme in settings.esmes}
+        self._esmes = EsmeSessions(reactor, accounts, self._windows, self._centre, limits)
+        self.administration = SmscAdministration(
+            settings, self._centre, self._esmes, phones, limits, hops,
+            now_utc_s=now_utc_s, first_reference=int(jitter() * 65536),
+        )  # fmt: skip
+
+    async def start(self, endpoint: Any) -> Any:
+        """Take ESMEs at this server endpoint; the IListeningPort that it made."""
+        self._centre.start()
+        self._port: Any = await endpoint.listen(self._esmes)
+        return self._port
+
+    async def stop(self) -> None:
+        """Disconnect everybody; what is not delivered stays in the folder."""
+        if hasattr(self, "_port"):
+            await self._port.stopListening()
+        self._centre.stop()
+        for window in self._windows.values():
+            window.stop()
+        self._esmes.close()

@@ -1,0 +1,1 @@
+"""Runs a lab in containers: the same plan, on a Docker engine."""

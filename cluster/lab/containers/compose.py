@@ -1,0 +1,177 @@
+"""A plan as containers and networks, and as a compose file (https://github.com/compose-spec). Pure.
+
+Each server has a network of its own to Redis, which carries what crosses to other domains: taken out of it, the
+server is cut off from them, and still has its clients, which are in the network `clients`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import idna
+import msgspec
+
+from cluster.lab.containers.files import DATA, LAB, REDIS, REDIS_PORT
+from cluster.lab.folder import LABS
+from cluster.topology.plan import GatewayNode, LabNode, NetworkNode, Plan, ServerNode
+
+IMAGE = "xmpplab"
+CLIENTS = "clients"
+"""Network in which each domain resolves by its own name."""
+
+SETUP, ANNOUNCE = "setup", "announce"
+_STATE = "/state"
+
+
+class Service(msgspec.Struct, frozen=True):
+    """One container."""
+
+    name: str
+    command: tuple[str, ...]
+    volumes: tuple[str, ...]
+    networks: Mapping[str, tuple[str, ...]] = {}
+    """The names by which the others find it, by network."""
+    ports: tuple[str, ...] = ()
+    """`host:port:port inside`."""
+    after: Mapping[str, str] = {}
+    """Services that must have come this far (`service_started` …)."""
+    is_node: bool = True
+    """Runs as long as the lab; the others do one thing and end."""
+    prepares: bool = False
+    """Writes the files of the others."""
+
+
+class Compose(msgspec.Struct, frozen=True):
+    """A whole lab in containers."""
+
+    lab: str
+    services: tuple[Service, ...]
+    networks: Mapping[str, bool]
+    """By name: True where there is no way out of it."""
+    volumes: tuple[str, ...] = ()
+    user: str = ""
+    """Who the containers run as; empty: the image's own user."""
+
+    def full(self, name: str) -> str:
+        """Name of a container or a network on the engine."""
+        return f"xmpplab-{self.lab}-{name}"
+
+    def labels(self, node: str = "") -> dict[str, str]:
+        """By which the lab and the node are found."""
+        return {"xmpplab.lab": self.lab, **({"xmpplab.node": node} if node else {})}
+
+
+def in_lab(plan: Plan, redis_address: str, user: str) -> Compose:
+    """The lab that `xmpplab up` starts; its files are in the state folder, beside the compose file.
+
+    `redis_address`: `host:port` at which commands reach the lab's own Redis.
+    """
+    services = [
+        _node(plan, node, plan, f"./containers/{node.name}", f"./{node.name}:{_data_in(node)}") for node in nodes(plan)
+    ]
+    if not plan.redis_url:
+        ports = (f"{redis_address}:{REDIS_PORT}",)
+        services.insert(0, _redis(plan, f"./containers/{REDIS}", "./redis", ports))
+    return Compose(plan.name, tuple(services), _networks(plan), user=user)
+
+
+def alone(plan: Plan, published: Plan, topology: str) -> Compose:
+    """The lab as a file that needs nothing but the image: `setup` makes the secrets and the CA first.
+
+    `published`: the same lab with the addresses for the outside; `topology` is the text of its file.
+    """
+    state = f"{_STATE}/{LABS}/{plan.name}"
+    names = [REDIS, *(node.name for node in nodes(plan))]
+    keepers = [node.name for node in plan.lower_half if keeps_data(node)]
+    volumes = [f"{SETUP}:{_STATE}", *(f"{name}:{state}/containers/{name}" for name in names)]
+    volumes += [f"{name}.data:{state}/{name}" for name in keepers]
+    kept = [f"{name}.data" for name in (REDIS, *keepers)]
+    setup = ("python", "-m", "cluster.lab.containers.setup", _STATE, topology)
+    announce = ("python", "-m", "cluster.lab.containers.announce")
+    done = "service_completed_successfully"
+    services = [
+        Service(SETUP, setup, tuple(volumes), is_node=False, prepares=True),
+        msgspec.structs.replace(_redis(plan, REDIS, f"{REDIS}.data", ()), after={SETUP: done}),
+        Service(
+            ANNOUNCE, announce, (f"{REDIS}:{LAB}:ro",), {REDIS: ()}, after={REDIS: "service_started"}, is_node=False
+        ),
+    ]
+    for node in nodes(plan):
+        service = _node(plan, node, published, node.name, f"{node.name}.data:{_data_in(node)}:nocopy")
+        services.append(msgspec.structs.replace(service, after={ANNOUNCE: done}))
+    return Compose(plan.name, tuple(services), _networks(plan), (SETUP, *names, *kept))
+
+
+def to_router(node: str) -> str:
+    """The network from this node to Redis."""
+    return f"{node}.router"
+
+
+def keeps_data(node: LabNode) -> bool:
+    """Foreign networks do, in a folder with their name; servers and gateways keep all in Redis."""
+    return isinstance(node, NetworkNode)
+
+
+def nodes(plan: Plan) -> list[LabNode]:
+    """What runs of the plan, except Redis."""
+    return [*plan.servers, *plan.lower_half]
+
+
+def _networks(plan: Plan) -> dict[str, bool]:
+    own_redis = not plan.redis_url
+    found = {CLIENTS: False, **({REDIS: False} if own_redis else {})}
+    found |= {to_router(node.name): own_redis for node in nodes(plan)}
+    found |= {_to_server(gateway): True for gateway in plan.gateways}
+    return found | {_around(network.name): False for network in plan.networks}
+
+
+def _to_server(gateway: GatewayNode) -> str:
+    """The network from a gateway to its server."""
+    return f"{gateway.name}.{gateway.server}"
+
+
+def _around(network: str) -> str:
+    """The network of a foreign network and its gateways; the way out to a real one."""
+    return f"{network}.network"
+
+
+def _redis(plan: Plan, folder: str, data: str, ports: tuple[str, ...]) -> Service:
+    networks = dict.fromkeys((REDIS, *(to_router(node.name) for node in nodes(plan))), (REDIS,))
+    volumes = (f"{folder}:{LAB}:ro", f"{data}:{DATA}")
+    return Service(REDIS, ("valkey-server", f"{LAB}/redis.conf"), volumes, networks, ports)
+
+
+def _node(plan: Plan, node: LabNode, published: Plan, folder: str, data: str) -> Service:
+    module = "node" if isinstance(node, ServerNode) else "foreign"
+    command = ("python", "-m", f"cluster.lab.{module}", str(LAB), node.name)
+    volumes = (f"{folder}:{LAB}:ro", *([data] if keeps_data(node) else []))
+    outer = next(each for each in nodes(published) if each.name == node.name)
+    ports = tuple(f"{outer.host}:{o}:{i}" for o, i in zip(_ports(outer), _ports(node), strict=True))
+    networks = {**_links(plan, node), to_router(node.name): ()}
+    return Service(node.name, command, volumes, networks, ports)
+
+
+def _links(plan: Plan, node: LabNode) -> dict[str, tuple[str, ...]]:
+    """The networks of a node, except that to the router, with its names there."""
+    if isinstance(node, NetworkNode):
+        return {_around(node.name): (node.name,)}
+    if isinstance(node, GatewayNode):
+        return {_around(node.network): (), _to_server(node): ()}
+    domains = (node.domain, *(component.domain for component in node.components))
+    links = {_to_server(gateway): (node.name,) for gateway in plan.gateways if gateway.server == node.name}
+    return {CLIENTS: tuple(map(_ascii, domains)), **links}
+
+
+def _data_in(node: LabNode) -> str:
+    """Where the container has the folder that its node keeps."""
+    return f"{LAB}/{node.name}"
+
+
+def _ports(node: LabNode) -> tuple[int, ...]:
+    if isinstance(node, ServerNode):
+        return node.ports
+    return (node.port,) if node.port else ()
+
+
+def _ascii(domain: str) -> str:
+    return idna.encode(domain, uts46=True).decode()

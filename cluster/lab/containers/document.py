@@ -1,0 +1,109 @@
+"""A compose file as text that people read. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from cluster.lab.containers.compose import IMAGE, Compose, Service
+
+PART = {
+    "image": IMAGE,
+    "init": True,
+    "stdin_open": True,
+    "read_only": True,
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges:true"],
+    "restart": "unless-stopped",
+    "stop_grace_period": "10s",
+}
+"""What all nodes have in common. `stdin_open`: a node ends when its standard input does."""
+
+_LINE = 100
+"""Lists that are longer stand one below the other."""
+
+_ONCE: dict[str, Any] = {"image": IMAGE, "read_only": True, "tmpfs": ["/tmp"], "cap_drop": ["ALL"]}
+"""What does one thing and ends."""
+
+_PREPARES = {"user": "0:0", "cap_add": ["CHOWN", "DAC_OVERRIDE"], "network_mode": "none"}
+"""Volumes belong to root at first."""
+
+
+def text(compose: Compose, head: str) -> str:
+    """The file; `head` is said at its top, in comments."""
+    part = {**PART, **({"user": compose.user} if compose.user else {})}
+    document: dict[str, Any] = {
+        "x-node": part,
+        "services": {service.name: _service(compose, service, part) for service in compose.services},
+        "networks": {
+            name: {
+                "name": compose.full(name),
+                "labels": compose.labels(),
+                **({"internal": True} if is_internal else {}),
+            }
+            for name, is_internal in compose.networks.items()
+        },
+    }
+    if compose.volumes:
+        document["volumes"] = {
+            name: {"name": compose.full(name), "labels": compose.labels()} for name in compose.volumes
+        }
+    comments = "".join(f"# {line}".rstrip() + "\n" for line in head.splitlines())
+    return comments + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
+
+
+def _service(compose: Compose, service: Service, part: dict[str, Any]) -> dict[str, Any]:
+    written: dict[str, Any] = (
+        {_MERGE: part} if service.is_node else {**_ONCE, **(_PREPARES if service.prepares else {})}
+    )
+    written |= {
+        "container_name": compose.full(service.name),
+        "hostname": service.name,
+        "labels": compose.labels(service.name),
+        "command": [word.replace("$", "$$") for word in service.command],  # compose would put variables there
+    }
+    if service.after:
+        written["depends_on"] = {name: {"condition": condition} for name, condition in service.after.items()}
+    if service.networks:
+        written["networks"] = {
+            name: {"aliases": list(aliases)} if aliases else {} for name, aliases in service.networks.items()
+        }
+    if service.ports:
+        written["ports"] = list(service.ports)
+    written["volumes"] = list(service.volumes)
+    return written
+
+
+class _Merge(str):
+    """The key `<<`, without quotes."""
+
+    __slots__ = ()
+
+
+_MERGE = _Merge("<<")
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes what stands at several places once, long texts as blocks, and short lists in a line."""
+
+    def generate_anchor(self, node: yaml.Node) -> str:
+        return "node"
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return not (isinstance(data, dict) and "stdin_open" in data)
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
+    style = "|" if "\n" in value else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+def _list(dumper: yaml.SafeDumper, value: list[object]) -> yaml.Node:
+    is_short = not any("\n" in str(each) for each in value) and sum(len(str(each)) + 4 for each in value) < _LINE
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=is_short)
+
+
+_Dumper.add_representer(str, _text)
+_Dumper.add_representer(list, _list)
+_Dumper.add_representer(_Merge, lambda dumper, value: dumper.represent_scalar("tag:yaml.org,2002:merge", value))

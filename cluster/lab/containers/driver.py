@@ -1,0 +1,261 @@
+"""Brings a plan up as containers of a Docker engine, and down again. The engine itself starts again what dies."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from cluster.lab import redis
+from cluster.lab.addresses import first_free
+from cluster.lab.certificates import certify
+from cluster.lab.containers import compose, document, files
+from cluster.lab.containers.compose import Compose
+from cluster.lab.containers.engine import MAX_AT_ONCE, STOP_TIMEOUT_S, Engine, connected
+from cluster.lab.containers.state import node_state, question
+from cluster.lab.containers.story import ContainerStory, last_words
+from cluster.lab.errors import BadInput, LabError
+from cluster.lab.folder import ADMIN, LabFolder, write_private
+from cluster.lab.holder import end_holder
+from cluster.lab.question import answers
+from cluster.lab.state import Disturbance, NodeState
+from cluster.lab.wait import wait_until
+from cluster.topology.plan import Plan
+
+READY_TIMEOUT_S = 60.0
+HOPELESS_RESTARTS = 3
+"""A part that died this often before it answered will not come up."""
+
+SHOWN_LOG_LINES = 15
+
+_HEAD = """\
+Made by `xmpplab up` from {topology}, and what it started: see `xmpplab ps`.
+Changes here do nothing. Change the topology, or `xmpplab export compose` a file of your own.
+"""
+
+
+def up(folder: LabFolder, plans: Sequence[Plan]) -> tuple[Plan, bool]:
+    """Bring the lab up and wait until every part answers: the plan that runs, and False where it ran already.
+
+    `plans` are the same lab at different addresses: the first whose addresses are free is taken. Raises LabError, and
+    then nothing is left of it.
+    """
+    lock = _lock(folder)
+    had_data = folder.plan_file.exists()
+    try:
+        with connected(folder) as engine:
+            running = _running(folder, engine, plans)
+            return (running, False) if running else (_bring_up(folder, engine, plans), True)
+    except BaseException:
+        if not had_data:
+            folder.remove()
+        raise
+    finally:
+        os.close(lock)
+
+
+def _lock(folder: LabFolder) -> int:
+    """Take the lab; another `up` is waited for. Raises LabError."""
+    taken: list[int] = []
+
+    def take() -> bool:
+        taken.extend(lock for lock in [folder.lock()] if lock is not None)
+        return bool(taken)
+
+    if not wait_until(take, READY_TIMEOUT_S):
+        raise LabError(f"another command holds the lab {folder.name!r}; let it end, then try again")
+    return taken[0]
+
+
+def _running(folder: LabFolder, engine: Engine, plans: Sequence[Plan]) -> Plan | None:
+    """The plan of a lab that is up; None where nothing or not all of it runs. Raises LabError for another lab."""
+    containers = {one.labels["xmpplab.node"]: one for one in engine.containers()}
+    if not any(one.status == "running" for one in containers.values()) or not folder.plan_file.exists():
+        return None
+    plan = folder.plan()
+    if plan not in plans:
+        raise LabError(f"lab {folder.name!r} is up already, with another topology; run `xmpplab down` first")
+    wanted = {service.name for service in _compose(folder, plan).services}
+    if containers.keys() != wanted or any(one.status in ("created", "exited", "dead") for one in containers.values()):
+        return None
+    _check_compose_file(folder, plan)
+    _wait_ready(folder, engine, plan, sorted(wanted))
+    return plan
+
+
+def _compose(folder: LabFolder, plan: Plan) -> Compose:
+    address = "" if plan.redis_url else urlsplit(folder.secrets()[ADMIN]).netloc.rpartition("@")[2]
+    return compose.in_lab(plan, address, files.user())
+
+
+def _text(made: Compose, plan: Plan) -> str:
+    return document.text(made, _HEAD.format(topology=plan.topology))
+
+
+def _check_compose_file(folder: LabFolder, plan: Plan) -> None:
+    file = folder.compose_file
+    if not file.exists() or file.read_text() != _text(_compose(folder, plan), plan):
+        raise LabError(
+            f"{file} was changed by hand, which changes nothing in the lab that runs; "
+            f"run `xmpplab down`, and change the topology ({plan.topology}) instead"
+        )
+
+
+def _bring_up(folder: LabFolder, engine: Engine, plans: Sequence[Plan]) -> Plan:
+    engine.remove_all()  # of an `up` that was killed
+    had_data = folder.plan_file.exists()
+    plan = first_free(plans)
+    _check_redis_url(plan.redis_url)
+    engine.check_image()
+    engine.check_names(compose.in_lab(plan, "", ""))
+    try:
+        made = _prepare(folder, plan)
+        engine.make_networks(made)
+        _start(folder, engine, plan, made)
+    except BaseException:
+        with contextlib.suppress(LabError):  # what led here is the news
+            _take_down(folder, engine, keep=had_data)
+        raise
+    return plan
+
+
+def _check_redis_url(url: str) -> None:
+    parts = urlsplit(url)
+    if url and (
+        parts.scheme == "unix" or parts.hostname in ("localhost", "::1") or str(parts.hostname).startswith("127.")
+    ):
+        raise BadInput(
+            "--redis: containers do not reach this machine's own addresses or sockets; "
+            "give a Redis that listens at another address, or leave it out"
+        )
+
+
+def _prepare(folder: LabFolder, plan: Plan) -> Compose:
+    """Write all that the containers read."""
+    folder.create()
+    plan.save(folder.plan_file)
+    certify(folder, plan, datetime.now(UTC))
+    if plan.redis_url:
+        redis.move_in(folder, plan)
+    else:
+        files.own_redis(folder, plan, _free_address(plan.servers[0].host))
+    files.nodes(folder, plan)
+    files.hand_over(folder.containers, folder.redis_data, *files.data(folder, plan))
+    made = _compose(folder, plan)
+    write_private(folder.compose_file, _text(made, plan).encode())
+    return made
+
+
+def _free_address(host: str) -> str:
+    """`host:port` for Redis: it must stay the same when its container is started again."""
+    with socket.create_server((host, 0)) as trial:
+        return f"{host}:{trial.getsockname()[1]}"
+
+
+def _start(folder: LabFolder, engine: Engine, plan: Plan, made: Compose) -> None:
+    """Start Redis, and when it answers, all servers at once. Returns when everything answers."""
+    with ThreadPoolExecutor(MAX_AT_ONCE) as pool:
+        servers = [service for service in made.services if service.name != files.REDIS]
+        making = [pool.submit(engine.make, made, service) for service in servers]
+        if not plan.redis_url:
+            engine.make(made, made.services[0]).start()
+            _wait_ready(folder, engine, plan, [files.REDIS])
+        redis.announce(folder.secrets()[ADMIN], plan)
+        for starting in [pool.submit(container.result().start) for container in making]:
+            starting.result()
+    _wait_ready(folder, engine, plan, [service.name for service in servers])
+
+
+def _wait_ready(folder: LabFolder, engine: Engine, plan: Plan, nodes: Sequence[str]) -> None:
+    """Return when these nodes answer. Raises LabError with the last words of one that does not."""
+    waiting = list(nodes)
+
+    def settled() -> bool:
+        waiting[:] = [node for node in waiting if not answers(question(folder, plan, node), 1.0)]
+        return not waiting or any(_is_hopeless(engine.container(node)) for node in waiting)
+
+    in_time = wait_until(settled, READY_TIMEOUT_S)
+    if waiting:
+        container = engine.container(waiting[0])
+        exit_code = container.attrs["State"]["ExitCode"]
+        problem = (
+            f"does not start (exit code {exit_code})" if in_time else f"did not answer within {READY_TIMEOUT_S:g} s"
+        )
+        lines = [f"    {line}" for line in last_words(container, SHOWN_LOG_LINES)] or ["    (none)"]
+        raise LabError("\n".join([f"{waiting[0]} {problem}; its last log lines:", *lines]))
+
+
+def _is_hopeless(container: Any) -> bool:
+    return bool(container.attrs["RestartCount"] >= HOPELESS_RESTARTS)
+
+
+def status(folder: LabFolder) -> list[NodeState]:
+    """What runs of the lab, Redis first. Raises LabError."""
+    plan = folder.plan()
+    with connected(folder) as engine:
+        ends = engine.ends()
+        found = {state.name: state for state in (node_state(folder, plan, one, ends) for one in engine.containers())}
+    return [found[name] for name in (files.REDIS, *(node.name for node in compose.nodes(plan))) if name in found]
+
+
+def is_up(folder: LabFolder) -> bool:
+    """True while a container of the lab runs. Raises LabError."""
+    with connected(folder) as engine:
+        return any(container.status in ("running", "restarting", "paused") for container in engine.containers())
+
+
+def story(folder: LabFolder, node: str | None) -> ContainerStory:
+    """What the containers say, or one of them. Raises BadInput where there is no such node."""
+    with connected(folder) as engine:
+        known = [container.labels["xmpplab.node"] for container in engine.containers()]
+    if node is not None and node not in known:
+        raise BadInput(f"no log of {node!r}; there is: {', '.join(known)}")
+    return ContainerStory(folder, node)
+
+
+def disturb(folder: LabFolder, node: NodeState, how: Disturbance) -> None:
+    """Do this to the node's container; the engine starts again what dies. Raises LabError."""
+    with connected(folder) as engine:
+        container = engine.container(node.name)
+        match how:
+            case "kill":  # from within: what the engine itself kills, it does not start again
+                container.exec_run(["sh", "-c", "kill -KILL -1"])
+            case "pause":
+                container.pause()
+            case "resume":
+                container.unpause()
+            case "restart":
+                container.restart(timeout=STOP_TIMEOUT_S)
+
+
+def down(folder: LabFolder, *, keep: bool) -> bool:
+    """Remove everything; also the folder, unless its data are kept. False where nothing ran. Raises LabError."""
+    holder = folder.holder()
+    if holder is not None:
+        end_holder(folder, holder)
+    if not folder.path.exists():
+        return True  # an `up` that was at work; it took its lab down itself
+    lock = _lock(folder)
+    try:
+        with connected(folder) as engine:
+            return _take_down(folder, engine, keep=keep)
+    finally:
+        os.close(lock)
+
+
+def _take_down(folder: LabFolder, engine: Engine, *, keep: bool) -> bool:
+    ran = engine.remove_all()
+    try:
+        if folder.plan_file.exists() and (plan := folder.plan()).redis_url:
+            redis.move_out(plan, keep_data=keep)
+    finally:
+        if keep:
+            folder.remove_runtime()
+        else:
+            folder.remove()
+    return ran

@@ -1,0 +1,219 @@
+"""The Docker engine: what is asked of it, and what goes wrong with it in words for the user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from cluster.lab.containers.compose import IMAGE, Compose, Service
+from cluster.lab.containers.document import PART
+from cluster.lab.errors import LabError
+from cluster.lab.folder import LabFolder
+
+STATE = "xmpplab.state"
+"""Label that names the state folder: what bears it was made by `xmpplab up` there."""
+
+TIMEOUT_S = 60.0
+"""For one request."""
+
+STOP_TIMEOUT_S = 10
+"""As in the compose file; a part of a lab needs a fraction of it."""
+
+
+class Engine:
+    """The part of the engine that belongs to one lab."""
+
+    def __init__(self, client: Any, folder: LabFolder) -> None:
+        """`client` is a docker.DockerClient; see `connected`."""
+        self.client = client
+        self._folder = folder
+        self._mine = {"label": [f"{STATE}={folder.path}"]}
+
+    def containers(self) -> list[Any]:
+        """The lab's, Redis first, the others by name."""
+        found = self.client.containers.list(all=True, filters=self._mine, ignore_removed=True)
+        return sorted(found, key=lambda one: (one.labels["xmpplab.node"] != "redis", one.labels["xmpplab.node"]))
+
+    def container(self, node: str) -> Any:
+        """The one of this node. Raises LabError."""
+        found = next((one for one in self.containers() if one.labels["xmpplab.node"] == node), None)
+        if found is None:
+            raise LabError(f"the container of {node} is gone; run `xmpplab down`, then `up`")
+        return found
+
+    def ends(self) -> dict[str, int]:
+        """Exit code with which the last process of each node died, of those that the engine remembers."""
+        filters = {**self._mine, "event": "die", "type": "container"}
+        events = self.client.events(since=0, until=_until(self.client), filters=filters, decode=True)
+        codes = [
+            (event["Actor"]["Attributes"]["xmpplab.node"], event["Actor"]["Attributes"]["exitCode"]) for event in events
+        ]
+        return {node: int(code) for node, code in codes if code != "0"}
+
+    def check_image(self) -> None:
+        """Raises LabError where it was not built."""
+        from docker.errors import ImageNotFound
+
+        try:
+            self.client.images.get(IMAGE)
+        except ImageNotFound:
+            raise LabError(
+                f"the engine has no image {IMAGE!r}; run `make image`, or "
+                f"`docker build -t {IMAGE} -f compose/Dockerfile .` in the project's folder"
+            ) from None
+
+    def check_names(self, compose: Compose) -> None:
+        """Raises LabError where a container or a network of that name is somebody else's."""
+        filters = {"label": f"xmpplab.lab={compose.lab}"}
+        found = [*self.client.containers.list(all=True, filters=filters), *self.client.networks.list(filters=filters)]
+        for one in found:
+            owner = _labels(one).get(STATE, "")
+            if owner != str(self._folder.path):
+                where = (
+                    f"of {owner}; run `xmpplab down` there" if owner else "of a compose file; `docker compose down` it"
+                )
+                raise LabError(
+                    f"this engine runs another lab called {compose.lab!r}, {where}, "
+                    f"or give this topology another `name`"
+                )
+
+    def make_networks(self, compose: Compose) -> None:
+        labels = {**compose.labels(), STATE: str(self._folder.path)}
+        for name, is_internal in compose.networks.items():
+            self.client.networks.create(compose.full(name), driver="bridge", internal=is_internal, labels=labels)
+
+    def make(self, compose: Compose, service: Service) -> Any:
+        """The container of a service, not started yet."""
+        api = self.client.api
+        ports = [port.rsplit(":", 2) for port in service.ports]
+        container = api.create_container(
+            PART["image"],
+            list(service.command),
+            name=compose.full(service.name),
+            hostname=service.name,
+            labels={**compose.labels(service.name), STATE: str(self._folder.path)},
+            user=compose.user,
+            stdin_open=True,
+            stop_timeout=STOP_TIMEOUT_S,
+            ports=[int(inside) for _, _, inside in ports],
+            host_config=api.create_host_config(
+                binds=[self._bind(volume) for volume in service.volumes],
+                port_bindings={int(inside): (host, int(outside)) for host, outside, inside in ports},
+                init=True,
+                read_only=True,
+                cap_drop=PART["cap_drop"],
+                security_opt=PART["security_opt"],
+                restart_policy={"Name": PART["restart"]},
+            ),
+            **self._first_network(compose, service),
+        )
+        for name, aliases in list(service.networks.items())[1:]:
+            network = self.client.networks.get(compose.full(name))
+            network.connect(container["Id"], aliases=list(aliases))
+        return self.client.containers.get(container["Id"])
+
+    def _first_network(self, compose: Compose, service: Service) -> dict[str, Any]:
+        name, aliases = next(iter(service.networks.items()))
+        end_point = self.client.api.create_endpoint_config(aliases=list(aliases))
+        return {"networking_config": self.client.api.create_networking_config({compose.full(name): end_point})}
+
+    def _bind(self, volume: str) -> str:
+        """The engine wants absolute paths; the compose file tells them from its own place."""
+        return f"{self._folder.path}/{volume.removeprefix('./')}"
+
+    def remove_all(self) -> bool:
+        """Stop and remove what bears this lab's label, and nothing else. False where nothing ran."""
+        containers = self.containers()
+        for container in reversed(containers):  # the servers first, so that they can write what is queued
+            if container.status == "paused":
+                container.unpause()
+        _each(containers[1:], lambda one: one.stop(timeout=STOP_TIMEOUT_S))
+        _each(containers[:1], lambda one: one.stop(timeout=STOP_TIMEOUT_S))
+        _each(containers, lambda one: one.remove(force=True, v=True))
+        for network in self.client.networks.list(filters=self._mine, greedy=True):
+            for stranger in network.attrs["Containers"]:  # such as a client that somebody put there
+                network.disconnect(stranger, force=True)
+            network.remove()
+        return any(container.status in ("running", "paused", "restarting") for container in containers)
+
+
+def _until(client: Any) -> int:
+    """The engine's own time: its clock may be another machine's."""
+    from datetime import datetime
+
+    return int(datetime.fromisoformat(client.info()["SystemTime"][:19] + "+00:00").timestamp()) + 1
+
+
+def _labels(one: Any) -> dict[str, str]:
+    """Of a container or a network."""
+    labels = one.attrs.get("Labels") or one.attrs.get("Config", {}).get("Labels") or {}
+    return dict(labels)
+
+
+def _each(items: list[Any], act: Any) -> None:
+    """Do it to all at once: the engine takes some tenths of a second for each."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(MAX_AT_ONCE) as pool:
+        list(pool.map(act, items))
+
+
+MAX_AT_ONCE = 8
+"""More requests at once make the engine no faster."""
+
+
+@contextmanager
+def connected(folder: LabFolder) -> Iterator[Engine]:
+    """The engine that DOCKER_HOST names, or this machine's; what goes wrong with it is a LabError."""
+    try:
+        import docker
+        from requests.exceptions import ConnectionError, Timeout
+    except ImportError:
+        raise LabError("containers need the docker SDK; `pip install 'xmpplab[docker]'`") from None
+    client = None
+    try:
+        client = docker.from_env(timeout=TIMEOUT_S, max_pool_size=MAX_AT_ONCE)
+        yield Engine(client, folder)
+    except docker.errors.APIError as error:
+        raise LabError(explained(str(error.explanation or error))) from error
+    except (docker.errors.DockerException, ConnectionError, Timeout) as error:
+        raise LabError(_unreachable(error)) from error
+    finally:
+        if client is not None:
+            client.close()
+
+
+def _unreachable(error: Exception) -> str:
+    if "Permission denied" in str(error) or "PermissionError" in str(error):
+        return (
+            "no permission to use the Docker engine; join its group (`sudo usermod -aG docker $USER`, "
+            "then log in again), or leave --driver docker out: processes need no permission"
+        )
+    return (
+        f"no Docker engine answers ({_short(error)}); start it (`sudo systemctl start docker`), install it "
+        f"(`apt install docker.io`), set DOCKER_HOST, or leave --driver docker out: processes need no engine"
+    )
+
+
+def _short(error: Exception) -> str:
+    return str(error).replace("Error while fetching server API version: ", "")
+
+
+_REMEDIES = {
+    "port is already allocated": "another container has the port; find it with `docker ps`",
+    "address already in use": "another program has the port; find it with `ss -ltnp`",
+    "no space left on device": "the disk is full; `docker system df` shows of what, `docker system prune` frees it",
+    "non-overlapping IPv4 address pool": "the engine has no more networks to give; a lab takes one for each server and "
+    "two more: remove unused ones (`docker network prune`), or give the engine more `default-address-pools` "
+    "(/etc/docker/daemon.json)",
+    "permission denied while trying to connect": "join the group `docker`",
+}
+
+
+def explained(refusal: str) -> str:
+    """What the engine refused, with the remedy where one is known."""
+    for words, remedy in _REMEDIES.items():
+        if words in refusal:
+            return f"{refusal}: {remedy}"
+    return f"the engine refused: {refusal}"

@@ -1,0 +1,38 @@
+"""A topology as a compose file that needs nothing but the image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cluster import modules
+from cluster.lab.containers import compose, document
+from cluster.lab.errors import BadInput
+from cluster.topology.load import load
+from cluster.topology.problem import TopologyError
+from cluster.topology.resolve import resolve
+
+_HEAD = """\
+Lab {lab} in containers; made by `xmpplab export compose {file}`.
+It needs the image `xmpplab`: `make image` in the project's folder.
+
+    docker compose -p xmpplab-{lab} -f {lab}.yml up -d         # `down -v` leaves nothing of it
+    docker cp xmpplab-{lab}-setup:/state/.xmpplab/{lab}/ca.pem .      # what clients have to trust
+    docker network disconnect xmpplab-{lab}-{first}.router xmpplab-{lab}-{first}      # cut {first} off; `connect` heals
+
+Clients connect to:
+{addresses}"""
+
+
+def compose_file(file: Path) -> str:
+    """The text; the same on every machine. Raises BadInput with all that is wrong with the topology."""
+    names = modules.names()
+    try:
+        topology = load(file, names)
+    except TopologyError as error:
+        raise BadInput(f"{file} cannot be used:\n{error}") from None
+    plan, published = (
+        resolve(topology, file, Path("/"), modules=modules.defaults(), single_host=single) for single in (False, True)
+    )
+    addresses = "\n".join(f"    {server.domain}: {server.c2s}" for server in published.servers)
+    head = _HEAD.format(lab=plan.name, file=file, first=plan.servers[0].name, addresses=addresses)
+    return document.text(compose.alone(plan, published, file.read_text()), head)

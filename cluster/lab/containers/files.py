@@ -1,0 +1,106 @@
+"""What each container gets to see of the lab: a folder of its own, with its own secrets and nobody else's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from cluster.lab import redis
+from cluster.lab.folder import ADMIN, LabFolder, write_private
+from cluster.topology.plan import GatewayNode, NetworkNode, Plan, ServerNode
+
+N = TypeVar("N", ServerNode, GatewayNode, NetworkNode)
+
+LAB = Path("/lab")
+"""Where a container finds its folder."""
+
+DATA = Path("/data")
+"""Where the container of Redis keeps what it knows."""
+
+REDIS = "redis"
+"""Name of Redis as a node of the lab, and as a host for the others."""
+
+REDIS_PORT = 6379
+
+IMAGE_USER = 10001
+"""User and group in compose/Dockerfile; nothing else has this number."""
+
+
+def own_redis(folder: LabFolder, plan: Plan, outside: str) -> None:
+    """Write the configuration and the secrets of the lab's own Redis.
+
+    `outside` is `host:port` at which commands reach it; without it they don't.
+    """
+    passwords = redis.new_passwords(plan)
+    where = [["port", str(REDIS_PORT)], ["bind", "*"], ["protected-mode", "no"], ["dir", str(DATA)]]
+    inside = folder.container(REDIS)
+    _make(inside)
+    write_private(inside.redis_config, redis.configuration(plan, passwords, where).encode())
+    urls = {who: f"redis://{redis.login(plan, passwords, who)}@{REDIS}:{REDIS_PORT}/0" for who in passwords}
+    _plan_inside(plan, REDIS).save(inside.plan_file)
+    inside.save_secrets({ADMIN: urls[ADMIN]})
+    if outside:
+        urls[ADMIN] = f"redis://{redis.login(plan, passwords, ADMIN)}@{outside}/0"
+    folder.save_secrets(urls)
+
+
+def nodes(folder: LabFolder, plan: Plan) -> None:
+    """Write the folder of each node; secrets and certificates are in the lab's own already."""
+    urls = folder.secrets()
+    for node in (*plan.servers, *plan.lower_half):
+        inside = folder.container(node.name)
+        _make(inside)
+        _plan_inside(plan, node.name).save(inside.plan_file)
+        inside.save_secrets({node.speaks_for: urls[node.speaks_for]})
+        if isinstance(node, ServerNode):
+            shutil.copy(folder.ca_file, inside.ca_file)
+            shutil.copy(folder.certificate(node.name), inside.certificate(node.name))
+            shutil.copy(folder.key(node.name), inside.key(node.name))
+        if isinstance(node, NetworkNode):
+            (inside.path / node.name).mkdir(mode=0o700, exist_ok=True)  # its data will be put there
+            (folder.path / node.name).mkdir(mode=0o700, exist_ok=True)
+
+
+def data(folder: LabFolder, plan: Plan) -> list[Path]:
+    """Where foreign networks keep what they know."""
+    return [folder.path / node.name for node in plan.lower_half if isinstance(node, NetworkNode)]
+
+
+def _make(inside: LabFolder) -> None:
+    for path in (inside.path.parent, inside.path):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _plan_inside(plan: Plan, name: str) -> Plan:
+    """The plan as a container sees it: it listens on all addresses, and finds the others by their names."""
+
+    def placed(node: N) -> N:
+        if isinstance(node, NetworkNode) and node.is_external:
+            return node
+        return msgspec.structs.replace(node, host="0.0.0.0" if node.name == name else node.name)
+
+    return msgspec.structs.replace(
+        plan,
+        state_dir=str(LAB),
+        servers=tuple(map(placed, plan.servers)),
+        gateways=tuple(map(placed, plan.gateways)),
+        networks=tuple(map(placed, plan.networks)),
+    )
+
+
+def user() -> str:
+    """Who the containers run as: whoever owns the files, and for root the user of the image."""
+    return f"{os.getuid()}:{os.getgid()}" if os.getuid() else f"{IMAGE_USER}:{IMAGE_USER}"
+
+
+def hand_over(*paths: Path) -> None:
+    """Where root prepared the files: give them to the user that the containers run as."""
+    if os.getuid():
+        return
+    for top in paths:
+        for path in (top, *top.rglob("*")):
+            os.chown(path, IMAGE_USER, IMAGE_USER)

@@ -1,0 +1,41 @@
+"""Makes what the containers of an exported compose file need: `python -m cluster.lab.containers.setup STATE TOPOLOGY`.
+
+TOPOLOGY is the text of the file, not its name. Secrets, keys and the CA are made once, and kept for as long as the
+volumes are and the topology is the same.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from cluster.lab.certificates import certify
+from cluster.lab.containers import files
+from cluster.lab.folder import LabFolder
+from cluster.lab.plans import read_plans
+
+
+def main() -> None:
+    """Write the folder of each container, and the CA's certificate beside them."""
+    state, topology = Path(sys.argv[1]), sys.argv[2]
+    with tempfile.TemporaryDirectory() as temporary:
+        file = Path(temporary) / "topology.yaml"
+        file.write_text(topology)
+        plan = msgspec.structs.replace(read_plans(file, state)[0], topology=file.name)
+    folder = LabFolder(Path(plan.state_dir))
+    if folder.plan_file.exists() and folder.plan() == plan:
+        return
+    folder.create()
+    certify(folder, plan, datetime.now(UTC))
+    files.own_redis(folder, plan, "")
+    files.nodes(folder, plan)
+    files.hand_over(*folder.containers.iterdir(), *files.data(folder, plan))
+    plan.save(folder.plan_file)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""Brings a plan up as processes of this machine, and down again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import psutil
+
+from cluster.lab import redis
+from cluster.lab.addresses import first_free
+from cluster.lab.certificates import certify
+from cluster.lab.errors import BadInput, LabError
+from cluster.lab.folder import LabFolder
+from cluster.lab.holder import end_holder
+from cluster.lab.logs import LogStory, tail
+from cluster.lab.orphans import end_orphans
+from cluster.lab.state import Disturbance, LabState, NodeState
+from cluster.lab.wait import wait_until
+from cluster.topology.plan import Plan
+
+READY_TIMEOUT_S = 60.0
+"""Two domains take about a second; a hundred on a small machine take longer."""
+
+HOPELESS_RESTARTS = 3
+"""A part that died this often before it answered will not come up."""
+
+SHOWN_LOG_LINES = 15
+
+_SIGNALS: dict[Disturbance, signal.Signals] = {
+    "kill": signal.SIGKILL,
+    "pause": signal.SIGSTOP,
+    "resume": signal.SIGCONT,
+    "restart": signal.SIGTERM,
+}
+
+
+def up(folder: LabFolder, plans: Sequence[Plan]) -> tuple[Plan, bool]:
+    """Bring the lab up and wait until every part answers: the plan that runs, and False where it ran already.
+
+    `plans` are the same lab at different addresses: the first whose addresses are free is taken. Raises LabError, and
+    then nothing is left of it.
+    """
+    had_data = folder.plan_file.exists()
+    lock = folder.lock()
+    if lock is None:
+        return _running(folder, plans), False
+    try:
+        try:
+            plan = _prepare(folder, plans)
+            folder.hand_over(lock, _start_supervisor(folder, lock))
+        finally:
+            os.close(lock)
+        _wait_ready(folder, plan)
+    except BaseException:
+        with contextlib.suppress(LabError):  # what led here is the news
+            down(folder, keep=had_data)
+        raise
+    return plan, True
+
+
+def _running(folder: LabFolder, plans: Sequence[Plan]) -> Plan:
+    """The plan of a lab that is up or coming up, once it answers. Raises LabError when it is another one."""
+    wait_until(lambda: folder.plan_file.exists() or not folder.is_locked(), READY_TIMEOUT_S)
+    plan = folder.plan()
+    if plan not in plans:
+        raise LabError(f"lab {folder.name!r} is up already, with another topology; run `xmpplab down` first")
+    _wait_ready(folder, plan)
+    return plan
+
+
+def _prepare(folder: LabFolder, plans: Sequence[Plan]) -> Plan:
+    """Write all that the processes read."""
+    end_orphans(folder)
+    folder.state_file.unlink(missing_ok=True)
+    plan = first_free(plans)
+    folder.create()
+    plan.save(folder.plan_file)
+    certify(folder, plan, datetime.now(UTC))
+    if plan.redis_url:
+        redis.move_in(folder, plan)
+    else:
+        redis.configure(folder, plan)
+    return plan
+
+
+def _start_supervisor(folder: LabFolder, lock: int) -> int:
+    """Start it in a session of its own, so that Ctrl-C in this terminal is not for it; its process id."""
+    os.set_inheritable(lock, True)
+    argv = [sys.executable, "-m", "cluster.lab.supervisor", str(folder.path)]
+    log = (os.POSIX_SPAWN_OPEN, 1, str(folder.log("supervisor")), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    files = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), log, (os.POSIX_SPAWN_DUP2, 1, 2)]
+    return os.posix_spawn(argv[0], argv, os.environ, file_actions=files, setsid=True)
+
+
+def _wait_ready(folder: LabFolder, plan: Plan) -> None:
+    """Return when every part answers. Raises LabError with the last words of one that does not."""
+    expected = len(plan.servers) + len(plan.lower_half) + (not plan.redis_url)
+
+    def settled() -> bool:
+        nodes = _nodes(folder)
+        ready = len(nodes) == expected and all(node.state == "running" for node in nodes)
+        return ready or any(map(_is_hopeless, nodes)) or not folder.is_locked()
+
+    in_time = wait_until(settled, READY_TIMEOUT_S)
+    if not folder.is_locked():
+        raise LabError(_last_words(folder, "supervisor", "the supervisor ended"))
+    missing = [node for node in _nodes(folder) if node.state != "running"]
+    if missing:
+        worst = max(missing, key=lambda node: node.restarts)
+        problem = (
+            f"did not answer within {READY_TIMEOUT_S:g} s" if not in_time else f"does not start ({worst.last_exit})"
+        )
+        raise LabError(_last_words(folder, worst.name, f"{worst.name} {problem}"))
+    if not in_time:
+        raise LabError(_last_words(folder, "supervisor", f"the supervisor started nothing in {READY_TIMEOUT_S:g} s"))
+
+
+def _is_hopeless(node: NodeState) -> bool:
+    return node.state != "running" and node.restarts >= HOPELESS_RESTARTS
+
+
+def _last_words(folder: LabFolder, node: str, problem: str) -> str:
+    lines = tail(folder.log(node), SHOWN_LOG_LINES)
+    return "\n".join([f"{problem}; its last log lines:", *(f"    {line}" for line in lines or ["(none)"])])
+
+
+def _nodes(folder: LabFolder) -> list[NodeState]:
+    state = LabState.load(folder.state_file)
+    return state.nodes if state else []
+
+
+def status(folder: LabFolder) -> list[NodeState]:
+    """What runs of the lab, Redis first; all stopped when nobody looks after it."""
+    nodes = _nodes(folder)
+    paused = _paused([node.pid for node in nodes if node.pid is not None])
+    for node in nodes:
+        if not folder.is_locked():
+            node.state, node.pid = "stopped", None
+        elif node.pid in paused:
+            node.state = "paused"
+    return nodes
+
+
+def _paused(pids: Sequence[int]) -> set[int]:
+    """Those of the processes that do not run because of a SIGSTOP."""
+    found = set()
+    for pid in pids:
+        with contextlib.suppress(psutil.Error):  # it ended just now
+            if psutil.Process(pid).status() == psutil.STATUS_STOPPED:
+                found.add(pid)
+    return found
+
+
+def is_up(folder: LabFolder) -> bool:
+    """True while somebody looks after the lab."""
+    return folder.is_locked()
+
+
+def story(folder: LabFolder, node: str | None) -> LogStory:
+    """What the processes say, or one of them. Raises BadInput where there is no such node."""
+    known = sorted(path.stem for path in folder.logs.glob("*.jsonl"))
+    if node is not None and node not in known:
+        raise BadInput(f"no log of {node!r}; there is: {', '.join(known)}")
+    return LogStory(folder.logs, node)
+
+
+def disturb(folder: LabFolder, node: NodeState, how: Disturbance) -> None:
+    """Send the node's process the signal; the supervisor starts again what ends by it."""
+    if node.pid is not None:
+        with contextlib.suppress(ProcessLookupError):  # it ended by itself just now
+            os.kill(node.pid, _SIGNALS[how])
+
+
+def down(folder: LabFolder, *, keep: bool) -> bool:
+    """Stop everything; remove the folder unless its data are kept. False where nothing ran. Raises LabError."""
+    holder = folder.holder()
+    if holder is not None:
+        end_holder(folder, holder)
+    lock = folder.lock()
+    if lock is None:
+        raise LabError(f"another command holds the lab {folder.name!r}; let it end, then try again")
+    try:
+        end_orphans(folder)
+        if folder.plan_file.exists() and (plan := folder.plan()).redis_url:
+            redis.move_out(plan, keep_data=keep)
+    finally:
+        if keep:
+            folder.remove_runtime()
+        else:
+            folder.remove()
+        os.close(lock)
+    return holder is not None

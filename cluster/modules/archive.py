@@ -1,0 +1,177 @@
+"""Message Archive Management (XEP-0313): what an account sent and received, to be read again by each of its resources.
+
+What is kept: messages of type normal and chat with a body, and those with the hint to store them (XEP-0334); by
+default only from and to the contacts of the roster, see xmpp/mam_prefs.py. A message that waits offline is archived
+too, so a client that reads both gets it twice, with the same stanza-id (XEP-0359).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from twisted.internet.defer import Deferred
+
+from cluster.router.port import Settled
+from cluster.router.stanza_id import stanza_id, with_stanza_id
+from cluster.server.accounts import LocalAccount
+from cluster.server.context import ModuleContext
+from cluster.server.module import Module
+from cluster.server.session import Session
+from cluster.store.archive import ArchivedMessage, UnknownId
+from cluster.xmpp import element as xml
+from cluster.xmpp import mam, mam_prefs, timestamp
+from cluster.xmpp.element import Element, SubElement
+from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.namespaces import CLIENT, HINTS, MAM, STANZA_ID
+from cluster.xmpp.stanza import Stanza
+
+MAX_MESSAGES = 10_000
+"""Of one account; beyond that the oldest is forgotten (section 3.2). Some megabytes in Redis."""
+MAX_LISTED = 1_000
+"""Addresses in the preferences of one account."""
+_BODY = f"{CLIENT} body"
+_STORE = f"{HINTS} store"
+_NO_STORE = {f"{HINTS} no-store", f"{HINTS} no-permanent-store"}
+
+module = Module("archive", ns=MAM, xep=313, version="1.1.3")
+module.account_features = {MAM, f"{MAM}#extended", f"{MAM}#groupchat-field"}  # section 6
+
+
+# --- what is kept
+
+
+@module.on("load")
+async def load_preferences(ctx: ModuleContext, account: LocalAccount, about: None) -> bool:
+    """Bring them into memory."""
+    document = await ctx.store.documents.get(account.jid.localpart, MAM)
+    account.archiving = mam_prefs.Preferences() if document is None else mam_prefs.read(xml.parse(document))
+    return False
+
+
+@module.on_message("sent")
+def keep_sent(ctx: ModuleContext, session: Session, copy: Stanza) -> tuple[Stanza, Settled]:
+    """The account's copy gets an id of its own; what it sends to itself is kept when it arrives (section 5.1.1)."""
+    account, to = session.account, copy.to
+    if to is None or not _is_kept(account, to, copy) or to.bare == account.jid:
+        return copy, None
+    id = ctx.new_id()
+    copy = with_stanza_id(copy, id, ctx.domain, account.jid)
+    return copy, _append(ctx, account, id, copy)
+
+
+@module.on_message("arriving")
+def give_id(ctx: ModuleContext, account: LocalAccount, stanza: Stanza) -> Stanza:
+    """What comes over a link has its id already (see router/gate.py); what comes from here gets one."""
+    if stanza.from_ is None or not _is_of(ctx.domain, stanza.from_) or not _is_kept(account, stanza.from_, stanza):
+        return stanza
+    return with_stanza_id(stanza, ctx.new_id(), ctx.domain)
+
+
+@module.on_message("delivered")
+def keep_received(ctx: ModuleContext, account: LocalAccount, stanza: Stanza, sessions: Sequence[Session]) -> Settled:
+    """Once, however many resources got it (section 5.1.1)."""
+    if stanza.from_ is None or not _is_kept(account, stanza.from_, stanza):
+        return None
+    return _append(ctx, account, stanza_id(stanza) or ctx.new_id(), stanza)
+
+
+def _is_of(domain: str, sender: Jid) -> bool:
+    return sender.domainpart == domain or sender.domainpart.endswith(f".{domain}")
+
+
+def _is_kept(account: LocalAccount, other: Jid, stanza: Stanza) -> bool:
+    """Section 5.1.1, and the hints of XEP-0334 section 4."""
+    preferences, payloads = account.archiving, stanza.payloads
+    if preferences is None or stanza.type in ("groupchat", "headline", "error"):
+        return False
+    if _BODY not in payloads and _STORE not in payloads:
+        return False
+    bare = other.bare
+    contact = account.roster.get(bare)
+    is_contact = contact.listed if contact is not None else bare == account.jid
+    return preferences.keep(other, is_contact) and _NO_STORE.isdisjoint(payloads)
+
+
+def _append(ctx: ModuleContext, account: LocalAccount, id: str, stanza: Stanza) -> Settled:
+    # to the millisecond, as a client sees it and asks for it
+    message = ArchivedMessage(id, round(ctx.now_utc_s(), 3), msgspec.structs.replace(stanza, trace_id=""))
+    return Deferred.fromCoroutine(ctx.store.archives.append(account.jid.localpart, message, MAX_MESSAGES))
+
+
+# --- what is asked
+
+
+@module.on_iq("set", "query", addressed_to=("own",))
+async def answer_query(ctx: ModuleContext, iq: Stanza) -> Stanza:
+    """A page of the archive, one message each, then its end (section 4)."""
+    session = _session(ctx, iq)
+    query = mam.read_query(iq.payload())
+    try:
+        page = await ctx.store.archives.query(session.account.jid, query)
+    except UnknownId as error:
+        raise StanzaError(Condition.ITEM_NOT_FOUND, f"the archive has no message {error}") from None
+    for message in reversed(page.messages) if query.flip else page.messages:
+        session.send(
+            mam.result(session.account.jid, session.jid, query.queryid, message.id, message.came_utc_s, message.stanza)
+        )
+    ids = [message.id for message in page.messages]
+    return iq.reply(mam.fin(ids, page.first_index, page.count, page.is_complete))
+
+
+@module.on_iq("get", "query", addressed_to=("own",))
+def answer_form(ctx: ModuleContext, iq: Stanza) -> Stanza:
+    """What a query may ask for (section 4.1.5)."""
+    query = Element(f"{{{MAM}}}query")
+    query.append(mam.form())
+    return iq.reply(query)
+
+
+@module.on_iq("get", "metadata", addressed_to=("own",))
+async def answer_metadata(ctx: ModuleContext, iq: Stanza) -> Stanza:
+    """The first and the last message (section 4.4)."""
+    account = _session(ctx, iq).account.jid
+    metadata = Element(f"{{{MAM}}}metadata")
+    for name, before in (("start", None), ("end", "")):
+        page = await ctx.store.archives.query(account, mam.Query(max=1, page_before=before))
+        for message in page.messages:
+            stamp = timestamp.to_text(message.came_utc_s)
+            SubElement(metadata, f"{{{MAM}}}{name}", id=message.id, timestamp=stamp)
+    return iq.reply(metadata)
+
+
+@module.on_iq("get", "prefs", addressed_to=("own",))
+def answer_preferences(ctx: ModuleContext, iq: Stanza) -> Stanza:
+    """What is kept (XEP-0441 section 2.1)."""
+    preferences = _session(ctx, iq).account.archiving
+    return iq.reply(mam_prefs.to_element(preferences or mam_prefs.Preferences(default="never")))
+
+
+@module.on_iq("set", "prefs", addressed_to=("own",))
+async def change_preferences(ctx: ModuleContext, iq: Stanza) -> Stanza:
+    """What is to be kept from now on (XEP-0441 section 2.1)."""
+    account = _session(ctx, iq).account
+    preferences = mam_prefs.read(iq.payload())
+    if len(preferences.always) + len(preferences.never) > MAX_LISTED:
+        raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"at most {MAX_LISTED} addresses can be listed")
+    account.archiving = preferences
+    element = mam_prefs.to_element(preferences)
+    await ctx.store.documents.put(account.jid.localpart, MAM, xml.serialize(element))
+    return iq.reply(element)
+
+
+@module.on_iq("set", "query", addressed_to=("account",))
+def refuse(ctx: ModuleContext, iq: Stanza) -> Stanza:
+    """An archive is its account's alone (section 7.1)."""
+    raise StanzaError(Condition.FORBIDDEN, "this archive is somebody else's")
+
+
+def _session(ctx: ModuleContext, iq: Stanza) -> Session:
+    session = ctx.session(iq.from_)
+    if session is None:
+        raise StanzaError(Condition.FORBIDDEN)
+    return session
+
+
+module.features = {STANZA_ID}  # not MAM: the domain itself has no archive (section 5.1)

@@ -1,0 +1,30 @@
+"""Entity Capabilities (XEP-0115): a hash of what the server offers, so that clients need not ask at each login.
+
+What clients put into their presence passes through as it is.
+"""
+
+from __future__ import annotations
+
+from cluster.server.context import ModuleContext
+from cluster.server.disco import describe, verification
+from cluster.server.module import Module
+from cluster.xmpp.element import Element
+
+NS = "http://jabber.org/protocol/caps"
+NODE = "urn:xmpplab"
+"""Names the software; the project has no page on the web that it could name."""
+
+module = Module("caps", ns=NS, xep=115, version="1.6.0")
+module.features.add(NS)
+
+
+@module.stream_feature("after login")
+def advertise(ctx: ModuleContext) -> Element:
+    """The server's own capabilities (section 6.3)."""
+    return Element(f"{{{NS}}}c", hash="sha-1", node=NODE, ver=verification(describe(ctx.host, ctx)))
+
+
+@module.node
+def node(ctx: ModuleContext) -> str:
+    """Where a client asks what the hash stands for (section 6.2)."""
+    return f"{NODE}#{verification(describe(ctx.host, ctx))}"

@@ -1,0 +1,22 @@
+"""Contact Addresses (XEP-0157): whom to write to about a server, where its topology says so."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from cluster.server.context import ModuleContext
+from cluster.server.disco import result_form
+from cluster.server.module import Module
+from cluster.xmpp.element import Element
+
+SERVER_INFO = "http://jabber.org/network/serverinfo"
+
+module = Module("contact_addresses", ns=SERVER_INFO, xep=157, version="1.1.1")
+
+
+@module.form
+def admin_addresses(ctx: ModuleContext) -> Element | None:
+    """The account of whoever runs the server (section 3). Nothing is made up: a lab has no mailbox and no web page."""
+    if not ctx.admin:
+        return None
+    return result_form(SERVER_INFO, {"admin-addresses": [f"xmpp:{quote(ctx.admin, safe='@')}"]})

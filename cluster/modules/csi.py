@@ -1,0 +1,69 @@
+"""Client State Indication (XEP-0352): a client that nobody looks at is not woken for presence and chat states."""
+
+from __future__ import annotations
+
+from cluster.server.context import ModuleContext
+from cluster.server.module import Module
+from cluster.server.session import Session
+from cluster.xmpp.element import Element
+from cluster.xmpp.events import Nonza
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.namespaces import CLIENT, HINTS, STANZA_ID
+from cluster.xmpp.stanza import Stanza
+
+NS = "urn:xmpp:csi:0"
+MAX_HELD = 1_000
+"""Stanzas that are kept back for one client: two of each contact in a large roster."""
+_CHAT_STATES = "http://jabber.org/protocol/chatstates"
+_UNIMPORTANT = (f"{_CHAT_STATES} ", f"{HINTS} ", f"{STANZA_ID} ", f"{CLIENT} thread")
+"""What a message may have that is nothing but a chat state."""
+
+module = Module("csi", ns=NS, xep=352, version="1.0.0")
+
+
+class Inactive:
+    """What an inactive client was not told: the last presence and the last chat state of each sender."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[str, Jid | None], Stanza] = {}
+
+    def let_through(self, stanza: Stanza) -> list[Stanza]:
+        """Nothing for what can wait; all that waits before anything else, so that the order is kept."""
+        if not _can_wait(stanza):
+            return [*self.take(), stanza]
+        key = stanza.kind, stanza.from_
+        self._held.pop(key, None)  # the newer one is the last of all
+        self._held[key] = stanza
+        return self.take() if len(self._held) > MAX_HELD else []
+
+    def take(self) -> list[Stanza]:
+        """All that waits, oldest first."""
+        held, self._held = self._held, {}
+        return [*held.values()]
+
+
+def _can_wait(stanza: Stanza) -> bool:
+    if stanza.kind == "presence":
+        return stanza.type in (None, "unavailable")
+    has_state = any(payload.startswith(f"{_CHAT_STATES} ") for payload in stanza.payloads)
+    is_state = has_state and all(payload.startswith(_UNIMPORTANT) for payload in stanza.payloads)
+    return stanza.kind == "message" and stanza.type != "error" and is_state
+
+
+@module.stream_feature("after login")
+def offer(ctx: ModuleContext) -> Element:
+    """Offered to all (section 4.1)."""
+    return Element(f"{{{NS}}}csi")
+
+
+@module.on_nonza("inactive")
+def keep_back(ctx: ModuleContext, session: Session, nonza: Nonza) -> None:
+    """From now on (section 4.2)."""
+    if session.holdback is None:
+        session.holdback = Inactive()
+
+
+@module.on_nonza("active")
+def go_on(ctx: ModuleContext, session: Session, nonza: Nonza) -> None:
+    """All is sent, before anything that the client asks for next (sections 4.2 and 5.1)."""
+    session.stop_holdback()

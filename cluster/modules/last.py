@@ -1,0 +1,65 @@
+"""Last Activity (XEP-0012): how long the server is up, and since when an account is away."""
+
+from __future__ import annotations
+
+from cluster.server.accounts import LocalAccount
+from cluster.server.context import ModuleContext
+from cluster.server.module import Module
+from cluster.server.session import Session
+from cluster.xmpp import element as xml
+from cluster.xmpp import timestamp
+from cluster.xmpp.element import Element
+from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.namespaces import CLIENT
+from cluster.xmpp.stanza import Stanza
+
+NS = "jabber:iq:last"
+module = Module("last", ns=NS, xep=12, version="2.0")
+
+
+@module.on_iq("get", "query", addressed_to=("domain",))
+def uptime(ctx: ModuleContext, iq: Stanza) -> Stanza:
+    """How long the server is running (section 5)."""
+    return iq.reply(_query(ctx.now_utc_s() - ctx.started_utc_s))
+
+
+@module.on_iq("get", "query", addressed_to=("own", "account"))
+async def last_seen(ctx: ModuleContext, iq: Stanza) -> Stanza:
+    """Since when nobody is there, and what was said on leaving (section 3)."""
+    assert iq.from_ is not None
+    account = await ctx.accounts.load((iq.to or iq.from_).localpart)
+    if account is None:
+        raise StanzaError(Condition.SERVICE_UNAVAILABLE)
+    only_for_contacts(ctx, account, iq)
+    if account.sessions:
+        return iq.reply(_query(0))
+    document = await ctx.store.documents.get(account.jid.localpart, NS)
+    if document is None:
+        raise StanzaError(Condition.ITEM_NOT_FOUND, "this account has never been here")
+    left = xml.parse(document)
+    return iq.reply(_query(ctx.now_utc_s() - timestamp.parse(left.get("stamp", "")), left.text))
+
+
+@module.guard("query")
+def only_for_contacts(ctx: ModuleContext, account: LocalAccount, iq: Stanza) -> None:
+    """Nobody else learns who is there: `forbidden`, also where a resource would be asked (sections 3, 4 and 8)."""
+    assert iq.from_ is not None
+    if not (iq.from_.bare == account.jid or account.shows_presence_to(iq.from_)):
+        raise StanzaError(Condition.FORBIDDEN)
+
+
+@module.on("gone")
+async def remember(ctx: ModuleContext, account: LocalAccount, session: Session) -> bool:
+    """When the last session went; the status that it left with is kept too (section 3)."""
+    if not account.sessions:
+        left = Element(f"{{{NS}}}left", stamp=timestamp.to_text(ctx.now_utc_s()))
+        if session.farewell is not None:
+            left.text = xml.text_of(session.farewell.tree, f"{{{CLIENT}}}status")
+        await ctx.store.documents.put(account.jid.localpart, NS, xml.serialize(left))
+    return False
+
+
+def _query(seconds: float, status: str | None = None) -> Element:
+    query = Element(f"{{{NS}}}query", seconds=str(int(max(seconds, 0))))
+    query.text = status
+    return query

@@ -1,0 +1,61 @@
+"""Private XML Storage (XEP-0049): what an account's clients keep for themselves, such as bookmarks."""
+
+from __future__ import annotations
+
+from cluster.server.context import ModuleContext
+from cluster.server.module import Module
+from cluster.xmpp import element as xml
+from cluster.xmpp.element import Element
+from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.stanza import Stanza
+
+NS = "jabber:iq:private"
+MAX_BYTES = 65_536
+"""Of what is kept under one name."""
+MAX_DOCUMENTS = 100
+"""Of one account, with those that other features keep for it."""
+
+module = Module("private", ns=NS, xep=49, version="1.2")
+
+
+@module.on_iq("get", "query", addressed_to=("own",))
+async def fetch(ctx: ModuleContext, iq: Stanza) -> Stanza:
+    """What was kept under the name of the element in the request; where nothing was, that element (section 2.3)."""
+    assert iq.from_ is not None
+    query = iq.payload()
+    if len(query) != 1:
+        raise StanzaError(Condition.BAD_REQUEST, "ask for one element")
+    document = await ctx.store.documents.get(iq.from_.localpart, _name(query[0]))
+    return iq.reply(query if document is None else xml.parse(document))
+
+
+@module.on_iq("set", "query", addressed_to=("own",))
+async def keep(ctx: ModuleContext, iq: Stanza) -> Stanza:
+    """Keep the elements in place of what was kept under their names (section 2.3)."""
+    assert iq.from_ is not None
+    documents: dict[str, Element] = {}
+    for child in iq.payload():
+        documents.setdefault(_name(child), Element(f"{{{NS}}}query")).append(child)
+    if not documents:
+        raise StanzaError(Condition.NOT_ACCEPTABLE, "there is nothing to keep")
+    texts = {name: xml.serialize(document) for name, document in documents.items()}
+    if any(len(text) > MAX_BYTES for text in texts.values()):
+        raise StanzaError(Condition.POLICY_VIOLATION, f"at most {MAX_BYTES} bytes are kept under one name")
+    for name, text in texts.items():
+        if not await ctx.store.documents.put(iq.from_.localpart, name, text, MAX_DOCUMENTS):
+            raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"an account keeps at most {MAX_DOCUMENTS} elements")
+    return iq.reply()
+
+
+@module.on_iq("get", "query", addressed_to=("account",))
+@module.on_iq("set", "query", addressed_to=("account",))
+def refuse(ctx: ModuleContext, iq: Stanza) -> Stanza:
+    """Nobody sees or changes what others keep (section 2.3)."""
+    raise StanzaError(Condition.FORBIDDEN, "this is another account's")
+
+
+def _name(element: Element) -> str:
+    namespace, name = xml.split(element.tag)
+    if namespace in ("", NS):
+        raise StanzaError(Condition.NOT_ACCEPTABLE, f"<{name}> needs a namespace of its own")
+    return f"private {namespace} {name}"

@@ -1,0 +1,74 @@
+"""Stream Management (XEP-0198): clients and server acknowledge stanzas, and a broken stream can be resumed.
+
+What resumes it is in server/c2s.py, since it takes the place of a resource binding. A session that waits for its
+client does so in the memory of its server: when the server goes, so does the chance to resume, and what the client
+did not acknowledge is delivered to another resource, stored or returned.
+"""
+
+from __future__ import annotations
+
+from cluster.server.context import ModuleContext
+from cluster.server.module import Module
+from cluster.server.session import Session
+from cluster.xmpp import sm
+from cluster.xmpp.element import Element
+from cluster.xmpp.errors import Condition, StreamCondition, StreamError
+from cluster.xmpp.events import Nonza
+from cluster.xmpp.namespaces import SM
+
+RESUME_TIMEOUT_S = 300.0
+"""How long a session waits for its client at the most: long enough for a train in a tunnel, as Prosody and ejabberd."""
+
+module = Module("sm", ns=SM, xep=198, version="1.6.3")
+
+
+@module.stream_feature("after login")
+def offer(ctx: ModuleContext) -> Element:
+    """Offered to all (section 2)."""
+    return Element(f"{{{SM}}}sm")
+
+
+@module.on_nonza("enable")
+def enable(ctx: ModuleContext, session: Session, nonza: Nonza) -> None:
+    """Count from here on (section 3); a second time is an error, which ends the stream."""
+    if session.sm is not None:
+        raise StreamError(StreamCondition.POLICY_VIOLATION, "stream management is enabled already")
+    timeout_s = _timeout_s(nonza) if nonza.attributes.get("resume") in ("true", "1") else 0.0
+    management = sm.StreamManagement(ctx.new_id() if timeout_s else "", timeout_s)
+    session.write(sm.enabled(management))
+    session.sm = management
+
+
+def _timeout_s(nonza: Nonza) -> float:
+    wish = nonza.attributes.get("max", "")
+    return (
+        min(RESUME_TIMEOUT_S, float(wish)) if wish.isascii() and wish.isdigit() and len(wish) < 10 else RESUME_TIMEOUT_S
+    )
+
+
+@module.on_nonza("r")
+def acknowledge(ctx: ModuleContext, session: Session, nonza: Nonza) -> None:
+    """Say what was handled (section 4)."""
+    if session.sm is None:
+        session.write(sm.failed(Condition.UNEXPECTED_REQUEST))
+    else:
+        session.write(session.sm.ack())
+
+
+@module.on_nonza("a")
+def acknowledged(ctx: ModuleContext, session: Session, nonza: Nonza) -> None:
+    """The client has handled so many (section 4)."""
+    if session.sm is None:
+        return
+    try:
+        h = sm.read_count(nonza.attributes.get("h"))
+    except ValueError as error:
+        raise StreamError(StreamCondition.BAD_FORMAT, str(error)) from None
+    if request := session.sm.acknowledged(h):
+        session.write(request)
+
+
+@module.on_nonza("resume")
+def refuse(ctx: ModuleContext, session: Session, nonza: Nonza) -> None:
+    """Too late: a resource is bound (section 5)."""
+    session.write(sm.failed(Condition.UNEXPECTED_REQUEST))

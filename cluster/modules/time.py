@@ -1,0 +1,21 @@
+"""Entity Time (XEP-0202)."""
+
+from __future__ import annotations
+
+from cluster.server.context import ModuleContext
+from cluster.server.module import Module
+from cluster.xmpp import timestamp
+from cluster.xmpp.element import Element, SubElement
+from cluster.xmpp.stanza import Stanza
+
+NS = "urn:xmpp:time"
+module = Module("time", ns=NS, xep=202, version="2.0")
+
+
+@module.on_iq("get", "time", addressed_to=("domain",))
+def answer_time(ctx: ModuleContext, iq: Stanza) -> Stanza:
+    """The server's clock. It lives in UTC: so does every stamp that it writes."""
+    time = Element(f"{{{NS}}}time")
+    SubElement(time, f"{{{NS}}}tzo").text = "+00:00"
+    SubElement(time, f"{{{NS}}}utc").text = timestamp.to_text(ctx.now_utc_s())
+    return iq.reply(time)

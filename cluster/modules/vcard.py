@@ -1,0 +1,55 @@
+"""vcard-temp (XEP-0054): who an account is, for everybody to read, with the avatar that XEP-0153 keeps in it.
+
+The hash of that avatar in the client's presence passes through as it is: XEP-0153 asks nothing more of a server.
+"""
+
+from __future__ import annotations
+
+from cluster.server.context import ModuleContext
+from cluster.server.module import Module
+from cluster.xmpp import element as xml
+from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.stanza import Stanza
+
+NS = "vcard-temp"
+MAX_BYTES = 131_072
+"""Avatars should have less than 8 KiB (XEP-0153 section 4.6), but clients do send more."""
+
+module = Module("vcard", ns=NS, xep=54, version="1.3.0")
+
+
+@module.on_iq("get", "vCard", addressed_to=("own",))
+async def own_vcard(ctx: ModuleContext, iq: Stanza) -> Stanza:
+    """What the account published (section 3.1)."""
+    assert iq.from_ is not None
+    document = await ctx.store.documents.get(iq.from_.localpart, NS)
+    if document is None:
+        raise StanzaError(Condition.ITEM_NOT_FOUND, "this account has no vCard")
+    return iq.reply(xml.parse(document))
+
+
+@module.on_iq("set", "vCard", addressed_to=("own",))
+async def publish(ctx: ModuleContext, iq: Stanza) -> Stanza:
+    """A new vCard in place of the old one (section 3.2)."""
+    assert iq.from_ is not None
+    document = xml.serialize(iq.payload())
+    if len(document) > MAX_BYTES:
+        raise StanzaError(Condition.POLICY_VIOLATION, f"a vCard has at most {MAX_BYTES} bytes")
+    await ctx.store.documents.put(iq.from_.localpart, NS, document)
+    return iq.reply()
+
+
+@module.on_iq("get", "vCard", addressed_to=("account",))
+async def others_vcard(ctx: ModuleContext, iq: Stanza) -> Stanza:
+    """Somebody else's (section 3.3). Without one it looks as if there was no such account."""
+    assert iq.to is not None
+    document = await ctx.store.documents.get(iq.to.localpart, NS)
+    if document is None:
+        raise StanzaError(Condition.SERVICE_UNAVAILABLE)
+    return iq.reply(xml.parse(document))
+
+
+@module.on_iq("set", "vCard", addressed_to=("account",))
+def refuse(ctx: ModuleContext, iq: Stanza) -> Stanza:
+    """Nobody publishes for somebody else (section 3.2)."""
+    raise StanzaError(Condition.FORBIDDEN, "a vCard is its own account's to change")

@@ -1,0 +1,91 @@
+"""What an archive of messages holds, and how a page of it is chosen; the stores differ only in where it is kept."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+
+import msgspec
+
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.mam import Query
+from cluster.xmpp.stanza import Stanza
+
+
+class UnknownId(LookupError):
+    """A query names an id that is not in the archive."""
+
+
+class ArchivedMessage(msgspec.Struct, frozen=True):
+    """One message of an archive."""
+
+    id: str
+    came_utc_s: float
+    """When it was sent or received, in seconds since the epoch."""
+    stanza: Stanza
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a message is found by; the id comes first, see the script of the Redis store."""
+
+    id: str
+    came_utc_s: float
+    from_: Jid
+    to: Jid
+
+    @staticmethod
+    def of(message: ArchivedMessage) -> Entry:
+        """The entry of this message, which has both addresses."""
+        assert message.stanza.from_ is not None
+        assert message.stanza.to is not None
+        return Entry(message.id, message.came_utc_s, message.stanza.from_, message.stanza.to)
+
+
+class Page(msgspec.Struct, frozen=True):
+    """What of an archive answers a query (XEP-0059)."""
+
+    messages: list[ArchivedMessage]
+    """Oldest first."""
+    first_index: int
+    """Place of the first of them among all that match."""
+    count: int
+    """How many match."""
+    is_complete: bool
+    """Nothing was left out because the page was full (XEP-0313 section 4.3.2)."""
+
+
+class Selection(msgspec.Struct, frozen=True):
+    """The places of a page's messages in the archive, and the rest of the page."""
+
+    places: list[int]
+    first_index: int
+    count: int
+    is_complete: bool
+
+
+def select(archive: Sequence[Entry], owner: Jid, query: Query) -> Selection:
+    """Choose a page of the owner's archive, which is in order. Raises UnknownId."""
+    for id in query.ids or ():
+        _place(archive, id)
+    begin = 0 if query.after_id is None else _place(archive, query.after_id) + 1
+    end = len(archive) if query.before_id is None else _place(archive, query.before_id)
+    matching = [
+        place
+        for place, entry in enumerate(archive[begin:end], begin)
+        if query.matches(owner, entry.id, entry.came_utc_s, entry.from_, entry.to)
+    ]
+    first = bisect_right(matching, _place(archive, query.page_after)) if query.page_after else 0
+    last = bisect_left(matching, _place(archive, query.page_before)) if query.page_before else len(matching)
+    if query.page_before is not None:
+        start, stop = max(first, last - query.max), last
+    else:
+        start, stop = first, min(last, first + query.max)
+    is_complete = stop - start >= last - first
+    return Selection(matching[start:stop], start, len(matching), is_complete)
+
+
+def _place(archive: Sequence[Entry], id: str) -> int:
+    for place, entry in enumerate(archive):
+        if entry.id == id:
+            return place
+    raise UnknownId(id)

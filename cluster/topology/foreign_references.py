@@ -1,0 +1,84 @@
+"""What gateways, networks and components of the file say about other parts of it; see references.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cluster.topology.problem import Finding, choice
+
+_NETWORK_KIND = {"sms": "smsc", "mail": "mailhost"}
+_ONLY_FOR = {"phones": "smsc", "mailboxes": "mailhost"}
+
+
+def findings(data: Mapping[str, Any], domains: Mapping[str, str]) -> Iterator[Finding]:
+    """Everything that refers to nothing or does not fit. `domains`: name of the server, by domain."""
+    servers = {name: domain for domain, name in domains.items()}
+    networks = _sections(data, "networks")
+    seen: dict[str, str] = dict(domains)
+    for name, gateway in _sections(data, "gateways").items():
+        path = ("gateways", name)
+        yield from _server(path, gateway, gateway.get("domain"), servers, seen)
+        yield from _network(path, gateway, networks)
+        if gateway.get("kind") == "mail" and "number" in gateway:
+            yield Finding((*path, "number"), "only a gateway of kind sms has a number; delete this key", at_key=True)
+    for domain, component in _sections(data, "components").items():
+        yield from _server(("components", domain), component, domain, servers, seen)
+    yield from _node_names(data)
+    for name, network in networks.items():
+        for key, kind in _ONLY_FOR.items():
+            if key in network and network.get("kind") not in (kind, None):
+                yield Finding(("networks", name, key), f"only a network of kind {kind} has {key}", at_key=True)
+            if key in network and network.get("external"):
+                text = f"the lab knows no {key} of an external system; delete one of the two keys"
+                yield Finding(("networks", name, key), text, at_key=True)
+
+
+def _server(
+    path: tuple[str, str], part: Mapping[str, Any], domain: object, servers: Mapping[str, str], seen: dict[str, str]
+) -> Iterator[Finding]:
+    """The server exists, and the part's own domain is below that server's, and nobody else's."""
+    server = part.get("server")
+    if not isinstance(server, str) or not isinstance(domain, str) or not servers:
+        return
+    own_path = (*path, "domain") if path[0] == "gateways" else path
+    at_key = path[0] != "gateways"
+    if server not in servers:
+        yield Finding((*path, "server"), f"there is no server {server!r}{choice(server, sorted(servers))}")
+    elif not domain.endswith(f".{servers[server]}"):
+        text = f"{domain!r} is not below the server's domain; write a name such as sms.{servers[server]}"
+        yield Finding(own_path, text, at_key)
+    if domain in seen:
+        yield Finding(own_path, f"{seen[domain]} has the domain {domain} already; each has one of its own", at_key)
+    seen.setdefault(domain, path[1])
+
+
+def _network(path: tuple[str, str], gateway: Mapping[str, Any], networks: Mapping[str, Any]) -> Iterator[Finding]:
+    name, kind = gateway.get("network"), gateway.get("kind")
+    if not isinstance(name, str):
+        return
+    if name not in networks:
+        yield Finding((*path, "network"), f"there is no network {name!r}{choice(name, sorted(networks))}")
+    elif isinstance(kind, str) and networks[name].get("kind") not in (_NETWORK_KIND.get(kind), None):
+        text = f"{name} is a {networks[name].get('kind')}; a gateway of kind {kind} needs a {_NETWORK_KIND.get(kind)}"
+        yield Finding((*path, "network"), text)
+
+
+def _node_names(data: Mapping[str, Any]) -> Iterator[Finding]:
+    """Servers, gateways, networks, phones and mailboxes are all nodes of the lab: no name stands for two."""
+    seen: set[str] = set()
+    for part in ("servers", "gateways", "networks"):
+        for name, section in _sections(data, part).items():
+            paths: list[tuple[str, ...]] = [(part, name)]
+            for key in _ONLY_FOR:
+                inner = section.get(key)
+                paths += [(part, name, key, each) for each in inner] if isinstance(inner, dict) else []
+            for path in paths:
+                if path[-1] in seen:
+                    yield Finding(path, f"two nodes of the lab are called {path[-1]!r}; rename one", at_key=True)
+                seen.add(path[-1])
+
+
+def _sections(data: Mapping[str, Any], key: str) -> dict[str, dict[str, Any]]:
+    found = data.get(key)
+    return {name: part for name, part in found.items() if isinstance(part, dict)} if isinstance(found, dict) else {}

@@ -1,0 +1,25 @@
+"""Delayed Delivery (XEP-0203): when a stanza came that could not be handed out at once."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cluster.xmpp import element as xml
+from cluster.xmpp import timestamp
+from cluster.xmpp.element import Element
+from cluster.xmpp.namespaces import DELAY
+from cluster.xmpp.stanza import Stanza
+
+_DELAY = f"{{{DELAY}}}delay"
+
+
+def delayed(stanza: Stanza, domain: str, came_utc_s: float) -> Stanza:
+    """The stanza with the time when it came to this domain; a stamp of the domain's own that it bears already stays.
+
+    Such a stanza waited before and was not received: when it first came is what counts (section 4).
+    """
+    tree = stanza.tree
+    if any(delay.get("from") == domain for delay in tree.findall(_DELAY)):
+        return stanza
+    tree.append(Element(_DELAY, {"from": domain, "stamp": timestamp.to_text(came_utc_s)}))
+    return msgspec.structs.replace(stanza, payloads=(*stanza.payloads, f"{DELAY} delay"), raw=xml.serialize(tree))

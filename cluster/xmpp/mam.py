@@ -1,0 +1,140 @@
+"""Message Archive Management (XEP-0313): what a query asks for and how it is answered, with paging by XEP-0059."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from xml.sax.saxutils import quoteattr
+
+import msgspec
+
+from cluster.xmpp import element as xml
+from cluster.xmpp import timestamp
+from cluster.xmpp.element import Element, SubElement
+from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.forward import forwarded
+from cluster.xmpp.jid import Jid, JidError
+from cluster.xmpp.namespaces import MAM
+from cluster.xmpp.stanza import Stanza, opening
+
+RSM = "http://jabber.org/protocol/rsm"
+DATA = "jabber:x:data"
+VALIDATE = "http://jabber.org/protocol/xdata-validate"
+MAX_PAGE = 100
+"""Messages of one page, also where the client sets no limit or a higher one (section 4.3.1)."""
+
+_FIELDS = {
+    "with": "jid-single", "start": "text-single", "end": "text-single", "before-id": "text-single",
+    "after-id": "text-single", "ids": "list-multi", "include-groupchat": "boolean",
+}  # fmt: skip
+"""Of the query's form, with their types (section 4.1); no archive of ours has groupchat messages."""
+
+
+class Query(msgspec.Struct, frozen=True):
+    """Which messages of an archive (the form, section 4.1), and which page of them (the result set, section 4.3)."""
+
+    with_: Jid | None = None
+    start_utc_s: float | None = None
+    end_utc_s: float | None = None
+    after_id: str | None = None
+    before_id: str | None = None
+    ids: frozenset[str] | None = None
+    max: int = MAX_PAGE
+    page_after: str | None = None
+    page_before: str | None = None
+    """Page backwards from this id; from the end of the archive where it is empty."""
+    flip: bool = False
+    """The last message of the page comes first (section 4.3.5)."""
+    queryid: str | None = None
+
+    def matches(self, owner: Jid, id: str, came_utc_s: float, from_: Jid, to: Jid) -> bool:
+        """Whether the form lets this message of the owner's archive through, apart from `after_id` and `before_id`."""
+        return (
+            (self.start_utc_s is None or came_utc_s >= self.start_utc_s)
+            and (self.end_utc_s is None or came_utc_s <= self.end_utc_s)
+            and (self.ids is None or id in self.ids)
+            and (self.with_ is None or _is_with(self.with_, owner, from_, to))
+        )
+
+
+def _is_with(with_: Jid, owner: Jid, from_: Jid, to: Jid) -> bool:
+    """Section 4.1.1."""
+    if with_ == owner:  # else all would match
+        return from_.bare == owner and to.bare == owner
+    return with_ in ((from_.bare, to.bare) if with_.is_bare else (from_, to))
+
+
+def read_query(query: Element) -> Query:
+    """What the `<query>` asks for. Raises StanzaError."""
+    values = _read_form(query)
+    page = query.find(f"{{{RSM}}}set")
+    try:
+        limit, after, before = _read_page(page) if page is not None else (MAX_PAGE, None, None)
+        return Query(
+            with_=Jid.parse(values["with"][0]) if "with" in values else None,
+            start_utc_s=timestamp.parse(values["start"][0]) if "start" in values else None,
+            end_utc_s=timestamp.parse(values["end"][0]) if "end" in values else None,
+            after_id=values["after-id"][0] if "after-id" in values else None,
+            before_id=values["before-id"][0] if "before-id" in values else None,
+            ids=frozenset(values["ids"]) if "ids" in values else None,
+            flip=query.find(f"{{{MAM}}}flip-page") is not None,
+            queryid=query.get("queryid"),
+            max=limit,
+            page_after=after,
+            page_before=before,
+        )
+    except (JidError, ValueError) as error:
+        raise StanzaError(Condition.BAD_REQUEST, str(error)) from None
+
+
+def _read_form(query: Element) -> Mapping[str, list[str]]:
+    form = query.find(f"{{{DATA}}}x")
+    fields = form.findall(f"{{{DATA}}}field") if form is not None else []
+    values = {field.get("var", ""): [value.text or "" for value in field.iter(f"{{{DATA}}}value")] for field in fields}
+    if form is not None and values.pop("FORM_TYPE", None) != [MAM]:
+        raise StanzaError(Condition.BAD_REQUEST, f"the form's FORM_TYPE is {MAM}")
+    if unknown := values.keys() - _FIELDS.keys():
+        raise StanzaError(Condition.FEATURE_NOT_IMPLEMENTED, f"no field {', '.join(sorted(unknown))} is known here")
+    return {name: value for name, value in values.items() if value}
+
+
+def _read_page(page: Element) -> tuple[int, str | None, str | None]:
+    """The limit, the id behind which the page begins, and the one before which it ends (XEP-0059 section 2)."""
+    if page.find(f"{{{RSM}}}index") is not None:
+        raise StanzaError(Condition.FEATURE_NOT_IMPLEMENTED, "pages begin behind an id here, not at an index")
+    limit = (xml.text_of(page, f"{{{RSM}}}max") or "").strip() or str(MAX_PAGE)
+    if not (limit.isascii() and limit.isdigit()):
+        raise ValueError(f"max={limit!r} is no number")
+    after, before = xml.text_of(page, f"{{{RSM}}}after"), xml.text_of(page, f"{{{RSM}}}before")
+    return min(int(limit), MAX_PAGE), after or None, before
+
+
+def form() -> Element:
+    """The fields that a query may have (section 4.1.5)."""
+    form = Element(f"{{{DATA}}}x", type="form")
+    form_type = SubElement(form, f"{{{DATA}}}field", {"var": "FORM_TYPE", "type": "hidden"})
+    SubElement(form_type, f"{{{DATA}}}value").text = MAM
+    for name, kind in _FIELDS.items():
+        field = SubElement(form, f"{{{DATA}}}field", {"var": name, "type": kind})
+        if kind == "list-multi":
+            validate = SubElement(field, f"{{{VALIDATE}}}validate", datatype="xs:string")
+            SubElement(validate, f"{{{VALIDATE}}}open")
+    return form
+
+
+def result(owner: Jid, to: Jid, queryid: str | None, id: str, came_utc_s: float, stanza: Stanza) -> Stanza:
+    """One message of the archive, for the client that asked (section 4.2)."""
+    query = f" queryid={quoteattr(queryid)}" if queryid is not None else ""
+    begin = f" to={quoteattr(str(to))}><result xmlns='{MAM}'{query} id={quoteattr(id)}>".encode()
+    raw = opening("message", owner) + begin + forwarded(stanza, came_utc_s) + b"</result></message>"
+    return Stanza("message", to, owner, None, None, (f"{MAM} result",), raw)
+
+
+def fin(ids: list[str], first_index: int, count: int, is_complete: bool) -> Element:
+    """The end of a page (section 4.3.2): the ids on it, oldest first; where it begins, in how many that match."""
+    fin = Element(f"{{{MAM}}}fin", {"complete": "true"} if is_complete else {})
+    page = SubElement(fin, f"{{{RSM}}}set")
+    if ids:
+        SubElement(page, f"{{{RSM}}}first", index=str(first_index)).text = ids[0]
+        SubElement(page, f"{{{RSM}}}last").text = ids[-1]
+    SubElement(page, f"{{{RSM}}}count").text = str(count)
+    return fin

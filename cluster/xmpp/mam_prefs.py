@@ -1,0 +1,58 @@
+"""Message Archiving Preferences (XEP-0441): whose messages an account keeps."""
+
+from __future__ import annotations
+
+from typing import Literal, cast, get_args
+
+import msgspec
+
+from cluster.xmpp.element import Element, SubElement
+from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.jid import Jid, JidError
+from cluster.xmpp.namespaces import MAM
+
+Default = Literal["always", "never", "roster"]
+
+
+class Preferences(msgspec.Struct, frozen=True):
+    """What an account wants to be kept.
+
+    `roster` is the default here, so that strangers cannot fill an archive, and a load test's messages are not kept.
+    """
+
+    default: Default = "roster"
+    always: frozenset[Jid] = frozenset()
+    never: frozenset[Jid] = frozenset()
+
+    def keep(self, target: Jid, is_contact: bool) -> bool:
+        """Whether messages to or from this address are kept (section 2.3); `never` counts more than `always`."""
+        if self.never and not self.never.isdisjoint((target, target.bare)):
+            return False
+        if self.always and not self.always.isdisjoint((target, target.bare)):
+            return True
+        return is_contact if self.default == "roster" else self.default == "always"
+
+
+def read(prefs: Element) -> Preferences:
+    """What the `<prefs>` say. Raises StanzaError."""
+    default = prefs.get("default")
+    if default not in get_args(Default):
+        raise StanzaError(Condition.BAD_REQUEST, f"the default is one of {', '.join(get_args(Default))}")
+    return Preferences(cast("Default", default), _jids(prefs, "always"), _jids(prefs, "never"))
+
+
+def _jids(prefs: Element, name: str) -> frozenset[Jid]:
+    try:
+        return frozenset(Jid.parse(jid.text or "") for jid in prefs.iterfind(f"{{{MAM}}}{name}/{{{MAM}}}jid"))
+    except JidError as error:
+        raise StanzaError(Condition.JID_MALFORMED, str(error)) from None
+
+
+def to_element(preferences: Preferences) -> Element:
+    """The `<prefs>` that say so."""
+    prefs = Element(f"{{{MAM}}}prefs", default=preferences.default)
+    for name, jids in (("always", preferences.always), ("never", preferences.never)):
+        listed = SubElement(prefs, f"{{{MAM}}}{name}")
+        for jid in sorted(jids):
+            SubElement(listed, f"{{{MAM}}}jid").text = str(jid)
+    return prefs

@@ -1,0 +1,28 @@
+"""Messages to people who are no users of the load: what tells that one arrived is a receipt (XEP-0184)."""
+
+from __future__ import annotations
+
+from xml.sax.saxutils import escape, quoteattr
+
+from cluster.xmpp import element as xml
+from cluster.xmpp.jid import Jid
+
+NS = "urn:xmpp:receipts"
+PAYLOAD = f"{NS} received"
+"""How the parser names the receipt among a stanza's children."""
+
+
+def message(to: Jid, id: str, body: str) -> bytes:
+    """A chat message that asks for a receipt, ready for the wire."""
+    return (
+        f"<message to={quoteattr(str(to))} id='{id}' type='chat'><body>{escape(body)}</body>"
+        f"<request xmlns='{NS}'/></message>"
+    ).encode()
+
+
+def read(raw: bytes) -> str:
+    """The id of the message that this is the receipt for (see PAYLOAD). Raises ValueError for no receipt."""
+    found = xml.parse(raw).find(f"{{{NS}}}received")
+    if found is None:
+        raise ValueError("the message is no receipt")
+    return str(found.get("id", ""))

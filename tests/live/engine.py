@@ -1,0 +1,75 @@
+"""The Docker engine of the tests, if there is one."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import docker
+from docker.errors import DockerException, ImageNotFound
+
+from cluster.lab.containers.compose import IMAGE
+from tests.live.running_lab import ROOT
+
+HASH = """
+import hashlib, pathlib, cluster
+root = pathlib.Path(cluster.__file__).parent
+files = sorted(root.rglob("*.py"))
+print(hashlib.sha256(b"".join(str(f.relative_to(root)).encode() + f.read_bytes() for f in files)).hexdigest())
+"""
+
+
+@contextmanager
+def open_sockets_forgiven() -> Iterator[None]:
+    """The SDK leaves its socket open when nobody answers, which must not be held against some later test."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        yield
+        gc.collect()
+
+
+def running_engine() -> docker.DockerClient | str:
+    """A client of an engine that has the image of this tree, or why there is none."""
+    with open_sockets_forgiven():
+        try:
+            client = docker.from_env()
+        except DockerException as error:
+            return f"no Docker engine: {error}"
+    problem = _problem(client)
+    if problem:
+        client.close()
+    return problem or client
+
+
+def _problem(client: docker.DockerClient) -> str:
+    """Why its image is of no use; empty where it is."""
+    try:
+        inside = client.containers.run(IMAGE, ["python", "-c", HASH], remove=True)
+    except ImageNotFound:
+        return f"the Docker engine has no image {IMAGE!r}; `make image`"
+    if inside.decode().strip() != _hash(ROOT / "cluster"):
+        return f"the image {IMAGE!r} was not built from this tree; `make image`"
+    return ""
+
+
+def _hash(root: Path) -> str:
+    files = sorted(root.rglob("*.py"))
+    return hashlib.sha256(b"".join(str(f.relative_to(root)).encode() + f.read_bytes() for f in files)).hexdigest()
+
+
+def of_this_worker(topology: Path, folder: Path) -> Path:
+    """The topology with a name of this test process's own: an engine has one lab of a name."""
+    text = topology.read_text().replace(f"name: {topology.stem}\n", f"name: {lab_name(topology.stem)}\n")
+    own = folder / topology.name
+    own.write_text(text)
+    return own
+
+
+def lab_name(name: str) -> str:
+    """What `of_this_worker` calls the lab."""
+    return f"{name}-{os.getpid()}"

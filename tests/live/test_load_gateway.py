@@ -1,0 +1,101 @@
+"""The scenario `gateway` against running labs: what it counts is what the phones have."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster.lab.ask import ask
+from cluster.lab.folder import LabFolder
+from tests.live.locust_run import figures, locust
+from tests.live.running_lab import ROOT, RunningLab
+
+pytestmark = pytest.mark.live
+
+GATEWAY = ROOT / "loadtests" / "gateway.py"
+PHONES = ("fc1", "fc2", "fc3", "fc4", "fc5")
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
+    running = RunningLab(tmp_path_factory.mktemp("gateways"), ROOT / "topologies" / "gateways.yaml")
+    running.up()
+    yield running
+    running.down()
+
+
+def state_of(lab: RunningLab) -> Path:
+    return lab.folder / ".xmpplab" / lab.topology.stem
+
+
+def texts(lab: RunningLab) -> list[int]:
+    """How many texts each phone has."""
+    return [len(json.loads(lab.command("phone", name, "inbox", "--format", "json"))) for name in PHONES]
+
+
+def test_what_is_counted_as_delivered_is_on_the_phones(lab: RunningLab, tmp_path: Path) -> None:
+    before = texts(lab)
+    report = tmp_path / "report.json"
+    done = locust(
+        GATEWAY, state_of(lab), "-u", "12", "-r", "12", "-t", "3s", "--rate", "10", "--sms", "0.5",
+        "--json-file", str(report.with_suffix("")),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = figures(report)
+    assert set(rows) == {"login", "send", "deliver local", "deliver cross-domain", "deliver sms"}
+    delivered = sum(row["num_requests"] for name, row in rows.items() if name.startswith("deliver"))
+    assert delivered == rows["send"]["num_requests"]
+    came = [now - then for now, then in zip(texts(lab), before, strict=True)]
+    assert sum(came) == rows["deliver sms"]["num_requests"]
+    assert all(came)
+
+
+def test_the_command_loads_what_the_lab_has(lab: RunningLab) -> None:
+    (lab.folder / "loadtests").symlink_to(ROOT / "loadtests")
+    before = texts(lab)
+    shown = lab.command("load", "gateway", "--users", "8", "--time", "2s")
+    assert "deliver sms" in shown
+    assert sum(texts(lab)) > sum(before)
+
+
+def test_an_sms_that_does_not_arrive_is_a_failure_of_its_kind(lab: RunningLab, tmp_path: Path) -> None:
+    folder = LabFolder(state_of(lab))
+    plan = folder.plan()
+    network = plan.networks[0]
+    number = network.phones["fc5"]
+    ask(folder, plan, network, "phone_switch", {"number": number, "on": False})
+    try:
+        done = locust(
+            Path(__file__).with_name("sms_failures.py"), state_of(lab), "-u", "1", "-t", "1s",
+            "--csv", str(tmp_path / "run"), GATEWAY=plan.gateways[0].domain, OFF=number,
+        )  # fmt: skip
+    finally:
+        ask(folder, plan, network, "phone_switch", {"number": number, "on": True})
+    assert done.returncode == 1, done.stdout + done.stderr
+    with (tmp_path / "run_failures.csv").open() as file:
+        errors = sorted(row["Error"] for row in csv.DictReader(file) if row["Name"] == "deliver sms")
+    assert len(errors) == 2
+    assert "came back: item-not-found (definite)" in errors[0]
+    assert "lost: " in errors[1]
+
+
+def test_a_lab_without_phones_is_loaded_with_chat_alone(verona: RunningLab, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    done = locust(
+        GATEWAY, state_of(verona), "-u", "6", "-r", "6", "-t", "1s", "--rate", "10",
+        "--json-file", str(report.with_suffix("")),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert set(figures(report)) == {"login", "send", "deliver local", "deliver cross-domain"}
+
+
+def test_sms_to_a_lab_without_phones_says_once_what_to_do(verona: RunningLab) -> None:
+    done = locust(GATEWAY, state_of(verona), "-u", "3", "-t", "1s", "--sms", "0.1")
+    assert done.returncode == 1
+    assert done.stderr.count("no phone is behind an SMS gateway of lab verona; give ") == 1
+    assert "or run with `--sms 0`" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr

@@ -1,0 +1,131 @@
+"""One contract for every archive (XEP-0313)."""
+
+from __future__ import annotations
+
+import pytest
+
+from cluster.store.archive import ArchivedMessage, Page, UnknownId
+from cluster.store.port import Store
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.mam import Query
+from cluster.xmpp.stanza import make
+from tests.ports import test_store
+from tests.ports.test_store import Check
+
+ROMEO = Jid.parse("romeo@montague.lit")
+check = test_store.check
+
+
+def archived(number: int, contact: str = "juliet@capulet.lit") -> ArchivedMessage:
+    """The message with the id `m<number>`, sent that many seconds after the epoch."""
+    stanza = make("message", from_=ROMEO.with_resource("pda"), to=Jid.parse(contact), id=f"{number}")
+    return ArchivedMessage(f"m{number}", float(number), stanza)
+
+
+async def fill(store: Store, count: int) -> None:
+    for number in range(count):
+        await store.archives.append("romeo", archived(number), 100)
+
+
+def ids(page: Page) -> list[str]:
+    return [message.id for message in page.messages]
+
+
+def test_an_archive_keeps_everything_in_order(check: Check) -> None:
+    async def scenario(store: Store) -> None:
+        assert await store.archives.query(ROMEO, Query()) == Page([], 0, 0, True)
+        await fill(store, 3)
+        page = await store.archives.query(ROMEO, Query())
+        assert page == Page([archived(number) for number in range(3)], 0, 3, True)
+        assert (await store.archives.query(Jid.parse("benvolio@montague.lit"), Query())).count == 0
+
+    check(scenario)
+
+
+def test_what_comes_twice_is_archived_once(check: Check) -> None:
+    async def scenario(store: Store) -> None:
+        await fill(store, 2)
+        await store.archives.append("romeo", ArchivedMessage("m0", 7.0, archived(7).stanza), 100)
+        assert (await store.archives.query(ROMEO, Query())).messages == [archived(0), archived(1)]
+
+    check(scenario)
+
+
+def test_a_full_archive_forgets_the_oldest(check: Check) -> None:
+    async def scenario(store: Store) -> None:
+        for number in range(5):
+            await store.archives.append("romeo", archived(number), 3)
+        assert ids(await store.archives.query(ROMEO, Query())) == ["m2", "m3", "m4"]
+        with pytest.raises(UnknownId):
+            await store.archives.query(ROMEO, Query(page_after="m1"))
+
+    check(scenario)
+
+
+def test_a_forgotten_archive_is_empty_and_can_be_filled_again(check: Check) -> None:
+    async def scenario(store: Store) -> None:
+        await fill(store, 2)
+        await store.archives.delete("romeo")
+        await store.archives.delete("nobody")
+        assert (await store.archives.query(ROMEO, Query())).count == 0
+        await fill(store, 1)
+        assert ids(await store.archives.query(ROMEO, Query())) == ["m0"]
+
+    check(scenario)
+
+
+PAGES = {
+    # XEP-0059 sections 2.1 to 2.5: the messages, the place of the first, how many match, and whether that is all
+    "first": (Query(max=2), ["m0", "m1"], 0, 6, False),
+    "all": (Query(max=6), ["m0", "m1", "m2", "m3", "m4", "m5"], 0, 6, True),
+    "next": (Query(max=2, page_after="m1"), ["m2", "m3"], 2, 6, False),
+    "last forwards": (Query(max=2, page_after="m3"), ["m4", "m5"], 4, 6, True),
+    "behind the end": (Query(max=2, page_after="m5"), [], 6, 6, True),
+    "last": (Query(max=2, page_before=""), ["m4", "m5"], 4, 6, False),
+    "previous": (Query(max=2, page_before="m4"), ["m2", "m3"], 2, 6, False),
+    "first backwards": (Query(max=2, page_before="m2"), ["m0", "m1"], 0, 6, True),
+    "before the beginning": (Query(max=2, page_before="m0"), [], 0, 6, True),
+    "count only": (Query(max=0), [], 0, 6, False),
+    # XEP-0313 section 4.1
+    "time": (Query(start_utc_s=2.0, end_utc_s=4.0), ["m2", "m3", "m4"], 0, 3, True),
+    "between ids": (Query(after_id="m1", before_id="m4"), ["m2", "m3"], 0, 2, True),
+    "these ids": (Query(ids=frozenset(["m4", "m1"])), ["m1", "m4"], 0, 2, True),
+    "with": (Query(with_=Jid.parse("nurse@capulet.lit")), ["m3"], 0, 1, True),
+    "a page of what matches": (Query(start_utc_s=2.0, max=2, page_after="m2"), ["m3", "m4"], 1, 4, False),
+    "behind an id that does not match": (Query(start_utc_s=3.0, page_after="m0"), ["m3", "m4", "m5"], 0, 3, True),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages(check: Check, name: str) -> None:
+    query, messages, first_index, count, is_complete = PAGES[name]
+
+    async def scenario(store: Store) -> None:
+        for number in range(6):
+            contact = "nurse@capulet.lit" if number == 3 else "juliet@capulet.lit"
+            await store.archives.append("romeo", archived(number, contact), 100)
+        page = await store.archives.query(ROMEO, query)
+        assert (ids(page), page.first_index, page.count, page.is_complete) == (
+            messages, first_index, count, is_complete,
+        )  # fmt: skip
+
+    check(scenario)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        Query(page_after="x"),
+        Query(page_before="x"),
+        Query(after_id="x"),
+        Query(before_id="x"),
+        Query(ids=frozenset(["m0", "x"])),
+    ],
+)
+def test_an_id_that_is_not_there(check: Check, query: Query) -> None:
+    async def scenario(store: Store) -> None:
+        await fill(store, 1)
+        with pytest.raises(UnknownId, match="x"):
+            await store.archives.query(ROMEO, query)
+
+    check(scenario)

@@ -1,0 +1,322 @@
+"""The lab's message centre: phones, receipts, expiry, and what it keeps over a crash."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cluster.gateways.smpp.compose import short_messages
+from cluster.gateways.smpp.constants import CommandId, CommandStatus
+from cluster.gateways.smpp.pdu import Bind, Pdu, Sm
+from cluster.gateways.smpp.receipt import receipt_of
+from cluster.gateways.sms.session import SmppSession
+from cluster.gateways.smsc.configuration import EsmeAccount
+from cluster.gateways.smsc.esmes import BIND_TIMEOUT_S, MAX_UNANSWERED
+from cluster.gateways.smsc.limits import Limits
+from tests.unit.gateways.sms.world import (
+    NOBODY,
+    OTHER_PHONE,
+    PASSWORD,
+    PHONE,
+    SETTINGS,
+    SHORT_CODE,
+    START_UTC_S,
+    Answers,
+    Delivered,
+    World,
+)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+class Client:
+    """An ESME that says what it is told to say."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.session = SmppSession(world.clock, self)
+        self.requests: list[Pdu] = []
+        self.lost = False
+
+        class Factory:
+            buildProtocol = staticmethod(lambda address: self.session)
+
+        world.wire.connect(Factory)
+
+    def on_request(self, session: SmppSession, pdu: Pdu) -> None:
+        self.requests.append(pdu)
+
+    def on_lost(self, session: SmppSession) -> None:
+        self.lost = True
+
+    def ask(self, command_id: CommandId, body: Bind | Sm) -> Pdu:
+        answers: list[Pdu] = []
+        self.session.request(command_id, body).addBoth(answers.append)
+        self.world.go()
+        return answers[0]
+
+    def bind(self, command_id: CommandId = CommandId.BIND_TRANSCEIVER, password: str = PASSWORD, id: str = "g1") -> int:
+        return self.ask(command_id, Bind(id, password)).command_status
+
+    def submit(self, to: str = PHONE) -> int:
+        (message,) = short_messages(SHORT_CODE, to, "hi", 1)
+        return self.ask(CommandId.SUBMIT_SM, message.sm).command_status
+
+
+# --- binding
+
+
+@pytest.mark.parametrize(
+    ("password", "id", "status"),
+    [
+        (PASSWORD, "g1", CommandStatus.ESME_ROK),
+        ("wrong", "g1", CommandStatus.ESME_RINVPASWD),
+        ("", "g1", CommandStatus.ESME_RINVPASWD),
+        (PASSWORD, "g2", CommandStatus.ESME_RINVSYSID),
+    ],
+)
+def test_who_may_bind(world: World, password: str, id: str, status: CommandStatus) -> None:
+    world.start_smsc()
+    client = Client(world)
+    assert client.bind(password=password, id=id) == status
+    world.go()
+    assert client.lost == (status != CommandStatus.ESME_ROK)
+
+
+def test_what_each_bind_allows(world: World) -> None:
+    world.start_smsc()
+    client = Client(world)
+    assert client.submit() == CommandStatus.ESME_RINVBNDSTS
+    receiver, transmitter = Client(world), Client(world)
+    assert receiver.bind(CommandId.BIND_RECEIVER) == transmitter.bind(CommandId.BIND_TRANSMITTER) == 0
+    assert receiver.bind() == CommandStatus.ESME_RALYBND
+    assert receiver.submit() == CommandStatus.ESME_RINVBNDSTS
+    assert transmitter.submit() == 0
+    world.phone_says("hello")
+    assert [pdu.octets for pdu in receiver.requests] == [b"hello"]
+    assert transmitter.requests == []
+    assert receiver.ask(CommandId.DELIVER_SM, Sm()).command_status == CommandStatus.ESME_RINVCMDID
+
+
+def test_who_does_not_bind_is_disconnected(world: World) -> None:
+    world.start_smsc()
+    silent, bound = Client(world), Client(world)
+    bound.bind()
+    world.go(BIND_TIMEOUT_S + 1)
+    assert silent.lost
+    assert not bound.lost
+
+
+# --- where messages go
+
+
+def test_phones_write_to_phones(world: World) -> None:
+    smsc = world.start_smsc()
+    world.phone_says("It was the nightingale", OTHER_PHONE)
+    (text,) = world.run(smsc.administration.phone_inbox(OTHER_PHONE))
+    assert text == {"at_utc_s": START_UTC_S, "from": PHONE, "text": "It was the nightingale", "trace_id": ""}
+
+
+def test_the_longest_range_counts(world: World) -> None:
+    other = EsmeAccount("g2", PASSWORD, ("44441",), "g2")
+    world.start_smsc(settings=msgspec.structs.replace(SETTINGS, esmes=(*SETTINGS.esmes, other)))
+    first, second = Client(world), Client(world)
+    first.bind()
+    second.bind(id="g2")
+    world.phone_says("to g1", "4444")
+    world.phone_says("to g2", "444410")
+    assert [pdu.octets for pdu in first.requests] == [b"to g1"]
+    assert [pdu.octets for pdu in second.requests] == [b"to g2"]
+
+
+@pytest.mark.parametrize("to", ["romeo", "romeo@montague.lit"])
+def test_phones_write_to_xmpp_addresses_through_the_gateway(world: World, to: str) -> None:
+    world.start_smsc()
+    delivered = Delivered()
+    world.esme(delivered)
+    world.phone_says("Here.", to)
+    assert delivered.texts == ["@romeo Here." if to == "romeo" else "romeo@montague.lit: Here."]
+
+
+def test_what_the_operator_cannot_do(world: World) -> None:
+    administration = world.start_smsc().administration
+    for request, remedy in (
+        (administration.phone_inbox(NOBODY), f"there are \\{PHONE}, \\{OTHER_PHONE}"),
+        (administration.phone_send(PHONE, "999", "hi"), "nobody is reached at 999; write to"),
+        (administration.phone_send(PHONE, SHORT_CODE, "ж" * 67 * 256), "send less at a time"),
+    ):
+        with pytest.raises(ValueError, match=remedy):
+            world.run(request)
+    world.run(administration.phone_switch(PHONE, False))
+    with pytest.raises(ValueError, match="switch it on first"):
+        world.run(administration.phone_send(PHONE, SHORT_CODE, "hi"))
+
+
+def test_the_operator_sees(world: World) -> None:
+    administration = world.start_smsc().administration
+    world.phone_says("1", OTHER_PHONE)
+    world.phone_says("2")
+    assert world.run(administration.status()) == {"ready": True, "esmes": [], "waiting": 1, "phones": 2}
+    assert world.run(administration.phone_ls()) == [
+        {"number": PHONE, "name": "fc1", "on": True, "texts": 0},
+        {"number": OTHER_PHONE, "name": "fc2", "on": True, "texts": 1},
+    ]
+    assert world.run(administration.phone_inbox(OTHER_PHONE, after=1)) == []
+
+
+# --- receipts (SMPP 3.4 section 5.2.17)
+
+
+@pytest.mark.parametrize(
+    ("to", "registered_delivery", "states"),
+    [
+        (PHONE, 0, []),
+        (PHONE, 1, ["DELIVERED"]),
+        (PHONE, 2, []),
+        (NOBODY, 0, []),
+        (NOBODY, 1, ["UNDELIVERABLE"]),
+        (NOBODY, 2, ["UNDELIVERABLE"]),
+    ],
+)
+def test_receipts(world: World, to: str, registered_delivery: int, states: list[str]) -> None:
+    world.start_smsc()
+    delivered = Delivered()
+    answers = Answers(world.esme(delivered))
+    answers.submit("hi", to, registered_delivery)
+    world.go()
+    receipts = [receipt_of(pdu) for pdu in delivered.pdus]
+    assert [receipt and (receipt.message_id, receipt.state.name) for receipt in receipts] == [
+        (answers.all[0], state) for state in states
+    ]
+
+
+@pytest.mark.parametrize(("validity", "waits_s"), [("", 86_400), ("000000001000000R", 600), ("231114222320000+", 600)])
+def test_a_phone_that_is_off(world: World, validity: str, waits_s: float) -> None:
+    smsc = world.start_smsc()
+    delivered = Delivered()
+    esme = world.esme(delivered)
+    world.run(smsc.administration.phone_switch(PHONE, False))
+    (message,) = short_messages(SHORT_CODE, PHONE, "hi", 1, 1)
+    esme.submit(msgspec.structs.replace(message.sm, validity_period=validity), {}, 60.0)
+    world.go(waits_s - 100)
+    assert delivered.pdus == []
+    world.go(200)
+    assert [receipt_of(pdu).state.name for pdu in delivered.pdus] == ["EXPIRED"]  # type: ignore[union-attr]
+    delivered.pdus.clear()
+    esme.submit(short_messages(SHORT_CODE, PHONE, "again", 2, 1)[0].sm, {}, 60.0)
+    world.go()
+    world.run(smsc.administration.phone_switch(PHONE, True))
+    world.go()
+    assert world.inbox() == ["again"]
+    assert [receipt_of(pdu).state.name for pdu in delivered.pdus] == ["DELIVERED"]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"source_addr": ""}, CommandStatus.ESME_RINVSRCADR),
+        ({"destination_addr": ""}, CommandStatus.ESME_RINVDSTADR),
+        ({"validity_period": "soon"}, CommandStatus.ESME_RINVEXPIRY),
+        ({"schedule_delivery_time": "000000001000000R"}, CommandStatus.ESME_RINVSCHED),
+    ],
+)
+def test_what_is_not_taken(world: World, changes: dict[str, str], status: CommandStatus) -> None:
+    world.start_smsc()
+    client = Client(world)
+    client.bind()
+    sm = msgspec.structs.replace(short_messages(SHORT_CODE, PHONE, "hi", 1)[0].sm, **changes)
+    assert client.ask(CommandId.SUBMIT_SM, sm).command_status == status
+    assert world.inbox() == []
+
+
+def test_only_so_many_may_be_unanswered(world: World) -> None:
+    smsc = world.start_smsc()
+    world.run(smsc.administration.fault(delay_s=5.0))
+    client = Client(world)
+    client.bind()
+    statuses: list[int] = []
+    (message,) = short_messages(SHORT_CODE, PHONE, "hi", 1)
+    for _ in range(MAX_UNANSWERED + 1):
+        client.session.request(CommandId.SUBMIT_SM, message.sm).addCallback(
+            lambda pdu: statuses.append(pdu.command_status)
+        )
+    world.go()
+    assert statuses == [CommandStatus.ESME_RMSGQFUL]
+    world.go(6.0)
+    assert statuses.count(0) == MAX_UNANSWERED
+
+
+def test_a_rate_is_kept() -> None:
+    limits = Limits()
+    assert all(limits.admits(0.0) for _ in range(100))
+    limits.max_per_s = 2.0
+    assert [limits.admits(100.0) for _ in range(3)] == [True, True, False]
+    assert [limits.admits(100.5) for _ in range(2)] == [True, False]
+    limits.max_per_s = 0.1
+    assert [limits.admits(at_s) for at_s in (101.0, 102.0, 112.0, 113.0)] == [True, False, True, False]
+    limits.max_per_s = 0.0
+    assert all(limits.admits(0.0) for _ in range(100))
+
+
+# --- over a crash
+
+
+def test_inboxes_are_kept(world: World, tmp_path: Path) -> None:
+    world.start_smsc(tmp_path)
+    world.phone_says("a" * 200, OTHER_PHONE)
+    world.start_smsc(tmp_path)  # without a word: a crash
+    assert world.inbox(OTHER_PHONE) == ["a" * 200]
+
+
+def test_what_waits_is_kept(world: World, tmp_path: Path) -> None:
+    smsc = world.start_smsc(tmp_path)
+    delivered = Delivered()
+    esme = world.esme(delivered)
+    answers = Answers(esme)
+    world.run(smsc.administration.phone_switch(PHONE, False))
+    answers.submit("to the phone", registered_delivery=1)
+    world.go()
+    world.run(esme.stop())
+    world.phone_says("to the gateway", number=OTHER_PHONE)
+
+    restarted = world.start_smsc(tmp_path)
+    assert world.inbox() == ["to the phone"]  # a phone is on at first
+    world.esme(delivered)
+    assert receipt_of(delivered.pdus[0]).message_id == answers.all[0]  # type: ignore[union-attr]
+    assert delivered.texts[1:] == ["to the gateway"]
+    assert world.run(restarted.administration.status())["waiting"] == 0
+
+    world.start_smsc(tmp_path)
+    assert world.inbox() == ["to the phone"]
+    assert (tmp_path / "spool.jsonl").read_bytes() == b""
+
+
+def test_a_repeated_message_is_known_after_a_crash(world: World, tmp_path: Path) -> None:
+    world.start_smsc(tmp_path)
+    esme = world.esme(Delivered())
+    answers = Answers(esme)
+    world.wire.connections[-1].deaf = True
+    answers.submit("once")
+    world.go()
+    world.start_smsc(tmp_path)
+    world.wire.cut()
+    world.go(2.0)
+    assert world.inbox() == ["once"]
+    assert len(answers.all) == 1
+    assert answers.errors == []
+
+
+def test_a_line_that_was_cut_off_is_dropped(world: World, tmp_path: Path) -> None:
+    world.start_smsc(tmp_path)
+    world.phone_says("1", OTHER_PHONE)
+    for file in tmp_path.iterdir():
+        file.write_bytes(file.read_bytes() + b'{"message_id": "cut o')
+    world.start_smsc(tmp_path)
+    world.phone_says("2", OTHER_PHONE)
+    world.start_smsc(tmp_path)
+    assert world.inbox(OTHER_PHONE) == ["1", "2"]

@@ -1,0 +1,463 @@
+"""Message Archive Management (XEP-0313) with paging (XEP-0059), ids (XEP-0359) and preferences (XEP-0441)."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from cluster.modules import archive
+from cluster.router.stanza_id import with_stanza_id
+from cluster.xmpp import element as xml
+from cluster.xmpp.element import Element
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.mam import MAX_PAGE, RSM
+from cluster.xmpp.namespaces import CLIENT, DELAY, FORWARD, MAM, STANZA_ID
+from cluster.xmpp.stanza import Stanza
+from tests.client import Client, child
+from tests.network import MONTAGUE, Network, at_once
+
+ROMEO, JULIET = "romeo@montague.lit/pda", "juliet@capulet.lit/balcony"
+MERCUTIO = "mercutio@montague.lit/square"
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def friends(network: Network) -> Network:
+    """Romeo has a contact in the other domain and one in his own."""
+    network.friends("romeo@montague.lit", "juliet@capulet.lit")
+    network.friends("romeo@montague.lit", "mercutio@montague.lit")
+    return network
+
+
+def chat(to: str, body: str, more: str = "", kind: str = "chat") -> str:
+    written = f"<body>{body}</body>" if body else ""
+    return f"<message to='{to}' type='{kind}'>{written}{more}</message>"
+
+
+def ask(network: Network, client: Client, kind: str, payload: str, to: str = "") -> Element:
+    """The reply; what came before it stays in `client.stanzas`."""
+    id = f"q{next(_numbers)}"
+    client.stanzas.clear()
+    address = f" to='{to}'" if to else ""
+    network.say(client, f"<iq type='{kind}' id='{id}'{address}>{payload}</iq>")
+    assert client.stanzas, "no reply"
+    reply = client.stanzas.pop()
+    assert reply.get("id") == id
+    return reply
+
+
+def form(**fields: str) -> str:
+    values = {"FORM_TYPE": MAM, **{name.replace("_", "-").rstrip("-"): value for name, value in fields.items()}}
+    written = "".join(f"<field var='{name}'><value>{value}</value></field>" for name, value in values.items())
+    return f"<x xmlns='jabber:x:data' type='submit'>{written}</x>"
+
+
+def page(content: str) -> str:
+    return f"<set xmlns='{RSM}'>{content}</set>"
+
+
+def query(network: Network, client: Client, content: str = "", attributes: str = "") -> tuple[list[Element], Element]:
+    """The `<result>` of each message that comes, and the `<fin>`."""
+    reply = ask(network, client, "set", f"<query xmlns='{MAM}'{attributes}>{content}</query>")
+    fin = child(reply, "fin", MAM)
+    for message in client.stanzas:
+        assert message.get("from") == str(client.jid.bare)
+    return [child(message, "result", MAM) for message in client.stanzas], fin
+
+
+def message_of(result: Element) -> Element:
+    return child(child(result, "forwarded", FORWARD), "message")
+
+
+def bodies(network: Network, client: Client, content: str = "") -> list[str | None]:
+    results, _ = query(network, client, content)
+    return [message_of(result).findtext(f"{{{CLIENT}}}body") for result in results]
+
+
+def refusal(reply: Element) -> str:
+    error = child(reply, "error")
+    return xml.split(error[0].tag)[1]
+
+
+# --- section 3: what an archive is
+
+
+def test_both_sides_of_a_conversation_are_kept_in_order(friends: Network) -> None:
+    romeo, juliet = friends.online(ROMEO), friends.online(JULIET)
+    friends.say(romeo, chat(JULIET, "1"))
+    friends.advance(1)
+    friends.say(juliet, chat(ROMEO, "2"))
+    friends.say(romeo, chat(MERCUTIO, "3"))
+    results, fin = query(friends, romeo, attributes=" queryid='f27'")
+    assert [message_of(result).findtext(f"{{{CLIENT}}}body") for result in results] == ["1", "2", "3"]
+    assert [message_of(result).get("from") for result in results] == [ROMEO, JULIET, ROMEO]
+    assert [message_of(result).get("to") for result in results] == [JULIET, ROMEO, MERCUTIO]
+    assert {result.get("queryid") for result in results} == {"f27"}
+    stamps = [child(child(result, "forwarded", FORWARD), "delay", DELAY).get("stamp") for result in results]
+    assert stamps == ["2023-11-14T22:13:20.125Z", "2023-11-14T22:13:21.125Z", "2023-11-14T22:13:21.125Z"]
+    assert fin.get("complete") == "true"
+    assert bodies(friends, juliet) == ["1", "2"]
+    assert bodies(friends, friends.online(MERCUTIO)) == ["3"]
+
+
+def test_an_empty_archive(friends: Network) -> None:
+    results, fin = query(friends, friends.online(ROMEO))
+    assert results == []
+    assert fin.get("complete") == "true"
+    assert [(each.tag, each.text) for each in child(fin, "set", RSM)] == [(f"{{{RSM}}}count", "0")]
+
+
+@pytest.mark.parametrize("sender", [JULIET, MERCUTIO], ids=["another domain", "this domain"])
+def test_a_message_bears_its_id_in_the_archive(friends: Network, sender: str) -> None:  # section 3.4
+    romeo, other = friends.online(ROMEO), friends.online(sender)
+    friends.say(other, chat(ROMEO, "hi"))
+    stanza_id = child(romeo.stanzas[0], "stanza-id", STANZA_ID)
+    assert stanza_id.get("by") == "romeo@montague.lit"
+    [result], _ = query(friends, romeo)
+    assert result.get("id") == stanza_id.get("id")
+
+
+def test_what_one_sends_does_not_tell_its_id(friends: Network) -> None:  # section 3.4
+    romeo, mercutio, juliet = friends.online(ROMEO), friends.online(MERCUTIO), friends.online(JULIET)
+    friends.say(romeo, chat(MERCUTIO, "hi") + chat(JULIET, "hi"))
+    for receiver in (mercutio, juliet):
+        stanza_id = child(receiver.stanzas[0], "stanza-id", STANZA_ID)
+        assert stanza_id.get("by") == str(receiver.jid.bare)
+        [result], _ = query(friends, receiver)
+        assert result.get("id") == stanza_id.get("id")
+    results, _ = query(friends, romeo)
+    kept = [child(message_of(result), "stanza-id", STANZA_ID) for result in results]
+    assert [(each.get("by"), each.get("id")) for each in kept] == [
+        ("romeo@montague.lit", result.get("id")) for result in results
+    ]
+
+
+@pytest.mark.parametrize("by", ["romeo@montague.lit", "mercutio@montague.lit", "montague.lit"])
+def test_nobody_gives_ids_in_our_name(friends: Network, by: str) -> None:  # XEP-0359 section 3
+    romeo, mercutio = friends.online(ROMEO), friends.online(MERCUTIO)
+    stranger = friends.online("tybalt@montague.lit/x")
+    forged = f"<stanza-id xmlns='{STANZA_ID}' by='{by}' id='forged'/>"
+    friends.say(mercutio, chat(ROMEO, "hi", forged))
+    friends.say(stranger, chat(ROMEO, "hi", forged))
+    friends.say(mercutio, chat(JULIET, "hi", forged))
+    for stanza in romeo.stanzas:
+        assert b"forged" not in xml.serialize(stanza)
+    assert all(b"forged" not in stanza.raw for stanza in friends.abroad.stanzas)
+    results, _ = query(friends, mercutio)
+    assert all(b"forged" not in xml.serialize(result) for result in results)
+
+
+def test_the_id_of_another_domain_stays(friends: Network) -> None:
+    romeo, mercutio = friends.online(ROMEO), friends.online(MERCUTIO)
+    theirs = f"<stanza-id xmlns='{STANZA_ID}' by='room@rooms.lit' id='theirs'/>"
+    friends.say(mercutio, chat(ROMEO, "hi", theirs))
+    ids = {each.get("by"): each.get("id") for each in romeo.stanzas[0].findall(f"{{{STANZA_ID}}}stanza-id")}
+    assert ids["room@rooms.lit"] == "theirs"
+    [result], _ = query(friends, romeo)
+    assert result.get("id") == ids["romeo@montague.lit"]
+
+
+# --- section 5.1: what is kept
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "more", "is_kept"),
+    [
+        ("chat", "hi", "", True),
+        ("normal", "hi", "", True),
+        ("chat", "", "<composing xmlns='http://jabber.org/protocol/chatstates'/>", False),
+        ("normal", "", "<subject>hi</subject>", False),
+        ("headline", "hi", "", False),
+        ("groupchat", "hi", "", False),
+        ("error", "hi", "<error type='cancel'/>", False),
+        # XEP-0334 section 4
+        ("chat", "hi", "<no-store xmlns='urn:xmpp:hints'/>", False),
+        ("chat", "hi", "<no-permanent-store xmlns='urn:xmpp:hints'/>", False),
+        ("chat", "", "<store xmlns='urn:xmpp:hints'/>", True),
+        ("error", "", "<store xmlns='urn:xmpp:hints'/>", False),
+    ],
+)
+def test_which_messages_are_kept(friends: Network, kind: str, body: str, more: str, is_kept: bool) -> None:
+    romeo, juliet = friends.online(ROMEO), friends.online(JULIET)
+    friends.say(romeo, chat(JULIET, body, more, kind))
+    for client in (romeo, juliet):
+        results, _ = query(friends, client)
+        assert len(results) == is_kept
+
+
+def test_strangers_are_not_kept(network: Network) -> None:
+    romeo, juliet = network.online(ROMEO), network.online(JULIET)
+    network.say(romeo, chat(JULIET, "hi"))
+    assert bodies(network, romeo) == bodies(network, juliet) == []
+
+
+def test_a_mere_request_does_not_make_a_contact(network: Network) -> None:
+    romeo, juliet = network.online(ROMEO), network.online(JULIET)
+    network.say(juliet, "<presence to='romeo@montague.lit' type='subscribe'/>")
+    network.say(juliet, chat(ROMEO, "hi"))
+    assert bodies(network, romeo) == []
+
+
+def test_many_resources_and_one_copy(friends: Network) -> None:
+    romeo, home = friends.online(ROMEO), friends.online("romeo@montague.lit/home")
+    juliet = friends.online(JULIET)
+    friends.say(juliet, chat("romeo@montague.lit", "to both"))
+    assert bodies(friends, romeo) == bodies(friends, home) == ["to both"]
+
+
+def test_what_one_sends_to_oneself_is_kept_once(friends: Network) -> None:
+    romeo = friends.online(ROMEO)
+    friends.online("romeo@montague.lit/home")
+    friends.say(romeo, chat("romeo@montague.lit/home", "note") + "<message type='chat'><body>to me</body></message>")
+    assert bodies(friends, romeo) == ["note", "to me"]
+
+
+def test_what_waits_offline_is_kept_too(friends: Network) -> None:
+    juliet = friends.online(JULIET)
+    friends.say(juliet, chat("romeo@montague.lit", "wake up"))
+    romeo = friends.client(ROMEO)
+    assert bodies(friends, romeo) == ["wake up"]
+    romeo.stanzas.clear()
+    friends.say(romeo, "<presence/>")
+    waited = next(stanza for stanza in romeo.stanzas if stanza.tag.endswith("message"))
+    [result], _ = query(friends, romeo)
+    assert result.get("id") == child(waited, "stanza-id", STANZA_ID).get("id")
+
+
+@pytest.mark.parametrize("to", ["romeo@montague.lit/gone", "nobody@montague.lit"])
+def test_what_was_refused_is_not_kept_where_it_was(friends: Network, to: str) -> None:
+    romeo, mercutio = friends.online(ROMEO), friends.online(MERCUTIO)
+    friends.say(mercutio, chat(to, "hi", kind="normal"))
+    assert mercutio.stanzas[0].get("type") == "error"
+    assert bodies(friends, romeo) == []
+
+
+def test_what_comes_again_over_a_link_is_kept_once(friends: Network) -> None:
+    romeo = friends.online(ROMEO)
+    raw = f'<message from="{JULIET}" to="{ROMEO}" type="chat"><body>hi</body></message>'.encode()
+    stanza = Stanza("message", Jid.parse(ROMEO), Jid.parse(JULIET), None, "chat", (f"{CLIENT} body",), raw)
+    domain = friends.servers[MONTAGUE].domain
+    for _ in range(2):
+        domain.deliver(with_stanza_id(stanza, "capulet.lit:1-0:0", MONTAGUE))
+    friends.settle()
+    results, _ = query(friends, romeo)
+    assert [result.get("id") for result in results] == ["capulet.lit:1-0:0"]
+
+
+def test_a_message_that_went_to_another_resource_is_kept_once(friends: Network) -> None:
+    romeo, mercutio = friends.online(ROMEO), friends.online(MERCUTIO)
+    romeo.reading = False
+    friends.say(mercutio, chat(ROMEO, "x" * 100_000))
+    friends.say(mercutio, chat(ROMEO, "unsent"))
+    home = friends.online("romeo@montague.lit/home")
+    romeo.drop()
+    friends.settle()
+    assert [line for line in home.take() if line.startswith("message")] == [f"message/chat {MERCUTIO}: unsent"]
+    results, _ = query(friends, home)
+    assert len(results) == 2
+
+
+# --- section 4: queries
+
+
+@pytest.fixture
+def six(friends: Network) -> tuple[Network, Client]:
+    """Six messages, a second apart: with Juliet, but the fourth with Mercutio."""
+    romeo, juliet = friends.online(ROMEO), friends.online(JULIET)
+    for number in range(6):
+        if number == 3:
+            friends.say(romeo, chat(MERCUTIO, "3"))
+        else:
+            friends.say(juliet, chat(ROMEO, str(number)))
+        friends.advance(1)
+    return friends, romeo
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, "012345"),
+        ({"with_": "juliet@capulet.lit"}, "01245"),
+        ({"with_": MERCUTIO}, "3"),
+        ({"with_": "nobody@montague.lit"}, ""),
+        ({"with_": "romeo@montague.lit"}, ""),  # section 4.1.1: only what he sent to himself
+        ({"start": "2023-11-14T22:13:22.125Z"}, "2345"),
+        ({"end": "2023-11-14T22:13:22.125Z"}, "012"),
+        ({"start": "2023-11-14T22:13:22Z", "end": "2023-11-14T22:13:24Z", "with_": "juliet@capulet.lit"}, "2"),
+        ({"include_groupchat": "true"}, "012345"),
+    ],
+)
+def test_filters(six: tuple[Network, Client], fields: dict[str, str], expected: str) -> None:
+    assert bodies(*six, form(**fields)) == list(expected)
+
+
+def test_the_id_filters(six: tuple[Network, Client]) -> None:
+    ids = [result.get("id", "") for result in query(*six)[0]]
+    assert bodies(*six, form(after_id=ids[1], before_id=ids[4])) == ["2", "3"]
+    several = form(ids=ids[4]).replace("</field></x>", f"<value>{ids[0]}</value></field></x>")
+    assert bodies(*six, several) == ["0", "4"]
+
+
+def test_paging_forwards(six: tuple[Network, Client]) -> None:
+    after, seen = "", []
+    while True:
+        results, fin = query(*six, page(f"<max>4</max>{after}"))
+        rsm = child(fin, "set", RSM)
+        first, last = child(rsm, "first", RSM), child(rsm, "last", RSM)
+        assert (first.get("index"), first.text) == (str(len(seen)), results[0].get("id"))
+        assert last.text == results[-1].get("id")
+        assert child(rsm, "count", RSM).text == "6"
+        seen += [message_of(result).findtext(f"{{{CLIENT}}}body") for result in results]
+        if fin.get("complete") == "true":
+            break
+        after = f"<after>{last.text}</after>"
+    assert seen == list("012345")
+
+
+def test_paging_backwards(six: tuple[Network, Client]) -> None:
+    results, fin = query(*six, page("<max>4</max><before/>"))
+    assert [message_of(result).findtext(f"{{{CLIENT}}}body") for result in results] == list("2345")
+    assert fin.get("complete") is None
+    results, fin = query(*six, page(f"<max>4</max><before>{results[0].get('id')}</before>"))
+    assert [message_of(result).findtext(f"{{{CLIENT}}}body") for result in results] == list("01")
+    assert fin.get("complete") == "true"
+
+
+def test_a_flipped_page(six: tuple[Network, Client]) -> None:  # section 4.3.5
+    results, fin = query(*six, page("<max>4</max>") + "<flip-page/>")
+    assert [message_of(result).findtext(f"{{{CLIENT}}}body") for result in results] == list("3210")
+    assert child(child(fin, "set", RSM), "first", RSM).text == results[-1].get("id")
+
+
+def test_only_the_count(six: tuple[Network, Client]) -> None:  # XEP-0059 section 2.7
+    results, fin = query(*six, page("<max>0</max>"))
+    assert results == []
+    assert [(each.tag, each.text) for each in child(fin, "set", RSM)] == [(f"{{{RSM}}}count", "6")]
+    assert fin.get("complete") is None
+
+
+def test_a_page_is_bounded(friends: Network) -> None:
+    romeo = friends.online(ROMEO)
+    friends.say(romeo, chat(MERCUTIO, "x") * (MAX_PAGE + 1))
+    for asked in ("", page("<max>1000</max>")):
+        results, fin = query(friends, romeo, asked)
+        assert len(results) == MAX_PAGE
+        assert fin.get("complete") is None
+
+
+@pytest.mark.parametrize(
+    ("content", "condition"),
+    [
+        (page("<after>x</after>"), "item-not-found"),
+        (page("<before>x</before>"), "item-not-found"),
+        (form(after_id="x"), "item-not-found"),
+        (form(ids="x"), "item-not-found"),
+        (form(colour="red"), "feature-not-implemented"),
+        (form(start="yesterday"), "bad-request"),
+    ],
+)
+def test_a_query_that_cannot_be_answered(six: tuple[Network, Client], content: str, condition: str) -> None:
+    network, romeo = six
+    assert refusal(ask(network, romeo, "set", f"<query xmlns='{MAM}'>{content}</query>")) == condition
+
+
+def test_the_form(network: Network) -> None:
+    reply = ask(network, network.online(ROMEO), "get", f"<query xmlns='{MAM}'/>")
+    fields = {field.get("var") for field in reply.iter("{jabber:x:data}field")}
+    assert {"FORM_TYPE", "with", "start", "end", "before-id", "after-id", "ids"} <= fields
+
+
+def test_the_metadata(six: tuple[Network, Client]) -> None:  # section 4.4
+    network, romeo = six
+    ids = [result.get("id") for result in query(network, romeo)[0]]
+    reply = ask(network, romeo, "get", f"<metadata xmlns='{MAM}'/>")
+    start, end = child(reply, "metadata", MAM)
+    assert (start.get("id"), start.get("timestamp")) == (ids[0], "2023-11-14T22:13:20.125Z")
+    assert (end.get("id"), end.get("timestamp")) == (ids[5], "2023-11-14T22:13:25.125Z")
+
+
+def test_the_metadata_of_nothing(network: Network) -> None:
+    reply = ask(network, network.online(ROMEO), "get", f"<metadata xmlns='{MAM}'/>")
+    assert list(child(reply, "metadata", MAM)) == []
+
+
+def test_nobody_reads_the_archive_of_another(six: tuple[Network, Client]) -> None:  # section 7.1
+    network, _ = six
+    for stranger in (MERCUTIO, JULIET):
+        reply = ask(network, network.online(stranger), "set", f"<query xmlns='{MAM}'/>", "romeo@montague.lit")
+        assert refusal(reply) == "forbidden"
+
+
+def test_the_domain_has_no_archive(network: Network) -> None:
+    reply = ask(network, network.online(ROMEO), "set", f"<query xmlns='{MAM}'/>", MONTAGUE)
+    assert refusal(reply) == "service-unavailable"
+
+
+# --- section 6, and preferences
+
+
+def test_who_has_an_archive_says_so(friends: Network) -> None:
+    romeo = friends.online(ROMEO)
+
+    def features(to: str) -> set[str | None]:
+        reply = ask(friends, romeo, "get", "<query xmlns='http://jabber.org/protocol/disco#info'/>", to)
+        return {each.get("var") for each in reply.iter("{http://jabber.org/protocol/disco#info}feature")}
+
+    assert {MAM, f"{MAM}#extended", f"{MAM}#groupchat-field"} <= features("romeo@montague.lit")
+    assert MAM not in features(MONTAGUE)
+    assert STANZA_ID in features(MONTAGUE)
+
+
+def prefs(default: str, always: str = "", never: str = "") -> str:
+    def listed(jid: str) -> str:
+        return f"<jid>{jid}</jid>" if jid else ""
+
+    lists = f"<always>{listed(always)}</always><never>{listed(never)}</never>"
+    return f"<prefs xmlns='{MAM}' default='{default}'>{lists}</prefs>"
+
+
+def test_preferences_are_applied_and_stay(friends: Network) -> None:
+    romeo, juliet, tybalt = friends.online(ROMEO), friends.online(JULIET), friends.online("tybalt@capulet.lit/x")
+
+    def said() -> list[str | None]:
+        friends.say(juliet, chat(ROMEO, "contact"))
+        friends.say(tybalt, chat(ROMEO, "stranger"))
+        now = bodies(friends, romeo)
+        at_once(friends.servers[MONTAGUE].store.archives.delete("romeo"))
+        return now
+
+    shown = ask(friends, romeo, "get", f"<prefs xmlns='{MAM}'/>")
+    assert child(shown, "prefs", MAM).get("default") == "roster"
+    assert said() == ["contact"]
+    for wanted, expected in (
+        (prefs("always"), ["contact", "stranger"]),
+        (prefs("never", always="tybalt@capulet.lit"), ["stranger"]),
+        (prefs("always", never="juliet@capulet.lit"), ["stranger"]),
+        (prefs("never"), []),
+    ):
+        applied = ask(friends, romeo, "set", wanted)
+        assert xml.serialize(child(applied, "prefs", MAM)) == xml.serialize(xml.parse(wanted.encode()))
+        assert said() == expected
+    romeo.close()
+    friends.settle()
+    romeo = friends.online(ROMEO)
+    assert child(ask(friends, romeo, "get", f"<prefs xmlns='{MAM}'/>"), "prefs", MAM).get("default") == "never"
+
+
+def test_bad_preferences(network: Network) -> None:
+    romeo = network.online(ROMEO)
+    assert refusal(ask(network, romeo, "set", prefs("sometimes"))) == "bad-request"
+    many = "".join(f"<jid>a{number}@b.lit</jid>" for number in range(archive.MAX_LISTED + 1))
+    too_many = prefs("always").replace("<always>", f"<always>{many}")
+    assert refusal(ask(network, romeo, "set", too_many)) == "resource-constraint"
+
+
+def test_a_removed_account_leaves_nothing(friends: Network) -> None:
+    romeo, juliet = friends.online(ROMEO), friends.online(JULIET)
+    friends.say(juliet, chat(ROMEO, "hi"))
+    assert bodies(friends, romeo) == ["hi"]
+    friends.servers[MONTAGUE].domain.context.remove_account("romeo")
+    friends.settle()
+    assert bodies(friends, friends.online(ROMEO)) == []
+    assert bodies(friends, juliet) == ["hi"]

@@ -1,0 +1,187 @@
+"""Offline messages (XEP-0160): what waits, for how long, and in which order it comes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from cluster import modules
+from cluster.modules import offline
+from cluster.store.memory import MemoryOffline, memory_store
+from cluster.store.port import OfflineMessage
+from cluster.xmpp.namespaces import DELAY
+from tests.client import Client, child
+from tests.network import CAPULET, Network
+
+JULIET = "juliet@capulet.lit"
+SENDERS = ["romeo@montague.lit/pda", "nurse@capulet.lit/house"]
+
+
+def message(text: object, to: str = JULIET, type: str = "chat") -> str:
+    return f"<message to='{to}' type='{type}'><body>{text}</body></message>"
+
+
+def messages(client: Client) -> list[str]:
+    """The texts of the messages that it got."""
+    return [line.partition(": ")[2] for line in client.take() if line.startswith("message")]
+
+
+def become_available(network: Network, jid: str) -> Client:
+    client = network.client(jid)
+    network.say(client, "<presence/>")
+    return client
+
+
+@pytest.mark.parametrize("sender", SENDERS)
+def test_messages_wait_with_the_time_of_their_arrival(network: Network, sender: str) -> None:
+    network.account(JULIET)
+    romeo = network.client(sender)
+    network.say(romeo, message("one"))
+    network.advance(3661.5)
+    network.say(romeo, message("two", type="normal"))
+    network.advance(86_400)
+    juliet = network.client(f"{JULIET}/balcony")
+    network.say(juliet, "<presence/>")
+    delays = [child(stanza, "delay", DELAY) for stanza in juliet.stanzas[1:]]
+    # XEP-0203 section 4, XEP-0082: UTC, milliseconds
+    assert [delay.get("stamp") for delay in delays] == ["2023-11-14T22:13:20.125Z", "2023-11-14T23:14:21.625Z"]
+    assert {delay.get("from") for delay in delays} == {CAPULET}
+    assert juliet.take()[1:] == [f"message/chat {sender}: one", f"message/normal {sender}: two"]
+    assert romeo.take() == []
+
+
+def test_each_is_delivered_once(network: Network) -> None:
+    network.account(JULIET)
+    network.say(network.client(SENDERS[0]), message("once"))
+    balcony = become_available(network, f"{JULIET}/balcony")
+    assert messages(balcony) == ["once"]
+    network.say(balcony, "<presence><show>away</show></presence>")
+    chamber = become_available(network, f"{JULIET}/chamber")
+    assert messages(balcony) + messages(chamber) == []
+
+
+def test_a_negative_priority_gets_none(network: Network) -> None:
+    network.account(JULIET)  # XEP-0160 section 3, RFC 6121 section 8.5.2.1.1
+    network.say(network.client(SENDERS[0]), message("hi"))
+    juliet = network.client(f"{JULIET}/balcony")
+    network.say(juliet, "<presence><priority>-1</priority></presence>")
+    assert messages(juliet) == []
+    network.say(juliet, "<presence><priority>0</priority></presence>")
+    assert messages(juliet) == ["hi"]
+
+
+@pytest.mark.parametrize("sender", SENDERS)
+def test_chat_states_and_the_like_do_not_wait(network: Network, sender: str) -> None:
+    network.account(JULIET)  # XEP-0160 section 3
+    romeo = network.client(sender)
+    composing = "<composing xmlns='http://jabber.org/protocol/chatstates'/>"
+    network.say(romeo, f"<message to='{JULIET}' type='chat'>{composing}</message>")
+    network.say(romeo, message("hi", type="headline") + message("hi", type="error"))
+    assert romeo.take() == []
+    assert messages(become_available(network, f"{JULIET}/balcony")) == []
+
+
+@pytest.mark.parametrize("sender", SENDERS)
+def test_beyond_the_limit_they_come_back(network: Network, sender: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offline, "MAX_MESSAGES", 3)
+    network.account(JULIET)  # XEP-0160 section 2
+    romeo = network.client(sender)
+    network.say(romeo, "".join(message(number) for number in range(5)))
+    assert romeo.take() == [f"message/error {JULIET}: cancel service-unavailable"] * 2
+    assert messages(become_available(network, f"{JULIET}/balcony")) == ["0", "1", "2"]
+
+
+def test_without_the_module_they_come_back() -> None:
+    loaded = modules.load(tuple(name for name in modules.names() if name != "offline"))
+    network = Network(loaded=loaded)
+    network.account(JULIET)
+    romeo = network.client(SENDERS[0])
+    network.say(romeo, message("hi"))
+    assert romeo.take() == [f"message/error {JULIET}: cancel service-unavailable"]
+
+
+class SlowOffline(MemoryOffline):
+    """Answers when a test says so, as a store on a network does; what it answers is how things stood when asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Deferred[None]] = []
+
+    async def load(self, localpart: str) -> list[OfflineMessage]:
+        found = await super().load(localpart)
+        self.asked.append(Deferred())
+        await self.asked[-1]
+        return found
+
+    def answer(self, network: Network) -> None:
+        asked, self.asked = self.asked, []
+        for question in asked:
+            question.callback(None)
+        network.settle()
+
+
+@pytest.fixture
+def slow() -> SlowOffline:
+    return SlowOffline()
+
+
+@pytest.fixture
+def slow_network(slow: SlowOffline) -> Network:
+    """Two messages wait for Juliet, and capulet.lit takes its time to look for them."""
+    store = memory_store()
+    network = Network(stores={CAPULET: replace(store, offline=slow)})
+    network.account(JULIET)
+    network.say(network.client("romeo@montague.lit/pda"), message("old 1") + message("old 2"))
+    return network
+
+
+@pytest.mark.parametrize("sender", SENDERS)
+@pytest.mark.parametrize("to", [JULIET, f"{JULIET}/balcony"])
+def test_newer_messages_stay_behind_the_older_ones(
+    slow_network: Network, slow: SlowOffline, sender: str, to: str
+) -> None:
+    juliet = become_available(slow_network, f"{JULIET}/balcony")
+    slow_network.say(slow_network.client(sender.replace("/", "/new-")), message("new 1", to) + message("new 2", to))
+    assert messages(juliet) == []
+    slow.answer(slow_network)
+    assert messages(juliet) == ["old 1", "old 2", "new 1", "new 2"]
+
+
+def test_a_connection_that_dies_meanwhile_loses_none(slow_network: Network, slow: SlowOffline) -> None:
+    juliet = become_available(slow_network, f"{JULIET}/balcony")
+    slow_network.say(slow_network.client("nurse@capulet.lit/x"), message("new"))
+    juliet.drop()
+    slow_network.settle()
+    slow.answer(slow_network)
+    juliet = become_available(slow_network, f"{JULIET}/balcony")
+    slow.answer(slow_network)
+    assert messages(juliet) == ["old 1", "old 2", "new"]
+
+
+def test_a_resource_that_leaves_meanwhile_leaves_them_to_the_next(slow_network: Network, slow: SlowOffline) -> None:
+    balcony = become_available(slow_network, f"{JULIET}/balcony")
+    chamber = become_available(slow_network, f"{JULIET}/chamber")
+    slow_network.say(balcony, "<presence type='unavailable'/>")
+    slow.answer(slow_network)
+    assert (messages(balcony), messages(chamber)) == ([], ["old 1", "old 2"])
+
+
+def test_a_connection_that_dies_unread_keeps_the_order_and_the_stamps(network: Network) -> None:
+    network.account(JULIET)
+    romeo = network.client("romeo@montague.lit/pda")
+    network.say(romeo, message("old 1") + message("old 2"))
+    network.advance(60)
+    juliet = network.client(f"{JULIET}/balcony")
+    juliet.reading = False
+    network.say(romeo, message("x" * 100_000, to=f"{JULIET}/balcony"))  # fills her transport
+    network.say(juliet, "<presence/>")
+    network.say(romeo, message("new"))
+    juliet.drop()
+    network.settle()
+    network.advance(60)
+    juliet = become_available(network, f"{JULIET}/balcony")
+    stamps = [child(stanza, "delay", DELAY).get("stamp") for stanza in juliet.stanzas[1:]]
+    assert messages(juliet) == ["old 1", "old 2", "new"]
+    assert stamps == ["2023-11-14T22:13:20.125Z", "2023-11-14T22:13:20.125Z", "2023-11-14T22:14:20.125Z"]

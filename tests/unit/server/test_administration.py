@@ -1,0 +1,50 @@
+"""What the operator asks of a running server."""
+
+from __future__ import annotations
+
+import pytest
+
+from cluster.server.administration import Administration
+from tests.network import MONTAGUE, Network, at_once
+
+
+@pytest.fixture
+def operator(network: Network) -> Administration:
+    server = network.servers[MONTAGUE]
+    return Administration(server.domain, server.streams.streams)
+
+
+def test_accounts_come_and_go(network: Network, operator: Administration) -> None:
+    at_once(operator.user_add("Romeo", "wherefore"))
+    assert at_once(operator.user_ls()) == ["romeo"]
+    romeo = network.login("romeo@montague.lit/pda", password="wherefore")
+    network.connect()
+    assert at_once(operator.status()) == {"streams": 2, "sessions": 1, "accounts": 1}
+    at_once(operator.user_passwd("romeo", "therefore"))
+    assert romeo.failed is None
+    assert network.login("romeo@montague.lit/x", password="wherefore").failed is not None
+    assert network.login("romeo@montague.lit/x", password="therefore").failed is None
+    at_once(operator.user_del("romeo"))
+    network.settle()
+    assert romeo.failed is not None
+    assert romeo.failed.condition == "not-authorized"
+    assert at_once(operator.user_ls()) == []
+
+
+@pytest.mark.parametrize(
+    ("request_name", "arguments", "message"),
+    [
+        ("user_add", ("romeo", "x"), "romeo@montague.lit exists already; `user passwd` changes its password"),
+        ("user_add", ("a b", "x"), "localpart 'a b'"),
+        ("user_add", ("benvolio", ""), "the password is empty"),
+        ("user_passwd", ("nobody", "x"), "there is no nobody@montague.lit; `user ls` shows who there is"),
+        ("user_del", ("nobody",), "there is no nobody@montague.lit; `user ls` shows who there is"),
+    ],
+)
+def test_what_cannot_be_done_names_the_remedy(
+    network: Network, operator: Administration, request_name: str, arguments: tuple[str, ...], message: str
+) -> None:
+    network.account("romeo@montague.lit")
+    with pytest.raises(ValueError, match=message):
+        at_once(getattr(operator, request_name)(*arguments))
+    assert at_once(operator.user_ls()) == ["romeo"]

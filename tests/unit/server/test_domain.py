@@ -1,0 +1,81 @@
+"""What a domain does when its surroundings fail or misbehave: other domains, and its own store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cluster.store.memory import MemoryOffline, memory_store
+from cluster.store.port import OfflineMessage
+from cluster.trace.hop import Event
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.stanza import Kind, make
+from tests.network import CAPULET, MONTAGUE, Network, watched_log
+
+ROMEO, HAMLET = Jid.parse("romeo@montague.lit/pda"), Jid.parse("hamlet@elsinore.lit/x")
+
+
+@pytest.mark.parametrize("to", [ROMEO.bare, Jid("", MONTAGUE)])
+@pytest.mark.parametrize("type", ["get", "set"])
+def test_a_request_without_a_payload_from_abroad(network: Network, type: str, to: Jid) -> None:
+    network.client(str(ROMEO))  # RFC 6120 section 8.2.3
+    network.abroad.send(make("iq", from_=HAMLET, to=to, id="1", type=type))
+    network.settle()
+    assert network.abroad.take() == [f"iq/error {to} 1: modify bad-request -> {HAMLET}"]
+
+
+@pytest.mark.parametrize("kind", ["message", "presence", "iq"])
+@pytest.mark.parametrize("type", ["error", "result", "probe", "nonsense", None])
+@pytest.mark.parametrize("to", ["montague.lit", "romeo@montague.lit", str(ROMEO), "nobody@montague.lit"])
+def test_nothing_that_comes_from_abroad_breaks_a_domain(network: Network, kind: Kind, type: str, to: str) -> None:
+    romeo = network.client(str(ROMEO))
+    network.abroad.send(make(kind, from_=HAMLET, to=Jid.parse(to), id="1", type=type))
+    network.settle()
+    if type in ("error", "result"):
+        assert not [line for line in network.abroad.take() if "/error" in line]
+    network.forget()
+    network.say(romeo, "<iq type='get' id='2' to='montague.lit'><ping xmlns='urn:xmpp:ping'/></iq>")
+    assert romeo.take() == ["iq/result montague.lit 2"]
+
+
+class FullDisk(MemoryOffline):
+    """A store that fails."""
+
+    async def push(self, localpart: str, message: OfflineMessage, limit: int) -> bool:
+        raise OSError("no space left on device")
+
+
+def test_a_message_that_cannot_be_kept_comes_back() -> None:
+    store = memory_store()
+    network = Network(stores={MONTAGUE: replace(store, offline=FullDisk())})
+    network.account("benvolio@montague.lit")
+    romeo = network.client(str(ROMEO))
+    with watched_log() as failures:
+        network.say(romeo, "<message to='benvolio@montague.lit' type='chat'><body>hi</body></message>")
+    assert [failure["log_failure"].type for failure in failures] == [OSError]
+    assert romeo.take() == ["message/error benvolio@montague.lit: cancel internal-server-error"]
+    assert romeo.wire.producerState == "producing"
+
+
+def test_the_hops_of_a_message(network: Network) -> None:
+    juliet, romeo = network.online("juliet@capulet.lit/balcony"), network.client(str(ROMEO))
+    for server in network.servers.values():
+        server.journal.clear()
+    network.say(romeo, f"<message to='{juliet.jid}'><body>hi</body></message>")
+    [trace_id] = {hop.trace_id for server in network.servers.values() for hop in server.journal}
+    assert trace_id
+    assert [hop.event for hop in network.servers[MONTAGUE].journal] == [Event.RECEIVED, Event.ROUTED, Event.ENQUEUED]
+    assert [hop.event for hop in network.servers[CAPULET].journal] == [Event.DEQUEUED, Event.DELIVERED]
+
+
+def test_a_probe_of_a_trace_brings_its_own_id(network: Network) -> None:
+    network.account("juliet@capulet.lit")
+    romeo = network.client(str(ROMEO))
+    network.say(
+        romeo, "<message to='juliet@capulet.lit'><body>hi</body><probe xmlns='urn:xmpplab:trace:0' id='p1'/></message>"
+    )
+    assert [hop.event for hop in network.servers[CAPULET].journal if hop.trace_id == "p1"] == [
+        Event.DEQUEUED,
+        Event.STORED,
+    ]

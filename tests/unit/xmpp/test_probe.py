@@ -1,0 +1,54 @@
+"""The trace id in the XML of a stanza."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from cluster.xmpp.element import Element
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.namespaces import PROBE
+from cluster.xmpp.probe import MAX_ID_CHARACTERS, probe_id, with_probe
+from cluster.xmpp.stanza import Stanza, make, opening
+
+ROMEO = Jid.parse("romeo@montague.lit/pda")
+
+
+def message(raw: str, trace_id: str = "t1") -> Stanza:
+    begin = opening("message", ROMEO)
+    return Stanza("message", None, ROMEO, None, None, (), begin + raw.encode(), trace_id)
+
+
+@pytest.mark.parametrize("rest", ["/>", "></message>", " />", "><body>&lt;/message></body></message>", "></message >"])
+def test_the_id_is_added_as_the_last_child(rest: str) -> None:
+    followed = with_probe(message(rest))
+    assert probe_id(followed) == "t1"
+    assert followed.payloads == (f"{PROBE} probe",)
+    assert followed.tree[-1].tag == f"{{{PROBE}}}probe"
+    assert followed.raw.startswith(opening("message", ROMEO))
+    assert with_probe(followed) is followed
+
+
+def test_an_id_is_quoted() -> None:
+    assert probe_id(with_probe(message("/>", "'\"<&>"))) == "'\"<&>"
+
+
+def test_what_is_not_followed_stays_as_it_is() -> None:
+    plain = message("/>", "")
+    assert with_probe(plain) is plain
+    assert probe_id(plain) == ""
+
+
+def test_an_iq_gets_no_second_child() -> None:  # RFC 6120 section 8.2.3
+    request = make("iq", from_=ROMEO, id="1", type="get", payload=[Element("{urn:xmpp:ping}ping")])
+    request = msgspec.structs.replace(request, trace_id="t1")
+    assert with_probe(request) is request
+
+
+def test_a_long_id_is_cut() -> None:
+    probe = Element(f"{{{PROBE}}}probe", id="x" * 1000)
+    assert probe_id(make("message", payload=[probe])) == "x" * MAX_ID_CHARACTERS
+
+
+def test_a_probe_without_id_is_none() -> None:
+    assert probe_id(make("message", payload=[Element(f"{{{PROBE}}}probe")])) == ""
