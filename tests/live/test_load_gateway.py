@@ -29,7 +29,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
 
 
 def state_of(lab: RunningLab) -> Path:
-    return lab.folder / ".xmpplab" / lab.topology.stem
+    return Path(lab.ps()["state_dir"])
 
 
 def texts(lab: RunningLab) -> list[int]:
@@ -96,6 +96,6 @@ def test_a_lab_without_phones_is_loaded_with_chat_alone(verona: RunningLab, tmp_
 def test_sms_to_a_lab_without_phones_says_once_what_to_do(verona: RunningLab) -> None:
     done = locust(GATEWAY, state_of(verona), "-u", "3", "-t", "1s", "--sms", "0.1")
     assert done.returncode == 1
-    assert done.stderr.count("no phone is behind an SMS gateway of lab verona; give ") == 1
+    assert done.stderr.count("no phone is behind an SMS gateway of lab verona") == 1
     assert "or run with `--sms 0`" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
