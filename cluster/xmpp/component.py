@@ -14,7 +14,6 @@ import msgspec
 
 from cluster.xmpp import element as xml
 from cluster.xmpp.component_stanza import into_stream, out_of_stream
-from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
 from cluster.xmpp.events import Closed
 from cluster.xmpp.jid import Jid, JidError
@@ -22,6 +21,7 @@ from cluster.xmpp.namespaces import COMPONENT, STREAM_ERRORS, STREAMS
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
 from cluster.xmpp.stamp import MalformedTo
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.stream_error import written
 
 
 class ComponentState(StrEnum):
@@ -95,11 +95,7 @@ class ComponentStream(ABC):
         """End the stream with an error (RFC 6120 section 4.9)."""
         if self.state is not ComponentState.CLOSED:
             self._open_if_needed()
-            child = Element(f"{{{STREAMS}}}error")
-            SubElement(child, f"{{{STREAM_ERRORS}}}{error.condition}")
-            if error.text:
-                SubElement(child, f"{{{STREAM_ERRORS}}}text").text = error.text
-            self._output.append(xml.serialize(child))
+            self._output.append(written(error))
         return self.close(str(error))
 
     def close(self, reason: str = "") -> Closed:

@@ -25,11 +25,12 @@ from cluster.xmpp.events import (
 from cluster.xmpp.features import StreamOptions, features, mechanisms
 from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.login import MAX_LOGIN_TRIES, LoginExchange, Told
-from cluster.xmpp.namespaces import BIND, CLIENT, LEGACY_AUTH, SASL, SESSION, SM, STREAM_ERRORS, STREAMS, TLS, XML
+from cluster.xmpp.namespaces import BIND, CLIENT, LEGACY_AUTH, SASL, SESSION, SM, STREAMS, TLS
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
 from cluster.xmpp.stamp import MalformedTo, NotAStanza, Stamp
 from cluster.xmpp.stanza import Stanza, make
 from cluster.xmpp.states import TRANSITIONS, Input, State
+from cluster.xmpp.stream_error import written
 
 MAX_BIND_TRIES = 6
 """Refused resources before the stream is closed: 5 retries (RFC 6120 section 7.7.3 wants 5 to 10)."""
@@ -128,13 +129,7 @@ class ReceivingStream:
         """End the stream with an error (RFC 6120 section 4.9)."""
         if self.state is not State.CLOSED:
             self._open_if_needed()
-            child = Element(f"{{{STREAMS}}}error")
-            SubElement(child, f"{{{STREAM_ERRORS}}}{error.condition}")
-            if error.text:
-                SubElement(child, f"{{{STREAM_ERRORS}}}text", {f"{{{XML}}}lang": "en"}).text = error.text
-            if error.detail is not None:
-                child.append(error.detail)
-            self._output.append(xml.serialize(child))
+            self._output.append(written(error))
         return self.close(str(error))
 
     def close(self, reason: str = "") -> Closed:
