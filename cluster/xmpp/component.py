@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from xml.sax.saxutils import quoteattr
 
@@ -18,10 +17,10 @@ from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamE
 from cluster.xmpp.events import Closed
 from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.namespaces import COMPONENT, STREAM_ERRORS, STREAMS
-from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
+from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader
 from cluster.xmpp.stamp import MalformedTo
 from cluster.xmpp.stanza import Stanza
-from cluster.xmpp.stream_error import written
+from cluster.xmpp.stream import Stream
 
 
 class ComponentState(StrEnum):
@@ -45,66 +44,21 @@ def handshake(stream_id: str, secret: str) -> str:
     return hashlib.sha1((stream_id + secret).encode()).hexdigest()
 
 
-class ComponentStream(ABC):
-    """What both sides share. Feed it with `receive_data`, drain `events`, write `data_to_send`; then again."""
+class ComponentStream(Stream["Stanza | Joined"]):
+    """What both sides share."""
+
+    CLOSED = ComponentState.CLOSED
 
     def __init__(self, domain: str) -> None:
-        self.state = ComponentState.OPENING
+        super().__init__()
+        self.state: ComponentState = ComponentState.OPENING
         self.domain = domain
         """The component's; a server's side knows it from the stream header on."""
-        self._output: list[bytes] = []
-        self._parser = StreamParser()
-        self._inbox: deque[StreamHeader | Slice | StreamEnd] = deque()
-        self._failure: StreamError | None = None
-
-    def receive_data(self, data: bytes) -> None:
-        """Take what came in. Faults of the peer show as events, behind what it sent before them."""
-        if self.state is ComponentState.CLOSED or self._failure:
-            return
-        found: list[StreamHeader | Slice | StreamEnd] = []
-        try:
-            self._parser.feed(data, found)
-        except StreamError as error:
-            self._failure = error
-        self._inbox.extend(found)
-
-    def events(self) -> Iterator[Stanza | Joined | Closed]:
-        """What the input so far means."""
-        while self._inbox and self.state is not ComponentState.CLOSED:
-            child = self._inbox.popleft()
-            try:
-                if (event := self._handle(child)) is not None:
-                    yield event
-            except StreamError as error:
-                yield self.fail(error)
-        if self._failure and self.state is not ComponentState.CLOSED:
-            yield self.fail(self._failure)
-
-    def data_to_send(self) -> bytes:
-        """What has to be written to the peer now."""
-        data = b"".join(self._output)
-        self._output.clear()
-        return data
 
     def send(self, stanza: Stanza) -> None:
         """Queue a stanza for the peer; behind the end of the stream it is dropped."""
         if self.state is not ComponentState.CLOSED:
             self._output.append(into_stream(stanza).raw)
-
-    def fail(self, error: StreamError) -> Closed:
-        """End the stream with an error (RFC 6120 section 4.9)."""
-        if self.state is not ComponentState.CLOSED:
-            self._open_if_needed()
-            self._output.append(written(error))
-        return self.close(str(error))
-
-    def close(self, reason: str = "") -> Closed:
-        """End the stream (RFC 6120 section 4.4), once."""
-        if self.state is not ComponentState.CLOSED:
-            self._open_if_needed()
-            self._output.append(b"</stream:stream>")
-            self.state = ComponentState.CLOSED
-        return Closed(reason)
 
     def _handle(self, child: StreamHeader | Slice | StreamEnd) -> Stanza | Joined | Closed | None:
         if isinstance(child, StreamHeader):
@@ -131,10 +85,6 @@ class ComponentStream(ABC):
     @abstractmethod
     def _on_stanza(self, child: Slice) -> Stanza | None: ...
 
-    @abstractmethod
-    def _open_if_needed(self) -> None:
-        """Our own stream header, once; also before an error (RFC 6120 section 4.9.1.2)."""
-
 
 class AcceptingStream(ComponentStream):
     """The server's side: the component has to know the secret, and speaks for its own domain only."""
@@ -148,7 +98,6 @@ class AcceptingStream(ComponentStream):
         self._server = Jid("", server)
         self._secrets = secrets
         self._stream_id = new_id()
-        self._header_sent = False
 
     def accept(self) -> None:
         """Let it in: the answer to Joined."""
@@ -189,14 +138,12 @@ class AcceptingStream(ComponentStream):
             self.send(refused.error(StanzaError(Condition.JID_MALFORMED, malformed.text)))
         return None
 
-    def _open_if_needed(self) -> None:
-        if not self._header_sent:
-            self._header_sent = True
-            from_ = f" from={quoteattr(self.domain)}" if self.domain else ""
-            self._output.append(
-                f"<?xml version='1.0'?><stream:stream{from_} id={quoteattr(self._stream_id)} "
-                f"xmlns='{COMPONENT}' xmlns:stream='{STREAMS}'>".encode()
-            )
+    def _own_header(self) -> bytes:
+        from_ = f" from={quoteattr(self.domain)}" if self.domain else ""
+        return (
+            f"<?xml version='1.0'?><stream:stream{from_} id={quoteattr(self._stream_id)} "
+            f"xmlns='{COMPONENT}' xmlns:stream='{STREAMS}'>"
+        ).encode()
 
 
 class ConnectingStream(ComponentStream):
@@ -205,10 +152,7 @@ class ConnectingStream(ComponentStream):
     def __init__(self, domain: str, secret: str) -> None:
         super().__init__(domain)
         self._secret = secret
-        self._output.append(
-            f"<?xml version='1.0'?><stream:stream to={quoteattr(domain)} "
-            f"xmlns='{COMPONENT}' xmlns:stream='{STREAMS}'>".encode()
-        )
+        self._open_if_needed()
 
     def _on_header(self, header: StreamHeader) -> None:
         if header.content_namespace != COMPONENT:
@@ -226,8 +170,11 @@ class ConnectingStream(ComponentStream):
         except MalformedTo as malformed:  # the server should have seen that
             raise StreamError(StreamCondition.IMPROPER_ADDRESSING, malformed.text) from None
 
-    def _open_if_needed(self) -> None:
-        """Sent from the start."""
+    def _own_header(self) -> bytes:
+        return (
+            f"<?xml version='1.0'?><stream:stream to={quoteattr(self.domain)} "
+            f"xmlns='{COMPONENT}' xmlns:stream='{STREAMS}'>"
+        ).encode()
 
 
 def _told(error: Slice) -> str:

@@ -1,0 +1,44 @@
+"""The stream headers of a client's stream (RFC 6120 section 4.7): the client's is checked, and answered with ours."""
+
+from __future__ import annotations
+
+from xml.sax.saxutils import quoteattr
+
+from cluster.xmpp.errors import StreamCondition, StreamError
+from cluster.xmpp.jid import Jid, JidError
+from cluster.xmpp.namespaces import CLIENT, STREAMS
+from cluster.xmpp.parser import StreamHeader
+
+
+def check(header: StreamHeader, domain: str) -> None:
+    """Raises StreamError for a header that asks for something else than a client's stream with this domain."""
+    if header.content_namespace != CLIENT:
+        raise StreamError(StreamCondition.INVALID_NAMESPACE, f"clients speak {CLIENT} here")
+    try:
+        to = Jid.parse(header.to or "").domainpart
+    except JidError:
+        to = ""
+    if to != domain:  # RFC 6120 section 4.7.2: a client must say `to`
+        raise StreamError(StreamCondition.HOST_UNKNOWN, f"to={header.to or ''!r} is not {domain}")
+    if header.version is None or header.version.partition(".")[0].lstrip("0") != "1":
+        # RFC 6120 section 4.7.5: a peer of before XMPP 1.0 knows no stream features
+        raise StreamError(StreamCondition.UNSUPPORTED_VERSION, "this server speaks XMPP 1.0")
+
+
+def answer(header: StreamHeader | None, domain: str, stream_id: str) -> bytes:
+    """Our own header; the client's is None where it sent none that could be read."""
+    # sections 4.7.2 and 4.7.5: no `to` and no version for a peer that told us none
+    version = "" if header is not None and header.version is None else " version='1.0'"
+    return (
+        f"<?xml version='1.0'?><stream:stream from='{domain}'{_to(header)} "
+        f"id='{stream_id}'{version} xml:lang='en' xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>"
+    ).encode()
+
+
+def _to(header: StreamHeader | None) -> str:
+    if header is None or header.from_ is None:
+        return ""
+    try:
+        return f" to={quoteattr(str(Jid.parse(header.from_).bare))}"
+    except JidError:
+        return ""

@@ -1,0 +1,101 @@
+"""What all streams share that a server answers on (RFC 6120 section 4): bytes in, events and bytes out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import ClassVar, Generic, TypeVar
+
+from cluster.xmpp.errors import StreamError
+from cluster.xmpp.events import Closed
+from cluster.xmpp.parser import MAX_STANZA_BYTES, Slice, StreamEnd, StreamHeader, StreamParser
+from cluster.xmpp.stream_error import written
+
+E = TypeVar("E")
+
+
+class Stream(ABC, Generic[E]):
+    """Feed it with `receive_data`, drain `events`, write `data_to_send`; then again.
+
+    While an event waits for its answer, later input is kept and `events` is empty.
+    """
+
+    state: StrEnum
+    CLOSED: ClassVar[StrEnum]
+    """The last of its states."""
+
+    def __init__(self, max_stanza_bytes: int = MAX_STANZA_BYTES) -> None:
+        self._max_stanza_bytes = max_stanza_bytes
+        self._output: list[bytes] = []
+        self._header_sent = False
+        self._waiting = False
+        self._failure: StreamError | None = None
+        self._restart()
+
+    def _restart(self) -> None:
+        """Forget what came; a new stream header is next."""
+        self._parser = StreamParser(self._max_stanza_bytes)
+        self._inbox: deque[StreamHeader | Slice | StreamEnd] = deque()
+
+    def receive_data(self, data: bytes) -> None:
+        """Take what came in. Faults of the peer show as events, behind what it sent before them."""
+        if self.state is self.CLOSED or self._failure:
+            return
+        found: list[StreamHeader | Slice | StreamEnd] = []
+        try:
+            self._parser.feed(data, found)
+        except StreamError as error:
+            self._failure = error
+        self._inbox.extend(found)
+
+    def rest(self) -> None:
+        """Nothing came for a while: keep as little memory as possible until something does."""
+        self._parser.rest()
+
+    def events(self) -> Iterator[E | Closed]:
+        """What the input so far means, until it is used up or an event waits for its answer."""
+        while self._inbox and not self._waiting and self.state is not self.CLOSED:
+            child = self._inbox.popleft()
+            try:
+                if (event := self._handle(child)) is not None:
+                    yield event
+            except StreamError as error:
+                yield self.fail(error)
+        if self._failure and not self._waiting and self.state is not self.CLOSED:
+            yield self.fail(self._failure)
+
+    def data_to_send(self) -> bytes:
+        """What has to be written to the peer now."""
+        data = b"".join(self._output)
+        self._output.clear()
+        return data
+
+    def fail(self, error: StreamError) -> Closed:
+        """End the stream with an error (RFC 6120 section 4.9)."""
+        if self.state is not self.CLOSED:
+            self._open_if_needed()
+            self._output.append(written(error))
+        return self.close(str(error))
+
+    def close(self, reason: str = "") -> Closed:
+        """End the stream (RFC 6120 section 4.4), once."""
+        if self.state is not self.CLOSED:
+            self._open_if_needed()
+            self._output.append(b"</stream:stream>")
+            self.state = self.CLOSED
+        return Closed(reason)
+
+    def _open_if_needed(self) -> None:
+        """Our own stream header, once for each of the peer's; also before an error (RFC 6120 section 4.9.1.2)."""
+        if not self._header_sent:
+            self._header_sent = True
+            self._output.append(self._own_header())
+
+    @abstractmethod
+    def _own_header(self) -> bytes: ...
+
+    @abstractmethod
+    def _handle(self, child: StreamHeader | Slice | StreamEnd) -> E | Closed | None:
+        """What this means, None where nobody need know. Raises StreamError for what the peer may not send."""
