@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from twisted.internet.base import DelayedCall
-from twisted.internet.interfaces import IPushProducer
-from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.logger import Logger
+from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
-from cluster.server.backpressure import Unsettled
 from cluster.server.component import Component
+from cluster.server.connection import StreamConnection
 from cluster.server.domain import Domain
 from cluster.server.outbox import Outbox
 from cluster.server.turn import Clock, Turn
-from cluster.xmpp.component import AcceptingStream, ComponentState, Joined
+from cluster.xmpp.component import AcceptingStream, Joined
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.events import Closed
 from cluster.xmpp.stanza import Stanza
 
 HANDSHAKE_TIMEOUT_S = 10.0
 """From the connection to the handshake."""
-CLOSE_TIMEOUT_S = 5.0
-"""How long a component may take to end its side of a stream that we ended (RFC 6120 section 4.4)."""
 MAX_UNSETTLED = 64
 """Batches of a component's stanzas that may be on their way to safety before we stop reading from it."""
 
@@ -56,29 +49,24 @@ class ComponentStreams(Factory):
             component.stop()
 
 
-@implementer(IPushProducer)
-class ComponentStream(Protocol):
+class ComponentStream(StreamConnection):
     """One component's connection."""
 
-    _log = Logger()
+    first_timeout_s = HANDSHAKE_TIMEOUT_S
+    max_unsettled = MAX_UNSETTLED
+    _stream: AcceptingStream
 
     def __init__(self, shared: ComponentStreams, stream: AcceptingStream) -> None:
+        super().__init__(stream, shared.clock, shared.streams)
         self._shared = shared
-        self._stream = stream
         self._component: Component | None = None
-        self._outbox: Outbox | None = None
-        self._timer: DelayedCall | None = None
-        self._unsettled: Unsettled
-        self.transport: Any = None
+        self._joined: Outbox | None = None
 
     # --- the connection
 
-    def connectionMade(self) -> None:
-        """Wait for the handshake."""
-        self._shared.streams.add(self)
-        self._unsettled = Unsettled(self.transport, MAX_UNSETTLED)
-        self.transport.setTcpNoDelay(True)
-        self._limit(HANDSHAKE_TIMEOUT_S)
+    @property
+    def _outbox(self) -> Outbox | None:
+        return self._joined
 
     def dataReceived(self, data: bytes) -> None:
         """Feed, drain, write: the one rhythm."""
@@ -98,40 +86,9 @@ class ComponentStream(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone, with or without a goodbye."""
-        self._shared.streams.discard(self)
+        self._connections.discard(self)
         self._limit(None)
         self._leave()
-
-    def fail(self, error: StreamError) -> None:
-        """End the stream with an error."""
-        if self._stream.state is not ComponentState.CLOSED:
-            self._on_closed(self._stream.fail(error))
-
-    def _limit(self, timeout_s: float | None) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = self._shared.clock.callLater(timeout_s, self._on_timeout) if timeout_s is not None else None
-
-    def _on_timeout(self) -> None:
-        if self._stream.state is ComponentState.CLOSED:
-            self.transport.abortConnection()
-        else:
-            self.fail(StreamError(StreamCondition.CONNECTION_TIMEOUT))
-
-    # --- back-pressure
-
-    def pauseProducing(self) -> None:
-        """The component does not read: keep what is for it."""
-        if self._outbox is not None:
-            self._outbox.pause()
-
-    def resumeProducing(self) -> None:
-        """The component reads again."""
-        if self._outbox is not None:
-            self._outbox.resume()
-
-    def stopProducing(self) -> None:
-        """The transport is gone; connectionLost does the rest."""
 
     # --- what the stream says
 
@@ -143,10 +100,10 @@ class ComponentStream(Protocol):
             return
         self._limit(None)
         self._component = component
-        self._outbox = Outbox(self._shared.turn, self.transport.write, self.fail)
+        self._joined = Outbox(self._shared.turn, self.transport.write, self.fail)
         self._stream.accept()
         self.transport.registerProducer(self, True)
-        component.attach(self._outbox)  # what it sends is written in a later turn, behind the answer
+        component.attach(self._joined)  # what it sends is written in a later turn, behind the answer
         self._log.info("component {domain} is connected", domain=component.domain)
 
     def _on_closed(self, closed: Closed) -> None:
@@ -156,12 +113,10 @@ class ComponentStream(Protocol):
         self._leave()
         who = self._stream.domain or "an unknown component"
         self._log.info("stream of {who} ended: {reason}", who=who, reason=closed.reason or "regular")
-        self.transport.write(self._stream.data_to_send())
-        self.transport.loseConnection()
-        self._limit(CLOSE_TIMEOUT_S)
+        self._hang_up()
 
     def _leave(self) -> None:
         component, self._component = self._component, None
-        self._outbox = None
+        self._joined = None
         if component is not None:
             component.detach()

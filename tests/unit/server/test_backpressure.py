@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from twisted.internet.defer import Deferred
 
-from cluster.server.c2s import CLOSE_TIMEOUT_S, MAX_UNSETTLED
+from cluster.server.client_stream import MAX_UNSETTLED
+from cluster.server.connection import CLOSE_TIMEOUT_S
 from cluster.server.outbox import MAX_UNSENT_BYTES
 from cluster.store.memory import MemoryOffline, memory_store
 from cluster.store.port import OfflineMessage

@@ -10,7 +10,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from cluster.server.component import MAX_WAITING, WAIT_S, Component
-from cluster.server.component_stream import CLOSE_TIMEOUT_S, HANDSHAKE_TIMEOUT_S, MAX_UNSETTLED
+from cluster.server.component_stream import HANDSHAKE_TIMEOUT_S, MAX_UNSETTLED
+from cluster.server.connection import CLOSE_TIMEOUT_S
 from cluster.server.domain import Domain
 from cluster.server.outbox import MAX_UNSENT_BYTES
 from cluster.store.memory import MemoryOffline, memory_store

@@ -1,0 +1,96 @@
+"""The Twisted side of every stream that the server answers on: its connection, time limits and back-pressure."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+from twisted.internet.base import DelayedCall
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import Protocol
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from cluster.server.backpressure import Unsettled
+from cluster.server.outbox import Outbox
+from cluster.server.turn import Clock
+from cluster.xmpp.errors import StreamCondition, StreamError
+from cluster.xmpp.events import Closed
+from cluster.xmpp.stream import Stream
+
+CLOSE_TIMEOUT_S = 5.0
+"""How long a peer may take to end its side of a stream that we ended (RFC 6120 section 4.4)."""
+
+
+@implementer(IPushProducer)
+class StreamConnection(Protocol):
+    """One peer's connection. It feeds the stream, drains its events, and writes: the one rhythm."""
+
+    first_timeout_s: ClassVar[float]
+    """How long the peer may take for the first step of its stream."""
+    max_unsettled: ClassVar[int]
+    """Batches of its stanzas that may be on their way to safety before we stop reading from it."""
+    _log = Logger()
+
+    def __init__(self, stream: Stream[Any], clock: Clock, connections: set[Any]) -> None:
+        """`connections`: those of its kind, with this one as long as it lasts."""
+        self._stream: Any = stream
+        self._clock = clock
+        self._connections = connections
+        self._timer: DelayedCall | None = None
+        self._unsettled: Unsettled
+        self.transport: Any = None
+
+    @property
+    @abstractmethod
+    def _outbox(self) -> Outbox | None:
+        """What is on its way to the peer, once stanzas flow."""
+
+    def connectionMade(self) -> None:
+        """Wait for what the peer says first."""
+        self._connections.add(self)
+        self._unsettled = Unsettled(self.transport, self.max_unsettled)
+        self.transport.setTcpNoDelay(True)
+        self._limit(self.first_timeout_s)
+
+    def fail(self, error: StreamError) -> None:
+        """End the stream with an error."""
+        if self._stream.state is not self._stream.CLOSED:
+            self._on_closed(self._stream.fail(error))
+
+    def _limit(self, timeout_s: float | None) -> None:
+        """What the peer owes us has to come in this time; None where it owes nothing."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = self._clock.callLater(timeout_s, self._on_timeout) if timeout_s is not None else None
+
+    def _on_timeout(self) -> None:
+        if self._stream.state is self._stream.CLOSED:
+            self.transport.abortConnection()
+        else:
+            self.fail(StreamError(StreamCondition.CONNECTION_TIMEOUT))
+
+    @abstractmethod
+    def _on_closed(self, closed: Closed) -> None:
+        """Our end of the stream is closed; what is left is to `_hang_up`."""
+
+    def _hang_up(self) -> None:
+        """Write what ends our side; the peer may end its own."""
+        self.transport.write(self._stream.data_to_send())
+        self.transport.loseConnection()
+        self._limit(CLOSE_TIMEOUT_S)
+
+    # --- back-pressure
+
+    def pauseProducing(self) -> None:
+        """The peer does not read: keep what is for it."""
+        if (outbox := self._outbox) is not None:
+            outbox.pause()
+
+    def resumeProducing(self) -> None:
+        """The peer reads again."""
+        if (outbox := self._outbox) is not None:
+            outbox.resume()
+
+    def stopProducing(self) -> None:
+        """The transport is gone; connectionLost does the rest."""
