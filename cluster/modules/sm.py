@@ -1,7 +1,7 @@
 """Stream Management (XEP-0198): clients and server acknowledge stanzas, and a broken stream can be resumed.
 
-What resumes it is in server/c2s.py, since it takes the place of a resource binding. A session that waits for its
-client does so in the memory of its server: when the server goes, so does the chance to resume, and what the client
+What resumes it is in server/client_stream.py, since it takes the place of a resource binding. A session that waits for
+its client does so in the memory of its server: when the server goes, so does the chance to resume, and what the client
 did not acknowledge is delivered to another resource, stored or returned.
 """
 

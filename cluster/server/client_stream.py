@@ -62,6 +62,7 @@ class ClientStream(StreamConnection):
         super().__init__(ReceivingStream(shared.options, shared.new_id), shared.clock, connections)
         self._shared = shared
         self._domain = shared.domain
+        self._entrance = shared.domain.entrance
         self._session: Session | None = None
         self._greeted = False
         self._idle = False
@@ -115,7 +116,7 @@ class ClientStream(StreamConnection):
         for event in self._stream.events():
             session = self._session
             if type(event) is Stanza and session is not None:
-                settled = self._domain.from_session(session, event)
+                settled = self._entrance.from_session(session, event)
                 if session.sm is not None:
                     session.received(settled)
                 if settled is not None:
@@ -144,7 +145,7 @@ class ClientStream(StreamConnection):
             case RequestBeforeLogin():
                 is_private = features.is_private(self._shared.options, self._stream.secure)
                 peer = Peer(self.transport.getPeer().host, is_private, self._log_in)
-                self._answer(self._domain.request_before_login(event.stanza, peer), self._request_answered)
+                self._answer(self._entrance.before_login(event.stanza, peer), self._request_answered)
             case BindRequested():
                 self._answer(self._bind(self._stream.localpart, event.resource), self._bound)
             case ResumeRequested():
@@ -163,7 +164,7 @@ class ClientStream(StreamConnection):
             return
         self._write_output()  # what a module writes comes behind it
         try:
-            self._domain.nonza(session, event)
+            self._entrance.nonza(session, event)
         except StreamError as error:
             self.fail(error)
 

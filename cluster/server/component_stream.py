@@ -74,7 +74,7 @@ class ComponentStream(StreamConnection):
         for event in self._stream.events():
             match event:
                 case Stanza():
-                    settled = self._shared.domain.from_component(event)
+                    settled = self._shared.domain.entrance.from_component(event)
                     if settled is not None:
                         self._unsettled.add(settled)
                 case Joined():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 
+from cluster.router.port import Settled
 from cluster.server.accounts import Accounts, LocalAccount
 from cluster.server.credentials import Credentials
 from cluster.server.module import ModuleHost
@@ -38,7 +39,7 @@ class ModuleContext:
     subscriptions: Subscriptions
     presence: Presence
     host: ModuleHost
-    route: Callable[[Stanza], object]
+    route: Callable[[Stanza], Settled]
     """Send a stanza of the server's own on its way."""
     new_id: Callable[[], str]
     now_utc_s: Callable[[], float]

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 
-import msgspec
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.router.port import Router, Settled
-from cluster.router.stanza_id import without_claims
 from cluster.server import iq
 from cluster.server.accounts import Accounts, LocalAccount
 from cluster.server.component import Component
 from cluster.server.context import ModuleContext
 from cluster.server.credentials import Credentials
 from cluster.server.delivery import MessageDelivery
-from cluster.server.message_hooks import MessageHooks, both
-from cluster.server.module import Hook, Module, ModuleHost, Peer, When
+from cluster.server.entrance import Entrance
+from cluster.server.message_hooks import MessageHooks
+from cluster.server.module import Module, ModuleHost, When
 from cluster.server.presence import Presence
 from cluster.server.rate import RateLimit
 from cluster.server.session import Session
@@ -27,18 +26,13 @@ from cluster.server.subscriptions import Subscriptions
 from cluster.store.port import Store
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.element import Element
-from cluster.xmpp.errors import Condition, ErrorType, StanzaError, StreamCondition
-from cluster.xmpp.events import Nonza
+from cluster.xmpp.errors import Condition, StanzaError, StreamCondition
 from cluster.xmpp.features import StreamOptions, TlsMode
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.namespaces import BLOCKING_ERRORS, STANZA_ID
-from cluster.xmpp.probe import probe_id
-from cluster.xmpp.stamp import NotAStanza
 from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.subscription import TYPES
 
 _log = Logger()
-_STANZA_ID = f"{STANZA_ID} stanza-id"
 _NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
@@ -77,12 +71,12 @@ class Domain:
         self.router = router
         self.tracer = tracer
         self.credentials = credentials
-        self.accounts = Accounts(name, store, lambda account: self._run_hook("load", account, None))
+        self.accounts = Accounts(name, store, lambda account: self.host.run("load", self.context, account, None))
         self.host = ModuleHost(modules)
         self._presence = Presence(self.route)
         self.subscriptions = Subscriptions(self.accounts, self._presence, self.route, new_id)
-        self._hooks = MessageHooks(self.host)
-        self._messages = MessageDelivery(self._keep, self.bounce, tracer, self._hooks)
+        hooks = MessageHooks(self.host)
+        self._messages = MessageDelivery(self._keep, self.bounce, tracer, hooks)
         self._iq = iq.IqDispatch(self.host, self.route)
         self._store = store
         self.context = ModuleContext(
@@ -93,8 +87,8 @@ class Domain:
             hold_messages=self._messages.hold, release_messages=self._messages.release,
             remove_account=lambda localpart: Deferred.fromCoroutine(self.remove_account(localpart)),
         )  # fmt: skip
-
-        self._hooks.ctx = self.context
+        hooks.ctx = self.context
+        self.entrance = Entrance(self.context, self._iq, hooks, tracer, self.bounce)
 
     async def start(self) -> None:
         """Take stanzas from other domains."""
@@ -102,97 +96,13 @@ class Domain:
             component.start(self.bounce)
         await self.router.start(self.deliver, self.bounce)
 
-    # --- from a session of this domain
-
-    def from_session(self, session: Session, stanza: Stanza) -> Settled:
-        """A stanza that a client sent; its `from` is stamped."""
-        stanza = self._followed(stanza, probe_id(stanza) or self.tracer.sample())
-        if session.account.blocked and stanza.to is not None and session.account.blocks(stanza.to):
-            self._refuse_blocked(session, stanza)
-            return None
-        if stanza.kind == "message":
-            if stanza.to is None:  # RFC 6120 section 10.3.1
-                stanza = stanza.redirected(session.account.jid)
-            settled = self.route(stanza)
-            kept = self._hooks.sent(session, stanza)
-            return settled if kept is None else both(settled, kept)
-        try:
-            if stanza.kind == "presence":
-                return self._presence_from(session, stanza)
-            return self._iq_from(session, stanza)
-        except StanzaError as error:
-            self.bounce(stanza, error)
-            return None
-
-    def _refuse_blocked(self, session: Session, stanza: Stanza) -> None:
-        """The session's own account blocks the receiver (XEP-0191 section 3.3)."""
-        self.tracer.record(Event.BOUNCED, stanza, "the sender blocks the receiver")
-        if stanza.may_be_answered_with_error:  # not by way of `bounce`: that would come from who is blocked
-            blocked = f"{{{BLOCKING_ERRORS}}}blocked"
-            session.send(stanza.error(StanzaError(Condition.NOT_ACCEPTABLE, type=ErrorType.CANCEL, detail=blocked)))
-
-    def _presence_from(self, session: Session, stanza: Stanza) -> Settled:
-        if stanza.to is None:
-            if stanza.type not in (None, "unavailable"):
-                raise StanzaError(Condition.BAD_REQUEST, f"presence of type {stanza.type} needs an address")
-            was_willing = session.willing
-            self._presence.broadcast(session, stanza)
-            if session.willing and not was_willing:
-                return self._run_hook("available", session.account, session)
-            return None
-        if stanza.type in TYPES:
-            self._check_lasting(session)
-            return self.subscriptions.outbound(session.account, stanza)
-        if stanza.type in (None, "unavailable"):
-            return self._presence.direct(session, stanza)
-        if stanza.type in ("error", "probe"):  # a probe is no client's to send, nor a reason for an error (section 4.3)
-            return self.route(stanza)
-        raise StanzaError(Condition.BAD_REQUEST, f"there is no presence of type {stanza.type}")
-
-    def _iq_from(self, session: Session, stanza: Stanza) -> Settled:
-        iq.check(stanza)
-        if stanza.to is None or stanza.to == session.account.jid:  # RFC 6120 section 10.3.3
-            if stanza.type == "set":
-                self._check_lasting(session)
-            return self._iq.handle(self.context, stanza, "own")
-        return self.route(stanza)
-
-    def _check_lasting(self, session: Session) -> None:
-        if session.account.temporary:  # XEP-0175 section 3
-            raise StanzaError(Condition.NOT_ALLOWED, "an anonymous account keeps nothing: no roster, no data")
-
-    def request_before_login(self, stanza: Stanza, peer: Peer) -> Deferred[Stanza]:
-        """An iq on a stream without a login (XEP-0077); fires with the reply."""
-        replied: Deferred[Stanza] = Deferred()
-        iq.IqDispatch(self.host, replied.callback).handle(self.context, stanza, "stream", peer)
-        return replied
-
-    def from_component(self, stanza: Stanza) -> Settled:
-        """A stanza that a component sent; its `from` is of the component's domain."""
-        stanza = self._followed(stanza, stanza.trace_id or self.tracer.sample())
-        try:
-            if stanza.kind == "iq":
-                iq.check(stanza)
-        except StanzaError as error:
-            self.bounce(stanza, error)
-            return None
-        return self.route(stanza)
-
-    def _followed(self, stanza: Stanza, trace_id: str) -> Stanza:
-        """The stanza as it enters the lab here: no stanza-id in it speaks for this domain (XEP-0359 section 3)."""
-        if _STANZA_ID in stanza.payloads:
-            stanza = without_claims(stanza, self.name)
-        if trace_id:
-            stanza = msgspec.structs.replace(stanza, trace_id=trace_id)
-            self.tracer.record(Event.RECEIVED, stanza)
-        return stanza
-
     def session_gone(self, session: Session) -> None:
         """The stream of a session is over: its contacts hear of it, and what it never got goes elsewhere."""
         self._presence.leave(session)
         self.accounts.detach(session)
         if not session.account.temporary:
-            self._run_hook("gone", session.account, session).addErrback(self._hook_failed, "gone")
+            told = self.host.run("gone", self.context, session.account, session)
+            told.addErrback(lambda failure: _log.failure("A module did not take note of a session's end", failure))
         for stanza in session.take_unsent():
             settled: Settled = None
             if stanza.kind == "message":
@@ -201,13 +111,6 @@ class Domain:
                 settled = self.deliver(stanza)
             if settled is not None:
                 settled.addErrback(self._not_delivered, stanza)
-
-    def nonza(self, session: Session, nonza: Nonza) -> None:
-        """An element that a client sent between its stanzas. Raises StreamError where nothing here knows it."""
-        handler = self.host.nonza_handler(nonza.name)
-        if handler is None:
-            raise NotAStanza(nonza.name)
-        handler(self.context, session, nonza)
 
     # --- on its way
 
@@ -330,19 +233,7 @@ class Domain:
     def _keep(self, account: LocalAccount, stanza: Stanza) -> Deferred[bool]:
         if account.temporary:
             return succeed(False)
-        return self._run_hook("store", account, stanza)
-
-    def _run_hook(self, hook: Hook, account: LocalAccount, about: object) -> Deferred[bool]:
-        return Deferred.fromCoroutine(self._ask_hook(hook, account, about))
-
-    def _hook_failed(self, failure: Failure, hook: Hook) -> None:
-        _log.failure("the modules for {hook}", failure, hook=hook)
-
-    async def _ask_hook(self, hook: Hook, account: LocalAccount, about: object) -> bool:
-        for handler in self.host.hook(hook):
-            if await handler(self.context, account, about):
-                return True
-        return False
+        return self.host.run("store", self.context, account, stanza)
 
     # --- accounts
 

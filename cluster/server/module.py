@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal
 
 import msgspec
+from twisted.internet.defer import Deferred
 from typing_extensions import TypeVar
 
 from cluster.xmpp.element import Element
@@ -241,9 +242,15 @@ class ModuleHost(Generic[Context]):
         """The namespaces of what is handled for this kind of address."""
         return self._features_of.get(addressed_to, set())
 
-    def hook(self, hook: Hook) -> list[HookHandler]:
-        """The handlers of a hook."""
-        return self._hooks.get(hook, [])
+    def run(self, hook: Hook, ctx: Context, account: LocalAccount, about: object) -> Deferred[bool]:
+        """Call the handlers of a hook, one after the other, until one says True; whether one did."""
+        return Deferred.fromCoroutine(self._run(hook, ctx, account, about))
+
+    async def _run(self, hook: Hook, ctx: Context, account: LocalAccount, about: object) -> bool:
+        for handler in self._hooks.get(hook, ()):
+            if await handler(ctx, account, about):
+                return True
+        return False
 
     def message_hook(self, hook: MessageHook) -> tuple[Callable[..., Any], ...]:
         """The handlers of a point on the way of messages."""

@@ -1,0 +1,129 @@
+"""Where stanzas enter: what the clients and components of a domain send (RFC 6120 sections 8.1 and 10.3)."""
+
+from __future__ import annotations
+
+import msgspec
+from twisted.internet.defer import Deferred
+
+from cluster.router.port import Bounce, Settled
+from cluster.router.stanza_id import without_claims
+from cluster.server import iq
+from cluster.server.context import ModuleContext
+from cluster.server.message_hooks import MessageHooks, both
+from cluster.server.module import Peer
+from cluster.server.session import Session
+from cluster.trace.hop import Event, Tracer
+from cluster.xmpp.errors import Condition, ErrorType, StanzaError
+from cluster.xmpp.events import Nonza
+from cluster.xmpp.namespaces import BLOCKING_ERRORS, STANZA_ID
+from cluster.xmpp.probe import probe_id
+from cluster.xmpp.stamp import NotAStanza
+from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.subscription import TYPES
+
+_STANZA_ID = f"{STANZA_ID} stanza-id"
+
+
+class Entrance:
+    """Takes what is sent, refuses what may not be sent, and hands on the rest."""
+
+    def __init__(
+        self, ctx: ModuleContext, requests: iq.IqDispatch, hooks: MessageHooks, tracer: Tracer, bounce: Bounce
+    ) -> None:
+        self._ctx = ctx
+        self._route = ctx.route
+        self._requests = requests
+        self._hooks = hooks
+        self._tracer = tracer
+        self._bounce = bounce
+
+    def from_session(self, session: Session, stanza: Stanza) -> Settled:
+        """A stanza that a client sent; its `from` is stamped."""
+        stanza = self._followed(stanza, probe_id(stanza) or self._tracer.sample())
+        if session.account.blocked and stanza.to is not None and session.account.blocks(stanza.to):
+            self._refuse_blocked(session, stanza)
+            return None
+        if stanza.kind == "message":
+            if stanza.to is None:  # RFC 6120 section 10.3.1
+                stanza = stanza.redirected(session.account.jid)
+            settled = self._route(stanza)
+            kept = self._hooks.sent(session, stanza)
+            return settled if kept is None else both(settled, kept)
+        try:
+            if stanza.kind == "presence":
+                return self._presence_from(session, stanza)
+            return self._iq_from(session, stanza)
+        except StanzaError as error:
+            self._bounce(stanza, error)
+            return None
+
+    def from_component(self, stanza: Stanza) -> Settled:
+        """A stanza that a component sent; its `from` is of the component's domain."""
+        stanza = self._followed(stanza, stanza.trace_id or self._tracer.sample())
+        try:
+            if stanza.kind == "iq":
+                iq.check(stanza)
+        except StanzaError as error:
+            self._bounce(stanza, error)
+            return None
+        return self._route(stanza)
+
+    def before_login(self, request: Stanza, peer: Peer) -> Deferred[Stanza]:
+        """An iq on a stream without a login (XEP-0077); fires with the reply."""
+        replied: Deferred[Stanza] = Deferred()
+        iq.IqDispatch(self._ctx.host, replied.callback).handle(self._ctx, request, "stream", peer)
+        return replied
+
+    def nonza(self, session: Session, nonza: Nonza) -> None:
+        """An element that a client sent between its stanzas. Raises StreamError where nothing here knows it."""
+        handler = self._ctx.host.nonza_handler(nonza.name)
+        if handler is None:
+            raise NotAStanza(nonza.name)
+        handler(self._ctx, session, nonza)
+
+    def _followed(self, stanza: Stanza, trace_id: str) -> Stanza:
+        """The stanza as it enters the lab here: no stanza-id in it speaks for this domain (XEP-0359 section 3)."""
+        if _STANZA_ID in stanza.payloads:
+            stanza = without_claims(stanza, self._ctx.domain)
+        if trace_id:
+            stanza = msgspec.structs.replace(stanza, trace_id=trace_id)
+            self._tracer.record(Event.RECEIVED, stanza)
+        return stanza
+
+    def _refuse_blocked(self, session: Session, stanza: Stanza) -> None:
+        """The session's own account blocks the receiver (XEP-0191 section 3.3)."""
+        self._tracer.record(Event.BOUNCED, stanza, "the sender blocks the receiver")
+        if stanza.may_be_answered_with_error:  # not by way of `bounce`: that would come from who is blocked
+            blocked = f"{{{BLOCKING_ERRORS}}}blocked"
+            session.send(stanza.error(StanzaError(Condition.NOT_ACCEPTABLE, type=ErrorType.CANCEL, detail=blocked)))
+
+    def _presence_from(self, session: Session, stanza: Stanza) -> Settled:
+        if stanza.to is None:
+            if stanza.type not in (None, "unavailable"):
+                raise StanzaError(Condition.BAD_REQUEST, f"presence of type {stanza.type} needs an address")
+            was_willing = session.willing
+            self._ctx.presence.broadcast(session, stanza)
+            if session.willing and not was_willing:
+                return self._ctx.host.run("available", self._ctx, session.account, session)
+            return None
+        if stanza.type in TYPES:
+            _check_lasting(session)
+            return self._ctx.subscriptions.outbound(session.account, stanza)
+        if stanza.type in (None, "unavailable"):
+            return self._ctx.presence.direct(session, stanza)
+        if stanza.type in ("error", "probe"):  # a probe is no client's to send, nor a reason for an error (section 4.3)
+            return self._route(stanza)
+        raise StanzaError(Condition.BAD_REQUEST, f"there is no presence of type {stanza.type}")
+
+    def _iq_from(self, session: Session, stanza: Stanza) -> Settled:
+        iq.check(stanza)
+        if stanza.to is None or stanza.to == session.account.jid:  # RFC 6120 section 10.3.3
+            if stanza.type == "set":
+                _check_lasting(session)
+            return self._requests.handle(self._ctx, stanza, "own")
+        return self._route(stanza)
+
+
+def _check_lasting(session: Session) -> None:
+    if session.account.temporary:  # XEP-0175 section 3
+        raise StanzaError(Condition.NOT_ALLOWED, "an anonymous account keeps nothing: no roster, no data")
