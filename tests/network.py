@@ -23,6 +23,7 @@ from cluster.server.component_stream import ComponentStreams
 from cluster.server.credentials import ITERATIONS, Credentials
 from cluster.server.domain import Domain
 from cluster.server.module import Module
+from cluster.server.seat import Seats
 from cluster.server.turn import Turn
 from cluster.store.memory import memory_store
 from cluster.store.port import Account, RosterItem, ScramKeys, Store
@@ -156,7 +157,8 @@ class Network:
         )  # fmt: skip
         options = domain.stream_options(self._tls, self._anonymous)
         turn = Turn(self.clock)
-        shared = C2s(domain, options, self.clock, turn, self._new_id, None, b"")
+        seats = Seats(domain, self.clock, turn, self._new_id)
+        shared = C2s(domain, seats, options, self.clock, self._new_id, None, b"")
         at_once(domain.start())
         components = ComponentStreams(domain, self.clock, turn, self._new_id)
         return Server(domain, store, ClientStreams(shared), components, journal)

@@ -32,6 +32,7 @@ from cluster.server.component import Component
 from cluster.server.component_stream import ComponentStreams
 from cluster.server.credentials import Credentials
 from cluster.server.domain import Domain
+from cluster.server.seat import Seats
 from cluster.server.turn import Turn
 from cluster.store.port import RosterItem
 from cluster.store.redis import redis_store
@@ -73,7 +74,8 @@ class Node:
         options = self._domain.stream_options(server.tls, server.anonymous)
         tls, self._direct_tls, end_point = _tls(folder, server.name)
         turn = Turn(reactor)
-        self._streams = ClientStreams(C2s(self._domain, options, reactor, turn, new_id, tls, end_point))
+        seats = Seats(self._domain, reactor, turn, new_id)
+        self._streams = ClientStreams(C2s(self._domain, seats, options, reactor, new_id, tls, end_point))
         self._components = ComponentStreams(self._domain, reactor, turn, new_id)
         administration = Administration(self._domain, self._streams.streams)
         self._control = ControlServer(controls, keys, server.domain, administration)

@@ -11,7 +11,8 @@ from twisted.internet.ssl import CertificateOptions
 
 from cluster.server.client_stream import ClientStream
 from cluster.server.domain import Domain
-from cluster.server.turn import Clock, Turn
+from cluster.server.seat import Seats
+from cluster.server.turn import Clock
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.features import StreamOptions
 
@@ -24,9 +25,9 @@ class C2s:
     """What all client streams of a server share."""
 
     domain: Domain
+    seats: Seats
     options: StreamOptions
     clock: Clock
-    turn: Turn
     new_id: Callable[[], str]
     tls: CertificateOptions | None
     end_point: bytes

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred
@@ -13,11 +12,9 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from cluster.server import hibernation
 from cluster.server.connection import StreamConnection
-from cluster.server.hibernation import Hibernation
 from cluster.server.module import Peer
-from cluster.server.session import Session
+from cluster.server.seat import Seat, Way
 from cluster.xmpp import features, sasl
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
 from cluster.xmpp.events import (
@@ -32,7 +29,6 @@ from cluster.xmpp.events import (
     ResumeRequested,
     TlsWanted,
 )
-from cluster.xmpp.jid import JidError
 from cluster.xmpp.receiving import ReceivingStream
 from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.states import State
@@ -40,12 +36,12 @@ from cluster.xmpp.states import State
 if TYPE_CHECKING:
     from cluster.server.c2s import C2s
 
+_Taken = TypeVar("_Taken", Seat | StanzaError, Seat | None)
+
 HEADER_TIMEOUT_S = 10.0
 """From the connection to the stream header."""
 LOGIN_TIMEOUT_S = 60.0
 """From the connection to the bound resource."""
-MAX_SESSIONS = 64
-"""Resources of one account at the same time."""
 MAX_UNSETTLED = 16
 """Batches of a client's stanzas that may be on their way to safety before we stop reading from it: up to 1 MiB."""
 
@@ -63,15 +59,15 @@ class ClientStream(StreamConnection):
         self._shared = shared
         self._domain = shared.domain
         self._entrance = shared.domain.entrance
-        self._session: Session | None = None
+        self._seat: Seat | None = None
         self._greeted = False
         self._idle = False
 
     # --- the connection
 
     @property
-    def _outbox(self) -> Session | None:
-        return self._session
+    def _outbox(self) -> Seat | None:
+        return self._seat
 
     def dataReceived(self, data: bytes) -> None:
         """Feed, drain, write: the one rhythm."""
@@ -87,11 +83,9 @@ class ClientStream(StreamConnection):
         self._connections.discard(self)
         self._limit(None)
         self._stream.close()  # an answer that is still on its way must not bind a session to nothing
-        session, self._session = self._session, None
-        if session is not None and session.sm is not None and session.sm.id:
-            self._hibernate(session)
-        elif session is not None:
-            self._domain.session_gone(session)
+        seat, self._seat = self._seat, None
+        if seat is not None:
+            seat.lost()
 
     def rest_if_idle(self) -> None:
         """Called now and then: what was silent since the last call is put to rest."""
@@ -114,11 +108,8 @@ class ClientStream(StreamConnection):
 
     def _drain(self) -> None:
         for event in self._stream.events():
-            session = self._session
-            if type(event) is Stanza and session is not None:
-                settled = self._entrance.from_session(session, event)
-                if session.sm is not None:
-                    session.received(settled)
+            if type(event) is Stanza and self._seat is not None:
+                settled = self._seat.said(event)
                 if settled is not None:
                     self._unsettled.add(settled)
             else:
@@ -128,8 +119,8 @@ class ClientStream(StreamConnection):
     def _write_output(self) -> None:
         if data := self._stream.data_to_send():
             self.transport.write(data)
-            if self._session is not None:
-                self._session.wrote(len(data))
+            if self._seat is not None:
+                self._seat.wrote(len(data))
 
     def _on_event(self, event: Event) -> None:
         match event:
@@ -149,22 +140,17 @@ class ClientStream(StreamConnection):
             case BindRequested():
                 self._answer(self._bind(self._stream.localpart, event.resource), self._bound)
             case ResumeRequested():
-                self._answer(self._resume(event.previd), partial(self._resumed, event.h))
+                self._answer(self._resume(event), self._resumed)
             case Nonza() | Misaddressed():
-                if self._session is not None:
-                    self._on_odd(self._session, event)
+                if self._seat is not None:
+                    self._on_odd(self._seat, event)
             case Closed():
                 self._on_closed(event)
 
-    def _on_odd(self, session: Session, event: Nonza | Misaddressed) -> None:
-        """What a bound client sent that is no stanza, or none that can be routed."""
-        if isinstance(event, Misaddressed):
-            self._domain.bounce(event.stanza, event.error)
-            session.received(None)
-            return
+    def _on_odd(self, seat: Seat, event: Nonza | Misaddressed) -> None:
         self._write_output()  # what a module writes comes behind it
         try:
-            self._entrance.nonza(session, event)
+            seat.said_otherwise(event)
         except StreamError as error:
             self.fail(error)
 
@@ -196,95 +182,73 @@ class ClientStream(StreamConnection):
         self._stream.login_unavailable()
         self._drain()
 
-    async def _bind(self, localpart: str, resource: str | None) -> Session | StanzaError:
-        """RFC 6120 section 7.6 and 7.7: the resource that was asked for, also where an older session has it."""
-        accounts = self._domain.accounts
-        account = accounts.temporary(localpart) if self._stream.is_anonymous else await accounts.load(localpart)
-        if account is None:
-            return StanzaError(Condition.NOT_ALLOWED, "the account was removed")
+    # --- its seat
+
+    @property
+    def _way(self) -> Way:
+        return Way(self.transport.write, self.fail, self._leave)
+
+    async def _bind(self, localpart: str, resource: str | None) -> Seat | StanzaError:
+        seats, temporary = self._shared.seats, self._stream.is_anonymous
+        return self._take(await seats.bind(localpart, resource, self._way, temporary=temporary))
+
+    async def _resume(self, event: ResumeRequested) -> Seat | StreamError | None:
         try:
-            jid = account.jid.with_resource(resource or self._shared.new_id())
-        except JidError as error:
-            return StanzaError(Condition.BAD_REQUEST, str(error))
-        if len(account.sessions) >= MAX_SESSIONS and jid.resourcepart not in account.sessions:
-            return StanzaError(Condition.RESOURCE_CONSTRAINT, f"an account has at most {MAX_SESSIONS} sessions")
-        older = account.sessions.get(jid.resourcepart)
-        if older is not None:
-            older.end(StreamCondition.CONFLICT, "the same resource connected again")
-        now_utc_s = self._domain.context.now_utc_s
-        return Session(account, jid, self._shared.turn, self.transport.write, self.fail, self._leave, now_utc_s)
+            return self._take(await self._shared.seats.resume(self._stream.localpart, event.previd, event.h, self._way))
+        except StreamError as error:
+            return error
 
-    def _bound(self, result: Session | StanzaError) -> None:
-        if isinstance(result, StanzaError):
-            self._stream.bind_refused(result)
-            return
-        self._attach(result)
-        self._stream.bound(result.jid)
-
-    def _attach(self, session: Session) -> None:
-        self._domain.accounts.attach(session)
-        self._serve(session)
-
-    def _serve(self, session: Session) -> None:
-        self._session = session
+    def _take(self, seat: _Taken) -> _Taken:
+        if isinstance(seat, StanzaError) or seat is None:
+            return seat
+        if self._stream.state is State.CLOSED:  # in the meantime
+            seat.lost()
+            return seat
+        self._seat = seat
         self._limit(None)
         self.transport.registerProducer(self, True)
+        return seat
+
+    def _bound(self, result: Seat | StanzaError) -> None:
+        if isinstance(result, StanzaError):
+            self._stream.bind_refused(result)
+        else:
+            self._stream.bound(result.jid)
 
     async def _log_in(self, localpart: str, resource: str) -> None:
         """A request before the login is one itself (XEP-0078): its reply comes after this. Raises StanzaError."""
         result = await self._bind(localpart, resource)
         if isinstance(result, StanzaError):
             raise result
-        if self._stream.state is not State.CLOSED:
-            self._attach(result)
 
     def _request_answered(self, reply: Stanza) -> None:
-        if self._session is not None:
-            self._stream.logged_in(self._session.jid, reply)
+        if self._seat is not None:
+            self._stream.logged_in(self._seat.jid, reply)
         else:
             self._stream.request_answered(reply)
 
-    # --- resumption (XEP-0198 section 5)
-
-    def _hibernate(self, session: Session) -> None:
-        Hibernation(session, self._shared.clock, self._domain.session_gone)
-
-    async def _resume(self, sm_id: str) -> Session | None:
-        """The session of that id, with no stream any more; None where there is none."""
-        session = hibernation.find(self._domain.accounts.online.get(self._stream.localpart), sm_id)
-        if session is None:
-            return None
-        self._hibernate(session)
-        return session if await hibernation.ready(session) else None
-
-    def _resumed(self, h: int, session: Session | None) -> None:
-        if session is None or session.sm is None:
+    def _resumed(self, result: Seat | StreamError | None) -> None:
+        if isinstance(result, StreamError):
+            self.fail(result)
+        elif result is None or result.management is None:
             self._stream.resume_refused(Condition.ITEM_NOT_FOUND)
-            return
-        try:
-            session.sm.acknowledged(h)
-        except StreamError as error:
-            self.fail(error)
-            return
-        self._serve(session)
-        self._stream.resumed(session.jid, session.sm)
-        self._write_output()
-        self.transport.write(session.sm.resend())
-        session.move(self.transport.write, self.fail, self._leave)
+        else:
+            self._stream.resumed(result.jid, result.management)
+            self._write_output()
+            result.go_on()
 
     def _leave(self) -> None:
         """The session goes on with another stream."""
-        if self._session is not None:
-            self._session = None
+        if self._seat is not None:
+            self._seat = None
             self.transport.unregisterProducer()
             self.fail(StreamError(StreamCondition.CONFLICT, "the session was resumed on another stream"))
 
     def _on_closed(self, closed: Closed) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            session.flush()
+        seat, self._seat = self._seat, None
+        if seat is not None:
             self.transport.unregisterProducer()
-            self._domain.session_gone(session)
+            seat.closed()
         if closed.reason:
             self._log.info("stream of {who} ended: {reason}", who=self._stream.jid or "a client", reason=closed.reason)
         self._hang_up()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from typing import Any, ClassVar
+from typing import Protocol as Interface
 
 from twisted.internet.base import DelayedCall
 from twisted.internet.interfaces import IPushProducer
@@ -12,7 +13,6 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from cluster.server.backpressure import Unsettled
-from cluster.server.outbox import Outbox
 from cluster.server.turn import Clock
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.events import Closed
@@ -20,6 +20,16 @@ from cluster.xmpp.stream import Stream
 
 CLOSE_TIMEOUT_S = 5.0
 """How long a peer may take to end its side of a stream that we ended (RFC 6120 section 4.4)."""
+
+
+class Flow(Interface):
+    """What can be told to wait."""
+
+    def pause(self) -> None:
+        """The peer does not read what it has been sent."""
+
+    def resume(self) -> None:
+        """The peer reads again."""
 
 
 @implementer(IPushProducer)
@@ -43,7 +53,7 @@ class StreamConnection(Protocol):
 
     @property
     @abstractmethod
-    def _outbox(self) -> Outbox | None:
+    def _outbox(self) -> Flow | None:
         """What is on its way to the peer, once stanzas flow."""
 
     def connectionMade(self) -> None:
