@@ -56,9 +56,7 @@ class Node:
         self._store = redis_store(commands, keys, server.domain)
         self._journal = RedisJournal(commands, keys, reactor)
         tracer = Tracer(server.name, self._journal, time.time_ns, new_id, plan.sample_every)
-        router = RedisRouter(
-            reactor, commands, keys, domain=server.domain, node=server.name, tracer=tracer, max_backlog=plan.max_backlog
-        )
+        router = RedisRouter(reactor, commands, keys, domain=server.domain, tracer=tracer, max_backlog=plan.max_backlog)
         self._credentials = Credentials(
             self._store.accounts, reactor, reactor.getThreadPool(), lambda: secrets.token_bytes(16)
         )

@@ -6,8 +6,8 @@ import re
 
 from cluster.redisio.keys import Keys
 
-_OWN = "hget hmget hset hsetnx hdel hexists hlen hkeys hgetall rpush blpop llen lrange ltrim del expire eval"
-_READER = "xgroup|create xreadgroup xack xdel smembers"
+_OWN = "hget hmget hset hsetnx hdel hexists hlen hkeys hgetall hincrby rpush blpop llen lrange ltrim del expire eval"
+_READER = "xgroup|create xreadgroup xack xdel xlen smembers"
 _CONNECTION = "hello auth ping select subscribe publish"
 
 
@@ -31,11 +31,14 @@ def rules(keys: Keys, domain: str, password: str) -> list[str]:
         f"~{prefix}:control:{{{own}}}",
         f"~{prefix}:control:{{{own}}}:*",
         f"~{prefix}:link:{{{own}}}:*",
+        f"~{prefix}:nodes:{{{own}}}:*",
         f"%R~{prefix}:peers:{{{own}}}",
         f"&{prefix}:bell:{{*}}",
-        f"(+xadd +xinfo|stream ~{prefix}:link:{{*}}:{own})",
+        f"&{prefix}:nodes:{{{own}}}:*",
+        f"(+xadd +xinfo|stream ~{prefix}:link:{{*}}:{own} ~{prefix}:link:{{*}}:{own}/*)",
         f"(+xadd %W~{prefix}:journal)",
         f"(+sismember %R~{prefix}:domains)",
+        f"(+xadd +xinfo|stream +sismember +sadd ~{prefix}:nodes:{{{own}}}:*)",
         f"(+sadd %W~{prefix}:peers:{{*}})",
     ]
 

@@ -5,7 +5,26 @@ A domain in braces is the hash tag of Redis Cluster: what belongs together stays
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import msgspec
+
+
+class LinkKeys(Protocol):
+    """The names of the links between ends of one sort: domains, or the nodes of one domain."""
+
+    @property
+    def domains(self) -> str:
+        """Set of the ends that a link may lead to."""
+
+    def link(self, to: str, from_: str) -> str:
+        """Stream of the batches from one end to another."""
+
+    def bell(self, to: str) -> str:
+        """Channel on which an end hears which link has something new: the name of the end it is from."""
+
+    def peers(self, to: str) -> str:
+        """Set of the ends that have ever opened a link to this one."""
 
 
 class Keys(msgspec.Struct, frozen=True):
@@ -68,6 +87,10 @@ class Keys(msgspec.Struct, frozen=True):
         """Hash of one kind of thing that a gateway remembers."""
         return f"{self.prefix}:store:{{{domain}}}:gateway:{table}"
 
+    def nodes(self, domain: str) -> NodeKeys:
+        """What the nodes of a domain share."""
+        return NodeKeys(f"{self.prefix}:nodes:{{{domain}}}")
+
     def control(self, domain: str) -> str:
         """List by which requests reach the server of a domain, oldest first."""
         return f"{self.prefix}:control:{{{domain}}}"
@@ -75,3 +98,51 @@ class Keys(msgspec.Struct, frozen=True):
     def control_reply(self, domain: str, request_id: str) -> str:
         """List for the reply to one request."""
         return f"{self.prefix}:control:{{{domain}}}:reply:{request_id}"
+
+
+class NodeKeys(msgspec.Struct, frozen=True):
+    """The names of what the nodes of one domain share: `LinkKeys` of the links between them, and who is what."""
+
+    prefix: str
+
+    @property
+    def domains(self) -> str:
+        """Set of the nodes that there ever were, each of which may be written to."""
+        return f"{self.prefix}:known"
+
+    @property
+    def members(self) -> str:
+        """Hash of the nodes that serve the domain now: the incarnation of each."""
+        return f"{self.prefix}:members"
+
+    @property
+    def beats(self) -> str:
+        """Hash of how often each member has said that it is alive."""
+        return f"{self.prefix}:beats"
+
+    @property
+    def readers(self) -> str:
+        """Hash of who reads what: the member, by the name of a link or inbox."""
+        return f"{self.prefix}:readers"
+
+    @property
+    def owners(self) -> str:
+        """Hash of who has which account: the member, by localpart."""
+        return f"{self.prefix}:owners"
+
+    @property
+    def changes(self) -> str:
+        """Channel on which the nodes tell each other that one of these hashes changed."""
+        return f"{self.prefix}:changes"
+
+    def link(self, to: str, from_: str) -> str:
+        """Stream of the batches from one node to another."""
+        return f"{self.prefix}:link:{to}:{from_}"
+
+    def bell(self, to: str) -> str:
+        """Channel on which a node hears which other one wrote to it."""
+        return f"{self.prefix}:bell:{to}"
+
+    def peers(self, to: str) -> str:
+        """Set of the nodes that have ever written to this one."""
+        return f"{self.prefix}:peers:{to}"

@@ -26,8 +26,10 @@ class Gate:
 
     _log = Logger()
 
-    def __init__(self, from_domain: str, to_domain: str, deliver: Deliver, tracer: HopRecorder) -> None:
-        self._from = from_domain
+    def __init__(self, from_: str, to_domain: str, deliver: Deliver, tracer: HopRecorder) -> None:
+        """`from_` is the other domain, or `domain/node` for a further node of it."""
+        self._link = from_
+        self._from = from_domain = from_.partition("/")[0]
         self._from_part_of = f".{from_domain}"
         self._to = to_domain
         self._to_part_of = f".{to_domain}"
@@ -42,7 +44,7 @@ class Gate:
         """
         unsettled: set[Deferred[Any]] = set()  # stanzas may share one
         for index, stanza in enumerate(stanzas):
-            settled = self._take(f"{self._from}:{entry_id}:{index}", stanza)
+            settled = self._take(f"{self._link}:{entry_id}:{index}", stanza)
             if settled is not None:
                 unsettled.add(settled)
         if not unsettled:

@@ -2,65 +2,93 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import msgspec
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.redisio.client import RedisClient
-from cluster.redisio.keys import Keys
+from cluster.redisio.keys import LinkKeys
 from cluster.redisio.protocol import Reply
-from cluster.router.gate import Gate
-from cluster.router.port import Deliver, HopRecorder
-from cluster.xmpp.stanza import Stanza
+from cluster.router.port import Settled
+from cluster.router.share import Share
 
 READ_COUNT = 64
 """Entries of one read."""
 MAX_UNSETTLED = 256
 """Entries that may wait for the domain before their link is read on."""
 
-_decode = msgspec.msgpack.Decoder(list[Stanza]).decode
+CONSUMER = "reader"
+"""Of each link there is one reader at a time, and whoever it is goes on where the last one stopped."""
+
+
+class Gate(Protocol):
+    """Takes in what comes over one link."""
+
+    def take(self, entry_id: str, items: list[Any]) -> Settled:
+        """The items of one entry. Fails with ConnectionLost where the entry has to be read again."""
 
 
 class Inbound:
-    """All links into one domain.
+    """All links into one end: a domain, or a node of it.
 
-    It blocks on none of them, which would cost Redis time for each: senders ring the domain's one bell, and only
+    It blocks on none of them, which would cost Redis time for each: senders ring the one bell of the end, and only
     the links that rang are read. After each new connection all are.
     """
 
     _log = Logger()
 
     def __init__(
-        self, reactor: Any, client: RedisClient, keys: Keys, domain: str, consumer: str, tracer: HopRecorder
+        self, reactor: Any, client: RedisClient, keys: LinkKeys, to: str, share: Share, decode: Callable[[bytes], Any]
     ) -> None:
+        """`decode` makes the list of items of what a sender's `Outbound` wrote as one entry."""
         self.client = client
         self.keys = keys
-        self.domain = domain
-        self.consumer = consumer
+        self.to = to
+        self.decode = decode
         self.is_stopped = False
         self._reactor = reactor
-        self._tracer = tracer
-        self._deliver: Deliver | None = None
+        self._share = share
+        self._open_gate: Callable[[str], Gate] | None = None
         self._links: dict[str, InboundLink] = {}
+        self._opening: set[str] = set()
         self._to_acknowledge: list[InboundLink] = []
 
-    async def start(self, deliver: Deliver) -> None:
-        """Read, over this and each later connection; first what an earlier process did not acknowledge."""
-        self._deliver = deliver
-        await self.client.subscribe(self.keys.bell(self.domain), self._on_bell)
+    async def start(self, open_gate: Callable[[str], Gate]) -> None:
+        """Read, over this and each later connection; first what an earlier reader did not acknowledge.
+
+        `open_gate` makes the gate for the link from that end.
+        """
+        self._open_gate = open_gate
+        await self.client.subscribe(self.keys.bell(self.to), self._on_bell)
         self.client.when_connected(self._resume)
 
     async def stop(self) -> None:
         """Read no more, and return when Redis knows what has settled."""
         self.is_stopped = True
         self._acknowledge()
+        for from_ in self._links:
+            self._share.give_back(from_)
         try:
             await self.client.execute("PING")  # replied to after all that was written before
         except ConnectionLost:
             self._log.warn("Stopped without Redis: what was delivered last may be delivered again")
+
+    def share_changed(self) -> None:
+        """Let go of the links that others are to read now, and take those that are ours.
+
+        The others are read from their pending entries on: who was expelled may have been given some before it knew.
+        """
+        for link in [*self._links.values()]:
+            if self._share.is_ours(link.from_):
+                link.resume()
+            else:
+                link.let_go()
+        self._look_for_links()
 
     def acknowledge_later(self, link: InboundLink) -> None:
         """Have the link's settled entries acknowledged at the end of this turn."""
@@ -68,37 +96,59 @@ class Inbound:
             self._reactor.callLater(0, self._acknowledge)
         self._to_acknowledge.append(link)
 
+    def forget(self, link: InboundLink) -> None:
+        """It was let go, and all of it has settled."""
+        if self._links.pop(link.from_, None) is not None:
+            self._acknowledge()
+            self._share.give_back(link.from_)
+
     def _acknowledge(self) -> None:
         links, self._to_acknowledge = self._to_acknowledge, []
         for link in links:
             link.acknowledge()
 
     def _on_bell(self, message: bytes) -> None:
-        if not self.is_stopped:
-            self._link(message.decode(errors="replace")).ring()
-
-    def _link(self, from_: str) -> InboundLink:
+        from_ = message.decode(errors="replace")
         link = self._links.get(from_)
-        if link is None:
-            assert self._deliver is not None  # nothing arrives before the start
-            gate = Gate(from_, self.domain, self._deliver, self._tracer)
-            link = self._links[from_] = InboundLink(from_, gate, self)
-        return link
+        if self.is_stopped:
+            return
+        if link is not None:
+            link.ring()
+        else:
+            self._open(from_)
+
+    def _open(self, from_: str) -> None:
+        if from_ not in self._opening and self._share.is_ours(from_):
+            self._opening.add(from_)
+            Deferred.fromCoroutine(self._take(from_)).addErrback(self._on_failed)
+
+    async def _take(self, from_: str) -> None:
+        try:
+            taken = await self._share.take(from_)
+        finally:
+            self._opening.discard(from_)
+        if taken and not self.is_stopped and from_ not in self._links:
+            assert self._open_gate is not None  # nothing arrives before the start
+            link = self._links[from_] = InboundLink(from_, self._open_gate(from_), self)
+            link.resume()
 
     def _resume(self) -> None:
         if not self.is_stopped:
             for link in self._links.values():
-                link.resume()  # at once, before its bell can ring: what was read before comes before what is new
-            peers = self.client.execute("SMEMBERS", self.keys.peers(self.domain))
-            peers.addCallbacks(self._on_peers, self._on_failed)
+                link.resume()  # at once, before a bell can ring: what was read before comes before what is new
+            self._look_for_links()
+
+    def _look_for_links(self) -> None:
+        peers = self.client.execute("SMEMBERS", self.keys.peers(self.to))
+        peers.addCallbacks(self._on_peers, self._on_failed)
 
     def _on_peers(self, peers: set[bytes]) -> None:
         for from_ in {peer.decode(errors="replace") for peer in peers} - self._links.keys():
-            self._link(from_).resume()
+            self._open(from_)
 
     def _on_failed(self, failure: Failure) -> None:
         if not isinstance(failure.value, ConnectionLost):
-            self._log.failure("Looking for the links into {domain}", failure, domain=self.domain)
+            self._log.failure("Looking for the links into {to}", failure, to=self.to)
 
 
 class InboundLink:
@@ -111,13 +161,14 @@ class InboundLink:
     _log = Logger()
 
     def __init__(self, from_: str, gate: Gate, inbound: Inbound) -> None:
-        self._from = from_
+        self.from_ = from_
         self._gate = gate
         self._inbound = inbound
         self._client = inbound.client
-        self._group = inbound.domain
-        self._key = inbound.keys.link(inbound.domain, from_)
-        self._cursor = b""  # what to read: ">" is new entries, an id the own pending ones above it; first: see ring
+        self._group = inbound.to
+        self._key = inbound.keys.link(inbound.to, from_)
+        self._cursor = b"0"  # what to read: ">" is new entries, an id the pending ones above it
+        self._is_let_go = False
         self._is_reading = False
         self._may_have_more = False
         self._taken: set[bytes] = set()
@@ -126,19 +177,26 @@ class InboundLink:
 
     def ring(self) -> None:
         """There is something new."""
-        if not self._cursor:
-            self.resume()
         self._may_have_more = True
         self._read_on()
 
     def resume(self) -> None:
-        """Read again what this consumer was given and did not acknowledge, then what is new."""
+        """Read again what a reader was given and did not acknowledge, then what is new."""
         self.acknowledge()
         created = self._client.execute("XGROUP", "CREATE", self._key, self._group, "0", "MKSTREAM")
         created.addErrback(self._on_not_created)
         self._cursor = b"0"
         self._may_have_more = True
         self._read_on()
+
+    def let_go(self) -> None:
+        """Read no more; somebody else does when all has settled that was read."""
+        self._is_let_go = True
+        self._forget_if_settled()
+
+    def _forget_if_settled(self) -> None:
+        if self._is_let_go and not self._is_reading and not self._unsettled:
+            self._inbound.forget(self)
 
     def acknowledge(self) -> None:
         """Tell Redis what has settled."""
@@ -149,17 +207,17 @@ class InboundLink:
             done.addCallbacks(self._on_gone, self._on_not_gone, callbackArgs=(ids,), errbackArgs=(ids,))
 
     def _read_on(self) -> None:
-        if not self._may_have_more or self._is_reading or self._inbound.is_stopped:
+        if not self._may_have_more or self._is_reading or self._is_let_go or self._inbound.is_stopped:
             return
         if self._unsettled >= MAX_UNSETTLED:
             return
         self._is_reading = True
         self._may_have_more = False
-        who = ("GROUP", self._group, self._inbound.consumer)
+        who = ("GROUP", self._group, CONSUMER)
         read = self._client.execute("XREADGROUP", *who, "COUNT", READ_COUNT, "STREAMS", self._key, self._cursor)
-        read.addCallbacks(self._on_entries, self._on_not_read)
+        read.addCallbacks(self._on_entries, self._on_not_read, callbackArgs=(self._cursor,))
 
-    def _on_entries(self, reply: Reply) -> None:
+    def _on_entries(self, reply: Reply, cursor: bytes) -> None:
         self._is_reading = False
         if self._inbound.is_stopped:
             return  # what was given stays pending
@@ -167,21 +225,24 @@ class InboundLink:
         for id, fields in entries:
             if id not in self._taken:
                 self._take(id, fields)
-        if self._cursor != b">":
+        if cursor != self._cursor:
+            pass  # told to read again in the meantime
+        elif cursor != b">":
             self._cursor = entries[-1][0] if entries else b">"
             self._may_have_more = True
         elif len(entries) == READ_COUNT:
             self._may_have_more = True
         self._read_on()
+        self._forget_if_settled()
 
     def _take(self, id: bytes, fields: list[bytes] | None) -> None:
         self._taken.add(id)
         try:
-            stanzas = _decode(fields[1]) if fields else []  # no fields: it was deleted and not yet acknowledged
+            items = self._inbound.decode(fields[1]) if fields else []  # no fields: deleted and not yet acknowledged
         except (msgspec.DecodeError, IndexError) as error:
-            self._log.error("Dropped an entry from {from_}: {error}", from_=self._from, error=str(error))
-            stanzas = []
-        settled = self._gate.take(id.decode(), stanzas)
+            self._log.error("Dropped an entry from {from_}: {error}", from_=self.from_, error=str(error))
+            items = []
+        settled = self._gate.take(id.decode(), items)
         if settled is None:
             self._settle(id)
         else:
@@ -197,10 +258,12 @@ class InboundLink:
         self._unsettled -= 1
         self._settle(id)
         self._read_on()
+        self._forget_if_settled()
 
     def _on_not_settled(self, failure: Failure, id: bytes) -> None:
         self._unsettled -= 1
         self._taken.discard(id)  # the storage is away: the entry is read again with the next connection
+        self._forget_if_settled()
 
     def _on_gone(self, reply: object, ids: list[bytes]) -> None:
         self._taken.difference_update(ids)
@@ -208,14 +271,15 @@ class InboundLink:
     def _on_not_gone(self, failure: Failure, ids: list[bytes]) -> None:
         self._settled = ids + self._settled  # for the next connection
         if not isinstance(failure.value, ConnectionLost):
-            self._log.failure("Acknowledging entries from {from_}", failure, from_=self._from)
+            self._log.failure("Acknowledging entries from {from_}", failure, from_=self.from_)
 
     def _on_not_read(self, failure: Failure) -> None:
         self._is_reading = False
+        self._forget_if_settled()
         if not isinstance(failure.value, ConnectionLost):
-            self._log.failure("Reading what came from {from_}", failure, from_=self._from)
+            self._log.failure("Reading what came from {from_}", failure, from_=self.from_)
 
     def _on_not_created(self, failure: Failure) -> None:
         error = failure.value
         if not (isinstance(error, ConnectionLost) or "BUSYGROUP" in str(error)):
-            self._log.failure("Opening the link from {from_}", failure, from_=self._from)
+            self._log.failure("Opening the link from {from_}", failure, from_=self.from_)

@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.redisio.client import RedisClient
-from cluster.redisio.keys import Keys
+from cluster.redisio.keys import LinkKeys
 from cluster.router.gate import NODE
 from cluster.router.port import Bounce, HopRecorder, Settled
 from cluster.xmpp.errors import Condition, StanzaError
@@ -52,7 +52,7 @@ class Outbound:
     _log = Logger()
 
     def __init__(
-        self, reactor: Any, client: RedisClient, keys: Keys, domain: str, tracer: HopRecorder, max_backlog: int
+        self, reactor: Any, client: RedisClient, keys: LinkKeys, domain: str, tracer: HopRecorder, max_backlog: int
     ) -> None:
         self.reactor = reactor
         self.client = client

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
+from cluster.router.gate import Gate
 from cluster.router.inbound import Inbound
 from cluster.router.outbound import Outbound, OutboundLink
 from cluster.router.port import Bounce, Deliver, HopRecorder
+from cluster.router.share import Share, WholeShare
+from cluster.xmpp.stanza import Stanza
 
 
 class RedisRouter:
@@ -21,17 +26,21 @@ class RedisRouter:
         keys: Keys,
         *,
         domain: str,
-        node: str,
         tracer: HopRecorder,
         max_backlog: int,
+        sender: str = "",
+        share: Share | None = None,
     ) -> None:
-        """`reactor` is an IReactorTime, `client` is connected.
+        """`reactor` is an IReactorTime, `client` is connected. `max_backlog`: entries (batches) that wait on one link.
 
-        `node` names this reader: by it, it finds again what it was given before a crash.
-        `max_backlog`: entries (batches) that may wait on one link.
+        Where several nodes serve the domain, `share` tells which links this one reads, and `sender` is what its own
+        links out are known by: the domain, or `domain/node`, since a link has one writer.
         """
-        self._outbound = Outbound(reactor, client, keys, domain, tracer, max_backlog)
-        self._inbound = Inbound(reactor, client, keys, domain, node, tracer)
+        self._domain = domain
+        self._tracer = tracer
+        self._outbound = Outbound(reactor, client, keys, sender or domain, tracer, max_backlog)
+        decode = msgspec.msgpack.Decoder(list[Stanza]).decode
+        self._inbound = Inbound(reactor, client, keys, domain, share or WholeShare(), decode)
 
     def link(self, to_domain: str) -> OutboundLink:
         """The link to this domain, for one sending: a link that nobody serves is forgotten."""
@@ -40,7 +49,11 @@ class RedisRouter:
     async def start(self, deliver: Deliver, bounce: Bounce) -> None:
         """Begin to carry, first what was not acknowledged before a crash."""
         self._outbound.start(bounce)
-        await self._inbound.start(deliver)
+        await self._inbound.start(lambda from_: Gate(from_, self._domain, deliver, self._tracer))
+
+    def share_changed(self) -> None:
+        """The nodes of the domain are others than before."""
+        self._inbound.share_changed()
 
     async def stop(self) -> None:
         """Stop reading, and write what is still queued."""

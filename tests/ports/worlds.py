@@ -176,7 +176,7 @@ class RedisWorld:
         client = self.clients[node] = await self.client(domain)
         node.router = RedisRouter(
             self.reactor, client, self.keys,
-            domain=domain, node=f"node of {domain}", tracer=node.tracer, max_backlog=MAX_BACKLOG,
+            domain=domain, tracer=node.tracer, max_backlog=MAX_BACKLOG,
         )  # fmt: skip
         await node.router.start(node.deliver, node.bounce)
         return node

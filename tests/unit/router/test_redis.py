@@ -136,7 +136,7 @@ def test_a_server_that_speaks_for_another_domain_is_refused_by_redis(world: Redi
         s3, evil = await world.start(SHAKESPEARE), Node()
         client = world.clients[evil] = await world.client(CAPULET)
         evil.router = RedisRouter(
-            world.reactor, client, world.keys, domain=MONTAGUE, node="s", tracer=evil.tracer, max_backlog=10
+            world.reactor, client, world.keys, domain=MONTAGUE, tracer=evil.tracer, max_backlog=10
         )
         await evil.router.start(evil.deliver, evil.bounce)
         await evil.sent(chat("forged", to="falstaff@shakespeare.lit"))

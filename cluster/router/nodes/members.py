@@ -1,0 +1,138 @@
+"""Which nodes of a domain are alive: each says so twice a second, and who falls silent is expelled by the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from cluster.redisio.client import RedisClient
+from cluster.redisio.keys import NodeKeys
+
+BEAT_S = 0.5
+SILENT_BEATS = 6
+"""So many of our own beats without one of another node mean that it is gone: after 3 to 3.5 s. Counting our own makes
+a Redis or a process that stood still for a while no evidence against anybody."""
+
+# keys: members, beats; arguments: node, incarnation
+_BEAT = """
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return false end
+redis.call('HINCRBY', KEYS[2], ARGV[1], 1)
+return {redis.call('HGETALL', KEYS[1]), redis.call('HGETALL', KEYS[2])}
+"""
+# keys: members; arguments: node, incarnation
+_EXPEL = "if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then return redis.call('HDEL', KEYS[1], ARGV[1]) end"
+
+
+class Members:
+    """The nodes of a domain as one of them sees them. A process is known by its node's name and its incarnation."""
+
+    _log = Logger()
+
+    def __init__(self, reactor: Any, client: RedisClient, keys: NodeKeys, name: str, incarnation: str) -> None:
+        """`incarnation` is another one for each process."""
+        self.name = name
+        self.present: dict[str, str] = {}
+        """The incarnation of each node that is there, this one among them."""
+        self._reactor = reactor
+        self._client = client
+        self._keys = keys
+        self._incarnation = incarnation
+        self._beats: dict[str, bytes] = {}
+        self._silent: dict[str, int] = {}
+        self._timer: Any = None
+        self._changed: Callable[[], None]
+        self._expelled: Callable[[], None]
+
+    @property
+    def me(self) -> str:
+        """This process, as the holder of something."""
+        return f"{self.name}#{self._incarnation}"
+
+    async def join(self, changed: Callable[[], None], expelled: Callable[[], None]) -> None:
+        """Be one of them: `changed` is called when somebody came or went, or changed what it holds.
+
+        `expelled`: the others take us for dead.
+        """
+        self._changed, self._expelled = changed, expelled
+        await self._client.execute("HSET", self._keys.members, self.name, self._incarnation)
+        await self._client.execute("SADD", self._keys.domains, self.name)
+        await self._beat()
+        await self._client.subscribe(self._keys.changes, self._on_notice)
+        self.tell()
+        self._beat_later()
+
+    async def leave(self) -> None:
+        """The others need not wait until they miss us."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._client.post("EVAL", _EXPEL, 1, self._keys.members, self.name, self._incarnation)
+        self.tell()
+
+    def tell(self) -> None:
+        """Let the others look again."""
+        self._client.post("PUBLISH", self._keys.changes, self.name)
+
+    def _on_notice(self, message: bytes) -> None:
+        if message.decode(errors="replace") != self.name:
+            self._look(always=True)
+
+    def _beat_later(self) -> None:
+        self._timer = self._reactor.callLater(BEAT_S, self._on_time)
+
+    def _on_time(self) -> None:
+        self._beat_later()
+        self._count_silence()
+        self._look(always=False)
+
+    def _look(self, always: bool) -> None:
+        looking = Deferred.fromCoroutine(self._look_again(always))
+        looking.addErrback(self._on_failed)
+
+    async def _look_again(self, always: bool) -> None:
+        before = dict(self.present)
+        await self._beat()
+        if always or self.present != before:
+            self._changed()
+
+    async def _beat(self) -> None:
+        keys = (self._keys.members, self._keys.beats)
+        reply = await self._client.execute("EVAL", _BEAT, 2, *keys, self.name, self._incarnation)
+        if reply is None:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._expelled()
+            return
+        members, beats = reply
+        self.present = {name.decode(): incarnation.decode() for name, incarnation in _pairs(members)}
+        for name, beat in _pairs(beats):
+            if self._beats.get(name.decode()) != beat:
+                self._beats[name.decode()] = beat
+                self._silent[name.decode()] = 0
+
+    def _count_silence(self) -> None:
+        """One more beat of ours: who has said nothing for too many of them is gone."""
+        if not self._client.connected:
+            return
+        for name, incarnation in self.present.items():
+            if name == self.name:
+                continue
+            self._silent[name] = self._silent.get(name, 0) + 1
+            if self._silent[name] > SILENT_BEATS:
+                self._silent[name] = 0
+                self._log.warn("{name} has said nothing for {beats} beats: gone", name=name, beats=SILENT_BEATS)
+                self._client.post("EVAL", _EXPEL, 1, self._keys.members, name, incarnation)
+                self.tell()
+
+    def _on_failed(self, failure: Failure) -> None:
+        if not isinstance(failure.value, ConnectionLost):
+            self._log.failure("Looking for the other nodes", failure)
+
+
+def _pairs(flat: list[bytes]) -> list[tuple[bytes, bytes]]:
+    return list(zip(flat[::2], flat[1::2], strict=True))

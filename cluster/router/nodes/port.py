@@ -1,0 +1,105 @@
+"""The port between the nodes of one domain.
+
+At any time an account belongs to one node at the most: all that concerns it happens there, also what its clients do
+whose streams end at another node. So nothing of an account is in two places, and its order is that of one process.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from cluster.router.port import Settled
+from cluster.router.share import Share
+from cluster.xmpp.errors import StanzaError
+
+
+class Frame(Protocol):
+    """What one node tells another; what it means is for those who exchange it."""
+
+    @property
+    def raw(self) -> bytes:
+        """The bulk of it, by which it is measured."""
+
+    @property
+    def trace_id(self) -> str:
+        """Empty: frames are not followed; what is in them may be."""
+
+
+class Server(Protocol):
+    """What a node does when it hears of the others."""
+
+    def take(self, node: str, frame: Any) -> Settled:
+        """A frame from that node, or one that was for a node that is gone. It settles as a stanza does."""
+
+    def refuse(self, frame: Any, error: StanzaError) -> None:
+        """A frame cannot be carried: too much waits for that node."""
+
+    def gone(self, node: str) -> None:
+        """The process that was this node is no more, whether or not a new one is."""
+
+    async def adopt(self, localpart: str) -> None:
+        """An account of a node that is gone belongs here now, for as long as this takes or as somebody claims it."""
+
+    def expelled(self) -> None:
+        """The others take this node for dead, and have taken over its work: end at once, and do nothing more."""
+
+
+class Nodes(Protocol):
+    """One node among those that serve its domain."""
+
+    name: str
+    share: Share
+    """Which links into the domain this node reads."""
+
+    @property
+    def is_alone(self) -> bool:
+        """Nobody else serves the domain now."""
+
+    def claim(self, localpart: str) -> Deferred[str]:
+        """The node that the account belongs to: if it is this one, then until `release` was called as often.
+
+        Fails with ConnectionLost where that cannot be known now.
+        """
+
+    def release(self, localpart: str) -> None:
+        """Nothing happens with the account here."""
+
+    def send(self, node: str, frame: Frame) -> Settled:
+        """Tell another node; in order, and settled when a crash of this process cannot lose it any more."""
+
+    async def start(self, server: Server) -> None:
+        """Be one of the nodes, and take over what belongs to a former process of this name."""
+
+    async def stop(self) -> None:
+        """Write what is queued; from then on the others take this node for gone."""
+
+
+class OnlyNode:
+    """The one node of a domain that has no others and never will: every account is its own."""
+
+    is_alone = True
+
+    def __init__(self, name: str, share: Share) -> None:
+        self.name = name
+        self.share = share
+
+    def claim(self, localpart: str) -> Deferred[str]:
+        """Always this one."""
+        claimed: Deferred[str] = Deferred()
+        claimed.callback(self.name)
+        return claimed
+
+    def release(self, localpart: str) -> None:
+        """Nobody else wants it."""
+
+    def send(self, node: str, frame: Frame) -> Settled:
+        """There is nobody."""
+        raise AssertionError(f"{self.name} is the only node, and was to write to {node}")
+
+    async def start(self, server: Server) -> None:
+        """Nothing to do."""
+
+    async def stop(self) -> None:
+        """Nothing to do."""

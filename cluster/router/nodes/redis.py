@@ -1,0 +1,174 @@
+"""The nodes of a domain over Redis: inboxes as streams, and hashes of who is there and who has what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from cluster.redisio.client import RedisClient
+from cluster.redisio.keys import NodeKeys
+from cluster.router.inbound import Inbound
+from cluster.router.nodes.members import Members
+from cluster.router.nodes.owners import Owners, inbox
+from cluster.router.nodes.port import Frame, Server
+from cluster.router.nodes.share import NodeShare
+from cluster.router.outbound import Outbound
+from cluster.router.port import HopRecorder, Settled
+from cluster.router.share import WholeShare
+
+LOOK_AGAIN_S = 0.02
+"""How soon to look again whether an inbox that is read is empty, or may be read."""
+
+
+class Inbox:
+    """A `Gate` for what one node wrote to another."""
+
+    def __init__(self, node: str, server: Server) -> None:
+        self._node = node
+        self._server = server
+
+    def take(self, entry_id: str, frames: list[Any]) -> Settled:
+        """Hand on the frames of one entry; it settles with the last of them that does."""
+        last: Settled = None
+        for frame in frames:
+            last = self._server.take(self._node, frame) or last
+        return last
+
+
+class RedisNodes:
+    """A `Nodes`. A node that is gone has an heir: who reads its inbox, and then adopts its accounts."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        client: RedisClient,
+        keys: NodeKeys,
+        *,
+        name: str,
+        incarnation: str,
+        tracer: HopRecorder,
+        max_backlog: int,
+        decode: Callable[[bytes], list[Any]],
+    ) -> None:
+        """`client` is connected; `incarnation` is new for each process; `decode` reads a batch of frames.
+
+        `max_backlog`: batches that may wait for another node.
+        """
+        self.name = name
+        self._reactor = reactor
+        self._client = client
+        self._keys = keys
+        self._decode = decode
+        self._members = Members(reactor, client, keys, name, incarnation)
+        self._owners = Owners(reactor, client, keys, self._members)
+        self._outbound = Outbound(reactor, client, keys, name, tracer, max_backlog)
+        self.share = NodeShare(client, keys, self._members)
+        self._inboxes: dict[str, Inbound] = {}
+        self._known: dict[str, str] = {}
+        self._server: Server
+        self._is_stopped = False
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when the shares of the nodes may have changed."""
+
+    @property
+    def is_alone(self) -> bool:
+        """No other node is there now."""
+        return len(self._members.present) <= 1
+
+    def claim(self, localpart: str) -> Deferred[str]:
+        """See `Nodes`."""
+        return self._owners.claim(localpart)
+
+    def release(self, localpart: str) -> None:
+        """See `Nodes`."""
+        self._owners.release(localpart)
+
+    def send(self, node: str, frame: Frame) -> Settled:
+        """See `Nodes`."""
+        return self._outbound.link(node).send(frame)  # type: ignore[arg-type]  # links carry what has a size
+
+    async def start(self, server: Server) -> None:
+        """See `Nodes`. A former process of this name is gone by that; its accounts are adopted before this returns."""
+        self._server = server
+        self._outbound.start(server.refuse)
+        await self._members.join(self._on_change, server.expelled)
+        self._known = dict(self._members.present)
+        while not await self._inherit(self.name):
+            await deferLater(self._reactor, LOOK_AGAIN_S)  # an heir reads our inbox, and will hear that we are back
+        self._look_at_inboxes()
+
+    async def stop(self) -> None:
+        """See `Nodes`."""
+        self._is_stopped = True
+        self._owners.stop()
+        for each in self._inboxes.values():
+            await each.stop()
+        await self._outbound.drain()
+        await self._members.leave()
+
+    # --- others come and go
+
+    def _on_change(self) -> None:
+        if self._is_stopped:
+            return
+        before, self._known = self._known, dict(self._members.present)
+        for node, incarnation in before.items():
+            if self._known.get(node) != incarnation:
+                self._server.gone(node)
+        self._owners.look_again()
+        self._look_at_inboxes()
+        self.on_change()
+
+    def _look_at_inboxes(self) -> None:
+        looking = Deferred.fromCoroutine(self._read_what_is_left())
+        looking.addErrback(self._on_failed)
+
+    async def _read_what_is_left(self) -> None:
+        """Be the heir of those that are gone, where it is our turn, and of nobody else."""
+        present = self._members.present
+        for node in [each for each in self._inboxes if each in present and each != self.name]:
+            await self._inboxes.pop(node).stop()
+            self.share.give_back(inbox(node))
+        for node in map(bytes.decode, await self._client.execute("SMEMBERS", self._keys.domains)):
+            if node not in present and node not in self._inboxes and self.share.reader_of(node) == self.name:
+                await self._inherit(node)
+
+    async def _inherit(self, node: str) -> bool:
+        """Read the inbox of this node, and when it is empty adopt its accounts; False while another process does."""
+        if not await self.share.take(inbox(node)) or node in self._inboxes:
+            return node in self._inboxes
+        reader = self._inboxes[node] = Inbound(
+            self._reactor, self._client, self._keys, node, WholeShare(), self._decode
+        )
+        await reader.start(lambda from_: Inbox(from_, self._server))
+        while await self._length(node):
+            await deferLater(self._reactor, LOOK_AGAIN_S)
+        await self._adopt(node)
+        return True
+
+    async def _length(self, node: str) -> int:
+        lengths = 0
+        for from_ in await self._client.execute("SMEMBERS", self._keys.peers(node)):
+            lengths += await self._client.execute("XLEN", self._keys.link(node, from_.decode()))
+        return lengths
+
+    async def _adopt(self, node: str) -> None:
+        """Take over all that belonged to it; its inbox has been read."""
+        for localpart in await self._owners.left_by(node):
+            if await self.claim(localpart) == self.name:
+                self._owners.inherited.discard(localpart)
+                await self._server.adopt(localpart)
+                self.release(localpart)
+        self._members.tell()
+
+    def _on_failed(self, failure: Failure) -> None:
+        if not isinstance(failure.value, ConnectionLost):
+            self._log.failure("Reading the inboxes of nodes that are gone", failure)

@@ -1,0 +1,33 @@
+"""Which links a process reads: all of them, or its share where several nodes serve one domain."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Share(Protocol):
+    """Which links this process reads, where several serve one domain."""
+
+    def is_ours(self, link: str) -> bool:
+        """It is this process that should read the link, as things are now."""
+
+    async def take(self, link: str) -> bool:
+        """Become its reader; False as long as there is another one."""
+
+    def give_back(self, link: str) -> None:
+        """Be its reader no more."""
+
+
+class WholeShare:
+    """All of the links, where there is nobody else."""
+
+    def is_ours(self, link: str) -> bool:
+        """Always."""
+        return True
+
+    async def take(self, link: str) -> bool:
+        """Always."""
+        return True
+
+    def give_back(self, link: str) -> None:
+        """Nobody else wants it."""

@@ -1,0 +1,158 @@
+"""Domains of several nodes in which the contract of `Nodes` is tried: in memory, and in a real Valkey."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock, deferLater
+
+from cluster.redisio.acl import rules
+from cluster.redisio.client import RedisClient
+from cluster.redisio.keys import Keys
+from cluster.redisio.url import RedisUrl
+from cluster.router.nodes.memory import MemoryCompany, MemoryNodes
+from cluster.router.nodes.port import Nodes
+from cluster.router.nodes.redis import RedisNodes
+from cluster.router.port import Settled
+from cluster.trace.hop import Hop, Tracer
+from cluster.xmpp.errors import StanzaError
+from tests.harness import ReactorThread, Valkey, until
+
+
+class Word(msgspec.Struct, frozen=True, tag=True):
+    """A frame with a text, and an account that it is about or none."""
+
+    text: str
+    about: str = ""
+    raw: bytes = b""
+    trace_id: str = ""
+
+
+class Member:
+    """One node, which notes what it hears; a word about an account has it claimed."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.nodes: Nodes
+        self.words: list[tuple[str, str]] = []
+        self.claimed: list[tuple[str, str]] = []
+        self.left: list[str] = []
+        self.adopted: list[str] = []
+        self.refused: list[Any] = []
+        self.is_expelled = False
+
+    def append(self, hop: Hop) -> None:
+        """As a `Journal`."""
+
+    def take(self, node: str, frame: Word) -> Settled:
+        self.words.append((node, frame.text))
+        if not frame.about:
+            return None
+        return self.nodes.claim(frame.about).addCallback(lambda owner: self.claimed.append((frame.about, owner)))
+
+    def refuse(self, frame: Any, error: StanzaError) -> None:
+        self.refused.append(frame)
+
+    def gone(self, node: str) -> None:
+        self.left.append(node)
+
+    async def adopt(self, localpart: str) -> None:
+        self.adopted.append(localpart)
+
+    def expelled(self) -> None:
+        self.is_expelled = True
+
+
+class Company(Protocol):
+    """What a scenario needs of the nodes of one domain."""
+
+    async def join(self, name: str) -> Member:
+        """A node of this name, up."""
+
+    async def crash(self, member: Member) -> None:
+        """End it without its doing anything more."""
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Let the reactor go on until the condition holds."""
+
+
+class InMemory:
+    """On a clock that jumps."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self._company = MemoryCompany(self.clock)
+
+    def run(self, scenario: Callable[[Company], Coroutine[Deferred[Any], Any, None]]) -> None:
+        results: list[Any] = []
+        Deferred.fromCoroutine(scenario(self)).addBoth(results.append)
+        for _ in range(10_000):
+            if results:
+                break
+            self.clock.advance(0.01)
+        assert results, "what the scenario waits for never came"
+        if results[0] is not None:
+            results[0].raiseException()
+
+    async def join(self, name: str) -> Member:
+        member = Member(name)
+        member.nodes = MemoryNodes(self._company, name)
+        await member.nodes.start(member)
+        return member
+
+    async def crash(self, member: Member) -> None:
+        assert isinstance(member.nodes, MemoryNodes)
+        self._company.crash(member.nodes)
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        await until(self.clock, condition)
+
+
+class InRedis:
+    """In a real Valkey, with the rights of a server."""
+
+    def __init__(self, thread: ReactorThread, valkey: Valkey, keys: Keys) -> None:
+        self._thread = thread
+        self.reactor = thread.reactor
+        self._keys = keys
+        self._members: dict[Member, RedisClient] = {}
+        self._incarnations = 0
+        self._valkey = valkey
+        valkey.admin.execute_command("ACL", "SETUSER", f"{keys.prefix}:m", *rules(keys, "montague.lit", "pw"))
+
+    def run(self, scenario: Callable[[Company], Coroutine[Deferred[Any], Any, None]]) -> None:
+        async def and_close() -> None:
+            try:
+                await scenario(self)
+            finally:
+                for member in [*self._members]:
+                    await member.nodes.stop()
+                    await self.crash(member)
+
+        self._thread.run(and_close)
+
+    async def join(self, name: str) -> Member:
+        member = Member(name)
+        url = RedisUrl.parse(self._valkey.url_of(f"{self._keys.prefix}:m".replace(":", "%3A"), "pw"))
+        client = self._members[member] = RedisClient(self.reactor, url, lambda: 0.0)
+        await client.connect()
+        self._incarnations += 1
+        member.nodes = RedisNodes(
+            self.reactor, client, self._keys.nodes("montague.lit"), name=name, incarnation=str(self._incarnations),
+            tracer=Tracer(name, member, lambda: 0, lambda: "", 0), max_backlog=1000,
+            decode=msgspec.msgpack.Decoder(list[Word]).decode,
+        )  # fmt: skip
+        await member.nodes.start(member)
+        return member
+
+    async def crash(self, member: Member) -> None:
+        await self._members.pop(member).close()
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        await until(self.reactor, condition)
+
+    async def turn(self) -> None:
+        await deferLater(self.reactor, 0)

@@ -1,0 +1,148 @@
+"""One contract for the nodes of a domain, whatever joins them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from tests.ports.companies import Company, InMemory, InRedis, Word
+
+Run = Callable[[Callable[[Company], Coroutine[Deferred[Any], Any, None]]], None]
+
+
+@pytest.fixture(params=["memory", "redis"])
+def run(request: pytest.FixtureRequest) -> Iterator[Run]:
+    """Runs a scenario among the nodes of montague.lit."""
+    if request.param == "memory":
+        yield lambda scenario: InMemory().run(scenario)
+        return
+    thread, valkey, keys = map(request.getfixturevalue, ("reactor_thread", "valkey", "keys"))
+    yield lambda scenario: InRedis(thread, valkey, keys).run(scenario)
+
+
+def test_an_account_belongs_to_who_claims_it_first_until_it_is_released(run: Run) -> None:
+    async def scenario(company: Company) -> None:
+        one, two = await company.join("s1"), await company.join("s1-2")
+        assert await one.nodes.claim("romeo") == "s1"
+        assert await two.nodes.claim("romeo") == "s1"
+        assert await two.nodes.claim("benvolio") == "s1-2"
+        one.nodes.release("romeo")
+        while await two.nodes.claim("romeo") != "s1-2":
+            pass  # it is on its way
+
+    run(scenario)
+
+
+def test_it_is_released_when_everybody_has_who_claimed_it(run: Run) -> None:
+    async def scenario(company: Company) -> None:
+        one, two = await company.join("s1"), await company.join("s1-2")
+        await one.nodes.claim("romeo")
+        await one.nodes.claim("romeo")
+        one.nodes.release("romeo")
+        assert await two.nodes.claim("romeo") == "s1"
+
+    run(scenario)
+
+
+def test_who_claims_at_the_same_time_is_told_the_same(run: Run) -> None:
+    async def scenario(company: Company) -> None:
+        one, two = await company.join("s1"), await company.join("s1-2")
+        claims = [node.nodes.claim("romeo") for node in (one, two, one, two)]
+        assert len({await claim for claim in claims}) == 1
+
+    run(scenario)
+
+
+def test_what_one_node_tells_another_arrives_in_order(run: Run) -> None:
+    async def scenario(company: Company) -> None:
+        one, two = await company.join("s1"), await company.join("s1-2")
+        for number in range(300):
+            one.nodes.send("s1-2", Word(str(number)))
+        two.nodes.send("s1", Word("yes"))
+        await company.until(lambda: len(two.words) == 300 and one.words)
+        assert two.words == [("s1", str(number)) for number in range(300)]
+        assert one.words == [("s1-2", "yes")]
+
+    run(scenario)
+
+
+def test_a_node_knows_whether_it_is_alone(run: Run) -> None:
+    async def scenario(company: Company) -> None:
+        one = await company.join("s1")
+        assert one.nodes.is_alone
+        two = await company.join("s1-2")
+        await company.until(lambda: not one.nodes.is_alone)
+        await two.nodes.stop()
+        await company.until(lambda: one.nodes.is_alone)
+
+    run(scenario)
+
+
+def test_each_link_has_one_reader(run: Run) -> None:
+    async def scenario(company: Company) -> None:
+        members = [await company.join(name) for name in ("s1", "s1-2", "s1-3")]
+        await company.until(lambda: not any(member.nodes.is_alone for member in members))
+        for number in range(30):
+            link = f"domain{number}.lit"
+            await company.until(lambda link=link: sum(member.nodes.share.is_ours(link) for member in members) == 1)
+            reader = next(member for member in members if member.nodes.share.is_ours(link))
+            assert await reader.nodes.share.take(link)
+            assert reader.nodes.share.is_ours(f"{link}/s9")  # what is of one domain has one reader
+
+    run(scenario)
+
+
+def test_who_falls_silent_is_gone_and_its_accounts_are_adopted(run: Run) -> None:
+    async def scenario(company: Company) -> None:
+        one, two = await company.join("s1"), await company.join("s1-2")
+        await two.nodes.claim("juliet")
+        await company.crash(two)
+        await company.until(lambda: one.adopted == ["juliet"])
+        assert one.left == ["s1-2"]
+        assert await one.nodes.claim("juliet") == "s1"
+
+    run(scenario)
+
+
+def test_what_waits_for_a_node_that_is_gone_comes_before_what_is_new(run: Run) -> None:
+    async def scenario(company: Company) -> None:
+        one, two = await company.join("s1"), await company.join("s1-2")
+        await two.nodes.claim("juliet")
+        await company.crash(two)
+        for number in range(5):
+            one.nodes.send("s1-2", Word(str(number), "juliet"))
+        await company.until(lambda: len(one.claimed) == 5)
+        assert await one.nodes.claim("juliet") == "s1"
+        assert one.words == [("s1", str(number)) for number in range(5)]
+        await company.until(lambda: one.adopted == ["juliet"])
+
+    run(scenario)
+
+
+def test_who_comes_back_finds_its_accounts_and_what_was_sent_meanwhile(run: Run) -> None:
+    async def scenario(company: Company) -> None:
+        one, two = await company.join("s1"), await company.join("s1-2")
+        await two.nodes.claim("juliet")
+        await company.crash(two)
+        one.nodes.send("s1-2", Word("are you there?"))
+        again = await company.join("s1-2")
+        await company.until(lambda: again.words and again.adopted)
+        assert again.words == [("s1", "are you there?")]
+        assert again.adopted == ["juliet"]
+        await company.until(lambda: one.left == ["s1-2"])
+        assert one.adopted == []
+
+    run(scenario)
+
+
+def test_who_leaves_is_missed_at_once(run: Run) -> None:
+    async def scenario(company: Company) -> None:
+        one, two = await company.join("s1"), await company.join("s1-2")
+        await two.nodes.claim("juliet")
+        await two.nodes.stop()
+        await company.until(lambda: one.adopted == ["juliet"])
+
+    run(scenario)
