@@ -45,6 +45,7 @@ class Members:
         self._beats: dict[str, bytes] = {}
         self._silent: dict[str, int] = {}
         self._timer: Any = None
+        self._has_left = False
         self._changed: Callable[[], None]
         self._expelled: Callable[[], None]
 
@@ -68,9 +69,9 @@ class Members:
 
     async def leave(self) -> None:
         """The others need not wait until they miss us."""
-        if self._timer is not None:
+        self._has_left = True
+        if self._timer is not None and self._timer.active():
             self._timer.cancel()
-            self._timer = None
         self._client.post("EVAL", _EXPEL, 1, self._keys.members, self.name, self._incarnation)
         self.tell()
 
@@ -104,9 +105,9 @@ class Members:
         keys = (self._keys.members, self._keys.beats)
         reply = await self._client.execute("EVAL", _BEAT, 2, *keys, self.name, self._incarnation)
         if reply is None:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._expelled()
+            if not self._has_left:
+                await self.leave()
+                self._expelled()
             return
         members, beats = reply
         self.present = {name.decode(): incarnation.decode() for name, incarnation in _pairs(members)}

@@ -10,7 +10,6 @@ from twisted.internet.defer import Deferred, succeed
 from cluster.router.nodes.port import Frame, Server
 from cluster.router.port import Settled
 
-
 SILENCE_S = 3.0
 """After so long the others take a node for gone."""
 
