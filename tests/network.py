@@ -17,13 +17,14 @@ from zope.interface import implementer
 
 from cluster import modules
 from cluster.router.memory import MemoryNetwork, MemoryRouter
+from cluster.router.nodes.memory import MemoryCompany, MemoryNodes
 from cluster.server.c2s import C2s, ClientStreams
 from cluster.server.component import Component
 from cluster.server.component_stream import ComponentStreams
 from cluster.server.credentials import ITERATIONS, Credentials
 from cluster.server.domain import Domain
 from cluster.server.module import Module
-from cluster.server.seat import Seats
+from cluster.server.seats import Seats
 from cluster.server.turn import Turn
 from cluster.store.memory import memory_store
 from cluster.store.port import Account, RosterItem, ScramKeys, Store
@@ -105,6 +106,11 @@ class Server:
     streams: ClientStreams
     components: ComponentStreams
     journal: list[Hop]
+    nodes: MemoryNodes
+
+
+def _never() -> None:
+    raise AssertionError("a node was expelled")
 
 
 class Network:
@@ -136,11 +142,26 @@ class Network:
         self._connections: list[Connection] = []
         self._secrets = components or {}
         stores = stores or {}
-        self.servers = {name: self._serve(name, stores.get(name) or memory_store()) for name in domains}
+        self._companies = {name: MemoryCompany(self.clock) for name in domains}
+        self.servers: dict[str, Server] = {}
+        for name in domains:
+            self.servers[name] = self._serve(name, stores.get(name) or memory_store())
         self.abroad = Abroad(self._memory.router(ELSINORE, self._tracer(ELSINORE, [])))
 
-    def _serve(self, name: str, store: Store) -> Server:
+    def add_node(self, node: str, domain: str = MONTAGUE) -> None:
+        """A further node of the domain; its clients log in `at` it."""
+        self.servers[node] = self._serve(domain, self.servers[domain].store, node)
+
+    def crash(self, node: str) -> None:
+        """Let it do nothing any more: its clients lose their connections, and the other nodes miss it after a while."""
+        crashed = self.servers[node]
+        crashed.nodes.company.crash(crashed.nodes)
+        router: Any = self.servers[crashed.domain.name].domain.router
+        self._memory.readers[crashed.domain.name] = router
+
+    def _serve(self, name: str, store: Store, node: str = "") -> Server:
         journal: list[Hop] = []
+        nodes = MemoryNodes(self._companies[name], node or name)
         tracer = self._tracer(name, journal)
         same: Any = SameThread()
         domain = Domain(
@@ -154,14 +175,16 @@ class Network:
                 for below, secret in self._secrets.items() if below.endswith(f".{name}")
             ],
             served_by={component: component.partition(".")[2] for component in self._secrets},
+            nodes=nodes,
         )  # fmt: skip
         options = domain.stream_options(self._tls, self._anonymous)
         turn = Turn(self.clock)
-        seats = Seats(domain, self.clock, turn, self._new_id)
+        seats = Seats(domain, nodes, self.clock, turn, self._new_id, _never)
         shared = C2s(domain, seats, options, self.clock, self._new_id, None, b"")
+        at_once(nodes.start(seats.relay))
         at_once(domain.start())
         components = ComponentStreams(domain, self.clock, turn, self._new_id)
-        return Server(domain, store, ClientStreams(shared), components, journal)
+        return Server(domain, store, ClientStreams(shared), components, journal, nodes)
 
     def _tracer(self, name: str, journal: list[Hop]) -> Tracer:
         return Tracer(name, journal, lambda: 0, self._new_id, 1)
@@ -203,24 +226,24 @@ class Network:
         """Move this one's bytes too: a component's."""
         self._connections.append(connection)
 
-    def login(self, jid: str, *, password: str = PASSWORD, register: bool = False) -> Client:
-        """A client of an existing account; where it is refused, its `failed` says why."""
+    def login(self, jid: str, *, password: str = PASSWORD, register: bool = False, at: str = "") -> Client:
+        """A client of an existing account; where it is refused, its `failed` says why. `at`: a further node."""
         login = Login(Jid.parse(jid), password, register)
-        client = Client(self.servers[login.jid.domainpart].streams, login, self._new_id)
+        client = Client(self.servers[at or login.jid.domainpart].streams, login, self._new_id)
         self._connections.append(client)
         self.settle()
         return client
 
-    def client(self, jid: str) -> Client:
+    def client(self, jid: str, *, at: str = "") -> Client:
         """A bound client, not available, whose account is made."""
         self.account(jid)
-        client = self.login(jid)
+        client = self.login(jid, at=at)
         assert client.jid
         return client
 
-    def online(self, jid: str, *, priority: int = 0, roster: bool = True) -> Client:
+    def online(self, jid: str, *, priority: int = 0, roster: bool = True, at: str = "") -> Client:
         """An available client, which has asked for its roster; what it got for that is forgotten."""
-        client = self.client(jid)
+        client = self.client(jid, at=at)
         if roster:
             client.send("<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>")
         client.send(f"<presence><priority>{priority}</priority></presence>" if priority else "<presence/>")

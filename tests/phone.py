@@ -67,19 +67,19 @@ class Phone(Connection):
         return [told(element) for element in got if element.tag in _STANZAS]
 
 
-def phone(network: Network, jid: str) -> Phone:
-    """One that is logged in, without a resource yet; its account is made."""
+def phone(network: Network, jid: str, at: str = "") -> Phone:
+    """One that is logged in, without a resource yet; its account is made. `at`: a further node."""
     account = network.account(jid)
-    made = Phone(network.servers[account.domainpart].streams, Jid.parse(jid))
+    made = Phone(network.servers[at or account.domainpart].streams, Jid.parse(jid))
     network.add(made)
     made.log_in(network)
     made.got.clear()
     return made
 
 
-def managed(network: Network, jid: str, *, enable: str = "resume='true'") -> Phone:
+def managed(network: Network, jid: str, *, enable: str = "resume='true'", at: str = "") -> Phone:
     """One that is available on a managed stream."""
-    made = phone(network, jid)
+    made = phone(network, jid, at)
     resource = Jid.parse(jid).resourcepart
     bind = f"<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>{resource}</resource></bind>"
     network.say(made, f"<iq type='set' id='b'>{bind}</iq><presence/>")
@@ -87,8 +87,8 @@ def managed(network: Network, jid: str, *, enable: str = "resume='true'") -> Pho
     return made
 
 
-def resume(network: Network, jid: str, previd: str, h: int | str) -> Phone:
+def resume(network: Network, jid: str, previd: str, h: int | str, at: str = "") -> Phone:
     """A new connection of the client, which asks for the former stream."""
-    made = phone(network, jid)
+    made = phone(network, jid, at)
     network.say(made, f"<resume xmlns='{SM}' previd='{previd}' h='{h}'/>")
     return made

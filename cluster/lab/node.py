@@ -32,7 +32,7 @@ from cluster.server.component import Component
 from cluster.server.component_stream import ComponentStreams
 from cluster.server.credentials import Credentials
 from cluster.server.domain import Domain
-from cluster.server.seat import Seats
+from cluster.server.seats import Seats
 from cluster.server.turn import Turn
 from cluster.store.port import RosterItem
 from cluster.store.redis import redis_store

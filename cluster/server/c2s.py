@@ -11,7 +11,7 @@ from twisted.internet.ssl import CertificateOptions
 
 from cluster.server.client_stream import ClientStream
 from cluster.server.domain import Domain
-from cluster.server.seat import Seats
+from cluster.server.seats import Seats
 from cluster.server.turn import Clock
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.features import StreamOptions

@@ -141,16 +141,18 @@ class ClientStream(StreamConnection):
                 self._answer(self._bind(self._stream.localpart, event.resource), self._bound)
             case ResumeRequested():
                 self._answer(self._resume(event), self._resumed)
-            case Nonza() | Misaddressed():
-                if self._seat is not None:
-                    self._on_odd(self._seat, event)
+            case Misaddressed() if self._seat is not None:
+                self._domain.bounce(event.stanza, event.error)
+                self._seat.counted()
+            case Nonza() if self._seat is not None:
+                self._on_nonza(self._seat, event)
             case Closed():
                 self._on_closed(event)
 
-    def _on_odd(self, seat: Seat, event: Nonza | Misaddressed) -> None:
+    def _on_nonza(self, seat: Seat, nonza: Nonza) -> None:
         self._write_output()  # what a module writes comes behind it
         try:
-            seat.said_otherwise(event)
+            seat.nonza(nonza)
         except StreamError as error:
             self.fail(error)
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
+from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.router.nodes.port import Nodes, OnlyNode
 from cluster.router.port import Router, Settled
+from cluster.router.share import WholeShare
 from cluster.server import iq
 from cluster.server.accounts import Accounts, LocalAccount
 from cluster.server.component import Component
@@ -17,6 +20,7 @@ from cluster.server.context import ModuleContext
 from cluster.server.credentials import Credentials
 from cluster.server.delivery import MessageDelivery
 from cluster.server.entrance import Entrance
+from cluster.server.frames import Deliver, Remove
 from cluster.server.message_hooks import MessageHooks
 from cluster.server.module import Module, ModuleHost, When
 from cluster.server.presence import Presence
@@ -55,10 +59,13 @@ class Domain:
         now_utc_s: Callable[[], float],
         components: Collection[Component] = (),
         served_by: Mapping[str, str] = _NOBODY,
+        nodes: Nodes | None = None,
+        components_at: Mapping[str, str] = _NOBODY,
     ) -> None:
         """`registrations_per_minute`: from one address, 0 for any number; `admin`: who runs the server, if known.
 
-        `served_by`: for each component of the network, the domain of the server that it is connected to.
+        `served_by`: for each component of the network, the domain of the server that it is connected to. Where several
+        `nodes` serve the domain, `components_at` names for each of its components the node that it is connected to.
 
         Raises ValueError for a component of our own that other domains would not believe (see router/gate.py).
         """
@@ -68,6 +75,8 @@ class Domain:
         self.name = name
         self.components = {component.domain: component for component in components}
         self._served_by = served_by
+        self._nodes = nodes or OnlyNode("", WholeShare())
+        self._components_at = components_at
         self.router = router
         self.tracer = tracer
         self.credentials = credentials
@@ -80,7 +89,7 @@ class Domain:
         self._iq = iq.IqDispatch(self.host, self.route)
         self._store = store
         self.context = ModuleContext(
-            domain=name, components=tuple(self.components), registration=registration,
+            domain=name, components=tuple({**self.components, **components_at}), registration=registration,
             registrations=RateLimit(registrations_per_minute, now_utc_s), admin=admin, store=store,
             accounts=self.accounts, credentials=credentials, subscriptions=self.subscriptions, host=self.host,
             presence=self._presence, route=self.route, new_id=new_id, now_utc_s=now_utc_s, started_utc_s=now_utc_s(),
@@ -103,6 +112,7 @@ class Domain:
         if not session.account.temporary:
             told = self.host.run("gone", self.context, session.account, session)
             told.addErrback(lambda failure: _log.failure("A module did not take note of a session's end", failure))
+        elsewhere: list[Deferred[Any]] = []
         for stanza in session.take_unsent():
             settled: Settled = None
             if stanza.kind == "message":
@@ -110,7 +120,8 @@ class Domain:
             elif stanza.kind == "iq":
                 settled = self.deliver(stanza)
             if settled is not None:
-                settled.addErrback(self._not_delivered, stanza)
+                elsewhere.append(settled.addErrback(self._not_delivered, stanza))
+        DeferredList(elsewhere).addCallback(lambda _: self._nodes.release(session.jid.localpart))
 
     # --- on its way
 
@@ -123,6 +134,8 @@ class Domain:
         if to.domainpart in self.components:  # RFC 6120 section 10.5: a specialized local service
             self.components[to.domainpart].send(stanza)  # its own bound holds; the sender is not to wait with it
             return None
+        if to.domainpart in self._components_at:
+            return self._tell(self._components_at[to.domainpart], stanza)
         domain = self._served_by.get(to.domainpart, to.domainpart)
         if stanza.trace_id:
             self.tracer.record(Event.ROUTED, stanza, f"link to {domain}")
@@ -138,6 +151,14 @@ class Domain:
         to = stanza.to
         if to is None:
             return None  # an answer to a stream that is gone
+        if to.domainpart in self._components_at:
+            return self._tell(self._components_at[to.domainpart], stanza)
+        return self.deliver_relayed(stanza)
+
+    def deliver_relayed(self, stanza: Stanza) -> Settled:
+        """The same for what another node of the domain has sent on: a component is connected here, or not at all."""
+        to = stanza.to
+        assert to is not None
         if to.domainpart != self.name:
             return self._deliver_to_component(stanza, to)
         if not to.localpart:
@@ -145,9 +166,29 @@ class Domain:
         account = self.accounts.online.get(to.localpart)
         if account is not None:
             return self._deliver_to_account(account, stanza)
-        if stanza.kind == "presence" and stanza.type not in TYPES and stanza.type != "probe":
-            return None  # RFC 6121 section 8.5.2.2.2: nobody is there to see it
-        return self.accounts.load(to.localpart).addCallback(self._deliver_to_account, stanza)
+        if self._nodes.is_alone and _is_only_seen(stanza):
+            return None
+        return self._nodes.claim(to.localpart).addCallback(self._deliver_at, stanza, to.localpart)
+
+    def _deliver_at(self, node: str, stanza: Stanza, localpart: str) -> Settled:
+        """Nobody is online here: the account is offline, or at another node."""
+        if node != self._nodes.name:
+            return self._tell(node, stanza)
+        if _is_only_seen(stanza) and localpart not in self.accounts.online:
+            self._nodes.release(localpart)
+            return None
+        delivered = self.accounts.load(localpart).addCallback(self._deliver_to_account, stanza)
+        return delivered.addBoth(self._released, localpart)
+
+    def _released(self, result: Any, localpart: str) -> Any:
+        self._nodes.release(localpart)
+        return result
+
+    def _tell(self, node: str, stanza: Stanza) -> Settled:
+        """Another node of the domain has whom it is for."""
+        if stanza.trace_id:
+            self.tracer.record(Event.ROUTED, stanza, f"node {node}")
+        return self._nodes.send(node, Deliver(stanza))
 
     def _deliver_to_account(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
         if account is not None and account.blocked and stanza.from_ is not None and account.blocks(stanza.from_):
@@ -238,10 +279,24 @@ class Domain:
     # --- accounts
 
     async def remove_account(self, localpart: str) -> bool:
-        """Forget an account: its sessions end, its contacts are told, all its data goes (XEP-0077 section 3.2)."""
-        account = await self.accounts.load(localpart)
-        if account is None:
-            return False
+        """Forget an account: its sessions end, its contacts are told, all its data goes (XEP-0077 section 3.2).
+
+        False where there is none.
+        """
+        node = await self._nodes.claim(localpart)
+        if node != self._nodes.name:
+            self._nodes.send(node, Remove(localpart))
+            return True
+        try:
+            account = await self.accounts.load(localpart)
+            if account is not None:
+                await self._remove(account)
+            return account is not None
+        finally:
+            self._nodes.release(localpart)
+
+    async def _remove(self, account: LocalAccount) -> None:
+        localpart = account.jid.localpart
         for session in [*account.sessions.values()]:
             session.end(StreamCondition.NOT_AUTHORIZED, "the account was removed")
         for contact in [*account.roster]:
@@ -252,4 +307,14 @@ class Domain:
         await self._store.rosters.delete(localpart)
         await self._store.accounts.delete(localpart)
         self.accounts.forget(localpart)
-        return True
+
+    async def adopt(self, localpart: str) -> None:
+        """The process that had the account is gone: whoever could see its sessions hears that they are."""
+        account = await self.accounts.load(localpart)
+        if account is not None and not account.available:
+            self._presence.absent(account)
+
+
+def _is_only_seen(stanza: Stanza) -> bool:
+    """Presence that only a session could see (RFC 6121 section 8.5.2.2.2)."""
+    return stanza.kind == "presence" and stanza.type not in TYPES and stanza.type != "probe"

@@ -80,6 +80,10 @@ class Presence:
             if not (was_available and session.account.shows_presence_to(jid)):  # it was told as a contact
                 self._route(addressed(gone, jid))
 
+    def absent(self, account: LocalAccount) -> None:
+        """None of its resources is available any more, and nobody has said so (section 4.3.2)."""
+        self._tell_contacts(account, make("presence", from_=account.jid, type="unavailable"))
+
     def direct(self, session: Session, stanza: Stanza) -> Settled:
         """Presence that a session sends to somebody in particular (section 4.6)."""
         assert stanza.to is not None

@@ -7,17 +7,14 @@ from typing import NamedTuple, Protocol
 
 from cluster.router.port import Settled
 from cluster.server.domain import Domain
-from cluster.server.hibernation import Hibernation, find, ready
+from cluster.server.hibernation import Hibernation
 from cluster.server.session import Session
-from cluster.server.turn import Clock, Turn
-from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
-from cluster.xmpp.events import Misaddressed, Nonza
-from cluster.xmpp.jid import Jid, JidError
+from cluster.server.turn import Clock
+from cluster.xmpp.errors import StreamError
+from cluster.xmpp.events import Nonza
+from cluster.xmpp.jid import Jid
 from cluster.xmpp.sm import StreamManagement
 from cluster.xmpp.stanza import Stanza
-
-MAX_SESSIONS = 64
-"""Resources of one account at the same time."""
 
 
 class Way(NamedTuple):
@@ -44,8 +41,11 @@ class Seat(Protocol):
     def said(self, stanza: Stanza) -> Settled:
         """The client sent a stanza; its `from` is stamped."""
 
-    def said_otherwise(self, event: Nonza | Misaddressed) -> None:
-        """It sent what is no stanza, or none that can be routed. Raises StreamError."""
+    def counted(self) -> None:
+        """It sent a stanza that was answered already; a managed stream counts it."""
+
+    def nonza(self, nonza: Nonza) -> None:
+        """It sent what is no stanza. Raises StreamError."""
 
     def go_on(self) -> None:
         """The stream was resumed and the client has been told so: send what it missed."""
@@ -96,13 +96,13 @@ class LocalSeat:
             session.received(settled)
         return settled
 
-    def said_otherwise(self, event: Nonza | Misaddressed) -> None:
+    def counted(self) -> None:
         """See `Seat`."""
-        if isinstance(event, Misaddressed):
-            self._domain.bounce(event.stanza, event.error)
-            self._session.received(None)
-        else:
-            self._domain.entrance.nonza(self._session, event)
+        self._session.received(None)
+
+    def nonza(self, nonza: Nonza) -> None:
+        """See `Seat`."""
+        self._domain.entrance.nonza(self._session, nonza)
 
     def go_on(self) -> None:
         """See `Seat`."""
@@ -133,49 +133,3 @@ class LocalSeat:
         """See `Seat`."""
         self._session.flush()
         self._domain.session_gone(self._session)
-
-
-class Seats:
-    """Gives streams their seats."""
-
-    def __init__(self, domain: Domain, clock: Clock, turn: Turn, new_id: Callable[[], str]) -> None:
-        self._domain = domain
-        self._clock = clock
-        self._turn = turn
-        self._new_id = new_id
-
-    async def bind(self, localpart: str, resource: str | None, way: Way, *, temporary: bool) -> Seat | StanzaError:
-        """RFC 6120 section 7.6 and 7.7: the resource that was asked for, also where an older session has it.
-
-        `temporary`: an account that lasts as long as the session.
-        """
-        accounts = self._domain.accounts
-        account = accounts.temporary(localpart) if temporary else await accounts.load(localpart)
-        if account is None:
-            return StanzaError(Condition.NOT_ALLOWED, "the account was removed")
-        try:
-            jid = account.jid.with_resource(resource or self._new_id())
-        except JidError as error:
-            return StanzaError(Condition.BAD_REQUEST, str(error))
-        if len(account.sessions) >= MAX_SESSIONS and jid.resourcepart not in account.sessions:
-            return StanzaError(Condition.RESOURCE_CONSTRAINT, f"an account has at most {MAX_SESSIONS} sessions")
-        older = account.sessions.get(jid.resourcepart)
-        if older is not None:
-            older.end(StreamCondition.CONFLICT, "the same resource connected again")
-        session = Session(account, jid, self._turn, *way, self._domain.context.now_utc_s)
-        accounts.attach(session)
-        return LocalSeat(session, self._domain, self._clock, way)
-
-    async def resume(self, localpart: str, sm_id: str, h: int, way: Way) -> Seat | None:
-        """The seat of the session of that id, whose client has handled `h`; None where there is none (XEP-0198).
-
-        Raises StreamError for an `h` that cannot be.
-        """
-        session = find(self._domain.accounts.online.get(localpart), sm_id)
-        if session is None:
-            return None
-        Hibernation(session, self._clock, self._domain.session_gone)
-        if not await ready(session) or session.sm is None:
-            return None
-        session.sm.acknowledged(h)
-        return LocalSeat(session, self._domain, self._clock, way)

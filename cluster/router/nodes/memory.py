@@ -75,22 +75,22 @@ class MemoryNodes:
         self.server: Server
         self.is_silent = False
         self.is_gone = False
-        self._company = company
+        self.company = company
         self._uses: dict[str, int] = {}
 
     @property
     def is_alone(self) -> bool:
         """See `Nodes`."""
-        return len(self._company.present) <= 1
+        return len(self.company.present) <= 1
 
     def claim(self, localpart: str) -> Deferred[str]:
         """See `Nodes`. An account of a node that is gone waits until that has an heir."""
-        owner = self._company.owners.setdefault(localpart, self)
+        owner = self.company.owners.setdefault(localpart, self)
         if owner is self:
             self._uses[localpart] = self._uses.get(localpart, 0) + 1
-        elif self._company.present.get(owner.name) is not owner:
+        elif self.company.present.get(owner.name) is not owner:
             waiting: Deferred[str] = Deferred()
-            self._company.clock.callLater(0.01, lambda: self.claim(localpart).chainDeferred(waiting))
+            self.company.clock.callLater(0.01, lambda: self.claim(localpart).chainDeferred(waiting))
             return waiting
         return succeed(owner.name)
 
@@ -99,44 +99,44 @@ class MemoryNodes:
         self._uses[localpart] -= 1
         if not self._uses[localpart]:
             del self._uses[localpart]
-            if self._company.owners.get(localpart) is self:
-                del self._company.owners[localpart]
+            if self.company.owners.get(localpart) is self:
+                del self.company.owners[localpart]
 
     def send(self, node: str, frame: Frame) -> Settled:
         """See `Nodes`."""
-        self._company.inboxes.setdefault(node, deque()).append((self.name, frame))
-        self._company.clock.callLater(0, self._deliver, node)
+        self.company.inboxes.setdefault(node, deque()).append((self.name, frame))
+        self.company.clock.callLater(0, self._deliver, node)
         return None
 
     def _deliver(self, node: str) -> None:
-        reader = self._company.present.get(node)
+        reader = self.company.present.get(node)
         if reader is not None:
             reader.read(node)
 
     async def start(self, server: Server) -> None:
         """See `Nodes`."""
-        former = self._company.present.get(self.name)
+        former = self.company.present.get(self.name)
         self.server = server
-        self._company.present[self.name] = self
+        self.company.present[self.name] = self
         if former is not None:
-            self._company.expel(former)
+            self.company.expel(former)
         else:
             self.read(self.name)
 
     async def stop(self) -> None:
         """See `Nodes`."""
-        self._company.expel(self)
+        self.company.expel(self)
 
     def read(self, node: str) -> None:
         """Take what is in this inbox."""
-        inbox = self._company.inboxes.get(node, deque())
+        inbox = self.company.inboxes.get(node, deque())
         while inbox and not self.is_silent:
             self.server.take(*inbox.popleft())
 
     def inherit(self, node: MemoryNodes) -> None:
         """Read the inbox of a node that is gone, and adopt its accounts."""
-        left = [localpart for localpart, owner in self._company.owners.items() if owner is node]
-        self._company.owners.update(dict.fromkeys(left, self))
+        left = [localpart for localpart, owner in self.company.owners.items() if owner is node]
+        self.company.owners.update(dict.fromkeys(left, self))
         self.read(node.name)
         for localpart in left:
             Deferred.fromCoroutine(self._adopt(localpart))

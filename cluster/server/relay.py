@@ -1,0 +1,190 @@
+"""What a node does for the other nodes of its domain: it takes their stanzas, streams and accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from cluster.router.nodes.port import Nodes
+from cluster.router.port import Settled
+from cluster.server.domain import Domain
+from cluster.server.frames import (
+    Bound,
+    Counted,
+    Deliver,
+    End,
+    Flow,
+    Frame,
+    Left,
+    Open,
+    Refused,
+    Remove,
+    Said,
+    SaidNonza,
+    Write,
+)
+from cluster.server.remote_seat import RelayedStream, RemoteSeat
+from cluster.server.seat import Seat, Way
+from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
+
+if TYPE_CHECKING:
+    from cluster.server.seats import Seats
+
+_GONE = StreamError(StreamCondition.SYSTEM_SHUTDOWN, "the node that had your session is gone; connect again")
+
+
+class Relay:
+    """A `nodes.port.Server`, and the way to sessions at other nodes."""
+
+    _log = Logger()
+
+    def __init__(
+        self, nodes: Nodes, domain: Domain, seats: Seats, new_id: Callable[[], str], expelled: Callable[[], None]
+    ) -> None:
+        """`expelled` ends this process at once."""
+        self.expelled = expelled
+        self._nodes = nodes
+        self._domain = domain
+        self._seats = seats
+        self._new_id = new_id
+        self._waiting: dict[str, tuple[str, Deferred[Bound | Refused]]] = {}
+        self._remote: dict[str, RemoteSeat] = {}
+        self._relayed: dict[str, RelayedStream] = {}
+
+    # --- for streams of this node
+
+    async def bind(self, node: str, localpart: str, resource: str | None, way: Way) -> Seat | StanzaError:
+        """A seat at that node."""
+        answer = await self._open(node, Open(self._new_id(), localpart, resource), way)
+        if isinstance(answer, Refused):
+            return StanzaError(Condition(answer.condition), answer.text)
+        return answer
+
+    async def resume(self, node: str, localpart: str, previd: str, h: int, way: Way) -> Seat | None:
+        """The seat of a session at that node; None where there is none. Raises StreamError."""
+        answer = await self._open(node, Open(self._new_id(), localpart, None, previd, h), way)
+        if not isinstance(answer, Refused):
+            return answer
+        if answer.ends:
+            raise StreamError(StreamCondition(answer.condition), answer.text)
+        return None
+
+    async def _open(self, node: str, wish: Open, way: Way) -> RemoteSeat | Refused:
+        answered: Deferred[Bound | Refused] = Deferred()
+        self._waiting[wish.stream] = node, answered
+        self._nodes.send(node, wish)
+        answer = await answered
+        if isinstance(answer, Refused):
+            return answer
+        seat = RemoteSeat(answer, node, partial(self._tell, node), way)
+        self._remote[wish.stream] = seat
+        return seat
+
+    def _tell(self, node: str, frame: Frame) -> Settled:
+        if isinstance(frame, Left):
+            self._remote.pop(frame.stream, None)
+        elif isinstance(frame, End):
+            self._relayed.pop(frame.stream, None)
+        return self._nodes.send(node, frame)
+
+    # --- what other nodes say
+
+    def take(self, node: str, frame: Any) -> Settled:
+        """See `nodes.port.Server`."""
+        match frame:
+            case Deliver():
+                return self._domain.deliver_relayed(frame.stanza)
+            case Remove():
+                return Deferred.fromCoroutine(self._domain.remove_account(frame.localpart))
+            case Open():
+                return Deferred.fromCoroutine(self._admit(node, frame)).addErrback(self._on_failure, node, frame)
+            case Said() | SaidNonza() | Counted() | Flow() | Left():
+                return self._take_of_client(node, frame)
+            case Bound() | Refused():
+                self._answered(node, frame)
+            case Write() if frame.stream in self._remote:
+                self._remote[frame.stream].write(frame.data)
+            case End() if frame.stream in self._remote:
+                error = StreamError(StreamCondition(frame.condition), frame.text)
+                self._remote.pop(frame.stream).end(error)
+        return None
+
+    def _take_of_client(self, node: str, frame: Said | SaidNonza | Counted | Flow | Left) -> Settled:
+        stream = self._relayed.get(frame.stream)
+        if isinstance(frame, Left):
+            if stream is not None:
+                del self._relayed[frame.stream]
+                stream.left(lost=frame.lost)
+        elif stream is not None:
+            return stream.take(frame)
+        elif isinstance(frame, Said) and not frame.managed:
+            return self._domain.route(frame.stanza)  # of a session that is gone; nobody would send it again
+        return None
+
+    async def _admit(self, node: str, wish: Open) -> None:
+        """A client at that node, whose account is here."""
+        stream = RelayedStream(wish.stream, node, partial(self._tell, node))
+        if not wish.previd:
+            seat = await self._seats.bind(wish.localpart, wish.resource, stream.way, temporary=False)
+            if isinstance(seat, StanzaError):
+                self._nodes.send(node, Refused(wish.stream, seat.condition, seat.text))
+                return
+        else:
+            try:
+                resumed = await self._seats.resume(wish.localpart, wish.previd, wish.h, stream.way)
+            except StreamError as error:
+                self._nodes.send(node, Refused(wish.stream, error.condition, error.text, ends=True))
+                return
+            if resumed is None:
+                self._nodes.send(node, Refused(wish.stream))
+                return
+            seat = resumed
+        self._relayed[wish.stream] = stream
+        stream.sit(seat)
+
+    def _on_failure(self, failure: Failure, node: str, wish: Open) -> None:
+        self._log.failure("Admitting a client of {node}", failure, node=node)
+        condition = StreamCondition if wish.previd else Condition
+        self._nodes.send(node, Refused(wish.stream, condition.INTERNAL_SERVER_ERROR, ends=bool(wish.previd)))
+
+    def _answered(self, node: str, answer: Bound | Refused) -> None:
+        _, answered = self._waiting.pop(answer.stream, ("", None))
+        if answered is not None:
+            answered.callback(answer)
+        elif isinstance(answer, Bound):
+            self._nodes.send(node, Left(answer.stream, lost=True))
+
+    def refuse(self, frame: Any, error: StanzaError) -> None:
+        """See `nodes.port.Server`."""
+        match frame:
+            case Deliver():
+                self._domain.bounce(frame.stanza, error)
+            case Open():
+                self._answered("", Refused(frame.stream, error.condition, error.text))
+            case Said() | SaidNonza() | Counted() | Flow() if frame.stream in self._remote:
+                self._remote.pop(frame.stream).end(StreamError(StreamCondition.RESOURCE_CONSTRAINT, error.text))
+            case Write() | Bound() if frame.stream in self._relayed:
+                self._relayed.pop(frame.stream).left(lost=True)
+
+    def gone(self, node: str) -> None:
+        """See `nodes.port.Server`."""
+        for id, relayed in [*self._relayed.items()]:
+            if relayed.node == node:
+                del self._relayed[id]
+                relayed.left(lost=True)
+        for id, seat in [*self._remote.items()]:
+            if seat.node == node:
+                del self._remote[id]
+                seat.end(_GONE)
+        for id, (asked, _) in [*self._waiting.items()]:
+            if asked == node:
+                self._answered("", Refused(id, Condition.INTERNAL_SERVER_ERROR, "the node of your account is gone"))
+
+    async def adopt(self, localpart: str) -> None:
+        """See `nodes.port.Server`."""
+        await self._domain.adopt(localpart)
