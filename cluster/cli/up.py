@@ -41,7 +41,7 @@ def up(
         plan, is_new = driver.up(folder, plans, with_)
         try:
             took = f"in {time.monotonic() - begun_s:.1f} s" if is_new else "already"
-            print(f"lab {plan.name} is up {took}: {', '.join(server.domain for server in plan.servers)}")
+            print(f"lab {plan.name} is up {took}: {', '.join(dict.fromkeys(server.domain for server in plan.servers))}")
             print_how_to_connect(folder, plan)
             if demo:
                 _show_first_messages(folder, plan)

@@ -35,6 +35,13 @@ def first_free(plans: Sequence[Plan]) -> Plan:
     )
 
 
+def check_free(addresses: Sequence[tuple[str, int]]) -> None:
+    """Raises LabError where somebody else listens on one of them."""
+    for host, port in addresses:
+        if _refusal(host, port):
+            raise LabError(f"{host}:{port} is taken by another program; find it with `ss -ltnp`, and end it")
+
+
 def _refusal(host: str, port: int) -> int:
     """Why a server could not listen there (an errno); 0 if it could."""
     with socket.socket() as trial:

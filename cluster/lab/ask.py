@@ -29,10 +29,10 @@ def ask(
     """The node's answer. Raises LabError with the node's own words, or when it does not answer in time."""
     keys = Keys.of_lab(plan.name)
     request = Request(secrets.token_hex(8), verb, args)
-    queue, raw = keys.control(node.speaks_for), msgspec.json.encode(request)
+    queue, raw = keys.control(node.channel), msgspec.json.encode(request)
     with connected(folder.secrets()[ADMIN]) as redis:
         redis.rpush(queue, raw)
-        found = redis.blpop([keys.control_reply(node.speaks_for, request.id)], timeout_s)
+        found = redis.blpop([keys.control_reply(node.channel, request.id)], timeout_s)
         if found is None:
             taken = not redis.lrem(queue, 1, raw.decode())  # so that it is not done when nobody expects it any more
             raise LabError(

@@ -19,11 +19,11 @@ class ControlServer:
 
     _log = Logger()
 
-    def __init__(self, client: RedisClient, keys: Keys, domain: str, operations: object) -> None:
+    def __init__(self, client: RedisClient, keys: Keys, channel: str, operations: object) -> None:
         """`operations`: each public coroutine method is a verb; its ValueError is told to whoever asked."""
         self._client = client
         self._keys = keys
-        self._domain = domain
+        self._channel = channel
         self._operations = operations
 
     async def start(self) -> None:
@@ -35,12 +35,12 @@ class ControlServer:
         serving.addErrback(lambda failure: self._log.failure("No more requests are answered", failure))
 
     async def _serve(self) -> None:
-        requests = self._keys.control(self._domain)
+        requests = self._keys.control(self._channel)
         try:
             while True:
                 _, raw = await self._client.execute("BLPOP", requests, 0)
                 request = msgspec.json.decode(raw, type=Request)
-                replies = self._keys.control_reply(self._domain, request.id)
+                replies = self._keys.control_reply(self._channel, request.id)
                 reply = await self._reply(request)
                 await self._client.execute("RPUSH", replies, msgspec.json.encode(reply))
                 await self._client.execute("EXPIRE", replies, REPLY_LIFETIME_S)

@@ -5,7 +5,7 @@ The state folder remembers the driver: a lab in containers has what they read th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
 from cluster.lab import processes
@@ -16,6 +16,7 @@ from cluster.lab.logs import LogLine
 from cluster.lab.state import Disturbance, NodeState, State
 from cluster.lab.wait import wait_until
 from cluster.topology.plan import Plan
+from cluster.topology.scale import with_nodes
 
 Kind = Literal["process", "docker"]
 
@@ -50,6 +51,9 @@ class Driver(Protocol):
     def story(self, folder: LabFolder, node: str | None) -> Story:
         """The log of all nodes or of one. Raises BadInput where there is no such node."""
 
+    def apply(self, folder: LabFolder, plan: Plan) -> None:
+        """Start what this plan has more than the one that runs, and stop what it has not; wait until all answers."""
+
     def disturb(self, folder: LabFolder, node: NodeState, how: Disturbance) -> None:
         """Do this to a node; returns at once."""
 
@@ -70,6 +74,24 @@ def up(folder: LabFolder, plans: Sequence[Plan], kind: Kind = "process") -> tupl
 def down(folder: LabFolder, *, keep: bool) -> bool:
     """Take the lab down, whichever driver it has; see `Driver.down`."""
     return of(folder).down(folder, keep=keep)
+
+
+def scale(folder: LabFolder, nodes: Mapping[str, int]) -> Plan:
+    """Give servers so many nodes, by their names, while the lab runs: the plan that runs now.
+
+    Raises BadInput, LabError.
+    """
+    plan = folder.plan()
+    if not of(folder).is_up(folder):
+        raise LabError(f"lab {folder.name!r} does not run; bring it up with `xmpplab up`, then scale it")
+    for server, count in nodes.items():
+        try:
+            plan = with_nodes(plan, server, count)
+        except ValueError as error:
+            raise BadInput(str(error)) from None
+    if plan != folder.plan():
+        of(folder).apply(folder, plan)
+    return plan
 
 
 def disturb(folder: LabFolder, name: str, how: Disturbance) -> None:

@@ -56,7 +56,7 @@ class ForeignNode:
         tracer = Tracer(node.name, self._journal, time.time_ns, new_id, 0)
         around = Surroundings(reactor, folder.path / node.name, plan, self._clients[0], keys, self._journal, tracer)
         self._part = _part(node, around)
-        self._control = ControlServer(self._clients[1], keys, node.speaks_for, self._part.administration)
+        self._control = ControlServer(self._clients[1], keys, node.channel, self._part.administration)
 
     async def start(self) -> None:
         """Connect to Redis, and begin."""

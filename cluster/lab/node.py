@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import secrets
 import sys
@@ -25,7 +26,9 @@ from cluster.lab.process import new_id
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
+from cluster.router.nodes.redis import RedisNodes
 from cluster.router.redis import RedisRouter
+from cluster.server import frames
 from cluster.server.administration import Administration
 from cluster.server.c2s import C2s, ClientStreams
 from cluster.server.component import Component
@@ -36,7 +39,7 @@ from cluster.server.seats import Seats
 from cluster.server.turn import Turn
 from cluster.store.port import RosterItem
 from cluster.store.redis import redis_store
-from cluster.topology.plan import AccountSeed, ServerNode
+from cluster.topology.plan import AccountSeed, Plan, ServerNode
 from cluster.trace.hop import Tracer
 from cluster.trace.redis import RedisJournal
 from cluster.xmpp.jid import Jid
@@ -56,7 +59,15 @@ class Node:
         self._store = redis_store(commands, keys, server.domain)
         self._journal = RedisJournal(commands, keys, reactor)
         tracer = Tracer(server.name, self._journal, time.time_ns, new_id, plan.sample_every)
-        router = RedisRouter(reactor, commands, keys, domain=server.domain, tracer=tracer, max_backlog=plan.max_backlog)
+        self._nodes = RedisNodes(
+            reactor, commands, keys.nodes(server.domain), name=server.name, incarnation=new_id(), tracer=tracer,
+            max_backlog=plan.max_backlog, decode=frames.decode,
+        )  # fmt: skip
+        router = RedisRouter(
+            reactor, commands, keys, domain=server.domain, tracer=tracer, max_backlog=plan.max_backlog,
+            sender=server.channel, share=self._nodes.share,
+        )  # fmt: skip
+        self._nodes.on_change = router.share_changed
         self._credentials = Credentials(
             self._store.accounts, reactor, reactor.getThreadPool(), lambda: secrets.token_bytes(16)
         )
@@ -67,16 +78,17 @@ class Node:
             modules=loaded, registration=server.registration,
             registrations_per_minute=server.registrations_per_minute, admin=server.admin,
             new_id=new_id, now_utc_s=time.time,
-            components=components, served_by=plan.served_by,
+            components=components, served_by=plan.served_by, nodes=self._nodes,
+            components_at=_components_at(plan, server),
         )  # fmt: skip
         options = self._domain.stream_options(server.tls, server.anonymous)
-        tls, self._direct_tls, end_point = _tls(folder, server.name)
+        tls, self._direct_tls, end_point = _tls(folder, server.server)
         turn = Turn(reactor)
-        seats = Seats(self._domain, reactor, turn, new_id)
-        self._streams = ClientStreams(C2s(self._domain, seats, options, reactor, new_id, tls, end_point))
+        self._seats = Seats(self._domain, self._nodes, reactor, turn, new_id, _expelled)
+        self._streams = ClientStreams(C2s(self._domain, self._seats, options, reactor, new_id, tls, end_point))
         self._components = ComponentStreams(self._domain, reactor, turn, new_id)
         administration = Administration(self._domain, self._streams.streams)
-        self._control = ControlServer(controls, keys, server.domain, administration)
+        self._control = ControlServer(controls, keys, server.channel, administration)
         self._router = router
         self._ports: list[Any] = []
 
@@ -85,6 +97,7 @@ class Node:
         await gatherResults([Deferred.fromCoroutine(client.connect()) for client in self._clients])
         await gatherResults([Deferred.fromCoroutine(self._seed(seed)) for seed in self._server.accounts])
         await self._domain.start()
+        await self._nodes.start(self._seats.relay)
         await self._control.start()
         port, host = self._server.c2s_port, self._server.host
         self._ports.append(self._reactor.listenTCP(port, self._streams, backlog=1024, interface=host))
@@ -113,15 +126,28 @@ class Node:
         self._components.shut_down()  # first, so that clients hear of what no component will get
         self._streams.shut_down()
         await self._router.stop()
+        await self._nodes.stop()
         self._journal.flush()
         for client in self._clients:
             await client.close()
 
 
-def _tls(folder: LabFolder, node: str) -> tuple[CertificateOptions, CertificateOptions, bytes]:
+def _components_at(plan: Plan, server: ServerNode) -> dict[str, str]:
+    """The components of the domain that are connected to its first node, for another one."""
+    [first, *_] = plan.nodes_of(server.server)
+    return {} if first.name == server.name else dict.fromkeys((each.domain for each in first.components), first.name)
+
+
+def _expelled() -> None:
+    """A crash, so that nothing is done twice: the supervisor starts it anew."""
+    Logger().error("The other nodes took this one for dead, and have taken over its work: it begins anew")
+    os._exit(1)
+
+
+def _tls(folder: LabFolder, server: str) -> tuple[CertificateOptions, CertificateOptions, bytes]:
     """The server's certificate for TLS 1.2 and later: for STARTTLS, for direct TLS; its hash for channel binding."""
-    certificate = x509.load_pem_x509_certificate(folder.certificate(node).read_bytes())
-    key = crypto.load_privatekey(crypto.FILETYPE_PEM, folder.key(node).read_bytes())
+    certificate = x509.load_pem_x509_certificate(folder.certificate(server).read_bytes())
+    key = crypto.load_privatekey(crypto.FILETYPE_PEM, folder.key(server).read_bytes())
     public = crypto.X509.from_cryptography(certificate)
     options, direct = (
         CertificateOptions(key, public, raiseMinimumTo=TLSVersion.TLSv1_2, acceptableProtocols=protocols)

@@ -12,16 +12,18 @@ from datetime import UTC, datetime
 import psutil
 
 from cluster.lab import redis
-from cluster.lab.addresses import first_free
+from cluster.lab.addresses import check_free, first_free
 from cluster.lab.certificates import certify
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder
 from cluster.lab.holder import end_holder
 from cluster.lab.logs import LogStory, tail
 from cluster.lab.orphans import end_orphans
+from cluster.lab.signals import APPLY
 from cluster.lab.state import Disturbance, LabState, NodeState
 from cluster.lab.wait import wait_until
 from cluster.topology.plan import Plan
+from cluster.topology.scale import as_written
 
 READY_TIMEOUT_S = 60.0
 """Two domains take about a second; a hundred on a small machine take longer."""
@@ -67,7 +69,7 @@ def _running(folder: LabFolder, plans: Sequence[Plan]) -> Plan:
     """The plan of a lab that is up or coming up, once it answers. Raises LabError when it is another one."""
     wait_until(lambda: folder.plan_file.exists() or not folder.is_locked(), READY_TIMEOUT_S)
     plan = folder.plan()
-    if plan not in plans:
+    if as_written(plan) not in map(as_written, plans):
         raise LabError(f"lab {folder.name!r} is up already, with another topology; run `xmpplab down` first")
     _wait_ready(folder, plan)
     return plan
@@ -99,11 +101,12 @@ def _start_supervisor(folder: LabFolder, lock: int) -> int:
 
 def _wait_ready(folder: LabFolder, plan: Plan) -> None:
     """Return when every part answers. Raises LabError with the last words of one that does not."""
-    expected = len(plan.servers) + len(plan.lower_half) + (not plan.redis_url)
+    expected = {node.name for node in (*plan.servers, *plan.lower_half)}
 
     def settled() -> bool:
         nodes = _nodes(folder)
-        ready = len(nodes) == expected and all(node.state == "running" for node in nodes)
+        there = {node.name for node in nodes if node.kind != "redis"}
+        ready = there == expected and all(node.state == "running" for node in nodes)
         return ready or any(map(_is_hopeless, nodes)) or not folder.is_locked()
 
     in_time = wait_until(settled, READY_TIMEOUT_S)
@@ -167,6 +170,17 @@ def story(folder: LabFolder, node: str | None) -> LogStory:
     if node is not None and node not in known:
         raise BadInput(f"no log of {node!r}; there is: {', '.join(known)}")
     return LogStory(folder.logs, node)
+
+
+def apply(folder: LabFolder, plan: Plan) -> None:
+    """Start what this plan has more than the one that runs, and stop what it has not; wait until all answers."""
+    before = {node.name for node in folder.plan().servers}
+    check_free([address for node in plan.servers if node.name not in before for address in node.listeners])
+    plan.save(folder.plan_file)
+    supervisor = folder.holder()
+    if supervisor is not None:
+        os.kill(supervisor, APPLY)
+    _wait_ready(folder, plan)
 
 
 def disturb(folder: LabFolder, node: NodeState, how: Disturbance) -> None:

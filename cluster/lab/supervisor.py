@@ -7,6 +7,7 @@ first, so that they can close their clients' streams and write what is queued, t
 from __future__ import annotations
 
 import random
+import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from cluster.lab.logs import LogFile
 from cluster.lab.probe import Reactor
 from cluster.lab.question import redis_question, server_question, status_question
 from cluster.lab.redis import command
+from cluster.lab.signals import APPLY
 from cluster.lab.state import LabState
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
@@ -45,9 +47,15 @@ class Supervisor:
         self._folder = folder
         self._prepare = prepare
         self._stopping = False
-        children = [Child(part, reactor, LogFile(folder.log(part.name)), now_utc, self._save) for part in parts]
+        self._reactor = reactor
+        self._now_utc = now_utc
+        children = [self._make(part) for part in parts]
         self._redis = [child for child in children if child.state.kind == "redis"]
         self._others = [child for child in children if child.state.kind != "redis"]
+
+    def _make(self, part: Part) -> Child:
+        log = LogFile(self._folder.log(part.name))
+        return Child(part, self._reactor, log, self._now_utc, self._save)
 
     async def start(self) -> None:
         """Start Redis, and when it answers, all others at once. Returns when everything answers."""
@@ -56,6 +64,18 @@ class Supervisor:
         await self._prepare()
         if not self._stopping:
             await gatherResults([child.start() for child in self._others])
+
+    async def apply(self, parts: Sequence[Part]) -> None:
+        """Run these parts: start those that do not run yet, stop the others; Redis stays."""
+        names = [part.name for part in parts]
+        running = {child.state.name: child for child in self._others}
+        leaving = [child for name, child in running.items() if name not in names]
+        coming = {part.name: self._make(part) for part in parts if part.name not in running and part.kind != "redis"}
+        others = running | coming
+        self._others = [others[name] for name in names if name in others]
+        self._save()
+        await gatherResults([child.stop() for child in leaving])
+        await gatherResults([child.start() for child in coming.values()])
 
     async def stop(self) -> None:
         """End all processes; nothing is left running."""
@@ -97,13 +117,15 @@ async def announce(reactor: Reactor, url: str, plan: Plan) -> None:
 
 
 def supervise(
-    folder: LabFolder, parts: Sequence[Part], prepare: Callable[[Reactor], Coroutine[Any, Any, None]]
+    folder: LabFolder,
+    find_parts: Callable[[], Sequence[Part]],
+    prepare: Callable[[Reactor], Coroutine[Any, Any, None]],
 ) -> None:
-    """Run the parts in this process until SIGTERM or SIGINT."""
+    """Run the parts in this process until SIGTERM or SIGINT; they are looked for again at APPLY."""
     from twisted.internet import reactor  # noqa: TID251  # an entry point
 
     react: Reactor = reactor
-    supervisor = Supervisor(folder, parts, react, lambda: datetime.now(UTC), lambda: prepare(react))
+    supervisor = Supervisor(folder, find_parts(), react, lambda: datetime.now(UTC), lambda: prepare(react))
 
     def start() -> None:
         Deferred.fromCoroutine(supervisor.start()).addErrback(give_up)
@@ -112,6 +134,11 @@ def supervise(
         Logger().failure("The lab could not be started", failure)
         react.stop()
 
+    def apply() -> None:
+        told = Deferred.fromCoroutine(supervisor.apply(find_parts()))
+        told.addErrback(lambda failure: Logger().failure("The new plan could not be applied", failure))
+
+    signal.signal(APPLY, lambda *_: react.callFromThread(apply))
     react.callWhenRunning(start)
     react.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(supervisor.stop()))
     react.run()
@@ -121,7 +148,7 @@ def main() -> None:
     """Supervise the lab whose state folder is the argument."""
     folder = LabFolder(Path(sys.argv[1]))
     plan, url = folder.plan(), folder.secrets()[ADMIN]
-    supervise(folder, parts(folder, plan), lambda reactor: announce(reactor, url, plan))
+    supervise(folder, lambda: parts(folder, folder.plan()), lambda reactor: announce(reactor, url, plan))
 
 
 if __name__ == "__main__":

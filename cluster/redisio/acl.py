@@ -30,6 +30,8 @@ def rules(keys: Keys, domain: str, password: str) -> list[str]:
         f"~{prefix}:store:{{{own}}}:*",
         f"~{prefix}:control:{{{own}}}",
         f"~{prefix}:control:{{{own}}}:*",
+        f"~{prefix}:control:{{{own}/*}}",
+        f"~{prefix}:control:{{{own}/*}}:*",
         f"~{prefix}:link:{{{own}}}:*",
         f"~{prefix}:nodes:{{{own}}}:*",
         f"%R~{prefix}:peers:{{{own}}}",

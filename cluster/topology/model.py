@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from cluster.topology.foreign import Component, Gateway, Network
+from cluster.topology.scale import MAX_NODES
 from cluster.topology.section import AccountJid, Domain, Name, NodeName, OrEmpty, Section
 from cluster.xmpp.features import TlsMode
 
@@ -42,6 +43,9 @@ class Server(ServerSettings):
 
     domain: Domain
     """The domain it serves: what stands behind the '@' of its accounts. No DNS entry is needed."""
+    nodes: Annotated[int, Field(ge=1, le=MAX_NODES)] = 1
+    """How many processes serve the domain together. Clients may connect to any of them: the second node of `s1` is
+    `s1-2`. `xmpplab scale` changes the number while the lab runs."""
 
 
 def _long_form(value: object) -> object:

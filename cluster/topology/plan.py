@@ -59,6 +59,13 @@ class ServerNode(msgspec.Struct, frozen=True):
     """For clients that begin with TLS (XEP-0368), at `host`; nobody listens there without TLS."""
     component_port: int = 5347
     """Where components connect, at `host`; nobody listens there when the server has none."""
+    node_of: str = ""
+    """Name of the server that this is a further node of; empty for a server's first node, which has its name."""
+
+    @property
+    def server(self) -> str:
+        """Name of the server: what the topology calls it."""
+        return self.node_of or self.name
 
     @property
     def ports(self) -> tuple[int, ...]:
@@ -68,9 +75,19 @@ class ServerNode(msgspec.Struct, frozen=True):
         return (self.c2s_port, *direct_tls, *components)
 
     @property
+    def listeners(self) -> list[tuple[str, int]]:
+        """Its addresses."""
+        return [(self.host, port) for port in self.ports]
+
+    @property
     def speaks_for(self) -> str:
-        """By what its Redis user and its control channel are known."""
+        """By what its Redis user is known."""
         return self.domain
+
+    @property
+    def channel(self) -> str:
+        """By what its control channel and its links are known: the domain, or `domain/node` for a further node."""
+        return f"{self.domain}/{self.name}" if self.node_of else self.domain
 
     @property
     def c2s(self) -> str:
@@ -104,7 +121,12 @@ class NetworkNode(msgspec.Struct, frozen=True):
 
     @property
     def speaks_for(self) -> str:
-        """By what its Redis user and its control channel are known."""
+        """By what its Redis user is known."""
+        return self.name
+
+    @property
+    def channel(self) -> str:
+        """By what its control channel is known."""
         return self.name
 
 
@@ -127,7 +149,12 @@ class GatewayNode(msgspec.Struct, frozen=True):
 
     @property
     def speaks_for(self) -> str:
-        """By what its Redis user and its control channel are known."""
+        """By what its Redis user is known."""
+        return self.domain
+
+    @property
+    def channel(self) -> str:
+        """By what its control channel is known."""
         return self.domain
 
 
@@ -161,7 +188,7 @@ class Plan(msgspec.Struct, frozen=True):
     @property
     def listeners(self) -> list[tuple[str, int]]:
         """Every address that the lab takes on this machine."""
-        servers = [(server.host, port) for server in self.servers for port in server.ports]
+        servers = [address for server in self.servers for address in server.listeners]
         gateways = [(gateway.host, gateway.port) for gateway in self.gateways if gateway.port]
         networks = [(network.host, network.port) for network in self.networks if not network.is_external]
         return servers + gateways + networks
@@ -181,6 +208,10 @@ class Plan(msgspec.Struct, frozen=True):
         ours: list[GatewayNode | NetworkNode] = [network for network in self.networks if not network.is_external]
         ours.extend(self.gateways)
         return ours
+
+    def nodes_of(self, server: str) -> list[ServerNode]:
+        """The nodes of the server of this name, the first one first."""
+        return [node for node in self.servers if node.server == server]
 
     def server_named(self, name: str) -> ServerNode:
         """The server of this name, which is known to exist."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from cluster.topology import foreign_references
 from cluster.topology.problem import Finding, KeyPath, choice
+from cluster.topology.scale import MAX_NODES, node_name
 from cluster.xmpp.jid import Jid, JidError
 
 
@@ -27,6 +28,7 @@ def findings(data: object, modules: Collection[str]) -> Iterator[Finding]:
     known = {jid for key in accounts if (jid := _jid(key))}
     for path, section in _with_modules(data, servers):
         yield from _admin((*path, "admin"), _jid(_mapping(section).get("admin")), known)
+    yield from _nodes(data, servers)
     for name, server in servers.items():
         yield from _ports(name, {**_mapping(_mapping(data).get("defaults")), **_mapping(server)})
     for key, account in accounts.items():
@@ -62,6 +64,18 @@ def _modules(path: KeyPath, listed: list[Any], known: Collection[str]) -> Iterat
 def _admin(path: KeyPath, admin: Jid | None, known: Collection[Jid]) -> Iterator[Finding]:
     if admin is not None and admin not in known:
         yield Finding(path, f"there is no account {str(admin)!r} in this file{choice(str(admin), map(str, known))}")
+
+
+def _nodes(data: object, servers: dict[str, Any]) -> Iterator[Finding]:
+    """The further nodes of a server have names too."""
+    sections = [_mapping(_mapping(data).get(section)) for section in ("servers", "gateways", "networks")]
+    for name, server in servers.items():
+        count = _mapping(server).get("nodes")
+        for number in range(2, count + 1 if isinstance(count, int) and count <= MAX_NODES else 2):
+            taken = node_name(name, number)
+            if any(taken in section for section in sections):
+                message = f"its node {number} would be called {taken}, as another part of this file is; rename that"
+                yield Finding(("servers", name, "nodes"), message)
 
 
 def _ports(name: str, settings: dict[str, Any]) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from cluster.topology import addresses
 from cluster.topology.foreign import Gateway, Network
 from cluster.topology.model import Server, ServerSettings, Topology
 from cluster.topology.plan import AccountSeed, ComponentSeed, ContactSeed, GatewayNode, NetworkNode, Plan, ServerNode
+from cluster.topology.scale import with_nodes
 from cluster.xmpp.jid import Jid
 
 COMPONENT_PORT = 5347
@@ -65,7 +66,7 @@ def resolve(
     )
     gateways = tuple(_gateway(name, gateway, next(at_lower)) for name, gateway in topology.gateways.items())
     networks = tuple(_network(name, network, next(at_lower)) for name, network in topology.networks.items())
-    return Plan(
+    plan = Plan(
         name=topology.name,
         topology=str(path),
         state_dir=str(state_dir),
@@ -76,6 +77,9 @@ def resolve(
         redis_url=redis_url,
         max_backlog=topology.router.max_backlog,
     )
+    for name, server in topology.servers.items():
+        plan = with_nodes(plan, name, server.nodes)
+    return plan
 
 
 def settings_of(server: Server, defaults: ServerSettings) -> ServerSettings:

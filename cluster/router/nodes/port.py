@@ -50,8 +50,10 @@ class Nodes(Protocol):
     """One node among those that serve its domain."""
 
     name: str
-    share: Share
-    """Which links into the domain this node reads."""
+
+    @property
+    def share(self) -> Share:
+        """Which links into the domain this node reads."""
 
     @property
     def is_alone(self) -> bool:

@@ -103,7 +103,8 @@ class RedisNodes:
         self._known = dict(self._members.present)
         while not await self._inherit(self.name):
             await deferLater(self._reactor, LOOK_AGAIN_S)  # an heir reads our inbox, and will hear that we are back
-        self._look_at_inboxes()
+        self.share.is_open = True
+        self._on_change()
 
     async def stop(self) -> None:
         """See `Nodes`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
@@ -28,17 +27,16 @@ class NodeShare:
         self._client = client
         self._keys = keys
         self._members = members
+        self.is_open = False
+        """This node reads its share; not before it has taken over what a former process of its name had."""
 
     def is_ours(self, link: str) -> bool:
         """All links out of one domain go to one node, so that their order is kept."""
-        return self.reader_of(link.partition("/")[0]) == self._members.name
+        return self.is_open and self.reader_of(link.partition("/")[0]) == self._members.name
 
     def reader_of(self, name: str) -> str:
         """The node that is to read this; when one comes or goes, little else moves (rendezvous hashing)."""
-        return max(self._present(), key=lambda node: hashlib.sha256(f"{node} {name}".encode()).digest())
-
-    def _present(self) -> Iterable[str]:
-        return self._members.present or (self._members.name,)
+        return max(self._members.present, key=lambda node: hashlib.sha256(f"{node} {name}".encode()).digest())
 
     async def take(self, link: str) -> bool:
         """Become its reader, unless another process is."""

@@ -15,6 +15,7 @@ import pytest
 
 from cluster.lab.folder import LabFolder
 from cluster.lab.logs import LogReader
+from cluster.lab.signals import APPLY
 from cluster.lab.state import LabState, NodeState
 from cluster.lab.wait import wait_until
 
@@ -144,3 +145,15 @@ def test_parts_end_when_their_supervisor_is_killed(lab: Lab) -> None:
     pids = [node.pid for node in lab.until_running().values()]
     lab.end(signal.SIGKILL)
     assert wait_until(lambda: not any(map(is_alive, pids)), PATIENCE_S)
+
+
+def test_told_to_apply_it_starts_what_is_new_and_stops_what_is_not_wanted(lab: Lab) -> None:
+    lab.supervise("redis:redis:", "s1:server:", "s1-2:server:")
+    before = lab.until_running()
+    (lab.folder.path / "parts").write_text("redis:redis: s1:server: s2:server:")
+    assert lab.process is not None
+    lab.process.send_signal(APPLY)
+    after = lab.until(lambda nodes: list(nodes) == ["redis", "s1", "s2"] and nodes["s2"].state == "running")
+    assert after["s1"] == before["s1"]
+    assert after["redis"] == before["redis"]
+    assert wait_until(lambda: not is_alive(before["s1-2"].pid), PATIENCE_S)

@@ -11,7 +11,7 @@ from cluster.xmpp.jid import Jid, JidError
 from .conftest import Load, Problems
 
 SETTINGS = "tls, registration, registrations_per_minute, anonymous, admin, modules, c2s_port, direct_tls_port"
-SERVER_KEYS = f"{SETTINGS}, domain"
+SERVER_KEYS = f"{SETTINGS}, domain, nodes"
 
 TOP_KEYS = "name, servers, defaults, accounts, gateways, networks, components, trace, router"
 

@@ -1,0 +1,76 @@
+"""How many nodes serve a domain: the plan with more or fewer of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from cluster.topology.plan import Plan, ServerNode
+
+MAX_NODES = 16
+"""Of one server: as many processes as a desk has cores, and more than enough to see what happens between them."""
+_PORT_STEP = 10
+_PER_BLOCK = 254
+
+
+def node_name(server: str, number: int) -> str:
+    """What the node is called: a server's first one as the server itself, its second `s1-2`."""
+    return server if number == 1 else f"{server}-{number}"
+
+
+def with_nodes(plan: Plan, server: str, count: int) -> Plan:
+    """The plan in which so many nodes serve the domain of this server; the first ones stay as they are.
+
+    Raises ValueError for a server that is not there, a number that cannot be, and a name that is taken.
+    """
+    nodes = plan.nodes_of(server)
+    if not nodes:
+        known = ", ".join(dict.fromkeys(node.server for node in plan.servers))
+        raise ValueError(f"there is no server {server!r}; there is: {known}")
+    if not 1 <= count <= MAX_NODES:
+        raise ValueError(f"{server} cannot have {count} nodes; from 1 to {MAX_NODES} serve one domain")
+    for number in range(len(nodes) + 1, count + 1):
+        name = node_name(server, number)
+        names = [[node.name for node in nodes] for nodes in (plan.servers, plan.gateways, plan.networks)]
+        if any(name in some for some in names):
+            raise ValueError(f"node {number} of {server} would be called {name}, which is another node's name")
+        plan = _with(plan, server, [*plan.nodes_of(server), _further(plan, nodes[0], name)])
+    return _with(plan, server, plan.nodes_of(server)[:count])
+
+
+def as_written(plan: Plan) -> Plan:
+    """The plan with the first node of each server only: the same for a lab however it was scaled."""
+    return msgspec.structs.replace(plan, servers=tuple(node for node in plan.servers if not node.node_of))
+
+
+def _with(plan: Plan, server: str, nodes: list[ServerNode]) -> Plan:
+    servers: list[ServerNode] = []
+    for node in plan.servers:
+        if node.server != server:
+            servers.append(node)
+        elif not node.node_of:
+            servers.extend(nodes)
+    return msgspec.structs.replace(plan, servers=tuple(servers))
+
+
+def _further(plan: Plan, first: ServerNode, name: str) -> ServerNode:
+    """A node beside the first one: accounts are made and components connect there only."""
+    host, c2s_port, direct_tls_port = next(_free(plan, first))
+    return msgspec.structs.replace(
+        first, name=name, node_of=first.name, host=host, c2s_port=c2s_port, direct_tls_port=direct_tls_port,
+        accounts=(), components=(),
+    )  # fmt: skip
+
+
+def _free(plan: Plan, first: ServerNode) -> Iterator[tuple[str, int, int]]:
+    """Hosts of the lab's own block that no node has, or ports of the one host that there is."""
+    hosts = {host for host, _ in plan.listeners}
+    block = first.host.rpartition(".")[0]
+    if len(hosts) == 1 and first.host == "127.0.0.1":
+        port = max(port for _, port in plan.listeners) // _PORT_STEP * _PORT_STEP + _PORT_STEP + first.c2s_port % 10
+        yield first.host, port, port + 1
+    for number in range(1, _PER_BLOCK + 1):
+        if f"{block}.{number}" not in hosts:
+            yield f"{block}.{number}", first.c2s_port, first.direct_tls_port
+    raise ValueError("no loopback address is left for another node")
