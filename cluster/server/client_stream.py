@@ -141,18 +141,20 @@ class ClientStream(StreamConnection):
                 self._answer(self._bind(self._stream.localpart, event.resource), self._bound)
             case ResumeRequested():
                 self._answer(self._resume(event), self._resumed)
-            case Misaddressed() if self._seat is not None:
-                self._domain.bounce(event.stanza, event.error)
-                self._seat.counted()
-            case Nonza() if self._seat is not None:
-                self._on_nonza(self._seat, event)
+            case Misaddressed() | Nonza() if self._seat is not None:
+                self._on_odd(self._seat, event)
             case Closed():
                 self._on_closed(event)
 
-    def _on_nonza(self, seat: Seat, nonza: Nonza) -> None:
+    def _on_odd(self, seat: Seat, event: Nonza | Misaddressed) -> None:
+        """What a bound client sent that is no stanza, or none that can be routed."""
+        if isinstance(event, Misaddressed):
+            self._domain.bounce(event.stanza, event.error)
+            seat.counted()
+            return
         self._write_output()  # what a module writes comes behind it
         try:
-            seat.nonza(nonza)
+            seat.nonza(event)
         except StreamError as error:
             self.fail(error)
 

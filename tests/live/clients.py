@@ -107,5 +107,6 @@ class RealClient(RealProgram):
     """One slixmpp client."""
 
     def __init__(self, jid: str, password: str, address: str, ca_file: str = "") -> None:
+        self.jid = jid
         host, _, port = address.rpartition(":")
         super().__init__("slixmpp_client.py", jid, password, host, port, ca_file)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from cluster.lab.wait import wait_until
 from tests.live.clients import RealClient
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +42,15 @@ class RunningLab:
     def ps(self) -> dict[str, Any]:
         """`xmpplab ps --format json`."""
         return dict(json.loads(self.command("ps", "--format", "json")))
+
+    def until_running(self, name: str, restarts: int) -> None:
+        """Wait until the node has been started anew so often, and answers."""
+
+        def runs() -> bool:
+            node = next(node for node in self.ps()["nodes"] if node["name"] == name)
+            return bool(node["state"] == "running" and node["restarts"] >= restarts)
+
+        assert wait_until(runs, 60.0), self.ps()
 
     def node(self, domain: str) -> dict[str, Any]:
         """The server of a domain, as `ps` shows it."""
