@@ -7,7 +7,7 @@ import re
 from cluster.redisio.keys import Keys
 
 _OWN = "hget hmget hset hsetnx hdel hexists hlen hkeys hgetall rpush blpop llen lrange ltrim del expire eval"
-_READER = "xgroup|create xreadgroup xack xdel smembers"
+_READER = "xgroup|create xreadgroup xack xdel smembers hincrby"
 _CONNECTION = "hello auth ping select subscribe publish"
 
 
@@ -32,7 +32,10 @@ def rules(keys: Keys, domain: str, password: str) -> list[str]:
         f"~{prefix}:control:{{{own}}}:*",
         f"~{prefix}:link:{{{own}}}:*",
         f"%R~{prefix}:peers:{{{own}}}",
+        f"%R~{prefix}:faults:{{{own}}}",
+        f"~{prefix}:lost:{{{own}}}",
         f"&{prefix}:bell:{{*}}",
+        f"&{prefix}:faults:{{{own}}}",
         f"(+xadd +xinfo|stream ~{prefix}:link:{{*}}:{own})",
         f"(+xadd %W~{prefix}:journal)",
         f"(+sismember %R~{prefix}:domains)",

@@ -40,6 +40,15 @@ class Keys(msgspec.Struct, frozen=True):
         """Set of the domains that have ever opened a link to this one."""
         return f"{self.prefix}:peers:{{{to}}}"
 
+    def faults(self, to: str) -> str:
+        """Hash of the faults of the links into a domain, by the domain that a link is from; also the channel on which
+        it is said that they changed."""
+        return f"{self.prefix}:faults:{{{to}}}"
+
+    def lost(self, to: str) -> str:
+        """Hash of how many stanzas faults have lost, by the domain that a link is from."""
+        return f"{self.prefix}:lost:{{{to}}}"
+
     def accounts(self, domain: str) -> str:
         """Hash of the accounts: by localpart."""
         return f"{self.prefix}:store:{{{domain}}}:accounts"

@@ -14,12 +14,11 @@ from cluster.redisio.keys import Keys
 from cluster.redisio.protocol import Reply
 from cluster.router.gate import Gate
 from cluster.router.port import Deliver, HopRecorder
+from cluster.router.redis_faults import RedisFaults
 from cluster.xmpp.stanza import Stanza
 
 READ_COUNT = 64
 """Entries of one read."""
-MAX_UNSETTLED = 256
-"""Entries that may wait for the domain before their link is read on."""
 
 _decode = msgspec.msgpack.Decoder(list[Stanza]).decode
 
@@ -46,16 +45,19 @@ class Inbound:
         self._deliver: Deliver | None = None
         self._links: dict[str, InboundLink] = {}
         self._to_acknowledge: list[InboundLink] = []
+        self._faults = RedisFaults(reactor, client, keys, domain, tracer)
 
     async def start(self, deliver: Deliver) -> None:
         """Read, over this and each later connection; first what an earlier process did not acknowledge."""
         self._deliver = deliver
+        await self._faults.start()  # first, for they are to be known when something is read
         await self.client.subscribe(self.keys.bell(self.domain), self._on_bell)
         self.client.when_connected(self._resume)
 
     async def stop(self) -> None:
         """Read no more, and return when Redis knows what has settled."""
         self.is_stopped = True
+        self._faults.stop()
         self._acknowledge()
         try:
             await self.client.execute("PING")  # replied to after all that was written before
@@ -83,6 +85,7 @@ class Inbound:
             assert self._deliver is not None  # nothing arrives before the start
             gate = Gate(from_, self.domain, self._deliver, self._tracer)
             link = self._links[from_] = InboundLink(from_, gate, self)
+            self._faults.watch(from_, gate, link.read_on)
         return link
 
     def _resume(self) -> None:
@@ -129,7 +132,7 @@ class InboundLink:
         if not self._cursor:
             self.resume()
         self._may_have_more = True
-        self._read_on()
+        self.read_on()
 
     def resume(self) -> None:
         """Read again what this consumer was given and did not acknowledge, then what is new."""
@@ -138,7 +141,7 @@ class InboundLink:
         created.addErrback(self._on_not_created)
         self._cursor = b"0"
         self._may_have_more = True
-        self._read_on()
+        self.read_on()
 
     def acknowledge(self) -> None:
         """Tell Redis what has settled."""
@@ -148,10 +151,11 @@ class InboundLink:
             done = self._client.execute("XACK", self._key, self._group, *ids)
             done.addCallbacks(self._on_gone, self._on_not_gone, callbackArgs=(ids,), errbackArgs=(ids,))
 
-    def _read_on(self) -> None:
+    def read_on(self) -> None:
+        """Read what may be there, if so much may be under way."""
         if not self._may_have_more or self._is_reading or self._inbound.is_stopped:
             return
-        if self._unsettled >= MAX_UNSETTLED:
+        if not self._gate.may_read(self._unsettled):
             return
         self._is_reading = True
         self._may_have_more = False
@@ -172,7 +176,7 @@ class InboundLink:
             self._may_have_more = True
         elif len(entries) == READ_COUNT:
             self._may_have_more = True
-        self._read_on()
+        self.read_on()
 
     def _take(self, id: bytes, fields: list[bytes] | None) -> None:
         self._taken.add(id)
@@ -196,7 +200,7 @@ class InboundLink:
     def _on_settled(self, result: object, id: bytes) -> None:
         self._unsettled -= 1
         self._settle(id)
-        self._read_on()
+        self.read_on()
 
     def _on_not_settled(self, failure: Failure, id: bytes) -> None:
         self._unsettled -= 1

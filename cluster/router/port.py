@@ -24,7 +24,10 @@ class HopRecorder(Protocol):
     """Hears what the router did with the stanzas that are followed: those with a trace id."""
 
     def record(self, event: str, stanza: Stanza, detail: str = "", node: str = "") -> None:
-        """`event`: enqueued, dequeued or dropped; `node` is `router` for what happened in the queue."""
+        """`event`: enqueued, dequeued, dropped or lost; `node` is `router` for what happened in the queue."""
+
+    def followed(self, stanza: Stanza) -> Stanza:
+        """The stanza with a trace id: to record what must not be missed."""
 
 
 class Link(Protocol):

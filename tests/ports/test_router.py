@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
-
 import msgspec
 import pytest
 from twisted.internet.defer import Deferred, succeed
 
-from cluster.redisio.keys import Keys
 from cluster.router.port import Settled
 from cluster.xmpp.errors import Condition, ErrorType
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza, make
-from tests.harness import ReactorThread, Valkey
-from tests.ports.worlds import CAPULET, MONTAGUE, SHAKESPEARE, MemoryWorld, RedisWorld, World, chat, text_of
-
-Run = Callable[[Callable[[World], Coroutine[Deferred[Any], Any, None]]], None]
-
-
-@pytest.fixture(params=["memory", "redis"])
-def run(request: pytest.FixtureRequest) -> Iterator[Run]:
-    """Runs a scenario in a network of montague.lit, capulet.lit and shakespeare.lit, with room for 50 batches."""
-    if request.param == "memory":
-        yield lambda scenario: MemoryWorld().run(scenario)
-        return
-    thread: ReactorThread = request.getfixturevalue("reactor_thread")
-    valkey: Valkey = request.getfixturevalue("valkey")
-    keys: Keys = request.getfixturevalue("keys")
-    yield lambda scenario: RedisWorld(thread, valkey, keys).run(scenario)
+from tests.ports.conftest import Run
+from tests.ports.worlds import CAPULET, MONTAGUE, SHAKESPEARE, World, chat, text_of
 
 
 def test_what_is_sent_arrives_with_its_bytes(run: Run) -> None:

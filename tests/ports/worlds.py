@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
+import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, deferLater
 
@@ -16,6 +17,7 @@ from cluster.redisio.url import RedisUrl
 from cluster.router.memory import MemoryNetwork
 from cluster.router.port import Router, Settled
 from cluster.router.redis import RedisRouter
+from cluster.router.settings import FaultSettings, merged, parse
 from cluster.trace.hop import Hop, Tracer
 from cluster.xmpp.errors import StanzaError
 from cluster.xmpp.jid import Jid
@@ -43,6 +45,11 @@ def text_of(stanza: Stanza) -> str:
     return stanza.tree.findtext("{jabber:client}body") or ""
 
 
+def settings(now_s: float, texts: dict[str, str]) -> FaultSettings:
+    """The faults that are written so, counted from now."""
+    return FaultSettings("seed", merged({}, parse(texts), now_s))
+
+
 class Node:
     """A domain that notes what its router brings."""
 
@@ -53,7 +60,7 @@ class Node:
         self.hops: list[Hop] = []
         self.settled_by: Callable[[Stanza], Settled] = lambda stanza: None
         times = itertools.count()
-        self.tracer = Tracer("s", self, lambda: next(times), lambda: "", 0)
+        self.tracer = Tracer("s", self, lambda: next(times), lambda: "new", 0)
 
     def append(self, hop: Hop) -> None:
         """As a `Journal`."""
@@ -82,6 +89,12 @@ class World(Protocol):
 
     async def start(self, domain: str) -> Node:
         """A server of the domain, up and reading."""
+
+    async def set_faults(self, from_: str, to: str, **texts: str) -> None:
+        """Give a link these faults in place of those it has."""
+
+    def lost(self, from_: str, to: str) -> int:
+        """How many stanzas faults lost on a link."""
 
     async def crash(self, node: Node) -> None:
         """End it without its doing anything more."""
@@ -122,6 +135,12 @@ class MemoryWorld:
         node.router = self.network.router(domain, node.tracer)
         await node.router.start(node.deliver, node.bounce)
         return node
+
+    async def set_faults(self, from_: str, to: str, **texts: str) -> None:
+        self.network.set_faults(from_, to, settings(self.clock.seconds(), texts))
+
+    def lost(self, from_: str, to: str) -> int:
+        return self.network.lost[from_, to]
 
     async def crash(self, node: Node) -> None:
         await node.router.stop()  # in memory, whoever goes leaves everything behind
@@ -180,6 +199,14 @@ class RedisWorld:
         )  # fmt: skip
         await node.router.start(node.deliver, node.bounce)
         return node
+
+    async def set_faults(self, from_: str, to: str, **texts: str) -> None:
+        key = self.keys.faults(to)
+        self.valkey.admin.hset(key, from_, msgspec.json.encode(settings(self.reactor.seconds(), texts)))
+        self.valkey.admin.publish(key, from_)
+
+    def lost(self, from_: str, to: str) -> int:
+        return int(self.valkey.admin.hget(self.keys.lost(to), from_) or 0)
 
     async def crash(self, node: Node) -> None:
         await self.clients.pop(node).close()

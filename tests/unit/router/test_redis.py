@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from hiredis import ReplyError
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 
 from cluster.redisio.keys import Keys
+from cluster.router import faulty
 from cluster.router.port import Settled
 from cluster.router.redis import RedisRouter
 from cluster.xmpp.errors import Condition
 from cluster.xmpp.stanza import Stanza
 from tests.harness import ReactorThread, Valkey
-from tests.ports.worlds import CAPULET, MONTAGUE, SHAKESPEARE, Node, RedisWorld, World, chat, text_of
+from tests.ports.worlds import CAPULET, MONTAGUE, SHAKESPEARE, Node, RedisWorld, World, chat, settings, text_of
 
 KEYS = Keys.of_lab("own")
 
@@ -138,7 +140,8 @@ def test_a_server_that_speaks_for_another_domain_is_refused_by_redis(world: Redi
         evil.router = RedisRouter(
             world.reactor, client, world.keys, domain=MONTAGUE, node="s", tracer=evil.tracer, max_backlog=10
         )
-        await evil.router.start(evil.deliver, evil.bounce)
+        with pytest.raises(ReplyError):  # it may not even listen
+            await evil.router.start(evil.deliver, evil.bounce)
         await evil.sent(chat("forged", to="falstaff@shakespeare.lit"))
         assert [error.condition for _, error in evil.bounced] == [Condition.REMOTE_SERVER_TIMEOUT]
         assert s3.delivered == []
@@ -185,5 +188,85 @@ def test_many_entries_are_read_in_many_reads(world: RedisWorld) -> None:
         assert len(again.delivered) == 280
         assert len(set(again.delivered)) == 280
         assert not set(again.delivered) & set(first.delivered[:20])
+
+    world.run(scenario)
+
+
+def put_old_entries(world: RedisWorld, count: int, text: str = "old") -> None:
+    """What an earlier process of montague.lit wrote to capulet.lit."""
+    entry = msgspec.msgpack.encode([chat(text)])
+    pipeline = world.valkey.admin.pipeline()
+    for _ in range(count):
+        pipeline.xadd(world.keys.link(CAPULET, MONTAGUE), {"b": entry})
+    pipeline.sadd(world.keys.peers(CAPULET), MONTAGUE)
+    pipeline.execute()
+
+
+def given(world: RedisWorld) -> int:
+    """How many entries Redis has given to the reader, and not got back."""
+    groups = world.valkey.admin.xinfo_groups(world.keys.link(CAPULET, MONTAGUE))
+    return sum(group["pending"] for group in groups)
+
+
+def test_what_a_fault_delays_does_not_fill_the_reading_window(world: RedisWorld) -> None:
+    async def scenario(_: World) -> None:
+        put_old_entries(world, 600)
+        await world.set_faults(MONTAGUE, CAPULET, delay="60m")
+        s2 = await world.start(CAPULET)
+        await world.until(lambda: given(world) == 600)
+        assert s2.delivered == []
+        await world.set_faults(MONTAGUE, CAPULET)
+        await world.until_empty(MONTAGUE, CAPULET)
+        assert len(s2.delivered) == 600
+
+    world.run(scenario)
+
+
+def test_what_a_fault_delays_is_bounded_in_memory(world: RedisWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faulty, "MAX_HELD_BYTES", 1_000_000)
+
+    async def scenario(_: World) -> None:
+        put_old_entries(world, 400, "x" * 10_000)
+        await world.set_faults(MONTAGUE, CAPULET, delay="60m")
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        await world.until(lambda: given(world) == 128)  # two reads
+        for _ in range(3):
+            await s1.sent(chat("rings"))
+            await world.turn()
+        assert given(world) == 128
+        await world.set_faults(MONTAGUE, CAPULET)
+        await world.until_empty(MONTAGUE, CAPULET)
+        assert len(s2.delivered) == 403
+
+    world.run(scenario)
+
+
+def test_faults_that_changed_while_redis_was_away_are_known_with_the_next_connection(world: RedisWorld) -> None:
+    async def scenario(_: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        await s1.sent(chat("before"))
+        await world.until(lambda: s2.delivered)
+        raw = msgspec.json.encode(settings(0, {"loss": "100%"}))
+        world.valkey.admin.hset(world.keys.faults(CAPULET), MONTAGUE, raw)  # and nobody says so
+        world.valkey.admin.execute_command("CLIENT", "KILL", "USER", world.user(CAPULET))
+        await world.until(lambda: not world.clients[s2].connected)
+        await s1.sent(chat("lost"))
+        await world.until(lambda: world.lost(MONTAGUE, CAPULET) == 1)
+        assert len(s2.delivered) == 1
+
+    world.run(scenario)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"junk", b"[]", b'{"seed":"1","faults":{"lag":1}}', b'{"seed":"1","faults":{"down":7}}', b"\xff"],
+    ids=["junk", "list", "unknown fault", "wrong value", "bytes"],
+)
+def test_faults_that_nobody_can_read_are_none(world: RedisWorld, raw: bytes) -> None:
+    async def scenario(_: World) -> None:
+        world.valkey.admin.hset(world.keys.faults(CAPULET), MONTAGUE, raw)
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        await s1.sent(chat("hi!"))
+        await world.until(lambda: s2.delivered)
 
     world.run(scenario)
