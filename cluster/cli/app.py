@@ -6,7 +6,23 @@ import sys
 
 import typer
 
-from cluster.cli import disturb, down, export, graph, load, logs, mail, phone, ps, trace, up, user, validate, watch
+from cluster.cli import (
+    disturb,
+    down,
+    export,
+    fault,
+    graph,
+    load,
+    logs,
+    mail,
+    phone,
+    ps,
+    trace,
+    up,
+    user,
+    validate,
+    watch,
+)
 from cluster.lab.errors import BadInput, LabError
 
 app = typer.Typer(
@@ -36,6 +52,7 @@ _COMMANDS = (
 for command in _COMMANDS:
     app.command()(command)
 app.add_typer(user.app, name="user")
+app.add_typer(fault.app, name="fault")
 app.add_typer(export.app, name="export")
 
 

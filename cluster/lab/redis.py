@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
+from cluster.lab.announcement import announcement
 from cluster.lab.errors import LabError
 from cluster.lab.folder import ADMIN, LabFolder, write_private
 from cluster.redisio.acl import rules
@@ -157,11 +159,10 @@ def move_out(plan: Plan, *, keep_data: bool) -> None:
 
 
 def announce(url: str, plan: Plan) -> None:
-    """Write down which domains the lab serves: a stanza for any other is answered with remote-server-not-found."""
-    key = Keys.of_lab(plan.name).domains
+    """Write down what the servers are to find in Redis."""
     with connected(url) as admin:
-        admin.delete(key)
-        admin.sadd(key, *(server.domain for server in plan.servers))
+        for command in announcement(plan, time.time()):
+            admin.execute_command(*command)  # type: ignore[no-untyped-call]
 
 
 @contextmanager

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cluster.router.quantity import Quantity
-from cluster.xmpp.stanza import Stanza
+
+if TYPE_CHECKING:
+    from cluster.xmpp.stanza import Stanza
 
 
 class Passage(NamedTuple):

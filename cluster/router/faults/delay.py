@@ -21,5 +21,8 @@ class Delay(Effect):
 
 
 fault = Fault(
-    "delay", DURATION, "Each stanza arrives so long after its sender wrote it, such as `40ms`; order is kept.", Delay
+    "delay",
+    DURATION,
+    "Each stanza arrives so long after its sender wrote it, such as `40ms` or `1.5s`; order is kept.",
+    Delay,
 )

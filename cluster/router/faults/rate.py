@@ -23,4 +23,6 @@ class Rate(Effect):
         return (passage._replace(due_s=self._free_s),)
 
 
-fault = Fault("rate", RATE, "The link carries no more than so many bytes of stanzas in a second: `64kB/s`.", Rate)
+fault = Fault(
+    "rate", RATE, "The link carries no more than so many bytes of stanzas in a second: `64kB/s`, `10Mbit/s`.", Rate
+)
