@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -81,6 +82,14 @@ class Valkey:
         self.admin.acl_save()
         self._process.kill()
         self._process.wait()
+
+    def pause(self) -> None:
+        """Let it hang: connections stay, and nothing is answered."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._process.send_signal(signal.SIGCONT)
 
     def url_of(self, user: str, password: str) -> str:
         """Its address, for this user."""

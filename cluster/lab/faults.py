@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -16,6 +16,9 @@ from cluster.redisio.keys import Keys
 from cluster.router import settings
 from cluster.router.settings import FaultSettings
 from cluster.topology.plan import Plan, ServerNode
+
+Change = Callable[[dict[str, Any], float], dict[str, Any]]
+"""From the faults of a link to its new ones; the float is now."""
 
 
 class LinkState(msgspec.Struct, frozen=True):
@@ -62,15 +65,28 @@ def list_faults(folder: LabFolder) -> list[LinkState]:
     """The links that have faults, or that faults have lost something of. Raises LabError."""
     plan = folder.plan()
     with connected(folder.secrets()[ADMIN]) as redis:
-        return [
-            link
-            for to in plan.servers
-            for from_ in plan.servers
-            if (link := _state(redis, plan, from_, to)).faults or link.lost
-        ]
+        return links_with_faults(redis, plan)
 
 
-def _change(folder: LabFolder, from_: str, to: str, both: bool, change: Any) -> list[LinkState]:
+def links_with_faults(redis: Any, plan: Plan) -> list[LinkState]:
+    """As `list_faults`, by a connection that is there."""
+    keys = Keys.of_lab(plan.name)
+    pipeline = redis.pipeline(transaction=False)
+    for to in plan.servers:
+        pipeline.hgetall(keys.faults(to.domain))
+        pipeline.hgetall(keys.lost(to.domain))
+    replies = iter(pipeline.execute())
+    found = []
+    for to in plan.servers:
+        faults, lost = next(replies), next(replies)
+        for from_ in plan.servers:
+            domain = from_.domain.encode()
+            if domain in faults or domain in lost:
+                found.append(_state(from_, to, _decoded(faults.get(domain)), int(lost.get(domain, 0))))
+    return found
+
+
+def _change(folder: LabFolder, from_: str, to: str, both: bool, change: Change) -> list[LinkState]:
     plan = folder.plan()
     sender, receiver = _server(plan, from_), _server(plan, to)
     if sender is receiver:
@@ -80,25 +96,24 @@ def _change(folder: LabFolder, from_: str, to: str, both: bool, change: Any) -> 
         return [_change_one(redis, plan, *direction, change) for direction in directions]
 
 
-def _change_one(redis: Any, plan: Plan, from_: ServerNode, to: ServerNode, change: Any) -> LinkState:
-    key = Keys.of_lab(plan.name).faults(to.domain)
-    faults = change(_faults(redis, plan, from_, to), time.time())
+def _change_one(redis: Any, plan: Plan, from_: ServerNode, to: ServerNode, change: Change) -> LinkState:
+    keys = Keys.of_lab(plan.name)
+    key = keys.faults(to.domain)
+    faults = change(_decoded(redis.hget(key, from_.domain)), time.time())
     if faults:
         redis.hset(key, from_.domain, encoded(plan, faults))
     else:
         redis.hdel(key, from_.domain)
     heard_by = redis.publish(key, from_.domain)
-    return msgspec.structs.replace(_state(redis, plan, from_, to), heard_by=heard_by)
+    lost = int(redis.hget(keys.lost(to.domain), from_.domain) or 0)
+    return msgspec.structs.replace(_state(from_, to, faults, lost), heard_by=heard_by)
 
 
-def _state(redis: Any, plan: Plan, from_: ServerNode, to: ServerNode) -> LinkState:
-    lost = int(redis.hget(Keys.of_lab(plan.name).lost(to.domain), from_.domain) or 0)
-    faults = settings.texts(_faults(redis, plan, from_, to), time.time())
-    return LinkState(from_.name, to.name, from_.domain, to.domain, faults, lost)
+def _state(from_: ServerNode, to: ServerNode, faults: dict[str, Any], lost: int) -> LinkState:
+    return LinkState(from_.name, to.name, from_.domain, to.domain, settings.texts(faults, time.time()), lost)
 
 
-def _faults(redis: Any, plan: Plan, from_: ServerNode, to: ServerNode) -> dict[str, Any]:
-    raw = redis.hget(Keys.of_lab(plan.name).faults(to.domain), from_.domain)
+def _decoded(raw: bytes | None) -> dict[str, Any]:
     return msgspec.json.decode(raw, type=FaultSettings).faults if raw else {}
 
 

@@ -36,7 +36,7 @@ def rules(keys: Keys, domain: str, password: str) -> list[str]:
         f"~{prefix}:lost:{{{own}}}",
         f"&{prefix}:bell:{{*}}",
         f"&{prefix}:faults:{{{own}}}",
-        f"(+xadd +xinfo|stream ~{prefix}:link:{{*}}:{own})",
+        f"(+xadd +xinfo|stream +memory|usage ~{prefix}:link:{{*}}:{own})",
         f"(+xadd %W~{prefix}:journal)",
         f"(+sismember %R~{prefix}:domains)",
         f"(+sadd %W~{prefix}:peers:{{*}})",

@@ -20,6 +20,8 @@ from cluster.redisio.url import RedisUrl
 FIRST_RETRY_S = 0.05
 """A Redis that restarts on the same machine is back within this order."""
 LONGEST_RETRY_S = 5.0
+MANY_UNANSWERED = 10_000
+"""Commands; Redis does several times as many in a second."""
 
 _UNREACHABLE = (ReplyError, ProtocolError, ConnectError, ConnectionClosed, DNSLookupError)
 
@@ -52,6 +54,11 @@ class RedisClient:
     def connected(self) -> bool:
         """True while commands go through."""
         return self._protocol is not None
+
+    @property
+    def is_slow(self) -> bool:
+        """True while so many commands wait for their replies that what can be left out should be."""
+        return self._protocol is not None and self._protocol.unanswered > MANY_UNANSWERED
 
     async def connect(self) -> None:
         """Connect for the first time. Raises RedisUnavailable; later losses are mended in the background."""

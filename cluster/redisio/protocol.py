@@ -35,6 +35,11 @@ class RedisProtocol(Protocol):
         self._reader = Reader(notEnoughData=_NOTHING)
         self._waiting: deque[Deferred[Reply] | None] = deque()
 
+    @property
+    def unanswered(self) -> int:
+        """How many commands wait for their replies."""
+        return len(self._waiting)
+
     def execute(self, *command: str | bytes | int) -> Deferred[Reply]:
         """Send a command. Fails with hiredis.ReplyError, or with ConnectionLost: then it may have been done or not."""
         if not self.connected:

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 
 from cluster.router.chain import Chain
 from cluster.router.fault import Passage
-from cluster.router.port import Settled
+from cluster.router.port import STANZA_BYTES, Settled
 from cluster.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 MAX_HELD_BYTES = 16 << 20
 """What is on its way over one link, in the reader's memory; the rest waits in the link's backlog."""
-STANZA_BYTES = 500
-"""About what a stanza takes beside its bytes."""
 
 
 class Entry:

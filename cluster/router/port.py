@@ -10,6 +10,9 @@ from twisted.internet.defer import Deferred
 from cluster.xmpp.errors import StanzaError
 from cluster.xmpp.stanza import Stanza
 
+STANZA_BYTES = 500
+"""About what a stanza takes in memory beside its bytes."""
+
 Settled = Deferred[Any] | None
 """When a stanza is safe: None at once; else a Deferred, shared by a batch: a callback passes on what it got."""
 

@@ -84,8 +84,8 @@ class Router(Section):
     """What carries stanzas from one domain to another."""
 
     max_backlog: Annotated[int, Field(ge=1)] = 100_000
-    """How many batches of stanzas may wait for a server that does not read them; beyond it, senders get the error
-    remote-server-timeout."""
+    """How many batches of stanzas may wait for a server that does not read them, of no more than 256 MiB; beyond it,
+    senders get the error remote-server-timeout."""
 
     seed: Annotated[int, Field(ge=0)] = 0
     """Of the randomness of the link faults: with the same seed, the same stanzas meet the same faults."""

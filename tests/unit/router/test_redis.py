@@ -9,10 +9,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 
 from cluster.redisio.keys import Keys
-from cluster.router import faulty
+from cluster.router import faulty, outbound
 from cluster.router.port import Settled
 from cluster.router.redis import RedisRouter
-from cluster.xmpp.errors import Condition
+from cluster.xmpp.errors import Condition, ErrorType
 from cluster.xmpp.stanza import Stanza
 from tests.harness import ReactorThread, Valkey
 from tests.ports.worlds import CAPULET, MONTAGUE, SHAKESPEARE, Node, RedisWorld, World, chat, settings, text_of
@@ -116,12 +116,8 @@ def test_what_the_storage_could_not_take_comes_again_with_the_next_connection(wo
     world.run(scenario)
 
 
-@pytest.mark.parametrize(
-    ("count", "size_bytes", "expected"),
-    [(2500, 10, [1000, 1000, 500]), (7, 200_000, [5, 2])],
-    ids=["1,000 stanzas", "1 MiB"],
-)
-def test_a_batch_has_a_bound(world: RedisWorld, count: int, size_bytes: int, expected: list[int]) -> None:
+@pytest.mark.parametrize(("count", "size_bytes"), [(2500, 10), (7, 200_000)], ids=["small", "big"])
+def test_a_batch_has_a_bound(world: RedisWorld, count: int, size_bytes: int) -> None:
     async def scenario(_: World) -> None:
         s1 = await world.start(MONTAGUE)
         for _ in range(count - 1):
@@ -130,7 +126,10 @@ def test_a_batch_has_a_bound(world: RedisWorld, count: int, size_bytes: int, exp
 
     world.run(scenario)
     entries = world.valkey.admin.xrange(world.keys.link(CAPULET, MONTAGUE))
-    assert [len(msgspec.msgpack.decode(fields[b"b"], type=list[Stanza])) for _, fields in entries] == expected
+    batches = [fields[b"b"] for _, fields in entries]
+    assert sum(len(msgspec.msgpack.decode(batch, type=list[Stanza])) for batch in batches) == count
+    assert max(map(len, batches)) <= 1 << 19
+    assert len(batches) == (3 if size_bytes == 10 else 4)
 
 
 def test_a_server_that_speaks_for_another_domain_is_refused_by_redis(world: RedisWorld) -> None:
@@ -268,5 +267,70 @@ def test_faults_that_nobody_can_read_are_none(world: RedisWorld, raw: bytes) -> 
         s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
         await s1.sent(chat("hi!"))
         await world.until(lambda: s2.delivered)
+
+    world.run(scenario)
+
+
+def test_while_redis_hangs_senders_wait_and_at_last_are_told_so(
+    own_world: RedisWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbound, "MAX_WAITING_BYTES", 100_000)
+
+    async def scenario(world: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        await s1.sent(chat("opens the link"))
+        own_world.valkey.pause()
+        settled = [s1.send(chat("x" * 1_000)) for _ in range(100)]
+        refused = len(s1.bounced)
+        assert 20 < refused < 50
+        assert {error.condition for _, error in s1.bounced} == {Condition.REMOTE_SERVER_TIMEOUT}
+        assert {error.type for _, error in s1.bounced} == {ErrorType.WAIT}
+        assert not any(each.called for each in settled if each is not None)  # so the client is not read on
+        own_world.valkey.resume()
+        await world.until(lambda: len(s2.delivered) == 101 - refused)
+        await s1.sent(chat("there is room again"))
+        assert len(s1.bounced) == refused
+
+    own_world.run(scenario)
+
+
+def test_while_redis_is_away_what_waits_is_bounded(own_world: RedisWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbound, "MAX_WAITING_BYTES", 100_000)
+
+    async def scenario(world: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        own_world.valkey.kill()
+        await world.until(lambda: not own_world.clients[s1].connected)
+        for number in range(100):
+            s1.send(chat("x" * 1_000, to="juliet@capulet.lit" if number % 2 else "falstaff@shakespeare.lit"))
+            await world.turn()
+        refused = len(s1.bounced)
+        assert 20 < refused < 50
+        own_world.valkey.start()
+        await s1.sent(chat("last"))
+        await world.until(lambda: s2.delivered and text_of(s2.delivered[-1]) == "last")
+        assert len(s1.bounced) == refused
+
+    own_world.run(scenario)
+
+
+def test_the_backlog_of_a_link_is_bounded_in_bytes_too(world: RedisWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbound, "MAX_BACKLOG_BYTES", 1_000_000)
+    monkeypatch.setattr(outbound, "MAX_BATCH_BYTES", 60_000)
+
+    async def scenario(_: World) -> None:
+        s1 = await world.start(MONTAGUE)
+        for _ in range(40):
+            await s1.sent(chat("x" * 50_000))
+        assert {error.condition for _, error in s1.bounced} == {Condition.REMOTE_SERVER_TIMEOUT}
+        assert {error.type for _, error in s1.bounced} == {ErrorType.WAIT}
+        written = 40 - len(s1.bounced)
+        used = world.valkey.admin.memory_usage(world.keys.link(CAPULET, MONTAGUE), samples=0)
+        assert 900_000 < used < 1_100_000
+        s2 = await world.start(CAPULET)
+        await world.until_empty(MONTAGUE, CAPULET)
+        assert len(s2.delivered) == written
+        await s1.sent(chat("below again"))
+        await world.until(lambda: len(s2.delivered) == written + 1)
 
     world.run(scenario)
