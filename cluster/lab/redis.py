@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 from cluster.lab.announcement import announcement
 from cluster.lab.errors import LabError
 from cluster.lab.folder import ADMIN, LabFolder, write_private
-from cluster.redisio.acl import rules
+from cluster.redisio.acl import part_rules, rules
 from cluster.redisio.keys import Keys
 from cluster.topology.plan import Plan
 
@@ -94,7 +94,8 @@ def configuration(plan: Plan, passwords: dict[str, str], where: list[list[str]])
 
 
 def _rules(plan: Plan, domain: str, password: str) -> list[str]:
-    return rules(Keys.of_lab(plan.name), domain, password)
+    has_links = any(server.domain == domain for server in plan.servers)
+    return (rules if has_links else part_rules)(Keys.of_lab(plan.name), domain, password)
 
 
 def _quoted(word: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from xml.parsers import expat
 
@@ -11,6 +12,7 @@ from twisted.logger import Logger
 
 from cluster.router.port import Deliver, HopRecorder, Settled
 from cluster.router.stanza_id import with_stanza_id
+from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.stanza import Stanza, opening
 
 if TYPE_CHECKING:
@@ -20,6 +22,23 @@ NODE = "router"
 """The name of the queue between two domains, in hops."""
 MAX_UNSETTLED = 256
 """Entries that may wait for the domain before their link is read on."""
+
+
+class _Restricted(Exception):
+    """Its bytes hold what no client may be sent (RFC 6120 section 11.1)."""
+
+
+def _refuse(*_: str) -> None:
+    raise _Restricted("a comment or a processing instruction is in it")
+
+
+@lru_cache(maxsize=16_384)
+def _opening(kind: str, from_: Jid) -> bytes | None:
+    """How a stanza of this sender begins; None for parts of an address that, written together, read as another."""
+    try:
+        return opening(kind, from_) if Jid.parse(str(from_)) == from_ else None
+    except JidError:
+        return None
 
 
 class Gate:
@@ -99,11 +118,16 @@ class Gate:
             return "from is not of the link's domain"
         if to is None or not (to.domainpart == self._to or to.domainpart.endswith(self._to_part_of)):
             return "to is not of this domain"
-        if not raw.startswith(opening(stanza.kind, from_)):
+        begins = _opening(stanza.kind, from_)
+        if begins is None:
+            return "from is no address"
+        if not raw.startswith(begins):
             return "its bytes do not begin with its from"
+        parser = expat.ParserCreate(None, " ")  # also checks that every prefix is bound
+        parser.CommentHandler = parser.ProcessingInstructionHandler = _refuse
         try:
-            expat.ParserCreate().Parse(raw, True)  # one element, or there is junk behind it: a second, forged stanza
-        except expat.ExpatError as error:
+            parser.Parse(raw, True)  # one element, or there is junk behind it: a second, forged stanza
+        except (expat.ExpatError, _Restricted) as error:
             return f"its bytes are not one element: {error}"
         return ""
 

@@ -77,7 +77,20 @@ class Inbound:
 
     def _on_bell(self, message: bytes) -> None:
         if not self.is_stopped:
-            self._link(message.decode(errors="replace")).ring()
+            self._ring(message.decode(errors="replace"))
+
+    def _ring(self, from_: str) -> None:
+        """Read the link, if it is one: any server can ring with any name."""
+        link = self._links.get(from_)
+        if link is not None:
+            link.ring()
+            return
+        known = self.client.execute("SISMEMBER", self.keys.domains, from_)
+        known.addCallbacks(self._on_looked_up, self._on_failed, callbackArgs=(from_,))
+
+    def _on_looked_up(self, is_served: int, from_: str) -> None:
+        if is_served and not self.is_stopped:
+            self._link(from_).ring()
 
     def _link(self, from_: str) -> InboundLink:
         link = self._links.get(from_)
@@ -97,7 +110,7 @@ class Inbound:
 
     def _on_peers(self, peers: set[bytes]) -> None:
         for from_ in {peer.decode(errors="replace") for peer in peers} - self._links.keys():
-            self._link(from_).resume()
+            self._ring(from_)
 
     def _on_failed(self, failure: Failure) -> None:
         if not isinstance(failure.value, ConnectionLost):

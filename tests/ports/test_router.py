@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 from cluster.router.port import Settled
 from cluster.xmpp.errors import Condition, ErrorType
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.stanza import Stanza, make
+from cluster.xmpp.stanza import Stanza, make, opening
 from tests.ports.conftest import Run
 from tests.ports.worlds import CAPULET, MONTAGUE, SHAKESPEARE, World, chat, text_of
 
@@ -216,6 +216,12 @@ def test_hops_of_the_queue_are_recorded_for_stanzas_that_are_followed(run: Run) 
     run(scenario)
 
 
+def speaking_as(from_: Jid) -> Stanza:
+    """What a server that is not ours could write: the parts of an address that reads as another."""
+    raw = opening("message", from_) + b" to='juliet@capulet.lit' type='chat'><body>x</body></message>"
+    return msgspec.structs.replace(chat("x", raw=raw), from_=from_)
+
+
 @pytest.mark.parametrize(
     ("forged", "reason"),
     [
@@ -225,8 +231,31 @@ def test_hops_of_the_queue_are_recorded_for_stanzas_that_are_followed(run: Run) 
         (chat("x", raw=chat("x", from_="hamlet@shakespeare.lit").raw), "its bytes do not begin with its from"),
         (chat("x", raw=chat("x").raw + chat("y", from_="hamlet@shakespeare.lit").raw), "its bytes are not one element"),
         (chat("x", raw=chat("x").raw.removesuffix(b">")), "its bytes are not one element"),
+        (chat("x", raw=chat("<!-- x -->").raw), "its bytes are not one element"),
+        (chat("x", raw=chat("<?x y?>").raw), "its bytes are not one element"),
+        (chat("x", raw=chat("<x:y/>").raw), "its bytes are not one element"),
+        (chat("x", raw=b"<!DOCTYPE message>" + chat("x").raw), "its bytes do not begin with its from"),
+        (speaking_as(Jid("hamlet@shakespeare.lit/", "montague.lit")), "from is no address"),
+        (speaking_as(Jid("hamlet", "shakespeare.lit/.montague.lit")), "from is no address"),
+        (speaking_as(Jid("", "hamlet@shakespeare.lit/.montague.lit")), "from is no address"),
+        (speaking_as(Jid("ro meo", "montague.lit")), "from is no address"),
     ],
-    ids=["other domain", "longer name", "not ours", "bytes of another", "two in one", "half"],
+    ids=[
+        "other domain",
+        "longer name",
+        "not ours",
+        "bytes of another",
+        "two in one",
+        "half",
+        "comment",
+        "instruction",
+        "unbound prefix",
+        "doctype",
+        "domain in localpart",
+        "domain before domain",
+        "account in domain",
+        "no localpart",
+    ],
 )
 def test_who_speaks_for_another_is_dropped(run: Run, forged: Stanza, reason: str) -> None:
     async def scenario(world: World) -> None:

@@ -334,3 +334,34 @@ def test_the_backlog_of_a_link_is_bounded_in_bytes_too(world: RedisWorld, monkey
         await world.until(lambda: len(s2.delivered) == written + 1)
 
     world.run(scenario)
+
+
+def test_a_bell_that_names_nobody_opens_no_link(world: RedisWorld) -> None:
+    async def scenario(_: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        for name in ("evil.lit", "foo}:montague.lit", "*", "", b"\xff\x00", "x" * 100_000):
+            world.valkey.admin.publish(world.keys.bell(CAPULET), name)
+            world.valkey.admin.sadd(world.keys.peers(CAPULET), name)
+        await s1.sent(chat("honest"))
+        await world.until(lambda: s2.delivered)
+        world.valkey.admin.execute_command("CLIENT", "KILL", "USER", world.user(CAPULET))  # it looks at its peers again
+        await s1.sent(chat("honest again"))
+        await world.until(lambda: len(s2.delivered) == 2)
+        await world.until_empty(MONTAGUE, CAPULET)
+
+    world.run(scenario)
+    links = [*world.valkey.admin.scan_iter(f"{world.keys.prefix}:link:*")]
+    assert links == [world.keys.link(CAPULET, MONTAGUE).encode()]
+
+
+def test_a_bell_rung_in_vain_does_no_harm(world: RedisWorld) -> None:
+    async def scenario(_: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        for _ in range(100):
+            world.valkey.admin.publish(world.keys.bell(CAPULET), MONTAGUE)
+        await s1.sent(chat("once"))
+        await world.until(lambda: s2.delivered)
+        await world.until_empty(MONTAGUE, CAPULET)
+        assert len(s2.delivered) == 1
+
+    world.run(scenario)

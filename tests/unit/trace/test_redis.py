@@ -125,3 +125,11 @@ def test_while_redis_hangs_hops_are_left_out_and_not_piled_up(
 
     reactor_thread.run(scenario)
     assert own_valkey.admin.xlen(Keys.of_lab("own").journal) == 12
+
+
+def test_junk_in_the_journal_is_passed_over(write: Write, reader: JournalReader, valkey: Valkey, keys: Keys) -> None:
+    write([ROUTE[:3]])
+    for fields in ({"x": b"junk"}, {"h": b"\xc1"}, {"h": b"\x01"}, {"h": b"\x91\x80", "y": b""}):
+        valkey.admin.xadd(keys.journal, fields)
+    write([ROUTE[3:]])
+    assert reader.read("t1") == ROUTE
