@@ -83,6 +83,14 @@ class Valkey:
         self._process.kill()
         self._process.wait()
 
+    def make_user(self, user: str, rules: list[str]) -> None:
+        """A user of the server, with these rights."""
+        self.admin.execute_command("ACL", "SETUSER", user, *rules)
+
+    def publish(self, channel: str, message: str | bytes) -> None:
+        """Say it on the channel."""
+        self.admin.publish(channel, message)
+
     def pause(self) -> None:
         """Let it hang: connections stay, and nothing is answered."""
         self._process.send_signal(signal.SIGSTOP)

@@ -9,7 +9,7 @@ from cluster.redisio.keys import Keys
 _OWN = "hget hmget hset hsetnx hdel hexists hlen hkeys hgetall rpush blpop llen lrange ltrim del expire eval"
 _READER = "xgroup|create xreadgroup xack xdel smembers"
 _CHANNELS = "subscribe publish"
-_CONNECTION = "hello auth ping select"
+_CONNECTION = "hello auth ping select cluster|slots cluster|info"
 
 
 def rules(keys: Keys, domain: str, password: str) -> list[str]:

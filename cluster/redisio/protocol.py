@@ -55,6 +55,10 @@ class RedisProtocol(Protocol):
             self._write(command)
             self._waiting.append(None)
 
+    def close(self) -> None:
+        """End the connection, when all that was sent is written."""
+        self.transport.loseConnection()
+
     def _write(self, command: tuple[str | bytes | int, ...]) -> None:
         self.transport.write(pack_command(command))  # type: ignore[arg-type]  # hiredis means tuple[…, ...]
 

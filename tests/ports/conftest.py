@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
@@ -11,17 +12,23 @@ from twisted.internet.defer import Deferred
 from cluster.redisio.keys import Keys
 from tests.harness import ReactorThread, Valkey
 from tests.ports.worlds import MemoryWorld, RedisWorld, World
+from tests.valkey_cluster import ValkeyCluster
+
+_labs = itertools.count()
 
 Run = Callable[[Callable[[World], Coroutine[Deferred[Any], Any, None]]], None]
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "cluster"])
 def run(request: pytest.FixtureRequest) -> Iterator[Run]:
     """Runs a scenario in a network of montague.lit, capulet.lit and shakespeare.lit, with room for 50 batches."""
     if request.param == "memory":
         yield lambda scenario: MemoryWorld().run(scenario)
         return
     thread: ReactorThread = request.getfixturevalue("reactor_thread")
-    valkey: Valkey = request.getfixturevalue("valkey")
-    keys: Keys = request.getfixturevalue("keys")
+    valkey: Valkey | ValkeyCluster
+    if request.param == "cluster":
+        valkey, keys = request.getfixturevalue("valkey_cluster"), Keys.of_lab(f"test{next(_labs)}")
+    else:
+        valkey, keys = request.getfixturevalue("valkey"), request.getfixturevalue("keys")
     yield lambda scenario: RedisWorld(thread, valkey, keys).run(scenario)

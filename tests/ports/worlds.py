@@ -23,6 +23,7 @@ from cluster.xmpp.errors import StanzaError
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza, opening
 from tests.harness import ReactorThread, Valkey, until
+from tests.valkey_cluster import ValkeyCluster
 
 MONTAGUE, CAPULET, SHAKESPEARE = "montague.lit", "capulet.lit", "shakespeare.lit"
 MAX_BACKLOG = 50
@@ -159,9 +160,9 @@ class MemoryWorld:
 
 
 class RedisWorld:
-    """In a real Valkey, each domain as its own user with the rights of a server."""
+    """In a real Valkey or a cluster of them, each domain as its own user with the rights of a server."""
 
-    def __init__(self, thread: ReactorThread, valkey: Valkey, keys: Keys) -> None:
+    def __init__(self, thread: ReactorThread, valkey: Valkey | ValkeyCluster, keys: Keys) -> None:
         self._thread = thread
         self.reactor = thread.reactor
         self.valkey = valkey
@@ -169,7 +170,7 @@ class RedisWorld:
         self.clients: dict[Node, RedisClient] = {}
         for domain in (MONTAGUE, CAPULET, SHAKESPEARE):
             valkey.admin.sadd(keys.domains, domain)
-            valkey.admin.execute_command("ACL", "SETUSER", self.user(domain), *rules(keys, domain, "pw"))
+            valkey.make_user(self.user(domain), rules(keys, domain, "pw"))
 
     def user(self, domain: str) -> str:
         return f"{self.keys.prefix}:{domain}"
@@ -203,7 +204,7 @@ class RedisWorld:
     async def set_faults(self, from_: str, to: str, **texts: str) -> None:
         key = self.keys.faults(to)
         self.valkey.admin.hset(key, from_, msgspec.json.encode(settings(self.reactor.seconds(), texts)))
-        self.valkey.admin.publish(key, from_)
+        self.valkey.publish(key, from_)
 
     def lost(self, from_: str, to: str) -> int:
         return int(self.valkey.admin.hget(self.keys.lost(to), from_) or 0)
