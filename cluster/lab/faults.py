@@ -11,7 +11,7 @@ import msgspec
 from cluster.lab.announcement import encoded
 from cluster.lab.errors import BadInput
 from cluster.lab.folder import ADMIN, LabFolder
-from cluster.lab.redis import connected
+from cluster.lab.redis import connected, publish
 from cluster.redisio.keys import Keys
 from cluster.router import settings
 from cluster.router.settings import FaultSettings
@@ -104,7 +104,7 @@ def _change_one(redis: Any, plan: Plan, from_: ServerNode, to: ServerNode, chang
         redis.hset(key, from_.domain, encoded(plan, faults))
     else:
         redis.hdel(key, from_.domain)
-    heard_by = redis.publish(key, from_.domain)
+    heard_by = publish(redis, key, from_.domain)
     lost = int(redis.hget(keys.lost(to.domain), from_.domain) or 0)
     return msgspec.structs.replace(_state(from_, to, faults, lost), heard_by=heard_by)
 
