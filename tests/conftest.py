@@ -10,6 +10,7 @@ import pytest
 
 from cluster.redisio.keys import Keys
 from tests.harness import ReactorThread, Valkey, start_valkey
+from tests.valkey_cluster import ValkeyCluster
 
 
 def pytest_configure() -> None:
@@ -33,6 +34,22 @@ def valkey() -> Iterator[Valkey]:
     server = start_valkey()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def valkey_cluster() -> Iterator[ValkeyCluster]:
+    """A real cluster of three masters for all tests of this worker."""
+    cluster = ValkeyCluster()
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+def own_cluster() -> Iterator[ValkeyCluster]:
+    """One whose masters the test may kill."""
+    cluster = ValkeyCluster()
+    yield cluster
+    cluster.close()
 
 
 _labs = itertools.count()

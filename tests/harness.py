@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -81,6 +82,22 @@ class Valkey:
         self.admin.acl_save()
         self._process.kill()
         self._process.wait()
+
+    def make_user(self, user: str, rules: list[str]) -> None:
+        """A user of the server, with these rights."""
+        self.admin.execute_command("ACL", "SETUSER", user, *rules)
+
+    def publish(self, channel: str, message: str | bytes) -> None:
+        """Say it on the channel."""
+        self.admin.publish(channel, message)
+
+    def pause(self) -> None:
+        """Let it hang: connections stay, and nothing is answered."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._process.send_signal(signal.SIGCONT)
 
     def url_of(self, user: str, password: str) -> str:
         """Its address, for this user."""

@@ -10,6 +10,7 @@ from cluster.cli import (
     disturb,
     down,
     export,
+    fault,
     graph,
     load,
     logs,
@@ -53,6 +54,7 @@ _COMMANDS = (
 for command in _COMMANDS:
     app.command()(command)
 app.add_typer(user.app, name="user")
+app.add_typer(fault.app, name="fault")
 app.add_typer(export.app, name="export")
 
 

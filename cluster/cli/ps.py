@@ -10,7 +10,7 @@ from cluster.cli.common import LabName, chosen
 from cluster.cli.connect import print_how_to_connect
 
 if TYPE_CHECKING:
-    from cluster.lab.overview import NodeView
+    from cluster.lab.overview import LinkView, NodeView
 
 
 def ps(
@@ -28,6 +28,7 @@ def ps(
         print(msgspec.json.format(msgspec.json.encode(shown)).decode())
         return
     print_nodes(shown.nodes)
+    print_links(shown.links)
     if any(node.state != "stopped" for node in shown.nodes):
         print_how_to_connect(folder, folder.plan())
     else:
@@ -43,6 +44,22 @@ def print_nodes(nodes: list[NodeView]) -> None:
     if any(node.last_exit for node in nodes):
         columns.append("LAST EXIT")
         rows = [[*row, node.last_exit or None] for row, node in zip(rows, nodes, strict=True)]
+    _print_table(columns, rows)
+
+
+def print_links(links: list[LinkView]) -> None:
+    """The links of which there is something to tell; none is no table."""
+    rows: list[list[object]] = [
+        [f"{n.from_} → {n.to}", n.waiting, ", ".join(f"{key} {text}" for key, text in n.faults.items()) or None, n.lost]
+        for n in links
+        if n.waiting or n.faults or n.lost
+    ]
+    if rows:
+        print()
+        _print_table(["LINK", "WAITING", "FAULTS", "LOST BY THEM"], rows)
+
+
+def _print_table(columns: list[str], rows: list[list[object]]) -> None:
     cells = [columns, *([_cell(value) for value in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:

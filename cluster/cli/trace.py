@@ -48,7 +48,7 @@ def trace(
             print(render.mermaid([*route.hops, *back]), end="")
     if route.end is None:
         raise LabError("the probe has not come to its end; see `xmpplab ps`, and `xmpplab watch` for what comes later")
-    if route.end.event in ("bounced", "dropped"):
+    if route.end.event in ("bounced", "dropped", "lost"):
         raise LabError(f"the probe was {route.end.event} at {route.end.node}: {route.end.detail}")
 
 

@@ -26,7 +26,12 @@ def up(
     with_: Annotated[
         Kind, typer.Option("--driver", help="As processes of this machine, or in containers.")
     ] = "process",
-    redis: Annotated[str, typer.Option(metavar="URL", help="Use this Redis or Valkey instead of an own one.")] = "",
+    redis: Annotated[
+        str,
+        typer.Option(
+            metavar="URL", help="Use this Redis or Valkey instead of an own one; redis+cluster:// for a cluster."
+        ),
+    ] = "",
     demo: Annotated[bool, typer.Option("--demo", help="Send a first message and show its route.")] = False,
 ) -> None:
     """Bring the lab up and wait until every part answers; without -d, follow its logs until Ctrl-C takes it down."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 import msgspec
 
 from cluster.lab import driver
 from cluster.lab.ask import ask
 from cluster.lab.errors import LabError
-from cluster.lab.folder import LabFolder
+from cluster.lab.faults import links_with_faults
+from cluster.lab.folder import ADMIN, LabFolder
+from cluster.lab.redis import connected
 from cluster.lab.state import NodeKind, NodeState, State
+from cluster.redisio.keys import Keys
 from cluster.topology.plan import Plan
 
 PATIENCE_S = 1.0
@@ -34,6 +38,20 @@ class NodeView(msgspec.Struct, frozen=True):
     last_exit: str
 
 
+class LinkView(msgspec.Struct, frozen=True):
+    """One direction between two servers that something was ever sent over, or that has faults."""
+
+    from_: str = msgspec.field(name="from")
+    """Name of the server that sends."""
+    to: str
+    waiting: int
+    """Batches of stanzas that the other server has not acknowledged."""
+    faults: dict[str, str]
+    """As `xmpplab fault set` takes them."""
+    lost: int
+    """Stanzas that the faults have lost since the lab came up."""
+
+
 class Overview(msgspec.Struct, frozen=True):
     """The whole lab."""
 
@@ -43,13 +61,37 @@ class Overview(msgspec.Struct, frozen=True):
     ca_file: str
     """What clients have to trust, PEM."""
     nodes: list[NodeView]
+    links: list[LinkView]
+    """None of them where Redis does not answer."""
 
 
 def overview(folder: LabFolder) -> Overview:
     """How the lab is now. Raises LabError where there is none."""
     plan = folder.plan()
     views = [_view(folder, plan, node) for node in driver.of(folder).status(folder)]
-    return Overview(plan.name, plan.topology, plan.state_dir, str(folder.ca_file), views)
+    links: list[LinkView] = []
+    with suppress(LabError), connected(folder.secrets()[ADMIN]) as redis:  # the lab is down, or Redis hangs just now
+        links = _links(redis, plan)
+    return Overview(plan.name, plan.topology, plan.state_dir, str(folder.ca_file), views, links)
+
+
+def _links(redis: Any, plan: Plan) -> list[LinkView]:
+    keys = Keys.of_lab(plan.name)
+    names = {server.domain: server.name for server in plan.servers}
+    broken = {(link.from_, link.to): link for link in links_with_faults(redis, plan)}
+    pipeline = redis.pipeline(transaction=False)
+    for domain in names:
+        pipeline.smembers(keys.peers(domain))
+    peers = zip(names, pipeline.execute(), strict=True)
+    opened = [(from_, to) for to, found in peers for from_ in names if from_.encode() in found]
+    for from_, to in opened:
+        pipeline.xlen(keys.link(to, from_))
+    waiting = {(names[f], names[t]): length for (f, t), length in zip(opened, pipeline.execute(), strict=True)}
+    return [
+        LinkView(from_, to, waiting.get((from_, to), 0), link.faults if link else {}, link.lost if link else 0)
+        for from_, to in sorted({*waiting, *broken})
+        for link in [broken.get((from_, to))]
+    ]
 
 
 def _view(folder: LabFolder, plan: Plan, node: NodeState) -> NodeView:

@@ -12,6 +12,7 @@ from xml.sax.saxutils import quoteattr
 import msgspec
 from hiredis import pack_command
 
+from cluster.lab.redis import home_of
 from cluster.lab.request import Request
 from cluster.redisio.keys import Keys
 from cluster.topology.plan import Plan, ServerNode
@@ -56,8 +57,8 @@ def status_question(url: str, plan: Plan, speaks_for: str) -> Question:
 
     `url`: of the lab's Redis, for a user who may ask.
     """
-    parts = urlsplit(url)
     keys = Keys.of_lab(plan.name)
+    parts = urlsplit(home_of(url, keys.control(speaks_for)))
     request = Request(READINESS, "status")
     login: Any = (
         ("AUTH", unquote(parts.username or "default"), unquote(parts.password)) if parts.password else ("PING",)

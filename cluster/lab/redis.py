@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+from cluster.lab.announcement import announcement
 from cluster.lab.errors import LabError
 from cluster.lab.folder import ADMIN, LabFolder, write_private
-from cluster.redisio.acl import rules
+from cluster.redisio.acl import part_rules, rules
 from cluster.redisio.keys import Keys
+from cluster.redisio.url import CLUSTER
 from cluster.topology.plan import Plan
 
 if TYPE_CHECKING:
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 _LEASH = 'exec 3<&0 </dev/null; { cat <&3; kill $$; } >/dev/null 2>&1 & exec "$@" 3<&-'
 """Runs a command that ends when its standard input does, which Redis itself does not notice: so it never outlives
 a supervisor that was killed. `$$` stays the command's own process id."""
+
+_UNUSABLE = "Redis at {}: {}; is it running, and are user and password right?"
 
 SOCKET_TIMEOUT_S = 30.0
 """Longer than any wait that Redis is asked for (ask.py)."""
@@ -92,7 +97,8 @@ def configuration(plan: Plan, passwords: dict[str, str], where: list[list[str]])
 
 
 def _rules(plan: Plan, domain: str, password: str) -> list[str]:
-    return rules(Keys.of_lab(plan.name), domain, password)
+    has_links = any(server.domain == domain for server in plan.servers)
+    return (rules if has_links else part_rules)(Keys.of_lab(plan.name), domain, password)
 
 
 def _quoted(word: str) -> str:
@@ -104,6 +110,7 @@ def move_in(folder: LabFolder, plan: Plan) -> None:
     """Make the lab's users in the Redis at `plan.redis_url`, and write the secrets. Raises LabError."""
     urls = {ADMIN: plan.redis_url}
     with connected(plan.redis_url) as admin:
+        _check_kind(admin, plan.redis_url)
         owner = _owner(admin, plan) or plan.state_dir
         if owner != plan.state_dir:
             raise LabError(
@@ -115,7 +122,18 @@ def move_in(folder: LabFolder, plan: Plan) -> None:
             password = secrets.token_urlsafe(24)
             _make_user(admin, user, _rules(plan, domain, password))
             urls[domain] = _with_user(plan.redis_url, user, password)
+        _save_users(admin)
     folder.save_secrets(urls)
+
+
+def _check_kind(admin: redis.Redis, url: str) -> None:
+    """A node of a cluster has a part of the keys only, and lets nobody choose which."""
+    from redis.exceptions import ResponseError
+
+    scheme = urlsplit(url).scheme
+    with suppress(ResponseError):  # whoever may not ask may not make users either
+        if not scheme.endswith(CLUSTER) and admin.info("cluster").get("cluster_enabled"):
+            raise LabError(f"this Redis is a node of a cluster; write {scheme}{CLUSTER}:// in place of {scheme}://")
 
 
 def _owner_key(plan: Plan) -> str:
@@ -132,12 +150,31 @@ def _make_user(admin: redis.Redis, user: str, rules: list[str]) -> None:
     from redis.exceptions import ResponseError
 
     try:
-        admin.execute_command("ACL SETUSER", user, *rules)  # type: ignore[no-untyped-call]
+        for node in _nodes(admin):
+            node.execute_command("ACL SETUSER", user, *rules)
     except ResponseError as error:
         raise LabError(
             f"this Redis does not let us make a user for each domain ({error}); give a URL whose user may do "
             f"`ACL SETUSER`, of Redis 7 or Valkey 7.2 or later, or leave --redis out"
         ) from None
+
+
+def _save_users(admin: redis.Redis) -> None:
+    """Where Redis keeps its users in a file, let it know ours after a restart too."""
+    from redis.exceptions import ResponseError
+
+    for node in _nodes(admin):
+        with suppress(ResponseError):  # it has no such file: whoever starts it again brings the lab up again
+            node.execute_command("ACL SAVE")
+
+
+def _nodes(admin: redis.Redis) -> list[Any]:
+    """A client of each node: users and their rights do not spread in a cluster by themselves."""
+    import redis
+
+    if not isinstance(admin, redis.RedisCluster):
+        return [admin]
+    return [admin.get_redis_connection(node) for node in admin.get_nodes()]
 
 
 def _with_user(url: str, user: str, password: str) -> str:
@@ -150,18 +187,19 @@ def move_out(plan: Plan, *, keep_data: bool) -> None:
     with connected(plan.redis_url) as admin:
         if _owner(admin, plan) != plan.state_dir:
             return  # it never moved in
-        admin.acl_deluser(*users(plan).values())
+        for node in _nodes(admin):
+            node.acl_deluser(*users(plan).values())
+        _save_users(admin)
         if not keep_data:
             for key in admin.scan_iter(f"{Keys.of_lab(plan.name).prefix}:*", count=1000):
                 admin.unlink(key)
 
 
 def announce(url: str, plan: Plan) -> None:
-    """Write down which domains the lab serves: a stanza for any other is answered with remote-server-not-found."""
-    key = Keys.of_lab(plan.name).domains
+    """Write down what the servers are to find in Redis."""
     with connected(url) as admin:
-        admin.delete(key)
-        admin.sadd(key, *(server.domain for server in plan.servers))
+        for command in announcement(plan, time.time()):
+            admin.execute_command(*command)  # type: ignore[no-untyped-call]
 
 
 @contextmanager
@@ -169,14 +207,44 @@ def connected(url: str) -> Iterator[redis.Redis]:
     """A connection for commands; what goes wrong with it is a LabError."""
     import redis
 
+    scheme = urlsplit(url).scheme
+    kind: Any = redis.RedisCluster if scheme.endswith(CLUSTER) else redis.Redis
     try:
-        client = redis.Redis.from_url(url, socket_timeout=SOCKET_TIMEOUT_S)
+        client: redis.Redis = kind.from_url(url.replace(CLUSTER, "", 1), socket_timeout=SOCKET_TIMEOUT_S)
     except ValueError as error:
         raise LabError(f"--redis: {error}; write redis://user:password@host:6379/0") from None
+    except redis.RedisError as error:  # a cluster is looked at at once
+        raise LabError(_UNUSABLE.format(_without_password(url), error)) from None
     try:
         yield client
-    except (redis.ConnectionError, redis.TimeoutError, redis.ResponseError) as error:
-        where = urlsplit(url)._replace(netloc=urlsplit(url).netloc.rpartition("@")[2]).geturl()
-        raise LabError(f"Redis at {where}: {error}; is it running, and are user and password right?") from None
+    except redis.RedisError as error:
+        raise LabError(_UNUSABLE.format(_without_password(url), error)) from None
     finally:
         client.close()
+
+
+def _without_password(url: str) -> str:
+    return urlsplit(url)._replace(netloc=urlsplit(url).netloc.rpartition("@")[2]).geturl()
+
+
+def publish(client: redis.Redis, channel: str, message: str) -> int:
+    """Say it on the channel, where our servers listen to it: how many heard it."""
+    import redis
+
+    node: Any = client
+    if isinstance(client, redis.RedisCluster):
+        node = client.get_redis_connection(client.get_node_from_key(channel))
+    return int(node.publish(channel, message))
+
+
+def home_of(url: str, key: str) -> str:
+    """The URL of the node that has the key: for a Redis that is no cluster, its own. Raises LabError."""
+    parts = urlsplit(url)
+    if not parts.scheme.endswith(CLUSTER):
+        return url
+    with connected(url) as client:
+        cluster: Any = client
+        node = cluster.get_node_from_key(key)
+    login, at, _ = parts.netloc.rpartition("@")
+    scheme, netloc = parts.scheme.removesuffix(CLUSTER), f"{login}{at}{node.host}:{node.port}"
+    return parts._replace(scheme=scheme, netloc=netloc).geturl()

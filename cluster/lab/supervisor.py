@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import signal
 import sys
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.lab.announcement import announcement
 from cluster.lab.child import Child, Part
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.logs import LogFile
@@ -27,7 +29,6 @@ from cluster.lab.redis import command
 from cluster.lab.signals import APPLY
 from cluster.lab.state import LabState
 from cluster.redisio.client import RedisClient
-from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
 from cluster.topology.plan import GatewayNode, NetworkNode, Plan
 
@@ -107,12 +108,11 @@ def _lower(folder: LabFolder, plan: Plan, node: GatewayNode | NetworkNode) -> Pa
 
 
 async def announce(reactor: Reactor, url: str, plan: Plan) -> None:
-    """Write down which domains the lab serves: a stanza for any other is answered with remote-server-not-found."""
+    """Write down what the servers are to find in Redis."""
     client = RedisClient(reactor, RedisUrl.parse(url), random.random)
     await client.connect()
-    key = Keys.of_lab(plan.name).domains
-    await client.execute("DEL", key)
-    await client.execute("SADD", key, *(server.domain for server in plan.servers))
+    for words in announcement(plan, time.time()):
+        await client.execute(*words)
     await client.close()
 
 

@@ -34,7 +34,7 @@ PATIENCE_S = 10.0
 
 LOOK_EVERY_S = 0.02
 _ARRIVALS = (Event.DELIVERED, Event.STORED)
-_FAILURES = (Event.BOUNCED, Event.DROPPED)
+_FAILURES = (Event.BOUNCED, Event.DROPPED, Event.LOST)
 
 
 @contextmanager

@@ -8,41 +8,58 @@ from cluster.redisio.keys import Keys
 
 _OWN = "hget hmget hset hsetnx hdel hexists hlen hkeys hgetall hincrby rpush blpop llen lrange ltrim del expire eval"
 _READER = "xgroup|create xreadgroup xack xdel xlen smembers"
-_CONNECTION = "hello auth ping select subscribe publish"
+_CHANNELS = "subscribe publish"
+_CONNECTION = "hello auth ping select cluster|slots cluster|info"
 
 
 def rules(keys: Keys, domain: str, password: str) -> list[str]:
     """The arguments of `ACL SETUSER <name>` for the server of a domain. Each selector stands for one thing it may do.
 
     What a server owns, it may read and change: its store, its control keys, the links into it. Elsewhere it may only
-    append: to the journal, and to the links out of its own domain. On channels Redis cannot tell listening from
-    speaking; a bell rung in vain costs its reader one empty read.
+    append: to the journal, and to the links out of its own domain; and read which domains there are. On channels Redis
+    cannot tell listening from speaking; a bell rung in vain costs its reader one look. What Redis cannot forbid: a
+    server that is not ours can waste time and memory, and append hops that never were to the journal, or trim it.
     """
     own = _literal(domain)
     prefix = _literal(keys.prefix)
-    commands = " ".join(f"+{command}" for command in f"{_OWN} {_READER} {_CONNECTION}".split())
+    return [
+        *part_rules(keys, domain, password),
+        *_allowed(f"{_READER} {_CHANNELS}"),
+        f"~{prefix}:link:{{{own}}}:*",
+        f"~{prefix}:nodes:{{{own}}}:*",
+        f"%R~{prefix}:peers:{{{own}}}",
+        f"%R~{prefix}:faults:{{{own}}}",
+        f"&{prefix}:bell:{{*}}",
+        f"&{prefix}:nodes:{{{own}}}:*",
+        f"&{prefix}:faults:{{{own}}}",
+        f"(+xadd +xinfo|stream +memory|usage ~{prefix}:link:{{*}}:{own} ~{prefix}:link:{{*}}:{own}/*)",
+        f"(+hincrby ~{prefix}:lost:{{{own}}})",
+        f"(+sismember %R~{prefix}:domains %R~{prefix}:nodes:{{*}}:known)",
+        f"(+xadd +xinfo|stream +memory|usage +sismember +sadd ~{prefix}:nodes:{{{own}}}:*)",
+        f"(+sadd %W~{prefix}:peers:{{*}})",
+    ]
+
+
+def part_rules(keys: Keys, name: str, password: str) -> list[str]:
+    """As `rules`, for a gateway or a foreign network: it has a store and is controlled, but no links."""
+    own, prefix = _literal(name), _literal(keys.prefix)
     return [
         "reset",
         "resetchannels",
         "on",
         f">{password}",
-        *commands.split(),
+        *_allowed(f"{_OWN} {_CONNECTION}"),
         f"~{prefix}:store:{{{own}}}:*",
         f"~{prefix}:control:{{{own}}}",
         f"~{prefix}:control:{{{own}}}:*",
         f"~{prefix}:control:{{{own}/*}}",
         f"~{prefix}:control:{{{own}/*}}:*",
-        f"~{prefix}:link:{{{own}}}:*",
-        f"~{prefix}:nodes:{{{own}}}:*",
-        f"%R~{prefix}:peers:{{{own}}}",
-        f"&{prefix}:bell:{{*}}",
-        f"&{prefix}:nodes:{{{own}}}:*",
-        f"(+xadd +xinfo|stream ~{prefix}:link:{{*}}:{own} ~{prefix}:link:{{*}}:{own}/*)",
         f"(+xadd %W~{prefix}:journal)",
-        f"(+sismember %R~{prefix}:domains)",
-        f"(+xadd +xinfo|stream +sismember +sadd ~{prefix}:nodes:{{{own}}}:*)",
-        f"(+sadd %W~{prefix}:peers:{{*}})",
     ]
+
+
+def _allowed(commands: str) -> list[str]:
+    return [f"+{command}" for command in commands.split()]
 
 
 def _literal(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A connection to Redis that comes back by itself."""
+"""A connection to Redis, or to all nodes of a Redis Cluster, that comes back by itself."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from hiredis import ProtocolError, ReplyError
 from twisted.internet.defer import CancelledError, Deferred, fail
-from twisted.internet.endpoints import connectProtocol
-from twisted.internet.error import ConnectError, ConnectionClosed, ConnectionLost, DNSLookupError
+from twisted.internet.error import ConnectionLost
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from cluster.redisio.protocol import RedisProtocol, Reply
-from cluster.redisio.silence import notice_silence
+from cluster.redisio.cluster import Cluster
+from cluster.redisio.connection import UNREACHABLE, Connection, Open, open_connection
+from cluster.redisio.protocol import Reply
 from cluster.redisio.url import RedisUrl
 
 FIRST_RETRY_S = 0.05
 """A Redis that restarts on the same machine is back within this order."""
 LONGEST_RETRY_S = 5.0
-
-_UNREACHABLE = (ReplyError, ProtocolError, ConnectError, ConnectionClosed, DNSLookupError)
+MANY_UNANSWERED = 10_000
+"""Commands; Redis does several times as many in a second."""
 
 
 class RedisUnavailable(Exception):
@@ -30,6 +29,7 @@ class RedisUnavailable(Exception):
 
 class RedisClient:
     """Commands and subscriptions of one user of Redis, over one connection that is made anew when it is lost.
+    A cluster counts as one: it is lost with the first of its nodes.
 
     Nothing is repeated: a command that was under way fails with ConnectionLost, and so does one given while there
     is no connection. Who wants to repeat it does so from `when_connected`.
@@ -41,8 +41,9 @@ class RedisClient:
         """`jitter()` in [0, 1) spreads the attempts of many clients."""
         self._reactor = reactor
         self._url = url
+        self._open: Open = Cluster().open if url.is_cluster else open_connection
         self._jitter = jitter
-        self._protocol: RedisProtocol | None = None
+        self._connection: Connection | None = None
         self._channels: dict[str, Callable[[bytes], None]] = {}
         self._callbacks: list[Callable[[], None]] = []
         self._reconnecting: Deferred[None] | None = None
@@ -51,13 +52,18 @@ class RedisClient:
     @property
     def connected(self) -> bool:
         """True while commands go through."""
-        return self._protocol is not None
+        return self._connection is not None
+
+    @property
+    def is_slow(self) -> bool:
+        """True while so many commands wait for their replies that what can be left out should be."""
+        return self._connection is not None and self._connection.unanswered > MANY_UNANSWERED
 
     async def connect(self) -> None:
         """Connect for the first time. Raises RedisUnavailable; later losses are mended in the background."""
         try:
             await self._log_in()
-        except _UNREACHABLE as error:
+        except UNREACHABLE as error:
             remedy = "is it running, and are user and password right?"
             raise RedisUnavailable(f"no Redis for us at {self._url}: {error}; {remedy}") from error
 
@@ -65,21 +71,21 @@ class RedisClient:
         """Disconnect for good."""
         if self._reconnecting is not None:
             self._reconnecting.cancel()
-        if self._protocol is not None:
+        if self._connection is not None:
             self._closing = Deferred()
-            self._protocol.transport.loseConnection()
+            self._connection.close()
             await self._closing
 
     def execute(self, *command: str | bytes | int) -> Deferred[Reply]:
         """Send a command. Fails with hiredis.ReplyError, or with ConnectionLost: then it may have been done or not."""
-        if self._protocol is None:
+        if self._connection is None:
             return fail(ConnectionLost("there is no connection to Redis"))
-        return self._protocol.execute(*command)
+        return self._connection.execute(*command)
 
     def post(self, *command: str | bytes | int) -> None:
         """Send a command whose reply nobody waits for; an error reply is logged, a lost connection loses it."""
-        if self._protocol is not None:
-            self._protocol.post(*command)
+        if self._connection is not None:
+            self._connection.post(*command)
 
     def when_connected(self, callback: Callable[[], None]) -> None:
         """Call it at once if connected, and after each new connection, when the subscriptions were sent again."""
@@ -93,33 +99,23 @@ class RedisClient:
         await self.execute("SUBSCRIBE", channel)
 
     async def _log_in(self) -> None:
-        protocol = RedisProtocol(self._on_push, lambda: self._on_lost(protocol))
-        await connectProtocol(self._url.endpoint(self._reactor), protocol)  # type: ignore[no-untyped-call]
-        if self._url.scheme != "unix":
-            notice_silence(protocol.transport)
-        try:
-            url = self._url
-            login = ("AUTH", url.user or "default", url.password) if url.password else ()
-            await protocol.execute("HELLO", 3, *login)
-            if url.database:
-                await protocol.execute("SELECT", url.database)
-            await protocol.execute("PING")  # refused as long as Redis reads its file after a start
-        except BaseException:
-            protocol.transport.abortConnection()
-            raise
-        self._protocol = protocol
+        connection: Connection | None = None
+
+        def on_lost() -> None:
+            if connection is not None and connection is self._connection:  # else it never got so far; see `connect`
+                self._on_lost()
+
+        connection = self._connection = await self._open(self._reactor, self._url, self._on_push, on_lost)
         for channel in self._channels:
-            protocol.post("SUBSCRIBE", channel)
+            connection.post("SUBSCRIBE", channel)
         for callback in self._callbacks:
             callback()
 
     def _on_push(self, channel: str, message: bytes) -> None:
         self._channels[channel](message)
 
-    def _on_lost(self, protocol: RedisProtocol) -> None:
-        if protocol is not self._protocol:
-            return  # it never got so far; whoever made it knows
-        self._protocol = None
+    def _on_lost(self) -> None:
+        self._connection = None
         if self._closing is not None:
             self._closing.callback(None)
             return
@@ -133,7 +129,7 @@ class RedisClient:
             try:
                 await deferLater(self._reactor, longest_s * (1 + self._jitter()) / 2)
                 await self._log_in()
-            except _UNREACHABLE as error:
+            except UNREACHABLE as error:
                 self._log.info("No Redis at {url} yet: {error}", url=str(self._url), error=str(error))
             except CancelledError:
                 return  # closed meanwhile

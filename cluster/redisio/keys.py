@@ -26,6 +26,9 @@ class LinkKeys(Protocol):
     def peers(self, to: str) -> str:
         """Set of the ends that have ever opened a link to this one."""
 
+    def proofs(self, end: str) -> list[tuple[str, str]]:
+        """Sets, and what has to be in each of them, if there is such an end."""
+
 
 class Keys(msgspec.Struct, frozen=True):
     """The names of one lab; another lab in the same Redis has another prefix."""
@@ -58,6 +61,21 @@ class Keys(msgspec.Struct, frozen=True):
     def peers(self, to: str) -> str:
         """Set of the domains that have ever opened a link to this one."""
         return f"{self.prefix}:peers:{{{to}}}"
+
+    def faults(self, to: str) -> str:
+        """Hash of the faults of the links into a domain, by the domain that a link is from; also the channel on which
+        it is said that they changed."""
+        return f"{self.prefix}:faults:{{{to}}}"
+
+    def lost(self, to: str) -> str:
+        """Hash of how many stanzas faults have lost, by the domain that a link is from."""
+        return f"{self.prefix}:lost:{{{to}}}"
+
+    def proofs(self, end: str) -> list[tuple[str, str]]:
+        """Sets, and what has to be in each of them, if there is such a domain, or such a node of it."""
+        domain, _, node = end.partition("/")
+        of_node = [(self.nodes(domain).domains, node)] if node else []
+        return [(self.domains, domain), *of_node]
 
     def accounts(self, domain: str) -> str:
         """Hash of the accounts: by localpart."""
@@ -146,3 +164,7 @@ class NodeKeys(msgspec.Struct, frozen=True):
     def peers(self, to: str) -> str:
         """Set of the nodes that have ever written to this one."""
         return f"{self.prefix}:peers:{to}"
+
+    def proofs(self, end: str) -> list[tuple[str, str]]:
+        """Sets, and what has to be in each of them, if there is such a node."""
+        return [(self.domains, end)]

@@ -35,6 +35,11 @@ class RedisProtocol(Protocol):
         self._reader = Reader(notEnoughData=_NOTHING)
         self._waiting: deque[Deferred[Reply] | None] = deque()
 
+    @property
+    def unanswered(self) -> int:
+        """How many commands wait for their replies."""
+        return len(self._waiting)
+
     def execute(self, *command: str | bytes | int) -> Deferred[Reply]:
         """Send a command. Fails with hiredis.ReplyError, or with ConnectionLost: then it may have been done or not."""
         if not self.connected:
@@ -49,6 +54,10 @@ class RedisProtocol(Protocol):
         if self.connected:
             self._write(command)
             self._waiting.append(None)
+
+    def close(self) -> None:
+        """End the connection, when all that was sent is written."""
+        self.transport.loseConnection()
 
     def _write(self, command: tuple[str | bytes | int, ...]) -> None:
         self.transport.write(pack_command(command))  # type: ignore[arg-type]  # hiredis means tuple[…, ...]

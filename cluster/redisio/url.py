@@ -9,7 +9,11 @@ import msgspec
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
 from twisted.internet.ssl import optionsForClientTLS
 
-_FORMS = "unix://user:password@/path/redis.sock, redis://user:password@host:6379/0 or rediss://…"
+_FORMS = (
+    "unix://user:password@/path/redis.sock, redis://user:password@host:6379/0 (rediss for TLS) or redis+cluster://…"
+)
+CLUSTER = "+cluster"
+"""At the end of a scheme: the address is that of any node of a Redis Cluster."""
 
 
 class RedisUrl(msgspec.Struct, frozen=True):
@@ -24,6 +28,8 @@ class RedisUrl(msgspec.Struct, frozen=True):
     user: str
     password: str
     database: int
+    is_cluster: bool = False
+    """`host` and `port` are those of any node of a Redis Cluster."""
 
     @staticmethod
     def parse(text: str) -> RedisUrl:
@@ -34,11 +40,19 @@ class RedisUrl(msgspec.Struct, frozen=True):
             database = 0 if parts.scheme == "unix" else int(parts.path.strip("/") or 0)
         except ValueError:
             raise _unreadable(parts) from None
-        if parts.scheme not in ("unix", "redis", "rediss") or (parts.scheme == "unix") == bool(parts.hostname):
+        scheme = parts.scheme.removesuffix(CLUSTER)
+        is_cluster = scheme != parts.scheme
+        if scheme not in ("unix", "redis", "rediss") or (scheme == "unix") == bool(parts.hostname):
+            raise _unreadable(parts)
+        if is_cluster and (scheme == "unix" or database):  # a cluster has one database, at addresses that nodes share
             raise _unreadable(parts)
         path = unquote(parts.path) if parts.scheme == "unix" else ""
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
-        return RedisUrl(parts.scheme, parts.hostname or "", port, path, user, password, database)
+        return RedisUrl(scheme, parts.hostname or "", port, path, user, password, database, is_cluster)
+
+    def at(self, host: str, port: int) -> RedisUrl:
+        """Another node of the same cluster, for the same user."""
+        return msgspec.structs.replace(self, host=host, port=port)
 
     def endpoint(self, reactor: Any) -> Any:
         """A Twisted endpoint to connect there; `rediss` checks the certificate against the system's authorities."""
@@ -53,7 +67,7 @@ class RedisUrl(msgspec.Struct, frozen=True):
         user = f"{self.user}@" if self.user else ""
         if self.scheme == "unix":
             return f"unix://{user}{self.path}"
-        return f"{self.scheme}://{user}{self.host}:{self.port}/{self.database}"
+        return f"{self.scheme}{CLUSTER if self.is_cluster else ''}://{user}{self.host}:{self.port}/{self.database}"
 
 
 def _unreadable(parts: SplitResult) -> ValueError:

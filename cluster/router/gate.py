@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 from xml.parsers import expat
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -11,10 +12,33 @@ from twisted.logger import Logger
 
 from cluster.router.port import Deliver, HopRecorder, Settled
 from cluster.router.stanza_id import with_stanza_id
+from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.stanza import Stanza, opening
+
+if TYPE_CHECKING:
+    from cluster.router.faulty import FaultyLink
 
 NODE = "router"
 """The name of the queue between two domains, in hops."""
+MAX_UNSETTLED = 256
+"""Entries that may wait for the domain before their link is read on."""
+
+
+class _Restricted(Exception):
+    """Its bytes hold what no client may be sent (RFC 6120 section 11.1)."""
+
+
+def _refuse(*_: str) -> None:
+    raise _Restricted("a comment or a processing instruction is in it")
+
+
+@lru_cache(maxsize=16_384)
+def _opening(kind: str, from_: Jid) -> bytes | None:
+    """How a stanza of this sender begins; None for parts of an address that, written together, read as another."""
+    try:
+        return opening(kind, from_) if Jid.parse(str(from_)) == from_ else None
+    except JidError:
+        return None
 
 
 class Gate:
@@ -35,6 +59,14 @@ class Gate:
         self._to_part_of = f".{to_domain}"
         self._deliver = deliver
         self._tracer = tracer
+        self.faults: FaultyLink | None = None
+        """What stands before the gate of a link that has faults (see link_faults.py)."""
+
+    def may_read(self, unsettled: int) -> bool:
+        """Whether more of the link may be read while so many of its entries have not settled."""
+        if self.faults is None:
+            return unsettled < MAX_UNSETTLED
+        return unsettled - self.faults.held_entries < MAX_UNSETTLED and self.faults.may_read()
 
     def take(self, entry_id: str, stanzas: list[Stanza]) -> Settled:
         """Deliver the stanzas of one entry. It settles with the last of them, or fails with ConnectionLost.
@@ -42,11 +74,17 @@ class Gate:
         That is when the storage is away, so that the entry has to be read again; its `entry_id` is the same then,
         and so are the stanza-ids that come of it. Any other failure is logged and settles the stanza.
         """
+        if self.faults is not None:
+            return self.faults.take(entry_id, stanzas)
         unsettled: set[Deferred[Any]] = set()  # stanzas may share one
         for index, stanza in enumerate(stanzas):
-            settled = self._take(f"{self._link}:{entry_id}:{index}", stanza)
+            settled = self.let_through(entry_id, index, stanza)
             if settled is not None:
                 unsettled.add(settled)
+        return self.all_settled(unsettled)
+
+    def all_settled(self, unsettled: set[Deferred[Any]]) -> Settled:
+        """When the stanzas of one entry have settled; see `take`."""
         if not unsettled:
             return None
         return DeferredList(unsettled, consumeErrors=True).addCallback(self._on_all_settled)
@@ -58,7 +96,8 @@ class Gate:
                 raise failure.value
             self._log.failure("Delivering a stanza from {from_domain}", failure, from_domain=self._from)
 
-    def _take(self, stanza_id: str, stanza: Stanza) -> Settled:
+    def let_through(self, entry_id: str, index: int, stanza: Stanza) -> Settled:
+        """Deliver one stanza, the `index`th of its entry, if it may pass."""
         refusal = self._refusal(stanza)
         if refusal:
             self._drop(stanza, refusal)
@@ -66,7 +105,7 @@ class Gate:
         if stanza.trace_id:
             self._tracer.record("dequeued", stanza, node=NODE)
         if stanza.kind == "message":
-            stanza = with_stanza_id(stanza, stanza_id, self._to)
+            stanza = with_stanza_id(stanza, f"{self._link}:{entry_id}:{index}", self._to)
         try:
             return self._deliver(stanza)
         except Exception as error:  # one stanza must not hold up the link for ever
@@ -81,11 +120,16 @@ class Gate:
             return "from is not of the link's domain"
         if to is None or not (to.domainpart == self._to or to.domainpart.endswith(self._to_part_of)):
             return "to is not of this domain"
-        if not raw.startswith(opening(stanza.kind, from_)):
+        begins = _opening(stanza.kind, from_)
+        if begins is None:
+            return "from is no address"
+        if not raw.startswith(begins):
             return "its bytes do not begin with its from"
+        parser = expat.ParserCreate(None, " ")  # also checks that every prefix is bound
+        parser.CommentHandler = parser.ProcessingInstructionHandler = _refuse
         try:
-            expat.ParserCreate().Parse(raw, True)  # one element, or there is junk behind it: a second, forged stanza
-        except expat.ExpatError as error:
+            parser.Parse(raw, True)  # one element, or there is junk behind it: a second, forged stanza
+        except (expat.ExpatError, _Restricted) as error:
             return f"its bytes are not one element: {error}"
         return ""
 

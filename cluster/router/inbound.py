@@ -19,8 +19,6 @@ from cluster.router.share import Share
 
 READ_COUNT = 64
 """Entries of one read."""
-MAX_UNSETTLED = 256
-"""Entries that may wait for the domain before their link is read on."""
 
 CONSUMER = "reader"
 """Of each link there is one reader at a time, and whoever it is goes on where the last one stopped."""
@@ -29,8 +27,15 @@ CONSUMER = "reader"
 class Gate(Protocol):
     """Takes in what comes over one link."""
 
+    def may_read(self, unsettled: int) -> bool:
+        """Whether more of the link may be read while so many of its entries have not settled."""
+
     def take(self, entry_id: str, items: list[Any]) -> Settled:
         """The items of one entry. Fails with ConnectionLost where the entry has to be read again."""
+
+
+OpenGate = Callable[[str, Callable[[], None]], Gate]
+"""Makes the gate of the link from that end; it calls the function when it has room for more than before."""
 
 
 class Inbound:
@@ -53,16 +58,13 @@ class Inbound:
         self.is_stopped = False
         self._reactor = reactor
         self._share = share
-        self._open_gate: Callable[[str], Gate] | None = None
+        self._open_gate: OpenGate | None = None
         self._links: dict[str, InboundLink] = {}
         self._opening: set[str] = set()
         self._to_acknowledge: list[InboundLink] = []
 
-    async def start(self, open_gate: Callable[[str], Gate]) -> None:
-        """Read, over this and each later connection; first what an earlier reader did not acknowledge.
-
-        `open_gate` makes the gate for the link from that end.
-        """
+    async def start(self, open_gate: OpenGate) -> None:
+        """Read, over this and each later connection; first what an earlier reader did not acknowledge."""
         self._open_gate = open_gate
         await self.client.subscribe(self.keys.bell(self.to), self._on_bell)
         self.client.when_connected(self._resume)
@@ -124,13 +126,20 @@ class Inbound:
 
     async def _take(self, from_: str) -> None:
         try:
-            taken = await self._share.take(from_)
+            taken = await self._exists(from_) and await self._share.take(from_)
         finally:
             self._opening.discard(from_)
         if taken and not self.is_stopped and from_ not in self._links:
             assert self._open_gate is not None  # nothing arrives before the start
-            link = self._links[from_] = InboundLink(from_, self._open_gate(from_), self)
+            link = self._links[from_] = InboundLink(from_, self._open_gate, self)
             link.resume()
+
+    async def _exists(self, from_: str) -> bool:
+        """There is such an end: anybody can ring with any name."""
+        for names, name in self.keys.proofs(from_):
+            if not await self.client.execute("SISMEMBER", names, name):
+                return False
+        return True
 
     def _resume(self) -> None:
         if not self.is_stopped:
@@ -160,9 +169,9 @@ class InboundLink:
 
     _log = Logger()
 
-    def __init__(self, from_: str, gate: Gate, inbound: Inbound) -> None:
+    def __init__(self, from_: str, open_gate: OpenGate, inbound: Inbound) -> None:
         self.from_ = from_
-        self._gate = gate
+        self._gate = open_gate(from_, self.read_on)
         self._inbound = inbound
         self._client = inbound.client
         self._group = inbound.to
@@ -178,7 +187,7 @@ class InboundLink:
     def ring(self) -> None:
         """There is something new."""
         self._may_have_more = True
-        self._read_on()
+        self.read_on()
 
     def resume(self) -> None:
         """Read again what a reader was given and did not acknowledge, then what is new."""
@@ -187,7 +196,7 @@ class InboundLink:
         created.addErrback(self._on_not_created)
         self._cursor = b"0"
         self._may_have_more = True
-        self._read_on()
+        self.read_on()
 
     def let_go(self) -> None:
         """Read no more; somebody else does when all has settled that was read."""
@@ -206,10 +215,11 @@ class InboundLink:
             done = self._client.execute("XACK", self._key, self._group, *ids)
             done.addCallbacks(self._on_gone, self._on_not_gone, callbackArgs=(ids,), errbackArgs=(ids,))
 
-    def _read_on(self) -> None:
+    def read_on(self) -> None:
+        """Read what may be there, if so much may be under way."""
         if not self._may_have_more or self._is_reading or self._is_let_go or self._inbound.is_stopped:
             return
-        if self._unsettled >= MAX_UNSETTLED:
+        if not self._gate.may_read(self._unsettled):
             return
         self._is_reading = True
         self._may_have_more = False
@@ -232,7 +242,7 @@ class InboundLink:
             self._may_have_more = True
         elif len(entries) == READ_COUNT:
             self._may_have_more = True
-        self._read_on()
+        self.read_on()
         self._forget_if_settled()
 
     def _take(self, id: bytes, fields: list[bytes] | None) -> None:
@@ -257,7 +267,7 @@ class InboundLink:
     def _on_settled(self, result: object, id: bytes) -> None:
         self._unsettled -= 1
         self._settle(id)
-        self._read_on()
+        self.read_on()
         self._forget_if_settled()
 
     def _on_not_settled(self, failure: Failure, id: bytes) -> None:

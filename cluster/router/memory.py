@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from cluster.router.gate import NODE, Gate
+from cluster.router.link_faults import LinkFaults
 from cluster.router.port import Bounce, Deliver, HopRecorder, Settled
+from cluster.router.settings import FaultSettings
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
 
@@ -42,7 +45,10 @@ class MemoryNetwork:
         self.domains = frozenset(domains)
         self.max_backlog = max_backlog
         self.readers: dict[str, MemoryRouter] = {}
+        self.lost: Counter[tuple[str, str]] = Counter()
+        """Stanzas that faults lost, by link: from and to."""
         self._queues: dict[tuple[str, str], Queue] = {}
+        self._faults: dict[str, dict[str, bytes]] = {}
 
     def router(self, domain: str, tracer: HopRecorder) -> MemoryRouter:
         """A router of this domain; started, it takes the place of an earlier one."""
@@ -51,6 +57,16 @@ class MemoryNetwork:
     def queue(self, from_: str, to: str) -> Queue:
         """The one from this domain to that."""
         return self._queues.setdefault((from_, to), Queue())
+
+    def faults(self, to: str) -> dict[str, bytes]:
+        """The faults of the links into this domain, as `LinkFaults.update` takes them."""
+        return dict(self._faults.get(to, {}))
+
+    def set_faults(self, from_: str, to: str, settings: FaultSettings) -> None:
+        """Give one link these faults in place of those it has."""
+        self._faults.setdefault(to, {})[from_] = msgspec.json.encode(settings)
+        if to in self.readers:
+            self.readers[to].faults.update(self.faults(to))
 
     def peers(self, to: str) -> list[str]:
         """The domains that have written to this one."""
@@ -68,6 +84,7 @@ class MemoryRouter:
         self._deliver: Deliver | None = None
         self._links: dict[str, MemoryLink] = {}
         self._gates: dict[str, Gate] = {}
+        self.faults = LinkFaults(network.clock, domain, tracer, self._count)
 
     def link(self, to_domain: str) -> MemoryLink:
         """The link to this domain."""
@@ -82,6 +99,7 @@ class MemoryRouter:
         """Begin to carry, first what had not settled with an earlier router of this domain."""
         self._deliver, self._bounce = deliver, bounce
         self.network.readers[self.domain] = self
+        self.faults.update(self.network.faults(self.domain))
         for from_ in self.network.peers(self.domain):
             for entry in self.network.queue(from_, self.domain).entries:
                 entry.is_taken = False
@@ -91,6 +109,7 @@ class MemoryRouter:
         """Stop reading, and write what is still queued."""
         if self.network.readers.get(self.domain) is self:
             del self.network.readers[self.domain]
+        self.faults.stop()
         for link in self._links.values():
             link.flush()
 
@@ -98,12 +117,18 @@ class MemoryRouter:
         """Deliver what is new on the link from this domain."""
         if self.network.readers.get(self.domain) is not self or self._deliver is None:
             return
-        gate = self._gates.setdefault(from_, Gate(from_, self.domain, self._deliver, self.tracer))
+        gate = self._gates.get(from_)
+        if gate is None:
+            gate = self._gates[from_] = Gate(from_, self.domain, self._deliver, self.tracer)
+            self.faults.watch(from_, gate, lambda: self.read(from_))
         queue = self.network.queue(from_, self.domain)
         for entry in [*queue.entries]:
-            if not entry.is_taken:
+            if not entry.is_taken and gate.may_read(0):
                 entry.is_taken = True
                 self._take(gate, queue, entry)
+
+    def _count(self, from_: str, number: int) -> None:
+        self.network.lost[from_, self.domain] += number
 
     def _take(self, gate: Gate, queue: Queue, entry: Entry) -> None:
         def remove(result: object) -> None:
@@ -148,7 +173,7 @@ class MemoryLink:
             self._refuse(entry, StanzaError(Condition.REMOTE_SERVER_TIMEOUT, text))
             return
         queue.written += 1
-        entry.id = f"0-{queue.written}"
+        entry.id = f"{int(network.clock.seconds() * 1000)}-{queue.written}"  # its time, as Redis has it
         queue.entries.append(entry)
         for stanza in entry.stanzas:
             if stanza.trace_id:

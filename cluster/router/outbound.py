@@ -15,13 +15,18 @@ from twisted.python.failure import Failure
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import LinkKeys
 from cluster.router.gate import NODE
-from cluster.router.port import Bounce, HopRecorder, Settled
+from cluster.router.port import STANZA_BYTES, Bounce, HopRecorder, Settled
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
 
-MAX_BATCH_STANZAS = 1_000
-MAX_BATCH_BYTES = 1 << 20
-"""Keeps one entry within what a reader wants to take at once."""
+MAX_BATCH_BYTES = 1 << 19
+"""Keeps one entry within what a reader wants to take at once: it holds many (READ_COUNT, MAX_UNSETTLED). It counts
+STANZA_BYTES for each stanza beside its own bytes."""
+MAX_WAITING_BYTES = 64 << 20
+"""What all links of a domain may hold in its memory while Redis is away or slow; beyond it stanzas are refused. Long
+before, the clients that send are not read on (server/backpressure.py)."""
+MAX_BACKLOG_BYTES = 256 << 20
+"""What one link may hold in Redis, however few entries that are."""
 FIELD = "b"
 """The one field of an entry: its batch."""
 
@@ -41,9 +46,9 @@ class Batch:
         self.entry = b""
         self.resent = False
 
-    def has_room(self, stanza: Stanza) -> bool:
-        """True where the stanza fits in."""
-        return len(self.stanzas) < MAX_BATCH_STANZAS and self.size_bytes + len(stanza.raw) <= MAX_BATCH_BYTES
+    def has_room(self, size_bytes: int) -> bool:
+        """True where a stanza of this size fits in."""
+        return self.size_bytes + size_bytes <= MAX_BATCH_BYTES
 
 
 class Outbound:
@@ -61,6 +66,8 @@ class Outbound:
         self.tracer = tracer
         self.max_backlog = max_backlog
         self.bounce: Bounce = _not_started
+        self.waiting_bytes = 0
+        """Of what is not yet in Redis."""
         self._links: dict[str, OutboundLink] = {}
         self._to_flush: list[OutboundLink] = []
 
@@ -109,7 +116,7 @@ class OutboundLink:
     """A `Link` to one domain.
 
     Batches wait in `_waiting` until the link is open, and in `_unanswered` until Redis has them. The link is open
-    while it has `_room`: that many more entries fit in before it must look again how many the reader has left.
+    while it has room: so many more entries and bytes fit in before it must look again how much the reader has left.
     """
 
     _log = Logger()
@@ -122,7 +129,8 @@ class OutboundLink:
         self._bell = outbound.keys.bell(to)
         self._waiting: deque[Batch] = deque()
         self._unanswered: deque[Batch] = deque()
-        self._room = 0
+        self._room = self._room_bytes = 0
+        self._full_at = 0  # entries, when there were too many bytes in them
         self._looking_up = False
         self._last_id = (0, 0)
 
@@ -131,25 +139,33 @@ class OutboundLink:
         """True while something is not yet in Redis."""
         return bool(self._waiting or self._unanswered)
 
+    @property
+    def _is_open(self) -> bool:
+        return self._room > 0 and self._room_bytes > 0
+
     def send(self, stanza: Stanza) -> Settled:
         """Carry the stanza; see `Link`."""
+        size_bytes = len(stanza.raw) + STANZA_BYTES
+        if self._outbound.waiting_bytes + size_bytes > MAX_WAITING_BYTES:
+            self._outbound.bounce(stanza, StanzaError(Condition.REMOTE_SERVER_TIMEOUT, "the router is away or slow"))
+            return None
+        self._outbound.waiting_bytes += size_bytes
         waiting = self._waiting
         if not waiting:
             self._outbound.flush_later(self)
-        if not waiting or not waiting[-1].has_room(stanza):
+        if not waiting or not waiting[-1].has_room(size_bytes):
             waiting.append(Batch())
         batch = waiting[-1]
         batch.stanzas.append(stanza)
-        batch.size_bytes += len(stanza.raw)
+        batch.size_bytes += size_bytes
         return batch.settled
 
     def flush(self) -> None:
         """Write what waits, as far as it may go."""
         if not self._waiting or not self._client.connected:
             return
-        if self._room > 0:
-            while self._waiting and self._room > 0:
-                self._room -= 1
+        if self._is_open:
+            while self._waiting and self._is_open:
                 self._write_first()
             self._client.post("PUBLISH", self._bell, self._outbound.domain)
         if self._waiting and not self._looking_up:
@@ -171,6 +187,8 @@ class OutboundLink:
         batch = self._waiting.popleft()
         batch.id = self._next_id()
         batch.entry = _encode(batch.stanzas)
+        self._room -= 1
+        self._room_bytes -= len(batch.entry)
         self._unanswered.append(batch)
         self._write(batch)
         for stanza in batch.stanzas:
@@ -190,7 +208,7 @@ class OutboundLink:
 
     def _on_added(self, reply: object, batch: Batch) -> None:
         self._unanswered.popleft()  # replies come in the order of the entries
-        batch.settled.callback(None)
+        self._settle(batch)
 
     def _on_failed(self, failure: Failure, batch: Batch) -> None:
         if isinstance(failure.value, ConnectionLost):
@@ -198,7 +216,7 @@ class OutboundLink:
             return
         self._unanswered.popleft()
         if batch.resent and "equal or smaller" in str(failure.value):
-            batch.settled.callback(None)  # Redis has it, only the first reply was lost
+            self._settle(batch)  # Redis has it, only the first reply was lost
         else:
             self._log.error("Redis refused a batch to {to}: {error}", to=self._to, error=str(failure.value))
             self._refuse([batch], StanzaError(Condition.REMOTE_SERVER_TIMEOUT, "the router refused it"))
@@ -214,7 +232,8 @@ class OutboundLink:
                 return
             length = await self._read_length()
             self._room = self._outbound.max_backlog - length
-            if self._room <= 0:
+            self._room_bytes = MAX_BACKLOG_BYTES - await self._read_bytes(length)
+            if not self._is_open:
                 self._refuse_waiting(Condition.REMOTE_SERVER_TIMEOUT, f"{length} batches wait for {self._to}")
             else:
                 self._client.post("SADD", keys.peers(self._to), domain)
@@ -239,6 +258,16 @@ class OutboundLink:
         self._last_id = max(self._last_id, (milliseconds, number))
         return int(stream[b"length"])
 
+    async def _read_bytes(self, length: int) -> int:
+        """How many bytes so many entries take at most. Redis looks at them all: it is asked only where it matters."""
+        if length * MAX_BATCH_BYTES < MAX_BACKLOG_BYTES:
+            return length * MAX_BATCH_BYTES
+        if self._full_at and length > 0.9 * self._full_at:
+            return MAX_BACKLOG_BYTES
+        used = int(await self._client.execute("MEMORY", "USAGE", self._key, "SAMPLES", 0) or 0)
+        self._full_at = length if used >= MAX_BACKLOG_BYTES else 0
+        return used
+
     def _refuse_waiting(self, condition: Condition, text: str) -> None:
         waiting, self._waiting = self._waiting, deque()
         self._refuse([*waiting], StanzaError(condition, text))
@@ -247,7 +276,11 @@ class OutboundLink:
         for batch in batches:
             for stanza in batch.stanzas:
                 self._outbound.bounce(stanza, error)
-            batch.settled.callback(None)
+            self._settle(batch)
+
+    def _settle(self, batch: Batch) -> None:
+        self._outbound.waiting_bytes -= batch.size_bytes
+        batch.settled.callback(None)
 
 
 def _not_started(stanza: Stanza, error: StanzaError) -> None:

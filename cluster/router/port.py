@@ -10,6 +10,9 @@ from twisted.internet.defer import Deferred
 from cluster.xmpp.errors import StanzaError
 from cluster.xmpp.stanza import Stanza
 
+STANZA_BYTES = 500
+"""About what a stanza takes in memory beside its bytes."""
+
 Settled = Deferred[Any] | None
 """When a stanza is safe: None at once; else a Deferred, shared by a batch: a callback passes on what it got."""
 
@@ -24,7 +27,10 @@ class HopRecorder(Protocol):
     """Hears what the router did with the stanzas that are followed: those with a trace id."""
 
     def record(self, event: str, stanza: Stanza, detail: str = "", node: str = "") -> None:
-        """`event`: enqueued, dequeued or dropped; `node` is `router` for what happened in the queue."""
+        """`event`: enqueued, dequeued, dropped or lost; `node` is `router` for what happened in the queue."""
+
+    def followed(self, stanza: Stanza) -> Stanza:
+        """The stanza with a trace id: to record what must not be missed."""
 
 
 class Link(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from cluster.router.gate import Gate
 from cluster.router.inbound import Inbound
 from cluster.router.outbound import Outbound, OutboundLink
 from cluster.router.port import Bounce, Deliver, HopRecorder
+from cluster.router.redis_faults import RedisFaults
 from cluster.router.share import Share, WholeShare
 from cluster.xmpp.stanza import Stanza
 
@@ -39,6 +41,7 @@ class RedisRouter:
         self._domain = domain
         self._tracer = tracer
         self._outbound = Outbound(reactor, client, keys, sender or domain, tracer, max_backlog)
+        self._faults = RedisFaults(reactor, client, keys, domain, tracer)
         decode = msgspec.msgpack.Decoder(list[Stanza]).decode
         self._inbound = Inbound(reactor, client, keys, domain, share or WholeShare(), decode)
 
@@ -49,7 +52,14 @@ class RedisRouter:
     async def start(self, deliver: Deliver, bounce: Bounce) -> None:
         """Begin to carry, first what was not acknowledged before a crash."""
         self._outbound.start(bounce)
-        await self._inbound.start(lambda from_: Gate(from_, self._domain, deliver, self._tracer))
+        await self._faults.start()  # first, for they are to be known when something is read
+
+        def open_gate(from_: str, on_room: Callable[[], None]) -> Gate:
+            gate = Gate(from_, self._domain, deliver, self._tracer)
+            self._faults.watch(from_, gate, on_room)
+            return gate
+
+        await self._inbound.start(open_gate)
 
     def share_changed(self) -> None:
         """The nodes of the domain are others than before."""
@@ -57,5 +67,6 @@ class RedisRouter:
 
     async def stop(self) -> None:
         """Stop reading, and write what is still queued."""
+        self._faults.stop()
         await self._inbound.stop()
         await self._outbound.drain()

@@ -19,7 +19,7 @@ WAIT_S = 30.0
 """How long a stanza waits for a component that is away. One that restarts is back in a few seconds."""
 MAX_WAITING = 100
 """Stanzas that wait for one component. They are unsettled, so that a crash does not lose them; together with those of
-a second component that is away they must not fill the link that they came over (MAX_UNSETTLED of router/inbound.py)."""
+a second component that is away they must not fill the link that they came over (MAX_UNSETTLED of router/gate.py)."""
 
 
 class Component:

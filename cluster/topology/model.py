@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from cluster.topology.foreign import Component, Gateway, Network
+from cluster.topology.links import Link
 from cluster.topology.scale import MAX_NODES
 from cluster.topology.section import AccountJid, Domain, Name, NodeName, OrEmpty, Section
 from cluster.xmpp.features import TlsMode
@@ -87,8 +88,11 @@ class Router(Section):
     """What carries stanzas from one domain to another."""
 
     max_backlog: Annotated[int, Field(ge=1)] = 100_000
-    """How many batches of stanzas may wait for a server that does not read them; beyond it, senders get the error
-    remote-server-timeout."""
+    """How many batches of stanzas may wait for a server that does not read them, of no more than 256 MiB; beyond it,
+    senders get the error remote-server-timeout."""
+
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Of the randomness of the link faults: with the same seed, the same stanzas meet the same faults."""
 
 
 class Topology(Section):
@@ -112,3 +116,5 @@ class Topology(Section):
     """What is recorded of the stanzas."""
     router: Annotated[Router, OrEmpty(dict)] = Router()
     """How the router between the domains behaves."""
+    links: Annotated[list[Link], OrEmpty(list)] = []  # type: ignore[valid-type]
+    """What is wrong with the links between the servers, such as `{between: [s1, s2], delay: 40ms}`."""

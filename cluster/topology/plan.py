@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -162,6 +162,17 @@ LabNode = ServerNode | GatewayNode | NetworkNode
 """Whatever has a process of its own, and answers commands."""
 
 
+class LinkSeed(msgspec.Struct, frozen=True):
+    """The faults that a link has from the start."""
+
+    from_: str
+    """Domain."""
+    to: str
+    """Domain."""
+    faults: dict[str, Any]
+    """By their keys; see cluster/router/settings.py. Times are counted from when the lab comes up."""
+
+
 class Plan(msgspec.Struct, frozen=True):
     """A whole lab, as it will run."""
 
@@ -179,6 +190,10 @@ class Plan(msgspec.Struct, frozen=True):
     """An existing Redis or Valkey; empty: the lab starts its own."""
     max_backlog: int = 100_000
     """Batches that may wait on one link before its senders get remote-server-timeout."""
+
+    links: tuple[LinkSeed, ...] = ()
+    """Those with faults."""
+    fault_seed: int = 0
 
     @property
     def served_by(self) -> dict[str, str]:

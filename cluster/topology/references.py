@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from cluster.topology import foreign_references
+from cluster.topology import foreign_references, links
 from cluster.topology.problem import Finding, KeyPath, choice
 from cluster.topology.scale import MAX_NODES, node_name
 from cluster.xmpp.jid import Jid, JidError
@@ -33,6 +33,7 @@ def findings(data: object, modules: Collection[str]) -> Iterator[Finding]:
         yield from _ports(name, {**_mapping(_mapping(data).get("defaults")), **_mapping(server)})
     for key, account in accounts.items():
         yield from _contacts(key, _list(_mapping(account).get("contacts")), known)
+    yield from links.findings(_mapping(data), servers)
     yield from foreign_references.findings(_mapping(data), domains)
 
 

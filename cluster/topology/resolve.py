@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from cluster.topology import addresses
+from cluster.topology import addresses, links
 from cluster.topology.foreign import Gateway, Network
 from cluster.topology.model import Server, ServerSettings, Topology
-from cluster.topology.plan import AccountSeed, ComponentSeed, ContactSeed, GatewayNode, NetworkNode, Plan, ServerNode
+from cluster.topology.plan import (
+    AccountSeed,
+    ComponentSeed,
+    ContactSeed,
+    GatewayNode,
+    LinkSeed,
+    NetworkNode,
+    Plan,
+    ServerNode,
+)
 from cluster.topology.scale import with_nodes
 from cluster.xmpp.jid import Jid
 
@@ -76,6 +86,8 @@ def resolve(
         sample_every=topology.trace.sample_every,
         redis_url=redis_url,
         max_backlog=topology.router.max_backlog,
+        links=_links(topology),
+        fault_seed=topology.router.seed,
     )
     for name, server in topology.servers.items():
         plan = with_nodes(plan, name, server.nodes)
@@ -93,6 +105,16 @@ def _components(topology: Topology, server: str) -> tuple[ComponentSeed, ...]:
     gateways = [(each.domain, each.server, each.secret) for each in topology.gateways.values()]
     programs = [(domain, each.server, each.secret) for domain, each in topology.components.items()]
     return tuple(ComponentSeed(domain, secret) for domain, name, secret in gateways + programs if name == server)
+
+
+def _links(topology: Topology) -> tuple[LinkSeed, ...]:
+    """The faults of each direction; entries about the same one add up."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for link in topology.links:
+        for direction in links.directions(link):
+            found.setdefault(direction, {}).update(links.faults_of(link))
+    domains = {name: server.domain for name, server in topology.servers.items()}
+    return tuple(LinkSeed(domains[from_], domains[to], faults) for (from_, to), faults in found.items() if faults)
 
 
 def _gateway_port(gateway: Gateway) -> int:

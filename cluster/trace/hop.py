@@ -23,6 +23,8 @@ class Event(StrEnum):
     STORED = "stored"
     BOUNCED = "bounced"
     DROPPED = "dropped"
+    LOST = "lost"
+    """By a fault that the link was given; of every stanza, followed or not."""
 
 
 class Hop(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -40,7 +42,7 @@ class Hop(msgspec.Struct, frozen=True, omit_defaults=True):
     to: str
     size_bytes: int
     detail: str = ""
-    """Where to (routed, enqueued), or why (stored, bounced, dropped)."""
+    """Where to (routed, enqueued), or why (stored, bounced, dropped); the fault and the stanza's own id (lost)."""
 
 
 class Journal(Protocol):
@@ -70,6 +72,10 @@ class Tracer:
             return ""
         self._until_next = self._sample_every
         return self._new_id()
+
+    def followed(self, stanza: Stanza) -> Stanza:
+        """The stanza with a trace id: to record what must not be missed."""
+        return stanza if stanza.trace_id else msgspec.structs.replace(stanza, trace_id=self._new_id())
 
     def record(self, event: str, stanza: Stanza, detail: str = "", node: str = "") -> None:
         """Append a hop of a stanza that is followed. Callers on the message path check `stanza.trace_id` first.

@@ -53,5 +53,13 @@ class JournalReader:
     def _entries_after(self, last: bytes) -> Iterator[tuple[bytes, list[Hop]]]:
         while page := self._client.xrange(self._key, b"(" + last, b"+", count=_PAGE):
             for id, fields in page:
-                yield id, _decode(fields[FIELD.encode()])
+                yield id, _hops(fields)
             last = page[-1][0]
+
+
+def _hops(fields: dict[bytes, bytes]) -> list[Hop]:
+    """What an entry holds; nothing where it is junk, since every server may append to the journal."""
+    try:
+        return _decode(fields[FIELD.encode()])
+    except (KeyError, msgspec.DecodeError):
+        return []

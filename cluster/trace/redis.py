@@ -19,7 +19,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class RedisJournal:
-    """A `Journal`. While Redis is away hops are lost: they must never hold up the stanzas that they tell of."""
+    """A `Journal`. While Redis is away or slow hops are lost: they must never hold up the stanzas that they tell of."""
 
     def __init__(self, client: RedisClient, keys: Keys, reactor: Any) -> None:
         self._client = client
@@ -36,5 +36,5 @@ class RedisJournal:
     def flush(self) -> None:
         """Write now what waits for the end of the turn: for a server that stops."""
         hops, self._hops = self._hops, []
-        if hops:
+        if hops and not self._client.is_slow:
             self._client.post("XADD", self._key, "MAXLEN", "~", MAX_ENTRIES, "*", FIELD, _encode(hops))

@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
-
 import msgspec
 import pytest
 from twisted.internet.defer import Deferred, succeed
 
-from cluster.redisio.keys import Keys
 from cluster.router.port import Settled
 from cluster.xmpp.errors import Condition, ErrorType
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.stanza import Stanza, make
-from tests.harness import ReactorThread, Valkey
-from tests.ports.worlds import CAPULET, MONTAGUE, SHAKESPEARE, MemoryWorld, RedisWorld, World, chat, text_of
-
-Run = Callable[[Callable[[World], Coroutine[Deferred[Any], Any, None]]], None]
-
-
-@pytest.fixture(params=["memory", "redis"])
-def run(request: pytest.FixtureRequest) -> Iterator[Run]:
-    """Runs a scenario in a network of montague.lit, capulet.lit and shakespeare.lit, with room for 50 batches."""
-    if request.param == "memory":
-        yield lambda scenario: MemoryWorld().run(scenario)
-        return
-    thread: ReactorThread = request.getfixturevalue("reactor_thread")
-    valkey: Valkey = request.getfixturevalue("valkey")
-    keys: Keys = request.getfixturevalue("keys")
-    yield lambda scenario: RedisWorld(thread, valkey, keys).run(scenario)
+from cluster.xmpp.stanza import Stanza, make, opening
+from tests.ports.conftest import Run
+from tests.ports.worlds import CAPULET, MONTAGUE, SHAKESPEARE, World, chat, text_of
 
 
 def test_what_is_sent_arrives_with_its_bytes(run: Run) -> None:
@@ -234,6 +216,12 @@ def test_hops_of_the_queue_are_recorded_for_stanzas_that_are_followed(run: Run) 
     run(scenario)
 
 
+def speaking_as(from_: Jid) -> Stanza:
+    """What a server that is not ours could write: the parts of an address that reads as another."""
+    raw = opening("message", from_) + b" to='juliet@capulet.lit' type='chat'><body>x</body></message>"
+    return msgspec.structs.replace(chat("x", raw=raw), from_=from_)
+
+
 @pytest.mark.parametrize(
     ("forged", "reason"),
     [
@@ -243,8 +231,31 @@ def test_hops_of_the_queue_are_recorded_for_stanzas_that_are_followed(run: Run) 
         (chat("x", raw=chat("x", from_="hamlet@shakespeare.lit").raw), "its bytes do not begin with its from"),
         (chat("x", raw=chat("x").raw + chat("y", from_="hamlet@shakespeare.lit").raw), "its bytes are not one element"),
         (chat("x", raw=chat("x").raw.removesuffix(b">")), "its bytes are not one element"),
+        (chat("x", raw=chat("<!-- x -->").raw), "its bytes are not one element"),
+        (chat("x", raw=chat("<?x y?>").raw), "its bytes are not one element"),
+        (chat("x", raw=chat("<x:y/>").raw), "its bytes are not one element"),
+        (chat("x", raw=b"<!DOCTYPE message>" + chat("x").raw), "its bytes do not begin with its from"),
+        (speaking_as(Jid("hamlet@shakespeare.lit/", "montague.lit")), "from is no address"),
+        (speaking_as(Jid("hamlet", "shakespeare.lit/.montague.lit")), "from is no address"),
+        (speaking_as(Jid("", "hamlet@shakespeare.lit/.montague.lit")), "from is no address"),
+        (speaking_as(Jid("ro meo", "montague.lit")), "from is no address"),
     ],
-    ids=["other domain", "longer name", "not ours", "bytes of another", "two in one", "half"],
+    ids=[
+        "other domain",
+        "longer name",
+        "not ours",
+        "bytes of another",
+        "two in one",
+        "half",
+        "comment",
+        "instruction",
+        "unbound prefix",
+        "doctype",
+        "domain in localpart",
+        "domain before domain",
+        "account in domain",
+        "no localpart",
+    ],
 )
 def test_who_speaks_for_another_is_dropped(run: Run, forged: Stanza, reason: str) -> None:
     async def scenario(world: World) -> None:

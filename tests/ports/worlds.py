@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
+import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, deferLater
 
@@ -16,11 +17,13 @@ from cluster.redisio.url import RedisUrl
 from cluster.router.memory import MemoryNetwork
 from cluster.router.port import Router, Settled
 from cluster.router.redis import RedisRouter
+from cluster.router.settings import FaultSettings, merged, parse
 from cluster.trace.hop import Hop, Tracer
 from cluster.xmpp.errors import StanzaError
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza, opening
 from tests.harness import ReactorThread, Valkey, until
+from tests.valkey_cluster import ValkeyCluster
 
 MONTAGUE, CAPULET, SHAKESPEARE = "montague.lit", "capulet.lit", "shakespeare.lit"
 MAX_BACKLOG = 50
@@ -43,6 +46,11 @@ def text_of(stanza: Stanza) -> str:
     return stanza.tree.findtext("{jabber:client}body") or ""
 
 
+def settings(now_s: float, texts: dict[str, str]) -> FaultSettings:
+    """The faults that are written so, counted from now."""
+    return FaultSettings("seed", merged({}, parse(texts), now_s))
+
+
 class Node:
     """A domain that notes what its router brings."""
 
@@ -53,7 +61,7 @@ class Node:
         self.hops: list[Hop] = []
         self.settled_by: Callable[[Stanza], Settled] = lambda stanza: None
         times = itertools.count()
-        self.tracer = Tracer("s", self, lambda: next(times), lambda: "", 0)
+        self.tracer = Tracer("s", self, lambda: next(times), lambda: "new", 0)
 
     def append(self, hop: Hop) -> None:
         """As a `Journal`."""
@@ -82,6 +90,12 @@ class World(Protocol):
 
     async def start(self, domain: str) -> Node:
         """A server of the domain, up and reading."""
+
+    async def set_faults(self, from_: str, to: str, **texts: str) -> None:
+        """Give a link these faults in place of those it has."""
+
+    def lost(self, from_: str, to: str) -> int:
+        """How many stanzas faults lost on a link."""
 
     async def crash(self, node: Node) -> None:
         """End it without its doing anything more."""
@@ -123,6 +137,12 @@ class MemoryWorld:
         await node.router.start(node.deliver, node.bounce)
         return node
 
+    async def set_faults(self, from_: str, to: str, **texts: str) -> None:
+        self.network.set_faults(from_, to, settings(self.clock.seconds(), texts))
+
+    def lost(self, from_: str, to: str) -> int:
+        return self.network.lost[from_, to]
+
     async def crash(self, node: Node) -> None:
         await node.router.stop()  # in memory, whoever goes leaves everything behind
 
@@ -140,9 +160,9 @@ class MemoryWorld:
 
 
 class RedisWorld:
-    """In a real Valkey, each domain as its own user with the rights of a server."""
+    """In a real Valkey or a cluster of them, each domain as its own user with the rights of a server."""
 
-    def __init__(self, thread: ReactorThread, valkey: Valkey, keys: Keys) -> None:
+    def __init__(self, thread: ReactorThread, valkey: Valkey | ValkeyCluster, keys: Keys) -> None:
         self._thread = thread
         self.reactor = thread.reactor
         self.valkey = valkey
@@ -150,7 +170,7 @@ class RedisWorld:
         self.clients: dict[Node, RedisClient] = {}
         for domain in (MONTAGUE, CAPULET, SHAKESPEARE):
             valkey.admin.sadd(keys.domains, domain)
-            valkey.admin.execute_command("ACL", "SETUSER", self.user(domain), *rules(keys, domain, "pw"))
+            valkey.make_user(self.user(domain), rules(keys, domain, "pw"))
 
     def user(self, domain: str) -> str:
         return f"{self.keys.prefix}:{domain}"
@@ -180,6 +200,14 @@ class RedisWorld:
         )  # fmt: skip
         await node.router.start(node.deliver, node.bounce)
         return node
+
+    async def set_faults(self, from_: str, to: str, **texts: str) -> None:
+        key = self.keys.faults(to)
+        self.valkey.admin.hset(key, from_, msgspec.json.encode(settings(self.reactor.seconds(), texts)))
+        self.valkey.publish(key, from_)
+
+    def lost(self, from_: str, to: str) -> int:
+        return int(self.valkey.admin.hget(self.keys.lost(to), from_) or 0)
 
     async def crash(self, node: Node) -> None:
         await self.clients.pop(node).close()

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
+from cluster.router.gate import MAX_UNSETTLED
 from cluster.router.inbound import Inbound
 from cluster.router.nodes.members import Members
 from cluster.router.nodes.owners import Owners, inbox
@@ -32,6 +33,10 @@ class Inbox:
     def __init__(self, node: str, server: Server) -> None:
         self._node = node
         self._server = server
+
+    def may_read(self, unsettled: int) -> bool:
+        """As much as of any link."""
+        return unsettled < MAX_UNSETTLED
 
     def take(self, entry_id: str, frames: list[Any]) -> Settled:
         """Hand on the frames of one entry; it settles with the last of them that does."""
@@ -149,7 +154,7 @@ class RedisNodes:
         reader = self._inboxes[node] = Inbound(
             self._reactor, self._client, self._keys, node, WholeShare(), self._decode
         )
-        await reader.start(lambda from_: Inbox(from_, self._server))
+        await reader.start(lambda from_, on_room: Inbox(from_, self._server))
         while await self._length(node):
             await deferLater(self._reactor, LOOK_AGAIN_S)
         await self._adopt(node)

@@ -10,6 +10,8 @@ from cluster.redisio.url import RedisUrl
         ("unix://s1:p%40ss%2F@/run/r.sock", RedisUrl("unix", "", 6379, "/run/r.sock", "s1", "p@ss/", 0)),
         ("redis://127.0.0.1", RedisUrl("redis", "127.0.0.1", 6379, "", "", "", 0)),
         ("redis://:secret@[::1]:7000/3", RedisUrl("redis", "::1", 7000, "", "", "secret", 3)),
+        ("redis+cluster://u:p@h:7000", RedisUrl("redis", "h", 7000, "", "u", "p", 0, is_cluster=True)),
+        ("rediss+cluster://h", RedisUrl("rediss", "h", 6379, "", "", "", 0, is_cluster=True)),
         ("rediss://u%3Aser:x@redis.example:1/", RedisUrl("rediss", "redis.example", 1, "", "u:ser", "x", 0)),
     ],
 )
@@ -18,11 +20,26 @@ def test_reads_the_forms_that_redis_py_reads(text: str, expected: RedisUrl) -> N
 
 
 @pytest.mark.parametrize(
-    "text", ["", "redis://", "unix://host/x", "http://host", "redis://h:port", "redis://h:99999", "redis://h/first"]
+    "text",
+    [
+        "",
+        "redis://",
+        "unix://host/x",
+        "http://host",
+        "redis://h:port",
+        "redis://h:99999",
+        "redis://h/first",
+        "redis+cluster://h/1",
+        "unix+cluster:///x",
+    ],
 )
 def test_other_text_is_refused_with_the_forms_that_are_read(text: str) -> None:
     with pytest.raises(ValueError, match="write unix://"):
         RedisUrl.parse(text)
+
+
+def test_it_is_shown_as_it_was_written_but_for_the_password() -> None:
+    assert str(RedisUrl.parse("redis+cluster://u:secret@h:7000")) == "redis+cluster://u@h:7000/0"
 
 
 def test_no_message_shows_the_password() -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from hiredis import ReplyError
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 
 from cluster.redisio.keys import Keys
+from cluster.router import faulty, outbound
 from cluster.router.port import Settled
 from cluster.router.redis import RedisRouter
-from cluster.xmpp.errors import Condition
+from cluster.xmpp.errors import Condition, ErrorType
 from cluster.xmpp.stanza import Stanza
 from tests.harness import ReactorThread, Valkey
-from tests.ports.worlds import CAPULET, MONTAGUE, SHAKESPEARE, Node, RedisWorld, World, chat, text_of
+from tests.ports.worlds import CAPULET, MONTAGUE, SHAKESPEARE, Node, RedisWorld, World, chat, settings, text_of
 
 KEYS = Keys.of_lab("own")
 
@@ -114,12 +116,8 @@ def test_what_the_storage_could_not_take_comes_again_with_the_next_connection(wo
     world.run(scenario)
 
 
-@pytest.mark.parametrize(
-    ("count", "size_bytes", "expected"),
-    [(2500, 10, [1000, 1000, 500]), (7, 200_000, [5, 2])],
-    ids=["1,000 stanzas", "1 MiB"],
-)
-def test_a_batch_has_a_bound(world: RedisWorld, count: int, size_bytes: int, expected: list[int]) -> None:
+@pytest.mark.parametrize(("count", "size_bytes"), [(2500, 10), (7, 200_000)], ids=["small", "big"])
+def test_a_batch_has_a_bound(world: RedisWorld, count: int, size_bytes: int) -> None:
     async def scenario(_: World) -> None:
         s1 = await world.start(MONTAGUE)
         for _ in range(count - 1):
@@ -128,7 +126,10 @@ def test_a_batch_has_a_bound(world: RedisWorld, count: int, size_bytes: int, exp
 
     world.run(scenario)
     entries = world.valkey.admin.xrange(world.keys.link(CAPULET, MONTAGUE))
-    assert [len(msgspec.msgpack.decode(fields[b"b"], type=list[Stanza])) for _, fields in entries] == expected
+    batches = [fields[b"b"] for _, fields in entries]
+    assert sum(len(msgspec.msgpack.decode(batch, type=list[Stanza])) for batch in batches) == count
+    assert max(map(len, batches)) <= 1 << 19
+    assert len(batches) == (3 if size_bytes == 10 else 4)
 
 
 def test_a_server_that_speaks_for_another_domain_is_refused_by_redis(world: RedisWorld) -> None:
@@ -138,7 +139,8 @@ def test_a_server_that_speaks_for_another_domain_is_refused_by_redis(world: Redi
         evil.router = RedisRouter(
             world.reactor, client, world.keys, domain=MONTAGUE, tracer=evil.tracer, max_backlog=10
         )
-        await evil.router.start(evil.deliver, evil.bounce)
+        with pytest.raises(ReplyError):  # it may not even listen
+            await evil.router.start(evil.deliver, evil.bounce)
         await evil.sent(chat("forged", to="falstaff@shakespeare.lit"))
         assert [error.condition for _, error in evil.bounced] == [Condition.REMOTE_SERVER_TIMEOUT]
         assert s3.delivered == []
@@ -185,5 +187,181 @@ def test_many_entries_are_read_in_many_reads(world: RedisWorld) -> None:
         assert len(again.delivered) == 280
         assert len(set(again.delivered)) == 280
         assert not set(again.delivered) & set(first.delivered[:20])
+
+    world.run(scenario)
+
+
+def put_old_entries(world: RedisWorld, count: int, text: str = "old") -> None:
+    """What an earlier process of montague.lit wrote to capulet.lit."""
+    entry = msgspec.msgpack.encode([chat(text)])
+    pipeline = world.valkey.admin.pipeline()
+    for _ in range(count):
+        pipeline.xadd(world.keys.link(CAPULET, MONTAGUE), {"b": entry})
+    pipeline.sadd(world.keys.peers(CAPULET), MONTAGUE)
+    pipeline.execute()
+
+
+def given(world: RedisWorld) -> int:
+    """How many entries Redis has given to the reader, and not got back."""
+    groups = world.valkey.admin.xinfo_groups(world.keys.link(CAPULET, MONTAGUE))
+    return sum(group["pending"] for group in groups)
+
+
+def test_what_a_fault_delays_does_not_fill_the_reading_window(world: RedisWorld) -> None:
+    async def scenario(_: World) -> None:
+        put_old_entries(world, 600)
+        await world.set_faults(MONTAGUE, CAPULET, delay="60m")
+        s2 = await world.start(CAPULET)
+        await world.until(lambda: given(world) == 600)
+        assert s2.delivered == []
+        await world.set_faults(MONTAGUE, CAPULET)
+        await world.until_empty(MONTAGUE, CAPULET)
+        assert len(s2.delivered) == 600
+
+    world.run(scenario)
+
+
+def test_what_a_fault_delays_is_bounded_in_memory(world: RedisWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faulty, "MAX_HELD_BYTES", 1_000_000)
+
+    async def scenario(_: World) -> None:
+        put_old_entries(world, 400, "x" * 10_000)
+        await world.set_faults(MONTAGUE, CAPULET, delay="60m")
+        s2 = await world.start(CAPULET)
+        await world.until(lambda: given(world) == 128)  # two reads
+        for _ in range(3):
+            world.valkey.admin.publish(world.keys.bell(CAPULET), MONTAGUE)
+            await world.clients[s2].execute("PING")  # the bell has been heard
+        assert given(world) == 128
+        await world.set_faults(MONTAGUE, CAPULET)
+        await world.until_empty(MONTAGUE, CAPULET)
+        assert len(s2.delivered) == 400
+
+    world.run(scenario)
+
+
+def test_faults_that_changed_while_redis_was_away_are_known_with_the_next_connection(world: RedisWorld) -> None:
+    async def scenario(_: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        await s1.sent(chat("before"))
+        await world.until(lambda: s2.delivered)
+        raw = msgspec.json.encode(settings(0, {"loss": "100%"}))
+        world.valkey.admin.hset(world.keys.faults(CAPULET), MONTAGUE, raw)  # and nobody says so
+        world.valkey.admin.execute_command("CLIENT", "KILL", "USER", world.user(CAPULET))
+        await world.until(lambda: not world.clients[s2].connected)
+        await s1.sent(chat("lost"))
+        await world.until(lambda: world.lost(MONTAGUE, CAPULET) == 1)
+        assert len(s2.delivered) == 1
+
+    world.run(scenario)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"junk", b"[]", b'{"seed":"1","faults":{"lag":1}}', b'{"seed":"1","faults":{"down":7}}', b"\xff"],
+    ids=["junk", "list", "unknown fault", "wrong value", "bytes"],
+)
+def test_faults_that_nobody_can_read_are_none(world: RedisWorld, raw: bytes) -> None:
+    async def scenario(_: World) -> None:
+        world.valkey.admin.hset(world.keys.faults(CAPULET), MONTAGUE, raw)
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        await s1.sent(chat("hi!"))
+        await world.until(lambda: s2.delivered)
+
+    world.run(scenario)
+
+
+def test_while_redis_hangs_senders_wait_and_at_last_are_told_so(
+    own_world: RedisWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbound, "MAX_WAITING_BYTES", 100_000)
+
+    async def scenario(world: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        await s1.sent(chat("opens the link"))
+        own_world.valkey.pause()
+        settled = [s1.send(chat("x" * 1_000)) for _ in range(100)]
+        refused = len(s1.bounced)
+        assert 20 < refused < 50
+        assert {error.condition for _, error in s1.bounced} == {Condition.REMOTE_SERVER_TIMEOUT}
+        assert {error.type for _, error in s1.bounced} == {ErrorType.WAIT}
+        assert not any(each.called for each in settled if each is not None)  # so the client is not read on
+        own_world.valkey.resume()
+        await world.until(lambda: len(s2.delivered) == 101 - refused)
+        await s1.sent(chat("there is room again"))
+        assert len(s1.bounced) == refused
+
+    own_world.run(scenario)
+
+
+def test_while_redis_is_away_what_waits_is_bounded(own_world: RedisWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbound, "MAX_WAITING_BYTES", 100_000)
+
+    async def scenario(world: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        own_world.valkey.kill()
+        await world.until(lambda: not own_world.clients[s1].connected)
+        for number in range(100):
+            s1.send(chat("x" * 1_000, to="juliet@capulet.lit" if number % 2 else "falstaff@shakespeare.lit"))
+            await world.turn()
+        refused = len(s1.bounced)
+        assert 20 < refused < 50
+        own_world.valkey.start()
+        await s1.sent(chat("last"))
+        await world.until(lambda: s2.delivered and text_of(s2.delivered[-1]) == "last")
+        assert len(s1.bounced) == refused
+
+    own_world.run(scenario)
+
+
+def test_the_backlog_of_a_link_is_bounded_in_bytes_too(world: RedisWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbound, "MAX_BACKLOG_BYTES", 1_000_000)
+    monkeypatch.setattr(outbound, "MAX_BATCH_BYTES", 60_000)
+
+    async def scenario(_: World) -> None:
+        s1 = await world.start(MONTAGUE)
+        for _ in range(40):
+            await s1.sent(chat("x" * 50_000))
+        assert {error.condition for _, error in s1.bounced} == {Condition.REMOTE_SERVER_TIMEOUT}
+        assert {error.type for _, error in s1.bounced} == {ErrorType.WAIT}
+        written = 40 - len(s1.bounced)
+        used = world.valkey.admin.memory_usage(world.keys.link(CAPULET, MONTAGUE), samples=0)
+        assert 900_000 < used < 1_100_000
+        s2 = await world.start(CAPULET)
+        await world.until_empty(MONTAGUE, CAPULET)
+        assert len(s2.delivered) == written
+        await s1.sent(chat("below again"))
+        await world.until(lambda: len(s2.delivered) == written + 1)
+
+    world.run(scenario)
+
+
+def test_a_bell_that_names_nobody_opens_no_link(world: RedisWorld) -> None:
+    async def scenario(_: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        for name in ("evil.lit", "foo}:montague.lit", "*", "", b"\xff\x00", "x" * 100_000):
+            world.valkey.admin.publish(world.keys.bell(CAPULET), name)
+            world.valkey.admin.sadd(world.keys.peers(CAPULET), name)
+        await s1.sent(chat("honest"))
+        await world.until(lambda: s2.delivered)
+        world.valkey.admin.execute_command("CLIENT", "KILL", "USER", world.user(CAPULET))  # it looks at its peers again
+        await s1.sent(chat("honest again"))
+        await world.until(lambda: len(s2.delivered) == 2)
+        await world.until_empty(MONTAGUE, CAPULET)
+
+    world.run(scenario)
+    links = [*world.valkey.admin.scan_iter(f"{world.keys.prefix}:link:*")]
+    assert links == [world.keys.link(CAPULET, MONTAGUE).encode()]
+
+
+def test_a_bell_rung_in_vain_does_no_harm(world: RedisWorld) -> None:
+    async def scenario(_: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        for _ in range(100):
+            world.valkey.admin.publish(world.keys.bell(CAPULET), MONTAGUE)
+        await s1.sent(chat("once"))
+        await world.until(lambda: s2.delivered)
+        await world.until_empty(MONTAGUE, CAPULET)
+        assert len(s2.delivered) == 1
 
     world.run(scenario)

@@ -13,7 +13,7 @@ from .conftest import Load, Problems
 SETTINGS = "tls, registration, registrations_per_minute, anonymous, admin, modules, c2s_port, direct_tls_port"
 SERVER_KEYS = f"{SETTINGS}, domain, nodes"
 
-TOP_KEYS = "name, servers, defaults, accounts, gateways, networks, components, trace, router"
+TOP_KEYS = "name, servers, defaults, accounts, gateways, networks, components, trace, router, links"
 
 
 def test_the_smallest_file_gets_every_default(load_text: Load) -> None:
@@ -82,7 +82,7 @@ def test_all_problems_come_at_once_in_the_order_of_the_file(problems: Problems) 
             contacts: [romeo@capulet.lit, romeo@capulet.lit, juliet@capulet.li]
           romeo@capulet.lit: {}
         defaults: {modules: [disko]}
-        links: {}
+        linx: {}
     """) == [
         "lab.yaml:1:7: name: 'My Lab' is no name; allowed: lowercase letters, digits and '-', a letter first, "
         "at most 63",
@@ -111,7 +111,7 @@ def test_all_problems_come_at_once_in_the_order_of_the_file(problems: Problems) 
         "lab.yaml:12:3: accounts.romeo@capulet.lit: this key is in line 8 already; keep one of the two",
         "lab.yaml:13:22: defaults.modules[0]: there is no module 'disko'; did you mean 'disco'? "
         "allowed: disco, ping, version",
-        "lab.yaml:14:1: links: unknown key; allowed: " + TOP_KEYS,
+        "lab.yaml:14:1: linx: unknown key; did you mean 'links'? allowed: " + TOP_KEYS,
     ]
 
 
@@ -121,7 +121,7 @@ def test_all_problems_come_at_once_in_the_order_of_the_file(problems: Problems) 
         ("trace: {sample_every: -1}", "23: trace.sample_every: -1 is wrong; it should be greater than or equal to 0"),
         ("trace: {sample_every: 1.5}", "23: trace.sample_every: 1.5 is wrong; it should be a valid integer"),
         ("trace: {sample_every: true}", "23: trace.sample_every: true is wrong; it should be a valid integer"),
-        ("router: 3", "9: router: 3 where keys and values are expected; allowed: max_backlog"),
+        ("router: 3", "9: router: 3 where keys and values are expected; allowed: max_backlog, seed"),
         (
             "defaults: []",
             f"11: defaults: a list where keys and values are expected; allowed: {SETTINGS}",

@@ -35,7 +35,15 @@ def test_each_topology_of_the_project_is_valid(path: Path) -> None:
 
 
 def test_the_project_has_its_topologies() -> None:
-    assert [path.stem for path in TOPOLOGIES] == ["bench", "gateways", "nodes", "rfc3920", "two-domains", "verona"]
+    assert [path.stem for path in TOPOLOGIES] == [
+        "bench",
+        "faults",
+        "gateways",
+        "nodes",
+        "rfc3920",
+        "two-domains",
+        "verona",
+    ]
 
 
 @pytest.mark.parametrize(

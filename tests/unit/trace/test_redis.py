@@ -9,6 +9,7 @@ import pytest
 import redis
 from twisted.internet.task import deferLater
 
+from cluster.redisio import client as client_module
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
@@ -100,3 +101,35 @@ def test_follow_begins_before_the_first_entry_of_all(write: Write, reader: Journ
     following = reader.follow()
     write([ROUTE])
     assert next(following) == ROUTE[0]
+
+
+def test_while_redis_hangs_hops_are_left_out_and_not_piled_up(
+    reactor_thread: ReactorThread, own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "MANY_UNANSWERED", 10)
+
+    async def scenario() -> None:
+        client = RedisClient(reactor_thread.reactor, RedisUrl.parse(own_valkey.url), lambda: 0.0)
+        await client.connect()
+        journal = RedisJournal(client, Keys.of_lab("own"), reactor_thread.reactor)
+        own_valkey.pause()
+        for _ in range(50):
+            journal.append(ROUTE[0])
+            journal.flush()
+        own_valkey.resume()
+        await client.execute("PING")
+        journal.append(ROUTE[0])
+        journal.flush()
+        await client.execute("PING")
+        await client.close()
+
+    reactor_thread.run(scenario)
+    assert own_valkey.admin.xlen(Keys.of_lab("own").journal) == 12
+
+
+def test_junk_in_the_journal_is_passed_over(write: Write, reader: JournalReader, valkey: Valkey, keys: Keys) -> None:
+    write([ROUTE[:3]])
+    for fields in ({"x": b"junk"}, {"h": b"\xc1"}, {"h": b"\x01"}, {"h": b"\x91\x80", "y": b""}):
+        valkey.admin.xadd(keys.journal, fields)
+    write([ROUTE[3:]])
+    assert reader.read("t1") == ROUTE

@@ -1,0 +1,108 @@
+"""`xmpplab fault`: break and mend the links between the servers while the lab runs."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from cluster.cli.common import LabName, chosen
+from cluster.lab.errors import BadInput
+from cluster.router.faults import known
+
+if TYPE_CHECKING:
+    from cluster.lab.faults import LinkState
+
+app = typer.Typer(help="Faults of the links between the servers, while the lab runs.", no_args_is_help=True)
+
+From = Annotated[str, typer.Argument(metavar="FROM", help="The server that sends: its name (s1) or domain.")]
+To = Annotated[str, typer.Argument(metavar="TO", help="The server that receives.")]
+Both = Annotated[bool, typer.Option("--both", help="Also the other direction.")]
+
+
+def set_(from_: From, to: To, both: Both = False, lab: LabName = None, **faults: str | None) -> None:
+    """Give a link faults, beside those it has; `none` takes one away. Times are counted from now."""
+    from cluster.lab.faults import set_faults
+
+    given = {key: text for key, text in faults.items() if text is not None}
+    if not given:
+        raise BadInput(f"no fault is named; give one of: {', '.join(f'--{key}' for key in known())}")
+    for link in set_faults(chosen(lab), from_, to, given, both=both):
+        _tell(link)
+
+
+def _with_an_option_for_each_fault(command: Any) -> Any:
+    """Typer makes options of a signature; the registry of the faults makes this one."""
+    signature = inspect.signature(command, eval_str=True)
+    options = [
+        inspect.Parameter(
+            key,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[str | None, typer.Option(f"--{key}", metavar="VALUE", help=fault.meaning)],
+        )
+        for key, fault in known().items()
+    ]
+    others = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+    command.__signature__ = signature.replace(parameters=[*others, *options])
+    command.__annotations__ = {each.name: each.annotation for each in (*others, *options)}
+    return command
+
+
+app.command("set")(_with_an_option_for_each_fault(set_))
+
+
+@app.command()
+def clear(
+    from_: Annotated[str | None, typer.Argument(metavar="FROM", help="The server that sends; none: all links.")] = None,
+    to: Annotated[str | None, typer.Argument(metavar="TO", help="The server that receives.")] = None,
+    both: Both = False,
+    lab: LabName = None,
+) -> None:
+    """Mend a link, or all."""
+    from cluster.lab.faults import clear_faults
+
+    if from_ is not None and to is None:
+        raise BadInput(
+            f"a link has two ends; write `xmpplab fault clear {from_} TO`, or no server at all for all links"
+        )
+    mended = clear_faults(chosen(lab), from_, to, both=both)
+    for link in mended:
+        _tell(link)
+    if not mended:
+        print("no link has a fault")
+
+
+@app.command()
+def ls(
+    format: Annotated[Literal["table", "json"], typer.Option(help="For people, or for programs.")] = "table",
+    lab: LabName = None,
+) -> None:
+    """List the links that have faults, and how many stanzas these have lost."""
+    import msgspec
+
+    from cluster.lab.faults import list_faults
+
+    links = list_faults(chosen(lab))
+    if format == "json":
+        print(msgspec.json.format(msgspec.json.encode(links)).decode())
+        return
+    for link in links:
+        lost = f" ({link.lost} lost so far)" if link.lost else ""
+        print(f"{_way(link)}: {_shown(link)}{lost}")
+    if not links:
+        print("no link has a fault")
+
+
+def _tell(link: LinkState) -> None:
+    later = "" if link.heard_by else f"; nobody reads it now, so from the next start of {link.to} on"
+    print(f"{_way(link)}: {_shown(link)}{later}")
+
+
+def _way(link: LinkState) -> str:
+    return f"{link.from_} → {link.to}"
+
+
+def _shown(link: LinkState) -> str:
+    return ", ".join(f"{key} {text}" for key, text in link.faults.items()) or "no faults"

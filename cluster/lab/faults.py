@@ -1,0 +1,125 @@
+"""The faults of a lab's links, set, cleared and listed while it runs: for commands and for programs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from cluster.lab.announcement import encoded
+from cluster.lab.errors import BadInput
+from cluster.lab.folder import ADMIN, LabFolder
+from cluster.lab.redis import connected, publish
+from cluster.redisio.keys import Keys
+from cluster.router import settings
+from cluster.router.settings import FaultSettings
+from cluster.topology.plan import Plan, ServerNode
+
+Change = Callable[[dict[str, Any], float], dict[str, Any]]
+"""From the faults of a link to its new ones; the float is now."""
+
+
+class LinkState(msgspec.Struct, frozen=True):
+    """One direction between two servers, and what is wrong with it."""
+
+    from_: str = msgspec.field(name="from")
+    """Name of the server that sends."""
+    to: str
+    from_domain: str
+    to_domain: str
+    faults: dict[str, str]
+    """As `fault set` would have it now: `{"delay": "40ms"}`."""
+    lost: int
+    """Stanzas that the faults of the link have lost since the lab came up."""
+    heard_by: int | None = None
+    """How many readers of the link took in a change; 0: nobody reads it now, so it holds from the next start on."""
+
+
+def set_faults(
+    folder: LabFolder, from_: str, to: str, faults: Mapping[str, str], *, both: bool = False
+) -> list[LinkState]:
+    """Give the link these faults beside those it has; `none` takes one away. Times are counted from now.
+
+    `from_` and `to` are names or domains of servers; `both`: the other direction too. Raises BadInput, LabError.
+    """
+    try:
+        new = settings.parse(faults)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+    return _change(folder, from_, to, both, lambda old, now_s: settings.merged(old, new, now_s))
+
+
+def clear_faults(
+    folder: LabFolder, from_: str | None = None, to: str | None = None, *, both: bool = False
+) -> list[LinkState]:
+    """Mend the link, or every link that has faults. Raises BadInput, LabError."""
+    if from_ is not None and to is not None:
+        return _change(folder, from_, to, both, lambda old, now_s: {})
+    broken = [link for link in list_faults(folder) if link.faults]
+    return [mended for link in broken for mended in clear_faults(folder, link.from_, link.to)]
+
+
+def list_faults(folder: LabFolder) -> list[LinkState]:
+    """The links that have faults, or that faults have lost something of. Raises LabError."""
+    plan = folder.plan()
+    with connected(folder.secrets()[ADMIN]) as redis:
+        return links_with_faults(redis, plan)
+
+
+def links_with_faults(redis: Any, plan: Plan) -> list[LinkState]:
+    """As `list_faults`, by a connection that is there."""
+    keys = Keys.of_lab(plan.name)
+    pipeline = redis.pipeline(transaction=False)
+    for to in plan.servers:
+        pipeline.hgetall(keys.faults(to.domain))
+        pipeline.hgetall(keys.lost(to.domain))
+    replies = iter(pipeline.execute())
+    found = []
+    for to in plan.servers:
+        faults, lost = next(replies), next(replies)
+        for from_ in plan.servers:
+            domain = from_.domain.encode()
+            if domain in faults or domain in lost:
+                found.append(_state(from_, to, _decoded(faults.get(domain)), int(lost.get(domain, 0))))
+    return found
+
+
+def _change(folder: LabFolder, from_: str, to: str, both: bool, change: Change) -> list[LinkState]:
+    plan = folder.plan()
+    sender, receiver = _server(plan, from_), _server(plan, to)
+    if sender is receiver:
+        raise BadInput(f"{sender.name} has no link to itself; name two servers")
+    with connected(folder.secrets()[ADMIN]) as redis:
+        directions = [(sender, receiver), (receiver, sender)] if both else [(sender, receiver)]
+        return [_change_one(redis, plan, *direction, change) for direction in directions]
+
+
+def _change_one(redis: Any, plan: Plan, from_: ServerNode, to: ServerNode, change: Change) -> LinkState:
+    keys = Keys.of_lab(plan.name)
+    key = keys.faults(to.domain)
+    faults = change(_decoded(redis.hget(key, from_.domain)), time.time())
+    if faults:
+        redis.hset(key, from_.domain, encoded(plan, faults))
+    else:
+        redis.hdel(key, from_.domain)
+    heard_by = publish(redis, key, from_.domain)
+    lost = int(redis.hget(keys.lost(to.domain), from_.domain) or 0)
+    return msgspec.structs.replace(_state(from_, to, faults, lost), heard_by=heard_by)
+
+
+def _state(from_: ServerNode, to: ServerNode, faults: dict[str, Any], lost: int) -> LinkState:
+    return LinkState(from_.name, to.name, from_.domain, to.domain, settings.texts(faults, time.time()), lost)
+
+
+def _decoded(raw: bytes | None) -> dict[str, Any]:
+    return msgspec.json.decode(raw, type=FaultSettings).faults if raw else {}
+
+
+def _server(plan: Plan, name_or_domain: str) -> ServerNode:
+    server = plan.server(name_or_domain)
+    if server is None:
+        known = ", ".join(f"{server.name} ({server.domain})" for server in plan.servers)
+        raise BadInput(f"no server {name_or_domain!r} in this lab; there is: {known}")
+    return server

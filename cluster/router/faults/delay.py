@@ -1,0 +1,28 @@
+"""Delay: a longer way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from cluster.router.fault import Effect, Fault, Passage
+from cluster.router.quantity import DURATION
+
+
+class Delay(Effect):
+    """Counted from when the sender wrote the stanza: what has waited for its reader longer waits no more."""
+
+    def __init__(self, delay_s: float) -> None:
+        self._delay_s = delay_s
+
+    def pass_on(self, passage: Passage, now_s: float, rng: Random) -> Sequence[Passage]:
+        """It arrives later."""
+        return (passage._replace(due_s=passage.due_s + self._delay_s),)
+
+
+fault = Fault(
+    "delay",
+    DURATION,
+    "Each stanza arrives so long after its sender wrote it, such as `40ms` or `1.5s`; order is kept.",
+    Delay,
+)

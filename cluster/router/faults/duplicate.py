@@ -1,0 +1,26 @@
+"""Duplicate: what arrives twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from cluster.router.fault import Effect, Fault, Passage
+from cluster.router.quantity import SHARE
+
+
+class Duplicate(Effect):
+    """Doubles a share of the stanzas. A message and its double have the same stanza-id (XEP-0359)."""
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+
+    def pass_on(self, passage: Passage, now_s: float, rng: Random) -> Sequence[Passage]:
+        """It arrives once or twice."""
+        return (passage, passage) if rng.random() < self._share else (passage,)
+
+
+fault = Fault(
+    "duplicate", SHARE, "So many of the stanzas arrive twice, at random, such as `1%`; with the same stanza-id.",
+    Duplicate,
+)  # fmt: skip

@@ -1,0 +1,25 @@
+"""Jitter: a way that is not always as long."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from cluster.router.fault import Effect, Fault, Passage
+from cluster.router.quantity import DURATION
+
+
+class Jitter(Effect):
+    """Each stanza takes up to so much longer, all as likely."""
+
+    def __init__(self, most_s: float) -> None:
+        self._most_s = most_s
+
+    def pass_on(self, passage: Passage, now_s: float, rng: Random) -> Sequence[Passage]:
+        """It arrives a little later."""
+        return (passage._replace(due_s=passage.due_s + rng.uniform(0, self._most_s)),)
+
+
+fault = Fault(
+    "jitter", DURATION, "Each stanza takes up to so much longer, at random, such as `5ms`; order is kept.", Jitter
+)

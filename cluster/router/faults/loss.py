@@ -1,0 +1,23 @@
+"""Loss: what never arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from cluster.router.fault import Effect, Fault, Passage
+from cluster.router.quantity import SHARE
+
+
+class Loss(Effect):
+    """Loses a share of the stanzas; the journal has a hop for each, and the link a count."""
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+
+    def pass_on(self, passage: Passage, now_s: float, rng: Random) -> Sequence[Passage]:
+        """It arrives or not."""
+        return () if rng.random() < self._share else (passage,)
+
+
+fault = Fault("loss", SHARE, "So many of the stanzas are lost, at random, such as `1%`: counted and recorded.", Loss)

@@ -1,0 +1,28 @@
+"""Rate: a narrow way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from cluster.router.fault import Effect, Fault, Passage
+from cluster.router.quantity import RATE
+
+
+class Rate(Effect):
+    """One stanza after the other, each for as long as its bytes take."""
+
+    def __init__(self, bytes_per_s: float) -> None:
+        self._bytes_per_s = bytes_per_s
+        self._free_s = 0.0
+
+    def pass_on(self, passage: Passage, now_s: float, rng: Random) -> Sequence[Passage]:
+        """It arrives when the link is free and has carried it; what waited for its reader is not through yet."""
+        start_s = max(passage.due_s, self._free_s, now_s)
+        self._free_s = start_s + len(passage.stanza.raw) / self._bytes_per_s
+        return (passage._replace(due_s=self._free_s),)
+
+
+fault = Fault(
+    "rate", RATE, "The link carries no more than so many bytes of stanzas in a second: `64kB/s`, `10Mbit/s`.", Rate
+)

@@ -1,0 +1,33 @@
+"""Reorder: what is overtaken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from cluster.router.fault import Effect, Fault, Passage
+from cluster.router.quantity import SHARE
+
+HELD_BACK_S = 0.1
+"""Whatever comes over the link in that time overtakes the stanza."""
+
+
+class Reorder(Effect):
+    """Holds a share of the stanzas back, and lets those behind them pass."""
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+
+    def pass_on(self, passage: Passage, now_s: float, rng: Random) -> Sequence[Passage]:
+        """It arrives in its turn or out of it."""
+        if rng.random() >= self._share:
+            return (passage,)
+        return (passage._replace(due_s=max(passage.due_s, now_s) + HELD_BACK_S, in_order=False),)
+
+
+fault = Fault(
+    "reorder", SHARE,
+    f"So many of the stanzas, at random, such as `1%`, are held back {HELD_BACK_S * 1000:g} ms, and those behind "
+    "overtake them.",
+    Reorder,
+)  # fmt: skip

@@ -1,0 +1,179 @@
+"""A link with faults: what stands between the entries that were read and the Gate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from twisted.internet.defer import Deferred
+
+from cluster.router.chain import Chain
+from cluster.router.fault import Passage
+from cluster.router.port import STANZA_BYTES, Settled
+from cluster.xmpp.stanza import Stanza
+
+if TYPE_CHECKING:
+    from cluster.router.gate import Gate
+
+MAX_HELD_BYTES = 16 << 20
+"""What is on its way over one link, in the reader's memory; the rest waits in the link's backlog."""
+
+
+class Entry:
+    """What came over the link at once, and is settled at once."""
+
+    __slots__ = ("id", "on_the_way", "settled", "unsettled")
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+        self.on_the_way = 0
+        self.unsettled: set[Deferred[Any]] = set()
+        self.settled: Deferred[Any] | None = None
+
+    @property
+    def sent_s(self) -> float:
+        """When its sender wrote it; its id says so, in milliseconds. Never too early."""
+        return (int(self.id.partition("-")[0]) + 1) / 1000
+
+
+class Held(NamedTuple):
+    """A stanza on its way; the next one to arrive is the least."""
+
+    due_s: float
+    number: int
+    """No two are the same."""
+    stanza: Stanza
+    place: int
+    """In its entry."""
+    entry: Entry
+
+
+class Loss(NamedTuple):
+    """A stanza that a fault lost."""
+
+    stanza: Stanza
+    fault: str
+
+
+class FaultyLink:
+    """Holds what is on its way, and lets it through the gate when it is due.
+
+    An entry has settled when each of its stanzas was let through and has settled, or was lost by a fault. So after a
+    crash of the reader everything that was on its way comes again, and meets its faults anew.
+    """
+
+    def __init__(
+        self, reactor: Any, gate: Gate, chain: Chain, on_lost: Callable[[list[Loss]], None], on_room: Callable[[], None]
+    ) -> None:
+        """`reactor` is an IReactorTime; its time is that of the senders' ids.
+
+        `on_lost` hears what faults lost, `on_room` that more may be read than before.
+        """
+        self._reactor = reactor
+        self._gate = gate
+        self._chain = chain
+        self._on_lost = on_lost
+        self._on_room = on_room
+        self._held: list[Held] = []
+        self._number = 0
+        self._last_due_s = 0.0
+        self._timer: Any = None
+        self._held_bytes = 0
+        self.held_entries = 0
+        """Entries that have stanzas on their way: they do not wait for the domain."""
+
+    def take(self, entry_id: str, stanzas: list[Stanza]) -> Settled:
+        """As `Gate.take`, for what came over the link now."""
+        now_s = self._reactor.seconds()
+        entry = Entry(entry_id)
+        sent_s = min(entry.sent_s, now_s)
+        lost: list[Loss] = []
+        for index, stanza in enumerate(stanzas):
+            passages, lost_by = self._chain.fate(stanza, sent_s, now_s)
+            if lost_by:
+                lost.append(Loss(stanza, lost_by))
+            for passage in passages:
+                self._hold(passage, index, entry)
+        if lost:
+            self._on_lost(lost)
+        self._let_through()
+        if not entry.on_the_way:
+            return self._gate.all_settled(entry.unsettled)
+        self.held_entries += 1
+        entry.settled = Deferred()
+        return entry.settled
+
+    def may_read(self) -> bool:
+        """False while more may not come over the link; `on_room` is called when it may."""
+        now_s = self._reactor.seconds()
+        open_s = self._chain.closed_until(now_s)
+        if open_s > now_s:
+            self._wake_at(open_s)
+        return open_s <= now_s and self._held_bytes < MAX_HELD_BYTES
+
+    def change(self, chain: Chain) -> None:
+        """The link has other faults now. What is on its way has met its own: it arrives at once, if anything does."""
+        self._chain = chain
+        self._last_due_s = now_s = self._reactor.seconds()
+        self._held = [Held(min(held.due_s, now_s), *held[1:]) for held in self._held]
+        heapify(self._held)
+        self._wake()
+
+    def stop(self) -> None:
+        """Let nothing through any more: what is on its way is still in the link, for the next reader."""
+        self._held.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _hold(self, passage: Passage, index: int, entry: Entry) -> None:
+        due_s = passage.due_s
+        if passage.in_order:
+            due_s = self._last_due_s = max(due_s, self._last_due_s)
+        self._number += 1
+        heappush(self._held, Held(due_s, self._number, passage.stanza, index, entry))
+        self._held_bytes += len(passage.stanza.raw) + STANZA_BYTES
+        entry.on_the_way += 1
+
+    def _let_through(self) -> None:
+        """All that is due, unless nothing comes over the link now."""
+        held, now_s = self._held, self._reactor.seconds()
+        open_s = self._chain.closed_until(now_s)
+        while held and open_s <= now_s and held[0].due_s <= now_s:
+            self._arrive(heappop(held))
+        if held:
+            self._wake_at(max(open_s, held[0].due_s))
+
+    def _arrive(self, held: Held) -> None:
+        entry = held.entry
+        self._held_bytes -= len(held.stanza.raw) + STANZA_BYTES
+        settled = self._gate.let_through(entry.id, held.place, held.stanza)
+        if settled is not None:
+            entry.unsettled.add(settled)
+        entry.on_the_way -= 1
+        if entry.on_the_way or entry.settled is None:
+            return
+        self.held_entries -= 1
+        all_settled = self._gate.all_settled(entry.unsettled)
+        if all_settled is None:
+            entry.settled.callback(None)
+        else:
+            all_settled.chainDeferred(entry.settled)
+
+    def _wake_at(self, at_s: float) -> None:
+        if self._timer is not None:
+            if self._timer.getTime() <= at_s:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if at_s < math.inf:
+            self._timer = self._reactor.callLater(max(0.0, at_s - self._reactor.seconds()), self._wake)
+
+    def _wake(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+        self._let_through()
+        self._on_room()

@@ -1,0 +1,83 @@
+"""The faults of the links into one domain: what they are now, and the gates that they stand before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+from twisted.logger import Logger
+
+from cluster.router.chain import Chain
+from cluster.router.faulty import FaultyLink, Loss
+from cluster.router.gate import NODE, Gate
+from cluster.router.port import HopRecorder
+from cluster.router.settings import FaultSettings
+
+_decode = msgspec.json.Decoder(FaultSettings).decode
+
+
+class Watched(NamedTuple):
+    """A link that is read here."""
+
+    gate: Gate
+    on_room: Callable[[], None]
+
+
+class LinkFaults:
+    """Puts faults before the gates of the links that have some, and takes them away again."""
+
+    _log = Logger()
+
+    def __init__(self, reactor: Any, domain: str, tracer: HopRecorder, count: Callable[[str, int], None]) -> None:
+        """`reactor` is an IReactorTime; `count(from, number)` counts the stanzas that faults lost on a link."""
+        self._reactor = reactor
+        self._domain = domain
+        self._tracer = tracer
+        self._count = count
+        self._settings: Mapping[str, bytes] = {}
+        self._links: dict[str, Watched] = {}
+
+    def watch(self, from_: str, gate: Gate, on_room: Callable[[], None]) -> None:
+        """The link from this end is read here; `on_room` hears when more of it may be read than before."""
+        self._links[from_] = Watched(gate, on_room)
+        self._apply(from_)
+
+    def update(self, settings: Mapping[str, bytes]) -> None:
+        """These are the faults now: `FaultSettings` as JSON, by the domain that a link is from."""
+        before, self._settings = self._settings, settings
+        for from_ in self._links:
+            domain = from_.partition("/")[0]
+            if settings.get(domain) != before.get(domain):  # a change here must not disturb what is on its way there
+                self._apply(from_)
+
+    def stop(self) -> None:
+        """Let nothing through any more."""
+        for link in self._links.values():
+            if link.gate.faults is not None:
+                link.gate.faults.stop()
+
+    def _apply(self, from_: str) -> None:
+        gate, on_room = self._links[from_]
+        chain = self._chain(from_)
+        if gate.faults is not None:
+            gate.faults.change(chain)
+        elif chain:
+            gate.faults = FaultyLink(self._reactor, gate, chain, lambda lost: self._on_lost(from_, lost), on_room)
+        if not chain:
+            gate.faults = None
+
+    def _chain(self, from_: str) -> Chain:
+        raw = self._settings.get(from_.partition("/")[0])
+        try:
+            return Chain(_decode(raw) if raw else FaultSettings("", {}), f"{from_} {self._domain}")
+        except (msgspec.DecodeError, LookupError, TypeError, ValueError) as error:
+            self._log.error("Unreadable faults of the link from {from_}: {error}", from_=from_, error=str(error))
+            return Chain(FaultSettings("", {}), "")
+
+    def _on_lost(self, from_: str, lost: list[Loss]) -> None:
+        """Recorded whether the stanza was followed or not: what faults lose must not look like a loss of ours."""
+        for stanza, fault in lost:
+            detail = f"{fault}: {stanza.id}" if stanza.id else fault
+            self._tracer.record("lost", self._tracer.followed(stanza), detail, node=NODE)
+        self._count(from_.partition("/")[0], len(lost))

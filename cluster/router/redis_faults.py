@@ -1,0 +1,44 @@
+"""The faults of the links into one domain, as Redis has them and as a command may change them at any time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.error import ConnectionLost
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from cluster.redisio.client import RedisClient
+from cluster.redisio.keys import Keys
+from cluster.router.link_faults import LinkFaults
+from cluster.router.port import HopRecorder
+
+
+class RedisFaults(LinkFaults):
+    """Looks after each new connection, and when it is told that something changed."""
+
+    _log = Logger()
+
+    def __init__(self, reactor: Any, client: RedisClient, keys: Keys, domain: str, tracer: HopRecorder) -> None:
+        super().__init__(reactor, domain, tracer, self._count_in_redis)
+        self._client = client
+        self._key = keys.faults(domain)
+        self._lost = keys.lost(domain)
+
+    async def start(self) -> None:
+        """Know the faults, now and from now on; what is asked of Redis after this is answered after they are known."""
+        await self._client.subscribe(self._key, lambda message: self._look_up())
+        self._client.when_connected(self._look_up)
+
+    def _look_up(self) -> None:
+        self._client.execute("HGETALL", self._key).addCallbacks(self._on_known, self._on_failed)
+
+    def _on_known(self, reply: dict[bytes, bytes]) -> None:
+        self.update({from_.decode(errors="replace"): raw for from_, raw in reply.items()})
+
+    def _on_failed(self, failure: Failure) -> None:
+        if not isinstance(failure.value, ConnectionLost):
+            self._log.failure("Looking up the faults of the links", failure)
+
+    def _count_in_redis(self, from_: str, number: int) -> None:
+        self._client.post("HINCRBY", self._lost, from_, number)

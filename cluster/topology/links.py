@@ -1,0 +1,118 @@
+"""The links section: what is wrong with the ways between the servers. Its keys are the faults of the router."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
+
+from cluster.router.fault import Fault
+from cluster.router.faults import known
+from cluster.router.quantity import WINDOWS, Quantity
+from cluster.topology.problem import Finding, KeyPath, choice
+from cluster.topology.section import NodeName, Section
+
+
+def _written(quantity: Quantity) -> Any:
+    """The type of a key behind which this stands."""
+
+    def read(value: object) -> Any:
+        values = value if quantity is WINDOWS and isinstance(value, list) else [value]
+        texts = [text for text in values if isinstance(text, str)]
+        if not texts or len(texts) < len(values):
+            raise ValueError(f"{value!r} does not fit here; write {quantity.form}")
+        return quantity.parse(", ".join(texts))
+
+    text = {"type": "string", "pattern": quantity.pattern}
+    schema = {"anyOf": [text, {"type": "array", "items": text}]} if quantity is WINDOWS else text
+    return Annotated[Any, BeforeValidator(read), WithJsonSchema(schema)]
+
+
+def _key(fault: Fault) -> Any:
+    return _written(fault.quantity), Field(default=None, description=fault.meaning)
+
+
+def _two(value: object) -> object:
+    if isinstance(value, list) and (len(value) != 2 or value[0] == value[1]):
+        raise ValueError("a link is between two servers; write between: [s1, s2]")
+    return value
+
+
+_ENDS: dict[str, Any] = {
+    "between": (
+        Annotated[list[NodeName] | None, BeforeValidator(_two)],
+        Field(default=None, description="Two servers: the faults hold for both directions between them."),
+    ),
+    "from": (NodeName | None, Field(default=None, description="The server that sends: the faults hold one way.")),
+    "to": (NodeName | None, Field(default=None, description="The server that receives.")),
+}
+
+Link: type[Section] = create_model(
+    "Link",
+    __base__=Section,
+    __doc__="Faults of the link between two servers: `between` two, or `from` one `to` another.",
+    **_ENDS,
+    **{key: _key(fault) for key, fault in known().items()},
+)
+"""One entry of the section. The registry of the faults makes its keys, so that a new fault needs nothing here."""
+
+
+def directions(link: Section) -> list[tuple[str, str]]:
+    """The pairs of servers that an entry speaks of, sender first."""
+    between = getattr(link, "between")  # noqa: B009  # of a model that is made while it runs
+    if between:
+        return [(between[0], between[1]), (between[1], between[0])]
+    return [(getattr(link, "from"), getattr(link, "to"))]  # noqa: B009
+
+
+def faults_of(link: Section) -> dict[str, Any]:
+    """The faults that an entry gives its links."""
+    return {key: value for key in known() if (value := getattr(link, key)) is not None}
+
+
+def findings(data: Mapping[str, Any], servers: Mapping[str, Any]) -> Iterator[Finding]:
+    """Ends that are no servers, and faults that a direction has twice."""
+    links = data.get("links")
+    seen: dict[tuple[str, str, str], int] = {}
+    for index, link in enumerate(links if isinstance(links, list) else []):
+        if not isinstance(link, dict):
+            continue
+        path: KeyPath = ("links", index)
+        ends = _ends(link)
+        if ends is None:
+            text = "a link needs `between: [s1, s2]` for both directions, or `from: s1` and `to: s2` for one"
+            yield Finding(path, text)
+            continue
+        if ends[0] == ends[1]:
+            yield Finding(path, f"{ends[0]} has no link to itself; name two servers")
+        for end in ends:
+            if servers and end not in servers:
+                yield Finding(path, f"there is no server {end!r}{choice(end, sorted(servers))}")
+        yield from _faults(path, index, link, ends, seen)
+
+
+def _faults(
+    path: KeyPath, index: int, link: Mapping[str, Any], ends: tuple[str, str], seen: dict[tuple[str, str, str], int]
+) -> Iterator[Finding]:
+    """Notes in `seen` which entry gives which direction which fault."""
+    faults = [key for key in link if key in known()]
+    if not faults:
+        yield Finding(path, f"this link has no fault; write one of: {', '.join(known())}")
+    for key in faults:
+        for pair in [ends, ends[::-1]] if "between" in link else [ends]:
+            first = seen.setdefault((*pair, key), index)
+            if first != index:
+                text = f"links[{first}] has a {key} from {pair[0]} to {pair[1]} already; keep one of the two"
+                yield Finding((*path, key), text, at_key=True)
+
+
+def _ends(link: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The two servers that an entry names, as far as it has the right form."""
+    between = link.get("between")
+    ends = between if "between" in link else [link.get("from"), link.get("to")]
+    if "between" in link and ("from" in link or "to" in link):
+        return None
+    if not isinstance(ends, list) or len(ends) != 2 or not all(isinstance(end, str) for end in ends):
+        return None
+    return ends[0], ends[1]

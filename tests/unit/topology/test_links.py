@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cluster.router.faults import known
+from cluster.topology.plan import LinkSeed
+from cluster.topology.resolve import resolve
+
+from .conftest import Load, Problems
+
+SERVERS = "name: x\nservers: {s1: {domain: a.lit}, s2: {domain: b.lit}, s3: {domain: c.lit}}\n"
+
+
+def links(load_text: Load, text: str) -> list[LinkSeed]:
+    plan = resolve(load_text(f"{SERVERS}links:\n{text}"), Path("lab.yaml"), Path("/x"), modules=())
+    return [*plan.links]
+
+
+def test_between_means_both_directions_and_from_to_one(load_text: Load) -> None:
+    assert links(
+        load_text,
+        "  - {between: [s1, s2], delay: 40ms, jitter: 5ms}\n  - {from: s2, to: s3, loss: 1%, down: [10s..20s, 1m..]}",
+    ) == [
+        LinkSeed("a.lit", "b.lit", {"delay": 0.04, "jitter": 0.005}),
+        LinkSeed("b.lit", "a.lit", {"delay": 0.04, "jitter": 0.005}),
+        LinkSeed("b.lit", "c.lit", {"loss": 0.01, "down": [[10, 20], [60, None]]}),
+    ]
+
+
+def test_entries_about_one_direction_add_up(load_text: Load) -> None:
+    assert links(load_text, "  - {between: [s1, s2], delay: 40ms}\n  - {from: s2, to: s1, down: ..5s}") == [
+        LinkSeed("a.lit", "b.lit", {"delay": 0.04}),
+        LinkSeed("b.lit", "a.lit", {"delay": 0.04, "down": [[0, 5]]}),
+    ]
+
+
+def test_the_seed_is_the_routers(load_text: Load) -> None:
+    topology = load_text(f"{SERVERS}router: {{seed: 7}}\n")
+    assert resolve(topology, Path("lab.yaml"), Path("/x"), modules=()).fault_seed == 7
+
+
+def test_no_fault_is_none(load_text: Load) -> None:
+    assert links(load_text, "  - {from: s1, to: s2, loss: 0%}") == []
+    assert load_text(f"{SERVERS}links:\n").links == []
+
+
+@pytest.mark.parametrize(
+    ("link", "expected"),
+    [
+        (
+            "{between: [s1, s9], delay: 1s}",
+            "4:5: links[0]: there is no server 's9'; allowed: s1, s2, s3",
+        ),
+        (
+            "{from: s1, delay: 1s}",
+            "4:5: links[0]: a link needs `between: [s1, s2]` for both directions, or `from: s1` and `to: s2` for one",
+        ),
+        ("{between: [s1, s2], from: s1, to: s2, delay: 1s}", "4:5: links[0]: a link needs `between"),
+        ("{from: s1, to: s1, delay: 1s}", "4:5: links[0]: s1 has no link to itself; name two servers"),
+        (
+            "{between: [s1], delay: 1s}",
+            "4:15: links[0].between: a link is between two servers; write between: [s1, s2]",
+        ),
+        ("{from: s1, to: s2}", f"4:5: links[0]: this link has no fault; write one of: {', '.join(known())}"),
+        (
+            "{from: s1, to: s2, delay: 40}",
+            "4:31: links[0].delay: 40 does not fit here; write a time such as 40ms, 1.5s or 2m",
+        ),
+        (
+            "{from: s1, to: s2, loss: 0.01}",
+            "4:30: links[0].loss: 0.01 does not fit here; write a share",
+        ),
+        ("{from: s1, to: s2, loss: 1 %%}", "4:30: links[0].loss: '1 %%' does not fit here"),
+        ("{from: s1, to: s2, down: true}", "4:30: links[0].down: True does not fit here; write always"),
+        ("{from: s1, to: s2, down: [10s]}", "4:30: links[0].down: '10s' does not fit here"),
+        ("{from: s1, to: s2, lag: 1s}", "4:24: links[0].lag: unknown key; allowed: between, from, to, delay"),
+        (
+            "{from: s1, to: s2, delay: 1s}\n  - {between: [s2, s1], delay: 2s}",
+            "5:25: links[1].delay: links[0] has a delay from s1 to s2 already; keep one of the two",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said(problems: Problems, link: str, expected: str) -> None:
+    assert any(line.startswith(f"lab.yaml:{expected}") for line in problems(f"{SERVERS}links:\n  - {link}\n"))

