@@ -20,6 +20,8 @@ READ_COUNT = 64
 """Entries of one read."""
 MAX_UNSETTLED = 256
 """Entries that may wait for the domain before their link is read on."""
+ACKNOWLEDGE_AFTER_S = 0.01
+"""Gathers acknowledgements, which nobody waits for. What settled in so short a time may come again after a crash."""
 
 _decode = msgspec.msgpack.Decoder(list[Stanza]).decode
 
@@ -63,9 +65,9 @@ class Inbound:
             self._log.warn("Stopped without Redis: what was delivered last may be delivered again")
 
     def acknowledge_later(self, link: InboundLink) -> None:
-        """Have the link's settled entries acknowledged at the end of this turn."""
+        """Have the link's settled entries acknowledged soon."""
         if not self._to_acknowledge:
-            self._reactor.callLater(0, self._acknowledge)
+            self._reactor.callLater(ACKNOWLEDGE_AFTER_S, self._acknowledge)
         self._to_acknowledge.append(link)
 
     def _acknowledge(self) -> None:
