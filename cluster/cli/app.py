@@ -6,7 +6,23 @@ import sys
 
 import typer
 
-from cluster.cli import disturb, down, export, graph, load, logs, mail, phone, ps, trace, up, user, validate, watch
+from cluster.cli import (
+    disturb,
+    down,
+    export,
+    graph,
+    load,
+    logs,
+    mail,
+    phone,
+    ps,
+    trace,
+    up,
+    user,
+    validate,
+    verify,
+    watch,
+)
 from cluster.lab.errors import BadInput, LabError
 
 app = typer.Typer(
@@ -26,6 +42,7 @@ _COMMANDS = (
     validate.validate,
     graph.graph,
     load.load,
+    verify.verify,
     phone.phone,
     mail.mail,
     disturb.kill,

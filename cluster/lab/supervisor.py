@@ -10,6 +10,7 @@ import random
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,11 @@ class Supervisor:
         self._folder = folder
         self._prepare = prepare
         self._stopping = False
-        children = [Child(part, reactor, LogFile(folder.log(part.name)), now_utc, self._save) for part in parts]
+        children = [
+            Child(part, reactor, LogFile(folder.log(part.name)), now_utc, self._save,
+                  partial(folder.held_until_utc_s, part.name))
+            for part in parts
+        ]  # fmt: skip
         self._redis = [child for child in children if child.state.kind == "redis"]
         self._others = [child for child in children if child.state.kind != "redis"]
 
