@@ -46,8 +46,8 @@ def resident_bytes(folder: LabFolder) -> dict[str, int]:
     found = {}
     try:
         for node in driver.of(folder).status(folder):
-            if node.pid is not None:
-                found[node.name] = int(psutil.Process(node.pid).memory_info().rss)
+            if node.pid is not None and (size := int(psutil.Process(node.pid).memory_info().rss)):
+                found[node.name] = size
     except (LabError, psutil.Error):
         pass  # it died just now; the next look tells
     return found
