@@ -74,9 +74,9 @@ class Flow(Section):
     """Who receives: an account of the topology, which is online, but for what the scenario does."""
     rate: Rate = 1000.0
     """Messages a second, sent when they are due whatever becomes of the earlier ones; or `max`: as many as arrive, with
-    `window` of them under way."""
+    `window` of them under way. Without it: 1000."""
     duration: Seconds = 10.0
-    """For how long, such as `10s`."""
+    """For how long. Without it: `10s`."""
     size: Annotated[int, Field(ge=1, le=200_000)] = 300
     """Bytes of each message, as near as its address allows."""
     window: Annotated[int, Field(ge=1)] = 200
@@ -87,7 +87,7 @@ class Step(Section):
     """One thing that is done to the lab while the messages flow."""
 
     at: Seconds
-    """When, counted from the first message."""
+    """When, counted from the first message, such as `3s`."""
     kill: str | None = None
     """A node, such as `s2` or `redis`, gets SIGKILL. It is started again, at once or after `for`."""
     restart: str | None = None
@@ -135,7 +135,7 @@ class Promises(Section):
     lost: Limit = 0
     """Messages that neither arrived nor came back, though no fault of a link lost them."""
     lost_by_fault: Limit = None
-    """Messages that a fault of a link lost, as it was told to."""
+    """Messages that a fault of a link lost, as it was told to. Without it: any."""
     bounced: Limit = 0
     """Messages that came back as errors."""
     out_of_order: Limit = 0
@@ -143,11 +143,12 @@ class Promises(Section):
     duplicated: Limit = 0
     """Messages that arrived again with another stanza-id, so that nobody can tell."""
     duplicated_same_id: Limit = None
-    """Messages that arrived again with the same stanza-id (XEP-0359), by which a client can tell."""
+    """Messages that arrived again with the same stanza-id (XEP-0359), by which a client can tell. Without it: any."""
     longest_gap: Seconds | None = None
-    """The longest time without an arrival."""
+    """The longest time without an arrival, such as `10s`. Without it: any."""
     memory_growth: Share = None
-    """By how much the memory (RSS) of each node may grow from the middle of the run to its end, such as `20%`."""
+    """By how much the memory (RSS) of each node may grow from the middle of the run to its end, such as `20%`. Without
+    it: any."""
 
 
 class Scenario(Section):
