@@ -2,8 +2,9 @@
 VENV := .venv
 BIN := $(VENV)/bin
 TOPOLOGY ?= topologies/rfc3920.yaml
+MATRIX := kill-s2 kill-s1 kill-redis pause-s2 cut-receiver
 
-.PHONY: lab test test-containers docs-conformance conformance-peers check format docs bench image clean
+.PHONY: lab test test-containers fault-matrix docs-conformance conformance-peers check format docs bench image clean
 
 lab: $(VENV)/ready       ## bring the lab up, show messages crossing it; Ctrl-C takes everything down
 	@$(BIN)/xmpplab up $(TOPOLOGY) --demo
@@ -17,6 +18,9 @@ docs-conformance: $(VENV)/ready  ## write docs/conformance.md from the conforman
 conformance-peers: $(VENV)/ready ## the conformance tests against Debian's Prosody and ejabberd too; which rules each keeps
 	@-$(BIN)/pytest -q tests/conformance --servers ours,prosody,ejabberd --write-peers docs/conformance-peers.md
 	@echo "written: docs/conformance-peers.md"
+
+fault-matrix: $(VENV)/ready      ## kill, stop and cut off while 1,000 messages/s flow; write docs/fault-matrix.md (3 minutes)
+	@$(BIN)/xmpplab verify $(MATRIX:%=topologies/scenarios/%.yaml) --write docs/fault-matrix.md
 
 check: $(VENV)/ready     ## format, lint, types, import contracts, unit tests
 	@$(BIN)/ruff format --check .

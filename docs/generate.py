@@ -7,8 +7,9 @@ from pathlib import Path
 
 from cluster import modules
 from cluster.lab.containers.export import compose_file
+from cluster.lab.verify.scenario import Scenario
 from cluster.server.delivery import MESSAGE_RULES
-from cluster.topology import schema
+from cluster.topology import reference, schema
 from cluster.xmpp.states import TRANSITIONS
 from cluster.xmpp.subscription import INBOUND, OUTBOUND, State
 
@@ -52,12 +53,25 @@ def module_list() -> str:
     return _table(["module", "standard", "version", "namespace"], rows)
 
 
+def scenario_schema() -> schema.Schema:
+    """Of a scenario file, for editors."""
+    return schema.schema(Scenario, "xmpplab scenario")
+
+
+def scenario_keys() -> str:
+    """Every key of a scenario file."""
+    return reference.tables(scenario_schema()).rstrip()
+
+
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "architecture.md": {"states": stream_states, "delivery": delivery_rules, "subscriptions": subscription_states},
+    "verify.md": {"keys": scenario_keys},
     "writing-a-module.md": {"modules": module_list},
 }
 """By page: what stands between `<!-- NAME begin -->` and `<!-- NAME end -->`."""
 
+
+SCENARIO_SCHEMA = DOCS / "scenario.schema.json"
 
 COMPOSE = ("two-domains", "verona", "rfc3920")
 """Topologies that have a compose file in compose/."""
@@ -92,6 +106,7 @@ def main() -> None:
     for name in PARTS:
         (DOCS / name).write_text(page(name))
     schema.main()
+    SCENARIO_SCHEMA.write_text(schema.text(scenario_schema()))
     for lab in COMPOSE:
         (DOCS.parent / "compose" / f"{lab}.yml").write_text(compose_file(Path("topologies") / f"{lab}.yaml"))
 

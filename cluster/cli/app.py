@@ -22,6 +22,7 @@ from cluster.cli import (
     up,
     user,
     validate,
+    verify,
     watch,
 )
 from cluster.lab.errors import BadInput, LabError
@@ -43,6 +44,7 @@ _COMMANDS = (
     validate.validate,
     graph.graph,
     load.load,
+    verify.verify,
     phone.phone,
     mail.mail,
     disturb.kill,

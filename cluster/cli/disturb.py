@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cluster.cli.common import LabName, chosen
+from cluster.lab.errors import BadInput
 
 if TYPE_CHECKING:
     from cluster.lab.state import Disturbance
@@ -14,9 +15,19 @@ if TYPE_CHECKING:
 Node = Annotated[str, typer.Argument(help="Such as s1 or redis; see `xmpplab ps`.")]
 
 
-def kill(node: Node, lab: LabName = None) -> None:
+def kill(
+    node: Node,
+    for_: Annotated[str, typer.Option("--for", metavar="TIME", help="Start it again after so long: 500ms, 3s.")] = "",
+    lab: LabName = None,
+) -> None:
     """Let a node crash (SIGKILL), and wait until it was started again."""
-    _disturb(lab, node, "kill", "crashed, and answers again")
+    from cluster.lab.verify.scenario import duration_s
+
+    try:
+        for_s = duration_s(for_) if for_ else 0.0
+    except ValueError as error:
+        raise BadInput(f"--for: {error}") from None
+    _disturb(lab, node, "kill", "crashed, and answers again", for_s)
 
 
 def pause(node: Node, lab: LabName = None) -> None:
@@ -34,8 +45,8 @@ def restart(node: Node, lab: LabName = None) -> None:
     _disturb(lab, node, "restart", "was ended, and answers again")
 
 
-def _disturb(lab: str | None, node: str, how: Disturbance, done: str) -> None:
+def _disturb(lab: str | None, node: str, how: Disturbance, done: str, for_s: float = 0.0) -> None:
     from cluster.lab import driver
 
-    driver.disturb(chosen(lab), node, how)
+    driver.disturb(chosen(lab), node, how, for_s)
     print(f"{node} {done}")

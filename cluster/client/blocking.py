@@ -6,12 +6,13 @@ import hashlib
 import secrets
 import socket
 import ssl
+import struct
 from collections import deque
 from types import TracebackType
 
 from cluster.xmpp import sasl
 from cluster.xmpp.events import TlsWanted
-from cluster.xmpp.initiating import Bound, InitiatingStream, Login
+from cluster.xmpp.initiating import Bound, InitiatingStream, Login, Resumption
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.parser import Slice, StreamEnd
 
@@ -25,32 +26,43 @@ class BlockingClient:
     and ssl.SSLError among them) where the network does.
     """
 
-    def __init__(self, address: tuple[str, int], login: Login, ca_file: str | None, timeout_s: float = 20.0) -> None:
-        """Connect and log in. `ca_file`: the lab CA in PEM form; None only where the lab does without TLS."""
+    def __init__(
+        self,
+        address: tuple[str, int],
+        login: Login,
+        ca_file: str | None,
+        timeout_s: float = 20.0,
+        resumption: Resumption | None = None,
+    ) -> None:
+        """Connect and log in. `ca_file`: the lab CA in PEM form; None only where the lab does without TLS.
+
+        `resumption`: try to go on with this stream; `bound` tells what came of it.
+        """
         self._ca_file = ca_file
         self._received: deque[Slice] = deque()
         self._ended = False
-        self._stream = InitiatingStream(login, lambda: secrets.token_hex(16))
+        self._stream = InitiatingStream(login, lambda: secrets.token_hex(16), resumption)
         self._socket: socket.socket = socket.create_connection(address, timeout_s)
         try:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._flush()
-            while self._stream.jid is None:
-                self._read()
+            while self._stream.bound is None:
+                self._read(timeout_s)
         except BaseException:
             self._socket.close()
             raise
-        self.jid: Jid = self._stream.jid
+        self.bound: Bound = self._stream.bound
+        self.jid: Jid = self.bound.jid
 
-    def send(self, raw: bytes) -> None:
-        """Write one or more stanzas."""
+    def send(self, raw: bytes, timeout_s: float | None = None) -> None:
+        """Write one or more stanzas. TimeoutError when the server did not take them in time: the stream is broken."""
+        self._socket.settimeout(timeout_s)
         self._socket.sendall(raw)
 
     def receive(self, timeout_s: float | None = None) -> Slice | None:
         """The next child of the stream; None when the server ended it. TimeoutError when none came in time."""
-        self._socket.settimeout(timeout_s)
         while not self._received and not self._ended:
-            self._read()
+            self._read(timeout_s)
         return self._received.popleft() if self._received else None
 
     def detach(self) -> socket.socket:
@@ -68,6 +80,15 @@ class BlockingClient:
         finally:
             self._socket.close()
 
+    def cut(self) -> None:
+        """Break the connection without a goodbye, as a cable that is pulled; from any thread."""
+        linger = struct.pack("ii", 1, 0)  # what is in its buffers is thrown away, here and at the server
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # below TLS, which would say goodbye
+        except OSError:
+            pass  # it is gone already
+
     def __enter__(self) -> BlockingClient:
         return self
 
@@ -78,11 +99,12 @@ class BlockingClient:
         if data := self._stream.data_to_send():
             self._socket.sendall(data)
 
-    def _read(self) -> None:
+    def _read(self, timeout_s: float | None) -> None:
+        self._socket.settimeout(timeout_s)
         data = self._socket.recv(READ_BYTES)
         if not data:
             self._ended = True
-            if self._stream.jid is None:
+            if self._stream.bound is None:
                 raise ConnectionError("the server closed the connection before the login was done")
             return
         self._stream.receive_data(data)

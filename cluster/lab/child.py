@@ -47,14 +47,16 @@ class Child:
         log: LogFile,
         now_utc: Callable[[], datetime],
         changed: Callable[[], None],
+        held_until_utc_s: Callable[[], float],
     ) -> None:
-        """`changed` is called after each change of `state`."""
+        """`changed` is called after each change of `state`; what dies is not started again while it is held."""
         self.state = NodeState(part.name, part.kind)
         self._part = part
         self._reactor = reactor
         self._log = log
         self._now_utc = now_utc
         self._changed = changed
+        self._held_until_utc_s = held_until_utc_s
         self._backoff = Backoff()
         self._process: Any = None
         self._started_s = 0.0
@@ -90,8 +92,9 @@ class Child:
         if self._gone is not None:
             self._finish()
             return
-        pause_s = self._backoff.after_run(self._reactor.seconds() - self._started_s)
-        self._say("error", f"{self._part.name} died ({how}); it is started again in {pause_s:g} s")
+        held_s = self._held_until_utc_s() - self._now_utc().timestamp()
+        pause_s = max(held_s, self._backoff.after_run(self._reactor.seconds() - self._started_s))
+        self._say("error", f"{self._part.name} died ({how}); it is started again in {pause_s:.3g} s")
         self._set("restarting", pid=None, last_exit=how, restarts=self.state.restarts + 1)
         self._timer = self._reactor.callLater(pause_s, self._spawn)
 

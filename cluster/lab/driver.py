@@ -54,8 +54,8 @@ class Driver(Protocol):
     def apply(self, folder: LabFolder, plan: Plan) -> None:
         """Start what this plan has more than the one that runs, and stop what it has not; wait until all answers."""
 
-    def disturb(self, folder: LabFolder, node: NodeState, how: Disturbance) -> None:
-        """Do this to a node; returns at once."""
+    def disturb(self, folder: LabFolder, node: NodeState, how: Disturbance, for_s: float) -> None:
+        """Do this to a node; returns when it is done. `for_s`: one that was killed is started again after so long."""
 
 
 def of(folder: LabFolder) -> Driver:
@@ -94,12 +94,15 @@ def scale(folder: LabFolder, nodes: Mapping[str, int]) -> Plan:
     return plan
 
 
-def disturb(folder: LabFolder, name: str, how: Disturbance) -> None:
-    """Do this to the node of this name, and wait until it shows. Raises BadInput, LabError."""
+def disturb(folder: LabFolder, name: str, how: Disturbance, for_s: float = 0.0) -> None:
+    """Do this to the node of this name, and wait until it shows. Raises BadInput, LabError.
+
+    `for_s`: a node that is killed is started again after so long, not at once.
+    """
     node = _node(folder, name)
     if node.state != _NEEDED[how]:
         raise LabError(f"{name} is {node.state}, and only a node that is {_NEEDED[how]} can be told to {how}")
-    of(folder).disturb(folder, node, how)
+    of(folder).disturb(folder, node, how, for_s)
 
     def shows() -> bool:
         now = _node(folder, name)
@@ -108,7 +111,7 @@ def disturb(folder: LabFolder, name: str, how: Disturbance) -> None:
         is_new = now.started_utc != node.started_utc
         return now.state == "running" and (is_new or how == "resume")
 
-    if not wait_until(shows, DISTURBED_TIMEOUT_S):
+    if not wait_until(shows, DISTURBED_TIMEOUT_S + for_s):
         raise LabError(f"{name} is {_node(folder, name).state} after {how}; see `xmpplab logs {name}`")
 
 

@@ -64,6 +64,20 @@ class LabFolder:
     def log(self, node: str) -> Path:
         return self.logs / f"{node}.jsonl"
 
+    def hold(self, node: str, until_utc_s: float) -> None:
+        """A node that dies is not started again before this moment."""
+        write_private(self._held(node), str(until_utc_s).encode())
+
+    def held_until_utc_s(self, node: str) -> float:
+        """The moment that `hold` noted; 0 where it noted none."""
+        try:
+            return float(self._held(node).read_text())
+        except FileNotFoundError:
+            return 0.0
+
+    def _held(self, node: str) -> Path:
+        return self.path / f"{node}.held"
+
     def container(self, node: str) -> LabFolder:
         """What the container of a node gets to see, as a folder of its own."""
         return LabFolder(self.containers / node)

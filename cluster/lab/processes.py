@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -183,8 +184,10 @@ def apply(folder: LabFolder, plan: Plan) -> None:
     _wait_ready(folder, plan)
 
 
-def disturb(folder: LabFolder, node: NodeState, how: Disturbance) -> None:
-    """Send the node's process the signal; the supervisor starts again what ends by it."""
+def disturb(folder: LabFolder, node: NodeState, how: Disturbance, for_s: float) -> None:
+    """Send the node's process the signal; the supervisor starts again what ends by it, `for_s` from now."""
+    if for_s:
+        folder.hold(node.name, time.time() + for_s)
     if node.pid is not None:
         with contextlib.suppress(ProcessLookupError):  # it ended by itself just now
             os.kill(node.pid, _SIGNALS[how])

@@ -40,7 +40,7 @@ def redis_question(address: Path | tuple[str, int], url: str) -> Question:
     """Redis answers commands, also when it had a long append-only file to read."""
     parts = urlsplit(url)
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    return Question(address, f"AUTH {user} {password}\r\nPING\r\n".encode(), b"+PONG")
+    return Question(address, f"AUTH {user} {password}\r\nPING\r\n".encode(), b"+PONG", refusal=b"-LOADING")
 
 
 def server_question(server: ServerNode) -> Question:

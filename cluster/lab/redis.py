@@ -81,13 +81,17 @@ def login(plan: Plan, passwords: dict[str, str], who: str) -> str:
 
 
 def configuration(plan: Plan, passwords: dict[str, str], where: list[list[str]]) -> str:
-    """A Redis with a user for each domain and no default user; `where` tells its address and folder."""
+    """A Redis with a user for each domain and no default user; `where` tells its address and folder.
+
+    What it has replied to survives its crash: it is in its append-only file, though a crash of the whole machine may
+    take the last half minute of that.
+    """
     admin_hash = sha256(passwords[ADMIN].encode()).hexdigest()
     lines = [
         *where,
         ["save", ""],
         ["appendonly", "yes"],
-        ["appendfsync", "everysec"],
+        ["appendfsync", "no"],  # with everysec, a reply may come up to two seconds before its write to a slow disk
         ["loglevel", "warning"],
         ["user", "default", "off"],
         ["user", ADMIN, "on", f"#{admin_hash}", "~*", "&*", "+@all"],

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,8 @@ class Supervisor:
 
     def _make(self, part: Part) -> Child:
         log = LogFile(self._folder.log(part.name))
-        return Child(part, self._reactor, log, self._now_utc, self._save)
+        held_until_utc_s = partial(self._folder.held_until_utc_s, part.name)
+        return Child(part, self._reactor, log, self._now_utc, self._save, held_until_utc_s)
 
     async def start(self) -> None:
         """Start Redis, and when it answers, all others at once. Returns when everything answers."""

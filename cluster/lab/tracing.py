@@ -105,6 +105,7 @@ def send_probe(folder: LabFolder, plan: Plan, from_: Jid, to: Jid, password: str
     """
     with ExitStack() as stack:
         reader = stack.enter_context(journal(folder, plan))
+        position = reader.newest()
         sender = stack.enter_context(_log_in(folder, plan, from_, password))
         receiver = _receiver(folder, plan, to)
         if receiver is not None:
@@ -114,11 +115,11 @@ def send_probe(folder: LabFolder, plan: Plan, from_: Jid, to: Jid, password: str
         sent_utc_ns = time.time_ns()
         sender.send(probe.raw)
         reader.append(_hop(probe, SENDER, Event.SENT, sent_utc_ns))
-        route = _follow(reader, probe, receiver, _last_nodes(plan, to))
+        route = _follow(reader, position, probe, receiver, _last_nodes(plan, to))
         answer = _answer_of_phone(folder, plan, probe) if route.end and route.end.event in _ARRIVALS else None
         if answer is None:
             return route
-        return replace(route, back=_follow(reader, answer, sender, _last_nodes(plan, sender.jid)))
+        return replace(route, back=_follow(reader, position, answer, sender, _last_nodes(plan, sender.jid)))
 
 
 def _answer_of_phone(folder: LabFolder, plan: Plan, probe: Stanza) -> Stanza | None:
@@ -171,7 +172,9 @@ def _hop(probe: Stanza, node: str, event: Event, at_utc_ns: int) -> Hop:
     return Hop(probe.trace_id, node, event, at_utc_ns, probe.kind, str(probe.from_), str(probe.to), len(probe.raw))
 
 
-def _follow(reader: JournalReader, probe: Stanza, receiver: BlockingClient | None, last_nodes: frozenset[str]) -> Route:
+def _follow(
+    reader: JournalReader, position: bytes, probe: Stanza, receiver: BlockingClient | None, last_nodes: frozenset[str]
+) -> Route:
     deadline_s = time.monotonic() + PATIENCE_S
     awaited = receiver
     while True:
@@ -180,7 +183,7 @@ def _follow(reader: JournalReader, probe: Stanza, receiver: BlockingClient | Non
         elif (arrival := _arrival(awaited, probe)) is not None:
             reader.append(arrival)
             awaited = None
-        route = Route(reader.read(probe.trace_id), last_nodes)
+        route = Route(reader.read({probe.trace_id}, position), last_nodes)
         arrives_yet = awaited is not None and route.end is not None and route.end.event is Event.DELIVERED
         if (route.end is not None and not arrives_yet) or time.monotonic() > deadline_s:
             return route

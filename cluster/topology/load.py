@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from cluster.topology import document, references
 from cluster.topology.model import Topology
 from cluster.topology.problem import KeyPath, Problem, TopologyError, choice
+
+M = TypeVar("M", bound=BaseModel)
 
 
 def load(path: Path, modules: Collection[str]) -> Topology:
@@ -21,12 +24,7 @@ def load(path: Path, modules: Collection[str]) -> Topology:
     Raises TopologyError with all problems at once, those of the form and those of the references.
     """
     raw = document.read(path)
-    problems = list(raw.problems)
-    topology = None
-    try:
-        topology = Topology.model_validate(raw.data)
-    except ValidationError as error:
-        problems += [_problem(raw, details) for details in error.errors(include_url=False)]
+    topology, problems = validated(raw, Topology)
     for path_in_file, message, at_key in references.findings(raw.data, modules):
         problems.append(raw.problem(path_in_file, message, at_key=at_key))
     if problems or topology is None:
@@ -34,24 +32,33 @@ def load(path: Path, modules: Collection[str]) -> Topology:
     return topology
 
 
-def _problem(raw: document.Document, details: ErrorDetails) -> Problem:
+def validated(raw: document.Document, model: type[M]) -> tuple[M | None, list[Problem]]:
+    """The file as the model has it, None where it does not fit; and all that is wrong with its form."""
+    problems = list(raw.problems)
+    try:
+        return model.model_validate(raw.data), problems
+    except ValidationError as error:
+        return None, problems + [_problem(raw, details, model) for details in error.errors(include_url=False)]
+
+
+def _problem(raw: document.Document, details: ErrorDetails, model: type[BaseModel]) -> Problem:
     path = details["loc"]
     at_key = details["type"] in ("extra_forbidden", "missing")
     if path[-1:] == ("[key]",):  # pydantic's word for the key of a mapping, when that is what is wrong
         path, at_key = path[:-1], True
-    return raw.problem(path, _message(details, path), at_key=at_key)
+    return raw.problem(path, _message(details, path, model), at_key=at_key)
 
 
-def _message(details: ErrorDetails, path: KeyPath) -> str:
+def _message(details: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> str:
     """What is wrong; what is allowed. In the words of YAML, where pydantic speaks of Python."""
     value, context = details["input"], details.get("ctx", {})
     match details["type"]:
         case "extra_forbidden":
-            return f"unknown key{choice(str(path[-1]), _keys(path[:-1]))}"
+            return f"unknown key{choice(str(path[-1]), _keys(path[:-1], model))}"
         case "missing":
-            return f"the key {path[-1]!r} is missing; allowed: {', '.join(_keys(path[:-1]))}"
+            return f"the key {path[-1]!r} is missing; allowed: {', '.join(_keys(path[:-1], model))}"
         case "model_type" | "dict_type":
-            return f"{_shown(value)} where keys and values are expected{_listed(_keys(path))}"
+            return f"{_shown(value)} where keys and values are expected{_listed(_keys(path, model))}"
         case "too_short":
             return f"this is empty; write at least {context['min_length']}"
         case "list_type":
@@ -86,13 +93,18 @@ def _listed(keys: tuple[str, ...]) -> str:
     return f"; allowed: {', '.join(keys)}" if keys else ""
 
 
-def _keys(path: KeyPath) -> tuple[str, ...]:
+def _keys(path: KeyPath, model: type[BaseModel]) -> tuple[str, ...]:
     """The keys that the model allows in the mapping at this path; none where the file chooses its own."""
-    kind: Any = Topology
+    kind: Any = model
     for step in path:
         is_section = isinstance(kind, type) and issubclass(kind, BaseModel)
         # a dict or a list: what it holds is the last of its type arguments
-        kind = kind.model_fields[str(step)].annotation if is_section else get_args(kind)[-1]
+        kind = _fields(kind)[str(step)].annotation if is_section else get_args(kind)[-1]
         while get_origin(kind) is Annotated:
             kind = get_args(kind)[0]
-    return tuple(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else ()
+    return tuple(_fields(kind)) if isinstance(kind, type) and issubclass(kind, BaseModel) else ()
+
+
+def _fields(section: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields by their keys in the file, which may be words of Python."""
+    return {field.alias or name: field for name, field in section.model_fields.items()}

@@ -74,6 +74,8 @@ def _default(value: Schema) -> str:
 
 def _kind(value: Schema) -> str:
     """What may stand behind the key, in a few words."""
+    if "const" in value:
+        return f"`{value['const']}`"
     if "enum" in value:
         return ", ".join(f"`{word}`" for word in value["enum"])
     if "anyOf" in value or "allOf" in value:
@@ -82,6 +84,8 @@ def _kind(value: Schema) -> str:
     match value.get("type", "object"):
         case "string":
             return "text"
+        case "number":
+            return "a number"
         case "integer":
             most = f" to {value['maximum']}" if "maximum" in value else " or more"
             return f"{value['minimum']}{most}"

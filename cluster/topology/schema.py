@@ -14,6 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from cluster.topology import reference
 from cluster.topology.model import Topology
+from cluster.topology.section import Section
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCHEMA = DOCS / "topology.schema.json"
@@ -28,17 +29,17 @@ class _Draft7(GenerateJsonSchema):
     schema_dialect = "http://json-schema.org/draft-07/schema#"
 
 
-def schema() -> Schema:
-    """The JSON Schema (draft 7) of a topology file."""
-    made = Topology.model_json_schema(ref_template="#/definitions/{model}", schema_generator=_Draft7)
+def schema(model: type[Section] = Topology, title: str = "xmpplab topology") -> Schema:
+    """The JSON Schema (draft 7) of a topology file, or of another file that is read as strictly."""
+    made = model.model_json_schema(ref_template="#/definitions/{model}", schema_generator=_Draft7)
     definitions = {name: _tidied(part) for name, part in made.pop("$defs").items()}
-    top = {"$schema": _Draft7.schema_dialect, **_tidied(made), "title": "xmpplab topology"}
+    top = {"$schema": _Draft7.schema_dialect, **_tidied(made), "title": title}
     return {**top, "definitions": definitions}
 
 
-def schema_text() -> str:
-    """What stands in docs/topology.schema.json."""
-    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+def text(made: Schema) -> str:
+    """What stands in a file such as docs/topology.schema.json."""
+    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
 
 
 def _tidied(part: Schema) -> Schema:
@@ -69,7 +70,7 @@ def _tidied(part: Schema) -> Schema:
 
 def main() -> None:
     """Write both files."""
-    SCHEMA.write_text(schema_text(), encoding="utf-8")
+    SCHEMA.write_text(text(schema()), encoding="utf-8")
     page = REFERENCE.read_text(encoding="utf-8")
     REFERENCE.write_text(reference.updated(page, schema()), encoding="utf-8")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import msgspec
@@ -32,29 +32,34 @@ class JournalReader:
         """Write one hop, as a `Journal`; it is there when this returns."""
         self._client.xadd(self._key, {FIELD: _encode([hop])}, maxlen=MAX_ENTRIES, approximate=True)
 
-    def read(self, trace_id: str) -> list[Hop]:
-        """The hops of one stanza so far, in the order of their times."""
-        found = (hop for _, hops in self._entries_after(b"0") for hop in hops if hop.trace_id == trace_id)
+    def read(self, trace_ids: Collection[str], position: bytes = b"0") -> list[Hop]:
+        """The hops so far of these stanzas, behind this position, in the order of their times."""
+        found = (hop for _, hops in self.after(position) for hop in hops if hop.trace_id in trace_ids)
         return sorted(found, key=lambda hop: hop.at_utc_ns)
+
+    def newest(self) -> bytes:
+        """Where the journal ends now; for `after`."""
+        entries = self._client.xrevrange(self._key, count=1)
+        return bytes(entries[0][0]) if entries else b"0"
+
+    def after(self, position: bytes) -> Iterator[tuple[bytes, list[Hop]]]:
+        """What was written behind this position, oldest first, each with the position behind it."""
+        while page := self._client.xrange(self._key, b"(" + position, b"+", count=_PAGE):
+            for id, fields in page:
+                yield id, _hops(fields)
+            position = page[-1][0]
 
     def follow(self) -> Iterator[Hop]:
         """The hops from this call on, as they are written; never ends by itself."""
-        newest = self._client.xrevrange(self._key, count=1)
-        return self._follow_after(newest[0][0] if newest else b"0")
+        return self._follow_after(self.newest())
 
     def _follow_after(self, last: bytes) -> Iterator[Hop]:
         while True:
             # only to wait: the form of its reply depends on the protocol
             self._client.xread({self._key: last}, count=1, block=_WAIT_MS)
-            for id, hops in self._entries_after(last):
+            for id, hops in self.after(last):
                 last = id
                 yield from hops
-
-    def _entries_after(self, last: bytes) -> Iterator[tuple[bytes, list[Hop]]]:
-        while page := self._client.xrange(self._key, b"(" + last, b"+", count=_PAGE):
-            for id, fields in page:
-                yield id, _hops(fields)
-            last = page[-1][0]
 
 
 def _hops(fields: dict[bytes, bytes]) -> list[Hop]:

@@ -10,11 +10,11 @@ from xml.sax.saxutils import quoteattr
 import msgspec
 
 from cluster.xmpp import element as xml
-from cluster.xmpp import sasl
+from cluster.xmpp import sasl, sm
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.events import TlsWanted
 from cluster.xmpp.jid import Jid, JidError
-from cluster.xmpp.namespaces import BIND, CLIENT, REGISTER, SASL, STREAMS, TLS
+from cluster.xmpp.namespaces import BIND, CLIENT, REGISTER, SASL, SM, STREAMS, TLS
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
 from cluster.xmpp.stanza import make
 
@@ -27,10 +27,24 @@ class StreamFailed(Exception):
         self.condition = condition
 
 
+class Resumption(msgspec.Struct, frozen=True):
+    """The managed stream that a client wants to go on with (XEP-0198 section 5)."""
+
+    jid: Jid
+    previd: str
+    """The SM-ID that the server gave it."""
+    h: int
+    """How many of the server's stanzas the client has handled."""
+
+
 class Bound(msgspec.Struct, frozen=True):
     """The login is done; stanzas flow."""
 
     jid: Jid
+    is_resumed: bool = False
+    """The earlier stream goes on; else a resource was bound."""
+    h: int | None = None
+    """How many stanzas of the client the server had handled on that stream; None where it does not say."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +66,13 @@ _Negotiation = Generator[TlsWanted | None, StreamHeader | Slice | StreamEnd, Non
 class InitiatingStream:
     """A client's stream. Feed it with `receive_data`, drain `events`, write `data_to_send`; then again."""
 
-    def __init__(self, login: Login, new_id: Callable[[], str]) -> None:
-        """`new_id` gives unpredictable ids for SCRAM nonces."""
-        self.jid: Jid | None = None
+    def __init__(self, login: Login, new_id: Callable[[], str], resumption: Resumption | None = None) -> None:
+        """`new_id` gives unpredictable ids for SCRAM nonces. A `resumption` that is refused ends in a new resource."""
+        self.bound: Bound | None = None
+        """How the login ended; None before."""
         self.domain = login.jid.domainpart
         self._login = login
+        self._resumption = resumption
         self._new_id = new_id
         self._output: list[bytes] = []
         self._bindings: Mapping[str, bytes] = {}
@@ -64,6 +80,11 @@ class InitiatingStream:
         self._parser = StreamParser()
         self._negotiation = self._negotiate()
         next(self._negotiation)
+
+    @property
+    def jid(self) -> Jid | None:
+        """Who it is; None before the login is done."""
+        return self.bound.jid if self.bound is not None else None
 
     def receive_data(self, data: bytes) -> None:
         """Take what came in. Raises StreamError for what no server may send."""
@@ -77,7 +98,7 @@ class InitiatingStream:
             child = self._inbox.popleft()
             if isinstance(child, Slice) and child.name == f"{STREAMS} error":
                 raise StreamFailed("stream", *_condition(xml.parse(child.raw)))
-            if self.jid is not None:
+            if self.bound is not None:
                 if not isinstance(child, StreamHeader):
                     yield child
                 continue
@@ -86,8 +107,8 @@ class InitiatingStream:
             try:
                 event = self._negotiation.send(child)
             except StopIteration:
-                assert self.jid is not None
-                yield Bound(self.jid)
+                assert self.bound is not None
+                yield self.bound
             else:
                 if event is not None:
                     yield event
@@ -121,7 +142,13 @@ class InitiatingStream:
         yield from self._authenticate([m.text or "" for m in features.iter(f"{{{SASL}}}mechanism")])
         self._open()
         yield from self._features()
-        yield from self._bind()
+        h = None
+        if self._resumption is not None:
+            is_resumed, h = yield from self._resume(self._resumption)
+            if is_resumed:
+                self.bound = Bound(self._resumption.jid, True, h)
+                return
+        self.bound = Bound((yield from self._bind()), h=h)
 
     def _open(self) -> None:
         self._parser = StreamParser()
@@ -171,7 +198,17 @@ class InitiatingStream:
         except sasl.SaslError as error:
             raise StreamFailed("login", error.condition, error.text) from None
 
-    def _bind(self) -> Generator[None, object, None]:
+    def _resume(self, resumption: Resumption) -> Generator[None, object, tuple[bool, int | None]]:
+        """True where the stream goes on. Also one who refuses may say how many it had handled (XEP-0198 section 5)."""
+        self._output.append(f"<resume xmlns='{SM}' previd={quoteattr(resumption.previd)} h='{resumption.h}'/>".encode())
+        answer = yield from self._expect("resumption", f"{SM} resumed", f"{SM} failed")
+        is_resumed, h = answer.tag == f"{{{SM}}}resumed", answer.get("h")
+        try:
+            return is_resumed, sm.read_count(h) if is_resumed or h is not None else None
+        except ValueError as error:
+            raise StreamFailed("resumption", "bad-format", str(error)) from None
+
+    def _bind(self) -> Generator[None, object, Jid]:
         bind = Element(f"{{{BIND}}}bind")
         if self._login.jid.resourcepart:
             SubElement(bind, f"{{{BIND}}}resource").text = self._login.jid.resourcepart
@@ -182,7 +219,7 @@ class InitiatingStream:
             error = reply.find(f"{{{CLIENT}}}error")
             raise StreamFailed("resource binding", *_condition(reply if error is None else error))
         try:
-            self.jid = Jid.parse(jid.text)
+            return Jid.parse(jid.text)
         except JidError as error:
             raise StreamFailed("resource binding", "jid-malformed", str(error)) from None
 

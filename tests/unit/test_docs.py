@@ -11,6 +11,10 @@ from tests.live.running_lab import ROOT
 GENERATE = runpy.run_path(str(ROOT / "docs" / "generate.py"))
 
 
+def test_the_schema_of_scenarios_is_fresh() -> None:
+    assert GENERATE["SCENARIO_SCHEMA"].read_text() == GENERATE["schema"].text(GENERATE["scenario_schema"]())
+
+
 @pytest.mark.parametrize("name", sorted(GENERATE["PARTS"]))
 def test_a_page_is_fresh(name: str) -> None:
     assert (ROOT / "docs" / name).read_text() == GENERATE["page"](name), "run `make docs`"

@@ -24,7 +24,7 @@ from cluster.lab.folder import ADMIN, LabFolder, write_private
 from cluster.lab.holder import end_holder
 from cluster.lab.question import answers
 from cluster.lab.state import Disturbance, NodeState
-from cluster.lab.wait import wait_until
+from cluster.lab.wait import pause, wait_until
 from cluster.topology.plan import Plan
 
 READY_TIMEOUT_S = 60.0
@@ -218,11 +218,15 @@ def story(folder: LabFolder, node: str | None) -> ContainerStory:
     return ContainerStory(folder, node)
 
 
-def disturb(folder: LabFolder, node: NodeState, how: Disturbance) -> None:
+def disturb(folder: LabFolder, node: NodeState, how: Disturbance, for_s: float) -> None:
     """Do this to the node's container; the engine starts again what dies. Raises LabError."""
     with connected(folder) as engine:
         container = engine.container(node.name)
         match how:
+            case "kill" if for_s:
+                container.kill()  # and the engine leaves it so
+                pause(for_s)
+                container.start()
             case "kill":  # from within: what the engine itself kills, it does not start again
                 container.exec_run(["sh", "-c", "kill -KILL -1"])
             case "pause":

@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -111,6 +113,17 @@ def test_a_killed_part_is_started_again(lab: Lab) -> None:
     assert after["s1"].last_exit == "signal SIGKILL"
     assert after["s1"].pid != before["s1"].pid
     assert after["s2"] == before["s2"]
+
+
+def test_a_killed_part_stays_away_while_it_is_held(lab: Lab) -> None:
+    lab.supervise("s1:server:")
+    before = lab.until_running()
+    assert before["s1"].pid is not None
+    until_utc_s = time.time() + 0.5
+    lab.folder.hold("s1", until_utc_s)
+    os.kill(before["s1"].pid, signal.SIGKILL)
+    after = lab.until(lambda nodes: nodes["s1"].restarts == 1 and nodes["s1"].state == "running")
+    assert datetime.fromisoformat(after["s1"].started_utc).timestamp() >= until_utc_s - 0.001  # it is written in µs
 
 
 def test_a_crash_at_the_start_is_tried_again_and_its_traceback_kept(lab: Lab) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
+from xml.sax.saxutils import quoteattr
 
 import pytest
 from hypothesis import given
@@ -13,9 +14,9 @@ from cluster.xmpp import sasl
 from cluster.xmpp.errors import StreamError
 from cluster.xmpp.events import TlsWanted
 from cluster.xmpp.features import StreamOptions
-from cluster.xmpp.initiating import Bound, InitiatingStream, Login, StreamFailed
+from cluster.xmpp.initiating import Bound, InitiatingStream, Login, Resumption, StreamFailed
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.namespaces import BIND, CLIENT, SASL, STREAM_ERRORS, STREAMS, TLS
+from cluster.xmpp.namespaces import BIND, CLIENT, SASL, SM, STANZA_ERRORS, STREAM_ERRORS, STREAMS, TLS
 from cluster.xmpp.parser import Slice, StreamEnd
 from cluster.xmpp.receiving import ReceivingStream
 from cluster.xmpp.stanza import make
@@ -225,3 +226,61 @@ def test_whatever_comes_only_the_two_errors_are_raised(before: list[str], said: 
         assert meet(before + said, Login(ROMEO, "secret", register)).jid is None
     with contextlib.suppress(StreamFailed, StreamError):
         meet(["".join(before + said)], Login(ROMEO, "secret", register))
+
+
+# --- resumption (XEP-0198 section 5)
+
+RESUMPTION = Resumption(ROMEO, 'it\'s "1" & only', 7)
+
+
+def resume() -> InitiatingStream:
+    return InitiatingStream(LOGIN, ids("client"), RESUMPTION)
+
+
+def login_to_the_resumption(client: InitiatingStream) -> str:
+    """A server that takes the login: what the client says then."""
+    server = ReceivingStream(OFF, ids("server"))
+    host = Host()
+    while not server.jid and (said := client.data_to_send()):
+        if b"<resume" in said:
+            return said.decode()
+        server.receive_data(said)
+        for event in server.events():
+            host.answer(server, event)
+        client.receive_data(server.data_to_send())
+        assert list(client.events()) == []
+    raise AssertionError("the client did not ask to resume")
+
+
+@pytest.mark.parametrize("h", ["0", "5", "4294967295"])
+def test_a_stream_is_resumed(h: str) -> None:
+    client = resume()
+    said = login_to_the_resumption(client)
+    assert said == f"<resume xmlns='{SM}' previd={quoteattr(RESUMPTION.previd)} h='7'/>"
+    client.receive_data(f"<resumed xmlns='{SM}' previd='1' h='{h}'/><message id='again'/>".encode())
+    bound, again = client.events()
+    assert bound == client.bound == Bound(ROMEO, True, int(h))
+    assert isinstance(again, Slice)
+    assert client.data_to_send() == b""
+
+
+@pytest.mark.parametrize(("attributes", "h"), [("", None), (" h='5'", 5)])
+def test_a_stream_that_is_forgotten_ends_in_a_new_resource(attributes: str, h: int | None) -> None:
+    client = resume()
+    login_to_the_resumption(client)
+    client.receive_data(f"<failed xmlns='{SM}'{attributes}><item-not-found xmlns='{STANZA_ERRORS}'/></failed>".encode())
+    assert list(client.events()) == []
+    assert client.data_to_send().startswith(b'<iq id="bind"')
+    client.receive_data(f"<iq type='result' id='bind'><bind xmlns='{BIND}'><jid>{ROMEO}</jid></bind></iq>".encode())
+    assert list(client.events()) == [Bound(ROMEO, False, h)]
+
+
+@pytest.mark.parametrize(
+    "answer", ["<resumed xmlns='urn:xmpp:sm:3'/>", "<resumed xmlns='urn:xmpp:sm:3' h='-1'/>", "<a/>"]
+)
+def test_a_resumption_that_makes_no_sense(answer: str) -> None:
+    client = resume()
+    login_to_the_resumption(client)
+    client.receive_data(answer.encode())
+    with pytest.raises(StreamFailed, match="resumption"):
+        list(client.events())

@@ -1,0 +1,69 @@
+"""How much memory the nodes of the lab take while a scenario runs."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+from collections.abc import Callable, Sequence
+
+import psutil
+
+from cluster.lab import driver
+from cluster.lab.errors import LabError
+from cluster.lab.folder import LabFolder
+from cluster.lab.verify.report import MemoryReport
+
+LOOK_EVERY_S = 1.0
+
+Sample = tuple[float, dict[str, int]]
+"""When, and resident bytes by node."""
+
+
+class MemoryWatch(threading.Thread):
+    """Looks now and then, until `stop`."""
+
+    def __init__(self, folder: LabFolder, now_s: Callable[[], float]) -> None:
+        super().__init__(name="memory", daemon=True)
+        self.samples: list[Sample] = []
+        self._folder = folder
+        self._now_s = now_s
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Until `stop`."""
+        while not self._stopping.wait(LOOK_EVERY_S if self.samples else 0):
+            self.samples.append((self._now_s(), resident_bytes(self._folder)))
+
+    def stop(self) -> None:
+        """Look once more, and end."""
+        self._stopping.set()
+        self.join()
+        self.samples.append((self._now_s(), resident_bytes(self._folder)))
+
+
+def resident_bytes(folder: LabFolder) -> dict[str, int]:
+    """Of each node that runs, and whose process this one may look at."""
+    found = {}
+    try:
+        for node in driver.of(folder).status(folder):
+            if node.pid is not None and (size := int(psutil.Process(node.pid).memory_info().rss)):
+                found[node.name] = size
+    except (LabError, psutil.Error):
+        pass  # it died just now; the next look tells
+    return found
+
+
+def reports(samples: Sequence[Sample]) -> list[MemoryReport]:
+    """Start, middle and end of the run: the medians of its first, middle and last tenth."""
+    if not samples:
+        return []
+    first_s, last_s = samples[0][0], samples[-1][0]
+    nodes = dict.fromkeys(node for _, taken in samples for node in taken)
+
+    def around(node: str, part: float) -> int:
+        at_s, width_s = first_s + part * (last_s - first_s), 0.1 * (last_s - first_s)
+        near = [taken[node] for when_s, taken in samples if node in taken and abs(when_s - at_s) <= width_s]
+        nearest = min((abs(when_s - at_s), taken[node]) for when_s, taken in samples if node in taken)[1]
+        return int(statistics.median(near or [nearest]))
+
+    return [MemoryReport(node, around(node, 0), around(node, 0.5), around(node, 1)) for node in nodes]

@@ -1,0 +1,140 @@
+"""`xmpplab verify` against real labs: promises that are kept, and promises that are not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.lab.folder import ADMIN, choose
+from cluster.lab.redis import connected
+from cluster.lab.wait import wait_until
+from cluster.redisio.keys import Keys
+from tests.harness import PATIENCE_S
+from tests.live.running_lab import ROOT, XMPPLAB, RunningLab
+
+pytestmark = pytest.mark.live
+TOPOLOGY = ROOT / "topologies" / "two-domains.yaml"
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> RunningLab:
+    """Not up: the checker brings up its own."""
+    return RunningLab(tmp_path, TOPOLOGY)
+
+
+def scenario(lab: RunningLab, *lines: str, rate: str = "300", topology: Path | None = TOPOLOGY) -> str:
+    """Write one with a short flow; its path."""
+    file = lab.folder / "short.yaml"
+    flow = f"{{from: romeo@montague.lit, to: juliet@capulet.lit, rate: {rate}, duration: 3s}}"
+    head = ["name: short", *([f"topology: {topology}"] if topology else []), f"flows: [{flow}]"]
+    file.write_text("\n".join([*head, *lines]) + "\n")
+    return str(file)
+
+
+def verify(lab: RunningLab, file: str, exit_code: int = 0) -> dict[str, Any]:
+    """The report."""
+    told = lab.command("verify", file, "--format", "json", exit_code=exit_code)
+    report, _, _ = told.rpartition("]")
+    return dict(json.loads(report + "]")[0])
+
+
+def test_a_receiver_whose_connection_is_cut_misses_nothing(lab: RunningLab) -> None:
+    report = verify(lab, scenario(lab, "steps: [{at: 1s, cut: juliet@capulet.lit, for: 500ms}]"))
+    counts = report["total"]
+    assert (counts["sent"], counts["acknowledged"], counts["delivered"]) == (900, 900, 900)
+    assert [counts[fate] for fate in ("lost", "bounced", "duplicated", "out_of_order")] == [0, 0, 0, 0]
+    assert (report["resumed"], report["begun_anew"]) == (1, 0)
+    assert [step["what"] for step in report["steps"]] == ["cut juliet@capulet.lit for 0.5 s"]
+    assert {node["node"] for node in report["memory"]} == {"redis", "s1", "s2"}
+    assert not (lab.folder / ".xmpplab").exists()  # its lab is gone
+
+
+def test_a_server_that_hangs_loses_nothing(lab: RunningLab) -> None:
+    counts = verify(lab, scenario(lab, "steps: [{at: 1s, pause: s2, for: 1s}]"))["total"]
+    assert counts["delivered"] == 900
+    assert counts["longest_gap_s"] >= 0.9
+
+
+def test_a_redis_that_crashes_loses_nothing(lab: RunningLab) -> None:
+    report = verify(lab, scenario(lab, "steps: [{at: 1s, kill: redis, for: 500ms}]"))
+    assert report["total"]["delivered"] == 900
+    assert report["broken"] == []
+
+
+def test_a_broken_promise_is_told_with_the_routes_of_examples(lab: RunningLab) -> None:
+    """Beyond the bound of a link, what is for a server that hangs comes back to its sender."""
+    topology = lab.folder / "narrow.yaml"
+    topology.write_text(TOPOLOGY.read_text() + "router: {max_backlog: 5}\n")
+    file = scenario(lab, "steps: [{at: 1s, pause: s2, for: 1s}]", topology=topology)
+    told = lab.command("verify", file, exit_code=1)
+    assert "BROKEN  bounced: " in told
+    assert "came back with remote-server-timeout" in told
+    assert "└── bounced" in told
+    assert "xmpplab: promises were broken: short" in told
+
+
+def test_a_loss_is_seen(lab: RunningLab) -> None:
+    """The checker would be worth nothing otherwise: somebody deletes what waits for a server that hangs."""
+    lab.up()
+    try:
+        file = scenario(lab, "steps: [{at: 500ms, pause: s2, for: 2s}]", topology=None)
+        argv = [XMPPLAB, "verify", file, "--format", "json"]
+        with subprocess.Popen(argv, cwd=lab.folder, stdout=subprocess.PIPE, text=True) as checker:
+            delete_what_waits(lab)
+            told, _ = checker.communicate()
+        report = json.loads(told)[0]
+        counts = report["total"]
+        assert checker.returncode == 1
+        assert counts["lost"] > 0
+        assert counts["lost"] + counts["delivered"] == counts["sent"] == counts["acknowledged"]
+        assert [promise["promise"] for promise in report["broken"]] == ["lost"]
+        example = report["flows"][0]["examples"][0]
+        assert (example["fate"], example["hops"][-1]["event"]) == ("lost", "enqueued")
+    finally:
+        lab.down()
+
+
+def delete_what_waits(lab: RunningLab) -> None:
+    """The link's stream, as soon as something waits in it that nobody was given to read."""
+    folder = choose(lab.folder, None)
+    key = Keys.of_lab("two-domains").link("capulet.lit", "montague.lit")
+    with connected(folder.secrets()[ADMIN]) as redis:
+        assert wait_until(lambda: int(redis.xlen(key)) > 50, PATIENCE_S)  # type: ignore[arg-type]
+        redis.xtrim(key, maxlen=0, approximate=False)
+
+
+def test_a_lab_that_is_up_is_used_and_left_up(lab: RunningLab) -> None:
+    lab.up()
+    try:
+        file = scenario(lab, topology=None)
+        assert verify(lab, file)["total"]["delivered"] == 900
+        assert "all promises were kept" in lab.command("verify")
+        assert {node["state"] for node in lab.ps()["nodes"]} == {"running"}
+        written = lab.folder / "page.md"
+        written.write_text("no markers here\n")
+        told = lab.command("verify", file, "--duration", "1s", "--write", str(written), exit_code=2)
+        assert "it needs the lines" in told
+    finally:
+        lab.down()
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("steps: [{at: 1s, kill: s9}]", "short.yaml:4:24: steps[0].kill: there is no node 's9'"),
+        ("steps: [{at: 1, kill: s2}]", "is no time; write a number and its unit"),
+        ("speed: 9", "unknown key"),
+    ],
+)
+def test_bad_input_starts_nothing(lab: RunningLab, line: str, told: str) -> None:
+    assert told in lab.command("verify", scenario(lab, line), exit_code=2)
+    assert not (lab.folder / ".xmpplab").exists()
+
+
+def test_no_lab_no_verdict(lab: RunningLab) -> None:
+    assert "bring one up with" in lab.command("verify", exit_code=2)
+    assert "there is no such file" in lab.command("verify", "nope.yaml", exit_code=2)

@@ -1,0 +1,310 @@
+"""The managed client against a server's side of XEP-0198 that is told when to break."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cluster.client.managed import ManagedClient
+from cluster.xmpp.initiating import Bound, Resumption, StreamFailed
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.namespaces import CLIENT, SM
+from cluster.xmpp.parser import Slice, StreamHeader, StreamParser
+from cluster.xmpp.stanza import Stanza, make
+
+ROMEO = Jid("romeo", "montague.lit", "pda")
+
+
+class Line:
+    """One connection, as the client has it: a `BlockingClient` whose server is in memory."""
+
+    def __init__(self, server: Server, bound: Bound) -> None:
+        self.bound = bound
+        self.jid = bound.jid
+        self.is_cut = False
+        self.to_client: deque[Slice] = deque()
+        self._server = server
+        self._parser = StreamParser()
+        self._parse(f"<stream:stream xmlns='{CLIENT}' xmlns:stream='http://etherx.jabber.org/streams'>".encode())
+
+    def _parse(self, raw: bytes) -> list[Slice]:
+        found: list[object] = []
+        self._parser.feed(raw, found)  # type: ignore[arg-type]
+        return [each for each in found if isinstance(each, Slice) and not isinstance(each, StreamHeader)]
+
+    def send(self, raw: bytes, timeout_s: float | None = None) -> None:
+        if self.is_cut:
+            raise BrokenPipeError
+        for child in self._parse(raw):
+            self._server.take(self, child)
+
+    def receive(self, timeout_s: float | None = None) -> Slice | None:
+        if self.is_cut:
+            raise ConnectionResetError
+        if not self.to_client:
+            raise TimeoutError
+        return self.to_client.popleft()
+
+    def tell(self, raw: bytes) -> None:
+        """Something for the client."""
+        parser, found = StreamParser(), []  # type: ignore[var-annotated]
+        parser.feed(f"<s:stream xmlns='{CLIENT}' xmlns:s='http://etherx.jabber.org/streams'>".encode(), found)
+        found.clear()
+        parser.feed(raw, found)
+        self.to_client.extend(found)
+
+    def cut(self) -> None:
+        self.is_cut = True
+
+    def close(self) -> None:
+        self.is_cut = True
+
+
+class Server:
+    """Keeps one stream, counts what comes, and may forget it."""
+
+    def __init__(self) -> None:
+        self.got: list[str] = []
+        """Ids of the messages, in the order in which they came; presences as `presence`."""
+        self.handled = 0
+        self.acknowledged_by_client = 0
+        self.resumptions: list[Resumption] = []
+        self.lines: list[Line] = []
+        self.away = 0
+        """So many connections are refused."""
+        self.forgets = False
+        self.tells_h = False
+        """A server that has forgotten a stream may say how many it had handled."""
+        self.loses = 0
+        """So many stanzas are lost on the way, and then the connection is."""
+        self.answers = True
+        self.early: list[bytes] = []
+
+    def connect(self, resumption: Resumption | None) -> Line:
+        if self.away:
+            self.away -= 1
+            raise ConnectionRefusedError
+        bound = Bound(ROMEO)
+        if resumption is not None:
+            self.resumptions.append(resumption)
+            if not self.forgets:
+                bound = Bound(ROMEO, True, self.handled)
+            elif self.tells_h:
+                bound = Bound(ROMEO, False, self.handled)
+        if not bound.is_resumed:
+            self.handled = 0
+        self.lines.append(Line(self, bound))
+        return self.lines[-1]
+
+    @property
+    def line(self) -> Line:
+        return self.lines[-1]
+
+    def take(self, line: Line, child: Slice) -> None:
+        if line.is_cut:
+            return
+        if child.name == f"{SM} enable":
+            for raw in self.early:
+                line.tell(raw)
+            line.tell(f"<enabled xmlns='{SM}' id='sm-{len(self.lines)}' resume='true'/>".encode())
+        elif child.name == f"{SM} a":
+            self.acknowledged_by_client = int(child.attributes["h"])
+        elif child.name == f"{SM} r":
+            if self.answers:
+                self.acknowledge(line)
+        elif self.loses:
+            self.loses -= 1
+            if not self.loses:
+                line.cut()
+        else:
+            self.handled += 1
+            self.got.append(child.attributes.get("id", "presence"))
+
+    def acknowledge(self, line: Line) -> None:
+        line.tell(f"<a xmlns='{SM}' h='{self.handled}'/>".encode())
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+def client_of(server: Server, *greeting: Stanza) -> ManagedClient:
+    return ManagedClient(server.connect, greeting, lambda: 0.0)  # type: ignore[arg-type]
+
+
+def message(number: int) -> Stanza:
+    return make("message", id=str(number))
+
+
+def send(client: ManagedClient, *numbers: int) -> None:
+    client.send([message(number) for number in numbers])
+
+
+def settle(client: ManagedClient) -> list[str]:
+    """Let it take in all that there is, and come back if it must: the ids of what it received."""
+    found = []
+    for _ in range(30):
+        child = client.receive(0.0)
+        if child is not None:
+            found.append(child.attributes.get("id", ""))
+    return found
+
+
+def test_what_is_sent_is_acknowledged(server: Server) -> None:
+    client = client_of(server)
+    send(client, 1, 2, 3)
+    assert client.acknowledged == 0
+    settle(client)
+    assert client.acknowledged == 3
+    assert server.got == ["1", "2", "3"]
+
+
+def test_what_is_received_is_acknowledged_when_it_was_taken(server: Server) -> None:
+    client = client_of(server)
+    server.line.tell(b"<message id='a'/><presence/><iq id='b' type='result'/>" + f"<r xmlns='{SM}'/>".encode())
+    assert client.receive(0.0) is not None
+    assert server.acknowledged_by_client == 0
+    assert settle(client) == ["", "b"]
+    assert server.acknowledged_by_client == 3
+
+
+def test_a_stream_is_resumed_and_only_what_the_server_has_not_is_sent_again(server: Server) -> None:
+    client = client_of(server, make("presence"))
+    server.answers = False
+    send(client, 1, 2)
+    server.line.tell(b"<message id='a'/>")
+    assert settle(client) == ["a"]
+    server.loses = 2
+    send(client, 3, 4)
+    send(client, 5)  # the connection is gone
+    assert not client.is_connected
+    server.answers = True
+    settle(client)
+    assert server.resumptions == [Resumption(ROMEO, "sm-1", 1)]
+    assert server.got == ["presence", "1", "2", "3", "4", "5"]
+    assert client.acknowledged == 6
+    assert (client.breaks.resumed, client.breaks.begun_anew) == (1, 0)
+
+
+def test_a_stream_that_the_server_forgot_is_begun_anew(server: Server) -> None:
+    client = client_of(server, make("presence"))
+    settle(client)
+    server.answers = False
+    server.forgets = True
+    server.loses = 1
+    send(client, 1, 2)
+    server.answers = True
+    settle(client)
+    assert server.got == ["presence", "presence", "1", "2"]
+    assert (client.breaks.resumed, client.breaks.begun_anew) == (0, 1)
+    server.line.cut()
+    settle(client)
+    assert server.resumptions[-1].previd == "sm-2"
+
+
+def test_a_server_that_forgot_a_stream_may_know_how_far_it_came(server: Server) -> None:
+    client = client_of(server)
+    server.answers = False
+    send(client, 1, 2)
+    server.loses = 1
+    send(client, 3)
+    server.forgets = server.tells_h = server.answers = True
+    settle(client)
+    assert server.got == ["1", "2", "3"]
+    assert client.acknowledged == 3
+
+
+def test_a_server_that_is_away_is_tried_again(server: Server) -> None:
+    client = client_of(server)
+    server.line.cut()
+    server.away = 3
+    send(client, 1)
+    settle(client)
+    assert client.breaks.refused == 3
+    assert server.got == ["1"]
+
+
+def test_the_first_connection_is_for_the_caller_to_worry_about(server: Server) -> None:
+    server.away = 1
+    with pytest.raises(ConnectionRefusedError):
+        client_of(server)
+
+
+def test_a_server_without_stream_management(server: Server) -> None:
+    server.early = [f"<failed xmlns='{SM}'/>".encode()]
+    with pytest.raises(StreamFailed, match="stream management"):
+        client_of(server)
+    assert server.line.is_cut
+
+
+def test_what_comes_before_the_stream_is_managed_is_kept(server: Server) -> None:
+    server.early = [b"<message id='early'/>"]
+    client = client_of(server)
+    assert settle(client) == ["early"]
+    server.line.tell(f"<r xmlns='{SM}'/>".encode())
+    settle(client)
+    assert server.acknowledged_by_client == 0  # it was never counted
+
+
+def test_a_cut_throws_away_what_is_under_way(server: Server) -> None:
+    client = client_of(server)
+    server.line.tell(b"<message id='a'/>")
+    client.cut()
+    assert settle(client) == []
+    assert server.lines[0].is_cut
+    assert server.resumptions == [Resumption(ROMEO, "sm-1", 0)]
+
+
+def test_after_a_cut_it_may_stay_away(server: Server) -> None:
+    now_s = 5.0
+    client = ManagedClient(server.connect, (), lambda: now_s)  # type: ignore[arg-type]
+    client.cut(away_s=2.0)
+    settle(client)
+    assert not client.is_connected
+    now_s = 7.0
+    settle(client)
+    assert client.is_connected
+
+
+def test_a_server_that_counts_otherwise_is_not_resumed_again(server: Server) -> None:
+    client = client_of(server)
+    send(client, 1)
+    server.handled = 7
+    server.line.cut()
+    settle(client)
+    assert [each.previd for each in server.resumptions] == ["sm-1"]
+    assert client.breaks.begun_anew == 1
+
+
+def test_close_says_what_was_handled(server: Server) -> None:
+    client = client_of(server)
+    server.line.tell(b"<message id='a'/>")
+    settle(client)
+    client.close()
+    assert server.acknowledged_by_client == 1
+    assert server.line.is_cut
+
+
+@given(st.lists(st.one_of(st.integers(1, 5), st.sampled_from(["break", "away"])), max_size=30))
+def test_nothing_is_lost_doubled_or_overtaken_while_the_server_remembers(script: list[int | str]) -> None:
+    server = Server()
+    client = client_of(server)
+    sent = 0
+    for word in script:
+        if isinstance(word, int):
+            send(client, *range(sent, sent + word))
+            sent += word
+            client.receive(0.0)
+        elif word == "break":
+            server.line.cut()
+        else:
+            server.line.cut()
+            server.away += 1
+            client.receive(0.0)
+    settle(client)
+    assert server.got == [str(number) for number in range(sent)]
+    assert client.acknowledged == sent
