@@ -33,7 +33,7 @@ docs: $(VENV)/ready      ## write the parts of docs/ that are made from the code
 	@$(BIN)/python docs/generate.py
 
 test-containers: $(VENV)/ready   ## the container tests; as root, with an engine of their own where none runs
-	@bash -euc 'docker info >/dev/null 2>&1 || . .ci/engine; $(BIN)/pytest -q -m docker tests/live'
+	@docker info >/dev/null 2>&1 || engine='bash .ci/engine'; $$engine $(BIN)/pytest -q -m docker tests/live
 
 image:                   ## build the image for labs in containers (xmpplab up --driver docker)
 	@docker build --tag xmpplab --file compose/Dockerfile $(IMAGE_ARGS) .

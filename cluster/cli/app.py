@@ -6,7 +6,23 @@ import sys
 
 import typer
 
-from cluster.cli import disturb, down, export, graph, load, logs, mail, phone, ps, trace, up, user, validate, watch
+from cluster.cli import (
+    disturb,
+    down,
+    export,
+    graph,
+    load,
+    logs,
+    mail,
+    netem,
+    phone,
+    ps,
+    trace,
+    up,
+    user,
+    validate,
+    watch,
+)
 from cluster.lab.errors import BadInput, LabError
 
 app = typer.Typer(
@@ -32,6 +48,7 @@ _COMMANDS = (
     disturb.pause,
     disturb.resume,
     disturb.restart,
+    netem.netem,
 )
 for command in _COMMANDS:
     app.command()(command)

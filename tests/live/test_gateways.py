@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,13 +18,10 @@ pytestmark = pytest.mark.live
 PHONE = "+393331234567"
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
+@pytest.fixture
+def lab(rfc3920: RunningLab) -> RunningLab:
     """The figure, exactly."""
-    running = RunningLab(tmp_path_factory.mktemp("rfc3920"), ROOT / "topologies" / "rfc3920.yaml")
-    running.up()
-    yield running
-    running.down()
+    return rfc3920
 
 
 def inbox(lab: RunningLab) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,12 +19,9 @@ GATEWAY = ROOT / "loadtests" / "gateway.py"
 PHONES = ("fc1", "fc2", "fc3", "fc4", "fc5")
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    running = RunningLab(tmp_path_factory.mktemp("gateways"), ROOT / "topologies" / "gateways.yaml")
-    running.up()
-    yield running
-    running.down()
+@pytest.fixture
+def lab(gateways: RunningLab) -> RunningLab:
+    return gateways
 
 
 def state_of(lab: RunningLab) -> Path:
