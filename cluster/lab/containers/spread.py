@@ -68,7 +68,7 @@ def _write(folder: LabFolder, file: Path, plan: Plan, published: Plan, kind: Kin
     files.nodes(folder, plan)
     files.announcer(folder, plan)
     found = {service.name: files.contents(folder, service.name) for service in made.services}
-    _check(kind, found)
+    _check(kind, plan.name, found)
     ports = "\n".join(f"    {server.domain}: port {server.c2s_port}" for server in published.servers)
     head = _HEADS[kind].format(lab=plan.name, file=file, first=plan.servers[0].name, ports=ports)
     if kind == "swarm":
@@ -89,13 +89,14 @@ def _logins(folder: LabFolder, plan: Plan) -> dict[str, str]:
     return kept if kept.keys() == new.keys() and kept[ADMIN] == new[ADMIN] else new
 
 
-def _check(kind: Kind, found: swarm.Files) -> None:
+def _check(kind: Kind, lab: str, found: swarm.Files) -> None:
     """Raises BadInput for what these engines would refuse."""
+    longest = k8s.MAX_NAME_LENGTH if kind == "k8s" else swarm.MAX_NAME_LENGTH - len(f"{lab}_")
     for service, contents in found.items():
-        if kind == "k8s" and (service.endswith("-") or len(service) > k8s.MAX_NAME_LENGTH):
+        if service.endswith("-") or len(service) > longest:
             raise BadInput(
-                f"Kubernetes has no place for the name {service!r}: give it at most {k8s.MAX_NAME_LENGTH} characters, "
-                f"and no hyphen at its end"
+                f"{service!r} cannot be the name of a node there: it needs at most {longest} characters, and no "
+                f"hyphen at its end"
             )
         sizes = list(map(len, contents.values()))
         size, limit = (sum(sizes), k8s.MAX_SECRET_BYTES) if kind == "k8s" else (max(sizes), swarm.MAX_FILE_BYTES)

@@ -16,7 +16,10 @@ Files = Mapping[str, Mapping[str, bytes]]
 MAX_FILE_BYTES = 500 * 1024
 """Of a secret in a swarm."""
 
-_NAME_LENGTH = 64
+MAX_NAME_LENGTH = 63
+"""Of a service in a swarm: the stack and the node, with an underscore between them."""
+
+_SECRET_NAME_LENGTH = 64
 """Of a secret in a swarm, in characters."""
 
 _IGNORED = ("security_opt", "restart")
@@ -44,7 +47,11 @@ def stack(compose: Compose, files: Files, image: str, folder: str, head: str) ->
             service.name: _service(compose, service, part, files[service.name]) for service in compose.services
         },
         "networks": {
-            name: {"driver": "overlay", "labels": compose.labels(), **({"internal": True} if is_internal else {})}
+            _network(name): {
+                "driver": "overlay",
+                "labels": compose.labels(),
+                **({"internal": True} if is_internal else {}),
+            }
             for name, is_internal in compose.networks.items()
         },
         "secrets": secrets,
@@ -63,7 +70,7 @@ def _service(compose: Compose, service: Service, part: dict[str, Any], contents:
         "hostname": service.name,
         "labels": compose.labels(service.name),
         "command": list(service.command),
-        "networks": networks(service),
+        "networks": {_network(name): entry for name, entry in networks(service).items()},
         "secrets": [_secret(service.name, file) for file in contents],
     }
     if service.ports:
@@ -71,6 +78,11 @@ def _service(compose: Compose, service: Service, part: dict[str, Any], contents:
     if service.volumes:
         shown["volumes"] = list(service.volumes)
     return shown
+
+
+def _network(name: str) -> str:
+    """A swarm allows no dots there; no node has the underscore in its name."""
+    return name.replace(".", "_")
 
 
 def _port(port: str) -> dict[str, Any]:
@@ -91,4 +103,4 @@ def _source(service: str, file: str) -> str:
 def _name(compose: Compose, service: str, file: str, content: bytes) -> str:
     """Of its content, too: a swarm never changes a secret, so what is new has a new name."""
     digest = sha256(content).hexdigest()[:8]
-    return f"{compose.full(_source(service, file))[: _NAME_LENGTH - len(digest) - 1]}-{digest}"
+    return f"{compose.full(_source(service, file))[: _SECRET_NAME_LENGTH - len(digest) - 1]}-{digest}"

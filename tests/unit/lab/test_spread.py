@@ -71,7 +71,7 @@ def test_parts_find_each_other_by_name(tmp_path: Path) -> None:
         assert service["spec"]["selector"].items() <= labels.items()
     networks = stack(tmp_path)["services"]
     assert networks["s1"]["networks"]["clients"]["aliases"] == ["montague.lit", "sms.montague.lit", "mail.montague.lit"]
-    assert networks["g1"]["networks"].keys() == {"fn1.network", "g1.s1"}
+    assert networks["g1"]["networks"].keys() == {"fn1_network", "g1_s1"}
 
 
 def secrets_of(kind: Kind, folder: Path, node: str) -> dict[str, bytes]:
@@ -136,14 +136,16 @@ def test_a_folder_with_something_else_in_it(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["letter.txt"]
 
 
-@pytest.mark.parametrize(("name", "message"), [("s-", "no hyphen"), ("s" * 53, "at most 52")])
-def test_a_name_that_kubernetes_does_not_take(tmp_path: Path, name: str, message: str) -> None:
+@pytest.mark.parametrize(("kind", "most"), [("k8s", 52), ("swarm", 56)])
+def test_a_name_that_the_engine_does_not_take(tmp_path: Path, kind: Kind, most: int) -> None:
     topology = tmp_path / "lab.yaml"
-    topology.write_text(f"name: verona\nservers:\n  {name}: {{domain: montague.lit}}\n")
-    with pytest.raises(BadInput, match=message):
-        spread(topology, "k8s", REDIS, "xmpplab", tmp_path / "new")
-    assert not (tmp_path / "new").exists()
-    spread(topology, "swarm", REDIS, "xmpplab", tmp_path / "swarm")
+    for name, message in ((f"{'s' * most}s", f"at most {most}"), ("s-", "no hyphen")):
+        topology.write_text(f"name: verona\nservers:\n  {name}: {{domain: montague.lit}}\n")
+        with pytest.raises(BadInput, match=message):
+            spread(topology, kind, REDIS, "xmpplab", tmp_path / "new")
+        assert not (tmp_path / "new").exists()
+    topology.write_text(f"name: verona\nservers:\n  {'s' * most}: {{domain: montague.lit}}\n")
+    spread(topology, kind, REDIS, "xmpplab", tmp_path / "new")
 
 
 def test_more_accounts_than_a_secret_holds(tmp_path: Path) -> None:
