@@ -2,6 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 TOPOLOGY ?= topologies/rfc3920.yaml
+EXTRA ?= dev
 
 .PHONY: lab test test-containers docs-conformance conformance-peers check format docs image clean
 
@@ -41,7 +42,7 @@ image:                   ## build the image for labs in containers (xmpplab up -
 $(VENV)/ready: pyproject.toml
 	@test -d $(VENV) || python3 -m venv $(VENV)
 	@echo "installing into $(VENV) (once) ..."
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[$(EXTRA)]'
 	@touch $@
 
 clean:                   ## forget the virtual environment and all lab state
