@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import docker
 import pytest
 
 from cluster.lab.wait import wait_until
-from tests.live.engine import lab_name, left, of_this_worker
-from tests.live.running_lab import ROOT, XMPPLAB, RunningLab
+from tests.live.engine import lab_name, left
+from tests.live.running_lab import XMPPLAB, RunningLab
 
 pytestmark = [pytest.mark.live, pytest.mark.docker]
 PREFIX = f"xmpplab-{lab_name('two-domains')}-"
@@ -112,22 +111,6 @@ def test_a_cut_link_loses_nothing(lab: RunningLab, engine: docker.DockerClient, 
         link.connect(f"{PREFIX}s1")
         romeo.see("message", body="here!")
         juliet.see("message", body="there?")
-
-
-@pytest.mark.usefixtures("engine")
-def test_the_gateways(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    topology = of_this_worker(ROOT / "topologies" / "rfc3920.yaml", tmp_path_factory.mktemp("topology"))
-    lab = RunningLab(tmp_path, topology, "docker")
-    lab.up()
-    try:
-        with lab.client("romeo@montague.lit/pda") as romeo:
-            romeo.see("session")
-            romeo.do("message", to="+393331234567@sms.montague.lit", body="But, soft!")
-            assert wait_until(lambda: "But, soft!" in lab.command("phone", "fc1", "inbox"), PATIENCE_S)
-        lab.command("kill", "fn1")
-        lab.command("kill", "g1")
-    finally:
-        lab.down()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])

@@ -63,6 +63,16 @@ def test_a_message_from_another_domain_and_its_answer(lab: RunningLab) -> None:
         juliet.see("message", body="Neither, fair maid", from_=f"{PHONE}@sms.montague.lit")
 
 
+def test_a_network_and_a_gateway_that_crash_come_back(lab: RunningLab) -> None:
+    def are_running() -> bool:
+        return all(node["state"] == "running" for node in lab.ps()["nodes"])
+
+    for node in ("fn1", "g1"):
+        lab.command("kill", node)
+        assert wait_until(are_running, PATIENCE_S)  # the other one, too, which has lost its connection
+    lab.command("trace", "romeo@montague.lit", f"{PHONE}@sms.montague.lit")
+
+
 def test_a_wrong_number_is_told_to_its_sender(lab: RunningLab) -> None:
     with lab.client("romeo@montague.lit/pda") as romeo:
         romeo.see("session")

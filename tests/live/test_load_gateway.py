@@ -53,7 +53,7 @@ def test_what_is_counted_as_delivered_is_on_the_phones(lab: RunningLab, tmp_path
 def test_the_command_loads_what_the_lab_has(lab: RunningLab) -> None:
     (lab.folder / "loadtests").symlink_to(ROOT / "loadtests")
     before = texts(lab)
-    shown = lab.command("load", "gateway", "--users", "8", "--time", "2s")
+    shown = lab.command("load", "gateway", "--users", "20", "--time", "4s")
     assert "deliver sms" in shown
     assert sum(texts(lab)) > sum(before)
 
