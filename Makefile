@@ -3,6 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOPOLOGY ?= topologies/rfc3920.yaml
 MATRIX := kill-s2 kill-s1 kill-redis pause-s2 cut-receiver
+EXTRA ?= dev
 
 .PHONY: lab test test-containers fault-matrix docs-conformance conformance-peers check format docs bench image clean
 
@@ -37,7 +38,7 @@ docs: $(VENV)/ready      ## write the parts of docs/ that are made from the code
 	@$(BIN)/python docs/generate.py
 
 test-containers: $(VENV)/ready   ## the container tests; as root, with an engine of their own where none runs
-	@bash -euc 'docker info >/dev/null 2>&1 || . .ci/engine; $(BIN)/pytest -q -m docker tests/live'
+	@docker info >/dev/null 2>&1 || engine='bash .ci/engine'; $$engine $(BIN)/pytest -q -m docker tests/live
 
 bench: $(VENV)/ready     ## ours beside Debian's Prosody and ejabberd: docs/performance.md; BENCH_ARGS=--help
 	@$(BIN)/python -m loadtests.bench $(BENCH_ARGS)
@@ -48,7 +49,7 @@ image:                   ## build the image for labs in containers (xmpplab up -
 $(VENV)/ready: pyproject.toml
 	@test -d $(VENV) || python3 -m venv $(VENV)
 	@echo "installing into $(VENV) (once) ..."
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[$(EXTRA)]'
 	@touch $@
 
 clean:                   ## forget the virtual environment and all lab state

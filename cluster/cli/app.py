@@ -15,6 +15,7 @@ from cluster.cli import (
     load,
     logs,
     mail,
+    netem,
     phone,
     ps,
     scale,
@@ -52,6 +53,7 @@ _COMMANDS = (
     disturb.resume,
     disturb.restart,
     scale.scale,
+    netem.netem,
 )
 for command in _COMMANDS:
     app.command()(command)

@@ -3,21 +3,43 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from cluster.lab.containers.spread import Kind
+
 app = typer.Typer(help="Write a topology in the format of another tool.", no_args_is_help=True)
 
-
-@app.callback()
-def _group() -> None:
-    """One format is a sub-command too."""
+File = Annotated[Path, typer.Argument(help="Topology file (YAML).")]
+Redis = Annotated[str, typer.Option(metavar="URL", help="The Redis or Valkey that all machines reach.")]
+Image = Annotated[str, typer.Option(help="The image, by the name that the machines know it by.")]
+Into = Annotated[Path | None, typer.Option(help="Folder for the file and its secrets; default: LAB-swarm, LAB-k8s.")]
 
 
 @app.command()
-def compose(file: Annotated[Path, typer.Argument(help="Topology file (YAML).")]) -> None:
+def compose(file: File) -> None:
     """Print a compose file that brings the lab up by itself: it makes its own secrets and CA."""
     from cluster.lab.containers.export import compose_file
 
     print(compose_file(file), end="")
+
+
+@app.command()
+def swarm(file: File, redis: Redis, image: Image = "xmpplab", into: Into = None) -> None:
+    """Write a stack file for Docker Swarm."""
+    _spread(file, "swarm", redis, image, into)
+
+
+@app.command()
+def k8s(file: File, redis: Redis, image: Image = "xmpplab", into: Into = None) -> None:
+    """Write plain manifests for Kubernetes."""
+    _spread(file, "k8s", redis, image, into)
+
+
+def _spread(file: Path, kind: Kind, redis: str, image: str, into: Path | None) -> None:
+    from cluster.lab.containers.spread import spread
+
+    written = spread(file, kind, redis, image, into)
+    print(f"{written} is written, and begins with how to use it; clients trust {written.with_name('ca.pem')}")

@@ -5,6 +5,7 @@ The state folder remembers the driver: a lab in containers has what they read th
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
@@ -24,6 +25,14 @@ DISTURBED_TIMEOUT_S = 60.0
 """As long as `up` waits for a part to answer."""
 
 _NEEDED: dict[Disturbance, State] = {"kill": "running", "pause": "running", "resume": "paused", "restart": "running"}
+
+_REMEDIES = {
+    errno.ENOSPC: "free some space on this disk (`df -h .`)",
+    errno.EDQUOT: "free some space on this disk (`quota`)",
+    errno.EROFS: "go to a folder that you may write to",
+    errno.EACCES: "go to a folder that you may write to",
+}
+"""For what the system refuses; by errno."""
 
 
 class Story(Protocol):
@@ -68,7 +77,11 @@ def up(folder: LabFolder, plans: Sequence[Plan], kind: Kind = "process") -> tupl
     wanted: Driver = containers if kind == "docker" else processes
     if of(folder) is not wanted and folder.plan_file.exists() and of(folder).is_up(folder):
         raise LabError(f"lab {folder.name!r} was brought up with the other driver; run `xmpplab down` first")
-    return wanted.up(folder, plans)
+    try:
+        return wanted.up(folder, plans)
+    except OSError as error:
+        remedy = _REMEDIES.get(error.errno or 0, "see whether this folder can be used")
+        raise LabError(f"{folder.path}: {error.strerror or error}; {remedy}") from error
 
 
 def down(folder: LabFolder, *, keep: bool) -> bool:

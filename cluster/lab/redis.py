@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from importlib.util import find_spec
@@ -112,7 +112,19 @@ def _quoted(word: str) -> str:
 
 def move_in(folder: LabFolder, plan: Plan) -> None:
     """Make the lab's users in the Redis at `plan.redis_url`, and write the secrets. Raises LabError."""
-    urls = {ADMIN: plan.redis_url}
+    urls = new_logins(plan)
+    let_in(plan, urls)
+    folder.save_secrets(urls)
+
+
+def new_logins(plan: Plan) -> dict[str, str]:
+    """URLs for ADMIN and for each user that the lab is to have in the Redis at `plan.redis_url`."""
+    found = {who: _with_user(plan.redis_url, user, secrets.token_urlsafe(24)) for who, user in users(plan).items()}
+    return {ADMIN: plan.redis_url, **found}
+
+
+def let_in(plan: Plan, urls: Mapping[str, str]) -> None:
+    """Make the users of `new_logins` there. Raises LabError where another lab of this name is."""
     with connected(plan.redis_url) as admin:
         _check_kind(admin, plan.redis_url)
         owner = _owner(admin, plan) or plan.state_dir
@@ -123,11 +135,8 @@ def move_in(folder: LabFolder, plan: Plan) -> None:
             )
         admin.set(_owner_key(plan), owner)
         for domain, user in users(plan).items():
-            password = secrets.token_urlsafe(24)
-            _make_user(admin, user, _rules(plan, domain, password))
-            urls[domain] = _with_user(plan.redis_url, user, password)
+            _make_user(admin, user, _rules(plan, domain, urlsplit(urls[domain]).password or ""))
         _save_users(admin)
-    folder.save_secrets(urls)
 
 
 def _check_kind(admin: redis.Redis, url: str) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import docker
 import pytest
 
-from tests.live.engine import of_this_worker, running_engine
+from cluster.lab.folder import LABS
+from tests.live.engine import lacking, left, of_this_worker, running_engine
 from tests.live.running_lab import ROOT, RunningLab
 
 
@@ -17,21 +18,52 @@ def engine() -> Iterator[docker.DockerClient]:
     """A Docker engine with the image of this tree; without one, the test is skipped."""
     client = running_engine()
     if isinstance(client, str):
-        if os.environ.get("XMPPLAB_NEEDS_DOCKER"):
-            pytest.fail(client)
-        pytest.skip(client)
+        lacking(client)
     yield client
     client.close()
 
 
-@pytest.fixture(scope="session", params=["process", pytest.param("docker", marks=pytest.mark.docker)])
-def verona(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    """The default lab, running, with each driver."""
-    folder, topology = tmp_path_factory.mktemp("verona"), ROOT / "topologies" / "verona.yaml"
+@pytest.fixture
+def contained(engine: docker.DockerClient, tmp_path: Path) -> Iterator[RunningLab]:
+    """Two domains in containers, not up yet. Nothing may be left of it."""
+    folder = tmp_path / "lab"
+    folder.mkdir()
+    lab = RunningLab(folder, of_this_worker(ROOT / "topologies" / "two-domains.yaml", tmp_path), "docker")
+    yield lab
+    if (folder / LABS).exists():
+        lab.down()
+    assert left(engine, folder) == []
+
+
+DRIVERS = ("process", pytest.param("docker", marks=pytest.mark.docker))
+
+
+def running(request: pytest.FixtureRequest, name: str) -> Iterator[RunningLab]:
+    """The lab of topologies/NAME.yaml, running; the parameter of the fixture is the driver."""
+    folders: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
+    topology = ROOT / "topologies" / f"{name}.yaml"
     if request.param == "docker":
         request.getfixturevalue("engine")
-        topology = of_this_worker(topology, tmp_path_factory.mktemp("topology"))
-    lab = RunningLab(folder, topology, request.param)
+        topology = of_this_worker(topology, folders.mktemp("topology"))
+    lab = RunningLab(folders.mktemp(name), topology, request.param)
     lab.up()
     yield lab
     lab.down()
+
+
+@pytest.fixture(scope="session", params=DRIVERS)
+def verona(request: pytest.FixtureRequest) -> Iterator[RunningLab]:
+    """The default lab, with each driver."""
+    yield from running(request, "verona")
+
+
+@pytest.fixture(scope="module", params=DRIVERS)
+def rfc3920(request: pytest.FixtureRequest) -> Iterator[RunningLab]:
+    """The figure of RFC 3920, exactly, with each driver."""
+    yield from running(request, "rfc3920")
+
+
+@pytest.fixture(scope="module", params=DRIVERS)
+def gateways(request: pytest.FixtureRequest) -> Iterator[RunningLab]:
+    """All kinds of gateways, with each driver."""
+    yield from running(request, "gateways")

@@ -9,11 +9,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NoReturn
 
 import docker
+import pytest
 from docker.errors import DockerException, ImageNotFound
 
 from cluster.lab.containers.compose import IMAGE
+from cluster.lab.containers.engine import STATE
 from tests.live.running_lab import ROOT
 
 HASH = """
@@ -39,7 +42,7 @@ def running_engine() -> docker.DockerClient | str:
         try:
             client = docker.from_env()
         except DockerException as error:
-            return f"no Docker engine: {error}"
+            return f"a Docker engine: {error}"
     problem = _problem(client)
     if problem:
         client.close()
@@ -51,15 +54,22 @@ def _problem(client: docker.DockerClient) -> str:
     try:
         inside = client.containers.run(IMAGE, ["python", "-c", HASH], remove=True)
     except ImageNotFound:
-        return f"the Docker engine has no image {IMAGE!r}; `make image`"
+        return f"the image {IMAGE!r} on the Docker engine: `make image`"
     if inside.decode().strip() != _hash(ROOT / "cluster"):
-        return f"the image {IMAGE!r} was not built from this tree; `make image`"
+        return f"an image {IMAGE!r} that was built from this tree: `make image`"
     return ""
 
 
 def _hash(root: Path) -> str:
     files = sorted(root.rglob("*.py"))
     return hashlib.sha256(b"".join(str(f.relative_to(root)).encode() + f.read_bytes() for f in files)).hexdigest()
+
+
+def lacking(what: str) -> NoReturn:
+    """Skip the test for want of this; in CI, which has what the tests use, fail it."""
+    if os.environ.get("XMPPLAB_NEEDS_DOCKER"):
+        pytest.fail(f"lacks {what}")
+    pytest.skip(f"needs {what}")
 
 
 def of_this_worker(topology: Path, folder: Path) -> Path:
@@ -73,3 +83,14 @@ def of_this_worker(topology: Path, folder: Path) -> Path:
 def lab_name(name: str) -> str:
     """What `of_this_worker` calls the lab."""
     return f"{name}-{os.getpid()}"
+
+
+def left(engine: docker.DockerClient, folder: Path) -> list[str]:
+    """Names of what is on the engine of labs in this folder."""
+    found = [*engine.containers.list(all=True), *engine.networks.list()]
+    return [one.name for one in found if labels_of(one).get(STATE, "").startswith(f"{folder}/")]
+
+
+def labels_of(one: Any) -> dict[str, str]:
+    """Of a container or a network."""
+    return dict(one.attrs.get("Labels") or one.attrs.get("Config", {}).get("Labels") or {})

@@ -2,59 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import socket
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import docker
 import pytest
 
-from cluster.lab import driver
-from cluster.lab.containers.engine import STATE, connected
-from cluster.lab.errors import LabError
-from cluster.lab.folder import LABS, LabFolder
-from cluster.lab.plans import read_plans
 from cluster.lab.wait import wait_until
-from tests.live.engine import lab_name, of_this_worker, open_sockets_forgiven
-from tests.live.running_lab import ROOT, XMPPLAB, RunningLab
+from tests.live.engine import lab_name, left
+from tests.live.running_lab import XMPPLAB, RunningLab
 
 pytestmark = [pytest.mark.live, pytest.mark.docker]
-TWO_DOMAINS = ROOT / "topologies" / "two-domains.yaml"
-NAME = lab_name("two-domains")
-PREFIX = f"xmpplab-{NAME}-"
+PREFIX = f"xmpplab-{lab_name('two-domains')}-"
 PATIENCE_S = 60.0
 
 
 @pytest.fixture
-def topology(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two domains."""
-    return of_this_worker(TWO_DOMAINS, tmp_path_factory.mktemp("topology"))
-
-
-@pytest.fixture
-def lab(engine: docker.DockerClient, tmp_path: Path, topology: Path) -> Iterator[RunningLab]:
-    """Not up yet. Nothing may be left of it."""
-    lab = RunningLab(tmp_path, topology, "docker")
-    yield lab
-    if (tmp_path / LABS).exists():
-        lab.down()
-    assert left(engine, tmp_path) == []
-
-
-def up(lab: RunningLab, exit_code: int = 0, topology: Path | None = None) -> str:
-    """What `up` prints."""
-    return lab.command("up", str(topology or lab.topology), "-d", "--driver", "docker", exit_code=exit_code)
-
-
-def left(engine: docker.DockerClient, folder: Path) -> list[str]:
-    """What is on the engine of the lab in this folder."""
-    mine = {"label": f"{STATE}={folder / LABS / NAME}"}
-    containers = engine.containers.list(all=True, filters=mine)
-    return [one.name for one in (*containers, *engine.networks.list(filters=mine))]
+def lab(contained: RunningLab) -> RunningLab:
+    """Not up yet."""
+    return contained
 
 
 def test_up_ps_trace_logs_and_down(lab: RunningLab) -> None:
@@ -69,7 +36,7 @@ def test_up_ps_trace_logs_and_down(lab: RunningLab) -> None:
     assert "Serves montague.lit" in lab.command("logs", "s1")
     assert "Serves capulet.lit" not in lab.command("logs", "s1")
     assert "there is: redis, s1, s2" in lab.command("logs", "s9", exit_code=2)
-    assert "is up already" in up(lab)
+    assert "is up already" in lab.command("up", str(lab.topology), "-d", "--driver", "docker")
     assert [node["pid"] for node in lab.ps()["nodes"]] == [node["pid"] for node in nodes]
     lab.down()
     assert list(lab.folder.iterdir()) == []
@@ -149,73 +116,6 @@ def test_a_cut_link_loses_nothing(lab: RunningLab, engine: docker.DockerClient, 
         juliet.see("message", body="there?")
 
 
-@pytest.mark.usefixtures("engine")
-def test_the_gateways(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    topology = of_this_worker(ROOT / "topologies" / "rfc3920.yaml", tmp_path_factory.mktemp("topology"))
-    lab = RunningLab(tmp_path, topology, "docker")
-    lab.up()
-    try:
-        with lab.client("romeo@montague.lit/pda") as romeo:
-            romeo.see("session")
-            romeo.do("message", to="+393331234567@sms.montague.lit", body="But, soft!")
-            assert wait_until(lambda: "But, soft!" in lab.command("phone", "fc1", "inbox"), PATIENCE_S)
-        lab.command("kill", "fn1")
-        lab.command("kill", "g1")
-    finally:
-        lab.down()
-
-
-def test_no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
-    shown = up(RunningLab(tmp_path, TWO_DOMAINS), 1)
-    assert "no Docker engine answers" in shown
-    assert "leave --driver docker out" in shown
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.usefixtures("engine")
-def test_no_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cluster.lab.containers.engine.IMAGE", "xmpplab-that-nobody-built")
-    plans = read_plans(TWO_DOMAINS, tmp_path)
-    with pytest.raises(LabError, match="make image"):
-        driver.up(LabFolder(Path(plans[0].state_dir)), plans, "docker")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_addresses_that_are_taken_are_left_alone(lab: RunningLab) -> None:
-    first = read_plans(lab.topology, lab.folder)[0].servers[1]
-    with socket.create_server((first.host, first.c2s_port)):
-        lab.up()
-        assert lab.node("capulet.lit")["c2s"] != first.c2s
-
-
-def test_another_lab_of_that_name(lab: RunningLab, tmp_path_factory: pytest.TempPathFactory) -> None:
-    lab.up()
-    other = RunningLab(tmp_path_factory.mktemp("other"), lab.topology, "docker")
-    shown = up(other, 1)
-    assert str(lab.folder) in shown
-    assert "run `xmpplab down` there" in shown
-    assert list(other.folder.iterdir()) == []
-    lab.command("trace", "romeo@montague.lit", "juliet@capulet.lit")
-
-
-def test_another_driver_or_topology_while_it_runs(lab: RunningLab, tmp_path: Path) -> None:
-    lab.up()
-    assert "xmpplab down" in lab.command("up", str(lab.topology), "-d", exit_code=1)
-    other = tmp_path / "other.yaml"
-    other.write_text(lab.topology.read_text().replace("capulet.lit", "denmark.lit"))
-    assert "xmpplab down" in up(lab, 1, other)
-    lab.command("trace", "romeo@montague.lit", "juliet@capulet.lit")
-
-
-def test_a_compose_file_that_was_changed(lab: RunningLab) -> None:
-    lab.up()
-    file = lab.folder / LABS / NAME / "compose.yml"
-    file.write_text(file.read_text().replace("read_only: true", "read_only: false"))
-    assert "was changed by hand" in up(lab, 1)
-    lab.command("trace", "romeo@montague.lit", "juliet@capulet.lit")
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_start(lab: RunningLab, engine: docker.DockerClient, number: signal.Signals) -> None:
     with subprocess.Popen(
@@ -249,15 +149,3 @@ def test_kept_data_are_there_again(lab: RunningLab) -> None:
     lab.command("down", "--keep")
     lab.up()
     assert "rosaline@capulet.lit" in lab.command("user", "ls")
-
-
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
-@pytest.mark.usefixtures("engine")
-def test_without_permission(tmp_path: Path) -> None:
-    nobody = 65534
-    os.seteuid(nobody)  # in this process: an interpreter of root's may not be readable to anybody else
-    try:
-        with open_sockets_forgiven(), pytest.raises(LabError, match="no permission to use the Docker engine"):
-            connected(LabFolder(tmp_path)).__enter__()
-    finally:
-        os.seteuid(0)

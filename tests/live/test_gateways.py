@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,13 +18,10 @@ pytestmark = pytest.mark.live
 PHONE = "+393331234567"
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
+@pytest.fixture
+def lab(rfc3920: RunningLab) -> RunningLab:
     """The figure, exactly."""
-    running = RunningLab(tmp_path_factory.mktemp("rfc3920"), ROOT / "topologies" / "rfc3920.yaml")
-    running.up()
-    yield running
-    running.down()
+    return rfc3920
 
 
 def inbox(lab: RunningLab) -> list[dict[str, Any]]:
@@ -65,6 +61,16 @@ def test_a_message_from_another_domain_and_its_answer(lab: RunningLab) -> None:
         assert text_with(lab, "Art thou not Romeo?")["from"] == "2345"
         lab.command("phone", PHONE, "send", "2345", "Neither, fair maid")
         juliet.see("message", body="Neither, fair maid", from_=f"{PHONE}@sms.montague.lit")
+
+
+def test_a_network_and_a_gateway_that_crash_come_back(lab: RunningLab) -> None:
+    def are_running() -> bool:
+        return all(node["state"] == "running" for node in lab.ps()["nodes"])
+
+    for node in ("fn1", "g1"):
+        lab.command("kill", node)
+        assert wait_until(are_running, PATIENCE_S)  # the other one, too, which has lost its connection
+    lab.command("trace", "romeo@montague.lit", f"{PHONE}@sms.montague.lit")
 
 
 def test_a_wrong_number_is_told_to_its_sender(lab: RunningLab) -> None:

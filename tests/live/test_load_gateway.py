@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,12 +19,9 @@ GATEWAY = ROOT / "loadtests" / "gateway.py"
 PHONES = ("fc1", "fc2", "fc3", "fc4", "fc5")
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    running = RunningLab(tmp_path_factory.mktemp("gateways"), ROOT / "topologies" / "gateways.yaml")
-    running.up()
-    yield running
-    running.down()
+@pytest.fixture
+def lab(gateways: RunningLab) -> RunningLab:
+    return gateways
 
 
 def state_of(lab: RunningLab) -> Path:
@@ -57,7 +53,7 @@ def test_what_is_counted_as_delivered_is_on_the_phones(lab: RunningLab, tmp_path
 def test_the_command_loads_what_the_lab_has(lab: RunningLab) -> None:
     (lab.folder / "loadtests").symlink_to(ROOT / "loadtests")
     before = texts(lab)
-    shown = lab.command("load", "gateway", "--users", "8", "--time", "2s")
+    shown = lab.command("load", "gateway", "--users", "20", "--time", "4s")
     assert "deliver sms" in shown
     assert sum(texts(lab)) > sum(before)
 

@@ -1,13 +1,16 @@
-"""Tell Redis which domains the lab serves, once it answers: `python -m cluster.lab.containers.announce`."""
+"""Tell Redis which domains the lab serves, once it answers: `python -m cluster.lab.containers.announce`.
+
+A Redis of somebody else's is first told of the lab's users.
+"""
 
 from __future__ import annotations
 
 import sys
 
-from cluster.lab.containers.files import LAB, REDIS, REDIS_PORT
+from cluster.lab import redis
+from cluster.lab.containers.files import LAB
+from cluster.lab.errors import LabError
 from cluster.lab.folder import ADMIN, LabFolder
-from cluster.lab.question import answers, redis_question
-from cluster.lab.redis import announce
 from cluster.lab.wait import wait_until
 
 PATIENCE_S = 60.0
@@ -17,11 +20,22 @@ PATIENCE_S = 60.0
 def main() -> None:
     """Wait for Redis, and tell it."""
     folder = LabFolder(LAB)
-    url = folder.secrets()[ADMIN]
-    question = redis_question((REDIS, REDIS_PORT), url)
-    if not wait_until(lambda: answers(question, 1.0), PATIENCE_S):
-        sys.exit(f"{REDIS}:{REDIS_PORT} did not answer within {PATIENCE_S:g} s; see its log")
-    announce(url, folder.plan())
+    plan, urls = folder.plan(), folder.secrets()
+    try:
+        wait_until(lambda: _answers(urls[ADMIN]), PATIENCE_S)
+        if plan.redis_url:
+            redis.let_in(plan, urls)
+        redis.announce(urls[ADMIN], plan)
+    except LabError as error:
+        sys.exit(str(error))
+
+
+def _answers(url: str) -> bool:
+    try:
+        with redis.connected(url) as admin:
+            return bool(admin.ping())
+    except LabError:
+        return False
 
 
 if __name__ == "__main__":

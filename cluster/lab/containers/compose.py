@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import idna
 import msgspec
 
-from cluster.lab.containers.files import DATA, LAB, REDIS, REDIS_PORT
+from cluster.lab.containers.files import ANNOUNCE, DATA, LAB, REDIS, REDIS_PORT
 from cluster.lab.folder import LABS
 from cluster.topology.plan import GatewayNode, LabNode, NetworkNode, Plan, ServerNode
 
@@ -19,8 +19,9 @@ IMAGE = "xmpplab"
 CLIENTS = "clients"
 """Network in which each domain resolves by its own name."""
 
-SETUP, ANNOUNCE = "setup", "announce"
+SETUP = "setup"
 _STATE = "/state"
+_ANNOUNCE = ("python", "-m", "cluster.lab.containers.announce")
 
 
 class Service(msgspec.Struct, frozen=True):
@@ -66,9 +67,10 @@ def in_lab(plan: Plan, redis_address: str, user: str) -> Compose:
 
     `redis_address`: `host:port` at which commands reach the lab's own Redis.
     """
-    services = [
-        _node(plan, node, plan, f"./containers/{node.name}", f"./{node.name}:{_data_in(node)}") for node in nodes(plan)
-    ]
+    services = []
+    for node in nodes(plan):
+        data = [f"./{node.name}:{_data_in(node)}"] if keeps_data(node) else []
+        services.append(_node(plan, node, plan, (f"./containers/{node.name}:{LAB}:ro", *data)))
     if not plan.redis_url:
         ports = (f"{redis_address}:{REDIS_PORT}",)
         services.insert(0, _redis(plan, f"./containers/{REDIS}", "./redis", ports))
@@ -87,19 +89,35 @@ def alone(plan: Plan, published: Plan, topology: str) -> Compose:
     volumes += [f"{name}.data:{state}/{name}" for name in keepers]
     kept = [f"{name}.data" for name in (REDIS, *keepers)]
     setup = ("python", "-m", "cluster.lab.containers.setup", _STATE, topology)
-    announce = ("python", "-m", "cluster.lab.containers.announce")
     done = "service_completed_successfully"
     services = [
         Service(SETUP, setup, tuple(volumes), is_node=False, prepares=True),
         msgspec.structs.replace(_redis(plan, REDIS, f"{REDIS}.data", ()), after={SETUP: done}),
         Service(
-            ANNOUNCE, announce, (f"{REDIS}:{LAB}:ro",), {REDIS: ()}, after={REDIS: "service_started"}, is_node=False
+            ANNOUNCE, _ANNOUNCE, (f"{REDIS}:{LAB}:ro",), {REDIS: ()}, after={REDIS: "service_started"}, is_node=False
         ),
     ]
     for node in nodes(plan):
-        service = _node(plan, node, published, node.name, f"{node.name}.data:{_data_in(node)}:nocopy")
+        data = [f"{node.name}.data:{_data_in(node)}:nocopy"] if keeps_data(node) else []
+        service = _node(plan, node, published, (f"{node.name}:{LAB}:ro", *data))
         services.append(msgspec.structs.replace(service, after={ANNOUNCE: done}))
     return Compose(plan.name, tuple(services), _networks(plan), (SETUP, *names, *kept))
+
+
+def spread(plan: Plan, published: Plan) -> Compose:
+    """The lab on several machines, with a Redis of somebody else's; their engines bring each service its files.
+
+    `published` as in `alone`.
+    """
+    services = [Service(ANNOUNCE, _ANNOUNCE, (), {CLIENTS: ()}, is_node=False)]
+    for node in nodes(plan):
+        data = (f"{node.name}.data:{LAB}",) if keeps_data(node) else ()
+        service = _node(plan, node, published, data)
+        services.append(msgspec.structs.replace(service, networks=_links(plan, node)))
+    routers = {to_router(node.name) for node in nodes(plan)}
+    networks = {name: is_internal for name, is_internal in _networks(plan).items() if name not in routers}
+    volumes = tuple(f"{node.name}.data" for node in nodes(plan) if keeps_data(node))
+    return Compose(plan.name, tuple(services), networks, volumes)
 
 
 def to_router(node: str) -> str:
@@ -141,10 +159,9 @@ def _redis(plan: Plan, folder: str, data: str, ports: tuple[str, ...]) -> Servic
     return Service(REDIS, ("valkey-server", f"{LAB}/redis.conf"), volumes, networks, ports)
 
 
-def _node(plan: Plan, node: LabNode, published: Plan, folder: str, data: str) -> Service:
+def _node(plan: Plan, node: LabNode, published: Plan, volumes: tuple[str, ...]) -> Service:
     module = "node" if isinstance(node, ServerNode) else "foreign"
     command = ("python", "-m", f"cluster.lab.{module}", str(LAB), node.name)
-    volumes = (f"{folder}:{LAB}:ro", *([data] if keeps_data(node) else []))
     outer = next(each for each in nodes(published) if each.name == node.name)
     ports = tuple(f"{outer.host}:{o}:{i}" for o, i in zip(_ports(outer), _ports(node), strict=True))
     networks = {**_links(plan, node), to_router(node.name): ()}

@@ -1,4 +1,4 @@
-"""A compose file as text that people read. Pure."""
+"""A compose file as text that people read, and YAML in that manner. Pure."""
 
 from __future__ import annotations
 
@@ -49,30 +49,36 @@ def text(compose: Compose, head: str) -> str:
         document["volumes"] = {
             name: {"name": compose.full(name), "labels": compose.labels()} for name in compose.volumes
         }
+    return written([document], head)
+
+
+def written(documents: list[dict[str, Any]], head: str) -> str:
+    """These in one file; `head` is said at its top, in comments."""
     comments = "".join(f"# {line}".rstrip() + "\n" for line in head.splitlines())
-    return comments + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
+    return comments + yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
 
 
 def _service(compose: Compose, service: Service, part: dict[str, Any]) -> dict[str, Any]:
-    written: dict[str, Any] = (
-        {_MERGE: part} if service.is_node else {**_ONCE, **(_PREPARES if service.prepares else {})}
-    )
-    written |= {
+    shown: dict[str, Any] = {MERGE: part} if service.is_node else {**_ONCE, **(_PREPARES if service.prepares else {})}
+    shown |= {
         "container_name": compose.full(service.name),
         "hostname": service.name,
         "labels": compose.labels(service.name),
         "command": [word.replace("$", "$$") for word in service.command],  # compose would put variables there
     }
     if service.after:
-        written["depends_on"] = {name: {"condition": condition} for name, condition in service.after.items()}
+        shown["depends_on"] = {name: {"condition": condition} for name, condition in service.after.items()}
     if service.networks:
-        written["networks"] = {
-            name: {"aliases": list(aliases)} if aliases else {} for name, aliases in service.networks.items()
-        }
+        shown["networks"] = networks(service)
     if service.ports:
-        written["ports"] = list(service.ports)
-    written["volumes"] = list(service.volumes)
-    return written
+        shown["ports"] = list(service.ports)
+    shown["volumes"] = list(service.volumes)
+    return shown
+
+
+def networks(service: Service) -> dict[str, Any]:
+    """Which a service is in, and by what names."""
+    return {name: {"aliases": list(aliases)} if aliases else {} for name, aliases in service.networks.items()}
 
 
 class _Merge(str):
@@ -81,7 +87,8 @@ class _Merge(str):
     __slots__ = ()
 
 
-_MERGE = _Merge("<<")
+MERGE = _Merge("<<")
+"""Takes in what stands at another place."""
 
 
 class _Dumper(yaml.SafeDumper):

@@ -110,7 +110,7 @@ def _bring_up(folder: LabFolder, engine: Engine, plans: Sequence[Plan]) -> Plan:
     engine.remove_all()  # of an `up` that was killed
     had_data = folder.plan_file.exists()
     plan = first_free(plans)
-    _check_redis_url(plan.redis_url)
+    files.check_redis_url(plan.redis_url)
     engine.check_image()
     engine.check_names(compose.in_lab(plan, "", ""))
     try:
@@ -122,17 +122,6 @@ def _bring_up(folder: LabFolder, engine: Engine, plans: Sequence[Plan]) -> Plan:
             _take_down(folder, engine, keep=had_data)
         raise
     return plan
-
-
-def _check_redis_url(url: str) -> None:
-    parts = urlsplit(url)
-    if url and (
-        parts.scheme == "unix" or parts.hostname in ("localhost", "::1") or str(parts.hostname).startswith("127.")
-    ):
-        raise BadInput(
-            "--redis: containers do not reach this machine's own addresses or sockets; "
-            "give a Redis that listens at another address, or leave it out"
-        )
 
 
 def _prepare(folder: LabFolder, plan: Plan) -> Compose:

@@ -14,6 +14,9 @@ from cluster.lab.folder import LabFolder
 STATE = "xmpplab.state"
 """Label that names the state folder: what bears it was made by `xmpplab up` there."""
 
+NODE = "xmpplab.node"
+"""Label that names the node, see `Compose.labels`."""
+
 TIMEOUT_S = 60.0
 """For one request."""
 
@@ -31,8 +34,9 @@ class Engine:
         self._mine = {"label": [f"{STATE}={folder.path}"]}
 
     def containers(self) -> list[Any]:
-        """The lab's, Redis first, the others by name."""
-        found = self.client.containers.list(all=True, filters=self._mine, ignore_removed=True)
+        """The lab's nodes, Redis first, the others by name."""
+        nodes = {"label": [*self._mine["label"], NODE]}
+        found = self.client.containers.list(all=True, filters=nodes, ignore_removed=True)
         return sorted(found, key=lambda one: (one.labels["xmpplab.node"] != "redis", one.labels["xmpplab.node"]))
 
     def container(self, node: str) -> Any:
@@ -41,6 +45,25 @@ class Engine:
         if found is None:
             raise LabError(f"the container of {node} is gone; run `xmpplab down`, then `up`")
         return found
+
+    def run_beside(self, container: Any, command: list[str]) -> tuple[int, str]:
+        """Run this in the network of a container, with the right to change it: the exit code, and what it printed."""
+        beside = self.client.containers.create(
+            IMAGE,
+            command,
+            network_mode=f"container:{container.id}",
+            user="root",
+            cap_drop=["ALL"],
+            cap_add=["NET_ADMIN"],
+            read_only=True,
+            labels={STATE: str(self._folder.path)},
+        )
+        try:
+            beside.start()
+            exit_code = beside.wait()["StatusCode"]
+            return exit_code, beside.logs().decode("utf-8", "replace")
+        finally:
+            beside.remove(force=True)
 
     def ends(self) -> dict[str, int]:
         """Exit code with which the last process of each node died, of those that the engine remembers."""
@@ -124,6 +147,9 @@ class Engine:
 
     def remove_all(self) -> bool:
         """Stop and remove what bears this lab's label, and nothing else. False where nothing ran."""
+        for beside in self.client.containers.list(all=True, filters=self._mine, ignore_removed=True):
+            if NODE not in beside.labels:  # of a command that was killed
+                beside.remove(force=True)
         containers = self.containers()
         for container in reversed(containers):  # the servers first, so that they can write what is queued
             if container.status == "paused":
@@ -207,6 +233,7 @@ _REMEDIES = {
     "non-overlapping IPv4 address pool": "the engine has no more networks to give; a lab takes one for each server and "
     "two more: remove unused ones (`docker network prune`), or give the engine more `default-address-pools` "
     "(/etc/docker/daemon.json)",
+    "executable file not found": "the image lacks this program; add it to the image's base, and run `make image`",
     "permission denied while trying to connect": "join the group `docker`",
 }
 

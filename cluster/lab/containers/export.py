@@ -8,6 +8,7 @@ from cluster import modules
 from cluster.lab.containers import compose, document
 from cluster.lab.errors import BadInput
 from cluster.topology.load import load
+from cluster.topology.plan import Plan
 from cluster.topology.problem import TopologyError
 from cluster.topology.resolve import resolve
 
@@ -25,14 +26,20 @@ Clients connect to:
 
 def compose_file(file: Path) -> str:
     """The text; the same on every machine. Raises BadInput with all that is wrong with the topology."""
-    names = modules.names()
-    try:
-        topology = load(file, names)
-    except TopologyError as error:
-        raise BadInput(f"{file} cannot be used:\n{error}") from None
-    plan, published = (
-        resolve(topology, file, Path("/"), modules=modules.defaults(), single_host=single) for single in (False, True)
-    )
+    plan, published = plans(file)
     addresses = "\n".join(f"    {server.domain}: {server.c2s}" for server in published.servers)
     head = _HEAD.format(lab=plan.name, file=file, first=plan.servers[0].name, addresses=addresses)
     return document.text(compose.alone(plan, published, file.read_text()), head)
+
+
+def plans(file: Path, redis_url: str = "") -> tuple[Plan, Plan]:
+    """The lab as its containers have it, and with the ports for the outside. Raises BadInput."""
+    try:
+        topology = load(file, modules.names())
+    except TopologyError as error:
+        raise BadInput(f"{file} cannot be used:\n{error}") from None
+    plan, published = (
+        resolve(topology, file, Path("/"), modules=modules.defaults(), redis_url=redis_url, single_host=is_single)
+        for is_single in (False, True)
+    )
+    return plan, published

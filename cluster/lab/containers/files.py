@@ -6,10 +6,12 @@ import os
 import shutil
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 
 from cluster.lab import redis
+from cluster.lab.errors import BadInput
 from cluster.lab.folder import ADMIN, LabFolder, write_private
 from cluster.topology.plan import GatewayNode, NetworkNode, Plan, ServerNode
 
@@ -25,6 +27,9 @@ REDIS = "redis"
 """Name of Redis as a node of the lab, and as a host for the others."""
 
 REDIS_PORT = 6379
+
+ANNOUNCE = "announce"
+"""Name of the container that tells Redis which domains there are, where no command does."""
 
 IMAGE_USER = 10001
 """User and group in compose/Dockerfile; nothing else has this number."""
@@ -46,6 +51,29 @@ def own_redis(folder: LabFolder, plan: Plan, outside: str) -> None:
     if outside:
         urls[ADMIN] = f"redis://{redis.login(plan, passwords, ADMIN)}@{outside}/0"
     folder.save_secrets(urls)
+
+
+def announcer(folder: LabFolder, plan: Plan) -> None:
+    """Write the folder of what lets a lab into a Redis of somebody else's: it has all secrets."""
+    inside = folder.container(ANNOUNCE)
+    _make(inside)
+    plan.save(inside.plan_file)
+    inside.save_secrets(folder.secrets())
+
+
+def check_redis_url(url: str) -> None:
+    """Raises BadInput for a Redis that no container reaches."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix" or parts.hostname in ("localhost", "::1") or str(parts.hostname).startswith("127."):
+        raise BadInput(
+            "--redis: containers do not reach this machine's own addresses or sockets; "
+            "give a Redis that listens at another address"
+        )
+
+
+def contents(folder: LabFolder, name: str) -> dict[str, bytes]:
+    """The files of a container's folder."""
+    return {file.name: file.read_bytes() for file in sorted(folder.container(name).path.iterdir()) if file.is_file()}
 
 
 def nodes(folder: LabFolder, plan: Plan) -> None:
@@ -86,6 +114,7 @@ def _plan_inside(plan: Plan, name: str) -> Plan:
     return msgspec.structs.replace(
         plan,
         state_dir=str(LAB),
+        redis_url="",  # it has the password of whoever may do everything
         servers=tuple(map(placed, plan.servers)),
         gateways=tuple(map(placed, plan.gateways)),
         networks=tuple(map(placed, plan.networks)),

