@@ -70,10 +70,9 @@ class ClientStream(StreamConnection):
         return self._seat
 
     def dataReceived(self, data: bytes) -> None:
-        """Feed, drain, write: the one rhythm."""
+        """What the client sent."""
         self._idle = False
-        self._stream.receive_data(data)
-        self._drain()
+        super().dataReceived(data)
         if not self._greeted and self._stream.state not in (State.OPENING, State.CLOSED):
             self._greeted = True
             self._limit(LOGIN_TIMEOUT_S)
@@ -251,4 +250,4 @@ class ClientStream(StreamConnection):
             seat.closed()
         if closed.reason:
             self._log.info("stream of {who} ended: {reason}", who=self._stream.jid or "a client", reason=closed.reason)
-        self._hang_up()
+        self._await_end()

@@ -159,6 +159,17 @@ def test_order_of_mechanisms(site: Site) -> None:
     assert "PLAIN" not in offered[:1]
 
 
+@core("4.4", "MUST", "Who closes a TLS stream sends close_notify and waits for the answer.")
+def test_end_of_tls(site: Site) -> None:
+    wire = secure(site)
+    wire.open(site.secured.name)
+    wire.send("</stream:stream>")
+    while not wire.is_closed:
+        wire.read_more()
+    assert wire.tls.recv(1) == b""  # close_notify: an end without one is an error here
+    assert wire.tls.unwrap().recv(1) == b""  # and ours was waited for
+
+
 @core("13.9.5", "MUST NOT", "SSL 2.0 (and 3.0) are not offered: the handshake yields TLS 1.2 or later.")
 def test_tls_version(site: Site) -> None:
     assert secure(site).tls.version() in ("TLSv1.2", "TLSv1.3")

@@ -30,12 +30,6 @@ def _im(section: str, level: Level, text: str, reason: str, *, kept: bool = True
 
 
 UNTESTED = [
-    _core("4.3.5", "MUST NOT", "After completion no further stream features are sent, unless empty ones.",
-          "no end is known to wait for"),
-    _core("4.4", "MUST", "Who closes its stream waits for the other's closing tag before it ends the connection.",
-          "the connection ends with our closing tag; what the client was still sending is lost", kept=False),
-    _core("4.4", "MUST", "Who closes a TLS stream sends close_notify and waits for the answer.",
-          "Python's ssl module hides the alerts"),
     _core("4.7.1", "MUST", "A server's own initial header has a 'from'.", _NO_S2S),
     _core("4.7.2", "MUST", "The response header to a server has a 'to'.", _NO_S2S),
     _core("4.8.3", "MUST", "'jabber:server' is supported between servers.", _NO_S2S, kept=False),

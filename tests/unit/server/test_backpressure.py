@@ -101,6 +101,7 @@ def test_a_client_that_never_reads_is_cut_off_and_its_messages_are_kept(network:
     count = _flood(network, romeo, "juliet@capulet.lit", MAX_UNSENT_BYTES + 1_000_000)
     assert len(juliet.wire.written) < 2 * SOCKET_BYTES + 100_000  # what a transport holds, not what it was sent
     network.advance(CLOSE_TIMEOUT_S)
+    network.advance(CLOSE_TIMEOUT_S)
     assert juliet.is_closed
     written = juliet.wire.written
     assert b"<policy-violation xmlns=" in written
@@ -141,6 +142,7 @@ def test_refused_stanzas_do_not_pile_up_for_a_client_that_never_reads(network: N
     text = "x" * 100_000
     for _ in range(MAX_UNSENT_BYTES // len(text) + 10):
         network.say(romeo, f"<message to='@'><body>{text}</body></message>")
+    network.advance(CLOSE_TIMEOUT_S)
     network.advance(CLOSE_TIMEOUT_S)
     assert romeo.is_closed
     assert b"<policy-violation xmlns=" in romeo.wire.written

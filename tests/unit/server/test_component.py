@@ -103,6 +103,8 @@ def test_a_peer_that_does_not_end_its_side(network: Network) -> None:
     network.settle()
     assert not peer.is_closed
     network.advance(CLOSE_TIMEOUT_S)
+    assert not peer.is_closed
+    network.advance(CLOSE_TIMEOUT_S)
     assert peer.is_closed
 
 
