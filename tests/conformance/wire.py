@@ -152,8 +152,9 @@ class Wire:
         while True:
             try:
                 data = self._socket.recv(65536)
-            except (ConnectionResetError, ssl.SSLError) as error:
-                assert not clean, error
+            except (ConnectionResetError, ssl.SSLError):
+                if clean:
+                    raise
                 return rest
             if not data:
                 return rest
