@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from types import MappingProxyType
 
 from twisted.internet.defer import Deferred, succeed
@@ -73,7 +74,7 @@ class Domain:
         self.credentials = credentials
         self.accounts = Accounts(name, store, lambda account: self.host.run("load", self.context, account, None))
         self.host = ModuleHost(modules)
-        self._presence = Presence(self.route)
+        self._presence = Presence(self.route, new_id, now_utc_s)
         self.subscriptions = Subscriptions(self.accounts, self._presence, self.route, new_id)
         hooks = MessageHooks(self.host)
         self._messages = MessageDelivery(self._keep, self.bounce, tracer, hooks)
@@ -84,7 +85,7 @@ class Domain:
             registrations=RateLimit(registrations_per_minute, now_utc_s), admin=admin, store=store,
             accounts=self.accounts, credentials=credentials, subscriptions=self.subscriptions, host=self.host,
             presence=self._presence, route=self.route, new_id=new_id, now_utc_s=now_utc_s, started_utc_s=now_utc_s(),
-            hold_messages=self._messages.hold, release_messages=self._messages.release,
+            hold=self._messages.hold, release=self._messages.release,
             remove_account=lambda localpart: Deferred.fromCoroutine(self.remove_account(localpart)),
         )  # fmt: skip
         hooks.ctx = self.context
@@ -154,6 +155,8 @@ class Domain:
             return self._turn_away(stanza)
         if stanza.kind == "message":
             return self._messages.deliver(account, stanza)
+        if account is not None and account.held is not None:  # RFC 6120 section 10.1: it overtakes no message
+            return account.hold_back(partial(self._deliver_to_account, account, stanza))
         if stanza.kind == "iq":
             return self._deliver_iq(account, stanza)
         return self._deliver_presence(account, stanza)
@@ -186,19 +189,27 @@ class Domain:
         if account is not None and not stanza.to.resourcepart:
             return self._iq.handle(self.context, stanza, "account")
         try:
-            if account is not None and stanza.may_be_answered_with_error and stanza.payloads:
-                guard = self.host.guard(stanza.payloads[0])
-                if guard is not None:
-                    guard(self.context, account, stanza)
-            session = account.sessions.get(stanza.to.resourcepart) if account is not None else None
-            if session is None:
-                raise StanzaError(Condition.SERVICE_UNAVAILABLE)
+            session = self._asked_session(account, stanza, stanza.to)
         except StanzaError as error:
             self.bounce(stanza, error)
             return None
         session.send(stanza)
         self.tracer.record(Event.DELIVERED, stanza, stanza.to.resourcepart)
         return None
+
+    def _asked_session(self, account: LocalAccount | None, stanza: Stanza, to: Jid) -> Session:
+        """The resource that an iq is for. Raises StanzaError where there is none, or none for this sender."""
+        if account is None:
+            raise StanzaError(Condition.SERVICE_UNAVAILABLE)
+        is_request = stanza.may_be_answered_with_error
+        if is_request and stanza.payloads:
+            guard = self.host.guard(stanza.payloads[0])
+            if guard is not None:
+                guard(self.context, account, stanza)
+        session = account.sessions.get(to.resourcepart)
+        if session is None or (is_request and not session.is_visible_to(stanza.from_)):
+            raise StanzaError(Condition.SERVICE_UNAVAILABLE)  # section 8.5.3.1: a stranger is not to tell these apart
+        return session
 
     def _deliver_presence(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
         if stanza.type == "probe":

@@ -12,7 +12,7 @@ from cluster.server.session import Session
 from cluster.server.turn import Clock, Turn
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
 from cluster.xmpp.events import Misaddressed, Nonza
-from cluster.xmpp.jid import Jid, JidError
+from cluster.xmpp.jid import Jid, JidError, mended_resourcepart
 from cluster.xmpp.sm import StreamManagement
 from cluster.xmpp.stanza import Stanza
 
@@ -155,8 +155,8 @@ class Seats:
             return StanzaError(Condition.NOT_ALLOWED, "the account was removed")
         try:
             jid = account.jid.with_resource(resource or self._new_id())
-        except JidError as error:
-            return StanzaError(Condition.BAD_REQUEST, str(error))
+        except JidError:
+            jid = account.jid.with_resource(mended_resourcepart(resource or "") or self._new_id())
         if len(account.sessions) >= MAX_SESSIONS and jid.resourcepart not in account.sessions:
             return StanzaError(Condition.RESOURCE_CONSTRAINT, f"an account has at most {MAX_SESSIONS} sessions")
         older = account.sessions.get(jid.resourcepart)

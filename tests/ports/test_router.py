@@ -14,6 +14,7 @@ from cluster.router.port import Settled
 from cluster.xmpp.errors import Condition, ErrorType
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza, make
+from tests.conformance.rules import core
 from tests.harness import ReactorThread, Valkey
 from tests.ports.worlds import CAPULET, MONTAGUE, SHAKESPEARE, MemoryWorld, RedisWorld, World, chat, text_of
 
@@ -101,6 +102,7 @@ def test_a_domain_that_nobody_serves_is_bounced_at_once_and_in_order(run: Run) -
     run(scenario)
 
 
+@core("10.4.3", "MUST", "Where the domain is resolved but no stream can be made: remote-server-timeout.")
 def test_for_a_domain_that_is_not_up_stanzas_wait(run: Run) -> None:
     async def scenario(world: World) -> None:
         s1 = await world.start(MONTAGUE)

@@ -126,6 +126,7 @@ def test_what_a_dead_connection_did_not_take_is_kept(network: Network) -> None:
 
 
 def test_a_request_that_a_dead_connection_did_not_take_is_answered(network: Network) -> None:
+    network.contact("juliet@capulet.lit", "romeo@montague.lit", subscription="from")
     juliet, romeo = network.online("juliet@capulet.lit/x"), network.client("romeo@montague.lit/pda")
     juliet.reading = False  # RFC 6120 section 8.2.3: the asker gets a reply
     _flood(network, romeo, "juliet@capulet.lit", 200_000)
@@ -133,7 +134,7 @@ def test_a_request_that_a_dead_connection_did_not_take_is_answered(network: Netw
     assert romeo.take() == []
     juliet.drop()
     network.settle()
-    assert romeo.take() == ["iq/error juliet@capulet.lit/x 9: cancel service-unavailable"]
+    assert "iq/error juliet@capulet.lit/x 9: cancel service-unavailable" in romeo.take()
 
 
 def test_refused_stanzas_do_not_pile_up_for_a_client_that_never_reads(network: Network) -> None:

@@ -15,6 +15,7 @@ from cluster.store.memory import memory_store
 from cluster.store.port import Store
 from cluster.xmpp.namespaces import CLIENT, STREAMS
 from tests.client import END, Connection
+from tests.conformance.rules import core
 from tests.network import MONTAGUE, PASSWORD, Network
 
 HEADER = f"<?xml version='1.0'?><stream:stream to='{MONTAGUE}' version='1.0' xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>"
@@ -40,6 +41,7 @@ def test_no_header_within_ten_seconds(network: Network) -> None:
     assert connection.output.count(b"<stream:stream ") == 1  # RFC 6120 section 4.9.1.2
 
 
+@core("4.9.3.4", "SHOULD", "connection-timeout is used only where the peer does not answer.")
 @pytest.mark.parametrize("step", ["header", "auth"])
 def test_no_login_within_sixty_seconds(network: Network, step: str) -> None:
     connection = network.connect()
@@ -123,6 +125,7 @@ def test_nothing_is_left_when_a_connection_ends(network: Network) -> None:
     assert network.servers[MONTAGUE].domain.accounts.online == {}
 
 
+@core("4.9.3.20", "MUST", "Streams that a shutdown closes get system-shutdown.")
 def test_a_regular_end(network: Network) -> None:
     romeo = network.client("romeo@montague.lit/pda")
     romeo.close()
