@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from OpenSSL import SSL
 
 from tests.conformance.rules import core
 from tests.conformance.scram import Scram
@@ -168,6 +169,24 @@ def test_end_of_tls(site: Site) -> None:
         wire.read_more()
     assert wire.tls.recv(1) == b""  # close_notify: an end without one is an error here
     assert wire.tls.unwrap().recv(1) == b""  # and ours was waited for
+
+
+@core("5.3.5", "MUST", "An attempt at TLS renegotiation ends the connection.")
+def test_renegotiation(site: Site) -> None:
+    wire = opened(site)
+    wire.send(STARTTLS)
+    assert wire.read().tag == f"{TLS}proceed"
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_max_proto_version(SSL.TLS1_2_VERSION)  # TLS 1.3 has none
+    wire.socket.settimeout(None)
+    connection = SSL.Connection(context, wire.socket)
+    connection.set_connect_state()
+    connection.do_handshake()
+    assert connection.renegotiate()
+    with pytest.raises(SSL.Error):
+        connection.do_handshake()
+    wire.socket.settimeout(wire.patience_s)
+    wire.expect_eof()
 
 
 @core("13.9.5", "MUST NOT", "SSL 2.0 (and 3.0) are not offered: the handshake yields TLS 1.2 or later.")

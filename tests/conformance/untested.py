@@ -35,7 +35,6 @@ UNTESTED = [
     _core("4.8.3", "MUST", "'jabber:server' is supported between servers.", _NO_S2S, kept=False),
     _core("4.9.3.19", "SHOULD NOT", "see-other-host is not sent before the stream is protected.", "it is never sent"),
     _core("4.9.3.21", "SHOULD NOT", "undefined-condition is not used alone.", "it is never sent"),
-    _core("5.3.5", "MUST", "An attempt at TLS renegotiation ends the connection.", "TLS 1.3 has none"),
     _core("5.4.3.1", "SHOULD", "The server asks the client for a certificate.", _NO_EXTERNAL, kept=False),
     _core("5.4.3.1", "MUST", "A certificate that the client presents is validated.", _NO_EXTERNAL),
     _core("6.3.4", "SHOULD", "EXTERNAL is offered to who has a certificate, first in the list.", _NO_EXTERNAL),

@@ -100,6 +100,11 @@ class Wire:
         self._socket = context.wrap_socket(self._socket, server_hostname=name, suppress_ragged_eofs=False)
 
     @property
+    def socket(self) -> socket.socket:
+        """The connection, for a test that goes on by itself."""
+        return self._socket
+
+    @property
     def tls(self) -> ssl.SSLSocket:
         """The secured connection."""
         assert isinstance(self._socket, ssl.SSLSocket)
