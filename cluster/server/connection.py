@@ -68,7 +68,7 @@ class StreamConnection(Protocol):
         self._stream.receive_data(data)
         if self._stream.state is not self._stream.CLOSED:
             self._drain()
-        elif self._stream.is_over:
+        elif self._stream.is_over and not self.transport.disconnecting:
             self.hang_up()
 
     def fail(self, error: StreamError) -> None:

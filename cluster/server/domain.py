@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.router.port import Router, Settled
+from cluster.router.stanza_id import StanzaIds, with_stanza_id
 from cluster.server import iq
 from cluster.server.accounts import Accounts, LocalAccount
 from cluster.server.component import Component
@@ -80,6 +81,8 @@ class Domain:
         self._messages = MessageDelivery(self._keep, self.bounce, tracer, hooks)
         self._iq = iq.IqDispatch(self.host, self.route)
         self._store = store
+        self._new_id = new_id
+        self._stanza_ids: StanzaIds
         self.context = ModuleContext(
             domain=name, components=tuple(self.components), registration=registration,
             registrations=RateLimit(registrations_per_minute, now_utc_s), admin=admin, store=store,
@@ -95,7 +98,9 @@ class Domain:
         """Take stanzas from other domains."""
         for component in self.components.values():
             component.start(self.bounce)
-        await self.router.start(self.deliver, self.bounce)
+        secret = await self._store.secrets.get("stanza ids", f"{self._new_id()}{self._new_id()}".encode())
+        self._stanza_ids = StanzaIds(secret)
+        await self.router.start(self.from_link, self.bounce)
 
     def session_gone(self, session: Session) -> None:
         """The stream of a session is over: its contacts hear of it, and what it never got goes elsewhere."""
@@ -133,6 +138,12 @@ class Domain:
         """The storage is away. What came over a link is read again; what came from here goes back."""
         _log.failure("Delivering a {kind} to {to}", failure, kind=stanza.kind, to=str(stanza.to))
         self.bounce(stanza, StanzaError(Condition.INTERNAL_SERVER_ERROR))
+
+    def from_link(self, stanza: Stanza, place: str) -> Settled:
+        """A stanza of another domain; a message gets the id by which its receiver's archive knows it (XEP-0359)."""
+        if stanza.kind == "message":
+            stanza = with_stanza_id(stanza, self._stanza_ids(place), self.name)
+        return self.deliver(stanza)
 
     def deliver(self, stanza: Stanza) -> Settled:
         """Hand a stanza for this domain to whom it is for. It has settled when a crash cannot lose it any more."""
