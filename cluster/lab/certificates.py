@@ -6,23 +6,25 @@ from datetime import datetime
 
 from cluster.lab import ca
 from cluster.lab.folder import LabFolder, write_private
-from cluster.topology.plan import Plan
+from cluster.topology.plan import Plan, ServerNode
 
 
 def certify(folder: LabFolder, plan: Plan, now_utc: datetime) -> None:
     """See to it that every server has a good certificate of the lab's CA: clients were told to trust that one file."""
-    if all(_is_good(folder, server.name, server.domain, now_utc) for server in plan.servers):
+    if all(_is_good(folder, server, now_utc) for server in plan.servers):
         return
-    authority, issued = ca.issue(now_utc, plan.name, {server.name: server.domain for server in plan.servers})
+    domains = {server.name: (server.domain, server.host) for server in plan.servers}
+    authority, issued = ca.issue(now_utc, plan.name, domains)
     write_private(folder.ca_file, authority)
     for node, one in issued.items():
         write_private(folder.certificate(node), one.certificate)
         write_private(folder.key(node), one.key)
 
 
-def _is_good(folder: LabFolder, node: str, domain: str, now_utc: datetime) -> bool:
+def _is_good(folder: LabFolder, server: ServerNode, now_utc: datetime) -> bool:
     try:
-        authority, certificate = folder.ca_file.read_bytes(), folder.certificate(node).read_bytes()
+        authority, certificate = folder.ca_file.read_bytes(), folder.certificate(server.name).read_bytes()
     except FileNotFoundError:
         return False
-    return folder.key(node).exists() and ca.is_good(now_utc, authority, certificate, domain)
+    is_good = ca.is_good(now_utc, authority, certificate, server.domain, server.host)
+    return is_good and folder.key(server.name).exists()

@@ -92,6 +92,10 @@ class ClientStream(StreamConnection):
             self._stream.rest()
         self._idle = True
 
+    def secured(self) -> None:
+        """TLS is there already, around something else: no channel binding can be had of it."""
+        self._stream.tls_started({})
+
     def handshakeCompleted(self) -> None:
         """TLS is up: gather its channel bindings (RFC 5929 section 4, RFC 9266)."""
         connection: SSL.Connection = self.transport.getHandle()
