@@ -19,6 +19,7 @@ from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.parser import Slice
 from tests.told import told
 
+END = b"</stream:stream>"
 SOCKET_BYTES = 65_536
 """One read of a socket, and what a transport writes before it asks its producer to pause; Twisted's values."""
 
@@ -64,6 +65,8 @@ class Connection:
         self.output = b""
         """All that the client has read."""
         self.reading = True
+        self.answers_end = True
+        """It ends its side when the server has ended its own (RFC 6120 section 4.4)."""
         self.is_closed = False
         self._unsent = b""
         self._protocol = streams.buildProtocol(None)
@@ -93,6 +96,8 @@ class Connection:
             moved = True
         if self.reading and (written := self.wire.take()):
             self.read(written)
+            if self.answers_end and self.output.endswith(END):
+                self.send(END)
             moved = True
         if self.wire.disconnected or (self.wire.disconnecting and not self.wire.written):
             self.is_closed = True

@@ -84,7 +84,7 @@ class Abroad:
     def __init__(self, router: MemoryRouter) -> None:
         self.stanzas: list[Stanza] = []
         self._router = router
-        at_once(router.start(lambda stanza: self.stanzas.append(stanza), lambda stanza, error: None))
+        at_once(router.start(lambda stanza, place: self.stanzas.append(stanza), lambda stanza, error: None))
 
     def take(self) -> list[str]:
         """What it got since it was last asked, and for whom: see `told`."""

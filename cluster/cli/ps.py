@@ -37,9 +37,9 @@ def ps(
 
 def print_nodes(nodes: list[NodeView]) -> None:
     """The table."""
-    columns = ["NAME", "KIND", "DOMAIN", "STATE", "C2S", "DIRECT TLS", "PID", "RESTARTS", "SESSIONS"]
+    columns = ["NAME", "KIND", "DOMAIN", "STATE", "C2S", "DIRECT TLS", "HTTP", "PID", "RESTARTS", "SESSIONS"]
     rows: list[list[object]] = [
-        [n.name, n.kind, n.domain, n.state, n.c2s, n.direct_tls, n.pid, n.restarts, n.sessions] for n in nodes
+        [n.name, n.kind, n.domain, n.state, n.c2s, n.direct_tls, n.http, n.pid, n.restarts, n.sessions] for n in nodes
     ]
     if any(node.last_exit for node in nodes):
         columns.append("LAST EXIT")

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from cluster.router.port import Deliver, Settled
+from cluster.router.port import Settled
 from cluster.server.backpressure import Unsettled
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.component import ComponentState, ConnectingStream, Joined
@@ -65,7 +65,7 @@ class ComponentConnection:
         self._tracer = tracer
         self._jitter = jitter
         self._failures = 0
-        self._take: Deliver | None = None
+        self._take: Callable[[Stanza], Settled] | None = None
         self._on_joined: Callable[[], None] | None = None
         self._protocol: _ComponentProtocol | None = None
         self._waiting: deque[tuple[Stanza, Deferred[None]]] = deque()
@@ -78,7 +78,7 @@ class ComponentConnection:
         """True while the server takes stanzas."""
         return self._protocol is not None
 
-    def start(self, take: Deliver, on_joined: Callable[[], None]) -> None:
+    def start(self, take: Callable[[Stanza], Settled], on_joined: Callable[[], None]) -> None:
         """Connect, as often as needed. `take` gets each stanza; `on_joined` is called after each handshake."""
         self._take, self._on_joined = take, on_joined
         self._service.startService()

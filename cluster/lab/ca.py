@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 
 import idna
 from cryptography import x509
@@ -29,8 +30,8 @@ class Issued:
     key: bytes
 
 
-def issue(now_utc: datetime, lab: str, domains: Mapping[str, str]) -> tuple[bytes, dict[str, Issued]]:
-    """A new authority's certificate, and one certificate for each of `domains` (node: domain).
+def issue(now_utc: datetime, lab: str, domains: Mapping[str, tuple[str, str]]) -> tuple[bytes, dict[str, Issued]]:
+    """A new authority's certificate, and one certificate for each of `domains` (node: domain and address).
 
     The authority's key is forgotten here: nobody can sign more in its name.
     """
@@ -43,11 +44,13 @@ def issue(now_utc: datetime, lab: str, domains: Mapping[str, str]) -> tuple[byte
         .add_extension(usage, critical=True)
         .sign(key, SHA256())
     )
-    servers = {node: _server(now_utc, name, key, domain) for node, domain in domains.items()}
+    servers = {node: _server(now_utc, name, key, *named) for node, named in domains.items()}
     return authority.public_bytes(Encoding.PEM), servers
 
 
-def _server(now_utc: datetime, issuer: x509.Name, issuer_key: ec.EllipticCurvePrivateKey, domain: str) -> Issued:
+def _server(
+    now_utc: datetime, issuer: x509.Name, issuer_key: ec.EllipticCurvePrivateKey, domain: str, host: str
+) -> Issued:
     key = ec.generate_private_key(ec.SECP256R1())
     authority_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
     # The subject is for people, and cut at X.520's limit; clients look at the others (RFC 6125 section 6.4.4).
@@ -55,7 +58,7 @@ def _server(now_utc: datetime, issuer: x509.Name, issuer_key: ec.EllipticCurvePr
     certificate = (
         _builder(now_utc, issuer, subject, key.public_key())
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName(_names(domain)), critical=False)
+        .add_extension(x509.SubjectAlternativeName(_names(domain, host)), critical=False)
         .add_extension(_usage(digital_signature=True), critical=True)
         .add_extension(
             x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
@@ -68,8 +71,9 @@ def _server(now_utc: datetime, issuer: x509.Name, issuer_key: ec.EllipticCurvePr
     return Issued(certificate.public_bytes(Encoding.PEM), private)
 
 
-def _names(domain: str) -> list[x509.GeneralName]:
-    return [x509.DNSName(_ascii(domain)), x509.DNSName(f"*.{_ascii(domain)}")]
+def _names(domain: str, host: str) -> list[x509.GeneralName]:
+    """XMPP clients check the domain; a browser has no DNS entry for that, and goes by the address."""
+    return [x509.DNSName(_ascii(domain)), x509.DNSName(f"*.{_ascii(domain)}"), x509.IPAddress(ip_address(host))]
 
 
 def _ascii(domain: str) -> str:
@@ -105,8 +109,8 @@ def _usage(*, digital_signature: bool = False, key_cert_sign: bool = False) -> x
     )
 
 
-def is_good(now_utc: datetime, ca: bytes, certificate: bytes, domain: str) -> bool:
-    """True where this authority signed the certificate for this domain, and both last for another day."""
+def is_good(now_utc: datetime, ca: bytes, certificate: bytes, domain: str, host: str) -> bool:
+    """True where this authority signed the certificate for this domain and address, and both last for another day."""
     try:
         authority = x509.load_pem_x509_certificate(ca)
         server = x509.load_pem_x509_certificate(certificate)
@@ -116,4 +120,4 @@ def is_good(now_utc: datetime, ca: bytes, certificate: bytes, domain: str) -> bo
         return False
     begin = max(authority.not_valid_before_utc, server.not_valid_before_utc)
     end = min(authority.not_valid_after_utc, server.not_valid_after_utc)
-    return list(names) == _names(domain) and begin <= now_utc <= end - timedelta(days=1)
+    return list(names) == _names(domain, host) and begin <= now_utc <= end - timedelta(days=1)

@@ -6,14 +6,15 @@ from datetime import datetime
 
 from cluster.lab import ca
 from cluster.lab.folder import LabFolder, write_private
-from cluster.topology.plan import Plan
+from cluster.topology.plan import Plan, ServerNode
 
 
 def certify(folder: LabFolder, plan: Plan, now_utc: datetime) -> None:
     """See to it that every server has a good certificate of the lab's CA: clients were told to trust that one file."""
-    domains = {server.server: server.domain for server in plan.servers}  # the nodes of a server have one in common
-    if all(_is_good(folder, server, domain, now_utc) for server, domain in domains.items()):
+    firsts = [server for server in plan.servers if not server.node_of]  # its further nodes have the same one
+    if all(_is_good(folder, server, now_utc) for server in firsts):
         return
+    domains = {server.name: (server.domain, server.host) for server in firsts}
     authority, issued = ca.issue(now_utc, plan.name, domains)
     write_private(folder.ca_file, authority)
     for server, one in issued.items():
@@ -21,9 +22,10 @@ def certify(folder: LabFolder, plan: Plan, now_utc: datetime) -> None:
         write_private(folder.key(server), one.key)
 
 
-def _is_good(folder: LabFolder, server: str, domain: str, now_utc: datetime) -> bool:
+def _is_good(folder: LabFolder, server: ServerNode, now_utc: datetime) -> bool:
     try:
-        authority, certificate = folder.ca_file.read_bytes(), folder.certificate(server).read_bytes()
+        authority, certificate = folder.ca_file.read_bytes(), folder.certificate(server.name).read_bytes()
     except FileNotFoundError:
         return False
-    return folder.key(server).exists() and ca.is_good(now_utc, authority, certificate, domain)
+    is_good = ca.is_good(now_utc, authority, certificate, server.domain, server.host)
+    return is_good and folder.key(server.name).exists()

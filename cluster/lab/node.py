@@ -37,12 +37,16 @@ from cluster.server.credentials import Credentials
 from cluster.server.domain import Domain
 from cluster.server.seats import Seats
 from cluster.server.turn import Turn
+from cluster.server.web import site
 from cluster.store.port import RosterItem
 from cluster.store.redis import redis_store
 from cluster.topology.plan import AccountSeed, Plan, ServerNode
 from cluster.trace.hop import Tracer
 from cluster.trace.redis import RedisJournal
 from cluster.xmpp.jid import Jid
+
+BACKLOG = 1024
+"""Connections that may wait to be taken: load tests open many at once."""
 
 
 class Node:
@@ -83,6 +87,7 @@ class Node:
         )  # fmt: skip
         options = self._domain.stream_options(server.tls, server.anonymous)
         tls, self._direct_tls, end_point = _tls(folder, server.server)
+        self._tls = None if server.tls == "off" else tls
         turn = Turn(reactor)
         self._seats = Seats(self._domain, self._nodes, reactor, turn, new_id, _expelled)
         self._streams = ClientStreams(C2s(self._domain, self._seats, options, reactor, new_id, tls, end_point))
@@ -99,14 +104,21 @@ class Node:
         await self._domain.start()
         await self._nodes.start(self._seats.relay)
         await self._control.start()
-        port, host = self._server.c2s_port, self._server.host
-        self._ports.append(self._reactor.listenTCP(port, self._streams, backlog=1024, interface=host))
-        if self._server.direct_tls:
-            port = self._server.direct_tls_port
-            self._ports.append(self._reactor.listenSSL(port, self._streams, self._direct_tls, 1024, host))
-        if self._server.components:
-            self._ports.append(self._reactor.listenTCP(self._server.component_port, self._components, interface=host))
+        server = self._server
+        self._listen(server.c2s_port, self._streams)
+        self._listen(server.http_port, site(self._streams, self._reactor, is_secure=self._tls is not None), self._tls)
+        if server.direct_tls:
+            self._listen(server.direct_tls_port, self._streams, self._direct_tls)
+        if server.components:
+            self._listen(server.component_port, self._components)
         Logger().info("Serves {domain} on {address}", domain=self._server.domain, address=self._server.c2s)
+
+    def _listen(self, port: int, factory: Any, tls: CertificateOptions | None = None) -> None:
+        host = self._server.host
+        if tls is None:
+            self._ports.append(self._reactor.listenTCP(port, factory, BACKLOG, host))
+        else:
+            self._ports.append(self._reactor.listenSSL(port, factory, tls, BACKLOG, host))
 
     async def _seed(self, seed: AccountSeed) -> None:
         """Make an account of the topology with its contacts, unless an earlier start did."""

@@ -31,6 +31,8 @@ class NodeView(msgspec.Struct, frozen=True):
     c2s: str | None
     direct_tls: str | None
     """Where clients may begin with TLS at once (XEP-0368)."""
+    http: str | None
+    """Where clients on the web find it (XEP-0156)."""
     pid: int | None
     restarts: int
     sessions: int | None
@@ -107,6 +109,7 @@ def _view(folder: LabFolder, plan: Plan, node: NodeState) -> NodeView:
         node.state,
         server.c2s if server else None,
         server.direct_tls if server else None,
+        server.http if server else None,
         node.pid,
         node.restarts,
         sessions,

@@ -48,11 +48,22 @@ def only_for_contacts(ctx: ModuleContext, account: LocalAccount, iq: Stanza) -> 
         raise StanzaError(Condition.FORBIDDEN)
 
 
+@module.on("load")
+async def recall(ctx: ModuleContext, account: LocalAccount, about: None) -> bool:
+    """When it became unavailable: what a probe is told (RFC 6121 section 4.3.2)."""
+    document = await ctx.store.documents.get(account.jid.localpart, NS)
+    unavailable = "" if document is None else xml.parse(document).get("unavailable", "")
+    account.left_utc_s = timestamp.parse(unavailable) if unavailable else None
+    return False
+
+
 @module.on("gone")
 async def remember(ctx: ModuleContext, account: LocalAccount, session: Session) -> bool:
     """When the last session went; the status that it left with is kept too (section 3)."""
     if not account.sessions:
         left = Element(f"{{{NS}}}left", stamp=timestamp.to_text(ctx.now_utc_s()))
+        if account.left_utc_s is not None:
+            left.set("unavailable", timestamp.to_text(account.left_utc_s))
         if session.farewell is not None:
             left.text = xml.text_of(session.farewell.tree, f"{{{CLIENT}}}status")
         await ctx.store.documents.put(account.jid.localpart, NS, xml.serialize(left))

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
-import msgspec
-
 from cluster.server.accounts import LocalAccount
 from cluster.server.context import ModuleContext
 from cluster.server.module import Module
 from cluster.server.session import Session
 from cluster.store.port import OfflineMessage
-from cluster.xmpp import element as xml
-from cluster.xmpp.element import Element
-from cluster.xmpp.namespaces import CLIENT, DELAY
+from cluster.xmpp.delay import delayed
+from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.stanza import Stanza
 
 MAX_MESSAGES = 1000
@@ -37,7 +32,7 @@ async def deliver(ctx: ModuleContext, account: LocalAccount, session: Session) -
 
     Where that has gone again before the store has answered, to another that takes messages; else it waits on.
     """
-    if not ctx.hold_messages(account):
+    if not ctx.hold(account):
         return False
     localpart = account.jid.localpart
     try:
@@ -45,18 +40,8 @@ async def deliver(ctx: ModuleContext, account: LocalAccount, session: Session) -
         receiver = next((each for each in (session, *account.best()) if each.willing), None)
         if receiver is not None:
             for message in waiting:
-                receiver.send(delayed(message, ctx.domain))
+                receiver.send(delayed(message.stanza, ctx.domain, message.stored_utc_s))
             await ctx.store.offline.drop(localpart, len(waiting))
     finally:
-        ctx.release_messages(account)
+        ctx.release(account)
     return False
-
-
-def delayed(message: OfflineMessage, domain: str) -> Stanza:
-    """The message with the time when it was stored, and by whom (XEP-0203 section 2)."""
-    stamp = datetime.fromtimestamp(message.stored_utc_s, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-    tree = message.stanza.tree
-    name = f"{{{DELAY}}}delay"
-    if all(delay.get("from") != domain for delay in tree.findall(name)):  # else it waited before, and never arrived
-        tree.append(Element(name, {"from": domain, "stamp": stamp}))
-    return msgspec.structs.replace(message.stanza, raw=xml.serialize(tree))

@@ -101,6 +101,10 @@ class Keys(msgspec.Struct, frozen=True):
         """List of what those are found by, oldest first."""
         return f"{self.prefix}:store:{{{domain}}}:archive-index:{localpart}"
 
+    def secrets(self, domain: str) -> str:
+        """Hash of what only the servers of a domain know: by name."""
+        return f"{self.prefix}:store:{{{domain}}}:secrets"
+
     def gateway(self, domain: str, table: str) -> str:
         """Hash of one kind of thing that a gateway remembers."""
         return f"{self.prefix}:store:{{{domain}}}:gateway:{table}"

@@ -11,7 +11,6 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 
 from cluster.router.port import Deliver, HopRecorder, Settled
-from cluster.router.stanza_id import with_stanza_id
 from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.stanza import Stanza, opening
 
@@ -72,7 +71,7 @@ class Gate:
         """Deliver the stanzas of one entry. It settles with the last of them, or fails with ConnectionLost.
 
         That is when the storage is away, so that the entry has to be read again; its `entry_id` is the same then,
-        and so are the stanza-ids that come of it. Any other failure is logged and settles the stanza.
+        and so are the places of its stanzas. Any other failure is logged and settles the stanza.
         """
         if self.faults is not None:
             return self.faults.take(entry_id, stanzas)
@@ -104,10 +103,8 @@ class Gate:
             return None
         if stanza.trace_id:
             self._tracer.record("dequeued", stanza, node=NODE)
-        if stanza.kind == "message":
-            stanza = with_stanza_id(stanza, f"{self._link}:{entry_id}:{index}", self._to)
         try:
-            return self._deliver(stanza)
+            return self._deliver(stanza, f"{self._link}:{entry_id}:{index}")
         except Exception as error:  # one stanza must not hold up the link for ever
             self._log.failure("Delivering a stanza from {from_domain}", from_domain=self._from)
             self._tracer.record("dropped", stanza, f"delivering it failed: {error}")

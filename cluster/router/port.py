@@ -16,8 +16,10 @@ STANZA_BYTES = 500
 Settled = Deferred[Any] | None
 """When a stanza is safe: None at once; else a Deferred, shared by a batch: a callback passes on what it got."""
 
-Deliver = Callable[[Stanza], Settled]
-"""Takes a stanza that came in over a link; its entry is acknowledged when all of it has settled."""
+Deliver = Callable[[Stanza, str], Settled]
+"""Takes a stanza that came in over a link; its entry is acknowledged when all of it has settled.
+
+With it comes its place in all links, which is the same each time that it is read."""
 
 Bounce = Callable[[Stanza, StanzaError], None]
 """Takes a stanza that cannot be carried, to be answered with the error."""

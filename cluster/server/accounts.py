@@ -7,17 +7,17 @@ from weakref import WeakValueDictionary
 
 from twisted.internet.defer import Deferred, succeed
 
+from cluster.router.port import Settled
 from cluster.server.session import Session
 from cluster.store.port import RosterItem, Store
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.mam_prefs import Preferences
-from cluster.xmpp.stanza import Stanza
 
 
 class LocalAccount:
     """One account in memory. Its roster is changed here and written through to the store, in order."""
 
-    __slots__ = ("__weakref__", "archiving", "blocked", "held", "jid", "roster", "sessions", "temporary")
+    __slots__ = ("__weakref__", "archiving", "blocked", "held", "jid", "left_utc_s", "roster", "sessions", "temporary")
 
     def __init__(self, jid: Jid, roster: dict[Jid, RosterItem], temporary: bool = False) -> None:
         self.jid = jid
@@ -28,12 +28,12 @@ class LocalAccount:
         """Which of its messages are archived (XEP-0441); None where none are."""
         self.blocked: frozenset[Jid] = frozenset()
         """Its block list (XEP-0191): full and bare JIDs, and domains."""
+        self.left_utc_s: float | None = None
+        """When a resource became unavailable for the last time, where that is known."""
         self.sessions: dict[str, Session] = {}
         """By resourcepart: all connected resources."""
-        self.held: list[tuple[Stanza, bool, Deferred[None]]] | None = None
-        """Messages that must wait until older ones have come out of the offline store; None when nothing waits.
-
-        With each, whether it is new: it did not come here before."""
+        self.held: list[tuple[Callable[[], Settled], Deferred[None]]] | None = None
+        """What must wait until older messages have come out of the offline store; None when nothing waits."""
 
     @property
     def available(self) -> list[Session]:
@@ -49,6 +49,13 @@ class LocalAccount:
         """The contact is subscribed to this account's presence."""
         item = self.roster.get(contact.bare)
         return item is not None and item.subscription in ("from", "both")
+
+    def hold_back(self, deliver: Callable[[], Settled]) -> Deferred[None]:
+        """Call `deliver` behind all that waits; fires when what it delivers has settled."""
+        assert self.held is not None
+        settled: Deferred[None] = Deferred()
+        self.held.append((deliver, settled))
+        return settled
 
     def blocks(self, other: Jid) -> bool:
         """Nothing passes between the two (XEP-0191 section 5); whatever the list says, an account hears itself."""

@@ -66,6 +66,7 @@ class ClientStreams(Factory):
         """End every stream: `system-shutdown` (RFC 6120 section 4.9.3.19)."""
         for stream in [*self.streams]:
             stream.fail(StreamError(StreamCondition.SYSTEM_SHUTDOWN))
+            stream.hang_up()  # there will be nobody to wait for what the client says to it
         for account in [*self._shared.domain.accounts.online.values()]:
             for session in [*account.sessions.values()]:  # those that wait for their clients
                 session.end(StreamCondition.SYSTEM_SHUTDOWN)

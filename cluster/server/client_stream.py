@@ -70,10 +70,9 @@ class ClientStream(StreamConnection):
         return self._seat
 
     def dataReceived(self, data: bytes) -> None:
-        """Feed, drain, write: the one rhythm."""
+        """What the client sent."""
         self._idle = False
-        self._stream.receive_data(data)
-        self._drain()
+        super().dataReceived(data)
         if not self._greeted and self._stream.state not in (State.OPENING, State.CLOSED):
             self._greeted = True
             self._limit(LOGIN_TIMEOUT_S)
@@ -92,6 +91,10 @@ class ClientStream(StreamConnection):
         if self._idle:
             self._stream.rest()
         self._idle = True
+
+    def secured(self) -> None:
+        """TLS is there already, around something else: no channel binding can be had of it."""
+        self._stream.tls_started({})
 
     def handshakeCompleted(self) -> None:
         """TLS is up: gather its channel bindings (RFC 5929 section 4, RFC 9266)."""
@@ -255,4 +258,4 @@ class ClientStream(StreamConnection):
             seat.closed()
         if closed.reason:
             self._log.info("stream of {who} ended: {reason}", who=self._stream.jid or "a client", reason=closed.reason)
-        self._hang_up()
+        self._await_end()

@@ -45,6 +45,7 @@ class ComponentStreams(Factory):
         """End every stream: `system-shutdown` (RFC 6120 section 4.9.3.19)."""
         for stream in [*self.streams]:
             stream.fail(StreamError(StreamCondition.SYSTEM_SHUTDOWN))
+            stream.hang_up()  # there will be nobody to wait for what the component says to it
         for component in self.domain.components.values():
             component.stop()
 
@@ -68,9 +69,15 @@ class ComponentStream(StreamConnection):
     def _outbox(self) -> Outbox | None:
         return self._joined
 
-    def dataReceived(self, data: bytes) -> None:
-        """Feed, drain, write: the one rhythm."""
-        self._stream.receive_data(data)
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is gone, with or without a goodbye."""
+        self._connections.discard(self)
+        self._limit(None)
+        self._leave()
+
+    # --- what the stream says
+
+    def _drain(self) -> None:
         for event in self._stream.events():
             match event:
                 case Stanza():
@@ -83,14 +90,6 @@ class ComponentStream(StreamConnection):
                     self._on_closed(event)
         if data_to_send := self._stream.data_to_send():
             self.transport.write(data_to_send)
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The connection is gone, with or without a goodbye."""
-        self._connections.discard(self)
-        self._limit(None)
-        self._leave()
-
-    # --- what the stream says
 
     def _join(self) -> None:
         """The secret is right. A second connection is refused only now: nobody else is to learn of the first."""
@@ -113,7 +112,7 @@ class ComponentStream(StreamConnection):
         self._leave()
         who = self._stream.domain or "an unknown component"
         self._log.info("stream of {who} ended: {reason}", who=who, reason=closed.reason or "regular")
-        self._hang_up()
+        self._await_end()
 
     def _leave(self) -> None:
         component, self._component = self._component, None

@@ -19,7 +19,7 @@ from cluster.xmpp.events import Closed
 from cluster.xmpp.stream import Stream
 
 CLOSE_TIMEOUT_S = 5.0
-"""How long a peer may take to end its side of a stream that we ended (RFC 6120 section 4.4)."""
+"""How long a peer may take to end its side of a stream that we ended (RFC 6120 section 4.4), and then to hang up."""
 
 
 class Flow(Interface):
@@ -34,7 +34,7 @@ class Flow(Interface):
 
 @implementer(IPushProducer)
 class StreamConnection(Protocol):
-    """One peer's connection. It feeds the stream, drains its events, and writes: the one rhythm."""
+    """One peer's connection."""
 
     first_timeout_s: ClassVar[float]
     """How long the peer may take for the first step of its stream."""
@@ -63,6 +63,14 @@ class StreamConnection(Protocol):
         self.transport.setTcpNoDelay(True)
         self._limit(self.first_timeout_s)
 
+    def dataReceived(self, data: bytes) -> None:
+        """Feed, drain, write: the one rhythm."""
+        self._stream.receive_data(data)
+        if self._stream.state is not self._stream.CLOSED:
+            self._drain()
+        elif self._stream.is_over and not self.transport.disconnecting:
+            self.hang_up()
+
     def fail(self, error: StreamError) -> None:
         """End the stream with an error."""
         if self._stream.state is not self._stream.CLOSED:
@@ -75,18 +83,31 @@ class StreamConnection(Protocol):
         self._timer = self._clock.callLater(timeout_s, self._on_timeout) if timeout_s is not None else None
 
     def _on_timeout(self) -> None:
-        if self._stream.state is self._stream.CLOSED:
+        if self._stream.state is not self._stream.CLOSED:
+            self.fail(StreamError(StreamCondition.CONNECTION_TIMEOUT))
+        elif self.transport.disconnecting:
             self.transport.abortConnection()
         else:
-            self.fail(StreamError(StreamCondition.CONNECTION_TIMEOUT))
+            self.hang_up()
+
+    @abstractmethod
+    def _drain(self) -> None:
+        """Do what the stream says."""
 
     @abstractmethod
     def _on_closed(self, closed: Closed) -> None:
-        """Our end of the stream is closed; what is left is to `_hang_up`."""
+        """Our side of the stream is closed; what is left is to `_await_end`."""
 
-    def _hang_up(self) -> None:
-        """Write what ends our side; the peer may end its own."""
+    def _await_end(self) -> None:
+        """Write what ends our side, and hang up when the peer has ended its own (RFC 6120 section 4.4)."""
         self.transport.write(self._stream.data_to_send())
+        if self._stream.is_over:
+            self.hang_up()
+        else:
+            self._limit(CLOSE_TIMEOUT_S)
+
+    def hang_up(self) -> None:
+        """End the connection when all is written, or when that takes too long."""
         self.transport.loseConnection()
         self._limit(CLOSE_TIMEOUT_S)
 

@@ -45,9 +45,9 @@ class ModuleContext:
     now_utc_s: Callable[[], float]
     started_utc_s: float
     """When the server started."""
-    hold_messages: Callable[[LocalAccount], bool]
-    """Let new messages of the account wait; False where they do already."""
-    release_messages: Callable[[LocalAccount], None]
+    hold: Callable[[LocalAccount], bool]
+    """Let what is new for the account wait; False where it does already."""
+    release: Callable[[LocalAccount], None]
     """Deliver what waited."""
     remove_account: Callable[[str], Deferred[bool]]
     """Forget an account and all that belongs to it, and tell its contacts; False where there is none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 
 from twisted.internet.defer import Deferred, succeed
 
@@ -89,9 +90,7 @@ class MessageDelivery:
         to = stanza.to
         assert to is not None
         if account.held is not None:
-            settled: Deferred[None] = Deferred()
-            account.held.append((stanza, is_new, settled))
-            return settled
+            return account.hold_back(partial(self._hand_out, account, stanza, is_new))
         if to.resourcepart:
             session = account.sessions.get(to.resourcepart)
             if session is not None:
@@ -136,7 +135,7 @@ class MessageDelivery:
         return None
 
     def hold(self, account: LocalAccount) -> bool:
-        """Let new messages wait until `release`; False where they wait already."""
+        """Let what is new for the account wait until `release`; False where it waits already."""
         if account.held is not None:
             return False
         account.held = []
@@ -145,9 +144,8 @@ class MessageDelivery:
     def release(self, account: LocalAccount) -> None:
         """Deliver what waited, in order."""
         held, account.held = account.held or [], None
-        for stanza, is_new, settled in held:
-            now_settled = self._hand_out(account, stanza, is_new)
-            (now_settled or succeed(None)).chainDeferred(settled)
+        for deliver, settled in held:
+            (deliver() or succeed(None)).chainDeferred(settled)
 
 
 def _rule(situation: Situation, stanza: Stanza) -> Action:

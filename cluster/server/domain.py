@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -13,6 +14,7 @@ from twisted.python.failure import Failure
 from cluster.router.nodes.port import Nodes, OnlyNode
 from cluster.router.port import Router, Settled
 from cluster.router.share import WholeShare
+from cluster.router.stanza_id import StanzaIds, with_stanza_id
 from cluster.server import iq
 from cluster.server.accounts import Accounts, LocalAccount
 from cluster.server.component import Component
@@ -82,18 +84,20 @@ class Domain:
         self.credentials = credentials
         self.accounts = Accounts(name, store, lambda account: self.host.run("load", self.context, account, None))
         self.host = ModuleHost(modules)
-        self._presence = Presence(self.route)
+        self._presence = Presence(self.route, new_id, now_utc_s)
         self.subscriptions = Subscriptions(self.accounts, self._presence, self.route, new_id)
         hooks = MessageHooks(self.host)
         self._messages = MessageDelivery(self._keep, self.bounce, tracer, hooks)
         self._iq = iq.IqDispatch(self.host, self.route)
         self._store = store
+        self._new_id = new_id
+        self._stanza_ids: StanzaIds
         self.context = ModuleContext(
             domain=name, components=tuple({**self.components, **components_at}), registration=registration,
             registrations=RateLimit(registrations_per_minute, now_utc_s), admin=admin, store=store,
             accounts=self.accounts, credentials=credentials, subscriptions=self.subscriptions, host=self.host,
             presence=self._presence, route=self.route, new_id=new_id, now_utc_s=now_utc_s, started_utc_s=now_utc_s(),
-            hold_messages=self._messages.hold, release_messages=self._messages.release,
+            hold=self._messages.hold, release=self._messages.release,
             remove_account=lambda localpart: Deferred.fromCoroutine(self.remove_account(localpart)),
         )  # fmt: skip
         hooks.ctx = self.context
@@ -103,7 +107,9 @@ class Domain:
         """Take stanzas from other domains."""
         for component in self.components.values():
             component.start(self.bounce)
-        await self.router.start(self.deliver, self.bounce)
+        secret = await self._store.secrets.get("stanza ids", f"{self._new_id()}{self._new_id()}".encode())
+        self._stanza_ids = StanzaIds(secret)
+        await self.router.start(self.from_link, self.bounce)
 
     def session_gone(self, session: Session) -> None:
         """The stream of a session is over: its contacts hear of it, and what it never got goes elsewhere."""
@@ -145,6 +151,12 @@ class Domain:
         """The storage is away. What came over a link is read again; what came from here goes back."""
         _log.failure("Delivering a {kind} to {to}", failure, kind=stanza.kind, to=str(stanza.to))
         self.bounce(stanza, StanzaError(Condition.INTERNAL_SERVER_ERROR))
+
+    def from_link(self, stanza: Stanza, place: str) -> Settled:
+        """A stanza of another domain; a message gets the id by which its receiver's archive knows it (XEP-0359)."""
+        if stanza.kind == "message":
+            stanza = with_stanza_id(stanza, self._stanza_ids(place), self.name)
+        return self.deliver(stanza)
 
     def deliver(self, stanza: Stanza) -> Settled:
         """Hand a stanza for this domain to whom it is for. It has settled when a crash cannot lose it any more."""
@@ -195,6 +207,8 @@ class Domain:
             return self._turn_away(stanza)
         if stanza.kind == "message":
             return self._messages.deliver(account, stanza)
+        if account is not None and account.held is not None:  # RFC 6120 section 10.1: it overtakes no message
+            return account.hold_back(partial(self._deliver_to_account, account, stanza))
         if stanza.kind == "iq":
             return self._deliver_iq(account, stanza)
         return self._deliver_presence(account, stanza)
@@ -227,19 +241,27 @@ class Domain:
         if account is not None and not stanza.to.resourcepart:
             return self._iq.handle(self.context, stanza, "account")
         try:
-            if account is not None and stanza.may_be_answered_with_error and stanza.payloads:
-                guard = self.host.guard(stanza.payloads[0])
-                if guard is not None:
-                    guard(self.context, account, stanza)
-            session = account.sessions.get(stanza.to.resourcepart) if account is not None else None
-            if session is None:
-                raise StanzaError(Condition.SERVICE_UNAVAILABLE)
+            session = self._asked_session(account, stanza, stanza.to)
         except StanzaError as error:
             self.bounce(stanza, error)
             return None
         session.send(stanza)
         self.tracer.record(Event.DELIVERED, stanza, stanza.to.resourcepart)
         return None
+
+    def _asked_session(self, account: LocalAccount | None, stanza: Stanza, to: Jid) -> Session:
+        """The resource that an iq is for. Raises StanzaError where there is none, or none for this sender."""
+        if account is None:
+            raise StanzaError(Condition.SERVICE_UNAVAILABLE)
+        is_request = stanza.may_be_answered_with_error
+        if is_request and stanza.payloads:
+            guard = self.host.guard(stanza.payloads[0])
+            if guard is not None:
+                guard(self.context, account, stanza)
+        session = account.sessions.get(to.resourcepart)
+        if session is None or (is_request and not session.is_visible_to(stanza.from_)):
+            raise StanzaError(Condition.SERVICE_UNAVAILABLE)  # section 8.5.3.1: a stranger is not to tell these apart
+        return session
 
     def _deliver_presence(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
         if stanza.type == "probe":

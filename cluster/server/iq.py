@@ -45,7 +45,7 @@ class IqDispatch(Generic[Context]):
             assert request.type is not None  # checked
             handler = self._host.iq_handler(request.type, request.payloads[0], addressed_to)
             if handler is None:
-                raise StanzaError(Condition.SERVICE_UNAVAILABLE, "nothing here handles this request")
+                raise self._refusal(request, addressed_to)
             answer = handler(ctx, request, *about)
         except Exception as error:
             self._fail(error, request)
@@ -54,6 +54,13 @@ class IqDispatch(Generic[Context]):
             self._reply(answer)
             return None
         return Deferred.fromCoroutine(self._reply_later(answer, request))
+
+    def _refusal(self, request: Stanza, addressed_to: AddressedTo) -> StanzaError:
+        assert request.type is not None
+        if addressed_to == "account" and self._host.iq_handler(request.type, request.payloads[0], "own") is not None:
+            # RFC 6121 sections 2.1.5 and 2.3.3; XEP-0049 section 3
+            return StanzaError(Condition.FORBIDDEN, "an account answers this to nobody but itself")
+        return StanzaError(Condition.SERVICE_UNAVAILABLE, "nothing here handles this request")
 
     async def _reply_later(self, answer: Awaitable[Stanza], request: Stanza) -> None:
         try:

@@ -12,6 +12,7 @@ from cluster.router.port import Settled
 from cluster.server.accounts import LocalAccount
 from cluster.server.session import Session
 from cluster.xmpp import element as xml
+from cluster.xmpp.delay import delayed
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT
@@ -33,9 +34,13 @@ def addressed(presence: Stanza, to: Jid) -> Stanza:
 class Presence:
     """The presence of the accounts of one domain."""
 
-    def __init__(self, route: Callable[[Stanza], object]) -> None:
+    def __init__(
+        self, route: Callable[[Stanza], object], new_id: Callable[[], str], now_utc_s: Callable[[], float]
+    ) -> None:
         """`route` sends a stanza on its way, to this domain or another."""
         self._route = route
+        self._new_id = new_id
+        self._now_utc_s = now_utc_s
 
     # --- what a session of ours sends
 
@@ -59,7 +64,7 @@ class Presence:
             if initial and other is not session and other.presence is not None:
                 session.send(addressed(other.presence, session.jid))
         if initial:
-            self._probe_contacts(session)
+            self._ask_contacts(account)
             for item in account.roster.values():
                 if item.pending_in is not None and not account.blocks(item.jid):
                     session.send(item.pending_in)  # RFC 6121 section 3.1.3: until it is answered, at each login
@@ -74,6 +79,7 @@ class Presence:
             for other in session.account.available:
                 other.send(addressed(gone, other.jid))
             session.presence, session.priority = None, 0
+            session.account.left_utc_s = self._now_utc_s()
             self._tell_contacts(session.account, gone)
         directed, session.directed = session.directed, set()
         for jid in directed:  # section 4.6.3
@@ -99,12 +105,15 @@ class Presence:
             if item.subscription in ("from", "both") and not account.blocks(item.jid):
                 self._route(addressed(presence, item.jid))
 
-    def _probe_contacts(self, session: Session) -> None:
-        """Section 4.3.1: ask for the presence of all contacts that this account sees."""
-        account = session.account
+    def _ask_contacts(self, account: LocalAccount) -> None:
+        """Ask for the presence of all contacts that this account sees, or wants to see and has had no answer from."""
         for item in account.roster.values():
-            if item.subscription in ("to", "both") and not account.blocks(item.jid):
-                self._route(make("presence", from_=session.jid, to=item.jid, type="probe"))
+            if account.blocks(item.jid):
+                continue
+            if item.subscription in ("to", "both"):  # section 4.3.1
+                self._route(make("presence", from_=account.jid, to=item.jid, type="probe"))
+            elif item.pending_out:  # section 3.1.2: the request may have got lost
+                self._route(make("presence", from_=account.jid, to=item.jid, id=self._new_id(), type="subscribe"))
 
     # --- what comes in for an account of ours
 
@@ -138,7 +147,9 @@ class Presence:
             if session.presence is not None and not asked.resourcepart:
                 self._route(addressed(session.presence, asker))
         if not available:
-            self._route(make("presence", from_=asked.bare, to=asker, id=stanza.id, type="unavailable"))
+            answer = make("presence", from_=asked.bare, to=asker, id=stanza.id, type="unavailable")
+            left_utc_s = account.left_utc_s
+            self._route(answer if left_utc_s is None else delayed(answer, asked.domainpart, left_utc_s))
 
     def show_to(self, account: LocalAccount, contact: Jid) -> None:
         """The contact may see the account from now on (section 3.1.5)."""
@@ -160,8 +171,8 @@ class Presence:
 
     def probe(self, account: LocalAccount, contact: Jid) -> None:
         """Ask again for the presence of a contact (section 4.3.1)."""
-        for session in account.available:
-            self._route(make("presence", from_=session.jid, to=contact, type="probe"))
+        if account.available:
+            self._route(make("presence", from_=account.jid, to=contact, type="probe"))
 
 
 def read_priority(stanza: Stanza) -> int:

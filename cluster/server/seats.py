@@ -12,7 +12,7 @@ from cluster.server.seat import LocalSeat, Seat, Way
 from cluster.server.session import Session
 from cluster.server.turn import Clock, Turn
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition
-from cluster.xmpp.jid import JidError
+from cluster.xmpp.jid import JidError, mended_resourcepart
 
 MAX_SESSIONS = 64
 """Resources of one account at the same time."""
@@ -63,8 +63,8 @@ class Seats:
             raise StanzaError(Condition.NOT_ALLOWED, "the account was removed")
         try:
             jid = account.jid.with_resource(resource or self._new_id())
-        except JidError as error:
-            raise StanzaError(Condition.BAD_REQUEST, str(error)) from None
+        except JidError:
+            jid = account.jid.with_resource(mended_resourcepart(resource or "") or self._new_id())
         if len(account.sessions) >= MAX_SESSIONS and jid.resourcepart not in account.sessions:
             raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"an account has at most {MAX_SESSIONS} sessions")
         older = account.sessions.get(jid.resourcepart)

@@ -75,6 +75,13 @@ class Session(Outbox):
         """It takes messages for the bare JID: its priority is not negative (RFC 6121 section 8.5.2)."""
         return self.presence is not None and self.priority >= 0
 
+    def is_visible_to(self, other: Jid | None) -> bool:
+        """The other may know that this resource is here: by subscription, by directed presence, or as its own."""
+        if other is None or other.bare == self.account.jid or self.account.shows_presence_to(other):
+            return True
+        is_own_server = not other.localpart and other.domainpart == self.jid.domainpart
+        return is_own_server or not self.directed.isdisjoint((other, other.bare))
+
     @property
     def is_bound(self) -> bool:
         """It is one of its account's; False once it is over."""

@@ -139,6 +139,19 @@ class MemoryArchives:
         self._archives.pop(localpart, None)
 
 
+class MemorySecrets:
+    """A `SecretStore`."""
+
+    def __init__(self) -> None:
+        self._secrets: dict[str, bytes] = {}
+
+    async def get(self, name: str, new: bytes) -> bytes:
+        """The secret of this name, which is `new` where there was none."""
+        return self._secrets.setdefault(name, new)
+
+
 def memory_store() -> Store:
     """An empty memory of one domain."""
-    return Store(MemoryAccounts(), MemoryRosters(), MemoryOffline(), MemoryDocuments(), MemoryArchives())
+    return Store(
+        MemoryAccounts(), MemoryRosters(), MemoryOffline(), MemoryDocuments(), MemoryArchives(), MemorySecrets()
+    )

@@ -130,6 +130,13 @@ class ArchiveStore(Protocol):
         """Forget it all."""
 
 
+class SecretStore(Protocol):
+    """What all processes of a domain know, and nobody else."""
+
+    async def get(self, name: str, new: bytes) -> bytes:
+        """The secret of this name, which is `new` where there was none."""
+
+
 @dataclass(frozen=True)
 class Store:
     """Everything that one domain remembers."""
@@ -139,3 +146,4 @@ class Store:
     offline: OfflineStore
     documents: DocumentStore
     archives: ArchiveStore
+    secrets: SecretStore

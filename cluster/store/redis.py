@@ -195,6 +195,20 @@ class RedisArchives:
         await self._client.execute("DEL", *self._keys_of(localpart))
 
 
+class RedisSecrets:
+    """A `SecretStore`: one hash."""
+
+    def __init__(self, client: RedisClient, keys: Keys, domain: str) -> None:
+        self._client = client
+        self._key = keys.secrets(domain)
+
+    async def get(self, name: str, new: bytes) -> bytes:
+        """The secret of this name, which is `new` where there was none."""
+        self._client.post("HSETNX", self._key, name, new)
+        secret: bytes = await self._client.execute("HGET", self._key, name)
+        return secret
+
+
 def redis_store(client: RedisClient, keys: Keys, domain: str) -> Store:
     """What the domain remembers in this Redis."""
     return Store(
@@ -203,4 +217,5 @@ def redis_store(client: RedisClient, keys: Keys, domain: str) -> Store:
         RedisOffline(client, keys, domain),
         RedisDocuments(client, keys, domain),
         RedisArchives(client, keys, domain),
+        RedisSecrets(client, keys, domain),
     )

@@ -37,6 +37,9 @@ class ServerSettings(Section):
     """TCP port for clients. Every server has a loopback address of its own, so all can use the same one."""
     direct_tls_port: Annotated[int, Field(ge=1, le=65535)] = 5223
     """TCP port for clients that begin with TLS at once (XEP-0368). With `tls: off` nobody listens there."""
+    http_port: Annotated[int, Field(ge=1, le=65535)] = 5281
+    """TCP port for clients on the web: WebSockets (RFC 7395) and where they are found (XEP-0156), under TLS; with
+    `tls: off` without."""
 
 
 class Server(ServerSettings):

@@ -57,6 +57,8 @@ class ServerNode(msgspec.Struct, frozen=True):
     """Account of whoever runs it; empty where nobody is named."""
     direct_tls_port: int = 5223
     """For clients that begin with TLS (XEP-0368), at `host`; nobody listens there without TLS."""
+    http_port: int = 5281
+    """For clients on the web (RFC 7395, XEP-0156), at `host`; with TLS, unless the server does without."""
     component_port: int = 5347
     """Where components connect, at `host`; nobody listens there when the server has none."""
     node_of: str = ""
@@ -72,7 +74,7 @@ class ServerNode(msgspec.Struct, frozen=True):
         """Where it listens, at `host`."""
         direct_tls = () if self.tls == "off" else (self.direct_tls_port,)
         components = (self.component_port,) if self.components else ()
-        return (self.c2s_port, *direct_tls, *components)
+        return (self.c2s_port, *direct_tls, self.http_port, *components)
 
     @property
     def listeners(self) -> list[tuple[str, int]]:
@@ -93,6 +95,11 @@ class ServerNode(msgspec.Struct, frozen=True):
     def c2s(self) -> str:
         """What a client types: `127.x.y.z:5222`."""
         return f"{self.host}:{self.c2s_port}"
+
+    @property
+    def http(self) -> str:
+        """What a browser types: `https://127.x.y.z:5281`."""
+        return f"http{'' if self.tls == 'off' else 's'}://{self.host}:{self.http_port}"
 
     @property
     def direct_tls(self) -> str | None:

@@ -7,6 +7,7 @@ of problems are found in one pass.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from itertools import combinations
 from typing import Any
 
 from cluster.topology import foreign_references, links
@@ -80,10 +81,14 @@ def _nodes(data: object, servers: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _ports(name: str, settings: dict[str, Any]) -> Iterator[Finding]:
-    port = settings.get("c2s_port", 5222)
-    if port == settings.get("direct_tls_port", 5223) and settings.get("tls") != "off":
-        message = f"c2s_port and direct_tls_port are both {port}; give one of them another"
-        yield Finding(("servers", name), message, at_key=True)
+    usual = {"c2s_port": 5222, "direct_tls_port": 5223, "http_port": 5281}
+    ports = {key: settings.get(key, port) for key, port in usual.items()}
+    if settings.get("tls") == "off":
+        del ports["direct_tls_port"]
+    for one, other in combinations(ports, 2):
+        if ports[one] == ports[other]:
+            message = f"{one} and {other} are both {ports[one]}; give one of them another"
+            yield Finding(("servers", name), message, at_key=True)
 
 
 def _accounts(accounts: dict[str, Any], domains: Collection[str]) -> Iterator[Finding]:

@@ -67,6 +67,7 @@ def resolve(
             anonymous=setting.anonymous,
             admin=setting.admin or "",
             direct_tls_port=port + 1 if single_host else setting.direct_tls_port,
+            http_port=port + 3 if single_host else setting.http_port,
             modules=tuple(modules if setting.modules is None else setting.modules),
             accounts=tuple(seed for jid, seed in seeds.items() if jid.domainpart == server.domain),
             components=_components(topology, name),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import msgspec
 
 from cluster.topology.plan import Plan, ServerNode
 
 MAX_NODES = 16
 """Of one server: as many processes as a desk has cores, and more than enough to see what happens between them."""
+ONE_HOST = "127.0.0.1"
+"""Where a system has only this, the nodes have ports of their own in place of addresses."""
 _PORT_STEP = 10
 _PER_BLOCK = 254
 
@@ -56,21 +56,20 @@ def _with(plan: Plan, server: str, nodes: list[ServerNode]) -> Plan:
 
 def _further(plan: Plan, first: ServerNode, name: str) -> ServerNode:
     """A node beside the first one: accounts are made and components connect there only."""
-    host, c2s_port, direct_tls_port = next(_free(plan, first))
+    host, shift = _place(plan, first)
     return msgspec.structs.replace(
-        first, name=name, node_of=first.name, host=host, c2s_port=c2s_port, direct_tls_port=direct_tls_port,
-        accounts=(), components=(),
+        first, name=name, node_of=first.name, host=host, c2s_port=first.c2s_port + shift,
+        direct_tls_port=first.direct_tls_port + shift, http_port=first.http_port + shift, accounts=(), components=(),
     )  # fmt: skip
 
 
-def _free(plan: Plan, first: ServerNode) -> Iterator[tuple[str, int, int]]:
-    """Hosts of the lab's own block that no node has, or ports of the one host that there is."""
-    hosts = {host for host, _ in plan.listeners}
+def _place(plan: Plan, first: ServerNode) -> tuple[str, int]:
+    """A host of the lab's own block that no node has; where there is one host only, how far to shift the ports."""
+    hosts, ports = {host for host, _ in plan.listeners}, {port for _, port in plan.listeners}
+    if hosts == {ONE_HOST}:
+        return ONE_HOST, (max(ports) - min(first.ports)) // _PORT_STEP * _PORT_STEP + _PORT_STEP
     block = first.host.rpartition(".")[0]
-    if len(hosts) == 1 and first.host == "127.0.0.1":
-        port = max(port for _, port in plan.listeners) // _PORT_STEP * _PORT_STEP + _PORT_STEP + first.c2s_port % 10
-        yield first.host, port, port + 1
     for number in range(1, _PER_BLOCK + 1):
         if f"{block}.{number}" not in hosts:
-            yield f"{block}.{number}", first.c2s_port, first.direct_tls_port
+            return f"{block}.{number}", 0
     raise ValueError("no loopback address is left for another node")

@@ -11,7 +11,7 @@ from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.namespaces import CLIENT, COMPONENT
 from cluster.xmpp.parser import Slice
 from cluster.xmpp.probe import probe_id, with_probe
-from cluster.xmpp.stamp import MalformedTo
+from cluster.xmpp.stamp import MalformedTo, NotAStanza
 from cluster.xmpp.stanza import Kind, Stanza, opening
 
 _KINDS: dict[str, Kind] = {
@@ -49,7 +49,7 @@ def out_of_stream(child: Slice) -> Stanza:
     """
     kind = _KINDS.get(child.name)
     if kind is None:
-        raise StreamError(StreamCondition.UNSUPPORTED_STANZA_TYPE, f"no stanza: {child.name}")
+        raise NotAStanza(child.name)
     get = child.attributes.get
     try:
         from_ = Jid.parse(get("from") or "")

@@ -61,7 +61,7 @@ class Misaddressed(msgspec.Struct, frozen=True):
 
 
 class Closed(msgspec.Struct, frozen=True):
-    """The stream is over and its end tag is in the output: write that and close the connection."""
+    """Our side is over and its end tag in the output: write that, and hang up when the stream is over altogether."""
 
     reason: str
     """The stream error's condition and text; empty after a regular end."""

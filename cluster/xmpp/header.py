@@ -14,31 +14,37 @@ def check(header: StreamHeader, domain: str) -> None:
     """Raises StreamError for a header that asks for something else than a client's stream with this domain."""
     if header.content_namespace != CLIENT:
         raise StreamError(StreamCondition.INVALID_NAMESPACE, f"clients speak {CLIENT} here")
-    try:
-        to = Jid.parse(header.to or "").domainpart
-    except JidError:
-        to = ""
-    if to != domain:  # RFC 6120 section 4.7.2: a client must say `to`
-        raise StreamError(StreamCondition.HOST_UNKNOWN, f"to={header.to or ''!r} is not {domain}")
+    if header.to is not None and _domain(header.to) != domain:  # section 4.7.2: old clients do not say `to`
+        raise StreamError(StreamCondition.HOST_UNKNOWN, f"to={header.to!r} is not {domain}")
     if header.version is None or header.version.partition(".")[0].lstrip("0") != "1":
         # RFC 6120 section 4.7.5: a peer of before XMPP 1.0 knows no stream features
         raise StreamError(StreamCondition.UNSUPPORTED_VERSION, "this server speaks XMPP 1.0")
+
+
+def _domain(to: str) -> str:
+    try:
+        return Jid.parse(to).domainpart
+    except JidError:
+        return ""
+
+
+def sender(header: StreamHeader | None) -> Jid | None:
+    """Who the client says it is, None where it does not say, or not so that it could be read."""
+    if header is None or header.from_ is None:
+        return None
+    try:
+        return Jid.parse(header.from_).bare
+    except JidError:
+        return None
 
 
 def answer(header: StreamHeader | None, domain: str, stream_id: str) -> bytes:
     """Our own header; the client's is None where it sent none that could be read."""
     # sections 4.7.2 and 4.7.5: no `to` and no version for a peer that told us none
     version = "" if header is not None and header.version is None else " version='1.0'"
+    from_ = sender(header)
+    to = f" to={quoteattr(str(from_))}" if from_ is not None else ""
     return (
-        f"<?xml version='1.0'?><stream:stream from='{domain}'{_to(header)} "
+        f"<?xml version='1.0'?><stream:stream from='{domain}'{to} "
         f"id='{stream_id}'{version} xml:lang='en' xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>"
     ).encode()
-
-
-def _to(header: StreamHeader | None) -> str:
-    if header is None or header.from_ is None:
-        return ""
-    try:
-        return f" to={quoteattr(str(Jid.parse(header.from_).bare))}"
-    except JidError:
-        return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import lru_cache
 from ipaddress import IPv6Address
 from unicodedata import normalize
@@ -115,6 +116,21 @@ def prepare_resourcepart(text: str) -> str:
     if not (text.isascii() and text.isprintable()):
         text = _enforce(_RESOURCEPART, "resourcepart", text)
     return text
+
+
+def mended_resourcepart(text: str) -> str:
+    """What of `text` a resourcepart can hold (RFC 6120 section 7.7.2.1); empty where that is nothing."""
+    allowed = "".join(character for character in text[:MAX_PART_BYTES] if _stands_alone(character))
+    with suppress(JidError):
+        return prepare_resourcepart(allowed.encode()[:MAX_PART_BYTES].decode(errors="ignore"))
+    return ""
+
+
+def _stands_alone(character: str) -> bool:
+    try:
+        return bool(prepare_resourcepart(character))
+    except JidError:
+        return False
 
 
 def _enforce(profile: object, part: str, text: str) -> str:

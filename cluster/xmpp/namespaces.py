@@ -18,6 +18,7 @@ XML = "http://www.w3.org/XML/1998/namespace"
 
 BLOCKING_ERRORS = "urn:xmpp:blocking:errors"
 DELAY = "urn:xmpp:delay"
+FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
 FORWARD = "urn:xmpp:forward:0"
 HINTS = "urn:xmpp:hints"
 MAM = "urn:xmpp:mam:2"

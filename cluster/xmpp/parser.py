@@ -62,6 +62,9 @@ class StreamEnd(msgspec.Struct, frozen=True):
 class StreamParser:
     """Parses one stream from its header to its end; a restarted stream needs a new parser."""
 
+    max_depth = MAX_DEPTH
+    max_nodes = MAX_NODES
+
     def __init__(self, max_stanza_bytes: int = MAX_STANZA_BYTES) -> None:
         self._max_stanza_bytes = max_stanza_bytes
         self._buffer = b""
@@ -186,7 +189,7 @@ class StreamParser:
             self._nodes = 1 + len(attributes)
         elif depth == 0:
             self._on_header(name, attributes)
-        if depth > MAX_DEPTH or self._nodes > MAX_NODES:
+        if depth > self.max_depth or self._nodes > self.max_nodes:
             raise StreamError(
                 StreamCondition.POLICY_VIOLATION,
                 f"a stanza may be {MAX_DEPTH} elements deep and have {MAX_NODES} elements and attributes",

@@ -237,6 +237,12 @@ class ReceivingStream(Stream[Event]):
         return None
 
     def _accept_login(self, success: bytes) -> None:
+        claimed = headers.sender(self._header) if self.secure else None
+        if claimed not in (None, Jid(self._login.localpart, self._options.domain)) and not self.is_anonymous:
+            # RFC 6120 section 6.4.6: what TLS protects is the client's own word
+            self._failure = StreamError(StreamCondition.INVALID_FROM, f"the stream is of {claimed}, the login is not")
+            self._restart()
+            return
         self._move(Input.LOGIN_ACCEPTED)
         self.localpart = self._login.localpart
         self._output.append(success)

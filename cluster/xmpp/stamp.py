@@ -29,7 +29,10 @@ class NotAStanza(StreamError):
     """A child of the stream that is no stanza: an element of a stream feature, or refused with this error."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(StreamCondition.UNSUPPORTED_STANZA_TYPE, f"no stanza: {name}")
+        """`name`: its namespace and name; a stanza of another content namespace is told apart (section 4.8.3)."""
+        is_foreign = name.rpartition(" ")[2] in ("message", "presence", "iq")
+        condition = StreamCondition.INVALID_NAMESPACE if is_foreign else StreamCondition.UNSUPPORTED_STANZA_TYPE
+        super().__init__(condition, f"no stanza here: {name}")
 
 
 @cache

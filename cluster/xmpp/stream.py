@@ -32,6 +32,8 @@ class Stream(ABC, Generic[E]):
         self._header_sent = False
         self._waiting = False
         self._failure: StreamError | None = None
+        self.is_over = False
+        """Nothing more can come: the peer ended its side too, or what it sends cannot be read."""
         self._restart()
 
     def _restart(self) -> None:
@@ -40,15 +42,21 @@ class Stream(ABC, Generic[E]):
         self._inbox: deque[StreamHeader | Slice | StreamEnd] = deque()
 
     def receive_data(self, data: bytes) -> None:
-        """Take what came in. Faults of the peer show as events, behind what it sent before them."""
-        if self.state is self.CLOSED or self._failure:
+        """Take what came in. Faults of the peer show as events, behind what it sent before them.
+
+        Behind the end of our own side it is read for the sake of the peer's closing tag only.
+        """
+        if self._failure:
             return
         found: list[StreamHeader | Slice | StreamEnd] = []
         try:
             self._parser.feed(data, found)
         except StreamError as error:
-            self._failure = error
-        self._inbox.extend(found)
+            self._failure, self.is_over = error, True
+        if found and type(found[-1]) is StreamEnd:
+            self.is_over = True
+        if self.state is not self.CLOSED:
+            self._inbox.extend(found)
 
     def rest(self) -> None:
         """Nothing came for a while: keep as little memory as possible until something does."""

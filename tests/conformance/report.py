@@ -19,13 +19,18 @@ import pytest
 from tests.conformance.rules import Rule
 from tests.conformance.untested import UNTESTED
 
+ELSEWHERE = ("ports.test_router", "unit.server.test_c2s", "unit.server.test_component", "unit.server.test_presence",
+             "unit.server.test_order", "unit.server.test_subscription_table", "unit.modules.test_roster")  # fmt: skip
+"""Tests of rules that no client on a socket can see broken: they need a clock, a link or a store of their own."""
 DOCUMENT = Path(__file__).parents[2] / "docs" / "conformance.md"
 HEAD = """\
 # Conformance to RFC 6120 and RFC 6121
 
 Written by `make docs-conformance` from the tests in `tests/conformance/`; a test fails where it is not fresh.
-Each row is a rule that a server can break, with the test that proves it over a real socket. *Kept*: the test passes.
-*Not kept*: the test must fail, so that the row cannot outlive the fault. *Not tested*: the reason says why.
+Each row is a rule that a server can break, with the test that proves it: over a real socket, or in `tests/unit` and
+`tests/ports` where a clock or a store of the test's own is needed. *Kept*: the test passes.
+*Not kept*: the test must fail, so that the row cannot outlive the fault, or there is none. *Does not arise*: it is a
+rule of something that these servers do not have.
 """
 
 
@@ -68,10 +73,13 @@ def conformance_tests() -> Iterable[Callable[..., Any]]:
     for path in sorted(set(Path(__file__).parent.glob("test_*.py")) - {Path(__file__).with_name("test_table.py")}):
         module = importlib.import_module(f"tests.conformance.{path.stem}")
         yield from (value for name, value in vars(module).items() if name.startswith("test_") and callable(value))
+    for name in ELSEWHERE:
+        values = vars(importlib.import_module(f"tests.{name}")).values()
+        yield from (test for test in values if any(mark.name == "rule" for mark in _marks(test)))
 
 
 def _rows_of(test: Callable[..., Any]) -> Iterable[Row]:
-    marks: list[pytest.Mark] = getattr(test, "pytestmark", [])
+    marks = _marks(test)
     reasons = [mark.kwargs["reason"] for mark in marks if mark.name == "xfail"]
     state = "**not kept**" if reasons else "kept"
     for mark in marks:
@@ -84,20 +92,25 @@ def _rows_of(test: Callable[..., Any]) -> Iterable[Row]:
     return (Row(mark.args[0], name_of(test), state, "; ".join(reasons)) for mark in marks if mark.name == "rule")
 
 
+def _marks(test: object) -> list[pytest.Mark]:
+    return list(getattr(test, "pytestmark", []))
+
+
 def name_of(test: Callable[..., Any]) -> str:
-    """File and function."""
-    return f"`{test.__module__.rpartition('.')[2]}::{test.__name__}`"
+    """File and function; the folder too where it is another."""
+    module = test.__module__.removeprefix("tests.").removeprefix("conformance.").replace(".", "/")
+    return f"`{module}::{test.__name__}`"
 
 
 def document() -> str:
     """The text of docs/conformance.md."""
     all_rows = rows()
-    lines = [HEAD, "| | kept | kept in part | not kept | not tested | rules |", "|---|---|---|---|---|---|"]
+    lines = [HEAD, "| | kept | kept in part | not kept | does not arise | rules |", "|---|---|---|---|---|---|"]
     standards = sorted({row.rule.rfc for row in all_rows})
     for rfc in (*standards, "both"):
         chosen = [row for row in all_rows if rfc in (row.rule.rfc, "both")]
         counts = Counter(row.state.strip("*") for row in chosen)
-        numbers = [counts[state] for state in ("kept", "kept in part", "not kept", "not tested")]
+        numbers = [counts[state] for state in ("kept", "kept in part", "not kept", "does not arise")]
         lines.append(f"| {rfc} | {' | '.join(map(str, numbers))} | {len(chosen)} |")
     for rfc in standards:
         lines += ["", f"## {rfc}", "", "| section | level | rule | test | state |", "|---|---|---|---|---|"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance.rules import im, not_kept
+from tests.conformance.rules import im
 from tests.conformance.site import Client, Site, befriend, new_name, presences
 from tests.conformance.wire import CLIENT, error_of
 
@@ -106,7 +106,6 @@ def test_iq_between_friends(site: Site, remote: bool) -> None:
 
 @im("8.5.3.1", "SHOULD NOT", "An iq request of who may not see the resource is not delivered to it.")
 @im("8.5.3.1", "SHOULD", "It gets service-unavailable.")
-@not_kept("whoever knows the full JID reaches the resource, so that strangers can negotiate (files, calls)")
 @remote
 def test_iq_of_a_stranger(site: Site, remote: bool) -> None:
     stranger, user = site.client(), site.online(site.there if remote else site.here)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance.rules import im, not_kept
+from tests.conformance.rules import im
 from tests.conformance.site import Client, Site, befriend, presences, subscribe
 from tests.conformance.wire import CLIENT, Element, error_of
 
@@ -135,7 +135,6 @@ def test_id_of_the_answer(site: Site, remote: bool) -> None:
 
 
 @im("4.3.2", "SHOULD", "The answer for who is away tells when the last unavailable presence was sent.")
-@not_kept("nobody keeps that time here; XEP-0012 is where it is asked")
 def test_time_of_the_last_presence(site: Site) -> None:
     user, contact = friends(site, True)
     contact.send("<presence type='unavailable'/>")

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.conformance.rules import core, not_kept
+from tests.conformance.rules import core
 from tests.conformance.site import PASSWORD, Site, new_name
 from tests.conformance.wire import CLIENT, LANG, STREAMS, Ended, Silence, Wire
 
@@ -73,6 +73,15 @@ def test_early_stanza_closes_the_stream(site: Site, logged_in: bool) -> None:
     assert send_early(site, f"nobody@{site.here.name}", logged_in).stream_error() == "not-authorized"
 
 
+@core("4.3.5", "MUST NOT", "After completion no further stream features are sent, unless empty ones.")
+def test_no_features_after_binding(site: Site) -> None:
+    client = site.online()
+    assert client.raw.count(b"<stream:features") == 1
+    client.sync()
+    client.mark(client)
+    assert client.raw.count(b"<stream:features") == 1
+
+
 @core(
     "4.3.6", "MUST", "The client's bare JID is the authorization identity, or derived from the authentication identity."
 )
@@ -92,6 +101,18 @@ def test_closing(site: Site) -> None:
     client = site.client()
     client.send("</stream:stream>")
     assert client.expect_end() == []
+
+
+@core("4.4", "MUST", "Who closes its stream waits for the other's closing tag before it ends the connection.")
+def test_the_end_of_both_sides(site: Site) -> None:
+    client = site.client()
+    client.send("<message from='somebody@else.where'/>")
+    with suppress(Ended):
+        while not client.is_closed:
+            client.read()
+    assert client.is_closed
+    client.send(f"<message to='{client.jid}'><body>{'on its way ' * 10_000}</body></message></stream:stream>")
+    assert client.expect_eof(clean=True) == b""
 
 
 @core("4.4", "defined", "What was sent before the closing tag is still processed.")
@@ -138,7 +159,6 @@ def test_header_without_to(site: Site) -> None:
 
 
 @core("4.7.2", "SHOULD", "A header without 'to' is accepted liberally, since older implementations send none.")
-@not_kept("closed with host-unknown: one server serves one domain, yet it insists that a client names it")
 def test_missing_to(site: Site) -> None:
     assert site.wire().open(None).get("from") == site.here.name
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.conformance.rules import im
-from tests.conformance.site import Client, Site, befriend, new_name, presences, pushes, subscribe
-from tests.conformance.wire import CLIENT, Element
+from tests.conformance.site import PASSWORD, Client, Site, befriend, new_name, presences, pushes, subscribe
+from tests.conformance.wire import CLIENT, Element, Wire
 
 APPROVAL = "{urn:xmpp:features:pre-approval}sub"
 remote = pytest.mark.parametrize("remote", [False, True])
@@ -132,6 +132,21 @@ def test_request_while_offline(site: Site, remote: bool) -> None:
     last = site.client(domain, name=name)
     last.send("<presence/>")
     assert "subscribe" not in {type for _, type in presences(user.mark(last) + last.sync())}
+
+
+@im("3.1.2", "SHOULD", "A request that nobody answers is sent again.")
+@remote
+def test_request_that_got_lost(site: Site, remote: bool) -> None:
+    user, domain, name = site.online(), site.there if remote else site.here, new_name()
+    user.subscription("subscribe", f"{name}@{domain.name}")
+    user.sync(domain.name)
+    with Wire(domain.address) as wire:
+        wire.open(domain.name)
+        wire.register(name, PASSWORD)
+    contact = site.online(domain, name=name)
+    again = site.online(name=user.name)
+    assert again.jid != user.jid
+    contact.presence_of("subscribe", user.bare)
 
 
 @im("3.1.5", "MUST", "An approval is stamped with the contact's bare JID, and delivered or routed.")

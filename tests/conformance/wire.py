@@ -8,6 +8,7 @@ import ssl
 import xml.etree.ElementTree as ET
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -96,7 +97,12 @@ class Wire:
     def start_tls(self, ca_file: str, name: str) -> None:
         """The TLS handshake, with the certificate checked."""
         context = ssl.create_default_context(cafile=ca_file)
-        self._socket = context.wrap_socket(self._socket, server_hostname=name)
+        self._socket = context.wrap_socket(self._socket, server_hostname=name, suppress_ragged_eofs=False)
+
+    @property
+    def socket(self) -> socket.socket:
+        """The connection, for a test that goes on by itself."""
+        return self._socket
 
     @property
     def tls(self) -> ssl.SSLSocket:
@@ -109,7 +115,7 @@ class Wire:
     def header(self) -> Element:
         """The server's stream header."""
         while self._header is None:
-            self._read_more()
+            self.read_more()
         return self._header
 
     def read(self) -> Element:
@@ -117,7 +123,7 @@ class Wire:
         while not self._children:
             if self.is_closed:
                 raise Ended("the server closed its stream")
-            self._read_more()
+            self.read_more()
         return self._children.popleft()
 
     def until(self, wanted: Callable[[Element], bool]) -> list[Element]:
@@ -137,25 +143,30 @@ class Wire:
         return conditions[0].removeprefix(STREAM_ERRORS)
 
     def expect_end(self) -> list[Element]:
-        """The server closes its stream and then the connection; what came before that."""
+        """The server closes its stream, and when this side has too, the connection; what came before that."""
         while not self.is_closed:
-            self._read_more()
+            self.read_more()
+        with suppress(OSError):  # it does not wait for this where it could not read what came before
+            self.send("</stream:stream>")
         self.expect_eof()
         return [*self._children]
 
-    def expect_eof(self) -> bytes:
-        """The connection is closed; what came before that, unparsed."""
+    def expect_eof(self, *, clean: bool = False) -> bytes:
+        """The connection is closed; what came before that, unparsed. `clean`: by no means cut off."""
         rest = b""
         while True:
             try:
                 data = self._socket.recv(65536)
             except (ConnectionResetError, ssl.SSLError):
+                if clean:
+                    raise
                 return rest
             if not data:
                 return rest
             rest += data
 
-    def _read_more(self) -> None:
+    def read_more(self) -> None:
+        """What the server says next, whatever that is."""
         try:
             data = self._socket.recv(65536)
         except (ConnectionResetError, ssl.SSLEOFError):

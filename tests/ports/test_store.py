@@ -226,3 +226,12 @@ def test_writes_take_effect_in_the_order_of_the_calls(check: Check) -> None:
         await gatherResults(writes)
 
     check(scenario)
+
+
+def test_a_secret_stays_what_it_was_first(check: Check) -> None:
+    async def scenario(store: Store) -> None:
+        assert await store.secrets.get("a", b"\x00one") == b"\x00one"
+        assert await store.secrets.get("a", b"two") == b"\x00one"
+        assert await store.secrets.get("b", b"two") == b"two"
+
+    check(scenario)

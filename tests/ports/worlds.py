@@ -57,6 +57,8 @@ class Node:
     def __init__(self) -> None:
         self.router: Router
         self.delivered: list[Stanza] = []
+        self.places: list[str] = []
+        """Of those, in the link that they came over."""
         self.bounced: list[tuple[Stanza, StanzaError]] = []
         self.hops: list[Hop] = []
         self.settled_by: Callable[[Stanza], Settled] = lambda stanza: None
@@ -67,8 +69,9 @@ class Node:
         """As a `Journal`."""
         self.hops.append(hop)
 
-    def deliver(self, stanza: Stanza) -> Settled:
+    def deliver(self, stanza: Stanza, place: str) -> Settled:
         self.delivered.append(stanza)
+        self.places.append(place)
         return self.settled_by(stanza)
 
     def bounce(self, stanza: Stanza, error: StanzaError) -> None:

@@ -59,8 +59,8 @@ def test_a_pod_meets_the_restricted_standard(tmp_path: Path) -> None:
 def test_parts_find_each_other_by_name(tmp_path: Path) -> None:
     services = objects(tmp_path, "Service")
     assert {name: [port["port"] for port in each["spec"]["ports"]] for name, each in services.items()} == {
-        "s1": [5222, 5223, 5347],
-        "s2": [5222, 5223],
+        "s1": [5222, 5223, 5281, 5347],
+        "s2": [5222, 5223, 5281],
         "fn1": [2775],
         "fn2": [2525],
         "g2": [2525],

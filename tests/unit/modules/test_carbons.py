@@ -80,7 +80,7 @@ def test_only_for_ones_own_account(network: Network) -> None:
     client = network.online(PDA)
     network.account(JULIET)
     network.say(client, ENABLE.replace("id='e'", "id='e' to='juliet@capulet.lit'"))
-    assert client.take() == ["iq/error juliet@capulet.lit e: cancel service-unavailable"]
+    assert client.take() == ["iq/error juliet@capulet.lit e: auth forbidden"]
 
 
 # --- sections 7 and 8

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from cluster.xmpp.namespaces import DELAY
+from tests.client import child
 from tests.network import Network
 from tests.unit.modules.asking import ask, refused
 
@@ -104,3 +106,23 @@ def test_a_removed_account_leaves_nothing(network: Network) -> None:
     network.say(juliet, "<iq type='set' id='1'><query xmlns='jabber:iq:register'><remove/></query></iq>")
     network.friends("romeo@montague.lit", JULIET)
     assert refused(network, network.client(ROMEO), "get", LAST, JULIET) == "cancel item-not-found"
+
+
+def test_a_probe_is_told_when_it_left(network: Network) -> None:
+    """RFC 6121 section 4.3.2: also when nothing of the account is in memory any more."""
+    network.friends("romeo@montague.lit", JULIET)
+    juliet = network.online(f"{JULIET}/balcony")
+    network.advance(10)
+    network.say(juliet, "<presence type='unavailable'/>")
+    left = "2023-11-14T22:13:30.125Z"
+    network.advance(10)
+    romeo = network.client(ROMEO)
+    for still_connected in (True, False):
+        if not still_connected:
+            juliet.close()
+            network.advance(10)
+        network.say(romeo, f"<presence type='probe' to='{JULIET}'/>")
+        [answer] = romeo.stanzas
+        romeo.stanzas.clear()
+        delay = child(answer, "delay", DELAY)
+        assert (answer.get("type"), delay.get("from"), delay.get("stamp")) == ("unavailable", "capulet.lit", left)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from cluster.modules import roster as roster_module
+from cluster.store.memory import memory_store
+from cluster.store.port import RosterItem
+from cluster.xmpp.jid import Jid
 from tests.client import Client
-from tests.network import Network
+from tests.conformance.rules import im
+from tests.network import MONTAGUE, Network, watched_log
 from tests.told import roster
 
 ROMEO = "romeo@montague.lit"
@@ -126,7 +133,8 @@ def test_nobody_elses_roster(network: Network, other: str) -> None:
         network.account(other)
     romeo = network.client(f"{ROMEO}/pda")
     network.say(romeo, GET.replace("<iq", f"<iq to='{other}'") + set_("<item jid='a@capulet.lit'/>", to=other))
-    assert romeo.take() == [f"iq/error {other} {id}: cancel service-unavailable" for id in "r1"]
+    condition = "auth forbidden" if "@" in other else "cancel service-unavailable"  # RFC 6121 sections 2.1.5 and 2.3.3
+    assert romeo.take() == [f"iq/error {other} {id}: {condition}" for id in "r1"]
 
 
 def test_names_and_groups_stay_what_they_are(network: Network) -> None:
@@ -182,3 +190,21 @@ def test_the_version_is_that_of_what_is_shown(network: Network) -> None:
 def test_pre_approval_is_announced(network: Network) -> None:
     romeo = network.client(f"{ROMEO}/pda")  # section 3.4.1
     assert b'<sub xmlns="urn:xmpp:features:pre-approval"/>' in romeo.output
+
+
+@im("2.2", "MUST", "A roster that cannot be read is answered with an error.")
+def test_a_roster_that_cannot_be_read() -> None:
+    """The account is loaded for the login, so that is where it shows: the client is told, and may try again."""
+
+    class Broken:
+        async def load(self, localpart: str) -> dict[Jid, RosterItem]:
+            raise ConnectionError("the disk is gone")
+
+    broken: Any = Broken()
+    network = Network(stores={MONTAGUE: replace(memory_store(), rosters=broken)})
+    network.account(ROMEO)
+    with watched_log() as failures:
+        romeo = network.login(f"{ROMEO}/pda")
+    assert len(failures) == 1
+    assert romeo.failed is not None
+    assert romeo.failed.condition == "internal-server-error"

@@ -14,7 +14,8 @@ from cluster.server.seats import MAX_SESSIONS
 from cluster.store.memory import memory_store
 from cluster.store.port import Store
 from cluster.xmpp.namespaces import CLIENT, STREAMS
-from tests.client import Connection
+from tests.client import END, Connection
+from tests.conformance.rules import core
 from tests.network import MONTAGUE, PASSWORD, Network
 
 HEADER = f"<?xml version='1.0'?><stream:stream to='{MONTAGUE}' version='1.0' xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>"
@@ -40,6 +41,7 @@ def test_no_header_within_ten_seconds(network: Network) -> None:
     assert connection.output.count(b"<stream:stream ") == 1  # RFC 6120 section 4.9.1.2
 
 
+@core("4.9.3.4", "SHOULD", "connection-timeout is used only where the peer does not answer.")
 @pytest.mark.parametrize("step", ["header", "auth"])
 def test_no_login_within_sixty_seconds(network: Network, step: str) -> None:
     connection = network.connect()
@@ -66,11 +68,46 @@ def test_a_session_has_no_time_limit(network: Network) -> None:
     assert romeo.take() == ["iq/result capulet.lit 1"]
 
 
-@pytest.mark.parametrize("greeting", ["<a/>", HEADER + "<message/>"])
-def test_a_peer_that_never_closes_is_cut_off(network: Network, greeting: str) -> None:
+def test_a_peer_that_is_told_of_an_error_ends_its_side_in_its_time(network: Network) -> None:
+    """RFC 6120 section 4.4: the connection ends behind both closing tags, so that nothing that was sent is cut off."""
+    connection = network.connect()
+    connection.answers_end = False
+    network.say(connection, HEADER + "<message/>")
+    assert connection.output.endswith(END)
+    network.say(connection, "<message><body>" + "behind the end " * 1000)
+    network.advance(CLOSE_TIMEOUT_S - 0.5)
+    assert not connection.wire.disconnecting
+    network.say(connection, "</body></message></stream:stream>")
+    assert connection.is_closed
+    assert connection.output.count(END) == 1
+
+
+def test_a_peer_that_never_ends_its_side_is_hung_up_on(network: Network) -> None:
+    connection = network.connect()
+    connection.answers_end = False
+    network.say(connection, HEADER + "<message/>")
+    network.advance(CLOSE_TIMEOUT_S - 0.5)
+    assert not connection.is_closed
+    network.advance(0.5)
+    assert connection.is_closed
+    assert network.clock.getDelayedCalls() == []
+
+
+def test_a_peer_whose_end_could_not_be_read_is_not_waited_for(network: Network) -> None:
+    connection = network.connect()
+    connection.answers_end = False
+    network.say(connection, HEADER + "<message></presence>")
+    assert connection.output.endswith(END)
+    assert connection.is_closed
+
+
+@pytest.mark.parametrize(("greeting", "is_waited_for"), [("<a/>", False), (HEADER + "<message/>", True)])
+def test_a_peer_that_never_reads_is_cut_off(network: Network, greeting: str, is_waited_for: bool) -> None:
     connection = network.connect()
     connection.reading = False  # so that its last words keep the connection open
     network.say(connection, greeting)
+    if is_waited_for:
+        network.advance(CLOSE_TIMEOUT_S)
     network.advance(CLOSE_TIMEOUT_S - 0.5)
     assert not connection.is_closed
     network.advance(0.5)
@@ -88,6 +125,7 @@ def test_nothing_is_left_when_a_connection_ends(network: Network) -> None:
     assert network.servers[MONTAGUE].domain.accounts.online == {}
 
 
+@core("4.9.3.20", "MUST", "Streams that a shutdown closes get system-shutdown.")
 def test_a_regular_end(network: Network) -> None:
     romeo = network.client("romeo@montague.lit/pda")
     romeo.close()

@@ -20,12 +20,30 @@ def iq(to: str | None, type: str = "get", payload: str = PING, id: str = "1") ->
 @pytest.mark.parametrize("type", ["get", "set", "result", "error"])
 @pytest.mark.parametrize("asker", ASKERS)
 def test_a_full_jid_gets_it_as_it_is(network: Network, asker: str, type: str) -> None:
+    network.friends(asker.partition("/")[0], "juliet@capulet.lit")
     juliet, client = network.client("juliet@capulet.lit/balcony"), network.client(asker)
     payload = "<error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
     network.say(client, iq(str(juliet.jid), type, payload if type == "error" else UNKNOWN))
     said = "cancel gone" if type == "error" else "query"
     assert juliet.take() == [f"iq/{type} {asker} 1: {said}"]
     assert client.take() == []
+
+
+@pytest.mark.parametrize("type", ["get", "set"])
+@pytest.mark.parametrize("asker", ASKERS)
+def test_a_stranger_is_not_told_who_is_there(network: Network, asker: str, type: str) -> None:
+    """RFC 6121 section 8.5.3.1: not before it has had directed presence, and no more after that was taken back."""
+    juliet, client = network.client("juliet@capulet.lit/balcony"), network.client(asker)
+    answers = []
+    for presence in ("", f"<presence to='{asker}'/>", f"<presence to='{asker}' type='unavailable'/>"):
+        network.say(juliet, presence)
+        client.take()
+        for to in (str(juliet.jid), "juliet@capulet.lit/gone"):
+            network.say(client, iq(to, type, UNKNOWN))
+        asked = bool(juliet.take())
+        answers.append((asked, [line.rpartition("1: ")[2] for line in client.take()]))
+    refused = "cancel service-unavailable"
+    assert answers == [(False, [refused] * 2), (True, [refused]), (False, [refused] * 2)]
 
 
 @pytest.mark.parametrize("asker", ASKERS)
@@ -95,6 +113,7 @@ def test_what_no_iq_is(network: Network, to: str | None, bad: str, id: str) -> N
 
 
 def test_a_reply_finds_its_way_back(network: Network) -> None:
+    network.friends("romeo@montague.lit", "juliet@capulet.lit")
     romeo, juliet = network.client(ROMEO), network.client("juliet@capulet.lit/balcony")
     network.say(romeo, iq(str(juliet.jid)))
     network.say(juliet, iq(ROMEO, "result", ""))

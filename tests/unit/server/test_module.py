@@ -90,7 +90,7 @@ def test_a_handler_answers_where_it_is_registered() -> None:
     network.account("juliet@capulet.lit")
     network.say(romeo, ASK + ASK.replace(" to='capulet.lit'", "") + ASK.replace("capulet", "juliet@capulet"))
     assert sorted(romeo.take()) == [
-        "iq/error juliet@capulet.lit 1: cancel service-unavailable",
+        "iq/error juliet@capulet.lit 1: auth forbidden",
         "iq/result 1: echo",
         "iq/result capulet.lit 1: echo",
     ]

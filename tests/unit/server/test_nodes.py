@@ -56,7 +56,7 @@ def test_two_clients_of_one_account_at_two_nodes_share_its_presence(network: Net
     network.forget()
     network.say(there, "<presence><show>away</show></presence>")
     assert juliet.take() == ["presence romeo@montague.lit/home: away"]
-    assert here.take() == ["presence romeo@montague.lit/home: away"]
+    assert "presence romeo@montague.lit/home: away" in here.take()
     assert sorted(there.take()) == [
         "presence juliet@capulet.lit/balcony",
         "presence romeo@montague.lit/home: away",
@@ -112,7 +112,9 @@ def test_subscriptions_between_accounts_at_two_nodes(network: Network) -> None:
 
 
 def test_a_question_for_a_session_at_another_node_is_answered(network: Network) -> None:
+    network.friends("romeo@montague.lit", "benvolio@montague.lit")
     romeo, benvolio = network.online("romeo@montague.lit/pda"), network.online("benvolio@montague.lit/home", at=TWO)
+    network.forget()
     network.say(romeo, "<iq to='benvolio@montague.lit/home' type='get' id='q'><ping xmlns='urn:xmpp:ping'/></iq>")
     assert benvolio.take() == ["iq/get romeo@montague.lit/pda q: ping"]
     network.say(benvolio, "<iq to='romeo@montague.lit/pda' type='result' id='q'/>")

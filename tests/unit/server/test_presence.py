@@ -7,6 +7,7 @@ import pytest
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import make
 from tests.client import Client
+from tests.conformance.rules import im
 from tests.network import Network
 
 ROMEO = "romeo@montague.lit"
@@ -34,6 +35,7 @@ def test_initial_presence(network: Network, contact: str) -> None:
     ]
 
 
+@im("4.3", "MUST", "A probe between servers is from one bare JID to another.")
 @pytest.mark.parametrize(
     ("subscription", "asks", "tells"), [("none", 0, 0), ("to", 1, 0), ("from", 0, 1), ("both", 1, 1)]
 )
@@ -42,7 +44,8 @@ def test_who_is_asked_and_who_is_told(network: Network, subscription: str, asks:
     network.contact(ROMEO, "ophelia@elsinore.lit", pending_out=True)
     romeo = network.client(f"{ROMEO}/pda")
     network.say(romeo, "<presence/>")
-    probe = [f"presence/probe {ROMEO}/pda -> hamlet@elsinore.lit"] * asks
+    probe = [f"presence/probe {ROMEO} -> hamlet@elsinore.lit"] * asks  # section 4.3.1: from a bare JID to a bare JID
+    probe += [f"presence/subscribe {ROMEO} -> ophelia@elsinore.lit"]  # section 3.1.2: unanswered so far
     here = [f"presence {ROMEO}/pda -> hamlet@elsinore.lit"] * tells
     assert sorted(network.abroad.take()) == sorted(probe + here)
     network.say(romeo, "<presence><show>away</show></presence>")  # section 4.4.2: told, not asked again
@@ -96,6 +99,7 @@ def test_a_full_jid_and_a_bare_one(network: Network, contact: str) -> None:
     assert romeo.take() == []
 
 
+@im("4.6.1", "SHOULD", "Who sends unavailable presence is taken from the list of directed presence.")
 @pytest.mark.parametrize("was_available", [True, False])
 @pytest.mark.parametrize("how", ["drop", "goodbye", "unavailable"])
 def test_directed_presence_is_taken_back_at_the_end(network: Network, was_available: bool, how: str) -> None:

@@ -11,6 +11,7 @@ from cluster.store.port import RosterItem
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import make
 from cluster.xmpp.subscription import ALWAYS_ROUTED, INBOUND, OUTBOUND, TYPES, State, SubscriptionType
+from tests.conformance.rules import im
 from tests.network import Network
 
 STATES = {
@@ -119,6 +120,7 @@ def test_what_the_account_sends(
     assert bool(pushes) or item in (old, None)
 
 
+@im("A.3.1", "SHOULD", "subscribe of a subscriber is answered with subscribed.")
 @pytest.mark.parametrize(("direction", "kind", "before", "new", "delivered"), [row for row in ROWS if row[0] == "in"])
 def test_what_the_contact_sends(
     network: Network, listed: bool, direction: str, kind: SubscriptionType, before: State, new: State, delivered: bool

@@ -10,7 +10,9 @@ from cluster.xmpp.jid import Jid, JidError
 
 from .conftest import Load, Problems
 
-SETTINGS = "tls, registration, registrations_per_minute, anonymous, admin, modules, c2s_port, direct_tls_port"
+SETTINGS = (
+    "tls, registration, registrations_per_minute, anonymous, admin, modules, c2s_port, direct_tls_port, http_port"
+)
 SERVER_KEYS = f"{SETTINGS}, domain, nodes"
 
 TOP_KEYS = "name, servers, defaults, accounts, gateways, networks, components, trace, router, links"
@@ -223,6 +225,11 @@ def test_an_address_that_cannot_be_prepared_gets_the_words_of_the_jid(problems: 
     [
         ("{domain: a.lit, c2s_port: 5223}", "servers.s1: c2s_port and direct_tls_port are both 5223"),
         ("{domain: a.lit, c2s_port: 5223, tls: off}", ""),
+        ("{domain: a.lit, http_port: 5222}", "servers.s1: c2s_port and http_port are both 5222"),
+        (
+            "{domain: a.lit, direct_tls_port: 80, http_port: 80}",
+            "servers.s1: direct_tls_port and http_port are both 80",
+        ),
         ("{domain: a.lit, admin: romeo@a.lit}", ""),
         ("{domain: a.lit, admin: tybalt@a.lit}", "servers.s1.admin: there is no account 'tybalt@a.lit' in this file"),
         ("{domain: a.lit, anonymous: maybe}", "servers.s1.anonymous: 'maybe' is wrong; it should be a valid boolean"),

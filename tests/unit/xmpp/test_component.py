@@ -169,7 +169,7 @@ def test_a_conflict() -> None:
         (f"<message from='{PHONE}'/>", "improper-addressing"),
         (f"<message from='{PHONE}' to=''/>", "improper-addressing"),
         (f"<log from='{PHONE}' to='{ROMEO}'/>", "unsupported-stanza-type"),
-        (f"<message xmlns='{CLIENT}' from='{PHONE}' to='{ROMEO}'/>", "unsupported-stanza-type"),
+        (f"<message xmlns='{CLIENT}' from='{PHONE}' to='{ROMEO}'/>", "invalid-namespace"),
         (HANDSHAKE, "unsupported-stanza-type"),
     ],
 )

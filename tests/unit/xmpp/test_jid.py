@@ -13,6 +13,7 @@ from cluster.xmpp.jid import (
     MAX_PART_BYTES,
     Jid,
     JidError,
+    mended_resourcepart,
     prepare_domainpart,
     prepare_localpart,
     prepare_resourcepart,
@@ -172,6 +173,21 @@ def test_it_crosses_a_link_as_it_is() -> None:
 def test_sorted_by_parts() -> None:
     texts = ["b@a", "a@b/x", "a@b", "a"]
     assert [str(jid) for jid in sorted(map(Jid.parse, texts))] == ["a", "a@b", "a@b/x", "b@a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "mended"),
+    [
+        ("balcony", "balcony"),
+        ("bal\tco\0ny\n", "balcony"),
+        ("x" * 1100, "x" * 1023),
+        ("\u30d0" * 1000, "\u30d0" * 341),
+        ("\t\n", ""),
+        ("", ""),
+    ],
+)
+def test_what_of_a_text_a_resourcepart_can_hold(text: str, mended: str) -> None:
+    assert mended_resourcepart(text) == mended  # RFC 6120 section 7.7.2.1
 
 
 letters = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=12)

@@ -42,6 +42,8 @@ from tests.unit.xmpp.spoken import (
 )
 
 Said = tuple[str, ...]
+OF_ROMEO = HEADER.replace("<stream:stream", f"<stream:stream from='Romeo@{DOMAIN}/pda'")
+OF_EVE = HEADER.replace("<stream:stream", f"<stream:stream from='eve@{DOMAIN}'")
 RESULT = f'<iq id="b1" type="result"><bind xmlns="{BIND}"><jid>romeo@montague.lit/{{}}</jid></bind></iq>'
 
 # what was said before, what is said now, what is in the answer (in this order), how far the stream is then
@@ -50,6 +52,8 @@ STEPS: dict[str, tuple[Said, str, Said, State, StreamOptions]] = {
     "header": ((), HEADER, (" from='montague.lit' id='id1'", "<stream:features>"), State.NEGOTIATING, OFF),
     "header, TLS required": ((), HEADER, (f'<starttls xmlns="{TLS}"><required/>',), State.NEGOTIATING, REQUIRED),
     "header after the login": (LOGGED_IN, HEADER, ("id='id2'", f'<bind xmlns="{BIND}"/>'), State.BINDING, OFF),
+    # section 4.7.2: old clients do not say to whom
+    "header without to": ((), HEADER.replace(f"to='{DOMAIN}'", ""), ("<stream:features>",), State.NEGOTIATING, OFF),
     "header of XMPP 1.1": ((), HEADER.replace("1.0' x", "1.1' x"), ("version='1.0'",), State.NEGOTIATING, OFF),
     "white space": ((HEADER,), " \n ", (), State.NEGOTIATING, OFF),
     "end": ((HEADER,), END, (END,), State.CLOSED, OFF),
@@ -62,6 +66,8 @@ STEPS: dict[str, tuple[Said, str, Said, State, StreamOptions]] = {
     # section 6.4
     "PLAIN": ((HEADER,), PLAIN, (f'<success xmlns="{SASL}"></success>',), State.AUTHENTICATED, OFF),
     "PLAIN under TLS": (UNDER_TLS, PLAIN, ("<success",), State.AUTHENTICATED, REQUIRED),
+    "PLAIN of who the header says": ((*UNDER_TLS[:-1], OF_ROMEO), PLAIN, ("<success",), State.AUTHENTICATED, REQUIRED),
+    "PLAIN of who a header in clear did not say": ((OF_EVE,), PLAIN, ("<success",), State.AUTHENTICATED, OFF),
     "SCRAM": ((HEADER,), SCRAM, (f'<challenge xmlns="{SASL}">cj1hYmNpZDIscz1',), State.AUTHENTICATING, OFF),
     "another try": ((HEADER, SCRAM, ABORT, WRONG), PLAIN, ("<success",), State.AUTHENTICATED, OFF),
     # section 7
@@ -137,7 +143,7 @@ REFUSALS = {
     # section 4.9.3
     "unknown host": ((), HEADER.replace(DOMAIN, "verona.lit"), StreamCondition.HOST_UNKNOWN, OFF),
     "malformed host": ((), HEADER.replace(DOMAIN, "@"), StreamCondition.HOST_UNKNOWN, OFF),
-    "no host": ((), HEADER.replace(f"to='{DOMAIN}'", ""), StreamCondition.HOST_UNKNOWN, OFF),
+    "empty host": ((), HEADER.replace(DOMAIN, ""), StreamCondition.HOST_UNKNOWN, OFF),
     "other host at the restart": (LOGGED_IN, HEADER.replace(DOMAIN, "verona.lit"), StreamCondition.HOST_UNKNOWN, OFF),
     "server's namespace": ((), OTHER_HEADER, StreamCondition.INVALID_NAMESPACE, OFF),
     "no stream's namespace": ((), HEADER.replace("etherx", "x"), StreamCondition.INVALID_NAMESPACE, OFF),
@@ -168,6 +174,8 @@ REFUSALS = {
     "too many aborts": ((HEADER, *[SCRAM, ABORT] * MAX_LOGIN_TRIES), PLAIN, StreamCondition.POLICY_VIOLATION, OFF),
     "data behind the login": ((HEADER,), PLAIN + "<stream:stream>", StreamCondition.POLICY_VIOLATION, OFF),
     "stanza behind the login": ((HEADER,), PLAIN + MESSAGE, StreamCondition.POLICY_VIOLATION, OFF),
+    # section 6.4.6
+    "login as another": ((*UNDER_TLS[:-1], OF_EVE), PLAIN, StreamCondition.INVALID_FROM, REQUIRED),
     # section 8.1.2.1
     "foreign from": (BOUND, "<message from='a@b'/>", StreamCondition.INVALID_FROM, OFF),
     "no stanza": (BOUND, PLAIN, StreamCondition.UNSUPPORTED_STANZA_TYPE, OFF),

@@ -119,13 +119,18 @@ def test_malformed_to(to: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [b"<body/>", b"<message xmlns=''/>", b"<message xmlns='jabber:server'/>", b"<messages/>"]
+    ("raw", "condition"),
+    [
+        (b"<body/>", StreamCondition.UNSUPPORTED_STANZA_TYPE),  # RFC 6120 section 4.9.3.24
+        (b"<messages/>", StreamCondition.UNSUPPORTED_STANZA_TYPE),
+        (b"<message xmlns=''/>", StreamCondition.INVALID_NAMESPACE),  # section 4.8.3
+        (b"<message xmlns='jabber:server'/>", StreamCondition.INVALID_NAMESPACE),
+    ],
 )
-def test_no_stanza(raw: bytes) -> None:
-    # RFC 6120 section 4.9.3.24
+def test_no_stanza(raw: bytes, condition: StreamCondition) -> None:
     with pytest.raises(StreamError) as caught:
         stamped(raw)
-    assert caught.value.condition == StreamCondition.UNSUPPORTED_STANZA_TYPE
+    assert caught.value.condition == condition
 
 
 @st.composite

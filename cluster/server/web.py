@@ -1,0 +1,72 @@
+"""What a server offers over HTTP: WebSockets (RFC 7395), and where they are found (XEP-0156)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+
+from cluster.server.c2s import ClientStreams
+from cluster.server.websocket import WebSocketResource, WebSockets
+from cluster.xmpp import element as xml
+from cluster.xmpp.element import Element, SubElement
+
+WEBSOCKET_PATH = "xmpp-websocket"
+RELATION = "urn:xmpp:alt-connections:websocket"
+XRD = "http://docs.oasis-open.org/ns/xri/xrd-1.0"
+
+
+def site(streams: ClientStreams, reactor: Any, *, is_secure: bool) -> Site:
+    """All of it, for one port. `is_secure`: under TLS."""
+    scheme = "wss" if is_secure else "ws"
+    root: Any = Resource()  # type: ignore[no-untyped-call]
+    well_known: Any = Resource()  # type: ignore[no-untyped-call]
+    root.putChild(WEBSOCKET_PATH.encode(), WebSocketResource(WebSockets(streams, is_secure)))
+    root.putChild(b".well-known", well_known)
+    well_known.putChild(b"host-meta", HostMeta(scheme, b"application/xrd+xml", xrd))
+    well_known.putChild(b"host-meta.json", HostMeta(scheme, b"application/json", jrd))
+    return QuietSite(root, reactor=reactor)  # type: ignore[no-untyped-call]
+
+
+class QuietSite(Site):
+    """Nothing is logged of each request."""
+
+    noisy = False
+
+    def log(self, request: object) -> None:
+        """See above."""
+
+
+class HostMeta(Resource):
+    """Where the WebSockets are: at the host and port by which the client came here, whatever stands between."""
+
+    isLeaf = True
+
+    def __init__(self, scheme: str, type: bytes, document: Callable[[str], bytes]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._scheme = scheme
+        self._type = type
+        self._document = document
+
+    def render_GET(self, request: Any) -> bytes:
+        """The document; programs in browsers may read it, wherever they are from (XEP-0156 section 3)."""
+        here = request.getHost()
+        host = request.getHeader("host") or f"{here.host}:{here.port}"
+        request.setHeader(b"content-type", self._type)
+        request.setHeader(b"access-control-allow-origin", b"*")
+        return self._document(f"{self._scheme}://{host}/{WEBSOCKET_PATH}")
+
+
+def xrd(websocket: str) -> bytes:
+    """The URL of the WebSockets in the document of RFC 6415 section 3."""
+    document = Element(f"{{{XRD}}}XRD")
+    SubElement(document, f"{{{XRD}}}Link", rel=RELATION, href=websocket)
+    return b"<?xml version='1.0' encoding='utf-8'?>" + xml.serialize(document)
+
+
+def jrd(websocket: str) -> bytes:
+    """The same as JSON (RFC 6415 appendix A)."""
+    return json.dumps({"links": [{"rel": RELATION, "href": websocket}]}).encode()

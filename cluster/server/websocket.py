@@ -1,0 +1,130 @@
+"""WebSocket connections of clients (RFC 7395): between twisted.web and the client streams, which know nothing of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request
+from wsproto.connection import Connection, ConnectionState, ConnectionType
+from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Ping, TextMessage
+from wsproto.frame_protocol import CloseReason
+from wsproto.handshake import H11Handshake
+from wsproto.utilities import LocalProtocolError, RemoteProtocolError
+
+from cluster.server.c2s import ClientStreams
+from cluster.xmpp.errors import StreamError
+from cluster.xmpp.parser import MAX_STANZA_BYTES
+from cluster.xmpp.websocket import SUBPROTOCOL, WebSocketFraming
+
+
+class WebSocket(ProtocolWrapper):
+    """One connection, behind its handshake: the transport of a client's stream."""
+
+    wrappedProtocol: Any  # ClientStream
+    transport: Any
+
+    def __init__(self, factory: WebSockets, stream: Any) -> None:
+        """`stream`: a ClientStream."""
+        super().__init__(factory, stream)
+        self._frames = Connection(ConnectionType.SERVER)
+        self._framing = WebSocketFraming(MAX_STANZA_BYTES)
+        self._begun = b""  # of a message that comes in several frames
+        self._is_secure = factory.is_secure
+
+    def connectionMade(self) -> None:
+        """The handshake is done; what TLS there is was there before it."""
+        if self._is_secure:
+            self.wrappedProtocol.secured()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Frames of the client."""
+        if self.disconnecting:
+            return
+        try:
+            self._frames.receive_data(data)
+            for event in self._frames.events():
+                self._on_frame(event)
+        except RemoteProtocolError as error:
+            self._refuse(error.event_hint or CloseConnection(CloseReason.PROTOCOL_ERROR))
+
+    def _on_frame(self, event: object) -> None:
+        match event:
+            case TextMessage():
+                self._begun += event.data.encode()
+                if len(self._begun) > MAX_STANZA_BYTES:
+                    self._refuse(CloseConnection(CloseReason.MESSAGE_TOO_BIG))
+                elif event.message_finished:
+                    message, self._begun = self._begun, b""
+                    self._on_message(message)
+            case BytesMessage():
+                self._refuse(CloseConnection(CloseReason.UNSUPPORTED_DATA, "XMPP is text"))  # RFC 7395 section 3.2
+            case Ping():
+                self._send(event.response())
+            case CloseConnection():
+                self._refuse(event.response())
+
+    def _on_message(self, message: bytes) -> None:
+        try:
+            self.wrappedProtocol.dataReceived(self._framing.received(message))
+        except StreamError as error:
+            self.wrappedProtocol.fail(error)
+            self.loseConnection()  # what comes behind it cannot be read
+
+    def _send(self, *events: Any) -> None:
+        if self._frames.state not in (ConnectionState.CLOSED, ConnectionState.LOCAL_CLOSING):
+            self.transport.write(b"".join([self._frames.send(event) for event in events]))
+
+    def _refuse(self, close: Any) -> None:
+        self._send(close)
+        super().loseConnection()  # type: ignore[no-untyped-call]
+
+    # --- as a transport
+
+    def write(self, data: bytes) -> None:
+        """Whole elements of the server's side of the stream."""
+        self._send(*(TextMessage(message.decode()) for message in self._framing.to_send(data)))
+
+    def loseConnection(self) -> None:
+        """End it when all is written."""
+        self._refuse(CloseConnection(CloseReason.NORMAL_CLOSURE))
+
+
+class WebSockets(WrappingFactory[WebSocket]):
+    """Makes a client stream for each connection, with a WebSocket around it."""
+
+    protocol = WebSocket
+
+    def __init__(self, streams: ClientStreams, is_secure: bool) -> None:
+        """`is_secure`: they come under TLS."""
+        super().__init__(streams)  # type: ignore[no-untyped-call]
+        self.is_secure = is_secure
+
+
+class WebSocketResource(Resource):
+    """Where clients open WebSockets. twisted.web.websocket has one too, which cannot agree on a subprotocol."""
+
+    isLeaf = True
+
+    def __init__(self, sockets: WebSockets) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._sockets = sockets
+
+    def render_GET(self, request: Request) -> bytes | int:
+        """The handshake (RFC 6455 section 4.2), with the subprotocol of RFC 7395 section 3.1."""
+        handshake = H11Handshake(ConnectionType.SERVER)
+        headers = [(name, value) for name, values in request.requestHeaders.getAllRawHeaders() for value in values]
+        try:
+            handshake.initiate_upgrade_connection(headers, request.path)
+            answer = handshake.send(AcceptConnection(subprotocol=SUBPROTOCOL))
+        except (RemoteProtocolError, LocalProtocolError):
+            request.setResponseCode(400)
+            request.setHeader(b"content-type", b"text/plain")  # type: ignore[no-untyped-call]
+            return f"this is for WebSockets with the subprotocol {SUBPROTOCOL} (RFC 7395)\n".encode()
+        channel: Any = request.channel
+        channel.transport.write(answer)
+        channel.transport.unregisterProducer()
+        socket = self._sockets.buildProtocol(channel.transport.getPeer())
+        channel._protocolUpgradeForWebsockets(socket)
+        return NOT_DONE_YET

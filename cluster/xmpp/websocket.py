@@ -1,0 +1,82 @@
+"""XMPP over WebSocket (RFC 7395): messages in place of an XML stream, made into the bytes of one and back."""
+
+from __future__ import annotations
+
+import re
+import sys
+from xml.sax.saxutils import quoteattr
+
+from cluster.xmpp import element as xml
+from cluster.xmpp.element import Element
+from cluster.xmpp.errors import StreamCondition, StreamError
+from cluster.xmpp.namespaces import CLIENT, FRAMING, STREAMS, XML
+from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
+
+SUBPROTOCOL = "xmpp"
+"""What client and server agree on in the WebSocket handshake (section 3.1)."""
+_STREAM = f"xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>"
+_ATTRIBUTE = rb"\s+[^\s=]+\s*=\s*(?:\"[^\"]*\"|'[^']*')"
+_DECLARED = re.compile(rb"(<[^\s/>]+(?:%b)*?)\s+xmlns\s*=\s*(?:\"jabber:client\"|'jabber:client')" % _ATTRIBUTE)
+_NAME = re.compile(rb"<[^\s/>]+")
+
+
+class _OwnStream(StreamParser):
+    """What a server says itself has no bounds: a long roster, a forwarded stanza that was as deep as it may be."""
+
+    max_depth = max_nodes = sys.maxsize
+
+    def __init__(self) -> None:
+        super().__init__(sys.maxsize)
+
+
+class WebSocketFraming:
+    """One client's connection: translates both ways between messages and the bytes of a stream over TCP.
+
+    So all that knows of streams need not know of this. Each message is read twice, which only its users pay for.
+    """
+
+    def __init__(self, max_stanza_bytes: int) -> None:
+        self._inbound = StreamParser(max_stanza_bytes)
+        self._inbound.feed(f"<stream:stream {_STREAM}".encode(), [])
+        self._outbound = _OwnStream()
+
+    def received(self, message: bytes) -> bytes:
+        """The client's message, as it stands in a stream. Raises StreamError for what is not one element."""
+        found: list[StreamHeader | Slice | StreamEnd] = []
+        self._inbound.feed(message, found)
+        child = found[0] if len(found) == 1 and not self._inbound.pending_bytes else None
+        if not isinstance(child, Slice):  # section 3.3.3
+            raise StreamError(StreamCondition.BAD_FORMAT, "a WebSocket message is one element, from its < to its >")
+        if child.name == f"{FRAMING} open":
+            names = {"to": "to", "from": "from", "version": "version", f"{XML} lang": "xml:lang"}
+            told = [f"{names[key]}={quoteattr(value)}" for key, value in child.attributes.items() if key in names]
+            return f"<?xml version='1.0'?><stream:stream {' '.join(told)} {_STREAM}".encode()
+        if child.name == f"{FRAMING} close":
+            return b"</stream:stream>"
+        return _DECLARED.sub(rb"\1", child.raw, count=1) if _DECLARED.match(child.raw) else child.raw
+
+    def to_send(self, data: bytes) -> list[bytes]:
+        """The messages that say what the server's side of a stream says with these bytes: whole elements."""
+        if data.startswith(b"<?xml "):  # a new stream, or a restart
+            self._outbound = _OwnStream()
+        found: list[StreamHeader | Slice | StreamEnd] = []
+        self._outbound.feed(data, found)
+        return [_message(child) for child in found]
+
+
+def _message(child: StreamHeader | Slice | StreamEnd) -> bytes:
+    """Each of them declares its namespaces itself (section 3.3.3)."""
+    if isinstance(child, StreamEnd):
+        return f'<close xmlns="{FRAMING}"/>'.encode()
+    if isinstance(child, StreamHeader):
+        told = {
+            "to": child.to, "from": child.from_, "id": child.id, "version": child.version, f"{{{XML}}}lang": child.lang
+        }  # fmt: skip
+        attributes = {name: value for name, value in told.items() if value is not None}
+        return xml.serialize(Element(f"{{{FRAMING}}}open", attributes))
+    declarations = ""
+    if child.name.startswith(f"{CLIENT} ") and not _DECLARED.match(child.raw):
+        declarations += f' xmlns="{CLIENT}"'
+    if b"stream:" in child.raw:
+        declarations += f' xmlns:stream="{STREAMS}"'
+    return _NAME.sub(lambda name: name.group() + declarations.encode(), child.raw, count=1)
