@@ -25,7 +25,7 @@ from cluster.xmpp.events import (
 from cluster.xmpp.features import StreamOptions, features, mechanisms
 from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.login import MAX_LOGIN_TRIES, LoginExchange, Told
-from cluster.xmpp.namespaces import BIND, CLIENT, LEGACY_AUTH, SASL, SESSION, SM, STREAMS, TLS
+from cluster.xmpp.namespaces import BIND, CLIENT, LEGACY_AUTH, SASL, SM, STREAMS, TLS
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
 from cluster.xmpp.stamp import MalformedTo, NotAStanza, Stamp
 from cluster.xmpp.stanza import Stanza, make
@@ -357,9 +357,6 @@ class ReceivingStream:
             if not request.may_be_answered_with_error:
                 return None  # a reply, to nothing that was asked: nobody answers it, so nobody may wait for that
             return self._on_request_before_login(request)
-        if request.payloads == (f"{SESSION} session",) and request.type == "set":
-            self.send(request.reply())  # RFC 3921 section 3: no-op since RFC 6121
-            return None
         if request.payloads != (f"{BIND} bind",) or request.type != "set":
             raise StreamError(StreamCondition.NOT_AUTHORIZED, "bind a resource first (RFC 6120 section 7.1)")
         if self._refused_resources >= MAX_BIND_TRIES:
