@@ -52,14 +52,14 @@ class RealProgram:
         self._process.stdin.write(json.dumps({"do": what, **arguments}) + "\n")
         self._process.stdin.flush()
 
-    def see(self, event: str, where: Callable[[dict[str, Any]], bool] | None = None, **fields: Any) -> dict[str, Any]:
+    def see(self, event: str, where: Callable[[dict[str, Any]], object] | None = None, **fields: Any) -> dict[str, Any]:
         """The first event of this kind with these fields, seen earlier or still to come; each is taken once."""
         if "from_" in fields:
             fields["from"] = fields.pop("from_")
 
         def fits(seen: dict[str, Any]) -> bool:
             named = seen["event"] == event and all(seen.get(key) == value for key, value in fields.items())
-            return named and (where is None or where(seen))
+            return named and (where is None or bool(where(seen)))
 
         for seen in self._kept:
             if fits(seen):
