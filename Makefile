@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOPOLOGY ?= topologies/rfc3920.yaml
 
-.PHONY: lab test test-containers docs-conformance conformance-peers check format docs image clean
+.PHONY: lab test test-containers docs-conformance conformance-peers fuzz check format docs image clean
 
 lab: $(VENV)/ready       ## bring the lab up, show messages crossing it; Ctrl-C takes everything down
 	@$(BIN)/xmpplab up $(TOPOLOGY) --demo
@@ -17,6 +17,10 @@ docs-conformance: $(VENV)/ready  ## write docs/conformance.md from the conforman
 conformance-peers: $(VENV)/ready ## the conformance tests against Debian's Prosody and ejabberd too; which rules each keeps
 	@-$(BIN)/pytest -q tests/conformance --servers ours,prosody,ejabberd --write-peers docs/conformance-peers.md
 	@echo "written: docs/conformance-peers.md"
+
+fuzz: $(VENV)/ready      ## look for input that breaks the parser, a stream or a server, for SECONDS (60)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[fuzz]'
+	@$(BIN)/python -m tests.fuzz $(or $(SECONDS),60) $(TARGETS)
 
 check: $(VENV)/ready     ## format, lint, types, import contracts, unit tests
 	@$(BIN)/ruff format --check .
