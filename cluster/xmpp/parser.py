@@ -107,6 +107,9 @@ class StreamParser:
             self._wake()
         tokens = self._complete_tokens(data)
         self._buffer = self._buffer + tokens if self._buffer else tokens
+        if self._depth:  # a declaration that may have to be refused; to look at each would be dear
+            is_odd = b"}" in tokens or b"&" in tokens
+            self._expat.StartNamespaceDeclHandler = self._on_declaration if is_odd else None
         try:
             self._expat.Parse(tokens, False)
         except expat.ExpatError as error:
@@ -241,14 +244,16 @@ class StreamParser:
                 f"xmlns{':' + prefix if prefix else ''}={quoteattr(uri)}" for prefix, uri in self._declared.items()
             )
             self._foreign_context = f"<context {declarations}>".encode()
-        self._expat.StartNamespaceDeclHandler = None
         get = attributes.get
         self._found.append(
             StreamHeader(get("to"), get("from"), get("id"), get("version"), get(f"{XML} lang"), self._content_namespace)
         )
 
     def _on_declaration(self, prefix: str | None, uri: str | None) -> None:
-        self._declared[prefix or ""] = uri or ""
+        if uri and "}" in uri:  # which a tree could not tell from the end of the namespace
+            raise StreamError(StreamCondition.NOT_WELL_FORMED, f"{uri!r} is no URI: RFC 3986 has no braces in one")
+        if not self._depth:
+            self._declared[prefix or ""] = uri or ""
 
     def _on_xml_declaration(self, version: str, encoding: str | None, standalone: int) -> None:
         if encoding and encoding.upper() != "UTF-8":  # RFC 6120 section 11.6
