@@ -14,7 +14,8 @@ CHILDREN = [
     *("<message:message xmlns:message='jabber:client'><message:body/></message:message>",),
     *("<message from='romeo@montague.lit' to='juliet@capulet.lit/a>b'><![CDATA[</message>]]></message>", "&amp; "),
     *("<message to='&#x40;' xml:lang='it'>&lt;&gt;</message>", "<a xmlns=''/>", "<x:a xmlns:x='urn:x' x:b=\"'\"/>"),
-    *("<!-- x -->", "<?x y?>", "<!DOCTYPE a>", "&nbsp;", "<a></b>", "<b xmlns='a}b'/>", "<message from='juliet@capulet.lit'/>"),
+    *("<!-- x -->", "<?x y?>", "<!DOCTYPE a>", "&nbsp;", "<a></b>", "<b xmlns='a}b'/>"),
+    "<message from='juliet@capulet.lit'/>",
 ]  # fmt: skip
 STEPS = [HEADERS[0].raw.decode(), STARTTLS, SCRAM, PLAIN, ABORT, WRONG_PROOF, bind("pda"), REGISTRATION, END, *CHILDREN]
 REQUESTS = [
