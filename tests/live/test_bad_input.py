@@ -229,7 +229,7 @@ class Flood:
         self.sent_bytes = 0
         self.is_cut_off = False
         self._stop = threading.Event()
-        self._data = (f"<message to='{to}' type='chat'><body>{'flood ' * 40}</body></message>" * 50).encode()
+        self._data = (f"<message to='{to}' type='headline'><body>{'flood ' * 40}</body></message>" * 50).encode()
         self._sender = sender
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -281,21 +281,19 @@ def test_a_flood_leaves_the_others_their_turn(lab: RunningLab, site: Site, remot
     sink, flood = Sink(receiver), Flood(flooder, receiver.jid)
     taken = []
     try:
-        while flood.sent_bytes < 20 * MIB:  # the buffers of the sockets are full by now
+        while flood.sent_bytes < 8 * MIB:  # the buffers of the sockets are full by now
             user.sync()
-        for turn in range(200):
+        for _ in range(50):
             begun_bytes = flood.sent_bytes
-            if turn % 2:
-                user.sync()
-            else:
-                user.mark(contact)
+            user.sync()
             taken.append(flood.sent_bytes - begun_bytes)
         assert not flood.is_cut_off
     finally:
         flood.stop()
+        user.mark(contact)  # behind what of the flood is on its way to the same domain
         sink.stop()
     assert sorted(taken)[len(taken) // 2] < MIB, taken
-    assert server.memory_info().rss - before_bytes < 64 * MIB
+    assert server.memory_info().rss - before_bytes < 32 * MIB
 
 
 def test_who_does_not_read_is_cut_off(lab: RunningLab, site: Site) -> None:
@@ -306,7 +304,7 @@ def test_who_does_not_read_is_cut_off(lab: RunningLab, site: Site) -> None:
     before_bytes = server.memory_info().rss
     flood = Flood(flooder, silent.jid)
     try:
-        while flood.sent_bytes < 4 * MAX_UNSENT_BYTES:
+        while flood.sent_bytes < 4 * MAX_UNSENT_BYTES and not flood.is_cut_off:
             user.mark(contact)
     finally:
         flood.stop()
