@@ -62,6 +62,11 @@ class StreamEnd(msgspec.Struct, frozen=True):
 class StreamParser:
     """Parses one stream from its header to its end; a restarted stream needs a new parser."""
 
+    __slots__ = (
+        "_attributes", "_base", "_buffer", "_content_namespace", "_declared", "_depth", "_done", "_expat",
+        "_foreign_context", "_found", "_held", "_max_stanza_bytes", "_name", "_nodes", "_payloads", "_root", "_start",
+    )  # fmt: skip
+
     def __init__(self, max_stanza_bytes: int = MAX_STANZA_BYTES) -> None:
         self._max_stanza_bytes = max_stanza_bytes
         self._buffer = b""
@@ -148,6 +153,7 @@ class StreamParser:
         """Give expat's memory back, some 10 KiB, until more comes in; nothing happens amid a child."""
         if self._depth == 1 and not self.pending_bytes:
             self._expat = _RESTING
+            self._found, self._attributes, self._payloads = [], {}, []  # of the last child
 
     def _wake(self) -> None:
         """A new expat parser, as far into the stream as the one before."""
