@@ -5,7 +5,7 @@ TOPOLOGY ?= topologies/rfc3920.yaml
 MATRIX := kill-s2 kill-s1 kill-redis pause-s2 cut-receiver
 EXTRA ?= dev
 
-.PHONY: lab test test-containers fault-matrix docs-conformance conformance-peers check format docs bench image clean
+.PHONY: lab test test-containers fault-matrix fuzz docs-conformance conformance-peers check format docs bench image clean
 
 lab: $(VENV)/ready       ## bring the lab up, show messages crossing it; Ctrl-C takes everything down
 	@$(BIN)/xmpplab up $(TOPOLOGY) --demo
@@ -22,6 +22,10 @@ conformance-peers: $(VENV)/ready ## the conformance tests against Debian's Proso
 
 fault-matrix: $(VENV)/ready      ## kill, stop and cut off while 1,000 messages/s flow; write docs/fault-matrix.md (3 minutes)
 	@$(BIN)/xmpplab verify $(MATRIX:%=topologies/scenarios/%.yaml) --write docs/fault-matrix.md
+
+fuzz: $(VENV)/ready      ## look for input that breaks the parser, a stream or a server, for SECONDS (60)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[fuzz]'
+	@$(BIN)/python -m tests.fuzz $(or $(SECONDS),60) $(TARGETS)
 
 check: $(VENV)/ready     ## format, lint, types, import contracts, unit tests
 	@$(BIN)/ruff format --check .

@@ -6,9 +6,11 @@ It serves until SIGTERM, or until its standard input ends: then whoever started 
 from __future__ import annotations
 
 import os
+import resource
 import secrets
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -38,6 +40,7 @@ def new_id() -> str:
 def run(make: Callable[[Any], Service]) -> None:
     """Run what `make` makes of the reactor until it is time to stop."""
     running = _reactor()
+    _allow_many_connections()
     Factory.noisy = False  # Twisted tells of each start of a factory, which means nothing to a reader of our logs
     observer: Any = log_to_stderr  # zope.interface has no types
     globalLogBeginner.beginLoggingTo([observer], discardBuffer=True, redirectStandardIO=False)
@@ -65,6 +68,13 @@ def _reactor() -> Any:
     from twisted.internet import reactor  # noqa: TID251  # an entry point
 
     return reactor
+
+
+def _allow_many_connections() -> None:
+    """As many open files as we may have: what a process begins with is often 1,024, soon used up by clients."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError):  # macOS has no limit here, and then another one
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def log_to_stderr(event: LogEvent) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
-from cluster.xmpp.namespaces import BIND, SASL, SASL_CHANNEL_BINDING, SESSION, STREAMS, TLS
+from cluster.xmpp.namespaces import BIND, SASL, SASL_CHANNEL_BINDING, STREAMS, TLS
 from cluster.xmpp.parser import MAX_STANZA_BYTES
 from cluster.xmpp.sasl import HASHES
 
@@ -46,8 +46,6 @@ def features(options: StreamOptions, secure: bool, bindings: list[str], authenti
     offer = Element(f"{{{STREAMS}}}features")
     if authenticated:
         SubElement(offer, f"{{{BIND}}}bind")
-        session = SubElement(offer, f"{{{SESSION}}}session")
-        SubElement(session, f"{{{SESSION}}}optional")
         offer.extend(options.features_after_login)
         return offer
     if options.tls != "off" and not secure:

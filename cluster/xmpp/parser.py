@@ -65,6 +65,11 @@ class StreamParser:
     max_depth = MAX_DEPTH
     max_nodes = MAX_NODES
 
+    __slots__ = (
+        "_attributes", "_base", "_buffer", "_content_namespace", "_declared", "_depth", "_done", "_expat",
+        "_foreign_context", "_found", "_held", "_max_stanza_bytes", "_name", "_nodes", "_payloads", "_root", "_start",
+    )  # fmt: skip
+
     def __init__(self, max_stanza_bytes: int = MAX_STANZA_BYTES) -> None:
         self._max_stanza_bytes = max_stanza_bytes
         self._buffer = b""
@@ -110,6 +115,9 @@ class StreamParser:
             self._wake()
         tokens = self._complete_tokens(data)
         self._buffer = self._buffer + tokens if self._buffer else tokens
+        if self._depth:  # a declaration that may have to be refused; to look at each would be dear
+            is_odd = b"}" in tokens or b"&" in tokens
+            self._expat.StartNamespaceDeclHandler = self._on_declaration if is_odd else None
         try:
             self._expat.Parse(tokens, False)
         except expat.ExpatError as error:
@@ -148,6 +156,7 @@ class StreamParser:
         """Give expat's memory back, some 10 KiB, until more comes in; nothing happens amid a child."""
         if self._depth == 1 and not self.pending_bytes:
             self._expat = _RESTING
+            self._found, self._attributes, self._payloads = [], {}, []  # of the last child
 
     def _wake(self) -> None:
         """A new expat parser, as far into the stream as the one before."""
@@ -244,14 +253,16 @@ class StreamParser:
                 f"xmlns{':' + prefix if prefix else ''}={quoteattr(uri)}" for prefix, uri in self._declared.items()
             )
             self._foreign_context = f"<context {declarations}>".encode()
-        self._expat.StartNamespaceDeclHandler = None
         get = attributes.get
         self._found.append(
             StreamHeader(get("to"), get("from"), get("id"), get("version"), get(f"{XML} lang"), self._content_namespace)
         )
 
     def _on_declaration(self, prefix: str | None, uri: str | None) -> None:
-        self._declared[prefix or ""] = uri or ""
+        if uri and "}" in uri:  # which a tree could not tell from the end of the namespace
+            raise StreamError(StreamCondition.NOT_WELL_FORMED, f"{uri!r} is no URI: RFC 3986 has no braces in one")
+        if not self._depth:
+            self._declared[prefix or ""] = uri or ""
 
     def _on_xml_declaration(self, version: str, encoding: str | None, standalone: int) -> None:
         if encoding and encoding.upper() != "UTF-8":  # RFC 6120 section 11.6

@@ -23,7 +23,7 @@ from cluster.xmpp.events import (
 from cluster.xmpp.features import StreamOptions, features, mechanisms
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.login import MAX_LOGIN_TRIES, LoginExchange, Told
-from cluster.xmpp.namespaces import CLIENT, LEGACY_AUTH, SASL, SESSION, SM, TLS
+from cluster.xmpp.namespaces import CLIENT, LEGACY_AUTH, SASL, SM, TLS
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader
 from cluster.xmpp.stamp import MalformedTo, NotAStanza, Stamp
 from cluster.xmpp.stanza import Stanza
@@ -262,9 +262,6 @@ class ReceivingStream(Stream[Event]):
             if not request.may_be_answered_with_error:
                 return None  # a reply, to nothing that was asked: nobody answers it, so nobody may wait for that
             return self._on_request_before_login(request)
-        if request.payloads == (f"{SESSION} session",) and request.type == "set":
-            self.send(request.reply())  # RFC 3921 section 3: no-op since RFC 6121
-            return None
         wanted = self._binding.request(request)
         self._waiting = True
         return wanted

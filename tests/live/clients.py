@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -19,14 +20,15 @@ PATIENCE_S = 30.0
 class RealProgram:
     """A process that takes orders and reports as JSON lines. As a context manager it ends with the block."""
 
-    def __init__(self, script: str, *arguments: str) -> None:
-        """`script` is a file of this folder."""
+    def __init__(self, script: str, *arguments: str, runs_on: str = sys.executable, **environment: str) -> None:
+        """`script` is a file of this folder; `environment` is beside that of the tests."""
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name(script)), *arguments],
+            [runs_on, str(Path(__file__).with_name(script)), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            env={**os.environ, **environment},
         )
         self._seen: queue.Queue[dict[str, Any]] = queue.Queue()
         self._kept: list[dict[str, Any]] = []
@@ -50,14 +52,14 @@ class RealProgram:
         self._process.stdin.write(json.dumps({"do": what, **arguments}) + "\n")
         self._process.stdin.flush()
 
-    def see(self, event: str, where: Callable[[dict[str, Any]], bool] | None = None, **fields: Any) -> dict[str, Any]:
+    def see(self, event: str, where: Callable[[dict[str, Any]], object] | None = None, **fields: Any) -> dict[str, Any]:
         """The first event of this kind with these fields, seen earlier or still to come; each is taken once."""
         if "from_" in fields:
             fields["from"] = fields.pop("from_")
 
         def fits(seen: dict[str, Any]) -> bool:
             named = seen["event"] == event and all(seen.get(key) == value for key, value in fields.items())
-            return named and (where is None or where(seen))
+            return named and (where is None or bool(where(seen)))
 
         for seen in self._kept:
             if fits(seen):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cluster.xmpp import sasl
 from cluster.xmpp.element import Element
 from cluster.xmpp.features import StreamOptions
-from cluster.xmpp.namespaces import BIND, SASL, SESSION, TLS
+from cluster.xmpp.namespaces import BIND, SASL, TLS
 from tests.helpers import DOMAIN, HEADER
 
 REGISTER = Element("{http://jabber.org/features/iq-register}register")
@@ -31,7 +31,6 @@ def bind(resource: str = "") -> str:
 STARTTLS = f"<starttls xmlns='{TLS}'/>"
 ABORT = f"<abort xmlns='{SASL}'/>"
 END = "</stream:stream>"
-SESSION_REQUEST = f"<iq type='set' id='s1'><session xmlns='{SESSION}'/></iq>"
 REGISTRATION = "<iq type='get' id='r1'><query xmlns='jabber:iq:register'/></iq>"
 MESSAGE = "<message to='juliet@capulet.lit' type='chat'><body>hi</body></message>"
 OTHER_HEADER = HEADER.replace("jabber:client", "jabber:server")

@@ -6,7 +6,7 @@ import pytest
 
 from cluster.xmpp.element import Element
 from cluster.xmpp.features import StreamOptions, features, mechanisms
-from cluster.xmpp.namespaces import BIND, SASL, SASL_CHANNEL_BINDING, SESSION, TLS
+from cluster.xmpp.namespaces import BIND, SASL, SASL_CHANNEL_BINDING, TLS
 
 SCRAM = ["SCRAM-SHA-256", "SCRAM-SHA-1"]
 PLUS = ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS"]
@@ -62,5 +62,4 @@ def test_after_the_login() -> None:
     more = Element("{urn:xmpp:features:rosterver}ver")
     options = StreamOptions("montague.lit", "required", (REGISTER,), features_after_login=(more,))
     offer = features(options, True, ["tls-exporter"], authenticated=True)
-    session = (f"{{{SESSION}}}session", [f"{{{SESSION}}}optional"])
-    assert shape(offer) == [(f"{{{BIND}}}bind", []), session, (more.tag, [])]
+    assert shape(offer) == [(f"{{{BIND}}}bind", []), (more.tag, [])]

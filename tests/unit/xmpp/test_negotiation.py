@@ -29,7 +29,6 @@ from tests.unit.xmpp.spoken import (
     REGISTRATION,
     REQUIRED,
     SCRAM,
-    SESSION_REQUEST,
     STARTTLS,
     STRIPPED,
     UNBOUND,
@@ -76,7 +75,6 @@ STEPS: dict[str, tuple[Said, str, Said, State, StreamOptions]] = {
     "bind, empty resource": (BINDING, bind("<x xmlns='u'/>"), (RESULT.format("chosen"),), State.BOUND, OFF),
     "bind refused": (BINDING, bind("taken"), ('<iq id="b1" type="error">', "<conflict"), State.BINDING, OFF),
     "bind again": ((*BINDING, bind("taken")), bind("pda"), (RESULT.format("pda"),), State.BOUND, OFF),
-    "session": (BINDING, SESSION_REQUEST, ('<iq id="s1" type="result"/>',), State.BINDING, OFF),
     # XEP-0077
     "registration": ((HEADER,), REGISTRATION, ('<iq id="r1" type="result"/>',), State.NEGOTIATING, OPEN),
     "login after it": ((HEADER, REGISTRATION), PLAIN, ("<success",), State.AUTHENTICATED, OPEN),

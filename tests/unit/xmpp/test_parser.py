@@ -194,6 +194,8 @@ def spaced(name: str) -> str:
         (b"<p:message/>", StreamCondition.NOT_WELL_FORMED),  # an unbound prefix
         (b"<message xmlns:p=''/>", StreamCondition.NOT_WELL_FORMED),
         (b"<message xmlns='a b'/>", StreamCondition.NOT_WELL_FORMED),  # would forge `namespace name`
+        (b"<message xmlns='a}b'/>", StreamCondition.NOT_WELL_FORMED),  # nor could a tree have it: `{namespace}name`
+        (b"<message><x xmlns:p='a&#125;b' p:c=''/></message>", StreamCondition.NOT_WELL_FORMED),
         (b"<!DOCTYPE x><message/>", StreamCondition.NOT_WELL_FORMED),
         (END + b"<message/>", StreamCondition.NOT_WELL_FORMED),
         # between stanzas
@@ -226,6 +228,7 @@ def test_refused(data: bytes, condition: StreamCondition) -> None:
         (b"GET / HTTP/1.1\r\n\r\n", StreamCondition.NOT_WELL_FORMED),
         (b"\x16\x03\x01\x02\x00\x01", StreamCondition.NOT_WELL_FORMED),  # TLS where none is expected
         (b"<stream:stream>", StreamCondition.NOT_WELL_FORMED),
+        (f"<stream:stream xmlns:stream='{STREAMS}' xmlns:x='a}}b'>".encode(), StreamCondition.NOT_WELL_FORMED),
         (b"<html>", StreamCondition.BAD_FORMAT),
         (b"<stream>", StreamCondition.INVALID_NAMESPACE),
         (b"<stream:stream xmlns:stream='urn:x'>", StreamCondition.INVALID_NAMESPACE),

@@ -30,7 +30,6 @@ from tests.unit.xmpp.spoken import (
     REGISTRATION,
     REQUIRED,
     SCRAM,
-    SESSION_REQUEST,
     STARTTLS,
     UNBOUND,
     UNDER_TLS,
@@ -206,7 +205,7 @@ def test_ended_before_the_header() -> None:
 
 TOKENS = [
     *(HEADER, OTHER_HEADER, STARTTLS, SCRAM, PLAIN, WRONG, ABORT, response("x"), WRONG_PROOF),
-    *(bind(), bind("pda"), bind("taken"), SESSION_REQUEST, REGISTRATION, MESSAGE, "<presence/>", "<presence to='@'/>"),
+    *(bind(), bind("pda"), bind("taken"), REGISTRATION, MESSAGE, "<presence/>", "<presence to='@'/>"),
     *(" \n", END, "hi", "<a></b>", "<!-- -->", "<iq type='set' id='1'/>", "<iq><a/><b/></iq>", "<message from='a@b'/>"),
     *("<iq to='@' type='get' from='romeo@montague.lit'/>", f"<auth xmlns='{SASL}' mechanism='PLAIN'>é</auth>"),
     *(UNBOUND, auth("SCRAM-SHA-1", "n,,n=a,r=\x00"), auth("PLAIN", "\0a\0")),

@@ -1,0 +1,26 @@
+"""Session establishment (RFC 3921 section 3), which RFC 6121 has dropped: older clients still ask for it."""
+
+from __future__ import annotations
+
+from cluster.server.context import ModuleContext
+from cluster.server.module import Module
+from cluster.xmpp.element import Element, SubElement
+from cluster.xmpp.stanza import Stanza
+
+NS = "urn:ietf:params:xml:ns:xmpp-session"
+
+module = Module("session", ns=NS)
+
+
+@module.stream_feature("after login")
+def offer(ctx: ModuleContext) -> Element:
+    """So that a client that insists on it goes on; one that knows better sees that it may leave it out."""
+    session = Element(f"{{{NS}}}session")
+    SubElement(session, f"{{{NS}}}optional")
+    return session
+
+
+@module.on_iq("set", "session", addressed_to=("own", "domain"))
+def establish(ctx: ModuleContext, iq: Stanza) -> Stanza:
+    """A bound resource has its session already."""
+    return iq.reply()

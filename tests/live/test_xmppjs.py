@@ -1,0 +1,119 @@
+"""A second client library, which shares nothing with slixmpp: xmpp.js logs in, and both talk across domains."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.live.clients import RealClient, RealProgram
+from tests.live.running_lab import RunningLab
+
+NODE, NODE_MODULES = shutil.which("node"), Path(sys.prefix) / "lib" / "node_modules"
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.skipif(
+        not (NODE and (NODE_MODULES / "@xmpp" / "client").exists()),
+        reason=f"needs node and xmpp.js: npm install --global --prefix {sys.prefix} @xmpp/client@0.14.0",
+    ),
+]
+ROMEO, JULIET = "romeo@montague.lit/orchard", "juliet@capulet.lit/balcony"
+
+
+class Stage:
+    """Who enters it has connected, and leaves with the test."""
+
+    def __init__(self, lab: RunningLab, stack: ExitStack) -> None:
+        self._lab = lab
+        self._stack = stack
+
+    def xmppjs(self, jid: str, password: str = "secret") -> RealProgram:
+        domain = jid.partition("/")[0].partition("@")[2]
+        host, _, port = self._lab.node(domain)["c2s"].rpartition(":")
+        assert NODE
+        client = RealProgram(
+            "xmppjs_client.mjs", str(NODE_MODULES), jid, password, host, port,
+            runs_on=NODE, NODE_EXTRA_CA_CERTS=self._lab.ps()["ca_file"],
+        )  # fmt: skip
+        return self._stack.enter_context(client)
+
+    def slixmpp(self, jid: str) -> RealClient:
+        return self._stack.enter_context(self._lab.client(jid))
+
+
+@pytest.fixture
+def stage(verona: RunningLab) -> Iterator[Stage]:
+    with ExitStack() as stack:
+        yield Stage(verona, stack)
+
+
+def test_login(stage: Stage) -> None:
+    """SCRAM under TLS, whose certificate it checks against the lab's CA; the resource that it asked for."""
+    romeo = stage.xmppjs(ROMEO)
+    romeo.see("session", jid=ROMEO, mechanism="SCRAM-SHA-1", secure=True)
+    romeo.do("quit")
+    romeo.see("disconnected")
+
+
+def test_a_wrong_password(stage: Stage) -> None:
+    stage.xmppjs(ROMEO, password="wrong").see("refused", condition="not-authorized")
+
+
+def test_roster_presence_and_messages(stage: Stage) -> None:
+    """With slixmpp at the other end: each sees what the other says, as it was said."""
+    romeo, juliet = stage.xmppjs(ROMEO), stage.slixmpp(JULIET)
+    for client, jid in ((romeo, ROMEO), (juliet, JULIET)):
+        client.see("session", jid=jid)
+    romeo.do("roster")
+    contacts = romeo.see("roster", type="result")["items"]
+    assert contacts["juliet@capulet.lit"] == {"subscription": "both", "name": "Juliet", "ask": ""}
+
+    juliet.do("presence", pstatus="on the balcony")
+    romeo.do("presence", pstatus="in love ♥")
+    juliet.see("presence", type="available", from_=ROMEO, status="in love ♥")
+    romeo.see("presence", type="available", from_=JULIET, status="on the balcony")
+
+    romeo.do("message", to=JULIET, body="<hi> & 🌹!")
+    juliet.see("message", type="chat", from_=ROMEO, body="<hi> & 🌹!")
+    juliet.do("message", to=ROMEO, body="hi yourself!")
+    romeo.see("message", type="chat", from_=JULIET, body="hi yourself!", delayed=None)
+    juliet.do("ping", to=ROMEO)  # which xmpp.js answers itself
+    juliet.see("pong")
+    romeo.do("message", to="nobody@capulet.lit", body="?")
+    romeo.see("message", type="error", from_="nobody@capulet.lit", condition="service-unavailable")
+
+    romeo.do("quit")
+    juliet.see("presence", type="unavailable", from_=ROMEO)
+    juliet.do("message", to="romeo@montague.lit", body="parting is such sweet sorrow")
+    juliet.do("ping", to="montague.lit")  # answered behind the message, so that is stored
+    juliet.see("pong")
+    returned = stage.xmppjs(ROMEO)
+    returned.see("session")
+    returned.do("presence")
+    assert returned.see("message", body="parting is such sweet sorrow")["delayed"]
+
+
+def test_a_subscription(stage: Stage) -> None:
+    """Request, approval, presence and the end, with xmpp.js at both ends."""
+    nurse, mercutio = stage.xmppjs("nurse@capulet.lit/kitchen"), stage.xmppjs("mercutio@shakespeare.lit/square")
+    for client in (nurse, mercutio):
+        client.see("session")
+        client.do("roster")
+        client.see("roster", type="result")
+        client.do("presence")
+    nurse.do("presence", pto="mercutio@shakespeare.lit", ptype="subscribe")
+    nurse.see("roster", where=lambda push: push["items"]["mercutio@shakespeare.lit"]["ask"] == "subscribe")
+    mercutio.see("presence", type="subscribe", from_="nurse@capulet.lit")
+    mercutio.do("presence", pto="nurse@capulet.lit", ptype="subscribed")
+    mercutio.see("roster", where=lambda push: push["items"]["nurse@capulet.lit"]["subscription"] == "from")
+    nurse.see("roster", where=lambda push: push["items"]["mercutio@shakespeare.lit"]["subscription"] == "to")
+    nurse.see("presence", type="available", from_="mercutio@shakespeare.lit/square")
+    nurse.do("roster_remove", jid="mercutio@shakespeare.lit")
+    nurse.see("presence", type="unavailable", from_="mercutio@shakespeare.lit/square")
+    mercutio.see("roster", where=lambda push: push["items"]["nurse@capulet.lit"]["subscription"] == "none")
+    mercutio.do("roster_remove", jid="nurse@capulet.lit")  # the lab as it was
+    mercutio.see("roster", where=lambda push: push["items"]["nurse@capulet.lit"]["subscription"] == "remove")
