@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
 from twisted.internet.error import ConnectionLost
@@ -17,9 +16,10 @@ from cluster.gateways.mail.letter import TRACE_ID
 from cluster.gateways.mail.port import Correspondent, Ledger, Mail, Sent, Taken
 from cluster.gateways.mail.queue import OutboundQueue, QueueFull
 from cluster.gateways.mail.threads import root_of
+from cluster.gateways.repetition import key_of
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError
-from cluster.xmpp.namespaces import CLIENT, STANZA_ID
+from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.stanza import Stanza, error_of
 
 
@@ -85,7 +85,7 @@ class MailGateway(Gateway):
         text, subject = _text(tree, "body"), _text(tree, "subject")
         if not text and not subject:
             return  # a chat state, a receipt: nothing that a mail would say
-        id = self._key(message, tree)
+        id = key_of(message) or self._new_id()
         if await self._ledger.find(id) is not None:
             self._log.info("{from_} repeats a message; it is not sent twice", from_=str(message.from_))
             return
@@ -122,17 +122,6 @@ class MailGateway(Gateway):
             references=(root_of(thread, _ascii(domain)),) if thread else (),
             headers=tuple(headers),
         )
-
-    def _key(self, message: Stanza, tree: Element) -> str:
-        """Of the mail, and the left part of its Message-ID.
-
-        What can arrive twice bears the stanza-id of a server (XEP-0359), and so gets the same key. An id that a client
-        chose is no such thing: another message may have it too.
-        """
-        ids = [f"{given.get('by')} {given.get('id')}" for given in tree.findall(f"{{{STANZA_ID}}}stanza-id")]
-        if not ids:
-            return self._new_id()
-        return hashlib.sha256(f"{message.from_} {message.to} {ids}".encode()).hexdigest()[:32]
 
     async def _report(self, message: Stanza) -> None:
         """Its sender hears that a mail did not reach an account, unless it wants no report."""
