@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from twisted.internet.error import ConnectionLost
 
 from cluster.gateways.connection import Overloaded
 from cluster.gateways.smpp.compose import ShortMessage, short_messages
@@ -14,6 +15,8 @@ from cluster.gateways.sms.gateway import SmsSettings
 from cluster.gateways.sms.inbound import EXPLANATION
 from cluster.gateways.sms.outbound import MAX_WAIT_S, MAX_WAITING
 from cluster.gateways.sms.receipts import RECEIPTS
+from cluster.gateways.sms.store import Submission
+from cluster.router.stanza_id import with_stanza_id
 from cluster.trace.hop import Event
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError
@@ -222,6 +225,42 @@ def test_a_message_whose_answer_never_came_is_not_doubled_by_a_restart(running: 
     running.start_gateway()
     assert running.inbox() == ["a" * 200]
     assert [stanza.payloads for stanza in running.take_sent()] == [(f"{RECEIPTS} received",)]
+
+
+@pytest.mark.parametrize("when", ["while it waits", "when it was sent", "after a restart"])
+def test_a_message_that_comes_again_is_not_sent_twice(world: GatewayWorld, when: str) -> None:
+    """The server may not have heard that the gateway had it; XEP-0359 tells that it is the same."""
+    world.start_gateway()
+    message = with_stanza_id(chat("hi"), "1", "montague.lit")
+    say(world, message)
+    if when != "while it waits":
+        world.start_smsc()
+        world.go(10)
+        assert world.inbox() == ["hi"]
+    if when == "after a restart":
+        world.run(world.gateway.stop())
+        world.start_gateway()
+    say(world, message, with_stanza_id(chat("hi"), "2", "montague.lit"))
+    if when == "while it waits":
+        world.start_smsc()
+        world.go(10)
+    assert world.inbox() == ["hi", "hi"]
+    assert world.run(world.store.submissions.load()) == {}
+
+
+def test_a_message_that_could_not_be_kept_may_come_again(running: GatewayWorld) -> None:
+    message = with_stanza_id(chat("hi"), "1", "montague.lit")
+    put, table = running.store.submissions.put, running.store.submissions
+
+    async def away(name: str, value: Submission) -> None:
+        raise ConnectionLost
+
+    table.put = away  # type: ignore[method-assign]
+    with pytest.raises(ConnectionLost):
+        say(running, message)
+    table.put = put  # type: ignore[method-assign]
+    say(running, message)
+    assert running.inbox() == ["hi"]
 
 
 def test_nobody_waits_for_ever(world: GatewayWorld) -> None:
