@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -44,6 +46,10 @@ def text_with(lab: RunningLab, words: str) -> dict[str, Any]:
     return found[0]
 
 
+def pid_of(lab: RunningLab, node: str) -> Any:
+    return next(each["pid"] for each in lab.ps()["nodes"] if each["name"] == node)
+
+
 def test_ps_lists_the_gateway_and_the_foreign_network(lab: RunningLab) -> None:
     kinds = {node["name"]: (node["kind"], node["state"]) for node in lab.ps()["nodes"]}
     assert kinds["g1"] == ("sms", "running")
@@ -72,6 +78,34 @@ def test_a_wrong_number_is_told_to_its_sender(lab: RunningLab) -> None:
         romeo.see("session")
         romeo.do("message", to="+390000000000@sms.montague.lit", body="?")
         assert romeo.see("message", type="error")["condition"] == "item-not-found"
+
+
+def test_nothing_is_lost_or_doubled_when_the_gateway_is_killed(lab: RunningLab) -> None:
+    """From its own domain and from another, while it crashes (SIGKILL) and comes back, three times.
+
+    Those beyond the bound of what waits for it come back to their sender.
+    """
+    count = 300
+    expected = {f"{who} {number}" for who in ("romeo", "juliet") for number in range(count)}
+    with lab.client("romeo@montague.lit/pda") as romeo, lab.client("juliet@capulet.lit/balcony") as juliet:
+        for user in (romeo, juliet):
+            user.see("session")
+        for batch in range(3):
+            killed = pid_of(lab, "g1")
+            for number in range(batch * count // 3, (batch + 1) * count // 3):
+                for who, user in (("romeo", romeo), ("juliet", juliet)):
+                    user.do("message", to=f"{PHONE}@sms.montague.lit", body=f"{who} {number}")
+            os.kill(killed, signal.SIGKILL)  # they are on their way
+            assert wait_until(lambda: pid_of(lab, "g1") not in (killed, None), PATIENCE_S)  # noqa: B023
+
+        def told() -> list[str]:
+            """Of each message that it arrived, or that it did not."""
+            arrived = [text["text"] for text in inbox(lab) if text["text"].startswith(("romeo ", "juliet "))]
+            errors = {seen["id"]: seen["body"] for user in (romeo, juliet) for seen in user.unseen("message")}
+            return arrived + [*errors.values()]
+
+        assert wait_until(lambda: set(told()) == expected, PATIENCE_S), expected - set(told())
+        assert len(told()) == len(expected), "some came twice"
 
 
 def test_the_dictionary_bot_answers_a_phone(lab: RunningLab) -> None:
