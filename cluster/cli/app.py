@@ -14,6 +14,7 @@ from cluster.cli import (
     load,
     logs,
     mail,
+    network,
     phone,
     ps,
     scale,
@@ -54,6 +55,7 @@ for command in _COMMANDS:
     app.command()(command)
 app.add_typer(user.app, name="user")
 app.add_typer(export.app, name="export")
+app.add_typer(network.app, name="network")
 
 
 def main() -> None:

@@ -102,7 +102,7 @@ def test_nothing_is_lost_or_doubled_when_the_gateway_is_killed(lab: RunningLab) 
             """Of each message that it arrived, or that it did not."""
             arrived = [text["text"] for text in inbox(lab) if text["text"].startswith(("romeo ", "juliet "))]
             errors = {seen["id"]: seen["body"] for user in (romeo, juliet) for seen in user.unseen("message")}
-            return arrived + [*errors.values()]
+            return [*arrived, *errors.values()]
 
         assert wait_until(lambda: set(told()) == expected, PATIENCE_S), expected - set(told())
         assert len(told()) == len(expected), "some came twice"

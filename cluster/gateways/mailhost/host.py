@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from typing import Any
 
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from cluster.gateways.mail.address import domain_of, local_of
@@ -32,6 +34,7 @@ class MailHost:
 
     def __init__(
         self,
+        clock: Any,
         settings: MailHostSettings,
         mailboxes: Mapping[str, Mailbox],
         hops: Hops,
@@ -39,13 +42,16 @@ class MailHost:
         now_utc_s: Callable[[], float],
         new_id: Callable[[], str],
     ) -> None:
-        """`mailboxes` by address."""
+        """`clock` is an IReactorTime; `mailboxes` by address."""
         self.domain = settings.host_name
         self.max_bytes = settings.max_mail_bytes
         self.refusal: Refused | None = None
         """What each RCPT is told, for those who want to see a sender cope."""
+        self.delay_s = 0.0
+        """How long each RCPT is thought about."""
         self.queues: Mapping[str, OutboundQueue] = {}
         """To other hosts, by the domain that they take mail for."""
+        self._clock = clock
         self._name = settings.name
         self._mailboxes = mailboxes
         self._domains = {domain_of(address) for address in mailboxes}
@@ -57,6 +63,8 @@ class MailHost:
 
     async def check_recipient(self, envelope: Envelope, address: str) -> None:
         """Its own mailboxes, nobody else. Raises Refused."""
+        if self.delay_s:
+            await deferLater(self._clock, self.delay_s)
         if self.refusal is not None:
             raise self.refusal
         if domain_of(address) not in self._domains:

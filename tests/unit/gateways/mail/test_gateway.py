@@ -156,11 +156,11 @@ def test_a_mailbox_that_there_is_not(network: MailNetwork, romeo: Client) -> Non
 
 
 def test_a_mail_host_that_refuses_and_thinks_better_of_it(network: MailNetwork, romeo: Client) -> None:
-    at_once(network.host.administration.fault("451 4.7.1 come back later"))
+    at_once(network.host.administration.fault_set(refuse="451 4.7.1 come back later"))
     say(network, romeo, "<body>patience</body>")
     network.advance(6)
     assert network.inbox() == []
-    at_once(network.host.administration.fault())
+    at_once(network.host.administration.fault_clear())
     network.advance(10)
     assert [mail["text"] for mail in network.inbox()] == ["patience"]
     assert not refused(romeo)

@@ -101,16 +101,48 @@ def test_a_mail_that_goes_in_a_circle(network: MailNetwork) -> None:
 @pytest.mark.parametrize("reply", ["no", "250 2.0.0 fine", "451 later", "451 4.7.1 a\r\n250 ok"])
 def test_what_is_no_refusal(network: MailNetwork, reply: str) -> None:
     with pytest.raises(ValueError, match="write it like"):
-        at_once(network.host.administration.fault(reply))
+        at_once(network.host.administration.fault_set(refuse=reply))
 
 
 def test_a_fault_and_its_end(network: MailNetwork) -> None:
     smtp = network.smtp(network.to_host)
-    at_once(network.host.administration.fault("552 5.2.2 mailbox full"))
+    at_once(network.host.administration.fault_set(refuse="552 5.2.2 mailbox full"))
     smtp.say("MAIL FROM:<a@b.c>")
     assert smtp.say(f"RCPT TO:<{FRIAR}>") == ["552 5.2.2 mailbox full"]
-    at_once(network.host.administration.fault())
+    at_once(network.host.administration.fault_clear())
     assert smtp.say(f"RCPT TO:<{FRIAR}>")[0].startswith("250")
+
+
+def test_a_host_that_thinks_about_it(network: MailNetwork) -> None:
+    smtp = network.smtp(network.to_host)
+    at_once(network.host.administration.fault_set(delay_s=3.0))
+    smtp.say("MAIL FROM:<a@b.c>")
+    assert smtp.say(f"RCPT TO:<{FRIAR}>") == []
+    network.advance(3)
+    assert smtp.take() == ["250 2.1.5 go on"]
+
+
+def test_a_host_that_takes_few_mails(network: MailNetwork) -> None:
+    at_once(network.host.administration.fault_set(max_per_s=1.0))
+    smtp = network.smtp(network.to_host)
+    answers = [smtp.mail("hi", to=FRIAR) for _ in range(2)]
+    assert answers[0].startswith("250")
+    assert not answers[1].startswith("250")
+    assert len(network.inbox()) == 1
+    at_once(network.host.administration.fault_clear())
+    smtp.say("RSET")
+    assert smtp.mail("hi", to=FRIAR).startswith("250")
+
+
+def test_a_host_that_is_down(network: MailNetwork) -> None:
+    smtp = network.smtp(network.to_host)
+    at_once(network.host.administration.fault_set(down=True))
+    network.settle()
+    assert smtp.take() == ["421 4.3.2 going down"]
+    assert network.to_host.factory is None
+    assert at_once(network.host.administration.fault_set(delay_s=1.0)) == {"down": True, "delay_s": 1.0}
+    at_once(network.host.administration.fault_clear())
+    assert network.smtp(network.to_host).mail("hi", to=FRIAR).startswith("250")
 
 
 def test_what_cannot_be_sent(network: MailNetwork) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 from twisted.internet.error import ConnectionLost
@@ -80,6 +82,59 @@ def refused(world: GatewayWorld, message: Stanza) -> StanzaError:
     return caught.value
 
 
+# --- a message centre with faults
+
+
+def test_a_message_centre_that_is_down(running: GatewayWorld) -> None:
+    running.run(running.smsc.administration.fault_set(down=True))
+    running.go()
+    assert not running.gateway.bound
+    say(running, chat("hi"))
+    running.go(30)
+    assert running.inbox() == []
+    running.run(running.smsc.administration.fault_clear())
+    running.go(30)
+    assert running.inbox() == ["hi"]
+    assert running.take_sent() == []
+
+
+def test_a_message_centre_that_is_slow(running: GatewayWorld) -> None:
+    running.run(running.smsc.administration.fault_set(delay_s=20.0))
+    say(running, *[chat(str(number)) for number in range(25)])
+    assert running.inbox() == []
+    running.go(61)
+    assert running.inbox() == [str(number) for number in range(25)]
+    assert running.take_sent() == []
+
+
+def test_a_message_centre_that_throttles(running: GatewayWorld) -> None:
+    running.run(running.smsc.administration.fault_set(max_per_s=2.0))
+    say(running, *[chat(str(number)) for number in range(20)])
+    running.go(60)
+    assert sorted(running.inbox(), key=int) == [str(number) for number in range(20)]
+    assert running.take_sent() == []
+
+
+@pytest.mark.parametrize(
+    ("status", "condition"),
+    [
+        ("ESME_RINVDSTADR", "item-not-found"),
+        ("ESME_RINVSRCADR", "not-allowed"),
+        ("ESME_RINVMSGLEN", "not-acceptable"),
+        ("ESME_RSYSERR", "undefined-condition"),
+    ],
+)
+def test_a_message_centre_that_refuses(running: GatewayWorld, status: str, condition: str) -> None:
+    running.run(running.smsc.administration.fault_set(refuse=status))
+    say(running, chat("hi", id="m7"))
+    (error,) = running.take_sent()
+    assert (error.id, error_of(error).condition) == ("m7", condition)
+    assert status in error_of(error).text
+    running.run(running.smsc.administration.fault_clear())
+    say(running, chat("again"))
+    assert running.inbox() == ["again"]
+
+
 # --- to the phone
 
 
@@ -98,6 +153,25 @@ def test_the_phone_sees_the_gateways_number_or_a_registered_one(running: Gateway
     running.phone_says("to romeo")
     running.phone_says("to juliet", RANGE + "1111")
     assert [to for _, to, _ in told(running)] == ["romeo@montague.lit", "juliet@capulet.lit"]
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_the_answer_to_a_registered_number_of_nobodys_range(world: GatewayWorld, tmp_path: Path, restart: bool) -> None:
+    """A number that people have already, and registered with the gateway."""
+    world.start_smsc(tmp_path)
+    world.start_gateway()
+    world.run(world.gateway.registrar.register(JULIET.bare, {"phone": "+41791234567"}))
+    say(world, chat("1", JULIET))
+    if restart:
+        world.run(world.smsc.stop())
+        world.start_smsc(tmp_path)
+        world.go(10)
+    (text,) = world.run(world.smsc.administration.phone_inbox(PHONE))
+    assert text["from"] == "+41791234567"
+    world.phone_says("2", "+41791234567")
+    assert [to for _, to, _ in told(world)] == ["juliet@capulet.lit"]
+    with pytest.raises(ValueError, match="nobody is reached"):
+        world.phone_says("3", "+41790000000")
 
 
 def test_the_answer_goes_to_who_wrote_last(running: GatewayWorld) -> None:
