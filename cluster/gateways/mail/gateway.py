@@ -9,7 +9,7 @@ from twisted.logger import Logger
 
 from cluster.gateways.gateway import Gateway, Service, contact_address
 from cluster.gateways.mail.address import BadAddress, domain_of, for_the_wire, normal
-from cluster.gateways.mail.addresses import Addresses
+from cluster.gateways.mail.addresses import Account, Addresses, Unknown
 from cluster.gateways.mail.bounces import Bounces
 from cluster.gateways.mail.compose import GATEWAY_HEADER, TRACE_HEADER, Draft, compose, subject_for
 from cluster.gateways.mail.letter import TRACE_ID
@@ -79,8 +79,7 @@ class MailGateway(Gateway):
         assert message.from_ is not None
         recipient = contact_address(self, message.to)
         if self._addresses.takes(domain_of(recipient)):
-            text = f"{recipient} is reached by XMPP; write to it without the gateway"
-            raise StanzaError(Condition.NOT_ACCEPTABLE, text)
+            raise self._is_ours(recipient)
         tree = message.tree
         text, subject = _text(tree, "body"), _text(tree, "subject")
         if not text and not subject:
@@ -101,6 +100,15 @@ class MailGateway(Gateway):
             )
         )  # fmt: skip
         await self._ledger.note(id, sent)
+
+    def _is_ours(self, recipient: str) -> StanzaError:
+        try:
+            found = self._addresses.find(recipient)
+        except Unknown:
+            return StanzaError(Condition.ITEM_NOT_FOUND, f"{recipient} is nobody's address")
+        who = str(found.jid) if isinstance(found, Account) else recipient
+        text = f"{recipient} is reached by XMPP; write to {who} without the gateway"
+        return StanzaError(Condition.NOT_ACCEPTABLE, text)
 
     def _draft(self, message: Stanza, tree: Element, id: str, recipient: str, subject: str, text: str) -> Draft:
         assert message.from_ is not None
