@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
 from cluster.lab.wait import wait_until
 from tests.live.clients import PATIENCE_S
@@ -54,12 +55,6 @@ def test_ps_lists_the_gateway_and_the_foreign_network(lab: RunningLab) -> None:
     kinds = {node["name"]: (node["kind"], node["state"]) for node in lab.ps()["nodes"]}
     assert kinds["g1"] == ("sms", "running")
     assert kinds["fn1"] == ("smsc", "running")
-
-
-def test_the_trace_goes_through_to_the_phone(lab: RunningLab) -> None:
-    shown = json.loads(lab.command("trace", "romeo@montague.lit", f"{PHONE}@sms.montague.lit", "--format", "json"))
-    nodes = list(dict.fromkeys(hop["node"] for hop in shown))
-    assert nodes == ["C1", "s1", "g1", "fn1", "fc1"]
 
 
 def test_a_message_from_another_domain_and_its_answer(lab: RunningLab) -> None:
@@ -131,3 +126,166 @@ def test_the_dictionary_bot_answers_a_phone(lab: RunningLab) -> None:
 )
 def test_what_a_phone_cannot_do(lab: RunningLab, arguments: tuple[str, ...], exit_code: int, expected: str) -> None:
     assert expected in lab.command(*arguments, exit_code=exit_code)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
+    """With both gateways, and addresses beyond those of their own server."""
+    folder = tmp_path_factory.mktemp("gateways")
+    topology = yaml.safe_load((ROOT / "topologies" / "gateways.yaml").read_text())
+    topology["gateways"]["g2"] |= {
+        "mail_for": ["capulet.lit"],
+        "aliases": {"balcony@verona.example": "juliet@capulet.lit"},
+    }
+    (folder / "gateways.yaml").write_text(yaml.safe_dump(topology))
+    running = RunningLab(folder, folder / "gateways.yaml")
+    running.up()
+    yield running
+    running.down()
+
+
+FRIAR = r"friar\40abbey.example@mail.montague.lit"
+
+
+def mails(lab: RunningLab) -> list[dict[str, Any]]:
+    return list(json.loads(lab.command("mail", "fc6", "inbox", "--format", "json")))
+
+
+def mail_with(lab: RunningLab, words: str) -> dict[str, Any]:
+    """The mail that has these words, once it is there."""
+    found: list[dict[str, Any]] = []
+
+    def is_there() -> bool:
+        found[:] = [mail for mail in mails(lab) if words in mail["text"]]
+        return bool(found)
+
+    assert wait_until(is_there, PATIENCE_S), f"no mail with {words!r} came"
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("to", "there", "back"),
+    [
+        ("+393331234561@sms.montague.lit", ["C1", "s1", "g1", "fn1", "fc1"], ["fc1", "fn1", "g1", "s1", "C1"]),
+        (FRIAR, ["C1", "s1", "g2", "fn2", "fc6"], ["fc6", "fn2", "g2", "s1", "C1"]),
+    ],
+)
+def test_the_trace_goes_there_and_back_and_leaves_nothing(
+    both: RunningLab, to: str, there: list[str], back: list[str]
+) -> None:
+    hops = json.loads(both.command("trace", "romeo@montague.lit", to, "--format", "json"))
+    ways: dict[str, list[str]] = {}
+    for hop in hops:
+        ways.setdefault(hop["trace_id"], []).append(hop["node"])
+    first, second = ways.values()
+    assert list(dict.fromkeys(first)) == there
+    # SMTP: the one that sends knows that it did when the other one has answered
+    assert list(dict.fromkeys(second)) == back
+    shown = both.command("trace", "romeo@montague.lit", to)
+    assert "the answer, on the way back:" in shown
+    with both.client("romeo@montague.lit/pda") as romeo:
+        romeo.see("session")
+        romeo.do("presence")
+        romeo.do("ping", to="montague.lit")
+        romeo.see("pong")
+        assert romeo.unseen("message") == []
+
+
+def test_mail_there_and_back(both: RunningLab) -> None:
+    with both.client("juliet@capulet.lit/balcony") as juliet:
+        juliet.see("session")
+        juliet.do("presence")
+        juliet.do("message", to=FRIAR, body="Past hope, past cure, past help!")
+        assert mail_with(both, "past cure")["from"] == "juliet@capulet.lit"
+        both.command("mail", "friar@abbey.example", "reply", "Hold, daughter")
+        juliet.see("message", body="Hold, daughter", from_=FRIAR)
+        both.command("mail", "fc6", "send", "balcony@verona.example", "A vial", "Drink this")
+        juliet.see("message", body="Drink this", from_=FRIAR)
+        number = 1 + [mail["from"] for mail in mails(both)].index("juliet@capulet.lit")
+        both.command("mail", "fc6", "reply", str(number), "Go home")
+        juliet.see("message", body="Go home")
+
+
+def test_a_phone_answers_and_is_switched_off(both: RunningLab) -> None:
+    with both.client("romeo@montague.lit/pda") as romeo:
+        romeo.see("session")
+        romeo.do("presence")
+        both.command("phone", "fc2", "off")
+        romeo.do("message", to="+393331234562@sms.montague.lit", body="Art thou there?")
+        romeo.do("ping", to="sms.montague.lit")  # answered behind the message
+        romeo.see("pong")
+        assert both.command("phone", "fc2", "inbox").strip() == "no texts"
+        both.command("phone", "fc2", "on")
+        assert wait_until(lambda: "Art thou there?" in both.command("phone", "fc2", "inbox"), PATIENCE_S)
+        both.command("phone", "fc2", "reply", "Ay")
+        romeo.see("message", body="Ay", from_="+393331234562@sms.montague.lit")
+
+
+@pytest.mark.parametrize(
+    ("network", "fault", "waits"),
+    [
+        ("fn1", ("--down",), True),
+        ("fn1", ("--rate", "0.01", "--delay", "10ms"), False),
+        ("fn2", ("--down",), True),
+        ("fn2", ("--refuse", "451 4.7.1 greylisted"), True),
+        ("fn2", ("--delay", "50ms"), False),
+    ],
+)
+def test_a_network_that_is_broken_and_mended(
+    both: RunningLab, network: str, fault: tuple[str, ...], waits: bool
+) -> None:
+    body = f"through {network} {' '.join(fault)}"
+    to, arrived = {
+        "fn1": ("+393331234563@sms.montague.lit", lambda: both.command("phone", "fc3", "inbox")),
+        "fn2": (FRIAR, lambda: both.command("mail", "fc6")),
+    }[network]
+    assert both.command("network", "set", network, *fault) != f"{network}: no faults\n"
+    with both.client("romeo@montague.lit/pda") as romeo:
+        romeo.see("session")
+        romeo.do("message", to=to, body=body)
+        romeo.do("ping", to="montague.lit")
+        romeo.see("pong")
+        if waits:
+            assert body not in arrived()
+        assert both.command("network", "clear", network) == f"{network}: no faults\n"
+        assert wait_until(lambda: body in arrived(), PATIENCE_S)
+        assert romeo.unseen("message") == []
+
+
+@pytest.mark.parametrize(
+    ("network", "answer", "to", "condition"),
+    [
+        ("fn1", "ESME_RINVDSTADR", "+393331234564@sms.montague.lit", "item-not-found"),
+        ("fn2", "550 5.1.1 nobody", FRIAR, "item-not-found"),
+        ("fn2", "552 5.2.2 mailbox full", FRIAR, "not-acceptable"),
+    ],
+)
+def test_a_network_that_refuses(both: RunningLab, network: str, answer: str, to: str, condition: str) -> None:
+    both.command("network", "set", network, "--refuse", answer)
+    [shown] = [each for each in json.loads(both.command("network", "ls", "--format", "json")) if each["faults"]]
+    assert (shown["name"], shown["faults"]) == (network, {"refuse": answer})
+    with both.client("romeo@montague.lit/pda") as romeo:
+        romeo.see("session")
+        romeo.do("message", to=to, body="?")
+        assert romeo.see("message", type="error")["condition"] == condition
+    both.command("network", "clear", network)
+    assert both.command("network", "ls").count("no faults") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "expected"),
+    [
+        (("network", "set", "fn9", "--down"), 2, "the lab runs no network 'fn9'; there is: fn1, fn2"),
+        (("network", "set", "fn1"), 2, "no fault is named; give one of: --down, --delay, --rate, --refuse"),
+        (("network", "set", "fn1", "--delay", "2"), 2, "'2' is no time; write it like 500ms or 2s"),
+        (("network", "set", "fn1", "--refuse", "no"), 1, "is no command_status of SMPP"),
+        (("network", "set", "fn2", "--refuse", "no"), 1, "is no refusal of SMTP; write it like"),
+        (("mail", "nobody@abbey.example"), 2, "there is: friar@abbey.example (fc6)"),
+        (("mail", "fc6", "send", "romeo@montague.lit"), 2, "write it like `xmpplab mail fc6 send"),
+        (("mail", "fc6", "send", "romeo@padua.example", "", "x"), 1, "knows no way to padua.example"),
+        (("mail", "fc6", "reply", "99", "x"), 2, "there is no mail 99"),
+        (("phone", "fc5", "reply", "x"), 2, "nobody has written to this phone"),
+    ],
+)
+def test_what_a_network_cannot_do(both: RunningLab, arguments: tuple[str, ...], exit_code: int, expected: str) -> None:
+    assert expected in both.command(*arguments, exit_code=exit_code)

@@ -26,6 +26,7 @@ class Account:
     """The address of an XMPP account."""
 
     jid: Jid
+    """Full where the address is that of one resource."""
     is_ours: bool
     """Of one of the domains whose mail the gateway takes. Others are answered by those only whom they wrote to."""
 
@@ -46,7 +47,8 @@ class Addresses:
     """The address book of one gateway.
 
     An account of a domain whose mail the gateway takes has its own JID as its address, romeo@montague.lit; every
-    account has one at the gateway's domain: romeo=40montague.lit@mail.montague.lit. Aliases come before both.
+    account has one at the gateway's domain: romeo=40montague.lit@mail.montague.lit, and so has each of its resources.
+    Aliases come before both.
     """
 
     def __init__(self, domain: str, xmpp_domains: Collection[str], aliases: Mapping[str, Jid]) -> None:
@@ -90,7 +92,7 @@ class Addresses:
             jid = Jid.parse(unquote(local))
         except ValueError:  # JidError is one
             raise Unknown(address) from None
-        if not jid.localpart or not jid.is_bare:
+        if not jid.localpart:
             raise Unknown(address)
         return Account(jid, jid.domainpart in self._xmpp_domains)
 

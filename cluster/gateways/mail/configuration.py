@@ -35,7 +35,7 @@ class MailSettings(msgspec.Struct, frozen=True):
     xmpp_domains: tuple[str, ...]
     """Domains of accounts whose mail the gateway takes: `montague.lit`."""
     aliases: tuple[tuple[str, Jid], ...] = ()
-    """Further addresses, in their normal spelling, and whose they are. Other addresses of their domains are nobody's."""
+    """Further addresses, in their normal spelling, and whose they are; others of their domains are nobody's."""
     max_mail_bytes: int = 5 * 2**20
     """Of a mail that comes in, with its attachments."""
     max_mails_per_s: float = 100.0

@@ -135,7 +135,7 @@ class MailGateway(Gateway):
         """Its sender hears that a mail did not reach an account, unless it wants no report."""
         taken = await self._ledger.find(message.id) if message.id else None
         assert message.from_ is not None
-        if not isinstance(taken, Taken) or taken.account != message.from_.bare or not taken.return_path:
+        if not isinstance(taken, Taken) or taken.account.bare != message.from_.bare or not taken.return_path:
             self._log.info("an error from {from_} is about no mail that wants a report", from_=str(message.from_))
             return
         await self._queue.submit(self._bounces.report(taken, error_of(message)))

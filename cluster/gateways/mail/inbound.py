@@ -81,7 +81,7 @@ class Inbound:
             if (
                 isinstance(found, Account)
                 and not found.is_ours
-                and await self._ledger.find(f"from {found.jid}") is None
+                and await self._ledger.find(f"from {found.jid.bare}") is None
             ):
                 raise Refused(550, f"5.7.1 {found.jid} has not written to you through this gateway")
             if isinstance(found, Bounce) and not isinstance(await self._ledger.find(found.key), Sent):

@@ -57,17 +57,21 @@ class MailHostAdministration(FaultyNetwork):
         """Write a mail from a mailbox; its Message-ID."""
         return await self._send(self._mailbox(sender), normal(to), subject, text, (), trace_id)
 
-    async def reply(self, mailbox: str, message_id: str, text: str, trace_id: str = "") -> str:
-        """Answer a mail that is in the mailbox, as a mail program does; the answer's Message-ID."""
+    async def reply(self, mailbox: str, message_id: str, text: str, trace_id: str = "", to: str = "") -> str:
+        """Answer a mail that is in the mailbox, as a mail program does; the answer's Message-ID.
+
+        `to`: another address than the one that the mail wants its answer at.
+        """
         box = self._mailbox(mailbox)
         letter = box.find(message_id)
         if letter is None:
             raise ValueError(f"{mailbox} has no mail {message_id}; `inbox` shows what there is")
-        if not letter.reply_to:
+        to = normal(to) if to else letter.reply_to
+        if not to:
             raise ValueError(f"{message_id} has no sender to answer to")
         subject = letter.subject if letter.subject.lower().startswith("re:") else f"Re: {letter.subject}"
         references = tuple(dict.fromkeys([*letter.references, letter.message_id]))
-        return await self._send(box, letter.reply_to, subject, text, references, trace_id)
+        return await self._send(box, to, subject, text, references, trace_id)
 
     async def _apply(self, faults: Faults) -> None:
         found = _REPLY.fullmatch(faults.refuse)

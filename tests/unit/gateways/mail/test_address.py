@@ -89,8 +89,9 @@ def test_whose_an_address_is() -> None:
     for stranger in ("friar@abbey.example", "romeo@evil.mail.montague.lit", "juliet@capulet.lit"):
         with pytest.raises(NotHere):
             BOOK.find(stranger)
-    for nobody in ("romeo@mail.montague.lit", "montague.lit@mail.montague.lit", "=FF=40x@mail.montague.lit",
-                   "romeo=40montague.lit=2Fpda@mail.montague.lit"):  # fmt: skip
+    pda = Account(Jid.parse("romeo@montague.lit/pda"), True)
+    assert BOOK.find("romeo=40montague.lit=2Fpda@mail.montague.lit") == pda
+    for nobody in ("romeo@mail.montague.lit", "montague.lit@mail.montague.lit", "=FF=40x@mail.montague.lit"):
         with pytest.raises(Unknown):
             BOOK.find(nobody)
 

@@ -365,7 +365,7 @@ def test_only_so_many_may_wait(world: GatewayWorld) -> None:
         ("juliet@capulet.lit: It is the east", "juliet@capulet.lit", "It is the east"),
         ("@benvolio part, fools!", "benvolio@montague.lit", "part, fools!"),
         ("@juliet@capulet.lit: hi", "juliet@capulet.lit", "hi"),
-        ("Juliet@Capulet.LIT/balcony:hi", "juliet@capulet.lit", "hi"),
+        ("Juliet@Capulet.LIT/balcony:hi", "juliet@capulet.lit/balcony", "hi"),
         ("mail me: a@b c", "romeo@montague.lit", "mail me: a@b c"),
         ("@", "romeo@montague.lit", "@"),
         ("@@ hi", "romeo@montague.lit", "@@ hi"),
@@ -375,7 +375,7 @@ def test_a_text_may_name_whom_it_is_for(running: GatewayWorld, text: str, to: st
     say(running, chat("hi"))
     running.phone_says(text)
     running.phone_says("again")
-    assert told(running) == [(str(FC1), to, body), (str(FC1), to, "again")]
+    assert told(running) == [(str(FC1), to, body), (str(FC1), str(Jid.parse(to).bare), "again")]
 
 
 def test_a_text_for_nobody_is_explained_once(running: GatewayWorld) -> None:
