@@ -7,6 +7,7 @@ from collections.abc import Callable
 from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 
+from cluster.gateways.delivery_receipts import RECEIPTS, wants_receipt
 from cluster.gateways.gateway import Gateway, Service, contact_address
 from cluster.gateways.mail.address import BadAddress, domain_of, for_the_wire, normal
 from cluster.gateways.mail.addresses import Account, Addresses, Unknown
@@ -33,6 +34,7 @@ class MailGateway(Gateway):
         prompt="Mail address",
         description="Write a mail address, such as friar@abbey.example.",
         contact_identity=("account", "registered"),
+        contact_features=(RECEIPTS,),
     )
 
     def __init__(
@@ -90,7 +92,7 @@ class MailGateway(Gateway):
             return
         draft = self._draft(message, tree, id, recipient, subject or subject_for(text), text)
         trace_id = message.trace_id if TRACE_ID.fullmatch(message.trace_id) else ""
-        sent = Sent(message.from_, message.to, message.id, trace_id)
+        sent = Sent(message.from_, message.to, message.id, trace_id, message.type, wants_receipt(message))
         now_utc_s = self._now_utc_s()
         await self._ledger.note(f"from {message.from_.bare}", Correspondent())
         await self._queue.submit(

@@ -9,6 +9,7 @@ from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherR
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.gateways.delivery_receipts import wants_receipt
 from cluster.gateways.repetition import key_of
 from cluster.gateways.smpp.compose import ShortMessage, short_messages
 from cluster.gateways.smpp.constants import RECEIPT_ALWAYS, RECEIPT_OF_FAILURE, CommandStatus
@@ -16,7 +17,7 @@ from cluster.gateways.smpp.text import TextTooLong
 from cluster.gateways.sms.correspondents import Correspondents
 from cluster.gateways.sms.esme import Esme
 from cluster.gateways.sms.numbers import RegisteredNumbers, phone_number
-from cluster.gateways.sms.receipts import Receipts, wants_receipt
+from cluster.gateways.sms.receipts import Receipts
 from cluster.gateways.sms.store import Done, Submission, Table
 from cluster.gateways.sms.window import NotAnswered, Refused
 from cluster.trace.hop import Event, Tracer

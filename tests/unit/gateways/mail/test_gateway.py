@@ -226,6 +226,37 @@ def test_other_mail_to_the_return_path_is_nobodys(network: MailNetwork, romeo: C
     assert not romeo.stanzas
 
 
+# --- receipts
+
+
+RECEIPT = "<request xmlns='urn:xmpp:receipts'/>"
+
+
+def test_a_delivery_becomes_a_receipt(network: MailNetwork, romeo: Client) -> None:
+    """XEP-0184 on one side, a delivery status notification (RFC 3461, RFC 3464) on the other."""
+    say(network, romeo, f"<body>x</body>{RECEIPT}", attributes="id='1' type='chat'")
+    [receipt] = romeo.stanzas
+    assert (receipt.get("from"), receipt.get("type")) == (FRIAR_JID, "chat")
+    assert [child.get("id") for child in receipt.findall("{urn:xmpp:receipts}received")] == ["1"]
+    assert len(network.inbox()) == 1
+
+
+@pytest.mark.parametrize("payload", ["<body>no receipt wanted</body>", f"<body>x</body>{RECEIPT}"])
+def test_no_receipt_that_nobody_wants_or_that_means_nothing(network: MailNetwork, romeo: Client, payload: str) -> None:
+    """Without an id there is nothing that a receipt could name (section 5.1)."""
+    say(network, romeo, payload, attributes="type='chat'" if RECEIPT in payload else "id='1'")
+    assert romeo.stanzas == []
+    assert len(network.inbox()) == 1
+
+
+def test_a_delivery_that_nobody_asked_about(network: MailNetwork, romeo: Client) -> None:
+    say(network, romeo, "<body>x</body>")
+    key = network.key()
+    data = report(key, "2.0.0", action="delivered")
+    assert network.smtp(network.to_gateway).mail(data, to=f"bounce+{key}@{MAIL}", from_="").startswith("250")
+    assert romeo.stanzas == []
+
+
 # --- what others see of it
 
 

@@ -149,6 +149,15 @@ def test_size_is_said_where_it_is_asked_for(network: MailNetwork, host: Scripted
     assert host.commands[1] == f"MAIL FROM:<bounce+{id}> SIZE={size}"
 
 
+@pytest.mark.parametrize(("offer", "asks"), [("DSN", True), ("SIZE", False)])
+def test_a_receipt_is_asked_for_where_there_are_any(
+    network: MailNetwork, host: ScriptedHost, romeo: Client, offer: str, asks: bool
+) -> None:
+    host.replies["EHLO"] = [f"250-x\r\n250 {offer}"]
+    network.say(romeo, f"<message to='{FRIAR_JID}' id='1'><body>x</body><request xmlns='urn:xmpp:receipts'/></message>")
+    assert host.commands[2] == "RCPT TO:<friar@abbey.example>" + (" NOTIFY=SUCCESS,FAILURE" if asks else "")
+
+
 def test_dots_are_doubled_where_a_line_begins_with_one(network: MailNetwork, host: ScriptedHost, romeo: Client) -> None:
     lines = [".", "..", ".x", *["." * 70] * 1_000]
     write(network, romeo, "\n".join(lines))

@@ -9,6 +9,7 @@ import pytest
 from twisted.internet.error import ConnectionLost
 
 from cluster.gateways.connection import Overloaded
+from cluster.gateways.delivery_receipts import RECEIPTS
 from cluster.gateways.smpp.compose import ShortMessage, short_messages
 from cluster.gateways.smpp.concatenation import MISSING, PATIENCE_S
 from cluster.gateways.smpp.constants import CommandId
@@ -16,7 +17,6 @@ from cluster.gateways.smpp.pdu import Pdu
 from cluster.gateways.sms.gateway import SmsSettings
 from cluster.gateways.sms.inbound import EXPLANATION
 from cluster.gateways.sms.outbound import MAX_WAIT_S, MAX_WAITING
-from cluster.gateways.sms.receipts import RECEIPTS
 from cluster.gateways.sms.store import Submission
 from cluster.router.stanza_id import with_stanza_id
 from cluster.trace.hop import Event
