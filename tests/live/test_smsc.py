@@ -26,9 +26,9 @@ import smpplib.exceptions
 import smpplib.gsm
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
 
+from cluster.gateways.delivery_receipts import RECEIPTS
 from cluster.gateways.sms.esme import Login
 from cluster.gateways.sms.gateway import SmsGateway
-from cluster.gateways.sms.receipts import RECEIPTS
 from cluster.gateways.sms.store import memory_sms_store
 from cluster.gateways.smsc.smsc import Smsc
 from cluster.trace.hop import Hop, Tracer
