@@ -20,7 +20,7 @@ Ask = Callable[[str, dict[str, Any]], Any]
 """Asks the message centre: a verb and its arguments."""
 
 LOOK_EVERY_S = 0.3
-HOW = "write `WHOM TEXT` and Enter, such as `romeo But, soft!`, or `> TEXT` to answer the newest"
+HOW = "`romeo But, soft!` writes to romeo, `> Ay me` answers the newest"
 
 
 def phone(
@@ -79,7 +79,7 @@ def _find(lab: str | None, wanted: str) -> tuple[Ask, str]:
 
 
 def _use(ask: Ask, number: str) -> None:
-    print(f"this is {number}: {HOW}; Ctrl-C ends it")
+    print(f"this is {number}; {HOW}; Ctrl-C ends")
     seen = 0
     with interruptible():
         try:

@@ -55,6 +55,9 @@ def test_ps_lists_the_gateway_and_the_foreign_network(lab: RunningLab) -> None:
     kinds = {node["name"]: (node["kind"], node["state"]) for node in lab.ps()["nodes"]}
     assert kinds["g1"] == ("sms", "running")
     assert kinds["fn1"] == ("smsc", "running")
+    shown = lab.command("ps")
+    assert "sms.montague.lit" in next(line for line in shown.splitlines() if line.startswith("g1"))
+    assert f"  {PHONE}@sms.montague.lit  xmpplab phone fc1" in shown
 
 
 def test_a_message_from_another_domain_and_its_answer(lab: RunningLab) -> None:

@@ -181,7 +181,7 @@ def test_smpplib_gets_what_a_phone_says(centre: Centre, smpp_lib: SmppLib) -> No
 
 
 def test_smpplib_is_throttled(centre: Centre, smpp_lib: SmppLib) -> None:
-    centre.ask("fault", max_per_s=1.0)
+    centre.ask("fault_set", max_per_s=1.0)
     errors: list[Any] = []
     smpp_lib.client.set_error_pdu_handler(errors.append)
     for _ in range(3):
@@ -366,11 +366,11 @@ def test_kannel_gets_what_a_phone_says_and_answers(centre: Centre, kannel: Kanne
 
 @needs_kannel
 def test_kannel_comes_again_when_it_is_throttled(centre: Centre, kannel: Kannel, reports: Reports) -> None:
-    centre.ask("fault", max_per_s=1.0)
+    centre.ask("fault_set", max_per_s=1.0)
     for number in range(3):
         kannel.send(str(number), reports)
     _until(lambda: len(reports.seen) >= 1)
-    centre.ask("fault")
+    centre.ask("fault_clear")
     phone_has = centre.inbox
     _until(lambda: sorted(phone_has()) == ["0", "1", "2"])
 
