@@ -325,7 +325,7 @@ def _listens(port: int) -> bool:
 
 def _until(condition: Callable[[], object], told_by: Path | None = None) -> None:
     pause = threading.Event()
-    for _ in range(2000):
+    for _ in range(6000):  # only a failing test waits so long
         if condition():
             return
         pause.wait(0.01)
