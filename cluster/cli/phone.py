@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import sys
 from collections.abc import Callable
@@ -80,22 +81,26 @@ def _find(lab: str | None, wanted: str) -> tuple[Ask, str]:
 
 def _use(ask: Ask, number: str) -> None:
     print(f"this is {number}; {HOW}; Ctrl-C ends")
-    seen = 0
+    seen, typed = 0, b""
     with interruptible():
         try:
             while True:
                 for text in ask("phone_inbox", {"number": number, "after": seen}):
                     seen += 1
                     print(_line(text), flush=True)
-                readable, _, _ = select.select([sys.stdin], [], [], LOOK_EVERY_S)
-                if readable and not _send_line(ask, number, sys.stdin.readline()):
+                if not select.select([sys.stdin], [], [], LOOK_EVERY_S)[0]:
+                    continue
+                read = os.read(sys.stdin.fileno(), 65_536)  # readline() would keep a second line to itself
+                *lines, typed = (typed + read).split(b"\n")
+                for line in lines if read else [typed]:
+                    _send_line(ask, number, line.decode(errors="replace"))
+                if not read:
                     return
         except KeyboardInterrupt:
             print()
 
 
-def _send_line(ask: Ask, number: str, line: str) -> bool:
-    """False at the end of the input."""
+def _send_line(ask: Ask, number: str, line: str) -> None:
     from cluster.lab.errors import LabError
 
     to, _, text = line.strip().partition(" ")
@@ -108,7 +113,6 @@ def _send_line(ask: Ask, number: str, line: str) -> bool:
             print(HOW)
     except LabError as error:
         print(f"not sent: {error}")
-    return bool(line)
 
 
 def _reply(ask: Ask, number: str, text: str) -> None:

@@ -8,14 +8,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from cluster.lab.folder import LabFolder
 from cluster.lab.wait import wait_until
 from tests.live.clients import PATIENCE_S
-from tests.live.running_lab import ROOT, RunningLab
+from tests.live.running_lab import ROOT, XMPPLAB, RunningLab
 
 pytestmark = pytest.mark.live
 
@@ -222,6 +224,78 @@ def test_a_phone_answers_and_is_switched_off(both: RunningLab) -> None:
         assert wait_until(lambda: "Art thou there?" in both.command("phone", "fc2", "inbox"), PATIENCE_S)
         both.command("phone", "fc2", "reply", "Ay")
         romeo.see("message", body="Ay", from_="+393331234562@sms.montague.lit")
+
+
+def test_a_phone_in_the_terminal(both: RunningLab) -> None:
+    """Lines typed, also several at once; what comes is shown; the end of the input ends it."""
+    argv = [XMPPLAB, "phone", "fc5"]
+    with (
+        both.client("romeo@montague.lit/pda") as romeo,
+        subprocess.Popen(
+            argv, cwd=both.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        ) as phone,
+    ):  # fmt: skip
+        assert phone.stdin
+        assert phone.stdout
+        romeo.see("session")
+        romeo.do("presence")
+        assert "this is +393331234565;" in phone.stdout.readline()
+        phone.stdin.write("romeo But, soft!\nromeo What light\nromeo\n+1 x\n")
+        phone.stdin.flush()
+        for text in ("But, soft!", "What light"):
+            romeo.see("message", body=text, from_="+393331234565@sms.montague.lit")
+        assert "writes to romeo" in phone.stdout.readline()
+        assert "not sent: nobody is reached at +1" in phone.stdout.readline()
+        romeo.do("message", to="+393331234565@sms.montague.lit", body="It is my lady")
+        assert phone.stdout.readline().endswith("2345: It is my lady\n")
+        phone.stdin.write("> O, that she knew")
+        phone.stdin.close()
+        romeo.see("message", body="O, that she knew")
+        assert phone.wait(PATIENCE_S) == 0
+
+
+def test_what_the_gateways_are(both: RunningLab) -> None:
+    """Asked by a client that is not ours, from another domain."""
+    with both.client("juliet@capulet.lit/balcony") as juliet:
+        juliet.see("session")
+        for domain, contact, identity, of_contact in (
+            ("sms.montague.lit", "+393331234561", "gateway/sms", "client/sms"),
+            ("mail.montague.lit", r"friar\40abbey.example", "gateway/smtp", "account/registered"),
+        ):
+            juliet.do("info", to=domain)
+            info = juliet.see("info")
+            assert info["identities"] == [identity]
+            assert {"jabber:iq:gateway", "urn:xmpp:ping", "vcard-temp", "jabber:iq:version"} <= set(info["features"])
+            assert ("jabber:iq:register" in info["features"]) is (domain == "sms.montague.lit")
+            juliet.do("info", to=f"{contact}@{domain}")
+            assert juliet.see("info")["identities"] == [of_contact]
+            juliet.do("version", to=domain)
+            assert juliet.see("version")["name"]
+
+
+def test_real_systems_in_place_of_the_labs(both: RunningLab, tmp_path: Path) -> None:
+    """A second lab, whose gateways log in to the first one's message centre and mail host: `external`."""
+    networks = {network.name: network for network in LabFolder(Path(both.ps()["state_dir"])).plan().networks}
+    topology = yaml.safe_load((ROOT / "topologies" / "gateways.yaml").read_text())
+    where = {name: {"host": network.host, "port": network.port} for name, network in networks.items()}
+    topology["networks"] = {
+        "fn1": {"kind": "smsc", "external": {**where["fn1"], "user": "g1", "password": "secret"}},
+        "fn2": {"kind": "mailhost", "external": where["fn2"]},
+    }
+    topology["name"] = "elsewhere"
+    (tmp_path / "lab.yaml").write_text(yaml.safe_dump(topology))
+    other = RunningLab(tmp_path, tmp_path / "lab.yaml")
+    other.up()
+    try:
+        with other.client("romeo@montague.lit/pda") as romeo:
+            romeo.see("session")
+            romeo.do("message", to="+393331234564@sms.montague.lit", body="from elsewhere")
+            romeo.do("message", to=FRIAR, body="from elsewhere, too")
+            assert wait_until(lambda: "from elsewhere" in both.command("phone", "fc4", "inbox"), PATIENCE_S)
+            mail_with(both, "from elsewhere, too")
+    finally:
+        other.down()
 
 
 @pytest.mark.parametrize(
