@@ -1,8 +1,8 @@
 # mypy: allow-untyped-calls, allow-untyped-decorators
 # (locust annotates only some of its functions)
-"""Scenario `gateway`: everybody writes to somebody as in `chat`, and some of the messages leave XMPP as SMS.
+"""Scenario `gateway`: everybody writes to somebody as in `chat`, and some of the messages leave XMPP as SMS or mail.
 
-locust -f loadtests/gateway.py --headless -u 50 -r 25 -t 30s --sms 0.25 --cross 0.5 --rate 1
+locust -f loadtests/gateway.py --headless -u 50 -r 25 -t 30s --sms 0.25 --mail 0.25 --cross 0.5 --rate 1
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from locust.env import Environment
 from locust.runners import WorkerRunner
 
 from loadtests import lab
+from loadtests.lab import FarKind
 from loadtests.paced_user import BODY, PacedUser, share
 from loadtests.xmpp_user import crowd
 
 SHARE = 0.25
-"""Of the messages, where nothing else is said and the lab has what it takes."""
+"""Of the messages, for each kind, where nothing else is said and the lab has what it takes."""
+KINDS: dict[FarKind, str] = {"sms": "phones", "mail": "mailboxes"}
 
 
 @events.init_command_line_parser.add_listener
@@ -30,38 +32,53 @@ def add_options(parser: ArgumentParser) -> None:
     """The default is what the lab can do; a field of the web UI only where that is anything."""
     try:
         # not crowd(): locust forks its worker processes later, and each needs a crowd of its own
-        has_phones = bool(lab.find(os.environ, Path.cwd()).phones)
+        far = lab.find(os.environ, Path.cwd()).far
     except lab.LabUnusable:
-        has_phones = False  # `--help` needs no lab; what does will say it
-    parser.add_argument(
-        "--sms",
-        type=share,
-        default=SHARE if has_phones else 0.0,
-        include_in_web_ui=has_phones,
-        help=f"Share of the messages that go to phones, 0 to 1. Default: {SHARE} in a lab that has phones, else 0",
-    )
+        far = {}  # `--help` needs no lab; what does will say it
+    for kind, people in KINDS.items():
+        parser.add_argument(
+            f"--{kind}",
+            type=share,
+            default=SHARE if far.get(kind) else 0.0,
+            include_in_web_ui=bool(far.get(kind)),
+            help=f"Share of the messages that go to {people}, 0 to 1. Default: {SHARE} in a lab that has {people}, "
+            "else 0",
+        )
 
 
 @events.init.add_listener
 def check(environment: Environment, **_: Any) -> None:
-    """End locust with the reason where the lab has nobody to write an SMS to."""
+    """End locust with the reason where the lab has nobody to write to in that way, or the shares are more than all."""
     options = environment.parsed_options
-    if options and options.sms and not isinstance(environment.runner, WorkerRunner):
+    if not options or isinstance(environment.runner, WorkerRunner):
+        return
+    if sum(shares(options).values()) > 1:
+        sys.exit("locust: --sms and --mail are more than all messages together; give shares of at most 1")
+    for kind, wanted in shares(options).items():
         try:
-            crowd().lab.check_phones()
+            if wanted:
+                crowd().lab.check_far(kind)
         except lab.LabUnusable as error:
-            sys.exit(f"locust: {error}; or run with `--sms 0`")
+            sys.exit(f"locust: {error}; or run with `--{kind} 0`")
+
+
+def shares(options: Any) -> dict[FarKind, float]:
+    """Of the messages, by where they go."""
+    return {kind: getattr(options, kind) for kind in KINDS}
 
 
 class GatewayUser(PacedUser):
-    """Writes `--rate` messages per second: `--sms` of them to phones, the others to users."""
+    """Writes `--rate` messages per second: `--sms` and `--mail` of them leave XMPP, the others go to users."""
 
     @task
     def write(self) -> None:
-        """One message to a phone or to somebody."""
+        """One message to a phone, to a mailbox or to somebody."""
         due_ns = self.pace.take()
-        rng = self.crowd.rng
-        if rng.random() < self.environment.parsed_options.sms:
-            self.send_sms(rng.choice(self.crowd.lab.phones), BODY, due_ns)
-        else:
-            self.write_to_somebody(due_ns)
+        crowd = self.crowd
+        chosen = crowd.rng.random()
+        for kind, wanted in shares(self.environment.parsed_options).items():
+            if chosen < wanted:
+                self.send_far(kind, crowd.rng.choice(crowd.lab.far[kind]), BODY, due_ns)
+                return
+            chosen -= wanted
+        self.write_to_somebody(due_ns)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from cluster.xmpp.escaping import escape
 from cluster.xmpp.jid import Jid
 
 LABS = ".xmpplab"
@@ -17,6 +18,11 @@ LABS = ".xmpplab"
 
 ANSWER_TIMEOUT_S = 5.0
 """A server on this host that takes no connection for longer will not."""
+
+
+FarKind = Literal["sms", "mail"]
+"""What a gateway leads to."""
+_PEOPLE: dict[FarKind, tuple[str, str]] = {"sms": ("phone", "phones"), "mail": ("mailbox", "mailboxes")}
 
 
 class LabUnusable(Exception):
@@ -43,6 +49,7 @@ class _Gateway(msgspec.Struct, frozen=True):
 class _Network(msgspec.Struct, frozen=True):
     name: str
     phones: dict[str, str] = {}
+    mailboxes: dict[str, str] = {}
 
 
 class _Plan(msgspec.Struct, frozen=True):
@@ -52,14 +59,14 @@ class _Plan(msgspec.Struct, frozen=True):
     gateways: tuple[_Gateway, ...] = ()
     networks: tuple[_Network, ...] = ()
 
-    @property
-    def phones(self) -> tuple[Jid, ...]:
-        numbers = {network.name: network.phones.values() for network in self.networks}
+    def behind(self, kind: FarKind) -> tuple[Jid, ...]:
+        """Everybody behind the gateways of this kind, as XMPP knows them."""
+        networks = {network.name: network for network in self.networks}
         return tuple(
-            Jid(number, gateway.domain)
+            Jid(escape(address), gateway.domain)
             for gateway in self.gateways
-            if gateway.kind == "sms"
-            for number in numbers[gateway.network]
+            if gateway.kind == kind
+            for address in {**networks[gateway.network].phones, **networks[gateway.network].mailboxes}.values()
         )
 
 
@@ -73,8 +80,8 @@ class RunningLab:
     servers: tuple[Server, ...]
     ca_file: Path
     """Certificate of the lab's own authority, PEM; not there in a lab without TLS."""
-    phones: tuple[Jid, ...] = ()
-    """Addresses of its phones, behind its SMS gateways."""
+    far: Mapping[FarKind, tuple[Jid, ...]] = field(default_factory=dict)
+    """Addresses of its phones, behind its SMS gateways, and of its mailboxes, behind its mail gateways."""
 
     def check(self) -> None:
         """Raises LabUnusable where users could not register or connect, once instead of once for every user."""
@@ -93,12 +100,13 @@ class RunningLab:
                     f"bring it up with `xmpplab up {self.topology} -d`"
                 ) from None
 
-    def check_phones(self) -> None:
-        """Raises LabUnusable where there is nobody to write an SMS to."""
-        if not self.phones:
+    def check_far(self, kind: FarKind) -> None:
+        """Raises LabUnusable where there is nobody to write to by SMS, or by mail."""
+        if not self.far.get(kind):
+            who, network = _PEOPLE[kind]
             raise LabUnusable(
-                f"no phone is behind an SMS gateway of lab {self.name}; give {self.topology} a gateway of kind sms "
-                "and a network with phones, as topologies/gateways.yaml has them, "
+                f"no {who} is behind a gateway of kind {kind} of lab {self.name}; give {self.topology} such a gateway "
+                f"and a network with {network}, as topologies/gateways.yaml has them, "
                 f"then `xmpplab down` and `xmpplab up {self.topology} -d`"
             )
 
@@ -112,7 +120,9 @@ def find(environment: Mapping[str, str], folder: Path) -> RunningLab:
         raise LabUnusable(f"no lab in {state}; bring one up with `xmpplab up FILE -d`") from None
     except msgspec.DecodeError as error:
         raise LabUnusable(f"{state / 'plan.json'} is damaged ({error}); `xmpplab down`, then `up`") from None
-    return RunningLab(plan.name, plan.topology, plan.servers, state / "ca.pem", plan.phones)
+    return RunningLab(
+        plan.name, plan.topology, plan.servers, state / "ca.pem", {kind: plan.behind(kind) for kind in _PEOPLE}
+    )
 
 
 def _only_state(folder: Path) -> Path:

@@ -12,8 +12,8 @@ NS = "urn:xmpplab:load:0"
 PAYLOAD = f"{NS} stamp"
 """How the parser names the stamp among a stanza's children."""
 
-Kind = Literal["local", "cross-domain", "sms"]
-"""Where a message goes: to a user of the same domain or of another, or to a phone."""
+Kind = Literal["local", "cross-domain", "sms", "mail"]
+"""Where a message goes: to a user of the same domain or of another, to a phone, or to a mailbox."""
 
 
 class Stamp(NamedTuple):

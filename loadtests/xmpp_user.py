@@ -31,6 +31,7 @@ from cluster.xmpp.sasl import SaslError
 from cluster.xmpp.stanza import Stanza, error_of
 from loadtests import ending, lab, receipt, stamp
 from loadtests.crowd import Crowd
+from loadtests.lab import FarKind
 from loadtests.ledger import LOST_AFTER_S, Bounced, InFlight, Lost, Repeated
 from loadtests.stamp import Stamp
 
@@ -52,7 +53,7 @@ class XmppUser(User):
     - `login`: connection, TLS, registration, authentication, resource binding, initial presence.
     - `send`: from when a message was due until the system took its bytes.
     - `deliver local`, `deliver cross-domain`: from when a message was due until its receiver had read it.
-    - `deliver sms`: from when a message was due until its sender had read the receipt for it.
+    - `deliver sms`, `deliver mail`: from when a message was due until its sender had read the receipt for it.
     - `stream`: fired only as a failure, StreamLost.
 
     A failed delivery has no response time: Bounced (definite), Lost (indefinite) or Repeated.
@@ -94,10 +95,10 @@ class XmppUser(User):
         id = self.crowd.next_message_id()
         self._send(client, id, message, stamp.message(to, id, body, Stamp(message.sent_ns, kind)))
 
-    def send_sms(self, to: Jid, body: str, due_ns: int) -> None:
-        """Write to a phone, and ask for a receipt. The rest is as in `send_message`."""
+    def send_far(self, kind: FarKind, to: Jid, body: str, due_ns: int) -> None:
+        """Write to a phone or a mailbox, and ask for a receipt. The rest is as in `send_message`."""
         client = self._connected()
-        message = InFlight(client.jid, to, "sms", _sent_ns(due_ns))
+        message = InFlight(client.jid, to, kind, _sent_ns(due_ns))
         id = self.crowd.next_message_id()
         self._send(client, id, message, receipt.message(to, id, body))
 
@@ -157,7 +158,14 @@ class XmppUser(User):
             self._fire_delivery(kind, sent_ns if arrived else None, size_bytes)
         elif receipt.PAYLOAD in child.payloads:
             message = self.crowd.ledger.remove(receipt.read(child.raw))
-            self._fire_delivery("sms", message.sent_ns if message else None, size_bytes)
+            kind = message.kind if message else self._far_kind(child)
+            self._fire_delivery(kind, message.sent_ns if message else None, size_bytes)
+
+    def _far_kind(self, receipt_: Slice) -> str:
+        """Of a receipt that came again: by who sent it."""
+        domain = receipt_.attributes.get("from", "").partition("/")[0].rpartition("@")[2]
+        far = self.crowd.lab.far.items()
+        return next((kind for kind, people in far if any(each.domainpart == domain for each in people)), "sms")
 
     def _fire_delivery(self, kind: str, sent_ns: int | None, size_bytes: int) -> None:
         """None: it was not in flight any more."""

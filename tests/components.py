@@ -19,14 +19,18 @@ from tests.told import told
 class ComponentPeer(Connection):
     """A component that joins, and collects what it gets."""
 
-    def __init__(self, streams: ComponentStreams, domain: str, secret: str) -> None:
+    def __init__(self, streams: ComponentStreams, domain: str, secret: str, acknowledges: bool = True) -> None:
+        """`acknowledges`: by stream management; without it, it is one of XEP-0114 and nothing else."""
         super().__init__(streams)
+        self.until: Deferred[None] | None = None
+        """Nothing is handled before that."""
         self.is_joined = False
         self.closed: str | None = None
         """Why the stream ended."""
         self.stanzas: list[Stanza] = []
         self._stream = ConnectingStream(domain, secret)
-        self.send(self._stream.data_to_send())
+        header = self._stream.data_to_send()
+        self.send(header if acknowledges else header.replace(b" version='1.0' xmlns", b" xmlns"))
 
     def read(self, data: bytes) -> None:
         super().read(data)
@@ -35,10 +39,16 @@ class ComponentPeer(Connection):
             match event:
                 case Stanza():
                     self.stanzas.append(event)
+                    if self._stream.received(self.until) and self.until is not None:
+                        self.until.addCallback(self._handled, self.until)
                 case Joined():
                     self.is_joined = True
                 case Closed():
                     self.closed = event.reason
+        self.send(self._stream.data_to_send())
+
+    def _handled(self, result: None, until: Deferred[None]) -> None:
+        self._stream.settled(until)
         self.send(self._stream.data_to_send())
 
     def close(self) -> None:

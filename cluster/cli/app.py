@@ -16,6 +16,7 @@ from cluster.cli import (
     logs,
     mail,
     netem,
+    network,
     phone,
     ps,
     scale,
@@ -60,6 +61,7 @@ for command in _COMMANDS:
 app.add_typer(user.app, name="user")
 app.add_typer(fault.app, name="fault")
 app.add_typer(export.app, name="export")
+app.add_typer(network.app, name="network")
 
 
 def main() -> None:

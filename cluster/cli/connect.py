@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from cluster.topology.plan import Plan
 
 MOST_ACCOUNTS = 8
-"""Shown of a lab; the others are counted."""
+"""Shown of a lab; the others are counted. So with those behind its gateways."""
 
 
 def print_how_to_connect(folder: LabFolder, plan: Plan) -> None:
@@ -27,8 +27,28 @@ def print_how_to_connect(folder: LabFolder, plan: Plan) -> None:
             print(f"  {jid.ljust(width)}  password {password}  server {server.host}  port {server.c2s_port}")
         if len(accounts) > MOST_ACCOUNTS:
             print(f"  and {len(accounts) - MOST_ACCOUNTS} more (`xmpplab user ls`)")
+    _print_behind_gateways(plan)
     if any(server.tls != "off" for server in plan.servers):
         print(f"\ncertificates are signed by this CA, which the client has to trust:\n  {_short(folder.ca_file)}")
+
+
+def _print_behind_gateways(plan: Plan) -> None:
+    from cluster.xmpp.escaping import escape
+
+    rows = [
+        (f"{escape(address)}@{gateway.domain}", f"xmpplab {command} {name}")
+        for gateway in plan.gateways
+        for network in [plan.network(gateway.network)]
+        for command, people in (("phone", network.phones), ("mail", network.mailboxes))
+        for name, address in people.items()
+    ]
+    if rows:
+        print("\nbehind the gateways, and how to be them:")
+        width = max(len(jid) for jid, _ in rows[:MOST_ACCOUNTS])
+        for jid, command in rows[:MOST_ACCOUNTS]:
+            print(f"  {jid.ljust(width)}  {command}")
+        if len(rows) > MOST_ACCOUNTS:
+            print(f"  and {len(rows) - MOST_ACCOUNTS} more")
 
 
 def _short(path: os.PathLike[str]) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from textwrap import indent
 from typing import Annotated, Any, Literal
 
 import typer
@@ -18,23 +19,45 @@ Ask = Callable[[str, dict[str, Any]], Any]
 
 
 def mail(
-    mailbox: Annotated[str, typer.Argument(help="The mailbox, such as friar@abbey.example, or its name: fc2.")],
-    action: Annotated[Literal["inbox", "send"], typer.Argument(help="What to do.")] = "inbox",
-    to: Annotated[str, typer.Argument(help="To send: a mail address, such as romeo@montague.lit.")] = "",
-    subject: Annotated[str, typer.Argument(help="To send: its subject.")] = "",
-    text: Annotated[str, typer.Argument(help="To send: what it says.")] = "",
+    mailbox: Annotated[str, typer.Argument(help="The mailbox, such as friar@abbey.example, or its name: fc6.")],
+    action: Annotated[Literal["inbox", "send", "reply"], typer.Argument(help="What to do.")] = "inbox",
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TO SUBJECT TEXT | [NUMBER] TEXT]",
+            help="To send: an address, a subject, a text. To reply: the mail's number in the inbox (else the newest) "
+            "and a text.",
+        ),
+    ] = None,
     format: Annotated[Literal["text", "json"], typer.Option("--format", help="Of the inbox.")] = "text",
     lab: LabName = None,
 ) -> None:
-    """Read and send mail as somebody of the lab's mail network."""
+    """Read, send and answer mail as somebody of the lab's mail network."""
     ask, address = _find(lab, mailbox)
-    if action == "inbox":
-        mails = ask("inbox", {"mailbox": address})
-        print(json.dumps(mails, indent=2, ensure_ascii=False) if format == "json" else "\n".join(map(_shown, mails)))
-    elif to and text:
-        ask("send", {"sender": address, "to": to, "subject": subject, "text": text})
-    else:
-        raise BadInput(f"what is sent, and to whom? xmpplab mail {mailbox} send romeo@montague.lit Vows 'Come at nine'")
+    match action, words or []:
+        case "inbox", []:
+            _print(ask("inbox", {"mailbox": address}), format)
+        case "send", [to, subject, text]:
+            ask("send", {"sender": address, "to": to, "subject": subject, "text": text})
+        case "reply", [text]:
+            _reply(ask, address, "", text)
+        case "reply", [number, text]:
+            _reply(ask, address, number, text)
+        case _:
+            raise BadInput(
+                f"write it like `xmpplab mail {mailbox} send romeo@montague.lit Vows 'Come at nine'`, "
+                f"`xmpplab mail {mailbox} reply 'So be it'` or `xmpplab mail {mailbox} inbox`"
+            )
+
+
+def _reply(ask: Ask, address: str, number: str, text: str) -> None:
+    mails = ask("inbox", {"mailbox": address})
+    if not mails:
+        raise BadInput(f"there is nothing to reply to: no mail for {address} has come")
+    if number and not (number.isascii() and number.isdigit() and 1 <= int(number) <= len(mails)):
+        raise BadInput(f"there is no mail {number}; the inbox has 1 to {len(mails)}")
+    answered = mails[int(number) - 1 if number else -1]
+    ask("reply", {"mailbox": address, "message_id": answered["message_id"], "text": text})
 
 
 def _find(lab: str | None, wanted: str) -> tuple[Ask, str]:
@@ -52,6 +75,13 @@ def _find(lab: str | None, wanted: str) -> tuple[Ask, str]:
     raise BadInput(f"there is no mailbox {wanted} in this lab; there is: {', '.join(known) or 'none'}")
 
 
-def _shown(letter: dict[str, Any]) -> str:
-    at = datetime.fromtimestamp(letter["at_utc_s"]).astimezone().strftime("%H:%M:%S")
-    return f"{at}  {letter['from']}: {letter['subject']}\n          {letter['text']}"
+def _print(mails: list[dict[str, Any]], format: str) -> None:
+    if format == "json":
+        print(json.dumps(mails, indent=2, ensure_ascii=False))
+        return
+    for number, letter in enumerate(mails, 1):
+        at = datetime.fromtimestamp(letter["at_utc_s"]).astimezone().strftime("%H:%M:%S")
+        sender = letter["from"] or "an unknown sender"
+        print(f"{number}  {at}  {sender}: {letter['subject']}\n{indent(letter['text'].rstrip(), '    ')}")
+    if not mails:
+        print("no mail")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import sys
 from collections.abc import Callable
@@ -20,27 +21,47 @@ Ask = Callable[[str, dict[str, Any]], Any]
 """Asks the message centre: a verb and its arguments."""
 
 LOOK_EVERY_S = 0.3
+HOW = "`romeo But, soft!` writes to romeo, `> Ay me` answers the newest"
 
 
 def phone(
     number: Annotated[str, typer.Argument(help="The phone, such as +393331234567, or its name: fc1.")],
-    action: Annotated[Literal["inbox", "send"] | None, typer.Argument(help="Without: use it interactively.")] = None,
-    to: Annotated[str, typer.Argument(help="To send: a number, an address, or a local name such as romeo.")] = "",
-    text: Annotated[str, typer.Argument(help="To send: what it says.")] = "",
+    action: Annotated[
+        Literal["inbox", "send", "reply", "on", "off"] | None, typer.Argument(help="Without: use it interactively.")
+    ] = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[[TO] TEXT]",
+            help="To send: a number, an address or a local name such as romeo, and a text. To reply: a text.",
+        ),
+    ] = None,
     format: Annotated[Literal["text", "json"], typer.Option("--format", help="Of the inbox.")] = "text",
     lab: LabName = None,
 ) -> None:
-    """Read and send texts as a phone of the lab; interactively, unless told to do one thing."""
+    """Read and send texts as a phone of the lab; interactively, unless told to do one thing.
+
+    A phone that is off gets its texts when it is on again.
+    """
     ask, own = _find(lab, number)
-    if action == "inbox":
-        texts = ask("phone_inbox", {"number": own})
-        print(json.dumps(texts, indent=2, ensure_ascii=False) if format == "json" else "\n".join(map(_line, texts)))
-    elif action == "send":
-        if not (to and text):
-            raise BadInput(f"what is sent, and to whom? xmpplab phone {number} send romeo 'But, soft!'")
-        ask("phone_send", {"number": own, "to": to, "text": text})
-    else:
-        _use(ask, own)
+    match action, words or []:
+        case None, []:
+            _use(ask, own)
+        case "inbox", []:
+            texts = ask("phone_inbox", {"number": own})
+            lines = "\n".join(map(_line, texts)) or "no texts"
+            print(json.dumps(texts, indent=2, ensure_ascii=False) if format == "json" else lines)
+        case "send", [to, text]:
+            ask("phone_send", {"number": own, "to": to, "text": text})
+        case "reply", [text]:
+            _reply(ask, own, text)
+        case (("on" | "off"), []):
+            ask("phone_switch", {"number": own, "on": action == "on"})
+        case _:
+            raise BadInput(
+                f"what is sent, and to whom? write it like `xmpplab phone {number} send romeo 'But, soft!'` or "
+                f"`xmpplab phone {number} reply 'Ay me'`"
+            )
 
 
 def _find(lab: str | None, wanted: str) -> tuple[Ask, str]:
@@ -59,34 +80,47 @@ def _find(lab: str | None, wanted: str) -> tuple[Ask, str]:
 
 
 def _use(ask: Ask, number: str) -> None:
-    print(f"this is {number}; write `WHOM TEXT` and press Enter, such as `romeo But, soft!`; Ctrl-C switches off")
-    seen = 0
+    print(f"this is {number}; {HOW}; Ctrl-C ends")
+    seen, typed = 0, b""
     with interruptible():
         try:
             while True:
                 for text in ask("phone_inbox", {"number": number, "after": seen}):
                     seen += 1
                     print(_line(text), flush=True)
-                readable, _, _ = select.select([sys.stdin], [], [], LOOK_EVERY_S)
-                if readable and not _send_line(ask, number, sys.stdin.readline()):
+                if not select.select([sys.stdin], [], [], LOOK_EVERY_S)[0]:
+                    continue
+                read = os.read(sys.stdin.fileno(), 65_536)  # readline() would keep a second line to itself
+                *lines, typed = (typed + read).split(b"\n")
+                for line in lines if read else [typed]:
+                    _send_line(ask, number, line.decode(errors="replace"))
+                if not read:
                     return
         except KeyboardInterrupt:
             print()
 
 
-def _send_line(ask: Ask, number: str, line: str) -> bool:
-    """False at the end of the input."""
+def _send_line(ask: Ask, number: str, line: str) -> None:
     from cluster.lab.errors import LabError
 
     to, _, text = line.strip().partition(" ")
-    if text:
-        try:
+    try:
+        if to == ">" and text:
+            _reply(ask, number, text)
+        elif text:
             ask("phone_send", {"number": number, "to": to, "text": text})
-        except LabError as error:
-            print(f"not sent: {error}")
-    elif to:
-        print("write `WHOM TEXT`, such as `romeo But, soft!`")
-    return bool(line)
+        elif to:
+            print(HOW)
+    except LabError as error:
+        print(f"not sent: {error}")
+
+
+def _reply(ask: Ask, number: str, text: str) -> None:
+    """To whoever wrote the newest text. Raises BadInput where there is none."""
+    texts = ask("phone_inbox", {"number": number})
+    if not texts:
+        raise BadInput("nobody has written to this phone")
+    ask("phone_send", {"number": number, "to": texts[-1]["from"], "text": text})
 
 
 def _line(text: dict[str, Any]) -> str:

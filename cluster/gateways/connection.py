@@ -1,4 +1,7 @@
-"""A component's connection to its server (XEP-0114), made anew whenever it is lost, with what waits to be sent."""
+"""A component's connection to its server (XEP-0114), made anew whenever it is lost, with what waits to be sent.
+
+With a server that acknowledges (XEP-0198; ours does) nothing is lost that was written when the connection broke.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from zope.interface import implementer
 from cluster.router.port import Settled
 from cluster.server.backpressure import Unsettled
 from cluster.trace.hop import Event, Tracer
-from cluster.xmpp.component import ComponentState, ConnectingStream, Joined
+from cluster.xmpp.component import Acknowledged, ComponentState, ConnectingStream, Joined
 from cluster.xmpp.errors import StreamCondition
 from cluster.xmpp.events import Closed
 from cluster.xmpp.stanza import Stanza
@@ -69,6 +72,8 @@ class ComponentConnection:
         self._on_joined: Callable[[], None] | None = None
         self._protocol: _ComponentProtocol | None = None
         self._waiting: deque[tuple[Stanza, Deferred[None]]] = deque()
+        self._unacknowledged: deque[tuple[Stanza, Deferred[None]]] = deque()
+        """Written to a server that acknowledges."""
         factory: Any = Factory.forProtocol(self._new_protocol)
         factory.noisy = False
         self._service = ClientService(endpoint, factory, retryPolicy=self._pause_s, clock=reactor)
@@ -84,7 +89,10 @@ class ComponentConnection:
         self._service.startService()
 
     async def stop(self) -> None:
-        """End the stream. What still waits is lost, and its senders hear of it by CancelledError."""
+        """End the stream. What still waits is lost, and its senders hear of it by CancelledError.
+
+        So they do of what the server has not acknowledged, and may have all the same.
+        """
         if self._protocol is not None:
             self._protocol.close()
         await self._service.stopService()
@@ -94,22 +102,18 @@ class ComponentConnection:
             settled.addErrback(lambda failure: None)  # some senders do not care
 
     def send(self, stanza: Stanza) -> Settled:
-        """Hand a stanza to the server, now or when it is there again; order is kept. It has settled when it is written.
+        """Hand a stanza to the server, now or when it is there again; order is kept.
 
-        Cancel the Deferred to take the stanza back. Its `from` is of this component's domain. Raises Overloaded.
+        It has settled when the server has acknowledged it, or when it is written where the server does not
+        acknowledge. Cancel the Deferred to take the stanza back, as long as it is not written. Its `from` is of this
+        component's domain. Raises Overloaded.
         """
-        if self._protocol is not None and self._protocol.is_writable and not self._waiting:
-            self._write(self._protocol, stanza)
-            return None
-        if len(self._waiting) >= MAX_WAITING:
+        if len(self._waiting) + len(self._unacknowledged) >= MAX_WAITING:
             raise Overloaded(f"{len(self._waiting)} stanzas wait for the server of {self.domain}")
         settled: Deferred[None] = Deferred()
         self._waiting.append((stanza, settled))
-        return settled
-
-    def _write(self, protocol: _ComponentProtocol, stanza: Stanza) -> None:
-        self._tracer.record(Event.SENT, stanza)
-        protocol.send(stanza)
+        self.drain()
+        return None if settled.called else settled
 
     # --- called by the protocol
 
@@ -126,8 +130,19 @@ class ComponentConnection:
         """Write what waits, as long as the server reads."""
         while self._waiting and self._protocol is not None and self._protocol.is_writable:
             stanza, settled = self._waiting.popleft()
-            if not settled.called:  # else it was taken back
-                self._write(self._protocol, stanza)
+            if settled.called:
+                continue  # it was taken back
+            self._tracer.record(Event.SENT, stanza)
+            if self._protocol.send(stanza):
+                self._unacknowledged.append((stanza, settled))
+            else:
+                settled.callback(None)
+
+    def acknowledged(self, count: int) -> None:
+        """The server has so many more."""
+        for _ in range(count):
+            _, settled = self._unacknowledged.popleft()
+            if not settled.called:  # else its sender could not wait any longer
                 settled.callback(None)
 
     def take(self, stanza: Stanza) -> Settled:
@@ -140,6 +155,8 @@ class ComponentConnection:
         """The stream is over."""
         if self._protocol is protocol:
             self._protocol = None
+            self._waiting.extendleft(reversed(self._unacknowledged))
+            self._unacknowledged.clear()
         if remedy := _REMEDIES.get(reason.partition(":")[0]):
             self._log.error("component {domain}: {reason}; {remedy}", domain=self.domain, reason=reason, remedy=remedy)
         else:
@@ -180,9 +197,9 @@ class _ComponentProtocol(Protocol):
         for event in self._stream.events():
             match event:
                 case Stanza():
-                    settled = self._component.take(event)
-                    if settled is not None:
-                        self._unsettled.add(settled)
+                    self._take(event)
+                case Acknowledged():
+                    self._component.acknowledged(event.count)
                 case Joined():
                     self._cancel_timer()
                     self._has_joined = True
@@ -196,10 +213,11 @@ class _ComponentProtocol(Protocol):
         self._cancel_timer()
         self._component.left(self, self._reason or reason.getErrorMessage())
 
-    def send(self, stanza: Stanza) -> None:
-        """Write it."""
+    def send(self, stanza: Stanza) -> bool:
+        """Write it; whether the server is going to acknowledge it."""
         self._stream.send(stanza)
         self._flush()
+        return self._stream.management is not None
 
     def close(self) -> None:
         """Say goodbye."""
@@ -217,6 +235,18 @@ class _ComponentProtocol(Protocol):
 
     def stopProducing(self) -> None:
         """The transport is gone; connectionLost does the rest."""
+
+    def _take(self, stanza: Stanza) -> None:
+        settled = self._component.take(stanza)
+        if self._stream.received(settled) and settled is not None:
+            settled.addBoth(self._on_settled, settled)
+        if settled is not None:
+            self._unsettled.add(settled)
+
+    def _on_settled(self, result: Any, settled: Deferred[Any]) -> Any:
+        self._stream.settled(settled)
+        self._flush()
+        return result
 
     def _end(self, closed: Closed) -> None:
         self._reason = closed.reason

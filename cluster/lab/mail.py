@@ -10,6 +10,7 @@ from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP
 from twisted.internet.ssl import optionsForClientTLS
 
 from cluster.gateways.connection import ComponentConnection
+from cluster.gateways.mail.address import domain_of, normal
 from cluster.gateways.mail.configuration import MailSettings, RelaySettings
 from cluster.gateways.mail.redis import RedisLedger, RedisSpool
 from cluster.gateways.mail.relay import Relay
@@ -20,6 +21,7 @@ from cluster.gateways.runtime import GatewayRuntime
 from cluster.lab.foreign import Surroundings
 from cluster.lab.process import new_id
 from cluster.topology.plan import GatewayNode, NetworkNode
+from cluster.xmpp.jid import Jid
 
 
 class MailPart:
@@ -33,7 +35,7 @@ class MailPart:
         )
         self._service = MailService(
             around.reactor,
-            MailSettings(node.name, node.domain, (server.domain,)),
+            MailSettings(node.name, node.domain, node.mail_domains, _aliases(node)),
             _relay(around.plan.network(node.network), node.domain, around.reactor),
             RedisSpool(around.client, around.keys, node.domain),
             RedisLedger(around.client, around.keys, node.domain, time.time),
@@ -62,6 +64,10 @@ class MailPart:
         await self._runtime.stop()
 
 
+def _aliases(node: GatewayNode) -> tuple[tuple[str, Jid], ...]:
+    return tuple((normal(address), Jid.parse(account)) for address, account in node.aliases.items())
+
+
 def _relay(network: NetworkNode, identity: str, reactor: Any) -> Relay:
     """The way to the mail host: the lab's own, or a real one by its name."""
     settings = RelaySettings(network.host, network.user, network.password, network.starttls)
@@ -84,8 +90,8 @@ class MailHostPart:
             if gateway.network == node.name:
                 at_gateway = TCP4ClientEndpoint(around.reactor, gateway.host, gateway.port)
                 relay = Relay(around.reactor, at_gateway, RelaySettings(gateway.host), settings.host_name)
-                served = around.plan.server_named(gateway.server).domain
-                routes |= {gateway.domain: relay, served: relay}
+                further = [domain_of(address) for address, _ in _aliases(gateway)]
+                routes |= dict.fromkeys([gateway.domain, *gateway.mail_domains, *further], relay)
         self._host = LabMailHost(
             around.reactor, settings, routes, around.folder, around.journal,
             now_utc_s=time.time, new_id=new_id, jitter=random.random,

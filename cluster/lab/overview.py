@@ -105,7 +105,7 @@ def _view(folder: LabFolder, plan: Plan, node: NodeState) -> NodeView:
     return NodeView(
         node.name,
         node.kind,
-        server.domain if server else None,
+        server.domain if server else next((each.domain for each in plan.gateways if each.name == node.name), None),
         node.state,
         server.c2s if server else None,
         server.direct_tls if server else None,

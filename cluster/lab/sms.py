@@ -44,7 +44,7 @@ class SmsPart:
             SmsSettings(node.domain, server.domain, node.number),
             at_smsc,
             _login(around.plan, node),
-            redis_sms_store(around.client, around.keys, node.domain),
+            redis_sms_store(around.client, around.keys, node.domain, time.time),
             self._connection.send,
             around.tracer,
             now_utc_s=time.time,

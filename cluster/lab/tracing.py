@@ -11,6 +11,7 @@ from secrets import token_hex
 import msgspec
 
 from cluster.client.blocking import BlockingClient
+from cluster.gateways.mail.quoted import quote
 from cluster.lab.ask import ask
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import ADMIN, LabFolder
@@ -23,6 +24,7 @@ from cluster.trace.reader import JournalReader
 from cluster.trace.render import RECEIVER, SENDER
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
+from cluster.xmpp.escaping import unescape
 from cluster.xmpp.initiating import Login, StreamFailed
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT, PROBE
@@ -33,6 +35,7 @@ PATIENCE_S = 10.0
 """A probe that is not at its end by then is stuck on a link, or its server is down."""
 
 LOOK_EVERY_S = 0.02
+ANSWER = "This is the answer."
 _ARRIVALS = (Event.DELIVERED, Event.STORED)
 _FAILURES = (Event.BOUNCED, Event.DROPPED, Event.LOST)
 
@@ -78,7 +81,7 @@ class Route:
     last_nodes: frozenset[str]
     """Where the way of such a stanza ends: the servers, or what lies behind the gateway that it is for."""
     back: Route | None = None
-    """The way of the answer, where the probe was for a phone of the lab: that answers by itself."""
+    """The way of the answer, where the probe was for a phone or a mailbox of the lab: those answer by themselves."""
 
     @property
     def end(self) -> Hop | None:
@@ -116,21 +119,33 @@ def send_probe(folder: LabFolder, plan: Plan, from_: Jid, to: Jid, password: str
         sender.send(probe.raw)
         reader.append(_hop(probe, SENDER, Event.SENT, sent_utc_ns))
         route = _follow(reader, position, probe, receiver, _last_nodes(plan, to))
-        answer = _answer_of_phone(folder, plan, probe) if route.end and route.end.event in _ARRIVALS else None
+        answer = _answer(folder, plan, probe) if route.end and route.end.event in _ARRIVALS else None
         if answer is None:
             return route
-        return replace(route, back=_follow(reader, position, answer, sender, _last_nodes(plan, sender.jid)))
+        return replace(route, back=_follow(reader, position, answer, sender, _last_nodes(plan, sender.jid), SENDER))
 
 
-def _answer_of_phone(folder: LabFolder, plan: Plan, probe: Stanza) -> Stanza | None:
-    """Have the phone that the probe was for answer it; None where it was for no phone of the lab."""
+def _answer(folder: LabFolder, plan: Plan, probe: Stanza) -> Stanza | None:
+    """Have the phone or the mailbox that the probe was for answer it; None where it was for none of the lab.
+
+    The answer goes to the very client that sent the probe, so that nothing of it is left for another one.
+    """
     assert probe.to is not None
     for gateway in plan.gateways:
         network = plan.network(gateway.network)
-        if gateway.domain == probe.to.domainpart and probe.to.localpart in network.phones.values():
-            answer = msgspec.structs.replace(probe, to=probe.from_, from_=probe.to, trace_id=token_hex(8))
-            text = {"number": probe.to.localpart, "to": gateway.number, "text": "This is the answer."}
-            ask(folder, plan, network, "phone_send", {**text, "trace_id": answer.trace_id})
+        address = unescape(probe.to.localpart)
+        if gateway.domain != probe.to.domainpart:
+            continue
+        answer = msgspec.structs.replace(probe, to=probe.from_, from_=probe.to, trace_id=token_hex(8))
+        told = {"text": ANSWER, "trace_id": answer.trace_id}
+        if address in network.phones.values():
+            ask(folder, plan, network, "phone_send", {"number": address, "to": str(probe.from_), **told})
+            return answer
+        if address in network.mailboxes.values():
+            mails = ask(folder, plan, network, "inbox", {"mailbox": address})
+            id = next(mail["message_id"] for mail in reversed(mails) if mail["trace_id"] == probe.trace_id)
+            back = f"{quote(str(probe.from_))}@{gateway.domain}"
+            ask(folder, plan, network, "reply", {"mailbox": address, "message_id": id, "to": back, **told})
             return answer
     return None
 
@@ -173,14 +188,19 @@ def _hop(probe: Stanza, node: str, event: Event, at_utc_ns: int) -> Hop:
 
 
 def _follow(
-    reader: JournalReader, position: bytes, probe: Stanza, receiver: BlockingClient | None, last_nodes: frozenset[str]
+    reader: JournalReader,
+    position: bytes,
+    probe: Stanza,
+    receiver: BlockingClient | None,
+    last_nodes: frozenset[str],
+    receiver_is: str = RECEIVER,
 ) -> Route:
     deadline_s = time.monotonic() + PATIENCE_S
     awaited = receiver
     while True:
         if awaited is None:
             pause(LOOK_EVERY_S)
-        elif (arrival := _arrival(awaited, probe)) is not None:
+        elif (arrival := _arrival(awaited, probe, receiver_is)) is not None:
             reader.append(arrival)
             awaited = None
         route = Route(reader.read({probe.trace_id}, position), last_nodes)
@@ -194,7 +214,7 @@ def _probe_id(child: Slice) -> str | None:
     return None if probe is None else probe.get("id")
 
 
-def _arrival(receiver: BlockingClient, probe: Stanza) -> Hop | None:
+def _arrival(receiver: BlockingClient, probe: Stanza, node: str) -> Hop | None:
     """The hop at the receiver; None when the probe does not come within LOOK_EVERY_S."""
     try:
         child = receiver.receive(LOOK_EVERY_S)
@@ -203,4 +223,4 @@ def _arrival(receiver: BlockingClient, probe: Stanza) -> Hop | None:
     arrived_utc_ns = time.time_ns()
     if child is None or _probe_id(child) != probe.trace_id:
         return None
-    return _hop(msgspec.structs.replace(probe, raw=child.raw), RECEIVER, Event.RECEIVED, arrived_utc_ns)
+    return _hop(msgspec.structs.replace(probe, raw=child.raw), node, Event.RECEIVED, arrived_utc_ns)

@@ -3,31 +3,80 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred
 
 from cluster.router.port import Bounce, Settled
-from cluster.server.outbox import Outbox
-from cluster.server.turn import Clock
+from cluster.server.outbox import MAX_UNSENT_BYTES, Outbox
+from cluster.server.turn import Clock, Turn
 from cluster.trace.hop import Event, Tracer
+from cluster.xmpp.component import ComponentStream
 from cluster.xmpp.component_stanza import into_stream
-from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
 from cluster.xmpp.stanza import Stanza
 
 WAIT_S = 30.0
 """How long a stanza waits for a component that is away. One that restarts is back in a few seconds."""
 MAX_WAITING = 100
-"""Stanzas that wait for one component. They are unsettled, so that a crash does not lose them; together with those of
-a second component that is away they must not fill the link that they came over (MAX_UNSETTLED of router/gate.py)."""
+"""Stanzas that wait for one component, or that keep the entry of a link unsettled until the component acknowledges
+them, so that a crash does not lose them; together with those of a second component that is away they must not fill the
+link that they came over (MAX_UNSETTLED of router/gate.py)."""
+
+
+class _Pending:
+    """A stanza that a component does not have yet, as far as is known."""
+
+    __slots__ = ("is_written", "settled", "stanza", "timer")
+
+    def __init__(self, stanza: Stanza) -> None:
+        self.stanza = stanza
+        self.settled: Deferred[None] = Deferred()
+        self.is_written = False
+        """It went to the transport of a stream, and was not acknowledged."""
+        self.timer: DelayedCall | None = None
+
+
+class ComponentOutbox(Outbox):
+    """What is on its way to a component; `done` hears how many more it has, the oldest first.
+
+    That is when it acknowledges them, or when they are written where it does not acknowledge.
+    """
+
+    def __init__(
+        self,
+        turn: Turn,
+        write: Callable[[bytes], None],
+        end: Callable[[StreamError], None],
+        stream: ComponentStream,
+        done: Callable[[int], None],
+    ) -> None:
+        super().__init__(turn, write, end)
+        self._stream = stream
+        self._done = done
+
+    def flush(self) -> None:
+        """Write what waits, if the component keeps up."""
+        super().flush()
+        management = self._stream.management
+        if management is not None and management.size_bytes > MAX_UNSENT_BYTES:
+            self.end(StreamCondition.POLICY_VIOLATION, "the component does not acknowledge what it is sent")
+
+    def _on_wire(self, stanzas: list[Stanza]) -> bytes:
+        data = super()._on_wire(stanzas) + self._stream.written(stanzas)
+        if self._stream.management is None:
+            self._done(len(stanzas))
+        return data
 
 
 class Component:
     """One component that the topology knows.
 
-    While it is away, what is for it waits, and is then refused with remote-server-timeout: a "service specified as
-    part of the JID of the intended recipient" with which "communications could not be established within a reasonable
-    amount of time" (RFC 6120 section 8.3.3.16), of type wait. XEP-0114 says nothing of it.
+    While it is away, what is for it waits, also what it was sent and has not acknowledged; it is then refused with
+    remote-server-timeout: a "service specified as part of the JID of the intended recipient" with which "communications
+    could not be established within a reasonable amount of time" (RFC 6120 section 8.3.3.16), of type wait. XEP-0114
+    says nothing of it.
     """
 
     def __init__(self, domain: str, secret: str, clock: Clock, tracer: Tracer) -> None:
@@ -37,7 +86,9 @@ class Component:
         self._tracer = tracer
         self._bounce: Bounce | None = None
         self._outbox: Outbox | None = None
-        self._waiting: deque[tuple[Stanza, Deferred[None], DelayedCall]] = deque()
+        self._sent: deque[_Pending] = deque()
+        """Handed to its stream."""
+        self._waiting: deque[_Pending] = deque()
 
     def start(self, bounce: Bounce) -> None:
         """`bounce` answers what could not be delivered."""
@@ -50,47 +101,68 @@ class Component:
 
     def send(self, stanza: Stanza) -> Settled:
         """Deliver it, now or when the component is there."""
+        if self._outbox is None and len(self._waiting) >= MAX_WAITING:
+            self._refuse(stanza)
+            return None
+        pending = _Pending(stanza)
         if self._outbox is None:
-            return self._wait(stanza)
-        self._outbox.send(into_stream(stanza))
-        self._tracer.record(Event.DELIVERED, stanza, f"component {self.domain}")
-        return None
+            self._wait(pending)
+        else:
+            self._pass(self._outbox, pending)
+        return pending.settled if len(self._sent) <= MAX_WAITING else None
 
     def attach(self, outbox: Outbox) -> None:
         """The component joined: first what waited for it, in order."""
         self._outbox = outbox
         waiting, self._waiting = self._waiting, deque()
-        for stanza, settled, timer in waiting:
-            timer.cancel()
-            self.send(stanza)
-            settled.callback(None)
+        for pending in waiting:
+            assert pending.timer is not None
+            pending.timer.cancel()
+            self._pass(outbox, pending)
+
+    def done(self, count: int) -> None:
+        """The component has so many more."""
+        for _ in range(count):
+            self._sent.popleft().settled.callback(None)
 
     def detach(self) -> None:
-        """Its stream is over; what never reached the transport waits for the next one."""
+        """Its stream is over; what it may not have waits for the next one, and is not refused for want of room."""
         outbox, self._outbox = self._outbox, None
         if outbox is not None:
-            for stanza in outbox.take_unsent():
-                self._wait(stanza)
+            unsent = len(outbox.take_unsent())
+            sent, self._sent = self._sent, deque()
+            for index, pending in enumerate(sent):
+                pending.is_written = index < len(sent) - unsent
+                self._wait(pending)
 
     def stop(self) -> None:
-        """The server stops: whoever waits hears of it."""
-        while self._waiting:
-            self._waiting[0][2].cancel()
-            self._give_up_first()
+        """The server stops: whoever waits hears of it.
 
-    def _wait(self, stanza: Stanza) -> Settled:
-        if len(self._waiting) >= MAX_WAITING:
-            self._refuse(stanza)
-            return None
-        settled: Deferred[None] = Deferred()
-        self._waiting.append((stanza, settled, self._clock.callLater(WAIT_S, self._give_up_first)))
-        self._tracer.record(Event.ENQUEUED, stanza, f"until component {self.domain} is connected")
-        return settled
+        Not of what the component may have got: what of that came over a link stays there, and comes again.
+        """
+        while self._waiting:
+            pending = self._waiting[0]
+            assert pending.timer is not None
+            pending.timer.cancel()
+            if pending.is_written:
+                self._waiting.popleft()
+            else:
+                self._give_up_first()
+
+    def _pass(self, outbox: Outbox, pending: _Pending) -> None:
+        self._sent.append(pending)
+        self._tracer.record(Event.DELIVERED, pending.stanza, f"component {self.domain}")
+        outbox.send(into_stream(pending.stanza))
+
+    def _wait(self, pending: _Pending) -> None:
+        pending.timer = self._clock.callLater(WAIT_S, self._give_up_first)
+        self._waiting.append(pending)
+        self._tracer.record(Event.ENQUEUED, pending.stanza, f"until component {self.domain} is connected")
 
     def _give_up_first(self) -> None:
-        stanza, settled, _ = self._waiting.popleft()  # all wait equally long, so the first is the one that is due
-        self._refuse(stanza)
-        settled.callback(None)
+        pending = self._waiting.popleft()  # all wait equally long, so the first is the one that is due
+        self._refuse(pending.stanza)
+        pending.settled.callback(None)
 
     def _refuse(self, stanza: Stanza) -> None:
         assert self._bounce is not None, "a stanza came before the domain was started"

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
 
-from cluster.server.component import Component
+from cluster.server.component import Component, ComponentOutbox
 from cluster.server.connection import StreamConnection
 from cluster.server.domain import Domain
-from cluster.server.outbox import Outbox
 from cluster.server.turn import Clock, Turn
-from cluster.xmpp.component import AcceptingStream, Joined
+from cluster.xmpp.component import AcceptingStream, Acknowledged, Joined
 from cluster.xmpp.errors import StreamCondition, StreamError
-from cluster.xmpp.events import Closed
+from cluster.xmpp.events import Closed, Misaddressed
 from cluster.xmpp.stanza import Stanza
 
 HANDSHAKE_TIMEOUT_S = 10.0
@@ -61,12 +62,12 @@ class ComponentStream(StreamConnection):
         super().__init__(stream, shared.clock, shared.streams)
         self._shared = shared
         self._component: Component | None = None
-        self._joined: Outbox | None = None
+        self._joined: ComponentOutbox | None = None
 
     # --- the connection
 
     @property
-    def _outbox(self) -> Outbox | None:
+    def _outbox(self) -> ComponentOutbox | None:
         return self._joined
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -81,15 +82,38 @@ class ComponentStream(StreamConnection):
         for event in self._stream.events():
             match event:
                 case Stanza():
-                    settled = self._shared.domain.entrance.from_component(event)
-                    if settled is not None:
-                        self._unsettled.add(settled)
+                    self._take(event)
+                case Misaddressed():
+                    self._answer(event)
                 case Joined():
                     self._join()
+                case Acknowledged():
+                    if self._component is not None:
+                        self._component.done(event.count)
                 case Closed():
                     self._on_closed(event)
-        if data_to_send := self._stream.data_to_send():
-            self.transport.write(data_to_send)
+        self._write_output()
+
+    def _take(self, stanza: Stanza) -> None:
+        settled = self._shared.domain.entrance.from_component(stanza)
+        if self._stream.received(settled) and settled is not None:
+            settled.addBoth(self._on_settled, settled)
+        if settled is not None:
+            self._unsettled.add(settled)
+
+    def _on_settled(self, result: Any, settled: Deferred[Any]) -> Any:
+        self._stream.settled(settled)
+        self._write_output()
+        return result
+
+    def _answer(self, event: Misaddressed) -> None:
+        self._stream.received(None)
+        if self._component is not None and event.stanza.may_be_answered_with_error:
+            self._component.send(event.stanza.error(event.error))
+
+    def _write_output(self) -> None:
+        if data := self._stream.data_to_send():
+            self.transport.write(data)
 
     def _join(self) -> None:
         """The secret is right. A second connection is refused only now: nobody else is to learn of the first."""
@@ -99,7 +123,7 @@ class ComponentStream(StreamConnection):
             return
         self._limit(None)
         self._component = component
-        self._joined = Outbox(self._shared.turn, self.transport.write, self.fail)
+        self._joined = ComponentOutbox(self._shared.turn, self.transport.write, self.fail, self._stream, component.done)
         self._stream.accept()
         self.transport.registerProducer(self, True)
         component.attach(self._joined)  # what it sends is written in a later turn, behind the answer

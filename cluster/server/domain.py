@@ -137,15 +137,21 @@ class Domain:
         if to is None or to.domainpart == self.name:
             settled = self.deliver(stanza)
             return settled.addErrback(self._not_delivered, stanza) if settled is not None else None
-        if to.domainpart in self.components:  # RFC 6120 section 10.5: a specialized local service
-            self.components[to.domainpart].send(stanza)  # its own bound holds; the sender is not to wait with it
-            return None
-        if to.domainpart in self._components_at:
-            return self._tell(self._components_at[to.domainpart], stanza)
+        if to.domainpart in self.components or to.domainpart in self._components_at:
+            return self._route_to_component(stanza, to)
         domain = self._served_by.get(to.domainpart, to.domainpart)
         if stanza.trace_id:
             self.tracer.record(Event.ROUTED, stanza, f"link to {domain}")
         return self.router.link(domain).send(stanza)
+
+    def _route_to_component(self, stanza: Stanza, to: Jid) -> Settled:
+        """A specialized local service (RFC 6120 section 10.5)."""
+        if stanza.kind == "message":  # it may come twice, and is known by that then
+            stanza = with_stanza_id(stanza, self.context.new_id(), self.name, Jid("", self.name))
+        if to.domainpart not in self.components:
+            return self._tell(self._components_at[to.domainpart], stanza)
+        self.components[to.domainpart].send(stanza)  # its own bound holds; the sender is not to wait with it
+        return None
 
     def _not_delivered(self, failure: Failure, stanza: Stanza) -> None:
         """The storage is away. What came over a link is read again; what came from here goes back."""

@@ -43,6 +43,10 @@ class Gateway(Section):
     """The foreign network behind it, one of `networks`."""
     number: PhoneNumber = "2345"
     """Only for `sms`: the short code that phones see and write to."""
+    mail_for: Annotated[list[Domain], OrEmpty(list)] = []
+    """Only for `mail`: further domains of the lab whose accounts get mail by their JIDs, beside the server's own."""
+    aliases: Annotated[dict[AccountJid, AccountJid], OrEmpty(dict)] = {}
+    """Only for `mail`: further mail addresses, and whose they are: `nurse@verona.example: juliet@capulet.lit`."""
     secret: Annotated[str, Field(min_length=1)] = "secret"
     """What it proves itself to the server with."""
 

@@ -8,6 +8,7 @@ from typing import Any
 from cluster.topology.problem import Finding, choice
 
 _NETWORK_KIND = {"sms": "smsc", "mail": "mailhost"}
+_ONLY_FOR_GATEWAY = {"number": "sms", "mail_for": "mail", "aliases": "mail"}
 _ONLY_FOR = {"phones": "smsc", "mailboxes": "mailhost"}
 
 
@@ -20,8 +21,10 @@ def findings(data: Mapping[str, Any], domains: Mapping[str, str]) -> Iterator[Fi
         path = ("gateways", name)
         yield from _server(path, gateway, gateway.get("domain"), servers, seen)
         yield from _network(path, gateway, networks)
-        if gateway.get("kind") == "mail" and "number" in gateway:
-            yield Finding((*path, "number"), "only a gateway of kind sms has a number; delete this key", at_key=True)
+        for key, kind in _ONLY_FOR_GATEWAY.items():
+            if key in gateway and gateway.get("kind") not in (kind, None):
+                yield Finding((*path, key), f"only a gateway of kind {kind} has {key}; delete this key", at_key=True)
+        yield from _mail(path, gateway, domains)
     for domain, component in _sections(data, "components").items():
         yield from _server(("components", domain), component, domain, servers, seen)
     yield from _node_names(data)
@@ -62,6 +65,24 @@ def _network(path: tuple[str, str], gateway: Mapping[str, Any], networks: Mappin
     elif isinstance(kind, str) and networks[name].get("kind") not in (_NETWORK_KIND.get(kind), None):
         text = f"{name} is a {networks[name].get('kind')}; a gateway of kind {kind} needs a {_NETWORK_KIND.get(kind)}"
         yield Finding((*path, "network"), text)
+
+
+def _mail(path: tuple[str, str], gateway: Mapping[str, Any], domains: Mapping[str, str]) -> Iterator[Finding]:
+    """Mail is for accounts of the lab, and each address is somebody's in one way."""
+    taken = [domain for domain, server in domains.items() if server == gateway.get("server")]
+    mail_for, aliases = gateway.get("mail_for"), gateway.get("aliases")
+    for index, domain in enumerate(mail_for if isinstance(mail_for, list) else ()):
+        if domain in taken:
+            yield Finding((*path, "mail_for", index), f"mail for {domain} comes here already; delete it")
+        elif domain not in domains:
+            text = f"no server has the domain {domain!r}{choice(str(domain), sorted(domains))}"
+            yield Finding((*path, "mail_for", index), text)
+        taken.append(domain)
+    for address, account in aliases.items() if isinstance(aliases, dict) else ():
+        domain = str(account).rpartition("@")[2]
+        if domain not in domains:
+            text = f"no server has the domain {domain!r}{choice(domain, sorted(domains))}"
+            yield Finding((*path, "aliases", address), text)
 
 
 def _node_names(data: Mapping[str, Any]) -> Iterator[Finding]:

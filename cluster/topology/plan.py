@@ -153,6 +153,10 @@ class GatewayNode(msgspec.Struct, frozen=True):
     host: str
     port: int
     """Where mail comes in, for mail; 0 for SMS."""
+    mail_domains: tuple[str, ...] = ()
+    """Of the accounts that get mail by their own JIDs; for mail."""
+    aliases: dict[str, str] = {}
+    """Further mail addresses, and whose they are; for mail."""
 
     @property
     def speaks_for(self) -> str:

@@ -75,7 +75,7 @@ def resolve(
         )
         for (name, server), setting, (host, port) in zip(topology.servers.items(), settings, at_servers, strict=True)
     )
-    gateways = tuple(_gateway(name, gateway, next(at_lower)) for name, gateway in topology.gateways.items())
+    gateways = tuple(_gateway(name, gateway, topology, next(at_lower)) for name, gateway in topology.gateways.items())
     networks = tuple(_network(name, network, next(at_lower)) for name, network in topology.networks.items())
     plan = Plan(
         name=topology.name,
@@ -122,7 +122,7 @@ def _gateway_port(gateway: Gateway) -> int:
     return SMTP_PORT if gateway.kind == "mail" else SMPP_PORT
 
 
-def _gateway(name: str, gateway: Gateway, at: addresses.Address) -> GatewayNode:
+def _gateway(name: str, gateway: Gateway, topology: Topology, at: addresses.Address) -> GatewayNode:
     host, port = at
     return GatewayNode(
         name=name,
@@ -134,6 +134,8 @@ def _gateway(name: str, gateway: Gateway, at: addresses.Address) -> GatewayNode:
         number=gateway.number,
         host=host,
         port=port if gateway.kind == "mail" else 0,
+        mail_domains=(topology.servers[gateway.server].domain, *gateway.mail_for) if gateway.kind == "mail" else (),
+        aliases=gateway.aliases,
     )
 
 

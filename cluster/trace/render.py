@@ -12,7 +12,7 @@ import msgspec
 from rich.text import Text
 from rich.tree import Tree
 
-from cluster.trace.hop import Hop
+from cluster.trace.hop import Event, Hop
 
 SENDER = "C1"
 RECEIVER = "C3"
@@ -41,8 +41,9 @@ def steps(hops: Sequence[Hop]) -> list[Step]:
 
 def node_name(hop: Hop) -> str:
     """`s1`, or an end of the route with its address: `C1 romeo@montague.lit/pda`."""
-    address = {SENDER: hop.from_, RECEIVER: hop.to}.get(hop.node)
-    return f"{hop.node} {address}" if address else hop.node
+    if hop.node not in (SENDER, RECEIVER):
+        return hop.node
+    return f"{hop.node} {hop.to if hop.event is Event.RECEIVED else hop.from_}"
 
 
 def tree(hops: Sequence[Hop]) -> Tree:

@@ -1,4 +1,9 @@
-"""Both sides of a component's stream (XEP-0114, jabber:component:accept): bytes in, events and bytes out."""
+"""Both sides of a component's stream (XEP-0114, jabber:component:accept): bytes in, events and bytes out.
+
+XEP-0114 acknowledges nothing, and knows no stream features. A component that writes version='1.0' into its stream
+header says that it knows those (RFC 6120 section 4.7.5): to such a one the server offers stream management (XEP-0198),
+without resumption. All others get XEP-0114 as it stands.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +19,11 @@ import msgspec
 from cluster.xmpp import element as xml
 from cluster.xmpp.component_stanza import into_stream, out_of_stream
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
-from cluster.xmpp.events import Closed
+from cluster.xmpp.events import Closed, Misaddressed
 from cluster.xmpp.jid import Jid, JidError
-from cluster.xmpp.namespaces import COMPONENT, STREAM_ERRORS, STREAMS
+from cluster.xmpp.namespaces import COMPONENT, SM, STREAM_ERRORS, STREAMS
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader
+from cluster.xmpp.sm import StreamManagement, Unacknowledged, enabled, read_count
 from cluster.xmpp.stamp import MalformedTo
 from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.stream import Stream
@@ -39,12 +45,21 @@ class Joined(msgspec.Struct, frozen=True):
     """The handshake is good. A component may send now; a server answers with `accept`, or `fail` on a conflict."""
 
 
+class Acknowledged(msgspec.Struct, frozen=True):
+    """So many more of the stanzas that were sent are safe with the peer, the oldest first."""
+
+    count: int
+
+
+ComponentEvent = Stanza | Joined | Acknowledged | Misaddressed
+
+
 def handshake(stream_id: str, secret: str) -> str:
     """What proves to the server that the component knows the secret (section 3)."""
     return hashlib.sha1((stream_id + secret).encode()).hexdigest()
 
 
-class ComponentStream(Stream["Stanza | Joined"]):
+class ComponentStream(Stream[ComponentEvent]):
     """What both sides share."""
 
     CLOSED = ComponentState.CLOSED
@@ -54,13 +69,34 @@ class ComponentStream(Stream["Stanza | Joined"]):
         self.state: ComponentState = ComponentState.OPENING
         self.domain = domain
         """The component's; a server's side knows it from the stream header on."""
+        self.management: StreamManagement | None = None
+        """Counts what is sent, once the peer acknowledges that."""
+        self._counts_received = False
 
     def send(self, stanza: Stanza) -> None:
         """Queue a stanza for the peer; behind the end of the stream it is dropped."""
         if self.state is not ComponentState.CLOSED:
-            self._output.append(into_stream(stanza).raw)
+            stanza = into_stream(stanza)
+            self._output.append(stanza.raw + self.written([stanza]))
 
-    def _handle(self, child: StreamHeader | Slice | StreamEnd) -> Stanza | Joined | Closed | None:
+    def written(self, stanzas: list[Stanza]) -> bytes:
+        """These stanzas are written now, as `into_stream` makes them: the bytes that go behind them."""
+        return self.management.sent([Unacknowledged(each, 0.0) for each in stanzas]) if self.management else b""
+
+    def received(self, settled: object | None) -> bool:
+        """Count a stanza of the peer; it is handled when what it waits for is over, or already (None).
+
+        True where `settled` is to be called for that.
+        """
+        return self.management is not None and self._counts_received and self.management.received(settled)
+
+    def settled(self, waited_for: object) -> None:
+        """This is over; the peer may have waited for the acknowledgement."""
+        assert self.management is not None
+        if self.state is not ComponentState.CLOSED:
+            self._output.append(self.management.settled(waited_for))
+
+    def _handle(self, child: StreamHeader | Slice | StreamEnd) -> ComponentEvent | Closed | None:
         if isinstance(child, StreamHeader):
             self._on_header(child)
             return None
@@ -69,12 +105,29 @@ class ComponentStream(Stream["Stanza | Joined"]):
         if child.name == f"{STREAMS} error":
             return self.close(_told(child))
         if self.state is ComponentState.OPEN:
-            return self._on_stanza(child)
+            return self._on_sm(child) if child.name.startswith(f"{SM} ") else self._on_stanza(child)
         if child.name != f"{COMPONENT} handshake":
             # RFC 6120 section 4.9.3.12
             raise StreamError(StreamCondition.NOT_AUTHORIZED, "the handshake comes first")
         self._on_handshake(xml.parse(child.raw).text or "")
         return Joined()
+
+    def _on_sm(self, child: Slice) -> Acknowledged | None:
+        """XEP-0198 section 4, for both sides."""
+        management = self.management
+        if management is None or child.name not in (f"{SM} r", f"{SM} a"):
+            raise StreamError(StreamCondition.UNSUPPORTED_STANZA_TYPE, f"not expected here: {child.name}")
+        if child.name == f"{SM} r":
+            self._output.append(management.ack())
+            return None
+        try:
+            h = read_count(child.attributes.get("h"))
+        except ValueError as error:
+            raise StreamError(StreamCondition.BAD_FORMAT, str(error)) from None
+        before = management.unacknowledged
+        self._output.append(management.acknowledged(h))
+        count = before - management.unacknowledged
+        return Acknowledged(count) if count else None
 
     @abstractmethod
     def _on_header(self, header: StreamHeader) -> None: ...
@@ -83,7 +136,7 @@ class ComponentStream(Stream["Stanza | Joined"]):
     def _on_handshake(self, digest: str) -> None: ...
 
     @abstractmethod
-    def _on_stanza(self, child: Slice) -> Stanza | None: ...
+    def _on_stanza(self, child: Slice) -> Stanza | Misaddressed: ...
 
 
 class AcceptingStream(ComponentStream):
@@ -98,6 +151,7 @@ class AcceptingStream(ComponentStream):
         self._server = Jid("", server)
         self._secrets = secrets
         self._stream_id = new_id()
+        self._knows_features = False
 
     def accept(self) -> None:
         """Let it in: the answer to Joined."""
@@ -115,14 +169,24 @@ class AcceptingStream(ComponentStream):
             raise StreamError(StreamCondition.HOST_UNKNOWN, f"no component {header.to or ''!r} is expected here")
         self.domain = domain
         self.state = ComponentState.HANDSHAKING
+        self._knows_features = (header.version or "").partition(".")[0] == "1"
         self._open_if_needed()
+        if self._knows_features:
+            self._output.append(f"<stream:features><sm xmlns='{SM}'/></stream:features>".encode())
 
     def _on_handshake(self, digest: str) -> None:
         expected = handshake(self._stream_id, self._secrets[self.domain])
         if not hmac.compare_digest(digest.strip().encode(), expected.encode()):
             raise StreamError(StreamCondition.NOT_AUTHORIZED, f"that is not the secret of {self.domain}")
 
-    def _on_stanza(self, child: Slice) -> Stanza | None:
+    def _on_sm(self, child: Slice) -> Acknowledged | None:
+        if child.name != f"{SM} enable" or not self._knows_features or self.management is not None:
+            return super()._on_sm(child)
+        self.management, self._counts_received = StreamManagement(), True
+        self._output.append(enabled(self.management))
+        return None
+
+    def _on_stanza(self, child: Slice) -> Stanza | Misaddressed:
         malformed: MalformedTo | None = None
         try:
             stanza = out_of_stream(child)
@@ -133,15 +197,14 @@ class AcceptingStream(ComponentStream):
             raise StreamError(StreamCondition.INVALID_FROM, f"this stream is {self.domain}, not {stanza.from_}")
         if malformed is None:
             return stanza
-        if stanza.may_be_answered_with_error:
-            refused = msgspec.structs.replace(stanza, to=self._server)
-            self.send(refused.error(StanzaError(Condition.JID_MALFORMED, malformed.text)))
-        return None
+        stanza = msgspec.structs.replace(stanza, to=self._server)
+        return Misaddressed(stanza, StanzaError(Condition.JID_MALFORMED, malformed.text))
 
     def _own_header(self) -> bytes:
         from_ = f" from={quoteattr(self.domain)}" if self.domain else ""
+        version = " version='1.0'" if self._knows_features else ""
         return (
-            f"<?xml version='1.0'?><stream:stream{from_} id={quoteattr(self._stream_id)} "
+            f"<?xml version='1.0'?><stream:stream{from_} id={quoteattr(self._stream_id)}{version} "
             f"xmlns='{COMPONENT}' xmlns:stream='{STREAMS}'>"
         ).encode()
 
@@ -154,6 +217,15 @@ class ConnectingStream(ComponentStream):
         self._secret = secret
         self._open_if_needed()
 
+    def _handle(self, child: StreamHeader | Slice | StreamEnd) -> ComponentEvent | Closed | None:
+        if not (isinstance(child, Slice) and child.name == f"{STREAMS} features"):
+            return super()._handle(child)
+        if f"{SM} sm" in child.payloads and self.management is None:
+            # it goes along with the handshake, so that the first stanza of the server's is counted already
+            self.management = StreamManagement()
+            self._output.append(f"<enable xmlns='{SM}'/>".encode())
+        return None
+
     def _on_header(self, header: StreamHeader) -> None:
         if header.content_namespace != COMPONENT:
             raise StreamError(StreamCondition.INVALID_NAMESPACE, f"components speak {COMPONENT}")
@@ -164,6 +236,16 @@ class ConnectingStream(ComponentStream):
     def _on_handshake(self, digest: str) -> None:
         self.state = ComponentState.OPEN
 
+    def _on_sm(self, child: Slice) -> Acknowledged | None:
+        if child.name == f"{SM} enabled":
+            self._counts_received = True
+            return None
+        if child.name == f"{SM} failed":  # section 3: it goes on without
+            count = self.management.unacknowledged if self.management else 0
+            self.management = None
+            return Acknowledged(count)
+        return super()._on_sm(child)
+
     def _on_stanza(self, child: Slice) -> Stanza:
         try:
             return out_of_stream(child)
@@ -172,7 +254,7 @@ class ConnectingStream(ComponentStream):
 
     def _own_header(self) -> bytes:
         return (
-            f"<?xml version='1.0'?><stream:stream to={quoteattr(self.domain)} "
+            f"<?xml version='1.0'?><stream:stream to={quoteattr(self.domain)} version='1.0' "
             f"xmlns='{COMPONENT}' xmlns:stream='{STREAMS}'>"
         ).encode()
 

@@ -98,6 +98,11 @@ class StreamManagement:
 
     # --- what is sent to the peer
 
+    @property
+    def unacknowledged(self) -> int:
+        """How many stanzas the peer has not acknowledged."""
+        return len(self._unacknowledged)
+
     def sent(self, stanzas: list[Unacknowledged]) -> bytes:
         """These are written now: what to write behind them, so that the peer acknowledges them soon."""
         self._unacknowledged.extend(stanzas)

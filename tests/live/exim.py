@@ -30,6 +30,7 @@ host_lookup =
 rfc1413_query_timeout = 0s
 log_selector = +smtp_no_mail
 smtputf8_advertise_hosts = *
+dsn_advertise_hosts = *
 acl_smtp_rcpt = check_recipient
 {tls}
 

@@ -87,7 +87,9 @@ class Client(slixmpp.ClientXMPP):
 
     async def do_info(self, to: str) -> None:
         reply = await self["xep_0030"].get_info(jid=to, timeout=20)
-        report(event="info", features=sorted(reply["disco_info"]["features"]))
+        info = reply["disco_info"]
+        identities = sorted(f"{category}/{type_}" for category, type_, *_ in info["identities"])
+        report(event="info", features=sorted(info["features"]), identities=identities)
 
     async def do_version(self, to: str) -> None:
         reply = await self["xep_0092"].get_version(to, timeout=20)

@@ -22,7 +22,7 @@ class UnluckyUser(xmpp_user.XmppUser):
     @task
     def write(self) -> None:
         for number in ("+390000000000", os.environ["OFF"]):
-            self.send_sms(Jid(number, os.environ["GATEWAY"]), "anybody there?", time.monotonic_ns())
+            self.send_far("sms", Jid(number, os.environ["GATEWAY"]), "anybody there?", time.monotonic_ns())
         self.wait()
 
     def wait_time(self) -> float:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from cluster.lab.folder import LabFolder
 from cluster.lab.wait import wait_until
 from tests.live.clients import PATIENCE_S
-from tests.live.running_lab import ROOT, RunningLab
+from tests.live.running_lab import ROOT, XMPPLAB, RunningLab
 
 pytestmark = pytest.mark.live
 
@@ -40,16 +46,17 @@ def text_with(lab: RunningLab, words: str) -> dict[str, Any]:
     return found[0]
 
 
+def pid_of(lab: RunningLab, node: str) -> Any:
+    return next(each["pid"] for each in lab.ps()["nodes"] if each["name"] == node)
+
+
 def test_ps_lists_the_gateway_and_the_foreign_network(lab: RunningLab) -> None:
     kinds = {node["name"]: (node["kind"], node["state"]) for node in lab.ps()["nodes"]}
     assert kinds["g1"] == ("sms", "running")
     assert kinds["fn1"] == ("smsc", "running")
-
-
-def test_the_trace_goes_through_to_the_phone(lab: RunningLab) -> None:
-    shown = json.loads(lab.command("trace", "romeo@montague.lit", f"{PHONE}@sms.montague.lit", "--format", "json"))
-    nodes = list(dict.fromkeys(hop["node"] for hop in shown))
-    assert nodes == ["C1", "s1", "g1", "fn1", "fc1"]
+    shown = lab.command("ps")
+    assert "sms.montague.lit" in next(line for line in shown.splitlines() if line.startswith("g1"))
+    assert f"  {PHONE}@sms.montague.lit  xmpplab phone fc1" in shown
 
 
 def test_a_message_from_another_domain_and_its_answer(lab: RunningLab) -> None:
@@ -80,6 +87,34 @@ def test_a_wrong_number_is_told_to_its_sender(lab: RunningLab) -> None:
         assert romeo.see("message", type="error")["condition"] == "item-not-found"
 
 
+def test_nothing_is_lost_or_doubled_when_the_gateway_is_killed(lab: RunningLab) -> None:
+    """From its own domain and from another, while it crashes (SIGKILL) and comes back, three times.
+
+    Those beyond the bound of what waits for it come back to their sender.
+    """
+    count = 300
+    expected = {f"{who} {number}" for who in ("romeo", "juliet") for number in range(count)}
+    with lab.client("romeo@montague.lit/pda") as romeo, lab.client("juliet@capulet.lit/balcony") as juliet:
+        for user in (romeo, juliet):
+            user.see("session")
+        for batch in range(3):
+            killed = pid_of(lab, "g1")
+            for number in range(batch * count // 3, (batch + 1) * count // 3):
+                for who, user in (("romeo", romeo), ("juliet", juliet)):
+                    user.do("message", to=f"{PHONE}@sms.montague.lit", body=f"{who} {number}")
+            os.kill(killed, signal.SIGKILL)  # they are on their way
+            assert wait_until(lambda: pid_of(lab, "g1") not in (killed, None), PATIENCE_S)  # noqa: B023
+
+        def told() -> list[str]:
+            """Of each message that it arrived, or that it did not."""
+            arrived = [text["text"] for text in inbox(lab) if text["text"].startswith(("romeo ", "juliet "))]
+            errors = {seen["id"]: seen["body"] for user in (romeo, juliet) for seen in user.unseen("message")}
+            return [*arrived, *errors.values()]
+
+        assert wait_until(lambda: set(told()) == expected, PATIENCE_S), expected - set(told())
+        assert len(told()) == len(expected), "some came twice"
+
+
 def test_the_dictionary_bot_answers_a_phone(lab: RunningLab) -> None:
     node = lab.node("montague.lit")
     host, _, port = node["c2s"].rpartition(":")
@@ -103,3 +138,238 @@ def test_the_dictionary_bot_answers_a_phone(lab: RunningLab) -> None:
 )
 def test_what_a_phone_cannot_do(lab: RunningLab, arguments: tuple[str, ...], exit_code: int, expected: str) -> None:
     assert expected in lab.command(*arguments, exit_code=exit_code)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
+    """With both gateways, and addresses beyond those of their own server."""
+    folder = tmp_path_factory.mktemp("gateways")
+    topology = yaml.safe_load((ROOT / "topologies" / "gateways.yaml").read_text())
+    topology["gateways"]["g2"] |= {
+        "mail_for": ["capulet.lit"],
+        "aliases": {"balcony@verona.example": "juliet@capulet.lit"},
+    }
+    (folder / "gateways.yaml").write_text(yaml.safe_dump(topology))
+    running = RunningLab(folder, folder / "gateways.yaml")
+    running.up()
+    yield running
+    running.down()
+
+
+FRIAR = r"friar\40abbey.example@mail.montague.lit"
+
+
+def mails(lab: RunningLab) -> list[dict[str, Any]]:
+    return list(json.loads(lab.command("mail", "fc6", "inbox", "--format", "json")))
+
+
+def mail_with(lab: RunningLab, words: str) -> dict[str, Any]:
+    """The mail that has these words, once it is there."""
+    found: list[dict[str, Any]] = []
+
+    def is_there() -> bool:
+        found[:] = [mail for mail in mails(lab) if words in mail["text"]]
+        return bool(found)
+
+    assert wait_until(is_there, PATIENCE_S), f"no mail with {words!r} came"
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("to", "there", "back"),
+    [
+        ("+393331234561@sms.montague.lit", ["C1", "s1", "g1", "fn1", "fc1"], ["fc1", "fn1", "g1", "s1", "C1"]),
+        (FRIAR, ["C1", "s1", "g2", "fn2", "fc6"], ["fc6", "fn2", "g2", "s1", "C1"]),
+    ],
+)
+def test_the_trace_goes_there_and_back_and_leaves_nothing(
+    both: RunningLab, to: str, there: list[str], back: list[str]
+) -> None:
+    hops = json.loads(both.command("trace", "romeo@montague.lit", to, "--format", "json"))
+    ways: dict[str, list[str]] = {}
+    for hop in hops:
+        ways.setdefault(hop["trace_id"], []).append(hop["node"])
+    first, second = ways.values()
+    assert list(dict.fromkeys(first)) == there
+    # SMTP: the one that sends knows that it did when the other one has answered
+    assert list(dict.fromkeys(second)) == back
+    shown = both.command("trace", "romeo@montague.lit", to)
+    assert "the answer, on the way back:" in shown
+    with both.client("romeo@montague.lit/pda") as romeo:
+        romeo.see("session")
+        romeo.do("presence")
+        romeo.do("ping", to="montague.lit")
+        romeo.see("pong")
+        assert romeo.unseen("message") == []
+
+
+def test_mail_there_and_back(both: RunningLab) -> None:
+    with both.client("juliet@capulet.lit/balcony") as juliet:
+        juliet.see("session")
+        juliet.do("presence")
+        juliet.do("message", to=FRIAR, body="Past hope, past cure, past help!")
+        assert mail_with(both, "past cure")["from"] == "juliet@capulet.lit"
+        both.command("mail", "friar@abbey.example", "reply", "Hold, daughter")
+        juliet.see("message", body="Hold, daughter", from_=FRIAR)
+        both.command("mail", "fc6", "send", "balcony@verona.example", "A vial", "Drink this")
+        juliet.see("message", body="Drink this", from_=FRIAR)
+        number = 1 + [mail["from"] for mail in mails(both)].index("juliet@capulet.lit")
+        both.command("mail", "fc6", "reply", str(number), "Go home")
+        juliet.see("message", body="Go home")
+
+
+def test_a_phone_answers_and_is_switched_off(both: RunningLab) -> None:
+    with both.client("romeo@montague.lit/pda") as romeo:
+        romeo.see("session")
+        romeo.do("presence")
+        both.command("phone", "fc2", "off")
+        romeo.do("message", to="+393331234562@sms.montague.lit", body="Art thou there?")
+        romeo.do("ping", to="sms.montague.lit")  # answered behind the message
+        romeo.see("pong")
+        assert both.command("phone", "fc2", "inbox").strip() == "no texts"
+        both.command("phone", "fc2", "on")
+        assert wait_until(lambda: "Art thou there?" in both.command("phone", "fc2", "inbox"), PATIENCE_S)
+        both.command("phone", "fc2", "reply", "Ay")
+        romeo.see("message", body="Ay", from_="+393331234562@sms.montague.lit")
+
+
+def test_a_phone_in_the_terminal(both: RunningLab) -> None:
+    """Lines typed, also several at once; what comes is shown; the end of the input ends it."""
+    argv = [XMPPLAB, "phone", "fc5"]
+    with (
+        both.client("romeo@montague.lit/pda") as romeo,
+        subprocess.Popen(
+            argv, cwd=both.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        ) as phone,
+    ):  # fmt: skip
+        assert phone.stdin
+        assert phone.stdout
+        romeo.see("session")
+        romeo.do("presence")
+        assert "this is +393331234565;" in phone.stdout.readline()
+        phone.stdin.write("romeo But, soft!\nromeo What light\nromeo\n+1 x\n")
+        phone.stdin.flush()
+        for text in ("But, soft!", "What light"):
+            romeo.see("message", body=text, from_="+393331234565@sms.montague.lit")
+        assert "writes to romeo" in phone.stdout.readline()
+        assert "not sent: nobody is reached at +1" in phone.stdout.readline()
+        romeo.do("message", to="+393331234565@sms.montague.lit", body="It is my lady")
+        assert phone.stdout.readline().endswith("2345: It is my lady\n")
+        phone.stdin.write("> O, that she knew")
+        phone.stdin.close()
+        romeo.see("message", body="O, that she knew")
+        assert phone.wait(PATIENCE_S) == 0
+
+
+def test_what_the_gateways_are(both: RunningLab) -> None:
+    """Asked by a client that is not ours, from another domain."""
+    with both.client("juliet@capulet.lit/balcony") as juliet:
+        juliet.see("session")
+        for domain, contact, identity, of_contact in (
+            ("sms.montague.lit", "+393331234561", "gateway/sms", "client/sms"),
+            ("mail.montague.lit", r"friar\40abbey.example", "gateway/smtp", "account/registered"),
+        ):
+            juliet.do("info", to=domain)
+            info = juliet.see("info")
+            assert info["identities"] == [identity]
+            assert {"jabber:iq:gateway", "urn:xmpp:ping", "vcard-temp", "jabber:iq:version"} <= set(info["features"])
+            assert ("jabber:iq:register" in info["features"]) is (domain == "sms.montague.lit")
+            juliet.do("info", to=f"{contact}@{domain}")
+            assert juliet.see("info")["identities"] == [of_contact]
+            juliet.do("version", to=domain)
+            assert juliet.see("version")["name"]
+
+
+def test_real_systems_in_place_of_the_labs(both: RunningLab, tmp_path: Path) -> None:
+    """A second lab, whose gateways log in to the first one's message centre and mail host: `external`."""
+    networks = {network.name: network for network in LabFolder(Path(both.ps()["state_dir"])).plan().networks}
+    topology = yaml.safe_load((ROOT / "topologies" / "gateways.yaml").read_text())
+    where = {name: {"host": network.host, "port": network.port} for name, network in networks.items()}
+    topology["networks"] = {
+        "fn1": {"kind": "smsc", "external": {**where["fn1"], "user": "g1", "password": "secret"}},
+        "fn2": {"kind": "mailhost", "external": where["fn2"]},
+    }
+    topology["name"] = "elsewhere"
+    (tmp_path / "lab.yaml").write_text(yaml.safe_dump(topology))
+    other = RunningLab(tmp_path, tmp_path / "lab.yaml")
+    other.up()
+    try:
+        with other.client("romeo@montague.lit/pda") as romeo:
+            romeo.see("session")
+            romeo.do("message", to="+393331234564@sms.montague.lit", body="from elsewhere")
+            romeo.do("message", to=FRIAR, body="from elsewhere, too")
+            assert wait_until(lambda: "from elsewhere" in both.command("phone", "fc4", "inbox"), PATIENCE_S)
+            mail_with(both, "from elsewhere, too")
+    finally:
+        other.down()
+
+
+@pytest.mark.parametrize(
+    ("network", "fault", "waits"),
+    [
+        ("fn1", ("--down",), True),
+        ("fn1", ("--rate", "0.01", "--delay", "10ms"), False),
+        ("fn2", ("--down",), True),
+        ("fn2", ("--refuse", "451 4.7.1 greylisted"), True),
+        ("fn2", ("--delay", "50ms"), False),
+    ],
+)
+def test_a_network_that_is_broken_and_mended(
+    both: RunningLab, network: str, fault: tuple[str, ...], waits: bool
+) -> None:
+    body = f"through {network} {' '.join(fault)}"
+    to, arrived = {
+        "fn1": ("+393331234563@sms.montague.lit", lambda: both.command("phone", "fc3", "inbox")),
+        "fn2": (FRIAR, lambda: both.command("mail", "fc6")),
+    }[network]
+    assert both.command("network", "set", network, *fault) != f"{network}: no faults\n"
+    with both.client("romeo@montague.lit/pda") as romeo:
+        romeo.see("session")
+        romeo.do("message", to=to, body=body)
+        romeo.do("ping", to="montague.lit")
+        romeo.see("pong")
+        if waits:
+            assert body not in arrived()
+        assert both.command("network", "clear", network) == f"{network}: no faults\n"
+        assert wait_until(lambda: body in arrived(), PATIENCE_S)
+        assert romeo.unseen("message") == []
+
+
+@pytest.mark.parametrize(
+    ("network", "answer", "to", "condition"),
+    [
+        ("fn1", "ESME_RINVDSTADR", "+393331234564@sms.montague.lit", "item-not-found"),
+        ("fn2", "550 5.1.1 nobody", FRIAR, "item-not-found"),
+        ("fn2", "552 5.2.2 mailbox full", FRIAR, "not-acceptable"),
+    ],
+)
+def test_a_network_that_refuses(both: RunningLab, network: str, answer: str, to: str, condition: str) -> None:
+    both.command("network", "set", network, "--refuse", answer)
+    [shown] = [each for each in json.loads(both.command("network", "ls", "--format", "json")) if each["faults"]]
+    assert (shown["name"], shown["faults"]) == (network, {"refuse": answer})
+    with both.client("romeo@montague.lit/pda") as romeo:
+        romeo.see("session")
+        romeo.do("message", to=to, body="?")
+        assert romeo.see("message", type="error")["condition"] == condition
+    both.command("network", "clear", network)
+    assert both.command("network", "ls").count("no faults") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "expected"),
+    [
+        (("network", "set", "fn9", "--down"), 2, "the lab runs no network 'fn9'; there is: fn1, fn2"),
+        (("network", "set", "fn1"), 2, "no fault is named; give one of: --down, --delay, --rate, --refuse"),
+        (("network", "set", "fn1", "--delay", "2"), 2, "'2' is no time; write it like 500ms or 2s"),
+        (("network", "set", "fn1", "--refuse", "no"), 1, "is no command_status of SMPP"),
+        (("network", "set", "fn2", "--refuse", "no"), 1, "is no refusal of SMTP; write it like"),
+        (("mail", "nobody@abbey.example"), 2, "there is: friar@abbey.example (fc6)"),
+        (("mail", "fc6", "send", "romeo@montague.lit"), 2, "write it like `xmpplab mail fc6 send"),
+        (("mail", "fc6", "send", "romeo@padua.example", "", "x"), 1, "knows no way to padua.example"),
+        (("mail", "fc6", "reply", "99", "x"), 2, "there is no mail 99"),
+        (("phone", "fc5", "reply", "x"), 2, "nobody has written to this phone"),
+    ],
+)
+def test_what_a_network_cannot_do(both: RunningLab, arguments: tuple[str, ...], exit_code: int, expected: str) -> None:
+    assert expected in both.command(*arguments, exit_code=exit_code)

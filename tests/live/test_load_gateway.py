@@ -1,4 +1,4 @@
-"""The scenario `gateway` against running labs: what it counts is what the phones have."""
+"""The scenario `gateway` against running labs: what it counts is what the phones and mailboxes have."""
 
 from __future__ import annotations
 
@@ -33,21 +33,26 @@ def texts(lab: RunningLab) -> list[int]:
     return [len(json.loads(lab.command("phone", name, "inbox", "--format", "json"))) for name in PHONES]
 
 
-def test_what_is_counted_as_delivered_is_on_the_phones(lab: RunningLab, tmp_path: Path) -> None:
-    before = texts(lab)
+def mails(lab: RunningLab) -> int:
+    return len(json.loads(lab.command("mail", "fc6", "inbox", "--format", "json")))
+
+
+def test_what_is_counted_as_delivered_is_on_the_phones_and_in_the_mailbox(lab: RunningLab, tmp_path: Path) -> None:
+    before, mails_before = texts(lab), mails(lab)
     report = tmp_path / "report.json"
     done = locust(
-        GATEWAY, state_of(lab), "-u", "12", "-r", "12", "-t", "3s", "--rate", "10", "--sms", "0.5",
+        GATEWAY, state_of(lab), "-u", "12", "-r", "12", "-t", "3s", "--rate", "10", "--sms", "0.4", "--mail", "0.3",
         "--json-file", str(report.with_suffix("")),
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     rows = figures(report)
-    assert set(rows) == {"login", "send", "deliver local", "deliver cross-domain", "deliver sms"}
+    assert set(rows) == {"login", "send", "deliver local", "deliver cross-domain", "deliver sms", "deliver mail"}
     delivered = sum(row["num_requests"] for name, row in rows.items() if name.startswith("deliver"))
     assert delivered == rows["send"]["num_requests"]
     came = [now - then for now, then in zip(texts(lab), before, strict=True)]
     assert sum(came) == rows["deliver sms"]["num_requests"]
     assert all(came)
+    assert mails(lab) - mails_before == rows["deliver mail"]["num_requests"] > 0
 
 
 def test_the_command_loads_what_the_lab_has(lab: RunningLab) -> None:
@@ -55,6 +60,7 @@ def test_the_command_loads_what_the_lab_has(lab: RunningLab) -> None:
     before = texts(lab)
     shown = lab.command("load", "gateway", "--users", "20", "--time", "4s")
     assert "deliver sms" in shown
+    assert "deliver mail" in shown
     assert sum(texts(lab)) > sum(before)
 
 
@@ -89,9 +95,16 @@ def test_a_lab_without_phones_is_loaded_with_chat_alone(verona: RunningLab, tmp_
     assert set(figures(report)) == {"login", "send", "deliver local", "deliver cross-domain"}
 
 
-def test_sms_to_a_lab_without_phones_says_once_what_to_do(verona: RunningLab) -> None:
-    done = locust(GATEWAY, state_of(verona), "-u", "3", "-t", "1s", "--sms", "0.1")
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--sms", "0.1"], "no phone is behind a gateway of kind sms of lab verona"),
+        (["--mail", "0.1"], "no mailbox is behind a gateway of kind mail of lab verona"),
+        (["--sms", "0.6", "--mail", "0.6"], "--sms and --mail are more than all messages"),
+    ],
+)
+def test_what_cannot_be_had_is_told_once_with_the_remedy(verona: RunningLab, options: list[str], why: str) -> None:
+    done = locust(GATEWAY, state_of(verona), "-u", "3", "-t", "1s", *options)
     assert done.returncode == 1
-    assert done.stderr.count("no phone is behind an SMS gateway of lab verona") == 1
-    assert "or run with `--sms 0`" in done.stderr
+    assert done.stderr.count(why) == 1
     assert "Traceback" not in done.stdout + done.stderr

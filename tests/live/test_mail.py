@@ -19,6 +19,7 @@ import pytest
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
 from twisted.internet.ssl import Certificate, optionsForClientTLS
 
+from cluster.gateways.delivery_receipts import RECEIPTS
 from cluster.gateways.mail.configuration import MailSettings, RelaySettings
 from cluster.gateways.mail.memory import MemoryLedger, MemorySpool
 from cluster.gateways.mail.relay import Relay
@@ -82,13 +83,15 @@ class Gateway:
         self.service = self._made(relay_port, relay or RelaySettings("mx.abbey.example"), tls)
         self._thread.run(lambda: self.service.start(TCP4ServerEndpoint(reactor, self.port, interface="127.0.0.1")))
 
-    def write(self, to: str, text: str, subject: str = "", id: str = "1") -> None:
-        """Romeo writes to a mail address."""
+    def write(self, to: str, text: str, subject: str = "", id: str = "1", receipt: bool = False) -> None:
+        """Romeo writes to a mail address, and may want a receipt (XEP-0184)."""
         payload = [Element(f"{{{CLIENT}}}body")]
         payload[0].text = text
         if subject:
             payload.append(Element(f"{{{CLIENT}}}subject"))
             payload[1].text = subject
+        if receipt:
+            payload.append(Element(f"{{{RECEIPTS}}}request"))
         message = make(
             "message", from_=ROMEO, to=Jid.parse(f"{to.replace('@', chr(92) + '40')}@{MAIL}"), id=id, payload=payload
         )
@@ -180,6 +183,17 @@ def test_exim_bounces_later(gateway: Gateway, exim: Exim) -> None:
     assert error.condition is Condition.NOT_ACCEPTABLE
     assert error.text.startswith("5.0.0")
     assert "<= <> R=" in exim.log()
+
+
+@needs_exim
+def test_exim_reports_a_delivery(gateway: Gateway, exim: Exim) -> None:
+    """It is asked to by RFC 3461, and its report (RFC 3464) becomes a receipt."""
+    gateway.write(FRIAR, "hi", id="9", receipt=True)
+    gateway.until(lambda: gateway.sent)
+    [stanza] = gateway.sent
+    assert (stanza.to, stanza.from_) == (ROMEO, Jid.parse(rf"friar\40abbey.example@{MAIL}"))
+    assert [child.get("id") for child in stanza.tree.findall(f"{{{RECEIPTS}}}received")] == ["9"]
+    assert len(exim.mails()) == 1
 
 
 @needs_exim

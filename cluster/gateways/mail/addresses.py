@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from cluster.gateways.mail.address import DOT_ATOM, domain_of, local_of
@@ -25,6 +26,7 @@ class Account:
     """The address of an XMPP account."""
 
     jid: Jid
+    """Full where the address is that of one resource."""
     is_ours: bool
     """Of one of the domains whose mail the gateway takes. Others are answered by those only whom they wrote to."""
 
@@ -45,17 +47,20 @@ class Addresses:
     """The address book of one gateway.
 
     An account of a domain whose mail the gateway takes has its own JID as its address, romeo@montague.lit; every
-    account has one at the gateway's domain: romeo=40montague.lit@mail.montague.lit.
+    account has one at the gateway's domain: romeo=40montague.lit@mail.montague.lit, and so has each of its resources.
+    Aliases come before both.
     """
 
-    def __init__(self, domain: str, xmpp_domains: frozenset[str]) -> None:
-        """`domain`: of the gateway; `xmpp_domains`: whose mail it takes, too."""
+    def __init__(self, domain: str, xmpp_domains: Collection[str], aliases: Mapping[str, Jid]) -> None:
+        """`domain`: of the gateway; `xmpp_domains`: whose mail it takes, too; `aliases` by normal address."""
         self.domain = domain
-        self._xmpp_domains = xmpp_domains
+        self._xmpp_domains = frozenset(xmpp_domains)
+        self._aliases = {_folded(address): account for address, account in aliases.items()}
+        self._alias_domains = {domain_of(address) for address in aliases}
 
     def takes(self, domain: str) -> bool:
         """True for the domains whose mail comes here."""
-        return domain == self.domain or domain in self._xmpp_domains
+        return domain == self.domain or domain in self._xmpp_domains or domain in self._alias_domains
 
     def of(self, account: Jid) -> str:
         """Where mail for an account reaches it through this gateway; in ASCII, so that every host takes it."""
@@ -73,16 +78,25 @@ class Addresses:
         local, domain = local_of(address), domain_of(address)
         if not self.takes(domain):
             raise NotHere(address)
+        if (account := self._aliases.get(_folded(address))) is not None:
+            return Account(account, True)
         if local.lower() == "postmaster":
             return Postmaster()
         try:
             if domain in self._xmpp_domains:
                 return Account(Jid.parse(f"{escape(local)}@{domain}"), True)
+            if domain != self.domain:
+                raise Unknown(address)
             if local.startswith(_BOUNCE):
                 return Bounce(local.removeprefix(_BOUNCE))
             jid = Jid.parse(unquote(local))
         except ValueError:  # JidError is one
             raise Unknown(address) from None
-        if not jid.localpart or not jid.is_bare:
+        if not jid.localpart:
             raise Unknown(address)
         return Account(jid, jid.domainpart in self._xmpp_domains)
+
+
+def _folded(address: str) -> str:
+    """Upper case in the local part makes no difference: it is we who say so for our own addresses."""
+    return f"{local_of(address).lower()}@{domain_of(address)}"

@@ -1,4 +1,4 @@
-"""What could not be delivered, told to whoever sent it: as an error stanza, or as a failure report."""
+"""What became of a message or a mail, told to whoever sent it: as an error stanza, a receipt or a failure report."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from cluster.gateways.delivery_receipts import receipt_for
 from cluster.gateways.mail.addresses import Addresses
 from cluster.gateways.mail.courier import Answer
 from cluster.gateways.mail.port import Mail, Sent, Taken
@@ -71,6 +72,14 @@ class Bounces:
     async def tell_sender(self, sent: Sent, status: str, text: str) -> None:
         """Of a message that left as a mail, and was reported on later. Raises Overloaded."""
         await self._tell(sent, error_of_status(status, f"{status} {text}".strip()))
+
+    async def tell_delivery(self, sent: Sent) -> None:
+        """Of a message that left as a mail and has arrived. Raises Overloaded."""
+        if sent.wants_receipt and sent.id is not None:
+            receipt = receipt_for(sent.id, sent.from_, sent.to.bare, sent.message_type, self._new_id())
+            settled = self._send(msgspec.structs.replace(receipt, trace_id=sent.trace_id))
+            if settled is not None:
+                await settled
 
     async def failed(self, mail: Mail, answer: Answer) -> None:
         """As the queue wants it: a mail was refused, or is too old. Raises Overloaded."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from cluster.xmpp.jid import Jid
+
 
 class RelaySettings(msgspec.Struct, frozen=True):
     """The host that takes all mail that leaves: the lab's mail host, or a smart host."""
@@ -32,6 +34,8 @@ class MailSettings(msgspec.Struct, frozen=True):
     """`mail.montague.lit`."""
     xmpp_domains: tuple[str, ...]
     """Domains of accounts whose mail the gateway takes: `montague.lit`."""
+    aliases: tuple[tuple[str, Jid], ...] = ()
+    """Further addresses, in their normal spelling, and whose they are; others of their domains are nobody's."""
     max_mail_bytes: int = 5 * 2**20
     """Of a mail that comes in, with its attachments."""
     max_mails_per_s: float = 100.0

@@ -162,8 +162,11 @@ class Courier(_Untyped):  # type: ignore[misc]
         return None
 
     def _say_to(self, code: int, resp: bytes) -> None:
-        assert self._mail is not None
-        self._say(b"RCPT TO:<%s>" % for_the_wire(self._mail.recipient).encode(), [250, 251], self._say_data)
+        mail = self._mail
+        assert mail is not None
+        tell_all = mail.sent is not None and mail.sent.wants_receipt and b"DSN" in self._offers
+        parameters = b" NOTIFY=SUCCESS,FAILURE" if tell_all else b""  # RFC 3461 section 4.1
+        self._say(b"RCPT TO:<%s>%s" % (for_the_wire(mail.recipient).encode(), parameters), [250, 251], self._say_data)
         self._failresponse = lambda code, resp: self._refused(code, resp, to_recipient=True)
 
     def _say_data(self, code: int, resp: bytes) -> None:

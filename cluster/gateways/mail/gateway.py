@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
 from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 
+from cluster.gateways.delivery_receipts import RECEIPTS, wants_receipt
 from cluster.gateways.gateway import Gateway, Service, contact_address
 from cluster.gateways.mail.address import BadAddress, domain_of, for_the_wire, normal
-from cluster.gateways.mail.addresses import Addresses
+from cluster.gateways.mail.addresses import Account, Addresses, Unknown
 from cluster.gateways.mail.bounces import Bounces
 from cluster.gateways.mail.compose import GATEWAY_HEADER, TRACE_HEADER, Draft, compose, subject_for
 from cluster.gateways.mail.letter import TRACE_ID
 from cluster.gateways.mail.port import Correspondent, Ledger, Mail, Sent, Taken
 from cluster.gateways.mail.queue import OutboundQueue, QueueFull
 from cluster.gateways.mail.threads import root_of
+from cluster.gateways.repetition import key_of
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError
-from cluster.xmpp.namespaces import CLIENT, STANZA_ID
+from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.stanza import Stanza, error_of
 
 
@@ -33,6 +34,7 @@ class MailGateway(Gateway):
         prompt="Mail address",
         description="Write a mail address, such as friar@abbey.example.",
         contact_identity=("account", "registered"),
+        contact_features=(RECEIPTS,),
     )
 
     def __init__(
@@ -79,19 +81,18 @@ class MailGateway(Gateway):
         assert message.from_ is not None
         recipient = contact_address(self, message.to)
         if self._addresses.takes(domain_of(recipient)):
-            text = f"{recipient} is reached by XMPP; write to it without the gateway"
-            raise StanzaError(Condition.NOT_ACCEPTABLE, text)
+            raise self._is_ours(recipient)
         tree = message.tree
         text, subject = _text(tree, "body"), _text(tree, "subject")
         if not text and not subject:
             return  # a chat state, a receipt: nothing that a mail would say
-        id = self._key(message, tree)
+        id = key_of(message) or self._new_id()
         if await self._ledger.find(id) is not None:
             self._log.info("{from_} repeats a message; it is not sent twice", from_=str(message.from_))
             return
         draft = self._draft(message, tree, id, recipient, subject or subject_for(text), text)
         trace_id = message.trace_id if TRACE_ID.fullmatch(message.trace_id) else ""
-        sent = Sent(message.from_, message.to, message.id, trace_id)
+        sent = Sent(message.from_, message.to, message.id, trace_id, message.type, wants_receipt(message))
         now_utc_s = self._now_utc_s()
         await self._ledger.note(f"from {message.from_.bare}", Correspondent())
         await self._queue.submit(
@@ -101,6 +102,15 @@ class MailGateway(Gateway):
             )
         )  # fmt: skip
         await self._ledger.note(id, sent)
+
+    def _is_ours(self, recipient: str) -> StanzaError:
+        try:
+            found = self._addresses.find(recipient)
+        except Unknown:
+            return StanzaError(Condition.ITEM_NOT_FOUND, f"{recipient} is nobody's address")
+        who = str(found.jid) if isinstance(found, Account) else recipient
+        text = f"{recipient} is reached by XMPP; write to {who} without the gateway"
+        return StanzaError(Condition.NOT_ACCEPTABLE, text)
 
     def _draft(self, message: Stanza, tree: Element, id: str, recipient: str, subject: str, text: str) -> Draft:
         assert message.from_ is not None
@@ -123,22 +133,11 @@ class MailGateway(Gateway):
             headers=tuple(headers),
         )
 
-    def _key(self, message: Stanza, tree: Element) -> str:
-        """Of the mail, and the left part of its Message-ID.
-
-        What can arrive twice bears the stanza-id of a server (XEP-0359), and so gets the same key. An id that a client
-        chose is no such thing: another message may have it too.
-        """
-        ids = [f"{given.get('by')} {given.get('id')}" for given in tree.findall(f"{{{STANZA_ID}}}stanza-id")]
-        if not ids:
-            return self._new_id()
-        return hashlib.sha256(f"{message.from_} {message.to} {ids}".encode()).hexdigest()[:32]
-
     async def _report(self, message: Stanza) -> None:
         """Its sender hears that a mail did not reach an account, unless it wants no report."""
         taken = await self._ledger.find(message.id) if message.id else None
         assert message.from_ is not None
-        if not isinstance(taken, Taken) or taken.account != message.from_.bare or not taken.return_path:
+        if not isinstance(taken, Taken) or taken.account.bare != message.from_.bare or not taken.return_path:
             self._log.info("an error from {from_} is about no mail that wants a report", from_=str(message.from_))
             return
         await self._queue.submit(self._bounces.report(taken, error_of(message)))

@@ -20,7 +20,7 @@ from cluster.gateways.mail.hops import Hops
 from cluster.gateways.mail.letter import Letter, kept_headers, read
 from cluster.gateways.mail.port import Ledger, Sent, Taken
 from cluster.gateways.mail.receiver import Envelope, Refused
-from cluster.gateways.mail.report import read_failure
+from cluster.gateways.mail.report import read_failure, tells_delivery
 from cluster.gateways.mail.threads import thread_of
 from cluster.router.port import Settled
 from cluster.trace.hop import Event
@@ -40,6 +40,8 @@ class Inbound:
     """A `Receiver`: turns mails into messages."""
 
     _log = Logger()
+    reports_delivery = False
+    """Only the server of an account knows."""
 
     def __init__(
         self,
@@ -81,7 +83,7 @@ class Inbound:
             if (
                 isinstance(found, Account)
                 and not found.is_ours
-                and await self._ledger.find(f"from {found.jid}") is None
+                and await self._ledger.find(f"from {found.jid.bare}") is None
             ):
                 raise Refused(550, f"5.7.1 {found.jid} has not written to you through this gateway")
             if isinstance(found, Bounce) and not isinstance(await self._ledger.find(found.key), Sent):
@@ -133,6 +135,8 @@ class Inbound:
         failure, sent = read_failure(data), await self._ledger.find(key)
         if failure is not None and isinstance(sent, Sent):
             await self._bounces.tell_sender(sent, failure.status, failure.text)
+        elif isinstance(sent, Sent) and tells_delivery(data):
+            await self._bounces.tell_delivery(sent)
         else:
             self._log.info("a mail to the return path of {key} reports no failure; dropped", key=key)
 

@@ -18,6 +18,9 @@ class Sent(msgspec.Struct, frozen=True, tag=True):
     """The JID that stands for the mail address."""
     id: str | None
     trace_id: str = ""
+    message_type: str | None = None
+    wants_receipt: bool = False
+    """The sender asked to hear of the delivery (XEP-0184)."""
 
 
 class Taken(msgspec.Struct, frozen=True, tag=True):

@@ -27,6 +27,10 @@ class Envelope(msgspec.Struct):
     """Empty for a failure report."""
     recipients: list[str]
     """Normal addresses."""
+    id: str = ""
+    """By which its sender knows it, as it came (RFC 3461 section 4.4: xtext)."""
+    tell: dict[str, str] = {}
+    """Recipients whose delivery is to be reported, and by which address the sender knows each, as that came."""
 
 
 class Receiver(Protocol):
@@ -36,6 +40,8 @@ class Receiver(Protocol):
     """By which the host greets."""
     max_bytes: int
     """Of a mail."""
+    reports_delivery: bool
+    """It tells of the delivery where that is asked for (RFC 3461)."""
 
     async def check_recipient(self, envelope: Envelope, address: str) -> None:
         """Raises Refused for an address that gets no mail here."""

@@ -7,7 +7,6 @@ pipelining, limits, and lines that are too long ending the connection instead of
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from twisted.logger import Logger
 from twisted.mail.smtp import ESMTP
 from twisted.python.failure import Failure
 
-from cluster.gateways.mail.address import BadAddress, normal
+from cluster.gateways.mail.parameters import address_of, check_mail, check_recipient, parse
 from cluster.gateways.mail.receiver import Envelope, Refused
 
 if TYPE_CHECKING:
@@ -31,8 +30,6 @@ MAX_ERRORS = 20
 """Refused commands after which a connection is closed: whoever guesses addresses shall not do it fast."""
 TIMEOUT_S = 300.0
 """Section 4.5.3.2: for the next line."""
-
-_PATH = re.compile(r"\s*(FROM|TO):\s*(?:<(?:@[^:>]*:)?([^>]*)>|([^<>\s]+))((?:\s+\S+)*)\s*", re.IGNORECASE)
 
 
 _Untyped: Any = ESMTP
@@ -92,6 +89,7 @@ class SmtpSession(_Untyped):  # type: ignore[misc]
         return {
             b"SIZE": [b"%d" % self._receiver.max_bytes],
             **dict.fromkeys((b"8BITMIME", b"SMTPUTF8", b"PIPELINING", b"ENHANCEDSTATUSCODES")),
+            **({b"DSN": None} if self._receiver.reports_delivery else {}),
         }
 
     def lineReceived(self, line: bytes) -> None:
@@ -185,9 +183,9 @@ class SmtpSession(_Untyped):  # type: ignore[misc]
             self.sendCode(503, b"5.5.1 one mail at a time")
             return
         try:
-            path, parameters = _parse("FROM", rest)
-            self._check_parameters(parameters)
-            return_path = _address(path, self._receiver.domain) if path else ""
+            path, parameters = parse("FROM", rest)
+            check_mail(parameters, self._receiver)
+            return_path = address_of(path, self._receiver.domain) if path else ""
         except Refused as error:
             self._reply(error.code, error.text)
             return
@@ -195,7 +193,7 @@ class SmtpSession(_Untyped):  # type: ignore[misc]
             self.sendCode(450, b"4.7.1 too many mails from you in a second; try again later")
             return
         helo = (self._helo[0] or b"").decode("ascii", "replace")
-        self._envelope = Envelope(self._peer, " ".join(helo.split()), return_path, [])
+        self._envelope = Envelope(self._peer, " ".join(helo.split()), return_path, [], parameters.get("ENVID", ""), {})
         self.sendCode(250, b"2.1.0 go on")
 
     def do_RCPT(self, rest: bytes) -> None:
@@ -207,12 +205,13 @@ class SmtpSession(_Untyped):  # type: ignore[misc]
             self._think(self._recipient(self._envelope, rest))
 
     async def _recipient(self, envelope: Envelope, rest: bytes) -> tuple[int, str]:
-        path, parameters = _parse("TO", rest)
-        if parameters:
-            raise Refused(555, f"5.5.4 unknown parameter {next(iter(parameters))}")
-        address = _address(path, self._receiver.domain)
+        path, parameters = parse("TO", rest)
+        wants = check_recipient(parameters, self._receiver)
+        address = address_of(path, self._receiver.domain)
         await self._receiver.check_recipient(envelope, address)
         envelope.recipients.append(address)
+        if "SUCCESS" in wants:
+            envelope.tell[address] = parameters.get("ORCPT", "")
         return 250, "2.1.5 go on"
 
     def do_DATA(self, rest: bytes) -> None:
@@ -248,32 +247,3 @@ class SmtpSession(_Untyped):  # type: ignore[misc]
 
     async def _take(self, envelope: Envelope, data: bytes) -> tuple[int, str]:
         return 250, f"2.0.0 {await self._receiver.take(envelope, data)}"
-
-    def _check_parameters(self, parameters: dict[str, str]) -> None:
-        for name, value in parameters.items():
-            if name == "SIZE" and value.isdecimal():  # RFC 1870
-                if int(value[:20]) > self._receiver.max_bytes:
-                    raise Refused(552, f"5.3.4 too big: at most {self._receiver.max_bytes} bytes")
-            elif (name, value.upper()) not in (("BODY", "7BIT"), ("BODY", "8BITMIME"), ("SMTPUTF8", "")):
-                raise Refused(555, f"5.5.4 unknown parameter {name}")
-
-
-def _parse(keyword: str, rest: bytes) -> tuple[str, dict[str, str]]:
-    """Path and parameters of MAIL and RCPT; a source route is dropped (RFC 5321 appendix C)."""
-    try:
-        found = _PATH.fullmatch(rest.decode())
-    except UnicodeDecodeError:
-        raise Refused(553, "5.1.3 an address is ASCII or UTF-8") from None
-    if found is None or found.group(1).upper() != keyword:
-        raise Refused(501, f"5.5.4 write it as {keyword}:<address>")
-    parameters = (word.partition("=") for word in found.group(4).split())
-    return found.group(2) or found.group(3) or "", {name.upper(): value for name, _, value in parameters}
-
-
-def _address(path: str, domain: str) -> str:
-    if path.lower() == "postmaster":  # section 4.1.1.3: the one without a domain
-        path = f"{path}@{domain}"
-    try:
-        return normal(path)
-    except BadAddress as error:
-        raise Refused(553, f"5.1.3 {error}") from None

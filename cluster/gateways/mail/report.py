@@ -1,4 +1,4 @@
-"""Failure reports: delivery status notifications (RFC 3464) as the gateway writes and reads them."""
+"""Delivery status notifications (RFC 3464), of failures and of deliveries, as they are written and read here."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from email.message import Message
 from email.mime.multipart import MIMEMultipart
 from email.mime.nonmultipart import MIMENonMultipart
 from email.mime.text import MIMEText
+from typing import Literal
 
 import msgspec
 
@@ -17,6 +18,7 @@ from cluster.gateways.mail.headers import address_value, date_value, fields, one
 from cluster.gateways.mail.mime import clean, octets_of, parse, raw_header, tried
 from cluster.gateways.mail.threads import message_ids
 
+_WORDS = {"failed": ("Undelivered", "could not be delivered"), "delivered": ("Delivered", "was delivered")}
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}", re.ASCII)
 
 
@@ -39,7 +41,7 @@ class Report(msgspec.Struct, frozen=True):
     return_path: str
     """Who gets it: the sender of the mail."""
     recipient: str
-    """Who did not get the mail."""
+    """Who got the mail, or did not."""
     status: str
     text: str
     headers: bytes
@@ -50,6 +52,10 @@ class Report(msgspec.Struct, frozen=True):
     boundary: str
     """A word that is in no mail."""
     trace_id: str = ""
+    action: Literal["failed", "delivered"] = "failed"
+    envelope_id: str = ""
+    original_recipient: str = ""
+    """As the sender gave it with the mail (RFC 3461 section 4.2): `rfc822;friar@abbey.example`."""
 
 
 def is_report(mail: Message) -> bool:
@@ -61,12 +67,7 @@ def is_report(mail: Message) -> bool:
 def read_failure(data: bytes) -> Failure | None:
     """What a report says; None for a mail that is none, or that reports no failure (RFC 3464 section 2.3.3)."""
     mail = parse(data)
-    if not is_report(mail):
-        return None
-    blocks = [
-        block for part in mail.walk() if part.get_content_type().endswith("delivery-status") for block in part.walk()
-    ]
-    failed = next((block for block in blocks if raw_header(block, "Action").lower() == "failed"), None)
+    failed = _block(mail, "failed")
     if failed is None:
         return None
     status = _STATUS.search(raw_header(failed, "Status"))
@@ -77,6 +78,18 @@ def read_failure(data: bytes) -> Failure | None:
         text=clean(diagnosis or raw_header(failed, "Status"))[:500],
         message_id=next((ids[0] for ids in returned if ids), ""),
     )
+
+
+def tells_delivery(data: bytes) -> bool:
+    """True for a report that the mail has come to where it should."""
+    return _block(parse(data), "delivered") is not None
+
+
+def _block(mail: Message, action: str) -> Message | None:
+    """What a report says of the first recipient with this action; None for none, or for a mail that is no report."""
+    parts = (part for part in mail.walk() if part.get_content_type().endswith("delivery-status"))
+    blocks = (block for part in parts for block in part.walk()) if is_report(mail) else ()
+    return next((block for block in blocks if raw_header(block, "Action").lower() == action), None)
 
 
 def _returned(mail: Message) -> list[Message]:
@@ -95,7 +108,7 @@ def compose_report(report: Report) -> bytes:
     pairs = [
         ("From", f"Mail Delivery System <postmaster@{_ascii_domain(report.reporter)}>"),
         ("To", address_value(report.return_path)),
-        ("Subject", text_value(f"Undelivered: your mail to {report.recipient}", "Subject")),
+        ("Subject", text_value(f"{_WORDS[report.action][0]}: your mail to {report.recipient}", "Subject")),
         ("Date", date_value(report.date_utc_s)),
         ("Message-ID", report.message_id),
         ("Auto-Submitted", "auto-replied"),  # RFC 3834 section 5
@@ -107,12 +120,16 @@ def compose_report(report: Report) -> bytes:
 
 def _parts(report: Report) -> Message:
     """With the library's older classes: the newer ones cannot make message/delivery-status. All of it is ASCII."""
-    told = f"Your mail to {report.recipient} could not be delivered:\n\n{clean(report.text)}\n"
+    told = f"Your mail to {report.recipient} {_WORDS[report.action][1]}:\n\n{clean(report.text)}\n"
     whole, recipient = Message(), Message()
     whole["Reporting-MTA"] = f"dns; {_ascii_domain(report.reporter)}"
+    if report.envelope_id:
+        whole["Original-Envelope-Id"] = report.envelope_id
+    if report.original_recipient:
+        recipient["Original-Recipient"] = report.original_recipient
     wire = for_the_wire(report.recipient)
     recipient["Final-Recipient"] = f"rfc822; {wire}" if wire.isascii() else f"utf-8; {_xtext(wire)}"
-    recipient["Action"] = "failed"
+    recipient["Action"] = report.action
     recipient["Status"] = report.status
     recipient["Diagnostic-Code"] = "x-xmpp; " + one_line(report.text).encode("ascii", "replace").decode()
     status = MIMENonMultipart("message", "delivery-status")

@@ -21,6 +21,7 @@ class SmtpServer(ServerFactory):
         """`clock` is an IReactorTime; `max_per_s`: mails from one address."""
         self.clock = clock
         self.receiver = receiver
+        self._max_per_s = max_per_s
         self.rate = Rate(max_per_s)
         self.sessions: set[SmtpSession] = set()
         self._max_connections = max_connections
@@ -32,6 +33,10 @@ class SmtpServer(ServerFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> SmtpSession:
         return SmtpSession(self)
+
+    def limit(self, max_per_s: float) -> None:
+        """Take only so many mails from one address; 0: as many as it did at first."""
+        self.rate = Rate(max_per_s or self._max_per_s)
 
     def close(self) -> None:
         """End all connections."""

@@ -39,7 +39,7 @@ class MailService:
         jitter: Callable[[], float],
     ) -> None:
         """`clock` is an IReactorTime; `send` that of the ComponentConnection; `new_id` makes ids nobody can guess."""
-        addresses = Addresses(settings.domain, frozenset(settings.xmpp_domains))
+        addresses = Addresses(settings.domain, settings.xmpp_domains, dict(settings.aliases))
         hops = Hops(journal, lambda: int(now_utc_s() * 1e9))
         bounces = Bounces(addresses, send, new_id, now_utc_s)
         self.queue = OutboundQueue(

@@ -6,22 +6,26 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from cluster.gateways.faults import Door, Faults, FaultyNetwork
 from cluster.gateways.mail.address import normal
 from cluster.gateways.mail.compose import Draft
 from cluster.gateways.mail.letter import TRACE_ID
 from cluster.gateways.mail.receiver import Refused
+from cluster.gateways.mail.server import SmtpServer
 from cluster.gateways.mailhost.host import MailHost, traced
 from cluster.gateways.mailhost.mailbox import Mailbox
 
 _REPLY = re.compile(r"([45]\d\d) ([45]\.\d+\.\d+ .+)", re.ASCII)
 
 
-class MailHostAdministration:
+class MailHostAdministration(FaultyNetwork):
     """The operator's requests. Raises ValueError with the remedy for what cannot be done."""
 
     def __init__(
         self,
         host: MailHost,
+        server: SmtpServer,
+        door: Door,
         mailboxes: Mapping[str, Mailbox],
         *,
         now_utc_s: Callable[[], float],
@@ -29,6 +33,8 @@ class MailHostAdministration:
     ) -> None:
         """`mailboxes` by address."""
         self._host = host
+        self._server = server
+        self._door = door
         self._mailboxes = mailboxes
         self._now_utc_s = now_utc_s
         self._new_id = new_id
@@ -51,24 +57,30 @@ class MailHostAdministration:
         """Write a mail from a mailbox; its Message-ID."""
         return await self._send(self._mailbox(sender), normal(to), subject, text, (), trace_id)
 
-    async def reply(self, mailbox: str, message_id: str, text: str, trace_id: str = "") -> str:
-        """Answer a mail that is in the mailbox, as a mail program does; the answer's Message-ID."""
+    async def reply(self, mailbox: str, message_id: str, text: str, trace_id: str = "", to: str = "") -> str:
+        """Answer a mail that is in the mailbox, as a mail program does; the answer's Message-ID.
+
+        `to`: another address than the one that the mail wants its answer at.
+        """
         box = self._mailbox(mailbox)
         letter = box.find(message_id)
         if letter is None:
             raise ValueError(f"{mailbox} has no mail {message_id}; `inbox` shows what there is")
-        if not letter.reply_to:
+        to = normal(to) if to else letter.reply_to
+        if not to:
             raise ValueError(f"{message_id} has no sender to answer to")
         subject = letter.subject if letter.subject.lower().startswith("re:") else f"Re: {letter.subject}"
         references = tuple(dict.fromkeys([*letter.references, letter.message_id]))
-        return await self._send(box, letter.reply_to, subject, text, references, trace_id)
+        return await self._send(box, to, subject, text, references, trace_id)
 
-    async def fault(self, reply: str = "") -> None:
-        """Refuse all mail with this SMTP reply, such as `451 4.7.1 come back later`; without one: take it again."""
-        found = _REPLY.fullmatch(reply)
-        if reply and found is None:
-            raise ValueError(f"{reply!r} is no refusal of SMTP; write it like '451 4.7.1 come back later'")
+    async def _apply(self, faults: Faults) -> None:
+        found = _REPLY.fullmatch(faults.refuse)
+        if faults.refuse and found is None:
+            raise ValueError(f"{faults.refuse!r} is no refusal of SMTP; write it like '451 4.7.1 come back later'")
         self._host.refusal = Refused(int(found.group(1)), found.group(2)) if found else None
+        self._host.delay_s = faults.delay_s
+        self._server.limit(faults.max_per_s)
+        await self._door.be(not faults.down)
 
     async def _send(
         self, box: Mailbox, to: str, subject: str, text: str, references: tuple[str, ...], trace_id: str

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from typing import Any
 
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from cluster.gateways.mail.address import domain_of, local_of
@@ -14,7 +16,7 @@ from cluster.gateways.mail.courier import Answer
 from cluster.gateways.mail.hops import Hops
 from cluster.gateways.mail.letter import kept_headers, read
 from cluster.gateways.mail.port import Mail
-from cluster.gateways.mail.queue import OutboundQueue
+from cluster.gateways.mail.queue import OutboundQueue, QueueFull
 from cluster.gateways.mail.receiver import Envelope, Refused
 from cluster.gateways.mail.report import Report, compose_report
 from cluster.gateways.mailhost.configuration import MailHostSettings
@@ -29,9 +31,11 @@ class MailHost:
     """A `Receiver` for the domains of its mailboxes."""
 
     _log = Logger()
+    reports_delivery = True
 
     def __init__(
         self,
+        clock: Any,
         settings: MailHostSettings,
         mailboxes: Mapping[str, Mailbox],
         hops: Hops,
@@ -39,13 +43,16 @@ class MailHost:
         now_utc_s: Callable[[], float],
         new_id: Callable[[], str],
     ) -> None:
-        """`mailboxes` by address."""
+        """`clock` is an IReactorTime; `mailboxes` by address."""
         self.domain = settings.host_name
         self.max_bytes = settings.max_mail_bytes
         self.refusal: Refused | None = None
         """What each RCPT is told, for those who want to see a sender cope."""
+        self.delay_s = 0.0
+        """How long each RCPT is thought about."""
         self.queues: Mapping[str, OutboundQueue] = {}
         """To other hosts, by the domain that they take mail for."""
+        self._clock = clock
         self._name = settings.name
         self._mailboxes = mailboxes
         self._domains = {domain_of(address) for address in mailboxes}
@@ -57,6 +64,8 @@ class MailHost:
 
     async def check_recipient(self, envelope: Envelope, address: str) -> None:
         """Its own mailboxes, nobody else. Raises Refused."""
+        if self.delay_s:
+            await deferLater(self._clock, self.delay_s)
         if self.refusal is not None:
             raise self.refusal
         if domain_of(address) not in self._domains:
@@ -79,7 +88,25 @@ class MailHost:
             detail = f"from {envelope.peer}"
             self._record(Event.RECEIVED, letter.trace_id, self._name, envelope.return_path, address, data, detail)
             self._deliver(envelope.return_path, address, received.encode() + data, letter.trace_id)
+            if address in envelope.tell:
+                await self._report_delivery(envelope, address, data)
         return f"delivered as {id}"
+
+    async def _report_delivery(self, envelope: Envelope, address: str, data: bytes) -> None:
+        """As the sender asked for (RFC 3461 section 5.2.1); nobody is told where no way leads there."""
+        queue = self.queues.get(domain_of(envelope.return_path)) if envelope.return_path else None
+        if queue is None:
+            self._log.info("no way leads to {who}, who wants a report", who=envelope.return_path or "nobody")
+            return
+        report = self._report(
+            envelope.return_path, address, "2.0.0", "it is in the mailbox", data, action="delivered",
+            envelope_id=envelope.id, original_recipient=envelope.tell[address],
+        )  # fmt: skip
+        id, now_utc_s = report.message_id.strip("<>"), self._now_utc_s()
+        try:
+            await queue.submit(Mail(id, "", envelope.return_path, compose_report(report), now_utc_s, now_utc_s))
+        except QueueFull as error:
+            self._log.warn("no report to {who}: {error}", who=envelope.return_path, error=str(error))
 
     # --- as the host of those who write mails
 
@@ -107,21 +134,27 @@ class MailHost:
 
     async def failed(self, mail: Mail, answer: Answer) -> None:
         """As the queues want it: the writer gets a failure report (RFC 3464) into the mailbox."""
-        id, now_utc_s = self._new_id(), self._now_utc_s()
         first = answer.text.partition(" ")[0]
-        report = Report(
-            reporter=self.domain,
-            return_path=mail.return_path,
-            recipient=mail.recipient,
-            status=first if first.count(".") == 2 else ("5.0.0" if answer.is_final else "4.4.7"),
-            text=str(answer),
-            headers=kept_headers(mail.data),
-            message_id=f"<{id}@{self.domain}>",
-            date_utc_s=now_utc_s,
-            boundary=f"report-{id}",
-            trace_id=mail.trace_id,
-        )
+        status = first if first.count(".") == 2 else ("5.0.0" if answer.is_final else "4.4.7")
+        report = self._report(
+            mail.return_path, mail.recipient, status, str(answer), mail.data, trace_id=mail.trace_id
+        )  # fmt: skip
         self._deliver("", mail.return_path, compose_report(report), mail.trace_id)
+
+    def _report(self, return_path: str, recipient: str, status: str, text: str, data: bytes, **more: Any) -> Report:
+        id = self._new_id()
+        return Report(
+            reporter=self.domain,
+            return_path=return_path,
+            recipient=recipient,
+            status=status,
+            text=text,
+            headers=kept_headers(data),
+            message_id=f"<{id}@{self.domain}>",
+            date_utc_s=self._now_utc_s(),
+            boundary=f"report-{id}",
+            **more,
+        )
 
     def _deliver(self, return_path: str, address: str, data: bytes, trace_id: str) -> None:
         found = self._find(address)

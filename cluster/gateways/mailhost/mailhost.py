@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from cluster.gateways.faults import Door
 from cluster.gateways.mail.folder import FolderSpool
 from cluster.gateways.mail.hops import Hops
 from cluster.gateways.mail.queue import OutboundQueue
@@ -42,7 +43,7 @@ class LabMailHost:
             each.address: Mailbox(each.address, each.name, folder / "mail" / each.address)
             for each in settings.mailboxes
         }
-        host = MailHost(settings, mailboxes, hops, now_utc_s=now_utc_s, new_id=new_id)
+        host = MailHost(clock, settings, mailboxes, hops, now_utc_s=now_utc_s, new_id=new_id)
         host.queues = {
             domain: OutboundQueue(
                 clock, FolderSpool(folder / "spool" / domain), relay, host.failed, hops, settings.name,
@@ -52,19 +53,19 @@ class LabMailHost:
         }  # fmt: skip
         self._host = host
         self._server = SmtpServer(clock, host, settings.max_mails_per_s)
-        self.administration = MailHostAdministration(host, mailboxes, now_utc_s=now_utc_s, new_id=new_id)
+        self._door = Door(self._server, self._server.close)
+        self.administration = MailHostAdministration(
+            host, self._server, self._door, mailboxes, now_utc_s=now_utc_s, new_id=new_id
+        )
 
     async def start(self, endpoint: Any) -> Any:
         """Take mail at this server endpoint, and send what an earlier process left; the IListeningPort."""
         for queue in self._host.queues.values():
             await queue.start()
-        self._port: Any = await endpoint.listen(self._server)
-        return self._port
+        return await self._door.open(endpoint)
 
     async def stop(self) -> None:
         """Take no more mail; what is not sent is kept."""
-        if hasattr(self, "_port"):
-            await self._port.stopListening()
-        self._server.close()
+        await self._door.shut()
         for queue in self._host.queues.values():
             await queue.stop()

@@ -18,7 +18,7 @@ class Addressed(msgspec.Struct, frozen=True):
     """A text, and whom it is for."""
 
     to: Jid
-    """Bare."""
+    """Full where the text names a resource."""
     text: str
 
 
@@ -32,5 +32,5 @@ def addressed(words: str, home_domain: str) -> Addressed | None:
                 to = Jid.parse(address if "@" in address else f"{address}@{home_domain}")
             except JidError:
                 continue
-            return Addressed(to.bare, found["text"])
+            return Addressed(to, found["text"])
     return None

@@ -10,6 +10,7 @@ import msgspec
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from cluster.gateways.delivery_receipts import RECEIPTS
 from cluster.gateways.gateway import Gateway, Service
 from cluster.gateways.smpp.concatenation import PATIENCE_S
 from cluster.gateways.sms.correspondents import Correspondents
@@ -17,7 +18,7 @@ from cluster.gateways.sms.esme import Esme, Login
 from cluster.gateways.sms.inbound import Inbound
 from cluster.gateways.sms.numbers import RegisteredNumbers, phone_number
 from cluster.gateways.sms.outbound import Outbound
-from cluster.gateways.sms.receipts import RECEIPTS, Receipts
+from cluster.gateways.sms.receipts import Receipts
 from cluster.gateways.sms.store import SmsStore
 from cluster.router.port import Settled
 from cluster.trace.hop import Tracer
@@ -82,7 +83,8 @@ class SmsGateway(Gateway):
         )  # fmt: skip
         self._esme = Esme(reactor, endpoint, login, self._inbound.on_deliver, jitter)
         self._outbound = Outbound(
-            self._esme, store.submissions, self._numbers, self._correspondents, self._receipts, self._send, tracer,
+            self._esme, store.submissions, store.done, self._numbers, self._correspondents, self._receipts, self._send,
+            tracer,
             own_number=settings.number, now_utc_s=now_utc_s, first_reference=int(jitter() * 65536),
         )  # fmt: skip
         self._expiry = LoopingCall(self._expire)

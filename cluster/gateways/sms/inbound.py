@@ -138,7 +138,7 @@ class Inbound:
         if target is None:
             self._explain(conversation)
             return
-        await self._correspondents.note(conversation.phone, conversation.number, target.to)
+        await self._correspondents.note(conversation.phone, conversation.number, target.to.bare)
         body = Element(f"{{{CLIENT}}}body")
         body.text = _NOT_XML.sub("\ufffd", target.text)
         id = self._id(conversation, pdu)

@@ -9,14 +9,16 @@ from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherR
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.gateways.delivery_receipts import wants_receipt
+from cluster.gateways.repetition import key_of
 from cluster.gateways.smpp.compose import ShortMessage, short_messages
 from cluster.gateways.smpp.constants import RECEIPT_ALWAYS, RECEIPT_OF_FAILURE, CommandStatus
 from cluster.gateways.smpp.text import TextTooLong
 from cluster.gateways.sms.correspondents import Correspondents
 from cluster.gateways.sms.esme import Esme
 from cluster.gateways.sms.numbers import RegisteredNumbers, phone_number
-from cluster.gateways.sms.receipts import Receipts, wants_receipt
-from cluster.gateways.sms.store import Submission, Table
+from cluster.gateways.sms.receipts import Receipts
+from cluster.gateways.sms.store import Done, Submission, Table
 from cluster.gateways.sms.window import NotAnswered, Refused
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp import element as xml
@@ -51,6 +53,7 @@ class Outbound:
         self,
         esme: Esme,
         table: Table[Submission],
+        done: Done,
         numbers: RegisteredNumbers,
         correspondents: Correspondents,
         receipts: Receipts,
@@ -64,6 +67,9 @@ class Outbound:
         """`own_number`: the sender of users who have registered none. `first_reference`: another one at each start."""
         self._esme = esme
         self._table = table
+        self._done = done
+        self._under_way: set[str] = set()
+        """Keys of submissions that are not done with."""
         self._numbers = numbers
         self._correspondents = correspondents
         self._receipts = receipts
@@ -76,6 +82,7 @@ class Outbound:
     async def resume(self) -> None:
         """Send what an earlier process could not, or did not hear of."""
         for name, submission in (await self._table.load()).items():
+            self._under_way.update(filter(None, [submission.key]))
             self._submit(name, submission, _short_messages(submission))
 
     async def take(self, message: Stanza) -> None:
@@ -87,7 +94,7 @@ class Outbound:
             return  # chat states, markers, receipts: phones have none
         sender = message.from_.bare
         source = self._numbers.number_of(sender) or self._own_number
-        submission = Submission(message, source, self._reference)
+        submission = Submission(message, source, self._reference, key_of(message))
         try:
             parts = _short_messages(submission)
         except TextTooLong as error:
@@ -97,10 +104,29 @@ class Outbound:
             raise StanzaError(Condition.RECIPIENT_UNAVAILABLE, text)
         self._use_references(len(parts))
         name = f"{self._now_utc_s():.6f} {submission.reference:05}"
-        await self._table.put(name, submission)
+        if not await self._keep(name, submission):
+            self._log.info("{from_} repeats a message; it is not sent twice", from_=str(message.from_))
+            return
         self._tracer.record(Event.ROUTED, message, "to the message centre")
-        self._submit(name, submission, parts)  # no other await before it: the order of messages is kept
+        self._submit(name, submission, parts)  # each message awaited the same before it: their order is kept
         await self._correspondents.note(_phone(message), source, sender)
+
+    async def _keep(self, name: str, submission: Submission) -> bool:
+        """False for what was kept before."""
+        key = submission.key
+        if key in self._under_way:
+            return False
+        if key:
+            self._under_way.add(key)
+        try:
+            if await self._done.knows(key):
+                self._under_way.discard(key)
+                return False
+            await self._table.put(name, submission)
+        except BaseException:
+            self._under_way.discard(key)
+            raise
+        return True
 
     def say(self, number: str, phone: str, words: str) -> None:
         """Send a text of the gateway itself, from this number of ours; if that fails, it is only logged."""
@@ -143,7 +169,10 @@ class Outbound:
             await self._receipts.forget(name)
         else:
             await self._receipts.expect_all(name)
+        if submission.key:
+            await self._done.note(submission.key)
         await self._table.delete(name)
+        self._under_way.discard(submission.key)
 
 
 def _error(reason: Exception) -> StanzaError:

@@ -7,14 +7,13 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from cluster.gateways.delivery_receipts import receipt_for, wants_receipt
 from cluster.gateways.smpp.constants import MessageState
 from cluster.gateways.smpp.receipt import Receipt
 from cluster.gateways.sms.store import Awaited, Submission, Table
-from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError
-from cluster.xmpp.stanza import Stanza, make
+from cluster.xmpp.stanza import Stanza
 
-RECEIPTS = "urn:xmpp:receipts"
 MAX_AWAITED = 10_000
 """Messages whose fate is still of interest; of the oldest beyond that, failures are not told any more."""
 MAX_EARLY = 1_000
@@ -27,11 +26,6 @@ _FAILURES = {
     MessageState.UNKNOWN: (Condition.RECIPIENT_UNAVAILABLE, "the message centre does not know what became of it"),
     MessageState.UNDELIVERABLE: (Condition.ITEM_NOT_FOUND, "nobody is reached at this number"),
 }
-
-
-def wants_receipt(stanza: Stanza) -> bool:
-    """True where the sender asks to hear of the delivery (XEP-0184 section 5.1)."""
-    return stanza.id is not None and stanza.is_payload(RECEIPTS, "request")
 
 
 class Receipts:
@@ -111,10 +105,8 @@ class Receipts:
 
     def _received(self, message: Stanza) -> Stanza:
         assert message.to is not None
-        payload = Element(f"{{{RECEIPTS}}}received", id=message.id or "")
-        made = make(
-            "message", to=message.from_, from_=message.to.bare, id=self._new_id(), type=message.type, payload=[payload]
-        )
+        assert message.from_ is not None
+        made = receipt_for(message.id or "", message.from_, message.to.bare, message.type, self._new_id())
         return msgspec.structs.replace(made, trace_id=message.trace_id)
 
 

@@ -5,6 +5,7 @@ The gateway reads all of it once, when it starts, and then only writes: it is th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -26,6 +27,8 @@ class Submission(msgspec.Struct, frozen=True):
     source: str
     reference: int
     """The user_message_reference of its first short message: the same when it is sent again."""
+    key: str = ""
+    """By which the stanza is known when it comes again; empty where it would not be."""
 
 
 class Awaited(msgspec.Struct, frozen=True):
@@ -56,6 +59,17 @@ class Table(Protocol[T]):
         """All of them, sorted by name."""
 
 
+class Done(Protocol):
+    """Messages that are done with, by their keys; forgotten by itself after KEPT_S at the earliest."""
+
+    async def note(self, key: str) -> None: ...
+    async def knows(self, key: str) -> bool: ...
+
+
+KEPT_S = 3_600
+"""A server that crashed sends a message again when it is back."""
+
+
 @dataclass(frozen=True)
 class SmsStore:
     """Everything that one gateway remembers."""
@@ -67,6 +81,7 @@ class SmsStore:
     submissions: Table[Submission]
     awaited: Table[Awaited]
     pieces: Table[Piece]
+    done: Done
 
 
 class MemoryTable(Generic[T]):
@@ -86,6 +101,21 @@ class MemoryTable(Generic[T]):
     async def load(self) -> dict[str, T]:
         """All of them."""
         return dict(sorted(self._values.items()))
+
+
+class MemoryDone:
+    """A `Done` that is forgotten with its process."""
+
+    def __init__(self) -> None:
+        self._keys: set[str] = set()
+
+    async def note(self, key: str) -> None:
+        """Remember it."""
+        self._keys.add(key)
+
+    async def knows(self, key: str) -> bool:
+        """Whether it was noted."""
+        return key in self._keys
 
 
 class RedisTable(Generic[T]):
@@ -110,12 +140,41 @@ class RedisTable(Generic[T]):
         return {name.decode(): self._decode(value) for name, value in sorted(found.items())}
 
 
+class RedisDone:
+    """A `Done`: a hash for each period, which Redis forgets when the one after it is over.
+
+    Fails with ConnectionLost while Redis is away.
+    """
+
+    def __init__(self, client: RedisClient, key: str, now_utc_s: Callable[[], float]) -> None:
+        self._client = client
+        self._key = key
+        self._now_utc_s = now_utc_s
+
+    async def note(self, key: str) -> None:
+        """Remember it."""
+        table = self._table(0)
+        written = self._client.execute("HSET", table, key, "")
+        self._client.post("EXPIRE", table, 2 * KEPT_S)
+        await written
+
+    async def knows(self, key: str) -> bool:
+        """Whether it was noted."""
+        for age in (0, 1):
+            if await self._client.execute("HEXISTS", self._table(age), key):
+                return True
+        return False
+
+    def _table(self, age: int) -> str:
+        return f"{self._key}-{int(self._now_utc_s() // KEPT_S) - age}"
+
+
 def memory_sms_store() -> SmsStore:
     """An empty one."""
-    return SmsStore(MemoryTable(), MemoryTable(), MemoryTable(), MemoryTable(), MemoryTable())
+    return SmsStore(MemoryTable(), MemoryTable(), MemoryTable(), MemoryTable(), MemoryTable(), MemoryDone())
 
 
-def redis_sms_store(client: RedisClient, keys: Keys, domain: str) -> SmsStore:
+def redis_sms_store(client: RedisClient, keys: Keys, domain: str, now_utc_s: Callable[[], float]) -> SmsStore:
     """What the gateway of this domain remembers in this Redis."""
     return SmsStore(
         RedisTable(client, keys.gateway(domain, "numbers"), str),
@@ -123,4 +182,5 @@ def redis_sms_store(client: RedisClient, keys: Keys, domain: str) -> SmsStore:
         RedisTable(client, keys.gateway(domain, "submissions"), Submission),
         RedisTable(client, keys.gateway(domain, "awaited"), Awaited),
         RedisTable(client, keys.gateway(domain, "pieces"), Piece),
+        RedisDone(client, keys.gateway(domain, "done"), now_utc_s),
     )

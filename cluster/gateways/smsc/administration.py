@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from cluster.gateways.faults import Door, Faults, FaultyNetwork
 from cluster.gateways.smpp.compose import short_messages
-from cluster.gateways.smpp.constants import CommandId
+from cluster.gateways.smpp.constants import CommandId, CommandStatus
 from cluster.gateways.smpp.pdu import Pdu
 from cluster.gateways.smpp.text import TextTooLong
 from cluster.gateways.smsc.centre import MessageCentre
@@ -18,7 +19,7 @@ from cluster.gateways.smsc.phone import Phone
 from cluster.trace.hop import Event
 
 
-class SmscAdministration:
+class SmscAdministration(FaultyNetwork):
     """The operator's requests. Raises ValueError with the remedy for what cannot be done."""
 
     def __init__(
@@ -29,6 +30,7 @@ class SmscAdministration:
         phones: dict[str, Phone],
         limits: Limits,
         hops: Hops,
+        door: Door,
         *,
         now_utc_s: Callable[[], float],
         first_reference: int,
@@ -40,6 +42,7 @@ class SmscAdministration:
         self._phones = phones
         self._limits = limits
         self._hops = hops
+        self._door = door
         self._now_utc_s = now_utc_s
         self._reference = first_reference
 
@@ -85,10 +88,17 @@ class SmscAdministration:
         if phone.on:
             self._centre.switched_on(phone)
 
-    async def fault(self, delay_s: float = 0.0, max_per_s: float = 0.0) -> None:
-        """Answer late, or throttle; without arguments: neither."""
-        self._limits.delay_s = float(delay_s)
-        self._limits.max_per_s = float(max_per_s)
+    async def _apply(self, faults: Faults) -> None:
+        refusal = CommandStatus.__members__.get(faults.refuse) or None
+        if faults.refuse and not refusal:
+            raise ValueError(
+                f"{faults.refuse!r} is no command_status of SMPP that a message is refused with; write "
+                "it like ESME_RSYSERR"
+            )
+        self._limits.refusal = refusal
+        self._limits.delay_s = faults.delay_s
+        self._limits.max_per_s = faults.max_per_s
+        await self._door.be(not faults.down)
 
     def _by_gateway(self, to: str, text: str) -> tuple[str, str]:
         """How a person would write to an XMPP address: to the gateway's number, with the address before the text."""

@@ -30,6 +30,7 @@ from cluster.gateways.sms.window import NotAnswered, Window
 from cluster.gateways.smsc.configuration import EsmeAccount, SmscSettings
 from cluster.gateways.smsc.hops import Hops
 from cluster.gateways.smsc.phone import Phone, Received
+from cluster.gateways.smsc.senders import Senders
 from cluster.gateways.smsc.spool import Message, Spool
 from cluster.trace.hop import Event
 
@@ -59,6 +60,7 @@ class MessageCentre:
         phones: dict[str, Phone],
         windows: dict[str, Window],
         spool: Spool,
+        senders: Senders,
         hops: Hops,
         *,
         now_utc_s: Callable[[], float],
@@ -70,6 +72,7 @@ class MessageCentre:
         self._phones = phones
         self._windows = windows
         self._spool = spool
+        self._senders = senders
         self._hops = hops
         self._now_utc_s = now_utc_s
         self._new_id = new_id
@@ -106,17 +109,28 @@ class MessageCentre:
             return known
         self._remember(message)
         self._spool.accept(message)
+        if sender:
+            self._learn(source_of(_sm(pdu)), sender)
         self._hops.record(Event.RECEIVED, pdu, self._settings.name, "from " + (sender or source_of(_sm(pdu))))
         # when the sender has its answer: a receipt must not come before the message_id that it names
         self._reactor.callLater(0, self._forward, message)
         return message.message_id
 
     def esme_for(self, number: str) -> EsmeAccount | None:
-        """The ESME whose range it is in; the longest range counts."""
+        """The ESME whose range it is in; the longest range counts. Else the one that wrote from it last."""
+        wrote = self._senders.last(number)
+        return self._by_range(number) or next((each for each in self._settings.esmes if each.system_id == wrote), None)
+
+    def _by_range(self, number: str) -> EsmeAccount | None:
         ranges = (
             (len(start), esme) for esme in self._settings.esmes for start in esme.numbers if number.startswith(start)
         )
         return max(ranges, key=lambda found: found[0], default=(0, None))[1]
+
+    def _learn(self, number: str, system_id: str) -> None:
+        """A number that a user registered with a gateway is in nobody's range: its answers go where it wrote from."""
+        if number not in self._phones and self._by_range(number) is None:
+            self._senders.note(number, system_id)
 
     def switched_on(self, phone: Phone) -> None:
         """The phone is there again: it gets what waited."""

@@ -133,6 +133,8 @@ class EsmeSessions(protocol.ServerFactory):
             session.respond(pdu, CommandStatus.ESME_RMSGQFUL)
         elif not self._limits.admits(self._reactor.seconds()):
             session.respond(pdu, CommandStatus.ESME_RTHROTTLED)
+        elif self._limits.refusal is not None:
+            session.respond(pdu, self._limits.refusal)
         elif self._limits.delay_s:
             bound.unanswered += 1
             self._reactor.callLater(self._limits.delay_s, self._take_late, session, bound, pdu)

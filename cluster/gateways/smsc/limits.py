@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from cluster.gateways.smpp.constants import CommandStatus
+
 
 class Limits:
-    """A rate for each message centre, and the time that it takes to answer."""
+    """A rate for each message centre, the time that it takes to answer, and what it answers."""
 
     def __init__(self) -> None:
+        self.refusal: CommandStatus | None = None
+        """To each submit_sm; None: none is refused."""
         self.delay_s = 0.0
         """Between a submit_sm and its response."""
         self._max_per_s = 0.0

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from cluster.gateways.faults import Door
 from cluster.gateways.smpp.constants import CommandId
 from cluster.gateways.sms.window import Window
 from cluster.gateways.smsc.administration import SmscAdministration
@@ -15,6 +16,7 @@ from cluster.gateways.smsc.esmes import EsmeSessions
 from cluster.gateways.smsc.hops import Hops
 from cluster.gateways.smsc.limits import Limits
 from cluster.gateways.smsc.phone import Phone
+from cluster.gateways.smsc.senders import Senders
 from cluster.gateways.smsc.spool import Spool
 from cluster.trace.hop import Journal
 
@@ -50,28 +52,27 @@ class Smsc:
             esme.system_id: Window(reactor, CommandId.DELIVER_SM, DELIVER_WINDOW, jitter) for esme in settings.esmes
         }
         spool = Spool(folder and folder / "spool.jsonl")
+        senders = Senders(folder and folder / "senders.jsonl")
         self._centre = MessageCentre(
-            reactor, settings, phones, self._windows, spool, hops, now_utc_s=now_utc_s, new_id=new_id
+            reactor, settings, phones, self._windows, spool, senders, hops, now_utc_s=now_utc_s, new_id=new_id
         )
         limits = Limits()
         accounts = {esme.system_id: esme for esme in settings.esmes}
         self._esmes = EsmeSessions(reactor, accounts, self._windows, self._centre, limits)
+        self._door = Door(self._esmes, self._esmes.close)
         self.administration = SmscAdministration(
-            settings, self._centre, self._esmes, phones, limits, hops,
+            settings, self._centre, self._esmes, phones, limits, hops, self._door,
             now_utc_s=now_utc_s, first_reference=int(jitter() * 65536),
         )  # fmt: skip
 
     async def start(self, endpoint: Any) -> Any:
         """Take ESMEs at this server endpoint; the IListeningPort that it made."""
         self._centre.start()
-        self._port: Any = await endpoint.listen(self._esmes)
-        return self._port
+        return await self._door.open(endpoint)
 
     async def stop(self) -> None:
         """Disconnect everybody; what is not delivered stays in the folder."""
-        if hasattr(self, "_port"):
-            await self._port.stopListening()
         self._centre.stop()
         for window in self._windows.values():
             window.stop()
-        self._esmes.close()
+        await self._door.shut()

@@ -17,9 +17,10 @@ from cluster.gateways.connection import (
     MAX_WAITING,
     Overloaded,
 )
+from cluster.gateways.repetition import key_of
 from cluster.xmpp.element import Element
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.namespaces import CLIENT
+from cluster.xmpp.namespaces import CLIENT, COMPONENT, SM, STREAMS
 from cluster.xmpp.stanza import Stanza, make
 from tests.network import MONTAGUE, at_once, watched_log
 from tests.unit.gateways.plain import PHONE, GatewayNetwork
@@ -90,7 +91,7 @@ def test_what_is_sent_while_the_server_is_away_waits(network: GatewayNetwork) ->
     network.advance(LONGEST_RETRY_S)
     assert [line[-1] for line in romeo.take()] == ["0", "1", "2"]
     assert all(each is not None and each.called for each in settled)
-    assert network.connection.send(said("3")) is None
+    network.connection.send(said("3"))
     network.settle()
     assert len(romeo.take()) == 1
 
@@ -108,6 +109,62 @@ def test_nothing_is_lost_on_both_ways_when_the_server_ends_the_stream(network: G
     assert [message.tree.findtext(f"{{{CLIENT}}}body") for message in network.gateway.messages] == ["to the gateway"]
 
 
+def test_it_has_settled_when_the_server_has_made_it_safe(network: GatewayNetwork) -> None:
+    network.start()
+    settled = network.connection.send(said("1"))
+    assert settled is not None
+    assert not settled.called
+    network.settle()
+    assert settled.called
+
+
+def test_what_the_server_has_not_acknowledged_is_sent_again(network: GatewayNetwork) -> None:
+    romeo = network.online("romeo@montague.lit/pda")
+    network.start()
+    network.endpoint.cable.wire.pauseProducing()  # type: ignore[no-untyped-call]
+    settled = [network.connection.send(said(str(number))) for number in range(3)]
+    assert settled[1] is not None
+    settled[1].addErrback(lambda failure: None)
+    settled[1].cancel()  # its sender does not wait any longer
+    network.settle()
+    network.endpoint.cable.drop()
+    settled.append(network.connection.send(said("3")))
+    network.advance(FIRST_RETRY_S)
+    assert [line[-1] for line in romeo.take()] == ["0", "2", "3"]
+    assert all(each is not None and each.called for each in settled)
+
+
+def test_the_server_is_told_what_the_gateway_has_made_safe(network: GatewayNetwork) -> None:
+    network.start()
+    romeo = network.online("romeo@montague.lit/pda")
+    network.gateway.until = Deferred()  # it never gets so far: its process is killed
+    network.say(romeo, f"<message to='{PHONE}'><body>1</body></message>")
+    network.endpoint.cable.drop()
+    network.gateway.until = None
+    network.advance(FIRST_RETRY_S)
+    assert len(network.gateway.messages) == 2
+    network.endpoint.cable.drop()
+    network.advance(FIRST_RETRY_S)
+    assert len(network.gateway.messages) == 2
+    first, second = network.gateway.messages
+    assert key_of(first) == key_of(second) != ""
+
+
+def test_a_server_that_knows_nothing_but_xep_0114(network: GatewayNetwork) -> None:
+    """As those of others: no stream features, and an error for what is no stanza."""
+    network.runtime.start()
+    wire = network.endpoint.cable.near_wire
+    assert wire.take().startswith(b"<?xml")
+    near = network.endpoint.cable.near
+    near.dataReceived(f"<stream:stream xmlns='{COMPONENT}' xmlns:stream='{STREAMS}' id='1'>".encode())
+    assert wire.take().startswith(b"<handshake>")
+    near.dataReceived(b"<handshake/>")
+    assert network.connection.send(said("1")) is None
+    written = wire.take()
+    assert written.endswith(b"<body>1</body></message>")
+    assert SM.encode() not in written
+
+
 def test_when_the_server_does_not_read_stanzas_wait_too(network: GatewayNetwork) -> None:
     romeo = network.online("romeo@montague.lit/pda")
     network.start()
@@ -115,7 +172,6 @@ def test_when_the_server_does_not_read_stanzas_wait_too(network: GatewayNetwork)
     big = "x" * 50_000
     settled = [network.connection.send(said(big)) for _ in range(8)]
     network.settle()
-    assert settled[0] is None
     assert settled[-1] is not None
     assert not settled[-1].called
     network.endpoint.cable.wire.resumeProducing()  # type: ignore[no-untyped-call]

@@ -79,17 +79,31 @@ def test_a_server_that_does_not_answer(tmp_path: Path) -> None:
         lab.find({}, tmp_path).check()
 
 
-def test_phones_are_those_behind_sms_gateways(tmp_path: Path) -> None:
+def test_far_people_are_those_behind_gateways(tmp_path: Path) -> None:
     bring_up(tmp_path, "gateways", ((G1, G2), (FN1, FN2)))
     found = lab.find({}, tmp_path)
-    assert found.phones == tuple(Jid(number, "sms.montague.lit") for number in ("+393331234567", "+393331234568"))
-    found.check_phones()
+    assert found.far == {
+        "sms": tuple(Jid(number, "sms.montague.lit") for number in ("+393331234567", "+393331234568")),
+        "mail": (Jid(r"friar\40abbey.example", "mail.montague.lit"),),
+    }
+    found.check_far("sms")
+    found.check_far("mail")
 
 
-@pytest.mark.parametrize("lower_half", [((), ()), ((), (FN1,)), ((G2,), (FN2,)), ((G1,), (REAL,))])
-def test_no_phones_names_the_remedy(tmp_path: Path, lower_half: tuple[Any, Any]) -> None:
+@pytest.mark.parametrize(
+    ("kind", "lower_half", "who"),
+    [
+        ("sms", ((), ()), "no phone"),
+        ("sms", ((), (FN1,)), "no phone"),
+        ("sms", ((G2,), (FN2,)), "no phone"),
+        ("sms", ((G1,), (REAL,)), "no phone"),
+        ("mail", ((G1,), (FN1,)), "no mailbox"),
+    ],
+)
+def test_nobody_far_names_the_remedy(tmp_path: Path, kind: lab.FarKind, lower_half: tuple[Any, Any], who: str) -> None:
     bring_up(tmp_path, "verona", lower_half)
     with pytest.raises(
-        lab.LabUnusable, match=r"no phone .* give topologies/verona\.yaml a gateway of kind sms .* `xmpplab down`"
+        lab.LabUnusable,
+        match=rf"{who} is behind a gateway of kind {kind} .* give topologies/verona\.yaml .* `xmpplab down`",
     ):
-        lab.find({}, tmp_path).check_phones()
+        lab.find({}, tmp_path).check_far(kind)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.gateways.sms.receipts import wants_receipt
+from cluster.gateways.delivery_receipts import wants_receipt
 from cluster.xmpp import element as xml
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 import pytest
 from hypothesis import given
 
 from cluster.xmpp import element as xml
-from cluster.xmpp.component import AcceptingStream, ComponentState, ConnectingStream, Joined, handshake
+from cluster.xmpp.component import (
+    AcceptingStream,
+    Acknowledged,
+    ComponentState,
+    ComponentStream,
+    ConnectingStream,
+    Joined,
+    handshake,
+)
 from cluster.xmpp.component_stanza import into_stream, out_of_stream
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import StreamCondition, StreamError
-from cluster.xmpp.events import Closed
+from cluster.xmpp.events import Closed, Misaddressed
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.namespaces import CLIENT, COMPONENT, PROBE, STREAMS
+from cluster.xmpp.namespaces import CLIENT, COMPONENT, PROBE, SM, STREAMS
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
 from cluster.xmpp.stanza import Stanza, make, opening
 from tests.helpers import ids
@@ -52,19 +62,31 @@ def joined() -> Peer:
 
 
 def pump(component: ConnectingStream, server: AcceptingStream) -> list[object]:
-    """Carry bytes until neither has more to say; what both told."""
+    """Carry bytes until neither has more to say, and handle each stanza at once; what both told."""
     told: list[object] = []
     while True:
         asked, answered = component.data_to_send(), server.data_to_send()
         if not asked and not answered:
             return told
-        server.receive_data(asked)
-        for event in server.events():
-            told.append(event)
-            if isinstance(event, Joined):
-                server.accept()
-        component.receive_data(answered)
-        told.extend(component.events())
+        for stream, data in ((server, asked), (component, answered)):
+            stream.receive_data(data)
+            told.extend(take(stream))
+
+
+def take(stream: ComponentStream) -> Iterator[object]:
+    for event in stream.events():
+        if isinstance(event, Joined) and isinstance(stream, AcceptingStream):
+            stream.accept()
+        if isinstance(event, Stanza):
+            stream.received(None)
+        yield event
+
+
+def connected() -> tuple[ConnectingStream, AcceptingStream]:
+    """Both sides, joined."""
+    component, server = ConnectingStream(SMS, SECRET), AcceptingStream("montague.lit", {SMS: SECRET}, ids())
+    assert pump(component, server) == [Joined(), Joined()]
+    return component, server
 
 
 # --- how it begins
@@ -87,13 +109,12 @@ def test_a_component_joins() -> None:
 
 
 def test_both_sides_joined() -> None:
-    component, server = ConnectingStream(SMS, SECRET), AcceptingStream("montague.lit", {SMS: SECRET}, ids())
-    assert pump(component, server) == [Joined(), Joined()]
+    component, server = connected()
     sent = make("message", from_=PHONE, to=ROMEO, id="1", payload=[Element(f"{{{CLIENT}}}body")])
     back = make("message", from_=ROMEO, to=PHONE, id="2")
     component.send(sent)
     server.send(back)
-    assert pump(component, server) == [sent, back]
+    assert pump(component, server) == [sent, back, Acknowledged(1), Acknowledged(1)]
     component.close()
     assert pump(component, server) == [Closed("")]
 
@@ -192,13 +213,116 @@ def test_any_address_of_its_own(from_: str) -> None:
     assert stanza.raw == f'<message from="{from_}" to="{ROMEO}" id="1"><body>hi</body></message>'.encode()
 
 
-def test_a_bad_address_is_answered() -> None:
+def test_a_bad_address_is_told_with_the_server_as_who_answers() -> None:
     peer = joined()
-    answer = peer.say(f"<message from='{PHONE}' to='@' id='1'/>")
-    assert answer.startswith(f'<message from="montague.lit" to="{PHONE}" id="1" type="error">')
-    assert "<jid-malformed " in answer
-    assert peer.say(f"<message from='{PHONE}' to='@' id='1' type='error'/>") == ""
-    assert peer.events == []
+    assert peer.say(f"<message from='{PHONE}' to='@' id='1'/>") == ""
+    [event] = peer.events
+    assert isinstance(event, Misaddressed)
+    assert str(event.stanza.to) == "montague.lit"
+    assert event.error.condition == "jid-malformed"
+
+
+# --- acknowledgements (XEP-0198)
+
+
+FEATURES = HEADER.replace(" to=", " version='1.0' to=")
+
+
+def test_stream_management_is_offered_to_who_knows_features() -> None:
+    """RFC 6120 section 4.7.5; see also test_a_component_joins for one that does not."""
+    peer = Peer()
+    answer = peer.say(FEATURES)
+    assert " version='1.0' " in answer
+    assert answer.endswith(f"<stream:features><sm xmlns='{SM}'/></stream:features>")
+    assert peer.say(HANDSHAKE) == "<handshake/>"
+    assert peer.say(f"<enable xmlns='{SM}' resume='true'/>") == f"<enabled xmlns='{SM}'/>"  # no id: no resumption
+    assert peer.say(f"<r xmlns='{SM}'/>") == f"<a xmlns='{SM}' h='0'/>"
+
+
+def test_a_stanza_is_acknowledged_when_it_is_safe() -> None:
+    peer = Peer()
+    peer.say(FEATURES, HANDSHAKE, f"<enable xmlns='{SM}'/>")
+    waits = object()
+    peer.say(f"<message from='{PHONE}' to='{ROMEO}'/>" * 2)
+    assert not peer.stream.received(None)
+    assert peer.stream.received(waits)
+    assert peer.say(f"<r xmlns='{SM}'/>") == f"<a xmlns='{SM}' h='1'/>"
+    peer.stream.settled(waits)
+    assert peer.say("") == f"<a xmlns='{SM}' h='2'/>"
+
+
+def test_what_was_sent_is_acknowledged() -> None:
+    component, server = connected()
+    message = make("message", from_=ROMEO, to=PHONE)
+    for _ in range(3):
+        server.send(message)
+    component.receive_data(server.data_to_send())
+    for count, event in enumerate(component.events(), 1):
+        assert isinstance(event, Stanza)
+        component.received(None if count < 3 else event)
+    server.receive_data(component.data_to_send())
+    assert list(server.events()) == [Acknowledged(1)]  # asked behind the first; the others were not there yet
+    assert pump(component, server) == [Acknowledged(1)]
+    component.settled(event)
+    assert pump(component, server) == [Acknowledged(1)]
+
+
+@pytest.mark.parametrize(
+    ("sent", "condition"),
+    [
+        (f"<a xmlns='{SM}' h='1'/>", "undefined-condition"),  # section 6: more than there were
+        (f"<a xmlns='{SM}' h='-1'/>", "bad-format"),
+        (f"<a xmlns='{SM}'/>", "bad-format"),
+        (f"<enable xmlns='{SM}'/>", "unsupported-stanza-type"),  # a second time
+        (f"<resume xmlns='{SM}' previd='x' h='0'/>", "unsupported-stanza-type"),
+        (f"<junk xmlns='{SM}'/>", "unsupported-stanza-type"),
+    ],
+)
+def test_what_stream_management_does_not_know(sent: str, condition: str) -> None:
+    peer = Peer()
+    peer.say(FEATURES, HANDSHAKE, f"<enable xmlns='{SM}'/>")
+    assert f"<{condition} " in peer.say(sent)
+    assert peer.stream.state is ComponentState.CLOSED
+
+
+@pytest.mark.parametrize("sent", ["enable", "r", "a h='0'"])
+def test_who_was_not_offered_it_cannot_use_it(sent: str) -> None:
+    peer = joined()
+    assert "<unsupported-stanza-type " in peer.say(f"<{sent} xmlns='{SM}'/>")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"<stream:stream xmlns='{COMPONENT}' xmlns:stream='{STREAMS}' id='1'>",
+        f"<stream:stream xmlns='{COMPONENT}' xmlns:stream='{STREAMS}' id='1' version='1.0'><stream:features/>",
+    ],
+)
+def test_a_server_that_does_not_offer_it(answer: str) -> None:
+    component = ConnectingStream(SMS, SECRET)
+    component.data_to_send()
+    component.receive_data(answer.encode())
+    assert list(component.events()) == []
+    assert component.data_to_send() == f"<handshake>{handshake('1', SECRET)}</handshake>".encode()
+    component.receive_data(b"<handshake/>")
+    assert list(component.events()) == [Joined()]
+    component.send(make("message", from_=PHONE, to=ROMEO))
+    assert SM.encode() not in component.data_to_send()
+
+
+def test_a_server_that_thinks_better_of_it() -> None:
+    """Section 3: the stream goes on without, so nothing waits for an acknowledgement."""
+    component = ConnectingStream(SMS, SECRET)
+    header = f"<stream:stream xmlns='{COMPONENT}' xmlns:stream='{STREAMS}' id='1' version='1.0'>"
+    offer = f"<stream:features><sm xmlns='{SM}'/></stream:features><handshake/>"
+    component.receive_data((header + offer).encode())
+    assert list(component.events()) == [Joined()]
+    component.send(make("message", from_=PHONE, to=ROMEO))
+    component.receive_data(f"<failed xmlns='{SM}'/>".encode())
+    assert list(component.events()) == [Acknowledged(1)]
+    component.data_to_send()
+    component.send(make("message", from_=PHONE, to=ROMEO))
+    assert b"<r " not in component.data_to_send()
 
 
 # --- namespaces
@@ -260,15 +384,14 @@ def test_any_stanza_goes_in_and_comes_out(tree: Element) -> None:
 
 
 def test_the_trace_id_crosses_in_band() -> None:
-    component, server = ConnectingStream(SMS, SECRET), AcceptingStream("montague.lit", {SMS: SECRET}, ids())
-    pump(component, server)
+    component, server = connected()
     server.send(msgspec.structs.replace(make("message", from_=ROMEO, to=PHONE), trace_id="t1"))
-    [there] = pump(component, server)
+    there, _ = pump(component, server)
     assert isinstance(there, Stanza)
     assert there.trace_id == "t1"
     assert there.is_payload(PROBE, "probe")
     component.send(msgspec.structs.replace(make("message", from_=PHONE, to=ROMEO), trace_id=there.trace_id))
-    [back] = pump(component, server)
+    back, _ = pump(component, server)
     assert isinstance(back, Stanza)
     assert back.trace_id == "t1"
 

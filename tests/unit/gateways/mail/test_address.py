@@ -12,7 +12,9 @@ from cluster.gateways.mail.quoted import quote, unquote
 from cluster.gateways.mail.threads import message_ids, root_of, thread_of
 from cluster.xmpp.jid import Jid
 
-BOOK = Addresses("mail.montague.lit", frozenset(["montague.lit", "bücher.lit"]))
+NURSE = Jid.parse("nurse@capulet.lit")
+ALIASES = {"Nurse@verona.example": NURSE, "office@mail.montague.lit": NURSE}
+BOOK = Addresses("mail.montague.lit", ["montague.lit", "bücher.lit"], ALIASES)
 
 
 @pytest.mark.parametrize(
@@ -87,10 +89,24 @@ def test_whose_an_address_is() -> None:
     for stranger in ("friar@abbey.example", "romeo@evil.mail.montague.lit", "juliet@capulet.lit"):
         with pytest.raises(NotHere):
             BOOK.find(stranger)
-    for nobody in ("romeo@mail.montague.lit", "montague.lit@mail.montague.lit", "=FF=40x@mail.montague.lit",
-                   "romeo=40montague.lit=2Fpda@mail.montague.lit"):  # fmt: skip
+    pda = Account(Jid.parse("romeo@montague.lit/pda"), True)
+    assert BOOK.find("romeo=40montague.lit=2Fpda@mail.montague.lit") == pda
+    for nobody in ("romeo@mail.montague.lit", "montague.lit@mail.montague.lit", "=FF=40x@mail.montague.lit"):
         with pytest.raises(Unknown):
             BOOK.find(nobody)
+
+
+def test_further_addresses() -> None:
+    for address in ("nurse@verona.example", "NURSE@verona.example", "office@mail.montague.lit"):
+        assert BOOK.find(address) == Account(NURSE, True)
+    assert BOOK.find("postmaster@verona.example") == Postmaster()
+    assert BOOK.takes("verona.example")
+    for nobody in ("peter@verona.example", "nurse=40capulet.lit@verona.example", BOOK.bounce("k").replace(
+        "mail.montague.lit", "verona.example"
+    )):  # fmt: skip
+        with pytest.raises(Unknown):
+            BOOK.find(nobody)
+    assert BOOK.of(NURSE) == "nurse=40capulet.lit@mail.montague.lit"
 
 
 @pytest.mark.parametrize("thread", ["e0ffe42b28561960c6b12b944a092794b9683a38", "ein Faden @ zwei\n", "a@b", "<", "é"])

@@ -53,8 +53,8 @@ def test_there_and_back(network: MailNetwork, romeo: Client, tmp_path: Path) -> 
     [mail] = network.inbox()
     assert (mail["from"], mail["subject"], mail["text"]) == ("romeo@montague.lit", "Marriage", "Wilt thou?")
     raw = message_from_bytes(network.raw(tmp_path)[0], policy=policy.default)
-    assert raw["Return-Path"] == f"<bounce+g2id1@{MAIL}>"
-    assert raw["Message-ID"] == mail["message_id"] == f"<g2id1@{MAIL}>"
+    assert raw["Return-Path"] == f"<bounce+{network.key()}@{MAIL}>"
+    assert raw["Message-ID"] == mail["message_id"] == f"<{network.key()}@{MAIL}>"
     assert raw["References"] == raw["In-Reply-To"] == f"<thread.e0ffe42b@{MAIL}>"
     assert raw["Reply-To"] == "romeo@montague.lit"
     assert raw["X-Xmpplab-Gateway"] == MAIL
@@ -156,11 +156,11 @@ def test_a_mailbox_that_there_is_not(network: MailNetwork, romeo: Client) -> Non
 
 
 def test_a_mail_host_that_refuses_and_thinks_better_of_it(network: MailNetwork, romeo: Client) -> None:
-    at_once(network.host.administration.fault("451 4.7.1 come back later"))
+    at_once(network.host.administration.fault_set(refuse="451 4.7.1 come back later"))
     say(network, romeo, "<body>patience</body>")
     network.advance(6)
     assert network.inbox() == []
-    at_once(network.host.administration.fault())
+    at_once(network.host.administration.fault_clear())
     network.advance(10)
     assert [mail["text"] for mail in network.inbox()] == ["patience"]
     assert not refused(romeo)
@@ -196,7 +196,8 @@ def report(key: str, status: str = "5.1.1", **changes: object) -> bytes:
 def test_a_failure_that_is_reported_later(network: MailNetwork, romeo: Client, status: str, condition: str) -> None:
     say(network, romeo, "<body>x</body>")
     smtp = network.smtp(network.to_gateway)
-    assert smtp.mail(report("g2id1", status), to=f"bounce+g2id1@{MAIL}", from_="").startswith("250")
+    key = network.key()
+    assert smtp.mail(report(key, status), to=f"bounce+{key}@{MAIL}", from_="").startswith("250")
     assert refused(romeo) == [(condition, f"{status} 550 no such user")]
     [error] = romeo.stanzas
     assert (error.get("from"), error.get("id"), error.get("type")) == (FRIAR_JID, "1", "error")
@@ -206,7 +207,7 @@ def test_a_report_to_the_wrong_address(network: MailNetwork, romeo: Client) -> N
     """Some hosts send it to whoever is in From, not to the return path."""
     say(network, romeo, "<body>x</body>")
     smtp = network.smtp(network.to_gateway)
-    assert smtp.mail(report("g2id1"), to="romeo@montague.lit", from_="").startswith("250")
+    assert smtp.mail(report(network.key()), to="romeo@montague.lit", from_="").startswith("250")
     assert [error[0] for error in refused(romeo)] == ["item-not-found"]
     assert len(romeo.stanzas) == 1
 
@@ -218,13 +219,42 @@ def test_a_report_that_is_about_no_mail_of_ours(network: MailNetwork, romeo: Cli
     assert [text(message, "subject") for message in romeo.stanzas] == ["Undelivered: your mail to friar@far.example"]
 
 
-@pytest.mark.parametrize(
-    "data", [b"From: x@y.z\r\n\r\nI am on holiday.", report("g2id1").replace(b"failed", b"delayed")]
-)
+@pytest.mark.parametrize("data", [b"From: x@y.z\r\n\r\nI am on holiday.", report("x").replace(b"failed", b"delayed")])
 def test_other_mail_to_the_return_path_is_nobodys(network: MailNetwork, romeo: Client, data: bytes) -> None:
     say(network, romeo, "<body>x</body>")
-    assert network.smtp(network.to_gateway).mail(data, to=f"bounce+g2id1@{MAIL}", from_="").startswith("250")
+    assert network.smtp(network.to_gateway).mail(data, to=f"bounce+{network.key()}@{MAIL}", from_="").startswith("250")
     assert not romeo.stanzas
+
+
+# --- receipts
+
+
+RECEIPT = "<request xmlns='urn:xmpp:receipts'/>"
+
+
+def test_a_delivery_becomes_a_receipt(network: MailNetwork, romeo: Client) -> None:
+    """XEP-0184 on one side, a delivery status notification (RFC 3461, RFC 3464) on the other."""
+    say(network, romeo, f"<body>x</body>{RECEIPT}", attributes="id='1' type='chat'")
+    [receipt] = romeo.stanzas
+    assert (receipt.get("from"), receipt.get("type")) == (FRIAR_JID, "chat")
+    assert [child.get("id") for child in receipt.findall("{urn:xmpp:receipts}received")] == ["1"]
+    assert len(network.inbox()) == 1
+
+
+@pytest.mark.parametrize("payload", ["<body>no receipt wanted</body>", f"<body>x</body>{RECEIPT}"])
+def test_no_receipt_that_nobody_wants_or_that_means_nothing(network: MailNetwork, romeo: Client, payload: str) -> None:
+    """Without an id there is nothing that a receipt could name (section 5.1)."""
+    say(network, romeo, payload, attributes="type='chat'" if RECEIPT in payload else "id='1'")
+    assert romeo.stanzas == []
+    assert len(network.inbox()) == 1
+
+
+def test_a_delivery_that_nobody_asked_about(network: MailNetwork, romeo: Client) -> None:
+    say(network, romeo, "<body>x</body>")
+    key = network.key()
+    data = report(key, "2.0.0", action="delivered")
+    assert network.smtp(network.to_gateway).mail(data, to=f"bounce+{key}@{MAIL}", from_="").startswith("250")
+    assert romeo.stanzas == []
 
 
 # --- what others see of it

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from cluster.gateways.mail.configuration import MailSettings
 from cluster.gateways.mail.memory import MemoryLedger
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
+from cluster.xmpp.jid import Jid
 from tests.client import Client
-from tests.network import START_UTC_S, watched_log
+from tests.network import CAPULET, MONTAGUE, START_UTC_S, watched_log
 from tests.unit.gateways.mail.world import FRIAR, FRIAR_JID, MAIL, Dialogue, MailNetwork
 
 LETTER = """\
@@ -93,6 +95,24 @@ def test_whatever_is_in_a_mail_it_is_taken(smtp: Dialogue, romeo: Client, octets
 def test_a_text_of_the_largest_size(smtp: Dialogue, romeo: Client) -> None:
     assert smtp.mail(b"From: a@b.c\r\n\r\n" + b"&&&&&&&&&&&&&&&&&&&&\r\n" * 20_000).startswith("250")
     assert len(romeo.stanzas) == 1
+
+
+def test_mail_for_further_domains_and_addresses(tmp_path: Path) -> None:
+    """As the topology says: accounts of capulet.lit by their JIDs, and an address that is nobody's JID."""
+    aliases = (("balcony@verona.example", Jid.parse("juliet@capulet.lit")),)
+    network = MailNetwork(tmp_path, settings=MailSettings("g2", MAIL, (MONTAGUE, CAPULET), aliases))
+    juliet = network.online("juliet@capulet.lit/balcony")
+    smtp = network.smtp(network.to_gateway)
+    for to in ("juliet@capulet.lit", "Balcony@verona.example"):
+        assert smtp.mail(LETTER.replace("m1", to[:5]), to=to) == "250 2.0.0 1 taken"
+    assert [text(message, "body") for message in juliet.stanzas] == ["Wisely and slow."] * 2
+    assert smtp.say("MAIL FROM:<a@b.c>", "RCPT TO:<garden@verona.example>")[-1].startswith("550 5.1.1")
+    network.say(juliet, f"<message to='{FRIAR_JID}'><body>Help</body></message>")
+    assert [mail["from"] for mail in network.inbox()] == ["juliet@capulet.lit"]
+    juliet.stanzas.clear()
+    network.say(juliet, rf"<message to='balcony\40verona.example@{MAIL}'><body>x</body></message>")
+    network.say(juliet, rf"<message to='garden\40verona.example@{MAIL}'><body>x</body></message>")
+    assert [line.rpartition(" ")[2] for line in juliet.take()] == ["not-acceptable", "item-not-found"]
 
 
 def test_several_recipients(network: MailNetwork, smtp: Dialogue, romeo: Client) -> None:

@@ -198,3 +198,11 @@ def test_whoever_is_silent_is_disconnected(network: MailNetwork, smtp: Dialogue)
     network.advance(2)
     assert smtp.take()[0].startswith("421 ")
     assert smtp.connection.is_closed
+
+
+def test_the_gateway_offers_no_reports_of_deliveries(network: MailNetwork) -> None:
+    """Only the server of an account knows; so NOTIFY is unknown to it (RFC 3461 section 4)."""
+    smtp = network.smtp(network.to_gateway)
+    assert not [line for line in smtp.say("EHLO x.y") if "DSN" in line]
+    smtp.say("MAIL FROM:<a@b.c>")
+    assert smtp.say("RCPT TO:<romeo@montague.lit> NOTIFY=SUCCESS") == ["555 5.5.4 unknown parameter NOTIFY"]

@@ -125,6 +125,10 @@ class MailNetwork(Network):
         """What the mail host shows."""
         return at_once(self.host.administration.inbox(mailbox))
 
+    def key(self) -> str:
+        """Of the newest mail in the mailbox."""
+        return str(self.inbox()[-1]["message_id"]).strip("<>").partition("@")[0]
+
     def raw(self, folder: Path, mailbox: str = FRIAR) -> list[bytes]:
         """The mails as they are on disk."""
         files = (folder / "mail" / mailbox / "new").iterdir()

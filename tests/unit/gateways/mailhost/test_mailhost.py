@@ -93,6 +93,46 @@ def test_one_mail_for_two_mailboxes(network: MailNetwork, tmp_path: Path) -> Non
     assert raw.startswith(b"Return-Path: <a@b.c>\nDelivered-To: friar@abbey.example\nReceived: from far.example ([")
 
 
+def test_a_delivery_is_reported_where_that_is_asked_for(network: MailNetwork) -> None:
+    """RFC 3461; what the sender knows the mail and its recipient by comes back."""
+    network.account("romeo@montague.lit")
+    smtp = network.smtp(network.to_host)
+    assert "250-DSN" in [line.replace(" ", "-", 1) for line in smtp.say("EHLO far.example")]
+    smtp.say("MAIL FROM:<romeo@montague.lit> RET=HDRS ENVID=QQ314159")
+    smtp.say(f"RCPT TO:<{FRIAR}> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Friar@Abbey.Example", f"RCPT TO:<{ABBOT}>")
+    romeo = network.online("romeo@montague.lit/pda")
+    assert smtp.say("DATA", "Subject: x", "", "y", ".")[-1].startswith("250")
+    network.settle()
+    [message] = romeo.stanzas
+    body = message.findtext("{jabber:client}body") or ""
+    assert body.startswith(f"Your mail to {FRIAR} was delivered:")
+    assert message.findtext("{jabber:client}subject") == f"Delivered: your mail to {FRIAR}"
+
+
+def test_a_report_that_no_way_leads_to(network: MailNetwork) -> None:
+    smtp = network.smtp(network.to_host)
+    for who in ("<a@far.example>", "<>"):
+        smtp.say("EHLO far.example", f"MAIL FROM:{who}", f"RCPT TO:<{FRIAR}> NOTIFY=SUCCESS")
+        assert smtp.say("DATA", "", "y", ".")[-1].startswith("250")
+    assert len(network.inbox()) == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        ("MAIL FROM:<a@b.c> RET=ALL", "501 5.5.4 RET cannot be ALL"),
+        ("MAIL FROM:<a@b.c> ENVID=", "501 5.5.4 ENVID cannot be empty"),
+        (f"RCPT TO:<{FRIAR}> NOTIFY=NEVER,SUCCESS", "501 5.5.4 NOTIFY is NEVER, or some of SUCCESS, FAILURE, DELAY"),
+        (f"RCPT TO:<{FRIAR}> ORCPT=x", "501 5.5.4 write it as ORCPT=rfc822;address"),
+        (f"RCPT TO:<{FRIAR}> X=Y", "555 5.5.4 unknown parameter X"),
+    ],
+)
+def test_bad_requests_for_reports(network: MailNetwork, command: str, answer: str) -> None:
+    smtp = network.smtp(network.to_host)
+    smtp.say("EHLO far.example", *(["MAIL FROM:<a@b.c>"] if command.startswith("RCPT") else []))
+    assert smtp.say(command) == [answer]
+
+
 def test_a_mail_that_goes_in_a_circle(network: MailNetwork) -> None:
     smtp = network.smtp(network.to_host)
     assert smtp.mail("Received: x\n" * 51 + "\nhi", to=FRIAR).startswith("554 5.4.6")
@@ -101,16 +141,48 @@ def test_a_mail_that_goes_in_a_circle(network: MailNetwork) -> None:
 @pytest.mark.parametrize("reply", ["no", "250 2.0.0 fine", "451 later", "451 4.7.1 a\r\n250 ok"])
 def test_what_is_no_refusal(network: MailNetwork, reply: str) -> None:
     with pytest.raises(ValueError, match="write it like"):
-        at_once(network.host.administration.fault(reply))
+        at_once(network.host.administration.fault_set(refuse=reply))
 
 
 def test_a_fault_and_its_end(network: MailNetwork) -> None:
     smtp = network.smtp(network.to_host)
-    at_once(network.host.administration.fault("552 5.2.2 mailbox full"))
+    at_once(network.host.administration.fault_set(refuse="552 5.2.2 mailbox full"))
     smtp.say("MAIL FROM:<a@b.c>")
     assert smtp.say(f"RCPT TO:<{FRIAR}>") == ["552 5.2.2 mailbox full"]
-    at_once(network.host.administration.fault())
+    at_once(network.host.administration.fault_clear())
     assert smtp.say(f"RCPT TO:<{FRIAR}>")[0].startswith("250")
+
+
+def test_a_host_that_thinks_about_it(network: MailNetwork) -> None:
+    smtp = network.smtp(network.to_host)
+    at_once(network.host.administration.fault_set(delay_s=3.0))
+    smtp.say("MAIL FROM:<a@b.c>")
+    assert smtp.say(f"RCPT TO:<{FRIAR}>") == []
+    network.advance(3)
+    assert smtp.take() == ["250 2.1.5 go on"]
+
+
+def test_a_host_that_takes_few_mails(network: MailNetwork) -> None:
+    at_once(network.host.administration.fault_set(max_per_s=1.0))
+    smtp = network.smtp(network.to_host)
+    answers = [smtp.mail("hi", to=FRIAR) for _ in range(2)]
+    assert answers[0].startswith("250")
+    assert not answers[1].startswith("250")
+    assert len(network.inbox()) == 1
+    at_once(network.host.administration.fault_clear())
+    smtp.say("RSET")
+    assert smtp.mail("hi", to=FRIAR).startswith("250")
+
+
+def test_a_host_that_is_down(network: MailNetwork) -> None:
+    smtp = network.smtp(network.to_host)
+    at_once(network.host.administration.fault_set(down=True))
+    network.settle()
+    assert smtp.take() == ["421 4.3.2 going down"]
+    assert network.to_host.factory is None
+    assert at_once(network.host.administration.fault_set(delay_s=1.0)) == {"down": True, "delay_s": 1.0}
+    at_once(network.host.administration.fault_clear())
+    assert network.smtp(network.to_host).mail("hi", to=FRIAR).startswith("250")
 
 
 def test_what_cannot_be_sent(network: MailNetwork) -> None:

@@ -29,7 +29,7 @@ def test_a_message_reaches_a_phone(world: World) -> None:
 
 def test_no_more_than_a_window_is_unanswered(world: World) -> None:
     smsc = world.start_smsc()
-    world.run(smsc.administration.fault(delay_s=1.0))
+    world.run(smsc.administration.fault_set(delay_s=1.0))
     esme = world.esme(Delivered())
     answers = Answers(esme)
     for number in range(2 * WINDOW + 1):
@@ -42,7 +42,7 @@ def test_no_more_than_a_window_is_unanswered(world: World) -> None:
 
 def test_throttling_is_waited_for(world: World) -> None:
     smsc = world.start_smsc()
-    world.run(smsc.administration.fault(max_per_s=2.0))
+    world.run(smsc.administration.fault_set(max_per_s=2.0))
     esme = world.esme(Delivered())
     answers = Answers(esme)
     for number in range(8):

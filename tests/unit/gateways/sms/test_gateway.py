@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
+from twisted.internet.error import ConnectionLost
 
 from cluster.gateways.connection import Overloaded
+from cluster.gateways.delivery_receipts import RECEIPTS
 from cluster.gateways.smpp.compose import ShortMessage, short_messages
 from cluster.gateways.smpp.concatenation import MISSING, PATIENCE_S
 from cluster.gateways.smpp.constants import CommandId
@@ -13,7 +17,8 @@ from cluster.gateways.smpp.pdu import Pdu
 from cluster.gateways.sms.gateway import SmsSettings
 from cluster.gateways.sms.inbound import EXPLANATION
 from cluster.gateways.sms.outbound import MAX_WAIT_S, MAX_WAITING
-from cluster.gateways.sms.receipts import RECEIPTS
+from cluster.gateways.sms.store import Submission
+from cluster.router.stanza_id import with_stanza_id
 from cluster.trace.hop import Event
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError
@@ -77,6 +82,59 @@ def refused(world: GatewayWorld, message: Stanza) -> StanzaError:
     return caught.value
 
 
+# --- a message centre with faults
+
+
+def test_a_message_centre_that_is_down(running: GatewayWorld) -> None:
+    running.run(running.smsc.administration.fault_set(down=True))
+    running.go()
+    assert not running.gateway.bound
+    say(running, chat("hi"))
+    running.go(30)
+    assert running.inbox() == []
+    running.run(running.smsc.administration.fault_clear())
+    running.go(30)
+    assert running.inbox() == ["hi"]
+    assert running.take_sent() == []
+
+
+def test_a_message_centre_that_is_slow(running: GatewayWorld) -> None:
+    running.run(running.smsc.administration.fault_set(delay_s=20.0))
+    say(running, *[chat(str(number)) for number in range(25)])
+    assert running.inbox() == []
+    running.go(61)
+    assert running.inbox() == [str(number) for number in range(25)]
+    assert running.take_sent() == []
+
+
+def test_a_message_centre_that_throttles(running: GatewayWorld) -> None:
+    running.run(running.smsc.administration.fault_set(max_per_s=2.0))
+    say(running, *[chat(str(number)) for number in range(20)])
+    running.go(60)
+    assert sorted(running.inbox(), key=int) == [str(number) for number in range(20)]
+    assert running.take_sent() == []
+
+
+@pytest.mark.parametrize(
+    ("status", "condition"),
+    [
+        ("ESME_RINVDSTADR", "item-not-found"),
+        ("ESME_RINVSRCADR", "not-allowed"),
+        ("ESME_RINVMSGLEN", "not-acceptable"),
+        ("ESME_RSYSERR", "undefined-condition"),
+    ],
+)
+def test_a_message_centre_that_refuses(running: GatewayWorld, status: str, condition: str) -> None:
+    running.run(running.smsc.administration.fault_set(refuse=status))
+    say(running, chat("hi", id="m7"))
+    (error,) = running.take_sent()
+    assert (error.id, error_of(error).condition) == ("m7", condition)
+    assert status in error_of(error).text
+    running.run(running.smsc.administration.fault_clear())
+    say(running, chat("again"))
+    assert running.inbox() == ["again"]
+
+
 # --- to the phone
 
 
@@ -95,6 +153,25 @@ def test_the_phone_sees_the_gateways_number_or_a_registered_one(running: Gateway
     running.phone_says("to romeo")
     running.phone_says("to juliet", RANGE + "1111")
     assert [to for _, to, _ in told(running)] == ["romeo@montague.lit", "juliet@capulet.lit"]
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_the_answer_to_a_registered_number_of_nobodys_range(world: GatewayWorld, tmp_path: Path, restart: bool) -> None:
+    """A number that people have already, and registered with the gateway."""
+    world.start_smsc(tmp_path)
+    world.start_gateway()
+    world.run(world.gateway.registrar.register(JULIET.bare, {"phone": "+41791234567"}))
+    say(world, chat("1", JULIET))
+    if restart:
+        world.run(world.smsc.stop())
+        world.start_smsc(tmp_path)
+        world.go(10)
+    (text,) = world.run(world.smsc.administration.phone_inbox(PHONE))
+    assert text["from"] == "+41791234567"
+    world.phone_says("2", "+41791234567")
+    assert [to for _, to, _ in told(world)] == ["juliet@capulet.lit"]
+    with pytest.raises(ValueError, match="nobody is reached"):
+        world.phone_says("3", "+41790000000")
 
 
 def test_the_answer_goes_to_who_wrote_last(running: GatewayWorld) -> None:
@@ -224,6 +301,42 @@ def test_a_message_whose_answer_never_came_is_not_doubled_by_a_restart(running: 
     assert [stanza.payloads for stanza in running.take_sent()] == [(f"{RECEIPTS} received",)]
 
 
+@pytest.mark.parametrize("when", ["while it waits", "when it was sent", "after a restart"])
+def test_a_message_that_comes_again_is_not_sent_twice(world: GatewayWorld, when: str) -> None:
+    """The server may not have heard that the gateway had it; XEP-0359 tells that it is the same."""
+    world.start_gateway()
+    message = with_stanza_id(chat("hi"), "1", "montague.lit")
+    say(world, message)
+    if when != "while it waits":
+        world.start_smsc()
+        world.go(10)
+        assert world.inbox() == ["hi"]
+    if when == "after a restart":
+        world.run(world.gateway.stop())
+        world.start_gateway()
+    say(world, message, with_stanza_id(chat("hi"), "2", "montague.lit"))
+    if when == "while it waits":
+        world.start_smsc()
+        world.go(10)
+    assert world.inbox() == ["hi", "hi"]
+    assert world.run(world.store.submissions.load()) == {}
+
+
+def test_a_message_that_could_not_be_kept_may_come_again(running: GatewayWorld) -> None:
+    message = with_stanza_id(chat("hi"), "1", "montague.lit")
+    put, table = running.store.submissions.put, running.store.submissions
+
+    async def away(name: str, value: Submission) -> None:
+        raise ConnectionLost
+
+    table.put = away  # type: ignore[method-assign]
+    with pytest.raises(ConnectionLost):
+        say(running, message)
+    table.put = put  # type: ignore[method-assign]
+    say(running, message)
+    assert running.inbox() == ["hi"]
+
+
 def test_nobody_waits_for_ever(world: GatewayWorld) -> None:
     world.start_gateway()
     say(world, chat("hi"))
@@ -252,7 +365,7 @@ def test_only_so_many_may_wait(world: GatewayWorld) -> None:
         ("juliet@capulet.lit: It is the east", "juliet@capulet.lit", "It is the east"),
         ("@benvolio part, fools!", "benvolio@montague.lit", "part, fools!"),
         ("@juliet@capulet.lit: hi", "juliet@capulet.lit", "hi"),
-        ("Juliet@Capulet.LIT/balcony:hi", "juliet@capulet.lit", "hi"),
+        ("Juliet@Capulet.LIT/balcony:hi", "juliet@capulet.lit/balcony", "hi"),
         ("mail me: a@b c", "romeo@montague.lit", "mail me: a@b c"),
         ("@", "romeo@montague.lit", "@"),
         ("@@ hi", "romeo@montague.lit", "@@ hi"),
@@ -262,7 +375,7 @@ def test_a_text_may_name_whom_it_is_for(running: GatewayWorld, text: str, to: st
     say(running, chat("hi"))
     running.phone_says(text)
     running.phone_says("again")
-    assert told(running) == [(str(FC1), to, body), (str(FC1), to, "again")]
+    assert told(running) == [(str(FC1), to, body), (str(FC1), str(Jid.parse(to).bare), "again")]
 
 
 def test_a_text_for_nobody_is_explained_once(running: GatewayWorld) -> None:

@@ -9,7 +9,15 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from cluster.gateways.smpp.concatenation import Part
-from cluster.gateways.sms.store import Awaited, Piece, SmsStore, Submission, memory_sms_store, redis_sms_store
+from cluster.gateways.sms.store import (
+    KEPT_S,
+    Awaited,
+    Piece,
+    SmsStore,
+    Submission,
+    memory_sms_store,
+    redis_sms_store,
+)
 from cluster.redisio.acl import rules
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
@@ -21,6 +29,7 @@ from tests.harness import ReactorThread, Valkey
 Scenario = Callable[[SmsStore], Coroutine[Deferred[Any], Any, None]]
 DOMAIN = "sms.montague.lit"
 ROMEO = Jid.parse("romeo@montague.lit/pda")
+NOW_UTC_S = 1_700_000_000.0
 STANZA = Stanza("message", None, ROMEO, "m1", "chat", ("jabber:client body",), b"<message>\xc3\xa4</message>", "t1")
 
 
@@ -46,7 +55,7 @@ def check(request: pytest.FixtureRequest) -> Iterator[Callable[[Scenario], None]
         client = RedisClient(thread.reactor, RedisUrl.parse(valkey.url_of(user.replace(":", "%3A"), "pw")), lambda: 0.0)
         await client.connect()
         try:
-            await scenario(redis_sms_store(client, keys, DOMAIN))
+            await scenario(redis_sms_store(client, keys, DOMAIN, lambda: NOW_UTC_S))
         finally:
             await client.close()
 
@@ -58,7 +67,7 @@ def test_everything_comes_back_as_it_was_put(check: Callable[[Scenario], None]) 
         things: list[tuple[Any, Any]] = [
             (store.numbers, "+393331234567"),
             (store.correspondents, ROMEO.bare),
-            (store.submissions, Submission(STANZA, "4444", 65_535)),
+            (store.submissions, Submission(STANZA, "4444", 65_535, "k")),
             (store.awaited, Awaited(STANZA, ("a", "b"), 2, ("b",))),
             (store.pieces, Piece("+39333", "4444", 8, Part(7, 2, 1, b"\0\xff"))),
         ]
@@ -73,3 +82,33 @@ def test_everything_comes_back_as_it_was_put(check: Callable[[Scenario], None]) 
             assert list((await table.load()).items()) == [("1", thing), ("2", thing)]
 
     check(scenario)
+
+
+def test_what_is_done_is_known(check: Callable[[Scenario], None]) -> None:
+    async def scenario(store: SmsStore) -> None:
+        assert not await store.done.knows("1")
+        await store.done.note("1")
+        assert await store.done.knows("1")
+        assert not await store.done.knows("2")
+
+    check(scenario)
+
+
+def test_redis_forgets_what_is_done(keys: Keys, valkey: Valkey, reactor_thread: ReactorThread) -> None:
+    now_utc_s = NOW_UTC_S
+
+    async def scenario() -> None:
+        nonlocal now_utc_s
+        client = RedisClient(reactor_thread.reactor, RedisUrl.parse(valkey.url), lambda: 0.0)
+        await client.connect()
+        done = redis_sms_store(client, keys, DOMAIN, lambda: now_utc_s).done
+        await done.note("1")
+        now_utc_s += KEPT_S
+        assert await done.knows("1")
+        now_utc_s += KEPT_S
+        assert not await done.knows("1")
+        await client.close()
+
+    reactor_thread.run(scenario)
+    [table] = valkey.admin.keys(f"{keys.gateway(DOMAIN, 'done')}-*")
+    assert 0 < valkey.admin.ttl(table) <= 2 * KEPT_S

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -236,7 +237,7 @@ def test_what_is_not_taken(world: World, changes: dict[str, str], status: Comman
 
 def test_only_so_many_may_be_unanswered(world: World) -> None:
     smsc = world.start_smsc()
-    world.run(smsc.administration.fault(delay_s=5.0))
+    world.run(smsc.administration.fault_set(delay_s=5.0))
     client = Client(world)
     client.bind()
     statuses: list[int] = []
@@ -320,3 +321,29 @@ def test_a_line_that_was_cut_off_is_dropped(world: World, tmp_path: Path) -> Non
     world.phone_says("2", OTHER_PHONE)
     world.start_smsc(tmp_path)
     assert world.inbox(OTHER_PHONE) == ["1", "2"]
+
+
+def test_faults_add_up_and_are_shown(world: World) -> None:
+    ask = world.start_smsc().administration
+    assert world.run(ask.fault_set(delay_s=2)) == {"delay_s": 2.0}
+    assert world.run(ask.fault_set(refuse="ESME_RSYSERR")) == {"delay_s": 2.0, "refuse": "ESME_RSYSERR"}
+    assert world.run(ask.fault_ls()) == {"delay_s": 2.0, "refuse": "ESME_RSYSERR"}
+    world.run(ask.fault_clear())
+    assert world.run(ask.fault_ls()) == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"refuse": "ESME_NO"}, "'ESME_NO' is no command_status"),
+        ({"refuse": "ESME_ROK"}, "'ESME_ROK' is no command_status"),
+        ({"delay_s": -1.0}, "not negative"),
+        ({"max_per_s": "x"}, "Expected `float`"),
+        ({"loss": 1}, "there is: down, delay_s, max_per_s, refuse"),
+    ],
+)
+def test_what_is_no_fault(world: World, given: dict[str, Any], why: str) -> None:
+    ask = world.start_smsc().administration
+    with pytest.raises(ValueError, match=why):
+        world.run(ask.fault_set(**given))
+    assert world.run(ask.fault_ls()) == {}

@@ -1,0 +1,119 @@
+"""`xmpplab network`: break and mend the foreign networks behind the gateways while the lab runs."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from cluster.cli.common import LabName, chosen
+from cluster.lab.errors import BadInput
+
+if TYPE_CHECKING:
+    from cluster.lab.folder import LabFolder
+    from cluster.topology.plan import NetworkNode, Plan
+
+app = typer.Typer(
+    help="The foreign networks behind the gateways: how they are, and their faults.", no_args_is_help=True
+)
+
+Name = Annotated[str, typer.Argument(metavar="NETWORK", help="Such as fn1; see `xmpplab network ls`.")]
+
+
+@app.command("set")
+def set_(
+    name: Name,
+    down: Annotated[bool, typer.Option("--down", help="It takes no connections.")] = False,
+    delay: Annotated[str | None, typer.Option(metavar="TIME", help="It thinks so long about each message.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(metavar="N", help="It takes so many a second, and asks for patience for the others.")
+    ] = None,
+    refuse: Annotated[
+        str | None,
+        typer.Option(metavar="ANSWER", help="To each message: '451 4.7.1 come back later', or ESME_RSYSERR for SMS."),
+    ] = None,
+    lab: LabName = None,
+) -> None:
+    """Give a network faults, beside those it has."""
+    wanted = {
+        "down": down or None,
+        "delay_s": _seconds(delay) if delay is not None else None,
+        "max_per_s": rate,
+        "refuse": refuse,
+    }
+    given = {key: value for key, value in wanted.items() if value is not None}
+    if not given:
+        raise BadInput("no fault is named; give one of: --down, --delay, --rate, --refuse")
+    folder, plan, network = _find(lab, name)
+    print(f"{name}: {_shown(_ask(folder, plan, network, 'fault_set', given))}")
+
+
+@app.command()
+def clear(name: Name, lab: LabName = None) -> None:
+    """Mend a network."""
+    folder, plan, network = _find(lab, name)
+    _ask(folder, plan, network, "fault_clear", {})
+    print(f"{name}: {_shown({})}")
+
+
+@app.command()
+def ls(
+    format: Annotated[Literal["text", "json"], typer.Option(help="For people, or for programs.")] = "text",
+    lab: LabName = None,
+) -> None:
+    """List the networks of the lab: who is connected, what waits, what is wrong."""
+    import json
+
+    folder = chosen(lab)
+    plan = folder.plan()
+    found: list[dict[str, Any]] = []
+    for network in plan.networks:
+        if not network.is_external:
+            status = _ask(folder, plan, network, "status", {})
+            faults = _ask(folder, plan, network, "fault_ls", {})
+            found.append({"name": network.name, "kind": network.kind, "status": status, "faults": faults})
+    if format == "json":
+        print(json.dumps(found, indent=2))
+        return
+    for each in found:
+        status = ", ".join(f"{key} {_plain(value)}" for key, value in each["status"].items() if key != "ready")
+        print(f"{each['name']} ({each['kind']}): {status}; {_shown(each['faults'])}")
+    if not found:
+        print("this lab runs no foreign network")
+
+
+def _find(lab: str | None, name: str) -> tuple[LabFolder, Plan, NetworkNode]:
+    """The network, if the lab runs it. Raises BadInput."""
+    folder = chosen(lab)
+    plan = folder.plan()
+    known = {network.name: network for network in plan.networks if not network.is_external}
+    if name not in known:
+        raise BadInput(f"the lab runs no network {name!r}; there is: {', '.join(known) or 'none'}")
+    return folder, plan, known[name]
+
+
+def _ask(folder: LabFolder, plan: Plan, network: NetworkNode, verb: str, arguments: dict[str, Any]) -> Any:
+    from cluster.lab.ask import ask
+
+    return ask(folder, plan, network, verb, arguments)
+
+
+def _seconds(text: str) -> float:
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s)", text, re.ASCII)
+    if found is None:
+        raise BadInput(f"{text!r} is no time; write it like 500ms or 2s")
+    return float(found[1]) / (1000 if found[2] == "ms" else 1)
+
+
+_WORDS = {"down": "down", "delay_s": "delay {:g} s", "max_per_s": "rate {:g}/s", "refuse": "refuse {}"}
+
+
+def _shown(faults: dict[str, Any]) -> str:
+    return ", ".join(_WORDS[key].format(value) for key, value in faults.items()) or "no faults"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{each} for {key}" for key, each in value.items()) or "0"
+    return (", ".join(value) or "none") if isinstance(value, list) else str(value)
