@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -10,13 +11,15 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cluster.redisio.client import RedisClient
+from cluster.redisio.client import LONGEST_RETRY_S, RedisClient
 from cluster.redisio.keys import NodeKeys
 
 BEAT_S = 0.5
 SILENT_BEATS = 6
-"""So many of our own beats without one of another node mean that it is gone: after 3 to 3.5 s. Counting our own makes
-a Redis or a process that stood still for a while no evidence against anybody."""
+"""So many of our own beats without one of another node mean that it is gone: after 3 to 3.5 s. Counting our own,
+and only what Redis replied to, makes a Redis or a process that stood still no evidence against anybody."""
+GRACE_BEATS = int(LONGEST_RETRY_S / BEAT_S) + 1
+"""So many more after a new connection: the others may still wait before they try to connect again."""
 
 # keys: members, beats; arguments: node, incarnation
 _BEAT = """
@@ -43,7 +46,8 @@ class Members:
         self._keys = keys
         self._incarnation = incarnation
         self._beats: dict[str, bytes] = {}
-        self._silent: dict[str, int] = {}
+        self._silent: Counter[str] = Counter()
+        self._is_looking = False
         self._timer: Any = None
         self._has_left = False
         self._changed: Callable[[], None]
@@ -63,6 +67,7 @@ class Members:
         await self._client.execute("HSET", self._keys.members, self.name, self._incarnation)
         await self._client.execute("SADD", self._keys.domains, self.name)
         await self._beat()
+        self._client.when_connected(self._on_connected)
         await self._client.subscribe(self._keys.changes, self._on_notice)
         self.tell()
         self._beat_later()
@@ -86,18 +91,27 @@ class Members:
     def _beat_later(self) -> None:
         self._timer = self._reactor.callLater(BEAT_S, self._on_time)
 
+    def _on_connected(self) -> None:
+        self._silent = Counter(dict.fromkeys(self.present, -GRACE_BEATS))
+
     def _on_time(self) -> None:
         self._beat_later()
-        self._count_silence()
-        self._look(always=False)
+        if not self._is_looking:
+            self._look(always=False)
 
     def _look(self, always: bool) -> None:
+        self._is_looking = True
         looking = Deferred.fromCoroutine(self._look_again(always))
         looking.addErrback(self._on_failed)
 
     async def _look_again(self, always: bool) -> None:
         before = dict(self.present)
-        await self._beat()
+        try:
+            await self._beat()
+        finally:
+            self._is_looking = False
+        if not always:
+            self._expel_the_silent()
         if always or self.present != before:
             self._changed()
 
@@ -116,14 +130,10 @@ class Members:
                 self._beats[name.decode()] = beat
                 self._silent[name.decode()] = 0
 
-    def _count_silence(self) -> None:
+    def _expel_the_silent(self) -> None:
         """One more beat of ours: who has said nothing for too many of them is gone."""
-        if not self._client.connected:
-            return
         for name, incarnation in self.present.items():
-            if name == self.name:
-                continue
-            self._silent[name] = self._silent.get(name, 0) + 1
+            self._silent[name] += name != self.name
             if self._silent[name] > SILENT_BEATS:
                 self._silent[name] = 0
                 self._log.warn("{name} has said nothing for {beats} beats: gone", name=name, beats=SILENT_BEATS)

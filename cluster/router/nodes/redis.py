@@ -115,7 +115,7 @@ class RedisNodes:
         """See `Nodes`."""
         self._is_stopped = True
         self._owners.stop()
-        for each in self._inboxes.values():
+        for each in [*self._inboxes.values()]:
             await each.stop()
         await self._outbound.drain()
         await self._members.leave()
