@@ -8,10 +8,11 @@ from contextlib import ExitStack
 import pytest
 import redis
 
-from cluster.lab.folder import ADMIN, LabFolder
+from cluster.lab.folder import ADMIN, LABS, LabFolder
 from cluster.redisio.keys import Keys
 from tests.live.clients import RealClient
-from tests.live.running_lab import ROOT, RunningLab
+from tests.live.conftest import DRIVERS, running
+from tests.live.running_lab import RunningLab
 
 pytestmark = pytest.mark.live
 
@@ -29,19 +30,17 @@ class NodesLab(RunningLab):
 
     def reader(self, domain: str, link: str) -> str:
         """The node of the domain that reads what comes from that other one."""
-        folder = LabFolder(self.folder / ".xmpplab" / "nodes")
+        folder = LabFolder(next((self.folder / LABS).iterdir()))
         with redis.Redis.from_url(folder.secrets()[ADMIN]) as admin:
-            found: bytes | None = admin.hget(Keys.of_lab("nodes").nodes(domain).readers, link)
+            found: bytes | None = admin.hget(Keys.of_lab(folder.name).nodes(domain).readers, link)
         assert found
         return found.decode().partition("#")[0]
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodesLab]:
-    lab = NodesLab(tmp_path_factory.mktemp("nodes"), ROOT / "topologies" / "nodes.yaml")
-    lab.up()
-    yield lab
-    lab.down()
+@pytest.fixture(scope="module", params=DRIVERS)
+def lab(request: pytest.FixtureRequest) -> Iterator[NodesLab]:
+    for lab in running(request, "nodes"):
+        yield NodesLab(lab.folder, lab.topology, lab.driver)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cluster.lab import redis
-from cluster.lab.addresses import first_free
+from cluster.lab.addresses import check_free, first_free
 from cluster.lab.certificates import certify
 from cluster.lab.containers import compose, document, files
 from cluster.lab.containers.compose import Compose
@@ -26,6 +26,7 @@ from cluster.lab.question import answers
 from cluster.lab.state import Disturbance, NodeState
 from cluster.lab.wait import pause, wait_until
 from cluster.topology.plan import Plan
+from cluster.topology.scale import as_written
 
 READY_TIMEOUT_S = 60.0
 HOPELESS_RESTARTS = 3
@@ -78,7 +79,7 @@ def _running(folder: LabFolder, engine: Engine, plans: Sequence[Plan]) -> Plan |
     if not any(one.status == "running" for one in containers.values()) or not folder.plan_file.exists():
         return None
     plan = folder.plan()
-    if plan not in plans:
+    if as_written(plan) not in map(as_written, plans):
         raise LabError(f"lab {folder.name!r} is up already, with another topology; run `xmpplab down` first")
     wanted = {service.name for service in _compose(folder, plan).services}
     if containers.keys() != wanted or any(one.status in ("created", "exited", "dead") for one in containers.values()):
@@ -133,6 +134,11 @@ def _prepare(folder: LabFolder, plan: Plan) -> Compose:
         redis.move_in(folder, plan)
     else:
         files.own_redis(folder, plan, _free_address(plan.servers[0].host))
+    return _write(folder, plan)
+
+
+def _write(folder: LabFolder, plan: Plan) -> Compose:
+    """What each container reads, and the compose file."""
     files.nodes(folder, plan)
     files.hand_over(folder.containers, folder.redis_data, *files.data(folder, plan))
     made = _compose(folder, plan)
@@ -205,6 +211,29 @@ def story(folder: LabFolder, node: str | None) -> ContainerStory:
     if node is not None and node not in known:
         raise BadInput(f"no log of {node!r}; there is: {', '.join(known)}")
     return ContainerStory(folder, node)
+
+
+def apply(folder: LabFolder, plan: Plan) -> None:
+    """Start what this plan has more than the one that runs, and remove what it has not; wait until all answers."""
+    lock = _lock(folder)
+    try:
+        with connected(folder) as engine:
+            before, after = ({node.name: node for node in each.servers} for each in (folder.plan(), plan))
+            coming, leaving = after.keys() - before.keys(), before.keys() - after.keys()
+            check_free([address for name in coming for address in after[name].listeners])
+            plan.save(folder.plan_file)
+            made = _write(folder, plan)
+            engine.make_networks(made)
+            for service in made.services:
+                if service.name == files.REDIS:
+                    engine.join(made, service)
+                if service.name in coming:
+                    engine.make(made, service).start()
+            for name in leaving:
+                engine.remove(name, made.full(compose.to_router(name)))
+            _wait_ready(folder, engine, plan, sorted(after))
+    finally:
+        os.close(lock)
 
 
 def disturb(folder: LabFolder, node: NodeState, how: Disturbance, for_s: float) -> None:

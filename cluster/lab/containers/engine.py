@@ -102,8 +102,12 @@ class Engine:
                 )
 
     def make_networks(self, compose: Compose) -> None:
+        """Those that are not there yet."""
         labels = {**compose.labels(), STATE: str(self._folder.path)}
+        there = {network.name for network in self.client.networks.list(filters=self._mine)}
         for name, is_internal in compose.networks.items():
+            if compose.full(name) in there:
+                continue
             self.client.networks.create(compose.full(name), driver="bridge", internal=is_internal, labels=labels)
 
     def make(self, compose: Compose, service: Service) -> Any:
@@ -145,6 +149,26 @@ class Engine:
         """The engine wants absolute paths; the compose file tells them from its own place."""
         return f"{self._folder.path}/{volume.removeprefix('./')}"
 
+    def join(self, compose: Compose, service: Service) -> None:
+        """Let a container into those of its networks that it is not in yet."""
+        container = self.container(service.name)
+        for name, aliases in service.networks.items():
+            if compose.full(name) not in container.attrs["NetworkSettings"]["Networks"]:
+                self.client.networks.get(compose.full(name)).connect(container, aliases=list(aliases))
+
+    def remove(self, node: str, network: str) -> None:
+        """Stop and remove a node, and the network that nobody else needs then."""
+        container = self.container(node)
+        container.stop(timeout=STOP_TIMEOUT_S)
+        container.remove(force=True, v=True)
+        self._remove_network(self.client.networks.get(network))
+
+    def _remove_network(self, network: Any) -> None:
+        network.reload()
+        for member in network.attrs["Containers"]:
+            network.disconnect(member, force=True)
+        network.remove()
+
     def remove_all(self) -> bool:
         """Stop and remove what bears this lab's label, and nothing else. False where nothing ran."""
         for beside in self.client.containers.list(all=True, filters=self._mine, ignore_removed=True):
@@ -157,10 +181,8 @@ class Engine:
         _each(containers[1:], lambda one: one.stop(timeout=STOP_TIMEOUT_S))
         _each(containers[:1], lambda one: one.stop(timeout=STOP_TIMEOUT_S))
         _each(containers, lambda one: one.remove(force=True, v=True))
-        for network in self.client.networks.list(filters=self._mine, greedy=True):
-            for stranger in network.attrs["Containers"]:  # such as a client that somebody put there
-                network.disconnect(stranger, force=True)
-            network.remove()
+        for network in self.client.networks.list(filters=self._mine):
+            self._remove_network(network)  # with strangers in it, such as a client that somebody put there
         return any(container.status in ("running", "paused", "restarting") for container in containers)
 
 

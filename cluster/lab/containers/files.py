@@ -86,8 +86,8 @@ def nodes(folder: LabFolder, plan: Plan) -> None:
         inside.save_secrets({node.speaks_for: urls[node.speaks_for]})
         if isinstance(node, ServerNode):
             shutil.copy(folder.ca_file, inside.ca_file)
-            shutil.copy(folder.certificate(node.name), inside.certificate(node.name))
-            shutil.copy(folder.key(node.name), inside.key(node.name))
+            shutil.copy(folder.certificate(node.server), inside.certificate(node.server))
+            shutil.copy(folder.key(node.server), inside.key(node.server))
         if isinstance(node, NetworkNode):
             (inside.path / node.name).mkdir(mode=0o700, exist_ok=True)  # its data will be put there
             (folder.path / node.name).mkdir(mode=0o700, exist_ok=True)
