@@ -45,6 +45,9 @@ class Inbox:
             last = self._server.take(self._node, frame) or last
         return last
 
+    def let_go(self) -> None:
+        """Nothing is held back here."""
+
 
 class RedisNodes:
     """A `Nodes`. A node that is gone has an heir: who reads its inbox, and then adopts its accounts."""
