@@ -118,7 +118,7 @@ class RedisNodes:
         """See `Nodes`."""
         self._is_stopped = True
         self._owners.stop()
-        for each in self._inboxes.values():
+        for each in [*self._inboxes.values()]:  # while we wait, a change that was under way may add one
             await each.stop()
         await self._outbound.drain()
         await self._members.leave()
