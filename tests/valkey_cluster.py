@@ -37,7 +37,7 @@ class Node:
         command = [str(get_binary_path()), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
         command += ["--save", "", "--appendonly", "yes", "--loglevel", "warning", "--aclfile", "users.acl"]
         command += ["--cluster-enabled", "yes", "--cluster-port", str(self._bus_port)]
-        command += ["--cluster-node-timeout", str(_NODE_TIMEOUT_MS)]
+        command += ["--cluster-node-timeout", str(_NODE_TIMEOUT_MS), "--repl-diskless-sync-delay", "0"]
         self.process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.DEVNULL)
         wait(lambda: self._answers())
 
@@ -65,12 +65,13 @@ class ValkeyCluster:
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="xmpplab-"))
-        ports = _free_ports(2 * MASTERS)
+        ports = _free_ports(2 * MASTERS + 2)
+        self._spare = ports[-2:]
         self.nodes = [Node(self._folder / str(n), ports[2 * n], ports[2 * n + 1]) for n in range(MASTERS)]
         bounds = [SLOTS * number // MASTERS for number in range(MASTERS + 1)]
         for node, first, end in zip(self.nodes, bounds, bounds[1:], strict=False):
             node.admin.execute_command("CLUSTER", "ADDSLOTSRANGE", first, end - 1)
-        for node, bus in zip(self.nodes[1:], ports[3::2], strict=True):
+        for node, bus in zip(self.nodes[1:], ports[3:-2:2], strict=True):
             self.nodes[0].admin.execute_command("CLUSTER", "MEET", "127.0.0.1", node.port, bus)
         self.wait_ok()
         self.admin = redis.RedisCluster(host="127.0.0.1", port=self.nodes[0].port)
@@ -98,6 +99,19 @@ class ValkeyCluster:
         self.admin.nodes_manager.initialize()  # keys may have moved
         port = self.admin.get_node_from_key(key).port
         return next(node for node in self.nodes if node.port == port)
+
+    def add_replica(self, master: Node) -> None:
+        """A node that takes over when this master dies; returns when it has all that the master has."""
+        port, bus_port = self._spare
+        replica = Node(self._folder / "replica", port, bus_port)
+        replica.admin.config_set("cluster-replica-validity-factor", 0)
+        self.nodes.append(replica)
+        master.admin.execute_command("CLUSTER", "MEET", "127.0.0.1", port, bus_port)
+        wait(lambda: master.cluster("MYID") in replica.cluster("NODES"))
+        replica.cluster("REPLICATE", master.cluster("MYID"))
+        wait(lambda: replica.admin.info("replication").get("master_link_status") == "up")
+        wait(lambda: all(f"cluster_known_nodes:{MASTERS + 1}" in node.cluster("INFO") for node in self.nodes))
+        wait(lambda: master.admin.info("replication")["connected_slaves"] == 1)
 
     def wait_ok(self) -> None:
         """Until every node says that the cluster works."""

@@ -71,15 +71,16 @@ def list_faults(folder: LabFolder) -> list[LinkState]:
 def links_with_faults(redis: Any, plan: Plan) -> list[LinkState]:
     """As `list_faults`, by a connection that is there."""
     keys = Keys.of_lab(plan.name)
+    servers = [server for server in plan.servers if not server.node_of]
     pipeline = redis.pipeline(transaction=False)
-    for to in plan.servers:
+    for to in servers:
         pipeline.hgetall(keys.faults(to.domain))
         pipeline.hgetall(keys.lost(to.domain))
     replies = iter(pipeline.execute())
     found = []
-    for to in plan.servers:
+    for to in servers:
         faults, lost = next(replies), next(replies)
-        for from_ in plan.servers:
+        for from_ in servers:
             domain = from_.domain.encode()
             if domain in faults or domain in lost:
                 found.append(_state(from_, to, _decoded(faults.get(domain)), int(lost.get(domain, 0))))
@@ -120,6 +121,6 @@ def _decoded(raw: bytes | None) -> dict[str, Any]:
 def _server(plan: Plan, name_or_domain: str) -> ServerNode:
     server = plan.server(name_or_domain)
     if server is None:
-        known = ", ".join(f"{server.name} ({server.domain})" for server in plan.servers)
+        known = ", ".join(f"{each.name} ({each.domain})" for each in plan.servers if not each.node_of)
         raise BadInput(f"no server {name_or_domain!r} in this lab; there is: {known}")
-    return server
+    return plan.server_named(server.server)  # the nodes of a server share its links

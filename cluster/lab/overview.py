@@ -80,19 +80,19 @@ def overview(folder: LabFolder) -> Overview:
 
 def _links(redis: Any, plan: Plan) -> list[LinkView]:
     keys = Keys.of_lab(plan.name)
-    names = {server.domain: server.server for server in plan.servers}
-    senders = {server.channel: server.domain for server in plan.servers}  # each node has links of its own
+    names = {server.domain: server.name for server in plan.servers if not server.node_of}
     broken = {(link.from_, link.to): link for link in links_with_faults(redis, plan)}
     pipeline = redis.pipeline(transaction=False)
     for domain in names:
         pipeline.smembers(keys.peers(domain))
     peers = zip(names, pipeline.execute(), strict=True)
-    opened = [(from_, to) for to, found in peers for from_ in senders if from_.encode() in found]
+    opened = [(peer.decode(errors="replace"), to) for to, found in peers for peer in found]
+    opened = [(from_, to) for from_, to in opened if from_.partition("/")[0] in names]
     for from_, to in opened:
         pipeline.xlen(keys.link(to, from_))
     waiting: Counter[tuple[str, str]] = Counter()
     for (from_, to), length in zip(opened, pipeline.execute(), strict=True):
-        waiting[names[senders[from_]], names[to]] += length
+        waiting[names[from_.partition("/")[0]], names[to]] += length  # of all nodes of the sender
     return [
         LinkView(from_, to, waiting[from_, to], link.faults if link else {}, link.lost if link else 0)
         for from_, to in sorted({*waiting, *broken})

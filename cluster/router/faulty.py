@@ -7,7 +7,8 @@ from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.error import ConnectionLost
 
 from cluster.router.chain import Chain
 from cluster.router.fault import Passage
@@ -80,12 +81,15 @@ class FaultyLink:
         self._number = 0
         self._last_due_s = 0.0
         self._timer: Any = None
+        self._is_stopped = False
         self._held_bytes = 0
         self.held_entries = 0
         """Entries that have stanzas on their way: they do not wait for the domain."""
 
     def take(self, entry_id: str, stanzas: list[Stanza]) -> Settled:
         """As `Gate.take`, for what came over the link now."""
+        if self._is_stopped:
+            return fail(ConnectionLost("the link is read elsewhere"))
         now_s = self._reactor.seconds()
         entry = Entry(entry_id)
         sent_s = min(entry.sent_s, now_s)
@@ -123,10 +127,15 @@ class FaultyLink:
 
     def stop(self) -> None:
         """Let nothing through any more: what is on its way is still in the link, for the next reader."""
-        self._held.clear()
+        self._is_stopped = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        held, self._held = self._held, []
+        self._held_bytes = self.held_entries = 0
+        for entry in {id(each.entry): each.entry for each in held}.values():
+            if entry.settled is not None:
+                entry.settled.errback(ConnectionLost("the link is read elsewhere"))
 
     def _hold(self, passage: Passage, index: int, entry: Entry) -> None:
         due_s = passage.due_s

@@ -67,6 +67,11 @@ class Gate:
             return unsettled < MAX_UNSETTLED
         return unsettled - self.faults.held_entries < MAX_UNSETTLED and self.faults.may_read()
 
+    def let_go(self) -> None:
+        """Somebody else reads the link from now on: what is on its way comes to them."""
+        if self.faults is not None:
+            self.faults.stop()
+
     def take(self, entry_id: str, stanzas: list[Stanza]) -> Settled:
         """Deliver the stanzas of one entry. It settles with the last of them, or fails with ConnectionLost.
 

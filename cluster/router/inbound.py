@@ -35,6 +35,9 @@ class Gate(Protocol):
     def take(self, entry_id: str, items: list[Any]) -> Settled:
         """The items of one entry. Fails with ConnectionLost where the entry has to be read again."""
 
+    def let_go(self) -> None:
+        """Somebody else reads the link from now on: fail what is held back here."""
+
 
 OpenGate = Callable[[str, Callable[[], None]], Gate]
 """Makes the gate of the link from that end; it calls the function when it has room for more than before."""
@@ -203,6 +206,7 @@ class InboundLink:
     def let_go(self) -> None:
         """Read no more; somebody else does when all has settled that was read."""
         self._is_let_go = True
+        self._gate.let_go()
         self._forget_if_settled()
 
     def _forget_if_settled(self) -> None:

@@ -36,19 +36,25 @@ class LinkFaults:
         self._tracer = tracer
         self._count = count
         self._settings: Mapping[str, bytes] = {}
+        self._chains: dict[str, Chain] = {}
         self._links: dict[str, Watched] = {}
 
     def watch(self, from_: str, gate: Gate, on_room: Callable[[], None]) -> None:
-        """The link from this end is read here; `on_room` hears when more of it may be read than before."""
+        """This link is read here; `on_room` hears when more of it may be read than before.
+
+        It is from a domain, or from a node of one (`domain/node`): all of these share the faults of the domain's link.
+        """
         self._links[from_] = Watched(gate, on_room)
         self._apply(from_)
 
     def update(self, settings: Mapping[str, bytes]) -> None:
         """These are the faults now: `FaultSettings` as JSON, by the domain that a link is from."""
         before, self._settings = self._settings, settings
+        changed = {domain for domain in {*before, *settings} if settings.get(domain) != before.get(domain)}
+        for domain in changed:  # a change of one link must not disturb what is on its way over another
+            self._chains.pop(domain, None)
         for from_ in self._links:
-            domain = from_.partition("/")[0]
-            if settings.get(domain) != before.get(domain):  # a change here must not disturb what is on its way there
+            if _domain(from_) in changed:
                 self._apply(from_)
 
     def stop(self) -> None:
@@ -68,11 +74,16 @@ class LinkFaults:
             gate.faults = None
 
     def _chain(self, from_: str) -> Chain:
-        raw = self._settings.get(from_.partition("/")[0])
+        domain = _domain(from_)
+        if domain not in self._chains:
+            self._chains[domain] = self._made(domain, self._settings.get(domain))
+        return self._chains[domain]
+
+    def _made(self, domain: str, raw: bytes | None) -> Chain:
         try:
-            return Chain(_decode(raw) if raw else FaultSettings("", {}), f"{from_} {self._domain}")
+            return Chain(_decode(raw) if raw else FaultSettings("", {}), f"{domain} {self._domain}")
         except (msgspec.DecodeError, LookupError, TypeError, ValueError) as error:
-            self._log.error("Unreadable faults of the link from {from_}: {error}", from_=from_, error=str(error))
+            self._log.error("Unreadable faults of the link from {from_}: {error}", from_=domain, error=str(error))
             return Chain(FaultSettings("", {}), "")
 
     def _on_lost(self, from_: str, lost: list[Loss]) -> None:
@@ -80,4 +91,8 @@ class LinkFaults:
         for stanza, fault in lost:
             detail = f"{fault}: {stanza.id}" if stanza.id else fault
             self._tracer.record("lost", self._tracer.followed(stanza), detail, node=NODE)
-        self._count(from_.partition("/")[0], len(lost))
+        self._count(_domain(from_), len(lost))
+
+
+def _domain(from_: str) -> str:
+    return from_.partition("/")[0]

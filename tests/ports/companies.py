@@ -20,6 +20,7 @@ from cluster.router.port import Settled
 from cluster.trace.hop import Hop, Tracer
 from cluster.xmpp.errors import StanzaError
 from tests.harness import ReactorThread, Valkey, until
+from tests.valkey_cluster import ValkeyCluster
 
 
 class Word(msgspec.Struct, frozen=True, tag=True):
@@ -112,16 +113,16 @@ class InMemory:
 
 
 class InRedis:
-    """In a real Valkey, with the rights of a server."""
+    """In a real Valkey or a cluster of them, with the rights of a server."""
 
-    def __init__(self, thread: ReactorThread, valkey: Valkey, keys: Keys) -> None:
+    def __init__(self, thread: ReactorThread, valkey: Valkey | ValkeyCluster, keys: Keys) -> None:
         self._thread = thread
         self.reactor = thread.reactor
         self._keys = keys
         self._members: dict[Member, RedisClient] = {}
         self._incarnations = 0
         self._valkey = valkey
-        valkey.admin.execute_command("ACL", "SETUSER", f"{keys.prefix}:m", *rules(keys, "montague.lit", "pw"))
+        valkey.make_user(f"{keys.prefix}:m", rules(keys, "montague.lit", "pw"))
 
     def run(self, scenario: Callable[[Company], Coroutine[Deferred[Any], Any, None]]) -> None:
         async def and_close() -> None:

@@ -25,10 +25,13 @@ def run(request: pytest.FixtureRequest) -> Iterator[Run]:
     if request.param == "memory":
         yield lambda scenario: MemoryWorld().run(scenario)
         return
-    thread: ReactorThread = request.getfixturevalue("reactor_thread")
-    valkey: Valkey | ValkeyCluster
-    if request.param == "cluster":
-        valkey, keys = request.getfixturevalue("valkey_cluster"), Keys.of_lab(f"test{next(_labs)}")
-    else:
-        valkey, keys = request.getfixturevalue("valkey"), request.getfixturevalue("keys")
+    thread, valkey, keys = store(request)
     yield lambda scenario: RedisWorld(thread, valkey, keys).run(scenario)
+
+
+def store(request: pytest.FixtureRequest) -> tuple[ReactorThread, Valkey | ValkeyCluster, Keys]:
+    """A reactor, a real Valkey or a real cluster (if the fixture's parameter is that), and the names of a new lab."""
+    thread: ReactorThread = request.getfixturevalue("reactor_thread")
+    if request.param == "cluster":
+        return thread, request.getfixturevalue("valkey_cluster"), Keys.of_lab(f"test{next(_labs)}")
+    return thread, request.getfixturevalue("valkey"), request.getfixturevalue("keys")

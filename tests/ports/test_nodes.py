@@ -9,17 +9,18 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from tests.ports.companies import Company, InMemory, InRedis, Word
+from tests.ports.conftest import store
 
 Run = Callable[[Callable[[Company], Coroutine[Deferred[Any], Any, None]]], None]
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "cluster"])
 def run(request: pytest.FixtureRequest) -> Iterator[Run]:
     """Runs a scenario among the nodes of montague.lit."""
     if request.param == "memory":
         yield lambda scenario: InMemory().run(scenario)
         return
-    thread, valkey, keys = map(request.getfixturevalue, ("reactor_thread", "valkey", "keys"))
+    thread, valkey, keys = store(request)
     yield lambda scenario: InRedis(thread, valkey, keys).run(scenario)
 
 

@@ -45,6 +45,9 @@ class Inbox:
             last = self._server.take(self._node, frame) or last
         return last
 
+    def let_go(self) -> None:
+        """Nothing is held back here."""
+
 
 class RedisNodes:
     """A `Nodes`. A node that is gone has an heir: who reads its inbox, and then adopts its accounts."""
@@ -115,7 +118,7 @@ class RedisNodes:
         """See `Nodes`."""
         self._is_stopped = True
         self._owners.stop()
-        for each in [*self._inboxes.values()]:
+        for each in [*self._inboxes.values()]:  # while we wait, a change that was under way may add one
             await each.stop()
         await self._outbound.drain()
         await self._members.leave()

@@ -170,6 +170,24 @@ def test_without_one_of_its_masters_there_is_no_cluster_and_with_it_there_is(own
     own_lab.run(scenario)
 
 
+def test_a_replica_takes_over_also_for_the_node_that_was_named(own_lab: Lab) -> None:
+    named = own_lab.cluster.nodes[0]
+    domain = next(each for each in DOMAINS if own_lab.cluster.owner(own_lab.key(each)) is named)
+    own_lab.cluster.add_replica(named)
+
+    async def scenario() -> None:
+        await own_lab.client.connect()
+        connections: list[None] = []
+        own_lab.client.when_connected(lambda: connections.append(None))
+        await own_lab.client.execute("SET", own_lab.key(domain), "x")
+        named.admin.execute_command("WAIT", 1, 0)
+        named.kill()
+        await own_lab.until(lambda: len(connections) == 2)
+        assert await own_lab.client.execute("GET", own_lab.key(domain)) == b"x"
+
+    own_lab.run(scenario)
+
+
 def test_a_node_that_is_away_or_no_cluster_at_all_is_explained(
     reactor_thread: ReactorThread, own_cluster: ValkeyCluster
 ) -> None:

@@ -365,3 +365,93 @@ def test_a_bell_rung_in_vain_does_no_harm(world: RedisWorld) -> None:
         assert len(s2.delivered) == 1
 
     world.run(scenario)
+
+
+class Turn:
+    """A `Share` that the test gives and takes."""
+
+    def __init__(self, has: bool) -> None:
+        self.has = has
+        self.given_back: list[str] = []
+
+    def is_ours(self, link: str) -> bool:
+        return self.has
+
+    async def take(self, link: str) -> bool:
+        return self.has
+
+    def give_back(self, link: str) -> None:
+        self.given_back.append(link)
+
+
+def test_a_reader_that_lets_go_does_not_wait_for_what_a_fault_holds(world: RedisWorld) -> None:
+    async def scenario(_: World) -> None:
+        await world.set_faults(MONTAGUE, CAPULET, delay="60m")
+        s1, nodes, turns = await world.start(MONTAGUE), [Node(), Node()], [Turn(True), Turn(False)]
+        for node, turn in zip(nodes, turns, strict=True):
+            client = world.clients[node] = await world.client(CAPULET)
+            node.router = RedisRouter(
+                world.reactor, client, world.keys, domain=CAPULET, tracer=node.tracer, max_backlog=50, share=turn
+            )
+            await node.router.start(node.deliver, node.bounce)
+        for number in range(5):
+            await s1.sent(chat(str(number)))
+        await world.until(lambda: given(world) == 5)
+        turns[0].has, turns[1].has = False, True
+        nodes[0].router.share_changed()
+        await world.until(lambda: turns[0].given_back == [MONTAGUE])
+        nodes[1].router.share_changed()
+        await world.until(lambda: MONTAGUE in nodes[1].router._inbound._links)
+        await world.set_faults(MONTAGUE, CAPULET)
+        await world.until(lambda: len(nodes[1].delivered) == 5)
+        await world.until_empty(MONTAGUE, CAPULET)
+        assert nodes[0].delivered == []
+
+    world.run(scenario)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["shakespeare.lit/x}:montague.lit", "shakespeare.lit/x}:montague.lit/s1-2", "capulet.lit}:shakespeare.lit/"],
+)
+def test_a_link_whose_name_only_ends_as_the_writers_own_is_not_read(world: RedisWorld, name: str) -> None:
+    """Redis lets montague.lit write to whatever ends with its name; the reader must not take the rest for another."""
+    forged = chat("forged", from_="hamlet@shakespeare.lit/castle")
+
+    async def scenario(_: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        thief = world.clients[s1]
+        if name.endswith(("montague.lit", "montague.lit/s1-2")):
+            await thief.execute("XADD", world.keys.link(CAPULET, name), "*", "b", msgspec.msgpack.encode([forged]))
+        await thief.execute("SADD", world.keys.peers(CAPULET), name)
+        await thief.execute("PUBLISH", world.keys.bell(CAPULET), name)
+        await s1.sent(chat("honest"))
+        await world.until(lambda: s2.delivered)
+        world.valkey.admin.execute_command("CLIENT", "KILL", "USER", world.user(CAPULET))  # it looks at its peers again
+        await s1.sent(chat("honest again"))
+        await world.until(lambda: len(s2.delivered) == 2)
+        assert [text_of(stanza) for stanza in s2.delivered] == ["honest", "honest again"]
+        assert [*s2.router._inbound._links] == [MONTAGUE]
+
+    world.run(scenario)
+
+
+def test_all_nodes_of_a_domain_share_the_faults_of_its_link(world: RedisWorld) -> None:
+    async def scenario(_: World) -> None:
+        s2, further = await world.start(CAPULET), Node()
+        world.valkey.admin.sadd(world.keys.nodes(MONTAGUE).domains, "s1-2")
+        client = world.clients[further] = await world.client(MONTAGUE)
+        further.router = RedisRouter(
+            world.reactor, client, world.keys, domain=MONTAGUE, tracer=further.tracer, max_backlog=50,
+            sender="montague.lit/s1-2", share=Turn(False),
+        )  # fmt: skip
+        await further.router.start(further.deliver, further.bounce)
+        await world.set_faults(MONTAGUE, CAPULET, loss="100%")
+        await further.sent(chat("lost"))
+        await world.until(lambda: world.lost(MONTAGUE, CAPULET) == 1)
+        await world.set_faults(MONTAGUE, CAPULET)
+        await further.sent(chat("found"))
+        await world.until(lambda: s2.delivered)
+        assert [text_of(stanza) for stanza in s2.delivered] == ["found"]
+
+    world.run(scenario)
