@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -25,7 +24,9 @@ Name = Annotated[str, typer.Argument(metavar="NETWORK", help="Such as fn1; see `
 def set_(
     name: Name,
     down: Annotated[bool, typer.Option("--down", help="It takes no connections.")] = False,
-    delay: Annotated[str | None, typer.Option(metavar="TIME", help="It thinks so long about each message.")] = None,
+    delay: Annotated[
+        str | None, typer.Option(metavar="TIME", help="It thinks so long about each message, such as `2s`.")
+    ] = None,
     rate: Annotated[
         float | None, typer.Option(metavar="N", help="It takes so many a second, and asks for patience for the others.")
     ] = None,
@@ -100,10 +101,12 @@ def _ask(folder: LabFolder, plan: Plan, network: NetworkNode, verb: str, argumen
 
 
 def _seconds(text: str) -> float:
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s)", text, re.ASCII)
-    if found is None:
-        raise BadInput(f"{text!r} is no time; write it like 500ms or 2s")
-    return float(found[1]) / (1000 if found[2] == "ms" else 1)
+    from cluster.router.quantity import DURATION
+
+    try:
+        return DURATION.parse(text) or 0.0
+    except ValueError as error:
+        raise BadInput(str(error)) from None
 
 
 _WORDS = {"down": "down", "delay_s": "delay {:g} s", "max_per_s": "rate {:g}/s", "refuse": "refuse {}"}

@@ -361,7 +361,7 @@ def test_a_network_that_refuses(both: RunningLab, network: str, answer: str, to:
     [
         (("network", "set", "fn9", "--down"), 2, "the lab runs no network 'fn9'; there is: fn1, fn2"),
         (("network", "set", "fn1"), 2, "no fault is named; give one of: --down, --delay, --rate, --refuse"),
-        (("network", "set", "fn1", "--delay", "2"), 2, "'2' is no time; write it like 500ms or 2s"),
+        (("network", "set", "fn1", "--delay", "2"), 2, "'2' does not fit here; write a time such as 40ms, 1.5s or 2m"),
         (("network", "set", "fn1", "--refuse", "no"), 1, "is no command_status of SMPP"),
         (("network", "set", "fn2", "--refuse", "no"), 1, "is no refusal of SMTP; write it like"),
         (("mail", "nobody@abbey.example"), 2, "there is: friar@abbey.example (fc6)"),
