@@ -38,6 +38,9 @@ class Wire(StringTransport):
     def setTcpNoDelay(self, enabled: bool) -> None:
         """As TCP has it; there is nothing to delay here."""
 
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        """As TCP has it; nobody vanishes here."""
+
     def write(self, data: bytes) -> None:
         self.written += data
         if self.producer and not self._is_full and len(self.written) > SOCKET_BYTES:

@@ -123,6 +123,7 @@ class Network:
         loaded: list[Module] | None = None,
         registration: bool = False,
         registrations_per_minute: int = 0,
+        offline_messages: int = 1000,
         anonymous: bool = False,
         admin: str = "",
         tls: TlsMode = "off",
@@ -136,6 +137,7 @@ class Network:
         self._loaded = modules.load(modules.defaults()) if loaded is None else loaded
         self._registration = registration
         self._registrations_per_minute = registrations_per_minute
+        self._offline_messages = offline_messages
         self._anonymous = anonymous
         self._admin = admin
         self._tls: TlsMode = tls
@@ -168,6 +170,7 @@ class Network:
             name, store=store, router=self._memory.router(name, tracer), tracer=tracer,
             credentials=Credentials(store.accounts, same, same, lambda: b"salt of the domain"), modules=self._loaded,
             registration=self._registration, registrations_per_minute=self._registrations_per_minute,
+            offline_messages=self._offline_messages,
             admin=self._admin, new_id=self._new_id,
             now_utc_s=lambda: START_UTC_S + self.clock.seconds(),
             components=[

@@ -11,19 +11,19 @@ from cluster.xmpp.delay import delayed
 from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.stanza import Stanza
 
-MAX_MESSAGES = 1000
-"""What waits for one account at the most; further messages come back to their senders (XEP-0160 section 2)."""
-
 module = Module("offline", ns="msgoffline", xep=160, version="1.0.1")
 
 
 @module.on("store")
 async def keep(ctx: ModuleContext, account: LocalAccount, stanza: Stanza) -> bool:
-    """Keep a message, unless it has nothing for later: chat states and the like (XEP-0160 section 3)."""
+    """Keep a message, unless it has nothing for later: chat states and the like (XEP-0160 section 3).
+
+    What is too much comes back to its sender (section 2).
+    """
     if stanza.type == "chat" and f"{CLIENT} body" not in stanza.payloads:
         return True
     message = OfflineMessage(stanza, ctx.now_utc_s())
-    return await ctx.store.offline.push(account.jid.localpart, message, MAX_MESSAGES)
+    return await ctx.store.offline.push(account.jid.localpart, message, ctx.offline_messages)
 
 
 @module.on("available")

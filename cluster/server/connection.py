@@ -61,6 +61,7 @@ class StreamConnection(Protocol):
         self._connections.add(self)
         self._unsettled = Unsettled(self.transport, self.max_unsettled)
         self.transport.setTcpNoDelay(True)
+        self.transport.setTcpKeepAlive(True)  # a peer that vanished without a word is found out, if late
         self._limit(self.first_timeout_s)
 
     def dataReceived(self, data: bytes) -> None:

@@ -33,6 +33,8 @@ class ModuleContext:
     """How often one address may try to."""
     admin: str
     """Address of whoever runs the server; empty where the topology does not say."""
+    offline_messages: int
+    """How many messages may wait for one account while nobody is there."""
     store: Store
     accounts: Accounts
     credentials: Credentials

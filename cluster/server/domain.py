@@ -57,6 +57,7 @@ class Domain:
         registration: bool,
         registrations_per_minute: int = 0,
         admin: str = "",
+        offline_messages: int = 1000,
         new_id: Callable[[], str],
         now_utc_s: Callable[[], float],
         components: Collection[Component] = (),
@@ -64,7 +65,8 @@ class Domain:
         nodes: Nodes | None = None,
         components_at: Mapping[str, str] = _NOBODY,
     ) -> None:
-        """`registrations_per_minute`: from one address, 0 for any number; `admin`: who runs the server, if known.
+        """`registrations_per_minute`: from one address, 0 for any number; `admin`: who runs the server, if known;
+        `offline_messages`: how many wait for one account.
 
         `served_by`: for each component of the network, the domain of the server that it is connected to. Where several
         `nodes` serve the domain, `components_at` names for each of its components the node that it is connected to.
@@ -94,7 +96,8 @@ class Domain:
         self._stanza_ids: StanzaIds
         self.context = ModuleContext(
             domain=name, components=tuple({**self.components, **components_at}), registration=registration,
-            registrations=RateLimit(registrations_per_minute, now_utc_s), admin=admin, store=store,
+            registrations=RateLimit(registrations_per_minute, now_utc_s), admin=admin,
+            offline_messages=offline_messages, store=store,
             accounts=self.accounts, credentials=credentials, subscriptions=self.subscriptions, host=self.host,
             presence=self._presence, route=self.route, new_id=new_id, now_utc_s=now_utc_s, started_utc_s=now_utc_s(),
             hold=self._messages.hold, release=self._messages.release,

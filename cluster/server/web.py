@@ -10,6 +10,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from cluster.server.c2s import ClientStreams
+from cluster.server.client_stream import HEADER_TIMEOUT_S
 from cluster.server.websocket import WebSocketResource, WebSockets
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
@@ -28,7 +29,7 @@ def site(streams: ClientStreams, reactor: Any, *, is_secure: bool) -> Site:
     root.putChild(b".well-known", well_known)
     well_known.putChild(b"host-meta", HostMeta(scheme, b"application/xrd+xml", xrd))
     well_known.putChild(b"host-meta.json", HostMeta(scheme, b"application/json", jrd))
-    return QuietSite(root, reactor=reactor)  # type: ignore[no-untyped-call]
+    return QuietSite(root, reactor=reactor, timeout=HEADER_TIMEOUT_S)  # type: ignore[no-untyped-call]
 
 
 class QuietSite(Site):

@@ -30,6 +30,9 @@ class ServerSettings(Section):
     admin: AccountJid | None = None
     """Account of whoever runs the server; clients are told when they ask (XEP-0157). Without it they are told of
     nobody."""
+    offline_messages: Annotated[int, Field(ge=0)] = 1000
+    """How many messages wait for an account while nobody is there (XEP-0160); further ones come back to their senders.
+    0: none waits."""
     modules: list[str] | None = None
     """Which server modules to load, by the names of their files; `[]` for none. Without this key, or with nothing
     behind it: all but `legacy_auth`."""

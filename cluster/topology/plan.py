@@ -51,6 +51,8 @@ class ServerNode(msgspec.Struct, frozen=True):
     components: tuple[ComponentSeed, ...] = ()
     registrations_per_minute: int = 0
     """From one address; 0: any number."""
+    offline_messages: int = 1000
+    """That wait for one account."""
     anonymous: bool = False
     """SASL ANONYMOUS is on offer."""
     admin: str = ""

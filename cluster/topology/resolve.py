@@ -64,6 +64,7 @@ def resolve(
             tls=setting.tls,
             registration=setting.registration == "open",
             registrations_per_minute=setting.registrations_per_minute,
+            offline_messages=setting.offline_messages,
             anonymous=setting.anonymous,
             admin=setting.admin or "",
             direct_tls_port=port + 1 if single_host else setting.direct_tls_port,

@@ -33,6 +33,7 @@ class WebSocketFraming:
     """One client's connection: translates both ways between messages and the bytes of a stream over TCP.
 
     So all that knows of streams need not know of this. Each message is read twice, which only its users pay for.
+    Between two messages its parsers rest: most of the time a client says nothing.
     """
 
     def __init__(self, max_stanza_bytes: int) -> None:
@@ -44,6 +45,7 @@ class WebSocketFraming:
         """The client's message, as it stands in a stream. Raises StreamError for what is not one element."""
         found: list[StreamHeader | Slice | StreamEnd] = []
         self._inbound.feed(message, found)
+        self._inbound.rest()
         child = found[0] if len(found) == 1 and not self._inbound.pending_bytes else None
         if not isinstance(child, Slice):  # section 3.3.3
             raise StreamError(StreamCondition.BAD_FORMAT, "a WebSocket message is one element, from its < to its >")
@@ -61,6 +63,7 @@ class WebSocketFraming:
             self._outbound = _OwnStream()
         found: list[StreamHeader | Slice | StreamEnd] = []
         self._outbound.feed(data, found)
+        self._outbound.rest()
         return [_message(child) for child in found]
 
 

@@ -8,7 +8,6 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from cluster import modules
-from cluster.modules import offline
 from cluster.store.memory import MemoryOffline, memory_store
 from cluster.store.port import OfflineMessage
 from cluster.xmpp.namespaces import DELAY
@@ -83,14 +82,15 @@ def test_chat_states_and_the_like_do_not_wait(network: Network, sender: str) -> 
     assert messages(become_available(network, f"{JULIET}/balcony")) == []
 
 
+@pytest.mark.parametrize("limit", [0, 3])
 @pytest.mark.parametrize("sender", SENDERS)
-def test_beyond_the_limit_they_come_back(network: Network, sender: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(offline, "MAX_MESSAGES", 3)
+def test_beyond_the_limit_they_come_back(sender: str, limit: int) -> None:
+    network = Network(offline_messages=limit)
     network.account(JULIET)  # XEP-0160 section 2
     romeo = network.client(sender)
     network.say(romeo, "".join(message(number) for number in range(5)))
-    assert romeo.take() == [f"message/error {JULIET}: cancel service-unavailable"] * 2
-    assert messages(become_available(network, f"{JULIET}/balcony")) == ["0", "1", "2"]
+    assert romeo.take() == [f"message/error {JULIET}: cancel service-unavailable"] * (5 - limit)
+    assert messages(become_available(network, f"{JULIET}/balcony")) == ["0", "1", "2"][:limit]
 
 
 def test_without_the_module_they_come_back() -> None:

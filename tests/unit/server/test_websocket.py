@@ -1,0 +1,130 @@
+"""WebSockets of clients (RFC 7395): the frames, and what becomes of those that are not XMPP."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.error import ConnectionLost
+from twisted.python.failure import Failure
+from wsproto.connection import Connection, ConnectionType
+from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
+
+from cluster.server.client_stream import HEADER_TIMEOUT_S
+from cluster.server.connection import CLOSE_TIMEOUT_S
+from cluster.server.websocket import WebSockets
+from cluster.xmpp.namespaces import FRAMING
+from cluster.xmpp.parser import MAX_STANZA_BYTES
+from tests.client import Wire
+from tests.network import MONTAGUE, Network
+
+OPEN = f"<open xmlns='{FRAMING}' to='{MONTAGUE}' version='1.0'/>"
+CLOSE = f'<close xmlns="{FRAMING}"/>'
+
+
+class Browser:
+    """The other end of a WebSocket behind its handshake: wsproto, as the server's."""
+
+    def __init__(self, network: Network) -> None:
+        self.wire = Wire()
+        self.messages: list[str] = []
+        self.pongs = 0
+        self.closed: int | None = None
+        self._network = network
+        self._frames = Connection(ConnectionType.CLIENT)
+        self._socket = WebSockets(network.servers[MONTAGUE].streams, False).buildProtocol(None)
+        self._socket.makeConnection(self.wire)
+
+    def send(self, *events: object) -> None:
+        """Frames, and what comes of them."""
+        for event in events:
+            self._socket.dataReceived(self._frames.send(event))  # type: ignore[arg-type]
+        self.read()
+
+    def say(self, message: str) -> list[str]:
+        """A message; what the server says to it."""
+        self.messages.clear()
+        self.send(TextMessage(message))
+        return self.messages
+
+    def read(self) -> None:
+        self._network.settle()
+        self._frames.receive_data(self.wire.take())
+        for event in self._frames.events():
+            match event:
+                case TextMessage():
+                    self.messages.append(event.data)
+                case Pong():
+                    self.pongs += 1
+                case CloseConnection():
+                    self.closed = event.code
+
+    def drop(self) -> None:
+        self._socket.connectionLost(Failure(ConnectionLost()))
+
+
+@pytest.fixture
+def browser(network: Network) -> Browser:
+    return Browser(network)
+
+
+def test_a_message_in_several_frames(browser: Browser) -> None:
+    browser.send(TextMessage(OPEN[:10], message_finished=False), Ping(), TextMessage(OPEN[10:]))
+    opened, features = browser.messages
+    assert opened.startswith(f'<open xmlns="{FRAMING}"')
+    assert features.startswith("<stream:features xmlns:stream=")
+    assert browser.pongs == 1
+
+
+def test_a_regular_end(browser: Browser) -> None:
+    browser.say(OPEN)
+    assert browser.say(CLOSE) == [CLOSE]
+    assert browser.closed == 1000
+    assert browser.wire.disconnecting
+
+
+@pytest.mark.parametrize(
+    ("event", "code"),
+    [
+        (BytesMessage(OPEN.encode()), 1003),  # RFC 7395 section 3.2
+        (TextMessage("x" * (MAX_STANZA_BYTES + 1), message_finished=False), 1009),
+        (CloseConnection(1001), 1001),
+    ],
+)
+def test_what_ends_the_websocket(browser: Browser, event: object, code: int) -> None:
+    browser.say(OPEN)
+    browser.send(event)
+    assert browser.closed == code
+    assert browser.wire.disconnecting
+
+
+def test_what_is_no_frame(browser: Browser) -> None:
+    browser._socket.dataReceived(b"GET / HTTP/1.1\r\n\r\n")
+    browser.read()
+    assert browser.closed == 1002
+    assert browser.wire.disconnecting
+
+
+@pytest.mark.parametrize(
+    ("message", "condition"),
+    [("<message", "bad-format"), ("<a></b>", "not-well-formed"), ("<message/>", "not-authorized")],
+)
+def test_a_stream_error(network: Network, browser: Browser, message: str, condition: str) -> None:
+    browser.say(OPEN)
+    error, end = browser.say(message)
+    assert f"<{condition} " in error
+    assert end == CLOSE
+    network.advance(CLOSE_TIMEOUT_S)
+    browser.read()
+    assert browser.closed == 1000
+
+
+def test_time_limits_hold_here_too(network: Network, browser: Browser) -> None:
+    network.advance(HEADER_TIMEOUT_S)
+    browser.read()
+    assert "<connection-timeout " in browser.messages[1]
+
+
+def test_a_connection_that_breaks(network: Network, browser: Browser) -> None:
+    browser.say(OPEN)
+    browser.drop()
+    assert network.servers[MONTAGUE].streams.streams == set()
+    assert network.clock.getDelayedCalls() == []
