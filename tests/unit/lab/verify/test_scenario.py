@@ -136,7 +136,7 @@ def test_a_scenario_fits_its_lab(load: Load) -> None:
         "5:20: steps[0].kill: there is no node 's3'; allowed: s1, s2, redis",
         "6:19: steps[1].cut: there is no account in `flows` 'benvolio@montague.lit'; did you mean "
         "'romeo@montague.lit'? allowed: julia@capulet.lit, romeo@montague.lit",
-        "7:29: steps[2].partition[1]: there is no server 's4'; allowed: s1, s2",
+        "7:30: steps[2].partition[1]: there is no server 's4'; allowed: s1, s2",
         "8:21: steps[3].fault: there is no server 's5'; allowed: s1, s2",
         "9:21: steps[4].fault: this link has no fault; write one of: "
         "delay, duplicate, jitter, loss, down, rate, reorder",
