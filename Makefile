@@ -3,6 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOPOLOGY ?= topologies/rfc3920.yaml
 MATRIX := kill-s2 kill-s1 kill-redis pause-s2 partition cut-receiver loss
+EXTRA ?= dev
 
 .PHONY: lab test test-containers fault-matrix fuzz docs-conformance conformance-peers check format docs bench image clean
 
