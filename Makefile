@@ -2,7 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 TOPOLOGY ?= topologies/rfc3920.yaml
-MATRIX := kill-s2 kill-s1 kill-redis pause-s2 cut-receiver
+MATRIX := kill-s2 kill-s1 kill-redis pause-s2 partition cut-receiver many-troubles loss
 EXTRA ?= dev
 
 .PHONY: lab test test-containers fault-matrix fuzz docs-conformance conformance-peers check format docs bench image clean
@@ -20,7 +20,7 @@ conformance-peers: $(VENV)/ready ## the conformance tests against Debian's Proso
 	@-$(BIN)/pytest -q tests/conformance --servers ours,prosody,ejabberd --write-peers docs/conformance-peers.md
 	@echo "written: docs/conformance-peers.md"
 
-fault-matrix: $(VENV)/ready      ## kill, stop and cut off while 1,000 messages/s flow; write docs/fault-matrix.md (3 minutes)
+fault-matrix: $(VENV)/ready      ## kill, stop and cut off while 1,000 messages/s flow; write docs/fault-matrix.md (4 minutes)
 	@$(BIN)/xmpplab verify $(MATRIX:%=topologies/scenarios/%.yaml) --write docs/fault-matrix.md
 
 fuzz: $(VENV)/ready      ## look for input that breaks the parser, a stream or a server, for SECONDS (60)

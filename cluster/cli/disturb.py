@@ -21,10 +21,10 @@ def kill(
     lab: LabName = None,
 ) -> None:
     """Let a node crash (SIGKILL), and wait until it was started again."""
-    from cluster.lab.verify.scenario import duration_s
+    from cluster.router.quantity import DURATION
 
     try:
-        for_s = duration_s(for_) if for_ else 0.0
+        for_s = DURATION.parse(for_) or 0.0 if for_ else 0.0
     except ValueError as error:
         raise BadInput(f"--for: {error}") from None
     _disturb(lab, node, "kill", "crashed, and answers again", for_s)

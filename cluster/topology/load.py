@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -100,7 +101,7 @@ def _keys(path: KeyPath, model: type[BaseModel]) -> tuple[str, ...]:
         is_section = isinstance(kind, type) and issubclass(kind, BaseModel)
         # a dict or a list: what it holds is the last of its type arguments
         kind = _fields(kind)[str(step)].annotation if is_section else get_args(kind)[-1]
-        while get_origin(kind) is Annotated:
+        while get_origin(kind) in (Annotated, Union, UnionType):
             kind = get_args(kind)[0]
     return tuple(_fields(kind)) if isinstance(kind, type) and issubclass(kind, BaseModel) else ()
 

@@ -84,7 +84,7 @@ def test_disturbing_a_node(lab: RunningLab) -> None:
     assert (node["restarts"], node["last_exit"], node["state"]) == (1, "signal SIGKILL", "running")
     lab.command("kill", "s1", "--for", "300ms")
     assert lab.node("montague.lit")["state"] == "running"
-    assert "write a number and its unit" in lab.command("kill", "s1", "--for", "3", exit_code=2)
+    assert "write a time such as" in lab.command("kill", "s1", "--for", "3", exit_code=2)
     lab.command("pause", "s2")
     assert lab.node("capulet.lit")["state"] == "paused"
     assert "s2 is paused" in lab.command("restart", "s2", exit_code=1)

@@ -77,6 +77,25 @@ def test_a_broken_promise_is_told_with_the_routes_of_examples(lab: RunningLab) -
     assert "xmpplab: promises were broken: short" in told
 
 
+def test_what_a_fault_loses_is_told_from_a_loss(lab: RunningLab) -> None:
+    """Nothing is lost for real; and a scenario may forbid the other kind."""
+    fault = "steps: [{at: 1s, fault: {from: s1, to: s2, loss: 20%}, for: 1s}]"
+    report = verify(lab, scenario(lab, fault, "promises: {lost_by_fault: 0}"), exit_code=1)
+    counts = report["total"]
+    assert counts["lost"] == 0
+    assert counts["lost_by_fault"] > 0
+    assert counts["delivered"] + counts["lost_by_fault"] == counts["sent"] == 900
+    assert [promise["promise"] for promise in report["broken"]] == ["lost_by_fault"]
+    example = report["flows"][0]["examples"][0]
+    assert (example["fate"], example["hops"][-1]["event"]) == ("lost by a fault", "lost")
+
+
+def test_a_partition_loses_nothing(lab: RunningLab) -> None:
+    counts = verify(lab, scenario(lab, "steps: [{at: 1s, partition: [s1, s2], for: 1s}]"))["total"]
+    assert counts["delivered"] == 900
+    assert counts["longest_gap_s"] >= 0.9
+
+
 def test_a_loss_is_seen(lab: RunningLab) -> None:
     """The checker would be worth nothing otherwise: somebody deletes what waits for a server that hangs."""
     lab.up()
@@ -126,7 +145,7 @@ def test_a_lab_that_is_up_is_used_and_left_up(lab: RunningLab) -> None:
     ("line", "told"),
     [
         ("steps: [{at: 1s, kill: s9}]", "short.yaml:4:24: steps[0].kill: there is no node 's9'"),
-        ("steps: [{at: 1, kill: s2}]", "is no time; write a number and its unit"),
+        ("steps: [{at: 1, kill: s2}]", "does not fit here; write a time such as"),
         ("speed: 9", "unknown key"),
     ],
 )

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from cluster.lab.verify.records import FlowRecord
 from cluster.lab.verify.report import Counts, Example, Fate, FlowReport
-from cluster.trace.hop import Hop
+from cluster.trace.hop import Event, Hop
 
 MAX_EXAMPLES = 3
 """Of each fate in each flow."""
@@ -84,4 +84,4 @@ class _Verdict:
 
 def lost_by_fault(hop: Hop) -> str:
     """The id of the stanza where the hop says that a fault of a link lost it; else nothing."""
-    return hop.detail.partition(": ")[2] if hop.event == "lost" else ""
+    return hop.detail.partition(": ")[2] if hop.event is Event.LOST else ""

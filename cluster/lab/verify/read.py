@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cluster.lab.tracing import first_pair
 from cluster.lab.verify.scenario import Scenario
-from cluster.topology import document
+from cluster.topology import document, links
 from cluster.topology.document import Document
 from cluster.topology.load import validated
 from cluster.topology.plan import Plan
@@ -30,7 +31,7 @@ class ScenarioFile:
 
     def check(self, plan: Plan) -> None:
         """Raises TopologyError where a step or a flow names what this lab has not."""
-        found = [*_findings(self.scenario, plan)]
+        found = [*_findings(self.scenario, self.document.data, plan)]
         if found:
             raise TopologyError(self.document.problem(path, message, at_key=at_key) for path, message, at_key in found)
 
@@ -50,7 +51,7 @@ def read(path: Path, duration_s: float | None) -> ScenarioFile:
     return ScenarioFile(path, scenario, raw)
 
 
-def _findings(scenario: Scenario, plan: Plan) -> Iterator[Finding]:
+def _findings(scenario: Scenario, data: Any, plan: Plan) -> Iterator[Finding]:
     accounts = [f"{account.localpart}@{server.domain}" for server in plan.servers for account in server.accounts]
     nodes = [server.name for server in plan.servers] + [node.name for node in plan.lower_half]
     nodes += [] if plan.redis_url else ["redis"]
@@ -58,11 +59,21 @@ def _findings(scenario: Scenario, plan: Plan) -> Iterator[Finding]:
         for key, account in (("from", flow.from_), ("to", flow.to)):
             yield from _known(("flows", index, key), "account", account, accounts)
     for index, step in enumerate(scenario.steps):
-        if step.cut is None:
-            yield from _known(("steps", index, step.action), "node", step.target, nodes)
-        else:
-            used = sorted({account for flow in scenario.flows for account in (flow.from_, flow.to)})
-            yield from _known(("steps", index, "cut"), "account in `flows`", step.cut, used)
+        path = ("steps", index, step.action)
+        match step.action:
+            case "cut":
+                used = sorted({account for flow in scenario.flows for account in (flow.from_, flow.to)})
+                yield from _known(path, "account in `flows`", step.target, used)
+            case "partition":
+                for place, server in enumerate(step.partition or ()):
+                    yield from _known((*path, place), "server", server, [server.server for server in plan.servers])
+            case "fault":
+                raw_link = data["steps"][index]["fault"]
+                servers = {server.server: server for server in plan.servers}
+                for found in links.findings({"links": [raw_link]}, servers):
+                    yield found._replace(path=(*path, *found.path[2:]))
+            case _:
+                yield from _known(path, "node", step.target, nodes)
 
 
 def _known(path: tuple[str | int, ...], what: str, word: str, known: Sequence[str]) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from secrets import token_hex
 
 from cluster.client.blocking import BlockingClient
@@ -172,13 +172,20 @@ class _Run:
 
 def connector(folder: LabFolder, plan: Plan, jid: Jid) -> Callable[[Resumption | None], BlockingClient]:
     """Logs in as an account of the topology. Raises BadInput where there is none of this address."""
-    server = next((server for server in plan.servers if server.domain == jid.domainpart), None)
+    nodes = [server for server in plan.servers if server.domain == jid.domainpart]
     password = password_of(plan, jid)
-    if server is None or password is None:
+    if not nodes or password is None:
         raise BadInput(f"{jid.bare} is no account of lab {plan.name}; the topology's `accounts` tells which there are")
-    ca_file = None if server.tls == "off" else str(folder.ca_file)
-    address, login = (server.host, server.c2s_port), Login(jid, password)
-    return lambda resumption: BlockingClient(address, login, ca_file, resumption=resumption)
+    login, ca_file = Login(jid, password), None if nodes[0].tls == "off" else str(folder.ca_file)
+
+    def connect(resumption: Resumption | None) -> BlockingClient:
+        """To the first of the domain's nodes that takes it, as clients do with SRV records (RFC 6120 section 3.2.1)."""
+        for node in nodes[:-1]:
+            with suppress(*BROKEN):
+                return BlockingClient((node.host, node.c2s_port), login, ca_file, resumption=resumption)
+        return BlockingClient((nodes[-1].host, nodes[-1].c2s_port), login, ca_file, resumption=resumption)
+
+    return connect
 
 
 def _await_presence(client: ManagedClient, jid: Jid) -> None:

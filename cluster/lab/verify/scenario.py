@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from cluster.topology.section import AccountJid, Name, OrEmpty, Section
-
-_DURATION = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$"
-_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_PERCENT = r"^[0-9]+(\.[0-9]+)?%$"
+from cluster.router import settings
+from cluster.router.quantity import DURATION, NONE, SHARE
+from cluster.topology.links import Link, directions, faults_of
+from cluster.topology.section import AccountJid, Name, NodeName, OrEmpty, Section
 
 
 def duration_s(value: object) -> float:
     """The time in seconds. Raises ValueError with what may be written."""
-    if not isinstance(value, str) or not re.match(_DURATION, value):
-        raise ValueError(f"{value!r} is no time; write a number and its unit, such as 500ms, 3s, 10m or 1h")
-    number, unit = re.findall(r"[0-9.]+|[a-z]+", value)
-    return float(number) * _UNITS_S[unit]
+    if not isinstance(value, str) or value == NONE:
+        raise ValueError(f"{value!r} does not fit here; write {DURATION.form}")
+    return DURATION.parse(value) or 0.0
 
 
 def _share(value: object) -> object:
     if value == "any":
         return None
-    if not isinstance(value, str) or not re.match(_PERCENT, value):
-        raise ValueError(f"{value!r} is no share; write a percentage such as 20%, or any")
-    return float(value[:-1]) / 100
+    if not isinstance(value, str) or value == NONE:
+        raise ValueError(f"{value!r} does not fit here; write {SHARE.form}, or any")
+    return SHARE.parse(value) or 0.0
 
 
 def _rate(value: object) -> object:
@@ -46,11 +43,11 @@ def _limit(value: object) -> object:
     return value
 
 
-Seconds = Annotated[
-    float, BeforeValidator(duration_s), WithJsonSchema({"type": "string", "pattern": _DURATION, "examples": ["10s"]})
-]
+Seconds = Annotated[float, BeforeValidator(duration_s), WithJsonSchema({"type": "string", "pattern": DURATION.pattern})]
 Share = Annotated[
-    float | None, BeforeValidator(_share), WithJsonSchema({"type": "string", "pattern": rf"^any$|{_PERCENT}"})
+    float | None,
+    BeforeValidator(_share),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": SHARE.pattern}, {"const": "any"}]}),
 ]
 Rate = Annotated[
     float | None,
@@ -96,15 +93,20 @@ class Step(Section):
     """A node hangs (SIGSTOP), `for` so long."""
     cut: AccountJid | None = None
     """The TCP connections of this account break without a goodbye; it comes back at once or after `for`."""
+    partition: Annotated[list[NodeName], Field(min_length=2, max_length=2)] | None = None
+    """Two servers, such as `[s1, s2]`: nothing passes between them, `for` so long. What is sent waits."""
+    fault: Link | None = None  # type: ignore[valid-type]
+    """Faults of a link, such as `{between: [s1, s2], loss: 1%}`: all that the `links` of a topology may have. They end
+    after `for`, or with the run."""
     for_: Annotated[Seconds, Field(alias="for")] = 0.0
-    """How long it lasts."""
+    """How long it lasts, such as `5s`."""
 
     @model_validator(mode="after")
     def _one_thing(self) -> Step:
         if len(self.named) != 1:
             raise ValueError(f"a step does one thing; write `at` and one of: {', '.join(ACTIONS)}")
         if self.action in _LASTING and not self.for_:
-            raise ValueError(f"how long? add `for`, such as `{{at: 3s, {self.action}: {self.target}, for: 5s}}`")
+            raise ValueError(f"how long is this {self.action} to last? add `for`, such as `for: 5s`")
         if self.action == "restart" and self.for_:
             raise ValueError("a restart takes as long as it takes; leave `for` out, or use `kill`")
         return self
@@ -122,11 +124,21 @@ class Step(Section):
     @property
     def target(self) -> str:
         """To what or whom."""
+        if self.partition is not None:
+            return " and ".join(self.partition)
+        if self.fault is not None:
+            ways = ", ".join(f"{sender} → {receiver}" for sender, receiver in directions(self.fault))
+            return f"{', '.join(f'{key} {text}' for key, text in self.fault_texts.items())} on {ways}"
         return str(getattr(self, self.action))
 
+    @property
+    def fault_texts(self) -> dict[str, str]:
+        """The faults of `fault`, as `xmpplab fault set` would have them."""
+        return settings.texts(faults_of(self.fault), 0.0) if self.fault is not None else {}
 
-ACTIONS = ("kill", "restart", "pause", "cut")
-_LASTING = {"pause"}
+
+ACTIONS = ("kill", "restart", "pause", "cut", "partition", "fault")
+_LASTING = {"pause", "partition"}
 
 
 class Promises(Section):

@@ -8,9 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from cluster.client.managed import ManagedClient
 from cluster.lab import driver
 from cluster.lab.errors import LabError
+from cluster.lab.faults import set_faults
 from cluster.lab.folder import LabFolder
 from cluster.lab.verify.report import StepReport
 from cluster.lab.verify.scenario import Step
+from cluster.router.quantity import NONE
+from cluster.topology.links import directions
 
 
 class Steps:
@@ -63,9 +66,25 @@ class Steps:
                 driver.disturb(self._folder, step.target, "pause")
                 self._pause.wait(step.for_)
                 driver.disturb(self._folder, step.target, "resume")
+            case "partition":
+                assert step.partition is not None
+                one, other = step.partition
+                self._break([(one, other), (other, one)], {"down": "always"}, step.for_)
+            case "fault":
+                assert step.fault is not None
+                self._break(directions(step.fault), step.fault_texts, step.for_)
             case "cut":
                 for client in self._clients[step.target]:
                     client.cut(step.for_)
+
+    def _break(self, links: Sequence[tuple[str, str]], faults: Mapping[str, str], for_s: float) -> None:
+        """Give the links these faults, and mend them after so long; 0: never."""
+        for from_, to in links:
+            set_faults(self._folder, from_, to, faults)
+        if for_s:
+            self._pause.wait(for_s)
+            for from_, to in links:
+                set_faults(self._folder, from_, to, dict.fromkeys(faults, NONE))
 
 
 def _text(step: Step) -> str:

@@ -24,7 +24,8 @@ PATIENCE_S = 0.05
 
 SHORTEST_WAIT_S = 0.0002
 _MESSAGE = f"{CLIENT} message"
-_STANZA_ID = re.compile(rb"<stanza-id [^>]*>")
+_STANZA_ID = re.compile(rb"<(?:[^\s<>/:]+:)?stanza-id\s[^>]*>")
+_ID_OR_BY = re.compile(rb"""\s(id|by)\s*=\s*["']([^"']*)""")
 
 
 class Sender(threading.Thread):
@@ -145,5 +146,10 @@ class Receiver(threading.Thread):
         id = attributes.get("id", "")
         for record in self._records:
             if (sequence := record.sequence(id)) is not None:
-                ids = _STANZA_ID.findall(raw)
-                record.arrive(Arrival(sequence, hash(tuple(ids)) if ids else 0, self._now_s()))
+                record.arrive(Arrival(sequence, stanza_id(raw), self._now_s()))
+
+
+def stanza_id(raw: bytes) -> int:
+    """Stands for who gave the message which ids (XEP-0359), however they are written; 0 where it has none."""
+    tags = _STANZA_ID.findall(raw)
+    return hash(frozenset(tuple(sorted(_ID_OR_BY.findall(tag))) for tag in tags)) if tags else 0

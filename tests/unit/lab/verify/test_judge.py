@@ -157,5 +157,7 @@ def test_what_is_known_to_be_lost_is_not_waited_for() -> None:
 
 
 def test_what_the_journal_says_of_faults() -> None:
-    hop = Hop("t1", "router", Event.DROPPED, 0, "message", "a@x", "b@y", 1, "loss: run.0.7")
-    assert lost_by_fault(hop) == ""
+    lost = Hop("t1", "router", Event.LOST, 0, "message", "a@x", "b@y", 1, "loss: run.0.7")
+    assert lost_by_fault(lost) == "run.0.7"
+    dropped = Hop("t1", "router", Event.DROPPED, 0, "message", "a@x", "b@y", 1, "no fault: run.0.7")
+    assert lost_by_fault(dropped) == ""

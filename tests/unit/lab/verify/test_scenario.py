@@ -60,6 +60,8 @@ def test_every_key_is_read(load: Load) -> None:
           - {at: 3s, restart: s1}
           - {at: 3s, pause: s1, for: 5s}
           - {at: 3s, cut: juliet@capulet.lit}
+          - {at: 3s, partition: [s1, s2], for: 2s}
+          - {at: 3s, fault: {from: s1, to: s2, loss: 1%, delay: 40ms}}
         promises:
           {lost: 1, lost_by_fault: 0, bounced: any, out_of_order: 2, duplicated: 3, duplicated_same_id: 4,
            longest_gap: 10s, memory_growth: 12.5%}
@@ -75,6 +77,8 @@ def test_every_key_is_read(load: Load) -> None:
         (3.0, "restart", "s1", 0.0),
         (3.0, "pause", "s1", 5.0),
         (3.0, "cut", "juliet@capulet.lit", 0.0),
+        (3.0, "partition", "s1 and s2", 2.0),
+        (3.0, "fault", "delay 40ms, loss 1% on s1 → s2", 0.0),
     ]
     assert scenario.promises.model_dump() == {
         "lost": 1, "lost_by_fault": 0, "bounced": None, "out_of_order": 2, "duplicated": 3, "duplicated_same_id": 4,
@@ -101,14 +105,14 @@ def test_all_problems_are_told_at_once_with_what_is_allowed(load: Load) -> None:
         "1:7: name: 'Bad' is no name; allowed: lowercase letters, digits and '-', a letter first, at most 63",
         "3:5: flows[0].to: the key 'to' is missing; allowed: from, to, rate, duration, size, window",
         "3:38: flows[0].rate: 0 is no rate; write messages a second, such as 1000, or max",
-        "3:51: flows[0].duration: 10 is no time; write a number and its unit, such as 500ms, 3s, 10m or 1h",
+        "3:51: flows[0].duration: 10 does not fit here; write a time such as 40ms, 1.5s or 2m",
         "3:55: flows[0].colour: unknown key; allowed: from, to, rate, duration, size, window",
-        "5:5: steps[0]: a step does one thing; write `at` and one of: kill, restart, pause, cut",
-        "6:5: steps[1]: a step does one thing; write `at` and one of: kill, restart, pause, cut",
-        "7:5: steps[2]: how long? add `for`, such as `{at: 3s, pause: s1, for: 5s}`",
+        "5:5: steps[0]: a step does one thing; write `at` and one of: kill, restart, pause, cut, partition, fault",
+        "6:5: steps[1]: a step does one thing; write `at` and one of: kill, restart, pause, cut, partition, fault",
+        "7:5: steps[2]: how long is this pause to last? add `for`, such as `for: 5s`",
         "8:5: steps[3]: a restart takes as long as it takes; leave `for` out, or use `kill`",
         "9:18: promises.lost: -1 is no limit; write how many there may be, such as 0, or any",
-        "9:37: promises.memory_growth: 20 is no share; write a percentage such as 20%, or any",
+        "9:37: promises.memory_growth: 20 does not fit here; write a share from 0% to 100%, such as 1% or 0.5%, or any",
     ]
 
 
@@ -122,6 +126,9 @@ def test_a_scenario_fits_its_lab(load: Load) -> None:
         steps:
           - {at: 3s, kill: s3}
           - {at: 3s, cut: benvolio@montague.lit}
+          - {at: 3s, partition: [s1, s4], for: 1s}
+          - {at: 3s, fault: {between: [s2, s5], loss: 1%}}
+          - {at: 3s, fault: {between: [s1, s2]}}
     """,
     ) == [
         "3:36: flows[0].to: there is no account 'julia@capulet.lit'; did you mean 'juliet@capulet.lit'? "
@@ -129,6 +136,10 @@ def test_a_scenario_fits_its_lab(load: Load) -> None:
         "5:20: steps[0].kill: there is no node 's3'; allowed: s1, s2, redis",
         "6:19: steps[1].cut: there is no account in `flows` 'benvolio@montague.lit'; did you mean "
         "'romeo@montague.lit'? allowed: julia@capulet.lit, romeo@montague.lit",
+        "7:30: steps[2].partition[1]: there is no server 's4'; allowed: s1, s2",
+        "8:21: steps[3].fault: there is no server 's5'; allowed: s1, s2",
+        "9:21: steps[4].fault: this link has no fault; write one of: "
+        "delay, duplicate, jitter, loss, down, rate, reorder",
     ]
 
 
