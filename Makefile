@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOPOLOGY ?= topologies/rfc3920.yaml
 
-.PHONY: lab test test-containers docs-conformance conformance-peers check format docs image clean
+.PHONY: lab test test-containers docs-conformance conformance-peers check format docs bench image clean
 
 lab: $(VENV)/ready       ## bring the lab up, show messages crossing it; Ctrl-C takes everything down
 	@$(BIN)/xmpplab up $(TOPOLOGY) --demo
@@ -34,6 +34,9 @@ docs: $(VENV)/ready      ## write the parts of docs/ that are made from the code
 
 test-containers: $(VENV)/ready   ## the container tests; as root, with an engine of their own where none runs
 	@bash -euc 'docker info >/dev/null 2>&1 || . .ci/engine; $(BIN)/pytest -q -m docker tests/live'
+
+bench: $(VENV)/ready     ## ours beside Debian's Prosody and ejabberd: docs/performance.md; BENCH_ARGS=--help
+	@$(BIN)/python -m loadtests.bench $(BENCH_ARGS)
 
 image:                   ## build the image for labs in containers (xmpplab up --driver docker)
 	@docker build --tag xmpplab --file compose/Dockerfile $(IMAGE_ARGS) .

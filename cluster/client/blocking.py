@@ -53,6 +53,10 @@ class BlockingClient:
             self._read()
         return self._received.popleft() if self._received else None
 
+    def detach(self) -> socket.socket:
+        """The connection itself, for somebody who reads and writes stanzas on it without this."""
+        return self._socket
+
     def close(self) -> None:
         """End the stream and the connection."""
         try:

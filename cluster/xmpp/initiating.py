@@ -42,6 +42,8 @@ class Login:
     password: str
     register: bool = False
     """Make the account first (XEP-0077); one that exists already is fine."""
+    in_clear: bool = False
+    """Do without TLS where the server lets one: for measuring what TLS costs."""
 
 
 _Negotiation = Generator[TlsWanted | None, StreamHeader | Slice | StreamEnd, None]
@@ -110,7 +112,7 @@ class InitiatingStream:
     def _negotiate(self) -> _Negotiation:
         self._open()
         features = yield from self._features()
-        if features.find(f"{{{TLS}}}starttls") is not None:
+        if features.find(f"{{{TLS}}}starttls") is not None and not self._login.in_clear:
             self._output.append(f"<starttls xmlns='{TLS}'/>".encode())
             yield from self._expect("STARTTLS", f"{TLS} proceed")
             features = yield from self._features(TlsWanted())

@@ -1,0 +1,49 @@
+"""`make bench`: ours beside Prosody and ejabberd; or what tracing costs; or what growth costs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from loadtests.bench import report
+from loadtests.bench.child import DidNotStart
+from loadtests.bench.compare import compare
+from loadtests.bench.flow import FlowBroken
+from loadtests.bench.growth import growth
+from loadtests.bench.measure import QUICK, Extent
+from loadtests.bench.tracing import tracing
+
+PAGE = Path("docs/performance.md")
+
+
+def main() -> None:
+    """Exit code 1 where something did not start or messages were lost, with the reason."""
+    parser = argparse.ArgumentParser(prog="make bench BENCH_ARGS=…", description=__doc__)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--tracing", action="store_true", help="what the default tracing costs, instead of the peers")
+    what.add_argument("--growth", action="store_true", help="2 to 200 domains, 100 to 5,000 sessions, instead")
+    parser.add_argument("--quick", action="store_true", help=f"one short round; {PAGE} is left as it is")
+    options = parser.parse_args()
+    mark = "tracing" if options.tracing else "growth" if options.growth else "comparison"
+    try:
+        if options.tracing:
+            text = tracing(1 if options.quick else 5, _tell)
+        elif options.growth:
+            text = growth(options.quick, _tell)
+        else:
+            text = compare(QUICK if options.quick else Extent(), 1 if options.quick else 3, _tell)
+    except (DidNotStart, FlowBroken) as error:
+        sys.exit(f"bench: {error}")
+    print(f"\n{text}")
+    if not options.quick:
+        report.write_between(PAGE, mark, text)
+        _tell(f"written into {PAGE}")
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""A lab of ours: its servers, their Redis and the supervisor, with all defaults but TLS, which is optional here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from loadtests import lab
+from loadtests.bench.child import DidNotStart
+from loadtests.bench.cost import Processes
+from loadtests.bench.pair import Contender, Pair, Server, timed
+
+_XMPPLAB = str(Path(sys.executable).with_name("xmpplab"))
+
+
+@contextmanager
+def running(folder: Path, domains: list[str], sample_every: int | None = None) -> Iterator[Pair]:
+    """A lab of these domains. `sample_every`: other than the default tracing."""
+    topology = {
+        "name": "bench",
+        "defaults": {"tls": "optional", "registration": "open", "registrations_per_minute": 0},
+        "servers": {f"s{number}": {"domain": domain} for number, domain in enumerate(domains, 1)},
+        **({} if sample_every is None else {"trace": {"sample_every": sample_every}}),
+    }
+    (folder / "bench.yaml").write_text(json.dumps(topology))  # JSON is YAML
+    try:
+        with timed() as since_s:
+            _xmpplab(folder, "up", "bench.yaml", "--detach")
+            took_s = since_s()
+        found = lab.find({}, folder)
+        servers = tuple(Server(each.domain, each.host, each.c2s_port) for each in found.servers)
+        yield Pair(servers, str(found.ca_file), Processes([_supervisor(folder)]), took_s)
+    finally:
+        _xmpplab(folder, "down")
+
+
+class _Node(msgspec.Struct):
+    pid: int | None
+
+
+class _Overview(msgspec.Struct):
+    nodes: list[_Node]
+
+
+def _supervisor(folder: Path) -> int:
+    """Process id of what all others descend from."""
+    shown = msgspec.json.decode(_xmpplab(folder, "ps", "--format", "json"), type=_Overview)
+    return psutil.Process(shown.nodes[0].pid).ppid()
+
+
+def _xmpplab(folder: Path, *arguments: str) -> bytes:
+    done = subprocess.run([_XMPPLAB, *arguments], cwd=folder, capture_output=True, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise DidNotStart(f"xmpplab {' '.join(arguments)}: {done.stderr.decode(errors='replace')}")
+    return done.stdout
+
+
+OURS = Contender("xmpplab", "", lambda folder: running(folder, ["montague.lit", "capulet.lit"]))

@@ -1,0 +1,142 @@
+"""What was measured, as a table beside the targets, and as JSON."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+
+import msgspec
+
+from loadtests.bench.measure import RATES, Figures
+
+OURS, EJABBERD, PROSODY = "xmpplab", "ejabberd", "prosody"
+RESULTS = Path(".xmpplab/bench")
+"""Where figures are kept; not in the repository."""
+_AT_1000 = f"C1-S1-S2-C3 plain {RATES[0]}/s"
+_SATURATED = "C1-S1-S2-C3 plain saturated"
+
+
+class Target(msgspec.Struct, frozen=True):
+    """What a figure of ours should be, beside a peer's or by itself."""
+
+    what: str
+    figure: str
+    limit: float
+    beside: str = ""
+    """The peer; empty where the limit is in the figure's own unit."""
+    at_least: bool = False
+
+    def value(self, medians: Mapping[str, Figures]) -> float | None:
+        """The ratio, or the figure; None where the peer was not measured."""
+        if self.beside and self.beside not in medians:
+            return None
+        ours = medians[OURS][self.figure]
+        return ours / medians[self.beside][self.figure] if self.beside else ours
+
+    def verdict(self, medians: Mapping[str, Figures]) -> str:
+        """met, not met, or why it is not known."""
+        value = self.value(medians)
+        if value is None:
+            return f"not measured: no {self.beside}"
+        met = value >= self.limit if self.at_least else value <= self.limit
+        return "met" if met else "**not met**"
+
+    @property
+    def words(self) -> str:
+        """The target itself."""
+        return f"{'≥' if self.at_least else '≤'} {self.limit:g}" + (f" × {self.beside}" if self.beside else " ms")
+
+
+TARGETS = (
+    Target("CPU per message, saturated", f"{_SATURATED} cpu_us", 0.4, EJABBERD),
+    Target("CPU per message, saturated", f"{_SATURATED} cpu_us", 0.17, PROSODY),
+    Target("throughput", f"{_SATURATED} per_s", 2.0, EJABBERD, at_least=True),
+    Target("CPU per message at 1,000/s", f"{_AT_1000} cpu_us", 0.7, EJABBERD),
+    Target("p99 at 1,000/s", f"{_AT_1000} p99_ms", 5.0),
+    Target("p99 at 1,000/s", f"{_AT_1000} p99_ms", 1.0, EJABBERD),
+    Target("p99 at 1,000/s", f"{_AT_1000} p99_ms", 1.0, PROSODY),
+    Target("memory per idle session", "session_kib", 0.5, EJABBERD),
+    Target("memory per idle session", "session_kib", 0.5, PROSODY),
+)
+"""All for C1-S1-S2-C3 in the clear."""
+
+_UNITS = {
+    "cpu_us": "CPU per message, µs", "per_s": "messages/s", "p50_ms": "p50, ms", "p99_ms": "p99, ms",
+    "p99.9_ms": "p99.9, ms", "load_us": "CPU of the load itself per message, µs",
+}  # fmt: skip
+_NAMES = {
+    "start_s": "start-up of the pair, s",
+    "session_kib": "memory per idle session, KiB",
+    "login_cpu_ms": "CPU per login (SCRAM over TLS), ms",
+}
+
+
+def medians(runs: Mapping[str, Sequence[Figures]]) -> dict[str, Figures]:
+    """Of each figure of each contender, over its runs."""
+    return {name: {key: median(run[key] for run in several) for key in several[0]} for name, several in runs.items()}
+
+
+def table(found: Mapping[str, Figures]) -> str:
+    """Targets, then every figure, in Markdown."""
+    return "\n".join([*_targets(found), "", *_figures(found)])
+
+
+def _targets(found: Mapping[str, Figures]) -> Iterator[str]:
+    yield "| C1-S1-S2-C3, in the clear | target | found | |"
+    yield "| --- | --- | --- | --- |"
+    for target in TARGETS:
+        value = target.value(found)
+        shown = "" if value is None else f"{value:.2f}"
+        yield f"| {target.what} | {target.words} | {shown} | {target.verdict(found)} |"
+
+
+def _figures(found: Mapping[str, Figures]) -> Iterator[str]:
+    peers = [name for name in found if name != OURS]
+    yield f"| | {' | '.join([OURS, *peers, *(f'ratio to {peer}' for peer in peers)])} |"
+    yield "| --- |" + " --- |" * (1 + 2 * len(peers))
+    for key, ours in found[OURS].items():
+        values = [ours, *(found[peer][key] for peer in peers)]
+        cells = [_number(value) for value in values] + [f"{ours / value:.2f}" for value in values[1:]]
+        yield f"| {_label(key)} | {' | '.join(cells)} |"
+
+
+def _label(key: str) -> str:
+    way, _, unit = key.rpartition(" ")
+    return f"{way}: {_UNITS[unit]}" if way else _NAMES[key]
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def machine() -> dict[str, str]:
+    """Where this was measured: only ratios travel."""
+    return {
+        "at_utc": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "cores": str(len(os.sched_getaffinity(0))),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+    }
+
+
+def save(folder: Path, name: str, content: object) -> Path:
+    """Keep the figures as JSON, under a name that tells what they are and when they were measured."""
+    folder.mkdir(parents=True, exist_ok=True)
+    at_utc = datetime.datetime.now(datetime.UTC)
+    file = folder / f"{name}-{at_utc:%Y%m%dT%H%M%SZ}.json"
+    file.write_bytes(msgspec.json.format(msgspec.json.encode(content)))
+    return file
+
+
+def write_between(file: Path, mark: str, text: str) -> None:
+    """Replace what stands between `<!-- MARK begin -->` and `<!-- MARK end -->`. Raises ValueError without them."""
+    begin, end = f"<!-- {mark} begin -->", f"<!-- {mark} end -->"
+    before, _, rest = file.read_text().partition(begin)
+    _, found, behind = rest.partition(end)
+    if not found:
+        raise ValueError(f"{file} has no `{begin}` … `{end}`")
+    file.write_text(f"{before}{begin}\n\n{text}\n\n{end}{behind}")
