@@ -1,0 +1,74 @@
+"""The reactor of a lab's processes on Linux: Twisted's own, with fewer system calls for each thing that is written."""
+
+from __future__ import annotations
+
+import errno
+from select import EPOLLOUT
+from typing import Any
+
+from twisted.internet.epollreactor import EPollReactor
+
+
+class EagerReactor(EPollReactor):
+    """Writes at the end of each turn, and asks epoll only about what the system did not take.
+
+    Twisted asks first: for every write it tells epoll, polls, writes, and tells epoll again. It also enters a context
+    of its old log system around every event, which nothing here reads.
+    """
+
+    def __init__(self) -> None:
+        self._to_write: dict[Any, None] = {}  # a set that keeps its order
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    def addWriter(self, writer: Any) -> None:
+        """IReactorFDSet: it has something to write."""
+        if writer.fileno() not in self._writes:
+            self._to_write[writer] = None
+
+    def removeWriter(self, writer: Any) -> None:
+        """IReactorFDSet: it has nothing to write."""
+        if writer in self._to_write:
+            del self._to_write[writer]
+        else:
+            super().removeWriter(writer)  # type: ignore[no-untyped-call]
+
+    def removeAll(self) -> Any:
+        """IReactorFDSet: forget all of them."""
+        waiting, self._to_write = self._to_write, {}
+        others = super().removeAll()  # type: ignore[no-untyped-call]
+        return [*others, *waiting.keys() - {*others}]
+
+    def getWriters(self) -> Any:
+        """IReactorFDSet: all that have something to write."""
+        return [*super().getWriters(), *self._to_write]  # type: ignore[no-untyped-call]
+
+    def stop(self) -> None:
+        """IReactorCore: also for who says so while something is written, behind which there is no other look."""
+        super().stop()
+        self.wakeUp()
+
+    def runUntilCurrent(self) -> None:
+        """The end of a turn: what is due, then what this and the turn's events want to write."""
+        super().runUntilCurrent()
+        while self._to_write:
+            for writer in [*self._to_write]:
+                if writer in self._to_write:  # nobody closed it in the meantime
+                    self._doReadOrWrite(writer, writer.fileno(), EPOLLOUT)  # type: ignore[no-untyped-call]
+                if writer in self._to_write:
+                    del self._to_write[writer]
+                    super().addWriter(writer)  # type: ignore[no-untyped-call]
+
+    def doPoll(self, timeout: float | None) -> None:
+        """Wait for events and handle them."""
+        try:
+            events = self._poller.poll(-1 if timeout is None else timeout, len(self._selectables))
+        except OSError as error:
+            if error.errno == errno.EINTR:
+                return
+            raise
+        for descriptor, event in events:
+            selectable = self._selectables.get(descriptor)
+            if selectable is not None:
+                self._doReadOrWrite(selectable, descriptor, event)  # type: ignore[no-untyped-call]
+
+    doIteration = doPoll
