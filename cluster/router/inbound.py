@@ -19,6 +19,8 @@ from cluster.router.share import Share
 
 READ_COUNT = 64
 """Entries of one read."""
+ACKNOWLEDGE_AFTER_S = 0.01
+"""Gathers acknowledgements, which nobody waits for. What settled in so short a time may come again after a crash."""
 
 CONSUMER = "reader"
 """Of each link there is one reader at a time, and whoever it is goes on where the last one stopped."""
@@ -93,9 +95,9 @@ class Inbound:
         self._look_for_links()
 
     def acknowledge_later(self, link: InboundLink) -> None:
-        """Have the link's settled entries acknowledged at the end of this turn."""
+        """Have the link's settled entries acknowledged soon."""
         if not self._to_acknowledge:
-            self._reactor.callLater(0, self._acknowledge)
+            self._reactor.callLater(ACKNOWLEDGE_AFTER_S, self._acknowledge)
         self._to_acknowledge.append(link)
 
     def forget(self, link: InboundLink) -> None:
