@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from xml.sax.saxutils import quoteattr, unescape
 
 import msgspec
@@ -19,6 +20,7 @@ _END = b"</message>"
 _ADDED = re.compile(
     rb"<stanza-id xmlns='urn:xmpp:sid:0' by=(?:\"[^\"]*\"|'[^']*') id=(\"[^\"]*\"|'[^']*')/></message>\Z"
 )
+_PLAIN = re.compile(r"[\w.:@/-]*").fullmatch
 _QUOTES = {"&quot;": '"'}
 
 
@@ -30,16 +32,22 @@ def with_stanza_id(message: Stanza, id: str, domain: str, by: Jid | None = None)
     """
     raw, payloads = message.raw, message.payloads
     # The bytes are looked at, since the header is only the sender's word; "&#" could spell the namespace.
-    if _NAMESPACE in raw or b"&#" in raw or not raw.endswith((_END, b"/>")):
+    if _NAMESPACE in raw or (b"&" in raw and b"&#" in raw) or not raw.endswith((_END, b"/>")):
         raw, payloads = _without_claims_of(domain, message)
     if by is None:
         assert message.to is not None
         by = message.to.bare
-    added = f"<stanza-id xmlns='{STANZA_ID}' by={quoteattr(str(by))} id={quoteattr(id)}/></message>".encode()
-    raw = (raw[: -len(_END)] if raw.endswith(_END) else raw[:-2] + b">") + added
+    quoted = f'"{id}"' if _PLAIN(id) else quoteattr(id)  # a seventh of the time
+    kept, end = (raw[: -len(_END)], b"") if raw.endswith(_END) else (raw[:-2], b">")
+    raw = b"%b%b%b%b/></message>" % (kept, end, _opening(by), quoted.encode())
     return Stanza(
         message.kind, message.to, message.from_, message.id, message.type, (*payloads, _PAYLOAD), raw, message.trace_id
     )
+
+
+@lru_cache(maxsize=16_384)
+def _opening(by: Jid) -> bytes:
+    return f"<stanza-id xmlns='{STANZA_ID}' by={quoteattr(str(by))} id=".encode()
 
 
 def without_claims(message: Stanza, domain: str) -> Stanza:
