@@ -123,11 +123,11 @@ def machine() -> dict[str, str]:
     }
 
 
-def save(folder: Path, name: str, content: object) -> Path:
+def save(name: str, content: object) -> Path:
     """Keep the figures as JSON, under a name that tells what they are and when they were measured."""
-    folder.mkdir(parents=True, exist_ok=True)
+    RESULTS.mkdir(parents=True, exist_ok=True)
     at_utc = datetime.datetime.now(datetime.UTC)
-    file = folder / f"{name}-{at_utc:%Y%m%dT%H%M%SZ}.json"
+    file = RESULTS / f"{name}-{at_utc:%Y%m%dT%H%M%SZ}.json"
     file.write_bytes(msgspec.json.format(msgspec.json.encode(content)))
     return file
 
