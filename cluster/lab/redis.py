@@ -30,6 +30,11 @@ a supervisor that was killed. `$$` stays the command's own process id."""
 
 _UNUSABLE = "Redis at {}: {}; is it running, and are user and password right?"
 
+DURABLE = [["appendonly", "yes"], ["appendfsync", "no"]]
+"""Every write is with the operating system before it is answered, so that a kill of Redis loses nothing. Not once a
+second, its default: then Redis keeps writes back, up to two seconds, while it waits for the disk, and answers all the
+same. A crash of the machine loses what the system had not written yet, some 30 s."""
+
 SOCKET_TIMEOUT_S = 30.0
 """Longer than any wait that Redis is asked for (ask.py)."""
 
@@ -90,8 +95,7 @@ def configuration(plan: Plan, passwords: dict[str, str], where: list[list[str]])
     lines = [
         *where,
         ["save", ""],
-        ["appendonly", "yes"],
-        ["appendfsync", "no"],  # with everysec, a reply may come up to two seconds before its write to a slow disk
+        *DURABLE,
         ["loglevel", "warning"],
         ["user", "default", "off"],
         ["user", ADMIN, "on", f"#{admin_hash}", "~*", "&*", "+@all"],

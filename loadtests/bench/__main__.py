@@ -28,7 +28,7 @@ def main() -> None:
     mark = "tracing" if options.tracing else "growth" if options.growth else "comparison"
     try:
         if options.tracing:
-            text = tracing(1 if options.quick else 5, _tell)
+            text = tracing(2 if options.quick else 12, _tell)
         elif options.growth:
             text = growth(options.quick, _tell)
         else:

@@ -27,7 +27,7 @@ def compare(extent: Extent, rounds: int, tell: Callable[[str], None]) -> str:
             tell(f"{each.name} is skipped: {each.missing}")
     runs = _rounds(present, extent, rounds, tell)
     found = report.medians(runs)
-    kept = report.save(report.RESULTS, "compare", {"machine": report.machine(), "medians": found, "runs": runs})
+    kept = report.save("compare", {"machine": report.machine(), "medians": found, "runs": runs})
     tell(f"all figures: {kept}")
     return report.table(found)
 

@@ -38,7 +38,7 @@ def growth(quick: bool, tell: Callable[[str], None]) -> str:
         with tempfile.TemporaryDirectory(prefix="xmpplab-bench-") as folder:
             found[name] = _measure(Path(folder), domain_count, session_count)
         tell(f"{name}: {found[name]}")
-    tell(f"all figures: {report.save(report.RESULTS, 'growth', {'machine': report.machine(), 'runs': found})}")
+    tell(f"all figures: {report.save('growth', {'machine': report.machine(), 'runs': found})}")
     return "\n".join([*_table(found, [*domains]), "", *_table(found, [*sessions])])
 
 

@@ -82,7 +82,7 @@ def medians(runs: Mapping[str, Sequence[Figures]]) -> dict[str, Figures]:
 
 def table(found: Mapping[str, Figures]) -> str:
     """Targets, then every figure, in Markdown."""
-    return "\n".join([*_targets(found), "", *_figures(found)])
+    return "\n".join([*_targets(found), "", *figures(found)])
 
 
 def _targets(found: Mapping[str, Figures]) -> Iterator[str]:
@@ -94,7 +94,8 @@ def _targets(found: Mapping[str, Figures]) -> Iterator[str]:
         yield f"| {target.what} | {target.words} | {shown} | {target.verdict(found)} |"
 
 
-def _figures(found: Mapping[str, Figures]) -> Iterator[str]:
+def figures(found: Mapping[str, Figures]) -> Iterator[str]:
+    """The rows of the table of all figures."""
     peers = [name for name in found if name != OURS]
     yield f"| | {' | '.join([OURS, *peers, *(f'ratio to {peer}' for peer in peers)])} |"
     yield "| --- |" + " --- |" * (1 + 2 * len(peers))
@@ -123,11 +124,11 @@ def machine() -> dict[str, str]:
     }
 
 
-def save(folder: Path, name: str, content: object) -> Path:
+def save(name: str, content: object) -> Path:
     """Keep the figures as JSON, under a name that tells what they are and when they were measured."""
-    folder.mkdir(parents=True, exist_ok=True)
+    RESULTS.mkdir(parents=True, exist_ok=True)
     at_utc = datetime.datetime.now(datetime.UTC)
-    file = folder / f"{name}-{at_utc:%Y%m%dT%H%M%SZ}.json"
+    file = RESULTS / f"{name}-{at_utc:%Y%m%dT%H%M%SZ}.json"
     file.write_bytes(msgspec.json.format(msgspec.json.encode(content)))
     return file
 

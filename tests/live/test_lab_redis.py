@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,6 +88,39 @@ def test_data_outlive_it(folder: LabFolder, process: subprocess.Popen[bytes]) ->
         assert wait_until(lambda: answers(folder.secrets()[ADMIN]), PATIENCE_S)
         with redis_py.Redis.from_url(folder.secrets()[ADMIN]) as client:
             assert client.get("key") == b"value"
+        again.terminate()
+
+
+@pytest.fixture
+def slow_disk(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Whoever asks for the end of a write has to wait three seconds."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace, which slows the disk down, is not installed")
+    command = ["strace", "-f", "-p", str(process.pid), "-o", "/dev/null", "-e", "trace=fdatasync,fsync"]
+    command += ["-e", "inject=fdatasync,fsync:delay_enter=3000000"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
+        assert tracer.stderr is not None
+        if "attached" not in tracer.stderr.readline():
+            pytest.skip("strace may not trace here")
+        yield
+        tracer.terminate()
+
+
+@pytest.mark.usefixtures("slow_disk")
+def test_what_it_has_acknowledged_outlives_sigkill_also_on_a_slow_disk(
+    folder: LabFolder, process: subprocess.Popen[bytes]
+) -> None:
+    begun_s = time.monotonic()
+    with redis_py.Redis.from_url(folder.secrets()[ADMIN]) as client:
+        while time.monotonic() - begun_s < 2.0:  # long enough for an fsync that is asked for each second
+            client.incr("key")
+        acknowledged = client.incr("key")
+        process.kill()
+        process.wait(PATIENCE_S)
+    with subprocess.Popen(redis.command(folder), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as again:
+        assert wait_until(lambda: answers(folder.secrets()[ADMIN]), PATIENCE_S)
+        with redis_py.Redis.from_url(folder.secrets()[ADMIN]) as client:
+            assert int(client.get("key")) == acknowledged
         again.terminate()
 
 
