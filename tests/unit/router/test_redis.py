@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 
 from cluster.redisio.keys import Keys
+from cluster.redisio.turn import Turn
 from cluster.router import faulty, outbound
 from cluster.router.port import Settled
 from cluster.router.redis import RedisRouter
@@ -137,7 +138,13 @@ def test_a_server_that_speaks_for_another_domain_is_refused_by_redis(world: Redi
         s3, evil = await world.start(SHAKESPEARE), Node()
         client = world.clients[evil] = await world.client(CAPULET)
         evil.router = RedisRouter(
-            world.reactor, client, world.keys, domain=MONTAGUE, tracer=evil.tracer, max_backlog=10
+            world.reactor,
+            client,
+            world.keys,
+            turn=Turn(world.reactor),
+            domain=MONTAGUE,
+            tracer=evil.tracer,
+            max_backlog=10,
         )
         with pytest.raises(ReplyError):  # it may not even listen
             await evil.router.start(evil.deliver, evil.bounce)
