@@ -156,6 +156,8 @@ class Domain:
                 self.session_gone(session)
                 continue
             self.hibernate(session)
+            if session.willing:  # what came for the account before it was taken up
+                await self.host.run("available", self.context, session.account, session)
             if session.missed_presence:
                 self._presence.ask_contacts(session.account)
         account = await self.accounts.load(localpart)

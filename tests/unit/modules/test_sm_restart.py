@@ -300,11 +300,12 @@ def left_by_another(network: Network, jid: str) -> tuple[Phone, Callable[[], Non
 def test_the_sessions_of_one_account_are_taken_up_while_the_server_runs(network: Network) -> None:
     juliet, take_up = left_by_another(network, BALCONY)
     romeo = network.online(ROMEO)
-    chamber = network.online(CHAMBER)
+    network.say(romeo, chat("juliet@capulet.lit", "early"))  # before that
     take_up()
     take_up()  # which changes nothing
+    chamber = network.online(CHAMBER)
     network.say(romeo, chat(BALCONY, "hi"))
-    assert messages(resume(network, BALCONY, juliet.sm_id, juliet.handled)) == ["hi"]
+    assert messages(resume(network, BALCONY, juliet.sm_id, juliet.handled)) == ["early", "hi"]
     network.say(romeo, chat(CHAMBER, "hi"))
     assert messages(chamber) == ["hi"]
 
