@@ -71,6 +71,7 @@ class Connection:
         self.answers_end = True
         """It ends its side when the server has ended its own (RFC 6120 section 4.4)."""
         self.is_closed = False
+        self.streams = streams
         self._unsent = b""
         self._protocol = streams.buildProtocol(None)
         self._protocol.makeConnection(self.wire)  # type: ignore[no-untyped-call]

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from cluster import modules
+from cluster.redisio.turn import Turn
 from cluster.router.memory import MemoryNetwork, MemoryRouter
 from cluster.router.nodes.memory import MemoryCompany, MemoryNodes
 from cluster.server.c2s import C2s, ClientStreams
@@ -25,7 +26,6 @@ from cluster.server.credentials import ITERATIONS, Credentials
 from cluster.server.domain import Domain
 from cluster.server.module import Module
 from cluster.server.seats import Seats
-from cluster.server.turn import Turn
 from cluster.store.memory import memory_store
 from cluster.store.port import Account, RosterItem, ScramKeys, Store
 from cluster.trace.hop import Hop, Tracer
@@ -97,6 +97,21 @@ class Abroad:
         self._router.link(stanza.to.domainpart).send(stanza)
 
 
+class Life:
+    """The clock of one process: when that has been killed, nothing of it happens any more."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.is_over = False
+        self._clock = clock
+
+    def callLater(self, delay: float, call: Callable[..., object], *args: object) -> Any:
+        return self._clock.callLater(delay, self._call, call, args)
+
+    def _call(self, call: Callable[..., object], args: tuple[object, ...]) -> None:
+        if not self.is_over:
+            call(*args)
+
+
 @dataclass
 class Server:
     """One domain of a network."""
@@ -107,6 +122,9 @@ class Server:
     components: ComponentStreams
     journal: list[Hop]
     nodes: MemoryNodes
+    life: Life
+    stop: Callable[[], None]
+    """In an orderly way."""
 
 
 def _never() -> None:
@@ -166,28 +184,61 @@ class Network:
         nodes = MemoryNodes(self._companies[name], node or name)
         tracer = self._tracer(name, journal)
         same: Any = SameThread()
+        life = Life(self.clock)
+        turn = Turn(life)
+        router = self._memory.router(name, tracer)
         domain = Domain(
-            name, store=store, router=self._memory.router(name, tracer), tracer=tracer,
+            name, store=store, router=router, tracer=tracer,
             credentials=Credentials(store.accounts, same, same, lambda: b"salt of the domain"), modules=self._loaded,
             registration=self._registration, registrations_per_minute=self._registrations_per_minute,
             offline_messages=self._offline_messages,
             admin=self._admin, new_id=self._new_id,
-            now_utc_s=lambda: START_UTC_S + self.clock.seconds(),
+            now_utc_s=lambda: START_UTC_S + self.clock.seconds(), clock=life, turn=turn,
             components=[
-                Component(below, secret, self.clock, tracer)
+                Component(below, secret, life, tracer)
                 for below, secret in self._secrets.items() if below.endswith(f".{name}")
             ],
             served_by={component: component.partition(".")[2] for component in self._secrets},
             nodes=nodes,
         )  # fmt: skip
         options = domain.stream_options(self._tls, self._anonymous)
-        turn = Turn(self.clock)
-        seats = Seats(domain, nodes, self.clock, turn, self._new_id, _never)
-        shared = C2s(domain, seats, options, self.clock, self._new_id, None, b"")
+        seats = Seats(domain, nodes, self._new_id, _never)
+        shared = C2s(domain, seats, options, life, self._new_id, None, b"")
         at_once(nodes.start(seats.relay))
         at_once(domain.start())
-        components = ComponentStreams(domain, self.clock, turn, self._new_id)
-        return Server(domain, store, ClientStreams(shared), components, journal, nodes)
+        components = ComponentStreams(domain, life, turn, self._new_id)
+        streams = ClientStreams(shared)
+
+        def stop() -> None:
+            components.shut_down()
+            streams.shut_down()
+            turn.run()
+            at_once(router.stop())
+            at_once(nodes.stop())
+
+        return Server(domain, store, streams, components, journal, nodes, life, stop)
+
+    def kill(self, domain: str) -> None:
+        """The server of a domain ends as by SIGKILL: only what it has stored is left, and what waits in its links."""
+        server = self.servers[domain]
+        server.life.is_over = server.nodes.is_silent = True
+        at_once(server.domain.router.stop())
+        for connection in self._connections:
+            if connection.streams in (server.streams, server.components):
+                connection.is_closed = True
+
+    def start(self, domain: str) -> None:
+        """Start a server anew, which has stopped or was killed."""
+        self.servers[domain] = self._serve(domain, self.servers[domain].store)
+        self.settle()
+
+    def restart(self, domain: str) -> None:
+        """Stop and start a server in an orderly way."""
+        server = self.servers[domain]
+        server.stop()
+        self.settle()
+        server.life.is_over = True
+        self.start(domain)
 
     def _tracer(self, name: str, journal: list[Hop]) -> Tracer:
         return Tracer(name, journal, lambda: 0, self._new_id, 1)

@@ -35,18 +35,8 @@ class Node:
     def start(self) -> None:
         """Start it, and return when it answers."""
         command = [str(get_binary_path()), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
-        command += [
-            "--save",
-            "",
-            "--appendonly",
-            "yes",
-            "--appendfsync",
-            "no",
-            "--loglevel",
-            "warning",
-            "--aclfile",
-            "users.acl",
-        ]
+        command += ["--save", "", "--appendonly", "yes", "--appendfsync", "no"]
+        command += ["--loglevel", "warning", "--aclfile", "users.acl"]
         command += ["--cluster-enabled", "yes", "--cluster-port", str(self._bus_port)]
         command += ["--cluster-node-timeout", str(_NODE_TIMEOUT_MS), "--repl-diskless-sync-delay", "0"]
         self.process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.DEVNULL)

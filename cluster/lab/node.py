@@ -25,6 +25,7 @@ from cluster.lab.folder import LabFolder
 from cluster.lab.process import new_id
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
+from cluster.redisio.turn import Turn
 from cluster.redisio.url import RedisUrl
 from cluster.router.nodes.redis import RedisNodes
 from cluster.router.redis import RedisRouter
@@ -36,7 +37,6 @@ from cluster.server.component_stream import ComponentStreams
 from cluster.server.credentials import Credentials
 from cluster.server.domain import Domain
 from cluster.server.seats import Seats
-from cluster.server.turn import Turn
 from cluster.server.web import site
 from cluster.store.port import RosterItem
 from cluster.store.redis import redis_store
@@ -63,12 +63,13 @@ class Node:
         self._store = redis_store(commands, keys, server.domain)
         self._journal = RedisJournal(commands, keys, reactor)
         tracer = Tracer(server.name, self._journal, time.time_ns, new_id, plan.sample_every)
+        turn = Turn(reactor)
         self._nodes = RedisNodes(
-            reactor, commands, keys.nodes(server.domain), name=server.name, incarnation=new_id(), tracer=tracer,
-            max_backlog=plan.max_backlog, decode=frames.decode,
+            reactor, commands, keys.nodes(server.domain), turn=turn, name=server.name, incarnation=new_id(),
+            tracer=tracer, max_backlog=plan.max_backlog, decode=frames.decode,
         )  # fmt: skip
         router = RedisRouter(
-            reactor, commands, keys, domain=server.domain, tracer=tracer, max_backlog=plan.max_backlog,
+            reactor, commands, keys, turn=turn, domain=server.domain, tracer=tracer, max_backlog=plan.max_backlog,
             sender=server.channel, share=self._nodes.share,
         )  # fmt: skip
         self._nodes.on_change = router.share_changed
@@ -82,15 +83,14 @@ class Node:
             modules=loaded, registration=server.registration,
             registrations_per_minute=server.registrations_per_minute, admin=server.admin,
             offline_messages=server.offline_messages,
-            new_id=new_id, now_utc_s=time.time,
+            new_id=new_id, now_utc_s=time.time, clock=reactor, turn=turn,
             components=components, served_by=plan.served_by, nodes=self._nodes,
             components_at=_components_at(plan, server),
         )  # fmt: skip
         options = self._domain.stream_options(server.tls, server.anonymous)
         tls, self._direct_tls, end_point = _tls(folder, server.server)
         self._tls = None if server.tls == "off" else tls
-        turn = Turn(reactor)
-        self._seats = Seats(self._domain, self._nodes, reactor, turn, new_id, _expelled)
+        self._seats = Seats(self._domain, self._nodes, new_id, _expelled)
         self._streams = ClientStreams(C2s(self._domain, self._seats, options, reactor, new_id, tls, end_point))
         self._components = ComponentStreams(self._domain, reactor, turn, new_id)
         administration = Administration(self._domain, self._streams.streams)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from twisted.internet.defer import Deferred
 
 from cluster.router.port import Settled
 from cluster.router.stanza_id import stanza_id, with_stanza_id
@@ -97,7 +96,7 @@ def _is_kept(account: LocalAccount, other: Jid, stanza: Stanza) -> bool:
 def _append(ctx: ModuleContext, account: LocalAccount, id: str, stanza: Stanza) -> Settled:
     # to the millisecond, as a client sees it and asks for it
     message = ArchivedMessage(id, round(ctx.now_utc_s(), 3), msgspec.structs.replace(stanza, trace_id=""))
-    return Deferred.fromCoroutine(ctx.store.archives.append(account.jid.localpart, message, MAX_MESSAGES))
+    return ctx.store.archives.append(account.jid.localpart, message, MAX_MESSAGES)
 
 
 # --- what is asked

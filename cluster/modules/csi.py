@@ -60,7 +60,7 @@ def offer(ctx: ModuleContext) -> Element:
 def keep_back(ctx: ModuleContext, session: Session, nonza: Nonza) -> None:
     """From now on (section 4.2)."""
     if session.holdback is None:
-        session.holdback = Inactive()
+        session.hold_back(Inactive())
 
 
 @module.on_nonza("active")

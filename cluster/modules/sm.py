@@ -1,8 +1,7 @@
 """Stream Management (XEP-0198): clients and server acknowledge stanzas, and a broken stream can be resumed.
 
-What resumes it is in server/client_stream.py, since it takes the place of a resource binding. A session that waits for
-its client does so in the memory of its server: when the server goes, so does the chance to resume, and what the client
-did not acknowledge is delivered to another resource, stored or returned.
+What resumes it is in server/client_stream.py, since it takes the place of a resource binding. A session that can be
+resumed is kept in the store (server/keeper.py), so that its client may come back to a server that was started anew.
 """
 
 from __future__ import annotations
@@ -34,9 +33,11 @@ def enable(ctx: ModuleContext, session: Session, nonza: Nonza) -> None:
     if session.sm is not None:
         raise StreamError(StreamCondition.POLICY_VIOLATION, "stream management is enabled already")
     timeout_s = _timeout_s(nonza) if nonza.attributes.get("resume") in ("true", "1") else 0.0
+    if session.account.temporary:  # nobody can log in to it again
+        timeout_s = 0.0
     management = sm.StreamManagement(ctx.new_id() if timeout_s else "", timeout_s)
     session.write(sm.enabled(management))
-    session.sm = management
+    session.manage(management)
 
 
 def _timeout_s(nonza: Nonza) -> float:
@@ -52,7 +53,7 @@ def acknowledge(ctx: ModuleContext, session: Session, nonza: Nonza) -> None:
     if session.sm is None:
         session.write(sm.failed(Condition.UNEXPECTED_REQUEST))
     else:
-        session.write(session.sm.ack())
+        session.asked()
 
 
 @module.on_nonza("a")
@@ -64,8 +65,7 @@ def acknowledged(ctx: ModuleContext, session: Session, nonza: Nonza) -> None:
         h = sm.read_count(nonza.attributes.get("h"))
     except ValueError as error:
         raise StreamError(StreamCondition.BAD_FORMAT, str(error)) from None
-    if request := session.sm.acknowledged(h):
-        session.write(request)
+    session.acknowledged(h)
 
 
 @module.on_nonza("resume")

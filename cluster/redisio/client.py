@@ -41,6 +41,8 @@ class RedisClient:
         """`jitter()` in [0, 1) spreads the attempts of many clients."""
         self._reactor = reactor
         self._url = url
+        self.keeps_order = not url.is_cluster
+        """What is written later takes effect later, whichever keys it is about; else only where they share a tag."""
         self._open: Open = Cluster().open if url.is_cluster else open_connection
         self._jitter = jitter
         self._connection: Connection | None = None

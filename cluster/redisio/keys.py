@@ -105,6 +105,18 @@ class Keys(msgspec.Struct, frozen=True):
         """Hash of what only the servers of a domain know: by name."""
         return f"{self.prefix}:store:{{{domain}}}:secrets"
 
+    def sessions(self, domain: str) -> str:
+        """Hash of how far the sessions are that can be resumed: by their SM-IDs."""
+        return f"{self.prefix}:store:{{{domain}}}:sessions"
+
+    def sessions_of(self, domain: str, localpart: str) -> str:
+        """Hash of what those of one account are: by their SM-IDs."""
+        return f"{self.prefix}:store:{{{domain}}}:sessions:{localpart}"
+
+    def session(self, domain: str, id: str) -> str:
+        """Hash of the stanzas that one of them was sent: by their numbers."""
+        return f"{self.prefix}:store:{{{domain}}}:session:{id}"
+
     def gateway(self, domain: str, table: str) -> str:
         """Hash of one kind of thing that a gateway remembers."""
         return f"{self.prefix}:store:{{{domain}}}:gateway:{table}"

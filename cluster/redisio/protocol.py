@@ -13,6 +13,8 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.redisio.written import Written
+
 Reply = Any
 """bytes, int, None, list, dict, set, or nested: what hiredis makes of a reply."""
 
@@ -45,7 +47,7 @@ class RedisProtocol(Protocol):
         if not self.connected:
             return fail(ConnectionLost("not connected to Redis"))
         self._write(command)
-        reply: Deferred[Reply] = Deferred()
+        reply = Written()
         self._waiting.append(reply)
         return reply
 

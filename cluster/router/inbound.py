@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -14,6 +15,7 @@ from twisted.python.failure import Failure
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import LinkKeys
 from cluster.redisio.protocol import Reply
+from cluster.redisio.turn import Stage, Turn
 from cluster.router.port import Settled
 from cluster.router.share import Share
 
@@ -53,8 +55,9 @@ class Inbound:
     _log = Logger()
 
     def __init__(
-        self, reactor: Any, client: RedisClient, keys: LinkKeys, to: str, share: Share, decode: Callable[[bytes], Any]
-    ) -> None:
+        self, reactor: Any, turn: Turn, client: RedisClient, keys: LinkKeys, to: str, share: Share,
+        decode: Callable[[bytes], Any],
+    ) -> None:  # fmt: skip
         """`decode` makes the list of items of what a sender's `Outbound` wrote as one entry."""
         self.client = client
         self.keys = keys
@@ -62,6 +65,7 @@ class Inbound:
         self.decode = decode
         self.is_stopped = False
         self._reactor = reactor
+        self._turn = turn
         self._share = share
         self._open_gate: OpenGate | None = None
         self._links: dict[str, InboundLink] = {}
@@ -77,6 +81,7 @@ class Inbound:
     async def stop(self) -> None:
         """Read no more, and return when Redis knows what has settled."""
         self.is_stopped = True
+        self._turn.run()
         self._acknowledge()
         for from_ in self._links:
             self._share.give_back(from_)
@@ -100,14 +105,17 @@ class Inbound:
     def acknowledge_later(self, link: InboundLink) -> None:
         """Have the link's settled entries acknowledged soon."""
         if not self._to_acknowledge:
-            self._reactor.callLater(ACKNOWLEDGE_AFTER_S, self._acknowledge)
+            self._reactor.callLater(ACKNOWLEDGE_AFTER_S, self._turn.add, self._acknowledge, Stage.ACKNOWLEDGE)
         self._to_acknowledge.append(link)
 
     def forget(self, link: InboundLink) -> None:
         """It was let go, and all of it has settled."""
         if self._links.pop(link.from_, None) is not None:
-            self._acknowledge()
-            self._share.give_back(link.from_)
+            self._turn.add(partial(self._give_back, link), Stage.ACKNOWLEDGE)
+
+    def _give_back(self, link: InboundLink) -> None:
+        link.acknowledge()
+        self._share.give_back(link.from_)
 
     def _acknowledge(self) -> None:
         links, self._to_acknowledge = self._to_acknowledge, []
@@ -196,7 +204,8 @@ class InboundLink:
 
     def resume(self) -> None:
         """Read again what a reader was given and did not acknowledge, then what is new."""
-        self.acknowledge()
+        if self._settled:
+            self._inbound.acknowledge_later(self)
         created = self._client.execute("XGROUP", "CREATE", self._key, self._group, "0", "MKSTREAM")
         created.addErrback(self._on_not_created)
         self._cursor = b"0"

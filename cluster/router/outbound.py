@@ -14,6 +14,8 @@ from twisted.python.failure import Failure
 
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import LinkKeys
+from cluster.redisio.turn import Stage, Turn
+from cluster.redisio.written import Written
 from cluster.router.gate import NODE
 from cluster.router.port import STANZA_BYTES, Bounce, HopRecorder, Settled
 from cluster.xmpp.errors import Condition, StanzaError
@@ -41,7 +43,8 @@ class Batch:
     def __init__(self) -> None:
         self.stanzas: list[Stanza] = []
         self.size_bytes = 0
-        self.settled: Deferred[None] = Deferred()
+        self.settled = Written()
+        self.settled.is_under_way = False
         self.id = ""
         self.entry = b""
         self.resent = False
@@ -57,9 +60,11 @@ class Outbound:
     _log = Logger()
 
     def __init__(
-        self, reactor: Any, client: RedisClient, keys: LinkKeys, domain: str, tracer: HopRecorder, max_backlog: int
-    ) -> None:
+        self, reactor: Any, turn: Turn, client: RedisClient, keys: LinkKeys, domain: str, tracer: HopRecorder,
+        max_backlog: int,
+    ) -> None:  # fmt: skip
         self.reactor = reactor
+        self._turn = turn
         self.client = client
         self.keys = keys
         self.domain = domain
@@ -89,7 +94,7 @@ class Outbound:
 
     async def drain(self) -> None:
         """Return when everything is written and replied to, or when Redis is away."""
-        self._flush()
+        self._turn.run()
         try:
             while any(link.is_busy for link in self._links.values()):
                 await self.client.execute("PING")  # replied to after all that was written before
@@ -99,7 +104,7 @@ class Outbound:
     def flush_later(self, link: OutboundLink) -> None:
         """Have the link flushed at the end of this turn."""
         if not self._to_flush:
-            self.reactor.callLater(0, self._flush)
+            self._turn.add(self._flush, Stage.LINKS)
         self._to_flush.append(link)
 
     def _flush(self) -> None:
@@ -196,6 +201,7 @@ class OutboundLink:
                 self._outbound.tracer.record("enqueued", stanza, f"to {self._to}", node=NODE)
 
     def _write(self, batch: Batch) -> None:
+        batch.settled.is_under_way = self._client.keeps_order
         added = self._client.execute("XADD", self._key, batch.id, FIELD, batch.entry)
         added.addCallbacks(self._on_added, self._on_failed, callbackArgs=(batch,), errbackArgs=(batch,))
 
@@ -213,6 +219,7 @@ class OutboundLink:
     def _on_failed(self, failure: Failure, batch: Batch) -> None:
         if isinstance(failure.value, ConnectionLost):
             batch.resent = True
+            batch.settled.is_under_way = False
             return
         self._unanswered.popleft()
         if batch.resent and "equal or smaller" in str(failure.value):

@@ -9,6 +9,7 @@ import msgspec
 
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
+from cluster.redisio.turn import Turn
 from cluster.router.gate import Gate
 from cluster.router.inbound import Inbound
 from cluster.router.outbound import Outbound, OutboundLink
@@ -27,23 +28,25 @@ class RedisRouter:
         client: RedisClient,
         keys: Keys,
         *,
+        turn: Turn,
         domain: str,
         tracer: HopRecorder,
         max_backlog: int,
         sender: str = "",
         share: Share | None = None,
     ) -> None:
-        """`reactor` is an IReactorTime, `client` is connected. `max_backlog`: entries (batches) that wait on one link.
+        """`reactor` is an IReactorTime, `client` is connected, `turn` is that of all who write to it.
+        `max_backlog`: entries (batches) that wait on one link.
 
         Where several nodes serve the domain, `share` tells which links this one reads, and `sender` is what its own
         links out are known by: the domain, or `domain/node`, since a link has one writer.
         """
         self._domain = domain
         self._tracer = tracer
-        self._outbound = Outbound(reactor, client, keys, sender or domain, tracer, max_backlog)
+        self._outbound = Outbound(reactor, turn, client, keys, sender or domain, tracer, max_backlog)
         self._faults = RedisFaults(reactor, client, keys, domain, tracer)
         decode = msgspec.msgpack.Decoder(list[Stanza]).decode
-        self._inbound = Inbound(reactor, client, keys, domain, share or WholeShare(), decode)
+        self._inbound = Inbound(reactor, turn, client, keys, domain, share or WholeShare(), decode)
 
     def link(self, to_domain: str) -> OutboundLink:
         """The link to this domain, for one sending: a link that nobody serves is forgotten."""

@@ -9,11 +9,10 @@ from twisted.internet.base import DelayedCall
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import CertificateOptions
 
+from cluster.redisio.turn import Clock
 from cluster.server.client_stream import ClientStream
 from cluster.server.domain import Domain
 from cluster.server.seats import Seats
-from cluster.server.turn import Clock
-from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.features import StreamOptions
 
 REST_AFTER_S = 1.0
@@ -65,8 +64,6 @@ class ClientStreams(Factory):
     def shut_down(self) -> None:
         """End every stream: `system-shutdown` (RFC 6120 section 4.9.3.19)."""
         for stream in [*self.streams]:
-            stream.fail(StreamError(StreamCondition.SYSTEM_SHUTDOWN))
+            stream.shut_down()
             stream.hang_up()  # there will be nobody to wait for what the client says to it
-        for account in [*self._shared.domain.accounts.online.values()]:
-            for session in [*account.sessions.values()]:  # those that wait for their clients
-                session.end(StreamCondition.SYSTEM_SHUTDOWN)
+        self._shared.seats.relay.shut_down()

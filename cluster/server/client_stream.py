@@ -36,7 +36,7 @@ from cluster.xmpp.states import State
 if TYPE_CHECKING:
     from cluster.server.c2s import C2s
 
-_Taken = TypeVar("_Taken", Seat | StanzaError, Seat | None)
+_Taken = TypeVar("_Taken", Seat | StanzaError, Seat | int | None)
 
 HEADER_TIMEOUT_S = 10.0
 """From the connection to the stream header."""
@@ -85,6 +85,14 @@ class ClientStream(StreamConnection):
         seat, self._seat = self._seat, None
         if seat is not None:
             seat.lost()
+
+    def shut_down(self) -> None:
+        """The server stops. Whoever can resume the session comes back when there is a server again."""
+        seat, self._seat = self._seat, None
+        if seat is not None:
+            self.transport.unregisterProducer()
+            seat.stopped()
+        self.fail(StreamError(StreamCondition.SYSTEM_SHUTDOWN))
 
     def rest_if_idle(self) -> None:
         """Called now and then: what was silent since the last call is put to rest."""
@@ -199,14 +207,14 @@ class ClientStream(StreamConnection):
         seats, temporary = self._shared.seats, self._stream.is_anonymous
         return self._take(await seats.bind(localpart, resource, self._way, temporary=temporary))
 
-    async def _resume(self, event: ResumeRequested) -> Seat | StreamError | None:
+    async def _resume(self, event: ResumeRequested) -> Seat | StreamError | int | None:
         try:
             return self._take(await self._shared.seats.resume(self._stream.localpart, event.previd, event.h, self._way))
         except StreamError as error:
             return error
 
     def _take(self, seat: _Taken) -> _Taken:
-        if isinstance(seat, StanzaError) or seat is None:
+        if isinstance(seat, StanzaError | int) or seat is None:
             return seat
         if self._stream.state is State.CLOSED:  # in the meantime
             seat.lost()
@@ -234,11 +242,11 @@ class ClientStream(StreamConnection):
         else:
             self._stream.request_answered(reply)
 
-    def _resumed(self, result: Seat | StreamError | None) -> None:
+    def _resumed(self, result: Seat | StreamError | int | None) -> None:
         if isinstance(result, StreamError):
             self.fail(result)
-        elif result is None or result.management is None:
-            self._stream.resume_refused(Condition.ITEM_NOT_FOUND)
+        elif result is None or isinstance(result, int) or result.management is None:
+            self._stream.resume_refused(Condition.ITEM_NOT_FOUND, result if isinstance(result, int) else None)
         else:
             self._stream.resumed(result.jid, result.management)
             self._write_output()

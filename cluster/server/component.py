@@ -8,9 +8,9 @@ from collections.abc import Callable
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred
 
+from cluster.redisio.turn import Clock, Turn
 from cluster.router.port import Bounce, Settled
 from cluster.server.outbox import MAX_UNSENT_BYTES, Outbox
-from cluster.server.turn import Clock, Turn
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.component import ComponentStream
 from cluster.xmpp.component_stanza import into_stream

@@ -9,10 +9,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
 
+from cluster.redisio.turn import Clock, Turn
 from cluster.server.component import Component, ComponentOutbox
 from cluster.server.connection import StreamConnection
 from cluster.server.domain import Domain
-from cluster.server.turn import Clock, Turn
 from cluster.xmpp.component import AcceptingStream, Acknowledged, Joined
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.events import Closed, Misaddressed

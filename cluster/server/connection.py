@@ -12,8 +12,8 @@ from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from cluster.redisio.turn import Clock
 from cluster.server.backpressure import Unsettled
-from cluster.server.turn import Clock
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.events import Closed
 from cluster.xmpp.stream import Stream

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.redisio.turn import Clock, Turn
 from cluster.router.nodes.port import Nodes, OnlyNode
 from cluster.router.port import Router, Settled
 from cluster.router.share import WholeShare
@@ -23,10 +24,13 @@ from cluster.server.credentials import Credentials
 from cluster.server.delivery import MessageDelivery
 from cluster.server.entrance import Entrance
 from cluster.server.frames import Deliver, Remove
+from cluster.server.hibernation import Hibernation
+from cluster.server.keeper import Keeper
 from cluster.server.message_hooks import MessageHooks
 from cluster.server.module import Module, ModuleHost, When
 from cluster.server.presence import Presence
 from cluster.server.rate import RateLimit
+from cluster.server.restored import restore
 from cluster.server.session import Session
 from cluster.server.subscriptions import Subscriptions
 from cluster.store.port import Store
@@ -60,6 +64,8 @@ class Domain:
         offline_messages: int = 1000,
         new_id: Callable[[], str],
         now_utc_s: Callable[[], float],
+        clock: Clock,
+        turn: Turn,
         components: Collection[Component] = (),
         served_by: Mapping[str, str] = _NOBODY,
         nodes: Nodes | None = None,
@@ -94,6 +100,8 @@ class Domain:
         self._store = store
         self._new_id = new_id
         self._stanza_ids: StanzaIds
+        self._clock = clock
+        self.keeper = Keeper(store.sessions, turn, now_utc_s)
         self.context = ModuleContext(
             domain=name, components=tuple({**self.components, **components_at}), registration=registration,
             registrations=RateLimit(registrations_per_minute, now_utc_s), admin=admin,
@@ -114,10 +122,17 @@ class Domain:
         self._stanza_ids = StanzaIds(secret)
         await self.router.start(self.from_link, self.bounce)
 
+    # --- sessions
+
+    def hibernate(self, session: Session) -> None:
+        """The session has no stream, and waits for its client (XEP-0198 section 5)."""
+        Hibernation(session, self.keeper, self._clock, self.session_gone)
+
     def session_gone(self, session: Session) -> None:
         """The stream of a session is over: its contacts hear of it, and what it never got goes elsewhere."""
         self._presence.leave(session)
         self.accounts.detach(session)
+        self.keeper.gone(session)
         if not session.account.temporary:
             told = self.host.run("gone", self.context, session.account, session)
             told.addErrback(lambda failure: _log.failure("A module did not take note of a session's end", failure))
@@ -130,7 +145,27 @@ class Domain:
                 settled = self.deliver(stanza)
             if settled is not None:
                 elsewhere.append(settled.addErrback(self._not_delivered, stanza))
-        DeferredList(elsewhere).addCallback(lambda _: self._nodes.release(session.jid.localpart))
+        forgotten = DeferredList(elsewhere).addCallback(lambda _: self.keeper.forget(session))
+        forgotten.addCallback(lambda _: self._nodes.release(session.jid.localpart))
+
+    async def adopt(self, localpart: str) -> None:
+        """The process that had the account is gone: its sessions that can be resumed go on here.
+
+        Whoever could see others hears that they are gone.
+        """
+        for session in await restore(localpart, self.accounts, self._store.sessions, self.keeper):
+            await self._nodes.claim(localpart)  # until its end; see `session_gone`
+            if not session.is_bound:
+                self.session_gone(session)
+                continue
+            self.hibernate(session)
+            if session.willing:  # what came for the account before it was taken up
+                await self.host.run("available", self.context, session.account, session)
+            if session.missed_presence:
+                self._presence.ask_contacts(session.account)
+        account = await self.accounts.load(localpart)
+        if account is not None and not account.available:
+            self._presence.absent(account)
 
     # --- on its way
 
@@ -338,12 +373,6 @@ class Domain:
         await self._store.rosters.delete(localpart)
         await self._store.accounts.delete(localpart)
         self.accounts.forget(localpart)
-
-    async def adopt(self, localpart: str) -> None:
-        """The process that had the account is gone: whoever could see its sessions hears that they are."""
-        account = await self.accounts.load(localpart)
-        if account is not None and not account.available:
-            self._presence.absent(account)
 
 
 def _is_only_seen(stanza: Stanza) -> bool:

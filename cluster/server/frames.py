@@ -110,6 +110,8 @@ class Refused(_Frame, frozen=True, tag=True, array_like=True):
     condition: str = ""
     text: str = ""
     ends: bool = False
+    handled: int | None = None
+    """Stanzas of the client on a stream that is over."""
 
 
 class Write(_Frame, frozen=True, tag=True, array_like=True):

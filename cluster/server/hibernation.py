@@ -1,4 +1,4 @@
-"""A session whose connection broke waits for its client to come back (XEP-0198 section 5)."""
+"""A session without a stream waits for its client to come back (XEP-0198 section 5)."""
 
 from __future__ import annotations
 
@@ -6,25 +6,29 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, DeferredList
 
+from cluster.redisio.turn import Clock
 from cluster.server.accounts import LocalAccount
+from cluster.server.keeper import Keeper
 from cluster.server.session import Session
-from cluster.server.turn import Clock
 from cluster.xmpp.errors import StreamError
 
 
 class Hibernation:
     """Stands for the stream of a session that has none: what is sent to it waits among the unacknowledged.
 
-    To everybody else the session is as it was. Its stanzas are in the memory of this process only.
+    To everybody else the session is as it was.
     """
 
-    def __init__(self, session: Session, clock: Clock, gone: Callable[[Session], None]) -> None:
+    def __init__(self, session: Session, keeper: Keeper, clock: Clock, gone: Callable[[Session], None]) -> None:
         """`gone` is called when nobody came in time, or the session was ended."""
         assert session.sm is not None
         self._session = session
         self._gone = gone
-        self._timer = clock.callLater(session.sm.timeout_s, self._on_timeout)
-        session.move(self._write, self._end, self._leave)
+        now_utc_s = keeper.now_utc_s()
+        broken_utc_s = now_utc_s if session.broken_utc_s is None else session.broken_utc_s
+        left_s = max(0.0, broken_utc_s + session.sm.timeout_s - now_utc_s)
+        self._timer = clock.callLater(left_s, self._on_timeout)
+        session.move(self._write, self._end, self._leave, broken_utc_s)
 
     def _write(self, data: bytes) -> None:
         """Nobody is there; stanzas are sent again, and what is no stanza is worth nothing on another stream."""
@@ -35,10 +39,10 @@ class Hibernation:
             self._gone(self._session)
 
     def _leave(self) -> None:
-        self._timer.cancel()
+        if self._timer.active():
+            self._timer.cancel()
 
     def _on_timeout(self) -> None:
-        self._session.flush()
         self._gone(self._session)
 
 
@@ -48,9 +52,9 @@ def find(account: LocalAccount | None, sm_id: str) -> Session | None:
     return next((each for each in sessions if each.sm is not None and each.sm.id == sm_id and sm_id), None)
 
 
-async def ready(session: Session) -> bool:
+async def ready(session: Session, keeper: Keeper) -> bool:
     """Wait until all that its client sent has settled, so that the count is final; False where it is over by then."""
     assert session.sm is not None
-    waits_for = [each for each in session.sm.waits_for if isinstance(each, Deferred)]
-    await DeferredList(waits_for)
+    await DeferredList([each for each in session.sm.waits_for if isinstance(each, Deferred)])
+    await keeper.when_noted(session)
     return session.is_bound

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from cluster.server.turn import Turn
+from cluster.redisio.turn import Turn
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.stanza import Stanza
 
@@ -69,6 +69,10 @@ class Outbox:
 
     def _on_wire(self, stanzas: list[Stanza]) -> bytes:
         return b"".join([stanza.raw for stanza in stanzas])
+
+    def hold_back(self, holdback: Holdback) -> None:
+        """Keep back what the peer does not want to be told now."""
+        self.holdback = holdback
 
     def stop_holdback(self) -> None:
         """Send what was kept back, and keep back nothing more."""

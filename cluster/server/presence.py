@@ -64,7 +64,7 @@ class Presence:
             if initial and other is not session and other.presence is not None:
                 session.send(addressed(other.presence, session.jid))
         if initial:
-            self._ask_contacts(account)
+            self.ask_contacts(account)
             for item in account.roster.values():
                 if item.pending_in is not None and not account.blocks(item.jid):
                     session.send(item.pending_in)  # RFC 6121 section 3.1.3: until it is answered, at each login
@@ -105,7 +105,7 @@ class Presence:
             if item.subscription in ("from", "both") and not account.blocks(item.jid):
                 self._route(addressed(presence, item.jid))
 
-    def _ask_contacts(self, account: LocalAccount) -> None:
+    def ask_contacts(self, account: LocalAccount) -> None:
         """Ask for the presence of all contacts that this account sees, or wants to see and has had no answer from."""
         for item in account.roster.values():
             if account.blocks(item.jid):

@@ -65,14 +65,14 @@ class Relay:
             return StanzaError(Condition(answer.condition), answer.text)
         return answer
 
-    async def resume(self, node: str, localpart: str, previd: str, h: int, way: Way) -> Seat | None:
-        """The seat of a session at that node; None where there is none. Raises StreamError."""
+    async def resume(self, node: str, localpart: str, previd: str, h: int, way: Way) -> Seat | int | None:
+        """The seat of a session at that node; where it is over, what `Seats.resume` says. Raises StreamError."""
         answer = await self._open(node, Open(self._new_id(), localpart, None, previd, h), way)
         if not isinstance(answer, Refused):
             return answer
         if answer.ends:
             raise StreamError(StreamCondition(answer.condition), answer.text)
-        return None
+        return answer.handled
 
     async def _open(self, node: str, wish: Open, way: Way) -> RemoteSeat | Refused:
         answered: Deferred[Bound | Refused] = Deferred()
@@ -140,8 +140,8 @@ class Relay:
             except StreamError as error:
                 self._nodes.send(node, Refused(wish.stream, error.condition, error.text, ends=True))
                 return
-            if resumed is None:
-                self._nodes.send(node, Refused(wish.stream))
+            if resumed is None or isinstance(resumed, int):
+                self._nodes.send(node, Refused(wish.stream, handled=resumed))
                 return
             seat = resumed
         self._relayed[wish.stream] = stream
@@ -184,6 +184,11 @@ class Relay:
         for id, (asked, _) in [*self._waiting.items()]:
             if asked == node:
                 self._answered("", Refused(id, Condition.INTERNAL_SERVER_ERROR, "the node of your account is gone"))
+
+    def shut_down(self) -> None:
+        """This node stops: what its sessions have at other nodes ends."""
+        for relayed in [*self._relayed.values()]:
+            relayed.stop()
 
     async def adopt(self, localpart: str) -> None:
         """See `nodes.port.Server`."""

@@ -27,8 +27,7 @@ class RemoteSeat:
         self.jid = Jid.parse(bound.jid)
         self.management: StreamManagement | None = None
         if bound.sm_id:
-            self.management = StreamManagement(bound.sm_id)
-            self.management.handled = bound.handled
+            self.management = StreamManagement(bound.sm_id, handled=bound.handled)
         self._stream = bound.stream
         self._send = send
         self._way = way
@@ -70,6 +69,10 @@ class RemoteSeat:
         """See `Seat`."""
         self._leave(lost=False)
 
+    def stopped(self) -> None:
+        """See `Seat`: the node that has the session does not stop."""
+        self._leave(lost=True)
+
     def _leave(self, *, lost: bool) -> None:
         if not self._is_over:
             self._is_over = True
@@ -100,7 +103,7 @@ class RelayedStream:
         """It has its session: tell the client, and what it missed."""
         self._seat = seat
         sm = seat.management
-        self._send(Bound(self._id, str(seat.jid), sm.id if sm else "", sm.handled if sm else 0))
+        self._send(Bound(self._id, str(seat.jid), sm.id if sm else "", sm.told if sm else 0))
         if sm is not None:
             seat.go_on()
 
@@ -128,6 +131,13 @@ class RelayedStream:
         seat, self._seat = self._seat, None
         if seat is not None:
             seat.lost() if lost else seat.closed()
+
+    def stop(self) -> None:
+        """The node that has the session stops."""
+        seat, self._seat = self._seat, None
+        if seat is not None:
+            seat.stopped()
+        self._send(End(self._id, StreamCondition.SYSTEM_SHUTDOWN, ""))
 
     def _write(self, data: bytes) -> None:
         self._send(Write(self._id, data))

@@ -7,9 +7,7 @@ from typing import NamedTuple, Protocol
 
 from cluster.router.port import Settled
 from cluster.server.domain import Domain
-from cluster.server.hibernation import Hibernation
 from cluster.server.session import Session
-from cluster.server.turn import Clock
 from cluster.xmpp.errors import StreamError
 from cluster.xmpp.events import Nonza
 from cluster.xmpp.jid import Jid
@@ -65,16 +63,18 @@ class Seat(Protocol):
     def closed(self) -> None:
         """The stream was ended."""
 
+    def stopped(self) -> None:
+        """The stream is ended because its server stops."""
+
 
 class LocalSeat:
     """A `Seat` of a session in this process."""
 
-    __slots__ = ("_clock", "_domain", "_from_session", "_session", "_way")
+    __slots__ = ("_domain", "_from_session", "_session", "_way")
 
-    def __init__(self, session: Session, domain: Domain, clock: Clock, way: Way) -> None:
+    def __init__(self, session: Session, domain: Domain, way: Way) -> None:
         self._session = session
         self._domain = domain
-        self._clock = clock
         self._way = way
         self._from_session = domain.entrance.from_session
 
@@ -93,7 +93,7 @@ class LocalSeat:
         session = self._session
         settled = self._from_session(session, stanza)
         if session.sm is not None:
-            session.received(settled)
+            session.received(settled, stanza.kind)
         return settled
 
     def counted(self) -> None:
@@ -124,12 +124,19 @@ class LocalSeat:
 
     def lost(self) -> None:
         """A session that can be resumed waits for its client (XEP-0198 section 5)."""
-        if self._session.sm is not None and self._session.sm.id:
-            Hibernation(self._session, self._clock, self._domain.session_gone)
+        if self._session.is_resumable:
+            self._domain.hibernate(self._session)
         else:
             self._domain.session_gone(self._session)
 
     def closed(self) -> None:
         """See `Seat`."""
-        self._session.flush()
+        self._session.finish()
         self._domain.session_gone(self._session)
+
+    def stopped(self) -> None:
+        """See `Seat`."""
+        if self._session.is_resumable:
+            self.lost()
+        else:
+            self.closed()

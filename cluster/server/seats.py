@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 from cluster.router.nodes.port import Nodes
 from cluster.server.domain import Domain
-from cluster.server.hibernation import Hibernation, find, ready
+from cluster.server.hibernation import find, ready
 from cluster.server.relay import Relay
 from cluster.server.seat import LocalSeat, Seat, Way
 from cluster.server.session import Session
-from cluster.server.turn import Clock, Turn
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition
 from cluster.xmpp.jid import JidError, mended_resourcepart
 
@@ -25,8 +24,6 @@ class Seats:
         self,
         domain: Domain,
         nodes: Nodes,
-        clock: Clock,
-        turn: Turn,
         new_id: Callable[[], str],
         expelled: Callable[[], None],
     ) -> None:
@@ -34,8 +31,6 @@ class Seats:
         self.relay = Relay(nodes, domain, self, new_id, expelled)
         self._domain = domain
         self._nodes = nodes
-        self._clock = clock
-        self._turn = turn
         self._new_id = new_id
 
     async def bind(self, localpart: str, resource: str | None, way: Way, *, temporary: bool) -> Seat | StanzaError:
@@ -54,7 +49,7 @@ class Seats:
         finally:
             if session is None:  # else it is the domain that releases it, with the end of the session
                 self._nodes.release(localpart)
-        return LocalSeat(session, self._domain, self._clock, way)
+        return LocalSeat(session, self._domain, way)
 
     async def _session(self, localpart: str, resource: str | None, way: Way, temporary: bool) -> Session:
         accounts = self._domain.accounts
@@ -70,12 +65,14 @@ class Seats:
         older = account.sessions.get(jid.resourcepart)
         if older is not None:
             older.end(StreamCondition.CONFLICT, "the same resource connected again")
-        session = Session(account, jid, self._turn, *way, self._domain.context.now_utc_s)
+        session = Session(account, jid, self._domain.keeper, *way)
         accounts.attach(session)
         return session
 
-    async def resume(self, localpart: str, sm_id: str, h: int, way: Way) -> Seat | None:
-        """The seat of the session of that id, whose client has handled `h`; None where there is none (XEP-0198).
+    async def resume(self, localpart: str, sm_id: str, h: int, way: Way) -> Seat | int | None:
+        """The seat of the session of that id, whose client has handled `h` (XEP-0198).
+
+        Where it is over: how many stanzas of the client were handled; None where nothing is known of it.
 
         Raises StreamError for an `h` that cannot be.
         """
@@ -84,12 +81,11 @@ class Seats:
             return await self.relay.resume(node, localpart, sm_id, h, way)
         try:
             session = find(self._domain.accounts.online.get(localpart), sm_id)
-            if session is None:
-                return None
-            Hibernation(session, self._clock, self._domain.session_gone)
-            if not await ready(session) or session.sm is None:
-                return None
-            session.sm.acknowledged(h)
-            return LocalSeat(session, self._domain, self._clock, way)
+            if session is not None:
+                self._domain.hibernate(session)
+            if session is None or not await ready(session, self._domain.keeper):
+                return self._domain.keeper.handled_by(localpart, sm_id)
+            session.acknowledged(h)
+            return LocalSeat(session, self._domain, way)
         finally:
             self._nodes.release(localpart)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 
 from cluster.router.port import Settled
-from cluster.server.outbox import MAX_UNSENT_BYTES, Outbox
-from cluster.server.turn import Turn
+from cluster.server.outbox import MAX_UNSENT_BYTES, Holdback, Outbox
 from cluster.xmpp.delay import delayed
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.jid import Jid
@@ -18,32 +17,32 @@ from cluster.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:
     from cluster.server.accounts import LocalAccount
+    from cluster.server.keeper import Keeper
 
 
 class Session(Outbox):
     """What is known of one resource, and the way to it."""
 
     __slots__ = (
-        "_leave", "_now_utc_s", "_shared",
-        "account", "carbons", "directed", "farewell", "follows_blocks", "interested", "jid", "presence", "priority",
-        "sm",
+        "_keeper", "_leave", "_shared",
+        "account", "broken_utc_s", "carbons", "directed", "farewell", "follows_blocks", "interested", "is_changed",
+        "jid", "presence", "priority", "sm",
     )  # fmt: skip
 
     def __init__(
         self,
         account: LocalAccount,
         jid: Jid,
-        turn: Turn,
+        keeper: Keeper,
         write: Callable[[bytes], None],
         end: Callable[[StreamError], None],
         leave: Callable[[], None],
-        now_utc_s: Callable[[], float],
     ) -> None:
         """`write` takes bytes for the client; `end` closes its stream with an error.
 
         `leave` tells the stream that the session goes on without it.
         """
-        super().__init__(turn, write, end)
+        super().__init__(keeper.turn, write, end)
         self.account = account
         self.jid = jid
         self.presence: Stanza | None = None
@@ -61,9 +60,13 @@ class Session(Outbox):
         """It wants copies of the messages of the account's other resources (XEP-0280)."""
         self.sm: StreamManagement | None = None
         """What of its stream is acknowledged, and what can be resumed (XEP-0198); None where it was not enabled."""
+        self.broken_utc_s: float | None = None
+        """Since when it has no stream, in seconds since the epoch; None while it has one."""
+        self.is_changed = False
+        """Something of the above may not be as it was last noted."""
         self._shared: dict[int, tuple[Session, ...]] = {}  # by the identity of stanzas that are not written yet
+        self._keeper = keeper
         self._leave = leave
-        self._now_utc_s = now_utc_s
 
     @property
     def available(self) -> bool:
@@ -89,16 +92,54 @@ class Session(Outbox):
 
     # --- stream management (XEP-0198)
 
-    def received(self, settled: Settled) -> None:
+    @property
+    def is_resumable(self) -> bool:
+        """It outlives its connection, and the process."""
+        return self.sm is not None and self.sm.is_resumable
+
+    def manage(self, management: StreamManagement) -> None:
+        """Count from here on."""
+        self.sm = management
+        self.is_changed = True
+        self._keeper.note(self)
+        self.resume()  # what is for it is bounded by what it does not acknowledge; see `pause`
+
+    def received(self, settled: Settled, kind: str = "") -> None:
         """The client sent one more stanza, which is handled when it has settled."""
-        if self.sm is not None and self.sm.received(settled) and settled is not None:
+        if self.sm is None:
+            return
+        if self.sm.received(settled) and settled is not None:
             settled.addBoth(self._on_settled, settled)
+        self.is_changed = self.is_changed or kind != "message"  # any other may have changed what the session is
+        if self.sm.is_resumable:
+            self._keeper.note(self)
 
     def _on_settled(self, result: Any, settled: Deferred[Any]) -> Any:
         assert self.sm is not None
-        if ack := self.sm.settled(settled):
-            self.write(ack)
+        self.sm.settled(settled)
+        self._keeper.note(self)
         return result
+
+    def asked(self) -> None:
+        """The client wants to know what was handled: as soon as it is noted."""
+        assert self.sm is not None
+        self.sm.asked()
+        self._keeper.note(self)
+
+    def acknowledged(self, h: int) -> None:
+        """The client has handled so many. Raises StreamError for more than it was sent."""
+        assert self.sm is not None
+        if request := self.sm.acknowledged(h):
+            self.write(request)
+        if self.sm.is_resumable:
+            self._keeper.note(self)
+
+    def noted(self, handled: int, written: list[Unacknowledged]) -> None:
+        """It is kept that so many are handled, and that these are for the client: both may be told now."""
+        assert self.sm is not None
+        data = b"".join([each.stanza.raw for each in written]) + self.sm.written(len(written)) if written else b""
+        if data := data + self.sm.tell(handled):
+            self._write(data)
 
     def write(self, nonza: bytes) -> None:
         """Write something that is no stanza, behind the stanzas before it."""
@@ -107,33 +148,81 @@ class Session(Outbox):
         self.wrote(len(nonza))
 
     def flush(self) -> None:
-        """Write what waits, if the client keeps up."""
-        super().flush()
+        """Write what waits, if the client keeps up; where the session can be resumed, as soon as it is kept."""
+        if self.is_resumable:
+            self._keeper.note(self)
+        else:
+            super().flush()
+            self.check_size()
+
+    def check_size(self) -> None:
+        """End the stream of a client that does not acknowledge what it is sent."""
         if self.sm is not None and self.sm.size_bytes > MAX_UNSENT_BYTES:
             self.end(StreamCondition.POLICY_VIOLATION, "the client does not acknowledge what it is sent")
+
+    def finish(self) -> None:
+        """The stream ends here: write all that waits, kept or not."""
+        if self.sm is not None and self.sm.is_resumable:
+            self.number()
+            self._write(self.sm.write_all())
+        else:
+            self.flush()
+
+    def pause(self) -> None:
+        """The client does not read what it has been sent; where the session can be resumed, it is kept anyway."""
+        if not self.is_resumable:
+            super().pause()
+
+    def hold_back(self, holdback: Holdback) -> None:
+        """Keep back what the client does not want to be told now."""
+        super().hold_back(holdback)
+        self.is_changed = True
+        self.flush()
+
+    def stop_holdback(self) -> None:
+        """Send what was kept back, and keep back nothing more."""
+        super().stop_holdback()
+        self.is_changed = True
+        self.flush()
 
     def share(self, stanza: Stanza, sessions: tuple[Session, ...]) -> None:
         """The stanza that was just sent went to all of these: if one of them never gets it, another one has it."""
         if self.sm is not None:
             self._shared[id(stanza)] = sessions
 
+    def number(self) -> list[Unacknowledged]:
+        """What it was sent, which is not acknowledged from now on; the caller writes it, or has it kept first."""
+        unsent, self._unsent = self._unsent, []
+        return self._number(unsent)
+
+    def _number(self, stanzas: list[Stanza]) -> list[Unacknowledged]:
+        assert self.sm is not None
+        numbered = self._unacknowledged(stanzas)
+        self.sm.number(numbered)
+        return numbered
+
     def _on_wire(self, stanzas: list[Stanza]) -> bytes:
         data = super()._on_wire(stanzas)
-        return data if self.sm is None else data + self.sm.sent(self._unacknowledged(stanzas))
+        return data if self.sm is None else data + self.sm.written(len(self._number(stanzas)))
 
     def _unacknowledged(self, stanzas: list[Stanza]) -> list[Unacknowledged]:
-        now_utc_s, shared = self._now_utc_s(), self._shared
+        now_utc_s, shared = self._keeper.now_utc_s(), self._shared
         if not shared:
             return [Unacknowledged(stanza, now_utc_s) for stanza in stanzas]
         self._shared = {}
         return [Unacknowledged(stanza, now_utc_s, shared.get(id(stanza), ())) for stanza in stanzas]
 
     def move(
-        self, write: Callable[[bytes], None], end: Callable[[StreamError], None], leave: Callable[[], None]
+        self,
+        write: Callable[[bytes], None],
+        end: Callable[[StreamError], None],
+        leave: Callable[[], None],
+        broken_utc_s: float | None = None,
     ) -> None:
-        """Go on with another stream, or without one; the arguments are those of a new session."""
+        """Go on with another stream, or without one: since when? The other arguments are those of a new session."""
         self._leave()
         self._write, self._end, self._leave = write, end, leave
+        self.broken_utc_s = broken_utc_s
         self.stop_holdback()  # XEP-0352 section 5.2: every stream begins active
         self.resume()
 

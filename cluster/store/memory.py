@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from twisted.internet.defer import Deferred, succeed
+
 from cluster.store.archive import ArchivedMessage, Entry, Page, select
 from cluster.store.port import Account, OfflineMessage, RosterItem, Store
+from cluster.store.session import KeptSession, SentStanza, SessionChange, SessionRecord
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.mam import Query
 
@@ -120,12 +125,13 @@ class MemoryArchives:
     def __init__(self) -> None:
         self._archives: dict[str, list[ArchivedMessage]] = {}
 
-    async def append(self, localpart: str, message: ArchivedMessage, limit: int) -> None:
+    def append(self, localpart: str, message: ArchivedMessage, limit: int) -> Deferred[None]:
         """Keep it, unless one of that id is there already; beyond the limit, the oldest is forgotten."""
         archive = self._archives.setdefault(localpart, [])
         if all(kept.id != message.id for kept in archive):
             archive.append(message)
             del archive[:-limit]
+        return succeed(None)
 
     async def query(self, account: Jid, query: Query) -> Page:
         """A page of the account's archive. Raises UnknownId."""
@@ -150,8 +156,49 @@ class MemorySecrets:
         return self._secrets.setdefault(name, new)
 
 
+class MemorySessions:
+    """A `SessionStore`."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, dict[str, SessionRecord]] = {}
+        self._counts: dict[str, tuple[int, int]] = {}
+        self._sent: dict[str, dict[int, SentStanza]] = {}
+
+    def note(self, changes: Sequence[SessionChange]) -> Deferred[None]:
+        """Keep what is new."""
+        for change in changes:
+            sent = self._sent.setdefault(change.id, {})
+            sent.update((each.number, each) for each in change.sent)
+            for number in change.forgotten:
+                sent.pop(number, None)
+            if change.record is not None:
+                self._records.setdefault(change.localpart, {})[change.id] = change.record
+            self._counts[change.id] = change.handled, change.acknowledged
+        return succeed(None)
+
+    async def load(self, localpart: str) -> list[KeptSession]:
+        """All sessions of an account."""
+        return [
+            KeptSession(record, *self._counts[id], tuple(each for _, each in sorted(self._sent[id].items())))
+            for id, record in self._records.get(localpart, {}).items()
+        ]
+
+    def delete(self, localpart: str, id: str) -> Deferred[None]:
+        """Forget a session."""
+        self._records.get(localpart, {}).pop(id, None)
+        self._counts.pop(id, None)
+        self._sent.pop(id, None)
+        return succeed(None)
+
+
 def memory_store() -> Store:
     """An empty memory of one domain."""
     return Store(
-        MemoryAccounts(), MemoryRosters(), MemoryOffline(), MemoryDocuments(), MemoryArchives(), MemorySecrets()
+        MemoryAccounts(),
+        MemoryRosters(),
+        MemoryOffline(),
+        MemoryDocuments(),
+        MemoryArchives(),
+        MemorySecrets(),
+        MemorySessions(),
     )

@@ -6,12 +6,15 @@ effect in the order of the calls, also when nobody waits between them. Localpart
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import msgspec
+from twisted.internet.defer import Deferred
 
 from cluster.store.archive import ArchivedMessage, Page
+from cluster.store.session import KeptSession, SessionChange
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.mam import Query
 from cluster.xmpp.stanza import Stanza
@@ -120,7 +123,7 @@ class DocumentStore(Protocol):
 class ArchiveStore(Protocol):
     """The messages that accounts sent and received (XEP-0313), in the order of the calls."""
 
-    async def append(self, localpart: str, message: ArchivedMessage, limit: int) -> None:
+    def append(self, localpart: str, message: ArchivedMessage, limit: int) -> Deferred[None]:
         """Keep it, unless one of that id is there already; beyond the limit, the oldest is forgotten."""
 
     async def query(self, account: Jid, query: Query) -> Page:
@@ -137,6 +140,23 @@ class SecretStore(Protocol):
         """The secret of this name, which is `new` where there was none."""
 
 
+class SessionStore(Protocol):
+    """The sessions that can be resumed, so that they outlive the process of their server."""
+
+    def note(self, changes: Sequence[SessionChange]) -> Deferred[None]:
+        """Keep what is new of several sessions; fires when it is kept, and waits while the storage is away.
+
+        In this order, so that a crash in between does no harm: what was sent, what changed in their records, what was
+        handled and acknowledged.
+        """
+
+    async def load(self, localpart: str) -> list[KeptSession]:
+        """All sessions of an account."""
+
+    def delete(self, localpart: str, id: str) -> Deferred[None]:
+        """Forget a session, as soon as the storage is there."""
+
+
 @dataclass(frozen=True)
 class Store:
     """Everything that one domain remembers."""
@@ -147,3 +167,4 @@ class Store:
     documents: DocumentStore
     archives: ArchiveStore
     secrets: SecretStore
+    sessions: SessionStore

@@ -1,13 +1,20 @@
-"""The stores in Redis: one command for each method. Fail with ConnectionLost while Redis is away."""
+"""The stores in Redis: one command for each method.
+
+They fail with ConnectionLost while Redis is away, apart from what may be written twice: that waits until it is back.
+"""
 
 from __future__ import annotations
 
 import msgspec
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from cluster.redisio.client import RedisClient
+from cluster.redisio.insistent import Insistent
 from cluster.redisio.keys import Keys
 from cluster.store.archive import ArchivedMessage, Entry, Page, select
 from cluster.store.port import Account, OfflineMessage, RosterItem, Store
+from cluster.store.redis_sessions import RedisSessions
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.mam import Query
 
@@ -158,22 +165,30 @@ class RedisDocuments:
 class RedisArchives:
     """An `ArchiveStore`: for each account a list of entries, in order, and a hash of the messages by their ids."""
 
-    def __init__(self, client: RedisClient, keys: Keys, domain: str) -> None:
+    _log = Logger()
+
+    def __init__(self, client: RedisClient, insistent: Insistent, keys: Keys, domain: str) -> None:
         self._client = client
+        self._insistent = insistent
         self._keys = keys
         self._domain = domain
 
     def _keys_of(self, localpart: str) -> tuple[str, str]:
         return self._keys.archive_index(self._domain, localpart), self._keys.archive(self._domain, localpart)
 
-    async def append(self, localpart: str, message: ArchivedMessage, limit: int) -> None:
+    def append(self, localpart: str, message: ArchivedMessage, limit: int) -> Deferred[None]:
         """Keep it, unless one of that id is there already; beyond the limit, the oldest is forgotten."""
         index, messages = self._keys_of(localpart)
         # two plain commands are a third of the cost of a script; what comes twice is twice in the list only
-        self._client.post("HSETNX", messages, message.id, _encode(message))
-        length = await self._client.execute("RPUSH", index, _encode(Entry.of(message)))
+        pushed = self._insistent.write(
+            (("HSETNX", messages, message.id, _encode(message)), ("RPUSH", index, _encode(Entry.of(message))))
+        )
+        return pushed.addCallback(self._forget_oldest, index, messages, limit)
+
+    def _forget_oldest(self, length: int, index: str, messages: str, limit: int) -> None:
         if length > limit:
-            await self._client.execute("EVAL", _FORGET_OLDEST, 2, index, messages, limit)
+            forgotten = self._client.execute("EVAL", _FORGET_OLDEST, 2, index, messages, limit)
+            forgotten.addErrback(lambda failure: self._log.failure("Forgetting what an archive has too much", failure))
 
     async def query(self, account: Jid, query: Query) -> Page:
         """A page of the account's archive. Raises UnknownId."""
@@ -210,12 +225,14 @@ class RedisSecrets:
 
 
 def redis_store(client: RedisClient, keys: Keys, domain: str) -> Store:
-    """What the domain remembers in this Redis."""
+    """What the domain remembers in this Redis. Make it before the router is started: see `Insistent`."""
+    insistent = Insistent(client)
     return Store(
         RedisAccounts(client, keys, domain),
         RedisRosters(client, keys, domain),
         RedisOffline(client, keys, domain),
         RedisDocuments(client, keys, domain),
-        RedisArchives(client, keys, domain),
+        RedisArchives(client, insistent, keys, domain),
         RedisSecrets(client, keys, domain),
+        RedisSessions(client, insistent, keys, domain),
     )

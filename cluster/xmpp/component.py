@@ -94,7 +94,8 @@ class ComponentStream(Stream[ComponentEvent]):
         """This is over; the peer may have waited for the acknowledgement."""
         assert self.management is not None
         if self.state is not ComponentState.CLOSED:
-            self._output.append(self.management.settled(waited_for))
+            self.management.settled(waited_for)
+            self._output.append(self.management.tell(self.management.handled))
 
     def _handle(self, child: StreamHeader | Slice | StreamEnd) -> ComponentEvent | Closed | None:
         if isinstance(child, StreamHeader):

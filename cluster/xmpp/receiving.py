@@ -133,10 +133,13 @@ class ReceivingStream(Stream[Event]):
             self._output.append(sm.resumed(management))
             self._flow(jid)
 
-    def resume_refused(self, condition: Condition) -> None:
-        """There is no such stream; the peer may bind a resource instead (XEP-0198 section 5)."""
+    def resume_refused(self, condition: Condition, h: int | None = None) -> None:
+        """There is no such stream; the peer may bind a resource instead (XEP-0198 section 5).
+
+        `h`: what was handled on the stream that is over, where that is known.
+        """
         if self._resume():
-            self._output.append(sm.failed(condition))
+            self._output.append(sm.failed(condition, h))
 
     def _flow(self, jid: Jid) -> None:
         self.jid = jid

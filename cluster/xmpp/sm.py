@@ -6,6 +6,8 @@ Counts and queues of one stream, which outlive its connection; no I/O, no clock.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from itertools import islice
 from xml.sax.saxutils import quoteattr
 
 import msgspec
@@ -45,20 +47,33 @@ class _Unsettled:
 class StreamManagement:
     """Both counts of one stream. They begin when it is enabled and are carried over where it is resumed."""
 
-    def __init__(self, id: str = "", timeout_s: float = 0.0) -> None:
-        """`id`: the SM-ID by which it can be resumed within `timeout_s` of a break; empty where it cannot."""
+    def __init__(self, id: str = "", timeout_s: float = 0.0, handled: int = 0, acknowledged: int = 0) -> None:
+        """`id`: the SM-ID by which it can be resumed within `timeout_s` of a break; empty where it cannot.
+
+        `handled` and `acknowledged`: how far a stream was that an earlier process left.
+        """
         self.id = id
         self.timeout_s = timeout_s
-        self.handled = 0
-        """Stanzas of the peer that are safe, before the first one that is not: our `h`."""
+        self.handled = handled
+        """Stanzas of the peer that are safe, before the first one that is not."""
+        self.told = handled
+        """How many of them the peer may know of: our `h`."""
+        self.acknowledged_count = acknowledged
+        """Stanzas that the peer has acknowledged, of all that it was sent."""
         self.size_bytes = 0
         """Of all that is not acknowledged."""
         self._unsettled: deque[_Unsettled] = deque()
+        self._must_answer = False
         self._owes_ack = False
         self._unacknowledged: deque[Unacknowledged] = deque()
-        self._acknowledged = 0
-        self._asked_behind = 0  # how many were sent when we last asked
+        self._unwritten = 0  # how many of them, the newest, have not been written yet
+        self._asked_behind = 0  # how many were written when we last asked
         self._is_asked = False
+
+    @property
+    def is_resumable(self) -> bool:
+        """It has an SM-ID."""
+        return bool(self.id)
 
     # --- what the peer sends
 
@@ -77,24 +92,40 @@ class StreamManagement:
             last.count += 1  # it cannot be acknowledged before the last one
         return False
 
-    def settled(self, waited_for: object) -> bytes:
-        """This is over: the `<a/>` that is still owed to the peer, or nothing."""
-        unsettled = self._unsettled
-        for group in unsettled:
+    def settled(self, waited_for: object) -> None:
+        """This is over."""
+        for group in self._unsettled:
             group.done = group.done or group.waits_for is waited_for
-        while unsettled and unsettled[0].done:
+        self.settle(_never)
+
+    def settle(self, is_over: Callable[[object], bool]) -> None:
+        """Count what waits for nothing any more, up to the first that does: to `is_over` too."""
+        unsettled = self._unsettled
+        while unsettled and (unsettled[0].done or is_over(unsettled[0].waits_for)):
             self.handled = (self.handled + unsettled.popleft().count) % COUNTS
-        return self.ack() if self._owes_ack and not unsettled else b""
 
     @property
     def waits_for(self) -> list[object]:
         """What must be over before all is handled that came."""
         return list({id(group.waits_for): group.waits_for for group in self._unsettled}.values())
 
+    def asked(self) -> None:
+        """The peer sent an `<r/>`: `tell` will answer it, and once more when all has settled that came before it."""
+        self._must_answer = True
+
     def ack(self) -> bytes:
-        """The `<a/>` that answers an `<r/>`; a further one follows when what is not safe yet has settled."""
-        self._owes_ack = bool(self._unsettled)
-        return f"<a xmlns='{SM}' h='{self.handled}'/>".encode()
+        """Answer an `<r/>` at once; a further `<a/>` follows, from `tell`, when what is not safe yet has settled."""
+        self.asked()
+        return self.tell(self.handled)
+
+    def tell(self, handled: int) -> bytes:
+        """The peer may know that so many are safe: the `<a/>` that it is owed, or nothing."""
+        self.told = handled
+        is_behind = bool(self._unsettled) or self.handled != handled
+        if not self._must_answer and (is_behind or not self._owes_ack):
+            return b""
+        self._must_answer, self._owes_ack = False, is_behind
+        return f"<a xmlns='{SM}' h='{handled}'/>".encode()
 
     # --- what is sent to the peer
 
@@ -103,41 +134,68 @@ class StreamManagement:
         """How many stanzas the peer has not acknowledged."""
         return len(self._unacknowledged)
 
+    @property
+    def sent_count(self) -> int:
+        """All that it was ever sent, also what is not written yet."""
+        return self.acknowledged_count + len(self._unacknowledged)
+
     def sent(self, stanzas: list[Unacknowledged]) -> bytes:
         """These are written now: what to write behind them, so that the peer acknowledges them soon."""
+        self.number(stanzas)
+        return self.written(len(stanzas))
+
+    def number(self, stanzas: list[Unacknowledged]) -> None:
+        """These are the next for the peer; they have their numbers, and are written later: see `written`."""
         self._unacknowledged.extend(stanzas)
+        self._unwritten += len(stanzas)
         self.size_bytes += sum([len(each.stanza.raw) for each in stanzas])
+
+    def written(self, count: int) -> bytes:
+        """So many more of them are written now: what to write behind them."""
+        self._unwritten -= count
         return b"" if self._is_asked else self._ask()
+
+    def write_all(self) -> bytes:
+        """All that was not written yet, which is written now."""
+        raw = [each.stanza.raw for each in self._unacknowledged]
+        unwritten, self._unwritten = self._unwritten, 0
+        return b"".join(raw[len(raw) - unwritten :])
 
     def acknowledged(self, h: int) -> bytes:
         """The peer has handled so many: what to write now. Raises StreamError for more than it was sent (section 6)."""
-        count = (h - self._acknowledged) % COUNTS
-        if count > len(self._unacknowledged):
-            raise _handled_too_many(h, (self._acknowledged + len(self._unacknowledged)) % COUNTS)
-        self._acknowledged += count
+        count = (h - self.acknowledged_count) % COUNTS
+        written = len(self._unacknowledged) - self._unwritten
+        if count > written:
+            raise _handled_too_many(h, (self.acknowledged_count + written) % COUNTS)
+        self.acknowledged_count += count
         for _ in range(count):
             self.size_bytes -= len(self._unacknowledged.popleft().stanza.raw)
         self._is_asked = False
         # never more than one request is under way; less than asked for means that the peer is busy
-        return self._ask() if self._unacknowledged and self._acknowledged >= self._asked_behind else b""
+        return self._ask() if written > count and self.acknowledged_count >= self._asked_behind else b""
 
     def _ask(self) -> bytes:
         self._is_asked = True
-        self._asked_behind = self._acknowledged + len(self._unacknowledged)
+        self._asked_behind = self.sent_count - self._unwritten
         return REQUEST
 
     def resend(self) -> bytes:
-        """The stream was resumed: all that is not acknowledged, again (section 5)."""
-        raw = b"".join([unacknowledged.stanza.raw for unacknowledged in self._unacknowledged])
-        self._is_asked = False
+        """The stream was resumed: all that was written and is not acknowledged, again (section 5)."""
+        written = len(self._unacknowledged) - self._unwritten
+        raw = b"".join([unacknowledged.stanza.raw for unacknowledged in islice(self._unacknowledged, written)])
+        self._is_asked = self._must_answer = self._owes_ack = False
         return raw + self._ask() if raw else b""
 
     def take_unacknowledged(self) -> list[Unacknowledged]:
         """The stream is over for good: what must go elsewhere, oldest first (section 4)."""
         taken = [*self._unacknowledged]
         self._unacknowledged.clear()
-        self.size_bytes = 0
+        self._unwritten = self.size_bytes = 0
         return taken
+
+
+def _never(awaited: object) -> bool:
+    return False
 
 
 def read_count(text: str | None) -> int:
@@ -157,12 +215,12 @@ def enabled(management: StreamManagement) -> bytes:
 
 def resumed(management: StreamManagement) -> bytes:
     """Section 5."""
-    return f"<resumed xmlns='{SM}' previd={quoteattr(management.id)} h='{management.handled}'/>".encode()
+    return f"<resumed xmlns='{SM}' previd={quoteattr(management.id)} h='{management.told}'/>".encode()
 
 
-def failed(condition: Condition) -> bytes:
-    """Section 6; the peer may go on without."""
-    element = Element(f"{{{SM}}}failed")
+def failed(condition: Condition, h: int | None = None) -> bytes:
+    """Section 6; the peer may go on without. `h`: what was handled on the stream that is over, where it is known."""
+    element = Element(f"{{{SM}}}failed", {} if h is None else {"h": str(h)})
     SubElement(element, f"{{{STANZA_ERRORS}}}{condition}")
     return xml.serialize(element)
 

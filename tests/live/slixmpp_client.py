@@ -20,6 +20,7 @@ class Client(slixmpp.ClientXMPP):
     def __init__(self, jid: str, password: str, ca_file: str) -> None:
         config = {"feature_mechanisms": {"unencrypted_scram": True, "unencrypted_plain": True}}
         super().__init__(jid, password, plugin_config=config)
+        self.address: tuple[str, int]
         self.auto_authorize = None  # the test answers requests itself
         self.auto_subscribe = False
         if ca_file:
@@ -111,7 +112,8 @@ async def main(kind: type[Client] = Client) -> None:
     """Connect, then obey until stdin ends or the session does."""
     jid, password, host, port, ca_file = sys.argv[1:]
     client = kind(jid, password, ca_file)
-    client.connect(host, int(port))
+    client.address = host, int(port)
+    client.connect(*client.address)
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

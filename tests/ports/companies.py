@@ -12,6 +12,7 @@ from twisted.internet.task import Clock, deferLater
 from cluster.redisio.acl import rules
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
+from cluster.redisio.turn import Turn
 from cluster.redisio.url import RedisUrl
 from cluster.router.nodes.memory import MemoryCompany, MemoryNodes
 from cluster.router.nodes.port import Nodes
@@ -142,9 +143,9 @@ class InRedis:
         await client.connect()
         self._incarnations += 1
         member.nodes = RedisNodes(
-            self.reactor, client, self._keys.nodes("montague.lit"), name=name, incarnation=str(self._incarnations),
-            tracer=Tracer(name, member, lambda: 0, lambda: "", 0), max_backlog=1000,
-            decode=msgspec.msgpack.Decoder(list[Word]).decode,
+            self.reactor, client, self._keys.nodes("montague.lit"), turn=Turn(self.reactor), name=name,
+            incarnation=str(self._incarnations), tracer=Tracer(name, member, lambda: 0, lambda: "", 0),
+            max_backlog=1000, decode=msgspec.msgpack.Decoder(list[Word]).decode,
         )  # fmt: skip
         await member.nodes.start(member)
         return member

@@ -13,6 +13,7 @@ from twisted.internet.task import Clock, deferLater
 from cluster.redisio.acl import rules
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
+from cluster.redisio.turn import Turn
 from cluster.redisio.url import RedisUrl
 from cluster.router.memory import MemoryNetwork
 from cluster.router.port import Router, Settled
@@ -198,7 +199,7 @@ class RedisWorld:
         node = Node()
         client = self.clients[node] = await self.client(domain)
         node.router = RedisRouter(
-            self.reactor, client, self.keys,
+            self.reactor, client, self.keys, turn=Turn(self.reactor),
             domain=domain, tracer=node.tracer, max_backlog=MAX_BACKLOG,
         )  # fmt: skip
         await node.router.start(node.deliver, node.bounce)

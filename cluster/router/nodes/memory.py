@@ -122,6 +122,8 @@ class MemoryNodes:
             self.company.expel(former)
         else:
             self.read(self.name)
+            for left in {owner for owner in self.company.owners.values() if owner.name == self.name}:
+                self.inherit(left)
 
     async def stop(self) -> None:
         """See `Nodes`."""

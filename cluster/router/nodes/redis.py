@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
+from cluster.redisio.turn import Turn
 from cluster.router.gate import MAX_UNSETTLED
 from cluster.router.inbound import Inbound
 from cluster.router.nodes.members import Members
@@ -60,24 +61,28 @@ class RedisNodes:
         client: RedisClient,
         keys: NodeKeys,
         *,
+        turn: Turn,
         name: str,
         incarnation: str,
         tracer: HopRecorder,
         max_backlog: int,
         decode: Callable[[bytes], list[Any]],
     ) -> None:
-        """`client` is connected; `incarnation` is new for each process; `decode` reads a batch of frames.
+        """`client` is connected, and `turn` is that of all who write to it.
+
+        `incarnation` is new for each process; `decode` reads a batch of frames.
 
         `max_backlog`: batches that may wait for another node.
         """
         self.name = name
         self._reactor = reactor
+        self._turn = turn
         self._client = client
         self._keys = keys
         self._decode = decode
         self._members = Members(reactor, client, keys, name, incarnation)
         self._owners = Owners(reactor, client, keys, self._members)
-        self._outbound = Outbound(reactor, client, keys, name, tracer, max_backlog)
+        self._outbound = Outbound(reactor, turn, client, keys, name, tracer, max_backlog)
         self.share = NodeShare(client, keys, self._members)
         self._inboxes: dict[str, Inbound] = {}
         self._known: dict[str, str] = {}
@@ -155,7 +160,7 @@ class RedisNodes:
         if not await self.share.take(inbox(node)) or node in self._inboxes:
             return node in self._inboxes
         reader = self._inboxes[node] = Inbound(
-            self._reactor, self._client, self._keys, node, WholeShare(), self._decode
+            self._reactor, self._turn, self._client, self._keys, node, WholeShare(), self._decode
         )
         await reader.start(lambda from_, on_room: Inbox(from_, self._server))
         while await self._length(node):

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 
 from cluster.redisio.keys import Keys
+from cluster.redisio.turn import Turn
 from cluster.router import faulty, outbound
 from cluster.router.port import Settled
 from cluster.router.redis import RedisRouter
@@ -137,7 +138,13 @@ def test_a_server_that_speaks_for_another_domain_is_refused_by_redis(world: Redi
         s3, evil = await world.start(SHAKESPEARE), Node()
         client = world.clients[evil] = await world.client(CAPULET)
         evil.router = RedisRouter(
-            world.reactor, client, world.keys, domain=MONTAGUE, tracer=evil.tracer, max_backlog=10
+            world.reactor,
+            client,
+            world.keys,
+            turn=Turn(world.reactor),
+            domain=MONTAGUE,
+            tracer=evil.tracer,
+            max_backlog=10,
         )
         with pytest.raises(ReplyError):  # it may not even listen
             await evil.router.start(evil.deliver, evil.bounce)
@@ -367,7 +374,7 @@ def test_a_bell_rung_in_vain_does_no_harm(world: RedisWorld) -> None:
     world.run(scenario)
 
 
-class Turn:
+class Handed:
     """A `Share` that the test gives and takes."""
 
     def __init__(self, has: bool) -> None:
@@ -387,11 +394,18 @@ class Turn:
 def test_a_reader_that_lets_go_does_not_wait_for_what_a_fault_holds(world: RedisWorld) -> None:
     async def scenario(_: World) -> None:
         await world.set_faults(MONTAGUE, CAPULET, delay="60m")
-        s1, nodes, turns = await world.start(MONTAGUE), [Node(), Node()], [Turn(True), Turn(False)]
+        s1, nodes, turns = await world.start(MONTAGUE), [Node(), Node()], [Handed(True), Handed(False)]
         for node, turn in zip(nodes, turns, strict=True):
             client = world.clients[node] = await world.client(CAPULET)
             node.router = RedisRouter(
-                world.reactor, client, world.keys, domain=CAPULET, tracer=node.tracer, max_backlog=50, share=turn
+                world.reactor,
+                client,
+                world.keys,
+                domain=CAPULET,
+                tracer=node.tracer,
+                max_backlog=50,
+                share=turn,
+                turn=Turn(world.reactor),
             )
             await node.router.start(node.deliver, node.bounce)
         for number in range(5):
@@ -443,7 +457,7 @@ def test_all_nodes_of_a_domain_share_the_faults_of_its_link(world: RedisWorld) -
         client = world.clients[further] = await world.client(MONTAGUE)
         further.router = RedisRouter(
             world.reactor, client, world.keys, domain=MONTAGUE, tracer=further.tracer, max_backlog=50,
-            sender="montague.lit/s1-2", share=Turn(False),
+            turn=Turn(world.reactor), sender="montague.lit/s1-2", share=Handed(False),
         )  # fmt: skip
         await further.router.start(further.deliver, further.bounce)
         await world.set_faults(MONTAGUE, CAPULET, loss="100%")

@@ -10,6 +10,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from cluster.redisio.turn import Turn
 from cluster.server.component import MAX_WAITING, WAIT_S, Component
 from cluster.server.component_stream import HANDSHAKE_TIMEOUT_S, MAX_UNSETTLED
 from cluster.server.connection import CLOSE_TIMEOUT_S
@@ -131,7 +132,7 @@ def elsewhere(component: Component) -> Domain:
     return Domain(
         "elsewhere.lit", store=domain.store, router=domain.domain.router, tracer=domain.domain.tracer,
         credentials=domain.domain.credentials, modules=[], registration=False, new_id=lambda: "", now_utc_s=lambda: 0.0,
-        components=[component],
+        clock=Clock(), turn=Turn(Clock()), components=[component],
     )  # fmt: skip
 
 

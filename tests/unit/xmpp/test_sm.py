@@ -55,7 +55,7 @@ def test_a_stanza_that_is_not_safe_holds_back_those_behind_it() -> None:
     assert management.received("write")
     management.received(None)
     assert management.handled == 1
-    assert management.settled("write") == b""
+    management.settled("write")
     assert management.handled == 3
 
 
@@ -78,15 +78,36 @@ def test_what_settles_early_waits_for_what_came_before() -> None:
     assert management.handled == 3
 
 
-def test_a_request_is_answered_at_once_and_again_when_all_is_safe() -> None:
+def test_a_request_is_answered_soon_and_again_when_all_is_safe() -> None:
     management = StreamManagement()
     management.received("a")
     management.received("b")
     assert b"h='0'" in management.ack()
-    assert management.settled("a") == b""
-    assert b"h='2'" in management.settled("b")
+    management.settled("a")
+    assert management.tell(management.handled) == b""
+    management.settled("b")
+    assert b"h='2'" in management.tell(management.handled)
     management.received("c")
-    assert management.settled("c") == b""  # nobody asked
+    management.settled("c")
+    assert management.tell(management.handled) == b""  # nobody asked
+
+
+def test_the_peer_is_told_what_is_noted_and_not_what_is_handled() -> None:
+    management = StreamManagement("id", 300)
+    management.received(None)
+    management.received(None)
+    management.asked()
+    assert b"h='1'" in management.tell(1)
+    assert b"h='1'" in sm.resumed(management)
+    assert b"h='2'" in management.tell(2)
+
+
+def test_whoever_knows_may_count_what_has_not_settled() -> None:
+    management = StreamManagement("id", 300)
+    for write in ("a", "b", "c"):
+        management.received(write)
+    management.settle(lambda write: write in ("a", "c"))
+    assert (management.handled, management.waits_for) == (1, ["b", "c"])
 
 
 @given(st.lists(st.sampled_from([None, "a", "b", "c"]), max_size=30), st.permutations(["a", "b", "c"]))
@@ -132,8 +153,7 @@ def test_an_ack_may_come_twice_or_unasked() -> None:
 
 
 def test_the_count_of_acknowledged_stanzas_wraps_around() -> None:
-    management = StreamManagement()
-    management._acknowledged = COUNTS - 2
+    management = StreamManagement(acknowledged=COUNTS - 2)
     send(management, "1", "2", "3", "4")
     management.acknowledged(1)
     assert left(management) == ["4"]
@@ -168,6 +188,31 @@ def test_what_is_not_acknowledged_is_sent_again_in_order() -> None:
     assert management.resend() == message("2").raw + message("3").raw + REQUEST
     assert management.acknowledged(3) == b""
     assert management.resend() == b""
+
+
+def test_what_is_not_written_cannot_be_acknowledged_nor_sent_again() -> None:
+    management = StreamManagement("id", 300)
+    send(management, "1")
+    management.number([Unacknowledged(message("2"), 0.0), Unacknowledged(message("3"), 0.0)])
+    assert management.sent_count == 3
+    with pytest.raises(StreamError):
+        management.acknowledged(2)
+    assert management.resend() == message("1").raw + REQUEST
+    assert management.acknowledged(1) == b""
+    assert management.written(2) == REQUEST
+    assert management.acknowledged(3) == b""
+    management.number([Unacknowledged(message("4"), 0.0)])
+    assert management.write_all() == message("4").raw
+    assert management.write_all() == b""
+    assert left(management) == ["4"]
+
+
+def test_a_stream_goes_on_where_an_earlier_process_left_it() -> None:
+    management = StreamManagement("id", 300, handled=7, acknowledged=5)
+    send(management, "6", "7")
+    assert b"h='7'" in sm.resumed(management)
+    management.acknowledged(6)
+    assert left(management) == ["7"]
 
 
 def test_its_size_is_known() -> None:
@@ -206,7 +251,10 @@ def test_elements() -> None:
     resumable = StreamManagement("<id>", 90.0)
     assert xml.parse(sm.enabled(resumable)).attrib == {"id": "<id>", "resume": "true", "max": "90"}
     resumable.received(None)
+    resumable.tell(1)
     assert xml.parse(sm.resumed(resumable)).attrib == {"previd": "<id>", "h": "1"}
+    assert xml.parse(sm.failed(Condition.ITEM_NOT_FOUND, 7)).get("h") == "7"
     failed = xml.parse(sm.failed(Condition.ITEM_NOT_FOUND))
+    assert failed.get("h") is None
     assert failed.tag == f"{{{SM}}}failed"
     assert [child.tag for child in failed] == [f"{{{STANZA_ERRORS}}}item-not-found"]

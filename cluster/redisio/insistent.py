@@ -1,0 +1,51 @@
+"""Commands that are given again until Redis has answered them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from twisted.internet.error import ConnectionLost
+from twisted.python.failure import Failure
+
+from cluster.redisio.client import RedisClient
+from cluster.redisio.protocol import Reply
+from cluster.redisio.written import Written
+
+Command = tuple[str | bytes | int, ...]
+
+
+class Insistent:
+    """Writes what does no harm when it is done twice.
+
+    What Redis has not answered when the connection is lost is written again, in order, over the next one: before
+    those write there who asked the client for its connections later than this.
+    """
+
+    def __init__(self, client: RedisClient) -> None:
+        self._client = client
+        self._unanswered: deque[tuple[Sequence[Command], Written]] = deque()
+        client.when_connected(self._write_again)
+
+    def write(self, commands: Sequence[Command]) -> Written:
+        """Fires with the reply to the last command. Fails only with what Redis replies to that."""
+        written = Written()
+        self._unanswered.append((commands, written))
+        self._write(commands)
+        return written
+
+    def _write(self, commands: Sequence[Command]) -> None:
+        for command in commands[:-1]:
+            self._client.post(*command)
+        self._client.execute(*commands[-1]).addCallbacks(self._on_answered, self._on_failed)
+
+    def _write_again(self) -> None:
+        for commands, _ in [*self._unanswered]:
+            self._write(commands)
+
+    def _on_answered(self, reply: Reply) -> None:
+        self._unanswered.popleft()[1].callback(reply)  # replies come in the order of the commands
+
+    def _on_failed(self, failure: Failure) -> None:
+        if not isinstance(failure.value, ConnectionLost):
+            self._unanswered.popleft()[1].errback(failure)

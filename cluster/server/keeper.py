@@ -1,0 +1,196 @@
+"""Sees to it that sessions which can be resumed outlive this process (XEP-0198 section 5)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from cluster.redisio.turn import Stage, Turn
+from cluster.redisio.written import is_written
+from cluster.server.session import Session
+from cluster.store.port import SessionStore
+from cluster.store.session import SentStanza, SessionChange, SessionRecord
+from cluster.xmpp.sm import Unacknowledged
+
+REMEMBERED = 64
+"""Acknowledged stanzas that stay known, and twice as many at times: an entry of a link that is read again after a
+crash may bring them once more. Then they are recognized. It is what one client may get in the 10 ms for which what
+has settled is not acknowledged (router/inbound.py)."""
+MAX_OVER = 1_000
+"""Sessions whose time was up, of which we remember how many stanzas were handled (section 5: `h` of `<failed/>`)."""
+
+
+class _Noted:
+    """How a session was noted last."""
+
+    __slots__ = ("acknowledged", "forgotten", "handled", "record")
+
+    def __init__(self) -> None:
+        self.record: SessionRecord | None = None
+        self.handled = self.acknowledged = self.forgotten = 0
+
+
+class _Told(msgspec.Struct):
+    """What a client is told when the store has it."""
+
+    session: Session
+    handled: int
+    sent: list[Unacknowledged] = []
+
+
+class Keeper:
+    """Notes, once in each turn of the reactor, what is new of the sessions of one domain.
+
+    A client hears of nothing that is not kept: neither does it get a stanza that could be forgotten, and with it the
+    place of that stanza in the count; nor is it told that a stanza of its own was handled that could be handled again.
+    """
+
+    _log = Logger()
+
+    def __init__(self, store: SessionStore, turn: Turn, now_utc_s: Callable[[], float]) -> None:
+        self.turn = turn
+        self.now_utc_s = now_utc_s
+        self._store = store
+        self._changed: dict[Session, None] = {}
+        self._noted: dict[Session, _Noted] = {}
+        self._under_way: deque[list[_Told]] = deque()
+        self._waiting: dict[Session, list[Deferred[None]]] = {}
+        self._over: dict[str, tuple[str, int]] = {}
+
+    def note(self, session: Session) -> None:
+        """Something is new of it, or it wants to know what was handled: see to it at the end of this turn."""
+        if not self._changed:
+            self.turn.add(self._write, Stage.SESSIONS)
+        self._changed[session] = None
+
+    def when_noted(self, session: Session) -> Deferred[None]:
+        """Fires when the client may be told all that is handled by now, or the session is over."""
+        noted: Deferred[None] = Deferred()
+        self._waiting.setdefault(session, []).append(noted)
+        self.note(session)
+        return noted
+
+    def gone(self, session: Session) -> None:
+        """It is over."""
+        self._fire(session)
+        self._noted.pop(session, None)
+        if session.sm is not None and session.sm.is_resumable:
+            self._over[session.sm.id] = session.jid.localpart, session.sm.handled
+            if len(self._over) > MAX_OVER:
+                del self._over[next(iter(self._over))]
+
+    def forget(self, session: Session) -> Deferred[None] | None:
+        """All that was left of it is safe elsewhere, so nothing is to be kept; fires when that is written."""
+        sm = session.sm
+        if sm is None or not sm.is_resumable:
+            return None
+        forgotten: Deferred[None] = Deferred()
+        self.turn.add(partial(self._delete, session.jid.localpart, sm.id, forgotten), Stage.SESSIONS)
+        return forgotten
+
+    def _delete(self, localpart: str, id: str, forgotten: Deferred[None]) -> None:
+        self._store.delete(localpart, id).addErrback(self._on_failed)
+        forgotten.callback(None)
+
+    def handled_by(self, localpart: str, id: str) -> int | None:
+        """How many stanzas were handled of a session that is over; None where nobody remembers."""
+        owner, handled = self._over.get(id, ("", 0))
+        return handled if owner == localpart else None
+
+    def restored(self, session: Session, record: SessionRecord, forgotten: int) -> None:
+        """It came out of the store, where stanzas up to the number `forgotten` are not any more."""
+        assert session.sm is not None
+        noted = self._noted[session] = _Noted()
+        noted.record, noted.forgotten = record, forgotten
+        noted.handled, noted.acknowledged = session.sm.handled, session.sm.acknowledged_count
+
+    # --- the end of a turn
+
+    def _write(self) -> None:
+        sessions, self._changed = self._changed, {}
+        changes: list[SessionChange] = []
+        told: list[_Told] = []
+        for session in sessions:
+            sm = session.sm
+            if sm is None or not session.is_bound:
+                continue
+            if not sm.is_resumable:
+                told.append(_Told(session, sm.handled))
+                continue
+            sm.settle(is_written)  # these commands are on their way, and this goes behind them
+            sent = session.number()
+            told.append(_Told(session, sm.handled, sent))
+            if (change := self._change(session, sent)) is not None:
+                changes.append(change)
+        if changes:
+            self._under_way.append(told)
+            self._store.note(changes).addErrback(self._on_failed).addCallback(self._on_kept)
+        elif self._under_way:
+            self._under_way[-1].extend(told)  # what was handled may be among that
+        else:
+            self._tell(told)
+        for session in sessions:
+            if session.is_bound:
+                session.check_size()
+
+    def _change(self, session: Session, sent: list[Unacknowledged]) -> SessionChange | None:
+        sm = session.sm
+        assert sm is not None
+        noted = self._noted.setdefault(session, _Noted())
+        record = None
+        if session.is_changed:
+            record = record_of(session)
+            if record == noted.record:
+                record = None
+            else:
+                noted.record = record
+            session.is_changed = bool(sm.waits_for)  # a request that is under way may change something yet
+        handled, acknowledged, forgotten = sm.handled, sm.acknowledged_count, range(0)
+        if not sent and record is None and (handled, acknowledged) == (noted.handled, noted.acknowledged):
+            return None
+        if acknowledged - noted.forgotten >= 2 * REMEMBERED:
+            forgotten = range(noted.forgotten + 1, acknowledged - REMEMBERED + 1)
+            noted.forgotten = acknowledged - REMEMBERED
+        noted.handled, noted.acknowledged = handled, acknowledged
+        first = sm.sent_count - len(sent) + 1
+        stanzas = tuple([_sent(session, number, each) for number, each in enumerate(sent, first)])
+        return SessionChange(sm.id, session.jid.localpart, handled, acknowledged, record, stanzas, forgotten)
+
+    def _on_failed(self, failure: Failure) -> None:
+        """The storage is there and refuses: the session goes on, but would not outlive this process."""
+        self._log.failure("Keeping sessions", failure)
+
+    def _on_kept(self, result: object) -> None:
+        self._tell(self._under_way.popleft())
+
+    def _tell(self, told: list[_Told]) -> None:
+        for each in told:
+            if each.session.is_bound:
+                each.session.noted(each.handled, each.sent)
+                self._fire(each.session)
+
+    def _fire(self, session: Session) -> None:
+        for waiting in self._waiting.pop(session, ()):
+            waiting.callback(None)
+
+
+def record_of(session: Session) -> SessionRecord:
+    """What is kept of it, apart from its stanzas."""
+    assert session.sm is not None
+    return SessionRecord(
+        id=session.sm.id, jid=session.jid, timeout_s=session.sm.timeout_s, broken_utc_s=session.broken_utc_s,
+        presence=session.presence, farewell=session.farewell, priority=session.priority,
+        directed=tuple(sorted(session.directed)), interested=session.interested,
+        follows_blocks=session.follows_blocks, carbons=session.carbons, inactive=session.holdback is not None,
+    )  # fmt: skip
+
+
+def _sent(session: Session, number: int, each: Unacknowledged) -> SentStanza:
+    also = [other.jid.resourcepart for other in each.sent_to if isinstance(other, Session) and other is not session]
+    return SentStanza(number, each.stanza, each.sent_utc_s, tuple(also))

@@ -1,0 +1,89 @@
+"""Sessions that an earlier process left, as they were (XEP-0198 section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cluster.server.accounts import Accounts, LocalAccount
+from cluster.server.keeper import Keeper
+from cluster.server.session import Session
+from cluster.store.port import SessionStore
+from cluster.store.session import KeptSession, SentStanza
+from cluster.xmpp.namespaces import STANZA_ID
+from cluster.xmpp.sm import StreamManagement, Unacknowledged
+from cluster.xmpp.stanza import Stanza
+
+_WITH_ID = STANZA_ID.encode()
+
+
+class RestoredSession(Session):
+    """One that knows what it was sent last.
+
+    Whoever died may have kept a stanza for its client, and not have acknowledged the entry of the link that brought
+    it. Such an entry is read again and bears the same stanza-id (XEP-0359); this is where it is recognized.
+    """
+
+    __slots__ = ("_had", "missed_presence")
+
+    def __init__(self, kept: KeptSession, account: LocalAccount, keeper: Keeper) -> None:
+        """It has no stream yet: it is to hibernate."""
+        super().__init__(account, kept.record.jid, keeper, _nowhere, _nowhere, _nowhere)
+        record = kept.record
+        self.presence, self.farewell, self.priority = record.presence, record.farewell, record.priority
+        self.directed = set(record.directed)
+        self.interested, self.follows_blocks, self.carbons = record.interested, record.follows_blocks, record.carbons
+        self.broken_utc_s = record.broken_utc_s
+        self.missed_presence = record.inactive
+        """What it was not told of its contacts is lost (XEP-0352)."""
+        stanzas = [each.stanza for each in kept.sent]
+        self._had = {each.raw for each in stanzas if each.kind == "message" and _WITH_ID in each.raw}
+        first = kept.sent[0].number if kept.sent else kept.acknowledged + 1
+        acknowledged = max(kept.acknowledged, first - 1)
+        self.sm = StreamManagement(record.id, record.timeout_s, kept.handled, acknowledged)
+        keeper.restored(self, record, first - 1)
+
+    def take_up(self, sent: Iterable[SentStanza]) -> None:
+        """All sessions of the account are there: what it was sent and has not acknowledged is as it was."""
+        assert self.sm is not None
+        sessions = self.account.sessions
+        left = [each for each in sent if each.number > self.sm.acknowledged_count]
+        also = [tuple(sessions[name] for name in each.also if name in sessions) for each in left]
+        self.sm.number(
+            [Unacknowledged(each.stanza, each.sent_utc_s, others) for each, others in zip(left, also, strict=True)]
+        )
+        self.sm.written(len(left))
+
+    def send(self, stanza: Stanza) -> None:
+        """Hand a stanza to the client, unless it has it."""
+        if self._had and stanza.raw in self._had:
+            self._had.discard(stanza.raw)
+        else:
+            super().send(stanza)
+
+
+def _nowhere(*nothing: object) -> None:
+    """The stream of a session that has none yet."""
+
+
+async def restore(localpart: str, accounts: Accounts, store: SessionStore, keeper: Keeper) -> list[RestoredSession]:
+    """The sessions that were kept of an account, apart from those that it has already.
+
+    They are the account's again; but one whose resource is another session's by now is not, and is to be over.
+    """
+    kept = await store.load(localpart)
+    account = await accounts.load(localpart)
+    if account is None:
+        for each in kept:
+            await store.delete(localpart, each.record.id)
+        return []
+    here = {session.sm.id for session in account.sessions.values() if session.sm is not None}
+    new = [(each, RestoredSession(each, account, keeper)) for each in kept if each.record.id not in here]
+    for _, session in new:
+        successor = account.sessions.get(session.jid.resourcepart)
+        if successor is None:
+            accounts.attach(session)
+        elif successor.available:
+            session.presence, session.directed = None, set()  # its contacts see the other one under this address
+    for each, session in new:
+        session.take_up(each.sent)
+    return [session for _, session in new]

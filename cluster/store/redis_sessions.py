@@ -1,0 +1,81 @@
+"""The resumable sessions in Redis: three hashes, and commands that do no harm when they are given twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+from twisted.internet.defer import Deferred, gatherResults
+
+from cluster.redisio.client import RedisClient
+from cluster.redisio.insistent import Command, Insistent
+from cluster.redisio.keys import Keys
+from cluster.store.session import KeptSession, SentStanza, SessionChange, SessionRecord
+
+
+class _Progress(msgspec.Struct, frozen=True, array_like=True):
+    handled: int
+    acknowledged: int
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_progress = msgspec.msgpack.Decoder(_Progress).decode
+_record = msgspec.msgpack.Decoder(SessionRecord).decode
+_sent = msgspec.msgpack.Decoder(SentStanza).decode
+
+
+class RedisSessions:
+    """A `SessionStore`."""
+
+    def __init__(self, client: RedisClient, insistent: Insistent, keys: Keys, domain: str) -> None:
+        self._client = client
+        self._insistent = insistent
+        self._keys = keys
+        self._domain = domain
+
+    def note(self, changes: Sequence[SessionChange]) -> Deferred[None]:
+        """Keep what is new: one command for each session that was sent something, and one for the counts of all."""
+        return self._insistent.write([*self._commands(changes)])
+
+    def _commands(self, changes: Sequence[SessionChange]) -> Iterator[Command]:
+        for change in changes:
+            if change.sent:
+                key = self._keys.session(self._domain, change.id)
+                yield "HSET", key, *(part for each in change.sent for part in (each.number, _encode(each)))
+        for change in changes:
+            if change.record is not None:
+                key = self._keys.sessions_of(self._domain, change.localpart)
+                yield "HSET", key, change.id, _encode(change.record)
+            if change.forgotten:
+                yield "HDEL", self._keys.session(self._domain, change.id), *change.forgotten
+        counts: list[str | bytes] = []
+        for change in changes:
+            counts += change.id, _encode(_Progress(change.handled, change.acknowledged))
+        yield "HSET", self._keys.sessions(self._domain), *counts
+
+    async def load(self, localpart: str) -> list[KeptSession]:
+        """All sessions of an account."""
+        records: dict[bytes, bytes] = await self._client.execute(
+            "HGETALL", self._keys.sessions_of(self._domain, localpart)
+        )
+        loaded = [self._load(id.decode(), _record(value)) for id, value in records.items()]
+        sessions: list[KeptSession] = await gatherResults([Deferred.fromCoroutine(each) for each in loaded])
+        return sessions
+
+    async def _load(self, id: str, record: SessionRecord) -> KeptSession:
+        stanzas = self._client.execute("HGETALL", self._keys.session(self._domain, id))
+        value = await self._client.execute("HGET", self._keys.sessions(self._domain), id)
+        progress = _Progress(0, 0) if value is None else _progress(value)
+        sent = sorted((_sent(each) for each in (await stanzas).values()), key=lambda each: each.number)
+        return KeptSession(record, progress.handled, progress.acknowledged, tuple(sent))
+
+    def delete(self, localpart: str, id: str) -> Deferred[None]:
+        """Forget a session."""
+        keys, domain = self._keys, self._domain
+        return self._insistent.write(
+            [
+                ("HDEL", keys.sessions_of(domain, localpart), id),
+                ("DEL", keys.session(domain, id)),
+                ("HDEL", keys.sessions(domain), id),
+            ]
+        )

@@ -1,0 +1,447 @@
+"""Streams that are resumed with another process of the server (XEP-0198), and what becomes of those that are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from cluster.server.keeper import REMEMBERED
+from cluster.store.memory import MemoryOffline, MemorySessions, memory_store
+from cluster.store.port import OfflineMessage
+from cluster.store.session import SessionChange
+from cluster.xmpp import element as xml
+from cluster.xmpp.namespaces import SM
+from tests.network import CAPULET, MONTAGUE, Network, at_once
+from tests.phone import Phone, managed, resume
+
+ROMEO, BALCONY, CHAMBER = "romeo@montague.lit/pda", "juliet@capulet.lit/balcony", "juliet@capulet.lit/chamber"
+R = f"<r xmlns='{SM}'/>"
+TIMEOUT_S = 300
+
+
+def chat(to: str, body: str) -> str:
+    return f"<message to='{to}' type='chat'><body>{body}</body></message>"
+
+
+def messages(client: Any) -> list[str]:
+    return [line.rpartition(" ")[2] for line in client.take() if line.startswith("message/chat")]
+
+
+def kept(network: Network, domain: str = CAPULET) -> MemorySessions:
+    sessions = network.servers[domain].store.sessions
+    assert isinstance(sessions, MemorySessions)
+    return sessions
+
+
+def h_of(client: Phone) -> int:
+    return int(client.got[0].get("h", ""))
+
+
+def refused(client: Phone) -> bool:
+    return "item-not-found" in xml.serialize(client.last("failed")).decode()
+
+
+@pytest.mark.parametrize("how", ["kill", "restart"])
+def test_a_stream_outlives_its_server(network: Network, how: str) -> None:
+    juliet, romeo = managed(network, BALCONY), managed(network, ROMEO)
+    network.say(romeo, chat(BALCONY, "1") + chat(BALCONY, "2"))
+    network.say(juliet, chat(ROMEO, "a") + chat(ROMEO, "b"))
+    assert (messages(juliet), messages(romeo)) == (["1", "2"], ["a", "b"])
+    if how == "kill":
+        network.kill(CAPULET)
+        network.say(romeo, chat(BALCONY, "3") + R)
+        assert romeo.last("a").get("h") == "3"  # it is safe in the link
+        network.start(CAPULET)
+    else:
+        network.restart(CAPULET)
+        network.say(romeo, chat(BALCONY, "3"))
+    network.say(romeo, chat("juliet@capulet.lit", "4"))
+
+    again = resume(network, BALCONY, juliet.sm_id, juliet.handled - 1)
+    assert h_of(again) == 2
+    assert messages(again) == ["2", "3", "4"]
+    network.say(again, f"<a xmlns='{SM}' h='{juliet.handled + 2}'/>" + chat(ROMEO, "c") + R)
+    assert again.last("a").get("h") == "3"
+    assert messages(romeo) == ["c"]
+    assert not again.is_closed
+
+
+def test_more_than_once(network: Network) -> None:
+    juliet, romeo = managed(network, BALCONY), managed(network, ROMEO)
+    handled = juliet.handled
+    for number in range(1, 4):
+        network.kill(CAPULET)
+        network.say(romeo, chat(BALCONY, str(number)))
+        network.start(CAPULET)
+        again = resume(network, BALCONY, juliet.sm_id, handled)
+        assert messages(again) == [str(number)]
+        handled += 1
+        network.say(again, f"<a xmlns='{SM}' h='{handled}'/>")
+
+
+def test_an_orderly_stop_says_why_and_waits_for_the_client(network: Network) -> None:
+    juliet = managed(network, BALCONY)
+    network.servers[CAPULET].stop()
+    network.settle()
+    assert b"system-shutdown" in juliet.output
+    assert juliet.output.endswith(b"</stream:stream>")
+    assert juliet.is_closed
+    [record] = kept(network)._records["juliet"].values()
+    assert record.broken_utc_s is not None
+
+
+def test_its_contacts_do_not_notice(network: Network) -> None:
+    network.friends("juliet@capulet.lit", "romeo@montague.lit")
+    juliet = managed(network, BALCONY)
+    network.say(juliet, "<presence><show>dnd</show><priority>7</priority></presence>")
+    romeo = network.online(ROMEO)
+    network.kill(CAPULET)
+    network.start(CAPULET)
+    assert romeo.take() == []
+    other = network.client("romeo@montague.lit/orchard")
+    network.say(other, "<presence/>")
+    assert f"presence {BALCONY}: dnd 7" in other.take()
+
+
+def test_what_it_asked_for_is_as_it_was(network: Network) -> None:
+    network.friends("juliet@capulet.lit", "romeo@montague.lit")
+    juliet = managed(network, BALCONY)
+    network.say(
+        juliet,
+        "<iq type='get' id='1'><query xmlns='jabber:iq:roster'/></iq>"
+        "<iq type='set' id='2'><enable xmlns='urn:xmpp:carbons:2'/></iq>"
+        "<iq type='get' id='3'><blocklist xmlns='urn:xmpp:blocking'/></iq>"
+        "<presence to='benvolio@elsinore.lit'/>",
+    )
+    chamber = managed(network, CHAMBER)
+    network.forget()
+    network.kill(CAPULET)
+    network.start(CAPULET)
+    again = resume(network, BALCONY, juliet.sm_id, juliet.handled)
+    second = resume(network, CHAMBER, chamber.sm_id, chamber.handled)
+    again.take()
+    network.say(second, chat(ROMEO, "hi"))
+    network.say(second, "<iq type='set' id='4'><block xmlns='urn:xmpp:blocking'><item jid='a@b.lit'/></block></iq>")
+    network.say(second, "<iq type='set' id='5'><query xmlns='jabber:iq:roster'><item jid='a@b.lit'/></query></iq>")
+    kinds = [line.partition(" ")[0] for line in again.take()]
+    assert kinds == ["message/chat", "iq/set", "push"]
+    network.say(again, "</stream:stream>")
+    assert f"presence/unavailable {BALCONY} -> benvolio@elsinore.lit" in network.abroad.take()
+
+
+def test_what_an_inactive_client_was_not_told_it_is_told_later(network: Network) -> None:
+    network.friends("juliet@capulet.lit", "romeo@montague.lit")
+    juliet, romeo = managed(network, BALCONY), network.online(ROMEO)
+    network.say(juliet, "<inactive xmlns='urn:xmpp:csi:0'/>")
+    network.say(romeo, "<presence><show>away</show></presence>")
+    network.kill(CAPULET)
+    network.start(CAPULET)
+    again = resume(network, BALCONY, juliet.sm_id, juliet.handled)
+    assert again.take() == [f"presence {ROMEO}: away"]
+
+
+# --- time goes by
+
+
+def test_a_session_waits_for_the_rest_of_its_time(network: Network) -> None:
+    juliet = managed(network, BALCONY)
+    juliet.drop()
+    network.advance(TIMEOUT_S - 10)
+    network.kill(CAPULET)
+    network.start(CAPULET)
+    network.advance(9)
+    again = resume(network, BALCONY, juliet.sm_id, juliet.handled)
+    again.drop()
+    network.kill(CAPULET)
+    network.start(CAPULET)
+    network.advance(TIMEOUT_S - 1)
+    resume(network, BALCONY, juliet.sm_id, juliet.handled).last("resumed")
+
+
+def test_a_session_whose_time_was_up_meanwhile_is_over(network: Network) -> None:
+    network.friends("juliet@capulet.lit", "romeo@montague.lit")
+    juliet, romeo = managed(network, BALCONY), network.online(ROMEO)
+    juliet.drop()
+    network.say(romeo, chat(BALCONY, "kept"))
+    network.kill(CAPULET)
+    network.advance(TIMEOUT_S)
+    network.say(romeo, chat("juliet@capulet.lit", "new"))
+    network.start(CAPULET)
+    network.advance(0)
+    assert romeo.take() == [f"presence/unavailable {BALCONY}"]
+    late = resume(network, BALCONY, juliet.sm_id, juliet.handled)
+    assert refused(late)
+    assert late.last("failed").get("h") == "0"
+    network.say(late, "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq><presence/>")
+    assert messages(late) == ["kept", "new"]
+    assert kept(network)._sent == {}
+
+
+def test_or_its_stanzas_go_to_another_resource(network: Network) -> None:
+    balcony, romeo = managed(network, BALCONY), network.online(ROMEO)
+    balcony.drop()
+    network.say(romeo, chat(BALCONY, "kept"))
+    network.kill(CAPULET)
+    network.start(CAPULET)
+    chamber = network.online(CHAMBER)
+    network.advance(TIMEOUT_S)
+    assert messages(chamber) == ["kept"]
+
+
+def test_what_two_resources_got_is_safe_with_the_one_that_is_left(network: Network) -> None:
+    balcony, chamber, romeo = managed(network, BALCONY), managed(network, CHAMBER), network.online(ROMEO)
+    network.say(romeo, chat("juliet@capulet.lit", "both"))
+    network.kill(CAPULET)
+    network.start(CAPULET)
+    again = resume(network, CHAMBER, chamber.sm_id, chamber.handled - 1)
+    network.advance(TIMEOUT_S)
+    assert refused(resume(network, BALCONY, balcony.sm_id, balcony.handled))
+    assert messages(again) == ["both"]
+    again.drop()  # which did not acknowledge it either
+    network.advance(TIMEOUT_S)
+    late = network.client(BALCONY)
+    network.say(late, "<presence/>")
+    assert messages(late) == ["both"]
+
+
+# --- what the link brings once more
+
+
+class SlowOffline(MemoryOffline):
+    """Never gets done."""
+
+    async def push(self, localpart: str, message: OfflineMessage, limit: int) -> bool:
+        await Deferred()
+        return True
+
+
+@pytest.mark.parametrize("acknowledged", [0, 1, 2])
+def test_what_was_kept_before_the_crash_is_not_sent_twice(acknowledged: int) -> None:
+    """The entry was not acknowledged, because one of its stanzas was not safe yet."""
+    store = replace(memory_store(), offline=SlowOffline())
+    network = Network(stores={CAPULET: store})
+    network.account("nurse@capulet.lit")
+    juliet, chamber, romeo = managed(network, BALCONY), managed(network, CHAMBER), network.online(ROMEO)
+    network.say(chamber, "<iq type='set' id='2'><enable xmlns='urn:xmpp:carbons:2'/></iq>")
+    network.say(romeo, chat(BALCONY, "1") + chat(BALCONY, "2") + chat("nurse@capulet.lit", "slow"))
+    handled = juliet.handled - 2 + acknowledged
+    network.say(juliet, f"<a xmlns='{SM}' h='{handled}'/>")
+    network.kill(CAPULET)
+    network.say(romeo, chat(BALCONY, "3"))
+    network.start(CAPULET)
+    assert messages(resume(network, BALCONY, juliet.sm_id, handled)) == ["1", "2", "3"][acknowledged:]
+    copies = resume(network, CHAMBER, chamber.sm_id, chamber.handled).take()
+    assert len([line for line in copies if line.startswith("message")]) == 1  # of the third
+
+
+# --- when it is over
+
+
+def test_after_a_goodbye_nothing_is_kept(network: Network) -> None:
+    juliet = managed(network, BALCONY)
+    network.say(juliet, "</stream:stream>")
+    assert kept(network)._sent == {}
+    network.kill(CAPULET)
+    network.start(CAPULET)
+    assert refused(resume(network, BALCONY, juliet.sm_id, juliet.handled))
+
+
+def test_nothing_is_kept_of_a_session_that_cannot_be_resumed(network: Network) -> None:
+    juliet, romeo = managed(network, BALCONY, enable=""), network.online(ROMEO)
+    network.say(romeo, chat(BALCONY, "1"))
+    network.say(juliet, chat(ROMEO, "2") + R)
+    assert kept(network)._sent == kept(network)._counts == {}
+
+
+def test_a_removed_account_comes_back_with_no_session(network: Network) -> None:
+    managed(network, BALCONY)
+    network.kill(CAPULET)
+    network.advance(0)
+    store = network.servers[CAPULET].store
+    store.accounts._accounts.clear()  # type: ignore[attr-defined]  # the memory's
+    network.start(CAPULET)
+    assert network.servers[CAPULET].domain.accounts.online == {}
+    assert kept(network)._sent == {}
+
+
+def test_an_anonymous_session_cannot_be_resumed() -> None:
+    network = Network(anonymous=True)
+    client = network.login("anonymous@montague.lit")
+    network.say(client, f"<enable xmlns='{SM}' resume='true'/>")
+    assert kept(network, MONTAGUE)._sent == {}
+
+
+# --- taken up by another node
+
+
+def left_by_another(network: Network, jid: str) -> tuple[Phone, Callable[[], None]]:
+    """A session that lived on another node, which has died; and what takes it up here."""
+    phone = managed(network, jid)
+    network.kill(CAPULET)
+    sessions = kept(network)
+    records, sessions._records = sessions._records, {}
+    network.start(CAPULET)
+
+    def take_up() -> None:
+        sessions._records |= records
+        server = network.servers[CAPULET]
+        server.nodes.claim("juliet")
+        at_once(server.domain.adopt("juliet"))
+        server.nodes.release("juliet")
+        network.settle()
+
+    return phone, take_up
+
+
+def test_the_sessions_of_one_account_are_taken_up_while_the_server_runs(network: Network) -> None:
+    juliet, take_up = left_by_another(network, BALCONY)
+    romeo = network.online(ROMEO)
+    network.say(romeo, chat("juliet@capulet.lit", "early"))  # before that
+    take_up()
+    take_up()  # which changes nothing
+    chamber = network.online(CHAMBER)
+    network.say(romeo, chat(BALCONY, "hi"))
+    assert messages(resume(network, BALCONY, juliet.sm_id, juliet.handled)) == ["early", "hi"]
+    network.say(romeo, chat(CHAMBER, "hi"))
+    assert messages(chamber) == ["hi"]
+
+
+@pytest.mark.parametrize("is_available", [True, False])
+def test_a_session_whose_resource_is_taken_is_over(network: Network, is_available: bool) -> None:
+    network.friends("juliet@capulet.lit", "romeo@montague.lit")
+    romeo = network.online(ROMEO)
+    juliet, take_up = left_by_another(network, BALCONY)
+    again = network.client(BALCONY)
+    if is_available:
+        network.say(again, "<presence/>")
+    network.forget()
+    take_up()
+    gone = [f"presence/unavailable {BALCONY}", "presence/unavailable juliet@capulet.lit"]
+    assert romeo.take() == ([] if is_available else gone)
+    assert refused(resume(network, BALCONY, juliet.sm_id, juliet.handled))
+    network.say(romeo, chat(BALCONY, "hi"))
+    assert messages(again) == ["hi"]
+    assert kept(network)._sent == {}
+
+
+# --- the store
+
+
+class SlowSessions(MemorySessions):
+    """Has it in the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: list[tuple[Sequence[SessionChange], Deferred[None]]] | None = None
+
+    def note(self, changes: Sequence[SessionChange]) -> Deferred[None]:
+        if self.waiting is None:
+            return super().note(changes)
+        self.waiting.append((changes, Deferred()))
+        return self.waiting[-1][1]
+
+    def go_on(self) -> None:
+        """It has what it was given."""
+        waiting, self.waiting = self.waiting or [], None
+        for changes, noted in waiting:
+            super().note(changes)
+            noted.callback(None)
+
+
+@pytest.fixture
+def slow() -> tuple[Network, SlowSessions]:
+    """A network whose capulet.lit has a slow store."""
+    sessions = SlowSessions()
+    return Network(stores={CAPULET: replace(memory_store(), sessions=sessions)}), sessions
+
+
+def test_a_client_gets_nothing_that_is_not_kept(slow: tuple[Network, SlowSessions]) -> None:
+    network, sessions = slow
+    juliet, romeo = managed(network, BALCONY), network.online(ROMEO)
+    sessions.waiting = []
+    network.say(romeo, chat(BALCONY, "1"))
+    network.say(romeo, chat(BALCONY, "2"))
+    assert messages(juliet) == []
+    sessions.go_on()
+    network.settle()
+    assert messages(juliet) == ["1", "2"]
+
+
+def test_a_client_is_told_of_nothing_that_could_be_handled_twice(slow: tuple[Network, SlowSessions]) -> None:
+    network, sessions = slow
+    network.online(ROMEO)
+    juliet = managed(network, BALCONY)
+    sessions.waiting = []
+    juliet.got.clear()
+    network.say(juliet, chat(ROMEO, "1") + R)
+    assert juliet.got == []
+    sessions.go_on()
+    network.settle()
+    assert juliet.last("a").get("h") == "1"
+
+
+def test_what_is_kept_while_the_connection_breaks_is_sent_once(slow: tuple[Network, SlowSessions]) -> None:
+    network, sessions = slow
+    juliet, romeo = managed(network, BALCONY), network.online(ROMEO)
+    handled = juliet.handled
+    sessions.waiting = []
+    network.say(romeo, chat(BALCONY, "1"))
+    juliet.drop()
+    network.say(romeo, chat(BALCONY, "2"))
+    again = resume(network, BALCONY, juliet.sm_id, handled)
+    assert again.got == []  # the count is not final yet
+    sessions.go_on()
+    network.settle()
+    assert messages(again) == ["1", "2"]
+
+
+def test_a_resource_that_is_bound_meanwhile_gets_what_the_other_one_did_not(
+    slow: tuple[Network, SlowSessions],
+) -> None:
+    network, sessions = slow
+    juliet, romeo = managed(network, BALCONY), network.online(ROMEO)
+    sessions.waiting = []
+    network.say(romeo, chat(BALCONY, "1"))
+    again = network.client(BALCONY)
+    network.say(again, "<presence/>")
+    sessions.go_on()
+    network.settle()
+    assert messages(again) == ["1"]
+    assert messages(juliet) == ["1"]  # behind which its stream ended
+    assert juliet.is_closed
+    assert kept(network)._records["juliet"] == {}
+
+
+def test_few_of_the_acknowledged_stanzas_stay_known(network: Network) -> None:
+    juliet, romeo = managed(network, BALCONY), network.online(ROMEO)
+    sessions = kept(network)
+    for number in range(4 * REMEMBERED):
+        network.say(romeo, chat(BALCONY, str(number)))
+        network.say(juliet, f"<a xmlns='{SM}' h='{juliet.handled}'/>")
+        assert len(sessions._sent[juliet.sm_id]) <= 2 * REMEMBERED
+    network.kill(CAPULET)
+    network.start(CAPULET)
+    network.say(romeo, chat(BALCONY, "new"))
+    assert messages(resume(network, BALCONY, juliet.sm_id, juliet.handled)) == ["new"]
+
+
+def test_a_local_message_is_kept_before_it_counts_as_handled(network: Network) -> None:
+    """Else whoever is killed in between has told the sender of a message that nobody has."""
+    orchard = "benvolio@montague.lit/orchard"
+    benvolio, romeo = managed(network, orchard), managed(network, ROMEO)
+    noted: list[tuple[str, int, int]] = []
+    sessions = kept(network, MONTAGUE)
+    note = sessions.note
+
+    def watch(changes: Sequence[SessionChange]) -> Deferred[None]:
+        noted.extend((change.localpart, len(change.sent), change.handled) for change in changes)
+        return note(changes)
+
+    sessions.note = watch  # type: ignore[method-assign]
+    network.say(romeo, chat(orchard, "1"))
+    assert noted == [("romeo", 0, 1), ("benvolio", 1, 0)]  # in one go; see the port for what comes first in it
+    assert messages(benvolio) == ["1"]
