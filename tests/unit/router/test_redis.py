@@ -16,7 +16,18 @@ from cluster.router.redis import RedisRouter
 from cluster.xmpp.errors import Condition, ErrorType
 from cluster.xmpp.stanza import Stanza
 from tests.harness import ReactorThread, Valkey
-from tests.ports.worlds import CAPULET, MONTAGUE, SHAKESPEARE, Node, RedisWorld, World, chat, settings, text_of
+from tests.ports.worlds import (
+    CAPULET,
+    MAX_BACKLOG,
+    MONTAGUE,
+    SHAKESPEARE,
+    Node,
+    RedisWorld,
+    World,
+    chat,
+    settings,
+    text_of,
+)
 
 KEYS = Keys.of_lab("own")
 
@@ -37,16 +48,17 @@ def test_when_redis_is_killed_and_comes_back_nothing_is_lost_and_nothing_comes_t
         s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
         sent: list[str] = []
         for _ in range(3):
-            for turn in range(60):
+            for turn in range(MAX_BACKLOG - 5):
                 for _ in range(3):
                     sent.append(str(len(sent)))
                     s1.send(chat(sent[-1]))
-                if turn == 30:
+                if turn == 15:
                     own_world.valkey.kill()
-                if turn == 50:
+                if turn == 35:
                     own_world.valkey.start()
                 await world.turn()
             await world.until(lambda: len(s2.delivered) >= len(sent))
+            await world.until_empty(MONTAGUE, CAPULET)  # so that there is room for the next round
         await s1.sent(chat("last"))
         await world.until(lambda: text_of(s2.delivered[-1]) == "last")
         assert [text_of(stanza) for stanza in s2.delivered] == [*sent, "last"]
