@@ -176,6 +176,7 @@ class Network:
         """Let it do nothing any more: its clients lose their connections, and the other nodes miss it after a while."""
         crashed = self.servers[node]
         crashed.nodes.company.crash(crashed.nodes)
+        crashed.life.is_over = True
         router: Any = self.servers[crashed.domain.name].domain.router
         self._memory.readers[crashed.domain.name] = router
 

@@ -65,7 +65,7 @@ class Inbound:
         self.decode = decode
         self.is_stopped = False
         self._reactor = reactor
-        self._turn = turn
+        self.turn = turn
         self._share = share
         self._open_gate: OpenGate | None = None
         self._links: dict[str, InboundLink] = {}
@@ -81,7 +81,7 @@ class Inbound:
     async def stop(self) -> None:
         """Read no more, and return when Redis knows what has settled."""
         self.is_stopped = True
-        self._turn.run()
+        self.turn.run()
         self._acknowledge()
         for from_ in self._links:
             self._share.give_back(from_)
@@ -105,13 +105,13 @@ class Inbound:
     def acknowledge_later(self, link: InboundLink) -> None:
         """Have the link's settled entries acknowledged soon."""
         if not self._to_acknowledge:
-            self._reactor.callLater(ACKNOWLEDGE_AFTER_S, self._turn.add, self._acknowledge, Stage.ACKNOWLEDGE)
+            self._reactor.callLater(ACKNOWLEDGE_AFTER_S, self.turn.add, self._acknowledge, Stage.ACKNOWLEDGE)
         self._to_acknowledge.append(link)
 
     def forget(self, link: InboundLink) -> None:
         """It was let go, and all of it has settled."""
         if self._links.pop(link.from_, None) is not None:
-            self._turn.add(partial(self._give_back, link), Stage.ACKNOWLEDGE)
+            self.turn.add(partial(self._give_back, link), Stage.ACKNOWLEDGE)
 
     def _give_back(self, link: InboundLink) -> None:
         link.acknowledge()
@@ -204,8 +204,7 @@ class InboundLink:
 
     def resume(self) -> None:
         """Read again what a reader was given and did not acknowledge, then what is new."""
-        if self._settled:
-            self._inbound.acknowledge_later(self)
+        self._inbound.turn.add(self.acknowledge, Stage.ACKNOWLEDGE)
         created = self._client.execute("XGROUP", "CREATE", self._key, self._group, "0", "MKSTREAM")
         created.addErrback(self._on_not_created)
         self._cursor = b"0"

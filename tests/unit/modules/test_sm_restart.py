@@ -328,6 +328,31 @@ def test_a_session_whose_resource_is_taken_is_over(network: Network, is_availabl
     assert kept(network)._sent == {}
 
 
+@pytest.mark.parametrize("where", ["the session", "the stream"])
+def test_a_node_that_dies_ends_no_session(network: Network, where: str) -> None:
+    """Neither the one that has it, nor the one where its stream ends."""
+    network.add_node("s1b")
+    juliet = network.online(BALCONY)
+    first = "" if where == "the stream" else "s1b"
+    witness = network.online("romeo@montague.lit/orchard", priority=-1, at=first)  # which node has the account
+    romeo = managed(network, ROMEO, at="s1b")
+    network.say(juliet, chat(ROMEO, "1"))
+    network.say(romeo, chat(BALCONY, "a"))
+    handled = romeo.handled - 1
+    if where == "the session":
+        witness.is_closed = True
+    romeo.is_closed = True
+    network.crash("s1b")
+    network.say(juliet, chat(ROMEO, "2"))
+    network.advance(5)
+    network.say(juliet, chat(ROMEO, "3"))
+    again = resume(network, ROMEO, romeo.sm_id, handled)
+    assert h_of(again) == 1
+    assert messages(again) == ["1", "2", "3"]
+    network.say(again, chat(BALCONY, "b"))
+    assert messages(juliet) == ["a", "b"]
+
+
 # --- the store
 
 
