@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ Reactor = Any
 """The Twisted reactor; it is described by zope interfaces, which mypy cannot read."""
 
 EVERY_S = 0.02
-"""Parts come up within a few hundred milliseconds, so this adds little to the time of `up`."""
+"""Parts come up within a few hundred milliseconds, so this adds little to the time of `up`. Less and less often then:
+where hundreds start at once, they need the time themselves."""
 
 ANSWER_TIMEOUT_S = 5.0
 """A part that takes a connection and is silent for longer is asked again on a new one."""
@@ -26,8 +28,10 @@ ANSWER_TIMEOUT_S = 5.0
 
 async def answered(question: Question, reactor: Reactor) -> None:
     """Ask until the part answers; cancel the Deferred of this coroutine to stop asking."""
-    while not await _ask(question, reactor):
-        await deferLater(reactor, EVERY_S)
+    for asked in count():
+        if await _ask(question, reactor):
+            return
+        await deferLater(reactor, EVERY_S * (1 + asked / 10))
 
 
 async def _ask(question: Question, reactor: Reactor) -> bool:

@@ -27,7 +27,9 @@ from cluster.topology.plan import Plan
 from cluster.topology.scale import as_written
 
 READY_TIMEOUT_S = 60.0
-"""Two domains take about a second; a hundred on a small machine take longer."""
+"""Two domains take about a second."""
+READY_TIMEOUT_PER_PART_S = 1.0
+"""And each more half a second of a core, before it answers."""
 
 HOPELESS_RESTARTS = 3
 """A part that died this often before it answered will not come up."""
@@ -110,18 +112,17 @@ def _wait_ready(folder: LabFolder, plan: Plan) -> None:
         ready = there == expected and all(node.state == "running" for node in nodes)
         return ready or any(map(_is_hopeless, nodes)) or not folder.is_locked()
 
-    in_time = wait_until(settled, READY_TIMEOUT_S)
+    patience_s = READY_TIMEOUT_S + READY_TIMEOUT_PER_PART_S * len(expected)
+    in_time = wait_until(settled, patience_s)
     if not folder.is_locked():
         raise LabError(_last_words(folder, "supervisor", "the supervisor ended"))
     missing = [node for node in _nodes(folder) if node.state != "running"]
     if missing:
         worst = max(missing, key=lambda node: node.restarts)
-        problem = (
-            f"did not answer within {READY_TIMEOUT_S:g} s" if not in_time else f"does not start ({worst.last_exit})"
-        )
+        problem = f"did not answer within {patience_s:g} s" if not in_time else f"does not start ({worst.last_exit})"
         raise LabError(_last_words(folder, worst.name, f"{worst.name} {problem}"))
     if not in_time:
-        raise LabError(_last_words(folder, "supervisor", f"the supervisor started nothing in {READY_TIMEOUT_S:g} s"))
+        raise LabError(_last_words(folder, "supervisor", f"the supervisor started nothing in {patience_s:g} s"))
 
 
 def _is_hopeless(node: NodeState) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def main() -> None:
     what.add_argument("--growth", action="store_true", help="2 to 200 domains, 100 to 5,000 sessions, instead")
     parser.add_argument("--quick", action="store_true", help=f"one short round; {PAGE} is left as it is")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, _end)
     mark = "tracing" if options.tracing else "growth" if options.growth else "comparison"
     try:
         if options.tracing:
@@ -35,10 +37,17 @@ def main() -> None:
             text = compare(QUICK if options.quick else Extent(), 1 if options.quick else 3, _tell)
     except (DidNotStart, FlowBroken) as error:
         sys.exit(f"bench: {error}")
+    except KeyboardInterrupt:
+        sys.exit("bench: interrupted; what it had started is down")
     print(f"\n{text}")
     if not options.quick:
         report.write_between(PAGE, mark, text)
         _tell(f"written into {PAGE}")
+
+
+def _end(signal_number: int, frame: object) -> None:
+    """As Ctrl-C: what was started is taken down."""
+    raise KeyboardInterrupt
 
 
 def _tell(text: str) -> None:
