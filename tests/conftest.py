@@ -7,10 +7,15 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from cluster.redisio.keys import Keys
 from tests.harness import ReactorThread, Valkey, start_valkey
 from tests.valkey_cluster import ValkeyCluster
+
+# a busy machine is no bug: only what an example does is judged, never how long it takes
+settings.register_profile("xmpplab", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("xmpplab")
 
 
 def pytest_configure() -> None:

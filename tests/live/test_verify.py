@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cluster.lab.folder import ADMIN, choose
+from cluster.lab.errors import LabError
+from cluster.lab.folder import ADMIN, LABS, choose
+from cluster.lab.overview import overview
 from cluster.lab.redis import connected
 from cluster.lab.wait import wait_until
 from cluster.redisio.keys import Keys
@@ -100,7 +103,7 @@ def test_a_loss_is_seen(lab: RunningLab) -> None:
     """The checker would be worth nothing otherwise: somebody deletes what waits for a server that hangs."""
     lab.up()
     try:
-        file = scenario(lab, "steps: [{at: 500ms, pause: s2, for: 2s}]", topology=None)
+        file = scenario(lab, "steps: [{at: 500ms, pause: s2, for: 4s}]", topology=None)
         argv = [XMPPLAB, "verify", file, "--format", "json"]
         with subprocess.Popen(argv, cwd=lab.folder, stdout=subprocess.PIPE, text=True) as checker:
             delete_what_waits(lab)
@@ -122,8 +125,29 @@ def delete_what_waits(lab: RunningLab) -> None:
     folder = choose(lab.folder, None)
     key = Keys.of_lab("two-domains").link("capulet.lit", "montague.lit")
     with connected(folder.secrets()[ADMIN]) as redis:
-        assert wait_until(lambda: int(redis.xlen(key)) > 50, PATIENCE_S)  # type: ignore[arg-type]
+        assert wait_until(lambda: int(redis.xlen(key)) > 20, PATIENCE_S)  # type: ignore[arg-type]
         redis.xtrim(key, maxlen=0, approximate=False)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_nothing_behind(lab: RunningLab, number: signal.Signals) -> None:
+    argv = [XMPPLAB, "verify", scenario(lab), "--duration", "60s"]
+    with subprocess.Popen(argv, cwd=lab.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as checker:
+        assert wait_until(lambda: session_count(lab) == 2, PATIENCE_S)
+        checker.send_signal(number)
+        told, _ = checker.communicate()
+    assert checker.returncode != 0
+    assert told == b""
+    assert not (lab.folder / LABS).exists()
+
+
+def session_count(lab: RunningLab) -> int:
+    """How many clients the servers of a lab have that may not be up yet."""
+    try:
+        found = overview(choose(lab.folder, None))
+    except LabError:
+        return 0
+    return sum(node.sessions or 0 for node in found.nodes)
 
 
 def test_a_lab_that_is_up_is_used_and_left_up(lab: RunningLab) -> None:
