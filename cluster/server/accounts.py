@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from weakref import WeakValueDictionary
 
 from twisted.internet.defer import Deferred, succeed
@@ -84,11 +85,12 @@ class Accounts:
         self._prepare = prepare
         self._loaded: WeakValueDictionary[str, LocalAccount] = WeakValueDictionary()
         self._loading: dict[str, list[Deferred[LocalAccount | None]]] = {}
+        self._removing: set[str] = set()
 
     def load(self, localpart: str) -> Deferred[LocalAccount | None]:
         """The account, or None where there is none. All who ask get the same object as long as one of them holds it."""
         account = self.online.get(localpart) or self._loaded.get(localpart)
-        if account is not None:
+        if account is not None or localpart in self._removing:
             return succeed(account)
         waiting: Deferred[LocalAccount | None] = Deferred()
         if localpart in self._loading:
@@ -110,6 +112,8 @@ class Accounts:
         return LocalAccount(Jid(localpart, self._domain), {}, temporary=True)
 
     def _loaded_now(self, result: object, localpart: str) -> None:
+        if localpart in self._removing:
+            result = None
         if isinstance(result, LocalAccount):
             self._loaded[localpart] = result
         for waiting in self._loading.pop(localpart):
@@ -128,10 +132,16 @@ class Accounts:
         if not sessions:
             self.online.pop(session.jid.localpart, None)
 
-    def forget(self, localpart: str) -> None:
-        """The account was removed."""
+    @contextmanager
+    def removal(self, localpart: str) -> Iterator[None]:
+        """Nobody finds the account from now on, also while its data goes: else a new session would bring it back."""
+        self._removing.add(localpart)
         self.online.pop(localpart, None)
         self._loaded.pop(localpart, None)
+        try:
+            yield
+        finally:
+            self._removing.discard(localpart)
 
     def put_item(self, account: LocalAccount, item: RosterItem) -> Deferred[None]:
         """Change a contact, in memory at once; fires when it is stored."""

@@ -356,7 +356,8 @@ class Domain:
         try:
             account = await self.accounts.load(localpart)
             if account is not None:
-                await self._remove(account)
+                with self.accounts.removal(localpart):
+                    await self._remove(account)
             return account is not None
         finally:
             self._nodes.release(localpart)
@@ -372,7 +373,6 @@ class Domain:
         await self._store.archives.delete(localpart)
         await self._store.rosters.delete(localpart)
         await self._store.accounts.delete(localpart)
-        self.accounts.forget(localpart)
 
 
 def _is_only_seen(stanza: Stanza) -> bool:
