@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cluster.server.c2s import LOGIN_TIMEOUT_S
+from cluster.server.client_stream import LOGIN_TIMEOUT_S
 from tests.conformance.ours import TOPOLOGY, site_of
 from tests.conformance.site import Site
 from tests.harness import ReactorThread
