@@ -18,6 +18,7 @@ import pytest
 
 from tests.conformance.rules import Rule
 from tests.conformance.untested import UNTESTED
+from tests.conformance.verdicts import VERDICTS
 
 ELSEWHERE = ("ports.test_router", "unit.server.test_c2s", "unit.server.test_component", "unit.server.test_presence",
              "unit.server.test_order", "unit.server.test_subscription_table", "unit.modules.test_roster")  # fmt: skip
@@ -38,8 +39,8 @@ PEERS_HEAD = """\
 # Which rules each server keeps
 
 Written by `make conformance-peers`, which runs the same tests against our servers and against pairs of Prosody and
-ejabberd from Debian's packages. By the text it is the rule that is right; where a section leaves a choice, all of its
-choices pass. A test that proves several rules counts against each of them.
+ejabberd from Debian's packages. Where a section leaves a choice, all of its choices pass. A test that proves several
+rules counts against each of them; *by the text* says who is right, from `tests/conformance/verdicts.py`.
 The rules are in [conformance.md](conformance.md).
 """
 
@@ -124,6 +125,8 @@ class Outcomes:
     def __init__(self, path: str) -> None:
         self._path = Path(path)
         self._states: dict[str, dict[str, list[tuple[str, str, str]]]] = {}
+        self._failed: dict[str, set[tuple[str, str]]] = {}
+        """The tests that a server has failed, by their rules."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """One test has run, or could not."""
@@ -134,6 +137,8 @@ class Outcomes:
             for name, key in report.user_properties:
                 if name == "rule" and server:
                     self._note(str(key), server, (outcome, cell, _why(report)))
+                    if outcome == "failed":
+                        self._failed.setdefault(str(key), set()).add(_test_of(report.nodeid))
 
     def _note(self, key: str, server: str, outcome: tuple[str, str, str]) -> None:
         self._states.setdefault(key, {}).setdefault(server, []).append(outcome)
@@ -155,7 +160,17 @@ class Outcomes:
                 rfc, section, level, text = key.split("\t")
                 lines.append(f"- **{rfc} {section}, {level}** {text.replace('<', '&lt;')}")
                 lines += [f"  - {server}: {_verdict(seen)}; {_faults(seen)}" for server, seen in broken.items()]
+                judged = [
+                    VERDICTS.get(f, {}).get(test, f"{test} is not judged") for f, test in sorted(self._failed[key])
+                ]
+                lines.append(f"  - *by the text*: {'; '.join(judged).replace('<', '&lt;')}")
         self._path.write_text("\n".join(lines) + "\n")
+
+
+def _test_of(nodeid: str) -> tuple[str, str]:
+    """File and function, as in VERDICTS."""
+    path, _, case = nodeid.rpartition("::")
+    return Path(path).stem, case.partition("[")[0]
 
 
 def _why(report: pytest.TestReport) -> str:

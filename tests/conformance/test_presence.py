@@ -285,7 +285,9 @@ def test_default_priority(site: Site) -> None:
 @im("4.7.2.3", "defined", "A priority is a whole number from -128 to 127: others are not taken for one.")
 @pytest.mark.parametrize("priority", ["128", "-129", "high", "1.5"])
 def test_bad_priority(site: Site, priority: str) -> None:
-    user, contact = friends(site, True)
-    user.send(f"<presence id='x'><priority>{priority}</priority></presence>")
-    seen = user.mark(contact)
-    assert not [s for s in seen if s.findtext(f"{CLIENT}priority") == priority]
+    odd = site.online()
+    second, sender = site.online(name=odd.name, priority=5), site.client()
+    odd.send(f"<presence id='x'><priority>{priority}</priority></presence>")
+    odd.sync()
+    sender.send(f"<message to='{odd.bare}' id='m' type='chat'><body>who has the highest?</body></message>")
+    second.until(lambda s: s.get("id") == "m")

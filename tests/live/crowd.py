@@ -1,7 +1,8 @@
 """Many clients that never log in: `python crowd.py HOST PORT DOMAIN STEP COUNT`, which reports as JSON lines.
 
-STEP is how far each of them goes before it falls silent. When all are there it reports `waiting`, and when the server
-has ended them all, `ended`: how many were told connection-timeout, and how many were just cut off.
+STEP is how far each of them goes before it falls silent, for good: it does not close its stream either. It reports
+`waiting` when all are there, `told` when all have heard connection-timeout, and `ended` when no connection is left:
+how many were told, and how many were just cut off.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import asyncio
 import json
 import resource
 import sys
-from collections import Counter
 
 HEADER = (
     "<?xml version='1.0'?><stream:stream to='{}' version='1.0' xmlns='jabber:client' "
@@ -34,7 +34,8 @@ class Silent(asyncio.Protocol):
     def __init__(self, says: str, expects: bytes) -> None:
         loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[None] = loop.create_future()
-        self.ended: asyncio.Future[str] = loop.create_future()
+        self.told: asyncio.Future[None] = loop.create_future()
+        self.ended: asyncio.Future[None] = loop.create_future()
         self._says, self._expects = says, expects
         self._heard = b""
 
@@ -50,11 +51,13 @@ class Silent(asyncio.Protocol):
     def _advance(self) -> None:
         if self._expects in self._heard and not self.ready.done():
             self.ready.set_result(None)
+        if b"<connection-timeout " in self._heard and not self.told.done():
+            self.told.set_result(None)
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self.ready.done():
             self.ready.set_exception(ConnectionError(f"ended too early: {self._heard!r}"))
-        self.ended.set_result("told" if b"<connection-timeout " in self._heard else "cut off")
+        self.ended.set_result(None)
 
 
 async def main() -> None:
@@ -70,8 +73,12 @@ async def main() -> None:
 
     crowd = await asyncio.gather(*[one() for _ in range(int(count))])
     print(json.dumps({"event": "waiting"}), flush=True)
-    ends = Counter(await asyncio.gather(*[silent.ended for silent in crowd]))
-    print(json.dumps({"event": "ended", "told": ends["told"], "cut_off": ends["cut off"]}), flush=True)
+    asyncio.gather(*[silent.told for silent in crowd]).add_done_callback(
+        lambda _: print(json.dumps({"event": "told"}), flush=True)
+    )
+    await asyncio.gather(*[silent.ended for silent in crowd])
+    told = sum(silent.told.done() for silent in crowd)
+    print(json.dumps({"event": "ended", "told": told, "cut_off": len(crowd) - told}), flush=True)
 
 
 if __name__ == "__main__":

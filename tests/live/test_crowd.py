@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cluster.server.c2s import LOGIN_TIMEOUT_S
+from cluster.server.client_stream import LOGIN_TIMEOUT_S
+from cluster.server.connection import CLOSE_TIMEOUT_S
 from tests.conformance.ours import TOPOLOGY, site_of
 from tests.conformance.site import Site
 from tests.harness import ReactorThread
@@ -97,6 +98,8 @@ def test_connections_that_stop_on_their_way(reactor_thread: ReactorThread, step:
             while len(streams.streams) < count:  # asyncio says that it is connected ahead of the server's accept
                 pause.wait(0.01)
             pass_time(LOGIN_TIMEOUT_S)
+            silent.see("told")
+            pass_time(CLOSE_TIMEOUT_S)
             silent.see("ended", told=count, cut_off=0)
 
         async def stop() -> None:
