@@ -368,7 +368,6 @@ def test_a_network_that_refuses(both: RunningLab, network: str, answer: str, to:
         (("mail", "fc6", "send", "romeo@montague.lit"), 2, "write it like `xmpplab mail fc6 send"),
         (("mail", "fc6", "send", "romeo@padua.example", "", "x"), 1, "knows no way to padua.example"),
         (("mail", "fc6", "reply", "99", "x"), 2, "there is no mail 99"),
-        (("phone", "fc5", "reply", "x"), 2, "nobody has written to this phone"),
     ],
 )
 def test_what_a_network_cannot_do(both: RunningLab, arguments: tuple[str, ...], exit_code: int, expected: str) -> None:
