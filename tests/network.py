@@ -19,7 +19,7 @@ from cluster import modules
 from cluster.redisio.turn import Turn
 from cluster.router.memory import MemoryNetwork, MemoryRouter
 from cluster.router.nodes.memory import MemoryCompany, MemoryNodes
-from cluster.server.c2s import C2s, ClientStreams
+from cluster.server.c2s import C2s, ClientStreams, stream_options
 from cluster.server.component import Component
 from cluster.server.component_stream import ComponentStreams
 from cluster.server.credentials import ITERATIONS, Credentials
@@ -202,7 +202,7 @@ class Network:
             served_by={component: component.partition(".")[2] for component in self._secrets},
             nodes=nodes,
         )  # fmt: skip
-        options = domain.stream_options(self._tls, self._anonymous)
+        options = stream_options(domain.context, self._tls, self._anonymous)
         seats = Seats(domain, nodes, self._new_id, _never)
         shared = C2s(domain, seats, options, life, self._new_id, None, b"")
         at_once(nodes.start(seats.relay))

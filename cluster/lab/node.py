@@ -31,7 +31,7 @@ from cluster.router.nodes.redis import RedisNodes
 from cluster.router.redis import RedisRouter
 from cluster.server import frames
 from cluster.server.administration import Administration
-from cluster.server.c2s import C2s, ClientStreams
+from cluster.server.c2s import C2s, ClientStreams, stream_options
 from cluster.server.component import Component
 from cluster.server.component_stream import ComponentStreams
 from cluster.server.credentials import Credentials
@@ -87,7 +87,7 @@ class Node:
             components=components, served_by=plan.served_by, nodes=self._nodes,
             components_at=_components_at(plan, server),
         )  # fmt: skip
-        options = self._domain.stream_options(server.tls, server.anonymous)
+        options = stream_options(self._domain.context, server.tls, server.anonymous)
         tls, self._direct_tls, end_point = _tls(folder, server.server)
         self._tls = None if server.tls == "off" else tls
         self._seats = Seats(self._domain, self._nodes, new_id, _expelled)

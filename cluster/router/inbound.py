@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from twisted.internet.defer import Deferred
@@ -16,7 +16,7 @@ from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import LinkKeys
 from cluster.redisio.protocol import Reply
 from cluster.redisio.turn import Stage, Turn
-from cluster.router.port import Settled
+from cluster.router.reader import OpenGate
 from cluster.router.share import Share
 
 READ_COUNT = 64
@@ -26,23 +26,6 @@ ACKNOWLEDGE_AFTER_S = 0.01
 
 CONSUMER = "reader"
 """Of each link there is one reader at a time, and whoever it is goes on where the last one stopped."""
-
-
-class Gate(Protocol):
-    """Takes in what comes over one link."""
-
-    def may_read(self, unsettled: int) -> bool:
-        """Whether more of the link may be read while so many of its entries have not settled."""
-
-    def take(self, entry_id: str, items: list[Any]) -> Settled:
-        """The items of one entry. Fails with ConnectionLost where the entry has to be read again."""
-
-    def let_go(self) -> None:
-        """Somebody else reads the link from now on: fail what is held back here."""
-
-
-OpenGate = Callable[[str, Callable[[], None]], Gate]
-"""Makes the gate of the link from that end; it calls the function when it has room for more than before."""
 
 
 class Inbound:

@@ -11,9 +11,12 @@ from twisted.internet.ssl import CertificateOptions
 
 from cluster.redisio.turn import Clock
 from cluster.server.client_stream import ClientStream
+from cluster.server.context import ModuleContext
 from cluster.server.domain import Domain
+from cluster.server.module import When
 from cluster.server.seats import Seats
-from cluster.xmpp.features import StreamOptions
+from cluster.xmpp.element import Element
+from cluster.xmpp.features import StreamOptions, TlsMode
 
 REST_AFTER_S = 1.0
 """A stream that was silent for so long gives memory back, which costs some 10 µs when it speaks again."""
@@ -67,3 +70,15 @@ class ClientStreams(Factory):
             stream.shut_down()
             stream.hang_up()  # there will be nobody to wait for what the client says to it
         self._shared.seats.relay.shut_down()
+
+
+def stream_options(ctx: ModuleContext, tls: TlsMode, anonymous: bool = False) -> StreamOptions:
+    """What the streams of clients are offered, by the server and its modules."""
+
+    def offered(when: When) -> tuple[Element, ...]:
+        return ctx.host.stream_features(ctx, when)
+
+    return StreamOptions(
+        ctx.domain, tls, anonymous=anonymous, features_before_login=offered("before login"),
+        features_in_private=offered("before login in private"), features_after_login=offered("after login"),
+    )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -17,17 +16,19 @@ from cluster.router.port import Router, Settled
 from cluster.router.share import WholeShare
 from cluster.router.stanza_id import StanzaIds, with_stanza_id
 from cluster.server import iq
+from cluster.server.account_delivery import AccountDelivery, is_only_seen
 from cluster.server.accounts import Accounts, LocalAccount
 from cluster.server.component import Component
 from cluster.server.context import ModuleContext
 from cluster.server.credentials import Credentials
 from cluster.server.delivery import MessageDelivery
 from cluster.server.entrance import Entrance
+from cluster.server.forgetting import forget_account
 from cluster.server.frames import Deliver, Remove
 from cluster.server.hibernation import Hibernation
 from cluster.server.keeper import Keeper
 from cluster.server.message_hooks import MessageHooks
-from cluster.server.module import Module, ModuleHost, When
+from cluster.server.module import Module, ModuleHost
 from cluster.server.presence import Presence
 from cluster.server.rate import RateLimit
 from cluster.server.restored import restore
@@ -35,12 +36,9 @@ from cluster.server.session import Session
 from cluster.server.subscriptions import Subscriptions
 from cluster.store.port import Store
 from cluster.trace.hop import Event, Tracer
-from cluster.xmpp.element import Element
-from cluster.xmpp.errors import Condition, StanzaError, StreamCondition
-from cluster.xmpp.features import StreamOptions, TlsMode
+from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
-from cluster.xmpp.subscription import TYPES
 
 _log = Logger()
 _NOBODY: Mapping[str, str] = MappingProxyType({})
@@ -112,6 +110,7 @@ class Domain:
             remove_account=lambda localpart: Deferred.fromCoroutine(self.remove_account(localpart)),
         )  # fmt: skip
         hooks.ctx = self.context
+        self._local = AccountDelivery(self.context, self._messages, self._iq, tracer, self.bounce)
         self.entrance = Entrance(self.context, self._iq, hooks, tracer, self.bounce)
 
     async def start(self) -> None:
@@ -221,8 +220,8 @@ class Domain:
             return self._deliver_to_domain(stanza)
         account = self.accounts.online.get(to.localpart)
         if account is not None:
-            return self._deliver_to_account(account, stanza)
-        if self._nodes.is_alone and _is_only_seen(stanza):
+            return self._local.deliver(account, stanza)
+        if self._nodes.is_alone and is_only_seen(stanza):
             return None
         return self._nodes.claim(to.localpart).addCallback(self._deliver_at, stanza, to.localpart)
 
@@ -230,10 +229,10 @@ class Domain:
         """Nobody is online here: the account is offline, or at another node."""
         if node != self._nodes.name:
             return self._tell(node, stanza)
-        if _is_only_seen(stanza) and localpart not in self.accounts.online:
+        if is_only_seen(stanza) and localpart not in self.accounts.online:
             self._nodes.release(localpart)
             return None
-        delivered = self.accounts.load(localpart).addCallback(self._deliver_to_account, stanza)
+        delivered = self.accounts.load(localpart).addCallback(self._local.deliver, stanza)
         return delivered.addBoth(self._released, localpart)
 
     def _released(self, result: Any, localpart: str) -> Any:
@@ -245,25 +244,6 @@ class Domain:
         if stanza.trace_id:
             self.tracer.record(Event.ROUTED, stanza, f"node {node}")
         return self._nodes.send(node, Deliver(stanza))
-
-    def _deliver_to_account(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
-        if account is not None and account.blocked and stanza.from_ is not None and account.blocks(stanza.from_):
-            return self._turn_away(stanza)
-        if stanza.kind == "message":
-            return self._messages.deliver(account, stanza)
-        if account is not None and account.held is not None:  # RFC 6120 section 10.1: it overtakes no message
-            return account.hold_back(partial(self._deliver_to_account, account, stanza))
-        if stanza.kind == "iq":
-            return self._deliver_iq(account, stanza)
-        return self._deliver_presence(account, stanza)
-
-    def _turn_away(self, stanza: Stanza) -> Settled:
-        """The account blocks the sender, to whom it looks as if nobody was there (XEP-0191 section 3.3)."""
-        if stanza.kind == "presence":
-            self.tracer.record(Event.DROPPED, stanza, "the receiver blocks the sender")
-        else:
-            self.bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
-        return None
 
     def _deliver_to_component(self, stanza: Stanza, to: Jid) -> Settled:
         component = self.components.get(to.domainpart)
@@ -279,45 +259,6 @@ class Domain:
             self.bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
         return None
 
-    def _deliver_iq(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
-        """RFC 6121 section 8.5: an account's server answers for it; a resource answers for itself."""
-        assert stanza.to is not None
-        if account is not None and not stanza.to.resourcepart:
-            return self._iq.handle(self.context, stanza, "account")
-        try:
-            session = self._asked_session(account, stanza, stanza.to)
-        except StanzaError as error:
-            self.bounce(stanza, error)
-            return None
-        session.send(stanza)
-        self.tracer.record(Event.DELIVERED, stanza, stanza.to.resourcepart)
-        return None
-
-    def _asked_session(self, account: LocalAccount | None, stanza: Stanza, to: Jid) -> Session:
-        """The resource that an iq is for. Raises StanzaError where there is none, or none for this sender."""
-        if account is None:
-            raise StanzaError(Condition.SERVICE_UNAVAILABLE)
-        is_request = stanza.may_be_answered_with_error
-        if is_request and stanza.payloads:
-            guard = self.host.guard(stanza.payloads[0])
-            if guard is not None:
-                guard(self.context, account, stanza)
-        session = account.sessions.get(to.resourcepart)
-        if session is None or (is_request and not session.is_visible_to(stanza.from_)):
-            raise StanzaError(Condition.SERVICE_UNAVAILABLE)  # section 8.5.3.1: a stranger is not to tell these apart
-        return session
-
-    def _deliver_presence(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
-        if stanza.type == "probe":
-            self._presence.answer_probe(account, stanza)
-        elif account is None or (account.temporary and stanza.type in TYPES):
-            pass  # RFC 6121 section 8.5.1: silently ignored
-        elif stanza.type in TYPES:
-            return self.subscriptions.inbound(account, stanza)
-        else:
-            self._presence.receive(account, stanza)
-        return None
-
     def bounce(self, stanza: Stanza, error: StanzaError) -> None:
         """Answer a stanza with an error, unless it is one itself."""
         self.tracer.record(Event.BOUNCED, stanza, str(error))
@@ -325,17 +266,6 @@ class Domain:
             self.route(stanza.error(error))
 
     # --- modules
-
-    def stream_options(self, tls: TlsMode, anonymous: bool = False) -> StreamOptions:
-        """What the streams of clients are offered, by the server and its modules."""
-
-        def offered(when: When) -> tuple[Element, ...]:
-            return self.host.stream_features(self.context, when)
-
-        return StreamOptions(
-            self.name, tls, anonymous=anonymous, features_before_login=offered("before login"),
-            features_in_private=offered("before login in private"), features_after_login=offered("after login"),
-        )  # fmt: skip
 
     def _keep(self, account: LocalAccount, stanza: Stanza) -> Deferred[bool]:
         if account.temporary:
@@ -357,24 +287,7 @@ class Domain:
             account = await self.accounts.load(localpart)
             if account is not None:
                 with self.accounts.removal(localpart):
-                    await self._remove(account)
+                    await forget_account(account, self.subscriptions, self._store)
             return account is not None
         finally:
             self._nodes.release(localpart)
-
-    async def _remove(self, account: LocalAccount) -> None:
-        localpart = account.jid.localpart
-        for session in [*account.sessions.values()]:
-            session.end(StreamCondition.NOT_AUTHORIZED, "the account was removed")
-        for contact in [*account.roster]:
-            self.subscriptions.remove(account, contact)
-        await self._store.offline.delete(localpart)
-        await self._store.documents.delete(localpart)
-        await self._store.archives.delete(localpart)
-        await self._store.rosters.delete(localpart)
-        await self._store.accounts.delete(localpart)
-
-
-def _is_only_seen(stanza: Stanza) -> bool:
-    """Presence that only a session could see (RFC 6121 section 8.5.2.2.2)."""
-    return stanza.kind == "presence" and stanza.type not in TYPES and stanza.type != "probe"

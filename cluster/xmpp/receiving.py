@@ -23,20 +23,12 @@ from cluster.xmpp.events import (
 from cluster.xmpp.features import StreamOptions, features, mechanisms
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.login import MAX_LOGIN_TRIES, LoginExchange, Told
-from cluster.xmpp.namespaces import CLIENT, LEGACY_AUTH, SASL, SM, TLS
+from cluster.xmpp.namespaces import LEGACY_AUTH, SM, TLS
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader
 from cluster.xmpp.stamp import MalformedTo, NotAStanza, Stamp
 from cluster.xmpp.stanza import Stanza
-from cluster.xmpp.states import TRANSITIONS, Input, State
+from cluster.xmpp.states import INPUTS, TRANSITIONS, Input, State
 from cluster.xmpp.stream import Stream
-
-_INPUTS = {
-    f"{TLS} starttls": Input.STARTTLS,
-    f"{SASL} auth": Input.AUTH,
-    f"{SASL} response": Input.RESPONSE,
-    f"{SASL} abort": Input.ABORT,
-    f"{CLIENT} iq": Input.IQ,
-}
 
 
 class ReceivingStream(Stream[Event]):
@@ -171,7 +163,7 @@ class ReceivingStream(Stream[Event]):
             return self.close()  # in every state that reads (Input.END)
         if child.name.startswith(f"{SM} ") and self._is_offered(child):
             return self._on_early_sm(child)
-        what = _INPUTS.get(child.name)
+        what = INPUTS.get(child.name)
         if what is None or (what is Input.IQ and not self._takes_iq()):
             # RFC 6120 section 4.9.3.12: no stanza before the login
             raise StreamError(StreamCondition.NOT_AUTHORIZED, f"{child.name.rpartition(' ')[2]} before the login")

@@ -1,0 +1,99 @@
+"""Stanzas for the accounts of a domain that are here (RFC 6121 section 8.5)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from cluster.router.port import Bounce, Settled
+from cluster.server.accounts import LocalAccount
+from cluster.server.context import ModuleContext
+from cluster.server.delivery import MessageDelivery
+from cluster.server.iq import IqDispatch
+from cluster.server.session import Session
+from cluster.trace.hop import Event, Tracer
+from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.subscription import TYPES
+
+
+class AccountDelivery:
+    """Messages, requests and presence for an account or one of its resources."""
+
+    def __init__(
+        self,
+        ctx: ModuleContext,
+        messages: MessageDelivery,
+        requests: IqDispatch[ModuleContext],
+        tracer: Tracer,
+        bounce: Bounce,
+    ) -> None:
+        self._ctx = ctx
+        self._messages = messages
+        self._requests = requests
+        self._tracer = tracer
+        self._bounce = bounce
+
+    def deliver(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
+        """Hand on what is for this account; None where there is no such account."""
+        if account is not None and account.blocked and stanza.from_ is not None and account.blocks(stanza.from_):
+            return self._turn_away(stanza)
+        if stanza.kind == "message":
+            return self._messages.deliver(account, stanza)
+        if account is not None and account.held is not None:  # RFC 6120 section 10.1: it overtakes no message
+            return account.hold_back(partial(self.deliver, account, stanza))
+        if stanza.kind == "iq":
+            return self._deliver_iq(account, stanza)
+        return self._deliver_presence(account, stanza)
+
+    def _turn_away(self, stanza: Stanza) -> Settled:
+        """The account blocks the sender, to whom it looks as if nobody was there (XEP-0191 section 3.3)."""
+        if stanza.kind == "presence":
+            self._tracer.record(Event.DROPPED, stanza, "the receiver blocks the sender")
+        else:
+            self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
+        return None
+
+    def _deliver_iq(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
+        """RFC 6121 section 8.5: an account's server answers for it; a resource answers for itself."""
+        assert stanza.to is not None
+        if account is not None and not stanza.to.resourcepart:
+            return self._requests.handle(self._ctx, stanza, "account")
+        try:
+            session = self._asked_session(account, stanza, stanza.to)
+        except StanzaError as error:
+            self._bounce(stanza, error)
+            return None
+        session.send(stanza)
+        self._tracer.record(Event.DELIVERED, stanza, stanza.to.resourcepart)
+        return None
+
+    def _asked_session(self, account: LocalAccount | None, stanza: Stanza, to: Jid) -> Session:
+        """The resource that an iq is for. Raises StanzaError where there is none, or none for this sender."""
+        if account is None:
+            raise StanzaError(Condition.SERVICE_UNAVAILABLE)
+        is_request = stanza.may_be_answered_with_error
+        if is_request and stanza.payloads:
+            guard = self._ctx.host.guard(stanza.payloads[0])
+            if guard is not None:
+                guard(self._ctx, account, stanza)
+        session = account.sessions.get(to.resourcepart)
+        if session is None or (is_request and not session.is_visible_to(stanza.from_)):
+            raise StanzaError(Condition.SERVICE_UNAVAILABLE)  # section 8.5.3.1: a stranger is not to tell these apart
+        return session
+
+    def _deliver_presence(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
+        if stanza.type == "probe":
+            self._ctx.presence.answer_probe(account, stanza)
+        elif account is None or (account.temporary and stanza.type in TYPES):
+            pass  # RFC 6121 section 8.5.1: silently ignored
+        elif stanza.type in TYPES:
+            return self._ctx.subscriptions.inbound(account, stanza)
+        else:
+            self._ctx.presence.receive(account, stanza)
+        return None
+
+
+def is_only_seen(stanza: Stanza) -> bool:
+    """Presence that only a session could see (RFC 6121 section 8.5.2.2.2)."""
+    return stanza.kind == "presence" and stanza.type not in TYPES and stanza.type != "probe"
