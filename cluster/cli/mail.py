@@ -52,10 +52,10 @@ def mail(
 
 def _reply(ask: Ask, address: str, number: str, text: str) -> None:
     mails = ask("inbox", {"mailbox": address})
+    if number and not (number.isascii() and number.isdigit() and 1 <= int(number) <= len(mails)):
+        raise BadInput(f"there is no mail {number}; the inbox has {len(mails)}")
     if not mails:
         raise BadInput(f"there is nothing to reply to: no mail for {address} has come")
-    if number and not (number.isascii() and number.isdigit() and 1 <= int(number) <= len(mails)):
-        raise BadInput(f"there is no mail {number}; the inbox has 1 to {len(mails)}")
     answered = mails[int(number) - 1 if number else -1]
     ask("reply", {"mailbox": address, "message_id": answered["message_id"], "text": text})
 
