@@ -31,8 +31,8 @@ class Target(msgspec.Struct, frozen=True):
     at_least: bool = False
 
     def value(self, medians: Mapping[str, Figures]) -> float | None:
-        """The ratio, or the figure; None where the peer was not measured."""
-        if self.beside and self.beside not in medians:
+        """The ratio, or the figure; None where the peer was not measured, or grew smaller."""
+        if self.beside and medians.get(self.beside, {}).get(self.figure, 0.0) <= 0:
             return None
         ours = medians[OURS][self.figure]
         return ours / medians[self.beside][self.figure] if self.beside else ours
@@ -41,7 +41,7 @@ class Target(msgspec.Struct, frozen=True):
         """met, not met, or why it is not known."""
         value = self.value(medians)
         if value is None:
-            return f"not measured: no {self.beside}"
+            return f"not known: no figure of {self.beside}"
         met = value >= self.limit if self.at_least else value <= self.limit
         return "met" if met else "**not met**"
 

@@ -28,7 +28,7 @@ def test_the_median_of_the_rounds_counts() -> None:
         (Target("memory", "session_kib", 9.9), "**not met**"),
         (Target("throughput", "C1-S1-C2 plain saturated per_s", 2.0, "ejabberd", at_least=True), "met"),
         (Target("throughput", "C1-S1-C2 plain saturated per_s", 2.1, "ejabberd", at_least=True), "**not met**"),
-        (Target("memory", "session_kib", 0.5, "prosody"), "not measured: no prosody"),
+        (Target("memory", "session_kib", 0.5, "prosody"), "not known: no figure of prosody"),
     ],
 )
 def test_a_target_is_met_or_not_or_not_known(target: Target, verdict: str) -> None:
