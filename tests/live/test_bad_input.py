@@ -308,7 +308,10 @@ def test_who_does_not_read_is_cut_off(lab: RunningLab, site: Site) -> None:
             user.mark(contact)
     finally:
         flood.stop()
-    assert silent.stream_error() == "policy-violation"
+    try:
+        assert silent.stream_error() == "policy-violation"
+    except Ended:  # it was too late to read why: the server waits for its closing tag only so long
+        silent.expect_eof()
     flooder.sync()
     assert server.memory_info().rss - before_bytes < 8 * MAX_UNSENT_BYTES
 
