@@ -87,7 +87,7 @@ def lab_name(name: str) -> str:
 
 def left(engine: docker.DockerClient, folder: Path) -> list[str]:
     """Names of what is on the engine of labs in this folder."""
-    found = [*engine.containers.list(all=True), *engine.networks.list()]
+    found = [*engine.containers.list(all=True, ignore_removed=True), *engine.networks.list()]
     return [one.name for one in found if labels_of(one).get(STATE, "").startswith(f"{folder}/")]
 
 

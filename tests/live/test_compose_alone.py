@@ -43,7 +43,7 @@ def compose() -> list[str]:
 
 def left(engine: docker.DockerClient) -> list[str]:
     mine = {"label": f"xmpplab.lab={NAME}"}
-    found: list[Any] = engine.containers.list(all=True, filters=mine)
+    found: list[Any] = engine.containers.list(all=True, filters=mine, ignore_removed=True)
     found += [*engine.networks.list(filters=mine), *engine.volumes.list(filters=mine)]
     return [one.name for one in found]
 

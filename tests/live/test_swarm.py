@@ -86,7 +86,7 @@ def lab(swarm: docker.DockerClient, redis_url: str, tmp_path: Path) -> Iterator[
     yield lab
     stack("rm", NAME)
     mine = {"label": f"xmpplab.lab={NAME}"}
-    assert wait_until(lambda: not swarm.containers.list(all=True, filters=mine), PATIENCE_S)
+    assert wait_until(lambda: not swarm.containers.list(all=True, filters=mine, ignore_removed=True), PATIENCE_S)
     assert wait_until(lambda: not swarm.networks.list(filters=mine), PATIENCE_S)
     for volume in swarm.volumes.list(filters=mine):  # `docker stack rm` keeps data
         volume.remove()
@@ -97,7 +97,9 @@ def unhealthy(swarm: docker.DockerClient) -> list[str]:
     services = swarm.services.list(filters={"label": f"com.docker.stack.namespace={NAME}"})
     names = {service.name.removeprefix(f"{NAME}_") for service in services} - {"announce"}
     filters = {"label": f"xmpplab.lab={NAME}", "health": "healthy"}
-    return sorted(names - {one.labels["xmpplab.node"] for one in swarm.containers.list(filters=filters)})
+    return sorted(
+        names - {one.labels["xmpplab.node"] for one in swarm.containers.list(filters=filters, ignore_removed=True)}
+    )
 
 
 def test_the_figure_in_a_swarm(swarm: docker.DockerClient, lab: RunningLab) -> None:

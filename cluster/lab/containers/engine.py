@@ -89,7 +89,8 @@ class Engine:
     def check_names(self, compose: Compose) -> None:
         """Raises LabError where a container or a network of that name is somebody else's."""
         filters = {"label": f"xmpplab.lab={compose.lab}"}
-        found = [*self.client.containers.list(all=True, filters=filters), *self.client.networks.list(filters=filters)]
+        containers = self.client.containers.list(all=True, filters=filters, ignore_removed=True)
+        found = [*containers, *self.client.networks.list(filters=filters)]
         for one in found:
             owner = _labels(one).get(STATE, "")
             if owner != str(self._folder.path):
