@@ -171,6 +171,7 @@ class RedisWorld:
         self.reactor = thread.reactor
         self.valkey = valkey
         self.keys = keys
+        self.max_backlog = MAX_BACKLOG
         self.clients: dict[Node, RedisClient] = {}
         for domain in (MONTAGUE, CAPULET, SHAKESPEARE):
             valkey.admin.sadd(keys.domains, domain)
@@ -200,7 +201,7 @@ class RedisWorld:
         client = self.clients[node] = await self.client(domain)
         node.router = RedisRouter(
             self.reactor, client, self.keys, turn=Turn(self.reactor),
-            domain=domain, tracer=node.tracer, max_backlog=MAX_BACKLOG,
+            domain=domain, tracer=node.tracer, max_backlog=self.max_backlog,
         )  # fmt: skip
         await node.router.start(node.deliver, node.bounce)
         return node

@@ -40,7 +40,9 @@ def world(reactor_thread: ReactorThread, valkey: Valkey, keys: Keys) -> RedisWor
 @pytest.fixture
 def own_world(reactor_thread: ReactorThread, own_valkey: Valkey) -> RedisWorld:
     """With a Valkey that may be killed."""
-    return RedisWorld(reactor_thread, own_valkey, KEYS)
+    world = RedisWorld(reactor_thread, own_valkey, KEYS)
+    world.max_backlog = 10_000  # who reads may be back later than who writes
+    return world
 
 
 def test_when_redis_is_killed_and_comes_back_nothing_is_lost_and_nothing_comes_twice(own_world: RedisWorld) -> None:

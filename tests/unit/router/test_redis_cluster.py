@@ -14,7 +14,9 @@ KEYS = Keys.of_lab("own")
 
 @pytest.fixture
 def own_world(reactor_thread: ReactorThread, own_cluster: ValkeyCluster) -> RedisWorld:
-    return RedisWorld(reactor_thread, own_cluster, KEYS)
+    world = RedisWorld(reactor_thread, own_cluster, KEYS)
+    world.max_backlog = 10_000  # who reads may be back later than who writes
+    return world
 
 
 @pytest.mark.parametrize("domain", [MONTAGUE, CAPULET, SHAKESPEARE])
