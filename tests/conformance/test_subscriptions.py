@@ -290,10 +290,12 @@ def test_pre_approval(site: Site, remote: bool, take_back: bool) -> None:
     user.mark(contact)
     if take_back:
         contact.subscription("unsubscribed", user.bare)
+        contact.sync()
     user.subscription("subscribe", contact.bare)
     asked = "subscribe" in {type for _, type in presences(user.mark(contact))}
     assert asked is take_back
     if not take_back:
+        user.presence_of("subscribed", contact.bare)
         assert state(contact.roster()[user.bare]) == ("from", None)
         assert state(user.roster()[contact.bare]) == ("to", None)
 
