@@ -127,7 +127,7 @@ class Gate:
             return "from is no address"
         if not raw.startswith(begins):
             return "its bytes do not begin with its from"
-        parser = expat.ParserCreate(None, " ")  # also checks that every prefix is bound
+        parser = expat.ParserCreate(None, "}")  # so every prefix is bound, and no namespace has the sign that ends it
         parser.CommentHandler = parser.ProcessingInstructionHandler = _refuse
         try:
             parser.Parse(raw, True)  # one element, or there is junk behind it: a second, forged stanza
