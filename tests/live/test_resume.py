@@ -19,7 +19,7 @@ from tests.live.running_lab import ROOT, RunningLab
 pytestmark = pytest.mark.live
 TOPOLOGY = ROOT / "topologies" / "two-domains.yaml"
 ROMEO, JULIET = "romeo@montague.lit/pda", "juliet@capulet.lit/balcony"
-COUNT, PER_SECOND = 1_500, 300.0
+COUNT, PER_SECOND = 900, 300.0
 LINK = "link:{capulet.lit}:montague.lit"
 
 
