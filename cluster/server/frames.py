@@ -21,7 +21,7 @@ class _Frame(msgspec.Struct, frozen=True, tag=True, array_like=True):
         return b""
 
 
-class Deliver(_Frame, frozen=True, tag=True, array_like=True):
+class Deliver(_Frame, frozen=True):
     """A stanza for an account of that node."""
 
     stanza: Stanza
@@ -32,7 +32,7 @@ class Deliver(_Frame, frozen=True, tag=True, array_like=True):
         return self.stanza.raw
 
 
-class Remove(_Frame, frozen=True, tag=True, array_like=True):
+class Remove(_Frame, frozen=True):
     """Forget this account of yours."""
 
     localpart: str
@@ -41,7 +41,7 @@ class Remove(_Frame, frozen=True, tag=True, array_like=True):
 # --- of a stream, to the node that has its session
 
 
-class Open(_Frame, frozen=True, tag=True, array_like=True):
+class Open(_Frame, frozen=True):
     """A client of yours has logged in here, and wants a resource or its former session. Bound or Refused answers."""
 
     stream: str
@@ -51,7 +51,7 @@ class Open(_Frame, frozen=True, tag=True, array_like=True):
     h: int = 0
 
 
-class Said(_Frame, frozen=True, tag=True, array_like=True):
+class Said(_Frame, frozen=True):
     """The client sent a stanza. On a managed stream it keeps it until it is acknowledged."""
 
     stream: str
@@ -64,27 +64,27 @@ class Said(_Frame, frozen=True, tag=True, array_like=True):
         return self.stanza.raw
 
 
-class Counted(_Frame, frozen=True, tag=True, array_like=True):
+class Counted(_Frame, frozen=True):
     """The client sent a stanza that was answered already; a managed stream counts it."""
 
     stream: str
 
 
-class SaidNonza(_Frame, frozen=True, tag=True, array_like=True):
+class SaidNonza(_Frame, frozen=True):
     """The client sent what is no stanza."""
 
     stream: str
     nonza: Nonza
 
 
-class Flow(_Frame, frozen=True, tag=True, array_like=True):
+class Flow(_Frame, frozen=True):
     """The client reads, or does not."""
 
     stream: str
     writable: bool
 
 
-class Left(_Frame, frozen=True, tag=True, array_like=True):
+class Left(_Frame, frozen=True):
     """The stream is over: by a broken connection, or by its end."""
 
     stream: str
@@ -94,7 +94,7 @@ class Left(_Frame, frozen=True, tag=True, array_like=True):
 # --- of a stream, to the node where it ends
 
 
-class Bound(_Frame, frozen=True, tag=True, array_like=True):
+class Bound(_Frame, frozen=True):
     """It has its session; with the SM-ID and what was handled where that was resumed (XEP-0198)."""
 
     stream: str
@@ -103,7 +103,7 @@ class Bound(_Frame, frozen=True, tag=True, array_like=True):
     handled: int = 0
 
 
-class Refused(_Frame, frozen=True, tag=True, array_like=True):
+class Refused(_Frame, frozen=True):
     """It cannot have that: a stanza error's condition; a stream error's where `ends`; none: no such session."""
 
     stream: str
@@ -114,7 +114,7 @@ class Refused(_Frame, frozen=True, tag=True, array_like=True):
     """Stanzas of the client on a stream that is over."""
 
 
-class Write(_Frame, frozen=True, tag=True, array_like=True):
+class Write(_Frame, frozen=True):
     """Bytes for the client."""
 
     stream: str
@@ -126,7 +126,7 @@ class Write(_Frame, frozen=True, tag=True, array_like=True):
         return self.data
 
 
-class End(_Frame, frozen=True, tag=True, array_like=True):
+class End(_Frame, frozen=True):
     """Close the stream with this error."""
 
     stream: str

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import msgspec
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock, deferLater
+from twisted.internet.task import Clock
 
 from cluster.redisio.acl import rules
 from cluster.redisio.client import RedisClient
@@ -21,6 +21,7 @@ from cluster.router.port import Settled
 from cluster.trace.hop import Hop, Tracer
 from cluster.xmpp.errors import StanzaError
 from tests.harness import ReactorThread, Valkey, until
+from tests.ports.worlds import run_on
 from tests.valkey_cluster import ValkeyCluster
 
 
@@ -89,15 +90,7 @@ class InMemory:
         self._company = MemoryCompany(self.clock)
 
     def run(self, scenario: Callable[[Company], Coroutine[Deferred[Any], Any, None]]) -> None:
-        results: list[Any] = []
-        Deferred.fromCoroutine(scenario(self)).addBoth(results.append)
-        for _ in range(10_000):
-            if results:
-                break
-            self.clock.advance(0.01)
-        assert results, "what the scenario waits for never came"
-        if results[0] is not None:
-            results[0].raiseException()
+        run_on(self.clock, scenario(self))
 
     async def join(self, name: str) -> Member:
         member = Member(name)
@@ -155,6 +148,3 @@ class InRedis:
 
     async def until(self, condition: Callable[[], object]) -> None:
         await until(self.reactor, condition)
-
-    async def turn(self) -> None:
-        await deferLater(self.reactor, 0)

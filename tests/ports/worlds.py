@@ -117,6 +117,19 @@ class World(Protocol):
         """Until all of the link is acknowledged."""
 
 
+def run_on(clock: Clock, scenario: Coroutine[Deferred[Any], Any, None]) -> None:
+    """Let the clock jump until the scenario is over; its exception is raised here."""
+    results: list[Any] = []
+    Deferred.fromCoroutine(scenario).addBoth(results.append)
+    for _ in range(10_000):
+        if results:
+            break
+        clock.advance(0.01)
+    assert results, "what the scenario waits for never came"
+    if results[0] is not None:
+        results[0].raiseException()
+
+
 class MemoryWorld:
     """On a clock that jumps, so that nothing takes time."""
 
@@ -125,15 +138,7 @@ class MemoryWorld:
         self.network = MemoryNetwork(self.clock, [MONTAGUE, CAPULET, SHAKESPEARE], MAX_BACKLOG)
 
     def run(self, scenario: Callable[[World], Coroutine[Deferred[Any], Any, None]]) -> None:
-        results: list[Any] = []
-        Deferred.fromCoroutine(scenario(self)).addBoth(results.append)
-        for _ in range(10_000):
-            if results:
-                break
-            self.clock.advance(0.01)
-        assert results, "what the scenario waits for never came"
-        if results[0] is not None:
-            results[0].raiseException()
+        run_on(self.clock, scenario(self))
 
     async def start(self, domain: str) -> Node:
         node = Node()
