@@ -115,10 +115,11 @@ def test_what_waits_for_a_node_that_is_gone_comes_before_what_is_new(run: Run) -
         await company.crash(two)
         for number in range(5):
             one.nodes.send("s1-2", Word(str(number), "juliet"))
-        await company.until(lambda: len(one.claimed) == 5)
+        await company.until(lambda: one.left == ["s1-2"])
         assert await one.nodes.claim("juliet") == "s1"
         assert one.words == [("s1", str(number)) for number in range(5)]
-        await company.until(lambda: one.adopted == ["juliet"])
+        assert one.claimed == [("juliet", "s1")] * 5
+        assert one.adopted == ["juliet"]
 
     run(scenario)
 

@@ -20,14 +20,14 @@ def inbox(node: str) -> str:
     return f"inbox {node}"
 
 
-# keys: owners, members, readers; arguments: localpart, who wants it
-# An account of a process that is gone goes to whoever reads that node's inbox, for what is in there comes first.
+# keys: owners, members, readers; arguments: localpart, who wants it, whether it may inherit
+# An account of a process that is gone goes to whoever reads that node's inbox, for what is in there, which comes first.
 _CLAIM = """
 local holder = redis.call('HGET', KEYS[1], ARGV[1])
 if holder and holder ~= ARGV[2] then
   local node, incarnation = string.match(holder, '^(.-)#(.*)$')
   if redis.call('HGET', KEYS[2], node) == incarnation then return {node, 0} end
-  if redis.call('HGET', KEYS[3], 'inbox ' .. node) ~= ARGV[2] then return {'', 0} end
+  if ARGV[3] == '0' or redis.call('HGET', KEYS[3], 'inbox ' .. node) ~= ARGV[2] then return {'', 0} end
   redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
   return {ARGV[2], 1}
 end
@@ -42,26 +42,28 @@ class Owners:
     def __init__(self, reactor: Any, client: RedisClient, keys: NodeKeys, members: Members) -> None:
         self.inherited: set[str] = set()
         """Accounts of nodes that are gone, which were claimed here and not adopted yet."""
+        self.inherits = False
+        """What is claimed now is for something that a node that is gone has left; all else waits until that is over."""
         self._reactor = reactor
         self._client = client
         self._keys = keys
         self._members = members
         self._uses: dict[str, int] = {}
-        self._asking: dict[str, list[Deferred[str]]] = {}
-        self._waiting_for_heir: set[str] = set()
+        self._asking: dict[tuple[str, bool], list[Deferred[str]]] = {}
+        self._waiting_for_heir: set[tuple[str, bool]] = set()
         self._timer: Any = None
 
     def claim(self, localpart: str) -> Deferred[str]:
         """See `Nodes.claim`."""
-        if localpart in self._uses:
+        inherits = self.inherits
+        if localpart in self._uses and (inherits or localpart not in self.inherited):
             self._uses[localpart] += 1
             return succeed(self._members.name)
         claimed: Deferred[str] = Deferred()
-        if localpart in self._asking:
-            self._asking[localpart].append(claimed)
-        else:
-            self._asking[localpart] = [claimed]
-            self._ask(localpart)
+        waiting = self._asking.setdefault((localpart, inherits), [])
+        waiting.append(claimed)
+        if len(waiting) == 1:
+            self._ask(localpart, inherits)
         return claimed
 
     def release(self, localpart: str) -> None:
@@ -83,34 +85,35 @@ class Owners:
     def look_again(self) -> None:
         """An heir may be done."""
         waiting, self._waiting_for_heir = self._waiting_for_heir, set()
-        for localpart in waiting:
-            self._ask(localpart)
+        for localpart, inherits in waiting:
+            self._ask(localpart, inherits)
 
-    def _ask(self, localpart: str) -> None:
+    def _ask(self, localpart: str, inherits: bool) -> None:
         keys = (self._keys.owners, self._keys.members, self._keys.readers)
-        asked = self._client.execute("EVAL", _CLAIM, 3, *keys, localpart, self._members.me)
-        asked.addCallbacks(self._on_holder, self._on_failed, callbackArgs=(localpart,), errbackArgs=(localpart,))
+        asked = self._client.execute("EVAL", _CLAIM, 3, *keys, localpart, self._members.me, int(inherits))
+        who = (localpart, inherits)
+        asked.addCallbacks(self._on_holder, self._on_failed, callbackArgs=who, errbackArgs=who)
 
-    def _on_holder(self, reply: list[Any], localpart: str) -> None:
-        holder, inherited = reply[0].decode(), reply[1]
-        if not holder:
-            self._wait_for_heir(localpart)
-            return
-        if inherited:
+    def _on_holder(self, reply: list[Any], localpart: str, inherits: bool) -> None:
+        holder, is_inherited = reply[0].decode(), reply[1]
+        if is_inherited:
             self.inherited.add(localpart)
-        waiting = self._asking.pop(localpart)
+        if not holder or (localpart in self.inherited and not inherits):
+            self._wait_for_heir(localpart, inherits)
+            return
+        waiting = self._asking.pop((localpart, inherits))
         if holder == self._members.me:
-            self._uses[localpart] = len(waiting)
+            self._uses[localpart] = self._uses.get(localpart, 0) + len(waiting)
             holder = self._members.name
         for claimed in waiting:
             claimed.callback(holder)
 
-    def _on_failed(self, failure: Failure, localpart: str) -> None:
-        for claimed in self._asking.pop(localpart):
+    def _on_failed(self, failure: Failure, localpart: str, inherits: bool) -> None:
+        for claimed in self._asking.pop((localpart, inherits)):
             claimed.errback(failure)
 
-    def _wait_for_heir(self, localpart: str) -> None:
-        self._waiting_for_heir.add(localpart)
+    def _wait_for_heir(self, localpart: str, inherits: bool) -> None:
+        self._waiting_for_heir.add((localpart, inherits))
         if self._timer is None or not self._timer.active():
             self._timer = self._reactor.callLater(RETRY_S, self.look_again)
 

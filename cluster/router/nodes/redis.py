@@ -31,9 +31,12 @@ LOOK_AGAIN_S = 0.02
 class Inbox:
     """A `Gate` for what one node wrote to another."""
 
-    def __init__(self, node: str, server: Server) -> None:
+    def __init__(self, node: str, server: Server, owners: Owners, is_left: Callable[[], bool]) -> None:
+        """`is_left`: whom it was written to is gone, and what it had is not taken over yet."""
         self._node = node
         self._server = server
+        self._owners = owners
+        self._is_left = is_left
 
     def may_read(self, unsettled: int) -> bool:
         """As much as of any link."""
@@ -42,8 +45,10 @@ class Inbox:
     def take(self, entry_id: str, frames: list[Any]) -> Settled:
         """Hand on the frames of one entry; it settles with the last of them that does."""
         last: Settled = None
+        self._owners.inherits = self._is_left()
         for frame in frames:
             last = self._server.take(self._node, frame) or last
+        self._owners.inherits = False
         return last
 
     def let_go(self) -> None:
@@ -85,6 +90,7 @@ class RedisNodes:
         self._outbound = Outbound(reactor, turn, client, keys, name, tracer, max_backlog)
         self.share = NodeShare(client, keys, self._members)
         self._inboxes: dict[str, Inbound] = {}
+        self._taking_over: set[str] = set()
         self._known: dict[str, str] = {}
         self._server: Server
         self._is_stopped = False
@@ -162,10 +168,12 @@ class RedisNodes:
         reader = self._inboxes[node] = Inbound(
             self._reactor, self._turn, self._client, self._keys, node, WholeShare(), self._decode
         )
-        await reader.start(lambda from_, on_room: Inbox(from_, self._server))
+        self._taking_over.add(node)
+        await reader.start(lambda from_, _: Inbox(from_, self._server, self._owners, lambda: node in self._taking_over))
         while await self._length(node):
             await deferLater(self._reactor, LOOK_AGAIN_S)
         await self._adopt(node)
+        self._taking_over.discard(node)
         return True
 
     async def _length(self, node: str) -> int:
@@ -177,7 +185,10 @@ class RedisNodes:
     async def _adopt(self, node: str) -> None:
         """Take over all that belonged to it; its inbox has been read."""
         for localpart in await self._owners.left_by(node):
-            if await self.claim(localpart) == self.name:
+            self._owners.inherits = True
+            claimed = self.claim(localpart)
+            self._owners.inherits = False
+            if await claimed == self.name:
                 self._owners.inherited.discard(localpart)
                 await self._server.adopt(localpart)
                 self.release(localpart)
