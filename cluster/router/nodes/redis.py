@@ -46,9 +46,11 @@ class Inbox:
         """Hand on the frames of one entry; it settles with the last of them that does."""
         last: Settled = None
         self._owners.inherits = self._is_left()
-        for frame in frames:
-            last = self._server.take(self._node, frame) or last
-        self._owners.inherits = False
+        try:
+            for frame in frames:
+                last = self._server.take(self._node, frame) or last
+        finally:
+            self._owners.inherits = False
         return last
 
     def let_go(self) -> None:
