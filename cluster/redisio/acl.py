@@ -8,7 +8,8 @@ from cluster.redisio.keys import Keys
 
 _OWN = "hget hmget hset hsetnx hdel hexists hlen hkeys hgetall hincrby rpush blpop llen lrange ltrim del expire eval"
 _READER = "xgroup|create xreadgroup xack xdel xlen smembers"
-_CHANNELS = "subscribe publish"
+_WRITER = "+xadd +xlen +eval +xinfo|stream +memory|usage"
+_CHANNELS = "subscribe unsubscribe publish"
 _CONNECTION = "hello auth ping select cluster|slots cluster|info"
 
 
@@ -16,9 +17,10 @@ def rules(keys: Keys, domain: str, password: str) -> list[str]:
     """The arguments of `ACL SETUSER <name>` for the server of a domain. Each selector stands for one thing it may do.
 
     What a server owns, it may read and change: its store, its control keys, the links into it. Elsewhere it may only
-    append: to the journal, and to the links out of its own domain; and read which domains there are. On channels Redis
-    cannot tell listening from speaking; a bell rung in vain costs its reader one look. What Redis cannot forbid: a
-    server that is not ours can waste time and memory, and append hops that never were to the journal, or trim it.
+    append: to the journal, and to the links out of its own domain; and read which domains there are. A bell is rung by
+    anybody, and in vain costs its reader one look; what is announced on a link only its writer can say. What Redis
+    cannot forbid: a server that is not ours can waste time and memory, and append hops that never were to the journal,
+    or trim it.
     """
     own = _literal(domain)
     prefix = _literal(keys.prefix)
@@ -30,12 +32,14 @@ def rules(keys: Keys, domain: str, password: str) -> list[str]:
         f"%R~{prefix}:peers:{{{own}}}",
         f"%R~{prefix}:faults:{{{own}}}",
         f"&{prefix}:bell:{{*}}",
+        f"&{prefix}:link:{{{own}}}:*",
         f"&{prefix}:nodes:{{{own}}}:*",
         f"&{prefix}:faults:{{{own}}}",
-        f"(+xadd +xinfo|stream +memory|usage ~{prefix}:link:{{*}}:{own} ~{prefix}:link:{{*}}:{own}/*)",
+        f"({_WRITER} ~{prefix}:link:{{*}}:{own} ~{prefix}:link:{{*}}:{own}/*)",
+        f"(+publish &{prefix}:link:{{*}}:{own} &{prefix}:link:{{*}}:{own}/*)",
         f"(+hincrby ~{prefix}:lost:{{{own}}})",
         f"(+sismember %R~{prefix}:domains %R~{prefix}:nodes:{{*}}:known)",
-        f"(+xadd +xinfo|stream +memory|usage +sismember +sadd ~{prefix}:nodes:{{{own}}}:*)",
+        f"({_WRITER} +sismember +sadd ~{prefix}:nodes:{{{own}}}:*)",
         f"(+sadd %W~{prefix}:peers:{{*}})",
     ]
 

@@ -95,10 +95,15 @@ class RedisClient:
         if self.connected:
             callback()
 
-    async def subscribe(self, channel: str, on_message: Callable[[bytes], None]) -> None:
-        """Take what is published there, over this and each later connection. Raises hiredis.ReplyError."""
+    def subscribe(self, channel: str, on_message: Callable[[bytes], None]) -> Deferred[Reply]:
+        """Take what is published there, over this and each later connection. As `execute`, it may fail."""
         self._channels[channel] = on_message
-        await self.execute("SUBSCRIBE", channel)
+        return self.execute("SUBSCRIBE", channel)
+
+    def unsubscribe(self, channel: str) -> None:
+        """Take no more of it."""
+        if self._channels.pop(channel, None) is not None:
+            self.post("UNSUBSCRIBE", channel)
 
     async def _log_in(self) -> None:
         connection: Connection | None = None
@@ -114,7 +119,9 @@ class RedisClient:
             callback()
 
     def _on_push(self, channel: str, message: bytes) -> None:
-        self._channels[channel](message)
+        on_message = self._channels.get(channel)
+        if on_message is not None:  # nobody unsubscribed meanwhile
+            on_message(message)
 
     def _on_lost(self) -> None:
         self._connection = None

@@ -12,7 +12,8 @@ from cluster.redisio.keys import Keys
 from cluster.redisio.turn import Turn
 from cluster.router.gate import Gate
 from cluster.router.inbound import Inbound
-from cluster.router.outbound import Outbound, OutboundLink
+from cluster.router.outbound import Outbound
+from cluster.router.outbound_link import OutboundLink
 from cluster.router.port import Bounce, Deliver, HopRecorder
 from cluster.router.redis_faults import RedisFaults
 from cluster.router.share import Share, WholeShare

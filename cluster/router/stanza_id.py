@@ -49,7 +49,7 @@ def with_stanza_id(message: Stanza, id: str, domain: str, by: Jid | None = None)
     """
     raw, payloads = message.raw, message.payloads
     # The bytes are looked at, since the header is only the sender's word; "&#" could spell the namespace.
-    if _NAMESPACE in raw or b"&#" in raw or not raw.endswith((_END, b"/>")):
+    if _NAMESPACE in raw or (b"&" in raw and b"&#" in raw) or not raw.endswith((_END, b"/>")):
         raw, payloads = _without_claims_of(domain, message)
     if by is None:
         assert message.to is not None

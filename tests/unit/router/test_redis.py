@@ -10,7 +10,7 @@ from twisted.internet.error import ConnectionLost
 
 from cluster.redisio.keys import Keys
 from cluster.redisio.turn import Turn
-from cluster.router import faulty, outbound
+from cluster.router import faulty, outbound_link
 from cluster.router.port import Settled
 from cluster.router.redis import RedisRouter
 from cluster.xmpp.errors import Condition, ErrorType
@@ -295,7 +295,7 @@ def test_faults_that_nobody_can_read_are_none(world: RedisWorld, raw: bytes) -> 
 def test_while_redis_hangs_senders_wait_and_at_last_are_told_so(
     own_world: RedisWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbound, "MAX_WAITING_BYTES", 100_000)
+    monkeypatch.setattr(outbound_link, "MAX_WAITING_BYTES", 100_000)
 
     async def scenario(world: World) -> None:
         s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
@@ -316,7 +316,7 @@ def test_while_redis_hangs_senders_wait_and_at_last_are_told_so(
 
 
 def test_while_redis_is_away_what_waits_is_bounded(own_world: RedisWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbound, "MAX_WAITING_BYTES", 100_000)
+    monkeypatch.setattr(outbound_link, "MAX_WAITING_BYTES", 100_000)
 
     async def scenario(world: World) -> None:
         s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
@@ -336,8 +336,8 @@ def test_while_redis_is_away_what_waits_is_bounded(own_world: RedisWorld, monkey
 
 
 def test_the_backlog_of_a_link_is_bounded_in_bytes_too(world: RedisWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbound, "MAX_BACKLOG_BYTES", 1_000_000)
-    monkeypatch.setattr(outbound, "MAX_BATCH_BYTES", 60_000)
+    monkeypatch.setattr(outbound_link, "MAX_BACKLOG_BYTES", 1_000_000)
+    monkeypatch.setattr(outbound_link, "MAX_BATCH_BYTES", 60_000)
 
     async def scenario(_: World) -> None:
         s1 = await world.start(MONTAGUE)
@@ -424,7 +424,7 @@ def test_a_reader_that_lets_go_does_not_wait_for_what_a_fault_holds(world: Redis
             await node.router.start(node.deliver, node.bounce)
         for number in range(5):
             await s1.sent(chat(str(number)))
-        await world.until(lambda: given(world) == 5)
+        await world.until(lambda: nodes[0].router._inbound._links[MONTAGUE]._unsettled == 5)
         turns[0].has, turns[1].has = False, True
         nodes[0].router.share_changed()
         await world.until(lambda: turns[0].given_back == [MONTAGUE])

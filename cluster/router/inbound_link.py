@@ -1,0 +1,181 @@
+"""The receiving end of one link: entries of a Redis stream become stanzas."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from twisted.internet.error import ConnectionLost
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from cluster.redisio.protocol import Reply
+from cluster.redisio.turn import Stage
+from cluster.router.reader import OpenGate
+
+if TYPE_CHECKING:
+    from cluster.router.inbound import Inbound
+
+READ_COUNT = 64
+"""Entries of one read."""
+CONSUMER = "reader"
+"""Of each link there is one reader at a time, and whoever it is goes on where the last one stopped."""
+
+
+class InboundLink:
+    """One link into the domain. Each entry is announced as it is written, mostly with its bytes: then it is taken at
+    once if all before it has been. Else the link is read, never twice at once. An entry is acknowledged when it has
+    settled.
+
+    An entry is `_taken` until Redis has confirmed that it is gone, so that nothing is delivered twice when the
+    entries of this consumer are read again after a lost connection.
+    """
+
+    _log = Logger()
+
+    def __init__(self, from_: str, open_gate: OpenGate, inbound: Inbound) -> None:
+        self.from_ = from_
+        self._gate = open_gate(from_, self.read_on)
+        self._inbound = inbound
+        self._client = inbound.client
+        self._group = inbound.to
+        self._key = inbound.keys.link(inbound.to, from_)
+        self._cursor = b"0"  # what to read: ">" is new entries, an id the pending ones above it
+        self._position = b""  # of the entry up to which all has been taken; empty while nobody knows
+        self._is_let_go = False
+        self._is_reading = False
+        self._may_have_more = False
+        self._taken: set[bytes] = set()
+        self._settled: list[bytes] = []
+        self._unsettled = 0
+
+    def listen(self) -> None:
+        """From now on hear of what the sender writes."""
+        self._client.subscribe(self._key, self._on_announced).addErrback(self._on_failed, "Listening to")
+
+    def listen_no_more(self) -> None:
+        """Let the sender ring the bell again."""
+        self._client.unsubscribe(self._key)
+
+    def _on_announced(self, message: bytes) -> None:
+        """The sender wrote an entry. A sender that lies about it misleads us about its own link only."""
+        previous_id, _, rest = message.partition(b" ")
+        id, _, entry = rest.partition(b" ")
+        is_next = previous_id == self._position and not self._is_reading and self._cursor == b">"
+        if entry and is_next and self._may_read():
+            self._position = id
+            self._take(id, [b"", entry])
+        else:
+            self.ring()
+
+    def _may_read(self) -> bool:
+        is_over = self._is_let_go or self._inbound.is_stopped
+        return not is_over and self._gate.may_read(self._unsettled)
+
+    def ring(self) -> None:
+        """There is something new."""
+        self._may_have_more = True
+        self.read_on()
+
+    def resume(self) -> None:
+        """Read again what a reader was given and did not acknowledge, then what is new."""
+        self._inbound.turn.add(self.acknowledge, Stage.ACKNOWLEDGE)
+        created = self._client.execute("XGROUP", "CREATE", self._key, self._group, "0", "MKSTREAM")
+        created.addErrback(self._on_failed, "Opening")
+        self._cursor, self._position = b"0", b""
+        self._may_have_more = True
+        self.read_on()
+
+    def let_go(self) -> None:
+        """Read no more; somebody else does when all has settled that was read."""
+        self._is_let_go = True
+        self._gate.let_go()
+        self._forget_if_settled()
+
+    def _forget_if_settled(self) -> None:
+        if self._is_let_go and not self._is_reading and not self._unsettled:
+            self._inbound.forget(self)
+
+    def acknowledge(self) -> None:
+        """Tell Redis what has settled."""
+        ids, self._settled = self._settled, []
+        if ids:
+            self._client.post("XDEL", self._key, *ids)  # first, for what is only acknowledged would stay for ever
+            done = self._client.execute("XACK", self._key, self._group, *ids)
+            done.addCallbacks(self._on_gone, self._on_not_gone, callbackArgs=(ids,), errbackArgs=(ids,))
+
+    def read_on(self) -> None:
+        """Read what may be there, if so much may be under way."""
+        if not self._may_have_more or self._is_reading or not self._may_read():
+            return
+        self._is_reading = True
+        self._may_have_more = False
+        who = ("GROUP", self._group, CONSUMER)
+        read = self._client.execute("XREADGROUP", *who, "COUNT", READ_COUNT, "STREAMS", self._key, self._cursor)
+        read.addCallbacks(self._on_entries, self._on_not_read, callbackArgs=(self._cursor,))
+
+    def _on_entries(self, reply: Reply, cursor: bytes) -> None:
+        self._is_reading = False
+        if self._inbound.is_stopped:
+            return  # what was given stays pending
+        entries = next(iter(reply.values())) if reply else []
+        for id, fields in entries:
+            if id not in self._taken:
+                self._take(id, fields)
+        if cursor != self._cursor:
+            pass  # told to read again in the meantime
+        elif cursor != b">":
+            self._cursor = entries[-1][0] if entries else b">"
+            self._may_have_more = True
+        else:
+            self._position = entries[-1][0] if entries else self._position
+            self._may_have_more = len(entries) == READ_COUNT  # what was announced while we read is among these
+        self.read_on()
+        self._forget_if_settled()
+
+    def _take(self, id: bytes, fields: list[bytes] | None) -> None:
+        self._taken.add(id)
+        try:
+            items = self._inbound.decode(fields[1]) if fields else []  # no fields: deleted and not yet acknowledged
+        except (msgspec.DecodeError, IndexError) as error:
+            self._log.error("Dropped an entry from {from_}: {error}", from_=self.from_, error=str(error))
+            items = []
+        settled = self._gate.take(id.decode(), items)
+        if settled is None:
+            self._settle(id)
+        else:
+            self._unsettled += 1
+            settled.addCallbacks(self._on_settled, self._on_not_settled, callbackArgs=(id,), errbackArgs=(id,))
+
+    def _settle(self, id: bytes) -> None:
+        if not self._settled:
+            self._inbound.acknowledge_later(self)
+        self._settled.append(id)
+
+    def _on_settled(self, result: object, id: bytes) -> None:
+        self._unsettled -= 1
+        self._settle(id)
+        self.read_on()
+        self._forget_if_settled()
+
+    def _on_not_settled(self, failure: Failure, id: bytes) -> None:
+        self._unsettled -= 1
+        self._taken.discard(id)  # the storage is away: the entry is read again with the next connection
+        self._forget_if_settled()
+
+    def _on_gone(self, reply: object, ids: list[bytes]) -> None:
+        self._taken.difference_update(ids)
+
+    def _on_not_gone(self, failure: Failure, ids: list[bytes]) -> None:
+        self._settled = ids + self._settled  # for the next connection
+        self._on_failed(failure, "Acknowledging entries of")
+
+    def _on_not_read(self, failure: Failure) -> None:
+        self._is_reading = False
+        self._forget_if_settled()
+        self._on_failed(failure, "Reading")
+
+    def _on_failed(self, failure: Failure, doing: str) -> None:
+        error = failure.value
+        if not (isinstance(error, ConnectionLost) or "BUSYGROUP" in str(error)):
+            self._log.failure("{doing} the link from {from_}", failure, doing=doing, from_=self.from_)
