@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from select import EPOLLOUT
 from typing import Any
 
@@ -18,7 +19,12 @@ class EagerReactor(EPollReactor):
 
     def __init__(self) -> None:
         self._to_write: dict[Any, None] = {}  # a set that keeps its order
+        self._at_end: list[Callable[[], None]] = []
         super().__init__()  # type: ignore[no-untyped-call]
+
+    def at_turn_end(self, work: Callable[[], None]) -> None:
+        """Call it when this turn's events are handled, before what is to be written is; it raises nothing."""
+        self._at_end.append(work)
 
     def addWriter(self, writer: Any) -> None:
         """IReactorFDSet: it has something to write."""
@@ -50,7 +56,10 @@ class EagerReactor(EPollReactor):
     def runUntilCurrent(self) -> None:
         """The end of a turn: what is due, then what this and the turn's events want to write."""
         super().runUntilCurrent()
-        while self._to_write:
+        while self._at_end or self._to_write:
+            works, self._at_end = self._at_end, []
+            for work in works:
+                work()
             for writer in [*self._to_write]:
                 if writer in self._to_write:  # nobody closed it in the meantime
                     self._doReadOrWrite(writer, writer.fileno(), EPOLLOUT)  # type: ignore[no-untyped-call]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from hiredis import ProtocolError, ReplyError
+from twisted.internet import tcp
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import connectProtocol
 from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
@@ -57,6 +59,8 @@ async def log_in(protocol: RedisProtocol, reactor: Any, url: RedisUrl) -> None:
     await connectProtocol(url.endpoint(reactor), protocol)  # type: ignore[no-untyped-call]
     if url.scheme != "unix":
         notice_silence(protocol.transport)
+    else:  # as any other socket, without a look for file descriptors that could come with the data
+        protocol.transport.doRead = partial(tcp.Connection.doRead, protocol.transport)
     try:
         login = ("AUTH", url.user or "default", url.password) if url.password else ()
         await protocol.execute("HELLO", 3, *login)

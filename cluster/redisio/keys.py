@@ -18,10 +18,11 @@ class LinkKeys(Protocol):
         """Set of the ends that a link may lead to."""
 
     def link(self, to: str, from_: str) -> str:
-        """Stream of the batches from one end to another."""
+        """Stream of the batches from one end to another; also the channel on which each is announced as it is written:
+        id of the entry before, its own, and its bytes or none."""
 
     def bell(self, to: str) -> str:
-        """Channel on which an end hears which link has something new: the name of the end it is from."""
+        """Channel on which an end hears which link has something new that nobody listens to: the end it is from."""
 
     def peers(self, to: str) -> str:
         """Set of the ends that have ever opened a link to this one."""
@@ -51,11 +52,11 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:journal"
 
     def link(self, to: str, from_: str) -> str:
-        """Stream of the batches from one domain to another."""
+        """Stream of the batches from one domain to another, and the channel on which they are announced."""
         return f"{self.prefix}:link:{{{to}}}:{from_}"
 
     def bell(self, to: str) -> str:
-        """Channel on which a domain hears which link has something new: the name of the domain it is from."""
+        """Channel on which a domain hears which link, from which domain, has something new and nobody who listens."""
         return f"{self.prefix}:bell:{{{to}}}"
 
     def peers(self, to: str) -> str:
@@ -170,11 +171,11 @@ class NodeKeys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:changes"
 
     def link(self, to: str, from_: str) -> str:
-        """Stream of the batches from one node to another."""
+        """Stream of the batches from one node to another, and the channel on which they are announced."""
         return f"{self.prefix}:link:{to}:{from_}"
 
     def bell(self, to: str) -> str:
-        """Channel on which a node hears which other one wrote to it."""
+        """Channel on which a node hears which other one wrote to it, and has nobody who listens."""
         return f"{self.prefix}:bell:{to}"
 
     def peers(self, to: str) -> str:

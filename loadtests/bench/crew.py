@@ -36,7 +36,8 @@ class Crew:
 
     def serve(self, timeout_s: float) -> None:
         """Read and write what can be, and wait so long at the most for something to do."""
-        for descriptor, events in self.epoll.poll(timeout_s):
+        select.select([self.epoll], [], [], timeout_s)  # epoll itself waits for whole milliseconds only
+        for descriptor, events in self.epoll.poll(0):
             self.lines[descriptor].serve(events)
 
 

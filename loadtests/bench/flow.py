@@ -17,8 +17,8 @@ WARM_UP_S = 0.5
 """The first messages open the link between the domains, and fill caches."""
 DRAIN_S = 20.0
 """How long the last messages may take to arrive."""
-TICK_S = 0.001
-"""Finer than that epoll cannot wait."""
+DRAIN_STEP_S = 0.001
+"""How often to look whether all have arrived."""
 SEED = 3920
 
 _END = b"</message>"
@@ -99,7 +99,7 @@ class Flow:
         while (took_s := time.monotonic() - begun_s) < for_s:
             if timetable is not None:
                 timetable.send_due()
-            self._crew.serve(TICK_S if timetable is not None else for_s)
+            self._crew.serve(timetable.wait_s() if timetable is not None else for_s)
         return took_s
 
     def _drain(self) -> None:
@@ -108,7 +108,7 @@ class Flow:
         while self.delivered < self.sent:
             if time.monotonic() > until_s:
                 raise FlowBroken(f"{self.sent - self.delivered} of {self.sent} messages have not arrived")
-            self._crew.serve(TICK_S)
+            self._crew.serve(DRAIN_STEP_S)
 
 
 class _Way:
@@ -158,6 +158,10 @@ class _Timetable:
         self._random = Random(SEED)
         self._next = 0
         self._due_ns = time.monotonic_ns()
+
+    def wait_s(self) -> float:
+        """How long until the next one is due."""
+        return max(0.0, (self._due_ns - time.monotonic_ns()) / 1e9)
 
     def send_due(self) -> None:
         """Send what is due by now."""

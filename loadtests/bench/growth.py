@@ -1,7 +1,8 @@
-"""What growth costs: the same number of messages, spread over ever more domains, or over ever more sessions.
+"""What growth costs: ever more domains, or ever more sessions.
 
-A thousand messages per second in all, so that each is alone on its way however many domains there are: where a flow
-is saturated, more domains mean smaller batches, which is another question.
+More domains are tried twice. Each with a load of its own, so that every server does the same, however many there are:
+what it costs then is what the others cost it. And all with one load together: more domains mean that fewer messages
+share a turn of a server, down to one.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from cluster.xmpp.jid import Jid
 from loadtests.bench import report
 from loadtests.bench.crew import Crew, crew
-from loadtests.bench.flow import Flow
+from loadtests.bench.flow import Flow, Measured
 from loadtests.bench.line import Line
 from loadtests.bench.measure import RATES, Figures
 from loadtests.bench.ours import running
@@ -25,49 +26,65 @@ DOMAINS = (2, 20, 200)
 DOMAINS_SESSIONS = 400
 """Two for each of the 200 domains, so that every server has somebody who sends and somebody who receives."""
 SESSIONS = (100, 1_000, 5_000)
+PER_DOMAIN = 5
+"""Messages per second that each domain sends."""
 _REST_S = 5.0
-_FLOW_S = 10.0
+_FLOW_S = 15.0
 
 
 def growth(quick: bool, tell: Callable[[str], None]) -> str:
     """CPU per message for each size, without what the servers use at rest."""
-    domains = {f"{count} domains": (count, DOMAINS_SESSIONS) for count in (DOMAINS[:2] if quick else DOMAINS)}
-    sessions = {f"{count} sessions": (2, count) for count in (SESSIONS[:2] if quick else SESSIONS)}
-    found: dict[str, Figures] = {}
-    for name, (domain_count, session_count) in (domains | sessions).items():
-        with tempfile.TemporaryDirectory(prefix="xmpplab-bench-") as folder:
-            found[name] = _measure(Path(folder), domain_count, session_count)
-        tell(f"{name}: {found[name]}")
+    own, together, sessions = dict[str, Figures](), dict[str, Figures](), dict[str, Figures]()
+    for count in DOMAINS[:2] if quick else DOMAINS:
+        name = f"{count} domains"
+        own[name], together[name] = _measure(count, DOMAINS_SESSIONS, (PER_DOMAIN * count, RATES[0]))
+        tell(f"{name}: {own[name]}, {together[name]}")
+    for count in SESSIONS[:2] if quick else SESSIONS:
+        name = f"{count} sessions"
+        [sessions[name]] = _measure(2, count, (RATES[0],))
+        tell(f"{name}: {sessions[name]}")
+    found = {"own load": own, "one load": together, "sessions": sessions}
     tell(f"all figures: {report.save('growth', {'machine': report.machine(), 'runs': found})}")
-    return "\n".join([*_table(found, [*domains]), "", *_table(found, [*sessions])])
+    tables = {f"{PER_DOMAIN}/s from each domain": own, f"{RATES[0]:,}/s in all": together}
+    return "\n\n".join("\n".join(_table(*each)) for each in [*tables.items(), (f"{RATES[0]:,}/s in all", sessions)])
 
 
-def _table(found: dict[str, Figures], names: Sequence[str]) -> list[str]:
-    rows = ["| | CPU per message | beside the smallest | CPU at rest | p99 |", "| --- | --- | --- | --- | --- |"]
-    for name in names:
-        figures = found[name]
-        ratio = figures["cpu_us"] / found[names[0]]["cpu_us"]
+def _table(load: str, found: dict[str, Figures]) -> list[str]:
+    rows = [
+        f"| {load} | CPU per message | beside the smallest | CPU at rest | p99 |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    smallest = next(iter(found.values()))
+    for name, figures in found.items():
         rows.append(
-            f"| {name} | {figures['cpu_us']:.0f} µs | {ratio:.2f} | {figures['rest_percent']:.1f} % of a core "
-            f"| {figures['p99_ms']:.1f} ms |"
+            f"| {name} | {figures['cpu_us']:.0f} µs | {figures['cpu_us'] / smallest['cpu_us']:.2f} "
+            f"| {figures['rest_percent']:.1f} % of a core | {figures['p99_ms']:.1f} ms |"
         )
     return rows
 
 
-def _measure(folder: Path, domains: int, sessions: int) -> Figures:
+def _measure(domains: int, sessions: int, rates: Sequence[int]) -> list[Figures]:
+    """For each of the rates, in messages per second in all."""
     _allow_files()
     names = [f"d{number}.lit" for number in range(domains)]
-    with running(folder, names) as pair, crew(pair, tls=False) as clients:
+    with (
+        tempfile.TemporaryDirectory(prefix="xmpplab-bench-") as folder,
+        running(Path(folder), names) as pair,
+        crew(pair, tls=False) as clients,
+    ):
         flow = Flow(clients, _ends(clients, pair, sessions // 2), pair.processes)
         flow.start()
         flow.paced(RATES[0], _REST_S)  # opens every link
         rest = _rest(clients, pair)
-        measured = flow.paced(RATES[0], _FLOW_S)
-        return {
-            "cpu_us": measured.cpu_us - 1e6 * rest / measured.per_s,
-            "rest_percent": 100 * rest,
-            "p99_ms": measured.percentile_ms(0.99),
-        }
+        return [_figures(flow.paced(rate, _FLOW_S), rest) for rate in rates]
+
+
+def _figures(measured: Measured, rest: float) -> Figures:
+    return {
+        "cpu_us": measured.cpu_us - 1e6 * rest / measured.per_s,
+        "rest_percent": 100 * rest,
+        "p99_ms": measured.percentile_ms(0.99),
+    }
 
 
 def _ends(clients: Crew, pair: Pair, count: int) -> list[tuple[Line, Line, Jid]]:

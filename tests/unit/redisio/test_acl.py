@@ -36,6 +36,11 @@ def test_what_a_server_needs_it_may(capulet: redis.Redis, keys: Keys) -> None:
     run("XACK", inbound, CAPULET, "1-1")
     run("XDEL", inbound, "1-1")
     run("PUBLISH", keys.bell(MONTAGUE), CAPULET)
+    run("PUBLISH", outbound, "1-1 1-2 x")
+    with capulet.pubsub() as ear:
+        ear.subscribe(inbound)
+        ear.unsubscribe(inbound)
+        assert [ear.get_message(timeout=20)["type"] for _ in range(2)] == ["subscribe", "unsubscribe"]
     run("XADD", keys.journal, "MAXLEN", "~", "1000", "*", "h", b"x")
     run("HSET", keys.accounts(CAPULET), "juliet", b"x")
     run("HSET", keys.roster(CAPULET, "juliet"), "romeo@montague.lit", b"x")
@@ -53,6 +58,14 @@ STOLEN = {
         "XADD link:{montague.lit}:evilcapulet.lit 1-1 b forged",
         "XADD link:{montague.lit}:shakespeare.lit NOMKSTREAM * b forged",
         "EVAL return(redis.call('XADD',KEYS[1],'*','b','x')) 1 link:{shakespeare.lit}:montague.lit",
+    ],
+    "announce on a link of another": [
+        "PUBLISH link:{shakespeare.lit}:montague.lit x",
+        "PUBLISH link:{montague.lit}:shakespeare.lit x",
+        "PUBLISH link:{montague.lit}:evilcapulet.lit x",
+        "EVAL return(redis.call('PUBLISH',KEYS[1],'x')) 1 link:{shakespeare.lit}:montague.lit",
+        "EVAL return(redis.call('PUBLISH',ARGV[1],'x')) 0 link:{shakespeare.lit}:montague.lit",
+        "SPUBLISH link:{montague.lit}:capulet.lit x",
     ],
     "take back or read what it sent": [
         "XDEL link:{montague.lit}:capulet.lit 1-1",
@@ -73,6 +86,9 @@ STOLEN = {
         "XINFO STREAM link:{shakespeare.lit}:montague.lit",
         "MEMORY USAGE link:{shakespeare.lit}:montague.lit",
         "SUBSCRIBE faults:{montague.lit}",
+        "SUBSCRIBE link:{montague.lit}:capulet.lit",
+        "SUBSCRIBE link:{shakespeare.lit}:montague.lit",
+        "PSUBSCRIBE link:*",
         "PSUBSCRIBE bell:*",
     ],
     "the store of another": [

@@ -77,6 +77,23 @@ def test_published_messages_come_over_the_same_connection(lab: Lab, keys: Keys) 
     assert lab.run(scenario) == [b"montague.lit"]
 
 
+def test_who_unsubscribed_hears_no_more_over_this_and_the_next_connection(own_lab: Lab) -> None:
+    async def scenario() -> list[bytes]:
+        client, heard = own_lab.client(), list[bytes]()
+        await client.connect()
+        await client.subscribe("channel", heard.append)
+        client.post("PUBLISH", "channel", "on its way")
+        client.unsubscribe("channel")
+        assert await client.execute("PUBLISH", "channel", "x") == 0
+        own_lab.valkey.admin.execute_command("CLIENT", "KILL", "TYPE", "normal")
+        await until(own_lab.reactor, lambda: not client.connected)
+        await until(own_lab.reactor, lambda: client.connected)
+        assert await client.execute("PUBLISH", "channel", "x") == 0
+        return heard
+
+    assert own_lab.run(scenario) == []
+
+
 def test_a_subscription_that_the_acl_forbids_is_refused(lab: Lab, keys: Keys) -> None:
     lab.valkey.admin.execute_command("ACL", "SETUSER", keys.prefix, "on", ">x", "+@all", "resetchannels")
 
