@@ -1,4 +1,4 @@
-"""`make bench`: ours beside Prosody and ejabberd; or what tracing costs; or what growth costs."""
+"""`make bench`: ours beside Prosody and ejabberd; or what tracing and modules cost; or what growth costs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from loadtests.bench.compare import compare
 from loadtests.bench.flow import FlowBroken
 from loadtests.bench.growth import growth
 from loadtests.bench.measure import QUICK, Extent
-from loadtests.bench.tracing import tracing
+from loadtests.bench.parts import parts
 
 PAGE = Path("docs/performance.md")
 
@@ -22,15 +22,15 @@ def main() -> None:
     """Exit code 1 where something did not start or messages were lost, with the reason."""
     parser = argparse.ArgumentParser(prog="make bench BENCH_ARGS=…", description=__doc__)
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--tracing", action="store_true", help="what the default tracing costs, instead of the peers")
+    what.add_argument("--parts", action="store_true", help="what tracing and modules cost, instead of the peers")
     what.add_argument("--growth", action="store_true", help="2 to 200 domains, 100 to 5,000 sessions, instead")
     parser.add_argument("--quick", action="store_true", help=f"one short round; {PAGE} is left as it is")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, _end)
-    mark = "tracing" if options.tracing else "growth" if options.growth else "comparison"
+    mark = "parts" if options.parts else "growth" if options.growth else "comparison"
     try:
-        if options.tracing:
-            text = tracing(2 if options.quick else 12, _tell)
+        if options.parts:
+            text = parts(2 if options.quick else 12, _tell)
         elif options.growth:
             text = growth(options.quick, _tell)
         else:

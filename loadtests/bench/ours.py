@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import psutil
@@ -21,13 +22,15 @@ _XMPPLAB = str(Path(sys.executable).with_name("xmpplab"))
 
 
 @contextmanager
-def running(folder: Path, domains: list[str], sample_every: int | None = None) -> Iterator[Pair]:
-    """A lab of these domains. `sample_every`: other than the default tracing."""
+def running(folder: Path, domains: list[str], change: dict[str, Any] | None = None) -> Iterator[Pair]:
+    """A lab of these domains. `change`: sections of its topology that are other than usual."""
+    change = change or {}
+    defaults = {"tls": "optional", "registration": "open", "registrations_per_minute": 0}
     topology = {
         "name": "bench",
-        "defaults": {"tls": "optional", "registration": "open", "registrations_per_minute": 0},
         "servers": {f"s{number}": {"domain": domain} for number, domain in enumerate(domains, 1)},
-        **({} if sample_every is None else {"trace": {"sample_every": sample_every}}),
+        **change,
+        "defaults": {**defaults, **change.get("defaults", {})},
     }
     (folder / "bench.yaml").write_text(json.dumps(topology))  # JSON is YAML
     try:

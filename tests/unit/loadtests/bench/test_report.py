@@ -47,5 +47,5 @@ def test_only_what_stands_between_the_marks_is_replaced(tmp_path: Path) -> None:
     page.write_text("before\n<!-- growth begin -->\nold\n<!-- growth end -->\nbehind\n")
     report.write_between(page, "growth", "new")
     assert page.read_text() == "before\n<!-- growth begin -->\n\nnew\n\n<!-- growth end -->\nbehind\n"
-    with pytest.raises(ValueError, match="tracing"):
-        report.write_between(page, "tracing", "new")
+    with pytest.raises(ValueError, match="parts"):
+        report.write_between(page, "parts", "new")
