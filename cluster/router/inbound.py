@@ -81,6 +81,10 @@ class Inbound:
                 link.let_go()
         self._look_for_links()
 
+    def is_sure(self) -> bool:
+        """Nobody else reads these links by now; see `Share`."""
+        return self._share.is_sure()
+
     def acknowledge_later(self, link: InboundLink) -> None:
         """Have the link's settled entries acknowledged soon."""
         if not self._to_acknowledge:

@@ -58,11 +58,14 @@ class InboundLink:
         self._client.unsubscribe(self._key)
 
     def _on_announced(self, message: bytes) -> None:
-        """The sender wrote an entry. A sender that lies about it misleads us about its own link only."""
+        """The sender wrote an entry. A sender that lies about it misleads us about its own link only.
+
+        What waited here while this process stood still may be another reader's by now: Redis knows.
+        """
         previous_id, _, rest = message.partition(b" ")
         id, _, entry = rest.partition(b" ")
         is_next = previous_id == self._position and not self._is_reading and self._cursor == b">"
-        if entry and is_next and self._may_read():
+        if entry and is_next and self._inbound.is_sure() and self._may_read():
             self._position = id
             self._take(id, [b"", entry])
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -17,9 +18,16 @@ class Share(Protocol):
     def give_back(self, link: str) -> None:
         """Be its reader no more."""
 
+    def is_sure(self) -> bool:
+        """Nobody else can have become the reader of what this process reads; else Redis has to be asked."""
+
 
 class WholeShare:
-    """All of the links, where there is nobody else."""
+    """All of the links."""
+
+    def __init__(self, is_sure: Callable[[], bool] = lambda: True) -> None:
+        """`is_sure`: as in `Share`, where others could take this process for dead."""
+        self.is_sure = is_sure
 
     def is_ours(self, link: str) -> bool:
         """Always."""

@@ -1,15 +1,17 @@
-"""Ours beside the peers: each in turn, and that several times over, so that what disturbs one disturbs all."""
+"""Ours beside the peers: all are up, and loaded in turns of a second, so that what disturbs one disturbs all."""
 
 from __future__ import annotations
 
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from loadtests.bench import report
 from loadtests.bench.ejabberd import EJABBERD
-from loadtests.bench.measure import Extent, Figures, measure
+from loadtests.bench.measure import WAYS, Extent, Side
 from loadtests.bench.ours import OURS
 from loadtests.bench.pair import Contender
 from loadtests.bench.prosody import PROSODY
@@ -25,25 +27,48 @@ def compare(extent: Extent, rounds: int, tell: Callable[[str], None]) -> str:
     for each in CONTENDERS:
         if each.missing:
             tell(f"{each.name} is skipped: {each.missing}")
-    runs = _rounds(present, extent, rounds, tell)
-    found = report.medians(runs)
-    kept = report.save("compare", {"machine": report.machine(), "medians": found, "runs": runs})
-    tell(f"all figures: {kept}")
+    found = _rounds(present, extent, rounds, tell)
+    tell(f"all figures: {report.save('compare', {'machine': report.machine(), 'found': found})}")
     return report.table(found)
 
 
-def _rounds(
-    contenders: Sequence[Contender], extent: Extent, rounds: int, tell: Callable[[str], None]
-) -> dict[str, list[Figures]]:
-    runs: dict[str, list[Figures]] = {each.name: [] for each in contenders}
+def _rounds(contenders: Sequence[Contender], extent: Extent, rounds: int, tell: Callable[[str], None]) -> report.Found:
+    found: dict[str, defaultdict[str, list[float]]] = {each.name: defaultdict(list) for each in contenders}
     begun_s = time.monotonic()
     for done in range(rounds):
         passed_s = time.monotonic() - begun_s
         if done and passed_s * (done + 1) / done > NO_MORE_AFTER_S:
             tell(f"no time for more than {done} rounds: {passed_s:.0f} s have passed")
             break
+        tell(f"round {done + 1} of {rounds}")
+        for name, side in _round(contenders, extent, tell).items():
+            for key, values in side.found.items():
+                found[name][key] += values
+    return found
+
+
+def _round(contenders: Sequence[Contender], extent: Extent, tell: Callable[[str], None]) -> dict[str, Side]:
+    with ExitStack() as up:
+        sides: dict[str, Side] = {}
         for each in contenders:
-            tell(f"round {done + 1} of {rounds}: {each.name}")
-            with tempfile.TemporaryDirectory(prefix="xmpplab-bench-") as folder, each.start(Path(folder)) as pair:
-                runs[each.name].append(measure(pair, extent, lambda text: tell(f"  {text}")))
-    return runs
+            tell(f"  {each.name} starts")
+            folder = Path(up.enter_context(tempfile.TemporaryDirectory(prefix="xmpplab-bench-")))
+            sides[each.name] = Side(up.enter_context(each.start(folder)))
+            sides[each.name].rest(extent.idle_sessions)
+        for tls in (False, True):
+            with ExitStack() as closing:
+                for side in sides.values():
+                    side.log_in(tls, closing)
+                _load([*sides.values()], "TLS" if tls else "plain", extent, tell)
+    return sides
+
+
+def _load(sides: Sequence[Side], security: str, extent: Extent, tell: Callable[[str], None]) -> None:
+    for way in WAYS:
+        for side in sides:
+            side.begin(way)
+        for label, (rate, for_s) in extent.loads.items():
+            tell(f"  {way} {security} {label}")
+            for turn in range(extent.turns):
+                for number in range(len(sides)):  # whoever begins, so that nobody always comes behind the same one
+                    sides[(turn + number) % len(sides)].load(way, f"{security} {label}", rate, for_s)

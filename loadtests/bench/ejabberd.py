@@ -46,7 +46,7 @@ _INETRC = """{resolv_conf,""}.
 
 def _run(peer: Peer) -> tuple[Sequence[str], Mapping[str, str]]:
     configuration = peer.write("ejabberd.yml", _CONFIGURATION)
-    inetrc = peer.write("inetrc", _INETRC, dns_host=names.HOST.replace(".", ","), dns_port=names.PORT)
+    inetrc = peer.write("inetrc", _INETRC, dns_host=names.HOST.replace(".", ","))
     ebin = min(Path("/usr/lib").glob("*/ejabberd-*/ebin"))
     command = [
         "erl", "-noinput", "-pa", str(ebin), "-mnesia", "dir", f'"{peer.folder}/data"',

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from loadtests.bench.crew import Crew, crew
@@ -23,64 +24,76 @@ SETTLE_S = 5.0
 
 Figures = dict[str, float]
 """By name; see `report.py`."""
+WAYS = ("C1-S1-C2", "C1-S1-S2-C3")
 
 
 @dataclass(frozen=True)
 class Extent:
     """How long and how much."""
 
-    saturated_s: float = 2.5
-    paced_s: tuple[float, ...] = (4.0, 2.5)
+    turns: int = 3
+    saturated_s: float = 0.8
+    paced_s: tuple[float, ...] = (1.6, 0.8)
     """For each of RATES."""
     idle_sessions: int = 400
 
     @property
-    def seconds(self) -> float:
-        """How long the flows of one pair take."""
-        return 4 * (self.saturated_s + sum(self.paced_s))
+    def loads(self) -> dict[str, tuple[int, float]]:
+        """By name: messages per second in all, 0 for as many as go through, and for how long."""
+        paced = {f"{rate}/s": (rate, for_s) for rate, for_s in zip(RATES, self.paced_s, strict=True)}
+        return {"saturated": (0, self.saturated_s), **paced}
 
 
-QUICK = Extent(1.0, (2.0, 1.0), 100)
+QUICK = Extent(1, 1.0, (2.0, 1.0), 100)
 
 
-def measure(pair: Pair, extent: Extent, tell: Callable[[str], None]) -> Figures:
-    """Memory first, while nothing else has happened."""
-    figures: Figures = {"start_s": pair.start_s}
-    _measure_idle(pair, extent, figures)
-    loads = {"saturated": (0, extent.saturated_s)}
-    loads |= {f"{rate}/s": (rate, for_s) for rate, for_s in zip(RATES, extent.paced_s, strict=True)}
-    for tls in (False, True):
-        with crew(pair, tls=tls) as clients:
-            cpu_s = pair.processes.cpu_s()
-            ways = flows(clients, pair, register=not tls)
-            if tls:
-                figures["login_cpu_ms"] = 1000 * (pair.processes.cpu_s() - cpu_s) / len(clients.lines)
-            for way, flow in ways.items():
-                flow.start()
-                for label, (rate, for_s) in loads.items():
-                    name = f"{way} {'TLS' if tls else 'plain'} {label}"
-                    measured = load(flow, rate, for_s)
-                    _note(figures, name, measured)
-                    tell(f"{name}: {measured.cpu_us:.0f} µs of CPU per message")
-    return figures
+class Side:
+    """A pair that is measured beside others, and what was found: of each figure a value for each time."""
+
+    def __init__(self, pair: Pair) -> None:
+        self._pair = pair
+        self._flows: dict[str, Flow] = {}
+        self.found: defaultdict[str, list[float]] = defaultdict(list)
+        self.found["start_s"].append(pair.start_s)
+
+    def rest(self, sessions: int) -> None:
+        """Memory of so many idle sessions; first of all, while nothing else has happened."""
+        server, processes = self._pair.servers[0], self._pair.processes
+        with crew(self._pair, tls=False) as clients:
+            for number in range(EARLY_SESSIONS):
+                clients.log_in(server, f"early{number}", register=True)
+            _settle(clients)
+            before_kib = processes.memory_kib()
+            for number in range(sessions):
+                clients.log_in(server, f"idle{number}", register=True)
+            _settle(clients)
+            self.found["session_kib"].append((processes.memory_kib() - before_kib) / sessions)
+
+    def log_in(self, tls: bool, closing: ExitStack) -> None:
+        """Senders and receivers, until `closing`; with TLS the same accounts again."""
+        cpu_s = self._pair.processes.cpu_s()
+        clients = closing.enter_context(crew(self._pair, tls=tls))
+        self._flows = flows(clients, self._pair, register=not tls)
+        if tls:
+            self.found["login_cpu_ms"].append(1000 * (self._pair.processes.cpu_s() - cpu_s) / len(clients.lines))
+
+    def begin(self, way: str) -> None:
+        """The clients are for this way from now on."""
+        self._flows[way].start()
+
+    def load(self, way: str, name: str, rate: int, for_s: float) -> None:
+        """Load it, and note the figures under this name."""
+        measured = load(self._flows[way], rate, for_s)
+        figures = {"cpu_us": measured.cpu_us, "load_us": measured.load_us, "per_s": measured.per_s}
+        for label, share in (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)):
+            figures[f"{label}_ms"] = measured.percentile_ms(share)
+        for unit, value in figures.items():
+            self.found[f"{way} {name} {unit}"].append(value)
 
 
 def load(flow: Flow, rate: int, for_s: float) -> Measured:
     """`rate`: messages per second in all; 0 for as many as go through."""
     return flow.paced(rate, for_s) if rate else flow.saturated(WINDOW, for_s)
-
-
-def _measure_idle(pair: Pair, extent: Extent, figures: Figures) -> None:
-    server = pair.servers[0]
-    with crew(pair, tls=False) as clients:
-        for number in range(EARLY_SESSIONS):
-            clients.log_in(server, f"early{number}", register=True)
-        _settle(clients)
-        before_kib = pair.processes.memory_kib()
-        for number in range(extent.idle_sessions):
-            clients.log_in(server, f"idle{number}", register=True)
-        _settle(clients)
-        figures["session_kib"] = (pair.processes.memory_kib() - before_kib) / extent.idle_sessions
 
 
 def _settle(clients: Crew) -> None:
@@ -98,13 +111,5 @@ def flows(clients: Crew, pair: Pair, *, register: bool) -> dict[str, Flow]:
     )
     return {
         way: Flow(clients, [(s, line, jid) for (s, _), (line, jid) in zip(senders, to, strict=True)], pair.processes)
-        for way, to in (("C1-S1-C2", near), ("C1-S1-S2-C3", far))
+        for way, to in zip(WAYS, (near, far), strict=True)
     }
-
-
-def _note(figures: Figures, name: str, measured: Measured) -> None:
-    figures[f"{name} cpu_us"] = measured.cpu_us
-    figures[f"{name} load_us"] = measured.load_us
-    figures[f"{name} per_s"] = measured.per_s
-    for label, share in (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)):
-        figures[f"{name} {label}_ms"] = measured.percentile_ms(share)

@@ -8,19 +8,20 @@ from pathlib import Path
 
 from loadtests.bench.child import child
 
-HOST, PORT = "127.94.0.1", 5394
+HOST = "127.94.0.1"
 
 
 @contextmanager
-def names(folder: Path, s2s_ports: Mapping[str, int]) -> Iterator[None]:
+def names(folder: Path, port: int, s2s_ports: Mapping[str, int]) -> Iterator[None]:
     """Answers where each domain takes other servers (RFC 6120 section 3.2.1): on which port of localhost.
 
-    Always localhost: ejabberd asks the C library for the address, which knows no other name without root.
+    It is asked at HOST and `port`. Always localhost: ejabberd asks the C library for the address, which knows no other
+    name without root.
     """
     folder.mkdir()
     command = [
         "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--pid-file=",
-        "--user=", "--group=", f"--port={PORT}", f"--listen-address={HOST}", "--bind-interfaces", "--local=/lit/",
+        "--user=", "--group=", f"--port={port}", f"--listen-address={HOST}", "--bind-interfaces", "--local=/lit/",
         *(f"--srv-host=_xmpp-server._tcp.{domain},localhost,{port}" for domain, port in s2s_ports.items()),
     ]  # fmt: skip
     with child(command, folder):

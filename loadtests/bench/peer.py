@@ -32,6 +32,8 @@ class Peer:
     folder: Path
     c2s_port: int
     s2s_port: int
+    dns_port: int
+    """Of the name service, which is at `names.HOST`."""
 
     @property
     def certificates(self) -> Path:
@@ -45,7 +47,10 @@ class Peer:
     def write(self, name: str, template: str, **more: object) -> Path:
         """A configuration file, in which `$name` stands for a field of this."""
         file = self.folder / name
-        fields = {each: getattr(self, each) for each in ("domain", "folder", "c2s_port", "s2s_port", "certificates")}
+        fields = {
+            each: getattr(self, each)
+            for each in ("domain", "folder", "c2s_port", "s2s_port", "dns_port", "certificates")
+        }
         file.write_text(Template(template).substitute(fields, **more))
         return file
 
@@ -64,10 +69,13 @@ def contender(name: str, programs: Sequence[str], packages: str, run: Run) -> Co
 @contextmanager
 def _pair(folder: Path, run: Run) -> Iterator[Pair]:
     write_certificate(folder, DOMAINS)
-    ports = iter(_free_ports(2 * len(DOMAINS)))
-    peers = [Peer(domain, folder / domain, next(ports), next(ports)) for domain in DOMAINS]
+    dns_port, *ports = _free_ports(1 + 2 * len(DOMAINS))
+    peers = [
+        Peer(domain, folder / domain, c2s_port, s2s_port, dns_port)
+        for domain, c2s_port, s2s_port in zip(DOMAINS, ports[::2], ports[1::2], strict=True)
+    ]
     with ExitStack() as running:
-        running.enter_context(names(folder / "names", {peer.domain: peer.s2s_port for peer in peers}))
+        running.enter_context(names(folder / "names", dns_port, {peer.domain: peer.s2s_port for peer in peers}))
         with timed() as since_s:
             processes = [running.enter_context(_running(peer, run)) for peer in peers]
             for peer, process in zip(peers, processes, strict=True):

@@ -25,7 +25,7 @@ authentication = "internal_hashed"
 storage = "internal"
 log = { info = "$folder/prosody.log" }
 network_backend = "epoll"
-unbound = { resolvconf = false; hoststxt = false; forward = { "$dns" } }
+unbound = { resolvconf = false; hoststxt = false; forward = { "$dns_host@$dns_port" } }
 VirtualHost "$domain"
     ssl = { certificate = "$certificates/cert.pem"; key = "$certificates/key.pem" }
 """
@@ -33,7 +33,7 @@ VirtualHost "$domain"
 
 
 def _run(peer: Peer) -> tuple[Sequence[str], Mapping[str, str]]:
-    file = peer.write("prosody.cfg.lua", _CONFIGURATION, dns=f"{names.HOST}@{names.PORT}")
+    file = peer.write("prosody.cfg.lua", _CONFIGURATION, dns_host=names.HOST)
     return ["prosody", "-F", "--config", str(file)], {}
 
 

@@ -11,13 +11,17 @@ from statistics import median
 
 import msgspec
 
-from loadtests.bench.measure import RATES, Figures
+from loadtests.bench.measure import RATES
 
 OURS, EJABBERD, PROSODY = "xmpplab", "ejabberd", "prosody"
 RESULTS = Path(".xmpplab/bench")
 """Where figures are kept; not in the repository."""
 _AT_1000 = f"C1-S1-S2-C3 plain {RATES[0]}/s"
 _SATURATED = "C1-S1-S2-C3 plain saturated"
+
+
+Found = Mapping[str, Mapping[str, Sequence[float]]]
+"""By contender and figure: what was found, each time; the same place in two lists is the same time."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -30,16 +34,14 @@ class Target(msgspec.Struct, frozen=True):
     """The peer; empty where the limit is in the figure's own unit."""
     at_least: bool = False
 
-    def value(self, medians: Mapping[str, Figures]) -> float | None:
+    def value(self, found: Found) -> float | None:
         """The ratio, or the figure; None where the peer was not measured, or grew smaller."""
-        if self.beside and medians.get(self.beside, {}).get(self.figure, 0.0) <= 0:
-            return None
-        ours = medians[OURS][self.figure]
-        return ours / medians[self.beside][self.figure] if self.beside else ours
+        ours = found[OURS][self.figure]
+        return ratio(ours, found.get(self.beside, {}).get(self.figure, ())) if self.beside else median(ours)
 
-    def verdict(self, medians: Mapping[str, Figures]) -> str:
+    def verdict(self, found: Found) -> str:
         """met, not met, or why it is not known."""
-        value = self.value(medians)
+        value = self.value(found)
         if value is None:
             return f"not known: no figure of {self.beside}"
         met = value >= self.limit if self.at_least else value <= self.limit
@@ -75,17 +77,17 @@ _NAMES = {
 }
 
 
-def medians(runs: Mapping[str, Sequence[Figures]]) -> dict[str, Figures]:
-    """Of each figure of each contender, over its runs."""
-    return {name: {key: median(run[key] for run in several) for key in several[0]} for name, several in runs.items()}
+def ratio(ours: Sequence[float], peer: Sequence[float]) -> float | None:
+    """The median of those of each time; None where there is nothing to compare with."""
+    return median(a / b for a, b in zip(ours, peer, strict=True)) if peer and min(peer) > 0 else None
 
 
-def table(found: Mapping[str, Figures]) -> str:
+def table(found: Found) -> str:
     """Targets, then every figure, in Markdown."""
     return "\n".join([*_targets(found), "", *figures(found)])
 
 
-def _targets(found: Mapping[str, Figures]) -> Iterator[str]:
+def _targets(found: Found) -> Iterator[str]:
     yield "| C1-S1-S2-C3, in the clear | target | found | |"
     yield "| --- | --- | --- | --- |"
     for target in TARGETS:
@@ -94,14 +96,16 @@ def _targets(found: Mapping[str, Figures]) -> Iterator[str]:
         yield f"| {target.what} | {target.words} | {shown} | {target.verdict(found)} |"
 
 
-def figures(found: Mapping[str, Figures]) -> Iterator[str]:
+def figures(found: Found) -> Iterator[str]:
     """The rows of the table of all figures."""
     peers = [name for name in found if name != OURS]
     yield f"| | {' | '.join([OURS, *peers, *(f'ratio to {peer}' for peer in peers)])} |"
     yield "| --- |" + " --- |" * (1 + 2 * len(peers))
     for key, ours in found[OURS].items():
-        values = [ours, *(found[peer][key] for peer in peers)]
-        cells = [_number(value) for value in values] + [f"{ours / value:.2f}" for value in values[1:]]
+        theirs = [found[peer][key] for peer in peers]
+        ratios = [ratio(ours, each) for each in theirs]
+        cells = [_number(median(each)) for each in (ours, *theirs)]
+        cells += ["" if each is None else f"{each:.2f}" for each in ratios]
         yield f"| {_label(key)} | {' | '.join(cells)} |"
 
 

@@ -18,6 +18,8 @@ BEAT_S = 0.5
 SILENT_BEATS = 6
 """So many of our own beats without one of another node mean that it is gone: after 3 to 3.5 s. Counting our own,
 and only what Redis replied to, makes a Redis or a process that stood still no evidence against anybody."""
+SURE_S = (SILENT_BEATS - 1) * BEAT_S
+"""So long after a beat nobody can have expelled us, also where we stood still in the meantime."""
 GRACE_BEATS = int(LONGEST_RETRY_S / BEAT_S) + 1
 """So many more after a new connection: the others may still wait before they try to connect again."""
 
@@ -49,6 +51,7 @@ class Members:
         self._silent: Counter[str] = Counter()
         self._is_looking = False
         self._timer: Any = None
+        self._sure_until_s = 0.0
         self._has_left = False
         self._changed: Callable[[], None]
         self._expelled: Callable[[], None]
@@ -57,6 +60,10 @@ class Members:
     def me(self) -> str:
         """This process, as the holder of something."""
         return f"{self.name}#{self._incarnation}"
+
+    def is_sure(self) -> bool:
+        """Nobody can have taken this process for dead by now."""
+        return bool(self._reactor.seconds() < self._sure_until_s)
 
     async def join(self, changed: Callable[[], None], expelled: Callable[[], None]) -> None:
         """Be one of them: `changed` is called when somebody came or went, or changed what it holds.
@@ -116,13 +123,14 @@ class Members:
             self._changed()
 
     async def _beat(self) -> None:
-        keys = (self._keys.members, self._keys.beats)
+        keys, begun_s = (self._keys.members, self._keys.beats), self._reactor.seconds()
         reply = await self._client.execute("EVAL", _BEAT, 2, *keys, self.name, self._incarnation)
         if reply is None:
             if not self._has_left:
                 await self.leave()
                 self._expelled()
             return
+        self._sure_until_s = begun_s + SURE_S
         members, beats = reply
         self.present = {name.decode(): incarnation.decode() for name, incarnation in _pairs(members)}
         for name, beat in _pairs(beats):

@@ -168,7 +168,7 @@ class RedisNodes:
         if not await self.share.take(inbox(node)) or node in self._inboxes:
             return node in self._inboxes
         reader = self._inboxes[node] = Inbound(
-            self._reactor, self._turn, self._client, self._keys, node, WholeShare(), self._decode
+            self._reactor, self._turn, self._client, self._keys, node, WholeShare(self._members.is_sure), self._decode
         )
         self._taking_over.add(node)
         await reader.start(lambda from_, _: Inbox(from_, self._server, self._owners, lambda: node in self._taking_over))

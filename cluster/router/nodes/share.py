@@ -43,6 +43,10 @@ class NodeShare:
         keys = (self._keys.readers, self._keys.members)
         return bool(await self._client.execute("EVAL", _TAKE, 2, *keys, link, self._members.me))
 
+    def is_sure(self) -> bool:
+        """See `Share`: the other nodes have not given up this one yet."""
+        return self._members.is_sure()
+
     def give_back(self, link: str) -> None:
         """Let another node read it."""
         self._client.post("HDEL", self._keys.readers, link)

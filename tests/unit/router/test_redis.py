@@ -469,6 +469,7 @@ class Handed:
 
     def __init__(self, has: bool) -> None:
         self.has = has
+        self.sure = True
         self.given_back: list[str] = []
 
     def is_ours(self, link: str) -> bool:
@@ -480,24 +481,46 @@ class Handed:
     def give_back(self, link: str) -> None:
         self.given_back.append(link)
 
+    def is_sure(self) -> bool:
+        return self.sure
+
+
+async def reader(world: RedisWorld, share: Handed) -> Node:
+    """A further process that serves capulet.lit."""
+    node = Node()
+    client = world.clients[node] = await world.client(CAPULET)
+    node.router = RedisRouter(
+        world.reactor, client, world.keys, domain=CAPULET, tracer=node.tracer, max_backlog=50, share=share,
+        turn=Turn(world.reactor),
+    )  # fmt: skip
+    await node.router.start(node.deliver, node.bounce)
+    return node
+
+
+def test_who_may_have_been_taken_for_dead_asks_redis_what_is_left_to_read(world: RedisWorld) -> None:
+    async def scenario(_: World) -> None:
+        share = Handed(True)
+        s1, s2 = await world.start(MONTAGUE), await reader(world, share)
+        await s1.sent(chat("opens the link"))
+        await world.until_empty(MONTAGUE, CAPULET)
+        never: Settled = Deferred()
+        s2.settled_by = lambda stanza: never
+        await s1.sent(chat("sure"))
+        await world.until(lambda: len(s2.delivered) == 2)
+        assert given(world) == 0
+        share.sure = False
+        await s1.sent(chat("not sure"))
+        await world.until(lambda: len(s2.delivered) == 3)
+        assert given(world) == 2
+
+    world.run(scenario)
+
 
 def test_a_reader_that_lets_go_does_not_wait_for_what_a_fault_holds(world: RedisWorld) -> None:
     async def scenario(_: World) -> None:
         await world.set_faults(MONTAGUE, CAPULET, delay="60m")
-        s1, nodes, turns = await world.start(MONTAGUE), [Node(), Node()], [Handed(True), Handed(False)]
-        for node, turn in zip(nodes, turns, strict=True):
-            client = world.clients[node] = await world.client(CAPULET)
-            node.router = RedisRouter(
-                world.reactor,
-                client,
-                world.keys,
-                domain=CAPULET,
-                tracer=node.tracer,
-                max_backlog=50,
-                share=turn,
-                turn=Turn(world.reactor),
-            )
-            await node.router.start(node.deliver, node.bounce)
+        s1, turns = await world.start(MONTAGUE), [Handed(True), Handed(False)]
+        nodes = [await reader(world, turn) for turn in turns]
         for number in range(5):
             await s1.sent(chat(str(number)))
         await world.until(lambda: nodes[0].router._inbound._links[MONTAGUE]._unsettled == 5)

@@ -9,14 +9,15 @@ import pytest
 from loadtests.bench import report
 from loadtests.bench.report import Target
 
-OURS = {"session_kib": 10.0, "C1-S1-C2 plain saturated per_s": 60_000.0}
-EJABBERD = {"session_kib": 40.0, "C1-S1-C2 plain saturated per_s": 30_000.0}
+OURS = {"session_kib": [10.0], "C1-S1-C2 plain saturated per_s": [60_000.0, 90_000.0, 30_000.0]}
+EJABBERD = {"session_kib": [40.0], "C1-S1-C2 plain saturated per_s": [30_000.0, 45_000.0, 20_000.0]}
 FOUND = {"xmpplab": OURS, "ejabberd": EJABBERD}
 
 
-def test_the_median_of_the_rounds_counts() -> None:
-    rounds = [{"start_s": 3.0}, {"start_s": 1.0}, {"start_s": 2.0}]
-    assert report.medians({"xmpplab": rounds}) == {"xmpplab": {"start_s": 2.0}}
+def test_what_is_compared_was_measured_at_the_same_time() -> None:
+    assert report.ratio([1.0, 20.0, 3.0], [2.0, 40.0, 3.0]) == 0.5
+    assert report.ratio([1.0], []) is None
+    assert report.ratio([1.0, 1.0], [2.0, -1.0]) is None  # memory that seems to have shrunk
 
 
 @pytest.mark.parametrize(
