@@ -1,0 +1,28 @@
+"""What a node knows of its own standing among the nodes of its domain."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+
+from cluster.redisio.keys import Keys
+from cluster.router.nodes.members import BEAT_S, SILENT_BEATS, Members
+from tests.harness import ReactorThread, Valkey
+from tests.ports.worlds import CAPULET, Node, RedisWorld, World
+
+
+def test_who_stood_still_is_not_sure_of_its_links_until_its_next_beat(
+    reactor_thread: ReactorThread, valkey: Valkey, keys: Keys
+) -> None:
+    world = RedisWorld(reactor_thread, valkey, keys)
+
+    async def scenario(_: World) -> None:
+        clock = Clock()
+        client = world.clients[Node()] = await world.client(CAPULET)
+        members = Members(clock, client, keys.nodes(CAPULET), "s2", "incarnation")
+        await members.join(lambda: None, lambda: None)
+        assert members.is_sure()
+        clock.advance(SILENT_BEATS * BEAT_S)  # the others may have expelled it by now
+        assert not members.is_sure()
+        await world.until(members.is_sure)
+
+    world.run(scenario)
