@@ -44,6 +44,7 @@ class Inbound:
         self._reactor = reactor
         self.turn = turn
         self._share = share
+        self.is_sure = share.is_sure
         self._open_gate: OpenGate | None = None
         self._links: dict[str, InboundLink] = {}
         self._opening: set[str] = set()
@@ -80,10 +81,6 @@ class Inbound:
             else:
                 link.let_go()
         self._look_for_links()
-
-    def is_sure(self) -> bool:
-        """Nobody else reads these links by now; see `Share`."""
-        return self._share.is_sure()
 
     def acknowledge_later(self, link: InboundLink) -> None:
         """Have the link's settled entries acknowledged soon."""

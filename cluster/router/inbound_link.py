@@ -67,7 +67,7 @@ class InboundLink:
         is_next = previous_id == self._position and not self._is_reading and self._cursor == b">"
         if entry and is_next and self._inbound.is_sure() and self._may_read():
             self._position = id
-            self._take(id, [b"", entry])
+            self._take(id, entry)
         else:
             self.ring()
 
@@ -124,23 +124,26 @@ class InboundLink:
         entries = next(iter(reply.values())) if reply else []
         for id, fields in entries:
             if id not in self._taken:
-                self._take(id, fields)
-        if cursor != self._cursor:
-            pass  # told to read again in the meantime
-        elif cursor != b">":
-            self._cursor = entries[-1][0] if entries else b">"
-            self._may_have_more = True
-        else:
-            self._position = entries[-1][0] if entries else self._position
-            self._may_have_more = len(entries) == READ_COUNT  # what was announced while we read is among these
+                self._take(id, fields[1] if fields else None)  # none: deleted and not yet acknowledged
+        if cursor == self._cursor:  # else it was told to read again in the meantime
+            self._go_on_behind([id for id, _ in entries])
         self.read_on()
         self._forget_if_settled()
 
-    def _take(self, id: bytes, fields: list[bytes] | None) -> None:
+    def _go_on_behind(self, ids: list[bytes]) -> None:
+        """These were all that there was, or as many as may be read at once."""
+        if self._cursor != b">":
+            self._cursor = ids[-1] if ids else b">"
+            self._may_have_more = True
+        else:
+            self._position = ids[-1] if ids else self._position
+            self._may_have_more = len(ids) == READ_COUNT  # what was announced while we read is among these
+
+    def _take(self, id: bytes, entry: bytes | None) -> None:
         self._taken.add(id)
         try:
-            items = self._inbound.decode(fields[1]) if fields else []  # no fields: deleted and not yet acknowledged
-        except (msgspec.DecodeError, IndexError) as error:
+            items = [] if entry is None else self._inbound.decode(entry)
+        except msgspec.DecodeError as error:
             self._log.error("Dropped an entry from {from_}: {error}", from_=self.from_, error=str(error))
             items = []
         settled = self._gate.take(id.decode(), items)

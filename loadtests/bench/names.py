@@ -22,7 +22,7 @@ def names(folder: Path, port: int, s2s_ports: Mapping[str, int]) -> Iterator[Non
     command = [
         "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--pid-file=",
         "--user=", "--group=", f"--port={port}", f"--listen-address={HOST}", "--bind-interfaces", "--local=/lit/",
-        *(f"--srv-host=_xmpp-server._tcp.{domain},localhost,{port}" for domain, port in s2s_ports.items()),
+        *(f"--srv-host=_xmpp-server._tcp.{domain},localhost,{s2s_port}" for domain, s2s_port in s2s_ports.items()),
     ]  # fmt: skip
     with child(command, folder):
         yield

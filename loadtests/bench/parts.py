@@ -13,7 +13,7 @@ from typing import Any
 from loadtests.bench import report
 from loadtests.bench.crew import crew
 from loadtests.bench.flow import Flow
-from loadtests.bench.measure import RATES, flows, load
+from loadtests.bench.measure import RATES, WAYS, flows, load
 from loadtests.bench.ours import running
 from loadtests.bench.peer import DOMAINS
 
@@ -24,7 +24,7 @@ WITHOUT: dict[str, dict[str, Any]] = {
 }
 """What is changed in the topology to be without this part; `register` makes the accounts of the load."""
 LOADS = {"saturated": 0, "1,000/s": RATES[0]}
-_WAY = "C1-S1-S2-C3"
+_WAY = WAYS[-1]
 _FOR_S = 2.0
 
 
@@ -46,7 +46,8 @@ def parts(turns: int, tell: Callable[[str], None]) -> str:
 
 
 def _row(name: str, with_all: list[float], without: list[float]) -> str:
-    ratio = median(a / b for a, b in zip(with_all, without, strict=True))
+    ratio = report.ratio(with_all, without)
+    assert ratio is not None  # a message always costs something
     return f"| {name} | {median(with_all):.1f} µs | {median(without):.1f} µs | {ratio:.3f} |"
 
 
