@@ -131,11 +131,12 @@ class LabFolder:
         while True:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(self._lock_file, os.O_RDWR | os.O_CREAT, 0o600)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not _flock(descriptor, fcntl.LOCK_EX):
+                is_taken = not _flock(descriptor, fcntl.LOCK_SH)
                 os.close(descriptor)
-                return None
+                if is_taken:
+                    return None
+                continue  # somebody was looking, just then, whether it is
             if self._is_lock_file(descriptor):
                 self.hand_over(descriptor, os.getpid())
                 return descriptor
@@ -163,12 +164,18 @@ class LabFolder:
         except (FileNotFoundError, NotADirectoryError):
             return False
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+            return not _flock(descriptor, fcntl.LOCK_SH)
         finally:
             os.close(descriptor)
+
+
+def _flock(descriptor: int, kind: int) -> bool:
+    """False where somebody else's lock is in the way."""
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
+    return True
 
 
 def write_private(path: Path, content: bytes) -> None:

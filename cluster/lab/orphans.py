@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 
 import psutil
 
@@ -25,7 +26,8 @@ def end_orphans(folder: LabFolder) -> None:
 
 def _end(folder: LabFolder, pid: int) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
-        os.kill(pid, number)
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
         if wait_until(lambda: not _is_ours(folder, pid), PATIENCE_S):
             return
 

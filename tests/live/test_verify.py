@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cluster.client.managed import ManagedClient
 from cluster.lab.errors import LabError
 from cluster.lab.folder import ADMIN, LABS, choose
 from cluster.lab.overview import overview
 from cluster.lab.redis import connected
+from cluster.lab.verify.read import read
+from cluster.lab.verify.run import run
 from cluster.lab.wait import wait_until
 from cluster.redisio.keys import Keys
 from tests.harness import PATIENCE_S
@@ -135,10 +139,35 @@ def test_an_interrupt_leaves_nothing_behind(lab: RunningLab, number: signal.Sign
     with subprocess.Popen(argv, cwd=lab.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as checker:
         assert wait_until(lambda: session_count(lab) == 2, PATIENCE_S)
         checker.send_signal(number)
-        told, _ = checker.communicate()
-    assert checker.returncode != 0
-    assert told == b""
-    assert not (lab.folder / LABS).exists()
+        told, why = checker.communicate()
+    assert (checker.returncode, told) == (130, b""), why.decode()
+    assert not (lab.folder / LABS).exists(), why.decode()
+
+
+def test_an_interrupt_leaves_each_client_to_its_thread(lab: RunningLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A TLS connection that one thread reads and another closes takes the process down, and the lab is left up."""
+    disturbed: list[str] = []
+    close = ManagedClient.close
+
+    def watched_close(client: ManagedClient) -> None:
+        others = (thread for thread in threading.enumerate() if thread is not threading.current_thread())
+        disturbed.extend(thread.name for thread in others if getattr(thread, "client", None) is client)
+        close(client)
+
+    def interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    file = read(Path(scenario(lab)), None)
+    monkeypatch.setattr(ManagedClient, "close", watched_close)
+    monkeypatch.setattr("cluster.lab.verify.run.pause", interrupt)
+    lab.up()
+    try:
+        folder = choose(lab.folder, None)
+        with pytest.raises(KeyboardInterrupt):
+            run(folder, folder.plan(), file.scenario)
+        assert disturbed == []
+    finally:
+        lab.down()
 
 
 def session_count(lab: RunningLab) -> int:

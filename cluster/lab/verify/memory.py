@@ -30,14 +30,17 @@ class MemoryWatch(threading.Thread):
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        """Until `stop`."""
-        while not self._stopping.wait(LOOK_EVERY_S if self.samples else 0):
-            self.samples.append((self._now_s(), resident_bytes(self._folder)))
+        """Until `stop`, and then once more."""
+        self._look()
+        while not self._stopping.wait(LOOK_EVERY_S):
+            self._look()
+        self._look()
 
     def stop(self) -> None:
         """Look once more, and end."""
         self._stopping.set()
-        self.join()
+
+    def _look(self) -> None:
         self.samples.append((self._now_s(), resident_bytes(self._folder)))
 
 

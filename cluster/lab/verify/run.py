@@ -95,17 +95,15 @@ class _Run:
         self._begin_s = time.monotonic()
         watch = MemoryWatch(self._folder, self._now_s)
         clients: list[Sender | Receiver] = [*self._receivers, *self._senders]
-        for part in (watch, *clients):
-            part.start()
-        self._steps.start()
         try:
+            for part in (watch, *clients):
+                part.start()
+            self._steps.start()
             self._settle()
             seconds = self._now_s()
         finally:
-            for part in (*clients, watch):
-                part.stop()
+            _end([*clients, watch])
         for thread in clients:
-            thread.join()
             if thread.error:
                 raise LabError(f"a client of the checker failed ({thread.name}):\n{thread.error}")
         if self._steps.errors:
@@ -168,6 +166,15 @@ class _Run:
                 hops = reader.read({example.trace_id for example in examples}, self._begin_position)
             for example in examples:
                 example.hops = [hop for hop in hops if hop.trace_id == example.trace_id]
+
+
+def _end(parts: Sequence[Sender | Receiver | MemoryWatch]) -> None:
+    """Return when those that were started are over: nobody else may touch a client that its thread still uses."""
+    for part in parts:
+        part.stop()
+    for part in parts:
+        if part.is_alive():
+            part.join()
 
 
 def connector(folder: LabFolder, plan: Plan, jid: Jid) -> Callable[[Resumption | None], BlockingClient]:

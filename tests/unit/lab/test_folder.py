@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,28 @@ def test_one_holds_the_lab_at_a_time(tmp_path: Path) -> None:
     os.close(lock)
     assert not folder.is_locked()
     assert folder.holder() is None
+
+
+def test_who_only_looks_is_in_nobodys_way(tmp_path: Path) -> None:
+    folder = LabFolder(tmp_path / "verona")
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            folder.is_locked()
+
+    looking = [threading.Thread(target=look) for _ in range(3)]
+    for thread in looking:
+        thread.start()
+    try:
+        for _ in range(300):
+            lock = folder.lock()
+            assert lock is not None
+            os.close(lock)
+    finally:
+        over.set()
+        for thread in looking:
+            thread.join()
 
 
 def test_who_inherits_the_lock_holds_it_until_its_end(tmp_path: Path) -> None:
