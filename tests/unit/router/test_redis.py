@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import msgspec
 import pytest
 from hiredis import ReplyError
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 
-from cluster.redisio.keys import Keys
 from cluster.redisio.turn import Turn
-from cluster.router import faulty, outbound_link
+from cluster.router import outbound_link
 from cluster.router.port import Settled
 from cluster.router.redis import RedisRouter
 from cluster.xmpp.errors import Condition, ErrorType
 from cluster.xmpp.stanza import Stanza
-from tests.harness import ReactorThread, Valkey
 from tests.ports.worlds import (
     CAPULET,
     MAX_BACKLOG,
@@ -27,24 +23,8 @@ from tests.ports.worlds import (
     RedisWorld,
     World,
     chat,
-    settings,
     text_of,
 )
-
-KEYS = Keys.of_lab("own")
-
-
-@pytest.fixture
-def world(reactor_thread: ReactorThread, valkey: Valkey, keys: Keys) -> RedisWorld:
-    return RedisWorld(reactor_thread, valkey, keys)
-
-
-@pytest.fixture
-def own_world(reactor_thread: ReactorThread, own_valkey: Valkey) -> RedisWorld:
-    """With a Valkey that may be killed."""
-    world = RedisWorld(reactor_thread, own_valkey, KEYS)
-    world.max_backlog = 10_000  # who reads may be back later than who writes
-    return world
 
 
 def test_when_redis_is_killed_and_comes_back_nothing_is_lost_and_nothing_comes_twice(own_world: RedisWorld) -> None:
@@ -214,86 +194,6 @@ def test_many_entries_are_read_in_many_reads(world: RedisWorld) -> None:
     world.run(scenario)
 
 
-def put_old_entries(world: RedisWorld, count: int, text: str = "old") -> None:
-    """What an earlier process of montague.lit wrote to capulet.lit."""
-    entry = msgspec.msgpack.encode([chat(text)])
-    pipeline = world.valkey.admin.pipeline()
-    for _ in range(count):
-        pipeline.xadd(world.keys.link(CAPULET, MONTAGUE), {"b": entry})
-    pipeline.sadd(world.keys.peers(CAPULET), MONTAGUE)
-    pipeline.execute()
-
-
-def given(world: RedisWorld) -> int:
-    """How many entries Redis has given to the reader, and not got back."""
-    groups = world.valkey.admin.xinfo_groups(world.keys.link(CAPULET, MONTAGUE))
-    return sum(group["pending"] for group in groups)
-
-
-def test_what_a_fault_delays_does_not_fill_the_reading_window(world: RedisWorld) -> None:
-    async def scenario(_: World) -> None:
-        put_old_entries(world, 600)
-        await world.set_faults(MONTAGUE, CAPULET, delay="60m")
-        s2 = await world.start(CAPULET)
-        await world.until(lambda: given(world) == 600)
-        assert s2.delivered == []
-        await world.set_faults(MONTAGUE, CAPULET)
-        await world.until_empty(MONTAGUE, CAPULET)
-        assert len(s2.delivered) == 600
-
-    world.run(scenario)
-
-
-def test_what_a_fault_delays_is_bounded_in_memory(world: RedisWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(faulty, "MAX_HELD_BYTES", 1_000_000)
-
-    async def scenario(_: World) -> None:
-        put_old_entries(world, 400, "x" * 10_000)
-        await world.set_faults(MONTAGUE, CAPULET, delay="60m")
-        s2 = await world.start(CAPULET)
-        await world.until(lambda: given(world) == 128)  # two reads
-        for _ in range(3):
-            world.valkey.admin.publish(world.keys.bell(CAPULET), MONTAGUE)
-            await world.clients[s2].execute("PING")  # the bell has been heard
-        assert given(world) == 128
-        await world.set_faults(MONTAGUE, CAPULET)
-        await world.until_empty(MONTAGUE, CAPULET)
-        assert len(s2.delivered) == 400
-
-    world.run(scenario)
-
-
-def test_faults_that_changed_while_redis_was_away_are_known_with_the_next_connection(world: RedisWorld) -> None:
-    async def scenario(_: World) -> None:
-        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
-        await s1.sent(chat("before"))
-        await world.until(lambda: s2.delivered)
-        raw = msgspec.json.encode(settings(0, {"loss": "100%"}))
-        world.valkey.admin.hset(world.keys.faults(CAPULET), MONTAGUE, raw)  # and nobody says so
-        world.valkey.admin.execute_command("CLIENT", "KILL", "USER", world.user(CAPULET))
-        await world.until(lambda: not world.clients[s2].connected)
-        await s1.sent(chat("lost"))
-        await world.until(lambda: world.lost(MONTAGUE, CAPULET) == 1)
-        assert len(s2.delivered) == 1
-
-    world.run(scenario)
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [b"junk", b"[]", b'{"seed":"1","faults":{"lag":1}}', b'{"seed":"1","faults":{"down":7}}', b"\xff"],
-    ids=["junk", "list", "unknown fault", "wrong value", "bytes"],
-)
-def test_faults_that_nobody_can_read_are_none(world: RedisWorld, raw: bytes) -> None:
-    async def scenario(_: World) -> None:
-        world.valkey.admin.hset(world.keys.faults(CAPULET), MONTAGUE, raw)
-        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
-        await s1.sent(chat("hi!"))
-        await world.until(lambda: s2.delivered)
-
-    world.run(scenario)
-
-
 def test_while_redis_hangs_senders_wait_and_at_last_are_told_so(
     own_world: RedisWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -359,186 +259,6 @@ def test_the_backlog_of_a_link_is_bounded_in_bytes_too(world: RedisWorld, monkey
     world.run(scenario)
 
 
-def test_a_bell_that_names_nobody_opens_no_link(world: RedisWorld) -> None:
-    async def scenario(_: World) -> None:
-        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
-        for name in ("evil.lit", "foo}:montague.lit", "*", "", b"\xff\x00", "x" * 100_000):
-            world.valkey.admin.publish(world.keys.bell(CAPULET), name)
-            world.valkey.admin.sadd(world.keys.peers(CAPULET), name)
-        await s1.sent(chat("honest"))
-        await world.until(lambda: s2.delivered)
-        world.valkey.admin.execute_command("CLIENT", "KILL", "USER", world.user(CAPULET))  # it looks at its peers again
-        await s1.sent(chat("honest again"))
-        await world.until(lambda: len(s2.delivered) == 2)
-        await world.until_empty(MONTAGUE, CAPULET)
-
-    world.run(scenario)
-    links = [*world.valkey.admin.scan_iter(f"{world.keys.prefix}:link:*")]
-    assert links == [world.keys.link(CAPULET, MONTAGUE).encode()]
-
-
-def test_a_bell_rung_in_vain_does_no_harm(world: RedisWorld) -> None:
-    async def scenario(_: World) -> None:
-        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
-        for _ in range(100):
-            world.valkey.admin.publish(world.keys.bell(CAPULET), MONTAGUE)
-        await s1.sent(chat("once"))
-        await world.until(lambda: s2.delivered)
-        await world.until_empty(MONTAGUE, CAPULET)
-        assert len(s2.delivered) == 1
-
-    world.run(scenario)
-
-
-def announced(world: RedisWorld) -> Callable[[], int | None]:
-    """Listens to the link from now on: the size of the next announced entry, 0 where it was announced without bytes."""
-    ear = world.valkey.admin.pubsub(ignore_subscribe_messages=True)
-    ear.subscribe(world.keys.link(CAPULET, MONTAGUE))
-    ear.get_message(timeout=20)
-
-    def size() -> int | None:
-        message = ear.get_message()
-        return None if message is None else len(message["data"].split(b" ", 2)[2])
-
-    return size
-
-
-def test_what_a_slow_reader_does_not_take_is_not_kept_twice(world: RedisWorld) -> None:
-    async def scenario(_: World) -> None:
-        s1 = await world.start(MONTAGUE)
-        size = announced(world)
-        for number in range(outbound_link.CARRIED_BACKLOG + 3):
-            await s1.sent(chat(str(number)))
-        sizes = [size() for _ in range(outbound_link.CARRIED_BACKLOG + 3)]
-        assert [bool(each) for each in sizes] == [True] * (outbound_link.CARRIED_BACKLOG + 1) + [False] * 2
-
-    world.max_backlog = 1_000
-    world.run(scenario)
-
-
-def test_a_big_entry_is_announced_without_its_bytes(world: RedisWorld) -> None:
-    async def scenario(_: World) -> None:
-        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
-        await s1.sent(chat("opens the link"))
-        await world.until(lambda: s2.delivered)
-        size = announced(world)
-        for text in ("small", "x" * outbound_link.CARRIED_BYTES, "small again"):
-            await s1.sent(chat(text))
-        await world.until(lambda: len(s2.delivered) == 4)
-        assert [bool(size()) for _ in range(3)] == [True, False, True]
-        assert [text_of(stanza)[:5] for stanza in s2.delivered[1:]] == ["small", "xxxxx", "small"]
-
-    world.run(scenario)
-
-
-def test_what_was_not_announced_is_not_overtaken(world: RedisWorld) -> None:
-    async def scenario(_: World) -> None:
-        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
-        await s1.sent(chat("first"))
-        await world.until(lambda: s2.delivered)
-        link = world.keys.link(CAPULET, MONTAGUE)
-        world.valkey.admin.xadd(link, {"b": msgspec.msgpack.encode([chat("silent")])})
-        later = f"{2**50}-0"
-        world.valkey.admin.xadd(link, {"b": msgspec.msgpack.encode([chat("last")])}, id=later)
-        entry = msgspec.msgpack.encode([chat("last")])
-        world.valkey.admin.publish(link, b"%d-1 %s %b" % (2**49, later.encode(), entry))  # behind one we have not seen
-        await world.until(lambda: len(s2.delivered) == 3)
-        assert [text_of(stanza) for stanza in s2.delivered] == ["first", "silent", "last"]
-        await world.until_empty(MONTAGUE, CAPULET)
-
-    world.run(scenario)
-
-
-@pytest.mark.parametrize("junk", [b"", b" ", b"0-0", b"0-0 1-1", b"0-0 1-1 junk", b"\xff \xfe \xfd", b"x" * 100_000])
-def test_an_announcement_that_nobody_understands_does_no_harm(world: RedisWorld, junk: bytes) -> None:
-    async def scenario(_: World) -> None:
-        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
-        await s1.sent(chat("before"))
-        await world.until(lambda: s2.delivered)
-        world.valkey.admin.publish(world.keys.link(CAPULET, MONTAGUE), junk)
-        await s1.sent(chat("behind"))
-        await world.until(lambda: len(s2.delivered) == 2)
-        await world.until_empty(MONTAGUE, CAPULET)
-        assert [text_of(stanza) for stanza in s2.delivered] == ["before", "behind"]
-
-    world.run(scenario)
-
-
-class Handed:
-    """A `Share` that the test gives and takes."""
-
-    def __init__(self, has: bool) -> None:
-        self.has = has
-        self.sure = True
-        self.given_back: list[str] = []
-
-    def is_ours(self, link: str) -> bool:
-        return self.has
-
-    async def take(self, link: str) -> bool:
-        return self.has
-
-    def give_back(self, link: str) -> None:
-        self.given_back.append(link)
-
-    def is_sure(self) -> bool:
-        return self.sure
-
-
-async def reader(world: RedisWorld, share: Handed) -> Node:
-    """A further process that serves capulet.lit."""
-    node = Node()
-    client = world.clients[node] = await world.client(CAPULET)
-    node.router = RedisRouter(
-        world.reactor, client, world.keys, domain=CAPULET, tracer=node.tracer, max_backlog=50, share=share,
-        turn=Turn(world.reactor),
-    )  # fmt: skip
-    await node.router.start(node.deliver, node.bounce)
-    return node
-
-
-def test_who_may_have_been_taken_for_dead_asks_redis_what_is_left_to_read(world: RedisWorld) -> None:
-    async def scenario(_: World) -> None:
-        share = Handed(True)
-        s1, s2 = await world.start(MONTAGUE), await reader(world, share)
-        await s1.sent(chat("opens the link"))
-        await world.until_empty(MONTAGUE, CAPULET)
-        never: Settled = Deferred()
-        s2.settled_by = lambda stanza: never
-        await s1.sent(chat("sure"))
-        await world.until(lambda: len(s2.delivered) == 2)
-        assert given(world) == 0
-        share.sure = False
-        await s1.sent(chat("not sure"))
-        await world.until(lambda: len(s2.delivered) == 3)
-        assert given(world) == 2
-
-    world.run(scenario)
-
-
-def test_a_reader_that_lets_go_does_not_wait_for_what_a_fault_holds(world: RedisWorld) -> None:
-    async def scenario(_: World) -> None:
-        await world.set_faults(MONTAGUE, CAPULET, delay="60m")
-        s1, turns = await world.start(MONTAGUE), [Handed(True), Handed(False)]
-        nodes = [await reader(world, turn) for turn in turns]
-        for number in range(5):
-            await s1.sent(chat(str(number)))
-        await world.until(lambda: nodes[0].router._inbound._links[MONTAGUE]._unsettled == 5)
-        turns[0].has, turns[1].has = False, True
-        nodes[0].router.share_changed()
-        await world.until(lambda: turns[0].given_back == [MONTAGUE])
-        link = world.keys.link(CAPULET, MONTAGUE)
-        await world.until(lambda: world.valkey.admin.pubsub_numsub(link) == [(link.encode(), 0)])  # so the bell rings
-        nodes[1].router.share_changed()
-        await world.until(lambda: MONTAGUE in nodes[1].router._inbound._links)
-        await world.set_faults(MONTAGUE, CAPULET)
-        await world.until(lambda: len(nodes[1].delivered) == 5)
-        await world.until_empty(MONTAGUE, CAPULET)
-        assert nodes[0].delivered == []
-
-    world.run(scenario)
-
-
 @pytest.mark.parametrize(
     "name",
     ["shakespeare.lit/x}:montague.lit", "shakespeare.lit/x}:montague.lit/s1-2", "capulet.lit}:shakespeare.lit/"],
@@ -561,26 +281,5 @@ def test_a_link_whose_name_only_ends_as_the_writers_own_is_not_read(world: Redis
         await world.until(lambda: len(s2.delivered) == 2)
         assert [text_of(stanza) for stanza in s2.delivered] == ["honest", "honest again"]
         assert [*s2.router._inbound._links] == [MONTAGUE]
-
-    world.run(scenario)
-
-
-def test_all_nodes_of_a_domain_share_the_faults_of_its_link(world: RedisWorld) -> None:
-    async def scenario(_: World) -> None:
-        s2, further = await world.start(CAPULET), Node()
-        world.valkey.admin.sadd(world.keys.nodes(MONTAGUE).domains, "s1-2")
-        client = world.clients[further] = await world.client(MONTAGUE)
-        further.router = RedisRouter(
-            world.reactor, client, world.keys, domain=MONTAGUE, tracer=further.tracer, max_backlog=50,
-            turn=Turn(world.reactor), sender="montague.lit/s1-2", share=Handed(False),
-        )  # fmt: skip
-        await further.router.start(further.deliver, further.bounce)
-        await world.set_faults(MONTAGUE, CAPULET, loss="100%")
-        await further.sent(chat("lost"))
-        await world.until(lambda: world.lost(MONTAGUE, CAPULET) == 1)
-        await world.set_faults(MONTAGUE, CAPULET)
-        await further.sent(chat("found"))
-        await world.until(lambda: s2.delivered)
-        assert [text_of(stanza) for stanza in s2.delivered] == ["found"]
 
     world.run(scenario)

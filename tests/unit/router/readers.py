@@ -1,0 +1,46 @@
+"""Readers of a link that share it with others, and what Redis says of them."""
+
+from __future__ import annotations
+
+from cluster.redisio.turn import Turn
+from cluster.router.redis import RedisRouter
+from tests.ports.worlds import CAPULET, MONTAGUE, Node, RedisWorld
+
+
+class Handed:
+    """A `Share` that the test gives and takes."""
+
+    def __init__(self, has: bool) -> None:
+        self.has = has
+        self.sure = True
+        self.given_back: list[str] = []
+
+    def is_ours(self, link: str) -> bool:
+        return self.has
+
+    async def take(self, link: str) -> bool:
+        return self.has
+
+    def give_back(self, link: str) -> None:
+        self.given_back.append(link)
+
+    def is_sure(self) -> bool:
+        return self.sure
+
+
+async def reader(world: RedisWorld, share: Handed) -> Node:
+    """A further process that serves capulet.lit."""
+    node = Node()
+    client = world.clients[node] = await world.client(CAPULET)
+    node.router = RedisRouter(
+        world.reactor, client, world.keys, domain=CAPULET, tracer=node.tracer, max_backlog=50, share=share,
+        turn=Turn(world.reactor),
+    )  # fmt: skip
+    await node.router.start(node.deliver, node.bounce)
+    return node
+
+
+def given(world: RedisWorld) -> int:
+    """How many entries Redis has given to the reader, and not got back."""
+    groups = world.valkey.admin.xinfo_groups(world.keys.link(CAPULET, MONTAGUE))
+    return sum(group["pending"] for group in groups)
