@@ -5,7 +5,7 @@ TOPOLOGY ?= topologies/rfc3920.yaml
 MATRIX := kill-s2 kill-s1 kill-redis pause-s2 partition cut-receiver many-troubles loss
 EXTRA ?= dev
 
-.PHONY: lab test test-containers fault-matrix fuzz docs-conformance conformance-peers check format docs bench image clean
+.PHONY: lab test test-containers fault-matrix fuzz docs-conformance conformance-peers lint check format docs bench image clean
 
 lab: $(VENV)/ready       ## bring the lab up, show messages crossing it; Ctrl-C takes everything down
 	@$(BIN)/xmpplab up $(TOPOLOGY) --demo
@@ -27,11 +27,13 @@ fuzz: $(VENV)/ready      ## look for input that breaks the parser, a stream or a
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[fuzz]'
 	@$(BIN)/python -m tests.fuzz $(or $(SECONDS),60) $(TARGETS)
 
-check: $(VENV)/ready     ## format, lint, types, import contracts, unit tests
+lint: $(VENV)/ready      ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+check: lint              ## and the unit tests
 	@$(BIN)/pytest -q tests/unit tests/ports -n auto
 
 format: $(VENV)/ready    ## rewrite the source in the house format

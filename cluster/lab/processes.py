@@ -57,7 +57,7 @@ def up(folder: LabFolder, plans: Sequence[Plan]) -> tuple[Plan, bool]:
     try:
         try:
             plan = _prepare(folder, plans)
-            folder.hand_over(lock, _start_supervisor(folder, lock))
+            _start_supervisor(folder, lock)
         finally:
             os.close(lock)
         _wait_ready(folder, plan)
@@ -93,13 +93,21 @@ def _prepare(folder: LabFolder, plans: Sequence[Plan]) -> Plan:
     return plan
 
 
-def _start_supervisor(folder: LabFolder, lock: int) -> int:
-    """Start it in a session of its own, so that Ctrl-C in this terminal is not for it; its process id."""
+def _start_supervisor(folder: LabFolder, lock: int) -> None:
+    """Start it in a session of its own, so that Ctrl-C in this terminal is not for it, and hand the lab over to it.
+
+    Signals wait until both is done: else `down` would take this process for the one that has the lab.
+    """
     os.set_inheritable(lock, True)
     argv = [sys.executable, "-m", "cluster.lab.supervisor", str(folder.path)]
     log = (os.POSIX_SPAWN_OPEN, 1, str(folder.log("supervisor")), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     files = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), log, (os.POSIX_SPAWN_DUP2, 1, 2)]
-    return os.posix_spawn(argv[0], argv, os.environ, file_actions=files, setsid=True)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        pid = os.posix_spawn(argv[0], argv, os.environ, file_actions=files, setsid=True, setsigmask=before)
+        folder.hand_over(lock, pid)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _wait_ready(folder: LabFolder, plan: Plan) -> None:

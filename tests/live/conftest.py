@@ -9,7 +9,7 @@ import docker
 import pytest
 
 from cluster.lab.folder import LABS
-from tests.live.engine import lacking, left, of_this_worker, running_engine
+from tests.live.engine import lacking, left, renamed, running_engine
 from tests.live.running_lab import ROOT, RunningLab
 
 
@@ -28,7 +28,7 @@ def contained(engine: docker.DockerClient, tmp_path: Path) -> Iterator[RunningLa
     """Two domains in containers, not up yet. Nothing may be left of it."""
     folder = tmp_path / "lab"
     folder.mkdir()
-    lab = RunningLab(folder, of_this_worker(ROOT / "topologies" / "two-domains.yaml", tmp_path), "docker")
+    lab = RunningLab(folder, renamed(ROOT / "topologies" / "two-domains.yaml", tmp_path), "docker")
     yield lab
     if (folder / LABS).exists():
         lab.down()
@@ -44,11 +44,13 @@ def running(request: pytest.FixtureRequest, name: str) -> Iterator[RunningLab]:
     topology = ROOT / "topologies" / f"{name}.yaml"
     if request.param == "docker":
         request.getfixturevalue("engine")
-        topology = of_this_worker(topology, folders.mktemp("topology"))
+        topology = renamed(topology, folders.mktemp("topology"))
     lab = RunningLab(folders.mktemp(name), topology, request.param)
-    lab.up()
-    yield lab
-    lab.down()
+    try:
+        lab.up()
+        yield lab
+    finally:
+        lab.down()
 
 
 @pytest.fixture(scope="session", params=DRIVERS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import itertools
 import os
 import warnings
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ root = pathlib.Path(cluster.__file__).parent
 files = sorted(root.rglob("*.py"))
 print(hashlib.sha256(b"".join(str(f.relative_to(root)).encode() + f.read_bytes() for f in files)).hexdigest())
 """
+
+_NUMBERS = itertools.count(1)
 
 
 @contextmanager
@@ -72,17 +75,12 @@ def lacking(what: str) -> NoReturn:
     pytest.skip(f"needs {what}")
 
 
-def of_this_worker(topology: Path, folder: Path) -> Path:
-    """The topology with a name of this test process's own: an engine has one lab of a name."""
-    text = topology.read_text().replace(f"name: {topology.stem}\n", f"name: {lab_name(topology.stem)}\n")
+def renamed(topology: Path, folder: Path) -> Path:
+    """The topology with a name that no other lab has: an engine has one lab of a name, and another one may be left."""
+    name = f"{topology.stem}-{os.getpid()}-{next(_NUMBERS)}"
     own = folder / topology.name
-    own.write_text(text)
+    own.write_text(topology.read_text().replace(f"name: {topology.stem}\n", f"name: {name}\n"))
     return own
-
-
-def lab_name(name: str) -> str:
-    """What `of_this_worker` calls the lab."""
-    return f"{name}-{os.getpid()}"
 
 
 def left(engine: docker.DockerClient, folder: Path) -> list[str]:

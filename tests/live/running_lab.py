@@ -14,6 +14,9 @@ from tests.live.clients import RealClient
 ROOT = Path(__file__).parents[2]
 XMPPLAB = str(Path(sys.executable).with_name("xmpplab"))
 
+TIMEOUT_S = 300.0
+"""More than a command itself has patience: then it says what it waited for, and leaves nothing behind."""
+
 
 class RunningLab:
     """One lab; `up` and `down` are the caller's."""
@@ -23,10 +26,19 @@ class RunningLab:
         self.topology = topology
         self.driver = driver
 
+    @property
+    def name(self) -> str:
+        """As the topology says."""
+        return next(line for line in self.topology.read_text().splitlines() if line.startswith("name: "))[6:]
+
+    def on_engine(self, part: str) -> str:
+        """What the container of a node is called on the engine, or a network."""
+        return f"xmpplab-{self.name}-{part}"
+
     def command(self, *arguments: str, exit_code: int = 0) -> str:
         """Run `xmpplab …` in the lab's folder; what it printed."""
         done = subprocess.run(
-            [XMPPLAB, *arguments], cwd=self.folder, capture_output=True, text=True, timeout=60, check=False
+            [XMPPLAB, *arguments], cwd=self.folder, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
         )
         assert done.returncode == exit_code, f"xmpplab {' '.join(arguments)}: {done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr

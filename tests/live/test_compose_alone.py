@@ -15,12 +15,10 @@ import pytest
 from cluster.lab.containers.export import compose_file
 from cluster.lab.wait import wait_until
 from tests.live.clients import RealClient
-from tests.live.engine import lab_name, lacking, of_this_worker
-from tests.live.running_lab import ROOT
+from tests.live.engine import lacking, renamed
+from tests.live.running_lab import ROOT, RunningLab
 
 pytestmark = [pytest.mark.live, pytest.mark.docker]
-NAME = lab_name("two-domains")
-PREFIX = f"xmpplab-{NAME}-"
 HOST = f"127.{os.getpid() >> 8 & 127 | 128}.{os.getpid() & 255}.1"
 """In place of 127.0.0.1, whose ports may be somebody's."""
 PATIENCE_S = 60.0
@@ -41,35 +39,36 @@ def compose() -> list[str]:
     return ["docker-compose"]
 
 
-def left(engine: docker.DockerClient) -> list[str]:
-    mine = {"label": f"xmpplab.lab={NAME}"}
+def left(engine: docker.DockerClient, name: str) -> list[str]:
+    mine = {"label": f"xmpplab.lab={name}"}
     found: list[Any] = engine.containers.list(all=True, filters=mine, ignore_removed=True)
     found += [*engine.networks.list(filters=mine), *engine.volumes.list(filters=mine)]
     return [one.name for one in found]
 
 
 @pytest.fixture
-def lab(engine: docker.DockerClient, tmp_path: Path) -> Iterator[Path]:
-    """The file, brought up as its head says. Nothing is left of it by `down -v`."""
-    file = tmp_path / f"{NAME}.yml"
-    topology = of_this_worker(ROOT / "topologies" / "two-domains.yaml", tmp_path)
+def lab(engine: docker.DockerClient, tmp_path: Path) -> Iterator[RunningLab]:
+    """Brought up from the file as its head says. Nothing is left of it by `down -v`."""
+    topology = renamed(ROOT / "topologies" / "two-domains.yaml", tmp_path)
+    lab = RunningLab(tmp_path, topology)
+    file = tmp_path / "compose.yml"
     file.write_text(compose_file(topology).replace("127.0.0.1:", f"{HOST}:"))
-    command = [*compose(), "-p", f"xmpplab-{NAME}", "-f", str(file)]
+    command = [*compose(), "-p", f"xmpplab-{lab.name}", "-f", str(file)]
     try:
         run(*command, "up", "-d")
-        yield file
+        yield lab
     finally:
         run(*command, "down", "-v")
-    assert left(engine) == []
+    assert left(engine, lab.name) == []
 
 
-def test_it_needs_nothing_but_the_image(lab: Path) -> None:
-    ca_file = lab.with_name("ca.pem")
-    run("docker", "cp", f"{PREFIX}setup:/state/.xmpplab/{NAME}/ca.pem", str(ca_file))
-    assert f"montague.lit: {HOST}:5222" in lab.read_text()
+def test_it_needs_nothing_but_the_image(lab: RunningLab) -> None:
+    ca_file = lab.folder / "ca.pem"
+    run("docker", "cp", f"{lab.on_engine('setup')}:/state/.xmpplab/{lab.name}/ca.pem", str(ca_file))
+    assert f"montague.lit: {HOST}:5222" in (lab.folder / "compose.yml").read_text()
 
     def is_healthy(node: str) -> bool:
-        return run("docker", "inspect", "-f", "{{.State.Health.Status}}", f"{PREFIX}{node}").strip() == "healthy"
+        return run("docker", "inspect", "-f", "{{.State.Health.Status}}", lab.on_engine(node)).strip() == "healthy"
 
     assert wait_until(lambda: is_healthy("s1") and is_healthy("s2"), PATIENCE_S)
     with (
@@ -78,7 +77,7 @@ def test_it_needs_nothing_but_the_image(lab: Path) -> None:
     ):
         romeo.see("session")
         juliet.see("session")
-        link = (f"{PREFIX}s1.router", f"{PREFIX}s1")
+        link = (lab.on_engine("s1.router"), lab.on_engine("s1"))
         run("docker", "network", "disconnect", *link)
         romeo.do("message", to="juliet@capulet.lit/balcony", body="there?")
         romeo.do("ping", to="montague.lit")

@@ -10,11 +10,10 @@ import docker
 import pytest
 
 from cluster.lab.wait import wait_until
-from tests.live.engine import lab_name, left
+from tests.live.engine import left
 from tests.live.running_lab import XMPPLAB, RunningLab
 
 pytestmark = [pytest.mark.live, pytest.mark.docker]
-PREFIX = f"xmpplab-{lab_name('two-domains')}-"
 PATIENCE_S = 60.0
 
 
@@ -44,7 +43,7 @@ def test_up_ps_trace_logs_and_down(lab: RunningLab) -> None:
 
 def test_a_container_may_do_little(lab: RunningLab, engine: docker.DockerClient) -> None:
     lab.up()
-    s1 = engine.containers.get(f"{PREFIX}s1")
+    s1 = engine.containers.get(lab.on_engine("s1"))
     assert s1.exec_run(["id", "-u"]).output.strip() != b"0"
     assert s1.exec_run(["touch", "/opt/xmpplab/x"]).exit_code != 0
     assert s1.exec_run(["touch", "/lab/x"]).exit_code != 0
@@ -65,8 +64,8 @@ def test_healthy_means_that_it_answers(lab: RunningLab, engine: docker.DockerCli
     lab.up()
     health = ["python", "-m", "cluster.lab.containers.health"]
     for node in ("redis", "s1", "s2"):
-        assert engine.containers.get(f"{PREFIX}{node}").exec_run(health).exit_code == 0
-    s1 = engine.containers.get(f"{PREFIX}s1")
+        assert engine.containers.get(lab.on_engine(node)).exec_run(health).exit_code == 0
+    s1 = engine.containers.get(lab.on_engine("s1"))
     assert s1.exec_run(["sh", "-c", "kill -STOP -1"]).exit_code == 0
     assert s1.exec_run(health).exit_code == 1
 
@@ -74,7 +73,7 @@ def test_healthy_means_that_it_answers(lab: RunningLab, engine: docker.DockerCli
 def test_a_domain_resolves_by_its_name(lab: RunningLab, engine: docker.DockerClient) -> None:
     lab.up()
     connect = "import socket; socket.create_connection(('capulet.lit', 5222), 5).close()"
-    engine.containers.run("xmpplab", ["python", "-c", connect], network=f"{PREFIX}clients", remove=True)
+    engine.containers.run("xmpplab", ["python", "-c", connect], network=lab.on_engine("clients"), remove=True)
 
 
 def test_disturbing_a_node(lab: RunningLab) -> None:
@@ -99,11 +98,11 @@ def test_disturbing_a_node(lab: RunningLab) -> None:
 @pytest.mark.parametrize("is_noticed", [False, True])
 def test_a_cut_link_loses_nothing(lab: RunningLab, engine: docker.DockerClient, is_noticed: bool) -> None:
     lab.up()
-    link = engine.networks.get(f"{PREFIX}s1.router")
+    link = engine.networks.get(lab.on_engine("s1.router"))
     with lab.client("romeo@montague.lit/pda") as romeo, lab.client("juliet@capulet.lit/balcony") as juliet:
         romeo.see("session")
         juliet.see("session")
-        link.disconnect(f"{PREFIX}s1")
+        link.disconnect(lab.on_engine("s1"))
         romeo.do("message", to="juliet@capulet.lit/balcony", body="there?")
         juliet.do("message", to="romeo@montague.lit/pda", body="here!")
         romeo.do("ping", to="montague.lit")
@@ -111,30 +110,38 @@ def test_a_cut_link_loses_nothing(lab: RunningLab, engine: docker.DockerClient, 
         if is_noticed:
             assert wait_until(lambda: "Lost the connection to Redis" in lab.command("logs", "s1"), PATIENCE_S)
         assert juliet.unseen("message") == []
-        link.connect(f"{PREFIX}s1")
+        link.connect(lab.on_engine("s1"))
         romeo.see("message", body="here!")
         juliet.see("message", body="there?")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_start(lab: RunningLab, engine: docker.DockerClient, number: signal.Signals) -> None:
+def interrupt(lab: RunningLab, engine: docker.DockerClient, part: str, number: signal.Signals) -> None:
+    """Bring the lab up, and end that command when a part of it is there."""
     with subprocess.Popen(
         [XMPPLAB, "up", str(lab.topology), "-d", "--driver", "docker"], cwd=lab.folder, stderr=subprocess.DEVNULL
     ) as command:
-        assert wait_until(lambda: f"{PREFIX}redis" in left(engine, lab.folder), PATIENCE_S)
+        assert wait_until(lambda: lab.on_engine(part) in left(engine, lab.folder), PATIENCE_S)
         command.send_signal(number)
         command.wait(PATIENCE_S)
-    if number == signal.SIGINT:
-        assert list(lab.folder.iterdir()) == []
-        assert left(engine, lab.folder) == []
-    else:
-        lab.up()
-        lab.command("trace", "romeo@montague.lit", "juliet@capulet.lit")
+
+
+@pytest.mark.parametrize("part", ["redis", "s1.router", "s1"])
+def test_an_interrupted_start_leaves_nothing(lab: RunningLab, engine: docker.DockerClient, part: str) -> None:
+    """Nor does the engine make something behind it that it was just asked for: networks, Redis, or the servers."""
+    interrupt(lab, engine, part, signal.SIGINT)
+    assert list(lab.folder.iterdir()) == []
+    assert left(engine, lab.folder) == []
+
+
+def test_a_start_that_was_killed_is_begun_again(lab: RunningLab, engine: docker.DockerClient) -> None:
+    interrupt(lab, engine, "redis", signal.SIGKILL)
+    lab.up()
+    lab.command("trace", "romeo@montague.lit", "juliet@capulet.lit")
 
 
 def test_down_removes_what_it_made_and_nothing_else(lab: RunningLab, engine: docker.DockerClient) -> None:
     lab.up()
-    stranger: Any = engine.containers.run("xmpplab", ["sleep", "600"], network=f"{PREFIX}clients", detach=True)
+    stranger: Any = engine.containers.run("xmpplab", ["sleep", "600"], network=lab.on_engine("clients"), detach=True)
     try:
         lab.down()
         stranger.reload()

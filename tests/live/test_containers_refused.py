@@ -17,12 +17,11 @@ from cluster.lab.containers.engine import connected
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LABS, LabFolder
 from cluster.lab.plans import read_plans
-from tests.live.engine import lab_name, left, open_sockets_forgiven
+from tests.live.engine import left, open_sockets_forgiven
 from tests.live.running_lab import ROOT, RunningLab
 
 pytestmark = [pytest.mark.live, pytest.mark.docker]
 TWO_DOMAINS = ROOT / "topologies" / "two-domains.yaml"
-NAME = lab_name("two-domains")
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can mount, and be somebody else")
 
 
@@ -82,7 +81,7 @@ def test_another_driver_or_topology_while_it_runs(lab: RunningLab, tmp_path: Pat
 
 def test_a_compose_file_that_was_changed(lab: RunningLab) -> None:
     lab.up()
-    file = lab.folder / LABS / NAME / "compose.yml"
+    file = lab.folder / LABS / lab.name / "compose.yml"
     file.write_text(file.read_text().replace("read_only: true", "read_only: false"))
     assert "was changed by hand" in up(lab, 1)
     lab.command("trace", "romeo@montague.lit", "juliet@capulet.lit")

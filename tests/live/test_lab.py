@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
+from cluster.lab import driver
 from cluster.lab.folder import LABS, LabFolder
 from cluster.lab.holder import STOP_TIMEOUT_S
 from cluster.lab.plans import read_plans
@@ -214,6 +215,22 @@ def test_ctrl_c_leaves_nothing(lab: RunningLab) -> None:
         assert command.wait(PATIENCE_S) == 0
         assert "nothing is left" in command.stdout.read()
     assert not any(map(is_running, running))
+    assert list(lab.folder.iterdir()) == []
+
+
+def test_an_interrupt_while_the_supervisor_is_started(lab: RunningLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At that moment it has the lab, and nothing says so yet: whoever took the lab down would end itself."""
+    spawn: Any = os.posix_spawn
+
+    def interrupted_spawn(*arguments: Any, **others: Any) -> int:
+        pid = spawn(*arguments, **others)
+        os.kill(os.getpid(), signal.SIGINT)
+        return int(pid)
+
+    monkeypatch.setattr(os, "posix_spawn", interrupted_spawn)
+    plans = read_plans(TOPOLOGY, lab.folder)
+    with pytest.raises(KeyboardInterrupt):
+        driver.up(LabFolder(Path(plans[0].state_dir)), plans)
     assert list(lab.folder.iterdir()) == []
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from tests.live.engine import lab_name, of_this_worker
+from tests.live.engine import renamed
 from tests.live.running_lab import ROOT, RunningLab
 
 pytestmark = [pytest.mark.live, pytest.mark.docker]
@@ -19,11 +19,13 @@ pytestmark = [pytest.mark.live, pytest.mark.docker]
 
 @pytest.fixture(scope="module")
 def lab(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    topology = of_this_worker(ROOT / "topologies" / "two-domains.yaml", tmp_path_factory.mktemp("topology"))
+    topology = renamed(ROOT / "topologies" / "two-domains.yaml", tmp_path_factory.mktemp("topology"))
     lab = RunningLab(tmp_path_factory.mktemp("netem"), topology, "docker")
-    lab.up()
-    yield lab
-    lab.down()
+    try:
+        lab.up()
+        yield lab
+    finally:
+        lab.down()
 
 
 def lacks_netem() -> bool:
@@ -69,13 +71,12 @@ def test_what_tc_does_not_understand(lab: RunningLab) -> None:
 
 def test_a_node_that_is_not_there_or_cut_off(lab: RunningLab, engine: docker.DockerClient) -> None:
     assert "there is: redis, s1, s2" in lab.command("netem", "s9", exit_code=2)
-    prefix = f"xmpplab-{lab_name('two-domains')}-"
-    link = engine.networks.get(f"{prefix}s2.router")
-    link.disconnect(f"{prefix}s2")
+    link = engine.networks.get(lab.on_engine("s2.router"))
+    link.disconnect(lab.on_engine("s2"))
     try:
         assert "s2 is cut off" in lab.command("netem", "s2", "loss", "1%", exit_code=1)
     finally:
-        link.connect(f"{prefix}s2")
+        link.connect(lab.on_engine("s2"))
 
 
 def test_a_lab_of_processes(tmp_path: Path) -> None:

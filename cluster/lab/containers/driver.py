@@ -115,9 +115,7 @@ def _bring_up(folder: LabFolder, engine: Engine, plans: Sequence[Plan]) -> Plan:
     engine.check_image()
     engine.check_names(compose.in_lab(plan, "", ""))
     try:
-        made = _prepare(folder, plan)
-        engine.make_networks(made)
-        _start(folder, engine, plan, made)
+        _start(folder, engine, plan, _prepare(folder, plan))
     except BaseException:
         with contextlib.suppress(LabError):  # what led here is the news
             _take_down(folder, engine, keep=had_data)
@@ -153,16 +151,25 @@ def _free_address(host: str) -> str:
 
 
 def _start(folder: LabFolder, engine: Engine, plan: Plan, made: Compose) -> None:
-    """Start Redis, and when it answers, all servers at once. Returns when everything answers."""
-    with ThreadPoolExecutor(MAX_AT_ONCE) as pool:
-        servers = [service for service in made.services if service.name != files.REDIS]
+    """Start Redis, and when it answers, all servers at once. Returns when everything answers.
+
+    Nothing under way is left when this thread is interrupted: the engine does what it was asked for, whether or not
+    anybody waits, and so might do it after a lab was taken down. The pool waits.
+    """
+    servers = [service for service in made.services if service.name != files.REDIS]
+    pool = ThreadPoolExecutor(MAX_AT_ONCE)
+    try:
+        pool.submit(engine.make_networks, made).result()
+        store = None if plan.redis_url else pool.submit(engine.make, made, made.services[0])
         making = [pool.submit(engine.make, made, service) for service in servers]
-        if not plan.redis_url:
-            engine.make(made, made.services[0]).start()
+        if store is not None:
+            pool.submit(store.result().start).result()
             _wait_ready(folder, engine, plan, [files.REDIS])
         redis.announce(folder.secrets()[ADMIN], plan)
         for starting in [pool.submit(container.result().start) for container in making]:
             starting.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
     _wait_ready(folder, engine, plan, [service.name for service in servers])
 
 
