@@ -1,4 +1,4 @@
-"""A lab for the tests that need one: brought up once per test process, in a folder of its own."""
+"""A lab for the tests that need one, brought up once per test process in a folder of its own; or one of its parts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import docker
 import pytest
 
 from cluster.lab.folder import LABS
+from tests.harness import ReactorThread
 from tests.live.engine import lacking, left, renamed, running_engine
+from tests.live.mail_gateway import Gateway
+from tests.live.message_centre import Centre
 from tests.live.running_lab import ROOT, RunningLab
 
 
@@ -69,3 +72,19 @@ def rfc3920(request: pytest.FixtureRequest) -> Iterator[RunningLab]:
 def gateways(request: pytest.FixtureRequest) -> Iterator[RunningLab]:
     """All kinds of gateways, with each driver."""
     yield from running(request, "gateways")
+
+
+@pytest.fixture
+def centre(reactor_thread: ReactorThread) -> Iterator[Centre]:
+    """The lab's message centre, and nothing else of a lab."""
+    centre = Centre(reactor_thread)
+    yield centre
+    centre.stop()
+
+
+@pytest.fixture
+def gateway(reactor_thread: ReactorThread) -> Iterator[Gateway]:
+    """The mail gateway, and nothing else of a lab."""
+    gateway = Gateway(reactor_thread)
+    yield gateway
+    gateway.close()

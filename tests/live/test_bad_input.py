@@ -7,10 +7,7 @@ addresses that lead nowhere in test_routing.py; clients that never log in are in
 from __future__ import annotations
 
 import base64
-import socket
-import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
@@ -18,8 +15,9 @@ import pytest
 from cluster.server.outbox import MAX_UNSENT_BYTES
 from cluster.xmpp.parser import MAX_DEPTH, MAX_NODES, MAX_STANZA_BYTES
 from tests.conformance.ours import TOPOLOGY, site_of
-from tests.conformance.site import PASSWORD, Client, Site, messages
-from tests.conformance.wire import CLIENT, SASL, Ended, Wire, error_of
+from tests.conformance.site import PASSWORD, Site, messages
+from tests.conformance.wire import CLIENT, SASL, Ended
+from tests.live.bad_clients import Flood, Sink, Slow, vanish
 from tests.live.running_lab import RunningLab
 
 pytestmark = pytest.mark.live
@@ -61,18 +59,6 @@ def test_a_stanza_cut_at_every_byte(site: Site) -> None:
         message = receiver.until(lambda child, id=f"cut{cut}": child.get("id") == id)[-1]
         assert message.findtext(f"{CLIENT}body") == "<wé> ♥ </body>"
     pytest.fail("not every cut was tried")
-
-
-class Slow(Wire):
-    """Sends one byte at a time, each of which the server has read before the next one comes."""
-
-    barrier: Client | None = None
-
-    def send(self, data: str | bytes) -> None:
-        assert self.barrier is not None
-        for byte in data.encode() if isinstance(data, str) else data:
-            super().send(bytes([byte]))
-            self.barrier.sync()
 
 
 def test_a_login_byte_by_byte(site: Site) -> None:
@@ -183,16 +169,6 @@ def test_a_client_that_stops_sending_before_its_login(site: Site) -> None:
     wire.expect_eof()
 
 
-def vanish(client: Client) -> None:
-    """The connection is half open (RFC 793 section 3.4): this end forgets it, and the other end is not told."""
-    tcp_repair = 19
-    try:
-        client._socket.setsockopt(socket.IPPROTO_TCP, tcp_repair, 1)
-    except (PermissionError, OSError) as error:
-        pytest.skip(f"only root may forget a connection in silence: {error}")
-    client.close()
-
-
 def test_a_client_that_vanishes(site: Site) -> None:
     """Its server notices when it next writes: then the session is over."""
     user, contact = site.friends()
@@ -220,52 +196,6 @@ def test_a_client_that_vanishes_and_returns(site: Site) -> None:
 
 
 # --- clients that send faster, or read more slowly, than others
-
-
-class Flood:
-    """Sends messages as fast as it may, in a thread, until it is told to stop or is cut off."""
-
-    def __init__(self, sender: Client, to: str) -> None:
-        self.sent_bytes = 0
-        self.is_cut_off = False
-        self._stop = threading.Event()
-        self._data = (f"<message to='{to}' type='headline'><body>{'flood ' * 40}</body></message>" * 50).encode()
-        self._sender = sender
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            while not self._stop.is_set():
-                self._sender.send(self._data)
-                self.sent_bytes += len(self._data)
-        except OSError:
-            self.is_cut_off = True
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join()
-
-
-class Sink:
-    """Reads what comes and throws it away, in a thread, until the client is closed."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        reader = self._client._socket
-        try:
-            while reader.recv(1 << 20):
-                pass
-        except OSError:
-            pass
-
-    def stop(self) -> None:
-        self._client.half_close()
-        self._thread.join()
 
 
 @pytest.mark.parametrize("remote", [False, True])
@@ -337,32 +267,3 @@ def test_an_unknown_account_looks_like_a_known_one(site: Site) -> None:
     assert len(known["s"]) == len(unknown["s"])
     assert challenge(site, "nobody-of-that-name")["s"] == unknown["s"]
     assert challenge(site, "somebody-else")["s"] != unknown["s"]
-
-
-# --- a domain that does not answer
-
-
-def test_an_unreachable_domain(tmp_path: Path) -> None:
-    """What its server has no room for comes back as remote-server-timeout; what had room arrives, in order."""
-    topology = tmp_path / "unreachable.yaml"
-    topology.write_text(
-        "name: unreachable\ndefaults: {tls: off, registration: open}\nrouter: {max_backlog: 5}\n"
-        "servers:\n  s1: {domain: montague.lit}\n  s2: {domain: capulet.lit}\n  s3: {domain: shakespeare.lit}\n"
-    )
-    lab = RunningLab(tmp_path, topology)
-    lab.up()
-    site = site_of(lab)
-    try:
-        sender, receiver = site.client(), site.online(site.there)
-        lab.command("pause", "s2")
-        refused = []
-        while not refused:  # each in a batch of its own, so that five of them fill the link
-            sender.send(f"<message to='{receiver.jid}' id='m'><body>are you there?</body></message>")
-            refused = [stanza for stanza in sender.sync() if stanza.get("id") == "m"]
-        assert error_of(refused[0]) == ("wait", "remote-server-timeout")
-        lab.command("resume", "s2")
-        for _ in range(5):
-            receiver.until(lambda child: child.get("id") == "m")
-    finally:
-        site.close_clients()
-        lab.down()

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
 import pytest
-from twisted.internet.error import ConnectionLost
 
-from cluster.gateways.connection import Overloaded
 from cluster.gateways.delivery_receipts import RECEIPTS
-from cluster.gateways.smpp.compose import ShortMessage, short_messages
-from cluster.gateways.smpp.concatenation import MISSING, PATIENCE_S
-from cluster.gateways.smpp.constants import CommandId
-from cluster.gateways.smpp.pdu import Pdu
 from cluster.gateways.sms.gateway import SmsSettings
-from cluster.gateways.sms.inbound import EXPLANATION
-from cluster.gateways.sms.outbound import MAX_WAIT_S, MAX_WAITING
-from cluster.gateways.sms.store import Submission
-from cluster.router.stanza_id import with_stanza_id
 from cluster.trace.hop import Event
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.namespaces import CLIENT
-from cluster.xmpp.stanza import Stanza, error_of, make
-from tests.unit.gateways.sms.world import FC1, JULIET, NOBODY, PHONE, RANGE, ROMEO, SHORT_CODE, GatewayWorld
+from cluster.xmpp.stanza import error_of, make
+from tests.unit.gateways.sms.world import (
+    FC1,
+    JULIET,
+    NOBODY,
+    PHONE,
+    RANGE,
+    ROMEO,
+    SHORT_CODE,
+    GatewayWorld,
+    chat,
+    refused,
+    say,
+    started,
+    told,
+)
 
 
 @pytest.fixture
@@ -35,104 +37,7 @@ def world() -> GatewayWorld:
 
 @pytest.fixture
 def running(world: GatewayWorld) -> GatewayWorld:
-    world.start_smsc()
-    world.start_gateway()
-    return world
-
-
-def chat(
-    text: str,
-    from_: Jid = ROMEO,
-    to: Jid = FC1,
-    *,
-    receipt: bool = False,
-    id: str = "m1",
-    subject: str = "",
-    trace: str = "",
-) -> Stanza:
-    payload = []
-    for name, value in (("subject", subject), ("body", text)):
-        if value:
-            child = Element(f"{{{CLIENT}}}{name}")
-            child.text = value
-            payload.append(child)
-    if receipt:
-        payload.append(Element(f"{{{RECEIPTS}}}request"))
-    made = make("message", to=to, from_=from_, id=id, type="chat", payload=payload)
-    return msgspec.structs.replace(made, trace_id=trace)
-
-
-def say(world: GatewayWorld, *messages: Stanza) -> None:
-    for message in messages:
-        world.run(world.gateway.on_message(message))
-    world.go()
-
-
-def told(world: GatewayWorld) -> list[tuple[str, str, str]]:
-    """From, to and body of what the gateway has sent."""
-    return [
-        (str(stanza.from_), str(stanza.to), stanza.tree.findtext(f"{{{CLIENT}}}body") or "")
-        for stanza in world.take_sent()
-    ]
-
-
-def refused(world: GatewayWorld, message: Stanza) -> StanzaError:
-    with pytest.raises(StanzaError) as caught:
-        say(world, message)
-    return caught.value
-
-
-# --- a message centre with faults
-
-
-def test_a_message_centre_that_is_down(running: GatewayWorld) -> None:
-    running.run(running.smsc.administration.fault_set(down=True))
-    running.go()
-    assert not running.gateway.bound
-    say(running, chat("hi"))
-    running.go(30)
-    assert running.inbox() == []
-    running.run(running.smsc.administration.fault_clear())
-    running.go(30)
-    assert running.inbox() == ["hi"]
-    assert running.take_sent() == []
-
-
-def test_a_message_centre_that_is_slow(running: GatewayWorld) -> None:
-    running.run(running.smsc.administration.fault_set(delay_s=20.0))
-    say(running, *[chat(str(number)) for number in range(25)])
-    assert running.inbox() == []
-    running.go(61)
-    assert running.inbox() == [str(number) for number in range(25)]
-    assert running.take_sent() == []
-
-
-def test_a_message_centre_that_throttles(running: GatewayWorld) -> None:
-    running.run(running.smsc.administration.fault_set(max_per_s=2.0))
-    say(running, *[chat(str(number)) for number in range(20)])
-    running.go(60)
-    assert sorted(running.inbox(), key=int) == [str(number) for number in range(20)]
-    assert running.take_sent() == []
-
-
-@pytest.mark.parametrize(
-    ("status", "condition"),
-    [
-        ("ESME_RINVDSTADR", "item-not-found"),
-        ("ESME_RINVSRCADR", "not-allowed"),
-        ("ESME_RINVMSGLEN", "not-acceptable"),
-        ("ESME_RSYSERR", "undefined-condition"),
-    ],
-)
-def test_a_message_centre_that_refuses(running: GatewayWorld, status: str, condition: str) -> None:
-    running.run(running.smsc.administration.fault_set(refuse=status))
-    say(running, chat("hi", id="m7"))
-    (error,) = running.take_sent()
-    assert (error.id, error_of(error).condition) == ("m7", condition)
-    assert status in error_of(error).text
-    running.run(running.smsc.administration.fault_clear())
-    say(running, chat("again"))
-    assert running.inbox() == ["again"]
+    return started(world)
 
 
 # --- to the phone
@@ -265,196 +170,6 @@ def test_receipts_are_still_told_after_a_restart(running: GatewayWorld) -> None:
     running.go()
     assert [stanza.payloads for stanza in running.take_sent()] == [(f"{RECEIPTS} received",)]
     assert running.run(running.store.awaited.load()) == {}
-
-
-# --- the message centre is away
-
-
-def test_messages_wait_for_the_message_centre(world: GatewayWorld) -> None:
-    world.start_gateway()
-    say(world, *(chat(str(number)) for number in range(5)))
-    world.go(30.0)
-    world.start_smsc()
-    world.go(20.0)
-    assert world.inbox() == ["0", "1", "2", "3", "4"]
-    assert world.take_sent() == []
-
-
-def test_messages_survive_the_gateway(world: GatewayWorld) -> None:
-    world.start_gateway()
-    say(world, *(chat(str(number)) for number in range(5)))
-    world.run(world.gateway.stop())
-    world.start_smsc()
-    world.start_gateway()
-    assert world.inbox() == ["0", "1", "2", "3", "4"]
-    assert world.run(world.store.submissions.load()) == {}
-
-
-def test_a_message_whose_answer_never_came_is_not_doubled_by_a_restart(running: GatewayWorld) -> None:
-    running.wire.connections[-1].deaf = True
-    say(running, chat("a" * 200, receipt=True))
-    assert running.inbox() == ["a" * 200]
-    running.run(running.gateway.stop())
-    running.go(10.0)
-    running.start_gateway()
-    assert running.inbox() == ["a" * 200]
-    assert [stanza.payloads for stanza in running.take_sent()] == [(f"{RECEIPTS} received",)]
-
-
-@pytest.mark.parametrize("when", ["while it waits", "when it was sent", "after a restart"])
-def test_a_message_that_comes_again_is_not_sent_twice(world: GatewayWorld, when: str) -> None:
-    """The server may not have heard that the gateway had it; XEP-0359 tells that it is the same."""
-    world.start_gateway()
-    message = with_stanza_id(chat("hi"), "1", "montague.lit")
-    say(world, message)
-    if when != "while it waits":
-        world.start_smsc()
-        world.go(10)
-        assert world.inbox() == ["hi"]
-    if when == "after a restart":
-        world.run(world.gateway.stop())
-        world.start_gateway()
-    say(world, message, with_stanza_id(chat("hi"), "2", "montague.lit"))
-    if when == "while it waits":
-        world.start_smsc()
-        world.go(10)
-    assert world.inbox() == ["hi", "hi"]
-    assert world.run(world.store.submissions.load()) == {}
-
-
-def test_a_message_that_could_not_be_kept_may_come_again(running: GatewayWorld) -> None:
-    message = with_stanza_id(chat("hi"), "1", "montague.lit")
-    put, table = running.store.submissions.put, running.store.submissions
-
-    async def away(name: str, value: Submission) -> None:
-        raise ConnectionLost
-
-    table.put = away  # type: ignore[method-assign]
-    with pytest.raises(ConnectionLost):
-        say(running, message)
-    table.put = put  # type: ignore[method-assign]
-    say(running, message)
-    assert running.inbox() == ["hi"]
-
-
-def test_nobody_waits_for_ever(world: GatewayWorld) -> None:
-    world.start_gateway()
-    say(world, chat("hi"))
-    world.go(MAX_WAIT_S + 1)
-    (error,) = world.take_sent()
-    assert error_of(error).condition is Condition.RECIPIENT_UNAVAILABLE
-    assert error_of(error).type is ErrorType.WAIT
-    assert "it was not sent" in error_of(error).text
-    assert world.run(world.store.submissions.load()) == {}
-
-
-def test_only_so_many_may_wait(world: GatewayWorld) -> None:
-    world.start_gateway()
-    for number in range(MAX_WAITING // 250):
-        say(world, chat("a" * 153 * 250, id=str(number)))
-    error = refused(world, chat("hi"))
-    assert (error.condition, error.type) == (Condition.RECIPIENT_UNAVAILABLE, ErrorType.WAIT)
-
-
-# --- from the phone
-
-
-@pytest.mark.parametrize(
-    ("text", "to", "body"),
-    [
-        ("juliet@capulet.lit: It is the east", "juliet@capulet.lit", "It is the east"),
-        ("@benvolio part, fools!", "benvolio@montague.lit", "part, fools!"),
-        ("@juliet@capulet.lit: hi", "juliet@capulet.lit", "hi"),
-        ("Juliet@Capulet.LIT/balcony:hi", "juliet@capulet.lit/balcony", "hi"),
-        ("mail me: a@b c", "romeo@montague.lit", "mail me: a@b c"),
-        ("@", "romeo@montague.lit", "@"),
-        ("@@ hi", "romeo@montague.lit", "@@ hi"),
-    ],
-)
-def test_a_text_may_name_whom_it_is_for(running: GatewayWorld, text: str, to: str, body: str) -> None:
-    say(running, chat("hi"))
-    running.phone_says(text)
-    running.phone_says("again")
-    assert told(running) == [(str(FC1), to, body), (str(FC1), str(Jid.parse(to).bare), "again")]
-
-
-def test_a_text_for_nobody_is_explained_once(running: GatewayWorld) -> None:
-    running.phone_says("hello?")
-    running.phone_says("hello??")
-    assert running.inbox() == [EXPLANATION]
-    assert running.take_sent() == []
-
-
-def test_a_bounced_message_is_told_to_the_phone(running: GatewayWorld) -> None:
-    running.phone_says("tybalt@capulet.lit: peace")
-    (message,) = running.take_sent()
-    error = message.error(StanzaError(Condition.SERVICE_UNAVAILABLE))
-    say(running, error, error)
-    assert running.inbox() == ["Not delivered to tybalt@capulet.lit: service-unavailable"]
-
-
-def test_an_error_for_what_no_phone_sent_is_ignored(running: GatewayWorld) -> None:
-    say(
-        running, make("message", to=FC1, from_=ROMEO, id="sms-x", type="error", payload=[Element(f"{{{CLIENT}}}error")])
-    )
-    assert running.inbox() == []
-
-
-def test_what_xml_cannot_hold_is_replaced(running: GatewayWorld) -> None:
-    say(running, chat("hi"))
-    running.phone_says("ж\0\x1f</body>&\ufffe")
-    ((_, _, body),) = told(running)
-    assert body == "ж\ufffd\ufffd</body>&\ufffd"
-
-
-def test_a_message_waits_in_the_message_centre_while_the_server_is_away(running: GatewayWorld) -> None:
-    say(running, chat("hi"))
-    running.refuse_with = Overloaded("1000 stanzas wait")
-    running.phone_says("a" * 200)
-    assert running.take_sent() == []
-    running.refuse_with = None
-    running.go(5.0)
-    assert told(running) == [(str(FC1), "romeo@montague.lit", "a" * 200)]
-
-
-def test_a_repeated_message_has_the_same_id(running: GatewayWorld) -> None:
-    """The message centre did not hear that the gateway has it."""
-    say(running, chat("hi"))
-    running.wire.connections[-1].peer.deaf = True
-    running.phone_says("1")
-    running.wire.cut()
-    running.go(5.0)
-    running.phone_says("2")
-    first, again, second = running.take_sent()
-    assert first == again
-    assert second.id != first.id
-
-
-def test_parts_survive_the_gateway(running: GatewayWorld) -> None:
-    say(running, chat("hi"))
-    first, second = _parts("a" * 200)
-    _submit(running, first)
-    running.run(running.gateway.stop())
-    running.start_gateway()
-    _submit(running, second)
-    assert told(running) == [(str(FC1), "romeo@montague.lit", "a" * 200)]
-
-
-def test_what_came_of_a_long_message_is_passed_on(running: GatewayWorld) -> None:
-    say(running, chat("hi"))
-    _submit(running, _parts("a" * 200)[1])
-    running.go(PATIENCE_S * 1.5)
-    assert told(running) == [(str(FC1), "romeo@montague.lit", MISSING + "a" * 47)]
-    assert running.run(running.store.pieces.load()) == {}
-
-
-def _parts(text: str) -> list[ShortMessage]:
-    return short_messages(PHONE, SHORT_CODE, text, 77)
-
-
-def _submit(world: GatewayWorld, part: ShortMessage) -> None:
-    world.smsc._centre.submit(Pdu(CommandId.SUBMIT_SM, 0, part.sm, 0, part.tlvs))
-    world.go()
 
 
 # --- settings, registration and traces

@@ -7,9 +7,12 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from cluster.gateways.delivery_receipts import RECEIPTS
 from cluster.gateways.smpp.compose import short_messages
 from cluster.gateways.smpp.constants import Tag
 from cluster.gateways.smpp.pdu import Pdu
@@ -20,8 +23,11 @@ from cluster.gateways.sms.store import SmsStore, memory_sms_store
 from cluster.gateways.smsc.configuration import EsmeAccount, SmscSettings, Subscriber
 from cluster.gateways.smsc.smsc import Smsc
 from cluster.trace.hop import Hop, Tracer
+from cluster.xmpp.element import Element
+from cluster.xmpp.errors import StanzaError
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.namespaces import CLIENT
+from cluster.xmpp.stanza import Stanza, make
 from tests.unit.gateways.sms.wire import Wire
 
 T = TypeVar("T")
@@ -177,3 +183,52 @@ class GatewayWorld(World):
 def mark(pdu: Pdu) -> bytes:
     """The reference by which a repeated message is known."""
     return pdu.tlvs[Tag.USER_MESSAGE_REFERENCE]
+
+
+def chat(
+    text: str,
+    from_: Jid = ROMEO,
+    to: Jid = FC1,
+    *,
+    receipt: bool = False,
+    id: str = "m1",
+    subject: str = "",
+    trace: str = "",
+) -> Stanza:
+    payload = []
+    for name, value in (("subject", subject), ("body", text)):
+        if value:
+            child = Element(f"{{{CLIENT}}}{name}")
+            child.text = value
+            payload.append(child)
+    if receipt:
+        payload.append(Element(f"{{{RECEIPTS}}}request"))
+    made = make("message", to=to, from_=from_, id=id, type="chat", payload=payload)
+    return msgspec.structs.replace(made, trace_id=trace)
+
+
+def say(world: GatewayWorld, *messages: Stanza) -> None:
+    for message in messages:
+        world.run(world.gateway.on_message(message))
+    world.go()
+
+
+def told(world: GatewayWorld) -> list[tuple[str, str, str]]:
+    """From, to and body of what the gateway has sent."""
+    return [
+        (str(stanza.from_), str(stanza.to), stanza.tree.findtext(f"{{{CLIENT}}}body") or "")
+        for stanza in world.take_sent()
+    ]
+
+
+def refused(world: GatewayWorld, message: Stanza) -> StanzaError:
+    with pytest.raises(StanzaError) as caught:
+        say(world, message)
+    return caught.value
+
+
+def started(world: GatewayWorld) -> GatewayWorld:
+    """With a message centre and a gateway at it."""
+    world.start_smsc()
+    world.start_gateway()
+    return world

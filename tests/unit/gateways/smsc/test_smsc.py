@@ -1,9 +1,6 @@
-"""The lab's message centre: phones, receipts, expiry, and what it keeps over a crash."""
+"""The lab's message centre: who may bind, phones, receipts and expiry."""
 
 from __future__ import annotations
-
-from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -28,11 +25,6 @@ from tests.unit.gateways.sms.world import (
     Delivered,
     World,
 )
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
 
 
 class Client:
@@ -262,88 +254,3 @@ def test_a_rate_is_kept() -> None:
     assert [limits.admits(at_s) for at_s in (101.0, 102.0, 112.0, 113.0)] == [True, False, True, False]
     limits.max_per_s = 0.0
     assert all(limits.admits(0.0) for _ in range(100))
-
-
-# --- over a crash
-
-
-def test_inboxes_are_kept(world: World, tmp_path: Path) -> None:
-    world.start_smsc(tmp_path)
-    world.phone_says("a" * 200, OTHER_PHONE)
-    world.start_smsc(tmp_path)  # without a word: a crash
-    assert world.inbox(OTHER_PHONE) == ["a" * 200]
-
-
-def test_what_waits_is_kept(world: World, tmp_path: Path) -> None:
-    smsc = world.start_smsc(tmp_path)
-    delivered = Delivered()
-    esme = world.esme(delivered)
-    answers = Answers(esme)
-    world.run(smsc.administration.phone_switch(PHONE, False))
-    answers.submit("to the phone", registered_delivery=1)
-    world.go()
-    world.run(esme.stop())
-    world.phone_says("to the gateway", number=OTHER_PHONE)
-
-    restarted = world.start_smsc(tmp_path)
-    assert world.inbox() == ["to the phone"]  # a phone is on at first
-    world.esme(delivered)
-    assert receipt_of(delivered.pdus[0]).message_id == answers.all[0]  # type: ignore[union-attr]
-    assert delivered.texts[1:] == ["to the gateway"]
-    assert world.run(restarted.administration.status())["waiting"] == 0
-
-    world.start_smsc(tmp_path)
-    assert world.inbox() == ["to the phone"]
-    assert (tmp_path / "spool.jsonl").read_bytes() == b""
-
-
-def test_a_repeated_message_is_known_after_a_crash(world: World, tmp_path: Path) -> None:
-    world.start_smsc(tmp_path)
-    esme = world.esme(Delivered())
-    answers = Answers(esme)
-    world.wire.connections[-1].deaf = True
-    answers.submit("once")
-    world.go()
-    world.start_smsc(tmp_path)
-    world.wire.cut()
-    world.go(2.0)
-    assert world.inbox() == ["once"]
-    assert len(answers.all) == 1
-    assert answers.errors == []
-
-
-def test_a_line_that_was_cut_off_is_dropped(world: World, tmp_path: Path) -> None:
-    world.start_smsc(tmp_path)
-    world.phone_says("1", OTHER_PHONE)
-    for file in tmp_path.iterdir():
-        file.write_bytes(file.read_bytes() + b'{"message_id": "cut o')
-    world.start_smsc(tmp_path)
-    world.phone_says("2", OTHER_PHONE)
-    world.start_smsc(tmp_path)
-    assert world.inbox(OTHER_PHONE) == ["1", "2"]
-
-
-def test_faults_add_up_and_are_shown(world: World) -> None:
-    ask = world.start_smsc().administration
-    assert world.run(ask.fault_set(delay_s=2)) == {"delay_s": 2.0}
-    assert world.run(ask.fault_set(refuse="ESME_RSYSERR")) == {"delay_s": 2.0, "refuse": "ESME_RSYSERR"}
-    assert world.run(ask.fault_ls()) == {"delay_s": 2.0, "refuse": "ESME_RSYSERR"}
-    world.run(ask.fault_clear())
-    assert world.run(ask.fault_ls()) == {}
-
-
-@pytest.mark.parametrize(
-    ("given", "why"),
-    [
-        ({"refuse": "ESME_NO"}, "'ESME_NO' is no command_status"),
-        ({"refuse": "ESME_ROK"}, "'ESME_ROK' is no command_status"),
-        ({"delay_s": -1.0}, "not negative"),
-        ({"max_per_s": "x"}, "Expected `float`"),
-        ({"loss": 1}, "there is: down, delay_s, max_per_s, refuse"),
-    ],
-)
-def test_what_is_no_fault(world: World, given: dict[str, Any], why: str) -> None:
-    ask = world.start_smsc().administration
-    with pytest.raises(ValueError, match=why):
-        world.run(ask.fault_set(**given))
-    assert world.run(ask.fault_ls()) == {}

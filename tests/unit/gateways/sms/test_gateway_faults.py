@@ -1,0 +1,166 @@
+"""The SMS gateway and a message centre that has faults, or is away."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.error import ConnectionLost
+
+from cluster.gateways.delivery_receipts import RECEIPTS
+from cluster.gateways.sms.outbound import MAX_WAIT_S, MAX_WAITING
+from cluster.gateways.sms.store import Submission
+from cluster.router.stanza_id import with_stanza_id
+from cluster.xmpp.errors import Condition, ErrorType
+from cluster.xmpp.stanza import error_of
+from tests.unit.gateways.sms.world import GatewayWorld, chat, refused, say, started
+
+
+@pytest.fixture
+def world() -> GatewayWorld:
+    return GatewayWorld()
+
+
+@pytest.fixture
+def running(world: GatewayWorld) -> GatewayWorld:
+    return started(world)
+
+
+# --- a message centre with faults
+
+
+def test_a_message_centre_that_is_down(running: GatewayWorld) -> None:
+    running.run(running.smsc.administration.fault_set(down=True))
+    running.go()
+    assert not running.gateway.bound
+    say(running, chat("hi"))
+    running.go(30)
+    assert running.inbox() == []
+    running.run(running.smsc.administration.fault_clear())
+    running.go(30)
+    assert running.inbox() == ["hi"]
+    assert running.take_sent() == []
+
+
+def test_a_message_centre_that_is_slow(running: GatewayWorld) -> None:
+    running.run(running.smsc.administration.fault_set(delay_s=20.0))
+    say(running, *[chat(str(number)) for number in range(25)])
+    assert running.inbox() == []
+    running.go(61)
+    assert running.inbox() == [str(number) for number in range(25)]
+    assert running.take_sent() == []
+
+
+def test_a_message_centre_that_throttles(running: GatewayWorld) -> None:
+    running.run(running.smsc.administration.fault_set(max_per_s=2.0))
+    say(running, *[chat(str(number)) for number in range(20)])
+    running.go(60)
+    assert sorted(running.inbox(), key=int) == [str(number) for number in range(20)]
+    assert running.take_sent() == []
+
+
+@pytest.mark.parametrize(
+    ("status", "condition"),
+    [
+        ("ESME_RINVDSTADR", "item-not-found"),
+        ("ESME_RINVSRCADR", "not-allowed"),
+        ("ESME_RINVMSGLEN", "not-acceptable"),
+        ("ESME_RSYSERR", "undefined-condition"),
+    ],
+)
+def test_a_message_centre_that_refuses(running: GatewayWorld, status: str, condition: str) -> None:
+    running.run(running.smsc.administration.fault_set(refuse=status))
+    say(running, chat("hi", id="m7"))
+    (error,) = running.take_sent()
+    assert (error.id, error_of(error).condition) == ("m7", condition)
+    assert status in error_of(error).text
+    running.run(running.smsc.administration.fault_clear())
+    say(running, chat("again"))
+    assert running.inbox() == ["again"]
+
+
+# --- the message centre is away
+
+
+def test_messages_wait_for_the_message_centre(world: GatewayWorld) -> None:
+    world.start_gateway()
+    say(world, *(chat(str(number)) for number in range(5)))
+    world.go(30.0)
+    world.start_smsc()
+    world.go(20.0)
+    assert world.inbox() == ["0", "1", "2", "3", "4"]
+    assert world.take_sent() == []
+
+
+def test_messages_survive_the_gateway(world: GatewayWorld) -> None:
+    world.start_gateway()
+    say(world, *(chat(str(number)) for number in range(5)))
+    world.run(world.gateway.stop())
+    world.start_smsc()
+    world.start_gateway()
+    assert world.inbox() == ["0", "1", "2", "3", "4"]
+    assert world.run(world.store.submissions.load()) == {}
+
+
+def test_a_message_whose_answer_never_came_is_not_doubled_by_a_restart(running: GatewayWorld) -> None:
+    running.wire.connections[-1].deaf = True
+    say(running, chat("a" * 200, receipt=True))
+    assert running.inbox() == ["a" * 200]
+    running.run(running.gateway.stop())
+    running.go(10.0)
+    running.start_gateway()
+    assert running.inbox() == ["a" * 200]
+    assert [stanza.payloads for stanza in running.take_sent()] == [(f"{RECEIPTS} received",)]
+
+
+@pytest.mark.parametrize("when", ["while it waits", "when it was sent", "after a restart"])
+def test_a_message_that_comes_again_is_not_sent_twice(world: GatewayWorld, when: str) -> None:
+    """The server may not have heard that the gateway had it; XEP-0359 tells that it is the same."""
+    world.start_gateway()
+    message = with_stanza_id(chat("hi"), "1", "montague.lit")
+    say(world, message)
+    if when != "while it waits":
+        world.start_smsc()
+        world.go(10)
+        assert world.inbox() == ["hi"]
+    if when == "after a restart":
+        world.run(world.gateway.stop())
+        world.start_gateway()
+    say(world, message, with_stanza_id(chat("hi"), "2", "montague.lit"))
+    if when == "while it waits":
+        world.start_smsc()
+        world.go(10)
+    assert world.inbox() == ["hi", "hi"]
+    assert world.run(world.store.submissions.load()) == {}
+
+
+def test_a_message_that_could_not_be_kept_may_come_again(running: GatewayWorld) -> None:
+    message = with_stanza_id(chat("hi"), "1", "montague.lit")
+    put, table = running.store.submissions.put, running.store.submissions
+
+    async def away(name: str, value: Submission) -> None:
+        raise ConnectionLost
+
+    table.put = away  # type: ignore[method-assign]
+    with pytest.raises(ConnectionLost):
+        say(running, message)
+    table.put = put  # type: ignore[method-assign]
+    say(running, message)
+    assert running.inbox() == ["hi"]
+
+
+def test_nobody_waits_for_ever(world: GatewayWorld) -> None:
+    world.start_gateway()
+    say(world, chat("hi"))
+    world.go(MAX_WAIT_S + 1)
+    (error,) = world.take_sent()
+    assert error_of(error).condition is Condition.RECIPIENT_UNAVAILABLE
+    assert error_of(error).type is ErrorType.WAIT
+    assert "it was not sent" in error_of(error).text
+    assert world.run(world.store.submissions.load()) == {}
+
+
+def test_only_so_many_may_wait(world: GatewayWorld) -> None:
+    world.start_gateway()
+    for number in range(MAX_WAITING // 250):
+        say(world, chat("a" * 153 * 250, id=str(number)))
+    error = refused(world, chat("hi"))
+    assert (error.condition, error.type) == (Condition.RECIPIENT_UNAVAILABLE, ErrorType.WAIT)

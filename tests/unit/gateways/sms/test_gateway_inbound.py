@@ -1,0 +1,121 @@
+"""What phones send through the SMS gateway, and to whom it goes."""
+
+from __future__ import annotations
+
+import pytest
+
+from cluster.gateways.connection import Overloaded
+from cluster.gateways.smpp.compose import ShortMessage, short_messages
+from cluster.gateways.smpp.concatenation import MISSING, PATIENCE_S
+from cluster.gateways.smpp.constants import CommandId
+from cluster.gateways.smpp.pdu import Pdu
+from cluster.gateways.sms.inbound import EXPLANATION
+from cluster.xmpp.element import Element
+from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.namespaces import CLIENT
+from cluster.xmpp.stanza import make
+from tests.unit.gateways.sms.world import FC1, PHONE, ROMEO, SHORT_CODE, GatewayWorld, chat, say, started, told
+
+
+@pytest.fixture
+def running() -> GatewayWorld:
+    return started(GatewayWorld())
+
+
+@pytest.mark.parametrize(
+    ("text", "to", "body"),
+    [
+        ("juliet@capulet.lit: It is the east", "juliet@capulet.lit", "It is the east"),
+        ("@benvolio part, fools!", "benvolio@montague.lit", "part, fools!"),
+        ("@juliet@capulet.lit: hi", "juliet@capulet.lit", "hi"),
+        ("Juliet@Capulet.LIT/balcony:hi", "juliet@capulet.lit/balcony", "hi"),
+        ("mail me: a@b c", "romeo@montague.lit", "mail me: a@b c"),
+        ("@", "romeo@montague.lit", "@"),
+        ("@@ hi", "romeo@montague.lit", "@@ hi"),
+    ],
+)
+def test_a_text_may_name_whom_it_is_for(running: GatewayWorld, text: str, to: str, body: str) -> None:
+    say(running, chat("hi"))
+    running.phone_says(text)
+    running.phone_says("again")
+    assert told(running) == [(str(FC1), to, body), (str(FC1), str(Jid.parse(to).bare), "again")]
+
+
+def test_a_text_for_nobody_is_explained_once(running: GatewayWorld) -> None:
+    running.phone_says("hello?")
+    running.phone_says("hello??")
+    assert running.inbox() == [EXPLANATION]
+    assert running.take_sent() == []
+
+
+def test_a_bounced_message_is_told_to_the_phone(running: GatewayWorld) -> None:
+    running.phone_says("tybalt@capulet.lit: peace")
+    (message,) = running.take_sent()
+    error = message.error(StanzaError(Condition.SERVICE_UNAVAILABLE))
+    say(running, error, error)
+    assert running.inbox() == ["Not delivered to tybalt@capulet.lit: service-unavailable"]
+
+
+def test_an_error_for_what_no_phone_sent_is_ignored(running: GatewayWorld) -> None:
+    say(
+        running, make("message", to=FC1, from_=ROMEO, id="sms-x", type="error", payload=[Element(f"{{{CLIENT}}}error")])
+    )
+    assert running.inbox() == []
+
+
+def test_what_xml_cannot_hold_is_replaced(running: GatewayWorld) -> None:
+    say(running, chat("hi"))
+    running.phone_says("ж\0\x1f</body>&\ufffe")
+    ((_, _, body),) = told(running)
+    assert body == "ж\ufffd\ufffd</body>&\ufffd"
+
+
+def test_a_message_waits_in_the_message_centre_while_the_server_is_away(running: GatewayWorld) -> None:
+    say(running, chat("hi"))
+    running.refuse_with = Overloaded("1000 stanzas wait")
+    running.phone_says("a" * 200)
+    assert running.take_sent() == []
+    running.refuse_with = None
+    running.go(5.0)
+    assert told(running) == [(str(FC1), "romeo@montague.lit", "a" * 200)]
+
+
+def test_a_repeated_message_has_the_same_id(running: GatewayWorld) -> None:
+    """The message centre did not hear that the gateway has it."""
+    say(running, chat("hi"))
+    running.wire.connections[-1].peer.deaf = True
+    running.phone_says("1")
+    running.wire.cut()
+    running.go(5.0)
+    running.phone_says("2")
+    first, again, second = running.take_sent()
+    assert first == again
+    assert second.id != first.id
+
+
+def test_parts_survive_the_gateway(running: GatewayWorld) -> None:
+    say(running, chat("hi"))
+    first, second = _parts("a" * 200)
+    _submit(running, first)
+    running.run(running.gateway.stop())
+    running.start_gateway()
+    _submit(running, second)
+    assert told(running) == [(str(FC1), "romeo@montague.lit", "a" * 200)]
+
+
+def test_what_came_of_a_long_message_is_passed_on(running: GatewayWorld) -> None:
+    say(running, chat("hi"))
+    _submit(running, _parts("a" * 200)[1])
+    running.go(PATIENCE_S * 1.5)
+    assert told(running) == [(str(FC1), "romeo@montague.lit", MISSING + "a" * 47)]
+    assert running.run(running.store.pieces.load()) == {}
+
+
+def _parts(text: str) -> list[ShortMessage]:
+    return short_messages(PHONE, SHORT_CODE, text, 77)
+
+
+def _submit(world: GatewayWorld, part: ShortMessage) -> None:
+    world.smsc._centre.submit(Pdu(CommandId.SUBMIT_SM, 0, part.sm, 0, part.tlvs))
+    world.go()

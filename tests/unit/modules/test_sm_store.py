@@ -1,0 +1,134 @@
+"""What of a stream is kept, and when, for the next process of the server (XEP-0198)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from cluster.server.keeper import REMEMBERED
+from cluster.store.memory import MemorySessions, memory_store
+from cluster.store.session import SessionChange
+from cluster.xmpp.namespaces import SM
+from tests.network import CAPULET, MONTAGUE, Network
+from tests.phone import managed, resume
+from tests.unit.modules.kept_sessions import BALCONY, kept, messages
+from tests.unit.modules.managed_streams import ROMEO, R, chat
+
+
+class SlowSessions(MemorySessions):
+    """Has it in the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: list[tuple[Sequence[SessionChange], Deferred[None]]] | None = None
+
+    def note(self, changes: Sequence[SessionChange]) -> Deferred[None]:
+        if self.waiting is None:
+            return super().note(changes)
+        self.waiting.append((changes, Deferred()))
+        return self.waiting[-1][1]
+
+    def go_on(self) -> None:
+        """It has what it was given."""
+        waiting, self.waiting = self.waiting or [], None
+        for changes, noted in waiting:
+            super().note(changes)
+            noted.callback(None)
+
+
+@pytest.fixture
+def slow() -> tuple[Network, SlowSessions]:
+    """A network whose capulet.lit has a slow store."""
+    sessions = SlowSessions()
+    return Network(stores={CAPULET: replace(memory_store(), sessions=sessions)}), sessions
+
+
+def test_a_client_gets_nothing_that_is_not_kept(slow: tuple[Network, SlowSessions]) -> None:
+    network, sessions = slow
+    juliet, romeo = managed(network, BALCONY), network.online(ROMEO)
+    sessions.waiting = []
+    network.say(romeo, chat(BALCONY, "1"))
+    network.say(romeo, chat(BALCONY, "2"))
+    assert messages(juliet) == []
+    sessions.go_on()
+    network.settle()
+    assert messages(juliet) == ["1", "2"]
+
+
+def test_a_client_is_told_of_nothing_that_could_be_handled_twice(slow: tuple[Network, SlowSessions]) -> None:
+    network, sessions = slow
+    network.online(ROMEO)
+    juliet = managed(network, BALCONY)
+    sessions.waiting = []
+    juliet.got.clear()
+    network.say(juliet, chat(ROMEO, "1") + R)
+    assert juliet.got == []
+    sessions.go_on()
+    network.settle()
+    assert juliet.last("a").get("h") == "1"
+
+
+def test_what_is_kept_while_the_connection_breaks_is_sent_once(slow: tuple[Network, SlowSessions]) -> None:
+    network, sessions = slow
+    juliet, romeo = managed(network, BALCONY), network.online(ROMEO)
+    handled = juliet.handled
+    sessions.waiting = []
+    network.say(romeo, chat(BALCONY, "1"))
+    juliet.drop()
+    network.say(romeo, chat(BALCONY, "2"))
+    again = resume(network, BALCONY, juliet.sm_id, handled)
+    assert again.got == []  # the count is not final yet
+    sessions.go_on()
+    network.settle()
+    assert messages(again) == ["1", "2"]
+
+
+def test_a_resource_that_is_bound_meanwhile_gets_what_the_other_one_did_not(
+    slow: tuple[Network, SlowSessions],
+) -> None:
+    network, sessions = slow
+    juliet, romeo = managed(network, BALCONY), network.online(ROMEO)
+    sessions.waiting = []
+    network.say(romeo, chat(BALCONY, "1"))
+    again = network.client(BALCONY)
+    network.say(again, "<presence/>")
+    sessions.go_on()
+    network.settle()
+    assert messages(again) == ["1"]
+    assert messages(juliet) == ["1"]  # behind which its stream ended
+    assert juliet.is_closed
+    assert kept(network)._records["juliet"] == {}
+
+
+def test_few_of_the_acknowledged_stanzas_stay_known(network: Network) -> None:
+    juliet, romeo = managed(network, BALCONY), network.online(ROMEO)
+    sessions = kept(network)
+    for number in range(4 * REMEMBERED):
+        network.say(romeo, chat(BALCONY, str(number)))
+        network.say(juliet, f"<a xmlns='{SM}' h='{juliet.handled}'/>")
+        assert len(sessions._sent[juliet.sm_id]) <= 2 * REMEMBERED
+    network.kill(CAPULET)
+    network.start(CAPULET)
+    network.say(romeo, chat(BALCONY, "new"))
+    assert messages(resume(network, BALCONY, juliet.sm_id, juliet.handled)) == ["new"]
+
+
+def test_a_local_message_is_kept_before_it_counts_as_handled(network: Network) -> None:
+    """Else whoever is killed in between has told the sender of a message that nobody has."""
+    orchard = "benvolio@montague.lit/orchard"
+    benvolio, romeo = managed(network, orchard), managed(network, ROMEO)
+    noted: list[tuple[str, int, int]] = []
+    sessions = kept(network, MONTAGUE)
+    note = sessions.note
+
+    def watch(changes: Sequence[SessionChange]) -> Deferred[None]:
+        noted.extend((change.localpart, len(change.sent), change.handled) for change in changes)
+        return note(changes)
+
+    sessions.note = watch  # type: ignore[method-assign]
+    network.say(romeo, chat(orchard, "1"))
+    assert noted == [("romeo", 0, 1), ("benvolio", 1, 0)]  # in one go; see the port for what comes first in it
+    assert messages(benvolio) == ["1"]
