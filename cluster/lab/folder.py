@@ -138,14 +138,14 @@ class LabFolder:
                     return None
                 continue  # somebody was looking, just then, whether it is
             if self._is_lock_file(descriptor):
-                self.hand_over(descriptor, os.getpid())
+                self.hand_over(os.getpid())
                 return descriptor
             os.close(descriptor)  # a `down` removed the folder just now
 
-    def hand_over(self, lock: int, pid: int) -> None:
-        """Note who holds the lab from now on."""
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, str(pid).encode(), 0)
+    def hand_over(self, pid: int) -> None:
+        """Note who holds the lab from now on. For its holder, and for whom it started to be that."""
+        with self._lock_file.open("r+b", buffering=0) as file:  # never empty in between
+            file.write(b"%-20d" % pid)
 
     def holder(self) -> int | None:
         """Process id of whoever has the lab: its supervisor, or a command at work."""

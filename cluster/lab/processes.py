@@ -17,7 +17,7 @@ from cluster.lab.addresses import check_free, first_free
 from cluster.lab.certificates import certify
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder
-from cluster.lab.holder import end_holder
+from cluster.lab.holder import STOP_TIMEOUT_S, end_holder
 from cluster.lab.logs import LogStory, tail
 from cluster.lab.orphans import end_orphans
 from cluster.lab.signals import APPLY
@@ -57,7 +57,7 @@ def up(folder: LabFolder, plans: Sequence[Plan]) -> tuple[Plan, bool]:
     try:
         try:
             plan = _prepare(folder, plans)
-            _start_supervisor(folder, lock)
+            folder.hand_over(_start_supervisor(folder, lock))
         finally:
             os.close(lock)
         _wait_ready(folder, plan)
@@ -93,21 +93,13 @@ def _prepare(folder: LabFolder, plans: Sequence[Plan]) -> Plan:
     return plan
 
 
-def _start_supervisor(folder: LabFolder, lock: int) -> None:
-    """Start it in a session of its own, so that Ctrl-C in this terminal is not for it, and hand the lab over to it.
-
-    Signals wait until both is done: else `down` would take this process for the one that has the lab.
-    """
+def _start_supervisor(folder: LabFolder, lock: int) -> int:
+    """Start it in a session of its own, so that Ctrl-C in this terminal is not for it; its process id."""
     os.set_inheritable(lock, True)
     argv = [sys.executable, "-m", "cluster.lab.supervisor", str(folder.path)]
     log = (os.POSIX_SPAWN_OPEN, 1, str(folder.log("supervisor")), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     files = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), log, (os.POSIX_SPAWN_DUP2, 1, 2)]
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    try:
-        pid = os.posix_spawn(argv[0], argv, os.environ, file_actions=files, setsid=True, setsigmask=before)
-        folder.hand_over(lock, pid)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return os.posix_spawn(argv[0], argv, os.environ, file_actions=files, setsid=True)
 
 
 def _wait_ready(folder: LabFolder, plan: Plan) -> None:
@@ -204,6 +196,7 @@ def disturb(folder: LabFolder, node: NodeState, how: Disturbance, for_s: float) 
 
 def down(folder: LabFolder, *, keep: bool) -> bool:
     """Stop everything; remove the folder unless its data are kept. False where nothing ran. Raises LabError."""
+    wait_until(lambda: folder.holder() != os.getpid(), STOP_TIMEOUT_S)  # of an `up` that was interrupted in between
     holder = folder.holder()
     if holder is not None:
         end_holder(folder, holder)

@@ -6,6 +6,7 @@ first, so that they can close their clients' streams and write what is queued, t
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import sys
@@ -149,6 +150,7 @@ def supervise(
 def main() -> None:
     """Supervise the lab whose state folder is the argument."""
     folder = LabFolder(Path(sys.argv[1]))
+    folder.hand_over(os.getpid())  # whoever started this may have been interrupted before it could
     plan, url = folder.plan(), folder.secrets()[ADMIN]
     supervise(folder, lambda: parts(folder, folder.plan()), lambda reactor: announce(reactor, url, plan))
 

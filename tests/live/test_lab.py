@@ -8,7 +8,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import psutil
 import pytest
@@ -222,10 +222,9 @@ def test_an_interrupt_while_the_supervisor_is_started(lab: RunningLab, monkeypat
     """At that moment it has the lab, and nothing says so yet: whoever took the lab down would end itself."""
     spawn: Any = os.posix_spawn
 
-    def interrupted_spawn(*arguments: Any, **others: Any) -> int:
-        pid = spawn(*arguments, **others)
-        os.kill(os.getpid(), signal.SIGINT)
-        return int(pid)
+    def interrupted_spawn(*arguments: Any, **others: Any) -> NoReturn:
+        spawn(*arguments, **others)
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(os, "posix_spawn", interrupted_spawn)
     plans = read_plans(TOPOLOGY, lab.folder)

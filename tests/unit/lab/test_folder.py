@@ -116,7 +116,7 @@ def test_who_inherits_the_lock_holds_it_until_its_end(tmp_path: Path) -> None:
     lock = folder.lock()
     assert lock is not None
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=[lock]) as heir:
-        folder.hand_over(lock, heir.pid)
+        folder.hand_over(heir.pid)
         os.close(lock)
         assert folder.holder() == heir.pid
         heir.kill()
