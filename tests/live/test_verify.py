@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from cluster.client.managed import ManagedClient
@@ -109,7 +110,9 @@ def test_a_loss_is_seen(lab: RunningLab) -> None:
     try:
         file = scenario(lab, "steps: [{at: 500ms, pause: s2, for: 4s}]", topology=None)
         argv = [XMPPLAB, "verify", file, "--format", "json"]
+        s2 = psutil.Process(lab.node("capulet.lit")["pid"])
         with subprocess.Popen(argv, cwd=lab.folder, stdout=subprocess.PIPE, text=True) as checker:
+            assert wait_until(lambda: s2.status() == psutil.STATUS_STOPPED, PATIENCE_S)
             delete_what_waits(lab)
             told, _ = checker.communicate()
         report = json.loads(told)[0]
@@ -125,11 +128,12 @@ def test_a_loss_is_seen(lab: RunningLab) -> None:
 
 
 def delete_what_waits(lab: RunningLab) -> None:
-    """The link's stream, as soon as something waits in it that nobody was given to read."""
+    """The link's stream, as soon as something waits in it that came after its reader stopped to read."""
     folder = choose(lab.folder, None)
     key = Keys.of_lab("two-domains").link("capulet.lit", "montague.lit")
     with connected(folder.secrets()[ADMIN]) as redis:
-        assert wait_until(lambda: int(redis.xlen(key)) > 20, PATIENCE_S)  # type: ignore[arg-type]
+        before = int(redis.xlen(key))  # type: ignore[arg-type]
+        assert wait_until(lambda: int(redis.xlen(key)) > before + 20, PATIENCE_S)  # type: ignore[arg-type]
         redis.xtrim(key, maxlen=0, approximate=False)
 
 
