@@ -4,30 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from twisted.internet.defer import Deferred
-
 from cluster.server.client_stream import MAX_UNSETTLED
 from cluster.server.connection import CLOSE_TIMEOUT_S
 from cluster.server.outbox import MAX_UNSENT_BYTES
-from cluster.store.memory import MemoryOffline, memory_store
-from cluster.store.port import OfflineMessage
+from cluster.store.memory import memory_store
 from tests.client import SOCKET_BYTES, Client
 from tests.network import CAPULET, MONTAGUE, Network
+from tests.unit.server.waiting_offline import WaitingOffline
 
 PING = "<iq type='get' id='1' to='capulet.lit'><ping xmlns='urn:xmpp:ping'/></iq>"
-
-
-class WaitingOffline(MemoryOffline):
-    """Keeps messages only when a test says so."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waiting: list[Deferred[None]] = []
-
-    async def push(self, localpart: str, message: OfflineMessage, limit: int) -> bool:
-        self.waiting.append(Deferred())
-        await self.waiting[-1]
-        return await super().push(localpart, message, limit)
 
 
 def _slow_store() -> tuple[Network, WaitingOffline]:

@@ -11,13 +11,13 @@ from twisted.internet.defer import Deferred
 from cluster.server.component import MAX_WAITING, WAIT_S
 from cluster.server.component_stream import MAX_UNSETTLED
 from cluster.server.outbox import MAX_UNSENT_BYTES
-from cluster.store.memory import MemoryOffline, memory_store
-from cluster.store.port import OfflineMessage
+from cluster.store.memory import memory_store
 from cluster.xmpp.stanza import Stanza
 from tests.client import SOCKET_BYTES
 from tests.components import ComponentPeer
 from tests.network import CAPULET, MONTAGUE, Network, at_once
 from tests.unit.server.component_network import PHONE, SECRET, SMS, join, text, with_components
+from tests.unit.server.waiting_offline import WaitingOffline
 
 
 @pytest.fixture
@@ -139,19 +139,6 @@ def test_a_bad_address_is_answered(network: Network) -> None:
     assert sms.take() == [f"message/error montague.lit: modify jid-malformed -> {PHONE}"]
     network.say(sms, f"<message from='{PHONE}' to='@' id='1' type='error'/>")
     assert sms.take() == []
-
-
-class WaitingOffline(MemoryOffline):
-    """Keeps messages only when a test says so."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waiting: list[Deferred[None]] = []
-
-    async def push(self, localpart: str, message: OfflineMessage, limit: int) -> bool:
-        self.waiting.append(Deferred())
-        await self.waiting[-1]
-        return await super().push(localpart, message, limit)
 
 
 def test_a_flooding_component_is_paused_until_it_is_safe() -> None:

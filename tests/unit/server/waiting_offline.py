@@ -1,0 +1,21 @@
+"""An offline storage that takes its time."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+
+from cluster.store.memory import MemoryOffline
+from cluster.store.port import OfflineMessage
+
+
+class WaitingOffline(MemoryOffline):
+    """Keeps messages only when a test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: list[Deferred[None]] = []
+
+    async def push(self, localpart: str, message: OfflineMessage, limit: int) -> bool:
+        self.waiting.append(Deferred())
+        await self.waiting[-1]
+        return await super().push(localpart, message, limit)
