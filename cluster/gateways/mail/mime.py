@@ -6,6 +6,7 @@ only splits; its newer one parses each header, and fails on many that are broken
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from email import message_from_bytes
@@ -13,6 +14,7 @@ from email.header import decode_header
 from email.message import Message
 from typing import TypeVar
 
+from cluster.gateways.mail import charsets
 from cluster.gateways.mail.plain import text_of_html
 
 T = TypeVar("T")
@@ -81,7 +83,9 @@ def raw_headers(mail: Message, name: str) -> list[str]:
 def decoded(value: str) -> str:
     """The text of a header's value."""
     pieces: list[tuple[bytes | str, str | None]] = tried(lambda: decode_header(value), [(value, None)])
-    words = [piece if isinstance(piece, str) else _text(piece, charset) for piece, charset in pieces]
+    words = [
+        piece if isinstance(piece, str) else charsets.decode(piece, _label(charset))[0] for piece, charset in pieces
+    ]
     return " ".join(clean("".join(words)).split())
 
 
@@ -93,14 +97,13 @@ def octets_of(part: Message) -> bytes:
 
 def text_of(mail: Message) -> str:
     """The best text of the tree, then a note for each attachment; cut where it is too long for a stanza."""
-    texts: list[str] = []
-    notes: list[str] = []
-    for part in _parts(mail, 0):
-        if _is_shown(part):
-            texts.append(_words(part))
-        else:
-            notes.append(_note(part))
-    text = "\n\n".join(text for text in map(str.strip, texts) if text)
+    parts = list(_parts(mail, 0))
+    texts = {id(part): _words(part) for part in parts if _is_shown(part)}
+    if not any(texts.values()):  # then a text that has a file name is no attachment
+        named = (part for part in parts if _is_text(part) and (len(parts) == 1 or not _is_attachment(part)))
+        texts |= {id(part): _words(part) for part in itertools.islice(named, 1)}
+    text = "\n\n".join(filter(None, texts.values()))
+    notes = [_note(part) for part in parts if id(part) not in texts]
     if len(text) > MAX_TEXT_CHARACTERS:
         text = text[:MAX_TEXT_CHARACTERS] + CUT
     if len(notes) > MAX_NOTES:
@@ -127,30 +130,43 @@ def _parts(part: Message, depth: int) -> Iterator[Message]:
 
 def _best(alternatives: list[Message]) -> Message | None:
     def worth(part: Message) -> int:
-        types = [child.get_content_type() for child in part.walk()] if part.is_multipart() else []
-        own = part.get_content_type()
+        own, *types = [_type_with_words(each) for each in part.walk()]
         if own == "text/plain":
             return 4
         if "text/plain" in types:
             return 3
         if own == "text/html" or "text/html" in types:
             return 2
-        return 1 if part.get_content_maintype() == "text" else 0
+        return 1 if own.startswith("text/") else 0
 
     return max(reversed(alternatives), key=worth, default=None)
 
 
+def _type_with_words(part: Message) -> str:
+    """Its type; none for a text that is blank, such as what some mailers put next to their HTML."""
+    type = part.get_content_type()
+    return "" if type == "text/plain" and not _words(part) else type
+
+
+def _is_text(part: Message) -> bool:
+    return not part.is_multipart() and part.get_content_maintype() in ("text", "multipart")  # or one without its parts
+
+
+def _is_attachment(part: Message) -> bool:
+    return tried(part.get_content_disposition, None) == "attachment"
+
+
 def _is_shown(part: Message) -> bool:
-    if part.is_multipart() or part.get_content_maintype() not in ("text", "multipart"):  # or one without its parts
-        return False
-    disposition = tried(part.get_content_disposition, None)
-    return disposition != "attachment" and not _file_name(part)
+    return _is_text(part) and not _is_attachment(part) and not _file_name(part)
 
 
 def _words(part: Message) -> str:
-    payload = octets_of(part)
-    text = _text(payload, tried(lambda: part.get_param("charset"), None))
-    return clean(text_of_html(text) if part.get_content_type() == "text/html" else text)
+    charset = tried(lambda: part.get_param("charset"), None)
+    text, is_known = charsets.decode(octets_of(part), _label(charset))
+    shown = clean(text_of_html(text) if part.get_content_type() == "text/html" else text).strip()
+    if shown and not is_known and charset is not None:
+        shown += f"\n[the charset {clean(_label(charset))} is unknown: read as windows-1252]"
+    return shown
 
 
 def _note(part: Message) -> str:
@@ -165,12 +181,7 @@ def _file_name(part: Message) -> str:
     return decoded(octets.decode("utf-8", "replace"))[:100]
 
 
-def _text(octets: bytes, charset: object) -> str:
-    """`charset` as the mail says it: a name, or what RFC 2231 makes of one, or None."""
+def _label(charset: object) -> str:
+    """The charset as the mail says it, of what the library makes of that: a name, RFC 2231's triple, or None."""
     name = charset[2] if isinstance(charset, tuple) else charset
-    for encoding in (str(name or "utf-8").strip("'\" "), "utf-8"):
-        try:
-            return octets.decode(encoding)
-        except (LookupError, ValueError):  # UnicodeError is one
-            continue
-    return octets.decode("latin-1")
+    return str(name or "").strip("'\" ")[:40]

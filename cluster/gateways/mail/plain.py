@@ -1,82 +1,161 @@
-"""HTML as a plain text, for mails that have nothing better.
+"""HTML as plain text, for mails that have nothing better.
 
-Not with `html.parser`, which takes minutes for a hundred kilobytes of tags that never end; here each character is
-looked at a few times, whatever it is.
+libxml2's HTML parser (by lxml) reads it and calls `_Page` for each tag and text. No tree is built, so that neither the
+depth of the elements nor their number costs more than their bytes.
 """
 
 from __future__ import annotations
 
 import re
-from html import unescape
+from collections.abc import Mapping
 
-_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)([^<>]*+)>")
-_ATTRIBUTE = re.compile(r"""\b(href|alt)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
-_DECLARATION = re.compile(r"<[!?][^<>]*>")
+from lxml import etree
 
-_SILENT = frozenset(("head", "script", "style", "title", "template"))
+_HIDDEN = frozenset(("script", "style", "template", "title"))
 _BLOCK = re.compile(
-    "address|article|aside|blockquote|br|center|d[dlt]|div|footer|form|h[1-6]|header|hr|li|main|nav|[ou]l|p|pre|section|"
-    "table|tr"
+    "address|article|aside|blockquote|caption|center|d[dlt]|details|div|fieldset|figcaption|figure|footer|form|h[1-6]|"
+    "header|hr|legend|li|main|nav|[ou]l|p|pre|section|summary|table|tr"
 )
+_PARAGRAPH = frozenset(("p", "pre", "ul", "ol", "table", "blockquote"))
+_CELL = frozenset(("td", "th"))
+_CELL_GAP = "  "
+_SPACES = re.compile(r"\s+")
+"""No-break spaces too, which pages are laid out with."""
 
 
 def text_of_html(html: str) -> str:
-    """The words of a page, a line for each block; links keep their addresses."""
-    reader = _Reader()
-    html = _DECLARATION.sub("", _without_comments(html))
-    end = 0
-    for tag in _TAG.finditer(html):
-        reader.words(html[end : tag.start()])
-        reader.tag(tag.group(2).lower(), bool(tag.group(1)), tag.group(3))
-        end = tag.end()
-    reader.words(html[end:])
-    lines = (re.sub(r"\s+", " ", line).strip() for line in "".join(reader.parts).split("\n"))
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+    """The words of a page: a line for each block and row of a table, `<pre>` as it is, links with their addresses."""
+    parser = etree.HTMLParser(target=_Page(), encoding="utf-8", huge_tree=True)
+    parser.feed(html.encode("utf-8", "replace"))
+    text: str = parser.close()
+    return text
 
 
-def _without_comments(html: str) -> str:
-    first, *others = html.split("<!--")
-    return first + "".join(other.partition("-->")[2] for other in others)
+class _Page:
+    """What lxml calls a parser target; elements that the page leaves open are closed for it."""
 
-
-class _Reader:
     def __init__(self) -> None:
-        self.parts: list[str] = []
-        self._silent = ""
-        """The element that is not shown, up to its end."""
-        self._link = ""
-        self._link_begin = 0
+        self._lines: list[str] = []
+        self._line: list[str] = []
+        self._gap = ""
+        """White space that is written before the next word, and only then."""
+        self._newlines = 0
+        """Line ends that are written before the next word: 2 leave an empty line."""
+        self._is_fresh = False
+        """True if nothing was written since a cell or an item began: a block that begins there breaks no line."""
+        self._row_begin = 0
+        self._hidden = 0
+        """How many hidden elements are open; `_preformatted` the same."""
+        self._preformatted = 0
+        self._address = ""
+        """Of the link that is open. A link ends where the next one begins."""
+        self._link_text: list[str] = []
 
-    def words(self, text: str) -> None:
-        """What stands between two tags."""
-        if not self._silent:
-            self.parts.append(re.sub(r"\s+", " ", unescape(text)))
-
-    def tag(self, name: str, is_end: bool, attributes: str) -> None:
-        """A start or end tag."""
-        if self._silent:
-            if is_end and name == self._silent:
-                self._silent = ""
-        elif not is_end and name in _SILENT:
-            self._silent = name
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        if name in _HIDDEN:
+            self._hidden += 1
+        elif name == "br":
+            self._end_line()
+        elif name == "img":
+            self.data(attributes.get("alt", ""))
         elif name == "a":
             self._end_link()
-            self._link, self._link_begin = _attribute(attributes, "href"), len(self.parts)
-        elif name == "img":
-            self.parts.append(_attribute(attributes, "alt"))
+            self._address = attributes.get("href", "").strip()
+        elif name in _CELL:
+            self._begin_cell()
         elif _BLOCK.fullmatch(name):
-            self.parts.append("\n\n" if name == "p" else "\n")
-            if name == "li" and not is_end:
-                self.parts.append("- ")
+            self._begin_block(name)
+
+    def end(self, name: str) -> None:
+        if name in _HIDDEN:
+            self._hidden -= 1
+        elif name == "a":
+            self._end_link()
+        elif _BLOCK.fullmatch(name):
+            self._break(name)
+            if name == "pre":
+                self._preformatted -= 1
+
+    def data(self, text: str) -> None:
+        if self._hidden or not text:
+            return
+        if self._preformatted:
+            first, *others = text.split("\n")
+            self._write(first)
+            for line in others:
+                if not self._is_fresh:  # the first line feed of the element is not part of it
+                    self._end_line()
+                self._is_fresh = False
+                self._write(line)
+            return
+        words = _SPACES.sub(" ", text)
+        self._leave_gap(words.startswith(" "))
+        self._write(words.strip(" "))
+        self._leave_gap(words.endswith(" "))
+
+    def close(self) -> str:
+        self._end_link()
+        self._end_line()
+        return "\n".join(self._lines).strip("\n")
+
+    def _begin_block(self, name: str) -> None:
+        if name in ("li", "tr") or not self._is_fresh:
+            self._break(name)
+        if name == "tr":
+            self._break_now()
+            self._row_begin = len(self._lines)
+        elif name == "li":
+            self._write("- ")
+            self._is_fresh = True
+        elif name == "pre":
+            self._preformatted += 1
+            self._break_now()
+            self._is_fresh = True
+
+    def _begin_cell(self) -> None:
+        if len(self._lines) > self._row_begin:  # the cells of this row have lines of their own
+            self._break("td")
+        elif self._line:
+            self._gap, self._newlines = _CELL_GAP, 0
+        self._is_fresh = True
+
+    def _break(self, name: str) -> None:
+        """A block begins or ends here; a paragraph has an empty line around it."""
+        self._newlines = max(self._newlines, 2 if name in _PARAGRAPH else 1)
+
+    def _break_now(self) -> None:
+        newlines, self._newlines = self._newlines, 0
+        if newlines and self._line:
+            self._end_line()
+        if newlines == 2 and self._lines and self._lines[-1]:
+            self._lines.append("")
+
+    def _end_line(self) -> None:
+        self._break_now()
+        line = "".join(self._line).rstrip()
+        if line or self._preformatted or self._lines[-1:] != [""]:  # one empty line is enough
+            self._lines.append(line)
+        self._line = []
+        self._gap = ""
+
+    def _leave_gap(self, is_wanted: bool) -> None:
+        if is_wanted and self._line:
+            self._gap = self._gap or " "
+
+    def _write(self, words: str) -> None:
+        if words:
+            self._break_now()
+            self._line.append(self._gap + words)
+            self._gap = ""
+            self._is_fresh = False
+            if self._address:
+                self._link_text.append(words)
 
     def _end_link(self) -> None:
-        shown = "".join(self.parts[self._link_begin :]).strip()
-        if self._link.startswith(("http:", "https:")) and self._link != shown:
-            self.parts.append(f" <{self._link}>")
-
-
-def _attribute(attributes: str, name: str) -> str:
-    for found in _ATTRIBUTE.finditer(attributes):
-        if found.group(1).lower() == name:
-            return unescape(found.group(2) or found.group(3) or found.group(4) or "")
-    return ""
+        address, text = self._address, "".join(self._link_text)
+        self._address, self._link_text = "", []
+        if address.lower().startswith(("http:", "https:")) and not self._hidden and text.strip() != address:
+            gap = self._gap
+            self._gap = " " if self._line and not self._newlines else ""
+            self._write(f"<{address}>")
+            self._gap = gap

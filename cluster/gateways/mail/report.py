@@ -19,6 +19,9 @@ from cluster.gateways.mail.mime import clean, octets_of, parse, raw_header, trie
 from cluster.gateways.mail.threads import message_ids
 
 _WORDS = {"failed": ("Undelivered", "could not be delivered"), "delivered": ("Delivered", "was delivered")}
+_STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
+MAX_RECIPIENTS = 1_000
+"""Of a report, that are looked at."""
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}", re.ASCII)
 
 
@@ -87,16 +90,35 @@ def tells_delivery(data: bytes) -> bool:
 
 def _block(mail: Message, action: str) -> Message | None:
     """What a report says of the first recipient with this action; None for none, or for a mail that is no report."""
-    parts = (part for part in mail.walk() if part.get_content_type().endswith("delivery-status"))
-    blocks = (block for part in parts for block in part.walk()) if is_report(mail) else ()
+    if not is_report(mail):
+        return None
+    parts = (part for part in mail.walk() if part.get_content_type() in _STATUS_TYPES)
+    blocks = (block for part in parts for block in _blocks(part))
     return next((block for block in blocks if raw_header(block, "Action").lower() == action), None)
+
+
+def _blocks(status: Message) -> list[Message]:
+    """The groups of fields in a part that tells of each recipient.
+
+    The library splits `message/delivery-status` only; `message/global-delivery-status`, which may be encoded too
+    (RFC 6533 section 4), it takes for a mail.
+    """
+    if status.get_content_type() == "message/delivery-status":
+        return list(status.walk())
+    inner = status.get_payload()
+    octets = tried(inner[0].as_bytes, b"") if isinstance(inner, list) and isinstance(inner[0], Message) else b""
+    content = Message()
+    content["Content-Transfer-Encoding"] = raw_header(status, "Content-Transfer-Encoding")
+    content.set_payload(octets.lstrip().decode("ascii", "surrogateescape"))
+    blocks = re.split(rb"\r?\n(?:[ \t]*\r?\n)+", octets_of(content).strip())
+    return [parse(block) for block in blocks[:MAX_RECIPIENTS]]
 
 
 def _returned(mail: Message) -> list[Message]:
     """What stands for the mail itself in a report: the mail, or its headers as a text."""
     found = []
     for part in mail.walk():
-        if part.get_content_type() == "message/rfc822":
+        if part.get_content_type() in ("message/rfc822", "message/global"):
             found += [child for child in part.get_payload() if isinstance(child, Message)]
         elif part.get_content_type() in ("text/rfc822-headers", "message/rfc822-headers", "message/global-headers"):
             found.append(parse(octets_of(part)))
