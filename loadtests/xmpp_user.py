@@ -9,6 +9,7 @@ import os
 import secrets
 import sys
 import time
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -16,14 +17,14 @@ from typing import Any
 
 import gevent
 from gevent import GreenletExit
+from gevent.event import AsyncResult
 from locust import User, events
 from locust.env import Environment
-from locust.exception import StopUser
 from locust.runners import Runner, WorkerRunner
 
 from cluster.client.blocking import BlockingClient
 from cluster.xmpp.errors import StreamError
-from cluster.xmpp.initiating import StreamFailed
+from cluster.xmpp.initiating import Login, StreamFailed
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.parser import Slice
@@ -37,6 +38,13 @@ from loadtests.stamp import Stamp
 
 CLOSE_TIMEOUT_S = 2.0
 """For writing the end of a stream to a server that may not be reading any more."""
+
+FIRST_RETRY_S = 0.1
+LAST_RETRY_S = 2.0
+"""Between two tries to come back. Every user that lost its server tries, so that the load is part of the recovery."""
+
+BROKEN = (OSError, StreamFailed, StreamError, SaslError)
+"""What a connection ends with, or a try to make one."""
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +62,9 @@ class XmppUser(User):
     - `send`: from when a message was due until the system took its bytes.
     - `deliver local`, `deliver cross-domain`: from when a message was due until its receiver had read it.
     - `deliver sms`, `deliver mail`: from when a message was due until its sender had read the receipt for it.
-    - `stream`: fired only as a failure, StreamLost.
+    - `stream`: fired only as a failure, StreamLost: the stream ended, and the user tries to come back.
+    - `reconnect`: from when the stream was lost until the user is back under the same address. A failure when it is not
+      back at the end of the run.
 
     A failed delivery has no response time: Bounced (definite), Lost (indefinite) or Repeated.
     """
@@ -65,31 +75,41 @@ class XmppUser(User):
         super().__init__(environment)
         self.crowd = crowd()
         self.jid: Jid | None = None
-        self._client: BlockingClient | None = None
+        self._client: AsyncResult[BlockingClient] = AsyncResult()
+        """Without a value while the user has no stream."""
         self._receiver: gevent.Greenlet | None = None
 
     def on_start(self) -> None:
         """Log in. A user that cannot ends here."""
-        server, login = self.crowd.next_account()
-        ca_file = None if server.tls == "off" else str(self.crowd.lab.ca_file)
+        self._server, self._login = self.crowd.next_account()
         started_ns = time.monotonic_ns()
         try:
-            client = BlockingClient((server.host, server.c2s_port), login, ca_file)
-            client.send(b"<presence/>")
-        except (OSError, StreamFailed, StreamError, SaslError) as error:
+            client = self._connect(self._login)
+        except BROKEN as error:
             self._fire("login", _since_ms(started_ns), exception=error)
             raise GreenletExit from None  # not StopUser: locust prints a traceback for each in on_start
+        except GreenletExit:
+            waited_s = _since_ms(started_ns) / 1000
+            self._fire("login", None, exception=TimeoutError(f"not logged in at the end, after {waited_s:.0f} s"))
+            raise
         self._fire("login", _since_ms(started_ns))
-        self._client, self.jid = client, client.jid
+        self.jid = client.jid
+        self._client.set(client)
         self._receiver = gevent.spawn(self._receive, client)
         self.crowd.enter(client.jid)
+
+    def _connect(self, login: Login) -> BlockingClient:
+        ca_file = None if self._server.tls == "off" else str(self.crowd.lab.ca_file)
+        client = BlockingClient((self._server.host, self._server.c2s_port), login, ca_file)
+        client.send(b"<presence/>")
+        return client
 
     def send_message(self, to: Jid, body: str, due_ns: int) -> None:
         """Write to another user of the crowd. `due_ns`: when it should have been sent, on time.monotonic_ns.
 
-        Ends the user when its stream is gone.
+        Waits while the user has no stream.
         """
-        client = self._connected()
+        client = self._client.get()
         kind = stamp.kind_of(client.jid, to)
         message = InFlight(client.jid, to, kind, _sent_ns(due_ns))
         id = self.crowd.next_message_id()
@@ -97,52 +117,81 @@ class XmppUser(User):
 
     def send_far(self, kind: FarKind, to: Jid, body: str, due_ns: int) -> None:
         """Write to a phone or a mailbox, and ask for a receipt. The rest is as in `send_message`."""
-        client = self._connected()
+        client = self._client.get()
         message = InFlight(client.jid, to, kind, _sent_ns(due_ns))
         id = self.crowd.next_message_id()
         self._send(client, id, message, receipt.message(to, id, body))
 
     def on_stop(self) -> None:
         """Leave when all that is in flight has arrived; count what does not as lost; end the stream."""
-        client, receiver = self._client, self._receiver
-        if client is None or receiver is None:
+        jid, receiver = self.jid, self._receiver
+        if jid is None or receiver is None:
             return
         ledger = self.crowd.ledger
-        self.crowd.leave(client.jid)
+        self.crowd.leave(jid)
         try:
-            ledger.wait_until_settled(client.jid, LOST_AFTER_S)
+            ledger.wait_until_settled(jid, LOST_AFTER_S)
         finally:
-            for message in ledger.give_up(client.jid):
+            for message in ledger.give_up(jid):
                 lost = Lost(f"lost: no word of it within {LOST_AFTER_S:g} s after the end (indefinite)")
                 self._fire(f"deliver {message.kind}", None, exception=lost)
             receiver.kill()
-            with gevent.Timeout(CLOSE_TIMEOUT_S, False):
-                client.close()
-
-    def _connected(self) -> BlockingClient:
-        if self._client is None or self._receiver is None or self._receiver.ready():
-            raise StopUser
-        return self._client
+            if self._client.ready():
+                with gevent.Timeout(CLOSE_TIMEOUT_S, False):
+                    self._client.get().close()
 
     def _send(self, client: BlockingClient, id: str, message: InFlight, raw: bytes) -> None:
+        """What a connection that breaks took along is in flight: it may have arrived, and is lost if it has not."""
         self.crowd.ledger.add(id, message)
         try:
             client.send(raw)
         except OSError as error:
-            self.crowd.ledger.remove(id)
             self._fire("send", _since_ms(message.sent_ns), len(raw), error)
-            raise StopUser from None
-        self._fire("send", _since_ms(message.sent_ns), len(raw))
+            client.cut()  # for `_receive`, which connects again
+            self._lose(client)
+        else:
+            self._fire("send", _since_ms(message.sent_ns), len(raw))
 
     def _receive(self, client: BlockingClient) -> None:
-        error: Exception = StreamLost("the server ended the stream")
+        """Read all that comes, on this stream and those that follow it."""
+        while True:
+            error: Exception = StreamLost("the server ended the stream")
+            try:
+                while (child := client.receive()) is not None:
+                    self._on_child(child)
+            except (OSError, StreamFailed, StreamError) as failure:
+                error = StreamLost(str(failure))
+            client.cut()
+            self._lose(client)
+            self._fire("stream", None, exception=error)
+            client = self._reconnect()
+            self._client.set(client)
+
+    def _lose(self, client: BlockingClient) -> None:
+        """From now on wait for the next stream, if this one is not known to be lost already."""
+        if self._client.ready() and self._client.get() is client:
+            self._client = AsyncResult()
+
+    def _reconnect(self) -> BlockingClient:
+        """Try until the server takes the user again, at intervals that grow and differ from user to user."""
+        lost_ns, interval_s = time.monotonic_ns(), FIRST_RETRY_S
+        login = replace(self._login, register=False)
+        why: Exception | None = None
         try:
-            while (child := client.receive()) is not None:
-                self._on_child(child)
-        except (OSError, StreamFailed, StreamError) as failure:
-            error = StreamLost(str(failure))
-        self.crowd.leave(client.jid)
-        self._fire("stream", None, exception=error)
+            while True:
+                try:
+                    client = self._connect(login)
+                except BROKEN as error:
+                    why = error
+                    gevent.sleep(interval_s * self.crowd.rng.uniform(0.5, 1))
+                    interval_s = min(2 * interval_s, LAST_RETRY_S)
+                else:
+                    self._fire("reconnect", _since_ms(lost_ns))
+                    return client
+        except GreenletExit:
+            missed_s = _since_ms(lost_ns) / 1000
+            self._fire("reconnect", None, exception=StreamLost(f"not back at the end, after {missed_s:.0f} s: {why}"))
+            raise
 
     def _on_child(self, child: Slice) -> None:
         if child.name != f"{CLIENT} message":
@@ -220,6 +269,8 @@ def find_lab(runner: Runner, **_: Any) -> None:
         found.check()
     except lab.LabUnusable as error:
         sys.exit(f"locust: {error}")
+    if runner.environment.parsed_options and runner.environment.parsed_options.run_time == 0:
+        sys.exit("locust: with a run time of 0 locust never ends; give one such as 30s, or none to run until Ctrl-C")
     where = ", ".join(f"{server.domain} at {server.host}:{server.c2s_port}" for server in found.servers)
     log.info("Lab %s: %s", found.name, where)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,10 +32,14 @@ def load(
     folder = chosen(lab)
     if find_spec("locust") is None:
         raise LabError("locust is not installed; `pip install 'xmpplab[load]'`")
-    file = SCENARIOS / f"{scenario}.py"
-    if not file.is_file():
-        raise BadInput(f"no {file} in this folder; go to the project's folder" + _known())
-    argv = [sys.executable, "-m", "locust", "-f", str(file), "--headless"]
+    known = [path.stem for path in sorted(SCENARIOS.glob("*.py")) if _is_scenario(path)]
+    if scenario not in known:
+        remedy = f"name one of: {', '.join(known)}" if known else "go to the project's folder"
+        raise BadInput(f"no scenario {scenario!r} in ./{SCENARIOS}; {remedy}")
+    _check_time(time)
+    if html is not None:
+        _check_writable(html)
+    argv = [sys.executable, "-m", "locust", "-f", str(SCENARIOS / f"{scenario}.py"), "--headless"]
     argv += ["-u", str(users), "-r", str(max(1, users // 2)), "-t", time]
     if cross is not None:
         argv += ["--cross", str(cross)]
@@ -42,7 +48,28 @@ def load(
     os.execve(sys.executable, argv, {**os.environ, "XMPPLAB_STATE": str(folder.path)})
 
 
-def _known() -> str:
-    """Scenarios are the files that a locust command line names in its first lines."""
-    found = [path.stem for path in sorted(SCENARIOS.glob("*.py")) if "locust -f" in path.read_text()[:1000]]
-    return f", or name one of: {', '.join(found)}" if found else ""
+def _is_scenario(file: Path) -> bool:
+    """True for a file with a locust task; the others are their helpers."""
+    try:
+        functions = [node for node in ast.walk(ast.parse(file.read_bytes())) if isinstance(node, ast.FunctionDef)]
+    except (OSError, SyntaxError, ValueError):
+        return False
+    return any("task" in ast.unparse(decorator) for function in functions for decorator in function.decorator_list)
+
+
+def _check_time(text: str) -> None:
+    """As locust reads it. Raises BadInput."""
+    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", text)
+    if not found or not any(int(number) for number in found.groups() if number):
+        raise BadInput(f"{text!r} is not a time to run for; write 30s, 5m or 1h30m")
+
+
+def _check_writable(report: Path) -> None:
+    """Before the run, not after it. Raises BadInput."""
+    is_new = not report.exists()
+    try:
+        report.open("ab").close()
+        if is_new:
+            report.unlink()
+    except OSError as error:
+        raise BadInput(f"cannot write {report}: {error.strerror}; name another file for the report") from None

@@ -141,14 +141,34 @@ def test_bad_addresses(shell: Shell, tmp_path: Path, from_: str, to: str, error:
     assert error in err
 
 
-def test_an_unknown_scenario(shell: Shell, tmp_path: Path) -> None:
+@pytest.fixture
+def scenarios(tmp_path: Path) -> Path:
     stopped_lab(tmp_path)
-    (tmp_path / "loadtests").mkdir()
-    (tmp_path / "loadtests" / "chat.py").write_text('"""locust -f loadtests/chat.py"""\n')
-    (tmp_path / "loadtests" / "part.py").touch()
-    code, _, err = shell.run("load", "dance")
+    folder = tmp_path / "loadtests"
+    folder.mkdir()
+    (folder / "chat.py").write_text("class ChatUser(XmppUser):\n    @task\n    def write(self): ...\n")
+    (folder / "pace.py").write_text('"""A helper of locust -f loadtests/chat.py"""\n')
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["dance", "pace", "../chat", ""])
+def test_what_is_no_load_scenario(shell: Shell, scenarios: Path, name: str) -> None:
+    code, _, err = shell.run("load", name)
+    assert (code, err) == (2, f"xmpplab: no scenario {name!r} in ./loadtests; name one of: chat\n")
+
+
+@pytest.mark.parametrize("time", ["0s", "0", "", "soon", "-5s", "1.5h"])
+def test_a_load_that_would_never_end(shell: Shell, scenarios: Path, time: str) -> None:
+    code, _, err = shell.run("load", "chat", "--time", time)
     assert code == 2
-    assert err.rstrip().endswith("or name one of: chat")
+    assert err.endswith("is not a time to run for; write 30s, 5m or 1h30m\n")
+
+
+@pytest.mark.parametrize("report", [".", "nowhere/report.html", "/proc/report.html"])
+def test_a_report_that_cannot_be_written_is_found_before_the_run(shell: Shell, scenarios: Path, report: str) -> None:
+    code, _, err = shell.run("load", "chat", "--html", report)
+    assert code == 2
+    assert err.startswith(f"xmpplab: cannot write {report}: ")
 
 
 def test_light_commands_import_nothing_heavy() -> None:
