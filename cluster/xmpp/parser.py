@@ -6,6 +6,7 @@ stream's tags is handed on as the slice of input that it came in, so nobody pays
 
 from __future__ import annotations
 
+import codecs
 import re
 from xml.parsers import expat
 from xml.sax.saxutils import quoteattr
@@ -15,6 +16,7 @@ import msgspec
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.namespaces import CLIENT, STREAMS, XML
+from cluster.xmpp.tokens import UnfinishedToken
 
 MAX_DEPTH = 32
 """Elements in elements, the stream's own not counted. Real stanzas stay below 12."""
@@ -23,8 +25,14 @@ MAX_NODES = 10_000
 MAX_STANZA_BYTES = 262_144
 """Size of one stanza; ejabberd's and Prosody's default for c2s."""
 
-_OPENING_TAG = re.compile(rb"<[^\s/>]+(?:[^\"'>]|\"[^\"]*\"|'[^']*')*>")
-_TAG = re.compile(rb"<(?:[^\"'>]|\"[^\"]*\"|'[^']*')*>")
+RENEW_AFTER_BYTES = 262_144
+"""expat keeps every name that it has ever seen, so one parser reads no more than this of a stream, and one stanza."""
+
+_OPENING_TAG = re.compile(rb"<[^\s/>]++(?:[^\"'>]++|\"[^\"]*+\"|'[^']*+')*+>")
+_MAX_LEFT_BYTES = 5
+"""Three bytes of a character, until expat has seen as many again (since 2.6)."""
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
 _RESTRICTED = {expat.errors.codes[expat.errors.XML_ERROR_UNDEFINED_ENTITY]}
 
 
@@ -67,13 +75,14 @@ class StreamParser:
 
     __slots__ = (
         "_attributes", "_base", "_buffer", "_content_namespace", "_declared", "_depth", "_done", "_expat",
-        "_foreign_context", "_found", "_held", "_max_stanza_bytes", "_name", "_nodes", "_payloads", "_root", "_start",
+        "_foreign_context", "_found", "_max_stanza_bytes", "_name", "_nodes", "_payloads", "_root",
+        "_start", "_unfinished",
     )  # fmt: skip
 
     def __init__(self, max_stanza_bytes: int = MAX_STANZA_BYTES) -> None:
         self._max_stanza_bytes = max_stanza_bytes
-        self._buffer = b""
-        self._held = b""  # a token that is not complete yet
+        self._buffer: bytes | bytearray = b""  # what was parsed of the child that is being read
+        self._unfinished = UnfinishedToken()
         self._base = 0  # stream offset of the buffer's first byte
         self._done = 0  # stream offset behind the last complete child
         self._start = 0  # stream offset of the child that is being read
@@ -103,54 +112,58 @@ class StreamParser:
     @property
     def pending_bytes(self) -> int:
         """Size of what was received and is not yet a complete child."""
-        return len(self._buffer) + len(self._held)
+        return len(self._buffer) + len(self._unfinished.held)
 
     def feed(self, data: bytes, found: list[StreamHeader | Slice | StreamEnd]) -> None:
         """Parse `data` and append to `found` what it completed.
 
         Raises StreamError for what may not stand in a stream; what came before it is in `found` all the same.
         """
-        self._found = found
-        if self._expat is _RESTING:
-            self._wake()
-        tokens = self._complete_tokens(data)
-        self._buffer = self._buffer + tokens if self._buffer else tokens
+        if tokens := self._unfinished.complete(data):
+            self._found = found
+            if self._expat is _RESTING:
+                self._wake()
+            self._buffer = self._joined(tokens) if self._buffer else tokens
+            self._parse(tokens)
+            if self._depth == 1:
+                self._forget_gap()
+            elif self._depth:
+                self._forget_until(self._start)
+            if self._base > RENEW_AFTER_BYTES and self._depth:
+                self._renew()
+        if (self._buffer or self._unfinished.held) and self.pending_bytes > self._max_stanza_bytes:
+            raise self._too_big()
+
+    def _joined(self, tokens: bytes) -> bytearray:
+        """All of the child that is being read; with room for more, so that it is not copied with each piece."""
+        buffer = bytearray(self._buffer) if isinstance(self._buffer, bytes) else self._buffer
+        buffer += tokens
+        return buffer
+
+    def _parse(self, tokens: bytes) -> None:
         if self._depth:  # a declaration that may have to be refused; to look at each would be dear
             is_odd = b"}" in tokens or b"&" in tokens
             self._expat.StartNamespaceDeclHandler = self._on_declaration if is_odd else None
+        elif self._buffer.startswith(_UTF_16) or b"\0" in self._buffer[:2]:  # which expat reads whatever it is told
+            raise StreamError(StreamCondition.UNSUPPORTED_ENCODING, "a stream is UTF-8")
         try:
             self._expat.Parse(tokens, False)
         except expat.ExpatError as error:
             if error.code in _RESTRICTED:
                 raise StreamError(StreamCondition.RESTRICTED_XML, "entities are not allowed") from None
             raise StreamError(StreamCondition.NOT_WELL_FORMED, str(error)) from None
-        if self._depth == 1:
-            self._forget_gap()
-        elif self._depth:
-            self._forget_until(self._start)
-        if self.pending_bytes > self._max_stanza_bytes:
-            raise self._too_big()
+        if (at := self._expat.CurrentByteIndex) != self._base + len(self._buffer):
+            self._check_left(self._buffer[at - self._base :])
 
-    def _complete_tokens(self, data: bytes) -> bytes:
-        """What expat can take of `data` and what was held back before; a begun tag or reference is held back.
+    def _check_left(self, left: bytes | bytearray) -> None:
+        """What expat has not taken of whole tokens: the beginning of a character, or what no token can be.
 
-        Since 2.6 (and in older versions as distributions mend them) expat lets a token wait that came in three
-        pieces, until much more has come: a stanza would wait for the next one. So it is never shown half a token.
+        Also what ends in something else than a tag does: expat would scan it again with every piece until then.
         """
-        if self._held:
-            if b">" not in data and b";" not in data:
-                self._held += data
-                return b""
-            data, self._held = self._held + data, b""
-        begun = data.rfind(b"<")
-        if begun < 0 or _TAG.match(data, begun):
-            begun = data.rfind(b"&", begun + 1)
-            if begun < 0 or b";" in data[begun:]:
-                return data
-        elif (outer := data.rfind(b"<", 0, begun)) >= 0 and not _TAG.match(data, outer, begun):
-            return data  # a `<` inside a tag: expat says what is wrong with it
-        self._held = data[begun:]
-        return data[:begun]
+        if left.startswith((b"<!", b"<?")):
+            self._on_restricted()
+        if left.startswith((b"<", b"&")) or len(left) > _MAX_LEFT_BYTES:
+            raise StreamError(StreamCondition.NOT_WELL_FORMED, "this cannot become XML")
 
     def rest(self) -> None:
         """Give expat's memory back, some 10 KiB, until more comes in; nothing happens amid a child."""
@@ -170,19 +183,33 @@ class StreamParser:
         self._expat.StartElementHandler = self._on_start
         self._base = self._done = len(context)
 
+    def _renew(self) -> None:
+        """Have expat forget the names of earlier children, also amid a child that began since."""
+        buffer = self._buffer
+        self._expat = _RESTING
+        if buffer:
+            self._wake()
+            self._depth = 1
+            self._expat.Parse(buffer, False)
+        else:
+            self._base = 0
+
     def _too_big(self) -> StreamError:
         text = f"a stanza may have at most {self._max_stanza_bytes} bytes"
         return StreamError(StreamCondition.POLICY_VIOLATION, text)
 
     def _forget_gap(self) -> None:
         """Between two children only white space may stand (RFC 6120 section 4.4)."""
-        self._check_gap(self._base + len(self._buffer))
-        self._done = self._base + len(self._buffer)
-        self._forget_until(self._done)
+        end = self._base + len(self._buffer)
+        if self._done != end:
+            self._check_gap(end)
+        self._base = self._done = end
+        self._buffer = b""
 
     def _forget_until(self, offset: int) -> None:
-        self._buffer = self._buffer[offset - self._base :]
-        self._base = offset
+        if offset != self._base:
+            self._buffer = bytes(self._buffer[offset - self._base :])
+            self._base = offset
 
     def _on_start(self, name: str, attributes: dict[str, str]) -> None:
         depth = self._depth
@@ -208,7 +235,8 @@ class StreamParser:
         self._depth -= 1
         if self._depth == 1:
             self._done = end = self._end_of_child()
-            if len(raw := self._buffer[self._start - self._base : end - self._base]) > self._max_stanza_bytes:
+            raw = bytes(self._buffer[self._start - self._base : end - self._base])
+            if len(raw) > self._max_stanza_bytes:
                 raise self._too_big()
             if self._foreign_context:
                 tree = xml.parse(raw, self._foreign_context)
@@ -239,8 +267,6 @@ class StreamParser:
         if namespace != STREAMS:
             raise StreamError(StreamCondition.INVALID_NAMESPACE, f"a stream's namespace is {STREAMS}")
         begin = self._expat.CurrentByteIndex - self._base
-        if b"\0" in self._buffer[: begin + 2]:  # UTF-16, which expat reads whatever it is told
-            raise StreamError(StreamCondition.UNSUPPORTED_ENCODING, "a stream is UTF-8")
         opening = _OPENING_TAG.match(self._buffer, begin)
         if opening is None:
             raise StreamError(StreamCondition.NOT_WELL_FORMED, "the stream's tag cannot be read")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import chain
 
+from tests.fuzz import dribble
 from tests.fuzz.targets import BEGINNINGS, OPTIONS, STEP
 from tests.unit.xmpp.spelling import HEADERS, USUAL
 from tests.unit.xmpp.spoken import ABORT, END, MESSAGE, PLAIN, REGISTRATION, SCRAM, STARTTLS, WRONG_PROOF, bind
@@ -66,6 +67,7 @@ def _stream() -> list[bytes]:
 SEEDS: dict[str, list[bytes]] = {
     "parser": [header.raw + child.encode() for header in HEADERS for child in CHILDREN]
     + [USUAL.raw + "".join(CHILDREN[:4]).encode() + END.encode()],
+    "dribble": dribble.seeds(),
     "stream": _stream(),
     "server": _server(),
     "address": [

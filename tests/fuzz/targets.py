@@ -20,6 +20,7 @@ from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
 from cluster.xmpp.receiving import ReceivingStream
 from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.states import State
+from tests.fuzz.dribble import dribble
 from tests.helpers import HEADER, Host, ids
 from tests.network import Network, watched_log
 from tests.unit.xmpp.spoken import BINDING, BOUND, LOGGED_IN, OFF, OPEN, OPTIONAL, REQUIRED, UNDER_TLS
@@ -182,5 +183,5 @@ def address(data: bytes) -> None:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    "parser": parser, "stream": stream, "server": server, "address": address,
+    "parser": parser, "dribble": dribble, "stream": stream, "server": server, "address": address,
 }  # fmt: skip

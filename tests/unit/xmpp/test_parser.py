@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import StreamError
 from cluster.xmpp.namespaces import CLIENT, STREAMS
-from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
+from cluster.xmpp.parser import RENEW_AFTER_BYTES, Slice, StreamEnd, StreamHeader, StreamParser
 from tests.unit.xmpp.parsing import END, bytewise, children, parse
 from tests.unit.xmpp.spelling import HEADERS, USUAL, Draw, Header, facts, names, spell, stanzas, trees
 
@@ -206,3 +207,37 @@ def test_the_end_after_a_rest(header: Header) -> None:
     parser.rest()
     parser.feed(b"</" + name + b">", found)
     assert found[1:] == [StreamEnd()]
+
+
+# --- what a parser keeps
+
+
+@pytest.mark.parametrize("ends_amid_a_child", [False, True])
+def test_names_that_nobody_uses_again_are_forgotten(ends_amid_a_child: bool) -> None:
+    """A client that is never silent invents names for ever; expat keeps each as long as it lasts."""
+    parser, names = StreamParser(), itertools.count()
+    parser.feed(USUAL.raw + b"<iq>", [])
+    tracemalloc.start(1)
+    try:
+        sizes = []
+        for _ in range(100):
+            parser.feed(b"".join(b"<a%x/>" % next(names) for _ in range(1_000)) + b"</iq>", [])
+            if not ends_amid_a_child:
+                parser.feed(b" ", [])
+            parser.feed(b"<iq>", [])
+            sizes.append(tracemalloc.get_traced_memory()[0])
+        assert max(sizes[50:]) < 1.2 * max(sizes[:50])
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_child_goes_on_with_a_new_expat() -> None:
+    """Also one that began before."""
+    parser, found = StreamParser(), []
+    parser.feed(USUAL.raw, found)
+    parser.feed(b"<iq/>" * (RENEW_AFTER_BYTES // 5 + 1) + b"<message to='a'><x xmlns='urn:x'><y>", found)
+    parser.feed("♥</y></x><body>".encode(), found)
+    parser.feed(b"</body></message><presence/>", found)
+    *_, message, presence = found
+    assert message == children("<message to='a'><x xmlns='urn:x'><y>♥</y></x><body></body></message>".encode())[0]
+    assert presence == children(b"<presence/>")[0]

@@ -74,7 +74,7 @@ def test_refused(data: bytes, condition: StreamCondition) -> None:
         (USUAL.raw.decode().encode("utf-16"), StreamCondition.UNSUPPORTED_ENCODING),
         (USUAL.raw.decode().encode("utf-16-le"), StreamCondition.UNSUPPORTED_ENCODING),
         (USUAL.raw.decode().encode("utf-16-be"), StreamCondition.UNSUPPORTED_ENCODING),
-        (USUAL.raw.decode().encode("utf-32"), StreamCondition.NOT_WELL_FORMED),
+        (USUAL.raw.decode().encode("utf-32"), StreamCondition.UNSUPPORTED_ENCODING),
         (b"hi there", StreamCondition.NOT_WELL_FORMED),
         (b"GET / HTTP/1.1\r\n\r\n", StreamCondition.NOT_WELL_FORMED),
         (b"\x16\x03\x01\x02\x00\x01", StreamCondition.NOT_WELL_FORMED),  # TLS where none is expected
