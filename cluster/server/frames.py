@@ -110,6 +110,8 @@ class Refused(_Frame, frozen=True):
     condition: str = ""
     text: str = ""
     ends: bool = False
+    detail: bytes = b""
+    """What the stream error says beyond its condition: an element."""
     handled: int | None = None
     """Stanzas of the client on a stream that is over."""
 

@@ -30,6 +30,7 @@ from cluster.server.frames import (
 )
 from cluster.server.remote_seat import RelayedStream, RemoteSeat
 from cluster.server.seat import Seat, Way
+from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ class Relay:
         if not isinstance(answer, Refused):
             return answer
         if answer.ends:
-            raise StreamError(StreamCondition(answer.condition), answer.text)
+            detail = xml.parse(answer.detail) if answer.detail else None
+            raise StreamError(StreamCondition(answer.condition), answer.text, detail)
         return answer.handled
 
     async def _open(self, node: str, wish: Open, way: Way) -> RemoteSeat | Refused:
@@ -138,7 +140,8 @@ class Relay:
             try:
                 resumed = await self._seats.resume(wish.localpart, wish.previd, wish.h, stream.way)
             except StreamError as error:
-                self._nodes.send(node, Refused(wish.stream, error.condition, error.text, ends=True))
+                detail = b"" if error.detail is None else xml.serialize(error.detail)
+                self._nodes.send(node, Refused(wish.stream, error.condition, error.text, ends=True, detail=detail))
                 return
             if resumed is None or isinstance(resumed, int):
                 self._nodes.send(node, Refused(wish.stream, handled=resumed))

@@ -74,14 +74,16 @@ class Seats:
 
         Where it is over: how many stanzas of the client were handled; None where nothing is known of it.
 
-        Raises StreamError for an `h` that cannot be.
+        Raises StreamError for an `h` that cannot be: the stream that says so ends (XEP-0198 section 6). The session
+        stays as it is, with the stream that it may still have.
         """
         node = await self._nodes.claim(localpart)
         if node != self._nodes.name:
             return await self.relay.resume(node, localpart, sm_id, h, way)
         try:
             session = find(self._domain.accounts.online.get(localpart), sm_id)
-            if session is not None:
+            if session is not None and session.sm is not None:
+                session.sm.newly(h)
                 self._domain.hibernate(session)
             if session is None or not await ready(session, self._domain.keeper):
                 return self._domain.keeper.handled_by(localpart, sm_id)

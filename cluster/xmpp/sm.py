@@ -161,12 +161,17 @@ class StreamManagement:
         unwritten, self._unwritten = self._unwritten, 0
         return b"".join(raw[len(raw) - unwritten :])
 
-    def acknowledged(self, h: int) -> bytes:
-        """The peer has handled so many: what to write now. Raises StreamError for more than it was sent (section 6)."""
+    def newly(self, h: int) -> int:
+        """How many more than before the peer has handled. Raises StreamError for more than it was sent (section 6)."""
         count = (h - self.acknowledged_count) % COUNTS
         written = len(self._unacknowledged) - self._unwritten
         if count > written:
             raise _handled_too_many(h, (self.acknowledged_count + written) % COUNTS)
+        return count
+
+    def acknowledged(self, h: int) -> bytes:
+        """The peer has handled so many: what to write now. Raises StreamError as `newly` does."""
+        count, written = self.newly(h), len(self._unacknowledged) - self._unwritten
         self.acknowledged_count += count
         for _ in range(count):
             self.size_bytes -= len(self._unacknowledged.popleft().stanza.raw)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from cluster.xmpp.namespaces import SM, STREAMS
+from tests.client import child
 from tests.network import CAPULET, Network, at_once
 from tests.phone import Phone, managed, resume
 from tests.unit.modules.kept_sessions import BALCONY, CHAMBER, h_of, kept, messages, refused
@@ -60,6 +62,18 @@ def test_a_session_whose_resource_is_taken_is_over(network: Network, is_availabl
     network.say(romeo, chat(BALCONY, "hi"))
     assert messages(again) == ["hi"]
     assert kept(network)._sent == {}
+
+
+def test_a_resume_at_another_node_that_acknowledges_too_much(network: Network) -> None:
+    """It is told what is wrong, and the session keeps its stream."""
+    network.add_node("s1b")
+    romeo, juliet = managed(network, ROMEO), network.online(BALCONY)
+    romeo.take()
+    wrong = resume(network, ROMEO, romeo.sm_id, 7, at="s1b")
+    error = wrong.last("error", STREAMS)
+    assert child(error, "handled-count-too-high", SM).attrib == {"h": "7", "send-count": "0"}
+    network.say(juliet, chat(ROMEO, "hi"))
+    assert messages(romeo) == ["hi"]
 
 
 @pytest.mark.parametrize("where", ["the session", "the stream"])

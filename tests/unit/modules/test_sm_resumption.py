@@ -7,7 +7,8 @@ import pytest
 from cluster.server.outbox import MAX_UNSENT_BYTES
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import StreamCondition
-from cluster.xmpp.namespaces import SM
+from cluster.xmpp.namespaces import SM, STREAMS
+from tests.client import child
 from tests.network import MONTAGUE, Network
 from tests.phone import managed, resume
 from tests.unit.modules.managed_streams import CHAMBER, JULIET, ROMEO, TIMEOUT_S, R, chat, ended_with, failed
@@ -114,8 +115,31 @@ def test_a_resume_that_acknowledges_too_much(network: Network) -> None:
     juliet = managed(network, JULIET)
     id = juliet.sm_id
     juliet.drop()
-    assert ended_with(resume(network, JULIET, id, 7)) == StreamCondition.UNDEFINED_CONDITION
+    network.advance(TIMEOUT_S - 1)
+    wrong = resume(network, JULIET, id, 7)
+    assert ended_with(wrong) == StreamCondition.UNDEFINED_CONDITION
+    assert child(wrong.last("error", STREAMS), "handled-count-too-high", SM).attrib == {"h": "7", "send-count": "0"}
     resume(network, JULIET, id, 0).last("resumed")  # the one who asked wrongly has not ended the session
+
+
+def test_a_resume_that_acknowledges_too_much_leaves_the_session_its_stream(network: Network) -> None:
+    """Section 6 ends the stream on which that was said. The other one goes on, and so does its time."""
+    juliet, romeo = managed(network, JULIET), network.online(ROMEO)
+    juliet.take()
+    wrong = resume(network, JULIET, juliet.sm_id, 7)
+    assert ended_with(wrong) == StreamCondition.UNDEFINED_CONDITION
+    assert wrong.is_closed
+    network.say(romeo, chat(JULIET, "hi"))
+    assert juliet.take() == [f"message/chat {ROMEO}: hi"]
+    network.say(juliet, chat(ROMEO, "ho") + f"<a xmlns='{SM}' h='{juliet.handled}'/>")
+    assert romeo.take() == [f"message/chat {JULIET}: ho"]
+    assert not juliet.is_closed
+    id, handled = juliet.sm_id, juliet.handled
+    juliet.drop()
+    network.advance(TIMEOUT_S - 1)
+    ended_with(resume(network, JULIET, id, 7))
+    network.advance(1)  # which has not begun anew
+    assert failed(resume(network, JULIET, id, handled).last("failed")) == "item-not-found"
 
 
 def test_a_resume_behind_the_resource_binding(network: Network) -> None:
