@@ -9,13 +9,12 @@ import secrets
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-from OpenSSL import crypto
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.ssl import CertificateOptions, TLSVersion
+from twisted.internet.ssl import CertificateOptions
 from twisted.logger import Logger
 
 from cluster import modules
@@ -29,7 +28,7 @@ from cluster.redisio.turn import Turn
 from cluster.redisio.url import RedisUrl
 from cluster.router.nodes.redis import RedisNodes
 from cluster.router.redis import RedisRouter
-from cluster.server import frames
+from cluster.server import frames, tls
 from cluster.server.administration import Administration
 from cluster.server.c2s import C2s, ClientStreams, stream_options
 from cluster.server.component import Component
@@ -88,10 +87,11 @@ class Node:
             components_at=_components_at(plan, server),
         )  # fmt: skip
         options = stream_options(self._domain.context, server.tls, server.anonymous)
-        tls, self._direct_tls, end_point = _tls(folder, server.server)
-        self._tls = None if server.tls == "off" else tls
+        self._tls = offered = _tls(folder, server.server)
         self._seats = Seats(self._domain, self._nodes, new_id, _expelled)
-        self._streams = ClientStreams(C2s(self._domain, self._seats, options, reactor, new_id, tls, end_point))
+        self._streams = ClientStreams(
+            C2s(self._domain, self._seats, options, reactor, new_id, offered.starttls, offered.end_point)
+        )
         self._components = ComponentStreams(self._domain, reactor, turn, new_id)
         administration = Administration(self._domain, self._streams.streams)
         self._control = ControlServer(controls, keys, server.channel, administration)
@@ -107,9 +107,10 @@ class Node:
         await self._control.start()
         server = self._server
         self._listen(server.c2s_port, self._streams)
-        self._listen(server.http_port, site(self._streams, self._reactor, is_secure=self._tls is not None), self._tls)
+        web_tls = None if server.tls == "off" else self._tls.web
+        self._listen(server.http_port, site(self._streams, self._reactor, is_secure=web_tls is not None), web_tls)
         if server.direct_tls:
-            self._listen(server.direct_tls_port, self._streams, self._direct_tls)
+            self._listen(server.direct_tls_port, self._streams, self._tls.direct)
         if server.components:
             self._listen(server.component_port, self._components)
         Logger().info("Serves {domain} on {address}", domain=self._server.domain, address=self._server.c2s)
@@ -157,16 +158,24 @@ def _expelled() -> None:
     os._exit(1)
 
 
-def _tls(folder: LabFolder, server: str) -> tuple[CertificateOptions, CertificateOptions, bytes]:
-    """The server's certificate for TLS 1.2 and later: for STARTTLS, for direct TLS; its hash for channel binding."""
+class _Tls(NamedTuple):
+    """The server's certificate on its ports; its hash is for channel binding."""
+
+    starttls: CertificateOptions
+    direct: CertificateOptions
+    web: CertificateOptions
+    end_point: bytes
+
+
+def _tls(folder: LabFolder, server: str) -> _Tls:
     certificate = x509.load_pem_x509_certificate(folder.certificate(server).read_bytes())
-    key = crypto.load_privatekey(crypto.FILETYPE_PEM, folder.key(server).read_bytes())
-    public = crypto.X509.from_cryptography(certificate)
-    options, direct = (
-        CertificateOptions(key, public, raiseMinimumTo=TLSVersion.TLSv1_2, acceptableProtocols=protocols)
-        for protocols in (None, [b"xmpp-client"])  # XEP-0368 section 3
+    key = load_pem_private_key(folder.key(server).read_bytes(), None)
+    return _Tls(
+        tls.offer(key, certificate, tls.XMPP, must_agree=False),
+        tls.offer(key, certificate, tls.XMPP, must_agree=True),
+        tls.offer(key, certificate, tls.HTTP, must_agree=True),
+        hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest(),
     )
-    return options, direct, hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest()
 
 
 def main() -> None:
