@@ -107,6 +107,9 @@ class Life:
     def callLater(self, delay: float, call: Callable[..., object], *args: object) -> Any:
         return self._clock.callLater(delay, self._call, call, args)
 
+    def seconds(self) -> float:
+        return float(self._clock.seconds())
+
     def _call(self, call: Callable[..., object], args: tuple[object, ...]) -> None:
         if not self.is_over:
             call(*args)
@@ -332,7 +335,14 @@ class Network:
         self.settle()
 
     def advance(self, seconds: float) -> None:
-        """Time goes by."""
+        """Time goes by, and everything happens when it is due."""
+        until = self.clock.seconds() + seconds
+        while (next_at := min([call.getTime() for call in self.clock.getDelayedCalls()], default=until)) < until:
+            self.hang(max(0.0, next_at - self.clock.seconds()))
+        self.hang(until - self.clock.seconds())
+
+    def hang(self, seconds: float) -> None:
+        """Time goes by, in which nothing happens that is due before its end: the servers are behind with their work."""
         self.clock.advance(seconds)
         self.settle()
 

@@ -1,10 +1,41 @@
-"""Back-pressure on one peer: not read on while too much of what it sent is not safe yet."""
+"""Back-pressure on one peer: not read on while what it sent, or is sent for that, piles up."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from twisted.internet.defer import Deferred
+
+UNSETTLED, UNREAD, UNANSWERED = 1, 2, 4
+"""Why a peer is not read from: too much is not safe yet, it does not read, it goes on before it was answered."""
+
+
+class Reading:
+    """Reading from a peer: stopped while there is a reason, whatever becomes of other reasons meanwhile."""
+
+    __slots__ = ("_reasons", "_transport")
+
+    def __init__(self, transport: Any) -> None:
+        """`transport` is an IPushProducer."""
+        self._transport = transport
+        self._reasons = 0
+
+    def is_stopped(self, reason: int) -> bool:
+        """There is this reason."""
+        return bool(self._reasons & reason)
+
+    def pauseProducing(self, reason: int = UNSETTLED) -> None:
+        """There is this reason to stop."""
+        if not self._reasons:
+            self._transport.pauseProducing()
+        self._reasons |= reason
+
+    def resumeProducing(self, reason: int = UNSETTLED) -> None:
+        """There is not any more."""
+        if self._reasons & reason:
+            self._reasons &= ~reason
+            if not self._reasons:
+                self._transport.resumeProducing()
 
 
 class Unsettled:

@@ -9,11 +9,11 @@ from twisted.internet.base import DelayedCall
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import CertificateOptions
 
-from cluster.redisio.turn import Clock
 from cluster.server.client_stream import ClientStream
 from cluster.server.context import ModuleContext
 from cluster.server.domain import Domain
 from cluster.server.module import When
+from cluster.server.peer_clock import Clock, PeerClock
 from cluster.server.seats import Seats
 from cluster.xmpp.element import Element
 from cluster.xmpp.features import StreamOptions, TlsMode
@@ -43,6 +43,7 @@ class ClientStreams(Factory):
 
     def __init__(self, shared: C2s) -> None:
         self.streams: set[ClientStream] = set()
+        self.peer_clock = PeerClock(shared.clock)
         self._shared = shared
         self._sweep: DelayedCall | None = None
 
@@ -62,7 +63,7 @@ class ClientStreams(Factory):
 
     def buildProtocol(self, addr: object) -> ClientStream:
         """A new connection."""
-        return ClientStream(self._shared, self.streams)
+        return ClientStream(self._shared, self.peer_clock, self.streams)
 
     def shut_down(self) -> None:
         """End every stream: `system-shutdown` (RFC 6120 section 4.9.3.19)."""

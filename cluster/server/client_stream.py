@@ -12,8 +12,10 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from cluster.server.backpressure import UNANSWERED
 from cluster.server.connection import StreamConnection
 from cluster.server.module import Peer
+from cluster.server.peer_clock import PeerClock
 from cluster.server.seat import Seat, Way
 from cluster.xmpp import features, sasl
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
@@ -41,7 +43,7 @@ _Taken = TypeVar("_Taken", Seat | StanzaError, Seat | int | None)
 HEADER_TIMEOUT_S = 10.0
 """From the connection to the stream header."""
 LOGIN_TIMEOUT_S = 60.0
-"""From the connection to the bound resource."""
+"""From the stream header, or the last request that was granted before the login, to the bound resource."""
 MAX_UNSETTLED = 16
 """Batches of a client's stanzas that may be on their way to safety before we stop reading from it: up to 1 MiB."""
 
@@ -54,14 +56,16 @@ class ClientStream(StreamConnection):
     max_unsettled = MAX_UNSETTLED
     _stream: ReceivingStream
 
-    def __init__(self, shared: C2s, connections: set[ClientStream]) -> None:
-        super().__init__(ReceivingStream(shared.options, shared.new_id), shared.clock, connections)
+    def __init__(self, shared: C2s, clock: PeerClock, connections: set[ClientStream]) -> None:
+        super().__init__(ReceivingStream(shared.options, shared.new_id), clock, connections)
         self._shared = shared
         self._domain = shared.domain
         self._entrance = shared.domain.entrance
         self._seat: Seat | None = None
         self._greeted = False
         self._idle = False
+        self._owes_answer = False
+        self._asks = False
 
     # --- the connection
 
@@ -76,6 +80,8 @@ class ClientStream(StreamConnection):
         if not self._greeted and self._stream.state not in (State.OPENING, State.CLOSED):
             self._greeted = True
             self._limit(LOGIN_TIMEOUT_S)
+        if self._owes_answer and self._stream.has_unread:
+            self._reading.pauseProducing(UNANSWERED)  # else what comes would pile up
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone, with or without a goodbye."""
@@ -90,9 +96,14 @@ class ClientStream(StreamConnection):
         """The server stops. Whoever can resume the session comes back when there is a server again."""
         seat, self._seat = self._seat, None
         if seat is not None:
-            self.transport.unregisterProducer()
             seat.stopped()
         self.fail(StreamError(StreamCondition.SYSTEM_SHUTDOWN))
+
+    def _on_timeout(self) -> None:
+        if self._owes_answer and self._stream.state is not State.CLOSED:
+            self._limit(LOGIN_TIMEOUT_S)  # it is the client who waits
+        else:
+            super()._on_timeout()
 
     def rest_if_idle(self) -> None:
         """Called now and then: what was silent since the last call is put to rest."""
@@ -176,16 +187,29 @@ class ClientStream(StreamConnection):
         unanswered: Callable[[Failure], None] | None = None,
     ) -> None:
         """Hand the result to the stream, which waits for it. Without, `unanswered` is called, or the stream ends."""
+        self._owes_answer = self._asks = True
         deferred = asked if isinstance(asked, Deferred) else Deferred.fromCoroutine(asked)
+        deferred.addBoth(self._settled)
         if unanswered is not None:
             deferred.addCallbacks(self._answered, unanswered, callbackArgs=(answer,))
         else:
             deferred.addCallback(self._answered, answer)
         deferred.addErrback(self._on_failure)
+        self._asks = False
+
+    def _settled(self, result: Any) -> Any:
+        self._owes_answer = False
+        self._reading.resumeProducing(UNANSWERED)
+        return result
 
     def _answered(self, result: Any, answer: Callable[[Any], None]) -> None:
         if self._stream.state is not State.CLOSED:
             answer(result)
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """An answer was found: at once, so that the stream goes on by itself, or later."""
+        if not self._asks:
             self._drain()
 
     def _on_failure(self, failure: Failure) -> None:
@@ -195,7 +219,7 @@ class ClientStream(StreamConnection):
     def _login_unavailable(self, failure: Failure) -> None:
         self._log.failure("a login could not be checked", failure)
         self._stream.login_unavailable()
-        self._drain()
+        self._go_on()
 
     # --- its seat
 
@@ -220,8 +244,8 @@ class ClientStream(StreamConnection):
             seat.lost()
             return seat
         self._seat = seat
+        self._flows()
         self._limit(None)
-        self.transport.registerProducer(self, True)
         return seat
 
     def _bound(self, result: Seat | StanzaError) -> None:
@@ -241,6 +265,8 @@ class ClientStream(StreamConnection):
             self._stream.logged_in(self._seat.jid, reply)
         else:
             self._stream.request_answered(reply)
+            if reply.type == "result":  # somebody fills in a form, who is not to be cut off with it
+                self._limit(LOGIN_TIMEOUT_S)
 
     def _resumed(self, result: Seat | StreamError | int | None) -> None:
         if isinstance(result, StreamError):
@@ -256,13 +282,11 @@ class ClientStream(StreamConnection):
         """The session goes on with another stream."""
         if self._seat is not None:
             self._seat = None
-            self.transport.unregisterProducer()
             self.fail(StreamError(StreamCondition.CONFLICT, "the session was resumed on another stream"))
 
     def _on_closed(self, closed: Closed) -> None:
         seat, self._seat = self._seat, None
         if seat is not None:
-            self.transport.unregisterProducer()
             seat.closed()
         if closed.reason:
             self._log.info("stream of {who} ended: {reason}", who=self._stream.jid or "a client", reason=closed.reason)

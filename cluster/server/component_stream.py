@@ -9,10 +9,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
 
-from cluster.redisio.turn import Clock, Turn
+from cluster.redisio.turn import Turn
 from cluster.server.component import Component, ComponentOutbox
 from cluster.server.connection import StreamConnection
 from cluster.server.domain import Domain
+from cluster.server.peer_clock import Clock, PeerClock
 from cluster.xmpp.component import AcceptingStream, Acknowledged, Joined
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.events import Closed, Misaddressed
@@ -33,7 +34,7 @@ class ComponentStreams(Factory):
         """`new_id` gives unpredictable ids (RFC 6120 section 4.7.3)."""
         self.streams: set[ComponentStream] = set()
         self.domain = domain
-        self.clock = clock
+        self.peer_clock = PeerClock(clock)
         self.turn = turn
         self._new_id = new_id
 
@@ -59,7 +60,7 @@ class ComponentStream(StreamConnection):
     _stream: AcceptingStream
 
     def __init__(self, shared: ComponentStreams, stream: AcceptingStream) -> None:
-        super().__init__(stream, shared.clock, shared.streams)
+        super().__init__(stream, shared.peer_clock, shared.streams)
         self._shared = shared
         self._component: Component | None = None
         self._joined: ComponentOutbox | None = None
@@ -124,15 +125,13 @@ class ComponentStream(StreamConnection):
         self._limit(None)
         self._component = component
         self._joined = ComponentOutbox(self._shared.turn, self.transport.write, self.fail, self._stream, component.done)
+        self._flows()
         self._stream.accept()
-        self.transport.registerProducer(self, True)
         component.attach(self._joined)  # what it sends is written in a later turn, behind the answer
         self._log.info("component {domain} is connected", domain=component.domain)
 
     def _on_closed(self, closed: Closed) -> None:
         """Our end of the stream is closed; what is not yet written waits for the component's next stream."""
-        if self._component is not None:
-            self.transport.unregisterProducer()
         self._leave()
         who = self._stream.domain or "an unknown component"
         self._log.info("stream of {who} ended: {reason}", who=who, reason=closed.reason or "regular")

@@ -6,14 +6,13 @@ from abc import abstractmethod
 from typing import Any, ClassVar
 from typing import Protocol as Interface
 
-from twisted.internet.base import DelayedCall
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from cluster.redisio.turn import Clock
-from cluster.server.backpressure import Unsettled
+from cluster.server.backpressure import UNREAD, Reading, Unsettled
+from cluster.server.peer_clock import PeerCall, PeerClock
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.events import Closed
 from cluster.xmpp.stream import Stream
@@ -42,12 +41,13 @@ class StreamConnection(Protocol):
     """Batches of its stanzas that may be on their way to safety before we stop reading from it."""
     _log = Logger()
 
-    def __init__(self, stream: Stream[Any], clock: Clock, connections: set[Any]) -> None:
+    def __init__(self, stream: Stream[Any], clock: PeerClock, connections: set[Any]) -> None:
         """`connections`: those of its kind, with this one as long as it lasts."""
         self._stream: Any = stream
         self._clock = clock
         self._connections = connections
-        self._timer: DelayedCall | None = None
+        self._timer: PeerCall | None = None
+        self._reading: Reading
         self._unsettled: Unsettled
         self.transport: Any = None
 
@@ -59,7 +59,9 @@ class StreamConnection(Protocol):
     def connectionMade(self) -> None:
         """Wait for what the peer says first."""
         self._connections.add(self)
-        self._unsettled = Unsettled(self.transport, self.max_unsettled)
+        self._reading = Reading(self.transport)
+        self._unsettled = Unsettled(self._reading, self.max_unsettled)
+        self.transport.registerProducer(self, True)
         self.transport.setTcpNoDelay(True)
         self.transport.setTcpKeepAlive(True)  # a peer that vanished without a word is found out, if late
         self._limit(self.first_timeout_s)
@@ -79,7 +81,7 @@ class StreamConnection(Protocol):
 
     def _limit(self, timeout_s: float | None) -> None:
         """What the peer owes us has to come in this time; None where it owes nothing."""
-        if self._timer is not None and self._timer.active():
+        if self._timer is not None:
             self._timer.cancel()
         self._timer = self._clock.callLater(timeout_s, self._on_timeout) if timeout_s is not None else None
 
@@ -101,6 +103,8 @@ class StreamConnection(Protocol):
 
     def _await_end(self) -> None:
         """Write what ends our side, and hang up when the peer has ended its own (RFC 6120 section 4.4)."""
+        self.transport.unregisterProducer()
+        self._reading.resumeProducing(UNREAD)
         self.transport.write(self._stream.data_to_send())
         if self._stream.is_over:
             self.hang_up()
@@ -114,13 +118,21 @@ class StreamConnection(Protocol):
 
     # --- back-pressure
 
+    def _flows(self) -> None:
+        """Stanzas flow from now on: there is an outbox."""
+        if self._reading.is_stopped(UNREAD):
+            self.pauseProducing()
+
     def pauseProducing(self) -> None:
-        """The peer does not read: keep what is for it."""
+        """The peer does not read: keep what is for it, or let it say nothing more that has to be answered."""
         if (outbox := self._outbox) is not None:
             outbox.pause()
+        else:
+            self._reading.pauseProducing(UNREAD)
 
     def resumeProducing(self) -> None:
         """The peer reads again."""
+        self._reading.resumeProducing(UNREAD)
         if (outbox := self._outbox) is not None:
             outbox.resume()
 

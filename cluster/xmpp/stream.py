@@ -58,6 +58,11 @@ class Stream(ABC, Generic[E]):
         if self.state is not self.CLOSED:
             self._inbox.extend(found)
 
+    @property
+    def has_unread(self) -> bool:
+        """There is more than was taken so far: what came while an event waits for its answer."""
+        return bool(self._inbox)
+
     def rest(self) -> None:
         """Nothing came for a while: keep as little memory as possible until something does."""
         self._parser.rest()

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cluster.server.client_stream import LOGIN_TIMEOUT_S
+from cluster.server.client_stream import HEADER_TIMEOUT_S, LOGIN_TIMEOUT_S
 from cluster.server.connection import CLOSE_TIMEOUT_S
 from tests.conformance.ours import TOPOLOGY, site_of
 from tests.conformance.site import Site
@@ -76,8 +76,10 @@ def test_ten_thousand_connections_that_say_nothing(lab: RunningLab) -> None:
         untold.see("ended", told=0, cut_off=100)
 
 
-@pytest.mark.parametrize("step", ["half a header", "header", "login"])
-def test_connections_that_stop_on_their_way(reactor_thread: ReactorThread, step: str) -> None:
+@pytest.mark.parametrize(
+    ("step", "limit_s"), [("half a header", HEADER_TIMEOUT_S), ("header", LOGIN_TIMEOUT_S), ("login", LOGIN_TIMEOUT_S)]
+)
+def test_connections_that_stop_on_their_way(reactor_thread: ReactorThread, step: str, limit_s: float) -> None:
     """Over real sockets, to a server whose clock the test moves: nobody waits for a minute."""
     reactor, count = reactor_thread.reactor, 500
     with watched_log() as failures:
@@ -89,7 +91,7 @@ def test_connections_that_stop_on_their_way(reactor_thread: ReactorThread, step:
             return reactor.listenTCP(0, streams, backlog=1024, interface="127.0.0.1")
 
         def pass_time(seconds: float) -> None:
-            reactor.callFromThread(network.clock.advance, seconds)
+            reactor.callFromThread(network.advance, seconds)
 
         port = reactor_thread.run(listen)
         with crowd(("127.0.0.1", port.getHost().port), step, count) as silent:  # type: ignore[attr-defined]
@@ -97,7 +99,7 @@ def test_connections_that_stop_on_their_way(reactor_thread: ReactorThread, step:
             pause = threading.Event()
             while len(streams.streams) < count:  # asyncio says that it is connected ahead of the server's accept
                 pause.wait(0.01)
-            pass_time(LOGIN_TIMEOUT_S)
+            pass_time(limit_s)
             silent.see("told")
             pass_time(CLOSE_TIMEOUT_S)
             silent.see("ended", told=count, cut_off=0)

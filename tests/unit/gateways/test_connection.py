@@ -47,7 +47,7 @@ def test_it_waits_for_a_server_that_is_not_there_yet(network: GatewayNetwork) ->
         pause_s = min(FIRST_RETRY_S * 2**number, LONGEST_RETRY_S)
         network.advance(pause_s - 0.01)
         assert network.endpoint.attempts == number + 1
-        network.advance(0.02)
+        network.advance(0.01 + 1e-6)
         assert network.endpoint.attempts == number + 2
     network.endpoint.is_down = False
     network.advance(LONGEST_RETRY_S)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from cluster.server.client_stream import MAX_UNSETTLED
 from cluster.server.connection import CLOSE_TIMEOUT_S
 from cluster.server.outbox import MAX_UNSENT_BYTES
 from cluster.store.memory import memory_store
 from tests.client import SOCKET_BYTES, Client
+from tests.helpers import HEADER
 from tests.network import CAPULET, MONTAGUE, Network
 from tests.unit.server.waiting_offline import WaitingOffline
+from tests.unit.xmpp.spoken import PLAIN, REGISTRATION, bind
 
 PING = "<iq type='get' id='1' to='capulet.lit'><ping xmlns='urn:xmpp:ping'/></iq>"
 
@@ -68,6 +72,36 @@ def _flood(network: Network, sender: Client, to: str, bytes_: int) -> int:
     for number in range(count):
         network.say(sender, f"<message to='{to}' type='chat'><body>{number} {text}</body></message>")
     return count
+
+
+@pytest.mark.parametrize("question", [REGISTRATION, "<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>"])
+def test_who_reads_no_answers_before_the_login_is_not_read_from(question: str) -> None:
+    """Each answer is longer than its question, and nothing counts them."""
+    network = Network(registration=True)
+    connection = network.connect()
+    connection.reading = False
+    network.say(connection, HEADER)
+    for _ in range(20):
+        network.say(connection, question * 500)
+    assert len(connection.wire.written) < 5 * SOCKET_BYTES
+    connection.reading = True
+    network.settle()
+    assert connection.is_closed or connection.output.count(b"<instructions>") == 20 * 500
+
+
+def test_a_session_that_begins_while_nothing_is_read(network: Network) -> None:
+    """What is for it waits in its outbox, not in the transport, as it does later."""
+    network.account("romeo@montague.lit")
+    connection, mercutio = network.connect(), network.client("mercutio@montague.lit/x")
+    network.say(connection, HEADER + PLAIN)
+    connection.reading = False
+    connection.wire.write(b" " * SOCKET_BYTES)
+    network.say(connection, HEADER + bind("pda") + "<presence/>")
+    _flood(network, mercutio, "romeo@montague.lit/pda", MAX_UNSENT_BYTES // 4)
+    assert len(connection.wire.written) < 2 * SOCKET_BYTES
+    connection.reading = True
+    network.settle()
+    assert len(connection.output) > MAX_UNSENT_BYTES // 4
 
 
 def test_a_slow_reader_gets_everything_in_order(network: Network) -> None:
