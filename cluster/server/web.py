@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
-from twisted.web.server import Site
+from twisted.web.server import Request, Site
 
 from cluster.server.c2s import ClientStreams
 from cluster.server.client_stream import HEADER_TIMEOUT_S
@@ -29,13 +30,48 @@ def site(streams: ClientStreams, reactor: Any, *, is_secure: bool) -> Site:
     root.putChild(b".well-known", well_known)
     well_known.putChild(b"host-meta", HostMeta(scheme, b"application/xrd+xml", xrd))
     well_known.putChild(b"host-meta.json", HostMeta(scheme, b"application/json", jrd))
-    return QuietSite(root, reactor=reactor, timeout=HEADER_TIMEOUT_S)  # type: ignore[no-untyped-call]
+    return StreamSite(root, streams, reactor)
 
 
-class QuietSite(Site):
-    """Nothing is logged of each request."""
+class BodilessRequest(Request):
+    """A request without a body: nothing here takes one, and Twisted would keep any, of whatever size, in a file."""
+
+    def gotLength(self, length: int | None) -> None:
+        """Refuse a body, whose size is None where it is not told (RFC 9110 section 15.5.14)."""
+        super().gotLength(0)  # type: ignore[no-untyped-call]
+        if length != 0:
+            channel: Any = self.channel
+            channel.transport.write(b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+            channel.loseConnection()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """What of it is on its way goes nowhere."""
+
+
+class RequestChannel(HTTPChannel):
+    """A connection on which a whole request has to come in time, not only a byte of it now and then."""
+
+    def resetTimeout(self) -> None:
+        """Called with each piece of a request: the time goes on."""
+
+
+class StreamSite(Site):
+    """Where requests lead to client streams. Nothing is logged of each."""
 
     noisy = False
+    protocol: Any = RequestChannel
+
+    def __init__(self, root: Resource, streams: ClientStreams, reactor: Any) -> None:
+        super().__init__(  # type: ignore[no-untyped-call]
+            root, requestFactory=BodilessRequest, reactor=reactor, timeout=HEADER_TIMEOUT_S
+        )
+        self._peer_clock = streams.peer_clock
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """A new connection, with the time that peers have."""
+        channel: Any = super().buildProtocol(addr)  # type: ignore[no-untyped-call]
+        channel.callLater = self._peer_clock.callLater
+        return channel
 
     def log(self, request: object) -> None:
         """See above."""

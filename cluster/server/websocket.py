@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.interfaces import IPushProducer
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
@@ -12,11 +14,52 @@ from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Ping
 from wsproto.frame_protocol import CloseReason
 from wsproto.handshake import H11Handshake
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
+from zope.interface import implementer
 
 from cluster.server.c2s import ClientStreams
 from cluster.xmpp.errors import StreamError
 from cluster.xmpp.parser import MAX_STANZA_BYTES
 from cluster.xmpp.websocket import SUBPROTOCOL, WebSocketFraming
+
+
+@implementer(IPushProducer)
+class _Writable:
+    """Whether a client reads what it is sent. While it does not, the newest of its pings is answered only.
+
+    RFC 6455 section 5.5.3 allows that, and what is told to a client that does not read stays in memory.
+    """
+
+    def __init__(self, send: Callable[[Any], None]) -> None:
+        self.producer: Any = None
+        """The stream's."""
+        self._send = send
+        self._is_full = False
+        self._pong: Any = None
+
+    def answer(self, pong: Any) -> None:
+        """Send it, now or when the client reads again."""
+        if self._is_full:
+            self._pong = pong
+        else:
+            self._send(pong)
+
+    def pauseProducing(self) -> None:
+        """The client does not read."""
+        self._is_full = True
+        if self.producer is not None:
+            self.producer.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """It reads again."""
+        self._is_full = False
+        pong, self._pong = self._pong, None
+        if pong is not None:
+            self._send(pong)
+        if self.producer is not None:
+            self.producer.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The connection is gone; connectionLost does the rest."""
 
 
 class WebSocket(ProtocolWrapper):
@@ -30,11 +73,13 @@ class WebSocket(ProtocolWrapper):
         super().__init__(factory, stream)
         self._frames = Connection(ConnectionType.SERVER)
         self._framing = WebSocketFraming(MAX_STANZA_BYTES)
-        self._begun = b""  # of a message that comes in several frames
+        self._begun = bytearray()  # of a message that comes in several frames
+        self._writable = _Writable(self._send)
         self._is_secure = factory.is_secure
 
     def connectionMade(self) -> None:
         """The handshake is done; what TLS there is was there before it."""
+        self.transport.registerProducer(self._writable, True)
         if self._is_secure:
             self.wrappedProtocol.secured()
 
@@ -56,12 +101,12 @@ class WebSocket(ProtocolWrapper):
                 if len(self._begun) > MAX_STANZA_BYTES:
                     self._refuse(CloseConnection(CloseReason.MESSAGE_TOO_BIG))
                 elif event.message_finished:
-                    message, self._begun = self._begun, b""
+                    message, self._begun = bytes(self._begun), bytearray()
                     self._on_message(message)
             case BytesMessage():
                 self._refuse(CloseConnection(CloseReason.UNSUPPORTED_DATA, "XMPP is text"))  # RFC 7395 section 3.2
             case Ping():
-                self._send(event.response())
+                self._writable.answer(event.response())
             case CloseConnection():
                 self._refuse(event.response())
 
@@ -78,9 +123,18 @@ class WebSocket(ProtocolWrapper):
 
     def _refuse(self, close: Any) -> None:
         self._send(close)
+        self.transport.unregisterProducer()
         super().loseConnection()  # type: ignore[no-untyped-call]
 
     # --- as a transport
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """It is told when the client does not read, behind us."""
+        self._writable.producer = producer
+
+    def unregisterProducer(self) -> None:
+        """See above."""
+        self._writable.producer = None
 
     def write(self, data: bytes) -> None:
         """Whole elements of the server's side of the stream."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import xml.etree.ElementTree as ET
 from typing import Any
 
@@ -29,10 +30,16 @@ class Visitor:
         self._channel: Any = site(streams, network.clock, is_secure=is_secure).buildProtocol(None)
         self._channel.makeConnection(self.transport)
 
-    def get(self, path: str, headers: str = "", version: str = "1.1", host: str = "web.lit:5281") -> tuple[str, str]:
+    def send(self, data: bytes) -> None:
+        """A piece of a request."""
+        self._channel.dataReceived(data)
+
+    def get(
+        self, path: str, headers: str = "", version: str = "1.1", host: str = "web.lit:5281", method: str = "GET"
+    ) -> tuple[str, str]:
         """Head and body of the answer."""
         named = f"Host: {host}\r\n" if host else ""
-        self._channel.dataReceived(f"GET {path} HTTP/{version}\r\n{named}{headers}\r\n".encode())
+        self._channel.dataReceived(f"{method} {path} HTTP/{version}\r\n{named}{headers}\r\n".encode())
         head, _, body = self.transport.value().decode().partition("\r\n\r\n")
         return head, body
 
@@ -71,6 +78,46 @@ def test_what_is_no_handshake_of_xmpp(network: Network, headers: str) -> None:
     assert head.startswith("HTTP/1.1 400")
     assert "RFC 7395" in body
     assert network.servers[MONTAGUE].streams.streams == set()
+
+
+def test_a_request_that_never_ends_is_hung_up_on(network: Network) -> None:
+    """A byte now and then is no request."""
+    visitor = Visitor(network)
+    visitor.send(b"GET / HTTP/1.1\r\nX: ")
+    for _ in range(int(HEADER_TIMEOUT_S)):
+        assert not visitor.transport.disconnecting
+        visitor.send(b"x")
+        network.advance(1)
+    assert visitor.transport.disconnecting
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 1000000000", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("path", ["/.well-known/host-meta", "/xmpp-websocket", "/"])
+def test_a_body_is_refused_and_goes_nowhere(
+    network: Network, length: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "TemporaryFile", None)
+    visitor = Visitor(network)
+    head, _ = visitor.get(path, f"{length}\r\n", method="POST")
+    assert head.startswith("HTTP/1.1 413")
+    assert visitor.transport.disconnecting
+    for _ in range(100):
+        visitor.send(b"ffff\r\n" + b"x" * 65_535 + b"\r\n")
+    request = visitor._channel.requests[0]
+    assert request.content.getvalue() == b""
+
+
+def test_a_second_request_on_one_connection(network: Network) -> None:
+    visitor = Visitor(network)
+    for _ in range(3):
+        visitor.transport.clear()
+        head, body = visitor.get("/.well-known/host-meta.json")
+        assert head.startswith("HTTP/1.1 200")
+        assert json.loads(body)
+        network.advance(HEADER_TIMEOUT_S - 1)
+    assert not visitor.transport.disconnecting
+    network.advance(1)
+    assert visitor.transport.disconnecting
 
 
 def test_who_asks_for_nothing_is_hung_up_on(network: Network) -> None:

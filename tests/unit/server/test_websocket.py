@@ -13,7 +13,7 @@ from cluster.server.connection import CLOSE_TIMEOUT_S
 from cluster.server.websocket import WebSockets
 from cluster.xmpp.namespaces import FRAMING
 from cluster.xmpp.parser import MAX_STANZA_BYTES
-from tests.client import Wire
+from tests.client import SOCKET_BYTES, Wire
 from tests.network import MONTAGUE, Network
 
 OPEN = f"<open xmlns='{FRAMING}' to='{MONTAGUE}' version='1.0'/>"
@@ -27,6 +27,7 @@ class Browser:
         self.wire = Wire()
         self.messages: list[str] = []
         self.pongs = 0
+        self.last_pong: bytes | None = None
         self.closed: int | None = None
         self._network = network
         self._frames = Connection(ConnectionType.CLIENT)
@@ -54,6 +55,7 @@ class Browser:
                     self.messages.append(event.data)
                 case Pong():
                     self.pongs += 1
+                    self.last_pong = bytes(event.payload)
                 case CloseConnection():
                     self.closed = event.code
 
@@ -72,6 +74,42 @@ def test_a_message_in_several_frames(browser: Browser) -> None:
     assert opened.startswith(f'<open xmlns="{FRAMING}"')
     assert features.startswith("<stream:features xmlns:stream=")
     assert browser.pongs == 1
+
+
+def test_pongs_do_not_pile_up_for_a_client_that_does_not_read(browser: Browser) -> None:
+    """RFC 6455 section 5.5.3: the most recent ping may be answered only."""
+    browser.say(OPEN)
+    for number in range(5_000):
+        browser._socket.dataReceived(browser._frames.send(Ping(b"%d" % number * 30)))
+    assert len(browser.wire.written) < 2 * SOCKET_BYTES
+    browser.read()
+    assert browser.pongs < 5_000
+    browser.read()
+    assert browser.last_pong == b"4999" * 30
+    browser.send(Ping())
+    assert browser.last_pong == b""
+    assert browser.wire.written == b""
+
+
+def test_a_message_byte_by_byte_costs_what_it_is_long(browser: Browser) -> None:
+    class Piece(str):
+        __slots__ = ()
+        copied = 0
+
+        def encode(self, *_: object) -> Copied:  # type: ignore[override]
+            return Copied(super().encode())
+
+    class Copied(bytes):
+        def __radd__(self, other: bytes | bytearray) -> object:
+            if isinstance(other, bytearray):
+                other.extend(self)
+                return other
+            Piece.copied += len(other)
+            return bytes(other) + bytes(self)
+
+    for _ in range(1_000):
+        browser._socket._on_frame(TextMessage(Piece("x"), message_finished=False))
+    assert Piece.copied < 10_000
 
 
 def test_a_regular_end(browser: Browser) -> None:
