@@ -77,6 +77,8 @@ async def change_account(ctx: ModuleContext, iq: Stanza) -> Stanza:
     named, password = _login(query, Condition.BAD_REQUEST)
     if named != localpart:
         raise StanzaError(Condition.NOT_ALLOWED, f"you are {localpart}, not {named}")
+    if not ctx.password_changes.take(localpart):
+        raise StanzaError(Condition.RESOURCE_CONSTRAINT, "the password was changed too often, try again in a minute")
     try:
         await ctx.store.accounts.put(await ctx.credentials.account(localpart, password))
     except ValueError as error:

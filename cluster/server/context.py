@@ -31,6 +31,8 @@ class ModuleContext:
     """Anybody may make an account (XEP-0077)."""
     registrations: RateLimit
     """How often one address may try to."""
+    password_changes: RateLimit
+    """How often one account may."""
     admin: str
     """Address of whoever runs the server; empty where the topology does not say."""
     offline_messages: int

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Callable
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
@@ -16,10 +16,16 @@ from cluster.xmpp.sasl import HASHES, Keys, make_keys
 
 ITERATIONS = 4096
 """The least that RFC 7677 section 4 allows: this is a lab, where thousands of load users log in at once."""
+PASSWORD_CHANGES_PER_MINUTE = 10
+"""Of one account. Each costs two derivations, for which the logins of all others wait."""
 
 
 class Credentials:
-    """The logins of one domain. Keys are derived in a thread: each takes milliseconds."""
+    """The logins of one domain. Keys are derived in a thread, since each takes milliseconds, and one at a time.
+
+    A login costs the reactor's thread as much as a derivation costs its own, so one keeps up with the other; more at
+    a time would take the cores from it that it needs to serve everybody else.
+    """
 
     def __init__(
         self,
@@ -33,6 +39,7 @@ class Credentials:
         self._threads = threads
         self._new_salt = new_salt
         self._secret = new_salt()
+        self._derivations = DeferredLock()
 
     async def keys(self, localpart: str, hash_name: str) -> Keys:
         """The account's keys; for an unknown account, keys that no password fits, always the same for its name."""
@@ -71,4 +78,6 @@ class Credentials:
         return await self._accounts.create(await self.account(localpart, password))
 
     def _derive(self, hash_name: str, password: str, salt: bytes, iterations: int) -> Deferred[Keys]:
-        return deferToThreadPool(self._reactor, self._threads, make_keys, hash_name, password, salt, iterations)
+        return self._derivations.run(
+            deferToThreadPool, self._reactor, self._threads, make_keys, hash_name, password, salt, iterations
+        )

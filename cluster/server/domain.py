@@ -20,7 +20,7 @@ from cluster.server.account_delivery import AccountDelivery, is_only_seen
 from cluster.server.accounts import Accounts, LocalAccount
 from cluster.server.component import Component
 from cluster.server.context import ModuleContext
-from cluster.server.credentials import Credentials
+from cluster.server.credentials import PASSWORD_CHANGES_PER_MINUTE, Credentials
 from cluster.server.delivery import MessageDelivery
 from cluster.server.entrance import Entrance
 from cluster.server.forgetting import forget_account
@@ -102,7 +102,8 @@ class Domain:
         self.keeper = Keeper(store.sessions, turn, now_utc_s)
         self.context = ModuleContext(
             domain=name, components=tuple({**self.components, **components_at}), registration=registration,
-            registrations=RateLimit(registrations_per_minute, now_utc_s), admin=admin,
+            registrations=RateLimit(registrations_per_minute, now_utc_s),
+            password_changes=RateLimit(PASSWORD_CHANGES_PER_MINUTE, now_utc_s), admin=admin,
             offline_messages=offline_messages, store=store,
             accounts=self.accounts, credentials=credentials, subscriptions=self.subscriptions, host=self.host,
             presence=self._presence, route=self.route, new_id=new_id, now_utc_s=now_utc_s, started_utc_s=now_utc_s(),

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from twisted.internet.defer import Deferred
 
+from cluster.server.credentials import PASSWORD_CHANGES_PER_MINUTE
 from cluster.store.memory import MemoryRosters, memory_store
 from cluster.xmpp.login import MAX_LOGIN_TRIES
 from cluster.xmpp.namespaces import CLIENT, REGISTER, STREAMS
@@ -77,6 +78,7 @@ def test_a_client_registers_and_logs_in_on_one_stream(opened: Network) -> None:
         (login("a b", "x"), "not-acceptable"),
         (login("romeo@montague.lit", "x"), "not-acceptable"),
         (login("x" * 1024, "x"), "not-acceptable"),
+        (login("romeo", "x" * 1024), "not-acceptable"),
         (login("romeo", "&#x7;&#x7;"), None),  # no XML at all
         (login("romeo", "\u200e\u0627x"), "not-acceptable"),  # RFC 4013 section 2.4: mixed directions
         ("<remove/>", "unexpected-request"),
@@ -137,6 +139,21 @@ def test_so_many_from_one_address_in_a_minute() -> None:
     network.advance(60)
     assert 'type="result"' in before_login(network, iq("set", login("mercutio", "x")))
     assert at_once(network.servers[MONTAGUE].store.accounts.names()) == ["benvolio", "mercutio", "romeo"]
+
+
+def test_a_password_is_not_changed_without_end(opened: Network) -> None:
+    """Each change costs milliseconds of CPU, and a client can ask for thousands in one write."""
+    romeo, benvolio = opened.client("romeo@montague.lit/pda"), opened.client("benvolio@montague.lit/hall")
+    opened.say(romeo, "".join(iq("set", login("romeo", f"new{n}")) for n in range(100)))
+    answers = romeo.take()
+    assert [line.startswith("iq/result") for line in answers] == [n < PASSWORD_CHANGES_PER_MINUTE for n in range(100)]
+    assert answers[-1].endswith("wait resource-constraint")
+    opened.say(benvolio, iq("set", login("benvolio", "x")))
+    assert benvolio.take() == ["iq/result 1"]
+    assert opened.login("romeo@montague.lit/x", password=f"new{PASSWORD_CHANGES_PER_MINUTE - 1}").jid
+    opened.advance(60)
+    opened.say(romeo, iq("set", login("romeo", "another")))
+    assert opened.login("romeo@montague.lit/x", password="another").jid
 
 
 def test_closed(network: Network) -> None:

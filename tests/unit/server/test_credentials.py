@@ -1,0 +1,49 @@
+"""Keys are derived one at a time: it costs CPU that all others need, and anybody may ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from cluster.server.credentials import Credentials
+from cluster.store.memory import memory_store
+from cluster.xmpp.sasl import MAX_PASSWORD_BYTES, make_keys
+from tests.network import SameThread, at_once
+
+
+class Pool(SameThread):
+    """Threads that do what they were given when a test says so."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Callable[[], None]] = []
+
+    def callInThreadWithCallback(self, *what: Any) -> None:
+        self.waiting.append(lambda: SameThread.callInThreadWithCallback(self, *what))
+
+
+def test_one_derivation_at_a_time() -> None:
+    pool, accounts = Pool(), memory_store().accounts
+    same: Any = pool
+    credentials, answers = Credentials(accounts, same, same, lambda: b"salt of the domain"), []
+    for number in range(20):
+        asked = Deferred.fromCoroutine(credentials.check("romeo", f"wrong{number}"))
+        asked.addCallback(lambda right, number=number: answers.append((number, right)))
+    Deferred.fromCoroutine(credentials.create("benvolio", "secret"))
+    turns = 0
+    while pool.waiting:
+        [derive] = pool.waiting
+        pool.waiting.clear()
+        derive()
+        turns += 1
+    assert answers == [(number, False) for number in range(20)]
+    assert at_once(accounts.names()) == ["benvolio"]
+    assert turns == 22
+
+
+def test_a_password_of_any_size_is_not_prepared() -> None:
+    make_keys("SCRAM-SHA-1", "x" * MAX_PASSWORD_BYTES, b"salt of the tests", 4096)
+    with pytest.raises(ValueError, match="longer than"):
+        make_keys("SCRAM-SHA-1", "x" * (MAX_PASSWORD_BYTES + 1), b"salt of the tests", 4096)
