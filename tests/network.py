@@ -146,6 +146,7 @@ class Network:
         registrations_per_minute: int = 0,
         offline_messages: int = 1000,
         anonymous: bool = False,
+        strict: bool = False,
         admin: str = "",
         tls: TlsMode = "off",
         components: dict[str, str] | None = None,
@@ -160,6 +161,7 @@ class Network:
         self._registrations_per_minute = registrations_per_minute
         self._offline_messages = offline_messages
         self._anonymous = anonymous
+        self._strict = strict
         self._admin = admin
         self._tls: TlsMode = tls
         self._connections: list[Connection] = []
@@ -195,7 +197,7 @@ class Network:
             name, store=store, router=router, tracer=tracer,
             credentials=Credentials(store.accounts, same, same, lambda: b"salt of the domain"), modules=self._loaded,
             registration=self._registration, registrations_per_minute=self._registrations_per_minute,
-            offline_messages=self._offline_messages,
+            offline_messages=self._offline_messages, strict=self._strict,
             admin=self._admin, new_id=self._new_id,
             now_utc_s=lambda: START_UTC_S + self.clock.seconds(), clock=life, turn=turn,
             components=[

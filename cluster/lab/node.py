@@ -80,7 +80,7 @@ class Node:
         self._domain = Domain(
             server.domain, store=self._store, router=router, tracer=tracer, credentials=self._credentials,
             modules=loaded, registration=server.registration,
-            registrations_per_minute=server.registrations_per_minute, admin=server.admin,
+            registrations_per_minute=server.registrations_per_minute, strict=server.strict, admin=server.admin,
             offline_messages=server.offline_messages,
             new_id=new_id, now_utc_s=time.time, clock=reactor, turn=turn,
             components=components, served_by=plan.served_by, nodes=self._nodes,

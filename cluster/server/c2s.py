@@ -80,6 +80,6 @@ def stream_options(ctx: ModuleContext, tls: TlsMode, anonymous: bool = False) ->
         return ctx.host.stream_features(ctx, when)
 
     return StreamOptions(
-        ctx.domain, tls, anonymous=anonymous, features_before_login=offered("before login"),
+        ctx.domain, tls, anonymous=anonymous, strict=ctx.strict, features_before_login=offered("before login"),
         features_in_private=offered("before login in private"), features_after_login=offered("after login"),
     )  # fmt: skip

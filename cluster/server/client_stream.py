@@ -246,6 +246,9 @@ class ClientStream(StreamConnection):
         self._seat = seat
         self._flows()
         self._limit(None)
+        if self._stream.claimed is not None:
+            detail = "the stream's from is not who logged in (RFC 6120 section 6.4.6)"
+            self._domain.tracer.note("stream", self._stream.claimed, seat.jid, detail)
         return seat
 
     def _bound(self, result: Seat | StanzaError) -> None:

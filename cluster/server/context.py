@@ -33,6 +33,8 @@ class ModuleContext:
     """How often one address may try to."""
     password_changes: RateLimit
     """How often one account may."""
+    strict: bool
+    """What old clients do and the RFCs forbid is refused."""
     admin: str
     """Address of whoever runs the server; empty where the topology does not say."""
     offline_messages: int

@@ -58,6 +58,7 @@ class Domain:
         modules: list[Module],
         registration: bool,
         registrations_per_minute: int = 0,
+        strict: bool = False,
         admin: str = "",
         offline_messages: int = 1000,
         new_id: Callable[[], str],
@@ -70,7 +71,7 @@ class Domain:
         components_at: Mapping[str, str] = _NOBODY,
     ) -> None:
         """`registrations_per_minute`: from one address, 0 for any number; `admin`: who runs the server, if known;
-        `offline_messages`: how many wait for one account.
+        `offline_messages`: how many wait for one account; `strict`: what old clients do amiss is refused.
 
         `served_by`: for each component of the network, the domain of the server that it is connected to. Where several
         `nodes` serve the domain, `components_at` names for each of its components the node that it is connected to.
@@ -103,7 +104,7 @@ class Domain:
         self.context = ModuleContext(
             domain=name, components=tuple({**self.components, **components_at}), registration=registration,
             registrations=RateLimit(registrations_per_minute, now_utc_s),
-            password_changes=RateLimit(PASSWORD_CHANGES_PER_MINUTE, now_utc_s), admin=admin,
+            password_changes=RateLimit(PASSWORD_CHANGES_PER_MINUTE, now_utc_s), strict=strict, admin=admin,
             offline_messages=offline_messages, store=store,
             accounts=self.accounts, credentials=credentials, subscriptions=self.subscriptions, host=self.host,
             presence=self._presence, route=self.route, new_id=new_id, now_utc_s=now_utc_s, started_utc_s=now_utc_s(),

@@ -13,6 +13,7 @@ from cluster.server.message_hooks import MessageHooks, both
 from cluster.server.module import Peer
 from cluster.server.session import Session
 from cluster.trace.hop import Event, Tracer
+from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError
 from cluster.xmpp.events import Nonza
 from cluster.xmpp.namespaces import BLOCKING_ERRORS, STANZA_ID
@@ -116,12 +117,24 @@ class Entrance:
         raise StanzaError(Condition.BAD_REQUEST, f"there is no presence of type {stanza.type}")
 
     def _iq_from(self, session: Session, stanza: Stanza) -> Settled:
+        if stanza.id is None and not self._ctx.strict:
+            stanza = self._with_id(session, stanza)
         iq.check(stanza)
         if stanza.to is None or stanza.to == session.account.jid:  # RFC 6120 section 10.3.3
             if stanza.type == "set":
                 _check_lasting(session)
             return self._requests.handle(self._ctx, stanza, "own")
         return self._route(stanza)
+
+    def _with_id(self, session: Session, stanza: Stanza) -> Stanza:
+        """Old clients send an iq without an id (RFC 6120 section 8.1.3). To others it is empty, as Prosody has it."""
+        if not session.has_no_ids:
+            session.has_no_ids = True
+            detail = "an iq without an id (RFC 6120 section 8.1.3); further ones are not noted"
+            self._tracer.note("iq", session.jid, stanza.to or session.account.jid, detail)
+        tree = stanza.tree
+        tree.set("id", "")
+        return msgspec.structs.replace(stanza, id="", raw=xml.serialize(tree))
 
 
 def _check_lasting(session: Session) -> None:

@@ -22,7 +22,7 @@ def check(stanza: Stanza) -> None:
     """Raises StanzaError for what no iq is (RFC 6120 sections 8.1.3 and 8.2.3)."""
     if stanza.type not in ("get", "set", "result", "error"):
         raise StanzaError(Condition.BAD_REQUEST, "the type of an iq is get, set, result or error")
-    if not stanza.id:
+    if stanza.id is None:
         raise StanzaError(Condition.BAD_REQUEST, "an iq has an id")
     if stanza.type in ("get", "set") and len(stanza.payloads) != 1:
         raise StanzaError(Condition.BAD_REQUEST, "an iq request has exactly one child element")

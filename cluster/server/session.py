@@ -25,7 +25,8 @@ class Session(Outbox):
 
     __slots__ = (
         "_keeper", "_leave", "_shared",
-        "account", "broken_utc_s", "carbons", "directed", "farewell", "follows_blocks", "interested", "is_changed",
+        "account", "broken_utc_s", "carbons", "directed", "farewell", "follows_blocks", "has_no_ids", "interested",
+        "is_changed",
         "jid", "presence", "priority", "sm",
     )  # fmt: skip
 
@@ -52,6 +53,8 @@ class Session(Outbox):
         self.priority = 0
         self.interested = False
         """It asked for the roster, so it gets roster pushes (RFC 6121 section 2.1.6)."""
+        self.has_no_ids = False
+        """It sent an iq without an id."""
         self.follows_blocks = False
         """It asked for the block list, so it gets the pushes of its changes (XEP-0191 section 3.3)."""
         self.directed: set[Jid] = set()

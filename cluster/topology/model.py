@@ -25,6 +25,9 @@ class ServerSettings(Section):
     registrations_per_minute: Annotated[int, Field(ge=0)] = 6000
     """How many accounts clients may try to create in a minute from one address; 0: any number. The default is about
     as many as one core can derive keys for."""
+    strict: bool = False
+    """Whether what old clients do amiss is refused: an iq without an id, a stream `from` that is not who logs in. To
+    test clients; otherwise it is accepted, as other servers do, and noted in the trace."""
     anonymous: bool = False
     """Whether clients may log in without an account (SASL ANONYMOUS, XEP-0175): as an address that goes with them."""
     admin: AccountJid | None = None

@@ -53,6 +53,8 @@ class ServerNode(msgspec.Struct, frozen=True):
     """From one address; 0: any number."""
     offline_messages: int = 1000
     """That wait for one account."""
+    strict: bool = False
+    """What old clients do amiss is refused."""
     anonymous: bool = False
     """SASL ANONYMOUS is on offer."""
     admin: str = ""

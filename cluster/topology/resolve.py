@@ -65,6 +65,7 @@ def resolve(
             registration=setting.registration == "open",
             registrations_per_minute=setting.registrations_per_minute,
             offline_messages=setting.offline_messages,
+            strict=setting.strict,
             anonymous=setting.anonymous,
             admin=setting.admin or "",
             direct_tls_port=port + 1 if single_host else setting.direct_tls_port,

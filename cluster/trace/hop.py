@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 
+from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
 
@@ -76,6 +77,12 @@ class Tracer:
     def followed(self, stanza: Stanza) -> Stanza:
         """The stanza with a trace id: to record what must not be missed."""
         return stanza if stanza.trace_id else msgspec.structs.replace(stanza, trace_id=self._new_id())
+
+    def note(self, kind: str, from_: Jid, to: Jid, detail: str) -> None:
+        """Append what is no hop of a stanza that is followed, but what whoever watches a client wants to know."""
+        now_utc_ns = self._now_utc_ns()
+        hop = Hop(self._new_id(), self.node, Event.RECEIVED, now_utc_ns, kind, str(from_), str(to), 0, detail)
+        self._journal.append(hop)
 
     def record(self, event: str, stanza: Stanza, detail: str = "", node: str = "") -> None:
         """Append a hop of a stanza that is followed. Callers on the message path check `stanza.trace_id` first.

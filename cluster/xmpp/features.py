@@ -28,6 +28,8 @@ class StreamOptions:
     features_after_login: tuple[Element, ...] = ()
     anonymous: bool = False
     """Anybody may log in without an account (SASL ANONYMOUS, RFC 4505)."""
+    strict: bool = False
+    """What old clients do and RFC 6120 forbids is refused, which peers in the field accept."""
     max_stanza_bytes: int = MAX_STANZA_BYTES
 
     @cached_property

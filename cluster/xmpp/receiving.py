@@ -43,6 +43,8 @@ class ReceivingStream(Stream[Event]):
         self.secure = False
         self.localpart = ""
         self.jid: Jid | None = None
+        self.claimed: Jid | None = None
+        """Who the stream header said it is, where the login was another's."""
         self._options = options
         self._new_id = new_id
         self._bindings: Mapping[str, bytes] = {}
@@ -234,10 +236,10 @@ class ReceivingStream(Stream[Event]):
     def _accept_login(self, success: bytes) -> None:
         claimed = headers.sender(self._header) if self.secure else None
         if claimed not in (None, Jid(self._login.localpart, self._options.domain)) and not self.is_anonymous:
-            # RFC 6120 section 6.4.6: what TLS protects is the client's own word
-            self._failure = StreamError(StreamCondition.INVALID_FROM, f"the stream is of {claimed}, the login is not")
-            self._restart()
-            return
+            self.claimed = claimed  # RFC 6120 section 6.4.6: what TLS protects is the client's own word
+            if self._options.strict:
+                self._failure = StreamError(StreamCondition.INVALID_FROM, f"the login is not that of {claimed}")
+                return self._restart()
         self._move(Input.LOGIN_ACCEPTED)
         self.localpart = self._login.localpart
         self._output.append(success)
@@ -252,7 +254,8 @@ class ReceivingStream(Stream[Event]):
 
     def _on_iq(self, child: Slice) -> Event | None:
         get = child.attributes.get
-        request = Stanza("iq", None, None, get("id"), get("type"), child.payloads, child.raw)
+        no_id = None if self._options.strict else ""
+        request = Stanza("iq", None, None, get("id", no_id), get("type"), child.payloads, child.raw)
         if self.state is State.NEGOTIATING:
             if not request.may_be_answered_with_error:
                 return None  # a reply, to nothing that was asked: nobody answers it, so nobody may wait for that

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.helpers import HEADER
 from tests.network import Network
+from tests.unit.xmpp.spoken import PLAIN, bind
 
 PING = "<ping xmlns='urn:xmpp:ping'/>"
 UNKNOWN = "<query xmlns='urn:example:unknown'/>"
@@ -93,7 +95,6 @@ def test_no_address_and_the_own_account_are_the_same(network: Network, to: str |
 @pytest.mark.parametrize(
     ("bad", "id"),
     [
-        (f"<iq type='get'%s>{PING}</iq>", ""),  # RFC 6120 section 8.1.3
         (f"<iq id='7'%s>{PING}</iq>", "7"),  # section 8.1.4
         (f"<iq id='7' type='put'%s>{PING}</iq>", "7"),
         (f"<iq id='7' type='get'%s>{PING}{PING}</iq>", "7"),  # section 8.2.3
@@ -110,6 +111,54 @@ def test_what_no_iq_is(network: Network, to: str | None, bad: str, id: str) -> N
     assert refused.startswith("iq/error" + (f" {to}" if to else ""))
     assert answer == "iq/result capulet.lit still here"
     assert juliet.take() == []
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_an_iq_without_an_id(strict: bool) -> None:
+    """RFC 6120 section 8.1.3 forbids it, and old clients do it: it is refused only where somebody wants that."""
+    network = Network(strict=strict)
+    network.friends("romeo@montague.lit", "juliet@capulet.lit")
+    romeo, juliet = network.client(ROMEO), network.client("juliet@capulet.lit/balcony")
+    journal = network.servers["montague.lit"].journal
+    journal.clear()
+    for _ in range(2):
+        network.say(romeo, f"<iq type='get'>{PING}</iq>")
+        [answer] = romeo.stanzas
+        assert (answer.get("type"), answer.get("id")) == (("error", None) if strict else ("result", ""))
+        romeo.take()
+    noted = [hop.kind for hop in journal if "without an id" in hop.detail]
+    assert noted == ([] if strict else ["iq"])
+    network.say(romeo, f"<iq type='get' to='{juliet.jid}'>{UNKNOWN}</iq>")
+    assert [stanza.get("id") for stanza in juliet.stanzas] == ([] if strict else [""])
+    if not strict:
+        network.say(juliet, f"<iq type='result' id='' to='{ROMEO}'/>")
+        assert romeo.take() == [f"iq/result {juliet.jid} "]
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_request_before_the_login_without_an_id(strict: bool) -> None:
+    network = Network(strict=strict, registration=True)
+    connection = network.connect()
+    network.say(connection, HEADER + "<iq type='get'><query xmlns='jabber:iq:register'/></iq>")
+    answer = '<iq type="error"><error' if strict else '<iq id="" type="result">'
+    assert answer.encode() in connection.output
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_stream_that_says_it_is_of_somebody_else(strict: bool) -> None:
+    network = Network(strict=strict)
+    network.account("romeo@montague.lit")
+    connection = network.connect()
+    connection._protocol.secured()  # type: ignore[attr-defined]  # only TLS makes it the client's own word
+    network.say(connection, HEADER.replace(" to=", " from='benvolio@montague.lit' to=") + PLAIN)
+    if strict:
+        assert b"<invalid-from " in connection.output
+        return
+    network.say(connection, HEADER + bind("pda"))
+    assert b"<jid>romeo@montague.lit/pda</jid>" in connection.output
+    [note] = [hop for hop in network.servers["montague.lit"].journal if hop.kind == "stream"]
+    assert (note.from_, note.to) == ("benvolio@montague.lit", "romeo@montague.lit/pda")
+    assert "from" in note.detail
 
 
 def test_a_reply_finds_its_way_back(network: Network) -> None:

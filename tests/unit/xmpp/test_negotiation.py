@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cluster.xmpp.errors import StreamCondition
@@ -43,6 +45,7 @@ from tests.unit.xmpp.spoken import (
 Said = tuple[str, ...]
 OF_ROMEO = HEADER.replace("<stream:stream", f"<stream:stream from='Romeo@{DOMAIN}/pda'")
 OF_EVE = HEADER.replace("<stream:stream", f"<stream:stream from='eve@{DOMAIN}'")
+STRICT = replace(REQUIRED, strict=True)
 RESULT = f'<iq id="b1" type="result"><bind xmlns="{BIND}"><jid>romeo@montague.lit/{{}}</jid></bind></iq>'
 
 # what was said before, what is said now, what is in the answer (in this order), how far the stream is then
@@ -67,6 +70,7 @@ STEPS: dict[str, tuple[Said, str, Said, State, StreamOptions]] = {
     "PLAIN under TLS": (UNDER_TLS, PLAIN, ("<success",), State.AUTHENTICATED, REQUIRED),
     "PLAIN of who the header says": ((*UNDER_TLS[:-1], OF_ROMEO), PLAIN, ("<success",), State.AUTHENTICATED, REQUIRED),
     "PLAIN of who a header in clear did not say": ((OF_EVE,), PLAIN, ("<success",), State.AUTHENTICATED, OFF),
+    "PLAIN of another": ((*UNDER_TLS[:-1], OF_EVE), PLAIN, ("<success",), State.AUTHENTICATED, REQUIRED),
     "SCRAM": ((HEADER,), SCRAM, (f'<challenge xmlns="{SASL}">cj1hYmNpZDIscz1',), State.AUTHENTICATING, OFF),
     "another try": ((HEADER, SCRAM, ABORT, WRONG), PLAIN, ("<success",), State.AUTHENTICATED, OFF),
     # section 7
@@ -173,7 +177,7 @@ REFUSALS = {
     "data behind the login": ((HEADER,), PLAIN + "<stream:stream>", StreamCondition.POLICY_VIOLATION, OFF),
     "stanza behind the login": ((HEADER,), PLAIN + MESSAGE, StreamCondition.POLICY_VIOLATION, OFF),
     # section 6.4.6
-    "login as another": ((*UNDER_TLS[:-1], OF_EVE), PLAIN, StreamCondition.INVALID_FROM, REQUIRED),
+    "login as another": ((*UNDER_TLS[:-1], OF_EVE), PLAIN, StreamCondition.INVALID_FROM, STRICT),
     # section 8.1.2.1
     "foreign from": (BOUND, "<message from='a@b'/>", StreamCondition.INVALID_FROM, OFF),
     "no stanza": (BOUND, PLAIN, StreamCondition.UNSUPPORTED_STANZA_TYPE, OFF),
