@@ -23,6 +23,7 @@ from twisted.python.failure import Failure
 
 from cluster.lab.announcement import announcement
 from cluster.lab.child import Child, Part
+from cluster.lab.clock import make_steady
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.logs import LogFile
 from cluster.lab.probe import Reactor
@@ -128,6 +129,7 @@ def supervise(
     from twisted.internet import reactor  # noqa: TID251  # an entry point
 
     react: Reactor = reactor
+    make_steady(react)
     supervisor = Supervisor(folder, find_parts(), react, lambda: datetime.now(UTC), lambda: prepare(react))
 
     def start() -> None:
