@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from cluster.lab import ca
-from cluster.lab.folder import LabFolder, write_private
+from cluster.lab.folder import LabFolder
+from cluster.lab.private import write_private
 from cluster.topology.plan import Plan, ServerNode
 
 

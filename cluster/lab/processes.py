@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import sys
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -16,7 +15,7 @@ from cluster.lab import redis
 from cluster.lab.addresses import check_free, first_free
 from cluster.lab.certificates import certify
 from cluster.lab.errors import BadInput, LabError
-from cluster.lab.folder import LabFolder
+from cluster.lab.folder import LabFolder, is_full
 from cluster.lab.holder import STOP_TIMEOUT_S, end_holder
 from cluster.lab.logs import LogStory, tail
 from cluster.lab.orphans import end_orphans
@@ -116,7 +115,10 @@ def _wait_ready(folder: LabFolder, plan: Plan) -> None:
     in_time = wait_until(settled, patience_s)
     if not folder.is_locked():
         raise LabError(_last_words(folder, "supervisor", "the supervisor ended"))
-    missing = [node for node in _nodes(folder) if node.state != "running"]
+    nodes = status(folder)
+    if absent := sorted(expected - {node.name for node in nodes}):
+        raise LabError(_last_words(folder, "supervisor", f"{', '.join(absent)} could not be started"))
+    missing = [node for node in nodes if node.state != "running"]
     if missing:
         worst = max(missing, key=lambda node: node.restarts)
         problem = f"did not answer within {patience_s:g} s" if not in_time else f"does not start ({worst.last_exit})"
@@ -130,6 +132,8 @@ def _is_hopeless(node: NodeState) -> bool:
 
 
 def _last_words(folder: LabFolder, node: str, problem: str) -> str:
+    if is_full(folder.path):
+        problem += f"; no room is left on the disk of {folder.path}: free some (`df -h {folder.path}`)"
     lines = tail(folder.log(node), SHOWN_LOG_LINES)
     return "\n".join([f"{problem}; its last log lines:", *(f"    {line}" for line in lines or ["(none)"])])
 
@@ -140,25 +144,30 @@ def _nodes(folder: LabFolder) -> list[NodeState]:
 
 
 def status(folder: LabFolder) -> list[NodeState]:
-    """What runs of the lab, Redis first; all stopped when nobody looks after it."""
-    nodes = _nodes(folder)
-    paused = _paused([node.pid for node in nodes if node.pid is not None])
+    """What runs of the lab, Redis first; all stopped when nobody looks after it.
+
+    The processes themselves are looked at too: what the supervisor could not write is not in its state.
+    """
+    nodes, is_looked_after = _nodes(folder), folder.is_locked()
     for node in nodes:
-        if not folder.is_locked():
+        if not is_looked_after:
             node.state, node.pid = "stopped", None
-        elif node.pid in paused:
-            node.state = "paused"
+        elif node.pid is not None:
+            how = _how_it_is(node.pid)
+            if how is None:
+                node.state, node.pid = "restarting", None
+            elif how == psutil.STATUS_STOPPED:
+                node.state = "paused"
     return nodes
 
 
-def _paused(pids: Sequence[int]) -> set[int]:
-    """Those of the processes that do not run because of a SIGSTOP."""
-    found = set()
-    for pid in pids:
-        with contextlib.suppress(psutil.Error):  # it ended just now
-            if psutil.Process(pid).status() == psutil.STATUS_STOPPED:
-                found.add(pid)
-    return found
+def _how_it_is(pid: int) -> str | None:
+    """Of a process, as psutil has it; None where it has ended."""
+    try:
+        how = psutil.Process(pid).status()
+    except psutil.NoSuchProcess:
+        return None
+    return None if how in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD) else how
 
 
 def is_up(folder: LabFolder) -> bool:
@@ -188,7 +197,7 @@ def apply(folder: LabFolder, plan: Plan) -> None:
 def disturb(folder: LabFolder, node: NodeState, how: Disturbance, for_s: float) -> None:
     """Send the node's process the signal; the supervisor starts again what ends by it, `for_s` from now."""
     if for_s:
-        folder.hold(node.name, time.time() + for_s)
+        folder.hold(node.name, for_s)
     if node.pid is not None:
         with contextlib.suppress(ProcessLookupError):  # it ended by itself just now
             os.kill(node.pid, _SIGNALS[how])

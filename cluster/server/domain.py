@@ -106,7 +106,8 @@ class Domain:
             registrations=RateLimit(registrations_per_minute, clock.seconds), admin=admin,
             offline_messages=offline_messages, store=store,
             accounts=self.accounts, credentials=credentials, subscriptions=self.subscriptions, host=self.host,
-            presence=self._presence, route=self.route, new_id=new_id, now_utc_s=now_utc_s, uptime_s=lambda: clock.seconds() - started_s,
+            presence=self._presence, route=self.route, new_id=new_id, now_utc_s=now_utc_s,
+            uptime_s=lambda: clock.seconds() - started_s,
             hold=self._messages.hold, release=self._messages.release,
             remove_account=lambda localpart: Deferred.fromCoroutine(self.remove_account(localpart)),
         )  # fmt: skip

@@ -20,8 +20,9 @@ from cluster.lab.containers.engine import MAX_AT_ONCE, STOP_TIMEOUT_S, Engine, c
 from cluster.lab.containers.state import node_state, question
 from cluster.lab.containers.story import ContainerStory, last_words
 from cluster.lab.errors import BadInput, LabError
-from cluster.lab.folder import ADMIN, LabFolder, write_private
+from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.holder import end_holder
+from cluster.lab.private import write_private
 from cluster.lab.question import answers
 from cluster.lab.state import Disturbance, NodeState
 from cluster.lab.wait import pause, wait_until

@@ -12,7 +12,8 @@ import msgspec
 
 from cluster.lab import redis
 from cluster.lab.errors import BadInput
-from cluster.lab.folder import ADMIN, LabFolder, write_private
+from cluster.lab.folder import ADMIN, LabFolder
+from cluster.lab.private import write_private
 from cluster.topology.plan import GatewayNode, NetworkNode, Plan, ServerNode
 
 N = TypeVar("N", ServerNode, GatewayNode, NetworkNode)

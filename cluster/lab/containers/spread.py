@@ -13,7 +13,8 @@ from cluster.lab.certificates import certify
 from cluster.lab.containers import compose, files, k8s, swarm
 from cluster.lab.containers.export import plans
 from cluster.lab.errors import BadInput, LabError
-from cluster.lab.folder import ADMIN, LabFolder, write_private
+from cluster.lab.folder import ADMIN, LabFolder
+from cluster.lab.private import write_private
 from cluster.topology.plan import Plan
 
 Kind = Literal["swarm", "k8s"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -27,8 +28,10 @@ class Shell:
     def run(self, *arguments: str) -> tuple[int, str, str]:
         """Exit code, standard output, standard error."""
         self._monkeypatch.setattr(sys, "argv", ["xmpplab", *arguments])
+        before = signal.getsignal(signal.SIGINT)
         with pytest.raises(SystemExit) as exit_:
             main()
+        signal.signal(signal.SIGINT, before)
         output = self._capsys.readouterr()
         return int(exit_.value.code or 0), output.out, output.err
 
