@@ -161,6 +161,10 @@ class LabFolder:
         except msgspec.DecodeError as error:
             raise LabError(f"{self.plan_file} is damaged ({error}); run `xmpplab down`, then `up`") from None
 
+    def save_plan(self, plan: Plan) -> None:
+        """It has the passwords of the topology's accounts."""
+        write_private(self.plan_file, plan.encoded())
+
     def secrets(self) -> dict[str, str]:
         """URL to log in to Redis with, by user: ADMIN and each domain. Raises LabError.
 
@@ -192,7 +196,11 @@ class LabFolder:
                     return None
                 continue  # somebody was looking, just then, whether it is
             if self._is_lock_file(descriptor):
-                self.hand_over(os.getpid())
+                try:
+                    self.hand_over(os.getpid())
+                except OSError:
+                    os.close(descriptor)
+                    raise
                 return descriptor
             os.close(descriptor)  # a `down` removed the folder just now
 

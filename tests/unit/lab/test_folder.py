@@ -16,7 +16,7 @@ from tests.unit.lab.plan import make_plan
 def make_lab(root: Path, name: str) -> LabFolder:
     folder = LabFolder(root / LABS / name)
     folder.create()
-    make_plan(folder.path, name=name).save(folder.plan_file)
+    folder.save_plan(make_plan(folder.path, name=name))
     return folder
 
 

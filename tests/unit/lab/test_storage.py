@@ -196,7 +196,7 @@ def test_passwords_are_not_read_where_others_could_listen(tmp_path: Path) -> Non
 def test_a_folder_that_others_may_write_to_is_refused(tmp_path: Path, where: str) -> None:
     folder = LabFolder(tmp_path / LABS / "verona")
     folder.create()
-    make_plan(folder.path).save(folder.plan_file)
+    folder.save_plan(make_plan(folder.path))
     (folder.path if where == "the lab" else folder.path.parent).chmod(0o777)
     for use in (folder.create, lambda: choose(tmp_path, None)):
         with pytest.raises(LabError, match="chmod go-w"):
@@ -207,8 +207,17 @@ def test_a_folder_that_others_may_write_to_is_refused(tmp_path: Path, where: str
 def test_another_users_folder_is_refused(tmp_path: Path) -> None:
     folder = LabFolder(tmp_path / LABS / "verona")
     folder.create()
-    make_plan(folder.path).save(folder.plan_file)
+    folder.save_plan(make_plan(folder.path))
     os.chown(folder.path.parent, 12345, 12345)
     for use in (folder.create, lambda: choose(tmp_path, None)):
         with pytest.raises(LabError, match="belongs to user 12345"):
             use()
+
+
+def test_what_has_passwords_is_for_its_owner_only(tmp_path: Path) -> None:
+    folder = LabFolder(tmp_path / LABS / "verona")
+    folder.create()
+    folder.save_plan(make_plan(folder.path))
+    folder.save_secrets({"admin": "unix://admin:secret@somewhere"})
+    for file in (folder.plan_file, folder.secrets_file):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
