@@ -13,6 +13,7 @@ from cluster.lab.containers import driver as containers
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder, is_full
 from cluster.lab.logs import LogLine
+from cluster.lab.progress import Tell, untold
 from cluster.lab.state import Disturbance, NodeState, State
 from cluster.lab.wait import wait_until
 from cluster.topology.plan import Plan
@@ -36,7 +37,7 @@ class Story(Protocol):
 class Driver(Protocol):
     """One way to run a lab; a module with these functions. All raise LabError."""
 
-    def up(self, folder: LabFolder, plans: Sequence[Plan]) -> tuple[Plan, bool]:
+    def up(self, folder: LabFolder, plans: Sequence[Plan], tell: Tell) -> tuple[Plan, bool]:
         """Bring it up and wait until every part answers: the plan that runs, and False where it ran already."""
 
     def down(self, folder: LabFolder, *, keep: bool) -> bool:
@@ -63,14 +64,14 @@ def of(folder: LabFolder) -> Driver:
     return containers if folder.containers.exists() else processes
 
 
-def up(folder: LabFolder, plans: Sequence[Plan], kind: Kind = "process") -> tuple[Plan, bool]:
+def up(folder: LabFolder, plans: Sequence[Plan], kind: Kind = "process", tell: Tell = untold) -> tuple[Plan, bool]:
     """Bring the lab up with this driver; see `Driver.up`."""
     wanted: Driver = containers if kind == "docker" else processes
     if of(folder) is not wanted and folder.plan_file.exists() and of(folder).is_up(folder):
         raise LabError(f"lab {folder.name!r} was brought up with the other driver; run `xmpplab down` first")
     had_data = folder.plan_file.exists()
     try:
-        return wanted.up(folder, plans)
+        return wanted.up(folder, plans, tell)
     except OSError:
         if not had_data and not folder.is_locked():
             folder.remove()
@@ -90,7 +91,8 @@ def scale(folder: LabFolder, nodes: Mapping[str, int]) -> Plan:
     plan = folder.plan()
     if not of(folder).is_up(folder):
         raise LabError(f"lab {folder.name!r} does not run; bring it up with `xmpplab up`, then scale it")
-    for server, count in nodes.items():
+    more_first = sorted(nodes.items(), key=lambda wish: wish[1] < len(plan.nodes_of(wish[0])))
+    for server, count in more_first:  # so that no new node gets the address of one that has yet to go
         try:
             plan = with_nodes(plan, server, count)
         except ValueError as error:

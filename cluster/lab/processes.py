@@ -19,11 +19,12 @@ from cluster.lab.folder import LabFolder, is_full
 from cluster.lab.holder import STOP_TIMEOUT_S, end_holder
 from cluster.lab.logs import LogStory, tail
 from cluster.lab.orphans import end_orphans
+from cluster.lab.progress import Tell, shortened, untold
+from cluster.lab.same import check_same
 from cluster.lab.signals import APPLY
 from cluster.lab.state import Disturbance, LabState, NodeState
 from cluster.lab.wait import wait_until
 from cluster.topology.plan import Plan
-from cluster.topology.scale import as_written
 
 READY_TIMEOUT_S = 60.0
 """Two domains take about a second."""
@@ -43,7 +44,7 @@ _SIGNALS: dict[Disturbance, signal.Signals] = {
 }
 
 
-def up(folder: LabFolder, plans: Sequence[Plan]) -> tuple[Plan, bool]:
+def up(folder: LabFolder, plans: Sequence[Plan], tell: Tell) -> tuple[Plan, bool]:
     """Bring the lab up and wait until every part answers: the plan that runs, and False where it ran already.
 
     `plans` are the same lab at different addresses: the first whose addresses are free is taken. Raises LabError, and
@@ -52,14 +53,15 @@ def up(folder: LabFolder, plans: Sequence[Plan]) -> tuple[Plan, bool]:
     had_data = folder.plan_file.exists()
     lock = folder.lock()
     if lock is None:
-        return _running(folder, plans), False
+        return _running(folder, plans, tell), False
     try:
         try:
+            tell("certificates and configuration are written")
             plan = _prepare(folder, plans)
             folder.hand_over(_start_supervisor(folder, lock))
         finally:
             os.close(lock)
-        _wait_ready(folder, plan)
+        _wait_ready(folder, plan, tell)
     except BaseException:
         with contextlib.suppress(LabError):  # what led here is the news
             down(folder, keep=had_data)
@@ -67,13 +69,12 @@ def up(folder: LabFolder, plans: Sequence[Plan]) -> tuple[Plan, bool]:
     return plan, True
 
 
-def _running(folder: LabFolder, plans: Sequence[Plan]) -> Plan:
+def _running(folder: LabFolder, plans: Sequence[Plan], tell: Tell) -> Plan:
     """The plan of a lab that is up or coming up, once it answers. Raises LabError when it is another one."""
     wait_until(lambda: folder.plan_file.exists() or not folder.is_locked(), READY_TIMEOUT_S)
     plan = folder.plan()
-    if as_written(plan) not in map(as_written, plans):
-        raise LabError(f"lab {folder.name!r} is up already, with another topology; run `xmpplab down` first")
-    _wait_ready(folder, plan)
+    check_same(plan, plans)
+    _wait_ready(folder, plan, tell)
     return plan
 
 
@@ -83,7 +84,7 @@ def _prepare(folder: LabFolder, plans: Sequence[Plan]) -> Plan:
     folder.state_file.unlink(missing_ok=True)
     plan = first_free(plans)
     folder.create()
-    plan.save(folder.plan_file)
+    folder.save_plan(plan)
     certify(folder, plan, datetime.now(UTC))
     if plan.redis_url:
         redis.move_in(folder, plan)
@@ -101,14 +102,16 @@ def _start_supervisor(folder: LabFolder, lock: int) -> int:
     return os.posix_spawn(argv[0], argv, os.environ, file_actions=files, setsid=True)
 
 
-def _wait_ready(folder: LabFolder, plan: Plan) -> None:
+def _wait_ready(folder: LabFolder, plan: Plan, tell: Tell) -> None:
     """Return when every part answers. Raises LabError with the last words of one that does not."""
     expected = {node.name for node in (*plan.servers, *plan.lower_half)}
 
     def settled() -> bool:
         nodes = _nodes(folder)
         there = {node.name for node in nodes if node.kind != "redis"}
-        ready = there == expected and all(node.state == "running" for node in nodes)
+        waiting = [node.name for node in nodes if node.state != "running"]
+        ready = there == expected and not waiting
+        tell(f"{len(nodes) - len(waiting)} of {len(nodes)} parts answer; waiting for {shortened(waiting)}")
         return ready or any(map(_is_hopeless, nodes)) or not folder.is_locked()
 
     patience_s = READY_TIMEOUT_S + READY_TIMEOUT_PER_PART_S * len(expected)
@@ -187,11 +190,11 @@ def apply(folder: LabFolder, plan: Plan) -> None:
     """Start what this plan has more than the one that runs, and stop what it has not; wait until all answers."""
     before = {node.name for node in folder.plan().servers}
     check_free([address for node in plan.servers if node.name not in before for address in node.listeners])
-    plan.save(folder.plan_file)
+    folder.save_plan(plan)
     supervisor = folder.holder()
     if supervisor is not None:
         os.kill(supervisor, APPLY)
-    _wait_ready(folder, plan)
+    _wait_ready(folder, plan, untold)
 
 
 def disturb(folder: LabFolder, node: NodeState, how: Disturbance, for_s: float) -> None:

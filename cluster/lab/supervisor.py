@@ -90,9 +90,11 @@ class Supervisor:
         leaving = [child for name, child in running.items() if name not in names]
         coming = {part.name: self._make(part) for part in parts if part.name not in running and part.kind != "redis"}
         others = running | coming
-        self._others = [others[name] for name in names if name in others]
+        self._others = [others[name] for name in names if name in others] + leaving
         self._save()
         await gatherResults([child.stop() for child in leaving])
+        self._others = [child for child in self._others if child not in leaving]
+        self._save()
         await gatherResults([child.start() for child in coming.values()])
 
     async def stop(self) -> None:
