@@ -15,6 +15,7 @@ from cluster.cli import (
     graph,
     load,
     logs,
+    ls,
     mail,
     netem,
     network,
@@ -41,6 +42,7 @@ _COMMANDS = (
     up.up,
     down.down,
     ps.ps,
+    ls.ls,
     logs.logs,
     trace.trace,
     watch.watch,
@@ -70,12 +72,12 @@ def run() -> int:
     try:
         code = _done()
         sys.stdout.flush()
-    except BrokenPipeError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())  # Python writes what is left at its end
-        return 1
     except KeyboardInterrupt:
         return 130
+    except OSError as error:  # nobody reads what it prints, or the disk that it is written to is full
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)  # where Python writes what is left, at its end
+        return 1 if isinstance(error, BrokenPipeError) else _failed(f"standard output: {of_system(error)}", 1)
     return code
 
 
@@ -92,6 +94,7 @@ def _done() -> int:
         raise
     except OSError as error:
         return _failed(of_system(error), 1)
+    return 0
 
 
 def _failed(message: str, exit_code: int) -> int:

@@ -48,7 +48,7 @@ def stopped_lab(root: Path, name: str = "verona") -> LabFolder:
     """A lab that was brought down with --keep."""
     folder = LabFolder(root / LABS / name)
     folder.create()
-    make_plan(folder.path, name=name).save(folder.plan_file)
+    folder.save_plan(make_plan(folder.path, name=name))
     return folder
 
 
@@ -74,7 +74,6 @@ def test_graph(shell: Shell) -> None:
     "arguments",
     [
         ["ps"],
-        ["down"],
         ["logs"],
         ["watch"],
         ["user", "ls"],
@@ -113,6 +112,17 @@ def test_down_removes_a_stopped_lab(shell: Shell, tmp_path: Path) -> None:
     stopped_lab(tmp_path)
     assert shell.run("down") == (0, "lab verona was down already, nothing is left of it\n", "")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_down_where_nothing_is_left_to_take_down(shell: Shell, tmp_path: Path) -> None:
+    """It is as it was asked to be: scripts that clean up go on."""
+    code, out, err = shell.run("down")
+    assert (code, err) == (0, "")
+    assert out.startswith(f"no lab is in {tmp_path / LABS}")
+    stopped_lab(tmp_path, "elsinore")
+    assert shell.run("down", "--lab", "verona")[0] == 0
+    assert (tmp_path / LABS / "elsinore").exists()
+    assert shell.run("down", "--all", "--lab", "verona")[0] == 2
 
 
 def test_logs_for_people(shell: Shell, tmp_path: Path) -> None:
