@@ -111,14 +111,15 @@ def _wait_ready(folder: LabFolder, plan: Plan, tell: Tell) -> None:
         there = {node.name for node in nodes if node.kind != "redis"}
         waiting = [node.name for node in nodes if node.state != "running"]
         ready = there == expected and not waiting
-        tell(f"{len(nodes) - len(waiting)} of {len(nodes)} parts answer; waiting for {shortened(waiting)}")
+        if nodes:
+            tell(f"{len(nodes) - len(waiting)} of {len(nodes)} parts answer; waiting for {shortened(waiting)}")
         return ready or any(map(_is_hopeless, nodes)) or not folder.is_locked()
 
     patience_s = READY_TIMEOUT_S + READY_TIMEOUT_PER_PART_S * len(expected)
     in_time = wait_until(settled, patience_s)
     if not folder.is_locked():
         raise LabError(_last_words(folder, "supervisor", "the supervisor ended"))
-    nodes = status(folder)
+    nodes = _nodes(folder)
     if absent := sorted(expected - {node.name for node in nodes}):
         raise LabError(_last_words(folder, "supervisor", f"{', '.join(absent)} could not be started"))
     missing = [node for node in nodes if node.state != "running"]

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, DeferredLock, gatherResults
 from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger, globalLogBeginner
@@ -170,6 +170,8 @@ def supervise(
     sockets = folder.redis_socket.parent
     supervisor = Supervisor(folder, find_parts(), react, lambda: datetime.now(UTC), lambda: prepare(react))
 
+    one_by_one = DeferredLock()
+
     def start() -> None:
         Deferred.fromCoroutine(supervisor.start()).addErrback(give_up)
 
@@ -178,7 +180,7 @@ def supervise(
         react.stop()
 
     def apply() -> None:
-        told = Deferred.fromCoroutine(supervisor.apply(find_parts()))
+        told: Deferred[None] = one_by_one.run(lambda: Deferred.fromCoroutine(supervisor.apply(find_parts())))
         told.addErrback(lambda failure: Logger().failure("The new plan could not be applied", failure))
 
     def look() -> None:
