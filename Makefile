@@ -5,13 +5,20 @@ TOPOLOGY ?= topologies/rfc3920.yaml
 MATRIX := kill-s2 kill-s1 kill-redis pause-s2 partition cut-receiver many-troubles loss
 EXTRA ?= dev
 
-.PHONY: lab test test-containers fault-matrix fuzz docs-conformance conformance-peers lint check format docs bench image clean
+.DEFAULT_GOAL := help
+.PHONY: help lab test test-containers fault-matrix fuzz docs-conformance conformance-peers lint check format docs bench image clean
+
+help:                    ## this list
+	@echo "make lab and make test do all the set-up on a fresh machine. All targets:"
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 lab: $(VENV)/ready       ## bring the lab up, show messages crossing it; Ctrl-C takes everything down
 	@$(BIN)/xmpplab up $(TOPOLOGY) --demo
 
-test: $(VENV)/ready      ## the whole test suite
-	@$(BIN)/pytest -n auto --dist loadgroup -q
+test: $(VENV)/ready      ## the whole test suite; says why tests were skipped, and leaves nothing behind
+	@tmp=$$(mktemp -d) && TMPDIR=$$tmp $(BIN)/pytest -n auto --dist loadgroup -q -rs; code=$$?; \
+	rm -rf "$$tmp"/pytest-of-*; rmdir "$$tmp" || { echo "tests have left this in $$tmp:"; ls -A "$$tmp"; exit 1; }; \
+	exit $$code
 
 docs-conformance: $(VENV)/ready  ## write docs/conformance.md from the conformance tests
 	@$(BIN)/python -m tests.conformance.report
@@ -58,5 +65,8 @@ $(VENV)/ready: pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[$(EXTRA)]'
 	@touch $@
 
-clean:                   ## forget the virtual environment and all lab state
+clean:                   ## take the labs of this folder down; forget them and the virtual environment
+	@for lab in .xmpplab/*/; do \
+		if test -d "$$lab" && test -x $(BIN)/xmpplab; then $(BIN)/xmpplab down --lab "$$(basename "$$lab")" || true; fi; \
+	done
 	rm -rf $(VENV) .xmpplab

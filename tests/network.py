@@ -104,6 +104,9 @@ class Life:
         self.is_over = False
         self._clock = clock
 
+    def seconds(self) -> float:
+        return self._clock.seconds()
+
     def callLater(self, delay: float, call: Callable[..., object], *args: object) -> Any:
         return self._clock.callLater(delay, self._call, call, args)
 
@@ -153,6 +156,7 @@ class Network:
     ) -> None:
         """`components`: their secrets, by domain; each is of the server whose domain it is below."""
         self.clock = Clock()
+        self.wall_clock_set_by_s = 0.0
         numbers = itertools.count(1)
         self._new_id = lambda: f"id{next(numbers)}"
         self._memory = MemoryNetwork(self.clock, (*domains, ELSINORE))
@@ -199,7 +203,7 @@ class Network:
             registration=self._registration, registrations_per_minute=self._registrations_per_minute,
             offline_messages=self._offline_messages, strict=self._strict,
             admin=self._admin, new_id=self._new_id,
-            now_utc_s=lambda: START_UTC_S + self.clock.seconds(), clock=life, turn=turn,
+            now_utc_s=lambda: START_UTC_S + self.clock.seconds() + self.wall_clock_set_by_s, clock=life, turn=turn,
             components=[
                 Component(below, secret, life, tracer)
                 for below, secret in self._secrets.items() if below.endswith(f".{name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -14,6 +15,7 @@ from cluster.cli import (
     graph,
     load,
     logs,
+    ls,
     mail,
     netem,
     network,
@@ -27,7 +29,7 @@ from cluster.cli import (
     verify,
     watch,
 )
-from cluster.lab.errors import BadInput, LabError
+from cluster.lab.errors import BadInput, LabError, of_system
 
 app = typer.Typer(
     help="A federated XMPP network on one desk.",
@@ -40,6 +42,7 @@ _COMMANDS = (
     up.up,
     down.down,
     ps.ps,
+    ls.ls,
     logs.logs,
     trace.trace,
     watch.watch,
@@ -64,16 +67,36 @@ app.add_typer(export.app, name="export")
 app.add_typer(network.app, name="network")
 
 
-def main() -> None:
-    """Exit code 0: done; 1: it could not be done; 2: what was asked for makes no sense."""
+def run() -> int:
+    """Do what the command line says; the exit code."""
+    try:
+        code = _done()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:  # nobody reads what it prints, or the disk that it is written to is full
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)  # where Python writes what is left, at its end
+        return 1 if isinstance(error, BrokenPipeError) else _failed(f"standard output: {of_system(error)}", 1)
+    return code
+
+
+def _done() -> int:
     try:
         app()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
     except BadInput as error:
-        _fail(str(error), 2)
+        return _failed(str(error), 2)
     except LabError as error:
-        _fail(str(error), 1)
+        return _failed(str(error), 1)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        return _failed(of_system(error), 1)
+    return 0
 
 
-def _fail(message: str, exit_code: int) -> None:
+def _failed(message: str, exit_code: int) -> int:
     print(f"xmpplab: {message}", file=sys.stderr)
-    sys.exit(exit_code)
+    return exit_code

@@ -15,16 +15,15 @@ MOST_ACCOUNTS = 8
 
 def print_how_to_connect(folder: LabFolder, plan: Plan) -> None:
     """Accounts with their passwords, the servers' addresses, and the certificate to trust."""
-    accounts = [
-        (f"{account.localpart}@{server.domain}", account.password, server)
-        for server in plan.servers
-        for account in server.accounts
-    ]
+    from cluster.lab.accounts import known_accounts
+
+    accounts = known_accounts(folder, plan)
     if accounts:
         print("\nto connect:")
         width = max(len(jid) for jid, _, _ in accounts[:MOST_ACCOUNTS])
         for jid, password, server in accounts[:MOST_ACCOUNTS]:
-            print(f"  {jid.ljust(width)}  password {password}  server {server.host}  port {server.c2s_port}")
+            known = "as it was chosen" if password is None else password
+            print(f"  {jid.ljust(width)}  password {known}  server {server.host}  port {server.c2s_port}")
         if len(accounts) > MOST_ACCOUNTS:
             print(f"  and {len(accounts) - MOST_ACCOUNTS} more (`xmpplab user ls`)")
     _print_behind_gateways(plan)

@@ -2,21 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cluster.cli.common import LabName, chosen
+from cluster.lab.errors import BadInput, LabError
+
+if TYPE_CHECKING:
+    from cluster.lab.folder import LabFolder
+
+Keep = Annotated[bool, typer.Option("--keep", help="Keep accounts, messages, certificates and logs.")]
+All = Annotated[bool, typer.Option("--all", help="All your labs that run, wherever they were brought up.")]
 
 
-def down(
-    keep: Annotated[bool, typer.Option("--keep", help="Keep accounts, messages, certificates and logs.")] = False,
-    lab: LabName = None,
-) -> None:
+def down(keep: Keep = False, all_: All = False, lab: LabName = None) -> None:
     """Take the lab down; nothing is left of it."""
     from cluster.lab import driver
+    from cluster.lab.folder import LABS, labs
 
+    if all_:
+        if lab is not None:
+            raise BadInput("--all is for all labs, and --lab for one; give one of the two")
+        _down_all(keep)
+        return
+    known = labs(Path.cwd())
+    if not known or (lab is not None and all(each.name != lab for each in known)):
+        print(f"no lab{f' {lab}' if lab else ''} is in {Path.cwd() / LABS}; `xmpplab ls` shows where one runs")
+        return
     folder = chosen(lab)
-    ran = driver.down(folder, keep=keep)
+    _tell(folder, driver.down(folder, keep=keep), keep)
+
+
+def _down_all(keep: bool) -> None:
+    from cluster.lab.everywhere import running_labs
+
+    failed: list[str] = []
+    found = running_labs()
+    for folder, runs_it in found:
+        try:
+            _tell(folder, runs_it.down(folder, keep=keep), keep)
+        except LabError as error:
+            failed.append(f"{folder.path}: {error}")
+    if not found:
+        print("no lab runs")
+    if failed:
+        raise LabError("\n".join(failed))
+
+
+def _tell(folder: LabFolder, ran: bool, keep: bool) -> None:
     rest = f"its data are in {folder.path}" if keep else "nothing is left of it"
     print(f"lab {folder.name} is down, {rest}" if ran else f"lab {folder.name} was down already, {rest}")

@@ -8,6 +8,7 @@ import typer
 
 from cluster.cli.common import LabName, chosen
 from cluster.cli.connect import print_how_to_connect
+from cluster.cli.table import print_table
 
 if TYPE_CHECKING:
     from cluster.lab.overview import LinkView, NodeView
@@ -28,6 +29,9 @@ def ps(
         print(msgspec.json.format(msgspec.json.encode(shown)).decode())
         return
     print_nodes(shown.nodes)
+    for node in shown.nodes:
+        if node.trouble:
+            print(f"{node.name} {node.trouble}")
     print_links(shown.links)
     if any(node.state != "stopped" for node in shown.nodes):
         print_how_to_connect(folder, folder.plan())
@@ -44,7 +48,7 @@ def print_nodes(nodes: list[NodeView]) -> None:
     if any(node.last_exit for node in nodes):
         columns.append("LAST EXIT")
         rows = [[*row, node.last_exit or None] for row, node in zip(rows, nodes, strict=True)]
-    _print_table(columns, rows)
+    print_table(columns, rows)
 
 
 def print_links(links: list[LinkView]) -> None:
@@ -56,15 +60,4 @@ def print_links(links: list[LinkView]) -> None:
     ]
     if rows:
         print()
-        _print_table(["LINK", "WAITING", "FAULTS", "LOST BY THEM"], rows)
-
-
-def _print_table(columns: list[str], rows: list[list[object]]) -> None:
-    cells = [columns, *([_cell(value) for value in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _cell(value: object) -> str:
-    return "-" if value is None else str(value)
+        print_table(["LINK", "WAITING", "FAULTS", "LOST BY THEM"], rows)

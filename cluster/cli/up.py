@@ -11,6 +11,7 @@ import typer
 from cluster.cli.common import read_plans
 from cluster.cli.connect import print_how_to_connect
 from cluster.cli.interrupt import interruptible
+from cluster.cli.progress import progress
 from cluster.lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -35,16 +36,20 @@ def up(
     """Bring the lab up and wait until every part answers; without -d, follow its logs until Ctrl-C takes it down."""
     from cluster.lab import driver
     from cluster.lab.folder import LabFolder
+    from cluster.lab.overview import troubles
     from cluster.lab.plans import default_file
 
     begun_s = time.monotonic()
     plans = read_plans(file or default_file(Path.cwd()), redis)
     folder = LabFolder(Path(plans[0].state_dir))
     with interruptible():
-        plan, is_new = driver.up(folder, plans, with_)
+        with progress() as tell:
+            plan, is_new = driver.up(folder, plans, with_, tell)
         try:
             took = f"in {time.monotonic() - begun_s:.1f} s" if is_new else "already"
             print(f"lab {plan.name} is up {took}: {', '.join(dict.fromkeys(server.domain for server in plan.servers))}")
+            for trouble in troubles(folder, plan):
+                print(f"but {trouble}")
             print_how_to_connect(folder, plan)
             if demo:
                 _show_first_messages(folder, plan)

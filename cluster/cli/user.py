@@ -48,7 +48,8 @@ def ls(
 
     folder = chosen(lab)
     plan = folder.plan()
-    for server in plan.servers if domain is None else [server_of(plan, domain)]:
+    firsts = [server for server in plan.servers if not server.node_of]  # its further nodes have the same accounts
+    for server in firsts if domain is None else [server_of(plan, domain)]:
         for localpart in ask(folder, plan, server, "user_ls", {}):
             print(f"{localpart}@{server.domain}")
 

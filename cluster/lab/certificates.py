@@ -5,18 +5,23 @@ from __future__ import annotations
 from datetime import datetime
 
 from cluster.lab import ca
-from cluster.lab.folder import LabFolder, write_private
+from cluster.lab.folder import LabFolder
+from cluster.lab.private import write_private
 from cluster.topology.plan import Plan, ServerNode
+
+PUBLIC = 0o644
+"""Mode of the CA's certificate: copies of it are to be read by the clients of other users."""
 
 
 def certify(folder: LabFolder, plan: Plan, now_utc: datetime) -> None:
     """See to it that every server has a good certificate of the lab's CA: clients were told to trust that one file."""
     firsts = [server for server in plan.servers if not server.node_of]  # its further nodes have the same one
     if all(_is_good(folder, server, now_utc) for server in firsts):
+        folder.ca_file.chmod(PUBLIC)
         return
     domains = {server.name: (server.domain, server.host) for server in firsts}
     authority, issued = ca.issue(now_utc, plan.name, domains)
-    write_private(folder.ca_file, authority)
+    write_private(folder.ca_file, authority, PUBLIC)
     for server, one in issued.items():
         write_private(folder.certificate(server), one.certificate)
         write_private(folder.key(server), one.key)

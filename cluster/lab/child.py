@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import CancelledError, Deferred
@@ -32,6 +32,8 @@ class Part:
     kind: NodeKind
     argv: tuple[str, ...]
     question: Question
+    unsaid: bytes = b""
+    """Output with this in it is no news, and stands in no log; empty: all of it is."""
 
 
 class Child:
@@ -47,16 +49,16 @@ class Child:
         log: LogFile,
         now_utc: Callable[[], datetime],
         changed: Callable[[], None],
-        held_until_utc_s: Callable[[], float],
+        take_hold: Callable[[], float],
     ) -> None:
-        """`changed` is called after each change of `state`; what dies is not started again while it is held."""
+        """`changed` is called after each change of `state`; `take_hold` tells how long what died is to stay away."""
         self.state = NodeState(part.name, part.kind)
         self._part = part
         self._reactor = reactor
         self._log = log
         self._now_utc = now_utc
         self._changed = changed
-        self._held_until_utc_s = held_until_utc_s
+        self._take_hold = take_hold
         self._backoff = Backoff()
         self._process: Any = None
         self._started_s = 0.0
@@ -70,20 +72,21 @@ class Child:
         self._spawn()
         return self._ready
 
-    def stop(self) -> Deferred[None]:
+    def stop(self, by: Literal["TERM", "KILL"] = "TERM") -> Deferred[None]:
         """End the process, by force after STOP_TIMEOUT_S; the Deferred fires when it is gone."""
         self._gone = Deferred()
         self._cancel()
         if self._process is None:
             self._finish()
         else:
-            self._process.signalProcess("TERM")
+            self._process.signalProcess(by)
             self._timer = self._reactor.callLater(STOP_TIMEOUT_S, self._kill)
         return self._gone
 
     def write_output(self, raw: bytes, level: str) -> None:
         """A line that the process wrote."""
-        self._log.write(raw, self._now_utc(), level)
+        if not self._part.unsaid or self._part.unsaid not in raw:
+            self._log.write(raw, self._now_utc(), level)
 
     def ended(self, how: str) -> None:
         """The process is gone, and all that it wrote was read."""
@@ -92,8 +95,7 @@ class Child:
         if self._gone is not None:
             self._finish()
             return
-        held_s = self._held_until_utc_s() - self._now_utc().timestamp()
-        pause_s = max(held_s, self._backoff.after_run(self._reactor.seconds() - self._started_s))
+        pause_s = max(self._take_hold(), self._backoff.after_run(self._reactor.seconds() - self._started_s))
         self._say("error", f"{self._part.name} died ({how}); it is started again in {pause_s:.3g} s")
         self._set("restarting", pid=None, last_exit=how, restarts=self.state.restarts + 1)
         self._timer = self._reactor.callLater(pause_s, self._spawn)
@@ -102,7 +104,11 @@ class Child:
         self._timer = None
         self._started_s = self._reactor.seconds()
         argv = self._part.argv
-        self._process = self._reactor.spawnProcess(_Process(self), argv[0], argv, env=None)
+        try:
+            self._process = self._reactor.spawnProcess(_Process(self), argv[0], argv, env=None)
+        except OSError as error:  # no process, memory or descriptor is left for it
+            self.ended(f"cannot be started: {error.strerror}")
+            return
         self._set("starting", pid=self._process.pid, started_utc=utc_text(self._now_utc()))
         self._asking = Deferred.fromCoroutine(answered(self._part.question, self._reactor))
         self._asking.addCallbacks(self._answered, _stopped_asking)

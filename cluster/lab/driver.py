@@ -5,15 +5,15 @@ The state folder remembers the driver: a lab in containers has what they read th
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
 from cluster.lab import processes
 from cluster.lab.containers import driver as containers
 from cluster.lab.errors import BadInput, LabError
-from cluster.lab.folder import LabFolder
+from cluster.lab.folder import LabFolder, is_full
 from cluster.lab.logs import LogLine
+from cluster.lab.progress import Tell, untold
 from cluster.lab.state import Disturbance, NodeState, State
 from cluster.lab.wait import wait_until
 from cluster.topology.plan import Plan
@@ -26,14 +26,6 @@ DISTURBED_TIMEOUT_S = 60.0
 
 _NEEDED: dict[Disturbance, State] = {"kill": "running", "pause": "running", "resume": "paused", "restart": "running"}
 
-_REMEDIES = {
-    errno.ENOSPC: "free some space on this disk (`df -h .`)",
-    errno.EDQUOT: "free some space on this disk (`quota`)",
-    errno.EROFS: "go to a folder that you may write to",
-    errno.EACCES: "go to a folder that you may write to",
-}
-"""For what the system refuses; by errno."""
-
 
 class Story(Protocol):
     """What the nodes say, read bit by bit."""
@@ -45,7 +37,7 @@ class Story(Protocol):
 class Driver(Protocol):
     """One way to run a lab; a module with these functions. All raise LabError."""
 
-    def up(self, folder: LabFolder, plans: Sequence[Plan]) -> tuple[Plan, bool]:
+    def up(self, folder: LabFolder, plans: Sequence[Plan], tell: Tell) -> tuple[Plan, bool]:
         """Bring it up and wait until every part answers: the plan that runs, and False where it ran already."""
 
     def down(self, folder: LabFolder, *, keep: bool) -> bool:
@@ -72,16 +64,18 @@ def of(folder: LabFolder) -> Driver:
     return containers if folder.containers.exists() else processes
 
 
-def up(folder: LabFolder, plans: Sequence[Plan], kind: Kind = "process") -> tuple[Plan, bool]:
+def up(folder: LabFolder, plans: Sequence[Plan], kind: Kind = "process", tell: Tell = untold) -> tuple[Plan, bool]:
     """Bring the lab up with this driver; see `Driver.up`."""
     wanted: Driver = containers if kind == "docker" else processes
     if of(folder) is not wanted and folder.plan_file.exists() and of(folder).is_up(folder):
         raise LabError(f"lab {folder.name!r} was brought up with the other driver; run `xmpplab down` first")
+    had_data = folder.plan_file.exists()
     try:
-        return wanted.up(folder, plans)
-    except OSError as error:
-        remedy = _REMEDIES.get(error.errno or 0, "see whether this folder can be used")
-        raise LabError(f"{folder.path}: {error.strerror or error}; {remedy}") from error
+        return wanted.up(folder, plans, tell)
+    except OSError:
+        if not had_data and not folder.is_locked():
+            folder.remove()
+        raise
 
 
 def down(folder: LabFolder, *, keep: bool) -> bool:
@@ -97,7 +91,8 @@ def scale(folder: LabFolder, nodes: Mapping[str, int]) -> Plan:
     plan = folder.plan()
     if not of(folder).is_up(folder):
         raise LabError(f"lab {folder.name!r} does not run; bring it up with `xmpplab up`, then scale it")
-    for server, count in nodes.items():
+    more_first = sorted(nodes.items(), key=lambda wish: wish[1] < len(plan.nodes_of(wish[0])))
+    for server, count in more_first:  # so that no new node gets the address of one that has yet to go
         try:
             plan = with_nodes(plan, server, count)
         except ValueError as error:
@@ -125,7 +120,11 @@ def disturb(folder: LabFolder, name: str, how: Disturbance, for_s: float = 0.0) 
         return now.state == "running" and (is_new or how == "resume")
 
     if not wait_until(shows, DISTURBED_TIMEOUT_S + for_s):
-        raise LabError(f"{name} is {_node(folder, name).state} after {how}; see `xmpplab logs {name}`")
+        why = f"no room is left on the disk of {folder.path}; " if is_full(folder.path) else ""
+        raise LabError(
+            f"{name} is {_node(folder, name).state}, {DISTURBED_TIMEOUT_S + for_s:g} s after it was told to {how}; "
+            f"{why}see `xmpplab logs {name}`"
+        )
 
 
 def _node(folder: LabFolder, name: str) -> NodeState:

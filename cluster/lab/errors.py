@@ -1,5 +1,9 @@
 """What can go wrong with a lab, in words for its user."""
 
+from __future__ import annotations
+
+import errno
+
 
 class LabError(Exception):
     """The lab cannot do it; the message says why and names the remedy."""
@@ -7,3 +11,25 @@ class LabError(Exception):
 
 class BadInput(LabError):
     """What the user asked for makes no sense as it was written."""
+
+
+def of_system(error: OSError) -> str:
+    """What the system refused, and the remedy."""
+    where = f"{error.filename}: " if error.filename is not None else ""
+    remedy = _REMEDIES.get(error.errno or 0)
+    return f"{where}{error.strerror or error}" + (f"; {remedy}" if remedy else "")
+
+
+_REMEDIES = {
+    errno.ENOSPC: "free some space on this disk (`df -h .`)",
+    errno.EDQUOT: "free some space on this disk (`quota`)",
+    errno.EFBIG: "let files be larger (`ulimit -f`)",
+    errno.EROFS: "go to a folder that you may write to",
+    errno.EACCES: "go to a folder that you may use, or ask its owner to let you",
+    errno.EPERM: "run it as the user who owns this",
+    errno.ENOENT: "is the name right?",
+    errno.EMFILE: "let it open more files (`ulimit -n`)",
+    errno.ENOMEM: "end something else that needs memory",
+    errno.EAGAIN: "end some other processes (`ulimit -u`)",
+}
+"""For what the system refuses; by errno."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 import msgspec
 
 from cluster.lab.errors import BadInput, LabError
+from cluster.lab.private import check_folder, make_folder, write_private
 from cluster.topology.plan import Plan
 
 LABS = ".xmpplab"
@@ -22,6 +23,10 @@ ADMIN = "admin"
 
 MAX_SOCKET_PATH_BYTES = 100
 """A unix socket's path is at most 104 bytes on macOS and 108 on Linux, with its final zero."""
+
+
+_LITTLE_BYTES = 65_536
+"""Of free room, which a log or a Redis uses up at once."""
 
 
 class LabFolder:
@@ -38,6 +43,7 @@ class LabFolder:
         self.redis_config = self.path / "redis.conf"
         self.compose_file = self.path / "compose.yml"
         self.containers = self.path / "containers"
+        self._sockets = self.path / "sockets"
         self._lock_file = self.path / "lock"
 
     @property
@@ -46,12 +52,16 @@ class LabFolder:
 
     @property
     def redis_socket(self) -> Path:
-        """In the folder; for a long path, in a folder of the system's temporary directory that is named after it."""
-        inside = self.path / "redis.sock"
-        if len(os.fsencode(inside)) <= MAX_SOCKET_PATH_BYTES:
-            return inside
-        digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"xmpplab-{digest}" / "redis.sock"
+        """In the folder; for a long path in one outside, which `create` made and the link `sockets` leads to."""
+        outside = self._socket_folder()
+        return (outside or self.path) / "redis.sock"
+
+    def _socket_folder(self) -> Path | None:
+        """The one outside the folder; None where there is none."""
+        try:
+            return Path(os.readlink(self._sockets))
+        except OSError:
+            return None
 
     def certificate(self, node: str) -> Path:
         """The certificate of one server, PEM."""
@@ -64,16 +74,18 @@ class LabFolder:
     def log(self, node: str) -> Path:
         return self.logs / f"{node}.jsonl"
 
-    def hold(self, node: str, until_utc_s: float) -> None:
-        """A node that dies is not started again before this moment."""
-        write_private(self._held(node), str(until_utc_s).encode())
+    def hold(self, node: str, for_s: float) -> None:
+        """A node that dies is not started again for so long."""
+        write_private(self._held(node), str(time.monotonic() + for_s).encode())
 
-    def held_until_utc_s(self, node: str) -> float:
-        """The moment that `hold` noted; 0 where it noted none."""
+    def take_hold(self, node: str) -> float:
+        """For how many seconds more, after which `hold` is forgotten; 0 where there is none."""
         try:
-            return float(self._held(node).read_text())
-        except FileNotFoundError:
+            until_s = float(self._held(node).read_text())
+            self._held(node).unlink()
+        except (OSError, ValueError):
             return 0.0
+        return max(0.0, until_s - time.monotonic())
 
     def _held(self, node: str) -> Path:
         return self.path / f"{node}.held"
@@ -83,14 +95,51 @@ class LabFolder:
         return LabFolder(self.containers / node)
 
     def create(self) -> None:
-        """Make the folders that are not there yet."""
-        for folder in (self.path.parent, self.path, self.logs, self.redis_data, self.redis_socket.parent):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Make the folders that are not there yet. Raises LabError where another user made one of them."""
+        self.check()
+        for folder in (self.path, self.logs, self.redis_data):
+            make_folder(folder)
+        if len(os.fsencode(self.path / "redis.sock")) > MAX_SOCKET_PATH_BYTES:
+            self._make_socket_folder()
+
+    def check(self) -> None:
+        """Raises LabError where the lab may be another user's, though this one would have put it here."""
+        for folder in (self.path.parent, self.path):
+            if (folder == self.path or folder.name == LABS) and os.path.lexists(folder):
+                check_folder(folder)
+
+    def identity(self) -> tuple[int, int]:
+        """What tells this folder from another one that has its place later. Raises OSError."""
+        found = self.path.stat()
+        return found.st_dev, found.st_ino
+
+    def is_same(self, identity: tuple[int, int]) -> bool:
+        """True until somebody removes, renames or exchanges the folder."""
+        try:
+            return self.identity() == identity
+        except OSError as error:
+            return not isinstance(error, FileNotFoundError | NotADirectoryError)  # else it cannot be seen just now
+
+    def _make_socket_folder(self) -> None:
+        """With a name that nobody can know before; one of an earlier run may have been cleaned away, or exchanged."""
+        self._remove_socket_folder()
+        for place in (tempfile.gettempdir(), "/tmp"):  # one that others cannot guess, and is checked
+            made = Path(tempfile.mkdtemp(prefix="xmpplab-", dir=place))
+            if len(os.fsencode(made / "redis.sock")) <= MAX_SOCKET_PATH_BYTES:
+                self._sockets.symlink_to(made)
+                return
+            made.rmdir()
+        raise LabError(f"{self.path} is too long for the path of a socket; go to a folder with a shorter path")
+
+    def _remove_socket_folder(self) -> None:
+        outside = self._socket_folder()
+        if outside is not None:
+            shutil.rmtree(outside, ignore_errors=True)
+            self._sockets.unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Leave nothing: the folder, a socket folder outside it, and `.xmpplab` when no other lab is there."""
-        if self.redis_socket.parent != self.path:
-            shutil.rmtree(self.redis_socket.parent, ignore_errors=True)
+        self._remove_socket_folder()
         shutil.rmtree(self.path, ignore_errors=True)
         labs = self.path.parent
         if labs.name == LABS and labs.exists() and not any(labs.iterdir()):
@@ -101,8 +150,7 @@ class LabFolder:
         for file in (self.secrets_file, self.redis_config, self.state_file, self.redis_socket, self.compose_file):
             file.unlink(missing_ok=True)
         shutil.rmtree(self.containers, ignore_errors=True)
-        if self.redis_socket.parent != self.path:
-            shutil.rmtree(self.redis_socket.parent, ignore_errors=True)
+        self._remove_socket_folder()
 
     def plan(self) -> Plan:
         """What was brought up here. Raises LabError."""
@@ -113,8 +161,18 @@ class LabFolder:
         except msgspec.DecodeError as error:
             raise LabError(f"{self.plan_file} is damaged ({error}); run `xmpplab down`, then `up`") from None
 
+    def save_plan(self, plan: Plan) -> None:
+        """It has the passwords of the topology's accounts."""
+        write_private(self.plan_file, plan.encoded())
+
     def secrets(self) -> dict[str, str]:
-        """URL to log in to Redis with, by user: ADMIN and each domain. Raises LabError."""
+        """URL to log in to Redis with, by user: ADMIN and each domain. Raises LabError.
+
+        Also where somebody else could listen at the socket that they name, and would be told the passwords.
+        """
+        outside = self._socket_folder()
+        if outside is not None and os.path.lexists(outside):
+            check_folder(outside, closed=True)
         try:
             return msgspec.json.decode(self.secrets_file.read_bytes(), type=dict[str, str])
         except FileNotFoundError:
@@ -138,7 +196,11 @@ class LabFolder:
                     return None
                 continue  # somebody was looking, just then, whether it is
             if self._is_lock_file(descriptor):
-                self.hand_over(os.getpid())
+                try:
+                    self.hand_over(os.getpid())
+                except OSError:
+                    os.close(descriptor)
+                    raise
                 return descriptor
             os.close(descriptor)  # a `down` removed the folder just now
 
@@ -178,12 +240,12 @@ def _flock(descriptor: int, kind: int) -> bool:
     return True
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Write the file whole or not at all, readable by its owner only."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
-    temporary.replace(path)
+def is_full(path: Path) -> bool:
+    """Nothing more can be written there."""
+    try:
+        return shutil.disk_usage(path).free < _LITTLE_BYTES
+    except OSError:
+        return False
 
 
 def labs(root: Path) -> list[LabFolder]:
@@ -201,7 +263,9 @@ def choose(root: Path, name: str | None) -> LabFolder:
         named = next((lab for lab in known if lab.name == name), None)
         if named is None:
             raise BadInput(f"no lab {name!r} here; there is: {names}")
+        named.check()
         return named
     if len(known) > 1:
         raise BadInput(f"several labs here ({names}); name one with --lab NAME or XMPPLAB_LAB")
+    known[0].check()
     return known[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -40,17 +41,38 @@ def decode(raw: bytes) -> LogLine | None:
 
 
 class LogFile:
-    """Appends what a child process writes; what is no log line becomes one."""
+    """Appends what a child process writes; what is no log line becomes one.
+
+    What the disk has no room for is counted, and the number stands in the log when there is room again.
+    """
 
     def __init__(self, path: Path) -> None:
         self._file: BinaryIO = open(path, "ab", buffering=0)  # noqa: SIM115  # closed by close()
+        self._lost = 0
         path.chmod(0o600)
 
     def write(self, raw: bytes, now_utc: datetime, level: str) -> None:
         """One line of output without its end; `level` is for output that does not tell its own."""
-        if raw.strip():
-            line = decode(raw) or LogLine(utc_text(now_utc), level, raw.decode("utf-8", "replace").rstrip())
-            self._file.write(encode(line))
+        if not raw.strip():
+            return
+        line = decode(raw) or LogLine(utc_text(now_utc), level, raw.decode("utf-8", "replace").rstrip())
+        if self._lost:
+            text = f"{self._lost} log lines before this one were lost: the disk was full"
+            if self._append(encode(LogLine(line.at_utc, "warning", text))):
+                self._lost = 0
+        if self._lost or not self._append(encode(line)):
+            self._lost += 1
+
+    def _append(self, line: bytes) -> bool:
+        """False where it was not written, and then no part of it."""
+        end = self._file.seek(0, os.SEEK_END)
+        try:
+            if self._file.write(line) == len(line):
+                return True
+            self._file.truncate(end)
+        except OSError:
+            pass
+        return False
 
     def close(self) -> None:
         self._file.close()

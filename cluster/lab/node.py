@@ -69,7 +69,7 @@ class Node:
         )  # fmt: skip
         router = RedisRouter(
             reactor, commands, keys, turn=turn, domain=server.domain, tracer=tracer, max_backlog=plan.max_backlog,
-            sender=server.channel, share=self._nodes.share,
+            now_utc_s=time.time, sender=server.channel, share=self._nodes.share,
         )  # fmt: skip
         self._nodes.on_change = router.share_changed
         self._credentials = Credentials(

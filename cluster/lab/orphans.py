@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import psutil
 
+from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
 from cluster.lab.state import LabState
 from cluster.lab.wait import wait_until
@@ -18,7 +19,9 @@ PATIENCE_S = 5.0
 
 def end_orphans(folder: LabFolder) -> None:
     """Return when none is left. Only for a lab whose lock the caller has."""
-    state = LabState.load(folder.state_file)
+    state = None
+    with suppress(LabError):  # it is damaged: they end by themselves
+        state = LabState.load(folder.state_file)
     for pid in [node.pid for node in state.nodes] if state else []:
         if pid is not None and _is_ours(folder, pid):
             _end(folder, pid)

@@ -16,7 +16,7 @@ from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.redis import connected
 from cluster.lab.state import NodeKind, NodeState, State
 from cluster.redisio.keys import Keys
-from cluster.topology.plan import Plan
+from cluster.topology.plan import GatewayNode, Plan
 
 PATIENCE_S = 1.0
 """A server that is too busy to count its sessions for this long is shown without them."""
@@ -39,6 +39,8 @@ class NodeView(msgspec.Struct, frozen=True):
     sessions: int | None
     started_utc: str
     last_exit: str
+    trouble: str
+    """What does not work of it, though it runs; empty: nothing."""
 
 
 class LinkView(msgspec.Struct, frozen=True):
@@ -100,23 +102,42 @@ def _links(redis: Any, plan: Plan) -> list[LinkView]:
     ]
 
 
+def troubles(folder: LabFolder, plan: Plan) -> list[str]:
+    """What does not work of a lab that runs."""
+    return [f"{each.name}: {said}" for each in plan.gateways if (said := _trouble(folder, plan, each))]
+
+
+def _trouble(folder: LabFolder, plan: Plan, gateway: GatewayNode) -> str:
+    """Of a gateway: is the real system there that it is for?"""
+    network = plan.network(gateway.network)
+    status: dict[str, bool] = {}
+    with suppress(LabError):  # it died or hangs just now; the next look tells
+        status = ask(folder, plan, gateway, "status", {}, PATIENCE_S)
+    if status.get("bound", True):
+        return ""
+    where = f"the message centre {network.host}:{network.port}"
+    return f"is not bound at {where}, and tries again; see `xmpplab logs {gateway.name}`"
+
+
 def _view(folder: LabFolder, plan: Plan, node: NodeState) -> NodeView:
     server = plan.server(node.name)
+    gateway = next((each for each in plan.gateways if each.name == node.name), None)
     sessions = None
     if server is not None and node.state == "running":
         with suppress(LabError):  # it died or hangs just now; the next look tells
             sessions = ask(folder, plan, server, "status", {}, PATIENCE_S)["sessions"]
     return NodeView(
-        node.name,
-        node.kind,
-        server.domain if server else next((each.domain for each in plan.gateways if each.name == node.name), None),
-        node.state,
-        server.c2s if server else None,
-        server.direct_tls if server else None,
-        server.http if server else None,
-        node.pid,
-        node.restarts,
-        sessions,
-        node.started_utc,
-        node.last_exit,
+        name=node.name,
+        kind=node.kind,
+        domain=server.domain if server else gateway.domain if gateway else None,
+        state=node.state,
+        c2s=server.c2s if server else None,
+        direct_tls=server.direct_tls if server else None,
+        http=server.http if server else None,
+        pid=node.pid,
+        restarts=node.restarts,
+        sessions=sessions,
+        started_utc=node.started_utc,
+        last_exit=node.last_exit,
+        trouble=_trouble(folder, plan, gateway) if gateway and node.state == "running" else "",
     )

@@ -21,24 +21,45 @@ DEFAULT_FILE = Path("topologies/verona.yaml")
 def read_plans(file: Path, root: Path, redis_url: str = "") -> list[Plan]:
     """The same lab at different addresses, best first; its state goes to `.xmpplab/<name>` under `root`.
 
-    Raises TopologyError with all that is wrong with the file.
+    Raises TopologyError with all that is wrong with the file, and BadInput for a module or an address of Redis
+    that cannot be used.
     """
+    if redis_url:
+        check_redis_url(redis_url)
     names = modules.names()
     topology = load(file, names)
     state_dir = (root / LABS / topology.name).absolute()
-    single_host = not has_own_hosts()
+    single_host, loaded = not has_own_hosts(), default_modules()
     return [
         resolve(
             topology,
             file.absolute(),
             state_dir,
-            modules=modules.defaults(),
+            modules=loaded,
             redis_url=redis_url,
             attempt=attempt,
             single_host=single_host,
         )
         for attempt in range(ATTEMPTS)
     ]
+
+
+def check_redis_url(url: str) -> None:
+    """Raises BadInput for what is no address of a Redis."""
+    from cluster.redisio.url import RedisUrl  # brings Twisted
+
+    try:
+        RedisUrl.parse(url)
+    except ValueError as error:
+        raise BadInput(f"--redis: {error}") from None
+
+
+def default_modules() -> tuple[str, ...]:
+    """Those that are loaded where a topology names none. Raises BadInput where one cannot be used."""
+    try:
+        return modules.defaults()
+    except ValueError as error:
+        raise BadInput(str(error)) from error
 
 
 def default_file(root: Path) -> Path:

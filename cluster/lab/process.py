@@ -22,6 +22,7 @@ from twisted.internet.stdio import StandardIO
 from twisted.logger import LogEvent, Logger, LogLevel, formatEvent, globalLogBeginner
 from twisted.python.failure import Failure
 
+from cluster.lab.clock import make_steady
 from cluster.lab.logs import LogLine, encode, utc_text
 
 
@@ -40,6 +41,7 @@ def new_id() -> str:
 def run(make: Callable[[Any], Service]) -> None:
     """Run what `make` makes of the reactor until it is time to stop."""
     running = _reactor()
+    make_steady(running)
     _allow_many_connections()
     Factory.noisy = False  # Twisted tells of each start of a factory, which means nothing to a reader of our logs
     observer: Any = log_to_stderr  # zope.interface has no types

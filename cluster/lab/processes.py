@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import sys
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -16,15 +15,16 @@ from cluster.lab import redis
 from cluster.lab.addresses import check_free, first_free
 from cluster.lab.certificates import certify
 from cluster.lab.errors import BadInput, LabError
-from cluster.lab.folder import LabFolder
+from cluster.lab.folder import LabFolder, is_full
 from cluster.lab.holder import STOP_TIMEOUT_S, end_holder
 from cluster.lab.logs import LogStory, tail
 from cluster.lab.orphans import end_orphans
+from cluster.lab.progress import Tell, shortened, untold
+from cluster.lab.same import check_same
 from cluster.lab.signals import APPLY
 from cluster.lab.state import Disturbance, LabState, NodeState
 from cluster.lab.wait import wait_until
 from cluster.topology.plan import Plan
-from cluster.topology.scale import as_written
 
 READY_TIMEOUT_S = 60.0
 """Two domains take about a second."""
@@ -44,7 +44,7 @@ _SIGNALS: dict[Disturbance, signal.Signals] = {
 }
 
 
-def up(folder: LabFolder, plans: Sequence[Plan]) -> tuple[Plan, bool]:
+def up(folder: LabFolder, plans: Sequence[Plan], tell: Tell) -> tuple[Plan, bool]:
     """Bring the lab up and wait until every part answers: the plan that runs, and False where it ran already.
 
     `plans` are the same lab at different addresses: the first whose addresses are free is taken. Raises LabError, and
@@ -53,14 +53,15 @@ def up(folder: LabFolder, plans: Sequence[Plan]) -> tuple[Plan, bool]:
     had_data = folder.plan_file.exists()
     lock = folder.lock()
     if lock is None:
-        return _running(folder, plans), False
+        return _running(folder, plans, tell), False
     try:
         try:
+            tell("certificates and configuration are written")
             plan = _prepare(folder, plans)
             folder.hand_over(_start_supervisor(folder, lock))
         finally:
             os.close(lock)
-        _wait_ready(folder, plan)
+        _wait_ready(folder, plan, tell)
     except BaseException:
         with contextlib.suppress(LabError):  # what led here is the news
             down(folder, keep=had_data)
@@ -68,13 +69,12 @@ def up(folder: LabFolder, plans: Sequence[Plan]) -> tuple[Plan, bool]:
     return plan, True
 
 
-def _running(folder: LabFolder, plans: Sequence[Plan]) -> Plan:
+def _running(folder: LabFolder, plans: Sequence[Plan], tell: Tell) -> Plan:
     """The plan of a lab that is up or coming up, once it answers. Raises LabError when it is another one."""
     wait_until(lambda: folder.plan_file.exists() or not folder.is_locked(), READY_TIMEOUT_S)
     plan = folder.plan()
-    if as_written(plan) not in map(as_written, plans):
-        raise LabError(f"lab {folder.name!r} is up already, with another topology; run `xmpplab down` first")
-    _wait_ready(folder, plan)
+    check_same(plan, plans)
+    _wait_ready(folder, plan, tell)
     return plan
 
 
@@ -84,7 +84,7 @@ def _prepare(folder: LabFolder, plans: Sequence[Plan]) -> Plan:
     folder.state_file.unlink(missing_ok=True)
     plan = first_free(plans)
     folder.create()
-    plan.save(folder.plan_file)
+    folder.save_plan(plan)
     certify(folder, plan, datetime.now(UTC))
     if plan.redis_url:
         redis.move_in(folder, plan)
@@ -102,21 +102,27 @@ def _start_supervisor(folder: LabFolder, lock: int) -> int:
     return os.posix_spawn(argv[0], argv, os.environ, file_actions=files, setsid=True)
 
 
-def _wait_ready(folder: LabFolder, plan: Plan) -> None:
+def _wait_ready(folder: LabFolder, plan: Plan, tell: Tell) -> None:
     """Return when every part answers. Raises LabError with the last words of one that does not."""
     expected = {node.name for node in (*plan.servers, *plan.lower_half)}
 
     def settled() -> bool:
         nodes = _nodes(folder)
         there = {node.name for node in nodes if node.kind != "redis"}
-        ready = there == expected and all(node.state == "running" for node in nodes)
+        waiting = [node.name for node in nodes if node.state != "running"]
+        ready = there == expected and not waiting
+        if nodes:
+            tell(f"{len(nodes) - len(waiting)} of {len(nodes)} parts answer; waiting for {shortened(waiting)}")
         return ready or any(map(_is_hopeless, nodes)) or not folder.is_locked()
 
     patience_s = READY_TIMEOUT_S + READY_TIMEOUT_PER_PART_S * len(expected)
     in_time = wait_until(settled, patience_s)
     if not folder.is_locked():
         raise LabError(_last_words(folder, "supervisor", "the supervisor ended"))
-    missing = [node for node in _nodes(folder) if node.state != "running"]
+    nodes = _nodes(folder)
+    if absent := sorted(expected - {node.name for node in nodes}):
+        raise LabError(_last_words(folder, "supervisor", f"{', '.join(absent)} could not be started"))
+    missing = [node for node in nodes if node.state != "running"]
     if missing:
         worst = max(missing, key=lambda node: node.restarts)
         problem = f"did not answer within {patience_s:g} s" if not in_time else f"does not start ({worst.last_exit})"
@@ -130,6 +136,8 @@ def _is_hopeless(node: NodeState) -> bool:
 
 
 def _last_words(folder: LabFolder, node: str, problem: str) -> str:
+    if is_full(folder.path):
+        problem += f"; no room is left on the disk of {folder.path}: free some (`df -h {folder.path}`)"
     lines = tail(folder.log(node), SHOWN_LOG_LINES)
     return "\n".join([f"{problem}; its last log lines:", *(f"    {line}" for line in lines or ["(none)"])])
 
@@ -140,25 +148,30 @@ def _nodes(folder: LabFolder) -> list[NodeState]:
 
 
 def status(folder: LabFolder) -> list[NodeState]:
-    """What runs of the lab, Redis first; all stopped when nobody looks after it."""
-    nodes = _nodes(folder)
-    paused = _paused([node.pid for node in nodes if node.pid is not None])
+    """What runs of the lab, Redis first; all stopped when nobody looks after it.
+
+    The processes themselves are looked at too: what the supervisor could not write is not in its state.
+    """
+    nodes, is_looked_after = _nodes(folder), folder.is_locked()
     for node in nodes:
-        if not folder.is_locked():
+        if not is_looked_after:
             node.state, node.pid = "stopped", None
-        elif node.pid in paused:
-            node.state = "paused"
+        elif node.pid is not None:
+            how = _how_it_is(node.pid)
+            if how is None:
+                node.state, node.pid = "restarting", None
+            elif how == psutil.STATUS_STOPPED:
+                node.state = "paused"
     return nodes
 
 
-def _paused(pids: Sequence[int]) -> set[int]:
-    """Those of the processes that do not run because of a SIGSTOP."""
-    found = set()
-    for pid in pids:
-        with contextlib.suppress(psutil.Error):  # it ended just now
-            if psutil.Process(pid).status() == psutil.STATUS_STOPPED:
-                found.add(pid)
-    return found
+def _how_it_is(pid: int) -> str | None:
+    """Of a process, as psutil has it; None where it has ended."""
+    try:
+        how = psutil.Process(pid).status()
+    except psutil.NoSuchProcess:
+        return None
+    return None if how in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD) else how
 
 
 def is_up(folder: LabFolder) -> bool:
@@ -178,17 +191,17 @@ def apply(folder: LabFolder, plan: Plan) -> None:
     """Start what this plan has more than the one that runs, and stop what it has not; wait until all answers."""
     before = {node.name for node in folder.plan().servers}
     check_free([address for node in plan.servers if node.name not in before for address in node.listeners])
-    plan.save(folder.plan_file)
+    folder.save_plan(plan)
     supervisor = folder.holder()
     if supervisor is not None:
         os.kill(supervisor, APPLY)
-    _wait_ready(folder, plan)
+    _wait_ready(folder, plan, untold)
 
 
 def disturb(folder: LabFolder, node: NodeState, how: Disturbance, for_s: float) -> None:
     """Send the node's process the signal; the supervisor starts again what ends by it, `for_s` from now."""
     if for_s:
-        folder.hold(node.name, time.time() + for_s)
+        folder.hold(node.name, for_s)
     if node.pid is not None:
         with contextlib.suppress(ProcessLookupError):  # it ended by itself just now
             os.kill(node.pid, _SIGNALS[how])

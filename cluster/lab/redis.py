@@ -15,7 +15,8 @@ from urllib.parse import quote, urlsplit
 
 from cluster.lab.announcement import announcement
 from cluster.lab.errors import LabError
-from cluster.lab.folder import ADMIN, LabFolder, write_private
+from cluster.lab.folder import ADMIN, LabFolder
+from cluster.lab.private import write_private
 from cluster.redisio.acl import part_rules, rules
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import CLUSTER

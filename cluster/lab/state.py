@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from cluster.lab.folder import write_private
+from cluster.lab.errors import LabError
+from cluster.lab.private import write_private
 
 NodeKind = Literal["redis", "server", "sms", "mail", "smsc", "mailhost"]
 """The last four: gateways, and foreign networks."""
 State = Literal["starting", "running", "paused", "restarting", "stopped"]
 Disturbance = Literal["kill", "pause", "resume", "restart"]
 """What a command may do to one node: as a crash, a process that hangs, its end, and an orderly new start."""
+
+
+_BLOCK_BYTES = 4096
+"""A file system gives room in blocks of this size, or of a part of it."""
+_LOOKS = 100
 
 
 class NodeState(msgspec.Struct):
@@ -37,12 +44,25 @@ class LabState(msgspec.Struct):
     nodes: list[NodeState]
 
     def save(self, path: Path) -> None:
-        write_private(path, msgspec.json.format(msgspec.json.encode(self)))
+        """Write it; on a full disk over what is there, which takes no room. Raises OSError."""
+        raw = msgspec.json.format(msgspec.json.encode(self))
+        raw = raw.ljust((len(raw) // _BLOCK_BYTES + 1) * _BLOCK_BYTES)
+        try:
+            write_private(path, raw)
+        except OSError:
+            with path.open("r+b", buffering=0) as file:
+                if os.fstat(file.fileno()).st_size < len(raw):
+                    raise
+                file.write(raw)
 
     @classmethod
     def load(cls, path: Path) -> LabState | None:
         """What `save` wrote; None before the supervisor wrote anything."""
-        try:
-            return msgspec.json.decode(path.read_bytes(), type=cls)
-        except FileNotFoundError:
-            return None
+        for _ in range(_LOOKS):
+            try:
+                return msgspec.json.decode(path.read_bytes(), type=cls)
+            except FileNotFoundError:
+                return None
+            except msgspec.DecodeError as error:  # it was just being written over
+                damage = error
+        raise LabError(f"{path} is damaged ({damage}); run `xmpplab down`, then `up`")

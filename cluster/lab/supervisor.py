@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import sys
 import time
@@ -15,17 +16,21 @@ from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from twisted.internet.defer import Deferred, gatherResults
-from twisted.logger import Logger
+from twisted.internet.defer import Deferred, DeferredLock, gatherResults
+from twisted.internet.protocol import Factory
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger, globalLogBeginner
 from twisted.python.failure import Failure
 
 from cluster.lab.announcement import announcement
 from cluster.lab.child import Child, Part
+from cluster.lab.clock import make_steady
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.logs import LogFile
 from cluster.lab.probe import Reactor
+from cluster.lab.process import log_to_stderr
 from cluster.lab.question import redis_question, server_question, status_question
 from cluster.lab.redis import command
 from cluster.lab.signals import APPLY
@@ -34,9 +39,16 @@ from cluster.redisio.client import RedisClient
 from cluster.redisio.url import RedisUrl
 from cluster.topology.plan import GatewayNode, NetworkNode, Plan
 
+OVERCOMMIT = b"WARNING Memory overcommit must be enabled"
+"""Redis begins with this advice for machines that serve a database of their own."""
+LOOK_EVERY_S = 1.0
+"""Is the folder still there, and is there room to write again?"""
+
 
 class Supervisor:
     """Starts the parts of a lab in order, keeps its state file, and stops them in reverse."""
+
+    _log = Logger()
 
     def __init__(
         self,
@@ -48,18 +60,20 @@ class Supervisor:
     ) -> None:
         """`prepare` is awaited when Redis answers, before the servers start."""
         self._folder = folder
+        self._identity = folder.identity()
         self._prepare = prepare
         self._stopping = False
         self._reactor = reactor
         self._now_utc = now_utc
         children = [self._make(part) for part in parts]
+        self._is_unsaved = False
         self._redis = [child for child in children if child.state.kind == "redis"]
         self._others = [child for child in children if child.state.kind != "redis"]
 
     def _make(self, part: Part) -> Child:
         log = LogFile(self._folder.log(part.name))
-        held_until_utc_s = partial(self._folder.held_until_utc_s, part.name)
-        return Child(part, self._reactor, log, self._now_utc, self._save, held_until_utc_s)
+        take_hold = partial(self._folder.take_hold, part.name)
+        return Child(part, self._reactor, log, self._now_utc, self._save, take_hold)
 
     async def start(self) -> None:
         """Start Redis, and when it answers, all others at once. Returns when everything answers."""
@@ -76,20 +90,41 @@ class Supervisor:
         leaving = [child for name, child in running.items() if name not in names]
         coming = {part.name: self._make(part) for part in parts if part.name not in running and part.kind != "redis"}
         others = running | coming
-        self._others = [others[name] for name in names if name in others]
+        self._others = [others[name] for name in names if name in others] + leaving
         self._save()
         await gatherResults([child.stop() for child in leaving])
+        self._others = [child for child in self._others if child not in leaving]
+        self._save()
         await gatherResults([child.start() for child in coming.values()])
 
     async def stop(self) -> None:
         """End all processes; nothing is left running."""
         self._stopping = True
         await gatherResults([child.stop() for child in self._others])
-        await gatherResults([child.stop() for child in self._redis])
+        # where the folder is gone, another lab may have its place by now: an orderly end would remove that one's socket
+        how: Literal["TERM", "KILL"] = "TERM" if self._folder.is_same(self._identity) else "KILL"
+        await gatherResults([child.stop(how) for child in self._redis])
+
+    def look(self) -> bool:
+        """Write the state that could not be written before; False where the folder is gone, or another one."""
+        if not self._folder.is_same(self._identity):
+            return False
+        if self._is_unsaved:
+            self._save()
+        return True
 
     def _save(self) -> None:
+        """Where the disk has no room for it, it is tried again: the children are looked after all the same."""
+        if not self._folder.is_same(self._identity):
+            return  # nothing is written into the folder of another lab
         nodes = [child.state for child in (*self._redis, *self._others)]
-        LabState(nodes).save(self._folder.state_file)
+        try:
+            LabState(nodes).save(self._folder.state_file)
+            self._is_unsaved = False
+        except OSError as error:
+            if not self._is_unsaved:
+                self._log.error("The state cannot be written: {error}", error=error)
+            self._is_unsaved = True
 
 
 def parts(folder: LabFolder, plan: Plan) -> list[Part]:
@@ -97,7 +132,7 @@ def parts(folder: LabFolder, plan: Plan) -> list[Part]:
     found: list[Part] = []
     if not plan.redis_url:
         url = folder.secrets()[ADMIN]
-        found.append(Part("redis", "redis", command(folder), redis_question(folder.redis_socket, url)))
+        found.append(Part("redis", "redis", command(folder), redis_question(folder.redis_socket, url), OVERCOMMIT))
     for server in plan.servers:
         argv = (sys.executable, "-m", "cluster.lab.node", str(folder.path), server.name)
         found.append(Part(server.name, "server", argv, server_question(server)))
@@ -127,8 +162,15 @@ def supervise(
     """Run the parts in this process until SIGTERM or SIGINT; they are looked for again at APPLY."""
     from twisted.internet import reactor  # noqa: TID251  # an entry point
 
+    Factory.noisy = False  # what Twisted says of each one means nothing to a reader of our logs
+    observer: Any = log_to_stderr  # zope.interface has no types
+    globalLogBeginner.beginLoggingTo([observer], discardBuffer=True, redirectStandardIO=False)
     react: Reactor = reactor
+    make_steady(react)
+    sockets = folder.redis_socket.parent
     supervisor = Supervisor(folder, find_parts(), react, lambda: datetime.now(UTC), lambda: prepare(react))
+
+    one_by_one = DeferredLock()
 
     def start() -> None:
         Deferred.fromCoroutine(supervisor.start()).addErrback(give_up)
@@ -138,13 +180,24 @@ def supervise(
         react.stop()
 
     def apply() -> None:
-        told = Deferred.fromCoroutine(supervisor.apply(find_parts()))
+        told: Deferred[None] = one_by_one.run(lambda: Deferred.fromCoroutine(supervisor.apply(find_parts())))
         told.addErrback(lambda failure: Logger().failure("The new plan could not be applied", failure))
 
+    def look() -> None:
+        if not supervisor.look():
+            Logger().error("The folder {path} is gone, so the lab ends", path=str(folder.path))
+            looking.stop()
+            react.stop()
+
+    looking = LoopingCall(look)
+    looking.clock = react
+    react.callWhenRunning(looking.start, LOOK_EVERY_S)
     signal.signal(APPLY, lambda *_: react.callFromThread(apply))
     react.callWhenRunning(start)
     react.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(supervisor.stop()))
     react.run()
+    if not supervisor.look() and sockets != folder.path:
+        shutil.rmtree(sockets, ignore_errors=True)
 
 
 def main() -> None:

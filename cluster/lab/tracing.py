@@ -166,6 +166,8 @@ def _log_in(folder: LabFolder, plan: Plan, jid: Jid, password: str) -> BlockingC
     try:
         return BlockingClient((server.host, server.c2s_port), login, ca_file)
     except StreamFailed as error:
+        if jid.localpart not in ask(folder, plan, server, "user_ls", {}):
+            raise LabError(f"there is no account {jid}; `xmpplab user ls` shows who there is") from None
         raise LabError(f"{jid} cannot log in: {error}; give the right one with --password") from None
     except OSError as error:
         raise LabError(

@@ -19,8 +19,23 @@ def defaults() -> tuple[str, ...]:
 
 
 def load(wanted: tuple[str, ...]) -> list[Module]:
-    """The declarations of these modules. Raises ValueError for an unknown name, with the names that exist."""
+    """The declarations of these modules. Raises ValueError for an unknown name, with the names that exist, and
+    for a file that cannot be used."""
     unknown = sorted(set(wanted) - set(names()))
     if unknown:
         raise ValueError(f"no module {', '.join(unknown)}; there are: {', '.join(names())}")
-    return [import_module(f"{__name__}.{name}").module for name in wanted]
+    return [_load(name) for name in wanted]
+
+
+def _load(name: str) -> Module:
+    """Raises ValueError for a file that cannot be used, whatever is wrong with it."""
+    try:
+        module = import_module(f"{__name__}.{name}").module
+        if not isinstance(module, Module):
+            raise TypeError("its `module` is no Module")
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}"
+        raise ValueError(
+            f"{__path__[0]}/{name}.py cannot be loaded: {said}; mend it (docs/writing-a-module.md), or take it out"
+        ) from error
+    return module

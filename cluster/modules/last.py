@@ -20,7 +20,7 @@ module = Module("last", ns=NS, xep=12, version="2.0")
 @module.on_iq("get", "query", addressed_to=("domain",))
 def uptime(ctx: ModuleContext, iq: Stanza) -> Stanza:
     """How long the server is running (section 5)."""
-    return iq.reply(_query(ctx.now_utc_s() - ctx.started_utc_s))
+    return iq.reply(_query(ctx.uptime_s()))
 
 
 @module.on_iq("get", "query", addressed_to=("own", "account"))

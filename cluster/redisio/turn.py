@@ -14,6 +14,8 @@ from twisted.logger import Logger
 class Clock(Protocol):
     """What the server needs of a reactor's time; `twisted.internet.task.Clock` is one."""
 
+    def seconds(self) -> float: ...
+
     def callLater(self, delay: float, callable: Callable[..., object], *args: object) -> DelayedCall: ...
 
 

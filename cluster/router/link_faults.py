@@ -12,7 +12,7 @@ from cluster.router.chain import Chain
 from cluster.router.faulty import FaultyLink, Loss
 from cluster.router.gate import NODE, Gate
 from cluster.router.port import HopRecorder
-from cluster.router.settings import FaultSettings
+from cluster.router.settings import FaultSettings, shifted
 
 _decode = msgspec.json.Decoder(FaultSettings).decode
 
@@ -29,9 +29,20 @@ class LinkFaults:
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, domain: str, tracer: HopRecorder, count: Callable[[str, int], None]) -> None:
-        """`reactor` is an IReactorTime; `count(from, number)` counts the stanzas that faults lost on a link."""
+    def __init__(
+        self,
+        reactor: Any,
+        domain: str,
+        tracer: HopRecorder,
+        count: Callable[[str, int], None],
+        now_utc_s: Callable[[], float],
+    ) -> None:
+        """`reactor` is an IReactorTime; `count(from, number)` counts the stanzas that faults lost on a link.
+
+        `now_utc_s` is the clock that settings are written by; here their times are by the reactor's.
+        """
         self._reactor = reactor
+        self._now_utc_s = now_utc_s
         self._domain = domain
         self._tracer = tracer
         self._count = count
@@ -81,7 +92,8 @@ class LinkFaults:
 
     def _made(self, domain: str, raw: bytes | None) -> Chain:
         try:
-            return Chain(_decode(raw) if raw else FaultSettings("", {}), f"{domain} {self._domain}")
+            settings = _decode(raw) if raw else FaultSettings("", {})
+            return Chain(shifted(settings, self._reactor.seconds() - self._now_utc_s()), f"{domain} {self._domain}")
         except (msgspec.DecodeError, LookupError, TypeError, ValueError) as error:
             self._log.error("Unreadable faults of the link from {from_}: {error}", from_=domain, error=str(error))
             return Chain(FaultSettings("", {}), "")

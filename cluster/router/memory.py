@@ -84,7 +84,7 @@ class MemoryRouter:
         self._deliver: Deliver | None = None
         self._links: dict[str, MemoryLink] = {}
         self._gates: dict[str, Gate] = {}
-        self.faults = LinkFaults(network.clock, domain, tracer, self._count)
+        self.faults = LinkFaults(network.clock, domain, tracer, self._count, network.clock.seconds)
 
     def link(self, to_domain: str) -> MemoryLink:
         """The link to this domain."""

@@ -33,11 +33,12 @@ class RedisRouter:
         domain: str,
         tracer: HopRecorder,
         max_backlog: int,
+        now_utc_s: Callable[[], float],
         sender: str = "",
         share: Share | None = None,
     ) -> None:
         """`reactor` is an IReactorTime, `client` is connected, `turn` is that of all who write to it.
-        `max_backlog`: entries (batches) that wait on one link.
+        `max_backlog`: entries (batches) that wait on one link; `now_utc_s`: by which commands give faults their times.
 
         Where several nodes serve the domain, `share` tells which links this one reads, and `sender` is what its own
         links out are known by: the domain, or `domain/node`, since a link has one writer.
@@ -45,7 +46,7 @@ class RedisRouter:
         self._domain = domain
         self._tracer = tracer
         self._outbound = Outbound(reactor, turn, client, keys, sender or domain, tracer, max_backlog)
-        self._faults = RedisFaults(reactor, client, keys, domain, tracer)
+        self._faults = RedisFaults(reactor, client, keys, domain, tracer, now_utc_s)
         decode = msgspec.msgpack.Decoder(list[Stanza]).decode
         self._inbound = Inbound(reactor, turn, client, keys, domain, share or WholeShare(), decode)
 

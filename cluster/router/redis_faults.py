@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.error import ConnectionLost
@@ -19,8 +20,16 @@ class RedisFaults(LinkFaults):
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, client: RedisClient, keys: Keys, domain: str, tracer: HopRecorder) -> None:
-        super().__init__(reactor, domain, tracer, self._count_in_redis)
+    def __init__(
+        self,
+        reactor: Any,
+        client: RedisClient,
+        keys: Keys,
+        domain: str,
+        tracer: HopRecorder,
+        now_utc_s: Callable[[], float],
+    ) -> None:
+        super().__init__(reactor, domain, tracer, self._count_in_redis, now_utc_s)
         self._client = client
         self._key = keys.faults(domain)
         self._lost = keys.lost(domain)

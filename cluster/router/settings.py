@@ -38,6 +38,12 @@ def merged(old: Mapping[str, Any], new: Mapping[str, Any], start_s: float) -> di
     return {key: value for key, value in values.items() if value is not None}
 
 
+def shifted(settings: FaultSettings, by_s: float) -> FaultSettings:
+    """The same faults by a clock that is ahead by so much. Raises KeyError, TypeError for nonsense."""
+    faults = {key: known()[key].quantity.anchored(value, by_s) for key, value in settings.faults.items()}
+    return FaultSettings(settings.seed, faults)
+
+
 def texts(faults: Mapping[str, Any], now_s: float) -> dict[str, str]:
     """What has to be written to get these faults now."""
     return {key: known()[key].quantity.text(value, now_s) for key, value in faults.items()}

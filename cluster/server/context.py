@@ -49,8 +49,8 @@ class ModuleContext:
     """Send a stanza of the server's own on its way."""
     new_id: Callable[[], str]
     now_utc_s: Callable[[], float]
-    started_utc_s: float
-    """When the server started."""
+    uptime_s: Callable[[], float]
+    """How long the server runs."""
     hold: Callable[[LocalAccount], bool]
     """Let what is new for the account wait; False where it does already."""
     release: Callable[[LocalAccount], None]

@@ -100,14 +100,16 @@ class Domain:
         self._new_id = new_id
         self._stanza_ids: StanzaIds
         self._clock = clock
+        started_s = clock.seconds()
         self.keeper = Keeper(store.sessions, turn, now_utc_s)
         self.context = ModuleContext(
             domain=name, components=tuple({**self.components, **components_at}), registration=registration,
-            registrations=RateLimit(registrations_per_minute, now_utc_s),
-            password_changes=RateLimit(PASSWORD_CHANGES_PER_MINUTE, now_utc_s), strict=strict, admin=admin,
+            registrations=RateLimit(registrations_per_minute, clock.seconds),
+            password_changes=RateLimit(PASSWORD_CHANGES_PER_MINUTE, clock.seconds), strict=strict, admin=admin,
             offline_messages=offline_messages, store=store,
             accounts=self.accounts, credentials=credentials, subscriptions=self.subscriptions, host=self.host,
-            presence=self._presence, route=self.route, new_id=new_id, now_utc_s=now_utc_s, started_utc_s=now_utc_s(),
+            presence=self._presence, route=self.route, new_id=new_id, now_utc_s=now_utc_s,
+            uptime_s=lambda: clock.seconds() - started_s,
             hold=self._messages.hold, release=self._messages.release,
             remove_account=lambda localpart: Deferred.fromCoroutine(self.remove_account(localpart)),
         )  # fmt: skip

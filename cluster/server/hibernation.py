@@ -24,11 +24,14 @@ class Hibernation:
         assert session.sm is not None
         self._session = session
         self._gone = gone
-        now_utc_s = keeper.now_utc_s()
+        now_s, now_utc_s = clock.seconds(), keeper.now_utc_s()
         broken_utc_s = now_utc_s if session.broken_utc_s is None else session.broken_utc_s
-        left_s = max(0.0, broken_utc_s + session.sm.timeout_s - now_utc_s)
-        self._timer = clock.callLater(left_s, self._on_timeout)
+        until_s = session.resumable_until_s
+        if until_s is None:  # it broke now; or in an earlier process, whose clock was another one
+            until_s = now_s + session.sm.timeout_s - max(0.0, now_utc_s - broken_utc_s)
+        self._timer = clock.callLater(max(0.0, until_s - now_s), self._on_timeout)
         session.move(self._write, self._end, self._leave, broken_utc_s)
+        session.resumable_until_s = until_s
 
     def _write(self, data: bytes) -> None:
         """Nobody is there; stanzas are sent again, and what is no stanza is worth nothing on another stream."""

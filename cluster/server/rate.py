@@ -7,18 +7,18 @@ from collections.abc import Callable
 
 
 class RateLimit:
-    """So many times in a minute of the clock, for each key."""
+    """So many times in a minute, for each key."""
 
-    def __init__(self, per_minute: int, now_utc_s: Callable[[], float]) -> None:
-        """`per_minute`: 0 for any number."""
+    def __init__(self, per_minute: int, seconds: Callable[[], float]) -> None:
+        """`per_minute`: 0 for any number; `seconds` is a clock that runs steadily."""
         self._per_minute = per_minute
-        self._now_utc_s = now_utc_s
+        self._seconds = seconds
         self._minute = 0
         self._taken: Counter[str] = Counter()
 
     def take(self, key: str) -> bool:
         """Once more; False where that is too often. Keeps nothing of earlier minutes."""
-        minute = int(self._now_utc_s() // 60)
+        minute = int(self._seconds() // 60)
         if minute != self._minute:
             self._minute = minute
             self._taken.clear()

@@ -26,8 +26,7 @@ class Session(Outbox):
     __slots__ = (
         "_keeper", "_leave", "_shared",
         "account", "broken_utc_s", "carbons", "directed", "farewell", "follows_blocks", "has_no_ids", "interested",
-        "is_changed",
-        "jid", "presence", "priority", "sm",
+        "is_changed", "jid", "presence", "priority", "resumable_until_s", "sm",
     )  # fmt: skip
 
     def __init__(
@@ -65,6 +64,8 @@ class Session(Outbox):
         """What of its stream is acknowledged, and what can be resumed (XEP-0198); None where it was not enabled."""
         self.broken_utc_s: float | None = None
         """Since when it has no stream, in seconds since the epoch; None while it has one."""
+        self.resumable_until_s: float | None = None
+        """By the steady clock of this process, while it has no stream."""
         self.is_changed = False
         """Something of the above may not be as it was last noted."""
         self._shared: dict[int, tuple[Session, ...]] = {}  # by the identity of stanzas that are not written yet
@@ -225,7 +226,7 @@ class Session(Outbox):
         """Go on with another stream, or without one: since when? The other arguments are those of a new session."""
         self._leave()
         self._write, self._end, self._leave = write, end, leave
-        self.broken_utc_s = broken_utc_s
+        self.broken_utc_s, self.resumable_until_s = broken_utc_s, None
         self.stop_holdback()  # XEP-0352 section 5.2: every stream begins active
         self.resume()
 

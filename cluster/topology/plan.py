@@ -223,13 +223,13 @@ class Plan(msgspec.Struct, frozen=True):
         networks = [(network.host, network.port) for network in self.networks if not network.is_external]
         return servers + gateways + networks
 
-    def save(self, path: Path) -> None:
-        """Write it, for the nodes and commands to come."""
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(self)))
+    def encoded(self) -> bytes:
+        """As a file, for the nodes and commands to come."""
+        return msgspec.json.format(msgspec.json.encode(self))
 
     @classmethod
     def load(cls, path: Path) -> Plan:
-        """Read what `save` wrote. Raises FileNotFoundError where no lab was brought up."""
+        """Read what `encoded` made. Raises FileNotFoundError where no lab was brought up."""
         return msgspec.json.decode(path.read_bytes(), type=cls)
 
     @property

@@ -107,7 +107,7 @@ def stopped(valkey: Valkey, keys: Keys) -> Iterator[LabFolder]:
     plan = make_plan(path, name=keys.prefix.removeprefix("xmpplab:"), redis_url=valkey.url)
     folder = LabFolder(path)
     folder.create()
-    plan.save(folder.plan_file)
+    folder.save_plan(plan)
     move_in(folder, plan)
     yield folder
     shutil.rmtree(path)

@@ -206,7 +206,7 @@ class RedisWorld:
         client = self.clients[node] = await self.client(domain)
         node.router = RedisRouter(
             self.reactor, client, self.keys, turn=Turn(self.reactor),
-            domain=domain, tracer=node.tracer, max_backlog=self.max_backlog,
+            domain=domain, tracer=node.tracer, max_backlog=self.max_backlog, now_utc_s=self.reactor.seconds,
         )  # fmt: skip
         await node.router.start(node.deliver, node.bounce)
         return node

@@ -67,7 +67,7 @@ class OutboundQueue:
         """All of them, by their ids."""
         self._ready: deque[Mail] = deque()
         self._later: list[tuple[float, int, Mail]] = []
-        """A heap, by the times when they are due."""
+        """A heap, by the times when they are due, of a clock that nobody can set."""
         self._under_way: set[str] = set()
         """With a courier, or its sender is being told."""
         self._couriers = 0
@@ -75,7 +75,7 @@ class OutboundQueue:
         self._connected: set[Courier] = set()
         self._failures = 0
         """Connections in a row that failed."""
-        self._closed_until_utc_s = 0.0
+        self._closed_until_s = 0.0
         self._timer: Any = None
         self._idle: Deferred[None] | None = None
         """Somebody waits for the end of all connections: the queue stops."""
@@ -165,11 +165,12 @@ class OutboundQueue:
     # --- when
 
     def _push(self, mail: Mail) -> None:
-        heapq.heappush(self._later, (mail.due_utc_s, next(self._numbers), mail))
+        due_s = self._clock.seconds() + max(0.0, round(mail.due_utc_s - self._now_utc_s(), 3))
+        heapq.heappush(self._later, (due_s, next(self._numbers), mail))
 
     def _sort_due(self) -> None:
-        now_utc_s = self._now_utc_s()
-        while self._later and self._later[0][0] <= now_utc_s:
+        now_s = self._clock.seconds()
+        while self._later and self._later[0][0] <= now_s:
             self._ready.append(heapq.heappop(self._later)[2])
 
     def _pump(self) -> None:
@@ -178,16 +179,16 @@ class OutboundQueue:
         if self._idle is not None:
             return
         self._sort_due()
-        closed_s = self._closed_until_utc_s - self._now_utc_s()
+        closed_s = self._closed_until_s - self._clock.seconds()
         if self._ready and closed_s <= 0:
             while self._couriers < min(MAX_CONNECTIONS, len(self._ready) + len(self._under_way)):
                 self._connect()
-                if self._closed_until_utc_s > self._now_utc_s():
+                if self._closed_until_s > self._clock.seconds():
                     return  # it failed at once, and the timer is set
         if self._ready and closed_s > 0:
             self._timer = self._clock.callLater(closed_s, self._pump)
         elif self._later:
-            self._timer = self._clock.callLater(max(closed_s, self._later[0][0] - self._now_utc_s(), 0), self._pump)
+            self._timer = self._clock.callLater(max(closed_s, self._later[0][0] - self._clock.seconds(), 0), self._pump)
 
     def _connect(self) -> None:
         self._couriers += 1
@@ -204,8 +205,8 @@ class OutboundQueue:
 
     def _close(self, trouble: str) -> None:
         """The relay does not take mail now: give up what has waited for too long, and try again later."""
-        now_utc_s = self._now_utc_s()
-        if self._closed_until_utc_s > now_utc_s:
+        now_s, now_utc_s = self._clock.seconds(), self._now_utc_s()
+        if self._closed_until_s > now_s:
             return  # another connection found that out
         self._failures += 1
         host = self._relay.settings.host
@@ -213,7 +214,7 @@ class OutboundQueue:
         waiting = (mail for mail in self._mails.values() if mail.id not in self._under_way)
         left_s = (self._deadline_utc_s(mail) - now_utc_s for mail in waiting)
         pause_s = min(self._pause_s(self._failures - 1), min(left_s, default=LONGEST_PAUSE_S))
-        self._closed_until_utc_s = now_utc_s + pause_s
+        self._closed_until_s = now_s + pause_s
         self._log.warn(
             "{n} mails wait for {host}, which is tried again in {s:.0f} s: {trouble}; is it up, and are its address, "
             "user and password right?",

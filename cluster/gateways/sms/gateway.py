@@ -79,7 +79,7 @@ class SmsGateway(Gateway):
         self._receipts = Receipts(store.awaited, self._send, new_id)
         self._inbound = Inbound(
             settings.domain, settings.home_domain, store.pieces, self._numbers, self._correspondents, self._receipts,
-            send=self._send, say=lambda *text: self._outbound.say(*text), new_id=new_id, now_utc_s=now_utc_s,
+            send=self._send, say=lambda *text: self._outbound.say(*text), new_id=new_id, seconds=reactor.seconds,
         )  # fmt: skip
         self._esme = Esme(reactor, endpoint, login, self._inbound.on_deliver, jitter)
         self._outbound = Outbound(

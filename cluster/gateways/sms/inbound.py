@@ -60,9 +60,10 @@ class Inbound:
         send: Callable[[Stanza], Awaitable[None]],
         say: Callable[[str, str, str], None],
         new_id: Callable[[], str],
-        now_utc_s: Callable[[], float],
+        seconds: Callable[[], float],
     ) -> None:
-        """`home_domain`: of names without a domain. `say(number, phone, text)` sends a text of the gateway itself."""
+        """`home_domain`: of names without a domain. `say(number, phone, text)` sends a text of the gateway itself;
+        `seconds` is a clock that runs steadily."""
         self._domain = domain
         self._home_domain = home_domain
         self._table = table
@@ -72,7 +73,7 @@ class Inbound:
         self._send = send
         self._say = say
         self._new_id = new_id
-        self._now_utc_s = now_utc_s
+        self._seconds = seconds
         self._joiner = Joiner()
         self._overdue: list[tuple[MessageKey, str]] = []
         self._sent: OrderedDict[str, Conversation] = OrderedDict()
@@ -108,7 +109,7 @@ class Inbound:
 
     async def expire(self) -> None:
         """Pass on what has come of long messages whose other parts have not."""
-        self._overdue += self._joiner.expired(self._now_utc_s())
+        self._overdue += self._joiner.expired(self._seconds())
         while self._overdue:
             key, words = self._overdue[0]
             await self._pass_on(Conversation(key.source, key.destination), words, None)
@@ -126,7 +127,7 @@ class Inbound:
             )  # fmt: skip
 
     def _join(self, piece: Piece) -> str | None:
-        return self._joiner.add(piece.source, piece.destination, piece.data_coding, piece.part, self._now_utc_s())
+        return self._joiner.add(piece.source, piece.destination, piece.data_coding, piece.part, self._seconds())
 
     async def _drop(self, key: MessageKey) -> None:
         if key.total > 1:
@@ -158,7 +159,7 @@ class Inbound:
         return None if to is None else Addressed(to, words)
 
     def _explain(self, conversation: Conversation) -> None:
-        now_s = self._now_utc_s()
+        now_s = self._seconds()
         self._explained = {phone: at_s for phone, at_s in self._explained.items() if now_s - at_s < EXPLAIN_EVERY_S}
         if conversation.phone not in self._explained:
             self._explained[conversation.phone] = now_s

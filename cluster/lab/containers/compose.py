@@ -20,6 +20,8 @@ CLIENTS = "clients"
 """Network in which each domain resolves by its own name."""
 
 SETUP = "setup"
+TOPOLOGY = "XMPPLAB_TOPOLOGY"
+"""Variable with the text of the topology for SETUP: it has passwords, and every user sees the arguments of programs."""
 _STATE = "/state"
 _ANNOUNCE = ("python", "-m", "cluster.lab.containers.announce")
 
@@ -40,6 +42,7 @@ class Service(msgspec.Struct, frozen=True):
     """Runs as long as the lab; the others do one thing and end."""
     prepares: bool = False
     """Writes the files of the others."""
+    environment: Mapping[str, str] = {}
 
 
 class Compose(msgspec.Struct, frozen=True):
@@ -88,10 +91,10 @@ def alone(plan: Plan, published: Plan, topology: str) -> Compose:
     volumes = [f"{SETUP}:{_STATE}", *(f"{name}:{state}/containers/{name}" for name in names)]
     volumes += [f"{name}.data:{state}/{name}" for name in keepers]
     kept = [f"{name}.data" for name in (REDIS, *keepers)]
-    setup = ("python", "-m", "cluster.lab.containers.setup", _STATE, topology)
+    setup = ("python", "-m", "cluster.lab.containers.setup", _STATE)
     done = "service_completed_successfully"
     services = [
-        Service(SETUP, setup, tuple(volumes), is_node=False, prepares=True),
+        Service(SETUP, setup, tuple(volumes), is_node=False, prepares=True, environment={TOPOLOGY: topology}),
         msgspec.structs.replace(_redis(plan, REDIS, f"{REDIS}.data", ()), after={SETUP: done}),
         Service(
             ANNOUNCE, _ANNOUNCE, (f"{REDIS}:{LAB}:ro",), {REDIS: ()}, after={REDIS: "service_started"}, is_node=False

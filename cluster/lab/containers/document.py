@@ -64,8 +64,10 @@ def _service(compose: Compose, service: Service, part: dict[str, Any]) -> dict[s
         "container_name": compose.full(service.name),
         "hostname": service.name,
         "labels": compose.labels(service.name),
-        "command": [word.replace("$", "$$") for word in service.command],  # compose would put variables there
+        "command": [_literal(word) for word in service.command],
     }
+    if service.environment:
+        shown["environment"] = {name: _literal(value) for name, value in service.environment.items()}
     if service.after:
         shown["depends_on"] = {name: {"condition": condition} for name, condition in service.after.items()}
     if service.networks:
@@ -74,6 +76,11 @@ def _service(compose: Compose, service: Service, part: dict[str, Any]) -> dict[s
         shown["ports"] = list(service.ports)
     shown["volumes"] = list(service.volumes)
     return shown
+
+
+def _literal(text: str) -> str:
+    """Compose would put variables there."""
+    return text.replace("$", "$$")
 
 
 def networks(service: Service) -> dict[str, Any]:

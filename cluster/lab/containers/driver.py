@@ -20,13 +20,15 @@ from cluster.lab.containers.engine import MAX_AT_ONCE, STOP_TIMEOUT_S, Engine, c
 from cluster.lab.containers.state import node_state, question
 from cluster.lab.containers.story import ContainerStory, last_words
 from cluster.lab.errors import BadInput, LabError
-from cluster.lab.folder import ADMIN, LabFolder, write_private
+from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.holder import end_holder
+from cluster.lab.private import write_private
+from cluster.lab.progress import Tell
 from cluster.lab.question import answers
+from cluster.lab.same import check_same
 from cluster.lab.state import Disturbance, NodeState
 from cluster.lab.wait import pause, wait_until
 from cluster.topology.plan import Plan
-from cluster.topology.scale import as_written
 
 READY_TIMEOUT_S = 60.0
 HOPELESS_RESTARTS = 3
@@ -40,7 +42,7 @@ Changes here do nothing. Change the topology, or `xmpplab export compose` a file
 """
 
 
-def up(folder: LabFolder, plans: Sequence[Plan]) -> tuple[Plan, bool]:
+def up(folder: LabFolder, plans: Sequence[Plan], tell: Tell) -> tuple[Plan, bool]:
     """Bring the lab up and wait until every part answers: the plan that runs, and False where it ran already.
 
     `plans` are the same lab at different addresses: the first whose addresses are free is taken. Raises LabError, and
@@ -51,7 +53,7 @@ def up(folder: LabFolder, plans: Sequence[Plan]) -> tuple[Plan, bool]:
     try:
         with connected(folder) as engine:
             running = _running(folder, engine, plans)
-            return (running, False) if running else (_bring_up(folder, engine, plans), True)
+            return (running, False) if running else (_bring_up(folder, engine, plans, tell), True)
     except BaseException:
         if not had_data:
             folder.remove()
@@ -79,8 +81,7 @@ def _running(folder: LabFolder, engine: Engine, plans: Sequence[Plan]) -> Plan |
     if not any(one.status == "running" for one in containers.values()) or not folder.plan_file.exists():
         return None
     plan = folder.plan()
-    if as_written(plan) not in map(as_written, plans):
-        raise LabError(f"lab {folder.name!r} is up already, with another topology; run `xmpplab down` first")
+    check_same(plan, plans)
     wanted = {service.name for service in _compose(folder, plan).services}
     if containers.keys() != wanted or any(one.status in ("created", "exited", "dead") for one in containers.values()):
         return None
@@ -107,13 +108,14 @@ def _check_compose_file(folder: LabFolder, plan: Plan) -> None:
         )
 
 
-def _bring_up(folder: LabFolder, engine: Engine, plans: Sequence[Plan]) -> Plan:
+def _bring_up(folder: LabFolder, engine: Engine, plans: Sequence[Plan], tell: Tell) -> Plan:
     engine.remove_all()  # of an `up` that was killed
     had_data = folder.plan_file.exists()
     plan = first_free(plans)
-    files.check_redis_url(plan.redis_url)
+    files.check_reachable(plan.redis_url)
     engine.check_image()
     engine.check_names(compose.in_lab(plan, "", ""))
+    tell("networks and containers are made and started")
     try:
         _start(folder, engine, plan, _prepare(folder, plan))
     except BaseException:
@@ -126,7 +128,7 @@ def _bring_up(folder: LabFolder, engine: Engine, plans: Sequence[Plan]) -> Plan:
 def _prepare(folder: LabFolder, plan: Plan) -> Compose:
     """Write all that the containers read."""
     folder.create()
-    plan.save(folder.plan_file)
+    folder.save_plan(plan)
     certify(folder, plan, datetime.now(UTC))
     if plan.redis_url:
         redis.move_in(folder, plan)
@@ -228,7 +230,7 @@ def apply(folder: LabFolder, plan: Plan) -> None:
             before, after = ({node.name: node for node in each.servers} for each in (folder.plan(), plan))
             coming, leaving = after.keys() - before.keys(), before.keys() - after.keys()
             check_free([address for name in coming for address in after[name].listeners])
-            plan.save(folder.plan_file)
+            folder.save_plan(plan)
             made = _write(folder, plan)
             engine.make_networks(made)
             for service in made.services:
@@ -267,8 +269,10 @@ def down(folder: LabFolder, *, keep: bool) -> bool:
     holder = folder.holder()
     if holder is not None:
         end_holder(folder, holder)
-    if not folder.path.exists():
-        return True  # an `up` that was at work; it took its lab down itself
+    if not folder.path.exists():  # an `up` that was at work took its lab down itself; or somebody removed the folder
+        with connected(folder) as engine:
+            engine.remove_all()
+        return True
     lock = _lock(folder)
     try:
         with connected(folder) as engine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from cluster.lab.containers.compose import IMAGE, Compose, Service
@@ -231,6 +232,13 @@ def connected(folder: LabFolder) -> Iterator[Engine]:
     finally:
         if client is not None:
             client.close()
+
+
+def folders() -> list[str]:
+    """State folders of all labs that have containers on the engine. Raises LabError where none answers."""
+    with connected(LabFolder(Path())) as engine:
+        found = engine.client.containers.list(all=True, filters={"label": STATE}, ignore_removed=True)
+        return sorted({one.labels[STATE] for one in found})
 
 
 def _unreachable(error: Exception) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from cluster import modules
 from cluster.lab.containers import compose, document
 from cluster.lab.errors import BadInput
+from cluster.lab.plans import default_modules
 from cluster.topology.load import load
 from cluster.topology.plan import Plan
 from cluster.topology.problem import TopologyError
@@ -14,7 +15,7 @@ from cluster.topology.resolve import resolve
 
 _HEAD = """\
 Lab {lab} in containers; made by `xmpplab export compose {file}`.
-It needs the image `xmpplab`: `make image` in the project's folder.
+It needs the image `xmpplab`: `make image` in the project's folder. It has the passwords of the accounts.
 
     docker compose -p xmpplab-{lab} -f {lab}.yml up -d         # `down -v` leaves nothing of it
     docker cp xmpplab-{lab}-setup:/state/.xmpplab/{lab}/ca.pem .      # what clients have to trust
@@ -39,7 +40,7 @@ def plans(file: Path, redis_url: str = "") -> tuple[Plan, Plan]:
     except TopologyError as error:
         raise BadInput(f"{file} cannot be used:\n{error}") from None
     plan, published = (
-        resolve(topology, file, Path("/"), modules=modules.defaults(), redis_url=redis_url, single_host=is_single)
+        resolve(topology, file, Path("/"), modules=default_modules(), redis_url=redis_url, single_host=is_single)
         for is_single in (False, True)
     )
     return plan, published

@@ -12,7 +12,8 @@ import msgspec
 
 from cluster.lab import redis
 from cluster.lab.errors import BadInput
-from cluster.lab.folder import ADMIN, LabFolder, write_private
+from cluster.lab.folder import ADMIN, LabFolder
+from cluster.lab.private import write_private
 from cluster.topology.plan import GatewayNode, NetworkNode, Plan, ServerNode
 
 N = TypeVar("N", ServerNode, GatewayNode, NetworkNode)
@@ -46,7 +47,7 @@ def own_redis(folder: LabFolder, plan: Plan, outside: str) -> None:
     _make(inside)
     write_private(inside.redis_config, redis.configuration(plan, passwords, where).encode())
     urls = {who: f"redis://{redis.login(plan, passwords, who)}@{REDIS}:{REDIS_PORT}/0" for who in passwords}
-    _plan_inside(plan, REDIS).save(inside.plan_file)
+    inside.save_plan(_plan_inside(plan, REDIS))
     inside.save_secrets({ADMIN: urls[ADMIN]})
     if outside:
         urls[ADMIN] = f"redis://{redis.login(plan, passwords, ADMIN)}@{outside}/0"
@@ -57,11 +58,11 @@ def announcer(folder: LabFolder, plan: Plan) -> None:
     """Write the folder of what lets a lab into a Redis of somebody else's: it has all secrets."""
     inside = folder.container(ANNOUNCE)
     _make(inside)
-    plan.save(inside.plan_file)
+    inside.save_plan(plan)
     inside.save_secrets(folder.secrets())
 
 
-def check_redis_url(url: str) -> None:
+def check_reachable(url: str) -> None:
     """Raises BadInput for a Redis that no container reaches."""
     parts = urlsplit(url)
     if parts.scheme == "unix" or parts.hostname in ("localhost", "::1") or str(parts.hostname).startswith("127."):
@@ -82,7 +83,7 @@ def nodes(folder: LabFolder, plan: Plan) -> None:
     for node in (*plan.servers, *plan.lower_half):
         inside = folder.container(node.name)
         _make(inside)
-        _plan_inside(plan, node.name).save(inside.plan_file)
+        inside.save_plan(_plan_inside(plan, node.name))
         inside.save_secrets({node.speaks_for: urls[node.speaks_for]})
         if isinstance(node, ServerNode):
             shutil.copy(folder.ca_file, inside.ca_file)

@@ -1,11 +1,12 @@
-"""Makes what the containers of an exported compose file need: `python -m cluster.lab.containers.setup STATE TOPOLOGY`.
+"""Makes what the containers of an exported compose file need: `python -m cluster.lab.containers.setup STATE`.
 
-TOPOLOGY is the text of the file, not its name. Secrets, keys and the CA are made once, and kept for as long as the
-volumes are and the topology is the same.
+XMPPLAB_TOPOLOGY in the environment is the text of the topology. Secrets, keys and the CA are made once, and kept for as
+long as the volumes are and the topology is the same.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from datetime import UTC, datetime
@@ -15,13 +16,14 @@ import msgspec
 
 from cluster.lab.certificates import certify
 from cluster.lab.containers import files
+from cluster.lab.containers.compose import TOPOLOGY
 from cluster.lab.folder import LabFolder
 from cluster.lab.plans import read_plans
 
 
 def main() -> None:
     """Write the folder of each container, and the CA's certificate beside them."""
-    state, topology = Path(sys.argv[1]), sys.argv[2]
+    state, topology = Path(sys.argv[1]), os.environ[TOPOLOGY]
     with tempfile.TemporaryDirectory() as temporary:
         file = Path(temporary) / "topology.yaml"
         file.write_text(topology)
@@ -34,7 +36,7 @@ def main() -> None:
     files.own_redis(folder, plan, "")
     files.nodes(folder, plan)
     files.hand_over(*folder.containers.iterdir(), *files.data(folder, plan))
-    plan.save(folder.plan_file)
+    folder.save_plan(plan)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ from cluster.lab.certificates import certify
 from cluster.lab.containers import compose, files, k8s, swarm
 from cluster.lab.containers.export import plans
 from cluster.lab.errors import BadInput, LabError
-from cluster.lab.folder import ADMIN, LabFolder, write_private
+from cluster.lab.folder import ADMIN, LabFolder
+from cluster.lab.plans import check_redis_url
+from cluster.lab.private import write_private
 from cluster.topology.plan import Plan
 
 Kind = Literal["swarm", "k8s"]
@@ -43,7 +45,8 @@ def spread(file: Path, kind: Kind, redis_url: str, image: str, into: Path | None
 
     The secrets and the CA of an earlier export to the same folder are kept.
     """
-    files.check_redis_url(redis_url)
+    check_redis_url(redis_url)
+    files.check_reachable(redis_url)
     plan, published = plans(file, redis_url)
     folder = LabFolder(into or Path(f"{plan.name}-{kind}"))
     is_new = not folder.path.exists()
@@ -62,7 +65,7 @@ def spread(file: Path, kind: Kind, redis_url: str, image: str, into: Path | None
 def _write(folder: LabFolder, file: Path, plan: Plan, published: Plan, kind: Kind, image: str) -> Path:
     made = compose.spread(plan, published)
     folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    published.save(folder.plan_file)
+    folder.save_plan(published)
     certify(folder, plan, datetime.now(UTC))
     folder.save_secrets(_logins(folder, plan))
     files.nodes(folder, plan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -27,8 +28,10 @@ class Shell:
     def run(self, *arguments: str) -> tuple[int, str, str]:
         """Exit code, standard output, standard error."""
         self._monkeypatch.setattr(sys, "argv", ["xmpplab", *arguments])
+        before = signal.getsignal(signal.SIGINT)
         with pytest.raises(SystemExit) as exit_:
             main()
+        signal.signal(signal.SIGINT, before)
         output = self._capsys.readouterr()
         return int(exit_.value.code or 0), output.out, output.err
 
@@ -45,7 +48,7 @@ def stopped_lab(root: Path, name: str = "verona") -> LabFolder:
     """A lab that was brought down with --keep."""
     folder = LabFolder(root / LABS / name)
     folder.create()
-    make_plan(folder.path, name=name).save(folder.plan_file)
+    folder.save_plan(make_plan(folder.path, name=name))
     return folder
 
 
@@ -71,7 +74,6 @@ def test_graph(shell: Shell) -> None:
     "arguments",
     [
         ["ps"],
-        ["down"],
         ["logs"],
         ["watch"],
         ["user", "ls"],
@@ -110,6 +112,17 @@ def test_down_removes_a_stopped_lab(shell: Shell, tmp_path: Path) -> None:
     stopped_lab(tmp_path)
     assert shell.run("down") == (0, "lab verona was down already, nothing is left of it\n", "")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_down_where_nothing_is_left_to_take_down(shell: Shell, tmp_path: Path) -> None:
+    """It is as it was asked to be: scripts that clean up go on."""
+    code, out, err = shell.run("down")
+    assert (code, err) == (0, "")
+    assert out.startswith(f"no lab is in {tmp_path / LABS}")
+    stopped_lab(tmp_path, "elsinore")
+    assert shell.run("down", "--lab", "verona")[0] == 0
+    assert (tmp_path / LABS / "elsinore").exists()
+    assert shell.run("down", "--all", "--lab", "verona")[0] == 2
 
 
 def test_logs_for_people(shell: Shell, tmp_path: Path) -> None:

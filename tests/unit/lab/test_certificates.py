@@ -34,3 +34,13 @@ def test_only_the_owner_can_read_keys(tmp_path: Path) -> None:
     folder, plan = LabFolder(tmp_path), make_plan(tmp_path)
     certify(folder, plan, NOW)
     assert [stat.S_IMODE(folder.key(node).stat().st_mode) for node in ("s1", "s2")] == [0o600, 0o600]
+
+
+def test_everybody_can_read_the_certificate_of_the_ca(tmp_path: Path) -> None:
+    """Copies of it, in the store of trusted ones, are for the clients of all users; also of a lab of before."""
+    folder, plan = LabFolder(tmp_path), make_plan(tmp_path)
+    certify(folder, plan, NOW)
+    assert stat.S_IMODE(folder.ca_file.stat().st_mode) == 0o644
+    folder.ca_file.chmod(0o600)
+    certify(folder, plan, NOW)
+    assert stat.S_IMODE(folder.ca_file.stat().st_mode) == 0o644

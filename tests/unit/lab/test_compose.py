@@ -73,7 +73,15 @@ def test_each_sees_its_own_folder_only() -> None:
 def test_a_dollar_is_no_variable() -> None:
     plan = make_plan(Path("/lab"))
     text = document.text(compose.alone(plan, plan, "name: $HOME\n"), "")
-    assert parsed(text)["services"]["setup"]["command"][-1] == "name: $$HOME\n"
+    assert parsed(text)["services"]["setup"]["environment"] == {"XMPPLAB_TOPOLOGY": "name: $$HOME\n"}
+
+
+def test_no_secret_is_an_argument() -> None:
+    """Those of every program are shown to every user."""
+    plan = make_plan(Path("/lab"))
+    for made in (LAB, compose.alone(plan, plan, "the text with its secret\n")):
+        for service in parsed(document.text(made, ""))["services"].values():
+            assert "secret" not in " ".join(service["command"])
 
 
 def test_a_name_in_another_script_is_an_alias_that_dns_knows(tmp_path: Path) -> None:

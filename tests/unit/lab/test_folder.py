@@ -16,7 +16,7 @@ from tests.unit.lab.plan import make_plan
 def make_lab(root: Path, name: str) -> LabFolder:
     folder = LabFolder(root / LABS / name)
     folder.create()
-    make_plan(folder.path, name=name).save(folder.plan_file)
+    folder.save_plan(make_plan(folder.path, name=name))
     return folder
 
 
@@ -67,14 +67,6 @@ def test_removing_the_last_lab_leaves_nothing(tmp_path: Path) -> None:
     assert second.plan().name == "elsinore"
     second.remove()
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_socket_of_a_long_path_is_elsewhere_and_removed_with_the_lab(tmp_path: Path) -> None:
-    folder = make_lab(tmp_path / ("long" * 30), "verona")
-    assert len(os.fsencode(folder.redis_socket)) <= 100
-    assert stat.S_IMODE(folder.redis_socket.parent.stat().st_mode) == 0o700
-    folder.remove()
-    assert not folder.redis_socket.parent.exists()
 
 
 def test_one_holds_the_lab_at_a_time(tmp_path: Path) -> None:

@@ -3,76 +3,22 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
-from cluster.lab.folder import LabFolder
-from cluster.lab.logs import LogReader
 from cluster.lab.signals import APPLY
-from cluster.lab.state import LabState, NodeState
+from cluster.lab.state import LabState
 from cluster.lab.wait import wait_until
-
-PATIENCE_S = 20.0
-
-
-class Lab:
-    """A supervisor under test, and what it writes."""
-
-    def __init__(self, path: Path) -> None:
-        self.folder = LabFolder(path)
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def supervise(self, *parts: str) -> None:
-        argv = [sys.executable, "-m", "tests.unit.lab.supervise", str(self.folder.path), *parts]
-        self.process = subprocess.Popen(argv, cwd=Path(__file__).parents[3])
-
-    def nodes(self) -> dict[str, NodeState]:
-        state = LabState.load(self.folder.state_file)
-        return {node.name: node for node in state.nodes} if state else {}
-
-    def until(self, condition: Callable[[dict[str, NodeState]], object]) -> dict[str, NodeState]:
-        assert wait_until(lambda: (nodes := self.nodes()) and condition(nodes), PATIENCE_S), self.nodes()
-        return self.nodes()
-
-    def until_running(self) -> dict[str, NodeState]:
-        return self.until(lambda nodes: all(node.state == "running" for node in nodes.values()))
-
-    def end(self, number: signal.Signals = signal.SIGTERM) -> None:
-        assert self.process is not None
-        self.process.send_signal(number)
-        self.process.wait(PATIENCE_S)
-
-    def texts(self, node: str) -> list[tuple[str, str]]:
-        return [(line.level, line.text) for line in LogReader(self.folder.log(node)).read()]
+from tests.unit.lab.supervised import PATIENCE_S, Lab, is_alive, supervised
 
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
-    """In a short folder: its sockets' paths may have about 100 bytes."""
-    path = Path(tempfile.mkdtemp(prefix="xmpplab-"))
-    lab = Lab(path)
-    yield lab
-    if lab.process is not None and lab.process.poll() is None:
-        lab.end()
-    shutil.rmtree(path)
-
-
-def is_alive(pid: int | None) -> bool:
-    assert pid is not None
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    yield from supervised()
 
 
 def test_servers_start_when_redis_answers_and_the_lab_is_prepared(lab: Lab) -> None:
@@ -120,7 +66,7 @@ def test_a_killed_part_stays_away_while_it_is_held(lab: Lab) -> None:
     before = lab.until_running()
     assert before["s1"].pid is not None
     until_utc_s = time.time() + 0.5
-    lab.folder.hold("s1", until_utc_s)
+    lab.folder.hold("s1", 0.5)
     os.kill(before["s1"].pid, signal.SIGKILL)
     after = lab.until(lambda nodes: nodes["s1"].restarts == 1 and nodes["s1"].state == "running")
     assert datetime.fromisoformat(after["s1"].started_utc).timestamp() >= until_utc_s - 0.001  # it is written in µs

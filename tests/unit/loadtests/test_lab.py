@@ -25,7 +25,7 @@ def bring_up(folder: Path, name: str, lower_half: tuple[Any, Any] = ((), ()), **
     state = folder / ".xmpplab" / name
     state.mkdir(parents=True)
     plan = Plan(name, f"topologies/{name}.yaml", str(state), (S1,), *lower_half)
-    plan.save(state / "plan.json")
+    (state / "plan.json").write_bytes(plan.encoded())
     if changes:
         raw = json.loads((state / "plan.json").read_bytes())
         raw["servers"][0].update(changes)

@@ -244,3 +244,23 @@ def test_an_anonymous_session_cannot_be_resumed() -> None:
     client = network.login("anonymous@montague.lit")
     network.say(client, f"<enable xmlns='{SM}' resume='true'/>")
     assert kept(network, MONTAGUE)._sent == {}
+
+
+@pytest.mark.parametrize("set_by_s", [600.0, -600.0])
+def test_a_wall_clock_that_is_set_ends_no_session(network: Network, set_by_s: float) -> None:
+    juliet = managed(network, BALCONY)
+    juliet.drop()
+    network.advance(8)
+    network.wall_clock_set_by_s = set_by_s
+    network.advance(1)
+    again = resume(network, BALCONY, juliet.sm_id, juliet.handled)
+    assert again.got[-1].tag == f"{{{SM}}}resumed"
+
+
+def test_a_wall_clock_that_was_set_back_keeps_no_session_for_longer(network: Network) -> None:
+    juliet = managed(network, BALCONY)
+    network.servers[CAPULET].stop()
+    network.wall_clock_set_by_s = -600.0
+    network.start(CAPULET)
+    network.advance(TIMEOUT_S + 1)
+    assert refused(resume(network, BALCONY, juliet.sm_id, juliet.handled))

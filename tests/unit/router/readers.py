@@ -33,7 +33,8 @@ async def reader(world: RedisWorld, share: Handed) -> Node:
     node = Node()
     client = world.clients[node] = await world.client(CAPULET)
     node.router = RedisRouter(
-        world.reactor, client, world.keys, domain=CAPULET, tracer=node.tracer, max_backlog=50, share=share,
+        world.reactor, client, world.keys, domain=CAPULET, tracer=node.tracer, max_backlog=50,
+        now_utc_s=world.reactor.seconds, share=share,
         turn=Turn(world.reactor),
     )  # fmt: skip
     await node.router.start(node.deliver, node.bounce)

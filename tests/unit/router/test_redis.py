@@ -141,6 +141,7 @@ def test_a_server_that_speaks_for_another_domain_is_refused_by_redis(world: Redi
             domain=MONTAGUE,
             tracer=evil.tracer,
             max_backlog=10,
+            now_utc_s=world.reactor.seconds,
         )
         with pytest.raises(ReplyError):  # it may not even listen
             await evil.router.start(evil.deliver, evil.bounce)

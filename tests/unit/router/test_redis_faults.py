@@ -125,6 +125,7 @@ def test_all_nodes_of_a_domain_share_the_faults_of_its_link(world: RedisWorld) -
         client = world.clients[further] = await world.client(MONTAGUE)
         further.router = RedisRouter(
             world.reactor, client, world.keys, domain=MONTAGUE, tracer=further.tracer, max_backlog=50,
+            now_utc_s=world.reactor.seconds,
             turn=Turn(world.reactor), sender="montague.lit/s1-2", share=Handed(False),
         )  # fmt: skip
         await further.router.start(further.deliver, further.bounce)

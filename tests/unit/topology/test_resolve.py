@@ -102,5 +102,5 @@ def test_a_relative_state_folder_is_refused(load_text: Load) -> None:
 
 
 def test_a_plan_survives_its_file(plan: Plan, tmp_path: Path) -> None:
-    plan.save(tmp_path / "plan.json")
+    (tmp_path / "plan.json").write_bytes(plan.encoded())
     assert Plan.load(tmp_path / "plan.json") == plan

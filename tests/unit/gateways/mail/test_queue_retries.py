@@ -117,3 +117,20 @@ def test_greylisting_that_never_ends(network: MailNetwork, host: ScriptedHost, r
     assert errors(romeo) == [
         ("Help me.", "remote-server-timeout", "the mail was not taken in time: 451 4.7.1 greylisted")
     ]  # fmt: skip
+
+
+def test_a_wall_clock_that_is_set_back_delays_no_mail(network: MailNetwork, host: ScriptedHost, romeo: Client) -> None:
+    host.replies["RCPT"] = ["451 4.7.1 greylisted"]
+    write(network, romeo)
+    network.wall_clock_set_by_s = -600.0
+    network.advance(5.1)
+    assert host.texts == ["Help me."]
+
+
+def test_nor_a_connection(network: MailNetwork, host: ScriptedHost, romeo: Client) -> None:
+    network.to_host.factory = None
+    write(network, romeo)
+    network.to_host.factory = host
+    network.wall_clock_set_by_s = -600.0
+    network.advance(5.1)
+    assert host.texts == ["Help me."]

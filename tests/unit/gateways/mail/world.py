@@ -79,7 +79,7 @@ class MailNetwork(Network):
     ) -> None:
         super().__init__(components={MAIL: SECRET}, stores=stores)
         self.hops: list[Hop] = []
-        self.now_utc_s: Callable[[], float] = lambda: START_UTC_S + self.clock.seconds()
+        self.now_utc_s: Callable[[], float] = lambda: START_UTC_S + self.clock.seconds() + self.wall_clock_set_by_s
         self.spool = spool or MemorySpool()
         self.ledger = ledger or MemoryLedger(self.now_utc_s)
         self.to_host, self.to_gateway = SmtpEndpoint(self), SmtpEndpoint(self)

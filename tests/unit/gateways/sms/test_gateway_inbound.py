@@ -112,6 +112,16 @@ def test_what_came_of_a_long_message_is_passed_on(running: GatewayWorld) -> None
     assert running.run(running.store.pieces.load()) == {}
 
 
+def test_a_wall_clock_that_is_set_tears_no_message_apart(running: GatewayWorld) -> None:
+    say(running, chat("hi"))
+    first, second = _parts("a" * 200)
+    _submit(running, first)
+    running.wall_clock_set_by_s = 600.0
+    running.go(PATIENCE_S / 2)
+    _submit(running, second)
+    assert told(running) == [(str(FC1), "romeo@montague.lit", "a" * 200)]
+
+
 def _parts(text: str) -> list[ShortMessage]:
     return short_messages(PHONE, SHORT_CODE, text, 77)
 

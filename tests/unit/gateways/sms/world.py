@@ -50,6 +50,7 @@ class World:
 
     def __init__(self) -> None:
         self.clock = Clock()
+        self.wall_clock_set_by_s = 0.0
         self.wire = Wire(self.clock)
         self.hops: list[Hop] = []
         self._ids = itertools.count(1)
@@ -58,7 +59,7 @@ class World:
     # --- time
 
     def now_utc_s(self) -> float:
-        return START_UTC_S + self.clock.seconds()
+        return START_UTC_S + self.clock.seconds() + self.wall_clock_set_by_s
 
     def go(self, seconds: float = 0.0) -> None:
         """Let time pass, and everything that is due happen on the way."""

@@ -1,0 +1,28 @@
+"""`xmpplab ls`: the labs of this user."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def ls(
+    format: Annotated[Literal["table", "json"], typer.Option(help="For people, or for programs.")] = "table",
+) -> None:
+    """List your labs: those that run, wherever they were brought up, and those that are kept in this folder."""
+    from cluster.cli.table import print_table
+    from cluster.lab.everywhere import running_labs
+    from cluster.lab.folder import labs
+
+    running = {folder.path for folder, _ in running_labs()}
+    kept = {folder.path for folder in labs(Path.cwd())}
+    found = [(path.name, "up" if path in running else "down", str(path)) for path in sorted(running | kept)]
+    if format == "json":
+        print(json.dumps([dict(zip(("name", "state", "state_dir"), each, strict=True)) for each in found], indent=2))
+    elif found:
+        print_table(["LAB", "STATE", "FOLDER"], found)
+    else:
+        print("no lab runs, and none is kept here; bring one up with `xmpplab up FILE -d`")

@@ -1,0 +1,35 @@
+"""The labs of this user that run, in whatever folder: found by their supervisors, and by their containers."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from cluster.lab import processes
+from cluster.lab.containers import driver as containers
+from cluster.lab.containers.engine import folders
+from cluster.lab.driver import Driver
+from cluster.lab.errors import LabError
+from cluster.lab.folder import LabFolder
+
+SUPERVISOR = "cluster.lab.supervisor"
+
+
+def running_labs() -> list[tuple[LabFolder, Driver]]:
+    """Each with what runs it, by folder."""
+    found: dict[Path, Driver] = dict.fromkeys(_supervised(), processes)
+    with suppress(LabError):  # no engine answers, so no lab is in it
+        found |= dict.fromkeys(map(Path, folders()), containers)
+    return [(LabFolder(path), found[path]) for path in sorted(found)]
+
+
+def _supervised() -> list[Path]:
+    found = []
+    for process in psutil.process_iter(["cmdline", "uids"]):
+        words, uids = process.info["cmdline"] or [], process.info["uids"]
+        if words[1:3] == ["-m", SUPERVISOR] and len(words) == 4 and uids is not None and uids.real == os.getuid():
+            found.append(Path(words[3]))
+    return found

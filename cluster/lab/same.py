@@ -1,0 +1,31 @@
+"""Is the lab that runs the one that is wanted?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cluster.lab.errors import LabError
+from cluster.topology.difference import differences
+from cluster.topology.plan import Plan
+
+MOST_SHOWN = 10
+
+
+def check_same(running: Plan, wanted: Sequence[Plan]) -> None:
+    """`wanted` are one lab at different addresses. Raises LabError with what it has other than the one that runs."""
+    found = differences(running, wanted)
+    if not found:
+        return
+    shown = [f"    {line}" for line in found[:MOST_SHOWN]]
+    if len(found) > MOST_SHOWN:
+        shown.append(f"    and {len(found) - MOST_SHOWN} more")
+    raise LabError(
+        "\n".join(
+            [
+                f"lab {running.name!r} is up already, with another topology:",
+                *shown,
+                "`xmpplab down --keep`, then `up` again, changes all that and keeps accounts and messages; while the "
+                "lab runs, `xmpplab user`, `fault` and `scale` change accounts, links and nodes",
+            ]
+        )
+    )

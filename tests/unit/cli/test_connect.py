@@ -1,0 +1,43 @@
+"""Whom one can log in as, as `up` and `ps` show it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.cli.connect import print_how_to_connect
+from cluster.lab import accounts
+from cluster.lab.errors import LabError
+from cluster.lab.folder import LabFolder
+from cluster.topology.scale import with_nodes
+from tests.unit.lab.plan import make_plan
+
+
+def shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], there: dict[str, list[str]]) -> str:
+    """Of a lab whose servers have these accounts; a server that is not among them does not answer."""
+
+    def ask(folder: LabFolder, plan: Any, server: Any, verb: str, *more: Any) -> list[str]:
+        assert verb == "user_ls"
+        if server.domain not in there:
+            raise LabError("no answer")
+        return there[server.domain]
+
+    monkeypatch.setattr(accounts, "ask", ask)
+    print_how_to_connect(LabFolder(Path("/lab")), with_nodes(make_plan(Path("/lab")), "s1", 2))
+    return capsys.readouterr().out
+
+
+def test_accounts_are_those_that_there_are(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    out = shown(monkeypatch, capsys, {"montague.lit": [], "capulet.lit": ["juliet", "rosaline"]})
+    assert "romeo" not in out
+    assert out.count("juliet@capulet.lit") == 1
+    assert "juliet@capulet.lit    password secret" in out
+    assert "rosaline@capulet.lit  password as it was chosen" in out
+
+
+def test_a_server_that_does_not_answer_has_those_of_the_topology(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert shown(monkeypatch, capsys, {"capulet.lit": []}).count("romeo@montague.lit") == 1
