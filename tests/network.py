@@ -26,6 +26,7 @@ from cluster.server.credentials import ITERATIONS, Credentials
 from cluster.server.domain import Domain
 from cluster.server.module import Module
 from cluster.server.seats import Seats
+from cluster.store.limits import DEFAULTS, Limits
 from cluster.store.memory import memory_store
 from cluster.store.port import Account, RosterItem, ScramKeys, Store
 from cluster.trace.hop import Hop, Tracer
@@ -141,7 +142,7 @@ class Network:
         loaded: list[Module] | None = None,
         registration: bool = False,
         registrations_per_minute: int = 0,
-        offline_messages: int = 1000,
+        limits: Limits = DEFAULTS,
         anonymous: bool = False,
         admin: str = "",
         tls: TlsMode = "off",
@@ -155,7 +156,7 @@ class Network:
         self._loaded = modules.load(modules.defaults()) if loaded is None else loaded
         self._registration = registration
         self._registrations_per_minute = registrations_per_minute
-        self._offline_messages = offline_messages
+        self._limits = limits
         self._anonymous = anonymous
         self._admin = admin
         self._tls: TlsMode = tls
@@ -192,8 +193,7 @@ class Network:
             name, store=store, router=router, tracer=tracer,
             credentials=Credentials(store.accounts, same, same, lambda: b"salt of the domain"), modules=self._loaded,
             registration=self._registration, registrations_per_minute=self._registrations_per_minute,
-            offline_messages=self._offline_messages,
-            admin=self._admin, new_id=self._new_id,
+            limits=self._limits, admin=self._admin, new_id=self._new_id,
             now_utc_s=lambda: START_UTC_S + self.clock.seconds(), clock=life, turn=turn,
             components=[
                 Component(below, secret, life, tracer)

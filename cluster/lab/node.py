@@ -82,7 +82,7 @@ class Node:
             server.domain, store=self._store, router=router, tracer=tracer, credentials=self._credentials,
             modules=loaded, registration=server.registration,
             registrations_per_minute=server.registrations_per_minute, admin=server.admin,
-            offline_messages=server.offline_messages,
+            limits=server.limits,
             new_id=new_id, now_utc_s=time.time, clock=reactor, turn=turn,
             components=components, served_by=plan.served_by, nodes=self._nodes,
             components_at=_components_at(plan, server),

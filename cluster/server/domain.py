@@ -34,6 +34,7 @@ from cluster.server.rate import RateLimit
 from cluster.server.restored import restore
 from cluster.server.session import Session
 from cluster.server.subscriptions import Subscriptions
+from cluster.store.limits import DEFAULTS, Limits
 from cluster.store.port import Store
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.errors import Condition, StanzaError
@@ -59,7 +60,7 @@ class Domain:
         registration: bool,
         registrations_per_minute: int = 0,
         admin: str = "",
-        offline_messages: int = 1000,
+        limits: Limits = DEFAULTS,
         new_id: Callable[[], str],
         now_utc_s: Callable[[], float],
         clock: Clock,
@@ -70,7 +71,7 @@ class Domain:
         components_at: Mapping[str, str] = _NOBODY,
     ) -> None:
         """`registrations_per_minute`: from one address, 0 for any number; `admin`: who runs the server, if known;
-        `offline_messages`: how many wait for one account.
+        `limits`: how much is kept for one account.
 
         `served_by`: for each component of the network, the domain of the server that it is connected to. Where several
         `nodes` serve the domain, `components_at` names for each of its components the node that it is connected to.
@@ -103,7 +104,7 @@ class Domain:
         self.context = ModuleContext(
             domain=name, components=tuple({**self.components, **components_at}), registration=registration,
             registrations=RateLimit(registrations_per_minute, now_utc_s), admin=admin,
-            offline_messages=offline_messages, store=store,
+            limits=limits, store=store,
             accounts=self.accounts, credentials=credentials, subscriptions=self.subscriptions, host=self.host,
             presence=self._presence, route=self.route, new_id=new_id, now_utc_s=now_utc_s, started_utc_s=now_utc_s(),
             hold=self._messages.hold, release=self._messages.release,

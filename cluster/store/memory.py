@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from twisted.internet.defer import Deferred, succeed
 
 from cluster.store.archive import ArchivedMessage, Entry, Page, select
-from cluster.store.port import Account, OfflineMessage, RosterItem, Store
+from cluster.store.limits import Limit
+from cluster.store.port import PAGE_BYTES, PAGE_MESSAGES, Account, OfflineMessage, RosterItem, Store
 from cluster.store.session import KeptSession, SentStanza, SessionChange, SessionRecord
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.mam import Query
@@ -72,17 +73,25 @@ class MemoryOffline:
     def __init__(self) -> None:
         self._messages: dict[str, list[OfflineMessage]] = {}
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: int) -> bool:
-        """Keep it, unless `limit` messages wait already; False then."""
+    async def push(self, localpart: str, message: OfflineMessage, limit: Limit) -> bool:
+        """Keep it, unless it would be more than may wait; False then."""
         waiting = self._messages.setdefault(localpart, [])
-        if len(waiting) >= limit:
+        size_bytes = sum(len(each.stanza.raw) for each in (*waiting, message))
+        if len(waiting) >= limit.count or size_bytes > limit.size_bytes:
             return False
         waiting.append(message)
         return True
 
-    async def load(self, localpart: str) -> list[OfflineMessage]:
-        """All that wait, oldest first."""
-        return list(self._messages.get(localpart, ()))
+    async def page(self, localpart: str) -> list[OfflineMessage]:
+        """The oldest that wait."""
+        page: list[OfflineMessage] = []
+        size_bytes = 0
+        for message in self._messages.get(localpart, ())[:PAGE_MESSAGES]:
+            page.append(message)
+            size_bytes += len(message.stanza.raw)
+            if size_bytes > PAGE_BYTES:
+                break
+        return page
 
     async def drop(self, localpart: str, count: int) -> None:
         """Forget the oldest `count`."""

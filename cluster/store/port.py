@@ -14,6 +14,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 
 from cluster.store.archive import ArchivedMessage, Page
+from cluster.store.limits import Limit
 from cluster.store.session import KeptSession, SessionChange
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.mam import Query
@@ -87,14 +88,23 @@ class RosterStore(Protocol):
         """Forget the whole roster."""
 
 
+PAGE_BYTES = 262_144
+"""What one reply of the storage may hold: a page of more ends with the entry that goes beyond it."""
+PAGE_MESSAGES = 100
+"""Of those that wait, in one page."""
+
+
 class OfflineStore(Protocol):
-    """Messages that wait. Loading and dropping are two steps, so that a crash between them loses nothing."""
+    """Messages that wait. Reading and dropping are two steps, so that a crash between them loses nothing."""
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: int) -> bool:
-        """Keep it, unless `limit` messages wait already; False then."""
+    async def push(self, localpart: str, message: OfflineMessage, limit: Limit) -> bool:
+        """Keep it, unless it would be more than may wait; False then."""
 
-    async def load(self, localpart: str) -> list[OfflineMessage]:
-        """All that wait, oldest first."""
+    async def page(self, localpart: str) -> list[OfflineMessage]:
+        """The oldest that wait, up to PAGE_MESSAGES or PAGE_BYTES, at least one; none where nothing waits.
+
+        They are still there: the next page comes when these are dropped.
+        """
 
     async def drop(self, localpart: str, count: int) -> None:
         """Forget the oldest `count`."""

@@ -13,7 +13,8 @@ from cluster.redisio.client import RedisClient
 from cluster.redisio.insistent import Insistent
 from cluster.redisio.keys import Keys
 from cluster.store.archive import ArchivedMessage, Entry, Page, select
-from cluster.store.port import Account, OfflineMessage, RosterItem, Store
+from cluster.store.limits import Limit
+from cluster.store.port import PAGE_BYTES, PAGE_MESSAGES, Account, OfflineMessage, RosterItem, Store
 from cluster.store.redis_sessions import RedisSessions
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.mam import Query
@@ -26,11 +27,41 @@ _entry = msgspec.msgpack.Decoder(Entry).decode
 _archived_message = msgspec.msgpack.Decoder(ArchivedMessage).decode
 
 _PUSH_BELOW_LIMIT = """
-if redis.call('LLEN', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
-redis.call('RPUSH', KEYS[1], ARGV[1])
+local size = redis.call('HGET', KEYS[2], ARGV[1])
+if not size then
+  size = 0
+  for _, each in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do size = size + #each end
+end
+size = size + #ARGV[2]
+if redis.call('LLEN', KEYS[1]) >= tonumber(ARGV[3]) or size > tonumber(ARGV[4]) then return 0 end
+redis.call('RPUSH', KEYS[1], ARGV[2])
+redis.call('HSET', KEYS[2], ARGV[1], size)
 return 1
 """
-"""A script, because no command appends to a list only while it is short."""
+"""For a list and the hash of such lists' sizes; where that says nothing, the list is empty or older than the hash."""
+
+_DROP = """
+local dropped = 0
+for _, each in ipairs(redis.call('LRANGE', KEYS[1], 0, ARGV[2] - 1)) do dropped = dropped + #each end
+redis.call('LTRIM', KEYS[1], ARGV[2], -1)
+if redis.call('LLEN', KEYS[1]) == 0 then
+  redis.call('HDEL', KEYS[2], ARGV[1])
+elseif redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then
+  redis.call('HINCRBY', KEYS[2], ARGV[1], -dropped)
+end
+"""
+"""From the beginning of such a list."""
+
+_PAGE = """
+local page, size = {}, 0
+for place = 0, ARGV[1] - 1 do
+  local each = redis.call('LRANGE', KEYS[1], place, place)[1]
+  if not each or size > tonumber(ARGV[2]) then break end
+  page[#page + 1], size = each, size + #each
+end
+return page
+"""
+"""The beginning of a list, by bytes, which no command counts."""
 
 _SET_BELOW_LIMIT = """
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
@@ -107,29 +138,34 @@ class RedisRosters:
 
 
 class RedisOffline:
-    """An `OfflineStore`: one list for each account."""
+    """An `OfflineStore`: one list for each account, and a hash of their sizes."""
 
     def __init__(self, client: RedisClient, keys: Keys, domain: str) -> None:
         self._client = client
         self._keys = keys
         self._domain = domain
+        self._sizes = keys.offline_bytes(domain)
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: int) -> bool:
-        """Keep it, unless `limit` messages wait already; False then."""
+    async def push(self, localpart: str, message: OfflineMessage, limit: Limit) -> bool:
+        """Keep it, unless it would be more than may wait; False then."""
         key = self._keys.offline(self._domain, localpart)
-        return bool(await self._client.execute("EVAL", _PUSH_BELOW_LIMIT, 1, key, _encode(message), limit))
+        script = "EVAL", _PUSH_BELOW_LIMIT, 2, key, self._sizes
+        return bool(await self._client.execute(*script, localpart, _encode(message), limit.count, limit.size_bytes))
 
-    async def load(self, localpart: str) -> list[OfflineMessage]:
-        """All that wait, oldest first."""
-        found = await self._client.execute("LRANGE", self._keys.offline(self._domain, localpart), 0, -1)
-        return [_offline_message(value) for value in found]
+    async def page(self, localpart: str) -> list[OfflineMessage]:
+        """The oldest that wait."""
+        key = self._keys.offline(self._domain, localpart)
+        page = await self._client.execute("EVAL", _PAGE, 1, key, PAGE_MESSAGES, PAGE_BYTES)
+        return [_offline_message(value) for value in page]
 
     async def drop(self, localpart: str, count: int) -> None:
         """Forget the oldest `count`."""
-        await self._client.execute("LTRIM", self._keys.offline(self._domain, localpart), count, -1)
+        key = self._keys.offline(self._domain, localpart)
+        await self._client.execute("EVAL", _DROP, 2, key, self._sizes, localpart, count)
 
     async def delete(self, localpart: str) -> None:
         """Forget them all."""
+        self._client.post("HDEL", self._sizes, localpart)
         await self._client.execute("DEL", self._keys.offline(self._domain, localpart))
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from cluster.store.limits import DEFAULTS
 from cluster.topology.foreign import Component, Gateway, Network
 from cluster.topology.links import Link
 from cluster.topology.scale import MAX_NODES
@@ -30,9 +31,11 @@ class ServerSettings(Section):
     admin: AccountJid | None = None
     """Account of whoever runs the server; clients are told when they ask (XEP-0157). Without it they are told of
     nobody."""
-    offline_messages: Annotated[int, Field(ge=0)] = 1000
+    offline_messages: Annotated[int, Field(ge=0)] = DEFAULTS.offline.count
     """How many messages wait for an account while nobody is there (XEP-0160); further ones come back to their senders.
     0: none waits."""
+    offline_bytes: Annotated[int, Field(ge=0)] = DEFAULTS.offline.size_bytes
+    """How many bytes of messages wait for an account; further ones come back to their senders."""
     modules: list[str] | None = None
     """Which server modules to load, by the names of their files; `[]` for none. Without this key, or with nothing
     behind it: all but `legacy_auth`."""

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from cluster.store.limits import Limits
 from cluster.xmpp.features import TlsMode
 
 
@@ -51,8 +52,8 @@ class ServerNode(msgspec.Struct, frozen=True):
     components: tuple[ComponentSeed, ...] = ()
     registrations_per_minute: int = 0
     """From one address; 0: any number."""
-    offline_messages: int = 1000
-    """That wait for one account."""
+    limits: Limits = Limits()
+    """How much is kept for one account."""
     anonymous: bool = False
     """SASL ANONYMOUS is on offer."""
     admin: str = ""

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
+from cluster.store.limits import Limit
 from cluster.store.memory import memory_store
 from cluster.store.port import Account, OfflineMessage, RosterItem, ScramKeys, Store
 from cluster.store.redis import redis_store
@@ -55,8 +56,11 @@ def _run_at_once(scenario: Coroutine[Deferred[Any], Any, None]) -> None:
 async def _nothing_of_another_domain(store: Store) -> None:
     assert await store.accounts.names() == []
     assert await store.rosters.load("romeo") == {}
-    assert await store.offline.load("romeo") == []
+    assert await store.offline.page("romeo") == []
     assert await store.documents.get("romeo", "vcard-temp") is None
+
+
+MUCH = Limit(1_000, 10_000_000)
 
 
 def account(localpart: str, salt: bytes = b"\x00salt") -> Account:
@@ -153,12 +157,12 @@ def test_messages_wait_in_order_until_they_are_dropped(check: Check) -> None:
     async def scenario(store: Store) -> None:
         offline = store.offline
         for text in "abcd":
-            assert await offline.push("romeo", message(text), 10)
-        assert await offline.load("romeo") == [message(text) for text in "abcd"]
+            assert await offline.push("romeo", message(text), MUCH)
+        assert await offline.page("romeo") == [message(text) for text in "abcd"]
         await offline.drop("romeo", 3)
-        assert await offline.load("romeo") == [message("d")]
+        assert await offline.page("romeo") == [message("d")]
         await offline.drop("romeo", 3)
-        assert await offline.load("romeo") == []
+        assert await offline.page("romeo") == []
         await offline.drop("romeo", 1)
 
     check(scenario)
@@ -167,13 +171,50 @@ def test_messages_wait_in_order_until_they_are_dropped(check: Check) -> None:
 def test_beyond_the_limit_nothing_is_kept(check: Check) -> None:
     async def scenario(store: Store) -> None:
         offline = store.offline
-        pushes = [Deferred.fromCoroutine(offline.push("romeo", message(text), 2)) for text in "abc"]
+        pushes = [Deferred.fromCoroutine(offline.push("romeo", message(text), Limit(2, 10_000))) for text in "abc"]
         assert await gatherResults(pushes) == [True, True, False]
-        assert await offline.load("romeo") == [message("a"), message("b")]
+        assert await offline.page("romeo") == [message("a"), message("b")]
         await offline.drop("romeo", 1)
-        assert await offline.push("romeo", message("d"), 2)
+        assert await offline.push("romeo", message("d"), Limit(2, 10_000))
         await offline.delete("romeo")
-        assert await offline.load("romeo") == []
+        assert await offline.page("romeo") == []
+
+    check(scenario)
+
+
+def test_beyond_the_limit_in_bytes_nothing_is_kept(check: Check) -> None:
+    limit = Limit(100, 25_000)
+    big = "x" * 10_000
+
+    async def scenario(store: Store) -> None:
+        offline = store.offline
+        assert [await offline.push("romeo", message(text), limit) for text in (big, big, big, "a")] == [
+            True, True, False, True,
+        ]  # fmt: skip
+        await offline.drop("romeo", 1)
+        assert [await offline.push("romeo", message(text), limit) for text in (big, big)] == [True, False]
+        await offline.drop("romeo", 3)
+        assert [await offline.push("romeo", message(text), limit) for text in (big, big, big)] == [True, True, False]
+        await offline.delete("romeo")
+        assert await offline.push("romeo", message("x" * 20_000), limit)
+
+    check(scenario)
+
+
+def test_what_waits_comes_in_pages(check: Check) -> None:
+    texts = [str(number) for number in range(250)] + ["x" * 200_000, "y" * 200_000, "z" * 300_000, "end"]
+
+    async def scenario(store: Store) -> None:
+        for text in texts:
+            assert await store.offline.push("romeo", message(text), MUCH)
+        lengths = []
+        found: list[OfflineMessage] = []
+        while page := await store.offline.page("romeo"):
+            lengths.append(len(page))
+            found += page
+            await store.offline.drop("romeo", len(page))
+        assert found == [message(text) for text in texts]
+        assert lengths == [100, 100, 52, 1, 1]  # a page ends with what goes beyond its bytes
 
     check(scenario)
 
