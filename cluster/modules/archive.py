@@ -26,8 +26,6 @@ from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT, HINTS, MAM, STANZA_ID
 from cluster.xmpp.stanza import Stanza
 
-MAX_MESSAGES = 10_000
-"""Of one account; beyond that the oldest is forgotten (section 3.2). Some megabytes in Redis."""
 MAX_LISTED = 1_000
 """Addresses in the preferences of one account."""
 _BODY = f"{CLIENT} body"
@@ -96,7 +94,7 @@ def _is_kept(account: LocalAccount, other: Jid, stanza: Stanza) -> bool:
 def _append(ctx: ModuleContext, account: LocalAccount, id: str, stanza: Stanza) -> Settled:
     # to the millisecond, as a client sees it and asks for it
     message = ArchivedMessage(id, round(ctx.now_utc_s(), 3), msgspec.structs.replace(stanza, trace_id=""))
-    return ctx.store.archives.append(account.jid.localpart, message, MAX_MESSAGES)
+    return ctx.store.archives.append(account.jid.localpart, message, ctx.limits.archive)
 
 
 # --- what is asked

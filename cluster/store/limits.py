@@ -17,6 +17,12 @@ class Limits(msgspec.Struct, frozen=True):
 
     offline: Limit = Limit(1_000, 16 << 20)
     """Messages that wait for it (XEP-0160)."""
+    roster: Limit = Limit(5_000, 1 << 20)
+    """Contacts, as its clients see them (RFC 6121 section 2)."""
+    archive: Limit = Limit(10_000, 64 << 20)
+    """Messages of its archive (XEP-0313); beyond it, the oldest are forgotten."""
+    private: Limit = Limit(100, 1 << 20)
+    """Elements of private XML (XEP-0049), together with its vCard and its lists."""
 
 
 DEFAULTS = Limits()

@@ -74,6 +74,7 @@ class AccountStore(Protocol):
         """Put it unless there is one of that name already; False then."""
 
     async def delete(self, localpart: str) -> None: ...
+    async def count(self) -> int: ...
     async def names(self) -> list[str]:
         """All localparts, sorted."""
 
@@ -88,8 +89,6 @@ class RosterStore(Protocol):
         """Forget the whole roster."""
 
 
-PAGE_BYTES = 262_144
-"""What one reply of the storage may hold: a page of more ends with the entry that goes beyond it."""
 PAGE_MESSAGES = 100
 """Of those that wait, in one page."""
 
@@ -120,8 +119,8 @@ class DocumentStore(Protocol):
     """
 
     async def get(self, localpart: str, name: str) -> bytes | None: ...
-    async def put(self, localpart: str, name: str, document: bytes, limit: int | None = None) -> bool:
-        """Keep it; with a limit, only if it replaces one or the account has fewer documents; False else.
+    async def put(self, localpart: str, name: str, document: bytes, limit: Limit | None = None) -> bool:
+        """Keep it; with a limit, only if the account has no more documents then, or makes them no larger; else False.
 
         Nothing (`b""`) is kept as no document.
         """
@@ -133,11 +132,14 @@ class DocumentStore(Protocol):
 class ArchiveStore(Protocol):
     """The messages that accounts sent and received (XEP-0313), in the order of the calls."""
 
-    def append(self, localpart: str, message: ArchivedMessage, limit: int) -> Deferred[None]:
-        """Keep it, unless one of that id is there already; beyond the limit, the oldest is forgotten."""
+    def append(self, localpart: str, message: ArchivedMessage, limit: Limit) -> Deferred[None]:
+        """Keep it, unless one of that id is there already; beyond the limit, the oldest are forgotten.
+
+        Their bytes may be a sixteenth more than the limit for a while.
+        """
 
     async def query(self, account: Jid, query: Query) -> Page:
-        """A page of the account's archive. Raises UnknownId."""
+        """A page of the account's archive, of no more than MAX_PAGE_BYTES or one message. Raises UnknownId."""
 
     async def delete(self, localpart: str) -> None:
         """Forget it all."""

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from cluster.redisio.client import RedisClient
 from cluster.redisio.insistent import Command, Insistent
 from cluster.redisio.keys import Keys
+from cluster.redisio.pages import read_hash
 from cluster.store.session import KeptSession, SentStanza, SessionChange, SessionRecord
 
 
@@ -55,18 +56,16 @@ class RedisSessions:
 
     async def load(self, localpart: str) -> list[KeptSession]:
         """All sessions of an account."""
-        records: dict[bytes, bytes] = await self._client.execute(
-            "HGETALL", self._keys.sessions_of(self._domain, localpart)
-        )
+        records = await read_hash(self._client, self._keys.sessions_of(self._domain, localpart))
         loaded = [self._load(id.decode(), _record(value)) for id, value in records.items()]
         sessions: list[KeptSession] = await gatherResults([Deferred.fromCoroutine(each) for each in loaded])
         return sessions
 
     async def _load(self, id: str, record: SessionRecord) -> KeptSession:
-        stanzas = self._client.execute("HGETALL", self._keys.session(self._domain, id))
+        stanzas = await read_hash(self._client, self._keys.session(self._domain, id))
         value = await self._client.execute("HGET", self._keys.sessions(self._domain), id)
         progress = _Progress(0, 0) if value is None else _progress(value)
-        sent = sorted((_sent(each) for each in (await stanzas).values()), key=lambda each: each.number)
+        sent = sorted((_sent(each) for each in stanzas.values()), key=lambda each: each.number)
         return KeptSession(record, progress.handled, progress.acknowledged, tuple(sent))
 
     def delete(self, localpart: str, id: str) -> Deferred[None]:

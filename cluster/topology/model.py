@@ -36,6 +36,12 @@ class ServerSettings(Section):
     0: none waits."""
     offline_bytes: Annotated[int, Field(ge=0)] = DEFAULTS.offline.size_bytes
     """How many bytes of messages wait for an account; further ones come back to their senders."""
+    roster_bytes: Annotated[int, Field(ge=0)] = DEFAULTS.roster.size_bytes
+    """How many bytes an account's contacts have together, with their names and groups."""
+    archive_bytes: Annotated[int, Field(ge=0)] = DEFAULTS.archive.size_bytes
+    """How many bytes of messages an account's archive keeps (XEP-0313); beyond it, the oldest are forgotten."""
+    private_bytes: Annotated[int, Field(ge=0)] = DEFAULTS.private.size_bytes
+    """How many bytes of private XML (XEP-0049) an account keeps, together with its vCard and its lists."""
     modules: list[str] | None = None
     """Which server modules to load, by the names of their files; `[]` for none. Without this key, or with nothing
     behind it: all but `legacy_auth`."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cluster.store.limits import Limit, Limits
+from cluster.store.limits import DEFAULTS, Limit, Limits
 from cluster.topology import addresses, links
 from cluster.topology.foreign import Gateway, Network
 from cluster.topology.model import Server, ServerSettings, Topology
@@ -104,7 +104,12 @@ def settings_of(server: Server, defaults: ServerSettings) -> ServerSettings:
 
 
 def _limits(setting: ServerSettings) -> Limits:
-    return Limits(offline=Limit(setting.offline_messages, setting.offline_bytes))
+    return Limits(
+        offline=Limit(setting.offline_messages, setting.offline_bytes),
+        roster=Limit(DEFAULTS.roster.count, setting.roster_bytes),
+        archive=Limit(DEFAULTS.archive.count, setting.archive_bytes),
+        private=Limit(DEFAULTS.private.count, setting.private_bytes),
+    )
 
 
 def _components(topology: Topology, server: str) -> tuple[ComponentSeed, ...]:

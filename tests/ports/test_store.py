@@ -243,15 +243,58 @@ def test_documents_are_kept_by_account_and_name(check: Check) -> None:
 
 
 def test_beyond_the_limit_a_document_only_replaces_one(check: Check) -> None:
+    limit = Limit(2, 100)
+
     async def scenario(store: Store) -> None:
         documents = store.documents
-        puts = [Deferred.fromCoroutine(documents.put("romeo", name, b"1", 2)) for name in "abc"]
+        puts = [Deferred.fromCoroutine(documents.put("romeo", name, b"1", limit)) for name in "abc"]
         assert await gatherResults(puts) == [True, True, False]
-        assert await documents.put("romeo", "a", b"2", 2)
+        assert await documents.put("romeo", "a", b"2", limit)
         assert [await documents.get("romeo", name) for name in "abc"] == [b"2", b"1", None]
         assert await documents.put("romeo", "d", b"3")
-        assert await documents.put("romeo", "a", b"", 0)
-        assert not await documents.put("romeo", "c", b"1", 2)
+        assert await documents.put("romeo", "a", b"", Limit(0, 0))
+        assert not await documents.put("romeo", "c", b"1", limit)
+
+    check(scenario)
+
+
+def test_beyond_the_limit_in_bytes_documents_only_shrink(check: Check) -> None:
+    limit = Limit(10, 100)
+
+    async def scenario(store: Store) -> None:
+        documents = store.documents
+        assert await documents.put("romeo", "a", b"x" * 60, limit)
+        assert not await documents.put("romeo", "b", b"x" * 41, limit)
+        assert await documents.put("romeo", "b", b"x" * 40, limit)
+        assert not await documents.put("romeo", "a", b"x" * 61, limit)
+        assert await documents.put("romeo", "c", b"x" * 1_000)  # another feature's
+        assert await documents.put("romeo", "a", b"y" * 60, limit)
+        assert not await documents.put("romeo", "d", b"x", limit)
+
+    check(scenario)
+
+
+def test_accounts_are_counted(check: Check) -> None:
+    async def scenario(store: Store) -> None:
+        assert await store.accounts.count() == 0
+        for number in range(600):
+            await store.accounts.put(account(f"a{number:03}"))
+        assert await store.accounts.count() == 600
+        assert await store.accounts.names() == [f"a{number:03}" for number in range(600)]
+
+    check(scenario)
+
+
+def test_a_roster_of_more_than_a_page(check: Check) -> None:
+    """Small items of which there are many, and large ones as they were stored before there was a limit."""
+    jids = [Jid.parse(f"c{number}@capulet.lit") for number in range(700)]
+    large = tuple(f"{number:01000}" for number in range(240))
+    items = {jid: RosterItem(jid, "A name" * 10, large if number % 10 == 0 else ()) for number, jid in enumerate(jids)}
+
+    async def scenario(store: Store) -> None:
+        for item in items.values():
+            await store.rosters.put("romeo", item)
+        assert await store.rosters.load("romeo") == items
 
     check(scenario)
 
