@@ -89,7 +89,9 @@ class Domain:
         self.router = router
         self.tracer = tracer
         self.credentials = credentials
-        self.accounts = Accounts(name, store, lambda account: self.host.run("load", self.context, account, None))
+        self.accounts = Accounts(
+            name, store, limits, lambda account: self.host.run("load", self.context, account, None)
+        )
         self.host = ModuleHost(modules)
         self._presence = Presence(self.route, new_id, now_utc_s)
         self.subscriptions = Subscriptions(self.accounts, self._presence, self.route, new_id)
