@@ -119,7 +119,7 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:store:{{{domain}}}:sessions:{localpart}"
 
     def session(self, domain: str, id: str) -> str:
-        """Hash of the stanzas that one of them was sent: by their numbers."""
+        """Hash of the stanzas that one of them was sent, by their numbers, and of whom it told of its presence."""
         return f"{self.prefix}:store:{{{domain}}}:session:{id}"
 
     def gateway(self, domain: str, table: str) -> str:

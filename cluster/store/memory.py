@@ -188,6 +188,7 @@ class MemorySessions:
         self._records: dict[str, dict[str, SessionRecord]] = {}
         self._counts: dict[str, tuple[int, int]] = {}
         self._sent: dict[str, dict[int, SentStanza]] = {}
+        self._directed: dict[str, frozenset[Jid]] = {}
 
     def note(self, changes: Sequence[SessionChange]) -> Deferred[None]:
         """Keep what is new."""
@@ -198,13 +199,17 @@ class MemorySessions:
                 sent.pop(number, None)
             if change.record is not None:
                 self._records.setdefault(change.localpart, {})[change.id] = change.record
+            directed = self._directed.get(change.id, frozenset())
+            self._directed[change.id] = (directed - change.undirected) | change.directed
             self._counts[change.id] = change.handled, change.acknowledged
         return succeed(None)
 
     async def load(self, localpart: str) -> list[KeptSession]:
         """All sessions of an account."""
         return [
-            KeptSession(record, *self._counts[id], tuple(each for _, each in sorted(self._sent[id].items())))
+            KeptSession(
+                record, *self._counts[id], tuple(each for _, each in sorted(self._sent[id].items())), self._directed[id]
+            )
             for id, record in self._records.get(localpart, {}).items()
         ]
 
@@ -213,6 +218,7 @@ class MemorySessions:
         self._records.get(localpart, {}).pop(id, None)
         self._counts.pop(id, None)
         self._sent.pop(id, None)
+        self._directed.pop(id, None)
         return succeed(None)
 
 

@@ -111,7 +111,7 @@ def test_an_archive(run: Run) -> None:
 def test_sessions(run: Run) -> None:
     async def scenario(store: Store, replies: list[int]) -> None:
         sent = tuple(SentStanza(number, message(LARGE), 0.0) for number in range(30))
-        await store.sessions.note([SessionChange("one", "romeo", 0, 0, record(), sent)])
+        await store.sessions.note([SessionChange("one", "romeo", 0, 0, record(), sent=sent)])
         [kept] = await store.sessions.load("romeo")
         assert kept.sent == sent
         assert max(replies) < PAGE_BYTES + 2 * LARGE
