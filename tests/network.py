@@ -142,6 +142,7 @@ class Network:
         loaded: list[Module] | None = None,
         registration: bool = False,
         registrations_per_minute: int = 0,
+        probes_per_minute: int = 0,
         limits: Limits = DEFAULTS,
         anonymous: bool = False,
         admin: str = "",
@@ -156,6 +157,7 @@ class Network:
         self._loaded = modules.load(modules.defaults()) if loaded is None else loaded
         self._registration = registration
         self._registrations_per_minute = registrations_per_minute
+        self._probes_per_minute = probes_per_minute
         self._limits = limits
         self._anonymous = anonymous
         self._admin = admin
@@ -193,7 +195,7 @@ class Network:
             name, store=store, router=router, tracer=tracer,
             credentials=Credentials(store.accounts, same, same, lambda: b"salt of the domain"), modules=self._loaded,
             registration=self._registration, registrations_per_minute=self._registrations_per_minute,
-            limits=self._limits, admin=self._admin, new_id=self._new_id,
+            probes_per_minute=self._probes_per_minute, limits=self._limits, admin=self._admin, new_id=self._new_id,
             now_utc_s=lambda: START_UTC_S + self.clock.seconds(), clock=life, turn=turn,
             components=[
                 Component(below, secret, life, tracer)

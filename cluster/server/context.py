@@ -32,6 +32,8 @@ class ModuleContext:
     """Anybody may make an account (XEP-0077)."""
     registrations: RateLimit
     """How often one address may try to."""
+    probes: RateLimit
+    """How often one account may have a stanza followed (see xmpp/probe.py)."""
     admin: str
     """Address of whoever runs the server; empty where the topology does not say."""
     limits: Limits

@@ -59,6 +59,7 @@ class Domain:
         modules: list[Module],
         registration: bool,
         registrations_per_minute: int = 0,
+        probes_per_minute: int = 0,
         admin: str = "",
         limits: Limits = DEFAULTS,
         new_id: Callable[[], str],
@@ -70,8 +71,8 @@ class Domain:
         nodes: Nodes | None = None,
         components_at: Mapping[str, str] = _NOBODY,
     ) -> None:
-        """`registrations_per_minute`: from one address, 0 for any number; `admin`: who runs the server, if known;
-        `limits`: how much is kept for one account.
+        """`registrations_per_minute`: from one address; `probes_per_minute`: from one account; 0 for any number.
+        `admin`: who runs the server, if known; `limits`: how much is kept for one account.
 
         `served_by`: for each component of the network, the domain of the server that it is connected to. Where several
         `nodes` serve the domain, `components_at` names for each of its components the node that it is connected to.
@@ -105,7 +106,8 @@ class Domain:
         self.keeper = Keeper(store.sessions, turn, now_utc_s)
         self.context = ModuleContext(
             domain=name, components=tuple({**self.components, **components_at}), registration=registration,
-            registrations=RateLimit(registrations_per_minute, now_utc_s), admin=admin,
+            registrations=RateLimit(registrations_per_minute, now_utc_s),
+            probes=RateLimit(probes_per_minute, now_utc_s), admin=admin,
             limits=limits, store=store,
             accounts=self.accounts, credentials=credentials, subscriptions=self.subscriptions, host=self.host,
             presence=self._presence, route=self.route, new_id=new_id, now_utc_s=now_utc_s, started_utc_s=now_utc_s(),

@@ -16,7 +16,7 @@ from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError
 from cluster.xmpp.events import Nonza
 from cluster.xmpp.namespaces import BLOCKING_ERRORS, STANZA_ID
-from cluster.xmpp.probe import probe_id
+from cluster.xmpp.probe import probe_id, without_probe
 from cluster.xmpp.stamp import NotAStanza
 from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.subscription import TYPES
@@ -39,7 +39,10 @@ class Entrance:
 
     def from_session(self, session: Session, stanza: Stanza) -> Settled:
         """A stanza that a client sent; its `from` is stamped."""
-        stanza = self._followed(stanza, probe_id(stanza) or self._tracer.sample())
+        trace_id = probe_id(stanza)
+        if trace_id and not self._ctx.probes.take(session.jid.localpart):
+            stanza, trace_id = without_probe(stanza), ""  # else a gateway would follow it
+        stanza = self._followed(stanza, trace_id or self._tracer.sample())
         if session.account.blocked and stanza.to is not None and session.account.blocks(stanza.to):
             self._refuse_blocked(session, stanza)
             return None

@@ -12,6 +12,7 @@ from cluster.topology.foreign import Component, Gateway, Network
 from cluster.topology.links import Link
 from cluster.topology.scale import MAX_NODES
 from cluster.topology.section import AccountJid, Domain, Name, NodeName, OrEmpty, Section
+from cluster.trace.hop import MAX_JOURNAL_BYTES
 from cluster.xmpp.features import TlsMode
 
 
@@ -97,6 +98,11 @@ class Trace(Section):
 
     sample_every: Annotated[int, Field(ge=0)] = 1000
     """Record the hops of one stanza in so many; 1 for all, 0 for none but the probes of `xmpplab trace`."""
+    probes_per_minute: Annotated[int, Field(ge=0)] = 600
+    """How many probes an account may send in a minute, whose hops are all recorded; further ones are ordinary
+    messages. 0: any number."""
+    journal_bytes: Annotated[int, Field(ge=1_048_576)] = MAX_JOURNAL_BYTES
+    """How many bytes of hops each node keeps in the journal; beyond it, the oldest are forgotten."""
 
 
 class Router(Section):

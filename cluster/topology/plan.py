@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from cluster.store.limits import Limits
+from cluster.trace.hop import MAX_JOURNAL_BYTES
 from cluster.xmpp.features import TlsMode
 
 
@@ -199,6 +200,8 @@ class Plan(msgspec.Struct, frozen=True):
     gateways: tuple[GatewayNode, ...] = ()
     networks: tuple[NetworkNode, ...] = ()
     sample_every: int = 1000
+    probes_per_minute: int = 600
+    journal_bytes: int = MAX_JOURNAL_BYTES
     """One stanza in so many is followed without being asked; 0: none."""
     redis_url: str = ""
     """An existing Redis or Valkey; empty: the lab starts its own."""

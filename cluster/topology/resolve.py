@@ -87,6 +87,8 @@ def resolve(
         gateways=gateways,
         networks=networks,
         sample_every=topology.trace.sample_every,
+        probes_per_minute=topology.trace.probes_per_minute,
+        journal_bytes=topology.trace.journal_bytes,
         redis_url=redis_url,
         max_backlog=topology.router.max_backlog,
         links=_links(topology),
