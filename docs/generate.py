@@ -69,7 +69,7 @@ def scenario_keys() -> str:
     return reference.tables(scenario_schema()).rstrip()
 
 
-_BOUND = re.compile(r"_?(MAX|MOST|MANY|PAGE)_\w+|(\w+_)?(TIMEOUT|PATIENCE|KEPT)_S|REMEMBERED|BACKLOG")
+_BOUND = re.compile(r"_?(MAX|MOST|PAGE)_\w+|MANY\w*|(\w+_)?(TIMEOUT|PATIENCE|KEPT)_S|REMEMBERED|BACKLOG")
 """The names of constants of modules that are bounds; a number is one of this name, its docstring says what it is."""
 _BOUNDED_KEY = re.compile(r"\w+_(bytes|messages|per_minute)|max_backlog")
 

@@ -116,7 +116,7 @@ class Domain:
         )  # fmt: skip
         hooks.ctx = self.context
         self._local = AccountDelivery(self.context, self._messages, self._iq, tracer, self.bounce)
-        self.entrance = Entrance(self.context, self._iq, hooks, tracer, self.bounce)
+        self.entrance = Entrance(self.context, self._iq, hooks, tracer, self.bounce, clock)
 
     async def start(self) -> None:
         """Take stanzas from other domains."""
