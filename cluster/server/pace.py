@@ -27,15 +27,20 @@ class Pace:
         self._handle = handle
         self.resting: dict[Session, deque[tuple[Stanza, Deferred[None]]]] = {}
         """Whose next stanza is for `later`."""
+        self._is_due = False
 
     def worked(self, session: Session) -> None:
         """It has had its work of this turn done, if that was much."""
         account = session.account
         if len(account.roster) + len(account.blocked) <= MANY or session in self.resting:
             return
-        if not self.resting:
-            self._clock.callLater(0, self._go_on)
         self.resting[session] = deque()
+        self._see_to_it()
+
+    def _see_to_it(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            self._clock.callLater(0, self._go_on)
 
     def later(self, session: Session, stanza: Stanza) -> Deferred[None]:
         """Handle it behind what waits; fires when it has settled."""
@@ -44,7 +49,7 @@ class Pace:
         return settled
 
     def _go_on(self) -> None:
-        resting = self.resting
+        resting, self._is_due = self.resting, False
         for _ in range(len(resting)):
             session = next(iter(resting))
             waiting = resting.pop(session)
@@ -59,4 +64,4 @@ class Pace:
                 resting[session].extend(waiting)
                 break
         if resting:
-            self._clock.callLater(0, self._go_on)
+            self._see_to_it()

@@ -107,11 +107,12 @@ class Presence:
     def ask_contacts(self, account: LocalAccount) -> None:
         """Ask for the presence of all contacts that this account sees, or wants to see and has had no answer from."""
         for item in account.roster.values():
-            if account.blocks(item.jid):
+            is_seen = item.subscription in ("to", "both")
+            if not (is_seen or item.pending_out) or account.blocks(item.jid):
                 continue
-            if item.subscription in ("to", "both"):  # section 4.3.1
+            if is_seen:  # section 4.3.1
                 self._route(make("presence", from_=account.jid, to=item.jid, type="probe"))
-            elif item.pending_out:  # section 3.1.2: the request may have got lost
+            else:  # section 3.1.2: the request may have got lost
                 self._route(make("presence", from_=account.jid, to=item.jid, id=self._new_id(), type="subscribe"))
 
     # --- what comes in for an account of ours

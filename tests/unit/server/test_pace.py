@@ -30,6 +30,7 @@ class Turns:
     def run(self) -> bool:
         """One of them; False where nothing is due."""
         due, self.due = self.due, []
+        assert len(due) <= 1
         for call in due:
             call()
         return bool(due)
