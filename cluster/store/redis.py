@@ -6,6 +6,7 @@ They fail with ConnectionLost while Redis is away, apart from what may be writte
 from __future__ import annotations
 
 import msgspec
+from twisted.internet.defer import DeferredSemaphore
 
 from cluster.redisio.client import RedisClient
 from cluster.redisio.insistent import Insistent
@@ -165,6 +166,10 @@ class RedisOffline:
         await self._client.execute("DEL", self._keys.offline(self._domain, localpart))
 
 
+MAX_READS = 16
+"""Documents that are read at the same time: a client may ask for a thousand large ones in one breath."""
+
+
 class RedisDocuments:
     """A `DocumentStore`: one hash for each account."""
 
@@ -172,10 +177,12 @@ class RedisDocuments:
         self._client = client
         self._keys = keys
         self._domain = domain
+        self._reads = DeferredSemaphore(MAX_READS)
 
     async def get(self, localpart: str, name: str) -> bytes | None:
         """The document, None where there is none."""
-        value: bytes | None = await self._client.execute("HGET", self._keys.documents(self._domain, localpart), name)
+        key = self._keys.documents(self._domain, localpart)
+        value: bytes | None = await self._reads.run(self._client.execute, "HGET", key, name)
         return value
 
     async def put(self, localpart: str, name: str, document: bytes, limit: Limit | None = None) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 
 from cluster.redisio.acl import rules
 from cluster.redisio.client import RedisClient
@@ -18,7 +18,7 @@ from cluster.redisio.url import RedisUrl
 from cluster.store.archive import MAX_PAGE_BYTES
 from cluster.store.limits import Limit
 from cluster.store.port import OfflineMessage, RosterItem, Store
-from cluster.store.redis import redis_store
+from cluster.store.redis import MAX_READS, redis_store
 from cluster.store.session import SentStanza, SessionChange
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.mam import Query
@@ -39,11 +39,15 @@ class Watched(RedisClient):
     """Notes how large the replies are."""
 
     replies: list[int]
+    under_way = most_under_way = 0
 
     def execute(self, *command: str | bytes | int) -> Deferred[Reply]:
+        self.under_way += 1
+        self.most_under_way = max(self.under_way, self.most_under_way)
         return super().execute(*command).addCallback(self._note)
 
     def _note(self, reply: Reply) -> Reply:
+        self.under_way -= 1
         self.replies.append(len(msgspec.msgpack.encode(reply)))
         return reply
 
@@ -117,6 +121,21 @@ def test_sessions(run: Run) -> None:
         assert max(replies) < PAGE_BYTES + 2 * LARGE
 
     run(scenario)
+
+
+def test_documents_are_read_a_few_at_a_time(reactor_thread: ReactorThread, valkey: Valkey, keys: Keys) -> None:
+    async def scenario() -> None:
+        client = Watched(reactor_thread.reactor, RedisUrl.parse(valkey.url), lambda: 0.0)
+        client.replies = []
+        await client.connect()
+        documents = redis_store(client, keys, DOMAIN).documents
+        await documents.put("romeo", "vcard-temp", b"x" * 1_000)
+        found = await gatherResults([Deferred.fromCoroutine(documents.get("romeo", "vcard-temp")) for _ in range(200)])
+        assert found == [b"x" * 1_000] * 200
+        assert client.most_under_way == MAX_READS
+        await client.close()
+
+    reactor_thread.run(scenario)
 
 
 def test_what_waited_before_its_bytes_were_counted(run: Run, valkey: Valkey, keys: Keys) -> None:
