@@ -6,6 +6,7 @@ from cluster.redisio.client import RedisClient
 
 PAGE_BYTES = 262_144
 """What one reply holds: a page ends with the value that goes beyond it."""
+_FIRST_FIELDS = 16
 _PAGE_FIELDS = 250
 
 _PAGE = """
@@ -26,14 +27,14 @@ return {cursor, fields, left}
 
 async def read_hash(client: RedisClient, key: str) -> dict[bytes, bytes]:
     """All of it, as HGETALL; what is written meanwhile is there or not. Fails as `RedisClient.execute`."""
-    found: dict[bytes, bytes] = {}
-    cursor = b"0"
-    while True:
+    # most have few fields, and a script costs more than the command
+    cursor, fields = await client.execute("HSCAN", key, 0, "COUNT", _FIRST_FIELDS)
+    found: dict[bytes, bytes] = dict(zip(fields[::2], fields[1::2], strict=True))
+    while cursor != b"0":
         cursor, fields, left = await client.execute("EVAL", _PAGE, 1, key, cursor, _PAGE_FIELDS, PAGE_BYTES)
         found.update(zip(fields[::2], fields[1::2], strict=True))
         for name in left:
             value = await client.execute("HGET", key, name)
             if value is not None:  # it was deleted meanwhile
                 found[name] = value
-        if cursor == b"0":
-            return found
+    return found

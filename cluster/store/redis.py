@@ -152,6 +152,8 @@ class RedisOffline:
     async def page(self, localpart: str) -> list[OfflineMessage]:
         """The oldest that wait."""
         key = self._keys.offline(self._domain, localpart)
+        if not await self._client.execute("LLEN", key):  # mostly, and a script costs more than the command
+            return []
         page = await self._client.execute("EVAL", _PAGE, 1, key, PAGE_MESSAGES, PAGE_BYTES)
         return [_offline_message(value) for value in page]
 
