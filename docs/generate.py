@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import ast
+import re
+from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
+from itertools import groupby, pairwise
 from pathlib import Path
 
 from cluster import modules
 from cluster.lab.containers.export import compose_file
 from cluster.lab.verify.scenario import Scenario
 from cluster.server.delivery import MESSAGE_RULES
+from cluster.store import limits
 from cluster.topology import reference, schema
+from cluster.topology.model import Router, ServerSettings, Trace
 from cluster.xmpp.states import TRANSITIONS
 from cluster.xmpp.subscription import INBOUND, OUTBOUND, State
 
@@ -63,8 +69,76 @@ def scenario_keys() -> str:
     return reference.tables(scenario_schema()).rstrip()
 
 
+_BOUND = re.compile(r"_?(MAX|MOST|PAGE)_\w+|MANY\w*|(\w+_)?(TIMEOUT|PATIENCE|KEPT)_S|REMEMBERED|BACKLOG")
+"""The names of constants of modules that are bounds; a number is one of this name, its docstring says what it is."""
+_BOUNDED_KEY = re.compile(r"\w+_(bytes|messages|per_minute)|max_backlog")
+
+
+def limit_keys() -> str:
+    """The bounds that a topology may change."""
+    rows = []
+    for place, section in (("", ServerSettings), ("trace.", Trace), ("router.", Router)):
+        for key, field in section.model_fields.items():
+            if _BOUNDED_KEY.fullmatch(key):
+                text = " ".join((field.description or "").split())
+                rows.append([f"`{place}{key}`", _quantity(key.upper(), field.default), text])
+    return _table(["key", "default", "what it bounds"], rows)
+
+
+def limits_of_accounts() -> str:
+    """How much is kept for one account."""
+    tree = ast.parse(Path(limits.__file__).read_text())
+    [fields] = [node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Limits"]
+    rows = []
+    for name, text in _described(fields):
+        limit: limits.Limit = getattr(limits.DEFAULTS, name)
+        rows.append([name, f"{limit.count:,}", _quantity("_BYTES", limit.size_bytes), text])
+    return _table(["of", "how many", "of how many bytes", "what they are"], rows)
+
+
+def bounds() -> str:
+    """Every bound that is a constant of the code, by package."""
+    parts = []
+    for package, rows in groupby(_bounds(), key=lambda row: row[0]):
+        head = ["where", "bound", "value", "what it bounds"]
+        parts += [f"### `{package}`", "", _table(head, (row[1:] for row in rows)), ""]
+    return "\n".join(parts).rstrip()
+
+
+def _bounds() -> Iterator[list[str]]:
+    root = DOCS.parent
+    for path in sorted(root.glob("cluster/*/**/*.py"), key=lambda path: (path.parent, path)):
+        module = path.relative_to(root).with_suffix("")
+        for name, text in _described(ast.parse(path.read_text()).body):
+            if _BOUND.fullmatch(name):
+                value = getattr(import_module(".".join(module.parts)), name)
+                if isinstance(value, int | float):
+                    yield [str(module.parent), f"`{path.name}`", f"`{name}`", _quantity(name, value), text]
+
+
+def _described(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
+    """The names that are given a value, each with the docstring behind it."""
+    for statement, following in pairwise([*body, ast.Pass()]):
+        target = statement.targets[0] if isinstance(statement, ast.Assign) else getattr(statement, "target", None)
+        if isinstance(target, ast.Name):
+            is_text = isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
+            yield target.id, " ".join(str(following.value.value).split()) if is_text else ""  # type: ignore[attr-defined]
+
+
+def _quantity(name: str, value: float) -> str:
+    if name.endswith("_S"):
+        return f"{value:,g} s"
+    if not name.endswith("_BYTES"):
+        return f"{value:,}"
+    for factor, unit in ((1 << 20, "MiB"), (1 << 10, "KiB")):
+        if value >= factor and value % factor == 0:
+            return f"{value / factor:,g} {unit}"
+    return f"{value:,} bytes"
+
+
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "architecture.md": {"states": stream_states, "delivery": delivery_rules, "subscriptions": subscription_states},
+    "limits.md": {"keys": limit_keys, "accounts": limits_of_accounts, "constants": bounds},
     "verify.md": {"keys": scenario_keys},
     "writing-a-module.md": {"modules": module_list},
 }

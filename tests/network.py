@@ -26,6 +26,7 @@ from cluster.server.credentials import ITERATIONS, Credentials
 from cluster.server.domain import Domain
 from cluster.server.module import Module
 from cluster.server.seats import Seats
+from cluster.store.limits import DEFAULTS, Limits
 from cluster.store.memory import memory_store
 from cluster.store.port import Account, RosterItem, ScramKeys, Store
 from cluster.trace.hop import Hop, Tracer
@@ -147,7 +148,8 @@ class Network:
         loaded: list[Module] | None = None,
         registration: bool = False,
         registrations_per_minute: int = 0,
-        offline_messages: int = 1000,
+        probes_per_minute: int = 0,
+        limits: Limits = DEFAULTS,
         anonymous: bool = False,
         strict: bool = False,
         admin: str = "",
@@ -163,7 +165,8 @@ class Network:
         self._loaded = modules.load(modules.defaults()) if loaded is None else loaded
         self._registration = registration
         self._registrations_per_minute = registrations_per_minute
-        self._offline_messages = offline_messages
+        self._probes_per_minute = probes_per_minute
+        self._limits = limits
         self._anonymous = anonymous
         self._strict = strict
         self._admin = admin
@@ -201,7 +204,7 @@ class Network:
             name, store=store, router=router, tracer=tracer,
             credentials=Credentials(store.accounts, same, same, lambda: b"salt of the domain"), modules=self._loaded,
             registration=self._registration, registrations_per_minute=self._registrations_per_minute,
-            offline_messages=self._offline_messages, strict=self._strict,
+            probes_per_minute=self._probes_per_minute, limits=self._limits, strict=self._strict,
             admin=self._admin, new_id=self._new_id,
             now_utc_s=lambda: START_UTC_S + self.clock.seconds() + self.wall_clock_set_by_s, clock=life, turn=turn,
             components=[

@@ -52,7 +52,7 @@ class ForeignNode:
         keys = Keys.of_lab(plan.name)
         url = RedisUrl.parse(folder.secrets()[node.speaks_for])
         self._clients = [RedisClient(reactor, url, random.random) for _ in range(2)]
-        self._journal = RedisJournal(self._clients[0], keys, reactor)
+        self._journal = RedisJournal(self._clients[0], keys, reactor, plan.journal_bytes)
         tracer = Tracer(node.name, self._journal, time.time_ns, new_id, 0)
         around = Surroundings(reactor, folder.path / node.name, plan, self._clients[0], keys, self._journal, tracer)
         self._part = _part(node, around)

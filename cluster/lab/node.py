@@ -60,7 +60,7 @@ class Node:
         self._clients = [RedisClient(reactor, url, random.random) for _ in range(2)]
         commands, controls = self._clients
         self._store = redis_store(commands, keys, server.domain)
-        self._journal = RedisJournal(commands, keys, reactor)
+        self._journal = RedisJournal(commands, keys, reactor, plan.journal_bytes)
         tracer = Tracer(server.name, self._journal, time.time_ns, new_id, plan.sample_every)
         turn = Turn(reactor)
         self._nodes = RedisNodes(
@@ -81,7 +81,7 @@ class Node:
             server.domain, store=self._store, router=router, tracer=tracer, credentials=self._credentials,
             modules=loaded, registration=server.registration,
             registrations_per_minute=server.registrations_per_minute, strict=server.strict, admin=server.admin,
-            offline_messages=server.offline_messages,
+            limits=server.limits, probes_per_minute=plan.probes_per_minute,
             new_id=new_id, now_utc_s=time.time, clock=reactor, turn=turn,
             components=components, served_by=plan.served_by, nodes=self._nodes,
             components_at=_components_at(plan, server),

@@ -26,10 +26,10 @@ from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT, HINTS, MAM, STANZA_ID
 from cluster.xmpp.stanza import Stanza
 
-MAX_MESSAGES = 10_000
-"""Of one account; beyond that the oldest is forgotten (section 3.2). Some megabytes in Redis."""
 MAX_LISTED = 1_000
-"""Addresses in the preferences of one account."""
+"""Addresses in the preferences of one account; more are refused with `resource-constraint`."""
+MAX_LIST_BYTES = 131_072
+"""Of the preferences of one account."""
 _BODY = f"{CLIENT} body"
 _STORE = f"{HINTS} store"
 _NO_STORE = {f"{HINTS} no-store", f"{HINTS} no-permanent-store"}
@@ -96,7 +96,7 @@ def _is_kept(account: LocalAccount, other: Jid, stanza: Stanza) -> bool:
 def _append(ctx: ModuleContext, account: LocalAccount, id: str, stanza: Stanza) -> Settled:
     # to the millisecond, as a client sees it and asks for it
     message = ArchivedMessage(id, round(ctx.now_utc_s(), 3), msgspec.structs.replace(stanza, trace_id=""))
-    return ctx.store.archives.append(account.jid.localpart, message, MAX_MESSAGES)
+    return ctx.store.archives.append(account.jid.localpart, message, ctx.limits.archive)
 
 
 # --- what is asked
@@ -154,9 +154,12 @@ async def change_preferences(ctx: ModuleContext, iq: Stanza) -> Stanza:
     preferences = mam_prefs.read(iq.payload())
     if len(preferences.always) + len(preferences.never) > MAX_LISTED:
         raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"at most {MAX_LISTED} addresses can be listed")
-    account.archiving = preferences
     element = mam_prefs.to_element(preferences)
-    await ctx.store.documents.put(account.jid.localpart, MAM, xml.serialize(element))
+    document = xml.serialize(element)
+    if len(document) > MAX_LIST_BYTES:
+        raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"the preferences have at most {MAX_LIST_BYTES} bytes")
+    account.archiving = preferences
+    await ctx.store.documents.put(account.jid.localpart, MAM, document)
     return iq.reply(element)
 
 

@@ -20,6 +20,9 @@ from cluster.xmpp.stanza import Stanza, make
 
 NS = "urn:xmpp:blocking"
 MAX_BLOCKED = 1_000
+"""Addresses in one list; one more is refused with `resource-constraint`."""
+MAX_LIST_BYTES = 131_072
+"""Of them together."""
 
 module = Module("blocking", ns=NS, xep=191, version="1.3")
 
@@ -48,10 +51,12 @@ async def block(ctx: ModuleContext, iq: Stanza) -> Stanza:
     jids = list(_jids(iq.payload()))
     if not jids:
         raise StanzaError(Condition.BAD_REQUEST, "block whom?")
-    if len(account.blocked | set(jids)) > MAX_BLOCKED:
-        raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"a block list has at most {MAX_BLOCKED} addresses")
+    blocked = account.blocked.union(jids)
+    if len(blocked) > MAX_BLOCKED or sum(len(str(jid).encode()) for jid in blocked) > MAX_LIST_BYTES:
+        text = f"a block list has at most {MAX_BLOCKED} addresses of {MAX_LIST_BYTES} bytes"
+        raise StanzaError(Condition.RESOURCE_CONSTRAINT, text)
     viewers = [viewer for viewer in _viewers(account, jids) if not account.blocks(viewer)]
-    account.blocked = account.blocked.union(jids)
+    account.blocked = blocked
     for viewer in viewers:
         ctx.presence.hide_from(account, viewer)
     for session in account.sessions.values():

@@ -13,7 +13,9 @@ from cluster.xmpp.stanza import Stanza
 
 NS = "urn:xmpp:csi:0"
 MAX_HELD = 1_000
-"""Stanzas that are kept back for one client: two of each contact in a large roster."""
+"""Stanzas that are kept back for one client: two of each contact in a large roster. Then it gets them."""
+MAX_HELD_BYTES = 1_048_576
+"""Of them together."""
 _CHAT_STATES = "http://jabber.org/protocol/chatstates"
 _UNIMPORTANT = (f"{_CHAT_STATES} ", f"{HINTS} ", f"{STANZA_ID} ", f"{CLIENT} thread")
 """What a message may have that is nothing but a chat state."""
@@ -26,19 +28,22 @@ class Inactive:
 
     def __init__(self) -> None:
         self._held: dict[tuple[str, Jid | None], Stanza] = {}
+        self._held_bytes = 0
 
     def let_through(self, stanza: Stanza) -> list[Stanza]:
         """Nothing for what can wait; all that waits before anything else, so that the order is kept."""
         if not _can_wait(stanza):
             return [*self.take(), stanza]
         key = stanza.kind, stanza.from_
-        self._held.pop(key, None)  # the newer one is the last of all
+        if (older := self._held.pop(key, None)) is not None:  # the newer one is the last of all
+            self._held_bytes -= len(older.raw)
         self._held[key] = stanza
-        return self.take() if len(self._held) > MAX_HELD else []
+        self._held_bytes += len(stanza.raw)
+        return self.take() if len(self._held) > MAX_HELD or self._held_bytes > MAX_HELD_BYTES else []
 
     def take(self) -> list[Stanza]:
         """All that waits, oldest first."""
-        held, self._held = self._held, {}
+        held, self._held, self._held_bytes = self._held, {}, 0
         return [*held.values()]
 
 

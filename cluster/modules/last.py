@@ -14,6 +14,8 @@ from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.stanza import Stanza
 
 NS = "jabber:iq:last"
+MAX_STATUS_CHARACTERS = 1_023
+"""Of the status that an account left with; the rest of it is forgotten."""
 module = Module("last", ns=NS, xep=12, version="2.0")
 
 
@@ -65,7 +67,8 @@ async def remember(ctx: ModuleContext, account: LocalAccount, session: Session) 
         if account.left_utc_s is not None:
             left.set("unavailable", timestamp.to_text(account.left_utc_s))
         if session.farewell is not None:
-            left.text = xml.text_of(session.farewell.tree, f"{{{CLIENT}}}status")
+            status = xml.text_of(session.farewell.tree, f"{{{CLIENT}}}status")
+            left.text = status and status[:MAX_STATUS_CHARACTERS]
         await ctx.store.documents.put(account.jid.localpart, NS, xml.serialize(left))
     return False
 

@@ -23,7 +23,7 @@ async def keep(ctx: ModuleContext, account: LocalAccount, stanza: Stanza) -> boo
     if stanza.type == "chat" and f"{CLIENT} body" not in stanza.payloads:
         return True
     message = OfflineMessage(stanza, ctx.now_utc_s())
-    return await ctx.store.offline.push(account.jid.localpart, message, ctx.offline_messages)
+    return await ctx.store.offline.push(account.jid.localpart, message, ctx.limits.offline)
 
 
 @module.on("available")
@@ -36,12 +36,13 @@ async def deliver(ctx: ModuleContext, account: LocalAccount, session: Session) -
         return False
     localpart = account.jid.localpart
     try:
-        waiting = await ctx.store.offline.load(localpart)
-        receiver = next((each for each in (session, *account.best()) if each.willing), None)
-        if receiver is not None:
-            for message in waiting:
+        while page := await ctx.store.offline.page(localpart):
+            receiver = next((each for each in (session, *account.best()) if each.willing), None)
+            if receiver is None:
+                break
+            for message in page:
                 receiver.send(delayed(message.stanza, ctx.domain, message.stored_utc_s))
-            await ctx.store.offline.drop(localpart, len(waiting))
+            await ctx.store.offline.drop(localpart, len(page))
     finally:
         ctx.release(account)
     return False

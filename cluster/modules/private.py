@@ -12,8 +12,6 @@ from cluster.xmpp.stanza import Stanza
 NS = "jabber:iq:private"
 MAX_BYTES = 65_536
 """Of what is kept under one name."""
-MAX_DOCUMENTS = 100
-"""Of one account, with those that other features keep for it."""
 
 module = Module("private", ns=NS, xep=49, version="1.2")
 
@@ -41,9 +39,11 @@ async def keep(ctx: ModuleContext, iq: Stanza) -> Stanza:
     texts = {name: xml.serialize(document) for name, document in documents.items()}
     if any(len(text) > MAX_BYTES for text in texts.values()):
         raise StanzaError(Condition.POLICY_VIOLATION, f"at most {MAX_BYTES} bytes are kept under one name")
+    limit = ctx.limits.private
     for name, text in texts.items():
-        if not await ctx.store.documents.put(iq.from_.localpart, name, text, MAX_DOCUMENTS):
-            raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"an account keeps at most {MAX_DOCUMENTS} elements")
+        if not await ctx.store.documents.put(iq.from_.localpart, name, text, limit):
+            kept = f"{limit.count} elements of {limit.size_bytes} bytes (topology: private_bytes)"
+            raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"an account keeps at most {kept}")
     return iq.reply()
 
 

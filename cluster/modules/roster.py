@@ -7,7 +7,7 @@ import msgspec
 from cluster.server.accounts import LocalAccount
 from cluster.server.context import ModuleContext
 from cluster.server.module import Module
-from cluster.server.subscriptions import item_element, roster_element, roster_version
+from cluster.server.roster import MAX_ITEM_BYTES, item_element, roster_element, size_of
 from cluster.store.port import RosterItem
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError
@@ -15,7 +15,6 @@ from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.namespaces import ROSTER, SUBSCRIPTION_PRE_APPROVAL
 from cluster.xmpp.stanza import Stanza
 
-MAX_CONTACTS = 5_000
 MAX_NAME_BYTES = 1_023
 """Of a contact's name, and of a group's (RFC 6121 section 2.3.3 leaves the limit to the server)."""
 
@@ -42,9 +41,9 @@ def send_roster(ctx: ModuleContext, iq: Stanza) -> Stanza:
         raise StanzaError(Condition.FORBIDDEN)
     session.interested = True
     account = session.account
-    if iq.payload().get("ver") == roster_version(account):  # the client has it already (section 2.6.3)
+    if iq.payload().get("ver") == account.roster.version:  # the client has it already (section 2.6.3)
         return iq.reply()
-    return iq.reply(roster_element(account, *(item_element(i) for i in account.roster.values() if i.listed)))
+    return iq.reply(roster_element(account.roster, *(item_element(i) for i in account.roster.values() if i.listed)))
 
 
 @module.on_iq("set", "query", addressed_to=("own",))
@@ -84,7 +83,9 @@ def _changed(account: LocalAccount, contact: Jid, item: Element) -> RosterItem:
         raise StanzaError(Condition.NOT_ACCEPTABLE, "a group has no name")
     if any(len(text.encode()) > MAX_NAME_BYTES for text in (name, *groups)):
         raise StanzaError(Condition.NOT_ACCEPTABLE, f"a name has at most {MAX_NAME_BYTES} bytes")
-    if contact not in account.roster and len(account.roster) >= MAX_CONTACTS:
-        raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"a roster has at most {MAX_CONTACTS} contacts")
     known = account.roster.get(contact) or RosterItem(contact)
-    return msgspec.structs.replace(known, name=name, groups=groups, listed=True)
+    changed = msgspec.structs.replace(known, name=name, groups=groups, listed=True)
+    if size_of(changed) > MAX_ITEM_BYTES:
+        raise StanzaError(Condition.NOT_ACCEPTABLE, f"a contact has at most {MAX_ITEM_BYTES} bytes with its groups")
+    account.roster.check(changed)
+    return changed

@@ -6,7 +6,10 @@ import re
 
 from cluster.redisio.keys import Keys
 
-_OWN = "hget hmget hset hsetnx hdel hexists hlen hkeys hgetall hincrby rpush blpop llen lrange ltrim del expire eval"
+_OWN = (
+    "hget hset hsetnx hdel hexists hlen hkeys hgetall hscan hstrlen hincrby rpush blpop llen lrange ltrim "
+    "del expire eval"
+)
 _READER = "xgroup|create xreadgroup xack xdel xlen smembers"
 _WRITER = "+xadd +xlen +eval +xinfo|stream +memory|usage"
 _CHANNELS = "subscribe unsubscribe publish"

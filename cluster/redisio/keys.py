@@ -90,6 +90,10 @@ class Keys(msgspec.Struct, frozen=True):
         """List of the messages that wait for one account, oldest first."""
         return f"{self.prefix}:store:{{{domain}}}:offline:{localpart}"
 
+    def offline_bytes(self, domain: str) -> str:
+        """Hash of how many bytes wait for each account: by localpart."""
+        return f"{self.prefix}:store:{{{domain}}}:offline-bytes"
+
     def documents(self, domain: str, localpart: str) -> str:
         """Hash of the documents that one account keeps: by name."""
         return f"{self.prefix}:store:{{{domain}}}:documents:{localpart}"
@@ -115,7 +119,7 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:store:{{{domain}}}:sessions:{localpart}"
 
     def session(self, domain: str, id: str) -> str:
-        """Hash of the stanzas that one of them was sent: by their numbers."""
+        """Hash of the stanzas that one of them was sent, by their numbers, and of whom it told of its presence."""
         return f"{self.prefix}:store:{{{domain}}}:session:{id}"
 
     def gateway(self, domain: str, table: str) -> str:

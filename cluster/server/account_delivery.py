@@ -88,7 +88,10 @@ class AccountDelivery:
         elif account is None or (account.temporary and stanza.type in TYPES):
             pass  # RFC 6121 section 8.5.1: silently ignored
         elif stanza.type in TYPES:
-            return self._ctx.subscriptions.inbound(account, stanza)
+            try:
+                return self._ctx.subscriptions.inbound(account, stanza)
+            except StanzaError as error:
+                self._bounce(stanza, error)
         else:
             self._ctx.presence.receive(account, stanza)
         return None

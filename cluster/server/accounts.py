@@ -9,7 +9,9 @@ from weakref import WeakValueDictionary
 from twisted.internet.defer import Deferred, succeed
 
 from cluster.router.port import Settled
+from cluster.server.roster import Roster
 from cluster.server.session import Session
+from cluster.store.limits import Limits
 from cluster.store.port import RosterItem, Store
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.mam_prefs import Preferences
@@ -20,7 +22,7 @@ class LocalAccount:
 
     __slots__ = ("__weakref__", "archiving", "blocked", "held", "jid", "left_utc_s", "roster", "sessions", "temporary")
 
-    def __init__(self, jid: Jid, roster: dict[Jid, RosterItem], temporary: bool = False) -> None:
+    def __init__(self, jid: Jid, roster: Roster, temporary: bool = False) -> None:
         self.jid = jid
         self.roster = roster
         self.temporary = temporary
@@ -76,12 +78,15 @@ class LocalAccount:
 class Accounts:
     """Finds accounts: at once while they are online, from the store otherwise."""
 
-    def __init__(self, domain: str, store: Store, prepare: Callable[[LocalAccount], Awaitable[object]]) -> None:
+    def __init__(
+        self, domain: str, store: Store, limits: Limits, prepare: Callable[[LocalAccount], Awaitable[object]]
+    ) -> None:
         """`prepare` completes an account that was read, before anybody gets it."""
         self.online: dict[str, LocalAccount] = {}
         """By localpart: the accounts with a session."""
         self._domain = domain
         self._store = store
+        self._limits = limits
         self._prepare = prepare
         self._loaded: WeakValueDictionary[str, LocalAccount] = WeakValueDictionary()
         self._loading: dict[str, list[Deferred[LocalAccount | None]]] = {}
@@ -103,13 +108,14 @@ class Accounts:
     async def _read(self, localpart: str) -> LocalAccount | None:
         if await self._store.accounts.get(localpart) is None:
             return None
-        account = LocalAccount(Jid(localpart, self._domain), await self._store.rosters.load(localpart))
+        items = await self._store.rosters.load(localpart)
+        account = LocalAccount(Jid(localpart, self._domain), Roster(items.values(), self._limits.roster))
         await self._prepare(account)
         return account
 
     def temporary(self, localpart: str) -> LocalAccount:
         """A new account that lasts as long as its session."""
-        return LocalAccount(Jid(localpart, self._domain), {}, temporary=True)
+        return LocalAccount(Jid(localpart, self._domain), Roster((), self._limits.roster), temporary=True)
 
     def _loaded_now(self, result: object, localpart: str) -> None:
         if localpart in self._removing:
@@ -145,10 +151,10 @@ class Accounts:
 
     def put_item(self, account: LocalAccount, item: RosterItem) -> Deferred[None]:
         """Change a contact, in memory at once; fires when it is stored."""
-        account.roster[item.jid] = item
+        account.roster.put(item)
         return Deferred.fromCoroutine(self._store.rosters.put(account.jid.localpart, item))
 
     def remove_item(self, account: LocalAccount, contact: Jid) -> Deferred[None]:
         """Forget a contact, in memory at once; fires when it is stored."""
-        account.roster.pop(contact, None)
+        account.roster.remove(contact)
         return Deferred.fromCoroutine(self._store.rosters.remove(account.jid.localpart, contact))

@@ -19,7 +19,7 @@ class Administration:
     async def status(self) -> dict[str, int]:
         """Counts: client streams, sessions, accounts."""
         sessions = sum(len(account.sessions) for account in self._domain.accounts.online.values())
-        accounts = len(await self._domain.context.store.accounts.names())
+        accounts = await self._domain.context.store.accounts.count()
         return {"streams": len(self._streams), "sessions": sessions, "accounts": accounts}
 
     async def user_ls(self) -> list[str]:

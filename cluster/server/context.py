@@ -15,6 +15,7 @@ from cluster.server.presence import Presence
 from cluster.server.rate import RateLimit
 from cluster.server.session import Session
 from cluster.server.subscriptions import Subscriptions
+from cluster.store.limits import Limits
 from cluster.store.port import Store
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
@@ -33,12 +34,14 @@ class ModuleContext:
     """How often one address may try to."""
     password_changes: RateLimit
     """How often one account may."""
+    probes: RateLimit
+    """How often one account may have a stanza followed (see xmpp/probe.py)."""
     strict: bool
     """What old clients do and the RFCs forbid is refused."""
     admin: str
     """Address of whoever runs the server; empty where the topology does not say."""
-    offline_messages: int
-    """How many messages may wait for one account while nobody is there."""
+    limits: Limits
+    """How much is kept for one account."""
     store: Store
     accounts: Accounts
     credentials: Credentials

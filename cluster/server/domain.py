@@ -34,6 +34,7 @@ from cluster.server.rate import RateLimit
 from cluster.server.restored import restore
 from cluster.server.session import Session
 from cluster.server.subscriptions import Subscriptions
+from cluster.store.limits import DEFAULTS, Limits
 from cluster.store.port import Store
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.errors import Condition, StanzaError
@@ -59,8 +60,9 @@ class Domain:
         registration: bool,
         registrations_per_minute: int = 0,
         strict: bool = False,
+        probes_per_minute: int = 0,
         admin: str = "",
-        offline_messages: int = 1000,
+        limits: Limits = DEFAULTS,
         new_id: Callable[[], str],
         now_utc_s: Callable[[], float],
         clock: Clock,
@@ -70,8 +72,9 @@ class Domain:
         nodes: Nodes | None = None,
         components_at: Mapping[str, str] = _NOBODY,
     ) -> None:
-        """`registrations_per_minute`: from one address, 0 for any number; `admin`: who runs the server, if known;
-        `offline_messages`: how many wait for one account; `strict`: what old clients do amiss is refused.
+        """`registrations_per_minute`: from one address; `probes_per_minute`: from one account; 0 for any number.
+        `admin`: who runs the server, if known; `limits`: how much is kept for one account; `strict`: what old clients do
+        amiss is refused.
 
         `served_by`: for each component of the network, the domain of the server that it is connected to. Where several
         `nodes` serve the domain, `components_at` names for each of its components the node that it is connected to.
@@ -89,7 +92,9 @@ class Domain:
         self.router = router
         self.tracer = tracer
         self.credentials = credentials
-        self.accounts = Accounts(name, store, lambda account: self.host.run("load", self.context, account, None))
+        self.accounts = Accounts(
+            name, store, limits, lambda account: self.host.run("load", self.context, account, None)
+        )
         self.host = ModuleHost(modules)
         self._presence = Presence(self.route, new_id, now_utc_s)
         self.subscriptions = Subscriptions(self.accounts, self._presence, self.route, new_id)
@@ -105,8 +110,8 @@ class Domain:
         self.context = ModuleContext(
             domain=name, components=tuple({**self.components, **components_at}), registration=registration,
             registrations=RateLimit(registrations_per_minute, clock.seconds),
-            password_changes=RateLimit(PASSWORD_CHANGES_PER_MINUTE, clock.seconds), strict=strict, admin=admin,
-            offline_messages=offline_messages, store=store,
+            password_changes=RateLimit(PASSWORD_CHANGES_PER_MINUTE, clock.seconds),
+            probes=RateLimit(probes_per_minute, clock.seconds), strict=strict, admin=admin, limits=limits, store=store,
             accounts=self.accounts, credentials=credentials, subscriptions=self.subscriptions, host=self.host,
             presence=self._presence, route=self.route, new_id=new_id, now_utc_s=now_utc_s,
             uptime_s=lambda: clock.seconds() - started_s,
@@ -115,7 +120,7 @@ class Domain:
         )  # fmt: skip
         hooks.ctx = self.context
         self._local = AccountDelivery(self.context, self._messages, self._iq, tracer, self.bounce)
-        self.entrance = Entrance(self.context, self._iq, hooks, tracer, self.bounce)
+        self.entrance = Entrance(self.context, self._iq, hooks, tracer, self.bounce, clock)
 
     async def start(self) -> None:
         """Take stanzas from other domains."""

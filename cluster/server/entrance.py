@@ -5,19 +5,21 @@ from __future__ import annotations
 import msgspec
 from twisted.internet.defer import Deferred
 
+from cluster.redisio.turn import Clock
 from cluster.router.port import Bounce, Settled
 from cluster.router.stanza_id import without_claims
 from cluster.server import iq
 from cluster.server.context import ModuleContext
 from cluster.server.message_hooks import MessageHooks, both
 from cluster.server.module import Peer
+from cluster.server.pace import Pace
 from cluster.server.session import Session
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError
 from cluster.xmpp.events import Nonza
 from cluster.xmpp.namespaces import BLOCKING_ERRORS, STANZA_ID
-from cluster.xmpp.probe import probe_id
+from cluster.xmpp.probe import probe_id, without_probe
 from cluster.xmpp.stamp import NotAStanza
 from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.subscription import TYPES
@@ -29,7 +31,13 @@ class Entrance:
     """Takes what is sent, refuses what may not be sent, and hands on the rest."""
 
     def __init__(
-        self, ctx: ModuleContext, requests: iq.IqDispatch, hooks: MessageHooks, tracer: Tracer, bounce: Bounce
+        self,
+        ctx: ModuleContext,
+        requests: iq.IqDispatch,
+        hooks: MessageHooks,
+        tracer: Tracer,
+        bounce: Bounce,
+        clock: Clock,
     ) -> None:
         self._ctx = ctx
         self._route = ctx.route
@@ -37,10 +45,20 @@ class Entrance:
         self._hooks = hooks
         self._tracer = tracer
         self._bounce = bounce
+        self._pace = Pace(clock, self._handle)
+        self._resting = self._pace.resting
 
     def from_session(self, session: Session, stanza: Stanza) -> Settled:
         """A stanza that a client sent; its `from` is stamped."""
-        stanza = self._followed(stanza, probe_id(stanza) or self._tracer.sample())
+        if self._resting and session in self._resting:
+            return self._pace.later(session, stanza)
+        return self._handle(session, stanza)
+
+    def _handle(self, session: Session, stanza: Stanza) -> Settled:
+        trace_id = probe_id(stanza)
+        if trace_id and not self._ctx.probes.take(session.jid.localpart):
+            stanza, trace_id = without_probe(stanza), ""  # else a gateway would follow it
+        stanza = self._followed(stanza, trace_id or self._tracer.sample())
         if session.account.blocked and stanza.to is not None and session.account.blocks(stanza.to):
             self._refuse_blocked(session, stanza)
             return None
@@ -103,6 +121,7 @@ class Entrance:
             if stanza.type not in (None, "unavailable"):
                 raise StanzaError(Condition.BAD_REQUEST, f"presence of type {stanza.type} needs an address")
             was_willing = session.willing
+            self._pace.worked(session)
             self._ctx.presence.broadcast(session, stanza)
             if session.willing and not was_willing:
                 return self._ctx.host.run("available", self._ctx, session.account, session)
@@ -123,6 +142,7 @@ class Entrance:
         if stanza.to is None or stanza.to == session.account.jid:  # RFC 6120 section 10.3.3
             if stanza.type == "set":
                 _check_lasting(session)
+            self._pace.worked(session)
             return self._requests.handle(self._ctx, stanza, "own")
         return self._route(stanza)
 

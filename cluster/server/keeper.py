@@ -16,6 +16,7 @@ from cluster.redisio.written import is_written
 from cluster.server.session import Session
 from cluster.store.port import SessionStore
 from cluster.store.session import SentStanza, SessionChange, SessionRecord
+from cluster.xmpp.jid import Jid
 from cluster.xmpp.sm import Unacknowledged
 
 REMEMBERED = 64
@@ -29,10 +30,11 @@ MAX_OVER = 1_000
 class _Noted:
     """How a session was noted last."""
 
-    __slots__ = ("acknowledged", "forgotten", "handled", "record")
+    __slots__ = ("acknowledged", "directed", "forgotten", "handled", "record")
 
     def __init__(self) -> None:
         self.record: SessionRecord | None = None
+        self.directed: frozenset[Jid] = frozenset()
         self.handled = self.acknowledged = self.forgotten = 0
 
 
@@ -107,7 +109,7 @@ class Keeper:
         """It came out of the store, where stanzas up to the number `forgotten` are not any more."""
         assert session.sm is not None
         noted = self._noted[session] = _Noted()
-        noted.record, noted.forgotten = record, forgotten
+        noted.record, noted.directed, noted.forgotten = record, frozenset(session.directed), forgotten
         noted.handled, noted.acknowledged = session.sm.handled, session.sm.acknowledged_count
 
     # --- the end of a turn
@@ -144,7 +146,9 @@ class Keeper:
         assert sm is not None
         noted = self._noted.setdefault(session, _Noted())
         record = None
+        directed = noted.directed
         if session.is_changed:
+            directed = frozenset(session.directed)
             record = record_of(session)
             if record == noted.record:
                 record = None
@@ -152,15 +156,19 @@ class Keeper:
                 noted.record = record
             session.is_changed = bool(sm.waits_for)  # a request that is under way may change something yet
         handled, acknowledged, forgotten = sm.handled, sm.acknowledged_count, range(0)
-        if not sent and record is None and (handled, acknowledged) == (noted.handled, noted.acknowledged):
+        more, less = directed - noted.directed, noted.directed - directed
+        is_same = not (sent or record or more or less)
+        if is_same and (handled, acknowledged) == (noted.handled, noted.acknowledged):
             return None
         if acknowledged - noted.forgotten >= 2 * REMEMBERED:
             forgotten = range(noted.forgotten + 1, acknowledged - REMEMBERED + 1)
             noted.forgotten = acknowledged - REMEMBERED
-        noted.handled, noted.acknowledged = handled, acknowledged
+        noted.handled, noted.acknowledged, noted.directed = handled, acknowledged, directed
         first = sm.sent_count - len(sent) + 1
         stanzas = tuple([_sent(session, number, each) for number, each in enumerate(sent, first)])
-        return SessionChange(sm.id, session.jid.localpart, handled, acknowledged, record, stanzas, forgotten)
+        return SessionChange(
+            sm.id, session.jid.localpart, handled, acknowledged, record, more, less, stanzas, forgotten
+        )
 
     def _on_failed(self, failure: Failure) -> None:
         """The storage is there and refuses: the session goes on, but would not outlive this process."""
@@ -186,8 +194,8 @@ def record_of(session: Session) -> SessionRecord:
     return SessionRecord(
         id=session.sm.id, jid=session.jid, timeout_s=session.sm.timeout_s, broken_utc_s=session.broken_utc_s,
         presence=session.presence, farewell=session.farewell, priority=session.priority,
-        directed=tuple(sorted(session.directed)), interested=session.interested,
-        follows_blocks=session.follows_blocks, carbons=session.carbons, inactive=session.holdback is not None,
+        interested=session.interested, follows_blocks=session.follows_blocks, carbons=session.carbons,
+        inactive=session.holdback is not None,
     )  # fmt: skip
 
 

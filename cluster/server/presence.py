@@ -81,8 +81,7 @@ class Presence:
             session.presence, session.priority = None, 0
             session.account.left_utc_s = self._now_utc_s()
             self._tell_contacts(session.account, gone)
-        directed, session.directed = session.directed, set()
-        for jid in directed:  # section 4.6.3
+        for jid in session.directed.take():  # section 4.6.3
             if not (was_available and session.account.shows_presence_to(jid)):  # it was told as a contact
                 self._route(addressed(gone, jid))
 
@@ -91,7 +90,7 @@ class Presence:
         self._tell_contacts(account, make("presence", from_=account.jid, type="unavailable"))
 
     def direct(self, session: Session, stanza: Stanza) -> Settled:
-        """Presence that a session sends to somebody in particular (section 4.6)."""
+        """Presence that a session sends to somebody in particular (section 4.6). Raises StanzaError: see `Directed`."""
         assert stanza.to is not None
         if stanza.type == "unavailable":
             session.directed.discard(stanza.to)
@@ -108,11 +107,12 @@ class Presence:
     def ask_contacts(self, account: LocalAccount) -> None:
         """Ask for the presence of all contacts that this account sees, or wants to see and has had no answer from."""
         for item in account.roster.values():
-            if account.blocks(item.jid):
+            is_seen = item.subscription in ("to", "both")
+            if not (is_seen or item.pending_out) or account.blocks(item.jid):
                 continue
-            if item.subscription in ("to", "both"):  # section 4.3.1
+            if is_seen:  # section 4.3.1
                 self._route(make("presence", from_=account.jid, to=item.jid, type="probe"))
-            elif item.pending_out:  # section 3.1.2: the request may have got lost
+            else:  # section 3.1.2: the request may have got lost
                 self._route(make("presence", from_=account.jid, to=item.jid, id=self._new_id(), type="subscribe"))
 
     # --- what comes in for an account of ours

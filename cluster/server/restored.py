@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cluster.server.accounts import Accounts, LocalAccount
+from cluster.server.directed import Directed
 from cluster.server.keeper import Keeper
 from cluster.server.session import Session
 from cluster.store.port import SessionStore
@@ -30,7 +31,7 @@ class RestoredSession(Session):
         super().__init__(account, kept.record.jid, keeper, _nowhere, _nowhere, _nowhere)
         record = kept.record
         self.presence, self.farewell, self.priority = record.presence, record.farewell, record.priority
-        self.directed = set(record.directed)
+        self.directed = Directed(kept.directed)
         self.interested, self.follows_blocks, self.carbons = record.interested, record.follows_blocks, record.carbons
         self.broken_utc_s = record.broken_utc_s
         self.missed_presence = record.inactive
@@ -83,7 +84,8 @@ async def restore(localpart: str, accounts: Accounts, store: SessionStore, keepe
         if successor is None:
             accounts.attach(session)
         elif successor.available:
-            session.presence, session.directed = None, set()  # its contacts see the other one under this address
+            session.presence = None  # its contacts see the other one under this address
+            session.directed.take()
     for each, session in new:
         session.take_up(each.sent)
     return [session for _, session in new]

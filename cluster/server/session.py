@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 
 from cluster.router.port import Settled
+from cluster.server.directed import Directed
 from cluster.server.outbox import MAX_UNSENT_BYTES, Holdback, Outbox
 from cluster.xmpp.delay import delayed
 from cluster.xmpp.errors import StreamCondition, StreamError
@@ -56,7 +57,7 @@ class Session(Outbox):
         """It sent an iq without an id."""
         self.follows_blocks = False
         """It asked for the block list, so it gets the pushes of its changes (XEP-0191 section 3.3)."""
-        self.directed: set[Jid] = set()
+        self.directed = Directed()
         """Who has had directed presence and must hear when it goes (RFC 6121 section 4.6)."""
         self.carbons = False
         """It wants copies of the messages of the account's other resources (XEP-0280)."""

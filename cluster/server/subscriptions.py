@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
 import msgspec
@@ -11,9 +10,9 @@ from twisted.internet.defer import Deferred
 from cluster.router.port import Settled
 from cluster.server.accounts import Accounts, LocalAccount
 from cluster.server.presence import Presence
+from cluster.server.roster import item_element, kept_request, roster_element
 from cluster.store.port import RosterItem
-from cluster.xmpp import element as xml
-from cluster.xmpp.element import Element, SubElement
+from cluster.xmpp.element import Element
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import ROSTER
 from cluster.xmpp.stanza import Stanza, make
@@ -32,36 +31,9 @@ def with_state(item: RosterItem, state: State, request: Stanza | None) -> Roster
         item,
         subscription=subscription,
         pending_out=pending_out,
-        pending_in=(request or item.pending_in) if pending_in else None,
+        pending_in=(kept_request(request) if request else item.pending_in) if pending_in else None,
         listed=item.listed or state not in (State.NONE, State.NONE_IN),
     )
-
-
-def item_element(item: RosterItem) -> Element:
-    """The item as a roster result or push shows it (RFC 6121 section 2.1.2)."""
-    element = Element(f"{{{ROSTER}}}item", jid=str(item.jid), subscription=item.subscription)
-    if item.name:
-        element.set("name", item.name)
-    if item.pending_out:
-        element.set("ask", "subscribe")
-    if item.approved:
-        element.set("approved", "true")
-    for group in item.groups:
-        SubElement(element, f"{{{ROSTER}}}group").text = group
-    return element
-
-
-def roster_element(account: LocalAccount, *items: Element) -> Element:
-    """The `<query>` of a roster result or push, with the version of the roster (RFC 6121 section 2.6)."""
-    query = Element(f"{{{ROSTER}}}query", ver=roster_version(account))
-    query.extend(items)
-    return query
-
-
-def roster_version(account: LocalAccount) -> str:
-    """A hash of what the roster shows, whatever its order: nothing has to be stored for it."""
-    shown = sorted(xml.serialize(item_element(item)) for item in account.roster.values() if item.listed)
-    return hashlib.sha256(b"".join(shown)).hexdigest()[:32]
 
 
 class Subscriptions:
@@ -80,7 +52,10 @@ class Subscriptions:
         self._new_id = new_id
 
     def outbound(self, account: LocalAccount, stanza: Stanza) -> Settled:
-        """A session of the account sends a subscription stanza (RFC 6121 section 3, Appendix A.2)."""
+        """A session of the account sends a subscription stanza (RFC 6121 section 3, Appendix A.2).
+
+        Raises StanzaError where it would make a contact that there is no room for.
+        """
         assert stanza.to is not None
         contact = stanza.to.bare
         kind: SubscriptionType = stanza.type  # type: ignore[assignment]  # the caller chose by it
@@ -92,6 +67,8 @@ class Subscriptions:
         if kind == "unsubscribed" and new_state is None:
             return self._approve(account, before, False) if before.approved else None
         item = None if new_state is None else with_state(before, new_state, None)
+        if item is not None and item != RosterItem(contact):
+            account.roster.check(item)
         settled = None if item is None else self._keep(account, item)
         if new_state is not None or kind in ALWAYS_ROUTED:
             if kind == "unsubscribed" and before.subscription in ("from", "both"):
@@ -106,7 +83,10 @@ class Subscriptions:
         return settled
 
     def inbound(self, account: LocalAccount, stanza: Stanza) -> Settled:
-        """A contact's subscription stanza reaches the account (RFC 6121 section 3, Appendix A.3)."""
+        """A contact's subscription stanza reaches the account (RFC 6121 section 3, Appendix A.3).
+
+        Raises StanzaError for a request that there is no room for.
+        """
         assert stanza.from_ is not None
         contact = stanza.from_.bare
         kind: SubscriptionType = stanza.type  # type: ignore[assignment]  # the caller chose by it
@@ -117,6 +97,8 @@ class Subscriptions:
         if new_state is None:
             return None
         item = with_state(before, new_state, stanza if kind == "subscribe" else None)
+        if kind == "subscribe":
+            account.roster.check(item)
         settled = self._keep(account, item)
         for session in account.available if kind == "subscribe" else account.interested:
             session.send(stanza)
@@ -136,7 +118,9 @@ class Subscriptions:
         return settled
 
     def _approve(self, account: LocalAccount, before: RosterItem, approved: bool) -> Settled:
-        return self.put(account, msgspec.structs.replace(before, approved=approved, listed=True))
+        item = msgspec.structs.replace(before, approved=approved, listed=True)
+        account.roster.check(item)
+        return self.put(account, item)
 
     def _keep(self, account: LocalAccount, item: RosterItem) -> Deferred[None]:
         """Store the item; a stranger's request that came to nothing leaves none."""
@@ -159,7 +143,7 @@ class Subscriptions:
     def push(self, account: LocalAccount, element: Element) -> None:
         """Send a roster push to every interested resource."""
         interested = account.interested
-        query = roster_element(account, element) if interested else element
+        query = roster_element(account.roster, element) if interested else element
         for session in interested:
             session.send(make("iq", from_=account.jid, to=session.jid, id=self._new_id(), type="set", payload=[query]))
 

@@ -11,6 +11,9 @@ from cluster.xmpp.jid import Jid
 from cluster.xmpp.mam import Query
 from cluster.xmpp.stanza import Stanza
 
+MAX_PAGE_BYTES = 1_048_576
+"""Of one page of an archive: it ends with the message that goes beyond, and the client asks for the next one."""
+
 
 class UnknownId(LookupError):
     """A query names an id that is not in the archive."""
@@ -61,31 +64,44 @@ class Selection(msgspec.Struct, frozen=True):
     first_index: int
     count: int
     is_complete: bool
+    is_backwards: bool = False
+    """It is a page back from some message: what does not fit is the oldest."""
+
+    @property
+    def to_read(self) -> list[int]:
+        """The places, those first that must be on the page."""
+        return self.places[::-1] if self.is_backwards else self.places
+
+    def page(self, read: Sequence[ArchivedMessage | None]) -> Page:
+        """The page, when so many were read of them; None is one that was forgotten meanwhile."""
+        left = len(self.places) - len(read)
+        messages = [each for each in (reversed(read) if self.is_backwards else read) if each is not None]
+        first_index = self.first_index + (left if self.is_backwards else 0)
+        return Page(messages, first_index, self.count, self.is_complete and not left)
 
 
 def select(archive: Sequence[Entry], owner: Jid, query: Query) -> Selection:
     """Choose a page of the owner's archive, which is in order. Raises UnknownId."""
-    for id in query.ids or ():
-        _place(archive, id)
-    begin = 0 if query.after_id is None else _place(archive, query.after_id) + 1
-    end = len(archive) if query.before_id is None else _place(archive, query.before_id)
+    places = {entry.id: place for place, entry in enumerate(archive)}
+
+    def place_of(id: str) -> int:
+        if id not in places:
+            raise UnknownId(id)
+        return places[id]
+
+    wanted = range(len(archive)) if query.ids is None else sorted(map(place_of, query.ids))
+    begin = 0 if query.after_id is None else place_of(query.after_id) + 1
+    end = len(archive) if query.before_id is None else place_of(query.before_id)
     matching = [
         place
-        for place, entry in enumerate(archive[begin:end], begin)
-        if query.matches(owner, entry.id, entry.came_utc_s, entry.from_, entry.to)
+        for place in wanted
+        if begin <= place < end and query.matches(owner, (entry := archive[place]).came_utc_s, entry.from_, entry.to)
     ]
-    first = bisect_right(matching, _place(archive, query.page_after)) if query.page_after else 0
-    last = bisect_left(matching, _place(archive, query.page_before)) if query.page_before else len(matching)
+    first = bisect_right(matching, place_of(query.page_after)) if query.page_after else 0
+    last = bisect_left(matching, place_of(query.page_before)) if query.page_before else len(matching)
     if query.page_before is not None:
         start, stop = max(first, last - query.max), last
     else:
         start, stop = first, min(last, first + query.max)
     is_complete = stop - start >= last - first
-    return Selection(matching[start:stop], start, len(matching), is_complete)
-
-
-def _place(archive: Sequence[Entry], id: str) -> int:
-    for place, entry in enumerate(archive):
-        if entry.id == id:
-            return place
-    raise UnknownId(id)
+    return Selection(matching[start:stop], start, len(matching), is_complete, query.page_before is not None)

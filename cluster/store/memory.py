@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred, succeed
 
-from cluster.store.archive import ArchivedMessage, Entry, Page, select
-from cluster.store.port import Account, OfflineMessage, RosterItem, Store
+from cluster.redisio.pages import PAGE_BYTES
+from cluster.store.archive import MAX_PAGE_BYTES, ArchivedMessage, Entry, Page, select
+from cluster.store.limits import Limit
+from cluster.store.port import PAGE_MESSAGES, Account, OfflineMessage, RosterItem, Store
 from cluster.store.session import KeptSession, SentStanza, SessionChange, SessionRecord
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.mam import Query
@@ -37,6 +39,10 @@ class MemoryAccounts:
     async def delete(self, localpart: str) -> None:
         """Forget it."""
         self._accounts.pop(localpart, None)
+
+    async def count(self) -> int:
+        """How many there are."""
+        return len(self._accounts)
 
     async def names(self) -> list[str]:
         """All localparts, sorted."""
@@ -72,17 +78,25 @@ class MemoryOffline:
     def __init__(self) -> None:
         self._messages: dict[str, list[OfflineMessage]] = {}
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: int) -> bool:
-        """Keep it, unless `limit` messages wait already; False then."""
+    async def push(self, localpart: str, message: OfflineMessage, limit: Limit) -> bool:
+        """Keep it, unless it would be more than may wait; False then."""
         waiting = self._messages.setdefault(localpart, [])
-        if len(waiting) >= limit:
+        size_bytes = sum(len(each.stanza.raw) for each in (*waiting, message))
+        if len(waiting) >= limit.count or size_bytes > limit.size_bytes:
             return False
         waiting.append(message)
         return True
 
-    async def load(self, localpart: str) -> list[OfflineMessage]:
-        """All that wait, oldest first."""
-        return list(self._messages.get(localpart, ()))
+    async def page(self, localpart: str) -> list[OfflineMessage]:
+        """The oldest that wait."""
+        page: list[OfflineMessage] = []
+        size_bytes = 0
+        for message in self._messages.get(localpart, ())[:PAGE_MESSAGES]:
+            page.append(message)
+            size_bytes += len(message.stanza.raw)
+            if size_bytes > PAGE_BYTES:
+                break
+        return page
 
     async def drop(self, localpart: str, count: int) -> None:
         """Forget the oldest `count`."""
@@ -103,14 +117,17 @@ class MemoryDocuments:
         """The document, None where there is none."""
         return self._documents.get(localpart, {}).get(name)
 
-    async def put(self, localpart: str, name: str, document: bytes, limit: int | None = None) -> bool:
-        """Keep it; with a limit, only if it replaces one or the account has fewer documents; False else."""
+    async def put(self, localpart: str, name: str, document: bytes, limit: Limit | None = None) -> bool:
+        """Keep it, unless it is beyond the limit; False then."""
         kept = self._documents.setdefault(localpart, {})
         if not document:
             kept.pop(name, None)
             return True
-        if limit is not None and name not in kept and len(kept) >= limit:
-            return False
+        if limit is not None:
+            size_bytes = sum(map(len, {**kept, name: document}.values()))
+            grows = len(document) > len(kept.get(name, b""))
+            if (name not in kept and len(kept) >= limit.count) or (grows and size_bytes > limit.size_bytes):
+                return False
         kept[name] = document
         return True
 
@@ -125,20 +142,28 @@ class MemoryArchives:
     def __init__(self) -> None:
         self._archives: dict[str, list[ArchivedMessage]] = {}
 
-    def append(self, localpart: str, message: ArchivedMessage, limit: int) -> Deferred[None]:
-        """Keep it, unless one of that id is there already; beyond the limit, the oldest is forgotten."""
+    def append(self, localpart: str, message: ArchivedMessage, limit: Limit) -> Deferred[None]:
+        """Keep it, unless one of that id is there already; beyond the limit, the oldest are forgotten."""
         archive = self._archives.setdefault(localpart, [])
         if all(kept.id != message.id for kept in archive):
             archive.append(message)
-            del archive[:-limit]
+            del archive[: -limit.count]
+            while sum(len(kept.stanza.raw) for kept in archive) > limit.size_bytes:
+                del archive[0]
         return succeed(None)
 
     async def query(self, account: Jid, query: Query) -> Page:
         """A page of the account's archive. Raises UnknownId."""
         archive = self._archives.get(account.localpart, [])
         chosen = select([Entry.of(message) for message in archive], account, query)
-        messages = [archive[place] for place in chosen.places]
-        return Page(messages, chosen.first_index, chosen.count, chosen.is_complete)
+        found: list[ArchivedMessage] = []
+        size_bytes = 0
+        for place in chosen.to_read:
+            if size_bytes > MAX_PAGE_BYTES:
+                break
+            found.append(archive[place])
+            size_bytes += len(found[-1].stanza.raw)
+        return chosen.page(found)
 
     async def delete(self, localpart: str) -> None:
         """Forget it all."""
@@ -163,6 +188,7 @@ class MemorySessions:
         self._records: dict[str, dict[str, SessionRecord]] = {}
         self._counts: dict[str, tuple[int, int]] = {}
         self._sent: dict[str, dict[int, SentStanza]] = {}
+        self._directed: dict[str, frozenset[Jid]] = {}
 
     def note(self, changes: Sequence[SessionChange]) -> Deferred[None]:
         """Keep what is new."""
@@ -173,13 +199,17 @@ class MemorySessions:
                 sent.pop(number, None)
             if change.record is not None:
                 self._records.setdefault(change.localpart, {})[change.id] = change.record
+            directed = self._directed.get(change.id, frozenset())
+            self._directed[change.id] = (directed - change.undirected) | change.directed
             self._counts[change.id] = change.handled, change.acknowledged
         return succeed(None)
 
     async def load(self, localpart: str) -> list[KeptSession]:
         """All sessions of an account."""
         return [
-            KeptSession(record, *self._counts[id], tuple(each for _, each in sorted(self._sent[id].items())))
+            KeptSession(
+                record, *self._counts[id], tuple(each for _, each in sorted(self._sent[id].items())), self._directed[id]
+            )
             for id, record in self._records.get(localpart, {}).items()
         ]
 
@@ -188,6 +218,7 @@ class MemorySessions:
         self._records.get(localpart, {}).pop(id, None)
         self._counts.pop(id, None)
         self._sent.pop(id, None)
+        self._directed.pop(id, None)
         return succeed(None)
 
 

@@ -14,6 +14,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 
 from cluster.store.archive import ArchivedMessage, Page
+from cluster.store.limits import Limit
 from cluster.store.session import KeptSession, SessionChange
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.mam import Query
@@ -73,6 +74,7 @@ class AccountStore(Protocol):
         """Put it unless there is one of that name already; False then."""
 
     async def delete(self, localpart: str) -> None: ...
+    async def count(self) -> int: ...
     async def names(self) -> list[str]:
         """All localparts, sorted."""
 
@@ -87,14 +89,21 @@ class RosterStore(Protocol):
         """Forget the whole roster."""
 
 
+PAGE_MESSAGES = 100
+"""Of those that wait, in one page."""
+
+
 class OfflineStore(Protocol):
-    """Messages that wait. Loading and dropping are two steps, so that a crash between them loses nothing."""
+    """Messages that wait. Reading and dropping are two steps, so that a crash between them loses nothing."""
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: int) -> bool:
-        """Keep it, unless `limit` messages wait already; False then."""
+    async def push(self, localpart: str, message: OfflineMessage, limit: Limit) -> bool:
+        """Keep it, unless it would be more than may wait; False then."""
 
-    async def load(self, localpart: str) -> list[OfflineMessage]:
-        """All that wait, oldest first."""
+    async def page(self, localpart: str) -> list[OfflineMessage]:
+        """The oldest that wait, up to PAGE_MESSAGES or PAGE_BYTES, at least one; none where nothing waits.
+
+        They are still there: the next page comes when these are dropped.
+        """
 
     async def drop(self, localpart: str, count: int) -> None:
         """Forget the oldest `count`."""
@@ -110,8 +119,8 @@ class DocumentStore(Protocol):
     """
 
     async def get(self, localpart: str, name: str) -> bytes | None: ...
-    async def put(self, localpart: str, name: str, document: bytes, limit: int | None = None) -> bool:
-        """Keep it; with a limit, only if it replaces one or the account has fewer documents; False else.
+    async def put(self, localpart: str, name: str, document: bytes, limit: Limit | None = None) -> bool:
+        """Keep it; with a limit, only if the account has no more documents then, or makes them no larger; else False.
 
         Nothing (`b""`) is kept as no document.
         """
@@ -123,11 +132,14 @@ class DocumentStore(Protocol):
 class ArchiveStore(Protocol):
     """The messages that accounts sent and received (XEP-0313), in the order of the calls."""
 
-    def append(self, localpart: str, message: ArchivedMessage, limit: int) -> Deferred[None]:
-        """Keep it, unless one of that id is there already; beyond the limit, the oldest is forgotten."""
+    def append(self, localpart: str, message: ArchivedMessage, limit: Limit) -> Deferred[None]:
+        """Keep it, unless one of that id is there already; beyond the limit, the oldest are forgotten.
+
+        Their bytes may be a sixteenth more than the limit for a while.
+        """
 
     async def query(self, account: Jid, query: Query) -> Page:
-        """A page of the account's archive. Raises UnknownId."""
+        """A page of the account's archive, of no more than MAX_PAGE_BYTES or one message. Raises UnknownId."""
 
     async def delete(self, localpart: str) -> None:
         """Forget it all."""

@@ -1,4 +1,4 @@
-"""The stores in Redis: one command for each method.
+"""The stores in Redis: one command for each method, or for each page of what it reads.
 
 They fail with ConnectionLost while Redis is away, apart from what may be written twice: that waits until it is back.
 """
@@ -6,47 +6,70 @@ They fail with ConnectionLost while Redis is away, apart from what may be writte
 from __future__ import annotations
 
 import msgspec
-from twisted.internet.defer import Deferred
-from twisted.logger import Logger
+from twisted.internet.defer import DeferredSemaphore
 
 from cluster.redisio.client import RedisClient
 from cluster.redisio.insistent import Insistent
 from cluster.redisio.keys import Keys
-from cluster.store.archive import ArchivedMessage, Entry, Page, select
-from cluster.store.port import Account, OfflineMessage, RosterItem, Store
+from cluster.redisio.pages import PAGE_BYTES, read_hash
+from cluster.store.limits import Limit
+from cluster.store.port import PAGE_MESSAGES, Account, OfflineMessage, RosterItem, Store
+from cluster.store.redis_archives import RedisArchives
 from cluster.store.redis_sessions import RedisSessions
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.mam import Query
 
 _encode = msgspec.msgpack.Encoder().encode
 _account = msgspec.msgpack.Decoder(Account).decode
 _roster_item = msgspec.msgpack.Decoder(RosterItem).decode
 _offline_message = msgspec.msgpack.Decoder(OfflineMessage).decode
-_entry = msgspec.msgpack.Decoder(Entry).decode
-_archived_message = msgspec.msgpack.Decoder(ArchivedMessage).decode
 
 _PUSH_BELOW_LIMIT = """
-if redis.call('LLEN', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
-redis.call('RPUSH', KEYS[1], ARGV[1])
+local size = redis.call('HGET', KEYS[2], ARGV[1])
+if not size then
+  size = 0
+  for _, each in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do size = size + #each end
+end
+size = size + #ARGV[2]
+if redis.call('LLEN', KEYS[1]) >= tonumber(ARGV[3]) or size > tonumber(ARGV[4]) then return 0 end
+redis.call('RPUSH', KEYS[1], ARGV[2])
+redis.call('HSET', KEYS[2], ARGV[1], size)
 return 1
 """
-"""A script, because no command appends to a list only while it is short."""
+"""For a list and the hash of such lists' sizes; where that says nothing, the list is empty or older than the hash."""
+
+_DROP = """
+local dropped = 0
+for _, each in ipairs(redis.call('LRANGE', KEYS[1], 0, ARGV[2] - 1)) do dropped = dropped + #each end
+redis.call('LTRIM', KEYS[1], ARGV[2], -1)
+if redis.call('LLEN', KEYS[1]) == 0 then
+  redis.call('HDEL', KEYS[2], ARGV[1])
+elseif redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then
+  redis.call('HINCRBY', KEYS[2], ARGV[1], -dropped)
+end
+"""
+"""From the beginning of such a list."""
+
+_PAGE = """
+local page, size = {}, 0
+for place = 0, ARGV[1] - 1 do
+  local each = redis.call('LRANGE', KEYS[1], place, place)[1]
+  if not each or size > tonumber(ARGV[2]) then break end
+  page[#page + 1], size = each, size + #each
+end
+return page
+"""
+"""The beginning of a list, by bytes, which no command counts."""
 
 _SET_BELOW_LIMIT = """
-if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
+local names, size = redis.call('HKEYS', KEYS[1]), #ARGV[2]
+local before = redis.call('HSTRLEN', KEYS[1], ARGV[1])
+for _, name in ipairs(names) do size = size + redis.call('HSTRLEN', KEYS[1], name) end
+if before == 0 and #names >= tonumber(ARGV[3]) then return 0 end
+if #ARGV[2] > before and size - before > tonumber(ARGV[4]) then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return 1
 """
-"""In the same way, for a hash."""
-
-_FORGET_OLDEST = """
-local count = redis.call('LLEN', KEYS[1]) - tonumber(ARGV[1])
-for _, entry in ipairs(count > 0 and redis.call('LRANGE', KEYS[1], 0, count - 1) or {}) do
-  redis.call('HDEL', KEYS[2], cmsgpack.unpack(entry)[1])
-end
-redis.call('LTRIM', KEYS[1], -tonumber(ARGV[1]), -1)
-"""
-"""For an archive, which is a list and a hash."""
+"""In the same way, for a hash of few fields, none of which is empty."""
 
 
 class RedisAccounts:
@@ -73,9 +96,14 @@ class RedisAccounts:
         """Forget it."""
         await self._client.execute("HDEL", self._key, localpart)
 
+    async def count(self) -> int:
+        """How many there are."""
+        count: int = await self._client.execute("HLEN", self._key)
+        return count
+
     async def names(self) -> list[str]:
         """All localparts, sorted."""
-        return sorted(name.decode() for name in await self._client.execute("HKEYS", self._key))
+        return sorted(name.decode() for name in await read_hash(self._client, self._key))
 
 
 class RedisRosters:
@@ -88,7 +116,7 @@ class RedisRosters:
 
     async def load(self, localpart: str) -> dict[Jid, RosterItem]:
         """The whole roster."""
-        found = await self._client.execute("HGETALL", self._keys.roster(self._domain, localpart))
+        found = await read_hash(self._client, self._keys.roster(self._domain, localpart))
         items = map(_roster_item, found.values())
         return {item.jid: item for item in items}
 
@@ -107,30 +135,41 @@ class RedisRosters:
 
 
 class RedisOffline:
-    """An `OfflineStore`: one list for each account."""
+    """An `OfflineStore`: one list for each account, and a hash of their sizes."""
 
     def __init__(self, client: RedisClient, keys: Keys, domain: str) -> None:
         self._client = client
         self._keys = keys
         self._domain = domain
+        self._sizes = keys.offline_bytes(domain)
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: int) -> bool:
-        """Keep it, unless `limit` messages wait already; False then."""
+    async def push(self, localpart: str, message: OfflineMessage, limit: Limit) -> bool:
+        """Keep it, unless it would be more than may wait; False then."""
         key = self._keys.offline(self._domain, localpart)
-        return bool(await self._client.execute("EVAL", _PUSH_BELOW_LIMIT, 1, key, _encode(message), limit))
+        script = "EVAL", _PUSH_BELOW_LIMIT, 2, key, self._sizes
+        return bool(await self._client.execute(*script, localpart, _encode(message), limit.count, limit.size_bytes))
 
-    async def load(self, localpart: str) -> list[OfflineMessage]:
-        """All that wait, oldest first."""
-        found = await self._client.execute("LRANGE", self._keys.offline(self._domain, localpart), 0, -1)
-        return [_offline_message(value) for value in found]
+    async def page(self, localpart: str) -> list[OfflineMessage]:
+        """The oldest that wait."""
+        key = self._keys.offline(self._domain, localpart)
+        if not await self._client.execute("LLEN", key):  # mostly, and a script costs more than the command
+            return []
+        page = await self._client.execute("EVAL", _PAGE, 1, key, PAGE_MESSAGES, PAGE_BYTES)
+        return [_offline_message(value) for value in page]
 
     async def drop(self, localpart: str, count: int) -> None:
         """Forget the oldest `count`."""
-        await self._client.execute("LTRIM", self._keys.offline(self._domain, localpart), count, -1)
+        key = self._keys.offline(self._domain, localpart)
+        await self._client.execute("EVAL", _DROP, 2, key, self._sizes, localpart, count)
 
     async def delete(self, localpart: str) -> None:
         """Forget them all."""
+        self._client.post("HDEL", self._sizes, localpart)
         await self._client.execute("DEL", self._keys.offline(self._domain, localpart))
+
+
+MAX_READS = 16
+"""Documents that are read at the same time: a client may ask for a thousand large ones in one breath."""
 
 
 class RedisDocuments:
@@ -140,74 +179,29 @@ class RedisDocuments:
         self._client = client
         self._keys = keys
         self._domain = domain
+        self._reads = DeferredSemaphore(MAX_READS)
 
     async def get(self, localpart: str, name: str) -> bytes | None:
         """The document, None where there is none."""
-        value: bytes | None = await self._client.execute("HGET", self._keys.documents(self._domain, localpart), name)
+        key = self._keys.documents(self._domain, localpart)
+        value: bytes | None = await self._reads.run(self._client.execute, "HGET", key, name)
         return value
 
-    async def put(self, localpart: str, name: str, document: bytes, limit: int | None = None) -> bool:
-        """Keep it; with a limit, only if it replaces one or the account has fewer documents; False else."""
+    async def put(self, localpart: str, name: str, document: bytes, limit: Limit | None = None) -> bool:
+        """Keep it, unless it is beyond the limit; False then."""
         key = self._keys.documents(self._domain, localpart)
         if not document:
             await self._client.execute("HDEL", key, name)
         elif limit is None:
             await self._client.execute("HSET", key, name, document)
         else:
-            return bool(await self._client.execute("EVAL", _SET_BELOW_LIMIT, 1, key, name, document, limit))
+            script = "EVAL", _SET_BELOW_LIMIT, 1, key, name, document, limit.count, limit.size_bytes
+            return bool(await self._client.execute(*script))
         return True
 
     async def delete(self, localpart: str) -> None:
         """Forget them all."""
         await self._client.execute("DEL", self._keys.documents(self._domain, localpart))
-
-
-class RedisArchives:
-    """An `ArchiveStore`: for each account a list of entries, in order, and a hash of the messages by their ids."""
-
-    _log = Logger()
-
-    def __init__(self, client: RedisClient, insistent: Insistent, keys: Keys, domain: str) -> None:
-        self._client = client
-        self._insistent = insistent
-        self._keys = keys
-        self._domain = domain
-
-    def _keys_of(self, localpart: str) -> tuple[str, str]:
-        return self._keys.archive_index(self._domain, localpart), self._keys.archive(self._domain, localpart)
-
-    def append(self, localpart: str, message: ArchivedMessage, limit: int) -> Deferred[None]:
-        """Keep it, unless one of that id is there already; beyond the limit, the oldest is forgotten."""
-        index, messages = self._keys_of(localpart)
-        # two plain commands are a third of the cost of a script; what comes twice is twice in the list only
-        pushed = self._insistent.write(
-            (("HSETNX", messages, message.id, _encode(message)), ("RPUSH", index, _encode(Entry.of(message))))
-        )
-        return pushed.addCallback(self._forget_oldest, index, messages, limit)
-
-    def _forget_oldest(self, length: int, index: str, messages: str, limit: int) -> None:
-        if length > limit:
-            forgotten = self._client.execute("EVAL", _FORGET_OLDEST, 2, index, messages, limit)
-            forgotten.addErrback(lambda failure: self._log.failure("Forgetting what an archive has too much", failure))
-
-    async def query(self, account: Jid, query: Query) -> Page:
-        """A page of the account's archive. Raises UnknownId."""
-        index, messages = self._keys_of(account.localpart)
-        entries: dict[str, Entry] = {}
-        for value in await self._client.execute("LRANGE", index, 0, -1):
-            entry = _entry(value)
-            entries.setdefault(entry.id, entry)
-        archive = [*entries.values()]
-        chosen = select(archive, account, query)
-        ids = [archive[place].id for place in chosen.places]
-        found = await self._client.execute("HMGET", messages, *ids) if ids else []
-        # what has been pushed out of the archive meanwhile is None
-        page = [_archived_message(value) for value in found if value is not None]
-        return Page(page, chosen.first_index, chosen.count, chosen.is_complete)
-
-    async def delete(self, localpart: str) -> None:
-        """Forget it all."""
-        await self._client.execute("DEL", *self._keys_of(localpart))
 
 
 class RedisSecrets:

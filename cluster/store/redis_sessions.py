@@ -10,7 +10,9 @@ from twisted.internet.defer import Deferred, gatherResults
 from cluster.redisio.client import RedisClient
 from cluster.redisio.insistent import Command, Insistent
 from cluster.redisio.keys import Keys
+from cluster.redisio.pages import read_hash
 from cluster.store.session import KeptSession, SentStanza, SessionChange, SessionRecord
+from cluster.xmpp.jid import Jid
 
 
 class _Progress(msgspec.Struct, frozen=True, array_like=True):
@@ -21,7 +23,12 @@ class _Progress(msgspec.Struct, frozen=True, array_like=True):
 _encode = msgspec.msgpack.Encoder().encode
 _progress = msgspec.msgpack.Decoder(_Progress).decode
 _record = msgspec.msgpack.Decoder(SessionRecord).decode
+_jid = msgspec.msgpack.Decoder(Jid).decode
 _sent = msgspec.msgpack.Decoder(SentStanza).decode
+
+
+_DIRECTED = b"to "
+"""How the fields begin that say who has had directed presence; the others are the numbers of stanzas."""
 
 
 class RedisSessions:
@@ -46,6 +53,11 @@ class RedisSessions:
             if change.record is not None:
                 key = self._keys.sessions_of(self._domain, change.localpart)
                 yield "HSET", key, change.id, _encode(change.record)
+            if change.directed:
+                key = self._keys.session(self._domain, change.id)
+                yield "HSET", key, *(part for jid in change.directed for part in (_field(jid), _encode(jid)))
+            if change.undirected:
+                yield "HDEL", self._keys.session(self._domain, change.id), *map(_field, change.undirected)
             if change.forgotten:
                 yield "HDEL", self._keys.session(self._domain, change.id), *change.forgotten
         counts: list[str | bytes] = []
@@ -55,19 +67,19 @@ class RedisSessions:
 
     async def load(self, localpart: str) -> list[KeptSession]:
         """All sessions of an account."""
-        records: dict[bytes, bytes] = await self._client.execute(
-            "HGETALL", self._keys.sessions_of(self._domain, localpart)
-        )
+        records = await read_hash(self._client, self._keys.sessions_of(self._domain, localpart))
         loaded = [self._load(id.decode(), _record(value)) for id, value in records.items()]
         sessions: list[KeptSession] = await gatherResults([Deferred.fromCoroutine(each) for each in loaded])
         return sessions
 
     async def _load(self, id: str, record: SessionRecord) -> KeptSession:
-        stanzas = self._client.execute("HGETALL", self._keys.session(self._domain, id))
+        fields = await read_hash(self._client, self._keys.session(self._domain, id))
         value = await self._client.execute("HGET", self._keys.sessions(self._domain), id)
         progress = _Progress(0, 0) if value is None else _progress(value)
-        sent = sorted((_sent(each) for each in (await stanzas).values()), key=lambda each: each.number)
-        return KeptSession(record, progress.handled, progress.acknowledged, tuple(sent))
+        directed = frozenset(_jid(value) for name, value in fields.items() if name.startswith(_DIRECTED))
+        stanzas = [_sent(value) for name, value in fields.items() if not name.startswith(_DIRECTED)]
+        sent = tuple(sorted(stanzas, key=lambda each: each.number))
+        return KeptSession(record, progress.handled, progress.acknowledged, sent, directed)
 
     def delete(self, localpart: str, id: str) -> Deferred[None]:
         """Forget a session."""
@@ -79,3 +91,7 @@ class RedisSessions:
                 ("HDEL", keys.sessions(domain), id),
             ]
         )
+
+
+def _field(jid: Jid) -> bytes:
+    return _DIRECTED + str(jid).encode()

@@ -24,8 +24,6 @@ class SessionRecord(msgspec.Struct, frozen=True):
     farewell: Stanza | None = None
     """The unavailable presence that it broadcast, unless it is available again."""
     priority: int = 0
-    directed: tuple[Jid, ...] = ()
-    """Who has had directed presence."""
     interested: bool = False
     follows_blocks: bool = False
     carbons: bool = False
@@ -55,6 +53,10 @@ class SessionChange(msgspec.Struct, frozen=True):
     """Stanzas that the client has acknowledged, of all that it was ever sent."""
     record: SessionRecord | None = None
     """None where it is as it was."""
+    directed: frozenset[Jid] = frozenset()
+    """Who else has had directed presence."""
+    undirected: frozenset[Jid] = frozenset()
+    """Who has had it no more."""
     sent: tuple[SentStanza, ...] = ()
     """To be kept."""
     forgotten: range = range(0)
@@ -69,3 +71,5 @@ class KeptSession(msgspec.Struct, frozen=True):
     acknowledged: int
     sent: tuple[SentStanza, ...]
     """Oldest first. What bears a number up to `acknowledged` is not sent again: it is only known to have been sent."""
+    directed: frozenset[Jid] = frozenset()
+    """Who has had directed presence."""

@@ -7,10 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from cluster.store.limits import DEFAULTS
 from cluster.topology.foreign import Component, Gateway, Network
 from cluster.topology.links import Link
 from cluster.topology.scale import MAX_NODES
 from cluster.topology.section import AccountJid, Domain, Name, NodeName, OrEmpty, Section
+from cluster.trace.hop import MAX_JOURNAL_BYTES
 from cluster.xmpp.features import TlsMode
 
 
@@ -33,9 +35,17 @@ class ServerSettings(Section):
     admin: AccountJid | None = None
     """Account of whoever runs the server; clients are told when they ask (XEP-0157). Without it they are told of
     nobody."""
-    offline_messages: Annotated[int, Field(ge=0)] = 1000
+    offline_messages: Annotated[int, Field(ge=0)] = DEFAULTS.offline.count
     """How many messages wait for an account while nobody is there (XEP-0160); further ones come back to their senders.
     0: none waits."""
+    offline_bytes: Annotated[int, Field(ge=0)] = DEFAULTS.offline.size_bytes
+    """How many bytes of messages wait for an account; further ones come back to their senders."""
+    roster_bytes: Annotated[int, Field(ge=0)] = DEFAULTS.roster.size_bytes
+    """How many bytes an account's contacts have together, with their names and groups."""
+    archive_bytes: Annotated[int, Field(ge=0)] = DEFAULTS.archive.size_bytes
+    """How many bytes of messages an account's archive keeps (XEP-0313); beyond it, the oldest are forgotten."""
+    private_bytes: Annotated[int, Field(ge=0)] = DEFAULTS.private.size_bytes
+    """How many bytes of private XML (XEP-0049) an account keeps, together with its vCard and its lists."""
     modules: list[str] | None = None
     """Which server modules to load, by the names of their files; `[]` for none. Without this key, or with nothing
     behind it: all but `legacy_auth`."""
@@ -91,6 +101,11 @@ class Trace(Section):
 
     sample_every: Annotated[int, Field(ge=0)] = 1000
     """Record the hops of one stanza in so many; 1 for all, 0 for none but the probes of `xmpplab trace`."""
+    probes_per_minute: Annotated[int, Field(ge=0)] = 600
+    """How many probes an account may send in a minute, whose hops are all recorded; further ones are ordinary
+    messages. 0: any number."""
+    journal_bytes: Annotated[int, Field(ge=1_048_576)] = MAX_JOURNAL_BYTES
+    """How many bytes of hops each node keeps in the journal; beyond it, the oldest are forgotten."""
 
 
 class Router(Section):

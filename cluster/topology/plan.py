@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from cluster.store.limits import Limits
+from cluster.trace.hop import MAX_JOURNAL_BYTES
 from cluster.xmpp.features import TlsMode
 
 
@@ -51,8 +53,8 @@ class ServerNode(msgspec.Struct, frozen=True):
     components: tuple[ComponentSeed, ...] = ()
     registrations_per_minute: int = 0
     """From one address; 0: any number."""
-    offline_messages: int = 1000
-    """That wait for one account."""
+    limits: Limits = Limits()
+    """How much is kept for one account."""
     strict: bool = False
     """What old clients do amiss is refused."""
     anonymous: bool = False
@@ -200,6 +202,8 @@ class Plan(msgspec.Struct, frozen=True):
     gateways: tuple[GatewayNode, ...] = ()
     networks: tuple[NetworkNode, ...] = ()
     sample_every: int = 1000
+    probes_per_minute: int = 600
+    journal_bytes: int = MAX_JOURNAL_BYTES
     """One stanza in so many is followed without being asked; 0: none."""
     redis_url: str = ""
     """An existing Redis or Valkey; empty: the lab starts its own."""

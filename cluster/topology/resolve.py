@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cluster.store.limits import DEFAULTS, Limit, Limits
 from cluster.topology import addresses, links
 from cluster.topology.foreign import Gateway, Network
 from cluster.topology.model import Server, ServerSettings, Topology
@@ -64,7 +65,7 @@ def resolve(
             tls=setting.tls,
             registration=setting.registration == "open",
             registrations_per_minute=setting.registrations_per_minute,
-            offline_messages=setting.offline_messages,
+            limits=_limits(setting),
             strict=setting.strict,
             anonymous=setting.anonymous,
             admin=setting.admin or "",
@@ -87,6 +88,8 @@ def resolve(
         gateways=gateways,
         networks=networks,
         sample_every=topology.trace.sample_every,
+        probes_per_minute=topology.trace.probes_per_minute,
+        journal_bytes=topology.trace.journal_bytes,
         redis_url=redis_url,
         max_backlog=topology.router.max_backlog,
         links=_links(topology),
@@ -101,6 +104,15 @@ def settings_of(server: Server, defaults: ServerSettings) -> ServerSettings:
     """What holds for a server: its own keys, else those of `defaults`, else the model's. The one place that says so."""
     own = server.model_fields_set & ServerSettings.model_fields.keys()
     return defaults.model_copy(update={key: getattr(server, key) for key in own})
+
+
+def _limits(setting: ServerSettings) -> Limits:
+    return Limits(
+        offline=Limit(setting.offline_messages, setting.offline_bytes),
+        roster=Limit(DEFAULTS.roster.count, setting.roster_bytes),
+        archive=Limit(DEFAULTS.archive.count, setting.archive_bytes),
+        private=Limit(DEFAULTS.private.count, setting.private_bytes),
+    )
 
 
 def _components(topology: Topology, server: str) -> tuple[ComponentSeed, ...]:

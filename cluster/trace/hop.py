@@ -11,6 +11,11 @@ import msgspec
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
+MAX_JOURNAL_BYTES = 67_108_864
+"""Of the hops that one node has in the journal, where the topology says nothing else (`trace.journal_bytes`)."""
+MAX_TEXT_CHARACTERS = 256
+"""Of an address and of a detail in a hop: anybody may write long ones, and a stanza has many hops."""
+
 
 class Event(StrEnum):
     """What happened to a stanza at a node."""
@@ -44,6 +49,15 @@ class Hop(msgspec.Struct, frozen=True, omit_defaults=True):
     size_bytes: int
     detail: str = ""
     """Where to (routed, enqueued), or why (stored, bounced, dropped); the fault and the stanza's own id (lost)."""
+
+    def cut(self) -> Hop:
+        """The hop with no text that is longer than MAX_TEXT_CHARACTERS."""
+        most = MAX_TEXT_CHARACTERS
+        if max(len(self.trace_id), len(self.from_), len(self.to), len(self.detail)) <= most:
+            return self
+        return msgspec.structs.replace(
+            self, trace_id=self.trace_id[:most], from_=self.from_[:most], to=self.to[:most], detail=self.detail[:most]
+        )
 
 
 class Journal(Protocol):

@@ -12,7 +12,8 @@ from cluster.redisio.keys import Keys
 from cluster.trace.hop import Hop
 from cluster.trace.redis import FIELD, MAX_ENTRIES
 
-_PAGE = 1_000
+_PAGE = 100
+"""Entries of one reply, of some 64 KiB at the most."""
 _WAIT_MS = 1_000
 """How long one read blocks: Redis clients time out on longer silences, and Ctrl-C is seen in between."""
 

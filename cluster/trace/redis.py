@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import msgspec
 
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
-from cluster.trace.hop import Hop
+from cluster.trace.hop import MAX_JOURNAL_BYTES, Hop
 
 MAX_ENTRIES = 100_000
-"""Oldest first, entries beyond this are forgotten; an entry holds the hops of one reactor turn of one node."""
+"""Oldest first, entries beyond this are forgotten; an entry holds hops of one reactor turn of one node."""
+MAX_HOPS = 64
+"""Of one entry: some 64 KiB at the most."""
 FIELD = "h"
 """The one field of an entry: a msgpack list of hops."""
 
@@ -21,8 +24,10 @@ _encode = msgspec.msgpack.Encoder().encode
 class RedisJournal:
     """A `Journal`. While Redis is away or slow hops are lost: they must never hold up the stanzas that they tell of."""
 
-    def __init__(self, client: RedisClient, keys: Keys, reactor: Any) -> None:
+    def __init__(self, client: RedisClient, keys: Keys, reactor: Any, max_bytes: int = MAX_JOURNAL_BYTES) -> None:
+        """`max_bytes`: of what this node has in the journal; where it writes much, all nodes' oldest entries go."""
         self._client = client
+        self._newest = _Newest(max_bytes)
         self._key = keys.journal
         self._reactor = reactor
         self._hops: list[Hop] = []
@@ -31,10 +36,32 @@ class RedisJournal:
         """Write it at the end of this turn, together with the others of the turn."""
         if not self._hops:
             self._reactor.callLater(0, self.flush)
-        self._hops.append(hop)
+        self._hops.append(hop.cut())
 
     def flush(self) -> None:
         """Write now what waits for the end of the turn: for a server that stops."""
         hops, self._hops = self._hops, []
-        if hops and not self._client.is_slow:
-            self._client.post("XADD", self._key, "MAXLEN", "~", MAX_ENTRIES, "*", FIELD, _encode(hops))
+        if self._client.is_slow:
+            return
+        for first in range(0, len(hops), MAX_HOPS):
+            entry = _encode(hops[first : first + MAX_HOPS])
+            self._client.post("XADD", self._key, "MAXLEN", "~", self._newest.count_with(entry), "*", FIELD, entry)
+
+
+class _Newest:
+    """How many of the newest entries the journal has room for: of what is trimmed to so many, ours fit."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._sizes: deque[int] = deque()
+        self._size_bytes = 0
+        self._is_full = False
+
+    def count_with(self, entry: bytes) -> int:
+        """One more is written."""
+        self._sizes.append(len(entry))
+        self._size_bytes += len(entry)
+        while len(self._sizes) > 1 and (self._size_bytes > self._max_bytes or len(self._sizes) > MAX_ENTRIES):
+            self._size_bytes -= self._sizes.popleft()
+            self._is_full = True
+        return len(self._sizes) if self._is_full else MAX_ENTRIES

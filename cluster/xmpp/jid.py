@@ -18,6 +18,9 @@ _RESOURCEPART = get_profile("OpaqueString")
 MAX_PART_BYTES = 1023
 """RFC 7622 sections 3.2 to 3.4: each part is at most 1023 octets of UTF-8."""
 
+_CACHED_CHARACTERS = 256
+"""Longer addresses are rare, and 16,384 of them would be 100 MB."""
+
 _PLAIN_LOCAL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_+!#$%*=?^`{|}~()[];\\,")
 _FORBIDDEN_LOCAL = frozenset("\"&'/:<>@ ")
 """RFC 7622 section 3.3.1: allowed by UsernameCaseMapped or not, never in a localpart."""
@@ -43,7 +46,7 @@ class Jid(msgspec.Struct, frozen=True, array_like=True, gc=False, order=True):
     @staticmethod
     def parse(text: str) -> Jid:
         """The address that `text` spells. Raises JidError. Cached: the message path meets the same few often."""
-        return _parse(text)
+        return _parse(text) if len(text) <= _CACHED_CHARACTERS else _parse.__wrapped__(text)
 
     @property
     def bare(self) -> Jid:

@@ -46,12 +46,11 @@ class Query(msgspec.Struct, frozen=True):
     """The last message of the page comes first (section 4.3.5)."""
     queryid: str | None = None
 
-    def matches(self, owner: Jid, id: str, came_utc_s: float, from_: Jid, to: Jid) -> bool:
-        """Whether the form lets this message of the owner's archive through, apart from `after_id` and `before_id`."""
+    def matches(self, owner: Jid, came_utc_s: float, from_: Jid, to: Jid) -> bool:
+        """Whether the form lets this message of the owner's archive through, as far as it does not speak of ids."""
         return (
             (self.start_utc_s is None or came_utc_s >= self.start_utc_s)
             and (self.end_utc_s is None or came_utc_s <= self.end_utc_s)
-            and (self.ids is None or id in self.ids)
             and (self.with_ is None or _is_with(self.with_, owner, from_, to))
         )
 

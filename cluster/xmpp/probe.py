@@ -25,6 +25,15 @@ def probe_id(stanza: Stanza) -> str:
     return (probe.get("id") or "")[:MAX_ID_CHARACTERS] if probe is not None else ""
 
 
+def without_probe(stanza: Stanza) -> Stanza:
+    """The stanza without any probe."""
+    tree = stanza.tree
+    for probe in tree.findall(f"{{{PROBE}}}probe"):
+        tree.remove(probe)
+    payloads = tuple(name for name in stanza.payloads if name != _PROBE)
+    return msgspec.structs.replace(stanza, raw=xml.serialize(tree), payloads=payloads)
+
+
 def with_probe(stanza: Stanza) -> Stanza:
     """The stanza with a probe that says its trace id, unless it is not followed or has a probe already.
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
+from twisted.internet.defer import Deferred, gatherResults
 
 from cluster.store.archive import ArchivedMessage, Page, UnknownId
+from cluster.store.limits import Limit
 from cluster.store.port import Store
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.mam import Query
@@ -14,6 +17,7 @@ from tests.ports.test_store import Check
 
 ROMEO = Jid.parse("romeo@montague.lit")
 check = test_store.check
+MANY = Limit(2_000, 10_000_000)
 
 
 def archived(number: int, contact: str = "juliet@capulet.lit") -> ArchivedMessage:
@@ -24,7 +28,7 @@ def archived(number: int, contact: str = "juliet@capulet.lit") -> ArchivedMessag
 
 async def fill(store: Store, count: int) -> None:
     for number in range(count):
-        await store.archives.append("romeo", archived(number), 100)
+        await store.archives.append("romeo", archived(number), MANY)
 
 
 def ids(page: Page) -> list[str]:
@@ -45,7 +49,7 @@ def test_an_archive_keeps_everything_in_order(check: Check) -> None:
 def test_what_comes_twice_is_archived_once(check: Check) -> None:
     async def scenario(store: Store) -> None:
         await fill(store, 2)
-        await store.archives.append("romeo", ArchivedMessage("m0", 7.0, archived(7).stanza), 100)
+        await store.archives.append("romeo", ArchivedMessage("m0", 7.0, archived(7).stanza), MANY)
         assert (await store.archives.query(ROMEO, Query())).messages == [archived(0), archived(1)]
 
     check(scenario)
@@ -54,10 +58,55 @@ def test_what_comes_twice_is_archived_once(check: Check) -> None:
 def test_a_full_archive_forgets_the_oldest(check: Check) -> None:
     async def scenario(store: Store) -> None:
         for number in range(5):
-            await store.archives.append("romeo", archived(number), 3)
+            await store.archives.append("romeo", archived(number), Limit(3, 1_000_000))
         assert ids(await store.archives.query(ROMEO, Query())) == ["m2", "m3", "m4"]
         with pytest.raises(UnknownId):
             await store.archives.query(ROMEO, Query(page_after="m1"))
+
+    check(scenario)
+
+
+def large(number: int, size: int) -> ArchivedMessage:
+    message = archived(number)
+    stanza = msgspec.structs.replace(message.stanza, raw=b"x" * size)
+    return msgspec.structs.replace(message, stanza=stanza)
+
+
+def test_an_archive_that_is_full_in_bytes_forgets_the_oldest(check: Check) -> None:
+    limit = Limit(100, 150_000)
+
+    async def scenario(store: Store) -> None:
+        for number in range(30):
+            await store.archives.append("romeo", large(number, 20_000), limit)
+        assert ids(await store.archives.query(ROMEO, Query())) == [f"m{number}" for number in range(23, 30)]
+
+    check(scenario)
+
+
+def test_a_page_ends_where_it_has_bytes_enough(check: Check) -> None:
+    async def scenario(store: Store) -> None:
+        for number in range(6):
+            await store.archives.append("romeo", large(number, 400_000), MANY)
+        page = await store.archives.query(ROMEO, Query())
+        assert (ids(page), page.first_index, page.count, page.is_complete) == (["m0", "m1", "m2"], 0, 6, False)
+        page = await store.archives.query(ROMEO, Query(page_after="m2"))
+        assert (ids(page), page.first_index, page.count, page.is_complete) == (["m3", "m4", "m5"], 3, 6, True)
+        page = await store.archives.query(ROMEO, Query(page_before=""))
+        assert (ids(page), page.first_index, page.count, page.is_complete) == (["m3", "m4", "m5"], 3, 6, False)
+        page = await store.archives.query(ROMEO, Query(page_before="m5"))
+        assert (ids(page), page.first_index, page.count, page.is_complete) == (["m2", "m3", "m4"], 2, 6, False)
+
+    check(scenario)
+
+
+def test_an_archive_of_more_than_a_page_of_its_list(check: Check) -> None:
+    async def scenario(store: Store) -> None:
+        for number in range(1_234):
+            store.archives.append("romeo", archived(number), MANY)
+        page = await store.archives.query(ROMEO, Query(max=2, page_after="m700"))
+        assert (ids(page), page.first_index, page.count) == (["m701", "m702"], 701, 1_234)
+        found = [Deferred.fromCoroutine(store.archives.query(ROMEO, Query(max=1, page_before=""))) for _ in range(3)]
+        assert [ids(page) for page in await gatherResults(found)] == [["m1233"]] * 3
 
     check(scenario)
 
@@ -103,7 +152,7 @@ def test_pages(check: Check, name: str) -> None:
     async def scenario(store: Store) -> None:
         for number in range(6):
             contact = "nurse@capulet.lit" if number == 3 else "juliet@capulet.lit"
-            await store.archives.append("romeo", archived(number, contact), 100)
+            await store.archives.append("romeo", archived(number, contact), MANY)
         page = await store.archives.query(ROMEO, query)
         assert (ids(page), page.first_index, page.count, page.is_complete) == (
             messages, first_index, count, is_complete,

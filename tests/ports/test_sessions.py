@@ -32,8 +32,8 @@ def change(id: str = "one", handled: int = 0, acknowledged: int = 0, **fields: A
 def test_a_session_is_kept_with_all_that_it_is(check: Check) -> None:
     presence = make("presence", from_=PDA)
     full = record(
-        presence=presence, farewell=None, priority=-1, directed=(Jid.parse("juliet@capulet.lit"),), interested=True,
-        follows_blocks=True, carbons=True, inactive=True, broken_utc_s=1.5,
+        presence=presence, farewell=None, priority=-1, interested=True, follows_blocks=True,
+        carbons=True, inactive=True, broken_utc_s=1.5,
     )  # fmt: skip
 
     async def scenario(store: Store) -> None:
@@ -53,6 +53,21 @@ def test_changes_add_up(check: Check) -> None:
         assert await sessions.load("romeo") == [KeptSession(record(), 1, 2, sent(2, 3))]
         await sessions.note([change(handled=2, acknowledged=2, record=record(carbons=True))])
         assert await sessions.load("romeo") == [KeptSession(record(carbons=True), 2, 2, sent(2, 3))]
+
+    check(scenario)
+
+
+def test_who_has_had_directed_presence_adds_up(check: Check) -> None:
+    juliet, nurse, tybalt = (Jid.parse(f"{name}@capulet.lit/x") for name in ("juliet", "nurse", "tybalt"))
+
+    async def scenario(store: Store) -> None:
+        sessions = store.sessions
+        await sessions.note([change(record=record(), sent=sent(1), directed=frozenset([juliet, nurse]))])
+        await sessions.note([change(directed=frozenset([tybalt]), undirected=frozenset([nurse]))])
+        assert await sessions.load("romeo") == [KeptSession(record(), 0, 0, sent(1), frozenset([juliet, tybalt]))]
+        await sessions.delete("romeo", "one")
+        await sessions.note([change(record=record())])
+        assert await sessions.load("romeo") == [KeptSession(record(), 0, 0, ())]
 
     check(scenario)
 

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
+from cluster.store.limits import Limit
 from cluster.store.memory import memory_store
 from cluster.store.port import Account, OfflineMessage, RosterItem, ScramKeys, Store
 from cluster.store.redis import redis_store
@@ -55,8 +56,11 @@ def _run_at_once(scenario: Coroutine[Deferred[Any], Any, None]) -> None:
 async def _nothing_of_another_domain(store: Store) -> None:
     assert await store.accounts.names() == []
     assert await store.rosters.load("romeo") == {}
-    assert await store.offline.load("romeo") == []
+    assert await store.offline.page("romeo") == []
     assert await store.documents.get("romeo", "vcard-temp") is None
+
+
+MUCH = Limit(1_000, 10_000_000)
 
 
 def account(localpart: str, salt: bytes = b"\x00salt") -> Account:
@@ -153,12 +157,12 @@ def test_messages_wait_in_order_until_they_are_dropped(check: Check) -> None:
     async def scenario(store: Store) -> None:
         offline = store.offline
         for text in "abcd":
-            assert await offline.push("romeo", message(text), 10)
-        assert await offline.load("romeo") == [message(text) for text in "abcd"]
+            assert await offline.push("romeo", message(text), MUCH)
+        assert await offline.page("romeo") == [message(text) for text in "abcd"]
         await offline.drop("romeo", 3)
-        assert await offline.load("romeo") == [message("d")]
+        assert await offline.page("romeo") == [message("d")]
         await offline.drop("romeo", 3)
-        assert await offline.load("romeo") == []
+        assert await offline.page("romeo") == []
         await offline.drop("romeo", 1)
 
     check(scenario)
@@ -167,13 +171,50 @@ def test_messages_wait_in_order_until_they_are_dropped(check: Check) -> None:
 def test_beyond_the_limit_nothing_is_kept(check: Check) -> None:
     async def scenario(store: Store) -> None:
         offline = store.offline
-        pushes = [Deferred.fromCoroutine(offline.push("romeo", message(text), 2)) for text in "abc"]
+        pushes = [Deferred.fromCoroutine(offline.push("romeo", message(text), Limit(2, 10_000))) for text in "abc"]
         assert await gatherResults(pushes) == [True, True, False]
-        assert await offline.load("romeo") == [message("a"), message("b")]
+        assert await offline.page("romeo") == [message("a"), message("b")]
         await offline.drop("romeo", 1)
-        assert await offline.push("romeo", message("d"), 2)
+        assert await offline.push("romeo", message("d"), Limit(2, 10_000))
         await offline.delete("romeo")
-        assert await offline.load("romeo") == []
+        assert await offline.page("romeo") == []
+
+    check(scenario)
+
+
+def test_beyond_the_limit_in_bytes_nothing_is_kept(check: Check) -> None:
+    limit = Limit(100, 25_000)
+    big = "x" * 10_000
+
+    async def scenario(store: Store) -> None:
+        offline = store.offline
+        assert [await offline.push("romeo", message(text), limit) for text in (big, big, big, "a")] == [
+            True, True, False, True,
+        ]  # fmt: skip
+        await offline.drop("romeo", 1)
+        assert [await offline.push("romeo", message(text), limit) for text in (big, big)] == [True, False]
+        await offline.drop("romeo", 3)
+        assert [await offline.push("romeo", message(text), limit) for text in (big, big, big)] == [True, True, False]
+        await offline.delete("romeo")
+        assert await offline.push("romeo", message("x" * 20_000), limit)
+
+    check(scenario)
+
+
+def test_what_waits_comes_in_pages(check: Check) -> None:
+    texts = [str(number) for number in range(250)] + ["x" * 200_000, "y" * 200_000, "z" * 300_000, "end"]
+
+    async def scenario(store: Store) -> None:
+        for text in texts:
+            assert await store.offline.push("romeo", message(text), MUCH)
+        lengths = []
+        found: list[OfflineMessage] = []
+        while page := await store.offline.page("romeo"):
+            lengths.append(len(page))
+            found += page
+            await store.offline.drop("romeo", len(page))
+        assert found == [message(text) for text in texts]
+        assert lengths == [100, 100, 52, 1, 1]  # a page ends with what goes beyond its bytes
 
     check(scenario)
 
@@ -202,15 +243,58 @@ def test_documents_are_kept_by_account_and_name(check: Check) -> None:
 
 
 def test_beyond_the_limit_a_document_only_replaces_one(check: Check) -> None:
+    limit = Limit(2, 100)
+
     async def scenario(store: Store) -> None:
         documents = store.documents
-        puts = [Deferred.fromCoroutine(documents.put("romeo", name, b"1", 2)) for name in "abc"]
+        puts = [Deferred.fromCoroutine(documents.put("romeo", name, b"1", limit)) for name in "abc"]
         assert await gatherResults(puts) == [True, True, False]
-        assert await documents.put("romeo", "a", b"2", 2)
+        assert await documents.put("romeo", "a", b"2", limit)
         assert [await documents.get("romeo", name) for name in "abc"] == [b"2", b"1", None]
         assert await documents.put("romeo", "d", b"3")
-        assert await documents.put("romeo", "a", b"", 0)
-        assert not await documents.put("romeo", "c", b"1", 2)
+        assert await documents.put("romeo", "a", b"", Limit(0, 0))
+        assert not await documents.put("romeo", "c", b"1", limit)
+
+    check(scenario)
+
+
+def test_beyond_the_limit_in_bytes_documents_only_shrink(check: Check) -> None:
+    limit = Limit(10, 100)
+
+    async def scenario(store: Store) -> None:
+        documents = store.documents
+        assert await documents.put("romeo", "a", b"x" * 60, limit)
+        assert not await documents.put("romeo", "b", b"x" * 41, limit)
+        assert await documents.put("romeo", "b", b"x" * 40, limit)
+        assert not await documents.put("romeo", "a", b"x" * 61, limit)
+        assert await documents.put("romeo", "c", b"x" * 1_000)  # another feature's
+        assert await documents.put("romeo", "a", b"y" * 60, limit)
+        assert not await documents.put("romeo", "d", b"x", limit)
+
+    check(scenario)
+
+
+def test_accounts_are_counted(check: Check) -> None:
+    async def scenario(store: Store) -> None:
+        assert await store.accounts.count() == 0
+        for number in range(600):
+            await store.accounts.put(account(f"a{number:03}"))
+        assert await store.accounts.count() == 600
+        assert await store.accounts.names() == [f"a{number:03}" for number in range(600)]
+
+    check(scenario)
+
+
+def test_a_roster_of_more_than_a_page(check: Check) -> None:
+    """Small items of which there are many, and large ones as they were stored before there was a limit."""
+    jids = [Jid.parse(f"c{number}@capulet.lit") for number in range(700)]
+    large = tuple(f"{number:01000}" for number in range(240))
+    items = {jid: RosterItem(jid, "A name" * 10, large if number % 10 == 0 else ()) for number, jid in enumerate(jids)}
+
+    async def scenario(store: Store) -> None:
+        for item in items.values():
+            await store.rosters.put("romeo", item)
+        assert await store.rosters.load("romeo") == items
 
     check(scenario)
 

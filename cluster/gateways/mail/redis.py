@@ -9,6 +9,7 @@ import msgspec
 from cluster.gateways.mail.port import KEPT_S, Mail, Record
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
+from cluster.redisio.pages import read_hash
 
 _encode = msgspec.msgpack.Encoder().encode
 _mail = msgspec.msgpack.Decoder(Mail).decode
@@ -33,7 +34,7 @@ class RedisSpool:
 
     async def load(self) -> list[Mail]:
         """All of them."""
-        found = await self._client.execute("HGETALL", self._key)
+        found = await read_hash(self._client, self._key)
         return sorted(map(_mail, found.values()), key=lambda mail: mail.accepted_utc_s)
 
 

@@ -14,6 +14,7 @@ import msgspec
 from cluster.gateways.smpp.concatenation import Part
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
+from cluster.redisio.pages import read_hash
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
@@ -136,7 +137,7 @@ class RedisTable(Generic[T]):
 
     async def load(self) -> dict[str, T]:
         """All of them."""
-        found = await self._client.execute("HGETALL", self._key)
+        found = await read_hash(self._client, self._key)
         return {name.decode(): self._decode(value) for name, value in sorted(found.items())}
 
 

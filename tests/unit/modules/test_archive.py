@@ -269,6 +269,9 @@ def test_bad_preferences(network: Network) -> None:
     many = "".join(f"<jid>a{number}@b.lit</jid>" for number in range(archive.MAX_LISTED + 1))
     too_many = prefs("always").replace("<always>", f"<always>{many}")
     assert refusal(ask(network, romeo, "set", too_many)) == "resource-constraint"
+    long = "".join(f"<jid>a{number}@b.lit/{'x' * 1_000}</jid>" for number in range(200))
+    too_large = prefs("always").replace("<always>", f"<always>{long}")
+    assert refusal(ask(network, romeo, "set", too_large)) == "resource-constraint"
 
 
 def test_a_removed_account_leaves_nothing(friends: Network) -> None:

@@ -61,6 +61,14 @@ def test_the_list_has_an_end(network: Network, monkeypatch: pytest.MonkeyPatch) 
     assert blocked(network, juliet) == ["a@x.lit", "b@x.lit"]
 
 
+def test_the_list_has_an_end_in_bytes(network: Network) -> None:
+    juliet = network.client(f"{JULIET}/balcony")
+    long = [f"a{number}@x.lit/{'x' * 1_000}" for number in range(200)]
+    block(network, juliet, *long[:100])
+    assert refused(network, juliet, "set", command("block", *long[100:])) == "wait resource-constraint"
+    assert len(blocked(network, juliet)) == 100
+
+
 def test_the_resources_that_asked_hear_of_changes(network: Network) -> None:
     balcony, chamber = network.client(f"{JULIET}/balcony"), network.client(f"{JULIET}/chamber")
     other = network.client(f"{JULIET}/other")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from cluster.modules import csi
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import SM
-from cluster.xmpp.stanza import make
+from cluster.xmpp.stanza import Stanza, make
 from tests.network import Network
 from tests.phone import managed, resume
 
@@ -120,3 +121,16 @@ def test_an_unknown_element_of_it(network: Network) -> None:
     network.say(client, f"<sleepy xmlns='{csi.NS}'/>")
     assert client.failed is not None
     assert client.failed.condition == "unsupported-stanza-type"
+
+
+def test_what_is_kept_back_has_a_bound_in_bytes() -> None:
+    inactive = csi.Inactive()
+    size = csi.MAX_HELD_BYTES // 4
+
+    def presence(name: str) -> Stanza:
+        return msgspec.structs.replace(make("presence", from_=Jid("a", "b", name)), raw=b"x" * size)
+
+    for name in "aaaabcd":  # the last of each counts
+        assert inactive.let_through(presence(name)) == []
+    assert inactive.let_through(presence("e")) == [presence(name) for name in "abcde"]
+    assert inactive.let_through(presence("a")) == []

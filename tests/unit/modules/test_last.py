@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from cluster.modules import last
 from cluster.xmpp.namespaces import DELAY
 from tests.client import child
-from tests.network import Network
+from tests.network import Network, at_once
 from tests.unit.modules.asking import ask, refused
 
 LAST = "<query xmlns='jabber:iq:last'/>"
@@ -55,6 +56,16 @@ def test_who_was_never_available_may_say_goodbye(network: Network) -> None:
     balcony = network.client(f"{JULIET}/balcony")
     network.say(balcony, "<presence type='unavailable'><status>Home</status></presence></stream:stream>")
     assert ask(network, network.client(ROMEO), "get", LAST, JULIET).text == "Home"
+
+
+def test_a_long_status_is_cut(network: Network) -> None:
+    juliet = network.online("juliet@capulet.lit/balcony")
+    network.say(juliet, f"<presence type='unavailable'><status>{'x' * 100_000}</status></presence>")
+    juliet.close()
+    network.settle()
+    document = at_once(network.servers["capulet.lit"].store.documents.get("juliet", last.NS))
+    assert document is not None
+    assert last.MAX_STATUS_CHARACTERS < len(document) < 2 * last.MAX_STATUS_CHARACTERS
 
 
 def test_a_lost_connection_says_nothing(network: Network) -> None:

@@ -8,6 +8,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from cluster import modules
+from cluster.store.limits import Limit, Limits
 from cluster.store.memory import MemoryOffline, memory_store
 from cluster.store.port import OfflineMessage
 from cluster.xmpp.namespaces import DELAY
@@ -85,12 +86,34 @@ def test_chat_states_and_the_like_do_not_wait(network: Network, sender: str) -> 
 @pytest.mark.parametrize("limit", [0, 3])
 @pytest.mark.parametrize("sender", SENDERS)
 def test_beyond_the_limit_they_come_back(sender: str, limit: int) -> None:
-    network = Network(offline_messages=limit)
+    network = Network(limits=Limits(offline=Limit(limit, 100_000)))
     network.account(JULIET)  # XEP-0160 section 2
     romeo = network.client(sender)
     network.say(romeo, "".join(message(number) for number in range(5)))
     assert romeo.take() == [f"message/error {JULIET}: cancel service-unavailable"] * (5 - limit)
     assert messages(become_available(network, f"{JULIET}/balcony")) == ["0", "1", "2"][:limit]
+
+
+@pytest.mark.parametrize("sender", SENDERS)
+def test_beyond_the_limit_in_bytes_they_come_back(sender: str) -> None:
+    network = Network(limits=Limits(offline=Limit(1_000, 250_000)))
+    network.account(JULIET)
+    romeo = network.client(sender)
+    network.say(romeo, "".join(message(letter * 100_000) for letter in "abc") + message("short"))
+    # XEP-0160 section 2: what does not fit comes back; what fits behind it is kept
+    assert romeo.take() == [f"message/error {JULIET}: cancel service-unavailable"]
+    assert [text[:5] for text in messages(become_available(network, f"{JULIET}/balcony"))] == [
+        "aaaaa",
+        "bbbbb",
+        "short",
+    ]
+
+
+def test_more_than_a_page_comes_in_order(network: Network) -> None:
+    network.account(JULIET)
+    romeo = network.client(SENDERS[0])
+    network.say(romeo, "".join(message(number) for number in range(250)))
+    assert messages(become_available(network, f"{JULIET}/balcony")) == [str(number) for number in range(250)]
 
 
 def test_without_the_module_they_come_back() -> None:
@@ -109,8 +132,10 @@ class SlowOffline(MemoryOffline):
         super().__init__()
         self.asked: list[Deferred[None]] = []
 
-    async def load(self, localpart: str) -> list[OfflineMessage]:
-        found = await super().load(localpart)
+    async def page(self, localpart: str) -> list[OfflineMessage]:
+        found = await super().page(localpart)
+        if not found:
+            return found
         self.asked.append(Deferred())
         await self.asked[-1]
         return found

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.modules.private import MAX_BYTES, MAX_DOCUMENTS
+from cluster.modules.private import MAX_BYTES
+from cluster.store.limits import Limit, Limits
 from cluster.xmpp import element as xml
 from tests.client import Client
 from tests.network import Network
@@ -83,9 +84,11 @@ def test_another_accounts(network: Network, type: str, to: str) -> None:
     assert kept(network, owner, "exodus", "exodus:prefs") == same(PREFS)
 
 
-def test_the_limit(network: Network) -> None:
+@pytest.mark.parametrize("limit", [Limit(3, 100_000), Limit(100, 250)])
+def test_the_limit(limit: Limit) -> None:
+    network = Network(limits=Limits(private=limit))
     romeo = network.client(ROMEO)
-    for number in range(MAX_DOCUMENTS):
+    for number in range(3):
         ask(network, romeo, "set", query(f"<x xmlns='urn:{number}'/>"))
     assert refused(network, romeo, "set", query(PREFS)) == "wait resource-constraint"
     ask(network, romeo, "set", query("<x xmlns='urn:0'>new</x>"))  # what replaces one still goes

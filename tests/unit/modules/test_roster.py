@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from cluster.modules import roster as roster_module
+from cluster.server import roster as server_roster
+from cluster.server.roster import item_element
+from cluster.store.limits import Limit, Limits
 from cluster.store.memory import memory_store
 from cluster.store.port import RosterItem
 from cluster.xmpp.jid import Jid
@@ -23,6 +25,10 @@ GET = "<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>"
 def set_(content: str, id: str = "1", to: str = "") -> str:
     address = f" to='{to}'" if to else ""
     return f"<iq type='set' id='{id}'{address}><query xmlns='jabber:iq:roster'>{content}</query></iq>"
+
+
+def groups(count: int, size: int) -> str:
+    return "".join(f"<group>{number:0{size}}</group>" for number in range(count))
 
 
 def shown(network: Network, jid: str = f"{ROMEO}/reader") -> str:
@@ -93,6 +99,7 @@ def test_a_subscription_is_not_a_clients_to_set(network: Network) -> None:
         ("<item jid='a@capulet.lit'><group/></item>", "modify not-acceptable"),
         (f"<item jid='a@capulet.lit' name='{'x' * 1024}'/>", "modify not-acceptable"),
         (f"<item jid='a@capulet.lit'><group>{'ä' * 512}</group></item>", "modify not-acceptable"),
+        (f"<item jid='a@capulet.lit'>{groups(240, 1_000)}</item>", "modify not-acceptable"),
         ("<item jid='a@capulet.lit' subscription='remove'/>", "cancel item-not-found"),  # section 2.5.3
     ],
 )
@@ -117,14 +124,61 @@ def test_a_mere_request_cannot_be_removed(network: Network) -> None:
     assert romeo.take() == ["push juliet@capulet.lit from 'Juliet'"]
 
 
-def test_a_roster_has_an_end(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(roster_module, "MAX_CONTACTS", 2)
+def test_a_roster_has_an_end() -> None:
+    network = Network(limits=Limits(roster=Limit(2, 10_000)))
     romeo = network.online(f"{ROMEO}/pda")
     for name in "abc":
         network.say(romeo, set_(f"<item jid='{name}@capulet.lit'/>", id=name))
     assert romeo.take()[-1] == "iq/error c: wait resource-constraint"
     network.say(romeo, set_("<item jid='a@capulet.lit' name='A'/>"))
     assert shown(network) == "a@capulet.lit none 'A', b@capulet.lit none"
+    romeo.take()
+    for type in ("subscribe", "subscribed"):  # a contact too, and one that is approved before it asks
+        network.say(romeo, f"<presence to='d@capulet.lit' type='{type}'/>")
+        assert romeo.take() == ["presence/error d@capulet.lit: wait resource-constraint"]
+
+
+def test_a_roster_has_an_end_in_bytes() -> None:
+    network = Network(limits=Limits(roster=Limit(100, 10_000)))
+    romeo = network.online(f"{ROMEO}/pda")
+    for name in "abc":
+        network.say(romeo, set_(f"<item jid='{name}@capulet.lit'>{groups(4, 1_000)}</item>", id=name))
+    assert romeo.take()[-1] == "iq/error c: wait resource-constraint"
+    network.say(
+        romeo, set_("<item jid='a@capulet.lit'/>") + set_(f"<item jid='c@capulet.lit'>{groups(4, 1_000)}</item>")
+    )
+    assert romeo.take()[-1] == "iq/result 1"
+    network.say(romeo, set_("<item jid='b@capulet.lit' subscription='remove'/>"))
+    network.say(romeo, set_(f"<item jid='d@capulet.lit'>{groups(4, 1_000)}</item>", id="d"))
+    assert romeo.take()[-1] == "iq/result d"
+
+
+def test_a_roster_that_is_larger_than_it_may_be_stops_no_login() -> None:
+    """It was stored before there was a limit."""
+    network = Network(limits=Limits(roster=Limit(100, 100_000)))
+    many = tuple(f"{number:01000}" for number in range(240))
+    for number in range(150):
+        network.contact(ROMEO, f"c{number}@capulet.lit", name="A name", groups=many)
+    network.contact(ROMEO, "juliet@capulet.lit", groups=("Verona",), subscription="both")
+    romeo = network.client(f"{ROMEO}/pda")
+    network.say(romeo, GET)
+    assert len(romeo.stanzas[0][0]) == 151  # each contact is there, and what is too much of it is not
+    assert "juliet@capulet.lit both Verona" in roster(romeo.stanzas[0][0])
+    network.forget()
+    network.say(romeo, set_("<item jid='c1@capulet.lit' subscription='remove'/>"))
+    assert romeo.take() == ["push c1@capulet.lit remove", "iq/result 1"]
+
+
+def test_the_version_of_a_roster_takes_as_many_steps_as_contacts_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Network()
+    for number in range(100):
+        network.contact(ROMEO, f"c{number}@capulet.lit")
+    romeo = network.online(f"{ROMEO}/pda")
+    steps: list[RosterItem] = []
+    monkeypatch.setattr(server_roster, "item_element", lambda item: steps.append(item) or item_element(item))
+    for number in range(100):
+        network.say(romeo, set_(f"<item jid='c{number}@capulet.lit' name='x'/>"))
+    assert len(steps) == 200  # what it was, and what it is
 
 
 @pytest.mark.parametrize("other", ["benvolio@montague.lit", "juliet@capulet.lit", "capulet.lit", "montague.lit"])

@@ -78,6 +78,22 @@ def test_its_contacts_do_not_notice(network: Network) -> None:
     assert f"presence {BALCONY}: dnd 7" in other.take()
 
 
+def test_who_has_had_directed_presence_hears_of_its_end(network: Network) -> None:
+    juliet = managed(network, BALCONY)
+    for name in ("hamlet", "ophelia"):
+        network.say(juliet, f"<presence to='{name}@elsinore.lit'/>")
+    network.say(juliet, "<presence to='ophelia@elsinore.lit' type='unavailable'/><presence to='yorick@elsinore.lit'/>")
+    network.kill(CAPULET)
+    network.start(CAPULET)
+    network.forget()
+    again = resume(network, BALCONY, juliet.sm_id, juliet.handled)
+    network.say(again, "</stream:stream>")
+    network.settle()
+    assert sorted(network.abroad.take()) == [
+        f"presence/unavailable {BALCONY} -> {name}@elsinore.lit" for name in ("hamlet", "yorick")
+    ]
+
+
 def test_what_it_asked_for_is_as_it_was(network: Network) -> None:
     network.friends("juliet@capulet.lit", "romeo@montague.lit")
     juliet = managed(network, BALCONY)

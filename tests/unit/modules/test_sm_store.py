@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import msgspec
 import pytest
 from twisted.internet.defer import Deferred
 
@@ -101,6 +102,25 @@ def test_a_resource_that_is_bound_meanwhile_gets_what_the_other_one_did_not(
     assert messages(juliet) == ["1"]  # behind which its stream ended
     assert juliet.is_closed
     assert kept(network)._records["juliet"] == {}
+
+
+def test_what_is_written_grows_with_what_changes() -> None:
+    """Not with all that the session is: a broadcast presence is kept once, an address as often as it is new."""
+    written: list[int] = []
+
+    class Watched(MemorySessions):
+        def note(self, changes: Sequence[SessionChange]) -> Deferred[None]:
+            written.append(len(msgspec.msgpack.encode([(each.record, each.directed, each.sent) for each in changes])))
+            return super().note(changes)
+
+    network = Network(stores={CAPULET: replace(memory_store(), sessions=Watched())})
+    juliet = managed(network, BALCONY)
+    network.say(juliet, f"<presence><status>{'x' * 50_000}</status></presence>")
+    written.clear()
+    for number in range(500):
+        network.say(juliet, f"<presence to='o{number}@elsinore.lit'/>")
+    assert len(written) >= 500
+    assert max(written) < 200
 
 
 def test_few_of_the_acknowledged_stanzas_stay_known(network: Network) -> None:

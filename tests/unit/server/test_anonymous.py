@@ -111,7 +111,7 @@ def test_no_message_waits_for_it(network: Network) -> None:
     network.say(juliet, message)
     assert juliet.take() == [f"message/error {guest.jid.bare}: cancel service-unavailable"] * 2
     store = network.servers[MONTAGUE].store
-    assert at_once(store.offline.load(guest.jid.localpart)) == []
+    assert at_once(store.offline.page(guest.jid.localpart)) == []
     assert at_once(store.documents.get(guest.jid.localpart, "jabber:iq:last")) is None
     assert network.servers[MONTAGUE].domain.accounts.online == {}
 

@@ -69,6 +69,27 @@ def test_the_hops_of_a_message(network: Network) -> None:
     assert [hop.event for hop in network.servers[CAPULET].journal] == [Event.DEQUEUED, Event.DELIVERED]
 
 
+def test_an_account_forces_no_more_traces_than_it_may() -> None:
+    network = Network(probes_per_minute=3, components={"sms.montague.lit": "secret"})
+    romeo, juliet = network.online("romeo@montague.lit/pda"), network.online("juliet@capulet.lit/balcony")
+    probe = "<probe xmlns='urn:xmpplab:trace:0' id='{}'/>"
+
+    def send(number: int) -> None:
+        id = f"p{number}"
+        network.say(romeo, f"<message to='{juliet.jid}'><body>{number}</body>{probe.format(id)}</message>")
+
+    def followed() -> set[str]:
+        return {hop.trace_id for hop in network.servers["montague.lit"].journal if hop.trace_id.startswith("p")}
+
+    for number in range(5):
+        send(number)
+    assert followed() == {"p0", "p1", "p2"}
+    network.advance(60)
+    send(5)
+    assert followed() == {"p0", "p1", "p2", "p5"}
+    assert juliet.take() == [f"message {romeo.jid}: {number}" for number in range(6)]  # they arrive all the same
+
+
 def test_a_probe_of_a_trace_brings_its_own_id(network: Network) -> None:
     network.account("juliet@capulet.lit")
     romeo = network.client(str(ROMEO))

@@ -22,9 +22,9 @@ class SlowOffline:
         self.answer: Deferred[None] = Deferred()
         self._inner = store.offline
 
-    async def load(self, localpart: str) -> list[OfflineMessage]:
+    async def page(self, localpart: str) -> list[OfflineMessage]:
         await self.answer
-        return await self._inner.load(localpart)
+        return await self._inner.page(localpart)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cluster.server.directed import MAX_DIRECTED_BYTES
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import make
 from tests.client import Client
@@ -139,6 +140,24 @@ def test_a_contact_that_had_both_kinds_of_presence_is_told_once(network: Network
     romeo.drop()
     network.settle()
     assert network.abroad.take() == [f"presence/unavailable {ROMEO}/pda -> hamlet@elsinore.lit"]
+
+
+def test_directed_presence_has_a_bound_in_bytes(network: Network) -> None:
+    romeo = network.online(f"{ROMEO}/pda")
+    resource = "x" * 1_000
+    network.say(romeo, "".join(f"<presence to='o{number}@elsinore.lit/{resource}'/>" for number in range(100)))
+    told = [f"o{number}@elsinore.lit/{resource}" for number in range(100)]
+    there_is_room_for = len(network.abroad.take())
+    assert there_is_room_for == MAX_DIRECTED_BYTES // len(told[-1])
+    refused = [f"presence/error {to}: wait resource-constraint" for to in told[there_is_room_for:]]
+    assert romeo.take() == refused
+    network.say(romeo, f"<presence to='{told[0]}'><show>away</show></presence>")  # one that had it has it again
+    network.say(romeo, f"<presence to='{told[1]}' type='unavailable'/><presence to='{told[-1]}'/>")
+    assert len(network.abroad.take()) == 3
+    romeo.drop()
+    network.settle()
+    gone = {line.rpartition(" ")[2] for line in network.abroad.take()}
+    assert gone == {told[0], *told[2:there_is_room_for], told[-1]}
 
 
 def test_broadcasts_do_not_go_to_whom_presence_was_directed(network: Network) -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from cluster.server.roster import MAX_REQUEST_BYTES, MAX_REQUESTS
+from cluster.xmpp.element import Element
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.stanza import make
 from tests.client import Client
 from tests.network import Network
 from tests.told import roster
@@ -101,6 +105,40 @@ def test_a_request_waits_for_an_answer_through_every_login(network: Network, con
     other = network.client(f"{contact}/z")
     network.say(other, "<presence/>")
     assert other.take() == [f"presence {contact}/z"]
+
+
+def test_requests_that_wait_have_a_bound(network: Network, contact: str) -> None:
+    network.account(contact)
+    status = "<status>" + "x" * 20_000 + "</status>"
+    strangers = [network.online(f"stranger{number}@montague.lit/x") for number in range(MAX_REQUESTS + 1)]
+    for stranger in strangers:
+        network.say(stranger, f"<presence to='{contact}' type='subscribe'>{status}</presence>")
+    # RFC 6120 section 13.12
+    told = [[line for line in stranger.take() if "error" in line] for stranger in strangers]
+    assert told == [[]] * MAX_REQUESTS + [[f"presence/error {contact}: wait resource-constraint"]]
+    other = network.client(f"{contact}/x")
+    network.say(other, "<presence/>")
+    kept = len(other.output)
+    assert sorted(other.take()[1:]) == sorted(
+        f"presence/subscribe stranger{number}@montague.lit" for number in range(MAX_REQUESTS)
+    )
+    assert kept < MAX_REQUESTS * MAX_REQUEST_BYTES
+    network.say(other, subscription("subscribed", "stranger0@montague.lit"))  # there is room again
+    other.take()
+    network.say(strangers[-1], f"<presence to='{contact}' type='subscribe'/>")
+    assert other.take() == [f"presence/subscribe {strangers[-1].jid.bare}"]
+
+
+def test_a_request_that_was_stored_before_there_was_a_bound_stops_no_login(network: Network) -> None:
+    for number in range(160):
+        stranger = Jid.parse(f"stranger{number}@capulet.lit")
+        status = Element("{jabber:client}status")
+        status.text = "x" * 250_000
+        asked = make("presence", from_=stranger, to=Jid.parse(ROMEO), type="subscribe", payload=[status])
+        network.contact(ROMEO, str(stranger), pending_in=asked, listed=False)
+    romeo = network.online(f"{ROMEO}/pda")
+    network.say(romeo, subscription("subscribe", "juliet@capulet.lit"))  # none of them is a contact
+    assert romeo.take() == ["push juliet@capulet.lit none ask"]
 
 
 def test_approval_and_refusal_reach_an_account_that_is_away(network: Network, contact: str) -> None:

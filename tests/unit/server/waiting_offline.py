@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
+from cluster.store.limits import Limit
 from cluster.store.memory import MemoryOffline
 from cluster.store.port import OfflineMessage
 
@@ -14,8 +15,10 @@ class WaitingOffline(MemoryOffline):
     def __init__(self) -> None:
         super().__init__()
         self.waiting: list[Deferred[None]] = []
+        self.kept = 0
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: int) -> bool:
+    async def push(self, localpart: str, message: OfflineMessage, limit: Limit) -> bool:
         self.waiting.append(Deferred())
         await self.waiting[-1]
+        self.kept += 1
         return await super().push(localpart, message, limit)

@@ -15,7 +15,7 @@ from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
 from cluster.trace.hop import Event, Hop
 from cluster.trace.reader import JournalReader
-from cluster.trace.redis import MAX_ENTRIES, RedisJournal
+from cluster.trace.redis import MAX_ENTRIES, MAX_HOPS, RedisJournal
 from tests.harness import ReactorThread, Valkey
 from tests.unit.trace.hops import ROUTE, hop
 
@@ -88,6 +88,35 @@ def test_the_journal_is_capped(reader: JournalReader, valkey: Valkey, keys: Keys
     reader.append(ROUTE[0])
     assert MAX_ENTRIES <= valkey.admin.xlen(keys.journal) < MAX_ENTRIES + 200
     assert reader.read({"t1"}) == ROUTE[:1]
+
+
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_the_journal_is_capped_in_bytes(
+    reactor_thread: ReactorThread, valkey: Valkey, keys: Keys, reader: JournalReader, nodes: int
+) -> None:
+    """Small hops, and then as long ones as anybody can make: an address may have 3,071 bytes, an id any number."""
+    long = "x" * 3_000
+    large = Hop(long, "s1", Event.LOST, 0, "message", long, long, 1, "y" * 100_000)
+
+    async def write() -> None:
+        client = RedisClient(reactor_thread.reactor, RedisUrl.parse(valkey.url), lambda: 0.0)
+        await client.connect()
+        journals = [RedisJournal(client, keys, reactor_thread.reactor, 1_000_000) for _ in range(nodes)]
+        for made in (ROUTE[0], large):
+            for _ in range(100):
+                for journal in journals:
+                    for _ in range(2 * MAX_HOPS):
+                        journal.append(made)
+                    journal.flush()
+            await client.execute("PING")
+        await client.close()
+
+    reactor_thread.run(write)
+    # Redis trims by whole nodes of its tree, of up to 4 KiB or one larger entry
+    assert valkey.admin.memory_usage(keys.journal, samples=0) < 1_500_000
+    [*_, (_, newest)] = reader.after(b"0")
+    assert len(newest) == MAX_HOPS
+    assert newest[0] == large.cut() != large
 
 
 def test_follow_begins_with_its_call_and_sees_what_comes(write: Write, reader: JournalReader) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from cluster.xmpp import jid as jid_module
 from cluster.xmpp.jid import (
     MAX_PART_BYTES,
     Jid,
@@ -215,3 +216,11 @@ def test_prepared_parts_stay_as_they_are(text: str) -> None:
         except JidError:
             continue
         assert prepare(prepared) == prepared
+
+
+def test_long_addresses_are_not_remembered() -> None:
+    """Whoever sends many unlike ones would fill a hundred megabytes."""
+    before = jid_module._parse.cache_info().currsize
+    long = f"a@b.lit/{'x' * 1_000}"
+    assert str(Jid.parse(long)) == long
+    assert jid_module._parse.cache_info().currsize == before

@@ -99,13 +99,13 @@ def test_the_form_says_what_may_be_asked() -> None:
     ],
 )
 def test_with_whom(with_: str, from_: Jid, to: Jid, matches: bool) -> None:
-    assert Query(with_=Jid.parse(with_)).matches(JULIET, "id", 0.0, from_, to) is matches
+    assert Query(with_=Jid.parse(with_)).matches(JULIET, 0.0, from_, to) is matches
 
 
 def test_when() -> None:
     asked = Query(start_utc_s=1.0, end_utc_s=2.0)
     times = [0.999, 1.0, 1.5, 2.0, 2.001]
-    assert [asked.matches(JULIET, "id", time, ROMEO, JULIET) for time in times] == [False, True, True, True, False]
+    assert [asked.matches(JULIET, time, ROMEO, JULIET) for time in times] == [False, True, True, True, False]
 
 
 # --- preferences

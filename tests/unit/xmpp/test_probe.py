@@ -8,7 +8,7 @@ import pytest
 from cluster.xmpp.element import Element
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import PROBE
-from cluster.xmpp.probe import MAX_ID_CHARACTERS, probe_id, with_probe
+from cluster.xmpp.probe import MAX_ID_CHARACTERS, probe_id, with_probe, without_probe
 from cluster.xmpp.stanza import Stanza, make, opening
 
 ROMEO = Jid.parse("romeo@montague.lit/pda")
@@ -52,3 +52,10 @@ def test_a_long_id_is_cut() -> None:
 
 def test_a_probe_without_id_is_none() -> None:
     assert probe_id(make("message", payload=[Element(f"{{{PROBE}}}probe")])) == ""
+
+
+def test_it_can_be_taken_away() -> None:
+    plain = without_probe(with_probe(message("><body>hi</body></message>")))
+    assert probe_id(plain) == ""
+    assert [child.tag for child in plain.tree] == ["{jabber:client}body"]
+    assert plain.raw.startswith(opening("message", ROMEO))

@@ -1,0 +1,40 @@
+"""What a hash of Redis holds, read in pages: no reply is much larger than a page, however much there is."""
+
+from __future__ import annotations
+
+from cluster.redisio.client import RedisClient
+
+PAGE_BYTES = 262_144
+"""What one reply holds: a page ends with the value that goes beyond it."""
+_FIRST_FIELDS = 16
+_PAGE_FIELDS = 250
+
+_PAGE = """
+local cursor, found = unpack(redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2]))
+local fields, left, size = {}, {}, 0
+for at = 1, #found, 2 do
+  if size > tonumber(ARGV[3]) then
+    left[#left + 1] = found[at]
+  else
+    fields[#fields + 1], fields[#fields + 2] = found[at], found[at + 1]
+    size = size + #found[at + 1]
+  end
+end
+return {cursor, fields, left}
+"""
+"""HSCAN counts fields and knows no bytes: the names of those that do not fit are returned without their values."""
+
+
+async def read_hash(client: RedisClient, key: str) -> dict[bytes, bytes]:
+    """All of it, as HGETALL; what is written meanwhile is there or not. Fails as `RedisClient.execute`."""
+    # most have few fields, and a script costs more than the command
+    cursor, fields = await client.execute("HSCAN", key, 0, "COUNT", _FIRST_FIELDS)
+    found: dict[bytes, bytes] = dict(zip(fields[::2], fields[1::2], strict=True))
+    while cursor != b"0":
+        cursor, fields, left = await client.execute("EVAL", _PAGE, 1, key, cursor, _PAGE_FIELDS, PAGE_BYTES)
+        found.update(zip(fields[::2], fields[1::2], strict=True))
+        for name in left:
+            value = await client.execute("HGET", key, name)
+            if value is not None:  # it was deleted meanwhile
+                found[name] = value
+    return found

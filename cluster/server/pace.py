@@ -1,0 +1,67 @@
+"""Who asks for much work waits for the next turn of the reactor, so that everybody else is served in between."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+
+from cluster.redisio.turn import Clock
+from cluster.router.port import Settled
+from cluster.server.session import Session
+from cluster.xmpp.stanza import Stanza
+
+MANY = 100
+"""Contacts and blocked addresses of an account: beyond so many, its presence and its requests to itself are much
+work, and one of them is done in each turn of the reactor."""
+
+
+class Pace:
+    """Of the sessions of one domain. What one of them sends keeps its order."""
+
+    def __init__(self, clock: Clock, handle: Callable[[Session, Stanza], Settled]) -> None:
+        """`handle` does what a stanza asks for."""
+        self._clock = clock
+        self._handle = handle
+        self.resting: dict[Session, deque[tuple[Stanza, Deferred[None]]]] = {}
+        """Whose next stanza is for `later`."""
+        self._is_due = False
+
+    def worked(self, session: Session) -> None:
+        """It has had its work of this turn done, if that was much."""
+        account = session.account
+        if len(account.roster) + len(account.blocked) <= MANY or session in self.resting:
+            return
+        self.resting[session] = deque()
+        self._see_to_it()
+
+    def _see_to_it(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            self._clock.callLater(0, self._go_on)
+
+    def later(self, session: Session, stanza: Stanza) -> Deferred[None]:
+        """Handle it behind what waits; fires when it has settled."""
+        settled: Deferred[None] = Deferred()
+        self.resting[session].append((stanza, settled))
+        return settled
+
+    def _go_on(self) -> None:
+        resting, self._is_due = self.resting, False
+        for _ in range(len(resting)):
+            session = next(iter(resting))
+            waiting = resting.pop(session)
+            while waiting and session not in resting:
+                stanza, settled = waiting.popleft()
+                if session.is_bound or stanza.kind != "presence":  # else it has said goodbye meanwhile
+                    handled: Deferred[Any] = maybeDeferred(self._handle, session, stanza)
+                    handled.chainDeferred(settled)
+                else:
+                    settled.callback(None)
+            if session in resting:
+                resting[session].extend(waiting)
+                break
+        if resting:
+            self._see_to_it()

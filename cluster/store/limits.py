@@ -1,0 +1,29 @@
+"""How much of each kind of thing is kept for one account."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """So many, and of so many bytes together, as they are stored: a little more than their XML."""
+
+    count: int
+    size_bytes: int
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What holds for every account of a domain."""
+
+    offline: Limit = Limit(1_000, 16 << 20)
+    """Messages that wait for it (XEP-0160)."""
+    roster: Limit = Limit(5_000, 1 << 20)
+    """Contacts, as its clients see them (RFC 6121 section 2)."""
+    archive: Limit = Limit(10_000, 64 << 20)
+    """Messages of its archive (XEP-0313); beyond it, the oldest are forgotten."""
+    private: Limit = Limit(100, 1 << 20)
+    """Elements of private XML (XEP-0049), together with its vCard and its lists."""
+
+
+DEFAULTS = Limits()
+"""What holds where the topology says nothing."""

@@ -1,0 +1,137 @@
+"""The archives in Redis: a list of entries, in order, and a hash of the messages, for each account."""
+
+from __future__ import annotations
+
+from weakref import WeakValueDictionary
+
+import msgspec
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.logger import Logger
+
+from cluster.redisio.client import RedisClient
+from cluster.redisio.insistent import Insistent
+from cluster.redisio.keys import Keys
+from cluster.store.archive import MAX_PAGE_BYTES, ArchivedMessage, Entry, Page, select
+from cluster.store.limits import Limit
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.mam import Query
+
+_encode = msgspec.msgpack.Encoder().encode
+_entry = msgspec.msgpack.Decoder(Entry).decode
+_archived_message = msgspec.msgpack.Decoder(ArchivedMessage).decode
+
+_FORGET_OLDEST = """
+local count = redis.call('LLEN', KEYS[1]) - tonumber(ARGV[1])
+if ARGV[2] then
+  local entries, size = redis.call('LRANGE', KEYS[1], 0, -1), 0
+  for at = #entries, math.max(count, 0) + 1, -1 do
+    size = size + redis.call('HSTRLEN', KEYS[2], cmsgpack.unpack(entries[at])[1])
+    if size > tonumber(ARGV[2]) then count = at; break end
+  end
+end
+for _, entry in ipairs(count > 0 and redis.call('LRANGE', KEYS[1], 0, count - 1) or {}) do
+  redis.call('HDEL', KEYS[2], cmsgpack.unpack(entry)[1])
+end
+redis.call('LTRIM', KEYS[1], math.max(count, 0), -1)
+"""
+"""For an archive, which is a list and a hash: beyond so many, and where that is asked for, beyond so many bytes."""
+
+_READ = """
+local found, size = {}, 0
+for at = 2, #ARGV do
+  if size > tonumber(ARGV[1]) then break end
+  local message = redis.call('HGET', KEYS[1], ARGV[at])
+  found[at - 1], size = message, size + #(message or '')
+end
+return found
+"""
+"""The first of some messages of an archive, by bytes."""
+
+_PAGE_ENTRIES = 500
+"""What one reply holds of an archive's list: typically 60 KiB."""
+_CHECK_SHARE = 16
+"""An archive's bytes are counted each time that this part of their limit came to it."""
+_MAX_UNCHECKED = 10_000
+"""Archives of which we know how much came to them since."""
+
+
+class RedisArchives:
+    """An `ArchiveStore`: for each account a list of entries, in order, and a hash of the messages by their ids."""
+
+    _log = Logger()
+
+    def __init__(self, client: RedisClient, insistent: Insistent, keys: Keys, domain: str) -> None:
+        self._client = client
+        self._insistent = insistent
+        self._keys = keys
+        self._domain = domain
+        self._unchecked: dict[str, int] = {}
+        self._readers: WeakValueDictionary[str, DeferredLock] = WeakValueDictionary()
+
+    def _keys_of(self, localpart: str) -> tuple[str, str]:
+        return self._keys.archive_index(self._domain, localpart), self._keys.archive(self._domain, localpart)
+
+    def append(self, localpart: str, message: ArchivedMessage, limit: Limit) -> Deferred[None]:
+        """Keep it, unless one of that id is there already; beyond the limit, the oldest are forgotten."""
+        index, messages = self._keys_of(localpart)
+        encoded = _encode(message)
+        # two plain commands are a third of the cost of a script; what comes twice is twice in the list only
+        pushed = self._insistent.write(
+            (("HSETNX", messages, message.id, encoded), ("RPUSH", index, _encode(Entry.of(message))))
+        )
+        return pushed.addCallback(self._check_size, localpart, len(encoded), limit)
+
+    def _check_size(self, length: int, localpart: str, size_bytes: int, limit: Limit) -> None:
+        unchecked_bytes = self._unchecked.pop(localpart, 0) + size_bytes
+        if unchecked_bytes > limit.size_bytes // _CHECK_SHARE:
+            self._forget_oldest(localpart, limit.count, limit.size_bytes)
+            return
+        self._unchecked[localpart] = unchecked_bytes
+        if length > limit.count:
+            self._forget_oldest(localpart, limit.count)
+        if len(self._unchecked) > _MAX_UNCHECKED:
+            oldest = next(iter(self._unchecked))
+            del self._unchecked[oldest]
+            self._forget_oldest(oldest, limit.count, limit.size_bytes)
+
+    def _forget_oldest(self, localpart: str, *limits: int) -> None:
+        forgotten = self._client.execute("EVAL", _FORGET_OLDEST, 2, *self._keys_of(localpart), *limits)
+        forgotten.addErrback(lambda failure: self._log.failure("Forgetting what an archive has too much", failure))
+
+    async def query(self, account: Jid, query: Query) -> Page:
+        """A page of the account's archive; one at a time, since each holds all entries in memory. Raises UnknownId."""
+        lock = self._readers.setdefault(account.localpart, DeferredLock())
+        await lock.acquire()
+        try:
+            return await self._query(account, query)
+        finally:
+            lock.release()
+
+    async def _query(self, account: Jid, query: Query) -> Page:
+        index, messages = self._keys_of(account.localpart)
+        archive = await self._entries(index)
+        chosen = select(archive, account, query)
+        if not chosen.places:
+            return chosen.page([])
+        ids = [archive[place].id for place in chosen.to_read]
+        found = await self._client.execute("EVAL", _READ, 1, messages, MAX_PAGE_BYTES, *ids)
+        # what has been pushed out of the archive meanwhile is None
+        return chosen.page([None if value is None else _archived_message(value) for value in found])
+
+    async def _entries(self, index: str) -> list[Entry]:
+        """All entries in order. Newest first is read what they are in: what is forgotten meanwhile moves the others."""
+        pages: list[list[Entry]] = []
+        end: int = await self._client.execute("LLEN", index)
+        while end > 0:
+            begin = max(0, end - _PAGE_ENTRIES)
+            pages.append([_entry(value) for value in await self._client.execute("LRANGE", index, begin, end - 1)])
+            end = begin
+        entries: dict[str, Entry] = {}
+        for page in reversed(pages):
+            for entry in page:
+                entries.setdefault(entry.id, entry)
+        return [*entries.values()]
+
+    async def delete(self, localpart: str) -> None:
+        """Forget it all."""
+        await self._client.execute("DEL", *self._keys_of(localpart))
