@@ -8,14 +8,14 @@ from cluster.server.session import Session
 from cluster.xmpp.element import Element
 from cluster.xmpp.events import Nonza
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.namespaces import CLIENT, HINTS, STANZA_ID
+from cluster.xmpp.namespaces import CLIENT, DELIVERY, HINTS, STANZA_ID
 from cluster.xmpp.stanza import Stanza
 
 NS = "urn:xmpp:csi:0"
 MAX_HELD = 1_000
 """Stanzas that are kept back for one client: two of each contact in a large roster."""
 _CHAT_STATES = "http://jabber.org/protocol/chatstates"
-_UNIMPORTANT = (f"{_CHAT_STATES} ", f"{HINTS} ", f"{STANZA_ID} ", f"{CLIENT} thread")
+_UNIMPORTANT = (f"{_CHAT_STATES} ", f"{HINTS} ", f"{STANZA_ID} ", f"{DELIVERY} ", f"{CLIENT} thread")
 """What a message may have that is nothing but a chat state."""
 
 module = Module("csi", ns=NS, xep=352, version="1.0.0")

@@ -14,7 +14,7 @@ from cluster.redisio.turn import Clock, Turn
 from cluster.router.nodes.port import Nodes, OnlyNode
 from cluster.router.port import Router, Settled
 from cluster.router.share import WholeShare
-from cluster.router.stanza_id import StanzaIds, with_stanza_id
+from cluster.router.stanza_id import StanzaIds, marked, with_stanza_id
 from cluster.server import iq
 from cluster.server.account_delivery import AccountDelivery, is_only_seen
 from cluster.server.accounts import Accounts, LocalAccount
@@ -81,6 +81,7 @@ class Domain:
             if not component.domain.endswith(f".{name}"):
                 raise ValueError(f"component {component.domain} is not below {name}; call it gateway.{name} or so")
         self.name = name
+        self._jid = Jid("", name)
         self.components = {component.domain: component for component in components}
         self._served_by = served_by
         self._nodes = nodes or OnlyNode("", WholeShare())
@@ -184,7 +185,7 @@ class Domain:
     def _route_to_component(self, stanza: Stanza, to: Jid) -> Settled:
         """A specialized local service (RFC 6120 section 10.5)."""
         if stanza.kind == "message":  # it may come twice, and is known by that then
-            stanza = with_stanza_id(stanza, self.context.new_id(), self.name, Jid("", self.name))
+            stanza = with_stanza_id(stanza, self.context.new_id(), self._jid)
         if to.domainpart not in self.components:
             return self._tell(self._components_at[to.domainpart], stanza)
         self.components[to.domainpart].send(stanza)  # its own bound holds; the sender is not to wait with it
@@ -196,9 +197,17 @@ class Domain:
         self.bounce(stanza, StanzaError(Condition.INTERNAL_SERVER_ERROR))
 
     def from_link(self, stanza: Stanza, place: str) -> Settled:
-        """A stanza of another domain; a message gets the id by which its receiver's archive knows it (XEP-0359)."""
+        """A stanza of another domain; a message gets an id by which it is known if it comes again.
+
+        Components, which have no archive that clients read, get it as the domain's stanza-id (XEP-0359).
+        """
         if stanza.kind == "message":
-            stanza = with_stanza_id(stanza, self._stanza_ids(place), self.name)
+            assert stanza.to is not None  # the gate has seen to it
+            id = self._stanza_ids(place)
+            is_for_component = stanza.to.domainpart != self.name
+            stanza = marked(stanza, id, self.name)
+            if is_for_component:
+                stanza = with_stanza_id(stanza, id, self._jid)
         return self.deliver(stanza)
 
     def deliver(self, stanza: Stanza) -> Settled:

@@ -137,14 +137,35 @@ def test_which_messages_are_kept(friends: Network, kind: str, body: str, more: s
         assert len(results) == is_kept
 
 
-def test_strangers_are_not_kept(network: Network) -> None:
+def test_an_id_of_the_archive_is_only_on_what_the_archive_has(friends: Network) -> None:  # section 3.5
+    romeo, juliet, mercutio = friends.online(ROMEO), friends.online(JULIET), friends.online(MERCUTIO)
+    for sender in (juliet, mercutio):
+        for kind, more in (
+            ("chat", "<composing xmlns='http://jabber.org/protocol/chatstates'/>"), ("groupchat", "<body>hi</body>"),
+            ("chat", "<body>hi</body><no-store xmlns='urn:xmpp:hints'/>"), ("headline", "<body>hi</body>"),
+            ("error", "<body>hi</body><error type='cancel'/>"), ("chat", "<body>hi</body>"),
+        ):  # fmt: skip
+            friends.say(sender, chat(ROMEO, "", more, kind))
+    came = [*romeo.stanzas]
+    ask(friends, romeo, "set", prefs("never"))
+    friends.say(juliet, chat(ROMEO, "never kept"))
+    came += romeo.stanzas
+    shown = [each.get("id") for stanza in came for each in stanza.findall(f"{{{STANZA_ID}}}stanza-id")]
+    results, _ = query(friends, romeo)
+    assert [result.get("id") for result in results] == shown
+    assert len(shown) == 2
+    assert len(came) == 13
+
+
+def test_by_default_strangers_are_kept_too(network: Network) -> None:
     romeo, juliet = network.online(ROMEO), network.online(JULIET)
     network.say(romeo, chat(JULIET, "hi"))
-    assert bodies(network, romeo) == bodies(network, juliet) == []
+    assert bodies(network, romeo) == bodies(network, juliet) == ["hi"]
 
 
 def test_a_mere_request_does_not_make_a_contact(network: Network) -> None:
     romeo, juliet = network.online(ROMEO), network.online(JULIET)
+    ask(network, romeo, "set", prefs("roster"))
     network.say(juliet, "<presence to='romeo@montague.lit' type='subscribe'/>")
     network.say(juliet, chat(ROMEO, "hi"))
     assert bodies(network, romeo) == []
@@ -222,7 +243,7 @@ def test_who_has_an_archive_says_so(friends: Network) -> None:
         reply = ask(friends, romeo, "get", "<query xmlns='http://jabber.org/protocol/disco#info'/>", to)
         return {each.get("var") for each in reply.iter("{http://jabber.org/protocol/disco#info}feature")}
 
-    assert {MAM, f"{MAM}#extended", f"{MAM}#groupchat-field"} <= features("romeo@montague.lit")
+    assert {MAM, f"{MAM}#extended", f"{MAM}#groupchat-field", STANZA_ID} <= features("romeo@montague.lit")
     assert MAM not in features(MONTAGUE)
     assert STANZA_ID in features(MONTAGUE)
 
@@ -246,9 +267,10 @@ def test_preferences_are_applied_and_stay(friends: Network) -> None:
         return now
 
     shown = ask(friends, romeo, "get", f"<prefs xmlns='{MAM}'/>")
-    assert child(shown, "prefs", MAM).get("default") == "roster"
-    assert said() == ["contact"]
+    assert child(shown, "prefs", MAM).get("default") == "always"
+    assert said() == ["contact", "stranger"]
     for wanted, expected in (
+        (prefs("roster"), ["contact"]),
         (prefs("always"), ["contact", "stranger"]),
         (prefs("never", always="tybalt@capulet.lit"), ["stranger"]),
         (prefs("always", never="juliet@capulet.lit"), ["stranger"]),
