@@ -8,20 +8,22 @@ from cluster.server.module import Module
 from cluster.server.session import Session
 from cluster.store.port import OfflineMessage
 from cluster.xmpp.delay import delayed
-from cluster.xmpp.namespaces import CLIENT
+from cluster.xmpp.namespaces import HINTS
 from cluster.xmpp.stanza import Stanza
+
+_NO_STORE = f"{HINTS} no-store"
 
 module = Module("offline", ns="msgoffline", xep=160, version="1.0.1")
 
 
 @module.on("store")
 async def keep(ctx: ModuleContext, account: LocalAccount, stanza: Stanza) -> bool:
-    """Keep a message, unless it has nothing for later: chat states and the like (XEP-0160 section 3).
+    """Keep a message, with a body or without: what is encrypted, receipts, calls (XEP-0160 section 3).
 
-    What is too much comes back to its sender (section 2).
+    What is too much comes back to its sender (section 2), and what may not be stored (XEP-0334 section 4.2).
     """
-    if stanza.type == "chat" and f"{CLIENT} body" not in stanza.payloads:
-        return True
+    if _NO_STORE in stanza.payloads:
+        return False
     message = OfflineMessage(stanza, ctx.now_utc_s())
     return await ctx.store.offline.push(account.jid.localpart, message, ctx.offline_messages)
 

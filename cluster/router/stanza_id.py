@@ -45,8 +45,8 @@ def _opening(by: Jid) -> bytes:
 def marked(message: Stanza, id: str, domain: str) -> Stanza:
     """A message that came over a link to `domain`, with `<delivery id='…'/>` as its last child.
 
-    `id`: what `StanzaIds` made of its place. No stanza-id in the message speaks for `domain` any more. The mark is not a
-    stanza-id, since clients take that for the id of an archived message (XEP-0313 section 3.5).
+    `id`: what `StanzaIds` made of its place. No stanza-id in the message speaks for `domain` any more. The mark is not
+    a stanza-id, since clients take that for the id of an archived message (XEP-0313 section 3.5).
     """
     return _with_last(_unclaimed(message, domain), _MARK, id, _MARK_PAYLOAD)
 

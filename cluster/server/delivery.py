@@ -12,6 +12,7 @@ from cluster.router.port import Bounce, Settled
 from cluster.server.accounts import LocalAccount
 from cluster.server.message_hooks import MessageHooks
 from cluster.trace.hop import Event, Tracer
+from cluster.xmpp.chat_states import is_chat_state
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
 
@@ -119,6 +120,8 @@ class MessageDelivery:
                         session.share(stanza, tuple(chosen))
                 self._tracer.record(Event.DELIVERED, stanza, ", ".join(s.jid.resourcepart for s in chosen))
                 return self._hooks.delivered(account, stanza, chosen) if is_new else None
+            case Action.STORE if is_chat_state(stanza):
+                self._tracer.record(Event.DROPPED, stanza, "a chat state does not wait (XEP-0160 section 3)")
             case Action.STORE if account:
                 return self._keep(account, stanza).addCallback(self._kept, account, stanza, is_new)
             case Action.BOUNCE:

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from cluster.server.context import ModuleContext
     from cluster.server.session import Session
 
-AddressedTo = Literal["domain", "own", "account", "stream"]
-"""Who an iq is for: the domain; the sender's own account; somebody else's account; the stream, before a login."""
+AddressedTo = Literal["domain", "own", "account", "nobody", "stream"]
+"""Who an iq is for: the domain; the sender's own account; somebody else's account; a bare JID without an account; the
+stream, before a login."""
 
 
 @dataclass(frozen=True)

@@ -152,6 +152,6 @@ class Receiver(threading.Thread):
 
 
 def stanza_id(raw: bytes) -> int:
-    """Stands for the ids by which servers know the message (see router/stanza_id.py), however they are written; 0: none."""
+    """Stands for the ids by which servers know the message (router/stanza_id.py), however they are written; 0: none."""
     tags = _ID.findall(raw)
     return hash(frozenset(tuple(sorted(_ID_OR_BY.findall(tag))) for tag in tags)) if tags else 0

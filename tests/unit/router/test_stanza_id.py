@@ -4,7 +4,7 @@ from cluster.router.stanza_id import StanzaIds, mark, marked, stanza_id, with_st
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
-MARK = '<delivery xmlns=\'urn:xmpplab:delivery:0\' id="m:1-0:0"/>'
+MARK = "<delivery xmlns='urn:xmpplab:delivery:0' id=\"m:1-0:0\"/>"
 OURS = '<stanza-id xmlns=\'urn:xmpp:sid:0\' by="juliet@capulet.lit" id="m:1-0:0"/>'
 JULIET = Jid.parse("juliet@capulet.lit")
 OPENING = '<message from="romeo@montague.lit/pda"'
