@@ -16,6 +16,7 @@ from cluster.router.stanza_id import mark, stanza_id, with_stanza_id
 from cluster.server.accounts import LocalAccount
 from cluster.server.context import ModuleContext
 from cluster.server.module import Module
+from cluster.server.outbox import MAX_UNSENT_BYTES
 from cluster.server.session import Session
 from cluster.store.archive import ArchivedMessage, UnknownId
 from cluster.xmpp import element as xml
@@ -28,6 +29,8 @@ from cluster.xmpp.stanza import Stanza
 
 MAX_MESSAGES = 10_000
 """Of one account; beyond that the oldest is forgotten (section 3.2). Some megabytes in Redis."""
+MAX_AHEAD_BYTES = MAX_UNSENT_BYTES // 2
+"""What a client may not have read when it gets a further page: else pages that it asks for at once end its stream."""
 MAX_LISTED = 1_000
 """Addresses in the preferences of one account."""
 _BODY = f"{CLIENT} body"
@@ -114,6 +117,8 @@ async def answer_query(ctx: ModuleContext, iq: Stanza) -> Stanza:
         page = await ctx.store.archives.query(session.account.jid, query)
     except UnknownId as error:
         raise StanzaError(Condition.ITEM_NOT_FOUND, f"the archive has no message {error}") from None
+    if session.waiting_bytes > MAX_AHEAD_BYTES:
+        raise StanzaError(Condition.RESOURCE_CONSTRAINT, "read and acknowledge the pages that you asked for before")
     for message in reversed(page.messages) if query.flip else page.messages:
         session.send(
             mam.result(session.account.jid, session.jid, query.queryid, message.id, message.came_utc_s, message.stanza)

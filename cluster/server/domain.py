@@ -21,14 +21,14 @@ from cluster.server.accounts import Accounts, LocalAccount
 from cluster.server.component import Component
 from cluster.server.context import ModuleContext
 from cluster.server.credentials import Credentials
-from cluster.server.delivery import MessageDelivery
+from cluster.server.delivery import Came, MessageDelivery
 from cluster.server.entrance import Entrance
 from cluster.server.forgetting import forget_account
 from cluster.server.frames import Deliver, Remove
 from cluster.server.hibernation import Hibernation
 from cluster.server.keeper import Keeper
 from cluster.server.message_hooks import MessageHooks
-from cluster.server.module import Module, ModuleHost
+from cluster.server.module import ForLater, Module, ModuleHost
 from cluster.server.presence import Presence
 from cluster.server.rate import RateLimit
 from cluster.server.restored import restore
@@ -137,10 +137,13 @@ class Domain:
             told = self.host.run("gone", self.context, session.account, session)
             told.addErrback(lambda failure: _log.failure("A module did not take note of a session's end", failure))
         elsewhere: list[Deferred[Any]] = []
-        for stanza in session.take_unsent():
+        unsent, came = session.take_unsent(), Came.AGAIN
+        if session.is_behind and not session.account.best():  # newer ones wait in the store already
+            unsent, came = unsent[::-1], Came.AGAIN_FIRST
+        for stanza in unsent:
             settled: Settled = None
             if stanza.kind == "message":
-                settled = self._messages.redeliver(session.account, stanza)
+                settled = self._messages.redeliver(session.account, stanza, came)
             elif stanza.kind == "iq":
                 settled = self.deliver(stanza)
             if settled is not None:
@@ -276,10 +279,10 @@ class Domain:
 
     # --- modules
 
-    def _keep(self, account: LocalAccount, stanza: Stanza) -> Deferred[bool]:
+    def _keep(self, account: LocalAccount, stanza: Stanza, goes_first: bool) -> Deferred[bool]:
         if account.temporary:
             return succeed(False)
-        return self.host.run("store", self.context, account, stanza)
+        return self.host.run("store", self.context, account, ForLater(stanza, goes_first))
 
     # --- accounts
 

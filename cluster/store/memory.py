@@ -72,12 +72,12 @@ class MemoryOffline:
     def __init__(self) -> None:
         self._messages: dict[str, list[OfflineMessage]] = {}
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: int) -> bool:
-        """Keep it, unless `limit` messages wait already; False then."""
+    async def push(self, localpart: str, message: OfflineMessage, limit: int, *, first: bool = False) -> bool:
+        """Keep it, unless `limit` messages wait already; False then. `first`: as the oldest."""
         waiting = self._messages.setdefault(localpart, [])
         if len(waiting) >= limit:
             return False
-        waiting.append(message)
+        waiting.insert(0 if first else len(waiting), message)
         return True
 
     async def load(self, localpart: str) -> list[OfflineMessage]:

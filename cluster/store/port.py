@@ -90,8 +90,8 @@ class RosterStore(Protocol):
 class OfflineStore(Protocol):
     """Messages that wait. Loading and dropping are two steps, so that a crash between them loses nothing."""
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: int) -> bool:
-        """Keep it, unless `limit` messages wait already; False then."""
+    async def push(self, localpart: str, message: OfflineMessage, limit: int, *, first: bool = False) -> bool:
+        """Keep it, unless `limit` messages wait already; False then. `first`: as the oldest."""
 
     async def load(self, localpart: str) -> list[OfflineMessage]:
         """All that wait, oldest first."""

@@ -27,10 +27,10 @@ _archived_message = msgspec.msgpack.Decoder(ArchivedMessage).decode
 
 _PUSH_BELOW_LIMIT = """
 if redis.call('LLEN', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
-redis.call('RPUSH', KEYS[1], ARGV[1])
+redis.call(ARGV[3], KEYS[1], ARGV[1])
 return 1
 """
-"""A script, because no command appends to a list only while it is short."""
+"""A script, because no command pushes to a list only while it is short."""
 
 _SET_BELOW_LIMIT = """
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
@@ -114,10 +114,11 @@ class RedisOffline:
         self._keys = keys
         self._domain = domain
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: int) -> bool:
-        """Keep it, unless `limit` messages wait already; False then."""
+    async def push(self, localpart: str, message: OfflineMessage, limit: int, *, first: bool = False) -> bool:
+        """Keep it, unless `limit` messages wait already; False then. `first`: as the oldest."""
         key = self._keys.offline(self._domain, localpart)
-        return bool(await self._client.execute("EVAL", _PUSH_BELOW_LIMIT, 1, key, _encode(message), limit))
+        push = "LPUSH" if first else "RPUSH"
+        return bool(await self._client.execute("EVAL", _PUSH_BELOW_LIMIT, 1, key, _encode(message), limit, push))
 
     async def load(self, localpart: str) -> list[OfflineMessage]:
         """All that wait, oldest first."""

@@ -172,10 +172,11 @@ class SlowOffline(MemoryOffline):
         return found
 
     def answer(self, network: Network) -> None:
-        asked, self.asked = self.asked, []
-        for question in asked:
-            question.callback(None)
-        network.settle()
+        while self.asked:
+            asked, self.asked = self.asked, []
+            for question in asked:
+                question.callback(None)
+            network.settle()
 
 
 @pytest.fixture

@@ -111,9 +111,9 @@ class SlowOffline(MemoryOffline):
         super().__init__()
         self.gate: Deferred[None] = Deferred()
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: int) -> bool:
+    async def push(self, localpart: str, message: OfflineMessage, limit: int, *, first: bool = False) -> bool:
         await self.gate
-        return await super().push(localpart, message, limit)
+        return await super().push(localpart, message, limit, first=first)
 
 
 @pytest.fixture

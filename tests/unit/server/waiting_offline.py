@@ -15,7 +15,7 @@ class WaitingOffline(MemoryOffline):
         super().__init__()
         self.waiting: list[Deferred[None]] = []
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: int) -> bool:
+    async def push(self, localpart: str, message: OfflineMessage, limit: int, *, first: bool = False) -> bool:
         self.waiting.append(Deferred())
         await self.waiting[-1]
-        return await super().push(localpart, message, limit)
+        return await super().push(localpart, message, limit, first=first)
