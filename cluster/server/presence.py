@@ -196,12 +196,15 @@ class Presence:
 
 
 def read_priority(stanza: Stanza) -> int:
-    """The priority of a presence (RFC 6121 section 4.7.2.3); 0 without one. Raises StanzaError for a bad one."""
+    """The priority of a presence (RFC 6121 section 4.7.2.3); 0 without one. Raises StanzaError for a bad one.
+
+    An empty show or priority, which clients written in Go send, says as much as none.
+    """
     if f"{CLIENT} priority" not in stanza.payloads and f"{CLIENT} show" not in stanza.payloads:
         return 0
     tree = stanza.tree
     show = xml.text_of(tree, f"{{{CLIENT}}}show")
-    if show is not None and show not in SHOWS:
+    if show and show not in SHOWS:
         raise StanzaError(Condition.BAD_REQUEST, f"show is one of {', '.join(SHOWS)}")
     text = (xml.text_of(tree, f"{{{CLIENT}}}priority") or "0").strip()
     if not _PRIORITY.fullmatch(text) or not -128 <= (priority := int(text)) <= 127:
