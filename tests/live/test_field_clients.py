@@ -69,9 +69,7 @@ def test_a_bot_on_xmpp4r_with_its_roster_helper(verona: RunningLab) -> None:
     host, _, port = verona.node("shakespeare.lit")["c2s"].rpartition(":")
     bot_jid = "mercutio@shakespeare.lit/dictionary"
     with ExitStack() as stage:
-        bot = stage.enter_context(
-            RealProgram("dictionary_bot.rb", bot_jid, "secret", host, port, runs_on=ruby)
-        )
+        bot = stage.enter_context(RealProgram("dictionary_bot.rb", bot_jid, "secret", host, port, runs_on=ruby))
         assert bot.see("roster")["contacts"] == ["benvolio@shakespeare.lit", "romeo@montague.lit"]
         bot.see("online")
         romeo = stage.enter_context(verona.client("romeo@montague.lit/pda"))
