@@ -51,6 +51,16 @@ def marked(message: Stanza, id: str, domain: str) -> Stanza:
     return _with_last(_unclaimed(message, domain), _MARK, id, _MARK_PAYLOAD)
 
 
+def arrived(message: Stanza, id: str, domain: Jid) -> Stanza:
+    """A message that came over a link to `domain`: `marked`, unless it is for a component.
+
+    Components know it by a stanza-id of the domain (XEP-0359), which no client takes for one of its own archive.
+    """
+    with_mark = marked(message, id, domain.domainpart)
+    to = message.to
+    return with_mark if to is None or to.domainpart == domain.domainpart else with_stanza_id(with_mark, id, domain)
+
+
 def mark(message: Stanza) -> str | None:
     """The id that `marked` added, as long as nothing was added since; None where there is none."""
     return _last_id(message, _MARK) if message.payloads[-1:] == (_MARK_PAYLOAD,) else None

@@ -14,7 +14,7 @@ from cluster.redisio.turn import Clock, Turn
 from cluster.router.nodes.port import Nodes, OnlyNode
 from cluster.router.port import Router, Settled
 from cluster.router.share import WholeShare
-from cluster.router.stanza_id import StanzaIds, marked, with_stanza_id
+from cluster.router.stanza_id import StanzaIds, arrived, with_stanza_id
 from cluster.server import iq
 from cluster.server.account_delivery import AccountDelivery, is_only_seen
 from cluster.server.accounts import Accounts, LocalAccount
@@ -200,17 +200,9 @@ class Domain:
         self.bounce(stanza, StanzaError(Condition.INTERNAL_SERVER_ERROR))
 
     def from_link(self, stanza: Stanza, place: str) -> Settled:
-        """A stanza of another domain; a message gets an id by which it is known if it comes again.
-
-        Components, which have no archive that clients read, get it as the domain's stanza-id (XEP-0359).
-        """
+        """A stanza of another domain; a message gets an id by which it is known if it comes again."""
         if stanza.kind == "message":
-            assert stanza.to is not None  # the gate has seen to it
-            id = self._stanza_ids(place)
-            is_for_component = stanza.to.domainpart != self.name
-            stanza = marked(stanza, id, self.name)
-            if is_for_component:
-                stanza = with_stanza_id(stanza, id, self._jid)
+            stanza = arrived(stanza, self._stanza_ids(place), self._jid)
         return self.deliver(stanza)
 
     def deliver(self, stanza: Stanza) -> Settled:

@@ -21,6 +21,6 @@ class Duplicate(Effect):
 
 
 fault = Fault(
-    "duplicate", SHARE, "So many of the stanzas arrive twice, at random, such as `1%`; with the same mark or stanza-id.",
+    "duplicate", SHARE, "A share of the stanzas arrives twice, at random, such as `1%`; with the same stanza-id or mark.",
     Duplicate,
 )  # fmt: skip

@@ -9,24 +9,10 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from cluster.store.memory import MemoryRosters, memory_store
-from cluster.xmpp import element as xml
-from cluster.xmpp.data_form import DATA
 from cluster.xmpp.login import MAX_LOGIN_TRIES
-from cluster.xmpp.namespaces import CLIENT, REGISTER, STREAMS
-from tests.client import child
+from cluster.xmpp.namespaces import CLIENT, REGISTER
 from tests.network import MONTAGUE, Network, at_once, watched_log
-
-HEADER = f"<stream:stream to='{MONTAGUE}' version='1.0' xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>"
-FEATURE = b"<register xmlns="
-
-
-def iq(type: str, content: str = "", to: str = "") -> str:
-    address = f" to='{to}'" if to else ""
-    return f"<iq type='{type}' id='1'{address}><query xmlns='{REGISTER}'>{content}</query></iq>"
-
-
-def login(name: str, password: str) -> str:
-    return f"<username>{name}</username><password>{password}</password>"
+from tests.unit.modules.registering import FEATURE, HEADER, before_login, iq, login
 
 
 @pytest.fixture
@@ -37,60 +23,11 @@ def opened() -> Iterator[Network]:
     assert not failures
 
 
-def before_login(network: Network, stanza: str) -> str:
-    """What a stream without a login is answered."""
-    connection = network.connect()
-    network.say(connection, HEADER)
-    assert FEATURE in connection.output
-    seen = len(connection.output)
-    network.say(connection, stanza)
-    return connection.output[seen:].decode()
-
-
 def test_the_form(opened: Network) -> None:
     answer = before_login(opened, iq("get"))  # section 3.1
     assert "<instructions>" in answer
     assert "<username/><password/>" in answer
     assert "registered" not in answer
-
-
-def form(name: str, password: str, kind: str = "submit", form_type: str = REGISTER) -> str:
-    def field(var: str, value: str) -> str:
-        return f"<field var='{var}'><value>{value}</value></field>"
-
-    fields = field("FORM_TYPE", form_type) if form_type else ""
-    fields += field("username", name) + field("password", password)
-    return f"<x xmlns='{DATA}' type='{kind}'>{fields}</x>"
-
-
-def test_a_data_form_is_offered_beside_the_fields(opened: Network) -> None:
-    query = child(xml.parse(before_login(opened, iq("get")).encode()), "query", REGISTER)  # section 4
-    offered = child(query, "x", DATA)
-    assert offered.get("type") == "form"
-    fields = {each.get("var"): each for each in offered.findall(f"{{{DATA}}}field")}
-    kinds = {name: each.get("type") for name, each in fields.items()}
-    assert kinds == {"FORM_TYPE": "hidden", "username": "text-single", "password": "text-private"}
-    assert [each.text for each in fields["FORM_TYPE"]] == [REGISTER]
-    assert all(fields[name].find(f"{{{DATA}}}required") is not None for name in ("username", "password"))
-
-
-@pytest.mark.parametrize("form_type", [REGISTER, ""])
-@pytest.mark.parametrize("beside", ["", login("benvolio", "x")])
-def test_a_submitted_form_makes_an_account(opened: Network, form_type: str, beside: str) -> None:
-    content = form("romeo", "wherefore", form_type=form_type) + beside  # section 4: the form counts
-    assert 'type="result"' in before_login(opened, iq("set", content))
-    assert opened.login("romeo@montague.lit/pda", password="wherefore").jid
-    assert at_once(opened.servers[MONTAGUE].store.accounts.names()) == ["romeo"]
-
-
-def test_a_submitted_form_changes_the_password(network: Network) -> None:
-    romeo = network.client("romeo@montague.lit/pda")
-    network.say(romeo, iq("get"))
-    shown = child(child(romeo.stanzas[0], "query", REGISTER), "x", DATA)
-    assert [each.text for each in shown.iter(f"{{{DATA}}}value")] == [REGISTER, "romeo"]
-    network.say(romeo, iq("set", form("romeo", "new")))
-    assert romeo.take()[-1] == "iq/result 1"
-    assert network.login("romeo@montague.lit/x", password="new").failed is None
 
 
 def test_an_account_is_made_and_used(opened: Network) -> None:
@@ -122,11 +59,6 @@ def test_a_client_registers_and_logs_in_on_one_stream(opened: Network) -> None:
         (login("romeo", "&#x7;&#x7;"), None),  # no XML at all
         (login("romeo", "\u200e\u0627x"), "not-acceptable"),  # RFC 4013 section 2.4: mixed directions
         ("<remove/>", "unexpected-request"),
-        (form("", "x"), "not-acceptable"),
-        (form("romeo", ""), "not-acceptable"),
-        (form("benvolio", "x"), "conflict"),
-        (form("romeo", "x", kind="cancel"), "bad-request"),
-        (form("romeo", "x", form_type="urn:else"), "bad-request"),
     ],
 )
 def test_what_makes_no_account(opened: Network, content: str, condition: str | None) -> None:
