@@ -21,6 +21,6 @@ class Duplicate(Effect):
 
 
 fault = Fault(
-    "duplicate", SHARE, "A share of the stanzas arrives twice, at random, such as `1%`; with the same stanza-id or mark.",
+    "duplicate", SHARE, "So many of the stanzas arrive twice, at random, such as `1%`; with the same id.",
     Duplicate,
 )  # fmt: skip
