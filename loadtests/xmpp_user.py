@@ -35,6 +35,7 @@ from loadtests.crowd import Crowd
 from loadtests.lab import FarKind
 from loadtests.ledger import LOST_AFTER_S, Bounced, InFlight, Lost, Repeated
 from loadtests.stamp import Stamp
+from loadtests.unarchived import keep_nothing
 
 CLOSE_TIMEOUT_S = 2.0
 """For writing the end of a stream to a server that may not be reading any more."""
@@ -58,7 +59,7 @@ class XmppUser(User):
 
     Fires request events of type XMPP with these names:
 
-    - `login`: connection, TLS, registration, authentication, resource binding, initial presence.
+    - `login`: connection, TLS, registration, authentication, resource binding, archive preferences, initial presence.
     - `send`: from when a message was due until the system took its bytes.
     - `deliver local`, `deliver cross-domain`: from when a message was due until its receiver had read it.
     - `deliver sms`, `deliver mail`: from when a message was due until its sender had read the receipt for it.
@@ -101,6 +102,8 @@ class XmppUser(User):
     def _connect(self, login: Login) -> BlockingClient:
         ca_file = None if self._server.tls == "off" else str(self.crowd.lab.ca_file)
         client = BlockingClient((self._server.host, self._server.c2s_port), login, ca_file)
+        if login.register:
+            keep_nothing(client)
         client.send(b"<presence/>")
         return client
 

@@ -105,9 +105,6 @@ class Life:
         self.is_over = False
         self._clock = clock
 
-    def seconds(self) -> float:
-        return self._clock.seconds()
-
     def callLater(self, delay: float, call: Callable[..., object], *args: object) -> Any:
         return self._clock.callLater(delay, self._call, call, args)
 

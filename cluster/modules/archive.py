@@ -1,7 +1,7 @@
 """Message Archive Management (XEP-0313): what an account sent and received, to be read again by each of its resources.
 
-What is kept: messages of type normal and chat with a body, and those with the hint to store them (XEP-0334); by
-default only from and to the contacts of the roster, see xmpp/mam_prefs.py. A message that waits offline is archived
+What is kept: messages of type normal and chat with a body, and those with the hint to store them (XEP-0334); of
+everybody unless the account prefers less, see xmpp/mam_prefs.py. A message that waits offline is archived
 too, so a client that reads both gets it twice, with the same stanza-id (XEP-0359).
 """
 
@@ -12,10 +12,11 @@ from collections.abc import Sequence
 import msgspec
 
 from cluster.router.port import Settled
-from cluster.router.stanza_id import stanza_id, with_stanza_id
+from cluster.router.stanza_id import mark, stanza_id, with_stanza_id
 from cluster.server.accounts import LocalAccount
 from cluster.server.context import ModuleContext
 from cluster.server.module import Module
+from cluster.server.outbox import MAX_UNSENT_BYTES
 from cluster.server.session import Session
 from cluster.store.archive import ArchivedMessage, UnknownId
 from cluster.xmpp import element as xml
@@ -26,6 +27,8 @@ from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT, HINTS, MAM, STANZA_ID
 from cluster.xmpp.stanza import Stanza
 
+MAX_AHEAD_BYTES = MAX_UNSENT_BYTES // 2
+"""What a client may not have read when it gets a further page: else pages that it asks for at once end its stream."""
 MAX_LISTED = 1_000
 """Addresses in the preferences of one account; more are refused with `resource-constraint`."""
 MAX_LIST_BYTES = 131_072
@@ -35,7 +38,7 @@ _STORE = f"{HINTS} store"
 _NO_STORE = {f"{HINTS} no-store", f"{HINTS} no-permanent-store"}
 
 module = Module("archive", ns=MAM, xep=313, version="1.1.3")
-module.account_features = {MAM, f"{MAM}#extended", f"{MAM}#groupchat-field"}  # section 6
+module.account_features = {MAM, f"{MAM}#extended", f"{MAM}#groupchat-field", STANZA_ID}  # section 6; XEP-0359 section 5
 
 
 # --- what is kept
@@ -56,24 +59,27 @@ def keep_sent(ctx: ModuleContext, session: Session, copy: Stanza) -> tuple[Stanz
     if to is None or not _is_kept(account, to, copy) or to.bare == account.jid:
         return copy, None
     id = ctx.new_id()
-    copy = with_stanza_id(copy, id, ctx.domain, account.jid)
+    copy = with_stanza_id(copy, id, account.jid)
     return copy, _append(ctx, account, id, copy)
 
 
 @module.on_message("arriving")
 def give_id(ctx: ModuleContext, account: LocalAccount, stanza: Stanza) -> Stanza:
-    """What comes over a link has its id already (see router/gate.py); what comes from here gets one."""
-    if stanza.from_ is None or not _is_of(ctx.domain, stanza.from_) or not _is_kept(account, stanza.from_, stanza):
+    """Only what is kept gets one (section 3.5): clients ask the archive for what comes behind the last that they saw.
+
+    What came over a link has the id of its mark, so that it is kept once if it comes again.
+    """
+    if stanza.from_ is None or not _is_kept(account, stanza.from_, stanza):
         return stanza
-    return with_stanza_id(stanza, ctx.new_id(), ctx.domain)
+    id = None if _is_of(ctx.domain, stanza.from_) else mark(stanza)
+    return with_stanza_id(stanza, id or ctx.new_id(), account.jid)
 
 
 @module.on_message("delivered")
 def keep_received(ctx: ModuleContext, account: LocalAccount, stanza: Stanza, sessions: Sequence[Session]) -> Settled:
-    """Once, however many resources got it (section 5.1.1)."""
-    if stanza.from_ is None or not _is_kept(account, stanza.from_, stanza):
-        return None
-    return _append(ctx, account, stanza_id(stanza) or ctx.new_id(), stanza)
+    """Once, however many resources got it (section 5.1.1): what has got an id for that."""
+    id = stanza_id(stanza, account.jid)
+    return None if id is None else _append(ctx, account, id, stanza)
 
 
 def _is_of(domain: str, sender: Jid) -> bool:
@@ -111,6 +117,8 @@ async def answer_query(ctx: ModuleContext, iq: Stanza) -> Stanza:
         page = await ctx.store.archives.query(session.account.jid, query)
     except UnknownId as error:
         raise StanzaError(Condition.ITEM_NOT_FOUND, f"the archive has no message {error}") from None
+    if session.waiting_bytes > MAX_AHEAD_BYTES:
+        raise StanzaError(Condition.RESOURCE_CONSTRAINT, "read and acknowledge the pages that you asked for before")
     for message in reversed(page.messages) if query.flip else page.messages:
         session.send(
             mam.result(session.account.jid, session.jid, query.queryid, message.id, message.came_utc_s, message.stanza)
@@ -176,4 +184,4 @@ def _session(ctx: ModuleContext, iq: Stanza) -> Session:
     return session
 
 
-module.features = {STANZA_ID}  # not MAM: the domain itself has no archive (section 5.1)
+module.features = {STANZA_ID}  # it gives components ids; not MAM, the domain itself has no archive (section 5.1)

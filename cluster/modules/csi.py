@@ -5,10 +5,10 @@ from __future__ import annotations
 from cluster.server.context import ModuleContext
 from cluster.server.module import Module
 from cluster.server.session import Session
+from cluster.xmpp.chat_states import is_chat_state
 from cluster.xmpp.element import Element
 from cluster.xmpp.events import Nonza
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.namespaces import CLIENT, HINTS, STANZA_ID
 from cluster.xmpp.stanza import Stanza
 
 NS = "urn:xmpp:csi:0"
@@ -16,9 +16,6 @@ MAX_HELD = 1_000
 """Stanzas that are kept back for one client: two of each contact in a large roster. Then it gets them."""
 MAX_HELD_BYTES = 1_048_576
 """Of them together."""
-_CHAT_STATES = "http://jabber.org/protocol/chatstates"
-_UNIMPORTANT = (f"{_CHAT_STATES} ", f"{HINTS} ", f"{STANZA_ID} ", f"{CLIENT} thread")
-"""What a message may have that is nothing but a chat state."""
 
 module = Module("csi", ns=NS, xep=352, version="1.0.0")
 
@@ -50,9 +47,7 @@ class Inactive:
 def _can_wait(stanza: Stanza) -> bool:
     if stanza.kind == "presence":
         return stanza.type in (None, "unavailable")
-    has_state = any(payload.startswith(f"{_CHAT_STATES} ") for payload in stanza.payloads)
-    is_state = has_state and all(payload.startswith(_UNIMPORTANT) for payload in stanza.payloads)
-    return stanza.kind == "message" and stanza.type != "error" and is_state
+    return is_chat_state(stanza)
 
 
 @module.stream_feature("after login")

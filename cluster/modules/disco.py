@@ -5,6 +5,7 @@ from __future__ import annotations
 from cluster.server.accounts import LocalAccount
 from cluster.server.context import ModuleContext
 from cluster.server.disco import INFO, add_features, describe
+from cluster.server.iq import NOTHING_HANDLES
 from cluster.server.module import Module
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError
@@ -29,7 +30,9 @@ def domain_info(ctx: ModuleContext, iq: Stanza) -> Stanza:
 @module.on_iq("get", "query", addressed_to=("own", "account"))
 async def account_info(ctx: ModuleContext, iq: Stanza) -> Stanza:
     """An account is told apart from none only to those who may see its presence (sections 3.1 and 8)."""
-    account = await _check_may_see(ctx, iq)
+    account = await _visible_account(ctx, iq)
+    if account is None:
+        raise StanzaError(Condition.SERVICE_UNAVAILABLE, NOTHING_HANDLES)
     query = _empty_node(iq, INFO)
     # XEP-0175 section 5
     SubElement(
@@ -49,10 +52,16 @@ def domain_items(ctx: ModuleContext, iq: Stanza) -> Stanza:
     return iq.reply(query)
 
 
-@module.on_iq("get", "query", ns=ITEMS, addressed_to=("own", "account"))
+@module.on_iq("get", "query", ns=ITEMS, addressed_to=("own", "account", "nobody"))
 async def account_items(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """The available resources of an account, for those who may see its presence (section 8)."""
-    account = await _check_may_see(ctx, iq)
+    """The available resources of an account, for those who may see its presence.
+
+    Nothing for strangers, as where there is no account, whatever the node (section 8).
+    """
+    account = await _visible_account(ctx, iq)
+    if account is None:
+        node = iq.payload().get("node")
+        return iq.reply(Element(f"{{{ITEMS}}}query", {} if node is None else {"node": node}))
     query = _empty_node(iq, ITEMS)
     for session in account.available:
         SubElement(query, f"{{{ITEMS}}}item", jid=str(session.jid))
@@ -65,12 +74,12 @@ def _empty_node(iq: Stanza, namespace: str) -> Element:
     return Element(f"{{{namespace}}}query")
 
 
-async def _check_may_see(ctx: ModuleContext, iq: Stanza) -> LocalAccount:
-    """The account that is asked; service-unavailable for strangers, as where there is none (section 8)."""
+async def _visible_account(ctx: ModuleContext, iq: Stanza) -> LocalAccount | None:
+    """The account that is asked, if the sender may see it; None for strangers, as where there is none (section 8)."""
     assert iq.from_ is not None
     asked = (iq.to or iq.from_).bare
     account = await ctx.accounts.load(asked.localpart)
     is_public = account is not None and account.temporary and iq.is_payload(INFO, "query")  # XEP-0175 section 5
     if account is None or not (is_public or iq.from_.bare == asked or account.shows_presence_to(iq.from_)):
-        raise StanzaError(Condition.SERVICE_UNAVAILABLE)
+        return None
     return account

@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
 from cluster.server.accounts import LocalAccount
 from cluster.server.context import ModuleContext
-from cluster.server.module import Module
+from cluster.server.module import ForLater, Module
 from cluster.server.session import Session
 from cluster.store.port import OfflineMessage
 from cluster.xmpp.delay import delayed
-from cluster.xmpp.namespaces import CLIENT
-from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.namespaces import HINTS
+
+_log = Logger()
+_NO_STORE = f"{HINTS} no-store"
 
 module = Module("offline", ns="msgoffline", xep=160, version="1.0.1")
 
 
 @module.on("store")
-async def keep(ctx: ModuleContext, account: LocalAccount, stanza: Stanza) -> bool:
-    """Keep a message, unless it has nothing for later: chat states and the like (XEP-0160 section 3).
+async def keep(ctx: ModuleContext, account: LocalAccount, message: ForLater) -> bool:
+    """Keep a message, with a body or without: what is encrypted, receipts, calls (XEP-0160 section 3).
 
-    What is too much comes back to its sender (section 2).
+    What is too much comes back to its sender (section 2), and what may not be stored (XEP-0334 section 4.2).
     """
-    if stanza.type == "chat" and f"{CLIENT} body" not in stanza.payloads:
-        return True
-    message = OfflineMessage(stanza, ctx.now_utc_s())
-    return await ctx.store.offline.push(account.jid.localpart, message, ctx.limits.offline)
+    stanza = message.stanza
+    if _NO_STORE in stanza.payloads:
+        return False
+    waiting = OfflineMessage(stanza, ctx.now_utc_s())
+    return await ctx.store.offline.push(account.jid.localpart, waiting, ctx.limits.offline, first=message.goes_first)
 
 
 @module.on("available")
 async def deliver(ctx: ModuleContext, account: LocalAccount, session: Session) -> bool:
-    """Everything that waits goes to the session that came, oldest first, before anything newer.
+    """What waits goes to the session that came, oldest first, before anything newer.
 
-    Where that has gone again before the store has answered, to another that takes messages; else it waits on.
+    Where that has gone again before the store has answered, to another that takes messages; else it waits on. A session
+    gets no more than it takes in: the rest waits on too, and what is newer waits with it.
     """
     if not ctx.hold(account):
         return False
@@ -40,9 +48,32 @@ async def deliver(ctx: ModuleContext, account: LocalAccount, session: Session) -
             receiver = next((each for each in (session, *account.best()) if each.willing), None)
             if receiver is None:
                 break
-            for message in page:
-                receiver.send(delayed(message.stanza, ctx.domain, message.stored_utc_s))
-            await ctx.store.offline.drop(localpart, len(page))
+            count = _send(ctx, receiver, page)
+            await ctx.store.offline.drop(localpart, count)
+            if receiver.is_full:
+                receiver.is_behind = True
+                receiver.when_room().addCallback(_go_on, ctx, receiver).addErrback(_not_delivered)
     finally:
         ctx.release(account)
     return False
+
+
+def _send(ctx: ModuleContext, receiver: Session, waiting: list[OfflineMessage]) -> int:
+    """As many as it has room for; how many that are."""
+    for count, message in enumerate(waiting):
+        if receiver.is_full:
+            return count
+        receiver.send(delayed(message.stanza, ctx.domain, message.stored_utc_s))
+    return len(waiting)
+
+
+def _go_on(has_room: bool, ctx: ModuleContext, session: Session) -> Deferred[bool] | None:
+    if not has_room:
+        return None
+    session.is_behind = False
+    return ctx.host.run("available", ctx, session.account, session)
+
+
+def _not_delivered(failure: Failure) -> None:
+    """The store is away: what waits in it comes with the next login."""
+    _log.failure("Delivering offline messages", failure)

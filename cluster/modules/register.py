@@ -5,6 +5,7 @@ from __future__ import annotations
 from cluster.server.context import ModuleContext
 from cluster.server.module import Module, Peer
 from cluster.server.session import Session
+from cluster.xmpp import data_form
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError
@@ -25,10 +26,7 @@ def offer(ctx: ModuleContext) -> Element | None:
 def show_form(ctx: ModuleContext, iq: Stanza, peer: Peer) -> Stanza:
     """What is needed: a name and a password (section 3.1)."""
     _check_open(ctx)
-    query = _query("Choose a name and a password for your account here.")
-    SubElement(query, f"{{{REGISTER}}}username")
-    SubElement(query, f"{{{REGISTER}}}password")
-    return iq.reply(query)
+    return iq.reply(_query("Choose a name and a password for your account here."))
 
 
 @module.on_iq("set", "query", addressed_to=("stream",))
@@ -55,11 +53,8 @@ async def make_account(ctx: ModuleContext, iq: Stanza, peer: Peer) -> Stanza:
 def show_registration(ctx: ModuleContext, iq: Stanza) -> Stanza:
     """Who is logged in is registered, and may change the password (section 3.1)."""
     session = _own_session(ctx, iq)
-    query = _query("You are registered. Send your name and a new password to change it, or <remove/>.")
-    SubElement(query, f"{{{REGISTER}}}registered")
-    SubElement(query, f"{{{REGISTER}}}username").text = session.jid.localpart
-    SubElement(query, f"{{{REGISTER}}}password")
-    return iq.reply(query)
+    instructions = "You are registered. Send your name and a new password to change it, or <remove/>."
+    return iq.reply(_query(instructions, session.jid.localpart))
 
 
 @module.on_iq("set", "query", addressed_to=("own", "domain"))
@@ -86,9 +81,19 @@ async def change_account(ctx: ModuleContext, iq: Stanza) -> Stanza:
     return iq.reply()
 
 
-def _query(instructions: str) -> Element:
+def _query(instructions: str, registered: str = "") -> Element:
+    """What is asked, by fields and for clients that show forms by a form (sections 3.1 and 4); `registered`: who is."""
     query = Element(f"{{{REGISTER}}}query")
     SubElement(query, f"{{{REGISTER}}}instructions").text = instructions
+    if registered:
+        SubElement(query, f"{{{REGISTER}}}registered")
+    SubElement(query, f"{{{REGISTER}}}username").text = registered or None
+    SubElement(query, f"{{{REGISTER}}}password")
+    form = data_form.new("form", REGISTER, instructions)
+    name = data_form.add(form, "username", "text-single", [registered] if registered else [], "Name")
+    for field in (name, data_form.add(form, "password", "text-private", label="Password")):
+        SubElement(field, f"{{{data_form.DATA}}}required")
+    query.append(form)
     return query
 
 
@@ -107,11 +112,23 @@ def _own_session(ctx: ModuleContext, iq: Stanza) -> Session:
 
 
 def _login(query: Element, incomplete: Condition) -> tuple[str, str]:
-    name = xml.text_of(query, f"{{{REGISTER}}}username")
-    password = xml.text_of(query, f"{{{REGISTER}}}password")
+    form = query.find(f"{{{data_form.DATA}}}x")
+    # the form counts, whatever is beside it (section 4)
+    name, password = _submitted(form) if form is not None else _filled_in(query)
     if not name or not password:
         raise StanzaError(incomplete, "a name and a password are needed")
     try:
         return prepare_localpart(name), password
     except JidError as error:
         raise StanzaError(Condition.NOT_ACCEPTABLE, str(error)) from None
+
+
+def _filled_in(query: Element) -> tuple[str | None, str | None]:
+    return xml.text_of(query, f"{{{REGISTER}}}username"), xml.text_of(query, f"{{{REGISTER}}}password")
+
+
+def _submitted(form: Element) -> tuple[str, str]:
+    values = data_form.values(form)
+    if form.get("type") != "submit" or values.get("FORM_TYPE", [REGISTER]) != [REGISTER]:
+        raise StanzaError(Condition.BAD_REQUEST, f"a submitted form of the type {REGISTER} is needed")
+    return "".join(values.get("username", [])), "".join(values.get("password", []))

@@ -6,6 +6,7 @@ The hash of that avatar in the client's presence passes through as it is: XEP-01
 from __future__ import annotations
 
 from cluster.server.context import ModuleContext
+from cluster.server.iq import NOTHING_HANDLES
 from cluster.server.module import Module
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, StanzaError
@@ -45,7 +46,7 @@ async def others_vcard(ctx: ModuleContext, iq: Stanza) -> Stanza:
     assert iq.to is not None
     document = await ctx.store.documents.get(iq.to.localpart, NS)
     if document is None:
-        raise StanzaError(Condition.SERVICE_UNAVAILABLE)
+        raise StanzaError(Condition.SERVICE_UNAVAILABLE, NOTHING_HANDLES)
     return iq.reply(xml.parse(document))
 
 

@@ -1,8 +1,7 @@
-"""The id by which a message is known that could arrive twice (XEP-0359)."""
+"""Ids of messages: of the archive that keeps one (XEP-0359), and of one that could arrive twice."""
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from hashlib import blake2b
 from xml.sax.saxutils import quoteattr
@@ -11,14 +10,16 @@ import msgspec
 
 from cluster.xmpp import element as xml
 from cluster.xmpp.jid import Jid, JidError
-from cluster.xmpp.namespaces import STANZA_ID
+from cluster.xmpp.namespaces import DELIVERY, STANZA_ID
 from cluster.xmpp.stanza import Stanza
 
 _NAMESPACE = STANZA_ID.encode()
 _ELEMENT = f"{{{STANZA_ID}}}stanza-id"
 _PAYLOAD = f"{STANZA_ID} stanza-id"
+_MARK_PAYLOAD = f"{DELIVERY} delivery"
+_MARK = f"<delivery xmlns='{DELIVERY}' id=\"".encode()
 _END = b"</message>"
-_ADDED = re.compile(rb"<stanza-id xmlns='urn:xmpp:sid:0' by=(?:\"[^\"]*\"|'[^']*') id=\"([^\"]*)\"/></message>\Z")
+_ID_END = b'"/></message>'
 
 
 class StanzaIds:
@@ -41,36 +42,80 @@ def _opening(by: Jid) -> bytes:
     return f"<stanza-id xmlns='{STANZA_ID}' by={quoteattr(str(by))} id=\"".encode()
 
 
-def with_stanza_id(message: Stanza, id: str, domain: str, by: Jid | None = None) -> Stanza:
-    """The message with `<stanza-id by='…' id='…'/>`; those that claim to be of `domain` are removed.
+def marked(message: Stanza, id: str, domain: str) -> Stanza:
+    """A message that came over a link to `domain`, with `<delivery id='…'/>` as its last child.
 
-    `id`: of letters, digits, `-`, `.` and `:`. `by`: the account that gives the id; its receiver's where it is None,
-    then `to` is not None. Another domain's id stays. XEP-0359 section 6 (security considerations).
+    `id`: what `StanzaIds` made of its place. No stanza-id in the message speaks for `domain` any more. The mark is not
+    a stanza-id, since clients take that for the id of an archived message (XEP-0313 section 3.5).
     """
-    raw, payloads = message.raw, message.payloads
-    # The bytes are looked at, since the header is only the sender's word; "&#" could spell the namespace.
-    if _NAMESPACE in raw or (b"&" in raw and b"&#" in raw) or not raw.endswith((_END, b"/>")):
-        raw, payloads = _without_claims_of(domain, message)
-    if by is None:
-        assert message.to is not None
-        by = message.to.bare
-    raw = raw[: -len(_END)] if raw.endswith(_END) else raw[:-2] + b">"
-    raw = b'%b%b%b"/></message>' % (raw, _opening(by), id.encode())
+    return _with_last(_unclaimed(message, domain), _MARK, id, _MARK_PAYLOAD)
+
+
+def arrived(message: Stanza, id: str, domain: Jid) -> Stanza:
+    """A message that came over a link to `domain`: `marked`, unless it is for a component.
+
+    Components know it by a stanza-id of the domain (XEP-0359), which no client takes for one of its own archive.
+    """
+    with_mark = marked(message, id, domain.domainpart)
+    to = message.to
+    return with_mark if to is None or to.domainpart == domain.domainpart else with_stanza_id(with_mark, id, domain)
+
+
+def mark(message: Stanza) -> str | None:
+    """The id that `marked` added, as long as nothing was added since; None where there is none."""
+    return _last_id(message, _MARK) if message.payloads[-1:] == (_MARK_PAYLOAD,) else None
+
+
+def with_stanza_id(message: Stanza, id: str, by: Jid) -> Stanza:
+    """The message with `<stanza-id by='…' id='…'/>` as its last child, in the place of a mark.
+
+    `id`: of letters, digits, `-`, `.` and `:`. `by`: who gives it. No other stanza-id of theirs is in the message any
+    more: see `marked` and `without_claims` (XEP-0359 section 3).
+    """
+    if message.payloads[-1:] == (_MARK_PAYLOAD,) and (start := message.raw.rfind(_MARK)) >= 0:
+        raw = message.raw[:start] + _END
+        message = msgspec.structs.replace(message, raw=raw, payloads=message.payloads[:-1])
+    return _with_last(message, _opening(by), id, _PAYLOAD)
+
+
+def stanza_id(message: Stanza, by: Jid) -> str | None:
+    """The id that `with_stanza_id` added, as long as nothing was added since; None where there is none."""
+    return _last_id(message, _opening(by)) if message.payloads[-1:] == (_PAYLOAD,) else None
+
+
+def _with_last(message: Stanza, begin: bytes, id: str, payload: str) -> Stanza:
+    raw = message.raw
+    if raw.endswith(_END):
+        raw = raw[: -len(_END)]
+    elif raw.endswith(b"/>"):
+        raw = raw[:-2] + b">"
+    else:  # white space in the end tag
+        return _with_last(msgspec.structs.replace(message, raw=xml.serialize(message.tree)), begin, id, payload)
+    raw = b"%b%b%b%b" % (raw, begin, id.encode(), _ID_END)
     return Stanza(
-        message.kind, message.to, message.from_, message.id, message.type, (*payloads, _PAYLOAD), raw, message.trace_id
-    )
+        message.kind, message.to, message.from_, message.id, message.type, (*message.payloads, payload), raw,
+        message.trace_id,
+    )  # fmt: skip
+
+
+def _last_id(message: Stanza, begin: bytes) -> str | None:
+    raw = message.raw
+    start, end = raw.rfind(begin) + len(begin), len(raw) - len(_ID_END)
+    is_last = start >= len(begin) and raw.endswith(_ID_END) and raw.find(b'"', start) == end
+    return raw[start:end].decode() if is_last else None
 
 
 def without_claims(message: Stanza, domain: str) -> Stanza:
-    """The message without stanza-ids that claim to be of `domain` (XEP-0359 section 3)."""
+    """The message without stanza-ids that claim to be of `domain` (XEP-0359 sections 3 and 6)."""
     raw, payloads = _without_claims_of(domain, message)
     return msgspec.structs.replace(message, raw=raw, payloads=payloads)
 
 
-def stanza_id(message: Stanza) -> str | None:
-    """The id that `with_stanza_id` added, as long as nothing was added since; None where there is none."""
-    found = _ADDED.search(message.raw)
-    return found[1].decode() if found else None
+def _unclaimed(message: Stanza, domain: str) -> Stanza:
+    """The same for a message of a link, whose header is only the sender's word, so that the bytes are looked at."""
+    raw = message.raw
+    is_possible = _NAMESPACE in raw or (b"&" in raw and b"&#" in raw)  # "&#" could spell the namespace
+    return without_claims(message, domain) if is_possible else message
 
 
 def _without_claims_of(domain: str, message: Stanza) -> tuple[bytes, tuple[str, ...]]:

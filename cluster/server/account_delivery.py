@@ -57,8 +57,8 @@ class AccountDelivery:
     def _deliver_iq(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
         """RFC 6121 section 8.5: an account's server answers for it; a resource answers for itself."""
         assert stanza.to is not None
-        if account is not None and not stanza.to.resourcepart:
-            return self._requests.handle(self._ctx, stanza, "account")
+        if not stanza.to.resourcepart:
+            return self._requests.handle(self._ctx, stanza, "nobody" if account is None else "account")
         try:
             session = self._asked_session(account, stanza, stanza.to)
         except StanzaError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
+from enum import Enum, StrEnum
 from functools import partial
 
 from twisted.internet.defer import Deferred, succeed
@@ -12,6 +12,7 @@ from cluster.router.port import Bounce, Settled
 from cluster.server.accounts import LocalAccount
 from cluster.server.message_hooks import MessageHooks
 from cluster.trace.hop import Event, Tracer
+from cluster.xmpp.chat_states import is_chat_state
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
 
@@ -60,8 +61,17 @@ MESSAGE_RULES: dict[Situation, dict[str, Action]] = {
 }  # fmt: skip
 """By situation and message type. A type that the RFC does not know counts as normal (section 5.2.2)."""
 
-Keep = Callable[[LocalAccount, Stanza], Deferred[bool]]
-"""Offers a message to whatever keeps messages; fires with True where it is kept."""
+
+class Came(Enum):
+    """How a message came to an account."""
+
+    NEW = "for the first time"
+    AGAIN = "from a session that never got it"
+    AGAIN_FIRST = "from a session that never got it, and before all that waits"
+
+
+Keep = Callable[[LocalAccount, Stanza, bool], Deferred[bool]]
+"""Offers a message to whatever keeps messages, True: ahead of all that waits; fires with True where it is kept."""
 
 
 class MessageDelivery:
@@ -76,40 +86,40 @@ class MessageDelivery:
     def deliver(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
         """To the session of the full JID, or by the table; behind the messages that must come first."""
         if account is None:
-            return self._act(_rule(Situation.NO_ACCOUNT, stanza), None, stanza, True)
-        return self._hand_out(account, self._hooks.arriving(account, stanza), True)
+            return self._act(_rule(Situation.NO_ACCOUNT, stanza), None, stanza, Came.NEW)
+        return self._hand_out(account, self._hooks.arriving(account, stanza), Came.NEW)
 
-    def redeliver(self, account: LocalAccount, stanza: Stanza) -> Settled:
+    def redeliver(self, account: LocalAccount, stanza: Stanza, came: Came = Came.AGAIN) -> Settled:
         """A message that came before, to a session that is gone and never got it: to whom it is for now."""
         if stanza.from_ == account.jid:  # the server's own, for that session: a carbon, a message of its archive
             self._tracer.record(Event.DROPPED, stanza, "the resource that it was made for is gone")
             return None
-        return self._hand_out(account, stanza, False)
+        return self._hand_out(account, stanza, came)
 
-    def _hand_out(self, account: LocalAccount, stanza: Stanza, is_new: bool) -> Settled:
+    def _hand_out(self, account: LocalAccount, stanza: Stanza, came: Came) -> Settled:
         to = stanza.to
         assert to is not None
         if account.held is not None:
-            return account.hold_back(partial(self._hand_out, account, stanza, is_new))
+            return account.hold_back(partial(self._hand_out, account, stanza, came))
         if to.resourcepart:
             session = account.sessions.get(to.resourcepart)
-            if session is not None:
+            if session is not None and not session.is_behind:
                 session.send(stanza)
                 if stanza.trace_id:
                     self._tracer.record(Event.DELIVERED, stanza, to.resourcepart)
-                return self._hooks.delivered(account, stanza, (session,)) if is_new else None
-        return self._by_table(account, stanza, is_new)
+                return self._hooks.delivered(account, stanza, (session,)) if came is Came.NEW else None
+        return self._by_table(account, stanza, came)
 
-    def _by_table(self, account: LocalAccount, stanza: Stanza, is_new: bool) -> Settled:
+    def _by_table(self, account: LocalAccount, stanza: Stanza, came: Came) -> Settled:
         assert stanza.to is not None
         somebody = bool(account.best())
         if stanza.to.resourcepart:
             situation = Situation.FULL_SOMEBODY if somebody else Situation.FULL_NOBODY
         else:
             situation = Situation.BARE_SOMEBODY if somebody else Situation.BARE_NOBODY
-        return self._act(_rule(situation, stanza), account, stanza, is_new)
+        return self._act(_rule(situation, stanza), account, stanza, came)
 
-    def _act(self, action: Action, account: LocalAccount | None, stanza: Stanza, is_new: bool) -> Settled:
+    def _act(self, action: Action, account: LocalAccount | None, stanza: Stanza, came: Came) -> Settled:
         match action:
             case Action.BEST | Action.ALL if account:
                 chosen = account.best() if action is Action.BEST else account.willing()
@@ -118,19 +128,22 @@ class MessageDelivery:
                     if len(chosen) > 1:
                         session.share(stanza, tuple(chosen))
                 self._tracer.record(Event.DELIVERED, stanza, ", ".join(s.jid.resourcepart for s in chosen))
-                return self._hooks.delivered(account, stanza, chosen) if is_new else None
+                return self._hooks.delivered(account, stanza, chosen) if came is Came.NEW else None
+            case Action.STORE if is_chat_state(stanza):
+                self._tracer.record(Event.DROPPED, stanza, "a chat state does not wait (XEP-0160 section 3)")
             case Action.STORE if account:
-                return self._keep(account, stanza).addCallback(self._kept, account, stanza, is_new)
+                kept = self._keep(account, stanza, came is Came.AGAIN_FIRST)
+                return kept.addCallback(self._kept, account, stanza, came)
             case Action.BOUNCE:
                 self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
             case _:
                 self._tracer.record(Event.DROPPED, stanza, "RFC 6121 section 8.5 says to ignore it")
         return None
 
-    def _kept(self, kept: bool, account: LocalAccount, stanza: Stanza, is_new: bool) -> Settled:
+    def _kept(self, kept: bool, account: LocalAccount, stanza: Stanza, came: Came) -> Settled:
         if kept:
             self._tracer.record(Event.STORED, stanza)
-            return self._hooks.delivered(account, stanza, ()) if is_new else None
+            return self._hooks.delivered(account, stanza, ()) if came is Came.NEW else None
         self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
         return None
 

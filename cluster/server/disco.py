@@ -7,11 +7,12 @@ import hashlib
 from collections.abc import Iterable
 
 from cluster.server.module import Context, ModuleHost
+from cluster.xmpp import data_form
+from cluster.xmpp.data_form import DATA
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.namespaces import XML
 
 INFO = "http://jabber.org/protocol/disco#info"
-DATA = "jabber:x:data"
 
 
 def describe(host: ModuleHost[Context], ctx: Context) -> Element:
@@ -31,11 +32,9 @@ def add_features(query: Element, features: Iterable[str]) -> None:
 
 def result_form(form_type: str, fields: dict[str, list[str]]) -> Element:
     """A form that tells something (XEP-0128): the values of each field."""
-    form = Element(f"{{{DATA}}}x", type="result")
-    for name, kind, values in (("FORM_TYPE", "hidden", [form_type]), *((n, "", v) for n, v in fields.items())):
-        field = SubElement(form, f"{{{DATA}}}field", {"var": name, **({"type": kind} if kind else {})})
-        for value in values:
-            SubElement(field, f"{{{DATA}}}value").text = value
+    form = data_form.new("result", form_type)
+    for name, values in fields.items():
+        data_form.add(form, name, values=values)
     return form
 
 

@@ -14,21 +14,21 @@ from cluster.redisio.turn import Clock, Turn
 from cluster.router.nodes.port import Nodes, OnlyNode
 from cluster.router.port import Router, Settled
 from cluster.router.share import WholeShare
-from cluster.router.stanza_id import StanzaIds, with_stanza_id
+from cluster.router.stanza_id import StanzaIds, arrived, with_stanza_id
 from cluster.server import iq
 from cluster.server.account_delivery import AccountDelivery, is_only_seen
 from cluster.server.accounts import Accounts, LocalAccount
 from cluster.server.component import Component
 from cluster.server.context import ModuleContext
 from cluster.server.credentials import PASSWORD_CHANGES_PER_MINUTE, Credentials
-from cluster.server.delivery import MessageDelivery
+from cluster.server.delivery import Came, MessageDelivery
 from cluster.server.entrance import Entrance
 from cluster.server.forgetting import forget_account
 from cluster.server.frames import Deliver, Remove
 from cluster.server.hibernation import Hibernation
 from cluster.server.keeper import Keeper
 from cluster.server.message_hooks import MessageHooks
-from cluster.server.module import Module, ModuleHost
+from cluster.server.module import ForLater, Module, ModuleHost
 from cluster.server.presence import Presence
 from cluster.server.rate import RateLimit
 from cluster.server.restored import restore
@@ -73,8 +73,8 @@ class Domain:
         components_at: Mapping[str, str] = _NOBODY,
     ) -> None:
         """`registrations_per_minute`: from one address; `probes_per_minute`: from one account; 0 for any number.
-        `admin`: who runs the server, if known; `limits`: how much is kept for one account; `strict`: what old clients do
-        amiss is refused.
+        `admin`: who runs the server, if known; `limits`: how much is kept for one account; `strict`: what old clients
+        do amiss is refused.
 
         `served_by`: for each component of the network, the domain of the server that it is connected to. Where several
         `nodes` serve the domain, `components_at` names for each of its components the node that it is connected to.
@@ -85,6 +85,7 @@ class Domain:
             if not component.domain.endswith(f".{name}"):
                 raise ValueError(f"component {component.domain} is not below {name}; call it gateway.{name} or so")
         self.name = name
+        self._jid = Jid("", name)
         self.components = {component.domain: component for component in components}
         self._served_by = served_by
         self._nodes = nodes or OnlyNode("", WholeShare())
@@ -145,10 +146,13 @@ class Domain:
             told = self.host.run("gone", self.context, session.account, session)
             told.addErrback(lambda failure: _log.failure("A module did not take note of a session's end", failure))
         elsewhere: list[Deferred[Any]] = []
-        for stanza in session.take_unsent():
+        unsent, came = session.take_unsent(), Came.AGAIN
+        if session.is_behind and not session.account.best():  # newer ones wait in the store already
+            unsent, came = unsent[::-1], Came.AGAIN_FIRST
+        for stanza in unsent:
             settled: Settled = None
             if stanza.kind == "message":
-                settled = self._messages.redeliver(session.account, stanza)
+                settled = self._messages.redeliver(session.account, stanza, came)
             elif stanza.kind == "iq":
                 settled = self.deliver(stanza)
             if settled is not None:
@@ -193,7 +197,7 @@ class Domain:
     def _route_to_component(self, stanza: Stanza, to: Jid) -> Settled:
         """A specialized local service (RFC 6120 section 10.5)."""
         if stanza.kind == "message":  # it may come twice, and is known by that then
-            stanza = with_stanza_id(stanza, self.context.new_id(), self.name, Jid("", self.name))
+            stanza = with_stanza_id(stanza, self.context.new_id(), self._jid)
         if to.domainpart not in self.components:
             return self._tell(self._components_at[to.domainpart], stanza)
         self.components[to.domainpart].send(stanza)  # its own bound holds; the sender is not to wait with it
@@ -205,9 +209,9 @@ class Domain:
         self.bounce(stanza, StanzaError(Condition.INTERNAL_SERVER_ERROR))
 
     def from_link(self, stanza: Stanza, place: str) -> Settled:
-        """A stanza of another domain; a message gets the id by which its receiver's archive knows it (XEP-0359)."""
+        """A stanza of another domain; a message gets an id by which it is known if it comes again."""
         if stanza.kind == "message":
-            stanza = with_stanza_id(stanza, self._stanza_ids(place), self.name)
+            stanza = arrived(stanza, self._stanza_ids(place), self._jid)
         return self.deliver(stanza)
 
     def deliver(self, stanza: Stanza) -> Settled:
@@ -276,10 +280,10 @@ class Domain:
 
     # --- modules
 
-    def _keep(self, account: LocalAccount, stanza: Stanza) -> Deferred[bool]:
+    def _keep(self, account: LocalAccount, stanza: Stanza, goes_first: bool) -> Deferred[bool]:
         if account.temporary:
             return succeed(False)
-        return self.host.run("store", self.context, account, stanza)
+        return self.host.run("store", self.context, account, ForLater(stanza, goes_first))
 
     # --- accounts
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 _log = Logger()
+NOTHING_HANDLES = "nothing here handles this request"
+"""Said of accounts and of addresses without one alike: a stranger is not to tell these apart."""
 
 
 def check(stanza: Stanza) -> None:
@@ -60,7 +62,7 @@ class IqDispatch(Generic[Context]):
         if addressed_to == "account" and self._host.iq_handler(request.type, request.payloads[0], "own") is not None:
             # RFC 6121 sections 2.1.5 and 2.3.3; XEP-0049 section 3
             return StanzaError(Condition.FORBIDDEN, "an account answers this to nobody but itself")
-        return StanzaError(Condition.SERVICE_UNAVAILABLE, "nothing here handles this request")
+        return StanzaError(Condition.SERVICE_UNAVAILABLE, NOTHING_HANDLES)
 
     async def _reply_later(self, answer: Awaitable[Stanza], request: Stanza) -> None:
         try:

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from cluster.server.context import ModuleContext
     from cluster.server.session import Session
 
-AddressedTo = Literal["domain", "own", "account", "stream"]
-"""Who an iq is for: the domain; the sender's own account; somebody else's account; the stream, before a login."""
+AddressedTo = Literal["domain", "own", "account", "nobody", "stream"]
+"""Who an iq is for: the domain; the sender's own account; somebody else's account; a bare JID without an account; the
+stream, before a login."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ Hook = Literal["available", "gone", "load", "store"]
 available: a session became willing to take messages (its priority is not negative); handler(ctx, account, session)
 gone: a session is over; handler(ctx, account, session)
 load: an account comes into memory, before anybody uses it; handler(ctx, account, None)
-store: nobody is there for a message; handler(ctx, account, stanza), True where it is kept now
+store: nobody is there for a message; handler(ctx, account, ForLater), True where it is kept now
 """
 
 HookHandler = Callable[..., Awaitable[bool]]
@@ -85,6 +86,14 @@ DiscoForm = Callable[[Context], Element | None]
 
 When = Literal["before login", "before login in private", "after login"]
 """At which step a stream feature is offered; in private: only where what the peer sends cannot be read on the way."""
+
+
+class ForLater(msgspec.Struct, frozen=True):
+    """A message that nobody is there for."""
+
+    stanza: Stanza
+    goes_first: bool
+    """It is older than all that waits: it was sent to a session that is gone and never got it."""
 
 
 class IqKey(msgspec.Struct, frozen=True):

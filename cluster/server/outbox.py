@@ -11,6 +11,8 @@ from cluster.xmpp.stanza import Stanza
 
 MAX_UNSENT_BYTES = 8_388_608
 """What may wait for a peer that reads too slowly: some ten thousand messages. Then its stream ends."""
+WINDOW_BYTES = 1_048_576
+"""What the server itself pushes ahead of what a client has read or acknowledged, such as offline messages."""
 
 
 class Holdback(Protocol):
@@ -55,16 +57,15 @@ class Outbox:
 
     def wrote(self, size_bytes: int) -> None:
         """So much more is for the peer, here or in its transport; too much ends the stream of one who does not read."""
-        if not self._writable:
-            self._unsent_bytes += size_bytes
-            if self._unsent_bytes > MAX_UNSENT_BYTES:
-                self._unsent_bytes = 0
-                self.end(StreamCondition.POLICY_VIOLATION, "the peer does not read what it is sent")
+        self._unsent_bytes += size_bytes
+        if self._unsent_bytes > MAX_UNSENT_BYTES and not self._writable:
+            self._unsent_bytes = 0
+            self.end(StreamCondition.POLICY_VIOLATION, "the peer does not read what it is sent")
 
     def flush(self) -> None:
         """Write what waits, if the peer keeps up."""
         if self._unsent and self._writable:
-            unsent, self._unsent = self._unsent, []
+            unsent, self._unsent, self._unsent_bytes = self._unsent, [], 0
             self._write(self._on_wire(unsent))
 
     def _on_wire(self, stanzas: list[Stanza]) -> bytes:
@@ -83,6 +84,7 @@ class Outbox:
     def pause(self) -> None:
         """The peer does not read what it has been sent."""
         self._writable = False
+        self._unsent_bytes = 0
 
     def resume(self) -> None:
         """The peer reads again."""

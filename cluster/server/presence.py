@@ -122,9 +122,29 @@ class Presence:
         assert stanza.to is not None
         if not stanza.to.resourcepart:
             for session in account.available:
-                session.send(stanza)
+                if session.is_full and stanza.type is None:
+                    self._ask_later(session, stanza)
+                else:
+                    session.send(stanza)
         elif session_ := account.sessions.get(stanza.to.resourcepart):
             session_.send(stanza)
+
+    def _ask_later(self, session: Session, presence: Stanza) -> None:
+        """The session has no room for the presence of all its contacts: it gets the rest when it has read the first."""
+        assert presence.from_ is not None
+        contact = session.account.roster.get(presence.from_.bare)
+        if contact is None or contact.subscription not in ("to", "both"):
+            session.send(presence)  # nobody may be asked for it
+            return
+        if not session.unseen:
+            session.when_room().addCallback(self._ask_unseen, session)
+        session.unseen.add(contact.jid)
+
+    def _ask_unseen(self, has_room: bool, session: Session) -> None:
+        unseen, session.unseen = session.unseen, set()
+        if has_room and session.presence is not None:
+            for contact in sorted(unseen):
+                self._route(make("presence", from_=session.account.jid, to=contact, type="probe"))
 
     def answer_probe(self, account: LocalAccount | None, stanza: Stanza) -> None:
         """Tell the presence of all available resources to whoever may know (section 4.3.2).
@@ -176,12 +196,15 @@ class Presence:
 
 
 def read_priority(stanza: Stanza) -> int:
-    """The priority of a presence (RFC 6121 section 4.7.2.3); 0 without one. Raises StanzaError for a bad one."""
+    """The priority of a presence (RFC 6121 section 4.7.2.3); 0 without one. Raises StanzaError for a bad one.
+
+    An empty show or priority, which clients written in Go send, says as much as none.
+    """
     if f"{CLIENT} priority" not in stanza.payloads and f"{CLIENT} show" not in stanza.payloads:
         return 0
     tree = stanza.tree
     show = xml.text_of(tree, f"{{{CLIENT}}}show")
-    if show is not None and show not in SHOWS:
+    if show and show not in SHOWS:
         raise StanzaError(Condition.BAD_REQUEST, f"show is one of {', '.join(SHOWS)}")
     text = (xml.text_of(tree, f"{{{CLIENT}}}priority") or "0").strip()
     if not _PRIORITY.fullmatch(text) or not -128 <= (priority := int(text)) <= 127:

@@ -10,18 +10,19 @@ from cluster.server.keeper import Keeper
 from cluster.server.session import Session
 from cluster.store.port import SessionStore
 from cluster.store.session import KeptSession, SentStanza
-from cluster.xmpp.namespaces import STANZA_ID
+from cluster.xmpp.namespaces import DELIVERY, STANZA_ID
 from cluster.xmpp.sm import StreamManagement, Unacknowledged
 from cluster.xmpp.stanza import Stanza
 
-_WITH_ID = STANZA_ID.encode()
+_IDS = STANZA_ID.encode(), DELIVERY.encode()
 
 
 class RestoredSession(Session):
     """One that knows what it was sent last.
 
     Whoever died may have kept a stanza for its client, and not have acknowledged the entry of the link that brought
-    it. Such an entry is read again and bears the same stanza-id (XEP-0359); this is where it is recognized.
+    it. Such an entry is read again and its message bears the same mark, or the same stanza-id where it is archived
+    (router/stanza_id.py); this is where it is recognized.
     """
 
     __slots__ = ("_had", "missed_presence")
@@ -37,7 +38,7 @@ class RestoredSession(Session):
         self.missed_presence = record.inactive
         """What it was not told of its contacts is lost (XEP-0352)."""
         stanzas = [each.stanza for each in kept.sent]
-        self._had = {each.raw for each in stanzas if each.kind == "message" and _WITH_ID in each.raw}
+        self._had = {each.raw for each in stanzas if each.kind == "message" and any(id in each.raw for id in _IDS)}
         first = kept.sent[0].number if kept.sent else kept.acknowledged + 1
         acknowledged = max(kept.acknowledged, first - 1)
         self.sm = StreamManagement(record.id, record.timeout_s, kept.handled, acknowledged)

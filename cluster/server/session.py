@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 from cluster.router.port import Settled
 from cluster.server.directed import Directed
-from cluster.server.outbox import MAX_UNSENT_BYTES, Holdback, Outbox
+from cluster.server.outbox import MAX_UNSENT_BYTES, WINDOW_BYTES, Holdback, Outbox
 from cluster.xmpp.delay import delayed
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.jid import Jid
@@ -25,9 +25,9 @@ class Session(Outbox):
     """What is known of one resource, and the way to it."""
 
     __slots__ = (
-        "_keeper", "_leave", "_shared",
+        "_keeper", "_leave", "_shared", "_wants_room",
         "account", "broken_utc_s", "carbons", "directed", "farewell", "follows_blocks", "has_no_ids", "interested",
-        "is_changed", "jid", "presence", "priority", "resumable_until_s", "sm",
+        "is_behind", "is_changed", "jid", "presence", "priority", "resumable_until_s", "sm", "unseen",
     )  # fmt: skip
 
     def __init__(
@@ -69,6 +69,11 @@ class Session(Outbox):
         """By the steady clock of this process, while it has no stream."""
         self.is_changed = False
         """Something of the above may not be as it was last noted."""
+        self.is_behind = False
+        """Messages that are older than the next one wait in the store, until it has taken in what it was sent."""
+        self.unseen: set[Jid] = set()
+        """Contacts whose presence it was not sent for want of room: they are to be asked for it."""
+        self._wants_room: list[Deferred[bool]] = []
         self._shared: dict[int, tuple[Session, ...]] = {}  # by the identity of stanzas that are not written yet
         self._keeper = keeper
         self._leave = leave
@@ -81,7 +86,7 @@ class Session(Outbox):
     @property
     def willing(self) -> bool:
         """It takes messages for the bare JID: its priority is not negative (RFC 6121 section 8.5.2)."""
-        return self.presence is not None and self.priority >= 0
+        return self.presence is not None and self.priority >= 0 and not self.is_behind
 
     def is_visible_to(self, other: Jid | None) -> bool:
         """The other may know that this resource is here: by subscription, by directed presence, or as its own."""
@@ -94,6 +99,33 @@ class Session(Outbox):
     def is_bound(self) -> bool:
         """It is one of its account's; False once it is over."""
         return self.account.sessions.get(self.jid.resourcepart) is self
+
+    # --- what the server pushes by itself
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What it was sent and has not read, or not acknowledged where it manages its stream."""
+        return self._unsent_bytes + (self.sm.size_bytes if self.sm is not None else 0)
+
+    @property
+    def is_full(self) -> bool:
+        """It is to be pushed no more now: see `when_room`."""
+        return self.waiting_bytes > WINDOW_BYTES
+
+    def when_room(self) -> Deferred[bool]:
+        """Fires with True when it has taken in most of what it was sent, on this stream or a later one.
+
+        With False where it is over before that.
+        """
+        room: Deferred[bool] = Deferred()
+        self._wants_room.append(room)
+        return room
+
+    def _has_room(self, never: bool = False) -> None:
+        if self._wants_room and (never or self.waiting_bytes <= WINDOW_BYTES // 2):
+            wanted, self._wants_room = self._wants_room, []
+            for room in wanted:
+                room.callback(not never)
 
     # --- stream management (XEP-0198)
 
@@ -138,6 +170,7 @@ class Session(Outbox):
             self.write(request)
         if self.sm.is_resumable:
             self._keeper.note(self)
+        self._has_room()
 
     def noted(self, handled: int, written: list[Unacknowledged]) -> None:
         """It is kept that so many are handled, and that these are for the client: both may be told now."""
@@ -159,6 +192,7 @@ class Session(Outbox):
         else:
             super().flush()
             self.check_size()
+            self._has_room()
 
     def check_size(self) -> None:
         """End the stream of a client that does not acknowledge what it is sent."""
@@ -197,7 +231,7 @@ class Session(Outbox):
 
     def number(self) -> list[Unacknowledged]:
         """What it was sent, which is not acknowledged from now on; the caller writes it, or has it kept first."""
-        unsent, self._unsent = self._unsent, []
+        unsent, self._unsent, self._unsent_bytes = self._unsent, [], 0
         return self._number(unsent)
 
     def _number(self, stanzas: list[Stanza]) -> list[Unacknowledged]:
@@ -236,6 +270,7 @@ class Session(Outbox):
 
         Not what another session got too: as long as that is there, it answers for the stanza.
         """
+        self._has_room(never=True)
         unsent = super().take_unsent()
         if self.sm is None:
             return unsent

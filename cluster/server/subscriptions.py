@@ -70,6 +70,9 @@ class Subscriptions:
         if item is not None and item != RosterItem(contact):
             account.roster.check(item)
         settled = None if item is None else self._keep(account, item)
+        # Ahead of the stanza, which only the contact sees: the answer of a local one, who may have approved it before,
+        # comes at once and is pushed too (sections 3.1.2, 3.1.5, 3.2.2 and 3.3.2).
+        self._show_change(account, item)
         if new_state is not None or kind in ALWAYS_ROUTED:
             if kind == "unsubscribed" and before.subscription in ("from", "both"):
                 self._presence.hide_from(account, contact)  # while it is still subscribed (section 3.2.2)
@@ -77,7 +80,6 @@ class Subscriptions:
             self._route(
                 make("presence", from_=account.jid, to=contact, id=stanza.id, type=kind, payload=[*stanza.tree])
             )
-        self._show_change(account, item)  # behind the stanza (sections 3.1.2, 3.1.5, 3.2.2 and 3.3.2)
         if kind == "subscribed":
             self._presence.show_to(account, contact)
         return settled
@@ -129,8 +131,8 @@ class Subscriptions:
         return self._accounts.put_item(account, item)
 
     def _show_change(self, account: LocalAccount, item: RosterItem | None) -> None:
-        """Push the item, unless a local contact's answer has changed it again already, and was pushed itself."""
-        if item is not None and item.listed and account.roster.get(item.jid) is item:
+        """Push the item, where a roster shows it."""
+        if item is not None and item.listed:
             self.push(account, item_element(item))
 
     def put(self, account: LocalAccount, item: RosterItem) -> Deferred[None]:

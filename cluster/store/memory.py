@@ -78,13 +78,13 @@ class MemoryOffline:
     def __init__(self) -> None:
         self._messages: dict[str, list[OfflineMessage]] = {}
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: Limit) -> bool:
-        """Keep it, unless it would be more than may wait; False then."""
+    async def push(self, localpart: str, message: OfflineMessage, limit: Limit, *, first: bool = False) -> bool:
+        """Keep it, unless it would be more than may wait; False then. `first`: as the oldest."""
         waiting = self._messages.setdefault(localpart, [])
         size_bytes = sum(len(each.stanza.raw) for each in (*waiting, message))
         if len(waiting) >= limit.count or size_bytes > limit.size_bytes:
             return False
-        waiting.append(message)
+        waiting.insert(0 if first else len(waiting), message)
         return True
 
     async def page(self, localpart: str) -> list[OfflineMessage]:

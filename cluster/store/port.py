@@ -96,8 +96,8 @@ PAGE_MESSAGES = 100
 class OfflineStore(Protocol):
     """Messages that wait. Reading and dropping are two steps, so that a crash between them loses nothing."""
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: Limit) -> bool:
-        """Keep it, unless it would be more than may wait; False then."""
+    async def push(self, localpart: str, message: OfflineMessage, limit: Limit, *, first: bool = False) -> bool:
+        """Keep it, unless it would be more than may wait; False then. `first`: as the oldest."""
 
     async def page(self, localpart: str) -> list[OfflineMessage]:
         """The oldest that wait, up to PAGE_MESSAGES or PAGE_BYTES, at least one; none where nothing waits.

@@ -31,7 +31,7 @@ if not size then
 end
 size = size + #ARGV[2]
 if redis.call('LLEN', KEYS[1]) >= tonumber(ARGV[3]) or size > tonumber(ARGV[4]) then return 0 end
-redis.call('RPUSH', KEYS[1], ARGV[2])
+redis.call(ARGV[5], KEYS[1], ARGV[2])
 redis.call('HSET', KEYS[2], ARGV[1], size)
 return 1
 """
@@ -143,11 +143,11 @@ class RedisOffline:
         self._domain = domain
         self._sizes = keys.offline_bytes(domain)
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: Limit) -> bool:
-        """Keep it, unless it would be more than may wait; False then."""
-        key = self._keys.offline(self._domain, localpart)
-        script = "EVAL", _PUSH_BELOW_LIMIT, 2, key, self._sizes
-        return bool(await self._client.execute(*script, localpart, _encode(message), limit.count, limit.size_bytes))
+    async def push(self, localpart: str, message: OfflineMessage, limit: Limit, *, first: bool = False) -> bool:
+        """Keep it, unless it would be more than may wait; False then. `first`: as the oldest."""
+        key, push = self._keys.offline(self._domain, localpart), "LPUSH" if first else "RPUSH"
+        script = "EVAL", _PUSH_BELOW_LIMIT, 2, key, self._sizes, localpart
+        return bool(await self._client.execute(*script, _encode(message), limit.count, limit.size_bytes, push))
 
     async def page(self, localpart: str) -> list[OfflineMessage]:
         """The oldest that wait."""

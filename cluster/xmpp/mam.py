@@ -7,8 +7,9 @@ from xml.sax.saxutils import quoteattr
 
 import msgspec
 
+from cluster.xmpp import data_form, timestamp
 from cluster.xmpp import element as xml
-from cluster.xmpp import timestamp
+from cluster.xmpp.data_form import DATA
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.forward import forwarded
@@ -17,7 +18,6 @@ from cluster.xmpp.namespaces import MAM
 from cluster.xmpp.stanza import Stanza, opening
 
 RSM = "http://jabber.org/protocol/rsm"
-DATA = "jabber:x:data"
 VALIDATE = "http://jabber.org/protocol/xdata-validate"
 MAX_PAGE = 100
 """Messages of one page, also where the client sets no limit or a higher one (section 4.3.1)."""
@@ -87,8 +87,7 @@ def read_query(query: Element) -> Query:
 
 def _read_form(query: Element) -> Mapping[str, list[str]]:
     form = query.find(f"{{{DATA}}}x")
-    fields = form.findall(f"{{{DATA}}}field") if form is not None else []
-    values = {field.get("var", ""): [value.text or "" for value in field.iter(f"{{{DATA}}}value")] for field in fields}
+    values = {} if form is None else dict(data_form.values(form))
     if form is not None and values.pop("FORM_TYPE", None) != [MAM]:
         raise StanzaError(Condition.BAD_REQUEST, f"the form's FORM_TYPE is {MAM}")
     if unknown := values.keys() - _FIELDS.keys():
@@ -109,11 +108,9 @@ def _read_page(page: Element) -> tuple[int, str | None, str | None]:
 
 def form() -> Element:
     """The fields that a query may have (section 4.1.5)."""
-    form = Element(f"{{{DATA}}}x", type="form")
-    form_type = SubElement(form, f"{{{DATA}}}field", {"var": "FORM_TYPE", "type": "hidden"})
-    SubElement(form_type, f"{{{DATA}}}value").text = MAM
+    form = data_form.new("form", MAM)
     for name, kind in _FIELDS.items():
-        field = SubElement(form, f"{{{DATA}}}field", {"var": name, "type": kind})
+        field = data_form.add(form, name, kind)
         if kind == "list-multi":
             validate = SubElement(field, f"{{{VALIDATE}}}validate", datatype="xs:string")
             SubElement(validate, f"{{{VALIDATE}}}open")

@@ -17,10 +17,12 @@ Default = Literal["always", "never", "roster"]
 class Preferences(msgspec.Struct, frozen=True):
     """What an account wants to be kept.
 
-    `roster` is the default here, so that strangers cannot fill an archive, and a load test's messages are not kept.
+    `always` is the default, as in Prosody and ejabberd: a conversation with somebody who is no contact, such as a
+    phone or a mailbox, is there on each device. What strangers can fill has its bound, and `roster` is a client's to
+    choose.
     """
 
-    default: Default = "roster"
+    default: Default = "always"
     always: frozenset[Jid] = frozenset()
     never: frozenset[Jid] = frozenset()
 

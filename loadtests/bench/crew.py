@@ -11,6 +11,7 @@ from cluster.xmpp.initiating import Login
 from cluster.xmpp.jid import Jid
 from loadtests.bench.line import Line
 from loadtests.bench.pair import Pair, Server
+from loadtests.unarchived import keep_nothing
 
 
 class Crew:
@@ -28,6 +29,8 @@ class Crew:
         """One more client, by SCRAM."""
         login = Login(Jid(localpart, server.domain, "bench"), "secret", register, in_clear=not self._tls)
         client = BlockingClient((server.host, server.port), login, self._pair.ca_file)
+        if register:
+            keep_nothing(client)
         client.send(b"<presence/>")
         line = Line(client.detach(), self.epoll)
         self._closing.callback(line.close)

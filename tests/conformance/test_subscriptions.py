@@ -274,6 +274,7 @@ def test_request_that_is_taken_back(site: Site, remote: bool) -> None:
 @im("3.4.2", "MUST NOT", "It is not routed to the contact.")
 @im("3.4.2", "MUST NOT", "The request of who was approved is not delivered.")
 @im("3.4.2", "MUST", "It is answered with subscribed at once.")
+@im("3.1.2", "MUST", "After the request the contact is pushed to all interested resources: none, ask='subscribe'.")
 @im("3.2.2", "MUST", "unsubscribed takes a pre-approval back.")
 @im("4.3.2", "MUST NOT", "An unauthorized probe does not cancel a pre-approval.")
 @remote

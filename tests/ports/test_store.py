@@ -159,6 +159,9 @@ def test_messages_wait_in_order_until_they_are_dropped(check: Check) -> None:
         for text in "abcd":
             assert await offline.push("romeo", message(text), MUCH)
         assert await offline.page("romeo") == [message(text) for text in "abcd"]
+        assert await offline.push("romeo", message("older"), MUCH, first=True)
+        assert await offline.page("romeo") == [message(text) for text in ("older", *"abcd")]
+        await offline.drop("romeo", 1)
         await offline.drop("romeo", 3)
         assert await offline.page("romeo") == [message("d")]
         await offline.drop("romeo", 3)

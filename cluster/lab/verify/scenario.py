@@ -153,9 +153,9 @@ class Promises(Section):
     out_of_order: Limit = 0
     """Messages that arrived behind one that was sent later."""
     duplicated: Limit = 0
-    """Messages that arrived again with another stanza-id, so that nobody can tell."""
+    """Messages that arrived again with another stanza-id or mark, so that nobody can tell."""
     duplicated_same_id: Limit = None
-    """Messages that arrived again with the same stanza-id (XEP-0359), by which a client can tell. Without it: any."""
+    """Messages that arrived again with the same stanza-id or mark, by which a client can tell. Without it: any."""
     longest_gap: Seconds | None = None
     """The longest time without an arrival, such as `10s`. Without it: any."""
     memory_growth: Share = None

@@ -12,7 +12,7 @@ from cluster.client.managed import ManagedClient
 from cluster.lab.verify.records import Arrival, FlowRecord
 from cluster.lab.verify.scenario import Flow
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.namespaces import CLIENT, PROBE
+from cluster.xmpp.namespaces import CLIENT, HINTS, PROBE
 from cluster.xmpp.parser import Slice
 from cluster.xmpp.stanza import Stanza, error_of
 
@@ -24,7 +24,9 @@ PATIENCE_S = 0.05
 
 SHORTEST_WAIT_S = 0.0002
 _MESSAGE = f"{CLIENT} message"
-_STANZA_ID = re.compile(rb"<(?:[^\s<>/:]+:)?stanza-id\s[^>]*>")
+_ID = re.compile(rb"<(?:[^\s<>/:]+:)?(?:stanza-id|delivery)\s[^>]*>")
+_UNARCHIVED = f"<no-permanent-store xmlns='{HINTS}'/>"
+"""The accounts are the lab's: what is sent to test a network is not to fill their archives (XEP-0334 section 4.1)."""
 _ID_OR_BY = re.compile(rb"""\s(id|by)\s*=\s*["']([^"']*)""")
 
 
@@ -92,7 +94,7 @@ class Sender(threading.Thread):
         id = self.record.id(sequence)
         probe = f"<probe xmlns='{PROBE}' id='{id}'/>" if self._is_followed else ""
         begin = f"<message to={quoteattr(str(self._to))} type='chat' id='{id}'><body>{sequence} "
-        return begin.encode() + body + f"</body>{probe}</message>".encode()
+        return begin.encode() + body + f"</body>{_UNARCHIVED}{probe}</message>".encode()
 
     def _listen(self) -> None:
         timeout_s = PATIENCE_S
@@ -150,6 +152,6 @@ class Receiver(threading.Thread):
 
 
 def stanza_id(raw: bytes) -> int:
-    """Stands for who gave the message which ids (XEP-0359), however they are written; 0 where it has none."""
-    tags = _STANZA_ID.findall(raw)
+    """Stands for the ids by which servers know the message (router/stanza_id.py), however they are written; 0: none."""
+    tags = _ID.findall(raw)
     return hash(frozenset(tuple(sorted(_ID_OR_BY.findall(tag))) for tag in tags)) if tags else 0

@@ -10,7 +10,7 @@ from cluster.router.quantity import SHARE
 
 
 class Duplicate(Effect):
-    """Doubles a share of the stanzas. A message and its double have the same stanza-id (XEP-0359)."""
+    """Doubles a share of the stanzas. A message and its double have the same mark or stanza-id."""
 
     def __init__(self, share: float) -> None:
         self._share = share
@@ -21,6 +21,6 @@ class Duplicate(Effect):
 
 
 fault = Fault(
-    "duplicate", SHARE, "So many of the stanzas arrive twice, at random, such as `1%`; with the same stanza-id.",
+    "duplicate", SHARE, "So many of the stanzas arrive twice, at random, such as `1%`; with the same id.",
     Duplicate,
 )  # fmt: skip

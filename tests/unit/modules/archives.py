@@ -60,3 +60,11 @@ def bodies(network: Network, client: Client, content: str = "") -> list[str | No
 def refusal(reply: Element) -> str:
     error = child(reply, "error")
     return xml.split(error[0].tag)[1]
+
+
+def prefs(default: str, always: str = "", never: str = "") -> str:
+    def listed(jid: str) -> str:
+        return f"<jid>{jid}</jid>" if jid else ""
+
+    lists = f"<always>{listed(always)}</always><never>{listed(never)}</never>"
+    return f"<prefs xmlns='{MAM}' default='{default}'>{lists}</prefs>"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.modules import archive
 from cluster.xmpp import element as xml
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.mam import RSM
 from cluster.xmpp.namespaces import CLIENT, DELAY, FORWARD, MAM, STANZA_ID
 from cluster.xmpp.stanza import Stanza
 from tests.client import child
-from tests.network import MONTAGUE, Network, at_once
+from tests.network import MONTAGUE, Network
 from tests.unit.modules.archives import (
     JULIET,
     MERCUTIO,
@@ -20,8 +19,8 @@ from tests.unit.modules.archives import (
     bodies,
     chat,
     message_of,
+    prefs,
     query,
-    refusal,
     with_contacts,
 )
 
@@ -137,14 +136,35 @@ def test_which_messages_are_kept(friends: Network, kind: str, body: str, more: s
         assert len(results) == is_kept
 
 
-def test_strangers_are_not_kept(network: Network) -> None:
+def test_an_id_of_the_archive_is_only_on_what_the_archive_has(friends: Network) -> None:  # section 3.5
+    romeo, juliet, mercutio = friends.online(ROMEO), friends.online(JULIET), friends.online(MERCUTIO)
+    for sender in (juliet, mercutio):
+        for kind, more in (
+            ("chat", "<composing xmlns='http://jabber.org/protocol/chatstates'/>"), ("groupchat", "<body>hi</body>"),
+            ("chat", "<body>hi</body><no-store xmlns='urn:xmpp:hints'/>"), ("headline", "<body>hi</body>"),
+            ("error", "<body>hi</body><error type='cancel'/>"), ("chat", "<body>hi</body>"),
+        ):  # fmt: skip
+            friends.say(sender, chat(ROMEO, "", more, kind))
+    came = [*romeo.stanzas]
+    ask(friends, romeo, "set", prefs("never"))
+    friends.say(juliet, chat(ROMEO, "never kept"))
+    came += romeo.stanzas
+    shown = [each.get("id") for stanza in came for each in stanza.findall(f"{{{STANZA_ID}}}stanza-id")]
+    results, _ = query(friends, romeo)
+    assert [result.get("id") for result in results] == shown
+    assert len(shown) == 2
+    assert len(came) == 13
+
+
+def test_by_default_strangers_are_kept_too(network: Network) -> None:
     romeo, juliet = network.online(ROMEO), network.online(JULIET)
     network.say(romeo, chat(JULIET, "hi"))
-    assert bodies(network, romeo) == bodies(network, juliet) == []
+    assert bodies(network, romeo) == bodies(network, juliet) == ["hi"]
 
 
 def test_a_mere_request_does_not_make_a_contact(network: Network) -> None:
     romeo, juliet = network.online(ROMEO), network.online(JULIET)
+    ask(network, romeo, "set", prefs("roster"))
     network.say(juliet, "<presence to='romeo@montague.lit' type='subscribe'/>")
     network.say(juliet, chat(ROMEO, "hi"))
     assert bodies(network, romeo) == []
@@ -212,7 +232,7 @@ def test_a_message_that_went_to_another_resource_is_kept_once(friends: Network) 
     assert len(results) == 2
 
 
-# --- section 6, and preferences
+# --- section 6
 
 
 def test_who_has_an_archive_says_so(friends: Network) -> None:
@@ -222,56 +242,9 @@ def test_who_has_an_archive_says_so(friends: Network) -> None:
         reply = ask(friends, romeo, "get", "<query xmlns='http://jabber.org/protocol/disco#info'/>", to)
         return {each.get("var") for each in reply.iter("{http://jabber.org/protocol/disco#info}feature")}
 
-    assert {MAM, f"{MAM}#extended", f"{MAM}#groupchat-field"} <= features("romeo@montague.lit")
+    assert {MAM, f"{MAM}#extended", f"{MAM}#groupchat-field", STANZA_ID} <= features("romeo@montague.lit")
     assert MAM not in features(MONTAGUE)
     assert STANZA_ID in features(MONTAGUE)
-
-
-def prefs(default: str, always: str = "", never: str = "") -> str:
-    def listed(jid: str) -> str:
-        return f"<jid>{jid}</jid>" if jid else ""
-
-    lists = f"<always>{listed(always)}</always><never>{listed(never)}</never>"
-    return f"<prefs xmlns='{MAM}' default='{default}'>{lists}</prefs>"
-
-
-def test_preferences_are_applied_and_stay(friends: Network) -> None:
-    romeo, juliet, tybalt = friends.online(ROMEO), friends.online(JULIET), friends.online("tybalt@capulet.lit/x")
-
-    def said() -> list[str | None]:
-        friends.say(juliet, chat(ROMEO, "contact"))
-        friends.say(tybalt, chat(ROMEO, "stranger"))
-        now = bodies(friends, romeo)
-        at_once(friends.servers[MONTAGUE].store.archives.delete("romeo"))
-        return now
-
-    shown = ask(friends, romeo, "get", f"<prefs xmlns='{MAM}'/>")
-    assert child(shown, "prefs", MAM).get("default") == "roster"
-    assert said() == ["contact"]
-    for wanted, expected in (
-        (prefs("always"), ["contact", "stranger"]),
-        (prefs("never", always="tybalt@capulet.lit"), ["stranger"]),
-        (prefs("always", never="juliet@capulet.lit"), ["stranger"]),
-        (prefs("never"), []),
-    ):
-        applied = ask(friends, romeo, "set", wanted)
-        assert xml.serialize(child(applied, "prefs", MAM)) == xml.serialize(xml.parse(wanted.encode()))
-        assert said() == expected
-    romeo.close()
-    friends.settle()
-    romeo = friends.online(ROMEO)
-    assert child(ask(friends, romeo, "get", f"<prefs xmlns='{MAM}'/>"), "prefs", MAM).get("default") == "never"
-
-
-def test_bad_preferences(network: Network) -> None:
-    romeo = network.online(ROMEO)
-    assert refusal(ask(network, romeo, "set", prefs("sometimes"))) == "bad-request"
-    many = "".join(f"<jid>a{number}@b.lit</jid>" for number in range(archive.MAX_LISTED + 1))
-    too_many = prefs("always").replace("<always>", f"<always>{many}")
-    assert refusal(ask(network, romeo, "set", too_many)) == "resource-constraint"
-    long = "".join(f"<jid>a{number}@b.lit/{'x' * 1_000}</jid>" for number in range(200))
-    too_large = prefs("always").replace("<always>", f"<always>{long}")
-    assert refusal(ask(network, romeo, "set", too_large)) == "resource-constraint"
 
 
 def test_a_removed_account_leaves_nothing(friends: Network) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cluster.server.disco import DATA, INFO
+from cluster.server.disco import INFO
+from cluster.xmpp.data_form import DATA
 from cluster.xmpp.element import Element
 from tests.network import Network
 from tests.unit.modules.asking import ask

@@ -41,19 +41,53 @@ def test_a_domain_says_what_its_modules_handle(network: Network, domain: str) ->
     assert {INFO, ITEMS, "urn:xmpp:ping", "msgoffline", VERSION, "jabber:iq:register"} <= expected
 
 
-@pytest.mark.parametrize("namespace", [INFO, ITEMS])
-def test_only_who_may_see_the_presence_sees_the_account(network: Network, namespace: str) -> None:
-    network.friends("romeo@montague.lit", "juliet@capulet.lit")  # section 8
+@pytest.fixture
+def strangers(network: Network) -> list[tuple[Client, str]]:
+    """Who asks whom: accounts that are here, away, and none."""
+    network.friends("romeo@montague.lit", "juliet@capulet.lit")
     network.account("tybalt@capulet.lit")
     network.online("juliet@capulet.lit/balcony")
     romeo, nurse = network.client(ROMEO), network.client("nurse@capulet.lit/x")
-    assert isinstance(ask(network, romeo, "juliet@capulet.lit", namespace), Element)
-    refused = [
-        ask(network, nurse, "juliet@capulet.lit", namespace),
-        ask(network, romeo, "tybalt@capulet.lit", namespace),
-        ask(network, romeo, "nobody@capulet.lit", namespace),
-    ]
-    assert {str(line).partition(": ")[2] for line in refused} == {"cancel service-unavailable"}
+    here, away, nobody = (f"{name}@capulet.lit" for name in ("juliet", "tybalt", "nobody"))
+    return [(nurse, here), (nurse, away), (nurse, nobody), (romeo, away), (romeo, nobody)]
+
+
+@pytest.mark.parametrize("node", ["", "x"])
+def test_strangers_learn_nothing_of_an_account(
+    network: Network, strangers: list[tuple[Client, str]], node: str
+) -> None:
+    for client, to in strangers:  # section 8
+        assert str(ask(network, client, to, INFO, node)).endswith(": cancel service-unavailable")
+        items = ask(network, client, to, ITEMS, node)
+        assert isinstance(items, Element)
+        assert len(items) == 0
+        assert items.get("node", "") == node
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        "<query xmlns='urn:example:unknown'/>", f"<query xmlns='{INFO}'/>", "<vCard xmlns='vcard-temp'/>",
+        f"<query xmlns='{VERSION}'/>", "<time xmlns='urn:xmpp:time'/>", "<pubsub xmlns='http://jabber.org/protocol/pubsub'/>",
+    ],
+)  # fmt: skip
+def test_strangers_are_answered_as_if_there_was_no_account(
+    network: Network, strangers: list[tuple[Client, str]], request_: str
+) -> None:
+    answers = set()
+    for client, to in strangers:
+        network.say(client, f"<iq type='get' id='1' to='{to}'>{request_}</iq>")
+        [answer] = client.stanzas
+        client.stanzas.clear()
+        answers.add(xml.serialize(answer[-1]))  # the error, down to its text
+    assert len(answers) == 1
+
+
+@pytest.mark.parametrize("namespace", [INFO, ITEMS])
+def test_who_may_see_the_presence_sees_the_account(network: Network, namespace: str) -> None:
+    network.friends("romeo@montague.lit", "juliet@capulet.lit")
+    network.online("juliet@capulet.lit/balcony")
+    assert isinstance(ask(network, network.client(ROMEO), "juliet@capulet.lit", namespace), Element)
 
 
 def test_the_items_of_an_account_are_its_available_resources(network: Network) -> None:

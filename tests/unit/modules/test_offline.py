@@ -8,12 +8,14 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from cluster import modules
+from cluster.modules import sm
 from cluster.store.limits import Limit, Limits
 from cluster.store.memory import MemoryOffline, memory_store
 from cluster.store.port import OfflineMessage
-from cluster.xmpp.namespaces import DELAY
+from cluster.xmpp.namespaces import DELAY, HINTS
 from tests.client import Client, child
 from tests.network import CAPULET, Network
+from tests.phone import managed
 
 JULIET = "juliet@capulet.lit"
 SENDERS = ["romeo@montague.lit/pda", "nurse@capulet.lit/house"]
@@ -77,10 +79,64 @@ def test_chat_states_and_the_like_do_not_wait(network: Network, sender: str) -> 
     network.account(JULIET)  # XEP-0160 section 3
     romeo = network.client(sender)
     composing = "<composing xmlns='http://jabber.org/protocol/chatstates'/>"
-    network.say(romeo, f"<message to='{JULIET}' type='chat'>{composing}</message>")
+    for besides in (
+        "",
+        "<thread>t</thread>",
+        f"<no-store xmlns='{HINTS}'/>",
+        "<origin-id xmlns='urn:xmpp:sid:0' id='o'/>",
+    ):
+        network.say(romeo, f"<message to='{JULIET}' type='chat'>{composing}{besides}</message>")
     network.say(romeo, message("hi", type="headline") + message("hi", type="error"))
     assert romeo.take() == []
     assert messages(become_available(network, f"{JULIET}/balcony")) == []
+
+
+ENCRYPTED = "<encrypted xmlns='eu.siacs.conversations.axolotl'><payload>AAAA</payload></encrypted>"
+BODILESS = [
+    ENCRYPTED,
+    "<received xmlns='urn:xmpp:receipts' id='1'/>",
+    "<displayed xmlns='urn:xmpp:chat-markers:0' id='1'/>",
+    "<propose xmlns='urn:xmpp:jingle-message:0' id='1'/>",
+    "<x xmlns='jabber:x:oob'><url>https://montague.lit/x</url></x>",
+    "<active xmlns='http://jabber.org/protocol/chatstates'/><received xmlns='urn:xmpp:receipts' id='1'/>",
+    "",
+]
+
+
+@pytest.mark.parametrize("sender", SENDERS)
+@pytest.mark.parametrize("type", ["chat", "normal"])
+def test_what_has_no_body_waits_too(network: Network, sender: str, type: str) -> None:
+    network.account(JULIET)  # XEP-0160 section 3, RFC 6121 section 8.5.2.2.1
+    romeo = network.client(sender)
+    network.say(romeo, "".join(f"<message to='{JULIET}' type='{type}'>{each}</message>" for each in BODILESS))
+    assert romeo.take() == []
+    assert len(messages(become_available(network, f"{JULIET}/balcony"))) == len(BODILESS)
+
+
+def test_what_has_no_body_survives_the_end_of_a_session(network: Network) -> None:
+    """XEP-0198 section 5: where the client does not come back in time, it goes where it would have gone without it."""
+    juliet, romeo = managed(network, f"{JULIET}/balcony"), network.client(SENDERS[0])
+    juliet.drop()
+    kept = "".join(f"<message to='{JULIET}/balcony' type='chat'>{each}</message>" for each in BODILESS)
+    may_not_be = f"<message to='{JULIET}/balcony' type='chat' id='x'>{ENCRYPTED}<no-store xmlns='{HINTS}'/></message>"
+    network.say(romeo, kept + may_not_be)
+    assert romeo.take() == []
+    network.advance(sm.RESUME_TIMEOUT_S + 1)
+    [refused] = romeo.stanzas
+    assert (refused.get("type"), refused.get("id")) == ("error", "x")
+    assert len(messages(become_available(network, f"{JULIET}/balcony"))) == len(BODILESS)
+
+
+@pytest.mark.parametrize("sender", SENDERS)
+@pytest.mark.parametrize("type", ["chat", "normal"])
+def test_what_may_not_be_stored_comes_back(network: Network, sender: str, type: str) -> None:
+    network.account(JULIET)  # XEP-0334 section 4.2
+    romeo = network.client(sender)
+    for hint in ("no-store", "no-permanent-store"):
+        content = f"<body>{hint}</body><{hint} xmlns='{HINTS}'/>"
+        network.say(romeo, f"<message to='{JULIET}' type='{type}'>{content}</message>")
+    assert romeo.take() == [f"message/error {JULIET}: cancel service-unavailable"]
+    assert messages(become_available(network, f"{JULIET}/balcony")) == ["no-permanent-store"]
 
 
 @pytest.mark.parametrize("limit", [0, 3])
@@ -141,10 +197,11 @@ class SlowOffline(MemoryOffline):
         return found
 
     def answer(self, network: Network) -> None:
-        asked, self.asked = self.asked, []
-        for question in asked:
-            question.callback(None)
-        network.settle()
+        while self.asked:
+            asked, self.asked = self.asked, []
+            for question in asked:
+                question.callback(None)
+            network.settle()
 
 
 @pytest.fixture

@@ -11,20 +11,9 @@ from twisted.internet.defer import Deferred
 from cluster.server.credentials import PASSWORD_CHANGES_PER_MINUTE
 from cluster.store.memory import MemoryRosters, memory_store
 from cluster.xmpp.login import MAX_LOGIN_TRIES
-from cluster.xmpp.namespaces import CLIENT, REGISTER, STREAMS
+from cluster.xmpp.namespaces import CLIENT, REGISTER
 from tests.network import MONTAGUE, Network, at_once, watched_log
-
-HEADER = f"<stream:stream to='{MONTAGUE}' version='1.0' xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>"
-FEATURE = b"<register xmlns="
-
-
-def iq(type: str, content: str = "", to: str = "") -> str:
-    address = f" to='{to}'" if to else ""
-    return f"<iq type='{type}' id='1'{address}><query xmlns='{REGISTER}'>{content}</query></iq>"
-
-
-def login(name: str, password: str) -> str:
-    return f"<username>{name}</username><password>{password}</password>"
+from tests.unit.modules.registering import FEATURE, HEADER, before_login, iq, login
 
 
 @pytest.fixture
@@ -33,16 +22,6 @@ def opened() -> Iterator[Network]:
     with watched_log() as failures:
         yield Network(registration=True)
     assert not failures
-
-
-def before_login(network: Network, stanza: str) -> str:
-    """What a stream without a login is answered."""
-    connection = network.connect()
-    network.say(connection, HEADER)
-    assert FEATURE in connection.output
-    seen = len(connection.output)
-    network.say(connection, stanza)
-    return connection.output[seen:].decode()
 
 
 def test_the_form(opened: Network) -> None:

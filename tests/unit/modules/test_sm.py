@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 
 from cluster.modules import load
 from cluster.server.outbox import MAX_UNSENT_BYTES
+from cluster.store.limits import Limit
 from cluster.store.memory import MemoryOffline, memory_store
 from cluster.store.port import OfflineMessage
 from cluster.xmpp import element as xml
@@ -111,9 +112,9 @@ class SlowOffline(MemoryOffline):
         super().__init__()
         self.gate: Deferred[None] = Deferred()
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: int) -> bool:
+    async def push(self, localpart: str, message: OfflineMessage, limit: Limit, *, first: bool = False) -> bool:
         await self.gate
-        return await super().push(localpart, message, limit)
+        return await super().push(localpart, message, limit, first=first)
 
 
 @pytest.fixture

@@ -1,78 +1,90 @@
 import pytest
 
-from cluster.router.stanza_id import StanzaIds, stanza_id, with_stanza_id, without_claims
+from cluster.router.stanza_id import StanzaIds, mark, marked, stanza_id, with_stanza_id, without_claims
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
+MARK = "<delivery xmlns='urn:xmpplab:delivery:0' id=\"m:1-0:0\"/>"
 OURS = '<stanza-id xmlns=\'urn:xmpp:sid:0\' by="juliet@capulet.lit" id="m:1-0:0"/>'
+JULIET = Jid.parse("juliet@capulet.lit")
 OPENING = '<message from="romeo@montague.lit/pda"'
 
 
-def marked(raw: str, payloads: tuple[str, ...] = ("jabber:client body",)) -> Stanza:
+def arrived(raw: str, payloads: tuple[str, ...] = ("jabber:client body",)) -> Stanza:
     message = Stanza(
         "message", Jid.parse("juliet@capulet.lit/balcony"), Jid.parse("romeo@montague.lit/pda"), "i", "chat", payloads,
         raw.encode(), "t",
     )  # fmt: skip
-    return with_stanza_id(message, "m:1-0:0", "capulet.lit")
+    return marked(message, "m:1-0:0", "capulet.lit")
 
 
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        (f"{OPENING}><body>hi</body></message>", f"{OPENING}><body>hi</body>{OURS}</message>"),
-        (f"{OPENING}/>", f"{OPENING}>{OURS}</message>"),
-        (f"{OPENING}><body/></message\n>", f"{OPENING}><body/>{OURS}</message>"),
-        (f"{OPENING}><body>a &#38; b</body></message>", f"{OPENING}><body>a &amp; b</body>{OURS}</message>"),
+        (f"{OPENING}><body>hi</body></message>", f"{OPENING}><body>hi</body>{MARK}</message>"),
+        (f"{OPENING}/>", f"{OPENING}>{MARK}</message>"),
+        (f"{OPENING}><body/></message\n>", f"{OPENING}><body/>{MARK}</message>"),
+        (f"{OPENING}><body>a &#38; b</body></message>", f"{OPENING}><body>a &amp; b</body>{MARK}</message>"),
     ],
     ids=["usual", "empty element", "space in the end tag", "character reference"],
 )
 def test_it_is_the_last_child(before: str, after: str) -> None:
-    assert marked(before).raw.decode() == after
+    assert arrived(before).raw.decode() == after
 
 
 def test_the_header_stays_and_knows_of_it() -> None:
-    message = marked(f"{OPENING}><body>hi</body></message>")
+    message = arrived(f"{OPENING}><body>hi</body></message>")
     assert (message.id, message.type, message.trace_id) == ("i", "chat", "t")
-    assert message.payloads == ("jabber:client body", "urn:xmpp:sid:0 stanza-id")
+    assert message.payloads == ("jabber:client body", "urn:xmpplab:delivery:0 delivery")
 
 
 @pytest.mark.parametrize("by", ["capulet.lit", "juliet@capulet.lit", "rooms.capulet.lit", "", "@"])
 @pytest.mark.parametrize("namespace", ["urn:xmpp:sid:0", "urn:xmpp:sid&#58;0", "&#117;rn:xmpp:sid:0"])
 def test_what_claims_to_be_ours_is_removed(by: str, namespace: str) -> None:
-    message = marked(f"{OPENING}><body>hi</body><stanza-id xmlns='{namespace}' by='{by}' id='forged'/></message>")
-    assert message.raw.decode() == f"{OPENING}><body>hi</body>{OURS}</message>"
-    assert message.payloads == ("jabber:client body", "urn:xmpp:sid:0 stanza-id")
+    message = arrived(f"{OPENING}><body>hi</body><stanza-id xmlns='{namespace}' by='{by}' id='forged'/></message>")
+    assert message.raw.decode() == f"{OPENING}><body>hi</body>{MARK}</message>"
+    assert message.payloads == ("jabber:client body", "urn:xmpplab:delivery:0 delivery")
 
 
 @pytest.mark.parametrize("by", ["montague.lit", "room@rooms.montague.lit", "evilcapulet.lit"])
 def test_the_id_of_another_domain_stays(by: str) -> None:
-    message = marked(f"{OPENING}><stanza-id xmlns='urn:xmpp:sid:0' by='{by}' id='theirs'/></message>")
+    message = arrived(f"{OPENING}><stanza-id xmlns='urn:xmpp:sid:0' by='{by}' id='theirs'/></message>")
     ids = [(child.get("by"), child.get("id")) for child in message.tree]
-    assert ids == [(by, "theirs"), ("juliet@capulet.lit", "m:1-0:0")]
-    assert message.payloads == ("urn:xmpp:sid:0 stanza-id",) * 2
+    assert ids == [(by, "theirs"), (None, "m:1-0:0")]
+    assert message.payloads == ("urn:xmpp:sid:0 stanza-id", "urn:xmpplab:delivery:0 delivery")
 
 
 def test_an_origin_id_stays() -> None:  # XEP-0359 section 3
-    message = marked(f"{OPENING}><origin-id xmlns='urn:xmpp:sid:0' id='o'/></message>")
-    assert message.payloads == ("urn:xmpp:sid:0 origin-id", "urn:xmpp:sid:0 stanza-id")
+    message = arrived(f"{OPENING}><origin-id xmlns='urn:xmpp:sid:0' id='o'/></message>")
+    assert message.payloads == ("urn:xmpp:sid:0 origin-id", "urn:xmpplab:delivery:0 delivery")
 
 
-def test_an_address_that_needs_escaping() -> None:
-    message = Stanza("message", Jid("o'brien", "capulet.lit"), Jid.parse("a@m.lit"), None, None, (), b"<message/>")
-    [child] = with_stanza_id(message, "x", "capulet.lit").tree
-    assert child.get("by") == "o'brien@capulet.lit"
+def test_what_is_kept_has_a_stanza_id_in_the_place_of_the_mark() -> None:
+    message = arrived(f"{OPENING}><body>hi</body></message>")
+    kept = with_stanza_id(message, mark(message) or "", JULIET)
+    assert kept.raw.decode() == f"{OPENING}><body>hi</body>{OURS}</message>"
+    assert kept.payloads == ("jabber:client body", "urn:xmpp:sid:0 stanza-id")
+    assert (kept.id, kept.type, kept.trace_id) == ("i", "chat", "t")
 
 
-def test_the_id_is_read_as_it_was_given() -> None:
-    message = Stanza("message", Jid("o'brien", "c.lit"), Jid.parse("a@m.lit"), None, None, (), b"<message/>")
-    assert stanza_id(message) is None
-    assert stanza_id(with_stanza_id(message, "m:1-0.0", "c.lit")) == "m:1-0.0"
+@pytest.mark.parametrize("account", [JULIET, Jid("o'brien", "c.lit"), Jid('o"b', "c.lit")], ids=str)
+def test_the_id_is_read_as_it_was_given(account: Jid) -> None:
+    message = Stanza("message", account, Jid.parse("a@m.lit"), None, None, (), b"<message/>")
+    assert stanza_id(message, account) is mark(message) is None
+    kept = with_stanza_id(message, "m:1-0.0", account)
+    assert stanza_id(kept, account) == "m:1-0.0"
+    assert stanza_id(kept, Jid.parse("else@c.lit")) is None
+    assert mark(marked(message, "m:1-0.0", "c.lit")) == "m:1-0.0"
+    [child] = kept.tree
+    assert child.get("by") == str(account)
 
 
-def test_an_id_of_ones_own_archive() -> None:
-    message = Stanza("message", Jid.parse("a@m.lit"), Jid.parse("b@c.lit/x"), None, None, (), b"<message/>")
-    [child] = with_stanza_id(message, "x", "c.lit", Jid.parse("b@c.lit")).tree
-    assert child.get("by") == "b@c.lit"
+@pytest.mark.parametrize("text", [MARK, OURS, MARK + "</message>", OURS + "</message>"])
+@pytest.mark.parametrize("last", ["urn:xmpp:sid:0 stanza-id", "urn:xmpplab:delivery:0 delivery"])
+def test_text_is_no_id(text: str, last: str) -> None:
+    raw = f"{OPENING}><body><![CDATA[{text}]]></body><else/></message>".encode()
+    message = Stanza("message", JULIET, None, None, None, ("jabber:client body", last), raw)
+    assert stanza_id(message, JULIET) is mark(message) is None
 
 
 def test_claims_are_removed_and_nothing_is_added() -> None:

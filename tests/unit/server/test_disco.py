@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from cluster.server.disco import DATA, INFO, verification
+from cluster.server.disco import INFO, verification
 from cluster.xmpp import element as xml
+from cluster.xmpp.data_form import DATA
 
 FEATURES = (
     "http://jabber.org/protocol/caps",

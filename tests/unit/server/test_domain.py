@@ -42,7 +42,7 @@ def test_nothing_that_comes_from_abroad_breaks_a_domain(network: Network, kind: 
 class FullDisk(MemoryOffline):
     """A store that fails."""
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: int) -> bool:
+    async def push(self, localpart: str, message: OfflineMessage, limit: int, *, first: bool = False) -> bool:
         raise OSError("no space left on device")
 
 

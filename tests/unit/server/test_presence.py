@@ -202,7 +202,7 @@ def test_a_probe_of_who_may_know(network: Network, subscription: str) -> None:
     [
         "<priority>128</priority>", "<priority>-129</priority>", "<priority>high</priority>",
         "<priority>1_0</priority>", "<priority>1.0</priority>", "<priority>٣</priority>",
-        "<show>online</show>", "<show/>", "<show>Away</show>",
+        "<show>online</show>", "<show>Away</show>",
     ],
 )  # fmt: skip
 def test_a_bad_priority_or_show_changes_nothing(network: Network, bad: str) -> None:
@@ -212,6 +212,17 @@ def test_a_bad_priority_or_show_changes_nothing(network: Network, bad: str) -> N
     assert romeo.take() == ["presence/error: modify bad-request"]
     assert network.abroad.take() == []
     assert probe(network, ROMEO) == [f"presence {ROMEO}/pda: 5 -> hamlet@elsinore.lit"]
+
+
+@pytest.mark.parametrize("empty", ["<show/>", "<show></show><status></status>", "<priority/>", "<show/><priority/>"])
+def test_what_is_empty_is_not_said(network: Network, empty: str) -> None:
+    """As go-xmpp, Debian's go-sendxmpp, says it: presence that is refused would leave it without its messages."""
+    network.contact(ROMEO, "hamlet@elsinore.lit", subscription="both")
+    romeo = network.client(f"{ROMEO}/pda")
+    network.say(romeo, f"<presence>{empty}</presence>")
+    assert romeo.take() == [f"presence {ROMEO}/pda"]
+    network.abroad.stanzas.clear()
+    assert probe(network, ROMEO) == [f"presence {ROMEO}/pda -> hamlet@elsinore.lit"]
 
 
 @pytest.mark.parametrize("priority", ["-128", "127", "+7", " 0 "])

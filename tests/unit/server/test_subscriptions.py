@@ -54,6 +54,20 @@ def test_the_handshake(network: Network, contact: str) -> None:
     assert shown_roster(network, romeo) == f"{contact} both"
 
 
+def test_a_contact_that_had_approved_it_before(network: Network, contact: str) -> None:
+    romeo, other = network.online(f"{ROMEO}/pda"), network.online(f"{contact}/x")
+    network.say(other, subscription("subscribed", ROMEO))  # section 3.4
+    assert other.take() == [f"push {ROMEO} none approved"]
+    network.say(romeo, subscription("subscribe", contact))
+    assert romeo.take() == [
+        f"push {contact} none ask",  # section 3.1.2
+        f"presence/subscribed {contact}",
+        f"push {contact} to",
+        f"presence {contact}/x",
+    ]
+    assert other.take() == [f"push {ROMEO} from"]
+
+
 def test_a_refusal(network: Network, contact: str) -> None:
     romeo, other = network.online(f"{ROMEO}/pda"), network.online(f"{contact}/x")
     network.say(romeo, subscription("subscribe", contact))

@@ -111,9 +111,10 @@ def test_when() -> None:
 # --- preferences
 
 
-def test_the_default_is_the_roster() -> None:
+def test_by_default_everybody_is_kept() -> None:
     assert Preferences().keep(ROMEO, is_contact=True)
-    assert not Preferences().keep(ROMEO, is_contact=False)
+    assert Preferences().keep(ROMEO, is_contact=False)
+    assert not Preferences(default="roster").keep(ROMEO, is_contact=False)
     assert Preferences("always").keep(ROMEO, is_contact=False)
     assert not Preferences("never").keep(ROMEO, is_contact=True)
 

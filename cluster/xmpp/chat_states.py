@@ -1,0 +1,18 @@
+"""Chat State Notifications (XEP-0085): messages that say nothing but that somebody writes, or looks on."""
+
+from __future__ import annotations
+
+from cluster.xmpp.namespaces import CLIENT, DELIVERY, HINTS, STANZA_ID
+from cluster.xmpp.stanza import Stanza
+
+_STATE = "http://jabber.org/protocol/chatstates "
+_BESIDES = (_STATE, f"{HINTS} ", f"{STANZA_ID} ", f"{DELIVERY} ", f"{CLIENT} thread")
+
+
+def is_chat_state(stanza: Stanza) -> bool:
+    """Whether that is all; hints, ids and the thread add nothing to it (section 5.1)."""
+    payloads = stanza.payloads
+    return (
+        stanza.kind == "message" and stanza.type != "error" and any(each.startswith(_STATE) for each in payloads)
+        and all(each.startswith(_BESIDES) for each in payloads)
+    )  # fmt: skip

@@ -1,0 +1,33 @@
+"""Data forms (XEP-0004), as far as a server offers, tells and reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from cluster.xmpp.element import Element, SubElement
+
+DATA = "jabber:x:data"
+_FIELD, _VALUE = f"{{{DATA}}}field", f"{{{DATA}}}value"
+
+
+def new(kind: str, form_type: str, hint: str = "") -> Element:
+    """A `form` or a `result` for what `form_type` names (XEP-0068); `hint`: what a human reads first."""
+    form = Element(f"{{{DATA}}}x", type=kind)
+    if hint:
+        SubElement(form, f"{{{DATA}}}instructions").text = hint
+    add(form, "FORM_TYPE", "hidden", [form_type])
+    return form
+
+
+def add(form: Element, name: str, kind: str = "", values: Sequence[str] = (), label: str = "") -> Element:
+    """One more field; `kind`: its type, such as `text-single`, where it is said. Returns it."""
+    attributes = {"var": name, **({"type": kind} if kind else {}), **({"label": label} if label else {})}
+    field = SubElement(form, _FIELD, attributes)
+    for value in values:
+        SubElement(field, _VALUE).text = value
+    return field
+
+
+def values(form: Element) -> Mapping[str, list[str]]:
+    """The values of each field, FORM_TYPE among them."""
+    return {field.get("var", ""): [value.text or "" for value in field.iter(_VALUE)] for field in form.findall(_FIELD)}
