@@ -86,7 +86,7 @@ def test_who_reads_no_answers_before_the_login_is_not_read_from(question: str) -
     assert len(connection.wire.written) < 5 * SOCKET_BYTES
     connection.reading = True
     network.settle()
-    assert connection.is_closed or connection.output.count(b"<instructions>") == 20 * 500
+    assert connection.is_closed or connection.output.count(b"</iq>") == 20 * 500
 
 
 def test_a_session_that_begins_while_nothing_is_read(network: Network) -> None:
