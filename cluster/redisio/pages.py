@@ -6,7 +6,7 @@ from cluster.redisio.client import RedisClient
 
 PAGE_BYTES = 262_144
 """What one reply holds: a page ends with the value that goes beyond it."""
-_FIRST_FIELDS = 16
+_FIRST_FIELDS = 8
 _PAGE_FIELDS = 250
 
 _PAGE = """
