@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -249,8 +250,15 @@ def is_full(path: Path) -> bool:
 
 
 def labs(root: Path) -> list[LabFolder]:
-    """The labs under this folder, running or kept, by name."""
-    return [LabFolder(plan.parent) for plan in sorted((root / LABS).glob("*/plan.json"))]
+    """The labs under this folder, running or kept, by name. Raises OSError where they may not be looked at."""
+    found = []
+    with suppress(FileNotFoundError, NotADirectoryError):
+        for path in sorted((root / LABS).iterdir()):
+            lab = LabFolder(path)
+            with suppress(FileNotFoundError, NotADirectoryError):
+                lab.plan_file.stat()
+                found.append(lab)
+    return found
 
 
 def choose(root: Path, name: str | None) -> LabFolder:
