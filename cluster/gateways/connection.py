@@ -19,11 +19,13 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from cluster.router.port import Settled
+from cluster.router.whole import why_not_whole, why_too_large
 from cluster.server.backpressure import Unsettled
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.component import Acknowledged, ComponentState, ConnectingStream, Joined
 from cluster.xmpp.errors import StreamCondition
 from cluster.xmpp.events import Closed
+from cluster.xmpp.limits import ENTERING_BYTES
 from cluster.xmpp.stanza import Stanza
 
 FIRST_RETRY_S = 0.1
@@ -45,6 +47,10 @@ _REMEDIES: dict[str, str] = {
 
 class Overloaded(Exception):
     """Too many stanzas wait for the server already."""
+
+
+class NotCarried(Exception):
+    """The server would end the stream for this stanza: it is refused before it is sent, or it would come again."""
 
 
 class ComponentConnection:
@@ -106,8 +112,10 @@ class ComponentConnection:
 
         It has settled when the server has acknowledged it, or when it is written where the server does not
         acknowledge. Cancel the Deferred to take the stanza back, as long as it is not written. Its `from` is of this
-        component's domain. Raises Overloaded.
+        component's domain. Raises Overloaded, or NotCarried for one that no server takes.
         """
+        if reason := why_not_whole(stanza.raw) or why_too_large(stanza.raw, ENTERING_BYTES):
+            raise NotCarried(reason)
         if len(self._waiting) + len(self._unacknowledged) >= MAX_WAITING:
             raise Overloaded(f"{len(self._waiting)} stanzas wait for the server of {self.domain}")
         settled: Deferred[None] = Deferred()

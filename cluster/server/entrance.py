@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 from twisted.internet.defer import Deferred
 
@@ -15,6 +17,7 @@ from cluster.server.session import Session
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError
 from cluster.xmpp.events import Nonza
+from cluster.xmpp.limits import ENTERING_BYTES
 from cluster.xmpp.namespaces import BLOCKING_ERRORS, STANZA_ID
 from cluster.xmpp.probe import probe_id
 from cluster.xmpp.stamp import NotAStanza
@@ -28,18 +31,29 @@ class Entrance:
     """Takes what is sent, refuses what may not be sent, and hands on the rest."""
 
     def __init__(
-        self, ctx: ModuleContext, requests: iq.IqDispatch, hooks: MessageHooks, tracer: Tracer, bounce: Bounce
+        self,
+        ctx: ModuleContext,
+        requests: iq.IqDispatch,
+        hooks: MessageHooks,
+        tracer: Tracer,
+        too_large: Callable[[Stanza], None],
+        bounce: Bounce,
     ) -> None:
+        """`too_large` answers what cannot be carried."""
         self._ctx = ctx
         self._route = ctx.route
         self._requests = requests
         self._hooks = hooks
         self._tracer = tracer
+        self._too_large = too_large
         self._bounce = bounce
 
     def from_session(self, session: Session, stanza: Stanza) -> Settled:
         """A stanza that a client sent; its `from` is stamped."""
         stanza = self._followed(stanza, probe_id(stanza) or self._tracer.sample())
+        if len(stanza.raw) > ENTERING_BYTES:
+            self._too_large(stanza)
+            return None
         if session.account.blocked and stanza.to is not None and session.account.blocks(stanza.to):
             self._refuse_blocked(session, stanza)
             return None
@@ -60,6 +74,9 @@ class Entrance:
     def from_component(self, stanza: Stanza) -> Settled:
         """A stanza that a component sent; its `from` is of the component's domain."""
         stanza = self._followed(stanza, stanza.trace_id or self._tracer.sample())
+        if len(stanza.raw) > ENTERING_BYTES:
+            self._too_large(stanza)
+            return None
         try:
             if stanza.kind == "iq":
                 iq.check(stanza)

@@ -9,7 +9,7 @@ from typing import Literal
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.namespaces import BIND, SASL, SASL_CHANNEL_BINDING, STREAMS, TLS
-from cluster.xmpp.parser import MAX_STANZA_BYTES
+from cluster.xmpp.limits import CLIENT, Limits
 from cluster.xmpp.sasl import HASHES
 
 TlsMode = Literal["required", "optional", "off"]
@@ -28,7 +28,7 @@ class StreamOptions:
     features_after_login: tuple[Element, ...] = ()
     anonymous: bool = False
     """Anybody may log in without an account (SASL ANONYMOUS, RFC 4505)."""
-    max_stanza_bytes: int = MAX_STANZA_BYTES
+    limits: Limits = CLIENT
 
     @cached_property
     def offered_after_login(self) -> frozenset[str]:

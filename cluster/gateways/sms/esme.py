@@ -174,6 +174,9 @@ class Esme:
             session, pdu = self._deliveries.popleft()
             try:
                 await self._on_deliver(pdu)
+            except Unacceptable as error:
+                self._rejections.warn("a deliver_sm is rejected: {reason}", reason=str(error))
+                session.respond(pdu, error.command_status)
             except Exception:  # whatever it was, the message must not be lost: it comes again
                 self._log.failure("A message from the message centre could not be handled")
                 session.respond(pdu, CommandStatus.ESME_RX_T_APPN)
