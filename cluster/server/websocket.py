@@ -15,7 +15,7 @@ from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 from cluster.server.c2s import ClientStreams
 from cluster.xmpp.errors import StreamError
-from cluster.xmpp.limits import CLIENT
+from cluster.xmpp.limits import FROM_CLIENT
 from cluster.xmpp.websocket import SUBPROTOCOL, WebSocketFraming
 
 
@@ -29,7 +29,7 @@ class WebSocket(ProtocolWrapper):
         """`stream`: a ClientStream."""
         super().__init__(factory, stream)
         self._frames = Connection(ConnectionType.SERVER)
-        self._framing = WebSocketFraming(CLIENT)
+        self._framing = WebSocketFraming(FROM_CLIENT)
         self._begun = b""  # of a message that comes in several frames
         self._is_secure = factory.is_secure
 
@@ -53,7 +53,7 @@ class WebSocket(ProtocolWrapper):
         match event:
             case TextMessage():
                 self._begun += event.data.encode()
-                if len(self._begun) > CLIENT.max_bytes:
+                if len(self._begun) > FROM_CLIENT.max_bytes:
                     self._refuse(CloseConnection(CloseReason.MESSAGE_TOO_BIG))
                 elif event.message_finished:
                     message, self._begun = self._begun, b""

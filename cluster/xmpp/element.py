@@ -43,26 +43,12 @@ def canonical(raw: bytes) -> bytes:
 
 
 def _write(element: Element, inherited: str, parts: list[str], prefixes: dict[str, str]) -> None:
-    namespace, name = split(element.tag)
-    prefixed, declared = name, namespace
-    if namespace == STREAMS:
-        prefixed, declared = f"stream:{name}", inherited
-    elif len(namespace) > _LONG and namespace != inherited:
-        prefixed, declared = f"{prefixes.setdefault(namespace, f'n{len(prefixes)}')}:{name}", inherited
-    parts.append(f"<{prefixed}")
+    name, declared = _name(element.tag, inherited, prefixes)
+    parts.append(f"<{name}")
     if declared != inherited:
         parts.append(f" xmlns={quoteattr(declared)}")
     for count, (key, value) in enumerate(element.items()):
-        attribute_namespace, attribute_name = split(key)
-        if attribute_namespace == XML:
-            attribute_name = f"xml:{attribute_name}"
-        elif len(attribute_namespace) > _LONG:
-            prefix = prefixes.setdefault(attribute_namespace, f"n{len(prefixes)}")
-            attribute_name = f"{prefix}:{attribute_name}"
-        elif attribute_namespace:
-            parts.append(f" xmlns:a{count}={quoteattr(attribute_namespace)}")
-            attribute_name = f"a{count}:{attribute_name}"
-        parts.append(f" {attribute_name}={quoteattr(value)}")
+        parts.append(f" {_attribute(key, count, prefixes)}={quoteattr(value)}")
     if not element.text and not len(element):
         parts.append("/>")
         return
@@ -73,7 +59,33 @@ def _write(element: Element, inherited: str, parts: list[str], prefixes: dict[st
         _write(child, declared, parts, prefixes)
         if child.tail:
             parts.append(_escaped(child.tail))
-    parts.append(f"</{prefixed}>")
+    parts.append(f"</{name}>")
+
+
+def _name(tag: str, inherited: str, prefixes: dict[str, str]) -> tuple[str, str]:
+    """The name of an element with its prefix, and the default namespace in it."""
+    namespace, name = split(tag)
+    if namespace == STREAMS:
+        return f"stream:{name}", inherited
+    if len(namespace) > _LONG and namespace != inherited:
+        return f"{_prefix(namespace, prefixes)}:{name}", inherited
+    return name, namespace
+
+
+def _attribute(key: str, count: int, prefixes: dict[str, str]) -> str:
+    """The name of an attribute, the `count`th of its element, behind the declaration of its prefix."""
+    namespace, name = split(key)
+    if not namespace:
+        return name
+    if namespace == XML:
+        return f"xml:{name}"
+    if len(namespace) > _LONG:
+        return f"{_prefix(namespace, prefixes)}:{name}"
+    return f"xmlns:a{count}={quoteattr(namespace)} a{count}:{name}"
+
+
+def _prefix(namespace: str, prefixes: dict[str, str]) -> str:
+    return prefixes.setdefault(namespace, f"n{len(prefixes)}")
 
 
 def _escaped(text: str) -> str:

@@ -8,8 +8,8 @@ from typing import Literal
 
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
+from cluster.xmpp.limits import FROM_CLIENT, Limits
 from cluster.xmpp.namespaces import BIND, SASL, SASL_CHANNEL_BINDING, STREAMS, TLS
-from cluster.xmpp.limits import CLIENT, Limits
 from cluster.xmpp.sasl import HASHES
 
 TlsMode = Literal["required", "optional", "off"]
@@ -28,7 +28,7 @@ class StreamOptions:
     features_after_login: tuple[Element, ...] = ()
     anonymous: bool = False
     """Anybody may log in without an account (SASL ANONYMOUS, RFC 4505)."""
-    limits: Limits = CLIENT
+    limits: Limits = FROM_CLIENT
 
     @cached_property
     def offered_after_login(self) -> frozenset[str]:

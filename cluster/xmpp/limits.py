@@ -4,7 +4,7 @@ Each step accepts what the one before may pass on and add, so that a stanza whic
 further on (RFC 6120 section 13.12 leaves the figures to the implementation). What grew beyond a step is answered with
 `policy-violation` (section 8.3.3.12), and an error leaves the original out where both do not fit (section 8.3.1).
 
-    client --CLIENT--> server ==CARRIED== server --TO_COMPONENT--> component --FROM_COMPONENT--> server --> client
+    client --FROM_CLIENT--> server ==CARRIED== server --TO_COMPONENT--> component --FROM_COMPONENT--> server --> client
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ class Limits(msgspec.Struct, frozen=True):
     """Elements and attributes: what a handler's tree may cost at the most."""
 
 
-CLIENT = Limits(262_144, 32, 10_000)
+FROM_CLIENT = Limits(262_144, 32, 10_000)
 """What a client may send, over TCP or WebSocket. ejabberd and Prosody have the same bytes; real stanzas stay below a
 depth of 12. A WebSocket message declares its namespace in addition (RFC 7395 section 3.3.3), within the same bytes."""
 
 CARRIED = Limits(393_216, 36, 10_100)
-"""What a server hands on: over a link, to its storage, to another node. Half as much again as CLIENT: a stanza that
-came with prefixes or CDATA is longer when it is written without them (SMALL_BYTES), and a short message of 64,770
+"""What a server hands on: over a link, to its storage, to another node. Half as much again as FROM_CLIENT: a stanza
+that came with prefixes or CDATA is longer when it is written without them (SMALL_BYTES), and a short message of 64,770
 octets has 323,850 when each of them is a `&`."""
 
 ADDED_BYTES = 16_384

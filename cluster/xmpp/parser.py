@@ -14,8 +14,7 @@ import msgspec
 
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import StreamCondition, StreamError
-from cluster.xmpp.limits import CLIENT as CLIENT_LIMITS
-from cluster.xmpp.limits import Limits
+from cluster.xmpp.limits import FROM_CLIENT, Limits
 from cluster.xmpp.namespaces import CLIENT, STREAMS, XML
 
 _OPENING_TAG = re.compile(rb"<[^\s/>]+(?:[^\"'>]|\"[^\"]*\"|'[^']*')*>")
@@ -62,7 +61,7 @@ class StreamParser:
         "_foreign_context", "_found", "_held", "_limits", "_name", "_nodes", "_payloads", "_root", "_start",
     )  # fmt: skip
 
-    def __init__(self, limits: Limits = CLIENT_LIMITS) -> None:
+    def __init__(self, limits: Limits = FROM_CLIENT) -> None:
         """`limits`: of each child of the stream."""
         self._limits = limits
         self._buffer = b""

@@ -12,12 +12,12 @@ from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.limits import CLIENT as CLIENT_LIMITS
+from cluster.xmpp.limits import FROM_CLIENT
 from cluster.xmpp.namespaces import CLIENT, LEGACY_AUTH, REGISTER, STANZA_ERRORS, XML
 
 Kind = Literal["message", "presence", "iq"]
 
-MAX_BYTES = CLIENT_LIMITS.max_bytes
+MAX_BYTES = FROM_CLIENT.max_bytes
 MAX_ERROR_TEXT = 1_024
 """Characters: a text may quote what the peer sent."""
 _WITH_PASSWORDS = frozenset({f"{REGISTER} query", f"{LEGACY_AUTH} query"})

@@ -10,7 +10,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from cluster.xmpp.errors import StreamError
 from cluster.xmpp.events import Closed
-from cluster.xmpp.limits import CLIENT, Limits
+from cluster.xmpp.limits import FROM_CLIENT, Limits
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
 from cluster.xmpp.stream_error import written
 
@@ -27,7 +27,7 @@ class Stream(ABC, Generic[E]):
     CLOSED: ClassVar[StrEnum]
     """The last of its states."""
 
-    def __init__(self, limits: Limits = CLIENT) -> None:
+    def __init__(self, limits: Limits = FROM_CLIENT) -> None:
         """`limits`: of each stanza of the peer."""
         self._limits = limits
         self._output: list[bytes] = []

@@ -8,8 +8,7 @@ from xml.sax.saxutils import quoteattr
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import StreamCondition, StreamError
-from cluster.xmpp.limits import CLIENT as CLIENT_LIMITS
-from cluster.xmpp.limits import FROM_SERVER, Limits
+from cluster.xmpp.limits import FROM_CLIENT, FROM_SERVER, Limits
 from cluster.xmpp.namespaces import CLIENT, FRAMING, STREAMS, XML
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
 
@@ -28,7 +27,7 @@ class WebSocketFraming:
     Between two messages its parsers rest: most of the time a client says nothing.
     """
 
-    def __init__(self, limits: Limits = CLIENT_LIMITS) -> None:
+    def __init__(self, limits: Limits = FROM_CLIENT) -> None:
         """`limits`: of each of the client's messages."""
         self._inbound = StreamParser(limits)
         self._inbound.feed(f"<stream:stream {_STREAM}".encode(), [])
