@@ -1,7 +1,8 @@
 """The ids of messages, which a receipt may write in another way than the answer that gave them.
 
-SMPP 3.4 section 5.2.23 leaves their form to the message centre. Some say a number in hexadecimal digits in submit_sm_resp
-and in decimal ones in the receipt (Kannel has `msg-id-type` for that), in another case, or with other leading zeros.
+SMPP 3.4 section 5.2.23 leaves their form to the message centre. Some write a number with hexadecimal digits in
+submit_sm_resp and with decimal ones in the receipt (Kannel has `msg-id-type` for that), in another case, or with other
+leading zeros.
 """
 
 from __future__ import annotations
