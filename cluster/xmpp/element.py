@@ -33,7 +33,8 @@ def serialize(element: Element, inherited: str = CLIENT) -> bytes:
     parts: list[str] = []
     prefixes: dict[str, str] = {}
     _write(element, inherited, parts, prefixes)
-    parts[1:1] = [f" xmlns:{prefix}={quoteattr(namespace)}" for namespace, prefix in prefixes.items()]
+    behind = len(element.attrib) + (2 if parts[1:2] and parts[1].startswith(" xmlns=") else 1)  # `from` stays first
+    parts[behind:behind] = [f" xmlns:{prefix}={quoteattr(namespace)}" for namespace, prefix in prefixes.items()]
     return "".join(parts).encode()
 
 
