@@ -28,6 +28,7 @@ from cluster.cli import (
     watch,
 )
 from cluster.lab.errors import BadInput, LabError
+from cluster.trace.terminal import safe
 
 app = typer.Typer(
     help="A federated XMPP network on one desk.",
@@ -75,5 +76,5 @@ def main() -> None:
 
 
 def _fail(message: str, exit_code: int) -> None:
-    print(f"xmpplab: {message}", file=sys.stderr)
+    print(safe(f"xmpplab: {message}"), file=sys.stderr)
     sys.exit(exit_code)

@@ -8,6 +8,7 @@ import typer
 
 from cluster.cli.common import LabName, chosen
 from cluster.cli.connect import print_how_to_connect
+from cluster.trace.terminal import safe_json, safe_line
 
 if TYPE_CHECKING:
     from cluster.lab.overview import LinkView, NodeView
@@ -25,7 +26,7 @@ def ps(
     folder = chosen(lab)
     shown = overview(folder)
     if format == "json":
-        print(msgspec.json.format(msgspec.json.encode(shown)).decode())
+        print(safe_json(msgspec.json.format(msgspec.json.encode(shown)).decode()))
         return
     print_nodes(shown.nodes)
     print_links(shown.links)
@@ -67,4 +68,4 @@ def _print_table(columns: list[str], rows: list[list[object]]) -> None:
 
 
 def _cell(value: object) -> str:
-    return "-" if value is None else str(value)
+    return "-" if value is None else safe_line(str(value))

@@ -265,7 +265,8 @@ def test_a_trace_goes_through_the_gateway(network: GatewayNetwork) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "is_carried"), [("&" * 64_770, True), ("&" * 100_000, False), ("x" * ENTERING_BYTES, False), ("\x9b\0", False)]
+    ("body", "is_carried"),
+    [("&" * 64_770, True), ("&" * 100_000, False), ("x" * ENTERING_BYTES, False), ("\x9b\0", False)],
 )
 def test_what_the_server_would_not_take_ends_no_stream(network: GatewayNetwork, body: str, is_carried: bool) -> None:
     """64,770 octets are the longest text of short messages; each `&` takes five bytes."""

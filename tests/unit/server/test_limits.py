@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -39,7 +40,9 @@ FRAGMENTS: dict[str, Callable[[int], str]] = {
     "CDATA": lambda room: f"<![CDATA[{'&' * (room - 12)}]]>",
     "elements": lambda room: "<b/>" * min(room // 4, 9_900),
     "prefixes": lambda room: "<p:b/>" * min(room // 6, 9_900),
-    "long namespace": lambda room: f"<b xmlns='{LONG}'>" + "<c xmlns=''/><d/>" * 3_000 + "</b>" if room > 105_000 else "",
+    "long namespace": lambda room: (
+        f"<b xmlns='{LONG}'>" + "<c xmlns=''/><d/>" * 3_000 + "</b>" if room > 105_000 else ""
+    ),
     "long prefixes": lambda room: f"<b xmlns:l='{LONG}'>{'<l:c/><d/>' * 3_000}</b>" if room > 85_000 else "",
     "attributes": lambda room: attributes(min(room // 9 - 2, 9_900)),
     "quotes in an attribute": lambda room: f"<b a='&apos;{chr(34) * (room - 15)}'/>",
@@ -187,7 +190,9 @@ def test_an_answer_that_is_too_large_becomes_an_error(network: Network) -> None:
     """Or who asked would wait for ever."""
     component, romeo = join(network), network.online("romeo@montague.lit/pda")
     network.say(romeo, f"<iq type='get' to='{PHONE}' id='q1'><q xmlns='urn:x'/></iq>")
-    answer = f"<iq type='result' from='{PHONE}' to='{romeo.jid}' id='q1'><q xmlns='urn:x'>{'x' * ENTERING_BYTES}</q></iq>"
+    answer = (
+        f"<iq type='result' from='{PHONE}' to='{romeo.jid}' id='q1'><q xmlns='urn:x'>{'x' * ENTERING_BYTES}</q></iq>"
+    )
     network.say(component, answer)
     assert romeo.take() == [f"iq/error {PHONE} q1: modify policy-violation"]
     assert component.closed is None
@@ -280,7 +285,7 @@ def test_another_domain_is_held_to_the_same(network: Network, content: str) -> N
 
 def test_each_step_has_room_for_the_one_before() -> None:
     steps = (FROM_CLIENT, CARRIED, TO_COMPONENT, FROM_COMPONENT)
-    for before, after in zip(steps, steps[1:], strict=False):
+    for before, after in itertools.pairwise(steps):
         assert before.max_bytes < after.max_bytes
         assert before.max_depth < after.max_depth
         assert before.max_nodes < after.max_nodes

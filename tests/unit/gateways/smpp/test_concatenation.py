@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.gateways.smpp.compose import destination_of, part_in, short_messages, source_of, trace_id_in
 from cluster.gateways.smpp import concatenation
+from cluster.gateways.smpp.compose import destination_of, part_in, short_messages, source_of, trace_id_in
 from cluster.gateways.smpp.concatenation import MISSING, PATIENCE_S, Joiner, MessageKey, Part, part_of
 from cluster.gateways.smpp.constants import CommandId, DataCoding, Tag
 from cluster.gateways.smpp.pdu import Pdu, Sm

@@ -169,9 +169,7 @@ def test_first_parts_that_never_end_are_bounded(running: GatewayWorld, monkeypat
     assert len(told(running)) == 100 - kept
 
 
-def test_phones_that_were_told_how_to_write_are_bounded(
-    running: GatewayWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_phones_that_were_told_how_to_write_are_bounded(running: GatewayWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbound, "MAX_EXPLAINED", 10)
     for number in range(100):
         sm = short_messages(f"+3933300000{number:02}", SHORT_CODE, "hello?", number)[0]

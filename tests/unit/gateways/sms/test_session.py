@@ -183,7 +183,8 @@ def test_unbind_waits_for_the_answer(table: Table) -> None:
 
 
 @pytest.mark.parametrize(
-    "nonsense", [Pdu(CommandId.SUBMIT_SM_RESP, 7, SmResp("x")), Pdu(CommandId.GENERIC_NACK, 0), HEADER.pack(16, 0x99, 0, 4)]
+    "nonsense",
+    [Pdu(CommandId.SUBMIT_SM_RESP, 7, SmResp("x")), Pdu(CommandId.GENERIC_NACK, 0), HEADER.pack(16, 0x99, 0, 4)],
 )
 def test_a_session_of_nonsense_ends(table: Table, nonsense: bytes | Pdu) -> None:
     """Responses that nobody asked for, and what is no PDU; nothing is said about what follows."""
