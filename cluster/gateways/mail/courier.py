@@ -16,6 +16,8 @@ from cluster.gateways.mail.port import Mail
 TIMEOUT_S = 300.0
 """RFC 5321 section 4.5.3.2: for each reply; for that to a mail twice as long, which hosts no longer need."""
 
+MAX_REPLY_LINES = 100
+"""Of one reply (RFC 5321 section 4.2.1 has no bound); real ones have some 20."""
 QUIT_TIMEOUT_S = 5.0
 """For the reply to a goodbye, which nobody needs."""
 
@@ -120,6 +122,13 @@ class Courier(_Untyped):  # type: ignore[misc]
         self._is_leaving = True
         super()._disconnectFromServer()
         self.setTimeout(QUIT_TIMEOUT_S)
+
+    def lineReceived(self, line: bytes) -> None:
+        if len(self.resp) >= MAX_REPLY_LINES:
+            self._trouble = "the host sent a reply without an end"
+            self.transport.abortConnection()
+        else:
+            super().lineReceived(line)
 
     def lineLengthExceeded(self, line: bytes) -> None:
         self._trouble = "the host sent a line without an end"

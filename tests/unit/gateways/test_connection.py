@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
 
+from cluster.gateways import connection
 from cluster.gateways.connection import (
     FIRST_RETRY_S,
     JOIN_TIMEOUT_S,
@@ -298,3 +299,18 @@ def test_an_error_for_the_largest_message_that_a_client_may_send(network: Gatewa
 
 def error_of_element(stanza: Element) -> str:
     return next(child.tag.rpartition("}")[2] for child in stanza.iterfind(f"{{{CLIENT}}}error/*"))
+
+
+def test_what_waits_is_bounded_in_bytes(network: GatewayNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "MAX_WAITING_BYTES", 10_000)
+    network.endpoint.is_down = True
+    network.start()
+    taken = [network.connection.send(said("x" * 3_000)) for _ in range(3)]
+    with pytest.raises(Overloaded):
+        network.connection.send(said("x" * 3_000))
+    assert taken[0] is not None
+    taken[0].addErrback(lambda failure: None).cancel()
+    network.endpoint.is_down = False
+    network.advance(LONGEST_RETRY_S)
+    assert network.connection._waiting_bytes == 0
+    network.connection.send(said("x" * 3_000))

@@ -230,3 +230,11 @@ def test_mails_that_wait_are_bounded_in_bytes(
     for _ in range(4):
         write(network, romeo, "x" * 1_000)
     assert [condition for _, condition, _ in errors(romeo)] == ["resource-constraint"] * 2
+
+
+def test_a_reply_without_an_end(network: MailNetwork, host: ScriptedHost, romeo: Client) -> None:
+    host.replies["EHLO"] = ["250-x\r\n" * 100_000 + "250 x"]
+    write(network, romeo)
+    assert host.commands == ["EHLO mail.montague.lit"]
+    network.advance(queue.FIRST_PAUSE_S)
+    assert host.texts == ["Help me."]

@@ -189,7 +189,7 @@ def test_unbind_waits_for_the_answer(table: Table) -> None:
 def test_a_session_of_nonsense_ends(table: Table, nonsense: bytes | Pdu) -> None:
     """Responses that nobody asked for, and what is no PDU; nothing is said about what follows."""
     with capturedLogs() as lines:
-        table.says(*[nonsense] * 10_000)
+        table.says((encode(nonsense) if isinstance(nonsense, Pdu) else nonsense) * 10_000)
     assert not table.open
     assert table.owner.lost == 1
     assert len(lines) <= MAX_NONSENSE
