@@ -238,3 +238,16 @@ def test_a_reply_without_an_end(network: MailNetwork, host: ScriptedHost, romeo:
     assert host.commands == ["EHLO mail.montague.lit"]
     network.advance(queue.FIRST_PAUSE_S)
     assert host.texts == ["Help me."]
+
+
+def test_a_connection_carries_few_mails(network: MailNetwork, host: ScriptedHost, romeo: Client) -> None:
+    """Exim would put the eleventh aside."""
+    romeo.send("".join(f"<message to='{FRIAR_JID}'><body>{n}</body></message>" for n in range(25)))
+    network.settle()
+    assert host.texts == [str(n) for n in range(25)]
+    ends = [index for index, command in enumerate(host.commands) if command == "QUIT"]
+    carried = [
+        sum(command.startswith("MAIL") for command in host.commands[begin:end])
+        for begin, end in zip([0, *ends], ends, strict=False)
+    ]
+    assert carried == [10, 10, 5]
