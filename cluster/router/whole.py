@@ -32,13 +32,16 @@ def why_not_whole(raw: bytes) -> str:
     return ""
 
 
+SHORT_BYTES, FEW_TAGS = CARRIED.max_nodes, 2 * CARRIED.max_depth
+"""A stanza with no more bytes and `<` is not too large: too short for so many nodes, with too few tags to be too deep.
+Nearly all are so."""
+
+
 def why_too_large(raw: bytes, max_bytes: int = CARRIED.max_bytes) -> str:
     """Why no server hands on this element (CARRIED of xmpp/limits.py); empty where one may."""
     limits = CARRIED
     if len(raw) > max_bytes:
         return f"it has {len(raw)} bytes; at most {max_bytes} are carried"
-    if len(raw) <= limits.max_nodes and raw.count(b"<") <= 2 * limits.max_depth:
-        return ""  # nearly all: too short for so many nodes, and with too few tags to be too deep
     size = _Size()
     parser = expat.ParserCreate()
     parser.StartElementHandler, parser.EndElementHandler = size.start, size.end
