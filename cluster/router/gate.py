@@ -10,7 +10,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 
 from cluster.router.port import Deliver, HopRecorder, Settled
-from cluster.router.whole import FEW_TAGS, SHORT_BYTES, are_whole, why_not_whole, why_too_large
+from cluster.router.whole import SHORT_BYTES, are_whole, why_not_whole, why_too_large
 from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.stanza import Stanza, opening
 
@@ -122,7 +122,7 @@ class Gate:
             return "its bytes do not begin with its from"
         if not is_whole and (reason := why_not_whole(raw)):
             return reason
-        return why_too_large(raw) if len(raw) > SHORT_BYTES or raw.count(b"<") > FEW_TAGS else ""
+        return why_too_large(raw) if len(raw) > SHORT_BYTES else ""
 
     def _drop(self, stanza: Stanza, reason: str) -> None:
         self._log.warn(

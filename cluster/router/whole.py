@@ -32,9 +32,9 @@ def why_not_whole(raw: bytes) -> str:
     return ""
 
 
-SHORT_BYTES, FEW_TAGS = CARRIED.max_nodes, 2 * CARRIED.max_depth
-"""A stanza with no more bytes and `<` is not too large: too short for so many nodes, with too few tags to be too deep.
-Nearly all are so."""
+SHORT_BYTES = 2_000
+"""So short a stanza is not counted when it comes over a link: it may be deeper than a server makes one, but not so deep
+(`<a></a>` has seven bytes) that its tree could not be written. Nearly all are so short."""
 
 
 def why_too_large(raw: bytes, max_bytes: int = CARRIED.max_bytes) -> str:
@@ -42,6 +42,8 @@ def why_too_large(raw: bytes, max_bytes: int = CARRIED.max_bytes) -> str:
     limits = CARRIED
     if len(raw) > max_bytes:
         return f"it has {len(raw)} bytes; at most {max_bytes} are carried"
+    if len(raw) <= limits.max_nodes and raw.count(b"<") <= 2 * limits.max_depth:
+        return ""  # too short for so many nodes, with too few tags to be too deep
     size = _Size()
     parser = expat.ParserCreate()
     parser.StartElementHandler, parser.EndElementHandler = size.start, size.end

@@ -10,12 +10,13 @@ from twisted.internet.defer import Deferred
 
 from cluster.redisio.turn import Clock, Turn
 from cluster.router.port import Bounce, Settled
+from cluster.router.whole import why_too_large
 from cluster.server.outbox import MAX_UNSENT_BYTES, Outbox
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.component import ComponentStream
 from cluster.xmpp.component_stanza import into_stream
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
-from cluster.xmpp.limits import TO_COMPONENT, too_large
+from cluster.xmpp.limits import TO_COMPONENT
 from cluster.xmpp.stanza import Stanza
 
 WAIT_S = 30.0
@@ -179,8 +180,8 @@ class Component:
 
     def _pass(self, outbox: Outbox, pending: _Pending) -> None:
         made = into_stream(pending.stanza)
-        if len(made.raw) > TO_COMPONENT.max_bytes:
-            self._refuse(pending, too_large(len(made.raw), TO_COMPONENT.max_bytes))
+        if reason := why_too_large(made.raw, TO_COMPONENT.max_bytes):
+            self._refuse(pending, StanzaError(Condition.POLICY_VIOLATION, reason))
             return
         self._sent.append(pending)
         self._tracer.record(Event.DELIVERED, pending.stanza, f"component {self.domain}")

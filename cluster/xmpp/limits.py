@@ -60,7 +60,7 @@ than 14 times its bytes when the serializer has written it. A larger one is writ
 so that no later step makes it grow by more than what it adds."""
 
 
-def too_large(size_bytes: int, max_bytes: int = ENTERING_BYTES) -> StanzaError:
+def too_large(size_bytes: int) -> StanzaError:
     """What the sender of a stanza is told that cannot be carried."""
-    text = f"a stanza of {size_bytes} bytes cannot be carried; at most {max_bytes} can"
+    text = f"a stanza of {size_bytes} bytes cannot be carried; at most {ENTERING_BYTES} can"
     return StanzaError(Condition.POLICY_VIOLATION, text)

@@ -72,10 +72,13 @@ class Stanza(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def error(self, error: StanzaError) -> Stanza:
         """The error stanza that answers this one (RFC 6120 section 8.3.1).
 
-        With what was sent, unless that is secret, or both together are more than a client could send.
+        With what was sent, unless that is secret, is itself what cannot be carried, or is with the error more than a
+        client could send.
         """
         child = _error_element(error)
-        if not _WITH_PASSWORDS.intersection(self.payloads) and len(self.raw) < MAX_BYTES:
+        is_refused_whole = error.condition is Condition.POLICY_VIOLATION
+        is_secret = bool(_WITH_PASSWORDS.intersection(self.payloads))
+        if not is_secret and not is_refused_whole and len(self.raw) < MAX_BYTES:
             whole = self._answered_by(*self.tree, child)
             if len(whole.raw) <= MAX_BYTES:
                 return whole

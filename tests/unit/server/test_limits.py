@@ -264,7 +264,7 @@ class Choosy(ComponentPeer):
     "content",
     [
         "x" * (CARRIED.max_bytes + 1),
-        "<b>" * (CARRIED.max_depth + 5) + "</b>" * (CARRIED.max_depth + 5),
+        "<b>" * 2_000 + "</b>" * 2_000,
         "<b/>" * (CARRIED.max_nodes + 5),
         attributes(CARRIED.max_nodes + 5),
     ],
@@ -281,6 +281,18 @@ def test_another_domain_is_held_to_the_same(network: Network, content: str) -> N
     assert not failures
     assert len(juliet.stanzas) == 1
     assert network.servers[CAPULET].domain.name == CAPULET
+
+
+def test_a_deep_stanza_of_another_domain_ends_no_component(network: Network) -> None:
+    """Though it is too short to be counted at the link."""
+    component = join(network)
+    depth = TO_COMPONENT.max_depth + 5
+    raw = f'<message from="hamlet@{ELSINORE}" to="{PHONE}">{"<b>" * depth}{"</b>" * depth}</message>'.encode()
+    made = make("message", from_=Jid.parse(f"hamlet@{ELSINORE}"), to=Jid.parse(PHONE))
+    network.abroad._router.link(MONTAGUE).send(Stanza(made.kind, made.to, made.from_, None, None, (), raw))
+    network.settle()
+    assert component.closed is None
+    assert network.abroad.take() == [f"message/error {PHONE}: modify policy-violation -> hamlet@{ELSINORE}"]
 
 
 def test_each_step_has_room_for_the_one_before() -> None:
