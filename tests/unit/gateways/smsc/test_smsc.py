@@ -10,7 +10,7 @@ from cluster.gateways.smpp.constants import CommandId, CommandStatus
 from cluster.gateways.smpp.pdu import Bind, Pdu, Sm
 from cluster.gateways.smpp.receipt import receipt_of
 from cluster.gateways.sms.session import SmppSession
-from cluster.gateways.smsc import centre
+from cluster.gateways.smsc import centre, esmes
 from cluster.gateways.smsc.configuration import EsmeAccount
 from cluster.gateways.smsc.esmes import BIND_TIMEOUT_S, MAX_UNANSWERED
 from cluster.gateways.smsc.limits import Limits
@@ -283,3 +283,14 @@ def test_what_waits_for_phones_is_bounded(world: World, monkeypatch: pytest.Monk
     world.run(smsc.administration.phone_switch(PHONE, True))
     world.go()
     assert client.submit() == 0
+
+
+def test_connections_are_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(esmes, "MAX_SESSIONS", 2)
+    smsc = world.start_smsc()
+    clients = [Client(world) for _ in range(2)]
+    assert smsc._esmes.buildProtocol(None) is None
+    world.go(BIND_TIMEOUT_S)
+    world.go()
+    assert [client.lost for client in clients] == [True, True]
+    assert Client(world).bind() == 0
