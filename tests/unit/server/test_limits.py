@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cluster.server.component import MAX_TRIES
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError
@@ -20,7 +19,7 @@ from cluster.xmpp.stanza import Stanza, make
 from tests.client import Client
 from tests.components import ComponentPeer
 from tests.network import CAPULET, ELSINORE, MONTAGUE, Network, watched_log
-from tests.unit.server.component_network import PHONE, SECRET, SMS, join, text, with_components
+from tests.unit.server.component_network import PHONE, SECRET, SMS, join, with_components
 
 LIMITED = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 LONG = "urn:" + "x" * 50_000
@@ -214,47 +213,6 @@ def _large(size: int) -> Element:
 def test_a_text_that_quotes_the_peer_is_cut() -> None:
     message = make("message", to=Jid.parse(PHONE), from_=Jid.parse("romeo@montague.lit/pda"))
     assert len(message.error(StanzaError(Condition.BAD_REQUEST, "x" * 1_000_000)).raw) < 2_000
-
-
-# --- what a component cannot take
-
-
-def test_a_stanza_that_ends_the_stream_each_time_goes_back(network: Network) -> None:
-    """RFC 6120 section 13.12: and what is behind it is delivered."""
-    romeo = network.online("romeo@montague.lit/pda")
-    for body in ("1", "poison", "2"):
-        network.say(romeo, text(PHONE, body))
-    got: list[str] = []
-    for _ in range(3 * MAX_TRIES):
-        peer = Choosy(network, "poison")
-        got += peer.bodies
-        if not peer.is_closed:
-            break
-    assert not peer.is_closed
-    assert [body for body in dict.fromkeys(got) if body != "poison"] == ["1", "2"]
-    assert romeo.take() == [f"message/error {PHONE}: modify policy-violation"]
-    network.say(romeo, text(PHONE, "3"))
-    assert "3" in peer.bodies
-
-
-class Choosy(ComponentPeer):
-    """A component that drops its connection when it reads a certain text."""
-
-    def __init__(self, network: Network, poison: str) -> None:
-        self._poison = poison.encode()
-        super().__init__(network.servers[MONTAGUE].components, SMS, SECRET)
-        network.add(self)
-        network.settle()
-
-    @property
-    def bodies(self) -> list[str]:
-        return [each.tree.findtext(f"{{{CLIENT}}}body") or "" for each in self.stanzas]
-
-    def read(self, data: bytes) -> None:
-        if self._poison in data:
-            self.drop()
-        else:
-            super().read(data)
 
 
 # --- what a link may bring
