@@ -30,6 +30,7 @@ from cluster.cli import (
     watch,
 )
 from cluster.lab.errors import BadInput, LabError, of_system
+from cluster.trace.terminal import safe
 
 app = typer.Typer(
     help="A federated XMPP network on one desk.",
@@ -98,5 +99,5 @@ def _done() -> int:
 
 
 def _failed(message: str, exit_code: int) -> int:
-    print(f"xmpplab: {message}", file=sys.stderr)
+    print(safe(f"xmpplab: {message}"), file=sys.stderr)
     return exit_code

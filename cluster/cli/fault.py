@@ -10,6 +10,7 @@ import typer
 from cluster.cli.common import LabName, chosen
 from cluster.lab.errors import BadInput
 from cluster.router.faults import known
+from cluster.trace.terminal import safe_json, safe_line
 
 if TYPE_CHECKING:
     from cluster.lab.faults import LinkState
@@ -86,7 +87,7 @@ def ls(
 
     links = list_faults(chosen(lab))
     if format == "json":
-        print(msgspec.json.format(msgspec.json.encode(links)).decode())
+        print(safe_json(msgspec.json.format(msgspec.json.encode(links)).decode()))
         return
     for link in links:
         lost = f" ({link.lost} lost so far)" if link.lost else ""
@@ -105,4 +106,4 @@ def _way(link: LinkState) -> str:
 
 
 def _shown(link: LinkState) -> str:
-    return ", ".join(f"{key} {text}" for key, text in link.faults.items()) or "no faults"
+    return safe_line(", ".join(f"{key} {text}" for key, text in link.faults.items())) or "no faults"

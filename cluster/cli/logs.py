@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cluster.cli.common import LabName, chosen
+from cluster.trace.terminal import safe_indented
 
 if TYPE_CHECKING:
     from cluster.lab.driver import Story
@@ -46,4 +47,4 @@ def shown(node: str, line: LogLine) -> str:
     """One line for people: local time of day would mislead beside traces, so it is UTC."""
     moment = line.at_utc[11:23] or " " * 12
     level = "" if line.level == "info" else f"{line.level.upper()} "
-    return f"{moment} {node:<6} {level}{line.text}"
+    return f"{moment} {node:<6} {level}{safe_indented(line.text, '    ')}"

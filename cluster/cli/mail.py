@@ -13,6 +13,7 @@ import typer
 
 from cluster.cli.common import LabName, chosen
 from cluster.lab.errors import BadInput
+from cluster.trace.terminal import safe, safe_json, safe_line
 
 Ask = Callable[[str, dict[str, Any]], Any]
 """Asks the mail host: a verb and its arguments."""
@@ -77,11 +78,11 @@ def _find(lab: str | None, wanted: str) -> tuple[Ask, str]:
 
 def _print(mails: list[dict[str, Any]], format: str) -> None:
     if format == "json":
-        print(json.dumps(mails, indent=2, ensure_ascii=False))
+        print(safe_json(json.dumps(mails, indent=2, ensure_ascii=False)))
         return
     for number, letter in enumerate(mails, 1):
         at = datetime.fromtimestamp(letter["at_utc_s"]).astimezone().strftime("%H:%M:%S")
-        sender = letter["from"] or "an unknown sender"
-        print(f"{number}  {at}  {sender}: {letter['subject']}\n{indent(letter['text'].rstrip(), '    ')}")
+        about = safe_line(f"{letter['from'] or 'an unknown sender'}: {letter['subject']}")
+        print(f"{number}  {at}  {about}\n{indent(safe(letter['text'].rstrip()), '    ')}")
     if not mails:
         print("no mail")

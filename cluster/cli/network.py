@@ -8,6 +8,7 @@ import typer
 
 from cluster.cli.common import LabName, chosen
 from cluster.lab.errors import BadInput
+from cluster.trace.terminal import safe_line
 
 if TYPE_CHECKING:
     from cluster.lab.folder import LabFolder
@@ -79,7 +80,7 @@ def ls(
         return
     for each in found:
         status = ", ".join(f"{key} {_plain(value)}" for key, value in each["status"].items() if key != "ready")
-        print(f"{each['name']} ({each['kind']}): {status}; {_shown(each['faults'])}")
+        print(safe_line(f"{each['name']} ({each['kind']}): {status}; {_shown(each['faults'])}"))
     if not found:
         print("this lab runs no foreign network")
 

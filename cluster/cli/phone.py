@@ -16,6 +16,7 @@ import typer
 from cluster.cli.common import LabName, chosen
 from cluster.cli.interrupt import interruptible
 from cluster.lab.errors import BadInput
+from cluster.trace.terminal import safe, safe_indented, safe_json, safe_line
 
 Ask = Callable[[str, dict[str, Any]], Any]
 """Asks the message centre: a verb and its arguments."""
@@ -50,7 +51,7 @@ def phone(
         case "inbox", []:
             texts = ask("phone_inbox", {"number": own})
             lines = "\n".join(map(_line, texts)) or "no texts"
-            print(json.dumps(texts, indent=2, ensure_ascii=False) if format == "json" else lines)
+            print(safe_json(json.dumps(texts, indent=2, ensure_ascii=False)) if format == "json" else lines)
         case "send", [to, text]:
             ask("phone_send", {"number": own, "to": to, "text": text})
         case "reply", [text]:
@@ -112,7 +113,7 @@ def _send_line(ask: Ask, number: str, line: str) -> None:
         elif to:
             print(HOW)
     except LabError as error:
-        print(f"not sent: {error}")
+        print(safe(f"not sent: {error}"))
 
 
 def _reply(ask: Ask, number: str, text: str) -> None:
@@ -125,4 +126,4 @@ def _reply(ask: Ask, number: str, text: str) -> None:
 
 def _line(text: dict[str, Any]) -> str:
     at = datetime.fromtimestamp(text["at_utc_s"]).astimezone().strftime("%H:%M:%S")
-    return f"{at}  {text['from']}: {text['text']}"
+    return f"{at}  {safe_line(text['from'])}: {safe_indented(text['text'], ' ' * 10)}"

@@ -9,6 +9,7 @@ import typer
 from cluster.cli.common import LabName, chosen
 from cluster.cli.connect import print_how_to_connect
 from cluster.cli.table import print_table
+from cluster.trace.terminal import safe_json, safe_line
 
 if TYPE_CHECKING:
     from cluster.lab.overview import LinkView, NodeView
@@ -26,12 +27,12 @@ def ps(
     folder = chosen(lab)
     shown = overview(folder)
     if format == "json":
-        print(msgspec.json.format(msgspec.json.encode(shown)).decode())
+        print(safe_json(msgspec.json.format(msgspec.json.encode(shown)).decode()))
         return
     print_nodes(shown.nodes)
     for node in shown.nodes:
         if node.trouble:
-            print(f"{node.name} {node.trouble}")
+            print(safe_line(f"{node.name} {node.trouble}"))
     print_links(shown.links)
     if any(node.state != "stopped" for node in shown.nodes):
         print_how_to_connect(folder, folder.plan())

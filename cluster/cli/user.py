@@ -8,6 +8,7 @@ import typer
 
 from cluster.cli.common import LabName, chosen, read_jid, server_of
 from cluster.lab.errors import LabError
+from cluster.trace.terminal import safe_line
 
 app = typer.Typer(help="Accounts of the running lab.", no_args_is_help=True)
 
@@ -51,7 +52,7 @@ def ls(
     firsts = [server for server in plan.servers if not server.node_of]  # its further nodes have the same accounts
     for server in firsts if domain is None else [server_of(plan, domain)]:
         for localpart in ask(folder, plan, server, "user_ls", {}):
-            print(f"{localpart}@{server.domain}")
+            print(safe_line(f"{localpart}@{server.domain}"))
 
 
 def _ask(lab: str | None, jid: str, verb: str, **args: str) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cluster.cli.common import LabName, chosen
+from cluster.trace.terminal import safe_line
 
 if TYPE_CHECKING:
     from cluster.trace.hop import Hop
@@ -34,4 +35,4 @@ def _shown(hop: Hop) -> str:
     moment = datetime.fromtimestamp(hop.at_utc_ns / 1e9, UTC).strftime("%H:%M:%S.%f")
     what = f"{hop.node:<6} {hop.event:<9} {hop.kind} {hop.from_} → {hop.to}, {hop.size_bytes} bytes"
     line = f"{moment} {hop.trace_id} {what}"
-    return f"{line}: {hop.detail}" if hop.detail else line
+    return safe_line(f"{line}: {hop.detail}" if hop.detail else line)

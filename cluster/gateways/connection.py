@@ -19,11 +19,13 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from cluster.router.port import Settled
+from cluster.router.whole import why_not_whole, why_too_large
 from cluster.server.backpressure import Unsettled
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.component import Acknowledged, ComponentState, ConnectingStream, Joined
 from cluster.xmpp.errors import StreamCondition
 from cluster.xmpp.events import Closed
+from cluster.xmpp.limits import ENTERING_BYTES
 from cluster.xmpp.stanza import Stanza
 
 FIRST_RETRY_S = 0.1
@@ -32,7 +34,9 @@ LONGEST_RETRY_S = 5.0
 JOIN_TIMEOUT_S = 10.0
 """From the connection to the end of the handshake."""
 MAX_WAITING = 1_000
-"""Stanzas that may wait for the server. Beyond that the foreign network has to wait, or is told to come again."""
+MAX_WAITING_BYTES = 32 << 20
+"""Stanzas that may wait for the server, and their bytes. Beyond that the foreign network has to wait, or is told to
+come again."""
 MAX_UNSETTLED = 64
 """Stanzas that the gateway may have in its hands before no more is read from the server."""
 
@@ -45,6 +49,10 @@ _REMEDIES: dict[str, str] = {
 
 class Overloaded(Exception):
     """Too many stanzas wait for the server already."""
+
+
+class NotCarried(Exception):
+    """The server would end the stream for this stanza: it is refused before it is sent, or it would come again."""
 
 
 class ComponentConnection:
@@ -74,6 +82,8 @@ class ComponentConnection:
         self._waiting: deque[tuple[Stanza, Deferred[None]]] = deque()
         self._unacknowledged: deque[tuple[Stanza, Deferred[None]]] = deque()
         """Written to a server that acknowledges."""
+        self._waiting_bytes = 0
+        """Of both."""
         factory: Any = Factory.forProtocol(self._new_protocol)
         factory.noisy = False
         self._service = ClientService(endpoint, factory, retryPolicy=self._pause_s, clock=reactor)
@@ -97,6 +107,7 @@ class ComponentConnection:
             self._protocol.close()
         await self._service.stopService()
         waiting, self._waiting = self._waiting, deque()
+        self._waiting_bytes = sum(len(stanza.raw) for stanza, _ in self._unacknowledged)
         for _, settled in waiting:
             settled.cancel()
             settled.addErrback(lambda failure: None)  # some senders do not care
@@ -106,12 +117,16 @@ class ComponentConnection:
 
         It has settled when the server has acknowledged it, or when it is written where the server does not
         acknowledge. Cancel the Deferred to take the stanza back, as long as it is not written. Its `from` is of this
-        component's domain. Raises Overloaded.
+        component's domain. Raises Overloaded, or NotCarried for one that no server takes.
         """
-        if len(self._waiting) + len(self._unacknowledged) >= MAX_WAITING:
-            raise Overloaded(f"{len(self._waiting)} stanzas wait for the server of {self.domain}")
+        if reason := why_not_whole(stanza.raw) or why_too_large(stanza.raw, ENTERING_BYTES):
+            raise NotCarried(reason)
+        count = len(self._waiting) + len(self._unacknowledged)
+        if count >= MAX_WAITING or self._waiting_bytes + len(stanza.raw) > MAX_WAITING_BYTES:
+            raise Overloaded(f"{count} stanzas wait for the server of {self.domain}")
         settled: Deferred[None] = Deferred()
         self._waiting.append((stanza, settled))
+        self._waiting_bytes += len(stanza.raw)
         self.drain()
         return None if settled.called else settled
 
@@ -131,17 +146,20 @@ class ComponentConnection:
         while self._waiting and self._protocol is not None and self._protocol.is_writable:
             stanza, settled = self._waiting.popleft()
             if settled.called:
+                self._waiting_bytes -= len(stanza.raw)
                 continue  # it was taken back
             self._tracer.record(Event.SENT, stanza)
             if self._protocol.send(stanza):
                 self._unacknowledged.append((stanza, settled))
             else:
+                self._waiting_bytes -= len(stanza.raw)
                 settled.callback(None)
 
     def acknowledged(self, count: int) -> None:
         """The server has so many more."""
         for _ in range(count):
-            _, settled = self._unacknowledged.popleft()
+            stanza, settled = self._unacknowledged.popleft()
+            self._waiting_bytes -= len(stanza.raw)
             if not settled.called:  # else its sender could not wait any longer
                 settled.callback(None)
 

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from cluster.gateways import answers, presence
-from cluster.gateways.connection import ComponentConnection, Overloaded
+from cluster.gateways.connection import ComponentConnection, NotCarried, Overloaded
 from cluster.gateways.gateway import Gateway, GatewayContext
 from cluster.gateways.registration import registration
 from cluster.router.port import Settled
@@ -92,7 +92,7 @@ class GatewayRuntime:
         """An answer: it is not worth more than what is translated, which waits for the server too."""
         try:
             return self._connection.send(stanza)
-        except Overloaded as error:
+        except (Overloaded, NotCarried) as error:
             self._log.warn("dropped a {kind} to {to}: {error}", kind=stanza.kind, to=str(stanza.to), error=str(error))
             return None
 

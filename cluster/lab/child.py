@@ -20,6 +20,8 @@ from cluster.lab.probe import Reactor, answered
 from cluster.lab.question import Question
 from cluster.lab.state import NodeKind, NodeState
 
+MAX_LINE_BYTES = 1 << 16
+"""Of what a process writes without an end of line."""
 STOP_TIMEOUT_S = 5.0
 """A process that was asked to stop (SIGTERM) and is still there after this gets SIGKILL."""
 
@@ -162,7 +164,10 @@ class _Process(ProcessProtocol):
         self._rest = {1: b"", 2: b""}
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
-        *lines, self._rest[childFD] = (self._rest[childFD] + data).split(b"\n")
+        *lines, rest = (self._rest[childFD] + data).split(b"\n")
+        if len(rest) > MAX_LINE_BYTES:  # what never ends is no line
+            lines, rest = [*lines, rest], b""
+        self._rest[childFD] = rest
         for line in lines:
             self._child.write_output(line, _LEVEL[childFD])
 

@@ -40,16 +40,30 @@ def decode(raw: bytes) -> LogLine | None:
         return None
 
 
+MAX_FILE_BYTES = 8 << 20
+"""Then a node's file is put aside in place of the one before it: a node takes twice this on disk."""
+
+
+def earlier(path: Path) -> Path:
+    """Where the file is put aside."""
+    return path.with_name(f"{path.name}.1")
+
+
 class LogFile:
-    """Appends what a child process writes; what is no log line becomes one.
+    """Appends what a child process writes; what is no log line becomes one. The oldest lines go when it is too long.
 
     What the disk has no room for is counted, and the number stands in the log when there is room again.
     """
 
     def __init__(self, path: Path) -> None:
-        self._file: BinaryIO = open(path, "ab", buffering=0)  # noqa: SIM115  # closed by close()
+        self._path = path
         self._lost = 0
-        path.chmod(0o600)
+        self._file: BinaryIO
+        self._open()
+
+    def _open(self) -> None:
+        self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115  # closed by close()
+        self._path.chmod(0o600)
 
     def write(self, raw: bytes, now_utc: datetime, level: str) -> None:
         """One line of output without its end; `level` is for output that does not tell its own."""
@@ -67,6 +81,12 @@ class LogFile:
         """False where it was not written, and then no part of it."""
         end = self._file.seek(0, os.SEEK_END)
         try:
+            if end + len(line) > MAX_FILE_BYTES:
+                full = self._file
+                self._path.replace(earlier(self._path))
+                self._open()
+                full.close()
+                end = 0
             if self._file.write(line) == len(line):
                 return True
             self._file.truncate(end)
@@ -79,18 +99,29 @@ class LogFile:
 
 
 class LogReader:
-    """Reads one node's file from the beginning, and what is added to it on each further call."""
+    """Reads one node's files from the beginning, and what is added to them on each further call."""
 
     def __init__(self, path: Path) -> None:
         self.node = path.stem
         self._path = path
         self._position = 0
+        self._inode = 0
+        """Of the file that was read last."""
         self._at_utc = ""
 
     def read(self) -> list[LogLine]:
         """The complete lines since the last call."""
+        return [line for path in (earlier(self._path), self._path) for line in self._read(path)]
+
+    def _read(self, path: Path) -> list[LogLine]:
+        """What is new in this file: the one that was put aside is so only as far as it was not read before that."""
         try:
-            with self._path.open("rb") as file:
+            with path.open("rb") as file:
+                inode = os.fstat(file.fileno()).st_ino
+                if inode != self._inode:
+                    if self._inode and path != self._path:
+                        return []  # put aside before the one that was read last
+                    self._inode, self._position = inode, 0
                 file.seek(self._position)
                 raw = file.read()
         except FileNotFoundError:

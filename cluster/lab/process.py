@@ -9,6 +9,7 @@ import os
 import resource
 import secrets
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -23,7 +24,11 @@ from twisted.logger import LogEvent, Logger, LogLevel, formatEvent, globalLogBeg
 from twisted.python.failure import Failure
 
 from cluster.lab.clock import make_steady
+from cluster.lab.log_limit import LogLimit
 from cluster.lab.logs import LogLine, encode, utc_text
+
+MAX_TEXT = 4_096
+"""Characters of one log event, without its traceback."""
 
 
 class Service(Protocol):
@@ -44,7 +49,7 @@ def run(make: Callable[[Any], Service]) -> None:
     make_steady(running)
     _allow_many_connections()
     Factory.noisy = False  # Twisted tells of each start of a factory, which means nothing to a reader of our logs
-    observer: Any = log_to_stderr  # zope.interface has no types
+    observer: Any = LogLimit(log_to_stderr, time.monotonic)  # zope.interface has no types
     globalLogBeginner.beginLoggingTo([observer], discardBuffer=True, redirectStandardIO=False)
     service = make(running)
 
@@ -79,9 +84,12 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def log_to_stderr(event: LogEvent) -> None:
-    """Each log event as one JSON line; the supervisor keeps them."""
+def log_to_stderr(event: LogEvent, remark: str = "") -> None:
+    """Each log event as one JSON line, with a remark at its end; the supervisor keeps them."""
     text = formatEvent(event)
+    if len(text) > MAX_TEXT:  # a peer's, more often than not
+        text = f"{text[:MAX_TEXT]}… ({len(text)} characters)"
+    text += remark
     if "log_failure" in event:
         text += "\n" + event["log_failure"].getTraceback()
     at_utc = utc_text(datetime.fromtimestamp(event["log_time"], UTC))

@@ -10,7 +10,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 
 from cluster.router.port import Deliver, HopRecorder, Settled
-from cluster.router.whole import are_whole, why_not_whole
+from cluster.router.whole import SHORT_BYTES, are_whole, why_not_whole, why_too_large
 from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.stanza import Stanza, opening
 
@@ -120,7 +120,9 @@ class Gate:
             return "from is no address"
         if not raw.startswith(begins):
             return "its bytes do not begin with its from"
-        return "" if is_whole else why_not_whole(raw)
+        if not is_whole and (reason := why_not_whole(raw)):
+            return reason
+        return why_too_large(raw) if len(raw) > SHORT_BYTES else ""
 
     def _drop(self, stanza: Stanza, reason: str) -> None:
         self._log.warn(

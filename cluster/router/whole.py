@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Sequence
 from xml.parsers import expat
 
+from cluster.xmpp.limits import CARRIED
 from cluster.xmpp.stanza import Stanza
 
 _SECRET = f"x{secrets.token_hex(8)}"
@@ -29,6 +30,42 @@ def why_not_whole(raw: bytes) -> str:
     except (expat.ExpatError, _Restricted) as error:
         return f"its bytes are not one element: {error}"
     return ""
+
+
+SHORT_BYTES = 2_000
+"""So short a stanza is not counted when it comes over a link: it may be deeper than a server makes one, but not so deep
+(`<a></a>` has seven bytes) that its tree could not be written. Nearly all are so short."""
+
+
+def why_too_large(raw: bytes, max_bytes: int = CARRIED.max_bytes) -> str:
+    """Why no server hands on this element (CARRIED of xmpp/limits.py); empty where one may."""
+    limits = CARRIED
+    if len(raw) > max_bytes:
+        return f"it has {len(raw)} bytes; at most {max_bytes} are carried"
+    if len(raw) <= limits.max_nodes and raw.count(b"<") <= 2 * limits.max_depth:
+        return ""  # too short for so many nodes, with too few tags to be too deep
+    size = _Size()
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler = size.start, size.end
+    parser.Parse(raw, True)
+    if size.deepest > limits.max_depth or size.nodes > limits.max_nodes:
+        return f"it is {size.deepest} elements deep and has {size.nodes} elements and attributes"
+    return ""
+
+
+class _Size:
+    """What a parser counts, as `xmpp/parser.py` does."""
+
+    def __init__(self) -> None:
+        self.nodes = self.deepest = self._depth = 0
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        self.nodes += 1 + sum(not each.startswith("xmlns") for each in attributes)
+        self._depth += 1
+        self.deepest = max(self.deepest, self._depth)
+
+    def end(self, name: str) -> None:
+        self._depth -= 1
 
 
 def are_whole(stanzas: Sequence[Stanza]) -> bool:

@@ -10,11 +10,13 @@ from twisted.internet.defer import Deferred
 
 from cluster.redisio.turn import Clock, Turn
 from cluster.router.port import Bounce, Settled
+from cluster.router.whole import why_too_large
 from cluster.server.outbox import MAX_UNSENT_BYTES, Outbox
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.component import ComponentStream
 from cluster.xmpp.component_stanza import into_stream
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
+from cluster.xmpp.limits import TO_COMPONENT
 from cluster.xmpp.stanza import Stanza
 
 WAIT_S = 30.0
@@ -25,10 +27,18 @@ them, so that a crash does not lose them; together with those of a second compon
 link that they came over (MAX_UNSETTLED of router/gate.py)."""
 
 
+ALONE_AFTER = 2
+"""Streams that ended before the component acknowledged a stanza; then it is sent alone, so that it can be told which
+one the component cannot take."""
+MAX_TRIES = 5
+"""Streams on which a stanza is written; then it goes back to its sender. A component that crashes for other reasons
+is back sooner; and a stanza that ends its stream must not keep all others from it for ever."""
+
+
 class _Pending:
     """A stanza that a component does not have yet, as far as is known."""
 
-    __slots__ = ("is_written", "settled", "stanza", "timer")
+    __slots__ = ("is_written", "settled", "stanza", "timer", "tries")
 
     def __init__(self, stanza: Stanza) -> None:
         self.stanza = stanza
@@ -36,6 +46,8 @@ class _Pending:
         self.is_written = False
         """It went to the transport of a stream, and was not acknowledged."""
         self.timer: DelayedCall | None = None
+        self.tries = 0
+        """On so many streams it was written, and not acknowledged before their end."""
 
 
 class ComponentOutbox(Outbox):
@@ -101,11 +113,11 @@ class Component:
 
     def send(self, stanza: Stanza) -> Settled:
         """Deliver it, now or when the component is there."""
-        if self._outbox is None and len(self._waiting) >= MAX_WAITING:
-            self._refuse(stanza)
+        if len(self._waiting) >= MAX_WAITING:
+            self._refuse(_Pending(stanza), self._away())
             return None
         pending = _Pending(stanza)
-        if self._outbox is None:
+        if self._outbox is None or self._waiting:  # the second: until it is known which one ends its streams
             self._wait(pending)
         else:
             self._pass(self._outbox, pending)
@@ -114,16 +126,24 @@ class Component:
     def attach(self, outbox: Outbox) -> None:
         """The component joined: first what waited for it, in order."""
         self._outbox = outbox
-        waiting, self._waiting = self._waiting, deque()
-        for pending in waiting:
-            assert pending.timer is not None
-            pending.timer.cancel()
-            self._pass(outbox, pending)
+        self._go_on()
 
     def done(self, count: int) -> None:
         """The component has so many more."""
         for _ in range(count):
             self._sent.popleft().settled.callback(None)
+        if self._waiting:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Pass on what waits; one that may have ended earlier streams goes alone, and the next when it is through."""
+        while self._waiting and self._outbox is not None:
+            is_suspect = self._waiting[0].tries >= ALONE_AFTER
+            if self._sent and (is_suspect or self._sent[-1].tries >= ALONE_AFTER):
+                return
+            pending = self._waiting[0]
+            self._take_back(pending)
+            self._pass(self._outbox, pending)
 
     def detach(self) -> None:
         """Its stream is over; what it may not have waits for the next one, and is not refused for want of room."""
@@ -131,40 +151,61 @@ class Component:
         if outbox is not None:
             unsent = len(outbox.take_unsent())
             sent, self._sent = self._sent, deque()
+            later, self._waiting = self._waiting, deque()
             for index, pending in enumerate(sent):
-                pending.is_written = index < len(sent) - unsent
+                if index < len(sent) - unsent:
+                    pending.is_written = True
+                    pending.tries += 1
                 self._wait(pending)
+            self._waiting.extend(later)
+            self._give_up_on_first()
 
     def stop(self) -> None:
         """The server stops: whoever waits hears of it.
 
         Not of what the component may have got: what of that came over a link stays there, and comes again.
         """
-        while self._waiting:
+        for pending in [*self._waiting]:
+            self._take_back(pending)
+            if not pending.is_written:
+                self._refuse(pending, self._away())
+
+    def _give_up_on_first(self) -> None:
+        """The stanza with which the last streams ended, once it is known (RFC 6120 section 13.12)."""
+        if self._waiting and self._waiting[0].tries >= MAX_TRIES:
             pending = self._waiting[0]
-            assert pending.timer is not None
-            pending.timer.cancel()
-            if pending.is_written:
-                self._waiting.popleft()
-            else:
-                self._give_up_first()
+            self._take_back(pending)
+            text = f"{self.domain} ended its stream {MAX_TRIES} times when it was sent this"
+            self._refuse(pending, StanzaError(Condition.POLICY_VIOLATION, text))
 
     def _pass(self, outbox: Outbox, pending: _Pending) -> None:
+        made = into_stream(pending.stanza)
+        if reason := why_too_large(made.raw, TO_COMPONENT.max_bytes):
+            self._refuse(pending, StanzaError(Condition.POLICY_VIOLATION, reason))
+            return
         self._sent.append(pending)
         self._tracer.record(Event.DELIVERED, pending.stanza, f"component {self.domain}")
-        outbox.send(into_stream(pending.stanza))
+        outbox.send(made)
 
     def _wait(self, pending: _Pending) -> None:
-        pending.timer = self._clock.callLater(WAIT_S, self._give_up_first)
+        pending.timer = self._clock.callLater(WAIT_S, self._give_up, pending)
         self._waiting.append(pending)
         self._tracer.record(Event.ENQUEUED, pending.stanza, f"until component {self.domain} is connected")
 
-    def _give_up_first(self) -> None:
-        pending = self._waiting.popleft()  # all wait equally long, so the first is the one that is due
-        self._refuse(pending.stanza)
-        pending.settled.callback(None)
+    def _give_up(self, pending: _Pending) -> None:
+        self._take_back(pending)
+        self._refuse(pending, self._away())
 
-    def _refuse(self, stanza: Stanza) -> None:
+    def _take_back(self, pending: _Pending) -> None:
+        self._waiting.remove(pending)
+        assert pending.timer is not None
+        if pending.timer.active():
+            pending.timer.cancel()
+
+    def _away(self) -> StanzaError:
+        return StanzaError(Condition.REMOTE_SERVER_TIMEOUT, f"{self.domain} is not connected to its server")
+
+    def _refuse(self, pending: _Pending, error: StanzaError) -> None:
         assert self._bounce is not None, "a stanza came before the domain was started"
-        text = f"{self.domain} is not connected to its server"
-        self._bounce(stanza, StanzaError(Condition.REMOTE_SERVER_TIMEOUT, text))
+        self._bounce(pending.stanza, error)
+        pending.settled.callback(None)

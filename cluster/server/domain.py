@@ -39,6 +39,7 @@ from cluster.store.port import Store
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.limits import CARRIED, ENTERING_BYTES, too_large
 from cluster.xmpp.stanza import Stanza
 
 _log = Logger()
@@ -121,7 +122,7 @@ class Domain:
         )  # fmt: skip
         hooks.ctx = self.context
         self._local = AccountDelivery(self.context, self._messages, self._iq, tracer, self.bounce)
-        self.entrance = Entrance(self.context, self._iq, hooks, tracer, self.bounce, clock)
+        self.entrance = Entrance(self.context, self._iq, hooks, tracer, self.too_large, self.bounce, clock)
 
     async def start(self) -> None:
         """Take stanzas from other domains."""
@@ -189,6 +190,9 @@ class Domain:
             return settled.addErrback(self._not_delivered, stanza) if settled is not None else None
         if to.domainpart in self.components or to.domainpart in self._components_at:
             return self._route_to_component(stanza, to)
+        if len(stanza.raw) > CARRIED.max_bytes:
+            self.too_large(stanza)
+            return None
         domain = self._served_by.get(to.domainpart, to.domainpart)
         if stanza.trace_id:
             self.tracer.record(Event.ROUTED, stanza, f"link to {domain}")
@@ -196,6 +200,9 @@ class Domain:
 
     def _route_to_component(self, stanza: Stanza, to: Jid) -> Settled:
         """A specialized local service (RFC 6120 section 10.5)."""
+        if len(stanza.raw) > CARRIED.max_bytes:
+            self.too_large(stanza)
+            return None
         if stanza.kind == "message":  # it may come twice, and is known by that then
             stanza = with_stanza_id(stanza, self.context.new_id(), self._jid)
         if to.domainpart not in self.components:
@@ -277,6 +284,17 @@ class Domain:
         self.tracer.record(Event.BOUNCED, stanza, str(error))
         if stanza.may_be_answered_with_error and stanza.from_ is not None:
             self.route(stanza.error(error))
+
+    def too_large(self, stanza: Stanza) -> None:
+        """Answer a stanza that cannot be carried; in place of an answer whoever asked gets an error."""
+        error = too_large(len(stanza.raw))
+        if stanza.may_be_answered_with_error:
+            self.bounce(stanza, error)
+            return
+        self.tracer.record(Event.DROPPED, stanza, str(error))
+        shorter = stanza.as_error_alone(error)
+        if len(shorter.raw) <= ENTERING_BYTES:
+            self.route(shorter)
 
     # --- modules
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 from twisted.internet.defer import Deferred
 
@@ -18,6 +20,7 @@ from cluster.trace.hop import Event, Tracer
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError
 from cluster.xmpp.events import Nonza
+from cluster.xmpp.limits import ENTERING_BYTES
 from cluster.xmpp.namespaces import BLOCKING_ERRORS, STANZA_ID
 from cluster.xmpp.probe import probe_id, without_probe
 from cluster.xmpp.stamp import NotAStanza
@@ -36,14 +39,17 @@ class Entrance:
         requests: iq.IqDispatch,
         hooks: MessageHooks,
         tracer: Tracer,
+        too_large: Callable[[Stanza], None],
         bounce: Bounce,
         clock: Clock,
     ) -> None:
+        """`too_large` answers what cannot be carried."""
         self._ctx = ctx
         self._route = ctx.route
         self._requests = requests
         self._hooks = hooks
         self._tracer = tracer
+        self._too_large = too_large
         self._bounce = bounce
         self._pace = Pace(clock, self._handle)
         self._resting = self._pace.resting
@@ -59,6 +65,9 @@ class Entrance:
         if trace_id and not self._ctx.probes.take(session.jid.localpart):
             stanza, trace_id = without_probe(stanza), ""  # else a gateway would follow it
         stanza = self._followed(stanza, trace_id or self._tracer.sample())
+        if len(stanza.raw) > ENTERING_BYTES:
+            self._too_large(stanza)
+            return None
         if session.account.blocked and stanza.to is not None and session.account.blocks(stanza.to):
             self._refuse_blocked(session, stanza)
             return None
@@ -79,6 +88,9 @@ class Entrance:
     def from_component(self, stanza: Stanza) -> Settled:
         """A stanza that a component sent; its `from` is of the component's domain."""
         stanza = self._followed(stanza, stanza.trace_id or self._tracer.sample())
+        if len(stanza.raw) > ENTERING_BYTES:
+            self._too_large(stanza)
+            return None
         try:
             if stanza.kind == "iq":
                 iq.check(stanza)

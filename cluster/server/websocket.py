@@ -18,7 +18,7 @@ from zope.interface import implementer
 
 from cluster.server.c2s import ClientStreams
 from cluster.xmpp.errors import StreamError
-from cluster.xmpp.parser import MAX_STANZA_BYTES
+from cluster.xmpp.limits import FROM_CLIENT
 from cluster.xmpp.websocket import SUBPROTOCOL, WebSocketFraming
 
 
@@ -72,7 +72,7 @@ class WebSocket(ProtocolWrapper):
         """`stream`: a ClientStream."""
         super().__init__(factory, stream)
         self._frames = Connection(ConnectionType.SERVER)
-        self._framing = WebSocketFraming(MAX_STANZA_BYTES)
+        self._framing = WebSocketFraming(FROM_CLIENT)
         self._begun = bytearray()  # of a message that comes in several frames
         self._writable = _Writable(self._send)
         self._is_secure = factory.is_secure
@@ -98,7 +98,7 @@ class WebSocket(ProtocolWrapper):
         match event:
             case TextMessage():
                 self._begun += event.data.encode()
-                if len(self._begun) > MAX_STANZA_BYTES:
+                if len(self._begun) > FROM_CLIENT.max_bytes:
                     self._refuse(CloseConnection(CloseReason.MESSAGE_TOO_BIG))
                 elif event.message_finished:
                     message, self._begun = bytes(self._begun), bytearray()

@@ -13,6 +13,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from cluster.trace.hop import Event, Hop
+from cluster.trace.terminal import safe_line
 
 SENDER = "C1"
 RECEIVER = "C3"
@@ -53,11 +54,11 @@ def tree(hops: Sequence[Hop]) -> Tree:
         return Tree("no hops")
     first, last = all_steps[0].hop, all_steps[-1]
     title = f"{first.kind} from {first.from_} to {first.to}, {last.offset_ms:.2f} ms, trace {first.trace_id}"
-    root = Tree(Text(title))
+    root = Tree(Text(safe_line(title)))
     for name, visit in groupby(all_steps, key=lambda step: node_name(step.hop)):
-        branch = root.add(Text(name))
+        branch = root.add(Text(safe_line(name)))
         for step in visit:
-            branch.add(Text(_line(step)))
+            branch.add(Text(safe_line(_line(step))))
     return root
 
 
@@ -88,7 +89,7 @@ def mermaid(hops: Sequence[Hop]) -> str:
 
 def _plain(text: str) -> str:
     """Without what Mermaid reads as its own: `#` begins an entity, `;` and a line break end a statement."""
-    return re.sub(r"[#;\n]", lambda match: f"#{ord(match[0])};", text)
+    return safe_line(re.sub(r"[#;\n]", lambda match: f"#{ord(match[0])};", text))
 
 
 def dicts(hops: Sequence[Hop]) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ from cluster.xmpp.component_stanza import into_stream, out_of_stream
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
 from cluster.xmpp.events import Closed, Misaddressed
 from cluster.xmpp.jid import Jid, JidError
+from cluster.xmpp.limits import FROM_COMPONENT, TO_COMPONENT, Limits
 from cluster.xmpp.namespaces import COMPONENT, SM, STREAM_ERRORS, STREAMS
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader
 from cluster.xmpp.sm import StreamManagement, Unacknowledged, enabled, read_count
@@ -64,8 +65,8 @@ class ComponentStream(Stream[ComponentEvent]):
 
     CLOSED = ComponentState.CLOSED
 
-    def __init__(self, domain: str) -> None:
-        super().__init__()
+    def __init__(self, domain: str, limits: Limits) -> None:
+        super().__init__(limits)
         self.state: ComponentState = ComponentState.OPENING
         self.domain = domain
         """The component's; a server's side knows it from the stream header on."""
@@ -148,7 +149,7 @@ class AcceptingStream(ComponentStream):
 
         `new_id` gives unpredictable ids (RFC 6120 section 4.7.3).
         """
-        super().__init__("")
+        super().__init__("", FROM_COMPONENT)
         self._server = Jid("", server)
         self._secrets = secrets
         self._stream_id = new_id()
@@ -214,7 +215,7 @@ class ConnectingStream(ComponentStream):
     """The component's side. Where the server refuses it, Closed says with which condition."""
 
     def __init__(self, domain: str, secret: str) -> None:
-        super().__init__(domain)
+        super().__init__(domain, TO_COMPONENT)
         self._secret = secret
         self._open_if_needed()
 

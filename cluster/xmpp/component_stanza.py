@@ -8,6 +8,7 @@ from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.jid import Jid, JidError
+from cluster.xmpp.limits import SMALL_BYTES
 from cluster.xmpp.namespaces import CLIENT, COMPONENT
 from cluster.xmpp.parser import Slice
 from cluster.xmpp.probe import probe_id, with_probe
@@ -70,7 +71,7 @@ def out_of_stream(child: Slice) -> Stanza:
 def _raw(child: Slice, kind: Kind, from_: Jid) -> bytes:
     begin, raw = opening(kind, from_), child.raw
     # "&#" could spell the namespace
-    if raw.startswith(begin) and _COMPONENT not in raw and b"&#" not in raw:
+    if len(raw) <= SMALL_BYTES and raw.startswith(begin) and _COMPONENT not in raw and b"&#" not in raw:
         return raw
     tree = xml.parse(raw)
     for element in tree.iter():

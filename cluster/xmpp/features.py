@@ -8,8 +8,8 @@ from typing import Literal
 
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
+from cluster.xmpp.limits import FROM_CLIENT, Limits
 from cluster.xmpp.namespaces import BIND, SASL, SASL_CHANNEL_BINDING, STREAMS, TLS
-from cluster.xmpp.parser import MAX_STANZA_BYTES
 from cluster.xmpp.sasl import HASHES
 
 TlsMode = Literal["required", "optional", "off"]
@@ -30,7 +30,7 @@ class StreamOptions:
     """Anybody may log in without an account (SASL ANONYMOUS, RFC 4505)."""
     strict: bool = False
     """What old clients do and RFC 6120 forbids is refused, which peers in the field accept."""
-    max_stanza_bytes: int = MAX_STANZA_BYTES
+    limits: Limits = FROM_CLIENT
 
     @cached_property
     def offered_after_login(self) -> frozenset[str]:

@@ -14,6 +14,7 @@ from cluster.xmpp import sasl, sm
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.events import TlsWanted
 from cluster.xmpp.jid import Jid, JidError
+from cluster.xmpp.limits import FROM_SERVER
 from cluster.xmpp.namespaces import BIND, CLIENT, REGISTER, SASL, SM, STREAMS, TLS
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
 from cluster.xmpp.stanza import make
@@ -77,7 +78,7 @@ class InitiatingStream:
         self._output: list[bytes] = []
         self._bindings: Mapping[str, bytes] = {}
         self._inbox: deque[StreamHeader | Slice | StreamEnd] = deque()
-        self._parser = StreamParser()
+        self._parser = StreamParser(FROM_SERVER)
         self._negotiation = self._negotiate()
         next(self._negotiation)
 
@@ -151,7 +152,7 @@ class InitiatingStream:
         self.bound = Bound((yield from self._bind()), h=h)
 
     def _open(self) -> None:
-        self._parser = StreamParser()
+        self._parser = StreamParser(FROM_SERVER)
         self._inbox.clear()  # what came before TLS must not count as said under TLS (RFC 6120 section 5.4.3.3)
         self._output.append(
             f"<?xml version='1.0'?><stream:stream to={quoteattr(self.domain)} version='1.0' "

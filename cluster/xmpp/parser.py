@@ -15,15 +15,9 @@ import msgspec
 
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import StreamCondition, StreamError
+from cluster.xmpp.limits import FROM_CLIENT, Limits
 from cluster.xmpp.namespaces import CLIENT, STREAMS, XML
 from cluster.xmpp.tokens import UnfinishedToken
-
-MAX_DEPTH = 32
-"""Elements in elements, the stream's own not counted. Real stanzas stay below 12."""
-MAX_NODES = 10_000
-"""Elements and attributes of one stanza: what a handler's tree may cost at the most."""
-MAX_STANZA_BYTES = 262_144
-"""Size of one stanza; ejabberd's and Prosody's default for c2s."""
 
 RENEW_AFTER_BYTES = 262_144
 """expat keeps every name that it has ever seen, so one parser reads no more than this of a stream, and one stanza."""
@@ -70,17 +64,14 @@ class StreamEnd(msgspec.Struct, frozen=True):
 class StreamParser:
     """Parses one stream from its header to its end; a restarted stream needs a new parser."""
 
-    max_depth = MAX_DEPTH
-    max_nodes = MAX_NODES
-
     __slots__ = (
         "_attributes", "_base", "_buffer", "_content_namespace", "_declared", "_depth", "_done", "_expat",
-        "_foreign_context", "_found", "_max_stanza_bytes", "_name", "_nodes", "_payloads", "_root",
-        "_start", "_unfinished",
+        "_foreign_context", "_found", "_limits", "_name", "_nodes", "_payloads", "_root", "_start", "_unfinished",
     )  # fmt: skip
 
-    def __init__(self, max_stanza_bytes: int = MAX_STANZA_BYTES) -> None:
-        self._max_stanza_bytes = max_stanza_bytes
+    def __init__(self, limits: Limits = FROM_CLIENT) -> None:
+        """`limits`: of each child of the stream."""
+        self._limits = limits
         self._buffer: bytes | bytearray = b""  # what was parsed of the child that is being read
         self._unfinished = UnfinishedToken()
         self._base = 0  # stream offset of the buffer's first byte
@@ -131,7 +122,7 @@ class StreamParser:
                 self._forget_until(self._start)
             if self._base > RENEW_AFTER_BYTES and self._depth:
                 self._renew()
-        if (self._buffer or self._unfinished.held) and self.pending_bytes > self._max_stanza_bytes:
+        if (self._buffer or self._unfinished.held) and self.pending_bytes > self._limits.max_bytes:
             raise self._too_big()
 
     def _joined(self, tokens: bytes) -> bytearray:
@@ -195,7 +186,7 @@ class StreamParser:
             self._base = 0
 
     def _too_big(self) -> StreamError:
-        text = f"a stanza may have at most {self._max_stanza_bytes} bytes"
+        text = f"a stanza may have at most {self._limits.max_bytes} bytes"
         return StreamError(StreamCondition.POLICY_VIOLATION, text)
 
     def _forget_gap(self) -> None:
@@ -225,10 +216,11 @@ class StreamParser:
             self._nodes = 1 + len(attributes)
         elif depth == 0:
             self._on_header(name, attributes)
-        if depth > self.max_depth or self._nodes > self.max_nodes:
+        limits = self._limits
+        if depth > limits.max_depth or self._nodes > limits.max_nodes:
             raise StreamError(
                 StreamCondition.POLICY_VIOLATION,
-                f"a stanza may be {MAX_DEPTH} elements deep and have {MAX_NODES} elements and attributes",
+                f"a stanza may be {limits.max_depth} elements deep and have {limits.max_nodes} elements and attributes",
             )
 
     def _on_end(self, name: str) -> None:
@@ -236,7 +228,7 @@ class StreamParser:
         if self._depth == 1:
             self._done = end = self._end_of_child()
             raw = bytes(self._buffer[self._start - self._base : end - self._base])
-            if len(raw) > self._max_stanza_bytes:
+            if len(raw) > self._limits.max_bytes:
                 raise self._too_big()
             if self._foreign_context:
                 tree = xml.parse(raw, self._foreign_context)

@@ -38,7 +38,7 @@ class ReceivingStream(Stream[Event]):
 
     def __init__(self, options: StreamOptions, new_id: Callable[[], str]) -> None:
         """`new_id` gives unpredictable ids: stream ids and SCRAM nonces (RFC 6120 section 4.7.3)."""
-        super().__init__(options.max_stanza_bytes)
+        super().__init__(options.limits)
         self.state: State = State.OPENING
         self.secure = False
         self.localpart = ""

@@ -8,10 +8,13 @@ from xml.sax.saxutils import quoteattr
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.jid import Jid, JidError
+from cluster.xmpp.limits import SMALL_BYTES
 from cluster.xmpp.namespaces import XML
 from cluster.xmpp.parser import Slice
 from cluster.xmpp.stanza import Kind, Stanza, opening
 
+MAX_LANG = 64
+"""A language tag needs 35 characters (RFC 5646 section 4.4.1); the stream's stands in each of its stanzas."""
 _LANG = f"{XML} lang"
 _NAME_ENDS = b" />\t\r\n"
 
@@ -50,6 +53,7 @@ class Stamp:
         self._kinds = _kinds(content_namespace)
         # what stands between the element's name and the rest, without and with a language of the stanza's own
         self._from = opening("", jid)[1:]
+        lang = lang if lang is not None and len(lang) <= MAX_LANG else None
         self._from_and_lang = self._from + (f" xml:lang={quoteattr(lang)}".encode() if lang else b"")
 
     def __call__(self, child: Slice) -> Stanza:
@@ -63,6 +67,8 @@ class Stamp:
         if "from" in attributes or not raw.startswith(begins) or raw[len(begins)] not in _NAME_ENDS:
             raw = self._without_from(child)
         raw = begins + (self._from if _LANG in attributes else self._from_and_lang) + raw[len(begins) :]
+        if len(raw) > SMALL_BYTES:
+            raw = xml.canonical(raw)
         get = attributes.get
         to = get("to")
         try:

@@ -12,10 +12,14 @@ from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.limits import FROM_CLIENT
 from cluster.xmpp.namespaces import CLIENT, LEGACY_AUTH, REGISTER, STANZA_ERRORS, XML
 
 Kind = Literal["message", "presence", "iq"]
 
+MAX_BYTES = FROM_CLIENT.max_bytes
+MAX_ERROR_TEXT = 1_024
+"""Characters: a text may quote what the peer sent."""
 _WITH_PASSWORDS = frozenset({f"{REGISTER} query", f"{LEGACY_AUTH} query"})
 """Payloads that are not sent back with an error (XEP-0077 section 3.3, XEP-0078 section 3.1)."""
 
@@ -66,15 +70,27 @@ class Stanza(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return make("iq", to=self.from_, from_=self.to, id=self.id, type="result", payload=payload)
 
     def error(self, error: StanzaError) -> Stanza:
-        """The error stanza that answers this one (RFC 6120 section 8.3.1), with what was sent, unless it is secret."""
-        child = Element(f"{{{CLIENT}}}error", type=error.type)
-        SubElement(child, f"{{{STANZA_ERRORS}}}{error.condition}")
-        if error.text:
-            SubElement(child, f"{{{STANZA_ERRORS}}}text", {f"{{{XML}}}lang": "en"}).text = error.text
-        if error.detail:
-            SubElement(child, error.detail)
-        payload = (child,) if _WITH_PASSWORDS.intersection(self.payloads) else (*self.tree, child)
+        """The error stanza that answers this one (RFC 6120 section 8.3.1).
+
+        With what was sent, unless that is secret, is itself what cannot be carried, or is with the error more than a
+        client could send.
+        """
+        child = _error_element(error)
+        is_refused_whole = error.condition is Condition.POLICY_VIOLATION
+        is_secret = bool(_WITH_PASSWORDS.intersection(self.payloads))
+        if not is_secret and not is_refused_whole and len(self.raw) < MAX_BYTES:
+            whole = self._answered_by(*self.tree, child)
+            if len(whole.raw) <= MAX_BYTES:
+                return whole
+        return self._answered_by(child)
+
+    def _answered_by(self, *payload: Element) -> Stanza:
         return make(self.kind, to=self.from_, from_=self.to, id=self.id, type="error", payload=payload)
+
+    def as_error_alone(self, error: StanzaError) -> Stanza:
+        """What takes the place of an answer (`type` result or error) that is too large: who asked waits for an end."""
+        child = _error_element(error_of(self) if self.type == "error" else error)
+        return make(self.kind, to=self.to, from_=self.from_, id=self.id, type="error", payload=(child,))
 
     @property
     def may_be_answered_with_error(self) -> bool:
@@ -105,6 +121,17 @@ def make(
     tree.extend(payload)
     names = tuple(" ".join(xml.split(child.tag)).lstrip() for child in payload)
     return Stanza(kind, to, from_, id, type, names, xml.serialize(tree))
+
+
+def _error_element(error: StanzaError) -> Element:
+    child = Element(f"{{{CLIENT}}}error", type=error.type)
+    SubElement(child, f"{{{STANZA_ERRORS}}}{error.condition}")
+    if error.text:
+        text = SubElement(child, f"{{{STANZA_ERRORS}}}text", {f"{{{XML}}}lang": "en"})
+        text.text = error.text if len(error.text) <= MAX_ERROR_TEXT else f"{error.text[: MAX_ERROR_TEXT - 1]}…"
+    if error.detail:
+        SubElement(child, error.detail)
+    return child
 
 
 def error_of(stanza: Stanza) -> StanzaError:

@@ -10,7 +10,8 @@ from typing import ClassVar, Generic, TypeVar
 
 from cluster.xmpp.errors import StreamError
 from cluster.xmpp.events import Closed
-from cluster.xmpp.parser import MAX_STANZA_BYTES, Slice, StreamEnd, StreamHeader, StreamParser
+from cluster.xmpp.limits import FROM_CLIENT, Limits
+from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
 from cluster.xmpp.stream_error import written
 
 E = TypeVar("E")
@@ -26,8 +27,9 @@ class Stream(ABC, Generic[E]):
     CLOSED: ClassVar[StrEnum]
     """The last of its states."""
 
-    def __init__(self, max_stanza_bytes: int = MAX_STANZA_BYTES) -> None:
-        self._max_stanza_bytes = max_stanza_bytes
+    def __init__(self, limits: Limits = FROM_CLIENT) -> None:
+        """`limits`: of each stanza of the peer."""
+        self._limits = limits
         self._output: list[bytes] = []
         self._header_sent = False
         self._waiting = False
@@ -38,7 +40,7 @@ class Stream(ABC, Generic[E]):
 
     def _restart(self) -> None:
         """Forget what came; a new stream header is next."""
-        self._parser = StreamParser(self._max_stanza_bytes)
+        self._parser = StreamParser(self._limits)
         self._inbox: deque[StreamHeader | Slice | StreamEnd] = deque()
 
     def receive_data(self, data: bytes) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from xml.sax.saxutils import quoteattr
 
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import StreamCondition, StreamError
+from cluster.xmpp.limits import FROM_CLIENT, FROM_SERVER, Limits
 from cluster.xmpp.namespaces import CLIENT, FRAMING, STREAMS, XML
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
 
@@ -20,15 +20,6 @@ _DECLARED = re.compile(rb"(<[^\s/>]+(?:%b)*?)\s+xmlns\s*=\s*(?:\"jabber:client\"
 _NAME = re.compile(rb"<[^\s/>]+")
 
 
-class _OwnStream(StreamParser):
-    """What a server says itself has no bounds: a long roster, a forwarded stanza that was as deep as it may be."""
-
-    max_depth = max_nodes = sys.maxsize
-
-    def __init__(self) -> None:
-        super().__init__(sys.maxsize)
-
-
 class WebSocketFraming:
     """One client's connection: translates both ways between messages and the bytes of a stream over TCP.
 
@@ -36,10 +27,11 @@ class WebSocketFraming:
     Between two messages its parsers rest: most of the time a client says nothing.
     """
 
-    def __init__(self, max_stanza_bytes: int) -> None:
-        self._inbound = StreamParser(max_stanza_bytes)
+    def __init__(self, limits: Limits = FROM_CLIENT) -> None:
+        """`limits`: of each of the client's messages."""
+        self._inbound = StreamParser(limits)
         self._inbound.feed(f"<stream:stream {_STREAM}".encode(), [])
-        self._outbound = _OwnStream()
+        self._outbound = StreamParser(FROM_SERVER)
 
     def received(self, message: bytes) -> bytes:
         """The client's message, as it stands in a stream. Raises StreamError for what is not one element."""
@@ -60,7 +52,7 @@ class WebSocketFraming:
     def to_send(self, data: bytes) -> list[bytes]:
         """The messages that say what the server's side of a stream says with these bytes: whole elements."""
         if data.startswith(b"<?xml "):  # a new stream, or a restart
-            self._outbound = _OwnStream()
+            self._outbound = StreamParser(FROM_SERVER)
         found: list[StreamHeader | Slice | StreamEnd] = []
         self._outbound.feed(data, found)
         self._outbound.rest()

@@ -10,11 +10,14 @@ import contextlib
 from collections.abc import Callable, Iterable
 from xml.etree.ElementTree import XMLPullParser
 
+import msgspec
+
 from cluster import modules
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import StreamError
 from cluster.xmpp.events import Closed, Event
 from cluster.xmpp.jid import Jid, JidError
+from cluster.xmpp.limits import FROM_CLIENT
 from cluster.xmpp.namespaces import CLIENT, STREAMS
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
 from cluster.xmpp.receiving import ReceivingStream
@@ -59,7 +62,7 @@ def parser(data: bytes) -> None:
 
 def _parsed(chunks: Iterable[bytes], rests: bool = False) -> tuple[list[StreamHeader | Slice | StreamEnd], bool]:
     """What is found in them, and whether they end neither with a fault nor with what may still become one."""
-    parser, found = StreamParser(MAX_BYTES), []  # type: ignore[var-annotated]
+    parser, found = StreamParser(msgspec.structs.replace(FROM_CLIENT, max_bytes=MAX_BYTES)), []  # type: ignore[var-annotated]
     for chunk in chunks:
         try:
             parser.feed(chunk, found)

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from cluster.server.outbox import MAX_UNSENT_BYTES
-from cluster.xmpp.parser import MAX_DEPTH, MAX_NODES, MAX_STANZA_BYTES
+from cluster.xmpp.limits import FROM_CLIENT
 from tests.conformance.ours import TOPOLOGY, site_of
 from tests.conformance.site import PASSWORD, Site, messages
 from tests.conformance.wire import CLIENT, SASL, Ended
@@ -108,7 +108,11 @@ def crowded(nodes: int, to: str) -> str:
 @pytest.mark.parametrize("remote", [False, True])
 @pytest.mark.parametrize(
     ("make", "limit"),
-    [(lambda n, to: sized(to, n), MAX_STANZA_BYTES), (nested, MAX_DEPTH), (crowded, MAX_NODES)],
+    [
+        (lambda n, to: sized(to, n), FROM_CLIENT.max_bytes),
+        (nested, FROM_CLIENT.max_depth),
+        (crowded, FROM_CLIENT.max_nodes),
+    ],
     ids=["size", "depth", "nodes"],
 )
 def test_the_limits_of_a_stanza(site: Site, make, limit: int, remote: bool) -> None:  # type: ignore[no-untyped-def]
@@ -125,7 +129,7 @@ def test_the_limits_of_a_stanza(site: Site, make, limit: int, remote: bool) -> N
 @pytest.mark.parametrize("attribute", ["x", "xmlns:x"])
 def test_too_many_attributes(site: Site, attribute: str) -> None:
     client = site.client()
-    client.send("<message " + " ".join(f"{attribute}{n}='urn:{n}'" for n in range(MAX_NODES)) + "/>")
+    client.send("<message " + " ".join(f"{attribute}{n}='urn:{n}'" for n in range(FROM_CLIENT.max_nodes)) + "/>")
     if attribute == "xmlns:x":  # declarations are no attributes, and take no room in a tree
         client.sync()
     else:

@@ -12,8 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
+from cluster.client.blocking import BlockingClient
 from cluster.lab.folder import LabFolder
 from cluster.lab.wait import wait_until
+from cluster.xmpp.initiating import Login
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.limits import FROM_CLIENT
 from tests.live.clients import PATIENCE_S
 from tests.live.running_lab import ROOT, XMPPLAB, RunningLab
 
@@ -252,3 +256,44 @@ def test_a_network_that_refuses(both: RunningLab, network: str, answer: str, to:
 )
 def test_what_a_network_cannot_do(both: RunningLab, arguments: tuple[str, ...], exit_code: int, expected: str) -> None:
     assert expected in both.command(*arguments, exit_code=exit_code)
+
+
+# --- the largest messages
+
+
+def _large(to: str) -> list[bytes]:
+    """At the limits of a client: of bytes, of elements, and as what takes five times as much when it is written out."""
+    begin, end = f"<message to='{to}' id='large'><body>", "</body></message>"
+    room = FROM_CLIENT.max_bytes - len(begin + end)
+    crowded = f"<message to='{to}' id='large'>{'<a/>' * (FROM_CLIENT.max_nodes - 3)}<body>x</body></message>"
+    return [
+        f"{begin}{'x' * room}{end}".encode(),
+        f"{begin}{'&amp;' * (room // 5)}{end}".encode(),
+        f"{begin}<![CDATA[{'&' * (room - 12)}]]>{end}".encode(),
+        crowded.replace("<a/>", "", 2).encode(),
+    ]
+
+
+@pytest.mark.parametrize("sender", ["romeo@montague.lit", "juliet@capulet.lit"])
+def test_the_largest_messages_stop_no_gateway(both: RunningLab, sender: str) -> None:
+    """Of the gateways' own domain, and of another: each comes back or arrives, and what follows passes."""
+    domain = sender.partition("@")[2]
+    host, _, port = both.node(domain)["c2s"].rpartition(":")
+    phone = "+393331234561@sms.montague.lit"
+    login = Login(Jid.parse(f"{sender}/large"), "secret")
+    with BlockingClient((host, int(port)), login, both.ps()["ca_file"]) as client:
+        for to in (phone, FRIAR):
+            for number, stanza in enumerate(_large(to)):
+                client.send(stanza)
+                gateway = to.rpartition("@")[2]
+                client.send(f"<iq type='get' to='{gateway}' id='p{number}'><ping xmlns='urn:xmpp:ping'/></iq>".encode())
+                answers: dict[str | None, str | None] = {}
+                while f"p{number}" not in answers:  # each waits for the one before it
+                    found = client.receive(PATIENCE_S)
+                    assert found is not None
+                    answers[found.attributes.get("id")] = found.attributes.get("type")
+                assert answers[f"p{number}"] == "result"
+        client.send(f"<message to='{phone}'><body>after all of {sender}</body></message>".encode())
+        client.send(f"<message to='{FRIAR}'><body>after all of {sender}</body></message>".encode())
+    mail_with(both, f"after all of {sender}")
+    assert wait_until(lambda: f"after all of {sender}" in both.command("phone", "fc1", "inbox"), PATIENCE_S)

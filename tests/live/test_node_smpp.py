@@ -123,6 +123,16 @@ def test_the_gateway_at_node_smpp(node_smpp: NodeSmpp) -> None:
 
 
 @needs_node_smpp
+def test_what_other_message_centres_say(node_smpp: NodeSmpp) -> None:
+    """Message classes, SAR parameters, reports that are no messages, and a receipt that names its id in decimal."""
+    node_smpp.say("odd")
+    *texts, receipt = node_smpp.until_sent(4)
+    assert [text.tree.findtext(f"{{{CLIENT}}}body") for text in texts] == ["@ hi", "жя", "hello world"]
+    assert receipt.tree.find(f"{{{RECEIPTS}}}received").get("id") == "odd"  # type: ignore[union-attr]
+    node_smpp.stop_gateway()
+
+
+@needs_node_smpp
 def test_the_gateway_with_a_wrong_password_at_node_smpp(reactor_thread: ReactorThread) -> None:
     node = NodeSmpp(reactor_thread, "wrong")
     assert node.read() == {"bind": "g1", "status": smpplib.consts.SMPP_ESME_RINVPASWD}

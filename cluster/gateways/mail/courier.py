@@ -16,6 +16,10 @@ from cluster.gateways.mail.port import Mail
 TIMEOUT_S = 300.0
 """RFC 5321 section 4.5.3.2: for each reply; for that to a mail twice as long, which hosts no longer need."""
 
+MAX_REPLY_LINES = 100
+"""Of one reply (RFC 5321 section 4.2.1 has no bound); real ones have some 20."""
+MAX_MAILS = 10
+"""Of one connection: exim puts further ones aside until its next queue run (smtp_accept_queue_per_connection)."""
 QUIT_TIMEOUT_S = 5.0
 """For the reply to a goodbye, which nobody needs."""
 
@@ -83,6 +87,7 @@ class Courier(_Untyped):  # type: ignore[misc]
                 self.registerAuthenticator(way(settings.user.encode()))
         self._work = work
         self._mail: Mail | None = None
+        self._carried = 0
         self._offers: set[bytes] = set()
         self._trouble = ""
         self.is_over = False
@@ -121,6 +126,13 @@ class Courier(_Untyped):  # type: ignore[misc]
         super()._disconnectFromServer()
         self.setTimeout(QUIT_TIMEOUT_S)
 
+    def lineReceived(self, line: bytes) -> None:
+        if len(self.resp) >= MAX_REPLY_LINES:
+            self._trouble = "the host sent a reply without an end"
+            self.transport.abortConnection()
+        else:
+            super().lineReceived(line)
+
     def lineLengthExceeded(self, line: bytes) -> None:
         self._trouble = "the host sent a line without an end"
         self.transport.abortConnection()
@@ -154,7 +166,8 @@ class Courier(_Untyped):  # type: ignore[misc]
         self._say(b"MAIL FROM:<%s>%s" % (for_the_wire(mail.return_path).encode(), parameters), [250], self._say_to)
 
     def _next(self) -> Mail | None:
-        while (mail := self._work.next()) is not None:
+        while self._carried < MAX_MAILS and (mail := self._work.next()) is not None:
+            self._carried += 1
             if b"SMTPUTF8" in self._offers or not _needs_smtputf8(mail):
                 return mail
             text = "5.6.7 the mail host takes no addresses with letters beyond ASCII"

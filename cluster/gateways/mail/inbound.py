@@ -12,7 +12,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure as TwistedFailure
 
-from cluster.gateways.connection import Overloaded
+from cluster.gateways.connection import NotCarried, Overloaded
 from cluster.gateways.mail.addresses import Account, Addresses, Bounce, NotHere, Postmaster, Unknown
 from cluster.gateways.mail.bounces import Bounces
 from cluster.gateways.mail.configuration import MailSettings
@@ -109,6 +109,8 @@ class Inbound:
 
     def _refuse(self, failures: list[TwistedFailure]) -> None:
         """For all recipients at once; those who have it are known by the ledger when it comes again."""
+        if all(isinstance(failure.value, NotCarried) for failure in failures):
+            raise Refused(554, f"5.6.0 no message can hold it: {failures[0].getErrorMessage()}")
         for failure in failures:
             if not isinstance(failure.value, Overloaded | ConnectionLost | CancelledError):
                 self._log.failure("a mail could not be taken", failure)

@@ -24,7 +24,8 @@ FIRST_PAUSE_S = 5.0
 LONGEST_PAUSE_S = 900.0
 MAX_CONNECTIONS = 4
 MAX_MAILS = 10_000
-"""That may wait; their texts are in memory."""
+MAX_BYTES = 64 << 20
+"""Mails that may wait, and their texts, which are in memory."""
 STOP_TIMEOUT_S = 5.0
 """For mails that are half sent when the process ends."""
 
@@ -68,6 +69,10 @@ class OutboundQueue:
         self._ready: deque[Mail] = deque()
         self._later: list[tuple[float, int, Mail]] = []
         """A heap, by the times when they are due, of a clock that nobody can set."""
+        self._behind: dict[tuple[str, str], deque[Mail]] = {}
+        """By sender and recipient: mails that wait for the one before them, which is tried now or later."""
+        self._size_bytes = 0
+        self._last_accepted_utc_s = 0.0
         self._under_way: set[str] = set()
         """With a courier, or its sender is being told."""
         self._couriers = 0
@@ -88,8 +93,8 @@ class OutboundQueue:
     async def start(self) -> None:
         """Go on with what an earlier process left."""
         for mail in await self._spool.load():
-            self._mails[mail.id] = mail
-            self._push(mail)
+            self._keep(mail)
+            self._line_up(mail)
         self._pump()
 
     async def stop(self) -> None:
@@ -108,17 +113,28 @@ class OutboundQueue:
         """Take a mail over: when this returns, it is kept. One whose id is known already is it. Raises QueueFull."""
         if mail.id in self._mails:
             return
-        if len(self._mails) >= MAX_MAILS:
+        if len(self._mails) >= MAX_MAILS or self._size_bytes + len(mail.data) > MAX_BYTES:
             raise QueueFull(f"{len(self._mails)} mails wait for {self._relay.settings.host}")
-        self._mails[mail.id] = mail
+        if mail.accepted_utc_s <= self._last_accepted_utc_s:  # by which the spool keeps their order
+            mail = msgspec.structs.replace(mail, accepted_utc_s=self._last_accepted_utc_s + 1e-6)
+        self._keep(mail)
         try:
             await self._spool.put(mail)
         except BaseException:
-            del self._mails[mail.id]
+            self._forget(mail)
             raise
         self._record(Event.ENQUEUED, mail, f"for {self._relay.settings.host}")
-        self._push(mail)
+        self._line_up(mail)
         self._pump()
+
+    def _keep(self, mail: Mail) -> None:
+        self._mails[mail.id] = mail
+        self._size_bytes += len(mail.data)
+        self._last_accepted_utc_s = max(self._last_accepted_utc_s, mail.accepted_utc_s)
+
+    def _forget(self, mail: Mail) -> None:
+        del self._mails[mail.id]
+        self._size_bytes -= len(mail.data)
 
     # --- as the work of couriers
 
@@ -163,6 +179,24 @@ class OutboundQueue:
         self._pump()
 
     # --- when
+
+    def _line_up(self, mail: Mail) -> None:
+        """Each sender's mails for a recipient go one at a time, or several connections would mix them."""
+        pair = _pair(mail)
+        if pair in self._behind:
+            self._behind[pair].append(mail)
+        else:
+            self._behind[pair] = deque()
+            self._push(mail)
+
+    def _next_in_line(self, done: Mail) -> None:
+        pair = _pair(done)
+        behind = self._behind[pair]
+        if behind:
+            self._push(behind.popleft())
+            self._pump()
+        else:
+            del self._behind[pair]
 
     def _push(self, mail: Mail) -> None:
         due_s = self._clock.seconds() + max(0.0, round(mail.due_utc_s - self._now_utc_s(), 3))
@@ -223,7 +257,7 @@ class OutboundQueue:
 
     def _give_up_old(self, answer: Answer) -> None:
         now_utc_s = self._now_utc_s()
-        waiting = [mail for mail in self._mails.values() if mail.id not in self._under_way]
+        waiting = [*self._ready, *(mail for _, _, mail in self._later)]  # those behind them are younger
         old = {mail.id: mail for mail in waiting if self._deadline_utc_s(mail) <= now_utc_s}
         self._ready = deque(mail for mail in self._ready if mail.id not in old)
         self._later = [entry for entry in self._later if entry[2].id not in old]
@@ -259,7 +293,8 @@ class OutboundQueue:
         await self._drop(mail)
 
     async def _drop(self, mail: Mail) -> None:
-        del self._mails[mail.id]
+        self._forget(mail)
+        self._next_in_line(mail)
         await self._spool.drop(mail.id)
 
     def _run(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
@@ -273,3 +308,8 @@ class OutboundQueue:
 
     def _record(self, event: Event, mail: Mail, detail: str) -> None:
         self._hops.record(event, mail.trace_id, self._node, mail.return_path, mail.recipient, len(mail.data), detail)
+
+
+def _pair(mail: Mail) -> tuple[str, str]:
+    """Whose order is kept. The return path of a message's mail is of that one mail."""
+    return str(mail.sent.from_.bare) if mail.sent is not None else mail.return_path, mail.recipient

@@ -51,8 +51,10 @@ class SmtpSession(_Untyped):  # type: ignore[misc]
         self._server = server
         self._receiver = server.receiver
         self._envelope: Envelope | None = None
-        self._data: list[bytes] = []
+        self._data: bytearray | None = None
+        """The mail that is coming; None where it is not kept."""
         self._size_bytes = 0
+        """Of the mail that is coming, also of what is not kept of it."""
         self._errors = 0
         self._later: deque[bytes] = deque()
         """Lines that came while a reply was being thought about (RFC 2920)."""
@@ -77,6 +79,7 @@ class SmtpSession(_Untyped):  # type: ignore[misc]
         self._is_lost = True
         self.setTimeout(None)
         self._later.clear()
+        self._release()
         if self._busy is not None:
             self._busy.cancel()
 
@@ -218,7 +221,7 @@ class SmtpSession(_Untyped):  # type: ignore[misc]
         if self._envelope is None or not self._envelope.recipients:
             self.sendCode(503, b"5.5.1 MAIL and RCPT come first")
             return
-        self._data, self._size_bytes = [], 0
+        self._data, self._size_bytes = bytearray(), 0
         self.mode = "BODY"
         self.sendCode(354, b"end it with a dot")
 
@@ -229,19 +232,30 @@ class SmtpSession(_Untyped):  # type: ignore[misc]
             return
         line = line.removeprefix(b".")
         self._size_bytes += len(line) + 2
-        if self._size_bytes <= self._receiver.max_bytes:
-            self._data.append(line)
-        elif self._size_bytes > 2 * self._receiver.max_bytes:
+        if self._size_bytes > 2 * self._receiver.max_bytes:
             self.sendCode(552, b"5.3.4 far too big")
             self.transport.loseConnection()
+        elif self._size_bytes > self._receiver.max_bytes or not self._server.has_room(len(line)):
+            self._release()
+        elif self._data is not None:
+            self._data += line + b"\r\n"
+            self._server.receiving_bytes += len(line) + 2
+
+    def _release(self) -> bytes:
+        """The mail as far as it was kept; it is the server's bytes no longer."""
+        data, self._data = self._data, None
+        self._server.receiving_bytes -= len(data or b"")
+        return bytes(data or b"")
 
     def _end_of_mail(self) -> None:
         envelope, self._envelope = self._envelope, None
         assert envelope is not None
-        data, self._data = b"\r\n".join([*self._data, b""]), []
+        is_whole, data = self._data is not None, self._release()
         self.mode = "COMMAND"
         if self._size_bytes > self._receiver.max_bytes:
             self._reply(552, f"5.3.4 too big: at most {self._receiver.max_bytes} bytes")
+        elif not is_whole:
+            self._reply(452, "4.3.1 too many mails come at once; try again later")
         else:
             self._think(self._take(envelope, data))
 

@@ -11,6 +11,9 @@ from cluster.gateways.mail.rate import Rate
 from cluster.gateways.mail.receiver import Receiver
 from cluster.gateways.mail.reception import SmtpSession
 
+MAX_RECEIVING_BYTES = 64 << 20
+"""Of all mails that are coming at a time; beyond it their hosts are asked to try later."""
+
 
 class SmtpServer(ServerFactory):
     """Takes connections of hosts that bring mail."""
@@ -24,12 +27,18 @@ class SmtpServer(ServerFactory):
         self._max_per_s = max_per_s
         self.rate = Rate(max_per_s)
         self.sessions: set[SmtpSession] = set()
+        self.receiving_bytes = 0
+        """Of the mails that are not whole yet."""
         self._max_connections = max_connections
 
     @property
     def is_full(self) -> bool:
         """No more connections are taken."""
         return len(self.sessions) > self._max_connections
+
+    def has_room(self, size_bytes: int) -> bool:
+        """So much more of a mail may be kept."""
+        return self.receiving_bytes + size_bytes < MAX_RECEIVING_BYTES
 
     def buildProtocol(self, addr: IAddress | None) -> SmtpSession:
         return SmtpSession(self)

@@ -11,6 +11,7 @@ from cluster.gateways.smpp.address import address_of, number_of
 from cluster.gateways.smpp.concatenation import Part
 from cluster.gateways.smpp.constants import ESM_CLASS_UDHI, Tag
 from cluster.gateways.smpp.pdu import Pdu, Sm
+from cluster.gateways.smpp.text import MAX_PARTS
 
 
 class ShortMessage(msgspec.Struct, frozen=True):
@@ -63,10 +64,16 @@ def destination_of(sm: Sm) -> str:
 
 
 def part_in(pdu: Pdu) -> Part:
-    """What a submit_sm or deliver_sm carries."""
+    """What a submit_sm or deliver_sm carries: a part by its user data header, or by the SAR parameters."""
     assert isinstance(pdu.body, Sm)
     if pdu.body.esm_class & ESM_CLASS_UDHI:
         return concatenation.part_of(pdu.octets)
+    reference, total, number = (
+        int.from_bytes(pdu.tlvs.get(tag, b""), "big")
+        for tag in (Tag.SAR_MSG_REF_NUM, Tag.SAR_TOTAL_SEGMENTS, Tag.SAR_SEGMENT_SEQNUM)
+    )
+    if 1 <= number <= total <= MAX_PARTS:  # sections 5.3.2.22 to 5.3.2.24; else "the SMSC shall ignore" them
+        return Part(reference & 0xFFFF, total, number, pdu.octets)
     return Part(0, 1, 1, pdu.octets)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import blake2b
 
 import msgspec
 
@@ -14,6 +15,14 @@ _CONCATENATED_16_BIT = 0x08
 PATIENCE_S = 300.0
 """A part that is not there by now will not come; phones wait for minutes to days."""
 MISSING = "[…]"
+MAX_PART_OCTETS = 254
+"""What fits into short_message. No phone writes longer parts (140 octets), and 255 of them have 64,770 octets."""
+PART_BYTES = 300
+"""About what a part takes in addition to its octets."""
+MAX_BYTES = 8 << 20
+"""Of all parts that wait for others; beyond it the oldest messages are given up early."""
+MAX_COMPLETE = 1_000
+"""Messages whose parts are known when they come again."""
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -65,11 +74,17 @@ class _Collected:
         self.parts: dict[int, bytes] = {}
 
 
+def _mark(octets: bytes) -> bytes:
+    """By which a part that was joined is known again."""
+    return blake2b(octets, digest_size=8).digest()
+
+
 class Joiner:
     """Parts in any order, also twice, to whole texts. The same reference may serve again for a later message."""
 
     def __init__(self) -> None:
         self._incomplete: dict[MessageKey, _Collected] = {}
+        self._size_bytes = 0
         self._complete: dict[MessageKey, _Collected] = {}
         """Joined not long ago, so that a part that comes once more is known for what it is."""
 
@@ -79,10 +94,12 @@ class Joiner:
             return text.decode(data_coding, part.octets)
         key = MessageKey(source, destination, part.reference, part.total)
         earlier = self._complete.get(key)
-        if earlier is not None and earlier.parts[part.number] == part.octets:
+        if earlier is not None and earlier.parts[part.number] == _mark(part.octets):
             return None
         message = self._incomplete.setdefault(key, _Collected(data_coding, now_s + PATIENCE_S))
-        message.parts.setdefault(part.number, part.octets)
+        if part.number not in message.parts:
+            message.parts[part.number] = part.octets
+            self._size_bytes += len(part.octets) + PART_BYTES
         if len(message.parts) < part.total:
             return None
         return text.decode(message.data_coding, b"".join(octets for _, octets in sorted(message.parts.items())))
@@ -90,16 +107,32 @@ class Joiner:
     def done(self, key: MessageKey) -> None:
         """The text is where it belongs; until then, each part that comes again completes it again."""
         if key in self._incomplete:
-            self._complete[key] = self._incomplete.pop(key)
+            self._complete[key] = message = self._take(key)
+            message.parts = {number: _mark(octets) for number, octets in message.parts.items()}
+            if len(self._complete) > MAX_COMPLETE:
+                del self._complete[next(iter(self._complete))]
+
+    @property
+    def is_full(self) -> bool:
+        """More waits than should; `expired` gives up the oldest."""
+        return self._size_bytes > MAX_BYTES
+
+    def _take(self, key: MessageKey) -> _Collected:
+        message = self._incomplete.pop(key)
+        self._size_bytes -= sum(len(octets) + PART_BYTES for octets in message.parts.values())
+        return message
 
     def expired(self, now_s: float) -> Iterator[tuple[MessageKey, str]]:
-        """Give up messages whose time is over: what came of them, with a mark for each part that did not."""
-        self._complete = {key: message for key, message in self._complete.items() if message.deadline_s > now_s}
-        for key, message in [*self._incomplete.items()]:
-            if message.deadline_s <= now_s:
-                del self._incomplete[key]
-                parts = (message.parts.get(number) for number in range(1, key.total + 1))
-                yield (
-                    key,
-                    "".join(MISSING if part is None else text.decode(message.data_coding, part) for part in parts),
-                )
+        """Give up messages whose time is over, or for which there is no room: the oldest come first.
+
+        What came of them, with a mark for each part that did not.
+        """
+        while self._complete and next(iter(self._complete.values())).deadline_s <= now_s:
+            del self._complete[next(iter(self._complete))]
+        while self._incomplete:
+            key = next(iter(self._incomplete))
+            if self._incomplete[key].deadline_s > now_s and not self.is_full:
+                return
+            message = self._take(key)
+            parts = (message.parts.get(number) for number in range(1, key.total + 1))
+            yield key, "".join(MISSING if part is None else text.decode(message.data_coding, part) for part in parts)

@@ -64,6 +64,7 @@ class CommandStatus(IntEnum):
     ESME_RINVEXPIRY = 0x62
     ESME_RX_T_APPN = 0x64
     ESME_RX_P_APPN = 0x65
+    ESME_RX_R_APPN = 0x66
     ESME_RINVOPTPARSTREAM = 0xC0
     ESME_RINVPARLEN = 0xC2
     ESME_RUNKNOWNERR = 0xFF
@@ -82,6 +83,9 @@ class Tag(IntEnum):
 
     RECEIPTED_MESSAGE_ID = 0x001E
     USER_MESSAGE_REFERENCE = 0x0204
+    SAR_MSG_REF_NUM = 0x020C
+    SAR_TOTAL_SEGMENTS = 0x020E
+    SAR_SEGMENT_SEQNUM = 0x020F
     SC_INTERFACE_VERSION = 0x0210
     MESSAGE_PAYLOAD = 0x0424
     MESSAGE_STATE = 0x0427
@@ -128,11 +132,17 @@ class DataCoding(IntEnum):
     DEFAULT = 0
     ASCII = 1
     LATIN_1 = 3
+    CYRILLIC = 6
+    HEBREW = 7
     UCS_2 = 8
+    ISO_2022_JP = 10
+    KS_C_5601 = 14
 
 
 ESM_CLASS_RECEIPT = 0x04
 """Section 5.2.12: the short message is a delivery receipt."""
+ESM_CLASS_INTERMEDIATE = 0x20
+"""The same section: an intermediate notification, which tells of a state that is not the last."""
 ESM_CLASS_TYPE = 0x3C
 """The bits that tell what kind of message it is; none set: an ordinary one."""
 ESM_CLASS_UDHI = 0x40

@@ -142,6 +142,12 @@ class Pdu(msgspec.Struct, frozen=True):
         assert isinstance(self.body, Sm)
         return self.body.short_message or self.tlvs.get(Tag.MESSAGE_PAYLOAD, b"")
 
+    @property
+    def size_bytes(self) -> int:
+        """About what it takes: its variable parts."""
+        own = len(self.body.short_message) if isinstance(self.body, Sm) else 0
+        return own + sum(map(len, self.tlvs.values()))
+
     def response(
         self, command_status: int = 0, body: Body | None = None, tlvs: Mapping[int, bytes] | None = None
     ) -> Pdu:
@@ -210,6 +216,8 @@ def _decode_body(kind: type[Body], frame: bytes, at: int) -> tuple[Body, int]:
         values[name] = frame[at]
         at += 1
         if size == _OCTETS:
+            if frame[at - 1] > MAX_SHORT_MESSAGE_BYTES:
+                raise _unreadable(name, f"has {frame[at - 1]} octets; more than {MAX_SHORT_MESSAGE_BYTES} do not fit")
             end = at + frame[at - 1]
             if end > len(frame):
                 raise _unreadable(name, f"should have {frame[at - 1]} octets and has {len(frame) - at}")

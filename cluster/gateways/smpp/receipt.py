@@ -20,8 +20,13 @@ _STATS = {
     MessageState.UNKNOWN: "UNKNOWN",
     MessageState.REJECTED: "REJECTD",
 }
-_STATES = {stat: state for state, stat in _STATS.items()}
-_FORM = re.compile(rb"id:(?P<id>\S+) .*?stat:(?P<stat>[A-Z]{7})(?: err:(?P<err>\S+))?", re.DOTALL | re.IGNORECASE)
+_STATES = {stat[:5]: state for state, stat in _STATS.items()}
+"""By the beginning: appendix B has words of seven letters, some message centres write them out (`DELIVERED`)."""
+_FORM = re.compile(
+    rb"id: ?(?P<id>\S+)\s.*?stat: ?(?P<stat>[A-Z]{5,20})\b(?:\s+err: ?(?P<err>\S+))?", re.DOTALL | re.IGNORECASE
+)
+_FORM_BYTES = 512
+"""How far it is looked for: the fields take some 120, and what follows is a text."""
 _DATE = "%y%m%d%H%M"
 
 
@@ -50,13 +55,18 @@ def is_receipt(sm: Sm) -> bool:
     return sm.esm_class & ESM_CLASS_TYPE == ESM_CLASS_RECEIPT
 
 
+def is_text(sm: Sm) -> bool:
+    """True for what a person wrote: no receipt, notification or acknowledgement (section 5.2.12)."""
+    return not sm.esm_class & ESM_CLASS_TYPE
+
+
 def receipt_of(pdu: Pdu) -> Receipt | None:
     """What the receipt says: the optional parameters before the text; None where neither can be read."""
-    found = _FORM.search(pdu.octets)
+    found = _FORM.search(pdu.octets, 0, _FORM_BYTES)
     message_id, error = (
         ("", "000") if found is None else (found["id"].decode("latin-1"), (found["err"] or b"000").decode("latin-1"))
     )
-    state = None if found is None else _STATES.get(found["stat"].decode("ascii").upper())
+    state = None if found is None else _STATES.get(found["stat"].decode("ascii").upper()[:5])
     if named := pdu.tlvs.get(Tag.RECEIPTED_MESSAGE_ID):
         message_id = named.partition(b"\0")[0].decode("latin-1")
     if (octets := pdu.tlvs.get(Tag.MESSAGE_STATE)) and octets[0] in _STATS:

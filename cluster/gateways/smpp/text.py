@@ -59,17 +59,45 @@ def _cut(coding: DataCoding, octets: bytes, size: int) -> Iterator[bytes]:
         at = end
 
 
+_CHARSETS: dict[int, str] = {
+    DataCoding.ASCII: "ascii",
+    DataCoding.LATIN_1: "latin-1",
+    DataCoding.CYRILLIC: "iso8859-5",
+    DataCoding.HEBREW: "iso8859-8",
+    DataCoding.UCS_2: "utf-16-be",
+    DataCoding.ISO_2022_JP: "iso2022_jp",
+    DataCoding.KS_C_5601: "euc_kr",
+}
+
+
+def alphabet_of(data_coding: int) -> DataCoding | None:
+    """In which alphabet the octets are; None where they are no text.
+
+    Below 16 the values are those of SMPP (section 5.2.19), above those of 3GPP TS 23.038 section 4: a message class or
+    a message waiting indication, and an alphabet.
+    """
+    group = data_coding >> 4
+    if group == 0:
+        known = data_coding == DataCoding.DEFAULT or data_coding in _CHARSETS
+        return DataCoding(data_coding) if known else None
+    if group in (0xC, 0xD):  # message waiting, the text to be discarded or stored
+        return DataCoding.DEFAULT
+    if group == 0xE:
+        return DataCoding.UCS_2
+    if group == 0xF:  # data coding and message class: bit 2 is set for 8-bit data
+        return None if data_coding & 0b0100 else DataCoding.DEFAULT
+    if group >= 8:
+        return DataCoding.DEFAULT  # reserved, "shall be assumed to be the GSM 7 bit default alphabet"
+    if data_coding & 0b10_0000:
+        return None  # compressed (3GPP TS 23.042)
+    return {0b00: DataCoding.DEFAULT, 0b10: DataCoding.UCS_2}.get(data_coding >> 2 & 0b11)
+
+
 def decode(data_coding: int, octets: bytes) -> str:
     """The text of a whole message; what is no text is told of as such, never an error."""
-    match data_coding:
-        case DataCoding.DEFAULT:
-            return gsm.decode(octets)
-        case DataCoding.ASCII if not _CONTROL.isdisjoint(octets):
-            return gsm.decode(octets)
-        case DataCoding.ASCII:
-            return octets.decode("ascii", "replace")
-        case DataCoding.LATIN_1:
-            return octets.decode("latin-1")
-        case DataCoding.UCS_2:
-            return octets.decode("utf-16-be", "replace")
-    return f"[a short message that is no text: data_coding {data_coding}, {octets.hex()}]"
+    alphabet = alphabet_of(data_coding)
+    if alphabet is None:
+        return f"[a short message that is no text: data_coding {data_coding}, {octets.hex()}]"
+    if alphabet is DataCoding.DEFAULT or (alphabet is DataCoding.ASCII and not _CONTROL.isdisjoint(octets)):
+        return gsm.decode(octets)
+    return octets.decode(_CHARSETS[alphabet], "replace")

@@ -5,6 +5,10 @@ from __future__ import annotations
 from cluster.gateways.sms.store import Table
 from cluster.xmpp.jid import Jid
 
+MAX_PAIRS = 20_000
+"""Some megabytes. Beyond it the pairs are forgotten that wrote to each other first: who is at the phone is asked to
+name the address again."""
+
 
 class Correspondents:
     """The last writer for each pair of a phone and the number that it saw."""
@@ -25,5 +29,10 @@ class Correspondents:
         """This user and the phone write to each other now."""
         pair = f"{phone} {number}"
         if self._last.get(pair) != jid:
+            self._last.pop(pair, None)
             self._last[pair] = jid
             await self._table.put(pair, jid)
+            while len(self._last) > MAX_PAIRS:
+                oldest = next(iter(self._last))
+                del self._last[oldest]
+                await self._table.delete(oldest)

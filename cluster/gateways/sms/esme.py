@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from cluster.gateways.smpp.constants import CommandId, CommandStatus, status_name
 from cluster.gateways.smpp.pdu import Bind, Pdu, Sm, SmResp
+from cluster.gateways.sms.inbound import Unacceptable
 from cluster.gateways.sms.session import SmppSession
 from cluster.gateways.sms.window import Window
 
@@ -27,7 +28,8 @@ HEALTHY_S = 10.0
 WINDOW = 10
 """Section 2.9 names this as the largest number of unanswered requests that most message centres take."""
 MAX_DELIVERIES = 1000
-"""Messages that may wait to be handled; then the message centre is asked to try later."""
+MAX_DELIVERIES_BYTES = 4 << 20
+"""Messages that may wait to be handled, and their texts; then the message centre is asked to try later."""
 
 _REFUSALS = (CommandStatus.ESME_RINVPASWD, CommandStatus.ESME_RINVSYSID, CommandStatus.ESME_RBINDFAIL)
 _UNREACHABLE = (ConnectError, ConnectionClosed, DNSLookupError)
@@ -70,6 +72,7 @@ class Esme:
         self._jitter = jitter
         self._window = Window(reactor, CommandId.SUBMIT_SM, WINDOW, jitter)
         self._deliveries: deque[tuple[SmppSession, Pdu]] = deque()
+        self._deliveries_bytes = 0
         self._delivering = False
         self._running: Deferred[None] | None = None
         self._session: SmppSession | None = None
@@ -97,6 +100,7 @@ class Esme:
             self._running.cancel()
         self._window.stop()
         self._deliveries.clear()
+        self._deliveries_bytes = 0
         if session is not None and was_bound:
             await session.unbind()
 
@@ -161,10 +165,11 @@ class Esme:
         """Take messages in order; nothing else is asked of an ESME."""
         if pdu.command_id is not CommandId.DELIVER_SM or not self.bound:
             session.respond(pdu, CommandStatus.ESME_RINVBNDSTS)
-        elif len(self._deliveries) >= MAX_DELIVERIES:
+        elif len(self._deliveries) >= MAX_DELIVERIES or self._deliveries_bytes > MAX_DELIVERIES_BYTES:
             session.respond(pdu, CommandStatus.ESME_RMSGQFUL)
         else:
             self._deliveries.append((session, pdu))
+            self._deliveries_bytes += pdu.size_bytes
             if not self._delivering:
                 self._delivering = True
                 Deferred.fromCoroutine(self._deliver())
@@ -172,8 +177,12 @@ class Esme:
     async def _deliver(self) -> None:
         while self._deliveries:
             session, pdu = self._deliveries.popleft()
+            self._deliveries_bytes -= pdu.size_bytes
             try:
                 await self._on_deliver(pdu)
+            except Unacceptable as error:
+                self._log.warn("a deliver_sm is rejected: {reason}", reason=str(error))
+                session.respond(pdu, error.command_status)
             except Exception:  # whatever it was, the message must not be lost: it comes again
                 self._log.failure("A message from the message centre could not be handled")
                 session.respond(pdu, CommandStatus.ESME_RX_T_APPN)

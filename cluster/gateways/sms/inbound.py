@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 
 import msgspec
 from twisted.logger import Logger
 
+from cluster.gateways.connection import NotCarried
 from cluster.gateways.smpp.compose import destination_of, part_in, source_of, trace_id_in
-from cluster.gateways.smpp.concatenation import Joiner, MessageKey
-from cluster.gateways.smpp.constants import Tag
+from cluster.gateways.smpp.concatenation import MAX_PART_OCTETS, Joiner, MessageKey
+from cluster.gateways.smpp.constants import CommandStatus, Tag
 from cluster.gateways.smpp.pdu import Pdu, Sm
-from cluster.gateways.smpp.receipt import is_receipt, receipt_of
+from cluster.gateways.smpp.receipt import is_receipt, is_text, receipt_of
 from cluster.gateways.sms.addressing import Addressed, addressed
 from cluster.gateways.sms.correspondents import Correspondents
 from cluster.gateways.sms.numbers import RegisteredNumbers
@@ -31,9 +32,20 @@ MAX_SENT = 1_000
 EXPLAIN_EVERY_S = 600.0
 """A phone (or the machine that it may be) is not told more often how to write to somebody."""
 
+MAX_EXPLAINED = 10_000
+"""Phones that are known to have been told that; those first that were told first."""
+
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """XML 1.0 section 2.2; a phone may send anything."""
 EXPLANATION = "Nobody wrote to you from this number. Begin with an address: name@domain: text"
+
+
+class Unacceptable(Exception):
+    """A deliver_sm that cannot become a message, now or later: the message centre is told so by the status."""
+
+    def __init__(self, command_status: CommandStatus, reason: str) -> None:
+        super().__init__(reason)
+        self.command_status = command_status
 
 
 class Conversation(msgspec.Struct, frozen=True):
@@ -75,9 +87,9 @@ class Inbound:
         self._new_id = new_id
         self._seconds = seconds
         self._joiner = Joiner()
-        self._overdue: list[tuple[MessageKey, str]] = []
+        self._overdue: deque[tuple[MessageKey, str]] = deque()
         self._sent: OrderedDict[str, Conversation] = OrderedDict()
-        self._explained: dict[str, float] = {}
+        self._explained: OrderedDict[str, float] = OrderedDict()
 
     async def load(self) -> None:
         """Read the parts that earlier processes collected."""
@@ -85,35 +97,50 @@ class Inbound:
             self._join(piece)
 
     async def on_deliver(self, pdu: Pdu) -> None:
-        """Take a deliver_sm; it returns when a crash can no longer lose it."""
+        """Take a deliver_sm; it returns when a crash can no longer lose it. Raises Unacceptable."""
         sm = pdu.body
         assert isinstance(sm, Sm)
-        if is_receipt(sm):
-            receipt = receipt_of(pdu)
-            if receipt is None:
-                self._log.warn("a delivery receipt that cannot be read: {octets!r}", octets=pdu.octets)
-            else:
-                await self._receipts.on_receipt(receipt)
+        if not is_text(sm):
+            await self._on_report(pdu, sm)
             return
         piece = Piece(source_of(sm), destination_of(sm), sm.data_coding, part_in(pdu))
         part = piece.part
         key = MessageKey(piece.source, piece.destination, part.reference, part.total)
         if part.total > 1:
+            if len(part.octets) > MAX_PART_OCTETS:
+                reason = f"one of {part.total} parts has {len(part.octets)} octets"
+                raise Unacceptable(CommandStatus.ESME_RINVMSGLEN, reason)
             await self._table.put(_name(key, part.number), piece)
         words = self._join(piece)
-        if words is None:
-            return
-        await self._pass_on(Conversation(piece.source, piece.destination), words, pdu)
-        self._joiner.done(key)
-        await self._drop(key)
+        if words is not None:
+            await self._pass_on(Conversation(piece.source, piece.destination), words, pdu)
+            self._joiner.done(key)
+            await self._drop(key)
+        elif self._joiner.is_full:
+            await self.expire()
+
+    async def _on_report(self, pdu: Pdu, sm: Sm) -> None:
+        """A receipt, or another report that is no message of a person (section 5.2.12)."""
+        receipt = receipt_of(pdu) if is_receipt(sm) else None
+        if receipt is not None:
+            await self._receipts.on_receipt(receipt)
+        elif is_receipt(sm):
+            self._log.warn("a delivery receipt that cannot be read: {octets!r}", octets=pdu.octets[:256])
+        else:  # an intermediate notification, or an acknowledgement of a phone or its user
+            self._log.info("a deliver_sm with esm_class {esm_class:#04x} is no message", esm_class=sm.esm_class)
 
     async def expire(self) -> None:
         """Pass on what has come of long messages whose other parts have not."""
         self._overdue += self._joiner.expired(self._seconds())
         while self._overdue:
-            key, words = self._overdue[0]
-            await self._pass_on(Conversation(key.source, key.destination), words, None)
-            self._overdue.pop(0)
+            key, words = self._overdue.popleft()
+            try:
+                await self._pass_on(Conversation(key.source, key.destination), words, None)
+            except Unacceptable as error:
+                self._log.warn("what came of a long message is dropped: {reason}", reason=str(error))
+            except BaseException:
+                self._overdue.appendleft((key, words))
+                raise
             await self._drop(key)
 
     def bounced(self, error: Stanza) -> None:
@@ -131,8 +158,7 @@ class Inbound:
 
     async def _drop(self, key: MessageKey) -> None:
         if key.total > 1:
-            for number in range(1, key.total + 1):
-                await self._table.delete(_name(key, number))
+            await self._table.delete(*(_name(key, number) for number in range(1, key.total + 1)))
 
     async def _pass_on(self, conversation: Conversation, words: str, pdu: Pdu | None) -> None:
         target = self._target(conversation, words)
@@ -147,7 +173,10 @@ class Inbound:
         self._sent[id] = conversation
         if len(self._sent) > MAX_SENT:
             self._sent.popitem(last=False)
-        await self._send(msgspec.structs.replace(message, trace_id=trace_id_in(pdu) if pdu else ""))
+        try:
+            await self._send(msgspec.structs.replace(message, trace_id=trace_id_in(pdu) if pdu else ""))
+        except NotCarried as error:
+            raise Unacceptable(CommandStatus.ESME_RX_R_APPN, f"no message can hold the text: {error}") from None
 
     def _target(self, conversation: Conversation, words: str) -> Addressed | None:
         """Whom it is for: named in the text, else the owner of the number, else who wrote last."""
@@ -160,9 +189,12 @@ class Inbound:
 
     def _explain(self, conversation: Conversation) -> None:
         now_s = self._seconds()
-        self._explained = {phone: at_s for phone, at_s in self._explained.items() if now_s - at_s < EXPLAIN_EVERY_S}
-        if conversation.phone not in self._explained:
-            self._explained[conversation.phone] = now_s
+        told_s = self._explained.pop(conversation.phone, None)
+        is_due = told_s is None or now_s - told_s >= EXPLAIN_EVERY_S
+        self._explained[conversation.phone] = now_s if is_due or told_s is None else told_s
+        if len(self._explained) > MAX_EXPLAINED:
+            self._explained.popitem(last=False)
+        if is_due:
             self._say(conversation.number, conversation.phone, EXPLANATION)
 
     def _jid(self, phone: str) -> Jid:

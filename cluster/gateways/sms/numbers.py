@@ -13,6 +13,10 @@ from cluster.xmpp.jid import Jid
 _DECORATION = re.compile(r"[\s().\-/]")
 
 
+MAX_REGISTERED = 10_000
+"""Users with numbers: anybody of any domain may register one, and all are in memory."""
+
+
 def phone_number(text: str) -> str:
     """`+39 333 123-4567` and `0039…` as `+393331234567`. Raises StanzaError (item-not-found) for no phone number."""
     number = _DECORATION.sub("", text)
@@ -71,6 +75,8 @@ class RegisteredNumbers:
             raise StanzaError(Condition.NOT_ACCEPTABLE, error.text) from None
         if self._owners.get(number, user) != user:
             raise StanzaError(Condition.CONFLICT, f"{number} is registered by somebody else")
+        if user not in self._numbers and len(self._numbers) >= MAX_REGISTERED:
+            raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"{MAX_REGISTERED} numbers are registered; no more can be")
         self._drop(user)
         self._keep(user, number)
         await self._table.put(str(user), number)

@@ -29,6 +29,8 @@ from cluster.xmpp.stanza import Stanza
 
 MAX_WAITING = 1_000
 """Short messages that may wait for the message centre; then senders are told to try later."""
+MAX_WAITING_BYTES = 16 << 20
+"""Of the stanzas that they are made of."""
 SAY_TIMEOUT_S = 60.0
 """A text of the gateway itself is of no use much later."""
 MAX_WAIT_S = 300.0
@@ -78,6 +80,7 @@ class Outbound:
         self._own_number = own_number
         self._now_utc_s = now_utc_s
         self._reference = first_reference
+        self._waiting_bytes = 0
 
     async def resume(self) -> None:
         """Send what an earlier process could not, or did not hear of."""
@@ -99,7 +102,8 @@ class Outbound:
             parts = _short_messages(submission)
         except TextTooLong as error:
             raise StanzaError(Condition.NOT_ACCEPTABLE, str(error)) from None
-        if self._esme.unanswered + len(parts) > MAX_WAITING:
+        is_full = self._waiting_bytes + len(message.raw) > MAX_WAITING_BYTES
+        if is_full or self._esme.unanswered + len(parts) > MAX_WAITING:
             text = f"the message centre does not answer, and {self._esme.unanswered} messages wait for it; try later"
             raise StanzaError(Condition.RECIPIENT_UNAVAILABLE, text)
         self._use_references(len(parts))
@@ -143,6 +147,7 @@ class Outbound:
         self._reference = (self._reference + count) % 65536
 
     def _submit(self, name: str, submission: Submission, parts: list[ShortMessage]) -> None:
+        self._waiting_bytes += len(submission.stanza.raw)
         # noted at once, not when all are answered: the receipt of one may come before the answer to the next
         answers = [
             self._esme.submit(part.sm, part.tlvs, MAX_WAIT_S).addCallback(self._taken, name, submission, len(parts))
@@ -150,6 +155,10 @@ class Outbound:
         ]
         settling = Deferred.fromCoroutine(self._settle(name, submission, answers))
         settling.addErrback(lambda failure: self._log.failure("a submission was not settled", failure))
+        settling.addBoth(self._settled, submission)
+
+    def _settled(self, _: object, submission: Submission) -> None:
+        self._waiting_bytes -= len(submission.stanza.raw)
 
     def _taken(self, message_id: str, name: str, submission: Submission, total: int) -> None:
         self._receipts.expect(name, submission, total, message_id)

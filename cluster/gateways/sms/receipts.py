@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 import msgspec
+from twisted.logger import Logger
 
-from cluster.gateways.delivery_receipts import receipt_for, wants_receipt
+from cluster.gateways.delivery_receipts import RECEIPTS, receipt_for, wants_receipt
 from cluster.gateways.smpp.constants import MessageState
+from cluster.gateways.smpp.message_ids import MessageIds
 from cluster.gateways.smpp.receipt import Receipt
 from cluster.gateways.sms.store import Awaited, Submission, Table
+from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError
-from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.stanza import Stanza, make
 
 MAX_AWAITED = 10_000
 """Messages whose fate is still of interest; of the oldest beyond that, failures are not told any more."""
@@ -28,8 +30,14 @@ _FAILURES = {
 }
 
 
+MAX_KEPT_BYTES = 2_048
+"""Of a message whose fate is waited for, so that MAX_AWAITED take 20 MiB: an error of a larger one comes without it."""
+
+
 class Receipts:
     """What became of the messages that the message centre has taken."""
+
+    _log = Logger()
 
     def __init__(
         self, table: Table[Awaited], send: Callable[[Stanza], Awaitable[None]], new_id: Callable[[], str]
@@ -39,8 +47,8 @@ class Receipts:
         self._send = send
         self._new_id = new_id
         self._awaited: dict[str, Awaited] = {}
-        self._names: dict[str, str] = {}
-        self._early: OrderedDict[str, Receipt] = OrderedDict()
+        self._names: MessageIds[str] = MessageIds()
+        self._early: MessageIds[Receipt] = MessageIds()
         """After a lost connection a receipt may come before the message_id that it names."""
 
     async def load(self) -> None:
@@ -50,7 +58,7 @@ class Receipts:
 
     def expect(self, name: str, submission: Submission, total: int, message_id: str) -> None:
         """One of the `total` short messages of a submission was taken under this message_id."""
-        awaited = self._awaited.get(name) or Awaited(submission.stanza, (), total)
+        awaited = self._awaited.get(name) or Awaited(_kept(submission.stanza), (), total)
         if message_id not in awaited.message_ids:
             awaited = msgspec.structs.replace(awaited, message_ids=(*awaited.message_ids, message_id))
         self._keep(name, awaited)
@@ -60,7 +68,8 @@ class Receipts:
         if (awaited := self._awaited.get(name)) is not None:  # else the receipts were faster
             await self._table.put(name, awaited)
             for message_id in awaited.message_ids:
-                if (receipt := self._early.pop(message_id, None)) is not None:
+                early = self._early.match(message_id)
+                if early is not None and (receipt := self._early.pop(early)) is not None:
                     await self.on_receipt(receipt)
         while len(self._awaited) > MAX_AWAITED:
             await self.forget(next(iter(self._awaited)))
@@ -70,26 +79,31 @@ class Receipts:
         awaited = self._awaited.pop(name, None)
         if awaited is not None:
             for message_id in awaited.message_ids:
-                self._names.pop(message_id, None)
+                self._names.pop(message_id)
             await self._table.delete(name)
 
     async def on_receipt(self, receipt: Receipt) -> None:
         """Tell the sender, once all parts are delivered or one has failed."""
         if not receipt.state.is_final:
             return
-        name = self._names.get(receipt.message_id)
-        if name is None:
-            self._early[receipt.message_id] = receipt
+        message_id = self._names.match(receipt.message_id)
+        name = self._names.get(message_id) if message_id is not None else None
+        if message_id is None or name is None:
+            self._log.info(
+                "a receipt names no message that waits for one: {id}, {state}",
+                id=receipt.message_id, state=receipt.state.name,
+            )  # fmt: skip
+            self._early.put(receipt.message_id, receipt)
             if len(self._early) > MAX_EARLY:
-                self._early.popitem(last=False)
+                self._early.pop_oldest()
             return
         awaited = self._awaited[name]
         if receipt.state is not MessageState.DELIVERED:
             await self._send(_failure(awaited.stanza, receipt))
             await self.forget(name)
             return
-        if receipt.message_id not in awaited.delivered:
-            awaited = msgspec.structs.replace(awaited, delivered=(*awaited.delivered, receipt.message_id))
+        if message_id not in awaited.delivered:
+            awaited = msgspec.structs.replace(awaited, delivered=(*awaited.delivered, message_id))
         if len(awaited.delivered) < awaited.total:
             self._awaited[name] = awaited
             await self._table.put(name, awaited)
@@ -101,13 +115,22 @@ class Receipts:
     def _keep(self, name: str, awaited: Awaited) -> None:
         self._awaited[name] = awaited
         for message_id in awaited.message_ids:
-            self._names[message_id] = name
+            self._names.put(message_id, name)
 
     def _received(self, message: Stanza) -> Stanza:
         assert message.to is not None
         assert message.from_ is not None
         made = receipt_for(message.id or "", message.from_, message.to.bare, message.type, self._new_id())
         return msgspec.structs.replace(made, trace_id=message.trace_id)
+
+
+def _kept(message: Stanza) -> Stanza:
+    """The message, or as much of it as an answer needs (RFC 6120 section 8.3.1)."""
+    if len(message.raw) <= MAX_KEPT_BYTES:
+        return message
+    payload = [Element(f"{{{RECEIPTS}}}request")] if wants_receipt(message) else []
+    made = make("message", to=message.to, from_=message.from_, id=message.id, type=message.type, payload=payload)
+    return msgspec.structs.replace(made, trace_id=message.trace_id)
 
 
 def _failure(message: Stanza, receipt: Receipt) -> Stanza:

@@ -20,6 +20,8 @@ from cluster.gateways.smpp.pdu import Body, Empty, MalformedPdu, Pdu, encode
 
 ENQUIRE_LINK_S = 30.0
 """A silent peer is asked after this, and given up when an answer is due for longer: after 30 to 60 seconds."""
+MAX_NONSENSE = 100
+"""PDUs in each such time that cannot be read or answer nothing: then it is no SMPP peer, and the session ends."""
 CLOSE_TIMEOUT_S = 5.0
 """How long the last bytes may take to leave."""
 
@@ -55,6 +57,7 @@ class SmppSession(protocol.Protocol):
         self._sequence_numbers = SequenceNumbers()
         self._pending: dict[int, _Pending] = {}
         self._heard = True
+        self._nonsense = 0
         self._closing = False
         self._timer: Any = None
 
@@ -150,8 +153,20 @@ class SmppSession(protocol.Protocol):
         else:
             self._owner.on_request(self, pdu)
 
+    def _is_too_much(self) -> bool:
+        """Count one that no peer sends who knows SMPP; True where the session ends for it."""
+        self._nonsense += 1
+        if self._nonsense < MAX_NONSENSE:
+            return False
+        self._log.warn("{n} PDUs that mean nothing in {s:g} s; disconnecting", n=self._nonsense, s=ENQUIRE_LINK_S)
+        self._closing = True
+        self.transport.abortConnection()
+        return True
+
     def _refuse(self, error: MalformedPdu) -> None:
         """Tell the peer (section 4.3.1): by the response to its request, or generic_nack where it has none."""
+        if self._is_too_much():
+            return
         self._log.warn(
             "malformed PDU: {reason}; answered {status}", reason=error.reason, status=status_name(error.command_status)
         )
@@ -168,7 +183,8 @@ class SmppSession(protocol.Protocol):
     def _settle(self, response: Pdu) -> None:
         request = self._pending.get(response.sequence_number)
         if request is None or response.command_id not in (request.command_id.response, CommandId.GENERIC_NACK):
-            self._log.warn("{name} answers no request; ignored", name=response.command_id.name)
+            if not self._is_too_much():
+                self._log.warn("{name} answers no request; ignored", name=response.command_id.name)
             return
         del self._pending[response.sequence_number]
         request.response.callback(response)
@@ -186,6 +202,7 @@ class SmppSession(protocol.Protocol):
         elif not self._heard:
             self.request(CommandId.ENQUIRE_LINK).addErrback(lambda lost: None)
         self._heard = False
+        self._nonsense = 0
 
     def _stop_timer(self) -> None:
         if self._timer is not None and self._timer.active():

@@ -55,7 +55,7 @@ class Table(Protocol[T]):
     """Things of one kind, by name. Writes take effect in the order of the calls, also when nobody waits."""
 
     async def put(self, name: str, value: T) -> None: ...
-    async def delete(self, name: str) -> None: ...
+    async def delete(self, *names: str) -> None: ...
     async def load(self) -> dict[str, T]:
         """All of them, sorted by name."""
 
@@ -95,9 +95,10 @@ class MemoryTable(Generic[T]):
         """Keep it."""
         self._values[name] = value
 
-    async def delete(self, name: str) -> None:
-        """Forget it."""
-        self._values.pop(name, None)
+    async def delete(self, *names: str) -> None:
+        """Forget them."""
+        for name in names:
+            self._values.pop(name, None)
 
     async def load(self) -> dict[str, T]:
         """All of them."""
@@ -131,9 +132,9 @@ class RedisTable(Generic[T]):
         """Keep it."""
         await self._client.execute("HSET", self._key, name, msgspec.msgpack.encode(value))
 
-    async def delete(self, name: str) -> None:
-        """Forget it."""
-        await self._client.execute("HDEL", self._key, name)
+    async def delete(self, *names: str) -> None:
+        """Forget them."""
+        await self._client.execute("HDEL", self._key, *names)
 
     async def load(self) -> dict[str, T]:
         """All of them."""

@@ -24,7 +24,7 @@ from cluster.gateways.smpp.constants import (
     Tag,
 )
 from cluster.gateways.smpp.pdu import Pdu, Sm, encode
-from cluster.gateways.smpp.receipt import Receipt, is_receipt, receipt_text
+from cluster.gateways.smpp.receipt import Receipt, is_receipt, is_text, receipt_text
 from cluster.gateways.smpp.times import seconds_from
 from cluster.gateways.sms.window import NotAnswered, Window
 from cluster.gateways.smsc.configuration import EsmeAccount, SmscSettings
@@ -36,6 +36,10 @@ from cluster.trace.hop import Event
 
 UNKNOWN_SUBSCRIBER = "001"
 """The error in a receipt for a number that nobody has (3GPP TS 29.002: unknownSubscriber)."""
+MAX_WAITING_BYTES = 32 << 20
+"""What may wait for phones that are off and ESMEs that are away; then senders are asked to try later."""
+MAX_VALIDITY_S = 30 * 86_400.0
+"""A message waits no longer, whatever its sender wants (section 5.2.16: the message centre has the last word)."""
 MAX_REMEMBERED = 10_000
 """Messages whose repetition is noticed, for all ESMEs together."""
 
@@ -107,6 +111,8 @@ class MessageCentre:
         if known is not None:
             self._log.info("{sender} repeats {id}; it is not sent twice", sender=sender, id=known)
             return known
+        if self._spool.size_bytes > MAX_WAITING_BYTES:
+            raise Rejected(CommandStatus.ESME_RMSGQFUL)
         self._remember(message)
         self._spool.accept(message)
         if sender:
@@ -153,7 +159,9 @@ class MessageCentre:
                 validity_s = seconds_from(datetime.fromtimestamp(now_s, UTC), sm.validity_period)
             except ValueError:
                 raise Rejected(CommandStatus.ESME_RINVEXPIRY) from None
-        return Message(self._new_id(), sender, encode(pdu), now_s, now_s + validity_s)
+            if validity_s <= 0:  # it is over already
+                raise Rejected(CommandStatus.ESME_RINVEXPIRY)
+        return Message(self._new_id(), sender, encode(pdu), now_s, now_s + min(validity_s, MAX_VALIDITY_S))
 
     def _remember(self, message: Message) -> None:
         mark = _mark(message.pdu)
@@ -187,7 +195,7 @@ class MessageCentre:
             timer.cancel()
         pdu = message.pdu
         sm = _sm(pdu)
-        if not is_receipt(sm):
+        if is_text(sm):
             phone.receive(
                 Received(
                     message.message_id, self._now_utc_s(), source_of(sm), sm.data_coding, part_in(pdu), trace_id_in(pdu)

@@ -19,6 +19,8 @@ from cluster.gateways.smsc.limits import Limits
 
 BIND_TIMEOUT_S = 10.0
 """session_init_timer (section 7.2): a connection that does not bind is closed."""
+MAX_SESSIONS = 200
+"""Connections, bound or not; further ones are closed at once."""
 MAX_UNANSWERED = 100
 """submit_sm of one session that may wait for their responses; section 2.9 advises an ESME to have no more than 10."""
 
@@ -60,7 +62,9 @@ class EsmeSessions(protocol.ServerFactory):
         """The system_id of each bound session, sorted."""
         return sorted(bound.account.system_id for bound in self._sessions.values() if bound is not None)
 
-    def buildProtocol(self, addr: object) -> SmppSession:
+    def buildProtocol(self, addr: object) -> SmppSession | None:
+        if len(self._sessions) >= MAX_SESSIONS:
+            return None
         session = SmppSession(self._reactor, self)
         self._sessions[session] = None
         self._reactor.callLater(BIND_TIMEOUT_S, self._close_unbound, session)

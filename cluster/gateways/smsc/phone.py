@@ -56,9 +56,13 @@ class Phone:
 
     def inbox(self, now_utc_s: float) -> list[dict[str, Any]]:
         """All texts, oldest first, as JSON objects: at_utc_s, from, text, trace_id."""
+        self._give_up(now_utc_s)
+        return [msgspec.to_builtins(text) for text in self._texts]
+
+    def _give_up(self, now_utc_s: float) -> None:
+        """What has come of long messages whose other parts have not."""
         for key, words in self._joiner.expired(now_utc_s):
             self._texts.append(Text(now_utc_s, key.source, words))
-        return [msgspec.to_builtins(text) for text in self._texts]
 
     def _add(self, received: Received) -> None:
         self._known.add(received.message_id)
@@ -68,3 +72,5 @@ class Phone:
         if words is not None:
             self._joiner.done(MessageKey(received.source, self.number, received.part.reference, received.part.total))
             self._texts.append(Text(received.at_utc_s, received.source, words, received.trace_id))
+        elif self._joiner.is_full:
+            self._give_up(received.at_utc_s)

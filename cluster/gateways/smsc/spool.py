@@ -58,16 +58,20 @@ class Spool:
                 self.earlier.append(entry.accepted)
             else:
                 self.messages.pop(entry.done, None)
+        self.size_bytes = sum(len(message.octets) for message in self.messages.values())
+        """Of all that is not done."""
         self._compact()
 
     def accept(self, message: Message) -> None:
         """Keep it."""
         self.messages[message.message_id] = message
+        self.size_bytes += len(message.octets)
         self._write(_Entry(accepted=message))
 
     def done(self, message: Message) -> None:
         """It needs no keeping any more."""
         if self.messages.pop(message.message_id, None) is not None:
+            self.size_bytes -= len(message.octets)
             self._write(_Entry(done=message.message_id))
 
     def _write(self, entry: _Entry) -> None:

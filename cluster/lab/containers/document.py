@@ -17,6 +17,7 @@ PART = {
     "security_opt": ["no-new-privileges:true"],
     "restart": "unless-stopped",
     "stop_grace_period": "10s",
+    "logging": {"driver": "json-file", "options": {"max-size": "8m", "max-file": "2"}},  # as lab/logs.py has it
 }
 """What all nodes have in common. `stdin_open`: a node ends when its standard input does."""
 

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from cluster.lab.verify.report import Counts, Example, FlowReport, MemoryReport, Report
 from cluster.trace.render import tree
+from cluster.trace.terminal import safe_json, safe_line
 
 _MIB = 1 << 20
 _COLUMNS = (
@@ -30,7 +31,7 @@ def cells(counts: Counts) -> list[str]:
 
 def json(reports: Sequence[Report]) -> str:
     """All reports, as a list."""
-    return msgspec.json.format(msgspec.json.encode(reports)).decode()
+    return safe_json(msgspec.json.format(msgspec.json.encode(reports)).decode())
 
 
 def rich(report: Report) -> RenderableType:
@@ -52,7 +53,7 @@ def _parts(report: Report) -> Iterator[RenderableType]:
         for example in flow.examples:
             yield from _example(flow, example)
     for promise in report.broken:
-        yield f"  BROKEN  {promise.text}"
+        yield safe_line(f"  BROKEN  {promise.text}")
     if not report.broken:
         yield "  all promises were kept"
 
@@ -74,6 +75,6 @@ def _memory(node: MemoryReport) -> str:
 
 
 def _example(flow: FlowReport, example: Example) -> Iterator[RenderableType]:
-    yield f"  {example.fate}, {flow.name}: {example.note}"
+    yield safe_line(f"  {example.fate}, {flow.name}: {example.note}")
     if example.hops:
         yield Padding(tree(example.hops), (0, 0, 0, 4), expand=False)

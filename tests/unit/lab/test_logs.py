@@ -3,6 +3,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
+from cluster.lab import logs
 from cluster.lab.logs import LogFile, LogLine, LogReader, LogStory, decode, encode, tail
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -65,3 +68,26 @@ def test_tail_shows_the_end_also_of_raw_output(tmp_path: Path) -> None:
     path.write_bytes(b"one\ntwo\nthree\n")
     assert tail(path, 2) == ["two", "three"]
     assert tail(tmp_path / "absent.jsonl", 2) == []
+
+
+def test_a_file_has_a_bound_and_its_reader_misses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "MAX_FILE_BYTES", 2_000)
+    path = tmp_path / "s1.jsonl"
+    log, story, late = LogFile(path), LogStory(tmp_path, None), LogReader(path)
+    read: list[str] = []
+    for number in range(200):
+        log.write(f"line {number}".encode(), NOON, "info")
+        if number % 7 == 0:  # more often than the file is put aside
+            read += [line.text for _, line in story.read()]
+        assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= 4_000
+    read += [line.text for _, line in story.read()]
+    assert read == [f"line {number}" for number in range(200)]
+    kept = [line.text for line in late.read()]
+    assert kept == read[-len(kept) :]
+    assert len(kept) > 20
+    log.close()
+    log = LogFile(path)  # a new supervisor goes on with the file
+    log.write(b"x" * 1_900, NOON, "info")
+    log.close()
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= 4_000
+    assert [line.text for _, line in story.read()] == ["x" * 1_900]

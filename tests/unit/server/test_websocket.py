@@ -11,8 +11,8 @@ from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessag
 from cluster.server.client_stream import HEADER_TIMEOUT_S
 from cluster.server.connection import CLOSE_TIMEOUT_S
 from cluster.server.websocket import WebSockets
+from cluster.xmpp.limits import FROM_CLIENT
 from cluster.xmpp.namespaces import FRAMING
-from cluster.xmpp.parser import MAX_STANZA_BYTES
 from tests.client import SOCKET_BYTES, Wire
 from tests.network import MONTAGUE, Network
 
@@ -123,7 +123,7 @@ def test_a_regular_end(browser: Browser) -> None:
     ("event", "code"),
     [
         (BytesMessage(OPEN.encode()), 1003),  # RFC 7395 section 3.2
-        (TextMessage("x" * (MAX_STANZA_BYTES + 1), message_finished=False), 1009),
+        (TextMessage("x" * (FROM_CLIENT.max_bytes + 1), message_finished=False), 1009),
         (CloseConnection(1001), 1001),
     ],
 )

@@ -81,9 +81,7 @@ def test_a_roster(run: Run) -> None:
             jid = Jid.parse(f"c{number}@capulet.lit")
             await store.rosters.put("romeo", RosterItem(jid, groups=groups, pending_in=message(LARGE)))
         assert len(await store.rosters.load("romeo")) == 60
-        assert (
-            max(replies) < 8 * 6 * LARGE
-        )  # HSCAN may return several times what it is asked for
+        assert max(replies) < 8 * 6 * LARGE  # HSCAN may return several times what it is asked for
         assert sorted(replies)[-2] < PAGE_BYTES + 3 * LARGE
 
     run(scenario)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from cluster.xmpp.limits import FROM_CLIENT
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
 from tests.unit.xmpp.spelling import USUAL
 
@@ -9,7 +12,7 @@ END = b"</stream:stream>"
 
 
 def parse(*chunks: bytes, max_stanza_bytes: int = 262_144) -> list[StreamHeader | Slice | StreamEnd]:
-    parser, found = StreamParser(max_stanza_bytes), []
+    parser, found = StreamParser(msgspec.structs.replace(FROM_CLIENT, max_bytes=max_stanza_bytes)), []
     for chunk in chunks:
         parser.feed(chunk, found)
     return found

@@ -9,6 +9,7 @@ from cluster.xmpp.element import Element
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.events import Closed, Misaddressed
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.limits import FROM_COMPONENT
 from cluster.xmpp.namespaces import CLIENT, COMPONENT, STREAMS
 from cluster.xmpp.stanza import Stanza, make
 from tests.helpers import ids
@@ -182,7 +183,7 @@ def test_all_at_once() -> None:
         ("text", "bad-format"),
         ("<a><b></a>", "not-well-formed"),
         ("<?pi?>", "restricted-xml"),
-        (f"<message from='{PHONE}' to='{ROMEO}'><body>{'x' * 300_000}", "policy-violation"),
+        (f"<message from='{PHONE}' to='{ROMEO}'><body>{'x' * FROM_COMPONENT.max_bytes}", "policy-violation"),
     ],
 )
 def test_junk_behind_the_handshake(junk: str, condition: str) -> None:

@@ -42,7 +42,7 @@ def test_declares_only_what_changes() -> None:
     SubElement(delay, "{urn:x}inner").tail = "tail"
     SubElement(delay, "plain")
     assert xml.serialize(message).decode() == (
-        '<message to="a&amp;b" xml:lang="it"><body>&lt;hi&gt;&#13;\n\t]]&gt;</body>'
+        '<message to="a&amp;b" xml:lang="it"><body>&lt;hi>&#13;\n\t]]&gt;</body>'
         '<delay xmlns="urn:x" xmlns:a0="urn:y" a0:by="\'&quot;"><inner/>tail<plain xmlns=""/></delay></message>'
     )
 

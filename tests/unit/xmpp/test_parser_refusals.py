@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from cluster.xmpp.errors import StreamCondition, StreamError
+from cluster.xmpp.limits import FROM_CLIENT
 from cluster.xmpp.namespaces import STREAMS
-from cluster.xmpp.parser import MAX_DEPTH, MAX_NODES, StreamParser
+from cluster.xmpp.parser import StreamParser
 from tests.unit.xmpp.parsing import END, bytewise, children, parse
 from tests.unit.xmpp.spelling import USUAL
 
@@ -114,19 +116,19 @@ def nested(depth: int) -> bytes:
 
 
 def test_depth() -> None:
-    assert children(nested(MAX_DEPTH))
-    assert refusal(USUAL.raw + nested(MAX_DEPTH + 1)) == StreamCondition.POLICY_VIOLATION
+    assert children(nested(FROM_CLIENT.max_depth))
+    assert refusal(USUAL.raw + nested(FROM_CLIENT.max_depth + 1)) == StreamCondition.POLICY_VIOLATION
 
 
 def test_nodes() -> None:
-    assert children(b"<a>" + b"<b c=''/>" * (MAX_NODES // 2 - 1) + b"</a>")
-    assert refusal(USUAL.raw + b"<a>" + b"<b/>" * MAX_NODES + b"</a>") == StreamCondition.POLICY_VIOLATION
-    many = " ".join(f"a{i}=''" for i in range(MAX_NODES))
+    assert children(b"<a>" + b"<b c=''/>" * (FROM_CLIENT.max_nodes // 2 - 1) + b"</a>")
+    assert refusal(USUAL.raw + b"<a>" + b"<b/>" * FROM_CLIENT.max_nodes + b"</a>") == StreamCondition.POLICY_VIOLATION
+    many = " ".join(f"a{i}=''" for i in range(FROM_CLIENT.max_nodes))
     assert refusal(USUAL.raw + f"<a {many}/>".encode()) == StreamCondition.POLICY_VIOLATION
 
 
 def test_nodes_are_counted_for_each_stanza() -> None:
-    some = b"<a>" + b"<b/>" * (MAX_NODES - 1) + b"</a>"
+    some = b"<a>" + b"<b/>" * (FROM_CLIENT.max_nodes - 1) + b"</a>"
     assert len(children(some, some, some * 2)) == 4
 
 
@@ -162,7 +164,7 @@ def test_size(raw: bytes) -> None:
 def test_memory_stays_bounded(flood: tuple[bytes, bytes, bytes]) -> None:
     before, begin, more = flood
     limit = 10_000
-    parser = StreamParser(limit)
+    parser = StreamParser(msgspec.structs.replace(FROM_CLIENT, max_bytes=limit))
 
     def drown() -> None:
         parser.feed(before + begin, [])

@@ -41,7 +41,7 @@ def test_make() -> None:
     stanza = make("message", to=JULIET, from_=ROMEO, id="'1\"", type="chat", payload=[body, Element("{urn:x}x")])
     assert stanza.raw.decode() == (
         '<message from="romeo@montague.lit/pda" to="juliet@capulet.lit/balcony" id="\'1&quot;" type="chat">'
-        '<body>hi &amp; &lt;bye&gt;</body><x xmlns="urn:x"/></message>'
+        '<body>hi &amp; &lt;bye></body><x xmlns="urn:x"/></message>'
     )
     assert stanza.payloads == ("jabber:client body", "urn:x x")
     assert (stanza.kind, stanza.to, stanza.from_, stanza.id, stanza.type) == ("message", JULIET, ROMEO, "'1\"", "chat")

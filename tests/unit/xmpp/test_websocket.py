@@ -6,8 +6,8 @@ import pytest
 
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import StreamCondition, StreamError
+from cluster.xmpp.limits import FROM_CLIENT
 from cluster.xmpp.namespaces import CLIENT, FRAMING, STREAMS
-from cluster.xmpp.parser import MAX_NODES, MAX_STANZA_BYTES
 from cluster.xmpp.websocket import WebSocketFraming
 
 OPEN = f"<open xmlns='{FRAMING}' to='montague.lit' version='1.0' xml:lang='it'/>"
@@ -19,7 +19,7 @@ HEADER = (
 
 @pytest.fixture
 def framing() -> WebSocketFraming:
-    return WebSocketFraming(MAX_STANZA_BYTES)
+    return WebSocketFraming()
 
 
 def test_open_is_a_stream_header(framing: WebSocketFraming) -> None:
@@ -59,7 +59,7 @@ def test_a_stanza_is_as_it_would_be_in_a_stream(framing: WebSocketFraming, messa
         ("<message></presence>", StreamCondition.NOT_WELL_FORMED),
         ("<!DOCTYPE x []><presence/>", StreamCondition.NOT_WELL_FORMED),
         ("<message><!-- --></message>", StreamCondition.RESTRICTED_XML),
-        (f"<message>{'x' * MAX_STANZA_BYTES}</message>", StreamCondition.POLICY_VIOLATION),
+        (f"<message>{'x' * FROM_CLIENT.max_bytes}</message>", StreamCondition.POLICY_VIOLATION),
     ],
 )
 def test_what_is_not_one_element(framing: WebSocketFraming, message: str, condition: StreamCondition) -> None:
@@ -89,7 +89,7 @@ def test_each_message_of_the_server_is_a_document_of_its_own(framing: WebSocketF
 
 def test_what_the_server_says_has_no_bounds(framing: WebSocketFraming) -> None:
     framing.to_send(HEADER.encode())
-    roster = f"<iq>{'<x>' * 60}{'<item/>' * (MAX_NODES + 1)}{'x' * MAX_STANZA_BYTES}{'</x>' * 60}</iq>"
+    roster = f"<iq>{'<x>' * 60}{'<item/>' * (FROM_CLIENT.max_nodes + 1)}{'x' * FROM_CLIENT.max_bytes}{'</x>' * 60}</iq>"
     assert len(framing.to_send(roster.encode())) == 1
 
 

@@ -195,3 +195,59 @@ def test_a_stanza_that_comes_twice_is_sent_once(network: MailNetwork, host: Scri
         network.runtime.take(Stanza("message", friar, hamlet, None, None, payloads, raw % id))
         network.settle()
     assert len(host.mails) == 2
+
+
+def test_mails_of_one_sender_for_one_recipient_keep_their_order(
+    network: MailNetwork, host: ScriptedHost, romeo: Client
+) -> None:
+    """Also over several connections, one of which is refused for now in between."""
+    host.replies["DATA"] = ["451 4.3.0 later", *["354 go on"] * 100]
+    juliet = network.online("juliet@capulet.lit/balcony")
+    for who, begin in ((romeo, "r"), (juliet, "j")):
+        who.send("".join(f"<message to='{FRIAR_JID}'><body>{begin}{n}</body></message>" for n in range(20)))
+    network.settle()
+    network.advance(queue.FIRST_PAUSE_S)
+    for begin in "rj":
+        assert [text for text in host.texts if text[0] == begin] == [f"{begin}{n}" for n in range(20)]
+
+
+def test_mails_keep_their_order_over_a_restart(network: MailNetwork, host: ScriptedHost, romeo: Client) -> None:
+    network.to_host.factory = None
+    write(network, romeo, "0")
+    romeo.send("".join(f"<message to='{FRIAR_JID}'><body>{n}</body></message>" for n in range(1, 9)))
+    network.settle()  # on a clock that stands still
+    kept = [mail.data.rstrip().rpartition(b"\r\n")[2] for mail in at_once(network.spool.load())]
+    assert kept == [str(n).encode() for n in range(9)]
+    network.spool._mails = dict(sorted(network.spool._mails.items(), key=lambda item: item[0][::-1]))  # a hash has none
+    assert [mail.data.rstrip()[-1:] for mail in at_once(network.spool.load())] == [str(n).encode() for n in range(9)]
+
+
+def test_mails_that_wait_are_bounded_in_bytes(
+    network: MailNetwork, host: ScriptedHost, romeo: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "MAX_BYTES", 3_500)
+    network.to_host.factory = None
+    for _ in range(4):
+        write(network, romeo, "x" * 1_000)
+    assert [condition for _, condition, _ in errors(romeo)] == ["resource-constraint"] * 2
+
+
+def test_a_reply_without_an_end(network: MailNetwork, host: ScriptedHost, romeo: Client) -> None:
+    host.replies["EHLO"] = ["250-x\r\n" * 100_000 + "250 x"]
+    write(network, romeo)
+    assert host.commands == ["EHLO mail.montague.lit"]
+    network.advance(queue.FIRST_PAUSE_S)
+    assert host.texts == ["Help me."]
+
+
+def test_a_connection_carries_few_mails(network: MailNetwork, host: ScriptedHost, romeo: Client) -> None:
+    """Exim would put the eleventh aside."""
+    romeo.send("".join(f"<message to='{FRIAR_JID}'><body>{n}</body></message>" for n in range(25)))
+    network.settle()
+    assert host.texts == [str(n) for n in range(25)]
+    ends = [index for index, command in enumerate(host.commands) if command == "QUIT"]
+    carried = [
+        sum(command.startswith("MAIL") for command in host.commands[begin:end])
+        for begin, end in zip([0, *ends], ends, strict=False)
+    ]
+    assert carried == [10, 10, 5]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cluster.gateways import connection
+from cluster.gateways.mail import server
 from cluster.gateways.mail.configuration import MailSettings
 from cluster.xmpp.element import Element
 from tests.network import MONTAGUE, watched_log
@@ -206,3 +208,27 @@ def test_the_gateway_offers_no_reports_of_deliveries(network: MailNetwork) -> No
     assert not [line for line in smtp.say("EHLO x.y") if "DSN" in line]
     smtp.say("MAIL FROM:<a@b.c>")
     assert smtp.say("RCPT TO:<romeo@montague.lit> NOTIFY=SUCCESS") == ["555 5.5.4 unknown parameter NOTIFY"]
+
+
+def test_all_mails_that_come_at_a_time_are_bounded(
+    network: MailNetwork, smtp: Dialogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "MAX_RECEIVING_BYTES", 6_000)
+    others = [network.smtp(network.to_gateway) for _ in range(3)]
+    begin = ["EHLO x", "MAIL FROM:<a@b.c>", "RCPT TO:<romeo@montague.lit>", "DATA", "From: a@b.c", ""]
+    for each in others:
+        each.say(*begin, *["x" * 98] * 40)
+    assert network.to_gateway.factory.receiving_bytes <= 6_000
+    assert sorted(code(each.say(".")) for each in others) == ["250 2.0.0", "452 4.3.1", "452 4.3.1"]
+    assert network.to_gateway.factory.receiving_bytes == 0
+    others[0].say(*begin[1:], "x")
+    others[0].connection.drop()
+    assert network.to_gateway.factory.receiving_bytes == 0
+
+
+def test_a_mail_that_no_message_can_hold_is_refused_for_good(
+    network: MailNetwork, smtp: Dialogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "ENTERING_BYTES", 1_000)
+    assert smtp.mail(f"From: a@b.c\n\n{'x' * 2_000}").startswith("554 5.6.0 ")
+    assert smtp.mail("From: a@b.c\n\nx").startswith("250 ")

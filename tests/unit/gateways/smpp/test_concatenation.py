@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.gateways.smpp import concatenation
 from cluster.gateways.smpp.compose import destination_of, part_in, short_messages, source_of, trace_id_in
 from cluster.gateways.smpp.concatenation import MISSING, PATIENCE_S, Joiner, MessageKey, Part, part_of
-from cluster.gateways.smpp.constants import CommandId, Tag
-from cluster.gateways.smpp.pdu import Pdu
+from cluster.gateways.smpp.constants import CommandId, DataCoding, Tag
+from cluster.gateways.smpp.pdu import Pdu, Sm
 
 PHONE, SHORT_CODE = "+393331234567", "4444"
 
@@ -97,3 +99,50 @@ def test_a_reference_serves_again_for_another_text() -> None:
         assert _add(joiner, first) is None
         assert _add(joiner, second) == letter * 200
         joiner.done(MessageKey(PHONE, SHORT_CODE, 7, 2))
+
+
+def _sar(reference: int, total: int, number: int, octets: bytes = b"x") -> Pdu:
+    """SMPP 3.4 sections 5.3.2.22 to 5.3.2.24."""
+    tlvs = {
+        int(Tag.SAR_MSG_REF_NUM): reference.to_bytes(2, "big"),
+        int(Tag.SAR_TOTAL_SEGMENTS): bytes([total]),
+        int(Tag.SAR_SEGMENT_SEQNUM): bytes([number]),
+    }
+    return Pdu(CommandId.DELIVER_SM, 1, Sm(short_message=octets), 0, tlvs)
+
+
+def test_parts_are_numbered_by_the_sar_parameters_too() -> None:
+    joiner = Joiner()
+    assert _add(joiner, _sar(0x1234, 2, 2, b"world")) is None
+    assert _add(joiner, _sar(0x1234, 2, 1, b"hello ")) == "hello world"
+
+
+@pytest.mark.parametrize("nonsense", [_sar(1, 0, 0), _sar(1, 2, 3), _sar(1, 2, 0)])
+def test_nonsense_in_the_sar_parameters_makes_a_whole_message(nonsense: Pdu) -> None:
+    assert part_in(nonsense) == Part(0, 1, 1, b"x")
+
+
+def test_parts_that_never_become_whole_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(concatenation, "MAX_BYTES", 50_000)
+    joiner, given_up = Joiner(), []
+    for reference in range(10_000):
+        part = Part(reference, 255, 1, b"x" * 140)
+        assert joiner.add(PHONE, SHORT_CODE, DataCoding.DEFAULT, part, 0.0) is None
+        if joiner.is_full:
+            given_up += [key.reference for key, _ in joiner.expired(0.0)]
+    assert not joiner.is_full
+    assert given_up == [*range(len(given_up))]  # the oldest first, none twice
+    left = len([*joiner.expired(PATIENCE_S)])
+    assert len(given_up) + left == 10_000
+    assert left <= 50_000 // 140
+
+
+def test_joined_messages_are_remembered_in_few_bytes() -> None:
+    joiner = Joiner()
+    for reference in range(3 * concatenation.MAX_COMPLETE):
+        for number in (1, 2):
+            joiner.add(PHONE, SHORT_CODE, DataCoding.DEFAULT, Part(reference, 2, number, b"x" * 140), 0.0)
+        joiner.done(MessageKey(PHONE, SHORT_CODE, reference, 2))
+    kept = [octets for message in joiner._complete.values() for octets in message.parts.values()]
+    assert len(kept) <= 2 * concatenation.MAX_COMPLETE
+    assert sum(map(len, kept)) <= 16 * concatenation.MAX_COMPLETE

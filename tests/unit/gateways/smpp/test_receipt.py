@@ -42,6 +42,10 @@ def test_a_receipt_comes_back_from_its_text(state: MessageState) -> None:
         (b"id:9 sub:001 dlvrd:001 stat:DELIVRD err:000 text:", Receipt("9", MessageState.DELIVERED)),
         (b"id:9 stat:EXPIRED", Receipt("9", MessageState.EXPIRED)),
         (b"ID:9 SUB:001 STAT:delivrd ERR:12 TEXT:", Receipt("9", MessageState.DELIVERED, "12")),
+        (b"id:9 stat:DELIVERED err:000", Receipt("9", MessageState.DELIVERED)),
+        (b"id:9 stat:UNDELIVERABLE err:001 text:x", Receipt("9", MessageState.UNDELIVERABLE, "001")),
+        (b"id:9 sub:001 stat:REJECTED", Receipt("9", MessageState.REJECTED)),
+        (b"id: 9 sub:001 stat: ACCEPTED", Receipt("9", MessageState.ACCEPTED)),
     ],
 )
 def test_what_other_message_centres_write(octets: bytes, receipt: Receipt) -> None:
@@ -81,7 +85,15 @@ def test_times(time: str, seconds: float) -> None:
     assert seconds_from(NOON, time) == seconds
 
 
-@pytest.mark.parametrize("time", ["", "tomorrow", "231399000000000+", "23111412013000+", "٢31114120130000+"])
+@pytest.mark.parametrize(
+    "time",
+    [
+        "", "tomorrow", "231399000000000+", "23111412013000+", "٢31114120130000+",
+        "231114120130049+",  # section 7.1.1: 48 quarters at the most
+        "000000240000000R", "000000006000000R", "000000000060000R", "001300000000000R", "000032000000000R",
+        "000000001500100R", "000000001500004R",
+    ],
+)  # fmt: skip
 def test_what_is_no_time(time: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         seconds_from(NOON, time)

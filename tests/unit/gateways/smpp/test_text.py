@@ -97,3 +97,25 @@ def test_every_part_of_a_text_can_be_read_alone(words: str) -> None:
 def test_a_text_may_be_too_long() -> None:
     with pytest.raises(TextTooLong, match="256 short messages"):
         text.encode("a" * (153 * 255 + 1))
+
+
+@pytest.mark.parametrize(
+    ("data_coding", "octets", "words"),
+    [
+        *((coding, b"\x00 hi", "@ hi") for coding in (0x00, 0x10, 0x13, 0x40, 0x80, *range(0xC0, 0xE0))),
+        *((coding, b"\x00 hi", "@ hi") for coding in (0xF0, 0xF1, 0xF2, 0xF3)),
+        *((coding, "жя".encode("utf-16-be"), "жя") for coding in (0x08, 0x18, 0x1B, 0x48, *range(0xE0, 0xF0))),
+        (0x06, "жя".encode("iso8859-5"), "жя"),
+        (0x07, "שלום".encode("iso8859-8"), "שלום"),
+        (0x0A, "漢字".encode("iso2022_jp"), "漢字"),
+        (0x0E, "한글".encode("euc_kr"), "한글"),
+    ],
+)
+def test_classes_and_indications_are_texts(data_coding: int, octets: bytes, words: str) -> None:
+    """3GPP TS 23.038 section 4, SMPP 3.4 section 5.2.19."""
+    assert text.decode(data_coding, octets) == words
+
+
+@pytest.mark.parametrize("data_coding", [0x02, 0x04, 0x05, 0x09, 0x14, 0x20, 0x28, 0x44, 0xF4, 0xF7])
+def test_binary_and_compressed_messages_are_no_texts(data_coding: int) -> None:
+    assert "no text" in text.decode(data_coding, b"hi")

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
+from twisted.logger import capturedLogs, formatEvent
 
 from cluster.gateways.delivery_receipts import RECEIPTS
+from cluster.gateways.smpp.compose import short_messages
+from cluster.gateways.smpp.constants import CommandId
+from cluster.gateways.smpp.pdu import Pdu
 from cluster.gateways.sms.gateway import SmsSettings
 from cluster.trace.hop import Event
 from cluster.xmpp.element import Element
@@ -222,3 +227,48 @@ def test_a_trace_goes_to_the_phone_and_back(running: GatewayWorld) -> None:
     assert [(hop.node, hop.event) for hop in running.hops] == [
         ("fc1", Event.SENT), ("fn1", Event.RECEIVED), ("fn1", Event.ENQUEUED), ("fn1", Event.DELIVERED),
     ]  # fmt: skip
+
+
+# --- receipts of other message centres
+
+
+@pytest.mark.parametrize(
+    ("id", "told_id"), [("1A2B3C", "1715004"), ("1A2B3C", "1a2b3c"), ("0000000042", "42"), ("42", "0042")]
+)
+@pytest.mark.parametrize("state", ["DELIVRD", "DELIVERED"])
+def test_a_receipt_that_spells_its_id_in_another_way(running: GatewayWorld, id: str, told_id: str, state: str) -> None:
+    running.smsc._centre._new_id = lambda: id
+    running.run(running.smsc.administration.phone_switch(PHONE, False))
+    say(running, chat("hi", receipt=True))
+    _receipt(running, f"id:{told_id} sub:001 dlvrd:001 stat:{state} err:000 text:hi")
+    (receipt,) = running.take_sent()
+    assert receipt.tree.find(f"{{{RECEIPTS}}}received") is not None
+
+
+def test_a_receipt_for_nothing_is_logged(running: GatewayWorld) -> None:
+    with capturedLogs() as lines:
+        _receipt(running, "id:4711 sub:001 dlvrd:001 stat:DELIVRD err:000 text:hi")
+    assert any("no message" in formatEvent(line) and "4711" in formatEvent(line) for line in lines)
+    assert running.take_sent() == []
+
+
+def test_what_waits_for_receipts_is_small(running: GatewayWorld) -> None:
+    """10,000 may wait; one can come with 250 KB of what is no text."""
+    running.run(running.smsc.administration.phone_switch(PHONE, False))
+    large = chat("hi", receipt=True)
+    large = msgspec.structs.replace(
+        large, raw=large.raw.replace(b"<body>", b"<x xmlns='urn:x'>" + b"x" * 200_000 + b"</x><body>")
+    )
+    say(running, large)
+    (awaited,) = running.run(running.store.awaited.load()).values()
+    assert len(awaited.stanza.raw) <= 2_048
+    running.run(running.smsc.administration.phone_switch(PHONE, True))
+    running.go()
+    (receipt,) = running.take_sent()
+    assert (receipt.to, receipt.from_) == (ROMEO, FC1)
+
+
+def _receipt(world: GatewayWorld, text: str) -> None:
+    sm = msgspec.structs.replace(short_messages(PHONE, SHORT_CODE, text, 5)[0].sm, esm_class=4)
+    world.smsc._centre.submit(Pdu(CommandId.SUBMIT_SM, 0, sm))
+    world.go()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from cluster.gateways.connection import Overloaded
+from cluster.gateways.connection import NotCarried, Overloaded
+from cluster.gateways.smpp import concatenation
 from cluster.gateways.smpp.compose import ShortMessage, short_messages
 from cluster.gateways.smpp.concatenation import MISSING, PATIENCE_S
-from cluster.gateways.smpp.constants import CommandId
+from cluster.gateways.smpp.constants import CommandId, Tag
 from cluster.gateways.smpp.pdu import Pdu
+from cluster.gateways.sms import inbound
 from cluster.gateways.sms.inbound import EXPLANATION
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError
@@ -129,3 +132,56 @@ def _parts(text: str) -> list[ShortMessage]:
 def _submit(world: GatewayWorld, part: ShortMessage) -> None:
     world.smsc._centre.submit(Pdu(CommandId.SUBMIT_SM, 0, part.sm, 0, part.tlvs))
     world.go()
+
+
+@pytest.mark.parametrize("esm_class", [0x20, 0x08, 0x10, 0x18])
+def test_a_report_is_no_message_of_a_person(running: GatewayWorld, esm_class: int) -> None:
+    """SMPP 3.4 section 5.2.12: an intermediate notification, acknowledgements of a phone and its user, an abort."""
+    say(running, chat("hi"))
+    sm = msgspec.structs.replace(_parts("done")[0].sm, esm_class=esm_class)
+    _submit(running, ShortMessage(sm, {}))
+    running.phone_says("next")
+    assert told(running) == [(str(FC1), "romeo@montague.lit", "next")]
+
+
+def test_a_text_that_no_message_can_hold_is_rejected_for_good(running: GatewayWorld) -> None:
+    """ESME_RX_R_APPN, so that the message centre does not bring it again and again."""
+    say(running, chat("hi"))
+    running.refuse_with = NotCarried("it is too large")
+    running.phone_says("large")
+    running.refuse_with = None
+    running.phone_says("next")
+    running.go(60.0)
+    assert told(running) == [(str(FC1), "romeo@montague.lit", "next")]
+    assert running.smsc._centre.waiting == 0
+
+
+def test_a_part_that_is_none_is_refused(running: GatewayWorld) -> None:
+    """No phone writes parts of 60,000 octets, and 255 of them would be 15 MiB."""
+    say(running, chat("hi"))
+    first, _ = _parts("a" * 200)
+    sm = msgspec.structs.replace(first.sm, short_message=b"")
+    octets = first.sm.short_message[:6] + b"x" * 60_000
+    _submit(running, ShortMessage(sm, {**first.tlvs, Tag.MESSAGE_PAYLOAD: octets}))
+    assert running.run(running.store.pieces.load()) == {}
+    assert running.smsc._centre.waiting == 0
+
+
+def test_first_parts_that_never_end_are_bounded(running: GatewayWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In memory and in the store; what came of the oldest is passed on."""
+    monkeypatch.setattr(concatenation, "MAX_BYTES", 5_000)
+    say(running, chat("hi"))
+    for reference in range(100):
+        first, *_ = short_messages(PHONE, SHORT_CODE, "a" * 153 * 9, reference)
+        _submit(running, first)
+    kept = len(running.run(running.store.pieces.load()))
+    assert 0 < kept <= 11
+    assert len(told(running)) == 100 - kept
+
+
+def test_phones_that_were_told_how_to_write_are_bounded(running: GatewayWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbound, "MAX_EXPLAINED", 10)
+    for number in range(100):
+        sm = short_messages(f"+3933300000{number:02}", SHORT_CODE, "hello?", number)[0]
+        _submit(running, sm)
+    assert len(running.gateway._inbound._explained) == 10

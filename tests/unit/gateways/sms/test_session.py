@@ -9,11 +9,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 
 from cluster.gateways.smpp.constants import CommandId, CommandStatus
 from cluster.gateways.smpp.framing import PduDecoder
 from cluster.gateways.smpp.pdu import HEADER, Empty, Pdu, Sm, SmResp, encode
-from cluster.gateways.sms.session import ENQUIRE_LINK_S, SmppSession
+from cluster.gateways.sms.session import ENQUIRE_LINK_S, MAX_NONSENSE, SmppSession
 from tests.unit.gateways.sms.wire import Wire
 
 
@@ -120,6 +121,12 @@ def test_a_request_ends_with_the_connection(table: Table) -> None:
             HEADER.pack(18, CommandId.SUBMIT_SM, 0, 4) + b"ab",
             Pdu(CommandId.SUBMIT_SM_RESP, 4, Empty(), CommandStatus.ESME_RINVSERTYP),
         ),
+        (  # section 5.2.21: sm_length is 254 at the most
+            encode(Pdu(CommandId.DELIVER_SM, 4, Sm(short_message=b"x" * 254)))
+            .replace(b"\xfe" + b"x" * 254, b"\xff" + b"x" * 255)
+            .replace((16 + 17 + 254).to_bytes(4, "big"), (16 + 17 + 255).to_bytes(4, "big")),
+            Pdu(CommandId.DELIVER_SM_RESP, 4, Empty(), CommandStatus.ESME_RINVMSGLEN),
+        ),
         (HEADER.pack(16, 0x80000099, 0, 4), Pdu(CommandId.GENERIC_NACK, 4, Empty(), CommandStatus.ESME_RINVCMDID)),
     ],
 )
@@ -173,3 +180,23 @@ def test_unbind_waits_for_the_answer(table: Table) -> None:
     table.says(unbind.response())
     assert done == [None]
     assert not table.open
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [Pdu(CommandId.SUBMIT_SM_RESP, 7, SmResp("x")), Pdu(CommandId.GENERIC_NACK, 0), HEADER.pack(16, 0x99, 0, 4)],
+)
+def test_a_session_of_nonsense_ends(table: Table, nonsense: bytes | Pdu) -> None:
+    """Responses that nobody asked for, and what is no PDU; nothing is said about what follows."""
+    with capturedLogs() as lines:
+        table.says((encode(nonsense) if isinstance(nonsense, Pdu) else nonsense) * 10_000)
+    assert not table.open
+    assert table.owner.lost == 1
+    assert len(lines) <= MAX_NONSENSE
+
+
+def test_a_little_nonsense_now_and_then_ends_nothing(table: Table) -> None:
+    for _ in range(5):
+        table.says(*[Pdu(CommandId.SUBMIT_SM_RESP, 7, SmResp("x"))] * (MAX_NONSENSE - 1))
+        table.answers(ENQUIRE_LINK_S)
+    assert table.open

@@ -10,6 +10,7 @@ from cluster.gateways.smpp.constants import CommandId, CommandStatus
 from cluster.gateways.smpp.pdu import Bind, Pdu, Sm
 from cluster.gateways.smpp.receipt import receipt_of
 from cluster.gateways.sms.session import SmppSession
+from cluster.gateways.smsc import centre, esmes
 from cluster.gateways.smsc.configuration import EsmeAccount
 from cluster.gateways.smsc.esmes import BIND_TIMEOUT_S, MAX_UNANSWERED
 from cluster.gateways.smsc.limits import Limits
@@ -254,3 +255,42 @@ def test_a_rate_is_kept() -> None:
     assert [limits.admits(at_s) for at_s in (101.0, 102.0, 112.0, 113.0)] == [True, False, True, False]
     limits.max_per_s = 0.0
     assert all(limits.admits(0.0) for _ in range(100))
+
+
+@pytest.mark.parametrize("validity", ["000000240000000R", "231114000000000+", "tomorrow", "231114120130049+"])
+def test_a_validity_period_is_checked(world: World, validity: str) -> None:
+    """SMPP 3.4 section 7.1.1; also one that is over already (the world began on 2023-11-14 at 22:13)."""
+    world.start_smsc()
+    client = Client(world)
+    client.bind()
+    (message,) = short_messages(SHORT_CODE, PHONE, "hi", 1)
+    sm = msgspec.structs.replace(message.sm, validity_period=validity)
+    assert client.ask(CommandId.SUBMIT_SM, sm).command_status == CommandStatus.ESME_RINVEXPIRY
+
+
+def test_what_waits_for_phones_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(centre, "MAX_WAITING_BYTES", 1_000)
+    smsc = world.start_smsc()
+    world.run(smsc.administration.phone_switch(PHONE, False))
+    client = Client(world)
+    client.bind()
+    statuses = [
+        client.ask(CommandId.SUBMIT_SM, short_messages(SHORT_CODE, PHONE, "hi", n)[0].sm).command_status
+        for n in range(40)
+    ]
+    assert statuses[0] == 0
+    assert statuses[-1] == CommandStatus.ESME_RMSGQFUL
+    world.run(smsc.administration.phone_switch(PHONE, True))
+    world.go()
+    assert client.submit() == 0
+
+
+def test_connections_are_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(esmes, "MAX_SESSIONS", 2)
+    smsc = world.start_smsc()
+    clients = [Client(world) for _ in range(2)]
+    assert smsc._esmes.buildProtocol(None) is None
+    world.go(BIND_TIMEOUT_S)
+    world.go()
+    assert [client.lost for client in clients] == [True, True]
+    assert Client(world).bind() == 0

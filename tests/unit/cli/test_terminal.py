@@ -1,0 +1,77 @@
+"""Every command that shows what others wrote shows it harmless."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import pytest
+from rich.console import Console
+
+from cluster.cli import fault, logs, mail, phone, ps, trace, user, watch
+from cluster.lab.errors import LabError
+from cluster.lab.faults import LinkState
+from cluster.lab.logs import LogLine
+from cluster.lab.verify import render as verify
+from cluster.lab.verify.report import Counts, Example, FlowReport
+from cluster.trace import render
+from cluster.trace.hop import Event, Hop
+from tests.unit.trace.test_terminal import is_harmless
+
+EVIL = "\x9b31m\x9d0;title\x1b]52;c;!\x07\u202e\x7f\x00\r"
+HOP = Hop("t1", "s1", Event.RECEIVED, 1, "message", f"romeo@montague.lit/{EVIL}", f"juliet@capulet.lit/{EVIL}", 5, EVIL)
+
+
+def _fail() -> None:
+    with pytest.raises(SystemExit):
+        sys.modules["cluster.cli.app"]._fail(f"not done: {EVIL}", 1)
+
+
+def _users(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Server:
+        domain = "montague.lit"
+
+    class Folder:
+        def plan(self) -> object:
+            return type("Plan", (), {"servers": [Server]})
+
+    monkeypatch.setattr(user, "chosen", lambda name: Folder())
+    monkeypatch.setattr("cluster.lab.ask.ask", lambda *_: [EVIL])
+    user.ls(None, None)
+
+
+def _phone_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(verb: str, arguments: object) -> None:
+        raise LabError(EVIL)
+
+    phone._send_line(ask, "+39333", "romeo hi")
+
+
+LETTER = {"at_utc_s": 1.0, "from": EVIL, "subject": f"{EVIL}\n", "text": f"{EVIL}\n{EVIL}", "message_id": "1"}
+SHOWN: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
+    "phone": lambda _: print(phone._line(LETTER)),
+    "phone, refused": _phone_says,
+    "mail": lambda _: mail._print([LETTER], "text"),
+    "mail as JSON": lambda _: mail._print([LETTER], "json"),
+    "trace": lambda _: trace.print_tree([HOP]),
+    "trace as Mermaid": lambda _: print(render.mermaid([HOP])),
+    "watch": lambda _: print(watch._shown(HOP)),
+    "logs": lambda _: print(logs.shown("s1", LogLine("2023-11-14T22:13:20.000000+00:00", "info", EVIL))),
+    "errors": lambda _: _fail(),
+    "user ls": _users,
+    "fault ls": lambda _: print(fault._shown(LinkState("s1", "s2", "montague.lit", "capulet.lit", {"delay": EVIL}, 0))),
+    "ps": lambda _: ps._print_table(["LINK"], [[EVIL]]),
+    "verify": lambda _: [
+        Console(markup=False).print(part)
+        for part in verify._example(FlowReport("romeo", Counts()), Example("lost", EVIL, [HOP]))
+    ],
+}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_it_is_harmless(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    SHOWN[name](monkeypatch)
+    written = capsys.readouterr()
+    shown = written.out + written.err
+    assert is_harmless(shown, "\n")
+    assert "9b" in shown  # it is there to be seen
