@@ -42,6 +42,7 @@ class RedisRouter:
         Where several nodes serve the domain, `share` tells which links this one reads, and `sender` is what its own
         links out are known by: the domain, or `domain/node`, since a link has one writer.
         """
+        self._reactor = reactor
         self._domain = domain
         self._tracer = tracer
         self._outbound = Outbound(reactor, turn, client, keys, sender or domain, tracer, max_backlog)
@@ -59,7 +60,7 @@ class RedisRouter:
         await self._faults.start()  # first, for they are to be known when something is read
 
         def open_gate(from_: str, on_room: Callable[[], None]) -> Gate:
-            gate = Gate(from_, self._domain, deliver, self._tracer)
+            gate = Gate(self._reactor, from_, self._domain, deliver, self._tracer)
             self._faults.watch(from_, gate, on_room)
             return gate
 

@@ -27,8 +27,8 @@ class RedisFaults(LinkFaults):
 
     async def start(self) -> None:
         """Know the faults, now and from now on; what is asked of Redis after this is answered after they are known."""
-        await self._client.subscribe(self._key, lambda message: self._look_up())
-        self._client.when_connected(self._look_up)
+        await self._client.subscribe(self._key, lambda message: self._look_up(), self._look_up)
+        self._client.when_connected(self._look_up, self._key)
 
     def _look_up(self) -> None:
         self._client.execute("HGETALL", self._key).addCallbacks(self._on_known, self._on_failed)
