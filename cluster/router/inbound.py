@@ -34,9 +34,11 @@ class Inbound:
 
     def __init__(
         self, reactor: Any, turn: Turn, client: RedisClient, keys: LinkKeys, to: str, share: Share,
-        decode: Callable[[bytes], Any],
+        decode: Callable[[bytes], Any], is_current: Callable[[], bool] = lambda: True,
     ) -> None:  # fmt: skip
-        """`decode` makes the list of items of what a sender's `Outbound` wrote as one entry."""
+        """`decode` makes the list of items of what a sender's `Outbound` wrote as one entry. `is_current`: all is known
+        that decides what becomes of an announced entry; else it is read, after what was asked of Redis before.
+        """
         self.client = client
         self.keys = keys
         self.to = to
@@ -45,7 +47,7 @@ class Inbound:
         self._reactor = reactor
         self.turn = turn
         self._share = share
-        self.is_sure = share.is_sure
+        self.is_sure: Callable[[], bool] = lambda: share.is_sure() and is_current()
         self._open_gate: OpenGate | None = None
         self._links: dict[str, InboundLink] = {}
         self._opening: set[str] = set()

@@ -48,7 +48,9 @@ class RedisRouter:
         self._outbound = Outbound(reactor, turn, client, keys, sender or domain, tracer, max_backlog)
         self._faults = RedisFaults(reactor, client, keys, domain, tracer)
         decode = msgspec.msgpack.Decoder(list[Stanza]).decode
-        self._inbound = Inbound(reactor, turn, client, keys, domain, share or WholeShare(), decode)
+        self._inbound = Inbound(
+            reactor, turn, client, keys, domain, share or WholeShare(), decode, self._faults.are_known
+        )
 
     def link(self, to_domain: str) -> OutboundLink:
         """The link to this domain, for one sending: a link that nobody serves is forgotten."""

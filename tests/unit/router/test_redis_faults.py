@@ -142,3 +142,19 @@ def test_all_nodes_of_a_domain_share_the_faults_of_its_link(world: RedisWorld) -
         assert [text_of(stanza) for stanza in s2.delivered] == ["found"]
 
     world.run(scenario)
+
+
+def test_what_is_announced_after_a_change_meets_the_new_faults(world: RedisWorld) -> None:
+    async def scenario(_: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        await s1.sent(chat("before"))
+        await world.until_empty(MONTAGUE, CAPULET)
+        for turn in range(20):
+            await world.set_faults(MONTAGUE, CAPULET, loss="100%")
+            await s1.sent(chat("lost"))
+            await world.until(lambda turn=turn: world.lost(MONTAGUE, CAPULET) == turn + 1)  # type: ignore[misc]
+            await world.set_faults(MONTAGUE, CAPULET)
+            await s1.sent(chat("found"))
+            await world.until(lambda turn=turn: len(s2.delivered) == turn + 2)  # type: ignore[misc]
+
+    world.run(scenario)
