@@ -6,36 +6,19 @@ import pytest
 
 import cluster.redisio.client as client_module
 from cluster.redisio.silence import COMMANDS
-from tests.ports.worlds import CAPULET, MONTAGUE, RedisWorld, World, chat, text_of
-from tests.unit.router.readers import given
-
-
-async def sent_and_delivered(world: World, own_world: RedisWorld, disturb: dict[int, object]) -> None:
-    """Sends three messages in each of 90 turns, and disturbs some of these: all arrive once, in order."""
-    s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
-    sent: list[str] = []
-    for turn in range(90):
-        for _ in range(3):
-            sent.append(str(len(sent)))
-            s1.send(chat(sent[-1]))
-        if turn in disturb:
-            disturb[turn]()  # type: ignore[operator]
-        await world.turn()
-    await s1.sent(chat("last"))
-    await world.until(lambda: s2.delivered and text_of(s2.delivered[-1]) == "last")
-    assert [text_of(stanza) for stanza in s2.delivered] == [*sent, "last"]
-    await world.until_empty(MONTAGUE, CAPULET)
-    assert s1.bounced == []
+from tests.harness import Valkey, until
+from tests.ports.worlds import CAPULET, MONTAGUE, Node, RedisWorld, World, chat, text_of
+from tests.unit.router.readers import all_arrive_once_in_order, given
 
 
 @pytest.mark.parametrize("kind", ["pubsub", "normal"])
 def test_when_one_sort_of_connection_is_cut_nothing_is_lost_and_all_stays_in_order(
     own_world: RedisWorld, kind: str
 ) -> None:
-    def cut() -> None:
+    async def cut(s1: Node) -> None:
         own_world.valkey.admin.execute_command("CLIENT", "KILL", "TYPE", kind)
 
-    own_world.run(lambda world: sent_and_delivered(world, own_world, {20: cut, 40: cut, 41: cut, 60: cut}))
+    own_world.run(lambda world: all_arrive_once_in_order(world, {20: cut, 40: cut, 41: cut, 60: cut}))
 
 
 def test_a_reader_that_was_cut_off_because_it_was_owed_too_much_reads_the_stream(own_world: RedisWorld) -> None:
@@ -110,28 +93,17 @@ def test_when_redis_hangs_for_a_while_nothing_is_lost_and_nothing_comes_twice(
 ) -> None:
     monkeypatch.setattr(client_module, "COMMANDS", COMMANDS._replace(look_s=0.05, looks=looks))
     valkey = own_world.valkey
+    assert isinstance(valkey, Valkey)
 
-    async def scenario(world: World) -> None:
-        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
-        sent: list[str] = []
-        for turn in range(60):
-            for _ in range(3):
-                sent.append(str(len(sent)))
-                s1.send(chat(sent[-1]))
-            if turn == 20:
-                valkey.pause()
-                if looks == 3:
-                    await world.until(lambda: not own_world.clients[s1].connected)
-            if turn == 40:
-                valkey.resume()
-            await world.turn()
-        await s1.sent(chat("last"))
-        await world.until(lambda: s2.delivered and text_of(s2.delivered[-1]) == "last")
-        assert [text_of(stanza) for stanza in s2.delivered] == [*sent, "last"]
-        await world.until_empty(MONTAGUE, CAPULET)
-        assert s1.bounced == []
+    async def pause(s1: Node) -> None:
+        valkey.pause()
+        if looks == 3:
+            await until(own_world.reactor, lambda: not own_world.clients[s1].connected)
 
-    own_world.run(scenario)
+    async def resume(s1: Node) -> None:
+        valkey.resume()
+
+    own_world.run(lambda world: all_arrive_once_in_order(world, {20: pause, 40: resume}))
 
 
 def test_an_announcement_that_comes_late_is_known_and_one_that_comes_early_is_not_forgotten(world: RedisWorld) -> None:
