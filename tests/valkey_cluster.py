@@ -66,7 +66,7 @@ class ValkeyCluster:
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="xmpplab-"))
-        ports = _free_ports(2 * MASTERS + 2)
+        ports = free_ports(2 * MASTERS + 2)
         self._spare = ports[-2:]
         self.nodes = [Node(self._folder / str(n), ports[2 * n], ports[2 * n + 1]) for n in range(MASTERS)]
         bounds = [SLOTS * number // MASTERS for number in range(MASTERS + 1)]
@@ -83,8 +83,8 @@ class ValkeyCluster:
         return f"redis+cluster://127.0.0.1:{self.nodes[0].port}"
 
     def url_of(self, user: str, password: str) -> str:
-        """Its address, for this user."""
-        return f"redis+cluster://{user}:{password}@127.0.0.1:{self.nodes[0].port}"
+        """The addresses of its first nodes, for this user."""
+        return ",".join(f"redis+cluster://{user}:{password}@127.0.0.1:{node.port}" for node in self.nodes[:MASTERS])
 
     def make_user(self, user: str, rules: list[str]) -> None:
         """A user of the cluster, with these rights."""
@@ -154,7 +154,7 @@ def wait(condition: Callable[[], bool]) -> None:
     raise AssertionError("the cluster of the tests did not come up")
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Chosen by the system; free a moment ago."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]

@@ -29,7 +29,7 @@ def up(
     ] = "process",
     redis: Annotated[
         str,
-        typer.Option(metavar="URL", help="Use this Redis instead of an own one; redis+cluster:// for a cluster."),
+        typer.Option(metavar="URL[,URL]", help="Use this Redis instead of an own one; redis+cluster:// for a cluster."),
     ] = "",
     demo: Annotated[bool, typer.Option("--demo", help="Send a first message and show its route.")] = False,
 ) -> None:

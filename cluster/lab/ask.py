@@ -9,7 +9,7 @@ import msgspec
 
 from cluster.lab.errors import LabError
 from cluster.lab.folder import ADMIN, LabFolder
-from cluster.lab.redis import connected
+from cluster.lab.redis_client import connected, publish
 from cluster.lab.request import Reply, Request
 from cluster.redisio.keys import Keys
 from cluster.topology.plan import LabNode, Plan
@@ -32,6 +32,7 @@ def ask(
     queue, raw = keys.control(node.channel), msgspec.json.encode(request)
     with connected(folder.secrets()[ADMIN]) as redis:
         redis.rpush(queue, raw)
+        publish(redis, queue, "")
         found = redis.blpop([keys.control_reply(node.channel, request.id)], timeout_s)
         if found is None:
             taken = not redis.lrem(queue, 1, raw.decode())  # so that it is not done when nobody expects it any more

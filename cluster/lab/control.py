@@ -8,6 +8,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from cluster.lab.request import REPLY_LIFETIME_S, Reply, Request
 from cluster.redisio.client import RedisClient
@@ -15,7 +16,7 @@ from cluster.redisio.keys import Keys
 
 
 class ControlServer:
-    """Answers requests one after the other, over a Redis connection of its own: waiting for the next one blocks it."""
+    """Answers requests one after the other. They wait in a list; that there is a new one is said on a channel."""
 
     _log = Logger()
 
@@ -25,27 +26,47 @@ class ControlServer:
         self._keys = keys
         self._channel = channel
         self._operations = operations
+        self._is_serving = False
+        self._is_asked = False
 
     async def start(self) -> None:
-        """Answer from now on, on this connection and each later one, until the client is closed."""
-        self._client.when_connected(self._begin)
+        """Answer from now on, over this connection and each later one, until the client is closed."""
+        requests = self._keys.control(self._channel)
+        await self._client.subscribe(requests, lambda message: self._look(), self._look)
+        self._client.when_connected(self._look, requests)
 
-    def _begin(self) -> None:
-        serving = Deferred.fromCoroutine(self._serve())
-        serving.addErrback(lambda failure: self._log.failure("No more requests are answered", failure))
+    def _look(self) -> None:
+        """There may be a request."""
+        self._is_asked = True
+        if not self._is_serving:
+            self._is_serving = True
+            Deferred.fromCoroutine(self._serve()).addErrback(self._on_failed)
 
     async def _serve(self) -> None:
         requests = self._keys.control(self._channel)
         try:
-            while True:
-                _, raw = await self._client.execute("BLPOP", requests, 0)
-                request = msgspec.json.decode(raw, type=Request)
-                replies = self._keys.control_reply(self._channel, request.id)
-                reply = await self._reply(request)
-                await self._client.execute("RPUSH", replies, msgspec.json.encode(reply))
-                await self._client.execute("EXPIRE", replies, REPLY_LIFETIME_S)
-        except ConnectionLost:
-            return  # the next connection begins anew
+            while self._is_asked:
+                self._is_asked = False
+                while (raw := await self._client.execute("LPOP", requests)) is not None:
+                    await self._answer(raw)
+        finally:
+            self._is_serving = False
+
+    async def _answer(self, raw: bytes) -> None:
+        try:
+            request = msgspec.json.decode(raw, type=Request)
+        except msgspec.DecodeError as error:
+            self._log.error("Dropped a request: {error}", error=str(error))
+            return
+        replies = self._keys.control_reply(self._channel, request.id)
+        reply = await self._reply(request)
+        await self._client.execute("RPUSH", replies, msgspec.json.encode(reply))
+        await self._client.execute("EXPIRE", replies, REPLY_LIFETIME_S)
+
+    def _on_failed(self, failure: Failure) -> None:
+        """The next connection begins anew, and where Redis refused something, the next request."""
+        if not isinstance(failure.value, ConnectionLost):
+            self._log.failure("Answering requests", failure)
 
     async def _reply(self, request: Request) -> Reply:
         operation = None if request.verb.startswith("_") else getattr(self._operations, request.verb, None)

@@ -11,7 +11,7 @@ import msgspec
 from cluster.lab.announcement import encoded
 from cluster.lab.errors import BadInput
 from cluster.lab.folder import ADMIN, LabFolder
-from cluster.lab.redis import connected, publish
+from cluster.lab.redis_client import connected, publish
 from cluster.redisio.keys import Keys
 from cluster.router import settings
 from cluster.router.settings import FaultSettings

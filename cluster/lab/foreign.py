@@ -51,17 +51,17 @@ class ForeignNode:
         plan = folder.plan()
         keys = Keys.of_lab(plan.name)
         url = RedisUrl.parse(folder.secrets()[node.speaks_for])
-        self._clients = [RedisClient(reactor, url, random.random) for _ in range(2)]
-        self._journal = RedisJournal(self._clients[0], keys, reactor, plan.journal_bytes)
+        self._client = client = RedisClient(reactor, url, random.random)
+        self._home = keys.control(node.channel)
+        self._journal = RedisJournal(client, keys, reactor, plan.journal_bytes)
         tracer = Tracer(node.name, self._journal, time.time_ns, new_id, 0)
-        around = Surroundings(reactor, folder.path / node.name, plan, self._clients[0], keys, self._journal, tracer)
+        around = Surroundings(reactor, folder.path / node.name, plan, client, keys, self._journal, tracer)
         self._part = _part(node, around)
-        self._control = ControlServer(self._clients[1], keys, node.channel, self._part.administration)
+        self._control = ControlServer(client, keys, node.channel, self._part.administration)
 
     async def start(self) -> None:
         """Connect to Redis, and begin."""
-        for client in self._clients:
-            await client.connect()
+        await self._client.connect(self._home)
         await self._part.start()
         await self._control.start()
 
@@ -69,8 +69,7 @@ class ForeignNode:
         """End, and write what is to be kept."""
         await self._part.stop()
         self._journal.flush()
-        for client in self._clients:
-            await client.close()
+        await self._client.close()
 
 
 def _part(node: GatewayNode | NetworkNode, around: Surroundings) -> Part:

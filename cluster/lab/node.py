@@ -57,18 +57,18 @@ class Node:
         self._reactor = reactor
         self._server = server
         url = RedisUrl.parse(folder.secrets()[server.domain])
-        self._clients = [RedisClient(reactor, url, random.random) for _ in range(2)]
-        commands, controls = self._clients
-        self._store = redis_store(commands, keys, server.domain)
-        self._journal = RedisJournal(commands, keys, reactor, plan.journal_bytes)
+        self._client = client = RedisClient(reactor, url, random.random)
+        self._home = keys.accounts(server.domain)
+        self._store = redis_store(client, keys, server.domain)
+        self._journal = RedisJournal(client, keys, reactor, plan.journal_bytes)
         tracer = Tracer(server.name, self._journal, time.time_ns, new_id, plan.sample_every)
         turn = Turn(reactor)
         self._nodes = RedisNodes(
-            reactor, commands, keys.nodes(server.domain), turn=turn, name=server.name, incarnation=new_id(),
+            reactor, client, keys.nodes(server.domain), turn=turn, name=server.name, incarnation=new_id(),
             tracer=tracer, max_backlog=plan.max_backlog, decode=frames.decode,
         )  # fmt: skip
         router = RedisRouter(
-            reactor, commands, keys, turn=turn, domain=server.domain, tracer=tracer, max_backlog=plan.max_backlog,
+            reactor, client, keys, turn=turn, domain=server.domain, tracer=tracer, max_backlog=plan.max_backlog,
             now_utc_s=time.time, sender=server.channel, share=self._nodes.share,
         )  # fmt: skip
         self._nodes.on_change = router.share_changed
@@ -94,13 +94,13 @@ class Node:
         )
         self._components = ComponentStreams(self._domain, reactor, turn, new_id)
         administration = Administration(self._domain, self._streams.streams)
-        self._control = ControlServer(controls, keys, server.channel, administration)
+        self._control = ControlServer(client, keys, server.channel, administration)
         self._router = router
         self._ports: list[Any] = []
 
     async def start(self) -> None:
         """Connect to Redis, make the accounts of the topology, and take clients."""
-        await gatherResults([Deferred.fromCoroutine(client.connect()) for client in self._clients])
+        await self._client.connect(self._home)
         await gatherResults([Deferred.fromCoroutine(self._seed(seed)) for seed in self._server.accounts])
         await self._domain.start()
         await self._nodes.start(self._seats.relay)
@@ -142,8 +142,7 @@ class Node:
         await self._router.stop()
         await self._nodes.stop()
         self._journal.flush()
-        for client in self._clients:
-            await client.close()
+        await self._client.close()
 
 
 def _components_at(plan: Plan, server: ServerNode) -> dict[str, str]:

@@ -13,7 +13,7 @@ from cluster.lab.ask import ask
 from cluster.lab.errors import LabError
 from cluster.lab.faults import links_with_faults
 from cluster.lab.folder import ADMIN, LabFolder
-from cluster.lab.redis import connected
+from cluster.lab.redis_client import connected
 from cluster.lab.state import NodeKind, NodeState, State
 from cluster.redisio.keys import Keys
 from cluster.topology.plan import GatewayNode, Plan

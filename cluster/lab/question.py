@@ -12,7 +12,7 @@ from xml.sax.saxutils import quoteattr
 import msgspec
 from hiredis import pack_command
 
-from cluster.lab.redis import home_of
+from cluster.lab.redis_client import home_of
 from cluster.lab.request import Request
 from cluster.redisio.keys import Keys
 from cluster.topology.plan import Plan, ServerNode
@@ -64,10 +64,11 @@ def status_question(url: str, plan: Plan, speaks_for: str) -> Question:
         ("AUTH", unquote(parts.username or "default"), unquote(parts.password)) if parts.password else ("PING",)
     )
     ask: Any = ("RPUSH", keys.control(speaks_for), msgspec.json.encode(request))
+    ring: Any = ("PUBLISH", keys.control(speaks_for), "")
     wait: Any = ("BLPOP", keys.control_reply(speaks_for, READINESS), "0")
     address = (parts.hostname, parts.port or 6379) if parts.hostname else Path(unquote(parts.path))
     return Question(
-        address, pack_command(login) + pack_command(ask) + pack_command(wait), b'"ready":true', refusal=b'"ready":false'
+        address, b"".join(map(pack_command, (login, ask, ring, wait))), b'"ready":true', refusal=b'"ready":false'
     )
 
 

@@ -4,45 +4,51 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from cluster.lab.announcement import announcement
+from cluster.lab.append_only import UNREADABLE
 from cluster.lab.errors import LabError
+from cluster.lab.fitness import check_fit
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.private import write_private
+from cluster.lab.redis_client import connected, masters, nodes, with_login
 from cluster.redisio.acl import part_rules, rules
 from cluster.redisio.keys import Keys
-from cluster.redisio.url import CLUSTER
+from cluster.redisio.url import CLUSTER, each_of
 from cluster.topology.plan import Plan
 
 if TYPE_CHECKING:
     import redis
 
-_LEASH = 'exec 3<&0 </dev/null; { cat <&3; kill $$; } >/dev/null 2>&1 & exec "$@" 3<&-'
+_LEASH = f"""
+exec 3<&0 </dev/null
+log=$1 python=$2 data=$3; shift 3
+if tail -n 3 "$log" 2>/dev/null | grep -q '{UNREADABLE}'; then "$python" -m cluster.lab.append_only "$data"; fi
+{{ cat <&3; kill $$; }} >/dev/null 2>&1 & exec "$@" 3<&-
+"""
 """Runs a command that ends when its standard input does, which Redis itself does not notice: so it never outlives
-a supervisor that was killed. `$$` stays the command's own process id."""
-
-_UNUSABLE = "Redis at {}: {}; is it running, and are user and password right?"
+a supervisor that was killed. `$$` stays the command's own process id. Where Redis said last that it cannot read its
+file, that is mended first."""
 
 DURABLE = [["appendonly", "yes"], ["appendfsync", "no"]]
 """Every write is with the operating system before it is answered, so that a kill of Redis loses nothing. Not once a
 second, its default: then Redis keeps writes back, up to two seconds, while it waits for the disk, and answers all the
 same. A crash of the machine loses what the system had not written yet, some 30 s."""
 
-SOCKET_TIMEOUT_S = 30.0
-"""Longer than any wait that Redis is asked for (ask.py)."""
-
 
 def command(folder: LabFolder) -> tuple[str, ...]:
     """Starts the lab's own Redis with the configuration that `configure` wrote. Raises LabError."""
-    return ("/bin/sh", "-c", _LEASH, "sh", str(_binary()), str(folder.redis_config))
+    mending = (str(folder.log("redis")), sys.executable, str(folder.redis_data))
+    return ("/bin/sh", "-c", _LEASH, "sh", *mending, str(_binary()), str(folder.redis_config))
 
 
 def _binary() -> Path:
@@ -132,6 +138,7 @@ def let_in(plan: Plan, urls: Mapping[str, str]) -> None:
     """Make the users of `new_logins` there. Raises LabError where another lab of this name is."""
     with connected(plan.redis_url) as admin:
         _check_kind(admin, plan.redis_url)
+        check_fit(masters(admin))
         owner = _owner(admin, plan) or plan.state_dir
         if owner != plan.state_dir:
             raise LabError(
@@ -140,7 +147,7 @@ def let_in(plan: Plan, urls: Mapping[str, str]) -> None:
             )
         admin.set(_owner_key(plan), owner)
         for domain, user in users(plan).items():
-            _make_user(admin, user, _rules(plan, domain, urlsplit(urls[domain]).password or ""))
+            _make_user(admin, user, _rules(plan, domain, urlsplit(each_of(urls[domain])[0]).password or ""))
         _save_users(admin)
 
 
@@ -168,7 +175,7 @@ def _make_user(admin: redis.Redis, user: str, rules: list[str]) -> None:
     from redis.exceptions import ResponseError
 
     try:
-        for node in _nodes(admin):
+        for node in nodes(admin):
             node.execute_command("ACL SETUSER", user, *rules)
     except ResponseError as error:
         raise LabError(
@@ -181,23 +188,13 @@ def _save_users(admin: redis.Redis) -> None:
     """Where Redis keeps its users in a file, let it know ours after a restart too."""
     from redis.exceptions import ResponseError
 
-    for node in _nodes(admin):
+    for node in nodes(admin):
         with suppress(ResponseError):  # it has no such file: whoever starts it again brings the lab up again
             node.execute_command("ACL SAVE")
 
 
-def _nodes(admin: redis.Redis) -> list[Any]:
-    """A client of each node: users and their rights do not spread in a cluster by themselves."""
-    import redis
-
-    if not isinstance(admin, redis.RedisCluster):
-        return [admin]
-    return [admin.get_redis_connection(node) for node in admin.get_nodes()]
-
-
 def _with_user(url: str, user: str, password: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=f"{quote(user, safe='')}:{password}@{parts.netloc.rpartition('@')[2]}").geturl()
+    return with_login(url, f"{quote(user, safe='')}:{password}@")
 
 
 def move_out(plan: Plan, *, keep_data: bool) -> None:
@@ -205,7 +202,7 @@ def move_out(plan: Plan, *, keep_data: bool) -> None:
     with connected(plan.redis_url) as admin:
         if _owner(admin, plan) != plan.state_dir:
             return  # it never moved in
-        for node in _nodes(admin):
+        for node in nodes(admin):
             node.acl_deluser(*users(plan).values())
         _save_users(admin)
         if not keep_data:
@@ -218,51 +215,3 @@ def announce(url: str, plan: Plan) -> None:
     with connected(url) as admin:
         for command in announcement(plan, time.time()):
             admin.execute_command(*command)  # type: ignore[no-untyped-call]
-
-
-@contextmanager
-def connected(url: str) -> Iterator[redis.Redis]:
-    """A connection for commands; what goes wrong with it is a LabError."""
-    import redis
-
-    scheme = urlsplit(url).scheme
-    kind: Any = redis.RedisCluster if scheme.endswith(CLUSTER) else redis.Redis
-    try:
-        client: redis.Redis = kind.from_url(url.replace(CLUSTER, "", 1), socket_timeout=SOCKET_TIMEOUT_S)
-    except ValueError as error:
-        raise LabError(f"--redis: {error}; write redis://user:password@host:6379/0") from None
-    except redis.RedisError as error:  # a cluster is looked at at once
-        raise LabError(_UNUSABLE.format(_without_password(url), error)) from None
-    try:
-        yield client
-    except redis.RedisError as error:
-        raise LabError(_UNUSABLE.format(_without_password(url), error)) from None
-    finally:
-        client.close()
-
-
-def _without_password(url: str) -> str:
-    return urlsplit(url)._replace(netloc=urlsplit(url).netloc.rpartition("@")[2]).geturl()
-
-
-def publish(client: redis.Redis, channel: str, message: str) -> int:
-    """Say it on the channel, where our servers listen to it: how many heard it."""
-    import redis
-
-    node: Any = client
-    if isinstance(client, redis.RedisCluster):
-        node = client.get_redis_connection(client.get_node_from_key(channel))
-    return int(node.publish(channel, message))
-
-
-def home_of(url: str, key: str) -> str:
-    """The URL of the node that has the key: for a Redis that is no cluster, its own. Raises LabError."""
-    parts = urlsplit(url)
-    if not parts.scheme.endswith(CLUSTER):
-        return url
-    with connected(url) as client:
-        cluster: Any = client
-        node = cluster.get_node_from_key(key)
-    login, at, _ = parts.netloc.rpartition("@")
-    scheme, netloc = parts.scheme.removesuffix(CLUSTER), f"{login}{at}{node.host}:{node.port}"
-    return parts._replace(scheme=scheme, netloc=netloc).geturl()

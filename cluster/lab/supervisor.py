@@ -7,11 +7,9 @@ first, so that they can close their clients' streams and write what is queued, t
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import signal
 import sys
-import time
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -24,7 +22,6 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger, globalLogBeginner
 from twisted.python.failure import Failure
 
-from cluster.lab.announcement import announcement
 from cluster.lab.child import Child, Part
 from cluster.lab.clock import make_steady
 from cluster.lab.folder import ADMIN, LabFolder
@@ -33,10 +30,9 @@ from cluster.lab.probe import Reactor
 from cluster.lab.process import log_to_stderr
 from cluster.lab.question import redis_question, server_question, status_question
 from cluster.lab.redis import command
+from cluster.lab.residence import Residence
 from cluster.lab.signals import APPLY
 from cluster.lab.state import LabState
-from cluster.redisio.client import RedisClient
-from cluster.redisio.url import RedisUrl
 from cluster.topology.plan import GatewayNode, NetworkNode, Plan
 
 OVERCOMMIT = b"WARNING Memory overcommit must be enabled"
@@ -145,15 +141,6 @@ def _lower(folder: LabFolder, plan: Plan, node: GatewayNode | NetworkNode) -> Pa
     return Part(node.name, node.kind, argv, status_question(folder.secrets()[ADMIN], plan, node.speaks_for))
 
 
-async def announce(reactor: Reactor, url: str, plan: Plan) -> None:
-    """Write down what the servers are to find in Redis."""
-    client = RedisClient(reactor, RedisUrl.parse(url), random.random)
-    await client.connect()
-    for words in announcement(plan, time.time()):
-        await client.execute(*words)
-    await client.close()
-
-
 def supervise(
     folder: LabFolder,
     find_parts: Callable[[], Sequence[Part]],
@@ -204,8 +191,7 @@ def main() -> None:
     """Supervise the lab whose state folder is the argument."""
     folder = LabFolder(Path(sys.argv[1]))
     folder.hand_over(os.getpid())  # whoever started this may have been interrupted before it could
-    plan, url = folder.plan(), folder.secrets()[ADMIN]
-    supervise(folder, lambda: parts(folder, folder.plan()), lambda reactor: announce(reactor, url, plan))
+    supervise(folder, lambda: parts(folder, folder.plan()), lambda reactor: Residence(reactor, folder).move_in())
 
 
 if __name__ == "__main__":

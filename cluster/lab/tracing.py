@@ -15,7 +15,7 @@ from cluster.gateways.mail.quoted import quote
 from cluster.lab.ask import ask
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import ADMIN, LabFolder
-from cluster.lab.redis import connected
+from cluster.lab.redis_client import connected
 from cluster.lab.wait import pause
 from cluster.redisio.keys import Keys
 from cluster.topology.plan import Plan

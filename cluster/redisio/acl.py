@@ -7,7 +7,7 @@ import re
 from cluster.redisio.keys import Keys
 
 _OWN = (
-    "hget hset hsetnx hdel hexists hlen hkeys hgetall hscan hstrlen hincrby rpush blpop llen lrange ltrim "
+    "hget hset hsetnx hdel hexists hlen hkeys hgetall hscan hstrlen hincrby rpush lpop blpop llen lrange ltrim "
     "del expire eval"
 )
 _READER = "xgroup|create xreadgroup xack xdel xlen smembers"
@@ -29,7 +29,7 @@ def rules(keys: Keys, domain: str, password: str) -> list[str]:
     prefix = _literal(keys.prefix)
     return [
         *part_rules(keys, domain, password),
-        *_allowed(f"{_READER} {_CHANNELS}"),
+        *_allowed(_READER),
         f"~{prefix}:link:{{{own}}}:*",
         f"~{prefix}:nodes:{{{own}}}:*",
         f"%R~{prefix}:peers:{{{own}}}",
@@ -55,12 +55,14 @@ def part_rules(keys: Keys, name: str, password: str) -> list[str]:
         "resetchannels",
         "on",
         f">{password}",
-        *_allowed(f"{_OWN} {_CONNECTION}"),
+        *_allowed(f"{_OWN} {_CHANNELS} {_CONNECTION}"),
         f"~{prefix}:store:{{{own}}}:*",
         f"~{prefix}:control:{{{own}}}",
         f"~{prefix}:control:{{{own}}}:*",
         f"~{prefix}:control:{{{own}/*}}",
         f"~{prefix}:control:{{{own}/*}}:*",
+        f"&{prefix}:control:{{{own}}}",
+        f"&{prefix}:control:{{{own}/*}}",
         f"(+xadd %W~{prefix}:journal)",
     ]
 

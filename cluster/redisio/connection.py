@@ -1,19 +1,18 @@
-"""What a client needs of its connection, and how one to a single Redis is made."""
+"""How a connection to one Redis is made."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from hiredis import ProtocolError, ReplyError
 from twisted.internet import tcp
-from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import connectProtocol
 from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
 
-from cluster.redisio.protocol import RedisProtocol, Reply
-from cluster.redisio.silence import notice_silence
+from cluster.redisio.protocol import RedisProtocol
+from cluster.redisio.silence import Patience, notice_silence
 from cluster.redisio.url import RedisUrl
 
 UNREACHABLE = (ReplyError, ProtocolError, ConnectError, ConnectionClosed, DNSLookupError)
@@ -23,39 +22,30 @@ OnPush = Callable[[str, bytes], None]
 """Takes a published message: its channel and itself."""
 
 
-class Connection(Protocol):
-    """Logged in. It ends once, and then everything that waits fails with ConnectionLost."""
+async def open_connection(
+    reactor: Any, url: RedisUrl, patience: Patience, on_push: OnPush, on_lost: Callable[[RedisProtocol], None]
+) -> RedisProtocol:
+    """Connect and log in to one Redis that takes writes. Fails with one of UNREACHABLE.
 
-    @property
-    def unanswered(self) -> int:
-        """How many commands wait for their replies."""
+    `on_lost` hears of a later end, before what waits fails.
+    """
+    is_open = False
 
-    def execute(self, *command: str | bytes | int) -> Deferred[Reply]:
-        """Send a command."""
+    def lost() -> None:
+        if is_open:
+            on_lost(protocol)
 
-    def post(self, *command: str | bytes | int) -> None:
-        """Send a command whose reply nobody waits for."""
-
-    def close(self) -> None:
-        """End it, when all that was sent is written."""
-
-
-class Open(Protocol):
-    """Makes a connection."""
-
-    async def __call__(self, reactor: Any, url: RedisUrl, on_push: OnPush, on_lost: Callable[[], None]) -> Connection:
-        """Connect and log in. Fails with one of UNREACHABLE."""
-
-
-async def open_connection(reactor: Any, url: RedisUrl, on_push: OnPush, on_lost: Callable[[], None]) -> RedisProtocol:
-    """Connect and log in to one Redis. Fails with one of UNREACHABLE."""
-    protocol = RedisProtocol(on_push, on_lost)
-    await log_in(protocol, reactor, url)
+    protocol = RedisProtocol(reactor, patience, on_push, lost)
+    role = await log_in(protocol, reactor, url)
+    if role != b"master":
+        protocol.abort()
+        raise ReplyError(f"READONLY it is a {role.decode()}, and takes no writes")
+    is_open = True
     return protocol
 
 
-async def log_in(protocol: RedisProtocol, reactor: Any, url: RedisUrl) -> None:
-    """Connect this protocol, and log in. Fails with one of UNREACHABLE, and then it hears that it was lost, or did."""
+async def log_in(protocol: RedisProtocol, reactor: Any, url: RedisUrl) -> bytes:
+    """Connect this protocol, and log in: its role. Fails with one of UNREACHABLE, and then it is over."""
     await connectProtocol(url.endpoint(reactor), protocol)  # type: ignore[no-untyped-call]
     if url.scheme != "unix":
         notice_silence(protocol.transport)
@@ -63,10 +53,11 @@ async def log_in(protocol: RedisProtocol, reactor: Any, url: RedisUrl) -> None:
         protocol.transport.doRead = partial(tcp.Connection.doRead, protocol.transport)
     try:
         login = ("AUTH", url.user or "default", url.password) if url.password else ()
-        await protocol.execute("HELLO", 3, *login)
+        hello: dict[bytes, Any] = await protocol.execute("HELLO", 3, *login)
         if url.database:
             await protocol.execute("SELECT", url.database)
-        await protocol.execute("PING")  # refused as long as Redis reads its file after a start
+        await protocol.ping()  # refused as long as Redis reads its file after a start
     except BaseException:
-        protocol.transport.abortConnection()
+        protocol.abort()
         raise
+    return bytes(hello[b"role"])

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from twisted.internet.error import ConnectionLost
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.redisio.client import RedisClient
@@ -19,16 +20,23 @@ class Insistent:
     """Writes what does no harm when it is done twice.
 
     What Redis has not answered when the connection is lost is written again, in order, over the next one: before
-    those write there who asked the client for its connections later than this.
+    those write there who asked the client for its connections later than this. In a cluster, all is about one domain.
     """
+
+    _log = Logger()
 
     def __init__(self, client: RedisClient) -> None:
         self._client = client
         self._unanswered: deque[tuple[Sequence[Command], Written]] = deque()
+        self._lost = self._is_refused = False
         client.when_connected(self._write_again)
 
     def write(self, commands: Sequence[Command]) -> Written:
-        """Fires with the reply to the last command. Fails only with what Redis replies to that."""
+        """Fires with the reply to the last command.
+
+        Where Redis refuses it, as on a full disk, that is logged, and it fires with None: what is written so is a help
+        for later, and what it is about has happened.
+        """
         written = Written()
         self._unanswered.append((commands, written))
         self._write(commands)
@@ -40,12 +48,20 @@ class Insistent:
         self._client.execute(*commands[-1]).addCallbacks(self._on_answered, self._on_failed)
 
     def _write_again(self) -> None:
-        for commands, _ in [*self._unanswered]:
-            self._write(commands)
+        if self._lost:  # else it was another master's connection
+            self._lost = False
+            for commands, _ in [*self._unanswered]:
+                self._write(commands)
 
     def _on_answered(self, reply: Reply) -> None:
+        self._is_refused = False
         self._unanswered.popleft()[1].callback(reply)  # replies come in the order of the commands
 
     def _on_failed(self, failure: Failure) -> None:
-        if not isinstance(failure.value, ConnectionLost):
-            self._unanswered.popleft()[1].errback(failure)
+        if isinstance(failure.value, ConnectionLost):
+            self._lost = True
+            return
+        if not self._is_refused:  # the first of many
+            self._is_refused = True
+            self._log.error("Redis refuses what is to be kept: {error}", error=str(failure.value))
+        self._unanswered.popleft()[1].callback(None)

@@ -131,7 +131,7 @@ class Keys(msgspec.Struct, frozen=True):
         return NodeKeys(f"{self.prefix}:nodes:{{{domain}}}")
 
     def control(self, domain: str) -> str:
-        """List by which requests reach the server of a domain, oldest first."""
+        """List by which requests reach the server of a domain, oldest first; also the channel that says so."""
         return f"{self.prefix}:control:{{{domain}}}"
 
     def control_reply(self, domain: str, request_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -12,6 +13,9 @@ from twisted.internet.ssl import optionsForClientTLS
 _FORMS = (
     "unix://user:password@/path/redis.sock, redis://user:password@host:6379/0 (rediss for TLS) or redis+cluster://…"
 )
+_FURTHER = re.compile(r",(?=[a-z+]+://)")
+CONNECT_S = 5.0
+"""How long the other end may take to accept a connection."""
 CLUSTER = "+cluster"
 """At the end of a scheme: the address is that of any node of a Redis Cluster."""
 
@@ -30,10 +34,22 @@ class RedisUrl(msgspec.Struct, frozen=True):
     database: int
     is_cluster: bool = False
     """`host` and `port` are those of any node of a Redis Cluster."""
+    others: tuple[tuple[str, int], ...] = ()
+    """Hosts and ports to try as well: of other nodes, or of a replica that may become the master."""
 
     @staticmethod
     def parse(text: str) -> RedisUrl:
-        """Reads the forms that redis-py reads too; user and password may be percent-encoded. Raises ValueError."""
+        """Reads the forms that redis-py reads too, several with commas between them; user and password may be
+        percent-encoded. Raises ValueError.
+        """
+        url, *further = map(RedisUrl._parse_one, each_of(text))
+        for other in further:
+            if msgspec.structs.replace(other, host=url.host, port=url.port) != url or url.scheme == "unix":
+                raise ValueError("several Redis addresses may differ only in host and port")
+        return msgspec.structs.replace(url, others=tuple((other.host, other.port) for other in further))
+
+    @staticmethod
+    def _parse_one(text: str) -> RedisUrl:
         parts = urlsplit(text)
         try:
             port = parts.port or 6379
@@ -51,14 +67,19 @@ class RedisUrl(msgspec.Struct, frozen=True):
         return RedisUrl(scheme, parts.hostname or "", port, path, user, password, database, is_cluster)
 
     def at(self, host: str, port: int) -> RedisUrl:
-        """Another node of the same cluster, for the same user."""
-        return msgspec.structs.replace(self, host=host, port=port)
+        """Another address, for the same user."""
+        return msgspec.structs.replace(self, host=host, port=port, others=())
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Hosts and ports to try."""
+        return [(self.host, self.port), *self.others]
 
     def endpoint(self, reactor: Any) -> Any:
         """A Twisted endpoint to connect there; `rediss` checks the certificate against the system's authorities."""
         if self.scheme == "unix":
-            return UNIXClientEndpoint(reactor, self.path)  # type: ignore[no-untyped-call]
-        endpoint: Any = HostnameEndpoint(reactor, self.host, self.port)
+            return UNIXClientEndpoint(reactor, self.path, CONNECT_S)  # type: ignore[no-untyped-call]
+        endpoint: Any = HostnameEndpoint(reactor, self.host, self.port, CONNECT_S)
         if self.scheme == "rediss":
             return wrapClientTLS(optionsForClientTLS(self.host), endpoint)
         return endpoint
@@ -67,7 +88,13 @@ class RedisUrl(msgspec.Struct, frozen=True):
         user = f"{self.user}@" if self.user else ""
         if self.scheme == "unix":
             return f"unix://{user}{self.path}"
-        return f"{self.scheme}{CLUSTER if self.is_cluster else ''}://{user}{self.host}:{self.port}/{self.database}"
+        hosts = ",".join(f"{host}:{port}" for host, port in self.addresses)
+        return f"{self.scheme}{CLUSTER if self.is_cluster else ''}://{user}{hosts}/{self.database}"
+
+
+def each_of(text: str) -> list[str]:
+    """The addresses that are written with commas between them."""
+    return _FURTHER.split(text)
 
 
 def _unreadable(parts: SplitResult) -> ValueError:

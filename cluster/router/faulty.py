@@ -30,7 +30,7 @@ class Entry:
     def __init__(self, id: str) -> None:
         self.id = id
         self.on_the_way = 0
-        self.unsettled: set[Deferred[Any]] = set()
+        self.unsettled: list[tuple[Deferred[Any], int, Stanza]] = []
         self.settled: Deferred[Any] | None = None
 
     @property
@@ -104,7 +104,7 @@ class FaultyLink:
             self._on_lost(lost)
         self._let_through()
         if not entry.on_the_way:
-            return self._gate.all_settled(entry.unsettled)
+            return self._gate.all_settled(entry.id, entry.unsettled)
         self.held_entries += 1
         entry.settled = Deferred()
         return entry.settled
@@ -160,12 +160,12 @@ class FaultyLink:
         self._held_bytes -= len(held.stanza.raw) + STANZA_BYTES
         settled = self._gate.let_through(entry.id, held.place, held.stanza)
         if settled is not None:
-            entry.unsettled.add(settled)
+            entry.unsettled.append((settled, held.place, held.stanza))
         entry.on_the_way -= 1
         if entry.on_the_way or entry.settled is None:
             return
         self.held_entries -= 1
-        all_settled = self._gate.all_settled(entry.unsettled)
+        all_settled = self._gate.all_settled(entry.id, entry.unsettled)
         if all_settled is None:
             entry.settled.callback(None)
         else:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.error import ConnectionLost
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from cluster.redisio.refusal import is_refusal
 from cluster.router.port import Deliver, HopRecorder, Settled
 from cluster.router.whole import SHORT_BYTES, are_whole, why_not_whole, why_too_large
 from cluster.xmpp.jid import Jid, JidError
@@ -21,6 +24,13 @@ NODE = "router"
 """The name of the queue between two domains, in hops."""
 MAX_UNSETTLED = 256
 """Entries that may wait for the domain before their link is read on."""
+MAX_UNSETTLED_BYTES = 8 << 20
+"""What those may take, however few they are; what faults hold back has a bound of its own (faulty.py)."""
+REFUSED_S = 1.0
+"""How long to wait until a storage that refuses is asked again."""
+
+Unsettled = tuple[Deferred[Any], int, Stanza]
+"""A stanza that was delivered: when it settles, and its place in its entry. Stanzas may share the Deferred."""
 
 
 @lru_cache(maxsize=16_384)
@@ -41,8 +51,11 @@ class Gate:
 
     _log = Logger()
 
-    def __init__(self, from_: str, to_domain: str, deliver: Deliver, tracer: HopRecorder) -> None:
-        """`from_` is the other domain, or `domain/node` for a further node of it."""
+    def __init__(self, clock: Any, from_: str, to_domain: str, deliver: Deliver, tracer: HopRecorder) -> None:
+        """`clock` is an IReactorTime. `from_` is the other domain, or `domain/node` for a further node of it."""
+        self._clock = clock
+        self._refused = 0
+        self._is_let_go = False
         self._link = from_
         self._from = from_domain = from_.partition("/")[0]
         self._from_part_of = f".{from_domain}"
@@ -53,14 +66,17 @@ class Gate:
         self.faults: FaultyLink | None = None
         """What stands before the gate of a link that has faults (see link_faults.py)."""
 
-    def may_read(self, unsettled: int) -> bool:
-        """Whether more of the link may be read while so many of its entries have not settled."""
+    def may_read(self, unsettled: int, unsettled_bytes: int) -> bool:
+        """Whether more of the link may be read while so many of its entries, of so many bytes, have not settled."""
+        if self._refused:
+            return False
         if self.faults is None:
-            return unsettled < MAX_UNSETTLED
+            return unsettled < MAX_UNSETTLED and unsettled_bytes < MAX_UNSETTLED_BYTES
         return unsettled - self.faults.held_entries < MAX_UNSETTLED and self.faults.may_read()
 
     def let_go(self) -> None:
         """Somebody else reads the link from now on: what is on its way comes to them."""
+        self._is_let_go = True
         if self.faults is not None:
             self.faults.stop()
 
@@ -68,30 +84,60 @@ class Gate:
         """Deliver the stanzas of one entry. It settles with the last of them, or fails with ConnectionLost.
 
         That is when the storage is away, so that the entry has to be read again; its `entry_id` is the same then,
-        and so are the places of its stanzas. Any other failure is logged and settles the stanza.
+        and so are the places of its stanzas. A storage that refuses a stanza for now is offered it again and again, and
+        the link is not read on meanwhile. Any other failure is logged and settles the stanza.
         """
         if self.faults is not None:
             return self.faults.take(entry_id, stanzas)
-        unsettled: set[Deferred[Any]] = set()  # stanzas may share one
-        whole = are_whole(stanzas)
-        for index, stanza in enumerate(stanzas):
-            settled = self.let_through(entry_id, index, stanza, whole)
-            if settled is not None:
-                unsettled.add(settled)
-        return self.all_settled(unsettled)
+        return self._let_through_all(entry_id, [*enumerate(stanzas)], are_whole(stanzas))
 
-    def all_settled(self, unsettled: set[Deferred[Any]]) -> Settled:
+    def _let_through_all(self, entry_id: str, stanzas: Sequence[tuple[int, Stanza]], are_whole: bool) -> Settled:
+        unsettled: list[Unsettled] = []
+        for index, stanza in stanzas:
+            settled = self.let_through(entry_id, index, stanza, are_whole)
+            if settled is not None:
+                unsettled.append((settled, index, stanza))
+        return self.all_settled(entry_id, unsettled)
+
+    def all_settled(self, entry_id: str, unsettled: Sequence[Unsettled]) -> Settled:
         """When the stanzas of one entry have settled; see `take`."""
         if not unsettled:
             return None
-        return DeferredList(unsettled, consumeErrors=True).addCallback(self._on_all_settled)
+        different = [*{settled: None for settled, _, _ in unsettled}]
+        settled = DeferredList(different, consumeErrors=True)
+        all_settled: Deferred[Any] = settled.addCallback(self._on_all_settled, entry_id, different, unsettled)
+        return all_settled
 
-    def _on_all_settled(self, results: list[tuple[bool, Any]]) -> None:
-        failures = [value for succeeded, value in results if not succeeded]
-        for failure in failures:
+    def _on_all_settled(
+        self,
+        results: list[tuple[bool, Any]],
+        entry_id: str,
+        different: list[Deferred[Any]],
+        unsettled: Sequence[Unsettled],
+    ) -> Any:
+        refused: set[Deferred[Any]] = set()
+        for (succeeded, failure), settled in zip(results, different, strict=True):
+            if succeeded:
+                continue
             if isinstance(failure.value, ConnectionLost):
                 raise failure.value
-            self._log.failure("Delivering a stanza from {from_domain}", failure, from_domain=self._from)
+            if is_refusal(failure.value):
+                refused.add(settled)
+            else:
+                self._log.failure("Delivering a stanza from {from_domain}", failure, from_domain=self._from)
+        if not refused:
+            return None
+        self._log.warn("What comes from {from_domain} waits: the storage refuses it", from_domain=self._from)
+        again = [(index, stanza) for settled, index, stanza in unsettled if settled in refused]
+        self._refused += 1
+        return deferLater(self._clock, REFUSED_S, self._deliver_again, entry_id, again)
+
+    def _deliver_again(self, entry_id: str, stanzas: list[tuple[int, Stanza]]) -> Settled:
+        """These only: the others of the entry have been delivered."""
+        self._refused -= 1
+        if self._is_let_go:
+            raise ConnectionLost("the link is read elsewhere")
+        return self._let_through_all(entry_id, stanzas, False)
 
     def let_through(self, entry_id: str, index: int, stanza: Stanza, is_whole: bool = False) -> Settled:
         """Deliver one stanza, the `index`th of its entry, if it may pass; `is_whole`: its bytes are one element."""

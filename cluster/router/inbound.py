@@ -26,16 +26,19 @@ class Inbound:
     """All links into one end: a domain, or a node of it.
 
     It blocks on none of them, which would cost Redis time for each. It listens on each of its links, where every entry
-    is announced; where nobody does, the sender rings the one bell of the end. After each new connection all are read.
+    is announced; where nobody does, the sender rings the one bell of the end. After each new connection all are read,
+    and when announcements were not heard for a while.
     """
 
     _log = Logger()
 
     def __init__(
         self, reactor: Any, turn: Turn, client: RedisClient, keys: LinkKeys, to: str, share: Share,
-        decode: Callable[[bytes], Any],
+        decode: Callable[[bytes], Any], is_current: Callable[[], bool] = lambda: True,
     ) -> None:  # fmt: skip
-        """`decode` makes the list of items of what a sender's `Outbound` wrote as one entry."""
+        """`decode` makes the list of items of what a sender's `Outbound` wrote as one entry. `is_current`: all is known
+        that decides what becomes of an announced entry; else it is read, after what was asked of Redis before.
+        """
         self.client = client
         self.keys = keys
         self.to = to
@@ -44,7 +47,7 @@ class Inbound:
         self._reactor = reactor
         self.turn = turn
         self._share = share
-        self.is_sure = share.is_sure
+        self.is_sure: Callable[[], bool] = lambda: share.is_sure() and is_current()
         self._open_gate: OpenGate | None = None
         self._links: dict[str, InboundLink] = {}
         self._opening: set[str] = set()
@@ -53,8 +56,10 @@ class Inbound:
     async def start(self, open_gate: OpenGate) -> None:
         """Read, over this and each later connection; first what an earlier reader did not acknowledge."""
         self._open_gate = open_gate
-        await self.client.subscribe(self.keys.bell(self.to), self._on_bell)
-        self.client.when_connected(self._resume)
+        bell = self.keys.bell(self.to)
+        await self.client.subscribe(bell, self._on_bell, self._look_for_links)
+        self.client.when_connected(self._resume, bell)
+        self.client.when_connected(self._look_for_links)  # who may write to us, another master of a cluster knows
 
     async def stop(self) -> None:
         """Read no more, and return when Redis knows what has settled."""
@@ -66,7 +71,7 @@ class Inbound:
             link.listen_no_more()
             self._share.give_back(link.from_)
         try:
-            await self.client.execute("PING")  # replied to after all that was written before
+            await self.client.flush()
         except ConnectionLost:
             self._log.warn("Stopped without Redis: what was delivered last may be delivered again")
 
@@ -87,6 +92,10 @@ class Inbound:
         if not self._to_acknowledge:
             self._reactor.callLater(ACKNOWLEDGE_AFTER_S, self.turn.add, self._acknowledge, Stage.ACKNOWLEDGE)
         self._to_acknowledge.append(link)
+
+    def later(self, delay_s: float, call: Callable[[], None]) -> None:
+        """Do it then."""
+        self._reactor.callLater(delay_s, call)
 
     def forget(self, link: InboundLink) -> None:
         """It was let go, and all of it has settled."""
@@ -140,9 +149,10 @@ class Inbound:
         if not self.is_stopped:
             for link in self._links.values():
                 link.resume()  # at once, before a bell can ring: what was read before comes before what is new
-            self._look_for_links()
 
     def _look_for_links(self) -> None:
+        if self.is_stopped:
+            return
         peers = self.client.execute("SMEMBERS", self.keys.peers(self.to))
         peers.addCallbacks(self._on_peers, self._on_failed)
 

@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from cluster.redisio.protocol import Reply
 from cluster.redisio.turn import Stage
+from cluster.router.entry_id import EntryId
 from cluster.router.reader import OpenGate
 
 if TYPE_CHECKING:
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
 
 READ_COUNT = 64
 """Entries of one read."""
+FIRST_READ_COUNT = 8
+READ_BYTES = 1 << 20
+"""About what one read may bring: as many entries as of the size of those before."""
+REFUSED_S = 1.0
+"""How long to wait until a Redis that refuses is asked again."""
+REMEMBERED = 1_024
+"""Entries that have settled are known for so long: a sender writes its last ones again where Redis has lost them."""
 CONSUMER = "reader"
 """Of each link there is one reader at a time, and whoever it is goes on where the last one stopped."""
 
@@ -26,6 +34,10 @@ class InboundLink:
     """One link into the domain. Each entry is announced as it is written, mostly with its bytes: then it is taken at
     once if all before it has been. Else the link is read, never twice at once. An entry is acknowledged when it has
     settled.
+
+    Announcements come over another connection than replies, so each may come before the other. All that an announcement
+    is believed is what comes after an entry, and that there is something. What is missing is read from the stream, and
+    what came twice is known by its id.
 
     An entry is `_taken` until Redis has confirmed that it is gone, so that nothing is delivered twice when the
     entries of this consumer are read again after a lost connection.
@@ -44,14 +56,19 @@ class InboundLink:
         self._position = b""  # of the entry up to which all has been taken; empty while nobody knows
         self._is_let_go = False
         self._is_reading = False
+        self._is_refused = False
         self._may_have_more = False
+        self._announced = b""  # the last entry that was announced while the link was read
+        self._read_count = FIRST_READ_COUNT
         self._taken: set[bytes] = set()
         self._settled: list[bytes] = []
-        self._unsettled = 0
+        self._known: dict[bytes, None] = {}  # that settled, oldest first
+        self._unsettled = self._unsettled_bytes = 0
 
     def listen(self) -> None:
         """From now on hear of what the sender writes."""
-        self._client.subscribe(self._key, self._on_announced).addErrback(self._on_failed, "Listening to")
+        listening = self._client.subscribe(self._key, self._on_announced, self.ring)
+        listening.addErrback(self._on_failed, "Listening to")
 
     def listen_no_more(self) -> None:
         """Let the sender ring the bell again."""
@@ -65,15 +82,28 @@ class InboundLink:
         previous_id, _, rest = message.partition(b" ")
         id, _, entry = rest.partition(b" ")
         is_next = previous_id == self._position and not self._is_reading and self._cursor == b">"
-        if entry and is_next and self._inbound.is_sure() and self._may_read():
+        if entry and is_next and self._is_sure() and self._may_read():
             self._position = id
             self._take(id, entry)
-        else:
+        elif self._is_reading:
+            self._announced = id
+        elif not self._is_behind(id):
             self.ring()
+
+    def _is_behind(self, id: bytes) -> bool:
+        """It was read before it could be announced."""
+        try:
+            return bool(self._position) and EntryId.parse(id) <= EntryId.parse(self._position)
+        except ValueError:
+            return False
+
+    def _is_sure(self) -> bool:
+        """Nobody else reads the link, and what comes of an entry can be written."""
+        return self._inbound.is_sure() and self._client.is_connected(self._key)
 
     def _may_read(self) -> bool:
         is_over = self._is_let_go or self._inbound.is_stopped
-        return not is_over and self._gate.may_read(self._unsettled)
+        return not is_over and self._gate.may_read(self._unsettled, self._unsettled_bytes)
 
     def ring(self) -> None:
         """There is something new."""
@@ -84,7 +114,7 @@ class InboundLink:
         """Read again what a reader was given and did not acknowledge, then what is new."""
         self._inbound.turn.add(self.acknowledge, Stage.ACKNOWLEDGE)
         created = self._client.execute("XGROUP", "CREATE", self._key, self._group, "0", "MKSTREAM")
-        created.addErrback(self._on_failed, "Opening")
+        created.addErrback(self._on_failed, "Opening")  # when reading it, this is noticed too
         self._cursor, self._position = b"0", b""
         self._may_have_more = True
         self.read_on()
@@ -113,34 +143,43 @@ class InboundLink:
             return
         self._is_reading = True
         self._may_have_more = False
-        who = ("GROUP", self._group, CONSUMER)
-        read = self._client.execute("XREADGROUP", *who, "COUNT", READ_COUNT, "STREAMS", self._key, self._cursor)
-        read.addCallbacks(self._on_entries, self._on_not_read, callbackArgs=(self._cursor,))
+        self._announced = b""
+        who, count = ("GROUP", self._group, CONSUMER), self._read_count
+        read = self._client.execute("XREADGROUP", *who, "COUNT", count, "STREAMS", self._key, self._cursor)
+        read.addCallbacks(self._on_entries, self._on_not_read, callbackArgs=(self._cursor, count))
 
-    def _on_entries(self, reply: Reply, cursor: bytes) -> None:
+    def _on_entries(self, reply: Reply, cursor: bytes, count: int) -> None:
         self._is_reading = False
         if self._inbound.is_stopped:
             return  # what was given stays pending
         entries = next(iter(reply.values())) if reply else []
+        size_bytes = 0
         for id, fields in entries:
+            size_bytes += len(fields[1]) if fields else 0
             if id not in self._taken:
                 self._take(id, fields[1] if fields else None)  # none: deleted and not yet acknowledged
+        if entries:
+            self._read_count = max(1, min(READ_COUNT, 2 * count, READ_BYTES * len(entries) // max(size_bytes, 1)))
         if cursor == self._cursor:  # else it was told to read again in the meantime
-            self._go_on_behind([id for id, _ in entries])
+            self._go_on_behind([id for id, _ in entries], count)
         self.read_on()
         self._forget_if_settled()
 
-    def _go_on_behind(self, ids: list[bytes]) -> None:
+    def _go_on_behind(self, ids: list[bytes], count: int) -> None:
         """These were all that there was, or as many as may be read at once."""
         if self._cursor != b">":
             self._cursor = ids[-1] if ids else b">"
             self._may_have_more = True
         else:
             self._position = ids[-1] if ids else self._position
-            self._may_have_more = len(ids) == READ_COUNT  # what was announced while we read is among these
+            may_be_later = bool(self._announced) and not self._is_behind(self._announced)
+            self._may_have_more = self._may_have_more or may_be_later or len(ids) == count
 
     def _take(self, id: bytes, entry: bytes | None) -> None:
         self._taken.add(id)
+        if id in self._known:
+            self._settle(id)
+            return
         try:
             items = [] if entry is None else self._inbound.decode(entry)
         except msgspec.DecodeError as error:
@@ -150,23 +189,31 @@ class InboundLink:
         if settled is None:
             self._settle(id)
         else:
+            which = id, len(entry or b"")
             self._unsettled += 1
-            settled.addCallbacks(self._on_settled, self._on_not_settled, callbackArgs=(id,), errbackArgs=(id,))
+            self._unsettled_bytes += which[1]
+            settled.addCallbacks(self._on_settled, self._on_not_settled, callbackArgs=which, errbackArgs=which)
 
     def _settle(self, id: bytes) -> None:
         if not self._settled:
             self._inbound.acknowledge_later(self)
         self._settled.append(id)
+        self._known[id] = None
+        if len(self._known) > REMEMBERED:
+            del self._known[next(iter(self._known))]
 
-    def _on_settled(self, result: object, id: bytes) -> None:
+    def _on_settled(self, result: object, id: bytes, size_bytes: int) -> None:
         self._unsettled -= 1
+        self._unsettled_bytes -= size_bytes
         self._settle(id)
         self.read_on()
         self._forget_if_settled()
 
-    def _on_not_settled(self, failure: Failure, id: bytes) -> None:
+    def _on_not_settled(self, failure: Failure, id: bytes, size_bytes: int) -> None:
         self._unsettled -= 1
+        self._unsettled_bytes -= size_bytes
         self._taken.discard(id)  # the storage is away: the entry is read again with the next connection
+        self._on_refused(failure, "Delivering what came over")
         self._forget_if_settled()
 
     def _on_gone(self, reply: object, ids: list[bytes]) -> None:
@@ -174,12 +221,24 @@ class InboundLink:
 
     def _on_not_gone(self, failure: Failure, ids: list[bytes]) -> None:
         self._settled = ids + self._settled  # for the next connection
-        self._on_failed(failure, "Acknowledging entries of")
+        self._on_refused(failure, "Acknowledging entries of")
 
     def _on_not_read(self, failure: Failure) -> None:
         self._is_reading = False
         self._forget_if_settled()
-        self._on_failed(failure, "Reading")
+        self._on_refused(failure, "Reading")
+
+    def _on_refused(self, failure: Failure, doing: str) -> None:
+        """Where Redis is there and refuses, as on a full disk, no new connection comes after which to go on."""
+        self._on_failed(failure, doing)
+        if not isinstance(failure.value, ConnectionLost) and not self._is_refused:
+            self._is_refused = True
+            self._inbound.later(REFUSED_S, self._try_again)
+
+    def _try_again(self) -> None:
+        self._is_refused = False
+        if not (self._is_let_go or self._inbound.is_stopped):
+            self.resume()
 
     def _on_failed(self, failure: Failure, doing: str) -> None:
         error = failure.value

@@ -119,11 +119,11 @@ class MemoryRouter:
             return
         gate = self._gates.get(from_)
         if gate is None:
-            gate = self._gates[from_] = Gate(from_, self.domain, self._deliver, self.tracer)
+            gate = self._gates[from_] = Gate(self.network.clock, from_, self.domain, self._deliver, self.tracer)
             self.faults.watch(from_, gate, lambda: self.read(from_))
         queue = self.network.queue(from_, self.domain)
         for entry in [*queue.entries]:
-            if not entry.is_taken and gate.may_read(0):
+            if not entry.is_taken and gate.may_read(0, 0):
                 entry.is_taken = True
                 self._take(gate, queue, entry)
 

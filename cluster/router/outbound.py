@@ -59,7 +59,7 @@ class Outbound:
         self._turn.run()
         try:
             while any(link.is_busy for link in self._links.values()):
-                await self.client.execute("PING")  # replied to after all that was written before
+                await self.client.flush()
         except ConnectionLost:
             self._log.error("Stopped without Redis: stanzas to other domains are lost")
 

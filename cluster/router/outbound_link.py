@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 from hiredis import ReplyError
@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.redisio.written import Written
+from cluster.router.entry_id import EntryId
 from cluster.router.gate import NODE
 from cluster.router.port import STANZA_BYTES, Settled
 from cluster.xmpp.errors import Condition, StanzaError
@@ -31,33 +32,45 @@ MAX_BACKLOG_BYTES = 256 << 20
 """What one link may hold in Redis, however few entries that are."""
 CARRIED_BYTES = 1 << 16
 CARRIED_BACKLOG = 64
-"""An entry is announced with its bytes if it has no more than so many, and no more than so many entries are in front of
-it: else Redis would keep what a slow reader does not take twice. The reader reads the others."""
+CARRIED_BACKLOG_BYTES = 1 << 18
+"""An entry is announced with its bytes if it has no more than so many, no more than so many entries are in front of it,
+and those would take no more than so many bytes if they were of its size. Else Redis would keep what a slow reader does
+not take twice, and end its connection beyond client-output-buffer-limit. So one link owes it less than 1 MiB. The
+reader reads the others."""
+REMEMBERED_BYTES = 1 << 16
+"""Of the entries that Redis had last, so many bytes are kept, and written again over the next connection where it has
+lost them. It answers before it notices that its disk is full, and a master answers before its replica has the entry; if
+it is killed then, what it answered last is gone. In one turn it takes some 16 KiB from a connection."""
 FIELD = "b"
 """The one field of an entry: its batch."""
 
 # key: the link; arguments: id of the entry before, id of this one, its batch; bell of its reader, who rings it
 _WRITE = f"""
 local carried = ''
-if #ARGV[3] <= {CARRIED_BYTES} and redis.call('XLEN', KEYS[1]) <= {CARRIED_BACKLOG} then carried = ARGV[3] end
+if #ARGV[3] <= {CARRIED_BYTES} then
+  local waiting = redis.call('XLEN', KEYS[1])
+  if waiting <= {CARRIED_BACKLOG} and waiting * #ARGV[3] <= {CARRIED_BACKLOG_BYTES} then carried = ARGV[3] end
+end
 redis.call('XADD', KEYS[1], ARGV[2], '{FIELD}', ARGV[3])
 if redis.call('PUBLISH', KEYS[1], ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. carried) == 0 then
   redis.call('PUBLISH', ARGV[4], ARGV[5])
 end
 """
 
+# As _WRITE, for what was perhaps written before. Redis looks before it can refuse, so that it is known afterwards.
+_WRITE_AGAIN = f"""
+local stream = redis.pcall('XINFO', 'STREAM', KEYS[1])
+for at = 1, #stream, 2 do
+  if stream[at] == 'last-generated-id' then
+    local ms, number = string.match(stream[at + 1], '(%d+)-(%d+)')
+    local own_ms, own_number = string.match(ARGV[2], '(%d+)-(%d+)')
+    ms, number, own_ms, own_number = tonumber(ms), tonumber(number), tonumber(own_ms), tonumber(own_number)
+    if ms > own_ms or (ms == own_ms and number >= own_number) then return end
+  end
+end
+{_WRITE}"""
+
 _encode = msgspec.msgpack.Encoder().encode
-
-
-class EntryId(NamedTuple):
-    """Of an entry of a stream; a later one is greater."""
-
-    ms: int
-    """Since the epoch."""
-    number: int
-
-    def __str__(self) -> str:
-        return f"{self.ms}-{self.number}"
 
 
 class Batch:
@@ -97,9 +110,12 @@ class OutboundLink:
         self._bell = outbound.keys.bell(to)
         self._waiting: deque[Batch] = deque()
         self._unanswered: deque[Batch] = deque()
+        self._answered: deque[Batch] = deque()
+        self._answered_bytes = 0
         self._room = self._room_bytes = 0
         self._full_at = 0  # entries, when there were too many bytes in them
         self._looking_up = False
+        self._is_lost = self._is_refused = self._is_served = False
         self._last_id = EntryId(0, 0)
 
     @property
@@ -130,7 +146,7 @@ class OutboundLink:
 
     def flush(self) -> None:
         """Write what waits, as far as it may go."""
-        if not self._waiting or not self._client.connected:
+        if not self._waiting or not self._client.is_connected(self._key):
             return
         if self._is_open:
             while self._waiting and self._is_open:
@@ -141,12 +157,15 @@ class OutboundLink:
             look_up.addErrback(lambda failure: self._log.failure("Opening the link to {to}", failure, to=self._to))
 
     def resume(self) -> None:
-        """There is a new connection: repeat what was not answered, in order, then go on."""
-        if self._unanswered:
+        """There is a new connection: repeat what may be lost and what was not answered, in order, then go on."""
+        for batch in self._answered:
+            self._client.post("EVAL", _WRITE_AGAIN, *self._arguments(batch))
+        if self._is_lost and self._client.is_connected(self._key):  # else another master was meant
+            self._is_lost = False
+            self._room = 0
             self._client.post("SADD", self._outbound.keys.peers(self._to), self._outbound.domain)
-            for batch in self._unanswered:
+            for batch in [*self._unanswered]:
                 self._write(batch)
-        self._room = 0
         self.flush()
 
     def _write_first(self) -> None:
@@ -165,36 +184,44 @@ class OutboundLink:
 
     def _write(self, batch: Batch) -> None:
         batch.settled.is_under_way = self._client.keeps_order
-        ring = (self._bell, self._outbound.domain)
-        added = self._client.execute("EVAL", _WRITE, 1, self._key, *batch.ids, batch.entry, *ring)
+        script = _WRITE_AGAIN if batch.resent else _WRITE
+        added = self._client.execute("EVAL", script, *self._arguments(batch))
         added.addCallbacks(self._on_added, self._on_failed, callbackArgs=(batch,), errbackArgs=(batch,))
 
+    def _arguments(self, batch: Batch) -> tuple[str | bytes | int, ...]:
+        return (1, self._key, *batch.ids, batch.entry, self._bell, self._outbound.domain)
+
     def _next_id(self) -> EntryId:
-        """Ids are ours and rise, so that Redis refuses an entry that it has already."""
+        """Ids are ours and rise, so that it is known whether Redis has an entry already."""
         last, now_ms = self._last_id, int(self._outbound.reactor.seconds() * 1000)
         return EntryId(now_ms, 0) if now_ms > last.ms else EntryId(last.ms, last.number + 1)
 
     def _on_added(self, reply: object, batch: Batch) -> None:
+        self._is_refused = False
         self._unanswered.popleft()  # replies come in the order of the entries
         self._settle(batch)
+        batch.stanzas = []
+        self._answered.append(batch)
+        self._answered_bytes += len(batch.entry)
+        while self._answered_bytes > REMEMBERED_BYTES and len(self._answered) > 1:
+            self._answered_bytes -= len(self._answered.popleft().entry)
 
     def _on_failed(self, failure: Failure, batch: Batch) -> None:
         if isinstance(failure.value, ConnectionLost):
-            batch.resent = True
+            batch.resent = self._is_lost = True
             batch.settled.is_under_way = False
             return
         self._unanswered.popleft()
-        if batch.resent and "equal or smaller" in str(failure.value):
-            self._settle(batch)  # Redis has it, only the first reply was lost
-        else:
+        if not self._is_refused:  # the first of many
+            self._is_refused = True
             self._log.error("Redis refused a batch to {to}: {error}", to=self._to, error=str(failure.value))
-            self._refuse([batch], StanzaError(Condition.REMOTE_SERVER_TIMEOUT, "the router refused it"))
+        self._refuse([batch], StanzaError(Condition.REMOTE_SERVER_TIMEOUT, "the router refused it"))
 
     async def _look_up(self) -> None:
         """Open the link, or refuse all that waits. Without a connection nothing happens: see `resume`."""
         keys, domain = self._outbound.keys, self._outbound.domain
         try:
-            if not await self._client.execute("SISMEMBER", keys.domains, self._to):
+            if not await self._exists():
                 if not self._unanswered:
                     self._outbound.forget(self._to)
                 self._refuse_waiting(Condition.REMOTE_SERVER_NOT_FOUND, f"nobody serves {self._to} here")
@@ -215,6 +242,17 @@ class OutboundLink:
             self._looking_up = False
         self.flush()
 
+    async def _exists(self) -> bool:
+        """There is such an end; what was known before holds while the master of a cluster that knows is away."""
+        try:
+            served = await self._client.execute("SISMEMBER", self._outbound.keys.domains, self._to)
+        except ConnectionLost:
+            if not self._is_served:
+                raise
+        else:
+            self._is_served = bool(served)
+        return self._is_served
+
     async def _read_length(self) -> int:
         """How many entries wait; also sees to it that the next ids are above those of an earlier process."""
         try:
@@ -223,7 +261,7 @@ class OutboundLink:
             if "no such key" in str(error):
                 return 0
             raise
-        self._last_id = max(self._last_id, EntryId(*map(int, stream[b"last-generated-id"].split(b"-"))))
+        self._last_id = max(self._last_id, EntryId.parse(stream[b"last-generated-id"]))
         return int(stream[b"length"])
 
     async def _read_bytes(self, length: int) -> int:

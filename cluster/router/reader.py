@@ -11,8 +11,8 @@ from cluster.router.port import Settled
 class Gate(Protocol):
     """Takes in what comes over one link."""
 
-    def may_read(self, unsettled: int) -> bool:
-        """Whether more of the link may be read while so many of its entries have not settled."""
+    def may_read(self, unsettled: int, unsettled_bytes: int) -> bool:
+        """Whether more of the link may be read while so many of its entries, of so many bytes, have not settled."""
 
     def take(self, entry_id: str, items: list[Any]) -> Settled:
         """The items of one entry. Fails with ConnectionLost where the entry has to be read again."""

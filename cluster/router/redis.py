@@ -43,12 +43,15 @@ class RedisRouter:
         Where several nodes serve the domain, `share` tells which links this one reads, and `sender` is what its own
         links out are known by: the domain, or `domain/node`, since a link has one writer.
         """
+        self._reactor = reactor
         self._domain = domain
         self._tracer = tracer
         self._outbound = Outbound(reactor, turn, client, keys, sender or domain, tracer, max_backlog)
         self._faults = RedisFaults(reactor, client, keys, domain, tracer, now_utc_s)
         decode = msgspec.msgpack.Decoder(list[Stanza]).decode
-        self._inbound = Inbound(reactor, turn, client, keys, domain, share or WholeShare(), decode)
+        self._inbound = Inbound(
+            reactor, turn, client, keys, domain, share or WholeShare(), decode, self._faults.are_known
+        )
 
     def link(self, to_domain: str) -> OutboundLink:
         """The link to this domain, for one sending: a link that nobody serves is forgotten."""
@@ -60,7 +63,7 @@ class RedisRouter:
         await self._faults.start()  # first, for they are to be known when something is read
 
         def open_gate(from_: str, on_room: Callable[[], None]) -> Gate:
-            gate = Gate(from_, self._domain, deliver, self._tracer)
+            gate = Gate(self._reactor, from_, self._domain, deliver, self._tracer)
             self._faults.watch(from_, gate, on_room)
             return gate
 

@@ -33,19 +33,27 @@ class RedisFaults(LinkFaults):
         self._client = client
         self._key = keys.faults(domain)
         self._lost = keys.lost(domain)
+        self._asked = 0
 
     async def start(self) -> None:
         """Know the faults, now and from now on; what is asked of Redis after this is answered after they are known."""
-        await self._client.subscribe(self._key, lambda message: self._look_up())
-        self._client.when_connected(self._look_up)
+        await self._client.subscribe(self._key, lambda message: self._look_up(), self._look_up)
+        self._client.when_connected(self._look_up, self._key)
+
+    def are_known(self) -> bool:
+        """No change was told of that is not known yet. What is read after it was told of is read under the new ones."""
+        return not self._asked
 
     def _look_up(self) -> None:
+        self._asked += 1
         self._client.execute("HGETALL", self._key).addCallbacks(self._on_known, self._on_failed)
 
     def _on_known(self, reply: dict[bytes, bytes]) -> None:
+        self._asked -= 1
         self.update({from_.decode(errors="replace"): raw for from_, raw in reply.items()})
 
     def _on_failed(self, failure: Failure) -> None:
+        self._asked -= 1
         if not isinstance(failure.value, ConnectionLost):
             self._log.failure("Looking up the faults of the links", failure)
 

@@ -17,10 +17,10 @@ class Administration:
         self._streams = streams
 
     async def status(self) -> dict[str, int]:
-        """Counts: client streams, sessions, accounts."""
+        """Counts: client streams, sessions, accounts. It is `ready` when it answers, which it does by way of Redis."""
         sessions = sum(len(account.sessions) for account in self._domain.accounts.online.values())
         accounts = await self._domain.context.store.accounts.count()
-        return {"streams": len(self._streams), "sessions": sessions, "accounts": accounts}
+        return {"ready": True, "streams": len(self._streams), "sessions": sessions, "accounts": accounts}
 
     async def user_ls(self) -> list[str]:
         """All accounts: localparts."""

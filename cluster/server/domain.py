@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.redisio.refusal import is_refusal
 from cluster.redisio.turn import Clock, Turn
 from cluster.router.nodes.port import Nodes, OnlyNode
 from cluster.router.port import Router, Settled
@@ -211,7 +212,10 @@ class Domain:
         return None
 
     def _not_delivered(self, failure: Failure, stanza: Stanza) -> None:
-        """The storage is away. What came over a link is read again; what came from here goes back."""
+        """The storage is away or full. What came over a link is read again; what came from here goes back."""
+        if is_refusal(failure.value):
+            self.bounce(stanza, StanzaError(Condition.RESOURCE_CONSTRAINT, "the server cannot keep it now"))
+            return
         _log.failure("Delivering a {kind} to {to}", failure, kind=stanza.kind, to=str(stanza.to))
         self.bounce(stanza, StanzaError(Condition.INTERNAL_SERVER_ERROR))
 

@@ -100,7 +100,7 @@ def test_a_server_answers_again_when_its_connection_was_lost(
     lab: Lab, reactor_thread: ReactorThread, valkey: Valkey, keys: Keys
 ) -> None:
     user = f"{keys.prefix}:montague.lit"
-    assert valkey.admin.execute_command("CLIENT KILL", "USER", user) == 1  # type: ignore[no-untyped-call]
+    assert valkey.admin.execute_command("CLIENT KILL", "USER", user) == 2  # type: ignore[no-untyped-call]
     reactor_thread.run(lambda: until(reactor_thread.reactor, lambda: not lab.client.connected))
     assert lab.ask("greet", {"localpart": "romeo"}) == {"hello": "romeo"}
 

@@ -15,7 +15,8 @@ from cluster.lab import faults
 from cluster.lab.announcement import announcement
 from cluster.lab.errors import BadInput
 from cluster.lab.folder import ADMIN, LABS, LabFolder
-from cluster.lab.redis import connected, move_in
+from cluster.lab.redis import move_in
+from cluster.lab.redis_client import connected
 from cluster.lab.wait import wait_until
 from cluster.redisio.keys import Keys
 from cluster.topology.plan import LinkSeed

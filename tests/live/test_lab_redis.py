@@ -91,6 +91,32 @@ def test_data_outlive_it(folder: LabFolder, process: subprocess.Popen[bytes]) ->
         again.terminate()
 
 
+def test_garbage_at_the_end_of_its_file_is_cut_off_at_its_next_start(
+    folder: LabFolder, process: subprocess.Popen[bytes]
+) -> None:
+    with redis_py.Redis.from_url(folder.secrets()[ADMIN]) as client:
+        client.set("key", "value")
+    process.kill()
+    process.wait(PATIENCE_S)
+    [file] = folder.redis_data.glob("*/*.incr.aof")
+    with file.open("ab") as end:
+        end.write(b"\0garbage\r\n" * 100)
+
+    def start() -> subprocess.Popen[bytes]:
+        with folder.log("redis").open("ab") as log:  # as the supervisor keeps what it says
+            return subprocess.Popen(redis.command(folder), stdin=subprocess.PIPE, stdout=log)
+
+    with start() as refusing:
+        assert refusing.wait(PATIENCE_S) == 1
+    with start() as again:
+        assert wait_until(lambda: answers(folder.secrets()[ADMIN]), PATIENCE_S)
+        with redis_py.Redis.from_url(folder.secrets()[ADMIN]) as client:
+            assert client.get("key") == b"value"
+        again.terminate()
+    [kept] = file.parent.glob("*.cut-off-1")
+    assert str(kept) in folder.log("redis").read_text()
+
+
 @pytest.fixture
 def slow_disk(process: subprocess.Popen[bytes]) -> Iterator[None]:
     """Whoever asks for the end of a write has to wait three seconds."""

@@ -16,7 +16,7 @@ from cluster.client.managed import ManagedClient
 from cluster.lab.errors import LabError
 from cluster.lab.folder import ADMIN, LABS, choose
 from cluster.lab.overview import overview
-from cluster.lab.redis import connected
+from cluster.lab.redis_client import connected
 from cluster.lab.verify.read import read
 from cluster.lab.verify.run import run
 from cluster.lab.wait import wait_until

@@ -180,7 +180,11 @@ class RedisWorld:
         self.clients: dict[Node, RedisClient] = {}
         for domain in (MONTAGUE, CAPULET, SHAKESPEARE):
             valkey.admin.sadd(keys.domains, domain)
-            valkey.make_user(self.user(domain), rules(keys, domain, "pw"))
+            self.let_in(domain)
+
+    def let_in(self, domain: str) -> None:
+        """Make the user of a domain."""
+        self.valkey.make_user(self.user(domain), rules(self.keys, domain, "pw"))
 
     def user(self, domain: str) -> str:
         return f"{self.keys.prefix}:{domain}"
@@ -198,7 +202,7 @@ class RedisWorld:
     async def client(self, domain: str) -> RedisClient:
         url = RedisUrl.parse(self.valkey.url_of(self.user(domain).replace(":", "%3A"), "pw"))
         client = RedisClient(self.reactor, url, lambda: 0.0)
-        await client.connect()
+        await client.connect(self.keys.bell(domain))
         return client
 
     async def start(self, domain: str) -> Node:

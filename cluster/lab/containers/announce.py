@@ -11,6 +11,7 @@ from cluster.lab import redis
 from cluster.lab.containers.files import LAB
 from cluster.lab.errors import LabError
 from cluster.lab.folder import ADMIN, LabFolder
+from cluster.lab.redis_client import connected
 from cluster.lab.wait import wait_until
 
 PATIENCE_S = 60.0
@@ -32,7 +33,7 @@ def main() -> None:
 
 def _answers(url: str) -> bool:
     try:
-        with redis.connected(url) as admin:
+        with connected(url) as admin:
             return bool(admin.ping())
     except LabError:
         return False

@@ -14,6 +14,7 @@ from cluster.lab import redis
 from cluster.lab.errors import BadInput
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.private import write_private
+from cluster.redisio.url import each_of
 from cluster.topology.plan import GatewayNode, NetworkNode, Plan, ServerNode
 
 N = TypeVar("N", ServerNode, GatewayNode, NetworkNode)
@@ -64,12 +65,12 @@ def announcer(folder: LabFolder, plan: Plan) -> None:
 
 def check_reachable(url: str) -> None:
     """Raises BadInput for a Redis that no container reaches."""
-    parts = urlsplit(url)
-    if parts.scheme == "unix" or parts.hostname in ("localhost", "::1") or str(parts.hostname).startswith("127."):
-        raise BadInput(
-            "--redis: containers do not reach this machine's own addresses or sockets; "
-            "give a Redis that listens at another address"
-        )
+    for parts in map(urlsplit, each_of(url)):
+        if parts.scheme == "unix" or parts.hostname in ("localhost", "::1") or str(parts.hostname).startswith("127."):
+            raise BadInput(
+                "--redis: containers do not reach this machine's own addresses or sockets; "
+                "give a Redis that listens at another address"
+            )
 
 
 def contents(folder: LabFolder, name: str) -> dict[str, bytes]:

@@ -108,10 +108,11 @@ def _pod(compose: Compose, service: Service, contents: Mapping[str, bytes], imag
         "volumeMounts": [*([{"name": _DATA, "mountPath": str(LAB)}] if service.volumes else []), *mounts],
     }
     if service.is_node:
-        asks = {"exec": {"command": ["python", "-m", "cluster.lab.containers.health", service.name]}}
+        asks = ["python", "-m", "cluster.lab.containers.health", service.name]
         container["stdin"] = True  # a node ends when its standard input does
-        container["readinessProbe"] = {**asks, "periodSeconds": 10, "timeoutSeconds": 5}
-        container["livenessProbe"] = {**asks, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6}
+        every = {"periodSeconds": 10, "timeoutSeconds": 5}
+        container["readinessProbe"] = {"exec": {"command": asks}, **every}
+        container["livenessProbe"] = {"exec": {"command": [*asks, "--alive"]}, **every, "failureThreshold": 6}
     if service.ports:
         container["ports"] = [{"containerPort": port} for port in _ports(service)]
     return {

@@ -11,8 +11,9 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cluster.redisio.client import LONGEST_RETRY_S, RedisClient
+from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
+from cluster.redisio.masters import LONGEST_RETRY_S
 
 BEAT_S = 0.5
 SILENT_BEATS = 6
@@ -74,8 +75,8 @@ class Members:
         await self._client.execute("HSET", self._keys.members, self.name, self._incarnation)
         await self._client.execute("SADD", self._keys.domains, self.name)
         await self._beat()
-        self._client.when_connected(self._on_connected)
-        await self._client.subscribe(self._keys.changes, self._on_notice)
+        self._client.when_connected(self._on_connected, self._keys.members)
+        await self._client.subscribe(self._keys.changes, self._on_notice, lambda: self._look(always=True))
         self.tell()
         self._beat_later()
 

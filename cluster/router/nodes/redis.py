@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
 from cluster.redisio.turn import Turn
-from cluster.router.gate import MAX_UNSETTLED
+from cluster.router.gate import MAX_UNSETTLED, MAX_UNSETTLED_BYTES
 from cluster.router.inbound import Inbound
 from cluster.router.nodes.members import Members
 from cluster.router.nodes.owners import Owners, inbox
@@ -38,9 +38,9 @@ class Inbox:
         self._owners = owners
         self._is_left = is_left
 
-    def may_read(self, unsettled: int) -> bool:
+    def may_read(self, unsettled: int, unsettled_bytes: int) -> bool:
         """As much as of any link."""
-        return unsettled < MAX_UNSETTLED
+        return unsettled < MAX_UNSETTLED and unsettled_bytes < MAX_UNSETTLED_BYTES
 
     def take(self, entry_id: str, frames: list[Any]) -> Settled:
         """Hand on the frames of one entry; it settles with the last of them that does."""

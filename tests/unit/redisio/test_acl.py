@@ -47,7 +47,9 @@ def test_what_a_server_needs_it_may(capulet: redis.Redis, keys: Keys) -> None:
     run("RPUSH", keys.offline(CAPULET, "juliet"), b"x")
     run("HSCAN", keys.roster(CAPULET, "juliet"), 0)
     run("HSTRLEN", keys.archive(CAPULET, "juliet"), "x")
-    run("BLPOP", keys.control(CAPULET), 0.001)
+    run("LPOP", keys.control(CAPULET))
+    run("PUBLISH", keys.control(CAPULET), "")
+    run("BLPOP", keys.control_reply(CAPULET, "1"), 0.001)
     run("RPUSH", keys.control_reply(CAPULET, "1"), b"x")
     run("EXPIRE", keys.control_reply(CAPULET, "1"), 60)
 
@@ -114,6 +116,9 @@ STOLEN = {
     ],
     "what the lab's operator asks of another": [
         "BLPOP control:{montague.lit} 0.001",
+        "LPOP control:{montague.lit}",
+        "PUBLISH control:{montague.lit} x",
+        "SUBSCRIBE control:{montague.lit}",
         "RPUSH control:{montague.lit} delete-everything",
         "RPUSH control:{montague.lit}:reply:1 forged",
         "LRANGE control:{montague.lit} 0 -1",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.internet.error import ConnectionLost
 
 from cluster.redisio.client import RedisClient, RedisUnavailable
-from cluster.redisio.cluster import key, slot
+from cluster.redisio.layout import key, slot
 from cluster.redisio.url import RedisUrl
 from tests.harness import ReactorThread, until
 from tests.valkey_cluster import ValkeyCluster
@@ -80,7 +80,7 @@ def test_commands_reach_the_masters_of_their_keys(lab: Lab) -> None:
         await lab.client.connect()
         for domain in DOMAINS:
             lab.client.post("SET", lab.key(domain), domain)
-        await lab.client.execute("PING")  # replied to after all that was written before, to any master
+        await lab.client.flush()  # replied to after all that was written before, to any master
         return [await lab.client.execute("GET", lab.key(domain)) for domain in DOMAINS]
 
     assert lab.run(scenario) == [domain.encode() for domain in DOMAINS]

@@ -12,6 +12,11 @@ from cluster.redisio.url import RedisUrl
         ("redis://:secret@[::1]:7000/3", RedisUrl("redis", "::1", 7000, "", "", "secret", 3)),
         ("redis+cluster://u:p@h:7000", RedisUrl("redis", "h", 7000, "", "u", "p", 0, is_cluster=True)),
         ("rediss+cluster://h", RedisUrl("rediss", "h", 6379, "", "", "", 0, is_cluster=True)),
+        (
+            "redis+cluster://u:p@h:7000,redis+cluster://u:p@[::1]:7001",
+            RedisUrl("redis", "h", 7000, "", "u", "p", 0, is_cluster=True, others=(("::1", 7001),)),
+        ),
+        ("redis://:a,b@h,redis://:a,b@i", RedisUrl("redis", "h", 6379, "", "", "a,b", 0, others=(("i", 6379),))),
         ("rediss://u%3Aser:x@redis.example:1/", RedisUrl("rediss", "redis.example", 1, "", "u:ser", "x", 0)),
     ],
 )
@@ -35,6 +40,14 @@ def test_reads_the_forms_that_redis_py_reads(text: str, expected: RedisUrl) -> N
 )
 def test_other_text_is_refused_with_the_forms_that_are_read(text: str) -> None:
     with pytest.raises(ValueError, match="write unix://"):
+        RedisUrl.parse(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["redis://h,rediss://i", "redis://u:p@h,redis://u:q@i", "redis://h/1,redis://i/2", "unix:///a,unix:///b"]
+)
+def test_several_addresses_are_of_one_user(text: str) -> None:
+    with pytest.raises(ValueError, match="differ only in host and port"):
         RedisUrl.parse(text)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from cluster.redisio.turn import Turn
 from cluster.router.redis import RedisRouter
-from tests.ports.worlds import CAPULET, MONTAGUE, Node, RedisWorld
+from tests.ports.worlds import CAPULET, MONTAGUE, Node, RedisWorld, World, chat, text_of
 
 
 class Handed:
@@ -45,3 +47,21 @@ def given(world: RedisWorld) -> int:
     """How many entries Redis has given to the reader, and not got back."""
     groups = world.valkey.admin.xinfo_groups(world.keys.link(CAPULET, MONTAGUE))
     return sum(group["pending"] for group in groups)
+
+
+async def all_arrive_once_in_order(world: World, disturb: dict[int, Callable[[Node], Awaitable[None]]]) -> None:
+    """Sends three messages in each of 90 turns, and does in some of them what is in `disturb`, given the sender."""
+    s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+    sent: list[str] = []
+    for turn in range(90):
+        for _ in range(3):
+            sent.append(str(len(sent)))
+            s1.send(chat(sent[-1]))
+        if turn in disturb:
+            await disturb[turn](s1)
+        await world.turn()
+    await s1.sent(chat("last"))
+    await world.until(lambda: s2.delivered and text_of(s2.delivered[-1]) == "last")
+    assert [text_of(stanza) for stanza in s2.delivered] == [*sent, "last"]
+    await world.until_empty(MONTAGUE, CAPULET)
+    assert s1.bounced == []

@@ -170,7 +170,7 @@ def test_many_entries_are_read_in_many_reads(world: RedisWorld) -> None:
     async def scenario(_: World) -> None:
         entry = msgspec.msgpack.encode([chat("old")])
         key = world.keys.link(CAPULET, MONTAGUE)
-        for _ in range(300):
+        for _ in range(600):
             world.valkey.admin.xadd(key, {"b": entry})
         world.valkey.admin.sadd(world.keys.peers(CAPULET), MONTAGUE)
         first = await world.start(CAPULET)
@@ -181,15 +181,17 @@ def test_many_entries_are_read_in_many_reads(world: RedisWorld) -> None:
             return waiting[-1]
 
         first.settled_by = later
-        await world.until(lambda: len(first.delivered) == 256)  # no more, until some have settled
+        await world.until(lambda: len(first.delivered) >= 256)
+        await world.clients[first].flush()
+        assert len(first.delivered) < 256 + 64  # no more, until some have settled
         for settled in waiting[:20]:
             settled.callback(None)
-        await world.until_settled(MONTAGUE, CAPULET, left=280)
+        await world.until(lambda: world.valkey.admin.xlen(key) == 580)
         await world.crash(first)
         again = await world.start(CAPULET)
         await world.until_empty(MONTAGUE, CAPULET)
-        assert len(again.delivered) == 280
-        assert len(set(again.places)) == 280
+        assert len(again.delivered) == 580
+        assert len(set(again.places)) == 580
         assert not set(again.places) & set(first.places[:20])
 
     world.run(scenario)

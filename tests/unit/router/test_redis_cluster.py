@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cluster.redisio.keys import Keys
-from tests.harness import ReactorThread
-from tests.ports.worlds import CAPULET, MONTAGUE, SHAKESPEARE, RedisWorld, World, chat, text_of
+from tests.harness import ReactorThread, until
+from tests.ports.worlds import CAPULET, MONTAGUE, SHAKESPEARE, Node, RedisWorld
+from tests.unit.router.readers import all_arrive_once_in_order
 from tests.valkey_cluster import ValkeyCluster
 
 KEYS = Keys.of_lab("own")
@@ -26,45 +27,20 @@ def test_when_a_master_is_killed_and_comes_back_nothing_is_lost_and_nothing_come
     """A master of what the sender writes, of what is its own, or of neither."""
     master = own_cluster.owner(KEYS.link(domain, MONTAGUE))
 
-    async def scenario(world: World) -> None:
-        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
-        sent: list[str] = []
-        for turn in range(60):
-            for _ in range(3):
-                sent.append(str(len(sent)))
-                s1.send(chat(sent[-1]))
-            if turn == 20:
-                master.kill()
-            if turn == 40:
-                await world.until(lambda: not own_world.clients[s1].connected)
-                master.start()
-            await world.turn()
-        await s1.sent(chat("last"))
-        await world.until(lambda: s2.delivered and text_of(s2.delivered[-1]) == "last")
-        assert [text_of(stanza) for stanza in s2.delivered] == [*sent, "last"]
-        await world.until_empty(MONTAGUE, CAPULET)
-        assert s1.bounced == []
+    async def kill(s1: Node) -> None:
+        master.kill()
 
-    own_world.run(scenario)
+    async def start(s1: Node) -> None:
+        await until(own_world.reactor, lambda: not own_world.clients[s1].connected)
+        master.start()
+
+    own_world.run(lambda world: all_arrive_once_in_order(world, {20: kill, 40: start}))
 
 
 def test_when_a_link_moves_to_another_master_nothing_is_lost_and_nothing_comes_twice(
     own_world: RedisWorld, own_cluster: ValkeyCluster
 ) -> None:
-    async def scenario(world: World) -> None:
-        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
-        sent: list[str] = []
-        for turn in range(90):
-            for _ in range(3):
-                sent.append(str(len(sent)))
-                s1.send(chat(sent[-1]))
-            if turn % 30 == 20:
-                own_cluster.move(KEYS.link(CAPULET, MONTAGUE))
-            await world.turn()
-        await s1.sent(chat("last"))
-        await world.until(lambda: s2.delivered and text_of(s2.delivered[-1]) == "last")
-        assert [text_of(stanza) for stanza in s2.delivered] == [*sent, "last"]
-        await world.until_empty(MONTAGUE, CAPULET)
-        assert s1.bounced == []
+    async def move(s1: Node) -> None:
+        own_cluster.move(KEYS.link(CAPULET, MONTAGUE))
 
-    own_world.run(scenario)
+    own_world.run(lambda world: all_arrive_once_in_order(world, {20: move, 50: move, 80: move}))

@@ -11,6 +11,7 @@ from cluster.router.redis import RedisRouter
 from tests.ports.worlds import (
     CAPULET,
     MONTAGUE,
+    SHAKESPEARE,
     Node,
     RedisWorld,
     World,
@@ -52,11 +53,15 @@ def test_what_a_fault_delays_is_bounded_in_memory(world: RedisWorld, monkeypatch
         put_old_entries(world, 400, "x" * 10_000)
         await world.set_faults(MONTAGUE, CAPULET, delay="60m")
         s2 = await world.start(CAPULET)
-        await world.until(lambda: given(world) == 128)  # two reads
-        for _ in range(3):
+        await world.until(lambda: given(world) >= 100)
+        heard: list[bytes] = []
+        await world.clients[s2].subscribe(world.keys.link(CAPULET, SHAKESPEARE), heard.append)
+        for rung in range(1, 4):
             world.valkey.admin.publish(world.keys.bell(CAPULET), MONTAGUE)
-            await world.clients[s2].execute("PING")  # the bell has been heard
-        assert given(world) == 128
+            world.valkey.admin.publish(world.keys.link(CAPULET, SHAKESPEARE), "behind it")
+            await world.until(lambda rung=rung: len(heard) == rung)  # type: ignore[misc]
+            await world.clients[s2].flush()
+        assert given(world) < 100 + 64
         await world.set_faults(MONTAGUE, CAPULET)
         await world.until_empty(MONTAGUE, CAPULET)
         assert len(s2.delivered) == 400
@@ -136,5 +141,21 @@ def test_all_nodes_of_a_domain_share_the_faults_of_its_link(world: RedisWorld) -
         await further.sent(chat("found"))
         await world.until(lambda: s2.delivered)
         assert [text_of(stanza) for stanza in s2.delivered] == ["found"]
+
+    world.run(scenario)
+
+
+def test_what_is_announced_after_a_change_meets_the_new_faults(world: RedisWorld) -> None:
+    async def scenario(_: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        await s1.sent(chat("before"))
+        await world.until_empty(MONTAGUE, CAPULET)
+        for turn in range(20):
+            await world.set_faults(MONTAGUE, CAPULET, loss="100%")
+            await s1.sent(chat("lost"))
+            await world.until(lambda turn=turn: world.lost(MONTAGUE, CAPULET) == turn + 1)  # type: ignore[misc]
+            await world.set_faults(MONTAGUE, CAPULET)
+            await s1.sent(chat("found"))
+            await world.until(lambda turn=turn: len(s2.delivered) == turn + 2)  # type: ignore[misc]
 
     world.run(scenario)

@@ -19,7 +19,7 @@ def test_accounts_come_and_go(network: Network, operator: Administration) -> Non
     assert at_once(operator.user_ls()) == ["romeo"]
     romeo = network.login("romeo@montague.lit/pda", password="wherefore")
     network.connect()
-    assert at_once(operator.status()) == {"streams": 2, "sessions": 1, "accounts": 1}
+    assert at_once(operator.status()) == {"ready": True, "streams": 2, "sessions": 1, "accounts": 1}
     at_once(operator.user_passwd("romeo", "therefore"))
     assert romeo.failed is None
     assert network.login("romeo@montague.lit/x", password="wherefore").failed is not None

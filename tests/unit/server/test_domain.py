@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hiredis import ReplyError
 
 from cluster.store.memory import MemoryOffline, memory_store
 from cluster.store.port import OfflineMessage
@@ -56,6 +57,45 @@ def test_a_message_that_cannot_be_kept_comes_back() -> None:
     assert [failure["log_failure"].type for failure in failures] == [OSError]
     assert romeo.take() == ["message/error benvolio@montague.lit: cancel internal-server-error"]
     assert romeo.wire.producerState == "producing"
+
+
+class FullRedis(MemoryOffline):
+    """A store that refuses what it may take later."""
+
+    def __init__(self, refusals: int) -> None:
+        super().__init__()
+        self.refusals = refusals
+
+    async def push(self, localpart: str, message: OfflineMessage, limit: int) -> bool:
+        self.refusals -= 1
+        if self.refusals >= 0:
+            raise ReplyError("MISCONF Errors writing to the AOF file: No space left on device")
+        return await super().push(localpart, message, limit)
+
+
+def test_a_message_that_the_storage_refuses_for_now_comes_back_to_be_sent_later() -> None:
+    store = memory_store()
+    network = Network(stores={MONTAGUE: replace(store, offline=FullRedis(1))})
+    network.account("benvolio@montague.lit")
+    romeo = network.client(str(ROMEO))
+    network.say(romeo, "<message to='benvolio@montague.lit' type='chat'><body>hi</body></message>")
+    assert romeo.take() == ["message/error benvolio@montague.lit: wait resource-constraint"]
+
+
+def test_a_message_from_elsewhere_that_the_storage_refuses_waits_for_it() -> None:
+    """It is acknowledged, so it may not be lost; and the store that would bear the way back is as full."""
+    store = memory_store()
+    network = Network(stores={CAPULET: replace(store, offline=FullRedis(3))})
+    network.account("juliet@capulet.lit")
+    romeo = network.client(str(ROMEO))
+    network.say(romeo, "<message to='juliet@capulet.lit' type='chat'><body>hi</body></message>")
+    network.advance(1)
+    network.advance(1)
+    network.advance(1)
+    assert romeo.take() == []
+    juliet = network.client("juliet@capulet.lit")
+    network.say(juliet, "<presence/>")
+    assert [line for line in juliet.take() if line.startswith("message")] == [f"message/chat {ROMEO}: hi"]
 
 
 def test_the_hops_of_a_message(network: Network) -> None:

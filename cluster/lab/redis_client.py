@@ -1,0 +1,139 @@
+"""How commands reach the lab's Redis: with redis-py, since they have no reactor. Servers have `redisio`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from cluster.lab.errors import LabError
+from cluster.redisio.layout import slot
+from cluster.redisio.url import CLUSTER, RedisUrl, each_of
+
+if TYPE_CHECKING:
+    import redis
+
+_UNUSABLE = "Redis at {}: {}; is it running, and are user and password right?"
+
+SOCKET_TIMEOUT_S = 30.0
+"""Longer than any wait that Redis is asked for (ask.py)."""
+CONNECT_TIMEOUT_S = 5.0
+
+
+@contextmanager
+def connected(url: str) -> Iterator[redis.Redis]:
+    """A connection for commands; what goes wrong with it is a LabError."""
+    import redis
+
+    unusable = (redis.RedisError, redis.exceptions.RedisClusterException)  # the second is none of the first
+    try:
+        client = _client(url)
+    except ValueError as error:
+        raise LabError(f"--redis: {error}; write redis://user:password@host:6379/0") from None
+    except unusable as error:  # a cluster is looked at at once
+        raise LabError(_UNUSABLE.format(_without_password(url), _in_one_line(error))) from None
+    try:
+        yield client
+    except unusable as error:
+        raise LabError(_UNUSABLE.format(_without_password(url), _in_one_line(error))) from None
+    finally:
+        client.close()
+
+
+def _client(url: str) -> redis.Redis:
+    """Of the cluster, or of the first address that is a master. Raises ValueError or what redis-py raises."""
+    import redis
+    from redis.cluster import ClusterNode
+
+    RedisUrl.parse(url)  # its message names the forms
+    first, *others = each_of(url.replace(CLUSTER, ""))
+    timeouts: Any = {"socket_timeout": SOCKET_TIMEOUT_S, "socket_connect_timeout": CONNECT_TIMEOUT_S}
+    if urlsplit(url).scheme.endswith(CLUSTER):
+        node: Any = ClusterNode  # redis-py has no types here
+        seeds = [node(str(parts.hostname), parts.port or 6379) for parts in map(urlsplit, others)]
+        cluster: Any = redis.RedisCluster.from_url(first, startup_nodes=seeds, **timeouts)
+        client: redis.Redis = cluster
+        return client
+    for address in others and (first, *others):
+        client = redis.Redis.from_url(address, **timeouts)
+        with suppress(redis.RedisError):
+            if client.info("replication").get("role") == "master":
+                return client
+        client.close()
+    return redis.Redis.from_url(first, **timeouts)
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _without_password(url: str) -> str:
+    return with_login(url, "")
+
+
+def publish(client: redis.Redis, channel: str, message: str) -> int:
+    """Say it on the channel, where our servers listen to it: how many heard it."""
+    import redis
+
+    node: Any = client
+    if isinstance(client, redis.RedisCluster):
+        node = client.get_redis_connection(client.get_node_from_key(channel))
+    return int(node.publish(channel, message))
+
+
+def home_of(url: str, key: str) -> str:
+    """The URL of the node that has the key: of several addresses that of the master. Raises LabError."""
+    first, *others = each_of(url)
+    parts = urlsplit(first)
+    if not others and not parts.scheme.endswith(CLUSTER):
+        return url
+    if parts.scheme.endswith(CLUSTER):
+        host, port = _home_in_cluster(url, key)
+    else:
+        with connected(url) as client:
+            at: Any = client.connection_pool.connection_kwargs
+            host, port = at["host"], at["port"]
+    login, at_sign, _ = parts.netloc.rpartition("@")
+    scheme, netloc = parts.scheme.removesuffix(CLUSTER), f"{login}{at_sign}{host}:{port}"
+    return parts._replace(scheme=scheme, netloc=netloc).geturl()
+
+
+def _home_in_cluster(url: str, key: str) -> tuple[str, int]:
+    """As the first node says that answers; a server's user may ask no more than that."""
+    wanted, *others = each_of(url.replace(CLUSTER, ""))
+    for address in (wanted, *others):
+        try:
+            with connected(address) as node:
+                ranges: Any = node.execute_command("CLUSTER SLOTS")  # type: ignore[no-untyped-call]
+        except LabError:
+            if address == [wanted, *others][-1]:
+                raise
+            continue
+        for first, last, (host, port, *_), *_ in ranges:
+            if first <= slot(key) <= last:
+                return host.decode() if host else str(urlsplit(address).hostname), int(port)
+    raise LabError(f"the cluster at {_without_password(url)} has no master for all slots; is one of them away?")
+
+
+def nodes(admin: redis.Redis) -> list[Any]:
+    """A client of each node: users and their rights do not spread in a cluster by themselves."""
+    import redis
+
+    if not isinstance(admin, redis.RedisCluster):
+        return [admin]
+    return [admin.get_redis_connection(node) for node in admin.get_nodes()]
+
+
+def masters(admin: redis.Redis) -> list[Any]:
+    import redis
+
+    if not isinstance(admin, redis.RedisCluster):
+        return [admin]
+    return [admin.get_redis_connection(node) for node in admin.get_primaries()]
+
+
+def with_login(url: str, login: str) -> str:
+    """Each address of it with `user:password@`, or with none."""
+    each = map(urlsplit, each_of(url))
+    return ",".join(parts._replace(netloc=f"{login}{parts.netloc.rpartition('@')[2]}").geturl() for parts in each)

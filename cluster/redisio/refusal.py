@@ -1,0 +1,13 @@
+"""Redis is there, and refuses what would be written, for now."""
+
+from __future__ import annotations
+
+from hiredis import ReplyError
+
+_REFUSALS = ("OOM ", "MISCONF ", "NOREPLICAS ")
+"""Beginnings of its errors: its memory or its disk is full, or it has fewer replicas than it should."""
+
+
+def is_refusal(error: BaseException | None) -> bool:
+    """Nothing was written, and the same may be written later."""
+    return isinstance(error, ReplyError) and str(error).startswith(_REFUSALS)
