@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from cluster.cli import fault, logs, mail, phone, ps, trace, user, watch
+from cluster.cli import fault, logs, mail, phone, trace, user, watch
+from cluster.cli.table import print_table
 from cluster.lab.errors import LabError
 from cluster.lab.faults import LinkState
 from cluster.lab.logs import LogLine
@@ -23,13 +24,13 @@ HOP = Hop("t1", "s1", Event.RECEIVED, 1, "message", f"romeo@montague.lit/{EVIL}"
 
 
 def _fail() -> None:
-    with pytest.raises(SystemExit):
-        sys.modules["cluster.cli.app"]._fail(f"not done: {EVIL}", 1)
+    sys.modules["cluster.cli.app"]._failed(f"not done: {EVIL}", 1)
 
 
 def _users(monkeypatch: pytest.MonkeyPatch) -> None:
     class Server:
         domain = "montague.lit"
+        node_of = ""
 
     class Folder:
         def plan(self) -> object:
@@ -60,7 +61,7 @@ SHOWN: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "errors": lambda _: _fail(),
     "user ls": _users,
     "fault ls": lambda _: print(fault._shown(LinkState("s1", "s2", "montague.lit", "capulet.lit", {"delay": EVIL}, 0))),
-    "ps": lambda _: ps._print_table(["LINK"], [[EVIL]]),
+    "tables": lambda _: print_table(["LINK"], [[EVIL]]),
     "verify": lambda _: [
         Console(markup=False).print(part)
         for part in verify._example(FlowReport("romeo", Counts()), Example("lost", EVIL, [HOP]))

@@ -22,7 +22,7 @@ def test_a_redis_that_restarts_without_its_users_and_data_is_told_them_again(
     folder = LabFolder(tmp_path / "verona")
     folder.create()
     plan = make_plan(folder.path, redis_url=own_valkey.url)
-    plan.save(folder.plan_file)
+    folder.save_plan(plan)
     redis.move_in(folder, plan)
     reactor, keys = reactor_thread.reactor, Keys.of_lab(plan.name)
 

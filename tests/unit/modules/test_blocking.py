@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cluster.modules import blocking
+from cluster.store.limits import Limit
 from cluster.store.memory import memory_store
 from cluster.store.port import DocumentStore
 from cluster.xmpp import element as xml
@@ -220,7 +221,7 @@ class Counted:
         self.reads += 1
         return await self._documents.get(localpart, name)
 
-    async def put(self, localpart: str, name: str, document: bytes, limit: int | None = None) -> bool:
+    async def put(self, localpart: str, name: str, document: bytes, limit: Limit | None = None) -> bool:
         return await self._documents.put(localpart, name, document, limit)
 
     async def delete(self, localpart: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from twisted.internet.defer import Deferred
 
+from cluster.store.limits import Limit
 from cluster.store.memory import MemoryOffline, memory_store
 from cluster.store.port import OfflineMessage
 from cluster.xmpp.namespaces import SM
@@ -201,7 +202,7 @@ def test_what_two_resources_got_is_safe_with_the_one_that_is_left(network: Netwo
 class SlowOffline(MemoryOffline):
     """Never gets done."""
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: int) -> bool:
+    async def push(self, localpart: str, message: OfflineMessage, limit: Limit, *, first: bool = False) -> bool:
         await Deferred()
         return True
 

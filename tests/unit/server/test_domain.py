@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from hiredis import ReplyError
 
+from cluster.store.limits import Limit
 from cluster.store.memory import MemoryOffline, memory_store
 from cluster.store.port import OfflineMessage
 from cluster.trace.hop import Event
@@ -43,7 +44,7 @@ def test_nothing_that_comes_from_abroad_breaks_a_domain(network: Network, kind: 
 class FullDisk(MemoryOffline):
     """A store that fails."""
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: int, *, first: bool = False) -> bool:
+    async def push(self, localpart: str, message: OfflineMessage, limit: Limit, *, first: bool = False) -> bool:
         raise OSError("no space left on device")
 
 
@@ -66,11 +67,11 @@ class FullRedis(MemoryOffline):
         super().__init__()
         self.refusals = refusals
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: int) -> bool:
+    async def push(self, localpart: str, message: OfflineMessage, limit: Limit, *, first: bool = False) -> bool:
         self.refusals -= 1
         if self.refusals >= 0:
             raise ReplyError("MISCONF Errors writing to the AOF file: No space left on device")
-        return await super().push(localpart, message, limit)
+        return await super().push(localpart, message, limit, first=first)
 
 
 def test_a_message_that_the_storage_refuses_for_now_comes_back_to_be_sent_later() -> None:
