@@ -210,8 +210,8 @@ class Checker:
 def _percentiles(latencies_ms: list[float]) -> Latency | None:
     if not latencies_ms:
         return None
-    last = len(latencies_ms) - 1
-    return Latency(*(latencies_ms[min(last, math.ceil(part * last))] for part in (0.5, 0.9, 0.99, 0.999, 1.0)))
+    count = len(latencies_ms)
+    return Latency(*(latencies_ms[math.ceil(part * count) - 1] for part in (0.5, 0.9, 0.99, 0.999, 1.0)))
 
 
 def lost_by_fault(hop: Hop) -> str:

@@ -109,7 +109,7 @@ def _offline_misfits(path: KeyPath, flow: Flow, flows: Sequence[Flow], plan: Pla
     if others or any(each.carbons for each in flows if flow.to in (each.from_, each.to)):
         yield Finding((*path, "online"), f"{flow.to} has sessions of another flow; give this one another receiver")
     server = plan.server(flow.to.partition("@")[2])
-    count = sum(each.count or 0 for each in flows if each.to == flow.to)
+    count = sum(each.count or 0 for each in flows if each.to == flow.to and not each.online)
     if server is not None and count > server.offline_messages:
         most = server.offline_messages
         text = f"{count:,} messages are too many: {server.name} keeps {most:,} for one account (`offline_messages`)"

@@ -78,6 +78,13 @@ def _parts(report: Report) -> Iterator[RenderableType]:
     for flow in report.flows:
         for example in flow.examples:
             yield from route(flow.name, example)
+    yield from _verdict(report)
+
+
+def _verdict(report: Report) -> Iterator[RenderableType]:
+    """Which promises hold."""
+    if report.total.under_way:
+        yield f"  {report.total.under_way:,} were still under way at the end, and are not judged"
     failed = {promise.promise for promise in report.failures}
     for promise in report.broken:
         word = "BROKEN" if promise.promise in failed else "as expected, broken"

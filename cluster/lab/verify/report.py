@@ -11,7 +11,7 @@ from cluster.trace.hop import Hop
 
 Fate = Literal[
     "delivered", "lost", "lost by a fault", "bounced", "altered", "misdelivered", "duplicated",
-    "duplicated, same stanza-id", "out of order", "under way",
+    "duplicated, same stanza-id", "out of order",
 ]  # fmt: skip
 """What became of a stanza."""
 
@@ -32,7 +32,8 @@ class Counts(msgspec.Struct):
     back. `lost_by_fault`: by a `loss` fault that the checker knows of. `altered`: arrivals that differ from what was
     sent. `misdelivered`: that somebody else got. `duplicated`: arrivals of a stanza that was there already, with
     another stanza-id or none; `duplicated_same_id`: with the same one; `unexplained`: of these, those that no crash,
-    broken connection or fault explains. `out_of_order`: arrived after one that was sent later. `longest_gap_s`: longest
+    broken connection or fault explains. `out_of_order`: arrived after one that was sent later. `under_way`: of
+    a run that was ended by hand, not judged. `longest_gap_s`: longest
     time without a new arrival while something was under way."""
 
     sent: int = 0
@@ -47,6 +48,7 @@ class Counts(msgspec.Struct):
     duplicated_same_id: int = 0
     unexplained: int = 0
     out_of_order: int = 0
+    under_way: int = 0
     longest_gap_s: float = 0.0
 
 

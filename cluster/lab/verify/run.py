@@ -119,6 +119,8 @@ class Run:
                 checker.read_missing(self.claims)
         else:
             self.check(patience_s)
+            for checker in self.checkers:
+                checker.counts.under_way = sum(1 for _ in checker.missing())
         flows = [checker.report() for checker in self.checkers]
         if self._cast.book.strays:
             counts = report.Counts(misdelivered=len(self._cast.book.strays))
