@@ -41,7 +41,9 @@ def xmpplab(site: Path, folder: Path, *arguments: str, exit_code: int = 0) -> st
 
 
 def test_the_wheel_has_every_topology_and_scenario(site: Path) -> None:
-    installed = {file.relative_to(site / "cluster" / "topologies") for file in site.glob("cluster/topologies/**/*.yaml")}
+    installed = {
+        file.relative_to(site / "cluster" / "topologies") for file in site.glob("cluster/topologies/**/*.yaml")
+    }
     assert installed == {file.relative_to(ROOT / "topologies") for file in (ROOT / "topologies").glob("**/*.yaml")}
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import signal
 import subprocess
 import threading
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import psutil
 import pytest
@@ -17,6 +20,7 @@ from cluster.lab.errors import LabError
 from cluster.lab.folder import ADMIN, LABS, choose
 from cluster.lab.overview import overview
 from cluster.lab.redis import connected
+from cluster.lab.verify.progress import Progress
 from cluster.lab.verify.read import read
 from cluster.lab.verify.run import run
 from cluster.lab.wait import wait_until
@@ -26,6 +30,8 @@ from tests.live.running_lab import ROOT, XMPPLAB, RunningLab
 
 pytestmark = pytest.mark.live
 TOPOLOGY = ROOT / "topologies" / "two-domains.yaml"
+SESSIONS = 6
+"""Of a run with one flow: sender, receiver, another resource of both, and a stranger in each domain."""
 
 
 @pytest.fixture
@@ -34,11 +40,13 @@ def lab(tmp_path: Path) -> RunningLab:
     return RunningLab(tmp_path, TOPOLOGY)
 
 
-def scenario(lab: RunningLab, *lines: str, rate: str = "300", topology: Path | None = TOPOLOGY) -> str:
-    """Write one with a short flow; its path."""
+def scenario(
+    lab: RunningLab, *lines: str, flow: str = "rate: 300", more: str = "", topology: Path | None = TOPOLOGY
+) -> str:
+    """Write one with a short flow, and `more`; its path."""
     file = lab.folder / "short.yaml"
-    flow = f"{{from: romeo@montague.lit, to: juliet@capulet.lit, rate: {rate}, duration: 3s}}"
-    head = ["name: short", *([f"topology: {topology}"] if topology else []), f"flows: [{flow}]"]
+    first = f"{{from: romeo@montague.lit, to: juliet@capulet.lit, duration: 3s, {flow}}}"
+    head = ["name: short", *([f"topology: {topology}"] if topology else []), f"flows: [{first}{more}]"]
     file.write_text("\n".join([*head, *lines]) + "\n")
     return str(file)
 
@@ -46,8 +54,7 @@ def scenario(lab: RunningLab, *lines: str, rate: str = "300", topology: Path | N
 def verify(lab: RunningLab, file: str, exit_code: int = 0) -> dict[str, Any]:
     """The report."""
     told = lab.command("verify", file, "--format", "json", exit_code=exit_code)
-    report, _, _ = told.rpartition("]")
-    return dict(json.loads(report + "]")[0])
+    return dict(json.loads(told[told.index("[\n") : told.rindex("\n]") + 2])[0])
 
 
 def test_a_receiver_whose_connection_is_cut_misses_nothing(lab: RunningLab) -> None:
@@ -56,6 +63,9 @@ def test_a_receiver_whose_connection_is_cut_misses_nothing(lab: RunningLab) -> N
     assert (counts["sent"], counts["acknowledged"], counts["delivered"]) == (900, 900, 900)
     assert [counts[fate] for fate in ("lost", "bounced", "duplicated", "out_of_order")] == [0, 0, 0, 0]
     assert (report["resumed"], report["begun_anew"]) == (1, 0)
+    [broken] = report["breaks"]
+    assert broken["client"].startswith("juliet@capulet.lit/")
+    assert broken["away_s"] >= 0.4
     assert [step["what"] for step in report["steps"]] == ["cut juliet@capulet.lit for 0.5 s"]
     assert {node["node"] for node in report["memory"]} == {"redis", "s1", "s2"}
     assert not (lab.folder / ".xmpplab").exists()  # its lab is gone
@@ -141,7 +151,7 @@ def delete_what_waits(lab: RunningLab) -> None:
 def test_an_interrupt_leaves_nothing_behind(lab: RunningLab, number: signal.Signals) -> None:
     argv = [XMPPLAB, "verify", scenario(lab), "--duration", "60s"]
     with subprocess.Popen(argv, cwd=lab.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as checker:
-        assert wait_until(lambda: session_count(lab) == 2, PATIENCE_S)
+        assert wait_until(lambda: session_count(lab) == SESSIONS, PATIENCE_S)
         checker.send_signal(number)
         told, why = checker.communicate()
     assert (checker.returncode, told) == (130, b""), why.decode()
@@ -168,7 +178,7 @@ def test_an_interrupt_leaves_each_client_to_its_thread(lab: RunningLab, monkeypa
     try:
         folder = choose(lab.folder, None)
         with pytest.raises(KeyboardInterrupt):
-            run(folder, folder.plan(), file.scenario)
+            run(folder, folder.plan(), file.scenario, Progress(io.StringIO()))
         assert disturbed == []
     finally:
         lab.down()
@@ -198,12 +208,135 @@ def test_a_lab_that_is_up_is_used_and_left_up(lab: RunningLab) -> None:
         lab.down()
 
 
+def test_carbons_archives_presence_and_iqs(lab: RunningLab) -> None:
+    """Each is checked like the messages themselves."""
+    end = "from: romeo@montague.lit, to: juliet@capulet.lit, duration: 3s, rate: 20"
+    more = f", {{{end}, kind: presence}}, {{{end}, kind: iq}}"
+    report = verify(lab, scenario(lab, flow="rate: 100, carbons: 1, archive: true", more=more))
+    found = {flow["name"].partition("juliet@capulet.lit")[2]: flow["counts"]["delivered"] for flow in report["flows"]}
+    found = {name.partition("/")[0]: count for name, count in found.items()}
+    assert found == {
+        "": 300,
+        ", carbon at romeo@montague.lit": 300,
+        ", carbon at juliet@capulet.lit": 300,
+        ", archive of romeo@montague.lit": 300,
+        ", archive of juliet@capulet.lit": 300,
+        " (presence)": 60,
+        " (iq)": 60,
+        " (iq), answers": 60,
+    }
+    assert report["total"]["sent"] == report["total"]["delivered"] == 420
+
+
+def test_who_logs_in_later_gets_everything(lab: RunningLab) -> None:
+    report = verify(lab, scenario(lab, "steps: [{at: 1s, kill: s2}]", flow="rate: 100, online: false, archive: true"))
+    assert [flow["counts"]["delivered"] for flow in report["flows"]] == [300, 300, 300]
+    assert report["broken"] == []
+
+
+def test_phones_and_mailboxes_are_ends_of_flows(lab: RunningLab) -> None:
+    ends = (("romeo@montague.lit", "fc1"), ("fc2", "romeo@montague.lit"), ("fc6", "juliet@capulet.lit"))
+    more = "".join(f", {{from: {from_}, to: {to}, rate: 4, duration: 3s}}" for from_, to in ends)
+    more += ", {from: juliet@capulet.lit, to: friar@abbey.example, rate: 4, duration: 3s}"
+    report = verify(lab, scenario(lab, flow="rate: 10", more=more, topology=ROOT / "topologies" / "gateways.yaml"))
+    assert [flow["counts"]["delivered"] for flow in report["flows"]] == [30, 12, 12, 12, 12]
+    assert report["broken"] == []
+
+
+def test_a_scenario_says_what_must_not_hold(lab: RunningLab) -> None:
+    """So a test of the checker is a scenario too."""
+    fault = "steps: [{at: 1s, fault: {from: s1, to: s2, loss: 20%}, for: 1s}]"
+    promises = "promises: {lost_by_fault: 0}"
+    told = lab.command("verify", scenario(lab, fault, promises, "expect: lost_by_fault"))
+    assert "as expected, broken  lost by fault: " in told
+    told = lab.command("verify", scenario(lab, "expect: lost"), exit_code=1)
+    assert "NOT BROKEN  lost: was to be broken, and was kept" in told
+
+
+def test_steps_are_repeated_and_chosen_by_the_seed(lab: RunningLab) -> None:
+    steps = (
+        "steps: [{at: 500ms, choose: [{cut: juliet@capulet.lit}, {cut: romeo@montague.lit}], every: 500ms, times: 4}]"
+    )
+    runs = [verify(lab, scenario(lab, steps, "seed: 5", flow="rate: 100")) for _ in range(2)]
+    one, other = ([step["what"] for step in report["steps"]] for report in runs)
+    assert one == other
+    assert len(one) == 4
+    assert [report["broken"] for report in runs] == [[], []]
+
+
+def test_files_for_other_programs(lab: RunningLab) -> None:
+    """A row for each message, JUnit XML, and progress on standard error."""
+    rows, suites = lab.folder / "rows.csv", lab.folder / "suites.xml"
+    file = scenario(lab, "steps: [{at: 1s, cut: juliet@capulet.lit, for: 1s}]", flow="rate: 100")
+    argv = [XMPPLAB, "verify", file, "--csv", rows, "--junit", suites]
+    done = subprocess.run(argv, cwd=lab.folder, capture_output=True, text=True, check=True)
+    assert "short: 1." in done.stderr
+    assert "; cut juliet@capulet.lit for 1 s" in done.stderr
+    found = list(csv.DictReader(rows.read_text().splitlines()))
+    assert [int(row["number"]) for row in found] == list(range(300))
+    assert max(float(row["latency_ms"]) for row in found) >= 900
+    [suite] = ElementTree.parse(suites).getroot()
+    assert (suite.get("name"), suite.get("failures")) == ("short", "0")
+    told = lab.command("verify", file, "--csv", "/no/such/folder/rows.csv", exit_code=2)
+    assert "cannot be written" in told
+
+
+def test_a_watch_says_at_once_what_breaks_and_where(lab: RunningLab) -> None:
+    """Beside a person's own experiments: a crash is survived, and what somebody deletes is missed."""
+    lab.up()
+    try:
+        argv = [XMPPLAB, "verify", "--watch"]
+        with subprocess.Popen(argv, cwd=lab.folder, stdout=subprocess.PIPE, text=True) as checker:
+            assert checker.stdout is not None
+            told: list[str] = []
+            reader = threading.Thread(target=lambda: told.extend(checker.stdout or ()))
+            assert checker.stdout.readline().startswith("watching lab two-domains until Ctrl-C: ")
+            reader.start()
+            assert wait_until(lambda: session_count(lab) >= SESSIONS, PATIENCE_S)
+            lab.command("kill", "s2")
+            assert wait_until(lambda: "s2 died (signal SIGKILL)" in "".join(told), PATIENCE_S)
+            assert "BROKEN" not in "".join(told)
+            lab.command("pause", "s2")
+            delete_what_waits(lab)
+            lab.command("resume", "s2")
+            assert wait_until(lambda: "└── enqueued" in "".join(told), PATIENCE_S), told
+            checker.send_signal(signal.SIGINT)
+            reader.join()
+            assert checker.wait() == 1
+        text = "".join(told)
+        assert "BROKEN  lost: " in text
+        assert "and never seen again" in text
+    finally:
+        lab.down()
+
+
+def test_a_watch_ends_with_its_lab(lab: RunningLab) -> None:
+    lab.up()
+    with subprocess.Popen(
+        [XMPPLAB, "verify", "--watch"], cwd=lab.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as checker:
+        assert wait_until(lambda: session_count(lab) >= SESSIONS, PATIENCE_S)
+        lab.down()
+        _, why = checker.communicate()
+    assert checker.returncode == 1
+    assert "lab two-domains was taken down while it was checked" in why
+
+
+def test_validate_knows_scenarios(lab: RunningLab) -> None:
+    assert "scenario short for topology" in lab.command("validate", scenario(lab))
+    assert "scenario kill-s2" in lab.command("validate", "kill-s2")
+    assert "there is no node 's9'" in lab.command("validate", scenario(lab, "steps: [{at: 1s, kill: s9}]"), exit_code=2)
+    assert "no file and no scenario 'kill-s9'" in lab.command("validate", "kill-s9", exit_code=2)
+    assert "lab two-domains, servers: 2" in lab.command("validate", str(TOPOLOGY))
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [
         ("steps: [{at: 1s, kill: s9}]", "short.yaml:4:24: steps[0].kill: there is no node 's9'"),
         ("steps: [{at: 1, kill: s2}]", "does not fit here; write a time such as"),
         ("speed: 9", "unknown key"),
+        ("steps: [{at: 3s, kill: s2}]", "short.yaml:4:14: steps[0].at: nothing is sent any more at 3 s"),
     ],
 )
 def test_bad_input_starts_nothing(lab: RunningLab, line: str, told: str) -> None:

@@ -43,8 +43,9 @@ class Promises(Section):
         BeforeValidator(_explained_limit),
         WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"const": "any"}, {"const": EXPLAINED}]}),
     ] = EXPLAINED
-    """Messages that arrived again with the same stanza-id (XEP-0359), by which a client can tell. `explained`, the
-    default: those that the crashes, broken connections and faults of the run explain, and no other."""
+    """Messages that arrived again with the same stanza-id (XEP-0359), by which a client can tell, and presence and iqs
+    with the same id. `explained`, the default: those that the crashes, broken connections and faults of the run
+    explain, and no other."""
     longest_gap: Seconds | None = None
     """The longest time without an arrival while something was under way, such as `10s`. Without it: any."""
     memory_growth: Share = None

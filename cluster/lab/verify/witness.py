@@ -100,7 +100,9 @@ class Witness:
             where = f"{self.jid}, in a carbon," if form == "carbon" else str(self.jid)
             flight.record.misdelivered.append(Misdelivery(sequence, where, at_s))
             return None
-        leg.arrive(Arrival(sequence, stanza_id(child.raw), at_s, self._difference(child, form, flight, sequence)))
+        # an iq and a presence have no stanza-id: a client can tell a copy by the id that their sender gave them
+        known_by = stanza_id(child.raw) if kind == "message" else 1
+        leg.arrive(Arrival(sequence, known_by, at_s, self._difference(child, form, flight, sequence)))
         return _answer(child) if form == "direct" and kind == "iq" and type == "get" else None
 
     def _difference(self, child: Slice, form: Form, flight: Flight, sequence: int) -> str:
