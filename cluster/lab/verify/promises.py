@@ -69,8 +69,8 @@ PROMISES = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"enum": list(get_args(Promise))},
-                {"type": "array", "items": {"enum": list(get_args(Promise))}},
+                {"type": "string", "enum": list(get_args(Promise))},
+                {"type": "array", "items": {"type": "string", "enum": list(get_args(Promise))}},
             ]
         }
     ),

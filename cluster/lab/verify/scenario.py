@@ -83,7 +83,7 @@ class Scenario(Section):
     """Who sends to whom."""
     steps: Annotated[list[Step], OrEmpty(list)] = []
     """What happens meanwhile. Each step happens while messages are still being sent."""
-    seed: int | None = None
+    seed: Annotated[int, Field(ge=0)] | None = None
     """For what steps choose at random. Without it each run has a new one, which its report names."""
     promises: Annotated[Promises, OrEmpty(dict)] = Promises()
     """What must hold at the end."""
