@@ -107,7 +107,7 @@ class Cast:
             self._witnesses[flow.to].expect(index, "direct", first)
         legs = [first]
         if flow.kind == "iq":
-            legs.append(Leg(record, "answers", after=first))
+            legs.append(Leg(record, "answers", after=first, is_answer=True))
         self.legs += legs[1:]
         outgoing = Outgoing(record, content, Pace(flow, record, legs, self._now_s), self._now_s)
         if box is not None:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from cluster.lab.verify.faultlog import FaultLog, Passage, most
-from cluster.lab.verify.records import Arrival, Leg
+from cluster.lab.verify.records import Arrival, Leg, Link
 from cluster.lab.verify.report import Counts, Example, Fate, FlowReport, Latency, Silence
 from cluster.trace.hop import Event, Hop
 
@@ -72,17 +72,25 @@ class Checker:
             self._extend(sequence)
             passage = Passage(flow.sent_s[sequence], math.inf)
             claim_s = claims.get(flow.id(sequence))
-            if self.leg.is_first and claim_s is not None and self._faults.was_set("loss", flow.link, claim_s, passage):
+            link = self.leg.loss_link
+            if link and claim_s is not None and self._faults.was_set("loss", link, claim_s, passage):
                 claimed.append(sequence)
             else:
                 self._lose(sequence, claim_s)
-        limit = self._most("loss") if claimed else 0
+        limit = self._most("loss", [self.leg.loss_link]) if self.leg.loss_link and claimed else 0
         for sequence in claimed:
             if self.counts.lost_by_fault < limit:
                 self.counts.lost_by_fault += 1
                 self._note("lost by a fault", sequence, "a fault of the link lost it, as it was told to")
             else:
                 self._lose(sequence, None, f"; the fault of the link explains at most {limit:,}")
+
+    def read_unawaited(self) -> None:
+        """What is here though it was not delivered: an archive must have the delivered set, and nothing else."""
+        for sequence in range(len(self.arrived_s)) if self.leg.after is not None else ():
+            if self.leg.has(sequence) and not self.leg.awaits(sequence):
+                self.counts.misdelivered += 1
+                self._note("misdelivered", sequence, f"it was not delivered, and yet seen at {self.leg.what}")
 
     def missing(self, until_s: float = math.inf) -> Iterator[int]:
         """What is awaited here, was sent by then, has not arrived, and has no fate yet."""
@@ -158,11 +166,12 @@ class Checker:
             if self._faults.explains_copy(first_s, again_s):
                 continue
             passage = Passage(self.leg.flow.sent_s[sequence], again_s)
-            if self._faults.link_share("duplicate", self.leg.flow.link, passage):
+            if self._faults.share("duplicate", self.leg.copy_links, passage):
                 by_fault += 1
             else:
                 unexplained += 1
-        self.counts.unexplained = unexplained + max(0, by_fault - self._most("duplicate"))
+        explained = self._most("duplicate", self.leg.copy_links) if by_fault else 0
+        self.counts.unexplained = unexplained + max(0, by_fault - explained)
 
     # --- what went elsewhere, and what went nowhere
 
@@ -189,14 +198,14 @@ class Checker:
         where = f" at {self.leg.what}" if self.leg.what else ""
         self._note("lost", sequence, f"{known} by its sender's server, and never seen again{where}{why}")
 
-    def _most(self, key: str) -> int:
+    def _most(self, key: str, links: Collection[Link]) -> int:
         """How many stanzas faults of this kind may have taken, by their shares and by what was on its way."""
         flow = self.leg.flow
         exposed, share = 0, 0.0
         for sequence, sent_s in enumerate(flow.sent_s):
             arrived_s = self.arrived_s[sequence] if sequence < len(self.arrived_s) else math.nan
             passage = Passage(sent_s, math.inf if math.isnan(arrived_s) else arrived_s)
-            if found := self._faults.link_share(key, flow.link, passage):
+            if found := self._faults.share(key, links, passage):
                 exposed, share = exposed + 1, max(share, found)
         return most(exposed, share)
 

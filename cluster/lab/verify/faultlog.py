@@ -6,11 +6,12 @@ Pure. What a server says of faults counts only where this record has such a faul
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
 
+from cluster.lab.verify.records import Link
 from cluster.router.quantity import DURATION, SHARE
 
 REACH_S = 5.0
@@ -19,9 +20,6 @@ what a client had not acknowledged, and what a server had not yet noted as handl
 
 SLACK_S = 2.0
 """Servers hear of a changed fault a little later than the record has it."""
-
-Link = tuple[str, str]
-"""The domain that sends, and the one that receives."""
 
 
 class Fault(msgspec.Struct):
@@ -76,15 +74,16 @@ class FaultLog:
     def __iter__(self) -> Iterator[Fault]:
         return iter(list(self._faults))
 
-    def link_share(self, key: str, link: Link, passage: Passage) -> float:
-        """The largest share that a fault of this kind had on the link while a stanza was on its way; 0 without one."""
-        return max((each.share(key) for each in self._of_link(link) if each.overlaps(*passage)), default=0.0)
+    def share(self, key: str, links: Collection[Link], passage: Passage) -> float:
+        """The largest share that a fault of this kind had on these links while a stanza was on its way; 0 without."""
+        acting = (each for each in self._faults if each.link in links and each.overlaps(*passage))
+        return max((each.share(key) for each in acting), default=0.0)
 
     def was_set(self, key: str, link: Link, at_s: float, passage: Passage) -> bool:
         """Whether a fault of this kind was set on the link at that time, which is within the stanza's passage."""
         if not passage.begin_s - SLACK_S <= at_s <= passage.end_s + SLACK_S:
             return False
-        return any(each.share(key) and each.overlaps(at_s, at_s) for each in self._of_link(link))
+        return any(each.link == link and each.share(key) and each.overlaps(at_s, at_s) for each in self._faults)
 
     def explains_copy(self, first_s: float, again_s: float) -> bool:
         """Whether a crash or a broken connection lies between two copies of a message, or near enough."""
@@ -97,9 +96,6 @@ class FaultLog:
         """What was sent by then has had time to arrive: so long in which nothing was broken that holds it back."""
         acting = [each for each in self._faults if each.holds_back and each.end_s + patience_s > now_s]
         return min([now_s - patience_s, *(each.begin_s - SLACK_S for each in acting)])
-
-    def _of_link(self, link: Link) -> list[Fault]:
-        return [each for each in self._faults if each.link == link]
 
 
 def most(passages: int, share: float) -> int:

@@ -11,7 +11,8 @@ from cluster.lab.errors import LabError
 from cluster.lab.faults import LinkState, list_faults
 from cluster.lab.folder import LabFolder
 from cluster.lab.state import NodeState
-from cluster.lab.verify.faultlog import Fault, FaultLog, Link
+from cluster.lab.verify.faultlog import Fault, FaultLog
+from cluster.lab.verify.records import Link
 
 LOOK_EVERY_S = 0.5
 

@@ -6,6 +6,9 @@ from array import array
 from collections.abc import Iterator
 from typing import NamedTuple
 
+Link = tuple[str, str]
+"""The domain that sends, and the one that receives."""
+
 
 class Arrival(NamedTuple):
     """A stanza where it was to be seen."""
@@ -31,10 +34,10 @@ class Misdelivery(NamedTuple):
 class FlowRecord:
     """What the sender of a flow wrote down, and what came back to it or to somebody who was not meant."""
 
-    def __init__(self, name: str, prefix: str, link: tuple[str, str] = ("", "")) -> None:
+    def __init__(self, name: str, prefix: str, link: Link = ("", "")) -> None:
         """`prefix` begins the ids of its stanzas; `link`: the domains of the two servers that it crosses between."""
         self.name = name
-        self.link = link
+        self.link: Link = link
         self.sent_s = array("d")
         """When each was sent, by its number, since the start of the run."""
         self.acknowledged = 0
@@ -72,13 +75,26 @@ class Leg:
     awaited of what was delivered (`after`), the archive of the sender has what its server acknowledged (no `after`).
     """
 
-    def __init__(self, flow: FlowRecord, what: str = "", after: Leg | None = None, *, is_archive: bool = False) -> None:
+    def __init__(
+        self,
+        flow: FlowRecord,
+        what: str = "",
+        after: Leg | None = None,
+        *,
+        is_archive: bool = False,
+        is_answer: bool = False,
+    ) -> None:
         """`what`: for the report, such as `carbon at juliet@capulet.lit/pda`; empty for the first leg of a flow.
 
-        `is_archive`: it is read at the end, so that the times of its arrivals mean nothing.
+        `is_archive`: it is read at the end, so that the times of its arrivals mean nothing. `is_answer`: it crosses
+        the link back.
         """
         self.flow = flow
         self.is_archive = is_archive
+        self.loss_link = flow.link if not what else flow.link[::-1] if is_answer else None
+        """The link whose faults excuse a loss here; None: nothing does, for what was delivered is seen here too."""
+        self.copy_links = (flow.link, flow.link[::-1]) if is_answer else (flow.link,) if after or not what else ()
+        """Those whose faults excuse a copy."""
         self.what = what
         self.after = after
         self._sequences = array("q")

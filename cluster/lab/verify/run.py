@@ -117,6 +117,7 @@ class Run:
             for checker in self.checkers:
                 checker.read()
                 checker.read_missing(self.claims)
+                checker.read_unawaited()
         else:
             self.check(patience_s)
             for checker in self.checkers:

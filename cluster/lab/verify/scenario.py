@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from cluster.lab.verify.promises import PROMISES, Promises
 from cluster.lab.verify.timetable import Step
 from cluster.lab.verify.values import Rate, Seconds
-from cluster.topology.section import AccountJid, Name, OrEmpty, Section
+from cluster.topology.section import Name, OrEmpty, Section
 from cluster.xmpp.jid import Jid
 
 _FOREIGN = re.compile(r"[a-z][a-z0-9-]{0,62}|\+?[0-9]{3,15}")
@@ -97,6 +97,3 @@ class Scenario(Section):
     def duration_s(self) -> float:
         """Until the last stanza is sent."""
         return max(flow.duration for flow in self.flows)
-
-
-__all__ = ["AccountJid", "End", "Flow", "Promises", "Scenario", "Step"]

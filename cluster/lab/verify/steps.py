@@ -11,7 +11,8 @@ from cluster.lab import driver
 from cluster.lab.errors import LabError
 from cluster.lab.faults import set_faults
 from cluster.lab.folder import LabFolder
-from cluster.lab.verify.faultlog import FaultLog, Link
+from cluster.lab.verify.faultlog import FaultLog
+from cluster.lab.verify.records import Link
 from cluster.lab.verify.report import StepReport
 from cluster.lab.verify.timetable import Action, Planned
 from cluster.lab.wait import wait_until

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.lab.verify.faultlog import SLACK_S, FaultLog, most
+from cluster.lab.verify.faultlog import SLACK_S, FaultLog, Passage, most
 
 LINK = ("montague.lit", "capulet.lit")
 
@@ -14,11 +16,11 @@ LINK = ("montague.lit", "capulet.lit")
 def test_a_fault_lasts_until_it_is_ended() -> None:
     faults = FaultLog()
     fault = faults.begin("loss", 10.0, LINK, {"loss": "1%"})
-    passage = (9.0, float("inf"))
-    assert faults.link_share("loss", LINK, passage) == 0.01  # type: ignore[arg-type]
+    passage = Passage(9.0, math.inf)
+    assert faults.share("loss", [LINK], passage) == 0.01
     fault.end_s = 20.0
-    assert faults.link_share("loss", LINK, (20 + SLACK_S + 1, 99.0)) == 0.0  # type: ignore[arg-type]
-    assert faults.link_share("loss", LINK[::-1], passage) == 0.0  # type: ignore[arg-type]
+    assert faults.share("loss", [LINK], Passage(20 + SLACK_S + 1, 99.0)) == 0.0
+    assert faults.share("loss", [LINK[::-1]], passage) == 0.0
 
 
 @pytest.mark.parametrize(
