@@ -52,23 +52,31 @@ def verify(
     files = [read_scenario(scenario, duration) for scenario in scenarios or []]
     if write is not None and not write.is_file():
         raise BadInput(f"there is no page {write}; the fault matrix stands in docs/fault-matrix.md")
-    reports: list[Report] = []
-    with interruptible(), ExitStack() as stack:
-        rows, suites = (None if path is None else stack.enter_context(_opened(path)) for path in (csv, junit))
-        for outcome in [_watched(lab)] if watch else _outcomes(files, with_, lab):
-            reports.append(outcome.report)
-            if format == "text":
-                _print(outcome.report)
-            if rows is not None:
-                _write_rows(rows, outcome, is_first=len(reports) == 1)
-        if suites is not None:
-            _write_suites(suites, reports)
+    with interruptible():
+        outcomes = _watched(lab) if watch else _outcomes(files, with_, lab)
+        reports = _told(outcomes, is_text=format == "text", csv=csv, junit=junit)
     if format == "json":
         _print_json(reports)
     if write is not None:
         _write(write, reports)
     if failed := [report.scenario for report in reports if report.failures]:
         raise LabError(f"promises were broken: {', '.join(failed)}")
+
+
+def _told(outcomes: Iterator[Outcome], *, is_text: bool, csv: Path | None, junit: Path | None) -> list[Report]:
+    """Each run is told when it is over; the files are opened before the first, so that none is in vain."""
+    reports: list[Report] = []
+    with ExitStack() as stack:
+        rows, suites = (None if path is None else stack.enter_context(_opened(path)) for path in (csv, junit))
+        for outcome in outcomes:
+            reports.append(outcome.report)
+            if is_text:
+                _print(outcome.report)
+            if rows is not None:
+                _write_rows(rows, outcome, is_first=len(reports) == 1)
+        if suites is not None:
+            _write_suites(suites, reports)
+    return reports
 
 
 def _opened(path: Path) -> TextIO:
@@ -101,11 +109,12 @@ def _as_it_is(name: str | None, progress: Progress) -> Outcome:
     return run(folder, folder.plan(), scenario, progress)
 
 
-def _watched(name: str | None) -> Outcome:
+def _watched(name: str | None) -> Iterator[Outcome]:
+    """The one run that ends with Ctrl-C."""
     from cluster.lab.verify.watch import watch
 
     folder = chosen(name)
-    return watch(folder, folder.plan(), _console().print)
+    yield watch(folder, folder.plan(), _console().print)
 
 
 def _in_lab(file: ScenarioFile, driver_kind: Kind, name: str | None, progress: Progress) -> Outcome:

@@ -9,52 +9,22 @@ import signal
 import subprocess
 import threading
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import psutil
 import pytest
 
 from cluster.client.managed import ManagedClient
-from cluster.lab.errors import LabError
-from cluster.lab.folder import ADMIN, LABS, choose
-from cluster.lab.overview import overview
-from cluster.lab.redis import connected
+from cluster.lab.folder import LABS, choose
 from cluster.lab.verify.progress import Progress
 from cluster.lab.verify.read import read
 from cluster.lab.verify.run import run
 from cluster.lab.wait import wait_until
-from cluster.redisio.keys import Keys
 from tests.harness import PATIENCE_S
-from tests.live.running_lab import ROOT, XMPPLAB, RunningLab
+from tests.live.running_lab import XMPPLAB, RunningLab
+from tests.live.verify_runs import SESSIONS, TOPOLOGY, delete_what_waits, scenario, session_count, verify
 
 pytestmark = pytest.mark.live
-TOPOLOGY = ROOT / "topologies" / "two-domains.yaml"
-SESSIONS = 6
-"""Of a run with one flow: sender, receiver, another resource of both, and a stranger in each domain."""
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> RunningLab:
-    """Not up: the checker brings up its own."""
-    return RunningLab(tmp_path, TOPOLOGY)
-
-
-def scenario(
-    lab: RunningLab, *lines: str, flow: str = "rate: 300", more: str = "", topology: Path | None = TOPOLOGY
-) -> str:
-    """Write one with a short flow, and `more`; its path."""
-    file = lab.folder / "short.yaml"
-    first = f"{{from: romeo@montague.lit, to: juliet@capulet.lit, duration: 3s, {flow}}}"
-    head = ["name: short", *([f"topology: {topology}"] if topology else []), f"flows: [{first}{more}]"]
-    file.write_text("\n".join([*head, *lines]) + "\n")
-    return str(file)
-
-
-def verify(lab: RunningLab, file: str, exit_code: int = 0) -> dict[str, Any]:
-    """The report."""
-    told = lab.command("verify", file, "--format", "json", exit_code=exit_code)
-    return dict(json.loads(told[told.index("[\n") : told.rindex("\n]") + 2])[0])
 
 
 def test_a_receiver_whose_connection_is_cut_misses_nothing(lab: RunningLab) -> None:
@@ -137,16 +107,6 @@ def test_a_loss_is_seen(lab: RunningLab) -> None:
         lab.down()
 
 
-def delete_what_waits(lab: RunningLab) -> None:
-    """The link's stream, as soon as something waits in it that came after its reader stopped to read."""
-    folder = choose(lab.folder, None)
-    key = Keys.of_lab("two-domains").link("capulet.lit", "montague.lit")
-    with connected(folder.secrets()[ADMIN]) as redis:
-        before = int(redis.xlen(key))  # type: ignore[arg-type]
-        assert wait_until(lambda: int(redis.xlen(key)) > before + 20, PATIENCE_S)  # type: ignore[arg-type]
-        redis.xtrim(key, maxlen=0, approximate=False)
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_leaves_nothing_behind(lab: RunningLab, number: signal.Signals) -> None:
     argv = [XMPPLAB, "verify", scenario(lab), "--duration", "60s"]
@@ -184,15 +144,6 @@ def test_an_interrupt_leaves_each_client_to_its_thread(lab: RunningLab, monkeypa
         lab.down()
 
 
-def session_count(lab: RunningLab) -> int:
-    """How many clients the servers of a lab have that may not be up yet."""
-    try:
-        found = overview(choose(lab.folder, None))
-    except LabError:
-        return 0
-    return sum(node.sessions or 0 for node in found.nodes)
-
-
 def test_a_lab_that_is_up_is_used_and_left_up(lab: RunningLab) -> None:
     lab.up()
     try:
@@ -206,41 +157,6 @@ def test_a_lab_that_is_up_is_used_and_left_up(lab: RunningLab) -> None:
         assert "it needs the lines" in told
     finally:
         lab.down()
-
-
-def test_carbons_archives_presence_and_iqs(lab: RunningLab) -> None:
-    """Each is checked like the messages themselves."""
-    end = "from: romeo@montague.lit, to: juliet@capulet.lit, duration: 3s, rate: 20"
-    more = f", {{{end}, kind: presence}}, {{{end}, kind: iq}}"
-    report = verify(lab, scenario(lab, flow="rate: 100, carbons: 1, archive: true", more=more))
-    found = {flow["name"].partition("juliet@capulet.lit")[2]: flow["counts"]["delivered"] for flow in report["flows"]}
-    found = {name.partition("/")[0]: count for name, count in found.items()}
-    assert found == {
-        "": 300,
-        ", carbon at romeo@montague.lit": 300,
-        ", carbon at juliet@capulet.lit": 300,
-        ", archive of romeo@montague.lit": 300,
-        ", archive of juliet@capulet.lit": 300,
-        " (presence)": 60,
-        " (iq)": 60,
-        " (iq), answers": 60,
-    }
-    assert report["total"]["sent"] == report["total"]["delivered"] == 420
-
-
-def test_who_logs_in_later_gets_everything(lab: RunningLab) -> None:
-    report = verify(lab, scenario(lab, "steps: [{at: 1s, kill: s2}]", flow="rate: 100, online: false, archive: true"))
-    assert [flow["counts"]["delivered"] for flow in report["flows"]] == [300, 300, 300]
-    assert report["broken"] == []
-
-
-def test_phones_and_mailboxes_are_ends_of_flows(lab: RunningLab) -> None:
-    ends = (("romeo@montague.lit", "fc1"), ("fc2", "romeo@montague.lit"), ("fc6", "juliet@capulet.lit"))
-    more = "".join(f", {{from: {from_}, to: {to}, rate: 4, duration: 3s}}" for from_, to in ends)
-    more += ", {from: juliet@capulet.lit, to: friar@abbey.example, rate: 4, duration: 3s}"
-    report = verify(lab, scenario(lab, flow="rate: 10", more=more, topology=ROOT / "topologies" / "gateways.yaml"))
-    assert [flow["counts"]["delivered"] for flow in report["flows"]] == [30, 12, 12, 12, 12]
-    assert report["broken"] == []
 
 
 def test_a_scenario_says_what_must_not_hold(lab: RunningLab) -> None:
@@ -279,47 +195,6 @@ def test_files_for_other_programs(lab: RunningLab) -> None:
     assert (suite.get("name"), suite.get("failures")) == ("short", "0")
     told = lab.command("verify", file, "--csv", "/no/such/folder/rows.csv", exit_code=2)
     assert "cannot be written" in told
-
-
-def test_a_watch_says_at_once_what_breaks_and_where(lab: RunningLab) -> None:
-    """Beside a person's own experiments: a crash is survived, and what somebody deletes is missed."""
-    lab.up()
-    try:
-        argv = [XMPPLAB, "verify", "--watch"]
-        with subprocess.Popen(argv, cwd=lab.folder, stdout=subprocess.PIPE, text=True) as checker:
-            assert checker.stdout is not None
-            told: list[str] = []
-            reader = threading.Thread(target=lambda: told.extend(checker.stdout or ()))
-            assert checker.stdout.readline().startswith("watching lab two-domains until Ctrl-C: ")
-            reader.start()
-            assert wait_until(lambda: session_count(lab) >= SESSIONS, PATIENCE_S)
-            lab.command("kill", "s2")
-            assert wait_until(lambda: "s2 died (signal SIGKILL)" in "".join(told), PATIENCE_S)
-            assert "BROKEN" not in "".join(told)
-            lab.command("pause", "s2")
-            delete_what_waits(lab)
-            lab.command("resume", "s2")
-            assert wait_until(lambda: "└── enqueued" in "".join(told), PATIENCE_S), told
-            checker.send_signal(signal.SIGINT)
-            reader.join()
-            assert checker.wait() == 1
-        text = "".join(told)
-        assert "BROKEN  lost: " in text
-        assert "and never seen again" in text
-    finally:
-        lab.down()
-
-
-def test_a_watch_ends_with_its_lab(lab: RunningLab) -> None:
-    lab.up()
-    with subprocess.Popen(
-        [XMPPLAB, "verify", "--watch"], cwd=lab.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as checker:
-        assert wait_until(lambda: session_count(lab) >= SESSIONS, PATIENCE_S)
-        lab.down()
-        _, why = checker.communicate()
-    assert checker.returncode == 1
-    assert "lab two-domains was taken down while it was checked" in why
 
 
 def test_validate_knows_scenarios(lab: RunningLab) -> None:

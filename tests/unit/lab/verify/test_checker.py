@@ -2,72 +2,16 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.lab.verify.checker import MAX_EXAMPLES, Checker, lost_by_fault
 from cluster.lab.verify.faultlog import FaultLog
-from cluster.lab.verify.records import Arrival, FlowRecord, Leg, Misdelivery
-from cluster.lab.verify.report import Counts, FlowReport, Latency
+from cluster.lab.verify.records import Arrival, Leg, Misdelivery
+from cluster.lab.verify.report import Counts, Latency
 from cluster.trace.hop import Event, Hop
-
-PREFIX = "run.0."
-LINK = ("montague.lit", "capulet.lit")
-LOSSY = {"loss": "50%"}
-
-
-def leg(sent: int, *arrivals: tuple[int, int], acknowledged: int | None = None) -> Leg:
-    """A message a second; each arrival is (number, stanza-id), 0.1 s after the one before."""
-    flow = FlowRecord("romeo → juliet", PREFIX, LINK)
-    for number in range(sent):
-        assert flow.send(float(number)) == number
-    flow.acknowledged = sent if acknowledged is None else acknowledged
-    found = Leg(flow)
-    for place, (number, stanza_id) in enumerate(arrivals):
-        found.arrive(Arrival(number, stanza_id, 0.1 * (place + 1)))
-    return found
-
-
-def check(at: Leg, claims: dict[str, float] | None = None, faults: FaultLog | None = None) -> FlowReport:
-    """Everything is over."""
-    checker = Checker(at, faults or FaultLog())
-    checker.read()
-    checker.read_missing(claims or {})
-    return checker.report()
-
-
-def faulty(settings: dict[str, str], begin_s: float = 0.0, end_s: float = math.inf) -> FaultLog:
-    faults = FaultLog()
-    faults.begin("a fault", begin_s, LINK, settings).end_s = end_s
-    return faults
-
-
-def crashed(begin_s: float, end_s: float) -> FaultLog:
-    faults = FaultLog()
-    faults.begin("kill s2", begin_s).end_s = end_s
-    return faults
-
-
-def in_turn(sent: int) -> list[tuple[int, int]]:
-    return [(number, 100 + number) for number in range(sent)]
-
-
-FATES = (
-    "bounced", "lost", "lost_by_fault", "altered", "misdelivered", "duplicated", "duplicated_same_id", "unexplained",
-    "out_of_order",
-)  # fmt: skip
-
-
-def counts(report: FlowReport) -> dict[str, int]:
-    """What is not as it should be."""
-    return {fate: getattr(report.counts, fate) for fate in FATES if getattr(report.counts, fate)}
-
-
-def notes(report: FlowReport) -> list[str]:
-    return [each.note.partition("; ")[2] for each in report.examples]
+from tests.unit.lab.verify.legs import LINK, LOSSY, PREFIX, check, counts, crashed, faulty, in_turn, leg, notes
 
 
 def test_all_is_well() -> None:
@@ -237,64 +181,6 @@ def test_latency() -> None:
         messages.arrive(Arrival(number, 1, number + (0.5 if number == 50 else 0.001 * number)))
     latency = check(messages).latency
     assert latency == Latency(*(pytest.approx(ms, abs=1.0) for ms in (49, 90, 99, 500, 500)))
-
-
-def test_an_archive_has_no_times() -> None:
-    first = leg(2, *in_turn(2))
-    archive = Leg(first.flow, "archive of juliet", after=first, is_archive=True)
-    for number in range(2):
-        archive.arrive(Arrival(number, 1, 99.0))
-    report = check(archive)
-    assert (report.latency, report.silences, report.counts.longest_gap_s) == (None, [], 0.0)
-    assert counts(report) == {}
-
-
-def test_a_further_leg_awaits_what_was_delivered() -> None:
-    """An archive must have the delivered set: each once, in order, and nothing else."""
-    first = leg(4, (0, 1), (1, 2), (3, 3))
-    archive = Leg(first.flow, "archive of juliet", after=first, is_archive=True)
-    for number in (1, 0, 0):
-        archive.arrive(Arrival(number, 0, 9.0))
-    report = check(archive)
-    assert report.counts.sent == 3
-    assert counts(report) == {"lost": 1, "duplicated": 1, "out_of_order": 1}
-    assert [each.trace_id for each in report.examples if each.fate == "lost"] == ["run.0.3"]
-
-
-def test_an_archive_with_more_than_what_was_delivered_is_wrong() -> None:
-    first = leg(2, (0, 1))
-    archive = Leg(first.flow, "archive of juliet", after=first, is_archive=True)
-    for number in (0, 1):
-        archive.arrive(Arrival(number, 0, 9.0))
-    checker = Checker(archive, FaultLog())
-    checker.read()
-    checker.read_unawaited()
-    assert counts(checker.report()) == {"misdelivered": 1}
-    assert "it was not delivered, and yet seen at archive of juliet" in checker.examples[0].note
-
-
-@pytest.mark.parametrize(("link", "fate"), [(LINK[::-1], "lost_by_fault"), (LINK, "lost")])
-def test_an_answer_crosses_the_link_back(link: tuple[str, str], fate: str) -> None:
-    first = leg(2, *in_turn(2))
-    answers = Leg(first.flow, "answers", after=first, is_answer=True)
-    answers.arrive(Arrival(0, 1, 1.0))
-    faults = FaultLog()
-    faults.begin("a fault", 0.0, link, LOSSY)
-    assert counts(check(answers, {"run.0.1": 1.5}, faults)) == {fate: 1}
-
-
-def test_a_carbon_is_lost_by_no_fault_of_a_link() -> None:
-    first = leg(2, *in_turn(2))
-    carbon = Leg(first.flow, "carbon at juliet", after=first)
-    carbon.arrive(Arrival(0, 1, 1.0))
-    assert counts(check(carbon, {"run.0.1": 1.5}, faulty(LOSSY))) == {"lost": 1}
-
-
-def test_a_leg_at_the_sender_awaits_what_its_server_acknowledged() -> None:
-    first = leg(4, *in_turn(4), acknowledged=2)
-    archive = Leg(first.flow, "archive of romeo", is_archive=True)
-    archive.arrive(Arrival(0, 0, 9.0))
-    assert counts(check(archive)) == {"lost": 1}
 
 
 def test_a_few_examples_of_each_fate() -> None:
