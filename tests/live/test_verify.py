@@ -27,6 +27,12 @@ from tests.live.verify_runs import SESSIONS, TOPOLOGY, delete_what_waits, scenar
 pytestmark = pytest.mark.live
 
 
+@pytest.fixture
+def lab(tmp_path: Path) -> RunningLab:
+    """Not up: the checker brings up its own."""
+    return RunningLab(tmp_path, TOPOLOGY)
+
+
 def test_a_receiver_whose_connection_is_cut_misses_nothing(lab: RunningLab) -> None:
     report = verify(lab, scenario(lab, "steps: [{at: 1s, cut: juliet@capulet.lit, for: 500ms}]"))
     counts = report["total"]
@@ -103,6 +109,25 @@ def test_a_loss_is_seen(lab: RunningLab) -> None:
         assert [promise["promise"] for promise in report["broken"]] == ["lost"]
         example = report["flows"][0]["examples"][0]
         assert (example["fate"], example["hops"][-1]["event"]) == ("lost", "enqueued")
+    finally:
+        lab.down()
+
+
+def test_what_a_run_does_to_a_lab_that_stays_up_does_not_outlive_it(lab: RunningLab) -> None:
+    lab.up()
+    try:
+        lab.command("verify", scenario(lab, "steps: [{at: 1s, fault: {from: s1, to: s2, delay: 20ms}}]", topology=None))
+        assert all(not link["faults"] for link in lab.ps()["links"])
+        lasting = "steps: [{at: 100ms, pause: s2, for: 50s}, {at: 100ms, partition: [s1, s2], for: 50s}]"
+        argv = [XMPPLAB, "verify", scenario(lab, lasting, topology=None), "--duration", "60s"]
+        with subprocess.Popen(argv, cwd=lab.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as checker:
+            assert wait_until(lambda: lab.node("capulet.lit")["state"] == "paused", PATIENCE_S)
+            assert wait_until(lambda: all(link["faults"] for link in lab.ps()["links"]), PATIENCE_S)
+            checker.send_signal(signal.SIGINT)
+            checker.communicate()
+        assert lab.node("capulet.lit")["state"] == "running"
+        assert all(not link["faults"] for link in lab.ps()["links"])
+        assert lab.command("user", "ls").split() == ["romeo@montague.lit", "juliet@capulet.lit"]
     finally:
         lab.down()
 

@@ -5,16 +5,22 @@ from __future__ import annotations
 import signal
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
 from cluster.lab.wait import wait_until
 from tests.harness import PATIENCE_S
 from tests.live.running_lab import ROOT, XMPPLAB, RunningLab
-from tests.live.verify_runs import SESSIONS, delete_what_waits, lab, scenario, session_count, verify
+from tests.live.verify_runs import SESSIONS, TOPOLOGY, delete_what_waits, scenario, session_count, verify
 
 pytestmark = pytest.mark.live
-__all__ = ["lab"]
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> RunningLab:
+    """Not up: the checker brings up its own."""
+    return RunningLab(tmp_path, TOPOLOGY)
 
 
 def test_carbons_archives_presence_and_iqs(lab: RunningLab) -> None:

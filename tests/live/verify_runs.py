@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from cluster.lab.errors import LabError
 from cluster.lab.folder import ADMIN, choose
 from cluster.lab.overview import overview
@@ -20,12 +18,6 @@ from tests.live.running_lab import ROOT, RunningLab
 TOPOLOGY = ROOT / "topologies" / "two-domains.yaml"
 SESSIONS = 6
 """Of a run with one flow: sender, receiver, another resource of both, and a stranger in each domain."""
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> RunningLab:
-    """Not up: the checker brings up its own."""
-    return RunningLab(tmp_path, TOPOLOGY)
 
 
 def scenario(

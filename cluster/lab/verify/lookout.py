@@ -35,6 +35,11 @@ class Lookout(threading.Thread):
         self._stopping = threading.Event()
         self._look_at_links(list_faults(folder))
 
+    @property
+    def is_redis_down(self) -> bool:
+        """Whoever asks it anything would wait for long."""
+        return "redis" in self._down
+
     def stop(self) -> None:
         """Look no more."""
         self._stopping.set()
@@ -45,7 +50,7 @@ class Lookout(threading.Thread):
             try:
                 self._look_at_nodes(driver.of(self._folder).status(self._folder))
                 self.is_gone = not driver.of(self._folder).is_up(self._folder)
-                if "redis" not in self._down:
+                if not self.is_redis_down:
                     self._look_at_links(list_faults(self._folder))
             except LabError:
                 pass  # Redis is away just now; the next look tells

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from random import SystemRandom
 
@@ -13,7 +13,7 @@ from cluster.lab.folder import LabFolder
 from cluster.lab.tracing import journal
 from cluster.lab.verify import memory, report
 from cluster.lab.verify.cast import Cast
-from cluster.lab.verify.checker import Checker, lost_by_fault
+from cluster.lab.verify.checker import MAX_EXAMPLES, Checker, lost_by_fault
 from cluster.lab.verify.faultlog import FaultLog
 from cluster.lab.verify.foreign import BoxThread
 from cluster.lab.verify.lookout import Lookout
@@ -34,6 +34,9 @@ GRACE_S = 1.0
 """What arrives again does so within this, after all has arrived."""
 
 LOOK_EVERY_S = 0.05
+
+READ_EVERY_S = 2.0
+"""The journal forgets (`cluster/trace/redis.py`), so what it claims is read in time."""
 _MAX_SEED = 999_999
 
 
@@ -79,6 +82,11 @@ class Run:
         steps = planned(scenario.steps, self._seed)
         self._steps = Steps(folder, plan, steps, self._cast.clients, self.faults, self.now_s)
 
+    @property
+    def strays(self) -> list[str]:
+        """What sessions of the run got from each other that none of them sent."""
+        return self._cast.book.strays
+
     def now_s(self) -> float:
         """Since the start of the run."""
         return time.monotonic() - self._begin_s
@@ -97,6 +105,7 @@ class Run:
                 self._settle(progress)
         finally:
             self._seconds = self.now_s()
+            self._steps.stop()
             _end([*self._cast.threads, self._lookout, self._memory])
             progress.end()
         self._raise_errors()
@@ -123,9 +132,10 @@ class Run:
             for checker in self.checkers:
                 checker.counts.under_way = sum(1 for _ in checker.missing())
         flows = [checker.report() for checker in self.checkers]
-        if self._cast.book.strays:
-            counts = report.Counts(misdelivered=len(self._cast.book.strays))
-            flows.append(FlowReport("none of what was sent", counts, _strays(self._cast.book.strays), is_first=False))
+        if self.strays:
+            counts, examples = report.Counts(misdelivered=len(self.strays)), self.strays[:MAX_EXAMPLES]
+            found = [Example("misdelivered", "", stray) for stray in examples]
+            flows.append(FlowReport("none of what was sent", counts, found, is_first=False))
         self.add_routes([example for flow in flows for example in flow.examples])
         return Outcome(self._report(flows), self.checkers)
 
@@ -134,11 +144,15 @@ class Run:
     def _settle(self, progress: Observer) -> None:
         """Return when all is sent and done and nothing more is to be expected."""
         last, since_s = self._counts(), self.now_s()
+        read_s = since_s
         while True:
             pause(LOOK_EVERY_S)
             self._raise_errors()
             counts, now_s = self._counts(), self.now_s()
-            progress.show(now_s, counts[0], counts[1], self._steps.under_way)
+            progress.show(now_s, *self._sent_and_arrived(), self._steps.under_way)
+            if now_s - read_s >= READ_EVERY_S:
+                read_s = now_s
+                self.read_journal()
             is_sent = all(outgoing.pace.is_over for outgoing in self._cast.outgoing)
             if counts != last or not self._steps.are_done or not is_sent:
                 last, since_s = counts, now_s
@@ -162,10 +176,14 @@ class Run:
         return any(leg.flow.id(sequence) not in self.claims for sequence in checker.missing())
 
     def _counts(self) -> list[int]:
-        """How much was sent and how much arrived; then all that shows that something happens."""
-        flows = list(dict.fromkeys(leg.flow for leg in self._cast.legs))
-        sent, arrived = sum(len(flow.sent_s) for flow in flows), sum(len(leg) for leg in self._cast.legs)
-        return [sent, arrived, *(flow.acknowledged for flow in flows), *(len(flow.bounced) for flow in flows)]
+        """All that shows that something happens."""
+        flows = (leg.flow for leg in self._cast.legs if leg.is_first)
+        of_flows = [count for flow in flows for count in (len(flow.sent_s), flow.acknowledged, len(flow.bounced))]
+        return [*of_flows, *(len(leg) for leg in self._cast.legs)]
+
+    def _sent_and_arrived(self) -> tuple[int, int]:
+        first = [leg for leg in self._cast.legs if leg.is_first]
+        return sum(len(leg.flow.sent_s) for leg in first), sum(leg.seen_count for leg in first)
 
     def _raise_errors(self) -> None:
         for thread in self._cast.threads:
@@ -178,6 +196,8 @@ class Run:
 
     def read_journal(self) -> None:
         """What faults of links have lost since the last time."""
+        if self._lookout.is_redis_down:
+            return
         try:
             with journal(self._folder, self._plan) as reader:
                 for position, hops in reader.after(self._position):
@@ -192,9 +212,10 @@ class Run:
 
     def add_routes(self, examples: Sequence[Example]) -> None:
         """The hops of these, as far as the journal has them."""
-        if examples and self._scenario.follow == "all":
-            with journal(self._folder, self._plan) as reader:
-                hops = reader.read({example.trace_id for example in examples}, self._begin_position)
+        if not examples or self._scenario.follow != "all" or self._lookout.is_redis_down:
+            return
+        with suppress(LabError), journal(self._folder, self._plan) as reader:  # Redis may have died just now
+            hops = reader.read({example.trace_id for example in examples}, self._begin_position)
             for example in examples:
                 example.hops = [hop for hop in hops if hop.trace_id == example.trace_id]
 
@@ -225,7 +246,3 @@ def _end(parts: Sequence[Session | BoxThread | Lookout | MemoryWatch]) -> None:
     for part in parts:
         if part.is_alive():
             part.join()
-
-
-def _strays(strays: Sequence[str]) -> list[Example]:
-    return [Example("misdelivered", "", stray) for stray in strays[:3]]

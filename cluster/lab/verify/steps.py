@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from cluster.client.managed import ManagedClient
 from cluster.lab import driver
@@ -23,9 +23,15 @@ from cluster.topology.plan import Plan
 READY_TIMEOUT_S = 60.0
 """A node that an earlier step has ended is waited for so long before the next step is done to it."""
 
+MEND_TIMEOUT_S = 10.0
+"""As long as the end of a run waits until what a step paused or cut off goes on again."""
+
 
 class Steps:
-    """Does all steps of a scenario, each on a thread of its own, so that none waits for an earlier one."""
+    """Does all steps of a scenario, each on a thread of its own, so that none waits for an earlier one.
+
+    Nothing of it outlives the run: `stop` ends what still lasts, also in the middle.
+    """
 
     def __init__(
         self,
@@ -45,7 +51,8 @@ class Steps:
         self._faults = faults
         self._now_s = now_s
         self._begun: list[str] = []
-        self._pause = threading.Event()
+        self._unmended: list[tuple[str, str, Mapping[str, str]]] = []
+        self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=each, name=str(each.action), daemon=True) for each in steps
         ]
@@ -60,13 +67,24 @@ class Steps:
         """All are over, and what they did to nodes shows no more."""
         return not any(thread.is_alive() for thread in self._threads)
 
+    def stop(self) -> None:
+        """Begin nothing more, and end what lasts: what is paused goes on, and links have no faults of ours."""
+        self._stopping.set()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(MEND_TIMEOUT_S)
+        for from_, to, faults in self._unmended:
+            with suppress(LabError):  # Redis is away: the lab is not as it was for other reasons
+                self._mend(from_, to, faults)
+
     @property
     def under_way(self) -> list[str]:
         """What has begun and is not over."""
         return [*self._begun]
 
     def _run(self, at_s: float, action: Action) -> None:
-        self._pause.wait(max(0.0, at_s - self._now_s()))
+        if self._stopping.wait(max(0.0, at_s - self._now_s())):
+            return
         begun_s = self._now_s()
         self._begun.append(str(action))
         try:
@@ -84,7 +102,7 @@ class Steps:
             case "pause":
                 with self._broken(action, action.target):
                     driver.disturb(self._folder, action.target, "pause")
-                    self._pause.wait(action.for_)
+                    self._stopping.wait(action.for_)
                     driver.disturb(self._folder, action.target, "resume")
             case "partition":
                 assert action.partition is not None
@@ -97,7 +115,7 @@ class Steps:
                 with self._broken(action):
                     for client in self._clients[action.target]:
                         client.cut(action.for_)
-                    self._pause.wait(action.for_)
+                    self._stopping.wait(action.for_)
 
     @contextmanager
     def _broken(self, action: Action, node: str = "") -> Iterator[None]:
@@ -119,12 +137,17 @@ class Steps:
         noted = [self._faults.begin(str(action), self._now_s(), self._domains(link), faults) for link in links]
         for from_, to in links:
             set_faults(self._folder, from_, to, faults)
-        if action.for_:
-            self._pause.wait(action.for_)
-            for from_, to in links:
-                set_faults(self._folder, from_, to, dict.fromkeys(faults, NONE))
-            for fault in noted:
-                fault.end_s = self._now_s()
+        if not action.for_:
+            self._unmended += [(from_, to, faults) for from_, to in links]
+            return
+        self._stopping.wait(action.for_)
+        for from_, to in links:
+            self._mend(from_, to, faults)
+        for fault in noted:
+            fault.end_s = self._now_s()
+
+    def _mend(self, from_: str, to: str, faults: Mapping[str, str]) -> None:
+        set_faults(self._folder, from_, to, dict.fromkeys(faults, NONE))
 
     def _domains(self, link: tuple[str, str]) -> Link:
         from_, to = (self._plan.server_named(name).domain for name in link)

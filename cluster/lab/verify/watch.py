@@ -37,7 +37,7 @@ class Watch:
         self._next_s = 0.0
         self._told = [Counts() for _ in run.checkers]
         self._shown = [0] * len(run.checkers)
-        self._faults = 0
+        self._faults = self._strays = 0
 
     def show(self, now_s: float, sent: int, arrived: int, doing: Sequence[str]) -> None:
         """Look at what is new; called often."""
@@ -45,6 +45,9 @@ class Watch:
             return
         self._next_s = now_s + LOOK_EVERY_S
         self._tell_faults(now_s)
+        for stray in self._run.strays[self._strays :]:
+            self._strays += 1
+            self._show(f"{now_s:8.2f} s  BROKEN  misdelivered: {stray}")
         self._run.check(OVERDUE_S)
         for index, checker in enumerate(self._run.checkers):
             self._tell_counts(now_s, checker, self._told[index])
