@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say beside a search for packages: the topologies are installed as a part of `cluster`."""
+"""Installs the topologies as a part of `cluster`: pyproject.toml cannot map a folder and search for packages too."""
 
 from setuptools import find_packages, setup
 

@@ -48,7 +48,9 @@ def verify(
     is up is looked at as it is.
     """
     if watch and (scenarios or duration or write):
-        raise BadInput("--watch goes on until Ctrl-C, beside what you do yourself; leave scenarios and times out")
+        raise BadInput(
+            "--watch runs until Ctrl-C while you do things yourself; leave out scenarios, --duration and --write"
+        )
     files = [read_scenario(scenario, duration) for scenario in scenarios or []]
     if write is not None and not write.is_file():
         raise BadInput(f"there is no page {write}; the fault matrix stands in docs/fault-matrix.md")
@@ -64,7 +66,7 @@ def verify(
 
 
 def _told(outcomes: Iterator[Outcome], *, is_text: bool, csv: Path | None, junit: Path | None) -> list[Report]:
-    """Each run is told when it is over; the files are opened before the first, so that none is in vain."""
+    """Print each run when it is over. The files are opened before the first run, so that a bad path costs nothing."""
     reports: list[Report] = []
     with ExitStack() as stack:
         rows, suites = (None if path is None else stack.enter_context(_opened(path)) for path in (csv, junit))

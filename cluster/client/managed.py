@@ -55,7 +55,7 @@ class Breaks(list[Break]):
         return sum(each.back_s is not None and each.is_resumed for each in self)
 
     @property
-    def begun_anew(self) -> int:
+    def new_sessions(self) -> int:
         """How often a new stream began."""
         return sum(each.back_s is not None and not each.is_resumed for each in self)
 
@@ -178,7 +178,7 @@ class ManagedClient:
                 self._note_back(is_resumed=False, sent_again=sent_again)
         except BROKEN:
             self.breaks[-1].tries += 1
-            self._pause.wait(min(timeout_s, RETRY_S))
+            self._away_until_s = self._now_s() + RETRY_S
 
     def _resume(self, client: BlockingClient) -> None:
         """The stream goes on (section 5)."""
@@ -230,7 +230,7 @@ class ManagedClient:
         raise ConnectionError("the server closed the connection before the stream was managed")
 
     def _count(self, h: int) -> bytes:
-        """The server has handled so many on this stream: what to write now."""
+        """The server has handled `h` stanzas on this stream: what to write now."""
         request = self._sm.acknowledged(h)
         self._h += (h - self._h) % sm.COUNTS
         return request

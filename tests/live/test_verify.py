@@ -38,7 +38,7 @@ def test_a_receiver_whose_connection_is_cut_misses_nothing(lab: RunningLab) -> N
     counts = report["total"]
     assert (counts["sent"], counts["acknowledged"], counts["delivered"]) == (900, 900, 900)
     assert [counts[fate] for fate in ("lost", "bounced", "duplicated", "out_of_order")] == [0, 0, 0, 0]
-    assert (report["resumed"], report["begun_anew"]) == (1, 0)
+    assert (report["resumed"], report["new_sessions"]) == (1, 0)
     [broken] = report["breaks"]
     assert broken["client"].startswith("juliet@capulet.lit/")
     assert broken["away_s"] >= 0.4

@@ -14,7 +14,7 @@ BEGIN = "<!-- torture: written by `make torture`; do not edit -->"
 END = "<!-- end of the torture -->"
 _HEAD = (
     "run", "sent", "acknowledged", "delivered", "lost", "bounced", "altered", "misdelivered", "copies, same stanza-id",
-    "copies, other", "out of order", "streams resumed", "sessions begun anew", "promises",
+    "copies, other", "out of order", "streams resumed", "new sessions", "promises",
 )  # fmt: skip
 
 

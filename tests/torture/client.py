@@ -12,7 +12,7 @@ from tests.torture.stream import BIND, CLIENT, SID, SM, Part, Stream, StreamEnde
 
 RETRY_S = 0.1
 ASK_EVERY = 20
-"""An acknowledgement is asked for after so many messages."""
+"""An acknowledgement is asked for after this number of messages."""
 
 _STANZAS = {f"{CLIENT} message", f"{CLIENT} presence", f"{CLIENT} iq"}
 Address = tuple[str, int]

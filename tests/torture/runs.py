@@ -15,7 +15,7 @@ from tests.torture.lab import PASSWORD, Lab
 from tests.torture.ledger import Ledger, Totals
 
 QUIET_S = 15.0
-"""What has not arrived when nothing came for so long is lost."""
+"""What has not arrived when nothing came for this time is lost."""
 
 LOOK_EVERY_S = 0.05
 ACCOUNTS_PER_DOMAIN = 2

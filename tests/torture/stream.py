@@ -71,7 +71,7 @@ class Stream:
             self._open[-1].text += text
 
     def open(self, domain: str) -> None:
-        """Begin the stream, or begin it anew."""
+        """Open the stream, or restart it."""
         self._parser = self._new_parser()
         self._found.clear()
         self.write(

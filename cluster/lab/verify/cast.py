@@ -1,4 +1,4 @@
-"""Who takes part in a run: a session for each flow, for each account that receives, and for those that stand by.
+"""Who takes part in a run: a session for each flow, for each account that receives, and for each bystander.
 
 Bystanders get nothing of what is sent: an account that nobody knows in each domain, and a further resource of each
 account that takes part, with a negative priority (RFC 6121 section 8.5.2.1.1).
@@ -29,7 +29,7 @@ RECEIVES, STANDS_BY = 1, -1
 
 
 class Cast:
-    """Everybody of one run. `threads` are started, stopped and joined by whoever runs it."""
+    """All sessions, phones and mailboxes of one run. `threads` are started, stopped and joined by the run."""
 
     def __init__(
         self, folder: LabFolder, plan: Plan, scenario: Scenario, stack: ExitStack, now_s: Callable[[], float]

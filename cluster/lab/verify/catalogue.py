@@ -10,10 +10,10 @@ from cluster.topology.problem import choice
 
 
 def scenarios() -> dict[str, Path]:
-    """By name: in a wheel below the package, in a checkout beside it."""
+    """Their files by name: inside the package where it was installed from a wheel, next to it in a checkout."""
     package = Path(cluster.__file__).parent
-    inside, beside = package / "topologies" / "scenarios", package.parent / "topologies" / "scenarios"
-    return {file.stem: file for file in sorted((inside if inside.is_dir() else beside).glob("*.yaml"))}
+    installed, checkout = package / "topologies" / "scenarios", package.parent / "topologies" / "scenarios"
+    return {file.stem: file for file in sorted((installed if installed.is_dir() else checkout).glob("*.yaml"))}
 
 
 def scenario_path(text: str) -> Path:

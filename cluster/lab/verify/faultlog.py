@@ -93,14 +93,15 @@ class FaultLog:
         )
 
     def due_until(self, now_s: float, patience_s: float) -> float:
-        """What was sent by then has had time to arrive: so long in which nothing was broken that holds it back."""
+        """The latest time by which a stanza must have been sent to be overdue now: `patience_s` passed in which no fault
+        held it back."""
         acting = [each for each in self._faults if each.holds_back and each.end_s + patience_s > now_s]
         return min([now_s - patience_s, *(each.begin_s - SLACK_S for each in acting)])
 
 
 def most(passages: int, share: float) -> int:
-    """So many of the passages a fault of this share may take: six standard deviations above the mean, and a few.
+    """How many of the passages a fault with this share may take: six standard deviations above the mean, and three.
 
-    Where it took more, something else did too.
+    If more are missing, something else took them.
     """
     return math.ceil(passages * share + 6 * math.sqrt(passages * share * (1 - share)) + 3) if share else 0

@@ -1,5 +1,7 @@
-"""What others break while a run goes on: nodes that die or hang, and faults that are set on links, looked at anew
-every half second. A person's own experiments are so in the checker's record."""
+"""Notes what others break during a run: nodes that die or hang, and faults that are set on links.
+
+A person's own experiments are in the checker's record that way.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ class Lookout(threading.Thread):
 
     @property
     def is_redis_down(self) -> bool:
-        """Whoever asks it anything would wait for long."""
+        """A question to it would block."""
         return "redis" in self._down
 
     def stop(self) -> None:

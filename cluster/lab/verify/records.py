@@ -16,7 +16,7 @@ class Arrival(NamedTuple):
     sequence: int
     """Its number in the flow, from 0."""
     stanza_id: int
-    """Stands for its stanza-id (XEP-0359): equal ids, equal numbers. 0: it had none."""
+    """A number for its stanza-id (XEP-0359): equal ids, equal numbers. 0: it had none."""
     at_s: float
     """When, since the start of the run."""
     difference: str = ""
@@ -41,7 +41,7 @@ class FlowRecord:
         self.sent_s = array("d")
         """When each was sent, by its number, since the start of the run."""
         self.acknowledged = 0
-        """So many of them, the first ones, the sender's server has acknowledged (XEP-0198)."""
+        """How many of them, always the first ones, the sender's server has acknowledged (XEP-0198)."""
         self.bounced: dict[int, str] = {}
         """The condition of the error, by the number of the stanza that came back."""
         self.misdelivered: list[Misdelivery] = []

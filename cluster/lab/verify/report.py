@@ -126,7 +126,7 @@ class BrokenPromise(msgspec.Struct):
 
 class Report(msgspec.Struct):
     """A whole run. `seconds`: from the first stanza until everything had settled. `seed`: chose what steps chose at
-    random. `resumed` and `begun_anew`: streams of the clients that broke. `broken`: promises that do not hold;
+    random. `resumed` and `new_sessions`: streams of the clients that broke. `broken`: promises that do not hold;
     `expected`: those that the scenario wants broken; `failures`: what makes the run fail."""
 
     scenario: str
@@ -139,7 +139,7 @@ class Report(msgspec.Struct):
     steps: list[StepReport] = []
     memory: list[MemoryReport] = []
     resumed: int = 0
-    begun_anew: int = 0
+    new_sessions: int = 0
     breaks: list[BreakReport] = []
     broken: list[BrokenPromise] = []
     expected: list[str] = []

@@ -28,7 +28,7 @@ from cluster.lab.wait import pause
 from cluster.topology.plan import Plan
 
 QUIET_S = 10.0
-"""When nothing has arrived for so long after the last step, what is missing is lost."""
+"""When nothing has arrived for this time after the last step, what is missing is lost."""
 
 GRACE_S = 1.0
 """What arrives again does so within this, after all has arrived."""
@@ -112,7 +112,7 @@ class Run:
         self._cast.read_archives(self._begin_utc_s - GRACE_S)
 
     def check(self, patience_s: float) -> None:
-        """Take in what is new; what has not arrived so long, while nothing held it back, is missing."""
+        """Take in what is new. What has not arrived after `patience_s`, while nothing held it back, is missing."""
         self.read_journal()
         until_s = self.faults.due_until(self.now_s(), patience_s)
         for checker in self.checkers:
@@ -221,19 +221,21 @@ class Run:
 
     def _report(self, flows: list[FlowReport]) -> Report:
         scenario, counts, taken = self._scenario, report.total(flows), memory.reports(self._memory.samples)
-        breaks = list(self._breaks())
+        breaks = sorted(self._breaks(), key=lambda each: each.at_s)
         broken = report.broken(scenario.promises, counts, taken)
         return Report(
             scenario.name, scenario.about, self._plan.name, self._seconds, flows, counts, seed=self._seed,
             steps=sorted(self._steps.reports, key=lambda step: step.at_s), memory=taken, breaks=breaks,
             resumed=sum(each.resumed for each in breaks),
-            begun_anew=sum(not each.resumed and each.away_s is not None for each in breaks),
+            new_sessions=sum(not each.resumed and each.away_s is not None for each in breaks),
             broken=broken, expected=[*scenario.expect], failures=report.failures(broken, [*scenario.expect]),
         )  # fmt: skip
 
     def _breaks(self) -> Iterator[BreakReport]:
+        """Of those that send and receive; who stands by only costs nobody anything."""
+        taking_part = [client for clients in self._cast.clients.values() for client in clients]
         for thread in self._cast.threads:
-            for each in thread.client.breaks if isinstance(thread, Session) else ():
+            for each in thread.client.breaks if isinstance(thread, Session) and thread.client in taking_part else ():
                 away_s = None if each.back_s is None else each.back_s - each.at_s
                 at_s = each.at_s - self._begin_s
                 yield BreakReport(thread.name, at_s, away_s, each.is_resumed, each.tries, each.sent_again)

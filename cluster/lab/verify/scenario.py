@@ -50,7 +50,7 @@ class Flow(Section):
     online: bool = True
     """`false`: the receiver logs in when everything is sent, and gets all of it then."""
     carbons: Annotated[int, Field(ge=0, le=5)] = 0
-    """So many further resources of both accounts have carbons enabled (XEP-0280), and each must see every message."""
+    """How many further resources of both accounts enable carbons (XEP-0280). Each must see every message."""
     archive: bool = False
     """The archives of both accounts (XEP-0313) are read at the end. The receiver's must have what was delivered, the
     sender's what its server acknowledged: each once, unchanged and in order."""

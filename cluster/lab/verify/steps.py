@@ -21,7 +21,7 @@ from cluster.topology.links import directions
 from cluster.topology.plan import Plan
 
 READY_TIMEOUT_S = 60.0
-"""A node that an earlier step has ended is waited for so long before the next step is done to it."""
+"""How long a step waits for a node that an earlier step has ended."""
 
 MEND_TIMEOUT_S = 10.0
 """As long as the end of a run waits until what a step paused or cut off goes on again."""
@@ -133,7 +133,7 @@ class Steps:
         return all(each.state == "running" for each in nodes if each.name == node)
 
     def _break(self, action: Action, links: Sequence[tuple[str, str]], faults: Mapping[str, str]) -> None:
-        """Give the links these faults, and mend them after so long; 0: never."""
+        """Give the links these faults, and take them away after `for`; without it, at the end of the run."""
         noted = [self._faults.begin(str(action), self._now_s(), self._domains(link), faults) for link in links]
         for from_, to in links:
             set_faults(self._folder, from_, to, faults)

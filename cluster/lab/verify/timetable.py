@@ -25,11 +25,11 @@ class Action(Section):
     restart: str | None = None
     """A node is ended in an orderly way and started again."""
     pause: str | None = None
-    """A node hangs (SIGSTOP), `for` so long."""
+    """A node hangs (SIGSTOP) for the time in `for`."""
     cut: AccountJid | None = None
     """The TCP connections of this account break without a goodbye; it comes back at once or after `for`."""
     partition: Annotated[list[NodeName], Field(min_length=2, max_length=2)] | None = None
-    """Two servers, such as `[s1, s2]`: nothing passes between them, `for` so long. What is sent waits."""
+    """Two servers, such as `[s1, s2]`: nothing passes between them for the time in `for`. What is sent waits."""
     fault: Link | None = None  # type: ignore[valid-type]
     """Faults of a link, such as `{between: [s1, s2], loss: 1%}`: all that the `links` of a topology may have. They end
     after `for`, or with the run."""

@@ -13,7 +13,7 @@ from cluster.lab.verify.scenario import Flow
 from cluster.lab.verify.witness import Witness
 
 MAX_BURST = 100
-"""So many stanzas are written at once by a sender that is behind, before it reads what came in."""
+"""How many stanzas a sender that is late writes at once before it reads what came in."""
 
 PATIENCE_S = 0.05
 """A client that has nothing to do looks this often whether it is to end."""

@@ -1,4 +1,4 @@
-"""Checks a lab that is up, beside what a person does to it, and says within seconds when a promise breaks."""
+"""Checks a lab that is up while a person experiments with it, and says within seconds when a promise breaks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHARE = 0.1
 """Of the rates of a run: ten messages a second each way, and a presence and an iq, do not disturb anybody."""
 
 OVERDUE_S = 5.0
-"""A stanza that has not arrived for so long, while nothing was broken, is lost."""
+"""A stanza that has not arrived after this time, while nothing held it back, is lost."""
 
 LOOK_EVERY_S = 0.5
 _ENDLESS = "10000000m"
@@ -29,7 +29,7 @@ Show = Callable[[RenderableType], None]
 
 
 class Watch:
-    """Stands for the progress of a run that ends with Ctrl-C, and says what it finds."""
+    """Observes a run that ends with Ctrl-C, and says what it finds as it finds it."""
 
     def __init__(self, run: Run, show: Show) -> None:
         self._run = run
