@@ -191,6 +191,6 @@ def _shown(text: str | None) -> str:
 
 
 def stanza_id(raw: bytes) -> int:
-    """A number for the stanza-ids of a message (XEP-0359): equal ids, equal numbers, in any spelling. 0: it has none."""
+    """A number for a message's stanza-ids (XEP-0359): equal ids, equal numbers, in any spelling. 0: it has none."""
     tags = _STANZA_ID.findall(raw)
     return hash(frozenset(tuple(sorted(_ID_OR_BY.findall(tag))) for tag in tags)) if tags else 0

@@ -93,8 +93,7 @@ class FaultLog:
         )
 
     def due_until(self, now_s: float, patience_s: float) -> float:
-        """The latest time by which a stanza must have been sent to be overdue now: `patience_s` passed in which no fault
-        held it back."""
+        """What was sent by this time is overdue now: `patience_s` has passed in which no fault held it back."""
         acting = [each for each in self._faults if each.holds_back and each.end_s + patience_s > now_s]
         return min([now_s - patience_s, *(each.begin_s - SLACK_S for each in acting)])
 
