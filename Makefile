@@ -2,11 +2,12 @@
 VENV := .venv
 BIN := $(VENV)/bin
 TOPOLOGY ?= topologies/rfc3920.yaml
-MATRIX := kill-s2 kill-s1 kill-redis pause-s2 partition cut-receiver many-troubles loss
+MATRIX := kill-s2 kill-s1 kill-redis pause-s2 partition cut-receiver many-troubles loss everything offline gateways \
+	random-kills
 EXTRA ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-containers fault-matrix fuzz docs-conformance conformance-peers lint check format docs bench image clean
+.PHONY: help lab test test-containers fault-matrix torture fuzz docs-conformance conformance-peers lint check format docs bench image clean
 
 help:                    ## this list
 	@echo "make lab and make test do all the set-up on a fresh machine. All targets:"
@@ -27,8 +28,11 @@ conformance-peers: $(VENV)/ready ## the conformance tests against Debian's Proso
 	@-$(BIN)/pytest -q tests/conformance --servers ours,prosody,ejabberd --write-peers docs/conformance-peers.md
 	@echo "written: docs/conformance-peers.md"
 
-fault-matrix: $(VENV)/ready      ## kill, stop and cut off while 1,000 messages/s flow; write docs/fault-matrix.md (4 minutes)
-	@$(BIN)/xmpplab verify $(MATRIX:%=topologies/scenarios/%.yaml) --write docs/fault-matrix.md
+fault-matrix: $(VENV)/ready      ## kill, stop and cut off while 1,000 messages/s flow; write docs/fault-matrix.md (7 minutes)
+	@$(BIN)/xmpplab verify $(MATRIX) --write docs/fault-matrix.md
+
+torture: $(VENV)/ready   ## a stranger's client through kills, scaling and load, for SECONDS each (60); docs/fault-matrix.md
+	@$(BIN)/python -m tests.torture --seconds $(or $(SECONDS),60) --seed $(or $(SEED),1597) --write docs/fault-matrix.md
 
 fuzz: $(VENV)/ready      ## look for input that breaks the parser, a stream or a server, for SECONDS (60)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[fuzz]'

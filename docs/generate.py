@@ -9,8 +9,11 @@ from importlib import import_module
 from itertools import groupby, pairwise
 from pathlib import Path
 
+import msgspec
+
 from cluster import modules
 from cluster.lab.containers.export import compose_file
+from cluster.lab.verify.report import Report
 from cluster.lab.verify.scenario import Scenario
 from cluster.server.delivery import MESSAGE_RULES
 from cluster.store import limits
@@ -62,6 +65,14 @@ def module_list() -> str:
 def scenario_schema() -> schema.Schema:
     """Of a scenario file, for editors."""
     return schema.schema(Scenario, "xmpplab scenario")
+
+
+def report_schema() -> schema.Schema:
+    """Of what `xmpplab verify --format json` prints."""
+    made = msgspec.json.schema(list[Report])
+    for part in made["$defs"].values():
+        part["description"] = " ".join(part.get("description", "").split())
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "xmpplab report", **made}
 
 
 def scenario_keys() -> str:
@@ -146,6 +157,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
 
 
 SCENARIO_SCHEMA = DOCS / "scenario.schema.json"
+REPORT_SCHEMA = DOCS / "report.schema.json"
 
 COMPOSE = ("two-domains", "verona", "rfc3920")
 """Topologies that have a compose file in compose/."""
@@ -181,6 +193,7 @@ def main() -> None:
         (DOCS / name).write_text(page(name))
     schema.main()
     SCENARIO_SCHEMA.write_text(schema.text(scenario_schema()))
+    REPORT_SCHEMA.write_text(schema.text(report_schema()))
     for lab in COMPOSE:
         (DOCS.parent / "compose" / f"{lab}.yml").write_text(compose_file(Path("topologies") / f"{lab}.yaml"))
 

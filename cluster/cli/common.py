@@ -11,6 +11,7 @@ from cluster.lab.errors import BadInput
 
 if TYPE_CHECKING:
     from cluster.lab.folder import LabFolder
+    from cluster.lab.verify.read import ScenarioFile
     from cluster.topology.plan import Plan, ServerNode
     from cluster.xmpp.jid import Jid
 
@@ -36,6 +37,27 @@ def read_plans(file: Path, redis_url: str = "") -> list[Plan]:
         return plans.read_plans(file, Path.cwd(), redis_url)
     except TopologyError as error:
         raise BadInput(f"{file} cannot be used:\n{error}") from None
+
+
+def read_scenario(text: str, duration: str = "") -> ScenarioFile:
+    """A scenario by its path or its name. Raises BadInput with all that is wrong with it.
+
+    `duration`: of all its flows, instead of what the file says.
+    """
+    from cluster.lab.verify.catalogue import scenario_path
+    from cluster.lab.verify.read import read
+    from cluster.lab.verify.values import duration_s
+    from cluster.topology.problem import TopologyError
+
+    try:
+        so_long_s = duration_s(duration) if duration else None
+    except ValueError as error:
+        raise BadInput(f"--duration: {error}") from None
+    path = scenario_path(text)
+    try:
+        return read(path, so_long_s)
+    except TopologyError as error:
+        raise BadInput(f"{path} cannot be used:\n{error}") from None
 
 
 def read_jid(text: str) -> Jid:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
 import typer
 
-from cluster.cli.common import LabName, chosen, read_plans
+from cluster.cli.common import LabName, chosen, read_plans, read_scenario
 from cluster.cli.interrupt import interruptible
 from cluster.lab.errors import BadInput, LabError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cluster.lab.verify.progress import Progress
     from cluster.lab.verify.read import ScenarioFile
     from cluster.lab.verify.report import Report
+    from cluster.lab.verify.run import Outcome
     from cluster.topology.plan import Plan
 
 Kind = Literal["process", "docker"]
@@ -23,12 +28,18 @@ Kind = Literal["process", "docker"]
 
 def verify(
     scenarios: Annotated[
-        list[Path] | None, typer.Argument(metavar="[SCENARIO]...", help="Scenario files; see docs/verify.md.")
+        list[str] | None,
+        typer.Argument(metavar="[SCENARIO]...", help="Scenario files, or names such as kill-s2; see docs/verify.md."),
     ] = None,
     format: Annotated[Literal["text", "json"], typer.Option(help="For people, for programs.")] = "text",
     duration: Annotated[str, typer.Option(metavar="TIME", help="Of all flows, instead of what the file says.")] = "",
     with_: Annotated[Kind, typer.Option("--driver", help="Of labs that are brought up for it.")] = "process",
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Check the lab that is up until Ctrl-C; says at once what breaks.")
+    ] = False,
     write: Annotated[Path | None, typer.Option(metavar="PAGE", help="Write the fault matrix into this page.")] = None,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a row for each stanza.")] = None,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the promises as JUnit XML.")] = None,
     lab: LabName = None,
 ) -> None:
     """Run scenarios with faults, and tell what became of every message; exit code 1 where a promise was broken.
@@ -36,47 +47,79 @@ def verify(
     The lab that a scenario names is brought up and taken down again, unless it is up. Without a scenario, a lab that
     is up is looked at as it is.
     """
-    files = [_read(path, duration) for path in scenarios or []]
+    if watch and (scenarios or duration or write):
+        raise BadInput(
+            "--watch runs until Ctrl-C while you do things yourself; leave out scenarios, --duration and --write"
+        )
+    files = [read_scenario(scenario, duration) for scenario in scenarios or []]
     if write is not None and not write.is_file():
         raise BadInput(f"there is no page {write}; the fault matrix stands in docs/fault-matrix.md")
-    reports: list[Report] = []
     with interruptible():
-        for report in map(partial(_in_lab, driver_kind=with_, name=lab), files) if files else [_as_it_is(lab)]:
-            reports.append(report)
-            if format == "text":
-                _print(report)
+        outcomes = _watched(lab) if watch else _outcomes(files, with_, lab)
+        reports = _told(outcomes, is_text=format == "text", csv=csv, junit=junit)
     if format == "json":
         _print_json(reports)
     if write is not None:
         _write(write, reports)
-    if failed := [report.scenario for report in reports if report.broken]:
+    if failed := [report.scenario for report in reports if report.failures]:
         raise LabError(f"promises were broken: {', '.join(failed)}")
 
 
-def _read(path: Path, duration: str) -> ScenarioFile:
-    from cluster.lab.verify.read import read
-    from cluster.lab.verify.scenario import duration_s
-    from cluster.topology.problem import TopologyError
+def _told(outcomes: Iterator[Outcome], *, is_text: bool, csv: Path | None, junit: Path | None) -> list[Report]:
+    """Print each run when it is over. The files are opened before the first run, so that a bad path costs nothing."""
+    reports: list[Report] = []
+    with ExitStack() as stack:
+        rows, suites = (None if path is None else stack.enter_context(_opened(path)) for path in (csv, junit))
+        for outcome in outcomes:
+            reports.append(outcome.report)
+            if is_text:
+                _print(outcome.report)
+            if rows is not None:
+                _write_rows(rows, outcome, is_first=len(reports) == 1)
+        if suites is not None:
+            _write_suites(suites, reports)
+    return reports
 
+
+def _opened(path: Path) -> TextIO:
+    """To be written at the end; before the run it shows whether that can be done. Raises BadInput."""
     try:
-        so_long_s = duration_s(duration) if duration else None
-    except ValueError as error:
-        raise BadInput(f"--duration: {error}") from None
-    try:
-        return read(path, so_long_s)
-    except TopologyError as error:
-        raise BadInput(f"{path} cannot be used:\n{error}") from None
+        return path.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise BadInput(f"{path} cannot be written: {error.strerror}; name another file") from None
 
 
-def _as_it_is(name: str | None) -> Report:
+def _outcomes(files: Sequence[ScenarioFile], driver_kind: Kind, name: str | None) -> Iterator[Outcome]:
+    """One run after the other; without a scenario, of the lab that is up."""
+    from cluster.lab.verify.progress import Progress
+
+    progress = Progress(sys.stderr)
+    if not files:
+        yield _as_it_is(name, progress)
+    for file in files:
+        progress.begin(file.scenario.name, file.scenario.duration_s)
+        yield _in_lab(file, driver_kind, name, progress)
+
+
+def _as_it_is(name: str | None, progress: Progress) -> Outcome:
     from cluster.lab.verify.read import as_it_is
     from cluster.lab.verify.run import run
 
     folder = chosen(name)
-    return run(folder, folder.plan(), as_it_is(folder.plan()))
+    scenario = as_it_is(folder.plan())
+    progress.begin(scenario.name, scenario.duration_s)
+    return run(folder, folder.plan(), scenario, progress)
 
 
-def _in_lab(file: ScenarioFile, driver_kind: Kind, name: str | None) -> Report:
+def _watched(name: str | None) -> Iterator[Outcome]:
+    """The one run that ends with Ctrl-C."""
+    from cluster.lab.verify.watch import watch
+
+    folder = chosen(name)
+    yield watch(folder, folder.plan(), _console().print)
+
+
+def _in_lab(file: ScenarioFile, driver_kind: Kind, name: str | None, progress: Progress) -> Outcome:
     """Run it in the lab of this name, else in the one that it brings."""
     from cluster.lab import driver
     from cluster.lab.folder import LabFolder
@@ -85,13 +128,13 @@ def _in_lab(file: ScenarioFile, driver_kind: Kind, name: str | None) -> Report:
     if name is not None or file.topology is None:
         folder = chosen(name)
         _check(file, folder.plan())
-        return run(folder, folder.plan(), file.scenario)
+        return run(folder, folder.plan(), file.scenario, progress)
     plans = read_plans(file.topology)
     _check(file, plans[0])
     folder = LabFolder(Path(plans[0].state_dir))
     plan, is_new = driver.up(folder, plans, driver_kind)
     try:
-        return run(folder, plan, file.scenario)
+        return run(folder, plan, file.scenario, progress)
     finally:
         if is_new:
             driver.down(folder, keep=False)
@@ -113,12 +156,28 @@ def _print_json(reports: list[Report]) -> None:
 
 
 def _print(report: Report) -> None:
-    from rich.console import Console
-
     from cluster.lab.verify.render import rich
 
+    _console().print(rich(report))
+
+
+def _console() -> Console:
+    from rich.console import Console
+
     width = None if sys.stdout.isatty() else 1000  # a pipe has no edge to wrap at
-    Console(highlight=False, markup=False, width=width).print(rich(report))
+    return Console(highlight=False, markup=False, width=width)
+
+
+def _write_rows(file: TextIO, outcome: Outcome, *, is_first: bool) -> None:
+    from cluster.lab.verify.render import write_csv
+
+    write_csv(file, outcome.report.scenario, outcome.checkers, with_head=is_first)
+
+
+def _write_suites(file: TextIO, reports: Sequence[Report]) -> None:
+    from cluster.lab.verify.junit import junit
+
+    file.write(junit(reports))
 
 
 def _write(page: Path, reports: list[Report]) -> None:

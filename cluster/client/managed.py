@@ -31,15 +31,38 @@ _ACK, _REQUEST = f"{SM} a", f"{SM} r"
 _STANZAS = frozenset({f"{CLIENT} message", f"{CLIENT} presence", f"{CLIENT} iq"})
 
 
-class Breaks(msgspec.Struct):
-    """How often the connection broke, and what came after."""
+class Break(msgspec.Struct):
+    """One break of the connection, and what it cost."""
 
-    resumed: int = 0
-    """The stream went on."""
-    begun_anew: int = 0
-    """The server knew the stream no more, and a resource was bound again."""
-    refused: int = 0
-    """Tries that failed: nobody was there, or the login was refused for now."""
+    at_s: float
+    """When it was noticed, by the client's clock."""
+    back_s: float | None = None
+    """When a stream was there again; None as long as there is none."""
+    is_resumed: bool = False
+    """The stream went on; else the server did not know it any more, and a resource was bound again."""
+    tries: int = 0
+    """That failed: nobody was there, or the login was refused for now."""
+    sent_again: int = 0
+    """Stanzas that the server did not have."""
+
+
+class Breaks(list[Break]):
+    """All breaks of a client's connection, in order."""
+
+    @property
+    def resumed(self) -> int:
+        """How often the stream went on."""
+        return sum(each.back_s is not None and each.is_resumed for each in self)
+
+    @property
+    def new_sessions(self) -> int:
+        """How often a new stream began."""
+        return sum(each.back_s is not None and not each.is_resumed for each in self)
+
+    @property
+    def refused(self) -> int:
+        """Tries that failed."""
+        return sum(each.tries for each in self)
 
 
 class ManagedClient:
@@ -134,6 +157,7 @@ class ManagedClient:
     def _break_off(self) -> None:
         client, self._client = self._client, None
         if client is not None:
+            self.breaks.append(Break(self._now_s()))
             client.cut()
             client.close()
 
@@ -150,11 +174,11 @@ class ManagedClient:
             if client.bound.is_resumed:
                 self._resume(client)
             else:
-                self._begin(client)
-                self.breaks.begun_anew += 1
+                sent_again = self._begin(client)
+                self._note_back(is_resumed=False, sent_again=sent_again)
         except BROKEN:
-            self.breaks.refused += 1
-            self._pause.wait(min(timeout_s, RETRY_S))
+            self.breaks[-1].tries += 1
+            self._away_until_s = self._now_s() + RETRY_S
 
     def _resume(self, client: BlockingClient) -> None:
         """The stream goes on (section 5)."""
@@ -166,11 +190,18 @@ class ManagedClient:
             self._sm.id = ""
             raise
         self._client = client
-        self.breaks.resumed += 1
+        self._note_back(is_resumed=True, sent_again=self._sm.unacknowledged)
         self._write(self._sm.resend())
 
-    def _begin(self, client: BlockingClient) -> None:
-        """Have the new stream managed, and send again what the server does not say it has of an earlier one."""
+    def _note_back(self, *, is_resumed: bool, sent_again: int) -> None:
+        last = self.breaks[-1]
+        last.back_s, last.is_resumed, last.sent_again = self._now_s(), is_resumed, sent_again
+
+    def _begin(self, client: BlockingClient) -> int:
+        """Have the new stream managed, and send again what the server does not say it has of an earlier one.
+
+        How many that were.
+        """
         try:
             id = self._enable(client)
             if client.bound.h is not None:
@@ -185,6 +216,7 @@ class ManagedClient:
             client.close()
             raise
         self._client = client
+        return len(left)
 
     def _enable(self, client: BlockingClient) -> str:
         """Section 3: the SM-ID."""
@@ -198,7 +230,7 @@ class ManagedClient:
         raise ConnectionError("the server closed the connection before the stream was managed")
 
     def _count(self, h: int) -> bytes:
-        """The server has handled so many on this stream: what to write now."""
+        """The server has handled `h` stanzas on this stream: what to write now."""
         request = self._sm.acknowledged(h)
         self._h += (h - self._h) % sm.COUNTS
         return request

@@ -23,9 +23,11 @@ def updated(page: str, schema: Schema) -> str:
 def tables(schema: Schema) -> str:
     """A table for each kind of mapping, from the outside in."""
     definitions: dict[str, Schema] = schema["definitions"]
-    sections = _places(schema, "", definitions)
     parts = [_table("Top level", schema)]
-    parts += [_table(f"`{place}`", definitions[name]) for place, name in sections]
+    first: dict[str, str] = {}
+    for place, name in _places(schema, "", definitions):
+        if first.setdefault(name, place) == place:  # elsewhere it is the same
+            parts.append(_table(f"`{place}`", definitions[name]))
     return "\n".join(parts)
 
 
@@ -69,7 +71,10 @@ def _table(heading: str, section: Schema) -> str:
 def _default(value: Schema) -> str:
     if "default" not in value:
         return ""
-    return f"`{value['default']}`" if value["default"] != "" else '`""`'
+    default = value["default"]
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    return f"`{default}`" if default != "" else '`""`'
 
 
 def _kind(value: Schema) -> str:
@@ -86,6 +91,8 @@ def _kind(value: Schema) -> str:
             return "text"
         case "number":
             return "a number"
+        case "boolean":
+            return "`true` or `false`"
         case "integer":
             most = f" to {value['maximum']}" if "maximum" in value else " or more"
             return f"{value['minimum']}{most}"

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import signal
 import subprocess
 import threading
 from pathlib import Path
-from typing import Any
+from xml.etree import ElementTree
 
 import psutil
 import pytest
 
 from cluster.client.managed import ManagedClient
-from cluster.lab.errors import LabError
-from cluster.lab.folder import ADMIN, LABS, choose
-from cluster.lab.overview import overview
-from cluster.lab.redis_client import connected
+from cluster.lab.folder import LABS, choose
+from cluster.lab.verify.progress import Progress
 from cluster.lab.verify.read import read
 from cluster.lab.verify.run import run
 from cluster.lab.wait import wait_until
-from cluster.redisio.keys import Keys
 from tests.harness import PATIENCE_S
-from tests.live.running_lab import ROOT, XMPPLAB, RunningLab
+from tests.live.running_lab import XMPPLAB, RunningLab
+from tests.live.verify_runs import SESSIONS, TOPOLOGY, delete_what_waits, scenario, session_count, verify
 
 pytestmark = pytest.mark.live
-TOPOLOGY = ROOT / "topologies" / "two-domains.yaml"
 
 
 @pytest.fixture
@@ -34,28 +33,15 @@ def lab(tmp_path: Path) -> RunningLab:
     return RunningLab(tmp_path, TOPOLOGY)
 
 
-def scenario(lab: RunningLab, *lines: str, rate: str = "300", topology: Path | None = TOPOLOGY) -> str:
-    """Write one with a short flow; its path."""
-    file = lab.folder / "short.yaml"
-    flow = f"{{from: romeo@montague.lit, to: juliet@capulet.lit, rate: {rate}, duration: 3s}}"
-    head = ["name: short", *([f"topology: {topology}"] if topology else []), f"flows: [{flow}]"]
-    file.write_text("\n".join([*head, *lines]) + "\n")
-    return str(file)
-
-
-def verify(lab: RunningLab, file: str, exit_code: int = 0) -> dict[str, Any]:
-    """The report."""
-    told = lab.command("verify", file, "--format", "json", exit_code=exit_code)
-    report, _, _ = told.rpartition("]")
-    return dict(json.loads(report + "]")[0])
-
-
 def test_a_receiver_whose_connection_is_cut_misses_nothing(lab: RunningLab) -> None:
     report = verify(lab, scenario(lab, "steps: [{at: 1s, cut: juliet@capulet.lit, for: 500ms}]"))
     counts = report["total"]
     assert (counts["sent"], counts["acknowledged"], counts["delivered"]) == (900, 900, 900)
     assert [counts[fate] for fate in ("lost", "bounced", "duplicated", "out_of_order")] == [0, 0, 0, 0]
-    assert (report["resumed"], report["begun_anew"]) == (1, 0)
+    assert (report["resumed"], report["new_sessions"]) == (1, 0)
+    [broken] = report["breaks"]
+    assert broken["client"].startswith("juliet@capulet.lit/")
+    assert broken["away_s"] >= 0.4
     assert [step["what"] for step in report["steps"]] == ["cut juliet@capulet.lit for 0.5 s"]
     assert {node["node"] for node in report["memory"]} == {"redis", "s1", "s2"}
     assert not (lab.folder / ".xmpplab").exists()  # its lab is gone
@@ -127,21 +113,30 @@ def test_a_loss_is_seen(lab: RunningLab) -> None:
         lab.down()
 
 
-def delete_what_waits(lab: RunningLab) -> None:
-    """The link's stream, as soon as something waits in it that came after its reader stopped to read."""
-    folder = choose(lab.folder, None)
-    key = Keys.of_lab("two-domains").link("capulet.lit", "montague.lit")
-    with connected(folder.secrets()[ADMIN]) as redis:
-        before = int(redis.xlen(key))  # type: ignore[arg-type]
-        assert wait_until(lambda: int(redis.xlen(key)) > before + 20, PATIENCE_S)  # type: ignore[arg-type]
-        redis.xtrim(key, maxlen=0, approximate=False)
+def test_what_a_run_does_to_a_lab_that_stays_up_does_not_outlive_it(lab: RunningLab) -> None:
+    lab.up()
+    try:
+        lab.command("verify", scenario(lab, "steps: [{at: 1s, fault: {from: s1, to: s2, delay: 20ms}}]", topology=None))
+        assert all(not link["faults"] for link in lab.ps()["links"])
+        lasting = "steps: [{at: 100ms, pause: s2, for: 50s}, {at: 100ms, partition: [s1, s2], for: 50s}]"
+        argv = [XMPPLAB, "verify", scenario(lab, lasting, topology=None), "--duration", "60s"]
+        with subprocess.Popen(argv, cwd=lab.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as checker:
+            assert wait_until(lambda: lab.node("capulet.lit")["state"] == "paused", PATIENCE_S)
+            assert wait_until(lambda: all(link["faults"] for link in lab.ps()["links"]), PATIENCE_S)
+            checker.send_signal(signal.SIGINT)
+            checker.communicate()
+        assert lab.node("capulet.lit")["state"] == "running"
+        assert all(not link["faults"] for link in lab.ps()["links"])
+        assert lab.command("user", "ls").split() == ["romeo@montague.lit", "juliet@capulet.lit"]
+    finally:
+        lab.down()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_leaves_nothing_behind(lab: RunningLab, number: signal.Signals) -> None:
     argv = [XMPPLAB, "verify", scenario(lab), "--duration", "60s"]
     with subprocess.Popen(argv, cwd=lab.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as checker:
-        assert wait_until(lambda: session_count(lab) == 2, PATIENCE_S)
+        assert wait_until(lambda: session_count(lab) == SESSIONS, PATIENCE_S)
         checker.send_signal(number)
         told, why = checker.communicate()
     assert (checker.returncode, told) == (130, b""), why.decode()
@@ -168,19 +163,10 @@ def test_an_interrupt_leaves_each_client_to_its_thread(lab: RunningLab, monkeypa
     try:
         folder = choose(lab.folder, None)
         with pytest.raises(KeyboardInterrupt):
-            run(folder, folder.plan(), file.scenario)
+            run(folder, folder.plan(), file.scenario, Progress(io.StringIO()))
         assert disturbed == []
     finally:
         lab.down()
-
-
-def session_count(lab: RunningLab) -> int:
-    """How many clients the servers of a lab have that may not be up yet."""
-    try:
-        found = overview(choose(lab.folder, None))
-    except LabError:
-        return 0
-    return sum(node.sessions or 0 for node in found.nodes)
 
 
 def test_a_lab_that_is_up_is_used_and_left_up(lab: RunningLab) -> None:
@@ -198,12 +184,59 @@ def test_a_lab_that_is_up_is_used_and_left_up(lab: RunningLab) -> None:
         lab.down()
 
 
+def test_a_scenario_says_what_must_not_hold(lab: RunningLab) -> None:
+    """So a test of the checker is a scenario too."""
+    fault = "steps: [{at: 1s, fault: {from: s1, to: s2, loss: 20%}, for: 1s}]"
+    promises = "promises: {lost_by_fault: 0}"
+    told = lab.command("verify", scenario(lab, fault, promises, "expect: lost_by_fault"))
+    assert "as expected, broken  lost by fault: " in told
+    told = lab.command("verify", scenario(lab, "expect: lost"), exit_code=1)
+    assert "NOT BROKEN  lost: was to be broken, and was kept" in told
+
+
+def test_steps_are_repeated_and_chosen_by_the_seed(lab: RunningLab) -> None:
+    steps = (
+        "steps: [{at: 500ms, choose: [{cut: juliet@capulet.lit}, {cut: romeo@montague.lit}], every: 500ms, times: 4}]"
+    )
+    runs = [verify(lab, scenario(lab, steps, "seed: 5", flow="rate: 100")) for _ in range(2)]
+    one, other = ([step["what"] for step in report["steps"]] for report in runs)
+    assert one == other
+    assert len(one) == 4
+    assert [report["broken"] for report in runs] == [[], []]
+
+
+def test_files_for_other_programs(lab: RunningLab) -> None:
+    """A row for each message, JUnit XML, and progress on standard error."""
+    rows, suites = lab.folder / "rows.csv", lab.folder / "suites.xml"
+    file = scenario(lab, "steps: [{at: 1s, cut: juliet@capulet.lit, for: 1s}]", flow="rate: 100")
+    argv = [XMPPLAB, "verify", file, "--csv", rows, "--junit", suites]
+    done = subprocess.run(argv, cwd=lab.folder, capture_output=True, text=True, check=True)
+    assert "short: 1." in done.stderr
+    assert "; cut juliet@capulet.lit for 1 s" in done.stderr
+    found = list(csv.DictReader(rows.read_text().splitlines()))
+    assert [int(row["number"]) for row in found] == list(range(300))
+    assert max(float(row["latency_ms"]) for row in found) >= 900
+    [suite] = ElementTree.parse(suites).getroot()
+    assert (suite.get("name"), suite.get("failures")) == ("short", "0")
+    told = lab.command("verify", file, "--csv", "/no/such/folder/rows.csv", exit_code=2)
+    assert "cannot be written" in told
+
+
+def test_validate_knows_scenarios(lab: RunningLab) -> None:
+    assert "scenario short for topology" in lab.command("validate", scenario(lab))
+    assert "scenario kill-s2" in lab.command("validate", "kill-s2")
+    assert "there is no node 's9'" in lab.command("validate", scenario(lab, "steps: [{at: 1s, kill: s9}]"), exit_code=2)
+    assert "no file and no scenario 'kill-s9'" in lab.command("validate", "kill-s9", exit_code=2)
+    assert "lab two-domains, servers: 2" in lab.command("validate", str(TOPOLOGY))
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [
         ("steps: [{at: 1s, kill: s9}]", "short.yaml:4:24: steps[0].kill: there is no node 's9'"),
         ("steps: [{at: 1, kill: s2}]", "does not fit here; write a time such as"),
         ("speed: 9", "unknown key"),
+        ("steps: [{at: 3s, kill: s2}]", "short.yaml:4:14: steps[0].at: nothing is sent any more at 3 s"),
     ],
 )
 def test_bad_input_starts_nothing(lab: RunningLab, line: str, told: str) -> None:

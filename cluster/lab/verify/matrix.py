@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cluster.lab.verify.render import cells
+from cluster.lab.verify.render import COUNTED, cells
 from cluster.lab.verify.report import Report
 
 BEGIN = "<!-- matrix: written by `make fault-matrix`; do not edit -->"
 END = "<!-- end of the matrix -->"
-_COLUMNS = (
-    "what was done", "sent", "acknowledged", "delivered", "bounced", "lost", "lost by a fault",
-    "duplicated", "of these, same stanza-id", "out of order", "longest gap", "promises",
-)  # fmt: skip
+_COLUMNS = ("what was done", *COUNTED, "promises")
 
 
 def updated(page: str, reports: Sequence[Report]) -> str:
@@ -28,6 +25,6 @@ def table(reports: Sequence[Report]) -> str:
     """In Markdown."""
     lines = [_COLUMNS, ["---"] + ["--:"] * (len(_COLUMNS) - 2) + ["---"]]
     for report in reports:
-        kept = "kept" if not report.broken else "; ".join(f"broken: {promise.text}" for promise in report.broken)
+        kept = "; ".join(f"broken: {promise.text}" for promise in report.failures) or "kept"
         lines.append([report.about or report.scenario, *cells(report.total), kept])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from cluster.lab.tracing import first_pair
-from cluster.lab.verify.scenario import Scenario
+from cluster.lab.verify.foreign import boxes
+from cluster.lab.verify.scenario import Flow, Scenario
+from cluster.lab.verify.timetable import Action
 from cluster.topology import document, links
 from cluster.topology.document import Document
 from cluster.topology.load import validated
 from cluster.topology.plan import Plan
-from cluster.topology.problem import Finding, TopologyError, choice
+from cluster.topology.problem import Finding, KeyPath, TopologyError, choice
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,20 @@ class ScenarioFile:
 
     def check(self, plan: Plan) -> None:
         """Raises TopologyError where a step or a flow names what this lab has not."""
-        found = [*_findings(self.scenario, self.document.data, plan)]
-        if found:
+        self._raise(_misfits(self.scenario, self.document.data, plan))
+
+    def check_times(self) -> None:
+        """Raises TopologyError where a step comes when everything has been sent: it would prove nothing."""
+        self._raise(_late_steps(self.scenario))
+
+    def _raise(self, findings: Iterator[Finding]) -> None:
+        if found := [*findings]:
             raise TopologyError(self.document.problem(path, message, at_key=at_key) for path, message, at_key in found)
+
+
+def is_scenario(data: object) -> bool:
+    """Whether a file with this content is meant as a scenario, not as a topology."""
+    return isinstance(data, dict) and "flows" in data and "servers" not in data
 
 
 def read(path: Path, duration_s: float | None) -> ScenarioFile:
@@ -48,42 +61,96 @@ def read(path: Path, duration_s: float | None) -> ScenarioFile:
     if duration_s is not None:
         flows = [flow.model_copy(update={"duration": duration_s}) for flow in scenario.flows]
         scenario = scenario.model_copy(update={"flows": flows})
-    return ScenarioFile(path, scenario, raw)
+    file = ScenarioFile(path, scenario, raw)
+    file.check_times()
+    return file
 
 
-def _findings(scenario: Scenario, data: Any, plan: Plan) -> Iterator[Finding]:
+def _late_steps(scenario: Scenario) -> Iterator[Finding]:
+    end_s = scenario.duration_s
+    for index, step in enumerate(scenario.steps):
+        if step.times_s[-1] >= end_s:
+            when = f"{step.times_s[-1]:g} s" + (f" (the last of {step.times} times)" if step.times else "")
+            text = f"nothing is sent any more at {when}: the flows end after {end_s:g} s; let them last longer"
+            yield Finding(("steps", index, "at"), text)
+
+
+def _misfits(scenario: Scenario, data: Any, plan: Plan) -> Iterator[Finding]:
     accounts = [f"{account.localpart}@{server.domain}" for server in plan.servers for account in server.accounts]
+    for index, flow in enumerate(scenario.flows):
+        yield from _flow_misfits(("flows", index), flow, scenario.flows, accounts, plan)
+    for index, step in enumerate(scenario.steps):
+        for number, action in enumerate(step.choices):
+            path: KeyPath = ("steps", index, "choose", number) if step.choose else ("steps", index)
+            raw = data["steps"][index]
+            raw = raw["choose"][number] if step.choose else raw
+            yield from _action_misfits((*path, action.action), action, raw, scenario, plan)
+
+
+def _flow_misfits(
+    path: KeyPath, flow: Flow, flows: Sequence[Flow], accounts: Sequence[str], plan: Plan
+) -> Iterator[Finding]:
+    foreign = [word for box in boxes(plan) for word in (box.name, box.address)]
+    for key, end in (("from", flow.from_), ("to", flow.to)):
+        yield from _known((*path, key), "account" if "@" in end else "phone or mailbox", end, [*accounts, *foreign])
+    ends = [end for end in (flow.from_, flow.to) if end in foreign and end not in accounts]
+    if len(ends) == 2:
+        yield Finding(path, "a phone and a mailbox reach each other without this lab; let one end be an account")
+    elif ends and (flow.kind != "message" or flow.carbons or flow.archive or not flow.online):
+        yield Finding(path, f"{ends[0]} only has texts; leave out `kind`, `online`, `carbons` and `archive`")
+    if flow.from_ == flow.to and flow.carbons:
+        yield Finding((*path, "carbons"), "what an account sends to itself has no carbons; name another account")
+    if not flow.online:
+        yield from _offline_misfits(path, flow, flows, plan)
+
+
+def _offline_misfits(path: KeyPath, flow: Flow, flows: Sequence[Flow], plan: Plan) -> Iterator[Finding]:
+    others = [each for each in flows if each.to == flow.to and each.online]
+    if others or any(each.carbons for each in flows if flow.to in (each.from_, each.to)):
+        yield Finding((*path, "online"), f"{flow.to} has sessions of another flow; give this one another receiver")
+    server = plan.server(flow.to.partition("@")[2])
+    count = sum(each.count or 0 for each in flows if each.to == flow.to and not each.online)
+    if server is not None and count > server.limits.offline.count:
+        most = server.limits.offline.count
+        text = f"{count:,} messages are too many: {server.name} keeps {most:,} for one account (`offline_messages`)"
+        yield Finding((*path, "rate"), f"{text}; send fewer")
+
+
+def _action_misfits(path: KeyPath, action: Action, raw: Any, scenario: Scenario, plan: Plan) -> Iterator[Finding]:
     nodes = [server.name for server in plan.servers] + [node.name for node in plan.lower_half]
     nodes += [] if plan.redis_url else ["redis"]
-    for index, flow in enumerate(scenario.flows):
-        for key, account in (("from", flow.from_), ("to", flow.to)):
-            yield from _known(("flows", index, key), "account", account, accounts)
-    for index, step in enumerate(scenario.steps):
-        path = ("steps", index, step.action)
-        match step.action:
-            case "cut":
-                used = sorted({account for flow in scenario.flows for account in (flow.from_, flow.to)})
-                yield from _known(path, "account in `flows`", step.target, used)
-            case "partition":
-                for place, server in enumerate(step.partition or ()):
-                    yield from _known((*path, place), "server", server, [server.server for server in plan.servers])
-            case "fault":
-                raw_link = data["steps"][index]["fault"]
-                servers = {server.server: server for server in plan.servers}
-                for found in links.findings({"links": [raw_link]}, servers):
-                    yield found._replace(path=(*path, *found.path[2:]))
-            case _:
-                yield from _known(path, "node", step.target, nodes)
+    match action.action:
+        case "cut":
+            used = sorted({end for flow in scenario.flows for end in (flow.from_, flow.to) if "@" in end})
+            yield from _known(path, "account in `flows`", action.target, used)
+        case "partition":
+            for place, server in enumerate(action.partition or ()):
+                yield from _known((*path, place), "server", server, [server.server for server in plan.servers])
+        case "fault":
+            servers = {server.server: server for server in plan.servers}
+            for found in links.findings({"links": [raw["fault"]]}, servers):
+                yield found._replace(path=(*path, *found.path[2:]))
+        case _:
+            yield from _known(path, "node", action.target, nodes)
 
 
-def _known(path: tuple[str | int, ...], what: str, word: str, known: Sequence[str]) -> Iterator[Finding]:
+def _known(path: KeyPath, what: str, word: str, known: Sequence[str]) -> Iterator[Finding]:
     if word not in known:
         yield Finding(path, f"there is no {what} {word!r}{choice(word, known)}")
 
 
-def as_it_is(plan: Plan) -> Scenario:
-    """For a lab that nothing is done to: some messages each way between two domains. Raises BadInput without a pair."""
+_EACH_WAY: tuple[dict[str, Any], ...] = ({"rate": 100}, {"kind": "presence", "rate": 10}, {"kind": "iq", "rate": 10})
+
+
+def as_it_is(plan: Plan, *, duration: str = "5s", share: float = 1.0) -> Scenario:
+    """For a lab that nothing is done to: messages, presence and iqs each way between two domains.
+
+    `share` of the usual rates. Raises BadInput where no account has a contact in another domain.
+    """
     one, other = map(str, first_pair(plan))
-    flows = [{"from": one, "to": other, "rate": 100, "duration": "5s"}]
-    flows.append({"from": other, "to": one, "rate": 100, "duration": "5s"})
+    flows = [
+        {"from": from_, "to": to, "duration": duration, **each, "rate": each["rate"] * share}
+        for from_, to in ((one, other), (other, one))
+        for each in _EACH_WAY
+    ]
     return Scenario.model_validate({"name": "as-it-is", "flows": flows})

@@ -1,4 +1,4 @@
-"""What a run found: counts, examples, and the promises that were broken."""
+"""What a run found: counts, examples, times, and the promises that were broken; docs/report.schema.json."""
 
 from __future__ import annotations
 
@@ -6,61 +6,101 @@ from typing import Literal
 
 import msgspec
 
-from cluster.lab.verify.scenario import Promises
+from cluster.lab.verify.promises import EXPLAINED, Promises
 from cluster.trace.hop import Hop
 
-Fate = Literal["lost", "lost by a fault", "bounced", "duplicated", "duplicated, same stanza-id", "out of order"]
-"""What may become of a message, other than to arrive once and in its turn."""
+Fate = Literal[
+    "delivered", "lost", "lost by a fault", "bounced", "altered", "misdelivered", "duplicated",
+    "duplicated, same stanza-id", "out of order",
+]  # fmt: skip
+"""What became of a stanza."""
 
 
 class Example(msgspec.Struct):
-    """One message that did not simply arrive."""
+    """One stanza that did not simply arrive. `note`: when it was sent, and what is known of it; `hops`: its route, as
+    far as the journal has it."""
 
     fate: Fate
     trace_id: str
     note: str
-    """When it was sent, and what is known of it."""
     hops: list[Hop] = []
-    """Its route, as far as the journal has it."""
 
 
 class Counts(msgspec.Struct):
-    """Of one flow, or of all."""
+    """Of one flow at one place, or of all. `acknowledged`: by the sender's server (XEP-0198). `delivered`: different
+    stanzas that arrived as they were sent. `bounced`: that came back as errors. `lost`: that neither arrived nor came
+    back. `lost_by_fault`: by a `loss` fault that the checker knows of. `altered`: arrivals that differ from what was
+    sent. `misdelivered`: that somebody else got. `duplicated`: arrivals of a stanza that was there already, with
+    another stanza-id or none; `duplicated_same_id`: with the same one; `unexplained`: of these, those that no crash,
+    broken connection or fault explains. `out_of_order`: arrived after one that was sent later. `under_way`: of
+    a run that was ended by hand, not judged. `longest_gap_s`: longest
+    time without a new arrival while something was under way."""
 
     sent: int = 0
     acknowledged: int = 0
-    """By the sender's server (XEP-0198)."""
     delivered: int = 0
-    """Different messages that arrived."""
     bounced: int = 0
-    """That came back as errors; one that arrived as well counts in both."""
     lost: int = 0
     lost_by_fault: int = 0
+    altered: int = 0
+    misdelivered: int = 0
     duplicated: int = 0
-    """Arrivals of a message that was there already, with another stanza-id."""
     duplicated_same_id: int = 0
+    unexplained: int = 0
     out_of_order: int = 0
-    """Messages that arrived behind one that was sent later."""
+    under_way: int = 0
     longest_gap_s: float = 0.0
-    """Longest time without a new message, from the first one sent to the last one that arrived."""
+
+
+class Latency(msgspec.Struct):
+    """From when the sender's client wrote a stanza until the receiver's had it, in milliseconds; percentiles of those
+    that arrived."""
+
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+    p999_ms: float
+    max_ms: float
+
+
+class Silence(msgspec.Struct):
+    """A time without a new arrival while something was under way. `at_s`: since the start of the run."""
+
+    at_s: float
+    seconds: float
 
 
 class FlowReport(msgspec.Struct):
-    """What became of one flow."""
+    """What became of one flow at one place; `is_first`: where it is delivered. Others are carbons, archives and the
+    answers to iq requests."""
 
     name: str
     counts: Counts
     examples: list[Example] = []
+    latency: Latency | None = None
+    silences: list[Silence] = []
+    is_first: bool = True
 
 
 class StepReport(msgspec.Struct):
-    """What was done, and when."""
+    """What was done, and when: `at_s` since the start of the run; `took_s`: until it showed, such as until a node that
+    was killed answered again."""
 
     what: str
     at_s: float
-    """Since the start of the run."""
     took_s: float
-    """Until it showed: until a node that was killed answered again."""
+
+
+class BreakReport(msgspec.Struct):
+    """A connection of a client that broke. `away_s`: until its stream was back, None where it never was. `resumed`: the
+    stream went on (XEP-0198); else a new session began. `tries`: that failed; `sent_again`: stanzas that had to be."""
+
+    client: str
+    at_s: float
+    away_s: float | None
+    resumed: bool
+    tries: int
+    sent_again: int
 
 
 class MemoryReport(msgspec.Struct):
@@ -85,22 +125,29 @@ class BrokenPromise(msgspec.Struct):
 
 
 class Report(msgspec.Struct):
-    """A whole run."""
+    """A whole run. `seconds`: from the first stanza until everything had settled. `seed`: chose what steps chose at
+    random. `resumed` and `new_sessions`: streams of the clients that broke. `broken`: promises that do not hold;
+    `expected`: those that the scenario wants broken; `failures`: what makes the run fail."""
 
     scenario: str
     about: str
     lab: str
     seconds: float
-    """From the first message until everything had settled."""
     flows: list[FlowReport]
     total: Counts
+    seed: int = 0
     steps: list[StepReport] = []
     memory: list[MemoryReport] = []
     resumed: int = 0
-    """Streams of the clients that broke and were resumed (XEP-0198)."""
-    begun_anew: int = 0
-    """Streams that broke and could not be resumed."""
+    new_sessions: int = 0
+    breaks: list[BreakReport] = []
     broken: list[BrokenPromise] = []
+    expected: list[str] = []
+    failures: list[BrokenPromise] = []
+
+
+_OF_DELIVERY = ("sent", "acknowledged", "delivered", "longest_gap_s")
+"""Counted where a flow is delivered: a carbon is no further message."""
 
 
 def total(flows: list[FlowReport]) -> Counts:
@@ -108,21 +155,29 @@ def total(flows: list[FlowReport]) -> Counts:
     whole = Counts()
     for flow in flows:
         for name in Counts.__struct_fields__:
-            if name != "longest_gap_s":
-                setattr(whole, name, getattr(whole, name) + getattr(flow.counts, name))
-        whole.longest_gap_s = max(whole.longest_gap_s, flow.counts.longest_gap_s)
+            if name in _OF_DELIVERY and not flow.is_first:
+                continue
+            one, other = getattr(whole, name), getattr(flow.counts, name)
+            setattr(whole, name, max(one, other) if name == "longest_gap_s" else one + other)
     return whole
+
+
+BREAKING = ("lost", "bounced", "altered", "misdelivered", "out_of_order", "duplicated", "unexplained")
+"""Counts of which there is none where all is well."""
+
+_COUNTED = ("lost", "lost_by_fault", "bounced", "altered", "misdelivered", "out_of_order", "duplicated")
 
 
 def broken(promises: Promises, counts: Counts, memory: list[MemoryReport]) -> list[BrokenPromise]:
     """Which promises do not hold."""
-    found = []
-    for name in ("lost", "lost_by_fault", "bounced", "out_of_order", "duplicated", "duplicated_same_id"):
-        limit, count = getattr(promises, name), getattr(counts, name)
-        if limit is not None and count > limit:
-            found.append(
-                BrokenPromise(name, f"{name.replace('_', ' ')}: {count:,}, and at most {limit:,} were allowed")
-            )
+    found = [over for name in _COUNTED if (over := _over(name, getattr(counts, name), getattr(promises, name)))]
+    limit = promises.duplicated_same_id
+    if limit == EXPLAINED:
+        if counts.unexplained:
+            text = f"duplicated with the same stanza-id: {counts.unexplained:,} that nothing which was broken explains"
+            found.append(BrokenPromise("duplicated_same_id", text))
+    elif over := _over("duplicated_same_id", counts.duplicated_same_id, limit):
+        found.append(over)
     if promises.longest_gap is not None and counts.longest_gap_s > promises.longest_gap:
         gap_s, limit_s = counts.longest_gap_s, promises.longest_gap
         found.append(BrokenPromise("longest_gap", f"{gap_s:.2f} s without an arrival, and {limit_s:g} s were allowed"))
@@ -131,3 +186,18 @@ def broken(promises: Promises, counts: Counts, memory: list[MemoryReport]) -> li
             text = f"{node.node} grew by {node.growth:.0%}, and {promises.memory_growth:.0%} were allowed"
             found.append(BrokenPromise("memory_growth", text))
     return found
+
+
+def failures(found: list[BrokenPromise], expected: list[str]) -> list[BrokenPromise]:
+    """Promises that are broken and were not to be, and those that were to be and are not."""
+    kept = [name for name in expected if name not in {each.promise for each in found}]
+    unexpected = [each for each in found if each.promise not in expected]
+    return unexpected + [
+        BrokenPromise(name, f"{name.replace('_', ' ')}: was to be broken, and was kept") for name in kept
+    ]
+
+
+def _over(name: str, count: int, limit: int | None) -> BrokenPromise | None:
+    if limit is None or count <= limit:
+        return None
+    return BrokenPromise(name, f"{name.replace('_', ' ')}: {count:,}, and at most {limit:,} were allowed")

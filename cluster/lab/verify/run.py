@@ -1,205 +1,250 @@
-"""Runs a scenario against a lab that is up, and tells what became of every message."""
+"""Runs a scenario against a lab that is up, and tells what became of every stanza."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
-from secrets import token_hex
+from dataclasses import dataclass
+from random import SystemRandom
 
-from cluster.client.blocking import BlockingClient
-from cluster.client.managed import BROKEN, ManagedClient
-from cluster.lab.errors import BadInput, LabError
+from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
-from cluster.lab.tracing import journal, password_of
+from cluster.lab.tracing import journal
 from cluster.lab.verify import memory, report
-from cluster.lab.verify.judge import judge, lost_by_fault
+from cluster.lab.verify.cast import Cast
+from cluster.lab.verify.checker import MAX_EXAMPLES, Checker, lost_by_fault
+from cluster.lab.verify.faultlog import FaultLog
+from cluster.lab.verify.foreign import BoxThread
+from cluster.lab.verify.lookout import Lookout
 from cluster.lab.verify.memory import MemoryWatch
-from cluster.lab.verify.records import FlowRecord
-from cluster.lab.verify.report import FlowReport, Report
+from cluster.lab.verify.progress import Observer
+from cluster.lab.verify.report import BreakReport, Example, FlowReport, Report
 from cluster.lab.verify.scenario import Scenario
 from cluster.lab.verify.steps import Steps
-from cluster.lab.verify.traffic import Receiver, Sender
+from cluster.lab.verify.timetable import planned
+from cluster.lab.verify.traffic import Session
 from cluster.lab.wait import pause
 from cluster.topology.plan import Plan
-from cluster.xmpp.initiating import Login, Resumption
-from cluster.xmpp.jid import Jid
-from cluster.xmpp.namespaces import CLIENT
-from cluster.xmpp.stanza import make
 
 QUIET_S = 10.0
-"""When nothing has arrived for so long after the last step, what is missing is lost."""
+"""When nothing has arrived for this time after the last step, what is missing is lost."""
 
 GRACE_S = 1.0
 """What arrives again does so within this, after all has arrived."""
 
 LOOK_EVERY_S = 0.05
-LOGIN_PATIENCE_S = 20.0
+
+READ_EVERY_S = 2.0
+"""The journal forgets (`cluster/trace/redis.py`), so what it claims is read in time."""
+_MAX_SEED = 999_999
 
 
-def run(folder: LabFolder, plan: Plan, scenario: Scenario) -> Report:
-    """Connect the clients, let the messages flow, disturb the lab, wait until all has settled, and judge.
+@dataclass(frozen=True)
+class Outcome:
+    """What a run found: the report, and what became of each stanza."""
+
+    report: Report
+    checkers: Sequence[Checker]
+
+
+def run(folder: LabFolder, plan: Plan, scenario: Scenario, progress: Observer) -> Outcome:
+    """Connect the clients, let the stanzas flow, disturb the lab, wait until all has settled, and check.
 
     Raises LabError where a client or a step could not do its part.
     """
     with ExitStack() as stack:
-        return _Run(folder, plan, scenario, stack).run()
+        running = Run(folder, plan, scenario, stack)
+        running.play(progress)
+        return running.outcome()
 
 
-class _Run:
+class Run:
+    """One run, in its order: `play`, then `outcome`. `xmpplab verify --watch` looks at it meanwhile."""
+
     def __init__(self, folder: LabFolder, plan: Plan, scenario: Scenario, stack: ExitStack) -> None:
+        self.faults = FaultLog()
+        self.checkers: list[Checker] = []
+        self.claims: dict[str, float] = {}
+        """What the journal says that faults lost: when, by the id of the stanza."""
         self._folder = folder
         self._plan = plan
         self._scenario = scenario
-        self._id = token_hex(4)
-        self._begin_s = 0.0
-        self._lost_ids: set[str] = set()
+        self._seed = SystemRandom().randint(1, _MAX_SEED) if scenario.seed is None else scenario.seed
+        self._begin_s, self._begin_utc_s = time.monotonic(), time.time()
+        self._seconds = 0.0
         with journal(folder, plan) as reader:
             self._begin_position = self._position = reader.newest()
-        flows = scenario.flows
-        self._records = [FlowRecord(f"{flow.from_} → {flow.to}", f"{self._id}.{n}.") for n, flow in enumerate(flows)]
-        self._clients: dict[str, list[ManagedClient]] = {}
-        self._receivers = [
-            Receiver(
-                self._client(stack, to, receives=True),
-                [record for flow, record in zip(flows, self._records, strict=True) if flow.to == to],
-                self._now_s,
-            )
-            for to in dict.fromkeys(flow.to for flow in flows)
-        ]
-        self._senders = [
-            Sender(flow, record, self._client(stack, flow.from_), self._now_s, scenario.follow == "all")
-            for flow, record in zip(flows, self._records, strict=True)
-        ]
-        self._steps = Steps(folder, scenario.steps, self._clients, self._now_s)
+        self._cast = Cast(folder, plan, scenario, stack, self.now_s)
+        self.checkers = [Checker(leg, self.faults) for leg in self._cast.legs]
+        self._lookout = Lookout(folder, self.faults, self.now_s)
+        self._memory = MemoryWatch(folder, self.now_s)
+        steps = planned(scenario.steps, self._seed)
+        self._steps = Steps(folder, plan, steps, self._cast.clients, self.faults, self.now_s)
 
-    def _now_s(self) -> float:
+    @property
+    def strays(self) -> list[str]:
+        """What sessions of the run got from each other that none of them sent."""
+        return self._cast.book.strays
+
+    def now_s(self) -> float:
+        """Since the start of the run."""
         return time.monotonic() - self._begin_s
 
-    def _client(self, stack: ExitStack, account: str, receives: bool = False) -> ManagedClient:
-        """Logged in; one that receives is available."""
-        jid = Jid.parse(account).with_resource(f"verify-{token_hex(4)}")
-        greeting = [make("presence")] if receives else []
+    def play(self, progress: Observer) -> None:
+        """From the first stanza until all has settled, or until `progress` raises KeyboardInterrupt."""
+        self._begin_s, self._begin_utc_s = time.monotonic(), time.time()
         try:
-            client = ManagedClient(connector(self._folder, self._plan, jid), greeting, time.monotonic)
-        except BROKEN as error:
-            raise LabError(f"{account} cannot log in: {error}; see `xmpplab ps`") from None
-        stack.callback(client.close)
-        self._clients.setdefault(account, []).append(client)
-        if receives:
-            _await_presence(client, jid)
-        return client
-
-    def run(self) -> Report:
-        """The whole run."""
-        self._begin_s = time.monotonic()
-        watch = MemoryWatch(self._folder, self._now_s)
-        clients: list[Sender | Receiver] = [*self._receivers, *self._senders]
-        try:
-            for part in (watch, *clients):
+            for part in (self._lookout, self._memory, *self._cast.threads):
                 part.start()
             self._steps.start()
-            self._settle()
-            seconds = self._now_s()
+            self._settle(progress)
+            if self._cast.has_late:
+                for session in self._cast.late():
+                    session.start()
+                self._settle(progress)
         finally:
-            _end([*clients, watch])
-        for thread in clients:
+            self._seconds = self.now_s()
+            self._steps.stop()
+            _end([*self._cast.threads, self._lookout, self._memory])
+            progress.end()
+        self._raise_errors()
+        self._cast.read_archives(self._begin_utc_s - GRACE_S)
+
+    def check(self, patience_s: float) -> None:
+        """Take in what is new. What has not arrived after `patience_s`, while nothing held it back, is missing."""
+        self.read_journal()
+        until_s = self.faults.due_until(self.now_s(), patience_s)
+        for checker in self.checkers:
+            checker.read()
+            checker.read_missing(self.claims, until_s)
+
+    def outcome(self, patience_s: float | None = None) -> Outcome:
+        """What became of everything. `patience_s`: what was sent later may still be under way; None: nothing is."""
+        if patience_s is None:
+            self.read_journal()
+            for checker in self.checkers:
+                checker.read()
+                checker.read_missing(self.claims)
+                checker.read_unawaited()
+        else:
+            self.check(patience_s)
+            for checker in self.checkers:
+                checker.counts.under_way = sum(1 for _ in checker.missing())
+        flows = [checker.report() for checker in self.checkers]
+        if self.strays:
+            counts, examples = report.Counts(misdelivered=len(self.strays)), self.strays[:MAX_EXAMPLES]
+            found = [Example("misdelivered", "", stray) for stray in examples]
+            flows.append(FlowReport("none of what was sent", counts, found, is_first=False))
+        self.add_routes([example for flow in flows for example in flow.examples])
+        return Outcome(self._report(flows), self.checkers)
+
+    # --- while it goes on
+
+    def _settle(self, progress: Observer) -> None:
+        """Return when all is sent and done and nothing more is to be expected."""
+        last, since_s = self._counts(), self.now_s()
+        read_s = since_s
+        while True:
+            pause(LOOK_EVERY_S)
+            self._raise_errors()
+            counts, now_s = self._counts(), self.now_s()
+            progress.show(now_s, *self._sent_and_arrived(), self._steps.under_way)
+            if now_s - read_s >= READ_EVERY_S:
+                read_s = now_s
+                self.read_journal()
+            is_sent = all(outgoing.pace.is_over for outgoing in self._cast.outgoing)
+            if counts != last or not self._steps.are_done or not is_sent:
+                last, since_s = counts, now_s
+                continue
+            quiet_s = now_s - since_s
+            if quiet_s >= QUIET_S:
+                return
+            if quiet_s >= GRACE_S and self._has_all():
+                return
+
+    def _has_all(self) -> bool:
+        """Whether nothing is missing but what faults have lost, and what waits for somebody who logs in later."""
+        self.read_journal()
+        is_awaited = any(self._awaits(checker) for checker in self.checkers)
+        return not is_awaited and all(outgoing.is_done for outgoing in self._cast.outgoing)
+
+    def _awaits(self, checker: Checker) -> bool:
+        leg = checker.leg
+        if leg.is_archive or self._cast.waits_for_login(leg):
+            return False
+        return any(leg.flow.id(sequence) not in self.claims for sequence in checker.missing())
+
+    def _counts(self) -> list[int]:
+        """All that shows that something happens."""
+        flows = (leg.flow for leg in self._cast.legs if leg.is_first)
+        of_flows = [count for flow in flows for count in (len(flow.sent_s), flow.acknowledged, len(flow.bounced))]
+        return [*of_flows, *(len(leg) for leg in self._cast.legs)]
+
+    def _sent_and_arrived(self) -> tuple[int, int]:
+        first = [leg for leg in self._cast.legs if leg.is_first]
+        return sum(len(leg.flow.sent_s) for leg in first), sum(leg.seen_count for leg in first)
+
+    def _raise_errors(self) -> None:
+        for thread in self._cast.threads:
             if thread.error:
                 raise LabError(f"a client of the checker failed ({thread.name}):\n{thread.error}")
         if self._steps.errors:
             raise self._steps.errors[0]
-        self._read_journal()
-        return self._report(seconds, memory.reports(watch.samples))
+        if self._lookout.is_gone:
+            raise LabError(f"lab {self._plan.name} was taken down while it was checked")
 
-    def _settle(self) -> None:
-        """Return when all is sent and done and nothing more is to be expected."""
-        last, since_s = self._progress(), self._now_s()
-        while True:
-            pause(LOOK_EVERY_S)
-            now_s = self._now_s()
-            if (progress := self._progress()) != last or not self._steps.are_done:
-                last, since_s = progress, now_s
-                continue
-            quiet_s = now_s - since_s
-            if quiet_s < GRACE_S or any(now_s < flow.duration for flow in self._scenario.flows):
-                continue
-            if quiet_s >= QUIET_S:
-                return
-            self._read_journal()
-            is_missing = any(record.unsettled_besides(self._lost_ids) for record in self._records)
-            if not is_missing and all(sender.is_done for sender in self._senders):
-                return
-
-    def _progress(self) -> list[int]:
-        return [
-            count
-            for record in self._records
-            for count in (len(record.sent_s), record.acknowledged, len(record.arrivals), len(record.bounced))
-        ]
-
-    def _read_journal(self) -> None:
+    def read_journal(self) -> None:
         """What faults of links have lost since the last time."""
+        if self._lookout.is_redis_down:
+            return
         try:
             with journal(self._folder, self._plan) as reader:
                 for position, hops in reader.after(self._position):
                     self._position = position
-                    self._lost_ids.update(id for hop in hops if (id := lost_by_fault(hop)))
+                    for hop in hops:
+                        if id := lost_by_fault(hop):
+                            self.claims.setdefault(id, hop.at_utc_ns / 1e9 - self._begin_utc_s)
         except LabError:
             pass  # Redis is away just now; the next time tells
 
-    def _report(self, seconds: float, taken: list[report.MemoryReport]) -> Report:
-        flows = [judge(record, self._lost_ids) for record in self._records]
-        self._add_routes(flows)
-        counts = report.total(flows)
-        breaks = [client.breaks for clients in self._clients.values() for client in clients]
-        return Report(
-            self._scenario.name, self._scenario.about, self._plan.name, seconds, flows, counts,
-            steps=sorted(self._steps.reports, key=lambda step: step.at_s), memory=taken,
-            resumed=sum(each.resumed for each in breaks), begun_anew=sum(each.begun_anew for each in breaks),
-            broken=report.broken(self._scenario.promises, counts, taken),
-        )  # fmt: skip
+    # --- what it found
 
-    def _add_routes(self, flows: Sequence[FlowReport]) -> None:
-        examples = [example for flow in flows for example in flow.examples]
-        if examples and self._scenario.follow == "all":
-            with journal(self._folder, self._plan) as reader:
-                hops = reader.read({example.trace_id for example in examples}, self._begin_position)
+    def add_routes(self, examples: Sequence[Example]) -> None:
+        """The hops of these, as far as the journal has them."""
+        if not examples or self._scenario.follow != "all" or self._lookout.is_redis_down:
+            return
+        with suppress(LabError), journal(self._folder, self._plan) as reader:  # Redis may have died just now
+            hops = reader.read({example.trace_id for example in examples}, self._begin_position)
             for example in examples:
                 example.hops = [hop for hop in hops if hop.trace_id == example.trace_id]
 
+    def _report(self, flows: list[FlowReport]) -> Report:
+        scenario, counts, taken = self._scenario, report.total(flows), memory.reports(self._memory.samples)
+        breaks = sorted(self._breaks(), key=lambda each: each.at_s)
+        broken = report.broken(scenario.promises, counts, taken)
+        return Report(
+            scenario.name, scenario.about, self._plan.name, self._seconds, flows, counts, seed=self._seed,
+            steps=sorted(self._steps.reports, key=lambda step: step.at_s), memory=taken, breaks=breaks,
+            resumed=sum(each.resumed for each in breaks),
+            new_sessions=sum(not each.resumed and each.away_s is not None for each in breaks),
+            broken=broken, expected=[*scenario.expect], failures=report.failures(broken, [*scenario.expect]),
+        )  # fmt: skip
 
-def _end(parts: Sequence[Sender | Receiver | MemoryWatch]) -> None:
+    def _breaks(self) -> Iterator[BreakReport]:
+        """Of those that send and receive; who stands by only costs nobody anything."""
+        taking_part = [client for clients in self._cast.clients.values() for client in clients]
+        for thread in self._cast.threads:
+            for each in thread.client.breaks if isinstance(thread, Session) and thread.client in taking_part else ():
+                away_s = None if each.back_s is None else each.back_s - each.at_s
+                at_s = each.at_s - self._begin_s
+                yield BreakReport(thread.name, at_s, away_s, each.is_resumed, each.tries, each.sent_again)
+
+
+def _end(parts: Sequence[Session | BoxThread | Lookout | MemoryWatch]) -> None:
     """Return when those that were started are over: nobody else may touch a client that its thread still uses."""
     for part in parts:
         part.stop()
     for part in parts:
         if part.is_alive():
             part.join()
-
-
-def connector(folder: LabFolder, plan: Plan, jid: Jid) -> Callable[[Resumption | None], BlockingClient]:
-    """Logs in as an account of the topology. Raises BadInput where there is none of this address."""
-    nodes = [server for server in plan.servers if server.domain == jid.domainpart]
-    password = password_of(plan, jid)
-    if not nodes or password is None:
-        raise BadInput(f"{jid.bare} is no account of lab {plan.name}; the topology's `accounts` tells which there are")
-    login, ca_file = Login(jid, password), None if nodes[0].tls == "off" else str(folder.ca_file)
-
-    def connect(resumption: Resumption | None) -> BlockingClient:
-        """To the first of the domain's nodes that takes it, as clients do with SRV records (RFC 6120 section 3.2.1)."""
-        for node in nodes[:-1]:
-            with suppress(*BROKEN):
-                return BlockingClient((node.host, node.c2s_port), login, ca_file, resumption=resumption)
-        return BlockingClient((nodes[-1].host, nodes[-1].c2s_port), login, ca_file, resumption=resumption)
-
-    return connect
-
-
-def _await_presence(client: ManagedClient, jid: Jid) -> None:
-    """Its own presence comes back to it (RFC 6121 section 4.2.2): from now on messages for the account reach it."""
-    deadline_s = time.monotonic() + LOGIN_PATIENCE_S
-    while time.monotonic() < deadline_s:
-        child = client.receive(LOOK_EVERY_S)
-        if child is not None and child.name == f"{CLIENT} presence" and child.attributes.get("from") == str(jid):
-            return
-    raise LabError(f"{jid} was not told of its own presence within {LOGIN_PATIENCE_S:g} s; see `xmpplab logs`")

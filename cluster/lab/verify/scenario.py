@@ -2,165 +2,72 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
-from cluster.router import settings
-from cluster.router.quantity import DURATION, NONE, SHARE
-from cluster.topology.links import Link, directions, faults_of
-from cluster.topology.section import AccountJid, Name, NodeName, OrEmpty, Section
+from cluster.lab.verify.promises import PROMISES, Promises
+from cluster.lab.verify.timetable import Step
+from cluster.lab.verify.values import Rate, Seconds
+from cluster.topology.section import Name, OrEmpty, Section
+from cluster.xmpp.jid import Jid
 
-
-def duration_s(value: object) -> float:
-    """The time in seconds. Raises ValueError with what may be written."""
-    if not isinstance(value, str) or value == NONE:
-        raise ValueError(f"{value!r} does not fit here; write {DURATION.form}")
-    return DURATION.parse(value) or 0.0
+_FOREIGN = re.compile(r"[a-z][a-z0-9-]{0,62}|\+?[0-9]{3,15}")
+"""The name of a phone or a mailbox, or a phone's number."""
 
 
-def _share(value: object) -> object:
-    if value == "any":
-        return None
-    if not isinstance(value, str) or value == NONE:
-        raise ValueError(f"{value!r} does not fit here; write {SHARE.form}, or any")
-    return SHARE.parse(value) or 0.0
+def _end(text: str) -> str:
+    if _FOREIGN.fullmatch(text):
+        return text
+    jid = Jid.parse(text)
+    if not jid.localpart or jid.resourcepart:
+        raise ValueError(f"{text!r} is no end of a flow; write an account, or a phone or mailbox by its name")
+    return str(jid)
 
 
-def _rate(value: object) -> object:
-    if value == "max":
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
-        raise ValueError(f"{value!r} is no rate; write messages a second, such as 1000, or max")
-    return float(value)
-
-
-def _limit(value: object) -> object:
-    if value == "any":
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"{value!r} is no limit; write how many there may be, such as 0, or any")
-    return value
-
-
-Seconds = Annotated[float, BeforeValidator(duration_s), WithJsonSchema({"type": "string", "pattern": DURATION.pattern})]
-Share = Annotated[
-    float | None,
-    BeforeValidator(_share),
-    WithJsonSchema({"anyOf": [{"type": "string", "pattern": SHARE.pattern}, {"const": "any"}]}),
-]
-Rate = Annotated[
-    float | None,
-    BeforeValidator(_rate),
-    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"const": "max"}]}),
-]
-Limit = Annotated[
-    int | None,
-    BeforeValidator(_limit),
-    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"const": "any"}]}),
-]
-"""None: any number."""
+End = Annotated[str, AfterValidator(_end), WithJsonSchema({"type": "string", "pattern": "^[^/ ]+$"})]
 
 
 class Flow(Section):
-    """Messages from one account to another."""
+    """Stanzas from one end to another."""
 
-    from_: Annotated[AccountJid, Field(alias="from")]
-    """Who sends: an account of the topology."""
-    to: AccountJid
-    """Who receives: an account of the topology, which is online, but for what the scenario does."""
+    from_: Annotated[End, Field(alias="from")]
+    """Who sends: an account of the topology; or a phone or a mailbox, by its name, number or address."""
+    to: End
+    """Who receives: the same."""
+    kind: Literal["message", "presence", "iq"] = "message"
+    """Messages; directed presence; or iq requests to the other end's client, whose answers are checked too."""
     rate: Rate = 1000.0
-    """Messages a second, sent when they are due whatever becomes of the earlier ones; or `max`: as many as arrive, with
+    """Stanzas a second, sent when they are due whatever becomes of the earlier ones; or `max`: as many as arrive, with
     `window` of them under way. Without it: 1000."""
     duration: Seconds = 10.0
     """For how long. Without it: `10s`."""
     size: Annotated[int, Field(ge=1, le=200_000)] = 300
-    """Bytes of each message, as near as its address allows."""
+    """Bytes of each stanza (of each text, to or from a phone or a mailbox), as near as its address allows."""
     window: Annotated[int, Field(ge=1)] = 200
-    """Only for `rate: max`: how many messages may be under way."""
-
-
-class Step(Section):
-    """One thing that is done to the lab while the messages flow."""
-
-    at: Seconds
-    """When, counted from the first message, such as `3s`."""
-    kill: str | None = None
-    """A node, such as `s2` or `redis`, gets SIGKILL. It is started again, at once or after `for`."""
-    restart: str | None = None
-    """A node is ended in an orderly way and started again."""
-    pause: str | None = None
-    """A node hangs (SIGSTOP), `for` so long."""
-    cut: AccountJid | None = None
-    """The TCP connections of this account break without a goodbye; it comes back at once or after `for`."""
-    partition: Annotated[list[NodeName], Field(min_length=2, max_length=2)] | None = None
-    """Two servers, such as `[s1, s2]`: nothing passes between them, `for` so long. What is sent waits."""
-    fault: Link | None = None  # type: ignore[valid-type]
-    """Faults of a link, such as `{between: [s1, s2], loss: 1%}`: all that the `links` of a topology may have. They end
-    after `for`, or with the run."""
-    for_: Annotated[Seconds, Field(alias="for")] = 0.0
-    """How long it lasts, such as `5s`."""
+    """Only for `rate: max`: how many may be under way."""
+    online: bool = True
+    """`false`: the receiver logs in when everything is sent, and gets all of it then."""
+    carbons: Annotated[int, Field(ge=0, le=5)] = 0
+    """How many further resources of both accounts enable carbons (XEP-0280). Each must see every message."""
+    archive: bool = False
+    """The archives of both accounts (XEP-0313) are read at the end. The receiver's must have what was delivered, the
+    sender's what its server acknowledged: each once, unchanged and in order."""
 
     @model_validator(mode="after")
-    def _one_thing(self) -> Step:
-        if len(self.named) != 1:
-            raise ValueError(f"a step does one thing; write `at` and one of: {', '.join(ACTIONS)}")
-        if self.action in _LASTING and not self.for_:
-            raise ValueError(f"how long is this {self.action} to last? add `for`, such as `for: 5s`")
-        if self.action == "restart" and self.for_:
-            raise ValueError("a restart takes as long as it takes; leave `for` out, or use `kill`")
+    def _of_messages_only(self) -> Flow:
+        for key, is_set in (("online: false", not self.online), ("carbons", self.carbons), ("archive", self.archive)):
+            if is_set and self.kind != "message":
+                raise ValueError(f"`{key}` is for messages; leave it out, or leave `kind` out")
+        if not self.online and self.rate is None:
+            raise ValueError("`rate: max` waits for arrivals, and nobody is online; write a number")
         return self
 
     @property
-    def named(self) -> list[str]:
-        """The actions that are written."""
-        return [action for action in ACTIONS if getattr(self, action) is not None]
-
-    @property
-    def action(self) -> str:
-        """What is done."""
-        return self.named[0]
-
-    @property
-    def target(self) -> str:
-        """To what or whom."""
-        if self.partition is not None:
-            return " and ".join(self.partition)
-        if self.fault is not None:
-            ways = ", ".join(f"{sender} → {receiver}" for sender, receiver in directions(self.fault))
-            return f"{', '.join(f'{key} {text}' for key, text in self.fault_texts.items())} on {ways}"
-        return str(getattr(self, self.action))
-
-    @property
-    def fault_texts(self) -> dict[str, str]:
-        """The faults of `fault`, as `xmpplab fault set` would have them."""
-        return settings.texts(faults_of(self.fault), 0.0) if self.fault is not None else {}
-
-
-ACTIONS = ("kill", "restart", "pause", "cut", "partition", "fault")
-_LASTING = {"pause", "partition"}
-
-
-class Promises(Section):
-    """What must hold at the end. Each is a limit, or `any`."""
-
-    lost: Limit = 0
-    """Messages that neither arrived nor came back, though no fault of a link lost them."""
-    lost_by_fault: Limit = None
-    """Messages that a fault of a link lost, as it was told to. Without it: any."""
-    bounced: Limit = 0
-    """Messages that came back as errors."""
-    out_of_order: Limit = 0
-    """Messages that arrived behind one that was sent later."""
-    duplicated: Limit = 0
-    """Messages that arrived again with another stanza-id or mark, so that nobody can tell."""
-    duplicated_same_id: Limit = None
-    """Messages that arrived again with the same stanza-id or mark, by which a client can tell. Without it: any."""
-    longest_gap: Seconds | None = None
-    """The longest time without an arrival, such as `10s`. Without it: any."""
-    memory_growth: Share = None
-    """By how much the memory (RSS) of each node may grow from the middle of the run to its end, such as `20%`. Without
-    it: any."""
+    def count(self) -> int | None:
+        """How many stanzas it has; None where it is as many as arrive."""
+        return None if self.rate is None else max(1, round(self.rate * self.duration))
 
 
 class Scenario(Section):
@@ -175,9 +82,18 @@ class Scenario(Section):
     flows: Annotated[list[Flow], Field(min_length=1)]
     """Who sends to whom."""
     steps: Annotated[list[Step], OrEmpty(list)] = []
-    """What happens meanwhile."""
+    """What happens meanwhile. Each step happens while messages are still being sent."""
+    seed: Annotated[int, Field(ge=0)] | None = None
+    """For what steps choose at random. Without it each run has a new one, which its report names."""
     promises: Annotated[Promises, OrEmpty(dict)] = Promises()
     """What must hold at the end."""
+    expect: PROMISES = []
+    """Promises that must be broken, such as `lost`: the run fails where one of them is kept."""
     follow: Literal["all", "sampled"] = "all"
     """Whose hops are recorded: of all messages, so that the report can show where each one was lost; or only of the
     samples that the lab takes by itself, for full load."""
+
+    @property
+    def duration_s(self) -> float:
+        """Until the last stanza is sent."""
+        return max(flow.duration for flow in self.flows)

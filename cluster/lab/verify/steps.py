@@ -1,40 +1,60 @@
-"""What a scenario does to the lab, each thing in its time."""
+"""What a scenario does to the lab, each thing in its time; what it breaks is in the checker's own record."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 from cluster.client.managed import ManagedClient
 from cluster.lab import driver
 from cluster.lab.errors import LabError
 from cluster.lab.faults import set_faults
 from cluster.lab.folder import LabFolder
+from cluster.lab.verify.faultlog import FaultLog
+from cluster.lab.verify.records import Link
 from cluster.lab.verify.report import StepReport
-from cluster.lab.verify.scenario import Step
+from cluster.lab.verify.timetable import Action, Planned
+from cluster.lab.wait import wait_until
 from cluster.router.quantity import NONE
 from cluster.topology.links import directions
+from cluster.topology.plan import Plan
+
+READY_TIMEOUT_S = 60.0
+"""How long a step waits for a node that an earlier step has ended."""
+
+MEND_TIMEOUT_S = 10.0
+"""As long as the end of a run waits until what a step paused or cut off goes on again."""
 
 
 class Steps:
-    """Does all steps of a scenario, each on a thread of its own, so that none waits for an earlier one."""
+    """Does all steps of a scenario, each on a thread of its own, so that none waits for an earlier one.
+
+    Nothing of it outlives the run: `stop` ends what still lasts, also in the middle.
+    """
 
     def __init__(
         self,
         folder: LabFolder,
-        steps: Sequence[Step],
+        plan: Plan,
+        steps: Sequence[Planned],
         clients: Mapping[str, Sequence[ManagedClient]],
+        faults: FaultLog,
         now_s: Callable[[], float],
     ) -> None:
-        """`clients`: by the accounts that they are of; `now_s`: since the start of the run."""
+        """`clients`: by the accounts that they are of; `faults`: notes what is broken; `now_s`: since the start."""
         self.reports: list[StepReport] = []
         self.errors: list[LabError] = []
         self._folder = folder
+        self._plan = plan
         self._clients = clients
+        self._faults = faults
         self._now_s = now_s
-        self._pause = threading.Event()
+        self._begun: list[str] = []
+        self._unmended: list[tuple[str, str, Mapping[str, str]]] = []
+        self._stopping = threading.Event()
         self._threads = [
-            threading.Thread(target=self._run, args=(step,), name=str(step), daemon=True) for step in steps
+            threading.Thread(target=self._run, args=each, name=str(each.action), daemon=True) for each in steps
         ]
 
     def start(self) -> None:
@@ -47,45 +67,88 @@ class Steps:
         """All are over, and what they did to nodes shows no more."""
         return not any(thread.is_alive() for thread in self._threads)
 
-    def _run(self, step: Step) -> None:
-        self._pause.wait(max(0.0, step.at - self._now_s()))
+    def stop(self) -> None:
+        """Begin nothing more, and end what lasts: what is paused goes on, and links have no faults of ours."""
+        self._stopping.set()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(MEND_TIMEOUT_S)
+        for from_, to, faults in self._unmended:
+            with suppress(LabError):  # Redis is away: the lab is not as it was for other reasons
+                self._mend(from_, to, faults)
+
+    @property
+    def under_way(self) -> list[str]:
+        """What has begun and is not over."""
+        return [*self._begun]
+
+    def _run(self, at_s: float, action: Action) -> None:
+        if self._stopping.wait(max(0.0, at_s - self._now_s())):
+            return
         begun_s = self._now_s()
+        self._begun.append(str(action))
         try:
-            self._do(step)
+            self._do(action)
         except LabError as error:
             self.errors.append(error)
-        self.reports.append(StepReport(_text(step), begun_s, self._now_s() - begun_s))
+        self._begun.remove(str(action))
+        self.reports.append(StepReport(str(action), begun_s, self._now_s() - begun_s))
 
-    def _do(self, step: Step) -> None:
-        match step.action:
-            case "kill":
-                driver.disturb(self._folder, step.target, "kill", step.for_)
-            case "restart":
-                driver.disturb(self._folder, step.target, "restart")
+    def _do(self, action: Action) -> None:
+        match action.action:
+            case "kill" | "restart" as how:
+                with self._broken(action, action.target):
+                    driver.disturb(self._folder, action.target, how, action.for_)
             case "pause":
-                driver.disturb(self._folder, step.target, "pause")
-                self._pause.wait(step.for_)
-                driver.disturb(self._folder, step.target, "resume")
+                with self._broken(action, action.target):
+                    driver.disturb(self._folder, action.target, "pause")
+                    self._stopping.wait(action.for_)
+                    driver.disturb(self._folder, action.target, "resume")
             case "partition":
-                assert step.partition is not None
-                one, other = step.partition
-                self._break([(one, other), (other, one)], {"down": "always"}, step.for_)
+                assert action.partition is not None
+                one, other = action.partition
+                self._break(action, [(one, other), (other, one)], {"down": "always"})
             case "fault":
-                assert step.fault is not None
-                self._break(directions(step.fault), step.fault_texts, step.for_)
+                assert action.fault is not None
+                self._break(action, directions(action.fault), action.fault_texts)
             case "cut":
-                for client in self._clients[step.target]:
-                    client.cut(step.for_)
+                with self._broken(action):
+                    for client in self._clients[action.target]:
+                        client.cut(action.for_)
+                    self._stopping.wait(action.for_)
 
-    def _break(self, links: Sequence[tuple[str, str]], faults: Mapping[str, str], for_s: float) -> None:
-        """Give the links these faults, and mend them after so long; 0: never."""
+    @contextmanager
+    def _broken(self, action: Action, node: str = "") -> Iterator[None]:
+        """Within, a node or a connection is broken; a node is waited for first, since an earlier step may have it."""
+        if node:
+            wait_until(lambda: self._is_running(node), READY_TIMEOUT_S)
+        fault = self._faults.begin(str(action), self._now_s())
+        try:
+            yield
+        finally:
+            fault.end_s = self._now_s()
+
+    def _is_running(self, node: str) -> bool:
+        nodes = driver.of(self._folder).status(self._folder)
+        return all(each.state == "running" for each in nodes if each.name == node)
+
+    def _break(self, action: Action, links: Sequence[tuple[str, str]], faults: Mapping[str, str]) -> None:
+        """Give the links these faults, and take them away after `for`; without it, at the end of the run."""
+        noted = [self._faults.begin(str(action), self._now_s(), self._domains(link), faults) for link in links]
         for from_, to in links:
             set_faults(self._folder, from_, to, faults)
-        if for_s:
-            self._pause.wait(for_s)
-            for from_, to in links:
-                set_faults(self._folder, from_, to, dict.fromkeys(faults, NONE))
+        if not action.for_:
+            self._unmended += [(from_, to, faults) for from_, to in links]
+            return
+        self._stopping.wait(action.for_)
+        for from_, to in links:
+            self._mend(from_, to, faults)
+        for fault in noted:
+            fault.end_s = self._now_s()
 
+    def _mend(self, from_: str, to: str, faults: Mapping[str, str]) -> None:
+        set_faults(self._folder, from_, to, dict.fromkeys(faults, NONE))
 
-def _text(step: Step) -> str:
-    return f"{step.action} {step.target}" + (f" for {step.for_:g} s" if step.for_ else "")
+    def _domains(self, link: tuple[str, str]) -> Link:
+        from_, to = (self._plan.server_named(name).domain for name in link)
+        return from_, to

@@ -14,7 +14,7 @@ from cluster.lab.errors import LabError
 from cluster.lab.faults import LinkState
 from cluster.lab.logs import LogLine
 from cluster.lab.verify import render as verify
-from cluster.lab.verify.report import Counts, Example, FlowReport
+from cluster.lab.verify.report import Example
 from cluster.trace import render
 from cluster.trace.hop import Event, Hop
 from tests.unit.trace.test_terminal import is_harmless
@@ -63,8 +63,7 @@ SHOWN: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "fault ls": lambda _: print(fault._shown(LinkState("s1", "s2", "montague.lit", "capulet.lit", {"delay": EVIL}, 0))),
     "tables": lambda _: print_table(["LINK"], [[EVIL]]),
     "verify": lambda _: [
-        Console(markup=False).print(part)
-        for part in verify._example(FlowReport("romeo", Counts()), Example("lost", EVIL, [HOP]))
+        Console(markup=False).print(part) for part in verify.route("romeo", Example("lost", EVIL, [HOP]))
     ],
 }
 

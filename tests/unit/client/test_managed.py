@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.client.managed import ManagedClient
+from cluster.client.managed import RETRY_S, ManagedClient
 from cluster.xmpp.initiating import Resumption, StreamFailed
 from cluster.xmpp.namespaces import SM
 from cluster.xmpp.stanza import Stanza, make
@@ -19,7 +21,8 @@ def server() -> Server:
 
 
 def client_of(server: Server, *greeting: Stanza) -> ManagedClient:
-    return ManagedClient(server.connect, greeting, lambda: 0.0)  # type: ignore[arg-type]
+    """Its clock goes on by a second whenever it is looked at."""
+    return ManagedClient(server.connect, greeting, map(float, count()).__next__)  # type: ignore[arg-type]
 
 
 def message(number: int) -> Stanza:
@@ -73,7 +76,7 @@ def test_a_stream_is_resumed_and_only_what_the_server_has_not_is_sent_again(serv
     assert server.resumptions == [Resumption(ROMEO, "sm-1", 1)]
     assert server.got == ["presence", "1", "2", "3", "4", "5"]
     assert client.acknowledged == 6
-    assert (client.breaks.resumed, client.breaks.begun_anew) == (1, 0)
+    assert (client.breaks.resumed, client.breaks.new_sessions) == (1, 0)
 
 
 def test_a_stream_that_the_server_forgot_is_begun_anew(server: Server) -> None:
@@ -86,7 +89,7 @@ def test_a_stream_that_the_server_forgot_is_begun_anew(server: Server) -> None:
     server.answers = True
     settle(client)
     assert server.got == ["presence", "presence", "1", "2"]
-    assert (client.breaks.resumed, client.breaks.begun_anew) == (0, 1)
+    assert (client.breaks.resumed, client.breaks.new_sessions) == (0, 1)
     server.line.cut()
     settle(client)
     assert server.resumptions[-1].previd == "sm-2"
@@ -112,6 +115,34 @@ def test_a_server_that_is_away_is_tried_again(server: Server) -> None:
     settle(client)
     assert client.breaks.refused == 3
     assert server.got == ["1"]
+
+
+def test_what_a_break_cost(server: Server) -> None:
+    client = client_of(server)
+    server.answers = False
+    send(client, 1, 2)
+    server.line.cut()
+    server.away = 2
+    send(client, 3)
+    server.answers = True
+    settle(client)
+    [found] = client.breaks
+    assert (found.is_resumed, found.tries) == (True, 2)
+    assert found.sent_again == len(server.got) - 2  # those that the server had not
+    assert found.back_s is not None
+    assert found.back_s > found.at_s
+
+
+def test_between_two_tries_it_waits_however_often_it_is_asked(server: Server) -> None:
+    now_s = 5.0
+    client = ManagedClient(server.connect, (), lambda: now_s)  # type: ignore[arg-type]
+    server.line.cut()
+    server.away = 99
+    settle(client)
+    assert client.breaks.refused == 1
+    now_s += RETRY_S
+    settle(client)
+    assert client.breaks.refused == 2
 
 
 def test_the_first_connection_is_for_the_caller_to_worry_about(server: Server) -> None:
@@ -163,7 +194,7 @@ def test_a_server_that_counts_otherwise_is_not_resumed_again(server: Server) -> 
     server.line.cut()
     settle(client)
     assert [each.previd for each in server.resumptions] == ["sm-1"]
-    assert client.breaks.begun_anew == 1
+    assert client.breaks.new_sessions == 1
 
 
 def test_close_says_what_was_handled(server: Server) -> None:

@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 
 from cluster.lab.plans import read_plans
-from cluster.lab.verify.read import ScenarioFile, as_it_is, read
-from cluster.lab.verify.scenario import Flow, Promises, Step
+from cluster.lab.verify.promises import Promises
+from cluster.lab.verify.read import as_it_is, is_scenario, read
+from cluster.lab.verify.scenario import Flow
 from cluster.topology.problem import TopologyError
 from tests.live.running_lab import ROOT
-
-TOPOLOGY = ROOT / "topologies" / "two-domains.yaml"
-FLOW = "flows: [{from: romeo@montague.lit, to: juliet@capulet.lit}]\n"
-
-Load = Callable[[str], ScenarioFile]
-
-
-@pytest.fixture
-def load(tmp_path: Path) -> Load:
-    def load(text: str) -> ScenarioFile:
-        file = tmp_path / "scenario.yaml"
-        file.write_text(dedent(text))
-        return read(file, None)
-
-    return load
-
-
-def problems(load: Load, text: str) -> list[str]:
-    """What is wrong, without the name of the file."""
-    with pytest.raises(TopologyError) as caught:
-        load(text).check(read_plans(TOPOLOGY, Path("/nowhere"))[0])
-    return [str(error).partition(":")[2] for error in caught.value.errors]
+from tests.unit.lab.verify.scenario_files import ACTION_KEYS, FLOW, FLOW_KEYS, TOPOLOGY, Load, problems
 
 
 def test_the_smallest_file_gets_every_default(load: Load) -> None:
@@ -56,15 +34,17 @@ def test_every_key_is_read(load: Load) -> None:
           - {from: juliet@capulet.lit, to: romeo@montague.lit, rate: max, window: 7}
         steps:
           - {at: 3s, kill: s2, for: 1.5s}
-          - {at: 1m, kill: redis}
+          - {at: 6s, kill: redis}
           - {at: 3s, restart: s1}
           - {at: 3s, pause: s1, for: 5s}
           - {at: 3s, cut: juliet@capulet.lit}
           - {at: 3s, partition: [s1, s2], for: 2s}
           - {at: 3s, fault: {from: s1, to: s2, loss: 1%, delay: 40ms}}
         promises:
-          {lost: 1, lost_by_fault: 0, bounced: any, out_of_order: 2, duplicated: 3, duplicated_same_id: 4,
-           longest_gap: 10s, memory_growth: 12.5%}
+          {lost: 1, lost_by_fault: 0, bounced: any, altered: 5, misdelivered: 6, out_of_order: 2, duplicated: 3,
+           duplicated_same_id: 4, longest_gap: 10s, memory_growth: 12.5%}
+        expect: [lost, longest_gap]
+        seed: 7
         follow: sampled
     """)
     assert file.topology == file.path.parent / "lab.yaml"
@@ -73,7 +53,7 @@ def test_every_key_is_read(load: Load) -> None:
     assert scenario.flows[0].from_ == "romeo@montague.lit"
     assert [(step.at, step.action, step.target, step.for_) for step in scenario.steps] == [
         (3.0, "kill", "s2", 1.5),
-        (60.0, "kill", "redis", 0.0),
+        (6.0, "kill", "redis", 0.0),
         (3.0, "restart", "s1", 0.0),
         (3.0, "pause", "s1", 5.0),
         (3.0, "cut", "juliet@capulet.lit", 0.0),
@@ -81,9 +61,10 @@ def test_every_key_is_read(load: Load) -> None:
         (3.0, "fault", "delay 40ms, loss 1% on s1 → s2", 0.0),
     ]
     assert scenario.promises.model_dump() == {
-        "lost": 1, "lost_by_fault": 0, "bounced": None, "out_of_order": 2, "duplicated": 3, "duplicated_same_id": 4,
-        "longest_gap": 10.0, "memory_growth": 0.125,
+        "lost": 1, "lost_by_fault": 0, "bounced": None, "altered": 5, "misdelivered": 6, "out_of_order": 2,
+        "duplicated": 3, "duplicated_same_id": 4, "longest_gap": 10.0, "memory_growth": 0.125,
     }  # fmt: skip
+    assert (scenario.expect, scenario.seed) == (["lost", "longest_gap"], 7)
     file.check(read_plans(TOPOLOGY, Path("/nowhere"))[0])
 
 
@@ -103,12 +84,12 @@ def test_all_problems_are_told_at_once_with_what_is_allowed(load: Load) -> None:
     """,
     ) == [
         "1:7: name: 'Bad' is no name; allowed: lowercase letters, digits and '-', a letter first, at most 63",
-        "3:5: flows[0].to: the key 'to' is missing; allowed: from, to, rate, duration, size, window",
-        "3:38: flows[0].rate: 0 is no rate; write messages a second, such as 1000, or max",
+        "3:5: flows[0].to: the key 'to' is missing; allowed: " + FLOW_KEYS,
+        "3:38: flows[0].rate: 0 is no rate; write stanzas a second, such as 1000, or max",
         "3:51: flows[0].duration: 10 does not fit here; write a time such as 40ms, 1.5s or 2m",
-        "3:55: flows[0].colour: unknown key; allowed: from, to, rate, duration, size, window",
-        "5:5: steps[0]: a step does one thing; write `at` and one of: kill, restart, pause, cut, partition, fault",
-        "6:5: steps[1]: a step does one thing; write `at` and one of: kill, restart, pause, cut, partition, fault",
+        "3:55: flows[0].colour: unknown key; allowed: " + FLOW_KEYS,
+        "5:5: steps[0]: a step does one thing; write `at` and one of: " + ACTION_KEYS,
+        "6:5: steps[1]: a step does one thing; write `at` and one of: " + ACTION_KEYS,
         "7:5: steps[2]: how long is this pause to last? add `for`, such as `for: 5s`",
         "8:5: steps[3]: a restart takes as long as it takes; leave `for` out, or use `kill`",
         "9:18: promises.lost: -1 is no limit; write how many there may be, such as 0, or any",
@@ -148,15 +129,75 @@ def test_another_duration(load: Load) -> None:
     assert [flow.duration for flow in read(path, 2.5).scenario.flows] == [2.5]
 
 
-def test_a_step_is_one_thing() -> None:
-    assert Step.model_validate({"at": "1s", "kill": "s1"}).action == "kill"
+def test_kinds_of_flows(load: Load) -> None:
+    assert problems(
+        load,
+        """\
+        name: kinds
+        flows:
+          - {from: romeo@montague.lit, to: juliet@capulet.lit, kind: iq, archive: true}
+          - {from: romeo@montague.lit, to: juliet@capulet.lit, rate: max, online: false}
+          - {from: romeo@montague.lit/pda, to: juliet@capulet.lit}
+    """,
+    ) == [
+        "3:5: flows[0]: `archive` is for messages; leave it out, or leave `kind` out",
+        "4:5: flows[1]: `rate: max` waits for arrivals, and nobody is online; write a number",
+        "5:12: flows[2].from: 'romeo@montague.lit/pda' is no end of a flow; write an account, or a phone or mailbox by "
+        "its name",
+    ]
+
+
+def test_who_is_away_gets_no_more_than_is_kept_for_one_account(load: Load) -> None:
+    assert problems(
+        load,
+        """\
+        name: away
+        flows:
+          - {from: romeo@montague.lit, to: juliet@capulet.lit, rate: 200, online: false}
+          - {from: romeo@montague.lit, to: juliet@capulet.lit, kind: iq, rate: 1}
+    """,
+    ) == [
+        "3:62: flows[0].rate: 2,000 messages are too many: s2 keeps 1,000 for one account (`offline_messages`); send "
+        "fewer",
+        "3:75: flows[0].online: juliet@capulet.lit has sessions of another flow; give this one another receiver",
+    ]
+
+
+def test_phones_and_mailboxes_are_ends(load: Load) -> None:
+    plan = read_plans(ROOT / "topologies" / "gateways.yaml", Path("/nowhere"))[0]
+    load("""
+        name: gateways
+        flows:
+          - {from: romeo@montague.lit, to: fc1, rate: 1}
+          - {from: '+393331234562', to: romeo@montague.lit, rate: 1}
+          - {from: romeo@montague.lit, to: friar@abbey.example, rate: 1}
+    """).check(plan)
+    with pytest.raises(TopologyError) as caught:
+        load("""
+            name: gateways
+            flows:
+              - {from: fc1, to: fc6}
+              - {from: romeo@montague.lit, to: fc9}
+              - {from: romeo@montague.lit, to: fc1, archive: true}
+        """).check(plan)
+    assert [str(error).partition(": flows")[2].partition(";")[0] for error in caught.value.errors] == [
+        "[0]: a phone and a mailbox reach each other without this lab",
+        "[1].to: there is no phone or mailbox 'fc9'",
+        "[2]: fc1 only has texts",
+    ]
+
+
+def test_what_is_a_scenario() -> None:
+    assert is_scenario({"name": "x", "flows": []})
+    assert not is_scenario({"name": "x", "servers": {}})
+    assert not is_scenario("flows")
 
 
 def test_a_lab_as_it_is() -> None:
     flows = as_it_is(read_plans(TOPOLOGY, Path("/nowhere"))[0]).flows
-    assert [(flow.from_, flow.to) for flow in flows] == [
-        ("romeo@montague.lit", "juliet@capulet.lit"),
-        ("juliet@capulet.lit", "romeo@montague.lit"),
+    there = ("romeo@montague.lit", "juliet@capulet.lit")
+    assert [((flow.from_, flow.to), flow.kind) for flow in flows] == [
+        (ends, kind) for ends in (there, there[::-1]) for kind in ("message", "presence", "iq")
     ]
 
 

@@ -1,0 +1,72 @@
+"""What the archive of an account has of a run (XEP-0313), read as any client reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from secrets import token_hex
+
+from cluster.client.blocking import BlockingClient
+from cluster.lab.errors import LabError
+from cluster.lab.verify.content import difference_of, stanza_id
+from cluster.lab.verify.records import Arrival, FlowRecord, Leg
+from cluster.lab.verify.witness import Book, forwarded, text_difference
+from cluster.xmpp import element as xml
+from cluster.xmpp import mam, timestamp
+from cluster.xmpp.data_form import DATA
+from cluster.xmpp.element import Element
+from cluster.xmpp.namespaces import CLIENT, MAM
+
+PATIENCE_S = 20.0
+
+
+def read_archive(
+    client: BlockingClient, book: Book, legs: dict[FlowRecord, Leg], since_utc_s: float, now_s: float
+) -> None:
+    """Notes at their legs what the client's own archive has of these flows, in its order. Raises LabError."""
+    givers = {str(client.jid.bare), client.jid.domainpart}
+    for message in archived(client, since_utc_s):
+        raw = xml.serialize(message)
+        known = book.find(message.get("id", ""), raw)
+        leg = legs.get(known[0].record) if known is not None else None
+        if known is None or leg is None:
+            continue  # an earlier run's, or another flow's of the account
+        flight, sequence = known
+        expected = flight.content.expected(sequence, flight.sender)
+        is_text = flight.sender.is_bare
+        found = text_difference(message, expected) if is_text else difference_of(message, expected, givers)
+        leg.arrive(Arrival(sequence, stanza_id(raw), now_s, found))
+
+
+def archived(client: BlockingClient, since_utc_s: float) -> Iterator[Element]:
+    """The messages of the archive since then, oldest first. Raises LabError."""
+    after: str | None = None
+    while True:
+        request = f"archive-{token_hex(4)}"
+        client.send(_query(request, since_utc_s, after))
+        while True:
+            child = client.receive(PATIENCE_S)
+            if child is None:
+                raise LabError(f"the server ended the stream while the archive of {client.jid.bare} was read")
+            if child.name == f"{CLIENT} iq" and child.attributes.get("id") == request:
+                break
+            if child.payloads == (f"{MAM} result",):
+                result = xml.parse(child.raw)[0]
+                after = result.get("id")
+                message = forwarded(result)
+                if message is not None:
+                    yield message
+        fin = xml.parse(child.raw).find(f"{{{MAM}}}fin")
+        if child.attributes.get("type") != "result" or fin is None:
+            raise LabError(f"the archive of {client.jid.bare} cannot be read: {child.raw.decode(errors='replace')}")
+        if fin.get("complete") == "true":
+            return
+
+
+def _query(id: str, since_utc_s: float, after: str | None) -> bytes:
+    page = f"<after>{after}</after>" if after else ""
+    return (
+        f"<iq type='set' id='{id}'><query xmlns='{MAM}'><x xmlns='{DATA}' type='submit'>"
+        f"<field var='FORM_TYPE' type='hidden'><value>{MAM}</value></field>"
+        f"<field var='start'><value>{timestamp.to_text(since_utc_s)}</value></field></x>"
+        f"<set xmlns='{mam.RSM}'><max>{mam.MAX_PAGE}</max>{page}</set></query></iq>"
+    ).encode()

@@ -1,0 +1,211 @@
+"""Who takes part in a run: a session for each flow, for each account that receives, and for each bystander.
+
+Bystanders get nothing of what is sent: an account that nobody knows in each domain, and a further resource of each
+account that takes part, with a negative priority (RFC 6121 section 8.5.2.1.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from secrets import token_hex
+
+from cluster.client.managed import ManagedClient
+from cluster.lab.folder import LabFolder
+from cluster.lab.verify.archive import read_archive
+from cluster.lab.verify.content import Content
+from cluster.lab.verify.foreign import Box, BoxClient, BoxReceiver, BoxSender, BoxThread, find_box
+from cluster.lab.verify.login import added_account, available, connector, logged_in, password
+from cluster.lab.verify.records import FlowRecord, Leg
+from cluster.lab.verify.scenario import Flow, Scenario
+from cluster.lab.verify.traffic import Outgoing, Pace, Session
+from cluster.lab.verify.witness import Book, Flight, Witness
+from cluster.topology.plan import Plan
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.stanza import Stanza
+
+RECEIVES, STANDS_BY = 1, -1
+"""Priorities: all that is for an account goes to the one session that receives."""
+
+
+class Cast:
+    """All sessions, phones and mailboxes of one run. `threads` are started, stopped and joined by the run."""
+
+    def __init__(
+        self, folder: LabFolder, plan: Plan, scenario: Scenario, stack: ExitStack, now_s: Callable[[], float]
+    ) -> None:
+        """Log everybody in. `stack` takes care of what is to be undone. Raises LabError."""
+        self.book = Book(token_hex(4))
+        self.legs: list[Leg] = []
+        self.clients: dict[str, list[ManagedClient]] = {}
+        """By the accounts of the flows, without those that stand by."""
+        self.threads: list[Session | BoxThread] = []
+        self._folder = folder
+        self._plan = plan
+        self._flows = scenario.flows
+        self._is_followed = scenario.follow == "all"
+        self._stack = stack
+        self._now_s = now_s
+        self._witnesses: dict[str, Witness] = {}
+        self._boxes: dict[str, BoxReceiver] = {}
+        self._archives: dict[str, dict[FlowRecord, Leg]] = {}
+        self._is_late = False
+        self._givers = self._all_givers()
+        for account in dict.fromkeys(flow.to for flow in self._flows):
+            self._add_receiver(account)
+        for index, flow in enumerate(self._flows):
+            self._add_flow(index, flow)
+        for account in self._accounts:
+            self._add_carbons(account)
+            self._add_bystander(self._new_jid(account), password(plan, Jid.parse(account)), STANDS_BY)
+        for domain in dict.fromkeys(Jid.parse(account).domainpart for account in self._accounts):
+            account_jid, secret = added_account(folder, plan, domain, stack)
+            self._add_bystander(account_jid.with_resource("bystander"), secret, 0)
+        self.book.sessions.update(str(each.witness.jid) for each in self.threads if isinstance(each, Session))
+
+    @property
+    def outgoing(self) -> list[Outgoing]:
+        """The flows that are sent."""
+        return [each.outgoing for each in self.threads if isinstance(each, (Session, BoxSender)) and each.outgoing]
+
+    @property
+    def has_late(self) -> bool:
+        """There are receivers that log in when everything is sent."""
+        return any(not flow.online for flow in self._flows)
+
+    def late(self) -> list[Session]:
+        """Log in those who receive what waited for them; their threads are not started yet. Raises LabError."""
+        accounts = dict.fromkeys(flow.to for flow in self._flows if not flow.online)
+        self._is_late = True
+        return [self._log_in(self._witnesses[account], available(RECEIVES)) for account in accounts]
+
+    def waits_for_login(self, leg: Leg) -> bool:
+        """What is to be seen here is kept until its receiver logs in."""
+        index = next(index for index, flight in enumerate(self.book.flights) if flight.record is leg.flow)
+        return not self._is_late and leg.is_first and not self._flows[index].online
+
+    def read_archives(self, since_utc_s: float) -> None:
+        """What the archives have, for the legs that stand for them. Raises LabError."""
+        for account, legs in self._archives.items():
+            jid = self._new_jid(account)
+            with connector(self._folder, self._plan, jid, password(self._plan, jid))(None) as client:
+                read_archive(client, self.book, legs, since_utc_s, self._now_s())
+
+    # --- the flows
+
+    def _add_flow(self, index: int, flow: Flow) -> None:
+        sender, box = self._sender(flow), find_box(self._plan, flow.from_)
+        to = self._address(flow)
+        record = FlowRecord(_name(flow), self.book.prefix(index), self._link(sender, to))
+        content = Content(flow.kind, record.prefix, to, flow.size, is_followed=self._is_followed)
+        flight, first = Flight(record, content, sender), Leg(record)
+        self.book.flights.append(flight)
+        self.legs.append(first)
+        if flow.to in self._boxes:
+            self._boxes[flow.to].legs[index] = first
+        else:
+            self._witnesses[flow.to].expect(index, "direct", first)
+        legs = [first]
+        if flow.kind == "iq":
+            legs.append(Leg(record, "answers", after=first, is_answer=True))
+        self.legs += legs[1:]
+        outgoing = Outgoing(record, content, Pace(flow, record, legs, self._now_s), self._now_s)
+        if box is not None:
+            self.threads.append(BoxSender(self._box_client(box), flight, outgoing, self._now_s))
+        else:
+            witness = Witness(self.book, sender, self._givers)
+            witness.sends.add(index)
+            for leg in legs[1:]:
+                witness.expect(index, "answer", leg)
+            self._log_in(witness, [], outgoing)
+        if flow.archive:
+            self._add_archives(flow, record, first)
+
+    def _add_archives(self, flow: Flow, record: FlowRecord, first: Leg) -> None:
+        for account, after in ((flow.to, first), (flow.from_, None)):
+            if account in self._accounts:
+                leg = Leg(record, f"archive of {account}", after, is_archive=True)
+                self._archives.setdefault(account, {})[record] = leg
+                self.legs.append(leg)
+
+    def _sender(self, flow: Flow) -> Jid:
+        box = find_box(self._plan, flow.from_)
+        return self._new_jid(flow.from_) if box is None or flow.from_ in self._accounts else box.jid
+
+    def _address(self, flow: Flow) -> Jid:
+        """Who its stanzas are for: one session where it has to be that one, else the account."""
+        if flow.to in self._boxes:
+            return self._boxes[flow.to].client.box.jid
+        jid = self._witnesses[flow.to].jid
+        return jid if flow.kind != "message" or flow.carbons else jid.bare
+
+    def _link(self, sender: Jid, to: Jid) -> tuple[str, str]:
+        served_by = self._plan.served_by
+        return (
+            served_by.get(sender.domainpart, sender.domainpart),
+            served_by.get(to.domainpart, to.domainpart),
+        )
+
+    # --- who receives
+
+    def _add_receiver(self, account: str) -> None:
+        if account not in self._accounts:
+            box = find_box(self._plan, account)
+            assert box is not None  # the scenario was checked
+            self._boxes[account] = BoxReceiver(self._box_client(box), self.book, self._now_s)
+            self.threads.append(self._boxes[account])
+            return
+        witness = self._witnesses[account] = Witness(self.book, self._new_jid(account), self._givers)
+        if all(flow.online for flow in self._flows if flow.to == account):
+            self._log_in(witness, available(RECEIVES))
+
+    def _add_carbons(self, account: str) -> None:
+        """Each sees every message that other resources of the account send and get."""
+        own = [(index, flow) for index, flow in enumerate(self._flows) if account in (flow.from_, flow.to)]
+        for _ in range(max(flow.carbons for _, flow in own)):
+            witness = Witness(self.book, self._new_jid(account), self._givers)
+            for index, flow in own:
+                if flow.kind == "message":
+                    record = self.book.flights[index].record
+                    first = next(leg for leg in self.legs if leg.flow is record and leg.is_first)
+                    leg = Leg(record, f"carbon at {witness.jid}", first if flow.to == account else None)
+                    witness.expect(index, "carbon", leg)
+                    self.legs.append(leg)
+            self._log_in(witness, available(STANDS_BY, carbons=True))
+
+    def _add_bystander(self, jid: Jid, secret: str, priority: int) -> None:
+        self._start(Witness(self.book, jid, self._givers), secret, available(priority))
+
+    def _log_in(self, witness: Witness, greeting: Sequence[Stanza], outgoing: Outgoing | None = None) -> Session:
+        session = self._start(witness, password(self._plan, witness.jid), greeting, outgoing)
+        self.clients.setdefault(str(witness.jid.bare), []).append(session.client)
+        return session
+
+    def _start(
+        self, witness: Witness, secret: str, greeting: Sequence[Stanza], outgoing: Outgoing | None = None
+    ) -> Session:
+        connect = connector(self._folder, self._plan, witness.jid, secret)
+        client = logged_in(self._stack, connect, witness.jid, greeting)
+        session = Session(client, witness, self._now_s, outgoing)
+        self.threads.append(session)
+        return session
+
+    @property
+    def _accounts(self) -> list[str]:
+        """Of the lab, that take part."""
+        known = {f"{each.localpart}@{server.domain}" for server in self._plan.servers for each in server.accounts}
+        return list(dict.fromkeys(end for flow in self._flows for end in (flow.from_, flow.to) if end in known))
+
+    def _new_jid(self, account: str) -> Jid:
+        return Jid.parse(account).bare.with_resource(f"verify-{token_hex(4)}")
+
+    def _box_client(self, box: Box) -> BoxClient:
+        return BoxClient(self._folder, self._plan, box)
+
+    def _all_givers(self) -> frozenset[str]:
+        return frozenset({*self._accounts, *(Jid.parse(account).domainpart for account in self._accounts)})
+
+
+def _name(flow: Flow) -> str:
+    kind = "" if flow.kind == "message" else f" ({flow.kind})"
+    return f"{flow.from_} → {flow.to}{kind}"

@@ -1,0 +1,163 @@
+"""Phones and mailboxes as ends of a flow: what they have received, and how to send from them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from cluster.gateways.mail.quoted import quote
+from cluster.lab.ask import ask
+from cluster.lab.errors import LabError
+from cluster.lab.folder import LabFolder
+from cluster.lab.verify.records import Arrival, Leg, Misdelivery
+from cluster.lab.verify.traffic import Outgoing
+from cluster.lab.verify.witness import Book, Flight, words_difference
+from cluster.topology.plan import GatewayNode, NetworkNode, Plan
+from cluster.xmpp.escaping import escape
+from cluster.xmpp.jid import Jid
+
+LOOK_EVERY_S = 0.2
+
+
+class Box(NamedTuple):
+    """A phone or a mailbox of the lab, and the gateway before it."""
+
+    name: str
+    address: str
+    """Number or mail address."""
+    network: NetworkNode
+    gateway: GatewayNode
+
+    @property
+    def jid(self) -> Jid:
+        """As XMPP knows it."""
+        return Jid(escape(self.address), self.gateway.domain)
+
+
+def boxes(plan: Plan) -> Iterator[Box]:
+    """All that a gateway of the lab leads to."""
+    for gateway in plan.gateways:
+        network = plan.network(gateway.network)
+        if not network.is_external:
+            for name, address in (network.phones | network.mailboxes).items():
+                yield Box(name, address, network, gateway)
+
+
+def find_box(plan: Plan, end: str) -> Box | None:
+    """The phone or the mailbox of this name, number or address; None without one."""
+    return next((box for box in boxes(plan) if end in (box.name, box.address)), None)
+
+
+class BoxClient:
+    """Asks the network of a box for what is in it, and has it send."""
+
+    def __init__(self, folder: LabFolder, plan: Plan, box: Box) -> None:
+        self._folder = folder
+        self._plan = plan
+        self.box = box
+
+    def inbox(self, after: int) -> list[dict[str, Any]]:
+        """What it has received, without the first `after`. Raises LabError."""
+        verb, key = ("phone_inbox", "number") if self._is_phone else ("inbox", "mailbox")
+        return list(self._ask(verb, {key: self.box.address, "after": after}))
+
+    def send(self, to: Jid, text: str, trace_id: str) -> None:
+        """Write to an account. Raises LabError."""
+        told = {"text": text, "trace_id": trace_id}
+        if self._is_phone:
+            self._ask("phone_send", {"number": self.box.address, "to": str(to), **told})
+        else:
+            back = f"{quote(str(to))}@{self.box.gateway.domain}"
+            self._ask("send", {"sender": self.box.address, "to": back, "subject": "", **told})
+
+    @property
+    def _is_phone(self) -> bool:
+        return self.box.network.kind == "smsc"
+
+    def _ask(self, verb: str, args: dict[str, Any]) -> Any:
+        return ask(self._folder, self._plan, self.box.network, verb, args)
+
+
+class BoxThread(threading.Thread):
+    """Something about a box that goes on until `stop`. A network that does not answer is asked again."""
+
+    def __init__(self, client: BoxClient) -> None:
+        super().__init__(name=client.box.name, daemon=True)
+        self.error = ""
+        self.client = client
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """End; returns at once."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Until `stop`."""
+        while not self._stopping.wait(self.pause_s):
+            with suppress(LabError):  # its network or Redis is down just now
+                self.turn()
+
+    @property
+    def pause_s(self) -> float:
+        """Between two turns."""
+        return LOOK_EVERY_S
+
+    def turn(self) -> None:
+        """Do what is to be done now."""
+        raise NotImplementedError
+
+
+class BoxReceiver(BoxThread):
+    """Looks what came."""
+
+    def __init__(self, client: BoxClient, book: Book, now_s: Callable[[], float]) -> None:
+        super().__init__(client)
+        self.legs: dict[int, Leg] = {}
+        """Of the flows that are for this box, by their index in the book."""
+        self._book = book
+        self._now_s = now_s
+        self._read = len(client.inbox(0))
+
+    def turn(self) -> None:
+        """Take in what is new."""
+        for text in self.client.inbox(self._read):
+            self._read += 1
+            words = str(text["text"])
+            known = self._book.find("", words.encode())
+            if known is not None:
+                self._see(*known, words)
+
+    def _see(self, flight: Flight, sequence: int, words: str) -> None:
+        leg = self.legs.get(self._book.flights.index(flight))
+        if leg is None:
+            flight.record.misdelivered.append(Misdelivery(sequence, self.client.box.name, self._now_s()))
+            return
+        found = "; ".join(words_difference(words, flight.content.text(sequence)))
+        leg.arrive(Arrival(sequence, 0, self._now_s(), found))
+
+
+class BoxSender(BoxThread):
+    """Sends a flow from a box. What its network took counts as acknowledged."""
+
+    def __init__(self, client: BoxClient, flight: Flight, outgoing: Outgoing, now_s: Callable[[], float]) -> None:
+        super().__init__(client)
+        self.outgoing = outgoing
+        self._flight = flight
+        self._now_s = now_s
+
+    @property
+    def pause_s(self) -> float:
+        """Until the next one is due."""
+        return self.outgoing.pace.pause_s
+
+    def turn(self) -> None:
+        """Send what is due. What the network did not take in time may be sent twice, as by a person."""
+        record, content = self.outgoing.record, self._flight.content
+        while not self._stopping.is_set() and (record.acknowledged < len(record.sent_s) or self.outgoing.pace.due > 0):
+            sequence = record.acknowledged
+            if sequence == len(record.sent_s):
+                record.send(self._now_s())
+            self.client.send(content.to, content.text(sequence), content.id(sequence))
+            record.acknowledged = sequence + 1

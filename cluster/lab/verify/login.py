@@ -1,0 +1,94 @@
+"""How the sessions of a run log in, and the accounts that it adds for those that stand by."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from secrets import token_hex
+
+from cluster.client.blocking import BlockingClient
+from cluster.client.managed import BROKEN, ManagedClient
+from cluster.lab.ask import ask
+from cluster.lab.errors import BadInput, LabError
+from cluster.lab.folder import LabFolder
+from cluster.lab.tracing import password_of
+from cluster.lab.verify.witness import CARBONS
+from cluster.topology.plan import Plan
+from cluster.xmpp.element import Element
+from cluster.xmpp.initiating import Login, Resumption
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.namespaces import CLIENT
+from cluster.xmpp.stanza import Stanza, make
+
+PATIENCE_S = 20.0
+LOOK_EVERY_S = 0.05
+
+
+def connector(folder: LabFolder, plan: Plan, jid: Jid, password: str) -> Callable[[Resumption | None], BlockingClient]:
+    """Logs in as an account of the lab."""
+    nodes = [server for server in plan.servers if server.domain == jid.domainpart]
+    login, ca_file = Login(jid, password), None if nodes[0].tls == "off" else str(folder.ca_file)
+
+    def connect(resumption: Resumption | None) -> BlockingClient:
+        """To the first of the domain's nodes that takes it, as clients do with SRV records (RFC 6120 section 3.2.1)."""
+        for node in nodes[:-1]:
+            with suppress(*BROKEN):
+                return BlockingClient((node.host, node.c2s_port), login, ca_file, resumption=resumption)
+        return BlockingClient((nodes[-1].host, nodes[-1].c2s_port), login, ca_file, resumption=resumption)
+
+    return connect
+
+
+def logged_in(
+    stack: ExitStack, connect: Callable[[Resumption | None], BlockingClient], jid: Jid, greeting: Sequence[Stanza]
+) -> ManagedClient:
+    """A client that `stack` closes; one with a presence in its greeting is available. Raises LabError."""
+    try:
+        client = ManagedClient(connect, greeting, time.monotonic)
+    except BROKEN as error:
+        raise LabError(f"{jid} cannot log in: {error}; see `xmpplab ps`") from None
+    stack.callback(client.close)
+    if any(each.kind == "presence" for each in greeting):
+        _await_presence(client, jid)
+    return client
+
+
+def available(priority: int, *, carbons: bool = False) -> list[Stanza]:
+    """What a session says first."""
+    level = Element(f"{{{CLIENT}}}priority")
+    level.text = str(priority)
+    enable = make("iq", id=f"carbons-{token_hex(4)}", type="set", payload=[Element(f"{{{CARBONS}}}enable")])
+    return [*([enable] if carbons else []), make("presence", payload=[level])]
+
+
+def password(plan: Plan, jid: Jid) -> str:
+    """Of an account of the topology. Raises BadInput where there is none of this address."""
+    found = password_of(plan, jid)
+    if found is None:
+        raise BadInput(f"{jid.bare} is no account of lab {plan.name}; the topology's `accounts` tells which there are")
+    return found
+
+
+def added_account(folder: LabFolder, plan: Plan, domain: str, stack: ExitStack) -> tuple[Jid, str]:
+    """An account that nobody knows, and its password; `stack` removes it. Raises LabError."""
+    server = next(server for server in plan.servers if server.domain == domain)
+    account, secret = {"localpart": f"verify-{token_hex(4)}"}, token_hex(16)
+    ask(folder, plan, server, "user_add", {**account, "password": secret})
+
+    def remove() -> None:
+        with suppress(LabError):  # its server is down: `xmpplab user ls` shows what is left
+            ask(folder, plan, server, "user_del", account)
+
+    stack.callback(remove)
+    return Jid(account["localpart"], domain), secret
+
+
+def _await_presence(client: ManagedClient, jid: Jid) -> None:
+    """Its own presence comes back to it (RFC 6121 section 4.2.2): from now on messages for the account reach it."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline_s:
+        child = client.receive(LOOK_EVERY_S)
+        if child is not None and child.name == f"{CLIENT} presence" and child.attributes.get("from") == str(jid):
+            return
+    raise LabError(f"{jid} was not told of its own presence within {PATIENCE_S:g} s; see `xmpplab logs`")

@@ -1,0 +1,88 @@
+"""Checks a lab that is up while a person experiments with it, and says within seconds when a promise breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from copy import copy
+
+from rich.console import RenderableType
+
+from cluster.lab.folder import LabFolder
+from cluster.lab.verify.checker import Checker
+from cluster.lab.verify.read import as_it_is
+from cluster.lab.verify.render import route
+from cluster.lab.verify.report import BREAKING, Counts
+from cluster.lab.verify.run import Outcome, Run
+from cluster.topology.plan import Plan
+
+SHARE = 0.1
+"""Of the rates of a run: ten messages a second each way, and a presence and an iq, do not disturb anybody."""
+
+OVERDUE_S = 5.0
+"""A stanza that has not arrived after this time, while nothing held it back, is lost."""
+
+LOOK_EVERY_S = 0.5
+_ENDLESS = "10000000m"
+
+Show = Callable[[RenderableType], None]
+
+
+class Watch:
+    """Observes a run that ends with Ctrl-C, and says what it finds as it finds it."""
+
+    def __init__(self, run: Run, show: Show) -> None:
+        self._run = run
+        self._show = show
+        self._next_s = 0.0
+        self._told = [Counts() for _ in run.checkers]
+        self._shown = [0] * len(run.checkers)
+        self._faults = self._strays = 0
+
+    def show(self, now_s: float, sent: int, arrived: int, doing: Sequence[str]) -> None:
+        """Look at what is new; called often."""
+        if now_s < self._next_s:
+            return
+        self._next_s = now_s + LOOK_EVERY_S
+        self._tell_faults(now_s)
+        for stray in self._run.strays[self._strays :]:
+            self._strays += 1
+            self._show(f"{now_s:8.2f} s  BROKEN  misdelivered: {stray}")
+        self._run.check(OVERDUE_S)
+        for index, checker in enumerate(self._run.checkers):
+            self._tell_counts(now_s, checker, self._told[index])
+            self._told[index] = copy(checker.counts)
+            new, self._shown[index] = checker.examples[self._shown[index] :], len(checker.examples)
+            self._run.add_routes(new)
+            for line in (line for example in new for line in route(checker.leg.name, example)):
+                self._show(line)
+
+    def _tell_counts(self, now_s: float, checker: Checker, before: Counts) -> None:
+        """What is broken now and was not before."""
+        for name in BREAKING:
+            count, told = getattr(checker.counts, name), getattr(before, name)
+            if count > told:
+                word = "duplicated with the same stanza-id" if name == "unexplained" else name.replace("_", " ")
+                self._show(f"{now_s:8.2f} s  BROKEN  {word}: {count:,}, {checker.leg.name}")
+
+    def end(self) -> None:
+        """Nothing is left on the screen that would have to go."""
+
+    def _tell_faults(self, now_s: float) -> None:
+        """What a person does, as the checker's record has it."""
+        faults = list(self._run.faults)
+        for fault in faults[self._faults :]:
+            self._show(f"{now_s:8.2f} s  {fault.what}")
+        self._faults = len(faults)
+
+
+def watch(folder: LabFolder, plan: Plan, show: Show) -> Outcome:
+    """Until KeyboardInterrupt; what was found. Raises LabError, BadInput."""
+    scenario = as_it_is(plan, duration=_ENDLESS, share=SHARE)
+    with ExitStack() as stack:
+        run = Run(folder, plan, scenario, stack)
+        flows = ", ".join(checker.leg.name for checker in run.checkers if checker.leg.is_first)
+        show(f"watching lab {plan.name} until Ctrl-C: {flows}")
+        with suppress(KeyboardInterrupt):
+            run.play(Watch(run, show))
+        return run.outcome(OVERDUE_S)

@@ -1,0 +1,171 @@
+"""What one session of a run sees: each stanza is taken for an arrival, a bounce, or what it should not have got."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+
+from cluster.lab.verify.content import Content, Expected, Form, difference, difference_of, stanza_id
+from cluster.lab.verify.records import Arrival, FlowRecord, Leg, Misdelivery
+from cluster.xmpp import element as xml
+from cluster.xmpp.element import Element
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.namespaces import CLIENT, FORWARD
+from cluster.xmpp.parser import Slice
+from cluster.xmpp.stanza import Stanza, error_of
+
+CARBONS = "urn:xmpp:carbons:2"
+_CARBONS = {(f"{CARBONS} received",), (f"{CARBONS} sent",)}
+
+
+class Flight:
+    """A flow of the run: its record, what its stanzas say, and who sends them."""
+
+    def __init__(self, record: FlowRecord, content: Content, sender: Jid) -> None:
+        """`sender`: the full JID that its stanzas are from; bare for those that come through a gateway."""
+        self.record = record
+        self.content = content
+        self.sender = sender
+
+
+class Book:
+    """The flows of a run, by the ids of their stanzas."""
+
+    def __init__(self, run_id: str) -> None:
+        """`run_id` begins all ids, and is in everything that a flow says."""
+        self.run_id = run_id
+        self.flights: list[Flight] = []
+        self.sessions: set[str] = set()
+        """Full JIDs of the run's own sessions."""
+        self.strays: list[str] = []
+        """What sessions got from each other that is none of the stanzas that were sent."""
+        self._id = re.compile(rf"{run_id}\.(\d+)\.\d+")
+
+    def prefix(self, number: int) -> str:
+        """Begins the ids of this flow."""
+        return f"{self.run_id}.{number}."
+
+    def find(self, id: str, raw: bytes) -> tuple[Flight, int] | None:
+        """The flow and the number of a stanza by its id, else by what it says; None for other people's stanzas."""
+        known = self._of_id(id)
+        if known is None and self.run_id.encode() in raw:
+            found = self._id.search(raw.decode("utf-8", "replace"))
+            known = self._of_id(found.group()) if found else None
+        return known
+
+    def _of_id(self, id: str) -> tuple[Flight, int] | None:
+        found = self._id.fullmatch(id)
+        if found is None or int(found.group(1)) >= len(self.flights):
+            return None
+        flight = self.flights[int(found.group(1))]
+        sequence = flight.record.sequence(id)
+        return None if sequence is None else (flight, sequence)
+
+
+class Witness:
+    """Judges what one session gets. A bystander is one with no legs, that nothing is for."""
+
+    def __init__(self, book: Book, jid: Jid, givers: Collection[str]) -> None:
+        """`givers`: the addresses that may add a stanza-id or a delay to a message."""
+        self.jid = jid
+        self.sends: set[int] = set()
+        """Flows, by their index in the book, that this session sends."""
+        self._book = book
+        self._givers = givers
+        self._legs: dict[tuple[int, Form], Leg] = {}
+
+    def expect(self, flow: int, form: Form, leg: Leg) -> None:
+        """Stanzas of this flow are to be seen here in this form."""
+        self._legs[flow, form] = leg
+
+    def see(self, child: Slice, at_s: float) -> Stanza | None:
+        """A stanza came: what to answer, if anything."""
+        form: Form = "carbon" if child.payloads in _CARBONS else "direct"
+        get = child.attributes.get
+        known = self._book.find(get("id", ""), child.raw)
+        if known is None:
+            self._see_unknown(child)
+            return None
+        flight, sequence = known
+        index = self._book.flights.index(flight)
+        kind, type = child.name.rpartition(" ")[2], get("type")
+        if index in self.sends and kind == flight.content.kind and type in ("error", "result") and form == "direct":
+            if type == "error":
+                error = error_of(Stanza(flight.content.kind, None, None, None, type, child.payloads, child.raw))
+                flight.record.bounce(sequence, str(error.condition))
+                return None
+            form = "answer"
+        leg = self._legs.get((index, form))
+        if leg is None:
+            where = f"{self.jid}, in a carbon," if form == "carbon" else str(self.jid)
+            flight.record.misdelivered.append(Misdelivery(sequence, where, at_s))
+            return None
+        # an iq and a presence have no stanza-id: a client can tell a copy by the id that their sender gave them
+        known_by = stanza_id(child.raw) if kind == "message" else 1
+        leg.arrive(Arrival(sequence, known_by, at_s, self._difference(child, form, flight, sequence)))
+        return _answer(child) if form == "direct" and kind == "iq" and type == "get" else None
+
+    def _difference(self, child: Slice, form: Form, flight: Flight, sequence: int) -> str:
+        if form == "answer":
+            return difference(child, flight.content.expected_answer(sequence, self.jid), self._givers)
+        expected = flight.content.expected(sequence, flight.sender)
+        if form == "carbon":
+            return self._carbon_difference(child, expected, flight)
+        if flight.sender.is_bare:
+            return text_difference(xml.parse(child.raw), expected)
+        return difference(child, expected, self._givers)
+
+    def _carbon_difference(self, child: Slice, expected: Expected, flight: Flight) -> str:
+        """How it differs from what a carbon has to be (XEP-0280 sections 7 and 8)."""
+        tree = xml.parse(child.raw)
+        header = {"from": str(self.jid.bare), "to": str(self.jid)}
+        found = [f"{name} of the carbon is {tree.get(name)!r}" for name in header if tree.get(name) != header[name]]
+        inner = forwarded(tree[0])
+        if inner is None:
+            return "; ".join([*found, "it forwards nothing"])
+        inside = text_difference(inner, expected) if flight.sender.is_bare else None
+        found.append(difference_of(inner, expected, self._givers) if inside is None else inside)
+        return "; ".join(filter(None, found))
+
+    def _see_unknown(self, child: Slice) -> None:
+        """Other people's stanzas are none of ours; but between sessions of the run nothing else may come."""
+        get = child.attributes.get
+        is_ours = self._book.run_id.encode() in child.raw
+        from_session = get("from") in self._book.sessions and not child.name.endswith(" presence")
+        if is_ours or from_session:
+            kind = child.name.rpartition(" ")[2]
+            self._book.strays.append(f"{self.jid} got a {kind} from {get('from')} that nobody sent: {get('id')}")
+
+
+def forwarded(element: Element) -> Element | None:
+    """The message within an element that forwards one (XEP-0297)."""
+    return element.find(f"{{{FORWARD}}}forwarded/{{{CLIENT}}}message")
+
+
+def text_difference(tree: Element, expected: Expected) -> str:
+    """How a message that came through a gateway differs: only who it is from and what it says are the sender's."""
+    found = []
+    sender = tree.get("from", "").partition("/")[0]
+    if tree.tag != f"{{{CLIENT}}}message" or tree.get("type") == "error":
+        found.append(f"it is {xml.split(tree.tag)[1]} of type {tree.get('type')}")
+    if sender != expected.from_:
+        found.append(f"from is {sender!r}, not {expected.from_!r}")
+    wanted = xml.parse(b"<message>" + expected.payload + b"</message>")
+    seen, body = (xml.text_of(each, f"{{{CLIENT}}}body") or "" for each in (tree, wanted))
+    return "; ".join([*found, *words_difference(seen, body)])
+
+
+def words_difference(seen: str, wanted: str) -> Sequence[str]:
+    """How a text differs; what surrounds it is the network's."""
+    if seen.strip() == wanted:
+        return ()
+    return ("body is empty",) if not seen.strip() else (f"body was altered: {seen.strip()[:60]!r}",)
+
+
+def _answer(request: Slice) -> Stanza:
+    """The result, with what was asked (RFC 6120 section 8.2.3). The `from` is its own server's to write."""
+    tree = xml.parse(request.raw)
+    requester = tree.attrib.pop("from", "")
+    tree.set("to", requester)
+    tree.set("type", "result")
+    return Stanza("iq", Jid.parse(requester), None, tree.get("id"), "result", (), xml.serialize(tree))
