@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -127,6 +127,11 @@ class Server:
     """In an orderly way."""
 
 
+def _server_of(component: str, domains: Iterable[str]) -> str:
+    """The domain that it is below; of several, the nearest."""
+    return max((domain for domain in domains if component.endswith(f".{domain}")), key=len)
+
+
 def _never() -> None:
     raise AssertionError("a node was expelled")
 
@@ -151,7 +156,9 @@ class Network:
         self.clock = Clock()
         numbers = itertools.count(1)
         self._new_id = lambda: f"id{next(numbers)}"
-        self._memory = MemoryNetwork(self.clock, (*domains, ELSINORE))
+        self._secrets = components or {}
+        self._served_by = {below: _server_of(below, domains) for below in self._secrets}
+        self._memory = MemoryNetwork(self.clock, (*domains, ELSINORE), served_by=self._served_by)
         self._loaded = modules.load(modules.defaults()) if loaded is None else loaded
         self._registration = registration
         self._registrations_per_minute = registrations_per_minute
@@ -160,7 +167,6 @@ class Network:
         self._admin = admin
         self._tls: TlsMode = tls
         self._connections: list[Connection] = []
-        self._secrets = components or {}
         stores = stores or {}
         self._companies = {name: MemoryCompany(self.clock) for name in domains}
         self.servers: dict[str, Server] = {}
@@ -197,9 +203,9 @@ class Network:
             now_utc_s=lambda: START_UTC_S + self.clock.seconds(), clock=life, turn=turn,
             components=[
                 Component(below, secret, life, tracer)
-                for below, secret in self._secrets.items() if below.endswith(f".{name}")
+                for below, secret in self._secrets.items() if self._served_by[below] == name
             ],
-            served_by={component: component.partition(".")[2] for component in self._secrets},
+            served_by=self._served_by,
             nodes=nodes,
         )  # fmt: skip
         options = stream_options(domain.context, self._tls, self._anonymous)

@@ -70,7 +70,7 @@ class Node:
         )  # fmt: skip
         router = RedisRouter(
             reactor, commands, keys, turn=turn, domain=server.domain, tracer=tracer, max_backlog=plan.max_backlog,
-            sender=server.channel, share=self._nodes.share,
+            sender=server.channel, share=self._nodes.share, served_by=plan.served_by,
         )  # fmt: skip
         self._nodes.on_change = router.share_changed
         self._credentials = Credentials(

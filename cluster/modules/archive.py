@@ -56,16 +56,17 @@ def keep_sent(ctx: ModuleContext, session: Session, copy: Stanza) -> tuple[Stanz
     if to is None or not _is_kept(account, to, copy) or to.bare == account.jid:
         return copy, None
     id = ctx.new_id()
-    copy = with_stanza_id(copy, id, ctx.domain, account.jid)
+    copy = with_stanza_id(copy, id, ctx.realm, account.jid)
     return copy, _append(ctx, account, id, copy)
 
 
 @module.on_message("arriving")
 def give_id(ctx: ModuleContext, account: LocalAccount, stanza: Stanza) -> Stanza:
     """What comes over a link has its id already (see router/gate.py); what comes from here gets one."""
-    if stanza.from_ is None or not _is_of(ctx.domain, stanza.from_) or not _is_kept(account, stanza.from_, stanza):
+    sender = stanza.from_
+    if sender is None or sender.domainpart not in ctx.realm or not _is_kept(account, sender, stanza):
         return stanza
-    return with_stanza_id(stanza, ctx.new_id(), ctx.domain)
+    return with_stanza_id(stanza, ctx.new_id(), ctx.realm)
 
 
 @module.on_message("delivered")
@@ -74,10 +75,6 @@ def keep_received(ctx: ModuleContext, account: LocalAccount, stanza: Stanza, ses
     if stanza.from_ is None or not _is_kept(account, stanza.from_, stanza):
         return None
     return _append(ctx, account, stanza_id(stanza) or ctx.new_id(), stanza)
-
-
-def _is_of(domain: str, sender: Jid) -> bool:
-    return sender.domainpart == domain or sender.domainpart.endswith(f".{domain}")
 
 
 def _is_kept(account: LocalAccount, other: Jid, stanza: Stanza) -> bool:

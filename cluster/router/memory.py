@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from cluster.router.gate import NODE, Gate
 from cluster.router.link_faults import LinkFaults
 from cluster.router.port import Bounce, Deliver, HopRecorder, Settled
+from cluster.router.realm import NO_COMPONENTS
 from cluster.router.settings import FaultSettings
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
@@ -39,11 +40,21 @@ class Queue:
 class MemoryNetwork:
     """What the routers of one network share. It outlives them: what a stopped domain is sent waits."""
 
-    def __init__(self, clock: Any, domains: Iterable[str], max_backlog: int = 100_000) -> None:
-        """`clock` is an IReactorTime. `domains` is whom the network serves; `max_backlog` entries wait per link."""
+    def __init__(
+        self,
+        clock: Any,
+        domains: Iterable[str],
+        max_backlog: int = 100_000,
+        served_by: Mapping[str, str] = NO_COMPONENTS,
+    ) -> None:
+        """`clock` is an IReactorTime. `domains` is whom the network serves; `max_backlog` entries wait per link.
+
+        `served_by`: see `realm`.
+        """
         self.clock = clock
         self.domains = frozenset(domains)
         self.max_backlog = max_backlog
+        self.served_by = served_by
         self.readers: dict[str, MemoryRouter] = {}
         self.lost: Counter[tuple[str, str]] = Counter()
         """Stanzas that faults lost, by link: from and to."""
@@ -119,7 +130,7 @@ class MemoryRouter:
             return
         gate = self._gates.get(from_)
         if gate is None:
-            gate = self._gates[from_] = Gate(from_, self.domain, self._deliver, self.tracer)
+            gate = self._gates[from_] = Gate(from_, self.domain, self.network.served_by, self._deliver, self.tracer)
             self.faults.watch(from_, gate, lambda: self.read(from_))
         queue = self.network.queue(from_, self.domain)
         for entry in [*queue.entries]:

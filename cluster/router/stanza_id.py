@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from functools import lru_cache
 from hashlib import blake2b
 from xml.sax.saxutils import quoteattr
@@ -41,8 +42,8 @@ def _opening(by: Jid) -> bytes:
     return f"<stanza-id xmlns='{STANZA_ID}' by={quoteattr(str(by))} id=\"".encode()
 
 
-def with_stanza_id(message: Stanza, id: str, domain: str, by: Jid | None = None) -> Stanza:
-    """The message with `<stanza-id by='…' id='…'/>`; those that claim to be of `domain` are removed.
+def with_stanza_id(message: Stanza, id: str, own: Set[str], by: Jid | None = None) -> Stanza:
+    """The message with `<stanza-id by='…' id='…'/>`; those that claim to be of one of our `own` domains are removed.
 
     `id`: of letters, digits, `-`, `.` and `:`. `by`: the account that gives the id; its receiver's where it is None,
     then `to` is not None. Another domain's id stays. XEP-0359 section 6 (security considerations).
@@ -50,7 +51,7 @@ def with_stanza_id(message: Stanza, id: str, domain: str, by: Jid | None = None)
     raw, payloads = message.raw, message.payloads
     # The bytes are looked at, since the header is only the sender's word; "&#" could spell the namespace.
     if _NAMESPACE in raw or (b"&" in raw and b"&#" in raw) or not raw.endswith((_END, b"/>")):
-        raw, payloads = _without_claims_of(domain, message)
+        raw, payloads = _without_claims_of(own, message)
     if by is None:
         assert message.to is not None
         by = message.to.bare
@@ -61,9 +62,9 @@ def with_stanza_id(message: Stanza, id: str, domain: str, by: Jid | None = None)
     )
 
 
-def without_claims(message: Stanza, domain: str) -> Stanza:
-    """The message without stanza-ids that claim to be of `domain` (XEP-0359 section 3)."""
-    raw, payloads = _without_claims_of(domain, message)
+def without_claims(message: Stanza, own: Set[str]) -> Stanza:
+    """The message without stanza-ids that claim to be of one of our `own` domains (XEP-0359 section 3)."""
+    raw, payloads = _without_claims_of(own, message)
     return msgspec.structs.replace(message, raw=raw, payloads=payloads)
 
 
@@ -73,18 +74,17 @@ def stanza_id(message: Stanza) -> str | None:
     return found[1].decode() if found else None
 
 
-def _without_claims_of(domain: str, message: Stanza) -> tuple[bytes, tuple[str, ...]]:
+def _without_claims_of(own: Set[str], message: Stanza) -> tuple[bytes, tuple[str, ...]]:
     tree = message.tree
     for child in tree.findall(_ELEMENT):
-        if _is_of(domain, child.get("by", "")):
+        if _is_of(own, child.get("by", "")):
             tree.remove(child)
     names = tuple(" ".join(xml.split(child.tag)).lstrip() for child in tree)
     return xml.serialize(tree), names
 
 
-def _is_of(domain: str, by: str) -> bool:
+def _is_of(own: Set[str], by: str) -> bool:
     try:
-        domainpart = Jid.parse(by).domainpart
+        return Jid.parse(by).domainpart in own
     except JidError:
         return True  # nobody's: it can only mislead
-    return domainpart == domain or domainpart.endswith(f".{domain}")

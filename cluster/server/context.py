@@ -27,6 +27,8 @@ class ModuleContext:
     domain: str
     components: tuple[str, ...]
     """Domains of its external components (XEP-0114)."""
+    realm: frozenset[str]
+    """The domainparts that are its own: see `router.realm`."""
     registration: bool
     """Anybody may make an account (XEP-0077)."""
     registrations: RateLimit

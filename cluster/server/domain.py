@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from types import MappingProxyType
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
@@ -13,6 +12,7 @@ from twisted.python.failure import Failure
 from cluster.redisio.turn import Clock, Turn
 from cluster.router.nodes.port import Nodes, OnlyNode
 from cluster.router.port import Router, Settled
+from cluster.router.realm import NO_COMPONENTS
 from cluster.router.share import WholeShare
 from cluster.router.stanza_id import StanzaIds, with_stanza_id
 from cluster.server import iq
@@ -41,7 +41,6 @@ from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
 _log = Logger()
-_NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 class Domain:
@@ -65,21 +64,16 @@ class Domain:
         clock: Clock,
         turn: Turn,
         components: Collection[Component] = (),
-        served_by: Mapping[str, str] = _NOBODY,
+        served_by: Mapping[str, str] = NO_COMPONENTS,
         nodes: Nodes | None = None,
-        components_at: Mapping[str, str] = _NOBODY,
+        components_at: Mapping[str, str] = NO_COMPONENTS,
     ) -> None:
         """`registrations_per_minute`: from one address, 0 for any number; `admin`: who runs the server, if known;
         `offline_messages`: how many wait for one account.
 
         `served_by`: for each component of the network, the domain of the server that it is connected to. Where several
         `nodes` serve the domain, `components_at` names for each of its components the node that it is connected to.
-
-        Raises ValueError for a component of our own that other domains would not believe (see router/gate.py).
         """
-        for component in components:
-            if not component.domain.endswith(f".{name}"):
-                raise ValueError(f"component {component.domain} is not below {name}; call it gateway.{name} or so")
         self.name = name
         self.components = {component.domain: component for component in components}
         self._served_by = served_by
@@ -101,7 +95,8 @@ class Domain:
         self._clock = clock
         self.keeper = Keeper(store.sessions, turn, now_utc_s)
         self.context = ModuleContext(
-            domain=name, components=tuple({**self.components, **components_at}), registration=registration,
+            domain=name, components=tuple({**self.components, **components_at}),
+            realm=frozenset((name, *self.components, *components_at)), registration=registration,
             registrations=RateLimit(registrations_per_minute, now_utc_s), admin=admin,
             offline_messages=offline_messages, store=store,
             accounts=self.accounts, credentials=credentials, subscriptions=self.subscriptions, host=self.host,
@@ -184,7 +179,7 @@ class Domain:
     def _route_to_component(self, stanza: Stanza, to: Jid) -> Settled:
         """A specialized local service (RFC 6120 section 10.5)."""
         if stanza.kind == "message":  # it may come twice, and is known by that then
-            stanza = with_stanza_id(stanza, self.context.new_id(), self.name, Jid("", self.name))
+            stanza = with_stanza_id(stanza, self.context.new_id(), self.context.realm, Jid("", self.name))
         if to.domainpart not in self.components:
             return self._tell(self._components_at[to.domainpart], stanza)
         self.components[to.domainpart].send(stanza)  # its own bound holds; the sender is not to wait with it
@@ -198,7 +193,7 @@ class Domain:
     def from_link(self, stanza: Stanza, place: str) -> Settled:
         """A stanza of another domain; a message gets the id by which its receiver's archive knows it (XEP-0359)."""
         if stanza.kind == "message":
-            stanza = with_stanza_id(stanza, self._stanza_ids(place), self.name)
+            stanza = with_stanza_id(stanza, self._stanza_ids(place), self.context.realm)
         return self.deliver(stanza)
 
     def deliver(self, stanza: Stanza) -> Settled:

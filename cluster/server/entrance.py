@@ -84,7 +84,7 @@ class Entrance:
     def _followed(self, stanza: Stanza, trace_id: str) -> Stanza:
         """The stanza as it enters the lab here: no stanza-id in it speaks for this domain (XEP-0359 section 3)."""
         if _STANZA_ID in stanza.payloads:
-            stanza = without_claims(stanza, self._ctx.domain)
+            stanza = without_claims(stanza, self._ctx.realm)
         if trace_id:
             stanza = msgspec.structs.replace(stanza, trace_id=trace_id)
             self._tracer.record(Event.RECEIVED, stanza)
