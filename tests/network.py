@@ -156,6 +156,7 @@ class Network:
         self.clock = Clock()
         numbers = itertools.count(1)
         self._new_id = lambda: f"id{next(numbers)}"
+        self.new_salt = lambda: b"salt of the domain"
         self._secrets = components or {}
         self._served_by = {below: _server_of(below, domains) for below in self._secrets}
         self._memory = MemoryNetwork(self.clock, (*domains, ELSINORE), served_by=self._served_by)
@@ -196,7 +197,8 @@ class Network:
         router = self._memory.router(name, tracer)
         domain = Domain(
             name, store=store, router=router, tracer=tracer,
-            credentials=Credentials(store.accounts, same, same, lambda: b"salt of the domain"), modules=self._loaded,
+            credentials=Credentials(store.accounts, store.secrets, same, same, self.new_salt),
+            modules=self._loaded,
             registration=self._registration, registrations_per_minute=self._registrations_per_minute,
             offline_messages=self._offline_messages,
             admin=self._admin, new_id=self._new_id,

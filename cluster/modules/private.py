@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred, gatherResults
+
 from cluster.server.context import ModuleContext
 from cluster.server.module import Module
 from cluster.xmpp import element as xml
@@ -41,9 +43,11 @@ async def keep(ctx: ModuleContext, iq: Stanza) -> Stanza:
     texts = {name: xml.serialize(document) for name, document in documents.items()}
     if any(len(text) > MAX_BYTES for text in texts.values()):
         raise StanzaError(Condition.POLICY_VIOLATION, f"at most {MAX_BYTES} bytes are kept under one name")
-    for name, text in texts.items():
-        if not await ctx.store.documents.put(iq.from_.localpart, name, text, MAX_DOCUMENTS):
-            raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"an account keeps at most {MAX_DOCUMENTS} elements")
+    documents_of = ctx.store.documents
+    puts = [documents_of.put(iq.from_.localpart, name, text, MAX_DOCUMENTS) for name, text in texts.items()]
+    # all at once: none may come behind the end of the account
+    if not all(await gatherResults([Deferred.fromCoroutine(put) for put in puts], consumeErrors=True)):
+        raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"an account keeps at most {MAX_DOCUMENTS} elements")
     return iq.reply()
 
 

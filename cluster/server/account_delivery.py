@@ -36,6 +36,8 @@ class AccountDelivery:
 
     def deliver(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
         """Hand on what is for this account; None where there is no such account."""
+        if account is not None and account.is_removed:  # while the stanza was held back
+            account = None
         if account is not None and account.blocked and stanza.from_ is not None and account.blocks(stanza.from_):
             return self._turn_away(stanza)
         if stanza.kind == "message":

@@ -18,13 +18,18 @@ from cluster.xmpp.mam_prefs import Preferences
 class LocalAccount:
     """One account in memory. Its roster is changed here and written through to the store, in order."""
 
-    __slots__ = ("__weakref__", "archiving", "blocked", "held", "jid", "left_utc_s", "roster", "sessions", "temporary")
+    __slots__ = (
+        "__weakref__", "archiving", "blocked", "held", "is_removed", "jid", "left_utc_s", "roster", "sessions",
+        "temporary",
+    )  # fmt: skip
 
     def __init__(self, jid: Jid, roster: dict[Jid, RosterItem], temporary: bool = False) -> None:
         self.jid = jid
         self.roster = roster
         self.temporary = temporary
         """It is gone with its session, so nothing of it is stored (SASL ANONYMOUS, XEP-0175)."""
+        self.is_removed = False
+        """It was removed: nothing of it is kept any more, whatever was under way."""
         self.archiving: Preferences | None = None
         """Which of its messages are archived (XEP-0441); None where none are."""
         self.blocked: frozenset[Jid] = frozenset()
@@ -133,22 +138,37 @@ class Accounts:
             self.online.pop(session.jid.localpart, None)
 
     @contextmanager
-    def removal(self, localpart: str) -> Iterator[None]:
-        """Nobody finds the account from now on, also while its data goes: else a new session would bring it back."""
+    def removal(self, account: LocalAccount) -> Iterator[None]:
+        """Nobody finds the account from now on, also while its data goes: else a new session would bring it back.
+
+        Where that fails the account is as it was.
+        """
+        localpart = account.jid.localpart
         self._removing.add(localpart)
         self.online.pop(localpart, None)
         self._loaded.pop(localpart, None)
+        account.is_removed = True
         try:
             yield
+        except BaseException:
+            account.is_removed = False
+            self._loaded[localpart] = account
+            if account.sessions:
+                self.online[localpart] = account
+            raise
         finally:
             self._removing.discard(localpart)
 
     def put_item(self, account: LocalAccount, item: RosterItem) -> Deferred[None]:
         """Change a contact, in memory at once; fires when it is stored."""
         account.roster[item.jid] = item
+        if account.is_removed:
+            return succeed(None)
         return Deferred.fromCoroutine(self._store.rosters.put(account.jid.localpart, item))
 
     def remove_item(self, account: LocalAccount, contact: Jid) -> Deferred[None]:
         """Forget a contact, in memory at once; fires when it is stored."""
         account.roster.pop(contact, None)
+        if account.is_removed:
+            return succeed(None)
         return Deferred.fromCoroutine(self._store.rosters.remove(account.jid.localpart, contact))

@@ -89,6 +89,8 @@ class MessageDelivery:
     def _hand_out(self, account: LocalAccount, stanza: Stanza, is_new: bool) -> Settled:
         to = stanza.to
         assert to is not None
+        if account.is_removed:
+            return self._act(_rule(Situation.NO_ACCOUNT, stanza), None, stanza, is_new)
         if account.held is not None:
             return account.hold_back(partial(self._hand_out, account, stanza, is_new))
         if to.resourcepart:
@@ -130,7 +132,7 @@ class MessageDelivery:
     def _kept(self, kept: bool, account: LocalAccount, stanza: Stanza, is_new: bool) -> Settled:
         if kept:
             self._tracer.record(Event.STORED, stanza)
-            return self._hooks.delivered(account, stanza, ()) if is_new else None
+            return self._hooks.delivered(account, stanza, ()) if is_new and not account.is_removed else None
         self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
         return None
 

@@ -23,7 +23,7 @@ from cluster.server.context import ModuleContext
 from cluster.server.credentials import Credentials
 from cluster.server.delivery import MessageDelivery
 from cluster.server.entrance import Entrance
-from cluster.server.forgetting import forget_account
+from cluster.server.forgetting import remove
 from cluster.server.frames import Deliver, Remove
 from cluster.server.hibernation import Hibernation
 from cluster.server.keeper import Keeper
@@ -102,7 +102,7 @@ class Domain:
             accounts=self.accounts, credentials=credentials, subscriptions=self.subscriptions, host=self.host,
             presence=self._presence, route=self.route, new_id=new_id, now_utc_s=now_utc_s, started_utc_s=now_utc_s(),
             hold=self._messages.hold, release=self._messages.release,
-            remove_account=lambda localpart: Deferred.fromCoroutine(self.remove_account(localpart)),
+            remove_account=lambda localpart, removed: Deferred.fromCoroutine(self.remove_account(localpart, removed)),
         )  # fmt: skip
         hooks.ctx = self.context
         self._local = AccountDelivery(self.context, self._messages, self._iq, tracer, self.bounce)
@@ -127,7 +127,7 @@ class Domain:
         self._presence.leave(session)
         self.accounts.detach(session)
         self.keeper.gone(session)
-        if not session.account.temporary:
+        if not (session.account.temporary or session.account.is_removed):
             told = self.host.run("gone", self.context, session.account, session)
             told.addErrback(lambda failure: _log.failure("A module did not take note of a session's end", failure))
         elsewhere: list[Deferred[Any]] = []
@@ -269,10 +269,11 @@ class Domain:
 
     # --- accounts
 
-    async def remove_account(self, localpart: str) -> bool:
-        """Forget an account: its sessions end, its contacts are told, all its data goes (XEP-0077 section 3.2).
+    async def remove_account(self, localpart: str, removed: Callable[[], object] = lambda: None) -> bool:
+        """Forget an account: all its data goes, its sessions end, its contacts are told (XEP-0077 section 3.2).
 
-        False where there is none.
+        False where there is none. `removed` is called when that is final, before its sessions end; not where the
+        account is at another node.
         """
         node = await self._nodes.claim(localpart)
         if node != self._nodes.name:
@@ -281,8 +282,7 @@ class Domain:
         try:
             account = await self.accounts.load(localpart)
             if account is not None:
-                with self.accounts.removal(localpart):
-                    await forget_account(account, self.subscriptions, self._store)
+                await remove(account, self.accounts, self._store.accounts, self.subscriptions, removed)
             return account is not None
         finally:
             self._nodes.release(localpart)

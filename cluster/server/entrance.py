@@ -39,6 +39,8 @@ class Entrance:
 
     def from_session(self, session: Session, stanza: Stanza) -> Settled:
         """A stanza that a client sent; its `from` is stamped."""
+        if session.account.is_removed:
+            return None  # it is told so in a moment
         stanza = self._followed(stanza, probe_id(stanza) or self._tracer.sample())
         if session.account.blocked and stanza.to is not None and session.account.blocks(stanza.to):
             self._refuse_blocked(session, stanza)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from cluster.modules import archive
+from cluster.store.memory import MemoryArchives
 from cluster.xmpp import element as xml
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.mam import RSM
 from cluster.xmpp.namespaces import CLIENT, DELAY, FORWARD, MAM, STANZA_ID
 from cluster.xmpp.stanza import Stanza
 from tests.client import child
-from tests.network import MONTAGUE, Network, at_once
+from tests.network import MONTAGUE, Network
 from tests.unit.modules.archives import (
     JULIET,
     MERCUTIO,
@@ -238,11 +239,14 @@ def prefs(default: str, always: str = "", never: str = "") -> str:
 def test_preferences_are_applied_and_stay(friends: Network) -> None:
     romeo, juliet, tybalt = friends.online(ROMEO), friends.online(JULIET), friends.online("tybalt@capulet.lit/x")
 
+    archives = friends.servers[MONTAGUE].store.archives
+    assert isinstance(archives, MemoryArchives)
+
     def said() -> list[str | None]:
         friends.say(juliet, chat(ROMEO, "contact"))
         friends.say(tybalt, chat(ROMEO, "stranger"))
         now = bodies(friends, romeo)
-        at_once(friends.servers[MONTAGUE].store.archives.delete("romeo"))
+        archives.forget("romeo")
         return now
 
     shown = ask(friends, romeo, "get", f"<prefs xmlns='{MAM}'/>")
@@ -275,7 +279,7 @@ def test_a_removed_account_leaves_nothing(friends: Network) -> None:
     romeo, juliet = friends.online(ROMEO), friends.online(JULIET)
     friends.say(juliet, chat(ROMEO, "hi"))
     assert bodies(friends, romeo) == ["hi"]
-    friends.servers[MONTAGUE].domain.context.remove_account("romeo")
+    friends.servers[MONTAGUE].domain.context.remove_account("romeo", lambda: None)
     friends.settle()
     assert bodies(friends, friends.online(ROMEO)) == []
     assert bodies(friends, juliet) == ["hi"]
