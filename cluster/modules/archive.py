@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from cluster.router.port import Settled
-from cluster.router.stanza_id import stanza_id, with_stanza_id
+from cluster.router.stanza_id import is_marked, stanza_id, with_stanza_id
 from cluster.server.accounts import LocalAccount
 from cluster.server.context import ModuleContext
 from cluster.server.module import Module
@@ -62,9 +62,11 @@ def keep_sent(ctx: ModuleContext, session: Session, copy: Stanza) -> tuple[Stanz
 
 @module.on_message("arriving")
 def give_id(ctx: ModuleContext, account: LocalAccount, stanza: Stanza) -> Stanza:
-    """What comes over a link has its id already (see router/gate.py); what comes from here gets one."""
+    """What comes over a link or from another node has its id already (see server/domain.py); all else gets one."""
     sender = stanza.from_
-    if sender is None or sender.domainpart not in ctx.realm or not _is_kept(account, sender, stanza):
+    if sender is None or sender.domainpart not in ctx.realm or is_marked(stanza):
+        return stanza
+    if not _is_kept(account, sender, stanza):
         return stanza
     return with_stanza_id(stanza, ctx.new_id(), ctx.realm)
 

@@ -74,6 +74,16 @@ def stanza_id(message: Stanza) -> str | None:
     return found[1].decode() if found else None
 
 
+def is_marked(message: Stanza) -> bool:
+    """It has the id that its receiver's domain gives it, by `with_stanza_id`."""
+    found = _ADDED.search(message.raw)
+    return (
+        found is not None
+        and message.to is not None
+        and message.raw.startswith(_opening(message.to.bare), found.start())
+    )
+
+
 def _without_claims_of(own: Set[str], message: Stanza) -> tuple[bytes, tuple[str, ...]]:
     tree = message.tree
     for child in tree.findall(_ELEMENT):

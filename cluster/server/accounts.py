@@ -129,6 +129,16 @@ class Accounts:
         self.online[session.jid.localpart] = session.account
         session.account.sessions[session.jid.resourcepart] = session
 
+    def here(self, localpart: str) -> LocalAccount | None:
+        """The account with its sessions, also where it is being restored: then it is not `online` yet."""
+        account = self.online.get(localpart) or self._loaded.get(localpart)
+        return account if account is not None and account.sessions else None
+
+    def show(self, account: LocalAccount) -> None:
+        """The account was restored: from now on everybody finds its sessions."""
+        if account.sessions:
+            self.online[account.jid.localpart] = account
+
     def detach(self, session: Session) -> None:
         """The session is over."""
         sessions = session.account.sessions

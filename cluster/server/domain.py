@@ -31,7 +31,8 @@ from cluster.server.message_hooks import MessageHooks
 from cluster.server.module import Module, ModuleHost
 from cluster.server.presence import Presence
 from cluster.server.rate import RateLimit
-from cluster.server.restored import restore
+from cluster.server.relayed import RelayedPlaces
+from cluster.server.restored import RestoredSession, restore
 from cluster.server.session import Session
 from cluster.server.subscriptions import Subscriptions
 from cluster.store.port import Store
@@ -94,6 +95,7 @@ class Domain:
         self._stanza_ids: StanzaIds
         self._clock = clock
         self.keeper = Keeper(store.sessions, turn, now_utc_s)
+        self._relayed = RelayedPlaces()
         self.context = ModuleContext(
             domain=name, components=tuple({**self.components, **components_at}),
             realm=frozenset((name, *self.components, *components_at)), registration=registration,
@@ -142,23 +144,29 @@ class Domain:
         forgotten = DeferredList(elsewhere).addCallback(lambda _: self.keeper.forget(session))
         forgotten.addCallback(lambda _: self._nodes.release(session.jid.localpart))
 
-    async def adopt(self, localpart: str) -> None:
+    async def restore(self, localpart: str) -> None:
         """The process that had the account is gone: its sessions that can be resumed go on here.
 
-        Whoever could see others hears that they are gone.
+        What that process was sent and has not delivered reaches them now, but nothing else does before `adopt`.
         """
         for session in await restore(localpart, self.accounts, self._store.sessions, self.keeper):
-            await self._nodes.claim(localpart)  # until its end; see `session_gone`
+            self._nodes.claim_again(localpart)  # until its end; see `session_gone`
             if not session.is_bound:
                 self.session_gone(session)
                 continue
             self.hibernate(session)
             if session.willing:  # what came for the account before it was taken up
                 await self.host.run("available", self.context, session.account, session)
-            if session.missed_presence:
-                self._presence.ask_contacts(session.account)
+
+    async def adopt(self, localpart: str) -> None:
+        """The restored account is here as any other. Whoever could see its other sessions hears that they are gone."""
         account = await self.accounts.load(localpart)
-        if account is not None and not account.available:
+        if account is None:
+            return
+        self.accounts.show(account)
+        if any(isinstance(each, RestoredSession) and each.missed_presence for each in account.sessions.values()):
+            self._presence.ask_contacts(account)
+        if not account.available:
             self._presence.absent(account)
 
     # --- on its way
@@ -192,21 +200,42 @@ class Domain:
 
     def from_link(self, stanza: Stanza, place: str) -> Settled:
         """A stanza of another domain; a message gets the id by which its receiver's archive knows it (XEP-0359)."""
+        if self._relayed and self._relayed.is_known(place, self._nodes.name):
+            return self._came_before(stanza)
         if stanza.kind == "message":
             stanza = with_stanza_id(stanza, self._stanza_ids(place), self.context.realm)
-        return self.deliver(stanza)
+        return self.deliver(stanza, place)
 
-    def deliver(self, stanza: Stanza) -> Settled:
-        """Hand a stanza for this domain to whom it is for. It has settled when a crash cannot lose it any more."""
+    def from_node(self, node: str, told: Deliver, place: str) -> Settled:
+        """What another node has sent on. What an earlier reader of the link has sent on too has come already."""
+        stanza = told.stanza
+        if told.place:
+            if self._relayed.is_known(told.place, node):
+                return self._came_before(stanza)
+            self._relayed.note(told.place, node)
+        elif stanza.kind == "message":  # as one of another domain: it may come twice if this node dies
+            stanza = with_stanza_id(stanza, self._stanza_ids(place), self.context.realm)
+        settled = self._deliver_here(stanza, told.place)
+        return settled.addErrback(self._relayed.forget, told.place) if settled is not None and told.place else settled
+
+    def _came_before(self, stanza: Stanza) -> Settled:
+        self.tracer.record(Event.DROPPED, stanza, "it came before, by way of a node that is gone")
+        return None
+
+    def deliver(self, stanza: Stanza, place: str = "") -> Settled:
+        """Hand a stanza for this domain to whom it is for. It has settled when a crash cannot lose it any more.
+
+        `place`: in the links, if it came over one.
+        """
         to = stanza.to
         if to is None:
             return None  # an answer to a stream that is gone
         if to.domainpart in self._components_at:
-            return self._tell(self._components_at[to.domainpart], stanza)
-        return self.deliver_relayed(stanza)
+            return self._tell(self._components_at[to.domainpart], stanza, place)
+        return self._deliver_here(stanza, place)
 
-    def deliver_relayed(self, stanza: Stanza) -> Settled:
-        """The same for what another node of the domain has sent on: a component is connected here, or not at all."""
+    def _deliver_here(self, stanza: Stanza, place: str) -> Settled:
+        """A component is connected here, or not at all."""
         to = stanza.to
         assert to is not None
         if to.domainpart != self.name:
@@ -218,13 +247,13 @@ class Domain:
             return self._local.deliver(account, stanza)
         if self._nodes.is_alone and is_only_seen(stanza):
             return None
-        return self._nodes.claim(to.localpart).addCallback(self._deliver_at, stanza, to.localpart)
+        return self._nodes.claim(to.localpart).addCallback(self._deliver_at, stanza, to.localpart, place)
 
-    def _deliver_at(self, node: str, stanza: Stanza, localpart: str) -> Settled:
-        """Nobody is online here: the account is offline, or at another node."""
+    def _deliver_at(self, node: str, stanza: Stanza, localpart: str, place: str) -> Settled:
+        """Nobody is online here: the account is offline, at another node, or being restored."""
         if node != self._nodes.name:
-            return self._tell(node, stanza)
-        if is_only_seen(stanza) and localpart not in self.accounts.online:
+            return self._tell(node, stanza, place)
+        if is_only_seen(stanza) and self.accounts.here(localpart) is None:
             self._nodes.release(localpart)
             return None
         delivered = self.accounts.load(localpart).addCallback(self._local.deliver, stanza)
@@ -234,11 +263,11 @@ class Domain:
         self._nodes.release(localpart)
         return result
 
-    def _tell(self, node: str, stanza: Stanza) -> Settled:
+    def _tell(self, node: str, stanza: Stanza, place: str = "") -> Settled:
         """Another node of the domain has whom it is for."""
         if stanza.trace_id:
             self.tracer.record(Event.ROUTED, stanza, f"node {node}")
-        return self._nodes.send(node, Deliver(stanza))
+        return self._nodes.send(node, Deliver(stanza, place))
 
     def _deliver_to_component(self, stanza: Stanza, to: Jid) -> Settled:
         component = self.components.get(to.domainpart)

@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 _GONE = StreamError(StreamCondition.SYSTEM_SHUTDOWN, "the node that had your session is gone; connect again")
 
 
+class NodeGone(Exception):
+    """The node that was asked is gone, and whether it has heard is not known."""
+
+
 class Relay:
     """A `nodes.port.Server`, and the way to sessions at other nodes."""
 
@@ -59,14 +63,17 @@ class Relay:
     # --- for streams of this node
 
     async def bind(self, node: str, localpart: str, resource: str | None, way: Way) -> Seat | StanzaError:
-        """A seat at that node."""
+        """A seat at that node. Raises NodeGone."""
         answer = await self._open(node, Open(self._new_id(), localpart, resource), way)
         if isinstance(answer, Refused):
             return StanzaError(Condition(answer.condition), answer.text)
         return answer
 
     async def resume(self, node: str, localpart: str, previd: str, h: int, way: Way) -> Seat | int | None:
-        """The seat of a session at that node; where it is over, what `Seats.resume` says. Raises StreamError."""
+        """The seat of a session at that node; where it is over, what `Seats.resume` says.
+
+        Raises StreamError, NodeGone.
+        """
         answer = await self._open(node, Open(self._new_id(), localpart, None, previd, h), way)
         if not isinstance(answer, Refused):
             return answer
@@ -94,11 +101,11 @@ class Relay:
 
     # --- what other nodes say
 
-    def take(self, node: str, frame: Any) -> Settled:
+    def take(self, node: str, frame: Any, place: str) -> Settled:
         """See `nodes.port.Server`."""
         match frame:
             case Deliver():
-                return self._domain.deliver_relayed(frame.stanza)
+                return self._domain.from_node(node, frame, place)
             case Remove():
                 return Deferred.fromCoroutine(self._domain.remove_account(frame.localpart))
             case Open():
@@ -183,12 +190,16 @@ class Relay:
                 seat.end(_GONE)
         for id, (asked, _) in [*self._waiting.items()]:
             if asked == node:
-                self._answered("", Refused(id, Condition.INTERNAL_SERVER_ERROR, "the node of your account is gone"))
+                self._waiting.pop(id)[1].errback(NodeGone())
 
     def shut_down(self) -> None:
         """This node stops: what its sessions have at other nodes ends."""
         for relayed in [*self._relayed.values()]:
             relayed.stop()
+
+    async def restore(self, localpart: str) -> None:
+        """See `nodes.port.Server`."""
+        await self._domain.restore(localpart)
 
     async def adopt(self, localpart: str) -> None:
         """See `nodes.port.Server`."""

@@ -119,6 +119,7 @@ def test_what_waits_for_a_node_that_is_gone_comes_before_what_is_new(run: Run) -
         assert await one.nodes.claim("juliet") == "s1"
         assert one.words == [("s1", str(number)) for number in range(5)]
         assert one.claimed == [("juliet", "s1")] * 5
+        assert one.restored == [("juliet", 0)]  # so that what waits for the node finds the sessions of its accounts
         assert one.adopted == ["juliet"]
 
     run(scenario)
