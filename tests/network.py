@@ -151,15 +151,21 @@ class Network:
         admin: str = "",
         tls: TlsMode = "off",
         components: dict[str, str] | None = None,
+        acknowledge_after_s: float = 0.0,
     ) -> None:
-        """`components`: their secrets, by domain; each is of the server whose domain it is below."""
+        """`components`: their secrets, by domain; each is of the server whose domain it is below.
+
+        `acknowledge_after_s`: see `MemoryNetwork`.
+        """
         self.clock = Clock()
         numbers = itertools.count(1)
         self._new_id = lambda: f"id{next(numbers)}"
         self.new_salt = lambda: b"salt of the domain"
         self._secrets = components or {}
         self._served_by = {below: _server_of(below, domains) for below in self._secrets}
-        self._memory = MemoryNetwork(self.clock, (*domains, ELSINORE), served_by=self._served_by)
+        self._memory = MemoryNetwork(
+            self.clock, (*domains, ELSINORE), served_by=self._served_by, acknowledge_after_s=acknowledge_after_s
+        )
         self._loaded = modules.load(modules.defaults()) if loaded is None else loaded
         self._registration = registration
         self._registrations_per_minute = registrations_per_minute
@@ -184,8 +190,9 @@ class Network:
         crashed = self.servers[node]
         crashed.nodes.company.crash(crashed.nodes)
         crashed.life.is_over = True
-        router: Any = self.servers[crashed.domain.name].domain.router
-        self._memory.readers[crashed.domain.name] = router
+        heir = self.servers[crashed.domain.name].domain
+        if self._memory.readers[heir.name] is crashed.domain.router:
+            at_once(heir.router.start(heir.from_link, heir.bounce))
 
     def _serve(self, name: str, store: Store, node: str = "") -> Server:
         journal: list[Hop] = []

@@ -46,15 +46,18 @@ class MemoryNetwork:
         domains: Iterable[str],
         max_backlog: int = 100_000,
         served_by: Mapping[str, str] = NO_COMPONENTS,
+        acknowledge_after_s: float = 0.0,
     ) -> None:
         """`clock` is an IReactorTime. `domains` is whom the network serves; `max_backlog` entries wait per link.
 
-        `served_by`: see `realm`.
+        `served_by`: see `realm`. What settled so short a time ago as `acknowledge_after_s` comes again where the next
+        reader takes over, as it does in Redis.
         """
         self.clock = clock
         self.domains = frozenset(domains)
         self.max_backlog = max_backlog
         self.served_by = served_by
+        self.acknowledge_after_s = acknowledge_after_s
         self.readers: dict[str, MemoryRouter] = {}
         self.lost: Counter[tuple[str, str]] = Counter()
         """Stanzas that faults lost, by link: from and to."""
@@ -126,7 +129,7 @@ class MemoryRouter:
 
     def read(self, from_: str) -> None:
         """Deliver what is new on the link from this domain."""
-        if self.network.readers.get(self.domain) is not self or self._deliver is None:
+        if not self._is_reader or self._deliver is None:
             return
         gate = self._gates.get(from_)
         if gate is None:
@@ -138,6 +141,10 @@ class MemoryRouter:
                 entry.is_taken = True
                 self._take(gate, queue, entry)
 
+    @property
+    def _is_reader(self) -> bool:
+        return self.network.readers.get(self.domain) is self
+
     def _count(self, from_: str, number: int) -> None:
         self.network.lost[from_, self.domain] += number
 
@@ -146,11 +153,18 @@ class MemoryRouter:
             if entry in queue.entries:  # not if an earlier router of the domain delivered it too
                 queue.entries.remove(entry)
 
+        def acknowledge(result: object) -> None:
+            network = self.network
+            if network.acknowledge_after_s:
+                network.clock.callLater(network.acknowledge_after_s, lambda: self._is_reader and remove(None))
+            else:
+                remove(None)
+
         settled = gate.take(entry.id, entry.stanzas)
         if settled is None:
-            remove(None)
+            acknowledge(None)
         else:
-            settled.addCallbacks(remove, _still_to_settle)
+            settled.addCallbacks(acknowledge, _still_to_settle)
 
 
 class MemoryLink:
