@@ -53,7 +53,7 @@ class AccountDelivery:
         if stanza.kind == "presence":
             self._tracer.record(Event.DROPPED, stanza, "the receiver blocks the sender")
         else:
-            self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
+            return self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
         return None
 
     def _deliver_iq(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
@@ -64,8 +64,7 @@ class AccountDelivery:
         try:
             session = self._asked_session(account, stanza, stanza.to)
         except StanzaError as error:
-            self._bounce(stanza, error)
-            return None
+            return self._bounce(stanza, error)
         session.send(stanza)
         self._tracer.record(Event.DELIVERED, stanza, stanza.to.resourcepart)
         return None
@@ -86,7 +85,7 @@ class AccountDelivery:
 
     def _deliver_presence(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
         if stanza.type == "probe":
-            self._ctx.presence.answer_probe(account, stanza)
+            return self._ctx.presence.answer_probe(account, stanza)
         elif account is None or (account.temporary and stanza.type in TYPES):
             pass  # RFC 6121 section 8.5.1: silently ignored
         elif stanza.type in TYPES:

@@ -124,7 +124,7 @@ class MessageDelivery:
             case Action.STORE if account:
                 return self._keep(account, stanza).addCallback(self._kept, account, stanza, is_new)
             case Action.BOUNCE:
-                self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
+                return self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
             case _:
                 self._tracer.record(Event.DROPPED, stanza, "RFC 6121 section 8.5 says to ignore it")
         return None
@@ -133,8 +133,7 @@ class MessageDelivery:
         if kept:
             self._tracer.record(Event.STORED, stanza)
             return self._hooks.delivered(account, stanza, ()) if is_new and not account.is_removed else None
-        self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
-        return None
+        return self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
 
     def hold(self, account: LocalAccount) -> bool:
         """Let what is new for the account wait until `release`; False where it waits already."""

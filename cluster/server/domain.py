@@ -193,10 +193,10 @@ class Domain:
         self.components[to.domainpart].send(stanza)  # its own bound holds; the sender is not to wait with it
         return None
 
-    def _not_delivered(self, failure: Failure, stanza: Stanza) -> None:
+    def _not_delivered(self, failure: Failure, stanza: Stanza) -> Settled:
         """The storage is away. What came over a link is read again; what came from here goes back."""
         _log.failure("Delivering a {kind} to {to}", failure, kind=stanza.kind, to=str(stanza.to))
-        self.bounce(stanza, StanzaError(Condition.INTERNAL_SERVER_ERROR))
+        return self.bounce(stanza, StanzaError(Condition.INTERNAL_SERVER_ERROR))
 
     def from_link(self, stanza: Stanza, place: str) -> Settled:
         """A stanza of another domain; a message gets the id by which its receiver's archive knows it (XEP-0359)."""
@@ -273,21 +273,22 @@ class Domain:
         component = self.components.get(to.domainpart)
         if component is not None:
             return component.send(stanza)
-        self.bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE, f"no component {to.domainpart} is known here"))
-        return None
+        error = StanzaError(Condition.SERVICE_UNAVAILABLE, f"no component {to.domainpart} is known here")
+        return self.bounce(stanza, error)
 
     def _deliver_to_domain(self, stanza: Stanza) -> Settled:
         if stanza.kind == "iq":
             return self._iq.handle(self.context, stanza, "domain")
         if stanza.kind == "message":  # RFC 6120 section 10.5.1: the server itself reads none
-            self.bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
+            return self.bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
         return None
 
-    def bounce(self, stanza: Stanza, error: StanzaError) -> None:
+    def bounce(self, stanza: Stanza, error: StanzaError) -> Settled:
         """Answer a stanza with an error, unless it is one itself."""
         self.tracer.record(Event.BOUNCED, stanza, str(error))
         if stanza.may_be_answered_with_error and stanza.from_ is not None:
-            self.route(stanza.error(error))
+            return self.route(stanza.error(error))
+        return None
 
     # --- modules
 

@@ -9,9 +9,10 @@ from cluster.router.port import Bounce, Settled
 from cluster.router.stanza_id import without_claims
 from cluster.server import iq
 from cluster.server.context import ModuleContext
-from cluster.server.message_hooks import MessageHooks, both
+from cluster.server.message_hooks import MessageHooks
 from cluster.server.module import Peer
 from cluster.server.session import Session
+from cluster.server.settled import both
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError
 from cluster.xmpp.events import Nonza
@@ -56,8 +57,7 @@ class Entrance:
                 return self._presence_from(session, stanza)
             return self._iq_from(session, stanza)
         except StanzaError as error:
-            self._bounce(stanza, error)
-            return None
+            return self._bounce(stanza, error)
 
     def from_component(self, stanza: Stanza) -> Settled:
         """A stanza that a component sent; its `from` is of the component's domain."""
@@ -66,8 +66,7 @@ class Entrance:
             if stanza.kind == "iq":
                 iq.check(stanza)
         except StanzaError as error:
-            self._bounce(stanza, error)
-            return None
+            return self._bounce(stanza, error)
         return self._route(stanza)
 
     def before_login(self, request: Stanza, peer: Peer) -> Deferred[Stanza]:
@@ -104,10 +103,10 @@ class Entrance:
             if stanza.type not in (None, "unavailable"):
                 raise StanzaError(Condition.BAD_REQUEST, f"presence of type {stanza.type} needs an address")
             was_willing = session.willing
-            self._ctx.presence.broadcast(session, stanza)
+            told = self._ctx.presence.broadcast(session, stanza)
             if session.willing and not was_willing:
-                return self._ctx.host.run("available", self._ctx, session.account, session)
-            return None
+                return both(told, self._ctx.host.run("available", self._ctx, session.account, session))
+            return told
         if stanza.type in TYPES:
             _check_lasting(session)
             return self._ctx.subscriptions.outbound(session.account, stanza)
