@@ -56,7 +56,7 @@ class Relay:
         self._domain = domain
         self._seats = seats
         self._new_id = new_id
-        self._waiting: dict[str, tuple[str, Deferred[Bound | Refused]]] = {}
+        self._waiting: dict[str, tuple[str, Deferred[tuple[str, Bound | Refused]]]] = {}
         self._remote: dict[str, RemoteSeat] = {}
         self._relayed: dict[str, RelayedStream] = {}
 
@@ -82,10 +82,10 @@ class Relay:
         return answer.handled
 
     async def _open(self, node: str, wish: Open, way: Way) -> RemoteSeat | Refused:
-        answered: Deferred[Bound | Refused] = Deferred()
+        answered: Deferred[tuple[str, Bound | Refused]] = Deferred()
         self._waiting[wish.stream] = node, answered
         self._nodes.send(node, wish)
-        answer = await answered
+        node, answer = await answered  # it may be the heir of the other one
         if isinstance(answer, Refused):
             return answer
         seat = RemoteSeat(answer, node, partial(self._tell, node), way)
@@ -162,7 +162,7 @@ class Relay:
     def _answered(self, node: str, answer: Bound | Refused) -> None:
         _, answered = self._waiting.pop(answer.stream, ("", None))
         if answered is not None:
-            answered.callback(answer)
+            answered.callback((node, answer))
         elif isinstance(answer, Bound):
             self._nodes.send(node, Left(answer.stream, lost=True))
 

@@ -81,7 +81,7 @@ class Seats:
             with suppress(NodeGone):
                 return await self.relay.resume(node, localpart, sm_id, h, way)
         try:
-            session = find(self._domain.accounts.online.get(localpart), sm_id)
+            session = find(self._domain.accounts.here(localpart), sm_id)
             if session is not None:
                 self._domain.hibernate(session)
             if session is None or not await ready(session, self._domain.keeper):
