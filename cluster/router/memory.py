@@ -150,15 +150,16 @@ class MemoryRouter:
 
     def _take(self, gate: Gate, queue: Queue, entry: Entry) -> None:
         def remove(result: object) -> None:
-            if entry in queue.entries:  # not if an earlier router of the domain delivered it too
+            # not if an earlier router of the domain delivered it too, nor if a later one reads it again
+            if entry in queue.entries and (self._is_reader or not self.network.acknowledge_after_s):
                 queue.entries.remove(entry)
 
         def acknowledge(result: object) -> None:
-            network = self.network
-            if network.acknowledge_after_s:
-                network.clock.callLater(network.acknowledge_after_s, lambda: self._is_reader and remove(None))
-            else:
+            after_s = self.network.acknowledge_after_s
+            if not after_s:
                 remove(None)
+            elif self._is_reader:
+                self.network.clock.callLater(after_s, remove, None)
 
         settled = gate.take(entry.id, entry.stanzas)
         if settled is None:

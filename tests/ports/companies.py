@@ -43,6 +43,8 @@ class Member:
         self.words: list[tuple[str, str]] = []
         self.claimed: list[tuple[str, str]] = []
         self.left: list[str] = []
+        self.was_alone: list[bool] = []
+        """As each of those had left."""
         self.restored: list[tuple[str, int]] = []
         """Accounts, and how many words had come before."""
         self.adopted: list[str] = []
@@ -63,6 +65,7 @@ class Member:
 
     def gone(self, node: str) -> None:
         self.left.append(node)
+        self.was_alone.append(self.nodes.is_alone)
 
     async def restore(self, localpart: str) -> None:
         self.restored.append((localpart, len(self.words)))

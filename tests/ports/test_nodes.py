@@ -103,7 +103,9 @@ def test_who_falls_silent_is_gone_and_its_accounts_are_adopted(run: Run) -> None
         await company.crash(two)
         await company.until(lambda: one.adopted == ["juliet"])
         assert one.left == ["s1-2"]
+        assert one.was_alone == [False]  # there was something to take over
         assert await one.nodes.claim("juliet") == "s1"
+        await company.until(lambda: one.nodes.is_alone)
 
     run(scenario)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -184,12 +185,14 @@ class RedisNodes:
         )
         self._taking_over.add(node)
         restored: list[str] = []
-        await self._insist(lambda: self._restore(node, restored))
-        await reader.start(lambda from_, _: Inbox(from_, self._server, self._owners, lambda: node in self._taking_over))
-        await self._insist(lambda: self._wait_until_read(node))
-        await self._insist(lambda: self._restore(node, restored))  # what it claimed before it knew that it was gone
+        await self._insist(partial(self._restore, node, restored))
+        if not reader.is_stopped:  # else the node is back, and reads it itself
+            is_left = partial(self._taking_over.__contains__, node)
+            await reader.start(lambda from_, _: Inbox(from_, self._server, self._owners, is_left))
+        await self._insist(partial(self._wait_until_read, node))
+        await self._insist(partial(self._restore, node, restored))  # what it claimed before it knew that it was gone
         for localpart in restored:
-            await self._insist(lambda localpart=localpart: self._adopt(localpart))
+            await self._insist(partial(self._adopt, localpart))
         self._taking_over.discard(node)
         self._left.discard(node)
         self._members.tell()
@@ -201,6 +204,8 @@ class RedisNodes:
             try:
                 return await step()
             except ConnectionLost:
+                if self._is_stopped:
+                    raise
                 await deferLater(self._reactor, LOOK_AGAIN_S)
 
     async def _restore(self, node: str, restored: list[str]) -> None:
