@@ -251,7 +251,7 @@ def test_a_removed_account_leaves_nothing(friends: Network) -> None:
     romeo, juliet = friends.online(ROMEO), friends.online(JULIET)
     friends.say(juliet, chat(ROMEO, "hi"))
     assert bodies(friends, romeo) == ["hi"]
-    friends.servers[MONTAGUE].domain.context.remove_account("romeo")
+    friends.servers[MONTAGUE].domain.context.remove_account("romeo", lambda: None)
     friends.settle()
     assert bodies(friends, friends.online(ROMEO)) == []
     assert bodies(friends, juliet) == ["hi"]
