@@ -92,7 +92,7 @@ class AccountDelivery:
             try:
                 return self._ctx.subscriptions.inbound(account, stanza)
             except StanzaError as error:
-                self._bounce(stanza, error)
+                return self._bounce(stanza, error)
         else:
             self._ctx.presence.receive(account, stanza)
         return None
