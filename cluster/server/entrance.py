@@ -144,7 +144,9 @@ class Entrance:
 
     def _iq_from(self, session: Session, stanza: Stanza) -> Settled:
         if session.account.is_removed and stanza.type in ("get", "set"):  # what it changed would be left behind
-            raise StanzaError(Condition.NOT_ALLOWED, "the account is being removed")
+            refusal = StanzaError(Condition.NOT_ALLOWED, "the account is being removed")
+            session.send(stanza.error(refusal))  # not by way of `bounce`: nobody finds the account now
+            return None
         if stanza.id is None and not self._ctx.strict:
             stanza = self._with_id(session, stanza)
         iq.check(stanza)

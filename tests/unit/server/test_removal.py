@@ -222,9 +222,12 @@ def test_where_the_storage_is_away_it_is_as_it_was() -> None:
     network = Network(stores={MONTAGUE: replace(store, accounts=accounts)})
     romeo, juliet = network.online("romeo@montague.lit/pda"), network.online("juliet@capulet.lit/balcony")
     network.say(romeo, REMOVE)
+    network.say(romeo, "<message to='juliet@capulet.lit' type='chat'><body>meanwhile</body></message>")
+    network.say(romeo, "<iq type='set' id='v'><vCard xmlns='vcard-temp'><FN>Romeo</FN></vCard></iq>")
     accounts.deleted.errback(ConnectionLost())
     network.settle()
-    assert romeo.take() == ["iq/error gone: cancel internal-server-error"]
+    assert romeo.take() == ["iq/error v: cancel not-allowed", "iq/error gone: cancel internal-server-error"]
+    assert juliet.take() == ["message/chat romeo@montague.lit/pda: meanwhile"]
     network.say(juliet, "<message to='romeo@montague.lit' type='chat'><body>still there?</body></message>")
     assert romeo.take() == ["message/chat juliet@capulet.lit/balcony: still there?"]
     assert network.login("romeo@montague.lit/home").failed is None
