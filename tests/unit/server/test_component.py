@@ -10,6 +10,7 @@ import pytest
 from cluster.server.component_stream import HANDSHAKE_TIMEOUT_S
 from cluster.server.connection import CLOSE_TIMEOUT_S
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.namespaces import STANZA_ID
 from cluster.xmpp.stanza import make
 from tests.client import Connection
 from tests.conformance.rules import core
@@ -188,6 +189,15 @@ def test_a_component_speaks_for_itself_only(network: Network, from_: str) -> Non
     network.say(sms, text("romeo@montague.lit", from_=from_))
     assert sms.closed == f"invalid-from: this stream is {SMS}, not {from_}"
     assert romeo.take() == []
+
+
+@pytest.mark.parametrize(("by", "stays"), [(SMS, False), (PHONE, False), ("irc.montague.lit", True)])
+def test_nobody_elsewhere_gives_ids_in_its_name(network: Network, by: str, stays: bool) -> None:  # XEP-0359 section 6
+    romeo, juliet = network.online("romeo@montague.lit/pda"), network.online("juliet@capulet.lit/balcony")
+    given = f"<stanza-id xmlns='{STANZA_ID}' by='{by}' id='given'/>"
+    network.say(juliet, f"<message to='romeo@montague.lit' type='chat'><body>hi</body>{given}</message>")
+    ids = [each.get("id") for each in romeo.stanzas[-1].findall(f"{{{STANZA_ID}}}stanza-id")]
+    assert ("given" in ids) == stays
 
 
 # --- traces

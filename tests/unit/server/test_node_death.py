@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.network import Network
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.mam import Query
+from tests.network import Network, at_once
 from tests.phone import Phone, managed, resume
 
 TWO = "s1-2"
@@ -104,6 +106,9 @@ def test_messages_that_it_had_kept_and_not_acknowledged(network: Network, sender
     kill(network, romeo)
     again = resumed(network, romeo, None if seen else handled)
     assert [line.rpartition(" ")[2] for line in again.take()] == ([] if seen else texts)
+    store = network.servers["montague.lit"].store
+    kept = at_once(store.archives.query(Jid.parse("romeo@montague.lit"), Query())).messages
+    assert len(kept) == len({each.id for each in kept}) == 20
 
 
 def test_a_request_that_it_had_kept_and_not_acknowledged(network: Network) -> None:
