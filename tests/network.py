@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -131,6 +131,11 @@ class Server:
     """In an orderly way."""
 
 
+def _server_of(component: str, domains: Iterable[str]) -> str:
+    """The domain that it is below; of several, the nearest."""
+    return max((domain for domain in domains if component.endswith(f".{domain}")), key=len)
+
+
 def _never() -> None:
     raise AssertionError("a node was expelled")
 
@@ -152,13 +157,22 @@ class Network:
         admin: str = "",
         tls: TlsMode = "off",
         components: dict[str, str] | None = None,
+        acknowledge_after_s: float = 0.0,
     ) -> None:
-        """`components`: their secrets, by domain; each is of the server whose domain it is below."""
+        """`components`: their secrets, by domain; each is of the server whose domain it is below.
+
+        `acknowledge_after_s`: see `MemoryNetwork`.
+        """
         self.clock = Clock()
         self.wall_clock_set_by_s = 0.0
         numbers = itertools.count(1)
         self._new_id = lambda: f"id{next(numbers)}"
-        self._memory = MemoryNetwork(self.clock, (*domains, ELSINORE))
+        self.new_salt = lambda: b"salt of the domain"
+        self._secrets = components or {}
+        self._served_by = {below: _server_of(below, domains) for below in self._secrets}
+        self._memory = MemoryNetwork(
+            self.clock, (*domains, ELSINORE), served_by=self._served_by, acknowledge_after_s=acknowledge_after_s
+        )
         self._loaded = modules.load(modules.defaults()) if loaded is None else loaded
         self._registration = registration
         self._registrations_per_minute = registrations_per_minute
@@ -169,7 +183,6 @@ class Network:
         self._admin = admin
         self._tls: TlsMode = tls
         self._connections: list[Connection] = []
-        self._secrets = components or {}
         stores = stores or {}
         self._companies = {name: MemoryCompany(self.clock) for name in domains}
         self.servers: dict[str, Server] = {}
@@ -186,8 +199,9 @@ class Network:
         crashed = self.servers[node]
         crashed.nodes.company.crash(crashed.nodes)
         crashed.life.is_over = True
-        router: Any = self.servers[crashed.domain.name].domain.router
-        self._memory.readers[crashed.domain.name] = router
+        heir = self.servers[crashed.domain.name].domain
+        if self._memory.readers[heir.name] is crashed.domain.router:
+            at_once(heir.router.start(heir.from_link, heir.bounce))
 
     def _serve(self, name: str, store: Store, node: str = "") -> Server:
         journal: list[Hop] = []
@@ -199,16 +213,17 @@ class Network:
         router = self._memory.router(name, tracer)
         domain = Domain(
             name, store=store, router=router, tracer=tracer,
-            credentials=Credentials(store.accounts, same, same, lambda: b"salt of the domain"), modules=self._loaded,
+            credentials=Credentials(store.accounts, store.secrets, same, same, self.new_salt),
+            modules=self._loaded,
             registration=self._registration, registrations_per_minute=self._registrations_per_minute,
             probes_per_minute=self._probes_per_minute, limits=self._limits, strict=self._strict,
             admin=self._admin, new_id=self._new_id,
             now_utc_s=lambda: START_UTC_S + self.clock.seconds() + self.wall_clock_set_by_s, clock=life, turn=turn,
             components=[
                 Component(below, secret, life, tracer)
-                for below, secret in self._secrets.items() if below.endswith(f".{name}")
+                for below, secret in self._secrets.items() if self._served_by[below] == name
             ],
-            served_by={component: component.partition(".")[2] for component in self._secrets},
+            served_by=self._served_by,
             nodes=nodes,
         )  # fmt: skip
         options = stream_options(domain.context, self._tls, self._anonymous)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address
@@ -30,8 +30,12 @@ class Issued:
     key: bytes
 
 
-def issue(now_utc: datetime, lab: str, domains: Mapping[str, tuple[str, str]]) -> tuple[bytes, dict[str, Issued]]:
-    """A new authority's certificate, and one certificate for each of `domains` (node: domain and address).
+def issue(
+    now_utc: datetime, lab: str, servers: Mapping[str, tuple[Sequence[str], str]]
+) -> tuple[bytes, dict[str, Issued]]:
+    """A new authority's certificate, and one for each of `servers`: by its node's name, its domains and its address.
+
+    The first of the domains is what a person sees as the certificate's name.
 
     The authority's key is forgotten here: nobody can sign more in its name.
     """
@@ -44,21 +48,21 @@ def issue(now_utc: datetime, lab: str, domains: Mapping[str, tuple[str, str]]) -
         .add_extension(usage, critical=True)
         .sign(key, SHA256())
     )
-    servers = {node: _server(now_utc, name, key, *named) for node, named in domains.items()}
-    return authority.public_bytes(Encoding.PEM), servers
+    issued = {node: _server(now_utc, name, key, *named) for node, named in servers.items()}
+    return authority.public_bytes(Encoding.PEM), issued
 
 
 def _server(
-    now_utc: datetime, issuer: x509.Name, issuer_key: ec.EllipticCurvePrivateKey, domain: str, host: str
+    now_utc: datetime, issuer: x509.Name, issuer_key: ec.EllipticCurvePrivateKey, domains: Sequence[str], host: str
 ) -> Issued:
     key = ec.generate_private_key(ec.SECP256R1())
     authority_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
     # The subject is for people, and cut at X.520's limit; clients look at the others (RFC 6125 section 6.4.4).
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _ascii(domain)[:64])])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _ascii(domains[0])[:64])])
     certificate = (
         _builder(now_utc, issuer, subject, key.public_key())
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName(_names(domain, host)), critical=False)
+        .add_extension(x509.SubjectAlternativeName(_names(domains, host)), critical=False)
         .add_extension(_usage(digital_signature=True), critical=True)
         .add_extension(
             x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
@@ -71,9 +75,12 @@ def _server(
     return Issued(certificate.public_bytes(Encoding.PEM), private)
 
 
-def _names(domain: str, host: str) -> list[x509.GeneralName]:
-    """XMPP clients check the domain; a browser has no DNS entry for that, and goes by the address."""
-    return [x509.DNSName(_ascii(domain)), x509.DNSName(f"*.{_ascii(domain)}"), x509.IPAddress(ip_address(host))]
+def _names(domains: Sequence[str], host: str) -> list[x509.GeneralName]:
+    """XMPP clients check the domain; a browser has no DNS entry for that, and goes by the address.
+
+    No wildcard: a subdomain may be another server's.
+    """
+    return [*(x509.DNSName(_ascii(domain)) for domain in domains), x509.IPAddress(ip_address(host))]
 
 
 def _ascii(domain: str) -> str:
@@ -109,8 +116,8 @@ def _usage(*, digital_signature: bool = False, key_cert_sign: bool = False) -> x
     )
 
 
-def is_good(now_utc: datetime, ca: bytes, certificate: bytes, domain: str, host: str) -> bool:
-    """True where this authority signed the certificate for this domain and address, and both last for another day."""
+def is_good(now_utc: datetime, ca: bytes, certificate: bytes, domains: Sequence[str], host: str) -> bool:
+    """True where this authority signed the certificate for these domains and address, and both last for another day."""
     try:
         authority = x509.load_pem_x509_certificate(ca)
         server = x509.load_pem_x509_certificate(certificate)
@@ -120,4 +127,4 @@ def is_good(now_utc: datetime, ca: bytes, certificate: bytes, domain: str, host:
         return False
     begin = max(authority.not_valid_before_utc, server.not_valid_before_utc)
     end = min(authority.not_valid_after_utc, server.not_valid_after_utc)
-    return list(names) == _names(domain, host) and begin <= now_utc <= end - timedelta(days=1)
+    return list(names) == _names(domains, host) and begin <= now_utc <= end - timedelta(days=1)

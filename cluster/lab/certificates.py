@@ -19,8 +19,8 @@ def certify(folder: LabFolder, plan: Plan, now_utc: datetime) -> None:
     if all(_is_good(folder, server, now_utc) for server in firsts):
         folder.ca_file.chmod(PUBLIC)
         return
-    domains = {server.name: (server.domain, server.host) for server in firsts}
-    authority, issued = ca.issue(now_utc, plan.name, domains)
+    named = {server.name: (_domains(server), server.host) for server in firsts}
+    authority, issued = ca.issue(now_utc, plan.name, named)
     write_private(folder.ca_file, authority, PUBLIC)
     for server, one in issued.items():
         write_private(folder.certificate(server), one.certificate)
@@ -32,5 +32,10 @@ def _is_good(folder: LabFolder, server: ServerNode, now_utc: datetime) -> bool:
         authority, certificate = folder.ca_file.read_bytes(), folder.certificate(server.name).read_bytes()
     except FileNotFoundError:
         return False
-    is_good = ca.is_good(now_utc, authority, certificate, server.domain, server.host)
+    is_good = ca.is_good(now_utc, authority, certificate, _domains(server), server.host)
     return is_good and folder.key(server.name).exists()
+
+
+def _domains(server: ServerNode) -> list[str]:
+    """Its own, and those of its components."""
+    return [server.domain, *(component.domain for component in server.components)]

@@ -69,11 +69,11 @@ class Node:
         )  # fmt: skip
         router = RedisRouter(
             reactor, client, keys, turn=turn, domain=server.domain, tracer=tracer, max_backlog=plan.max_backlog,
-            now_utc_s=time.time, sender=server.channel, share=self._nodes.share,
+            now_utc_s=time.time, sender=server.channel, share=self._nodes.share, served_by=plan.served_by,
         )  # fmt: skip
         self._nodes.on_change = router.share_changed
         self._credentials = Credentials(
-            self._store.accounts, reactor, reactor.getThreadPool(), lambda: secrets.token_bytes(16)
+            self._store.accounts, self._store.secrets, reactor, reactor.getThreadPool(), lambda: secrets.token_bytes(16)
         )
         loaded = modules.load(server.modules)
         components = [Component(seed.domain, seed.secret, reactor, tracer) for seed in server.components]
@@ -124,14 +124,13 @@ class Node:
 
     async def _seed(self, seed: AccountSeed) -> None:
         """Make an account of the topology with its contacts, unless an earlier start did."""
-        if await self._store.accounts.get(seed.localpart) is not None:
+        if await self._store.accounts.is_seeded(seed.localpart):
             return
-        for contact in seed.contacts:
-            item = RosterItem(
-                Jid.parse(contact.jid), contact.name, tuple(contact.groups), subscription="both", listed=True
-            )
-            await self._store.rosters.put(seed.localpart, item)
-        await self._credentials.create(seed.localpart, seed.password)
+        roster = [
+            RosterItem(Jid.parse(contact.jid), contact.name, tuple(contact.groups), subscription="both", listed=True)
+            for contact in seed.contacts
+        ]
+        await self._store.accounts.seed(await self._credentials.account(seed.localpart, seed.password), roster)
 
     async def stop(self) -> None:
         """Take no more clients, end the streams, and let what is queued be written."""

@@ -67,12 +67,11 @@ def keep_sent(ctx: ModuleContext, session: Session, copy: Stanza) -> tuple[Stanz
 def give_id(ctx: ModuleContext, account: LocalAccount, stanza: Stanza) -> Stanza:
     """Only what is kept gets one (section 3.5): clients ask the archive for what comes behind the last that they saw.
 
-    What came over a link has the id of its mark, so that it is kept once if it comes again.
+    What came over a link or from another node has the id of its mark, so that it is kept once if it comes again.
     """
     if stanza.from_ is None or not _is_kept(account, stanza.from_, stanza):
         return stanza
-    id = None if _is_of(ctx.domain, stanza.from_) else mark(stanza)
-    return with_stanza_id(stanza, id or ctx.new_id(), account.jid)
+    return with_stanza_id(stanza, mark(stanza) or ctx.new_id(), account.jid)
 
 
 @module.on_message("delivered")
@@ -80,10 +79,6 @@ def keep_received(ctx: ModuleContext, account: LocalAccount, stanza: Stanza, ses
     """Once, however many resources got it (section 5.1.1): what has got an id for that."""
     id = stanza_id(stanza, account.jid)
     return None if id is None else _append(ctx, account, id, stanza)
-
-
-def _is_of(domain: str, sender: Jid) -> bool:
-    return sender.domainpart == domain or sender.domainpart.endswith(f".{domain}")
 
 
 def _is_kept(account: LocalAccount, other: Jid, stanza: Stanza) -> bool:
@@ -100,6 +95,8 @@ def _is_kept(account: LocalAccount, other: Jid, stanza: Stanza) -> bool:
 
 
 def _append(ctx: ModuleContext, account: LocalAccount, id: str, stanza: Stanza) -> Settled:
+    if account.is_removed:
+        return None
     # to the millisecond, as a client sees it and asks for it
     message = ArchivedMessage(id, round(ctx.now_utc_s(), 3), msgspec.structs.replace(stanza, trace_id=""))
     return ctx.store.archives.append(account.jid.localpart, message, ctx.limits.archive)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred, gatherResults
+
 from cluster.server.context import ModuleContext
 from cluster.server.module import Module
 from cluster.xmpp import element as xml
@@ -39,11 +41,12 @@ async def keep(ctx: ModuleContext, iq: Stanza) -> Stanza:
     texts = {name: xml.serialize(document) for name, document in documents.items()}
     if any(len(text) > MAX_BYTES for text in texts.values()):
         raise StanzaError(Condition.POLICY_VIOLATION, f"at most {MAX_BYTES} bytes are kept under one name")
-    limit = ctx.limits.private
-    for name, text in texts.items():
-        if not await ctx.store.documents.put(iq.from_.localpart, name, text, limit):
-            kept = f"{limit.count} elements of {limit.size_bytes} bytes (topology: private_bytes)"
-            raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"an account keeps at most {kept}")
+    limit, put = ctx.limits.private, ctx.store.documents.put
+    puts = [put(iq.from_.localpart, name, text, limit) for name, text in texts.items()]
+    # all at once: none may come behind the end of the account
+    if not all(await gatherResults([Deferred.fromCoroutine(each) for each in puts], consumeErrors=True)):
+        kept = f"{limit.count} elements of {limit.size_bytes} bytes (topology: private_bytes)"
+        raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"an account keeps at most {kept}")
     return iq.reply()
 
 

@@ -66,18 +66,19 @@ async def change_account(ctx: ModuleContext, iq: Stanza) -> Stanza:
     if query.find(f"{{{REGISTER}}}remove") is not None:
         if len(query) != 1:
             raise StanzaError(Condition.BAD_REQUEST, "<remove/> stands alone")
-        session.send(iq.reply())  # before its stream ends
-        await ctx.remove_account(localpart)
-        return iq.reply()
+        await ctx.remove_account(localpart, lambda: session.send(iq.reply()))
+        return iq.reply()  # to nobody: its stream has ended
     named, password = _login(query, Condition.BAD_REQUEST)
     if named != localpart:
         raise StanzaError(Condition.NOT_ALLOWED, f"you are {localpart}, not {named}")
     if not ctx.password_changes.take(localpart):
         raise StanzaError(Condition.RESOURCE_CONSTRAINT, "the password was changed too often, try again in a minute")
     try:
-        await ctx.store.accounts.put(await ctx.credentials.account(localpart, password))
+        changed = await ctx.credentials.change(localpart, password)
     except ValueError as error:
         raise StanzaError(Condition.NOT_ACCEPTABLE, str(error)) from None
+    if not changed:
+        raise StanzaError(Condition.RESOURCE_CONSTRAINT, "another change of the account was under way; try again")
     return iq.reply()
 
 

@@ -59,7 +59,9 @@ async def change_roster(ctx: ModuleContext, iq: Stanza) -> Stanza:
     if items[0].get("subscription") == "remove":
         if contact not in session.account.roster or not session.account.roster[contact].listed:
             raise StanzaError(Condition.ITEM_NOT_FOUND, f"{contact} is not in the roster")
-        await ctx.subscriptions.remove(session.account, contact)
+        removed = ctx.subscriptions.remove(session.account, contact)
+        if removed is not None:
+            await removed
     else:
         await ctx.subscriptions.put(session.account, _changed(session.account, contact, items[0]))
     return iq.reply()

@@ -82,6 +82,19 @@ class Keys(msgspec.Struct, frozen=True):
         """Hash of the accounts: by localpart."""
         return f"{self.prefix}:store:{{{domain}}}:accounts"
 
+    def seeded(self, domain: str) -> str:
+        """Hash of the accounts that a start of the domain has made: by localpart, without values."""
+        return f"{self.prefix}:store:{{{domain}}}:seeded"
+
+    def by_account(self, domain: str) -> tuple[str, ...]:
+        """Hashes with a field for each account, its localpart, which goes with it."""
+        return self.accounts(domain), self.offline_bytes(domain)
+
+    def of_account(self, domain: str, localpart: str) -> tuple[str, ...]:
+        """What is kept of one account alone, apart from its sessions."""
+        kept = self.roster, self.offline, self.documents, self.archive, self.archive_index
+        return tuple(key(domain, localpart) for key in kept)
+
     def roster(self, domain: str, localpart: str) -> str:
         """Hash of one account's contacts: by bare JID."""
         return f"{self.prefix}:store:{{{domain}}}:roster:{localpart}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from cluster.redisio.refusal import is_refusal
 from cluster.router.port import Deliver, HopRecorder, Settled
+from cluster.router.realm import realm
 from cluster.router.whole import SHORT_BYTES, are_whole, why_not_whole, why_too_large
 from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.stanza import Stanza, opening
@@ -51,16 +52,26 @@ class Gate:
 
     _log = Logger()
 
-    def __init__(self, clock: Any, from_: str, to_domain: str, deliver: Deliver, tracer: HopRecorder) -> None:
-        """`clock` is an IReactorTime. `from_` is the other domain, or `domain/node` for a further node of it."""
+    def __init__(
+        self,
+        clock: Any,
+        from_: str,
+        to_domain: str,
+        served_by: Mapping[str, str],
+        deliver: Deliver,
+        tracer: HopRecorder,
+    ) -> None:
+        """`clock` is an IReactorTime. `from_` is the other domain, or `domain/node` for a further node of it;
+        `served_by`: see `realm`.
+        """
         self._clock = clock
         self._refused = 0
         self._is_let_go = False
         self._link = from_
         self._from = from_domain = from_.partition("/")[0]
-        self._from_part_of = f".{from_domain}"
+        self._senders = realm(from_domain, served_by)
         self._to = to_domain
-        self._to_part_of = f".{to_domain}"
+        self._receivers = realm(to_domain, served_by)
         self._deliver = deliver
         self._tracer = tracer
         self.faults: FaultyLink | None = None
@@ -157,9 +168,9 @@ class Gate:
     def _refusal(self, stanza: Stanza, is_whole: bool) -> str:
         """Why the stanza may not pass; empty where it may."""
         from_, to, raw = stanza.from_, stanza.to, stanza.raw
-        if from_ is None or not (from_.domainpart == self._from or from_.domainpart.endswith(self._from_part_of)):
+        if from_ is None or from_.domainpart not in self._senders:
             return "from is not of the link's domain"
-        if to is None or not (to.domainpart == self._to or to.domainpart.endswith(self._to_part_of)):
+        if to is None or to.domainpart not in self._receivers:
             return "to is not of this domain"
         begins = _opening(stanza.kind, from_)
         if begins is None:

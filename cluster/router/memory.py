@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from cluster.router.gate import NODE, Gate
 from cluster.router.link_faults import LinkFaults
 from cluster.router.port import Bounce, Deliver, HopRecorder, Settled
+from cluster.router.realm import NO_COMPONENTS
 from cluster.router.settings import FaultSettings
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
@@ -39,11 +40,24 @@ class Queue:
 class MemoryNetwork:
     """What the routers of one network share. It outlives them: what a stopped domain is sent waits."""
 
-    def __init__(self, clock: Any, domains: Iterable[str], max_backlog: int = 100_000) -> None:
-        """`clock` is an IReactorTime. `domains` is whom the network serves; `max_backlog` entries wait per link."""
+    def __init__(
+        self,
+        clock: Any,
+        domains: Iterable[str],
+        max_backlog: int = 100_000,
+        served_by: Mapping[str, str] = NO_COMPONENTS,
+        acknowledge_after_s: float = 0.0,
+    ) -> None:
+        """`clock` is an IReactorTime. `domains` is whom the network serves; `max_backlog` entries wait per link.
+
+        `served_by`: see `realm`. What settled so short a time ago as `acknowledge_after_s` comes again where the next
+        reader takes over, as it does in Redis.
+        """
         self.clock = clock
         self.domains = frozenset(domains)
         self.max_backlog = max_backlog
+        self.served_by = served_by
+        self.acknowledge_after_s = acknowledge_after_s
         self.readers: dict[str, MemoryRouter] = {}
         self.lost: Counter[tuple[str, str]] = Counter()
         """Stanzas that faults lost, by link: from and to."""
@@ -115,11 +129,13 @@ class MemoryRouter:
 
     def read(self, from_: str) -> None:
         """Deliver what is new on the link from this domain."""
-        if self.network.readers.get(self.domain) is not self or self._deliver is None:
+        if not self._is_reader or self._deliver is None:
             return
         gate = self._gates.get(from_)
         if gate is None:
-            gate = self._gates[from_] = Gate(self.network.clock, from_, self.domain, self._deliver, self.tracer)
+            network = self.network
+            gate = Gate(network.clock, from_, self.domain, network.served_by, self._deliver, self.tracer)
+            self._gates[from_] = gate
             self.faults.watch(from_, gate, lambda: self.read(from_))
         queue = self.network.queue(from_, self.domain)
         for entry in [*queue.entries]:
@@ -127,19 +143,31 @@ class MemoryRouter:
                 entry.is_taken = True
                 self._take(gate, queue, entry)
 
+    @property
+    def _is_reader(self) -> bool:
+        return self.network.readers.get(self.domain) is self
+
     def _count(self, from_: str, number: int) -> None:
         self.network.lost[from_, self.domain] += number
 
     def _take(self, gate: Gate, queue: Queue, entry: Entry) -> None:
         def remove(result: object) -> None:
-            if entry in queue.entries:  # not if an earlier router of the domain delivered it too
+            # not if an earlier router of the domain delivered it too, nor if a later one reads it again
+            if entry in queue.entries and (self._is_reader or not self.network.acknowledge_after_s):
                 queue.entries.remove(entry)
+
+        def acknowledge(result: object) -> None:
+            after_s = self.network.acknowledge_after_s
+            if not after_s:
+                remove(None)
+            elif self._is_reader:
+                self.network.clock.callLater(after_s, remove, None)
 
         settled = gate.take(entry.id, entry.stanzas)
         if settled is None:
-            remove(None)
+            acknowledge(None)
         else:
-            settled.addCallbacks(remove, _still_to_settle)
+            settled.addCallbacks(acknowledge, _still_to_settle)
 
 
 class MemoryLink:

@@ -21,8 +21,8 @@ Deliver = Callable[[Stanza, str], Settled]
 
 With it comes its place in all links, which is the same each time that it is read."""
 
-Bounce = Callable[[Stanza, StanzaError], None]
-"""Takes a stanza that cannot be carried, to be answered with the error."""
+Bounce = Callable[[Stanza, StanzaError], Settled]
+"""Takes a stanza that cannot be carried, to be answered with the error; it has settled when the answer is safe."""
 
 
 class HopRecorder(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -15,6 +15,7 @@ from cluster.router.inbound import Inbound
 from cluster.router.outbound import Outbound
 from cluster.router.outbound_link import OutboundLink
 from cluster.router.port import Bounce, Deliver, HopRecorder
+from cluster.router.realm import NO_COMPONENTS
 from cluster.router.redis_faults import RedisFaults
 from cluster.router.share import Share, WholeShare
 from cluster.xmpp.stanza import Stanza
@@ -36,9 +37,11 @@ class RedisRouter:
         now_utc_s: Callable[[], float],
         sender: str = "",
         share: Share | None = None,
+        served_by: Mapping[str, str] = NO_COMPONENTS,
     ) -> None:
         """`reactor` is an IReactorTime, `client` is connected, `turn` is that of all who write to it.
-        `max_backlog`: entries (batches) that wait on one link; `now_utc_s`: by which commands give faults their times.
+        `max_backlog`: entries (batches) that wait on one link; `now_utc_s`: by which commands give faults their times;
+        `served_by`: see `realm`.
 
         Where several nodes serve the domain, `share` tells which links this one reads, and `sender` is what its own
         links out are known by: the domain, or `domain/node`, since a link has one writer.
@@ -46,6 +49,7 @@ class RedisRouter:
         self._reactor = reactor
         self._domain = domain
         self._tracer = tracer
+        self._served_by = served_by
         self._outbound = Outbound(reactor, turn, client, keys, sender or domain, tracer, max_backlog)
         self._faults = RedisFaults(reactor, client, keys, domain, tracer, now_utc_s)
         decode = msgspec.msgpack.Decoder(list[Stanza]).decode
@@ -63,7 +67,7 @@ class RedisRouter:
         await self._faults.start()  # first, for they are to be known when something is read
 
         def open_gate(from_: str, on_room: Callable[[], None]) -> Gate:
-            gate = Gate(self._reactor, from_, self._domain, deliver, self._tracer)
+            gate = Gate(self._reactor, from_, self._domain, self._served_by, deliver, self._tracer)
             self._faults.watch(from_, gate, on_room)
             return gate
 

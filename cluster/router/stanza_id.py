@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from functools import lru_cache
 from hashlib import blake2b
 from xml.sax.saxutils import quoteattr
@@ -17,7 +18,10 @@ _NAMESPACE = STANZA_ID.encode()
 _ELEMENT = f"{{{STANZA_ID}}}stanza-id"
 _PAYLOAD = f"{STANZA_ID} stanza-id"
 _MARK_PAYLOAD = f"{DELIVERY} delivery"
+_MARK_ELEMENT = f"{{{DELIVERY}}}delivery"
 _MARK = f"<delivery xmlns='{DELIVERY}' id=\"".encode()
+CLAIMS = frozenset((_PAYLOAD, _MARK_PAYLOAD))
+"""Payloads by which a client may claim what only its server may say: see `without_claims`."""
 _END = b"</message>"
 _ID_END = b'"/></message>'
 
@@ -42,21 +46,21 @@ def _opening(by: Jid) -> bytes:
     return f"<stanza-id xmlns='{STANZA_ID}' by={quoteattr(str(by))} id=\"".encode()
 
 
-def marked(message: Stanza, id: str, domain: str) -> Stanza:
-    """A message that came over a link to `domain`, with `<delivery id='…'/>` as its last child.
+def marked(message: Stanza, id: str, own: Set[str]) -> Stanza:
+    """A message that came over a link, or from another node, with `<delivery id='…'/>` as its last child.
 
-    `id`: what `StanzaIds` made of its place. No stanza-id in the message speaks for `domain` any more. The mark is not
-    a stanza-id, since clients take that for the id of an archived message (XEP-0313 section 3.5).
+    `id`: what `StanzaIds` made of its place. No stanza-id in the message speaks for one of our `own` domains any more.
+    The mark is not a stanza-id, since clients take that for the id of an archived message (XEP-0313 section 3.5).
     """
-    return _with_last(_unclaimed(message, domain), _MARK, id, _MARK_PAYLOAD)
+    return _with_last(_unclaimed(message, own), _MARK, id, _MARK_PAYLOAD)
 
 
-def arrived(message: Stanza, id: str, domain: Jid) -> Stanza:
-    """A message that came over a link to `domain`: `marked`, unless it is for a component.
+def arrived(message: Stanza, id: str, domain: Jid, own: Set[str]) -> Stanza:
+    """A message that came to `domain` from elsewhere: `marked`, unless it is for a component.
 
     Components know it by a stanza-id of the domain (XEP-0359), which no client takes for one of its own archive.
     """
-    with_mark = marked(message, id, domain.domainpart)
+    with_mark = marked(message, id, own)
     to = message.to
     return with_mark if to is None or to.domainpart == domain.domainpart else with_stanza_id(with_mark, id, domain)
 
@@ -105,31 +109,30 @@ def _last_id(message: Stanza, begin: bytes) -> str | None:
     return raw[start:end].decode() if is_last else None
 
 
-def without_claims(message: Stanza, domain: str) -> Stanza:
-    """The message without stanza-ids that claim to be of `domain` (XEP-0359 sections 3 and 6)."""
-    raw, payloads = _without_claims_of(domain, message)
+def without_claims(message: Stanza, own: Set[str]) -> Stanza:
+    """The message without marks, and without stanza-ids that claim to be of an `own` domain (XEP-0359 section 6)."""
+    raw, payloads = _without_claims_of(own, message)
     return msgspec.structs.replace(message, raw=raw, payloads=payloads)
 
 
-def _unclaimed(message: Stanza, domain: str) -> Stanza:
+def _unclaimed(message: Stanza, own: Set[str]) -> Stanza:
     """The same for a message of a link, whose header is only the sender's word, so that the bytes are looked at."""
     raw = message.raw
     is_possible = _NAMESPACE in raw or (b"&" in raw and b"&#" in raw)  # "&#" could spell the namespace
-    return without_claims(message, domain) if is_possible else message
+    return without_claims(message, own) if is_possible else message
 
 
-def _without_claims_of(domain: str, message: Stanza) -> tuple[bytes, tuple[str, ...]]:
+def _without_claims_of(own: Set[str], message: Stanza) -> tuple[bytes, tuple[str, ...]]:
     tree = message.tree
-    for child in tree.findall(_ELEMENT):
-        if _is_of(domain, child.get("by", "")):
+    for child in [*tree]:
+        if child.tag == _MARK_ELEMENT or (child.tag == _ELEMENT and _is_of(own, child.get("by", ""))):
             tree.remove(child)
     names = tuple(" ".join(xml.split(child.tag)).lstrip() for child in tree)
     return xml.serialize(tree), names
 
 
-def _is_of(domain: str, by: str) -> bool:
+def _is_of(own: Set[str], by: str) -> bool:
     try:
-        domainpart = Jid.parse(by).domainpart
+        return Jid.parse(by).domainpart in own
     except JidError:
         return True  # nobody's: it can only mislead
-    return domainpart == domain or domainpart.endswith(f".{domain}")

@@ -40,6 +40,8 @@ class AccountDelivery:
             return self._turn_away(stanza)
         if stanza.kind == "message":
             return self._messages.deliver(account, stanza)
+        if account is not None and account.is_removed:  # while the stanza was held back
+            account = None
         if account is not None and account.held is not None:  # RFC 6120 section 10.1: it overtakes no message
             return account.hold_back(partial(self.deliver, account, stanza))
         if stanza.kind == "iq":
@@ -51,7 +53,7 @@ class AccountDelivery:
         if stanza.kind == "presence":
             self._tracer.record(Event.DROPPED, stanza, "the receiver blocks the sender")
         else:
-            self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
+            return self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
         return None
 
     def _deliver_iq(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
@@ -62,8 +64,7 @@ class AccountDelivery:
         try:
             session = self._asked_session(account, stanza, stanza.to)
         except StanzaError as error:
-            self._bounce(stanza, error)
-            return None
+            return self._bounce(stanza, error)
         session.send(stanza)
         self._tracer.record(Event.DELIVERED, stanza, stanza.to.resourcepart)
         return None
@@ -84,14 +85,14 @@ class AccountDelivery:
 
     def _deliver_presence(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
         if stanza.type == "probe":
-            self._ctx.presence.answer_probe(account, stanza)
+            return self._ctx.presence.answer_probe(account, stanza)
         elif account is None or (account.temporary and stanza.type in TYPES):
             pass  # RFC 6121 section 8.5.1: silently ignored
         elif stanza.type in TYPES:
             try:
                 return self._ctx.subscriptions.inbound(account, stanza)
             except StanzaError as error:
-                self._bounce(stanza, error)
+                return self._bounce(stanza, error)
         else:
             self._ctx.presence.receive(account, stanza)
         return None

@@ -20,13 +20,18 @@ from cluster.xmpp.mam_prefs import Preferences
 class LocalAccount:
     """One account in memory. Its roster is changed here and written through to the store, in order."""
 
-    __slots__ = ("__weakref__", "archiving", "blocked", "held", "jid", "left_utc_s", "roster", "sessions", "temporary")
+    __slots__ = (
+        "__weakref__", "archiving", "blocked", "held", "is_removed", "jid", "left_utc_s", "roster", "sessions",
+        "temporary",
+    )  # fmt: skip
 
     def __init__(self, jid: Jid, roster: Roster, temporary: bool = False) -> None:
         self.jid = jid
         self.roster = roster
         self.temporary = temporary
         """It is gone with its session, so nothing of it is stored (SASL ANONYMOUS, XEP-0175)."""
+        self.is_removed = False
+        """It was removed: nothing of it is kept any more, whatever was under way."""
         self.archiving: Preferences | None = None
         """Which of its messages are archived (XEP-0441); None where none are."""
         self.blocked: frozenset[Jid] = frozenset()
@@ -130,6 +135,16 @@ class Accounts:
         self.online[session.jid.localpart] = session.account
         session.account.sessions[session.jid.resourcepart] = session
 
+    def here(self, localpart: str) -> LocalAccount | None:
+        """The account with its sessions, also where it is being restored: then it is not `online` yet."""
+        account = self.online.get(localpart) or self._loaded.get(localpart)
+        return account if account is not None and account.sessions else None
+
+    def show(self, account: LocalAccount) -> None:
+        """The account was restored: from now on everybody finds its sessions."""
+        if account.sessions:
+            self.online[account.jid.localpart] = account
+
     def detach(self, session: Session) -> None:
         """The session is over."""
         sessions = session.account.sessions
@@ -139,22 +154,37 @@ class Accounts:
             self.online.pop(session.jid.localpart, None)
 
     @contextmanager
-    def removal(self, localpart: str) -> Iterator[None]:
-        """Nobody finds the account from now on, also while its data goes: else a new session would bring it back."""
+    def removal(self, account: LocalAccount) -> Iterator[None]:
+        """Nobody finds the account from now on, also while its data goes: else a new session would bring it back.
+
+        Where that fails the account is as it was.
+        """
+        localpart = account.jid.localpart
         self._removing.add(localpart)
         self.online.pop(localpart, None)
         self._loaded.pop(localpart, None)
+        account.is_removed = True
         try:
             yield
+        except BaseException:
+            account.is_removed = False
+            self._loaded[localpart] = account
+            if account.sessions:
+                self.online[localpart] = account
+            raise
         finally:
             self._removing.discard(localpart)
 
     def put_item(self, account: LocalAccount, item: RosterItem) -> Deferred[None]:
         """Change a contact, in memory at once; fires when it is stored."""
         account.roster.put(item)
+        if account.is_removed:
+            return succeed(None)
         return Deferred.fromCoroutine(self._store.rosters.put(account.jid.localpart, item))
 
     def remove_item(self, account: LocalAccount, contact: Jid) -> Deferred[None]:
         """Forget a contact, in memory at once; fires when it is stored."""
         account.roster.remove(contact)
+        if account.is_removed:
+            return succeed(None)
         return Deferred.fromCoroutine(self._store.rosters.remove(account.jid.localpart, contact))

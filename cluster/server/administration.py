@@ -34,8 +34,8 @@ class Administration:
     async def user_passwd(self, localpart: str, password: str) -> None:
         """Change an account's password; its sessions go on."""
         name = await self._existing(localpart)
-        accounts = self._domain.context.store.accounts
-        await accounts.put(await self._domain.credentials.account(name, password))
+        if not await self._domain.credentials.change(name, password):
+            raise ValueError(f"{name}@{self._domain.name} was changed or removed in the meantime; try again")
 
     async def user_del(self, localpart: str) -> None:
         """Remove an account and all that belongs to it; its contacts are told."""

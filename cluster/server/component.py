@@ -207,5 +207,14 @@ class Component:
 
     def _refuse(self, pending: _Pending, error: StanzaError) -> None:
         assert self._bounce is not None, "a stanza came before the domain was started"
-        self._bounce(pending.stanza, error)
-        pending.settled.callback(None)
+        refused = self._bounce(pending.stanza, error)
+        if refused is None:
+            pending.settled.callback(None)
+        else:
+            refused.addBoth(_settle, pending.settled)
+
+
+def _settle(result: object, settled: Deferred[None]) -> object:
+    """The error is safe on its way, or could not be sent either."""
+    settled.callback(None)
+    return result

@@ -28,6 +28,8 @@ class ModuleContext:
     domain: str
     components: tuple[str, ...]
     """Domains of its external components (XEP-0114)."""
+    realm: frozenset[str]
+    """The domainparts that are its own: see `router.realm`."""
     registration: bool
     """Anybody may make an account (XEP-0077)."""
     registrations: RateLimit
@@ -58,8 +60,9 @@ class ModuleContext:
     """Let what is new for the account wait; False where it does already."""
     release: Callable[[LocalAccount], None]
     """Deliver what waited."""
-    remove_account: Callable[[str], Deferred[bool]]
-    """Forget an account and all that belongs to it, and tell its contacts; False where there is none."""
+    remove_account: Callable[[str, Callable[[], object]], Deferred[bool]]
+    """Forget an account and all that belongs to it, and tell its contacts; False where there is none. The function is
+    called when it is final, before the account's sessions end."""
 
     def session(self, jid: Jid | None) -> Session | None:
         """The session of a full JID of this domain."""

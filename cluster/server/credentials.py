@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
-from cluster.store.port import Account, AccountStore, ScramKeys
+from cluster.store.port import Account, AccountStore, ScramKeys, SecretStore
 from cluster.xmpp.sasl import HASHES, Keys, make_keys
 
 ITERATIONS = 4096
@@ -30,19 +30,27 @@ class Credentials:
     def __init__(
         self,
         accounts: AccountStore,
+        secrets: SecretStore,
         reactor: IReactorFromThreads,
         threads: ThreadPool,
         new_salt: Callable[[], bytes],
     ) -> None:
         self._accounts = accounts
+        self._secrets = secrets
         self._reactor = reactor
         self._threads = threads
         self._new_salt = new_salt
-        self._secret = new_salt()
+        self._secret = b""
         self._derivations = DeferredLock()
 
     async def keys(self, localpart: str, hash_name: str) -> Keys:
-        """The account's keys; for an unknown account, keys that no password fits, always the same for its name."""
+        """The account's keys; for an unknown account, keys that no password fits.
+
+        Those are the same for its name at each node and after each start, as a real account's are: else the challenge
+        of SCRAM would tell whether there is such an account (RFC 5802 section 9).
+        """
+        if not self._secret:
+            self._secret = await self._secrets.get("keys of unknown accounts", self._new_salt() + self._new_salt())
         account = await self._accounts.get(localpart)
         if account is None or hash_name not in account.keys:
             return self._decoy(localpart, hash_name)
@@ -51,7 +59,7 @@ class Credentials:
 
     def _decoy(self, localpart: str, hash_name: str) -> Keys:
         def digest(purpose: str) -> bytes:
-            return hmac.digest(self._secret, f"{purpose} {localpart}".encode(), hashlib.sha256)
+            return hmac.digest(self._secret, f"{purpose} {hash_name} {localpart}".encode(), hashlib.sha256)
 
         size = 20 if hash_name == "SCRAM-SHA-1" else 32
         return Keys(digest("salt")[:16], digest("stored")[:size], digest("server")[:size], ITERATIONS)
@@ -76,6 +84,15 @@ class Credentials:
     async def create(self, localpart: str, password: str) -> bool:
         """Make the account; False where there is one of that name. Raises ValueError for a bad password."""
         return await self._accounts.create(await self.account(localpart, password))
+
+    async def change(self, localpart: str, password: str) -> bool:
+        """Give the account another password. Raises ValueError for a bad one.
+
+        False where there is no such account, or where it was changed or removed in the meantime: what was removed does
+        not come back, and a new account of its name keeps its own password.
+        """
+        before = await self._accounts.get(localpart)
+        return before is not None and await self._accounts.replace(before, await self.account(localpart, password))
 
     def _derive(self, hash_name: str, password: str, salt: bytes, iterations: int) -> Deferred[Keys]:
         return self._derivations.run(

@@ -131,11 +131,11 @@ class MessageDelivery:
                 return self._hooks.delivered(account, stanza, chosen) if came is Came.NEW else None
             case Action.STORE if is_chat_state(stanza):
                 self._tracer.record(Event.DROPPED, stanza, "a chat state does not wait (XEP-0160 section 3)")
-            case Action.STORE if account:
+            case Action.STORE if account and not account.is_removed:
                 kept = self._keep(account, stanza, came is Came.AGAIN_FIRST)
                 return kept.addCallback(self._kept, account, stanza, came)
-            case Action.BOUNCE:
-                self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
+            case Action.STORE | Action.BOUNCE:  # there is no account to store it for
+                return self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
             case _:
                 self._tracer.record(Event.DROPPED, stanza, "RFC 6121 section 8.5 says to ignore it")
         return None
@@ -144,8 +144,7 @@ class MessageDelivery:
         if kept:
             self._tracer.record(Event.STORED, stanza)
             return self._hooks.delivered(account, stanza, ()) if came is Came.NEW else None
-        self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
-        return None
+        return self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
 
     def hold(self, account: LocalAccount) -> bool:
         """Let what is new for the account wait until `release`; False where it waits already."""

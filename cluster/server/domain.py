@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from types import MappingProxyType
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
@@ -14,6 +13,7 @@ from cluster.redisio.refusal import is_refusal
 from cluster.redisio.turn import Clock, Turn
 from cluster.router.nodes.port import Nodes, OnlyNode
 from cluster.router.port import Router, Settled
+from cluster.router.realm import NO_COMPONENTS
 from cluster.router.share import WholeShare
 from cluster.router.stanza_id import StanzaIds, arrived, with_stanza_id
 from cluster.server import iq
@@ -24,7 +24,7 @@ from cluster.server.context import ModuleContext
 from cluster.server.credentials import PASSWORD_CHANGES_PER_MINUTE, Credentials
 from cluster.server.delivery import Came, MessageDelivery
 from cluster.server.entrance import Entrance
-from cluster.server.forgetting import forget_account
+from cluster.server.forgetting import remove
 from cluster.server.frames import Deliver, Remove
 from cluster.server.hibernation import Hibernation
 from cluster.server.keeper import Keeper
@@ -32,7 +32,8 @@ from cluster.server.message_hooks import MessageHooks
 from cluster.server.module import ForLater, Module, ModuleHost
 from cluster.server.presence import Presence
 from cluster.server.rate import RateLimit
-from cluster.server.restored import restore
+from cluster.server.relayed import RelayedPlaces
+from cluster.server.restored import RestoredSession, restore
 from cluster.server.session import Session
 from cluster.server.subscriptions import Subscriptions
 from cluster.store.limits import DEFAULTS, Limits
@@ -44,7 +45,6 @@ from cluster.xmpp.limits import CARRIED, ENTERING_BYTES, too_large
 from cluster.xmpp.stanza import Stanza
 
 _log = Logger()
-_NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 class Domain:
@@ -70,9 +70,9 @@ class Domain:
         clock: Clock,
         turn: Turn,
         components: Collection[Component] = (),
-        served_by: Mapping[str, str] = _NOBODY,
+        served_by: Mapping[str, str] = NO_COMPONENTS,
         nodes: Nodes | None = None,
-        components_at: Mapping[str, str] = _NOBODY,
+        components_at: Mapping[str, str] = NO_COMPONENTS,
     ) -> None:
         """`registrations_per_minute`: from one address; `probes_per_minute`: from one account; 0 for any number.
         `admin`: who runs the server, if known; `limits`: how much is kept for one account; `strict`: what old clients
@@ -80,12 +80,7 @@ class Domain:
 
         `served_by`: for each component of the network, the domain of the server that it is connected to. Where several
         `nodes` serve the domain, `components_at` names for each of its components the node that it is connected to.
-
-        Raises ValueError for a component of our own that other domains would not believe (see router/gate.py).
         """
-        for component in components:
-            if not component.domain.endswith(f".{name}"):
-                raise ValueError(f"component {component.domain} is not below {name}; call it gateway.{name} or so")
         self.name = name
         self._jid = Jid("", name)
         self.components = {component.domain: component for component in components}
@@ -110,8 +105,10 @@ class Domain:
         self._clock = clock
         started_s = clock.seconds()
         self.keeper = Keeper(store.sessions, turn, now_utc_s)
+        self._relayed = RelayedPlaces()
         self.context = ModuleContext(
-            domain=name, components=tuple({**self.components, **components_at}), registration=registration,
+            domain=name, components=tuple({**self.components, **components_at}),
+            realm=frozenset((name, *self.components, *components_at)), registration=registration,
             registrations=RateLimit(registrations_per_minute, clock.seconds),
             password_changes=RateLimit(PASSWORD_CHANGES_PER_MINUTE, clock.seconds),
             probes=RateLimit(probes_per_minute, clock.seconds), strict=strict, admin=admin, limits=limits, store=store,
@@ -119,7 +116,7 @@ class Domain:
             presence=self._presence, route=self.route, new_id=new_id, now_utc_s=now_utc_s,
             uptime_s=lambda: clock.seconds() - started_s,
             hold=self._messages.hold, release=self._messages.release,
-            remove_account=lambda localpart: Deferred.fromCoroutine(self.remove_account(localpart)),
+            remove_account=lambda localpart, removed: Deferred.fromCoroutine(self.remove_account(localpart, removed)),
         )  # fmt: skip
         hooks.ctx = self.context
         self._local = AccountDelivery(self.context, self._messages, self._iq, tracer, self.bounce)
@@ -144,7 +141,7 @@ class Domain:
         self._presence.leave(session)
         self.accounts.detach(session)
         self.keeper.gone(session)
-        if not session.account.temporary:
+        if not (session.account.temporary or session.account.is_removed):
             told = self.host.run("gone", self.context, session.account, session)
             told.addErrback(lambda failure: _log.failure("A module did not take note of a session's end", failure))
         elsewhere: list[Deferred[Any]] = []
@@ -162,23 +159,29 @@ class Domain:
         forgotten = DeferredList(elsewhere).addCallback(lambda _: self.keeper.forget(session))
         forgotten.addCallback(lambda _: self._nodes.release(session.jid.localpart))
 
-    async def adopt(self, localpart: str) -> None:
+    async def restore(self, localpart: str) -> None:
         """The process that had the account is gone: its sessions that can be resumed go on here.
 
-        Whoever could see others hears that they are gone.
+        What that process was sent and has not delivered reaches them now, but nothing else does before `adopt`.
         """
         for session in await restore(localpart, self.accounts, self._store.sessions, self.keeper):
-            await self._nodes.claim(localpart)  # until its end; see `session_gone`
+            self._nodes.claim_again(localpart)  # until its end; see `session_gone`
             if not session.is_bound:
                 self.session_gone(session)
                 continue
             self.hibernate(session)
             if session.willing:  # what came for the account before it was taken up
                 await self.host.run("available", self.context, session.account, session)
-            if session.missed_presence:
-                self._presence.ask_contacts(session.account)
+
+    async def adopt(self, localpart: str) -> None:
+        """The restored account is here as any other. Whoever could see its other sessions hears that they are gone."""
         account = await self.accounts.load(localpart)
-        if account is not None and not account.available:
+        if account is None:
+            return
+        self.accounts.show(account)
+        if any(isinstance(each, RestoredSession) and each.missed_presence for each in account.sessions.values()):
+            self._presence.ask_contacts(account)
+        if not account.available:
             self._presence.absent(account)
 
     # --- on its way
@@ -192,8 +195,7 @@ class Domain:
         if to.domainpart in self.components or to.domainpart in self._components_at:
             return self._route_to_component(stanza, to)
         if len(stanza.raw) > CARRIED.max_bytes:
-            self.too_large(stanza)
-            return None
+            return self.too_large(stanza)
         domain = self._served_by.get(to.domainpart, to.domainpart)
         if stanza.trace_id:
             self.tracer.record(Event.ROUTED, stanza, f"link to {domain}")
@@ -202,40 +204,62 @@ class Domain:
     def _route_to_component(self, stanza: Stanza, to: Jid) -> Settled:
         """A specialized local service (RFC 6120 section 10.5)."""
         if len(stanza.raw) > CARRIED.max_bytes:
-            self.too_large(stanza)
-            return None
-        if stanza.kind == "message":  # it may come twice, and is known by that then
-            stanza = with_stanza_id(stanza, self.context.new_id(), self._jid)
+            return self.too_large(stanza)
         if to.domainpart not in self.components:
             return self._tell(self._components_at[to.domainpart], stanza)
+        if stanza.kind == "message":  # it may come twice, and is known by that then
+            stanza = with_stanza_id(stanza, self.context.new_id(), self._jid)
         self.components[to.domainpart].send(stanza)  # its own bound holds; the sender is not to wait with it
         return None
 
-    def _not_delivered(self, failure: Failure, stanza: Stanza) -> None:
+    def _not_delivered(self, failure: Failure, stanza: Stanza) -> Settled:
         """The storage is away or full. What came over a link is read again; what came from here goes back."""
         if is_refusal(failure.value):
-            self.bounce(stanza, StanzaError(Condition.RESOURCE_CONSTRAINT, "the server cannot keep it now"))
-            return
+            return self.bounce(stanza, StanzaError(Condition.RESOURCE_CONSTRAINT, "the server cannot keep it now"))
         _log.failure("Delivering a {kind} to {to}", failure, kind=stanza.kind, to=str(stanza.to))
-        self.bounce(stanza, StanzaError(Condition.INTERNAL_SERVER_ERROR))
+        return self.bounce(stanza, StanzaError(Condition.INTERNAL_SERVER_ERROR))
 
     def from_link(self, stanza: Stanza, place: str) -> Settled:
         """A stanza of another domain; a message gets an id by which it is known if it comes again."""
+        if self._relayed and self._relayed.is_known(place, self._nodes.name):
+            return self._came_before(stanza)
         if stanza.kind == "message":
-            stanza = arrived(stanza, self._stanza_ids(place), self._jid)
-        return self.deliver(stanza)
+            stanza = self._arrived(stanza, place)
+        return self.deliver(stanza, place)
 
-    def deliver(self, stanza: Stanza) -> Settled:
-        """Hand a stanza for this domain to whom it is for. It has settled when a crash cannot lose it any more."""
+    def from_node(self, node: str, told: Deliver, place: str) -> Settled:
+        """What another node has sent on. What an earlier reader of the link has sent on too has come already."""
+        stanza = told.stanza
+        if told.place:
+            if self._relayed.is_known(told.place, node):
+                return self._came_before(stanza)
+            self._relayed.note(told.place, node)
+        elif stanza.kind == "message":  # as one of another domain: it may come twice if this node dies
+            stanza = self._arrived(stanza, place)
+        settled = self._deliver_here(stanza, told.place)
+        return settled.addErrback(self._relayed.forget, told.place) if settled is not None and told.place else settled
+
+    def _arrived(self, message: Stanza, place: str) -> Stanza:
+        return arrived(message, self._stanza_ids(place), self._jid, self.context.realm)
+
+    def _came_before(self, stanza: Stanza) -> Settled:
+        self.tracer.record(Event.DROPPED, stanza, "it came before, by way of a node that is gone")
+        return None
+
+    def deliver(self, stanza: Stanza, place: str = "") -> Settled:
+        """Hand a stanza for this domain to whom it is for. It has settled when a crash cannot lose it any more.
+
+        `place`: in the links, if it came over one.
+        """
         to = stanza.to
         if to is None:
             return None  # an answer to a stream that is gone
         if to.domainpart in self._components_at:
-            return self._tell(self._components_at[to.domainpart], stanza)
-        return self.deliver_relayed(stanza)
+            return self._tell(self._components_at[to.domainpart], stanza, place)
+        return self._deliver_here(stanza, place)
 
-    def deliver_relayed(self, stanza: Stanza) -> Settled:
-        """The same for what another node of the domain has sent on: a component is connected here, or not at all."""
+    def _deliver_here(self, stanza: Stanza, place: str) -> Settled:
+        """A component is connected here, or not at all."""
         to = stanza.to
         assert to is not None
         if to.domainpart != self.name:
@@ -247,13 +271,13 @@ class Domain:
             return self._local.deliver(account, stanza)
         if self._nodes.is_alone and is_only_seen(stanza):
             return None
-        return self._nodes.claim(to.localpart).addCallback(self._deliver_at, stanza, to.localpart)
+        return self._nodes.claim(to.localpart).addCallback(self._deliver_at, stanza, to.localpart, place)
 
-    def _deliver_at(self, node: str, stanza: Stanza, localpart: str) -> Settled:
-        """Nobody is online here: the account is offline, or at another node."""
+    def _deliver_at(self, node: str, stanza: Stanza, localpart: str, place: str) -> Settled:
+        """Nobody is online here: the account is offline, at another node, or being restored."""
         if node != self._nodes.name:
-            return self._tell(node, stanza)
-        if is_only_seen(stanza) and localpart not in self.accounts.online:
+            return self._tell(node, stanza, place)
+        if is_only_seen(stanza) and self.accounts.here(localpart) is None:
             self._nodes.release(localpart)
             return None
         delivered = self.accounts.load(localpart).addCallback(self._local.deliver, stanza)
@@ -263,42 +287,41 @@ class Domain:
         self._nodes.release(localpart)
         return result
 
-    def _tell(self, node: str, stanza: Stanza) -> Settled:
+    def _tell(self, node: str, stanza: Stanza, place: str = "") -> Settled:
         """Another node of the domain has whom it is for."""
         if stanza.trace_id:
             self.tracer.record(Event.ROUTED, stanza, f"node {node}")
-        return self._nodes.send(node, Deliver(stanza))
+        return self._nodes.send(node, Deliver(stanza, place))
 
     def _deliver_to_component(self, stanza: Stanza, to: Jid) -> Settled:
         component = self.components.get(to.domainpart)
         if component is not None:
             return component.send(stanza)
-        self.bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE, f"no component {to.domainpart} is known here"))
-        return None
+        error = StanzaError(Condition.SERVICE_UNAVAILABLE, f"no component {to.domainpart} is known here")
+        return self.bounce(stanza, error)
 
     def _deliver_to_domain(self, stanza: Stanza) -> Settled:
         if stanza.kind == "iq":
             return self._iq.handle(self.context, stanza, "domain")
         if stanza.kind == "message":  # RFC 6120 section 10.5.1: the server itself reads none
-            self.bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
+            return self.bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
         return None
 
-    def bounce(self, stanza: Stanza, error: StanzaError) -> None:
+    def bounce(self, stanza: Stanza, error: StanzaError) -> Settled:
         """Answer a stanza with an error, unless it is one itself."""
         self.tracer.record(Event.BOUNCED, stanza, str(error))
         if stanza.may_be_answered_with_error and stanza.from_ is not None:
-            self.route(stanza.error(error))
+            return self.route(stanza.error(error))
+        return None
 
-    def too_large(self, stanza: Stanza) -> None:
+    def too_large(self, stanza: Stanza) -> Settled:
         """Answer a stanza that cannot be carried; in place of an answer whoever asked gets an error."""
         error = too_large(len(stanza.raw))
         if stanza.may_be_answered_with_error:
-            self.bounce(stanza, error)
-            return
+            return self.bounce(stanza, error)
         self.tracer.record(Event.DROPPED, stanza, str(error))
         shorter = stanza.as_error_alone(error)
-        if len(shorter.raw) <= ENTERING_BYTES:
-            self.route(shorter)
+        return self.route(shorter) if len(shorter.raw) <= ENTERING_BYTES else None
 
     # --- modules
 
@@ -309,10 +332,11 @@ class Domain:
 
     # --- accounts
 
-    async def remove_account(self, localpart: str) -> bool:
-        """Forget an account: its sessions end, its contacts are told, all its data goes (XEP-0077 section 3.2).
+    async def remove_account(self, localpart: str, removed: Callable[[], object] = lambda: None) -> bool:
+        """Forget an account: all its data goes, its sessions end, its contacts are told (XEP-0077 section 3.2).
 
-        False where there is none.
+        False where there is none. `removed` is called when that is final, before its sessions end; not where the
+        account is at another node.
         """
         node = await self._nodes.claim(localpart)
         if node != self._nodes.name:
@@ -321,8 +345,7 @@ class Domain:
         try:
             account = await self.accounts.load(localpart)
             if account is not None:
-                with self.accounts.removal(localpart):
-                    await forget_account(account, self.subscriptions, self._store)
+                await remove(account, self.accounts, self._store.accounts, self.subscriptions, removed)
             return account is not None
         finally:
             self._nodes.release(localpart)

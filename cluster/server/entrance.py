@@ -9,25 +9,24 @@ from twisted.internet.defer import Deferred
 
 from cluster.redisio.turn import Clock
 from cluster.router.port import Bounce, Settled
-from cluster.router.stanza_id import without_claims
+from cluster.router.stanza_id import CLAIMS, without_claims
 from cluster.server import iq
 from cluster.server.context import ModuleContext
-from cluster.server.message_hooks import MessageHooks, both
+from cluster.server.message_hooks import MessageHooks
 from cluster.server.module import Peer
 from cluster.server.pace import Pace
 from cluster.server.session import Session
+from cluster.server.settled import both
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError
 from cluster.xmpp.events import Nonza
 from cluster.xmpp.limits import ENTERING_BYTES
-from cluster.xmpp.namespaces import BLOCKING_ERRORS, STANZA_ID
+from cluster.xmpp.namespaces import BLOCKING_ERRORS
 from cluster.xmpp.probe import probe_id, without_probe
 from cluster.xmpp.stamp import NotAStanza
 from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.subscription import TYPES
-
-_STANZA_ID = f"{STANZA_ID} stanza-id"
 
 
 class Entrance:
@@ -39,7 +38,7 @@ class Entrance:
         requests: iq.IqDispatch,
         hooks: MessageHooks,
         tracer: Tracer,
-        too_large: Callable[[Stanza], None],
+        too_large: Callable[[Stanza], Settled],
         bounce: Bounce,
         clock: Clock,
     ) -> None:
@@ -66,8 +65,7 @@ class Entrance:
             stanza, trace_id = without_probe(stanza), ""  # else a gateway would follow it
         stanza = self._followed(stanza, trace_id or self._tracer.sample())
         if len(stanza.raw) > ENTERING_BYTES:
-            self._too_large(stanza)
-            return None
+            return self._too_large(stanza)
         if session.account.blocked and stanza.to is not None and session.account.blocks(stanza.to):
             self._refuse_blocked(session, stanza)
             return None
@@ -82,21 +80,18 @@ class Entrance:
                 return self._presence_from(session, stanza)
             return self._iq_from(session, stanza)
         except StanzaError as error:
-            self._bounce(stanza, error)
-            return None
+            return self._bounce(stanza, error)
 
     def from_component(self, stanza: Stanza) -> Settled:
         """A stanza that a component sent; its `from` is of the component's domain."""
         stanza = self._followed(stanza, stanza.trace_id or self._tracer.sample())
         if len(stanza.raw) > ENTERING_BYTES:
-            self._too_large(stanza)
-            return None
+            return self._too_large(stanza)
         try:
             if stanza.kind == "iq":
                 iq.check(stanza)
         except StanzaError as error:
-            self._bounce(stanza, error)
-            return None
+            return self._bounce(stanza, error)
         return self._route(stanza)
 
     def before_login(self, request: Stanza, peer: Peer) -> Deferred[Stanza]:
@@ -114,8 +109,8 @@ class Entrance:
 
     def _followed(self, stanza: Stanza, trace_id: str) -> Stanza:
         """The stanza as it enters the lab here: no stanza-id in it speaks for this domain (XEP-0359 section 3)."""
-        if _STANZA_ID in stanza.payloads:
-            stanza = without_claims(stanza, self._ctx.domain)
+        if not CLAIMS.isdisjoint(stanza.payloads):
+            stanza = without_claims(stanza, self._ctx.realm)
         if trace_id:
             stanza = msgspec.structs.replace(stanza, trace_id=trace_id)
             self._tracer.record(Event.RECEIVED, stanza)
@@ -134,10 +129,10 @@ class Entrance:
                 raise StanzaError(Condition.BAD_REQUEST, f"presence of type {stanza.type} needs an address")
             was_willing = session.willing
             self._pace.worked(session)
-            self._ctx.presence.broadcast(session, stanza)
+            told = self._ctx.presence.broadcast(session, stanza)
             if session.willing and not was_willing:
-                return self._ctx.host.run("available", self._ctx, session.account, session)
-            return None
+                return both(told, self._ctx.host.run("available", self._ctx, session.account, session))
+            return told
         if stanza.type in TYPES:
             _check_lasting(session)
             return self._ctx.subscriptions.outbound(session.account, stanza)
@@ -148,6 +143,10 @@ class Entrance:
         raise StanzaError(Condition.BAD_REQUEST, f"there is no presence of type {stanza.type}")
 
     def _iq_from(self, session: Session, stanza: Stanza) -> Settled:
+        if session.account.is_removed and stanza.type in ("get", "set"):  # what it changed would be left behind
+            refusal = StanzaError(Condition.NOT_ALLOWED, "the account is being removed")
+            session.send(stanza.error(refusal))  # not by way of `bounce`: nobody finds the account now
+            return None
         if stanza.id is None and not self._ctx.strict:
             stanza = self._with_id(session, stanza)
         iq.check(stanza)

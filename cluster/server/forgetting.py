@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from cluster.server.accounts import LocalAccount
+from collections.abc import Callable
+
+from cluster.server.accounts import Accounts, LocalAccount
 from cluster.server.subscriptions import Subscriptions
-from cluster.store.port import Store
+from cluster.store.port import AccountStore
 from cluster.xmpp.errors import StreamCondition
 
 
-async def forget_account(account: LocalAccount, subscriptions: Subscriptions, store: Store) -> None:
-    """End its sessions, tell its contacts, and forget all that it had."""
-    localpart = account.jid.localpart
-    for session in [*account.sessions.values()]:
-        session.end(StreamCondition.NOT_AUTHORIZED, "the account was removed")
-    for contact in [*account.roster]:
-        subscriptions.remove(account, contact)
-    await store.offline.delete(localpart)
-    await store.documents.delete(localpart)
-    await store.archives.delete(localpart)
-    await store.rosters.delete(localpart)
-    await store.accounts.delete(localpart)
+async def remove(
+    account: LocalAccount,
+    accounts: Accounts,
+    store: AccountStore,
+    subscriptions: Subscriptions,
+    removed: Callable[[], object],
+) -> None:
+    """Forget an account and all that it had, then end its sessions and tell its contacts.
+
+    In this order, so that a crash on the way leaves no half of it: before, it is as it was; behind, contacts that were
+    not told hear from their next probe that there is no such account. `removed` is called when it is final, while the
+    sessions can still be told.
+    """
+    with accounts.removal(account):
+        await store.delete(account.jid.localpart)
+        removed()
+        for session in [*account.sessions.values()]:
+            session.end(StreamCondition.NOT_AUTHORIZED, "the account was removed")
+        for contact in [*account.roster]:
+            subscriptions.remove(account, contact)

@@ -22,9 +22,11 @@ class _Frame(msgspec.Struct, frozen=True, tag=True, array_like=True):
 
 
 class Deliver(_Frame, frozen=True):
-    """A stanza for an account of that node."""
+    """A stanza for an account of that node, or for a component there."""
 
     stanza: Stanza
+    place: str = ""
+    """Where it is in the links to the domain, if it came over one: see `router.port.Deliver`."""
 
     @property
     def raw(self) -> bytes:

@@ -33,8 +33,8 @@ def check(stanza: Stanza) -> None:
 class IqDispatch(Generic[Context]):
     """Answers the requests that the server (or a gateway) itself handles, each exactly once."""
 
-    def __init__(self, host: ModuleHost[Context], reply: Callable[[Stanza], object]) -> None:
-        """`reply` sends the answer on its way."""
+    def __init__(self, host: ModuleHost[Context], reply: Callable[[Stanza], Settled]) -> None:
+        """`reply` sends the answer on its way; a request has settled when that has."""
         self._host = host
         self._reply = reply
 
@@ -50,11 +50,9 @@ class IqDispatch(Generic[Context]):
                 raise self._refusal(request, addressed_to)
             answer = handler(ctx, request, *about)
         except Exception as error:
-            self._fail(error, request)
-            return None
+            return self._fail(error, request)
         if isinstance(answer, Stanza):
-            self._reply(answer)
-            return None
+            return self._reply(answer)
         return Deferred.fromCoroutine(self._reply_later(answer, request))
 
     def _refusal(self, request: Stanza, addressed_to: AddressedTo) -> StanzaError:
@@ -66,13 +64,15 @@ class IqDispatch(Generic[Context]):
 
     async def _reply_later(self, answer: Awaitable[Stanza], request: Stanza) -> None:
         try:
-            self._reply(await answer)
+            settled = self._reply(await answer)
         except Exception as error:
-            self._fail(error, request)
+            settled = self._fail(error, request)
+        if settled is not None:
+            await settled
 
-    def _fail(self, error: Exception, request: Stanza) -> None:
+    def _fail(self, error: Exception, request: Stanza) -> Settled:
         """The one place that turns exceptions into error stanzas."""
         if not isinstance(error, StanzaError):
             _log.failure("a handler of {payload} failed", payload=request.payloads[0])
             error = StanzaError(Condition.INTERNAL_SERVER_ERROR)
-        self._reply(request.error(error))
+        return self._reply(request.error(error))

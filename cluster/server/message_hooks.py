@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
-
-from cluster.redisio.written import Written
 from cluster.router.port import Settled
 from cluster.server.accounts import LocalAccount
 from cluster.server.module import ModuleHost
 from cluster.server.session import Session
+from cluster.server.settled import both
 from cluster.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:
@@ -53,31 +50,3 @@ class MessageHooks:
             if kept is not None:
                 settled = both(settled, kept)
         return settled
-
-
-class Both(Written):
-    """Fires when both have; fails as soon and as the first of them does."""
-
-    def __init__(self, one: Deferred[Any], other: Deferred[Any]) -> None:
-        super().__init__()
-        self.parts = one, other
-        self._left = len(self.parts)
-        for part in self.parts:
-            part.addCallbacks(self._on_fired, self._on_failed)
-
-    def _on_fired(self, result: Any) -> Any:
-        self._left -= 1
-        if not self._left:
-            self.callback(None)
-        return result
-
-    def _on_failed(self, failure: Failure) -> None:
-        if not self.called:
-            self.errback(failure)
-
-
-def both(one: Settled, other: Settled) -> Settled:
-    """Settles when both have; fails as soon and as the first of them does."""
-    if one is None or other is None:
-        return other if one is None else one
-    return Both(one, other)

@@ -11,6 +11,7 @@ import msgspec
 from cluster.router.port import Settled
 from cluster.server.accounts import LocalAccount
 from cluster.server.session import Session
+from cluster.server.settled import all_of
 from cluster.xmpp import element as xml
 from cluster.xmpp.delay import delayed
 from cluster.xmpp.errors import Condition, StanzaError
@@ -35,7 +36,7 @@ class Presence:
     """The presence of the accounts of one domain."""
 
     def __init__(
-        self, route: Callable[[Stanza], object], new_id: Callable[[], str], now_utc_s: Callable[[], float]
+        self, route: Callable[[Stanza], Settled], new_id: Callable[[], str], now_utc_s: Callable[[], float]
     ) -> None:
         """`route` sends a stanza on its way, to this domain or another."""
         self._route = route
@@ -44,20 +45,19 @@ class Presence:
 
     # --- what a session of ours sends
 
-    def broadcast(self, session: Session, stanza: Stanza) -> None:
+    def broadcast(self, session: Session, stanza: Stanza) -> Settled:
         """A session's available or unavailable presence without `to` (RFC 6121 sections 4.2, 4.4 and 4.5).
 
-        Raises StanzaError for a bad priority or show.
+        Settles when it is safe on its way to the contacts. Raises StanzaError for a bad priority or show.
         """
         priority = read_priority(stanza)
         initial = session.presence is None
         if stanza.type == "unavailable":
             session.farewell = stanza
-            self.leave(session, stanza)
-            return
+            return self.leave(session, stanza)
         session.farewell = None
         session.presence, session.priority = stanza, priority
-        self._tell_contacts(session.account, stanza)
+        told = self._tell_contacts(session.account, stanza)
         account = session.account
         for other in account.available:
             other.send(addressed(stanza, other.jid))
@@ -68,11 +68,11 @@ class Presence:
             for item in account.roster.values():
                 if item.pending_in is not None and not account.blocks(item.jid):
                     session.send(item.pending_in)  # RFC 6121 section 3.1.3: until it is answered, at each login
+        return told
 
-    def leave(self, session: Session, stanza: Stanza | None = None) -> None:
+    def leave(self, session: Session, stanza: Stanza | None = None) -> Settled:
         """The session is not available any more, by its own word or because its stream is gone (section 4.5)."""
-        if session.presence is None and not session.directed:
-            return
+        told: list[Settled] = []
         gone = stanza or make("presence", from_=session.jid, type="unavailable")
         was_available = session.presence is not None
         if was_available:
@@ -80,10 +80,11 @@ class Presence:
                 other.send(addressed(gone, other.jid))
             session.presence, session.priority = None, 0
             session.account.left_utc_s = self._now_utc_s()
-            self._tell_contacts(session.account, gone)
+            told.append(self._tell_contacts(session.account, gone))
         for jid in session.directed.take():  # section 4.6.3
             if not (was_available and session.account.shows_presence_to(jid)):  # it was told as a contact
-                self._route(addressed(gone, jid))
+                told.append(self._route(addressed(gone, jid)))
+        return all_of(told)
 
     def absent(self, account: LocalAccount) -> None:
         """None of its resources is available any more, and nobody has said so (section 4.3.2)."""
@@ -96,13 +97,14 @@ class Presence:
             session.directed.discard(stanza.to)
         else:
             session.directed.add(stanza.to)
-        self._route(stanza)
-        return None
+        return self._route(stanza)
 
-    def _tell_contacts(self, account: LocalAccount, presence: Stanza) -> None:
-        for item in account.roster.values():
-            if item.subscription in ("from", "both") and not account.blocks(item.jid):
-                self._route(addressed(presence, item.jid))
+    def _tell_contacts(self, account: LocalAccount, presence: Stanza) -> Settled:
+        return all_of(
+            self._route(addressed(presence, item.jid))
+            for item in account.roster.values()
+            if item.subscription in ("from", "both") and not account.blocks(item.jid)
+        )
 
     def ask_contacts(self, account: LocalAccount) -> None:
         """Ask for the presence of all contacts that this account sees, or wants to see and has had no answer from."""
@@ -146,7 +148,7 @@ class Presence:
             for contact in sorted(unseen):
                 self._route(make("presence", from_=session.account.jid, to=contact, type="probe"))
 
-    def answer_probe(self, account: LocalAccount | None, stanza: Stanza) -> None:
+    def answer_probe(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
         """Tell the presence of all available resources to whoever may know (section 4.3.2).
 
         A full JID is answered for itself only, with mere presence; so is who has had directed presence (section 4.6.6).
@@ -157,30 +159,28 @@ class Presence:
         may_see = account is not None and (account.shows_presence_to(asker) or asker.bare == account.jid)
         one = account.sessions.get(asked.resourcepart) if account is not None else None
         if one is not None and ((may_see and one.available) or not one.directed.isdisjoint((asker, asker.bare))):
-            self._route(make("presence", from_=one.jid, to=asker))
-            return
+            return self._route(make("presence", from_=one.jid, to=asker))
         if account is None or not may_see:
-            self._route(make("presence", from_=asked.bare, to=asker.bare, id=stanza.id, type="unsubscribed"))
-            return
-        available = account.available
-        for session in available:
-            if session.presence is not None and not asked.resourcepart:
-                self._route(addressed(session.presence, asker))
-        if not available:
+            return self._route(make("presence", from_=asked.bare, to=asker.bare, id=stanza.id, type="unsubscribed"))
+        if not account.available:
             answer = make("presence", from_=asked.bare, to=asker, id=stanza.id, type="unavailable")
             left_utc_s = account.left_utc_s
-            self._route(answer if left_utc_s is None else delayed(answer, asked.domainpart, left_utc_s))
+            return self._route(answer if left_utc_s is None else delayed(answer, asked.domainpart, left_utc_s))
+        return all_of(
+            self._route(addressed(session.presence, asker))
+            for session in account.available
+            if session.presence is not None and not asked.resourcepart
+        )
 
-    def show_to(self, account: LocalAccount, contact: Jid) -> None:
+    def show_to(self, account: LocalAccount, contact: Jid) -> Settled:
         """The contact may see the account from now on (section 3.1.5)."""
-        for session in account.available:
-            if session.presence is not None:
-                self._route(addressed(session.presence, contact))
+        shown = [session.presence for session in account.available if session.presence is not None]
+        return all_of(self._route(addressed(presence, contact)) for presence in shown)
 
-    def hide_from(self, account: LocalAccount, contact: Jid) -> None:
+    def hide_from(self, account: LocalAccount, contact: Jid) -> Settled:
         """The contact may not see the account any more (sections 3.2.2 and 3.3.3)."""
-        for session in account.available:
-            self._route(make("presence", from_=session.jid, to=contact, type="unavailable"))
+        hidden = [session.jid for session in account.available]
+        return all_of(self._route(make("presence", from_=jid, to=contact, type="unavailable")) for jid in hidden)
 
     def take_back_directed(self, session: Session, concerns: Callable[[Jid], bool]) -> None:
         """Who had directed presence, and is of concern, hears that the session is gone (section 4.6)."""

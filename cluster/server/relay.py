@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 _GONE = StreamError(StreamCondition.SYSTEM_SHUTDOWN, "the node that had your session is gone; connect again")
 
 
+class NodeGone(Exception):
+    """The node that was asked is gone, and whether it has heard is not known."""
+
+
 class Relay:
     """A `nodes.port.Server`, and the way to sessions at other nodes."""
 
@@ -53,21 +57,24 @@ class Relay:
         self._domain = domain
         self._seats = seats
         self._new_id = new_id
-        self._waiting: dict[str, tuple[str, Deferred[Bound | Refused]]] = {}
+        self._waiting: dict[str, tuple[str, Deferred[tuple[str, Bound | Refused]]]] = {}
         self._remote: dict[str, RemoteSeat] = {}
         self._relayed: dict[str, RelayedStream] = {}
 
     # --- for streams of this node
 
     async def bind(self, node: str, localpart: str, resource: str | None, way: Way) -> Seat | StanzaError:
-        """A seat at that node."""
+        """A seat at that node. Raises NodeGone."""
         answer = await self._open(node, Open(self._new_id(), localpart, resource), way)
         if isinstance(answer, Refused):
             return StanzaError(Condition(answer.condition), answer.text)
         return answer
 
     async def resume(self, node: str, localpart: str, previd: str, h: int, way: Way) -> Seat | int | None:
-        """The seat of a session at that node; where it is over, what `Seats.resume` says. Raises StreamError."""
+        """The seat of a session at that node; where it is over, what `Seats.resume` says.
+
+        Raises StreamError, NodeGone.
+        """
         answer = await self._open(node, Open(self._new_id(), localpart, None, previd, h), way)
         if not isinstance(answer, Refused):
             return answer
@@ -77,10 +84,10 @@ class Relay:
         return answer.handled
 
     async def _open(self, node: str, wish: Open, way: Way) -> RemoteSeat | Refused:
-        answered: Deferred[Bound | Refused] = Deferred()
+        answered: Deferred[tuple[str, Bound | Refused]] = Deferred()
         self._waiting[wish.stream] = node, answered
         self._nodes.send(node, wish)
-        answer = await answered
+        node, answer = await answered  # it may be the heir of the other one
         if isinstance(answer, Refused):
             return answer
         seat = RemoteSeat(answer, node, partial(self._tell, node), way)
@@ -96,11 +103,11 @@ class Relay:
 
     # --- what other nodes say
 
-    def take(self, node: str, frame: Any) -> Settled:
+    def take(self, node: str, frame: Any, place: str) -> Settled:
         """See `nodes.port.Server`."""
         match frame:
             case Deliver():
-                return self._domain.deliver_relayed(frame.stanza)
+                return self._domain.from_node(node, frame, place)
             case Remove():
                 return Deferred.fromCoroutine(self._domain.remove_account(frame.localpart))
             case Open():
@@ -158,7 +165,7 @@ class Relay:
     def _answered(self, node: str, answer: Bound | Refused) -> None:
         _, answered = self._waiting.pop(answer.stream, ("", None))
         if answered is not None:
-            answered.callback(answer)
+            answered.callback((node, answer))
         elif isinstance(answer, Bound):
             self._nodes.send(node, Left(answer.stream, lost=True))
 
@@ -186,12 +193,16 @@ class Relay:
                 seat.end(_GONE)
         for id, (asked, _) in [*self._waiting.items()]:
             if asked == node:
-                self._answered("", Refused(id, Condition.INTERNAL_SERVER_ERROR, "the node of your account is gone"))
+                self._waiting.pop(id)[1].errback(NodeGone())
 
     def shut_down(self) -> None:
         """This node stops: what its sessions have at other nodes ends."""
         for relayed in [*self._relayed.values()]:
             relayed.stop()
+
+    async def restore(self, localpart: str) -> None:
+        """See `nodes.port.Server`."""
+        await self._domain.restore(localpart)
 
     async def adopt(self, localpart: str) -> None:
         """See `nodes.port.Server`."""

@@ -10,19 +10,27 @@ from cluster.server.keeper import Keeper
 from cluster.server.session import Session
 from cluster.store.port import SessionStore
 from cluster.store.session import KeptSession, SentStanza
-from cluster.xmpp.namespaces import DELIVERY, STANZA_ID
+from cluster.xmpp.namespaces import DELAY, DELIVERY, STANZA_ID
 from cluster.xmpp.sm import StreamManagement, Unacknowledged
 from cluster.xmpp.stanza import Stanza
 
-_IDS = STANZA_ID.encode(), DELIVERY.encode()
+_ONCE = STANZA_ID.encode(), DELIVERY.encode(), DELAY.encode()
+
+
+def _is_unique(stanza: Stanza) -> bool:
+    """Nobody sends the same bytes as another stanza."""
+    if stanza.kind == "message":
+        return any(namespace in stanza.raw for namespace in _ONCE)
+    return stanza.kind == "iq"
 
 
 class RestoredSession(Session):
     """One that knows what it was sent last.
 
-    Whoever died may have kept a stanza for its client, and not have acknowledged the entry of the link that brought
-    it. Such an entry is read again and its message bears the same mark, or the same stanza-id where it is archived
-    (router/stanza_id.py); this is where it is recognized.
+    Whoever died may have kept a stanza for its client, and not have acknowledged the entry of the link or inbox that
+    brought it. Such an entry is read again. A message bears the same mark then, or the same stanza-id where it is
+    archived (router/stanza_id.py), or the same delay where it came out of the offline store; an iq has an id of its own
+    (RFC 6120 section 8.1.3). So it is recognized here.
     """
 
     __slots__ = ("_had", "missed_presence")
@@ -38,7 +46,7 @@ class RestoredSession(Session):
         self.missed_presence = record.inactive
         """What it was not told of its contacts is lost (XEP-0352)."""
         stanzas = [each.stanza for each in kept.sent]
-        self._had = {each.raw for each in stanzas if each.kind == "message" and any(id in each.raw for id in _IDS)}
+        self._had = {each.raw for each in stanzas if _is_unique(each)}
         first = kept.sent[0].number if kept.sent else kept.acknowledged + 1
         acknowledged = max(kept.acknowledged, first - 1)
         self.sm = StreamManagement(record.id, record.timeout_s, kept.handled, acknowledged)
@@ -70,7 +78,8 @@ def _nowhere(*nothing: object) -> None:
 async def restore(localpart: str, accounts: Accounts, store: SessionStore, keeper: Keeper) -> list[RestoredSession]:
     """The sessions that were kept of an account, apart from those that it has already.
 
-    They are the account's again; but one whose resource is another session's by now is not, and is to be over.
+    They are the account's again, which is not online for all that: see `Accounts.show`. But one whose resource is
+    another session's by now is not, and is to be over.
     """
     kept = await store.load(localpart)
     account = await accounts.load(localpart)
@@ -83,7 +92,7 @@ async def restore(localpart: str, accounts: Accounts, store: SessionStore, keepe
     for _, session in new:
         successor = account.sessions.get(session.jid.resourcepart)
         if successor is None:
-            accounts.attach(session)
+            account.sessions[session.jid.resourcepart] = session
         elif successor.available:
             session.presence = None  # its contacts see the other one under this address
             session.directed.take()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from cluster.router.nodes.port import Nodes
 from cluster.server.domain import Domain
 from cluster.server.hibernation import find, ready
-from cluster.server.relay import Relay
+from cluster.server.relay import NodeGone, Relay
 from cluster.server.seat import LocalSeat, Seat, Way
 from cluster.server.session import Session
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition
@@ -38,9 +39,9 @@ class Seats:
 
         `temporary`: an account that lasts as long as the session.
         """
-        node = await self._nodes.claim(localpart)
-        if node != self._nodes.name:
-            return await self.relay.bind(node, localpart, resource, way)
+        while (node := await self._nodes.claim(localpart)) != self._nodes.name:
+            with suppress(NodeGone):  # then it has an heir soon
+                return await self.relay.bind(node, localpart, resource, way)
         session = None
         try:
             session = await self._session(localpart, resource, way, temporary)
@@ -77,11 +78,11 @@ class Seats:
         Raises StreamError for an `h` that cannot be: the stream that says so ends (XEP-0198 section 6). The session
         stays as it is, with the stream that it may still have.
         """
-        node = await self._nodes.claim(localpart)
-        if node != self._nodes.name:
-            return await self.relay.resume(node, localpart, sm_id, h, way)
+        while (node := await self._nodes.claim(localpart)) != self._nodes.name:
+            with suppress(NodeGone):
+                return await self.relay.resume(node, localpart, sm_id, h, way)
         try:
-            session = find(self._domain.accounts.online.get(localpart), sm_id)
+            session = find(self._domain.accounts.here(localpart), sm_id)
             if session is not None and session.sm is not None:
                 session.sm.newly(h)
                 self._domain.hibernate(session)

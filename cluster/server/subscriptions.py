@@ -11,6 +11,7 @@ from cluster.router.port import Settled
 from cluster.server.accounts import Accounts, LocalAccount
 from cluster.server.presence import Presence
 from cluster.server.roster import item_element, kept_request, roster_element
+from cluster.server.settled import all_of, both
 from cluster.store.port import RosterItem
 from cluster.xmpp.element import Element
 from cluster.xmpp.jid import Jid
@@ -43,7 +44,7 @@ class Subscriptions:
         self,
         accounts: Accounts,
         presence: Presence,
-        route: Callable[[Stanza], object],
+        route: Callable[[Stanza], Settled],
         new_id: Callable[[], str],
     ) -> None:
         self._accounts = accounts
@@ -69,20 +70,19 @@ class Subscriptions:
         item = None if new_state is None else with_state(before, new_state, None)
         if item is not None and item != RosterItem(contact):
             account.roster.check(item)
-        settled = None if item is None else self._keep(account, item)
+        settled: list[Settled] = [] if item is None else [self._keep(account, item)]
         # Ahead of the stanza, which only the contact sees: the answer of a local one, who may have approved it before,
         # comes at once and is pushed too (sections 3.1.2, 3.1.5, 3.2.2 and 3.3.2).
         self._show_change(account, item)
         if new_state is not None or kind in ALWAYS_ROUTED:
             if kind == "unsubscribed" and before.subscription in ("from", "both"):
-                self._presence.hide_from(account, contact)  # while it is still subscribed (section 3.2.2)
+                settled.append(self._presence.hide_from(account, contact))  # while it is subscribed (section 3.2.2)
             # RFC 6121 section 3.1.2: stamped with the bare JID
-            self._route(
-                make("presence", from_=account.jid, to=contact, id=stanza.id, type=kind, payload=[*stanza.tree])
-            )
+            sent = make("presence", from_=account.jid, to=contact, id=stanza.id, type=kind, payload=[*stanza.tree])
+            settled.append(self._route(sent))
         if kind == "subscribed":
-            self._presence.show_to(account, contact)
-        return settled
+            settled.append(self._presence.show_to(account, contact))
+        return all_of(settled)
 
     def inbound(self, account: LocalAccount, stanza: Stanza) -> Settled:
         """A contact's subscription stanza reaches the account (RFC 6121 section 3, Appendix A.3).
@@ -101,23 +101,24 @@ class Subscriptions:
         item = with_state(before, new_state, stanza if kind == "subscribe" else None)
         if kind == "subscribe":
             account.roster.check(item)
-        settled = self._keep(account, item)
+        settled: Settled = self._keep(account, item)
         for session in account.available if kind == "subscribe" else account.interested:
             session.send(stanza)
         self._show_change(account, item)  # behind the stanza (sections 3.1.6, 3.2.3 and 3.3.3)
         if kind == "unsubscribe" and before.subscription in ("from", "both"):
-            self._presence.hide_from(account, contact)
+            settled = both(settled, self._presence.hide_from(account, contact))
         return settled
 
     def _subscribe_at_once(self, account: LocalAccount, before: RosterItem) -> Settled:
         """A contact that may see the account already, or was approved before it asked (section 3.1.3 and 3.4)."""
-        settled = None
+        settled: list[Settled] = []
         if before.subscription not in ("from", "both"):
             state = {State.NONE: State.FROM, State.NONE_OUT: State.FROM_OUT, State.TO: State.BOTH}[state_of(before)]
-            settled = self.put(account, with_state(msgspec.structs.replace(before, approved=False), state, None))
-        self._route(make("presence", from_=account.jid, to=before.jid, type="subscribed"))
-        self._presence.show_to(account, before.jid)
-        return settled
+            approved = msgspec.structs.replace(before, approved=False)
+            settled.append(self.put(account, with_state(approved, state, None)))
+        settled.append(self._route(make("presence", from_=account.jid, to=before.jid, type="subscribed")))
+        settled.append(self._presence.show_to(account, before.jid))
+        return all_of(settled)
 
     def _approve(self, account: LocalAccount, before: RosterItem, approved: bool) -> Settled:
         item = msgspec.structs.replace(before, approved=approved, listed=True)
@@ -149,16 +150,17 @@ class Subscriptions:
         for session in interested:
             session.send(make("iq", from_=account.jid, to=session.jid, id=self._new_id(), type="set", payload=[query]))
 
-    def remove(self, account: LocalAccount, contact: Jid) -> Deferred[None]:
+    def remove(self, account: LocalAccount, contact: Jid) -> Settled:
         """Remove a contact: both subscriptions end, and the contact hears of it (section 2.5.2)."""
         item = account.roster[contact]
         shown = item.subscription in ("from", "both")
+        settled: list[Settled] = []
         if shown:
-            self._presence.hide_from(account, contact)
+            settled.append(self._presence.hide_from(account, contact))
         if shown or item.pending_in is not None:  # else the contact would wait for an answer for ever
-            self._route(make("presence", from_=account.jid, to=contact, type="unsubscribed"))
+            settled.append(self._route(make("presence", from_=account.jid, to=contact, type="unsubscribed")))
         if item.subscription in ("to", "both") or item.pending_out:
-            self._route(make("presence", from_=account.jid, to=contact, type="unsubscribe"))
-        settled = self._accounts.remove_item(account, contact)
+            settled.append(self._route(make("presence", from_=account.jid, to=contact, type="unsubscribe")))
+        settled.append(self._accounts.remove_item(account, contact))
         self.push(account, Element(f"{{{ROSTER}}}item", jid=str(contact), subscription="remove"))
-        return settled
+        return all_of(settled)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
 
@@ -15,19 +16,26 @@ from cluster.xmpp.jid import Jid
 from cluster.xmpp.mam import Query
 
 
+class MemoryOfAccounts(Protocol):
+    """Keeps something of accounts."""
+
+    def forget(self, localpart: str) -> None:
+        """The account is gone."""
+
+
 class MemoryAccounts:
     """An `AccountStore`."""
 
-    def __init__(self) -> None:
+    def __init__(self, rosters: MemoryRosters, others: Iterable[MemoryOfAccounts] = ()) -> None:
+        """`others`: what forgets with an account what it keeps of it."""
         self._accounts: dict[str, Account] = {}
+        self._seeded: set[str] = set()
+        self._rosters = rosters
+        self._others = (rosters, *others)
 
     async def get(self, localpart: str) -> Account | None:
         """The account, None where there is none."""
         return self._accounts.get(localpart)
-
-    async def put(self, account: Account) -> None:
-        """Keep it."""
-        self._accounts[account.localpart] = account
 
     async def create(self, account: Account) -> bool:
         """Keep it unless the name is taken; False then."""
@@ -36,9 +44,29 @@ class MemoryAccounts:
         self._accounts[account.localpart] = account
         return True
 
+    async def replace(self, before: Account, account: Account) -> bool:
+        """Keep it in place of `before`, if that is what is kept."""
+        if self._accounts.get(account.localpart) != before:
+            return False
+        self._accounts[account.localpart] = account
+        return True
+
     async def delete(self, localpart: str) -> None:
-        """Forget it."""
+        """Forget it and all that is kept of it."""
         self._accounts.pop(localpart, None)
+        for other in self._others:
+            other.forget(localpart)
+
+    async def is_seeded(self, localpart: str) -> bool:
+        """`seed` made it once."""
+        return localpart in self._seeded
+
+    async def seed(self, account: Account, roster: Sequence[RosterItem]) -> None:
+        """Make it and its roster, unless there is or was one."""
+        if account.localpart not in self._seeded and await self.create(account):
+            for item in roster:
+                await self._rosters.put(account.localpart, item)
+        self._seeded.add(account.localpart)
 
     async def count(self) -> int:
         """How many there are."""
@@ -67,7 +95,7 @@ class MemoryRosters:
         """Forget the contact."""
         self._rosters.get(localpart, {}).pop(contact, None)
 
-    async def delete(self, localpart: str) -> None:
+    def forget(self, localpart: str) -> None:
         """Forget the whole roster."""
         self._rosters.pop(localpart, None)
 
@@ -102,7 +130,7 @@ class MemoryOffline:
         """Forget the oldest `count`."""
         del self._messages.get(localpart, [])[:count]
 
-    async def delete(self, localpart: str) -> None:
+    def forget(self, localpart: str) -> None:
         """Forget them all."""
         self._messages.pop(localpart, None)
 
@@ -131,7 +159,7 @@ class MemoryDocuments:
         kept[name] = document
         return True
 
-    async def delete(self, localpart: str) -> None:
+    def forget(self, localpart: str) -> None:
         """Forget them all."""
         self._documents.pop(localpart, None)
 
@@ -165,7 +193,7 @@ class MemoryArchives:
             size_bytes += len(found[-1].stanza.raw)
         return chosen.page(found)
 
-    async def delete(self, localpart: str) -> None:
+    def forget(self, localpart: str) -> None:
         """Forget it all."""
         self._archives.pop(localpart, None)
 
@@ -221,15 +249,15 @@ class MemorySessions:
         self._directed.pop(id, None)
         return succeed(None)
 
+    def forget(self, localpart: str) -> None:
+        """Forget all sessions of an account."""
+        for id in [*self._records.pop(localpart, {})]:
+            self.delete(localpart, id)
+
 
 def memory_store() -> Store:
     """An empty memory of one domain."""
-    return Store(
-        MemoryAccounts(),
-        MemoryRosters(),
-        MemoryOffline(),
-        MemoryDocuments(),
-        MemoryArchives(),
-        MemorySecrets(),
-        MemorySessions(),
-    )
+    rosters, offline, documents = MemoryRosters(), MemoryOffline(), MemoryDocuments()
+    archives, sessions = MemoryArchives(), MemorySessions()
+    accounts = MemoryAccounts(rosters, (offline, documents, archives, sessions))
+    return Store(accounts, rosters, offline, documents, archives, MemorySecrets(), sessions)

@@ -69,11 +69,21 @@ class AccountStore(Protocol):
     """The accounts of a domain."""
 
     async def get(self, localpart: str) -> Account | None: ...
-    async def put(self, account: Account) -> None: ...
     async def create(self, account: Account) -> bool:
-        """Put it unless there is one of that name already; False then."""
+        """Keep it unless there is one of that name already; False then."""
 
-    async def delete(self, localpart: str) -> None: ...
+    async def replace(self, before: Account, account: Account) -> bool:
+        """Keep it in place of `before`, if that is what is kept; False where that was changed or removed."""
+
+    async def delete(self, localpart: str) -> None:
+        """Forget it, and in the same moment all that any store of the domain keeps of it, apart from `is_seeded`."""
+
+    async def is_seeded(self, localpart: str) -> bool:
+        """`seed` made it once, whether or not it is still there."""
+
+    async def seed(self, account: Account, roster: Sequence[RosterItem]) -> None:
+        """Make it and its roster, all or nothing, unless there is or was one: who was removed does not come back."""
+
     async def count(self) -> int: ...
     async def names(self) -> list[str]:
         """All localparts, sorted."""
@@ -85,8 +95,6 @@ class RosterStore(Protocol):
     async def load(self, localpart: str) -> dict[Jid, RosterItem]: ...
     async def put(self, localpart: str, item: RosterItem) -> None: ...
     async def remove(self, localpart: str, contact: Jid) -> None: ...
-    async def delete(self, localpart: str) -> None:
-        """Forget the whole roster."""
 
 
 PAGE_MESSAGES = 100
@@ -108,9 +116,6 @@ class OfflineStore(Protocol):
     async def drop(self, localpart: str, count: int) -> None:
         """Forget the oldest `count`."""
 
-    async def delete(self, localpart: str) -> None:
-        """Forget them all."""
-
 
 class DocumentStore(Protocol):
     """What accounts keep on their server as it is: one XML document for each account and name.
@@ -125,9 +130,6 @@ class DocumentStore(Protocol):
         Nothing (`b""`) is kept as no document.
         """
 
-    async def delete(self, localpart: str) -> None:
-        """Forget them all."""
-
 
 class ArchiveStore(Protocol):
     """The messages that accounts sent and received (XEP-0313), in the order of the calls."""
@@ -140,9 +142,6 @@ class ArchiveStore(Protocol):
 
     async def query(self, account: Jid, query: Query) -> Page:
         """A page of the account's archive, of no more than MAX_PAGE_BYTES or one message. Raises UnknownId."""
-
-    async def delete(self, localpart: str) -> None:
-        """Forget it all."""
 
 
 class SecretStore(Protocol):

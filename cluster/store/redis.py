@@ -5,6 +5,8 @@ They fail with ConnectionLost while Redis is away, apart from what may be writte
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from twisted.internet.defer import DeferredSemaphore
 
@@ -71,12 +73,39 @@ return 1
 """
 """In the same way, for a hash of few fields, none of which is empty."""
 
+_REPLACE = """
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+return 1
+"""
+
+_FORGET_ACCOUNT = """
+for _, id in ipairs(redis.call('HKEYS', KEYS[2])) do
+  redis.call('DEL', ARGV[2] .. id)
+  redis.call('HDEL', KEYS[1], id)
+end
+local own = 1 + tonumber(ARGV[3])
+redis.call('DEL', unpack(KEYS, 2, own))
+for at = own + 1, #KEYS do redis.call('HDEL', KEYS[at], ARGV[1]) end
+"""
+"""Keys: sessions, those of the account, what else is its own, hashes by account; arguments: localpart, how keys of
+sessions begin, how many keys are the account's own."""
+
+_SEED = """
+if redis.call('HSETNX', KEYS[2], ARGV[1], '') == 0 then return end
+if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) == 0 then return end
+for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1]) end
+"""
+"""Keys: accounts, seeded, roster; arguments: localpart, account, contacts and their items."""
+
 
 class RedisAccounts:
     """An `AccountStore`: one hash for the domain."""
 
     def __init__(self, client: RedisClient, keys: Keys, domain: str) -> None:
         self._client = client
+        self._keys = keys
+        self._domain = domain
         self._key = keys.accounts(domain)
 
     async def get(self, localpart: str) -> Account | None:
@@ -84,17 +113,33 @@ class RedisAccounts:
         value = await self._client.execute("HGET", self._key, localpart)
         return None if value is None else _account(value)
 
-    async def put(self, account: Account) -> None:
-        """Keep it."""
-        await self._client.execute("HSET", self._key, account.localpart, _encode(account))
-
     async def create(self, account: Account) -> bool:
         """Keep it unless the name is taken; False then."""
         return bool(await self._client.execute("HSETNX", self._key, account.localpart, _encode(account)))
 
+    async def replace(self, before: Account, account: Account) -> bool:
+        """Keep it in place of `before`, if that is what is kept."""
+        records = _encode(before), _encode(account)
+        return bool(await self._client.execute("EVAL", _REPLACE, 1, self._key, account.localpart, *records))
+
     async def delete(self, localpart: str) -> None:
-        """Forget it."""
-        await self._client.execute("HDEL", self._key, localpart)
+        """Forget it and all that is kept of it."""
+        keys, domain = self._keys, self._domain
+        own = keys.sessions_of(domain, localpart), *keys.of_account(domain, localpart)
+        names = keys.sessions(domain), *own, *keys.by_account(domain)
+        about = localpart, keys.session(domain, ""), len(own)
+        await self._client.execute("EVAL", _FORGET_ACCOUNT, len(names), *names, *about)
+
+    async def is_seeded(self, localpart: str) -> bool:
+        """`seed` made it once."""
+        return bool(await self._client.execute("HEXISTS", self._keys.seeded(self._domain), localpart))
+
+    async def seed(self, account: Account, roster: Sequence[RosterItem]) -> None:
+        """Make it and its roster, unless there is or was one."""
+        localpart = account.localpart
+        names = self._key, self._keys.seeded(self._domain), self._keys.roster(self._domain, localpart)
+        items = (part for item in roster for part in (str(item.jid), _encode(item)))
+        await self._client.execute("EVAL", _SEED, len(names), *names, localpart, _encode(account), *items)
 
     async def count(self) -> int:
         """How many there are."""
@@ -129,10 +174,6 @@ class RedisRosters:
         """Forget the contact."""
         await self._client.execute("HDEL", self._keys.roster(self._domain, localpart), str(contact))
 
-    async def delete(self, localpart: str) -> None:
-        """Forget the whole roster."""
-        await self._client.execute("DEL", self._keys.roster(self._domain, localpart))
-
 
 class RedisOffline:
     """An `OfflineStore`: one list for each account, and a hash of their sizes."""
@@ -161,11 +202,6 @@ class RedisOffline:
         """Forget the oldest `count`."""
         key = self._keys.offline(self._domain, localpart)
         await self._client.execute("EVAL", _DROP, 2, key, self._sizes, localpart, count)
-
-    async def delete(self, localpart: str) -> None:
-        """Forget them all."""
-        self._client.post("HDEL", self._sizes, localpart)
-        await self._client.execute("DEL", self._keys.offline(self._domain, localpart))
 
 
 MAX_READS = 16
@@ -198,10 +234,6 @@ class RedisDocuments:
             script = "EVAL", _SET_BELOW_LIMIT, 1, key, name, document, limit.count, limit.size_bytes
             return bool(await self._client.execute(*script))
         return True
-
-    async def delete(self, localpart: str) -> None:
-        """Forget them all."""
-        await self._client.execute("DEL", self._keys.documents(self._domain, localpart))
 
 
 class RedisSecrets:

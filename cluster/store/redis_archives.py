@@ -131,7 +131,3 @@ class RedisArchives:
             for entry in page:
                 entries.setdefault(entry.id, entry)
         return [*entries.values()]
-
-    async def delete(self, localpart: str) -> None:
-        """Forget it all."""
-        await self._client.execute("DEL", *self._keys_of(localpart))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from cluster.topology.problem import Finding, choice
@@ -48,12 +48,20 @@ def _server(
     at_key = path[0] != "gateways"
     if server not in servers:
         yield Finding((*path, "server"), f"there is no server {server!r}{choice(server, sorted(servers))}")
-    elif not domain.endswith(f".{servers[server]}"):
+    elif (nearest := _nearest(domain, servers.values())) not in (None, servers[server]):
+        text = f"{domain!r} is below {nearest}, which another server serves; write a name such as sms.{servers[server]}"
+        yield Finding(own_path, text, at_key)
+    elif nearest is None:
         text = f"{domain!r} is not below the server's domain; write a name such as sms.{servers[server]}"
         yield Finding(own_path, text, at_key)
     if domain in seen:
         yield Finding(own_path, f"{seen[domain]} has the domain {domain} already; each has one of its own", at_key)
     seen.setdefault(domain, path[1])
+
+
+def _nearest(domain: str, servers: Collection[str]) -> str | None:
+    """The domain of a server that this one is below; of nested ones, the longest."""
+    return max((each for each in servers if domain.endswith(f".{each}")), key=len, default=None)
 
 
 def _network(path: tuple[str, str], gateway: Mapping[str, Any], networks: Mapping[str, Any]) -> Iterator[Finding]:

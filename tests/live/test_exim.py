@@ -123,7 +123,7 @@ SMART = RelaySettings("mx.abbey.example", "gateway", "hush", starttls=True)
 @pytest.fixture(scope="module")
 def issued() -> tuple[Any, ca.Issued]:
     """A CA, and exim's certificate."""
-    authority, issued = ca.issue(datetime.now(UTC), "mail", {"mx": ("mx.abbey.example", "127.0.0.1")})
+    authority, issued = ca.issue(datetime.now(UTC), "mail", {"mx": (["mx.abbey.example"], "127.0.0.1")})
     return Certificate.loadPEM(authority), issued["mx"]
 
 

@@ -43,6 +43,10 @@ class Member:
         self.words: list[tuple[str, str]] = []
         self.claimed: list[tuple[str, str]] = []
         self.left: list[str] = []
+        self.was_alone: list[bool] = []
+        """As each of those had left."""
+        self.restored: list[tuple[str, int]] = []
+        """Accounts, and how many words had come before."""
         self.adopted: list[str] = []
         self.refused: list[Any] = []
         self.is_expelled = False
@@ -50,7 +54,7 @@ class Member:
     def append(self, hop: Hop) -> None:
         """As a `Journal`."""
 
-    def take(self, node: str, frame: Word) -> Settled:
+    def take(self, node: str, frame: Word, place: str) -> Settled:
         self.words.append((node, frame.text))
         if not frame.about:
             return None
@@ -61,6 +65,10 @@ class Member:
 
     def gone(self, node: str) -> None:
         self.left.append(node)
+        self.was_alone.append(self.nodes.is_alone)
+
+    async def restore(self, localpart: str) -> None:
+        self.restored.append((localpart, len(self.words)))
 
     async def adopt(self, localpart: str) -> None:
         self.adopted.append(localpart)

@@ -111,18 +111,6 @@ def test_an_archive_of_more_than_a_page_of_its_list(check: Check) -> None:
     check(scenario)
 
 
-def test_a_forgotten_archive_is_empty_and_can_be_filled_again(check: Check) -> None:
-    async def scenario(store: Store) -> None:
-        await fill(store, 2)
-        await store.archives.delete("romeo")
-        await store.archives.delete("nobody")
-        assert (await store.archives.query(ROMEO, Query())).count == 0
-        await fill(store, 1)
-        assert ids(await store.archives.query(ROMEO, Query())) == ["m0"]
-
-    check(scenario)
-
-
 PAGES = {
     # XEP-0059 sections 2.1 to 2.5: the messages, the place of the first, how many match, and whether that is all
     "first": (Query(max=2), ["m0", "m1"], 0, 6, False),

@@ -103,7 +103,9 @@ def test_who_falls_silent_is_gone_and_its_accounts_are_adopted(run: Run) -> None
         await company.crash(two)
         await company.until(lambda: one.adopted == ["juliet"])
         assert one.left == ["s1-2"]
+        assert one.was_alone == [False]  # there was something to take over
         assert await one.nodes.claim("juliet") == "s1"
+        await company.until(lambda: one.nodes.is_alone)
 
     run(scenario)
 
@@ -119,6 +121,7 @@ def test_what_waits_for_a_node_that_is_gone_comes_before_what_is_new(run: Run) -
         assert await one.nodes.claim("juliet") == "s1"
         assert one.words == [("s1", str(number)) for number in range(5)]
         assert one.claimed == [("juliet", "s1")] * 5
+        assert one.restored == [("juliet", 0)]  # so that what waits for the node finds the sessions of its accounts
         assert one.adopted == ["juliet"]
 
     run(scenario)

@@ -236,8 +236,8 @@ def speaking_as(from_: Jid) -> Stanza:
         (chat("x", raw=chat("<y xmlns='u}v'/>").raw), "its bytes are not one element"),
         (chat("x", raw=b"<!DOCTYPE message>" + chat("x").raw), "its bytes do not begin with its from"),
         (speaking_as(Jid("hamlet@shakespeare.lit/", "montague.lit")), "from is no address"),
-        (speaking_as(Jid("hamlet", "shakespeare.lit/.montague.lit")), "from is no address"),
-        (speaking_as(Jid("", "hamlet@shakespeare.lit/.montague.lit")), "from is no address"),
+        (speaking_as(Jid("hamlet", "shakespeare.lit/.montague.lit")), "from is not of the link's domain"),
+        (speaking_as(Jid("", "hamlet@shakespeare.lit/.montague.lit")), "from is not of the link's domain"),
         (speaking_as(Jid("ro meo", "montague.lit")), "from is no address"),
     ],
     ids=[
@@ -276,5 +276,28 @@ def test_components_of_both_domains_may_speak_and_be_spoken_to(run: Run) -> None
         s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
         s1.router.link(CAPULET).send(chat("hi", from_="123@sms.montague.lit", to="all@rooms.capulet.lit"))
         await world.until(lambda: s2.delivered)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("from_", "to", "reason"),
+    [
+        ("romeo@chat.montague.lit/pda", "juliet@capulet.lit", "from is not of the link's domain"),
+        ("romeo@montague.lit/pda", "juliet@chat.capulet.lit", "to is not of this domain"),
+    ],
+)
+def test_a_domain_speaks_for_none_below_it_that_is_not_its_component(
+    run: Run, from_: str, to: str, reason: str
+) -> None:
+    """It may be the domain of another server."""
+
+    async def scenario(world: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        s1.router.link(CAPULET).send(chat("forged", from_=from_, to=to, trace_id="t"))
+        s1.send(chat("honest"))
+        await world.until(lambda: s2.delivered)
+        assert [text_of(stanza) for stanza in s2.delivered] == ["honest"]
+        assert [(hop.event, hop.detail) for hop in s2.hops] == [("dropped", reason)]
 
     run(scenario)

@@ -74,13 +74,18 @@ def message(text: str) -> OfflineMessage:
     return OfflineMessage(stanza, 1_700_000_000.25)
 
 
-def test_an_account_is_found_as_it_was_put(check: Check) -> None:
+def test_an_account_is_replaced_only_as_it_is_known(check: Check) -> None:
     async def scenario(store: Store) -> None:
         assert await store.accounts.get("romeo") is None
-        await store.accounts.put(account("romeo"))
-        assert await store.accounts.get("romeo") == account("romeo")
-        await store.accounts.put(account("romeo", b"new"))
-        assert await store.accounts.get("romeo") == account("romeo", b"new")
+        first, second, third = account("romeo"), account("romeo", b"second"), account("romeo", b"third")
+        await store.accounts.create(first)
+        assert await store.accounts.get("romeo") == first
+        assert await store.accounts.replace(first, second) is True
+        assert await store.accounts.replace(first, third) is False
+        assert await store.accounts.get("romeo") == second
+        await store.accounts.delete("romeo")
+        assert await store.accounts.replace(second, third) is False
+        assert await store.accounts.get("romeo") is None
 
     check(scenario)
 
@@ -99,7 +104,7 @@ def test_create_does_not_touch_an_account_that_exists(check: Check) -> None:
 def test_names_are_sorted_and_forget_the_deleted(check: Check) -> None:
     async def scenario(store: Store) -> None:
         for localpart in ("romeo", "benvolio", "ábrahám", "mercutio"):
-            await store.accounts.put(account(localpart))
+            await store.accounts.create(account(localpart))
         await store.accounts.delete("mercutio")
         await store.accounts.delete("nobody")
         assert await store.accounts.names() == ["benvolio", "romeo", "ábrahám"]
@@ -146,8 +151,6 @@ def test_contacts_are_replaced_removed_and_forgotten(check: Check) -> None:
         await rosters.remove("romeo", nurse)
         await rosters.remove("romeo", nurse)
         assert await rosters.load("romeo") == {juliet: RosterItem(juliet, "Juliet")}
-        await rosters.delete("romeo")
-        assert await rosters.load("romeo") == {}
         assert await rosters.load("benvolio") == {juliet: RosterItem(juliet)}
 
     check(scenario)
@@ -179,8 +182,6 @@ def test_beyond_the_limit_nothing_is_kept(check: Check) -> None:
         assert await offline.page("romeo") == [message("a"), message("b")]
         await offline.drop("romeo", 1)
         assert await offline.push("romeo", message("d"), Limit(2, 10_000))
-        await offline.delete("romeo")
-        assert await offline.page("romeo") == []
 
     check(scenario)
 
@@ -198,7 +199,7 @@ def test_beyond_the_limit_in_bytes_nothing_is_kept(check: Check) -> None:
         assert [await offline.push("romeo", message(text), limit) for text in (big, big)] == [True, False]
         await offline.drop("romeo", 3)
         assert [await offline.push("romeo", message(text), limit) for text in (big, big, big)] == [True, True, False]
-        await offline.delete("romeo")
+        await store.accounts.delete("romeo")
         assert await offline.push("romeo", message("x" * 20_000), limit)
 
     check(scenario)
@@ -237,9 +238,6 @@ def test_documents_are_kept_by_account_and_name(check: Check) -> None:
         assert await documents.get("romeo", "private urn:x \xe9") == b"mine"
         assert await documents.put("romeo", "vcard-temp", b"")
         assert await documents.get("romeo", "vcard-temp") is None
-        await documents.delete("romeo")
-        await documents.delete("nobody")
-        assert await documents.get("romeo", "private urn:x \xe9") is None
         assert await documents.get("juliet", "vcard-temp") == b"hers"
 
     check(scenario)
@@ -281,7 +279,7 @@ def test_accounts_are_counted(check: Check) -> None:
     async def scenario(store: Store) -> None:
         assert await store.accounts.count() == 0
         for number in range(600):
-            await store.accounts.put(account(f"a{number:03}"))
+            await store.accounts.create(account(f"a{number:03}"))
         assert await store.accounts.count() == 600
         assert await store.accounts.names() == [f"a{number:03}" for number in range(600)]
 

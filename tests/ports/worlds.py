@@ -28,6 +28,8 @@ from tests.valkey_cluster import ValkeyCluster
 
 MONTAGUE, CAPULET, SHAKESPEARE = "montague.lit", "capulet.lit", "shakespeare.lit"
 MAX_BACKLOG = 50
+SERVED_BY = {"sms.montague.lit": MONTAGUE, "rooms.capulet.lit": CAPULET}
+"""The components."""
 
 
 def chat(
@@ -135,7 +137,7 @@ class MemoryWorld:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.network = MemoryNetwork(self.clock, [MONTAGUE, CAPULET, SHAKESPEARE], MAX_BACKLOG)
+        self.network = MemoryNetwork(self.clock, [MONTAGUE, CAPULET, SHAKESPEARE], MAX_BACKLOG, SERVED_BY)
 
     def run(self, scenario: Callable[[World], Coroutine[Deferred[Any], Any, None]]) -> None:
         run_on(self.clock, scenario(self))
@@ -211,6 +213,7 @@ class RedisWorld:
         node.router = RedisRouter(
             self.reactor, client, self.keys, turn=Turn(self.reactor),
             domain=domain, tracer=node.tracer, max_backlog=self.max_backlog, now_utc_s=self.reactor.seconds,
+            served_by=SERVED_BY,
         )  # fmt: skip
         await node.router.start(node.deliver, node.bounce)
         return node

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from itertools import count
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from cluster.router.nodes.port import Frame, Server
 from cluster.router.port import Settled
 
 SILENCE_S = 3.0
 """After so long the others take a node for gone."""
+ACKNOWLEDGE_AFTER_S = 0.01
+"""What was read so long ago is read by no heir again."""
+
+
+class Entry(NamedTuple):
+    """What one node sent another."""
+
+    number: int
+    from_: str
+    frame: Any
 
 
 class MemoryCompany:
@@ -22,7 +35,12 @@ class MemoryCompany:
         self.clock = clock
         self.present: dict[str, MemoryNodes] = {}
         self.owners: dict[str, MemoryNodes] = {}
-        self.inboxes: dict[str, deque[tuple[str, Any]]] = {}
+        self.inboxes: dict[str, deque[Entry]] = {}
+        self.read: dict[str, deque[Entry]] = {}
+        """What of them was read, and is not acknowledged."""
+        self.left: set[str] = set()
+        """The nodes that are gone and have not been taken over."""
+        self.sent = count(1)
 
     def reader_of(self, name: str) -> str:
         """The node that is to read this."""
@@ -38,6 +56,7 @@ class MemoryCompany:
         if node.is_gone:
             return
         node.is_gone = True
+        self.left.add(node.name)
         if self.present.get(node.name) is node:
             del self.present[node.name]
         for other in [*self.present.values()]:
@@ -77,22 +96,30 @@ class MemoryNodes:
         self.is_gone = False
         self.company = company
         self._uses: dict[str, int] = {}
+        self._inherited: set[str] = set()
+        self._inherits = False
+        self._reads = False
 
     @property
     def is_alone(self) -> bool:
         """See `Nodes`."""
-        return len(self.company.present) <= 1
+        return len(self.company.present) <= 1 and not self.company.left
 
     def claim(self, localpart: str) -> Deferred[str]:
         """See `Nodes`. An account of a node that is gone waits until that has an heir."""
         owner = self.company.owners.setdefault(localpart, self)
-        if owner is self:
+        waits = localpart in self._inherited and not self._inherits
+        if owner is self and not waits:
             self._uses[localpart] = self._uses.get(localpart, 0) + 1
-        elif self.company.present.get(owner.name) is not owner:
+        elif waits or self.company.present.get(owner.name) is not owner:
             waiting: Deferred[str] = Deferred()
             self.company.clock.callLater(0.01, lambda: self.claim(localpart).chainDeferred(waiting))
             return waiting
         return succeed(owner.name)
+
+    def claim_again(self, localpart: str) -> None:
+        """See `Nodes`."""
+        self._uses[localpart] += 1
 
     def release(self, localpart: str) -> None:
         """See `Nodes`."""
@@ -104,13 +131,14 @@ class MemoryNodes:
 
     def send(self, node: str, frame: Frame) -> Settled:
         """See `Nodes`."""
-        self.company.inboxes.setdefault(node, deque()).append((self.name, frame))
+        entry = Entry(next(self.company.sent), self.name, frame)
+        self.company.inboxes.setdefault(node, deque()).append(entry)
         self.company.clock.callLater(0, self._deliver, node)
         return None
 
     def _deliver(self, node: str) -> None:
         reader = self.company.present.get(node)
-        if reader is not None:
+        if reader is not None and reader._reads:
             reader.read(node)
 
     async def start(self, server: Server) -> None:
@@ -120,10 +148,12 @@ class MemoryNodes:
         self.company.present[self.name] = self
         if former is not None:
             self.company.expel(former)
-        else:
-            self.read(self.name)
-            for left in {owner for owner in self.company.owners.values() if owner.name == self.name}:
-                self.inherit(left)
+            return
+        left = {owner for owner in self.company.owners.values() if owner.name == self.name}
+        for each in left:
+            self.inherit(each)
+        if not left:
+            self._read_again(self.name)
 
     async def stop(self) -> None:
         """See `Nodes`."""
@@ -131,19 +161,43 @@ class MemoryNodes:
 
     def read(self, node: str) -> None:
         """Take what is in this inbox."""
-        inbox = self.company.inboxes.get(node, deque())
+        inbox, read = self.company.inboxes.get(node, deque()), self.company.read.setdefault(node, deque())
         while inbox and not self.is_silent:
-            self.server.take(*inbox.popleft())
+            entry = inbox.popleft()
+            read.append(entry)
+            self.company.clock.callLater(ACKNOWLEDGE_AFTER_S, self._acknowledge, read, entry)
+            self.server.take(entry.from_, entry.frame, f"{entry.from_}:{entry.number}-0:0")
+
+    def _acknowledge(self, read: deque[Entry], entry: Entry) -> None:
+        if not self.is_silent and entry in read:
+            read.remove(entry)
+
+    def _read_again(self, node: str) -> None:
+        """Take what is in this inbox, first what was not acknowledged."""
+        self._reads = True
+        self.company.inboxes.setdefault(node, deque()).extendleft(reversed(self.company.read.pop(node, deque())))
+        self.read(node)
 
     def inherit(self, node: MemoryNodes) -> None:
-        """Read the inbox of a node that is gone, and adopt its accounts."""
+        """Take over what a node has left."""
         left = [localpart for localpart, owner in self.company.owners.items() if owner is node]
         self.company.owners.update(dict.fromkeys(left, self))
-        self.read(node.name)
-        for localpart in left:
-            Deferred.fromCoroutine(self._adopt(localpart))
+        self._inherited.update(left)
+        Deferred.fromCoroutine(self._take_over(node.name, left)).addErrback(_failed)
 
-    async def _adopt(self, localpart: str) -> None:
-        await self.claim(localpart)
-        await self.server.adopt(localpart)
-        self.release(localpart)
+    async def _take_over(self, node: str, left: list[str]) -> None:
+        self._inherits = True
+        for localpart in left:
+            await self.claim(localpart)
+            await self.server.restore(localpart)
+        self._read_again(node)
+        self._inherits = False
+        for localpart in left:
+            self._inherited.discard(localpart)
+            await self.server.adopt(localpart)
+            self.release(localpart)
+        self.company.left.discard(node)
+
+
+def _failed(failure: Failure) -> None:
+    Logger().failure("Taking over what a node has left", failure)

@@ -26,13 +26,13 @@ _CLAIM = """
 local holder = redis.call('HGET', KEYS[1], ARGV[1])
 if holder and holder ~= ARGV[2] then
   local node, incarnation = string.match(holder, '^(.-)#(.*)$')
-  if redis.call('HGET', KEYS[2], node) == incarnation then return {node, 0} end
-  if ARGV[3] == '0' or redis.call('HGET', KEYS[3], 'inbox ' .. node) ~= ARGV[2] then return {'', 0} end
+  if redis.call('HGET', KEYS[2], node) == incarnation then return {node, ''} end
+  if ARGV[3] == '0' or redis.call('HGET', KEYS[3], 'inbox ' .. node) ~= ARGV[2] then return {'', ''} end
   redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-  return {ARGV[2], 1}
+  return {ARGV[2], node}
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-return {ARGV[2], 0}
+return {ARGV[2], ''}
 """
 
 
@@ -40,8 +40,8 @@ class Owners:
     """The accounts that belong to this node, and where the others are."""
 
     def __init__(self, reactor: Any, client: RedisClient, keys: NodeKeys, members: Members) -> None:
-        self.inherited: set[str] = set()
-        """Accounts of nodes that are gone, which were claimed here and not adopted yet."""
+        self.inherited: dict[str, str] = {}
+        """Accounts of nodes that are gone, which were claimed here and not adopted yet: which node's."""
         self.inherits = False
         """What is claimed now is for something that a node that is gone has left; all else waits until that is over."""
         self._reactor = reactor
@@ -66,6 +66,18 @@ class Owners:
             self._ask(localpart, inherits)
         return claimed
 
+    def claim_left(self, localpart: str) -> Deferred[str]:
+        """As `claim`, for what takes over the account of a node that is gone."""
+        before, self.inherits = self.inherits, True
+        try:
+            return self.claim(localpart)
+        finally:
+            self.inherits = before
+
+    def claim_again(self, localpart: str) -> None:
+        """See `Nodes.claim_again`."""
+        self._uses[localpart] += 1
+
     def release(self, localpart: str) -> None:
         """See `Nodes.release`."""
         self._uses[localpart] -= 1
@@ -75,12 +87,12 @@ class Owners:
                 self._client.post("HDEL", self._keys.owners, localpart)
 
     async def left_by(self, node: str) -> list[str]:
-        """The accounts of former processes of this node."""
+        """The accounts of former processes of this node, claimed here already or not."""
         flat = await self._client.execute("HGETALL", self._keys.owners)
         present = f"{node}#{self._members.present.get(node)}".encode()
         holders = [(localpart.decode(), holder) for localpart, holder in flat.items() if holder != present]
         left = [localpart for localpart, holder in holders if holder.startswith(f"{node}#".encode())]
-        return [*self.inherited, *left]
+        return [*(localpart for localpart, former in self.inherited.items() if former == node), *left]
 
     def look_again(self) -> None:
         """An heir may be done."""
@@ -95,9 +107,9 @@ class Owners:
         asked.addCallbacks(self._on_holder, self._on_failed, callbackArgs=who, errbackArgs=who)
 
     def _on_holder(self, reply: list[Any], localpart: str, inherits: bool) -> None:
-        holder, is_inherited = reply[0].decode(), reply[1]
-        if is_inherited:
-            self.inherited.add(localpart)
+        holder, former = reply[0].decode(), reply[1].decode()
+        if former:
+            self.inherited[localpart] = former
         if not holder or (localpart in self.inherited and not inherits):
             self._wait_for_heir(localpart, inherits)
             return

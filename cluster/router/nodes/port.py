@@ -30,8 +30,11 @@ class Frame(Protocol):
 class Server(Protocol):
     """What a node does when it hears of the others."""
 
-    def take(self, node: str, frame: Any) -> Settled:
-        """A frame from that node, or one that was for a node that is gone. It settles as a stanza does."""
+    def take(self, node: str, frame: Any, place: str) -> Settled:
+        """A frame from that node, or one that was for a node that is gone. It settles as a stanza does.
+
+        `place`: where it is in all inboxes, the same each time that it is read.
+        """
 
     def refuse(self, frame: Any, error: StanzaError) -> None:
         """A frame cannot be carried: too much waits for that node."""
@@ -39,8 +42,12 @@ class Server(Protocol):
     def gone(self, node: str) -> None:
         """The process that was this node is no more, whether or not a new one is."""
 
+    async def restore(self, localpart: str) -> None:
+        """An account of a node that is gone belongs here now: make of it what can be made, for what that node was still
+        sent is read now. Nobody else gets to the account before `adopt`. May be called again where it failed."""
+
     async def adopt(self, localpart: str) -> None:
-        """An account of a node that is gone belongs here now, for as long as this takes or as somebody claims it."""
+        """All has been read. The account belongs here for as long as this takes, or as somebody has it claimed."""
 
     def expelled(self) -> None:
         """The others take this node for dead, and have taken over its work: end at once, and do nothing more."""
@@ -57,13 +64,16 @@ class Nodes(Protocol):
 
     @property
     def is_alone(self) -> bool:
-        """Nobody else serves the domain now."""
+        """Nobody else serves the domain now, and nobody has left anything that is not taken over yet."""
 
     def claim(self, localpart: str) -> Deferred[str]:
         """The node that the account belongs to: if it is this one, then until `release` was called as often.
 
         Fails with ConnectionLost where that cannot be known now.
         """
+
+    def claim_again(self, localpart: str) -> None:
+        """Claim once more what is claimed here already, or is being restored."""
 
     def release(self, localpart: str) -> None:
         """Nothing happens with the account here."""
@@ -92,6 +102,9 @@ class OnlyNode:
         claimed: Deferred[str] = Deferred()
         claimed.callback(self.name)
         return claimed
+
+    def claim_again(self, localpart: str) -> None:
+        """It is."""
 
     def release(self, localpart: str) -> None:
         """Nobody else wants it."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -47,8 +48,8 @@ class Inbox:
         last: Settled = None
         self._owners.inherits = self._is_left()
         try:
-            for frame in frames:
-                last = self._server.take(self._node, frame) or last
+            for index, frame in enumerate(frames):
+                last = self._server.take(self._node, frame, f"{self._node}:{entry_id}:{index}") or last
         finally:
             self._owners.inherits = False
         return last
@@ -93,6 +94,7 @@ class RedisNodes:
         self.share = NodeShare(client, keys, self._members)
         self._inboxes: dict[str, Inbound] = {}
         self._taking_over: set[str] = set()
+        self._left: set[str] = set()  # nodes that are gone, and have not been taken over by this one
         self._known: dict[str, str] = {}
         self._server: Server
         self._is_stopped = False
@@ -101,12 +103,16 @@ class RedisNodes:
 
     @property
     def is_alone(self) -> bool:
-        """No other node is there now."""
-        return len(self._members.present) <= 1
+        """See `Nodes`. What another node has taken over is looked at again when that is gone too."""
+        return len(self._members.present) <= 1 and not self._left
 
     def claim(self, localpart: str) -> Deferred[str]:
         """See `Nodes`."""
         return self._owners.claim(localpart)
+
+    def claim_again(self, localpart: str) -> None:
+        """See `Nodes`."""
+        self._owners.claim_again(localpart)
 
     def release(self, localpart: str) -> None:
         """See `Nodes`."""
@@ -122,6 +128,7 @@ class RedisNodes:
         self._outbound.start(server.refuse)
         await self._members.join(self._on_change, server.expelled)
         self._known = dict(self._members.present)
+        self._left = await self._all() - self._known.keys()
         while not await self._inherit(self.name):
             await deferLater(self._reactor, LOOK_AGAIN_S)  # an heir reads our inbox, and will hear that we are back
         self.share.is_open = True
@@ -144,7 +151,9 @@ class RedisNodes:
         before, self._known = self._known, dict(self._members.present)
         for node, incarnation in before.items():
             if self._known.get(node) != incarnation:
+                self._left.add(node)
                 self._server.gone(node)
+        self._left -= self._known.keys()
         self._owners.look_again()
         self._look_at_inboxes()
         self.on_change()
@@ -159,24 +168,60 @@ class RedisNodes:
         for node in [each for each in self._inboxes if each in present and each != self.name]:
             await self._inboxes.pop(node).stop()
             self.share.give_back(inbox(node))
-        for node in map(bytes.decode, await self._client.execute("SMEMBERS", self._keys.domains)):
+        for node in await self._all():
             if node not in present and node not in self._inboxes and self.share.reader_of(node) == self.name:
                 await self._inherit(node)
 
+    async def _all(self) -> set[str]:
+        """The nodes that there ever were."""
+        return {name.decode() for name in await self._client.execute("SMEMBERS", self._keys.domains)}
+
     async def _inherit(self, node: str) -> bool:
-        """Read the inbox of this node, and when it is empty adopt its accounts; False while another process does."""
+        """Take over what this node has left: see `Server`; False while another process does."""
         if not await self.share.take(inbox(node)) or node in self._inboxes:
             return node in self._inboxes
         reader = self._inboxes[node] = Inbound(
             self._reactor, self._turn, self._client, self._keys, node, WholeShare(self._members.is_sure), self._decode
         )
         self._taking_over.add(node)
-        await reader.start(lambda from_, _: Inbox(from_, self._server, self._owners, lambda: node in self._taking_over))
+        restored: list[str] = []
+        await self._insist(partial(self._restore, node, restored))
+        if not reader.is_stopped:  # else the node is back, and reads it itself
+            is_left = partial(self._taking_over.__contains__, node)
+            await reader.start(lambda from_, _: Inbox(from_, self._server, self._owners, is_left))
+        await self._insist(partial(self._wait_until_read, node))
+        await self._insist(partial(self._restore, node, restored))  # what it claimed before it knew that it was gone
+        for localpart in restored:
+            await self._insist(partial(self._adopt, localpart))
+        self._taking_over.discard(node)
+        self._left.discard(node)
+        self._members.tell()
+        return True
+
+    async def _insist(self, step: Callable[[], Coroutine[Deferred[Any], Any, None]]) -> None:
+        """Do this; where Redis is away, again when it is back."""
+        while True:
+            try:
+                return await step()
+            except ConnectionLost:
+                if self._is_stopped:
+                    raise
+                await deferLater(self._reactor, LOOK_AGAIN_S)
+
+    async def _restore(self, node: str, restored: list[str]) -> None:
+        """Claim the accounts of this node, and bring back what was theirs."""
+        for localpart in await self._owners.left_by(node):
+            if localpart not in restored and await self._owners.claim_left(localpart) == self.name:
+                try:
+                    await self._server.restore(localpart)
+                except BaseException:
+                    self.release(localpart)
+                    raise
+                restored.append(localpart)
+
+    async def _wait_until_read(self, node: str) -> None:
         while await self._length(node):
             await deferLater(self._reactor, LOOK_AGAIN_S)
-        await self._adopt(node)
-        self._taking_over.discard(node)
-        return True
 
     async def _length(self, node: str) -> int:
         lengths = 0
@@ -184,17 +229,12 @@ class RedisNodes:
             lengths += await self._client.execute("XLEN", self._keys.link(node, from_.decode()))
         return lengths
 
-    async def _adopt(self, node: str) -> None:
-        """Take over all that belonged to it; its inbox has been read."""
-        for localpart in await self._owners.left_by(node):
-            self._owners.inherits = True
-            claimed = self.claim(localpart)
-            self._owners.inherits = False
-            if await claimed == self.name:
-                self._owners.inherited.discard(localpart)
-                await self._server.adopt(localpart)
-                self.release(localpart)
-        self._members.tell()
+    async def _adopt(self, localpart: str) -> None:
+        """The account is one as any other from now on."""
+        await self._server.adopt(localpart)
+        self._owners.inherited.pop(localpart, None)
+        self._owners.look_again()
+        self.release(localpart)
 
     def _on_failed(self, failure: Failure) -> None:
         if not isinstance(failure.value, ConnectionLost):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
+from importlib import import_module
 
 import pytest
 from rich.console import Console
@@ -24,7 +24,7 @@ HOP = Hop("t1", "s1", Event.RECEIVED, 1, "message", f"romeo@montague.lit/{EVIL}"
 
 
 def _fail() -> None:
-    sys.modules["cluster.cli.app"]._failed(f"not done: {EVIL}", 1)
+    import_module("cluster.cli.app")._failed(f"not done: {EVIL}", 1)
 
 
 def _users(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,7 +109,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of two authorities: `ca.pem` signed `server.pem` and `other.pem`, which is of another domain."""
     folder = tmp_path_factory.mktemp("ca")
     authority, issued = issue(
-        datetime.now(UTC), "test", {"server": (DOMAIN, "127.0.0.1"), "other": ("capulet.lit", "127.0.0.1")}
+        datetime.now(UTC), "test", {"server": ([DOMAIN], "127.0.0.1"), "other": (["capulet.lit"], "127.0.0.1")}
     )
     folder.joinpath("ca.pem").write_bytes(authority)
     for name, server in issued.items():

@@ -39,19 +39,20 @@ def handshake(tmp_path: Path, authority: bytes, server: Issued, name: str) -> No
 
 
 @pytest.mark.parametrize("name", ["montague.lit", "conference.montague.lit", HOST])
-def test_clients_accept_the_domain_and_its_subdomains_and_the_address(tmp_path: Path, name: str) -> None:
-    authority, servers = issue(NOW, "verona", {"s1": ("montague.lit", HOST)})
+def test_clients_accept_the_domain_and_its_components_and_the_address(tmp_path: Path, name: str) -> None:
+    authority, servers = issue(NOW, "verona", {"s1": (["montague.lit", "conference.montague.lit"], HOST)})
     handshake(tmp_path, authority, servers["s1"], name)
 
 
-def test_clients_refuse_another_domain(tmp_path: Path) -> None:
-    authority, servers = issue(NOW, "verona", {"s1": ("montague.lit", HOST)})
+@pytest.mark.parametrize("name", ["capulet.lit", "chat.montague.lit"])
+def test_clients_refuse_another_domain_also_one_below(tmp_path: Path, name: str) -> None:
+    authority, servers = issue(NOW, "verona", {"s1": (["montague.lit"], HOST)})
     with pytest.raises(ssl.SSLCertVerificationError):
-        handshake(tmp_path, authority, servers["s1"], "capulet.lit")
+        handshake(tmp_path, authority, servers["s1"], name)
 
 
 def test_clients_refuse_another_labs_authority(tmp_path: Path) -> None:
-    _, servers = issue(NOW, "verona", {"s1": ("montague.lit", HOST)})
+    _, servers = issue(NOW, "verona", {"s1": (["montague.lit"], HOST)})
     other, _ = issue(NOW, "verona", {})
     with pytest.raises(ssl.SSLCertVerificationError):
         handshake(tmp_path, other, servers["s1"], "montague.lit")
@@ -59,13 +60,13 @@ def test_clients_refuse_another_labs_authority(tmp_path: Path) -> None:
 
 def test_an_international_domain_stands_as_its_a_labels(tmp_path: Path) -> None:
     # RFC 6120 section 13.7.2.1 by way of RFC 6125 section 6.4.2
-    authority, servers = issue(NOW, "verona", {"s1": ("straße.lit", HOST)})
+    authority, servers = issue(NOW, "verona", {"s1": (["straße.lit"], HOST)})
     handshake(tmp_path, authority, servers["s1"], "xn--strae-oqa.lit")
 
 
 def test_a_domain_longer_than_a_common_name(tmp_path: Path) -> None:
     domain = f"{'a' * 60}.{'b' * 60}.lit"
-    authority, servers = issue(NOW, "verona", {"s1": (domain, HOST)})
+    authority, servers = issue(NOW, "verona", {"s1": ([domain], HOST)})
     handshake(tmp_path, authority, servers["s1"], domain)
 
 
@@ -81,12 +82,12 @@ def test_a_domain_longer_than_a_common_name(tmp_path: Path) -> None:
     ],
 )
 def test_is_good_in_time_and_for_its_names(later: timedelta, domain: str, host: str, good: bool) -> None:
-    authority, servers = issue(NOW, "verona", {"s1": ("montague.lit", HOST)})
-    assert ca.is_good(NOW + later, authority, servers["s1"].certificate, domain, host) is good
+    authority, servers = issue(NOW, "verona", {"s1": (["montague.lit"], HOST)})
+    assert ca.is_good(NOW + later, authority, servers["s1"].certificate, [domain], host) is good
 
 
 def test_is_good_only_for_its_authority() -> None:
-    _, servers = issue(NOW, "verona", {"s1": ("montague.lit", HOST)})
+    _, servers = issue(NOW, "verona", {"s1": (["montague.lit"], HOST)})
     other, _ = issue(NOW, "verona", {})
-    assert not ca.is_good(NOW, other, servers["s1"].certificate, "montague.lit", HOST)
-    assert not ca.is_good(NOW, b"no PEM", servers["s1"].certificate, "montague.lit", HOST)
+    assert not ca.is_good(NOW, other, servers["s1"].certificate, ["montague.lit"], HOST)
+    assert not ca.is_good(NOW, b"no PEM", servers["s1"].certificate, ["montague.lit"], HOST)

@@ -7,7 +7,7 @@ import pytest
 from cluster.xmpp import element as xml
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.mam import RSM
-from cluster.xmpp.namespaces import CLIENT, DELAY, FORWARD, MAM, STANZA_ID
+from cluster.xmpp.namespaces import CLIENT, DELAY, DELIVERY, FORWARD, MAM, STANZA_ID
 from cluster.xmpp.stanza import Stanza
 from tests.client import child
 from tests.network import MONTAGUE, Network
@@ -83,11 +83,16 @@ def test_what_one_sends_does_not_tell_its_id(friends: Network) -> None:  # secti
     ]
 
 
-@pytest.mark.parametrize("by", ["romeo@montague.lit", "mercutio@montague.lit", "montague.lit"])
-def test_nobody_gives_ids_in_our_name(friends: Network, by: str) -> None:  # XEP-0359 section 3
+FORGED = {
+    by: f"<stanza-id xmlns='{STANZA_ID}' by='{by}' id='forged'/>"
+    for by in ("romeo@montague.lit", "mercutio@montague.lit", "montague.lit")
+} | {"a mark": f"<delivery xmlns='{DELIVERY}' id='forged'/>"}
+
+
+@pytest.mark.parametrize("forged", FORGED.values(), ids=FORGED)
+def test_nobody_gives_ids_in_our_name(friends: Network, forged: str) -> None:  # XEP-0359 section 3
     romeo, mercutio = friends.online(ROMEO), friends.online(MERCUTIO)
     stranger = friends.online("tybalt@montague.lit/x")
-    forged = f"<stanza-id xmlns='{STANZA_ID}' by='{by}' id='forged'/>"
     friends.say(mercutio, chat(ROMEO, "hi", forged))
     friends.say(stranger, chat(ROMEO, "hi", forged))
     friends.say(mercutio, chat(JULIET, "hi", forged))
@@ -251,7 +256,7 @@ def test_a_removed_account_leaves_nothing(friends: Network) -> None:
     romeo, juliet = friends.online(ROMEO), friends.online(JULIET)
     friends.say(juliet, chat(ROMEO, "hi"))
     assert bodies(friends, romeo) == ["hi"]
-    friends.servers[MONTAGUE].domain.context.remove_account("romeo")
+    friends.servers[MONTAGUE].domain.context.remove_account("romeo", lambda: None)
     friends.settle()
     assert bodies(friends, friends.online(ROMEO)) == []
     assert bodies(friends, juliet) == ["hi"]

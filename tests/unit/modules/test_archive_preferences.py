@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from cluster.modules import archive
+from cluster.store.memory import MemoryArchives
 from cluster.xmpp import element as xml
 from cluster.xmpp.namespaces import MAM
 from tests.client import child
-from tests.network import MONTAGUE, Network, at_once
+from tests.network import MONTAGUE, Network
 from tests.unit.modules.archives import JULIET, ROMEO, ask, bodies, chat, prefs, refusal, with_contacts
 
 
@@ -19,12 +20,14 @@ def friends(network: Network) -> Network:
 
 def test_preferences_are_applied_and_stay(friends: Network) -> None:
     romeo, juliet, tybalt = friends.online(ROMEO), friends.online(JULIET), friends.online("tybalt@capulet.lit/x")
+    archives = friends.servers[MONTAGUE].store.archives
+    assert isinstance(archives, MemoryArchives)
 
     def said() -> list[str | None]:
         friends.say(juliet, chat(ROMEO, "contact"))
         friends.say(tybalt, chat(ROMEO, "stranger"))
         now = bodies(friends, romeo)
-        at_once(friends.servers[MONTAGUE].store.archives.delete("romeo"))
+        archives.forget("romeo")
         return now
 
     shown = ask(friends, romeo, "get", f"<prefs xmlns='{MAM}'/>")

@@ -223,6 +223,3 @@ class Counted:
 
     async def put(self, localpart: str, name: str, document: bytes, limit: Limit | None = None) -> bool:
         return await self._documents.put(localpart, name, document, limit)
-
-    async def delete(self, localpart: str) -> None:
-        await self._documents.delete(localpart)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
-from twisted.internet.defer import Deferred
 
 from cluster.server.credentials import PASSWORD_CHANGES_PER_MINUTE
-from cluster.store.memory import MemoryRosters, memory_store
 from cluster.xmpp.login import MAX_LOGIN_TRIES
 from cluster.xmpp.namespaces import CLIENT, REGISTER
 from tests.network import MONTAGUE, Network, at_once, watched_log
@@ -234,26 +231,3 @@ def test_nothing_of_a_removed_account_is_found_by_the_next_of_its_name(network: 
     network.say(newcomer, "<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq><presence/>")
     assert newcomer.take() == ["iq/result r: query", "presence romeo@montague.lit/pda"]
     assert network.item("romeo@montague.lit", "juliet@capulet.lit") is None
-
-
-def test_nobody_logs_in_while_an_account_is_removed() -> None:
-    class SlowRosters(MemoryRosters):
-        def __init__(self) -> None:
-            super().__init__()
-            self.deleted: Deferred[None] = Deferred()
-
-        async def delete(self, localpart: str) -> None:
-            await self.deleted
-            await super().delete(localpart)
-
-    rosters = SlowRosters()
-    network = Network(stores={MONTAGUE: replace(memory_store(), rosters=rosters)})
-    romeo = network.client("romeo@montague.lit/pda")
-    network.say(romeo, iq("set", "<remove/>"))
-    other = network.login("romeo@montague.lit/other")
-    assert other.failed is not None
-    assert other.failed.condition == "not-allowed"
-    rosters.deleted.callback(None)
-    again = network.login("romeo@montague.lit/other")
-    assert again.failed is not None
-    assert again.failed.condition == "not-authorized"

@@ -26,6 +26,7 @@ def left_by_another(network: Network, jid: str) -> tuple[Phone, Callable[[], Non
         sessions._records |= records
         server = network.servers[CAPULET]
         server.nodes.claim("juliet")
+        at_once(server.domain.restore("juliet"))
         at_once(server.domain.adopt("juliet"))
         server.nodes.release("juliet")
         network.settle()

@@ -199,7 +199,7 @@ def test_a_removed_account_waits_no_more(network: Network) -> None:
     id = juliet.sm_id
     juliet.drop()
     domain = network.servers[MONTAGUE].domain
-    domain.context.remove_account("juliet")
+    domain.context.remove_account("juliet", lambda: None)
     network.settle()
     assert failed(resume(network, JULIET, id, 0).last("failed")) == "item-not-found"
 

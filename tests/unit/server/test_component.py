@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
-from twisted.internet.task import Clock
 
-from cluster.redisio.turn import Turn
-from cluster.server.component import Component
 from cluster.server.component_stream import HANDSHAKE_TIMEOUT_S
 from cluster.server.connection import CLOSE_TIMEOUT_S
-from cluster.server.domain import Domain
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.namespaces import STANZA_ID
 from cluster.xmpp.stanza import make
 from tests.client import Connection
 from tests.conformance.rules import core
@@ -94,21 +92,6 @@ def test_the_server_stops(network: Network) -> None:
     assert peer.closed == "system-shutdown"
 
 
-def test_a_component_is_below_its_server() -> None:
-    """Other domains would take nothing from it (router/gate.py)."""
-    with pytest.raises(ValueError, match=r"component sms\.montague\.lit is not below elsewhere\.lit"):
-        elsewhere(Component(SMS, SECRET, Clock(), Network().servers[MONTAGUE].domain.tracer))
-
-
-def elsewhere(component: Component) -> Domain:
-    domain = Network(domains=("elsewhere.lit",)).servers["elsewhere.lit"]
-    return Domain(
-        "elsewhere.lit", store=domain.store, router=domain.domain.router, tracer=domain.domain.tracer,
-        credentials=domain.domain.credentials, modules=[], registration=False, new_id=lambda: "", now_utc_s=lambda: 0.0,
-        clock=Clock(), turn=Turn(Clock()), components=[component],
-    )  # fmt: skip
-
-
 # --- where stanzas go
 
 
@@ -180,11 +163,16 @@ def test_disco_names_the_components(network: Network) -> None:
 
 
 def test_a_component_that_is_not_configured(network: Network) -> None:
-    """By the name of the server it may come over a link; then nothing is served under it (RFC 6120 section 10.5)."""
+    """No server of the lab sends it to that of the domain above, which has no such component (see router/gate.py)."""
     from_, to = Jid.parse(f"hamlet@{ELSINORE}"), Jid.parse("x@irc.montague.lit")
-    network.abroad._router.link(MONTAGUE).send(make("message", from_=from_, to=to))
+    message = msgspec.structs.replace(make("message", from_=from_, to=to), trace_id="t")
+    network.abroad._router.link(MONTAGUE).send(message)
     network.settle()
-    assert network.abroad.take() == [f"message/error {to}: cancel service-unavailable -> {from_}"]
+    [hop] = [hop for hop in network.servers[MONTAGUE].journal if hop.trace_id == "t"]
+    assert (hop.event, hop.detail) == ("dropped", "to is not of this domain")
+    romeo = network.online("romeo@montague.lit/pda")
+    network.say(romeo, f"<message to='{to}'/>")
+    assert romeo.take() == [f"message/error {to}: cancel remote-server-not-found"]
 
 
 def test_an_account_has_no_messages_of_a_subdomain(network: Network) -> None:
@@ -201,6 +189,15 @@ def test_a_component_speaks_for_itself_only(network: Network, from_: str) -> Non
     network.say(sms, text("romeo@montague.lit", from_=from_))
     assert sms.closed == f"invalid-from: this stream is {SMS}, not {from_}"
     assert romeo.take() == []
+
+
+@pytest.mark.parametrize(("by", "stays"), [(SMS, False), (PHONE, False), ("irc.montague.lit", True)])
+def test_nobody_elsewhere_gives_ids_in_its_name(network: Network, by: str, stays: bool) -> None:  # XEP-0359 section 6
+    romeo, juliet = network.online("romeo@montague.lit/pda"), network.online("juliet@capulet.lit/balcony")
+    given = f"<stanza-id xmlns='{STANZA_ID}' by='{by}' id='given'/>"
+    network.say(juliet, f"<message to='romeo@montague.lit' type='chat'><body>hi</body>{given}</message>")
+    ids = [each.get("id") for each in romeo.stanzas[-1].findall(f"{{{STANZA_ID}}}stanza-id")]
+    assert ("given" in ids) == stays
 
 
 # --- traces

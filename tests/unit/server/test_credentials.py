@@ -25,9 +25,9 @@ class Pool(SameThread):
 
 
 def test_one_derivation_at_a_time() -> None:
-    pool, accounts = Pool(), memory_store().accounts
+    pool, store, answers = Pool(), memory_store(), []
     same: Any = pool
-    credentials, answers = Credentials(accounts, same, same, lambda: b"salt of the domain"), []
+    credentials = Credentials(store.accounts, store.secrets, same, same, lambda: b"salt of the domain")
     for number in range(20):
         asked = Deferred.fromCoroutine(credentials.check("romeo", f"wrong{number}"))
         asked.addCallback(lambda right, number=number: answers.append((number, right)))
@@ -39,7 +39,7 @@ def test_one_derivation_at_a_time() -> None:
         derive()
         turns += 1
     assert answers == [(number, False) for number in range(20)]
-    assert at_once(accounts.names()) == ["benvolio"]
+    assert at_once(store.accounts.names()) == ["benvolio"]
     assert turns == 22
 
 

@@ -12,9 +12,9 @@ from cluster.modules import load
 from cluster.router.port import Settled
 from cluster.server.accounts import LocalAccount
 from cluster.server.context import ModuleContext
-from cluster.server.message_hooks import both
 from cluster.server.module import Module
 from cluster.server.session import Session
+from cluster.server.settled import both
 from cluster.xmpp import element as xml
 from cluster.xmpp.stanza import Stanza, make
 from tests.network import CAPULET, Network

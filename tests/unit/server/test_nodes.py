@@ -162,7 +162,7 @@ def test_a_malformed_address_is_answered_as_at_home(network: Network) -> None:
 def test_an_account_is_removed_wherever_it_is(network: Network) -> None:
     romeo = network.online("romeo@montague.lit/pda", at=TWO)
     removed: list[bool] = []
-    network.servers[MONTAGUE].domain.context.remove_account("romeo").addCallback(removed.append)
+    network.servers[MONTAGUE].domain.context.remove_account("romeo", lambda: None).addCallback(removed.append)
     network.settle()
     assert removed == [True]
     assert "not-authorized" in str(romeo.failed)

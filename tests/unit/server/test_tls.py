@@ -23,7 +23,7 @@ KeyAndCertificate = tuple[PrivateKeyTypes, x509.Certificate]
 
 @pytest.fixture(scope="module")
 def key_and_certificate() -> KeyAndCertificate:
-    _, issued = ca.issue(NOW, "lab", {"s1": ("montague.lit", "127.0.0.1")})
+    _, issued = ca.issue(NOW, "lab", {"s1": (["montague.lit"], "127.0.0.1")})
     return load_pem_private_key(issued["s1"].key, None), x509.load_pem_x509_certificate(issued["s1"].certificate)
 
 

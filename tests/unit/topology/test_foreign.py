@@ -77,6 +77,19 @@ def test_what_a_gateway_cannot_be(problems: Problems, gateway: str, problem: str
     assert line.partition(": gateways.")[2] == problem
 
 
+def test_nested_domains_have_each_their_own_components(load_text: Load, problems: Problems) -> None:
+    """Whose a component is, the nearest domain above it says."""
+    nested = SERVERS.replace("capulet.lit", "chat.montague.lit")
+    topology = load_text(f"{nested}components: {{a.montague.lit: {{server: s1}}, a.chat.montague.lit: {{server: s2}}}}")
+    plan = resolve(topology, Path("lab.yaml"), Path("/tmp/x"), modules=MODULES, redis_url="")
+    assert plan.served_by == {"a.montague.lit": "montague.lit", "a.chat.montague.lit": "chat.montague.lit"}
+    [line] = problems(f"{nested}components: {{a.chat.montague.lit: {{server: s1}}}}")
+    assert line.partition(": components.")[2] == (
+        "a.chat.montague.lit: 'a.chat.montague.lit' is below chat.montague.lit, which another server serves; "
+        "write a name such as sms.montague.lit"
+    )
+
+
 def test_a_domain_is_one_partys(problems: Problems) -> None:
     [line] = problems(lab(f"{SMS}}}\n  {SMS.replace('g1:', 'g9:')}}}"))
     assert line.endswith("g9.domain: g1 has the domain sms.montague.lit already; each has one of its own")

@@ -10,8 +10,11 @@ from cluster.gateways.sms.outbound import MAX_WAIT_S, MAX_WAITING
 from cluster.gateways.sms.store import Submission
 from cluster.router.stanza_id import with_stanza_id
 from cluster.xmpp.errors import Condition, ErrorType
+from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import error_of
 from tests.unit.gateways.sms.world import GatewayWorld, chat, refused, say, started
+
+MONTAGUE = Jid("", "montague.lit")
 
 
 @pytest.fixture
@@ -115,7 +118,7 @@ def test_a_message_whose_answer_never_came_is_not_doubled_by_a_restart(running: 
 def test_a_message_that_comes_again_is_not_sent_twice(world: GatewayWorld, when: str) -> None:
     """The server may not have heard that the gateway had it; XEP-0359 tells that it is the same."""
     world.start_gateway()
-    message = with_stanza_id(chat("hi"), "1", "montague.lit")
+    message = with_stanza_id(chat("hi"), "1", MONTAGUE)
     say(world, message)
     if when != "while it waits":
         world.start_smsc()
@@ -124,7 +127,7 @@ def test_a_message_that_comes_again_is_not_sent_twice(world: GatewayWorld, when:
     if when == "after a restart":
         world.run(world.gateway.stop())
         world.start_gateway()
-    say(world, message, with_stanza_id(chat("hi"), "2", "montague.lit"))
+    say(world, message, with_stanza_id(chat("hi"), "2", MONTAGUE))
     if when == "while it waits":
         world.start_smsc()
         world.go(10)
@@ -133,7 +136,7 @@ def test_a_message_that_comes_again_is_not_sent_twice(world: GatewayWorld, when:
 
 
 def test_a_message_that_could_not_be_kept_may_come_again(running: GatewayWorld) -> None:
-    message = with_stanza_id(chat("hi"), "1", "montague.lit")
+    message = with_stanza_id(chat("hi"), "1", MONTAGUE)
     put, table = running.store.submissions.put, running.store.submissions
 
     async def away(name: str, value: Submission) -> None:
