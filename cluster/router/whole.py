@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from xml.parsers import expat
 
 from cluster.xmpp.limits import CARRIED
@@ -23,8 +23,13 @@ class _Restricted(Exception):
 
 def why_not_whole(raw: bytes) -> str:
     """Why these bytes are not one element, as a client would read it; empty where they are."""
+    return _why_not_one(raw, None)
+
+
+def _why_not_one(raw: bytes, on_cdata: Callable[[], None] | None) -> str:
     parser = expat.ParserCreate(None, "}")  # so every prefix is bound, and no namespace has the sign that ends it
     parser.CommentHandler = parser.ProcessingInstructionHandler = _refuse
+    parser.StartCdataSectionHandler = on_cdata
     try:
         parser.Parse(raw, True)  # one element, or there is junk behind it: a second, forged stanza
     except (expat.ExpatError, _Restricted) as error:
@@ -72,11 +77,12 @@ def are_whole(stanzas: Sequence[Stanza]) -> bool:
     """True where the bytes of each are surely one element; False says nothing.
 
     One parser for all takes half the time. Each stands in a tag that it cannot close, so it is balanced. It begins and
-    ends with a tag of its kind and holds no further one that begins: so the two are of the same element.
+    ends with a tag of its kind and holds no further one that begins: so the two are of the same element. A CDATA
+    section could reach from one into the next: where there is any, nothing is said.
     """
     if len(stanzas) < 2 or not all(map(_is_simple, stanzas)):
         return False
-    return not why_not_whole(b"".join((_BEGIN, _BETWEEN.join([stanza.raw for stanza in stanzas]), _END)))
+    return not _why_not_one(b"".join((_BEGIN, _BETWEEN.join([stanza.raw for stanza in stanzas]), _END)), _refuse)
 
 
 def _is_simple(stanza: Stanza) -> bool:

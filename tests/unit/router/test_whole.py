@@ -27,6 +27,7 @@ def stanza(raw: str) -> Stanza:
 @given(st.lists(st.one_of(raw_stanzas, raw_stanzas.map(lambda raw: f"{raw}</message>")), min_size=2, max_size=4))
 @example(["<message from='r@m.lit'><body></message>", "<message from='r@m.lit'></body></message>"])
 @example(["<message from='r@m.lit'></message><iq from='h@s.lit'></iq>", "<message from='r@m.lit'></message>"])
+@example(["<message from='r@m.lit'><![CDATA[</message>", "<message from='r@m.lit'>]]></message>"])
 def test_what_is_whole_together_is_whole_alone(raws: list[str]) -> None:
     if are_whole([stanza(raw) for raw in raws]):
         assert [why_not_whole(raw.encode()) for raw in raws] == ["" for _ in raws]
