@@ -68,6 +68,14 @@ def _message(details: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> st
             return f"{_shown(value)} where text is expected"
         case "string_type":
             return f"{_shown(value)} is not text; put it in quotes if it is meant so"
+        case "int_type" if isinstance(value, str) and re.fullmatch(r"-?[0-9]+", value):
+            return f"{_shown(value)} is text; write {value} without quotes"
+        case "bool_type" if value in ("true", "false"):
+            return f"{_shown(value)} is text; write {value} without quotes"
+        case "int_type":
+            return f"{_shown(value)} is no whole number; write one such as 5"
+        case "bool_type":
+            return f"{_shown(value)} is neither true nor false; write one of the two"
         case "literal_error":
             words = context["expected"].replace("'", "").replace(" or ", ", ")
             return f"{_shown(value)} is not known; allowed: {words}"

@@ -16,7 +16,7 @@ SETTINGS = (
 )
 SERVER_KEYS = f"{SETTINGS}, domain, nodes"
 
-TOP_KEYS = "name, servers, defaults, accounts, gateways, networks, components, trace, router, links"
+TOP_KEYS = "name, servers, defaults, accounts, gateways, networks, components, trace, router, links, mesh"
 
 
 def test_the_smallest_file_gets_every_default(load_text: Load) -> None:
@@ -122,8 +122,8 @@ def test_all_problems_come_at_once_in_the_order_of_the_file(problems: Problems) 
     ("key", "expected"),
     [
         ("trace: {sample_every: -1}", "23: trace.sample_every: -1 is wrong; it should be greater than or equal to 0"),
-        ("trace: {sample_every: 1.5}", "23: trace.sample_every: 1.5 is wrong; it should be a valid integer"),
-        ("trace: {sample_every: true}", "23: trace.sample_every: true is wrong; it should be a valid integer"),
+        ("trace: {sample_every: 1.5}", "23: trace.sample_every: 1.5 is no whole number; write one such as 5"),
+        ("trace: {sample_every: true}", "23: trace.sample_every: true is no whole number; write one such as 5"),
         ("router: 3", "9: router: 3 where keys and values are expected; allowed: max_backlog, seed"),
         (
             "defaults: []",
@@ -233,7 +233,7 @@ def test_an_address_that_cannot_be_prepared_gets_the_words_of_the_jid(problems: 
         ),
         ("{domain: a.lit, admin: romeo@a.lit}", ""),
         ("{domain: a.lit, admin: tybalt@a.lit}", "servers.s1.admin: there is no account 'tybalt@a.lit' in this file"),
-        ("{domain: a.lit, anonymous: maybe}", "servers.s1.anonymous: 'maybe' is wrong; it should be a valid boolean"),
+        ("{domain: a.lit, anonymous: maybe}", "servers.s1.anonymous: 'maybe' is neither true nor false; write one of the two"),
     ],
 )
 def test_settings_that_cannot_be_together(load_text: Load, settings: str, expected: str) -> None:
