@@ -146,7 +146,7 @@ def _plain(node: yaml.Node, path: KeyPath, file: str, problems: list[Problem]) -
 def _scalar(node: yaml.ScalarNode, path: KeyPath, file: str, problems: list[Problem]) -> object:
     if _SURROGATE.search(node.value):
         problems.append(_problem(file, path, node.start_mark, _HALF))
-        return ""
+        return "?"
     pattern, convert = _SCALARS.get(node.tag, (None, str))
     if pattern is None or not pattern.match(node.value):
         message = f"the tag {node.tag} does not fit here; leave tags out"

@@ -105,8 +105,8 @@ class External(Section):
     port: Annotated[int, Field(ge=1, le=65535)]
     """Its TCP port."""
     user: str = ""
-    """Whom to log in as: the system_id of a message centre (at most 15 characters), the user name of a mail host; empty:
-    no login."""
+    """Whom to log in as: the system_id of a message centre, of at most 15 characters, or the user name of a mail host;
+    empty: no login."""
     password: str = ""
     """The password of that login; at a message centre it has at most 8 characters (SMPP 3.4 section 5.2.2)."""
     starttls: bool = False

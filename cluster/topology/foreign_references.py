@@ -33,7 +33,9 @@ def findings(data: Mapping[str, Any], domains: Mapping[str, str]) -> Iterator[Fi
     for name, network in networks.items():
         for key, kind in _ONLY_FOR.items():
             if key in network and network.get("kind") not in (kind, None):
-                yield Finding(("networks", name, key), f"only a network of kind {kind} has {key}; delete it", at_key=True)
+                yield Finding(
+                    ("networks", name, key), f"only a network of kind {kind} has {key}; delete it", at_key=True
+                )
             if key in network and network.get("external"):
                 text = f"the lab knows no {key} of an external system; delete one of the two keys"
                 yield Finding(("networks", name, key), text, at_key=True)

@@ -72,7 +72,9 @@ def _esmes(gateways: Mapping[str, Any]) -> Iterator[Finding]:
     for name, gateway in gateways.items():
         secret = gateway.get("secret")
         if isinstance(secret, str) and not _fits(secret[:_SMPP_PASSWORD], _SMPP_PASSWORD):
-            text = f"its first {_SMPP_PASSWORD} characters are its password in SMPP, which carries Latin-1 without U+0000"
+            text = (
+                f"its first {_SMPP_PASSWORD} characters are its password in SMPP, which carries Latin-1 without U+0000"
+            )
             yield Finding(("gateways", name, "secret"), f"{text}; choose another")
         first = seen.setdefault(name[:_SMPP_USER], name)
         if first != name:

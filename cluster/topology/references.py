@@ -11,8 +11,8 @@ from itertools import combinations
 from typing import Any
 
 from cluster.topology import foreign_references, links
-from cluster.topology.problem import Finding, KeyPath, choice
 from cluster.topology.plan import COMPONENT_PORT
+from cluster.topology.problem import Finding, KeyPath, choice
 from cluster.topology.scale import MAX_LAB_NODES, MAX_NODES, node_name
 from cluster.topology.section import RESERVED_NAMES, prepared_domain, sections
 from cluster.xmpp.jid import Jid, JidError

@@ -80,7 +80,11 @@ def _place(plan: Plan, first: ServerNode) -> tuple[str, int]:
 
 def _shift(first: ServerNode, taken: set[int]) -> int:
     """To the nearest ports above that nobody has, else to those below."""
-    for shift in (*range(_PORT_STEP, len(_PORTS), _PORT_STEP), *range(-_PORT_STEP, -len(_PORTS), -_PORT_STEP)):
+    shifts: tuple[int, ...] = (
+        *range(_PORT_STEP, len(_PORTS), _PORT_STEP),
+        *range(-_PORT_STEP, -len(_PORTS), -_PORT_STEP),
+    )
+    for shift in shifts:
         if all(port + shift in _PORTS and port + shift not in taken for port in first.ports):
             return shift
     raise ValueError("no port is left for another node")

@@ -53,13 +53,16 @@ def _domain(text: str) -> str:
         raise ValueError(f"{text!r} is no domain; write only what stands behind the '@', such as montague.lit")
     if text.startswith("["):
         raise ValueError(f"{text!r} is an address, and certificates need a name; write one such as montague.lit")
+    too_long = ValueError(f"this domain is longer than {MAX_DOMAIN_BYTES} bytes; write a shorter one")
+    if len(text.encode(errors="surrogatepass")) > MAX_DOMAIN_BYTES:
+        raise too_long
     try:
         domain = prepare_domainpart(text)
         ascii_bytes = len(idna.encode(domain, uts46=True))
     except (JidError, idna.IDNAError):
         raise ValueError(f"{text!r} is no domain: {_why_no_domain(text)}; write one such as montague.lit") from None
     if max(ascii_bytes, len(domain.encode())) > MAX_DOMAIN_BYTES:
-        raise ValueError(f"this domain is longer than {MAX_DOMAIN_BYTES} bytes; write a shorter one")
+        raise too_long
     return domain
 
 

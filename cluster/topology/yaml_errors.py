@@ -13,8 +13,9 @@ _WORDS = (
     (r"sequence entries are not allowed", "a '-' cannot stand here; begin a new line with it"),
     (r"character '\\t'", "a tab; indent with spaces, not with tabs"),
     (r"found character '(?P<character>.)' that cannot start", "text cannot begin with {character}; put it in quotes"),
-    (r"expected <block end>", "this cannot stand here: it is indented neither as the lines above it nor as line {begin}, "
-     "or a value goes on behind its closing quote"),
+    (r"expected <block end>",
+     "this cannot stand here: it is indented neither as the lines above it nor as line {begin}, or "
+     "a value goes on behind its closing quote"),
     (r"expected ',' or '(?P<closing>[}\]])'",
      "a ',' is missing before this, or a '{closing}' that ends what begins in line {begin}"),
     (r"could not find expected ':'", "a key without its ':'; write `key: value`, with a space behind the colon"),

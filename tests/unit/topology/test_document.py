@@ -47,8 +47,11 @@ def test_scalars_are_those_of_yaml_1_2(write: Write, content: str, data: object)
             "lab.yaml:2:4: byte 0xff is not UTF-8; save the file as UTF-8",
         ),
         (b"a: b\nc: \x01", "lab.yaml:2:4: U+0001 is not allowed in YAML; delete it"),
-        (b"a: b: c", "lab.yaml:1:5: not valid YAML: a ':' cannot stand here: this line is indented more than those before it, "
-            "or one of them has no ':', or text has a ': ' and needs quotes"),
+        (
+            b"a: b: c",
+            "lab.yaml:1:5: not valid YAML: a ':' cannot stand here: this line is indented more than those before it, "
+            "or one of them has no ':', or text has a ': ' and needs quotes",
+        ),
         (
             b"a:\n\tb: c",
             "lab.yaml:2:1: not valid YAML: a tab; indent with spaces, not with tabs",
@@ -68,7 +71,9 @@ def test_scalars_are_those_of_yaml_1_2(write: Write, content: str, data: object)
             b"a: 1\n---\nb: 2",
             "lab.yaml:2:1: not valid YAML: a second document begins here; one file has one, so delete from `---` on",
         ),
-        (b"a: [,]", "lab.yaml:1:5: not valid YAML: a value is missing before this",
+        (
+            b"a: [,]",
+            "lab.yaml:1:5: not valid YAML: a value is missing before this",
         ),
         (
             b"a: &b {}\nc: *b",
