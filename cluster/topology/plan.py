@@ -75,6 +75,10 @@ class ServerNode(msgspec.Struct, frozen=True):
     node_of: str = ""
     """Name of the server that this is a further node of; empty for a server's first node, which has its name."""
 
+    def is_joined_to(self, domain: str) -> bool:
+        """A link leads to this other domain of the lab."""
+        return self.peers is None or domain in self.peers
+
     @property
     def server(self) -> str:
         """Name of the server: what the topology calls it."""

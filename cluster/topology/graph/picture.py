@@ -121,7 +121,7 @@ def _links(plan: Plan, firsts: Sequence[ServerNode], is_mesh: bool) -> list[Link
             else:
                 ways = ((f"{one.name}{_WAY}{other.name}", forth), (f"{other.name}{_WAY}{one.name}", back))
                 label = "; ".join(f"{way}: {what}" for way, what in ways if what)
-            if label or (not is_mesh and other.domain in (one.peers or ())):
+            if label or (not is_mesh and one.is_joined_to(other.domain)):
                 found.append(Link(one.name, other.name, label))
     return found
 
