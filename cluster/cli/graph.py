@@ -12,7 +12,10 @@ from cluster.cli.common import read_plans
 
 def graph(
     file: Annotated[Path, typer.Argument(help="Topology file (YAML).")],
-    format: Annotated[Literal["text", "mermaid"], typer.Option(help="For a terminal, or for Markdown.")] = "text",
+    format: Annotated[
+        Literal["text", "mermaid", "svg", "html"],
+        typer.Option(help="For a terminal, for Markdown, as a picture, or as a page for a browser: `> lab.html`."),
+    ] = "text",
 ) -> None:
     """Draw the network that a topology file describes."""
     from cluster.topology.graph import draw

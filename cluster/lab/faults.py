@@ -92,6 +92,8 @@ def _change(folder: LabFolder, from_: str, to: str, both: bool, change: Change) 
     sender, receiver = _server(plan, from_), _server(plan, to)
     if sender is receiver:
         raise BadInput(f"{sender.name} has no link to itself; name two servers")
+    if not sender.is_joined_to(receiver.domain):
+        raise BadInput(f"no link joins {sender.name} and {receiver.name}; give them one under `links` of the topology")
     with connected(folder.secrets()[ADMIN]) as redis:
         directions = [(sender, receiver), (receiver, sender)] if both else [(sender, receiver)]
         return [_change_one(redis, plan, *direction, change) for direction in directions]

@@ -70,6 +70,7 @@ class Node:
         router = RedisRouter(
             reactor, client, keys, turn=turn, domain=server.domain, tracer=tracer, max_backlog=plan.max_backlog,
             now_utc_s=time.time, sender=server.channel, share=self._nodes.share, served_by=plan.served_by,
+            peers=server.peers,
         )  # fmt: skip
         self._nodes.on_change = router.share_changed
         self._credentials = Credentials(

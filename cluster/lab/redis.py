@@ -112,8 +112,8 @@ def configuration(plan: Plan, passwords: dict[str, str], where: list[list[str]])
 
 
 def _rules(plan: Plan, domain: str, password: str) -> list[str]:
-    has_links = any(server.domain == domain for server in plan.servers)
-    return (rules if has_links else part_rules)(Keys.of_lab(plan.name), domain, password)
+    keys, server = Keys.of_lab(plan.name), next((each for each in plan.servers if each.domain == domain), None)
+    return part_rules(keys, domain, password) if server is None else rules(keys, domain, password, server.peers)
 
 
 def _quoted(word: str) -> str:

@@ -55,12 +55,12 @@ def password_of(plan: Plan, jid: Jid) -> str | None:
 
 
 def first_pair(plan: Plan) -> tuple[Jid, Jid]:
-    """The first account with a contact in another domain, and that contact. Raises BadInput where nobody has one."""
+    """The first account with a contact in another domain to which a link leads, and that contact. Raises BadInput."""
     for server in plan.servers:
         for account in server.accounts:
             for contact in account.contacts:
                 to = Jid.parse(contact.jid)
-                if to.domainpart != server.domain:
+                if to.domainpart != server.domain and server.is_joined_to(to.domainpart):
                     return Jid(account.localpart, server.domain), to
     raise BadInput("no account of this topology has a contact in another domain; give one to `accounts`")
 

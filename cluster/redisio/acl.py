@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from cluster.redisio.keys import Keys
 
@@ -16,17 +17,19 @@ _CHANNELS = "subscribe unsubscribe publish"
 _CONNECTION = "hello auth ping select cluster|slots cluster|info"
 
 
-def rules(keys: Keys, domain: str, password: str) -> list[str]:
+def rules(keys: Keys, domain: str, password: str, peers: Collection[str] | None = None) -> list[str]:
     """The arguments of `ACL SETUSER <name>` for the server of a domain. Each selector stands for one thing it may do.
 
     What a server owns, it may read and change: its store, its control keys, the links into it. Elsewhere it may only
-    append: to the journal, and to the links out of its own domain; and read which domains there are. A bell is rung by
+    append: to the journal, and to the links out of its own domain, with `peers` to those domains only; and read which
+    domains there are. A bell is rung by
     anybody, and in vain costs its reader one look; what is announced on a link only its writer can say. What Redis
     cannot forbid: a server that is not ours can waste time and memory, and append hops that never were to the journal,
     or trim it.
     """
     own = _literal(domain)
     prefix = _literal(keys.prefix)
+    ends = ["*"] if peers is None else [_literal(peer) for peer in peers]
     return [
         *part_rules(keys, domain, password),
         *_allowed(_READER),
@@ -38,12 +41,12 @@ def rules(keys: Keys, domain: str, password: str) -> list[str]:
         f"&{prefix}:link:{{{own}}}:*",
         f"&{prefix}:nodes:{{{own}}}:*",
         f"&{prefix}:faults:{{{own}}}",
-        f"({_WRITER} ~{prefix}:link:{{*}}:{own} ~{prefix}:link:{{*}}:{own}/*)",
-        f"(+publish &{prefix}:link:{{*}}:{own} &{prefix}:link:{{*}}:{own}/*)",
+        *(_links_out(f"{prefix}:link:{{{peer}}}:{own}") for peer in ends),
+        *(_announced(f"{prefix}:link:{{{peer}}}:{own}") for peer in ends),
         f"(+hincrby ~{prefix}:lost:{{{own}}})",
         f"(+sismember %R~{prefix}:domains %R~{prefix}:nodes:{{*}}:known)",
         f"({_WRITER} +sismember +sadd ~{prefix}:nodes:{{{own}}}:*)",
-        f"(+sadd %W~{prefix}:peers:{{*}})",
+        *(f"(+sadd %W~{prefix}:peers:{{{peer}}})" for peer in ends),
     ]
 
 
@@ -65,6 +68,14 @@ def part_rules(keys: Keys, name: str, password: str) -> list[str]:
         f"&{prefix}:control:{{{own}/*}}",
         f"(+xadd %W~{prefix}:journal)",
     ]
+
+
+def _links_out(links: str) -> str:
+    return f"({_WRITER} ~{links} ~{links}/*)"
+
+
+def _announced(links: str) -> str:
+    return f"(+publish &{links} &{links}/*)"
 
 
 def _allowed(commands: str) -> list[str]:

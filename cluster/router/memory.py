@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from cluster.router.gate import NODE, Gate
 from cluster.router.link_faults import LinkFaults
-from cluster.router.port import Bounce, Deliver, HopRecorder, Settled
+from cluster.router.port import Bounce, Deliver, HopRecorder, Settled, no_link
 from cluster.router.realm import NO_COMPONENTS
 from cluster.router.settings import FaultSettings
 from cluster.xmpp.errors import Condition, StanzaError
@@ -47,14 +47,16 @@ class MemoryNetwork:
         max_backlog: int = 100_000,
         served_by: Mapping[str, str] = NO_COMPONENTS,
         acknowledge_after_s: float = 0.0,
+        apart: Iterable[tuple[str, str]] = (),
     ) -> None:
         """`clock` is an IReactorTime. `domains` is whom the network serves; `max_backlog` entries wait per link.
 
         `served_by`: see `realm`. What settled so short a time ago as `acknowledge_after_s` comes again where the next
-        reader takes over, as it does in Redis.
+        reader takes over, as it does in Redis. `apart`: from whom to whom no link leads.
         """
         self.clock = clock
         self.domains = frozenset(domains)
+        self.apart = frozenset(apart)
         self.max_backlog = max_backlog
         self.served_by = served_by
         self.acknowledge_after_s = acknowledge_after_s
@@ -194,6 +196,10 @@ class MemoryLink:
         network, router = self._router.network, self._router
         if self._to not in network.domains:
             self._refuse(entry, StanzaError(Condition.REMOTE_SERVER_NOT_FOUND, f"nobody serves {self._to} here"))
+            return
+        if (router.domain, self._to) in network.apart:
+            text = no_link(router.domain, self._to)
+            self._refuse(entry, StanzaError(Condition.REMOTE_SERVER_NOT_FOUND, text))
             return
         queue = network.queue(router.domain, self._to)
         if len(queue.entries) >= network.max_backlog:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from twisted.internet.error import ConnectionLost
@@ -23,8 +24,9 @@ class Outbound:
 
     def __init__(
         self, reactor: Any, turn: Turn, client: RedisClient, keys: LinkKeys, domain: str, tracer: HopRecorder,
-        max_backlog: int,
+        max_backlog: int, peers: Collection[str] | None = None,
     ) -> None:  # fmt: skip
+        """`peers`: the only ends to which a link leads from here; None: all that there are."""
         self.reactor = reactor
         self._turn = turn
         self.client = client
@@ -32,6 +34,7 @@ class Outbound:
         self.domain = domain
         self.tracer = tracer
         self.max_backlog = max_backlog
+        self._peers = peers
         self.bounce: Bounce = _not_started
         self.waiting_bytes = 0
         """Of what is not yet in Redis."""
@@ -48,6 +51,10 @@ class Outbound:
     def forget(self, to: str) -> None:
         """Nobody serves this domain: strangers' names must not pile up."""
         self._links.pop(to, None)
+
+    def leads_to(self, to: str) -> bool:
+        """There may be a link from here to this end, if there is such an end."""
+        return self._peers is None or to in self._peers
 
     def start(self, bounce: Bounce) -> None:
         """Carry what is sent, over this and each later connection."""

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from cluster.redisio.written import Written
 from cluster.router.entry_id import EntryId
 from cluster.router.gate import NODE
-from cluster.router.port import STANZA_BYTES, Settled
+from cluster.router.port import STANZA_BYTES, Settled, no_link
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
 
@@ -221,10 +221,11 @@ class OutboundLink:
         """Open the link, or refuse all that waits. Without a connection nothing happens: see `resume`."""
         keys, domain = self._outbound.keys, self._outbound.domain
         try:
-            if not await self._exists():
+            missing = await self._missing()
+            if missing:
                 if not self._unanswered:
                     self._outbound.forget(self._to)
-                self._refuse_waiting(Condition.REMOTE_SERVER_NOT_FOUND, f"nobody serves {self._to} here")
+                self._refuse_waiting(Condition.REMOTE_SERVER_NOT_FOUND, missing)
                 return
             length = await self._read_length()
             self._room = self._outbound.max_backlog - length
@@ -252,6 +253,12 @@ class OutboundLink:
         else:
             self._is_served = bool(served)
         return self._is_served
+
+    async def _missing(self) -> str:
+        """Why the link cannot be; empty where it can."""
+        if not await self._exists():
+            return f"nobody serves {self._to} here"
+        return "" if self._outbound.leads_to(self._to) else no_link(self._outbound.domain.partition("/")[0], self._to)
 
     async def _read_length(self) -> int:
         """How many entries wait; also sees to it that the next ids are above those of an earlier process."""

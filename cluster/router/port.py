@@ -25,6 +25,11 @@ Bounce = Callable[[Stanza, StanzaError], Settled]
 """Takes a stanza that cannot be carried, to be answered with the error; it has settled when the answer is safe."""
 
 
+def no_link(from_: str, to: str) -> str:
+    """Why nothing goes from one domain of the network to another."""
+    return f"no link leads from {from_} to {to}"
+
+
 class HopRecorder(Protocol):
     """Hears what the router did with the stanzas that are followed: those with a trace id."""
 
@@ -48,7 +53,8 @@ class Router(Protocol):
     def link(self, to_domain: str) -> Link:
         """The link to this domain, for now: ask for it each time.
 
-        A domain that nobody serves is bounced with remote-server-not-found, and its link is forgotten.
+        What is for a domain that nobody serves, or to which no link leads, is bounced with remote-server-not-found,
+        and its link is forgotten.
         """
 
     async def start(self, deliver: Deliver, bounce: Bounce) -> None:

@@ -42,7 +42,9 @@ class Number(Quantity):
     units: Mapping[str, float]
     """What each stands for."""
     form: str
-    most: float = float("inf")
+    most: float
+    least: float = 0
+    """Of what is no 0."""
     zero: bool = True
     """Whether 0 makes sense: then it is no fault."""
 
@@ -57,7 +59,7 @@ class Number(Quantity):
             return None
         found = re.fullmatch(rf"({_NUMBER})\s*({'|'.join(self.units)})", text)
         value = float(found[1]) * self.units[found[2]] if found else -1.0
-        if not 0 <= value <= self.most or not (value or self.zero):
+        if not (self.least <= value <= self.most or (value == 0 and self.zero)):
             raise ValueError(f"{text!r} does not fit here; write {self.form}")
         return value or None
 
@@ -66,13 +68,15 @@ class Number(Quantity):
         return min((f"{value / factor:.9g}{unit}" for unit, factor in self.units.items()), key=len)
 
 
-DURATION = Number({"ms": 0.001, "s": 1, "m": 60}, "a time such as 40ms, 1.5s or 2m")
+DURATION = Number({"ms": 0.001, "s": 1, "m": 60}, "a time such as 40ms, 1.5s or 2m, at most 10080m", 7 * 86_400)
 """In seconds."""
-SHARE = Number({"%": 0.01}, "a share from 0% to 100%, such as 1% or 0.5%", most=1)
+SHARE = Number({"%": 0.01}, "a share from 0% to 100%, such as 1% or 0.5%", 1)
 """From 0 to 1."""
 RATE = Number(
     {"B/s": 1, "kB/s": 1_000, "MB/s": 1_000_000, "kbit/s": 125, "Mbit/s": 125_000},
-    "a rate such as 64kB/s, 1MB/s, 512kbit/s or 10Mbit/s",
+    "a rate from 1B/s to 1000000MB/s, such as 64kB/s, 1MB/s, 512kbit/s or 10Mbit/s",
+    most=1e12,
+    least=1,
     zero=False,
 )
 """In bytes a second."""

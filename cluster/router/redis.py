@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -38,6 +38,7 @@ class RedisRouter:
         sender: str = "",
         share: Share | None = None,
         served_by: Mapping[str, str] = NO_COMPONENTS,
+        peers: Collection[str] | None = None,
     ) -> None:
         """`reactor` is an IReactorTime, `client` is connected, `turn` is that of all who write to it.
         `max_backlog`: entries (batches) that wait on one link; `now_utc_s`: by which commands give faults their times;
@@ -45,12 +46,14 @@ class RedisRouter:
 
         Where several nodes serve the domain, `share` tells which links this one reads, and `sender` is what its own
         links out are known by: the domain, or `domain/node`, since a link has one writer.
+
+        `peers`: the only domains that links lead to from this one; None: all that there are.
         """
         self._reactor = reactor
         self._domain = domain
         self._tracer = tracer
         self._served_by = served_by
-        self._outbound = Outbound(reactor, turn, client, keys, sender or domain, tracer, max_backlog)
+        self._outbound = Outbound(reactor, turn, client, keys, sender or domain, tracer, max_backlog, peers)
         self._faults = RedisFaults(reactor, client, keys, domain, tracer, now_utc_s)
         decode = msgspec.msgpack.Decoder(list[Stanza]).decode
         self._inbound = Inbound(

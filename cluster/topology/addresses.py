@@ -12,6 +12,7 @@ _BLOCKS = (_LAST_A - _FIRST_A + 1) * 256
 _PER_BLOCK = 254
 
 _PORT_STEP = 10
+_PORTS_OF_A_NODE = 4
 _FIRST_PORT, _LAST_PORT = 1024, 65535
 
 Address = tuple[str, int]
@@ -31,17 +32,20 @@ def own_hosts(seed: str, ports: Sequence[int], attempt: int) -> list[Address]:
 def one_host(ports: Sequence[int], attempt: int) -> list[Address]:
     """127.0.0.1 for all, on different ports: each 10 above the one before it; others for each attempt.
 
-    For systems that have no other loopback address (macOS).
+    A node may listen on the three ports above its own, too. For systems that have no other loopback address (macOS).
     """
+    taken: set[int] = set()
     addresses: list[Address] = []
     for index, wanted in enumerate(ports):
-        port = wanted + _PORT_STEP * (index + attempt * len(ports))
-        while (address := ("127.0.0.1", _wrapped(port))) in addresses:
-            port += 1
-        addresses.append(address)
+        port = _wrapped(wanted + _PORT_STEP * (index + attempt * len(ports)))
+        while not taken.isdisjoint(own := range(port, port + _PORTS_OF_A_NODE)):
+            port = _wrapped(port + 1)
+        taken.update(own)
+        addresses.append(("127.0.0.1", port))
     return addresses
 
 
 def _wrapped(port: int) -> int:
-    """Ports above the last one begin again at the first that needs no root."""
-    return port if port <= _LAST_PORT else _FIRST_PORT + (port - _FIRST_PORT) % (_LAST_PORT - _FIRST_PORT + 1)
+    """Ports above the last one, with those that belong to it, begin again at the first that needs no root."""
+    last = _LAST_PORT - _PORTS_OF_A_NODE + 1
+    return port if port <= last else _FIRST_PORT + (port - _FIRST_PORT) % (last - _FIRST_PORT + 1)

@@ -24,6 +24,8 @@ def differences(running: Plan, wanted: Sequence[Plan]) -> list[str]:
 
 
 def _between(where: str, before: Any, after: Any) -> Iterator[str]:
+    if before == after:
+        return
     if isinstance(before, list) and isinstance(after, list):
         named = [{_name(each): each for each in some} for some in (before, after)]
         if all(None not in some for some in named):
@@ -36,7 +38,7 @@ def _between(where: str, before: Any, after: Any) -> Iterator[str]:
         yield f"{where} is new"
     elif after is None:
         yield f"{where} is gone"
-    elif before != after:
+    else:
         shown = f": {_shown(before)} runs, {_shown(after)} is wanted"
         yield f"{where} is another one" + ("" if where.endswith(_SECRET) else shown)
 

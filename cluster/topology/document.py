@@ -15,6 +15,7 @@ from yaml.composer import ComposerError
 from yaml.reader import ReaderError
 
 from cluster.topology.problem import KeyPath, Problem, TopologyError, dotted
+from cluster.topology.yaml_errors import in_plain_words
 
 
 class _Loader(yaml.SafeLoader):
@@ -41,6 +42,10 @@ _SCALARS: dict[str, tuple[re.Pattern[str], Callable[[str], object]]] = {
 
 for _tag, (_pattern, _) in _SCALARS.items():
     _Loader.add_implicit_resolver(_tag, _pattern, None)
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_HALF = "an escape from \\uD800 to \\uDFFF is half a character; write the character itself"
 
 
 @dataclass(frozen=True)
@@ -73,9 +78,7 @@ def read(path: Path) -> Document:
     try:
         root = _Loader(text).get_single_node()
     except yaml.MarkedYAMLError as error:
-        reason = error.problem or "this is no YAML"
-        if "'\\t'" in reason:
-            reason += "; indent with spaces, not with tabs"
+        reason = in_plain_words(error)
         mark = error.problem_mark or error.context_mark
         if mark is None:
             raise _unusable(file, reason) from None
@@ -128,6 +131,9 @@ def _plain(node: yaml.Node, path: KeyPath, file: str, problems: list[Problem]) -
             problems.append(_problem(file, path, key.start_mark, "a key is a list or a mapping; allowed: text"))
             continue
         name, line = key.value, key.start_mark.line + 1
+        if _SURROGATE.search(name):
+            problems.append(_problem(file, path, key.start_mark, _HALF))
+            continue
         if name in data:
             message = f"this key is in line {first_lines[name]} already; keep one of the two"
             problems.append(_problem(file, (*path, name), key.start_mark, message))
@@ -138,6 +144,9 @@ def _plain(node: yaml.Node, path: KeyPath, file: str, problems: list[Problem]) -
 
 
 def _scalar(node: yaml.ScalarNode, path: KeyPath, file: str, problems: list[Problem]) -> object:
+    if _SURROGATE.search(node.value):
+        problems.append(_problem(file, path, node.start_mark, _HALF))
+        return "?"
     pattern, convert = _SCALARS.get(node.tag, (None, str))
     if pattern is None or not pattern.match(node.value):
         message = f"the tag {node.tag} does not fit here; leave tags out"

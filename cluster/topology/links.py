@@ -51,7 +51,7 @@ _ENDS: dict[str, Any] = {
 Link: type[Section] = create_model(
     "Link",
     __base__=Section,
-    __doc__="Faults of the link between two servers: `between` two, or `from` one `to` another.",
+    __doc__="The link between two servers, and its faults: `between` two, or `from` one `to` another.",
     **_ENDS,
     **{key: _key(fault) for key, fault in known().items()},
 )
@@ -73,7 +73,7 @@ def faults_of(link: Section) -> dict[str, Any]:
 
 def findings(data: Mapping[str, Any], servers: Mapping[str, Any]) -> Iterator[Finding]:
     """Ends that are no servers, and faults that a direction has twice."""
-    links = data.get("links")
+    links, mesh = data.get("links"), data.get("mesh") is not False
     seen: dict[tuple[str, str, str], int] = {}
     for index, link in enumerate(links if isinstance(links, list) else []):
         if not isinstance(link, dict):
@@ -89,6 +89,9 @@ def findings(data: Mapping[str, Any], servers: Mapping[str, Any]) -> Iterator[Fi
         for end in ends:
             if servers and end not in servers:
                 yield Finding(path, f"there is no server {end!r}{choice(end, sorted(servers))}")
+        if mesh and not any(key in known() for key in link):
+            text = f"this link has no fault; write one of: {', '.join(known())}"
+            yield Finding(path, f"{text}; or `mesh: false`, where there are to be no other links")
         yield from _faults(path, index, link, ends, seen)
 
 
@@ -97,8 +100,6 @@ def _faults(
 ) -> Iterator[Finding]:
     """Notes in `seen` which entry gives which direction which fault."""
     faults = [key for key in link if key in known()]
-    if not faults:
-        yield Finding(path, f"this link has no fault; write one of: {', '.join(known())}")
     for key in faults:
         for pair in [ends, ends[::-1]] if "between" in link else [ends]:
             first = seen.setdefault((*pair, key), index)

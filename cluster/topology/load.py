@@ -42,6 +42,12 @@ def validated(raw: document.Document, model: type[M]) -> tuple[M | None, list[Pr
         return None, problems + [_problem(raw, details, model) for details in error.errors(include_url=False)]
 
 
+_WRONG = {
+    "int_type": "is no whole number; write one such as 5",
+    "bool_type": "is neither true nor false; write one of the two",
+}
+
+
 def _problem(raw: document.Document, details: ErrorDetails, model: type[BaseModel]) -> Problem:
     path = details["loc"]
     at_key = details["type"] in ("extra_forbidden", "missing")
@@ -73,8 +79,16 @@ def _message(details: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> st
             return f"{_shown(value)} is not known; allowed: {words}"
         case "value_error":
             return str(context["error"])
+    return f"{_shown(value)} {_rule(details)}"
+
+
+def _rule(details: ErrorDetails) -> str:
+    """Of a number, or of a value that is true or false."""
+    kind, value = details["type"], details["input"]
+    if kind in _WRONG and isinstance(value, str) and re.fullmatch(r"-?[0-9]+|true|false", value):
+        return f"is text; write {value} without quotes"
     rule = re.sub(r"^\w+ should", "it should", details["msg"])
-    return f"{_shown(value)} is wrong; {rule}"
+    return _WRONG.get(kind, f"is wrong; {rule}")
 
 
 def _shown(value: object) -> str:

@@ -11,7 +11,7 @@ from cluster.store.limits import DEFAULTS
 from cluster.topology.foreign import Component, Gateway, Network
 from cluster.topology.links import Link
 from cluster.topology.scale import MAX_NODES
-from cluster.topology.section import AccountJid, Domain, Name, NodeName, OrEmpty, Section
+from cluster.topology.section import AccountJid, Domain, Name, NodeName, OrEmpty, Password, Section, XmlText
 from cluster.trace.hop import MAX_JOURNAL_BYTES
 from cluster.xmpp.features import TlsMode
 
@@ -77,9 +77,9 @@ class Contact(Section):
 
     jid: AccountJid
     """Address of the contact, which is an account of this file."""
-    name: str = ""
+    name: XmlText = ""
     """What the account calls the contact in its roster."""
-    groups: Annotated[list[Annotated[str, Field(min_length=1)]], OrEmpty(list)] = []
+    groups: Annotated[list[Annotated[XmlText, Field(min_length=1)]], OrEmpty(list)] = []
     """Roster groups in which the account keeps the contact."""
 
 
@@ -89,7 +89,7 @@ ContactEntry = Annotated[Contact, BeforeValidator(_long_form, json_schema_input_
 class Account(Section):
     """An account that exists from the start, with its roster."""
 
-    password: Annotated[str, Field(min_length=1)] = "secret"
+    password: Password = "secret"
     """What its clients log in with."""
     contacts: Annotated[list[ContactEntry], OrEmpty(list)] = []
     """Accounts of this file, subscribed to this one's presence and the other way round from the start: writing one
@@ -141,4 +141,7 @@ class Topology(Section):
     router: Annotated[Router, OrEmpty(dict)] = Router()
     """How the router between the domains behaves."""
     links: Annotated[list[Link], OrEmpty(list)] = []  # type: ignore[valid-type]
-    """What is wrong with the links between the servers, such as `{between: [s1, s2], delay: 40ms}`."""
+    """The links between the servers and what is wrong with them, such as `{between: [s1, s2], delay: 40ms}`."""
+    mesh: bool = True
+    """Whether every two servers are joined by a link. With `false` only those are that an entry of `links` names, which
+    needs no fault then; what is for another domain comes back with remote-server-not-found."""

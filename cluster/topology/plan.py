@@ -11,6 +11,9 @@ from cluster.store.limits import Limits
 from cluster.trace.hop import MAX_JOURNAL_BYTES
 from cluster.xmpp.features import TlsMode
 
+COMPONENT_PORT = 5347
+"""Where servers take components (the usual port of XEP-0114)."""
+
 
 class ContactSeed(msgspec.Struct, frozen=True):
     """A contact that an account starts with: subscribed both ways (RFC 6121 section 3)."""
@@ -65,10 +68,16 @@ class ServerNode(msgspec.Struct, frozen=True):
     """For clients that begin with TLS (XEP-0368), at `host`; nobody listens there without TLS."""
     http_port: int = 5281
     """For clients on the web (RFC 7395, XEP-0156), at `host`; with TLS, unless the server does without."""
-    component_port: int = 5347
+    component_port: int = COMPONENT_PORT
     """Where components connect, at `host`; nobody listens there when the server has none."""
+    peers: tuple[str, ...] | None = None
+    """Domains that it has links with; None: every other one of the lab."""
     node_of: str = ""
     """Name of the server that this is a further node of; empty for a server's first node, which has its name."""
+
+    def is_joined_to(self, domain: str) -> bool:
+        """A link leads to this other domain of the lab."""
+        return self.peers is None or domain in self.peers
 
     @property
     def server(self) -> str:
@@ -202,9 +211,9 @@ class Plan(msgspec.Struct, frozen=True):
     gateways: tuple[GatewayNode, ...] = ()
     networks: tuple[NetworkNode, ...] = ()
     sample_every: int = 1000
+    """One stanza in so many is followed without being asked; 0: none."""
     probes_per_minute: int = 600
     journal_bytes: int = MAX_JOURNAL_BYTES
-    """One stanza in so many is followed without being asked; 0: none."""
     redis_url: str = ""
     """An existing Redis or Valkey; empty: the lab starts its own."""
     max_backlog: int = 100_000

@@ -11,8 +11,10 @@ from itertools import combinations
 from typing import Any
 
 from cluster.topology import foreign_references, links
+from cluster.topology.plan import COMPONENT_PORT
 from cluster.topology.problem import Finding, KeyPath, choice
-from cluster.topology.scale import MAX_NODES, node_name
+from cluster.topology.scale import MAX_LAB_NODES, MAX_NODES, node_name
+from cluster.topology.section import RESERVED_NAMES, prepared_domain, sections
 from cluster.xmpp.jid import Jid, JidError
 
 
@@ -31,7 +33,8 @@ def findings(data: object, modules: Collection[str]) -> Iterator[Finding]:
         yield from _admin((*path, "admin"), _jid(_mapping(section).get("admin")), known)
     yield from _nodes(data, servers)
     for name, server in servers.items():
-        yield from _ports(name, {**_mapping(_mapping(data).get("defaults")), **_mapping(server)})
+        settings = {**_mapping(_mapping(data).get("defaults")), **_mapping(server)}
+        yield from _ports(name, settings, has_components=name in _with_components(_mapping(data)))
     for key, account in accounts.items():
         yield from _contacts(key, _list(_mapping(account).get("contacts")), known)
     yield from links.findings(_mapping(data), servers)
@@ -40,13 +43,15 @@ def findings(data: object, modules: Collection[str]) -> Iterator[Finding]:
 
 def _domain(server: str, text: object, seen: dict[str, str]) -> Iterator[Finding]:
     """Notes the domain in `seen`, with its server."""
-    domain = _prepared(text)
-    if domain is None or domain.localpart or domain.resourcepart:
+    domain = prepared_domain(text)
+    if domain is None:
         return
-    if domain.domainpart in seen:
-        message = f"{seen[domain.domainpart]} serves {domain} already; give each server a domain of its own"
+    if domain in RESERVED_NAMES:
+        yield Finding(("servers", server, "domain"), f"{domain!r} is a part of every lab; write another domain")
+    if domain in seen:
+        message = f"{seen[domain]} serves {domain} already; give each server a domain of its own"
         yield Finding(("servers", server, "domain"), message)
-    seen.setdefault(domain.domainpart, server)
+    seen.setdefault(domain, server)
 
 
 def _with_modules(data: object, servers: dict[str, Any]) -> Iterator[tuple[KeyPath, object]]:
@@ -70,21 +75,35 @@ def _admin(path: KeyPath, admin: Jid | None, known: Collection[Jid]) -> Iterator
 
 def _nodes(data: object, servers: dict[str, Any]) -> Iterator[Finding]:
     """The further nodes of a server have names too."""
-    sections = [_mapping(_mapping(data).get(section)) for section in ("servers", "gateways", "networks")]
+    named = [_mapping(_mapping(data).get(section)) for section in ("servers", "gateways", "networks")]
+    total = sum(map(len, named))
     for name, server in servers.items():
-        count = _mapping(server).get("nodes")
+        count = _mapping(server).get("nodes", 1)
+        total += count - 1 if isinstance(count, int) and 1 <= count <= MAX_NODES else 0
         for number in range(2, count + 1 if isinstance(count, int) and count <= MAX_NODES else 2):
             taken = node_name(name, number)
-            if any(taken in section for section in sections):
+            if any(taken in section for section in named):
                 message = f"its node {number} would be called {taken}, as another part of this file is; rename that"
                 yield Finding(("servers", name, "nodes"), message)
+    if total > MAX_LAB_NODES:
+        message = f"the lab would have {total} nodes, gateways and networks included; at most {MAX_LAB_NODES} fit in"
+        yield Finding(("servers",), message, at_key=True)
 
 
-def _ports(name: str, settings: dict[str, Any]) -> Iterator[Finding]:
+def _with_components(data: dict[str, Any]) -> set[object]:
+    """The servers that listen for components."""
+    return {part.get("server") for key in ("gateways", "components") for part in sections(data, key).values()}
+
+
+def _ports(name: str, settings: dict[str, Any], *, has_components: bool) -> Iterator[Finding]:
     usual = {"c2s_port": 5222, "direct_tls_port": 5223, "http_port": 5281}
     ports = {key: settings.get(key, port) for key, port in usual.items()}
     if settings.get("tls") == "off":
         del ports["direct_tls_port"]
+    for key, port in ports.items():
+        if has_components and port == COMPONENT_PORT:
+            message = f"{key} is {port}, where the components of {name} connect; write another"
+            yield Finding(("servers", name, key), message)
     for one, other in combinations(ports, 2):
         if ports[one] == ports[other]:
             message = f"{one} and {other} are both {ports[one]}; give one of them another"

@@ -11,6 +11,7 @@ from cluster.topology import addresses, links
 from cluster.topology.foreign import Gateway, Network
 from cluster.topology.model import Server, ServerSettings, Topology
 from cluster.topology.plan import (
+    COMPONENT_PORT,
     AccountSeed,
     ComponentSeed,
     ContactSeed,
@@ -23,8 +24,6 @@ from cluster.topology.plan import (
 from cluster.topology.scale import with_nodes
 from cluster.xmpp.jid import Jid
 
-COMPONENT_PORT = 5347
-"""Where servers take components (the usual port of XEP-0114)."""
 SMPP_PORT = 2775
 """Registered for SMPP."""
 SMTP_PORT = 2525
@@ -75,6 +74,7 @@ def resolve(
             accounts=tuple(seed for jid, seed in seeds.items() if jid.domainpart == server.domain),
             components=_components(topology, name),
             component_port=port + 2 if single_host else COMPONENT_PORT,
+            peers=_peers(topology, name),
         )
         for (name, server), setting, (host, port) in zip(topology.servers.items(), settings, at_servers, strict=True)
     )
@@ -120,6 +120,14 @@ def _components(topology: Topology, server: str) -> tuple[ComponentSeed, ...]:
     gateways = [(each.domain, each.server, each.secret) for each in topology.gateways.values()]
     programs = [(domain, each.server, each.secret) for domain, each in topology.components.items()]
     return tuple(ComponentSeed(domain, secret) for domain, name, secret in gateways + programs if name == server)
+
+
+def _peers(topology: Topology, server: str) -> tuple[str, ...] | None:
+    """Whom the entries of `links` join a server with; None where every two servers are joined."""
+    if topology.mesh:
+        return None
+    ends = [pair for link in topology.links for pair in links.directions(link) if server in pair]
+    return tuple(dict.fromkeys(topology.servers[end].domain for pair in ends for end in pair if end != server))
 
 
 def _links(topology: Topology) -> tuple[LinkSeed, ...]:

@@ -8,10 +8,13 @@ from cluster.topology.plan import Plan, ServerNode
 
 MAX_NODES = 16
 """Of one server: as many processes as a desk has cores, and more than enough to see what happens between them."""
+MAX_LAB_NODES = 254
+"""Of a lab, gateways and networks included: each has one of the addresses 127.a.b.1 to 127.a.b.254."""
 ONE_HOST = "127.0.0.1"
 """Where a system has only this, the nodes have ports of their own in place of addresses."""
 _PORT_STEP = 10
-_PER_BLOCK = 254
+_PORTS = range(1024, 65536)
+"""Those that need no root."""
 
 
 def node_name(server: str, number: int) -> str:
@@ -67,9 +70,21 @@ def _place(plan: Plan, first: ServerNode) -> tuple[str, int]:
     """A host of the lab's own block that no node has; where there is one host only, how far to shift the ports."""
     hosts, ports = {host for host, _ in plan.listeners}, {port for _, port in plan.listeners}
     if hosts == {ONE_HOST}:
-        return ONE_HOST, (max(ports) - min(first.ports)) // _PORT_STEP * _PORT_STEP + _PORT_STEP
+        return ONE_HOST, _shift(first, ports)
     block = first.host.rpartition(".")[0]
-    for number in range(1, _PER_BLOCK + 1):
+    for number in range(1, MAX_LAB_NODES + 1):
         if f"{block}.{number}" not in hosts:
             return f"{block}.{number}", 0
-    raise ValueError("no loopback address is left for another node")
+    raise ValueError(f"a lab has at most {MAX_LAB_NODES} nodes; no loopback address is left for another one")
+
+
+def _shift(first: ServerNode, taken: set[int]) -> int:
+    """To the nearest ports above that nobody has, else to those below."""
+    shifts: tuple[int, ...] = (
+        *range(_PORT_STEP, len(_PORTS), _PORT_STEP),
+        *range(-_PORT_STEP, -len(_PORTS), -_PORT_STEP),
+    )
+    for shift in shifts:
+        if all(port + shift in _PORTS and port + shift not in taken for port in first.ports):
+            return shift
+    raise ValueError("no port is left for another node")

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+import idna
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from cluster.xmpp.jid import Jid
+from cluster.xmpp.jid import Jid, JidError, prepare_domainpart, prepare_localpart
+from cluster.xmpp.sasl import check_password
 
-RESERVED_NAMES = frozenset({"router", "redis", "supervisor", "ca", "setup", "announce"})
-"""Lab nodes and files that are there without being written."""
+RESERVED_NAMES = frozenset(
+    {"admin", "announce", "ca", "containers", "lock", "logs", "redis", "router", "setup", "sockets", "supervisor"}
+)
+"""Lab nodes, users of its Redis and files that are there without being written."""
+
+MAX_DOMAIN_BYTES = 253
+"""RFC 1035 section 2.3.4: 255 octets on the wire, with a length for each label."""
 
 _NAME = r"^[a-z][a-z0-9-]{0,62}$"
 """Fits a folder, a log line and a DNS label."""
@@ -34,18 +49,65 @@ def _node_name(text: str) -> str:
 
 
 def _domain(text: str) -> str:
-    jid = Jid.parse(text)
-    if jid.localpart or jid.resourcepart:
+    if "@" in text or "/" in text:
         raise ValueError(f"{text!r} is no domain; write only what stands behind the '@', such as montague.lit")
-    return jid.domainpart
+    if text.startswith("["):
+        raise ValueError(f"{text!r} is an address, and certificates need a name; write one such as montague.lit")
+    too_long = ValueError(f"this domain is longer than {MAX_DOMAIN_BYTES} bytes; write a shorter one")
+    if len(text.encode(errors="surrogatepass")) > MAX_DOMAIN_BYTES:
+        raise too_long
+    try:
+        domain = prepare_domainpart(text)
+        ascii_bytes = len(idna.encode(domain, uts46=True))
+    except (JidError, idna.IDNAError):
+        raise ValueError(f"{text!r} is no domain: {_why_no_domain(text)}; write one such as montague.lit") from None
+    if max(ascii_bytes, len(domain.encode())) > MAX_DOMAIN_BYTES:
+        raise too_long
+    return domain
+
+
+def _why_no_domain(text: str) -> str:
+    labels = text.removesuffix(".").split(".")
+    strange = next((character for character in text if not (character.isalnum() or character in "-.")), "")
+    if strange:
+        named = "a space" if strange.isspace() else repr(strange)
+        return f"there is {named} in it, and a domain has letters, digits, '-' and dots"
+    if "" in labels:
+        return "there is nothing before or between two of its dots"
+    if any(label.startswith("-") or label.endswith("-") for label in labels):
+        return "what stands between its dots may not begin or end with '-'"
+    if any(len(label) > 63 for label in labels):
+        return "between its dots stand at most 63 characters"
+    return "its characters do not fit together (RFC 5892)"
 
 
 def _account_jid(text: str) -> str:
-    jid = Jid.parse(text)
-    if not jid.localpart or jid.resourcepart:
+    localpart, at, domain = text.partition("@")
+    if not at or not localpart or "/" in text:
         raise ValueError(f"{text!r} is no account; write localpart@domain, such as romeo@montague.lit")
-    return str(jid)
+    try:
+        return str(Jid(prepare_localpart(localpart), _domain(domain)))
+    except JidError as error:
+        raise ValueError(f"{text!r} is no account: {error}; write one such as romeo@montague.lit") from None
 
+
+def _password(text: str) -> str:
+    try:
+        check_password(text)
+    except ValueError as error:
+        raise ValueError(f"{error}; choose another") from None
+    return text
+
+
+def _xml_text(text: str) -> str:
+    strange = _NOT_XML.search(text)
+    if strange:
+        raise ValueError(f"U+{ord(strange[0]):04X} cannot be sent in XML; delete it")
+    return text
+
+
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""XML 1.0 section 2.2."""
 
 Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": _NAME})]
 NodeName = Annotated[str, AfterValidator(_node_name), WithJsonSchema({"type": "string", "pattern": _NAME})]
@@ -55,6 +117,10 @@ AccountJid = Annotated[
     str, AfterValidator(_account_jid), WithJsonSchema({"type": "string", "pattern": "^[^@/ ]+@[^@/ ]+$"})
 ]
 """A bare address with a localpart, prepared (RFC 7622)."""
+
+Password = Annotated[str, Field(min_length=1), AfterValidator(_password)]
+"""That SCRAM can make keys of."""
+XmlText = Annotated[str, AfterValidator(_xml_text)]
 
 
 @dataclass(frozen=True)
@@ -70,6 +136,28 @@ class OrEmpty:
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {"anyOf": [handler(core), {"type": "null"}]}
+
+
+def prepared_domain(value: object) -> str | None:
+    """The domain that a value of the file names; None for one of another form, which the model reports."""
+    try:
+        return _domain(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def prepared_account(value: object) -> str:
+    """The account or mail address that a value of the file names; what has another form stays as it is."""
+    try:
+        return _account_jid(str(value))
+    except ValueError:
+        return str(value)
+
+
+def sections(data: Mapping[str, Any], key: str) -> dict[str, dict[str, Any]]:
+    """The sections below this key of the file, those of another form left out."""
+    found = data.get(key)
+    return {name: part for name, part in found.items() if isinstance(part, dict)} if isinstance(found, dict) else {}
 
 
 class Section(BaseModel):

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import scramp
-from scramp.core import CbName
+from scramp.core import CbName, saslprep
 
 from cluster.xmpp.jid import Jid, JidError, prepare_localpart
 
@@ -66,14 +66,39 @@ def make_keys(hash_name: str, password: str, salt: bytes, iterations: int) -> Ke
 
     Raises ValueError for a password that is empty or too long, or that SASLprep refuses (RFC 4013).
     """
+    try:
+        _check_size(password)
+        return Keys(*scramp.ScramMechanism(hash_name).make_auth_info(password, iterations, salt))
+    except scramp.ScramException:
+        check_password(password)
+        raise
+
+
+def check_password(password: str) -> None:
+    """Raises ValueError for a password that is empty or too long, or that SASLprep refuses (RFC 4013)."""
+    _check_size(password)
+    reason = _refusal(password)
+    if not reason:
+        return
+    character = next((character for character in password if _refusal(character)), None)
+    where = f"U+{ord(character):04X} is not allowed in it" if character else "its characters do not go together"
+    raise ValueError(f"the password cannot be used: {where} (SASLprep, RFC 4013: {reason})")
+
+
+def _check_size(password: str) -> None:
     if not password:
         raise ValueError("the password is empty")
-    if len(password.encode()) > MAX_PASSWORD_BYTES:
+    if len(password.encode(errors="surrogatepass")) > MAX_PASSWORD_BYTES:
         raise ValueError(f"the password is longer than {MAX_PASSWORD_BYTES} bytes")
+
+
+def _refusal(text: str) -> str:
+    """Why SASLprep refuses it; empty where it does not."""
     try:
-        return Keys(*scramp.ScramMechanism(hash_name).make_auth_info(password, iterations, salt))
+        saslprep(text)
     except scramp.ScramException as error:
-        raise ValueError(f"the password cannot be used: {error}") from None
+        return str(error.args[0])
+    return ""
 
 
 def decode(text: str | None) -> str:

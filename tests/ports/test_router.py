@@ -12,7 +12,7 @@ from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza, make, opening
 from tests.conformance.rules import core
 from tests.ports.conftest import Run
-from tests.ports.worlds import CAPULET, MONTAGUE, SHAKESPEARE, World, chat, text_of
+from tests.ports.worlds import CAPULET, DENMARK, MONTAGUE, SHAKESPEARE, World, chat, text_of
 
 
 def test_what_is_sent_arrives_with_its_bytes(run: Run) -> None:
@@ -80,6 +80,21 @@ def test_a_domain_that_nobody_serves_is_bounced_at_once_and_in_order(run: Run) -
         assert {error.type for _, error in s1.bounced} == {ErrorType.CANCEL}
         s1.send(chat("again", to="yorick@elsinore.lit"))
         await world.until(lambda: len(s1.bounced) == 5)
+
+    run(scenario)
+
+
+def test_a_domain_to_which_no_link_leads_is_bounced_with_the_reason(run: Run) -> None:
+    async def scenario(world: World) -> None:
+        s1, s2, s4 = await world.start(MONTAGUE), await world.start(CAPULET), await world.start(DENMARK)
+        await s1.sent(chat("1", to="hamlet@denmark.lit"))
+        await world.until(lambda: len(s1.bounced) == 1)
+        [(_, error)] = s1.bounced
+        assert error.condition is Condition.REMOTE_SERVER_NOT_FOUND
+        assert error.text == "no link leads from montague.lit to denmark.lit"
+        s2.send(chat("2", from_="juliet@capulet.lit/balcony", to="hamlet@denmark.lit"))
+        await world.until(lambda: s4.delivered)
+        assert [text_of(stanza) for stanza in s4.delivered] == ["2"]
 
     run(scenario)
 

@@ -27,6 +27,9 @@ from tests.harness import ReactorThread, Valkey, until
 from tests.valkey_cluster import ValkeyCluster
 
 MONTAGUE, CAPULET, SHAKESPEARE = "montague.lit", "capulet.lit", "shakespeare.lit"
+DENMARK = "denmark.lit"
+"""No link leads there from montague.lit."""
+PEERS = {MONTAGUE: [CAPULET, SHAKESPEARE]}
 MAX_BACKLOG = 50
 SERVED_BY = {"sms.montague.lit": MONTAGUE, "rooms.capulet.lit": CAPULET}
 """The components."""
@@ -137,7 +140,8 @@ class MemoryWorld:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.network = MemoryNetwork(self.clock, [MONTAGUE, CAPULET, SHAKESPEARE], MAX_BACKLOG, SERVED_BY)
+        domains = [MONTAGUE, CAPULET, SHAKESPEARE, DENMARK]
+        self.network = MemoryNetwork(self.clock, domains, MAX_BACKLOG, SERVED_BY, apart=[(MONTAGUE, DENMARK)])
 
     def run(self, scenario: Callable[[World], Coroutine[Deferred[Any], Any, None]]) -> None:
         run_on(self.clock, scenario(self))
@@ -180,13 +184,13 @@ class RedisWorld:
         self.keys = keys
         self.max_backlog = MAX_BACKLOG
         self.clients: dict[Node, RedisClient] = {}
-        for domain in (MONTAGUE, CAPULET, SHAKESPEARE):
+        for domain in (MONTAGUE, CAPULET, SHAKESPEARE, DENMARK):
             valkey.admin.sadd(keys.domains, domain)
             self.let_in(domain)
 
     def let_in(self, domain: str) -> None:
         """Make the user of a domain."""
-        self.valkey.make_user(self.user(domain), rules(self.keys, domain, "pw"))
+        self.valkey.make_user(self.user(domain), rules(self.keys, domain, "pw", PEERS.get(domain)))
 
     def user(self, domain: str) -> str:
         return f"{self.keys.prefix}:{domain}"
@@ -214,6 +218,7 @@ class RedisWorld:
             self.reactor, client, self.keys, turn=Turn(self.reactor),
             domain=domain, tracer=node.tracer, max_backlog=self.max_backlog, now_utc_s=self.reactor.seconds,
             served_by=SERVED_BY,
+            peers=PEERS.get(domain),
         )  # fmt: skip
         await node.router.start(node.deliver, node.bounce)
         return node

@@ -220,3 +220,20 @@ def test_a_domain_with_pattern_characters_means_only_itself(valkey: Valkey, keys
         client.hset(keys.accounts("[::1]"), "juliet", b"x")
         with pytest.raises(redis.exceptions.NoPermissionError):
             client.hset(keys.accounts("1"), "juliet", b"x")
+
+
+def test_with_peers_it_may_write_to_those_only(valkey: Valkey, keys: Keys) -> None:
+    user = f"{keys.prefix}:capulet"
+    valkey.admin.execute_command("ACL", "SETUSER", user, *rules(keys, CAPULET, "pw", [MONTAGUE]))
+    client = redis.Redis(unix_socket_path=f"{valkey.folder}/redis.sock", username=user, password="pw", protocol=3)
+    client.execute_command("XADD", keys.link(MONTAGUE, CAPULET), "1-1", "b", b"x")
+    client.execute_command("PUBLISH", keys.link(MONTAGUE, CAPULET), "x")
+    client.execute_command("SADD", keys.peers(MONTAGUE), CAPULET)
+    for words in (
+        ("XADD", keys.link(SHAKESPEARE, CAPULET), "1-1", "b", b"x"),
+        ("PUBLISH", keys.link(SHAKESPEARE, CAPULET), "x"),
+        ("SADD", keys.peers(SHAKESPEARE), CAPULET),
+    ):
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            client.execute_command(*words)
+    client.close()

@@ -47,11 +47,33 @@ def test_scalars_are_those_of_yaml_1_2(write: Write, content: str, data: object)
             "lab.yaml:2:4: byte 0xff is not UTF-8; save the file as UTF-8",
         ),
         (b"a: b\nc: \x01", "lab.yaml:2:4: U+0001 is not allowed in YAML; delete it"),
-        (b"a: b: c", "lab.yaml:1:5: not valid YAML: mapping values are not allowed here"),
+        (
+            b"a: b: c",
+            "lab.yaml:1:5: not valid YAML: a ':' cannot stand here: this line is indented more than those before it, "
+            "or one of them has no ':', or text has a ': ' and needs quotes",
+        ),
         (
             b"a:\n\tb: c",
-            "lab.yaml:2:1: not valid YAML: found character '\\t' that cannot start any token; "
-            "indent with spaces, not with tabs",
+            "lab.yaml:2:1: not valid YAML: a tab; indent with spaces, not with tabs",
+        ),
+        (
+            b"a:\n   b: 1\n  c: 2\n",
+            "lab.yaml:3:3: not valid YAML: this cannot stand here: it is indented neither as the lines above it nor as "
+            "line 1, or a value goes on behind its closing quote",
+        ),
+        (b"name: @x", "lab.yaml:1:7: not valid YAML: text cannot begin with @; put it in quotes"),
+        (
+            b"a: {b: 1, c: 2\nd: 3\n",
+            "lab.yaml:2:2: not valid YAML: a ',' is missing before this, or a '}' that ends what begins in line 1",
+        ),
+        (b"a: 'b\nc: d\n", "lab.yaml:3:1: not valid YAML: the quote that begins in line 1 does not end"),
+        (
+            b"a: 1\n---\nb: 2",
+            "lab.yaml:2:1: not valid YAML: a second document begins here; one file has one, so delete from `---` on",
+        ),
+        (
+            b"a: [,]",
+            "lab.yaml:1:5: not valid YAML: a value is missing before this",
         ),
         (
             b"a: &b {}\nc: *b",

@@ -91,7 +91,7 @@ def test_nested_domains_have_each_their_own_components(load_text: Load, problems
 
 
 def test_a_domain_is_one_partys(problems: Problems) -> None:
-    [line] = problems(lab(f"{SMS}}}\n  {SMS.replace('g1:', 'g9:')}}}"))
+    [line] = problems(lab(f"{SMS}}}\n  {SMS.replace('g1:', 'g9:')}, number: '2346'}}"))
     assert line.endswith("g9.domain: g1 has the domain sms.montague.lit already; each has one of its own")
 
 
@@ -100,10 +100,10 @@ def test_a_domain_is_one_partys(problems: Problems) -> None:
     [
         (
             "fn1: {kind: smsc, mailboxes: {fc1: a@b.c}}",
-            "fn1.mailboxes: only a network of kind mailhost has mailboxes",
+            "fn1.mailboxes: only a network of kind mailhost has mailboxes; delete it",
         ),
         (
-            "fn1: {kind: smsc, phones: {fc1: '+39333'}, external: {host: x, port: 1}}",
+            "fn1: {kind: smsc, phones: {fc1: '+393331234567'}, external: {host: x, port: 1}}",
             "fn1.phones: the lab knows no phones of an external system; delete one of the two keys",
         ),
         (
@@ -111,7 +111,7 @@ def test_a_domain_is_one_partys(problems: Problems) -> None:
             "fn1.phones.fc1: 39 is not text; put it in quotes if it is meant so",
         ),
         (
-            "fn1: {kind: smsc, phones: {s1: '+39333'}}",
+            "fn1: {kind: smsc, phones: {s1: '+393331234567'}}",
             "fn1.phones.s1: two nodes of the lab are called 's1'; rename one",
         ),
     ],

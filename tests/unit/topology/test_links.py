@@ -36,6 +36,19 @@ def test_entries_about_one_direction_add_up(load_text: Load) -> None:
     ]
 
 
+def test_without_a_mesh_only_those_are_joined_that_an_entry_names(load_text: Load) -> None:
+    text = "links:\n  - {between: [s1, s2]}\n  - {from: s3, to: s2, loss: 1%}\n"
+    plan = resolve(load_text(f"{SERVERS}{text}mesh: false\n"), Path("lab.yaml"), Path("/x"), modules=())
+    assert {server.name: server.peers for server in plan.servers} == {
+        "s1": ("b.lit",),
+        "s2": ("a.lit", "c.lit"),
+        "s3": ("b.lit",),
+    }
+    assert [*plan.links] == [LinkSeed("c.lit", "b.lit", {"loss": 0.01})]
+    plan = resolve(load_text(f"{SERVERS}mesh: true\n"), Path("lab.yaml"), Path("/x"), modules=())
+    assert [server.peers for server in plan.servers] == [None] * 3
+
+
 def test_the_seed_is_the_routers(load_text: Load) -> None:
     topology = load_text(f"{SERVERS}router: {{seed: 7}}\n")
     assert resolve(topology, Path("lab.yaml"), Path("/x"), modules=()).fault_seed == 7

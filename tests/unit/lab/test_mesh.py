@@ -1,0 +1,41 @@
+"""Commands in a lab where not every two servers are joined."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from cluster.lab.errors import BadInput
+from cluster.lab.faults import set_faults
+from cluster.lab.folder import LabFolder
+from cluster.lab.tracing import first_pair
+from cluster.topology.plan import AccountSeed, ContactSeed, Plan, ServerNode
+from cluster.xmpp.jid import Jid
+
+CONTACTS = tuple(map(ContactSeed, ("juliet@capulet.lit", "falstaff@shakespeare.lit")))
+
+
+def star() -> Plan:
+    """Nothing joins the first two servers."""
+    domains = {"montague.lit": "shakespeare.lit", "capulet.lit": "shakespeare.lit", "shakespeare.lit": ""}
+    servers = [
+        ServerNode(f"s{number}", domain, f"127.16.0.{number}", 5222, "off", False, (), (), peers=(peer,))
+        for number, (domain, peer) in enumerate(domains.items(), 1)
+    ]
+    servers[0] = replace(servers[0], accounts=(AccountSeed("romeo", "secret", CONTACTS),))
+    servers[2] = replace(servers[2], peers=("montague.lit", "capulet.lit"))
+    return Plan("star", "star.yaml", "/lab", tuple(servers))
+
+
+def test_a_first_message_goes_where_a_link_leads() -> None:
+    assert first_pair(star()) == (Jid("romeo", "montague.lit"), Jid("falstaff", "shakespeare.lit"))
+
+
+def test_where_no_link_is_none_can_be_bad(tmp_path: Path) -> None:
+    folder = LabFolder(tmp_path / "star")
+    folder.create()
+    folder.save_plan(star())
+    with pytest.raises(BadInput, match="no link joins s1 and s2; give them one under `links` of the topology"):
+        set_faults(folder, "s1", "s2", {"delay": "1s"})
