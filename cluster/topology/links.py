@@ -90,8 +90,7 @@ def findings(data: Mapping[str, Any], servers: Mapping[str, Any]) -> Iterator[Fi
             if servers and end not in servers:
                 yield Finding(path, f"there is no server {end!r}{choice(end, sorted(servers))}")
         if mesh and not any(key in known() for key in link):
-            text = f"this link has no fault; write one of: {', '.join(known())}"
-            yield Finding(path, f"{text}; or `mesh: false`, where there are to be no other links")
+            yield Finding(path, f"this link has no fault; write one of: {', '.join(known())}")
         yield from _faults(path, index, link, ends, seen)
 
 

@@ -87,14 +87,15 @@ def test_a_domain_that_nobody_serves_is_bounced_at_once_and_in_order(run: Run) -
 def test_a_domain_to_which_no_link_leads_is_bounced_with_the_reason(run: Run) -> None:
     async def scenario(world: World) -> None:
         s1, s2, s4 = await world.start(MONTAGUE), await world.start(CAPULET), await world.start(DENMARK)
-        await s1.sent(chat("1", to="hamlet@denmark.lit"))
-        await world.until(lambda: len(s1.bounced) == 1)
-        [(_, error)] = s1.bounced
+        await s4.sent(chat("1", from_="hamlet@denmark.lit/castle", to="romeo@montague.lit"))
+        await world.until(lambda: len(s4.bounced) == 1)
+        [(_, error)] = s4.bounced
         assert error.condition is Condition.REMOTE_SERVER_NOT_FOUND
-        assert error.text == "no link leads from montague.lit to denmark.lit"
-        s2.send(chat("2", from_="juliet@capulet.lit/balcony", to="hamlet@denmark.lit"))
-        await world.until(lambda: s4.delivered)
-        assert [text_of(stanza) for stanza in s4.delivered] == ["2"]
+        assert error.text == "no link leads from denmark.lit to montague.lit"
+        s4.send(chat("2", from_="hamlet@denmark.lit/castle"))
+        await world.until(lambda: s2.delivered)
+        assert [text_of(stanza) for stanza in s2.delivered] == ["2"]
+        assert s1.delivered == []
 
     run(scenario)
 

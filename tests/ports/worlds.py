@@ -28,8 +28,8 @@ from tests.valkey_cluster import ValkeyCluster
 
 MONTAGUE, CAPULET, SHAKESPEARE = "montague.lit", "capulet.lit", "shakespeare.lit"
 DENMARK = "denmark.lit"
-"""No link leads there from montague.lit."""
-PEERS = {MONTAGUE: [CAPULET, SHAKESPEARE]}
+"""A link leads from there to capulet.lit only."""
+PEERS = {DENMARK: [CAPULET]}
 MAX_BACKLOG = 50
 SERVED_BY = {"sms.montague.lit": MONTAGUE, "rooms.capulet.lit": CAPULET}
 """The components."""
@@ -141,7 +141,9 @@ class MemoryWorld:
     def __init__(self) -> None:
         self.clock = Clock()
         domains = [MONTAGUE, CAPULET, SHAKESPEARE, DENMARK]
-        self.network = MemoryNetwork(self.clock, domains, MAX_BACKLOG, SERVED_BY, apart=[(MONTAGUE, DENMARK)])
+        self.network = MemoryNetwork(
+            self.clock, domains, MAX_BACKLOG, SERVED_BY, apart=[(DENMARK, MONTAGUE), (DENMARK, SHAKESPEARE)]
+        )
 
     def run(self, scenario: Callable[[World], Coroutine[Deferred[Any], Any, None]]) -> None:
         run_on(self.clock, scenario(self))

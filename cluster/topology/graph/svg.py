@@ -19,6 +19,7 @@ _LANE, _LINE = 30, 16
 _CHARACTER = 7.3
 """Width of one, in the font that is asked for."""
 _MOST_CHARACTERS = 44
+"""Of one line in a box; the rest is in its tooltip."""
 
 STYLE = """
 svg { font: 12px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; background: var(--ground);
