@@ -73,6 +73,47 @@ def read_jid(text: str) -> Jid:
     return jid
 
 
+def account(folder: LabFolder, plan: Plan, text: str) -> Jid:
+    """Whom the user means: an address, or a name that is unique in the lab, such as romeo, juliet/balcony or fc1.
+
+    Names are those of the topology: accounts, phones and mailboxes; then those of accounts that were added. Raises
+    BadInput.
+    """
+    name, slash, resource = text.partition("/")
+    if "@" in name or not name or any(name == server.domain for server in plan.servers):
+        return read_jid(text)
+    found = _named(plan, name) or _added(folder, plan, name)
+    if len(found) > 1:
+        raise BadInput(f"{name!r} may be {' or '.join(found)}; write the whole address")
+    if not found:
+        raise BadInput(f"nobody in this lab is called {name!r}; write an address such as romeo@montague.lit, or a name")
+    return read_jid(f"{found[0]}{slash}{resource}")
+
+
+def _named(plan: Plan, name: str) -> list[str]:
+    from cluster.lab.accounts import behind_gateways
+
+    accounts = {f"{name}@{s.domain}": None for s in plan.servers for seed in s.accounts if seed.localpart == name}
+    return [*accounts, *(str(each.jid) for each in behind_gateways(plan) if each.name == name)]
+
+
+def _added(folder: LabFolder, plan: Plan, name: str) -> list[str]:
+    from cluster.lab.accounts import known_accounts
+
+    return [each.jid for each in known_accounts(folder, plan) if each.jid.rpartition("@")[0] == name]
+
+
+def known_password(plan: Plan, jid: Jid, given: str | None) -> str:
+    """The one that was given, else the topology's. Raises BadInput, also where the account is not the lab's."""
+    from cluster.lab.login import password_of
+
+    server_of(plan, jid.domainpart)
+    password = given or password_of(plan, jid)
+    if password is None:
+        raise BadInput(f"the topology tells no password of {jid}; give it with --password")
+    return password
+
+
 def server_of(plan: Plan, domain: str) -> ServerNode:
     """The server of a domain of the lab. Raises BadInput."""
     server = next((server for server in plan.servers if server.domain == domain), None)

@@ -32,15 +32,9 @@ def print_how_to_connect(folder: LabFolder, plan: Plan) -> None:
 
 
 def _print_behind_gateways(plan: Plan) -> None:
-    from cluster.xmpp.escaping import escape
+    from cluster.lab.accounts import behind_gateways
 
-    rows = [
-        (f"{escape(address)}@{gateway.domain}", f"xmpplab {command} {name}")
-        for gateway in plan.gateways
-        for network in [plan.network(gateway.network)]
-        for command, people in (("phone", network.phones), ("mail", network.mailboxes))
-        for name, address in people.items()
-    ]
+    rows = [(str(each.jid), f"xmpplab {each.command} {each.name}") for each in behind_gateways(plan)]
     if rows:
         print("\nbehind the gateways, and how to be them:")
         width = max(len(jid) for jid, _ in rows[:MOST_ACCOUNTS])

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cluster.cli.common import LabName, chosen, read_jid, server_of
-from cluster.lab.errors import BadInput, LabError
+from cluster.cli.common import LabName, account, chosen, known_password
+from cluster.lab.errors import LabError
 
 if TYPE_CHECKING:
     from cluster.lab.tracing import Route
@@ -27,16 +27,13 @@ def trace(
     lab: LabName = None,
 ) -> None:
     """Send a probe message and show its route with the time of each hop."""
-    from cluster.lab.tracing import password_of, send_probe
+    from cluster.lab.tracing import send_probe
     from cluster.trace import render
 
     folder = chosen(lab)
     plan = folder.plan()
-    sender, receiver = read_jid(from_).bare, read_jid(to)
-    server_of(plan, sender.domainpart)
-    password = password or password_of(plan, sender)
-    if password is None:
-        raise BadInput(f"the topology tells no password of {sender}; give it with --password")
+    sender, receiver = account(folder, plan, from_).bare, account(folder, plan, to)
+    password = known_password(plan, sender, password)
     route = send_probe(folder, plan, sender, receiver, password, "This is a probe of xmpplab trace.")
     back = route.back.hops if route.back else []
     match format:

@@ -66,7 +66,8 @@ def up(
 def _show_first_messages(folder: LabFolder, plan: Plan) -> None:
     """To a contact in another domain, and to a phone where there is one: C3 and FC1 of the RFC's figure."""
     from cluster.cli.trace import print_route
-    from cluster.lab.tracing import first_pair, first_phone, password_of, send_probe
+    from cluster.lab.login import password_of
+    from cluster.lab.tracing import first_pair, first_phone, send_probe
 
     from_, contact = first_pair(plan)
     for to in (contact, first_phone(plan)):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cluster.cli.common import LabName, chosen, read_jid, server_of
+from cluster.cli.common import LabName, account, chosen, read_jid, server_of
 from cluster.lab.errors import LabError
 from cluster.trace.terminal import safe_line
 
@@ -61,7 +61,7 @@ def _ask(lab: str | None, jid: str, verb: str, **args: str) -> Any:
 
     folder = chosen(lab)
     plan = folder.plan()
-    address = read_jid(jid)
+    address = read_jid(jid) if verb == "user_add" else account(folder, plan, jid)
     server = server_of(plan, address.domainpart)
     if not driver.of(folder).is_up(folder):
         raise LabError(f"lab {folder.name} is down; bring it up with `xmpplab up {plan.topology} -d`")

@@ -15,6 +15,7 @@ from cluster.gateways.mail.quoted import quote
 from cluster.lab.ask import ask
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import ADMIN, LabFolder
+from cluster.lab.login import log_in, password_of
 from cluster.lab.redis_client import connected
 from cluster.lab.wait import pause
 from cluster.redisio.keys import Keys
@@ -25,7 +26,6 @@ from cluster.trace.render import RECEIVER, SENDER
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.escaping import unescape
-from cluster.xmpp.initiating import Login, StreamFailed
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT, PROBE
 from cluster.xmpp.parser import Slice
@@ -45,13 +45,6 @@ def journal(folder: LabFolder, plan: Plan) -> Iterator[JournalReader]:
     """The lab's journal, to read. Raises LabError."""
     with connected(folder.secrets()[ADMIN]) as redis:
         yield JournalReader(redis, Keys.of_lab(plan.name))
-
-
-def password_of(plan: Plan, jid: Jid) -> str | None:
-    """The password that the topology gives to an account of the lab."""
-    server = next((server for server in plan.servers if server.domain == jid.domainpart), None)
-    accounts = server.accounts if server else ()
-    return next((account.password for account in accounts if account.localpart == jid.localpart), None)
 
 
 def first_pair(plan: Plan) -> tuple[Jid, Jid]:
@@ -109,7 +102,7 @@ def send_probe(folder: LabFolder, plan: Plan, from_: Jid, to: Jid, password: str
     with ExitStack() as stack:
         reader = stack.enter_context(journal(folder, plan))
         position = reader.newest()
-        sender = stack.enter_context(_log_in(folder, plan, from_, password))
+        sender = stack.enter_context(log_in(folder, plan, _own_resource(from_), password))
         receiver = _receiver(folder, plan, to)
         if receiver is not None:
             stack.enter_context(receiver)
@@ -155,24 +148,12 @@ def _receiver(folder: LabFolder, plan: Plan, to: Jid) -> BlockingClient | None:
     if password is None or not to.is_bare:
         return None
     with suppress(LabError):  # its password was changed: then the probe is left to the account's own clients
-        return _log_in(folder, plan, to, password)
+        return log_in(folder, plan, _own_resource(to), password)
     return None
 
 
-def _log_in(folder: LabFolder, plan: Plan, jid: Jid, password: str) -> BlockingClient:
-    server = next(server for server in plan.servers if server.domain == jid.domainpart)
-    login = Login(jid.with_resource(f"trace-{token_hex(4)}"), password)
-    ca_file = None if server.tls == "off" else str(folder.ca_file)
-    try:
-        return BlockingClient((server.host, server.c2s_port), login, ca_file)
-    except StreamFailed as error:
-        if jid.localpart not in ask(folder, plan, server, "user_ls", {}):
-            raise LabError(f"there is no account {jid}; `xmpplab user ls` shows who there is") from None
-        raise LabError(f"{jid} cannot log in: {error}; give the right one with --password") from None
-    except OSError as error:
-        raise LabError(
-            f"{jid} cannot connect to {server.c2s}: {error}; see `xmpplab ps` and `xmpplab logs {server.name}`"
-        ) from None
+def _own_resource(jid: Jid) -> Jid:
+    return jid.with_resource(f"trace-{token_hex(4)}")
 
 
 def _probe(from_: Jid, to: Jid, body: str) -> Stanza:

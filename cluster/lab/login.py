@@ -1,0 +1,56 @@
+"""Logging in to a running lab as one of its accounts, with an error for people where that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cluster.client.blocking import BlockingClient
+from cluster.lab.ask import ask
+from cluster.lab.errors import LabError
+from cluster.lab.folder import LabFolder
+from cluster.topology.plan import Plan, ServerNode
+from cluster.xmpp.initiating import Login, Resumption, StreamFailed
+from cluster.xmpp.jid import Jid
+
+
+def password_of(plan: Plan, jid: Jid) -> str | None:
+    """The password that the topology gives to an account of the lab."""
+    server = next((server for server in plan.servers if server.domain == jid.domainpart), None)
+    accounts = server.accounts if server else ()
+    return next((account.password for account in accounts if account.localpart == jid.localpart), None)
+
+
+def log_in(folder: LabFolder, plan: Plan, jid: Jid, password: str) -> BlockingClient:
+    """Log in with the resource of `jid`. Raises LabError with the remedy."""
+    with explained(folder, plan, jid):
+        return connect(folder, plan, jid, password)
+
+
+def connect(
+    folder: LabFolder, plan: Plan, jid: Jid, password: str, resumption: Resumption | None = None
+) -> BlockingClient:
+    """The same, raising what BlockingClient raises: for a client that tries again by itself."""
+    server = _server(plan, jid)
+    ca_file = None if server.tls == "off" else str(folder.ca_file)
+    return BlockingClient((server.host, server.c2s_port), Login(jid, password), ca_file, resumption=resumption)
+
+
+@contextmanager
+def explained(folder: LabFolder, plan: Plan, jid: Jid) -> Iterator[None]:
+    """Why a login within failed, as LabError."""
+    server = _server(plan, jid)
+    try:
+        yield
+    except StreamFailed as error:
+        if jid.localpart not in ask(folder, plan, server, "user_ls", {}):
+            raise LabError(f"there is no account {jid.bare}; `xmpplab user ls` shows who there is") from None
+        raise LabError(f"{jid.bare} cannot log in: {error}; give the right one with --password") from None
+    except OSError as error:
+        raise LabError(
+            f"{jid.bare} cannot connect to {server.c2s}: {error}; see `xmpplab ps` and `xmpplab logs {server.name}`"
+        ) from None
+
+
+def _server(plan: Plan, jid: Jid) -> ServerNode:
+    return next(server for server in plan.servers if server.domain == jid.domainpart)
