@@ -8,11 +8,13 @@ import sys
 import typer
 
 from cluster.cli import (
+    chat,
     disturb,
     down,
     export,
     fault,
     graph,
+    inbox,
     load,
     logs,
     ls,
@@ -22,6 +24,7 @@ from cluster.cli import (
     phone,
     ps,
     scale,
+    send,
     trace,
     up,
     user,
@@ -47,6 +50,9 @@ _COMMANDS = (
     logs.logs,
     trace.trace,
     watch.watch,
+    chat.chat,
+    send.send,
+    inbox.inbox,
     validate.validate,
     graph.graph,
     load.load,

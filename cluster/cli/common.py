@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cluster.cli.completion import files, labs_here
 from cluster.lab.errors import BadInput
 
 if TYPE_CHECKING:
@@ -17,8 +18,16 @@ if TYPE_CHECKING:
 
 LabName = Annotated[
     str | None,
-    typer.Option("--lab", envvar="XMPPLAB_LAB", metavar="NAME", help="Which lab; needed where there are several."),
+    typer.Option(
+        "--lab",
+        envvar="XMPPLAB_LAB",
+        metavar="NAME",
+        help="Which lab; needed where there are several.",
+        autocompletion=labs_here,
+    ),
 ]
+Password = Annotated[str | None, typer.Option(help="Of the account that logs in, where the topology does not tell it.")]
+TopologyFile = Annotated[Path, typer.Argument(help="Topology file (YAML).", autocompletion=files)]
 
 
 def chosen(name: str | None) -> LabFolder:

@@ -1,0 +1,156 @@
+"""`xmpplab chat`: an instant messaging client for one account, in the terminal."""
+
+from __future__ import annotations
+
+import math
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cluster.cli.common import LabName, Password, account, chosen, known_password
+from cluster.cli.completion import accounts, addresses
+from cluster.cli.interrupt import interruptible
+
+if TYPE_CHECKING:
+    from prompt_toolkit.completion import Completer
+
+    from cluster.cli.conversation import Conversation
+    from cluster.client.managed import ManagedClient
+    from cluster.client.messenger import Messenger
+    from cluster.lab.folder import LabFolder
+    from cluster.topology.plan import Plan
+    from cluster.xmpp.jid import Jid
+
+LOOK_EVERY_S = 0.05
+"""For what was typed, while nothing comes."""
+GOODBYE_S = 5.0
+"""What was typed last may take so long until the server has it."""
+
+
+def chat(
+    who: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Such as romeo.", autocompletion=accounts)],
+    to: Annotated[
+        str | None, typer.Argument(metavar="[TO]", help="Whom to write to first.", autocompletion=addresses)
+    ] = None,
+    password: Password = None,
+    lab: LabName = None,
+) -> None:
+    """Chat as an account of the lab: roster, presence, messages, block list; /help shows how.
+
+    Lines may also come from a pipe: each is taken as if it were typed, and the end of input ends the chat.
+    """
+    from cluster.cli.conversation import Conversation
+    from cluster.client.messenger import Messenger
+
+    folder = chosen(lab)
+    plan = folder.plan()
+    jid = account(folder, plan, who).bare
+    password = known_password(plan, jid, password)
+    peer = account(folder, plan, to) if to else None
+    messenger = Messenger(jid, lambda stanza: client.send([stanza]))
+    client = _connected(folder, plan, jid, password, messenger)
+    conversation = Conversation(
+        messenger, lambda name: account(folder, plan, name), peer, lambda: datetime.now().astimezone()
+    )
+    print(f"you are {jid}; /help shows what you can do, Ctrl-D ends")
+    try:
+        with interruptible(), _typed(conversation) as lines:
+            _use(client, messenger, conversation, lines)
+    except KeyboardInterrupt:
+        pass  # how one leaves at once
+    finally:
+        client.close()
+
+
+def _connected(folder: LabFolder, plan: Plan, jid: Jid, password: str, messenger: Messenger) -> ManagedClient:
+    """Raises LabError where the first login fails; later ones are tried until they do not."""
+    from secrets import token_hex
+
+    from cluster.client.managed import ManagedClient
+    from cluster.lab.login import connect, explained
+
+    own = jid.with_resource(f"chat-{token_hex(4)}")
+    with explained(folder, plan, jid):
+        return ManagedClient(
+            lambda resumption: connect(folder, plan, own, password, resumption), messenger.greeting(), time.monotonic
+        )
+
+
+def _use(
+    client: ManagedClient, messenger: Messenger, conversation: Conversation, lines: queue.SimpleQueue[str | None]
+) -> None:
+    """Until the user leaves, and the server has all that was typed or GOODBYE_S have passed."""
+    was_connected, deadline_s = True, math.inf
+    while not messenger.is_finished and time.monotonic() < deadline_s:
+        if (child := client.receive(LOOK_EVERY_S)) is not None:
+            for event in messenger.take(child):
+                _show(conversation.show(event))
+        if client.is_connected != was_connected:
+            was_connected = client.is_connected
+            _show("* connected again" if was_connected else "* the connection broke; trying to come back")
+        while messenger.is_ready and deadline_s == math.inf and not lines.empty():
+            if (line := lines.get()) is None:
+                deadline_s = time.monotonic() + GOODBYE_S
+                messenger.finish()
+                break
+            for text in conversation.type(line):
+                _show(text)
+
+
+def _show(text: str) -> None:
+    print(text, flush=True)
+
+
+@contextmanager
+def _typed(conversation: Conversation) -> Iterator[queue.SimpleQueue[str | None]]:
+    """The lines that the user types, as they come, and None at their end; a thread of its own reads them."""
+    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    if not sys.stdin.isatty() or not sys.stdout.isatty():
+        threading.Thread(target=_read, args=(sys.stdin.readline, lines), daemon=True).start()
+        yield lines
+        return
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.patch_stdout import patch_stdout
+
+    session: PromptSession[str] = PromptSession(completer=_completer(conversation), complete_while_typing=False)
+
+    def prompt() -> str:
+        try:
+            return session.prompt(lambda: f"{conversation.peer or 'nobody'}> ", handle_sigint=False) + "\n"
+        except (EOFError, KeyboardInterrupt):
+            return ""
+
+    with patch_stdout():
+        reader = threading.Thread(target=_read, args=(prompt, lines), daemon=True)
+        reader.start()
+        try:
+            yield lines
+        finally:
+            if session.app.is_running and session.app.loop is not None:  # it did not end by what was typed
+                session.app.loop.call_soon_threadsafe(session.app.exit)
+            reader.join()
+
+
+def _read(readline: Callable[[], str], lines: queue.SimpleQueue[str | None]) -> None:
+    from cluster.cli.conversation import QUIT
+
+    try:
+        while (line := readline()) and line.strip() != QUIT:
+            lines.put(line.rstrip("\n"))
+    finally:
+        lines.put(None)
+
+
+def _completer(conversation: Conversation) -> Completer:
+    from prompt_toolkit.completion import WordCompleter
+
+    from cluster.cli.conversation import COMMANDS
+
+    return WordCompleter(lambda: [*COMMANDS, *conversation.words()], WORD=True)

@@ -1,0 +1,81 @@
+"""What the shell completes: names from the files of this folder, read at once and without asking what runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cluster.topology.plan import Plan
+
+_YAML = (".yaml", ".yml")
+
+
+def _of_plans(names: Callable[[Plan], Iterable[str]]) -> Callable[[str], list[str]]:
+    """For typer: those that begin as what was typed, of all labs here."""
+
+    def complete(incomplete: str) -> list[str]:
+        found = dict.fromkeys(name for plan in _plans() for name in names(plan))
+        return [name for name in found if name.startswith(incomplete)]
+
+    return complete
+
+
+def _plans() -> Iterator[Plan]:
+    """Of the labs here; a damaged or forbidden one has no names, and nobody reads an error message of ours."""
+    from cluster.lab.errors import LabError
+    from cluster.lab.folder import labs
+
+    try:
+        for folder in labs(Path.cwd()):
+            yield folder.plan()
+    except (LabError, OSError):
+        return
+
+
+def _nodes(plan: Plan) -> Iterator[str]:
+    if not plan.redis_url:
+        yield "redis"
+    for node in (*plan.servers, *plan.lower_half):
+        yield node.name
+
+
+def _servers(plan: Plan) -> Iterator[str]:
+    for server in plan.servers:
+        if not server.node_of:
+            yield server.name
+
+
+def _accounts(plan: Plan) -> Iterator[str]:
+    for server in plan.servers:
+        for seed in server.accounts:
+            yield f"{seed.localpart}@{server.domain}"
+
+
+def _addresses(plan: Plan) -> Iterator[str]:
+    yield from _accounts(plan)
+    for network in plan.networks:
+        yield from (*network.phones, *network.mailboxes)
+
+
+nodes = _of_plans(_nodes)
+servers = _of_plans(_servers)
+"""The ends of a link."""
+accounts = _of_plans(_accounts)
+addresses = _of_plans(_addresses)
+phones = _of_plans(lambda plan: (name for network in plan.networks for name in network.phones))
+mailboxes = _of_plans(lambda plan: (name for network in plan.networks for name in network.mailboxes))
+networks = _of_plans(lambda plan: (network.name for network in plan.networks if not network.is_external))
+labs_here = _of_plans(lambda plan: (plan.name,))
+
+
+def files(incomplete: str) -> list[str]:
+    """YAML files, and the folders on the way to them."""
+    typed = incomplete[: incomplete.rfind("/") + 1]
+    try:
+        found = sorted(Path(typed or ".").iterdir())
+    except OSError:
+        return []
+    names = [f"{typed}{path.name}{'/' * path.is_dir()}" for path in found if path.is_dir() or path.suffix in _YAML]
+    return [name for name in names if name.startswith(incomplete)]

@@ -1,0 +1,48 @@
+"""`xmpplab inbox`: the messages that others sent to an account, for scripts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cluster.cli.common import LabName, Password, account, chosen, known_password
+from cluster.cli.completion import accounts
+from cluster.cli.output import Format, print_json
+from cluster.lab.errors import LabError
+from cluster.trace.terminal import safe_indented, safe_line
+
+
+def inbox(
+    who: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Such as juliet.", autocompletion=accounts)],
+    tail: Annotated[int, typer.Option(min=1, metavar="N", help="Only the newest.")] = 50,
+    format: Format = "text",
+    password: Password = None,
+    lab: LabName = None,
+) -> None:
+    """Show what others wrote to an account, by its archive (XEP-0313).
+
+    Messages that wait for the account's clients go on waiting, and nobody sees that it looked.
+    """
+    from cluster.client.archive import received
+    from cluster.lab.login import log_in
+    from cluster.xmpp.initiating import StreamFailed
+
+    folder = chosen(lab)
+    plan = folder.plan()
+    jid = account(folder, plan, who).bare
+    password = known_password(plan, jid, password)
+    try:
+        with log_in(folder, plan, jid, password) as client:
+            messages = received(client, tail)
+    except StreamFailed as error:
+        raise LabError(f"{error}; does the server of {jid} have the module `archive`?") from None
+    if format == "json":
+        print_json(messages)
+        return
+    for message in messages:
+        text = "\n".join(part for part in (message.subject, message.body) if part)
+        line = f"{message.at_utc}  {message.from_}"
+        print(f"{safe_line(line)}: {safe_indented(text, '    ')}")
+    if not messages:
+        print("no messages")

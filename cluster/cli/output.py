@@ -1,0 +1,18 @@
+"""What commands print for programs: JSON, whose shape is that of the types here (docs/json.md)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import typer
+
+Format = Annotated[Literal["text", "json"], typer.Option("--format", help="For people, or for programs.")]
+
+
+def print_json(value: Any) -> None:
+    """A document; what others wrote in it does nothing to the terminal."""
+    import msgspec
+
+    from cluster.trace.terminal import safe_json
+
+    print(safe_json(msgspec.json.format(msgspec.json.encode(value)).decode()))

@@ -1,0 +1,51 @@
+"""`xmpplab send`: a message from one account, for scripts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cluster.cli.common import LabName, Password, account, chosen, known_password
+from cluster.cli.completion import accounts, addresses
+from cluster.lab.errors import BadInput, LabError
+
+
+def send(
+    from_: Annotated[str, typer.Argument(metavar="FROM", help="Such as romeo.", autocompletion=accounts)],
+    to: Annotated[str, typer.Argument(metavar="TO", help="A name or any address.", autocompletion=addresses)],
+    body: Annotated[str, typer.Argument(metavar="BODY", help="The text; `-` reads standard input.")],
+    password: Password = None,
+    lab: LabName = None,
+) -> None:
+    """Send a message, and wait until it was taken in; exit code 1 where it comes back.
+
+    Nobody sees the account come online, and messages that wait for it go on waiting.
+    """
+    from cluster.lab.sending import send_message
+
+    folder = chosen(lab)
+    plan = folder.plan()
+    sender, receiver = account(folder, plan, from_).bare, account(folder, plan, to)
+    password = known_password(plan, sender, password)
+    text = _text(body)
+    match send_message(folder, plan, sender, password, receiver, text):
+        case None:
+            print(f"sent; {receiver.domainpart} has not answered yet, so the message may still wait on its way")
+        case "":
+            print("sent")
+        case why:
+            raise LabError(f"the message to {receiver} came back: {why}")
+
+
+def _text(body: str) -> str:
+    """Raises BadInput for what no XML can have (XML 1.0 section 2.2)."""
+    import re
+    import sys
+
+    text = sys.stdin.read().rstrip("\n") if body == "-" else body
+    if not text:
+        raise BadInput("a message needs a text")
+    if found := re.search("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", text):
+        raise BadInput(f"a message cannot have the character U+{ord(found[0]):04X}")
+    return text

@@ -1,0 +1,110 @@
+"""Reading an account's message archive (XEP-0313), which takes nothing away from its other clients."""
+
+from __future__ import annotations
+
+import secrets
+from typing import NamedTuple
+
+import msgspec
+
+from cluster.client.blocking import BlockingClient
+from cluster.xmpp import element as xml
+from cluster.xmpp.element import Element, SubElement
+from cluster.xmpp.initiating import StreamFailed
+from cluster.xmpp.jid import Jid, JidError
+from cluster.xmpp.mam import MAX_PAGE, RSM
+from cluster.xmpp.namespaces import CLIENT, DELAY, FORWARD, MAM
+from cluster.xmpp.stanza import Stanza, error_of, make
+
+PATIENCE_S = 20.0
+"""For the next stanza of a page."""
+
+
+class ArchivedMessage(msgspec.Struct, frozen=True):
+    """A message that is kept."""
+
+    id: str
+    """Its id in the archive."""
+    at_utc: str
+    """When it was kept, as XMPP writes times: `2023-11-14T22:13:20.125Z`."""
+    from_: str = msgspec.field(name="from")
+    to: str
+    type: str
+    subject: str
+    """Empty where it has none; so is the body."""
+    body: str
+
+
+class _Page(NamedTuple):
+    messages: list[ArchivedMessage]
+    first: str
+    is_first: bool
+    """Nothing is before it."""
+
+
+def received(client: BlockingClient, count: int) -> list[ArchivedMessage]:
+    """The newest messages that others sent to the account, oldest first; at most so many.
+
+    Raises StreamFailed where the server refuses or ends the stream, TimeoutError where it does not answer in time.
+    """
+    account, found, before = client.jid.bare, list[ArchivedMessage](), ""
+    while len(found) < count:
+        page = _page(client, account, before)
+        found[:0] = [message for message in page.messages if _sender(message) != account]
+        if page.is_first:
+            break
+        before = page.first
+    return found[-count:] if count else []
+
+
+def _sender(message: ArchivedMessage) -> Jid | None:
+    try:
+        return Jid.parse(message.from_).bare
+    except JidError:
+        return None
+
+
+def _page(client: BlockingClient, account: Jid, before: str) -> _Page:
+    """The page before the message of this id; the last one where it is empty (XEP-0059 sections 2.3 and 2.5)."""
+    query = Element(f"{{{MAM}}}query", queryid=secrets.token_hex(8))
+    limits = SubElement(query, f"{{{RSM}}}set")
+    SubElement(limits, f"{{{RSM}}}max").text = str(MAX_PAGE)
+    SubElement(limits, f"{{{RSM}}}before").text = before
+    request = make("iq", id=query.attrib["queryid"], type="set", payload=[query])
+    client.send(request.raw, PATIENCE_S)
+    messages: list[ArchivedMessage] = []
+    while (child := client.receive(PATIENCE_S)) is not None:
+        tree = xml.parse(child.raw)
+        result = tree.find(f"{{{MAM}}}result")
+        if child.name == f"{CLIENT} iq" and child.attributes.get("id") == request.id:
+            return _end(child.raw, tree, messages)
+        is_own = child.attributes.get("from", str(account)) == str(account)  # others may not speak for it (section 9)
+        if is_own and result is not None and result.get("queryid") == request.id:
+            messages.append(_message(result))
+    raise StreamFailed("archive", "closed", "the server ended the stream before the page was complete")
+
+
+def _end(raw: bytes, tree: Element, messages: list[ArchivedMessage]) -> _Page:
+    fin = tree.find(f"{{{MAM}}}fin")
+    if fin is None:
+        error = error_of(Stanza("iq", None, None, None, "error", (), raw))
+        raise StreamFailed("archive", error.condition, error.text)
+    first = fin.findtext(f"{{{RSM}}}set/{{{RSM}}}first", "")
+    return _Page(messages, first, fin.get("complete") == "true" or not first)
+
+
+def _message(result: Element) -> ArchivedMessage:
+    forwarded = result.find(f"{{{FORWARD}}}forwarded")
+    inner = forwarded.find(f"{{{CLIENT}}}message") if forwarded is not None else None
+    delay = forwarded.find(f"{{{DELAY}}}delay") if forwarded is not None else None
+    message = Element("message") if inner is None else inner
+    subject, body = (xml.text_of(message, f"{{{CLIENT}}}{name}") or "" for name in ("subject", "body"))
+    return ArchivedMessage(
+        id=result.get("id", ""),
+        at_utc="" if delay is None else delay.get("stamp", ""),
+        from_=message.get("from", ""),
+        to=message.get("to", ""),
+        type=message.get("type", "normal"),
+        subject=subject,
+        body=body,
+    )
