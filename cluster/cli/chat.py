@@ -119,7 +119,9 @@ def _typed(conversation: Conversation) -> Iterator[queue.SimpleQueue[str | None]
     from prompt_toolkit import PromptSession
     from prompt_toolkit.patch_stdout import patch_stdout
 
-    session: PromptSession[str] = PromptSession(completer=_completer(conversation), complete_while_typing=False)
+    session: PromptSession[str] = PromptSession(
+        completer=_completer(conversation), complete_while_typing=False, erase_when_done=True
+    )
 
     def prompt() -> str:
         try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from cluster.trace.terminal import safe_line
+
 if TYPE_CHECKING:
     from cluster.lab.folder import LabFolder
     from cluster.topology.plan import Plan
@@ -19,16 +21,16 @@ def print_how_to_connect(folder: LabFolder, plan: Plan) -> None:
 
     accounts = known_accounts(folder, plan)
     if accounts:
-        print("\nto connect:")
+        print("\nto connect (account, password, server):")
         width = max(len(jid) for jid, _, _ in accounts[:MOST_ACCOUNTS])
         for jid, password, server in accounts[:MOST_ACCOUNTS]:
-            known = "as it was chosen" if password is None else password
-            print(f"  {jid.ljust(width)}  password {known}  server {server.host}  port {server.c2s_port}")
+            known = "(as it was chosen)" if password is None else password
+            print(f"  {jid.ljust(width)}  {safe_line(known)}  {server.c2s}")
         if len(accounts) > MOST_ACCOUNTS:
             print(f"  and {len(accounts) - MOST_ACCOUNTS} more (`xmpplab user ls`)")
     _print_behind_gateways(plan)
     if any(server.tls != "off" for server in plan.servers):
-        print(f"\ncertificates are signed by this CA, which the client has to trust:\n  {_short(folder.ca_file)}")
+        print(f"\nclients have to trust the CA of the certificates:\n  {_short(folder.ca_file)}")
 
 
 def _print_behind_gateways(plan: Plan) -> None:

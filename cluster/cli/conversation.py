@@ -8,6 +8,7 @@ from datetime import datetime
 from cluster.client.messenger import Contact, Event, Messenger
 from cluster.lab.errors import BadInput
 from cluster.trace.terminal import safe_indented, safe_line
+from cluster.xmpp.element import check_text
 from cluster.xmpp.jid import Jid
 
 HELP = """\
@@ -50,12 +51,13 @@ class Conversation:
         if not line.strip():
             return
         try:
+            check_text(line)
             if line.startswith("/") and not line.startswith("//"):
                 command, _, rest = line.strip().partition(" ")
                 yield from self._command(command, rest.strip())
             else:
                 yield self._write(self._peer(), line.removeprefix("/") if line.startswith("//") else line)
-        except BadInput as error:
+        except (BadInput, ValueError) as error:
             yield safe_line(str(error))
 
     def _command(self, command: str, rest: str) -> Iterator[str]:

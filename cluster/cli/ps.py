@@ -2,63 +2,114 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cluster.cli.common import LabName, chosen
 from cluster.cli.connect import print_how_to_connect
-from cluster.cli.table import print_table
-from cluster.trace.terminal import safe_json, safe_line
+from cluster.cli.interrupt import interruptible
+from cluster.cli.output import Format, print_json
+from cluster.cli.table import NARROW, Wrong, print_table, wrong
+from cluster.trace.terminal import safe_line
 
 if TYPE_CHECKING:
-    from cluster.lab.overview import LinkView, NodeView
+    from cluster.lab.folder import LabFolder
+    from cluster.lab.overview import ComponentView, LinkView, NodeView, Overview
+
+
+LOOK_EVERY_S = 2.0
+_CLEAR = "\x1b[H\x1b[2J"
 
 
 def ps(
-    format: Annotated[Literal["table", "json"], typer.Option(help="For people, or for programs.")] = "table",
+    wide: Annotated[bool, typer.Option("--wide", "-w", help="All that is known; without, it fits 60 columns.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Again and again, until Ctrl-C.")] = False,
+    format: Format = "text",
     lab: LabName = None,
 ) -> None:
     """Show every process of the lab, and how to connect."""
-    import msgspec
-
     from cluster.lab.overview import overview
+    from cluster.lab.wait import pause
 
     folder = chosen(lab)
-    shown = overview(folder)
-    if format == "json":
-        print(safe_json(msgspec.json.format(msgspec.json.encode(shown)).decode()))
+    if not watch:
+        _show(folder, overview(folder), format, wide)
         return
-    print_nodes(shown.nodes)
+    with suppress(KeyboardInterrupt), interruptible():
+        while folder.plan_file.exists():
+            shown = overview(folder)
+            print(_CLEAR if sys.stdout.isatty() else "", end="")
+            _show(folder, shown, format, wide)
+            sys.stdout.flush()
+            pause(LOOK_EVERY_S)
+
+
+def _show(folder: LabFolder, shown: Overview, format: str, wide: bool) -> None:
+    if format == "json":
+        print_json(shown)
+        return
+    (_print_wide if wide else _print_narrow)(shown)
     for node in shown.nodes:
         if node.trouble:
-            print(safe_line(f"{node.name} {node.trouble}"))
-    print_links(shown.links)
+            print(wrong(safe_line(f"{node.name} {node.trouble}")))
     if any(node.state != "stopped" for node in shown.nodes):
         print_how_to_connect(folder, folder.plan())
     else:
         print(f"the lab is down; bring it up with `xmpplab up {shown.topology} -d`")
 
 
-def print_nodes(nodes: list[NodeView]) -> None:
-    """The table."""
-    columns = ["NAME", "KIND", "DOMAIN", "STATE", "C2S", "DIRECT TLS", "HTTP", "PID", "RESTARTS", "SESSIONS"]
-    rows: list[list[object]] = [
-        [n.name, n.kind, n.domain, n.state, n.c2s, n.direct_tls, n.http, n.pid, n.restarts, n.sessions] for n in nodes
-    ]
-    if any(node.last_exit for node in nodes):
-        columns.append("LAST EXIT")
-        rows = [[*row, node.last_exit or None] for row, node in zip(rows, nodes, strict=True)]
-    print_table(columns, rows)
+def _print_narrow(shown: Overview) -> None:
+    nodes = [(n.name, _state(n), n.domain, n.c2s and n.c2s.rpartition(":")[0], n.sessions) for n in shown.nodes]
+    print_table(["NAME", "STATE", "DOMAIN", "HOST", "SESSIONS"], nodes, NARROW)
+    for node in shown.nodes:
+        if node.last_exit:
+            print(wrong(f"{node.name} was started again ({node.restarts}); its last end: {node.last_exit}"))
+    _print_components(shown.components, NARROW)
+    _print_links(shown.links, NARROW)
 
 
-def print_links(links: list[LinkView]) -> None:
+def _print_wide(shown: Overview) -> None:
+    columns = ["NAME", "KIND", "DOMAIN", "STATE", "C2S", "DIRECT TLS", "HTTP", "COMPONENTS", "PID", "RESTARTS"]
+    columns += ["SESSIONS", "CPU", "MEMORY", "LAST EXIT"]
+    print_table(columns, map(_wide, shown.nodes))
+    _print_components(shown.components, None)
+    _print_links(shown.links, None)
+
+
+def _wide(n: NodeView) -> list[object]:
+    cpu = None if n.cpu_percent is None else f"{n.cpu_percent:.0f} %"
+    memory = None if n.memory_bytes is None else f"{n.memory_bytes / 2**20:.0f} MiB"
+    places = [n.c2s, n.direct_tls, n.http, n.components]
+    last_exit = Wrong(n.last_exit) if n.last_exit else None
+    return [n.name, n.kind, n.domain, _state(n), *places, n.pid, n.restarts, n.sessions, cpu, memory, last_exit]
+
+
+def _state(node: NodeView) -> str:
+    return node.state if node.state == "running" else Wrong(node.state)
+
+
+def _print_components(components: list[ComponentView], width: int | None) -> None:
+    words = {True: "connected", False: Wrong("not there"), None: None}
+    rows = [(each.domain, each.server, each.address, words[each.is_connected]) for each in components]
+    if rows:
+        print()
+        print_table(["COMPONENT", "SERVER", "ADDRESS", "STATE"], rows, width)
+
+
+def _print_links(links: list[LinkView], width: int | None) -> None:
     """The links of which there is something to tell; none is no table."""
     rows: list[list[object]] = [
-        [f"{n.from_} → {n.to}", n.waiting, ", ".join(f"{key} {text}" for key, text in n.faults.items()) or None, n.lost]
+        [f"{n.from_} → {n.to}", n.waiting, _faults(n), Wrong(n.lost) if n.lost else 0]
         for n in links
         if n.waiting or n.faults or n.lost
     ]
     if rows:
         print()
-        print_table(["LINK", "WAITING", "FAULTS", "LOST BY THEM"], rows)
+        print_table(["LINK", "WAITING", "FAULTS", "LOST BY THEM"], rows, width)
+
+
+def _faults(link: LinkView) -> str | None:
+    return Wrong(", ".join(f"{key} {text}" for key, text in link.faults.items())) if link.faults else None

@@ -39,13 +39,16 @@ def send(
 
 
 def _text(body: str) -> str:
-    """Raises BadInput for what no XML can have (XML 1.0 section 2.2)."""
-    import re
+    """Raises BadInput for what cannot be sent."""
     import sys
+
+    from cluster.xmpp.element import check_text
 
     text = sys.stdin.read().rstrip("\n") if body == "-" else body
     if not text:
         raise BadInput("a message needs a text")
-    if found := re.search("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", text):
-        raise BadInput(f"a message cannot have the character U+{ord(found[0]):04X}")
+    try:
+        check_text(text)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
     return text

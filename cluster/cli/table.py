@@ -2,18 +2,57 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Sequence
+
+import typer
 
 from cluster.trace.terminal import safe_line
 
+NARROW = 60
+"""Columns of a terminal beside something else."""
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Each column as wide as its widest cell. None is a dash; control characters in a cell are shown as such."""
-    cells = [columns, *([_cell(value) for value in row] for row in rows)]
+
+class Wrong(str):
+    """A cell that is not as it should be: red, where colours are shown."""
+
+    __slots__ = ()
+
+
+def in_colour() -> bool:
+    """Where people look who did not decline it (no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def wrong(text: str) -> str:
+    """A line that tells of something wrong; red, where colours are shown."""
+    return typer.style(text, fg="red") if in_colour() else text
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], width: int | None = None) -> None:
+    """Each column as wide as its widest cell; None is shown as a dash.
+
+    `width`: the whole table has no more, and the widest cells are cut for that.
+    """
+    cells = [[_cell(value) for value in row] for row in (columns, *rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    while width is not None and sum(widths) + 2 * (len(widths) - 1) > max(width, 4 * len(widths)):
+        widths[widths.index(max(widths))] -= 1
     for row in cells:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        last = len(row) - 1
+        parts = [
+            _padded(cell, size, is_last=at == last) for at, (cell, size) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  ".join(parts).rstrip())
+
+
+def _padded(cell: str, size: int, *, is_last: bool) -> str:
+    shown = cell if len(cell) <= size else f"{cell[: size - 1]}…"
+    filling = "" if is_last else " " * (size - len(shown))
+    return (wrong(shown) if isinstance(cell, Wrong) else shown) + filling
 
 
 def _cell(value: object) -> str:
-    return "-" if value is None else safe_line(str(value))
+    text = "-" if value is None else safe_line(str(value))
+    return Wrong(text) if isinstance(value, Wrong) else text

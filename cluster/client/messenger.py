@@ -99,8 +99,8 @@ class Messenger:
 
     def subscribe(self, jid: Jid) -> None:
         """Put it on the roster and ask to see its presence (section 3.1)."""
-        item = Element(f"{{{ROSTER}}}item", jid=str(jid))
-        self._put(f"{jid} is not put on the roster", item)
+        if jid not in self.roster:  # an item that is there would lose its name and groups (section 2.3.3)
+            self._put(f"{jid} is not put on the roster", Element(f"{{{ROSTER}}}item", jid=str(jid)))
         self._send(make("presence", to=jid, type="subscribe"))
 
     def answer(self, jid: Jid, *, yes: bool) -> None:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
+import psutil
 
 from cluster.lab import driver
 from cluster.lab.ask import ask
@@ -15,8 +16,12 @@ from cluster.lab.faults import links_with_faults
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.redis_client import connected
 from cluster.lab.state import NodeKind, NodeState, State
+from cluster.lab.wait import pause
 from cluster.redisio.keys import Keys
 from cluster.topology.plan import GatewayNode, Plan
+
+CPU_LOOK_S = 0.1
+"""Over at least this time, what a process uses of a core is measured."""
 
 PATIENCE_S = 1.0
 """A server that is too busy to count its sessions for this long is shown without them."""
@@ -34,13 +39,30 @@ class NodeView(msgspec.Struct, frozen=True):
     """Where clients may begin with TLS at once (XEP-0368)."""
     http: str | None
     """Where clients on the web find it (XEP-0156)."""
+    components: str | None
+    """Where components connect (XEP-0114)."""
     pid: int | None
     restarts: int
     sessions: int | None
+    cpu_percent: float | None
+    """Of one core, at this moment."""
+    memory_bytes: int | None
+    """Resident."""
     started_utc: str
     last_exit: str
     trouble: str
     """What does not work of it, though it runs; empty: nothing."""
+
+
+class ComponentView(msgspec.Struct, frozen=True):
+    """A component that a server lets in: a gateway of the lab, or a program of its user."""
+
+    domain: str
+    server: str
+    """Name of the server's node that it connects to."""
+    address: str
+    is_connected: bool | None
+    """None where the server does not tell."""
 
 
 class LinkView(msgspec.Struct, frozen=True):
@@ -66,6 +88,7 @@ class Overview(msgspec.Struct, frozen=True):
     ca_file: str
     """What clients have to trust, PEM."""
     nodes: list[NodeView]
+    components: list[ComponentView]
     links: list[LinkView]
     """None of them where Redis does not answer."""
 
@@ -73,11 +96,17 @@ class Overview(msgspec.Struct, frozen=True):
 def overview(folder: LabFolder) -> Overview:
     """How the lab is now. Raises LabError where there is none."""
     plan = folder.plan()
-    views = [_view(folder, plan, node) for node in driver.of(folder).status(folder)]
+    nodes = driver.of(folder).status(folder)
+    meters = {node.name: _Meter(node.pid) for node in nodes if node.pid is not None}
+    statuses = {node.name: _status(folder, plan, node) for node in nodes}
+    if meters:
+        pause(CPU_LOOK_S)
+    views = [_view(folder, plan, node, statuses[node.name], meters.get(node.name)) for node in nodes]
+    components = [each for node in nodes for each in _components(plan, node, statuses[node.name])]
     links: list[LinkView] = []
     with suppress(LabError), connected(folder.secrets()[ADMIN]) as redis:  # the lab is down, or Redis hangs just now
         links = _links(redis, plan)
-    return Overview(plan.name, plan.topology, plan.state_dir, str(folder.ca_file), views, links)
+    return Overview(plan.name, plan.topology, plan.state_dir, str(folder.ca_file), views, components, links)
 
 
 def _links(redis: Any, plan: Plan) -> list[LinkView]:
@@ -119,13 +148,45 @@ def _trouble(folder: LabFolder, plan: Plan, gateway: GatewayNode) -> str:
     return f"is not bound at {where}, and tries again; see `xmpplab logs {gateway.name}`"
 
 
-def _view(folder: LabFolder, plan: Plan, node: NodeState) -> NodeView:
+class _Meter:
+    """What a process uses; its time on the CPU is counted from when this is made."""
+
+    def __init__(self, pid: int) -> None:
+        self._process: psutil.Process | None = None
+        with suppress(psutil.Error):
+            self._process = psutil.Process(pid)
+            self._process.cpu_percent()
+
+    def read(self) -> tuple[float | None, int | None]:
+        """Percent of one core, and resident bytes; None where it has ended or is somebody else's."""
+        with suppress(psutil.Error):
+            if self._process is not None:
+                return self._process.cpu_percent(), self._process.memory_info().rss
+        return None, None
+
+
+def _status(folder: LabFolder, plan: Plan, node: NodeState) -> dict[str, Any]:
+    """What a server that runs tells of itself."""
     server = plan.server(node.name)
-    gateway = next((each for each in plan.gateways if each.name == node.name), None)
-    sessions = None
     if server is not None and node.state == "running":
         with suppress(LabError):  # it died or hangs just now; the next look tells
-            sessions = ask(folder, plan, server, "status", {}, PATIENCE_S)["sessions"]
+            return dict(ask(folder, plan, server, "status", {}, PATIENCE_S))
+    return {}
+
+
+def _components(plan: Plan, node: NodeState, status: dict[str, Any]) -> list[ComponentView]:
+    server = plan.server(node.name)
+    if server is None or server.components_at is None:
+        return []
+    connected = status.get("components", {})
+    at = server.components_at
+    return [ComponentView(each.domain, node.name, at, connected.get(each.domain)) for each in server.components]
+
+
+def _view(folder: LabFolder, plan: Plan, node: NodeState, status: dict[str, Any], meter: _Meter | None) -> NodeView:
+    server = plan.server(node.name)
+    gateway = next((each for each in plan.gateways if each.name == node.name), None)
+    cpu_percent, memory_bytes = meter.read() if meter is not None else (None, None)
     return NodeView(
         name=node.name,
         kind=node.kind,
@@ -134,9 +195,12 @@ def _view(folder: LabFolder, plan: Plan, node: NodeState) -> NodeView:
         c2s=server.c2s if server else None,
         direct_tls=server.direct_tls if server else None,
         http=server.http if server else None,
+        components=server.components_at if server else None,
         pid=node.pid,
         restarts=node.restarts,
-        sessions=sessions,
+        sessions=status.get("sessions"),
+        cpu_percent=cpu_percent,
+        memory_bytes=memory_bytes,
         started_utc=node.started_utc,
         last_exit=node.last_exit,
         trouble=_trouble(folder, plan, gateway) if gateway and node.state == "running" else "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from cluster.server.domain import Domain
 from cluster.xmpp.jid import prepare_localpart
@@ -16,11 +17,18 @@ class Administration:
         self._domain = domain
         self._streams = streams
 
-    async def status(self) -> dict[str, int]:
-        """Counts: client streams, sessions, accounts. It is `ready` when it answers, which it does by way of Redis."""
-        sessions = sum(len(account.sessions) for account in self._domain.accounts.online.values())
-        accounts = await self._domain.context.store.accounts.count()
-        return {"ready": True, "streams": len(self._streams), "sessions": sessions, "accounts": accounts}
+    async def status(self) -> dict[str, Any]:
+        """Counts: client streams, sessions, accounts; and of each component that may connect here, whether it has.
+
+        It is `ready` when it answers, which it does by way of Redis.
+        """
+        return {
+            "ready": True,
+            "streams": len(self._streams),
+            "sessions": sum(len(account.sessions) for account in self._domain.accounts.online.values()),
+            "accounts": await self._domain.context.store.accounts.count(),
+            "components": {name: component.is_connected for name, component in self._domain.components.items()},
+        }
 
     async def user_ls(self) -> list[str]:
         """All accounts: localparts."""

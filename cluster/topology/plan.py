@@ -112,6 +112,11 @@ class ServerNode(msgspec.Struct, frozen=True):
         return f"{self.host}:{self.c2s_port}"
 
     @property
+    def components_at(self) -> str | None:
+        """What a component is told: `127.x.y.z:5347`; None where the server has none."""
+        return f"{self.host}:{self.component_port}" if self.components else None
+
+    @property
     def http(self) -> str:
         """What a browser types: `https://127.x.y.z:5281`."""
         return f"http{'' if self.tls == 'off' else 's'}://{self.host}:{self.http_port}"

@@ -33,8 +33,8 @@ def test_accounts_are_those_that_there_are(monkeypatch: pytest.MonkeyPatch, caps
     out = shown(monkeypatch, capsys, {"montague.lit": [], "capulet.lit": ["juliet", "rosaline"]})
     assert "romeo" not in out
     assert out.count("juliet@capulet.lit") == 1
-    assert "juliet@capulet.lit    password secret" in out
-    assert "rosaline@capulet.lit  password as it was chosen" in out
+    assert "juliet@capulet.lit    secret  127.0.0.1:5223\n" in out
+    assert "rosaline@capulet.lit  (as it was chosen)" in out
 
 
 def test_a_server_that_does_not_answer_has_those_of_the_topology(
