@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
 from cluster.cli import (
     chat,
+    config,
     disturb,
     down,
     export,
@@ -36,9 +39,8 @@ from cluster.lab.errors import BadInput, LabError, of_system
 from cluster.trace.terminal import safe
 
 app = typer.Typer(
-    help="A federated XMPP network on one desk.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "XMPPLAB"},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -54,6 +56,7 @@ _COMMANDS = (
     send.send,
     inbox.inbox,
     validate.validate,
+    config.config,
     graph.graph,
     load.load,
     verify.verify,
@@ -66,12 +69,38 @@ _COMMANDS = (
     scale.scale,
     netem.netem,
 )
-for command in _COMMANDS:
-    app.command()(command)
+for _command in _COMMANDS:
+    app.command()(_command)
 app.add_typer(user.app, name="user")
 app.add_typer(fault.app, name="fault")
 app.add_typer(export.app, name="export")
 app.add_typer(network.app, name="network")
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        print(f"xmpplab {version('xmpplab')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version, and exit.")
+    ] = False,
+) -> None:
+    """A federated XMPP network on one desk.
+
+    Options have environment variables: XMPPLAB_PS_FORMAT=json is `ps --format json`; XMPPLAB_LAB is --lab everywhere.
+    """
+
+
+def command() -> None:
+    """All of it; only the options of sub-commands have environment variables."""
+    whole = typer.main.get_command(app)
+    for option in whole.params:
+        option.allow_from_autoenv = False  # type: ignore[attr-defined]
+    whole()
 
 
 def run() -> int:
@@ -90,7 +119,7 @@ def run() -> int:
 
 def _done() -> int:
     try:
-        app()
+        command()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     except BadInput as error:

@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cluster.cli.common import LabName, chosen
+from cluster.cli.completion import nodes
 from cluster.lab.errors import BadInput
 
 if TYPE_CHECKING:
     from cluster.lab.state import Disturbance
 
-Node = Annotated[str, typer.Argument(help="Such as s1 or redis; see `xmpplab ps`.")]
+Node = Annotated[str, typer.Argument(help="Such as s1 or redis; see `xmpplab ps`.", autocompletion=nodes)]
 
 
 def kill(
     node: Node,
-    for_: Annotated[str, typer.Option("--for", metavar="TIME", help="Start it again after so long: 500ms, 3s.")] = "",
+    for_: Annotated[
+        str,
+        typer.Option(
+            "--for", envvar="XMPPLAB_KILL_FOR", metavar="TIME", help="Start it again after so long: 500ms, 3s."
+        ),
+    ] = "",
     lab: LabName = None,
 ) -> None:
     """Let a node crash (SIGKILL), and wait until it was started again."""

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from cluster.lab.folder import LabFolder
 
 Keep = Annotated[bool, typer.Option("--keep", help="Keep accounts, messages, certificates and logs.")]
-All = Annotated[bool, typer.Option("--all", help="All your labs that run, wherever they were brought up.")]
+All = Annotated[
+    bool,
+    typer.Option("--all", envvar="XMPPLAB_DOWN_ALL", help="All your labs that run, wherever they were brought up."),
+]
 
 
 def down(keep: Keep = False, all_: All = False, lab: LabName = None) -> None:

@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cluster.cli.common import TopologyFile
+
 if TYPE_CHECKING:
     from cluster.lab.containers.spread import Kind
 
 app = typer.Typer(help="Write a topology in the format of another tool.", no_args_is_help=True)
 
-File = Annotated[Path, typer.Argument(help="Topology file (YAML).")]
 Redis = Annotated[str, typer.Option(metavar="URL", help="The Redis or Valkey that all machines reach.")]
 Image = Annotated[str, typer.Option(help="The image, by the name that the machines know it by.")]
 Into = Annotated[Path | None, typer.Option(help="Folder for the file and its secrets; default: LAB-swarm, LAB-k8s.")]
 
 
 @app.command()
-def compose(file: File) -> None:
+def compose(file: TopologyFile) -> None:
     """Print a compose file that brings the lab up by itself: it makes its own secrets and CA."""
     from cluster.lab.containers.export import compose_file
 
@@ -27,13 +28,13 @@ def compose(file: File) -> None:
 
 
 @app.command()
-def swarm(file: File, redis: Redis, image: Image = "xmpplab", into: Into = None) -> None:
+def swarm(file: TopologyFile, redis: Redis, image: Image = "xmpplab", into: Into = None) -> None:
     """Write a stack file for Docker Swarm."""
     _spread(file, "swarm", redis, image, into)
 
 
 @app.command()
-def k8s(file: File, redis: Redis, image: Image = "xmpplab", into: Into = None) -> None:
+def k8s(file: TopologyFile, redis: Redis, image: Image = "xmpplab", into: Into = None) -> None:
     """Write plain manifests for Kubernetes."""
     _spread(file, "k8s", redis, image, into)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cluster.cli.common import LabName, chosen
+from cluster.cli.completion import servers
+from cluster.cli.output import Format
 from cluster.lab.errors import BadInput
 from cluster.router.faults import known
 from cluster.trace.terminal import safe_json, safe_line
@@ -17,8 +19,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Faults of the links between the servers, while the lab runs.", no_args_is_help=True)
 
-From = Annotated[str, typer.Argument(metavar="FROM", help="The server that sends: its name (s1) or domain.")]
-To = Annotated[str, typer.Argument(metavar="TO", help="The server that receives.")]
+From = Annotated[
+    str, typer.Argument(metavar="FROM", help="The server that sends: its name (s1) or domain.", autocompletion=servers)
+]
+To = Annotated[str, typer.Argument(metavar="TO", help="The server that receives.", autocompletion=servers)]
 Both = Annotated[bool, typer.Option("--both", help="Also the other direction.")]
 
 
@@ -56,8 +60,13 @@ app.command("set")(_with_an_option_for_each_fault(set_))
 
 @app.command()
 def clear(
-    from_: Annotated[str | None, typer.Argument(metavar="FROM", help="The server that sends; none: all links.")] = None,
-    to: Annotated[str | None, typer.Argument(metavar="TO", help="The server that receives.")] = None,
+    from_: Annotated[
+        str | None,
+        typer.Argument(metavar="FROM", help="The server that sends; none: all links.", autocompletion=servers),
+    ] = None,
+    to: Annotated[
+        str | None, typer.Argument(metavar="TO", help="The server that receives.", autocompletion=servers)
+    ] = None,
     both: Both = False,
     lab: LabName = None,
 ) -> None:
@@ -77,7 +86,7 @@ def clear(
 
 @app.command()
 def ls(
-    format: Annotated[Literal["table", "json"], typer.Option(help="For people, or for programs.")] = "table",
+    format: Format = "text",
     lab: LabName = None,
 ) -> None:
     """List the links that have faults, and how many stanzas these have lost."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from cluster.cli.common import read_plans
+from cluster.cli.common import TopologyFile, read_plans
 
 
 def graph(
-    file: Annotated[Path, typer.Argument(help="Topology file (YAML).")],
+    file: TopologyFile,
     format: Annotated[
         Literal["text", "mermaid", "svg", "html"],
         typer.Option(help="For a terminal, for Markdown, as a picture, or as a page for a browser: `> lab.html`."),

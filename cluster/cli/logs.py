@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cluster.cli.common import LabName, chosen
-from cluster.trace.terminal import safe_indented
+from cluster.cli.completion import nodes
+from cluster.cli.output import Format
+from cluster.cli.table import wrong
+from cluster.lab.errors import BadInput
+from cluster.trace.terminal import safe_indented, safe_json
 
 if TYPE_CHECKING:
     from cluster.lab.driver import Story
@@ -18,29 +25,70 @@ FOLLOW_EVERY_S = 0.1
 
 
 def logs(
-    node: Annotated[str | None, typer.Argument(help="Only this one, such as s1 or redis.")] = None,
+    node: Annotated[
+        str | None, typer.Argument(help="Only this one, such as s1 or redis.", autocompletion=nodes)
+    ] = None,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until Ctrl-C.")] = False,
+    since: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="Only lines after it: 90s or 10m ago, or a time as 2026-11-20T12:00:00Z."),
+    ] = "",
+    tail: Annotated[int | None, typer.Option(min=0, metavar="N", help="Only the last lines.")] = None,
+    format: Format = "text",
     lab: LabName = None,
 ) -> None:
-    """Show the log of a lab, of all its processes by time, or of one."""
+    """Show the log of a lab, of all its processes by time, or of one; JSON is one document a line."""
     from cluster.lab import driver
     from cluster.lab.wait import pause
 
+    begin = begin_of(since, datetime.now(UTC))
     folder = chosen(lab)
     story = driver.of(folder).story(folder, node)
-    print_new(story)
+    lines = (entry for entry in story.read() if entry[1].at_utc >= begin)
+    _print(lines if tail is None else deque(lines, tail), format)
     try:
         while follow and folder.logs.exists():
             pause(FOLLOW_EVERY_S)
-            print_new(story)
+            _print(story.read(), format)
     except KeyboardInterrupt:
         pass  # how following ends
 
 
+def begin_of(since: str, now_utc: datetime) -> str:
+    """The first moment that is meant, as log lines write theirs; empty for the beginning. Raises BadInput."""
+    from cluster.lab.logs import utc_text
+    from cluster.router.quantity import DURATION
+
+    if not since:
+        return ""
+    try:
+        if "T" in since or "-" in since:
+            moment = datetime.fromisoformat(since)
+            return utc_text((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC))
+        return utc_text(now_utc - timedelta(seconds=DURATION.parse(since) or 0.0))
+    except (ValueError, OverflowError):
+        raise BadInput(f"--since {since}: write how long ago (90s, 10m) or a time (2026-11-20T12:00:00Z)") from None
+
+
 def print_new(story: Story) -> None:
-    """What was added since the last call."""
-    for node, line in story.read():
-        print(shown(node, line), flush=True)
+    """What was added since the last call, for people."""
+    _print(story.read(), "text")
+
+
+def _print(lines: Iterable[tuple[str, LogLine]], format: str) -> None:
+    for node, line in lines:
+        if format == "json":
+            print(_document(node, line), flush=True)
+        else:
+            print(wrong(shown(node, line)) if line.level == "error" else shown(node, line), flush=True)
+
+
+def _document(node: str, line: LogLine) -> str:
+    import msgspec
+
+    from cluster.cli.documents import LogView
+
+    return safe_json(msgspec.json.encode(LogView(line.at_utc, node, line.level, line.text)).decode())
 
 
 def shown(node: str, line: LogLine) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Literal
 
-import typer
+from cluster.cli.output import Format, print_json
 
 
 def ls(
-    format: Annotated[Literal["table", "json"], typer.Option(help="For people, or for programs.")] = "table",
+    format: Format = "text",
 ) -> None:
     """List your labs: those that run, wherever they were brought up, and those that are kept in this folder."""
     from cluster.cli.table import print_table
@@ -21,7 +19,9 @@ def ls(
     kept = {folder.path for folder in labs(Path.cwd())}
     found = [(path.name, "up" if path in running else "down", str(path)) for path in sorted(running | kept)]
     if format == "json":
-        print(json.dumps([dict(zip(("name", "state", "state_dir"), each, strict=True)) for each in found], indent=2))
+        from cluster.cli.documents import LabView
+
+        print_json([LabView(name, "up" if state == "up" else "down", path) for name, state, path in found])
     elif found:
         print_table(["LAB", "STATE", "FOLDER"], found)
     else:

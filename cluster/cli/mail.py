@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from cluster.cli.common import LabName, chosen
+from cluster.cli.completion import mailboxes
 from cluster.lab.errors import BadInput
 from cluster.trace.terminal import safe, safe_json, safe_line
 
@@ -20,7 +21,10 @@ Ask = Callable[[str, dict[str, Any]], Any]
 
 
 def mail(
-    mailbox: Annotated[str, typer.Argument(help="The mailbox, such as friar@abbey.example, or its name: fc6.")],
+    mailbox: Annotated[
+        str,
+        typer.Argument(help="The mailbox, such as friar@abbey.example, or its name: fc6.", autocompletion=mailboxes),
+    ],
     action: Annotated[Literal["inbox", "send", "reply"], typer.Argument(help="What to do.")] = "inbox",
     words: Annotated[
         list[str] | None,

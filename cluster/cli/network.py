@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cluster.cli.common import LabName, chosen
+from cluster.cli.completion import networks
+from cluster.cli.output import Format
 from cluster.lab.errors import BadInput
 from cluster.trace.terminal import safe_line
 
@@ -18,7 +20,9 @@ app = typer.Typer(
     help="The foreign networks behind the gateways: how they are, and their faults.", no_args_is_help=True
 )
 
-Name = Annotated[str, typer.Argument(metavar="NETWORK", help="Such as fn1; see `xmpplab network ls`.")]
+Name = Annotated[
+    str, typer.Argument(metavar="NETWORK", help="Such as fn1; see `xmpplab network ls`.", autocompletion=networks)
+]
 
 
 @app.command("set")
@@ -61,7 +65,7 @@ def clear(name: Name, lab: LabName = None) -> None:
 
 @app.command()
 def ls(
-    format: Annotated[Literal["text", "json"], typer.Option(help="For people, or for programs.")] = "text",
+    format: Format = "text",
     lab: LabName = None,
 ) -> None:
     """List the networks of the lab: who is connected, what waits, what is wrong."""

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from cluster.cli.common import LabName, chosen
+from cluster.cli.completion import phones
 from cluster.cli.interrupt import interruptible
 from cluster.lab.errors import BadInput
 from cluster.trace.terminal import safe, safe_indented, safe_json, safe_line
@@ -26,7 +27,9 @@ HOW = "`romeo But, soft!` writes to romeo, `> Ay me` answers the newest"
 
 
 def phone(
-    number: Annotated[str, typer.Argument(help="The phone, such as +393331234567, or its name: fc1.")],
+    number: Annotated[
+        str, typer.Argument(help="The phone, such as +393331234567, or its name: fc1.", autocompletion=phones)
+    ],
     action: Annotated[
         Literal["inbox", "send", "reply", "on", "off"] | None, typer.Argument(help="Without: use it interactively.")
     ] = None,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cluster.cli.common import LabName, account, chosen, known_password
+from cluster.cli.completion import accounts, addresses
 from cluster.lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 
 def trace(
-    from_: Annotated[str, typer.Argument(metavar="FROM", help="An account of the lab.")],
-    to: Annotated[str, typer.Argument(metavar="TO", help="Any address.")],
+    from_: Annotated[str, typer.Argument(metavar="FROM", help="An account of the lab.", autocompletion=accounts)],
+    to: Annotated[str, typer.Argument(metavar="TO", help="A name or any address.", autocompletion=addresses)],
     format: Annotated[
         Literal["tree", "json", "mermaid"], typer.Option(help="For people, programs, Markdown.")
     ] = "tree",

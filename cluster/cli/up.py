@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cluster.cli.common import read_plans
+from cluster.cli.completion import files
 from cluster.cli.connect import print_how_to_connect
 from cluster.cli.interrupt import interruptible
+from cluster.cli.output import print_json
 from cluster.cli.progress import progress
+from cluster.cli.table import print_table
 from cluster.lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -22,15 +25,20 @@ Kind = Literal["process", "docker"]
 
 
 def up(
-    file: Annotated[Path | None, typer.Argument(help="Topology file; default: the only *.yaml here.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="Topology file; default: the only *.yaml here.", autocompletion=files)
+    ] = None,
     detach: Annotated[bool, typer.Option("-d", "--detach", help="Return when every part answers.")] = False,
-    with_: Annotated[
-        Kind, typer.Option("--driver", help="As processes of this machine, or in containers.")
+    driver_: Annotated[
+        Kind,
+        typer.Option("--driver", envvar="XMPPLAB_UP_DRIVER", help="As processes of this machine, or in containers."),
     ] = "process",
     redis: Annotated[
         str,
         typer.Option(metavar="URL[,URL]", help="Use this Redis instead of an own one; redis+cluster:// for a cluster."),
     ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    format: Annotated[Literal["text", "json"], typer.Option(help="Of --dry-run.")] = "text",
     demo: Annotated[bool, typer.Option("--demo", help="Send a first message and show its route.")] = False,
 ) -> None:
     """Bring the lab up and wait until every part answers; without -d, follow its logs until Ctrl-C takes it down."""
@@ -42,9 +50,12 @@ def up(
     begun_s = time.monotonic()
     plans = read_plans(file or default_file(Path.cwd()), redis)
     folder = LabFolder(Path(plans[0].state_dir))
+    if dry_run:
+        _tell_intention(folder, plans, driver_, format)
+        return
     with interruptible():
         with progress() as tell:
-            plan, is_new = driver.up(folder, plans, with_, tell)
+            plan, is_new = driver.up(folder, plans, driver_, tell)
         try:
             took = f"in {time.monotonic() - begun_s:.1f} s" if is_new else "already"
             print(f"lab {plan.name} is up {took}: {', '.join(dict.fromkeys(server.domain for server in plan.servers))}")
@@ -61,6 +72,25 @@ def up(
             if is_new and not detach:
                 driver.down(folder, keep=False)
                 print(f"lab {plan.name} is down, nothing is left of it")
+
+
+def _tell_intention(folder: LabFolder, plans: list[Plan], kind: Kind, format: str) -> None:
+    from cluster.lab.intention import intention
+
+    found = intention(folder, plans, kind)
+    if format == "json":
+        print_json(found)
+        return
+    where = "as processes of this machine" if kind == "process" else "in containers"
+    match found.does:
+        case "refuse":
+            raise LabError(f"`up` would refuse: {found.why}")
+        case "nothing":
+            print(f"lab {found.lab}: nothing to do, {found.why}")
+        case _:
+            kept = f"; accounts and messages kept in {found.state_dir} come back" if "kept" in found.does else ""
+            print(f"lab {found.lab} would be brought up {where}{kept}:")
+            print_table(["NAME", "LISTENS AT"], [(part.name, " ".join(part.listens) or None) for part in found.parts])
 
 
 def _show_first_messages(folder: LabFolder, plan: Plan) -> None:

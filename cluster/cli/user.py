@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cluster.cli.common import LabName, account, chosen, read_jid, server_of
+from cluster.cli.completion import accounts
+from cluster.cli.output import Format, print_json
 from cluster.lab.errors import LabError
 from cluster.trace.terminal import safe_line
+
+if TYPE_CHECKING:
+    from cluster.lab.folder import LabFolder
+    from cluster.topology.plan import Plan, ServerNode
+    from cluster.xmpp.jid import Jid
 
 app = typer.Typer(help="Accounts of the running lab.", no_args_is_help=True)
 
 Address = Annotated[str, typer.Argument(metavar="JID", help="Such as rosaline@capulet.lit.")]
+Known = Annotated[
+    str, typer.Argument(metavar="JID", help="Such as rosaline@capulet.lit, or rosaline.", autocompletion=accounts)
+]
 Password = Annotated[
     str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="Asked for where it is not given.")
 ]
@@ -21,41 +31,50 @@ Password = Annotated[
 @app.command()
 def add(jid: Address, password: Password, lab: LabName = None) -> None:
     """Make an account."""
-    _ask(lab, jid, "user_add", password=password)
-    print(f"{jid} is made")
+    print(f"{_ask(lab, jid, 'user_add', password=password)} is made")
 
 
 @app.command()
-def passwd(jid: Address, password: Password, lab: LabName = None) -> None:
+def passwd(jid: Known, password: Password, lab: LabName = None) -> None:
     """Change an account's password."""
-    _ask(lab, jid, "user_passwd", password=password)
-    print(f"{jid} has a new password")
+    print(f"{_ask(lab, jid, 'user_passwd', password=password)} has a new password")
 
 
 @app.command("del")
-def delete(jid: Address, lab: LabName = None) -> None:
+def delete(jid: Known, lab: LabName = None) -> None:
     """Remove an account and all that belongs to it."""
-    _ask(lab, jid, "user_del")
-    print(f"{jid} is removed")
+    print(f"{_ask(lab, jid, 'user_del')} is removed")
 
 
 @app.command()
 def ls(
     domain: Annotated[str | None, typer.Argument(help="Only this domain.")] = None,
+    format: Format = "text",
     lab: LabName = None,
 ) -> None:
     """List the accounts."""
-    from cluster.lab.ask import ask
-
     folder = chosen(lab)
     plan = folder.plan()
     firsts = [server for server in plan.servers if not server.node_of]  # its further nodes have the same accounts
-    for server in firsts if domain is None else [server_of(plan, domain)]:
-        for localpart in ask(folder, plan, server, "user_ls", {}):
-            print(safe_line(f"{localpart}@{server.domain}"))
+    asked = firsts if domain is None else [server_of(plan, domain)]
+    found = [(f"{name}@{server.domain}", server.name) for server in asked for name in _names(folder, plan, server)]
+    if format == "json":
+        from cluster.cli.documents import AccountView
+
+        print_json([AccountView(jid, server) for jid, server in found])
+        return
+    for jid, _ in found:
+        print(safe_line(jid))
 
 
-def _ask(lab: str | None, jid: str, verb: str, **args: str) -> Any:
+def _names(folder: LabFolder, plan: Plan, server: ServerNode) -> list[str]:
+    from cluster.lab.ask import ask
+
+    return list(ask(folder, plan, server, "user_ls", {}))
+
+
+def _ask(lab: str | None, jid: str, verb: str, **args: str) -> Jid:
+    """The account that it was done to."""
     from cluster.lab import driver
     from cluster.lab.ask import ask
 
@@ -65,4 +84,5 @@ def _ask(lab: str | None, jid: str, verb: str, **args: str) -> Any:
     server = server_of(plan, address.domainpart)
     if not driver.of(folder).is_up(folder):
         raise LabError(f"lab {folder.name} is down; bring it up with `xmpplab up {plan.topology} -d`")
-    return ask(folder, plan, server, verb, {"localpart": address.localpart, **args})
+    ask(folder, plan, server, verb, {"localpart": address.localpart, **args})
+    return address

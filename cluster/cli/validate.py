@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cluster.cli.common import read_plans, read_scenario
+from cluster.cli.completion import files
 from cluster.lab.errors import BadInput
 
 if TYPE_CHECKING:
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def validate(
-    file: Annotated[str, typer.Argument(help="Topology file or scenario file (YAML), or the name of a scenario.")],
+    file: Annotated[
+        str,
+        typer.Argument(help="Topology file or scenario file (YAML), or the name of a scenario.", autocompletion=files),
+    ],
 ) -> None:
     """Check a topology or a scenario; shows all that is wrong with it, and starts nothing."""
     if _is_scenario(file):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
 import typer
 
+from cluster.cli import completion
 from cluster.cli.common import LabName, chosen, read_plans, read_scenario
 from cluster.cli.interrupt import interruptible
 from cluster.lab.errors import BadInput, LabError
@@ -29,11 +30,17 @@ Kind = Literal["process", "docker"]
 def verify(
     scenarios: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SCENARIO]...", help="Scenario files, or names such as kill-s2; see docs/verify.md."),
+        typer.Argument(
+            metavar="[SCENARIO]...",
+            help="Scenario files, or names such as kill-s2; see docs/verify.md.",
+            autocompletion=completion.files,
+        ),
     ] = None,
     format: Annotated[Literal["text", "json"], typer.Option(help="For people, for programs.")] = "text",
     duration: Annotated[str, typer.Option(metavar="TIME", help="Of all flows, instead of what the file says.")] = "",
-    with_: Annotated[Kind, typer.Option("--driver", help="Of labs that are brought up for it.")] = "process",
+    driver_: Annotated[
+        Kind, typer.Option("--driver", envvar="XMPPLAB_VERIFY_DRIVER", help="Of labs that are brought up for it.")
+    ] = "process",
     watch: Annotated[
         bool, typer.Option("--watch", help="Check the lab that is up until Ctrl-C; says at once what breaks.")
     ] = False,
@@ -55,7 +62,7 @@ def verify(
     if write is not None and not write.is_file():
         raise BadInput(f"there is no page {write}; the fault matrix stands in docs/fault-matrix.md")
     with interruptible():
-        outcomes = _watched(lab) if watch else _outcomes(files, with_, lab)
+        outcomes = _watched(lab) if watch else _outcomes(files, driver_, lab)
         reports = _told(outcomes, is_text=format == "text", csv=csv, junit=junit)
     if format == "json":
         _print_json(reports)

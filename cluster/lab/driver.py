@@ -66,16 +66,26 @@ def of(folder: LabFolder) -> Driver:
 
 def up(folder: LabFolder, plans: Sequence[Plan], kind: Kind = "process", tell: Tell = untold) -> tuple[Plan, bool]:
     """Bring the lab up with this driver; see `Driver.up`."""
-    wanted: Driver = containers if kind == "docker" else processes
-    if of(folder) is not wanted and folder.plan_file.exists() and of(folder).is_up(folder):
-        raise LabError(f"lab {folder.name!r} was brought up with the other driver; run `xmpplab down` first")
     had_data = folder.plan_file.exists()
+    wanted = _of_kind(kind)
+    if had_data and of(folder).is_up(folder):
+        check_kind(folder, kind)
     try:
         return wanted.up(folder, plans, tell)
     except OSError:
         if not had_data and not folder.is_locked():
             folder.remove()
         raise
+
+
+def check_kind(folder: LabFolder, kind: Kind) -> None:
+    """Raises LabError where the lab in this folder has another driver."""
+    if of(folder) is not _of_kind(kind):
+        raise LabError(f"lab {folder.name!r} was brought up with the other driver; run `xmpplab down` first")
+
+
+def _of_kind(kind: Kind) -> Driver:
+    return containers if kind == "docker" else processes
 
 
 def down(folder: LabFolder, *, keep: bool) -> bool:
