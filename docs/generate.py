@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
+import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from itertools import groupby, pairwise
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from cluster import modules
+from cluster.cli.documents import DOCUMENTS
 from cluster.lab.containers.export import compose_file
 from cluster.lab.verify.report import Report
 from cluster.lab.verify.scenario import Scenario
@@ -147,8 +151,83 @@ def _quantity(name: str, value: float) -> str:
     return f"{value:,} bytes"
 
 
+def output_schema() -> dict[str, Any]:
+    """Of the JSON that commands print: one definition for each command, `ps` or `user ls`, and those of its parts."""
+    made, parts = msgspec.json.schema_components(DOCUMENTS.values(), ref_template="#/$defs/{name}")
+    for name, part in parts.items():
+        for key, text in _meanings(_STRUCTS[name]).items():
+            if text:
+                part["properties"][key] = {**part["properties"][key], "description": text}
+    definitions = {**dict(zip(DOCUMENTS, made, strict=True)), **parts}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "xmpplab output", "$defs": definitions}
+
+
+def _structs(types: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    """All classes of which the documents are made, by name."""
+    for type_ in msgspec.inspect.multi_type_info(types):
+        yield from _classes_in(type_)
+
+
+def _classes_in(part: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(part, msgspec.inspect.StructType | msgspec.inspect.EnumType):
+        yield part.cls.__name__, part.cls
+    for field in getattr(part, "fields", ()):
+        yield from _classes_in(field.type)
+    for name in ("item_type", "value_type"):
+        if hasattr(part, name):
+            yield from _classes_in(getattr(part, name))
+    for choice in getattr(part, "types", ()):
+        yield from _classes_in(choice)
+
+
+_STRUCTS = dict(_structs(DOCUMENTS.values()))
+
+
+def _meanings(kind: Any) -> dict[str, str]:
+    """What the docstrings of its fields say, by their names in JSON."""
+    if not issubclass(kind, msgspec.Struct):
+        return {}
+    [tree] = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    assert isinstance(tree, ast.ClassDef)
+    texts = dict(_described(tree.body))
+    return {field.encode_name: texts.get(field.name, "") for field in msgspec.structs.fields(kind)}
+
+
+def outputs() -> str:
+    """What each command prints, and the fields of all that is in it."""
+    found = output_schema()["$defs"]
+    commands = [[f"`xmpplab {name}`", _form(found[name])] for name in DOCUMENTS]
+    parts = [_table(["command", "prints"], commands)]
+    for name in sorted(_STRUCTS):
+        if properties := found[name].get("properties"):
+            rows = [[f"`{key}`", _form(form), form.get("description", "")] for key, form in properties.items()]
+            about = " ".join(found[name].get("description", "").split())
+            parts += [f"### {name}", about, _table(["field", "type", "meaning"], rows)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _form(schema: dict[str, Any]) -> str:
+    """A type in words."""
+    match schema:
+        case {"$ref": where}:
+            name = where.rpartition("/")[2]
+            return name if "properties" not in schema and issubclass(_STRUCTS[name], msgspec.Struct) else "string"
+        case {"anyOf": choices}:
+            return " or ".join(map(_form, choices))
+        case {"enum": words}:
+            return ", ".join(f"`{word}`" for word in words)
+        case {"type": "array", "items": {} as items} if items:
+            return f"list of {_form(items)}"
+        case {"type": "object", "additionalProperties": {} as values} if values:
+            return f"object with {_form(values)} by name"
+        case {"type": str(kind)}:
+            return {"array": "list", "null": "null"}.get(kind, kind)
+    return "anything"
+
+
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "architecture.md": {"states": stream_states, "delivery": delivery_rules, "subscriptions": subscription_states},
+    "json.md": {"outputs": outputs},
     "limits.md": {"keys": limit_keys, "accounts": limits_of_accounts, "constants": bounds},
     "verify.md": {"keys": scenario_keys},
     "writing-a-module.md": {"modules": module_list},
@@ -156,6 +235,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
 """By page: what stands between `<!-- NAME begin -->` and `<!-- NAME end -->`."""
 
 
+OUTPUT_SCHEMA = DOCS / "output.schema.json"
 SCENARIO_SCHEMA = DOCS / "scenario.schema.json"
 REPORT_SCHEMA = DOCS / "report.schema.json"
 
@@ -192,6 +272,7 @@ def main() -> None:
     for name in PARTS:
         (DOCS / name).write_text(page(name))
     schema.main()
+    OUTPUT_SCHEMA.write_text(schema.text(output_schema()))
     SCENARIO_SCHEMA.write_text(schema.text(scenario_schema()))
     REPORT_SCHEMA.write_text(schema.text(report_schema()))
     for lab in COMPOSE:

@@ -58,7 +58,7 @@ def _show(folder: LabFolder, shown: Overview, format: str, wide: bool) -> None:
     if any(node.state != "stopped" for node in shown.nodes):
         print_how_to_connect(folder, folder.plan())
     else:
-        print(f"the lab is down; bring it up with `xmpplab up {shown.topology} -d`")
+        print(f"the lab is down; to bring it up:\n  xmpplab up {shown.topology} -d")
 
 
 def _print_narrow(shown: Overview) -> None:

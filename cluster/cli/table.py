@@ -14,6 +14,10 @@ NARROW = 60
 """Columns of a terminal beside something else."""
 
 
+LEAST = 4
+"""Characters of a cell that are shown also where the table has no room."""
+
+
 class Wrong(str):
     """A cell that is not as it should be: red, where colours are shown."""
 
@@ -37,7 +41,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], width:
     """
     cells = [[_cell(value) for value in row] for row in (columns, *rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    while width is not None and sum(widths) + 2 * (len(widths) - 1) > max(width, 4 * len(widths)):
+    while width is not None and sum(widths) + 2 * (len(widths) - 1) > width and max(widths) > LEAST:
         widths[widths.index(max(widths))] -= 1
     for row in cells:
         last = len(row) - 1

@@ -19,6 +19,10 @@ def test_the_schema_of_reports_is_fresh() -> None:
     assert GENERATE["REPORT_SCHEMA"].read_text() == GENERATE["schema"].text(GENERATE["report_schema"]())
 
 
+def test_the_schema_of_outputs_is_fresh() -> None:
+    assert GENERATE["OUTPUT_SCHEMA"].read_text() == GENERATE["schema"].text(GENERATE["output_schema"]())
+
+
 @pytest.mark.parametrize("name", sorted(GENERATE["PARTS"]))
 def test_a_page_is_fresh(name: str) -> None:
     assert (ROOT / "docs" / name).read_text() == GENERATE["page"](name), "run `make docs`"

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import io
+import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+import yaml
 
 from cluster.cli import main
+from cluster.cli.app import app
+from cluster.cli.logs import begin_of
 from cluster.lab.folder import LABS, LabFolder
 from cluster.lab.logs import LogLine, encode
+from cluster.lab.state import LabState, NodeState
 from tests.unit.lab.plan import make_plan
 
 ROOT = Path(__file__).parents[3]
@@ -136,6 +147,113 @@ def test_logs_for_people(shell: Shell, tmp_path: Path) -> None:
     assert shell.run("logs", "redis")[1] == "12:00:00.500 redis  ERROR two\n"
     code, _, err = shell.run("logs", "s7")
     assert (code, err) == (2, "xmpplab: no log of 's7'; there is: redis, s1\n")
+
+
+def test_which_lines_of_the_log(shell: Shell, tmp_path: Path) -> None:
+    folder = stopped_lab(tmp_path)
+    lines = [LogLine(f"2026-11-20T12:00:0{second}.000000+00:00", "info", f"at {second}\x9b") for second in range(5)]
+    folder.log("s1").write_bytes(b"".join(map(encode, lines)))
+    assert shell.run("logs", "--tail", "1")[1] == "12:00:04.000 s1     at 4\\x9b\n"
+    assert shell.run("logs", "--tail", "0")[1] == ""
+    for since in ("2026-11-20T12:00:03Z", "2026-11-20T13:00:03+01:00", "2026-11-20T12:00:03"):
+        assert shell.run("logs", "--since", since)[1].count("\n") == 2
+    assert shell.run("logs", "--since", "1s")[1] == ""
+    documents = [json.loads(line) for line in shell.run("logs", "--format", "json", "--tail", "2")[1].splitlines()]
+    assert documents[1] == {"at_utc": lines[4].at_utc, "node": "s1", "level": "info", "text": "at 4\x9b"}
+    for wrong in ("soon", "2026-13-01", "5", "-5s", "T"):
+        code, _, err = shell.run("logs", "--since", wrong)
+        assert code == 2
+        assert "write how long ago (90s, 10m)" in err
+
+
+def test_since_is_counted_from_now() -> None:
+    now_utc = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    assert begin_of("90s", now_utc) == "2026-11-20T11:58:30.000000+00:00"
+    assert begin_of("", now_utc) == ""
+
+
+def test_version_and_help(shell: Shell) -> None:
+    assert shell.run("--version")[:2] == (0, f"xmpplab {version('xmpplab')}\n")
+    for command in ([], ["ps"], ["user", "ls"]):
+        assert shell.run(*command, "-h") == shell.run(*command, "--help")
+
+
+def options() -> Iterator[tuple[str, Any]]:
+    """Each option of each sub-command, with the command's name."""
+    for command, group in commands(typer.main.get_command(app)):
+        for option in group.params:
+            if option.param_type_name == "option" and option.name not in ("help", "lab"):
+                yield command, option
+
+
+def commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
+
+
+def test_environment_variables_are_named_as_the_options() -> None:
+    for command, option in options():
+        long = next(name for name in option.opts if name.startswith("--"))
+        wanted = f"XMPPLAB {command} {long[2:]}".upper().replace("-", "_").replace(" ", "_")
+        given = option.envvar or f"XMPPLAB_{command}_{option.name}".upper().replace(" ", "_").replace("-", "_")
+        assert given == wanted, (command, option.opts)
+
+
+def test_environment_variables_are_read(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped_lab(tmp_path)
+    monkeypatch.setenv("XMPPLAB_PS_FORMAT", "json")
+    monkeypatch.setenv("XMPPLAB_VERSION", "1")  # of somebody's own
+    assert json.loads(shell.run("ps")[1])["lab"] == "verona"
+    assert shell.run("ps", "--format", "text")[1].startswith("NAME")
+    monkeypatch.setenv("XMPPLAB_PS_FORMAT", "xml")
+    assert shell.run("ps")[0] == 2
+
+
+def test_config_is_the_whole_plan(shell: Shell) -> None:
+    plan = json.loads(shell.run("config", VERONA, "--format", "json")[1])
+    assert yaml.safe_load(shell.run("config", VERONA)[1]) == plan
+    assert [server["c2s_port"] for server in plan["servers"]] == [5222] * 3
+    assert shell.run("config", "nowhere.yaml")[0] == 2
+
+
+def test_a_dry_run_starts_and_writes_nothing(shell: Shell, tmp_path: Path) -> None:
+    code, out, _ = shell.run("up", VERONA, "--dry-run")
+    assert code == 0
+    assert out.startswith(
+        "lab verona would be brought up as processes of this machine:\nNAME   LISTENS AT\nredis  -\ns1 "
+    )
+    assert list(tmp_path.iterdir()) == []
+    found = json.loads(shell.run("up", VERONA, "--dry-run", "--format", "json")[1])
+    assert (found["does"], [part["name"] for part in found["parts"]]) == ("start", ["redis", "s1", "s2", "s3"])
+
+
+def test_a_dry_run_tells_of_kept_data(shell: Shell, tmp_path: Path) -> None:
+    stopped_lab(tmp_path)
+    assert "; accounts and messages kept in" in shell.run("up", VERONA, "--dry-run")[1]
+
+
+def test_ps_fits(shell: Shell, tmp_path: Path) -> None:
+    folder = stopped_lab(tmp_path)
+    nodes = [
+        NodeState("redis", "redis"),
+        NodeState("s1", "server"),
+        NodeState("s2", "server", last_exit="signal SIGKILL"),
+    ]
+    LabState(nodes).save(folder.state_file)
+    narrow, wide = shell.run("ps")[1].splitlines(), shell.run("ps", "--wide")[1].splitlines()
+    assert max(map(len, narrow)) <= 60
+    assert narrow[0].split() == ["NAME", "STATE", "DOMAIN", "HOST", "SESSIONS"]
+    assert {"CPU", "MEMORY", "COMPONENTS", "PID"} <= set(wide[0].split())
+
+
+@pytest.mark.parametrize("text", ["", "a\x00b", "\ud800"])
+def test_what_cannot_be_sent(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    stopped_lab(tmp_path)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+    assert shell.run("send", "romeo", "juliet", "-")[0] == 2
 
 
 @pytest.mark.parametrize(
