@@ -31,7 +31,11 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "logs": (),
     "trace": (ROMEO, JULIET),
     "watch": ("--lab", "nobody"),
+    "chat": (ROMEO,),
+    "send": (ROMEO, JULIET, "But, soft!"),
+    "inbox": (JULIET,),
     "validate": (FILE,),
+    "config": (FILE,),
     "graph": (FILE,),
     "load": ("nothing",),
     "verify": ("nothing.yaml",),
@@ -135,7 +139,7 @@ def broken_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_module_is_broken(lab: RunningLab, broken_tree: Path, command: str) -> None:
     code, said = run(command, lab.folder, environment={"PYTHONPATH": str(broken_tree)})
-    if command in ("up", "validate", "graph", "export compose"):
+    if command in ("up", "validate", "config", "graph", "export compose"):
         assert code == 2
         assert "modules/verse.py cannot be loaded: SyntaxError" in said
 

@@ -1,0 +1,56 @@
+"""The JSON of every command fits its documented type (docs/json.md), field by field."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+
+from cluster.cli.documents import DOCUMENTS
+from tests.live.running_lab import RunningLab
+
+pytestmark = pytest.mark.live
+ROMEO, JULIET, FRIAR = "romeo@montague.lit", "juliet@capulet.lit", "friar\\40abbey.example@mail.montague.lit"
+
+
+@pytest.fixture(scope="module")
+def busy(gateways: RunningLab) -> RunningLab:
+    """A lab in which something has happened everywhere."""
+    for to in (JULIET, "fc1", FRIAR):
+        gateways.command("send", ROMEO, to, "But, soft!")
+        gateways.command("trace", ROMEO, to)
+    gateways.command("fault", "set", "s1", "s2", "--delay", "1ms")
+    return gateways
+
+
+COMMANDS = {
+    "ps": (),
+    "ls": (),
+    "logs": ("--tail", "1"),
+    "trace": (ROMEO, JULIET),
+    "inbox": (JULIET,),
+    "user ls": (),
+    "fault ls": (),
+    "network ls": (),
+    "phone": ("fc1", "inbox"),
+    "mail": ("fc6", "inbox"),
+    "verify": (),
+    "config": None,
+    "up": None,
+}
+
+
+def test_every_document_is_tested() -> None:
+    assert COMMANDS.keys() == DOCUMENTS.keys()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_fits(busy: RunningLab, command: str) -> None:
+    arguments = COMMANDS[command]
+    if arguments is None:
+        arguments = (str(busy.topology), *(["--dry-run"] if command == "up" else []))
+    printed = json.loads(busy.command(*command.split(), *arguments, "--format", "json"))
+    assert printed
+    known = msgspec.json.encode(msgspec.convert(printed, DOCUMENTS[command]))
+    assert json.loads(known) == printed  # no field is unknown
