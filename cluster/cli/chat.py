@@ -74,13 +74,11 @@ def _connected(folder: LabFolder, plan: Plan, jid: Jid, password: str, messenger
     from secrets import token_hex
 
     from cluster.client.managed import ManagedClient
-    from cluster.lab.login import connect, explained
+    from cluster.lab.login import connector, explained
 
     own = jid.with_resource(f"chat-{token_hex(4)}")
     with explained(folder, plan, jid):
-        return ManagedClient(
-            lambda resumption: connect(folder, plan, own, password, resumption), messenger.greeting(), time.monotonic
-        )
+        return ManagedClient(connector(folder, plan, own, password), messenger.greeting(), time.monotonic)
 
 
 def _use(
@@ -113,7 +111,8 @@ def _typed(conversation: Conversation) -> Iterator[queue.SimpleQueue[str | None]
     """The lines that the user types, as they come, and None at their end; a thread of its own reads them."""
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     if not sys.stdin.isatty() or not sys.stdout.isatty():
-        threading.Thread(target=_read, args=(sys.stdin.readline, lines), daemon=True).start()
+        typed = open(0, errors="replace", closefd=False)  # noqa: SIM115  # sys.stdin would be locked at our end
+        threading.Thread(target=_read, args=(typed.readline, lines), daemon=True).start()
         yield lines
         return
     from prompt_toolkit import PromptSession

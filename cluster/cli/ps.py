@@ -62,7 +62,7 @@ def _show(folder: LabFolder, shown: Overview, format: str, wide: bool) -> None:
 
 
 def _print_narrow(shown: Overview) -> None:
-    nodes = [(n.name, _state(n), n.domain, n.c2s and n.c2s.rpartition(":")[0], n.sessions) for n in shown.nodes]
+    nodes = [(n.name, _state(n), n.domain, n.c2s and n.c2s.removesuffix(":5222"), n.sessions) for n in shown.nodes]
     print_table(["NAME", "STATE", "DOMAIN", "HOST", "SESSIONS"], nodes, NARROW)
     for node in shown.nodes:
         if node.last_exit:

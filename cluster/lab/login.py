@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from cluster.client.blocking import BlockingClient
+from cluster.client.managed import BROKEN
 from cluster.lab.ask import ask
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
@@ -24,16 +25,22 @@ def password_of(plan: Plan, jid: Jid) -> str | None:
 def log_in(folder: LabFolder, plan: Plan, jid: Jid, password: str) -> BlockingClient:
     """Log in with the resource of `jid`. Raises LabError with the remedy."""
     with explained(folder, plan, jid):
-        return connect(folder, plan, jid, password)
+        return connector(folder, plan, jid, password)(None)
 
 
-def connect(
-    folder: LabFolder, plan: Plan, jid: Jid, password: str, resumption: Resumption | None = None
-) -> BlockingClient:
-    """The same, raising what BlockingClient raises: for a client that tries again by itself."""
-    server = _server(plan, jid)
-    ca_file = None if server.tls == "off" else str(folder.ca_file)
-    return BlockingClient((server.host, server.c2s_port), Login(jid, password), ca_file, resumption=resumption)
+def connector(folder: LabFolder, plan: Plan, jid: Jid, password: str) -> Callable[[Resumption | None], BlockingClient]:
+    """Logs in as an account of the lab, and raises what BlockingClient raises: for a client that tries again."""
+    nodes = [server for server in plan.servers if server.domain == jid.domainpart]
+    login, ca_file = Login(jid, password), None if nodes[0].tls == "off" else str(folder.ca_file)
+
+    def connect(resumption: Resumption | None) -> BlockingClient:
+        """To the first of the domain's nodes that takes it, as clients do with SRV records (RFC 6120 section 3.2.1)."""
+        for node in nodes[:-1]:
+            with suppress(*BROKEN):
+                return BlockingClient((node.host, node.c2s_port), login, ca_file, resumption=resumption)
+        return BlockingClient((nodes[-1].host, nodes[-1].c2s_port), login, ca_file, resumption=resumption)
+
+    return connect
 
 
 @contextmanager

@@ -12,10 +12,11 @@ from secrets import token_hex
 
 from cluster.client.managed import ManagedClient
 from cluster.lab.folder import LabFolder
+from cluster.lab.login import connector
 from cluster.lab.verify.archive import read_archive
 from cluster.lab.verify.content import Content
 from cluster.lab.verify.foreign import Box, BoxClient, BoxReceiver, BoxSender, BoxThread, find_box
-from cluster.lab.verify.login import added_account, available, connector, logged_in, password
+from cluster.lab.verify.login import added_account, available, logged_in, password
 from cluster.lab.verify.records import FlowRecord, Leg
 from cluster.lab.verify.scenario import Flow, Scenario
 from cluster.lab.verify.traffic import Outgoing, Pace, Session

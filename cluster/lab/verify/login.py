@@ -16,28 +16,13 @@ from cluster.lab.login import password_of
 from cluster.lab.verify.witness import CARBONS
 from cluster.topology.plan import Plan
 from cluster.xmpp.element import Element
-from cluster.xmpp.initiating import Login, Resumption
+from cluster.xmpp.initiating import Resumption
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.stanza import Stanza, make
 
 PATIENCE_S = 20.0
 LOOK_EVERY_S = 0.05
-
-
-def connector(folder: LabFolder, plan: Plan, jid: Jid, password: str) -> Callable[[Resumption | None], BlockingClient]:
-    """Logs in as an account of the lab."""
-    nodes = [server for server in plan.servers if server.domain == jid.domainpart]
-    login, ca_file = Login(jid, password), None if nodes[0].tls == "off" else str(folder.ca_file)
-
-    def connect(resumption: Resumption | None) -> BlockingClient:
-        """To the first of the domain's nodes that takes it, as clients do with SRV records (RFC 6120 section 3.2.1)."""
-        for node in nodes[:-1]:
-            with suppress(*BROKEN):
-                return BlockingClient((node.host, node.c2s_port), login, ca_file, resumption=resumption)
-        return BlockingClient((nodes[-1].host, nodes[-1].c2s_port), login, ca_file, resumption=resumption)
-
-    return connect
 
 
 def logged_in(

@@ -29,6 +29,7 @@ def _fail() -> None:
 
 def _users(monkeypatch: pytest.MonkeyPatch) -> None:
     class Server:
+        name = "s1"
         domain = "montague.lit"
         node_of = ""
 
@@ -38,7 +39,7 @@ def _users(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(user, "chosen", lambda name: Folder())
     monkeypatch.setattr("cluster.lab.ask.ask", lambda *_: [EVIL])
-    user.ls(None, None)
+    user.ls(None)
 
 
 def _phone_says(monkeypatch: pytest.MonkeyPatch) -> None:
