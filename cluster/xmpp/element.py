@@ -11,7 +11,7 @@ from xml.sax.saxutils import quoteattr
 
 from cluster.xmpp.namespaces import CLIENT, STREAMS, XML
 
-__all__ = ["Element", "SubElement", "canonical", "check_text", "parse", "serialize", "split", "text_of"]
+__all__ = ["NOT_XML", "Element", "SubElement", "canonical", "check_text", "parse", "serialize", "split", "text_of"]
 
 _LONG = 64
 """A namespace with more characters is declared once and has a prefix: repeated in each element it would make of a
@@ -20,12 +20,13 @@ stanza of 256 KB one of 400 MB. Those of the extensions are shorter."""
 _CONTEXT = f"<context xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>".encode()
 
 
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""XML 1.0 section 2.2: NUL, other control characters and lone surrogates can stand in no stanza."""
 
 
 def check_text(text: str) -> None:
     """Raises ValueError for a text with a character that no XML can have (XML 1.0 section 2.2)."""
-    if found := _NOT_XML.search(text):
+    if found := NOT_XML.search(text):
         raise ValueError(f"a text in XML cannot have the character U+{ord(found[0]):04X}")
 
 

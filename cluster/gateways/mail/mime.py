@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from cluster.gateways.mail import charsets
 from cluster.gateways.mail.plain import text_of_html
+from cluster.xmpp.element import NOT_XML
 
 T = TypeVar("T")
 MAX_WORK = 2_000_000
@@ -29,9 +30,6 @@ MAX_TEXT_CHARACTERS = 40_000
 """What is left when each character is written as `&amp;` fits into a stanza of 262,144 bytes."""
 MAX_NOTES = 50
 CUT = "\n[the text is longer, and was cut here]"
-
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""XML 1.0 section 2.2: NUL, other control characters and lone surrogates can stand in no stanza."""
 
 
 def parse(data: bytes) -> Message:
@@ -60,7 +58,7 @@ def tried(read: Callable[[], T], default: T) -> T:
 
 def clean(text: str) -> str:
     """The text with line feeds as line ends, and without what XML cannot have."""
-    return _NOT_XML.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return NOT_XML.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def header(mail: Message, name: str) -> str:

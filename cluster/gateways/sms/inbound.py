@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 
@@ -20,7 +19,7 @@ from cluster.gateways.sms.correspondents import Correspondents
 from cluster.gateways.sms.numbers import RegisteredNumbers
 from cluster.gateways.sms.receipts import Receipts
 from cluster.gateways.sms.store import Piece, Table
-from cluster.xmpp.element import Element
+from cluster.xmpp.element import NOT_XML, Element
 from cluster.xmpp.errors import StanzaError
 from cluster.xmpp.escaping import escape
 from cluster.xmpp.jid import Jid, JidError, prepare_localpart
@@ -35,8 +34,6 @@ EXPLAIN_EVERY_S = 600.0
 MAX_EXPLAINED = 10_000
 """Phones that are known to have been told that; those first that were told first."""
 
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""XML 1.0 section 2.2; a phone may send anything."""
 EXPLANATION = "Nobody wrote to you from this number. Begin with an address: name@domain: text"
 
 
@@ -167,7 +164,7 @@ class Inbound:
             return
         await self._correspondents.note(conversation.phone, conversation.number, target.to.bare)
         body = Element(f"{{{CLIENT}}}body")
-        body.text = _NOT_XML.sub("\ufffd", target.text)
+        body.text = NOT_XML.sub("\ufffd", target.text)
         id = self._id(conversation, pdu)
         message = make("message", to=target.to, from_=self._jid(conversation.phone), id=id, type="chat", payload=[body])
         self._sent[id] = conversation

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import get_args
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from cluster.lab.verify.promises import Promise
 from cluster.lab.verify.report import Report
-
-_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""XML 1.0 section 2.2: what a server wrote into an error may be anything."""
+from cluster.xmpp.element import NOT_XML
 
 
 def junit(reports: Sequence[Report]) -> str:
@@ -42,4 +39,4 @@ def _details(report: Report) -> list[str]:
 
 
 def _clean(text: str) -> str:
-    return _NOT_XML.sub("\ufffd", text)
+    return NOT_XML.sub("\ufffd", text)
