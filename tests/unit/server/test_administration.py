@@ -6,6 +6,7 @@ import pytest
 
 from cluster.server.administration import Administration
 from tests.network import MONTAGUE, Network, at_once
+from tests.unit.server.component_network import SMS, join, with_components
 
 
 @pytest.fixture
@@ -19,7 +20,8 @@ def test_accounts_come_and_go(network: Network, operator: Administration) -> Non
     assert at_once(operator.user_ls()) == ["romeo"]
     romeo = network.login("romeo@montague.lit/pda", password="wherefore")
     network.connect()
-    assert at_once(operator.status()) == {"ready": True, "streams": 2, "sessions": 1, "accounts": 1}
+    status = at_once(operator.status())
+    assert status == {"ready": True, "streams": 2, "sessions": 1, "accounts": 1, "components": {}}
     at_once(operator.user_passwd("romeo", "therefore"))
     assert romeo.failed is None
     assert network.login("romeo@montague.lit/x", password="wherefore").failed is not None
@@ -48,3 +50,12 @@ def test_what_cannot_be_done_names_the_remedy(
     with pytest.raises(ValueError, match=message):
         at_once(getattr(operator, request_name)(*arguments))
     assert at_once(operator.user_ls()) == ["romeo"]
+
+
+def test_which_components_are_there() -> None:
+    for network in with_components():
+        server = network.servers[MONTAGUE]
+        operator = Administration(server.domain, server.streams.streams)
+        assert at_once(operator.status())["components"][SMS] is False
+        join(network)
+        assert at_once(operator.status())["components"][SMS] is True
