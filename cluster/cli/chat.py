@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +18,7 @@ import typer
 from cluster.cli.common import LabName, Password, account, chosen, known_password
 from cluster.cli.completion import accounts, addresses
 from cluster.cli.interrupt import interruptible
+from cluster.lab.errors import LabError
 
 if TYPE_CHECKING:
     from prompt_toolkit.completion import Completer
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 LOOK_EVERY_S = 0.05
 """For what was typed, while nothing comes."""
 GOODBYE_S = 5.0
-"""What was typed last may take so long until the server has it."""
+"""The server may take this long to send the roster at first, and to take what was typed last."""
 
 
 def chat(
@@ -84,8 +86,8 @@ def _connected(folder: LabFolder, plan: Plan, jid: Jid, password: str, messenger
 def _use(
     client: ManagedClient, messenger: Messenger, conversation: Conversation, lines: queue.SimpleQueue[str | None]
 ) -> None:
-    """Until the user leaves, and the server has all that was typed or GOODBYE_S have passed."""
-    was_connected, deadline_s = True, math.inf
+    """Until the user leaves and the server has all that was typed. Raises LabError where it does not say so."""
+    was_connected, ready_by_s, deadline_s = True, time.monotonic() + GOODBYE_S, math.inf
     while not messenger.is_finished and time.monotonic() < deadline_s:
         if (child := client.receive(LOOK_EVERY_S)) is not None:
             for event in messenger.take(child):
@@ -93,13 +95,16 @@ def _use(
         if client.is_connected != was_connected:
             was_connected = client.is_connected
             _show("* connected again" if was_connected else "* the connection broke; trying to come back")
-        while messenger.is_ready and deadline_s == math.inf and not lines.empty():
+        is_ready = messenger.is_ready or time.monotonic() > ready_by_s  # names are those of the roster
+        while is_ready and deadline_s == math.inf and not lines.empty():
             if (line := lines.get()) is None:
                 deadline_s = time.monotonic() + GOODBYE_S
                 messenger.finish()
                 break
             for text in conversation.type(line):
                 _show(text)
+    if not messenger.is_finished:
+        raise LabError("the server did not say that it has all; what you wrote last may be lost (`xmpplab ps`)")
 
 
 def _show(text: str) -> None:
@@ -135,7 +140,7 @@ def _typed(conversation: Conversation) -> Iterator[queue.SimpleQueue[str | None]
             yield lines
         finally:
             if session.app.is_running and session.app.loop is not None:  # it did not end by what was typed
-                session.app.loop.call_soon_threadsafe(session.app.exit)
+                session.app.loop.call_soon_threadsafe(partial(session.app.exit, exception=EOFError))
             reader.join()
 
 

@@ -151,3 +151,22 @@ def test_a_chat_outlives_its_server(lab: RunningLab, servant: str, tmp_path: Pat
         terminal._tmux("send-keys", "C-d")
         terminal.shows("it ended with 0")
     assert inbox(lab, servant) == ["still here"]
+
+
+def test_what_the_server_did_not_take_is_told(lab: RunningLab) -> None:
+    command = [XMPPLAB, "chat", "romeo"]
+    with subprocess.Popen(
+        command, cwd=lab.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as chat:
+        assert chat.stdin is not None
+        assert chat.stdout is not None
+        assert chat.stdout.readline().startswith(f"you are {ROMEO}")
+        chat.stdin.write("/roster\n")
+        chat.stdin.flush()
+        assert chat.stdout.readline()
+        lab.command("pause", "s1")
+        try:
+            _, errors = chat.communicate("/msg juliet But, soft!\n", TIMEOUT_S)
+        finally:
+            lab.command("resume", "s1")
+    assert (chat.returncode, "what you wrote last may be lost" in errors) == (1, True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import msgspec
 import pytest
 
 from cluster.cli.documents import DOCUMENTS
-from tests.live.running_lab import RunningLab
+from tests.live.running_lab import TIMEOUT_S, XMPPLAB, RunningLab
 
 pytestmark = pytest.mark.live
 ROMEO, JULIET, FRIAR = "romeo@montague.lit", "juliet@capulet.lit", "friar\\40abbey.example@mail.montague.lit"
@@ -50,7 +51,9 @@ def test_a_command_fits(busy: RunningLab, command: str) -> None:
     arguments = COMMANDS[command]
     if arguments is None:
         arguments = (str(busy.topology), *(["--dry-run"] if command == "up" else []))
-    printed = json.loads(busy.command(*command.split(), *arguments, "--format", "json"))
+    line = [XMPPLAB, *command.split(), *arguments, "--format", "json"]
+    done = subprocess.run(line, cwd=busy.folder, stdout=subprocess.PIPE, timeout=TIMEOUT_S, check=True)
+    printed = json.loads(done.stdout)
     assert printed
     known = msgspec.json.encode(msgspec.convert(printed, DOCUMENTS[command]))
     assert json.loads(known) == printed  # no field is unknown
