@@ -7,6 +7,9 @@ from collections.abc import Collection
 from cluster.server.domain import Domain
 from cluster.xmpp.jid import prepare_localpart
 
+MAX_FOLLOW_S = 60.0
+"""However the wall clock is set."""
+
 
 class Administration:
     """The operator's requests to one domain. Raises ValueError with the remedy for what cannot be done."""
@@ -21,6 +24,14 @@ class Administration:
         sessions = sum(len(account.sessions) for account in self._domain.accounts.online.values())
         accounts = await self._domain.context.store.accounts.count()
         return {"ready": True, "streams": len(self._streams), "sessions": sessions, "accounts": accounts}
+
+    async def follow_all(self, until_utc_s: float) -> None:
+        """Record the hops of each stanza that enters here, until then, and no longer than MAX_FOLLOW_S.
+
+        Whoever wants more of it asks again: so it ends with them, even where they are killed.
+        """
+        left_s = until_utc_s - self._domain.context.now_utc_s()
+        self._domain.tracer.follow_all(min(left_s, MAX_FOLLOW_S))
 
     async def user_ls(self) -> list[str]:
         """All accounts: localparts."""
