@@ -6,7 +6,10 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
+from cluster.trace.hop import Tracer
+from cluster.trace.memory import MemoryJournal
 from cluster.xmpp import sasl
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.events import (
@@ -36,6 +39,11 @@ def ids(prefix: str = "id") -> Callable[[], str]:
 
 
 @lru_cache
+def memory_tracer(node: str, clock: Any) -> Tracer:
+    """Of a node whose hops nobody reads."""
+    return Tracer(node, MemoryJournal(), lambda: 0, lambda: "", 0, clock)
+
+
 def keys_of(hash_name: str, password: str) -> sasl.Keys:
     """Real keys, derived once."""
     return sasl.make_keys(hash_name, password, b"salt of the tests", 4096)

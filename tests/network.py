@@ -151,6 +151,7 @@ class Network:
         registration: bool = False,
         registrations_per_minute: int = 0,
         probes_per_minute: int = 0,
+        sample_every: int = 1,
         limits: Limits = DEFAULTS,
         anonymous: bool = False,
         strict: bool = False,
@@ -177,6 +178,7 @@ class Network:
         self._registration = registration
         self._registrations_per_minute = registrations_per_minute
         self._probes_per_minute = probes_per_minute
+        self._sample_every = sample_every
         self._limits = limits
         self._anonymous = anonymous
         self._strict = strict
@@ -266,7 +268,7 @@ class Network:
         self.start(domain)
 
     def _tracer(self, name: str, journal: list[Hop]) -> Tracer:
-        return Tracer(name, journal, lambda: 0, self._new_id, 1)
+        return Tracer(name, journal, lambda: 0, self._new_id, self._sample_every, self.clock)
 
     # --- accounts
 

@@ -114,11 +114,10 @@ def _seconds(text: str) -> float:
         raise BadInput(str(error)) from None
 
 
-_WORDS = {"down": "down", "delay_s": "delay {:g} s", "max_per_s": "rate {:g}/s", "refuse": "refuse {}"}
-
-
 def _shown(faults: dict[str, Any]) -> str:
-    return ", ".join(_WORDS[key].format(value) for key, value in faults.items()) or "no faults"
+    from cluster.gateways.faults import in_words
+
+    return in_words(faults) or "no faults"
 
 
 def _plain(value: Any) -> str:

@@ -11,43 +11,159 @@ import typer
 
 from cluster.cli.common import LabName, account, chosen, known_password
 from cluster.cli.completion import accounts, addresses
-from cluster.lab.errors import LabError
+from cluster.cli.interrupt import interruptible
+from cluster.lab.errors import BadInput, LabError
+from cluster.trace.terminal import safe_json, safe_line
 
 if TYPE_CHECKING:
-    from cluster.lab.tracing import Route
+    from cluster.lab.prober import Prober, Route
+    from cluster.topology.plan import Plan
     from cluster.trace.hop import Hop
+    from cluster.xmpp.jid import Jid
+
+BODY = "This is a probe of xmpplab trace."
+Format = Literal["tree", "json", "mermaid"]
 
 
 def trace(
     from_: Annotated[str, typer.Argument(metavar="FROM", help="An account of the lab.", autocompletion=accounts)],
     to: Annotated[str, typer.Argument(metavar="TO", help="A name or any address.", autocompletion=addresses)],
-    format: Annotated[
-        Literal["tree", "json", "mermaid"], typer.Option(help="For people, programs, Markdown.")
-    ] = "tree",
+    format: Annotated[Format, typer.Option(help="For people, programs, Markdown.")] = "tree",
+    timeout: Annotated[str, typer.Option(metavar="TIME", help="How long to follow a probe, such as `1m`.")] = "10s",
+    count: Annotated[int, typer.Option(min=1, help="How many probes; of several, a line each, and their times.")] = 1,
+    node: Annotated[str, typer.Option(metavar="NODE", help="Where FROM logs in, with several nodes.")] = "",
+    to_resource: Annotated[str, typer.Option(metavar="NAME", help="Of TO: one client of it, as in romeo@x/NAME.")] = "",
+    receiver: Annotated[
+        bool, typer.Option("--receiver/--no-receiver", help="Log in as TO too, where the topology tells its password.")
+    ] = True,
     password: Annotated[str | None, typer.Option(help="Of FROM, where the topology does not tell it.")] = None,
     lab: LabName = None,
 ) -> None:
     """Send a probe message and show its route with the time of each hop."""
-    from cluster.lab.tracing import send_probe
-    from cluster.trace import render
+    from cluster.lab.prober import prober
 
+    if count > 1 and format == "mermaid":
+        raise BadInput("a diagram shows one probe; leave out --count, or take --format json")
+    timeout_s = _seconds(timeout)
     folder = chosen(lab)
     plan = folder.plan()
-    sender, receiver = account(folder, plan, from_).bare, account(folder, plan, to)
+    sender = account(folder, plan, from_).bare
+    target = _with_resource(account(folder, plan, to), to_resource)
     password = known_password(plan, sender, password)
-    route = send_probe(folder, plan, sender, receiver, password, "This is a probe of xmpplab trace.")
-    back = route.back.hops if route.back else []
-    match format:
-        case "tree":
+    with (
+        interruptible(),
+        prober(
+            folder, plan, sender, target, password,
+            node=node, with_receiver=receiver, timeout_s=timeout_s, tell=_tell,
+        ) as probes,
+    ):  # fmt: skip
+        routes = _sent(probes, plan, count, format)
+    if format == "json":
+        print_json(routes)
+    if routes[-1].interrupted:
+        raise KeyboardInterrupt
+    _check(routes, timeout)
+
+
+def _with_resource(jid: Jid, resource: str) -> Jid:
+    from cluster.xmpp.jid import JidError
+
+    if not resource:
+        return jid
+    if not jid.is_bare:
+        raise BadInput(f"{jid} names a resource already; leave out --to-resource")
+    try:
+        return jid.with_resource(resource)
+    except JidError as error:
+        raise BadInput(f"--to-resource: {error}") from None
+
+
+def _seconds(text: str) -> float:
+    from cluster.router.quantity import DURATION
+
+    try:
+        seconds = float(DURATION.parse(text) or 0)
+    except ValueError as error:
+        raise BadInput(f"--timeout: {error}") from None
+    if not seconds:
+        raise BadInput("--timeout: a probe needs some time; write 10s or so")
+    return seconds
+
+
+def _sent(probes: Prober, plan: Plan, count: int, format: Format) -> list[Route]:
+    """Send the probes one after the other, no more than are followed, and show what came of each."""
+    from cluster.lab.wait import pause
+
+    routes: list[Route] = []
+    for number in range(1, count + 1):
+        if number > 1 and plan.probes_per_minute:
+            pause(60 / plan.probes_per_minute)
+        route = probes.send(BODY)
+        routes.append(route)
+        if format == "mermaid":
+            print_mermaid(route)
+        elif format == "tree" and count == 1:
             print_route(route)
-        case "json":
-            print(json.dumps(render.dicts([*route.hops, *back]), indent=2))
-        case "mermaid":
-            print(render.mermaid([*route.hops, *back]), end="")
-    if route.end is None:
-        raise LabError("the probe has not come to its end; see `xmpplab ps`, and `xmpplab watch` for what comes later")
-    if route.end.event in ("bounced", "dropped", "lost"):
-        raise LabError(f"the probe was {route.end.event} at {route.end.node}: {route.end.detail}")
+        elif format == "tree":
+            print(safe_line(f"{number}: {_outcome(route)}"), flush=True)
+        if route.interrupted:
+            break
+    if format == "tree" and count > 1:
+        print(_times(routes))
+    return routes
+
+
+def _outcome(route: Route) -> str:
+    if not route.hops:
+        return "no hop of it is known"
+    last = route.hops[-1]
+    detail = f": {last.detail}" if last.detail else ""
+    left = "" if route.end else f", not at its end; waits {route.waits}" if route.waits else ", not at its end"
+    return f"{last.event} at {last.node} after {_ms(route):.2f} ms{detail}{left}, trace {last.trace_id}"
+
+
+def _ms(route: Route) -> float:
+    from cluster.trace.render import steps
+
+    return steps(route.hops)[-1].offset_ms
+
+
+def _times(routes: Sequence[Route]) -> str:
+    from statistics import median
+
+    times = [_ms(route) for route in routes if route.has_arrived]
+    text = f"{len(routes)} probes, {len(times)} arrived"
+    return f"{text}; ms: least {min(times):.2f}, median {median(times):.2f}, most {max(times):.2f}" if times else text
+
+
+def _check(routes: Sequence[Route], timeout: str) -> None:
+    """Raises LabError for the first that did not arrive."""
+    for route in routes:
+        if route.end is None:
+            where = f"it waits {route.waits}" if route.waits else "`xmpplab ps` may tell why"
+            raise LabError(
+                f"the probe has not come to its end within {timeout}: {where}; `xmpplab watch` shows what comes later"
+            )
+        if not route.has_arrived:
+            raise LabError(f"the probe was {route.end.event} at {route.end.node}: {route.end.detail}")
+
+
+def _tell(text: str) -> None:
+    print(safe_line(f"xmpplab: {text}"), file=sys.stderr, flush=True)
+
+
+def print_json(routes: Sequence[Route]) -> None:
+    """The hops of all of them, and of the answers."""
+    from cluster.trace.render import dicts
+
+    print(safe_json(json.dumps([hop for route in routes for hop in dicts(route.all_hops)], indent=2)))
+
+
+def print_mermaid(route: Route) -> None:
+    """The route and the way back, as one diagram."""
+    from cluster.trace.render import mermaid
+
+    print(mermaid(route.all_hops), end="")
 
 
 def print_route(route: Route) -> None:

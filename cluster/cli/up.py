@@ -97,13 +97,15 @@ def _show_first_messages(folder: LabFolder, plan: Plan) -> None:
     """To a contact in another domain, and to a phone where there is one: C3 and FC1 of the RFC's figure."""
     from cluster.cli.trace import print_route
     from cluster.lab.login import password_of
-    from cluster.lab.tracing import first_pair, first_phone, send_probe
+    from cluster.lab.prober import prober
+    from cluster.lab.tracing import first_pair, first_phone
 
     from_, contact = first_pair(plan)
     for to in (contact, first_phone(plan)):
         if to is not None:
             print(f"\n{from_} says hi! to {to} (`xmpplab trace {from_} {to}`)")
-            print_route(send_probe(folder, plan, from_, to, password_of(plan, from_) or "", "hi!"))
+            with prober(folder, plan, from_, to, password_of(plan, from_) or "") as probes:
+                print_route(probes.send("hi!"))
 
 
 def _follow(folder: LabFolder) -> None:

@@ -2,37 +2,84 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from cluster.cli.common import LabName, chosen
-from cluster.trace.terminal import safe_line
+from cluster.cli.interrupt import interruptible
+from cluster.lab.errors import BadInput
+from cluster.trace.terminal import safe_json, safe_line
 
 if TYPE_CHECKING:
+    from cluster.topology.plan import Plan
     from cluster.trace.hop import Hop
+
+ADDRESS = "An account, one of its resources, or a domain."
 
 
 def watch(
+    all: Annotated[bool, typer.Option("--all", help="Follow every stanza as long as this runs.")] = False,
+    from_: Annotated[str, typer.Option("--from", metavar="ADDRESS", help=ADDRESS)] = "",
+    to: Annotated[str, typer.Option("--to", metavar="ADDRESS", help=ADDRESS)] = "",
     filter: Annotated[str, typer.Option(metavar="TEXT", help="Only lines with this text.")] = "",
+    format: Annotated[Literal["text", "json"], typer.Option(help="For people; a JSON object per line.")] = "text",
     lab: LabName = None,
 ) -> None:
-    """Show the hops of the stanzas that are followed, until Ctrl-C: probes, and one in `trace.sample_every`."""
-    from cluster.lab.tracing import journal
+    """Show hops of stanzas until Ctrl-C: of probes, of one stanza in `trace.sample_every`, and all that fail."""
+    from cluster.lab import watching
+    from cluster.trace.render import as_dict
 
     folder = chosen(lab)
-    with suppress(KeyboardInterrupt), journal(folder, folder.plan()) as reader:
-        for hop in reader.follow():
-            line = _shown(hop)
+    plan = folder.plan()
+    from_, to = _address(from_), _address(to)
+    if not all:
+        _tell(_hint(plan))
+    with suppress(KeyboardInterrupt), interruptible():
+        for hop in watching.watch(folder, plan, every_stanza=all, tell=_tell):
+            if not (is_of(from_, hop.from_) and is_of(to, hop.to)):
+                continue
+            line = safe_json(json.dumps(as_dict(hop), ensure_ascii=False)) if format == "json" else _shown(hop)
             if filter in line:
                 print(line, flush=True)
+
+
+def _hint(plan: Plan) -> str:
+    """What is seen, and how to see more; empty where all is."""
+    if plan.sample_every == 1:
+        return ""
+    sampled = f", one stanza in {plan.sample_every}" if plan.sample_every else ""
+    return f"shown are probes{sampled}, and what is bounced, dropped or lost; --all shows every stanza"
+
+
+def _tell(text: str) -> None:
+    if text:
+        print(safe_line(f"xmpplab: {text}"), file=sys.stderr, flush=True)
+
+
+def _address(text: str) -> str:
+    """As hops have it. Raises BadInput."""
+    from cluster.xmpp.jid import Jid, JidError
+
+    try:
+        return str(Jid.parse(text)) if text else ""
+    except JidError as error:
+        raise BadInput(f"{error}; write an address such as romeo@montague.lit, or a domain") from None
+
+
+def is_of(wanted: str, address: str) -> bool:
+    """Whether an address is the wanted one or below it: a resource of an account, or an account of a domain."""
+    bare = address.partition("/")[0]
+    return not wanted or wanted in (address, bare, bare.partition("@")[2] or bare)
 
 
 def _shown(hop: Hop) -> str:
     from datetime import UTC, datetime
 
     moment = datetime.fromtimestamp(hop.at_utc_ns / 1e9, UTC).strftime("%H:%M:%S.%f")
-    what = f"{hop.node:<6} {hop.event:<9} {hop.kind} {hop.from_} → {hop.to}, {hop.size_bytes} bytes"
-    line = f"{moment} {hop.trace_id} {what}"
-    return safe_line(f"{line}: {hop.detail}" if hop.detail else line)
+    what = f"{hop.kind} {hop.from_} → {hop.to}, {hop.size_bytes} bytes" if hop.kind else ""
+    detail = f": {hop.detail}" if what and hop.detail else hop.detail
+    return safe_line(f"{moment} {hop.trace_id} {hop.node:<6} {hop.event:<9} {what}{detail}")

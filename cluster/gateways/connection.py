@@ -73,7 +73,7 @@ class ComponentConnection:
         self.domain = domain
         self.clock = reactor
         self._secret = secret
-        self._tracer = tracer
+        self.tracer = tracer
         self._jitter = jitter
         self._failures = 0
         self._take: Callable[[Stanza], Settled] | None = None
@@ -148,7 +148,7 @@ class ComponentConnection:
             if settled.called:
                 self._waiting_bytes -= len(stanza.raw)
                 continue  # it was taken back
-            self._tracer.record(Event.SENT, stanza)
+            self.tracer.record(Event.SENT, stanza)
             if self._protocol.send(stanza):
                 self._unacknowledged.append((stanza, settled))
             else:
@@ -166,7 +166,7 @@ class ComponentConnection:
     def take(self, stanza: Stanza) -> Settled:
         """The server sent this."""
         assert self._take is not None
-        self._tracer.record(Event.RECEIVED, stanza)
+        self.tracer.record(Event.RECEIVED, stanza)
         return self._take(stanza)
 
     def left(self, protocol: _ComponentProtocol, reason: str) -> None:

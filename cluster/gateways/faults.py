@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -20,6 +20,14 @@ class Faults(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     """How many messages it takes in a second; it asks for patience for the others. 0: as many as it does without."""
     refuse: str = ""
     """With what it answers each message: an SMTP reply, or a command_status of SMPP."""
+
+
+_WORDS = {"down": "down", "delay_s": "delay {:g} s", "max_per_s": "rate {:g}/s", "refuse": "refuse {}"}
+
+
+def in_words(faults: Mapping[str, Any]) -> str:
+    """Those that are set, as `fault_ls` tells them: `down, delay 2 s`; empty: none."""
+    return ", ".join(_WORDS[key].format(value) for key, value in faults.items())
 
 
 class FaultyNetwork(ABC):

@@ -14,6 +14,7 @@ from cluster.gateways.registration import registration
 from cluster.router.port import Settled
 from cluster.server import iq
 from cluster.server.module import Module, ModuleHost
+from cluster.trace.hop import Event
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
 
@@ -85,6 +86,7 @@ class GatewayRuntime:
         if not isinstance(error, StanzaError):
             self._log.failure("a {kind} to {to} failed", kind=stanza.kind, to=str(stanza.to))
             error = StanzaError(Condition.INTERNAL_SERVER_ERROR)
+        self._connection.tracer.record(Event.BOUNCED, stanza, error.with_cause)
         if stanza.may_be_answered_with_error:
             self._send(stanza.error(error))
 
@@ -94,6 +96,7 @@ class GatewayRuntime:
             return self._connection.send(stanza)
         except (Overloaded, NotCarried) as error:
             self._log.warn("dropped a {kind} to {to}: {error}", kind=stanza.kind, to=str(stanza.to), error=str(error))
+            self._connection.tracer.record(Event.DROPPED, stanza, str(error))
             return None
 
     def _soon(self, act: Callable[[], Awaitable[None]]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import time
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -16,6 +18,8 @@ from cluster.topology.plan import LabNode, Plan
 
 ANSWER_TIMEOUT_S = 10.0
 """A password takes a server some tenths of a second; one that is started again takes a few seconds."""
+SHORTEST_WAIT_S = 0.01
+"""To Redis, 0 would mean for ever."""
 
 
 def ask(
@@ -27,21 +31,46 @@ def ask(
     timeout_s: float = ANSWER_TIMEOUT_S,
 ) -> Any:
     """The node's answer. Raises LabError with the node's own words, or when it does not answer in time."""
-    keys = Keys.of_lab(plan.name)
-    request = Request(secrets.token_hex(8), verb, args)
-    queue, raw = keys.control(node.channel), msgspec.json.encode(request)
-    with connected(folder.secrets()[ADMIN]) as redis:
-        redis.rpush(queue, raw)
-        publish(redis, queue, "")
-        found = redis.blpop([keys.control_reply(node.channel, request.id)], timeout_s)
-        if found is None:
-            taken = not redis.lrem(queue, 1, raw.decode())  # so that it is not done when nobody expects it any more
-            raise LabError(
-                f"{node.name} ({node.speaks_for}) did not answer within {timeout_s:g} s"
-                + (", the request may have been done" if taken else "")
-                + f"; see `xmpplab ps` and `xmpplab logs {node.name}`"
-            )
-    reply = msgspec.json.decode(found[1], type=Reply)
+    replies, taken = _asked(folder, plan, [node], verb, args, timeout_s)
+    if node.channel not in replies:
+        raise LabError(
+            f"{node.name} ({node.speaks_for}) did not answer within {timeout_s:g} s"
+            + (", the request may have been done" if taken else "")
+            + f"; see `xmpplab ps` and `xmpplab logs {node.name}`"
+        )
+    reply = msgspec.json.decode(replies[node.channel], type=Reply)
     if reply.error:
         raise LabError(reply.error)
     return reply.ok
+
+
+def tell_all(
+    folder: LabFolder, plan: Plan, nodes: Sequence[LabNode], verb: str, args: dict[str, Any], timeout_s: float
+) -> list[LabNode]:
+    """Ask the same of all of them at once: those that did not answer in time, whatever the others said."""
+    replies, _ = _asked(folder, plan, nodes, verb, args, timeout_s)
+    return [node for node in nodes if node.channel not in replies]
+
+
+def _asked(
+    folder: LabFolder, plan: Plan, nodes: Sequence[LabNode], verb: str, args: dict[str, Any], timeout_s: float
+) -> tuple[dict[str, bytes | str], bool]:
+    """The replies that came in time, by the nodes' channels; and whether one that did not reply took the request."""
+    keys = Keys.of_lab(plan.name)
+    request = Request(secrets.token_hex(8), verb, args)
+    raw = msgspec.json.encode(request)
+    replies: dict[str, bytes | str] = {}
+    taken = False
+    with connected(folder.secrets()[ADMIN]) as redis:
+        for node in nodes:
+            redis.rpush(keys.control(node.channel), raw)
+            publish(redis, keys.control(node.channel), "")
+        deadline_s = time.monotonic() + timeout_s
+        for node in nodes:
+            left_s = max(deadline_s - time.monotonic(), SHORTEST_WAIT_S)
+            found = redis.blpop([keys.control_reply(node.channel, request.id)], left_s)
+            if found is not None:
+                replies[node.channel] = found[1]
+            elif not redis.lrem(keys.control(node.channel), 1, raw.decode()):
+                taken = True  # else it is not done when nobody expects it any more
+    return replies, taken

@@ -31,7 +31,6 @@ class Surroundings:
     plan: Plan
     client: RedisClient
     keys: Keys
-    journal: RedisJournal
     tracer: Tracer
 
 
@@ -54,8 +53,8 @@ class ForeignNode:
         self._client = client = RedisClient(reactor, url, random.random)
         self._home = keys.control(node.channel)
         self._journal = RedisJournal(client, keys, reactor, plan.journal_bytes)
-        tracer = Tracer(node.name, self._journal, time.time_ns, new_id, 0)
-        around = Surroundings(reactor, folder.path / node.name, plan, client, keys, self._journal, tracer)
+        tracer = Tracer(node.name, self._journal, time.time_ns, new_id, 0, reactor)
+        around = Surroundings(reactor, folder.path / node.name, plan, client, keys, tracer)
         self._part = _part(node, around)
         self._control = ControlServer(client, keys, node.channel, self._part.administration)
 

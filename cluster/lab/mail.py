@@ -40,7 +40,7 @@ class MailPart:
             RedisSpool(around.client, around.keys, node.domain),
             RedisLedger(around.client, around.keys, node.domain, time.time),
             self._connection.send,
-            around.journal,
+            around.tracer,
             now_utc_s=time.time,
             new_id=new_id,
             jitter=random.random,
@@ -93,7 +93,7 @@ class MailHostPart:
                 further = [domain_of(address) for address, _ in _aliases(gateway)]
                 routes |= dict.fromkeys([gateway.domain, *gateway.mail_domains, *further], relay)
         self._host = LabMailHost(
-            around.reactor, settings, routes, around.folder, around.journal,
+            around.reactor, settings, routes, around.folder, around.tracer,
             now_utc_s=time.time, new_id=new_id, jitter=random.random,
         )  # fmt: skip
         self._endpoint: Any = TCP4ServerEndpoint(around.reactor, node.port, interface=node.host)  # type: ignore[no-untyped-call]

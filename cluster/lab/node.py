@@ -61,7 +61,7 @@ class Node:
         self._home = keys.accounts(server.domain)
         self._store = redis_store(client, keys, server.domain)
         self._journal = RedisJournal(client, keys, reactor, plan.journal_bytes)
-        tracer = Tracer(server.name, self._journal, time.time_ns, new_id, plan.sample_every)
+        tracer = Tracer(server.name, self._journal, time.time_ns, new_id, plan.sample_every, reactor)
         turn = Turn(reactor)
         self._nodes = RedisNodes(
             reactor, client, keys.nodes(server.domain), turn=turn, name=server.name, incarnation=new_id(),

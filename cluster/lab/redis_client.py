@@ -22,13 +22,16 @@ CONNECT_TIMEOUT_S = 5.0
 
 
 @contextmanager
-def connected(url: str) -> Iterator[redis.Redis]:
-    """A connection for commands; what goes wrong with it is a LabError."""
+def connected(url: str, timeout_s: float | None = None) -> Iterator[redis.Redis]:
+    """A connection for commands; what goes wrong with it is a LabError.
+
+    `timeout_s`: what is not answered by then fails, and is not tried again: for who has something to do meanwhile.
+    """
     import redis
 
     unusable = (redis.RedisError, redis.exceptions.RedisClusterException)  # the second is none of the first
     try:
-        client = _client(url)
+        client = _client(url, timeout_s)
     except ValueError as error:
         raise LabError(f"--redis: {error}; write redis://user:password@host:6379/0") from None
     except unusable as error:  # a cluster is looked at at once
@@ -41,14 +44,18 @@ def connected(url: str) -> Iterator[redis.Redis]:
         client.close()
 
 
-def _client(url: str) -> redis.Redis:
+def _client(url: str, timeout_s: float | None) -> redis.Redis:
     """Of the cluster, or of the first address that is a master. Raises ValueError or what redis-py raises."""
     import redis
+    from redis.backoff import NoBackoff
     from redis.cluster import ClusterNode
+    from redis.retry import Retry
 
     RedisUrl.parse(url)  # its message names the forms
     first, *others = each_of(url.replace(CLUSTER, ""))
     timeouts: Any = {"socket_timeout": SOCKET_TIMEOUT_S, "socket_connect_timeout": CONNECT_TIMEOUT_S}
+    if timeout_s is not None:
+        timeouts = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s, "retry": Retry(NoBackoff(), 0)}
     if urlsplit(url).scheme.endswith(CLUSTER):
         node: Any = ClusterNode  # redis-py has no types here
         seeds = [node(str(parts.hostname), parts.port or 6379) for parts in map(urlsplit, others)]

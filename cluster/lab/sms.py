@@ -84,7 +84,7 @@ class SmscPart:
         phones = tuple(Subscriber(number, name) for name, number in node.phones.items())
         self._endpoint: Any = TCP4ServerEndpoint(around.reactor, node.port, interface=node.host)  # type: ignore[no-untyped-call]
         self._smsc = Smsc(
-            around.reactor, SmscSettings(node.name, phones, esmes), around.folder, around.journal,
+            around.reactor, SmscSettings(node.name, phones, esmes), around.folder, around.tracer,
             now_utc_s=time.time, new_id=new_id, jitter=random.random,
         )  # fmt: skip
         self.administration = self._smsc.administration

@@ -50,10 +50,11 @@ class AccountDelivery:
 
     def _turn_away(self, stanza: Stanza) -> Settled:
         """The account blocks the sender, to whom it looks as if nobody was there (XEP-0191 section 3.3)."""
+        cause = "the receiver blocks the sender"
         if stanza.kind == "presence":
-            self._tracer.record(Event.DROPPED, stanza, "the receiver blocks the sender")
+            self._tracer.record(Event.DROPPED, stanza, cause)
         else:
-            return self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
+            return self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE, cause=cause))
         return None
 
     def _deliver_iq(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
@@ -72,7 +73,7 @@ class AccountDelivery:
     def _asked_session(self, account: LocalAccount | None, stanza: Stanza, to: Jid) -> Session:
         """The resource that an iq is for. Raises StanzaError where there is none, or none for this sender."""
         if account is None:
-            raise StanzaError(Condition.SERVICE_UNAVAILABLE)
+            raise StanzaError(Condition.SERVICE_UNAVAILABLE, cause="no such account")
         is_request = stanza.may_be_answered_with_error
         if is_request and stanza.payloads:
             guard = self._ctx.host.guard(stanza.payloads[0])
@@ -80,7 +81,9 @@ class AccountDelivery:
                 guard(self._ctx, account, stanza)
         session = account.sessions.get(to.resourcepart)
         if session is None or (is_request and not session.is_visible_to(stanza.from_)):
-            raise StanzaError(Condition.SERVICE_UNAVAILABLE)  # section 8.5.3.1: a stranger is not to tell these apart
+            cause = "no such resource" if session is None else "the sender may not see the resource"
+            # section 8.5.3.1: a stranger is not to tell these apart
+            raise StanzaError(Condition.SERVICE_UNAVAILABLE, cause=cause)
         return session
 
     def _deliver_presence(self, account: LocalAccount | None, stanza: Stanza) -> Settled:

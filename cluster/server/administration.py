@@ -8,6 +8,9 @@ from typing import Any
 from cluster.server.domain import Domain
 from cluster.xmpp.jid import prepare_localpart
 
+MAX_FOLLOW_S = 60.0
+"""However the wall clock is set."""
+
 
 class Administration:
     """The operator's requests to one domain. Raises ValueError with the remedy for what cannot be done."""
@@ -29,6 +32,14 @@ class Administration:
             "accounts": await self._domain.context.store.accounts.count(),
             "components": {name: component.is_connected for name, component in self._domain.components.items()},
         }
+
+    async def follow_all(self, until_utc_s: float) -> None:
+        """Record the hops of each stanza that enters here, until then, and no longer than MAX_FOLLOW_S.
+
+        Whoever wants more of it asks again: so it ends with them, even where they are killed.
+        """
+        left_s = until_utc_s - self._domain.context.now_utc_s()
+        self._domain.tracer.follow_all(min(left_s, MAX_FOLLOW_S))
 
     async def user_ls(self) -> list[str]:
         """All accounts: localparts."""

@@ -86,7 +86,7 @@ class MessageDelivery:
     def deliver(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
         """To the session of the full JID, or by the table; behind the messages that must come first."""
         if account is None:
-            return self._act(_rule(Situation.NO_ACCOUNT, stanza), None, stanza, Came.NEW)
+            return self._act(Situation.NO_ACCOUNT, None, stanza, Came.NEW)
         return self._hand_out(account, self._hooks.arriving(account, stanza), Came.NEW)
 
     def redeliver(self, account: LocalAccount, stanza: Stanza, came: Came = Came.AGAIN) -> Settled:
@@ -117,9 +117,10 @@ class MessageDelivery:
             situation = Situation.FULL_SOMEBODY if somebody else Situation.FULL_NOBODY
         else:
             situation = Situation.BARE_SOMEBODY if somebody else Situation.BARE_NOBODY
-        return self._act(_rule(situation, stanza), account, stanza, came)
+        return self._act(situation, account, stanza, came)
 
-    def _act(self, action: Action, account: LocalAccount | None, stanza: Stanza, came: Came) -> Settled:
+    def _act(self, situation: Situation, account: LocalAccount | None, stanza: Stanza, came: Came) -> Settled:
+        action = _rule(situation, stanza)
         match action:
             case Action.BEST | Action.ALL if account:
                 chosen = account.best() if action is Action.BEST else account.willing()
@@ -135,7 +136,7 @@ class MessageDelivery:
                 kept = self._keep(account, stanza, came is Came.AGAIN_FIRST)
                 return kept.addCallback(self._kept, account, stanza, came)
             case Action.STORE | Action.BOUNCE:  # there is no account to store it for
-                return self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
+                return self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE, cause=situation))
             case _:
                 self._tracer.record(Event.DROPPED, stanza, "RFC 6121 section 8.5 says to ignore it")
         return None
@@ -144,7 +145,8 @@ class MessageDelivery:
         if kept:
             self._tracer.record(Event.STORED, stanza)
             return self._hooks.delivered(account, stanza, ()) if came is Came.NEW else None
-        return self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
+        cause = "nobody is there, and nothing keeps it for later"
+        return self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE, cause=cause))
 
     def hold(self, account: LocalAccount) -> bool:
         """Let what is new for the account wait until `release`; False where it waits already."""

@@ -304,12 +304,13 @@ class Domain:
         if stanza.kind == "iq":
             return self._iq.handle(self.context, stanza, "domain")
         if stanza.kind == "message":  # RFC 6120 section 10.5.1: the server itself reads none
-            return self.bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE))
+            error = StanzaError(Condition.SERVICE_UNAVAILABLE, cause="the server itself reads no messages")
+            return self.bounce(stanza, error)
         return None
 
     def bounce(self, stanza: Stanza, error: StanzaError) -> Settled:
         """Answer a stanza with an error, unless it is one itself."""
-        self.tracer.record(Event.BOUNCED, stanza, str(error))
+        self.tracer.record(Event.BOUNCED, stanza, error.with_cause)
         if stanza.may_be_answered_with_error and stanza.from_ is not None:
             return self.route(stanza.error(error))
         return None

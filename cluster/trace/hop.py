@@ -8,6 +8,8 @@ from typing import Protocol
 
 import msgspec
 
+from cluster.redisio.turn import Clock
+from cluster.trace.unfollowed import Sparing
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
@@ -66,27 +68,55 @@ class Journal(Protocol):
     def append(self, hop: Hop) -> None: ...
 
 
+FAILURES = frozenset({Event.BOUNCED, Event.DROPPED})
+"""Recorded of stanzas too that are not followed, but no more than `Sparing` lets through; each LOST is (`followed`)."""
+
+
 class Tracer:
     """Writes one node's hops, and picks the stanzas that are followed."""
 
     def __init__(
-        self, node: str, journal: Journal, now_utc_ns: Callable[[], int], new_id: Callable[[], str], sample_every: int
+        self,
+        node: str,
+        journal: Journal,
+        now_utc_ns: Callable[[], int],
+        new_id: Callable[[], str],
+        sample_every: int,
+        clock: Clock,
     ) -> None:
-        """`sample_every`: one stanza in so many is followed from here on; 0 means none but probes."""
+        """`sample_every`: one stanza in so many is followed from here on; 0 means none but probes.
+
+        `clock` runs steadily; `now_utc_ns` is the time of day.
+        """
         self.node = node
         self._journal = journal
         self._now_utc_ns = now_utc_ns
         self._new_id = new_id
         self._sample_every = sample_every
         self._until_next = sample_every
+        self._clock = clock
+        self._all_until_s = 0.0
+        self._unfollowed = Sparing(clock, self._tell_more)
 
     def sample(self) -> str:
         """The trace id for a stanza that enters the lab here: mostly empty, a new one for each Nth."""
         self._until_next -= 1
         if self._until_next:
             return ""
+        if self._all_until_s:
+            if self._clock.seconds() < self._all_until_s:
+                self._until_next = 1
+                return self._new_id()
+            self._all_until_s, self._until_next = 0.0, self._sample_every
+            return self.sample()
         self._until_next = self._sample_every
         return self._new_id()
+
+    def follow_all(self, seconds: float) -> None:
+        """Follow each stanza that enters the lab here, for so long from now; again, before that is over, to go on."""
+        if seconds > 0:
+            self._all_until_s = max(self._all_until_s, self._clock.seconds() + seconds)
+            self._until_next = 1
 
     def followed(self, stanza: Stanza) -> Stanza:
         """The stanza with a trace id: to record what must not be missed."""
@@ -94,20 +124,37 @@ class Tracer:
 
     def note(self, kind: str, from_: Jid, to: Jid, detail: str) -> None:
         """Append what is no hop of a stanza that is followed, but what whoever watches a client wants to know."""
-        now_utc_ns = self._now_utc_ns()
-        hop = Hop(self._new_id(), self.node, Event.RECEIVED, now_utc_ns, kind, str(from_), str(to), 0, detail)
-        self._journal.append(hop)
+        self._append(self._new_id(), Event.RECEIVED, kind, str(from_), str(to), 0, detail, "")
 
     def record(self, event: str, stanza: Stanza, detail: str = "", node: str = "") -> None:
         """Append a hop of a stanza that is followed. Callers on the message path check `stanza.trace_id` first.
 
-        `event` is an `Event` or its value.
+        Of one that is not, only FAILURES are appended. `event` is an `Event` or its value.
         """
-        if stanza.trace_id:
+        if trace_id := stanza.trace_id or self._id_of_failure(event):
             from_ = str(stanza.from_) if stanza.from_ else ""
             to = str(stanza.to) if stanza.to else ""
-            hop = Hop(
-                stanza.trace_id, node or self.node, Event(event), self._now_utc_ns(),
-                stanza.kind, from_, to, len(stanza.raw), detail,
-            )  # fmt: skip
-            self._journal.append(hop)
+            self._append(trace_id, event, stanza.kind, from_, to, len(stanza.raw), detail, node)
+
+    def record_foreign(
+        self, event: Event, trace_id: str, kind: str, from_: str, to: str, size_bytes: int, detail: str, node: str
+    ) -> None:
+        """As `record`, of what is no stanza: a mail or a short message, with the addresses of its network."""
+        if trace_id := trace_id or self._id_of_failure(event):
+            self._append(trace_id, event, kind, from_, to, size_bytes, detail, node)
+
+    def _id_of_failure(self, event: str) -> str:
+        """A trace id for a hop of what is not followed; empty where it is not to be recorded."""
+        return self._new_id() if event in FAILURES and self._unfollowed.take() else ""
+
+    def _tell_more(self, number: int) -> None:
+        detail = f"and {number} more of stanzas that are not followed, bounced or dropped"
+        self._append(self._new_id(), Event.DROPPED, "", "", "", 0, detail, "")
+
+    def _append(
+        self, trace_id: str, event: str, kind: str, from_: str, to: str, size_bytes: int, detail: str, node: str
+    ) -> None:
+        at_utc_ns = self._now_utc_ns()
+        self._journal.append(
+            Hop(trace_id, node or self.node, Event(event), at_utc_ns, kind, from_, to, size_bytes, detail)
+        )

@@ -50,17 +50,23 @@ class JournalReader:
                 yield id, _hops(fields)
             position = page[-1][0]
 
-    def follow(self) -> Iterator[Hop]:
-        """The hops from this call on, as they are written; never ends by itself."""
+    def follow(self) -> Iterator[list[Hop]]:
+        """The hops from this call on, as they are written, and an empty list where none comes within a second.
+
+        Never ends by itself.
+        """
         return self._follow_after(self.newest())
 
-    def _follow_after(self, last: bytes) -> Iterator[Hop]:
+    def _follow_after(self, last: bytes) -> Iterator[list[Hop]]:
         while True:
             # only to wait: the form of its reply depends on the protocol
             self._client.xread({self._key: last}, count=1, block=_WAIT_MS)
+            came = False
             for id, hops in self.after(last):
-                last = id
-                yield from hops
+                last, came = id, True
+                yield hops
+            if not came:
+                yield []
 
 
 def _hops(fields: dict[bytes, bytes]) -> list[Hop]:

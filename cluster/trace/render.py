@@ -15,10 +15,6 @@ from rich.tree import Tree
 from cluster.trace.hop import Event, Hop
 from cluster.trace.terminal import safe_line
 
-SENDER = "C1"
-RECEIVER = "C3"
-"""The ends of the route (RFC 3920 section 2.1); the command that sends a probe writes their hops."""
-
 
 class Step(msgspec.Struct, frozen=True):
     """A hop and its place in time."""
@@ -40,13 +36,6 @@ def steps(hops: Sequence[Hop]) -> list[Step]:
     ]
 
 
-def node_name(hop: Hop) -> str:
-    """`s1`, or an end of the route with its address: `C1 romeo@montague.lit/pda`."""
-    if hop.node not in (SENDER, RECEIVER):
-        return hop.node
-    return f"{hop.node} {hop.to if hop.event is Event.RECEIVED else hop.from_}"
-
-
 def tree(hops: Sequence[Hop]) -> Tree:
     """The route: each node that the stanza came to, and below it what happened there and when."""
     all_steps = steps(hops)
@@ -55,7 +44,7 @@ def tree(hops: Sequence[Hop]) -> Tree:
     first, last = all_steps[0].hop, all_steps[-1]
     title = f"{first.kind} from {first.from_} to {first.to}, {last.offset_ms:.2f} ms, trace {first.trace_id}"
     root = Tree(Text(safe_line(title)))
-    for name, visit in groupby(all_steps, key=lambda step: node_name(step.hop)):
+    for name, visit in groupby(all_steps, key=lambda step: step.hop.node):
         branch = root.add(Text(safe_line(name)))
         for step in visit:
             branch.add(Text(safe_line(_line(step))))
@@ -69,21 +58,27 @@ def _line(step: Step) -> str:
 
 
 def mermaid(hops: Sequence[Hop]) -> str:
-    """A sequence diagram (https://mermaid.js.org): an arrow where the stanza came to another node, else a note."""
+    """A sequence diagram (https://mermaid.js.org): an arrow where a stanza came to another node, else a note.
+
+    A node may record a thing after the stanza has gone on from it: that is no way back. So only the first hop at a
+    node counts as a stanza's arrival there, and any that says that it was received.
+    """
     all_steps = steps(hops)
-    names = dict.fromkeys(node_name(step.hop) for step in all_steps)
-    ids = {name: f"n{number}" for number, name in enumerate(names)}
+    ids = {name: f"n{number}" for number, name in enumerate(dict.fromkeys(step.hop.node for step in all_steps))}
     lines = ["sequenceDiagram"]
     lines += [f"    participant {id} as {_plain(name)}" for name, id in ids.items()]
-    before = ""
+    places: dict[str, str] = {}
+    seen: set[tuple[str, str]] = set()
     for step in all_steps:
-        here = ids[node_name(step.hop)]
-        what = f"{step.hop.event} +{step.offset_ms:.2f} ms"
-        if step.hop.detail:
-            what += f" ({step.hop.detail})"
-        arrow = f"{before}->>{here}" if before not in ("", here) else f"Note over {here}"
+        hop, here = step.hop, ids[step.hop.node]
+        before = places.get(hop.trace_id, here)
+        is_arrival = hop.event is Event.RECEIVED or (hop.trace_id, here) not in seen
+        arrow = f"{before}->>{here}" if is_arrival and before != here else f"Note over {here}"
+        if is_arrival or hop.event is Event.SENT:
+            places[hop.trace_id] = here
+        seen.add((hop.trace_id, here))
+        what = f"{hop.event} +{step.offset_ms:.2f} ms" + (f" ({hop.detail})" if hop.detail else "")
         lines.append(f"    {arrow}: {_plain(what)}")
-        before = here
     return "\n".join(lines) + "\n"
 
 
@@ -92,21 +87,24 @@ def _plain(text: str) -> str:
     return safe_line(re.sub(r"[#;\n]", lambda match: f"#{ord(match[0])};", text))
 
 
+def as_dict(hop: Hop) -> dict[str, Any]:
+    """A hop for JSON."""
+    return {
+        "trace_id": hop.trace_id,
+        "node": hop.node,
+        "event": str(hop.event),
+        "at": datetime.fromtimestamp(hop.at_utc_ns / 1e9, UTC).isoformat(timespec="microseconds"),
+        "kind": hop.kind,
+        "from": hop.from_,
+        "to": hop.to,
+        "size_bytes": hop.size_bytes,
+        "detail": hop.detail,
+    }
+
+
 def dicts(hops: Sequence[Hop]) -> list[dict[str, Any]]:
-    """For JSON: one dict for each hop."""
+    """For JSON: one dict for each hop, with its place in time among them."""
     return [
-        {
-            "trace_id": step.hop.trace_id,
-            "node": step.hop.node,
-            "event": str(step.hop.event),
-            "at": datetime.fromtimestamp(step.hop.at_utc_ns / 1e9, UTC).isoformat(),
-            "offset_ms": round(step.offset_ms, 3),
-            "delta_ms": round(step.delta_ms, 3),
-            "kind": step.hop.kind,
-            "from": step.hop.from_,
-            "to": step.hop.to,
-            "size_bytes": step.hop.size_bytes,
-            "detail": step.hop.detail,
-        }
+        {**as_dict(step.hop), "offset_ms": round(step.offset_ms, 3), "delta_ms": round(step.delta_ms, 3)}
         for step in steps(hops)
     ]

@@ -96,15 +96,29 @@ class StanzaError(Exception):
     """A stanza is refused: the sender gets an error stanza (RFC 6120 section 8.3) and the stream goes on.
 
     `type` defaults to the one that the RFC gives for the condition; `detail` is the `{namespace}name` of an
-    application-specific condition beside it (section 8.3.4).
+    application-specific condition beside it (section 8.3.4). `cause` is for whoever runs the server only: what the
+    sender must not learn, such as that it is blocked.
     """
 
-    def __init__(self, condition: Condition, text: str = "", type: ErrorType | None = None, detail: str = "") -> None:
+    def __init__(
+        self,
+        condition: Condition,
+        text: str = "",
+        type: ErrorType | None = None,
+        detail: str = "",
+        cause: str = "",
+    ) -> None:
         super().__init__(f"{condition}: {text}" if text else condition)
         self.condition = condition
         self.text = text
         self.type = type or _USUAL_TYPE.get(condition, ErrorType.CANCEL)
         self.detail = detail
+        self.cause = cause
+
+    @property
+    def with_cause(self) -> str:
+        """For whoever runs the server: `service-unavailable (no such account)`."""
+        return f"{self} ({self.cause})" if self.cause else str(self)
 
 
 class StreamError(Exception):

@@ -13,14 +13,13 @@ from cluster.gateways.mail.configuration import MailSettings, RelaySettings
 from cluster.gateways.mail.memory import MemoryLedger, MemorySpool
 from cluster.gateways.mail.relay import Relay
 from cluster.gateways.mail.service import MailService
-from cluster.trace.memory import MemoryJournal
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import StanzaError
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.stanza import Stanza, error_of, make
 from tests.harness import ReactorThread, until
-from tests.helpers import ids
+from tests.helpers import ids, memory_tracer
 
 MAIL, FRIAR = "mail.montague.lit", "friar@abbey.example"
 ROMEO = Jid.parse("romeo@montague.lit/pda")
@@ -51,7 +50,7 @@ class Gateway:
         return MailService(
             reactor, MailSettings("g2", MAIL, ("montague.lit",), max_mail_bytes=100_000),
             Relay(reactor, endpoint, relay, MAIL, tls), self._spool, self._ledger,
-            lambda stanza: self.sent.append(stanza), MemoryJournal(),
+            lambda stanza: self.sent.append(stanza), memory_tracer("g2", reactor),
             now_utc_s=self._now_utc_s, new_id=self._new_id, jitter=lambda: 0.0,
         )  # fmt: skip
 

@@ -8,18 +8,11 @@ from typing import Any
 from twisted.internet.endpoints import TCP4ServerEndpoint
 
 from cluster.gateways.smsc.smsc import Smsc
-from cluster.trace.hop import Hop
 from tests.harness import ReactorThread, until
-from tests.helpers import ids
+from tests.helpers import ids, memory_tracer
 from tests.unit.gateways.sms.world import PHONE, SETTINGS, START_UTC_S
 
 LONG = "Two households, both alike in dignity, in fair Verona, where we lay our scene, " * 4 + "🌹"
-
-
-class Hops:
-    """A `Journal`."""
-
-    def append(self, hop: Hop) -> None: ...
 
 
 class Centre:
@@ -28,7 +21,7 @@ class Centre:
     def __init__(self, thread: ReactorThread) -> None:
         self._thread = thread
         self._smsc = Smsc(
-            thread.reactor, SETTINGS, None, Hops(),
+            thread.reactor, SETTINGS, None, memory_tracer("fn1", thread.reactor),
             now_utc_s=lambda: START_UTC_S + thread.reactor.seconds(), new_id=ids(), jitter=lambda: 0.5,
         )  # fmt: skip
         port = thread.run(lambda: self._smsc.start(TCP4ServerEndpoint(thread.reactor, 0, interface="127.0.0.1")))

@@ -71,7 +71,7 @@ class StopAtEnd(Protocol):
 
 domain, secret, host, port = sys.argv[1:]
 endpoint: Any = TCP4ClientEndpoint(running, host, int(port))
-tracer = Tracer("g1", Nowhere(), lambda: 0, lambda: "", 0)
+tracer = Tracer("g1", Nowhere(), lambda: 0, lambda: "", 0, running)
 connection = Reported(running, endpoint, domain, secret, tracer, lambda: 0.0)
 runtime = GatewayRuntime(connection, Echo(connection))
 runtime.start()

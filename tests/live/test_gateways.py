@@ -40,6 +40,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
     running.down()
 
 
+ROMEO = "romeo@montague.lit"
 FRIAR = r"friar\40abbey.example@mail.montague.lit"
 
 
@@ -62,8 +63,8 @@ def mail_with(lab: RunningLab, words: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("to", "there", "back"),
     [
-        ("+393331234561@sms.montague.lit", ["C1", "s1", "g1", "fn1", "fc1"], ["fc1", "fn1", "g1", "s1", "C1"]),
-        (FRIAR, ["C1", "s1", "g2", "fn2", "fc6"], ["fc6", "fn2", "g2", "s1", "C1"]),
+        ("+393331234561@sms.montague.lit", [ROMEO, "s1", "g1", "fn1", "fc1"], ["fc1", "fn1", "g1", "s1", ROMEO]),
+        (FRIAR, [ROMEO, "s1", "g2", "fn2", "fc6"], ["fc6", "fn2", "g2", "s1", ROMEO]),
     ],
 )
 def test_the_trace_goes_there_and_back_and_leaves_nothing(

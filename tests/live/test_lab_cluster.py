@@ -30,7 +30,7 @@ def lab(tmp_path: Path, own_cluster: ValkeyCluster) -> Iterator[RunningLab]:
 
 def test_a_lab_on_a_cluster(lab: RunningLab, own_cluster: ValkeyCluster) -> None:
     assert {node["state"] for node in lab.ps()["nodes"]} == {"running"}
-    assert "C3 juliet@capulet.lit" in lab.command("trace", "romeo@montague.lit", "juliet@capulet.lit")
+    assert "── juliet@capulet.lit" in lab.command("trace", "romeo@montague.lit", "juliet@capulet.lit")
     assert "in the inbox" in lab.command("trace", "romeo@montague.lit", "+393331234567@sms.montague.lit")
     lab.command("user", "add", "rosaline@capulet.lit", "--password", "secret")
     assert "rosaline@capulet.lit" in lab.command("user", "ls")

@@ -19,9 +19,8 @@ from cluster.gateways.mail.configuration import RelaySettings
 from cluster.gateways.mail.relay import Relay
 from cluster.gateways.mailhost.configuration import MailboxSettings, MailHostSettings
 from cluster.gateways.mailhost.mailhost import LabMailHost
-from cluster.trace.memory import MemoryJournal
 from tests.harness import ReactorThread
-from tests.helpers import ids
+from tests.helpers import ids, memory_tracer
 from tests.live.mail_gateway import FRIAR, MAIL, START_UTC_S, Gateway, letter, text_of
 
 pytestmark = pytest.mark.live
@@ -131,7 +130,7 @@ def host_port(reactor_thread: ReactorThread, gateway: Gateway, tmp_path: Path) -
         reactor, TCP4ClientEndpoint(reactor, "127.0.0.1", gateway.port), RelaySettings(MAIL), "mx.abbey.example"
     )
     host = LabMailHost(
-        reactor, settings, {"montague.lit": relay, MAIL: relay}, tmp_path, MemoryJournal(),
+        reactor, settings, {"montague.lit": relay, MAIL: relay}, tmp_path, memory_tracer("fn2", reactor),
         now_utc_s=lambda: START_UTC_S + reactor.seconds(), new_id=ids("fn2id"), jitter=lambda: 0.0,
     )  # fmt: skip
     port = reactor_thread.run(lambda: host.start(TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")))

@@ -20,13 +20,12 @@ from cluster.gateways.delivery_receipts import RECEIPTS
 from cluster.gateways.sms.esme import Login
 from cluster.gateways.sms.gateway import SmsGateway
 from cluster.gateways.sms.store import memory_sms_store
-from cluster.trace.hop import Tracer
 from cluster.xmpp.element import Element
 from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.stanza import Stanza, make
 from tests.harness import PATIENCE_S, ReactorThread, until
-from tests.helpers import ids
-from tests.live.message_centre import LONG, Hops
+from tests.helpers import ids, memory_tracer
+from tests.live.message_centre import LONG
 from tests.unit.gateways.sms.world import FC1, GATEWAY, PASSWORD, PHONE, ROMEO, SHORT_CODE, START_UTC_S
 
 pytestmark = pytest.mark.live
@@ -54,7 +53,7 @@ class NodeSmpp:
         self.sent: list[Stanza] = []
         self._gateway = SmsGateway(
             thread.reactor, GATEWAY, TCP4ClientEndpoint(thread.reactor, "127.0.0.1", port), Login("g1", password),
-            memory_sms_store(), self.sent.append, Tracer("g1", Hops(), lambda: 0, ids(), 0),
+            memory_sms_store(), self.sent.append, memory_tracer("g1", thread.reactor),
             now_utc_s=lambda: START_UTC_S + thread.reactor.seconds(), new_id=ids(), jitter=lambda: 0.5,
         )  # fmt: skip
         thread.run(self._gateway.start)

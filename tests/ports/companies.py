@@ -145,7 +145,7 @@ class InRedis:
         self._incarnations += 1
         member.nodes = RedisNodes(
             self.reactor, client, self._keys.nodes("montague.lit"), turn=Turn(self.reactor), name=name,
-            incarnation=str(self._incarnations), tracer=Tracer(name, member, lambda: 0, lambda: "", 0),
+            incarnation=str(self._incarnations), tracer=Tracer(name, member, lambda: 0, lambda: "", 0, self.reactor),
             max_backlog=1000, decode=msgspec.msgpack.Decoder(list[Word]).decode,
         )  # fmt: skip
         await member.nodes.start(member)

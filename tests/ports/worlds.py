@@ -60,7 +60,7 @@ def settings(now_s: float, texts: dict[str, str]) -> FaultSettings:
 class Node:
     """A domain that notes what its router brings."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Any) -> None:
         self.router: Router
         self.delivered: list[Stanza] = []
         self.places: list[str] = []
@@ -69,7 +69,7 @@ class Node:
         self.hops: list[Hop] = []
         self.settled_by: Callable[[Stanza], Settled] = lambda stanza: None
         times = itertools.count()
-        self.tracer = Tracer("s", self, lambda: next(times), lambda: "new", 0)
+        self.tracer = Tracer("s", self, lambda: next(times), lambda: "new", 0, clock)
 
     def append(self, hop: Hop) -> None:
         """As a `Journal`."""
@@ -149,7 +149,7 @@ class MemoryWorld:
         run_on(self.clock, scenario(self))
 
     async def start(self, domain: str) -> Node:
-        node = Node()
+        node = Node(self.clock)
         node.router = self.network.router(domain, node.tracer)
         await node.router.start(node.deliver, node.bounce)
         return node
@@ -214,7 +214,7 @@ class RedisWorld:
         return client
 
     async def start(self, domain: str) -> Node:
-        node = Node()
+        node = Node(self.reactor)
         client = self.clients[node] = await self.client(domain)
         node.router = RedisRouter(
             self.reactor, client, self.keys, turn=Turn(self.reactor),

@@ -18,6 +18,7 @@ from cluster.gateways.mail.port import Correspondent, Ledger, Mail, Sent, Taken
 from cluster.gateways.mail.queue import OutboundQueue, QueueFull
 from cluster.gateways.mail.threads import root_of
 from cluster.gateways.repetition import key_of
+from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError
 from cluster.xmpp.namespaces import CLIENT
@@ -43,6 +44,7 @@ class MailGateway(Gateway):
         queue: OutboundQueue,
         ledger: Ledger,
         bounces: Bounces,
+        tracer: Tracer,
         *,
         now_utc_s: Callable[[], float],
         new_id: Callable[[], str],
@@ -51,6 +53,7 @@ class MailGateway(Gateway):
         self._queue = queue
         self._ledger = ledger
         self._bounces = bounces
+        self._tracer = tracer
         self._now_utc_s = now_utc_s
         self._new_id = new_id
 
@@ -85,7 +88,8 @@ class MailGateway(Gateway):
         tree = message.tree
         text, subject = _text(tree, "body"), _text(tree, "subject")
         if not text and not subject:
-            return  # a chat state, a receipt: nothing that a mail would say
+            self._tracer.record(Event.DROPPED, message, "it has no text; mails know no chat states or receipts")
+            return
         id = key_of(message) or self._new_id()
         if await self._ledger.find(id) is not None:
             self._log.info("{from_} repeats a message; it is not sent twice", from_=str(message.from_))

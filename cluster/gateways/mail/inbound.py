@@ -16,14 +16,13 @@ from cluster.gateways.connection import NotCarried, Overloaded
 from cluster.gateways.mail.addresses import Account, Addresses, Bounce, NotHere, Postmaster, Unknown
 from cluster.gateways.mail.bounces import Bounces
 from cluster.gateways.mail.configuration import MailSettings
-from cluster.gateways.mail.hops import Hops
 from cluster.gateways.mail.letter import Letter, kept_headers, read
 from cluster.gateways.mail.port import Ledger, Sent, Taken
 from cluster.gateways.mail.receiver import Envelope, Refused
 from cluster.gateways.mail.report import read_failure, tells_delivery
 from cluster.gateways.mail.threads import thread_of
 from cluster.router.port import Settled
-from cluster.trace.hop import Event
+from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import StanzaError
 from cluster.xmpp.jid import Jid
@@ -50,7 +49,7 @@ class Inbound:
         addresses: Addresses,
         ledger: Ledger,
         bounces: Bounces,
-        hops: Hops,
+        tracer: Tracer,
         send: Callable[[Stanza], Settled],
         contact: Callable[[str], Jid],
         new_id: Callable[[], str],
@@ -63,7 +62,7 @@ class Inbound:
         self._addresses = addresses
         self._ledger = ledger
         self._bounces = bounces
-        self._hops = hops
+        self._tracer = tracer
         self._send = send
         self._contact = contact
         self._new_id = new_id
@@ -118,8 +117,9 @@ class Inbound:
 
     async def _take_for(self, envelope: Envelope, address: str, letter: Letter, data: bytes) -> None:
         found = self._addresses.find(address)
-        self._hops.record(
-            Event.RECEIVED, letter.trace_id, self._name, letter.sender, address, len(data), f"from {envelope.peer}"
+        detail = f"from {envelope.peer}"
+        self._tracer.record_foreign(
+            Event.RECEIVED, letter.trace_id, "mail", letter.sender, address, len(data), detail, self._name
         )
         match found:
             case Bounce(key):

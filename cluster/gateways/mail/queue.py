@@ -14,10 +14,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.gateways.mail.courier import Answer, Courier
-from cluster.gateways.mail.hops import Hops
 from cluster.gateways.mail.port import Mail, Spool
 from cluster.gateways.mail.relay import Relay
-from cluster.trace.hop import Event
+from cluster.trace.hop import Event, Tracer
 
 FIRST_PAUSE_S = 5.0
 """After the first refusal for now, or the first lost connection; doubled each time."""
@@ -48,7 +47,7 @@ class OutboundQueue:
         spool: Spool,
         relay: Relay,
         on_failed: OnFailed,
-        hops: Hops,
+        tracer: Tracer,
         node: str,
         *,
         now_utc_s: Callable[[], float],
@@ -59,7 +58,7 @@ class OutboundQueue:
         self._spool = spool
         self._relay = relay
         self._on_failed = on_failed
-        self._hops = hops
+        self._tracer = tracer
         self._node = node
         self._now_utc_s = now_utc_s
         self._jitter = jitter
@@ -307,7 +306,9 @@ class OutboundQueue:
             courier.transport.abortConnection()
 
     def _record(self, event: Event, mail: Mail, detail: str) -> None:
-        self._hops.record(event, mail.trace_id, self._node, mail.return_path, mail.recipient, len(mail.data), detail)
+        self._tracer.record_foreign(
+            event, mail.trace_id, "mail", mail.return_path, mail.recipient, len(mail.data), detail, self._node
+        )
 
 
 def _pair(mail: Mail) -> tuple[str, str]:

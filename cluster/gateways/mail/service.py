@@ -10,14 +10,13 @@ from cluster.gateways.mail.addresses import Addresses
 from cluster.gateways.mail.bounces import Bounces
 from cluster.gateways.mail.configuration import MailSettings
 from cluster.gateways.mail.gateway import MailGateway
-from cluster.gateways.mail.hops import Hops
 from cluster.gateways.mail.inbound import Inbound
 from cluster.gateways.mail.port import Ledger, Spool
 from cluster.gateways.mail.queue import OutboundQueue
 from cluster.gateways.mail.relay import Relay
 from cluster.gateways.mail.server import SmtpServer
 from cluster.router.port import Settled
-from cluster.trace.hop import Journal
+from cluster.trace.hop import Tracer
 from cluster.xmpp.stanza import Stanza
 
 
@@ -32,7 +31,7 @@ class MailService:
         spool: Spool,
         ledger: Ledger,
         send: Callable[[Stanza], Settled],
-        journal: Journal,
+        tracer: Tracer,
         *,
         now_utc_s: Callable[[], float],
         new_id: Callable[[], str],
@@ -40,14 +39,13 @@ class MailService:
     ) -> None:
         """`clock` is an IReactorTime; `send` that of the ComponentConnection; `new_id` makes ids nobody can guess."""
         addresses = Addresses(settings.domain, settings.xmpp_domains, dict(settings.aliases))
-        hops = Hops(journal, lambda: int(now_utc_s() * 1e9))
         bounces = Bounces(addresses, send, new_id, now_utc_s)
         self.queue = OutboundQueue(
-            clock, spool, relay, bounces.failed, hops, settings.name, now_utc_s=now_utc_s, jitter=jitter
+            clock, spool, relay, bounces.failed, tracer, settings.name, now_utc_s=now_utc_s, jitter=jitter
         )
-        self.gateway = MailGateway(addresses, self.queue, ledger, bounces, now_utc_s=now_utc_s, new_id=new_id)
+        self.gateway = MailGateway(addresses, self.queue, ledger, bounces, tracer, now_utc_s=now_utc_s, new_id=new_id)
         inbound = Inbound(
-            clock, settings, addresses, ledger, bounces, hops, send,
+            clock, settings, addresses, ledger, bounces, tracer, send,
             lambda address: contact_jid(self.gateway, settings.domain, address), new_id,
         )  # fmt: skip
         self.server = SmtpServer(clock, inbound, settings.max_mails_per_s)

@@ -13,7 +13,6 @@ from twisted.logger import Logger
 from cluster.gateways.mail.address import domain_of, local_of
 from cluster.gateways.mail.compose import TRACE_HEADER, Draft, compose
 from cluster.gateways.mail.courier import Answer
-from cluster.gateways.mail.hops import Hops
 from cluster.gateways.mail.letter import kept_headers, read
 from cluster.gateways.mail.port import Mail
 from cluster.gateways.mail.queue import OutboundQueue, QueueFull
@@ -21,7 +20,7 @@ from cluster.gateways.mail.receiver import Envelope, Refused
 from cluster.gateways.mail.report import Report, compose_report
 from cluster.gateways.mailhost.configuration import MailHostSettings
 from cluster.gateways.mailhost.mailbox import Mailbox
-from cluster.trace.hop import Event
+from cluster.trace.hop import Event, Tracer
 
 MAX_HOSTS = 50
 """RFC 5321 section 6.3."""
@@ -38,7 +37,7 @@ class MailHost:
         clock: Any,
         settings: MailHostSettings,
         mailboxes: Mapping[str, Mailbox],
-        hops: Hops,
+        tracer: Tracer,
         *,
         now_utc_s: Callable[[], float],
         new_id: Callable[[], str],
@@ -56,7 +55,7 @@ class MailHost:
         self._name = settings.name
         self._mailboxes = mailboxes
         self._domains = {domain_of(address) for address in mailboxes}
-        self._hops = hops
+        self._tracer = tracer
         self._now_utc_s = now_utc_s
         self._new_id = new_id
 
@@ -170,7 +169,7 @@ class MailHost:
         return self._mailboxes.get(f"{local}@{domain_of(address)}")
 
     def _record(self, event: Event, trace_id: str, node: str, from_: str, to: str, data: bytes, detail: str) -> None:
-        self._hops.record(event, trace_id, node, from_, to, len(data), detail)
+        self._tracer.record_foreign(event, trace_id, "mail", from_, to, len(data), detail, node)
 
 
 def traced(trace_id: str) -> tuple[tuple[str, str], ...]:

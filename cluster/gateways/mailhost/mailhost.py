@@ -8,7 +8,6 @@ from typing import Any
 
 from cluster.gateways.faults import Door
 from cluster.gateways.mail.folder import FolderSpool
-from cluster.gateways.mail.hops import Hops
 from cluster.gateways.mail.queue import OutboundQueue
 from cluster.gateways.mail.relay import Relay
 from cluster.gateways.mail.server import SmtpServer
@@ -16,7 +15,7 @@ from cluster.gateways.mailhost.administration import MailHostAdministration
 from cluster.gateways.mailhost.configuration import MailHostSettings
 from cluster.gateways.mailhost.host import MailHost
 from cluster.gateways.mailhost.mailbox import Mailbox
-from cluster.trace.hop import Journal
+from cluster.trace.hop import Tracer
 
 
 class LabMailHost:
@@ -28,7 +27,7 @@ class LabMailHost:
         settings: MailHostSettings,
         routes: Mapping[str, Relay],
         folder: Path,
-        journal: Journal,
+        tracer: Tracer,
         *,
         now_utc_s: Callable[[], float],
         new_id: Callable[[], str],
@@ -38,15 +37,14 @@ class LabMailHost:
 
         `folder` gets a Maildir for each mailbox, and what is not sent yet.
         """
-        hops = Hops(journal, lambda: int(now_utc_s() * 1e9))
         mailboxes = {
             each.address: Mailbox(each.address, each.name, folder / "mail" / each.address)
             for each in settings.mailboxes
         }
-        host = MailHost(clock, settings, mailboxes, hops, now_utc_s=now_utc_s, new_id=new_id)
+        host = MailHost(clock, settings, mailboxes, tracer, now_utc_s=now_utc_s, new_id=new_id)
         host.queues = {
             domain: OutboundQueue(
-                clock, FolderSpool(folder / "spool" / domain), relay, host.failed, hops, settings.name,
+                clock, FolderSpool(folder / "spool" / domain), relay, host.failed, tracer, settings.name,
                 now_utc_s=now_utc_s, jitter=jitter,
             )
             for domain, relay in routes.items()

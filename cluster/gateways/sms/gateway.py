@@ -76,7 +76,7 @@ class SmsGateway(Gateway):
         self._numbers = RegisteredNumbers(store.numbers)
         self.registrar = self._numbers
         self._correspondents = Correspondents(store.correspondents)
-        self._receipts = Receipts(store.awaited, self._send, new_id)
+        self._receipts = Receipts(store.awaited, self._send, tracer, new_id)
         self._inbound = Inbound(
             settings.domain, settings.home_domain, store.pieces, self._numbers, self._correspondents, self._receipts,
             send=self._send, say=lambda *text: self._outbound.say(*text), new_id=new_id, seconds=reactor.seconds,

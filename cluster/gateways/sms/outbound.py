@@ -94,7 +94,8 @@ class Outbound:
         if message.type == "groupchat":
             raise StanzaError(Condition.SERVICE_UNAVAILABLE, "a phone is no room; write a chat message")
         if not _words(message).strip():
-            return  # chat states, markers, receipts: phones have none
+            self._tracer.record(Event.DROPPED, message, "it has no text; phones know no chat states or receipts")
+            return
         sender = message.from_.bare
         source = self._numbers.number_of(sender) or self._own_number
         submission = Submission(message, source, self._reference, key_of(message))

@@ -12,6 +12,7 @@ from cluster.gateways.smpp.constants import MessageState
 from cluster.gateways.smpp.message_ids import MessageIds
 from cluster.gateways.smpp.receipt import Receipt
 from cluster.gateways.sms.store import Awaited, Submission, Table
+from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza, make
@@ -40,9 +41,14 @@ class Receipts:
     _log = Logger()
 
     def __init__(
-        self, table: Table[Awaited], send: Callable[[Stanza], Awaitable[None]], new_id: Callable[[], str]
+        self,
+        table: Table[Awaited],
+        send: Callable[[Stanza], Awaitable[None]],
+        tracer: Tracer,
+        new_id: Callable[[], str],
     ) -> None:
         """`send` returns when the stanza is on its way."""
+        self._tracer = tracer
         self._table = table
         self._send = send
         self._new_id = new_id
@@ -99,7 +105,9 @@ class Receipts:
             return
         awaited = self._awaited[name]
         if receipt.state is not MessageState.DELIVERED:
-            await self._send(_failure(awaited.stanza, receipt))
+            error = _error(receipt)
+            self._tracer.record(Event.BOUNCED, awaited.stanza, str(error))
+            await self._send(msgspec.structs.replace(awaited.stanza.error(error), trace_id=awaited.stanza.trace_id))
             await self.forget(name)
             return
         if message_id not in awaited.delivered:
@@ -133,7 +141,6 @@ def _kept(message: Stanza) -> Stanza:
     return msgspec.structs.replace(made, trace_id=message.trace_id)
 
 
-def _failure(message: Stanza, receipt: Receipt) -> Stanza:
+def _error(receipt: Receipt) -> StanzaError:
     condition, text = _FAILURES.get(receipt.state, _FAILURES[MessageState.UNKNOWN])
-    error = StanzaError(condition, f"{text} ({receipt.state.name}, error {receipt.error})")
-    return msgspec.structs.replace(message.error(error), trace_id=message.trace_id)
+    return StanzaError(condition, f"{text} ({receipt.state.name}, error {receipt.error})")

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from cluster.gateways.smpp.compose import destination_of, source_of, trace_id_in
 from cluster.gateways.smpp.pdu import Pdu, Sm
 from cluster.gateways.smpp.receipt import is_receipt
-from cluster.trace.hop import Event, Hop, Journal
+from cluster.trace.hop import Event, Tracer
 
 
 class Hops:
-    """Records what happened to messages that bear the key of a trace."""
+    """Records what happened to messages that bear the key of a trace, and what others failed of."""
 
-    def __init__(self, journal: Journal, now_utc_ns: Callable[[], int]) -> None:
-        self._journal = journal
-        self._now_utc_ns = now_utc_ns
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
 
     def record(self, event: Event, pdu: Pdu, node: str, detail: str) -> None:
-        """Append a hop at this lab node, if the message is followed."""
-        trace_id = trace_id_in(pdu)
-        if not trace_id or not isinstance(pdu.body, Sm):
-            return
+        """Append a hop at this lab node; see `Tracer.record_foreign`."""
         sm = pdu.body
+        if not isinstance(sm, Sm):
+            return
         kind = "receipt" if is_receipt(sm) else "sms"
-        self._journal.append(
-            Hop(
-                trace_id, node, event, self._now_utc_ns(),
-                kind, source_of(sm), destination_of(sm), len(pdu.octets), detail,
-            )
-        )  # fmt: skip
+        self._tracer.record_foreign(
+            event, trace_id_in(pdu), kind, source_of(sm), destination_of(sm), len(pdu.octets), detail, node
+        )

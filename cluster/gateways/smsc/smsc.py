@@ -18,7 +18,7 @@ from cluster.gateways.smsc.limits import Limits
 from cluster.gateways.smsc.phone import Phone
 from cluster.gateways.smsc.senders import Senders
 from cluster.gateways.smsc.spool import Spool
-from cluster.trace.hop import Journal
+from cluster.trace.hop import Tracer
 
 DELIVER_WINDOW = 10
 """deliver_sm that one ESME may have unanswered."""
@@ -32,7 +32,7 @@ class Smsc:
         reactor: Any,
         settings: SmscSettings,
         folder: Path | None,
-        journal: Journal,
+        tracer: Tracer,
         *,
         now_utc_s: Callable[[], float],
         new_id: Callable[[], str],
@@ -41,7 +41,7 @@ class Smsc:
         """`folder` keeps inboxes and what is not delivered; None: in memory only. `jitter()` in [0, 1)."""
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-        hops = Hops(journal, lambda: int(now_utc_s() * 1e9))
+        hops = Hops(tracer)
         phones = {
             subscriber.number: Phone(
                 subscriber.number, subscriber.name, folder and folder / f"{subscriber.number}.jsonl"

@@ -82,7 +82,7 @@ class GatewayNetwork(Network):
         self.hops: list[Hop] = []
         self.endpoint = MemoryEndpoint(self, MONTAGUE)
         self.gateway = PlainGateway(registrar)
-        tracer = Tracer("g1", self.hops, lambda: 0, lambda: "", 0)
+        tracer = Tracer("g1", self.hops, lambda: 0, lambda: "", 0, self.clock)
         endpoint: Any = self.endpoint
         self.connection = ComponentConnection(self.clock, endpoint, SMS, secret, tracer, lambda: 1.0)
         self.runtime = GatewayRuntime(self.connection, self.gateway)

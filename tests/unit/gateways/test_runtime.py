@@ -298,3 +298,15 @@ def test_registered_users_see_the_gateway_come_and_go() -> None:
     Deferred.fromCoroutine(network.runtime.stop())
     network.settle()
     assert romeo.take() == [f"presence/unavailable {SMS}"]
+
+
+def test_a_refusal_is_a_hop(closed: GatewayNetwork) -> None:
+    """Also of a message that is not followed: whoever watches sees each bounce."""
+    romeo = closed.online("romeo@montague.lit/pda")
+    for probe in ("<probe xmlns='urn:xmpplab:trace:0' id='t1'/>", ""):
+        closed.hops.clear()
+        closed.say(romeo, f"<message to='{PHONE}'><body>hi</body>{probe}</message>")
+        [hop] = [hop for hop in closed.hops if hop.event == "bounced"]
+        assert (hop.node, hop.kind, hop.to) == ("g1", "message", PHONE)
+        assert hop.detail.startswith("registration-required")
+        assert (hop.trace_id == "t1") is bool(probe)

@@ -11,11 +11,11 @@ def hop(node: str, event: Event, at_ms: float, detail: str = "", trace_id: str =
 
 
 ROUTE = [
-    hop("C1", Event.SENT, 0),
+    hop("romeo@montague.lit", Event.SENT, 0),
     hop("s1", Event.RECEIVED, 0.5),
     hop("s1", Event.ROUTED, 0.75, "link to capulet.lit"),
     hop("router", Event.ENQUEUED, 1, "to capulet.lit"),
     hop("router", Event.DEQUEUED, 2),
     hop("s2", Event.DELIVERED, 2.5, "balcony"),
-    hop("C3", Event.RECEIVED, 3),
+    hop("juliet@capulet.lit", Event.RECEIVED, 3),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import chain, islice
 
 import pytest
 import redis
@@ -13,6 +13,7 @@ from cluster.redisio import client as client_module
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
+from cluster.trace import reader as reader_module
 from cluster.trace.hop import Event, Hop
 from cluster.trace.reader import JournalReader
 from cluster.trace.redis import MAX_ENTRIES, MAX_HOPS, RedisJournal
@@ -123,13 +124,21 @@ def test_follow_begins_with_its_call_and_sees_what_comes(write: Write, reader: J
     write([[hop("s1", Event.RECEIVED, 0, trace_id="before")]])
     following = reader.follow()
     write([ROUTE[:3], ROUTE[3:]])
-    assert [*islice(following, len(ROUTE))] == ROUTE
+    assert [*chain(*islice(following, 2))] == ROUTE
 
 
 def test_follow_begins_before_the_first_entry_of_all(write: Write, reader: JournalReader) -> None:
     following = reader.follow()
     write([ROUTE])
-    assert next(following) == ROUTE[0]
+    assert next(following) == ROUTE
+
+
+def test_follow_says_when_nothing_comes(write: Write, reader: JournalReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader_module, "_WAIT_MS", 1)
+    following = reader.follow()
+    assert next(following) == []
+    write([ROUTE])
+    assert next(hops for hops in following if hops) == ROUTE
 
 
 def test_while_redis_hangs_hops_are_left_out_and_not_piled_up(

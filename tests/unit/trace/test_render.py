@@ -1,9 +1,11 @@
 import json
+import re
 
 from rich.console import Console
 
 from cluster.trace.hop import Event
 from cluster.trace.render import dicts, mermaid, steps, tree
+from tests.live.running_lab import ROOT
 from tests.unit.trace.hops import ROUTE, hop
 
 
@@ -26,7 +28,7 @@ def test_the_tree_shows_each_node_on_the_way() -> None:
         drawn(ROUTE)
         == """\
 message from romeo@montague.lit/pda to juliet@capulet.lit, 3.00 ms, trace t1
-├── C1 romeo@montague.lit/pda
+├── romeo@montague.lit
 │   └── sent      +0.00 ms (Δ 0.00 ms), 120 bytes
 ├── s1
 │   ├── received  +0.50 ms (Δ 0.50 ms), 120 bytes
@@ -36,7 +38,7 @@ message from romeo@montague.lit/pda to juliet@capulet.lit, 3.00 ms, trace t1
 │   └── dequeued  +2.00 ms (Δ 1.00 ms), 120 bytes
 ├── s2
 │   └── delivered +2.50 ms (Δ 0.50 ms), 120 bytes: balcony
-└── C3 juliet@capulet.lit
+└── juliet@capulet.lit
     └── received  +3.00 ms (Δ 0.50 ms), 120 bytes
 """
     )
@@ -57,11 +59,11 @@ def test_the_sequence_diagram() -> None:
         mermaid(ROUTE)
         == """\
 sequenceDiagram
-    participant n0 as C1 romeo@montague.lit/pda
+    participant n0 as romeo@montague.lit
     participant n1 as s1
     participant n2 as router
     participant n3 as s2
-    participant n4 as C3 juliet@capulet.lit
+    participant n4 as juliet@capulet.lit
     Note over n0: sent +0.00 ms
     n0->>n1: received +0.50 ms
     Note over n1: routed +0.75 ms (link to capulet.lit)
@@ -73,6 +75,37 @@ sequenceDiagram
     )
 
 
+def test_the_sequence_diagram_has_no_arrow_for_what_a_node_records_afterwards() -> None:
+    late = [
+        hop("s1", Event.RECEIVED, 0),
+        hop("g1", Event.RECEIVED, 1),
+        hop("s1", Event.DELIVERED, 2, "component sms.montague.lit"),
+        hop("fn1", Event.RECEIVED, 3),
+        hop("fc1", Event.DELIVERED, 4),
+        hop("fc1", Event.SENT, 5, trace_id="t2"),
+        hop("fn1", Event.RECEIVED, 6, trace_id="t2"),
+        hop("g1", Event.SENT, 7, trace_id="t2"),
+        hop("fn1", Event.DELIVERED, 8, trace_id="t2"),
+    ]
+    lines = mermaid(late).splitlines()
+    assert [line.split()[0] for line in lines if "->>" in line] == [
+        "n0->>n1:", "n1->>n2:", "n2->>n3:", "n3->>n2:", "n2->>n1:",
+    ]  # fmt: skip
+
+
+def test_the_sequence_diagram_has_an_arrow_for_an_answer_that_a_node_makes() -> None:
+    bounced = [
+        hop("s1", Event.RECEIVED, 0),
+        hop("g1", Event.RECEIVED, 1),
+        hop("fn1", Event.RECEIVED, 2),
+        hop("g1", Event.BOUNCED, 3),
+        hop("g1", Event.SENT, 4),
+        hop("s1", Event.RECEIVED, 5),
+    ]
+    arrows = [line.split()[0] for line in mermaid(bounced).splitlines() if "->>" in line]
+    assert arrows == ["n0->>n1:", "n1->>n2:", "n1->>n0:"]
+
+
 def test_mermaid_gets_nothing_that_it_would_read_as_its_own() -> None:
     assert "Note over n0: dropped +0.00 ms (a#59; b#35;1#10;end)" in mermaid(
         [hop("s", Event.DROPPED, 0, "a; b#1\nend")]
@@ -82,7 +115,14 @@ def test_mermaid_gets_nothing_that_it_would_read_as_its_own() -> None:
 def test_dicts_are_json() -> None:
     last = json.loads(json.dumps(dicts(ROUTE)))[-1]
     assert last == {
-        "trace_id": "t1", "node": "C3", "event": "received", "at": "2023-11-14T22:13:20.003000+00:00",
+        "trace_id": "t1", "node": "juliet@capulet.lit", "event": "received", "at": "2023-11-14T22:13:20.003000+00:00",
         "offset_ms": 3.0, "delta_ms": 0.5, "kind": "message", "from": "romeo@montague.lit/pda",
         "to": "juliet@capulet.lit", "size_bytes": 120, "detail": "",
     }  # fmt: skip
+
+
+def test_each_field_and_event_is_documented() -> None:
+    documented = (ROOT / "docs" / "tracing.md").read_text().partition("## JSON")[2]
+    first_cells = " ".join(line.split("|")[1] for line in documented.splitlines() if line.startswith("|"))
+    assert set(dicts(ROUTE)[0]) == set(re.findall(r"`(\w+)`", first_cells))
+    assert not [event for event in Event if f"`{event}`" not in documented]

@@ -95,14 +95,17 @@ class MailNetwork(Network):
 
         return new_id
 
-    def _start_gateway(self, settings: MailSettings) -> None:
+    def _mail_tracer(self, node: str) -> Tracer:
         journal: Any = self.hops
-        tracer = Tracer("g2", journal, lambda: 0, lambda: "", 0)
+        return Tracer(node, journal, lambda: int(self.now_utc_s() * 1e9), lambda: "", 0, self.clock)
+
+    def _start_gateway(self, settings: MailSettings) -> None:
+        tracer = self._mail_tracer("g2")
         endpoint: Any = self.endpoint
         self.connection = ComponentConnection(self.clock, endpoint, MAIL, SECRET, tracer, lambda: 1.0)
         relay = Relay(self.clock, self.to_host, RelaySettings("mx.abbey.example"), MAIL)
         self.service = MailService(
-            self.clock, settings, relay, self.spool, self.ledger, self.connection.send, journal,
+            self.clock, settings, relay, self.spool, self.ledger, self.connection.send, tracer,
             now_utc_s=self.now_utc_s, new_id=self._id_source("g2"), jitter=lambda: 1.0,
         )  # fmt: skip
         self.runtime = GatewayRuntime(self.connection, self.service.gateway)
@@ -110,12 +113,11 @@ class MailNetwork(Network):
         at_once(self.service.start(Listening(self.to_gateway)))
 
     def _start_host(self, folder: Path) -> None:
-        journal: Any = self.hops
         mailboxes = (MailboxSettings(FRIAR, "fc2"), MailboxSettings("abbot@abbey.example", "fc3"))
         relay = Relay(self.clock, self.to_gateway, RelaySettings(MAIL), "mx.abbey.example")
         self.host = LabMailHost(
             self.clock, MailHostSettings("fn2", "mx.abbey.example", mailboxes),
-            {MONTAGUE: relay, MAIL: relay}, folder, journal,
+            {MONTAGUE: relay, MAIL: relay}, folder, self._mail_tracer("fn2"),
             now_utc_s=self.now_utc_s, new_id=self._id_source("fn2"), jitter=lambda: 1.0,
         )  # fmt: skip
         at_once(self.host.start(Listening(self.to_host)))

@@ -91,7 +91,7 @@ class World:
 
     def start_smsc(self, folder: Path | None = None, settings: SmscSettings = SETTINGS) -> Smsc:
         self.smsc = Smsc(
-            self.clock, settings, folder, self,
+            self.clock, settings, folder, self.tracer(),
             now_utc_s=self.now_utc_s, new_id=self.new_id, jitter=lambda: 0.5,
         )  # fmt: skip
         self.run(self.smsc.start(self.wire))
@@ -104,7 +104,7 @@ class World:
         return esme
 
     def tracer(self) -> Tracer:
-        return Tracer("g1", self, lambda: int(self.now_utc_s() * 1e9), self.new_id, 0)
+        return Tracer("g1", self, lambda: int(self.now_utc_s() * 1e9), self.new_id, 0, self.clock)
 
     # --- phones
 
