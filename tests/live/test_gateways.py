@@ -40,6 +40,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
     running.down()
 
 
+ROMEO = "romeo@montague.lit"
 FRIAR = r"friar\40abbey.example@mail.montague.lit"
 
 
