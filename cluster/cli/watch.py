@@ -23,7 +23,7 @@ ADDRESS = "An account, one of its resources, or a domain."
 
 def watch(
     all: Annotated[bool, typer.Option("--all", help="Follow every stanza as long as this runs.")] = False,
-    from_: Annotated[str, typer.Option("--from", metavar="ADDRESS", help=ADDRESS)] = "",
+    from_: Annotated[str, typer.Option("--from", metavar="ADDRESS", envvar="XMPPLAB_WATCH_FROM", help=ADDRESS)] = "",
     to: Annotated[str, typer.Option("--to", metavar="ADDRESS", help=ADDRESS)] = "",
     filter: Annotated[str, typer.Option(metavar="TEXT", help="Only lines with this text.")] = "",
     format: Annotated[Literal["text", "json"], typer.Option(help="For people; a JSON object per line.")] = "text",

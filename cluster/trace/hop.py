@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from cluster.redisio.turn import Clock
 from cluster.trace.unfollowed import Sparing
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
+
+if TYPE_CHECKING:  # commands that only read plans are to start at once
+    from cluster.redisio.turn import Clock
 
 MAX_JOURNAL_BYTES = 67_108_864
 """Of the hops that one node has in the journal, where the topology says nothing else (`trace.journal_bytes`)."""

@@ -32,7 +32,7 @@ class Handed:
 
 async def reader(world: RedisWorld, share: Handed) -> Node:
     """A further process that serves capulet.lit."""
-    node = Node()
+    node = Node(world.reactor)
     client = world.clients[node] = await world.client(CAPULET)
     node.router = RedisRouter(
         world.reactor, client, world.keys, domain=CAPULET, tracer=node.tracer, max_backlog=50,

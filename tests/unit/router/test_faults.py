@@ -162,7 +162,7 @@ class Run:
             self.let_pass(max(0.0, min(call.getTime() for call in calls) - self.clock.seconds()))
 
     def start(self, domain: str) -> Node:
-        node = Node()
+        node = Node(self.clock)
         node.router = self.network.router(domain, node.tracer)
         Deferred.fromCoroutine(node.router.start(node.deliver, node.bounce))
         return node

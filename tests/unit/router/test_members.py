@@ -17,7 +17,7 @@ def test_who_stood_still_is_not_sure_of_its_links_until_its_next_beat(
 
     async def scenario(_: World) -> None:
         clock = Clock()
-        client = world.clients[Node()] = await world.client(CAPULET)
+        client = world.clients[Node(world.reactor)] = await world.client(CAPULET)
         members = Members(clock, client, keys.nodes(CAPULET), "s2", "incarnation")
         await members.join(lambda: None, lambda: None)
         assert members.is_sure()

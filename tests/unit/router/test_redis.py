@@ -131,7 +131,7 @@ def test_a_batch_has_a_bound(world: RedisWorld, count: int, size_bytes: int) -> 
 
 def test_a_server_that_speaks_for_another_domain_is_refused_by_redis(world: RedisWorld) -> None:
     async def scenario(_: World) -> None:
-        s3, evil = await world.start(SHAKESPEARE), Node()
+        s3, evil = await world.start(SHAKESPEARE), Node(world.reactor)
         client = world.clients[evil] = await world.client(CAPULET)
         evil.router = RedisRouter(
             world.reactor,

@@ -125,7 +125,7 @@ def test_a_reader_that_lets_go_does_not_wait_for_what_a_fault_holds(world: Redis
 
 def test_all_nodes_of_a_domain_share_the_faults_of_its_link(world: RedisWorld) -> None:
     async def scenario(_: World) -> None:
-        s2, further = await world.start(CAPULET), Node()
+        s2, further = await world.start(CAPULET), Node(world.reactor)
         world.valkey.admin.sadd(world.keys.nodes(MONTAGUE).domains, "s1-2")
         client = world.clients[further] = await world.client(MONTAGUE)
         further.router = RedisRouter(
