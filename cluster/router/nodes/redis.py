@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
+from cluster.redisio.refusal import is_refusal
 from cluster.redisio.turn import Turn
 from cluster.router.gate import MAX_UNSETTLED, MAX_UNSETTLED_BYTES
 from cluster.router.inbound import Inbound
@@ -32,6 +33,8 @@ LOOK_AGAIN_S = 0.02
 class Inbox:
     """A `Gate` for what one node wrote to another."""
 
+    _log = Logger()
+
     def __init__(self, node: str, server: Server, owners: Owners, is_left: Callable[[], bool]) -> None:
         """`is_left`: whom it was written to is gone, and what it had is not taken over yet."""
         self._node = node
@@ -44,15 +47,33 @@ class Inbox:
         return unsettled < MAX_UNSETTLED and unsettled_bytes < MAX_UNSETTLED_BYTES
 
     def take(self, entry_id: str, frames: list[Any]) -> Settled:
-        """Hand on the frames of one entry; it settles with the last of them that does."""
-        last: Settled = None
+        """Hand on the frames of one entry. It settles when all have, or fails where it has to be read again.
+
+        That is when the storage is away or refuses. Any other failure is logged and settles the frame.
+        """
         self._owners.inherits = self._is_left()
         try:
-            for index, frame in enumerate(frames):
-                last = self._server.take(self._node, frame, f"{self._node}:{entry_id}:{index}") or last
+            places = (f"{self._node}:{entry_id}:{index}" for index in range(len(frames)))
+            unsettled = dict.fromkeys(map(self._hand_on, frames, places))  # many of which are one
         finally:
             self._owners.inherits = False
-        return last
+        unsettled.pop(None, None)
+        return DeferredList(unsettled, consumeErrors=True).addCallback(self._on_all_settled) if unsettled else None
+
+    def _hand_on(self, frame: Any, place: str) -> Settled:
+        try:
+            return self._server.take(self._node, frame, place)
+        except Exception:  # one frame must not hold up the others for ever
+            self._log.failure("Taking what {node} sent", node=self._node)
+            return None
+
+    def _on_all_settled(self, results: list[tuple[bool, Any]]) -> None:
+        failures = [result for succeeded, result in results if not succeeded]
+        for failure in failures:
+            if isinstance(failure.value, ConnectionLost) or is_refusal(failure.value):
+                raise failure.value
+        for failure in failures:
+            self._log.failure("Taking what {node} sent", failure, node=self._node)
 
     def let_go(self) -> None:
         """Nothing is held back here."""
