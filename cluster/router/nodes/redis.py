@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
+from hiredis import ReplyError
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import deferLater
@@ -14,8 +15,9 @@ from twisted.python.failure import Failure
 
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
-from cluster.redisio.refusal import is_refusal
+from cluster.redisio.refusal import is_away
 from cluster.redisio.turn import Turn
+from cluster.router.entry_id import EntryId
 from cluster.router.gate import MAX_UNSETTLED, MAX_UNSETTLED_BYTES
 from cluster.router.inbound import Inbound
 from cluster.router.nodes.members import Members
@@ -54,10 +56,10 @@ class Inbox:
         self._owners.inherits = self._is_left()
         try:
             places = (f"{self._node}:{entry_id}:{index}" for index in range(len(frames)))
-            unsettled = dict.fromkeys(map(self._hand_on, frames, places))  # many of which are one
+            settling = [self._hand_on(frame, place) for frame, place in zip(frames, places, strict=True)]
         finally:
             self._owners.inherits = False
-        unsettled.pop(None, None)
+        unsettled = {each: None for each in settling if each is not None}  # many of which are one
         return DeferredList(unsettled, consumeErrors=True).addCallback(self._on_all_settled) if unsettled else None
 
     def _hand_on(self, frame: Any, place: str) -> Settled:
@@ -70,7 +72,7 @@ class Inbox:
     def _on_all_settled(self, results: list[tuple[bool, Any]]) -> None:
         failures = [result for succeeded, result in results if not succeeded]
         for failure in failures:
-            if isinstance(failure.value, ConnectionLost) or is_refusal(failure.value):
+            if is_away(failure.value):
                 raise failure.value
         for failure in failures:
             self._log.failure("Taking what {node} sent", failure, node=self._node)
@@ -220,12 +222,12 @@ class RedisNodes:
         return True
 
     async def _insist(self, step: Callable[[], Coroutine[Deferred[Any], Any, None]]) -> None:
-        """Do this; where Redis is away, again when it is back."""
+        """Do this; where Redis is away or refuses, again until it does not."""
         while True:
             try:
                 return await step()
-            except ConnectionLost:
-                if self._is_stopped:
+            except (ConnectionLost, ReplyError) as error:
+                if self._is_stopped or not is_away(error):
                     raise
                 await deferLater(self._reactor, LOOK_AGAIN_S)
 
@@ -241,14 +243,15 @@ class RedisNodes:
                 restored.append(localpart)
 
     async def _wait_until_read(self, node: str) -> None:
-        while await self._length(node):
-            await deferLater(self._reactor, LOOK_AGAIN_S)
-
-    async def _length(self, node: str) -> int:
-        lengths = 0
+        """What was in the inbox has settled. What comes behind it, for a node that is back, is not waited for."""
         for from_ in await self._client.execute("SMEMBERS", self._keys.peers(node)):
-            lengths += await self._client.execute("XLEN", self._keys.link(node, from_.decode()))
-        return lengths
+            key, last = self._keys.link(node, from_.decode()), None
+            while await self._client.execute("XLEN", key):
+                stream = await self._client.execute("XINFO", "STREAM", key)
+                last = last or EntryId.parse(stream[b"last-generated-id"])
+                if not (first := stream[b"first-entry"]) or EntryId.parse(first[0]) > last:
+                    break
+                await deferLater(self._reactor, LOOK_AGAIN_S)
 
     async def _adopt(self, localpart: str) -> None:
         """The account is one as any other from now on."""
