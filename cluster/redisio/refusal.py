@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hiredis import ReplyError
+from twisted.internet.error import ConnectionLost
 
 _REFUSALS = ("OOM ", "MISCONF ", "NOREPLICAS ")
 """Beginnings of its errors: its memory or its disk is full, or it has fewer replicas than it should."""
@@ -11,3 +12,8 @@ _REFUSALS = ("OOM ", "MISCONF ", "NOREPLICAS ")
 def is_refusal(error: BaseException | None) -> bool:
     """Nothing was written, and the same may be written later."""
     return isinstance(error, ReplyError) and str(error).startswith(_REFUSALS)
+
+
+def is_away(error: BaseException | None) -> bool:
+    """Redis is not there, or refuses for now: the same may be done later."""
+    return isinstance(error, ConnectionLost) or is_refusal(error)

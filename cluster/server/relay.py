@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.redisio.refusal import is_away
 from cluster.router.nodes.port import Nodes
 from cluster.router.port import Settled
 from cluster.server.domain import Domain
@@ -202,8 +203,17 @@ class Relay:
 
     async def restore(self, localpart: str) -> None:
         """See `nodes.port.Server`."""
-        await self._domain.restore(localpart)
+        await self._try(self._domain.restore(localpart), localpart)
 
     async def adopt(self, localpart: str) -> None:
         """See `nodes.port.Server`."""
-        await self._domain.adopt(localpart)
+        await self._try(self._domain.adopt(localpart), localpart)
+
+    async def _try(self, taking_over: Coroutine[Deferred[Any], Any, None], localpart: str) -> None:
+        """Else nobody could reach the account any more, nor those that come after it."""
+        try:
+            await taking_over
+        except Exception as error:
+            if is_away(error):
+                raise
+            self._log.failure("Taking over the account {account}", account=localpart)

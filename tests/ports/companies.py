@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any, Protocol
 
 import msgspec
@@ -37,7 +37,8 @@ class Word(msgspec.Struct, frozen=True, tag=True):
 class Member:
     """One node, which notes what it hears; a word about an account has it claimed."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, holds: Collection[str]) -> None:
+        """`holds`: words that do not settle."""
         self.name = name
         self.nodes: Nodes
         self.words: list[tuple[str, str]] = []
@@ -50,12 +51,15 @@ class Member:
         self.adopted: list[str] = []
         self.refused: list[Any] = []
         self.is_expelled = False
+        self.holds = holds
 
     def append(self, hop: Hop) -> None:
         """As a `Journal`."""
 
     def take(self, node: str, frame: Word, place: str) -> Settled:
         self.words.append((node, frame.text))
+        if frame.text in self.holds:
+            return Deferred()
         if not frame.about:
             return None
         return self.nodes.claim(frame.about).addCallback(lambda owner: self.claimed.append((frame.about, owner)))
@@ -80,8 +84,8 @@ class Member:
 class Company(Protocol):
     """What a scenario needs of the nodes of one domain."""
 
-    async def join(self, name: str) -> Member:
-        """A node of this name, up."""
+    async def join(self, name: str, holds: Collection[str] = ()) -> Member:
+        """A node of this name, up; `holds`: see `Member`."""
 
     async def crash(self, member: Member) -> None:
         """End it without its doing anything more."""
@@ -100,8 +104,8 @@ class InMemory:
     def run(self, scenario: Callable[[Company], Coroutine[Deferred[Any], Any, None]]) -> None:
         run_on(self.clock, scenario(self))
 
-    async def join(self, name: str) -> Member:
-        member = Member(name)
+    async def join(self, name: str, holds: Collection[str] = ()) -> Member:
+        member = Member(name, holds)
         member.nodes = MemoryNodes(self._company, name)
         await member.nodes.start(member)
         return member
@@ -137,8 +141,8 @@ class InRedis:
 
         self._thread.run(and_close)
 
-    async def join(self, name: str) -> Member:
-        member = Member(name)
+    async def join(self, name: str, holds: Collection[str] = ()) -> Member:
+        member = Member(name, holds)
         url = RedisUrl.parse(self._valkey.url_of(f"{self._keys.prefix}:m".replace(":", "%3A"), "pw"))
         client = self._members[member] = RedisClient(self.reactor, url, lambda: 0.0)
         await client.connect()

@@ -151,3 +151,23 @@ def test_who_leaves_is_missed_at_once(run: Run) -> None:
         await company.until(lambda: one.adopted == ["juliet"])
 
     run(scenario)
+
+
+def test_what_a_node_is_sent_that_is_back_does_not_hold_up_its_heir(run: Run, request: pytest.FixtureRequest) -> None:
+    if "memory" in request.node.name:
+        pytest.skip("it reads an inbox at once")
+
+    async def scenario(company: Company) -> None:
+        one, two = await company.join("s1", holds=("first", "second")), await company.join("s1-2")
+        await two.nodes.claim("juliet")
+        await company.crash(two)
+        one.nodes.send("s1-2", Word("first"))
+        await company.until(lambda: one.words)  # it reads what two has left
+        for number in range(20):  # and has looked what there is
+            await one.nodes.claim(f"benvolio{number}")
+        one.nodes.send("s1-2", Word("second"))
+        joining = Deferred.fromCoroutine(company.join("s1-2", holds=("second",)))
+        joining.addErrback(lambda failure: None)  # it ends while it waits for that
+        await company.until(lambda: one.adopted == ["juliet"])
+
+    run(scenario)

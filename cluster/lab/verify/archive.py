@@ -7,7 +7,7 @@ from secrets import token_hex
 
 from cluster.client.blocking import BlockingClient
 from cluster.lab.errors import LabError
-from cluster.lab.verify.content import difference_of, stanza_id
+from cluster.lab.verify.content import difference_of, known_by
 from cluster.lab.verify.records import Arrival, FlowRecord, Leg
 from cluster.lab.verify.witness import Book, forwarded, text_difference
 from cluster.xmpp import element as xml
@@ -34,7 +34,7 @@ def read_archive(
         expected = flight.content.expected(sequence, flight.sender)
         is_text = flight.sender.is_bare
         found = text_difference(message, expected) if is_text else difference_of(message, expected, givers)
-        leg.arrive(Arrival(sequence, stanza_id(raw), now_s, found))
+        leg.arrive(Arrival(sequence, known_by(raw, message.get("id", ""), flight.sender), now_s, found))
 
 
 def archived(client: BlockingClient, since_utc_s: float) -> Iterator[Element]:

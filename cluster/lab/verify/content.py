@@ -199,3 +199,11 @@ def stanza_id(raw: bytes) -> int:
     """A number for a message's stanza-ids (XEP-0359), or its mark: the same in any spelling. 0: it has none."""
     tags = _STANZA_ID.findall(raw)
     return hash(frozenset(tuple(sorted(_ID_OR_BY.findall(tag))) for tag in tags)) if tags else 0
+
+
+def known_by(raw: bytes, id: str, sender: Jid) -> int:
+    """By what a client tells that it has a message already: its stanza-ids; one from a gateway, by its `id`.
+
+    A gateway gives a message that comes again the same `id` (docs/gateways), and the server another stanza-id.
+    """
+    return hash(id) if sender.is_bare and id else stanza_id(raw)

@@ -127,15 +127,16 @@ class BoxReceiver(BoxThread):
             words = str(text["text"])
             known = self._book.find("", words.encode())
             if known is not None:
-                self._see(*known, words)
+                self._see(*known, words, hash(text["message_id"]) if text.get("message_id") else 0)
 
-    def _see(self, flight: Flight, sequence: int, words: str) -> None:
+    def _see(self, flight: Flight, sequence: int, words: str, known_by: int) -> None:
+        """`known_by`: a number for the Message-ID, by which a mail program tells copies; 0 without one."""
         leg = self.legs.get(self._book.flights.index(flight))
         if leg is None:
             flight.record.misdelivered.append(Misdelivery(sequence, self.client.box.name, self._now_s()))
             return
         found = "; ".join(words_difference(words, flight.content.text(sequence)))
-        leg.arrive(Arrival(sequence, 0, self._now_s(), found))
+        leg.arrive(Arrival(sequence, known_by, self._now_s(), found))
 
 
 class BoxSender(BoxThread):

@@ -16,7 +16,7 @@ class Arrival(NamedTuple):
     sequence: int
     """Its number in the flow, from 0."""
     stanza_id: int
-    """A number for its stanza-id (XEP-0359): equal ids, equal numbers. 0: it had none."""
+    """A number for its stanza-id (XEP-0359) or what else tells copies: equal ids, equal numbers. 0: it had none."""
     at_s: float
     """When, since the start of the run."""
     difference: str = ""

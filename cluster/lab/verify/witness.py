@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-from cluster.lab.verify.content import Content, Expected, Form, difference, difference_of, stanza_id
+from cluster.lab.verify.content import Content, Expected, Form, difference, difference_of, known_by
 from cluster.lab.verify.records import Arrival, FlowRecord, Leg, Misdelivery
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
@@ -101,8 +101,8 @@ class Witness:
             flight.record.misdelivered.append(Misdelivery(sequence, where, at_s))
             return None
         # an iq and a presence have no stanza-id: a client can tell a copy by the id that their sender gave them
-        known_by = stanza_id(child.raw) if kind == "message" else 1
-        leg.arrive(Arrival(sequence, known_by, at_s, self._difference(child, form, flight, sequence)))
+        number = known_by(child.raw, get("id", ""), flight.sender) if kind == "message" else 1
+        leg.arrive(Arrival(sequence, number, at_s, self._difference(child, form, flight, sequence)))
         return _answer(child) if form == "direct" and kind == "iq" and type == "get" else None
 
     def _difference(self, child: Slice, form: Form, flight: Flight, sequence: int) -> str:

@@ -44,10 +44,14 @@ class Server(Protocol):
 
     async def restore(self, localpart: str) -> None:
         """An account of a node that is gone belongs here now: make of it what can be made, for what that node was still
-        sent is read now. Nobody else gets to the account before `adopt`. May be called again where it failed."""
+        sent is read now. Nobody else gets to the account before `adopt`. Fails where Redis is away or refuses, and is
+        called again then."""
 
     async def adopt(self, localpart: str) -> None:
-        """All has been read. The account belongs here for as long as this takes, or as somebody has it claimed."""
+        """All has been read. The account belongs here for as long as this takes, or as somebody has it claimed.
+
+        Fails as `restore` does.
+        """
 
     def expelled(self) -> None:
         """The others take this node for dead, and have taken over its work: end at once, and do nothing more."""

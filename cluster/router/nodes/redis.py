@@ -6,7 +6,8 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from hiredis import ReplyError
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -14,7 +15,9 @@ from twisted.python.failure import Failure
 
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
+from cluster.redisio.refusal import is_away
 from cluster.redisio.turn import Turn
+from cluster.router.entry_id import EntryId
 from cluster.router.gate import MAX_UNSETTLED, MAX_UNSETTLED_BYTES
 from cluster.router.inbound import Inbound
 from cluster.router.nodes.members import Members
@@ -32,6 +35,8 @@ LOOK_AGAIN_S = 0.02
 class Inbox:
     """A `Gate` for what one node wrote to another."""
 
+    _log = Logger()
+
     def __init__(self, node: str, server: Server, owners: Owners, is_left: Callable[[], bool]) -> None:
         """`is_left`: whom it was written to is gone, and what it had is not taken over yet."""
         self._node = node
@@ -44,15 +49,33 @@ class Inbox:
         return unsettled < MAX_UNSETTLED and unsettled_bytes < MAX_UNSETTLED_BYTES
 
     def take(self, entry_id: str, frames: list[Any]) -> Settled:
-        """Hand on the frames of one entry; it settles with the last of them that does."""
-        last: Settled = None
+        """Hand on the frames of one entry. It settles when all have, or fails where it has to be read again.
+
+        That is when the storage is away or refuses. Any other failure is logged and settles the frame.
+        """
         self._owners.inherits = self._is_left()
         try:
-            for index, frame in enumerate(frames):
-                last = self._server.take(self._node, frame, f"{self._node}:{entry_id}:{index}") or last
+            places = (f"{self._node}:{entry_id}:{index}" for index in range(len(frames)))
+            settling = [self._hand_on(frame, place) for frame, place in zip(frames, places, strict=True)]
         finally:
             self._owners.inherits = False
-        return last
+        unsettled = {each: None for each in settling if each is not None}  # many of which are one
+        return DeferredList(unsettled, consumeErrors=True).addCallback(self._on_all_settled) if unsettled else None
+
+    def _hand_on(self, frame: Any, place: str) -> Settled:
+        try:
+            return self._server.take(self._node, frame, place)
+        except Exception:  # one frame must not hold up the others for ever
+            self._log.failure("Taking what {node} sent", node=self._node)
+            return None
+
+    def _on_all_settled(self, results: list[tuple[bool, Any]]) -> None:
+        failures = [result for succeeded, result in results if not succeeded]
+        for failure in failures:
+            if is_away(failure.value):
+                raise failure.value
+        for failure in failures:
+            self._log.failure("Taking what {node} sent", failure, node=self._node)
 
     def let_go(self) -> None:
         """Nothing is held back here."""
@@ -199,12 +222,12 @@ class RedisNodes:
         return True
 
     async def _insist(self, step: Callable[[], Coroutine[Deferred[Any], Any, None]]) -> None:
-        """Do this; where Redis is away, again when it is back."""
+        """Do this; where Redis is away or refuses, again until it does not."""
         while True:
             try:
                 return await step()
-            except ConnectionLost:
-                if self._is_stopped:
+            except (ConnectionLost, ReplyError) as error:
+                if self._is_stopped or not is_away(error):
                     raise
                 await deferLater(self._reactor, LOOK_AGAIN_S)
 
@@ -220,14 +243,15 @@ class RedisNodes:
                 restored.append(localpart)
 
     async def _wait_until_read(self, node: str) -> None:
-        while await self._length(node):
-            await deferLater(self._reactor, LOOK_AGAIN_S)
-
-    async def _length(self, node: str) -> int:
-        lengths = 0
+        """What was in the inbox has settled. What comes behind it, for a node that is back, is not waited for."""
         for from_ in await self._client.execute("SMEMBERS", self._keys.peers(node)):
-            lengths += await self._client.execute("XLEN", self._keys.link(node, from_.decode()))
-        return lengths
+            key, last = self._keys.link(node, from_.decode()), None
+            while await self._client.execute("XLEN", key):
+                stream = await self._client.execute("XINFO", "STREAM", key)
+                last = last or EntryId.parse(stream[b"last-generated-id"])
+                if not (first := stream[b"first-entry"]) or EntryId.parse(first[0]) > last:
+                    break
+                await deferLater(self._reactor, LOOK_AGAIN_S)
 
     async def _adopt(self, localpart: str) -> None:
         """The account is one as any other from now on."""

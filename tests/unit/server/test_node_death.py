@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from cluster.store.session import KeptSession
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.mam import Query
-from tests.network import Network, at_once
+from tests.network import Network, at_once, watched_log
 from tests.phone import Phone, managed, resume
 
 TWO = "s1-2"
@@ -171,3 +172,33 @@ def test_the_order_is_kept_between_what_waits_for_it_and_what_is_new(network: Ne
         network.say(benvolio, chat(ROMEO, str(number)))
     again = resume(network, ROMEO, romeo.sm_id, romeo.handled)
     assert [line.rpartition(" ")[2] for line in again.take()] == [str(number) for number in range(10)]
+
+
+def test_an_account_whose_sessions_cannot_be_restored_is_reached_all_the_same(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    benvolio, juliet = network.online(BENVOLIO), network.online(JULIET)
+    rosaline = managed(network, "rosaline@montague.lit/phone", at=TWO)
+    romeo = managed(network, ROMEO, at=TWO)
+    quiet(network, romeo)
+    sessions = network.servers[TWO].store.sessions
+    load = sessions.load
+
+    async def fail_for_romeo(localpart: str) -> list[KeptSession]:
+        if localpart == "romeo":
+            raise ValueError("the record of his session cannot be read")
+        return await load(localpart)
+
+    monkeypatch.setattr(sessions, "load", fail_for_romeo)
+    rosaline.is_closed = True
+    kill(network, romeo)
+    for sender in (benvolio, juliet):
+        network.say(sender, chat("romeo@montague.lit", str(sender.jid)))
+    with watched_log() as failures:
+        network.advance(SILENCE_S)
+    assert len(failures) == 1
+    assert resume(network, str(rosaline.jid), rosaline.sm_id, rosaline.handled).got[0].tag.endswith("}resumed")
+    again = network.login(ROMEO)
+    network.say(again, "<presence/>")
+    texts = {line.rpartition(" ")[2] for line in again.take()}
+    assert {BENVOLIO, JULIET} <= texts

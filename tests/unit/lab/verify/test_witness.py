@@ -150,3 +150,24 @@ def test_of_a_text_from_a_phone_only_sender_and_words_count() -> None:
     assert same == ""
     assert "from is '+39444@sms.montague.lit'" in other
     assert "body was altered" in altered
+
+
+def test_a_message_that_a_gateway_gives_again_has_its_id_and_another_stanza_id() -> None:
+    world = World(sender=Jid.parse("friar\\40abbey.example@mail.montague.lit"))
+    witness = world.witness(JULIET, "direct")
+    words = world.content.text(3)
+    for id, stanza_id in (("x", "one"), ("x", "two"), ("y", "three")):
+        given = f"<stanza-id xmlns='urn:xmpp:sid:0' by='capulet.lit' id='{stanza_id}'/>"
+        witness.see(slice_of(f"<message id='{id}'><body>{words}</body>{given}</message>"), 1.0)
+    first, again, other = (each.stanza_id for each in world.leg.arrivals())
+    assert first == again != other
+
+
+def test_a_stanza_id_tells_copies_whatever_their_ids() -> None:
+    world = World()
+    witness = world.witness(JULIET, "direct")
+    for stanza_id in ("one", "one", "two"):
+        given = f"<stanza-id xmlns='urn:xmpp:sid:0' by='capulet.lit' id='{stanza_id}'/></message>"
+        witness.see(slice_of(world.raw().replace("</message>", given)), 1.0)
+    first, again, other = (each.stanza_id for each in world.leg.arrivals())
+    assert first == again != other
