@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from wsproto.connection import Connection as Frames
 from wsproto.connection import ConnectionType
-from wsproto.events import TextMessage
+from wsproto.events import Ping, TextMessage
 
 from cluster.server.connection import MAX_AT_ONCE
-from cluster.server.websocket import WebSockets
+from cluster.server.websocket import MAX_FRAMES_AT_ONCE, WebSocket, WebSockets
 from cluster.xmpp.namespaces import CLIENT, FRAMING
 from tests.client import Wire
 from tests.helpers import HEADER
@@ -86,20 +86,36 @@ def test_a_stream_that_fails_behind_a_full_share_is_told_so(network: Network) ->
     assert b"<not-well-formed" in romeo.output
 
 
-def test_many_frames_of_a_websocket_are_no_way_around() -> None:
-    network = Network(registration=True)
+def _browser(network: Network) -> tuple[Frames, Wire, WebSocket]:
     frames, wire = Frames(ConnectionType.CLIENT), Wire()
     socket = WebSockets(network.servers[MONTAGUE].streams, False).buildProtocol(None)
     socket.makeConnection(wire)
-    opening = f"<open xmlns='{FRAMING}' to='{MONTAGUE}' version='1.0'/>"
-    socket.dataReceived(frames.send(TextMessage(opening)))
+    socket.dataReceived(frames.send(TextMessage(f"<open xmlns='{FRAMING}' to='{MONTAGUE}' version='1.0'/>")))
     network.settle()
     wire.take()
+    return frames, wire, socket
+
+
+def test_many_frames_of_a_websocket_are_no_way_around() -> None:
+    network = Network(registration=True)
+    frames, wire, socket = _browser(network)
     request = REGISTRATION.replace("<iq ", f"<iq xmlns='{CLIENT}' ")
     socket.dataReceived(b"".join(frames.send(TextMessage(request)) for _ in range(COUNT)))
     assert wire.written.count(b"</iq>") <= MAX_AT_ONCE
     network.settle()
     assert wire.written.count(b"</iq>") == COUNT
+
+
+def test_frames_that_say_nothing_are_read_in_turns(network: Network) -> None:
+    frames, wire, socket = _browser(network)
+    count = 3 * MAX_FRAMES_AT_ONCE
+    socket.dataReceived(b"".join(frames.send(Ping()) for _ in range(count)))
+    socket.dataReceived(frames.send(Ping()))
+    assert wire.producerState == "paused"
+    assert wire.written.count(b"\x8a") == MAX_FRAMES_AT_ONCE
+    network.settle()
+    assert wire.written.count(b"\x8a") == count + 1
+    assert wire.producerState == "producing"
 
 
 def test_a_component_is_heard_in_turns_too(bridged: Network) -> None:
