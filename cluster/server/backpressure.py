@@ -6,8 +6,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-UNSETTLED, UNREAD, UNANSWERED = 1, 2, 4
-"""Why a peer is not read from: too much is not safe yet, it does not read, it goes on before it was answered."""
+UNSETTLED, UNREAD, UNANSWERED, OTHERS = 1, 2, 4, 8
+"""Why a peer is not read from: too much is not safe yet, it does not read, it goes on before it was answered, it has
+said so much at once that it is time for others."""
 
 
 class Reading:

@@ -43,6 +43,7 @@ class ClientStreams(Factory):
 
     def __init__(self, shared: C2s) -> None:
         self.streams: set[ClientStream] = set()
+        self.clock = shared.clock
         self.peer_clock = PeerClock(shared.clock)
         self._shared = shared
         self._sweep: DelayedCall | None = None

@@ -57,7 +57,7 @@ class ClientStream(StreamConnection):
     _stream: ReceivingStream
 
     def __init__(self, shared: C2s, clock: PeerClock, connections: set[ClientStream]) -> None:
-        super().__init__(ReceivingStream(shared.options, shared.new_id), clock, connections)
+        super().__init__(ReceivingStream(shared.options, shared.new_id), shared.clock, clock, connections)
         self._shared = shared
         self._domain = shared.domain
         self._entrance = shared.domain.entrance
@@ -86,6 +86,7 @@ class ClientStream(StreamConnection):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone, with or without a goodbye."""
         self._connections.discard(self)
+        self._drain_rest()
         self._limit(None)
         self._stream.close()  # an answer that is still on its way must not bind a session to nothing
         seat, self._seat = self._seat, None
@@ -128,16 +129,6 @@ class ClientStream(StreamConnection):
 
     # --- what the stream says
 
-    def _drain(self) -> None:
-        for event in self._stream.events():
-            if type(event) is Stanza and self._seat is not None:
-                settled = self._seat.said(event)
-                if settled is not None:
-                    self._unsettled.add(settled)
-            else:
-                self._on_event(event)
-        self._write_output()
-
     def _write_output(self) -> None:
         if data := self._stream.data_to_send():
             self.transport.write(data)
@@ -145,6 +136,15 @@ class ClientStream(StreamConnection):
                 self._seat.wrote(len(data))
 
     def _on_event(self, event: Event) -> None:
+        if type(event) is Stanza and self._seat is not None:
+            settled = self._seat.said(event)
+            if settled is not None:
+                self._unsettled.add(settled)
+        else:
+            self._on_step(event)
+
+    def _on_step(self, event: Event) -> None:
+        """Of the way to a session, or of its end."""
         match event:
             case TlsWanted():
                 self.transport.write(self._stream.data_to_send())

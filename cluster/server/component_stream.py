@@ -34,6 +34,7 @@ class ComponentStreams(Factory):
         """`new_id` gives unpredictable ids (RFC 6120 section 4.7.3)."""
         self.streams: set[ComponentStream] = set()
         self.domain = domain
+        self.clock = clock
         self.peer_clock = PeerClock(clock)
         self.turn = turn
         self._new_id = new_id
@@ -60,7 +61,7 @@ class ComponentStream(StreamConnection):
     _stream: AcceptingStream
 
     def __init__(self, shared: ComponentStreams, stream: AcceptingStream) -> None:
-        super().__init__(stream, shared.peer_clock, shared.streams)
+        super().__init__(stream, shared.clock, shared.peer_clock, shared.streams)
         self._shared = shared
         self._component: Component | None = None
         self._joined: ComponentOutbox | None = None
@@ -74,26 +75,25 @@ class ComponentStream(StreamConnection):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone, with or without a goodbye."""
         self._connections.discard(self)
+        self._drain_rest()
         self._limit(None)
         self._leave()
 
     # --- what the stream says
 
-    def _drain(self) -> None:
-        for event in self._stream.events():
-            match event:
-                case Stanza():
-                    self._take(event)
-                case Misaddressed():
-                    self._answer(event)
-                case Joined():
-                    self._join()
-                case Acknowledged():
-                    if self._component is not None:
-                        self._component.done(event.count)
-                case Closed():
-                    self._on_closed(event)
-        self._write_output()
+    def _on_event(self, event: Stanza | Misaddressed | Joined | Acknowledged | Closed) -> None:
+        match event:
+            case Stanza():
+                self._take(event)
+            case Misaddressed():
+                self._answer(event)
+            case Joined():
+                self._join()
+            case Acknowledged():
+                if self._component is not None:
+                    self._component.done(event.count)
+            case Closed():
+                self._on_closed(event)
 
     def _take(self, stanza: Stanza) -> None:
         settled = self._shared.domain.entrance.from_component(stanza)

@@ -226,8 +226,7 @@ class Session(Outbox):
 
     def share(self, stanza: Stanza, sessions: tuple[Session, ...]) -> None:
         """The stanza that was just sent went to all of these: if one of them never gets it, another one has it."""
-        if self.sm is not None:
-            self._shared[id(stanza)] = sessions
+        self._shared[id(stanza)] = sessions
 
     def number(self) -> list[Unacknowledged]:
         """What it was sent, which is not acknowledged from now on; the caller writes it, or has it kept first."""
@@ -242,7 +241,10 @@ class Session(Outbox):
 
     def _on_wire(self, stanzas: list[Stanza]) -> bytes:
         data = super()._on_wire(stanzas)
-        return data if self.sm is None else data + self.sm.written(len(self._number(stanzas)))
+        if self.sm is None:
+            self._shared.clear()
+            return data
+        return data + self.sm.written(len(self._number(stanzas)))
 
     def _unacknowledged(self, stanzas: list[Stanza]) -> list[Unacknowledged]:
         now_utc_s, shared = self._keeper.now_utc_s(), self._shared
@@ -272,10 +274,12 @@ class Session(Outbox):
         """
         self._has_room(never=True)
         unsent = super().take_unsent()
-        if self.sm is None:
-            return unsent
-        left = [*self.sm.take_unacknowledged(), *self._unacknowledged(unsent)]
+        left = self._unacknowledged(unsent)
+        if self.sm is not None:
+            left = [*self.sm.take_unacknowledged(), *left]
         lost = [each for each in left if not any(isinstance(s, Session) and s.is_bound for s in each.sent_to)]
+        if self.sm is None:
+            return [each.stanza for each in lost]
         domain = self.jid.domainpart
         return [
             delayed(each.stanza, domain, each.sent_utc_s) if each.stanza.kind == "message" else each.stanza

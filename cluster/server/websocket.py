@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import connectionDone
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 from wsproto.connection import Connection, ConnectionState, ConnectionType
@@ -16,10 +19,14 @@ from wsproto.handshake import H11Handshake
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 from zope.interface import implementer
 
+from cluster.server.backpressure import OTHERS, UNREAD, Reading
 from cluster.server.c2s import ClientStreams
 from cluster.xmpp.errors import StreamError
 from cluster.xmpp.limits import FROM_CLIENT
 from cluster.xmpp.websocket import SUBPROTOCOL, WebSocketFraming
+
+MAX_FRAMES_AT_ONCE = 256
+"""Of one client, before all others have their turn: one read of a socket brings ten thousand that are empty."""
 
 
 @implementer(IPushProducer)
@@ -76,9 +83,12 @@ class WebSocket(ProtocolWrapper):
         self._begun = bytearray()  # of a message that comes in several frames
         self._writable = _Writable(self._send)
         self._is_secure = factory.is_secure
+        self._clock = factory.clock
+        self._reading: Reading
 
     def connectionMade(self) -> None:
         """The handshake is done; what TLS there is was there before it."""
+        self._reading = Reading(self.transport)
         self.transport.registerProducer(self._writable, True)
         if self._is_secure:
             self.wrappedProtocol.secured()
@@ -89,10 +99,29 @@ class WebSocket(ProtocolWrapper):
             return
         try:
             self._frames.receive_data(data)
-            for event in self._frames.events():
-                self._on_frame(event)
+            if not self._reading.is_stopped(OTHERS):
+                self._read_frames(MAX_FRAMES_AT_ONCE)
         except RemoteProtocolError as error:
             self._refuse(error.event_hint or CloseConnection(CloseReason.PROTOCOL_ERROR))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is gone; what came before counts."""
+        if not self.disconnecting:
+            self._read_frames(None)
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+
+    def _read_frames(self, at_most: int | None) -> None:
+        count = 0
+        for event in islice(self._frames.events(), at_most):
+            self._on_frame(event)
+            count += 1
+        if count == at_most:
+            self._reading.pauseProducing(OTHERS)
+            self._clock.callLater(0, self._go_on_after_others)
+
+    def _go_on_after_others(self) -> None:
+        self._reading.resumeProducing(OTHERS)
+        self.dataReceived(b"")
 
     def _on_frame(self, event: object) -> None:
         match event:
@@ -128,6 +157,14 @@ class WebSocket(ProtocolWrapper):
 
     # --- as a transport
 
+    def pauseProducing(self) -> None:
+        """The stream takes no more for now."""
+        self._reading.pauseProducing(UNREAD)
+
+    def resumeProducing(self) -> None:
+        """The stream takes more."""
+        self._reading.resumeProducing(UNREAD)
+
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """It is told when the client does not read, behind us."""
         self._writable.producer = producer
@@ -154,6 +191,7 @@ class WebSockets(WrappingFactory[WebSocket]):
         """`is_secure`: they come under TLS."""
         super().__init__(streams)  # type: ignore[no-untyped-call]
         self.is_secure = is_secure
+        self.clock = streams.clock
 
 
 class WebSocketResource(Resource):

@@ -131,6 +131,21 @@ def test_a_client_that_never_reads_is_cut_off_and_its_messages_are_kept(network:
     assert sorted(kept) == list(range(written.count(b"<message "), count))
 
 
+def test_what_several_clients_did_not_take_is_kept_once(network: Network) -> None:
+    clients = [network.online(f"juliet@capulet.lit/{number}") for number in range(3)]
+    romeo = network.client("romeo@montague.lit/pda")
+    for client in clients:
+        client.reading = False
+        client.wire.write(b" " * (SOCKET_BYTES + 1))
+    network.say(romeo, "<message to='juliet@capulet.lit' type='chat' id='m'><body>hi</body></message>")
+    for client in clients:
+        client.drop()
+        network.settle()
+    again = network.client("juliet@capulet.lit/y")
+    network.say(again, "<presence/>")
+    assert sum("message" in line for line in again.take()) == 1
+
+
 def test_what_a_dead_connection_did_not_take_is_kept(network: Network) -> None:
     juliet, romeo = network.online("juliet@capulet.lit/x"), network.client("romeo@montague.lit/pda")
     juliet.reading = False
