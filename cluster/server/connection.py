@@ -76,6 +76,7 @@ class StreamConnection(Protocol):
     def dataReceived(self, data: bytes) -> None:
         """Feed, drain, write: the one rhythm."""
         self._stream.receive_data(data)
+        self._at_once = 0  # the reactor reads from each in turn
         if self._stream.state is not self._stream.CLOSED:
             self._drain()
         elif self._stream.is_over and not self.transport.disconnecting:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from cluster.router.nodes.port import Nodes
+from cluster.server.accounts import LocalAccount
 from cluster.server.domain import Domain
 from cluster.server.hibernation import find, ready
 from cluster.server.relay import NodeGone, Relay
@@ -62,7 +63,7 @@ class Seats:
         except JidError:
             jid = account.jid.with_resource(mended_resourcepart(resource or "") or self._new_id())
         if len(account.sessions) >= MAX_SESSIONS and jid.resourcepart not in account.sessions:
-            raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"an account has at most {MAX_SESSIONS} sessions")
+            _make_room(account)
         older = account.sessions.get(jid.resourcepart)
         if older is not None:
             older.end(StreamCondition.CONFLICT, "the same resource connected again")
@@ -92,3 +93,14 @@ class Seats:
             return LocalSeat(session, self._domain, way)
         finally:
             self._nodes.release(localpart)
+
+
+def _make_room(account: LocalAccount) -> None:
+    """End the session that has waited longest for its client to resume it, or a client whose connections break often
+    locks its account out. Raises StanzaError where none waits.
+    """
+    waiting = [session for session in account.sessions.values() if session.broken_utc_s is not None]
+    if not waiting:
+        raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"an account has at most {MAX_SESSIONS} sessions")
+    oldest = min(waiting, key=lambda session: session.broken_utc_s or 0.0)
+    oldest.end(StreamCondition.RESOURCE_CONSTRAINT, "a newer session needs its place")

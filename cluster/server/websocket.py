@@ -21,11 +21,12 @@ from zope.interface import implementer
 
 from cluster.server.backpressure import OTHERS, UNREAD, Reading
 from cluster.server.c2s import ClientStreams
+from cluster.server.connection import MAX_AT_ONCE
 from cluster.xmpp.errors import StreamError
 from cluster.xmpp.limits import FROM_CLIENT
 from cluster.xmpp.websocket import SUBPROTOCOL, WebSocketFraming
 
-MAX_FRAMES_AT_ONCE = 256
+MAX_FRAMES_AT_ONCE = MAX_AT_ONCE
 """Of one client, before all others have their turn: one read of a socket brings ten thousand that are empty."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cluster.server.outbox import MAX_UNSENT_BYTES
+from cluster.server.seats import MAX_SESSIONS
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import StreamCondition
 from cluster.xmpp.namespaces import SM, STREAMS
@@ -226,3 +227,15 @@ def test_across_domains(network: Network) -> None:
     network.say(romeo, chat(there, "1") + R)
     assert romeo.last("a").get("h") == "1"
     assert resume(network, there, id, 0).take() == [f"message/chat {ROMEO}: 1"]
+
+
+def test_sessions_that_wait_for_their_client_lock_nobody_out(network: Network) -> None:
+    """A client whose connections break again and again gets a new session each time; the oldest one gives way."""
+    for number in range(MAX_SESSIONS + 3):
+        client = managed(network, f"juliet@montague.lit/{number}")
+        client.drop()
+        network.settle()
+    sessions = network.servers[MONTAGUE].domain.accounts.online["juliet"].sessions
+    assert len(sessions) == MAX_SESSIONS
+    assert str(MAX_SESSIONS + 2) in sessions
+    assert "2" not in sessions
