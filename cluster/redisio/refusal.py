@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from hiredis import ReplyError
+from twisted.internet.error import ConnectionLost
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 _REFUSALS = ("OOM ", "MISCONF ", "NOREPLICAS ")
 """Beginnings of its errors: its memory or its disk is full, or it has fewer replicas than it should."""
@@ -11,3 +14,13 @@ _REFUSALS = ("OOM ", "MISCONF ", "NOREPLICAS ")
 def is_refusal(error: BaseException | None) -> bool:
     """Nothing was written, and the same may be written later."""
     return isinstance(error, ReplyError) and str(error).startswith(_REFUSALS)
+
+
+def log_failed(to: Logger, doing: str, failure: Failure) -> None:
+    """Of work that is done again later, as an errback: silent where the connection was lost, since the next one begins
+    with that work, and one line where Redis refuses it. Anything else is a fault of ours.
+    """
+    if is_refusal(failure.value):
+        to.warn("{doing}: Redis refuses it for now: {error}", doing=doing, error=str(failure.value))
+    elif not isinstance(failure.value, ConnectionLost):
+        to.failure("{doing}", failure, doing=doing)
