@@ -127,6 +127,17 @@ class TestOutput:
         run(command, lab.folder, environment={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
 
 
+def test_a_lab_comes_up_where_standard_input_is_closed(tmp_path: Path) -> None:
+    """As cron and some supervisors have it: the lock of the lab got the number of standard input, and was lost."""
+    lab = RunningLab(tmp_path, TOPOLOGY)
+    code, said = run("up", tmp_path, preexec_fn=lambda: os.close(0))
+    try:
+        assert code == 0, said
+        assert lab.node("montague.lit")["state"] == "running"
+    finally:
+        lab.down()
+
+
 @pytest.fixture(scope="module")
 def broken_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project with a file in modules/ that is no Python; to be found before the installed one."""
