@@ -42,7 +42,7 @@ def test_what_was_sent(kind: Kind) -> None:
 
 @pytest.mark.parametrize("added", ["", SID, DELAY, DELAY + SID])
 def test_a_server_may_take_off_the_probe(added: str) -> None:
-    """Beyond `trace.probes_per_minute` an account's messages are ordinary ones; a probe that is there is the right one."""
+    """Beyond `trace.probes_per_minute` messages are ordinary ones; a probe that is there is the right one."""
     assert found(arrived(added=added).replace(PROBE, "")) == ""
     assert found(arrived(added=added).replace("run.0.7'/>", "run.0.8'/>")) == "probe was altered"
 
