@@ -103,7 +103,24 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
 
 
 PRINTING = sorted(
-    {"up", "down", "ps", "ls", "logs", "trace", "validate", "graph", "phone", "scale", "netem", "user add"}
+    {
+        "up",
+        "down",
+        "ps",
+        "ls",
+        "logs",
+        "trace",
+        "chat",
+        "send",
+        "inbox",
+        "validate",
+        "config",
+        "graph",
+        "phone",
+        "scale",
+        "netem",
+        "user add",
+    }
     | {"user passwd", "user del", "user ls", "fault set", "fault clear", "fault ls", "export compose", "network set"}
     | {"network clear", "network ls"}
 )
