@@ -26,6 +26,8 @@ def main() -> None:
 
 def _write_everything() -> None:
     """Let a terminal that has no character for something show its number, and one that is closed take nothing."""
+    if sys.stdin is None:  # closed before we began, and a file that is to be inherited would get its number
+        os.open(os.devnull, os.O_RDONLY)
     for number, name in ((1, "stdout"), (2, "stderr")):
         stream = getattr(sys, name)
         if stream is None:  # closed before we began, and the next file that is opened would get its number

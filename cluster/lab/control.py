@@ -6,13 +6,13 @@ import inspect
 
 import msgspec
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.lab.request import REPLY_LIFETIME_S, Reply, Request
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
+from cluster.redisio.refusal import log_failed
 
 
 class ControlServer:
@@ -65,8 +65,7 @@ class ControlServer:
 
     def _on_failed(self, failure: Failure) -> None:
         """The next connection begins anew, and where Redis refused something, the next request."""
-        if not isinstance(failure.value, ConnectionLost):
-            self._log.failure("Answering requests", failure)
+        log_failed(self._log, "Answering requests", failure)
 
     async def _reply(self, request: Request) -> Reply:
         operation = None if request.verb.startswith("_") else getattr(self._operations, request.verb, None)

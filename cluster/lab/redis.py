@@ -198,16 +198,27 @@ def _with_user(url: str, user: str, password: str) -> str:
 
 
 def move_out(plan: Plan, *, keep_data: bool) -> None:
-    """Remove the lab's users, and its keys too unless they are to be kept, from an existing Redis. Raises LabError."""
-    with connected(plan.redis_url) as admin:
-        if _owner(admin, plan) != plan.state_dir:
-            return  # it never moved in
-        for node in nodes(admin):
-            node.acl_deluser(*users(plan).values())
-        _save_users(admin)
-        if not keep_data:
-            for key in admin.scan_iter(f"{Keys.of_lab(plan.name).prefix}:*", count=1000):
-                admin.unlink(key)
+    """Remove the lab's users, and its keys too unless they are to be kept, from an existing Redis; for a lab whose
+    servers have ended. Raises LabError.
+    """
+    try:
+        with connected(plan.redis_url) as admin:
+            if _owner(admin, plan) == plan.state_dir:  # else it never moved in
+                _remove(admin, plan, keep_data=keep_data)
+    except LabError as error:
+        left = f"{Keys.of_lab(plan.name).prefix}:*"
+        raise LabError(
+            f"lab {plan.name!r} is down, but its users and keys ({left}) are still in its Redis: {error}"
+        ) from None
+
+
+def _remove(admin: redis.Redis, plan: Plan, *, keep_data: bool) -> None:
+    for node in nodes(admin):
+        node.acl_deluser(*users(plan).values())
+    _save_users(admin)
+    if not keep_data:
+        for key in admin.scan_iter(f"{Keys.of_lab(plan.name).prefix}:*", count=1000):
+            admin.unlink(key)
 
 
 def announce(url: str, plan: Plan) -> None:

@@ -14,7 +14,14 @@ from cluster.redisio.url import CLUSTER, RedisUrl, each_of
 if TYPE_CHECKING:
     import redis
 
-_UNUSABLE = "Redis at {}: {}; is it running, and are user and password right?"
+_UNUSABLE = "is it running, and are user and password right?"
+_REMEDIES = {
+    "MISCONF": "it cannot write to its disk: give it room there (`df -h`), then try again",
+    "used memory > 'maxmemory'": "its memory is full: give it more (`CONFIG SET maxmemory`), then try again",
+    "read only replica": "it is a replica and takes no writes: give the address of its master",
+    "NOREPLICAS": "it has fewer replicas than it is told to have (min-replicas-to-write)",
+}
+"""By what a Redis says that is there and refuses; redis-py takes the first word off some of it."""
 
 SOCKET_TIMEOUT_S = 30.0
 """Longer than any wait that Redis is asked for (ask.py)."""
@@ -35,11 +42,11 @@ def connected(url: str, timeout_s: float | None = None) -> Iterator[redis.Redis]
     except ValueError as error:
         raise LabError(f"--redis: {error}; write redis://user:password@host:6379/0") from None
     except unusable as error:  # a cluster is looked at at once
-        raise LabError(_UNUSABLE.format(_without_password(url), _in_one_line(error))) from None
+        raise LabError(_unusable(url, error)) from None
     try:
         yield client
     except unusable as error:
-        raise LabError(_UNUSABLE.format(_without_password(url), _in_one_line(error))) from None
+        raise LabError(_unusable(url, error)) from None
     finally:
         client.close()
 
@@ -71,8 +78,11 @@ def _client(url: str, timeout_s: float | None) -> redis.Redis:
     return redis.Redis.from_url(first, **timeouts)
 
 
-def _in_one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _unusable(url: str, error: Exception) -> str:
+    """What is wrong with the Redis there, and the remedy."""
+    said = " ".join(str(error).split())
+    remedy = next((each for words, each in _REMEDIES.items() if words in said), _UNUSABLE)
+    return f"Redis at {_without_password(url)}: {said}; {remedy}"
 
 
 def _without_password(url: str) -> str:

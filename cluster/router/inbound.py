@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import LinkKeys
+from cluster.redisio.refusal import log_failed
 from cluster.redisio.turn import Stage, Turn
 from cluster.router.inbound_link import InboundLink
 from cluster.router.reader import OpenGate
@@ -161,5 +162,4 @@ class Inbound:
             self._open(from_)
 
     def _on_failed(self, failure: Failure) -> None:
-        if not isinstance(failure.value, ConnectionLost):
-            self._log.failure("Looking for the links into {to}", failure, to=self.to)
+        log_failed(self._log, f"Looking for the links into {self.to}", failure)

@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.redisio.protocol import Reply
+from cluster.redisio.refusal import log_failed
 from cluster.redisio.turn import Stage
 from cluster.router.entry_id import EntryId
 from cluster.router.reader import OpenGate
@@ -241,6 +242,5 @@ class InboundLink:
             self.resume()
 
     def _on_failed(self, failure: Failure, doing: str) -> None:
-        error = failure.value
-        if not (isinstance(error, ConnectionLost) or "BUSYGROUP" in str(error)):
-            self._log.failure("{doing} the link from {from_}", failure, doing=doing, from_=self.from_)
+        if "BUSYGROUP" not in str(failure.value):
+            log_failed(self._log, f"{doing} the link from {self.from_}", failure)

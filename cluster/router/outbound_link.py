@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,6 +13,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.redisio.refusal import log_failed
 from cluster.redisio.written import Written
 from cluster.router.entry_id import EntryId
 from cluster.router.gate import NODE
@@ -154,7 +156,7 @@ class OutboundLink:
         if self._waiting and not self._looking_up:
             self._looking_up = True
             look_up = Deferred.fromCoroutine(self._look_up())
-            look_up.addErrback(lambda failure: self._log.failure("Opening the link to {to}", failure, to=self._to))
+            look_up.addErrback(partial(log_failed, self._log, f"Opening the link to {self._to}"))
 
     def resume(self) -> None:
         """There is a new connection: repeat what may be lost and what was not answered, in order, then go on."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
+from cluster.redisio.refusal import log_failed
 from cluster.router.link_faults import LinkFaults
 from cluster.router.port import HopRecorder
 
@@ -54,8 +54,7 @@ class RedisFaults(LinkFaults):
 
     def _on_failed(self, failure: Failure) -> None:
         self._asked -= 1
-        if not isinstance(failure.value, ConnectionLost):
-            self._log.failure("Looking up the faults of the links", failure)
+        log_failed(self._log, "Looking up the faults of the links", failure)
 
     def _count_in_redis(self, from_: str, number: int) -> None:
         self._client.post("HINCRBY", self._lost, from_, number)

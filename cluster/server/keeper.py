@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.redisio.refusal import log_failed
 from cluster.redisio.turn import Stage, Turn
 from cluster.redisio.written import is_written
 from cluster.server.session import Session
@@ -172,7 +173,7 @@ class Keeper:
 
     def _on_failed(self, failure: Failure) -> None:
         """The storage is there and refuses: the session goes on, but would not outlive this process."""
-        self._log.failure("Keeping sessions", failure)
+        log_failed(self._log, "Keeping sessions", failure)
 
     def _on_kept(self, result: object) -> None:
         self._tell(self._under_way.popleft())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -11,6 +12,7 @@ from twisted.logger import Logger
 from cluster.redisio.client import RedisClient
 from cluster.redisio.insistent import Insistent
 from cluster.redisio.keys import Keys
+from cluster.redisio.refusal import log_failed
 from cluster.store.archive import MAX_PAGE_BYTES, ArchivedMessage, Entry, Page, select
 from cluster.store.limits import Limit
 from cluster.xmpp.jid import Jid
@@ -81,7 +83,9 @@ class RedisArchives:
         )
         return pushed.addCallback(self._check_size, localpart, len(encoded), limit)
 
-    def _check_size(self, length: int, localpart: str, size_bytes: int, limit: Limit) -> None:
+    def _check_size(self, length: int | None, localpart: str, size_bytes: int, limit: Limit) -> None:
+        if length is None:  # Redis refused it: nothing was added
+            return
         unchecked_bytes = self._unchecked.pop(localpart, 0) + size_bytes
         if unchecked_bytes > limit.size_bytes // _CHECK_SHARE:
             self._forget_oldest(localpart, limit.count, limit.size_bytes)
@@ -96,7 +100,7 @@ class RedisArchives:
 
     def _forget_oldest(self, localpart: str, *limits: int) -> None:
         forgotten = self._client.execute("EVAL", _FORGET_OLDEST, 2, *self._keys_of(localpart), *limits)
-        forgotten.addErrback(lambda failure: self._log.failure("Forgetting what an archive has too much", failure))
+        forgotten.addErrback(partial(log_failed, self._log, "Forgetting what an archive has too much"))
 
     async def query(self, account: Jid, query: Query) -> Page:
         """A page of the account's archive; one at a time, since each holds all entries in memory. Raises UnknownId."""

@@ -102,9 +102,42 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
     lab.down()
 
 
+PRINTING = sorted(
+    {
+        "up",
+        "down",
+        "ps",
+        "ls",
+        "logs",
+        "trace",
+        "chat",
+        "send",
+        "inbox",
+        "validate",
+        "config",
+        "graph",
+        "phone",
+        "scale",
+        "netem",
+        "user add",
+    }
+    | {"user passwd", "user del", "user ls", "fault set", "fault clear", "fault ls", "export compose", "network set"}
+    | {"network clear", "network ls"}
+)
+"""Those that may print something on standard output here: what becomes of that is nothing to the others."""
+
+
 @pytest.mark.parametrize("command", COMMANDS)
+def test_its_encoding_lacks_characters(lab: RunningLab, tmp_path: Path, command: str) -> None:
+    printed = tmp_path / "printed"
+    with printed.open("wb") as file:
+        run(command, lab.folder, stdout=file, environment={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+    assert command in PRINTING or not printed.read_bytes()
+
+
+@pytest.mark.parametrize("command", PRINTING)
 class TestOutput:
-    """What is printed goes nowhere, or not all of it can be shown."""
+    """What is printed goes nowhere."""
 
     def test_nobody_reads_it(self, lab: RunningLab, command: str) -> None:
         reading, writing = os.pipe()
@@ -123,8 +156,16 @@ class TestOutput:
         with open("/dev/full", "wb") as full:
             run(command, lab.folder, stdout=full)
 
-    def test_its_encoding_lacks_characters(self, lab: RunningLab, command: str) -> None:
-        run(command, lab.folder, environment={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+
+def test_a_lab_comes_up_where_standard_input_is_closed(tmp_path: Path) -> None:
+    """As cron and some supervisors have it: the lock of the lab got the number of standard input, and was lost."""
+    lab = RunningLab(tmp_path, TOPOLOGY)
+    code, said = run("up", tmp_path, preexec_fn=lambda: os.close(0))
+    try:
+        assert code == 0, said
+        assert lab.node("montague.lit")["state"] == "running"
+    finally:
+        lab.down()
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +213,7 @@ def test_it_may_not(forbidden: tuple[Path, tuple[str, ...]], command: str) -> No
     folder, before = forbidden
     if command == "unreadable":
         code, said = run("validate", folder, before=before, arguments=("mine.yaml",))
-        assert (code, "mine.yaml' is not readable" in said) == (2, True)
+        assert (code, "mine.yaml: cannot be read: Permission denied" in said) == (2, True), said
         return
     code, said = run(command, folder, before=before)
     if command in ("up", "ps", "kill", "user ls"):
@@ -196,17 +237,16 @@ sys.meta_path.insert(0, Counter())
 """
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_ctrl_c_while_it_starts(lab: RunningLab, tmp_path: Path, command: str) -> None:
-    """At its n-th import: most of its first tenth of a second goes by with these."""
+@pytest.mark.parametrize(("command", "after"), [("ps", 1), *((command, 150) for command in COMMANDS)])
+def test_ctrl_c_while_it_starts(lab: RunningLab, tmp_path: Path, command: str, after: int) -> None:
+    """At its n-th import: most of its first tenth of a second goes by with these. The first is the same for all."""
     (tmp_path / "sitecustomize.py").write_text(INTERRUPTER)
-    for after in (1, 150):
-        done = subprocess.run(
-            [sys.executable, XMPPLAB, *command.split(), *COMMANDS[command]], cwd=lab.folder, timeout=TIMEOUT_S,
-            env={**os.environ, "PYTHONPATH": str(tmp_path), "INTERRUPT_AFTER": str(after)}, check=False,
-            capture_output=True, text=True,
-        )  # fmt: skip
-        assert "Traceback" not in done.stderr, done.stderr
-        assert done.returncode in (-2, 130, 0, 1, 2), done.returncode
-        if done.returncode in (0, 1, 2):  # it has fewer imports than that
-            assert after > 1
+    done = subprocess.run(
+        [sys.executable, XMPPLAB, *command.split(), *COMMANDS[command]], cwd=lab.folder, timeout=TIMEOUT_S,
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "INTERRUPT_AFTER": str(after)}, check=False,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr, done.stderr
+    assert done.returncode in (-2, 130, 0, 1, 2), done.returncode
+    if done.returncode in (0, 1, 2):  # it has fewer imports than that
+        assert after > 1

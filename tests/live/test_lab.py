@@ -251,6 +251,17 @@ def test_a_lab_in_an_existing_redis(lab: RunningLab, own_valkey: Valkey) -> None
     assert own_valkey.admin.acl_users() == ["default"]
 
 
+def test_down_says_what_it_leaves_in_a_redis_that_is_away(lab: RunningLab, own_valkey: Valkey) -> None:
+    lab.command("up", str(TOPOLOGY), "-d", "--redis", own_valkey.url)
+    pids = [node["pid"] for node in lab.ps()["nodes"]]
+    own_valkey.kill()
+    said = lab.command("down", exit_code=1)
+    assert "is down, but its users and keys (xmpplab:" in said
+    assert not any(map(psutil.pid_exists, pids))
+    assert not (lab.folder / LABS).exists()
+    own_valkey.start()
+
+
 def test_a_redis_that_is_not_there(lab: RunningLab) -> None:
     shown = lab.command("up", str(TOPOLOGY), "-d", "--redis", f"unix://{lab.folder}/nobody.sock", exit_code=1)
     assert "is it running" in shown

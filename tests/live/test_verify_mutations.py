@@ -36,7 +36,7 @@ WORDS = {
     "body emptied": ("BROKEN  altered: ", "body is empty"),
     "from": ("BROKEN  altered: ", "from is 'mercutio@montague.lit/street', not 'romeo@montague.lit/verify-"),
     "type": ("BROKEN  altered: ", "type is 'normal', not 'chat'"),
-    "payload": ("BROKEN  altered: ", "payload <probe/> is missing"),
+    "payload": ("BROKEN  altered: ", "payload <body/> is missing"),
     "copied to somebody else": ("BROKEN  misdelivered: ", "/bystander got it at"),
     "turned into an error": ("BROKEN  altered: ", "type is 'error', not 'chat'"),
     "all presence": ("BROKEN  lost: 30,", "lost, romeo@montague.lit → juliet@capulet.lit (presence): "),

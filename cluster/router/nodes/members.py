@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
 from cluster.redisio.masters import LONGEST_RETRY_S
+from cluster.redisio.refusal import log_failed
 
 BEAT_S = 0.5
 SILENT_BEATS = 6
@@ -150,8 +150,7 @@ class Members:
                 self.tell()
 
     def _on_failed(self, failure: Failure) -> None:
-        if not isinstance(failure.value, ConnectionLost):
-            self._log.failure("Looking for the other nodes", failure)
+        log_failed(self._log, "Looking for the other nodes", failure)
 
 
 def _pairs(flat: list[bytes]) -> list[tuple[bytes, bytes]]:

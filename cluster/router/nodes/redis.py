@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
-from cluster.redisio.refusal import is_away
+from cluster.redisio.refusal import is_away, log_failed
 from cluster.redisio.turn import Turn
 from cluster.router.entry_id import EntryId
 from cluster.router.gate import MAX_UNSETTLED, MAX_UNSETTLED_BYTES
@@ -261,5 +261,4 @@ class RedisNodes:
         self.release(localpart)
 
     def _on_failed(self, failure: Failure) -> None:
-        if not isinstance(failure.value, ConnectionLost):
-            self._log.failure("Reading the inboxes of nodes that are gone", failure)
+        log_failed(self._log, "Reading the inboxes of nodes that are gone", failure)

@@ -37,6 +37,28 @@ def test_a_replica_is_refused_with_the_remedy(own_valkey: Valkey) -> None:
 
 
 @pytest.mark.parametrize(
+    ("settings", "remedy"),
+    [
+        ({"maxmemory": "1"}, "its memory is full"),
+        ({"min-replicas-to-write": "1"}, "fewer replicas"),
+        ({"replicaof": "master.example 6380"}, "it is a replica"),
+    ],
+)
+def test_a_redis_that_refuses_writes_is_told_with_the_remedy(
+    own_valkey: Valkey, settings: dict[str, str], remedy: str
+) -> None:
+    """Not: "is it running, and are user and password right?"."""
+    for name, value in settings.items():
+        if name == "replicaof":
+            own_valkey.admin.replicaof(*value.split())
+        else:
+            own_valkey.admin.config_set(name, value)
+    with pytest.raises(LabError, match=remedy) as refused, connected(own_valkey.url) as admin:
+        admin.set("key", "value")
+    assert "password right" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
     ("appendonly", "save", "told"),
     [("yes", "", ""), ("no", "", "keeps nothing on its disk"), ("no", "60 1", "only now and then")],
 )

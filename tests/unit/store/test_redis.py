@@ -153,3 +153,25 @@ def test_what_waited_before_its_bytes_were_counted(run: Run, valkey: Valkey, key
         assert valkey.admin.hgetall(keys.offline_bytes(DOMAIN)) == {}
 
     run(scenario)
+
+
+def test_an_archive_that_redis_refuses_to_keep_fails_nobody(reactor_thread: ReactorThread, own_valkey: Valkey) -> None:
+    """The message has been delivered: if this failed, it would be bounced too."""
+    keys = Keys.of_lab("test")
+    own_valkey.admin.execute_command("ACL", "SETUSER", "s1", *rules(keys, DOMAIN, "pw"))
+
+    async def scenario() -> None:
+        client = RedisClient(reactor_thread.reactor, RedisUrl.parse(own_valkey.url_of("s1", "pw")), lambda: 0.0)
+        await client.connect()
+        archives = redis_store(client, keys, DOMAIN).archives
+        try:
+            own_valkey.admin.config_set("maxmemory", 1)
+            await archives.append("romeo", large(1, 10), MUCH)
+            own_valkey.admin.config_set("maxmemory", 0)
+            await archives.append("romeo", large(2, 10), MUCH)
+            page = await archives.query(ROMEO, Query(max=10))
+            assert [message.id for message in page.messages] == [large(2, 10).id]
+        finally:
+            await client.close()
+
+    reactor_thread.run(scenario)
