@@ -31,7 +31,7 @@ Password = Annotated[
 @app.command()
 def add(jid: Address, password: Password, lab: LabName = None) -> None:
     """Make an account."""
-    print(f"{_ask(lab, jid, 'user_add', password=password)} is made")
+    print(f"created {_ask(lab, jid, 'user_add', password=password)}")
 
 
 @app.command()

@@ -9,6 +9,7 @@ from twisted.python.failure import Failure
 
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
+from cluster.redisio.pages import read_hash
 from cluster.router.nodes.members import Members
 
 RETRY_S = 0.2
@@ -88,7 +89,7 @@ class Owners:
 
     async def left_by(self, node: str) -> list[str]:
         """The accounts of former processes of this node, claimed here already or not."""
-        flat = await self._client.execute("HGETALL", self._keys.owners)
+        flat = await read_hash(self._client, self._keys.owners)
         present = f"{node}#{self._members.present.get(node)}".encode()
         holders = [(localpart.decode(), holder) for localpart, holder in flat.items() if holder != present]
         left = [localpart for localpart, holder in holders if holder.startswith(f"{node}#".encode())]
