@@ -40,7 +40,11 @@ from cluster.trace.terminal import safe
 
 app = typer.Typer(
     no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "XMPPLAB"},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "auto_envvar_prefix": "XMPPLAB",
+        "max_content_width": 120,  # of a terminal that is as wide; else 80, and most summaries end in "..."
+    },
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

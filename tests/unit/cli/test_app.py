@@ -310,3 +310,10 @@ def test_light_commands_import_nothing_heavy() -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_a_wide_terminal_shows_summaries_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    help = [sys.executable, "-c", "from cluster.cli.app import run; run()", "--help"]
+    shown = subprocess.run(help, capture_output=True, text=True, check=True).stdout
+    assert "of one stanza in `trace.sample_every`, and all that fail." in shown
