@@ -17,8 +17,8 @@ lab: $(VENV)/ready       ## bring the lab up, show messages crossing it; Ctrl-C 
 	@$(BIN)/xmpplab up $(TOPOLOGY) --demo
 
 test: $(VENV)/ready      ## the whole test suite; says why tests were skipped, and leaves nothing behind
-	@tmp=$$(mktemp -d) && TMPDIR=$$tmp $(BIN)/pytest -n auto --dist loadgroup -q -rs; code=$$?; \
-	rm -rf "$$tmp"/pytest-of-*; rmdir "$$tmp" || { echo "tests have left this in $$tmp:"; ls -A "$$tmp"; exit 1; }; \
+	@tmp=$$(mktemp -d) && chmod 755 "$$tmp" && TMPDIR=$$tmp $(BIN)/pytest -n auto --dist loadgroup -q -rs; code=$$?; \
+	rm -rf "$$tmp"/pytest-of-* "$$tmp"/xmpplab-*; rmdir "$$tmp" || { echo "tests have left this in $$tmp:"; ls -A "$$tmp"; exit 1; }; \
 	exit $$code
 
 docs-conformance: $(VENV)/ready  ## write docs/conformance.md from the conformance tests

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.live.clients import PATIENCE_S, RealProgram
+from tests.live.clients import PATIENCE_S
 from tests.live.running_lab import RunningLab
 
 pytestmark = pytest.mark.live
@@ -60,20 +59,3 @@ def test_sendxmpp(verona: RunningLab, tmp_path: Path) -> None:
         juliet.see("presence", type="available", from_="juliet@capulet.lit/balcony")
         run([program, *login, "juliet@capulet.lit"], tmp_path, BODY)
         juliet.see("message", lambda seen: seen["from"].startswith("romeo@montague.lit/"), body=BODY)
-
-
-def test_a_bot_on_xmpp4r_with_its_roster_helper(verona: RunningLab) -> None:
-    ruby = needs("ruby", "ruby-xmpp4r")
-    if subprocess.run([ruby, "-e", "require 'xmpp4r'"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("needs xmpp4r: apt-get install ruby-xmpp4r")
-    host, _, port = verona.node("shakespeare.lit")["c2s"].rpartition(":")
-    bot_jid = "mercutio@shakespeare.lit/dictionary"
-    with ExitStack() as stage:
-        bot = stage.enter_context(RealProgram("dictionary_bot.rb", bot_jid, "secret", host, port, runs_on=ruby))
-        assert bot.see("roster")["contacts"] == ["benvolio@shakespeare.lit", "romeo@montague.lit"]
-        bot.see("online")
-        romeo = stage.enter_context(verona.client("romeo@montague.lit/pda"))
-        romeo.do("presence")
-        romeo.see("presence", type="available", from_=bot_jid)
-        romeo.do("message", to=bot_jid, body="Queen Mab")
-        romeo.see("message", from_=bot_jid, body="Queen Mab: a word")

@@ -23,7 +23,7 @@ OVERDUE_S = 5.0
 """A stanza that has not arrived after this time, while nothing held it back, is lost."""
 
 LOOK_EVERY_S = 0.5
-_ENDLESS = "10000000m"
+_ENDLESS = "10080m"
 
 Show = Callable[[RenderableType], None]
 
