@@ -183,7 +183,7 @@ KINDS: dict[str, Kind] = {
     "body altered": _changed(lambda stanza: _replaced(stanza, "xxx</body>", "xyx</body>")),
     "body emptied": _changed(lambda stanza: _replaced(stanza, "<body>[^<]*", "<body>")),
     "from": _changed(_from),
-    "type": _changed(lambda stanza: _replaced(stanza, "type='chat'", "type='normal'", type="normal")),
+    "type": _changed(lambda stanza: _replaced(stanza, "type=.chat.", "type='normal'", type="normal")),
     "payload": _changed(lambda stanza: _replaced(stanza, "<body>[^<]*</body>", "")),
     "copied to somebody else": _one_in_many(_to_somebody_else),
     "turned into an error": _one_in_many(_as_error),
