@@ -298,3 +298,9 @@ def test_the_largest_messages_stop_no_gateway(both: RunningLab, sender: str) -> 
         client.send(f"<message to='{FRIAR}'><body>after all of {sender}</body></message>".encode())
     mail_with(both, f"after all of {sender}")
     assert wait_until(lambda: f"after all of {sender}" in both.command("phone", "fc1", "inbox"), PATIENCE_S)
+
+
+def test_send_tells_what_the_network_behind_a_gateway_refuses(gateways: RunningLab) -> None:
+    said = gateways.command("send", "romeo", "+393331230000@sms.montague.lit", "anybody there?", exit_code=1)
+    assert "item-not-found" in said
+    assert "sent" in gateways.command("send", "romeo", "+393331234561@sms.montague.lit", "But, soft!")
