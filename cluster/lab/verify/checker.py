@@ -163,9 +163,10 @@ class Checker:
         """Which of the copies with the same stanza-id nothing explains."""
         unexplained, by_fault = 0, 0
         for sequence, first_s, again_s in self._copies:
-            if self._faults.explains_copy(first_s, again_s):
+            sent_s = self.leg.flow.sent_s[sequence]
+            if self._faults.explains_copy(sent_s, first_s, again_s):
                 continue
-            passage = Passage(self.leg.flow.sent_s[sequence], again_s)
+            passage = Passage(sent_s, again_s)
             if self._faults.share("duplicate", self.leg.copy_links, passage):
                 by_fault += 1
             else:

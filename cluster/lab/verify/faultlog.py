@@ -85,10 +85,16 @@ class FaultLog:
             return False
         return any(each.link == link and each.share(key) and each.overlaps(at_s, at_s) for each in self._faults)
 
-    def explains_copy(self, first_s: float, again_s: float) -> bool:
-        """Whether a crash or a broken connection lies between two copies of a message, or near enough."""
+    def explains_copy(self, sent_s: float, first_s: float, again_s: float) -> bool:
+        """Whether a crash or a broken connection lies near the way of a message that arrived twice.
+
+        A message that waits for its receiver may be a copy since it was stored: its way begins when it is sent.
+        """
         return any(
-            each.link is None and each.begin_s - REACH_S <= first_s <= each.end_s + REACH_S and each.begin_s <= again_s
+            each.link is None
+            and each.begin_s - REACH_S <= first_s
+            and sent_s <= each.end_s + REACH_S
+            and each.begin_s <= again_s
             for each in self._faults
         )
 

@@ -143,6 +143,15 @@ def test_what_explains_a_copy_with_the_same_stanza_id(faults: FaultLog, unexplai
     assert (found.duplicated_same_id, found.unexplained) == (1, unexplained)
 
 
+def test_a_crash_explains_a_copy_of_what_was_waiting_then_for_its_receiver() -> None:
+    """A message that the receiver finds when it logs in, much later, was stored twice."""
+    waiting = leg(1)
+    for at_s in (60.0, 60.1):
+        waiting.arrive(Arrival(0, 7, at_s))
+    assert check(waiting, faults=crashed(1.0, 2.0)).counts.unexplained == 0
+    assert check(waiting, faults=crashed(-20.0, -10.0)).counts.unexplained == 1
+
+
 def test_a_duplicate_fault_explains_no_more_than_its_share() -> None:
     sent = 500
     copies = [(number, 100 + number) for number in range(sent)]
