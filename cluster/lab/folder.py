@@ -98,8 +98,9 @@ class LabFolder:
     def create(self) -> None:
         """Make the folders that are not there yet. Raises LabError where another user made one of them."""
         self.check()
-        for folder in (self.path, self.logs, self.redis_data):
-            make_folder(folder)
+        make_folder(self.path)
+        for folder in (self.logs, self.redis_data):  # within it nobody else makes any; a container may own its data
+            folder.mkdir(mode=0o700, exist_ok=True)
         if len(os.fsencode(self.path / "redis.sock")) > MAX_SOCKET_PATH_BYTES:
             self._make_socket_folder()
 
