@@ -152,7 +152,7 @@ def _differences(tree: Element, expected: Expected, givers: Collection[str]) -> 
         seen, wanted = tree.get(name), expected.header.get(name)
         if seen != wanted:
             yield f"{name} is {_shown(seen)}, not {_shown(wanted)}"
-    for name in set(tree.keys()) - {*_HEADER, f"{{{XML}}}lang"}:
+    for name in sorted({*tree.keys()} - {*_HEADER, f"{{{XML}}}lang"}):
         yield f"attribute {name} was added"
     begin = f"<{expected.kind} xmlns='{CLIENT}'>".encode()
     wanted_children = list(xml.parse(begin + expected.payload + f"</{expected.kind}>".encode()))
