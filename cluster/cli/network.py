@@ -106,7 +106,7 @@ def _ask(folder: LabFolder, plan: Plan, network: NetworkNode, verb: str, argumen
 
 
 def _seconds(text: str) -> float:
-    from cluster.router.quantity import DURATION
+    from cluster.base.units import DURATION
 
     try:
         return DURATION.parse(text) or 0.0

@@ -6,7 +6,7 @@ import platform
 from importlib.metadata import version
 
 from cluster.gateways.gateway import VCARD, GatewayContext, contact_address, contact_jid
-from cluster.server.module import Module
+from cluster.host.module import Module
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError

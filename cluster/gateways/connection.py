@@ -18,15 +18,16 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from cluster.router.port import Settled
-from cluster.router.whole import why_not_whole, why_too_large
-from cluster.server.backpressure import Unsettled
+from cluster.base.backoff import Backoff
+from cluster.base.settled import Settled
+from cluster.streams.backpressure import Unsettled
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.component import Acknowledged, ComponentState, ConnectingStream, Joined
 from cluster.xmpp.errors import StreamCondition
 from cluster.xmpp.events import Closed
 from cluster.xmpp.limits import ENTERING_BYTES
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.wellformed import why_malformed, why_too_large
 
 FIRST_RETRY_S = 0.1
 """A server that restarts on the same machine is back within this order."""
@@ -74,7 +75,7 @@ class ComponentConnection:
         self.clock = reactor
         self._secret = secret
         self.tracer = tracer
-        self._jitter = jitter
+        self._backoff = Backoff(FIRST_RETRY_S, LONGEST_RETRY_S, jitter)
         self._failures = 0
         self._take: Callable[[Stanza], Settled] | None = None
         self._on_joined: Callable[[], None] | None = None
@@ -119,7 +120,7 @@ class ComponentConnection:
         acknowledge. Cancel the Deferred to take the stanza back, as long as it is not written. Its `from` is of this
         component's domain. Raises Overloaded, or NotCarried for one that no server takes.
         """
-        if reason := why_not_whole(stanza.raw) or why_too_large(stanza.raw, ENTERING_BYTES):
+        if reason := why_malformed(stanza.raw) or why_too_large(stanza.raw, ENTERING_BYTES):
             raise NotCarried(reason)
         count = len(self._waiting) + len(self._unacknowledged)
         if count >= MAX_WAITING or self._waiting_bytes + len(stanza.raw) > MAX_WAITING_BYTES:
@@ -186,8 +187,7 @@ class ComponentConnection:
     def _pause_s(self, attempt: int) -> float:
         """Doubles until a handshake succeeds; a mere connection is no success."""
         self._failures += 1
-        longest_s = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(self._failures - 1, 10))
-        return longest_s * (1 + self._jitter()) / 2
+        return self._backoff.pause_s(self._failures - 1)
 
 
 @implementer(IPushProducer)

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from cluster.router.port import Settled
-from cluster.server.module import ModuleHost
+from cluster.base.settled import Settled
+from cluster.host.module import ModuleHost
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.escaping import escape, unescape

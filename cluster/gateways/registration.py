@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cluster.gateways.gateway import GatewayContext, Registrar
-from cluster.server.module import Module
+from cluster.host.module import Module
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError

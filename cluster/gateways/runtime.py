@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from cluster.base.settled import Settled
 from cluster.gateways import answers, presence
 from cluster.gateways.connection import ComponentConnection, NotCarried, Overloaded
 from cluster.gateways.gateway import Gateway, GatewayContext
 from cluster.gateways.registration import registration
-from cluster.router.port import Settled
-from cluster.server import iq
-from cluster.server.module import Module, ModuleHost
+from cluster.host import iq
+from cluster.host.module import Module, ModuleHost
 from cluster.trace.hop import Event
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza

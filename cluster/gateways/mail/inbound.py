@@ -12,6 +12,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure as TwistedFailure
 
+from cluster.base.settled import Settled
 from cluster.gateways.connection import NotCarried, Overloaded
 from cluster.gateways.mail.addresses import Account, Addresses, Bounce, NotHere, Postmaster, Unknown
 from cluster.gateways.mail.bounces import Bounces
@@ -21,7 +22,6 @@ from cluster.gateways.mail.port import Ledger, Sent, Taken
 from cluster.gateways.mail.receiver import Envelope, Refused
 from cluster.gateways.mail.report import read_failure, tells_delivery
 from cluster.gateways.mail.threads import thread_of
-from cluster.router.port import Settled
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import StanzaError

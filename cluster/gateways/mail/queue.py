@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.backoff import Backoff
 from cluster.gateways.mail.courier import Answer, Courier
 from cluster.gateways.mail.port import Mail, Spool
 from cluster.gateways.mail.relay import Relay
@@ -61,7 +62,7 @@ class OutboundQueue:
         self._tracer = tracer
         self._node = node
         self._now_utc_s = now_utc_s
-        self._jitter = jitter
+        self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S, jitter)
         self._numbers = count()
         self._mails: dict[str, Mail] = {}
         """All of them, by their ids."""
@@ -156,7 +157,7 @@ class OutboundQueue:
         elif answer.is_final or self._deadline_utc_s(mail) <= self._now_utc_s():
             self._run(self._fail(mail, answer))
         else:
-            pause_s = self._pause_s(mail.attempts)
+            pause_s = self._backoff.pause_s(mail.attempts)
             due_utc_s = min(self._now_utc_s() + pause_s, self._deadline_utc_s(mail))
             again = msgspec.structs.replace(mail, attempts=mail.attempts + 1, due_utc_s=due_utc_s)
             self._log.info("{id} is tried again in {s:.0f} s: {why}", id=mail.id, s=pause_s, why=str(answer))
@@ -246,7 +247,7 @@ class OutboundQueue:
         self._give_up_old(Answer(0, f"{host}: {trouble}"))
         waiting = (mail for mail in self._mails.values() if mail.id not in self._under_way)
         left_s = (self._deadline_utc_s(mail) - now_utc_s for mail in waiting)
-        pause_s = min(self._pause_s(self._failures - 1), min(left_s, default=LONGEST_PAUSE_S))
+        pause_s = min(self._backoff.pause_s(self._failures - 1), min(left_s, default=LONGEST_PAUSE_S))
         self._closed_until_s = now_s + pause_s
         self._log.warn(
             "{n} mails wait for {host}, which is tried again in {s:.0f} s: {trouble}; is it up, and are its address, "
@@ -263,9 +264,6 @@ class OutboundQueue:
         heapq.heapify(self._later)
         for mail in old.values():
             self._run(self._fail(mail, answer))
-
-    def _pause_s(self, failures: int) -> float:
-        return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(failures, 20)) * (1 + self._jitter()) / 2
 
     def _deadline_utc_s(self, mail: Mail) -> float:
         return mail.accepted_utc_s + self._relay.settings.give_up_after_s

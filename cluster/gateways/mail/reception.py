@@ -192,7 +192,7 @@ class SmtpSession(_Untyped):  # type: ignore[misc]
         except Refused as error:
             self._reply(error.code, error.text)
             return
-        if not self._server.rate.admits(self._peer, self._server.clock.seconds()):
+        if not self._server.rate.take(self._peer):
             self.sendCode(450, b"4.7.1 too many mails from you in a second; try again later")
             return
         helo = (self._helo[0] or b"").decode("ascii", "replace")

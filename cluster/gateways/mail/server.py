@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import ServerFactory
 
-from cluster.gateways.mail.rate import Rate
+from cluster.base.rate import RateLimit
 from cluster.gateways.mail.receiver import Receiver
 from cluster.gateways.mail.reception import SmtpSession
 
@@ -25,7 +25,7 @@ class SmtpServer(ServerFactory):
         self.clock = clock
         self.receiver = receiver
         self._max_per_s = max_per_s
-        self.rate = Rate(max_per_s)
+        self.rate = RateLimit(max_per_s, clock.seconds)
         self.sessions: set[SmtpSession] = set()
         self.receiving_bytes = 0
         """Of the mails that are not whole yet."""
@@ -45,7 +45,7 @@ class SmtpServer(ServerFactory):
 
     def limit(self, max_per_s: float) -> None:
         """Take only so many mails from one address; 0: as many as it did at first."""
-        self.rate = Rate(max_per_s or self._max_per_s)
+        self.rate = RateLimit(max_per_s or self._max_per_s, self.clock.seconds)
 
     def close(self) -> None:
         """End all connections."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from cluster.base.settled import Settled
 from cluster.gateways.gateway import contact_jid
 from cluster.gateways.mail.addresses import Addresses
 from cluster.gateways.mail.bounces import Bounces
@@ -15,7 +16,6 @@ from cluster.gateways.mail.port import Ledger, Spool
 from cluster.gateways.mail.queue import OutboundQueue
 from cluster.gateways.mail.relay import Relay
 from cluster.gateways.mail.server import SmtpServer
-from cluster.router.port import Settled
 from cluster.trace.hop import Tracer
 from cluster.xmpp.stanza import Stanza
 

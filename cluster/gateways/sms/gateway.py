@@ -10,6 +10,7 @@ import msgspec
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from cluster.base.settled import Settled
 from cluster.gateways.delivery_receipts import RECEIPTS
 from cluster.gateways.gateway import Gateway, Service
 from cluster.gateways.smpp.concatenation import PATIENCE_S
@@ -20,7 +21,6 @@ from cluster.gateways.sms.numbers import RegisteredNumbers, phone_number
 from cluster.gateways.sms.outbound import Outbound
 from cluster.gateways.sms.receipts import Receipts
 from cluster.gateways.sms.store import SmsStore
-from cluster.router.port import Settled
 from cluster.trace.hop import Tracer
 from cluster.xmpp.stanza import Stanza
 

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.backoff import Backoff
 from cluster.gateways.smpp.constants import CommandId, CommandStatus, status_name
 from cluster.gateways.smpp.pdu import Pdu, Sm, SmResp
 from cluster.gateways.sms.session import SmppSession
@@ -68,13 +69,13 @@ class Window:
         self._reactor = reactor
         self._command_id = command_id
         self._size = size
-        self._jitter = jitter
+        self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S, jitter)
+        self._refusals = 0
         self._numbers = count()
         self._waiting: list[_Item] = []
         self._under_way = 0
         self._session: SmppSession | None = None
         self._pause: Any = None
-        self._pause_s = FIRST_PAUSE_S
         self._unsettled: set[_Item] = set()
 
     @property
@@ -140,7 +141,7 @@ class Window:
         elif status or response.command_id is CommandId.GENERIC_NACK:
             self._settle(item, Refused(status or CommandStatus.ESME_RUNKNOWNERR))
         else:
-            self._pause_s = FIRST_PAUSE_S
+            self._refusals = 0
             self._settle(item, response.body.message_id if isinstance(response.body, SmResp) else "")
         self._pump()
 
@@ -182,11 +183,10 @@ class Window:
 
     def _wait(self, status: int) -> None:
         if self._pause is None:
-            self._log.info(
-                "the other side says {status}; next try in {s:g} s", status=status_name(status), s=self._pause_s
-            )
-            self._pause = self._reactor.callLater(self._pause_s * (1 + self._jitter()) / 2, self._go_on)
-            self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+            pause_s = self._backoff.pause_s(self._refusals)
+            self._log.info("the other side says {status}; next try in {s:.2g} s", status=status_name(status), s=pause_s)
+            self._pause = self._reactor.callLater(pause_s, self._go_on)
+            self._refusals += 1
 
     def _go_on(self) -> None:
         self._pause = None

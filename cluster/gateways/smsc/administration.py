@@ -97,7 +97,7 @@ class SmscAdministration(FaultyNetwork):
             )
         self._limits.refusal = refusal
         self._limits.delay_s = faults.delay_s
-        self._limits.max_per_s = faults.max_per_s
+        self._limits.limit(faults.max_per_s)
         await self._door.be(not faults.down)
 
     def _by_gateway(self, to: str, text: str) -> tuple[str, str]:

@@ -135,7 +135,7 @@ class EsmeSessions(protocol.ServerFactory):
             session.respond(pdu, CommandStatus.ESME_RINVBNDSTS)
         elif bound.unanswered >= MAX_UNANSWERED:
             session.respond(pdu, CommandStatus.ESME_RMSGQFUL)
-        elif not self._limits.admits(self._reactor.seconds()):
+        elif not self._limits.admits():
             session.respond(pdu, CommandStatus.ESME_RTHROTTLED)
         elif self._limits.refusal is not None:
             session.respond(pdu, self._limits.refusal)

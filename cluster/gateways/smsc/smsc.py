@@ -56,7 +56,7 @@ class Smsc:
         self._centre = MessageCentre(
             reactor, settings, phones, self._windows, spool, senders, hops, now_utc_s=now_utc_s, new_id=new_id
         )
-        limits = Limits()
+        limits = Limits(reactor.seconds)
         accounts = {esme.system_id: esme for esme in settings.esmes}
         self._esmes = EsmeSessions(reactor, accounts, self._windows, self._centre, limits)
         self._door = Door(self._esmes, self._esmes.close)

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
 
+from cluster.base.backoff import Backoff
 from cluster.gateways.connection import (
     FIRST_RETRY_S,
     JOIN_TIMEOUT_S,
@@ -59,7 +60,7 @@ def test_it_waits_for_a_server_that_is_not_there_yet(network: GatewayNetwork) ->
 
 def test_the_jitter_is_at_most_half(network: GatewayNetwork) -> None:
     network.endpoint.is_down = True
-    network.connection._jitter = lambda: 0.0
+    network.connection._backoff = Backoff(FIRST_RETRY_S, LONGEST_RETRY_S, lambda: 0.0)
     network.start()
     network.advance(FIRST_RETRY_S / 2)
     assert network.endpoint.attempts == 2

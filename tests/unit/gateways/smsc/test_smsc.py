@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from twisted.internet.task import Clock
 
 from cluster.gateways.smpp.compose import short_messages
 from cluster.gateways.smpp.constants import CommandId, CommandStatus
@@ -246,15 +247,19 @@ def test_only_so_many_may_be_unanswered(world: World) -> None:
 
 
 def test_a_rate_is_kept() -> None:
-    limits = Limits()
-    assert all(limits.admits(0.0) for _ in range(100))
-    limits.max_per_s = 2.0
-    assert [limits.admits(100.0) for _ in range(3)] == [True, True, False]
-    assert [limits.admits(100.5) for _ in range(2)] == [True, False]
-    limits.max_per_s = 0.1
-    assert [limits.admits(at_s) for at_s in (101.0, 102.0, 112.0, 113.0)] == [True, False, True, False]
-    limits.max_per_s = 0.0
-    assert all(limits.admits(0.0) for _ in range(100))
+    clock = Clock()
+    limits = Limits(clock.seconds)
+    assert all(limits.admits() for _ in range(100))
+    limits.limit(2.0)
+    assert [limits.admits() for _ in range(3)] == [True, True, False]
+    clock.advance(0.5)
+    assert [limits.admits() for _ in range(2)] == [True, False]
+    limits.limit(0.1)
+    assert [limits.admits() for _ in range(2)] == [True, False]
+    clock.advance(10)
+    assert [limits.admits() for _ in range(2)] == [True, False]
+    limits.limit(0.0)
+    assert all(limits.admits() for _ in range(100))
 
 
 @pytest.mark.parametrize("validity", ["000000240000000R", "231114000000000+", "tomorrow", "231114120130049+"])

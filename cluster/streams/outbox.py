@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from cluster.redisio.turn import Turn
+from cluster.base.turn import Turn
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.stanza import Stanza
 

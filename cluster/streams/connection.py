@@ -11,9 +11,9 @@ from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from cluster.redisio.turn import Clock
-from cluster.server.backpressure import OTHERS, UNREAD, Reading, Unsettled
-from cluster.server.peer_clock import PeerCall, PeerClock
+from cluster.base.clock import Clock
+from cluster.streams.backpressure import OTHERS, UNREAD, Reading, Unsettled
+from cluster.streams.peer_clock import PeerCall, PeerClock
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.events import Closed
 from cluster.xmpp.stream import Stream

@@ -6,7 +6,7 @@ import base64
 import hashlib
 from collections.abc import Iterable
 
-from cluster.server.module import Context, ModuleHost
+from cluster.host.module import Context, ModuleHost
 from cluster.xmpp import data_form
 from cluster.xmpp.data_form import DATA
 from cluster.xmpp.element import Element, SubElement

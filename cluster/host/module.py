@@ -8,20 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal
+from typing import Any, Concatenate, Generic, Literal, TypeVar
 
 import msgspec
 from twisted.internet.defer import Deferred
-from typing_extensions import TypeVar
 
 from cluster.xmpp.element import Element
 from cluster.xmpp.events import Nonza
 from cluster.xmpp.stanza import Stanza
-
-if TYPE_CHECKING:
-    from cluster.server.accounts import LocalAccount
-    from cluster.server.context import ModuleContext
-    from cluster.server.session import Session
 
 AddressedTo = Literal["domain", "own", "account", "nobody", "stream"]
 """Who an iq is for: the domain; the sender's own account; somebody else's account; a bare JID without an account; the
@@ -40,8 +34,8 @@ class Peer:
     """Bind a localpart and a resourcepart to the stream. Raises StanzaError where it cannot have them."""
 
 
-Context = TypeVar("Context", default="ModuleContext")
-"""What a module may touch: of a server; or of a gateway, whose answers are modules too."""
+Context = TypeVar("Context")
+"""What a module may touch: of a server, or of a component, whose answers are modules too."""
 
 IqHandler = Callable[Concatenate[Context, Stanza, ...], Stanza | Awaitable[Stanza]]
 """Answers a request with its reply, at once or later. Raises StanzaError to refuse it."""
@@ -72,10 +66,10 @@ delivered: it was handed out, or is kept for later; handler(ctx, account, stanza
 settled: when what the handler stores is safe, None at once (see router/port.py).
 """
 
-NonzaHandler = Callable[[Context, "Session", Nonza], None]
+NonzaHandler = Callable[[Context, Any, Nonza], None]
 """Takes an element between the stanzas of a session. Raises StreamError to end its stream."""
 
-Guard = Callable[[Context, "LocalAccount", Stanza], None]
+Guard = Callable[[Context, Any, Stanza], None]
 """Sees an iq request to a full JID of the account before it is delivered. Raises StanzaError to refuse it."""
 
 FeatureOffer = Callable[[Context], Element | None]
@@ -251,11 +245,11 @@ class ModuleHost(Generic[Context]):
         """The namespaces of what is handled for this kind of address."""
         return self._features_of.get(addressed_to, set())
 
-    def run(self, hook: Hook, ctx: Context, account: LocalAccount, about: object) -> Deferred[bool]:
+    def run(self, hook: Hook, ctx: Context, account: Any, about: object) -> Deferred[bool]:
         """Call the handlers of a hook, one after the other, until one says True; whether one did."""
         return Deferred.fromCoroutine(self._run(hook, ctx, account, about))
 
-    async def _run(self, hook: Hook, ctx: Context, account: LocalAccount, about: object) -> bool:
+    async def _run(self, hook: Hook, ctx: Context, account: Any, about: object) -> bool:
         for handler in self._hooks.get(hook, ()):
             if await handler(ctx, account, about):
                 return True

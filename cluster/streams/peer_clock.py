@@ -5,20 +5,14 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.base import DelayedCall
 
+from cluster.base.clock import Clock
+
 TICK_S = 1.0
 """What one turn of the reactor can cost a peer of its time at the most."""
-
-
-class Clock(Protocol):
-    """What is needed of a reactor's time; `twisted.internet.task.Clock` is one."""
-
-    def callLater(self, delay: float, callable: Callable[..., object], *args: object) -> DelayedCall: ...
-
-    def seconds(self) -> float: ...
 
 
 class PeerCall:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Generic
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from cluster.router.port import Settled
-from cluster.server.module import AddressedTo, Context, ModuleHost
+from cluster.base.settled import Settled
+from cluster.host.module import AddressedTo, Context, ModuleHost
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
 

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Sequence
 from xml.parsers import expat
 
 from cluster.xmpp.limits import CARRIED
 from cluster.xmpp.stanza import Stanza
 
-_SECRET = f"x{secrets.token_hex(8)}"
-"""A tag that nobody else can open or close."""
-_BEGIN, _BETWEEN, _END = (
-    each.encode() for each in (f"<x><{_SECRET}>", f"</{_SECRET}><{_SECRET}>", f"</{_SECRET}></x>")
-)
 _TAGS = {kind: (f"<{kind}".encode(), f"</{kind}>".encode()) for kind in ("message", "presence", "iq")}
 
 
@@ -21,7 +15,7 @@ class _Restricted(Exception):
     """There is something in it that no client may be sent (RFC 6120 section 11.1)."""
 
 
-def why_not_whole(raw: bytes) -> str:
+def why_malformed(raw: bytes) -> str:
     """Why these bytes are not one element, as a client would read it; empty where they are."""
     return _why_not_one(raw, None)
 
@@ -73,8 +67,8 @@ class _Size:
         self._depth -= 1
 
 
-def are_whole(stanzas: Sequence[Stanza]) -> bool:
-    """True where the bytes of each are surely one element; False says nothing.
+def are_elements(stanzas: Sequence[Stanza], tag: bytes) -> bool:
+    """True where the bytes of each are surely one element; False says nothing. `tag`: a name that no sender can guess.
 
     One parser for all takes half the time. Each stands in a tag that it cannot close, so it is balanced. It begins and
     ends with a tag of its kind and holds no further one that begins: so the two are of the same element. A CDATA
@@ -82,7 +76,8 @@ def are_whole(stanzas: Sequence[Stanza]) -> bool:
     """
     if len(stanzas) < 2 or not all(map(_is_simple, stanzas)):
         return False
-    return not _why_not_one(b"".join((_BEGIN, _BETWEEN.join([stanza.raw for stanza in stanzas]), _END)), _refuse)
+    between = (b"</%b><%b>" % (tag, tag)).join([stanza.raw for stanza in stanzas])
+    return not _why_not_one(b"<x><%b>%b</%b></x>" % (tag, between, tag), _refuse)
 
 
 def _is_simple(stanza: Stanza) -> bool:

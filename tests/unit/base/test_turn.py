@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.task import Clock
 
-from cluster.redisio.turn import Stage, Turn
+from cluster.base.turn import Stage, Turn
 from tests.network import watched_log
 
 

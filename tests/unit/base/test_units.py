@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from cluster.router.quantity import DURATION, RATE, SHARE, WINDOWS, Quantity
+from cluster.base.units import DURATION, RATE, SHARE, WINDOWS, Quantity
 
 
 @pytest.mark.parametrize(

@@ -5,18 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import IntEnum
 from functools import partial
-from typing import Protocol
 
-from twisted.internet.base import DelayedCall
 from twisted.logger import Logger
 
-
-class Clock(Protocol):
-    """What the server needs of a reactor's time; `twisted.internet.task.Clock` is one."""
-
-    def seconds(self) -> float: ...
-
-    def callLater(self, delay: float, callable: Callable[..., object], *args: object) -> DelayedCall: ...
+from cluster.base.clock import Clock
 
 
 class Stage(IntEnum):

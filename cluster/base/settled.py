@@ -1,4 +1,4 @@
-"""Several things that have to settle before one has (see `router.port.Settled`)."""
+"""When work is safe: what has settled, and several things that have to settle before one has."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from cluster.redisio.written import Written
-from cluster.router.port import Settled
+from cluster.base.written import Written
+
+Settled = Deferred[Any] | None
+"""When a stanza is safe: None at once; else a Deferred, shared by a batch: a callback passes on what it got."""
 
 
 class All(Written):

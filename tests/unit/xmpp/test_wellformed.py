@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cluster.router.whole import are_whole, why_not_whole
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.wellformed import are_elements, why_malformed
 
 PARTS = (
     "<message from='r@m.lit'>", "<message from='r@m.lit'/>", "<message>", "</message>", "</message >", "<messages>",
@@ -29,12 +29,14 @@ def stanza(raw: str) -> Stanza:
 @example(["<message from='r@m.lit'></message><iq from='h@s.lit'></iq>", "<message from='r@m.lit'></message>"])
 @example(["<message from='r@m.lit'><![CDATA[</message>", "<message from='r@m.lit'>]]></message>"])
 def test_what_is_whole_together_is_whole_alone(raws: list[str]) -> None:
-    if are_whole([stanza(raw) for raw in raws]):
-        assert [why_not_whole(raw.encode()) for raw in raws] == ["" for _ in raws]
+    if are_elements([stanza(raw) for raw in raws], b"xunknown"):
+        assert [why_malformed(raw.encode()) for raw in raws] == ["" for _ in raws]
 
 
 @pytest.mark.parametrize("text", ["hi!", "<p:q xmlns:p='u'><p:q/></p:q>", "<![CDATA[<message]]>"])
 def test_whole_stanzas_are(text: str) -> None:
     raw = f"<message from='r@m.lit'><body>{text}</body></message>"
-    assert why_not_whole(raw.encode()) == ""
-    assert are_whole([stanza(raw)] * 3) is ("<message" not in text)  # else nobody knows without a look at each
+    assert why_malformed(raw.encode()) == ""
+    assert are_elements([stanza(raw)] * 3, b"xunknown") is (
+        "<message" not in text
+    )  # else nobody knows without a look at each
