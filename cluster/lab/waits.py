@@ -14,7 +14,7 @@ from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.redis_client import connected
 from cluster.lab.state import State
 from cluster.networks.faults import in_words
-from cluster.router.gate import NODE as ROUTER
+from cluster.router.port import QUEUE as ROUTER
 from cluster.topology.plan import NetworkNode, Plan, ServerNode
 from cluster.trace.hop import Hop
 from cluster.xmpp.jid import Jid
