@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from cluster.xmpp import element as xml
-from cluster.xmpp.component_stanza import into_stream, out_of_stream
+from cluster.xmpp.content_namespace import into_stream, out_of_stream
 from cluster.xmpp.element import Element
 from cluster.xmpp.namespaces import CLIENT, COMPONENT, PROBE
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
@@ -82,3 +82,19 @@ def test_the_trace_id_crosses_in_band() -> None:
     back, _ = pump(component, server)
     assert isinstance(back, Stanza)
     assert back.trace_id == "t1"
+
+
+def test_a_stream_between_servers() -> None:
+    """Any content namespace will do (RFC 6120 section 4.8.2)."""
+    server = "jabber:server"
+    stanza = make("message", from_=ROMEO, to=PHONE)
+    raw = stanza.raw[:-2] + f"><body xmlns='{CLIENT}'>hi</body></message>".encode()
+    sent = into_stream(msgspec.structs.replace(stanza, raw=raw), server).raw
+    assert xml.parse(sent, f"<context xmlns='{server}'>".encode()).find(f"{{{server}}}body") is not None
+    parser = StreamParser()
+    found: list[StreamHeader | Slice | StreamEnd] = []
+    parser.feed(HEADER.replace(COMPONENT, server).encode() + sent, found)
+    assert isinstance(found[1], Slice)
+    came = out_of_stream(found[1], server)
+    assert came.payloads == (f"{CLIENT} body",)
+    assert came.tree.find(f"{{{CLIENT}}}body") is not None
