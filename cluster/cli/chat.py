@@ -76,7 +76,7 @@ def _connected(folder: LabFolder, plan: Plan, jid: Jid, password: str, messenger
     from secrets import token_hex
 
     from cluster.client.managed import ManagedClient
-    from cluster.lab.login import connector, explained
+    from cluster.lab.clients.login import connector, explained
 
     own = jid.with_resource(f"chat-{token_hex(4)}")
     with explained(folder, plan, jid):

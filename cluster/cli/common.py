@@ -100,21 +100,21 @@ def account(folder: LabFolder, plan: Plan, text: str) -> Jid:
 
 
 def _named(plan: Plan, name: str) -> list[str]:
-    from cluster.lab.accounts import behind_gateways
+    from cluster.lab.clients.accounts import behind_gateways
 
     accounts = {f"{name}@{s.domain}": None for s in plan.servers for seed in s.accounts if seed.localpart == name}
     return [*accounts, *(str(each.jid) for each in behind_gateways(plan) if each.name == name)]
 
 
 def _added(folder: LabFolder, plan: Plan, name: str) -> list[str]:
-    from cluster.lab.accounts import known_accounts
+    from cluster.lab.clients.accounts import known_accounts
 
     return [each.jid for each in known_accounts(folder, plan) if each.jid.rpartition("@")[0] == name]
 
 
 def known_password(plan: Plan, jid: Jid, given: str | None) -> str:
     """The one that was given, else the topology's. Raises BadInput, also where the account is not the lab's."""
-    from cluster.lab.login import password_of
+    from cluster.lab.clients.login import password_of
 
     server_of(plan, jid.domainpart)
     password = given or password_of(plan, jid)

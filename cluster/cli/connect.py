@@ -17,7 +17,7 @@ MOST_ACCOUNTS = 8
 
 def print_how_to_connect(folder: LabFolder, plan: Plan) -> None:
     """Accounts with their passwords, the servers' addresses, and the certificate to trust."""
-    from cluster.lab.accounts import known_accounts
+    from cluster.lab.clients.accounts import known_accounts
 
     accounts = known_accounts(folder, plan)
     if accounts:
@@ -34,7 +34,7 @@ def print_how_to_connect(folder: LabFolder, plan: Plan) -> None:
 
 
 def _print_behind_gateways(plan: Plan) -> None:
-    from cluster.lab.accounts import behind_gateways
+    from cluster.lab.clients.accounts import behind_gateways
 
     rows = [(str(each.jid), f"xmpplab {each.command} {each.name}") for each in behind_gateways(plan)]
     if rows:

@@ -8,8 +8,8 @@ import msgspec
 
 from cluster.client.archive import ArchivedMessage
 from cluster.lab.faults import LinkState
-from cluster.lab.intention import Intention
 from cluster.lab.overview import Overview
+from cluster.lab.provision.intention import Intention
 from cluster.lab.verify.report import Report
 from cluster.topology.plan import Plan
 

@@ -25,7 +25,7 @@ def inbox(
     Messages that wait for the account's clients go on waiting, and nobody sees that it looked.
     """
     from cluster.client.archive import received
-    from cluster.lab.login import log_in
+    from cluster.lab.clients.login import log_in
     from cluster.xmpp.initiating import StreamFailed
 
     folder = chosen(lab)

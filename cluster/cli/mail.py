@@ -67,7 +67,7 @@ def _reply(ask: Ask, address: str, number: str, text: str) -> None:
 
 def _find(lab: str | None, wanted: str) -> tuple[Ask, str]:
     """The mail host that the mailbox belongs to, and its address. Raises BadInput."""
-    from cluster.lab.ask import ask
+    from cluster.lab.control.ask import ask
 
     folder = chosen(lab)
     plan = folder.plan()

@@ -100,7 +100,7 @@ def _find(lab: str | None, name: str) -> tuple[LabFolder, Plan, NetworkNode]:
 
 
 def _ask(folder: LabFolder, plan: Plan, network: NetworkNode, verb: str, arguments: dict[str, Any]) -> Any:
-    from cluster.lab.ask import ask
+    from cluster.lab.control.ask import ask
 
     return ask(folder, plan, network, verb, arguments)
 

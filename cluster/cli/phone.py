@@ -70,7 +70,7 @@ def phone(
 
 def _find(lab: str | None, wanted: str) -> tuple[Ask, str]:
     """The message centre that the phone belongs to, and the phone's number. Raises BadInput."""
-    from cluster.lab.ask import ask
+    from cluster.lab.control.ask import ask
 
     folder = chosen(lab)
     plan = folder.plan()

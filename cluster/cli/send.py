@@ -22,7 +22,7 @@ def send(
 
     Nobody sees the account come online, and messages that wait for it go on waiting.
     """
-    from cluster.lab.sending import send_message
+    from cluster.lab.clients.sending import send_message
 
     folder = chosen(lab)
     plan = folder.plan()

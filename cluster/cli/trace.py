@@ -16,7 +16,7 @@ from cluster.lab.errors import BadInput, LabError
 from cluster.trace.terminal import safe_json, safe_line
 
 if TYPE_CHECKING:
-    from cluster.lab.prober import Prober, Route
+    from cluster.lab.tracing.prober import Prober, Route
     from cluster.topology.plan import Plan
     from cluster.trace.hop import Hop
     from cluster.xmpp.jid import Jid
@@ -40,7 +40,7 @@ def trace(
     lab: LabName = None,
 ) -> None:
     """Send a probe message and show its route with the time of each hop."""
-    from cluster.lab.prober import prober
+    from cluster.lab.tracing.prober import prober
 
     if count > 1 and format == "mermaid":
         raise BadInput("a diagram shows one probe; leave out --count, or take --format json")

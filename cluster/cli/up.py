@@ -75,7 +75,7 @@ def up(
 
 
 def _tell_intention(folder: LabFolder, plans: list[Plan], kind: Kind, format: str) -> None:
-    from cluster.lab.intention import intention
+    from cluster.lab.provision.intention import intention
 
     found = intention(folder, plans, kind)
     if format == "json":
@@ -96,9 +96,9 @@ def _tell_intention(folder: LabFolder, plans: list[Plan], kind: Kind, format: st
 def _show_first_messages(folder: LabFolder, plan: Plan) -> None:
     """To a contact in another domain, and to a phone where there is one: C3 and FC1 of the RFC's figure."""
     from cluster.cli.trace import print_route
-    from cluster.lab.login import password_of
-    from cluster.lab.prober import prober
-    from cluster.lab.tracing import first_pair, first_phone
+    from cluster.lab.clients.login import password_of
+    from cluster.lab.tracing.journal import first_pair, first_phone
+    from cluster.lab.tracing.prober import prober
 
     from_, contact = first_pair(plan)
     for to in (contact, first_phone(plan)):

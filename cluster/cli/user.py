@@ -68,7 +68,7 @@ def ls(
 
 
 def _names(folder: LabFolder, plan: Plan, server: ServerNode) -> list[str]:
-    from cluster.lab.ask import ask
+    from cluster.lab.control.ask import ask
 
     return list(ask(folder, plan, server, "user_ls", {}))
 
@@ -76,7 +76,7 @@ def _names(folder: LabFolder, plan: Plan, server: ServerNode) -> list[str]:
 def _ask(lab: str | None, jid: str, verb: str, **args: str) -> Jid:
     """The account that it was done to."""
     from cluster.lab import driver
-    from cluster.lab.ask import ask
+    from cluster.lab.control.ask import ask
 
     folder = chosen(lab)
     plan = folder.plan()

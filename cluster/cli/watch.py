@@ -30,7 +30,7 @@ def watch(
     lab: LabName = None,
 ) -> None:
     """Show hops of stanzas until Ctrl-C: of probes, of one stanza in `trace.sample_every`, and all that fail."""
-    from cluster.lab import watching
+    from cluster.lab.tracing import watching
     from cluster.trace.render import as_dict
 
     folder = chosen(lab)

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
-from cluster.lab import processes
 from cluster.lab.containers import driver as containers
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder, is_full
 from cluster.lab.logs import LogLine
+from cluster.lab.processes import driver as processes
 from cluster.lab.progress import Tell, untold
 from cluster.lab.state import Disturbance, NodeState, State
 from cluster.lab.wait import wait_until

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import psutil
 
-from cluster.lab import processes
 from cluster.lab.containers import driver as containers
 from cluster.lab.containers.engine import folders
 from cluster.lab.driver import Driver
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
+from cluster.lab.processes import driver as processes
 
 SUPERVISOR = "cluster.lab.supervisor"
 

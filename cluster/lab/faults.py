@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from cluster.lab.announcement import encoded
 from cluster.lab.errors import BadInput
 from cluster.lab.folder import ADMIN, LabFolder
+from cluster.lab.provision.announcement import encoded
 from cluster.lab.redis_client import connected, publish
 from cluster.redisio.keys import Keys
 from cluster.router import settings

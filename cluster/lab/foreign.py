@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from cluster.lab import process
-from cluster.lab.control import ControlServer
+from cluster.lab.control.server import ControlServer
 from cluster.lab.folder import LabFolder
-from cluster.lab.process import new_id
+from cluster.lab.runtime import process
+from cluster.lab.runtime.process import new_id
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl

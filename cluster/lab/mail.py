@@ -19,7 +19,7 @@ from cluster.gateways.mailhost.configuration import MailboxSettings, MailHostSet
 from cluster.gateways.mailhost.mailhost import LabMailHost
 from cluster.gateways.runtime import GatewayRuntime
 from cluster.lab.foreign import Surroundings
-from cluster.lab.process import new_id
+from cluster.lab.runtime.process import new_id
 from cluster.topology.plan import GatewayNode, NetworkNode
 from cluster.xmpp.jid import Jid
 

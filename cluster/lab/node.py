@@ -18,10 +18,10 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.logger import Logger
 
 from cluster import modules
-from cluster.lab import process
-from cluster.lab.control import ControlServer
+from cluster.lab.control.server import ControlServer
 from cluster.lab.folder import LabFolder
-from cluster.lab.process import new_id
+from cluster.lab.runtime import process
+from cluster.lab.runtime.process import new_id
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.turn import Turn

@@ -10,7 +10,7 @@ import msgspec
 import psutil
 
 from cluster.lab import driver
-from cluster.lab.ask import ask
+from cluster.lab.control.ask import ask
 from cluster.lab.errors import LabError
 from cluster.lab.faults import links_with_faults
 from cluster.lab.folder import ADMIN, LabFolder

@@ -16,7 +16,7 @@ from cluster.gateways.sms.store import redis_sms_store
 from cluster.gateways.smsc.configuration import EsmeAccount, SmscSettings, Subscriber
 from cluster.gateways.smsc.smsc import Smsc
 from cluster.lab.foreign import Surroundings
-from cluster.lab.process import new_id
+from cluster.lab.runtime.process import new_id
 from cluster.topology.plan import GatewayNode, NetworkNode, Plan
 
 

@@ -15,8 +15,8 @@ import pytest
 
 from cluster.lab import driver
 from cluster.lab.folder import LABS, LabFolder
-from cluster.lab.holder import STOP_TIMEOUT_S
 from cluster.lab.plans import read_plans
+from cluster.lab.processes.holder import STOP_TIMEOUT_S
 from cluster.lab.wait import wait_until
 from tests.harness import Valkey
 from tests.live.running_lab import ROOT, XMPPLAB, RunningLab

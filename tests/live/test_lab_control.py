@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from cluster.lab.ask import ask
-from cluster.lab.control import ControlServer
+from cluster.lab.control.ask import ask
+from cluster.lab.control.server import ControlServer
 from cluster.lab.errors import LabError
 from cluster.lab.folder import ADMIN, LabFolder
-from cluster.lab.redis import move_in
+from cluster.lab.provision.redis import move_in
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl

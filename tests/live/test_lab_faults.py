@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from cluster.lab import faults
-from cluster.lab.announcement import announcement
 from cluster.lab.errors import BadInput
 from cluster.lab.folder import ADMIN, LABS, LabFolder
-from cluster.lab.redis import move_in
+from cluster.lab.provision.announcement import announcement
+from cluster.lab.provision.redis import move_in
 from cluster.lab.redis_client import connected
 from cluster.lab.wait import wait_until
 from cluster.redisio.keys import Keys

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.lab.ask import ask
+from cluster.lab.control.ask import ask
 from cluster.lab.folder import LabFolder
 from tests.live.locust_run import figures, locust
 from tests.live.running_lab import ROOT, RunningLab

@@ -11,21 +11,21 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from cluster.lab import redis
-from cluster.lab.addresses import check_free, first_free
-from cluster.lab.certificates import certify
 from cluster.lab.containers import compose, document, files
 from cluster.lab.containers.compose import Compose
 from cluster.lab.containers.engine import MAX_AT_ONCE, STOP_TIMEOUT_S, Engine, connected
 from cluster.lab.containers.state import node_state, question
 from cluster.lab.containers.story import ContainerStory, last_words
+from cluster.lab.control.question import answers
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import ADMIN, LabFolder
-from cluster.lab.holder import end_holder
 from cluster.lab.private import write_private
+from cluster.lab.processes.holder import end_holder
 from cluster.lab.progress import Tell
-from cluster.lab.question import answers
-from cluster.lab.same import check_same
+from cluster.lab.provision import redis
+from cluster.lab.provision.addresses import check_free, first_free
+from cluster.lab.provision.certificates import certify
+from cluster.lab.provision.same import check_same
 from cluster.lab.state import Disturbance, NodeState
 from cluster.lab.wait import pause, wait_until
 from cluster.topology.plan import Plan

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from cluster.gateways.mail.quoted import quote
-from cluster.lab.ask import ask
+from cluster.lab.control.ask import ask
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
 from cluster.lab.verify.records import Arrival, Leg, Misdelivery

@@ -9,10 +9,10 @@ from secrets import token_hex
 
 from cluster.client.blocking import BlockingClient
 from cluster.client.managed import BROKEN, ManagedClient
-from cluster.lab.ask import ask
+from cluster.lab.clients.login import password_of
+from cluster.lab.control.ask import ask
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder
-from cluster.lab.login import password_of
 from cluster.lab.verify.witness import CARBONS
 from cluster.topology.plan import Plan
 from cluster.xmpp.element import Element

@@ -10,7 +10,7 @@ from random import SystemRandom
 
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
-from cluster.lab.tracing import journal
+from cluster.lab.tracing.journal import journal
 from cluster.lab.verify import memory, report
 from cluster.lab.verify.cast import Cast
 from cluster.lab.verify.checker import MAX_EXAMPLES, Checker, lost_by_fault

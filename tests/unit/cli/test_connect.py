@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cluster.cli.connect import print_how_to_connect
-from cluster.lab import accounts
+from cluster.lab.clients import accounts
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
 from cluster.topology.scale import with_nodes

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cluster.cli.common import account
-from cluster.lab import accounts
+from cluster.lab.clients import accounts
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder
 from cluster.lab.plans import read_plans

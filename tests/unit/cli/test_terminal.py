@@ -38,7 +38,7 @@ def _users(monkeypatch: pytest.MonkeyPatch) -> None:
             return type("Plan", (), {"servers": [Server]})
 
     monkeypatch.setattr(user, "chosen", lambda name: Folder())
-    monkeypatch.setattr("cluster.lab.ask.ask", lambda *_: [EVIL])
+    monkeypatch.setattr("cluster.lab.control.ask.ask", lambda *_: [EVIL])
     user.ls(None)
 
 

@@ -1,4 +1,4 @@
-from cluster.lab.backoff import HEALTHY_S, Backoff
+from cluster.lab.processes.backoff import HEALTHY_S, Backoff
 
 
 def test_pauses_double_up_to_the_longest() -> None:

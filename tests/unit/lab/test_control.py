@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cluster.lab.control import ControlServer
-from cluster.lab.question import answers, status_question
-from cluster.lab.request import Reply, Request
+from cluster.lab.control.question import answers, status_question
+from cluster.lab.control.request import Reply, Request
+from cluster.lab.control.server import ControlServer
 from cluster.redisio.acl import part_rules
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from cluster.lab.errors import BadInput
 from cluster.lab.faults import set_faults
 from cluster.lab.folder import LabFolder
-from cluster.lab.tracing import first_pair
+from cluster.lab.tracing.journal import first_pair
 from cluster.topology.plan import AccountSeed, ContactSeed, Plan, ServerNode
 from cluster.xmpp.jid import Jid
 

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from cluster.lab import private, processes, state
+from cluster.lab import private, state
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LABS, LabFolder, choose
 from cluster.lab.logs import LogFile, LogLine, LogReader, encode
+from cluster.lab.processes import driver as processes
 from cluster.lab.state import LabState, NodeState
 from cluster.lab.wait import wait_until
 from tests.small_disk import fill, small_disk

@@ -19,12 +19,13 @@ from cluster.gateways.mail.address import for_the_wire, normal
 from cluster.gateways.smpp.address import address_of, is_phone_number
 from cluster.gateways.smpp.constants import CommandId
 from cluster.gateways.smpp.pdu import Bind, Pdu, Sm, encode
-from cluster.lab import redis, sms
-from cluster.lab.announcement import announcement
-from cluster.lab.certificates import certify
+from cluster.lab import sms
 from cluster.lab.folder import LabFolder
 from cluster.lab.foreign import ForeignNode
 from cluster.lab.node import Node
+from cluster.lab.provision import redis
+from cluster.lab.provision.announcement import announcement
+from cluster.lab.provision.certificates import certify
 from cluster.router.chain import Chain
 from cluster.router.settings import FaultSettings, merged
 from cluster.server.credentials import ITERATIONS

@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
+from cluster.lab.control.request import Reply, Request
 from cluster.lab.errors import LabError
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.redis_client import connected, publish
-from cluster.lab.request import Reply, Request
 from cluster.redisio.keys import Keys
 from cluster.topology.plan import LabNode, Plan
 

@@ -11,17 +11,17 @@ from datetime import UTC, datetime
 
 import psutil
 
-from cluster.lab import redis
-from cluster.lab.addresses import check_free, first_free
-from cluster.lab.certificates import certify
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder, is_full
-from cluster.lab.holder import STOP_TIMEOUT_S, end_holder
 from cluster.lab.logs import LogStory, tail
-from cluster.lab.orphans import end_orphans
+from cluster.lab.processes.holder import STOP_TIMEOUT_S, end_holder
+from cluster.lab.processes.orphans import end_orphans
+from cluster.lab.processes.signals import APPLY
 from cluster.lab.progress import Tell, shortened, untold
-from cluster.lab.same import check_same
-from cluster.lab.signals import APPLY
+from cluster.lab.provision import redis
+from cluster.lab.provision.addresses import check_free, first_free
+from cluster.lab.provision.certificates import certify
+from cluster.lab.provision.same import check_same
 from cluster.lab.state import Disturbance, LabState, NodeState
 from cluster.lab.wait import wait_until
 from cluster.topology.plan import Plan

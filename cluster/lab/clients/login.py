@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 from cluster.client.blocking import BlockingClient
 from cluster.client.managed import BROKEN
-from cluster.lab.ask import ask
+from cluster.lab.control.ask import ask
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
 from cluster.topology.plan import Plan, ServerNode

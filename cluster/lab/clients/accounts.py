@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from cluster.lab.ask import ask
+from cluster.lab.control.ask import ask
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
 from cluster.topology.plan import Plan, ServerNode

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from cluster.lab.ask import tell_all
+from cluster.lab.control.ask import tell_all
 from cluster.lab.folder import LabFolder
 from cluster.lab.progress import Tell
-from cluster.lab.tracing import journal
+from cluster.lab.tracing.journal import journal
 from cluster.topology.plan import Plan
 from cluster.trace.hop import Hop
 

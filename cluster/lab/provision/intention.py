@@ -8,10 +8,10 @@ from typing import Literal
 import msgspec
 
 from cluster.lab import driver
-from cluster.lab.addresses import first_free
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
-from cluster.lab.same import check_same
+from cluster.lab.provision.addresses import first_free
+from cluster.lab.provision.same import check_same
 from cluster.topology.plan import Plan
 
 

@@ -12,14 +12,14 @@ import msgspec
 
 from cluster.client.blocking import BlockingClient
 from cluster.gateways.mail.quoted import quote
-from cluster.lab.ask import ask
+from cluster.lab.clients.login import explained, password_of
+from cluster.lab.control.ask import ask
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder
-from cluster.lab.login import explained, password_of
 from cluster.lab.progress import Tell, untold
-from cluster.lab.tracing import journal
+from cluster.lab.tracing.journal import journal
+from cluster.lab.tracing.waits import Waits
 from cluster.lab.wait import pause
-from cluster.lab.waits import Waits
 from cluster.topology.plan import Plan, ServerNode
 from cluster.trace.hop import Event, Hop
 from cluster.trace.reader import JournalReader

@@ -7,9 +7,9 @@ import time
 
 from cluster.client.blocking import BlockingClient
 from cluster.client.messenger import PING
+from cluster.lab.clients.login import log_in
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
-from cluster.lab.login import log_in
 from cluster.topology.plan import Plan
 from cluster.xmpp.element import Element
 from cluster.xmpp.jid import Jid

@@ -12,8 +12,8 @@ from xml.sax.saxutils import quoteattr
 import msgspec
 from hiredis import pack_command
 
+from cluster.lab.control.request import Request
 from cluster.lab.redis_client import home_of
-from cluster.lab.request import Request
 from cluster.redisio.keys import Keys
 from cluster.topology.plan import Plan, ServerNode
 from cluster.xmpp.namespaces import CLIENT, STREAMS
