@@ -18,6 +18,7 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.logger import Logger
 
 from cluster import modules
+from cluster.lab.control.requests import OF_KIND
 from cluster.lab.control.server import ControlServer
 from cluster.lab.folder import LabFolder
 from cluster.lab.runtime import process
@@ -95,7 +96,7 @@ class Node:
         )
         self._components = ComponentStreams(self._domain, reactor, turn, new_id)
         administration = Administration(self._domain, self._streams.streams)
-        self._control = ControlServer(client, keys, server.channel, administration)
+        self._control = ControlServer(client, keys, server.channel, administration, OF_KIND["server"])
         self._router = router
         self._ports: list[Any] = []
 
