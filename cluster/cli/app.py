@@ -35,7 +35,7 @@ from cluster.cli import (
     verify,
     watch,
 )
-from cluster.lab.errors import BadInput, LabError, of_system
+from cluster.lab.api import BadInput, LabError, of_system
 from cluster.trace.terminal import safe
 
 app = typer.Typer(

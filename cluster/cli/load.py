@@ -12,8 +12,8 @@ from typing import Annotated
 
 import typer
 
-from cluster.cli.common import LabName, chosen
-from cluster.lab.errors import BadInput, LabError
+from cluster.cli.common import LabName
+from cluster.lab.api import BadInput, Lab, LabError
 
 SCENARIOS = Path("loadtests")
 
@@ -29,7 +29,7 @@ def load(
     lab: LabName = None,
 ) -> None:
     """Put load on the lab, and measure until the messages arrive."""
-    folder = chosen(lab)
+    path = Lab.named(lab).path
     if find_spec("locust") is None:
         raise LabError("locust is not installed; `pip install 'xmpplab[load]'`")
     known = [path.stem for path in sorted(SCENARIOS.glob("*.py")) if _is_scenario(path)]
@@ -45,7 +45,7 @@ def load(
         argv += ["--cross", str(cross)]
     if html is not None:
         argv += ["--html", str(html)]
-    os.execve(sys.executable, argv, {**os.environ, "XMPPLAB_STATE": str(folder.path)})
+    os.execve(sys.executable, argv, {**os.environ, "XMPPLAB_STATE": str(path)})
 
 
 def _is_scenario(file: Path) -> bool:

@@ -9,11 +9,10 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 from xml.sax.saxutils import quoteattr
 
-import msgspec
 from hiredis import pack_command
 
+from cluster.lab.control.requests import Status, encoded
 from cluster.lab.redis_client import home_of
-from cluster.lab.request import Request
 from cluster.redisio.keys import Keys
 from cluster.topology.plan import Plan, ServerNode
 from cluster.xmpp.namespaces import CLIENT, STREAMS
@@ -59,11 +58,10 @@ def status_question(url: str, plan: Plan, speaks_for: str) -> Question:
     """
     keys = Keys.of_lab(plan.name)
     parts = urlsplit(home_of(url, keys.control(speaks_for)))
-    request = Request(READINESS, "status")
     login: Any = (
         ("AUTH", unquote(parts.username or "default"), unquote(parts.password)) if parts.password else ("PING",)
     )
-    ask: Any = ("RPUSH", keys.control(speaks_for), msgspec.json.encode(request))
+    ask: Any = ("RPUSH", keys.control(speaks_for), encoded(READINESS, Status()))
     ring: Any = ("PUBLISH", keys.control(speaks_for), "")
     wait: Any = ("BLPOP", keys.control_reply(speaks_for, READINESS), "0")
     address = (parts.hostname, parts.port or 6379) if parts.hostname else Path(unquote(parts.path))

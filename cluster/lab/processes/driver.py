@@ -11,18 +11,18 @@ from datetime import UTC, datetime
 
 import psutil
 
-from cluster.lab import redis
-from cluster.lab.addresses import check_free, first_free
-from cluster.lab.certificates import certify
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder, is_full
-from cluster.lab.holder import STOP_TIMEOUT_S, end_holder
 from cluster.lab.logs import LogStory, tail
-from cluster.lab.orphans import end_orphans
+from cluster.lab.processes.holder import STOP_TIMEOUT_S, end_holder
+from cluster.lab.processes.orphans import end_orphans
+from cluster.lab.processes.signals import APPLY
 from cluster.lab.progress import Tell, shortened, untold
-from cluster.lab.same import check_same
-from cluster.lab.signals import APPLY
-from cluster.lab.state import Disturbance, LabState, NodeState
+from cluster.lab.provision import redis
+from cluster.lab.provision.addresses import check_free, first_free
+from cluster.lab.provision.certificates import certify
+from cluster.lab.provision.same import check_same
+from cluster.lab.state import LabState, NodeAction, NodeState
 from cluster.lab.wait import wait_until
 from cluster.topology.plan import Plan
 
@@ -36,7 +36,7 @@ HOPELESS_RESTARTS = 3
 
 SHOWN_LOG_LINES = 15
 
-_SIGNALS: dict[Disturbance, signal.Signals] = {
+_SIGNALS: dict[NodeAction, signal.Signals] = {
     "kill": signal.SIGKILL,
     "pause": signal.SIGSTOP,
     "resume": signal.SIGCONT,
@@ -44,29 +44,103 @@ _SIGNALS: dict[Disturbance, signal.Signals] = {
 }
 
 
-def up(folder: LabFolder, plans: Sequence[Plan], tell: Tell) -> tuple[Plan, bool]:
-    """Bring the lab up and wait until every part answers: the plan that runs, and False where it ran already.
+class ProcessDriver:
+    """Runs the lab in this folder; see `Driver`."""
 
-    `plans` are the same lab at different addresses: the first whose addresses are free is taken. Raises LabError, and
-    then nothing is left of it.
-    """
-    had_data = folder.plan_file.exists()
-    lock = folder.lock()
-    if lock is None:
-        return _running(folder, plans, tell), False
-    try:
+    def __init__(self, folder: LabFolder) -> None:
+        self._folder = folder
+
+    def up(self, plans: Sequence[Plan], tell: Tell) -> tuple[Plan, bool]:
+        """Bring the lab up and wait until every part answers: the plan that runs, and False where it ran already.
+
+        `plans` are the same lab at different addresses: the first whose addresses are free is taken. Raises LabError,
+        and then nothing is left of it.
+        """
+        had_data = self._folder.plan_file.exists()
+        lock = self._folder.lock()
+        if lock is None:
+            return _running(self._folder, plans, tell), False
         try:
-            tell("certificates and configuration are written")
-            plan = _prepare(folder, plans)
-            folder.hand_over(_start_supervisor(folder, lock))
+            try:
+                tell("certificates and configuration are written")
+                plan = _prepare(self._folder, plans)
+                self._folder.hand_over(_start_supervisor(self._folder, lock))
+            finally:
+                os.close(lock)
+            _wait_ready(self._folder, plan, tell)
+        except BaseException:
+            with contextlib.suppress(LabError):  # what led here is the news
+                self.down(keep=had_data)
+            raise
+        return plan, True
+
+    def down(self, *, keep: bool) -> bool:
+        """Stop everything; remove the folder unless its data are kept. False where nothing ran. Raises LabError."""
+        folder = self._folder
+        wait_until(lambda: folder.holder() != os.getpid(), STOP_TIMEOUT_S)  # of an `up` that was interrupted in between
+        holder = folder.holder()
+        if holder is not None:
+            end_holder(folder, holder)
+        lock = folder.lock()
+        if lock is None:
+            raise LabError(f"another command holds the lab {folder.name!r}; let it end, then try again")
+        try:
+            end_orphans(folder)
+            if folder.plan_file.exists() and (plan := folder.plan()).redis_url:
+                redis.move_out(plan, keep_data=keep)
         finally:
+            if keep:
+                folder.remove_runtime()
+            else:
+                folder.remove()
             os.close(lock)
-        _wait_ready(folder, plan, tell)
-    except BaseException:
-        with contextlib.suppress(LabError):  # what led here is the news
-            down(folder, keep=had_data)
-        raise
-    return plan, True
+        return holder is not None
+
+    def status(self) -> list[NodeState]:
+        """What runs of the lab, Redis first; all stopped when nobody looks after it.
+
+        The processes themselves are looked at too: what the supervisor could not write is not in its state.
+        """
+        nodes, is_looked_after = _nodes(self._folder), self._folder.is_locked()
+        for node in nodes:
+            if not is_looked_after:
+                node.state, node.pid = "stopped", None
+            elif node.pid is not None:
+                how = _how_it_is(node.pid)
+                if how is None:
+                    node.state, node.pid = "restarting", None
+                elif how == psutil.STATUS_STOPPED:
+                    node.state = "paused"
+        return nodes
+
+    def is_up(self) -> bool:
+        """True while somebody looks after the lab."""
+        return self._folder.is_locked()
+
+    def story(self, node: str | None) -> LogStory:
+        """What the processes say, or one of them. Raises BadInput where there is no such node."""
+        known = sorted(path.stem for path in self._folder.logs.glob("*.jsonl"))
+        if node is not None and node not in known:
+            raise BadInput(f"no log of {node!r}; there is: {', '.join(known)}")
+        return LogStory(self._folder.logs, node)
+
+    def apply(self, plan: Plan) -> None:
+        """Start what this plan has more than the one that runs, and stop what it has not; wait until all answers."""
+        before = {node.name for node in self._folder.plan().servers}
+        check_free([address for node in plan.servers if node.name not in before for address in node.listeners])
+        self._folder.save_plan(plan)
+        supervisor = self._folder.holder()
+        if supervisor is not None:
+            os.kill(supervisor, APPLY)
+        _wait_ready(self._folder, plan, untold)
+
+    def act(self, node: NodeState, action: NodeAction, for_s: float) -> None:
+        """Send the node's process the signal; the supervisor starts again what ends by it, `for_s` from now."""
+        if for_s:
+            self._folder.hold(node.name, for_s)
+        if node.pid is not None:
+            with contextlib.suppress(ProcessLookupError):  # it ended by itself just now
+                os.kill(node.pid, _SIGNALS[action])
 
 
 def _running(folder: LabFolder, plans: Sequence[Plan], tell: Tell) -> Plan:
@@ -147,24 +221,6 @@ def _nodes(folder: LabFolder) -> list[NodeState]:
     return state.nodes if state else []
 
 
-def status(folder: LabFolder) -> list[NodeState]:
-    """What runs of the lab, Redis first; all stopped when nobody looks after it.
-
-    The processes themselves are looked at too: what the supervisor could not write is not in its state.
-    """
-    nodes, is_looked_after = _nodes(folder), folder.is_locked()
-    for node in nodes:
-        if not is_looked_after:
-            node.state, node.pid = "stopped", None
-        elif node.pid is not None:
-            how = _how_it_is(node.pid)
-            if how is None:
-                node.state, node.pid = "restarting", None
-            elif how == psutil.STATUS_STOPPED:
-                node.state = "paused"
-    return nodes
-
-
 def _how_it_is(pid: int) -> str | None:
     """Of a process, as psutil has it; None where it has ended."""
     try:
@@ -172,58 +228,3 @@ def _how_it_is(pid: int) -> str | None:
     except psutil.NoSuchProcess:
         return None
     return None if how in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD) else how
-
-
-def is_up(folder: LabFolder) -> bool:
-    """True while somebody looks after the lab."""
-    return folder.is_locked()
-
-
-def story(folder: LabFolder, node: str | None) -> LogStory:
-    """What the processes say, or one of them. Raises BadInput where there is no such node."""
-    known = sorted(path.stem for path in folder.logs.glob("*.jsonl"))
-    if node is not None and node not in known:
-        raise BadInput(f"no log of {node!r}; there is: {', '.join(known)}")
-    return LogStory(folder.logs, node)
-
-
-def apply(folder: LabFolder, plan: Plan) -> None:
-    """Start what this plan has more than the one that runs, and stop what it has not; wait until all answers."""
-    before = {node.name for node in folder.plan().servers}
-    check_free([address for node in plan.servers if node.name not in before for address in node.listeners])
-    folder.save_plan(plan)
-    supervisor = folder.holder()
-    if supervisor is not None:
-        os.kill(supervisor, APPLY)
-    _wait_ready(folder, plan, untold)
-
-
-def disturb(folder: LabFolder, node: NodeState, how: Disturbance, for_s: float) -> None:
-    """Send the node's process the signal; the supervisor starts again what ends by it, `for_s` from now."""
-    if for_s:
-        folder.hold(node.name, for_s)
-    if node.pid is not None:
-        with contextlib.suppress(ProcessLookupError):  # it ended by itself just now
-            os.kill(node.pid, _SIGNALS[how])
-
-
-def down(folder: LabFolder, *, keep: bool) -> bool:
-    """Stop everything; remove the folder unless its data are kept. False where nothing ran. Raises LabError."""
-    wait_until(lambda: folder.holder() != os.getpid(), STOP_TIMEOUT_S)  # of an `up` that was interrupted in between
-    holder = folder.holder()
-    if holder is not None:
-        end_holder(folder, holder)
-    lock = folder.lock()
-    if lock is None:
-        raise LabError(f"another command holds the lab {folder.name!r}; let it end, then try again")
-    try:
-        end_orphans(folder)
-        if folder.plan_file.exists() and (plan := folder.plan()).redis_url:
-            redis.move_out(plan, keep_data=keep)
-    finally:
-        if keep:
-            folder.remove_runtime()
-        else:
-            folder.remove()
-        os.close(lock)
-    return holder is not None

@@ -3,44 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
-import msgspec
-
-from cluster.lab import driver
-from cluster.lab.addresses import first_free
+from cluster.lab.answers import Intention, Part
+from cluster.lab.driver import driver_of, kind_of
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
-from cluster.lab.same import check_same
+from cluster.lab.provision.addresses import first_free
+from cluster.lab.provision.same import check_same
+from cluster.lab.state import DriverKind
 from cluster.topology.plan import Plan
 
 
-class Part(msgspec.Struct, frozen=True):
-    """A process or container that would be started."""
-
-    name: str
-    listens: list[str]
-    """Its addresses for others; Redis and what only connects have none."""
+def check_kind(folder: LabFolder, kind: DriverKind) -> None:
+    """Raises LabError where the lab in this folder has another driver."""
+    if kind_of(folder) != kind:
+        raise LabError(f"lab {folder.name!r} was brought up with the other driver; run `xmpplab down` first")
 
 
-class Intention(msgspec.Struct, frozen=True):
-    """What would be done."""
-
-    lab: str
-    does: Literal["nothing", "start", "start with kept data", "refuse"]
-    why: str
-    """It does nothing or refuses; else empty."""
-    driver: driver.Kind
-    state_dir: str
-    parts: list[Part]
-
-
-def intention(folder: LabFolder, plans: Sequence[Plan], kind: driver.Kind) -> Intention:
-    """Of `driver.up` with the same arguments. Nothing is written and nothing is started."""
+def intention(folder: LabFolder, plans: Sequence[Plan], kind: DriverKind) -> Intention:
+    """Of `up` with the same arguments. Nothing is written and nothing is started."""
     plan, has_data = plans[0], folder.plan_file.exists()
     try:
-        if has_data and driver.of(folder).is_up(folder):
-            driver.check_kind(folder, kind)
+        if has_data and driver_of(folder).is_up():
+            check_kind(folder, kind)
             check_same(folder.plan(), plans)
             return Intention(plan.name, "nothing", "it is up already", kind, plan.state_dir, [])
         plan = first_free(plans)

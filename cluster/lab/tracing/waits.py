@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from copy import copy
 
-from cluster.lab import driver
-from cluster.lab.ask import ask
+from cluster.lab.control.ask import ask
+from cluster.lab.control.requests import FaultLs
+from cluster.lab.driver import driver_of
 from cluster.lab.errors import LabError
 from cluster.lab.faults import links_with_faults
 from cluster.lab.folder import ADMIN, LabFolder
@@ -77,7 +78,7 @@ class Waits:
         return f"{where}: {'; '.join(reasons)}" if reasons else ""
 
     def _states(self) -> dict[str, State]:
-        return {node.name: node.state for node in driver.of(self._folder).status(self._folder)}
+        return {node.name: node.state for node in driver_of(self._folder).status()}
 
     def _stopped(self, names: Sequence[str]) -> list[str]:
         states = self._states()
@@ -107,5 +108,5 @@ class Waits:
         ]
 
     def _network_faults(self, network: NetworkNode) -> list[str]:
-        faults = ask(self._folder, self._plan, network, "fault_ls", {}, PATIENCE_S)
+        faults = ask(self._folder, self._plan, network, FaultLs(), PATIENCE_S)
         return [f"{network.name} has a fault: {in_words(faults)}"] if faults else []

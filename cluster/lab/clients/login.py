@@ -7,10 +7,12 @@ from contextlib import contextmanager, suppress
 
 from cluster.client.blocking import BlockingClient
 from cluster.client.managed import BROKEN
-from cluster.lab.ask import ask
-from cluster.lab.errors import LabError
+from cluster.lab.clients.names import server_of
+from cluster.lab.control.ask import ask
+from cluster.lab.control.requests import UserLs
+from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder
-from cluster.topology.plan import Plan, ServerNode
+from cluster.topology.plan import Plan
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.login import Login, Resumption, StreamFailed
 
@@ -20,6 +22,15 @@ def password_of(plan: Plan, jid: Jid) -> str | None:
     server = next((server for server in plan.servers if server.domain == jid.domainpart), None)
     accounts = server.accounts if server else ()
     return next((account.password for account in accounts if account.localpart == jid.localpart), None)
+
+
+def known_password(plan: Plan, jid: Jid, given: str | None) -> str:
+    """The one that was given, else the topology's. Raises BadInput, also where the account is not the lab's."""
+    server_of(plan, jid.domainpart)
+    password = given or password_of(plan, jid)
+    if password is None:
+        raise BadInput(f"the topology tells no password of {jid}; give it with --password")
+    return password
 
 
 def log_in(folder: LabFolder, plan: Plan, jid: Jid, password: str) -> BlockingClient:
@@ -46,18 +57,14 @@ def connector(folder: LabFolder, plan: Plan, jid: Jid, password: str) -> Callabl
 @contextmanager
 def explained(folder: LabFolder, plan: Plan, jid: Jid) -> Iterator[None]:
     """Why a login within failed, as LabError."""
-    server = _server(plan, jid)
+    server = server_of(plan, jid.domainpart)
     try:
         yield
     except StreamFailed as error:
-        if jid.localpart not in ask(folder, plan, server, "user_ls", {}):
+        if jid.localpart not in ask(folder, plan, server, UserLs()):
             raise LabError(f"there is no account {jid.bare}; `xmpplab user ls` shows who there is") from None
         raise LabError(f"{jid.bare} cannot log in: {error}; give the right one with --password") from None
     except OSError as error:
         raise LabError(
             f"{jid.bare} cannot connect to {server.c2s}: {error}; see `xmpplab ps` and `xmpplab logs {server.name}`"
         ) from None
-
-
-def _server(plan: Plan, jid: Jid) -> ServerNode:
-    return next(server for server in plan.servers if server.domain == jid.domainpart)

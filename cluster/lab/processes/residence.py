@@ -12,10 +12,10 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cluster.lab.announcement import announcement
 from cluster.lab.errors import LabError
 from cluster.lab.folder import ADMIN, LabFolder
-from cluster.lab.redis import let_in
+from cluster.lab.provision.announcement import announcement
+from cluster.lab.provision.redis import let_in
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl

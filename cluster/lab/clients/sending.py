@@ -7,11 +7,12 @@ import time
 
 from cluster.client.blocking import BlockingClient
 from cluster.client.messenger import PING
-from cluster.lab.errors import LabError
+from cluster.lab.answers import Sent
+from cluster.lab.clients.login import log_in
+from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder
-from cluster.lab.login import log_in
 from cluster.topology.plan import Plan
-from cluster.xmpp.element import Element
+from cluster.xmpp.element import Element, check_text
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.parser import Slice
@@ -23,8 +24,19 @@ NETWORK_S = 2.0
 """For a foreign network to refuse what its gateway has taken."""
 
 
-def send_message(folder: LabFolder, plan: Plan, sender: Jid, password: str, to: Jid, body: str) -> str | None:
-    """Send it: "" when it was taken in, why when it came back, None when it may still be on its way. Raises LabError.
+def checked_text(text: str) -> str:
+    """Raises BadInput for what cannot be the text of a message."""
+    if not text:
+        raise BadInput("a message needs a text")
+    try:
+        check_text(text)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+    return text
+
+
+def send_message(folder: LabFolder, plan: Plan, sender: Jid, password: str, to: Jid, body: str) -> Sent:
+    """Send it, and wait until it was taken in or came back. Raises LabError.
 
     A ping of the receiver's account follows it. Stanzas between two addresses stay in order (RFC 6120 section 10.1),
     so that a message that comes back does so before the answer. A gateway answers before the network behind it has
@@ -44,12 +56,13 @@ def send_message(folder: LabFolder, plan: Plan, sender: Jid, password: str, to: 
             kind = child.attributes.get("type")
             if child.attributes.get("id") == id and kind == "error":
                 error = error_of(Stanza("message", None, None, id, kind, (), child.raw))
-                return f"{error.condition} ({error.text})" if error.text else str(error.condition)
+                why = f"{error.condition} ({error.text})" if error.text else str(error.condition)
+                return Sent(str(to), to.domainpart, is_taken=False, came_back=why)
             if child.attributes.get("id") == ping_id and kind in ("result", "error"):
                 if not is_behind_gateway:
-                    return ""
+                    return Sent(str(to), to.domainpart, is_taken=True)
                 is_taken, deadline_s = True, time.monotonic() + NETWORK_S
-    return "" if is_taken else None
+    return Sent(str(to), to.domainpart, is_taken)
 
 
 def _next(client: BlockingClient, deadline_s: float) -> Slice | None:

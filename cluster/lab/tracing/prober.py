@@ -11,14 +11,14 @@ from secrets import token_hex
 import msgspec
 
 from cluster.client.blocking import BlockingClient
-from cluster.lab.ask import ask
+from cluster.lab.clients.login import explained, password_of
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder
-from cluster.lab.login import explained, password_of
+from cluster.lab.networks import Mailbox, Phone
 from cluster.lab.progress import Tell, untold
-from cluster.lab.tracing import journal
+from cluster.lab.tracing.journal import journal
+from cluster.lab.tracing.waits import Waits
 from cluster.lab.wait import pause
-from cluster.lab.waits import Waits
 from cluster.protocols.mime.quoted import quote
 from cluster.topology.plan import Plan, ServerNode
 from cluster.trace.hop import Event, Hop
@@ -142,6 +142,16 @@ class Prober:
     timeout_s: float
     tell: Tell
 
+    def send_all(self, body: str, count: int) -> Iterator[Route]:
+        """Send so many one after the other, no more in a minute than the lab follows, until one is interrupted."""
+        for number in range(count):
+            if number and self.plan.probes_per_minute:
+                pause(60 / self.plan.probes_per_minute)
+            route = self.send(body)
+            yield route
+            if route.interrupted:
+                return
+
     def send(self, body: str) -> Route:
         """Send one, and follow it to its end, or for `timeout_s`, or until Ctrl-C. Raises LabError."""
         position = self.reader.newest()
@@ -236,15 +246,13 @@ def _answer(folder: LabFolder, plan: Plan, probe: Stanza) -> Stanza | None:
         if gateway.domain != probe.to.domainpart:
             continue
         answer = msgspec.structs.replace(probe, to=probe.from_, from_=probe.to, trace_id=token_hex(8))
-        told = {"text": ANSWER, "trace_id": answer.trace_id}
         if address in network.phones.values():
-            ask(folder, plan, network, "phone_send", {"number": address, "to": str(probe.from_), **told})
+            Phone(folder, plan, network, address).send(str(probe.from_), ANSWER, answer.trace_id)
             return answer
         if address in network.mailboxes.values():
-            mails = ask(folder, plan, network, "inbox", {"mailbox": address})
-            id = next(mail["message_id"] for mail in reversed(mails) if mail["trace_id"] == probe.trace_id)
-            back = f"{quote(str(probe.from_))}@{gateway.domain}"
-            ask(folder, plan, network, "reply", {"mailbox": address, "message_id": id, "to": back, **told})
+            mailbox = Mailbox(folder, plan, network, address)
+            id = next(mail.message_id for mail in reversed(mailbox.inbox()) if mail.trace_id == probe.trace_id)
+            mailbox.answer(id, ANSWER, answer.trace_id, f"{quote(str(probe.from_))}@{gateway.domain}")
             return answer
     return None
 

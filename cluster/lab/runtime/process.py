@@ -23,9 +23,9 @@ from twisted.internet.stdio import StandardIO
 from twisted.logger import LogEvent, Logger, LogLevel, formatEvent, globalLogBeginner
 from twisted.python.failure import Failure
 
-from cluster.lab.clock import make_steady
-from cluster.lab.log_limit import LogLimit
 from cluster.lab.logs import LogLine, encode, utc_text
+from cluster.lab.runtime.clock import make_steady
+from cluster.lab.runtime.log_limit import LogLimit
 
 MAX_TEXT = 4_096
 """Characters of one log event, without its traceback."""
@@ -69,7 +69,7 @@ def run(make: Callable[[Any], Service]) -> None:
 def _reactor() -> Any:
     """The process's own: on Linux one that needs fewer system calls, elsewhere Twisted's default."""
     if sys.platform == "linux":
-        from cluster.lab.eager import EagerReactor
+        from cluster.lab.runtime.eager import EagerReactor
 
         installReactor(EagerReactor())  # type: ignore[no-untyped-call]
     from twisted.internet import reactor  # noqa: TID251  # an entry point

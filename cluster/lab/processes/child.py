@@ -15,9 +15,9 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from cluster.base.backoff import Backoff
+from cluster.lab.control.question import Question
 from cluster.lab.logs import LogFile, LogLine, encode, utc_text
-from cluster.lab.probe import Reactor, answered
-from cluster.lab.question import Question
+from cluster.lab.processes.probe import Reactor, answered
 from cluster.lab.state import NodeKind, NodeState
 
 MAX_LINE_BYTES = 1 << 16

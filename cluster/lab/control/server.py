@@ -1,8 +1,9 @@
-"""The server's side of the requests that commands make of it (the commands' side is ask.py)."""
+"""A part's side of the requests that commands make of it (the commands' side is ask.py)."""
 
 from __future__ import annotations
 
-import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
 
 import msgspec
 from twisted.internet.defer import Deferred
@@ -10,9 +11,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.base.storage import log_failed
-from cluster.lab.request import REPLY_LIFETIME_S, Reply, Request
+from cluster.lab.control.requests import REPLY_LIFETIME_S, Envelope, Reply, Request, Requests, verb_of
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
+
+
+class _Operation(NamedTuple):
+    request: type[Request[Any]]
+    run: Callable[..., Awaitable[Any]]
 
 
 class ControlServer:
@@ -20,12 +26,13 @@ class ControlServer:
 
     _log = Logger()
 
-    def __init__(self, client: RedisClient, keys: Keys, channel: str, operations: object) -> None:
-        """`operations`: each public coroutine method is a verb; its ValueError is told to whoever asked."""
+    def __init__(self, client: RedisClient, keys: Keys, channel: str, operations: object, requests: Requests) -> None:
+        """`operations`: has a coroutine method for each of `requests`; its ValueError is told to whoever asked."""
         self._client = client
         self._keys = keys
         self._channel = channel
-        self._operations = operations
+        verbs = {verb_of(request): request for request in requests}
+        self._table = {verb: _Operation(request, getattr(operations, verb)) for verb, request in verbs.items()}
         self._is_serving = False
         self._is_asked = False
 
@@ -54,12 +61,12 @@ class ControlServer:
 
     async def _answer(self, raw: bytes) -> None:
         try:
-            request = msgspec.json.decode(raw, type=Request)
+            envelope = msgspec.json.decode(raw, type=Envelope)
         except msgspec.DecodeError as error:
             self._log.error("Dropped a request: {error}", error=str(error))
             return
-        replies = self._keys.control_reply(self._channel, request.id)
-        reply = await self._reply(request)
+        replies = self._keys.control_reply(self._channel, envelope.id)
+        reply = await self._reply(envelope)
         await self._client.execute("RPUSH", replies, msgspec.json.encode(reply))
         await self._client.execute("EXPIRE", replies, REPLY_LIFETIME_S)
 
@@ -67,14 +74,22 @@ class ControlServer:
         """The next connection begins anew, and where Redis refused something, the next request."""
         log_failed(self._log, "Answering requests", failure)
 
-    async def _reply(self, request: Request) -> Reply:
-        operation = None if request.verb.startswith("_") else getattr(self._operations, request.verb, None)
-        if not inspect.iscoroutinefunction(operation):
-            return Reply(error=f"this server knows no {request.verb!r}; command and server are of different versions")
+    async def _reply(self, envelope: Envelope) -> Reply:
+        verb = envelope.verb
+        operation = self._table.get(verb)
+        if operation is None:
+            known = ", ".join(self._table)
+            return Reply(error=f"{self._channel} knows no {verb!r}, only {known}; are command and lab of one version?")
         try:
-            return Reply(ok=await operation(**request.args))
+            request = envelope.opened(operation.request)
+        except msgspec.ValidationError as error:
+            return Reply(error=f"{verb} is not asked like this: {error}; are command and lab of one version?")
+        fields = {name: getattr(request, name) for name in request.__struct_fields__}
+        given = {name: value for name, value in fields.items() if value is not msgspec.UNSET}
+        try:
+            return Reply(msgspec.Raw(msgspec.json.encode(await operation.run(**given))))
         except ValueError as error:
             return Reply(error=str(error))
         except Exception as error:  # whoever asked must hear of it, whatever it was
-            self._log.failure("Request {verb} failed", verb=request.verb)
-            return Reply(error=f"{request.verb} failed in the server: {error!r}; its log tells more")
+            self._log.failure("Request {verb} failed", verb=verb)
+            return Reply(error=f"{verb} failed in the server: {error!r}; its log tells more")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from cluster.lab.ask import tell_all
+from cluster.lab.control.ask import tell_all
+from cluster.lab.control.requests import FollowAll
 from cluster.lab.folder import LabFolder
 from cluster.lab.progress import Tell
-from cluster.lab.tracing import journal
+from cluster.lab.tracing.journal import journal
 from cluster.topology.plan import Plan
 from cluster.trace.hop import Hop
 
@@ -40,5 +41,5 @@ def watch(folder: LabFolder, plan: Plan, *, every_stanza: bool, tell: Tell) -> I
 def _follow_all(folder: LabFolder, plan: Plan) -> str:
     """Have the servers follow all for LEASE_S; the names of those that did not answer."""
     until_utc_s = time.time() + LEASE_S
-    silent = tell_all(folder, plan, plan.servers, "follow_all", {"until_utc_s": until_utc_s}, ANSWER_TIMEOUT_S)
+    silent = tell_all(folder, plan, plan.servers, FollowAll(until_utc_s), ANSWER_TIMEOUT_S)
     return ", ".join(node.name for node in silent)

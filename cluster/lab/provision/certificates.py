@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from cluster.lab import ca
 from cluster.lab.folder import LabFolder
 from cluster.lab.private import write_private
+from cluster.lab.provision import ca
 from cluster.topology.plan import Plan, ServerNode
 
 PUBLIC = 0o644

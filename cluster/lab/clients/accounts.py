@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from cluster.lab.ask import ask
+from cluster.lab.control.ask import ask
+from cluster.lab.control.requests import UserLs
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
 from cluster.topology.plan import Plan, ServerNode
@@ -53,7 +54,7 @@ def known_accounts(folder: LabFolder, plan: Plan) -> list[KnownAccount]:
             continue
         passwords = {seed.localpart: seed.password for seed in server.accounts}
         try:
-            names = set(ask(folder, plan, server, "user_ls", {}, PATIENCE_S))
+            names = set(ask(folder, plan, server, UserLs(), PATIENCE_S))
         except LabError:
             names = set(passwords)
         for name in [*(each for each in passwords if each in names), *sorted(names - passwords.keys())]:

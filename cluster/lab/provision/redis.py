@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from cluster.lab.announcement import announcement
 from cluster.lab.append_only import UNREADABLE
 from cluster.lab.errors import LabError
-from cluster.lab.fitness import check_fit
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.private import write_private
+from cluster.lab.provision.announcement import announcement
+from cluster.lab.provision.fitness import check_fit
 from cluster.lab.redis_client import connected, masters, nodes, with_login
 from cluster.redisio.acl import part_rules, rules
 from cluster.redisio.keys import Keys

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.cli.common import account
-from cluster.lab import accounts
+from cluster.lab.clients import accounts
+from cluster.lab.clients.names import account_of
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder
 from cluster.lab.plans import read_plans
@@ -29,7 +29,7 @@ def added(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
     """The accounts that the servers of the lab have, by domain; others do not answer."""
     there: dict[str, list[str]] = {}
 
-    def ask(folder: LabFolder, plan: Plan, server: object, verb: str, *more: object) -> list[str]:
+    def ask(folder: LabFolder, plan: Plan, server: object, *more: object) -> list[str]:
         domain = server.domain  # type: ignore[attr-defined]
         if domain not in there:
             raise LabError("no answer")
@@ -52,7 +52,7 @@ def added(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
 )
 def test_who_is_meant(plan: Plan, added: dict[str, list[str]], text: str, meant: str) -> None:
     added["capulet.lit"] = ["juliet", "rosaline"]
-    assert str(account(FOLDER, plan, text)) == meant
+    assert str(account_of(FOLDER, plan, text)) == meant
 
 
 @pytest.mark.parametrize(
@@ -69,5 +69,5 @@ def test_who_is_meant(plan: Plan, added: dict[str, list[str]], text: str, meant:
 def test_who_cannot_be_meant(plan: Plan, added: dict[str, list[str]], text: str, told: str) -> None:
     added |= {"montague.lit": ["rosaline"], "capulet.lit": ["rosaline"]}
     with pytest.raises(BadInput) as refused:
-        account(FOLDER, plan, text)
+        account_of(FOLDER, plan, text)
     assert told in str(refused.value)
