@@ -16,7 +16,8 @@ from cluster.server.module import When
 from cluster.server.peer_clock import Clock, PeerClock
 from cluster.server.seats import Seats
 from cluster.xmpp.element import Element
-from cluster.xmpp.features import StreamOptions, TlsMode
+from cluster.xmpp.features import StreamOptions
+from cluster.xmpp.tls import TlsMode
 
 REST_AFTER_S = 1.0
 """A stream that was silent for so long gives memory back, which costs some 10 µs when it speaks again."""

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.limits import FROM_CLIENT, Limits
 from cluster.xmpp.namespaces import BIND, SASL, SASL_CHANNEL_BINDING, STREAMS, TLS
 from cluster.xmpp.sasl import HASHES
-
-TlsMode = Literal["required", "optional", "off"]
+from cluster.xmpp.tls import TlsMode
 
 
 @dataclass(frozen=True)
