@@ -5,6 +5,8 @@ TOPOLOGY ?= topologies/rfc3920.yaml
 MATRIX := kill-s2 kill-s1 kill-redis pause-s2 partition cut-receiver many-troubles loss everything offline gateways \
 	random-kills
 EXTRA ?= dev
+# a lab is many processes of this tree, and tests start hundreds of labs: what Python compiled is kept
+export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
 .PHONY: help lab test test-containers fault-matrix torture fuzz docs-conformance conformance-peers lint check format docs bench image clean
