@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -83,6 +82,8 @@ app.add_typer(network.app, name="network")
 
 def _tell_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         print(f"xmpplab {version('xmpplab')}")
         raise typer.Exit
 
