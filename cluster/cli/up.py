@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cluster.cli.common import read_plans
-from cluster.cli.completion import files
+from cluster.cli.common import OptionalTopologyFile, read_plans
 from cluster.cli.connect import print_how_to_connect
 from cluster.cli.interrupt import interruptible
 from cluster.cli.output import print_json
@@ -25,9 +24,7 @@ Kind = Literal["process", "docker"]
 
 
 def up(
-    file: Annotated[
-        Path | None, typer.Argument(help="Topology file; default: the only *.yaml here.", autocompletion=files)
-    ] = None,
+    file: OptionalTopologyFile = None,
     detach: Annotated[bool, typer.Option("-d", "--detach", help="Return when every part answers.")] = False,
     driver_: Annotated[
         Kind,
