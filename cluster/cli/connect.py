@@ -30,7 +30,7 @@ def print_how_to_connect(folder: LabFolder, plan: Plan) -> None:
             print(f"  and {len(accounts) - MOST_ACCOUNTS} more (`xmpplab user ls`)")
     _print_behind_gateways(plan)
     if any(server.tls != "off" for server in plan.servers):
-        print(f"\nclients have to trust the CA of the certificates:\n  {_short(folder.ca_file)}")
+        print(f"\nclients must trust the CA of the certificates:\n  {_short(folder.ca_file)}")
 
 
 def _print_behind_gateways(plan: Plan) -> None:
@@ -38,7 +38,7 @@ def _print_behind_gateways(plan: Plan) -> None:
 
     rows = [(str(each.jid), f"xmpplab {each.command} {each.name}") for each in behind_gateways(plan)]
     if rows:
-        print("\nbehind the gateways, and how to be them:")
+        print("\nusers of the foreign networks, and the command to act as each:")
         width = max(len(jid) for jid, _ in rows[:MOST_ACCOUNTS])
         for jid, command in rows[:MOST_ACCOUNTS]:
             print(f"  {jid.ljust(width)}  {command}")
