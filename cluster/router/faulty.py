@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionLost
 
+from cluster.base.settled import Settled
 from cluster.router.chain import Chain
 from cluster.router.fault import Passage
-from cluster.router.port import STANZA_BYTES, Settled
+from cluster.router.port import STANZA_BYTES
 from cluster.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,13 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from cluster.redisio.refusal import is_refusal
-from cluster.router.port import Deliver, HopRecorder, Settled
+from cluster.base.settled import Settled
+from cluster.base.storage import is_refusal
+from cluster.router.port import Deliver, HopRecorder
 from cluster.router.realm import realm
-from cluster.router.whole import SHORT_BYTES, are_whole, why_not_whole, why_too_large
 from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.stanza import Stanza, opening
+from cluster.xmpp.wellformed import SHORT_BYTES, are_elements, why_malformed, why_too_large
 
 if TYPE_CHECKING:
     from cluster.router.faulty import FaultyLink
@@ -29,6 +31,8 @@ MAX_UNSETTLED_BYTES = 8 << 20
 """What those may take, however few they are; what faults hold back has a bound of its own (faulty.py)."""
 REFUSED_S = 1.0
 """How long to wait until a storage that refuses is asked again."""
+
+_TAG = f"x{secrets.token_hex(8)}".encode()
 
 Unsettled = tuple[Deferred[Any], int, Stanza]
 """A stanza that was delivered: when it settles, and its place in its entry. Stanzas may share the Deferred."""
@@ -100,7 +104,7 @@ class Gate:
         """
         if self.faults is not None:
             return self.faults.take(entry_id, stanzas)
-        return self._let_through_all(entry_id, [*enumerate(stanzas)], are_whole(stanzas))
+        return self._let_through_all(entry_id, [*enumerate(stanzas)], are_elements(stanzas, _TAG))
 
     def _let_through_all(self, entry_id: str, stanzas: Sequence[tuple[int, Stanza]], are_whole: bool) -> Settled:
         unsettled: list[Unsettled] = []
@@ -177,7 +181,7 @@ class Gate:
             return "from is no address"
         if not raw.startswith(begins):
             return "its bytes do not begin with its from"
-        if not is_whole and (reason := why_not_whole(raw)):
+        if not is_whole and (reason := why_malformed(raw)):
             return reason
         return why_too_large(raw) if len(raw) > SHORT_BYTES else ""
 

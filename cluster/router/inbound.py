@@ -11,10 +11,10 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.storage import log_failed
+from cluster.base.turn import Stage, Turn
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import LinkKeys
-from cluster.redisio.refusal import log_failed
-from cluster.redisio.turn import Stage, Turn
 from cluster.router.inbound_link import InboundLink
 from cluster.router.reader import OpenGate
 from cluster.router.share import Share

@@ -9,9 +9,9 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.storage import log_failed
+from cluster.base.turn import Stage
 from cluster.redisio.protocol import Reply
-from cluster.redisio.refusal import log_failed
-from cluster.redisio.turn import Stage
 from cluster.router.entry_id import EntryId
 from cluster.router.reader import OpenGate
 

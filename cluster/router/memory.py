@@ -10,9 +10,10 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from cluster.base.settled import Settled
 from cluster.router.gate import NODE, Gate
 from cluster.router.link_faults import LinkFaults
-from cluster.router.port import Bounce, Deliver, HopRecorder, Settled, no_link
+from cluster.router.port import Bounce, Deliver, HopRecorder, no_link
 from cluster.router.realm import NO_COMPONENTS
 from cluster.router.settings import FaultSettings
 from cluster.xmpp.errors import Condition, StanzaError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from cluster.router.port import Settled
+from cluster.base.settled import Settled
 
 
 class Gate(Protocol):

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
+from cluster.base.turn import Turn
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
-from cluster.redisio.turn import Turn
 from cluster.router.gate import Gate
 from cluster.router.inbound import Inbound
 from cluster.router.outbound import Outbound

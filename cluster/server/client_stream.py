@@ -12,11 +12,11 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from cluster.server.backpressure import UNANSWERED
-from cluster.server.connection import StreamConnection
-from cluster.server.module import Peer
-from cluster.server.peer_clock import PeerClock
+from cluster.host.module import Peer
 from cluster.server.seat import Seat, Way
+from cluster.streams.backpressure import UNANSWERED
+from cluster.streams.connection import StreamConnection
+from cluster.streams.peer_clock import PeerClock
 from cluster.xmpp import features, sasl
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
 from cluster.xmpp.events import (

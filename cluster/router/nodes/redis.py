@@ -13,10 +13,11 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.settled import Settled
+from cluster.base.storage import is_away, log_failed
+from cluster.base.turn import Turn
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
-from cluster.redisio.refusal import is_away, log_failed
-from cluster.redisio.turn import Turn
 from cluster.router.entry_id import EntryId
 from cluster.router.gate import MAX_UNSETTLED, MAX_UNSETTLED_BYTES
 from cluster.router.inbound import Inbound
@@ -25,7 +26,7 @@ from cluster.router.nodes.owners import Owners, inbox
 from cluster.router.nodes.port import Frame, Server
 from cluster.router.nodes.share import NodeShare
 from cluster.router.outbound import Outbound
-from cluster.router.port import HopRecorder, Settled
+from cluster.router.port import HopRecorder
 from cluster.router.share import WholeShare
 
 LOOK_AGAIN_S = 0.02
