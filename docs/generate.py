@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 import textwrap
+import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from itertools import groupby, pairwise
@@ -21,7 +22,7 @@ from cluster.lab.containers.export import compose_file
 from cluster.lab.verify.report import Report
 from cluster.lab.verify.scenario import Scenario
 from cluster.server.delivery import MESSAGE_RULES
-from cluster.server.module import Module
+from cluster.host.module import Module
 from cluster.store import limits
 from cluster.topology import reference, schema
 from cluster.topology.model import Router, ServerSettings, Trace
@@ -30,6 +31,17 @@ from cluster.xmpp.subscription import INBOUND, OUTBOUND, State
 
 DOCS = Path(__file__).parent
 MODULES = modules.load(modules.names())
+
+
+def packages() -> str:
+    """The layers of pyproject.toml, and what the docstring of each package says."""
+    contracts = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    [layers] = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    rows = []
+    for number, layer in zip(range(len(layers), 0, -1), layers, strict=True):
+        for name in layer.split(" | "):
+            rows.append([str(number), f"`cluster/{name}`", " ".join(import_module(f"cluster.{name}").__doc__.split())])
+    return _table(["layer", "package", "what it is"], rows)
 
 
 def stream_states() -> str:
@@ -244,7 +256,12 @@ def _form(schema: dict[str, Any]) -> str:
 
 
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
-    "architecture.md": {"states": stream_states, "delivery": delivery_rules, "subscriptions": subscription_states},
+    "architecture.md": {
+        "packages": packages,
+        "states": stream_states,
+        "delivery": delivery_rules,
+        "subscriptions": subscription_states,
+    },
     "json.md": {"outputs": outputs},
     "../README.md": {"standards": standards},
     "limits.md": {"keys": limit_keys, "accounts": limits_of_accounts, "constants": bounds},
