@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from hiredis import ReplyError
@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from cluster.redisio.refusal import log_failed
 from cluster.redisio.written import Written
 from cluster.router.entry_id import EntryId
+from cluster.router.fence import Marks
 from cluster.router.gate import NODE
 from cluster.router.port import STANZA_BYTES, Settled, no_link
 from cluster.xmpp.errors import Condition, StanzaError
@@ -78,7 +79,7 @@ _encode = msgspec.msgpack.Encoder().encode
 class Batch:
     """Stanzas that cross as one entry and settle together."""
 
-    __slots__ = ("entry", "ids", "resent", "settled", "size_bytes", "stanzas")
+    __slots__ = ("entry", "ids", "is_marks", "resent", "settled", "size_bytes", "stanzas")
 
     def __init__(self) -> None:
         self.stanzas: list[Stanza] = []
@@ -89,6 +90,8 @@ class Batch:
         """Of the entry before, and of its own."""
         self.entry = b""
         self.resent = False
+        self.is_marks = False
+        """There are no stanzas: see `fence`."""
 
     def has_room(self, size_bytes: int) -> bool:
         """True where a stanza of this size fits in."""
@@ -118,6 +121,7 @@ class OutboundLink:
         self._full_at = 0  # entries, when there were too many bytes in them
         self._looking_up = False
         self._is_lost = self._is_refused = self._is_served = False
+        self._followed = -1  # of the nodes that are gone: how many were, as this link was opened
         self._last_id = EntryId(0, 0)
 
     @property
@@ -146,6 +150,10 @@ class OutboundLink:
         batch.size_bytes += size_bytes
         return batch.settled
 
+    def close(self) -> None:
+        """Look again before more is written."""
+        self._room = 0
+
     def flush(self) -> None:
         """Write what waits, as far as it may go."""
         if not self._waiting or not self._client.is_connected(self._key):
@@ -172,17 +180,20 @@ class OutboundLink:
 
     def _write_first(self) -> None:
         batch = self._waiting.popleft()
-        id = self._next_id()
-        batch.ids = (str(self._last_id), str(id))
-        self._last_id = id
         batch.entry = _encode(batch.stanzas)
         self._room -= 1
         self._room_bytes -= len(batch.entry)
-        self._unanswered.append(batch)
-        self._write(batch)
+        self._write_next(batch)
         for stanza in batch.stanzas:
             if stanza.trace_id:  # recorded before the other side can see it
                 self._outbound.tracer.record("enqueued", stanza, f"to {self._to}", node=NODE)
+
+    def _write_next(self, batch: Batch) -> None:
+        id = self._next_id()
+        batch.ids = (str(self._last_id), str(id))
+        self._last_id = id
+        self._unanswered.append(batch)
+        self._write(batch)
 
     def _write(self, batch: Batch) -> None:
         batch.settled.is_under_way = self._client.keeps_order
@@ -217,6 +228,8 @@ class OutboundLink:
         if not self._is_refused:  # the first of many
             self._is_refused = True
             self._log.error("Redis refused a batch to {to}: {error}", to=self._to, error=str(failure.value))
+        if batch.is_marks:
+            self._followed = -1
         self._refuse([batch], StanzaError(Condition.REMOTE_SERVER_TIMEOUT, "the router refused it"))
 
     async def _look_up(self) -> None:
@@ -230,12 +243,14 @@ class OutboundLink:
                 self._refuse_waiting(Condition.REMOTE_SERVER_NOT_FOUND, missing)
                 return
             length = await self._read_length()
-            self._room = self._outbound.max_backlog - length
-            self._room_bytes = MAX_BACKLOG_BYTES - await self._read_bytes(length)
-            if not self._is_open:
+            room = self._outbound.max_backlog - length
+            room_bytes = MAX_BACKLOG_BYTES - await self._read_bytes(length)
+            if room <= 0 or room_bytes <= 0:
                 self._refuse_waiting(Condition.REMOTE_SERVER_TIMEOUT, f"{length} batches wait for {self._to}")
-            else:
-                self._client.post("SADD", keys.peers(self._to), domain)
+                return
+            self._client.post("SADD", keys.peers(self._to), domain)
+            if await self._follow():
+                self._room, self._room_bytes = room, room_bytes
         except ConnectionLost:
             return
         except ReplyError as error:
@@ -244,6 +259,29 @@ class OutboundLink:
         finally:
             self._looking_up = False
         self.flush()
+
+    async def _follow(self) -> bool:
+        """Have all that other nodes of the domain have written go first, where that is not seen to yet; see `fence`.
+
+        False where Redis refuses it, or another node is gone meanwhile.
+        """
+        gone = self._outbound.gone
+        if self._followed == gone:
+            return True
+        marks: Marks = {}
+        for other in await self._outbound.others():
+            stream = await self._stream(self._outbound.keys.link(self._to, other))
+            if stream and stream[b"length"]:
+                marks[other] = stream[b"last-generated-id"].decode()
+        self._followed = gone
+        if marks:
+            batch = Batch()
+            batch.is_marks, batch.entry = True, _encode(marks)
+            self._write_next(batch)
+            await batch.settled
+            if self._followed != gone:
+                self._refuse_waiting(Condition.REMOTE_SERVER_TIMEOUT, "the router refused it")
+        return self._followed == self._outbound.gone
 
     async def _exists(self) -> bool:
         """There is such an end; what was known before holds while the master of a cluster that knows is away."""
@@ -264,14 +302,21 @@ class OutboundLink:
 
     async def _read_length(self) -> int:
         """How many entries wait; also sees to it that the next ids are above those of an earlier process."""
-        try:
-            stream = await self._client.execute("XINFO", "STREAM", self._key)
-        except ReplyError as error:
-            if "no such key" in str(error):
-                return 0
-            raise
+        stream = await self._stream(self._key)
+        if not stream:
+            return 0
         self._last_id = max(self._last_id, EntryId.parse(stream[b"last-generated-id"]))
         return int(stream[b"length"])
+
+    async def _stream(self, key: str) -> dict[bytes, Any]:
+        """What Redis says of one; empty where there is none."""
+        try:
+            stream: dict[bytes, Any] = await self._client.execute("XINFO", "STREAM", key)
+        except ReplyError as error:
+            if "no such key" in str(error):
+                return {}
+            raise
+        return stream
 
     async def _read_bytes(self, length: int) -> int:
         """How many bytes so many entries take at most. Redis looks at them all: it is asked only where it matters."""
