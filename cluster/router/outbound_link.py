@@ -14,10 +14,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.redisio.refusal import log_failed
-from cluster.redisio.written import Written
+from cluster.router.batch import MAX_BATCH_BYTES, Batch
 from cluster.router.entry_id import EntryId
 from cluster.router.fence import Marks
 from cluster.router.gate import NODE
+from cluster.router.link_script import WRITE, WRITE_AGAIN
 from cluster.router.port import STANZA_BYTES, Settled, no_link
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
@@ -25,77 +26,16 @@ from cluster.xmpp.stanza import Stanza
 if TYPE_CHECKING:
     from cluster.router.outbound import Outbound
 
-MAX_BATCH_BYTES = 1 << 19
-"""Keeps one entry within what a reader wants to take at once: it holds many (READ_COUNT, MAX_UNSETTLED). It counts
-STANZA_BYTES for each stanza beside its own bytes."""
 MAX_WAITING_BYTES = 64 << 20
 """What all links of a domain may hold in its memory while Redis is away or slow; beyond it stanzas are refused. Long
 before, the clients that send are not read on (server/backpressure.py)."""
 MAX_BACKLOG_BYTES = 256 << 20
 """What one link may hold in Redis, however few entries that are."""
-CARRIED_BYTES = 1 << 16
-CARRIED_BACKLOG = 64
-CARRIED_BACKLOG_BYTES = 1 << 18
-"""An entry is announced with its bytes if it has no more than so many, no more than so many entries are in front of it,
-and those would take no more than so many bytes if they were of its size. Else Redis would keep what a slow reader does
-not take twice, and end its connection beyond client-output-buffer-limit. So one link owes it less than 1 MiB. The
-reader reads the others."""
 REMEMBERED_BYTES = 1 << 16
 """Of the entries that Redis had last, so many bytes are kept, and written again over the next connection where it has
 lost them. It answers before it notices that its disk is full, and a master answers before its replica has the entry; if
 it is killed then, what it answered last is gone. In one turn it takes some 16 KiB from a connection."""
-FIELD = "b"
-"""The one field of an entry: its batch."""
-
-# key: the link; arguments: id of the entry before, id of this one, its batch; bell of its reader, who rings it
-_WRITE = f"""
-local carried = ''
-if #ARGV[3] <= {CARRIED_BYTES} then
-  local waiting = redis.call('XLEN', KEYS[1])
-  if waiting <= {CARRIED_BACKLOG} and waiting * #ARGV[3] <= {CARRIED_BACKLOG_BYTES} then carried = ARGV[3] end
-end
-redis.call('XADD', KEYS[1], ARGV[2], '{FIELD}', ARGV[3])
-if redis.call('PUBLISH', KEYS[1], ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. carried) == 0 then
-  redis.call('PUBLISH', ARGV[4], ARGV[5])
-end
-"""
-
-# As _WRITE, for what was perhaps written before. Redis looks before it can refuse, so that it is known afterwards.
-_WRITE_AGAIN = f"""
-local stream = redis.pcall('XINFO', 'STREAM', KEYS[1])
-for at = 1, #stream, 2 do
-  if stream[at] == 'last-generated-id' then
-    local ms, number = string.match(stream[at + 1], '(%d+)-(%d+)')
-    local own_ms, own_number = string.match(ARGV[2], '(%d+)-(%d+)')
-    ms, number, own_ms, own_number = tonumber(ms), tonumber(number), tonumber(own_ms), tonumber(own_number)
-    if ms > own_ms or (ms == own_ms and number >= own_number) then return end
-  end
-end
-{_WRITE}"""
-
 _encode = msgspec.msgpack.Encoder().encode
-
-
-class Batch:
-    """Stanzas that cross as one entry and settle together."""
-
-    __slots__ = ("entry", "ids", "is_marks", "resent", "settled", "size_bytes", "stanzas")
-
-    def __init__(self) -> None:
-        self.stanzas: list[Stanza] = []
-        self.size_bytes = 0
-        self.settled = Written()
-        self.settled.is_under_way = False
-        self.ids: tuple[str, ...] = ()
-        """Of the entry before, and of its own."""
-        self.entry = b""
-        self.resent = False
-        self.is_marks = False
-        """There are no stanzas: see `fence`."""
-
-    def has_room(self, size_bytes: int) -> bool:
-        """True where a stanza of this size fits in."""
-        return self.size_bytes + size_bytes <= MAX_BATCH_BYTES
 
 
 class OutboundLink:
@@ -169,7 +109,7 @@ class OutboundLink:
     def resume(self) -> None:
         """There is a new connection: repeat what may be lost and what was not answered, in order, then go on."""
         for batch in self._answered:
-            self._client.post("EVAL", _WRITE_AGAIN, *self._arguments(batch))
+            self._client.post("EVAL", WRITE_AGAIN, *self._arguments(batch))
         if self._is_lost and self._client.is_connected(self._key):  # else another master was meant
             self._is_lost = False
             self._room = 0
@@ -197,7 +137,7 @@ class OutboundLink:
 
     def _write(self, batch: Batch) -> None:
         batch.settled.is_under_way = self._client.keeps_order
-        script = _WRITE_AGAIN if batch.resent else _WRITE
+        script = WRITE_AGAIN if batch.resent else WRITE
         added = self._client.execute("EVAL", script, *self._arguments(batch))
         added.addCallbacks(self._on_added, self._on_failed, callbackArgs=(batch,), errbackArgs=(batch,))
 
