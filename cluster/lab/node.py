@@ -74,7 +74,7 @@ class Node:
             now_utc_s=time.time, sender=server.channel, share=self._nodes.share, served_by=plan.served_by,
             peers=server.peers,
         )  # fmt: skip
-        self._nodes.on_change = router.share_changed
+        self._nodes.on_change, self._nodes.on_gone = router.share_changed, router.node_gone
         self._credentials = Credentials(
             self._store.accounts, self._store.secrets, reactor, reactor.getThreadPool(), lambda: secrets.token_bytes(16)
         )
