@@ -6,7 +6,7 @@ in service discovery (XEP-0030) follows from what is registered.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Concatenate, Generic, Literal, TypeVar
 
@@ -211,7 +211,7 @@ class Module(Generic[Context]):
 class ModuleHost(Generic[Context]):
     """The modules of one domain, by what they handle. Two modules for the same thing are an error at start-up."""
 
-    def __init__(self, modules: list[Module[Context]]) -> None:
+    def __init__(self, modules: Sequence[Module[Context]]) -> None:
         self.modules = modules
         self.features: set[str] = set()
         """Of the domain, for service discovery."""
