@@ -13,6 +13,7 @@ from typing import Any, Concatenate, Generic, Literal, TypeVar
 import msgspec
 from twisted.internet.defer import Deferred
 
+from cluster.host.state import AccountState, AccountWithState, Documents, SessionState
 from cluster.xmpp.element import Element
 from cluster.xmpp.events import Nonza
 from cluster.xmpp.stanza import Stanza
@@ -34,18 +35,20 @@ class Peer:
     """Bind a localpart and a resourcepart to the stream. Raises StanzaError where it cannot have them."""
 
 
+T = TypeVar("T")
 Context = TypeVar("Context")
 """What a module may touch: of a server, or of a component, whose answers are modules too."""
 
 IqHandler = Callable[Concatenate[Context, Stanza, ...], Stanza | Awaitable[Stanza]]
 """Answers a request with its reply, at once or later. Raises StanzaError to refuse it."""
 
-Hook = Literal["available", "gone", "load", "store"]
+Hook = Literal["available", "gone", "load", "restored", "store"]
 """Points where a module may act; the handlers of one hook run in the order of the modules' names.
 
 available: a session became willing to take messages (its priority is not negative); handler(ctx, account, session)
 gone: a session is over; handler(ctx, account, session)
-load: an account comes into memory, before anybody uses it; handler(ctx, account, None)
+load: an account comes into memory with its state, before anybody uses it; handler(ctx, account, None)
+restored: a session that another process left is here with its state; handler(ctx, account, session)
 store: nobody is there for a message; handler(ctx, account, ForLater), True where it is kept now
 """
 
@@ -128,6 +131,8 @@ class Module(Generic[Context]):
         self.feature_offers: list[tuple[When, FeatureOffer[Context]]] = []
         self.disco_form: DiscoForm[Context] | None = None
         self.disco_node: Callable[[Context], str] | None = None
+        self.session_states: list[SessionState[Any]] = []
+        self.account_states: list[AccountState[Any]] = []
 
     def on_iq(
         self, type: Literal["get", "set"], name: str, *, ns: str = "", addressed_to: tuple[AddressedTo, ...]
@@ -197,6 +202,27 @@ class Module(Generic[Context]):
 
         return register
 
+    def session_state(self, name: str, type: type[T], *, default: T) -> SessionState[T]:
+        """Declare a value that the module keeps with each session; msgspec stores it as this type."""
+        state = SessionState(f"{self.name} {name}", type, default)
+        if any(each.name == state.name for each in self.session_states):
+            raise ValueError(f"module {self.name} keeps {name} twice with a session")
+        self.session_states.append(state)
+        return state
+
+    def account_state(
+        self, *, read: Callable[[Element], T], write: Callable[[T], Element], default: T
+    ) -> AccountState[T]:
+        """Declare the value that the module keeps with each account, as the document of the module's namespace.
+
+        `read` turns the document into the value, `write` the value into the document; the default has none.
+        """
+        if self.account_states:
+            raise ValueError(f"module {self.name} declares the state of accounts twice")
+        state = AccountState(self.ns, read, write, default)
+        self.account_states.append(state)
+        return state
+
     def form(self, form: DiscoForm[Context]) -> DiscoForm[Context]:
         """Register what this module says of the domain beside its features."""
         self.disco_form = form
@@ -220,6 +246,8 @@ class ModuleHost(Generic[Context]):
         self._iq_handlers: dict[IqKey, IqHandler[Context]] = {}
         self._hooks: dict[Hook, list[HookHandler]] = {}
         self._nonza_handlers: dict[str, NonzaHandler[Context]] = {}
+        self.session_states = tuple(state for module in modules for state in module.session_states)
+        self._account_states = tuple(state for module in modules for state in module.account_states)
         owners: dict[IqKey, str] = {}
         for module in modules:
             self.features |= module.features
@@ -244,6 +272,12 @@ class ModuleHost(Generic[Context]):
     def features_of(self, addressed_to: AddressedTo) -> set[str]:
         """The namespaces of what is handled for this kind of address."""
         return self._features_of.get(addressed_to, set())
+
+    async def load(self, ctx: Context, documents: Documents, account: AccountWithState) -> None:
+        """Bring what the modules keep of an account into memory."""
+        for state in self._account_states:
+            await state.load(documents, account)
+        await self._run("load", ctx, account, None)
 
     def run(self, hook: Hook, ctx: Context, account: Any, about: object) -> Deferred[bool]:
         """Call the handlers of a hook, one after the other, until one says True; whether one did."""

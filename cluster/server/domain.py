@@ -93,7 +93,7 @@ class Domain:
         self.tracer = tracer
         self.credentials = credentials
         self.accounts = Accounts(
-            name, store, limits, lambda account: self.host.run("load", self.context, account, None)
+            name, store, limits, lambda account: self.host.load(self.context, store.documents, account)
         )
         self.host = ServerHost(modules)
         self._presence = Presence(self.route, new_id, now_utc_s)
@@ -167,7 +167,8 @@ class Domain:
 
         What that process was sent and has not delivered reaches them now, but nothing else does before `adopt`.
         """
-        for session in await restore(localpart, self.accounts, self._store.sessions, self.keeper):
+        states = self.host.session_states
+        for session in await restore(localpart, self.accounts, self._store.sessions, self.keeper, states):
             self._nodes.claim_again(localpart)  # until its end; see `session_gone`
             if not session.is_bound:
                 self.session_gone(session)
@@ -182,10 +183,11 @@ class Domain:
         if account is None:
             return
         self.accounts.show(account)
-        if any(isinstance(each, RestoredSession) and each.missed_presence for each in account.sessions.values()):
-            self._presence.ask_contacts(account)
         if not account.available:
             self._presence.absent(account)
+        for session in [*account.sessions.values()]:
+            if isinstance(session, RestoredSession):
+                await self.host.run("restored", self.context, account, session)
 
     # --- on its way
 
