@@ -115,7 +115,7 @@ def _seconds(text: str) -> float:
 
 
 def _shown(faults: dict[str, Any]) -> str:
-    from cluster.gateways.faults import in_words
+    from cluster.networks.faults import in_words
 
     return in_words(faults) or "no faults"
 

@@ -11,7 +11,6 @@ from secrets import token_hex
 import msgspec
 
 from cluster.client.blocking import BlockingClient
-from cluster.gateways.mail.quoted import quote
 from cluster.lab.ask import ask
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder
@@ -20,6 +19,7 @@ from cluster.lab.progress import Tell, untold
 from cluster.lab.tracing import journal
 from cluster.lab.wait import pause
 from cluster.lab.waits import Waits
+from cluster.protocols.mime.quoted import quote
 from cluster.topology.plan import Plan, ServerNode
 from cluster.trace.hop import Event, Hop
 from cluster.trace.reader import JournalReader

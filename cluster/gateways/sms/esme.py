@@ -14,11 +14,11 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from cluster.base.backoff import Backoff
-from cluster.gateways.smpp.constants import CommandId, CommandStatus, status_name
-from cluster.gateways.smpp.pdu import Bind, Pdu, Sm, SmResp
 from cluster.gateways.sms.inbound import Unacceptable
-from cluster.gateways.sms.session import SmppSession
-from cluster.gateways.sms.window import Window
+from cluster.protocols.smpp.constants import CommandId, CommandStatus, status_name
+from cluster.protocols.smpp.pdu import Bind, Pdu, Sm, SmResp
+from cluster.protocols.smpp.session import SmppSession
+from cluster.protocols.smpp.window import Window
 
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 10.0

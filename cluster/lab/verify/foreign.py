@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from cluster.gateways.mail.quoted import quote
 from cluster.lab.ask import ask
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
 from cluster.lab.verify.records import Arrival, Leg, Misdelivery
 from cluster.lab.verify.traffic import Outgoing
 from cluster.lab.verify.witness import Book, Flight, words_difference
+from cluster.protocols.mime.quoted import quote
 from cluster.topology.plan import GatewayNode, NetworkNode, Plan
 from cluster.xmpp.escaping import escape
 from cluster.xmpp.jid import Jid
