@@ -13,6 +13,7 @@ from typing import Any, Concatenate, Generic, Literal, TypeVar
 import msgspec
 from twisted.internet.defer import Deferred
 
+from cluster.base.settled import Settled
 from cluster.host.state import AccountState, AccountWithState, Documents, SessionState
 from cluster.xmpp.element import Element
 from cluster.xmpp.events import Nonza
@@ -35,6 +36,7 @@ class Peer:
     """Bind a localpart and a resourcepart to the stream. Raises StanzaError where it cannot have them."""
 
 
+H = TypeVar("H")
 T = TypeVar("T")
 Context = TypeVar("Context")
 """What a module may touch: of a server, or of a component, whose answers are modules too."""
@@ -66,7 +68,22 @@ arriving: a message came for an account, and is to be handed out; handler(ctx, a
 delivered: it was handed out, or is kept for later; handler(ctx, account, stanza, sessions) -> settled.
     `sessions` got it, none where it is kept. Not called for what was refused or ignored.
 
-settled: when what the handler stores is safe, None at once (see router/port.py).
+settled: when what the handler stores is safe, None at once (see base/settled.py).
+"""
+
+PresenceHook = Literal["sent", "received", "gone"]
+"""Points on the way of presence. Handlers answer at once; their sender is not read on before all is settled that they
+return (None: at once). They run in the order of the modules' names, behind what the server does with the presence.
+
+sent: a session of this domain broadcast available presence, its first or a later one, and its contacts are told;
+    handler(ctx, session, stanza) -> settled. `session.presence` is the stanza.
+received: available presence came for an account (`to` is bare) or for one of its resources, of a contact or of anybody
+    else, with a session of the account or without one; handler(ctx, account, stanza) -> settled
+gone: unavailable presence of a session of the account, by its own word or because its stream is over; or unavailable
+    or error presence that came for the account or one of its resources; handler(ctx, account, stanza) -> settled.
+    `from` is who is gone: a resource, or all of them where it is bare.
+
+Subscription requests and probes are no presence in this sense, and what an account blocks does not come.
 """
 
 NonzaHandler = Callable[[Context, Any, Nonza], None]
@@ -120,6 +137,7 @@ class Module(Generic[Context]):
         self.iq_handlers: dict[IqKey, IqHandler[Context]] = {}
         self.hooks: dict[Hook, HookHandler] = {}
         self.message_hooks: dict[MessageHook, Callable[..., Any]] = {}
+        self.presence_hooks: dict[PresenceHook, Callable[..., Settled]] = {}
         self.nonza_handlers: dict[str, NonzaHandler[Context]] = {}
         """By `namespace name`."""
         self.features: set[str] = set()
@@ -153,23 +171,21 @@ class Module(Generic[Context]):
 
     def on(self, hook: Hook) -> Callable[[HookHandler], HookHandler]:
         """Register the handler of a hook; the module's namespace becomes a disco feature."""
-
-        def register(handler: HookHandler) -> HookHandler:
-            if hook in self.hooks:
-                raise ValueError(f"module {self.name} hooks {hook} twice")
-            self.hooks[hook] = handler
-            self.features.add(self.ns)
-            return handler
-
-        return register
+        return self._register(self.hooks, hook)
 
     def on_message(self, hook: MessageHook) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Register the handler of a point on the way of messages; the module's namespace becomes a disco feature."""
+        return self._register(self.message_hooks, hook)
 
-        def register(handler: Callable[..., Any]) -> Callable[..., Any]:
-            if hook in self.message_hooks:
+    def on_presence(self, hook: PresenceHook) -> Callable[[Callable[..., Settled]], Callable[..., Settled]]:
+        """Register the handler of a point on the way of presence; the module's namespace becomes a disco feature."""
+        return self._register(self.presence_hooks, hook)
+
+    def _register(self, handlers: dict[H, T], hook: H) -> Callable[[T], T]:
+        def register(handler: T) -> T:
+            if hook in handlers:
                 raise ValueError(f"module {self.name} hooks {hook} twice")
-            self.message_hooks[hook] = handler
+            handlers[hook] = handler
             self.features.add(self.ns)
             return handler
 
@@ -292,6 +308,10 @@ class ModuleHost(Generic[Context]):
     def message_hook(self, hook: MessageHook) -> tuple[Callable[..., Any], ...]:
         """The handlers of a point on the way of messages."""
         return tuple(module.message_hooks[hook] for module in self.modules if hook in module.message_hooks)
+
+    def presence_hook(self, hook: PresenceHook) -> tuple[Callable[..., Settled], ...]:
+        """The handlers of a point on the way of presence."""
+        return tuple(module.presence_hooks[hook] for module in self.modules if hook in module.presence_hooks)
 
     def nonza_handler(self, name: str) -> NonzaHandler[Context] | None:
         """The handler of this element, None where there is none."""

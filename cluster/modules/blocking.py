@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
+from cluster.base.settled import Settled, all_of
 from cluster.server.accounts import LocalAccount
 from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.session import Session
@@ -75,11 +76,9 @@ async def block(ctx: ModuleContext, iq: Stanza) -> Stanza:
         raise StanzaError(Condition.RESOURCE_CONSTRAINT, text)
     viewers = [viewer for viewer in _viewers(account, jids) if not account.blocks(viewer)]
     _set(account, listed)
-    for viewer in viewers:
-        ctx.presence.hide_from(account, viewer)
-    for session in account.sessions.values():
-        ctx.presence.take_back_directed(session, account.blocks)
-    await _changed(ctx, account, _element("block", jids))
+    told = [ctx.presence.hide_from(account, viewer) for viewer in viewers]
+    told += [ctx.presence.take_back_directed(session, account.blocks) for session in account.sessions.values()]
+    await _changed(ctx, account, _element("block", jids), told)
     return iq.reply()
 
 
@@ -92,13 +91,11 @@ async def unblock(ctx: ModuleContext, iq: Stanza) -> Stanza:
     listed = blocked.of(account)
     freed = listed.intersection(jids) if len(query) else listed
     _set(account, BlockList(listed - freed))
-    for viewer in _viewers(account, freed):
-        if not account.blocks(viewer):
-            ctx.presence.show_to(account, viewer)
-    for contact in _contacts(account, freed, "to"):  # what they said meanwhile never arrived
-        if not account.blocks(contact):
-            ctx.presence.probe(account, contact)
-    await _changed(ctx, account, _element("unblock", jids))
+    viewers = [viewer for viewer in _viewers(account, freed) if not account.blocks(viewer)]
+    unheard = [contact for contact in _contacts(account, freed, "to") if not account.blocks(contact)]
+    told = [ctx.presence.show_to(account, viewer) for viewer in viewers]
+    told += [ctx.presence.probe(account, contact) for contact in unheard]  # what they said meanwhile never arrived
+    await _changed(ctx, account, _element("unblock", jids), told)
     return iq.reply()
 
 
@@ -145,9 +142,14 @@ def _contacts(account: LocalAccount, addresses: Collection[Jid], subscription: s
     return sorted(found)
 
 
-async def _changed(ctx: ModuleContext, account: LocalAccount, change: Element) -> None:
-    """Push it to the resources that asked for the list, and store the list (section 3.3)."""
+async def _changed(ctx: ModuleContext, account: LocalAccount, change: Element, told: list[Settled]) -> None:
+    """Push it to the resources that asked for the list, and store the list (section 3.3).
+
+    `told`: the presence that the change has caused; who changes the list is answered when that is on its way.
+    """
     for session in account.sessions.values():
         if follows.of(session):
             session.send(make("iq", from_=account.jid, to=session.jid, id=ctx.new_id(), type="set", payload=[change]))
     await blocked.save(ctx.store.documents, account)
+    if (settled := all_of(told)) is not None:
+        await settled

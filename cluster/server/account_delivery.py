@@ -98,10 +98,10 @@ class AccountDelivery:
             except StanzaError as error:
                 return self._bounce(stanza, error)
         else:
-            self._ctx.presence.receive(account, stanza)
+            return self._ctx.presence.receive(account, stanza)
         return None
 
-
-def is_only_seen(stanza: Stanza) -> bool:
-    """Presence that only a session could see (RFC 6121 section 8.5.2.2.2)."""
-    return stanza.kind == "presence" and stanza.type not in TYPES and stanza.type != "probe"
+    def is_only_seen(self, stanza: Stanza) -> bool:
+        """Presence that only a session could see (RFC 6121 section 8.5.2.2.2), and no module wants to know of."""
+        is_presence = stanza.kind == "presence" and stanza.type not in TYPES and stanza.type != "probe"
+        return is_presence and not self._ctx.presence.concerns_accounts

@@ -20,7 +20,7 @@ from cluster.router.nodes.port import Nodes, OnlyNode
 from cluster.router.port import Router
 from cluster.router.realm import NO_COMPONENTS
 from cluster.router.share import WholeShare
-from cluster.server.account_delivery import AccountDelivery, is_only_seen
+from cluster.server.account_delivery import AccountDelivery
 from cluster.server.accounts import Accounts, LocalAccount
 from cluster.server.component import Component
 from cluster.server.context import ModuleContext, ServerHost, ServerModule
@@ -33,6 +33,7 @@ from cluster.server.hibernation import Hibernation
 from cluster.server.keeper import Keeper
 from cluster.server.message_hooks import MessageHooks
 from cluster.server.presence import Presence
+from cluster.server.presence_hooks import PresenceHooks
 from cluster.server.relayed import RelayedPlaces
 from cluster.server.restored import RestoredSession, restore
 from cluster.server.session import Session
@@ -96,7 +97,8 @@ class Domain:
             name, store, limits, lambda account: self.host.load(self.context, store.documents, account)
         )
         self.host = ServerHost(modules)
-        self._presence = Presence(self.route, new_id, now_utc_s)
+        presence_hooks = PresenceHooks(self.host)
+        self._presence = Presence(self.route, new_id, now_utc_s, presence_hooks)
         self.subscriptions = Subscriptions(self.accounts, self._presence, self.route, new_id)
         hooks = MessageHooks(self.host)
         self._messages = MessageDelivery(self._keep, self.bounce, tracer, hooks)
@@ -121,7 +123,7 @@ class Domain:
             hold=self._messages.hold, release=self._messages.release,
             remove_account=lambda localpart, removed: Deferred.fromCoroutine(self.remove_account(localpart, removed)),
         )  # fmt: skip
-        hooks.ctx = self.context
+        hooks.ctx = presence_hooks.ctx = self.context
         self._local = AccountDelivery(self.context, self._messages, self._iq, tracer, self.bounce)
         self.entrance = Entrance(self.context, self._iq, hooks, tracer, self.too_large, self.bounce, clock)
 
@@ -274,7 +276,7 @@ class Domain:
         account = self.accounts.online.get(to.localpart)
         if account is not None:
             return self._local.deliver(account, stanza)
-        if self._nodes.is_alone and is_only_seen(stanza):
+        if self._nodes.is_alone and self._local.is_only_seen(stanza):
             return None
         return self._nodes.claim(to.localpart).addCallback(self._deliver_at, stanza, to.localpart, place)
 
@@ -282,7 +284,7 @@ class Domain:
         """Nobody is online here: the account is offline, at another node, or being restored."""
         if node != self._nodes.name:
             return self._tell(node, stanza, place)
-        if is_only_seen(stanza) and self.accounts.here(localpart) is None:
+        if self._local.is_only_seen(stanza) and self.accounts.here(localpart) is None:
             self._nodes.release(localpart)
             return None
         delivered = self.accounts.load(localpart).addCallback(self._local.deliver, stanza)
