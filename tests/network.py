@@ -30,11 +30,11 @@ from cluster.store.limits import DEFAULTS, Limits
 from cluster.store.memory import memory_store
 from cluster.store.port import Account, RosterItem, ScramKeys, Store
 from cluster.trace.hop import Hop, Tracer
-from cluster.xmpp.features import TlsMode
-from cluster.xmpp.initiating import Login
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.login import Login
 from cluster.xmpp.sasl import HASHES, make_keys
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.stream_options import TlsMode
 from tests.client import Client, Connection
 from tests.told import told
 

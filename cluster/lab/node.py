@@ -19,10 +19,11 @@ from twisted.logger import Logger
 
 from cluster import modules
 from cluster.base.turn import Turn
-from cluster.lab import process
-from cluster.lab.control import ControlServer
+from cluster.lab.control.requests import OF_KIND
+from cluster.lab.control.server import ControlServer
 from cluster.lab.folder import LabFolder
-from cluster.lab.process import new_id
+from cluster.lab.runtime import process
+from cluster.lab.runtime.process import new_id
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
@@ -96,7 +97,7 @@ class Node:
         )
         self._components = ComponentStreams(self._domain, reactor, turn, new_id)
         administration = Administration(self._domain, self._streams.streams)
-        self._control = ControlServer(client, keys, server.channel, administration)
+        self._control = ControlServer(client, keys, server.channel, administration, OF_KIND["server"])
         self._router = router
         self._ports: list[Any] = []
 

@@ -17,8 +17,7 @@ from cluster.base.settled import Settled
 from cluster.base.storage import log_failed
 from cluster.base.written import Written
 from cluster.router.entry_id import EntryId
-from cluster.router.gate import NODE
-from cluster.router.port import STANZA_BYTES, no_link
+from cluster.router.port import QUEUE, STANZA_BYTES, no_link
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
 
@@ -183,7 +182,7 @@ class OutboundLink:
         self._write(batch)
         for stanza in batch.stanzas:
             if stanza.trace_id:  # recorded before the other side can see it
-                self._outbound.tracer.record("enqueued", stanza, f"to {self._to}", node=NODE)
+                self._outbound.tracer.record("enqueued", stanza, f"to {self._to}", node=QUEUE)
 
     def _write(self, batch: Batch) -> None:
         batch.settled.is_under_way = self._client.keeps_order

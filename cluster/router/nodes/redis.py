@@ -49,14 +49,14 @@ class Inbox:
         """As much as of any link."""
         return unsettled < MAX_UNSETTLED and unsettled_bytes < MAX_UNSETTLED_BYTES
 
-    def take(self, entry_id: str, frames: list[Any]) -> Settled:
+    def take(self, entry_id: str, frames: list[Any], first: int = 0) -> Settled:
         """Hand on the frames of one entry. It settles when all have, or fails where it has to be read again.
 
         That is when the storage is away or refuses. Any other failure is logged and settles the frame.
         """
         self._owners.inherits = self._is_left()
         try:
-            places = (f"{self._node}:{entry_id}:{index}" for index in range(len(frames)))
+            places = (f"{self._node}:{entry_id}:{index}" for index in range(first, first + len(frames)))
             settling = [self._hand_on(frame, place) for frame, place in zip(frames, places, strict=True)]
         finally:
             self._owners.inherits = False
