@@ -13,7 +13,7 @@ from cluster.base.rate import RateLimit
 from cluster.base.settled import Settled
 from cluster.base.storage import is_refusal
 from cluster.host import iq
-from cluster.server.account_delivery import AccountDelivery, is_only_seen
+from cluster.server.account_delivery import AccountDelivery
 from cluster.server.accounts import Accounts, LocalAccount
 from cluster.server.component import Component
 from cluster.server.config import Ports, ServerConfig
@@ -27,6 +27,7 @@ from cluster.server.hibernation import Hibernation
 from cluster.server.keeper import Keeper
 from cluster.server.message_hooks import MessageHooks
 from cluster.server.presence import Presence
+from cluster.server.presence_hooks import PresenceHooks
 from cluster.server.relayed import RelayedPlaces
 from cluster.server.restored import RestoredSession, restore
 from cluster.server.session import Session
@@ -63,7 +64,8 @@ class Domain:
         self.credentials = Credentials(ports.store.accounts, ports.store.secrets, ports.derive, ports.new_salt)
         self.accounts = Accounts(config.domain, ports.store, config.limits, self._complete)
         self.keeper = Keeper(ports.store.sessions, ports.turn, ports.now_utc_s)
-        self._presence = Presence(self.route, ports.new_id, ports.now_utc_s)
+        hooks_of_presence = PresenceHooks(self.host, lambda: self.context)
+        self._presence = Presence(self.route, ports.new_id, ports.now_utc_s, hooks_of_presence)
         self.subscriptions = Subscriptions(self.accounts, self._presence, self.route, ports.new_id)
         self.context = self._context(config, ports)
         hooks = MessageHooks(self.context)
@@ -88,9 +90,9 @@ class Domain:
             remove_account=lambda localpart, removed: Deferred.fromCoroutine(self.remove_account(localpart, removed)),
         )  # fmt: skip
 
-    def _complete(self, account: LocalAccount) -> Deferred[bool]:
+    async def _complete(self, account: LocalAccount) -> None:
         """Let the modules add what is theirs to an account that was read."""
-        return self.host.run("load", self.context, account, None)
+        await self.host.load(self.context, self._store.documents, account)
 
     async def start(self) -> None:
         """Take stanzas from other domains."""
@@ -134,7 +136,8 @@ class Domain:
 
         What that process was sent and has not delivered reaches them now, but nothing else does before `adopt`.
         """
-        for session in await restore(localpart, self.accounts, self._store.sessions, self.keeper):
+        states = self.host.session_states
+        for session in await restore(localpart, self.accounts, self._store.sessions, self.keeper, states):
             self._nodes.claim_again(localpart)  # until its end; see `session_gone`
             if not session.is_bound:
                 self.session_gone(session)
@@ -149,10 +152,11 @@ class Domain:
         if account is None:
             return
         self.accounts.show(account)
-        if any(isinstance(each, RestoredSession) and each.missed_presence for each in account.sessions.values()):
-            self._presence.ask_contacts(account)
         if not account.available:
             self._presence.absent(account)
+        for session in [*account.sessions.values()]:
+            if isinstance(session, RestoredSession):
+                await self.host.run("restored", self.context, account, session)
 
     # --- on its way
 
@@ -239,7 +243,7 @@ class Domain:
         account = self.accounts.online.get(to.localpart)
         if account is not None:
             return self._local.deliver(account, stanza)
-        if self._nodes.is_alone and is_only_seen(stanza):
+        if self._nodes.is_alone and self._local.is_only_seen(stanza):
             return None
         return self._nodes.claim(to.localpart).addCallback(self._deliver_at, stanza, to.localpart, place)
 
@@ -247,7 +251,7 @@ class Domain:
         """Nobody is online here: the account is offline, at another node, or being restored."""
         if node != self._nodes.name:
             return self._tell(node, stanza, place)
-        if is_only_seen(stanza) and self.accounts.here(localpart) is None:
+        if self._local.is_only_seen(stanza) and self.accounts.here(localpart) is None:
             self._nodes.release(localpart)
             return None
         delivered = self.accounts.load(localpart).addCallback(self._local.deliver, stanza)
