@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 import idna
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from cluster.topology.section import AccountJid, Domain, NodeName, OrEmpty, Section
+from cluster.kinds.base.values import AccountJid, Domain, NodeName
+from cluster.topology.strict import OrEmpty, Section
 
 _NUMBER = r"^\+[1-9][0-9]{6,14}$"
 """ITU-T E.164: country code and number, together at most 15 digits."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from cluster.kinds.base.finding import Finding, choice
+from cluster.kinds.base.values import prepared_account, prepared_domain, sections
 from cluster.topology import network_references
-from cluster.topology.problem import Finding, choice
-from cluster.topology.section import prepared_account, prepared_domain, sections
 
 _NETWORK_KIND = {"sms": "smsc", "mail": "mailhost"}
 _ONLY_FOR_GATEWAY = {"number": "sms", "mail_for": "mail", "aliases": "mail"}

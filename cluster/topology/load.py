@@ -12,9 +12,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from cluster.kinds.base.finding import KeyPath, choice
 from cluster.topology import document, references
 from cluster.topology.model import Topology
-from cluster.topology.problem import KeyPath, Problem, TopologyError, choice
+from cluster.topology.problem import Problem, TopologyError
 
 M = TypeVar("M", bound=BaseModel)
 

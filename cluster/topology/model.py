@@ -5,15 +5,29 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from cluster.kinds.base.values import AccountJid, Domain, Name, NodeName, XmlText
 from cluster.store.limits import DEFAULTS
 from cluster.topology.foreign import Component, Gateway, Network
 from cluster.topology.links import Link
 from cluster.topology.scale import MAX_NODES
-from cluster.topology.section import AccountJid, Domain, Name, NodeName, OrEmpty, Password, Section, XmlText
+from cluster.topology.strict import OrEmpty, Section
 from cluster.trace.hop import MAX_JOURNAL_BYTES
 from cluster.xmpp.features import TlsMode
+from cluster.xmpp.sasl import check_password
+
+
+def _password(text: str) -> str:
+    try:
+        check_password(text)
+    except ValueError as error:
+        raise ValueError(f"{error}; choose another") from None
+    return text
+
+
+Password = Annotated[str, Field(min_length=1), AfterValidator(_password)]
+"""That SCRAM can make keys of."""
 
 
 class ServerSettings(Section):

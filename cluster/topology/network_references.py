@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cluster.topology.problem import Finding, KeyPath
-from cluster.topology.section import prepared_account, prepared_domain, sections
+from cluster.kinds.base.finding import Finding, KeyPath
+from cluster.kinds.base.values import prepared_account, prepared_domain, sections
 
 _SMPP_USER, _SMPP_PASSWORD = 15, 8
 """Most octets of a system_id and of its password (SMPP 3.4 sections 5.2.1 and 5.2.2)."""

@@ -14,7 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from cluster.topology import reference
 from cluster.topology.model import Topology
-from cluster.topology.section import Section
+from cluster.topology.strict import Section
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCHEMA = DOCS / "topology.schema.json"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import cluster
+from cluster.kinds.base.finding import choice
 from cluster.lab.errors import BadInput
-from cluster.topology.problem import choice
 
 
 def scenarios() -> dict[str, Path]:

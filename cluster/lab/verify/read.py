@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster.kinds.base.finding import Finding, KeyPath, choice
 from cluster.lab.tracing import first_pair
 from cluster.lab.verify.foreign import boxes
 from cluster.lab.verify.scenario import Flow, Scenario
@@ -15,7 +16,7 @@ from cluster.topology import document, links
 from cluster.topology.document import Document
 from cluster.topology.load import validated
 from cluster.topology.plan import Plan
-from cluster.topology.problem import Finding, KeyPath, TopologyError, choice
+from cluster.topology.problem import TopologyError
 
 
 @dataclass(frozen=True)
