@@ -21,10 +21,9 @@ from cluster.cli import (
     load,
     logs,
     ls,
-    mail,
     netem,
     network,
-    phone,
+    people,
     ps,
     scale,
     send,
@@ -35,6 +34,7 @@ from cluster.cli import (
     verify,
     watch,
 )
+from cluster.kinds import networks
 from cluster.lab.errors import BadInput, LabError, of_system
 from cluster.trace.terminal import safe
 
@@ -64,8 +64,7 @@ _COMMANDS = (
     graph.graph,
     load.load,
     verify.verify,
-    phone.phone,
-    mail.mail,
+    *(people.command(kind) for kind in networks().values() if kind.command),
     disturb.kill,
     disturb.pause,
     disturb.resume,

@@ -100,7 +100,7 @@ def account(folder: LabFolder, plan: Plan, text: str) -> Jid:
 
 
 def _named(plan: Plan, name: str) -> list[str]:
-    from cluster.lab.accounts import behind_gateways
+    from cluster.lab.correspondents import behind_gateways
 
     accounts = {f"{name}@{s.domain}": None for s in plan.servers for seed in s.accounts if seed.localpart == name}
     return [*accounts, *(str(each.jid) for each in behind_gateways(plan) if each.name == name)]

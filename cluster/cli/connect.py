@@ -34,14 +34,19 @@ def print_how_to_connect(folder: LabFolder, plan: Plan) -> None:
 
 
 def _print_behind_gateways(plan: Plan) -> None:
-    from cluster.lab.accounts import behind_gateways
+    from cluster.lab.correspondents import behind_gateways
 
-    rows = [(str(each.jid), f"xmpplab {each.command} {each.name}") for each in behind_gateways(plan)]
+    rows = [
+        (str(each.jid), f"xmpplab {command.name} {each.name}")
+        for each in behind_gateways(plan)
+        for command in [each.network.command]
+        if command
+    ]
     if rows:
         print("\nbehind the gateways, and how to be them:")
         width = max(len(jid) for jid, _ in rows[:MOST_ACCOUNTS])
-        for jid, command in rows[:MOST_ACCOUNTS]:
-            print(f"  {jid.ljust(width)}  {command}")
+        for jid, how in rows[:MOST_ACCOUNTS]:
+            print(f"  {jid.ljust(width)}  {how}")
         if len(rows) > MOST_ACCOUNTS:
             print(f"  and {len(rows) - MOST_ACCOUNTS} more")
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from cluster.client.archive import ArchivedMessage
+from cluster.kinds import networks
 from cluster.lab.faults import LinkState
 from cluster.lab.intention import Intention
 from cluster.lab.overview import Overview
@@ -45,7 +46,7 @@ class NetworkView(msgspec.Struct, frozen=True):
     """A foreign network that the lab runs."""
 
     name: str
-    kind: Literal["smsc", "mailhost"]
+    kind: Annotated[str, msgspec.Meta(extra_json_schema={"enum": sorted(networks())})]
     status: dict[str, Any]
     faults: dict[str, Any]
 

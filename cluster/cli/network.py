@@ -9,6 +9,7 @@ import typer
 from cluster.cli.common import LabName, chosen
 from cluster.cli.completion import networks
 from cluster.cli.output import Format
+from cluster.kinds import networks as known_kinds
 from cluster.lab.errors import BadInput
 from cluster.trace.terminal import safe_line
 
@@ -25,6 +26,10 @@ Name = Annotated[
 ]
 
 
+def _refusals() -> str:
+    return ", or ".join(f"{kind.refusal} for a {name}" for name, kind in known_kinds().items() if kind.refusal)
+
+
 @app.command("set")
 def set_(
     name: Name,
@@ -37,7 +42,7 @@ def set_(
     ] = None,
     refuse: Annotated[
         str | None,
-        typer.Option(metavar="ANSWER", help="To each message: '451 4.7.1 come back later', or ESME_RSYSERR for SMS."),
+        typer.Option(metavar="ANSWER", help=f"To each message: {_refusals()}."),
     ] = None,
     lab: LabName = None,
 ) -> None:

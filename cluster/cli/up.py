@@ -94,14 +94,14 @@ def _tell_intention(folder: LabFolder, plans: list[Plan], kind: Kind, format: st
 
 
 def _show_first_messages(folder: LabFolder, plan: Plan) -> None:
-    """To a contact in another domain, and to a phone where there is one: C3 and FC1 of the RFC's figure."""
+    """To a contact in another domain, and to somebody behind a gateway: C3 and FC1 of the RFC's figure."""
     from cluster.cli.trace import print_route
     from cluster.lab.login import password_of
     from cluster.lab.prober import prober
-    from cluster.lab.tracing import first_pair, first_phone
+    from cluster.lab.tracing import first_behind_gateway, first_pair
 
     from_, contact = first_pair(plan)
-    for to in (contact, first_phone(plan)):
+    for to in (contact, first_behind_gateway(plan)):
         if to is not None:
             print(f"\n{from_} says hi! to {to} (`xmpplab trace {from_} {to}`)")
             with prober(folder, plan, from_, to, password_of(plan, from_) or "") as probes:

@@ -11,8 +11,7 @@ from secrets import token_hex
 import msgspec
 
 from cluster.client.blocking import BlockingClient
-from cluster.gateways.mail.quoted import quote
-from cluster.lab.ask import ask
+from cluster.lab.correspondents import asking, behind_gateways
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder
 from cluster.lab.login import explained, password_of
@@ -25,7 +24,6 @@ from cluster.trace.hop import Event, Hop
 from cluster.trace.reader import JournalReader
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
-from cluster.xmpp.escaping import unescape
 from cluster.xmpp.initiating import Login
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT, PROBE
@@ -82,7 +80,7 @@ def _last_nodes(plan: Plan, to: Jid) -> frozenset[str]:
     for gateway in plan.gateways:
         if gateway.domain == to.domainpart:
             network = plan.network(gateway.network)
-            return frozenset({*network.phones, *network.mailboxes} or {gateway.name})
+            return frozenset(network.people or {gateway.name})
     return frozenset(server.name for server in plan.servers)
 
 
@@ -230,23 +228,15 @@ def _answer(folder: LabFolder, plan: Plan, probe: Stanza) -> Stanza | None:
     The answer goes to the very client that sent the probe, so that nothing of it is left for another one.
     """
     assert probe.to is not None
-    for gateway in plan.gateways:
-        network = plan.network(gateway.network)
-        address = unescape(probe.to.localpart)
-        if gateway.domain != probe.to.domainpart:
-            continue
-        answer = msgspec.structs.replace(probe, to=probe.from_, from_=probe.to, trace_id=token_hex(8))
-        told = {"text": ANSWER, "trace_id": answer.trace_id}
-        if address in network.phones.values():
-            ask(folder, plan, network, "phone_send", {"number": address, "to": str(probe.from_), **told})
-            return answer
-        if address in network.mailboxes.values():
-            mails = ask(folder, plan, network, "inbox", {"mailbox": address})
-            id = next(mail["message_id"] for mail in reversed(mails) if mail["trace_id"] == probe.trace_id)
-            back = f"{quote(str(probe.from_))}@{gateway.domain}"
-            ask(folder, plan, network, "reply", {"mailbox": address, "message_id": id, "to": back, **told})
-            return answer
-    return None
+    assert probe.from_ is not None
+    found = next((each for each in behind_gateways(plan) if each.jid == probe.to.bare), None)
+    if found is None:
+        return None
+    answer = msgspec.structs.replace(probe, to=probe.from_, from_=probe.to, trace_id=token_hex(8))
+    ids = (probe.trace_id, answer.trace_id)
+    ask = asking(folder, plan, found.network)
+    found.network.answer(ask, found.address, probe.from_, found.gateway, ANSWER, ids)
+    return answer
 
 
 def _receiver(folder: LabFolder, plan: Plan, to: Jid, timeout_s: float) -> BlockingClient | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from cluster.lab.correspondents import behind_gateways
 from cluster.lab.errors import BadInput
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.redis_client import connected
@@ -32,9 +33,6 @@ def first_pair(plan: Plan) -> tuple[Jid, Jid]:
     raise BadInput("no account of this topology has a contact in another domain; give one to `accounts`")
 
 
-def first_phone(plan: Plan) -> Jid | None:
-    """The first phone of the lab, as XMPP knows it; None without one."""
-    for gateway in plan.gateways:
-        for number in plan.network(gateway.network).phones.values():
-            return Jid(number, gateway.domain)
-    return None
+def first_behind_gateway(plan: Plan) -> Jid | None:
+    """The first phone or mailbox of the lab, as XMPP knows it; None without one."""
+    return next((each.jid for each in behind_gateways(plan)), None)

@@ -44,7 +44,7 @@ class Waits:
             self._way.append((gateway.name,))
             if not network.is_external:
                 self._network = network
-                self._way.append((network.name, *network.phones, *network.mailboxes))
+                self._way.append((network.name, *network.people))
 
     def back(self) -> Waits:
         """The way of an answer."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 KeyPath = tuple[str | int, ...]
 """The keys and list positions that lead from the top of the file to a value."""
+
+
+Sections = Mapping[str, Mapping[str, Any]]
+"""Sections by their names, raw as the file has them."""
 
 
 class Finding(NamedTuple):

@@ -144,3 +144,9 @@ def sections(data: Mapping[str, Any], key: str) -> dict[str, dict[str, Any]]:
     """The sections below this key of the file, those of another form left out."""
     found = data.get(key)
     return {name: part for name, part in found.items() if isinstance(part, dict)} if isinstance(found, dict) else {}
+
+
+def items(section: Mapping[str, Any], key: str) -> list[tuple[str, Any]]:
+    """The keys and values of a mapping within a section; none where it has another form."""
+    found = section.get(key)
+    return [*found.items()] if isinstance(found, dict) else []

@@ -3,81 +3,41 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
-from cluster.gateways.mail.quoted import quote
-from cluster.lab.ask import ask
+from cluster.lab.correspondents import Correspondent, asking, behind_gateways
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
 from cluster.lab.verify.records import Arrival, Leg, Misdelivery
 from cluster.lab.verify.traffic import Outgoing
 from cluster.lab.verify.witness import Book, Flight, words_difference
-from cluster.topology.plan import GatewayNode, NetworkNode, Plan
-from cluster.xmpp.escaping import escape
+from cluster.topology.plan import Plan
 from cluster.xmpp.jid import Jid
 
 LOOK_EVERY_S = 0.2
 
 
-class Box(NamedTuple):
-    """A phone or a mailbox of the lab, and the gateway before it."""
-
-    name: str
-    address: str
-    """Number or mail address."""
-    network: NetworkNode
-    gateway: GatewayNode
-
-    @property
-    def jid(self) -> Jid:
-        """As XMPP knows it."""
-        return Jid(escape(self.address), self.gateway.domain)
-
-
-def boxes(plan: Plan) -> Iterator[Box]:
-    """All that a gateway of the lab leads to."""
-    for gateway in plan.gateways:
-        network = plan.network(gateway.network)
-        if not network.is_external:
-            for name, address in (network.phones | network.mailboxes).items():
-                yield Box(name, address, network, gateway)
-
-
-def find_box(plan: Plan, end: str) -> Box | None:
+def find_box(plan: Plan, end: str) -> Correspondent | None:
     """The phone or the mailbox of this name, number or address; None without one."""
-    return next((box for box in boxes(plan) if end in (box.name, box.address)), None)
+    return next((each for each in behind_gateways(plan) if end in (each.name, each.address)), None)
 
 
 class BoxClient:
     """Asks the network of a box for what is in it, and has it send."""
 
-    def __init__(self, folder: LabFolder, plan: Plan, box: Box) -> None:
-        self._folder = folder
-        self._plan = plan
+    def __init__(self, folder: LabFolder, plan: Plan, box: Correspondent) -> None:
+        self._ask = asking(folder, plan, box.network)
         self.box = box
 
     def inbox(self, after: int) -> list[dict[str, Any]]:
         """What it has received, without the first `after`. Raises LabError."""
-        verb, key = ("phone_inbox", "number") if self._is_phone else ("inbox", "mailbox")
-        return list(self._ask(verb, {key: self.box.address, "after": after}))
+        return self.box.network.inbox(self._ask, self.box.address, after)
 
     def send(self, to: Jid, text: str, trace_id: str) -> None:
         """Write to an account. Raises LabError."""
-        told = {"text": text, "trace_id": trace_id}
-        if self._is_phone:
-            self._ask("phone_send", {"number": self.box.address, "to": str(to), **told})
-        else:
-            back = f"{quote(str(to))}@{self.box.gateway.domain}"
-            self._ask("send", {"sender": self.box.address, "to": back, "subject": "", **told})
-
-    @property
-    def _is_phone(self) -> bool:
-        return self.box.network.kind == "smsc"
-
-    def _ask(self, verb: str, args: dict[str, Any]) -> Any:
-        return ask(self._folder, self._plan, self.box.network, verb, args)
+        self.box.network.send(self._ask, self.box.address, to, self.box.gateway, text, trace_id)
 
 
 class BoxThread(threading.Thread):

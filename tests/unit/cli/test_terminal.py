@@ -8,9 +8,11 @@ from importlib import import_module
 import pytest
 from rich.console import Console
 
-from cluster.cli import fault, logs, mail, phone, trace, user, watch
+from cluster.cli import fault, logs, trace, user, watch
 from cluster.cli.table import print_table
-from cluster.lab.errors import LabError
+from cluster.gateways.mailhost import terminal as mail
+from cluster.gateways.smsc import terminal as phone
+from cluster.gateways.terminal import Refused
 from cluster.lab.faults import LinkState
 from cluster.lab.logs import LogLine
 from cluster.lab.verify import render as verify
@@ -44,7 +46,7 @@ def _users(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _phone_says(monkeypatch: pytest.MonkeyPatch) -> None:
     def ask(verb: str, arguments: object) -> None:
-        raise LabError(EVIL)
+        raise Refused(EVIL)
 
     phone._send_line(ask, "+39333", "romeo hi")
 
