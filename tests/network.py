@@ -16,25 +16,25 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from cluster import modules
-from cluster.redisio.turn import Turn
+from cluster.base.turn import Turn
 from cluster.router.memory import MemoryNetwork, MemoryRouter
 from cluster.router.nodes.memory import MemoryCompany, MemoryNodes
 from cluster.server.c2s import C2s, ClientStreams, stream_options
 from cluster.server.component import Component
 from cluster.server.component_stream import ComponentStreams
+from cluster.server.context import ServerModule
 from cluster.server.credentials import ITERATIONS, Credentials
 from cluster.server.domain import Domain
-from cluster.server.module import Module
 from cluster.server.seats import Seats
 from cluster.store.limits import DEFAULTS, Limits
 from cluster.store.memory import memory_store
 from cluster.store.port import Account, RosterItem, ScramKeys, Store
 from cluster.trace.hop import Hop, Tracer
-from cluster.xmpp.features import TlsMode
-from cluster.xmpp.initiating import Login
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.login import Login
 from cluster.xmpp.sasl import HASHES, make_keys
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.stream_options import TlsMode
 from tests.client import Client, Connection
 from tests.told import told
 
@@ -147,7 +147,7 @@ class Network:
         self,
         domains: tuple[str, ...] = (MONTAGUE, CAPULET),
         stores: dict[str, Store] | None = None,
-        loaded: list[Module] | None = None,
+        loaded: list[ServerModule] | None = None,
         registration: bool = False,
         registrations_per_minute: int = 0,
         probes_per_minute: int = 0,

@@ -27,7 +27,7 @@ def kill(
     lab: LabName = None,
 ) -> None:
     """Let a node crash (SIGKILL), and wait until it was started again."""
-    from cluster.router.quantity import DURATION
+    from cluster.base.units import DURATION
 
     try:
         for_s = DURATION.parse(for_) or 0.0 if for_ else 0.0

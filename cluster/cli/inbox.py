@@ -26,7 +26,7 @@ def inbox(
     """
     from cluster.client.archive import received
     from cluster.lab.login import log_in
-    from cluster.xmpp.initiating import StreamFailed
+    from cluster.xmpp.login import StreamFailed
 
     folder = chosen(lab)
     plan = folder.plan()

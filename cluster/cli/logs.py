@@ -56,8 +56,8 @@ def logs(
 
 def begin_of(since: str, now_utc: datetime) -> str:
     """The first moment that is meant, as log lines write theirs; empty for the beginning. Raises BadInput."""
+    from cluster.base.units import DURATION
     from cluster.lab.logs import utc_text
-    from cluster.router.quantity import DURATION
 
     if not since:
         return ""

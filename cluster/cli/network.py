@@ -111,7 +111,7 @@ def _ask(folder: LabFolder, plan: Plan, network: NetworkNode, verb: str, argumen
 
 
 def _seconds(text: str) -> float:
-    from cluster.router.quantity import DURATION
+    from cluster.base.units import DURATION
 
     try:
         return DURATION.parse(text) or 0.0
@@ -120,7 +120,7 @@ def _seconds(text: str) -> float:
 
 
 def _shown(faults: dict[str, Any]) -> str:
-    from cluster.gateways.faults import in_words
+    from cluster.networks.faults import in_words
 
     return in_words(faults) or "no faults"
 

@@ -12,10 +12,10 @@ import typer
 from cluster.cli.common import LabName, chosen
 from cluster.cli.completion import people
 from cluster.cli.interrupt import interruptible
-from cluster.gateways.terminal import Refused
 from cluster.kinds.base.command import Ask
 from cluster.kinds.base.network import NetworkNode
 from cluster.lab.errors import BadInput, LabError
+from cluster.networks.terminal import Refused
 
 
 def command(kind: type[NetworkNode]) -> Any:

@@ -79,7 +79,7 @@ def _with_resource(jid: Jid, resource: str) -> Jid:
 
 
 def _seconds(text: str) -> float:
-    from cluster.router.quantity import DURATION
+    from cluster.base.units import DURATION
 
     try:
         seconds = float(DURATION.parse(text) or 0)

@@ -18,8 +18,8 @@ from cluster.kinds.base.values import AccountJid, Domain, Text, items, prepared_
 from cluster.xmpp.jid import Jid
 
 if TYPE_CHECKING:
-    from cluster.gateways.mail.relay import Relay
-    from cluster.gateways.program import Program, Surroundings
+    from cluster.components.program import Program, Surroundings
+    from cluster.protocols.smtp.relay import Relay
 
 SMTP_PORT = 2525
 """In place of 25, which would need root."""
@@ -75,7 +75,7 @@ class MailGateway(GatewayNode, frozen=True, kw_only=True, tag_field="kind", tag=
     @property
     def taken_domains(self) -> list[str]:
         """Whose mail it takes."""
-        from cluster.gateways.mail.address import domain_of
+        from cluster.protocols.mime.address import domain_of
 
         return [self.domain, *self.mail_domains, *(domain_of(address) for address, _ in self._whose())]
 
@@ -112,13 +112,13 @@ class MailGateway(GatewayNode, frozen=True, kw_only=True, tag_field="kind", tag=
         )
 
     def _whose(self) -> tuple[tuple[str, Jid], ...]:
-        from cluster.gateways.mail.address import normal
+        from cluster.protocols.mime.address import normal
 
         return tuple((normal(address), Jid.parse(account)) for address, account in self.aliases.items())
 
     def _relay(self, around: Surroundings, network: NetworkNode) -> Relay:
-        from cluster.gateways.mail.configuration import RelaySettings
         from cluster.gateways.mail.program import lab_relay, real_relay
+        from cluster.protocols.smtp.settings import RelaySettings
 
         if not network.is_external:
             return lab_relay(around.reactor, (network.host, network.port), self.domain)

@@ -18,7 +18,7 @@ from cluster.kinds.mail import SMTP_PORT, MailGateway, mail_address
 from cluster.xmpp.jid import Jid
 
 if TYPE_CHECKING:
-    from cluster.gateways.program import Program, Surroundings
+    from cluster.components.program import Program, Surroundings
 
 
 def _mailbox(text: str) -> str:
@@ -28,7 +28,7 @@ def _mailbox(text: str) -> str:
 
 
 def _use(ask: Ask, address: str, action: str | None, words: Sequence[str], format: str) -> None:
-    from cluster.gateways.mailhost.terminal import use
+    from cluster.networks.mailhost.terminal import use
 
     use(ask, address, action, words, format)
 
@@ -78,10 +78,10 @@ class MailHost(NetworkNode, frozen=True, kw_only=True, tag_field="kind", tag="ma
     @override
     def program(self, around: Surroundings, gateways: Sequence[GatewayNode]) -> Program:
         from cluster.gateways.mail.program import lab_relay
-        from cluster.gateways.mail.relay import Relay
-        from cluster.gateways.mailhost.configuration import MailboxSettings, MailHostSettings
-        from cluster.gateways.mailhost.mailhost import LabMailHost
-        from cluster.gateways.program import NetworkProgram
+        from cluster.networks.mailhost.configuration import MailboxSettings, MailHostSettings
+        from cluster.networks.mailhost.mailhost import LabMailHost
+        from cluster.networks.program import NetworkProgram
+        from cluster.protocols.smtp.relay import Relay
 
         mailboxes = tuple(MailboxSettings(address, name) for name, address in self.mailboxes.items())
         domain = mailboxes[0].address.rpartition("@")[2] if mailboxes else self.name
@@ -119,7 +119,7 @@ class MailHost(NetworkNode, frozen=True, kw_only=True, tag_field="kind", tag="ma
 
 def _quoted(to: Jid, gateway: GatewayNode) -> str:
     """The mail address of an account, or of one of its clients, at the gateway's own domain."""
-    from cluster.gateways.mail.quoted import quote
+    from cluster.protocols.mime.quoted import quote
 
     return f"{quote(str(to))}@{gateway.domain}"
 

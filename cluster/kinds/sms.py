@@ -15,7 +15,7 @@ from cluster.kinds.base.server import ServerNode
 from cluster.kinds.base.values import Text
 
 if TYPE_CHECKING:
-    from cluster.gateways.program import Program, Surroundings
+    from cluster.components.program import Program, Surroundings
 
 USUAL_NUMBER = "2345"
 SMPP_USER, SMPP_PASSWORD = 15, 8

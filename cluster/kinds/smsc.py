@@ -19,7 +19,7 @@ from cluster.kinds.sms import SMPP_PASSWORD, SMPP_USER, USUAL_NUMBER, SmsGateway
 from cluster.xmpp.jid import Jid
 
 if TYPE_CHECKING:
-    from cluster.gateways.program import Program, Surroundings
+    from cluster.components.program import Program, Surroundings
 
 _NUMBER = r"^\+[1-9][0-9]{6,14}$"
 """ITU-T E.164: country code and number, together at most 15 digits."""
@@ -32,7 +32,7 @@ def _number(text: str) -> str:
 
 
 def _use(ask: Ask, number: str, action: str | None, words: Sequence[str], format: str) -> None:
-    from cluster.gateways.smsc.terminal import use
+    from cluster.networks.smsc.terminal import use
 
     use(ask, number, action, words, format)
 
@@ -84,9 +84,9 @@ class MessageCentre(NetworkNode, frozen=True, kw_only=True, tag_field="kind", ta
 
     @override
     def program(self, around: Surroundings, gateways: Sequence[GatewayNode]) -> Program:
-        from cluster.gateways.program import NetworkProgram
-        from cluster.gateways.smsc.configuration import EsmeAccount, SmscSettings, Subscriber
-        from cluster.gateways.smsc.smsc import Smsc
+        from cluster.networks.program import NetworkProgram
+        from cluster.networks.smsc.configuration import EsmeAccount, SmscSettings, Subscriber
+        from cluster.networks.smsc.smsc import Smsc
 
         esmes = tuple(
             EsmeAccount(*gateway.login(self), (gateway.number,), gateway.name)

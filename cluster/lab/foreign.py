@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cluster.gateways.program import Program, Surroundings
+from cluster.components.program import Program, Surroundings
 from cluster.lab import process
 from cluster.lab.control import ControlServer
 from cluster.lab.folder import LabFolder

@@ -11,8 +11,8 @@ from cluster.lab.ask import ask
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
 from cluster.topology.plan import Plan, ServerNode
-from cluster.xmpp.initiating import Login, Resumption, StreamFailed
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.login import Login, Resumption, StreamFailed
 
 
 def password_of(plan: Plan, jid: Jid) -> str | None:

@@ -18,17 +18,17 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.logger import Logger
 
 from cluster import modules
+from cluster.base.turn import Turn
 from cluster.lab import process
 from cluster.lab.control import ControlServer
 from cluster.lab.folder import LabFolder
 from cluster.lab.process import new_id
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
-from cluster.redisio.turn import Turn
 from cluster.redisio.url import RedisUrl
 from cluster.router.nodes.redis import RedisNodes
 from cluster.router.redis import RedisRouter
-from cluster.server import frames, tls
+from cluster.server import frames
 from cluster.server.administration import Administration
 from cluster.server.c2s import C2s, ClientStreams, stream_options
 from cluster.server.component import Component
@@ -39,6 +39,7 @@ from cluster.server.seats import Seats
 from cluster.server.web import site
 from cluster.store.port import RosterItem
 from cluster.store.redis import redis_store
+from cluster.streams import tls
 from cluster.topology.plan import AccountSeed, Plan, ServerNode
 from cluster.trace.hop import Tracer
 from cluster.trace.redis import RedisJournal

@@ -24,8 +24,8 @@ from cluster.trace.hop import Event, Hop
 from cluster.trace.reader import JournalReader
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
-from cluster.xmpp.initiating import Login
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.login import Login
 from cluster.xmpp.namespaces import CLIENT, PROBE
 from cluster.xmpp.parser import Slice
 from cluster.xmpp.stanza import Stanza, make

@@ -11,14 +11,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from cluster.router.port import Settled
-from cluster.router.stanza_id import mark, stanza_id, with_stanza_id
+from cluster.base.settled import Settled
 from cluster.server.accounts import LocalAccount
-from cluster.server.context import ModuleContext
-from cluster.server.module import Module
-from cluster.server.outbox import MAX_UNSENT_BYTES
+from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.session import Session
 from cluster.store.archive import ArchivedMessage, UnknownId
+from cluster.streams.outbox import MAX_UNSENT_BYTES
 from cluster.xmpp import element as xml
 from cluster.xmpp import mam, mam_prefs, timestamp
 from cluster.xmpp.element import Element, SubElement
@@ -26,6 +24,7 @@ from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT, HINTS, MAM, STANZA_ID
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.stanza_id import mark, stanza_id, with_stanza_id
 
 MAX_AHEAD_BYTES = MAX_UNSENT_BYTES // 2
 """What a client may not have read when it gets a further page: else pages that it asks for at once end its stream."""
@@ -37,7 +36,7 @@ _BODY = f"{CLIENT} body"
 _STORE = f"{HINTS} store"
 _NO_STORE = {f"{HINTS} no-store", f"{HINTS} no-permanent-store"}
 
-module = Module("archive", ns=MAM, xep=313, version="1.1.3")
+module = ServerModule("archive", ns=MAM, xep=313, version="1.1.3")
 module.account_features = {MAM, f"{MAM}#extended", f"{MAM}#groupchat-field", STANZA_ID}  # section 6; XEP-0359 section 5
 
 

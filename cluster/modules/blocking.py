@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from cluster.server.accounts import LocalAccount
-from cluster.server.context import ModuleContext
-from cluster.server.module import Module
+from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.session import Session
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
@@ -24,7 +23,7 @@ MAX_BLOCKED = 1_000
 MAX_LIST_BYTES = 131_072
 """Of them together."""
 
-module = Module("blocking", ns=NS, xep=191, version="1.3")
+module = ServerModule("blocking", ns=NS, xep=191, version="1.3")
 
 
 @module.on("load")

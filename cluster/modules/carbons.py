@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 from xml.sax.saxutils import quoteattr
 
-from cluster.router.port import Settled
+from cluster.base.settled import Settled
 from cluster.server.accounts import LocalAccount
-from cluster.server.context import ModuleContext
-from cluster.server.module import Module
+from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.session import Session
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.forward import forwarded
@@ -29,7 +28,7 @@ _IM = (
 )
 """Receipts, chat states, chat markers and direct invitations (section 6.1)."""
 
-module = Module("carbons", ns=NS, xep=280, version="1.0.1")
+module = ServerModule("carbons", ns=NS, xep=280, version="1.0.1")
 
 
 @module.on_iq("set", "enable", addressed_to=("own",))

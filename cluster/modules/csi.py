@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.server.context import ModuleContext
-from cluster.server.module import Module
+from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.session import Session
 from cluster.xmpp.chat_states import is_chat_state
 from cluster.xmpp.element import Element
@@ -17,7 +16,7 @@ MAX_HELD = 1_000
 MAX_HELD_BYTES = 1_048_576
 """Of them together."""
 
-module = Module("csi", ns=NS, xep=352, version="1.0.0")
+module = ServerModule("csi", ns=NS, xep=352, version="1.0.0")
 
 
 class Inactive:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from cluster.server.accounts import LocalAccount
-from cluster.server.context import ModuleContext
-from cluster.server.module import Module
+from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.roster import MAX_ITEM_BYTES, item_element, roster_element, size_of
 from cluster.store.port import RosterItem
 from cluster.xmpp.element import Element
@@ -18,7 +17,7 @@ from cluster.xmpp.stanza import Stanza
 MAX_NAME_BYTES = 1_023
 """Of a contact's name, and of a group's (RFC 6121 section 2.3.3 leaves the limit to the server)."""
 
-module = Module("roster", ns=ROSTER)
+module = ServerModule("roster", ns=ROSTER)
 
 
 @module.stream_feature("after login")

@@ -13,11 +13,11 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cluster.redisio.refusal import log_failed
-from cluster.redisio.written import Written
+from cluster.base.settled import Settled
+from cluster.base.storage import log_failed
+from cluster.base.written import Written
 from cluster.router.entry_id import EntryId
-from cluster.router.gate import NODE
-from cluster.router.port import STANZA_BYTES, Settled, no_link
+from cluster.router.port import QUEUE, STANZA_BYTES, no_link
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
 
@@ -29,7 +29,7 @@ MAX_BATCH_BYTES = 1 << 19
 STANZA_BYTES for each stanza beside its own bytes."""
 MAX_WAITING_BYTES = 64 << 20
 """What all links of a domain may hold in its memory while Redis is away or slow; beyond it stanzas are refused. Long
-before, the clients that send are not read on (server/backpressure.py)."""
+before, the clients that send are not read on (streams/backpressure.py)."""
 MAX_BACKLOG_BYTES = 256 << 20
 """What one link may hold in Redis, however few entries that are."""
 CARRIED_BYTES = 1 << 16
@@ -182,7 +182,7 @@ class OutboundLink:
         self._write(batch)
         for stanza in batch.stanzas:
             if stanza.trace_id:  # recorded before the other side can see it
-                self._outbound.tracer.record("enqueued", stanza, f"to {self._to}", node=NODE)
+                self._outbound.tracer.record("enqueued", stanza, f"to {self._to}", node=QUEUE)
 
     def _write(self, batch: Batch) -> None:
         batch.settled.is_under_way = self._client.keeps_order

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from cluster.router.port import Bounce, Settled
+from cluster.base.settled import Settled
+from cluster.host.iq import IqDispatch
+from cluster.router.port import Bounce
 from cluster.server.accounts import LocalAccount
 from cluster.server.context import ModuleContext
 from cluster.server.delivery import MessageDelivery
-from cluster.server.iq import IqDispatch
 from cluster.server.session import Session
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.errors import Condition, StanzaError

@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 from twisted.internet.defer import Deferred, succeed
 
-from cluster.router.port import Settled
+from cluster.base.settled import Settled
 from cluster.server.roster import Roster
 from cluster.server.session import Session
 from cluster.store.limits import Limits

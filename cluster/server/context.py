@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 
-from cluster.router.port import Settled
+from cluster.base.rate import RateLimit
+from cluster.base.settled import Settled
+from cluster.host.module import Module, ModuleHost
 from cluster.server.accounts import Accounts, LocalAccount
 from cluster.server.credentials import Credentials
-from cluster.server.module import ModuleHost
 from cluster.server.presence import Presence
-from cluster.server.rate import RateLimit
 from cluster.server.session import Session
 from cluster.server.subscriptions import Subscriptions
 from cluster.store.limits import Limits
@@ -49,7 +49,7 @@ class ModuleContext:
     credentials: Credentials
     subscriptions: Subscriptions
     presence: Presence
-    host: ModuleHost
+    host: ServerHost
     route: Callable[[Stanza], Settled]
     """Send a stanza of the server's own on its way."""
     new_id: Callable[[], str]
@@ -70,3 +70,7 @@ class ModuleContext:
             return None
         account = self.accounts.online.get(jid.localpart)
         return account.sessions.get(jid.resourcepart) if account else None
+
+
+ServerModule = Module[ModuleContext]
+ServerHost = ModuleHost[ModuleContext]

@@ -8,7 +8,8 @@ from functools import partial
 
 from twisted.internet.defer import Deferred, succeed
 
-from cluster.router.port import Bounce, Settled
+from cluster.base.settled import Settled
+from cluster.router.port import Bounce
 from cluster.server.accounts import LocalAccount
 from cluster.server.message_hooks import MessageHooks
 from cluster.trace.hop import Event, Tracer

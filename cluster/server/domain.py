@@ -9,18 +9,21 @@ from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cluster.redisio.refusal import is_refusal
-from cluster.redisio.turn import Clock, Turn
+from cluster.base.clock import Clock
+from cluster.base.rate import RateLimit
+from cluster.base.settled import Settled
+from cluster.base.storage import is_refusal
+from cluster.base.turn import Turn
+from cluster.host import iq
+from cluster.host.module import ForLater
 from cluster.router.nodes.port import Nodes, OnlyNode
-from cluster.router.port import Router, Settled
+from cluster.router.port import Router
 from cluster.router.realm import NO_COMPONENTS
 from cluster.router.share import WholeShare
-from cluster.router.stanza_id import StanzaIds, arrived, with_stanza_id
-from cluster.server import iq
 from cluster.server.account_delivery import AccountDelivery, is_only_seen
 from cluster.server.accounts import Accounts, LocalAccount
 from cluster.server.component import Component
-from cluster.server.context import ModuleContext
+from cluster.server.context import ModuleContext, ServerHost, ServerModule
 from cluster.server.credentials import PASSWORD_CHANGES_PER_MINUTE, Credentials
 from cluster.server.delivery import Came, MessageDelivery
 from cluster.server.entrance import Entrance
@@ -29,9 +32,7 @@ from cluster.server.frames import Deliver, Remove
 from cluster.server.hibernation import Hibernation
 from cluster.server.keeper import Keeper
 from cluster.server.message_hooks import MessageHooks
-from cluster.server.module import ForLater, Module, ModuleHost
 from cluster.server.presence import Presence
-from cluster.server.rate import RateLimit
 from cluster.server.relayed import RelayedPlaces
 from cluster.server.restored import RestoredSession, restore
 from cluster.server.session import Session
@@ -43,6 +44,7 @@ from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.limits import CARRIED, ENTERING_BYTES, too_large
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.stanza_id import StanzaIds, arrived, with_stanza_id
 
 _log = Logger()
 
@@ -58,7 +60,7 @@ class Domain:
         router: Router,
         tracer: Tracer,
         credentials: Credentials,
-        modules: list[Module],
+        modules: list[ServerModule],
         registration: bool,
         registrations_per_minute: int = 0,
         strict: bool = False,
@@ -93,7 +95,7 @@ class Domain:
         self.accounts = Accounts(
             name, store, limits, lambda account: self.host.run("load", self.context, account, None)
         )
-        self.host = ModuleHost(modules)
+        self.host = ServerHost(modules)
         self._presence = Presence(self.route, new_id, now_utc_s)
         self.subscriptions = Subscriptions(self.accounts, self._presence, self.route, new_id)
         hooks = MessageHooks(self.host)
@@ -109,9 +111,10 @@ class Domain:
         self.context = ModuleContext(
             domain=name, components=tuple({**self.components, **components_at}),
             realm=frozenset((name, *self.components, *components_at)), registration=registration,
-            registrations=RateLimit(registrations_per_minute, clock.seconds),
-            password_changes=RateLimit(PASSWORD_CHANGES_PER_MINUTE, clock.seconds),
-            probes=RateLimit(probes_per_minute, clock.seconds), strict=strict, admin=admin, limits=limits, store=store,
+            registrations=RateLimit.per_minute(registrations_per_minute, clock.seconds),
+            password_changes=RateLimit.per_minute(PASSWORD_CHANGES_PER_MINUTE, clock.seconds),
+            probes=RateLimit.per_minute(probes_per_minute, clock.seconds),
+            strict=strict, admin=admin, limits=limits, store=store,
             accounts=self.accounts, credentials=credentials, subscriptions=self.subscriptions, host=self.host,
             presence=self._presence, route=self.route, new_id=new_id, now_utc_s=now_utc_s,
             uptime_s=lambda: clock.seconds() - started_s,

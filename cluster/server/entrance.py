@@ -7,16 +7,15 @@ from collections.abc import Callable
 import msgspec
 from twisted.internet.defer import Deferred
 
-from cluster.redisio.turn import Clock
-from cluster.router.port import Bounce, Settled
-from cluster.router.stanza_id import CLAIMS, without_claims
-from cluster.server import iq
+from cluster.base.clock import Clock
+from cluster.base.settled import Settled, both
+from cluster.host import iq
+from cluster.host.module import Peer
+from cluster.router.port import Bounce
 from cluster.server.context import ModuleContext
 from cluster.server.message_hooks import MessageHooks
-from cluster.server.module import Peer
 from cluster.server.pace import Pace
 from cluster.server.session import Session
-from cluster.server.settled import both
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError
@@ -26,6 +25,7 @@ from cluster.xmpp.namespaces import BLOCKING_ERRORS
 from cluster.xmpp.probe import probe_id, without_probe
 from cluster.xmpp.stamp import NotAStanza
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.stanza_id import CLAIMS, without_claims
 from cluster.xmpp.subscription import TYPES
 
 
@@ -35,7 +35,7 @@ class Entrance:
     def __init__(
         self,
         ctx: ModuleContext,
-        requests: iq.IqDispatch,
+        requests: iq.IqDispatch[ModuleContext],
         hooks: MessageHooks,
         tracer: Tracer,
         too_large: Callable[[Stanza], Settled],

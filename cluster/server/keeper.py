@@ -11,9 +11,9 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cluster.redisio.refusal import log_failed
-from cluster.redisio.turn import Stage, Turn
-from cluster.redisio.written import is_written
+from cluster.base.storage import log_failed
+from cluster.base.turn import Stage, Turn
+from cluster.base.written import is_written
 from cluster.server.session import Session
 from cluster.store.port import SessionStore
 from cluster.store.session import SentStanza, SessionChange, SessionRecord

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cluster.router.port import Settled
+from cluster.base.settled import Settled, both
 from cluster.server.accounts import LocalAccount
-from cluster.server.module import ModuleHost
 from cluster.server.session import Session
-from cluster.server.settled import both
 from cluster.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:
-    from cluster.server.context import ModuleContext
+    from cluster.server.context import ModuleContext, ServerHost
 
 
 class MessageHooks:
     """The hooks `sent`, `arriving` and `delivered` of one domain; see module.py."""
 
-    def __init__(self, host: ModuleHost) -> None:
+    def __init__(self, host: ServerHost) -> None:
         self.ctx: ModuleContext
         """Set before the first message."""
         self._sent = host.message_hook("sent")

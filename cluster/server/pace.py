@@ -8,8 +8,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
 
-from cluster.redisio.turn import Clock
-from cluster.router.port import Settled
+from cluster.base.clock import Clock
+from cluster.base.settled import Settled
 from cluster.server.session import Session
 from cluster.xmpp.stanza import Stanza
 

@@ -8,10 +8,9 @@ from xml.sax.saxutils import quoteattr
 
 import msgspec
 
-from cluster.router.port import Settled
+from cluster.base.settled import Settled, all_of
 from cluster.server.accounts import LocalAccount
 from cluster.server.session import Session
-from cluster.server.settled import all_of
 from cluster.xmpp import element as xml
 from cluster.xmpp.delay import delayed
 from cluster.xmpp.errors import Condition, StanzaError

@@ -10,9 +10,9 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cluster.redisio.refusal import is_away
+from cluster.base.settled import Settled
+from cluster.base.storage import is_away
 from cluster.router.nodes.port import Nodes
-from cluster.router.port import Settled
 from cluster.server.domain import Domain
 from cluster.server.frames import (
     Bound,

@@ -29,7 +29,7 @@ class RestoredSession(Session):
 
     Whoever died may have kept a stanza for its client, and not have acknowledged the entry of the link or inbox that
     brought it. Such an entry is read again. A message bears the same mark then, or the same stanza-id where it is
-    archived (router/stanza_id.py), or the same delay where it came out of the offline store; an iq has an id of its own
+    archived (xmpp/stanza_id.py), or the same delay where it came out of the offline store; an iq has an id of its own
     (RFC 6120 section 8.1.3). So it is recognized here.
     """
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
-from cluster.router.port import Settled
+from cluster.base.settled import Settled
 from cluster.server.directed import Directed
-from cluster.server.outbox import MAX_UNSENT_BYTES, WINDOW_BYTES, Holdback, Outbox
+from cluster.streams.outbox import MAX_UNSENT_BYTES, WINDOW_BYTES, Holdback, Outbox
 from cluster.xmpp.delay import delayed
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.jid import Jid

@@ -7,11 +7,10 @@ from collections.abc import Callable
 import msgspec
 from twisted.internet.defer import Deferred
 
-from cluster.router.port import Settled
+from cluster.base.settled import Settled, all_of, both
 from cluster.server.accounts import Accounts, LocalAccount
 from cluster.server.presence import Presence
 from cluster.server.roster import item_element, kept_request, roster_element
-from cluster.server.settled import all_of, both
 from cluster.store.port import RosterItem
 from cluster.xmpp.element import Element
 from cluster.xmpp.jid import Jid

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
 
+from cluster.base.units import WINDOWS, Quantity
 from cluster.kinds.base.finding import Finding, KeyPath, choice
 from cluster.kinds.base.values import NodeName
 from cluster.router.fault import Fault
 from cluster.router.faults import known
-from cluster.router.quantity import WINDOWS, Quantity
 from cluster.topology.strict import Section
 
 

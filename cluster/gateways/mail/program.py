@@ -7,13 +7,14 @@ from typing import Any
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP4ServerEndpoint
 from twisted.internet.ssl import optionsForClientTLS
 
-from cluster.gateways.connection import ComponentConnection
-from cluster.gateways.mail.configuration import MailSettings, RelaySettings
+from cluster.components.connection import ComponentConnection
+from cluster.components.program import Address, Surroundings
+from cluster.components.runtime import GatewayRuntime
+from cluster.gateways.mail.configuration import MailSettings
 from cluster.gateways.mail.redis import RedisLedger, RedisSpool
-from cluster.gateways.mail.relay import Relay
 from cluster.gateways.mail.service import MailService
-from cluster.gateways.program import Address, Surroundings
-from cluster.gateways.runtime import GatewayRuntime
+from cluster.protocols.smtp.relay import Relay
+from cluster.protocols.smtp.settings import RelaySettings
 
 
 class MailProgram:

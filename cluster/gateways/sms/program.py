@@ -6,9 +6,9 @@ from typing import Any
 
 from twisted.internet.endpoints import TCP4ClientEndpoint
 
-from cluster.gateways.connection import ComponentConnection
-from cluster.gateways.program import Address, Surroundings
-from cluster.gateways.runtime import GatewayRuntime
+from cluster.components.connection import ComponentConnection
+from cluster.components.program import Address, Surroundings
+from cluster.components.runtime import GatewayRuntime
 from cluster.gateways.sms.esme import Login
 from cluster.gateways.sms.gateway import SmsGateway, SmsSettings
 from cluster.gateways.sms.store import redis_sms_store

@@ -25,4 +25,4 @@ class Command(NamedTuple):
     """What an action takes, in the form of a usage line, and help."""
     run: Callable[[Ask, str, str | None, Sequence[str], str], None]
     """Do it, for a network, an address and an action with its words, and print; the last is `text` or `json`. Raises
-    ValueError for a wrong usage, with the remedy, and what asking raises (cluster/gateways/terminal.py)."""
+    ValueError for a wrong usage, with the remedy, and what asking raises (cluster/networks/terminal.py)."""

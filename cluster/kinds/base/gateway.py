@@ -13,7 +13,7 @@ from cluster.kinds.base.network import NetworkNode
 from cluster.kinds.base.server import ServerNode
 
 if TYPE_CHECKING:
-    from cluster.gateways.program import Program, Surroundings
+    from cluster.components.program import Program, Surroundings
 
 
 class GatewayNode(msgspec.Struct, frozen=True):

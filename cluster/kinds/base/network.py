@@ -13,7 +13,7 @@ from cluster.kinds.base.key import Key
 from cluster.xmpp.jid import Jid
 
 if TYPE_CHECKING:
-    from cluster.gateways.program import Program, Surroundings
+    from cluster.components.program import Program, Surroundings
     from cluster.kinds.base.gateway import GatewayNode
 
 

@@ -10,8 +10,8 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.settled import Settled
 from cluster.router.nodes.port import Frame, Server
-from cluster.router.port import Settled
 
 SILENCE_S = 3.0
 """After so long the others take a node for gone."""

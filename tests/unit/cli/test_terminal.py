@@ -10,13 +10,13 @@ from rich.console import Console
 
 from cluster.cli import fault, logs, trace, user, watch
 from cluster.cli.table import print_table
-from cluster.gateways.mailhost import terminal as mail
-from cluster.gateways.smsc import terminal as phone
-from cluster.gateways.terminal import Refused
 from cluster.lab.faults import LinkState
 from cluster.lab.logs import LogLine
 from cluster.lab.verify import render as verify
 from cluster.lab.verify.report import Example
+from cluster.networks.mailhost import terminal as mail
+from cluster.networks.smsc import terminal as phone
+from cluster.networks.terminal import Refused
 from cluster.trace import render
 from cluster.trace.hop import Event, Hop
 from tests.unit.trace.test_terminal import is_harmless
