@@ -21,7 +21,9 @@ def known() -> dict[str, type[Any]]:
     """The kinds there are, by what they are called in the topology. Raises ValueError where two are called the same."""
     found: dict[str, type[Any]] = {}
     for name in sorted(module.name for module in iter_modules(__path__) if not module.ispkg):
-        kind = import_module(f"{__name__}.{name}").kind
+        kind = getattr(import_module(f"{__name__}.{name}"), "kind", None)
+        if kind is None:
+            continue  # a server that is not ours, which no lab can have yet
         if found.setdefault(kind.__struct_config__.tag, kind) is not kind:
             raise ValueError(f"two kinds are called {kind.__struct_config__.tag!r}; one of them is in {name}.py")
     return found
