@@ -49,8 +49,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "s2s_use_starttls": False,
         "auth_method": "internal",
         "auth_password_format": "scram",
-        # without channel binding: of its kinds ejabberd offers none over TLS 1.3 that Python's ssl has
-        "disable_sasl_mechanisms": ["SCRAM-SHA-1-PLUS"],
+        "disable_sasl_mechanisms": [] if settings.channel_binding else ["SCRAM-SHA-1-PLUS"],
         "acl": {"loopback": {"ip": ["127.0.0.0/8"]}},
         "access_rules": {"register": {"allow": "all"}, "trusted_network": {"allow": "all"}},
         "registration_timeout": "infinity",

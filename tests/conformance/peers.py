@@ -28,7 +28,9 @@ def _pair(kind: ForeignServer, folder: Path) -> Iterator[Site]:
         stack.callback(names.close)
         asked = (LOCALHOST, names.port)
         hosts = (Host(HERE, here), Host(SECURED, secured, "required"))
-        stack.enter_context(kind.running(Settings(folder / "here", hosts, folder, s2s_here, asked)))
+        stack.enter_context(
+            kind.running(Settings(folder / "here", hosts, folder, s2s_port=s2s_here, name_server=asked))
+        )
         hosts = (Host(THERE, there),)
         stack.enter_context(kind.running(Settings(folder / "there", hosts, s2s_port=s2s_there, name_server=asked)))
         yield Site(

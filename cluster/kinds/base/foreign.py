@@ -36,6 +36,8 @@ class Settings:
     hosts: tuple[Host, ...]
     certificates: Path | None = None
     """Folder with cert.pem, key.pem, and full.pem with both, for all hosts; None where no host has TLS."""
+    channel_binding: bool = True
+    """SCRAM with it is on offer where the server has it."""
     s2s_port: int = 0
     """Where other servers connect, in the clear, by dialback; 0: it does not federate."""
     name_server: Address | None = None
