@@ -9,13 +9,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from cluster.cli.common import LabName, chosen
+from cluster.cli.common import LabName
 from cluster.cli.completion import people
 from cluster.cli.interrupt import interruptible
-from cluster.kinds.base.command import Ask
+from cluster.cli.output import print_json
 from cluster.kinds.base.network import NetworkNode
-from cluster.lab.errors import BadInput, LabError
-from cluster.networks.terminal import Refused
+from cluster.lab.api import BadInput, Lab
 
 
 def command(kind: type[NetworkNode]) -> Any:
@@ -24,13 +23,13 @@ def command(kind: type[NetworkNode]) -> Any:
     assert told is not None
 
     def run(**given: Any) -> None:
-        words, action = given["words"] or [], given["action"]
-        ask, address = _find(kind, given["lab"], given[told.who[0]])
+        person, action = Lab.named(given["lab"]).person(kind, given[told.who[0]]), given["action"]
+        if given["format"] == "json" and action == "inbox":
+            print_json(person.inbox())
+            return
         with interruptible() if action is None else nullcontext():
             try:
-                told.run(ask, address, action, words, given["format"])
-            except Refused as error:
-                raise LabError(str(error)) from None
+                told.run(person, action, given["words"] or [])
             except ValueError as error:
                 raise BadInput(str(error)) from None
 
@@ -59,28 +58,3 @@ def _signature(kind: type[NetworkNode]) -> Signature:
             for name, annotation, default in arguments
         ]
     )
-
-
-def _find(kind: type[NetworkNode], lab: str | None, wanted: str) -> tuple[Ask, str]:
-    """The network that somebody belongs to, and the address. Raises BadInput."""
-    from cluster.lab.correspondents import asking
-
-    folder = chosen(lab)
-    plan = folder.plan()
-    known: list[str] = []
-    for network in plan.networks:
-        for name, address in network.people.items() if isinstance(network, kind) else ():
-            if wanted in (name, address):
-                return _refusing(asking(folder, plan, network)), address
-            known.append(f"{address} ({name})")
-    raise BadInput(f"there is no {kind.person} {wanted} in this lab; there is: {', '.join(known) or 'none'}")
-
-
-def _refusing(ask: Ask) -> Ask:
-    def asked(verb: str, arguments: dict[str, Any]) -> Any:
-        try:
-            return ask(verb, arguments)
-        except LabError as error:
-            raise Refused(str(error)) from None
-
-    return asked

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from typing_extensions import override
 
-from cluster.kinds.base.command import Ask, Command
+from cluster.kinds.base.command import Command
 from cluster.kinds.base.finding import Finding, KeyPath, Sections
 from cluster.kinds.base.gateway import GatewayNode
 from cluster.kinds.base.key import Key
 from cluster.kinds.base.network import NetworkNode
 from cluster.kinds.base.values import AccountJid, NodeName, Text, items, prepared_account, prepared_domain
 from cluster.kinds.mail import SMTP_PORT, MailGateway, mail_address
-from cluster.xmpp.jid import Jid
+from cluster.networks.mailhost.requests import REQUESTS, MailView
 
 if TYPE_CHECKING:
     from cluster.components.program import Program, Surroundings
+    from cluster.networks.mailhost.person import Mailbox
+    from cluster.networks.person import Ask, Person
 
 
 def _mailbox(text: str) -> str:
@@ -27,10 +29,10 @@ def _mailbox(text: str) -> str:
     return mail_address(text)
 
 
-def _use(ask: Ask, address: str, action: str | None, words: Sequence[str], format: str) -> None:
+def _use(person: Mailbox, action: str | None, words: Sequence[str]) -> None:
     from cluster.networks.mailhost.terminal import use
 
-    use(ask, address, action, words, format)
+    use(person, action, words)
 
 
 class MailHost(NetworkNode, frozen=True, kw_only=True, tag_field="kind", tag="mailhost"):
@@ -50,6 +52,7 @@ class MailHost(NetworkNode, frozen=True, kw_only=True, tag_field="kind", tag="ma
     )
     people_key, person = "mailboxes", "mailbox"
     usual_port = SMTP_PORT
+    requests = REQUESTS
     refusal = "'451 4.7.1 come back later'"
     command = Command(
         "mail",
@@ -63,6 +66,7 @@ class MailHost(NetworkNode, frozen=True, kw_only=True, tag_field="kind", tag="ma
             "To send: an address, a subject, a text. To reply: the mail's number in the inbox (else the newest) "
             "and a text.",
         ),
+        MailView,
         _use,
     )
 
@@ -98,30 +102,10 @@ class MailHost(NetworkNode, frozen=True, kw_only=True, tag_field="kind", tag="ma
         return NetworkProgram(around.reactor, host, (self.host, self.port))
 
     @override
-    def inbox(self, ask: Ask, address: str, after: int) -> list[dict[str, Any]]:
-        return list(ask("inbox", {"mailbox": address, "after": after}))
+    def person_at(self, ask: Ask, address: str) -> Person:
+        from cluster.networks.mailhost.person import Mailbox
 
-    @override
-    def send(self, ask: Ask, address: str, to: Jid, gateway: GatewayNode, text: str, trace_id: str) -> None:
-        mail = {"to": _quoted(to, gateway), "subject": "", "text": text, "trace_id": trace_id}
-        ask("send", {"sender": address, **mail})
-
-    @override
-    def answer(
-        self, ask: Ask, address: str, to: Jid, gateway: GatewayNode, text: str, trace_ids: tuple[str, str]
-    ) -> None:
-        asked, answered = trace_ids
-        mails = self.inbox(ask, address, 0)
-        message_id = next(mail["message_id"] for mail in reversed(mails) if mail["trace_id"] == asked)
-        mail = {"to": _quoted(to, gateway), "text": text, "trace_id": answered}
-        ask("reply", {"mailbox": address, "message_id": message_id, **mail})
-
-
-def _quoted(to: Jid, gateway: GatewayNode) -> str:
-    """The mail address of an account, or of one of its clients, at the gateway's own domain."""
-    from cluster.protocols.mime.quoted import quote
-
-    return f"{quote(str(to))}@{gateway.domain}"
+        return Mailbox(ask, address)
 
 
 def _mailboxes(

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from typing_extensions import override
 
-from cluster.kinds.base.command import Ask, Command
+from cluster.kinds.base.command import Command
 from cluster.kinds.base.finding import Finding, KeyPath, Sections
 from cluster.kinds.base.gateway import GatewayNode
 from cluster.kinds.base.key import Key
 from cluster.kinds.base.network import NetworkNode
 from cluster.kinds.base.values import NodeName, Text, items
 from cluster.kinds.sms import SMPP_PASSWORD, SMPP_USER, USUAL_NUMBER, SmsGateway
-from cluster.xmpp.jid import Jid
+from cluster.networks.smsc.requests import REQUESTS, TextView
 
 if TYPE_CHECKING:
     from cluster.components.program import Program, Surroundings
+    from cluster.networks.person import Ask, Person
+    from cluster.networks.smsc.person import Phone
 
 _NUMBER = r"^\+[1-9][0-9]{6,14}$"
 """ITU-T E.164: country code and number, together at most 15 digits."""
@@ -31,10 +33,10 @@ def _number(text: str) -> str:
     return text
 
 
-def _use(ask: Ask, number: str, action: str | None, words: Sequence[str], format: str) -> None:
+def _use(person: Phone, action: str | None, words: Sequence[str]) -> None:
     from cluster.networks.smsc.terminal import use
 
-    use(ask, number, action, words, format)
+    use(person, action, words)
 
 
 class MessageCentre(NetworkNode, frozen=True, kw_only=True, tag_field="kind", tag="smsc"):
@@ -55,6 +57,7 @@ class MessageCentre(NetworkNode, frozen=True, kw_only=True, tag_field="kind", ta
     people_key, person = "phones", "phone"
     usual_port = 2775
     """Registered for SMPP."""
+    requests = REQUESTS
     refusal = "ESME_RSYSERR"
     command = Command(
         "phone",
@@ -68,6 +71,7 @@ class MessageCentre(NetworkNode, frozen=True, kw_only=True, tag_field="kind", ta
             "[[TO] TEXT]",
             "To send: a number, an address or a local name such as romeo, and a text. To reply: a text.",
         ),
+        TextView,
         _use,
     )
 
@@ -101,12 +105,10 @@ class MessageCentre(NetworkNode, frozen=True, kw_only=True, tag_field="kind", ta
         return NetworkProgram(around.reactor, smsc, (self.host, self.port))
 
     @override
-    def inbox(self, ask: Ask, address: str, after: int) -> list[dict[str, Any]]:
-        return list(ask("phone_inbox", {"number": address, "after": after}))
+    def person_at(self, ask: Ask, address: str) -> Person:
+        from cluster.networks.smsc.person import Phone
 
-    @override
-    def send(self, ask: Ask, address: str, to: Jid, gateway: GatewayNode, text: str, trace_id: str) -> None:
-        ask("phone_send", {"number": address, "to": str(to), "text": text, "trace_id": trace_id})
+        return Phone(ask, address)
 
 
 def _numbers(name: str, network: Mapping[str, Any], gateways: Mapping[str, Any]) -> Iterator[Finding]:

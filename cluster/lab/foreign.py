@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from cluster.components.program import Program, Surroundings
-from cluster.lab import process
-from cluster.lab.control import ControlServer
+from cluster.lab.control.server import ControlServer
 from cluster.lab.folder import LabFolder
-from cluster.lab.process import new_id
+from cluster.lab.runtime import process
+from cluster.lab.runtime.process import new_id
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
@@ -35,7 +35,7 @@ class ForeignNode:
         home = folder.path / node.name
         around = Surroundings(reactor, home, client, keys, tracer, time.time, new_id, random.random)
         self._program = _program(node, plan, around)
-        self._control = ControlServer(client, keys, node.channel, self._program.administration)
+        self._control = ControlServer(client, keys, node.channel, self._program.administration, node.requests)
 
     async def start(self) -> None:
         """Connect to Redis, and begin."""

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-Ask = Callable[[str, dict[str, Any]], Any]
-"""Asks a node of the lab: a verb and its arguments."""
-
 
 class Command(NamedTuple):
     """`xmpplab NAME WHO [ACTION] [WORDS]…`, all of which the command line shows and completes."""
@@ -18,11 +15,14 @@ class Command(NamedTuple):
     who: tuple[str, str]
     """Of its people, which one: what that is called, and help."""
     actions: tuple[str, ...]
+    """With `--format json`, `inbox` prints what there is for programs."""
     action_help: str
     usual_action: str | None
     """Without one; None: it goes on until it is interrupted."""
     words: tuple[str, str]
     """What an action takes, in the form of a usage line, and help."""
-    run: Callable[[Ask, str, str | None, Sequence[str], str], None]
-    """Do it, for a network, an address and an action with its words, and print; the last is `text` or `json`. Raises
-    ValueError for a wrong usage, with the remedy, and what asking raises (cluster/networks/terminal.py)."""
+    received: type[Any]
+    """What is in an inbox."""
+    run: Callable[[Any, str | None, Sequence[str]], None]
+    """Do it as a Person of this kind, with an action and its words, and print. Raises ValueError for a wrong usage,
+    with the remedy, and Refused."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
+from cluster.base.request import Requests, Status
 from cluster.kinds.base.finding import Finding
 from cluster.kinds.base.key import Key
 from cluster.kinds.base.network import NetworkNode
@@ -38,6 +39,8 @@ class GatewayNode(msgspec.Struct, frozen=True):
     """What it needs behind it."""
     usual_port: ClassVar[int] = 0
     """Where it listens; 0: it does not."""
+    requests: ClassVar[Requests] = (Status,)
+    """What its operator may ask: `administration` of its program has a coroutine method for each."""
     keeps_data: ClassVar[bool] = False
     """It has a folder with its name in the lab's; else all that it remembers is in Redis."""
 

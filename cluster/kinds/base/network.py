@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from cluster.kinds.base.command import Ask, Command
+from cluster.base.request import Requests, Status
+from cluster.kinds.base.command import Command
 from cluster.kinds.base.finding import Finding, Sections
 from cluster.kinds.base.key import Key
-from cluster.xmpp.jid import Jid
+from cluster.networks.requests import FAULTS
 
 if TYPE_CHECKING:
     from cluster.components.program import Program, Surroundings
     from cluster.kinds.base.gateway import GatewayNode
+    from cluster.networks.person import Ask, Person
 
 
 class NetworkNode(msgspec.Struct, frozen=True):
@@ -45,6 +47,8 @@ class NetworkNode(msgspec.Struct, frozen=True):
     """What it can be told to answer to each message, as an example for `xmpplab network set --refuse`."""
     command: ClassVar[Command | None] = None
     """`xmpplab phone`: to be one of its people."""
+    requests: ClassVar[Requests] = (Status, *FAULTS)
+    """What its operator may ask: `administration` of its program has a coroutine method for each."""
     keeps_data: ClassVar[bool] = True
     """It has a folder with its name in the lab's."""
 
@@ -92,16 +96,6 @@ class NetworkNode(msgspec.Struct, frozen=True):
         """What its process runs, `gateways` being those that lead to it; only this imports it."""
         raise NotImplementedError
 
-    def inbox(self, ask: Ask, address: str, after: int) -> list[dict[str, Any]]:
-        """What one of its people has received, oldest first, without the first `after`: each has a `text`."""
+    def person_at(self, ask: Ask, address: str) -> Person:
+        """One of its people; only this imports it."""
         raise NotImplementedError
-
-    def send(self, ask: Ask, address: str, to: Jid, gateway: GatewayNode, text: str, trace_id: str) -> None:
-        """Have one of its people write to an account of XMPP."""
-        raise NotImplementedError
-
-    def answer(
-        self, ask: Ask, address: str, to: Jid, gateway: GatewayNode, text: str, trace_ids: tuple[str, str]
-    ) -> None:
-        """Have one of its people answer a message that was followed; `trace_ids`: of that one, and of the answer."""
-        self.send(ask, address, to, gateway, text, trace_ids[1])

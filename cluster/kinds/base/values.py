@@ -29,17 +29,18 @@ _NAME = r"^[a-z][a-z0-9-]{0,62}$"
 """Fits a folder, a log line and a DNS label."""
 
 
-def _name(text: str) -> str:
+def check_name(text: str) -> str:
+    """The name of a lab or of a part of it, unchanged. Raises ValueError."""
     if not re.fullmatch(_NAME, text):
         rule = "lowercase letters, digits and '-', a letter first, at most 63"
-        raise ValueError(f"{text!r} is no name; allowed: {rule}")
+        raise ValueError(f"{text!r} is not a valid name; allowed: {rule}")
     return text
 
 
 def _node_name(text: str) -> str:
     if text in RESERVED_NAMES:
         raise ValueError(f"{text!r} is a part of every lab; give the server another name")
-    return _name(text)
+    return check_name(text)
 
 
 def _domain(text: str) -> str:
@@ -114,7 +115,7 @@ class Text:
         return {**handler(core), **({"pattern": self.pattern} if self.pattern else {})}
 
 
-Name = Annotated[str, Text(_name, _NAME)]
+Name = Annotated[str, Text(check_name, _NAME)]
 NodeName = Annotated[str, Text(_node_name, _NAME)]
 Domain = Annotated[str, Text(_domain, "^[^@/ ]+$")]
 """Prepared (RFC 7622 section 3.2)."""

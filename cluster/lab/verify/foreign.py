@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
 
-from cluster.lab.correspondents import Correspondent, asking, behind_gateways
+from cluster.lab.clients.correspondents import Correspondent, behind_gateways
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
 from cluster.lab.verify.records import Arrival, Leg, Misdelivery
 from cluster.lab.verify.traffic import Outgoing
 from cluster.lab.verify.witness import Book, Flight, words_difference
+from cluster.networks.person import Received
 from cluster.topology.plan import Plan
 from cluster.xmpp.jid import Jid
 
@@ -28,16 +28,16 @@ class BoxClient:
     """Asks the network of a box for what is in it, and has it send."""
 
     def __init__(self, folder: LabFolder, plan: Plan, box: Correspondent) -> None:
-        self._ask = asking(folder, plan, box.network)
         self.box = box
+        self._person = box.person(folder, plan)
 
-    def inbox(self, after: int) -> list[dict[str, Any]]:
+    def inbox(self, after: int) -> Sequence[Received]:
         """What it has received, without the first `after`. Raises LabError."""
-        return self.box.network.inbox(self._ask, self.box.address, after)
+        return self._person.inbox(after)
 
     def send(self, to: Jid, text: str, trace_id: str) -> None:
         """Write to an account. Raises LabError."""
-        self.box.network.send(self._ask, self.box.address, to, self.box.gateway, text, trace_id)
+        self._person.write(str(to), self.box.gateway.domain, text, trace_id)
 
 
 class BoxThread(threading.Thread):
@@ -84,10 +84,10 @@ class BoxReceiver(BoxThread):
         """Take in what is new."""
         for text in self.client.inbox(self._read):
             self._read += 1
-            words = str(text["text"])
-            known = self._book.find("", words.encode())
+            known = self._book.find("", text.text.encode())
             if known is not None:
-                self._see(*known, words, hash(text["message_id"]) if text.get("message_id") else 0)
+                message_id = getattr(text, "message_id", "")  # mail has one
+                self._see(*known, text.text, hash(message_id) if message_id else 0)
 
     def _see(self, flight: Flight, sequence: int, words: str, known_by: int) -> None:
         """`known_by`: a number for the Message-ID, by which a mail program tells copies; 0 without one."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from cluster.kinds.base.finding import Finding, KeyPath, choice
-from cluster.lab.correspondents import behind_gateways
-from cluster.lab.tracing import first_pair
+from cluster.lab.clients.correspondents import behind_gateways
+from cluster.lab.clients.names import first_pair
 from cluster.lab.verify.scenario import Flow, Scenario
 from cluster.lab.verify.timetable import Action
 from cluster.topology import document, links

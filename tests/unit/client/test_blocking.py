@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cluster.client.blocking import BlockingClient
-from cluster.lab.ca import issue
+from cluster.lab.provision.ca import issue
 from cluster.xmpp import sasl
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.events import Event, KeysWanted, TlsWanted
