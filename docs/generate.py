@@ -217,9 +217,11 @@ def _meanings(kind: Any) -> dict[str, str]:
     """What the docstrings of its fields say, by their names in JSON."""
     if not issubclass(kind, msgspec.Struct):
         return {}
-    [tree] = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
-    assert isinstance(tree, ast.ClassDef)
-    texts = dict(_described(tree.body))
+    texts: dict[str, str] = {}
+    for part in kind.__mro__[kind.__mro__.index(msgspec.Struct) - 1 :: -1]:
+        [tree] = ast.parse(textwrap.dedent(inspect.getsource(part))).body
+        assert isinstance(tree, ast.ClassDef)
+        texts |= dict(_described(tree.body))
     return {field.encode_name: texts.get(field.name, "") for field in msgspec.structs.fields(kind)}
 
 

@@ -31,12 +31,12 @@ def print_how_to_connect(lab: Lab) -> None:
 
 
 def _print_behind_gateways(lab: Lab) -> None:
-    rows = [(str(each.jid), f"xmpplab {each.command} {each.name}") for each in lab.correspondents()]
+    rows = [(str(each.jid), f"xmpplab {each.command} {each.name}") for each in lab.correspondents() if each.command]
     if rows:
         print("\nusers of the foreign networks, and the command to act as each:")
         width = max(len(jid) for jid, _ in rows[:MOST_ACCOUNTS])
-        for jid, command in rows[:MOST_ACCOUNTS]:
-            print(f"  {jid.ljust(width)}  {command}")
+        for jid, how in rows[:MOST_ACCOUNTS]:
+            print(f"  {jid.ljust(width)}  {how}")
         if len(rows) > MOST_ACCOUNTS:
             print(f"  and {len(rows) - MOST_ACCOUNTS} more")
 

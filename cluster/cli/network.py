@@ -9,6 +9,7 @@ import typer
 from cluster.cli.common import LabName
 from cluster.cli.completion import networks
 from cluster.cli.output import Format, print_json
+from cluster.kinds import networks as known_kinds
 from cluster.lab.api import BadInput, Lab, seconds
 from cluster.trace.terminal import safe_line
 
@@ -19,6 +20,10 @@ app = typer.Typer(
 Name = Annotated[
     str, typer.Argument(metavar="NETWORK", help="Such as fn1; see `xmpplab network ls`.", autocompletion=networks)
 ]
+
+
+def _refusals() -> str:
+    return ", or ".join(f"{kind.refusal} for a {name}" for name, kind in known_kinds().items() if kind.refusal)
 
 
 @app.command("set")
@@ -33,7 +38,7 @@ def set_(
     ] = None,
     refuse: Annotated[
         str | None,
-        typer.Option(metavar="ANSWER", help="To each message: '451 4.7.1 come back later', or ESME_RSYSERR for SMS."),
+        typer.Option(metavar="ANSWER", help=f"To each message: {_refusals()}."),
     ] = None,
     lab: LabName = None,
 ) -> None:

@@ -20,7 +20,7 @@ from twisted.logger import Logger
 
 from cluster import modules
 from cluster.base.turn import Turn
-from cluster.lab.control.requests import OF_KIND
+from cluster.lab.control.requests import SERVER
 from cluster.lab.control.server import ControlServer
 from cluster.lab.folder import LabFolder
 from cluster.lab.runtime import process
@@ -61,7 +61,7 @@ class Node:
         self._journal = RedisJournal(self._client, keys, reactor, plan.journal_bytes)
         ports = _ports(reactor, self._client, keys, self._journal, plan, node)
         self._server = build(_config(plan, node, self._tls), ports)
-        self._control = ControlServer(self._client, keys, node.channel, self._server.administration, OF_KIND["server"])
+        self._control = ControlServer(self._client, keys, node.channel, self._server.administration, SERVER)
         self._listeners: list[Any] = []
 
     async def start(self) -> None:

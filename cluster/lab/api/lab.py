@@ -18,16 +18,18 @@ if TYPE_CHECKING:
     from cluster.client.managed import ManagedClient
     from cluster.client.messenger import Messenger
     from cluster.lab.answers import Intention, Overview, Sent
-    from cluster.lab.clients.accounts import Correspondent, KnownAccount
+    from cluster.lab.clients.accounts import KnownAccount
+    from cluster.lab.clients.correspondents import Correspondent
     from cluster.lab.clients.users import Users
     from cluster.lab.driver import Driver, Story
     from cluster.lab.faults import LinkFaults
     from cluster.lab.folder import LabFolder
     from cluster.lab.logs import LogLine
-    from cluster.lab.networks import Mailbox, Networks, Phone
+    from cluster.lab.networks import Networks
     from cluster.lab.state import NodeAction, NodeState, State
     from cluster.lab.tracing.prober import Prober
-    from cluster.topology.plan import Plan
+    from cluster.networks.person import Person
+    from cluster.topology.plan import NetworkNode, Plan
     from cluster.trace.hop import Hop
     from cluster.xmpp.jid import Jid
 
@@ -238,17 +240,11 @@ class Lab:
 
         return Networks(self.folder, self.plan)
 
-    def phone(self, wanted: str) -> Phone:
-        """The phone of this name or number."""
-        from cluster.lab.networks import find_phone
+    def person(self, kind: type[NetworkNode], wanted: str) -> Person:
+        """One of the people of its networks of this kind, such as a phone, by name or address."""
+        from cluster.lab.clients.correspondents import find_person
 
-        return find_phone(self.folder, self.plan, wanted)
-
-    def mailbox(self, wanted: str) -> Mailbox:
-        """The mailbox of this name or address."""
-        from cluster.lab.networks import find_mailbox
-
-        return find_mailbox(self.folder, self.plan, wanted)
+        return find_person(self.folder, self.plan, kind, wanted)
 
     # --- its accounts, and what they send
 
@@ -272,7 +268,7 @@ class Lab:
 
     def correspondents(self) -> list[Correspondent]:
         """The phones and mailboxes behind its gateways."""
-        from cluster.lab.clients.accounts import behind_gateways
+        from cluster.lab.clients.correspondents import behind_gateways
 
         return behind_gateways(self.plan)
 
@@ -355,15 +351,15 @@ class Lab:
         )  # fmt: skip
 
     def demonstration(self) -> list[tuple[Jid, Jid]]:
-        """Who may write to whom first: to a contact in another domain, and to a phone where there is one.
+        """Who may write to whom first: to a contact in another domain, and to somebody behind a gateway.
 
         They are C3 and FC1 of the RFC's figure.
         """
-        from cluster.lab.clients.names import first_pair, first_phone
+        from cluster.lab.clients.names import first_behind_gateway, first_pair
 
         plan = self.plan
         from_, contact = first_pair(plan)
-        return [(from_, to) for to in (contact, first_phone(plan)) if to is not None]
+        return [(from_, to) for to in (contact, first_behind_gateway(plan)) if to is not None]
 
     def hops(self, *, every_stanza: bool, tell: Tell = untold) -> Iterator[Hop]:
         """The hops from now on, without an end; see `cluster.lab.tracing.watching`."""

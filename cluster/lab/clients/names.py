@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cluster.lab.clients.accounts import behind_gateways, known_accounts
+from cluster.lab.clients.accounts import known_accounts
+from cluster.lab.clients.correspondents import behind_gateways
 from cluster.lab.errors import BadInput
 from cluster.lab.folder import LabFolder
 from cluster.topology.plan import Plan, ServerNode
@@ -78,9 +79,6 @@ def first_pair(plan: Plan) -> tuple[Jid, Jid]:
     raise BadInput("no account of this topology has a contact in another domain; give one to `accounts`")
 
 
-def first_phone(plan: Plan) -> Jid | None:
-    """The first phone of the lab, as XMPP knows it; None without one."""
-    for gateway in plan.gateways:
-        for number in plan.network(gateway.network).phones.values():
-            return Jid(number, gateway.domain)
-    return None
+def first_behind_gateway(plan: Plan) -> Jid | None:
+    """The first phone or mailbox of the lab, as XMPP knows it; None without one."""
+    return next((each.jid for each in behind_gateways(plan)), None)

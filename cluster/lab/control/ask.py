@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from cluster.lab.control.requests import Answer_co, Reply, Request, answer_type, encoded
+from cluster.base.request import Answer_co, Request, answer_type
+from cluster.lab.control.requests import Reply, encoded
 from cluster.lab.errors import LabError
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.redis_client import connected, publish

@@ -10,8 +10,9 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.request import Request, Requests, verb_of
 from cluster.base.storage import log_failed
-from cluster.lab.control.requests import REPLY_LIFETIME_S, Envelope, Reply, Request, Requests, verb_of
+from cluster.lab.control.requests import REPLY_LIFETIME_S, Envelope, Reply
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 

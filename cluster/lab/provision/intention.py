@@ -40,7 +40,7 @@ def _parts(plan: Plan) -> list[Part]:
     found = [] if plan.redis_url else [Part("redis", [])]
     found += [Part(server.name, _shown(server.listeners)) for server in plan.servers]
     for node in plan.lower_half:
-        found.append(Part(node.name, _shown([(node.host, node.port)] if node.port else [])))
+        found.append(Part(node.name, _shown(node.listeners)))
     return found
 
 
