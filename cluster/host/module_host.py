@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Generic
 
 from twisted.internet.defer import Deferred
@@ -31,7 +31,7 @@ from cluster.xmpp.element import Element
 class ModuleHost(Generic[Context]):
     """The modules of one domain, by what they handle. Two modules for the same thing are an error at start-up."""
 
-    def __init__(self, modules: list[Module[Context]]) -> None:
+    def __init__(self, modules: Sequence[Module[Context]]) -> None:
         self.modules = modules
         self.features: set[str] = set()
         """Of the domain, for service discovery."""

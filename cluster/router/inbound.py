@@ -45,7 +45,7 @@ class Inbound:
         self.to = to
         self.decode = decode
         self.is_stopped = False
-        self._reactor = reactor
+        self.clock = reactor
         self.turn = turn
         self._share = share
         self.is_sure: Callable[[], bool] = lambda: share.is_sure() and is_current()
@@ -91,12 +91,12 @@ class Inbound:
     def acknowledge_later(self, link: InboundLink) -> None:
         """Have the link's settled entries acknowledged soon."""
         if not self._to_acknowledge:
-            self._reactor.callLater(ACKNOWLEDGE_AFTER_S, self.turn.add, self._acknowledge, Stage.ACKNOWLEDGE)
+            self.clock.callLater(ACKNOWLEDGE_AFTER_S, self.turn.add, self._acknowledge, Stage.ACKNOWLEDGE)
         self._to_acknowledge.append(link)
 
     def later(self, delay_s: float, call: Callable[[], None]) -> None:
         """Do it then."""
-        self._reactor.callLater(delay_s, call)
+        self.clock.callLater(delay_s, call)
 
     def forget(self, link: InboundLink) -> None:
         """It was let go, and all of it has settled."""
@@ -130,7 +130,7 @@ class Inbound:
 
     async def _take(self, from_: str) -> None:
         try:
-            taken = await self._exists(from_) and await self._share.take(from_)
+            taken = await self.exists(from_) and await self._share.take(from_)
         finally:
             self._opening.discard(from_)
         if taken and not self.is_stopped and from_ not in self._links:
@@ -139,7 +139,7 @@ class Inbound:
             link.listen()
             link.resume()
 
-    async def _exists(self, from_: str) -> bool:
+    async def exists(self, from_: str) -> bool:
         """There is such an end: anybody can ring with any name."""
         for names, name in self.keys.proofs(from_):
             if not await self.client.execute("SISMEMBER", names, name):

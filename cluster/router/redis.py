@@ -80,6 +80,10 @@ class RedisRouter:
         """The nodes of the domain are others than before."""
         self._inbound.share_changed()
 
+    def node_gone(self) -> None:
+        """Another node of the domain is gone: what it had written is delivered before what is sent from now on."""
+        self._outbound.node_gone()
+
     async def stop(self) -> None:
         """Stop reading, and write what is still queued."""
         self._faults.stop()

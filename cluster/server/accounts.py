@@ -64,6 +64,19 @@ class LocalAccount:
         item = self.roster.get(contact.bare)
         return item is not None and item.subscription in ("from", "both")
 
+    def hold(self) -> bool:
+        """Let what is new wait until `release`; False where it waits already."""
+        if self.held is not None:
+            return False
+        self.held = []
+        return True
+
+    def release(self) -> None:
+        """Deliver what waited, in order."""
+        held, self.held = self.held or [], None
+        for deliver, settled in held:
+            (deliver() or succeed(None)).chainDeferred(settled)
+
     def hold_back(self, deliver: Callable[[], Settled]) -> Deferred[None]:
         """Call `deliver` behind all that waits; fires when what it delivers has settled."""
         assert self.held is not None

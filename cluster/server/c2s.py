@@ -72,7 +72,6 @@ class ClientStreams(Factory):
         for stream in [*self.streams]:
             stream.shut_down()
             stream.hang_up()  # there will be nobody to wait for what the client says to it
-        self._shared.seats.relay.shut_down()
 
 
 def stream_options(ctx: ModuleContext, tls: TlsMode, anonymous: bool = False) -> StreamOptions:

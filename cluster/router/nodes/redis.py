@@ -124,6 +124,8 @@ class RedisNodes:
         self._is_stopped = False
         self.on_change: Callable[[], None] = lambda: None
         """Called when the shares of the nodes may have changed."""
+        self.on_gone: Callable[[], None] = lambda: None
+        """Called when a process that was one of the nodes is no more."""
 
     @property
     def is_alone(self) -> bool:
@@ -176,6 +178,8 @@ class RedisNodes:
         for node, incarnation in before.items():
             if self._known.get(node) != incarnation:
                 self._left.add(node)
+                self._outbound.node_gone()
+                self.on_gone()
                 self._server.gone(node)
         self._left -= self._known.keys()
         self._owners.look_again()
