@@ -45,7 +45,7 @@ async def deliver(ctx: ModuleContext, account: LocalAccount, session: Session) -
     localpart = account.jid.localpart
     try:
         while page := await ctx.store.offline.page(localpart):
-            receiver = next((each for each in (session, *account.best()) if each.willing), None)
+            receiver = next((each for each in (session, *account.best()) if each.accepting_messages), None)
             if receiver is None:
                 break
             count = _send(ctx, receiver, page)

@@ -121,7 +121,7 @@ class MessageDelivery:
         action = _rule(situation, stanza)
         match action:
             case Action.BEST | Action.ALL if account:
-                chosen = account.best() if action is Action.BEST else account.willing()
+                chosen = account.best() if action is Action.BEST else account.accepting_messages
                 for session in chosen:
                     session.send(stanza)
                     if len(chosen) > 1:

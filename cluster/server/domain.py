@@ -143,7 +143,7 @@ class Domain:
                 self.session_gone(session)
                 continue
             self.hibernate(session)
-            if session.willing:  # what came for the account before it was taken up
+            if session.accepting_messages:  # what came for the account before it was taken up
                 await self.host.run("available", self.context, session.account, session)
 
     async def adopt(self, localpart: str) -> None:

@@ -127,10 +127,10 @@ class Entrance:
         if stanza.to is None:
             if stanza.type not in (None, "unavailable"):
                 raise StanzaError(Condition.BAD_REQUEST, f"presence of type {stanza.type} needs an address")
-            was_willing = session.willing
+            was_accepting = session.accepting_messages
             self._pace.worked(session)
             told = self._ctx.presence.broadcast(session, stanza)
-            if session.willing and not was_willing:
+            if session.accepting_messages and not was_accepting:
                 return both(told, self._ctx.host.run("available", self._ctx, session.account, session))
             return told
         if stanza.type in TYPES:
