@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from cluster.host.module import Context, ModuleHost
 from cluster.xmpp import data_form
@@ -13,12 +14,24 @@ from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.namespaces import XML
 
 INFO = "http://jabber.org/protocol/disco#info"
+ITEMS = "http://jabber.org/protocol/disco#items"
 
 
-def describe(host: ModuleHost[Context], ctx: Context) -> Element:
-    """The `<query>` of a domain: a server for instant messaging, with its features and forms."""
+class Identity(NamedTuple):
+    """What an entity is (XEP-0030 section 3.1); see the registry of categories and types."""
+
+    category: str
+    type: str
+    name: str
+
+
+SERVER = Identity("server", "im", "xmpplab")
+
+
+def describe(host: ModuleHost[Context], ctx: Context, identity: Identity = SERVER) -> Element:
+    """The `<query>` of a domain: what it is, with its features and forms."""
     query = Element(f"{{{INFO}}}query")
-    SubElement(query, f"{{{INFO}}}identity", category="server", type="im", name="xmpplab")
+    SubElement(query, f"{{{INFO}}}identity", identity._asdict())
     add_features(query, host.features)
     query.extend(host.forms(ctx))
     return query

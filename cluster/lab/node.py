@@ -115,7 +115,7 @@ def _config(plan: Plan, node: ServerNode, tls: _Tls) -> ServerConfig:
         registrations_per_minute=node.registrations_per_minute, probes_per_minute=plan.probes_per_minute,
         strict=node.strict, admin=node.admin, limits=node.limits,
         components={seed.domain: seed.secret for seed in node.components},
-        components_at={seed.domain: first.name for seed in elsewhere},
+        services_at={seed.domain: first.name for seed in elsewhere},
         served_by=plan.served_by,
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Blocking Command (XEP-0191): the list of whom an account does not want to hear of.
 
-What the list does to stanzas is in server/entrance.py, server/domain.py and server/presence.py; it is in memory with
-its account.
+What the list does to stanzas is in server/entrance.py, server/account_delivery.py and server/presence.py; it is in
+memory with its account.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.host.disco import INFO, add_features, describe
+from cluster.host.disco import INFO, ITEMS, add_features, describe
 from cluster.host.iq import NOTHING_HANDLES
 from cluster.server.accounts import LocalAccount
 from cluster.server.context import ModuleContext, ServerModule
@@ -10,7 +10,6 @@ from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
 
-ITEMS = "http://jabber.org/protocol/disco#items"
 module = ServerModule("disco", ns=INFO, xep=30, version="2.5rc3")
 
 
@@ -44,10 +43,10 @@ async def account_info(ctx: ModuleContext, iq: Stanza) -> Stanza:
 
 @module.on_iq("get", "query", ns=ITEMS, addressed_to=("domain",))
 def domain_items(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """The services of the domain (section 4.1): its components."""
+    """The services of the domain (section 4.1)."""
     query = _empty_node(iq, ITEMS)
-    for component in ctx.components:
-        SubElement(query, f"{{{ITEMS}}}item", jid=component)
+    for service in ctx.services:
+        SubElement(query, f"{{{ITEMS}}}item", jid=service)
     return iq.reply(query)
 
 

@@ -171,7 +171,7 @@ class ClientStream(StreamConnection):
     def _on_odd(self, seat: Seat, event: Nonza | Misaddressed) -> None:
         """What a bound client sent that is no stanza, or none that can be routed."""
         if isinstance(event, Misaddressed):
-            self._domain.bounce(event.stanza, event.error)
+            self._domain.routing.bounce(event.stanza, event.error)
             seat.counted()
             return
         self._write_output()  # what a module writes comes behind it

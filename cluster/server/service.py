@@ -1,0 +1,63 @@
+"""Services that live in the server, with addresses on a subdomain of it: rooms, publish-subscribe and the like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from cluster.base.settled import Settled
+from cluster.host.disco import Identity
+from cluster.host.module import Module, ModuleHost
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.stanza import Stanza
+
+
+class Service:
+    """The declaration of one service; it holds no state, so that many domains can share it.
+
+    Requests are handled by its modules: of addresses without a localpart as "domain", of others as "account".
+    """
+
+    def __init__(self, name: str, identity: Identity, modules: Sequence[ServiceModule] = ()) -> None:
+        """`identity`: what it says of itself in service discovery (XEP-0030)."""
+        self.name = name
+        self.identity = identity
+        self.modules = tuple(modules)
+        self.message_handler: StanzaHandler | None = None
+        self.presence_handler: StanzaHandler | None = None
+        self.list_items: ItemList = lambda ctx: ()
+
+    def on_message(self, handler: StanzaHandler) -> StanzaHandler:
+        """Register who takes messages; without, they come back."""
+        self.message_handler = handler
+        return handler
+
+    def on_presence(self, handler: StanzaHandler) -> StanzaHandler:
+        """Register who takes presence; without, it is ignored."""
+        self.presence_handler = handler
+        return handler
+
+    def items(self, listed: ItemList) -> ItemList:
+        """Register what the service lists in service discovery: such as its rooms."""
+        self.list_items = listed
+        return listed
+
+
+@dataclass(frozen=True)
+class ServiceContext:
+    """One service at its address, as its handlers see it."""
+
+    domain: str
+    service: Service
+    host: ModuleHost[ServiceContext]
+    route: Callable[[Stanza], Settled]
+    """Send a stanza of the service on its way."""
+    new_id: Callable[[], str]
+    now_utc_s: Callable[[], float]
+
+
+ServiceModule = Module[ServiceContext]
+StanzaHandler = Callable[[ServiceContext, Stanza], Settled]
+"""Takes a message or presence; settles when what it stores or sends is safe. Raises StanzaError to refuse it."""
+ItemList = Callable[[ServiceContext], Sequence[tuple[Jid, str]]]
+"""Addresses of the service, and their names."""
