@@ -56,7 +56,7 @@ class ClientStream(StreamConnection):
     max_unsettled = MAX_UNSETTLED
     _stream: ReceivingStream
 
-    def __init__(self, shared: C2s, clock: PeerClock, connections: set[ClientStream]) -> None:
+    def __init__(self, shared: C2s, clock: PeerClock, connections: dict[ClientStream, None]) -> None:
         super().__init__(ReceivingStream(shared.options, shared.new_id), shared.clock, clock, connections)
         self._shared = shared
         self._domain = shared.domain
@@ -85,7 +85,7 @@ class ClientStream(StreamConnection):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone, with or without a goodbye."""
-        self._connections.discard(self)
+        self._connections.pop(self, None)
         self._drain_rest()
         self._limit(None)
         self._stream.close()  # an answer that is still on its way must not bind a session to nothing

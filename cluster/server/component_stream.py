@@ -31,7 +31,7 @@ class ComponentStreams(Factory):
     noisy = False
 
     def __init__(self, domain: str, components: Mapping[str, Component], entrance: Entrance, ports: Ports) -> None:
-        self.streams: set[ComponentStream] = set()
+        self.streams: dict[ComponentStream, None] = {}
         self.components = components
         self.entrance = entrance
         self.clock = ports.clock
@@ -75,7 +75,7 @@ class ComponentStream(StreamConnection):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone, with or without a goodbye."""
-        self._connections.discard(self)
+        self._connections.pop(self, None)
         self._drain_rest()
         self._limit(None)
         self._leave()

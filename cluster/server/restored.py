@@ -40,7 +40,7 @@ class RestoredSession(Session):
         super().__init__(account, kept.record.jid, keeper, _nowhere, _nowhere, _nowhere)
         record = kept.record
         self.presence, self.farewell, self.priority = record.presence, record.farewell, record.priority
-        self.directed = Directed(kept.directed)
+        self.directed = Directed(sorted(kept.directed))
         self.interested, self.follows_blocks, self.carbons = record.interested, record.follows_blocks, record.carbons
         self.broken_utc_s = record.broken_utc_s
         self.missed_presence = record.inactive

@@ -155,7 +155,7 @@ class MemoryNodes:
             if self.company.lose(former):
                 self.inherit(former)
             return
-        left = {owner for owner in self.company.owners.values() if owner.name == self.name}
+        left = dict.fromkeys(owner for owner in self.company.owners.values() if owner.name == self.name)
         for each in left:
             self.inherit(each)
         if not left:
