@@ -30,8 +30,8 @@ from cluster.server.service import Service
 from cluster.store.memory import memory_store
 from cluster.store.port import Account, RosterItem, ScramKeys, Store
 from cluster.trace.hop import Hop, Tracer
-from cluster.xmpp.initiating import Login
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.login import Login
 from cluster.xmpp.sasl import HASHES, make_keys
 from cluster.xmpp.stanza import Stanza
 from tests.client import Client, Connection

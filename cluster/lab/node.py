@@ -20,10 +20,11 @@ from twisted.logger import Logger
 
 from cluster import modules
 from cluster.base.turn import Turn
-from cluster.lab import process
-from cluster.lab.control import ControlServer
+from cluster.lab.control.requests import OF_KIND
+from cluster.lab.control.server import ControlServer
 from cluster.lab.folder import LabFolder
-from cluster.lab.process import new_id
+from cluster.lab.runtime import process
+from cluster.lab.runtime.process import new_id
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
@@ -60,7 +61,7 @@ class Node:
         self._journal = RedisJournal(self._client, keys, reactor, plan.journal_bytes)
         ports = _ports(reactor, self._client, keys, self._journal, plan, node)
         self._server = build(_config(plan, node, self._tls), ports)
-        self._control = ControlServer(self._client, keys, node.channel, self._server.administration)
+        self._control = ControlServer(self._client, keys, node.channel, self._server.administration, OF_KIND["server"])
         self._listeners: list[Any] = []
 
     async def start(self) -> None:
@@ -131,7 +132,7 @@ def _ports(reactor: Any, client: RedisClient, keys: Keys, journal: RedisJournal,
         reactor, client, keys, turn=turn, domain=node.domain, tracer=tracer, max_backlog=plan.max_backlog,
         now_utc_s=time.time, sender=node.channel, share=nodes.share, served_by=plan.served_by, peers=node.peers,
     )  # fmt: skip
-    nodes.on_change = router.share_changed
+    nodes.on_change, nodes.on_gone = router.share_changed, router.node_gone
     return Ports(
         reactor, time.time, turn, new_id, lambda: secrets.token_bytes(16),
         derive=lambda *what: deferToThreadPool(reactor, reactor.getThreadPool(), make_keys, *what),

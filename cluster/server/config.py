@@ -17,7 +17,7 @@ from cluster.server.service import Service
 from cluster.store.limits import DEFAULTS, Limits
 from cluster.store.port import Store
 from cluster.trace.hop import Tracer
-from cluster.xmpp.features import TlsMode
+from cluster.xmpp.stream_options import TlsMode
 
 
 @dataclass(frozen=True)
