@@ -50,7 +50,7 @@ class AccountDelivery:
             settled = self._hand_on(account, stanza)
         elif not localpart:
             settled = self._deliver_to_domain(stanza)
-        elif self._nodes.is_alone and is_only_seen(stanza):
+        elif self._nodes.is_alone and self._is_only_seen(stanza):
             return None
         else:
             settled = self._nodes.claim(localpart).addCallback(self._deliver_at, stanza, localpart, place)
@@ -70,7 +70,7 @@ class AccountDelivery:
         """Nobody is online here: the account is offline, at another node, or being restored."""
         if node != self._nodes.name:
             return self._routing.tell(node, stanza, place)
-        if is_only_seen(stanza) and self._ctx.accounts.here(localpart) is None:
+        if self._is_only_seen(stanza) and self._ctx.accounts.here(localpart) is None:
             self._nodes.release(localpart)
             return None
         delivered = self._ctx.accounts.load(localpart).addCallback(self._hand_on, stanza)
@@ -82,7 +82,7 @@ class AccountDelivery:
 
     def _hand_on(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
         """Hand on what is for this account; None where there is no such account."""
-        if account is not None and account.blocked and stanza.from_ is not None and account.blocks(stanza.from_):
+        if account is not None and account.barrier is not None and stanza.from_ and account.blocks(stanza.from_):
             return self._turn_away(stanza)
         if stanza.kind == "message":
             return self._messages.deliver(account, stanza)
@@ -95,7 +95,7 @@ class AccountDelivery:
         return self._deliver_presence(account, stanza)
 
     def _turn_away(self, stanza: Stanza) -> Settled:
-        """The account blocks the sender, to whom it looks as if nobody was there (XEP-0191 section 3.3)."""
+        """The account blocks the sender, to whom it looks as if the account had no resource."""
         cause = "the receiver blocks the sender"
         if stanza.kind == "presence":
             self._tracer.record(Event.DROPPED, stanza, cause)
@@ -143,10 +143,10 @@ class AccountDelivery:
             except StanzaError as error:
                 return self._bounce(stanza, error)
         else:
-            self._ctx.presence.receive(account, stanza)
+            return self._ctx.presence.receive(account, stanza)
         return None
 
-
-def is_only_seen(stanza: Stanza) -> bool:
-    """Presence that only a session could see (RFC 6121 section 8.5.2.2.2)."""
-    return stanza.kind == "presence" and stanza.type not in TYPES and stanza.type != "probe"
+    def _is_only_seen(self, stanza: Stanza) -> bool:
+        """Presence that only a session could see (RFC 6121 section 8.5.2.2.2), and no module wants to know of."""
+        is_presence = stanza.kind == "presence" and stanza.type not in TYPES and stanza.type != "probe"
+        return is_presence and not self._ctx.presence.concerns_accounts

@@ -9,7 +9,8 @@ from twisted.internet.defer import Deferred
 
 from cluster.base.rate import RateLimit
 from cluster.base.settled import Settled
-from cluster.host.module import Module, ModuleHost
+from cluster.host.module import Module
+from cluster.host.module_host import ModuleHost
 from cluster.server.accounts import Accounts
 from cluster.server.credentials import Credentials
 from cluster.server.presence import Presence

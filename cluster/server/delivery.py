@@ -89,7 +89,7 @@ class MessageDelivery:
 
     def redeliver(self, account: LocalAccount, stanza: Stanza, came: Came = Came.AGAIN) -> Settled:
         """A message that came before, to a session that is gone and never got it: to whom it is for now."""
-        if stanza.from_ == account.jid:  # the server's own, for that session: a carbon, a message of its archive
+        if stanza.from_ == account.jid:  # the server's own, which a module made for that session
             self._tracer.record(Event.DROPPED, stanza, "the resource that it was made for is gone")
             return None
         return self._hand_out(account, stanza, came)

@@ -24,6 +24,7 @@ from cluster.server.hibernation import Hibernation
 from cluster.server.keeper import Keeper
 from cluster.server.message_hooks import MessageHooks
 from cluster.server.presence import Presence
+from cluster.server.presence_hooks import PresenceHooks
 from cluster.server.restored import RestoredSession, restore
 from cluster.server.routing import Routing
 from cluster.server.session import Session
@@ -46,7 +47,8 @@ class Domain:
         self.credentials = Credentials(ports.store.accounts, ports.store.secrets, ports.derive, ports.new_salt)
         self.accounts = Accounts(config.domain, ports.store, config.limits, self._complete)
         self.keeper = Keeper(ports.store.sessions, ports.turn, ports.now_utc_s)
-        self._presence = Presence(routing.route, ports.new_id, ports.now_utc_s)
+        hooks_of_presence = PresenceHooks(self.host, lambda: self.context)
+        self._presence = Presence(routing.route, ports.new_id, ports.now_utc_s, hooks_of_presence)
         self._subscriptions = Subscriptions(self.accounts, self._presence, routing.route, ports.new_id)
         self.context = self._context(config, ports)
         hooks = MessageHooks(self.context)
@@ -72,9 +74,9 @@ class Domain:
             remove_account=lambda localpart, removed: Deferred.fromCoroutine(self.remove_account(localpart, removed)),
         )  # fmt: skip
 
-    def _complete(self, account: LocalAccount) -> Deferred[bool]:
+    async def _complete(self, account: LocalAccount) -> None:
         """Let the modules add what is theirs to an account that was read."""
-        return self.host.run("load", self.context, account, None)
+        await self.host.load(self.context, self._store.documents, account)
 
     # --- sessions
 
@@ -110,7 +112,8 @@ class Domain:
 
         What that process was sent and has not delivered reaches them now, but nothing else does before `adopt`.
         """
-        for session in await restore(localpart, self.accounts, self._store.sessions, self.keeper):
+        states = self.host.session_states
+        for session in await restore(localpart, self.accounts, self._store.sessions, self.keeper, states):
             self._nodes.claim_again(localpart)  # until its end; see `session_gone`
             if not session.is_bound:
                 self.session_gone(session)
@@ -125,10 +128,11 @@ class Domain:
         if account is None:
             return
         self.accounts.show(account)
-        if any(isinstance(each, RestoredSession) and each.missed_presence for each in account.sessions.values()):
-            self._presence.ask_contacts(account)
         if not account.available:
             self._presence.absent(account)
+        for session in [*account.sessions.values()]:
+            if isinstance(session, RestoredSession):
+                await self.host.run("restored", self.context, account, session)
 
     # --- accounts
 

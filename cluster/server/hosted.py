@@ -9,7 +9,7 @@ from cluster.base.settled import Settled
 from cluster.base.storage import is_away
 from cluster.host.disco import INFO, ITEMS, describe
 from cluster.host.iq import IqDispatch
-from cluster.host.module import ModuleHost
+from cluster.host.module_host import ModuleHost
 from cluster.server.config import Ports
 from cluster.server.routing import Routing
 from cluster.server.service import Service, ServiceContext, ServiceModule

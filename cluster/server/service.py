@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from cluster.base.settled import Settled
 from cluster.host.disco import Identity
-from cluster.host.module import Module, ModuleHost
+from cluster.host.module import Module
+from cluster.host.module_host import ModuleHost
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
