@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from cluster.base.clock import Reactor
 from cluster.lab.control.requests import OF_KIND
 from cluster.lab.control.server import ControlServer
 from cluster.lab.folder import LabFolder
@@ -26,7 +27,7 @@ from cluster.trace.redis import RedisJournal
 class Surroundings:
     """What every part of the lower half is given."""
 
-    reactor: Any
+    reactor: Reactor
     folder: Path
     """Its own, for what it keeps in files."""
     plan: Plan
@@ -47,7 +48,7 @@ class Part(Protocol):
 class ForeignNode:
     """One part, with its connection to Redis and its control channel."""
 
-    def __init__(self, reactor: Any, folder: LabFolder, node: GatewayNode | NetworkNode) -> None:
+    def __init__(self, reactor: Reactor, folder: LabFolder, node: GatewayNode | NetworkNode) -> None:
         plan = folder.plan()
         keys = Keys.of_lab(plan.name)
         url = RedisUrl.parse(folder.secrets()[node.speaks_for])

@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP4ServerEndpoint
 from twisted.internet.ssl import optionsForClientTLS
 
+from cluster.base.clock import Reactor
 from cluster.components.connection import ComponentConnection
 from cluster.components.runtime import GatewayRuntime
 from cluster.gateways.mail.configuration import MailSettings
@@ -69,7 +70,7 @@ def _aliases(node: GatewayNode) -> tuple[tuple[str, Jid], ...]:
     return tuple((normal(address), Jid.parse(account)) for address, account in node.aliases.items())
 
 
-def _relay(network: NetworkNode, identity: str, reactor: Any) -> Relay:
+def _relay(network: NetworkNode, identity: str, reactor: Reactor) -> Relay:
     """The way to the mail host: the lab's own, or a real one by its name."""
     settings = RelaySettings(network.host, network.user, network.password, network.starttls)
     if not network.is_external:

@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
+from cluster.base.clock import Clock
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
 from cluster.redisio.pages import read_hash
@@ -40,7 +41,7 @@ return {ARGV[2], ''}
 class Owners:
     """The accounts that belong to this node, and where the others are."""
 
-    def __init__(self, reactor: Any, client: RedisClient, keys: NodeKeys, members: Members) -> None:
+    def __init__(self, reactor: Clock, client: RedisClient, keys: NodeKeys, members: Members) -> None:
         self.inherited: dict[str, str] = {}
         """Accounts of nodes that are gone, which were claimed here and not adopted yet: which node's."""
         self.inherits = False
