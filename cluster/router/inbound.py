@@ -159,7 +159,7 @@ class Inbound:
         peers.addCallbacks(self._on_peers, self._on_failed)
 
     def _on_peers(self, peers: set[bytes]) -> None:
-        for from_ in {peer.decode(errors="replace") for peer in peers} - self._links.keys():
+        for from_ in sorted({peer.decode(errors="replace") for peer in peers} - self._links.keys()):
             self._open(from_)
 
     def _on_failed(self, failure: Failure) -> None:

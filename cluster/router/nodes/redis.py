@@ -199,7 +199,7 @@ class RedisNodes:
         for node in [each for each in self._inboxes if each in present and each != self.name]:
             await self._inboxes.pop(node).stop()
             self.share.give_back(inbox(node))
-        for node in await self._all():
+        for node in sorted(await self._all()):
             if node not in present and node not in self._inboxes and self.share.reader_of(node) == self.name:
                 await self._inherit(node)
 
@@ -252,7 +252,7 @@ class RedisNodes:
 
     async def _wait_until_read(self, node: str) -> None:
         """What was in the inbox has settled. What comes behind it, for a node that is back, is not waited for."""
-        for from_ in await self._client.execute("SMEMBERS", self._keys.peers(node)):
+        for from_ in sorted(await self._client.execute("SMEMBERS", self._keys.peers(node))):
             key, last = self._keys.link(node, from_.decode()), None
             while await self._client.execute("XLEN", key):
                 stream = await self._client.execute("XINFO", "STREAM", key)
