@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cluster.cli.common import LabName
 from cluster.cli.completion import nodes
-from cluster.lab.api import Lab, NodeAction, seconds
+from cluster.lab.api import Lab, seconds
+
+if TYPE_CHECKING:
+    from cluster.lab.api import NodeAction
 
 Node = Annotated[str, typer.Argument(help="Such as s1 or redis; see `xmpplab ps`.", autocompletion=nodes)]
 

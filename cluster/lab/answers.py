@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from cluster.lab.state import DriverKind, NodeKind, State
+from cluster.lab import DriverKind
+from cluster.lab.state import NodeKind, State
 
 
 class NodeView(msgspec.Struct, frozen=True):

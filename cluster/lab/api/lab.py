@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cluster.lab import DriverKind
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.progress import Tell, untold
-from cluster.lab.state import DriverKind, NodeAction, NodeState, State
 
 if TYPE_CHECKING:
     from cluster.client.archive import ArchivedMessage
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cluster.lab.folder import LabFolder
     from cluster.lab.logs import LogLine
     from cluster.lab.networks import Mailbox, Networks, Phone
+    from cluster.lab.state import NodeAction, NodeState, State
     from cluster.lab.tracing.prober import Prober
     from cluster.topology.plan import Plan
     from cluster.trace.hop import Hop
@@ -89,6 +90,11 @@ class Lab:
         """True while it runs."""
         return self.driver.is_up()
 
+    def check_up(self) -> None:
+        """Raises LabError where it does not run."""
+        if not self.is_up:
+            raise LabError(f"lab {self.name} is down; bring it up with `xmpplab up {self.plan.topology} -d`")
+
     # --- its life
 
     def up(self, plans: Sequence[Plan], kind: DriverKind = "process", tell: Tell = untold) -> bool:
@@ -96,14 +102,14 @@ class Lab:
 
         `plans` are the same lab at different addresses: the first whose addresses are free is taken.
         """
-        from cluster.lab.driver import DRIVERS
+        from cluster.lab.driver import driver
         from cluster.lab.provision.intention import check_kind
 
         had_data = self.exists
         if had_data and self.is_up:
             check_kind(self.folder, kind)
         try:
-            _, is_new = (self._driver or DRIVERS[kind](self.folder)).up(plans, tell)
+            _, is_new = (self._driver or driver(kind, self.folder)).up(plans, tell)
         except OSError:
             if not had_data and not self.folder.is_locked():
                 self.folder.remove()
@@ -256,10 +262,7 @@ class Lab:
         """The accounts of its servers, while it runs."""
         from cluster.lab.clients.users import Users
 
-        plan = self.plan
-        if not self.is_up:
-            raise LabError(f"lab {self.name} is down; bring it up with `xmpplab up {plan.topology} -d`")
-        return Users(self.folder, plan)
+        return Users(self.folder, self.plan, self.check_up)
 
     def accounts(self) -> list[KnownAccount]:
         """Whom one can log in as, as far as the servers answer."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cluster.lab import DriverKind
 from cluster.lab.answers import Intention, Part
 from cluster.lab.driver import driver_of, kind_of
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
 from cluster.lab.provision.addresses import first_free
 from cluster.lab.provision.same import check_same
-from cluster.lab.state import DriverKind
 from cluster.topology.plan import Plan
 
 

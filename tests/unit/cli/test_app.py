@@ -19,7 +19,7 @@ import yaml
 
 from cluster.cli import main
 from cluster.cli.app import app
-from cluster.cli.logs import begin_of
+from cluster.lab.api import log_begin
 from cluster.lab.catalogue import topologies
 from cluster.lab.folder import LABS, LabFolder
 from cluster.lab.logs import LogLine, encode
@@ -226,8 +226,8 @@ def test_which_lines_of_the_log(shell: Shell, tmp_path: Path) -> None:
 
 def test_since_is_counted_from_now() -> None:
     now_utc = datetime(2026, 11, 20, 12, tzinfo=UTC)
-    assert begin_of("90s", now_utc) == "2026-11-20T11:58:30.000000+00:00"
-    assert begin_of("", now_utc) == ""
+    assert log_begin("90s", now_utc) == "2026-11-20T11:58:30.000000+00:00"
+    assert log_begin("", now_utc) == ""
 
 
 def test_version_and_help(shell: Shell) -> None:
