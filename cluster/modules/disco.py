@@ -52,8 +52,8 @@ async def domain_items(ctx: ModuleContext, iq: Stanza) -> Stanza:
 
 @module.disco_items(addressed_to=("domain",))
 async def services(ctx: ModuleContext, about: None) -> list[Item]:
-    """The components of the domain."""
-    return [Item(Jid("", component)) for component in ctx.components]
+    """The services of the domain."""
+    return [Item(Jid("", service)) for service in ctx.services]
 
 
 @module.on_iq("get", "query", ns=ITEMS, addressed_to=("own", "account", "nobody"))

@@ -10,6 +10,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.clock import Reactor
 from cluster.redisio.connection import UNREACHABLE
 from cluster.redisio.layout import Address
 from cluster.redisio.masters import Masters
@@ -57,7 +58,7 @@ class RedisClient:
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, url: RedisUrl, jitter: Callable[[], float]) -> None:
+    def __init__(self, reactor: Reactor, url: RedisUrl, jitter: Callable[[], float]) -> None:
         """`jitter()` in [0, 1) spreads the attempts of many clients."""
         self._url = url
         self.keeps_order = not url.is_cluster

@@ -13,6 +13,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.clock import Clock
 from cluster.base.written import Written
 from cluster.redisio.refusal import error_reply
 from cluster.redisio.silence import Patience, Watch
@@ -39,9 +40,9 @@ class RedisProtocol(Protocol):
     transport: Any
 
     def __init__(
-        self, clock: Any, patience: Patience, on_push: Callable[[str, bytes], None], on_lost: Callable[[], None]
+        self, clock: Clock, patience: Patience, on_push: Callable[[str, bytes], None], on_lost: Callable[[], None]
     ) -> None:
-        """`clock`: IReactorTime. `on_push(channel, message)` takes published messages.
+        """`on_push(channel, message)` takes published messages.
 
         `on_lost` hears the end, before what waits fails.
         """

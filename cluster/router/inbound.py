@@ -11,6 +11,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.clock import Clock
 from cluster.base.storage import log_failed
 from cluster.base.turn import Stage, Turn
 from cluster.redisio.client import RedisClient
@@ -34,7 +35,7 @@ class Inbound:
     _log = Logger()
 
     def __init__(
-        self, reactor: Any, turn: Turn, client: RedisClient, keys: LinkKeys, to: str, share: Share,
+        self, reactor: Clock, turn: Turn, client: RedisClient, keys: LinkKeys, to: str, share: Share,
         decode: Callable[[bytes], Any], is_current: Callable[[], bool] = lambda: True,
     ) -> None:  # fmt: skip
         """`decode` makes the list of items of what a sender's `Outbound` wrote as one entry. `is_current`: all is known
@@ -158,7 +159,7 @@ class Inbound:
         peers.addCallbacks(self._on_peers, self._on_failed)
 
     def _on_peers(self, peers: set[bytes]) -> None:
-        for from_ in {peer.decode(errors="replace") for peer in peers} - self._links.keys():
+        for from_ in sorted({peer.decode(errors="replace") for peer in peers} - self._links.keys()):
             self._open(from_)
 
     def _on_failed(self, failure: Failure) -> None:

@@ -55,9 +55,9 @@ class RedisSessions:
                 yield "HSET", key, change.id, _encode(change.record)
             if change.directed:
                 key = self._keys.session(self._domain, change.id)
-                yield "HSET", key, *(part for jid in change.directed for part in (_field(jid), _encode(jid)))
+                yield "HSET", key, *(part for jid in sorted(change.directed) for part in (_field(jid), _encode(jid)))
             if change.undirected:
-                yield "HDEL", self._keys.session(self._domain, change.id), *map(_field, change.undirected)
+                yield "HDEL", self._keys.session(self._domain, change.id), *map(_field, sorted(change.undirected))
             if change.forgotten:
                 yield "HDEL", self._keys.session(self._domain, change.id), *change.forgotten
         counts: list[str | bytes] = []

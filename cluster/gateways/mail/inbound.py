@@ -12,6 +12,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure as TwistedFailure
 
+from cluster.base.clock import Clock, as_interface
 from cluster.base.settled import Settled
 from cluster.components.connection import NotCarried, Overloaded
 from cluster.gateways.mail.addresses import Account, Addresses, Bounce, NotHere, Postmaster, Unknown
@@ -44,7 +45,7 @@ class Inbound:
 
     def __init__(
         self,
-        clock: Any,
+        clock: Clock,
         settings: MailSettings,
         addresses: Addresses,
         ledger: Ledger,
@@ -163,7 +164,8 @@ class Inbound:
         await self._ledger.note(id, taken)  # before its error can come
         settled = self._send(self._message(id, account, letter))
         if settled is not None:
-            settled.addTimeout(WAIT_S, self._clock, lambda *_: TwistedFailure(Overloaded("the server is away")))  # type: ignore[no-untyped-call]
+            late: Any = TwistedFailure(Overloaded("the server is away"))  # type: ignore[no-untyped-call]
+            settled.addTimeout(WAIT_S, as_interface(self._clock), lambda *_: late)
             await settled
         await self._ledger.note(id, msgspec.structs.replace(taken, is_delivered=True))
 

@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from cluster.base.clock import Clock, as_interface
 from cluster.networks.mailhost.configuration import MailHostSettings
 from cluster.networks.mailhost.mailbox import Mailbox
 from cluster.protocols.mime.address import domain_of, local_of
@@ -34,7 +35,7 @@ class MailHost:
 
     def __init__(
         self,
-        clock: Any,
+        clock: Clock,
         settings: MailHostSettings,
         mailboxes: Mapping[str, Mailbox],
         tracer: Tracer,
@@ -42,7 +43,7 @@ class MailHost:
         now_utc_s: Callable[[], float],
         new_id: Callable[[], str],
     ) -> None:
-        """`clock` is an IReactorTime; `mailboxes` by address."""
+        """`mailboxes` by address."""
         self.domain = settings.host_name
         self.max_bytes = settings.max_mail_bytes
         self.refusal: Refused | None = None
@@ -64,7 +65,7 @@ class MailHost:
     async def check_recipient(self, envelope: Envelope, address: str) -> None:
         """Its own mailboxes, nobody else. Raises Refused."""
         if self.delay_s:
-            await deferLater(self._clock, self.delay_s)
+            await deferLater(as_interface(self._clock), self.delay_s)
         if self.refusal is not None:
             raise self.refusal
         if domain_of(address) not in self._domains:

@@ -12,6 +12,7 @@ from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.clock import Clock
 from cluster.networks.smsc.configuration import EsmeAccount, SmscSettings
 from cluster.networks.smsc.hops import Hops
 from cluster.networks.smsc.phone import Phone, Received
@@ -59,7 +60,7 @@ class MessageCentre:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Clock,
         settings: SmscSettings,
         phones: dict[str, Phone],
         windows: dict[str, Window],
