@@ -104,7 +104,7 @@ class Domain:
         self._stanza_ids: StanzaIds
         self._clock = clock
         started_s = clock.seconds()
-        self.keeper = Keeper(store.sessions, turn, now_utc_s)
+        self.keeper = Keeper(store.sessions, turn, clock, now_utc_s)
         self._relayed = RelayedPlaces()
         self.context = ModuleContext(
             domain=name, components=tuple({**self.components, **components_at}),
