@@ -235,8 +235,8 @@ class Keeper:
         self._is_refused = False
         refused, self._refused = self._refused, {}
         for session in refused:
-            if session in self._noted:
-                self._noted[session].refused()
+            if session.is_resumable:
+                self._noted.setdefault(session, _Noted()).refused()
         self._changed = {**refused, **self._changed}
         self._write()
         if self._when_kept and not self._is_refused:  # what was refused was of sessions that are over

@@ -196,6 +196,23 @@ def test_nothing_counts_as_handled_while_the_store_refuses(refusing: tuple[Netwo
     assert [each.stanza.tree.findtext("{jabber:client}body") for each in left] == ["1", "2"]
 
 
+def test_a_session_that_began_while_the_store_refused_is_kept_with_what_it_was_sent(
+    refusing: tuple[Network, RefusingSessions],
+) -> None:
+    network, sessions = refusing
+    romeo = network.online(ROMEO)
+    managed(network, CHAMBER)
+    sessions.is_full = True
+    network.say(romeo, chat(CHAMBER, "0"))
+    juliet = managed(network, BALCONY)
+    network.say(romeo, chat(BALCONY, "1"))
+    assert messages(juliet) == ["1"]
+    sessions.is_full = False
+    network.advance(REFUSED_S)
+    [session] = [each for each in load(network, "juliet") if each.record.jid == juliet.jid]
+    assert session.sent[-1].stanza.tree.findtext("{jabber:client}body") == "1"
+
+
 def test_what_was_refused_is_not_acknowledged_to_a_link(refusing: tuple[Network, RefusingSessions]) -> None:
     network, sessions = refusing
     juliet, romeo = managed(network, BALCONY), network.online(ROMEO)
