@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.redisio.written import Written
+from cluster.base.written import Written
 from cluster.xmpp.stanza import Stanza
 
 MAX_BATCH_BYTES = 1 << 19

@@ -17,7 +17,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from cluster.redisio.refusal import is_away
+from cluster.base.storage import is_away
 
 if TYPE_CHECKING:
     from cluster.router.inbound import Inbound

@@ -10,11 +10,11 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.storage import log_failed
 from cluster.redisio.protocol import Reply
-from cluster.redisio.refusal import log_failed
 from cluster.router.entry_id import EntryId
 from cluster.router.fence import Marks, passed, read_marks
-from cluster.router.reader import OpenGate
+from cluster.router.reader import OpenSink
 
 if TYPE_CHECKING:
     from cluster.router.inbound import Inbound
@@ -47,9 +47,9 @@ class InboundLink:
 
     _log = Logger()
 
-    def __init__(self, from_: str, open_gate: OpenGate, inbound: Inbound) -> None:
+    def __init__(self, from_: str, open_sink: OpenSink, inbound: Inbound) -> None:
         self.from_ = from_
-        self._gate = open_gate(from_, self.read_on)
+        self._sink = open_sink(from_, self.read_on)
         self._inbound = inbound
         self._client = inbound.client
         self._group = inbound.to
@@ -107,7 +107,7 @@ class InboundLink:
     def _may_read(self) -> bool:
         if self._is_fenced or self._is_over():
             return False
-        return self._gate.may_read(self._unsettled, self._unsettled_bytes)
+        return self._sink.may_read(self._unsettled, self._unsettled_bytes)
 
     def _is_over(self) -> bool:
         return self._is_let_go or self._inbound.is_stopped
@@ -130,7 +130,7 @@ class InboundLink:
     def let_go(self) -> None:
         """Read no more; somebody else does when all has settled that was read."""
         self._is_let_go = True
-        self._gate.let_go()
+        self._sink.let_go()
         self._forget_if_settled()
 
     def _forget_if_settled(self) -> None:
@@ -198,7 +198,7 @@ class InboundLink:
                 return
             self._log.error("Dropped an entry from {from_}: {error}", from_=self.from_, error=str(error))
             items = []
-        settled = self._gate.take(id.decode(), items)
+        settled = self._sink.take(id.decode(), items)
         if settled is None:
             self._settle(id)
         else:

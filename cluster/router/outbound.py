@@ -8,9 +8,9 @@ from typing import Any
 from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 
+from cluster.base.turn import Stage, Turn
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import LinkKeys
-from cluster.redisio.turn import Stage, Turn
 from cluster.router.outbound_link import OutboundLink
 from cluster.router.port import Bounce, HopRecorder
 from cluster.xmpp.errors import StanzaError

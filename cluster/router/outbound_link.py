@@ -13,13 +13,13 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cluster.redisio.refusal import log_failed
+from cluster.base.settled import Settled
+from cluster.base.storage import log_failed
 from cluster.router.batch import MAX_BATCH_BYTES, Batch
 from cluster.router.entry_id import EntryId
 from cluster.router.fence import Marks
-from cluster.router.gate import NODE
 from cluster.router.link_script import WRITE, WRITE_AGAIN
-from cluster.router.port import STANZA_BYTES, Settled, no_link
+from cluster.router.port import QUEUE, STANZA_BYTES, no_link
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MAX_WAITING_BYTES = 64 << 20
 """What all links of a domain may hold in its memory while Redis is away or slow; beyond it stanzas are refused. Long
-before, the clients that send are not read on (server/backpressure.py)."""
+before, the clients that send are not read on (streams/backpressure.py)."""
 MAX_BACKLOG_BYTES = 256 << 20
 """What one link may hold in Redis, however few entries that are."""
 REMEMBERED_BYTES = 1 << 16
@@ -126,7 +126,7 @@ class OutboundLink:
         self._write_next(batch)
         for stanza in batch.stanzas:
             if stanza.trace_id:  # recorded before the other side can see it
-                self._outbound.tracer.record("enqueued", stanza, f"to {self._to}", node=NODE)
+                self._outbound.tracer.record("enqueued", stanza, f"to {self._to}", node=QUEUE)
 
     def _write_next(self, batch: Batch) -> None:
         id = self._next_id()

@@ -162,16 +162,12 @@ class SecretStore(Protocol):
         """The secret of this name, which is `new` where there was none."""
 
 
-class NotKept(Exception):
-    """The storage refuses what is to be kept, for now; it may have a part of it."""
-
-
 class SessionStore(Protocol):
     """The sessions that can be resumed, so that they outlive the process of their server."""
 
     def note(self, changes: Sequence[SessionChange]) -> Deferred[None]:
         """Keep what is new of several sessions; fires when it is kept, and waits while the storage is away. Fails with
-        NotKept where that is there and refuses.
+        StorageRefused where that is there and refuses; it may have a part of it then.
 
         In this order, so that a crash in between does no harm: what was sent, what changed in their records, what was
         handled and acknowledged.

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 import msgspec
 from twisted.internet.defer import Deferred, gatherResults
 
+from cluster.base.storage import StorageRefused
 from cluster.redisio.client import RedisClient
 from cluster.redisio.insistent import Command, Insistent
 from cluster.redisio.keys import Keys
 from cluster.redisio.pages import read_hash
 from cluster.redisio.protocol import Reply
-from cluster.store.port import NotKept
+from cluster.store.former_sessions import read_record
 from cluster.store.session import KeptSession, SentStanza, SessionChange, SessionRecord
 from cluster.xmpp.jid import Jid
 
@@ -24,7 +25,6 @@ class _Progress(msgspec.Struct, frozen=True, array_like=True):
 
 _encode = msgspec.msgpack.Encoder().encode
 _progress = msgspec.msgpack.Decoder(_Progress).decode
-_record = msgspec.msgpack.Decoder(SessionRecord).decode
 _jid = msgspec.msgpack.Decoder(Jid).decode
 _sent = msgspec.msgpack.Decoder(SentStanza).decode
 
@@ -70,7 +70,7 @@ class RedisSessions:
     async def load(self, localpart: str) -> list[KeptSession]:
         """All sessions of an account."""
         records = await read_hash(self._client, self._keys.sessions_of(self._domain, localpart))
-        loaded = [self._load(id.decode(), _record(value)) for id, value in records.items()]
+        loaded = [self._load(id.decode(), read_record(value)) for id, value in records.items()]
         sessions: list[KeptSession] = await gatherResults([Deferred.fromCoroutine(each) for each in loaded])
         return sessions
 
@@ -97,7 +97,7 @@ class RedisSessions:
 
 def _kept(reply: Reply) -> None:
     if reply is None:  # see `Insistent.write`
-        raise NotKept("Redis refuses what is to be kept of sessions")
+        raise StorageRefused("Redis refuses what is to be kept of sessions")
 
 
 def _field(jid: Jid) -> bytes:

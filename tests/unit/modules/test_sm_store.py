@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from twisted.internet.defer import Deferred, fail
 
+from cluster.base.storage import StorageRefused
 from cluster.server.keeper import REFUSED_S, REMEMBERED
 from cluster.store.memory import MemorySessions, memory_store
-from cluster.store.port import NotKept
 from cluster.store.session import KeptSession, SessionChange
 from cluster.xmpp.namespaces import SM
 from tests.network import CAPULET, MONTAGUE, Network, at_once
@@ -51,7 +51,7 @@ class RefusingSessions(MemorySessions):
 
     def note(self, changes: Sequence[SessionChange]) -> Deferred[None]:
         self.asked += 1
-        return fail(NotKept()) if self.is_full else super().note(changes)
+        return fail(StorageRefused()) if self.is_full else super().note(changes)
 
 
 @pytest.fixture

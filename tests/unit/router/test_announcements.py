@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from twisted.internet.defer import Deferred
 
+from cluster.base.settled import Settled
 from cluster.router import link_script
-from cluster.router.port import Settled
 from tests.ports.worlds import (
     CAPULET,
     MONTAGUE,

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 from twisted.internet.defer import Deferred
 
-from cluster.redisio.turn import Turn
+from cluster.base.settled import Settled
+from cluster.base.turn import Turn
 from cluster.router import fence
-from cluster.router.port import Settled
 from cluster.router.redis import RedisRouter
 from cluster.xmpp.stanza import Stanza
 from tests.ports.worlds import CAPULET, MONTAGUE, Node, RedisWorld, World, chat, text_of
