@@ -141,7 +141,9 @@ class Inbound:
             taken = await self.exists(from_) and await self._share.take(from_)
         finally:
             self._opening.discard(from_)
-        if taken and not self.is_stopped and from_ not in self._links:
+        if taken and not self._share.is_ours(from_):  # any more
+            self._share.give_back(from_)
+        elif taken and not self.is_stopped and from_ not in self._links:
             assert self._open_sink is not None  # nothing arrives before the start
             link = self._links[from_] = InboundLink(from_, self._open_sink, self)
             link.listen()
