@@ -14,7 +14,7 @@ from cluster.base.clock import Reactor
 from cluster.redisio.connection import UNREACHABLE
 from cluster.redisio.layout import Address
 from cluster.redisio.masters import Masters
-from cluster.redisio.protocol import RedisProtocol, Reply
+from cluster.redisio.protocol import Listener, RedisProtocol, Reply
 from cluster.redisio.silence import CLUSTER_COMMANDS, COMMANDS, SUBSCRIPTIONS
 from cluster.redisio.url import RedisUrl
 
@@ -112,11 +112,14 @@ class RedisClient:
             return fail(ConnectionLost("there is no connection to Redis"))
         return connection.execute(*command)
 
-    def post(self, *command: str | bytes | int) -> None:
-        """Send a command whose reply nobody waits for; an error reply is logged, a lost connection loses it."""
+    def post(self, *command: str | bytes | int, listener: Listener | None = None) -> None:
+        """Send a command whose reply nobody waits for; an error reply is logged, a lost connection loses it.
+
+        A `listener` hears of both instead.
+        """
         connection = self._commands.of(command)
         if connection is not None:
-            connection.post(*command)
+            connection.post(*command, listener=listener)
 
     async def flush(self) -> None:
         """Return when all that was written is replied to. Fails with ConnectionLost where there is a master that is

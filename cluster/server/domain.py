@@ -46,7 +46,7 @@ class Domain:
         self.host = ServerHost(config.modules)
         self.credentials = Credentials(ports.store.accounts, ports.store.secrets, ports.derive, ports.new_salt)
         self.accounts = Accounts(config.domain, ports.store, config.limits, self._complete)
-        self.keeper = Keeper(ports.store.sessions, ports.turn, ports.now_utc_s)
+        self.keeper = Keeper(ports.store.sessions, ports.turn, ports.clock, ports.now_utc_s)
         hooks_of_presence = PresenceHooks(self.host, lambda: self.context)
         self._presence = Presence(routing.route, ports.new_id, ports.now_utc_s, hooks_of_presence)
         self._subscriptions = Subscriptions(self.accounts, self._presence, routing.route, ports.new_id)

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 import msgspec
 from twisted.internet.defer import Deferred, gatherResults
 
+from cluster.base.storage import StorageRefused
 from cluster.redisio.client import RedisClient
 from cluster.redisio.insistent import Command, Insistent
 from cluster.redisio.keys import Keys
 from cluster.redisio.pages import read_hash
+from cluster.redisio.protocol import Reply
 from cluster.store.former_sessions import read_record
 from cluster.store.session import KeptSession, SentStanza, SessionChange, SessionRecord
 from cluster.xmpp.jid import Jid
@@ -42,7 +44,7 @@ class RedisSessions:
 
     def note(self, changes: Sequence[SessionChange]) -> Deferred[None]:
         """Keep what is new: one command for each session that was sent something, and one for the counts of all."""
-        return self._insistent.write([*self._commands(changes)])
+        return self._insistent.write([*self._commands(changes)]).addCallback(_kept)
 
     def _commands(self, changes: Sequence[SessionChange]) -> Iterator[Command]:
         for change in changes:
@@ -91,6 +93,11 @@ class RedisSessions:
                 ("HDEL", keys.sessions(domain), id),
             ]
         )
+
+
+def _kept(reply: Reply) -> None:
+    if reply is None:  # see `Insistent.write`
+        raise StorageRefused("Redis refuses what is to be kept of sessions")
 
 
 def _field(jid: Jid) -> bytes:

@@ -70,8 +70,11 @@ class MailHost:
             raise self.refusal
         if domain_of(address) not in self._domains:
             raise Refused(550, f"5.7.1 no mail for {address} is taken here: this is no relay")
-        if self._find(address) is None:
+        box = self._find(address)
+        if box is None:
             raise Refused(550, f"5.1.1 there is no mailbox {address}")
+        if box.is_full:  # RFC 5321 section 4.2.3, RFC 3463 section 3.3
+            raise Refused(452, f"4.2.2 the mailbox {address} is full")
 
     async def take(self, envelope: Envelope, data: bytes) -> str:
         """Into the mailboxes. Raises Refused."""
@@ -111,14 +114,17 @@ class MailHost:
     # --- as the host of those who write mails
 
     async def send(self, draft: Draft, trace_id: str = "") -> None:
-        """Deliver a mail of a mailbox, or send it on. Raises ValueError where no way leads there, QueueFull."""
+        """Deliver a mail of a mailbox, or send it on. Raises ValueError where that cannot be, QueueFull."""
         data = compose(draft)
         name = self._mailboxes[draft.sender].name
         self._record(Event.SENT, trace_id, name, draft.sender, draft.recipient, data, f"to {draft.recipient}")
         domain = domain_of(draft.recipient)
         if domain in self._domains:
-            if self._find(draft.recipient) is None:
+            box = self._find(draft.recipient)
+            if box is None:
                 raise ValueError(f"there is no mailbox {draft.recipient}; there are {', '.join(self._mailboxes)}")
+            if box.is_full:
+                raise ValueError(f"the mailbox {draft.recipient} is full; delete some of its mails")
             self._deliver(draft.sender, draft.recipient, data, trace_id)
             return
         queue = self.queues.get(domain)
@@ -159,6 +165,9 @@ class MailHost:
     def _deliver(self, return_path: str, address: str, data: bytes, trace_id: str) -> None:
         found = self._find(address)
         assert found is not None, "somebody let a mail in for no mailbox"
+        if found.is_full and not return_path:  # a report, of which nobody hears
+            self._record(Event.DROPPED, trace_id, self._name, return_path, address, data, f"{found.name} is full")
+            return
         head = f"Return-Path: <{return_path}>\r\nDelivered-To: {address}\r\n".encode()
         found.deliver(head + data, self._now_utc_s())
         self._record(Event.ROUTED, trace_id, self._name, return_path, address, data, f"to {found.name}")

@@ -37,6 +37,9 @@ from cluster.trace.hop import Event
 
 UNKNOWN_SUBSCRIBER = "001"
 """The error in a receipt for a number that nobody has (3GPP TS 29.002: unknownSubscriber)."""
+MEMORY_CAPACITY_EXCEEDED = "211"
+"""The error in a receipt for a phone that is full (3GPP TS 23.040 section 9.2.3.22: D3). No submit_sm is refused with
+ESME_RMSGQFUL for that: an ESME waits then with what is for all other phones too."""
 MAX_WAITING_BYTES = 32 << 20
 """What may wait for phones that are off and ESMEs that are away; then senders are asked to try later."""
 MAX_VALIDITY_S = 30 * 86_400.0
@@ -196,6 +199,10 @@ class MessageCentre:
             timer.cancel()
         pdu = message.pdu
         sm = _sm(pdu)
+        if phone.is_full:
+            self._hops.record(Event.DROPPED, pdu, self._settings.name, f"the memory of {phone.name} is full")
+            self._settle(message, MessageState.UNDELIVERABLE, MEMORY_CAPACITY_EXCEEDED)
+            return
         if is_text(sm):
             phone.receive(
                 Received(

@@ -116,7 +116,7 @@ class RedisNodes:
         self._members = Members(reactor, client, keys, name, incarnation)
         self._owners = Owners(reactor, client, keys, self._members)
         self._outbound = Outbound(reactor, turn, client, keys, name, tracer, max_backlog)
-        self.share = NodeShare(client, keys, self._members)
+        self.share = NodeShare(reactor, client, keys, self._members)
         self._inboxes: dict[str, Inbound] = {}
         self._taking_over: set[str] = set()
         self._left: set[str] = set()  # nodes that are gone, and have not been taken over by this one
@@ -209,7 +209,7 @@ class RedisNodes:
 
     async def _inherit(self, node: str) -> bool:
         """Take over what this node has left: see `Server`; False while another process does."""
-        if not await self.share.take(inbox(node)) or node in self._inboxes:
+        if not await self.share.hold(inbox(node)) or node in self._inboxes:
             return node in self._inboxes
         reader = self._inboxes[node] = Inbound(
             self._reactor, self._turn, self._client, self._keys, node, WholeShare(self._members.is_sure), self._decode

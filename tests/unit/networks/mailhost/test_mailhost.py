@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cluster.networks.mailhost import mailbox as mailhost_mailbox
 from cluster.networks.mailhost.mailbox import Mailbox
+from cluster.protocols.smtp.receiver import Envelope, Refused
 from tests.network import at_once, watched_log
 from tests.unit.gateways.mail.world import FRIAR, MAIL, MailNetwork
 
@@ -233,3 +235,19 @@ def test_the_writer_hears_of_a_silence(network: MailNetwork) -> None:
         network.advance(900)
     [report] = network.inbox()
     assert "cannot connect" in report["text"]
+
+
+def test_a_mailbox_is_bounded(network: MailNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 5321 section 4.2.3: 452. Somebody who deletes mails makes room."""
+    monkeypatch.setattr(mailhost_mailbox, "MAX_BYTES", 5_000)
+    host = network.host._host
+    send(network, ABBOT, "x" * 6_000)
+    with pytest.raises(ValueError, match="is full; delete some"):
+        send(network, ABBOT)
+    envelope = Envelope("127.0.0.1", "h", "a@b.c", [])
+    with pytest.raises(Refused, match=r"4\.2\.2") as refused:
+        at_once(host.check_recipient(envelope, ABBOT))
+    assert refused.value.code == 452
+    for file in host._mailboxes[ABBOT]._files():
+        file.unlink()
+    at_once(host.check_recipient(envelope, ABBOT))

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from twisted.internet.task import Clock
 
-from cluster.networks.smsc import centre, esmes
+from cluster.networks.smsc import centre, esmes, phone
 from cluster.networks.smsc.configuration import EsmeAccount
 from cluster.networks.smsc.esmes import BIND_TIMEOUT_S, MAX_UNANSWERED
 from cluster.networks.smsc.limits import Limits
@@ -288,6 +288,23 @@ def test_what_waits_for_phones_is_bounded(world: World, monkeypatch: pytest.Monk
     world.run(smsc.administration.phone_switch(PHONE, True))
     world.go()
     assert client.submit() == 0
+
+
+def test_what_a_phone_keeps_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who wrote to it hears of it, and other phones get what is theirs."""
+    monkeypatch.setattr(phone, "MAX_INBOX_BYTES", 3 * phone.KEPT_BYTES)
+    smsc = world.start_smsc()
+    delivered = Delivered()
+    answers = Answers(world.esme(delivered))
+    for number in range(4):
+        answers.submit(str(number), PHONE, 2)
+    answers.submit("4", OTHER_PHONE, 2)
+    world.go()
+    inboxes = [world.run(smsc.administration.phone_inbox(number)) for number in (PHONE, OTHER_PHONE)]
+    assert [[each["text"] for each in inbox] for inbox in inboxes] == [["0", "1", "2"], ["4"]]
+    [receipt] = [receipt_of(pdu) for pdu in delivered.pdus]
+    assert receipt is not None
+    assert (receipt.message_id, receipt.state.name, receipt.error) == (answers.all[3], "UNDELIVERABLE", "211")
 
 
 def test_connections_are_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
