@@ -6,6 +6,7 @@ folder, files and environment, as any other process. Tests of how the command it
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
@@ -48,6 +49,7 @@ def _server() -> socket.socket:
         its.set_inheritable(True)
         argv = [sys.executable, "-P", __file__, str(its.fileno())]
         os.posix_spawn(argv[0], argv, os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)])
+    atexit.register(mine.close)
     return mine
 
 
