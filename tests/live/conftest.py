@@ -18,6 +18,7 @@ from tests.live.running_lab import ROOT, RunningLab
 HERE = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that share a lab run in one worker, so that it comes up once: those of a module, and those of `verona`."""
     for item in items:
