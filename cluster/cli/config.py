@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from cluster.cli.common import TopologyFile, read_plans
+from cluster.cli.common import TopologyFile
 from cluster.cli.output import print_json
+from cluster.lab.api import read_plans
 from cluster.trace.terminal import safe
 
 
@@ -17,11 +18,10 @@ def config(
     redis: Annotated[str, typer.Option(metavar="URL", help="As of `up`.")] = "",
 ) -> None:
     """Print what a topology file comes to, with all defaults and addresses, passwords too; nothing is started."""
-    import msgspec
     import yaml
 
-    plan = read_plans(file, redis)[0]
+    shown = read_plans(file, redis)[0].shown
     if format == "json":
-        print_json(plan)
+        print_json(shown)
     else:
-        print(safe(yaml.safe_dump(msgspec.to_builtins(plan), sort_keys=False, allow_unicode=True, width=120)), end="")
+        print(safe(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=120)), end="")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 
+from cluster.base.request import Refused
 
-class LabError(Exception):
+
+class LabError(Refused):
     """The lab cannot do it; the message says why and names the remedy."""
 
 

@@ -14,7 +14,8 @@ import yaml
 from yaml.composer import ComposerError
 from yaml.reader import ReaderError
 
-from cluster.topology.problem import KeyPath, Problem, TopologyError, dotted
+from cluster.kinds.base.finding import KeyPath
+from cluster.topology.problem import Problem, TopologyError, dotted
 from cluster.topology.yaml_errors import in_plain_words
 
 

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
 
+from cluster.base.units import WINDOWS, Quantity
+from cluster.kinds.base.finding import Finding, KeyPath, choice
+from cluster.kinds.base.values import NodeName
 from cluster.router.fault import Fault
 from cluster.router.faults import known
-from cluster.router.quantity import WINDOWS, Quantity
-from cluster.topology.problem import Finding, KeyPath, choice
-from cluster.topology.section import NodeName, Section
+from cluster.topology.strict import Section
 
 
 def _written(quantity: Quantity) -> Any:

@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterator
 from itertools import combinations
 from typing import Any
 
+from cluster.kinds.base.finding import Finding, KeyPath, choice
+from cluster.kinds.base.values import RESERVED_NAMES, prepared_domain, sections
 from cluster.topology import foreign_references, links
 from cluster.topology.plan import COMPONENT_PORT
-from cluster.topology.problem import Finding, KeyPath, choice
 from cluster.topology.scale import MAX_LAB_NODES, MAX_NODES, node_name
-from cluster.topology.section import RESERVED_NAMES, prepared_domain, sections
 from cluster.xmpp.jid import Jid, JidError
 
 

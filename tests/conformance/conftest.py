@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.conformance import peers
 from tests.conformance.ours import ours
-from tests.conformance.peers import PEERS, missing
+from tests.conformance.peers import PEERS
 from tests.conformance.report import Outcomes
 from tests.conformance.site import Site
 from tests.conformance.wire import Wire
@@ -51,7 +52,7 @@ def _running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         with ours(folder) as started:
             yield started
         return
-    if reason := missing(name):
+    if reason := peers.SERVERS[name].missing:
         pytest.skip(reason)
     Wire.patience_s = PEER_PATIENCE_S
     with PEERS[name](folder) as started:

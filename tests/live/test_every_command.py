@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "chat": (ROMEO,),
     "send": (ROMEO, JULIET, "But, soft!"),
     "inbox": (JULIET,),
+    "init": ("my-lab",),
     "validate": (FILE,),
     "config": (FILE,),
     "graph": (FILE,),

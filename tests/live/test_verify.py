@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from cluster.client.managed import ManagedClient
+from cluster.lab.api import Lab
 from cluster.lab.folder import LABS, choose
 from cluster.lab.verify.progress import Progress
 from cluster.lab.verify.read import read
@@ -167,9 +168,8 @@ def test_an_interrupt_leaves_each_client_to_its_thread(standing: RunningLab, mon
     file = read(Path(scenario(standing, topology=None)), None)
     monkeypatch.setattr(ManagedClient, "close", watched_close)
     monkeypatch.setattr("cluster.lab.verify.run.pause", interrupt)
-    folder = choose(standing.folder, None)
     with pytest.raises(KeyboardInterrupt):
-        run(folder, folder.plan(), file.scenario, Progress(io.StringIO()))
+        run(Lab(choose(standing.folder, None)), file.scenario, Progress(io.StringIO()))
     assert disturbed == []
 
 

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from cluster.lab import redis
 from cluster.lab.errors import BadInput
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.private import write_private
+from cluster.lab.provision import redis
 from cluster.redisio.url import each_of
 from cluster.topology.plan import GatewayNode, NetworkNode, Plan, ServerNode
 
@@ -90,14 +90,14 @@ def nodes(folder: LabFolder, plan: Plan) -> None:
             shutil.copy(folder.ca_file, inside.ca_file)
             shutil.copy(folder.certificate(node.server), inside.certificate(node.server))
             shutil.copy(folder.key(node.server), inside.key(node.server))
-        if isinstance(node, NetworkNode):
+        if node.keeps_data:
             (inside.path / node.name).mkdir(mode=0o700, exist_ok=True)  # its data will be put there
             (folder.path / node.name).mkdir(mode=0o700, exist_ok=True)
 
 
 def data(folder: LabFolder, plan: Plan) -> list[Path]:
-    """Where foreign networks keep what they know."""
-    return [folder.path / node.name for node in plan.lower_half if isinstance(node, NetworkNode)]
+    """Where nodes keep what is not in Redis."""
+    return [folder.path / node.name for node in plan.lower_half if node.keeps_data]
 
 
 def _make(inside: LabFolder) -> None:

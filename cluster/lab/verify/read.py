@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cluster.lab.tracing import first_pair
-from cluster.lab.verify.foreign import boxes
+from cluster.kinds.base.finding import Finding, KeyPath, choice
+from cluster.lab.clients.correspondents import behind_gateways
+from cluster.lab.clients.names import first_pair
 from cluster.lab.verify.scenario import Flow, Scenario
 from cluster.lab.verify.timetable import Action
 from cluster.topology import document, links
 from cluster.topology.document import Document
 from cluster.topology.load import validated
 from cluster.topology.plan import Plan
-from cluster.topology.problem import Finding, KeyPath, TopologyError, choice
+from cluster.topology.problem import TopologyError
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def _misfits(scenario: Scenario, data: Any, plan: Plan) -> Iterator[Finding]:
 def _flow_misfits(
     path: KeyPath, flow: Flow, flows: Sequence[Flow], accounts: Sequence[str], plan: Plan
 ) -> Iterator[Finding]:
-    foreign = [word for box in boxes(plan) for word in (box.name, box.address)]
+    foreign = [word for box in behind_gateways(plan) for word in (box.name, box.address)]
     for key, end in (("from", flow.from_), ("to", flow.to)):
         yield from _known((*path, key), "account" if "@" in end else "phone or mailbox", end, [*accounts, *foreign])
     ends = [end for end in (flow.from_, flow.to) if end in foreign and end not in accounts]

@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
+from cluster.kinds.base.values import Name
 from cluster.lab.verify.promises import PROMISES, Promises
 from cluster.lab.verify.timetable import Step
 from cluster.lab.verify.values import Rate, Seconds
-from cluster.topology.section import Name, OrEmpty, Section
+from cluster.topology.strict import OrEmpty, Section
 from cluster.xmpp.jid import Jid
 
 _FOREIGN = re.compile(r"[a-z][a-z0-9-]{0,62}|\+?[0-9]{3,15}")

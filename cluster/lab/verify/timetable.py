@@ -8,10 +8,11 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field, model_validator
 
+from cluster.kinds.base.values import AccountJid, NodeName
 from cluster.lab.verify.values import Seconds
 from cluster.router import settings
 from cluster.topology.links import Link, directions, faults_of
-from cluster.topology.section import AccountJid, NodeName, Section
+from cluster.topology.strict import Section
 
 ACTIONS = ("kill", "restart", "pause", "cut", "partition", "fault")
 _LASTING = {"pause", "partition"}

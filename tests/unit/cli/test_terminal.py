@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from rich.console import Console
 
-from cluster.cli import fault, logs, mail, phone, trace, user, watch
+from cluster.cli import fault, logs, trace, user, watch
+from cluster.cli.output import print_json
 from cluster.cli.table import print_table
+from cluster.lab.answers import AccountView, LinkState
 from cluster.lab.errors import LabError
-from cluster.lab.faults import LinkState
 from cluster.lab.logs import LogLine
 from cluster.lab.verify import render as verify
 from cluster.lab.verify.report import Example
+from cluster.networks.mailhost import terminal as mail
+from cluster.networks.mailhost.requests import MailView
+from cluster.networks.smsc import terminal as phone
+from cluster.networks.smsc.requests import TextView
 from cluster.trace import render
 from cluster.trace.hop import Event, Hop
 from tests.unit.trace.test_terminal import is_harmless
@@ -28,33 +35,25 @@ def _fail() -> None:
 
 
 def _users(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Server:
-        name = "s1"
-        domain = "montague.lit"
-        node_of = ""
-
-    class Folder:
-        def plan(self) -> object:
-            return type("Plan", (), {"servers": [Server]})
-
-    monkeypatch.setattr(user, "chosen", lambda name: Folder())
-    monkeypatch.setattr("cluster.lab.ask.ask", lambda *_: [EVIL])
+    users = SimpleNamespace(ls=lambda domain: [AccountView(EVIL, "s1")])
+    monkeypatch.setattr(user.Lab, "named", lambda name: SimpleNamespace(users=users))
     user.ls(None)
 
 
 def _phone_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    def ask(verb: str, arguments: object) -> None:
+    def send(to: str, text: str) -> None:
         raise LabError(EVIL)
 
-    phone._send_line(ask, "+39333", "romeo hi")
+    phone._send_line(cast(Any, SimpleNamespace(send=send)), "romeo hi")
 
 
-LETTER = {"at_utc_s": 1.0, "from": EVIL, "subject": f"{EVIL}\n", "text": f"{EVIL}\n{EVIL}", "message_id": "1"}
+LETTER = MailView(1.0, EVIL, f"{EVIL}\n", f"{EVIL}\n{EVIL}", "1", "")
+TEXT = TextView(1.0, EVIL, f"{EVIL}\n{EVIL}", "")
 SHOWN: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
-    "phone": lambda _: print(phone._line(LETTER)),
+    "phone": lambda _: print(phone._line(TEXT)),
     "phone, refused": _phone_says,
-    "mail": lambda _: mail._print([LETTER], "text"),
-    "mail as JSON": lambda _: mail._print([LETTER], "json"),
+    "mail": lambda _: mail._print([LETTER]),
+    "mail as JSON": lambda _: print_json([LETTER]),
     "trace": lambda _: trace.print_tree([HOP]),
     "trace as Mermaid": lambda _: print(render.mermaid([HOP])),
     "watch": lambda _: print(watch._shown(HOP)),

@@ -100,7 +100,7 @@ def test_a_domain_is_one_partys(problems: Problems) -> None:
     [
         (
             "fn1: {kind: smsc, mailboxes: {fc1: a@b.c}}",
-            "fn1.mailboxes: only a network of kind mailhost has mailboxes; delete it",
+            "fn1.mailboxes: only a network of kind mailhost has mailboxes; delete this key",
         ),
         (
             "fn1: {kind: smsc, phones: {fc1: '+393331234567'}, external: {host: x, port: 1}}",

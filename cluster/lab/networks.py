@@ -1,0 +1,62 @@
+"""The foreign networks that a lab runs, and their faults."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from msgspec import UNSET, UnsetType
+
+from cluster.base.request import Status
+from cluster.lab.answers import NetworkView
+from cluster.lab.control.ask import ask
+from cluster.lab.errors import BadInput
+from cluster.lab.folder import LabFolder
+from cluster.networks.faults import in_words
+from cluster.networks.requests import FaultClear, FaultLs, FaultSet
+from cluster.topology.plan import NetworkNode, Plan
+
+Given = TypeVar("Given")
+
+
+class Networks:
+    """The foreign networks that the lab runs, and their faults. Raises LabError, and BadInput for an unknown name."""
+
+    def __init__(self, folder: LabFolder, plan: Plan) -> None:
+        self._folder = folder
+        self._plan = plan
+        self._known = {network.name: network for network in plan.networks if not network.is_external}
+
+    def ls(self) -> list[NetworkView]:
+        """All of them: who is connected, what waits, what is wrong."""
+        found = []
+        for network in self._known.values():
+            status = ask(self._folder, self._plan, network, Status())
+            faults = ask(self._folder, self._plan, network, FaultLs())
+            found.append(NetworkView(network.name, network.kind, status, faults))
+        return found
+
+    def set(
+        self,
+        name: str,
+        *,
+        down: bool = False,
+        delay_s: float | None = None,
+        max_per_s: float | None = None,
+        refuse: str | None = None,
+    ) -> str:
+        """Give a network these faults, beside those that it has; all of them, in words."""
+        faults = FaultSet(down or UNSET, _given(delay_s), _given(max_per_s), _given(refuse))
+        return in_words(ask(self._folder, self._plan, self._find(name), faults))
+
+    def clear(self, name: str) -> None:
+        """Take all faults from a network."""
+        ask(self._folder, self._plan, self._find(name), FaultClear())
+
+    def _find(self, name: str) -> NetworkNode:
+        if name not in self._known:
+            raise BadInput(f"the lab runs no network {name!r}; there is: {', '.join(self._known) or 'none'}")
+        return self._known[name]
+
+
+def _given(value: Given | None) -> Given | UnsetType:
+    return UNSET if value is None else value
