@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cluster.cli.completion import files, labs_here
+from cluster.cli.completion import labs_here, topologies
 from cluster.lab.api import BadInput
 
 if TYPE_CHECKING:
@@ -24,7 +24,27 @@ LabName = Annotated[
     ),
 ]
 Password = Annotated[str | None, typer.Option(help="Of the account that logs in, where the topology does not tell it.")]
-TopologyFile = Annotated[Path, typer.Argument(help="Topology file (YAML).", autocompletion=files)]
+
+
+def _found(file: Path | None) -> Path | None:
+    from cluster.lab.catalogue import topology_path
+
+    return None if file is None else topology_path(str(file))
+
+
+TOPOLOGY_HELP = "Topology file (YAML), or the name of a topology that is included, such as rfc3920"
+TopologyFile = Annotated[
+    Path, typer.Argument(metavar="FILE", help=f"{TOPOLOGY_HELP}.", autocompletion=topologies, callback=_found)
+]
+OptionalTopologyFile = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="FILE",
+        help=f"{TOPOLOGY_HELP}; default: the only *.yaml here.",
+        autocompletion=topologies,
+        callback=_found,
+    ),
+]
 
 
 def read_scenario(text: str, duration: str = "") -> ScenarioFile:
@@ -32,7 +52,7 @@ def read_scenario(text: str, duration: str = "") -> ScenarioFile:
 
     `duration`: of all its flows, instead of what the file says.
     """
-    from cluster.lab.verify.catalogue import scenario_path
+    from cluster.lab.catalogue import scenario_path
     from cluster.lab.verify.read import read
     from cluster.lab.verify.values import duration_s
     from cluster.topology.problem import TopologyError

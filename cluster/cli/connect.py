@@ -27,13 +27,13 @@ def print_how_to_connect(lab: Lab) -> None:
             print(f"  and {len(accounts) - MOST_ACCOUNTS} more (`xmpplab user ls`)")
     _print_behind_gateways(lab)
     if any(server.tls != "off" for server in lab.plan.servers):
-        print(f"\nclients have to trust the CA of the certificates:\n  {_short(lab.ca_file)}")
+        print(f"\nclients must trust the CA of the certificates:\n  {_short(lab.ca_file)}")
 
 
 def _print_behind_gateways(lab: Lab) -> None:
     rows = [(str(each.jid), f"xmpplab {each.command} {each.name}") for each in lab.correspondents()]
     if rows:
-        print("\nbehind the gateways, and how to be them:")
+        print("\nusers of the foreign networks, and the command to act as each:")
         width = max(len(jid) for jid, _ in rows[:MOST_ACCOUNTS])
         for jid, command in rows[:MOST_ACCOUNTS]:
             print(f"  {jid.ljust(width)}  {command}")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cluster.cli.completion import files
+from cluster.cli.common import OptionalTopologyFile
 from cluster.cli.connect import print_how_to_connect
 from cluster.cli.interrupt import interruptible
 from cluster.cli.output import print_json
@@ -21,9 +20,7 @@ if TYPE_CHECKING:
 
 
 def up(
-    file: Annotated[
-        Path | None, typer.Argument(help="Topology file; default: the only *.yaml here.", autocompletion=files)
-    ] = None,
+    file: OptionalTopologyFile = None,
     detach: Annotated[bool, typer.Option("-d", "--detach", help="Return when every part answers.")] = False,
     driver_: Annotated[
         DriverKind,

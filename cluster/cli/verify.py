@@ -31,7 +31,7 @@ def verify(
         typer.Argument(
             metavar="[SCENARIO]...",
             help="Scenario files, or names such as kill-s2; see docs/verify.md.",
-            autocompletion=completion.files,
+            autocompletion=completion.scenarios,
         ),
     ] = None,
     format: Annotated[Literal["text", "json"], typer.Option(help="For people, for programs.")] = "text",

@@ -150,7 +150,7 @@ class NetworkView(msgspec.Struct, frozen=True):
     @property
     def faults_in_words(self) -> str:
         """As `down, delay 2 s`; empty: none."""
-        from cluster.gateways.faults import in_words
+        from cluster.networks.faults import in_words
 
         return in_words(self.faults)
 

@@ -6,7 +6,6 @@ from typing import TypeVar
 
 from msgspec import UNSET, UnsetType
 
-from cluster.gateways.faults import in_words
 from cluster.lab.answers import MailView, NetworkView, TextView
 from cluster.lab.control.ask import ask
 from cluster.lab.control.requests import (
@@ -23,6 +22,7 @@ from cluster.lab.control.requests import (
 )
 from cluster.lab.errors import BadInput
 from cluster.lab.folder import LabFolder
+from cluster.networks.faults import in_words
 from cluster.topology.plan import NetworkNode, Plan
 
 Given = TypeVar("Given")

@@ -73,4 +73,7 @@ def default_file(root: Path) -> Path:
         )
     if (root / DEFAULT_FILE).is_file():
         return root / DEFAULT_FILE
-    raise BadInput(f"no topology here: neither a *.yaml file nor {DEFAULT_FILE}; name one: `xmpplab up FILE`")
+    raise BadInput(
+        f"no topology here: neither a *.yaml file nor {DEFAULT_FILE}; "
+        "name one, such as `xmpplab up rfc3920`, or write one with `xmpplab init NAME`"
+    )

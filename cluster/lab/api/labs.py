@@ -70,7 +70,7 @@ def link_faults() -> dict[str, str]:
 
 def seconds(text: str, of: str = "") -> float:
     """A time such as 500ms or 3s. Raises BadInput. `of`: what it is for, such as `--for`."""
-    from cluster.router.quantity import DURATION
+    from cluster.base.units import DURATION
 
     try:
         return DURATION.parse(text) or 0.0

@@ -13,8 +13,8 @@ from cluster.lab.control.requests import UserLs
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder
 from cluster.topology.plan import Plan
-from cluster.xmpp.initiating import Login, Resumption, StreamFailed
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.login import Login, Resumption, StreamFailed
 
 
 def password_of(plan: Plan, jid: Jid) -> str | None:

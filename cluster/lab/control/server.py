@@ -10,10 +10,10 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.storage import log_failed
 from cluster.lab.control.requests import REPLY_LIFETIME_S, Envelope, Reply, Request, Requests, verb_of
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
-from cluster.redisio.refusal import log_failed
 
 
 class _Operation(NamedTuple):

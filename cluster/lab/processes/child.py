@@ -14,14 +14,19 @@ from twisted.internet.error import ConnectingCancelledError, ProcessTerminated
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
+from cluster.base.backoff import Backoff
 from cluster.lab.control.question import Question
 from cluster.lab.logs import LogFile, LogLine, encode, utc_text
-from cluster.lab.processes.backoff import Backoff
 from cluster.lab.processes.probe import Reactor, answered
 from cluster.lab.state import NodeKind, NodeState
 
 MAX_LINE_BYTES = 1 << 16
 """Of what a process writes without an end of line."""
+HEALTHY_S = 10.0
+"""A process that ran this long was healthy: its next crash counts as its first."""
+_BACKOFF = Backoff(0.1, 5.0)
+"""A crash by accident costs little; a process that never comes up is tried often enough to notice that its cause was
+mended."""
 STOP_TIMEOUT_S = 5.0
 """A process that was asked to stop (SIGTERM) and is still there after this gets SIGKILL."""
 
@@ -61,7 +66,7 @@ class Child:
         self._now_utc = now_utc
         self._changed = changed
         self._take_hold = take_hold
-        self._backoff = Backoff()
+        self._failures = 0  # in a row
         self._process: Any = None
         self._started_s = 0.0
         self._asking: Deferred[None] | None = None
@@ -97,7 +102,10 @@ class Child:
         if self._gone is not None:
             self._finish()
             return
-        pause_s = max(self._take_hold(), self._backoff.after_run(self._reactor.seconds() - self._started_s))
+        if self._reactor.seconds() - self._started_s >= HEALTHY_S:
+            self._failures = 0
+        pause_s = max(self._take_hold(), _BACKOFF.pause_s(self._failures))
+        self._failures += 1
         self._say("error", f"{self._part.name} died ({how}); it is started again in {pause_s:.3g} s")
         self._set("restarting", pid=None, last_exit=how, restarts=self.state.restarts + 1)
         self._timer = self._reactor.callLater(pause_s, self._spawn)

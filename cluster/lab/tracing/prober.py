@@ -11,7 +11,6 @@ from secrets import token_hex
 import msgspec
 
 from cluster.client.blocking import BlockingClient
-from cluster.gateways.mail.quoted import quote
 from cluster.lab.clients.login import explained, password_of
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder
@@ -20,14 +19,15 @@ from cluster.lab.progress import Tell, untold
 from cluster.lab.tracing.journal import journal
 from cluster.lab.tracing.waits import Waits
 from cluster.lab.wait import pause
+from cluster.protocols.mime.quoted import quote
 from cluster.topology.plan import Plan, ServerNode
 from cluster.trace.hop import Event, Hop
 from cluster.trace.reader import JournalReader
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.escaping import unescape
-from cluster.xmpp.initiating import Login
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.login import Login
 from cluster.xmpp.namespaces import CLIENT, PROBE
 from cluster.xmpp.parser import Slice
 from cluster.xmpp.stanza import Stanza, make

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from copy import copy
 
-from cluster.gateways.faults import in_words
 from cluster.lab.control.ask import ask
 from cluster.lab.control.requests import FaultLs
 from cluster.lab.driver import driver_of
@@ -15,7 +14,8 @@ from cluster.lab.faults import links_with_faults
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.redis_client import connected
 from cluster.lab.state import State
-from cluster.router.gate import NODE as ROUTER
+from cluster.networks.faults import in_words
+from cluster.router.port import QUEUE as ROUTER
 from cluster.topology.plan import NetworkNode, Plan, ServerNode
 from cluster.trace.hop import Hop
 from cluster.xmpp.jid import Jid

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from cluster.gateways.mail.quoted import quote
 from cluster.lab.answers import MailView, TextView
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
@@ -15,6 +14,7 @@ from cluster.lab.networks import Mailbox, Phone
 from cluster.lab.verify.records import Arrival, Leg, Misdelivery
 from cluster.lab.verify.traffic import Outgoing
 from cluster.lab.verify.witness import Book, Flight, words_difference
+from cluster.protocols.mime.quoted import quote
 from cluster.topology.plan import GatewayNode, NetworkNode, Plan
 from cluster.xmpp.escaping import escape
 from cluster.xmpp.jid import Jid

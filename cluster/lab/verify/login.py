@@ -17,8 +17,8 @@ from cluster.lab.folder import LabFolder
 from cluster.lab.verify.witness import CARBONS
 from cluster.topology.plan import Plan
 from cluster.xmpp.element import Element
-from cluster.xmpp.initiating import Resumption
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.login import Resumption
 from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.stanza import Stanza, make
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
+from cluster.base.units import NONE
 from cluster.client.managed import ManagedClient
 from cluster.lab.api import Lab
 from cluster.lab.errors import LabError
@@ -14,7 +15,6 @@ from cluster.lab.verify.records import Link
 from cluster.lab.verify.report import StepReport
 from cluster.lab.verify.timetable import Action, Planned
 from cluster.lab.wait import wait_until
-from cluster.router.quantity import NONE
 from cluster.topology.links import directions
 from cluster.topology.plan import Plan
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cluster.gateways.faults import Faults
-from cluster.gateways.mailhost.administration import MailHostAdministration
-from cluster.gateways.smsc.administration import SmscAdministration
 from cluster.lab.control.question import answers, status_question
 from cluster.lab.control.requests import OF_KIND, FaultSet, Reply, Request, Requests, Status, encoded, verb_of
 from cluster.lab.control.server import ControlServer
 from cluster.lab.mail import MailPart
 from cluster.lab.sms import SmsPart
 from cluster.lab.state import NodeKind
+from cluster.networks.faults import Faults
+from cluster.networks.mailhost.administration import MailHostAdministration
+from cluster.networks.smsc.administration import SmscAdministration
 from cluster.redisio.acl import part_rules
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys

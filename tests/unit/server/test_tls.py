@@ -13,7 +13,7 @@ from OpenSSL import SSL
 from twisted.internet.ssl import CertificateOptions
 
 from cluster.lab.provision import ca
-from cluster.server import tls
+from cluster.streams import tls
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
