@@ -22,11 +22,13 @@ LabName = Annotated[
         "--lab",
         envvar="XMPPLAB_LAB",
         metavar="NAME",
-        help="Which lab; needed where there are several.",
+        help="Name of the lab; needed if this folder has several.",
         autocompletion=labs_here,
     ),
 ]
-Password = Annotated[str | None, typer.Option(help="Of the account that logs in, where the topology does not tell it.")]
+Password = Annotated[
+    str | None, typer.Option(help="Password of the account that logs in, if the topology does not give it.")
+]
 
 
 def _found(file: Path | None) -> Path | None:
@@ -65,7 +67,7 @@ def read_plans(file: Path, redis_url: str = "") -> list[Plan]:
     try:
         return plans.read_plans(file, Path.cwd(), redis_url)
     except TopologyError as error:
-        raise BadInput(f"{file} cannot be used:\n{error}") from None
+        raise BadInput(f"{file} is not valid:\n{error}") from None
 
 
 def read_scenario(text: str, duration: str = "") -> ScenarioFile:
@@ -86,7 +88,7 @@ def read_scenario(text: str, duration: str = "") -> ScenarioFile:
     try:
         return read(path, so_long_s)
     except TopologyError as error:
-        raise BadInput(f"{path} cannot be used:\n{error}") from None
+        raise BadInput(f"{path} is not valid:\n{error}") from None
 
 
 def read_jid(text: str) -> Jid:
@@ -113,9 +115,11 @@ def account(folder: LabFolder, plan: Plan, text: str) -> Jid:
         return read_jid(text)
     found = _named(plan, name) or _added(folder, plan, name)
     if len(found) > 1:
-        raise BadInput(f"{name!r} may be {' or '.join(found)}; write the whole address")
+        raise BadInput(f"{name!r} is ambiguous: {' or '.join(found)}; write the full address")
     if not found:
-        raise BadInput(f"nobody in this lab is called {name!r}; write an address such as romeo@montague.lit, or a name")
+        raise BadInput(
+            f"no account, phone or mailbox {name!r} in this lab; write a name, or an address such as romeo@montague.lit"
+        )
     return read_jid(f"{found[0]}{slash}{resource}")
 
 
@@ -139,7 +143,7 @@ def known_password(plan: Plan, jid: Jid, given: str | None) -> str:
     server_of(plan, jid.domainpart)
     password = given or password_of(plan, jid)
     if password is None:
-        raise BadInput(f"the topology tells no password of {jid}; give it with --password")
+        raise BadInput(f"the topology has no password for {jid}; pass --password")
     return password
 
 
@@ -148,5 +152,5 @@ def server_of(plan: Plan, domain: str) -> ServerNode:
     server = next((server for server in plan.servers if server.domain == domain), None)
     if server is None:
         known = ", ".join(server.domain for server in plan.servers)
-        raise BadInput(f"no server of this lab serves {domain!r}; there is: {known}")
+        raise BadInput(f"no server of this lab serves {domain!r} (domains: {known})")
     return server

@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 Keep = Annotated[bool, typer.Option("--keep", help="Keep accounts, messages, certificates and logs.")]
 All = Annotated[
     bool,
-    typer.Option("--all", envvar="XMPPLAB_DOWN_ALL", help="All your labs that run, wherever they were brought up."),
+    typer.Option("--all", envvar="XMPPLAB_DOWN_ALL", help="All your running labs, in any folder."),
 ]
 
 
 def down(keep: Keep = False, all_: All = False, lab: LabName = None) -> None:
-    """Take the lab down; nothing is left of it."""
+    """Take the lab down, and remove its state."""
     from cluster.lab import driver
     from cluster.lab.folder import LABS, labs
 
     if all_:
         if lab is not None:
-            raise BadInput("--all is for all labs, and --lab for one; give one of the two")
+            raise BadInput("--all and --lab exclude each other; give one of the two")
         _down_all(keep)
         return
     known = labs(Path.cwd())
     if not known or (lab is not None and all(each.name != lab for each in known)):
-        print(f"no lab{f' {lab}' if lab else ''} is in {Path.cwd() / LABS}; `xmpplab ls` shows where one runs")
+        print(f"no lab{f' {lab}' if lab else ''} in {Path.cwd() / LABS}; `xmpplab ls` lists your running labs")
         return
     folder = chosen(lab)
     _tell(folder, driver.down(folder, keep=keep), keep)
@@ -49,11 +49,11 @@ def _down_all(keep: bool) -> None:
         except LabError as error:
             failed.append(f"{folder.path}: {error}")
     if not found:
-        print("no lab runs")
+        print("no lab is running")
     if failed:
         raise LabError("\n".join(failed))
 
 
 def _tell(folder: LabFolder, ran: bool, keep: bool) -> None:
-    rest = f"its data are in {folder.path}" if keep else "nothing is left of it"
-    print(f"lab {folder.name} is down, {rest}" if ran else f"lab {folder.name} was down already, {rest}")
+    rest = f"its data is kept in {folder.path}" if keep else "its state is removed"
+    print(f"lab {folder.name} is down, {rest}" if ran else f"lab {folder.name} was already down, {rest}")

@@ -17,13 +17,13 @@ from cluster.trace.terminal import safe_json, safe_line
 if TYPE_CHECKING:
     from cluster.lab.faults import LinkState
 
-app = typer.Typer(help="Faults of the links between the servers, while the lab runs.", no_args_is_help=True)
+app = typer.Typer(help="Set, clear and list faults of links between servers.", no_args_is_help=True)
 
 From = Annotated[
-    str, typer.Argument(metavar="FROM", help="The server that sends: its name (s1) or domain.", autocompletion=servers)
+    str, typer.Argument(metavar="FROM", help="Sending server: its name (s1) or domain.", autocompletion=servers)
 ]
-To = Annotated[str, typer.Argument(metavar="TO", help="The server that receives.", autocompletion=servers)]
-Both = Annotated[bool, typer.Option("--both", help="Also the other direction.")]
+To = Annotated[str, typer.Argument(metavar="TO", help="Receiving server.", autocompletion=servers)]
+Both = Annotated[bool, typer.Option("--both", help="Both directions.")]
 
 
 def set_(from_: From, to: To, both: Both = False, lab: LabName = None, **faults: str | None) -> None:
@@ -32,7 +32,7 @@ def set_(from_: From, to: To, both: Both = False, lab: LabName = None, **faults:
 
     given = {key: text for key, text in faults.items() if text is not None}
     if not given:
-        raise BadInput(f"no fault is named; give one of: {', '.join(f'--{key}' for key in known())}")
+        raise BadInput(f"no fault given; give one of: {', '.join(f'--{key}' for key in known())}")
     for link in set_faults(chosen(lab), from_, to, given, both=both):
         _tell(link)
 
@@ -62,21 +62,17 @@ app.command("set")(_with_an_option_for_each_fault(set_))
 def clear(
     from_: Annotated[
         str | None,
-        typer.Argument(metavar="FROM", help="The server that sends; none: all links.", autocompletion=servers),
+        typer.Argument(metavar="FROM", help="Sending server; without it: all links.", autocompletion=servers),
     ] = None,
-    to: Annotated[
-        str | None, typer.Argument(metavar="TO", help="The server that receives.", autocompletion=servers)
-    ] = None,
+    to: Annotated[str | None, typer.Argument(metavar="TO", help="Receiving server.", autocompletion=servers)] = None,
     both: Both = False,
     lab: LabName = None,
 ) -> None:
-    """Mend a link, or all."""
+    """Clear the faults of one link, or of all."""
     from cluster.lab.faults import clear_faults
 
     if from_ is not None and to is None:
-        raise BadInput(
-            f"a link has two ends; write `xmpplab fault clear {from_} TO`, or no server at all for all links"
-        )
+        raise BadInput(f"a link has two ends; write `xmpplab fault clear {from_} TO`, or no server for all links")
     mended = clear_faults(chosen(lab), from_, to, both=both)
     for link in mended:
         _tell(link)
@@ -89,7 +85,7 @@ def ls(
     format: Format = "text",
     lab: LabName = None,
 ) -> None:
-    """List the links that have faults, and how many stanzas these have lost."""
+    """List the links that have faults, and how many stanzas each fault has lost."""
     import msgspec
 
     from cluster.lab.faults import list_faults
@@ -106,7 +102,7 @@ def ls(
 
 
 def _tell(link: LinkState) -> None:
-    later = "" if link.heard_by else f"; nobody reads it now, so from the next start of {link.to} on"
+    later = "" if link.heard_by else f" ({link.to} is not running; applies when it starts)"
     print(f"{_way(link)}: {_shown(link)}{later}")
 
 

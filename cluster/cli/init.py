@@ -27,7 +27,7 @@ def init(
         ),
     ] = "start",
 ) -> None:
-    """Write a topology file to start from; an existing file is never overwritten."""
+    """Write a topology file to start from. Never overwrites a file."""
     from cluster.topology.section import check_name  # brings pydantic
 
     try:

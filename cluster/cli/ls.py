@@ -10,7 +10,7 @@ from cluster.cli.output import Format, print_json
 def ls(
     format: Format = "text",
 ) -> None:
-    """List your labs: those that run, wherever they were brought up, and those that are kept in this folder."""
+    """List your labs. Shows running ones in any folder, and those kept in this folder."""
     from cluster.cli.table import print_table
     from cluster.lab.everywhere import running_labs
     from cluster.lab.folder import labs
@@ -25,4 +25,4 @@ def ls(
     elif found:
         print_table(["LAB", "STATE", "FOLDER"], found)
     else:
-        print("no lab runs, and none is kept here; bring one up with `xmpplab up FILE -d`")
+        print("no lab is running, and none is kept here; bring one up with `xmpplab up FILE -d`")

@@ -23,21 +23,21 @@ Ask = Callable[[str, dict[str, Any]], Any]
 def mail(
     mailbox: Annotated[
         str,
-        typer.Argument(help="The mailbox, such as friar@abbey.example, or its name: fc6.", autocompletion=mailboxes),
+        typer.Argument(help="Mailbox, such as friar@abbey.example, or its name: fc6.", autocompletion=mailboxes),
     ],
-    action: Annotated[Literal["inbox", "send", "reply"], typer.Argument(help="What to do.")] = "inbox",
+    action: Annotated[Literal["inbox", "send", "reply"], typer.Argument(help="Action; without it: inbox.")] = "inbox",
     words: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="[TO SUBJECT TEXT | [NUMBER] TEXT]",
-            help="To send: an address, a subject, a text. To reply: the mail's number in the inbox (else the newest) "
-            "and a text.",
+            help="For `send`: an address, a subject, a text. For `reply`: the number of the mail in the inbox "
+            "(default: the newest) and a text.",
         ),
     ] = None,
-    format: Annotated[Literal["text", "json"], typer.Option("--format", help="Of the inbox.")] = "text",
+    format: Annotated[Literal["text", "json"], typer.Option("--format", help="Format of the inbox.")] = "text",
     lab: LabName = None,
 ) -> None:
-    """Read, send and answer mail as somebody of the lab's mail network."""
+    """Read, send and answer mail as a mailbox of the lab."""
     ask, address = _find(lab, mailbox)
     match action, words or []:
         case "inbox", []:
@@ -58,9 +58,9 @@ def mail(
 def _reply(ask: Ask, address: str, number: str, text: str) -> None:
     mails = ask("inbox", {"mailbox": address})
     if number and not (number.isascii() and number.isdigit() and 1 <= int(number) <= len(mails)):
-        raise BadInput(f"there is no mail {number}; the inbox has {len(mails)}")
+        raise BadInput(f"no mail {number}; the inbox has {len(mails)}")
     if not mails:
-        raise BadInput(f"there is nothing to reply to: no mail for {address} has come")
+        raise BadInput(f"nothing to reply to: {address} has received no mail")
     answered = mails[int(number) - 1 if number else -1]
     ask("reply", {"mailbox": address, "message_id": answered["message_id"], "text": text})
 
@@ -77,7 +77,7 @@ def _find(lab: str | None, wanted: str) -> tuple[Ask, str]:
             if wanted in (name, address):
                 return partial(ask, folder, plan, network), address
             known.append(f"{address} ({name})")
-    raise BadInput(f"there is no mailbox {wanted} in this lab; there is: {', '.join(known) or 'none'}")
+    raise BadInput(f"no mailbox {wanted} in this lab (mailboxes: {', '.join(known) or 'none'})")
 
 
 def _print(mails: list[dict[str, Any]], format: str) -> None:

@@ -16,32 +16,34 @@ if TYPE_CHECKING:
     from cluster.lab.folder import LabFolder
     from cluster.topology.plan import NetworkNode, Plan
 
-app = typer.Typer(
-    help="The foreign networks behind the gateways: how they are, and their faults.", no_args_is_help=True
-)
+app = typer.Typer(help="Set, clear and list faults of foreign networks.", no_args_is_help=True)
 
 Name = Annotated[
-    str, typer.Argument(metavar="NETWORK", help="Such as fn1; see `xmpplab network ls`.", autocompletion=networks)
+    str,
+    typer.Argument(metavar="NETWORK", help="Network, such as fn1; see `xmpplab network ls`.", autocompletion=networks),
 ]
 
 
 @app.command("set")
 def set_(
     name: Name,
-    down: Annotated[bool, typer.Option("--down", help="It takes no connections.")] = False,
+    down: Annotated[bool, typer.Option("--down", help="Refuse all connections.")] = False,
     delay: Annotated[
-        str | None, typer.Option(metavar="TIME", help="It thinks so long about each message, such as `2s`.")
+        str | None, typer.Option(metavar="TIME", help="Delay each reply by this time, such as `2s`.")
     ] = None,
     rate: Annotated[
-        float | None, typer.Option(metavar="N", help="It takes so many a second, and asks for patience for the others.")
+        float | None, typer.Option(metavar="N", help="Accept N messages per second; throttle the rest.")
     ] = None,
     refuse: Annotated[
         str | None,
-        typer.Option(metavar="ANSWER", help="To each message: '451 4.7.1 come back later', or ESME_RSYSERR for SMS."),
+        typer.Option(
+            metavar="ANSWER",
+            help="Refuse each message with this answer: '451 4.7.1 come back later', or ESME_RSYSERR for SMS.",
+        ),
     ] = None,
     lab: LabName = None,
 ) -> None:
-    """Give a network faults, beside those it has."""
+    """Add faults to a foreign network."""
     wanted = {
         "down": down or None,
         "delay_s": _seconds(delay) if delay is not None else None,
@@ -50,14 +52,14 @@ def set_(
     }
     given = {key: value for key, value in wanted.items() if value is not None}
     if not given:
-        raise BadInput("no fault is named; give one of: --down, --delay, --rate, --refuse")
+        raise BadInput("no fault given; give one of: --down, --delay, --rate, --refuse")
     folder, plan, network = _find(lab, name)
     print(f"{name}: {_shown(_ask(folder, plan, network, 'fault_set', given))}")
 
 
 @app.command()
 def clear(name: Name, lab: LabName = None) -> None:
-    """Mend a network."""
+    """Clear the faults of a foreign network."""
     folder, plan, network = _find(lab, name)
     _ask(folder, plan, network, "fault_clear", {})
     print(f"{name}: {_shown({})}")
@@ -68,7 +70,7 @@ def ls(
     format: Format = "text",
     lab: LabName = None,
 ) -> None:
-    """List the networks of the lab: who is connected, what waits, what is wrong."""
+    """List the foreign networks: connections, waiting messages, faults."""
     import json
 
     folder = chosen(lab)
@@ -86,7 +88,7 @@ def ls(
         status = ", ".join(f"{key} {_plain(value)}" for key, value in each["status"].items() if key != "ready")
         print(safe_line(f"{each['name']} ({each['kind']}): {status}; {_shown(each['faults'])}"))
     if not found:
-        print("this lab runs no foreign network")
+        print("this lab has no foreign network")
 
 
 def _find(lab: str | None, name: str) -> tuple[LabFolder, Plan, NetworkNode]:
@@ -95,7 +97,7 @@ def _find(lab: str | None, name: str) -> tuple[LabFolder, Plan, NetworkNode]:
     plan = folder.plan()
     known = {network.name: network for network in plan.networks if not network.is_external}
     if name not in known:
-        raise BadInput(f"the lab runs no network {name!r}; there is: {', '.join(known) or 'none'}")
+        raise BadInput(f"no network {name!r} in this lab (networks: {', '.join(known) or 'none'})")
     return folder, plan, known[name]
 
 

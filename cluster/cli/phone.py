@@ -28,24 +28,24 @@ HOW = "`romeo But, soft!` writes to romeo, `> Ay me` answers the newest"
 
 def phone(
     number: Annotated[
-        str, typer.Argument(help="The phone, such as +393331234567, or its name: fc1.", autocompletion=phones)
+        str, typer.Argument(help="Phone, such as +393331234567, or its name: fc1.", autocompletion=phones)
     ],
     action: Annotated[
-        Literal["inbox", "send", "reply", "on", "off"] | None, typer.Argument(help="Without: use it interactively.")
+        Literal["inbox", "send", "reply", "on", "off"] | None, typer.Argument(help="Action; without it: interactive.")
     ] = None,
     words: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="[[TO] TEXT]",
-            help="To send: a number, an address or a local name such as romeo, and a text. To reply: a text.",
+            help="For `send`: a number, an address or a name such as romeo, and a text. For `reply`: a text.",
         ),
     ] = None,
-    format: Annotated[Literal["text", "json"], typer.Option("--format", help="Of the inbox.")] = "text",
+    format: Annotated[Literal["text", "json"], typer.Option("--format", help="Format of the inbox.")] = "text",
     lab: LabName = None,
 ) -> None:
-    """Read and send texts as a phone of the lab; interactively, unless told to do one thing.
+    """Read and send texts as a phone of the lab. Interactive without an action.
 
-    A phone that is off gets its texts when it is on again.
+    A phone that is off receives its texts when it is on again.
     """
     ask, own = _find(lab, number)
     match action, words or []:
@@ -63,7 +63,7 @@ def phone(
             ask("phone_switch", {"number": own, "on": action == "on"})
         case _:
             raise BadInput(
-                f"what is sent, and to whom? write it like `xmpplab phone {number} send romeo 'But, soft!'` or "
+                f"recipient or text missing; write it like `xmpplab phone {number} send romeo 'But, soft!'` or "
                 f"`xmpplab phone {number} reply 'Ay me'`"
             )
 
@@ -80,7 +80,7 @@ def _find(lab: str | None, wanted: str) -> tuple[Ask, str]:
             if wanted in (name, number):
                 return partial(ask, folder, plan, network), number
             known.append(f"{number} ({name})")
-    raise BadInput(f"there is no phone {wanted} in this lab; there is: {', '.join(known) or 'none'}")
+    raise BadInput(f"no phone {wanted} in this lab (phones: {', '.join(known) or 'none'})")
 
 
 def _use(ask: Ask, number: str) -> None:
@@ -123,7 +123,7 @@ def _reply(ask: Ask, number: str, text: str) -> None:
     """To whoever wrote the newest text. Raises BadInput where there is none."""
     texts = ask("phone_inbox", {"number": number})
     if not texts:
-        raise BadInput("nobody has written to this phone")
+        raise BadInput("nothing to reply to: this phone has received no text")
     ask("phone_send", {"number": number, "to": texts[-1]["from"], "text": text})
 
 

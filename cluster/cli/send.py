@@ -12,15 +12,17 @@ from cluster.lab.errors import BadInput, LabError
 
 
 def send(
-    from_: Annotated[str, typer.Argument(metavar="FROM", help="Such as romeo.", autocompletion=accounts)],
-    to: Annotated[str, typer.Argument(metavar="TO", help="A name or any address.", autocompletion=addresses)],
-    body: Annotated[str, typer.Argument(metavar="BODY", help="The text; `-` reads standard input.")],
+    from_: Annotated[str, typer.Argument(metavar="FROM", help="Account, such as romeo.", autocompletion=accounts)],
+    to: Annotated[
+        str, typer.Argument(metavar="TO", help="Name or address of the recipient.", autocompletion=addresses)
+    ],
+    body: Annotated[str, typer.Argument(metavar="BODY", help="Text of the message; `-`: read standard input.")],
     password: Password = None,
     lab: LabName = None,
 ) -> None:
-    """Send a message, and wait until it was taken in; exit code 1 where it comes back.
+    """Send a message, and wait until it is accepted. Exit code 1 if it is returned.
 
-    Nobody sees the account come online, and messages that wait for it go on waiting.
+    The account does not appear online, and its offline messages stay where they are.
     """
     from cluster.lab.sending import send_message
 
@@ -31,11 +33,11 @@ def send(
     text = _text(body)
     match send_message(folder, plan, sender, password, receiver, text):
         case None:
-            print(f"sent; {receiver.domainpart} has not answered yet, so the message may still wait on its way")
+            print(f"sent; {receiver.domainpart} has not answered yet, so the message may still be waiting")
         case "":
             print("sent")
         case why:
-            raise LabError(f"the message to {receiver} came back: {why}")
+            raise LabError(f"the message to {receiver} was returned: {why}")
 
 
 def _text(body: str) -> str:
@@ -46,7 +48,7 @@ def _text(body: str) -> str:
 
     text = sys.stdin.read().rstrip("\n") if body == "-" else body
     if not text:
-        raise BadInput("a message needs a text")
+        raise BadInput("empty message; give a text")
     try:
         check_text(text)
     except ValueError as error:

@@ -25,20 +25,27 @@ Kind = Literal["process", "docker"]
 
 def up(
     file: OptionalTopologyFile = None,
-    detach: Annotated[bool, typer.Option("-d", "--detach", help="Return when every part answers.")] = False,
+    detach: Annotated[bool, typer.Option("-d", "--detach", help="Return when every node is ready.")] = False,
     driver_: Annotated[
         Kind,
-        typer.Option("--driver", envvar="XMPPLAB_UP_DRIVER", help="As processes of this machine, or in containers."),
+        typer.Option(
+            "--driver", envvar="XMPPLAB_UP_DRIVER", help="Run as processes of this machine, or in containers."
+        ),
     ] = "process",
     redis: Annotated[
         str,
-        typer.Option(metavar="URL[,URL]", help="Use this Redis instead of an own one; redis+cluster:// for a cluster."),
+        typer.Option(
+            metavar="URL[,URL]", help="Use this Redis instead of an embedded one; redis+cluster:// for a cluster."
+        ),
     ] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
-    format: Annotated[Literal["text", "json"], typer.Option(help="Of --dry-run.")] = "text",
-    demo: Annotated[bool, typer.Option("--demo", help="Send a first message and show its route.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False,
+    format: Annotated[Literal["text", "json"], typer.Option(help="Format of --dry-run.")] = "text",
+    demo: Annotated[bool, typer.Option("--demo", help="Send a first message, and show its route.")] = False,
 ) -> None:
-    """Bring the lab up and wait until every part answers; without -d, follow its logs until Ctrl-C takes it down."""
+    """Bring the lab up, and wait until every node is ready.
+
+    Without -d, follow its log until Ctrl-C takes the lab down.
+    """
     from cluster.lab import driver
     from cluster.lab.folder import LabFolder
     from cluster.lab.overview import troubles
@@ -57,7 +64,7 @@ def up(
             took = f"in {time.monotonic() - begun_s:.1f} s" if is_new else "already"
             print(f"lab {plan.name} is up {took}: {', '.join(dict.fromkeys(server.domain for server in plan.servers))}")
             for trouble in troubles(folder, plan):
-                print(f"but {trouble}")
+                print(f"warning: {trouble}")
             print_how_to_connect(folder, plan)
             if demo:
                 _show_first_messages(folder, plan)
@@ -68,7 +75,7 @@ def up(
         finally:
             if is_new and not detach:
                 driver.down(folder, keep=False)
-                print(f"lab {plan.name} is down, nothing is left of it")
+                print(f"lab {plan.name} is down, its state is removed")
 
 
 def _tell_intention(folder: LabFolder, plans: list[Plan], kind: Kind, format: str) -> None:
@@ -81,11 +88,11 @@ def _tell_intention(folder: LabFolder, plans: list[Plan], kind: Kind, format: st
     where = "as processes of this machine" if kind == "process" else "in containers"
     match found.does:
         case "refuse":
-            raise LabError(f"`up` would refuse: {found.why}")
+            raise LabError(f"`up` would fail: {found.why}")
         case "nothing":
             print(f"lab {found.lab}: nothing to do, {found.why}")
         case _:
-            kept = f"; accounts and messages kept in {found.state_dir} come back" if "kept" in found.does else ""
+            kept = f"; accounts and messages kept in {found.state_dir} are used again" if "kept" in found.does else ""
             print(f"lab {found.lab} would be brought up {where}{kept}:")
             print_table(["NAME", "LISTENS AT"], [(part.name, " ".join(part.listens) or None) for part in found.parts])
 
@@ -115,4 +122,4 @@ def _follow(folder: LabFolder) -> None:
     while driver.of(folder).is_up(folder):
         print_new(story)
         pause(FOLLOW_EVERY_S)
-    raise LabError(f"lab {folder.name} was taken down by another command, or its supervisor or engine was ended")
+    raise LabError(f"lab {folder.name} was taken down by another command, or its supervisor or engine has stopped")

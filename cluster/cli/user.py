@@ -17,38 +17,42 @@ if TYPE_CHECKING:
     from cluster.topology.plan import Plan, ServerNode
     from cluster.xmpp.jid import Jid
 
-app = typer.Typer(help="Accounts of the running lab.", no_args_is_help=True)
+app = typer.Typer(help="Add, change, remove and list accounts.", no_args_is_help=True)
 
-Address = Annotated[str, typer.Argument(metavar="JID", help="Such as rosaline@capulet.lit.")]
+Address = Annotated[str, typer.Argument(metavar="JID", help="Address, such as rosaline@capulet.lit.")]
 Known = Annotated[
-    str, typer.Argument(metavar="JID", help="Such as rosaline@capulet.lit, or rosaline.", autocompletion=accounts)
+    str,
+    typer.Argument(
+        metavar="JID", help="Address, such as rosaline@capulet.lit, or its unique localpart.", autocompletion=accounts
+    ),
 ]
 Password = Annotated[
-    str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="Asked for where it is not given.")
+    str,
+    typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="Password; prompted for if not given."),
 ]
 
 
 @app.command()
 def add(jid: Address, password: Password, lab: LabName = None) -> None:
-    """Make an account."""
+    """Create an account."""
     print(f"created {_ask(lab, jid, 'user_add', password=password)}")
 
 
 @app.command()
 def passwd(jid: Known, password: Password, lab: LabName = None) -> None:
-    """Change an account's password."""
-    print(f"{_ask(lab, jid, 'user_passwd', password=password)} has a new password")
+    """Change the password of an account."""
+    print(f"changed the password of {_ask(lab, jid, 'user_passwd', password=password)}")
 
 
 @app.command("del")
 def delete(jid: Known, lab: LabName = None) -> None:
-    """Remove an account and all that belongs to it."""
-    print(f"{_ask(lab, jid, 'user_del')} is removed")
+    """Remove an account and its data."""
+    print(f"removed {_ask(lab, jid, 'user_del')}")
 
 
 @app.command()
 def ls(
-    domain: Annotated[str | None, typer.Argument(help="Only this domain.")] = None,
+    domain: Annotated[str | None, typer.Argument(help="Only accounts of this domain.")] = None,
     format: Format = "text",
     lab: LabName = None,
 ) -> None:

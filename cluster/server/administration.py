@@ -46,7 +46,7 @@ class Administration:
         return await self._domain.context.store.accounts.names()
 
     async def user_add(self, localpart: str, password: str) -> None:
-        """Make an account."""
+        """Create an account."""
         if not await self._domain.credentials.create(prepare_localpart(localpart), password):
             raise ValueError(f"{localpart}@{self._domain.name} exists already; `user passwd` changes its password")
 
