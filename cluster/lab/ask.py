@@ -35,7 +35,7 @@ def ask(
     if node.channel not in replies:
         raise LabError(
             f"{node.name} ({node.speaks_for}) did not answer within {timeout_s:g} s"
-            + (", the request may have been done" if taken else "")
+            + ("; the request may have been done" if taken else "")
             + f"; see `xmpplab ps` and `xmpplab logs {node.name}`"
         )
     reply = msgspec.json.decode(replies[node.channel], type=Reply)

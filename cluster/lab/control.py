@@ -70,11 +70,13 @@ class ControlServer:
     async def _reply(self, request: Request) -> Reply:
         operation = None if request.verb.startswith("_") else getattr(self._operations, request.verb, None)
         if not inspect.iscoroutinefunction(operation):
-            return Reply(error=f"this server knows no {request.verb!r}; command and server are of different versions")
+            return Reply(
+                error=f"unknown request {request.verb!r}: the command and the server differ in version; restart the lab"
+            )
         try:
             return Reply(ok=await operation(**request.args))
         except ValueError as error:
             return Reply(error=str(error))
         except Exception as error:  # whoever asked must hear of it, whatever it was
             self._log.failure("Request {verb} failed", verb=request.verb)
-            return Reply(error=f"{request.verb} failed in the server: {error!r}; its log tells more")
+            return Reply(error=f"{request.verb} failed in the server: {error!r}; see its log")

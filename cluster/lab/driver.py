@@ -100,7 +100,7 @@ def scale(folder: LabFolder, nodes: Mapping[str, int]) -> Plan:
     """
     plan = folder.plan()
     if not of(folder).is_up(folder):
-        raise LabError(f"lab {folder.name!r} does not run; bring it up with `xmpplab up`, then scale it")
+        raise LabError(f"lab {folder.name!r} is down; bring it up with `xmpplab up`, then scale it")
     more_first = sorted(nodes.items(), key=lambda wish: wish[1] < len(plan.nodes_of(wish[0])))
     for server, count in more_first:  # so that no new node gets the address of one that has yet to go
         try:
@@ -119,7 +119,7 @@ def disturb(folder: LabFolder, name: str, how: Disturbance, for_s: float = 0.0) 
     """
     node = _node(folder, name)
     if node.state != _NEEDED[how]:
-        raise LabError(f"{name} is {node.state}, and only a node that is {_NEEDED[how]} can be told to {how}")
+        raise LabError(f"cannot {how} {name}: it is {node.state}, not {_NEEDED[how]}")
     of(folder).disturb(folder, node, how, for_s)
 
     def shows() -> bool:
@@ -130,9 +130,9 @@ def disturb(folder: LabFolder, name: str, how: Disturbance, for_s: float = 0.0) 
         return now.state == "running" and (is_new or how == "resume")
 
     if not wait_until(shows, DISTURBED_TIMEOUT_S + for_s):
-        why = f"no room is left on the disk of {folder.path}; " if is_full(folder.path) else ""
+        why = f"the disk of {folder.path} is full; " if is_full(folder.path) else ""
         raise LabError(
-            f"{name} is {_node(folder, name).state}, {DISTURBED_TIMEOUT_S + for_s:g} s after it was told to {how}; "
+            f"{name} is {_node(folder, name).state}, {DISTURBED_TIMEOUT_S + for_s:g} s after `{how}`; "
             f"{why}see `xmpplab logs {name}`"
         )
 
@@ -141,5 +141,5 @@ def _node(folder: LabFolder, name: str) -> NodeState:
     nodes = of(folder).status(folder)
     found = next((node for node in nodes if node.name == name), None)
     if found is None:
-        raise BadInput(f"no node {name!r} in this lab; there is: {', '.join(node.name for node in nodes)}")
+        raise BadInput(f"no node {name!r} in this lab (nodes: {', '.join(node.name for node in nodes)})")
     return found

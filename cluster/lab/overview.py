@@ -145,7 +145,7 @@ def _trouble(folder: LabFolder, plan: Plan, gateway: GatewayNode) -> str:
     if status.get("bound", True):
         return ""
     where = f"the message centre {network.host}:{network.port}"
-    return f"is not bound at {where}, and tries again; see `xmpplab logs {gateway.name}`"
+    return f"is not bound at {where} and keeps trying; see `xmpplab logs {gateway.name}`"
 
 
 class _Meter:

@@ -62,5 +62,5 @@ def _next(client: BlockingClient, deadline_s: float) -> Slice | None:
     except TimeoutError:
         return None
     if child is None:
-        raise LabError("the server ended the stream before it took the message in; see `xmpplab logs`")
+        raise LabError("the server ended the stream before it accepted the message; see `xmpplab logs`")
     return child

@@ -29,7 +29,7 @@ def first_pair(plan: Plan) -> tuple[Jid, Jid]:
                 to = Jid.parse(contact.jid)
                 if to.domainpart != server.domain and server.is_joined_to(to.domainpart):
                     return Jid(account.localpart, server.domain), to
-    raise BadInput("no account of this topology has a contact in another domain; give one to `accounts`")
+    raise BadInput("no account of this topology has a contact in another domain; add one to `accounts`")
 
 
 def first_phone(plan: Plan) -> Jid | None:

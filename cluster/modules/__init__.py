@@ -24,7 +24,7 @@ def load(wanted: tuple[str, ...]) -> list[ServerModule]:
     for a file that cannot be used."""
     unknown = sorted(set(wanted) - set(names()))
     if unknown:
-        raise ValueError(f"no module {', '.join(unknown)}; there are: {', '.join(names())}")
+        raise ValueError(f"no module {', '.join(unknown)} (modules: {', '.join(names())})")
     return [_load(name) for name in wanted]
 
 
@@ -33,10 +33,10 @@ def _load(name: str) -> ServerModule:
     try:
         module = import_module(f"{__name__}.{name}").module
         if not isinstance(module, Module):
-            raise TypeError("its `module` is no Module")
+            raise TypeError("its `module` is not a Module")
     except Exception as error:
         said = f"{type(error).__name__}: {error}"
         raise ValueError(
-            f"{__path__[0]}/{name}.py cannot be loaded: {said}; mend it (docs/writing-a-module.md), or take it out"
+            f"{__path__[0]}/{name}.py cannot be loaded: {said}; correct it (docs/writing-a-module.md), or remove it"
         ) from error
     return module

@@ -63,5 +63,5 @@ class Administration:
     async def _existing(self, localpart: str) -> str:
         name = prepare_localpart(localpart)
         if await self._domain.context.store.accounts.get(name) is None:
-            raise ValueError(f"there is no {name}@{self._domain.name}; `user ls` shows who there is")
+            raise ValueError(f"no account {name}@{self._domain.name}; `xmpplab user ls` lists the accounts")
         return name

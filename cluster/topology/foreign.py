@@ -24,21 +24,21 @@ _MAX_ADDRESS_BYTES = 254
 
 def _number(text: str) -> str:
     if not re.fullmatch(_NUMBER, text):
-        raise ValueError(f"{text!r} is no phone number; write it with its country code, like '+393331234567'")
+        raise ValueError(f"{text!r} is not a phone number; write it with its country code, like '+393331234567'")
     return text
 
 
 def _sender(text: str) -> str:
     if not re.fullmatch(_SENDER, text):
         rule = "write a short code of 2 to 20 digits, like '2345', or a number like '+393331234567'"
-        raise ValueError(f"{text!r} is no number that phones can write to; {rule}")
+        raise ValueError(f"{text!r} is not a number that phones can write to; {rule}")
     return text
 
 
 def _mail_address(text: str) -> str:
     localpart = text.rpartition("@")[0]
     if not localpart.isprintable() or not _MAIL_LOCALPART.fullmatch(localpart):
-        raise ValueError(f"{text!r} is no mail address; write it like friar@abbey.example")
+        raise ValueError(f"{text!r} is not a mail address; write it like friar@abbey.example")
     if len(text.encode()) > _MAX_ADDRESS_BYTES:
         raise ValueError(f"this mail address is longer than {_MAX_ADDRESS_BYTES} bytes; write a shorter one")
     return text
@@ -46,7 +46,7 @@ def _mail_address(text: str) -> str:
 
 def _mailbox(text: str) -> str:
     if "+" in text:
-        raise ValueError(f"{text!r} has a '+': what stands behind it is a tag, which is not of the mailbox; delete it")
+        raise ValueError(f"{text!r} has a tag ('+' and what follows), which is not part of a mailbox; delete it")
     return _mail_address(text)
 
 
@@ -57,7 +57,7 @@ def _host(text: str) -> str:
         try:
             idna.encode(text.replace("_", "x"), uts46=True)  # names of containers often have one
         except (idna.IDNAError, UnicodeError):
-            raise ValueError(f"{text!r} is no name of a host, and no IP address; write one of the two") from None
+            raise ValueError(f"{text!r} is neither a host name nor an IP address; write one of the two") from None
     return text
 
 

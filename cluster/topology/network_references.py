@@ -39,7 +39,7 @@ def _numbers(name: str, network: Mapping[str, Any], gateways: Mapping[str, Any])
     for gateway, part in gateways.items():
         number = part.get("number", _USUAL_NUMBER)
         if number in ranges:
-            text = f"{ranges[number]} has the number {number} at {name} already; give each gateway one of its own"
+            text = f"{ranges[number]} has the number {number} at {name} already; give each gateway its own"
             yield Finding(("gateways", gateway, "number"), text)
         elif isinstance(number, str):
             ranges[number] = gateway
@@ -51,7 +51,7 @@ def _numbers(name: str, network: Mapping[str, Any], gateways: Mapping[str, Any])
             text = f"{ranges[taken]} has the number {taken}, so that what is for {number} would come to it; change one"
             yield Finding(path, text)
         if number in phones:
-            yield Finding(path, f"{phones[number]} has the number {number} already; give each phone one of its own")
+            yield Finding(path, f"{phones[number]} has the number {number} already; give each phone its own")
         elif isinstance(number, str):
             phones[number] = phone
 
@@ -60,7 +60,7 @@ def _message_centre(path: KeyPath, external: Mapping[str, Any]) -> Iterator[Find
     for key, most in (("user", _SMPP_USER), ("password", _SMPP_PASSWORD)):
         value = external.get(key)
         if isinstance(value, str) and not _fits(value, most):
-            text = f"SMPP carries at most {most} characters of Latin-1 here, and no U+0000; have it changed there"
+            text = f"SMPP carries at most {most} characters of Latin-1 here, and no U+0000; change it there"
             yield Finding((*path, key), text)
     if external.get("starttls"):
         yield Finding((*path, "starttls"), "only a mail host has starttls; delete this key", at_key=True)
@@ -97,9 +97,9 @@ def _mailboxes(
         path, address = ("networks", name, "mailboxes", mailbox), prepared_account(written)
         domain = address.rpartition("@")[2]
         if address in seen:
-            yield Finding(path, f"{seen[address]} has the address {address} already; give each mailbox one of its own")
+            yield Finding(path, f"{seen[address]} has the address {address} already; give each mailbox its own")
         elif domain in taken:
-            yield Finding(path, f"{taken[domain]} takes the mail for {domain}; give the mailbox another domain")
+            yield Finding(path, f"{taken[domain]} accepts mail for {domain}; give the mailbox another domain")
         seen.setdefault(address, mailbox)
 
 
@@ -117,7 +117,7 @@ def _mail_host(path: KeyPath, external: Mapping[str, Any]) -> Iterator[Finding]:
     if user and not external.get("starttls"):
         yield Finding((*path, "user"), "the password would be sent in the clear; add `starttls: true`", at_key=True)
     if password and not user:
-        yield Finding((*path, "password"), "there is a password and no user; add `user`, or delete it", at_key=True)
+        yield Finding((*path, "password"), "a password without a user; add `user`, or delete the password", at_key=True)
     for key, value in (("user", user), ("password", password)):
         if "\0" in value:
             yield Finding((*path, key), "U+0000 separates user and password (RFC 4616); delete it")

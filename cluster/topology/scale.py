@@ -30,7 +30,7 @@ def with_nodes(plan: Plan, server: str, count: int) -> Plan:
     nodes = plan.nodes_of(server)
     if not nodes:
         known = ", ".join(dict.fromkeys(node.server for node in plan.servers))
-        raise ValueError(f"there is no server {server!r}; there is: {known}")
+        raise ValueError(f"no server {server!r} (servers: {known})")
     if not 1 <= count <= MAX_NODES:
         raise ValueError(f"{server} cannot have {count} nodes; from 1 to {MAX_NODES} serve one domain")
     for number in range(len(nodes) + 1, count + 1):

@@ -217,7 +217,7 @@ class ReceivingStream(Stream[Event]):
             return self.close("TLS is not on offer")
         if self._inbox or self._parser.pending_bytes:
             # what was sent in clear must not count as sent under TLS (RFC 6120 section 5.4.3.3)
-            raise StreamError(StreamCondition.POLICY_VIOLATION, "data behind <starttls/>")
+            raise StreamError(StreamCondition.POLICY_VIOLATION, "data after <starttls/>")
         self._output.append(f"<proceed xmlns='{TLS}'/>".encode())
         self._waiting = True
         self._header_sent = False

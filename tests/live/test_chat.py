@@ -86,9 +86,9 @@ def test_the_inbox_for_people(lab: RunningLab, servant: str) -> None:
 
 def test_a_login_that_fails(lab: RunningLab, servant: str) -> None:
     for command in (["send", servant, "romeo", "x"], ["inbox", servant], ["chat", servant]):
-        assert "give it with --password" in lab.command(*command, exit_code=2)
+        assert "pass --password" in lab.command(*command, exit_code=2)
         assert "cannot log in" in lab.command(*command, "--password", "wrong", exit_code=1)
-    assert "there is no account" in lab.command("inbox", "x@capulet.lit", "--password", "x", exit_code=1)
+    assert "no account" in lab.command("inbox", "x@capulet.lit", "--password", "x", exit_code=1)
 
 
 def test_a_chat_from_a_pipe(lab: RunningLab, servant: str) -> None:

@@ -32,7 +32,7 @@ class Operations:
         return {"hello": localpart}
 
     async def refuse(self) -> None:
-        raise ValueError("nobody of that name; `user ls` shows who there is")
+        raise ValueError("nobody of that name; `xmpplab user ls` lists the accounts")
 
     async def stumble(self) -> None:
         raise KeyError("a bug")
@@ -84,8 +84,8 @@ def test_requests_are_answered_one_after_the_other(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("verb", "answer"),
     [
-        ("refuse", "nobody of that name; `user ls` shows who there is"),
-        ("stumble", r"stumble failed in the server: KeyError\('a bug'\); its log tells more"),
+        ("refuse", "nobody of that name; `xmpplab user ls` lists the accounts"),
+        ("stumble", r"stumble failed in the server: KeyError\('a bug'\); see its log"),
         ("dance", "knows no 'dance'"),
         ("_private", "knows no '_private'"),
     ],

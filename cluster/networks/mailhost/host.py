@@ -68,9 +68,9 @@ class MailHost:
         if self.refusal is not None:
             raise self.refusal
         if domain_of(address) not in self._domains:
-            raise Refused(550, f"5.7.1 no mail for {address} is taken here: this is no relay")
+            raise Refused(550, f"5.7.1 mail for {address} is not accepted: relaying denied")
         if self._find(address) is None:
-            raise Refused(550, f"5.1.1 there is no mailbox {address}")
+            raise Refused(550, f"5.1.1 no mailbox {address}")
 
     async def take(self, envelope: Envelope, data: bytes) -> str:
         """Into the mailboxes. Raises Refused."""
@@ -95,7 +95,7 @@ class MailHost:
         """As the sender asked for (RFC 3461 section 5.2.1); nobody is told where no way leads there."""
         queue = self.queues.get(domain_of(envelope.return_path)) if envelope.return_path else None
         if queue is None:
-            self._log.info("no way leads to {who}, who wants a report", who=envelope.return_path or "nobody")
+            self._log.info("no route to {who} for a delivery report", who=envelope.return_path or "nobody")
             return
         report = self._report(
             envelope.return_path, address, "2.0.0", "it is in the mailbox", data, action="delivered",
@@ -117,7 +117,7 @@ class MailHost:
         domain = domain_of(draft.recipient)
         if domain in self._domains:
             if self._find(draft.recipient) is None:
-                raise ValueError(f"there is no mailbox {draft.recipient}; there are {', '.join(self._mailboxes)}")
+                raise ValueError(f"no mailbox {draft.recipient} (mailboxes: {', '.join(self._mailboxes)})")
             self._deliver(draft.sender, draft.recipient, data, trace_id)
             return
         queue = self.queues.get(domain)

@@ -204,7 +204,7 @@ def test_logs_for_people(shell: Shell, tmp_path: Path) -> None:
     assert shell.run("logs")[1] == "12:00:00.000 s1     one\n12:00:00.500 redis  ERROR two\n"
     assert shell.run("logs", "redis")[1] == "12:00:00.500 redis  ERROR two\n"
     code, _, err = shell.run("logs", "s7")
-    assert (code, err) == (2, "xmpplab: no log of 's7'; there is: redis, s1\n")
+    assert (code, err) == (2, "xmpplab: no log of 's7' (nodes: redis, s1)\n")
 
 
 def test_which_lines_of_the_log(shell: Shell, tmp_path: Path) -> None:
