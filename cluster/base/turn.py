@@ -34,7 +34,7 @@ class Turn:
     _log = Logger()
 
     def __init__(self, clock: Clock) -> None:
-        """`clock`: the reactor; what lab/eager.py makes of it knows its turns' ends without a timer for each."""
+        """`clock`: the reactor; that of lab/runtime/eager.py knows the ends of its turns without a timer for each."""
         self._at_end = getattr(clock, "at_turn_end", None) or partial(clock.callLater, 0)
         self._waiting: list[list[Callable[[], None]]] = [[] for _ in Stage]
         self._is_due = False

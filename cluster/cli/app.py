@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
@@ -38,7 +37,7 @@ from cluster.cli import (
     verify,
     watch,
 )
-from cluster.lab.errors import BadInput, LabError, of_system
+from cluster.lab.api import BadInput, LabError, of_system
 from cluster.trace.terminal import safe
 
 
@@ -120,6 +119,8 @@ for _group, _commands in GROUPS.items():
 
 def _tell_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         print(f"xmpplab {version('xmpplab')}")
         raise typer.Exit
 

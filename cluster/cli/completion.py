@@ -26,12 +26,11 @@ def _of_plans(names: Callable[[Plan], Iterable[str]]) -> Callable[[str], list[st
 
 def _plans() -> Iterator[Plan]:
     """Of the labs here; a damaged or forbidden one has no names, and nobody reads an error message of ours."""
-    from cluster.lab.errors import LabError
-    from cluster.lab.folder import labs
+    from cluster.lab.api import LabError, labs_here
 
     try:
-        for folder in labs(Path.cwd()):
-            yield folder.plan()
+        for lab in labs_here():
+            yield lab.plan
     except (LabError, OSError):
         return
 

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from cluster.cli.completion import names_of_topologies
+from cluster.lab.api import BadInput
 from cluster.lab.catalogue import topologies
-from cluster.lab.errors import BadInput
 from cluster.topology.problem import choice
 
 

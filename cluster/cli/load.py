@@ -12,9 +12,9 @@ from typing import Annotated
 import typer
 
 from cluster.cli import completion
-from cluster.cli.common import LabName, chosen
+from cluster.cli.common import LabName
+from cluster.lab.api import BadInput, Lab, LabError
 from cluster.lab.catalogue import load_scenario_path
-from cluster.lab.errors import BadInput, LabError
 
 
 def load(
@@ -34,7 +34,7 @@ def load(
     lab: LabName = None,
 ) -> None:
     """Put load on the lab, and measure the delivery of each message."""
-    folder = chosen(lab)
+    path = Lab.named(lab).path
     if find_spec("locust") is None:
         raise LabError("locust is not installed; `pip install 'xmpplab[load]'`")
     file = load_scenario_path(scenario)
@@ -49,7 +49,7 @@ def load(
         argv += ["--cross", str(cross)]
     if html is not None:
         argv += ["--html", str(html)]
-    os.execve(sys.executable, argv, {**os.environ, "XMPPLAB_STATE": str(folder.path)})
+    os.execve(sys.executable, argv, {**os.environ, "XMPPLAB_STATE": str(path)})
 
 
 def _check_time(text: str) -> None:

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cluster.cli.common import LabName, chosen
+from cluster.cli.common import LabName
 from cluster.cli.disturb import Node
+from cluster.lab.api import Lab
 
 Words = Annotated[
     list[str] | None, typer.Argument(help="Settings of tc-netem(8), such as `delay 40ms loss 1%`, or `off`.")
@@ -16,6 +17,4 @@ Words = Annotated[
 
 def netem(node: Node, words: Words = None, lab: LabName = None) -> None:
     """Add delay, loss … to packets from a node to the router. Without settings: show the current ones."""
-    from cluster.lab.containers.netem import netem
-
-    print(netem(chosen(lab), node, words or []), end="")
+    print(Lab.named(lab).netem(node, words or []), end="")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cluster.cli.common import read_plans, read_scenario
+from cluster.cli.common import read_scenario
 from cluster.cli.completion import topologies_and_scenarios
-from cluster.lab.errors import BadInput
+from cluster.lab.api import BadInput, read_plans
 
 if TYPE_CHECKING:
     from cluster.lab.verify.read import ScenarioFile

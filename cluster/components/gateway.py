@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from cluster.base.settled import Settled
-from cluster.host.module import ModuleHost
+from cluster.host.module_host import ModuleHost
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.escaping import escape, unescape

@@ -13,7 +13,8 @@ from cluster.components.connection import ComponentConnection, NotCarried, Overl
 from cluster.components.gateway import Gateway, GatewayContext
 from cluster.components.registration import registration
 from cluster.host import iq
-from cluster.host.module import Module, ModuleHost
+from cluster.host.module import Module
+from cluster.host.module_host import ModuleHost
 from cluster.trace.hop import Event
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza

@@ -6,7 +6,8 @@ import base64
 import hashlib
 from collections.abc import Iterable
 
-from cluster.host.module import Context, ModuleHost
+from cluster.host.module import Context
+from cluster.host.module_host import ModuleHost
 from cluster.xmpp import data_form
 from cluster.xmpp.data_form import DATA
 from cluster.xmpp.element import Element, SubElement

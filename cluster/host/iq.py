@@ -8,7 +8,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from cluster.base.settled import Settled
-from cluster.host.module import AddressedTo, Context, ModuleHost
+from cluster.host.module import AddressedTo, Context
+from cluster.host.module_host import ModuleHost
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
 

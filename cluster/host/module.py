@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Concatenate, Generic, Literal, TypeVar
 
 import msgspec
-from twisted.internet.defer import Deferred
 
+from cluster.base.settled import Settled
+from cluster.host.state import AccountState, SessionState
 from cluster.xmpp.element import Element
 from cluster.xmpp.events import Nonza
 from cluster.xmpp.stanza import Stanza
@@ -34,18 +35,21 @@ class Peer:
     """Bind a localpart and a resourcepart to the stream. Raises StanzaError where it cannot have them."""
 
 
+H = TypeVar("H")
+T = TypeVar("T")
 Context = TypeVar("Context")
 """What a module may touch: of a server, or of a component, whose answers are modules too."""
 
 IqHandler = Callable[Concatenate[Context, Stanza, ...], Stanza | Awaitable[Stanza]]
 """Answers a request with its reply, at once or later. Raises StanzaError to refuse it."""
 
-Hook = Literal["available", "gone", "load", "store"]
+Hook = Literal["available", "gone", "load", "restored", "store"]
 """Points where a module may act; the handlers of one hook run in the order of the modules' names.
 
 available: a session became willing to take messages (its priority is not negative); handler(ctx, account, session)
 gone: a session is over; handler(ctx, account, session)
-load: an account comes into memory, before anybody uses it; handler(ctx, account, None)
+load: an account comes into memory with its state, before anybody uses it; handler(ctx, account, None)
+restored: a session that another process left is here with its state; handler(ctx, account, session)
 store: nobody is there for a message; handler(ctx, account, ForLater), True where it is kept now
 """
 
@@ -63,7 +67,22 @@ arriving: a message came for an account, and is to be handed out; handler(ctx, a
 delivered: it was handed out, or is kept for later; handler(ctx, account, stanza, sessions) -> settled.
     `sessions` got it, none where it is kept. Not called for what was refused or ignored.
 
-settled: when what the handler stores is safe, None at once (see router/port.py).
+settled: when what the handler stores is safe, None at once (see base/settled.py).
+"""
+
+PresenceHook = Literal["sent", "received", "gone"]
+"""Points on the way of presence. Handlers answer at once; their sender is not read on before all is settled that they
+return (None: at once). They run in the order of the modules' names, behind what the server does with the presence.
+
+sent: a session of this domain broadcast available presence, its first or a later one, and its contacts are told;
+    handler(ctx, session, stanza) -> settled. `session.presence` is the stanza.
+received: available presence came for an account (`to` is bare) or for one of its resources, of a contact or of anybody
+    else, with a session of the account or without one; handler(ctx, account, stanza) -> settled
+gone: unavailable presence of a session of the account, by its own word or because its stream is over; or unavailable
+    or error presence that came for the account or one of its resources; handler(ctx, account, stanza) -> settled.
+    `from` is who is gone: a resource, or all of them where it is bare.
+
+Subscription requests and probes are no presence in this sense, and what an account blocks does not come.
 """
 
 NonzaHandler = Callable[[Context, Any, Nonza], None]
@@ -117,6 +136,7 @@ class Module(Generic[Context]):
         self.iq_handlers: dict[IqKey, IqHandler[Context]] = {}
         self.hooks: dict[Hook, HookHandler] = {}
         self.message_hooks: dict[MessageHook, Callable[..., Any]] = {}
+        self.presence_hooks: dict[PresenceHook, Callable[..., Settled]] = {}
         self.nonza_handlers: dict[str, NonzaHandler[Context]] = {}
         """By `namespace name`."""
         self.features: set[str] = set()
@@ -128,6 +148,8 @@ class Module(Generic[Context]):
         self.feature_offers: list[tuple[When, FeatureOffer[Context]]] = []
         self.disco_form: DiscoForm[Context] | None = None
         self.disco_node: Callable[[Context], str] | None = None
+        self.session_states: list[SessionState[Any]] = []
+        self.account_states: list[AccountState[Any]] = []
 
     def on_iq(
         self, type: Literal["get", "set"], name: str, *, ns: str = "", addressed_to: tuple[AddressedTo, ...]
@@ -148,23 +170,21 @@ class Module(Generic[Context]):
 
     def on(self, hook: Hook) -> Callable[[HookHandler], HookHandler]:
         """Register the handler of a hook; the module's namespace becomes a disco feature."""
-
-        def register(handler: HookHandler) -> HookHandler:
-            if hook in self.hooks:
-                raise ValueError(f"module {self.name} hooks {hook} twice")
-            self.hooks[hook] = handler
-            self.features.add(self.ns)
-            return handler
-
-        return register
+        return self._register(self.hooks, hook)
 
     def on_message(self, hook: MessageHook) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Register the handler of a point on the way of messages; the module's namespace becomes a disco feature."""
+        return self._register(self.message_hooks, hook)
 
-        def register(handler: Callable[..., Any]) -> Callable[..., Any]:
-            if hook in self.message_hooks:
+    def on_presence(self, hook: PresenceHook) -> Callable[[Callable[..., Settled]], Callable[..., Settled]]:
+        """Register the handler of a point on the way of presence; the module's namespace becomes a disco feature."""
+        return self._register(self.presence_hooks, hook)
+
+    def _register(self, handlers: dict[H, T], hook: H) -> Callable[[T], T]:
+        def register(handler: T) -> T:
+            if hook in handlers:
                 raise ValueError(f"module {self.name} hooks {hook} twice")
-            self.message_hooks[hook] = handler
+            handlers[hook] = handler
             self.features.add(self.ns)
             return handler
 
@@ -197,6 +217,27 @@ class Module(Generic[Context]):
 
         return register
 
+    def session_state(self, name: str, type: type[T], *, default: T) -> SessionState[T]:
+        """Declare a value that the module keeps with each session; msgspec stores it as this type."""
+        state = SessionState(f"{self.name} {name}", type, default)
+        if any(each.name == state.name for each in self.session_states):
+            raise ValueError(f"module {self.name} keeps {name} twice with a session")
+        self.session_states.append(state)
+        return state
+
+    def account_state(
+        self, *, read: Callable[[Element], T], write: Callable[[T], Element], default: T
+    ) -> AccountState[T]:
+        """Declare the value that the module keeps with each account, as the document of the module's namespace.
+
+        `read` turns the document into the value, `write` the value into the document; the default has none.
+        """
+        if self.account_states:
+            raise ValueError(f"module {self.name} declares the state of accounts twice")
+        state = AccountState(self.ns, read, write, default)
+        self.account_states.append(state)
+        return state
+
     def form(self, form: DiscoForm[Context]) -> DiscoForm[Context]:
         """Register what this module says of the domain beside its features."""
         self.disco_form = form
@@ -206,77 +247,3 @@ class Module(Generic[Context]):
         """Register the name of a disco node at which the domain says the same as without one (XEP-0115 section 6.2)."""
         self.disco_node = node
         return node
-
-
-class ModuleHost(Generic[Context]):
-    """The modules of one domain, by what they handle. Two modules for the same thing are an error at start-up."""
-
-    def __init__(self, modules: list[Module[Context]]) -> None:
-        self.modules = modules
-        self.features: set[str] = set()
-        """Of the domain, for service discovery."""
-        self._features_of: dict[AddressedTo, set[str]] = {}
-        self._guards: dict[str, Guard[Context]] = {}
-        self._iq_handlers: dict[IqKey, IqHandler[Context]] = {}
-        self._hooks: dict[Hook, list[HookHandler]] = {}
-        self._nonza_handlers: dict[str, NonzaHandler[Context]] = {}
-        owners: dict[IqKey, str] = {}
-        for module in modules:
-            self.features |= module.features
-            for key, handler in module.iq_handlers.items():
-                if key in owners:
-                    raise ValueError(
-                        f"modules {owners[key]} and {module.name} both handle {key}; leave one of them out"
-                    )
-                owners[key] = module.name
-                self._iq_handlers[key] = handler
-                self._features_of.setdefault(key.addressed_to, set()).add(key.payload.partition(" ")[0])
-            self._features_of.setdefault("own", set()).update(module.account_features)
-            self._guards |= module.guards
-            self._nonza_handlers |= module.nonza_handlers
-            for hook, action in module.hooks.items():
-                self._hooks.setdefault(hook, []).append(action)
-
-    def iq_handler(self, type: str, payload: str, addressed_to: AddressedTo) -> IqHandler[Context] | None:
-        """The handler of a request, None where there is none."""
-        return self._iq_handlers.get(IqKey(type, payload, addressed_to))
-
-    def features_of(self, addressed_to: AddressedTo) -> set[str]:
-        """The namespaces of what is handled for this kind of address."""
-        return self._features_of.get(addressed_to, set())
-
-    def run(self, hook: Hook, ctx: Context, account: Any, about: object) -> Deferred[bool]:
-        """Call the handlers of a hook, one after the other, until one says True; whether one did."""
-        return Deferred.fromCoroutine(self._run(hook, ctx, account, about))
-
-    async def _run(self, hook: Hook, ctx: Context, account: Any, about: object) -> bool:
-        for handler in self._hooks.get(hook, ()):
-            if await handler(ctx, account, about):
-                return True
-        return False
-
-    def message_hook(self, hook: MessageHook) -> tuple[Callable[..., Any], ...]:
-        """The handlers of a point on the way of messages."""
-        return tuple(module.message_hooks[hook] for module in self.modules if hook in module.message_hooks)
-
-    def nonza_handler(self, name: str) -> NonzaHandler[Context] | None:
-        """The handler of this element, None where there is none."""
-        return self._nonza_handlers.get(name)
-
-    def guard(self, payload: str) -> Guard[Context] | None:
-        """The guard of requests to full JIDs with this payload, None where there is none."""
-        return self._guards.get(payload)
-
-    def stream_features(self, ctx: Context, when: When) -> tuple[Element, ...]:
-        """What the modules offer at this step of the negotiation."""
-        offers = [offer for module in self.modules for at, offer in module.feature_offers if at == when]
-        return tuple(element for offer in offers if (element := offer(ctx)) is not None)
-
-    def forms(self, ctx: Context) -> list[Element]:
-        """What the modules say of the domain beside its features (XEP-0128)."""
-        forms = [module.disco_form(ctx) for module in self.modules if module.disco_form is not None]
-        return [form for form in forms if form is not None]
-
-    def disco_nodes(self, ctx: Context) -> list[str]:
-        """The disco nodes at which the domain says the same as without one."""
-        return [module.disco_node(ctx) for module in self.modules if module.disco_node is not None]

@@ -15,7 +15,7 @@ from cluster.gateways.mail.configuration import MailSettings
 from cluster.gateways.mail.redis import RedisLedger, RedisSpool
 from cluster.gateways.mail.service import MailService
 from cluster.lab.foreign import Surroundings
-from cluster.lab.process import new_id
+from cluster.lab.runtime.process import new_id
 from cluster.networks.mailhost.configuration import MailboxSettings, MailHostSettings
 from cluster.networks.mailhost.mailhost import LabMailHost
 from cluster.protocols.mime.address import domain_of, normal

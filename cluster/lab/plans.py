@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from cluster import modules
-from cluster.lab.addresses import has_own_hosts
 from cluster.lab.errors import BadInput
 from cluster.lab.folder import LABS
+from cluster.lab.provision.addresses import has_own_hosts
 from cluster.topology.load import load
 from cluster.topology.plan import Plan
 from cluster.topology.resolve import resolve

@@ -14,7 +14,7 @@ from cluster.gateways.sms.esme import Login
 from cluster.gateways.sms.gateway import SmsGateway, SmsSettings
 from cluster.gateways.sms.store import redis_sms_store
 from cluster.lab.foreign import Surroundings
-from cluster.lab.process import new_id
+from cluster.lab.runtime.process import new_id
 from cluster.networks.smsc.configuration import EsmeAccount, SmscSettings, Subscriber
 from cluster.networks.smsc.smsc import Smsc
 from cluster.topology.plan import GatewayNode, NetworkNode, Plan

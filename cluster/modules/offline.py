@@ -40,7 +40,7 @@ async def deliver(ctx: ModuleContext, account: LocalAccount, session: Session) -
     Where that has gone again before the store has answered, to another that takes messages; else it waits on. A session
     gets no more than it takes in: the rest waits on too, and what is newer waits with it.
     """
-    if not ctx.hold(account):
+    if not account.hold():
         return False
     localpart = account.jid.localpart
     try:
@@ -54,7 +54,7 @@ async def deliver(ctx: ModuleContext, account: LocalAccount, session: Session) -
                 receiver.is_behind = True
                 receiver.when_room().addCallback(_go_on, ctx, receiver).addErrback(_not_delivered)
     finally:
-        ctx.release(account)
+        account.release()
     return False
 
 

@@ -14,9 +14,10 @@ from twisted.logger import Logger
 
 from cluster.base.backoff import Backoff
 from cluster.redisio.connection import UNREACHABLE, OnPush, open_connection
-from cluster.redisio.layout import SLOTS, Address, Poll, key, slot
+from cluster.redisio.layout import Address, Poll, key
 from cluster.redisio.protocol import RedisProtocol
 from cluster.redisio.silence import Patience
+from cluster.redisio.slots import SLOTS, slot
 from cluster.redisio.url import RedisUrl
 
 FIRST_RETRY_S = 0.05

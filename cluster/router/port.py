@@ -9,6 +9,8 @@ from cluster.base.settled import Settled
 from cluster.xmpp.errors import StanzaError
 from cluster.xmpp.stanza import Stanza
 
+QUEUE = "router"
+"""The node of hops in the queue between two domains."""
 STANZA_BYTES = 500
 """About what a stanza takes in memory beside its bytes."""
 

@@ -15,7 +15,7 @@ from cluster.router.port import Bounce
 from cluster.streams.outbox import MAX_UNSENT_BYTES, Outbox
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.component import ComponentStream
-from cluster.xmpp.component_stanza import into_stream
+from cluster.xmpp.content_namespace import into_stream
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
 from cluster.xmpp.limits import TO_COMPONENT
 from cluster.xmpp.stanza import Stanza

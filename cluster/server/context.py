@@ -9,8 +9,9 @@ from twisted.internet.defer import Deferred
 
 from cluster.base.rate import RateLimit
 from cluster.base.settled import Settled
-from cluster.host.module import Module, ModuleHost
-from cluster.server.accounts import Accounts, LocalAccount
+from cluster.host.module import Module
+from cluster.host.module_host import ModuleHost
+from cluster.server.accounts import Accounts
 from cluster.server.credentials import Credentials
 from cluster.server.presence import Presence
 from cluster.server.session import Session
@@ -56,10 +57,6 @@ class ModuleContext:
     now_utc_s: Callable[[], float]
     uptime_s: Callable[[], float]
     """How long the server runs."""
-    hold: Callable[[LocalAccount], bool]
-    """Let what is new for the account wait; False where it does already."""
-    release: Callable[[LocalAccount], None]
-    """Deliver what waited."""
     remove_account: Callable[[str, Callable[[], object]], Deferred[bool]]
     """Forget an account and all that belongs to it, and tell its contacts; False where there is none. The function is
     called when it is final, before the account's sessions end."""

@@ -22,7 +22,7 @@ class Holdback(Protocol):
         """What goes out instead of this stanza, in order: nothing, or what was kept back and then itself."""
 
     def take(self) -> list[Stanza]:
-        """All that was kept back, oldest first; it is not kept any more."""
+        """All that was kept back, oldest first; from now on nothing is."""
 
 
 class Outbox:

@@ -83,7 +83,7 @@ def _nodes(data: object, servers: dict[str, Any]) -> Iterator[Finding]:
         for number in range(2, count + 1 if isinstance(count, int) and count <= MAX_NODES else 2):
             taken = node_name(name, number)
             if any(taken in section for section in named):
-                message = f"its node {number} would be called {taken}, as something else in this file; rename that"
+                message = f"its node {number} would be named {taken}, as something else in this file; rename that"
                 yield Finding(("servers", name, "nodes"), message)
     if total > MAX_LAB_NODES:
         message = f"the lab would have {total} nodes, including gateways and networks; at most {MAX_LAB_NODES} fit in"

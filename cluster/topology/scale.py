@@ -37,7 +37,7 @@ def with_nodes(plan: Plan, server: str, count: int) -> Plan:
         name = node_name(server, number)
         names = [[node.name for node in nodes] for nodes in (plan.servers, plan.gateways, plan.networks)]
         if any(name in some for some in names):
-            raise ValueError(f"node {number} of {server} would be called {name}, which is another node's name")
+            raise ValueError(f"node {number} of {server} would be named {name}, which is another node's name")
         plan = _with(plan, server, [*plan.nodes_of(server), _further(plan, nodes[0], name)])
     return _with(plan, server, plan.nodes_of(server)[:count])
 

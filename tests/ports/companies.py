@@ -52,6 +52,8 @@ class Member:
         self.refused: list[Any] = []
         self.is_expelled = False
         self.holds = holds
+        self.held: list[Deferred[None]] = []
+        """What settles those words, when it is fired."""
 
     def append(self, hop: Hop) -> None:
         """As a `Journal`."""
@@ -59,7 +61,8 @@ class Member:
     def take(self, node: str, frame: Word, place: str) -> Settled:
         self.words.append((node, frame.text))
         if frame.text in self.holds:
-            return Deferred()
+            self.held.append(Deferred())
+            return self.held[-1]
         if not frame.about:
             return None
         return self.nodes.claim(frame.about).addCallback(lambda owner: self.claimed.append((frame.about, owner)))

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from cluster.lab import redis
 from cluster.lab.errors import BadInput
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.private import write_private
+from cluster.lab.provision import redis
 from cluster.redisio.url import each_of
 from cluster.topology.plan import GatewayNode, NetworkNode, Plan, ServerNode
 
@@ -68,7 +68,7 @@ def check_reachable(url: str) -> None:
     for parts in map(urlsplit, each_of(url)):
         if parts.scheme == "unix" or parts.hostname in ("localhost", "::1") or str(parts.hostname).startswith("127."):
             raise BadInput(
-                "--redis: containers do not reach this machine's own addresses or sockets; "
+                "--redis: containers cannot reach loopback addresses or sockets of this machine; "
                 "give a Redis that listens at another address"
             )
 

@@ -49,14 +49,14 @@ class Inbox:
         """As much as of any link."""
         return unsettled < MAX_UNSETTLED and unsettled_bytes < MAX_UNSETTLED_BYTES
 
-    def take(self, entry_id: str, frames: list[Any]) -> Settled:
+    def take(self, entry_id: str, frames: list[Any], first: int = 0) -> Settled:
         """Hand on the frames of one entry. It settles when all have, or fails where it has to be read again.
 
         That is when the storage is away or refuses. Any other failure is logged and settles the frame.
         """
         self._owners.inherits = self._is_left()
         try:
-            places = (f"{self._node}:{entry_id}:{index}" for index in range(len(frames)))
+            places = (f"{self._node}:{entry_id}:{index}" for index in range(first, first + len(frames)))
             settling = [self._hand_on(frame, place) for frame, place in zip(frames, places, strict=True)]
         finally:
             self._owners.inherits = False
@@ -124,6 +124,8 @@ class RedisNodes:
         self._is_stopped = False
         self.on_change: Callable[[], None] = lambda: None
         """Called when the shares of the nodes may have changed."""
+        self.on_gone: Callable[[], None] = lambda: None
+        """Called when a process that was one of the nodes is no more."""
 
     @property
     def is_alone(self) -> bool:
@@ -176,6 +178,8 @@ class RedisNodes:
         for node, incarnation in before.items():
             if self._known.get(node) != incarnation:
                 self._left.add(node)
+                self._outbound.node_gone()
+                self.on_gone()
                 self._server.gone(node)
         self._left -= self._known.keys()
         self._owners.look_again()

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from twisted.internet.testing import MemoryReactorClock
 
 from cluster import modules
-from cluster.lab import redis, sms
-from cluster.lab.announcement import announcement
-from cluster.lab.certificates import certify
+from cluster.lab import sms
 from cluster.lab.folder import LabFolder
 from cluster.lab.foreign import ForeignNode
 from cluster.lab.node import Node
+from cluster.lab.provision import redis
+from cluster.lab.provision.announcement import announcement
+from cluster.lab.provision.certificates import certify
 from cluster.protocols.mime.address import for_the_wire, normal
 from cluster.protocols.smpp.address import address_of, is_phone_number
 from cluster.protocols.smpp.constants import CommandId
