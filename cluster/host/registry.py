@@ -31,18 +31,20 @@ class Registry(Generic[T]):
         wanted = [*wanted]
         unknown = sorted(set(wanted) - set(self.names()))
         if unknown:
-            raise ValueError(f"no {self._attribute} {', '.join(unknown)}; there are: {', '.join(self.names())}")
+            raise ValueError(
+                f"no {self._attribute} {', '.join(unknown)} ({self._attribute}s: {', '.join(self.names())})"
+            )
         return [self._load(name) for name in wanted]
 
     def _load(self, name: str) -> T:
         try:
             declared = getattr(import_module(f"{self._package}.{name}"), self._attribute)
             if not isinstance(declared, self._type):
-                raise TypeError(f"its `{self._attribute}` is no {self._type.__name__}")
+                raise TypeError(f"its `{self._attribute}` is not a {self._type.__name__}")
         except Exception as error:
             said = f"{type(error).__name__}: {error}"
             raise ValueError(
-                f"{self._path[0]}/{name}.py cannot be loaded: {said}; mend it "
-                f"(docs/writing-a-{self._attribute}.md), or take it out"
+                f"{self._path[0]}/{name}.py cannot be loaded: {said}; correct it "
+                f"(docs/writing-a-{self._attribute}.md), or remove it"
             ) from error
         return declared

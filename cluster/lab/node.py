@@ -145,7 +145,7 @@ def _ports(
 
 def _expelled() -> None:
     """A crash, so that nothing is done twice: the supervisor starts it anew."""
-    Logger().error("The other nodes took this one for dead, and have taken over its work: it begins anew")
+    Logger().error("Fenced: the other nodes missed our heartbeats and took over; restarting")
     os._exit(1)
 
 

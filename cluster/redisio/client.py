@@ -96,8 +96,8 @@ class RedisClient:
         try:
             await self._commands.open(about)
         except UNREACHABLE as error:
-            remedy = "is it running, and are user and password right?"
-            raise RedisUnavailable(f"no Redis for us at {self._url}: {error}; {remedy}") from error
+            remedy = "check that it is running, and check user and password"
+            raise RedisUnavailable(f"cannot use Redis at {self._url}: {error}; {remedy}") from error
 
     async def close(self) -> None:
         """Disconnect for good."""
@@ -109,7 +109,7 @@ class RedisClient:
         """Send a command. Fails with hiredis.ReplyError, or with ConnectionLost: then it may have been done or not."""
         connection = self._commands.of(command)
         if connection is None:
-            return fail(ConnectionLost("there is no connection to Redis"))
+            return fail(ConnectionLost("not connected to Redis"))
         return connection.execute(*command)
 
     def post(self, *command: str | bytes | int, listener: Listener | None = None) -> None:
@@ -132,7 +132,7 @@ class RedisClient:
             if not succeeded:
                 failure.raiseException()
         if not is_complete:
-            raise ConnectionLost("there is no connection to Redis")
+            raise ConnectionLost("not connected to Redis")
 
     def when_connected(self, callback: Callable[[], None], key: str = "") -> None:
         """Call it at once if connected, and after each new connection, to the master of the key; of any, where there
@@ -169,7 +169,7 @@ class RedisClient:
         subscription.is_new = False
         subscription.heard_over = connection = self._ear.at(channel)
         if connection is None:
-            raise ConnectionLost("there is no connection to Redis")
+            raise ConnectionLost("not connected to Redis")
         return await connection.execute("SUBSCRIBE", channel)
 
     def _on_connected(self) -> None:

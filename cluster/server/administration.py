@@ -48,7 +48,7 @@ class Administration:
         return await self._domain.context.store.accounts.names()
 
     async def user_add(self, localpart: str, password: str) -> None:
-        """Make an account."""
+        """Create an account."""
         if not await self._domain.credentials.create(prepare_localpart(localpart), password):
             raise ValueError(f"{localpart}@{self._domain.name} exists already; `user passwd` changes its password")
 
@@ -65,5 +65,5 @@ class Administration:
     async def _existing(self, localpart: str) -> str:
         name = prepare_localpart(localpart)
         if await self._domain.context.store.accounts.get(name) is None:
-            raise ValueError(f"there is no {name}@{self._domain.name}; `user ls` shows who there is")
+            raise ValueError(f"no account {name}@{self._domain.name}; `xmpplab user ls` lists the accounts")
         return name

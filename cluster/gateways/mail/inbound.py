@@ -76,9 +76,9 @@ class Inbound:
         try:
             found = self._addresses.find(address)
         except NotHere:
-            raise Refused(550, f"5.7.1 no mail for {address} is taken here: this is no relay") from None
+            raise Refused(550, f"5.7.1 mail for {address} is not accepted: relaying denied") from None
         except Unknown:
-            raise Refused(550, f"5.1.1 {address} is nobody's address") from None
+            raise Refused(550, f"5.1.1 no mailbox {address}") from None
         try:
             if (
                 isinstance(found, Account)
@@ -87,7 +87,7 @@ class Inbound:
             ):
                 raise Refused(550, f"5.7.1 {found.jid} has not written to you through this gateway")
             if isinstance(found, Bounce) and not isinstance(await self._ledger.find(found.key), Sent):
-                raise Refused(550, f"5.1.1 {address} is nobody's address")
+                raise Refused(550, f"5.1.1 no mailbox {address}")
         except ConnectionLost:
             raise Refused(451, "4.3.0 cannot look that up now; try again later") from None
 

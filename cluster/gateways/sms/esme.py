@@ -47,7 +47,7 @@ class Login(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if len(self.system_id) > 15 or len(self.password) > 8:
-            raise ValueError("SMPP takes at most 15 characters of system_id and 8 of password; shorten them")
+            raise ValueError("SMPP allows at most 15 characters of system_id and 8 of password; shorten them")
 
 
 class Esme:

@@ -41,7 +41,7 @@ class SmsSettings(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\+?[0-9]{1,20}", self.number, re.ASCII):
-            raise ValueError(f"{self.number!r} is no number that phones could write to; take one like 4444 or +39800")
+            raise ValueError(f"{self.number!r} is not a number that phones can write to; use one like 4444 or +39800")
 
 
 class SmsGateway(Gateway):

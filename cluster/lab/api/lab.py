@@ -134,7 +134,7 @@ class Lab:
 
         before = plan = self.plan
         if not self.is_up:
-            raise LabError(f"lab {self.name!r} does not run; bring it up with `xmpplab up`, then scale it")
+            raise LabError(f"lab {self.name!r} is down; bring it up with `xmpplab up`, then scale it")
         more_first = sorted(nodes.items(), key=lambda wish: wish[1] < len(before.nodes_of(wish[0])))
         for server, count in more_first:  # so that no new node gets the address of one that has yet to go
             try:
@@ -157,7 +157,7 @@ class Lab:
 
         node = self.node(name)
         if node.state != _NEEDED[action]:
-            raise LabError(f"{name} is {node.state}, and only a node that is {_NEEDED[action]} can be told to {action}")
+            raise LabError(f"cannot {action} {name}: it is {node.state}, not {_NEEDED[action]}")
         self.driver.act(node, action, for_s)
 
         def shows() -> bool:
@@ -168,9 +168,9 @@ class Lab:
             return now.state == "running" and (is_new or action == "resume")
 
         if not wait_until(shows, DONE_TIMEOUT_S + for_s):
-            why = f"no room is left on the disk of {self.path}; " if is_full(self.path) else ""
+            why = f"the disk of {self.path} is full; " if is_full(self.path) else ""
             raise LabError(
-                f"{name} is {self.node(name).state}, {DONE_TIMEOUT_S + for_s:g} s after it was told to {action}; "
+                f"{name} is {self.node(name).state}, {DONE_TIMEOUT_S + for_s:g} s after `{action}`; "
                 f"{why}see `xmpplab logs {name}`"
             )
 
@@ -183,7 +183,7 @@ class Lab:
         nodes = self.nodes()
         found = next((node for node in nodes if node.name == name), None)
         if found is None:
-            raise BadInput(f"no node {name!r} in this lab; there is: {', '.join(node.name for node in nodes)}")
+            raise BadInput(f"no node {name!r} in this lab (nodes: {', '.join(node.name for node in nodes)})")
         return found
 
     def overview(self) -> Overview:
@@ -301,7 +301,7 @@ class Lab:
             with log_in(self.folder, plan, jid, known_password(plan, jid, password)) as client:
                 return received(client, most)
         except StreamFailed as error:
-            raise LabError(f"{error}; does the server of {jid} have the module `archive`?") from None
+            raise LabError(f"{error}; check that the server of {jid} has the module `archive`") from None
 
     def chat(self, who: str, password: str | None = None) -> tuple[Messenger, ManagedClient]:
         """Log in as an account, and stay so until the client is closed."""

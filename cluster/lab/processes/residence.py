@@ -60,7 +60,7 @@ class Residence:
                     pool = self._reactor.getThreadPool()
                     await deferToThreadPool(as_interface(self._reactor), pool, let_in, plan, self._folder.secrets())
                 if not await self._client.execute("EXISTS", domains):
-                    self._log.warn("Redis has forgotten the lab: it is told again")
+                    self._log.warn("Redis has lost the settings of the lab: writing them again")
                     await self._announce()
         finally:
             self._is_telling = False

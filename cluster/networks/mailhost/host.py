@@ -69,10 +69,10 @@ class MailHost:
         if self.refusal is not None:
             raise self.refusal
         if domain_of(address) not in self._domains:
-            raise Refused(550, f"5.7.1 no mail for {address} is taken here: this is no relay")
+            raise Refused(550, f"5.7.1 mail for {address} is not accepted: relaying denied")
         box = self._find(address)
         if box is None:
-            raise Refused(550, f"5.1.1 there is no mailbox {address}")
+            raise Refused(550, f"5.1.1 no mailbox {address}")
         if box.is_full:  # RFC 5321 section 4.2.3, RFC 3463 section 3.3
             raise Refused(452, f"4.2.2 the mailbox {address} is full")
 
@@ -99,7 +99,7 @@ class MailHost:
         """As the sender asked for (RFC 3461 section 5.2.1); nobody is told where no way leads there."""
         queue = self.queues.get(domain_of(envelope.return_path)) if envelope.return_path else None
         if queue is None:
-            self._log.info("no way leads to {who}, who wants a report", who=envelope.return_path or "nobody")
+            self._log.info("no route to {who} for a delivery report", who=envelope.return_path or "nobody")
             return
         report = self._report(
             envelope.return_path, address, "2.0.0", "it is in the mailbox", data, action="delivered",
@@ -122,7 +122,7 @@ class MailHost:
         if domain in self._domains:
             box = self._find(draft.recipient)
             if box is None:
-                raise ValueError(f"there is no mailbox {draft.recipient}; there are {', '.join(self._mailboxes)}")
+                raise ValueError(f"no mailbox {draft.recipient} (mailboxes: {', '.join(self._mailboxes)})")
             if box.is_full:
                 raise ValueError(f"the mailbox {draft.recipient} is full; delete some of its mails")
             self._deliver(draft.sender, draft.recipient, data, trace_id)

@@ -190,7 +190,7 @@ class MessageCentre:
         elif esme is not None:
             self._hand_over(esme, message, left_s)
         else:
-            self._hops.record(Event.DROPPED, message.pdu, self._settings.name, "nobody has this number")
+            self._hops.record(Event.DROPPED, message.pdu, self._settings.name, "unknown number")
             self._settle(message, MessageState.UNDELIVERABLE, UNKNOWN_SUBSCRIBER)
 
     def _deliver(self, phone: Phone, message: Message) -> None:

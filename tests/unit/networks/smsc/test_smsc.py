@@ -141,8 +141,8 @@ def test_phones_write_to_xmpp_addresses_through_the_gateway(world: World, to: st
 def test_what_the_operator_cannot_do(world: World) -> None:
     administration = world.start_smsc().administration
     for request, remedy in (
-        (administration.phone_inbox(NOBODY), f"there are \\{PHONE}, \\{OTHER_PHONE}"),
-        (administration.phone_send(PHONE, "999", "hi"), "nobody is reached at 999; write to"),
+        (administration.phone_inbox(NOBODY), f"phones: \\{PHONE}, \\{OTHER_PHONE}"),
+        (administration.phone_send(PHONE, "999", "hi"), "unknown recipient 999; write to"),
         (administration.phone_send(PHONE, SHORT_CODE, "ж" * 67 * 256), "send less at a time"),
     ):
         with pytest.raises(ValueError, match=remedy):
