@@ -91,7 +91,7 @@ class MailGateway(GatewayNode, frozen=True, kw_only=True, tag_field="kind", tag=
             if domain is None:
                 continue
             if domain in taken:
-                yield Finding((*path, "mail_for", index), f"mail for {domain} comes here already; delete it")
+                yield Finding((*path, "mail_for", index), f"mail for {domain} already comes here; delete it")
             elif domain not in domains:
                 text = f"no server has the domain {domain!r}{choice(domain, sorted(domains))}"
                 yield Finding((*path, "mail_for", index), text)

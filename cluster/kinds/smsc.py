@@ -61,7 +61,7 @@ class MessageCentre(NetworkNode, frozen=True, kw_only=True, tag_field="kind", ta
     refusal = "ESME_RSYSERR"
     command = Command(
         "phone",
-        "Read and send texts as a phone of the lab; interactively, unless told to do one thing.\n\n"
+        "Read and send texts as a phone of the lab. Interactive without an action.\n\n"
         "A phone that is off receives its texts when it is on again.",
         ("number", "Phone, such as +393331234567, or its name: fc1."),
         ("inbox", "send", "reply", "on", "off"),
