@@ -14,10 +14,10 @@ from cluster.trace.terminal import safe
 
 def config(
     file: TopologyFile,
-    format: Annotated[Literal["yaml", "json"], typer.Option(help="Both have the same keys.")] = "yaml",
-    redis: Annotated[str, typer.Option(metavar="URL", help="As of `up`.")] = "",
+    format: Annotated[Literal["yaml", "json"], typer.Option(help="Output format; both have the same keys.")] = "yaml",
+    redis: Annotated[str, typer.Option(metavar="URL", help="Redis to use, as for `up`.")] = "",
 ) -> None:
-    """Print what a topology file comes to, with all defaults and addresses, passwords too; nothing is started."""
+    """Print a topology with all defaults and addresses filled in. Passwords are included; nothing is started."""
     import yaml
 
     shown = read_plans(file, redis)[0].shown

@@ -21,7 +21,7 @@ def print_how_to_connect(lab: Lab) -> None:
         print("\nto connect (account, password, server):")
         width = max(len(jid) for jid, _, _ in accounts[:MOST_ACCOUNTS])
         for jid, password, server in accounts[:MOST_ACCOUNTS]:
-            known = "(as it was chosen)" if password is None else password
+            known = "(not in the topology)" if password is None else password
             print(f"  {jid.ljust(width)}  {safe_line(known)}  {server.c2s}")
         if len(accounts) > MOST_ACCOUNTS:
             print(f"  and {len(accounts) - MOST_ACCOUNTS} more (`xmpplab user ls`)")

@@ -28,7 +28,7 @@ def init(
         ),
     ] = "start",
 ) -> None:
-    """Write a topology file to start from; an existing file is never overwritten."""
+    """Write a topology file to start from. Never overwrites a file."""
     try:
         check_name(name)
     except ValueError as error:

@@ -13,12 +13,11 @@ from cluster.kinds import networks as known_kinds
 from cluster.lab.api import BadInput, Lab, seconds
 from cluster.trace.terminal import safe_line
 
-app = typer.Typer(
-    help="The foreign networks behind the gateways: how they are, and their faults.", no_args_is_help=True
-)
+app = typer.Typer(help="Set, clear and list faults of foreign networks.", no_args_is_help=True)
 
 Name = Annotated[
-    str, typer.Argument(metavar="NETWORK", help="Such as fn1; see `xmpplab network ls`.", autocompletion=networks)
+    str,
+    typer.Argument(metavar="NETWORK", help="Network, such as fn1; see `xmpplab network ls`.", autocompletion=networks),
 ]
 
 
@@ -29,22 +28,22 @@ def _refusals() -> str:
 @app.command("set")
 def set_(
     name: Name,
-    down: Annotated[bool, typer.Option("--down", help="It takes no connections.")] = False,
+    down: Annotated[bool, typer.Option("--down", help="Refuse all connections.")] = False,
     delay: Annotated[
-        str | None, typer.Option(metavar="TIME", help="It thinks so long about each message, such as `2s`.")
+        str | None, typer.Option(metavar="TIME", help="Delay each reply by this time, such as `2s`.")
     ] = None,
     rate: Annotated[
-        float | None, typer.Option(metavar="N", help="It takes so many a second, and asks for patience for the others.")
+        float | None, typer.Option(metavar="N", help="Accept N messages per second; throttle the rest.")
     ] = None,
     refuse: Annotated[
         str | None,
-        typer.Option(metavar="ANSWER", help=f"To each message: {_refusals()}."),
+        typer.Option(metavar="ANSWER", help=f"Refuse each message with this answer: {_refusals()}."),
     ] = None,
     lab: LabName = None,
 ) -> None:
-    """Give a network faults, beside those it has."""
+    """Add faults to a foreign network."""
     if not down and (delay, rate, refuse) == (None, None, None):
-        raise BadInput("no fault is named; give one of: --down, --delay, --rate, --refuse")
+        raise BadInput("no fault given; give one of: --down, --delay, --rate, --refuse")
     delay_s = None if delay is None else seconds(delay)
     faults = Lab.named(lab).networks.set(name, down=down, delay_s=delay_s, max_per_s=rate, refuse=refuse)
     print(f"{name}: {_shown(faults)}")
@@ -52,7 +51,7 @@ def set_(
 
 @app.command()
 def clear(name: Name, lab: LabName = None) -> None:
-    """Mend a network."""
+    """Clear the faults of a foreign network."""
     Lab.named(lab).networks.clear(name)
     print(f"{name}: {_shown('')}")
 
@@ -62,7 +61,7 @@ def ls(
     format: Format = "text",
     lab: LabName = None,
 ) -> None:
-    """List the networks of the lab: who is connected, what waits, what is wrong."""
+    """List the foreign networks: connections, waiting messages, faults."""
     found = Lab.named(lab).networks.ls()
     if format == "json":
         print_json(found)
@@ -71,7 +70,7 @@ def ls(
         status = ", ".join(f"{key} {_plain(value)}" for key, value in each.status.items() if key != "ready")
         print(safe_line(f"{each.name} ({each.kind}): {status}; {_shown(each.faults_in_words)}"))
     if not found:
-        print("this lab runs no foreign network")
+        print("this lab has no foreign network")
 
 
 def _shown(faults: str) -> str:

@@ -49,7 +49,7 @@ def _signature(kind: type[NetworkNode]) -> Signature:
         (who, Annotated[str, typer.Argument(help=who_help, autocompletion=people(kind))], Parameter.empty),
         ("action", Annotated[action, typer.Argument(help=told.action_help)], told.usual_action),
         ("words", Annotated[list[str] | None, typer.Argument(metavar=words, help=words_help)], None),
-        ("format", Annotated[Literal["text", "json"], typer.Option("--format", help="Of the inbox.")], "text"),
+        ("format", Annotated[Literal["text", "json"], typer.Option("--format", help="Format of the inbox.")], "text"),
         ("lab", LabName, None),
     ]
     return Signature(

@@ -35,7 +35,7 @@ def mail_address(text: str) -> str:
     """An address for mail. Raises ValueError."""
     localpart = text.rpartition("@")[0]
     if not localpart.isprintable() or not _MAIL_LOCALPART.fullmatch(localpart):
-        raise ValueError(f"{text!r} is no mail address; write it like friar@abbey.example")
+        raise ValueError(f"{text!r} is not a mail address; write it like friar@abbey.example")
     if len(text.encode()) > _MAX_ADDRESS_BYTES:
         raise ValueError(f"this mail address is longer than {_MAX_ADDRESS_BYTES} bytes; write a shorter one")
     return text

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def _mailbox(text: str) -> str:
     if "+" in text:
-        raise ValueError(f"{text!r} has a '+': what stands behind it is a tag, which is not of the mailbox; delete it")
+        raise ValueError(f"{text!r} has a tag ('+' and what follows), which is not part of a mailbox; delete it")
     return mail_address(text)
 
 
@@ -56,15 +56,15 @@ class MailHost(NetworkNode, frozen=True, kw_only=True, tag_field="kind", tag="ma
     refusal = "'451 4.7.1 come back later'"
     command = Command(
         "mail",
-        "Read, send and answer mail as somebody of the lab's mail network.",
-        ("mailbox", "The mailbox, such as friar@abbey.example, or its name: fc6."),
+        "Read, send and answer mail as a mailbox of the lab.",
+        ("mailbox", "Mailbox, such as friar@abbey.example, or its name: fc6."),
         ("inbox", "send", "reply"),
         "What to do.",
         "inbox",
         (
             "[TO SUBJECT TEXT | [NUMBER] TEXT]",
-            "To send: an address, a subject, a text. To reply: the mail's number in the inbox (else the newest) "
-            "and a text.",
+            "For `send`: an address, a subject, a text. For `reply`: the number of the mail in the inbox "
+            "(default: the newest) and a text.",
         ),
         MailView,
         _use,
@@ -118,9 +118,9 @@ def _mailboxes(
         path, address = ("networks", name, "mailboxes", mailbox), prepared_account(written)
         domain = address.rpartition("@")[2]
         if address in seen:
-            yield Finding(path, f"{seen[address]} has the address {address} already; give each mailbox one of its own")
+            yield Finding(path, f"{seen[address]} has the address {address} already; give each mailbox its own")
         elif domain in taken:
-            yield Finding(path, f"{taken[domain]} takes the mail for {domain}; give the mailbox another domain")
+            yield Finding(path, f"{taken[domain]} accepts mail for {domain}; give the mailbox another domain")
         seen.setdefault(address, mailbox)
 
 
@@ -138,7 +138,7 @@ def _external(path: KeyPath, external: Mapping[str, Any]) -> Iterator[Finding]:
     if user and not external.get("starttls"):
         yield Finding((*path, "user"), "the password would be sent in the clear; add `starttls: true`", at_key=True)
     if password and not user:
-        yield Finding((*path, "password"), "there is a password and no user; add `user`, or delete it", at_key=True)
+        yield Finding((*path, "password"), "a password without a user; add `user`, or delete the password", at_key=True)
     for key, value in (("user", user), ("password", password)):
         if "\0" in value:
             yield Finding((*path, key), "U+0000 separates user and password (RFC 4616); delete it")

@@ -28,7 +28,7 @@ _SENDER = r"^(\+[1-9][0-9]{6,14}|[0-9]{2,20})$"
 def _sender(text: str) -> str:
     if not re.fullmatch(_SENDER, text):
         rule = "write a short code of 2 to 20 digits, like '2345', or a number like '+393331234567'"
-        raise ValueError(f"{text!r} is no number that phones can write to; {rule}")
+        raise ValueError(f"{text!r} is not a number that phones can write to; {rule}")
     return text
 
 

@@ -29,7 +29,7 @@ _NUMBER = r"^\+[1-9][0-9]{6,14}$"
 
 def _number(text: str) -> str:
     if not re.fullmatch(_NUMBER, text):
-        raise ValueError(f"{text!r} is no phone number; write it with its country code, like '+393331234567'")
+        raise ValueError(f"{text!r} is not a phone number; write it with its country code, like '+393331234567'")
     return text
 
 
@@ -62,14 +62,14 @@ class MessageCentre(NetworkNode, frozen=True, kw_only=True, tag_field="kind", ta
     command = Command(
         "phone",
         "Read and send texts as a phone of the lab; interactively, unless told to do one thing.\n\n"
-        "A phone that is off gets its texts when it is on again.",
-        ("number", "The phone, such as +393331234567, or its name: fc1."),
+        "A phone that is off receives its texts when it is on again.",
+        ("number", "Phone, such as +393331234567, or its name: fc1."),
         ("inbox", "send", "reply", "on", "off"),
         "Without: use it interactively.",
         None,
         (
             "[[TO] TEXT]",
-            "To send: a number, an address or a local name such as romeo, and a text. To reply: a text.",
+            "For `send`: a number, an address or a name such as romeo, and a text. For `reply`: a text.",
         ),
         TextView,
         _use,
@@ -117,7 +117,7 @@ def _numbers(name: str, network: Mapping[str, Any], gateways: Mapping[str, Any])
     for gateway, part in gateways.items():
         number = part.get("number", USUAL_NUMBER)
         if number in ranges:
-            text = f"{ranges[number]} has the number {number} at {name} already; give each gateway one of its own"
+            text = f"{ranges[number]} has the number {number} at {name} already; give each gateway its own"
             yield Finding(("gateways", gateway, "number"), text)
         elif isinstance(number, str):
             ranges[number] = gateway
@@ -129,7 +129,7 @@ def _numbers(name: str, network: Mapping[str, Any], gateways: Mapping[str, Any])
             text = f"{ranges[taken]} has the number {taken}, so that what is for {number} would come to it; change one"
             yield Finding(path, text)
         if number in phones:
-            yield Finding(path, f"{phones[number]} has the number {number} already; give each phone one of its own")
+            yield Finding(path, f"{phones[number]} has the number {number} already; give each phone its own")
         elif isinstance(number, str):
             phones[number] = phone
 
@@ -138,7 +138,7 @@ def _external(path: KeyPath, external: Mapping[str, Any]) -> Iterator[Finding]:
     for key, most in (("user", SMPP_USER), ("password", SMPP_PASSWORD)):
         value = external.get(key)
         if isinstance(value, str) and not _fits(value, most):
-            text = f"SMPP carries at most {most} characters of Latin-1 here, and no U+0000; have it changed there"
+            text = f"SMPP carries at most {most} characters of Latin-1 here, and no U+0000; change it there"
             yield Finding((*path, key), text)
     if external.get("starttls"):
         yield Finding((*path, "starttls"), "only a mail host has starttls; delete this key", at_key=True)

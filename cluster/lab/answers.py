@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from cluster.kinds import networks
-from cluster.lab.state import DriverKind, NodeKind, State
+from cluster.lab import DriverKind
+from cluster.lab.state import NodeKind, State
 
 
 class NodeView(msgspec.Struct, frozen=True):

@@ -6,8 +6,8 @@ import random
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
+from cluster.base.clock import Reactor
 from cluster.components.program import Program, Surroundings
 from cluster.lab.control.server import ControlServer
 from cluster.lab.folder import LabFolder
@@ -24,7 +24,7 @@ from cluster.trace.redis import RedisJournal
 class ForeignNode:
     """One program, with its connection to Redis and its control channel."""
 
-    def __init__(self, reactor: Any, folder: LabFolder, node: GatewayNode | NetworkNode) -> None:
+    def __init__(self, reactor: Reactor, folder: LabFolder, node: GatewayNode | NetworkNode) -> None:
         plan = folder.plan()
         keys = Keys.of_lab(plan.name)
         url = RedisUrl.parse(folder.secrets()[node.speaks_for])

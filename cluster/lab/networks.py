@@ -54,7 +54,7 @@ class Networks:
 
     def _find(self, name: str) -> NetworkNode:
         if name not in self._known:
-            raise BadInput(f"the lab runs no network {name!r}; there is: {', '.join(self._known) or 'none'}")
+            raise BadInput(f"no network {name!r} in this lab (networks: {', '.join(self._known) or 'none'})")
         return self._known[name]
 
 

@@ -29,7 +29,7 @@ def _host(text: str) -> str:
         try:
             idna.encode(text.replace("_", "x"), uts46=True)  # names of containers often have one
         except (idna.IDNAError, UnicodeError):
-            raise ValueError(f"{text!r} is no name of a host, and no IP address; write one of the two") from None
+            raise ValueError(f"{text!r} is neither a host name nor an IP address; write one of the two") from None
     return text
 
 

@@ -54,7 +54,7 @@ def _server(
     own_path = (*path, "domain") if path[0] == "gateways" else path
     at_key = path[0] != "gateways"
     if server not in servers:
-        yield Finding((*path, "server"), f"there is no server {server!r}{choice(server, sorted(servers))}")
+        yield Finding((*path, "server"), f"no server {server!r}{choice(server, sorted(servers))}")
     elif (nearest := _nearest(domain, servers.values())) not in (None, servers[server]):
         text = f"{domain!r} is below {nearest}, which another server serves; write a name such as sms.{servers[server]}"
         yield Finding(own_path, text, at_key)
@@ -62,7 +62,7 @@ def _server(
         text = f"{domain!r} is not below the server's domain; write a name such as sms.{servers[server]}"
         yield Finding(own_path, text, at_key)
     if domain in seen:
-        yield Finding(own_path, f"{seen[domain]} has the domain {domain} already; each has one of its own", at_key)
+        yield Finding(own_path, f"{seen[domain]} has the domain {domain} already; each needs its own", at_key)
     seen.setdefault(domain, path[1])
 
 
@@ -76,7 +76,7 @@ def _network(path: tuple[str, str], gateway: Mapping[str, Any], networks: Mappin
     if not isinstance(name, str):
         return
     if name not in networks:
-        yield Finding((*path, "network"), f"there is no network {name!r}{choice(name, sorted(networks))}")
+        yield Finding((*path, "network"), f"no network {name!r}{choice(name, sorted(networks))}")
     elif kind is not None and networks[name].get("kind") not in (kind.network_kind, None):
         what, needed = networks[name].get("kind"), kind.network_kind
         text = f"{name} is a {what}; a gateway of kind {gateway['kind']} needs a {needed}"
@@ -93,5 +93,5 @@ def _node_names(data: Mapping[str, Any]) -> Iterator[Finding]:
                 paths += [(part, name, kind.people_key, each) for each, _ in items(section, kind.people_key)]
             for path in paths:
                 if path[-1] in seen:
-                    yield Finding(path, f"two nodes of the lab are called {path[-1]!r}; rename one", at_key=True)
+                    yield Finding(path, f"two nodes of the lab are named {path[-1]!r}; rename one", at_key=True)
                 seen.add(path[-1])

@@ -44,8 +44,8 @@ def validated(raw: document.Document, model: type[M]) -> tuple[M | None, list[Pr
 
 
 _WRONG = {
-    "int_type": "is no whole number; write one such as 5",
-    "bool_type": "is neither true nor false; write one of the two",
+    "int_type": "is not a whole number; write one such as 5",
+    "bool_type": "is not a boolean; write true or false",
 }
 
 
@@ -72,7 +72,7 @@ def _message(details: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> st
         case "model_type" | "dict_type" | "model_attributes_type":
             return f"{_shown(value)} where keys and values are expected{_listed(_keys(path, model))}"
         case "too_short":
-            return f"this is empty; write at least {context['min_length']}"
+            return f"must not be empty (at least {context['min_length']})"
         case "list_type":
             return f"{_shown(value)} where a list is expected; write [first, second]"
         case "string_type" if isinstance(value, (dict, list)):

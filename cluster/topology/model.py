@@ -54,6 +54,9 @@ class ServerSettings(Section):
     0: none waits."""
     offline_bytes: Annotated[int, Field(ge=0)] = DEFAULTS.offline.size_bytes
     """How many bytes of messages wait for an account; further ones come back to their senders."""
+    offline_total_bytes: Annotated[int, Field(ge=0)] = DEFAULTS.offline_total_bytes
+    """How many bytes of messages wait for all accounts of the domain together; further ones come back to their
+    senders."""
     roster_bytes: Annotated[int, Field(ge=0)] = DEFAULTS.roster.size_bytes
     """How many bytes an account's contacts have together, with their names and groups."""
     archive_bytes: Annotated[int, Field(ge=0)] = DEFAULTS.archive.size_bytes

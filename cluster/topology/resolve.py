@@ -108,6 +108,7 @@ def settings_of(server: Server, defaults: ServerSettings) -> ServerSettings:
 def _limits(setting: ServerSettings) -> Limits:
     return Limits(
         offline=Limit(setting.offline_messages, setting.offline_bytes),
+        offline_total_bytes=setting.offline_total_bytes,
         roster=Limit(DEFAULTS.roster.count, setting.roster_bytes),
         archive=Limit(DEFAULTS.archive.count, setting.archive_bytes),
         private=Limit(DEFAULTS.private.count, setting.private_bytes),

@@ -39,15 +39,15 @@ def check_name(text: str) -> str:
 
 def _node_name(text: str) -> str:
     if text in RESERVED_NAMES:
-        raise ValueError(f"{text!r} is a part of every lab; give the server another name")
+        raise ValueError(f"{text!r} is reserved in every lab; give the server another name")
     return check_name(text)
 
 
 def _domain(text: str) -> str:
     if "@" in text or "/" in text:
-        raise ValueError(f"{text!r} is no domain; write only what stands behind the '@', such as montague.lit")
+        raise ValueError(f"{text!r} is not a domain; write only the part after the '@', such as montague.lit")
     if text.startswith("["):
-        raise ValueError(f"{text!r} is an address, and certificates need a name; write one such as montague.lit")
+        raise ValueError(f"{text!r} is an IP address, but certificates need a name; write one such as montague.lit")
     too_long = ValueError(f"this domain is longer than {MAX_DOMAIN_BYTES} bytes; write a shorter one")
     if len(text.encode(errors="surrogatepass")) > MAX_DOMAIN_BYTES:
         raise too_long
@@ -55,7 +55,7 @@ def _domain(text: str) -> str:
         domain = prepare_domainpart(text)
         ascii_bytes = len(idna.encode(domain, uts46=True))
     except (JidError, idna.IDNAError):
-        raise ValueError(f"{text!r} is no domain: {_why_no_domain(text)}; write one such as montague.lit") from None
+        raise ValueError(f"{text!r} is not a domain: {_why_no_domain(text)}; write one such as montague.lit") from None
     if max(ascii_bytes, len(domain.encode())) > MAX_DOMAIN_BYTES:
         raise too_long
     return domain
@@ -66,24 +66,24 @@ def _why_no_domain(text: str) -> str:
     strange = next((character for character in text if not (character.isalnum() or character in "-.")), "")
     if strange:
         named = "a space" if strange.isspace() else repr(strange)
-        return f"there is {named} in it, and a domain has letters, digits, '-' and dots"
+        return f"it contains {named}; a domain has letters, digits, '-' and dots"
     if "" in labels:
-        return "there is nothing before or between two of its dots"
+        return "it has an empty label (two dots in a row, or a dot at its start)"
     if any(label.startswith("-") or label.endswith("-") for label in labels):
-        return "what stands between its dots may not begin or end with '-'"
+        return "a label may not begin or end with '-'"
     if any(len(label) > 63 for label in labels):
-        return "between its dots stand at most 63 characters"
-    return "its characters do not fit together (RFC 5892)"
+        return "a label has at most 63 characters"
+    return "its characters may not be combined (RFC 5892)"
 
 
 def _account_jid(text: str) -> str:
     localpart, at, domain = text.partition("@")
     if not at or not localpart or "/" in text:
-        raise ValueError(f"{text!r} is no account; write localpart@domain, such as romeo@montague.lit")
+        raise ValueError(f"{text!r} is not an account; write localpart@domain, such as romeo@montague.lit")
     try:
         return str(Jid(prepare_localpart(localpart), _domain(domain)))
     except JidError as error:
-        raise ValueError(f"{text!r} is no account: {error}; write one such as romeo@montague.lit") from None
+        raise ValueError(f"{text!r} is not an account: {error}; write one such as romeo@montague.lit") from None
 
 
 def _xml_text(text: str) -> str:

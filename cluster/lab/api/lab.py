@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cluster.lab import DriverKind
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.progress import Tell, untold
-from cluster.lab.state import DriverKind, NodeAction, NodeState, State
 
 if TYPE_CHECKING:
     from cluster.client.archive import ArchivedMessage
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cluster.lab.folder import LabFolder
     from cluster.lab.logs import LogLine
     from cluster.lab.networks import Networks
+    from cluster.lab.state import NodeAction, NodeState, State
     from cluster.lab.tracing.prober import Prober
     from cluster.networks.person import Person
     from cluster.topology.plan import NetworkNode, Plan
@@ -91,6 +92,11 @@ class Lab:
         """True while it runs."""
         return self.driver.is_up()
 
+    def check_up(self) -> None:
+        """Raises LabError where it does not run."""
+        if not self.is_up:
+            raise LabError(f"lab {self.name} is down; bring it up with `xmpplab up {self.plan.topology} -d`")
+
     # --- its life
 
     def up(self, plans: Sequence[Plan], kind: DriverKind = "process", tell: Tell = untold) -> bool:
@@ -98,14 +104,14 @@ class Lab:
 
         `plans` are the same lab at different addresses: the first whose addresses are free is taken.
         """
-        from cluster.lab.driver import DRIVERS
+        from cluster.lab.driver import driver
         from cluster.lab.provision.intention import check_kind
 
         had_data = self.exists
         if had_data and self.is_up:
             check_kind(self.folder, kind)
         try:
-            _, is_new = (self._driver or DRIVERS[kind](self.folder)).up(plans, tell)
+            _, is_new = (self._driver or driver(kind, self.folder)).up(plans, tell)
         except OSError:
             if not had_data and not self.folder.is_locked():
                 self.folder.remove()
@@ -128,7 +134,7 @@ class Lab:
 
         before = plan = self.plan
         if not self.is_up:
-            raise LabError(f"lab {self.name!r} does not run; bring it up with `xmpplab up`, then scale it")
+            raise LabError(f"lab {self.name!r} is down; bring it up with `xmpplab up`, then scale it")
         more_first = sorted(nodes.items(), key=lambda wish: wish[1] < len(before.nodes_of(wish[0])))
         for server, count in more_first:  # so that no new node gets the address of one that has yet to go
             try:
@@ -151,7 +157,7 @@ class Lab:
 
         node = self.node(name)
         if node.state != _NEEDED[action]:
-            raise LabError(f"{name} is {node.state}, and only a node that is {_NEEDED[action]} can be told to {action}")
+            raise LabError(f"cannot {action} {name}: it is {node.state}, not {_NEEDED[action]}")
         self.driver.act(node, action, for_s)
 
         def shows() -> bool:
@@ -162,9 +168,9 @@ class Lab:
             return now.state == "running" and (is_new or action == "resume")
 
         if not wait_until(shows, DONE_TIMEOUT_S + for_s):
-            why = f"no room is left on the disk of {self.path}; " if is_full(self.path) else ""
+            why = f"the disk of {self.path} is full; " if is_full(self.path) else ""
             raise LabError(
-                f"{name} is {self.node(name).state}, {DONE_TIMEOUT_S + for_s:g} s after it was told to {action}; "
+                f"{name} is {self.node(name).state}, {DONE_TIMEOUT_S + for_s:g} s after `{action}`; "
                 f"{why}see `xmpplab logs {name}`"
             )
 
@@ -177,7 +183,7 @@ class Lab:
         nodes = self.nodes()
         found = next((node for node in nodes if node.name == name), None)
         if found is None:
-            raise BadInput(f"no node {name!r} in this lab; there is: {', '.join(node.name for node in nodes)}")
+            raise BadInput(f"no node {name!r} in this lab (nodes: {', '.join(node.name for node in nodes)})")
         return found
 
     def overview(self) -> Overview:
@@ -252,10 +258,7 @@ class Lab:
         """The accounts of its servers, while it runs."""
         from cluster.lab.clients.users import Users
 
-        plan = self.plan
-        if not self.is_up:
-            raise LabError(f"lab {self.name} is down; bring it up with `xmpplab up {plan.topology} -d`")
-        return Users(self.folder, plan)
+        return Users(self.folder, self.plan, self.check_up)
 
     def accounts(self) -> list[KnownAccount]:
         """Whom one can log in as, as far as the servers answer."""
@@ -298,7 +301,7 @@ class Lab:
             with log_in(self.folder, plan, jid, known_password(plan, jid, password)) as client:
                 return received(client, most)
         except StreamFailed as error:
-            raise LabError(f"{error}; does the server of {jid} have the module `archive`?") from None
+            raise LabError(f"{error}; check that the server of {jid} has the module `archive`") from None
 
     def chat(self, who: str, password: str | None = None) -> tuple[Messenger, ManagedClient]:
         """Log in as an account, and stay so until the client is closed."""

@@ -68,7 +68,7 @@ def check_reachable(url: str) -> None:
     for parts in map(urlsplit, each_of(url)):
         if parts.scheme == "unix" or parts.hostname in ("localhost", "::1") or str(parts.hostname).startswith("127."):
             raise BadInput(
-                "--redis: containers do not reach this machine's own addresses or sockets; "
+                "--redis: containers cannot reach loopback addresses or sockets of this machine; "
                 "give a Redis that listens at another address"
             )
 

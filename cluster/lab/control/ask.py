@@ -31,7 +31,7 @@ def ask(
     if node.channel not in replies:
         raise LabError(
             f"{node.name} ({node.speaks_for}) did not answer within {timeout_s:g} s"
-            + (", the request may have been done" if taken else "")
+            + ("; the request may have been done" if taken else "")
             + f"; see `xmpplab ps` and `xmpplab logs {node.name}`"
         )
     try:
@@ -40,7 +40,9 @@ def ask(
             raise LabError(reply.error)
         answer: Answer_co = msgspec.json.decode(reply.ok, type=answer_type(request))
     except msgspec.DecodeError as error:
-        raise LabError(f"{node.name} answers something else: {error}; are command and lab of one version?") from None
+        raise LabError(
+            f"{node.name} gave an unexpected answer: {error}; check that command and lab have one version"
+        ) from None
     return answer
 
 

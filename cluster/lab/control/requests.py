@@ -23,7 +23,7 @@ class UserLs(Request[list[str]], frozen=True, tag="user_ls"):
 
 
 class UserAdd(Request[None], frozen=True, tag="user_add"):
-    """Make an account."""
+    """Create an account."""
 
     localpart: str
     password: str
@@ -37,7 +37,7 @@ class UserPasswd(Request[None], frozen=True, tag="user_passwd"):
 
 
 class UserDel(Request[None], frozen=True, tag="user_del"):
-    """Remove an account and all that belongs to it."""
+    """Remove an account and its data."""
 
     localpart: str
 

@@ -122,7 +122,7 @@ def _sending_node(plan: Plan, from_: Jid, name: str) -> ServerNode:
     found = [server for server in nodes if name in ("", server.name)]
     if not found:
         known = ", ".join(server.name for server in nodes)
-        raise BadInput(f"{name!r} is no node of {from_.domainpart}; there is: {known}")
+        raise BadInput(f"{name!r} is not a node of {from_.domainpart} (nodes: {known})")
     return found[0]
 
 

@@ -56,7 +56,7 @@ class Waits:
     def check(self) -> None:
         """Raises LabError where a probe cannot even be sent, or no hop of it be read."""
         if reasons := self._stopped((self._sender.name,)):
-            raise LabError(f"no probe can be sent: {'; '.join(reasons)}")
+            raise LabError(f"cannot send a probe: {'; '.join(reasons)}")
 
     def stopped_receivers(self) -> list[str]:
         """The nodes of the receiver's domain at which nobody can log in."""

@@ -33,7 +33,7 @@ class Mailbox(Person):
         """Answer the mail of this number in the inbox, else the newest. Raises ValueError."""
         mails = self.inbox()
         if number and not (number.isascii() and number.isdigit() and 1 <= int(number) <= len(mails)):
-            raise ValueError(f"there is no mail {number}; the inbox has {len(mails)}")
+            raise ValueError(f"no mail {number}; the inbox has {len(mails)}")
         if not mails:
-            raise ValueError(f"there is nothing to reply to: no mail for {self.address} has come")
+            raise ValueError(f"nothing to reply to: {self.address} has received no mail")
         self._ask(MailReply(self.address, mails[int(number) - 1 if number else -1].message_id, text))

@@ -27,7 +27,7 @@ class Phone(Person):
         """Answer the newest text. Raises ValueError where there is none."""
         texts = self.inbox()
         if not texts:
-            raise ValueError("nobody has written to this phone")
+            raise ValueError("nothing to reply to: this phone has received no text")
         self.send(texts[-1].from_, text)
 
     def switch(self, *, on: bool) -> None:
