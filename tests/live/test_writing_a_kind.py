@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
-from tests.live.running_lab import ROOT, RunningLab
+from tests.live.running_lab import ROOT, XMPPLAB, RunningLab
 
 pytestmark = pytest.mark.live
 PAGE = (ROOT / "docs" / "writing-a-kind.md").read_text()
@@ -27,6 +29,16 @@ cluster.networks.__path__.append({networks!r})
 """
 
 
+class Lab(RunningLab):
+    """Its commands are programs of their own, which read the folders at their start."""
+
+    @override
+    def command(self, *arguments: str, exit_code: int = 0) -> str:
+        done = subprocess.run([XMPPLAB, *arguments], cwd=self.folder, capture_output=True, text=True, check=False)
+        assert done.returncode == exit_code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningLab]:
     """A folder in which every process also knows the kind of the page."""
@@ -39,7 +51,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningLab]
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     topology = tmp_path / "clocks.yaml"
     topology.write_text(TOPOLOGY)
-    running = RunningLab(tmp_path, topology)
+    running = Lab(tmp_path, topology)
     yield running
     if (tmp_path / ".xmpplab").exists():
         running.down()

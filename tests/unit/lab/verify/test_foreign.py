@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from cluster.lab.answers import MailView
 from cluster.lab.verify.content import Content
 from cluster.lab.verify.foreign import BoxReceiver
 from cluster.lab.verify.records import FlowRecord, Leg
 from cluster.lab.verify.witness import Book, Flight
+from cluster.networks.mailhost.requests import MailView
 from cluster.xmpp.jid import Jid
 
 ROMEO = Jid.parse("romeo@montague.lit/a")
