@@ -19,7 +19,8 @@ SOURCES = sorted(path for folder in ("cluster", "loadtests", "docs", "tests") fo
 FOLDERS = ("", "cluster", "cluster/xmpp", "docs", "tests")
 """What the paths of pages are relative to; those of a comment also to the folder of its file, and its parents."""
 EXAMPLES = {
-    "FILE.py", "mine.py", "neighbours.py", "topologies/NAME.yaml", "cluster/kinds/daytime.py", "cluster/networks/daytime.py",
+    "FILE.py", "mine.py", "neighbours.py", "topologies/NAME.yaml", "cluster/kinds/daytime.py",
+    "cluster/networks/daytime.py",
 }  # fmt: skip
 """Files of the reader's own."""
 
