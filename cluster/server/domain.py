@@ -45,6 +45,7 @@ from cluster.xmpp.limits import CARRIED, ENTERING_BYTES, too_large
 from cluster.xmpp.stanza import Stanza
 
 _log = Logger()
+_CARRIED_BYTES = CARRIED.max_bytes
 
 
 class Domain:
@@ -194,7 +195,7 @@ class Domain:
             return settled.addErrback(self._not_delivered, stanza) if settled is not None else None
         if to.domainpart in self.components or to.domainpart in self._components_at:
             return self._route_to_component(stanza, to)
-        if len(stanza.raw) > CARRIED.max_bytes:
+        if len(stanza.raw) > _CARRIED_BYTES:
             return self.too_large(stanza)
         domain = self._served_by.get(to.domainpart, to.domainpart)
         if stanza.trace_id:
@@ -203,7 +204,7 @@ class Domain:
 
     def _route_to_component(self, stanza: Stanza, to: Jid) -> Settled:
         """A specialized local service (RFC 6120 section 10.5)."""
-        if len(stanza.raw) > CARRIED.max_bytes:
+        if len(stanza.raw) > _CARRIED_BYTES:
             return self.too_large(stanza)
         if to.domainpart not in self.components:
             return self._tell(self._components_at[to.domainpart], stanza)
@@ -221,7 +222,7 @@ class Domain:
 
     def from_link(self, stanza: Stanza, place: str) -> Settled:
         """A stanza of another domain; a message gets an id by which it is known if it comes again."""
-        if self._relayed and self._relayed.is_known(place, self._nodes.name):
+        if self._relayed.nodes and self._relayed.is_known(place, self._nodes.name):
             return self._came_before(stanza)
         if stanza.kind == "message":
             stanza = self._arrived(stanza, place)
