@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -100,9 +100,9 @@ class Gate:
         """
         if self.faults is not None:
             return self.faults.take(entry_id, stanzas)
-        return self._let_through_all(entry_id, [*enumerate(stanzas)], are_whole(stanzas))
+        return self._let_through_all(entry_id, enumerate(stanzas), are_whole(stanzas))
 
-    def _let_through_all(self, entry_id: str, stanzas: Sequence[tuple[int, Stanza]], are_whole: bool) -> Settled:
+    def _let_through_all(self, entry_id: str, stanzas: Iterable[tuple[int, Stanza]], are_whole: bool) -> Settled:
         unsettled: list[Unsettled] = []
         for index, stanza in stanzas:
             settled = self.let_through(entry_id, index, stanza, are_whole)
