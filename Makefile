@@ -5,6 +5,8 @@ TOPOLOGY ?= topologies/rfc3920.yaml
 MATRIX := kill-s2 kill-s1 kill-redis pause-s2 partition cut-receiver many-troubles loss everything offline gateways \
 	random-kills
 EXTRA ?= dev
+# a lab is many processes of this tree, and tests start hundreds of labs: what Python compiled is kept
+export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
 .PHONY: help lab test test-containers fault-matrix torture fuzz docs-conformance conformance-peers lint check format docs bench image clean
@@ -55,7 +57,7 @@ docs: $(VENV)/ready      ## write the parts of docs/ that are made from the code
 	@$(BIN)/python docs/generate.py
 
 test-containers: $(VENV)/ready   ## the container tests; as root, with an engine of their own where none runs
-	@docker info >/dev/null 2>&1 || engine='bash .ci/engine'; $$engine $(BIN)/pytest -q -m docker tests/live
+	@docker info >/dev/null 2>&1 || engine='bash .ci/engine'; $$engine $(BIN)/pytest -n 2 --dist loadgroup -q -rs -m docker tests/live
 
 bench: $(VENV)/ready     ## ours beside Debian's Prosody and ejabberd: docs/performance.md; BENCH_ARGS=--help
 	@$(BIN)/python -m loadtests.bench $(BENCH_ARGS)

@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 import textwrap
+import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from itertools import groupby, pairwise
@@ -13,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import yaml
 
 from cluster import modules
 from cluster.cli.documents import DOCUMENTS
+from cluster.host.module import Module
 from cluster.lab.containers.export import compose_file
 from cluster.lab.verify.report import Report
 from cluster.lab.verify.scenario import Scenario
@@ -27,6 +30,18 @@ from cluster.xmpp.states import TRANSITIONS
 from cluster.xmpp.subscription import INBOUND, OUTBOUND, State
 
 DOCS = Path(__file__).parent
+MODULES = modules.load(modules.names())
+
+
+def packages() -> str:
+    """The layers of pyproject.toml, and what the docstring of each package says."""
+    contracts = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    [layers] = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    rows = []
+    for number, layer in zip(range(len(layers), 0, -1), layers, strict=True):
+        for name in layer.split(" | "):
+            rows.append([str(number), f"`cluster/{name}`", " ".join(import_module(f"cluster.{name}").__doc__.split())])
+    return _table(["layer", "package", "what it is"], rows)
 
 
 def stream_states() -> str:
@@ -46,24 +61,39 @@ def delivery_rules() -> str:
 
 def subscription_states() -> str:
     """Every change of a subscription."""
-    rows = []
-    for state in State:
-        for who, changes in (("the account", OUTBOUND), ("the contact", INBOUND)):
-            rows += [
-                [_state(state), who, kind, _state(targets[state])]
-                for kind, targets in changes.items()
-                if state in targets
-            ]
+    rows = [
+        [_state(state), who, kind, _state(targets[state])]
+        for state in State
+        for who, changes in (("the account", OUTBOUND), ("the contact", INBOUND))
+        for kind, targets in changes.items()
+        if state in targets
+    ]
     return _table(["state", "who sends", "what", "new state"], rows)
 
 
 def module_list() -> str:
-    """The modules there are."""
-    rows = []
-    for module in modules.load(modules.names()):
-        xep = f"XEP-{module.xep:04}" if module.xep else "RFC 6121"
-        rows.append([f"`{module.name}`", xep, module.version, f"`{module.ns}`"])
+    """All modules."""
+    rows = [[f"`{each.name}`", _standard_of(each), each.version, f"`{each.ns}`"] for each in MODULES]
     return _table(["module", "standard", "version", "namespace"], rows)
+
+
+def _standard_of(module: Module) -> str:
+    """The XEP that the module declares, else the RFC that its docstring names."""
+    if module.xep:
+        return f"XEP-{module.xep:04}"
+    return re.findall(r"RFC [0-9]{4}", import_module(f"{modules.__name__}.{module.name}").__doc__ or "")[0]
+
+
+def standards() -> str:
+    """Which standards the servers and gateways implement, and how far."""
+    texts: dict[str, dict[str, str]] = yaml.safe_load((DOCS / "standards.yaml").read_text())
+    states = {_standard_of(each): f"module `{each.name}`, version {each.version}" for each in MODULES if each.xep}
+    if missing := states.keys() - texts.keys():
+        raise ValueError(f"docs/standards.yaml needs an entry for {', '.join(sorted(missing))}")
+    rules = re.findall(r"^\| (RFC .*?) \| (\d+) \| (\d+) \| (\d+) \|", (DOCS / "conformance.md").read_text(), re.M)
+    states |= {rfc: f"{kept} of {sum(map(int, (kept, *others)))} rules kept" for rfc, kept, *others in rules}
+    rows = [[name, of["title"], states.get(name, "implemented"), of.get("note", "")] for name, of in texts.items()]
+    return _table(["standard", "title", "state", "remarks"], rows)
 
 
 def scenario_schema() -> schema.Schema:
@@ -226,8 +256,14 @@ def _form(schema: dict[str, Any]) -> str:
 
 
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
-    "architecture.md": {"states": stream_states, "delivery": delivery_rules, "subscriptions": subscription_states},
+    "architecture.md": {
+        "packages": packages,
+        "states": stream_states,
+        "delivery": delivery_rules,
+        "subscriptions": subscription_states,
+    },
     "json.md": {"outputs": outputs},
+    "../README.md": {"standards": standards},
     "limits.md": {"keys": limit_keys, "accounts": limits_of_accounts, "constants": bounds},
     "verify.md": {"keys": scenario_keys},
     "writing-a-module.md": {"modules": module_list},
@@ -235,9 +271,11 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
 """By page: what stands between `<!-- NAME begin -->` and `<!-- NAME end -->`."""
 
 
-OUTPUT_SCHEMA = DOCS / "output.schema.json"
-SCENARIO_SCHEMA = DOCS / "scenario.schema.json"
-REPORT_SCHEMA = DOCS / "report.schema.json"
+SCHEMAS: dict[str, Callable[[], schema.Schema]] = {
+    "output.schema.json": output_schema,
+    "report.schema.json": report_schema,
+    "scenario.schema.json": scenario_schema,
+}
 
 COMPOSE = ("two-domains", "verona", "rfc3920")
 """Topologies that have a compose file in compose/."""
@@ -272,9 +310,8 @@ def main() -> None:
     for name in PARTS:
         (DOCS / name).write_text(page(name))
     schema.main()
-    OUTPUT_SCHEMA.write_text(schema.text(output_schema()))
-    SCENARIO_SCHEMA.write_text(schema.text(scenario_schema()))
-    REPORT_SCHEMA.write_text(schema.text(report_schema()))
+    for name, made in SCHEMAS.items():
+        (DOCS / name).write_text(schema.text(made()))
     for lab in COMPOSE:
         (DOCS.parent / "compose" / f"{lab}.yml").write_text(compose_file(Path("topologies") / f"{lab}.yaml"))
 

@@ -6,8 +6,8 @@ from collections import defaultdict
 from itertools import count
 from random import Random
 
-from cluster.xmpp.initiating import Login
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.login import Login
 from loadtests.lab import RunningLab, Server
 from loadtests.ledger import Ledger
 

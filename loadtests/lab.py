@@ -106,7 +106,7 @@ class RunningLab:
             who, network = _PEOPLE[kind]
             raise LabUnusable(
                 f"no {who} is behind a gateway of kind {kind} of lab {self.name}; give {self.topology} such a gateway "
-                f"and a network with {network}, as topologies/gateways.yaml has them, "
+                f"and a network with {network}, as the topology `gateways` has them, "
                 f"then `xmpplab down` and `xmpplab up {self.topology} -d`"
             )
 

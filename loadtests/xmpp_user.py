@@ -24,8 +24,8 @@ from locust.runners import Runner, WorkerRunner
 
 from cluster.client.blocking import BlockingClient
 from cluster.xmpp.errors import StreamError
-from cluster.xmpp.initiating import Login, StreamFailed
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.login import Login, StreamFailed
 from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.parser import Slice
 from cluster.xmpp.sasl import SaslError

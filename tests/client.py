@@ -13,8 +13,9 @@ from cluster.server.c2s import ClientStreams
 from cluster.server.component_stream import ComponentStreams
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
-from cluster.xmpp.initiating import InitiatingStream, Login, StreamFailed
+from cluster.xmpp.initiating import InitiatingStream
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.login import Login, StreamFailed
 from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.parser import Slice
 from tests.told import told

@@ -66,7 +66,7 @@ class Valkey:
         """Start it, and return when it answers."""
         command = [str(get_binary_path()), "--port", "0", "--unixsocket", f"{self.folder}/redis.sock"]
         command += ["--dir", str(self.folder), "--loglevel", "warning"]
-        # as in a lab (cluster/lab/redis.py): what it has replied to survives its crash
+        # as in a lab (cluster/lab/provision/redis.py): what it has replied to survives its crash
         command += ["--save", "", "--appendonly", "yes", "--appendfsync", "no"]
         command += ["--aclfile", str(self._acl_file)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)

@@ -21,11 +21,11 @@ from cluster.xmpp.events import (
     RequestBeforeLogin,
     TlsWanted,
 )
-from cluster.xmpp.features import StreamOptions
 from cluster.xmpp.initiating import InitiatingStream
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT, STREAMS
 from cluster.xmpp.receiving import ReceivingStream
+from cluster.xmpp.stream_options import StreamOptions
 
 DOMAIN = "montague.lit"
 HEADER = f"<?xml version='1.0'?><stream:stream to='{DOMAIN}' version='1.0' xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>"

@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from cluster import modules
-from cluster.redisio.turn import Turn
+from cluster.base.turn import Turn
 from cluster.router.memory import MemoryNetwork, MemoryRouter
 from cluster.router.nodes.memory import MemoryCompany, MemoryNodes
-from cluster.server.c2s import C2s, ClientStreams, stream_options
-from cluster.server.component import Component
+from cluster.server.build import Server, build
+from cluster.server.c2s import ClientStreams
 from cluster.server.component_stream import ComponentStreams
-from cluster.server.credentials import ITERATIONS, Credentials
+from cluster.server.config import Ports, ServerConfig
+from cluster.server.context import ServerModule
+from cluster.server.credentials import ITERATIONS, DeriveKeys
 from cluster.server.domain import Domain
-from cluster.server.module import Module
-from cluster.server.seats import Seats
-from cluster.store.limits import DEFAULTS, Limits
 from cluster.store.memory import memory_store
 from cluster.store.port import Account, RosterItem, ScramKeys, Store
 from cluster.trace.hop import Hop, Tracer
-from cluster.xmpp.features import TlsMode
-from cluster.xmpp.initiating import Login
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.login import Login
 from cluster.xmpp.sasl import HASHES, make_keys
 from cluster.xmpp.stanza import Stanza
 from tests.client import Client, Connection
@@ -64,19 +62,8 @@ def _keys() -> dict[str, ScramKeys]:
     return {name: ScramKeys(*make_keys(name, PASSWORD, b"salt of the tests", ITERATIONS)) for name in HASHES}
 
 
-class SameThread:
-    """A reactor and a thread pool for `Credentials`, which do at once what they are given."""
-
-    def callFromThread(self, call: Callable[..., object], *args: object) -> None:
-        call(*args)
-
-    def callInThreadWithCallback(self, done: Callable[[bool, Any], None], call: Callable[..., Any], *args: Any) -> None:
-        try:
-            result = call(*args)
-        except Exception:
-            done(False, Failure())  # type: ignore[no-untyped-call]
-        else:
-            done(True, result)
+derive_at_once: DeriveKeys = partial(maybeDeferred, make_keys)
+"""As `Ports` has it: without a thread."""
 
 
 class Abroad:
@@ -116,19 +103,34 @@ class Life:
             call(*args)
 
 
-@dataclass
-class Server:
-    """One domain of a network."""
+@dataclass(frozen=True)
+class Running:
+    """One server of a network, or one node of it."""
 
-    domain: Domain
-    store: Store
-    streams: ClientStreams
-    components: ComponentStreams
+    server: Server
     journal: list[Hop]
     nodes: MemoryNodes
     life: Life
-    stop: Callable[[], None]
-    """In an orderly way."""
+
+    @property
+    def domain(self) -> Domain:
+        return self.server.domain
+
+    @property
+    def streams(self) -> ClientStreams:
+        return self.server.clients
+
+    @property
+    def components(self) -> ComponentStreams:
+        return self.server.components
+
+    @property
+    def store(self) -> Store:
+        return self.server.ports.store
+
+    def stop(self) -> None:
+        """In an orderly way."""
+        at_once(self.server.stop())
 
 
 def _server_of(component: str, domains: Iterable[str]) -> str:
@@ -147,47 +149,34 @@ class Network:
         self,
         domains: tuple[str, ...] = (MONTAGUE, CAPULET),
         stores: dict[str, Store] | None = None,
-        loaded: list[Module] | None = None,
-        registration: bool = False,
-        registrations_per_minute: int = 0,
-        probes_per_minute: int = 0,
-        sample_every: int = 1,
-        limits: Limits = DEFAULTS,
-        anonymous: bool = False,
-        strict: bool = False,
-        admin: str = "",
-        tls: TlsMode = "off",
+        loaded: Sequence[ServerModule] | None = None,
         components: dict[str, str] | None = None,
+        sample_every: int = 1,
         acknowledge_after_s: float = 0.0,
+        **config: Any,
     ) -> None:
         """`components`: their secrets, by domain; each is of the server whose domain it is below.
 
-        `acknowledge_after_s`: see `MemoryNetwork`.
+        `acknowledge_after_s`: see `MemoryNetwork`; `config`: what else a `ServerConfig` has.
         """
         self.clock = Clock()
         self.wall_clock_set_by_s = 0.0
         numbers = itertools.count(1)
         self._new_id = lambda: f"id{next(numbers)}"
         self.new_salt = lambda: b"salt of the domain"
+        self.derive = derive_at_once
         self._secrets = components or {}
         self._served_by = {below: _server_of(below, domains) for below in self._secrets}
         self._memory = MemoryNetwork(
             self.clock, (*domains, ELSINORE), served_by=self._served_by, acknowledge_after_s=acknowledge_after_s
         )
-        self._loaded = modules.load(modules.defaults()) if loaded is None else loaded
-        self._registration = registration
-        self._registrations_per_minute = registrations_per_minute
-        self._probes_per_minute = probes_per_minute
+        loaded = modules.load(modules.defaults()) if loaded is None else loaded
+        self._config = ServerConfig("", tuple(loaded), served_by=self._served_by, **config)
         self._sample_every = sample_every
-        self._limits = limits
-        self._anonymous = anonymous
-        self._strict = strict
-        self._admin = admin
-        self._tls: TlsMode = tls
         self._connections: list[Connection] = []
         stores = stores or {}
         self._companies = {name: MemoryCompany(self.clock) for name in domains}
-        self.servers: dict[str, Server] = {}
+        self.servers: dict[str, Running] = {}
         for name in domains:
             self.servers[name] = self._serve(name, stores.get(name) or memory_store())
         self.abroad = Abroad(self._memory.router(ELSINORE, self._tracer(ELSINORE, [])))
@@ -205,45 +194,29 @@ class Network:
         if self._memory.readers[heir.name] is crashed.domain.router:
             at_once(heir.router.start(heir.from_link, heir.bounce))
 
-    def _serve(self, name: str, store: Store, node: str = "") -> Server:
+    def _serve(self, name: str, store: Store, node: str = "") -> Running:
         journal: list[Hop] = []
-        nodes = MemoryNodes(self._companies[name], node or name)
+        nodes, life = MemoryNodes(self._companies[name], node or name), Life(self.clock)
         tracer = self._tracer(name, journal)
-        same: Any = SameThread()
-        life = Life(self.clock)
-        turn = Turn(life)
-        router = self._memory.router(name, tracer)
-        domain = Domain(
-            name, store=store, router=router, tracer=tracer,
-            credentials=Credentials(store.accounts, store.secrets, same, same, self.new_salt),
-            modules=self._loaded,
-            registration=self._registration, registrations_per_minute=self._registrations_per_minute,
-            probes_per_minute=self._probes_per_minute, limits=self._limits, strict=self._strict,
-            admin=self._admin, new_id=self._new_id,
-            now_utc_s=lambda: START_UTC_S + self.clock.seconds() + self.wall_clock_set_by_s, clock=life, turn=turn,
-            components=[
-                Component(below, secret, life, tracer)
-                for below, secret in self._secrets.items() if self._served_by[below] == name
-            ],
-            served_by=self._served_by,
-            nodes=nodes,
+        server = build(
+            self._config_of(name, node),
+            Ports(
+                life, self._now_utc_s, Turn(life), self._new_id, self.new_salt, lambda *what: self.derive(*what),
+                store=store, router=self._memory.router(name, tracer), nodes=nodes, tracer=tracer, expelled=_never,
+            ),
         )  # fmt: skip
-        options = stream_options(domain.context, self._tls, self._anonymous)
-        seats = Seats(domain, nodes, self._new_id, _never)
-        shared = C2s(domain, seats, options, life, self._new_id, None, b"")
-        at_once(nodes.start(seats.relay))
-        at_once(domain.start())
-        components = ComponentStreams(domain, life, turn, self._new_id)
-        streams = ClientStreams(shared)
+        at_once(server.start())
+        return Running(server, journal, nodes, life)
 
-        def stop() -> None:
-            components.shut_down()
-            streams.shut_down()
-            turn.run()
-            at_once(router.stop())
-            at_once(nodes.stop())
+    def _config_of(self, name: str, node: str) -> ServerConfig:
+        """Components connect to the first node, which has the name of its domain."""
+        below = {each: secret for each, secret in self._secrets.items() if self._served_by[each] == name}
+        if node in ("", name):
+            return replace(self._config, domain=name, components=below)
+        return replace(self._config, domain=name, components_at=dict.fromkeys(below, name))
 
-        return Server(domain, store, streams, components, journal, nodes, life, stop)
+    def _now_utc_s(self) -> float:
+        return START_UTC_S + self.clock.seconds() + self.wall_clock_set_by_s
 
     def kill(self, domain: str) -> None:
         """The server of a domain ends as by SIGKILL: only what it has stored is left, and what waits in its links."""

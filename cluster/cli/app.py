@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.metadata import version
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from cluster.cli import (
     chat,
@@ -18,6 +19,7 @@ from cluster.cli import (
     fault,
     graph,
     inbox,
+    init,
     load,
     logs,
     ls,
@@ -35,54 +37,90 @@ from cluster.cli import (
     verify,
     watch,
 )
-from cluster.lab.errors import BadInput, LabError, of_system
+from cluster.lab.api import BadInput, LabError, of_system
 from cluster.trace.terminal import safe
 
+
+class _Grouped(TyperGroup):
+    """Lists the commands by their groups; without its rich help, typer knows none."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        of_group: dict[str, list[tuple[str, Any]]] = {}
+        for name in self.list_commands(ctx):
+            command: Any = self.get_command(ctx, name)
+            of_group.setdefault(command.rich_help_panel, []).append((name, command))
+        width = max(map(len, self.commands))
+        for group, commands in of_group.items():
+            with formatter.section(group):
+                rows = [(name, command.get_short_help_str(formatter.width - width - 6)) for name, command in commands]
+                formatter.write_dl([(name.ljust(width), text) for name, text in rows])
+
+
 app = typer.Typer(
+    cls=_Grouped,
     no_args_is_help=True,
     context_settings={
         "help_option_names": ["-h", "--help"],
         "auto_envvar_prefix": "XMPPLAB",
-        "max_content_width": 120,  # of a terminal that is as wide; else 80, and most summaries end in "..."
+        "max_content_width": 120,  # of a terminal that is as wide; else 80
     },
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-_COMMANDS = (
-    up.up,
-    down.down,
-    ps.ps,
-    ls.ls,
-    logs.logs,
-    trace.trace,
-    watch.watch,
-    chat.chat,
-    send.send,
-    inbox.inbox,
-    validate.validate,
-    config.config,
-    graph.graph,
-    load.load,
-    verify.verify,
-    phone.phone,
-    mail.mail,
-    disturb.kill,
-    disturb.pause,
-    disturb.resume,
-    disturb.restart,
-    scale.scale,
-    netem.netem,
-)
-for _command in _COMMANDS:
-    app.command()(_command)
-app.add_typer(user.app, name="user")
-app.add_typer(fault.app, name="fault")
-app.add_typer(export.app, name="export")
-app.add_typer(network.app, name="network")
+GROUPS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
+    "The lab": {
+        "init": init.init,
+        "up": up.up,
+        "down": down.down,
+        "ps": ps.ps,
+        "ls": ls.ls,
+        "logs": logs.logs,
+        "scale": scale.scale,
+        "user": user.app,
+    },
+    "Topology files": {
+        "validate": validate.validate,
+        "config": config.config,
+        "graph": graph.graph,
+        "export": export.app,
+    },
+    "Messages and routes": {
+        "trace": trace.trace,
+        "watch": watch.watch,
+        "chat": chat.chat,
+        "send": send.send,
+        "inbox": inbox.inbox,
+        "phone": phone.phone,
+        "mail": mail.mail,
+    },
+    "Faults": {
+        "kill": disturb.kill,
+        "pause": disturb.pause,
+        "resume": disturb.resume,
+        "restart": disturb.restart,
+        "fault": fault.app,
+        "network": network.app,
+        "netem": netem.netem,
+    },
+    "Measuring": {
+        "verify": verify.verify,
+        "load": load.load,
+    },
+}
+"""The commands as `--help` and README.md list them."""
+
+for _group, _commands in GROUPS.items():
+    for _name, _command in _commands.items():
+        if isinstance(_command, typer.Typer):
+            app.add_typer(_command, name=_name, rich_help_panel=_group)
+        else:
+            app.command(_name, rich_help_panel=_group)(_command)
 
 
 def _tell_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         print(f"xmpplab {version('xmpplab')}")
         raise typer.Exit
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cluster.cli.common import LabName, Password, account, chosen, known_password
+from cluster.cli.common import LabName, Password
 from cluster.cli.completion import accounts, addresses
 from cluster.cli.interrupt import interruptible
-from cluster.lab.errors import LabError
+from cluster.lab.api import Lab, LabError
 
 if TYPE_CHECKING:
     from prompt_toolkit.completion import Completer
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from cluster.cli.conversation import Conversation
     from cluster.client.managed import ManagedClient
     from cluster.client.messenger import Messenger
-    from cluster.lab.folder import LabFolder
-    from cluster.topology.plan import Plan
-    from cluster.xmpp.jid import Jid
 
 LOOK_EVERY_S = 0.05
 """For what was typed, while nothing comes."""
@@ -49,19 +46,12 @@ def chat(
     Lines may also come from a pipe: each is taken as if it were typed, and the end of input ends the chat.
     """
     from cluster.cli.conversation import Conversation
-    from cluster.client.messenger import Messenger
 
-    folder = chosen(lab)
-    plan = folder.plan()
-    jid = account(folder, plan, who).bare
-    password = known_password(plan, jid, password)
-    peer = account(folder, plan, to) if to else None
-    messenger = Messenger(jid, lambda stanza: client.send([stanza]))
-    client = _connected(folder, plan, jid, password, messenger)
-    conversation = Conversation(
-        messenger, lambda name: account(folder, plan, name), peer, lambda: datetime.now().astimezone()
-    )
-    print(f"you are {jid}; /help shows what you can do, Ctrl-D ends")
+    used = Lab.named(lab)
+    peer = used.account(to) if to else None
+    messenger, client = used.chat(who, password)
+    conversation = Conversation(messenger, used.account, peer, lambda: datetime.now().astimezone())
+    print(f"you are {messenger.account}; /help shows what you can do, Ctrl-D ends")
     try:
         with interruptible(), _typed(conversation) as lines:
             _use(client, messenger, conversation, lines)
@@ -69,18 +59,6 @@ def chat(
         pass  # how one leaves at once
     finally:
         client.close()
-
-
-def _connected(folder: LabFolder, plan: Plan, jid: Jid, password: str, messenger: Messenger) -> ManagedClient:
-    """Raises LabError where the first login fails; later ones are tried until they do not."""
-    from secrets import token_hex
-
-    from cluster.client.managed import ManagedClient
-    from cluster.lab.login import connector, explained
-
-    own = jid.with_resource(f"chat-{token_hex(4)}")
-    with explained(folder, plan, jid):
-        return ManagedClient(connector(folder, plan, own, password), messenger.greeting(), time.monotonic)
 
 
 def _use(

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cluster.lab import catalogue
+
 if TYPE_CHECKING:
     from cluster.topology.plan import Plan
 
@@ -24,12 +26,11 @@ def _of_plans(names: Callable[[Plan], Iterable[str]]) -> Callable[[str], list[st
 
 def _plans() -> Iterator[Plan]:
     """Of the labs here; a damaged or forbidden one has no names, and nobody reads an error message of ours."""
-    from cluster.lab.errors import LabError
-    from cluster.lab.folder import labs
+    from cluster.lab.api import LabError, labs_here
 
     try:
-        for folder in labs(Path.cwd()):
-            yield folder.plan()
+        for lab in labs_here():
+            yield lab.plan
     except (LabError, OSError):
         return
 
@@ -68,6 +69,23 @@ phones = _of_plans(lambda plan: (name for network in plan.networks for name in n
 mailboxes = _of_plans(lambda plan: (name for network in plan.networks for name in network.mailboxes))
 networks = _of_plans(lambda plan: (network.name for network in plan.networks if not network.is_external))
 labs_here = _of_plans(lambda plan: (plan.name,))
+
+
+def _included(*catalogues: Callable[[], Iterable[str]], files_too: bool = True) -> Callable[[str], list[str]]:
+    """For typer: names of what comes with the package, after the files of this folder."""
+
+    def complete(incomplete: str) -> list[str]:
+        names = dict.fromkeys(name for names in catalogues for name in names() if name.startswith(incomplete))
+        return [*(files(incomplete) if files_too else ()), *names]
+
+    return complete
+
+
+topologies = _included(catalogue.topologies)
+scenarios = _included(catalogue.scenarios)
+topologies_and_scenarios = _included(catalogue.topologies, catalogue.scenarios)
+names_of_topologies = _included(catalogue.topologies, files_too=False)
+load_scenarios = _included(catalogue.load_scenarios, files_too=False)
 
 
 def files(incomplete: str) -> list[str]:

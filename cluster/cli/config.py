@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from cluster.cli.common import TopologyFile, read_plans
+from cluster.cli.common import TopologyFile
 from cluster.cli.output import print_json
+from cluster.lab.api import read_plans
 from cluster.trace.terminal import safe
 
 

@@ -8,18 +8,15 @@ from typing import TYPE_CHECKING
 from cluster.trace.terminal import safe_line
 
 if TYPE_CHECKING:
-    from cluster.lab.folder import LabFolder
-    from cluster.topology.plan import Plan
+    from cluster.lab.api import Lab
 
 MOST_ACCOUNTS = 8
 """Shown of a lab; the others are counted. So with those behind its gateways."""
 
 
-def print_how_to_connect(folder: LabFolder, plan: Plan) -> None:
+def print_how_to_connect(lab: Lab) -> None:
     """Accounts with their passwords, the servers' addresses, and the certificate to trust."""
-    from cluster.lab.accounts import known_accounts
-
-    accounts = known_accounts(folder, plan)
+    accounts = lab.accounts()
     if accounts:
         print("\nto connect (account, password, server):")
         width = max(len(jid) for jid, _, _ in accounts[:MOST_ACCOUNTS])
@@ -28,17 +25,15 @@ def print_how_to_connect(folder: LabFolder, plan: Plan) -> None:
             print(f"  {jid.ljust(width)}  {safe_line(known)}  {server.c2s}")
         if len(accounts) > MOST_ACCOUNTS:
             print(f"  and {len(accounts) - MOST_ACCOUNTS} more (`xmpplab user ls`)")
-    _print_behind_gateways(plan)
-    if any(server.tls != "off" for server in plan.servers):
-        print(f"\nclients have to trust the CA of the certificates:\n  {_short(folder.ca_file)}")
+    _print_behind_gateways(lab)
+    if any(server.tls != "off" for server in lab.plan.servers):
+        print(f"\nclients must trust the CA of the certificates:\n  {_short(lab.ca_file)}")
 
 
-def _print_behind_gateways(plan: Plan) -> None:
-    from cluster.lab.accounts import behind_gateways
-
-    rows = [(str(each.jid), f"xmpplab {each.command} {each.name}") for each in behind_gateways(plan)]
+def _print_behind_gateways(lab: Lab) -> None:
+    rows = [(str(each.jid), f"xmpplab {each.command} {each.name}") for each in lab.correspondents()]
     if rows:
-        print("\nbehind the gateways, and how to be them:")
+        print("\nusers of the foreign networks, and the command to act as each:")
         width = max(len(jid) for jid, _ in rows[:MOST_ACCOUNTS])
         for jid, command in rows[:MOST_ACCOUNTS]:
             print(f"  {jid.ljust(width)}  {command}")

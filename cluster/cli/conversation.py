@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from cluster.client.messenger import Contact, Event, Messenger
-from cluster.lab.errors import BadInput
+from cluster.lab.api import BadInput
 from cluster.trace.terminal import safe_indented, safe_line
 from cluster.xmpp.element import check_text
 from cluster.xmpp.jid import Jid

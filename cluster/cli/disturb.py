@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from cluster.cli.common import LabName, chosen
+from cluster.cli.common import LabName
 from cluster.cli.completion import nodes
-from cluster.lab.errors import BadInput
-
-if TYPE_CHECKING:
-    from cluster.lab.state import Disturbance
+from cluster.lab.api import Lab, NodeAction, seconds
 
 Node = Annotated[str, typer.Argument(help="Such as s1 or redis; see `xmpplab ps`.", autocompletion=nodes)]
 
@@ -27,32 +24,25 @@ def kill(
     lab: LabName = None,
 ) -> None:
     """Let a node crash (SIGKILL), and wait until it was started again."""
-    from cluster.router.quantity import DURATION
-
-    try:
-        for_s = DURATION.parse(for_) or 0.0 if for_ else 0.0
-    except ValueError as error:
-        raise BadInput(f"--for: {error}") from None
-    _disturb(lab, node, "kill", "crashed, and answers again", for_s)
+    for_s = seconds(for_, "--for") if for_ else 0.0
+    _act(lab, node, "kill", "crashed, and answers again", for_s)
 
 
 def pause(node: Node, lab: LabName = None) -> None:
     """Let a node hang, until `resume`."""
-    _disturb(lab, node, "pause", "hangs; `xmpplab resume` ends that")
+    _act(lab, node, "pause", "hangs; `xmpplab resume` ends that")
 
 
 def resume(node: Node, lab: LabName = None) -> None:
     """Let a node that hangs go on."""
-    _disturb(lab, node, "resume", "goes on")
+    _act(lab, node, "resume", "goes on")
 
 
 def restart(node: Node, lab: LabName = None) -> None:
     """End a node in an orderly way, and wait until it was started again."""
-    _disturb(lab, node, "restart", "was ended, and answers again")
+    _act(lab, node, "restart", "was ended, and answers again")
 
 
-def _disturb(lab: str | None, node: str, how: Disturbance, done: str, for_s: float = 0.0) -> None:
-    from cluster.lab import driver
-
-    driver.disturb(chosen(lab), node, how, for_s)
+def _act(lab: str | None, node: str, action: NodeAction, done: str, for_s: float = 0.0) -> None:
+    Lab.named(lab).act(node, action, for_s)
     print(f"{node} {done}")

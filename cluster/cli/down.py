@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from cluster.cli.common import LabName, chosen
-from cluster.lab.errors import BadInput, LabError
-
-if TYPE_CHECKING:
-    from cluster.lab.folder import LabFolder
+from cluster.cli.common import LabName
+from cluster.lab.api import BadInput, Lab, LabError, labs_folder, labs_here, running_labs
 
 Keep = Annotated[bool, typer.Option("--keep", help="Keep accounts, messages, certificates and logs.")]
 All = Annotated[
@@ -22,38 +18,31 @@ All = Annotated[
 
 def down(keep: Keep = False, all_: All = False, lab: LabName = None) -> None:
     """Take the lab down; nothing is left of it."""
-    from cluster.lab import driver
-    from cluster.lab.folder import LABS, labs
-
     if all_:
         if lab is not None:
             raise BadInput("--all is for all labs, and --lab for one; give one of the two")
         _down_all(keep)
-        return
-    known = labs(Path.cwd())
-    if not known or (lab is not None and all(each.name != lab for each in known)):
-        print(f"no lab{f' {lab}' if lab else ''} is in {Path.cwd() / LABS}; `xmpplab ls` shows where one runs")
-        return
-    folder = chosen(lab)
-    _tell(folder, driver.down(folder, keep=keep), keep)
+    elif not any(lab in (None, each.name) for each in labs_here()):
+        print(f"no lab{f' {lab}' if lab else ''} is in {labs_folder()}; `xmpplab ls` shows where one runs")
+    else:
+        _down(Lab.named(lab), keep)
 
 
 def _down_all(keep: bool) -> None:
-    from cluster.lab.everywhere import running_labs
-
     failed: list[str] = []
     found = running_labs()
-    for folder, runs_it in found:
+    for lab in found:
         try:
-            _tell(folder, runs_it.down(folder, keep=keep), keep)
+            _down(lab, keep)
         except LabError as error:
-            failed.append(f"{folder.path}: {error}")
+            failed.append(f"{lab.path}: {error}")
     if not found:
         print("no lab runs")
     if failed:
         raise LabError("\n".join(failed))
 
 
-def _tell(folder: LabFolder, ran: bool, keep: bool) -> None:
-    rest = f"its data are in {folder.path}" if keep else "nothing is left of it"
-    print(f"lab {folder.name} is down, {rest}" if ran else f"lab {folder.name} was down already, {rest}")
+def _down(lab: Lab, keep: bool) -> None:
+    ran = lab.down(keep=keep)
+    rest = f"its data are in {lab.path}" if keep else "nothing is left of it"
+    print(f"lab {lab.name} is down, {rest}" if ran else f"lab {lab.name} was down already, {rest}")

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cluster.cli.common import LabName, chosen
+from cluster.cli.common import LabName
 from cluster.cli.completion import servers
-from cluster.cli.output import Format
-from cluster.lab.errors import BadInput
-from cluster.router.faults import known
-from cluster.trace.terminal import safe_json, safe_line
+from cluster.cli.output import Format, print_json
+from cluster.lab.api import BadInput, Lab, link_faults
+from cluster.trace.terminal import safe_line
 
 if TYPE_CHECKING:
-    from cluster.lab.faults import LinkState
+    from cluster.lab.answers import LinkState
 
 app = typer.Typer(help="Faults of the links between the servers, while the lab runs.", no_args_is_help=True)
 
@@ -28,12 +27,10 @@ Both = Annotated[bool, typer.Option("--both", help="Also the other direction.")]
 
 def set_(from_: From, to: To, both: Both = False, lab: LabName = None, **faults: str | None) -> None:
     """Give a link faults, beside those it has; `none` takes one away. Times are counted from now."""
-    from cluster.lab.faults import set_faults
-
     given = {key: text for key, text in faults.items() if text is not None}
     if not given:
-        raise BadInput(f"no fault is named; give one of: {', '.join(f'--{key}' for key in known())}")
-    for link in set_faults(chosen(lab), from_, to, given, both=both):
+        raise BadInput(f"no fault is named; give one of: {', '.join(f'--{key}' for key in link_faults())}")
+    for link in Lab.named(lab).faults.set(from_, to, given, both=both):
         _tell(link)
 
 
@@ -45,9 +42,9 @@ def _with_an_option_for_each_fault(command: Any) -> Any:
             key,
             inspect.Parameter.KEYWORD_ONLY,
             default=None,
-            annotation=Annotated[str | None, typer.Option(f"--{key}", metavar="VALUE", help=fault.meaning)],
+            annotation=Annotated[str | None, typer.Option(f"--{key}", metavar="VALUE", help=meaning)],
         )
-        for key, fault in known().items()
+        for key, meaning in link_faults().items()
     ]
     others = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
     command.__signature__ = signature.replace(parameters=[*others, *options])
@@ -71,13 +68,11 @@ def clear(
     lab: LabName = None,
 ) -> None:
     """Mend a link, or all."""
-    from cluster.lab.faults import clear_faults
-
     if from_ is not None and to is None:
         raise BadInput(
             f"a link has two ends; write `xmpplab fault clear {from_} TO`, or no server at all for all links"
         )
-    mended = clear_faults(chosen(lab), from_, to, both=both)
+    mended = Lab.named(lab).faults.clear(from_, to, both=both)
     for link in mended:
         _tell(link)
     if not mended:
@@ -90,13 +85,9 @@ def ls(
     lab: LabName = None,
 ) -> None:
     """List the links that have faults, and how many stanzas these have lost."""
-    import msgspec
-
-    from cluster.lab.faults import list_faults
-
-    links = list_faults(chosen(lab))
+    links = Lab.named(lab).faults.ls()
     if format == "json":
-        print(safe_json(msgspec.json.format(msgspec.json.encode(links)).decode()))
+        print_json(links)
         return
     for link in links:
         lost = f" ({link.lost} lost so far)" if link.lost else ""

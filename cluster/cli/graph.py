@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from cluster.cli.common import TopologyFile, read_plans
+from cluster.cli.common import TopologyFile
+from cluster.lab.api import read_plans
 
 
 def graph(

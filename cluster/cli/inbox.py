@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from cluster.cli.common import LabName, Password, account, chosen, known_password
+from cluster.cli.common import LabName, Password
 from cluster.cli.completion import accounts
 from cluster.cli.output import Format, print_json
-from cluster.lab.errors import LabError
+from cluster.lab.api import Lab
 from cluster.trace.terminal import safe_indented, safe_line
 
 
@@ -24,19 +24,7 @@ def inbox(
 
     Messages that wait for the account's clients go on waiting, and nobody sees that it looked.
     """
-    from cluster.client.archive import received
-    from cluster.lab.login import log_in
-    from cluster.xmpp.initiating import StreamFailed
-
-    folder = chosen(lab)
-    plan = folder.plan()
-    jid = account(folder, plan, who).bare
-    password = known_password(plan, jid, password)
-    try:
-        with log_in(folder, plan, jid, password) as client:
-            messages = received(client, tail)
-    except StreamFailed as error:
-        raise LabError(f"{error}; does the server of {jid} have the module `archive`?") from None
+    messages = Lab.named(lab).inbox(who, tail, password)
     if format == "json":
         print_json(messages)
         return

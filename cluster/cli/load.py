@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import sys
@@ -12,14 +11,20 @@ from typing import Annotated
 
 import typer
 
-from cluster.cli.common import LabName, chosen
-from cluster.lab.errors import BadInput, LabError
-
-SCENARIOS = Path("loadtests")
+from cluster.cli import completion
+from cluster.cli.common import LabName
+from cluster.lab.api import BadInput, Lab, LabError
+from cluster.lab.catalogue import load_scenario_path
 
 
 def load(
-    scenario: Annotated[str, typer.Argument(help="A file of loadtests/, without `.py`.")] = "chat",
+    scenario: Annotated[
+        str,
+        typer.Argument(
+            help="Load scenario: chat, gateway, or a locust file of your own.",
+            autocompletion=completion.load_scenarios,
+        ),
+    ] = "chat",
     users: Annotated[int, typer.Option(min=1, help="How many users.")] = 50,
     time: Annotated[str, typer.Option(help="For how long: 30s, 5m, 1h30m.")] = "30s",
     cross: Annotated[
@@ -29,32 +34,22 @@ def load(
     lab: LabName = None,
 ) -> None:
     """Put load on the lab, and measure until the messages arrive."""
-    folder = chosen(lab)
+    path = Lab.named(lab).path
     if find_spec("locust") is None:
         raise LabError("locust is not installed; `pip install 'xmpplab[load]'`")
-    known = [path.stem for path in sorted(SCENARIOS.glob("*.py")) if _is_scenario(path)]
-    if scenario not in known:
-        remedy = f"name one of: {', '.join(known)}" if known else "go to the project's folder"
-        raise BadInput(f"no scenario {scenario!r} in ./{SCENARIOS}; {remedy}")
+    file = load_scenario_path(scenario)
+    if not file.is_file():
+        raise BadInput(f"no file {file}; name a locust file, or a load scenario such as chat")
     _check_time(time)
     if html is not None:
         _check_writable(html)
-    argv = [sys.executable, "-m", "locust", "-f", str(SCENARIOS / f"{scenario}.py"), "--headless"]
+    argv = [sys.executable, "-m", "locust", "-f", str(file), "--headless"]
     argv += ["-u", str(users), "-r", str(max(1, users // 2)), "-t", time]
     if cross is not None:
         argv += ["--cross", str(cross)]
     if html is not None:
         argv += ["--html", str(html)]
-    os.execve(sys.executable, argv, {**os.environ, "XMPPLAB_STATE": str(folder.path)})
-
-
-def _is_scenario(file: Path) -> bool:
-    """True for a file with a locust task; the others are their helpers."""
-    try:
-        functions = [node for node in ast.walk(ast.parse(file.read_bytes())) if isinstance(node, ast.FunctionDef)]
-    except (OSError, SyntaxError, ValueError):
-        return False
-    return any("task" in ast.unparse(decorator) for function in functions for decorator in function.decorator_list)
+    os.execve(sys.executable, argv, {**os.environ, "XMPPLAB_STATE": str(path)})
 
 
 def _check_time(text: str) -> None:

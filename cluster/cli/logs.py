@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from cluster.cli.common import LabName, chosen
+from cluster.cli.common import LabName
 from cluster.cli.completion import nodes
 from cluster.cli.output import Format
 from cluster.cli.table import wrong
-from cluster.lab.errors import BadInput
+from cluster.lab.api import BadInput, Lab, LogLine, seconds, utc_text
 from cluster.trace.terminal import safe_indented, safe_json
-
-if TYPE_CHECKING:
-    from cluster.lab.driver import Story
-    from cluster.lab.logs import LogLine
 
 FOLLOW_EVERY_S = 0.1
 """Reads as live."""
@@ -38,44 +35,31 @@ def logs(
     lab: LabName = None,
 ) -> None:
     """Show the log of a lab, of all its processes by time, or of one; JSON is one document a line."""
-    from cluster.lab import driver
-    from cluster.lab.wait import pause
-
     begin = begin_of(since, datetime.now(UTC))
-    folder = chosen(lab)
-    story = driver.of(folder).story(folder, node)
+    shown_lab = Lab.named(lab)
+    story = shown_lab.log(node)
     lines = (entry for entry in story.read() if entry[1].at_utc >= begin)
-    _print(lines if tail is None else deque(lines, tail), format)
-    try:
-        while follow and folder.logs.exists():
-            pause(FOLLOW_EVERY_S)
-            _print(story.read(), format)
-    except KeyboardInterrupt:
-        pass  # how following ends
+    print_lines(lines if tail is None else deque(lines, tail), format)
+    if follow:
+        with suppress(KeyboardInterrupt):  # how following ends
+            print_lines(shown_lab.follow(story, FOLLOW_EVERY_S), format)
 
 
 def begin_of(since: str, now_utc: datetime) -> str:
     """The first moment that is meant, as log lines write theirs; empty for the beginning. Raises BadInput."""
-    from cluster.lab.logs import utc_text
-    from cluster.router.quantity import DURATION
-
     if not since:
         return ""
     try:
         if "T" in since or "-" in since:
             moment = datetime.fromisoformat(since)
             return utc_text((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC))
-        return utc_text(now_utc - timedelta(seconds=DURATION.parse(since) or 0.0))
-    except (ValueError, OverflowError):
+        return utc_text(now_utc - timedelta(seconds=seconds(since)))
+    except (BadInput, ValueError, OverflowError):
         raise BadInput(f"--since {since}: write how long ago (90s, 10m) or a time (2026-11-20T12:00:00Z)") from None
 
 
-def print_new(story: Story) -> None:
-    """What was added since the last call, for people."""
-    _print(story.read(), "text")
-
-
-def _print(lines: Iterable[tuple[str, LogLine]], format: str) -> None:
+def print_lines(lines: Iterable[tuple[str, LogLine]], format: str = "text") -> None:
+    """Each as it comes."""
     for node, line in lines:
         if format == "json":
             print(_document(node, line), flush=True)
@@ -86,7 +70,7 @@ def _print(lines: Iterable[tuple[str, LogLine]], format: str) -> None:
 def _document(node: str, line: LogLine) -> str:
     import msgspec
 
-    from cluster.cli.documents import LogView
+    from cluster.lab.answers import LogView
 
     return safe_json(msgspec.json.encode(LogView(line.at_utc, node, line.level, line.text)).decode())
 

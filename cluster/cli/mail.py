@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from textwrap import indent
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cluster.cli.common import LabName, chosen
+from cluster.cli.common import LabName
 from cluster.cli.completion import mailboxes
-from cluster.lab.errors import BadInput
-from cluster.trace.terminal import safe, safe_json, safe_line
+from cluster.cli.output import print_json
+from cluster.lab.api import BadInput, Lab
+from cluster.trace.terminal import safe, safe_line
 
-Ask = Callable[[str, dict[str, Any]], Any]
-"""Asks the mail host: a verb and its arguments."""
+if TYPE_CHECKING:
+    from cluster.lab.answers import MailView
 
 
 def mail(
@@ -38,16 +36,16 @@ def mail(
     lab: LabName = None,
 ) -> None:
     """Read, send and answer mail as somebody of the lab's mail network."""
-    ask, address = _find(lab, mailbox)
+    own = Lab.named(lab).mailbox(mailbox)
     match action, words or []:
         case "inbox", []:
-            _print(ask("inbox", {"mailbox": address}), format)
+            _print(own.inbox(), format)
         case "send", [to, subject, text]:
-            ask("send", {"sender": address, "to": to, "subject": subject, "text": text})
+            own.send(to, subject, text)
         case "reply", [text]:
-            _reply(ask, address, "", text)
+            own.reply(text)
         case "reply", [number, text]:
-            _reply(ask, address, number, text)
+            own.reply(text, number)
         case _:
             raise BadInput(
                 f"write it like `xmpplab mail {mailbox} send romeo@montague.lit Vows 'Come at nine'`, "
@@ -55,38 +53,13 @@ def mail(
             )
 
 
-def _reply(ask: Ask, address: str, number: str, text: str) -> None:
-    mails = ask("inbox", {"mailbox": address})
-    if number and not (number.isascii() and number.isdigit() and 1 <= int(number) <= len(mails)):
-        raise BadInput(f"there is no mail {number}; the inbox has {len(mails)}")
-    if not mails:
-        raise BadInput(f"there is nothing to reply to: no mail for {address} has come")
-    answered = mails[int(number) - 1 if number else -1]
-    ask("reply", {"mailbox": address, "message_id": answered["message_id"], "text": text})
-
-
-def _find(lab: str | None, wanted: str) -> tuple[Ask, str]:
-    """The mail host that the mailbox belongs to, and its address. Raises BadInput."""
-    from cluster.lab.ask import ask
-
-    folder = chosen(lab)
-    plan = folder.plan()
-    known: list[str] = []
-    for network in plan.networks:
-        for name, address in network.mailboxes.items():
-            if wanted in (name, address):
-                return partial(ask, folder, plan, network), address
-            known.append(f"{address} ({name})")
-    raise BadInput(f"there is no mailbox {wanted} in this lab; there is: {', '.join(known) or 'none'}")
-
-
-def _print(mails: list[dict[str, Any]], format: str) -> None:
+def _print(mails: list[MailView], format: str) -> None:
     if format == "json":
-        print(safe_json(json.dumps(mails, indent=2, ensure_ascii=False)))
+        print_json(mails)
         return
     for number, letter in enumerate(mails, 1):
-        at = datetime.fromtimestamp(letter["at_utc_s"]).astimezone().strftime("%H:%M:%S")
-        about = safe_line(f"{letter['from'] or 'an unknown sender'}: {letter['subject']}")
-        print(f"{number}  {at}  {about}\n{indent(safe(letter['text'].rstrip()), '    ')}")
+        at = datetime.fromtimestamp(letter.at_utc_s).astimezone().strftime("%H:%M:%S")
+        about = safe_line(f"{letter.from_ or 'an unknown sender'}: {letter.subject}")
+        print(f"{number}  {at}  {about}\n{indent(safe(letter.text.rstrip()), '    ')}")
     if not mails:
         print("no mail")

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from cluster.cli.common import LabName, chosen
+from cluster.cli.common import LabName
 from cluster.cli.completion import networks
-from cluster.cli.output import Format
-from cluster.lab.errors import BadInput
+from cluster.cli.output import Format, print_json
+from cluster.lab.api import BadInput, Lab, seconds
 from cluster.trace.terminal import safe_line
-
-if TYPE_CHECKING:
-    from cluster.lab.folder import LabFolder
-    from cluster.topology.plan import NetworkNode, Plan
 
 app = typer.Typer(
     help="The foreign networks behind the gateways: how they are, and their faults.", no_args_is_help=True
@@ -42,25 +38,18 @@ def set_(
     lab: LabName = None,
 ) -> None:
     """Give a network faults, beside those it has."""
-    wanted = {
-        "down": down or None,
-        "delay_s": _seconds(delay) if delay is not None else None,
-        "max_per_s": rate,
-        "refuse": refuse,
-    }
-    given = {key: value for key, value in wanted.items() if value is not None}
-    if not given:
+    if not down and (delay, rate, refuse) == (None, None, None):
         raise BadInput("no fault is named; give one of: --down, --delay, --rate, --refuse")
-    folder, plan, network = _find(lab, name)
-    print(f"{name}: {_shown(_ask(folder, plan, network, 'fault_set', given))}")
+    delay_s = None if delay is None else seconds(delay)
+    faults = Lab.named(lab).networks.set(name, down=down, delay_s=delay_s, max_per_s=rate, refuse=refuse)
+    print(f"{name}: {_shown(faults)}")
 
 
 @app.command()
 def clear(name: Name, lab: LabName = None) -> None:
     """Mend a network."""
-    folder, plan, network = _find(lab, name)
-    _ask(folder, plan, network, "fault_clear", {})
-    print(f"{name}: {_shown({})}")
+    Lab.named(lab).networks.clear(name)
+    print(f"{name}: {_shown('')}")
 
 
 @app.command()
@@ -69,55 +58,19 @@ def ls(
     lab: LabName = None,
 ) -> None:
     """List the networks of the lab: who is connected, what waits, what is wrong."""
-    import json
-
-    folder = chosen(lab)
-    plan = folder.plan()
-    found: list[dict[str, Any]] = []
-    for network in plan.networks:
-        if not network.is_external:
-            status = _ask(folder, plan, network, "status", {})
-            faults = _ask(folder, plan, network, "fault_ls", {})
-            found.append({"name": network.name, "kind": network.kind, "status": status, "faults": faults})
+    found = Lab.named(lab).networks.ls()
     if format == "json":
-        print(json.dumps(found, indent=2))
+        print_json(found)
         return
     for each in found:
-        status = ", ".join(f"{key} {_plain(value)}" for key, value in each["status"].items() if key != "ready")
-        print(safe_line(f"{each['name']} ({each['kind']}): {status}; {_shown(each['faults'])}"))
+        status = ", ".join(f"{key} {_plain(value)}" for key, value in each.status.items() if key != "ready")
+        print(safe_line(f"{each.name} ({each.kind}): {status}; {_shown(each.faults_in_words)}"))
     if not found:
         print("this lab runs no foreign network")
 
 
-def _find(lab: str | None, name: str) -> tuple[LabFolder, Plan, NetworkNode]:
-    """The network, if the lab runs it. Raises BadInput."""
-    folder = chosen(lab)
-    plan = folder.plan()
-    known = {network.name: network for network in plan.networks if not network.is_external}
-    if name not in known:
-        raise BadInput(f"the lab runs no network {name!r}; there is: {', '.join(known) or 'none'}")
-    return folder, plan, known[name]
-
-
-def _ask(folder: LabFolder, plan: Plan, network: NetworkNode, verb: str, arguments: dict[str, Any]) -> Any:
-    from cluster.lab.ask import ask
-
-    return ask(folder, plan, network, verb, arguments)
-
-
-def _seconds(text: str) -> float:
-    from cluster.router.quantity import DURATION
-
-    try:
-        return DURATION.parse(text) or 0.0
-    except ValueError as error:
-        raise BadInput(str(error)) from None
-
-
-def _shown(faults: dict[str, Any]) -> str:
-    from cluster.gateways.faults import in_words
-
-    return in_words(faults) or "no faults"
+def _shown(faults: str) -> str:
+    return faults or "no faults"
 
 
 def _plain(value: Any) -> str:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import sys
-from collections.abc import Callable
 from datetime import datetime
-from functools import partial
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cluster.cli.common import LabName, chosen
+from cluster.cli.common import LabName
 from cluster.cli.completion import phones
 from cluster.cli.interrupt import interruptible
-from cluster.lab.errors import BadInput
-from cluster.trace.terminal import safe, safe_indented, safe_json, safe_line
+from cluster.cli.output import print_json
+from cluster.lab.api import BadInput, Lab, LabError
+from cluster.trace.terminal import safe, safe_indented, safe_line
 
-Ask = Callable[[str, dict[str, Any]], Any]
-"""Asks the message centre: a verb and its arguments."""
+if TYPE_CHECKING:
+    from cluster.lab.answers import TextView
+    from cluster.lab.api import Phone
 
 LOOK_EVERY_S = 0.3
 HOW = "`romeo But, soft!` writes to romeo, `> Ay me` answers the newest"
@@ -47,20 +46,22 @@ def phone(
 
     A phone that is off gets its texts when it is on again.
     """
-    ask, own = _find(lab, number)
+    own = Lab.named(lab).phone(number)
     match action, words or []:
         case None, []:
-            _use(ask, own)
+            _use(own)
         case "inbox", []:
-            texts = ask("phone_inbox", {"number": own})
-            lines = "\n".join(map(_line, texts)) or "no texts"
-            print(safe_json(json.dumps(texts, indent=2, ensure_ascii=False)) if format == "json" else lines)
+            texts = own.inbox()
+            if format == "json":
+                print_json(texts)
+            else:
+                print("\n".join(map(_line, texts)) or "no texts")
         case "send", [to, text]:
-            ask("phone_send", {"number": own, "to": to, "text": text})
+            own.send(to, text)
         case "reply", [text]:
-            _reply(ask, own, text)
+            own.reply(text)
         case (("on" | "off"), []):
-            ask("phone_switch", {"number": own, "on": action == "on"})
+            own.switch(on=action == "on")
         case _:
             raise BadInput(
                 f"what is sent, and to whom? write it like `xmpplab phone {number} send romeo 'But, soft!'` or "
@@ -68,28 +69,13 @@ def phone(
             )
 
 
-def _find(lab: str | None, wanted: str) -> tuple[Ask, str]:
-    """The message centre that the phone belongs to, and the phone's number. Raises BadInput."""
-    from cluster.lab.ask import ask
-
-    folder = chosen(lab)
-    plan = folder.plan()
-    known: list[str] = []
-    for network in plan.networks:
-        for name, number in network.phones.items():
-            if wanted in (name, number):
-                return partial(ask, folder, plan, network), number
-            known.append(f"{number} ({name})")
-    raise BadInput(f"there is no phone {wanted} in this lab; there is: {', '.join(known) or 'none'}")
-
-
-def _use(ask: Ask, number: str) -> None:
-    print(f"this is {number}; {HOW}; Ctrl-C ends")
+def _use(phone: Phone) -> None:
+    print(f"this is {phone.number}; {HOW}; Ctrl-C ends")
     seen, typed = 0, b""
     with interruptible():
         try:
             while True:
-                for text in ask("phone_inbox", {"number": number, "after": seen}):
+                for text in phone.inbox(seen):
                     seen += 1
                     print(_line(text), flush=True)
                 if not select.select([sys.stdin], [], [], LOOK_EVERY_S)[0]:
@@ -97,36 +83,26 @@ def _use(ask: Ask, number: str) -> None:
                 read = os.read(sys.stdin.fileno(), 65_536)  # readline() would keep a second line to itself
                 *lines, typed = (typed + read).split(b"\n")
                 for line in lines if read else [typed]:
-                    _send_line(ask, number, line.decode(errors="replace"))
+                    _send_line(phone, line.decode(errors="replace"))
                 if not read:
                     return
         except KeyboardInterrupt:
             print()
 
 
-def _send_line(ask: Ask, number: str, line: str) -> None:
-    from cluster.lab.errors import LabError
-
+def _send_line(phone: Phone, line: str) -> None:
     to, _, text = line.strip().partition(" ")
     try:
         if to == ">" and text:
-            _reply(ask, number, text)
+            phone.reply(text)
         elif text:
-            ask("phone_send", {"number": number, "to": to, "text": text})
+            phone.send(to, text)
         elif to:
             print(HOW)
     except LabError as error:
         print(safe(f"not sent: {error}"))
 
 
-def _reply(ask: Ask, number: str, text: str) -> None:
-    """To whoever wrote the newest text. Raises BadInput where there is none."""
-    texts = ask("phone_inbox", {"number": number})
-    if not texts:
-        raise BadInput("nobody has written to this phone")
-    ask("phone_send", {"number": number, "to": texts[-1]["from"], "text": text})
-
-
-def _line(text: dict[str, Any]) -> str:
-    at = datetime.fromtimestamp(text["at_utc_s"]).astimezone().strftime("%H:%M:%S")
-    return f"{at}  {safe_line(text['from'])}: {safe_indented(text['text'], ' ' * 10)}"
+def _line(text: TextView) -> str:
+    at = datetime.fromtimestamp(text.at_utc_s).astimezone().strftime("%H:%M:%S")
+    return f"{at}  {safe_line(text.from_)}: {safe_indented(text.text, ' ' * 10)}"

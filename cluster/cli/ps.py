@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cluster.cli.common import LabName, chosen
+from cluster.cli.common import LabName
 from cluster.cli.connect import print_how_to_connect
 from cluster.cli.interrupt import interruptible
 from cluster.cli.output import Format, print_json
 from cluster.cli.table import NARROW, Wrong, print_table, wrong
+from cluster.lab.api import Lab
 from cluster.trace.terminal import safe_line
 
 if TYPE_CHECKING:
-    from cluster.lab.folder import LabFolder
-    from cluster.lab.overview import ComponentView, LinkView, NodeView, Overview
+    from cluster.lab.answers import ComponentView, LinkView, NodeView, Overview
 
 
 LOOK_EVERY_S = 2.0
@@ -31,23 +31,18 @@ def ps(
     lab: LabName = None,
 ) -> None:
     """Show every process of the lab, and how to connect."""
-    from cluster.lab.overview import overview
-    from cluster.lab.wait import pause
-
-    folder = chosen(lab)
+    shown = Lab.named(lab)
     if not watch:
-        _show(folder, overview(folder), format, wide)
+        _show(shown, shown.overview(), format, wide)
         return
     with suppress(KeyboardInterrupt), interruptible():
-        while folder.plan_file.exists():
-            shown = overview(folder)
+        for overview in shown.overviews(LOOK_EVERY_S):
             print(_CLEAR if sys.stdout.isatty() else "", end="")
-            _show(folder, shown, format, wide)
+            _show(shown, overview, format, wide)
             sys.stdout.flush()
-            pause(LOOK_EVERY_S)
 
 
-def _show(folder: LabFolder, shown: Overview, format: str, wide: bool) -> None:
+def _show(lab: Lab, shown: Overview, format: str, wide: bool) -> None:
     if format == "json":
         print_json(shown)
         return
@@ -56,7 +51,7 @@ def _show(folder: LabFolder, shown: Overview, format: str, wide: bool) -> None:
         if node.trouble:
             print(wrong(safe_line(f"{node.name} {node.trouble}")))
     if any(node.state != "stopped" for node in shown.nodes):
-        print_how_to_connect(folder, folder.plan())
+        print_how_to_connect(lab)
     else:
         print(f"the lab is down; to bring it up:\n  xmpplab up {shown.topology} -d")
 

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cluster.cli.common import LabName, chosen
+from cluster.cli.common import LabName
 from cluster.cli.interrupt import interruptible
+from cluster.lab.api import BadInput, Lab
 
 Wish = Annotated[list[str], typer.Argument(metavar="SERVER=NODES...", help="Such as s1=3.")]
 
@@ -17,9 +18,6 @@ def scale(wishes: Wish, lab: LabName = None) -> None:
 
     A node that goes ends its clients' streams; they find their accounts, and what waits for them, at the others.
     """
-    from cluster.lab import driver
-    from cluster.lab.errors import BadInput
-
     wanted = {}
     for wish in wishes:
         server, _, number = wish.partition("=")
@@ -27,6 +25,6 @@ def scale(wishes: Wish, lab: LabName = None) -> None:
             raise BadInput(f"{wish!r} is not SERVER=NODES; write for example s1=3")
         wanted[server] = int(number)
     with interruptible():
-        plan = driver.scale(chosen(lab), wanted)
+        plan = Lab.named(lab).scale(wanted)
     for server in wanted:
         print(f"{server} is served by", ", ".join(f"{node.name} ({node.c2s})" for node in plan.nodes_of(server)))

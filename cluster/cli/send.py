@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cluster.cli.common import LabName, Password, account, chosen, known_password
+from cluster.cli.common import LabName, Password
 from cluster.cli.completion import accounts, addresses
-from cluster.lab.errors import BadInput, LabError
+from cluster.lab.api import Lab, LabError
 
 
 def send(
@@ -22,33 +22,11 @@ def send(
 
     Nobody sees the account come online, and messages that wait for it go on waiting.
     """
-    from cluster.lab.sending import send_message
-
-    folder = chosen(lab)
-    plan = folder.plan()
-    sender, receiver = account(folder, plan, from_).bare, account(folder, plan, to)
-    password = known_password(plan, sender, password)
-    text = _text(body)
-    match send_message(folder, plan, sender, password, receiver, text):
-        case None:
-            print(f"sent; {receiver.domainpart} has not answered yet, so the message may still wait on its way")
-        case "":
-            print("sent")
-        case why:
-            raise LabError(f"the message to {receiver} came back: {why}")
-
-
-def _text(body: str) -> str:
-    """Raises BadInput for what cannot be sent."""
     import sys
 
-    from cluster.xmpp.element import check_text
-
     text = sys.stdin.read().rstrip("\n") if body == "-" else body
-    if not text:
-        raise BadInput("a message needs a text")
-    try:
-        check_text(text)
-    except ValueError as error:
-        raise BadInput(str(error)) from None
-    return text
+    sent = Lab.named(lab).send(from_, to, text, password)
+    if sent.came_back:
+        raise LabError(f"the message to {sent.to} came back: {sent.came_back}")
+    later = "" if sent.is_taken else f"; {sent.domain} has not answered yet, so the message may still wait on its way"
+    print(f"sent{later}")

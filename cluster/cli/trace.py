@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cluster.cli.common import LabName, account, chosen, known_password
+from cluster.cli.common import LabName
 from cluster.cli.completion import accounts, addresses
 from cluster.cli.interrupt import interruptible
-from cluster.lab.errors import BadInput, LabError
+from cluster.lab.api import BadInput, Lab, LabError, seconds
 from cluster.trace.terminal import safe_json, safe_line
 
 if TYPE_CHECKING:
-    from cluster.lab.prober import Prober, Route
-    from cluster.topology.plan import Plan
+    from cluster.lab.api import Prober, Route
     from cluster.trace.hop import Hop
-    from cluster.xmpp.jid import Jid
 
 BODY = "This is a probe of xmpplab trace."
 Format = Literal["tree", "json", "mermaid"]
@@ -40,24 +38,18 @@ def trace(
     lab: LabName = None,
 ) -> None:
     """Send a probe message and show its route with the time of each hop."""
-    from cluster.lab.prober import prober
-
     if count > 1 and format == "mermaid":
         raise BadInput("a diagram shows one probe; leave out --count, or take --format json")
     timeout_s = _seconds(timeout)
-    folder = chosen(lab)
-    plan = folder.plan()
-    sender = account(folder, plan, from_).bare
-    target = _with_resource(account(folder, plan, to), to_resource)
-    password = known_password(plan, sender, password)
+    traced = Lab.named(lab)
     with (
         interruptible(),
-        prober(
-            folder, plan, sender, target, password,
+        traced.prober(
+            from_, to, password=password, resource=to_resource,
             node=node, with_receiver=receiver, timeout_s=timeout_s, tell=_tell,
         ) as probes,
     ):  # fmt: skip
-        routes = _sent(probes, plan, count, format)
+        routes = _sent(probes, count, format)
     if format == "json":
         print_json(routes)
     if routes[-1].interrupted:
@@ -65,40 +57,17 @@ def trace(
     _check(routes, timeout)
 
 
-def _with_resource(jid: Jid, resource: str) -> Jid:
-    from cluster.xmpp.jid import JidError
-
-    if not resource:
-        return jid
-    if not jid.is_bare:
-        raise BadInput(f"{jid} names a resource already; leave out --to-resource")
-    try:
-        return jid.with_resource(resource)
-    except JidError as error:
-        raise BadInput(f"--to-resource: {error}") from None
-
-
 def _seconds(text: str) -> float:
-    from cluster.router.quantity import DURATION
-
-    try:
-        seconds = float(DURATION.parse(text) or 0)
-    except ValueError as error:
-        raise BadInput(f"--timeout: {error}") from None
-    if not seconds:
+    found = seconds(text, "--timeout")
+    if not found:
         raise BadInput("--timeout: a probe needs some time; write 10s or so")
-    return seconds
+    return found
 
 
-def _sent(probes: Prober, plan: Plan, count: int, format: Format) -> list[Route]:
-    """Send the probes one after the other, no more than are followed, and show what came of each."""
-    from cluster.lab.wait import pause
-
+def _sent(probes: Prober, count: int, format: Format) -> list[Route]:
+    """Send the probes, and show what came of each."""
     routes: list[Route] = []
-    for number in range(1, count + 1):
-        if number > 1 and plan.probes_per_minute:
-            pause(60 / plan.probes_per_minute)
-        route = probes.send(BODY)
+    for number, route in enumerate(probes.send_all(BODY, count), 1):
         routes.append(route)
         if format == "mermaid":
             print_mermaid(route)
@@ -106,8 +75,6 @@ def _sent(probes: Prober, plan: Plan, count: int, format: Format) -> list[Route]
             print_route(route)
         elif format == "tree":
             print(safe_line(f"{number}: {_outcome(route)}"), flush=True)
-        if route.interrupted:
-            break
     if format == "tree" and count > 1:
         print(_times(routes))
     return routes

@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cluster.cli.common import read_plans
-from cluster.cli.completion import files
+from cluster.cli.common import OptionalTopologyFile
 from cluster.cli.connect import print_how_to_connect
 from cluster.cli.interrupt import interruptible
 from cluster.cli.output import print_json
 from cluster.cli.progress import progress
 from cluster.cli.table import print_table
-from cluster.lab.errors import LabError
+from cluster.lab.api import DriverKind, Lab, LabError, read_plans
 
 if TYPE_CHECKING:
-    from cluster.lab.folder import LabFolder
-    from cluster.topology.plan import Plan
-
-Kind = Literal["process", "docker"]
+    from cluster.lab.answers import Intention
 
 
 def up(
-    file: Annotated[
-        Path | None, typer.Argument(help="Topology file; default: the only *.yaml here.", autocompletion=files)
-    ] = None,
+    file: OptionalTopologyFile = None,
     detach: Annotated[bool, typer.Option("-d", "--detach", help="Return when every part answers.")] = False,
     driver_: Annotated[
-        Kind,
+        DriverKind,
         typer.Option("--driver", envvar="XMPPLAB_UP_DRIVER", help="As processes of this machine, or in containers."),
     ] = "process",
     redis: Annotated[
@@ -42,46 +35,39 @@ def up(
     demo: Annotated[bool, typer.Option("--demo", help="Send a first message and show its route.")] = False,
 ) -> None:
     """Bring the lab up and wait until every part answers; without -d, follow its logs until Ctrl-C takes it down."""
-    from cluster.lab import driver
-    from cluster.lab.folder import LabFolder
-    from cluster.lab.overview import troubles
-    from cluster.lab.plans import default_file
-
     begun_s = time.monotonic()
-    plans = read_plans(file or default_file(Path.cwd()), redis)
-    folder = LabFolder(Path(plans[0].state_dir))
+    plans = read_plans(file, redis)
+    lab = Lab.of_plan(plans[0])
     if dry_run:
-        _tell_intention(folder, plans, driver_, format)
+        _tell_intention(lab.intention(plans, driver_), format)
         return
     with interruptible():
         with progress() as tell:
-            plan, is_new = driver.up(folder, plans, driver_, tell)
+            is_new = lab.up(plans, driver_, tell)
         try:
             took = f"in {time.monotonic() - begun_s:.1f} s" if is_new else "already"
-            print(f"lab {plan.name} is up {took}: {', '.join(dict.fromkeys(server.domain for server in plan.servers))}")
-            for trouble in troubles(folder, plan):
+            domains = dict.fromkeys(server.domain for server in lab.plan.servers)
+            print(f"lab {lab.name} is up {took}: {', '.join(domains)}")
+            for trouble in lab.troubles():
                 print(f"but {trouble}")
-            print_how_to_connect(folder, plan)
+            print_how_to_connect(lab)
             if demo:
-                _show_first_messages(folder, plan)
+                _show_first_messages(lab)
             if is_new and not detach:
-                _follow(folder)
+                _follow(lab)
         except KeyboardInterrupt:
             pass
         finally:
             if is_new and not detach:
-                driver.down(folder, keep=False)
-                print(f"lab {plan.name} is down, nothing is left of it")
+                lab.down()
+                print(f"lab {lab.name} is down, nothing is left of it")
 
 
-def _tell_intention(folder: LabFolder, plans: list[Plan], kind: Kind, format: str) -> None:
-    from cluster.lab.intention import intention
-
-    found = intention(folder, plans, kind)
+def _tell_intention(found: Intention, format: str) -> None:
     if format == "json":
         print_json(found)
         return
-    where = "as processes of this machine" if kind == "process" else "in containers"
+    where = "as processes of this machine" if found.driver == "process" else "in containers"
     match found.does:
         case "refuse":
             raise LabError(f"`up` would refuse: {found.why}")
@@ -93,29 +79,18 @@ def _tell_intention(folder: LabFolder, plans: list[Plan], kind: Kind, format: st
             print_table(["NAME", "LISTENS AT"], [(part.name, " ".join(part.listens) or None) for part in found.parts])
 
 
-def _show_first_messages(folder: LabFolder, plan: Plan) -> None:
-    """To a contact in another domain, and to a phone where there is one: C3 and FC1 of the RFC's figure."""
+def _show_first_messages(lab: Lab) -> None:
     from cluster.cli.trace import print_route
-    from cluster.lab.login import password_of
-    from cluster.lab.prober import prober
-    from cluster.lab.tracing import first_pair, first_phone
 
-    from_, contact = first_pair(plan)
-    for to in (contact, first_phone(plan)):
-        if to is not None:
-            print(f"\n{from_} says hi! to {to} (`xmpplab trace {from_} {to}`)")
-            with prober(folder, plan, from_, to, password_of(plan, from_) or "") as probes:
-                print_route(probes.send("hi!"))
+    for from_, to in lab.demonstration():
+        print(f"\n{from_} says hi! to {to} (`xmpplab trace {from_} {to}`)")
+        with lab.prober(str(from_), str(to)) as probes:
+            print_route(probes.send("hi!"))
 
 
-def _follow(folder: LabFolder) -> None:
-    from cluster.cli.logs import FOLLOW_EVERY_S, print_new
-    from cluster.lab import driver
-    from cluster.lab.wait import pause
+def _follow(lab: Lab) -> None:
+    from cluster.cli.logs import FOLLOW_EVERY_S, print_lines
 
     print("\nCtrl-C takes the lab down; its log:", flush=True)
-    story = driver.of(folder).story(folder, None)
-    while driver.of(folder).is_up(folder):
-        print_new(story)
-        pause(FOLLOW_EVERY_S)
-    raise LabError(f"lab {folder.name} was taken down by another command, or its supervisor or engine was ended")
+    print_lines(lab.follow(lab.log(), FOLLOW_EVERY_S, until_down=True))
+    raise LabError(f"lab {lab.name} was taken down by another command, or its supervisor or engine was ended")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cluster.cli.common import read_plans, read_scenario
-from cluster.cli.completion import files
-from cluster.lab.errors import BadInput
+from cluster.cli.common import read_scenario
+from cluster.cli.completion import topologies_and_scenarios
+from cluster.lab.api import BadInput, read_plans
 
 if TYPE_CHECKING:
     from cluster.lab.verify.read import ScenarioFile
@@ -18,29 +18,38 @@ if TYPE_CHECKING:
 def validate(
     file: Annotated[
         str,
-        typer.Argument(help="Topology file or scenario file (YAML), or the name of a scenario.", autocompletion=files),
+        typer.Argument(
+            help="Topology or scenario file (YAML), or the name of one that is included.",
+            autocompletion=topologies_and_scenarios,
+        ),
     ],
 ) -> None:
-    """Check a topology or a scenario; shows all that is wrong with it, and starts nothing."""
-    if _is_scenario(file):
-        _validate_scenario(read_scenario(file))
-        return
-    plan = read_plans(Path(file))[0]
-    accounts = sum(len(server.accounts) for server in plan.servers)
-    print(f"{file}: lab {plan.name}, servers: {len(plan.servers)}, accounts: {accounts}; nothing is wrong with it")
+    """Check a topology or a scenario; shows everything that is wrong with it, and starts nothing."""
+    from cluster.lab.catalogue import paths
+
+    for path in paths(file):
+        if _is_scenario(path):
+            _validate_scenario(read_scenario(str(path)))
+        else:
+            _validate_topology(path)
 
 
-def _is_scenario(text: str) -> bool:
-    """By what the file says; what is no file can only be a scenario's name."""
-    from cluster.lab.verify.catalogue import scenario_path
+def _is_scenario(path: Path) -> bool:
+    """By the content of the file; one that cannot be read is reported as a topology."""
     from cluster.lab.verify.read import is_scenario
     from cluster.topology import document
     from cluster.topology.problem import TopologyError
 
     try:
-        return is_scenario(document.read(scenario_path(text)).data)
+        return is_scenario(document.read(path).data)
     except TopologyError:
         return False
+
+
+def _validate_topology(path: Path) -> None:
+    plan = read_plans(path)[0]
+    accounts = sum(len(server.accounts) for server in plan.servers)
+    print(f"{path}: lab {plan.name}, servers: {len(plan.servers)}, accounts: {accounts}; valid")
 
 
 def _validate_scenario(file: ScenarioFile) -> None:
@@ -55,4 +64,4 @@ def _validate_scenario(file: ScenarioFile) -> None:
             raise BadInput(f"{file.path} does not fit its topology:\n{error}") from None
     where = f"topology {file.topology}" if file.topology else "any lab that is up"
     counts = f"flows: {len(scenario.flows)}, steps: {len(scenario.steps)}"
-    print(f"{file.path}: scenario {scenario.name} for {where}, {counts}; nothing is wrong with it")
+    print(f"{file.path}: scenario {scenario.name} for {where}, {counts}; valid")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 import typer
 
 from cluster.cli import completion
-from cluster.cli.common import LabName, chosen, read_plans, read_scenario
+from cluster.cli.common import LabName, read_scenario
 from cluster.cli.interrupt import interruptible
-from cluster.lab.errors import BadInput, LabError
+from cluster.lab.api import BadInput, DriverKind, Lab, LabError, read_plans
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from cluster.lab.verify.run import Outcome
     from cluster.topology.plan import Plan
 
-Kind = Literal["process", "docker"]
-
 
 def verify(
     scenarios: Annotated[
@@ -33,13 +31,13 @@ def verify(
         typer.Argument(
             metavar="[SCENARIO]...",
             help="Scenario files, or names such as kill-s2; see docs/verify.md.",
-            autocompletion=completion.files,
+            autocompletion=completion.scenarios,
         ),
     ] = None,
     format: Annotated[Literal["text", "json"], typer.Option(help="For people, for programs.")] = "text",
     duration: Annotated[str, typer.Option(metavar="TIME", help="Of all flows, instead of what the file says.")] = "",
     driver_: Annotated[
-        Kind, typer.Option("--driver", envvar="XMPPLAB_VERIFY_DRIVER", help="Of labs that are brought up for it.")
+        DriverKind, typer.Option("--driver", envvar="XMPPLAB_VERIFY_DRIVER", help="Of labs that are brought up for it.")
     ] = "process",
     watch: Annotated[
         bool, typer.Option("--watch", help="Check the lab that is up until Ctrl-C; says at once what breaks.")
@@ -96,7 +94,7 @@ def _opened(path: Path) -> TextIO:
         raise BadInput(f"{path} cannot be written: {error.strerror}; name another file") from None
 
 
-def _outcomes(files: Sequence[ScenarioFile], driver_kind: Kind, name: str | None) -> Iterator[Outcome]:
+def _outcomes(files: Sequence[ScenarioFile], driver_kind: DriverKind, name: str | None) -> Iterator[Outcome]:
     """One run after the other; without a scenario, of the lab that is up."""
     from cluster.lab.verify.progress import Progress
 
@@ -112,39 +110,36 @@ def _as_it_is(name: str | None, progress: Progress) -> Outcome:
     from cluster.lab.verify.read import as_it_is
     from cluster.lab.verify.run import run
 
-    folder = chosen(name)
-    scenario = as_it_is(folder.plan())
+    lab = Lab.named(name)
+    scenario = as_it_is(lab.plan)
     progress.begin(scenario.name, scenario.duration_s)
-    return run(folder, folder.plan(), scenario, progress)
+    return run(lab, scenario, progress)
 
 
 def _watched(name: str | None) -> Iterator[Outcome]:
     """The one run that ends with Ctrl-C."""
     from cluster.lab.verify.watch import watch
 
-    folder = chosen(name)
-    yield watch(folder, folder.plan(), _console().print)
+    yield watch(Lab.named(name), _console().print)
 
 
-def _in_lab(file: ScenarioFile, driver_kind: Kind, name: str | None, progress: Progress) -> Outcome:
+def _in_lab(file: ScenarioFile, driver_kind: DriverKind, name: str | None, progress: Progress) -> Outcome:
     """Run it in the lab of this name, else in the one that it brings."""
-    from cluster.lab import driver
-    from cluster.lab.folder import LabFolder
     from cluster.lab.verify.run import run
 
     if name is not None or file.topology is None:
-        folder = chosen(name)
-        _check(file, folder.plan())
-        return run(folder, folder.plan(), file.scenario, progress)
+        lab = Lab.named(name)
+        _check(file, lab.plan)
+        return run(lab, file.scenario, progress)
     plans = read_plans(file.topology)
     _check(file, plans[0])
-    folder = LabFolder(Path(plans[0].state_dir))
-    plan, is_new = driver.up(folder, plans, driver_kind)
+    lab = Lab.of_plan(plans[0])
+    is_new = lab.up(plans, driver_kind)
     try:
-        return run(folder, plan, file.scenario, progress)
+        return run(lab, file.scenario, progress)
     finally:
         if is_new:
-            driver.down(folder, keep=False)
+            lab.down()
 
 
 def _check(file: ScenarioFile, plan: Plan) -> None:

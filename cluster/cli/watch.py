@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cluster.cli.common import LabName, chosen
+from cluster.cli.common import LabName
 from cluster.cli.interrupt import interruptible
-from cluster.lab.errors import BadInput
+from cluster.lab.api import BadInput, Lab
 from cluster.trace.terminal import safe_json, safe_line
 
 if TYPE_CHECKING:
@@ -30,16 +30,15 @@ def watch(
     lab: LabName = None,
 ) -> None:
     """Show hops of stanzas until Ctrl-C: of probes, of one stanza in `trace.sample_every`, and all that fail."""
-    from cluster.lab import watching
     from cluster.trace.render import as_dict
 
-    folder = chosen(lab)
-    plan = folder.plan()
+    watched = Lab.named(lab)
+    plan = watched.plan
     from_, to = _address(from_), _address(to)
     if not all:
         _tell(_hint(plan))
     with suppress(KeyboardInterrupt), interruptible():
-        for hop in watching.watch(folder, plan, every_stanza=all, tell=_tell):
+        for hop in watched.hops(every_stanza=all, tell=_tell):
             if not (is_of(from_, hop.from_) and is_of(to, hop.to)):
                 continue
             line = safe_json(json.dumps(as_dict(hop), ensure_ascii=False)) if format == "json" else _shown(hop)

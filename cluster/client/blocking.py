@@ -12,8 +12,9 @@ from types import TracebackType
 
 from cluster.xmpp import sasl
 from cluster.xmpp.events import TlsWanted
-from cluster.xmpp.initiating import Bound, InitiatingStream, Login, Resumption
+from cluster.xmpp.initiating import InitiatingStream
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.login import Bound, Login, Resumption
 from cluster.xmpp.parser import Slice, StreamEnd
 
 READ_BYTES = 65_536

@@ -11,7 +11,7 @@ import msgspec
 from cluster.client.blocking import BlockingClient
 from cluster.xmpp import sm
 from cluster.xmpp.errors import StreamError
-from cluster.xmpp.initiating import Resumption, StreamFailed
+from cluster.xmpp.login import Resumption, StreamFailed
 from cluster.xmpp.namespaces import CLIENT, SM
 from cluster.xmpp.parser import Slice
 from cluster.xmpp.sasl import SaslError

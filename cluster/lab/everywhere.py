@@ -8,21 +8,19 @@ from pathlib import Path
 
 import psutil
 
-from cluster.lab import processes
-from cluster.lab.containers import driver as containers
 from cluster.lab.containers.engine import folders
-from cluster.lab.driver import Driver
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
+from cluster.lab.state import DriverKind
 
 SUPERVISOR = "cluster.lab.supervisor"
 
 
-def running_labs() -> list[tuple[LabFolder, Driver]]:
-    """Each with what runs it, by folder."""
-    found: dict[Path, Driver] = dict.fromkeys(_supervised(), processes)
+def running_labs() -> list[tuple[LabFolder, DriverKind]]:
+    """Each with what runs it, by folder: that of a lab in containers may be gone."""
+    found: dict[Path, DriverKind] = dict.fromkeys(_supervised(), "process")
     with suppress(LabError):  # no engine answers, so no lab is in it
-        found |= dict.fromkeys(map(Path, folders()), containers)
+        found |= dict.fromkeys(map(Path, folders()), "docker")
     return [(LabFolder(path), found[path]) for path in sorted(found)]
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
-from cluster.lab.announcement import encoded
+from cluster.lab.answers import LinkState
 from cluster.lab.errors import BadInput
 from cluster.lab.folder import ADMIN, LabFolder
+from cluster.lab.provision.announcement import encoded
 from cluster.lab.redis_client import connected, publish
 from cluster.redisio.keys import Keys
 from cluster.router import settings
@@ -21,55 +22,52 @@ Change = Callable[[dict[str, Any], float], dict[str, Any]]
 """From the faults of a link to its new ones; the float is now."""
 
 
-class LinkState(msgspec.Struct, frozen=True):
-    """One direction between two servers, and what is wrong with it."""
+class LinkFaults:
+    """The faults of the links between the servers of a lab that runs. Raises LabError, and BadInput."""
 
-    from_: str = msgspec.field(name="from")
-    """Name of the server that sends."""
-    to: str
-    from_domain: str
-    to_domain: str
-    faults: dict[str, str]
-    """As `fault set` would have it now: `{"delay": "40ms"}`."""
-    lost: int
-    """Stanzas that the faults of the link have lost since the lab came up."""
-    heard_by: int | None = None
-    """How many readers of the link took in a change; 0: nobody reads it now, so it holds from the next start on."""
+    def __init__(self, folder: LabFolder) -> None:
+        self._folder = folder
 
+    def set(self, from_: str, to: str, faults: Mapping[str, str], *, both: bool = False) -> list[LinkState]:
+        """Give the link these faults beside those it has; `none` takes one away. Times are counted from now.
 
-def set_faults(
-    folder: LabFolder, from_: str, to: str, faults: Mapping[str, str], *, both: bool = False
-) -> list[LinkState]:
-    """Give the link these faults beside those it has; `none` takes one away. Times are counted from now.
+        `from_` and `to` are names or domains of servers; `both`: the other direction too.
+        """
+        try:
+            new = settings.parse(faults)
+        except ValueError as error:
+            raise BadInput(str(error)) from None
+        return self._change(from_, to, both, lambda old, now_s: settings.merged(old, new, now_s))
 
-    `from_` and `to` are names or domains of servers; `both`: the other direction too. Raises BadInput, LabError.
-    """
-    try:
-        new = settings.parse(faults)
-    except ValueError as error:
-        raise BadInput(str(error)) from None
-    return _change(folder, from_, to, both, lambda old, now_s: settings.merged(old, new, now_s))
+    def clear(self, from_: str | None = None, to: str | None = None, *, both: bool = False) -> list[LinkState]:
+        """Mend the link, or every link that has faults."""
+        if from_ is not None and to is not None:
+            return self._change(from_, to, both, lambda old, now_s: {})
+        broken = [link for link in self.ls() if link.faults]
+        return [mended for link in broken for mended in self.clear(link.from_, link.to)]
 
+    def ls(self) -> list[LinkState]:
+        """The links that have faults, or that faults have lost something of."""
+        plan = self._folder.plan()
+        with connected(self._folder.secrets()[ADMIN]) as redis:
+            return links_with_faults(redis, plan)
 
-def clear_faults(
-    folder: LabFolder, from_: str | None = None, to: str | None = None, *, both: bool = False
-) -> list[LinkState]:
-    """Mend the link, or every link that has faults. Raises BadInput, LabError."""
-    if from_ is not None and to is not None:
-        return _change(folder, from_, to, both, lambda old, now_s: {})
-    broken = [link for link in list_faults(folder) if link.faults]
-    return [mended for link in broken for mended in clear_faults(folder, link.from_, link.to)]
-
-
-def list_faults(folder: LabFolder) -> list[LinkState]:
-    """The links that have faults, or that faults have lost something of. Raises LabError."""
-    plan = folder.plan()
-    with connected(folder.secrets()[ADMIN]) as redis:
-        return links_with_faults(redis, plan)
+    def _change(self, from_: str, to: str, both: bool, change: Change) -> list[LinkState]:
+        plan = self._folder.plan()
+        sender, receiver = _server(plan, from_), _server(plan, to)
+        if sender is receiver:
+            raise BadInput(f"{sender.name} has no link to itself; name two servers")
+        if not sender.is_joined_to(receiver.domain):
+            raise BadInput(
+                f"no link joins {sender.name} and {receiver.name}; give them one under `links` of the topology"
+            )
+        with connected(self._folder.secrets()[ADMIN]) as redis:
+            directions = [(sender, receiver), (receiver, sender)] if both else [(sender, receiver)]
+            return [_change_one(redis, plan, *direction, change) for direction in directions]
 
 
 def links_with_faults(redis: Any, plan: Plan) -> list[LinkState]:
-    """As `list_faults`, by a connection that is there."""
+    """As `LinkFaults.ls`, by a connection that is there."""
     keys = Keys.of_lab(plan.name)
     servers = [server for server in plan.servers if not server.node_of]
     pipeline = redis.pipeline(transaction=False)
@@ -85,18 +83,6 @@ def links_with_faults(redis: Any, plan: Plan) -> list[LinkState]:
             if domain in faults or domain in lost:
                 found.append(_state(from_, to, _decoded(faults.get(domain)), int(lost.get(domain, 0))))
     return found
-
-
-def _change(folder: LabFolder, from_: str, to: str, both: bool, change: Change) -> list[LinkState]:
-    plan = folder.plan()
-    sender, receiver = _server(plan, from_), _server(plan, to)
-    if sender is receiver:
-        raise BadInput(f"{sender.name} has no link to itself; name two servers")
-    if not sender.is_joined_to(receiver.domain):
-        raise BadInput(f"no link joins {sender.name} and {receiver.name}; give them one under `links` of the topology")
-    with connected(folder.secrets()[ADMIN]) as redis:
-        directions = [(sender, receiver), (receiver, sender)] if both else [(sender, receiver)]
-        return [_change_one(redis, plan, *direction, change) for direction in directions]
 
 
 def _change_one(redis: Any, plan: Plan, from_: ServerNode, to: ServerNode, change: Change) -> LinkState:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from cluster.lab import process
-from cluster.lab.control import ControlServer
+from cluster.lab.control.requests import OF_KIND
+from cluster.lab.control.server import ControlServer
 from cluster.lab.folder import LabFolder
-from cluster.lab.process import new_id
+from cluster.lab.runtime import process
+from cluster.lab.runtime.process import new_id
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
@@ -56,7 +57,7 @@ class ForeignNode:
         tracer = Tracer(node.name, self._journal, time.time_ns, new_id, 0, reactor)
         around = Surroundings(reactor, folder.path / node.name, plan, client, keys, tracer)
         self._part = _part(node, around)
-        self._control = ControlServer(client, keys, node.channel, self._part.administration)
+        self._control = ControlServer(client, keys, node.channel, self._part.administration, OF_KIND[node.kind])
 
     async def start(self) -> None:
         """Connect to Redis, and begin."""

@@ -9,17 +9,18 @@ from typing import Any
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP4ServerEndpoint
 from twisted.internet.ssl import optionsForClientTLS
 
-from cluster.gateways.connection import ComponentConnection
-from cluster.gateways.mail.address import domain_of, normal
-from cluster.gateways.mail.configuration import MailSettings, RelaySettings
+from cluster.components.connection import ComponentConnection
+from cluster.components.runtime import GatewayRuntime
+from cluster.gateways.mail.configuration import MailSettings
 from cluster.gateways.mail.redis import RedisLedger, RedisSpool
-from cluster.gateways.mail.relay import Relay
 from cluster.gateways.mail.service import MailService
-from cluster.gateways.mailhost.configuration import MailboxSettings, MailHostSettings
-from cluster.gateways.mailhost.mailhost import LabMailHost
-from cluster.gateways.runtime import GatewayRuntime
 from cluster.lab.foreign import Surroundings
-from cluster.lab.process import new_id
+from cluster.lab.runtime.process import new_id
+from cluster.networks.mailhost.configuration import MailboxSettings, MailHostSettings
+from cluster.networks.mailhost.mailhost import LabMailHost
+from cluster.protocols.mime.address import domain_of, normal
+from cluster.protocols.smtp.relay import Relay
+from cluster.protocols.smtp.settings import RelaySettings
 from cluster.topology.plan import GatewayNode, NetworkNode
 from cluster.xmpp.jid import Jid
 

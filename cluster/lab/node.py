@@ -15,140 +15,129 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.ssl import CertificateOptions
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from cluster import modules
-from cluster.lab import process
-from cluster.lab.control import ControlServer
+from cluster.base.turn import Turn
+from cluster.lab.control.requests import OF_KIND
+from cluster.lab.control.server import ControlServer
 from cluster.lab.folder import LabFolder
-from cluster.lab.process import new_id
+from cluster.lab.runtime import process
+from cluster.lab.runtime.process import new_id
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
-from cluster.redisio.turn import Turn
 from cluster.redisio.url import RedisUrl
 from cluster.router.nodes.redis import RedisNodes
 from cluster.router.redis import RedisRouter
-from cluster.server import frames, tls
-from cluster.server.administration import Administration
-from cluster.server.c2s import C2s, ClientStreams, stream_options
-from cluster.server.component import Component
-from cluster.server.component_stream import ComponentStreams
-from cluster.server.credentials import Credentials
-from cluster.server.domain import Domain
-from cluster.server.seats import Seats
+from cluster.server import frames
+from cluster.server.build import build
+from cluster.server.config import Ports, ServerConfig
 from cluster.server.web import site
 from cluster.store.port import RosterItem
 from cluster.store.redis import redis_store
+from cluster.streams import tls
 from cluster.topology.plan import AccountSeed, Plan, ServerNode
 from cluster.trace.hop import Tracer
 from cluster.trace.redis import RedisJournal
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.sasl import make_keys
 
 BACKLOG = 1024
 """Connections that may wait to be taken: load tests open many at once."""
 
 
 class Node:
-    """Everything of one server process, wired."""
+    """The process of one server, or of one node of it: its ports are the reactor and Redis."""
 
-    def __init__(self, reactor: Any, folder: LabFolder, server: ServerNode) -> None:
+    def __init__(self, reactor: Any, folder: LabFolder, node: ServerNode) -> None:
         plan = folder.plan()
         keys = Keys.of_lab(plan.name)
         self._reactor = reactor
-        self._server = server
-        url = RedisUrl.parse(folder.secrets()[server.domain])
-        self._client = client = RedisClient(reactor, url, random.random)
-        self._home = keys.accounts(server.domain)
-        self._store = redis_store(client, keys, server.domain)
-        self._journal = RedisJournal(client, keys, reactor, plan.journal_bytes)
-        tracer = Tracer(server.name, self._journal, time.time_ns, new_id, plan.sample_every, reactor)
-        turn = Turn(reactor)
-        self._nodes = RedisNodes(
-            reactor, client, keys.nodes(server.domain), turn=turn, name=server.name, incarnation=new_id(),
-            tracer=tracer, max_backlog=plan.max_backlog, decode=frames.decode,
-        )  # fmt: skip
-        router = RedisRouter(
-            reactor, client, keys, turn=turn, domain=server.domain, tracer=tracer, max_backlog=plan.max_backlog,
-            now_utc_s=time.time, sender=server.channel, share=self._nodes.share, served_by=plan.served_by,
-            peers=server.peers,
-        )  # fmt: skip
-        self._nodes.on_change = router.share_changed
-        self._credentials = Credentials(
-            self._store.accounts, self._store.secrets, reactor, reactor.getThreadPool(), lambda: secrets.token_bytes(16)
-        )
-        loaded = modules.load(server.modules)
-        components = [Component(seed.domain, seed.secret, reactor, tracer) for seed in server.components]
-        self._domain = Domain(
-            server.domain, store=self._store, router=router, tracer=tracer, credentials=self._credentials,
-            modules=loaded, registration=server.registration,
-            registrations_per_minute=server.registrations_per_minute, strict=server.strict, admin=server.admin,
-            limits=server.limits, probes_per_minute=plan.probes_per_minute,
-            new_id=new_id, now_utc_s=time.time, clock=reactor, turn=turn,
-            components=components, served_by=plan.served_by, nodes=self._nodes,
-            components_at=_components_at(plan, server),
-        )  # fmt: skip
-        options = stream_options(self._domain.context, server.tls, server.anonymous)
-        self._tls = offered = _tls(folder, server.server)
-        self._seats = Seats(self._domain, self._nodes, new_id, _expelled)
-        self._streams = ClientStreams(
-            C2s(self._domain, self._seats, options, reactor, new_id, offered.starttls, offered.end_point)
-        )
-        self._components = ComponentStreams(self._domain, reactor, turn, new_id)
-        administration = Administration(self._domain, self._streams.streams)
-        self._control = ControlServer(client, keys, server.channel, administration)
-        self._router = router
-        self._ports: list[Any] = []
+        self._node = node
+        self._tls = _tls(folder, node.server)
+        self._client = RedisClient(reactor, RedisUrl.parse(folder.secrets()[node.domain]), random.random)
+        self._home = keys.accounts(node.domain)
+        self._journal = RedisJournal(self._client, keys, reactor, plan.journal_bytes)
+        ports = _ports(reactor, self._client, keys, self._journal, plan, node)
+        self._server = build(_config(plan, node, self._tls), ports)
+        self._control = ControlServer(self._client, keys, node.channel, self._server.administration, OF_KIND["server"])
+        self._listeners: list[Any] = []
 
     async def start(self) -> None:
         """Connect to Redis, make the accounts of the topology, and take clients."""
+        node, clients = self._node, self._server.clients
         await self._client.connect(self._home)
-        await gatherResults([Deferred.fromCoroutine(self._seed(seed)) for seed in self._server.accounts])
-        await self._domain.start()
-        await self._nodes.start(self._seats.relay)
+        await gatherResults([Deferred.fromCoroutine(self._seed(seed)) for seed in node.accounts])
+        await self._server.start()
         await self._control.start()
-        server = self._server
-        self._listen(server.c2s_port, self._streams)
-        web_tls = None if server.tls == "off" else self._tls.web
-        self._listen(server.http_port, site(self._streams, self._reactor, is_secure=web_tls is not None), web_tls)
-        if server.direct_tls:
-            self._listen(server.direct_tls_port, self._streams, self._tls.direct)
-        if server.components:
-            self._listen(server.component_port, self._components)
-        Logger().info("Serves {domain} on {address}", domain=self._server.domain, address=self._server.c2s)
+        self._listen(node.c2s_port, clients)
+        web_tls = None if node.tls == "off" else self._tls.web
+        self._listen(node.http_port, site(clients, self._reactor, is_secure=web_tls is not None), web_tls)
+        if node.direct_tls:
+            self._listen(node.direct_tls_port, clients, self._tls.direct)
+        if node.components:
+            self._listen(node.component_port, self._server.components)
+        Logger().info("Serves {domain} on {address}", domain=node.domain, address=node.c2s)
 
     def _listen(self, port: int, factory: Any, tls: CertificateOptions | None = None) -> None:
-        host = self._server.host
+        host = self._node.host
         if tls is None:
-            self._ports.append(self._reactor.listenTCP(port, factory, BACKLOG, host))
+            self._listeners.append(self._reactor.listenTCP(port, factory, BACKLOG, host))
         else:
-            self._ports.append(self._reactor.listenSSL(port, factory, tls, BACKLOG, host))
+            self._listeners.append(self._reactor.listenSSL(port, factory, tls, BACKLOG, host))
 
     async def _seed(self, seed: AccountSeed) -> None:
         """Make an account of the topology with its contacts, unless an earlier start did."""
-        if await self._store.accounts.is_seeded(seed.localpart):
+        accounts = self._server.ports.store.accounts
+        if await accounts.is_seeded(seed.localpart):
             return
         roster = [
             RosterItem(Jid.parse(contact.jid), contact.name, tuple(contact.groups), subscription="both", listed=True)
             for contact in seed.contacts
         ]
-        await self._store.accounts.seed(await self._credentials.account(seed.localpart, seed.password), roster)
+        await accounts.seed(await self._server.domain.credentials.account(seed.localpart, seed.password), roster)
 
     async def stop(self) -> None:
         """Take no more clients, end the streams, and let what is queued be written."""
-        for port in self._ports:
-            await port.stopListening()
-        self._components.shut_down()  # first, so that clients hear of what no component will get
-        self._streams.shut_down()
-        await self._router.stop()
-        await self._nodes.stop()
+        for listener in self._listeners:
+            await listener.stopListening()
+        await self._server.stop()
         self._journal.flush()
         await self._client.close()
 
 
-def _components_at(plan: Plan, server: ServerNode) -> dict[str, str]:
-    """The components of the domain that are connected to its first node, for another one."""
-    [first, *_] = plan.nodes_of(server.server)
-    return {} if first.name == server.name else dict.fromkeys((each.domain for each in first.components), first.name)
+def _config(plan: Plan, node: ServerNode, tls: _Tls) -> ServerConfig:
+    [first, *_] = plan.nodes_of(node.server)
+    elsewhere = first.components if first.name != node.name else ()
+    return ServerConfig(
+        node.domain, tuple(modules.load(node.modules)), node.tls, tls.starttls, tls.end_point,
+        anonymous=node.anonymous, registration=node.registration,
+        registrations_per_minute=node.registrations_per_minute, probes_per_minute=plan.probes_per_minute,
+        strict=node.strict, admin=node.admin, limits=node.limits,
+        components={seed.domain: seed.secret for seed in node.components},
+        components_at={seed.domain: first.name for seed in elsewhere},
+        served_by=plan.served_by,
+    )  # fmt: skip
+
+
+def _ports(reactor: Any, client: RedisClient, keys: Keys, journal: RedisJournal, plan: Plan, node: ServerNode) -> Ports:
+    tracer = Tracer(node.name, journal, time.time_ns, new_id, plan.sample_every, reactor)
+    turn = Turn(reactor)
+    nodes = RedisNodes(
+        reactor, client, keys.nodes(node.domain), turn=turn, name=node.name, incarnation=new_id(),
+        tracer=tracer, max_backlog=plan.max_backlog, decode=frames.decode,
+    )  # fmt: skip
+    router = RedisRouter(
+        reactor, client, keys, turn=turn, domain=node.domain, tracer=tracer, max_backlog=plan.max_backlog,
+        now_utc_s=time.time, sender=node.channel, share=nodes.share, served_by=plan.served_by, peers=node.peers,
+    )  # fmt: skip
+    nodes.on_change, nodes.on_gone = router.share_changed, router.node_gone
+    return Ports(
+        reactor, time.time, turn, new_id, lambda: secrets.token_bytes(16),
+        derive=lambda *what: deferToThreadPool(reactor, reactor.getThreadPool(), make_keys, *what),
+        store=redis_store(client, keys, node.domain), router=router, nodes=nodes, tracer=tracer, expelled=_expelled,
+    )  # fmt: skip
 
 
 def _expelled() -> None:
@@ -180,8 +169,8 @@ def _tls(folder: LabFolder, server: str) -> _Tls:
 def main() -> None:
     """Run the server that the arguments name."""
     folder, name = LabFolder(Path(sys.argv[1])), sys.argv[2]
-    server = next(server for server in folder.plan().servers if server.name == name)
-    process.run(lambda reactor: Node(reactor, folder, server))
+    node = next(server for server in folder.plan().servers if server.name == name)
+    process.run(lambda reactor: Node(reactor, folder, node))
 
 
 if __name__ == "__main__":

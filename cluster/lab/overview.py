@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-import msgspec
 import psutil
 
-from cluster.lab import driver
-from cluster.lab.ask import ask
+from cluster.lab.answers import ComponentView, LinkView, NodeView, Overview
+from cluster.lab.control.ask import ask
+from cluster.lab.control.requests import Status
 from cluster.lab.errors import LabError
 from cluster.lab.faults import links_with_faults
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.redis_client import connected
-from cluster.lab.state import NodeKind, NodeState, State
+from cluster.lab.state import NodeState
 from cluster.lab.wait import pause
 from cluster.redisio.keys import Keys
 from cluster.topology.plan import GatewayNode, Plan
@@ -27,76 +28,9 @@ PATIENCE_S = 1.0
 """A server that is too busy to count its sessions for this long is shown without them."""
 
 
-class NodeView(msgspec.Struct, frozen=True):
-    """One process, as `ps` shows it; None where a thing does not apply or is not known."""
-
-    name: str
-    kind: NodeKind
-    domain: str | None
-    state: State
-    c2s: str | None
-    direct_tls: str | None
-    """Where clients may begin with TLS at once (XEP-0368)."""
-    http: str | None
-    """Where clients on the web find it (XEP-0156)."""
-    components: str | None
-    """Where components connect (XEP-0114)."""
-    pid: int | None
-    restarts: int
-    sessions: int | None
-    cpu_percent: float | None
-    """Of one core, at this moment."""
-    memory_bytes: int | None
-    """Resident."""
-    started_utc: str
-    last_exit: str
-    trouble: str
-    """What does not work of it, though it runs; empty: nothing."""
-
-
-class ComponentView(msgspec.Struct, frozen=True):
-    """A component that a server lets in: a gateway of the lab, or a program of its user."""
-
-    domain: str
-    server: str
-    """Name of the server's node that it connects to."""
-    address: str
-    is_connected: bool | None
-    """None where the server does not tell."""
-
-
-class LinkView(msgspec.Struct, frozen=True):
-    """One direction between two servers that something was ever sent over, or that has faults."""
-
-    from_: str = msgspec.field(name="from")
-    """Name of the server that sends."""
-    to: str
-    waiting: int
-    """Batches of stanzas that the other server has not acknowledged."""
-    faults: dict[str, str]
-    """As `xmpplab fault set` takes them."""
-    lost: int
-    """Stanzas that the faults have lost since the lab came up."""
-
-
-class Overview(msgspec.Struct, frozen=True):
-    """The whole lab."""
-
-    lab: str
-    topology: str
-    state_dir: str
-    ca_file: str
-    """What clients have to trust, PEM."""
-    nodes: list[NodeView]
-    components: list[ComponentView]
-    links: list[LinkView]
-    """None of them where Redis does not answer."""
-
-
-def overview(folder: LabFolder) -> Overview:
-    """How the lab is now. Raises LabError where there is none."""
+def overview(folder: LabFolder, nodes: Sequence[NodeState]) -> Overview:
+    """How the lab with these nodes is now. Raises LabError where there is none."""
     plan = folder.plan()
-    nodes = driver.of(folder).status(folder)
     meters = {node.name: _Meter(node.pid) for node in nodes if node.pid is not None}
     statuses = {node.name: _status(folder, plan, node) for node in nodes}
     if meters:
@@ -139,9 +73,9 @@ def troubles(folder: LabFolder, plan: Plan) -> list[str]:
 def _trouble(folder: LabFolder, plan: Plan, gateway: GatewayNode) -> str:
     """Of a gateway: is the real system there that it is for?"""
     network = plan.network(gateway.network)
-    status: dict[str, bool] = {}
+    status: dict[str, Any] = {}
     with suppress(LabError):  # it died or hangs just now; the next look tells
-        status = ask(folder, plan, gateway, "status", {}, PATIENCE_S)
+        status = ask(folder, plan, gateway, Status(), PATIENCE_S)
     if status.get("bound", True):
         return ""
     where = f"the message centre {network.host}:{network.port}"
@@ -170,7 +104,7 @@ def _status(folder: LabFolder, plan: Plan, node: NodeState) -> dict[str, Any]:
     server = plan.server(node.name)
     if server is not None and node.state == "running":
         with suppress(LabError):  # it died or hangs just now; the next look tells
-            return dict(ask(folder, plan, server, "status", {}, PATIENCE_S))
+            return ask(folder, plan, server, Status(), PATIENCE_S)
     return {}
 
 

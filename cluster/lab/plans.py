@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from cluster import modules
-from cluster.lab.addresses import has_own_hosts
 from cluster.lab.errors import BadInput
 from cluster.lab.folder import LABS
+from cluster.lab.provision.addresses import has_own_hosts
 from cluster.topology.load import load
 from cluster.topology.plan import Plan
 from cluster.topology.resolve import resolve
@@ -73,4 +73,7 @@ def default_file(root: Path) -> Path:
         )
     if (root / DEFAULT_FILE).is_file():
         return root / DEFAULT_FILE
-    raise BadInput(f"no topology here: neither a *.yaml file nor {DEFAULT_FILE}; name one: `xmpplab up FILE`")
+    raise BadInput(
+        f"no topology here: neither a *.yaml file nor {DEFAULT_FILE}; "
+        "name one, such as `xmpplab up rfc3920`, or write one with `xmpplab init NAME`"
+    )

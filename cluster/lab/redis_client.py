@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from cluster.lab.errors import LabError
-from cluster.redisio.layout import slot
+from cluster.redisio.slots import slot
 from cluster.redisio.url import CLUSTER, RedisUrl, each_of
 
 if TYPE_CHECKING:

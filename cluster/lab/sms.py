@@ -8,15 +8,15 @@ from typing import Any
 
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
 
-from cluster.gateways.connection import ComponentConnection
-from cluster.gateways.runtime import GatewayRuntime
+from cluster.components.connection import ComponentConnection
+from cluster.components.runtime import GatewayRuntime
 from cluster.gateways.sms.esme import Login
 from cluster.gateways.sms.gateway import SmsGateway, SmsSettings
 from cluster.gateways.sms.store import redis_sms_store
-from cluster.gateways.smsc.configuration import EsmeAccount, SmscSettings, Subscriber
-from cluster.gateways.smsc.smsc import Smsc
 from cluster.lab.foreign import Surroundings
-from cluster.lab.process import new_id
+from cluster.lab.runtime.process import new_id
+from cluster.networks.smsc.configuration import EsmeAccount, SmscSettings, Subscriber
+from cluster.networks.smsc.smsc import Smsc
 from cluster.topology.plan import GatewayNode, NetworkNode, Plan
 
 

@@ -13,8 +13,10 @@ from cluster.lab.private import write_private
 
 NodeKind = Literal["redis", "server", "sms", "mail", "smsc", "mailhost"]
 """The last four: gateways, and foreign networks."""
+DriverKind = Literal["process", "docker"]
+"""What runs a lab: processes of this machine, or containers."""
 State = Literal["starting", "running", "paused", "restarting", "stopped"]
-Disturbance = Literal["kill", "pause", "resume", "restart"]
+NodeAction = Literal["kill", "pause", "resume", "restart"]
 """What a command may do to one node: as a crash, a process that hangs, its end, and an orderly new start."""
 
 

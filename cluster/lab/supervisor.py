@@ -22,16 +22,16 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger, globalLogBeginner
 from twisted.python.failure import Failure
 
-from cluster.lab.child import Child, Part
-from cluster.lab.clock import make_steady
+from cluster.lab.control.question import redis_question, server_question, status_question
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.logs import LogFile
-from cluster.lab.probe import Reactor
-from cluster.lab.process import log_to_stderr
-from cluster.lab.question import redis_question, server_question, status_question
-from cluster.lab.redis import command
-from cluster.lab.residence import Residence
-from cluster.lab.signals import APPLY
+from cluster.lab.processes.child import Child, Part
+from cluster.lab.processes.probe import Reactor
+from cluster.lab.processes.residence import Residence
+from cluster.lab.processes.signals import APPLY
+from cluster.lab.provision.redis import command
+from cluster.lab.runtime.clock import make_steady
+from cluster.lab.runtime.process import log_to_stderr
 from cluster.lab.state import LabState
 from cluster.topology.plan import GatewayNode, NetworkNode, Plan
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from pkgutil import iter_modules
 
-from cluster.server.module import Module
+from cluster.host.module import Module
+from cluster.server.context import ServerModule
 
 
 def names() -> tuple[str, ...]:
@@ -18,7 +19,7 @@ def defaults() -> tuple[str, ...]:
     return tuple(name for name, module in zip(names(), load(names()), strict=True) if module.by_default)
 
 
-def load(wanted: tuple[str, ...]) -> list[Module]:
+def load(wanted: tuple[str, ...]) -> list[ServerModule]:
     """The declarations of these modules. Raises ValueError for an unknown name, with the names that exist, and
     for a file that cannot be used."""
     unknown = sorted(set(wanted) - set(names()))
@@ -27,7 +28,7 @@ def load(wanted: tuple[str, ...]) -> list[Module]:
     return [_load(name) for name in wanted]
 
 
-def _load(name: str) -> Module:
+def _load(name: str) -> ServerModule:
     """Raises ValueError for a file that cannot be used, whatever is wrong with it."""
     try:
         module = import_module(f"{__name__}.{name}").module

@@ -11,14 +11,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from cluster.router.port import Settled
-from cluster.router.stanza_id import mark, stanza_id, with_stanza_id
+from cluster.base.settled import Settled
 from cluster.server.accounts import LocalAccount
-from cluster.server.context import ModuleContext
-from cluster.server.module import Module
-from cluster.server.outbox import MAX_UNSENT_BYTES
+from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.session import Session
 from cluster.store.archive import ArchivedMessage, UnknownId
+from cluster.streams.outbox import MAX_UNSENT_BYTES
 from cluster.xmpp import element as xml
 from cluster.xmpp import mam, mam_prefs, timestamp
 from cluster.xmpp.element import Element, SubElement
@@ -26,6 +24,7 @@ from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT, HINTS, MAM, STANZA_ID
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.stanza_id import mark, stanza_id, with_stanza_id
 
 MAX_AHEAD_BYTES = MAX_UNSENT_BYTES // 2
 """What a client may not have read when it gets a further page: else pages that it asks for at once end its stream."""
@@ -33,23 +32,18 @@ MAX_LISTED = 1_000
 """Addresses in the preferences of one account; more are refused with `resource-constraint`."""
 MAX_LIST_BYTES = 131_072
 """Of the preferences of one account."""
+_NOTHING = mam_prefs.Preferences(default="never")
 _BODY = f"{CLIENT} body"
 _STORE = f"{HINTS} store"
 _NO_STORE = {f"{HINTS} no-store", f"{HINTS} no-permanent-store"}
 
-module = Module("archive", ns=MAM, xep=313, version="1.1.3")
+module = ServerModule("archive", ns=MAM, xep=313, version="1.1.3")
 module.account_features = {MAM, f"{MAM}#extended", f"{MAM}#groupchat-field", STANZA_ID}  # section 6; XEP-0359 section 5
+kept = module.account_state(read=mam_prefs.read, write=mam_prefs.to_element, default=mam_prefs.Preferences())
+"""Which messages of an account are archived (XEP-0441)."""
 
 
 # --- what is kept
-
-
-@module.on("load")
-async def load_preferences(ctx: ModuleContext, account: LocalAccount, about: None) -> bool:
-    """Bring them into memory."""
-    document = await ctx.store.documents.get(account.jid.localpart, MAM)
-    account.archiving = mam_prefs.Preferences() if document is None else mam_prefs.read(xml.parse(document))
-    return False
 
 
 @module.on_message("sent")
@@ -83,15 +77,15 @@ def keep_received(ctx: ModuleContext, account: LocalAccount, stanza: Stanza, ses
 
 def _is_kept(account: LocalAccount, other: Jid, stanza: Stanza) -> bool:
     """Section 5.1.1, and the hints of XEP-0334 section 4."""
-    preferences, payloads = account.archiving, stanza.payloads
-    if preferences is None or stanza.type in ("groupchat", "headline", "error"):
+    payloads = stanza.payloads
+    if account.temporary or stanza.type in ("groupchat", "headline", "error"):
         return False
     if _BODY not in payloads and _STORE not in payloads:
         return False
     bare = other.bare
     contact = account.roster.get(bare)
     is_contact = contact.listed if contact is not None else bare == account.jid
-    return preferences.keep(other, is_contact) and _NO_STORE.isdisjoint(payloads)
+    return kept.of(account).keep(other, is_contact) and _NO_STORE.isdisjoint(payloads)
 
 
 def _append(ctx: ModuleContext, account: LocalAccount, id: str, stanza: Stanza) -> Settled:
@@ -148,8 +142,8 @@ async def answer_metadata(ctx: ModuleContext, iq: Stanza) -> Stanza:
 @module.on_iq("get", "prefs", addressed_to=("own",))
 def answer_preferences(ctx: ModuleContext, iq: Stanza) -> Stanza:
     """What is kept (XEP-0441 section 2.1)."""
-    preferences = _session(ctx, iq).account.archiving
-    return iq.reply(mam_prefs.to_element(preferences or mam_prefs.Preferences(default="never")))
+    account = _session(ctx, iq).account
+    return iq.reply(mam_prefs.to_element(_NOTHING if account.temporary else kept.of(account)))
 
 
 @module.on_iq("set", "prefs", addressed_to=("own",))
@@ -160,11 +154,10 @@ async def change_preferences(ctx: ModuleContext, iq: Stanza) -> Stanza:
     if len(preferences.always) + len(preferences.never) > MAX_LISTED:
         raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"at most {MAX_LISTED} addresses can be listed")
     element = mam_prefs.to_element(preferences)
-    document = xml.serialize(element)
-    if len(document) > MAX_LIST_BYTES:
+    if len(xml.serialize(element)) > MAX_LIST_BYTES:
         raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"the preferences have at most {MAX_LIST_BYTES} bytes")
-    account.archiving = preferences
-    await ctx.store.documents.put(account.jid.localpart, MAM, document)
+    kept.set(account, preferences)
+    await kept.save(ctx.store.documents, account)
     return iq.reply(element)
 
 

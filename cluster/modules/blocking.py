@@ -1,21 +1,21 @@
 """Blocking Command (XEP-0191): the list of whom an account does not want to hear of.
 
-What the list does to stanzas is in server/entrance.py, server/domain.py and server/presence.py; it is in memory with
-its account.
+The list is the barrier of its account: what that does to stanzas is in server/entrance.py, server/account_delivery.py
+and server/presence.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
+from cluster.base.settled import Settled, all_of
 from cluster.server.accounts import LocalAccount
-from cluster.server.context import ModuleContext
-from cluster.server.module import Module
+from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.session import Session
-from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
-from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.errors import Condition, ErrorType, StanzaError
 from cluster.xmpp.jid import Jid, JidError
+from cluster.xmpp.namespaces import BLOCKING_ERRORS
 from cluster.xmpp.stanza import Stanza, make
 
 NS = "urn:xmpp:blocking"
@@ -24,15 +24,34 @@ MAX_BLOCKED = 1_000
 MAX_LIST_BYTES = 131_072
 """Of them together."""
 
-module = Module("blocking", ns=NS, xep=191, version="1.3")
+module = ServerModule("blocking", ns=NS, xep=191, version="1.3")
+follows = module.session_state("follows", bool, default=False)
+"""The session asked for the list, so it gets the pushes of its changes (section 3.3)."""
+
+
+class BlockList(frozenset[Jid]):
+    """Full and bare JIDs, and domains."""
+
+    def blocks(self, other: Jid) -> bool:
+        """Section 5."""
+        return not self.isdisjoint((other, other.bare, Jid("", other.domainpart)))
+
+    def refusal(self) -> StanzaError:
+        """Section 3.3."""
+        return StanzaError(Condition.NOT_ACCEPTABLE, type=ErrorType.CANCEL, detail=f"{{{BLOCKING_ERRORS}}}blocked")
+
+
+blocked = module.account_state(
+    read=lambda document: BlockList(_jids(document)),
+    write=lambda blocked: _element("blocklist", blocked),
+    default=BlockList(),
+)
 
 
 @module.on("load")
-async def load(ctx: ModuleContext, account: LocalAccount, about: None) -> bool:
-    """Bring the list into memory."""
-    document = await ctx.store.documents.get(account.jid.localpart, NS)
-    if document is not None:
-        account.blocked = frozenset(_jids(xml.parse(document)))
+async def raise_barrier(ctx: ModuleContext, account: LocalAccount, about: None) -> bool:
+    """It is there before the account's first stanza."""
+    account.barrier = blocked.of(account) or None
     return False
 
 
@@ -40,8 +59,8 @@ async def load(ctx: ModuleContext, account: LocalAccount, about: None) -> bool:
 def show(ctx: ModuleContext, iq: Stanza) -> Stanza:
     """The whole list; whoever asks gets its changes from now on (section 3.2)."""
     session = _session(ctx, iq)
-    session.follows_blocks = True
-    return iq.reply(_element("blocklist", session.account.blocked))
+    follows.set(session, True)
+    return iq.reply(_element("blocklist", blocked.of(session.account)))
 
 
 @module.on_iq("set", "block", addressed_to=("own",))
@@ -51,17 +70,15 @@ async def block(ctx: ModuleContext, iq: Stanza) -> Stanza:
     jids = list(_jids(iq.payload()))
     if not jids:
         raise StanzaError(Condition.BAD_REQUEST, "block whom?")
-    blocked = account.blocked.union(jids)
-    if len(blocked) > MAX_BLOCKED or sum(len(str(jid).encode()) for jid in blocked) > MAX_LIST_BYTES:
+    listed = BlockList(blocked.of(account).union(jids))
+    if len(listed) > MAX_BLOCKED or sum(len(str(jid).encode()) for jid in listed) > MAX_LIST_BYTES:
         text = f"a block list has at most {MAX_BLOCKED} addresses of {MAX_LIST_BYTES} bytes"
         raise StanzaError(Condition.RESOURCE_CONSTRAINT, text)
     viewers = [viewer for viewer in _viewers(account, jids) if not account.blocks(viewer)]
-    account.blocked = blocked
-    for viewer in viewers:
-        ctx.presence.hide_from(account, viewer)
-    for session in account.sessions.values():
-        ctx.presence.take_back_directed(session, account.blocks)
-    await _changed(ctx, account, _element("block", jids))
+    _set(account, listed)
+    told = [ctx.presence.hide_from(account, viewer) for viewer in viewers]
+    told += [ctx.presence.take_back_directed(session, account.blocks) for session in account.sessions.values()]
+    await _changed(ctx, account, _element("block", jids), told)
     return iq.reply()
 
 
@@ -71,16 +88,20 @@ async def unblock(ctx: ModuleContext, iq: Stanza) -> Stanza:
     account = _session(ctx, iq).account
     query = iq.payload()
     jids = list(_jids(query))
-    freed = account.blocked.intersection(jids) if len(query) else account.blocked
-    account.blocked -= freed
-    for viewer in _viewers(account, freed):
-        if not account.blocks(viewer):
-            ctx.presence.show_to(account, viewer)
-    for contact in _contacts(account, freed, "to"):  # what they said meanwhile never arrived
-        if not account.blocks(contact):
-            ctx.presence.probe(account, contact)
-    await _changed(ctx, account, _element("unblock", jids))
+    listed = blocked.of(account)
+    freed = listed.intersection(jids) if len(query) else listed
+    _set(account, BlockList(listed - freed))
+    viewers = [viewer for viewer in _viewers(account, freed) if not account.blocks(viewer)]
+    unheard = [contact for contact in _contacts(account, freed, "to") if not account.blocks(contact)]
+    told = [ctx.presence.show_to(account, viewer) for viewer in viewers]
+    told += [ctx.presence.probe(account, contact) for contact in unheard]  # what they said meanwhile never arrived
+    await _changed(ctx, account, _element("unblock", jids), told)
     return iq.reply()
+
+
+def _set(account: LocalAccount, listed: BlockList) -> None:
+    blocked.set(account, listed)
+    account.barrier = listed or None
 
 
 def _session(ctx: ModuleContext, iq: Stanza) -> Session:
@@ -121,10 +142,14 @@ def _contacts(account: LocalAccount, addresses: Collection[Jid], subscription: s
     return sorted(found)
 
 
-async def _changed(ctx: ModuleContext, account: LocalAccount, change: Element) -> None:
-    """Push it to the resources that asked for the list, and store the list (section 3.3)."""
+async def _changed(ctx: ModuleContext, account: LocalAccount, change: Element, told: list[Settled]) -> None:
+    """Push it to the resources that asked for the list, and store the list (section 3.3).
+
+    `told`: the presence that the change has caused; who changes the list is answered when that is on its way.
+    """
     for session in account.sessions.values():
-        if session.follows_blocks:
+        if follows.of(session):
             session.send(make("iq", from_=account.jid, to=session.jid, id=ctx.new_id(), type="set", payload=[change]))
-    document = xml.serialize(_element("blocklist", account.blocked)) if account.blocked else b""
-    await ctx.store.documents.put(account.jid.localpart, NS, document)
+    await blocked.save(ctx.store.documents, account)
+    if (settled := all_of(told)) is not None:
+        await settled

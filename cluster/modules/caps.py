@@ -5,16 +5,15 @@ What clients put into their presence passes through as it is.
 
 from __future__ import annotations
 
-from cluster.server.context import ModuleContext
-from cluster.server.disco import describe, verification
-from cluster.server.module import Module
+from cluster.host.disco import describe, verification
+from cluster.server.context import ModuleContext, ServerModule
 from cluster.xmpp.element import Element
 
 NS = "http://jabber.org/protocol/caps"
 NODE = "urn:xmpplab"
 """Names the software; the project has no page on the web that it could name."""
 
-module = Module("caps", ns=NS, xep=115, version="1.6.0")
+module = ServerModule("caps", ns=NS, xep=115, version="1.6.0")
 module.features.add(NS)
 
 

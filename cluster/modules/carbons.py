@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 from xml.sax.saxutils import quoteattr
 
-from cluster.router.port import Settled
+from cluster.base.settled import Settled
 from cluster.server.accounts import LocalAccount
-from cluster.server.context import ModuleContext
-from cluster.server.module import Module
+from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.session import Session
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.forward import forwarded
@@ -29,20 +28,22 @@ _IM = (
 )
 """Receipts, chat states, chat markers and direct invitations (section 6.1)."""
 
-module = Module("carbons", ns=NS, xep=280, version="1.0.1")
+module = ServerModule("carbons", ns=NS, xep=280, version="1.0.1")
+wants = module.session_state("wants", bool, default=False)
+"""The session gets copies."""
 
 
 @module.on_iq("set", "enable", addressed_to=("own",))
 def enable(ctx: ModuleContext, iq: Stanza) -> Stanza:
     """For this resource, as often as it likes (sections 4 and 10.1)."""
-    _session(ctx, iq).carbons = True
+    wants.set(_session(ctx, iq), True)
     return iq.reply()
 
 
 @module.on_iq("set", "disable", addressed_to=("own",))
 def disable(ctx: ModuleContext, iq: Stanza) -> Stanza:
     """For this resource (section 5)."""
-    _session(ctx, iq).carbons = False
+    wants.set(_session(ctx, iq), False)
     return iq.reply()
 
 
@@ -78,7 +79,7 @@ def _sent(session: Session, stanza: Stanza) -> bool:
 def _send(
     direction: Literal["sent", "received"], account: LocalAccount, stanza: Stanza, sessions: Iterable[Session]
 ) -> None:
-    receivers = [session for session in sessions if session.carbons]
+    receivers = [session for session in sessions if wants.of(session)]
     if not receivers or not _is_eligible(stanza, direction):
         return
     kind = f" type={quoteattr(stanza.type)}" if stanza.type is not None else ""

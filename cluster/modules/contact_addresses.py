@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from cluster.server.context import ModuleContext
-from cluster.server.disco import result_form
-from cluster.server.module import Module
+from cluster.host.disco import result_form
+from cluster.server.context import ModuleContext, ServerModule
 from cluster.xmpp.element import Element
 
 SERVER_INFO = "http://jabber.org/network/serverinfo"
 
-module = Module("contact_addresses", ns=SERVER_INFO, xep=157, version="1.1.1")
+module = ServerModule("contact_addresses", ns=SERVER_INFO, xep=157, version="1.1.1")
 
 
 @module.form

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from cluster.server.context import ModuleContext
-from cluster.server.module import Module
+from collections.abc import Callable
+from functools import partial
+
+from cluster.server.accounts import LocalAccount
+from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.session import Session
 from cluster.xmpp.chat_states import is_chat_state
 from cluster.xmpp.element import Element
@@ -17,29 +20,37 @@ MAX_HELD = 1_000
 MAX_HELD_BYTES = 1_048_576
 """Of them together."""
 
-module = Module("csi", ns=NS, xep=352, version="1.0.0")
+module = ServerModule("csi", ns=NS, xep=352, version="1.0.0")
+is_inactive = module.session_state("inactive", bool, default=False)
+"""Something may be kept back from the session, which its process alone knows."""
 
 
 class Inactive:
     """What an inactive client was not told: the last presence and the last chat state of each sender."""
 
-    def __init__(self) -> None:
+    def __init__(self, ended: Callable[[], None]) -> None:
+        """`ended` is called when nothing is kept back any more."""
+        self._ended = ended
         self._held: dict[tuple[str, Jid | None], Stanza] = {}
         self._held_bytes = 0
 
     def let_through(self, stanza: Stanza) -> list[Stanza]:
         """Nothing for what can wait; all that waits before anything else, so that the order is kept."""
         if not _can_wait(stanza):
-            return [*self.take(), stanza]
+            return [*self._take(), stanza]
         key = stanza.kind, stanza.from_
         if (older := self._held.pop(key, None)) is not None:  # the newer one is the last of all
             self._held_bytes -= len(older.raw)
         self._held[key] = stanza
         self._held_bytes += len(stanza.raw)
-        return self.take() if len(self._held) > MAX_HELD or self._held_bytes > MAX_HELD_BYTES else []
+        return self._take() if len(self._held) > MAX_HELD or self._held_bytes > MAX_HELD_BYTES else []
 
     def take(self) -> list[Stanza]:
-        """All that waits, oldest first."""
+        """All that waits, oldest first; the client is active again."""
+        self._ended()
+        return self._take()
+
+    def _take(self) -> list[Stanza]:
         held, self._held, self._held_bytes = self._held, {}, 0
         return [*held.values()]
 
@@ -60,10 +71,22 @@ def offer(ctx: ModuleContext) -> Element:
 def keep_back(ctx: ModuleContext, session: Session, nonza: Nonza) -> None:
     """From now on (section 4.2)."""
     if session.holdback is None:
-        session.hold_back(Inactive())
+        is_inactive.set(session, True)
+        session.hold_back(Inactive(partial(is_inactive.set, session, False)))
 
 
 @module.on_nonza("active")
 def go_on(ctx: ModuleContext, session: Session, nonza: Nonza) -> None:
     """All is sent, before anything that the client asks for next (sections 4.2 and 5.1)."""
     session.stop_holdback()
+
+
+@module.on("restored")
+async def ask_again(ctx: ModuleContext, account: LocalAccount, session: Session) -> bool:
+    """What the session was not told of its contacts went with the process that held it back: ask them."""
+    missed = [each for each in account.sessions.values() if is_inactive.of(each)]
+    for each in missed:
+        is_inactive.set(each, False)
+    if missed:
+        ctx.presence.ask_contacts(account)
+    return False

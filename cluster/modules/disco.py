@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from cluster.host.disco import INFO, add_features, describe
+from cluster.host.iq import NOTHING_HANDLES
 from cluster.server.accounts import LocalAccount
-from cluster.server.context import ModuleContext
-from cluster.server.disco import INFO, add_features, describe
-from cluster.server.iq import NOTHING_HANDLES
-from cluster.server.module import Module
+from cluster.server.context import ModuleContext, ServerModule
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
 
 ITEMS = "http://jabber.org/protocol/disco#items"
-module = Module("disco", ns=INFO, xep=30, version="2.5rc3")
+module = ServerModule("disco", ns=INFO, xep=30, version="2.5rc3")
 
 
 @module.on_iq("get", "query", addressed_to=("domain",))

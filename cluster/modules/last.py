@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from cluster.server.accounts import LocalAccount
-from cluster.server.context import ModuleContext
-from cluster.server.module import Module
+from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.session import Session
 from cluster.xmpp import element as xml
 from cluster.xmpp import timestamp
@@ -16,7 +15,7 @@ from cluster.xmpp.stanza import Stanza
 NS = "jabber:iq:last"
 MAX_STATUS_CHARACTERS = 1_023
 """Of the status that an account left with; the rest of it is forgotten."""
-module = Module("last", ns=NS, xep=12, version="2.0")
+module = ServerModule("last", ns=NS, xep=12, version="2.0")
 
 
 @module.on_iq("get", "query", addressed_to=("domain",))

@@ -5,8 +5,8 @@ By password only: the digest would need the password itself, and a server here k
 
 from __future__ import annotations
 
-from cluster.server.context import ModuleContext
-from cluster.server.module import Module, Peer
+from cluster.host.module import Peer
+from cluster.server.context import ModuleContext, ServerModule
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError
@@ -16,7 +16,7 @@ from cluster.xmpp.stanza import Stanza
 
 FIELDS = ("username", "password", "resource")
 
-module = Module("legacy_auth", ns=LEGACY_AUTH, xep=78, version="2.5", by_default=False)
+module = ServerModule("legacy_auth", ns=LEGACY_AUTH, xep=78, version="2.5", by_default=False)
 
 
 @module.stream_feature("before login in private")

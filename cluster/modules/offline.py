@@ -6,9 +6,9 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.host.module import ForLater
 from cluster.server.accounts import LocalAccount
-from cluster.server.context import ModuleContext
-from cluster.server.module import ForLater, Module
+from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.session import Session
 from cluster.store.port import OfflineMessage
 from cluster.xmpp.delay import delayed
@@ -17,7 +17,7 @@ from cluster.xmpp.namespaces import HINTS
 _log = Logger()
 _NO_STORE = f"{HINTS} no-store"
 
-module = Module("offline", ns="msgoffline", xep=160, version="1.0.1")
+module = ServerModule("offline", ns="msgoffline", xep=160, version="1.0.1")
 
 
 @module.on("store")
@@ -40,7 +40,7 @@ async def deliver(ctx: ModuleContext, account: LocalAccount, session: Session) -
     Where that has gone again before the store has answered, to another that takes messages; else it waits on. A session
     gets no more than it takes in: the rest waits on too, and what is newer waits with it.
     """
-    if not ctx.hold(account):
+    if not account.hold():
         return False
     localpart = account.jid.localpart
     try:
@@ -54,7 +54,7 @@ async def deliver(ctx: ModuleContext, account: LocalAccount, session: Session) -
                 receiver.is_behind = True
                 receiver.when_room().addCallback(_go_on, ctx, receiver).addErrback(_not_delivered)
     finally:
-        ctx.release(account)
+        account.release()
     return False
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from cluster.server.context import ModuleContext
-from cluster.server.module import Module
+from cluster.server.context import ModuleContext, ServerModule
 from cluster.xmpp.stanza import Stanza
 
-module = Module("ping", ns="urn:xmpp:ping", xep=199, version="2.0.1")
+module = ServerModule("ping", ns="urn:xmpp:ping", xep=199, version="2.0.1")
 
 
 @module.on_iq("get", "ping", addressed_to=("domain", "own", "account"))

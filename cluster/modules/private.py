@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred, gatherResults
 
-from cluster.server.context import ModuleContext
-from cluster.server.module import Module
+from cluster.server.context import ModuleContext, ServerModule
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError
@@ -15,7 +14,7 @@ NS = "jabber:iq:private"
 MAX_BYTES = 65_536
 """Of what is kept under one name."""
 
-module = Module("private", ns=NS, xep=49, version="1.2")
+module = ServerModule("private", ns=NS, xep=49, version="1.2")
 
 
 @module.on_iq("get", "query", addressed_to=("own",))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cluster.server.context import ModuleContext
-from cluster.server.module import Module, Peer
+from cluster.host.module import Peer
+from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.session import Session
 from cluster.xmpp import data_form
 from cluster.xmpp import element as xml
@@ -13,7 +13,7 @@ from cluster.xmpp.jid import JidError, prepare_localpart
 from cluster.xmpp.namespaces import REGISTER
 from cluster.xmpp.stanza import Stanza
 
-module = Module("register", ns=REGISTER, xep=77, version="2.4")
+module = ServerModule("register", ns=REGISTER, xep=77, version="2.4")
 
 
 @module.stream_feature("before login")

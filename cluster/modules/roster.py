@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from cluster.server.accounts import LocalAccount
-from cluster.server.context import ModuleContext
-from cluster.server.module import Module
+from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.roster import MAX_ITEM_BYTES, item_element, roster_element, size_of
+from cluster.server.subscriptions import INTERESTED
 from cluster.store.port import RosterItem
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError
@@ -18,7 +18,8 @@ from cluster.xmpp.stanza import Stanza
 MAX_NAME_BYTES = 1_023
 """Of a contact's name, and of a group's (RFC 6121 section 2.3.3 leaves the limit to the server)."""
 
-module = Module("roster", ns=ROSTER)
+module = ServerModule("roster", ns=ROSTER)
+module.session_states.append(INTERESTED)
 
 
 @module.stream_feature("after login")
@@ -39,7 +40,7 @@ def send_roster(ctx: ModuleContext, iq: Stanza) -> Stanza:
     session = ctx.session(iq.from_)
     if session is None:
         raise StanzaError(Condition.FORBIDDEN)
-    session.interested = True
+    INTERESTED.set(session, True)
     account = session.account
     if iq.payload().get("ver") == account.roster.version:  # the client has it already (section 2.6.3)
         return iq.reply()

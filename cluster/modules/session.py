@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from cluster.server.context import ModuleContext
-from cluster.server.module import Module
+from cluster.server.context import ModuleContext, ServerModule
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.stanza import Stanza
 
 NS = "urn:ietf:params:xml:ns:xmpp-session"
 
-module = Module("session", ns=NS)
+module = ServerModule("session", ns=NS)
 
 
 @module.stream_feature("after login")

@@ -6,8 +6,7 @@ resumed is kept in the store (server/keeper.py), so that its client may come bac
 
 from __future__ import annotations
 
-from cluster.server.context import ModuleContext
-from cluster.server.module import Module
+from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.session import Session
 from cluster.xmpp import sm
 from cluster.xmpp.element import Element
@@ -18,7 +17,7 @@ from cluster.xmpp.namespaces import SM
 RESUME_TIMEOUT_S = 300.0
 """How long a session waits for its client at the most: long enough for a train in a tunnel, as Prosody and ejabberd."""
 
-module = Module("sm", ns=SM, xep=198, version="1.6.3")
+module = ServerModule("sm", ns=SM, xep=198, version="1.6.3")
 
 
 @module.stream_feature("after login")

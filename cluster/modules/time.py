@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from cluster.server.context import ModuleContext
-from cluster.server.module import Module
+from cluster.server.context import ModuleContext, ServerModule
 from cluster.xmpp import timestamp
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.stanza import Stanza
 
 NS = "urn:xmpp:time"
-module = Module("time", ns=NS, xep=202, version="2.0")
+module = ServerModule("time", ns=NS, xep=202, version="2.0")
 
 
 @module.on_iq("get", "time", addressed_to=("domain",))

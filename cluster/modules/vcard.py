@@ -5,9 +5,8 @@ The hash of that avatar in the client's presence passes through as it is: XEP-01
 
 from __future__ import annotations
 
-from cluster.server.context import ModuleContext
-from cluster.server.iq import NOTHING_HANDLES
-from cluster.server.module import Module
+from cluster.host.iq import NOTHING_HANDLES
+from cluster.server.context import ModuleContext, ServerModule
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
@@ -16,7 +15,7 @@ NS = "vcard-temp"
 MAX_BYTES = 131_072
 """Avatars should have less than 8 KiB (XEP-0153 section 4.6), but clients do send more."""
 
-module = Module("vcard", ns=NS, xep=54, version="1.3.0")
+module = ServerModule("vcard", ns=NS, xep=54, version="1.3.0")
 
 
 @module.on_iq("get", "vCard", addressed_to=("own",))

@@ -5,13 +5,12 @@ from __future__ import annotations
 import platform
 from importlib.metadata import version
 
-from cluster.server.context import ModuleContext
-from cluster.server.module import Module
+from cluster.server.context import ModuleContext, ServerModule
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.stanza import Stanza
 
 NS = "jabber:iq:version"
-module = Module("version", ns=NS, xep=92, version="1.1")
+module = ServerModule("version", ns=NS, xep=92, version="1.1")
 
 
 @module.on_iq("get", "query", addressed_to=("domain",))

@@ -11,7 +11,7 @@ _OWN = (
     "hget hset hsetnx hdel hexists hlen hkeys hgetall hscan hstrlen hincrby rpush lpop blpop llen lrange ltrim "
     "del expire eval"
 )
-_READER = "xgroup|create xreadgroup xack xdel xlen smembers"
+_READER = "xgroup|create xreadgroup xack xdel xlen xrange smembers"
 _WRITER = "+xadd +xlen +eval +xinfo|stream +memory|usage"
 _CHANNELS = "subscribe unsubscribe publish"
 _CONNECTION = "hello auth ping select cluster|slots cluster|info"

@@ -8,8 +8,9 @@ from typing import Any
 
 from hiredis import ProtocolError, ReplyError
 from twisted.internet import tcp
-from twisted.internet.endpoints import connectProtocol
+from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, connectProtocol, wrapClientTLS
 from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
+from twisted.internet.ssl import optionsForClientTLS
 
 from cluster.redisio.protocol import RedisProtocol
 from cluster.redisio.silence import Patience, notice_silence
@@ -17,6 +18,9 @@ from cluster.redisio.url import RedisUrl
 
 UNREACHABLE = (ReplyError, ProtocolError, ConnectError, ConnectionClosed, DNSLookupError)
 """What making a connection may fail with."""
+
+CONNECT_S = 5.0
+"""How long the other end may take to accept a connection."""
 
 OnPush = Callable[[str, bytes], None]
 """Takes a published message: its channel and itself."""
@@ -46,7 +50,7 @@ async def open_connection(
 
 async def log_in(protocol: RedisProtocol, reactor: Any, url: RedisUrl) -> bytes:
     """Connect this protocol, and log in: its role. Fails with one of UNREACHABLE, and then it is over."""
-    await connectProtocol(url.endpoint(reactor), protocol)  # type: ignore[no-untyped-call]
+    await connectProtocol(_endpoint(reactor, url), protocol)  # type: ignore[no-untyped-call]
     if url.scheme != "unix":
         notice_silence(protocol.transport)
     else:  # as any other socket, without a look for file descriptors that could come with the data
@@ -61,3 +65,13 @@ async def log_in(protocol: RedisProtocol, reactor: Any, url: RedisUrl) -> bytes:
         protocol.abort()
         raise
     return bytes(hello[b"role"])
+
+
+def _endpoint(reactor: Any, url: RedisUrl) -> Any:
+    """Where to connect; `rediss` checks the certificate against the system's authorities."""
+    if url.scheme == "unix":
+        return UNIXClientEndpoint(reactor, url.path, CONNECT_S)  # type: ignore[no-untyped-call]
+    endpoint: Any = HostnameEndpoint(reactor, url.host, url.port, CONNECT_S)
+    if url.scheme == "rediss":
+        return wrapClientTLS(optionsForClientTLS(url.host), endpoint)
+    return endpoint

@@ -9,9 +9,9 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.written import Written
 from cluster.redisio.client import RedisClient
 from cluster.redisio.protocol import Reply
-from cluster.redisio.written import Written
 
 Command = tuple[str | bytes | int, ...]
 

@@ -30,6 +30,10 @@ class LinkKeys(Protocol):
     def proofs(self, end: str) -> list[tuple[str, str]]:
         """Sets, and what has to be in each of them, if there is such an end."""
 
+    def kin(self, end: str) -> tuple[str, str]:
+        """Set of the nodes of the domain that this end is or is part of, and what goes before the name of each where it
+        is an end."""
+
 
 class Keys(msgspec.Struct, frozen=True):
     """The names of one lab; another lab in the same Redis has another prefix."""
@@ -77,6 +81,11 @@ class Keys(msgspec.Struct, frozen=True):
         domain, _, node = end.partition("/")
         of_node = [(self.nodes(domain).domains, node)] if node else []
         return [(self.domains, domain), *of_node]
+
+    def kin(self, end: str) -> tuple[str, str]:
+        """See `LinkKeys`; the first node is known by the domain alone."""
+        domain = end.partition("/")[0]
+        return self.nodes(domain).domains, f"{domain}/"
 
     def accounts(self, domain: str) -> str:
         """Hash of the accounts: by localpart."""
@@ -202,3 +211,7 @@ class NodeKeys(msgspec.Struct, frozen=True):
     def proofs(self, end: str) -> list[tuple[str, str]]:
         """Sets, and what has to be in each of them, if there is such a node."""
         return [(self.domains, end)]
+
+    def kin(self, end: str) -> tuple[str, str]:
+        """See `LinkKeys`."""
+        return self.domains, ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from binascii import crc_hqx
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +15,6 @@ from cluster.redisio.protocol import RedisProtocol
 from cluster.redisio.silence import COMMANDS
 from cluster.redisio.url import RedisUrl
 
-SLOTS = 16_384
 Address = tuple[str, int]
 """Of a node: host and port."""
 
@@ -115,11 +113,3 @@ def key(command: tuple[str | bytes | int, ...]) -> str | bytes | int:
     if name == "XREADGROUP":
         return command[command.index("STREAMS") + 1]
     return command[_KEY_AT.get(str(name), 1)]
-
-
-def slot(key: str | bytes | int) -> int:
-    """Where a key is: by the CRC16 of its tag, of all of it where it has none."""
-    raw = key if isinstance(key, bytes) else str(key).encode()
-    begin = raw.find(b"{") + 1
-    end = raw.find(b"}", begin) if begin else -1
-    return crc_hqx(raw[begin:end] if end > begin else raw, 0) % SLOTS

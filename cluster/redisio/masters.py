@@ -12,10 +12,12 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from cluster.base.backoff import Backoff
 from cluster.redisio.connection import UNREACHABLE, OnPush, open_connection
-from cluster.redisio.layout import SLOTS, Address, Poll, key, slot
+from cluster.redisio.layout import Address, Poll, key
 from cluster.redisio.protocol import RedisProtocol
 from cluster.redisio.silence import Patience
+from cluster.redisio.slots import SLOTS, slot
 from cluster.redisio.url import RedisUrl
 
 FIRST_RETRY_S = 0.05
@@ -43,7 +45,7 @@ class Masters:
         self._reactor = reactor
         self._url = url
         self._patience = patience
-        self._jitter = jitter
+        self._backoff = Backoff(FIRST_RETRY_S, LONGEST_RETRY_S, jitter)
         self._on_push = on_push
         self._on_connected = on_connected
         self._on_lost = on_lost
@@ -130,8 +132,7 @@ class Masters:
     async def _reconnect(self) -> None:
         try:
             for attempt in count():
-                longest_s = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** min(attempt, 10))
-                await deferLater(self._reactor, longest_s * (1 + self._jitter()) / 2)
+                await deferLater(self._reactor, self._backoff.pause_s(attempt))
                 try:
                     await self._connect()
                 except UNREACHABLE as error:

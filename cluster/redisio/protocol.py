@@ -13,8 +13,9 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.written import Written
+from cluster.redisio.refusal import error_reply
 from cluster.redisio.silence import Patience, Watch
-from cluster.redisio.written import Written
 
 Reply = Any
 """bytes, int, None, list, dict, set, or nested: what hiredis makes of a reply."""
@@ -49,7 +50,7 @@ class RedisProtocol(Protocol):
         self.is_over = False
         self._on_push = on_push
         self._on_lost = on_lost
-        self._reader = Reader(notEnoughData=_NOTHING)
+        self._reader = Reader(replyError=error_reply, notEnoughData=_NOTHING)
         self._waiting: deque[Deferred[Reply] | None] = deque()
         self._last_refusal = ""
         self._watch = Watch(clock, patience, waits=lambda: bool(self._waiting), ping=self._ask, give_up=self._give_up)

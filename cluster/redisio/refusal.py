@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from hiredis import ReplyError
-from twisted.internet.error import ConnectionLost
-from twisted.logger import Logger
-from twisted.python.failure import Failure
+
+from cluster.base.storage import StorageRefused
 
 _REFUSALS = ("OOM ", "MISCONF ", "NOREPLICAS ")
 """Beginnings of its errors: its memory or its disk is full, or it has fewer replicas than it should."""
 
 
-def is_refusal(error: BaseException | None) -> bool:
-    """Nothing was written, and the same may be written later."""
-    return isinstance(error, ReplyError) and str(error).startswith(_REFUSALS)
+class RedisRefused(ReplyError, StorageRefused):
+    """An error reply that says so."""
 
 
-def is_away(error: BaseException | None) -> bool:
-    """Redis is not there, or refuses for now: the same may be done later."""
-    return isinstance(error, ConnectionLost) or is_refusal(error)
-
-
-def log_failed(to: Logger, doing: str, failure: Failure) -> None:
-    """Of work that is done again later, as an errback: silent where the connection was lost, since the next one begins
-    with that work, and one line where Redis refuses it. Anything else is a fault of ours.
-    """
-    if is_refusal(failure.value):
-        to.warn("{doing}: Redis refuses it for now: {error}", doing=doing, error=str(failure.value))
-    elif not isinstance(failure.value, ConnectionLost):
-        to.failure("{doing}", failure, doing=doing)
+def error_reply(text: str) -> ReplyError:
+    """What an error reply fails with."""
+    return (RedisRefused if text.startswith(_REFUSALS) else ReplyError)(text)

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import msgspec
-from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
-from twisted.internet.ssl import optionsForClientTLS
 
 _FORMS = (
     "unix://user:password@/path/redis.sock, redis://user:password@host:6379/0 (rediss for TLS) or redis+cluster://…"
 )
 _FURTHER = re.compile(r",(?=[a-z+]+://)")
-CONNECT_S = 5.0
-"""How long the other end may take to accept a connection."""
 CLUSTER = "+cluster"
 """At the end of a scheme: the address is that of any node of a Redis Cluster."""
 
@@ -74,15 +69,6 @@ class RedisUrl(msgspec.Struct, frozen=True):
     def addresses(self) -> list[tuple[str, int]]:
         """Hosts and ports to try."""
         return [(self.host, self.port), *self.others]
-
-    def endpoint(self, reactor: Any) -> Any:
-        """A Twisted endpoint to connect there; `rediss` checks the certificate against the system's authorities."""
-        if self.scheme == "unix":
-            return UNIXClientEndpoint(reactor, self.path, CONNECT_S)  # type: ignore[no-untyped-call]
-        endpoint: Any = HostnameEndpoint(reactor, self.host, self.port, CONNECT_S)
-        if self.scheme == "rediss":
-            return wrapClientTLS(optionsForClientTLS(self.host), endpoint)
-        return endpoint
 
     def __str__(self) -> str:
         user = f"{self.user}@" if self.user else ""

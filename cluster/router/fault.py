@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cluster.router.quantity import Quantity
+from cluster.base.units import Quantity
 
 if TYPE_CHECKING:
     from cluster.xmpp.stanza import Stanza

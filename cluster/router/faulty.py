@@ -1,22 +1,21 @@
-"""A link with faults: what stands between the entries that were read and the Gate."""
+"""A link with faults: an `EntrySink` before the one that checks and delivers."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionLost
 
+from cluster.base.settled import Settled, all_of
 from cluster.router.chain import Chain
 from cluster.router.fault import Passage
-from cluster.router.port import STANZA_BYTES, Settled
+from cluster.router.port import STANZA_BYTES
+from cluster.router.reader import EntrySink
 from cluster.xmpp.stanza import Stanza
-
-if TYPE_CHECKING:
-    from cluster.router.gate import Gate
 
 MAX_HELD_BYTES = 16 << 20
 """What is on its way over one link, in the reader's memory; the rest waits in the link's backlog."""
@@ -30,7 +29,7 @@ class Entry:
     def __init__(self, id: str) -> None:
         self.id = id
         self.on_the_way = 0
-        self.unsettled: list[tuple[Deferred[Any], int, Stanza]] = []
+        self.unsettled: list[Settled] = []
         self.settled: Deferred[Any] | None = None
 
     @property
@@ -59,21 +58,26 @@ class Loss(NamedTuple):
 
 
 class FaultyLink:
-    """Holds what is on its way, and lets it through the gate when it is due.
+    """Holds what is on its way, and hands it on when it is due; without faults all is handed on at once.
 
-    An entry has settled when each of its stanzas was let through and has settled, or was lost by a fault. So after a
-    crash of the reader everything that was on its way comes again, and meets its faults anew.
+    An entry has settled when each of its stanzas was handed on and has settled, or was lost by a fault. So after a
+    crash of the reader everything that was on its way comes again, and meets its faults again.
     """
 
     def __init__(
-        self, reactor: Any, gate: Gate, chain: Chain, on_lost: Callable[[list[Loss]], None], on_room: Callable[[], None]
+        self,
+        reactor: Any,
+        sink: EntrySink,
+        chain: Chain,
+        on_lost: Callable[[list[Loss]], None],
+        on_room: Callable[[], None],
     ) -> None:
-        """`reactor` is an IReactorTime; its time is that of the senders' ids.
+        """`reactor` is an IReactorTime; its time is that of the entries' ids.
 
         `on_lost` hears what faults lost, `on_room` that more may be read than before.
         """
         self._reactor = reactor
-        self._gate = gate
+        self._sink = sink
         self._chain = chain
         self._on_lost = on_lost
         self._on_room = on_room
@@ -83,18 +87,20 @@ class FaultyLink:
         self._timer: Any = None
         self._is_stopped = False
         self._held_bytes = 0
-        self.held_entries = 0
+        self._held_entries = 0
         """Entries that have stanzas on their way: they do not wait for the domain."""
 
-    def take(self, entry_id: str, stanzas: list[Stanza]) -> Settled:
-        """As `Gate.take`, for what came over the link now."""
+    def take(self, entry_id: str, stanzas: list[Stanza], first: int = 0) -> Settled:
+        """See `EntrySink`."""
         if self._is_stopped:
             return fail(ConnectionLost("the link is read elsewhere"))
+        if not self._chain:
+            return self._sink.take(entry_id, stanzas, first)
         now_s = self._reactor.seconds()
         entry = Entry(entry_id)
         sent_s = min(entry.sent_s, now_s)
         lost: list[Loss] = []
-        for index, stanza in enumerate(stanzas):
+        for index, stanza in enumerate(stanzas, first):
             passages, lost_by = self._chain.fate(stanza, sent_s, now_s)
             if lost_by:
                 lost.append(Loss(stanza, lost_by))
@@ -104,18 +110,21 @@ class FaultyLink:
             self._on_lost(lost)
         self._let_through()
         if not entry.on_the_way:
-            return self._gate.all_settled(entry.id, entry.unsettled)
-        self.held_entries += 1
+            return all_of(entry.unsettled)
+        self._held_entries += 1
         entry.settled = Deferred()
         return entry.settled
 
-    def may_read(self) -> bool:
-        """False while more may not come over the link; `on_room` is called when it may."""
+    def may_read(self, unsettled: int, unsettled_bytes: int) -> bool:
+        """See `EntrySink`; what is on its way has a bound of its own."""
+        if not self._chain:
+            return self._sink.may_read(unsettled, unsettled_bytes)
         now_s = self._reactor.seconds()
         open_s = self._chain.closed_until(now_s)
         if open_s > now_s:
             self._wake_at(open_s)
-        return open_s <= now_s and self._held_bytes < MAX_HELD_BYTES
+        is_room = open_s <= now_s and self._held_bytes < MAX_HELD_BYTES
+        return is_room and self._sink.may_read(unsettled - self._held_entries, 0)
 
     def change(self, chain: Chain) -> None:
         """The link has other faults now. What is on its way has met its own: it arrives at once, if anything does."""
@@ -125,14 +134,15 @@ class FaultyLink:
         heapify(self._held)
         self._wake()
 
-    def stop(self) -> None:
-        """Let nothing through any more: what is on its way is still in the link, for the next reader."""
+    def let_go(self) -> None:
+        """Hand nothing on any more: what is on its way is still in the link, for the next reader."""
+        self._sink.let_go()
         self._is_stopped = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         held, self._held = self._held, []
-        self._held_bytes = self.held_entries = 0
+        self._held_bytes = self._held_entries = 0
         for entry in {id(each.entry): each.entry for each in held}.values():
             if entry.settled is not None:
                 entry.settled.errback(ConnectionLost("the link is read elsewhere"))
@@ -158,14 +168,12 @@ class FaultyLink:
     def _arrive(self, held: Held) -> None:
         entry = held.entry
         self._held_bytes -= len(held.stanza.raw) + STANZA_BYTES
-        settled = self._gate.let_through(entry.id, held.place, held.stanza)
-        if settled is not None:
-            entry.unsettled.append((settled, held.place, held.stanza))
+        entry.unsettled.append(self._sink.take(entry.id, [held.stanza], held.place))
         entry.on_the_way -= 1
         if entry.on_the_way or entry.settled is None:
             return
-        self.held_entries -= 1
-        all_settled = self._gate.all_settled(entry.id, entry.unsettled)
+        self._held_entries -= 1
+        all_settled = all_of(entry.unsettled)
         if all_settled is None:
             entry.settled.callback(None)
         else:

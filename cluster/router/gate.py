@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from cluster.redisio.refusal import is_refusal
-from cluster.router.port import Deliver, HopRecorder, Settled
+from cluster.base.settled import Settled
+from cluster.base.storage import is_refusal
+from cluster.router.port import QUEUE, Deliver, HopRecorder
 from cluster.router.realm import realm
-from cluster.router.whole import SHORT_BYTES, are_whole, why_not_whole, why_too_large
 from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.stanza import Stanza, opening
+from cluster.xmpp.wellformed import SHORT_BYTES, are_elements, why_malformed, why_too_large
 
-if TYPE_CHECKING:
-    from cluster.router.faulty import FaultyLink
-
-NODE = "router"
-"""The name of the queue between two domains, in hops."""
 MAX_UNSETTLED = 256
 """Entries that may wait for the domain before their link is read on."""
 MAX_UNSETTLED_BYTES = 8 << 20
 """What those may take, however few they are; what faults hold back has a bound of its own (faulty.py)."""
 REFUSED_S = 1.0
 """How long to wait until a storage that refuses is asked again."""
+
+_TAG = f"x{secrets.token_hex(8)}".encode()
 
 Unsettled = tuple[Deferred[Any], int, Stanza]
 """A stanza that was delivered: when it settles, and its place in its entry. Stanzas may share the Deferred."""
@@ -74,44 +73,30 @@ class Gate:
         self._receivers = realm(to_domain, served_by)
         self._deliver = deliver
         self._tracer = tracer
-        self.faults: FaultyLink | None = None
-        """What stands before the gate of a link that has faults (see link_faults.py)."""
 
     def may_read(self, unsettled: int, unsettled_bytes: int) -> bool:
-        """Whether more of the link may be read while so many of its entries, of so many bytes, have not settled."""
-        if self._refused:
-            return False
-        if self.faults is None:
-            return unsettled < MAX_UNSETTLED and unsettled_bytes < MAX_UNSETTLED_BYTES
-        return unsettled - self.faults.held_entries < MAX_UNSETTLED and self.faults.may_read()
+        """See `EntrySink`."""
+        return not self._refused and unsettled < MAX_UNSETTLED and unsettled_bytes < MAX_UNSETTLED_BYTES
 
     def let_go(self) -> None:
-        """Somebody else reads the link from now on: what is on its way comes to them."""
+        """Another process reads the link from now on: what was refused here comes to it."""
         self._is_let_go = True
-        if self.faults is not None:
-            self.faults.stop()
 
-    def take(self, entry_id: str, stanzas: list[Stanza]) -> Settled:
+    def take(self, entry_id: str, stanzas: list[Stanza], first: int = 0) -> Settled:
         """Deliver the stanzas of one entry. It settles with the last of them, or fails with ConnectionLost.
 
         That is when the storage is away, so that the entry has to be read again; its `entry_id` is the same then,
         and so are the places of its stanzas. A storage that refuses a stanza for now is offered it again and again, and
         the link is not read on meanwhile. Any other failure is logged and settles the stanza.
         """
-        if self.faults is not None:
-            return self.faults.take(entry_id, stanzas)
-        return self._let_through_all(entry_id, enumerate(stanzas), are_whole(stanzas))
+        return self._let_through_all(entry_id, enumerate(stanzas, first), are_elements(stanzas, _TAG))
 
     def _let_through_all(self, entry_id: str, stanzas: Iterable[tuple[int, Stanza]], are_whole: bool) -> Settled:
         unsettled: list[Unsettled] = []
         for index, stanza in stanzas:
-            settled = self.let_through(entry_id, index, stanza, are_whole)
+            settled = self._let_through(entry_id, index, stanza, are_whole)
             if settled is not None:
                 unsettled.append((settled, index, stanza))
-        return self.all_settled(entry_id, unsettled)
-
-    def all_settled(self, entry_id: str, unsettled: Sequence[Unsettled]) -> Settled:
-        """When the stanzas of one entry have settled; see `take`."""
         if not unsettled:
             return None
         different = [*{settled: None for settled, _, _ in unsettled}]
@@ -150,14 +135,14 @@ class Gate:
             raise ConnectionLost("the link is read elsewhere")
         return self._let_through_all(entry_id, stanzas, False)
 
-    def let_through(self, entry_id: str, index: int, stanza: Stanza, is_whole: bool = False) -> Settled:
+    def _let_through(self, entry_id: str, index: int, stanza: Stanza, is_whole: bool) -> Settled:
         """Deliver one stanza, the `index`th of its entry, if it may pass; `is_whole`: its bytes are one element."""
         refusal = self._refusal(stanza, is_whole)
         if refusal:
             self._drop(stanza, refusal)
             return None
         if stanza.trace_id:
-            self._tracer.record("dequeued", stanza, node=NODE)
+            self._tracer.record("dequeued", stanza, node=QUEUE)
         try:
             return self._deliver(stanza, f"{self._link}:{entry_id}:{index}")
         except Exception as error:  # one stanza must not hold up the link for ever
@@ -177,7 +162,7 @@ class Gate:
             return "from is no address"
         if not raw.startswith(begins):
             return "its bytes do not begin with its from"
-        if not is_whole and (reason := why_not_whole(raw)):
+        if not is_whole and (reason := why_malformed(raw)):
             return reason
         return why_too_large(raw) if len(raw) > SHORT_BYTES else ""
 
@@ -186,4 +171,4 @@ class Gate:
             "Dropped a {kind} from {from_} on the link {link}: {reason}",
             kind=stanza.kind, from_=str(stanza.from_), link=f"{self._from} to {self._to}", reason=reason,
         )  # fmt: skip
-        self._tracer.record("dropped", stanza, reason, node=NODE)
+        self._tracer.record("dropped", stanza, reason, node=QUEUE)

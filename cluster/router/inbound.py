@@ -11,12 +11,12 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.storage import log_failed
+from cluster.base.turn import Stage, Turn
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import LinkKeys
-from cluster.redisio.refusal import log_failed
-from cluster.redisio.turn import Stage, Turn
 from cluster.router.inbound_link import InboundLink
-from cluster.router.reader import OpenGate
+from cluster.router.reader import OpenSink
 from cluster.router.share import Share
 
 ACKNOWLEDGE_AFTER_S = 0.01
@@ -45,18 +45,18 @@ class Inbound:
         self.to = to
         self.decode = decode
         self.is_stopped = False
-        self._reactor = reactor
+        self.clock = reactor
         self.turn = turn
         self._share = share
         self.is_sure: Callable[[], bool] = lambda: share.is_sure() and is_current()
-        self._open_gate: OpenGate | None = None
+        self._open_sink: OpenSink | None = None
         self._links: dict[str, InboundLink] = {}
         self._opening: set[str] = set()
         self._to_acknowledge: list[InboundLink] = []
 
-    async def start(self, open_gate: OpenGate) -> None:
+    async def start(self, open_sink: OpenSink) -> None:
         """Read, over this and each later connection; first what an earlier reader did not acknowledge."""
-        self._open_gate = open_gate
+        self._open_sink = open_sink
         bell = self.keys.bell(self.to)
         await self.client.subscribe(bell, self._on_bell, self._look_for_links)
         self.client.when_connected(self._resume, bell)
@@ -91,12 +91,12 @@ class Inbound:
     def acknowledge_later(self, link: InboundLink) -> None:
         """Have the link's settled entries acknowledged soon."""
         if not self._to_acknowledge:
-            self._reactor.callLater(ACKNOWLEDGE_AFTER_S, self.turn.add, self._acknowledge, Stage.ACKNOWLEDGE)
+            self.clock.callLater(ACKNOWLEDGE_AFTER_S, self.turn.add, self._acknowledge, Stage.ACKNOWLEDGE)
         self._to_acknowledge.append(link)
 
     def later(self, delay_s: float, call: Callable[[], None]) -> None:
         """Do it then."""
-        self._reactor.callLater(delay_s, call)
+        self.clock.callLater(delay_s, call)
 
     def forget(self, link: InboundLink) -> None:
         """It was let go, and all of it has settled."""
@@ -130,16 +130,16 @@ class Inbound:
 
     async def _take(self, from_: str) -> None:
         try:
-            taken = await self._exists(from_) and await self._share.take(from_)
+            taken = await self.exists(from_) and await self._share.take(from_)
         finally:
             self._opening.discard(from_)
         if taken and not self.is_stopped and from_ not in self._links:
-            assert self._open_gate is not None  # nothing arrives before the start
-            link = self._links[from_] = InboundLink(from_, self._open_gate, self)
+            assert self._open_sink is not None  # nothing arrives before the start
+            link = self._links[from_] = InboundLink(from_, self._open_sink, self)
             link.listen()
             link.resume()
 
-    async def _exists(self, from_: str) -> bool:
+    async def exists(self, from_: str) -> bool:
         """There is such an end: anybody can ring with any name."""
         for names, name in self.keys.proofs(from_):
             if not await self.client.execute("SISMEMBER", names, name):

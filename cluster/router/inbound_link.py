@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.storage import log_failed
+from cluster.base.turn import Stage
 from cluster.redisio.protocol import Reply
-from cluster.redisio.refusal import log_failed
-from cluster.redisio.turn import Stage
 from cluster.router.entry_id import EntryId
-from cluster.router.reader import OpenGate
+from cluster.router.fence import Marks, passed, read_marks
+from cluster.router.reader import OpenSink
 
 if TYPE_CHECKING:
     from cluster.router.inbound import Inbound
@@ -46,9 +48,9 @@ class InboundLink:
 
     _log = Logger()
 
-    def __init__(self, from_: str, open_gate: OpenGate, inbound: Inbound) -> None:
+    def __init__(self, from_: str, open_sink: OpenSink, inbound: Inbound) -> None:
         self.from_ = from_
-        self._gate = open_gate(from_, self.read_on)
+        self._sink = open_sink(from_, self.read_on)
         self._inbound = inbound
         self._client = inbound.client
         self._group = inbound.to
@@ -58,6 +60,7 @@ class InboundLink:
         self._is_let_go = False
         self._is_reading = False
         self._is_refused = False
+        self._is_fenced = False
         self._may_have_more = False
         self._announced = b""  # the last entry that was announced while the link was read
         self._read_count = FIRST_READ_COUNT
@@ -103,8 +106,12 @@ class InboundLink:
         return self._inbound.is_sure() and self._client.is_connected(self._key)
 
     def _may_read(self) -> bool:
-        is_over = self._is_let_go or self._inbound.is_stopped
-        return not is_over and self._gate.may_read(self._unsettled, self._unsettled_bytes)
+        if self._is_fenced or self._is_over():
+            return False
+        return self._sink.may_read(self._unsettled, self._unsettled_bytes)
+
+    def _is_over(self) -> bool:
+        return self._is_let_go or self._inbound.is_stopped
 
     def ring(self) -> None:
         """There is something new."""
@@ -123,7 +130,7 @@ class InboundLink:
     def let_go(self) -> None:
         """Read no more; somebody else does when all has settled that was read."""
         self._is_let_go = True
-        self._gate.let_go()
+        self._sink.let_go()
         self._forget_if_settled()
 
     def _forget_if_settled(self) -> None:
@@ -157,11 +164,13 @@ class InboundLink:
         size_bytes = 0
         for id, fields in entries:
             size_bytes += len(fields[1]) if fields else 0
-            if id not in self._taken:
+            if id not in self._taken and not self._is_fenced:
                 self._take(id, fields[1] if fields else None)  # none: deleted and not yet acknowledged
         if entries:
             self._read_count = max(1, min(READ_COUNT, 2 * count, READ_BYTES * len(entries) // max(size_bytes, 1)))
-        if cursor == self._cursor:  # else it was told to read again in the meantime
+        if self._is_fenced:
+            self._cursor, self._position = b"0", b""  # what is behind the marks was given, and not taken
+        elif cursor == self._cursor:  # else it was told to read again in the meantime
             self._go_on_behind([id for id, _ in entries], count)
         self.read_on()
         self._forget_if_settled()
@@ -184,9 +193,12 @@ class InboundLink:
         try:
             items = [] if entry is None else self._inbound.decode(entry)
         except msgspec.DecodeError as error:
+            if (marks := read_marks(entry or b"")) is not None:
+                self._wait_at(id, marks)
+                return
             self._log.error("Dropped an entry from {from_}: {error}", from_=self.from_, error=str(error))
             items = []
-        settled = self._gate.take(id.decode(), items)
+        settled = self._sink.take(id.decode(), items)
         if settled is None:
             self._settle(id)
         else:
@@ -194,6 +206,18 @@ class InboundLink:
             self._unsettled += 1
             self._unsettled_bytes += which[1]
             settled.addCallbacks(self._on_settled, self._on_not_settled, callbackArgs=which, errbackArgs=which)
+
+    def _wait_at(self, id: bytes, marks: Marks) -> None:
+        """Take nothing that is behind these marks until they are passed."""
+        self._is_fenced, self._cursor, self._position = True, b"0", b""
+        waiting = Deferred.fromCoroutine(passed(marks, self.from_, self._inbound, self._is_over))
+        waiting.addCallback(self._on_passed, id).addErrback(self._on_failed, "Waiting with")
+
+    def _on_passed(self, is_passed: bool, id: bytes) -> None:
+        if is_passed:
+            self._is_fenced = False
+            self._settle(id)
+            self.ring()
 
     def _settle(self, id: bytes) -> None:
         if not self._settled:
@@ -238,7 +262,7 @@ class InboundLink:
 
     def _try_again(self) -> None:
         self._is_refused = False
-        if not (self._is_let_go or self._inbound.is_stopped):
+        if not self._is_over():
             self.resume()
 
     def _on_failed(self, failure: Failure, doing: str) -> None:

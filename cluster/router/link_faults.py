@@ -1,31 +1,24 @@
-"""The faults of the links into one domain: what they are now, and the gates that they stand before."""
+"""The faults of the links into one domain: what they are now, and the links that have them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from twisted.logger import Logger
 
 from cluster.router.chain import Chain
 from cluster.router.faulty import FaultyLink, Loss
-from cluster.router.gate import NODE, Gate
-from cluster.router.port import HopRecorder
+from cluster.router.port import QUEUE, HopRecorder
+from cluster.router.reader import EntrySink
 from cluster.router.settings import FaultSettings, shifted
 
 _decode = msgspec.json.Decoder(FaultSettings).decode
 
 
-class Watched(NamedTuple):
-    """A link that is read here."""
-
-    gate: Gate
-    on_room: Callable[[], None]
-
-
 class LinkFaults:
-    """Puts faults before the gates of the links that have some, and takes them away again."""
+    """Gives links their faults, and takes them away again."""
 
     _log = Logger()
 
@@ -48,15 +41,16 @@ class LinkFaults:
         self._count = count
         self._settings: Mapping[str, bytes] = {}
         self._chains: dict[str, Chain] = {}
-        self._links: dict[str, Watched] = {}
+        self._links: dict[str, FaultyLink] = {}
 
-    def watch(self, from_: str, gate: Gate, on_room: Callable[[], None]) -> None:
-        """This link is read here; `on_room` hears when more of it may be read than before.
+    def before(self, from_: str, sink: EntrySink, on_room: Callable[[], None]) -> EntrySink:
+        """This link is read here: its faults, before `sink`. `on_room` hears when more of it may be read than before.
 
         It is from a domain, or from a node of one (`domain/node`): all of these share the faults of the domain's link.
         """
-        self._links[from_] = Watched(gate, on_room)
-        self._apply(from_)
+        link = FaultyLink(self._reactor, sink, self._chain(from_), lambda lost: self._on_lost(from_, lost), on_room)
+        self._links[from_] = link
+        return link
 
     def update(self, settings: Mapping[str, bytes]) -> None:
         """These are the faults now: `FaultSettings` as JSON, by the domain that a link is from."""
@@ -64,25 +58,14 @@ class LinkFaults:
         changed = {domain for domain in {*before, *settings} if settings.get(domain) != before.get(domain)}
         for domain in changed:  # a change of one link must not disturb what is on its way over another
             self._chains.pop(domain, None)
-        for from_ in self._links:
+        for from_, link in self._links.items():
             if _domain(from_) in changed:
-                self._apply(from_)
+                link.change(self._chain(from_))
 
     def stop(self) -> None:
         """Let nothing through any more."""
         for link in self._links.values():
-            if link.gate.faults is not None:
-                link.gate.faults.stop()
-
-    def _apply(self, from_: str) -> None:
-        gate, on_room = self._links[from_]
-        chain = self._chain(from_)
-        if gate.faults is not None:
-            gate.faults.change(chain)
-        elif chain:
-            gate.faults = FaultyLink(self._reactor, gate, chain, lambda lost: self._on_lost(from_, lost), on_room)
-        if not chain:
-            gate.faults = None
+            link.let_go()
 
     def _chain(self, from_: str) -> Chain:
         domain = _domain(from_)
@@ -102,7 +85,7 @@ class LinkFaults:
         """Recorded whether the stanza was followed or not: what faults lose must not look like a loss of ours."""
         for stanza, fault in lost:
             detail = f"{fault}: {stanza.id}" if stanza.id else fault
-            self._tracer.record("lost", self._tracer.followed(stanza), detail, node=NODE)
+            self._tracer.record("lost", self._tracer.followed(stanza), detail, node=QUEUE)
         self._count(_domain(from_), len(lost))
 
 

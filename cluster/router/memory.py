@@ -10,9 +10,11 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from cluster.router.gate import NODE, Gate
+from cluster.base.settled import Settled
+from cluster.router.gate import Gate
 from cluster.router.link_faults import LinkFaults
-from cluster.router.port import Bounce, Deliver, HopRecorder, Settled, no_link
+from cluster.router.port import QUEUE, Bounce, Deliver, HopRecorder, no_link
+from cluster.router.reader import EntrySink
 from cluster.router.realm import NO_COMPONENTS
 from cluster.router.settings import FaultSettings
 from cluster.xmpp.errors import Condition, StanzaError
@@ -99,7 +101,7 @@ class MemoryRouter:
         self._bounce: Bounce | None = None
         self._deliver: Deliver | None = None
         self._links: dict[str, MemoryLink] = {}
-        self._gates: dict[str, Gate] = {}
+        self._gates: dict[str, EntrySink] = {}
         self.faults = LinkFaults(network.clock, domain, tracer, self._count, network.clock.seconds)
 
     def link(self, to_domain: str) -> MemoryLink:
@@ -136,9 +138,8 @@ class MemoryRouter:
         gate = self._gates.get(from_)
         if gate is None:
             network = self.network
-            gate = Gate(network.clock, from_, self.domain, network.served_by, self._deliver, self.tracer)
-            self._gates[from_] = gate
-            self.faults.watch(from_, gate, lambda: self.read(from_))
+            guard = Gate(network.clock, from_, self.domain, network.served_by, self._deliver, self.tracer)
+            gate = self._gates[from_] = self.faults.before(from_, guard, lambda: self.read(from_))
         queue = self.network.queue(from_, self.domain)
         for entry in [*queue.entries]:
             if not entry.is_taken and gate.may_read(0, 0):
@@ -152,7 +153,7 @@ class MemoryRouter:
     def _count(self, from_: str, number: int) -> None:
         self.network.lost[from_, self.domain] += number
 
-    def _take(self, gate: Gate, queue: Queue, entry: Entry) -> None:
+    def _take(self, gate: EntrySink, queue: Queue, entry: Entry) -> None:
         def remove(result: object) -> None:
             # not if an earlier router of the domain delivered it too, nor if a later one reads it again
             if entry in queue.entries and (self._is_reader or not self.network.acknowledge_after_s):
@@ -211,7 +212,7 @@ class MemoryLink:
         queue.entries.append(entry)
         for stanza in entry.stanzas:
             if stanza.trace_id:
-                router.tracer.record("enqueued", stanza, f"to {self._to}", node=NODE)
+                router.tracer.record("enqueued", stanza, f"to {self._to}", node=QUEUE)
         entry.settled.callback(None)
         reader = network.readers.get(self._to)
         if reader is not None:

@@ -8,9 +8,9 @@ from typing import Any
 from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 
+from cluster.base.turn import Stage, Turn
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import LinkKeys
-from cluster.redisio.turn import Stage, Turn
 from cluster.router.outbound_link import OutboundLink
 from cluster.router.port import Bounce, HopRecorder
 from cluster.xmpp.errors import StanzaError
@@ -38,6 +38,8 @@ class Outbound:
         self.bounce: Bounce = _not_started
         self.waiting_bytes = 0
         """Of what is not yet in Redis."""
+        self.gone = 0
+        """How many other nodes of the domain are known to have gone."""
         self._links: dict[str, OutboundLink] = {}
         self._to_flush: list[OutboundLink] = []
 
@@ -51,6 +53,20 @@ class Outbound:
     def forget(self, to: str) -> None:
         """Nobody serves this domain: strangers' names must not pile up."""
         self._links.pop(to, None)
+
+    def node_gone(self) -> None:
+        """Another node of the domain is gone: what it had written goes before what is written from now on."""
+        self.gone += 1
+        for link in self._links.values():
+            link.close()
+
+    async def others(self) -> set[str]:
+        """By what the links from all nodes of the domain are known, apart from these."""
+        names, before = self.keys.kin(self.domain)
+        nodes = {name.decode() for name in await self.client.execute("SMEMBERS", names)}
+        if len(nodes) < 2:
+            return set()
+        return {self.domain.partition("/")[0], *(f"{before}{node}" for node in nodes)} - {self.domain}
 
     def leads_to(self, to: str) -> bool:
         """There may be a link from here to this end, if there is such an end."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from hiredis import ReplyError
@@ -13,82 +13,29 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cluster.redisio.refusal import log_failed
-from cluster.redisio.written import Written
+from cluster.base.settled import Settled
+from cluster.base.storage import log_failed
+from cluster.router.batch import MAX_BATCH_BYTES, Batch
 from cluster.router.entry_id import EntryId
-from cluster.router.gate import NODE
-from cluster.router.port import STANZA_BYTES, Settled, no_link
+from cluster.router.fence import Marks
+from cluster.router.link_script import WRITE, WRITE_AGAIN
+from cluster.router.port import QUEUE, STANZA_BYTES, no_link
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:
     from cluster.router.outbound import Outbound
 
-MAX_BATCH_BYTES = 1 << 19
-"""Keeps one entry within what a reader wants to take at once: it holds many (READ_COUNT, MAX_UNSETTLED). It counts
-STANZA_BYTES for each stanza beside its own bytes."""
 MAX_WAITING_BYTES = 64 << 20
 """What all links of a domain may hold in its memory while Redis is away or slow; beyond it stanzas are refused. Long
-before, the clients that send are not read on (server/backpressure.py)."""
+before, the clients that send are not read on (streams/backpressure.py)."""
 MAX_BACKLOG_BYTES = 256 << 20
 """What one link may hold in Redis, however few entries that are."""
-CARRIED_BYTES = 1 << 16
-CARRIED_BACKLOG = 64
-CARRIED_BACKLOG_BYTES = 1 << 18
-"""An entry is announced with its bytes if it has no more than so many, no more than so many entries are in front of it,
-and those would take no more than so many bytes if they were of its size. Else Redis would keep what a slow reader does
-not take twice, and end its connection beyond client-output-buffer-limit. So one link owes it less than 1 MiB. The
-reader reads the others."""
 REMEMBERED_BYTES = 1 << 16
 """Of the entries that Redis had last, so many bytes are kept, and written again over the next connection where it has
 lost them. It answers before it notices that its disk is full, and a master answers before its replica has the entry; if
 it is killed then, what it answered last is gone. In one turn it takes some 16 KiB from a connection."""
-FIELD = "b"
-"""The one field of an entry: its batch."""
-
-# key: the link; arguments: id of the entry before, id of this one, its batch; bell of its reader, who rings it
-_WRITE = f"""
-local carried = ''
-if #ARGV[3] <= {CARRIED_BYTES} then
-  local waiting = redis.call('XLEN', KEYS[1])
-  if waiting <= {CARRIED_BACKLOG} and waiting * #ARGV[3] <= {CARRIED_BACKLOG_BYTES} then carried = ARGV[3] end
-end
-redis.call('XADD', KEYS[1], ARGV[2], '{FIELD}', ARGV[3])
-if redis.call('PUBLISH', KEYS[1], ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. carried) == 0 then
-  redis.call('PUBLISH', ARGV[4], ARGV[5])
-end
-"""
-
-# As _WRITE, for what was perhaps written before. Redis looks before it can refuse, so that it is known afterwards.
-_WRITE_AGAIN = f"""
-local stream = redis.pcall('XINFO', 'STREAM', KEYS[1])
-for at = 1, #stream, 2 do
-  if stream[at] == 'last-generated-id' then
-    local ms, number = string.match(stream[at + 1], '(%d+)-(%d+)')
-    local own_ms, own_number = string.match(ARGV[2], '(%d+)-(%d+)')
-    ms, number, own_ms, own_number = tonumber(ms), tonumber(number), tonumber(own_ms), tonumber(own_number)
-    if ms > own_ms or (ms == own_ms and number >= own_number) then return end
-  end
-end
-{_WRITE}"""
-
 _encode = msgspec.msgpack.Encoder().encode
-
-
-class Batch:
-    """Stanzas that cross as one entry and settle together."""
-
-    __slots__ = ("entry", "ids", "resent", "settled", "size_bytes", "stanzas")
-
-    def __init__(self) -> None:
-        self.stanzas: list[Stanza] = []
-        self.size_bytes = 0
-        self.settled = Written()
-        self.settled.is_under_way = False
-        self.ids: tuple[str, ...] = ()
-        """Of the entry before, and of its own."""
-        self.entry = b""
-        self.resent = False
 
 
 class OutboundLink:
@@ -114,6 +61,7 @@ class OutboundLink:
         self._full_at = 0  # entries, when there were too many bytes in them
         self._looking_up = False
         self._is_lost = self._is_refused = self._is_served = False
+        self._followed = -1  # of the nodes that are gone: how many were, as this link was opened
         self._last_id = EntryId(0, 0)
 
     @property
@@ -143,6 +91,10 @@ class OutboundLink:
         batch.size_bytes += size_bytes
         return batch.settled
 
+    def close(self) -> None:
+        """Look again before more is written."""
+        self._room = 0
+
     def flush(self) -> None:
         """Write what waits, as far as it may go."""
         if not self._waiting or not self._client.is_connected(self._key):
@@ -158,7 +110,7 @@ class OutboundLink:
     def resume(self) -> None:
         """There is a new connection: repeat what may be lost and what was not answered, in order, then go on."""
         for batch in self._answered:
-            self._client.post("EVAL", _WRITE_AGAIN, *self._arguments(batch))
+            self._client.post("EVAL", WRITE_AGAIN, *self._arguments(batch))
         if self._is_lost and self._client.is_connected(self._key):  # else another master was meant
             self._is_lost = False
             self._room = 0
@@ -169,21 +121,24 @@ class OutboundLink:
 
     def _write_first(self) -> None:
         batch = self._waiting.popleft()
-        id = self._next_id()
-        batch.ids = (str(self._last_id), str(id))
-        self._last_id = id
         batch.entry = _encode(batch.stanzas)
         self._room -= 1
         self._room_bytes -= len(batch.entry)
-        self._unanswered.append(batch)
-        self._write(batch)
+        self._write_next(batch)
         for stanza in batch.stanzas:
             if stanza.trace_id:  # recorded before the other side can see it
-                self._outbound.tracer.record("enqueued", stanza, f"to {self._to}", node=NODE)
+                self._outbound.tracer.record("enqueued", stanza, f"to {self._to}", node=QUEUE)
+
+    def _write_next(self, batch: Batch) -> None:
+        id = self._next_id()
+        batch.ids = (str(self._last_id), str(id))
+        self._last_id = id
+        self._unanswered.append(batch)
+        self._write(batch)
 
     def _write(self, batch: Batch) -> None:
         batch.settled.is_under_way = self._client.keeps_order
-        script = _WRITE_AGAIN if batch.resent else _WRITE
+        script = WRITE_AGAIN if batch.resent else WRITE
         added = self._client.execute("EVAL", script, *self._arguments(batch))
         added.addCallbacks(self._on_added, self._on_failed, callbackArgs=(batch,), errbackArgs=(batch,))
 
@@ -214,6 +169,8 @@ class OutboundLink:
         if not self._is_refused:  # the first of many
             self._is_refused = True
             self._log.error("Redis refused a batch to {to}: {error}", to=self._to, error=str(failure.value))
+        if batch.is_marks:
+            self._followed = -1
         self._refuse([batch], StanzaError(Condition.REMOTE_SERVER_TIMEOUT, "the router refused it"))
 
     async def _look_up(self) -> None:
@@ -227,12 +184,14 @@ class OutboundLink:
                 self._refuse_waiting(Condition.REMOTE_SERVER_NOT_FOUND, missing)
                 return
             length = await self._read_length()
-            self._room = self._outbound.max_backlog - length
-            self._room_bytes = MAX_BACKLOG_BYTES - await self._read_bytes(length)
-            if not self._is_open:
+            room = self._outbound.max_backlog - length
+            room_bytes = MAX_BACKLOG_BYTES - await self._read_bytes(length)
+            if room <= 0 or room_bytes <= 0:
                 self._refuse_waiting(Condition.REMOTE_SERVER_TIMEOUT, f"{length} batches wait for {self._to}")
-            else:
-                self._client.post("SADD", keys.peers(self._to), domain)
+                return
+            self._client.post("SADD", keys.peers(self._to), domain)
+            if await self._follow():
+                self._room, self._room_bytes = room, room_bytes
         except ConnectionLost:
             return
         except ReplyError as error:
@@ -241,6 +200,29 @@ class OutboundLink:
         finally:
             self._looking_up = False
         self.flush()
+
+    async def _follow(self) -> bool:
+        """Have all that other nodes of the domain have written go first, where that is not seen to yet; see `fence`.
+
+        False where Redis refuses it, or another node is gone meanwhile.
+        """
+        gone = self._outbound.gone
+        if self._followed == gone:
+            return True
+        marks: Marks = {}
+        for other in await self._outbound.others():
+            stream = await self._stream(self._outbound.keys.link(self._to, other))
+            if stream and stream[b"length"]:
+                marks[other] = stream[b"last-generated-id"].decode()
+        self._followed = gone
+        if marks:
+            batch = Batch()
+            batch.is_marks, batch.entry = True, _encode(marks)
+            self._write_next(batch)
+            await batch.settled
+            if self._followed != gone:
+                self._refuse_waiting(Condition.REMOTE_SERVER_TIMEOUT, "the router refused it")
+        return self._followed == self._outbound.gone
 
     async def _exists(self) -> bool:
         """There is such an end; what was known before holds while the master of a cluster that knows is away."""
@@ -261,14 +243,21 @@ class OutboundLink:
 
     async def _read_length(self) -> int:
         """How many entries wait; also sees to it that the next ids are above those of an earlier process."""
-        try:
-            stream = await self._client.execute("XINFO", "STREAM", self._key)
-        except ReplyError as error:
-            if "no such key" in str(error):
-                return 0
-            raise
+        stream = await self._stream(self._key)
+        if not stream:
+            return 0
         self._last_id = max(self._last_id, EntryId.parse(stream[b"last-generated-id"]))
         return int(stream[b"length"])
+
+    async def _stream(self, key: str) -> dict[bytes, Any]:
+        """What Redis says of one; empty where there is none."""
+        try:
+            stream: dict[bytes, Any] = await self._client.execute("XINFO", "STREAM", key)
+        except ReplyError as error:
+            if "no such key" in str(error):
+                return {}
+            raise
+        return stream
 
     async def _read_bytes(self, length: int) -> int:
         """How many bytes so many entries take at most. Redis looks at them all: it is asked only where it matters."""

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
-from twisted.internet.defer import Deferred
-
+from cluster.base.settled import Settled
 from cluster.xmpp.errors import StanzaError
 from cluster.xmpp.stanza import Stanza
 
+QUEUE = "router"
+"""The node of hops in the queue between two domains."""
 STANZA_BYTES = 500
 """About what a stanza takes in memory beside its bytes."""
-
-Settled = Deferred[Any] | None
-"""When a stanza is safe: None at once; else a Deferred, shared by a batch: a callback passes on what it got."""
 
 Deliver = Callable[[Stanza, str], Settled]
 """Takes a stanza that came in over a link; its entry is acknowledged when all of it has settled.

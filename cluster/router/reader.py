@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from cluster.router.port import Settled
+from cluster.base.settled import Settled
 
 
-class Gate(Protocol):
-    """Takes in what comes over one link."""
+class EntrySink(Protocol):
+    """Takes in what comes over one link. Sinks wrap one another: faults before the guard before the domain."""
 
     def may_read(self, unsettled: int, unsettled_bytes: int) -> bool:
-        """Whether more of the link may be read while so many of its entries, of so many bytes, have not settled."""
+        """Whether to read on while this number of the link's entries, with this number of bytes, has not settled."""
 
-    def take(self, entry_id: str, items: list[Any]) -> Settled:
-        """The items of one entry. Fails with ConnectionLost where the entry has to be read again."""
+    def take(self, entry_id: str, items: list[Any], first: int = 0) -> Settled:
+        """Items of one entry, from its `first` on. Fails with ConnectionLost where the entry has to be read again.
+
+        `entry_id`: `milliseconds-number`, by the clock of its sender's end; the same each time that the entry is read.
+        """
 
     def let_go(self) -> None:
-        """Somebody else reads the link from now on: fail what is held back here."""
+        """Another process reads the link from now on: fail what is held back here."""
 
 
-OpenGate = Callable[[str, Callable[[], None]], Gate]
-"""Makes the gate of the link from that end; it calls the function when it has room for more than before."""
+OpenSink = Callable[[str, Callable[[], None]], EntrySink]
+"""Makes the sink of the link from that end; it calls the function when it has room for more than before."""

@@ -7,13 +7,14 @@ from typing import Any
 
 import msgspec
 
+from cluster.base.turn import Turn
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
-from cluster.redisio.turn import Turn
 from cluster.router.gate import Gate
 from cluster.router.inbound import Inbound
 from cluster.router.outbound import Outbound
 from cluster.router.port import Bounce, Deliver, HopRecorder
+from cluster.router.reader import EntrySink
 from cluster.router.realm import NO_COMPONENTS
 from cluster.router.redis_faults import RedisFaults
 from cluster.router.share import Share, WholeShare
@@ -66,16 +67,19 @@ class RedisRouter:
         self._outbound.start(bounce)
         await self._faults.start()  # first, for they are to be known when something is read
 
-        def open_gate(from_: str, on_room: Callable[[], None]) -> Gate:
-            gate = Gate(self._reactor, from_, self._domain, self._served_by, deliver, self._tracer)
-            self._faults.watch(from_, gate, on_room)
-            return gate
+        def open_sink(from_: str, on_room: Callable[[], None]) -> EntrySink:
+            guard = Gate(self._reactor, from_, self._domain, self._served_by, deliver, self._tracer)
+            return self._faults.before(from_, guard, on_room)
 
-        await self._inbound.start(open_gate)
+        await self._inbound.start(open_sink)
 
     def share_changed(self) -> None:
         """The nodes of the domain are others than before."""
         self._inbound.share_changed()
+
+    def node_gone(self) -> None:
+        """Another node of the domain is gone: what it had written is delivered before what is sent from now on."""
+        self._outbound.node_gone()
 
     async def stop(self) -> None:
         """Stop reading, and write what is still queued."""

@@ -8,9 +8,9 @@ from typing import Any
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.storage import log_failed
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
-from cluster.redisio.refusal import log_failed
 from cluster.router.link_faults import LinkFaults
 from cluster.router.port import HopRecorder
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from cluster.router.port import Bounce, Settled
+from cluster.base.settled import Settled
+from cluster.host.iq import IqDispatch
+from cluster.router.port import Bounce
 from cluster.server.accounts import LocalAccount
 from cluster.server.context import ModuleContext
 from cluster.server.delivery import MessageDelivery
-from cluster.server.iq import IqDispatch
 from cluster.server.session import Session
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.errors import Condition, StanzaError
@@ -36,7 +37,7 @@ class AccountDelivery:
 
     def deliver(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
         """Hand on what is for this account; None where there is no such account."""
-        if account is not None and account.blocked and stanza.from_ is not None and account.blocks(stanza.from_):
+        if account is not None and account.barrier is not None and stanza.from_ and account.blocks(stanza.from_):
             return self._turn_away(stanza)
         if stanza.kind == "message":
             return self._messages.deliver(account, stanza)
@@ -49,7 +50,7 @@ class AccountDelivery:
         return self._deliver_presence(account, stanza)
 
     def _turn_away(self, stanza: Stanza) -> Settled:
-        """The account blocks the sender, to whom it looks as if nobody was there (XEP-0191 section 3.3)."""
+        """The account blocks the sender, to whom it looks as if the account had no resource."""
         cause = "the receiver blocks the sender"
         if stanza.kind == "presence":
             self._tracer.record(Event.DROPPED, stanza, cause)
@@ -97,10 +98,10 @@ class AccountDelivery:
             except StanzaError as error:
                 return self._bounce(stanza, error)
         else:
-            self._ctx.presence.receive(account, stanza)
+            return self._ctx.presence.receive(account, stanza)
         return None
 
-
-def is_only_seen(stanza: Stanza) -> bool:
-    """Presence that only a session could see (RFC 6121 section 8.5.2.2.2)."""
-    return stanza.kind == "presence" and stanza.type not in TYPES and stanza.type != "probe"
+    def is_only_seen(self, stanza: Stanza) -> bool:
+        """Presence that only a session could see (RFC 6121 section 8.5.2.2.2), and no module wants to know of."""
+        is_presence = stanza.kind == "presence" and stanza.type not in TYPES and stanza.type != "probe"
+        return is_presence and not self._ctx.presence.concerns_accounts

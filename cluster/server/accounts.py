@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sized
 from contextlib import contextmanager
+from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 from twisted.internet.defer import Deferred, succeed
 
-from cluster.router.port import Settled
+from cluster.base.settled import Settled
+from cluster.host.state import AccountState
 from cluster.server.roster import Roster
 from cluster.server.session import Session
 from cluster.store.limits import Limits
 from cluster.store.port import RosterItem, Store
+from cluster.xmpp.errors import StanzaError
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.mam_prefs import Preferences
+
+
+class Barrier(Sized, Protocol):
+    """Between an account and the addresses that it blocks, to which it looks as if the account had no resource."""
+
+    def blocks(self, other: Jid) -> bool:
+        """Nothing passes to or from this address."""
+
+    def refusal(self) -> StanzaError:
+        """What the account's own sessions are told that write to such an address."""
 
 
 class LocalAccount:
     """One account in memory. Its roster is changed here and written through to the store, in order."""
 
     __slots__ = (
-        "__weakref__", "archiving", "blocked", "held", "is_removed", "jid", "left_utc_s", "roster", "sessions",
-        "temporary",
+        "__weakref__", "barrier", "held", "is_removed", "jid", "left_utc_s", "roster", "sessions", "state", "temporary",
     )  # fmt: skip
 
     def __init__(self, jid: Jid, roster: Roster, temporary: bool = False) -> None:
@@ -32,10 +43,10 @@ class LocalAccount:
         """It is gone with its session, so nothing of it is stored (SASL ANONYMOUS, XEP-0175)."""
         self.is_removed = False
         """It was removed: nothing of it is kept any more, whatever was under way."""
-        self.archiving: Preferences | None = None
-        """Which of its messages are archived (XEP-0441); None where none are."""
-        self.blocked: frozenset[Jid] = frozenset()
-        """Its block list (XEP-0191): full and bare JIDs, and domains."""
+        self.state: dict[AccountState[Any], Any] = {}
+        """What modules keep with it; what is not in it has the default of its key."""
+        self.barrier: Barrier | None = None
+        """None where everything passes."""
         self.left_utc_s: float | None = None
         """When a resource became unavailable for the last time, where that is known."""
         self.sessions: dict[str, Session] = {}
@@ -48,15 +59,23 @@ class LocalAccount:
         """Its available resources."""
         return [session for session in self.sessions.values() if session.presence is not None]
 
-    @property
-    def interested(self) -> list[Session]:
-        """Its resources that get roster pushes."""
-        return [session for session in self.sessions.values() if session.interested]
-
     def shows_presence_to(self, contact: Jid) -> bool:
         """The contact is subscribed to this account's presence."""
         item = self.roster.get(contact.bare)
         return item is not None and item.subscription in ("from", "both")
+
+    def hold(self) -> bool:
+        """Let what is new wait until `release`; False where it waits already."""
+        if self.held is not None:
+            return False
+        self.held = []
+        return True
+
+    def release(self) -> None:
+        """Deliver what waited, in order."""
+        held, self.held = self.held or [], None
+        for deliver, settled in held:
+            (deliver() or succeed(None)).chainDeferred(settled)
 
     def hold_back(self, deliver: Callable[[], Settled]) -> Deferred[None]:
         """Call `deliver` behind all that waits; fires when what it delivers has settled."""
@@ -66,8 +85,8 @@ class LocalAccount:
         return settled
 
     def blocks(self, other: Jid) -> bool:
-        """Nothing passes between the two (XEP-0191 section 5); whatever the list says, an account hears itself."""
-        return other.bare != self.jid and not self.blocked.isdisjoint((other, other.bare, Jid("", other.domainpart)))
+        """Nothing passes between the two; whatever the barrier says, an account hears itself."""
+        return self.barrier is not None and other.bare != self.jid and self.barrier.blocks(other)
 
     def willing(self) -> list[Session]:
         """Its resources that take messages for the bare JID."""

@@ -9,14 +9,15 @@ from twisted.internet.base import DelayedCall
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import CertificateOptions
 
+from cluster.base.clock import Clock
+from cluster.host.module import When
 from cluster.server.client_stream import ClientStream
 from cluster.server.context import ModuleContext
 from cluster.server.domain import Domain
-from cluster.server.module import When
-from cluster.server.peer_clock import Clock, PeerClock
 from cluster.server.seats import Seats
+from cluster.streams.peer_clock import PeerClock
 from cluster.xmpp.element import Element
-from cluster.xmpp.features import StreamOptions, TlsMode
+from cluster.xmpp.stream_options import StreamOptions, TlsMode
 
 REST_AFTER_S = 1.0
 """A stream that was silent for so long gives memory back, which costs some 10 µs when it speaks again."""
@@ -71,7 +72,6 @@ class ClientStreams(Factory):
         for stream in [*self.streams]:
             stream.shut_down()
             stream.hang_up()  # there will be nobody to wait for what the client says to it
-        self._shared.seats.relay.shut_down()
 
 
 def stream_options(ctx: ModuleContext, tls: TlsMode, anonymous: bool = False) -> StreamOptions:

@@ -12,12 +12,12 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from cluster.server.backpressure import UNANSWERED
-from cluster.server.connection import StreamConnection
-from cluster.server.module import Peer
-from cluster.server.peer_clock import PeerClock
+from cluster.host.module import Peer
 from cluster.server.seat import Seat, Way
-from cluster.xmpp import features, sasl
+from cluster.streams.backpressure import UNANSWERED
+from cluster.streams.connection import StreamConnection
+from cluster.streams.peer_clock import PeerClock
+from cluster.xmpp import sasl
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
 from cluster.xmpp.events import (
     BindRequested,
@@ -156,7 +156,7 @@ class ClientStream(StreamConnection):
                 checked = self._domain.credentials.check(event.localpart, event.password)
                 self._answer(checked, self._stream.password_checked, self._login_unavailable)
             case RequestBeforeLogin():
-                is_private = features.is_private(self._shared.options, self._stream.secure)
+                is_private = self._shared.options.is_private(self._stream.secure)
                 peer = Peer(self.transport.getPeer().host, is_private, self._log_in)
                 self._answer(self._entrance.before_login(event.stanza, peer), self._request_answered)
             case BindRequested():

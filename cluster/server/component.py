@@ -8,16 +8,18 @@ from collections.abc import Callable
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred
 
-from cluster.redisio.turn import Clock, Turn
-from cluster.router.port import Bounce, Settled
-from cluster.router.whole import why_too_large
-from cluster.server.outbox import MAX_UNSENT_BYTES, Outbox
+from cluster.base.clock import Clock
+from cluster.base.settled import Settled
+from cluster.base.turn import Turn
+from cluster.router.port import Bounce
+from cluster.streams.outbox import MAX_UNSENT_BYTES, Outbox
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.component import ComponentStream
-from cluster.xmpp.component_stanza import into_stream
+from cluster.xmpp.content_namespace import into_stream
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
 from cluster.xmpp.limits import TO_COMPONENT
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.wellformed import why_too_large
 
 WAIT_S = 30.0
 """How long a stanza waits for a component that is away. One that restarts is back in a few seconds."""

@@ -9,11 +9,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
 
-from cluster.redisio.turn import Turn
+from cluster.base.clock import Clock
+from cluster.base.turn import Turn
 from cluster.server.component import Component, ComponentOutbox
-from cluster.server.connection import StreamConnection
 from cluster.server.domain import Domain
-from cluster.server.peer_clock import Clock, PeerClock
+from cluster.streams.connection import StreamConnection
+from cluster.streams.peer_clock import PeerClock
 from cluster.xmpp.component import AcceptingStream, Acknowledged, Joined
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.events import Closed, Misaddressed

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 
-from cluster.router.port import Settled
-from cluster.server.accounts import Accounts, LocalAccount
+from cluster.base.rate import RateLimit
+from cluster.base.settled import Settled
+from cluster.host.module import Module
+from cluster.host.module_host import ModuleHost
+from cluster.server.accounts import Accounts
 from cluster.server.credentials import Credentials
-from cluster.server.module import ModuleHost
 from cluster.server.presence import Presence
-from cluster.server.rate import RateLimit
 from cluster.server.session import Session
 from cluster.server.subscriptions import Subscriptions
 from cluster.store.limits import Limits
@@ -49,17 +50,13 @@ class ModuleContext:
     credentials: Credentials
     subscriptions: Subscriptions
     presence: Presence
-    host: ModuleHost
+    host: ServerHost
     route: Callable[[Stanza], Settled]
     """Send a stanza of the server's own on its way."""
     new_id: Callable[[], str]
     now_utc_s: Callable[[], float]
     uptime_s: Callable[[], float]
     """How long the server runs."""
-    hold: Callable[[LocalAccount], bool]
-    """Let what is new for the account wait; False where it does already."""
-    release: Callable[[LocalAccount], None]
-    """Deliver what waited."""
     remove_account: Callable[[str, Callable[[], object]], Deferred[bool]]
     """Forget an account and all that belongs to it, and tell its contacts; False where there is none. The function is
     called when it is final, before the account's sessions end."""
@@ -70,3 +67,7 @@ class ModuleContext:
             return None
         account = self.accounts.online.get(jid.localpart)
         return account.sessions.get(jid.resourcepart) if account else None
+
+
+ServerModule = Module[ModuleContext]
+ServerHost = ModuleHost[ModuleContext]

@@ -7,12 +7,9 @@ import hmac
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, DeferredLock
-from twisted.internet.interfaces import IReactorFromThreads
-from twisted.internet.threads import deferToThreadPool
-from twisted.python.threadpool import ThreadPool
 
 from cluster.store.port import Account, AccountStore, ScramKeys, SecretStore
-from cluster.xmpp.sasl import HASHES, Keys, make_keys
+from cluster.xmpp.sasl import HASHES, Keys
 
 ITERATIONS = 4096
 """The least that RFC 7677 section 4 allows: this is a lab, where thousands of load users log in at once."""
@@ -20,25 +17,23 @@ PASSWORD_CHANGES_PER_MINUTE = 10
 """Of one account. Each costs two derivations, for which the logins of all others wait."""
 
 
+DeriveKeys = Callable[[str, str, bytes, int], Deferred[Keys]]
+"""What `make_keys` does: fails with ValueError for a password that SASLprep refuses (RFC 4013)."""
+
+
 class Credentials:
-    """The logins of one domain. Keys are derived in a thread, since each takes milliseconds, and one at a time.
+    """The logins of one domain. Keys are derived one at a time: each takes milliseconds, in a thread.
 
     A login costs the reactor's thread as much as a derivation costs its own, so one keeps up with the other; more at
     a time would take the cores from it that it needs to serve everybody else.
     """
 
     def __init__(
-        self,
-        accounts: AccountStore,
-        secrets: SecretStore,
-        reactor: IReactorFromThreads,
-        threads: ThreadPool,
-        new_salt: Callable[[], bytes],
+        self, accounts: AccountStore, secrets: SecretStore, derive: DeriveKeys, new_salt: Callable[[], bytes]
     ) -> None:
         self._accounts = accounts
         self._secrets = secrets
-        self._reactor = reactor
-        self._threads = threads
+        self._derive_now = derive
         self._new_salt = new_salt
         self._secret = b""
         self._derivations = DeferredLock()
@@ -95,6 +90,4 @@ class Credentials:
         return before is not None and await self._accounts.replace(before, await self.account(localpart, password))
 
     def _derive(self, hash_name: str, password: str, salt: bytes, iterations: int) -> Deferred[Keys]:
-        return self._derivations.run(
-            deferToThreadPool, self._reactor, self._threads, make_keys, hash_name, password, salt, iterations
-        )
+        return self._derivations.run(self._derive_now, hash_name, password, salt, iterations)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import Enum, StrEnum
 from functools import partial
 
 from twisted.internet.defer import Deferred, succeed
 
-from cluster.router.port import Bounce, Settled
+from cluster.base.settled import Settled
+from cluster.host.module import ForLater
+from cluster.router.port import Bounce
 from cluster.server.accounts import LocalAccount
+from cluster.server.context import ModuleContext
 from cluster.server.message_hooks import MessageHooks
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.chat_states import is_chat_state
@@ -70,16 +72,12 @@ class Came(Enum):
     AGAIN_FIRST = "from a session that never got it, and before all that waits"
 
 
-Keep = Callable[[LocalAccount, Stanza, bool], Deferred[bool]]
-"""Offers a message to whatever keeps messages, True: ahead of all that waits; fires with True where it is kept."""
-
-
 class MessageDelivery:
     """Hands messages to the sessions of local accounts, or to what keeps them, or back."""
 
-    def __init__(self, keep: Keep, bounce: Bounce, tracer: Tracer, hooks: MessageHooks) -> None:
+    def __init__(self, ctx: ModuleContext, bounce: Bounce, tracer: Tracer, hooks: MessageHooks) -> None:
+        self._ctx = ctx
         self._hooks = hooks
-        self._keep = keep
         self._bounce = bounce
         self._tracer = tracer
 
@@ -91,7 +89,7 @@ class MessageDelivery:
 
     def redeliver(self, account: LocalAccount, stanza: Stanza, came: Came = Came.AGAIN) -> Settled:
         """A message that came before, to a session that is gone and never got it: to whom it is for now."""
-        if stanza.from_ == account.jid:  # the server's own, for that session: a carbon, a message of its archive
+        if stanza.from_ == account.jid:  # the server's own, which a module made for that session
             self._tracer.record(Event.DROPPED, stanza, "the resource that it was made for is gone")
             return None
         return self._hand_out(account, stanza, came)
@@ -141,25 +139,17 @@ class MessageDelivery:
                 self._tracer.record(Event.DROPPED, stanza, "RFC 6121 section 8.5 says to ignore it")
         return None
 
+    def _keep(self, account: LocalAccount, stanza: Stanza, goes_first: bool) -> Deferred[bool]:
+        if account.temporary:
+            return succeed(False)
+        return self._ctx.host.run("store", self._ctx, account, ForLater(stanza, goes_first))
+
     def _kept(self, kept: bool, account: LocalAccount, stanza: Stanza, came: Came) -> Settled:
         if kept:
             self._tracer.record(Event.STORED, stanza)
             return self._hooks.delivered(account, stanza, ()) if came is Came.NEW else None
         cause = "nobody is there, and nothing keeps it for later"
         return self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE, cause=cause))
-
-    def hold(self, account: LocalAccount) -> bool:
-        """Let what is new for the account wait until `release`; False where it waits already."""
-        if account.held is not None:
-            return False
-        account.held = []
-        return True
-
-    def release(self, account: LocalAccount) -> None:
-        """Deliver what waited, in order."""
-        held, account.held = account.held or [], None
-        for deliver, settled in held:
-            (deliver() or succeed(None)).chainDeferred(settled)
 
 
 def _rule(situation: Situation, stanza: Stanza) -> Action:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cluster.redisio.refusal import is_refusal
-from cluster.redisio.turn import Clock, Turn
-from cluster.router.nodes.port import Nodes, OnlyNode
-from cluster.router.port import Router, Settled
-from cluster.router.realm import NO_COMPONENTS
-from cluster.router.share import WholeShare
-from cluster.router.stanza_id import StanzaIds, arrived, with_stanza_id
-from cluster.server import iq
-from cluster.server.account_delivery import AccountDelivery, is_only_seen
+from cluster.base.rate import RateLimit
+from cluster.base.settled import Settled
+from cluster.base.storage import is_refusal
+from cluster.host import iq
+from cluster.server.account_delivery import AccountDelivery
 from cluster.server.accounts import Accounts, LocalAccount
 from cluster.server.component import Component
-from cluster.server.context import ModuleContext
+from cluster.server.config import Ports, ServerConfig
+from cluster.server.context import ModuleContext, ServerHost
 from cluster.server.credentials import PASSWORD_CHANGES_PER_MINUTE, Credentials
 from cluster.server.delivery import Came, MessageDelivery
 from cluster.server.entrance import Entrance
@@ -29,20 +26,18 @@ from cluster.server.frames import Deliver, Remove
 from cluster.server.hibernation import Hibernation
 from cluster.server.keeper import Keeper
 from cluster.server.message_hooks import MessageHooks
-from cluster.server.module import ForLater, Module, ModuleHost
 from cluster.server.presence import Presence
-from cluster.server.rate import RateLimit
+from cluster.server.presence_hooks import PresenceHooks
 from cluster.server.relayed import RelayedPlaces
 from cluster.server.restored import RestoredSession, restore
 from cluster.server.session import Session
 from cluster.server.subscriptions import Subscriptions
-from cluster.store.limits import DEFAULTS, Limits
-from cluster.store.port import Store
-from cluster.trace.hop import Event, Tracer
+from cluster.trace.hop import Event
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.limits import CARRIED, ENTERING_BYTES, too_large
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.stanza_id import StanzaIds, arrived, with_stanza_id
 
 _log = Logger()
 _CARRIED_BYTES = CARRIED.max_bytes
@@ -51,77 +46,54 @@ _CARRIED_BYTES = CARRIED.max_bytes
 class Domain:
     """Routes the stanzas of one domain: from its sessions, from other domains, and its own."""
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        store: Store,
-        router: Router,
-        tracer: Tracer,
-        credentials: Credentials,
-        modules: list[Module],
-        registration: bool,
-        registrations_per_minute: int = 0,
-        strict: bool = False,
-        probes_per_minute: int = 0,
-        admin: str = "",
-        limits: Limits = DEFAULTS,
-        new_id: Callable[[], str],
-        now_utc_s: Callable[[], float],
-        clock: Clock,
-        turn: Turn,
-        components: Collection[Component] = (),
-        served_by: Mapping[str, str] = NO_COMPONENTS,
-        nodes: Nodes | None = None,
-        components_at: Mapping[str, str] = NO_COMPONENTS,
-    ) -> None:
-        """`registrations_per_minute`: from one address; `probes_per_minute`: from one account; 0 for any number.
-        `admin`: who runs the server, if known; `limits`: how much is kept for one account; `strict`: what old clients
-        do amiss is refused.
-
-        `served_by`: for each component of the network, the domain of the server that it is connected to. Where several
-        `nodes` serve the domain, `components_at` names for each of its components the node that it is connected to.
-        """
-        self.name = name
-        self._jid = Jid("", name)
-        self.components = {component.domain: component for component in components}
-        self._served_by = served_by
-        self._nodes = nodes or OnlyNode("", WholeShare())
-        self._components_at = components_at
-        self.router = router
-        self.tracer = tracer
-        self.credentials = credentials
-        self.accounts = Accounts(
-            name, store, limits, lambda account: self.host.run("load", self.context, account, None)
-        )
-        self.host = ModuleHost(modules)
-        self._presence = Presence(self.route, new_id, now_utc_s)
-        self.subscriptions = Subscriptions(self.accounts, self._presence, self.route, new_id)
-        hooks = MessageHooks(self.host)
-        self._messages = MessageDelivery(self._keep, self.bounce, tracer, hooks)
-        self._iq = iq.IqDispatch(self.host, self.route)
-        self._store = store
-        self._new_id = new_id
-        self._stanza_ids: StanzaIds
-        self._clock = clock
-        started_s = clock.seconds()
-        self.keeper = Keeper(store.sessions, turn, now_utc_s)
+    def __init__(self, config: ServerConfig, ports: Ports) -> None:
+        self.name = config.domain
+        self.router = ports.router
+        self.tracer = ports.tracer
+        self.components = {
+            domain: Component(domain, secret, ports.clock, ports.tracer) for domain, secret in config.components.items()
+        }
+        self._jid = Jid("", config.domain)
+        self._served_by = config.served_by
+        self._components_at = config.components_at
+        self._nodes = ports.nodes
+        self._store = ports.store
+        self._new_id = ports.new_id
+        self._clock = ports.clock
         self._relayed = RelayedPlaces()
-        self.context = ModuleContext(
-            domain=name, components=tuple({**self.components, **components_at}),
-            realm=frozenset((name, *self.components, *components_at)), registration=registration,
-            registrations=RateLimit(registrations_per_minute, clock.seconds),
-            password_changes=RateLimit(PASSWORD_CHANGES_PER_MINUTE, clock.seconds),
-            probes=RateLimit(probes_per_minute, clock.seconds), strict=strict, admin=admin, limits=limits, store=store,
-            accounts=self.accounts, credentials=credentials, subscriptions=self.subscriptions, host=self.host,
-            presence=self._presence, route=self.route, new_id=new_id, now_utc_s=now_utc_s,
-            uptime_s=lambda: clock.seconds() - started_s,
-            hold=self._messages.hold, release=self._messages.release,
+        self.host = ServerHost(config.modules)
+        self.credentials = Credentials(ports.store.accounts, ports.store.secrets, ports.derive, ports.new_salt)
+        self.accounts = Accounts(config.domain, ports.store, config.limits, self._complete)
+        self.keeper = Keeper(ports.store.sessions, ports.turn, ports.now_utc_s)
+        hooks_of_presence = PresenceHooks(self.host, lambda: self.context)
+        self._presence = Presence(self.route, ports.new_id, ports.now_utc_s, hooks_of_presence)
+        self.subscriptions = Subscriptions(self.accounts, self._presence, self.route, ports.new_id)
+        self.context = self._context(config, ports)
+        hooks = MessageHooks(self.context)
+        self._messages = MessageDelivery(self.context, self.bounce, ports.tracer, hooks)
+        self._iq = iq.IqDispatch(self.host, self.route)
+        self._local = AccountDelivery(self.context, self._messages, self._iq, ports.tracer, self.bounce)
+        self.entrance = Entrance(self.context, self._iq, hooks, ports.tracer, self.too_large, self.bounce, ports.clock)
+
+    def _context(self, config: ServerConfig, ports: Ports) -> ModuleContext:
+        steady = ports.clock.seconds
+        started_s = steady()
+        return ModuleContext(
+            domain=config.domain, components=tuple({**config.components, **config.components_at}),
+            realm=frozenset((config.domain, *config.components, *config.components_at)),
+            registration=config.registration, strict=config.strict, admin=config.admin, limits=config.limits,
+            registrations=RateLimit.per_minute(config.registrations_per_minute, steady),
+            password_changes=RateLimit.per_minute(PASSWORD_CHANGES_PER_MINUTE, steady),
+            probes=RateLimit.per_minute(config.probes_per_minute, steady),
+            store=ports.store, new_id=ports.new_id, now_utc_s=ports.now_utc_s, uptime_s=lambda: steady() - started_s,
+            accounts=self.accounts, credentials=self.credentials, subscriptions=self.subscriptions,
+            presence=self._presence, host=self.host, route=self.route,
             remove_account=lambda localpart, removed: Deferred.fromCoroutine(self.remove_account(localpart, removed)),
         )  # fmt: skip
-        hooks.ctx = self.context
-        self._local = AccountDelivery(self.context, self._messages, self._iq, tracer, self.bounce)
-        self.entrance = Entrance(self.context, self._iq, hooks, tracer, self.too_large, self.bounce, clock)
+
+    async def _complete(self, account: LocalAccount) -> None:
+        """Let the modules add what is theirs to an account that was read."""
+        await self.host.load(self.context, self._store.documents, account)
 
     async def start(self) -> None:
         """Take stanzas from other domains."""
@@ -165,7 +137,8 @@ class Domain:
 
         What that process was sent and has not delivered reaches them now, but nothing else does before `adopt`.
         """
-        for session in await restore(localpart, self.accounts, self._store.sessions, self.keeper):
+        states = self.host.session_states
+        for session in await restore(localpart, self.accounts, self._store.sessions, self.keeper, states):
             self._nodes.claim_again(localpart)  # until its end; see `session_gone`
             if not session.is_bound:
                 self.session_gone(session)
@@ -180,10 +153,11 @@ class Domain:
         if account is None:
             return
         self.accounts.show(account)
-        if any(isinstance(each, RestoredSession) and each.missed_presence for each in account.sessions.values()):
-            self._presence.ask_contacts(account)
         if not account.available:
             self._presence.absent(account)
+        for session in [*account.sessions.values()]:
+            if isinstance(session, RestoredSession):
+                await self.host.run("restored", self.context, account, session)
 
     # --- on its way
 
@@ -270,7 +244,7 @@ class Domain:
         account = self.accounts.online.get(to.localpart)
         if account is not None:
             return self._local.deliver(account, stanza)
-        if self._nodes.is_alone and is_only_seen(stanza):
+        if self._nodes.is_alone and self._local.is_only_seen(stanza):
             return None
         return self._nodes.claim(to.localpart).addCallback(self._deliver_at, stanza, to.localpart, place)
 
@@ -278,7 +252,7 @@ class Domain:
         """Nobody is online here: the account is offline, at another node, or being restored."""
         if node != self._nodes.name:
             return self._tell(node, stanza, place)
-        if is_only_seen(stanza) and self.accounts.here(localpart) is None:
+        if self._local.is_only_seen(stanza) and self.accounts.here(localpart) is None:
             self._nodes.release(localpart)
             return None
         delivered = self.accounts.load(localpart).addCallback(self._local.deliver, stanza)
@@ -324,13 +298,6 @@ class Domain:
         self.tracer.record(Event.DROPPED, stanza, str(error))
         shorter = stanza.as_error_alone(error)
         return self.route(shorter) if len(shorter.raw) <= ENTERING_BYTES else None
-
-    # --- modules
-
-    def _keep(self, account: LocalAccount, stanza: Stanza, goes_first: bool) -> Deferred[bool]:
-        if account.temporary:
-            return succeed(False)
-        return self.host.run("store", self.context, account, ForLater(stanza, goes_first))
 
     # --- accounts
 

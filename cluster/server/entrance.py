@@ -7,25 +7,25 @@ from collections.abc import Callable
 import msgspec
 from twisted.internet.defer import Deferred
 
-from cluster.redisio.turn import Clock
-from cluster.router.port import Bounce, Settled
-from cluster.router.stanza_id import CLAIMS, without_claims
-from cluster.server import iq
+from cluster.base.clock import Clock
+from cluster.base.settled import Settled, both
+from cluster.host import iq
+from cluster.host.module import Peer
+from cluster.router.port import Bounce
+from cluster.server.accounts import Barrier
 from cluster.server.context import ModuleContext
 from cluster.server.message_hooks import MessageHooks
-from cluster.server.module import Peer
 from cluster.server.pace import Pace
 from cluster.server.session import Session
-from cluster.server.settled import both
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp import element as xml
-from cluster.xmpp.errors import Condition, ErrorType, StanzaError
+from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.events import Nonza
 from cluster.xmpp.limits import ENTERING_BYTES
-from cluster.xmpp.namespaces import BLOCKING_ERRORS
 from cluster.xmpp.probe import PROBE_PAYLOAD, probe_id, without_probe
 from cluster.xmpp.stamp import NotAStanza
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.stanza_id import CLAIMS, without_claims
 from cluster.xmpp.subscription import TYPES
 
 _READ = CLAIMS | {PROBE_PAYLOAD}
@@ -38,7 +38,7 @@ class Entrance:
     def __init__(
         self,
         ctx: ModuleContext,
-        requests: iq.IqDispatch,
+        requests: iq.IqDispatch[ModuleContext],
         hooks: MessageHooks,
         tracer: Tracer,
         too_large: Callable[[Stanza], Settled],
@@ -71,8 +71,9 @@ class Entrance:
             stanza = self._followed(stanza, trace_id)
         if len(stanza.raw) > ENTERING_BYTES:
             return self._too_large(stanza)
-        if session.account.blocked and stanza.to is not None and session.account.blocks(stanza.to):
-            self._refuse_blocked(session, stanza)
+        barrier = session.account.barrier
+        if barrier is not None and stanza.to is not None and session.account.blocks(stanza.to):
+            self._turn_back(session, stanza, barrier)
             return None
         if stanza.kind == "message":
             if stanza.to is None:  # RFC 6120 section 10.3.1
@@ -131,12 +132,11 @@ class Entrance:
         self._tracer.record(Event.RECEIVED, stanza)
         return stanza
 
-    def _refuse_blocked(self, session: Session, stanza: Stanza) -> None:
-        """The session's own account blocks the receiver (XEP-0191 section 3.3)."""
+    def _turn_back(self, session: Session, stanza: Stanza, barrier: Barrier) -> None:
+        """The session's own account blocks the receiver."""
         self._tracer.record(Event.BOUNCED, stanza, "the sender blocks the receiver")
-        if stanza.may_be_answered_with_error:  # not by way of `bounce`: that would come from who is blocked
-            blocked = f"{{{BLOCKING_ERRORS}}}blocked"
-            session.send(stanza.error(StanzaError(Condition.NOT_ACCEPTABLE, type=ErrorType.CANCEL, detail=blocked)))
+        if stanza.may_be_answered_with_error:  # not by way of `bounce`: the receiver's barrier would stop that
+            session.send(stanza.error(barrier.refusal()))
 
     def _presence_from(self, session: Session, stanza: Stanza) -> Settled:
         if stanza.to is None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, DeferredList
 
-from cluster.redisio.turn import Clock
+from cluster.base.clock import Clock
 from cluster.server.accounts import LocalAccount
 from cluster.server.keeper import Keeper
 from cluster.server.session import Session

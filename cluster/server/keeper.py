@@ -11,9 +11,9 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cluster.redisio.refusal import log_failed
-from cluster.redisio.turn import Stage, Turn
-from cluster.redisio.written import is_written
+from cluster.base.storage import log_failed
+from cluster.base.turn import Stage, Turn
+from cluster.base.written import is_written
 from cluster.server.session import Session
 from cluster.store.port import SessionStore
 from cluster.store.session import SentStanza, SessionChange, SessionRecord
@@ -66,7 +66,7 @@ class Keeper:
         self._waiting: dict[Session, list[Deferred[None]]] = {}
         self._over: dict[str, tuple[str, int]] = {}
 
-    def note(self, session: Session) -> None:
+    def changed(self, session: Session) -> None:
         """Something is new of it, or it wants to know what was handled: see to it at the end of this turn."""
         if not self._changed:
             self.turn.add(self._write, Stage.SESSIONS)
@@ -76,7 +76,7 @@ class Keeper:
         """Fires when the client may be told all that is handled by now, or the session is over."""
         noted: Deferred[None] = Deferred()
         self._waiting.setdefault(session, []).append(noted)
-        self.note(session)
+        self.changed(session)
         return noted
 
     def gone(self, session: Session) -> None:
@@ -150,7 +150,7 @@ class Keeper:
         directed = noted.directed
         if session.is_changed:
             directed = frozenset(session.directed)
-            record = record_of(session)
+            record = session.record()
             if record == noted.record:
                 record = None
             else:
@@ -187,17 +187,6 @@ class Keeper:
     def _fire(self, session: Session) -> None:
         for waiting in self._waiting.pop(session, ()):
             waiting.callback(None)
-
-
-def record_of(session: Session) -> SessionRecord:
-    """What is kept of it, apart from its stanzas."""
-    assert session.sm is not None
-    return SessionRecord(
-        id=session.sm.id, jid=session.jid, timeout_s=session.sm.timeout_s, broken_utc_s=session.broken_utc_s,
-        presence=session.presence, farewell=session.farewell, priority=session.priority,
-        interested=session.interested, follows_blocks=session.follows_blocks, carbons=session.carbons,
-        inactive=session.holdback is not None,
-    )  # fmt: skip
 
 
 def _sent(session: Session, number: int, each: Unacknowledged) -> SentStanza:

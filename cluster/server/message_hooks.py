@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cluster.router.port import Settled
+from cluster.base.settled import Settled, both
 from cluster.server.accounts import LocalAccount
-from cluster.server.module import ModuleHost
 from cluster.server.session import Session
-from cluster.server.settled import both
 from cluster.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:
@@ -19,19 +17,18 @@ if TYPE_CHECKING:
 class MessageHooks:
     """The hooks `sent`, `arriving` and `delivered` of one domain; see module.py."""
 
-    def __init__(self, host: ModuleHost) -> None:
-        self.ctx: ModuleContext
-        """Set before the first message."""
-        self._sent = host.message_hook("sent")
-        self._arriving = host.message_hook("arriving")
-        self._delivered = host.message_hook("delivered")
+    def __init__(self, ctx: ModuleContext) -> None:
+        self._ctx = ctx
+        self._sent = ctx.host.message_hook("sent")
+        self._arriving = ctx.host.message_hook("arriving")
+        self._delivered = ctx.host.message_hook("delivered")
 
     def sent(self, session: Session, stanza: Stanza) -> Settled:
         """A session of ours sent this, and it is on its way. Settles when what is kept of it is safe."""
         settled: Settled = None
         copy = stanza
         for handler in self._sent:
-            copy, kept = handler(self.ctx, session, copy)
+            copy, kept = handler(self._ctx, session, copy)
             if kept is not None:
                 settled = both(settled, kept)
         return settled
@@ -39,14 +36,14 @@ class MessageHooks:
     def arriving(self, account: LocalAccount, stanza: Stanza) -> Stanza:
         """The message as the account is to have it."""
         for handler in self._arriving:
-            stanza = handler(self.ctx, account, stanza)
+            stanza = handler(self._ctx, account, stanza)
         return stanza
 
     def delivered(self, account: LocalAccount, stanza: Stanza, sessions: Sequence[Session]) -> Settled:
         """The account has it: these sessions, or none where it is kept for later."""
         settled: Settled = None
         for handler in self._delivered:
-            kept = handler(self.ctx, account, stanza, sessions)
+            kept = handler(self._ctx, account, stanza, sessions)
             if kept is not None:
                 settled = both(settled, kept)
         return settled

@@ -8,13 +8,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
 
-from cluster.redisio.turn import Clock
-from cluster.router.port import Settled
+from cluster.base.clock import Clock
+from cluster.base.settled import Settled
 from cluster.server.session import Session
 from cluster.xmpp.stanza import Stanza
 
 MANY = 100
-"""Contacts and blocked addresses of an account: beyond so many, its presence and its requests to itself are much
+"""Contacts of an account and addresses that it blocks: beyond so many, its presence and its requests to itself are much
 work, and one of them is done in each turn of the reactor."""
 
 
@@ -32,7 +32,7 @@ class Pace:
     def worked(self, session: Session) -> None:
         """It has had its work of this turn done, if that was much."""
         account = session.account
-        if len(account.roster) + len(account.blocked) <= MANY or session in self.resting:
+        if len(account.roster) + len(account.barrier or ()) <= MANY or session in self.resting:
             return
         self.resting[session] = deque()
         self._see_to_it()

@@ -8,10 +8,10 @@ from xml.sax.saxutils import quoteattr
 
 import msgspec
 
-from cluster.router.port import Settled
+from cluster.base.settled import Settled, all_of
 from cluster.server.accounts import LocalAccount
+from cluster.server.presence_hooks import PresenceHooks
 from cluster.server.session import Session
-from cluster.server.settled import all_of
 from cluster.xmpp import element as xml
 from cluster.xmpp.delay import delayed
 from cluster.xmpp.errors import Condition, StanzaError
@@ -36,12 +36,17 @@ class Presence:
     """The presence of the accounts of one domain."""
 
     def __init__(
-        self, route: Callable[[Stanza], Settled], new_id: Callable[[], str], now_utc_s: Callable[[], float]
+        self,
+        route: Callable[[Stanza], Settled],
+        new_id: Callable[[], str],
+        now_utc_s: Callable[[], float],
+        hooks: PresenceHooks,
     ) -> None:
         """`route` sends a stanza on its way, to this domain or another."""
         self._route = route
         self._new_id = new_id
         self._now_utc_s = now_utc_s
+        self._hooks = hooks
 
     # --- what a session of ours sends
 
@@ -57,18 +62,19 @@ class Presence:
             return self.leave(session, stanza)
         session.farewell = None
         session.presence, session.priority = stanza, priority
-        told = self._tell_contacts(session.account, stanza)
+        told = [self._tell_contacts(session.account, stanza)]
         account = session.account
         for other in account.available:
             other.send(addressed(stanza, other.jid))
             if initial and other is not session and other.presence is not None:
                 session.send(addressed(other.presence, session.jid))
         if initial:
-            self.ask_contacts(account)
+            told.append(self.ask_contacts(account))
             for item in account.roster.values():
                 if item.pending_in is not None and not account.blocks(item.jid):
                     session.send(item.pending_in)  # RFC 6121 section 3.1.3: until it is answered, at each login
-        return told
+        told.append(self._hooks.sent(session, stanza))
+        return all_of(told)
 
     def leave(self, session: Session, stanza: Stanza | None = None) -> Settled:
         """The session is not available any more, by its own word or because its stream is gone (section 4.5)."""
@@ -84,11 +90,13 @@ class Presence:
         for jid in session.directed.take():  # section 4.6.3
             if not (was_available and session.account.shows_presence_to(jid)):  # it was told as a contact
                 told.append(self._route(addressed(gone, jid)))
+        if was_available:
+            told.append(self._hooks.gone(session.account, gone))
         return all_of(told)
 
-    def absent(self, account: LocalAccount) -> None:
+    def absent(self, account: LocalAccount) -> Settled:
         """None of its resources is available any more, and nobody has said so (section 4.3.2)."""
-        self._tell_contacts(account, make("presence", from_=account.jid, type="unavailable"))
+        return self._tell_contacts(account, make("presence", from_=account.jid, type="unavailable"))
 
     def direct(self, session: Session, stanza: Stanza) -> Settled:
         """Presence that a session sends to somebody in particular (section 4.6). Raises StanzaError: see `Directed`."""
@@ -106,20 +114,28 @@ class Presence:
             if item.subscription in ("from", "both") and not account.blocks(item.jid)
         )
 
-    def ask_contacts(self, account: LocalAccount) -> None:
+    def ask_contacts(self, account: LocalAccount) -> Settled:
         """Ask for the presence of all contacts that this account sees, or wants to see and has had no answer from."""
+        asked: list[Settled] = []
         for item in account.roster.values():
             is_seen = item.subscription in ("to", "both")
             if not (is_seen or item.pending_out) or account.blocks(item.jid):
                 continue
             if is_seen:  # section 4.3.1
-                self._route(make("presence", from_=account.jid, to=item.jid, type="probe"))
+                question = make("presence", from_=account.jid, to=item.jid, type="probe")
             else:  # section 3.1.2: the request may have got lost
-                self._route(make("presence", from_=account.jid, to=item.jid, id=self._new_id(), type="subscribe"))
+                question = make("presence", from_=account.jid, to=item.jid, id=self._new_id(), type="subscribe")
+            asked.append(self._route(question))
+        return all_of(asked)
 
     # --- what comes in for an account of ours
 
-    def receive(self, account: LocalAccount, stanza: Stanza) -> None:
+    @property
+    def concerns_accounts(self) -> bool:
+        """Presence is to be received for accounts without a session too: a module wants to know of it."""
+        return self._hooks.concern_accounts
+
+    def receive(self, account: LocalAccount, stanza: Stanza) -> Settled:
         """Available, unavailable or error presence for an account or one of its resources (section 8.5)."""
         assert stanza.to is not None
         if not stanza.to.resourcepart:
@@ -130,6 +146,7 @@ class Presence:
                     session.send(stanza)
         elif session_ := account.sessions.get(stanza.to.resourcepart):
             session_.send(stanza)
+        return self._hooks.received(account, stanza) if stanza.type is None else self._hooks.gone(account, stanza)
 
     def _ask_later(self, session: Session, presence: Stanza) -> None:
         """The session has no room for the presence of all its contacts: it gets the rest when it has read the first."""
@@ -182,17 +199,20 @@ class Presence:
         hidden = [session.jid for session in account.available]
         return all_of(self._route(make("presence", from_=jid, to=contact, type="unavailable")) for jid in hidden)
 
-    def take_back_directed(self, session: Session, concerns: Callable[[Jid], bool]) -> None:
+    def take_back_directed(self, session: Session, concerns: Callable[[Jid], bool]) -> Settled:
         """Who had directed presence, and is of concern, hears that the session is gone (section 4.6)."""
+        told: list[Settled] = []
         for jid in filter(concerns, [*session.directed]):
             session.directed.discard(jid)
             if not (session.available and session.account.shows_presence_to(jid)):  # it was told as a contact
-                self._route(make("presence", from_=session.jid, to=jid, type="unavailable"))
+                told.append(self._route(make("presence", from_=session.jid, to=jid, type="unavailable")))
+        return all_of(told)
 
-    def probe(self, account: LocalAccount, contact: Jid) -> None:
+    def probe(self, account: LocalAccount, contact: Jid) -> Settled:
         """Ask again for the presence of a contact (section 4.3.1)."""
-        if account.available:
-            self._route(make("presence", from_=account.jid, to=contact, type="probe"))
+        if not account.available:
+            return None
+        return self._route(make("presence", from_=account.jid, to=contact, type="probe"))
 
 
 def read_priority(stanza: Stanza) -> int:

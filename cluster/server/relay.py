@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cluster.redisio.refusal import is_away
+from cluster.base.settled import Settled
+from cluster.base.storage import is_away
 from cluster.router.nodes.port import Nodes
-from cluster.router.port import Settled
 from cluster.server.domain import Domain
 from cluster.server.frames import (
     Bound,
@@ -29,76 +29,31 @@ from cluster.server.frames import (
     SaidNonza,
     Write,
 )
-from cluster.server.remote_seat import RelayedStream, RemoteSeat
-from cluster.server.seat import Seat, Way
+from cluster.server.remote_seat import RelayedStream
+from cluster.server.remote_seats import RemoteSeats
+from cluster.server.seats import Seats
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
 
-if TYPE_CHECKING:
-    from cluster.server.seats import Seats
-
-_GONE = StreamError(StreamCondition.SYSTEM_SHUTDOWN, "the node that had your session is gone; connect again")
-
-
-class NodeGone(Exception):
-    """The node that was asked is gone, and whether it has heard is not known."""
-
 
 class Relay:
-    """A `nodes.port.Server`, and the way to sessions at other nodes."""
+    """A `nodes.port.Server`: admits the clients of other nodes, and takes over the work of those that are gone."""
 
     _log = Logger()
 
     def __init__(
-        self, nodes: Nodes, domain: Domain, seats: Seats, new_id: Callable[[], str], expelled: Callable[[], None]
+        self, nodes: Nodes, domain: Domain, seats: Seats, remote: RemoteSeats, expelled: Callable[[], None]
     ) -> None:
         """`expelled` ends this process at once."""
         self.expelled = expelled
         self._nodes = nodes
         self._domain = domain
         self._seats = seats
-        self._new_id = new_id
-        self._waiting: dict[str, tuple[str, Deferred[tuple[str, Bound | Refused]]]] = {}
-        self._remote: dict[str, RemoteSeat] = {}
+        self._remote = remote
         self._relayed: dict[str, RelayedStream] = {}
 
-    # --- for streams of this node
-
-    async def bind(self, node: str, localpart: str, resource: str | None, way: Way) -> Seat | StanzaError:
-        """A seat at that node. Raises NodeGone."""
-        answer = await self._open(node, Open(self._new_id(), localpart, resource), way)
-        if isinstance(answer, Refused):
-            return StanzaError(Condition(answer.condition), answer.text)
-        return answer
-
-    async def resume(self, node: str, localpart: str, previd: str, h: int, way: Way) -> Seat | int | None:
-        """The seat of a session at that node; where it is over, what `Seats.resume` says.
-
-        Raises StreamError, NodeGone.
-        """
-        answer = await self._open(node, Open(self._new_id(), localpart, None, previd, h), way)
-        if not isinstance(answer, Refused):
-            return answer
-        if answer.ends:
-            detail = xml.parse(answer.detail) if answer.detail else None
-            raise StreamError(StreamCondition(answer.condition), answer.text, detail)
-        return answer.handled
-
-    async def _open(self, node: str, wish: Open, way: Way) -> RemoteSeat | Refused:
-        answered: Deferred[tuple[str, Bound | Refused]] = Deferred()
-        self._waiting[wish.stream] = node, answered
-        self._nodes.send(node, wish)
-        node, answer = await answered  # it may be the heir of the other one
-        if isinstance(answer, Refused):
-            return answer
-        seat = RemoteSeat(answer, node, partial(self._tell, node), way)
-        self._remote[wish.stream] = seat
-        return seat
-
     def _tell(self, node: str, frame: Frame) -> Settled:
-        if isinstance(frame, Left):
-            self._remote.pop(frame.stream, None)
-        elif isinstance(frame, End):
+        if isinstance(frame, End):
             self._relayed.pop(frame.stream, None)
         return self._nodes.send(node, frame)
 
@@ -115,13 +70,8 @@ class Relay:
                 return Deferred.fromCoroutine(self._admit(node, frame)).addErrback(self._on_failure, node, frame)
             case Said() | SaidNonza() | Counted() | Flow() | Left():
                 return self._take_of_client(node, frame)
-            case Bound() | Refused():
-                self._answered(node, frame)
-            case Write() if frame.stream in self._remote:
-                self._remote[frame.stream].write(frame.data)
-            case End() if frame.stream in self._remote:
-                error = StreamError(StreamCondition(frame.condition), frame.text)
-                self._remote.pop(frame.stream).end(error)
+            case Bound() | Refused() | Write() | End():
+                self._remote.take(node, frame)
         return None
 
     def _take_of_client(self, node: str, frame: Said | SaidNonza | Counted | Flow | Left) -> Settled:
@@ -163,22 +113,13 @@ class Relay:
         condition = StreamCondition if wish.previd else Condition
         self._nodes.send(node, Refused(wish.stream, condition.INTERNAL_SERVER_ERROR, ends=bool(wish.previd)))
 
-    def _answered(self, node: str, answer: Bound | Refused) -> None:
-        _, answered = self._waiting.pop(answer.stream, ("", None))
-        if answered is not None:
-            answered.callback((node, answer))
-        elif isinstance(answer, Bound):
-            self._nodes.send(node, Left(answer.stream, lost=True))
-
     def refuse(self, frame: Any, error: StanzaError) -> None:
         """See `nodes.port.Server`."""
         match frame:
             case Deliver():
                 self._domain.bounce(frame.stanza, error)
-            case Open():
-                self._answered("", Refused(frame.stream, error.condition, error.text))
-            case Said() | SaidNonza() | Counted() | Flow() if frame.stream in self._remote:
-                self._remote.pop(frame.stream).end(StreamError(StreamCondition.RESOURCE_CONSTRAINT, error.text))
+            case Open() | Said() | SaidNonza() | Counted() | Flow():
+                self._remote.refuse(frame, error)
             case Write() | Bound() if frame.stream in self._relayed:
                 self._relayed.pop(frame.stream).left(lost=True)
 
@@ -188,13 +129,7 @@ class Relay:
             if relayed.node == node:
                 del self._relayed[id]
                 relayed.left(lost=True)
-        for id, seat in [*self._remote.items()]:
-            if seat.node == node:
-                del self._remote[id]
-                seat.end(_GONE)
-        for id, (asked, _) in [*self._waiting.items()]:
-            if asked == node:
-                self._waiting.pop(id)[1].errback(NodeGone())
+        self._remote.gone(node)
 
     def shut_down(self) -> None:
         """This node stops: what its sessions have at other nodes ends."""

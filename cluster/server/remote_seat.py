@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cluster.router.port import Settled
+from cluster.base.settled import Settled
 from cluster.server.frames import Bound, Counted, End, Flow, Left, Said, SaidNonza, Write
 from cluster.server.seat import Seat, Way
 from cluster.xmpp.errors import StreamCondition, StreamError

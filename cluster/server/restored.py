@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
+from cluster.host.state import SessionState, from_store
 from cluster.server.accounts import Accounts, LocalAccount
 from cluster.server.directed import Directed
 from cluster.server.keeper import Keeper
@@ -29,22 +31,22 @@ class RestoredSession(Session):
 
     Whoever died may have kept a stanza for its client, and not have acknowledged the entry of the link or inbox that
     brought it. Such an entry is read again. A message bears the same mark then, or the same stanza-id where it is
-    archived (router/stanza_id.py), or the same delay where it came out of the offline store; an iq has an id of its own
+    archived (xmpp/stanza_id.py), or the same delay where it came out of the offline store; an iq has an id of its own
     (RFC 6120 section 8.1.3). So it is recognized here.
     """
 
-    __slots__ = ("_had", "missed_presence")
+    __slots__ = ("_had",)
 
-    def __init__(self, kept: KeptSession, account: LocalAccount, keeper: Keeper) -> None:
+    def __init__(
+        self, kept: KeptSession, account: LocalAccount, keeper: Keeper, states: Iterable[SessionState[Any]]
+    ) -> None:
         """It has no stream yet: it is to hibernate."""
         super().__init__(account, kept.record.jid, keeper, _nowhere, _nowhere, _nowhere)
         record = kept.record
         self.presence, self.farewell, self.priority = record.presence, record.farewell, record.priority
         self.directed = Directed(kept.directed)
-        self.interested, self.follows_blocks, self.carbons = record.interested, record.follows_blocks, record.carbons
+        self.state = from_store(states, record.state)
         self.broken_utc_s = record.broken_utc_s
-        self.missed_presence = record.inactive
-        """What it was not told of its contacts is lost (XEP-0352)."""
         stanzas = [each.stanza for each in kept.sent]
         self._had = {each.raw for each in stanzas if _is_unique(each)}
         first = kept.sent[0].number if kept.sent else kept.acknowledged + 1
@@ -75,8 +77,10 @@ def _nowhere(*nothing: object) -> None:
     """The stream of a session that has none yet."""
 
 
-async def restore(localpart: str, accounts: Accounts, store: SessionStore, keeper: Keeper) -> list[RestoredSession]:
-    """The sessions that were kept of an account, apart from those that it has already.
+async def restore(
+    localpart: str, accounts: Accounts, store: SessionStore, keeper: Keeper, states: Iterable[SessionState[Any]]
+) -> list[RestoredSession]:
+    """The sessions that were kept of an account, apart from those that it has already; `states`: what modules keep.
 
     They are the account's again, which is not online for all that: see `Accounts.show`. But one whose resource is
     another session's by now is not, and is to be over.
@@ -88,7 +92,7 @@ async def restore(localpart: str, accounts: Accounts, store: SessionStore, keepe
             await store.delete(localpart, each.record.id)
         return []
     here = {session.sm.id for session in account.sessions.values() if session.sm is not None}
-    new = [(each, RestoredSession(each, account, keeper)) for each in kept if each.record.id not in here]
+    new = [(each, RestoredSession(each, account, keeper, states)) for each in kept if each.record.id not in here]
     for _, session in new:
         successor = account.sessions.get(session.jid.resourcepart)
         if successor is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from cluster.router.port import Settled
+from cluster.base.settled import Settled
 from cluster.server.domain import Domain
 from cluster.server.session import Session
 from cluster.xmpp.errors import StreamError

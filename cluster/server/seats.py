@@ -9,7 +9,7 @@ from cluster.router.nodes.port import Nodes
 from cluster.server.accounts import LocalAccount
 from cluster.server.domain import Domain
 from cluster.server.hibernation import find, ready
-from cluster.server.relay import NodeGone, Relay
+from cluster.server.remote_seats import NodeGone, RemoteSeats
 from cluster.server.seat import LocalSeat, Seat, Way
 from cluster.server.session import Session
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition
@@ -22,18 +22,11 @@ MAX_SESSIONS = 64
 class Seats:
     """Gives streams their seats."""
 
-    def __init__(
-        self,
-        domain: Domain,
-        nodes: Nodes,
-        new_id: Callable[[], str],
-        expelled: Callable[[], None],
-    ) -> None:
-        """`expelled` ends this process at once: see `nodes.port.Server`."""
-        self.relay = Relay(nodes, domain, self, new_id, expelled)
+    def __init__(self, domain: Domain, nodes: Nodes, new_id: Callable[[], str], remote: RemoteSeats) -> None:
         self._domain = domain
         self._nodes = nodes
         self._new_id = new_id
+        self._remote = remote
 
     async def bind(self, localpart: str, resource: str | None, way: Way, *, temporary: bool) -> Seat | StanzaError:
         """RFC 6120 section 7.6 and 7.7: the resource that was asked for, also where an older session has it.
@@ -42,7 +35,7 @@ class Seats:
         """
         while (node := await self._nodes.claim(localpart)) != self._nodes.name:
             with suppress(NodeGone):  # then it has an heir soon
-                return await self.relay.bind(node, localpart, resource, way)
+                return await self._remote.bind(node, localpart, resource, way)
         session = None
         try:
             session = await self._session(localpart, resource, way, temporary)
@@ -81,7 +74,7 @@ class Seats:
         """
         while (node := await self._nodes.claim(localpart)) != self._nodes.name:
             with suppress(NodeGone):
-                return await self.relay.resume(node, localpart, sm_id, h, way)
+                return await self._remote.resume(node, localpart, sm_id, h, way)
         try:
             session = find(self._domain.accounts.here(localpart), sm_id)
             if session is not None and session.sm is not None:

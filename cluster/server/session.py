@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from cluster.router.port import Settled
+from cluster.base.settled import Settled
+from cluster.base.turn import Turn
+from cluster.host.state import SessionState, to_store
 from cluster.server.directed import Directed
-from cluster.server.outbox import MAX_UNSENT_BYTES, WINDOW_BYTES, Holdback, Outbox
+from cluster.store.session import SessionRecord
+from cluster.streams.outbox import MAX_UNSENT_BYTES, WINDOW_BYTES, Holdback, Outbox
 from cluster.xmpp.delay import delayed
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.jid import Jid
@@ -18,23 +21,37 @@ from cluster.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:
     from cluster.server.accounts import LocalAccount
-    from cluster.server.keeper import Keeper
+
+
+class SessionLog(Protocol):
+    """Where sessions that can be resumed are written down."""
+
+    @property
+    def turn(self) -> Turn:
+        """At its end the client gets what it was sent."""
+
+    @property
+    def now_utc_s(self) -> Callable[[], float]:
+        """The time of day."""
+
+    def changed(self, session: Session) -> None:
+        """Something is new of it, or it wants to know what was handled: see to it at the end of this turn."""
 
 
 class Session(Outbox):
     """What is known of one resource, and the way to it."""
 
     __slots__ = (
-        "_keeper", "_leave", "_shared", "_wants_room",
-        "account", "broken_utc_s", "carbons", "directed", "farewell", "follows_blocks", "has_no_ids", "interested",
-        "is_behind", "is_changed", "jid", "presence", "priority", "resumable_until_s", "sm", "unseen",
+        "_leave", "_log", "_shared", "_wants_room",
+        "account", "broken_utc_s", "directed", "farewell", "has_no_ids", "is_behind", "is_changed", "jid", "presence",
+        "priority", "resumable_until_s", "sm", "state", "unseen",
     )  # fmt: skip
 
     def __init__(
         self,
         account: LocalAccount,
         jid: Jid,
-        keeper: Keeper,
+        log: SessionLog,
         write: Callable[[bytes], None],
         end: Callable[[StreamError], None],
         leave: Callable[[], None],
@@ -43,7 +60,7 @@ class Session(Outbox):
 
         `leave` tells the stream that the session goes on without it.
         """
-        super().__init__(keeper.turn, write, end)
+        super().__init__(log.turn, write, end)
         self.account = account
         self.jid = jid
         self.presence: Stanza | None = None
@@ -51,16 +68,12 @@ class Session(Outbox):
         self.farewell: Stanza | None = None
         """The unavailable presence that it broadcast, unless it is available again."""
         self.priority = 0
-        self.interested = False
-        """It asked for the roster, so it gets roster pushes (RFC 6121 section 2.1.6)."""
+        self.state: dict[SessionState[Any], Any] = {}
+        """What modules keep with it; what is not in it has the default of its key."""
         self.has_no_ids = False
         """It sent an iq without an id."""
-        self.follows_blocks = False
-        """It asked for the block list, so it gets the pushes of its changes (XEP-0191 section 3.3)."""
         self.directed = Directed()
         """Who has had directed presence and must hear when it goes (RFC 6121 section 4.6)."""
-        self.carbons = False
-        """It wants copies of the messages of the account's other resources (XEP-0280)."""
         self.sm: StreamManagement | None = None
         """What of its stream is acknowledged, and what can be resumed (XEP-0198); None where it was not enabled."""
         self.broken_utc_s: float | None = None
@@ -75,7 +88,7 @@ class Session(Outbox):
         """Contacts whose presence it was not sent for want of room: they are to be asked for it."""
         self._wants_room: list[Deferred[bool]] = []
         self._shared: dict[int, tuple[Session, ...]] = {}  # by the identity of stanzas that are not written yet
-        self._keeper = keeper
+        self._log = log
         self._leave = leave
 
     @property
@@ -99,6 +112,20 @@ class Session(Outbox):
     def is_bound(self) -> bool:
         """It is one of its account's; False once it is over."""
         return self.account.sessions.get(self.jid.resourcepart) is self
+
+    def changed(self) -> None:
+        """What is stored of it is to be written again."""
+        self.is_changed = True
+        if self.is_resumable:
+            self._log.changed(self)
+
+    def record(self) -> SessionRecord:
+        """What is stored of it, apart from its stanzas."""
+        assert self.sm is not None
+        return SessionRecord(
+            id=self.sm.id, jid=self.jid, timeout_s=self.sm.timeout_s, broken_utc_s=self.broken_utc_s,
+            presence=self.presence, farewell=self.farewell, priority=self.priority, state=to_store(self.state),
+        )  # fmt: skip
 
     # --- what the server pushes by itself
 
@@ -138,7 +165,7 @@ class Session(Outbox):
         """Count from here on."""
         self.sm = management
         self.is_changed = True
-        self._keeper.note(self)
+        self._log.changed(self)
         self.resume()  # what is for it is bounded by what it does not acknowledge; see `pause`
 
     def received(self, settled: Settled, kind: str = "") -> None:
@@ -149,19 +176,19 @@ class Session(Outbox):
             settled.addBoth(self._on_settled, settled)
         self.is_changed = self.is_changed or kind != "message"  # any other may have changed what the session is
         if self.sm.is_resumable:
-            self._keeper.note(self)
+            self._log.changed(self)
 
     def _on_settled(self, result: Any, settled: Deferred[Any]) -> Any:
         assert self.sm is not None
         self.sm.settled(settled)
-        self._keeper.note(self)
+        self._log.changed(self)
         return result
 
     def asked(self) -> None:
         """The client wants to know what was handled: as soon as it is noted."""
         assert self.sm is not None
         self.sm.asked()
-        self._keeper.note(self)
+        self._log.changed(self)
 
     def acknowledged(self, h: int) -> None:
         """The client has handled so many. Raises StreamError for more than it was sent."""
@@ -169,7 +196,7 @@ class Session(Outbox):
         if request := self.sm.acknowledged(h):
             self.write(request)
         if self.sm.is_resumable:
-            self._keeper.note(self)
+            self._log.changed(self)
         self._has_room()
 
     def noted(self, handled: int, written: list[Unacknowledged]) -> None:
@@ -188,7 +215,7 @@ class Session(Outbox):
     def flush(self) -> None:
         """Write what waits, if the client keeps up; where the session can be resumed, as soon as it is kept."""
         if self.is_resumable:
-            self._keeper.note(self)
+            self._log.changed(self)
         else:
             super().flush()
             self.check_size()
@@ -247,7 +274,7 @@ class Session(Outbox):
         return data + self.sm.written(len(self._number(stanzas)))
 
     def _unacknowledged(self, stanzas: list[Stanza]) -> list[Unacknowledged]:
-        now_utc_s, shared = self._keeper.now_utc_s(), self._shared
+        now_utc_s, shared = self._log.now_utc_s(), self._shared
         if not shared:
             return [Unacknowledged(stanza, now_utc_s) for stanza in stanzas]
         self._shared = {}

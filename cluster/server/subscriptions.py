@@ -7,17 +7,21 @@ from collections.abc import Callable
 import msgspec
 from twisted.internet.defer import Deferred
 
-from cluster.router.port import Settled
+from cluster.base.settled import Settled, all_of, both
+from cluster.host.state import SessionState
 from cluster.server.accounts import Accounts, LocalAccount
 from cluster.server.presence import Presence
 from cluster.server.roster import item_element, kept_request, roster_element
-from cluster.server.settled import all_of, both
+from cluster.server.session import Session
 from cluster.store.port import RosterItem
 from cluster.xmpp.element import Element
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import ROSTER
 from cluster.xmpp.stanza import Stanza, make
 from cluster.xmpp.subscription import ALWAYS_ROUTED, INBOUND, OUTBOUND, State, SubscriptionType
+
+INTERESTED = SessionState("roster interested", bool, default=False)
+"""A session asked for the roster, so it gets roster pushes (RFC 6121 section 2.1.6)."""
 
 
 def state_of(item: RosterItem) -> State:
@@ -102,7 +106,7 @@ class Subscriptions:
         if kind == "subscribe":
             account.roster.check(item)
         settled: Settled = self._keep(account, item)
-        for session in account.available if kind == "subscribe" else account.interested:
+        for session in account.available if kind == "subscribe" else _interested(account):
             session.send(stanza)
         self._show_change(account, item)  # behind the stanza (sections 3.1.6, 3.2.3 and 3.3.3)
         if kind == "unsubscribe" and before.subscription in ("from", "both"):
@@ -145,7 +149,7 @@ class Subscriptions:
 
     def push(self, account: LocalAccount, element: Element) -> None:
         """Send a roster push to every interested resource."""
-        interested = account.interested
+        interested = _interested(account)
         query = roster_element(account.roster, element) if interested else element
         for session in interested:
             session.send(make("iq", from_=account.jid, to=session.jid, id=self._new_id(), type="set", payload=[query]))
@@ -164,3 +168,7 @@ class Subscriptions:
         settled.append(self._accounts.remove_item(account, contact))
         self.push(account, Element(f"{{{ROSTER}}}item", jid=str(contact), subscription="remove"))
         return all_of(settled)
+
+
+def _interested(account: LocalAccount) -> list[Session]:
+    return [session for session in account.sessions.values() if INTERESTED.of(session)]

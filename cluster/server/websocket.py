@@ -19,9 +19,9 @@ from wsproto.handshake import H11Handshake
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 from zope.interface import implementer
 
-from cluster.server.backpressure import OTHERS, UNREAD, Reading
 from cluster.server.c2s import ClientStreams
-from cluster.server.connection import MAX_AT_ONCE
+from cluster.streams.backpressure import OTHERS, UNREAD, Reading
+from cluster.streams.connection import MAX_AT_ONCE
 from cluster.xmpp.errors import StreamError
 from cluster.xmpp.limits import FROM_CLIENT
 from cluster.xmpp.websocket import SUBPROTOCOL, WebSocketFraming

@@ -9,10 +9,10 @@ import msgspec
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 
+from cluster.base.storage import log_failed
 from cluster.redisio.client import RedisClient
 from cluster.redisio.insistent import Insistent
 from cluster.redisio.keys import Keys
-from cluster.redisio.refusal import log_failed
 from cluster.store.archive import MAX_PAGE_BYTES, ArchivedMessage, Entry, Page, select
 from cluster.store.limits import Limit
 from cluster.xmpp.jid import Jid

@@ -11,6 +11,7 @@ from cluster.redisio.client import RedisClient
 from cluster.redisio.insistent import Command, Insistent
 from cluster.redisio.keys import Keys
 from cluster.redisio.pages import read_hash
+from cluster.store.former_sessions import read_record
 from cluster.store.session import KeptSession, SentStanza, SessionChange, SessionRecord
 from cluster.xmpp.jid import Jid
 
@@ -22,7 +23,6 @@ class _Progress(msgspec.Struct, frozen=True, array_like=True):
 
 _encode = msgspec.msgpack.Encoder().encode
 _progress = msgspec.msgpack.Decoder(_Progress).decode
-_record = msgspec.msgpack.Decoder(SessionRecord).decode
 _jid = msgspec.msgpack.Decoder(Jid).decode
 _sent = msgspec.msgpack.Decoder(SentStanza).decode
 
@@ -68,7 +68,7 @@ class RedisSessions:
     async def load(self, localpart: str) -> list[KeptSession]:
         """All sessions of an account."""
         records = await read_hash(self._client, self._keys.sessions_of(self._domain, localpart))
-        loaded = [self._load(id.decode(), _record(value)) for id, value in records.items()]
+        loaded = [self._load(id.decode(), read_record(value)) for id, value in records.items()]
         sessions: list[KeptSession] = await gatherResults([Deferred.fromCoroutine(each) for each in loaded])
         return sessions
 

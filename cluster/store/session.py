@@ -24,11 +24,8 @@ class SessionRecord(msgspec.Struct, frozen=True):
     farewell: Stanza | None = None
     """The unavailable presence that it broadcast, unless it is available again."""
     priority: int = 0
-    interested: bool = False
-    follows_blocks: bool = False
-    carbons: bool = False
-    inactive: bool = False
-    """Its client asked for less (XEP-0352), and what it was not told is not kept."""
+    state: dict[str, msgspec.Raw] = {}
+    """What modules keep with it, by name (host/state.py)."""
 
 
 class SentStanza(msgspec.Struct, frozen=True, array_like=True):

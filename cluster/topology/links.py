@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
 
+from cluster.base.units import WINDOWS, Quantity
 from cluster.router.fault import Fault
 from cluster.router.faults import known
-from cluster.router.quantity import WINDOWS, Quantity
 from cluster.topology.problem import Finding, KeyPath, choice
 from cluster.topology.section import NodeName, Section
 

@@ -13,7 +13,7 @@ from cluster.topology.links import Link
 from cluster.topology.scale import MAX_NODES
 from cluster.topology.section import AccountJid, Domain, Name, NodeName, OrEmpty, Password, Section, XmlText
 from cluster.trace.hop import MAX_JOURNAL_BYTES
-from cluster.xmpp.features import TlsMode
+from cluster.xmpp.stream_options import TlsMode
 
 
 class ServerSettings(Section):

@@ -9,7 +9,7 @@ import msgspec
 
 from cluster.store.limits import Limits
 from cluster.trace.hop import MAX_JOURNAL_BYTES
-from cluster.xmpp.features import TlsMode
+from cluster.xmpp.stream_options import TlsMode
 
 COMPONENT_PORT = 5347
 """Where servers take components (the usual port of XEP-0114)."""

@@ -35,17 +35,18 @@ _NAME = r"^[a-z][a-z0-9-]{0,62}$"
 """Fits a folder, a log line and a DNS label."""
 
 
-def _name(text: str) -> str:
+def check_name(text: str) -> str:
+    """The name of a lab or of a part of it, unchanged. Raises ValueError."""
     if not re.fullmatch(_NAME, text):
         rule = "lowercase letters, digits and '-', a letter first, at most 63"
-        raise ValueError(f"{text!r} is no name; allowed: {rule}")
+        raise ValueError(f"{text!r} is not a valid name; allowed: {rule}")
     return text
 
 
 def _node_name(text: str) -> str:
     if text in RESERVED_NAMES:
         raise ValueError(f"{text!r} is a part of every lab; give the server another name")
-    return _name(text)
+    return check_name(text)
 
 
 def _domain(text: str) -> str:
@@ -109,7 +110,7 @@ def _xml_text(text: str) -> str:
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """XML 1.0 section 2.2."""
 
-Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": _NAME})]
+Name = Annotated[str, AfterValidator(check_name), WithJsonSchema({"type": "string", "pattern": _NAME})]
 NodeName = Annotated[str, AfterValidator(_node_name), WithJsonSchema({"type": "string", "pattern": _NAME})]
 Domain = Annotated[str, AfterValidator(_domain), WithJsonSchema({"type": "string", "pattern": "^[^@/ ]+$"})]
 """Prepared (RFC 7622 section 3.2)."""

@@ -13,7 +13,7 @@ from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:  # commands that only read plans are to start at once
-    from cluster.redisio.turn import Clock
+    from cluster.base.clock import Clock
 
 MAX_JOURNAL_BYTES = 67_108_864
 """Of the hops that one node has in the journal, where the topology says nothing else (`trace.journal_bytes`)."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # commands that only read plans are to start at once
-    from cluster.redisio.turn import Clock
+    from cluster.base.clock import Clock
 
 MAX_PER_PERIOD = 20
 """Failures of stanzas that are not followed, of one node: at this pace they fill the journal within hours."""

@@ -17,7 +17,7 @@ from xml.sax.saxutils import quoteattr
 import msgspec
 
 from cluster.xmpp import element as xml
-from cluster.xmpp.component_stanza import into_stream, out_of_stream
+from cluster.xmpp.content_namespace import into_stream, out_of_stream
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
 from cluster.xmpp.events import Closed, Misaddressed
 from cluster.xmpp.jid import Jid, JidError

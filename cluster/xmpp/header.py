@@ -1,4 +1,4 @@
-"""The stream headers of a client's stream (RFC 6120 section 4.7): the client's is checked, and answered with ours."""
+"""The stream headers (RFC 6120 section 4.7): the initiating side's is checked, and answered with ours."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from cluster.xmpp.namespaces import CLIENT, STREAMS
 from cluster.xmpp.parser import StreamHeader
 
 
-def check(header: StreamHeader, domain: str) -> None:
-    """Raises StreamError for a header that asks for something else than a client's stream with this domain."""
-    if header.content_namespace != CLIENT:
-        raise StreamError(StreamCondition.INVALID_NAMESPACE, f"clients speak {CLIENT} here")
+def check(header: StreamHeader, domain: str, content_namespace: str = CLIENT) -> None:
+    """Raises StreamError for a header that asks for something else than a stream of this kind with this domain."""
+    if header.content_namespace != content_namespace:
+        raise StreamError(StreamCondition.INVALID_NAMESPACE, f"the content namespace here is {content_namespace}")
     if header.to is not None and _domain(header.to) != domain:  # section 4.7.2: old clients do not say `to`
         raise StreamError(StreamCondition.HOST_UNKNOWN, f"to={header.to!r} is not {domain}")
     if header.version is None or header.version.partition(".")[0].lstrip("0") != "1":
@@ -38,7 +38,7 @@ def sender(header: StreamHeader | None) -> Jid | None:
         return None
 
 
-def answer(header: StreamHeader | None, domain: str, stream_id: str) -> bytes:
+def answer(header: StreamHeader | None, domain: str, stream_id: str, content_namespace: str = CLIENT) -> bytes:
     """Our own header; the client's is None where it sent none that could be read."""
     # sections 4.7.2 and 4.7.5: no `to` and no version for a peer that told us none
     version = "" if header is not None and header.version is None else " version='1.0'"
@@ -46,5 +46,5 @@ def answer(header: StreamHeader | None, domain: str, stream_id: str) -> bytes:
     to = f" to={quoteattr(str(from_))}" if from_ is not None else ""
     return (
         f"<?xml version='1.0'?><stream:stream from='{domain}'{to} "
-        f"id='{stream_id}'{version} xml:lang='en' xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>"
+        f"id='{stream_id}'{version} xml:lang='en' xmlns='{content_namespace}' xmlns:stream='{STREAMS}'>"
     ).encode()

@@ -1,20 +1,65 @@
-"""The logins that a client tries on one stream (RFC 6120 section 6): what it says, and what it is told."""
+"""The logins that a client tries on one stream (RFC 6120 section 6): who it is, what it says, and what it is told."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 from xml.sax.saxutils import quoteattr
+
+import msgspec
 
 from cluster.xmpp import element as xml
 from cluster.xmpp import sasl
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.events import KeysWanted, PasswordGiven
+from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import SASL
 
 MAX_LOGIN_TRIES = 5
 """Refused and aborted logins before the stream is closed (RFC 6120 section 6.4.5 recommends 2 to 5)."""
+
+
+class StreamFailed(Exception):
+    """The server refused: a login, a resource, or the whole stream; `condition` is its own word."""
+
+    def __init__(self, step: str, condition: str, text: str = "") -> None:
+        super().__init__(f"{step}: {condition}" + (f" ({text})" if text else ""))
+        self.condition = condition
+
+
+class Resumption(msgspec.Struct, frozen=True):
+    """The managed stream that a client wants to go on with (XEP-0198 section 5)."""
+
+    jid: Jid
+    previd: str
+    """The SM-ID that the server gave it."""
+    h: int
+    """How many of the server's stanzas the client has handled."""
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """The login is done; stanzas flow."""
+
+    jid: Jid
+    is_resumed: bool = False
+    """The earlier stream goes on; else a resource was bound."""
+    h: int | None = None
+    """How many stanzas of the client the server had handled on that stream; None where it does not say."""
+
+
+@dataclass(frozen=True)
+class Login:
+    """Who logs in, and how."""
+
+    jid: Jid
+    """Its resourcepart is asked for; without one the server chooses."""
+    password: str
+    register: bool = False
+    """Make the account first (XEP-0077); one that exists already is fine."""
+    in_clear: bool = False
+    """Do without TLS where the server lets one: for measuring what TLS costs."""
 
 
 class Told(NamedTuple):
@@ -103,3 +148,10 @@ class LoginExchange:
 def _sasl(name: str, text: str) -> bytes:
     content = sasl.encode(text) if text else ""
     return f"<{name} xmlns={quoteattr(SASL)}>{content}</{name}>".encode()
+
+
+def condition_of(failure: Element) -> tuple[str, str]:
+    """The condition and the text of an error or failure element."""
+    names = [xml.split(child.tag)[1] for child in failure]
+    text = next((child.text or "" for child in failure if child.tag.endswith("}text")), "")
+    return next((name for name in names if name != "text"), "unknown"), text

@@ -8,27 +8,22 @@ from cluster.xmpp import element as xml
 from cluster.xmpp import header as headers
 from cluster.xmpp import sasl, sm
 from cluster.xmpp.binding import ResourceBinding
-from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
 from cluster.xmpp.events import (
     Event,
-    KeysWanted,
     Misaddressed,
     Nonza,
-    PasswordGiven,
-    RequestBeforeLogin,
-    ResumeRequested,
-    TlsWanted,
-)  # fmt: skip
-from cluster.xmpp.features import StreamOptions, features, mechanisms
+)
+from cluster.xmpp.feature import Fact, StreamKind, before_login, offered, taking
+from cluster.xmpp.features.clients import CLIENTS
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.login import MAX_LOGIN_TRIES, LoginExchange, Told
-from cluster.xmpp.namespaces import LEGACY_AUTH, SM, TLS
+from cluster.xmpp.login import LoginExchange
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader
 from cluster.xmpp.stamp import MalformedTo, NotAStanza, Stamp
 from cluster.xmpp.stanza import Stanza
-from cluster.xmpp.states import INPUTS, TRANSITIONS, Input, State
+from cluster.xmpp.states import TRANSITIONS, Input, State
 from cluster.xmpp.stream import Stream
+from cluster.xmpp.stream_options import StreamOptions
 
 
 class ReceivingStream(Stream[Event]):
@@ -36,28 +31,30 @@ class ReceivingStream(Stream[Event]):
 
     CLOSED = State.CLOSED
 
-    def __init__(self, options: StreamOptions, new_id: Callable[[], str]) -> None:
+    def __init__(self, options: StreamOptions, new_id: Callable[[], str], kind: StreamKind = CLIENTS) -> None:
         """`new_id` gives unpredictable ids: stream ids and SCRAM nonces (RFC 6120 section 4.7.3)."""
         super().__init__(options.limits)
+        self.content_namespace = kind.content_namespace
+        self.options = options
+        self.bindings: Mapping[str, bytes] = {}
+        self.login = LoginExchange(options.domain, new_id)
+        self.binding = ResourceBinding()
+        self.refused_requests = 0
         self.state: State = State.OPENING
         self.secure = False
         self.localpart = ""
         self.jid: Jid | None = None
         self.claimed: Jid | None = None
         """Who the stream header said it is, where the login was another's."""
-        self._options = options
+        self._features = kind.features
         self._new_id = new_id
-        self._bindings: Mapping[str, bytes] = {}
-        self._login = LoginExchange(options.domain, new_id)
-        self._binding = ResourceBinding()
-        self._refused_requests = 0
         self._header: StreamHeader | None = None
         self._stamp: Stamp | None = None
 
     @property
     def is_anonymous(self) -> bool:
         """Its login was SASL ANONYMOUS: there is no account of that name."""
-        return self._login.is_anonymous
+        return self.login.is_anonymous
 
     def send(self, stanza: Stanza) -> None:
         """Queue a stanza for the peer; behind the end of the stream it is dropped."""
@@ -73,57 +70,57 @@ class ReceivingStream(Stream[Event]):
     def tls_started(self, bindings: Mapping[str, bytes]) -> None:
         """TLS is up; `bindings` is its channel binding data by type. The stream restarts (RFC 6120 section 5.4.3.3)."""
         if self._resume():
-            self._move(Input.TLS_STARTED)
+            self.move(Input.TLS_STARTED)
             self.secure = True
-            self._bindings = bindings
+            self.bindings = bindings
             self._restart()
 
     def request_answered(self, reply: Stanza) -> None:
         """The reply to a request before the login."""
         if self._resume():
-            self._refused_requests += reply.type == "error"
+            self.refused_requests += reply.type == "error"
             self.send(reply)
 
     def logged_in(self, jid: Jid, reply: Stanza) -> None:
         """The request before the login was one itself (XEP-0078): stanzas flow from now on, stamped with `jid`."""
         if self._resume():
-            self._move(Input.LOGIN_BY_IQ)
+            self.move(Input.LOGIN_BY_IQ)
             self.send(reply)
             self._flow(jid)
 
     def login_unavailable(self) -> None:
         """Whether the login is good cannot be known now (RFC 6120 section 6.5.11)."""
         if self._resume():
-            self._refuse_login(sasl.SaslError(sasl.SaslCondition.TEMPORARY_AUTH_FAILURE))
+            self.refuse_login(sasl.SaslError(sasl.SaslCondition.TEMPORARY_AUTH_FAILURE))
 
     def keys_found(self, keys: sasl.Keys) -> None:
         """The account's keys; for an unknown account, keys that no password fits."""
         if self._resume():
             try:
-                self._output.append(self._login.challenge(keys))
+                self._output.append(self.login.challenge(keys))
             except sasl.SaslError as error:
-                self._refuse_login(error)
+                self.refuse_login(error)
 
     def password_checked(self, accepted: bool) -> None:
         """Whether the password that PLAIN brought is the account's."""
         if not self._resume():
             return
         if accepted:
-            self._accept_login(self._login.accept_password())
+            self.accept_login(self.login.accept_password())
         else:
-            self._refuse_login(sasl.SaslError(sasl.SaslCondition.NOT_AUTHORIZED))
+            self.refuse_login(sasl.SaslError(sasl.SaslCondition.NOT_AUTHORIZED))
 
     def bound(self, jid: Jid) -> None:
         """The resource is the peer's (RFC 6120 section 7): stanzas flow from now on, stamped with `jid`."""
         if self._resume():
-            self._move(Input.RESOURCE_BOUND)
-            self.send(self._binding.accept(jid))
+            self.move(Input.RESOURCE_BOUND)
+            self.send(self.binding.accept(jid))
             self._flow(jid)
 
     def resumed(self, jid: Jid, management: sm.StreamManagement) -> None:
         """The peer has its former stream back (XEP-0198 section 5); what it missed comes behind that."""
         if self._resume():
-            self._move(Input.STREAM_RESUMED)
+            self.move(Input.STREAM_RESUMED)
             self._output.append(sm.resumed(management))
             self._flow(jid)
 
@@ -143,11 +140,11 @@ class ReceivingStream(Stream[Event]):
     def bind_refused(self, error: StanzaError) -> None:
         """The peer cannot have that resource; it may ask for another."""
         if self._resume():
-            self.send(self._binding.refuse(error))
+            self.send(self.binding.refuse(error))
 
     # --- the negotiation
 
-    def _move(self, what: Input) -> None:
+    def move(self, what: Input) -> None:
         try:
             self.state = TRANSITIONS[self.state][what]
         except KeyError:
@@ -166,117 +163,76 @@ class ReceivingStream(Stream[Event]):
             return None
         if isinstance(child, StreamEnd):
             return self.close()  # in every state that reads (Input.END)
-        if child.name.startswith(f"{SM} ") and self._is_offered(child):
-            return self._on_early_sm(child)
-        what = INPUTS.get(child.name)
-        if what is None or (what is Input.IQ and not self._takes_iq()):
-            # RFC 6120 section 4.9.3.12: no stanza before the login
-            raise StreamError(StreamCondition.NOT_AUTHORIZED, f"{child.name.rpartition(' ')[2]} before the login")
-        if what is not Input.STARTTLS and self._options.tls == "required" and not self.secure:
-            raise StreamError(StreamCondition.POLICY_VIOLATION, "STARTTLS comes first here (RFC 6120 section 5.3.1)")
+        feature = taking(self._features, self, child.name)
+        take = feature and feature.handler(child.name)
+        if not take:
+            raise before_login(child)
         try:
-            return self._on_negotiation(what, child)
+            return take(self, child)
         except sasl.SaslError as error:
-            self._refuse_login(error)
+            self.refuse_login(error)
             return None
 
-    def _takes_iq(self) -> bool:
-        return self.state is State.BINDING or (self.state is State.NEGOTIATING and self._options.takes_iq_before_login)
+    # --- for the features
 
-    def _on_negotiation(self, what: Input, child: Slice) -> Event | None:
-        tree = xml.parse(child.raw) if what in (Input.AUTH, Input.RESPONSE) else Element(child.name)
-        self._move(what)
-        if len(tree):
-            raise sasl.SaslError(sasl.SaslCondition.MALFORMED_REQUEST, "a login is text")
-        match what:
-            case Input.STARTTLS:
-                return self._on_starttls()
-            case Input.AUTH:
-                offered = mechanisms(self._options, self.secure, bool(self._bindings))
-                mechanism = child.attributes.get("mechanism", "")
-                return self._proceed(self._login.begin(mechanism, offered, tree.text, self._bindings))
-            case Input.RESPONSE:
-                return self._proceed(self._login.respond(tree.text))
-            case Input.ABORT:
-                self._output.append(self._login.refuse(sasl.SaslError(sasl.SaslCondition.ABORTED)))
-                return None
-            case _:
-                return self._on_iq(child)
+    @property
+    def facts(self) -> Fact:
+        """What has been negotiated."""
+        return (Fact.SECURE if self.secure else Fact(0)) | (Fact.AUTHENTICATED if self.localpart else Fact(0))
+
+    @property
+    def has_more(self) -> bool:
+        """The peer sent more than what is being handled."""
+        return bool(self._inbox or self._parser.pending_bytes)
+
+    def write(self, data: bytes) -> None:
+        """Queue bytes for the peer."""
+        self._output.append(data)
+
+    def ask(self, event: Event) -> Event:
+        """Handle nothing more until the event is answered."""
+        self._waiting = True
+        return event
+
+    def end(self, reason: str) -> Event:
+        """End the stream."""
+        return self.close(reason)
+
+    def expect_header(self) -> None:
+        """A stream header of ours answers the next one of the peer."""
+        self._header_sent = False
 
     def _on_header(self, header: StreamHeader) -> None:
         self._header = header
-        self._move(Input.HEADER)
-        headers.check(header, self._options.domain)
+        self.move(Input.HEADER)
+        headers.check(header, self.options.domain, self.content_namespace)
         self._open_if_needed()
-        offer = features(self._options, self.secure, list(self._bindings), bool(self.localpart))
-        self._output.append(xml.serialize(offer))
+        self._output.append(xml.serialize(offered(self._features, self)))
 
     def _own_header(self) -> bytes:
-        return headers.answer(self._header, self._options.domain, self._new_id())
+        return headers.answer(self._header, self.options.domain, self._new_id(), self.content_namespace)
 
-    def _on_starttls(self) -> Event:
-        if self._options.tls == "off" or self.secure:
-            self._output.append(f"<failure xmlns='{TLS}'/>".encode())  # RFC 6120 section 5.4.2.2
-            return self.close("TLS is not on offer")
-        if self._inbox or self._parser.pending_bytes:
-            # what was sent in clear must not count as sent under TLS (RFC 6120 section 5.4.3.3)
-            raise StreamError(StreamCondition.POLICY_VIOLATION, "data behind <starttls/>")
-        self._output.append(f"<proceed xmlns='{TLS}'/>".encode())
-        self._waiting = True
-        self._header_sent = False
-        return TlsWanted()
-
-    def _proceed(self, step: KeysWanted | PasswordGiven | Told) -> Event | None:
-        if not isinstance(step, Told):
-            self._waiting = True
-            return step
-        if step.accepted:
-            self._accept_login(step.xml)
-        else:
-            self._output.append(step.xml)
-        return None
-
-    def _accept_login(self, success: bytes) -> None:
+    def accept_login(self, success: bytes) -> None:
         claimed = headers.sender(self._header) if self.secure else None
-        if claimed not in (None, Jid(self._login.localpart, self._options.domain)) and not self.is_anonymous:
+        if claimed not in (None, Jid(self.login.localpart, self.options.domain)) and not self.is_anonymous:
             self.claimed = claimed  # RFC 6120 section 6.4.6: what TLS protects is the client's own word
-            if self._options.strict:
+            if self.options.strict:
                 self._failure = StreamError(StreamCondition.INVALID_FROM, f"the login is not that of {claimed}")
                 return self._restart()
-        self._move(Input.LOGIN_ACCEPTED)
-        self.localpart = self._login.localpart
+        self.move(Input.LOGIN_ACCEPTED)
+        self.localpart = self.login.localpart
         self._output.append(success)
         self._header_sent = False
-        if self._inbox or self._parser.pending_bytes:
+        if self.has_more:
             self._failure = StreamError(StreamCondition.POLICY_VIOLATION, "data ahead of <success/> and the restart")
         self._restart()
 
-    def _refuse_login(self, error: sasl.SaslError) -> None:
-        self._move(Input.LOGIN_REFUSED)
-        self._output.append(self._login.refuse(error))
-
-    def _on_iq(self, child: Slice) -> Event | None:
-        get = child.attributes.get
-        no_id = None if self._options.strict else ""
-        request = Stanza("iq", None, None, get("id", no_id), get("type"), child.payloads, child.raw)
-        if self.state is State.NEGOTIATING:
-            if not request.may_be_answered_with_error:
-                return None  # a reply, to nothing that was asked: nobody answers it, so nobody may wait for that
-            return self._on_request_before_login(request)
-        wanted = self._binding.request(request)
-        self._waiting = True
-        return wanted
-
-    def _on_request_before_login(self, request: Stanza) -> Event:
-        if self._refused_requests >= MAX_LOGIN_TRIES:
-            raise StreamError(StreamCondition.POLICY_VIOLATION, f"{MAX_LOGIN_TRIES} requests were refused")
-        if self._login.refused and f"{LEGACY_AUTH} query" in request.payloads:  # XEP-0078 section 7
-            raise StreamError(StreamCondition.POLICY_VIOLATION, "a SASL login failed before")
-        self._waiting = True
-        return RequestBeforeLogin(request)
+    def refuse_login(self, error: sasl.SaslError) -> None:
+        self.move(Input.LOGIN_REFUSED)
+        self._output.append(self.login.refuse(error))
 
     def _is_offered(self, child: Slice) -> bool:
-        return child.name.partition(" ")[0] in self._options.offered_after_login
+        return child.name.partition(" ")[0] in self.options.offered_after_login
 
     def _on_odd(self, odd: MalformedTo | NotAStanza, child: Slice) -> Event:
         """Amid the stanzas: one that cannot be routed, or an element of a feature that was offered."""
@@ -285,16 +241,3 @@ class ReceivingStream(Stream[Event]):
         if self._is_offered(child):
             return Nonza(child.name, child.attributes)
         raise odd
-
-    def _on_early_sm(self, child: Slice) -> Event | None:
-        """Stream management before the resource binding: nothing but the wish to resume, once it is known who it is."""
-        condition = Condition.UNEXPECTED_REQUEST  # XEP-0198 section 3
-        if child.name == f"{SM} resume" and self.state is State.BINDING:
-            try:
-                request = ResumeRequested(child.attributes.get("previd", ""), sm.read_count(child.attributes.get("h")))
-                self._waiting = True
-                return request
-            except ValueError:
-                condition = Condition.BAD_REQUEST
-        self._output.append(sm.failed(condition))
-        return None

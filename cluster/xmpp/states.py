@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from cluster.xmpp.namespaces import CLIENT, SASL, TLS
-
 
 class State(StrEnum):
     """How far a stream has come."""
@@ -47,15 +45,6 @@ class Input(StrEnum):
     STREAM_RESUMED = "stream resumed"
     LOGIN_BY_IQ = "login by iq"
 
-
-INPUTS = {
-    f"{TLS} starttls": Input.STARTTLS,
-    f"{SASL} auth": Input.AUTH,
-    f"{SASL} response": Input.RESPONSE,
-    f"{SASL} abort": Input.ABORT,
-    f"{CLIENT} iq": Input.IQ,
-}
-"""The elements that move a negotiation, by their names."""
 
 TRANSITIONS: dict[State, dict[Input, State]] = {
     State.OPENING: {

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from cluster.client.blocking import BlockingClient
-from cluster.xmpp.initiating import Login
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.login import Login
 from loadtests.bench.line import Line
 from loadtests.bench.pair import Pair, Server
 from loadtests.unarchived import keep_nothing

@@ -51,7 +51,7 @@ def growth(quick: bool, tell: Callable[[str], None]) -> str:
 
 def _table(load: str, found: dict[str, Figures]) -> list[str]:
     rows = [
-        f"| {load} | CPU per message | beside the smallest | CPU at rest | p99 |",
+        f"| {load} | CPU per message | ratio to the smallest | CPU at rest | p99 |",
         "| --- | --- | --- | --- | --- |",
     ]
     smallest = next(iter(found.values()))

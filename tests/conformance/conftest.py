@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.conformance.report import Outcomes
 from tests.conformance.site import Site
 from tests.conformance.wire import Wire
 
+HERE = Path(__file__).parent
 PEER_PATIENCE_S = 2.0
 """A peer may say nothing where the rule wants an answer, and often: their tests wait less."""
 SERVERS = ("ours", *PEERS)
@@ -37,6 +39,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        if item.path.parent == HERE:  # one lab for all
+            item.add_marker(pytest.mark.xdist_group("conformance"))
         item.user_properties += [("rule", mark.args[0].key) for mark in item.iter_markers("rule")]
         if item.get_closest_marker("peer"):  # what is expected to fail is expected of ours only
             item.own_markers = [mark for mark in item.own_markers if mark.name != "xfail"]

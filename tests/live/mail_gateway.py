@@ -9,10 +9,11 @@ from typing import Any
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
 
 from cluster.gateways.delivery_receipts import RECEIPTS
-from cluster.gateways.mail.configuration import MailSettings, RelaySettings
-from cluster.gateways.mail.memory import MemoryLedger, MemorySpool
-from cluster.gateways.mail.relay import Relay
+from cluster.gateways.mail.configuration import MailSettings
 from cluster.gateways.mail.service import MailService
+from cluster.protocols.smtp.memory import MemoryLedger, MemorySpool
+from cluster.protocols.smtp.relay import Relay
+from cluster.protocols.smtp.settings import RelaySettings
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import StanzaError
 from cluster.xmpp.jid import Jid

@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.endpoints import TCP4ServerEndpoint
 
-from cluster.gateways.smsc.smsc import Smsc
+from cluster.networks.smsc.smsc import Smsc
 from tests.harness import ReactorThread, until
 from tests.helpers import ids, memory_tracer
 from tests.unit.gateways.sms.world import PHONE, SETTINGS, START_UTC_S

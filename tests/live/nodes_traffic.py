@@ -12,8 +12,8 @@ from itertools import count, cycle
 from cluster.client.blocking import BlockingClient
 from cluster.client.managed import ManagedClient
 from cluster.xmpp import element as xml
-from cluster.xmpp.initiating import Login, Resumption
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.login import Login, Resumption
 from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.parser import Slice
 from cluster.xmpp.stanza import Stanza

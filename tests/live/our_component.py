@@ -13,9 +13,9 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.stdio import StandardIO
 from twisted.python.failure import Failure
 
-from cluster.gateways.connection import ComponentConnection
-from cluster.gateways.gateway import Gateway, Service
-from cluster.gateways.runtime import GatewayRuntime
+from cluster.components.connection import ComponentConnection
+from cluster.components.gateway import Gateway, Service
+from cluster.components.runtime import GatewayRuntime
 from cluster.trace.hop import Hop, Tracer
 from cluster.xmpp.element import Element
 from cluster.xmpp.namespaces import CLIENT

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from cluster.lab.wait import wait_until
+from tests.live import warm
 from tests.live.clients import RealClient
 
 ROOT = Path(__file__).parents[2]
 XMPPLAB = str(Path(sys.executable).with_name("xmpplab"))
 
-TIMEOUT_S = 300.0
+TIMEOUT_S = 300
 """More than a command itself has patience: then it says what it waited for, and leaves nothing behind."""
 
 
@@ -37,9 +37,7 @@ class RunningLab:
 
     def command(self, *arguments: str, exit_code: int = 0) -> str:
         """Run `xmpplab …` in the lab's folder; what it printed."""
-        done = subprocess.run(
-            [XMPPLAB, *arguments], cwd=self.folder, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-        )
+        done = warm.run(arguments, self.folder, TIMEOUT_S)
         assert done.returncode == exit_code, f"xmpplab {' '.join(arguments)}: {done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from cluster.server.outbox import MAX_UNSENT_BYTES
+from cluster.streams.outbox import MAX_UNSENT_BYTES
 from cluster.xmpp.limits import FROM_CLIENT
 from tests.conformance.ours import TOPOLOGY, site_of
 from tests.conformance.site import PASSWORD, Site, messages

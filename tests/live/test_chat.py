@@ -72,7 +72,7 @@ def test_the_inbox_takes_nothing_from_other_clients(lab: RunningLab, servant: st
         client.do("presence")
         client.see("message", body="one")
         client.see("message", body="two")
-        client.do("message", to=ROMEO, body="three")
+        client.do("message", to="benvolio@montague.lit", body="three")  # who is not in any chat here
     assert inbox(lab, servant) == ["one", "two"]
 
 

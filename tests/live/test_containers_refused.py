@@ -12,7 +12,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from cluster.lab import driver
+from cluster.lab.api import Lab
 from cluster.lab.containers.engine import connected
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LABS, LabFolder
@@ -49,7 +49,7 @@ def test_no_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cluster.lab.containers.engine.IMAGE", "xmpplab-that-nobody-built")
     plans = read_plans(TWO_DOMAINS, tmp_path)
     with pytest.raises(LabError, match="make image"):
-        driver.up(LabFolder(Path(plans[0].state_dir)), plans, "docker")
+        Lab.of_plan(plans[0]).up(plans, "docker")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -120,7 +120,7 @@ def test_a_port_that_is_taken_at_the_last_moment(
         socket.create_server((second.host, second.c2s_port)),
         pytest.raises(LabError, match=r"another program has the port; find it with `ss -ltnp`"),
     ):
-        driver.up(LabFolder(Path(plans[0].state_dir)), plans, "docker")
+        Lab.of_plan(plans[0]).up(plans, "docker")
     assert left(engine, lab.folder) == []
     assert list(lab.folder.iterdir()) == []
 

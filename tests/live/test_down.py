@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from cluster.client.blocking import BlockingClient
-from cluster.xmpp.initiating import Login, StreamFailed
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.login import Login, StreamFailed
 from tests.live.clients import PATIENCE_S
 from tests.live.running_lab import ROOT, RunningLab
 

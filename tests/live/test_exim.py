@@ -11,8 +11,8 @@ import pytest
 from twisted.internet.ssl import Certificate, optionsForClientTLS
 
 from cluster.gateways.delivery_receipts import RECEIPTS
-from cluster.gateways.mail.configuration import RelaySettings
-from cluster.lab import ca
+from cluster.lab.provision import ca
+from cluster.protocols.smtp.settings import RelaySettings
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid
 from tests.live.exim import Exim, missing

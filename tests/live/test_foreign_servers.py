@@ -13,8 +13,8 @@ import pytest
 from cluster.client.blocking import BlockingClient
 from cluster.lab.wait import wait_until
 from cluster.xmpp import element as xml
-from cluster.xmpp.initiating import Login
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.login import Login
 from tests.conformance.peers import missing
 from tests.live.clients import PATIENCE_S, RealProgram
 

@@ -15,9 +15,9 @@ import yaml
 from cluster.client.blocking import BlockingClient
 from cluster.lab.folder import LabFolder
 from cluster.lab.wait import wait_until
-from cluster.xmpp.initiating import Login
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.limits import FROM_CLIENT
+from cluster.xmpp.login import Login
 from tests.live.clients import PATIENCE_S
 from tests.live.running_lab import ROOT, XMPPLAB, RunningLab
 

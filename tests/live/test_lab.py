@@ -13,10 +13,10 @@ from typing import Any, NoReturn
 import psutil
 import pytest
 
-from cluster.lab import driver
+from cluster.lab.api import Lab
 from cluster.lab.folder import LABS, LabFolder
-from cluster.lab.holder import STOP_TIMEOUT_S
 from cluster.lab.plans import read_plans
+from cluster.lab.processes.holder import STOP_TIMEOUT_S
 from cluster.lab.wait import wait_until
 from tests.harness import Valkey
 from tests.live.running_lab import ROOT, XMPPLAB, RunningLab
@@ -229,7 +229,7 @@ def test_an_interrupt_while_the_supervisor_is_started(lab: RunningLab, monkeypat
     monkeypatch.setattr(os, "posix_spawn", interrupted_spawn)
     plans = read_plans(TOPOLOGY, lab.folder)
     with pytest.raises(KeyboardInterrupt):
-        driver.up(LabFolder(Path(plans[0].state_dir)), plans)
+        Lab.of_plan(plans[0]).up(plans)
     assert list(lab.folder.iterdir()) == []
 
 

@@ -7,14 +7,16 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cluster.lab.ask import ask
-from cluster.lab.control import ControlServer
+from cluster.lab.control.ask import ask
+from cluster.lab.control.requests import Request
+from cluster.lab.control.server import ControlServer
 from cluster.lab.errors import LabError
 from cluster.lab.folder import ADMIN, LabFolder
-from cluster.lab.redis import move_in
+from cluster.lab.provision.redis import move_in
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
@@ -23,6 +25,32 @@ from tests.harness import ReactorThread, Valkey, until
 from tests.unit.lab.plan import make_plan
 
 pytestmark = pytest.mark.live
+
+
+class Greet(Request[dict[str, str]], frozen=True, tag="greet"):
+    localpart: str
+
+
+class Refuse(Request[None], frozen=True, tag="refuse"): ...
+
+
+class Stumble(Request[None], frozen=True, tag="stumble"): ...
+
+
+class Dance(Request[None], frozen=True, tag="dance"):
+    """What no server can do."""
+
+
+class GreetTwice(Request[None], frozen=True, tag="greet"):
+    """As another version asks."""
+
+    names: list[str]
+
+
+class GreetInNumbers(Request[int], frozen=True, tag="greet"):
+    """Expects another answer."""
+
+    localpart: str
 
 
 class Operations:
@@ -37,8 +65,6 @@ class Operations:
     async def stumble(self) -> None:
         raise KeyError("a bug")
 
-    async def _private(self) -> None: ...
-
 
 class Lab:
     """A lab with one server that answers requests, of s1; s2 is silent."""
@@ -51,14 +77,14 @@ class Lab:
         # logged in as the server's own user, so that its rights are tested too
         url = RedisUrl.parse(self.folder.secrets()["montague.lit"])
         self.client = RedisClient(reactor_thread.reactor, url, random.random)
-        self.control = ControlServer(self.client, keys, "montague.lit", Operations())
+        self.control = ControlServer(self.client, keys, "montague.lit", Operations(), (Greet, Refuse, Stumble))
 
     async def start(self) -> None:
         await self.client.connect()
         await self.control.start()
 
-    def ask(self, verb: str, args: dict[str, str] | None = None) -> object:
-        return ask(self.folder, self.plan, self.plan.servers[0], verb, args or {})
+    def ask(self, request: Request[Any]) -> object:
+        return ask(self.folder, self.plan, self.plan.servers[0], request)
 
 
 @pytest.fixture
@@ -72,28 +98,27 @@ def lab(reactor_thread: ReactorThread, valkey: Valkey, keys: Keys) -> Iterator[L
 
 
 def test_a_request_is_answered(lab: Lab) -> None:
-    assert lab.ask("greet", {"localpart": "romeo"}) == {"hello": "romeo"}
+    assert lab.ask(Greet("romeo")) == {"hello": "romeo"}
 
 
 def test_requests_are_answered_one_after_the_other(lab: Lab) -> None:
-    assert [lab.ask("greet", {"localpart": str(number)}) for number in range(3)] == [
-        {"hello": str(n)} for n in range(3)
-    ]
+    assert [lab.ask(Greet(str(number))) for number in range(3)] == [{"hello": str(n)} for n in range(3)]
 
 
 @pytest.mark.parametrize(
-    ("verb", "answer"),
+    ("request_", "answer"),
     [
-        ("refuse", "nobody of that name; `user ls` shows who there is"),
-        ("stumble", r"stumble failed in the server: KeyError\('a bug'\); its log tells more"),
-        ("dance", "knows no 'dance'"),
-        ("_private", "knows no '_private'"),
+        (Refuse(), "nobody of that name; `user ls` shows who there is"),
+        (Stumble(), r"stumble failed in the server: KeyError\('a bug'\); its log tells more"),
+        (Dance(), "montague.lit knows no 'dance', only greet, refuse, stumble; are command and lab of one version"),
+        (GreetTwice([]), "greet is not asked like this: Object contains unknown field `names`; are command"),
+        (GreetInNumbers("romeo"), "s1 answers something else: Expected `int`, got `object`; are command and lab of"),
     ],
 )
-def test_what_cannot_be_done_is_said(lab: Lab, verb: str, answer: str) -> None:
+def test_what_cannot_be_done_is_said(lab: Lab, request_: Request[Any], answer: str) -> None:
     with pytest.raises(LabError, match=answer):
-        lab.ask(verb)
-    assert lab.ask("greet", {"localpart": "romeo"}) == {"hello": "romeo"}
+        lab.ask(request_)
+    assert lab.ask(Greet("romeo")) == {"hello": "romeo"}
 
 
 def test_a_server_answers_again_when_its_connection_was_lost(
@@ -102,12 +127,12 @@ def test_a_server_answers_again_when_its_connection_was_lost(
     user = f"{keys.prefix}:montague.lit"
     assert valkey.admin.execute_command("CLIENT KILL", "USER", user) == 2  # type: ignore[no-untyped-call]
     reactor_thread.run(lambda: until(reactor_thread.reactor, lambda: not lab.client.connected))
-    assert lab.ask("greet", {"localpart": "romeo"}) == {"hello": "romeo"}
+    assert lab.ask(Greet("romeo")) == {"hello": "romeo"}
 
 
 def test_a_silent_server_is_named_and_its_request_withdrawn(lab: Lab, valkey: Valkey, keys: Keys) -> None:
     with pytest.raises(LabError, match=r"s2 \(capulet\.lit\) did not answer within 0\.1 s; see .*xmpplab logs s2"):
-        ask(lab.folder, lab.plan, lab.plan.servers[1], "greet", {"localpart": "juliet"}, timeout_s=0.1)
+        ask(lab.folder, lab.plan, lab.plan.servers[1], Greet("juliet"), timeout_s=0.1)
     assert valkey.admin.llen(keys.control("capulet.lit")) == 0
 
 

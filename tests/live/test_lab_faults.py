@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from cluster.lab import faults
-from cluster.lab.announcement import announcement
 from cluster.lab.errors import BadInput
+from cluster.lab.faults import LinkFaults
 from cluster.lab.folder import ADMIN, LABS, LabFolder
-from cluster.lab.redis import move_in
+from cluster.lab.provision.announcement import announcement
+from cluster.lab.provision.redis import move_in
 from cluster.lab.redis_client import connected
 from cluster.lab.wait import wait_until
 from cluster.redisio.keys import Keys
@@ -115,13 +115,13 @@ def stopped(valkey: Valkey, keys: Keys) -> Iterator[LabFolder]:
 
 
 def test_a_change_that_no_reader_heard_says_so(stopped: LabFolder) -> None:
-    (changed,) = faults.set_faults(stopped, "s1", "s2", {"delay": "1s"})
+    (changed,) = LinkFaults(stopped).set("s1", "s2", {"delay": "1s"})
     assert (changed.heard_by, changed.faults) == (0, {"delay": "1s"})
-    assert [link.faults for link in faults.list_faults(stopped)] == [{"delay": "1s"}]
+    assert [link.faults for link in LinkFaults(stopped).ls()] == [{"delay": "1s"}]
 
 
 def test_times_are_counted_from_now(stopped: LabFolder) -> None:
-    (changed,) = faults.set_faults(stopped, "s1", "s2", {"down": "60s..120s"})
+    (changed,) = LinkFaults(stopped).set("s1", "s2", {"down": "60s..120s"})
     assert changed.faults["down"].endswith("..2m")
 
 
@@ -138,13 +138,13 @@ def test_what_cannot_be_set_says_why(
     stopped: LabFolder, from_: str, to: str, given: dict[str, str], remedy: str
 ) -> None:
     with pytest.raises(BadInput, match=remedy):
-        faults.set_faults(stopped, from_, to, given)
+        LinkFaults(stopped).set(from_, to, given)
 
 
 def test_a_lab_that_comes_up_again_has_the_faults_of_its_topology_and_no_others(
     stopped: LabFolder, valkey: Valkey
 ) -> None:
-    faults.set_faults(stopped, "s1", "s2", {"delay": "1s"}, both=True)
+    LinkFaults(stopped).set("s1", "s2", {"delay": "1s"}, both=True)
     plan = make_plan(stopped.path, name=stopped.plan().name)
     plan = type(plan)(
         plan.name, plan.topology, plan.state_dir, plan.servers,

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import redis as redis_py
 
-from cluster.lab import redis
 from cluster.lab.errors import LabError
 from cluster.lab.folder import ADMIN, LabFolder
+from cluster.lab.provision import redis
 from cluster.lab.wait import wait_until
 from cluster.redisio.keys import Keys
 from cluster.topology.plan import Plan

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.lab.ask import ask
+from cluster.lab.api import Lab
 from cluster.lab.folder import LabFolder
 from tests.live.locust_run import figures, locust
 from tests.live.running_lab import ROOT, RunningLab
@@ -65,18 +65,16 @@ def test_the_command_loads_what_the_lab_has(lab: RunningLab) -> None:
 
 
 def test_an_sms_that_does_not_arrive_is_a_failure_of_its_kind(lab: RunningLab, tmp_path: Path) -> None:
-    folder = LabFolder(state_of(lab))
-    plan = folder.plan()
-    network = plan.networks[0]
-    number = network.phones["fc5"]
-    ask(folder, plan, network, "phone_switch", {"number": number, "on": False})
+    used = Lab(LabFolder(state_of(lab)))
+    plan, phone = used.plan, used.phone("fc5")
+    phone.switch(on=False)
     try:
         done = locust(
             Path(__file__).with_name("sms_failures.py"), state_of(lab), "-u", "1", "-t", "1s",
-            "--csv", str(tmp_path / "run"), GATEWAY=plan.gateways[0].domain, OFF=number,
+            "--csv", str(tmp_path / "run"), GATEWAY=plan.gateways[0].domain, OFF=phone.number,
         )  # fmt: skip
     finally:
-        ask(folder, plan, network, "phone_switch", {"number": number, "on": True})
+        phone.switch(on=True)
     assert done.returncode == 1, done.stdout + done.stderr
     with (tmp_path / "run_failures.csv").open() as file:
         errors = sorted(row["Error"] for row in csv.DictReader(file) if row["Name"] == "deliver sms")

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
 
-from cluster.gateways.mail.configuration import RelaySettings
-from cluster.gateways.mail.relay import Relay
-from cluster.gateways.mailhost.configuration import MailboxSettings, MailHostSettings
-from cluster.gateways.mailhost.mailhost import LabMailHost
+from cluster.networks.mailhost.configuration import MailboxSettings, MailHostSettings
+from cluster.networks.mailhost.mailhost import LabMailHost
+from cluster.protocols.smtp.relay import Relay
+from cluster.protocols.smtp.settings import RelaySettings
 from tests.harness import ReactorThread
 from tests.helpers import ids, memory_tracer
 from tests.live.mail_gateway import FRIAR, MAIL, START_UTC_S, Gateway, letter, text_of

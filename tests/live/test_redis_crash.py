@@ -14,7 +14,7 @@ import redis
 
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.plans import read_plans
-from cluster.lab.redis import command, configure
+from cluster.lab.provision.redis import command, configure
 from cluster.lab.wait import wait_until
 from tests.harness import PATIENCE_S
 from tests.live.running_lab import ROOT

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from cluster.client.managed import ManagedClient
+from cluster.lab.api import Lab
 from cluster.lab.folder import LABS, choose
 from cluster.lab.verify.progress import Progress
 from cluster.lab.verify.read import read
@@ -161,9 +162,8 @@ def test_an_interrupt_leaves_each_client_to_its_thread(lab: RunningLab, monkeypa
     monkeypatch.setattr("cluster.lab.verify.run.pause", interrupt)
     lab.up()
     try:
-        folder = choose(lab.folder, None)
         with pytest.raises(KeyboardInterrupt):
-            run(folder, folder.plan(), file.scenario, Progress(io.StringIO()))
+            run(Lab(choose(lab.folder, None)), file.scenario, Progress(io.StringIO()))
         assert disturbed == []
     finally:
         lab.down()

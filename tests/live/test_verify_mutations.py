@@ -16,7 +16,7 @@ import pytest
 from tests.live import mutation
 from tests.live.running_lab import ROOT, XMPPLAB, RunningLab
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("mutations")]
+pytestmark = pytest.mark.live
 
 SCENARIO = """\
 name: mutation

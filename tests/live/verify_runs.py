@@ -9,7 +9,7 @@ from typing import Any
 from cluster.lab.errors import LabError
 from cluster.lab.folder import ADMIN, choose
 from cluster.lab.overview import overview
-from cluster.lab.redis import connected
+from cluster.lab.provision.redis import connected
 from cluster.lab.wait import wait_until
 from cluster.redisio.keys import Keys
 from tests.harness import PATIENCE_S

@@ -9,15 +9,15 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from cluster.base.settled import Settled
+from cluster.base.turn import Turn
 from cluster.redisio.acl import rules
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
-from cluster.redisio.turn import Turn
 from cluster.redisio.url import RedisUrl
 from cluster.router.nodes.memory import MemoryCompany, MemoryNodes
 from cluster.router.nodes.port import Nodes
 from cluster.router.nodes.redis import RedisNodes
-from cluster.router.port import Settled
 from cluster.trace.hop import Hop, Tracer
 from cluster.xmpp.errors import StanzaError
 from tests.harness import ReactorThread, Valkey, until
@@ -52,6 +52,8 @@ class Member:
         self.refused: list[Any] = []
         self.is_expelled = False
         self.holds = holds
+        self.held: list[Deferred[None]] = []
+        """What settles those words, when it is fired."""
 
     def append(self, hop: Hop) -> None:
         """As a `Journal`."""
@@ -59,7 +61,8 @@ class Member:
     def take(self, node: str, frame: Word, place: str) -> Settled:
         self.words.append((node, frame.text))
         if frame.text in self.holds:
-            return Deferred()
+            self.held.append(Deferred())
+            return self.held[-1]
         if not frame.about:
             return None
         return self.nodes.claim(frame.about).addCallback(lambda owner: self.claimed.append((frame.about, owner)))

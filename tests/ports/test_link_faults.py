@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
-from cluster.router.port import Settled
+from cluster.base.settled import Settled
 from cluster.xmpp.errors import Condition
 from tests.ports.conftest import Run
 from tests.ports.worlds import CAPULET, MONTAGUE, World, chat, text_of

@@ -10,10 +10,10 @@ import msgspec
 import pytest
 from twisted.internet.defer import Deferred
 
-from cluster.gateways.mail.folder import FolderSpool
-from cluster.gateways.mail.memory import MemoryLedger, MemorySpool
-from cluster.gateways.mail.port import KEPT_S, Correspondent, Ledger, Mail, Sent, Spool, Taken
 from cluster.gateways.mail.redis import RedisLedger, RedisSpool
+from cluster.protocols.smtp.folder import FolderSpool
+from cluster.protocols.smtp.memory import MemoryLedger, MemorySpool
+from cluster.protocols.smtp.port import KEPT_S, Correspondent, Ledger, Mail, Sent, Spool, Taken
 from cluster.redisio.acl import rules
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys

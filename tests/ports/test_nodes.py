@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
+from cluster.router.gate import MAX_UNSETTLED
 from tests.ports.companies import Company, InMemory, InRedis, Word
 from tests.ports.conftest import store
 
@@ -169,5 +170,35 @@ def test_what_a_node_is_sent_that_is_back_does_not_hold_up_its_heir(run: Run, re
         joining = Deferred.fromCoroutine(company.join("s1-2", holds=("second",)))
         joining.addErrback(lambda failure: None)  # it ends while it waits for that
         await company.until(lambda: one.adopted == ["juliet"])
+
+    run(scenario)
+
+
+def test_what_a_node_that_is_gone_has_told_another_comes_before_what_a_third_one_tells_it(
+    run: Run, request: pytest.FixtureRequest
+) -> None:
+    if "memory" in request.node.name:
+        pytest.skip("it reads an inbox at once")
+    numbers = [str(number) for number in range(MAX_UNSETTLED + 20)]
+
+    async def scenario(company: Company) -> None:
+        one, two, three = [await company.join(name, holds=numbers) for name in ("s1", "s1-2", "s1-3")]
+        for number in numbers:
+            await one.nodes.send("s1-2", Word(number))  # type: ignore[misc]
+        await company.until(lambda: len(two.words) >= MAX_UNSETTLED)
+        await company.crash(one)
+        await company.until(lambda: three.left == ["s1"])
+        await three.nodes.send("s1-2", Word("new"))  # type: ignore[misc]
+        for number in range(20):
+            await two.nodes.claim(f"benvolio{number}")
+        assert len(two.words) < len(numbers)
+
+        def settle() -> bool:
+            while two.held:
+                two.held.pop().callback(None)
+            return len(two.words) > len(numbers)
+
+        await company.until(settle)
+        assert [text for _, text in two.words] == [*numbers, "new"]
 
     run(scenario)

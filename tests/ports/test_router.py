@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from twisted.internet.defer import Deferred, succeed
 
-from cluster.router.port import Settled
+from cluster.base.settled import Settled
 from cluster.xmpp.errors import Condition, ErrorType
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza, make, opening

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from cluster.store.port import Store
@@ -14,6 +15,7 @@ from tests.ports.test_store import Check, check
 
 __all__ = ["check"]
 
+YES = msgspec.Raw(msgspec.msgpack.encode(True))
 PDA = Jid.parse("romeo@montague.lit/pda")
 
 
@@ -32,8 +34,8 @@ def change(id: str = "one", handled: int = 0, acknowledged: int = 0, **fields: A
 def test_a_session_is_kept_with_all_that_it_is(check: Check) -> None:
     presence = make("presence", from_=PDA)
     full = record(
-        presence=presence, farewell=None, priority=-1, interested=True, follows_blocks=True,
-        carbons=True, inactive=True, broken_utc_s=1.5,
+        presence=presence, farewell=None, priority=-1, broken_utc_s=1.5,
+        state={"carbons wants": YES, "sm note": msgspec.Raw(msgspec.msgpack.encode(["a", 1]))},
     )  # fmt: skip
 
     async def scenario(store: Store) -> None:
@@ -51,8 +53,8 @@ def test_changes_add_up(check: Check) -> None:
         await sessions.note([change(handled=1, sent=sent(2, 3))])
         await sessions.note([change(handled=1, acknowledged=2, forgotten=range(1, 2))])
         assert await sessions.load("romeo") == [KeptSession(record(), 1, 2, sent(2, 3))]
-        await sessions.note([change(handled=2, acknowledged=2, record=record(carbons=True))])
-        assert await sessions.load("romeo") == [KeptSession(record(carbons=True), 2, 2, sent(2, 3))]
+        await sessions.note([change(handled=2, acknowledged=2, record=record(state={"carbons wants": YES}))])
+        assert await sessions.load("romeo") == [KeptSession(record(state={"carbons wants": YES}), 2, 2, sent(2, 3))]
 
     check(scenario)
 

@@ -10,13 +10,14 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, deferLater
 
+from cluster.base.settled import Settled
+from cluster.base.turn import Turn
 from cluster.redisio.acl import rules
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
-from cluster.redisio.turn import Turn
 from cluster.redisio.url import RedisUrl
 from cluster.router.memory import MemoryNetwork
-from cluster.router.port import Router, Settled
+from cluster.router.port import Router
 from cluster.router.redis import RedisRouter
 from cluster.router.settings import FaultSettings, merged, parse
 from cluster.trace.hop import Hop, Tracer

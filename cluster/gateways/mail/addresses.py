@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from cluster.gateways.mail.address import DOT_ATOM, domain_of, local_of
-from cluster.gateways.mail.quoted import quote, unquote
+from cluster.protocols.mime.address import DOT_ATOM, domain_of, local_of
+from cluster.protocols.mime.quoted import quote, unquote
 from cluster.xmpp.escaping import escape, unescape
 from cluster.xmpp.jid import Jid
 

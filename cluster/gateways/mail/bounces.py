@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import msgspec
 
+from cluster.base.settled import Settled
 from cluster.gateways.delivery_receipts import receipt_for
 from cluster.gateways.mail.addresses import Addresses
-from cluster.gateways.mail.courier import Answer
-from cluster.gateways.mail.port import Mail, Sent, Taken
-from cluster.gateways.mail.report import Report, compose_report
-from cluster.router.port import Settled
+from cluster.protocols.mime.report import Report, compose_report
+from cluster.protocols.smtp.courier import Answer
+from cluster.protocols.smtp.port import Mail, Sent, Taken
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza, make
 

@@ -1,28 +1,10 @@
-"""What a mail gateway has to know, and how mail leaves."""
+"""What a mail gateway has to know."""
 
 from __future__ import annotations
 
 import msgspec
 
 from cluster.xmpp.jid import Jid
-
-
-class RelaySettings(msgspec.Struct, frozen=True):
-    """The host that takes all mail that leaves: the lab's mail host, or a smart host."""
-
-    host: str
-    """By which name it is known, for TLS and for the log."""
-    user: str = ""
-    """Whom to log in as; empty: no login."""
-    password: str = ""
-    starttls: bool = False
-    """Encrypt, and send nothing where that fails or the certificate is not the host's."""
-    give_up_after_s: float = 4 * 3_600.0
-    """How long a mail is tried. RFC 5321 section 4.5.4.1 says days; who writes by XMPP wants to know sooner."""
-
-    def __post_init__(self) -> None:
-        if self.user and not self.starttls:
-            raise ValueError(f"the password for {self.host} would go over the wire in the clear; set starttls")
 
 
 class MailSettings(msgspec.Struct, frozen=True):

@@ -7,17 +7,17 @@ from collections.abc import Callable
 from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 
+from cluster.components.gateway import Gateway, Service, contact_address
 from cluster.gateways.delivery_receipts import RECEIPTS, wants_receipt
-from cluster.gateways.gateway import Gateway, Service, contact_address
-from cluster.gateways.mail.address import BadAddress, domain_of, for_the_wire, normal
 from cluster.gateways.mail.addresses import Account, Addresses, Unknown
 from cluster.gateways.mail.bounces import Bounces
-from cluster.gateways.mail.compose import GATEWAY_HEADER, TRACE_HEADER, Draft, compose, subject_for
-from cluster.gateways.mail.letter import TRACE_ID
-from cluster.gateways.mail.port import Correspondent, Ledger, Mail, Sent, Taken
-from cluster.gateways.mail.queue import OutboundQueue, QueueFull
-from cluster.gateways.mail.threads import root_of
 from cluster.gateways.repetition import key_of
+from cluster.protocols.mime.address import BadAddress, domain_of, for_the_wire, normal
+from cluster.protocols.mime.compose import GATEWAY_HEADER, TRACE_HEADER, Draft, compose, subject_for
+from cluster.protocols.mime.letter import TRACE_ID
+from cluster.protocols.mime.threads import root_of
+from cluster.protocols.smtp.port import Correspondent, Ledger, Mail, Sent, Taken
+from cluster.protocols.smtp.queue import OutboundQueue, QueueFull
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError

@@ -12,16 +12,16 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure as TwistedFailure
 
-from cluster.gateways.connection import NotCarried, Overloaded
+from cluster.base.settled import Settled
+from cluster.components.connection import NotCarried, Overloaded
 from cluster.gateways.mail.addresses import Account, Addresses, Bounce, NotHere, Postmaster, Unknown
 from cluster.gateways.mail.bounces import Bounces
 from cluster.gateways.mail.configuration import MailSettings
-from cluster.gateways.mail.letter import Letter, kept_headers, read
-from cluster.gateways.mail.port import Ledger, Sent, Taken
-from cluster.gateways.mail.receiver import Envelope, Refused
-from cluster.gateways.mail.report import read_failure, tells_delivery
-from cluster.gateways.mail.threads import thread_of
-from cluster.router.port import Settled
+from cluster.protocols.mime.letter import Letter, kept_headers, read
+from cluster.protocols.mime.report import read_failure, tells_delivery
+from cluster.protocols.mime.threads import thread_of
+from cluster.protocols.smtp.port import Ledger, Sent, Taken
+from cluster.protocols.smtp.receiver import Envelope, Refused
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import StanzaError

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from cluster.gateways.mail.port import KEPT_S, Mail, Record
+from cluster.protocols.smtp.port import KEPT_S, Mail, Record
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.pages import read_hash

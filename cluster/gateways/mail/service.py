@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cluster.gateways.gateway import contact_jid
+from cluster.base.settled import Settled
+from cluster.components.gateway import contact_jid
 from cluster.gateways.mail.addresses import Addresses
 from cluster.gateways.mail.bounces import Bounces
 from cluster.gateways.mail.configuration import MailSettings
 from cluster.gateways.mail.gateway import MailGateway
 from cluster.gateways.mail.inbound import Inbound
-from cluster.gateways.mail.port import Ledger, Spool
-from cluster.gateways.mail.queue import OutboundQueue
-from cluster.gateways.mail.relay import Relay
-from cluster.gateways.mail.server import SmtpServer
-from cluster.router.port import Settled
+from cluster.protocols.smtp.port import Ledger, Spool
+from cluster.protocols.smtp.queue import OutboundQueue
+from cluster.protocols.smtp.relay import Relay
+from cluster.protocols.smtp.server import SmtpServer
 from cluster.trace.hop import Tracer
 from cluster.xmpp.stanza import Stanza
 

@@ -13,11 +13,12 @@ from twisted.internet.error import ConnectError, ConnectingCancelledError, Conne
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from cluster.gateways.smpp.constants import CommandId, CommandStatus, status_name
-from cluster.gateways.smpp.pdu import Bind, Pdu, Sm, SmResp
+from cluster.base.backoff import Backoff
 from cluster.gateways.sms.inbound import Unacceptable
-from cluster.gateways.sms.session import SmppSession
-from cluster.gateways.sms.window import Window
+from cluster.protocols.smpp.constants import CommandId, CommandStatus, status_name
+from cluster.protocols.smpp.pdu import Bind, Pdu, Sm, SmResp
+from cluster.protocols.smpp.session import SmppSession
+from cluster.protocols.smpp.window import Window
 
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 10.0
@@ -69,7 +70,8 @@ class Esme:
         self._endpoint = endpoint
         self._login = login
         self._on_deliver = on_deliver
-        self._jitter = jitter
+        self._backoff = Backoff(FIRST_RETRY_S, LONGEST_RETRY_S, jitter)
+        self._refused = Backoff(REFUSED_RETRY_S, REFUSED_RETRY_S, jitter)
         self._window = Window(reactor, CommandId.SUBMIT_SM, WINDOW, jitter)
         self._deliveries: deque[tuple[SmppSession, Pdu]] = deque()
         self._deliveries_bytes = 0
@@ -115,10 +117,8 @@ class Esme:
                 began_s = self._reactor.seconds()
                 status = await self._one_session()
                 attempt = 0 if self._reactor.seconds() - began_s >= HEALTHY_S else attempt + 1
-                pause_s = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** min(attempt, 10))
-                if status in _REFUSALS:
-                    pause_s = REFUSED_RETRY_S
-                await deferLater(self._reactor, pause_s * (1 + self._jitter()) / 2)
+                backoff = self._refused if status in _REFUSALS else self._backoff
+                await deferLater(self._reactor, backoff.pause_s(attempt))
         except (CancelledError, ConnectingCancelledError):
             return  # stopped
 

@@ -10,9 +10,9 @@ import msgspec
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from cluster.base.settled import Settled
+from cluster.components.gateway import Gateway, Service
 from cluster.gateways.delivery_receipts import RECEIPTS
-from cluster.gateways.gateway import Gateway, Service
-from cluster.gateways.smpp.concatenation import PATIENCE_S
 from cluster.gateways.sms.correspondents import Correspondents
 from cluster.gateways.sms.esme import Esme, Login
 from cluster.gateways.sms.inbound import Inbound
@@ -20,7 +20,7 @@ from cluster.gateways.sms.numbers import RegisteredNumbers, phone_number
 from cluster.gateways.sms.outbound import Outbound
 from cluster.gateways.sms.receipts import Receipts
 from cluster.gateways.sms.store import SmsStore
-from cluster.router.port import Settled
+from cluster.protocols.smpp.concatenation import PATIENCE_S
 from cluster.trace.hop import Tracer
 from cluster.xmpp.stanza import Stanza
 

@@ -8,17 +8,17 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from twisted.logger import Logger
 
-from cluster.gateways.connection import NotCarried
-from cluster.gateways.smpp.compose import destination_of, part_in, source_of, trace_id_in
-from cluster.gateways.smpp.concatenation import MAX_PART_OCTETS, Joiner, MessageKey
-from cluster.gateways.smpp.constants import CommandStatus, Tag
-from cluster.gateways.smpp.pdu import Pdu, Sm
-from cluster.gateways.smpp.receipt import is_receipt, is_text, receipt_of
+from cluster.components.connection import NotCarried
 from cluster.gateways.sms.addressing import Addressed, addressed
 from cluster.gateways.sms.correspondents import Correspondents
 from cluster.gateways.sms.numbers import RegisteredNumbers
 from cluster.gateways.sms.receipts import Receipts
 from cluster.gateways.sms.store import Piece, Table
+from cluster.protocols.smpp.compose import destination_of, part_in, source_of, trace_id_in
+from cluster.protocols.smpp.concatenation import MAX_PART_OCTETS, Joiner, MessageKey
+from cluster.protocols.smpp.constants import CommandStatus, Tag
+from cluster.protocols.smpp.pdu import Pdu, Sm
+from cluster.protocols.smpp.receipt import is_receipt, is_text, receipt_of
 from cluster.xmpp.element import NOT_XML, Element
 from cluster.xmpp.errors import StanzaError
 from cluster.xmpp.escaping import escape

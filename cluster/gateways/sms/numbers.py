@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from cluster.gateways.smpp.address import is_phone_number
 from cluster.gateways.sms.store import Table
+from cluster.protocols.smpp.address import is_phone_number
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid
 

@@ -11,15 +11,15 @@ from twisted.python.failure import Failure
 
 from cluster.gateways.delivery_receipts import wants_receipt
 from cluster.gateways.repetition import key_of
-from cluster.gateways.smpp.compose import ShortMessage, short_messages
-from cluster.gateways.smpp.constants import RECEIPT_ALWAYS, RECEIPT_OF_FAILURE, CommandStatus
-from cluster.gateways.smpp.text import TextTooLong
 from cluster.gateways.sms.correspondents import Correspondents
 from cluster.gateways.sms.esme import Esme
 from cluster.gateways.sms.numbers import RegisteredNumbers, phone_number
 from cluster.gateways.sms.receipts import Receipts
 from cluster.gateways.sms.store import Done, Submission, Table
-from cluster.gateways.sms.window import NotAnswered, Refused
+from cluster.protocols.smpp.compose import ShortMessage, short_messages
+from cluster.protocols.smpp.constants import RECEIPT_ALWAYS, RECEIPT_OF_FAILURE, CommandStatus
+from cluster.protocols.smpp.text import TextTooLong
+from cluster.protocols.smpp.window import NotAnswered, Refused
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, StanzaError

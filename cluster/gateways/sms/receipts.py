@@ -8,10 +8,10 @@ import msgspec
 from twisted.logger import Logger
 
 from cluster.gateways.delivery_receipts import RECEIPTS, receipt_for, wants_receipt
-from cluster.gateways.smpp.constants import MessageState
-from cluster.gateways.smpp.message_ids import MessageIds
-from cluster.gateways.smpp.receipt import Receipt
 from cluster.gateways.sms.store import Awaited, Submission, Table
+from cluster.protocols.smpp.constants import MessageState
+from cluster.protocols.smpp.message_ids import MessageIds
+from cluster.protocols.smpp.receipt import Receipt
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError

@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
-from cluster.gateways.smpp.concatenation import Part
+from cluster.protocols.smpp.concatenation import Part
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.pages import read_hash

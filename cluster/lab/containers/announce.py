@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import sys
 
-from cluster.lab import redis
 from cluster.lab.containers.files import LAB
 from cluster.lab.errors import LabError
 from cluster.lab.folder import ADMIN, LabFolder
+from cluster.lab.provision import redis
 from cluster.lab.redis_client import connected
 from cluster.lab.wait import wait_until
 

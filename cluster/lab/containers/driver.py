@@ -11,22 +11,22 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from cluster.lab import redis
-from cluster.lab.addresses import check_free, first_free
-from cluster.lab.certificates import certify
 from cluster.lab.containers import compose, document, files
 from cluster.lab.containers.compose import Compose
 from cluster.lab.containers.engine import MAX_AT_ONCE, STOP_TIMEOUT_S, Engine, connected
 from cluster.lab.containers.state import node_state, question
 from cluster.lab.containers.story import ContainerStory, last_words
+from cluster.lab.control.question import answers
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import ADMIN, LabFolder
-from cluster.lab.holder import end_holder
 from cluster.lab.private import write_private
+from cluster.lab.processes.holder import end_holder
 from cluster.lab.progress import Tell
-from cluster.lab.question import answers
-from cluster.lab.same import check_same
-from cluster.lab.state import Disturbance, NodeState
+from cluster.lab.provision import redis
+from cluster.lab.provision.addresses import check_free, first_free
+from cluster.lab.provision.certificates import certify
+from cluster.lab.provision.same import check_same
+from cluster.lab.state import NodeAction, NodeState
 from cluster.lab.wait import pause, wait_until
 from cluster.topology.plan import Plan
 
@@ -42,24 +42,108 @@ Changes here do nothing. Change the topology, or `xmpplab export compose` a file
 """
 
 
-def up(folder: LabFolder, plans: Sequence[Plan], tell: Tell) -> tuple[Plan, bool]:
-    """Bring the lab up and wait until every part answers: the plan that runs, and False where it ran already.
+class ContainerDriver:
+    """Runs the lab in this folder; see `Driver`."""
 
-    `plans` are the same lab at different addresses: the first whose addresses are free is taken. Raises LabError, and
-    then nothing is left of it.
-    """
-    lock = _lock(folder)
-    had_data = folder.plan_file.exists()
-    try:
-        with connected(folder) as engine:
-            running = _running(folder, engine, plans)
-            return (running, False) if running else (_bring_up(folder, engine, plans, tell), True)
-    except BaseException:
-        if not had_data:
-            folder.remove()
-        raise
-    finally:
-        os.close(lock)
+    def __init__(self, folder: LabFolder) -> None:
+        self._folder = folder
+
+    def up(self, plans: Sequence[Plan], tell: Tell) -> tuple[Plan, bool]:
+        """Bring the lab up and wait until every part answers: the plan that runs, and False where it ran already.
+
+        `plans` are the same lab at different addresses: the first whose addresses are free is taken. Raises LabError,
+        and then nothing is left of it.
+        """
+        lock = _lock(self._folder)
+        had_data = self._folder.plan_file.exists()
+        try:
+            with connected(self._folder) as engine:
+                running = _running(self._folder, engine, plans)
+                return (running, False) if running else (_bring_up(self._folder, engine, plans, tell), True)
+        except BaseException:
+            if not had_data:
+                self._folder.remove()
+            raise
+        finally:
+            os.close(lock)
+
+    def down(self, *, keep: bool) -> bool:
+        """Remove everything, and the folder unless its data are kept. False where nothing ran. Raises LabError."""
+        holder = self._folder.holder()
+        if holder is not None:
+            end_holder(self._folder, holder)
+        if not self._folder.path.exists():  # an `up` at work took its lab down itself; or somebody removed the folder
+            with connected(self._folder) as engine:
+                engine.remove_all()
+            return True
+        lock = _lock(self._folder)
+        try:
+            with connected(self._folder) as engine:
+                return _take_down(self._folder, engine, keep=keep)
+        finally:
+            os.close(lock)
+
+    def status(self) -> list[NodeState]:
+        """What runs of the lab, Redis first. Raises LabError."""
+        plan = self._folder.plan()
+        with connected(self._folder) as engine:
+            ends = engine.ends()
+            states = [node_state(self._folder, plan, one, ends) for one in engine.containers()]
+        found = {state.name: state for state in states}
+        return [found[name] for name in (files.REDIS, *(node.name for node in compose.nodes(plan))) if name in found]
+
+    def is_up(self) -> bool:
+        """True while a container of the lab runs. Raises LabError."""
+        with connected(self._folder) as engine:
+            return any(container.status in ("running", "restarting", "paused") for container in engine.containers())
+
+    def story(self, node: str | None) -> ContainerStory:
+        """What the containers say, or one of them. Raises BadInput where there is no such node."""
+        with connected(self._folder) as engine:
+            known = [container.labels["xmpplab.node"] for container in engine.containers()]
+        if node is not None and node not in known:
+            raise BadInput(f"no log of {node!r}; there is: {', '.join(known)}")
+        return ContainerStory(self._folder, node)
+
+    def apply(self, plan: Plan) -> None:
+        """Start what this plan has more than the one that runs, and remove what it has not; wait until all answers."""
+        lock = _lock(self._folder)
+        try:
+            with connected(self._folder) as engine:
+                before, after = ({node.name: node for node in each.servers} for each in (self._folder.plan(), plan))
+                coming, leaving = after.keys() - before.keys(), before.keys() - after.keys()
+                check_free([address for name in coming for address in after[name].listeners])
+                self._folder.save_plan(plan)
+                made = _write(self._folder, plan)
+                engine.make_networks(made)
+                for service in made.services:
+                    if service.name == files.REDIS:
+                        engine.join(made, service)
+                    if service.name in coming:
+                        engine.make(made, service).start()
+                for name in leaving:
+                    engine.remove(name, made.full(compose.to_router(name)))
+                _wait_ready(self._folder, engine, plan, sorted(after))
+        finally:
+            os.close(lock)
+
+    def act(self, node: NodeState, action: NodeAction, for_s: float) -> None:
+        """Do this to the node's container; the engine starts again what dies. Raises LabError."""
+        with connected(self._folder) as engine:
+            container = engine.container(node.name)
+            match action:
+                case "kill" if for_s:
+                    container.kill()  # and the engine leaves it so
+                    pause(for_s)
+                    container.start()
+                case "kill":  # from within: what the engine itself kills, it does not start again
+                    container.exec_run(["sh", "-c", "kill -KILL -1"])
+                case "pause":
+                    container.pause()
+                case "resume":
+                    container.unpause()
+                case "restart":
+                    container.restart(timeout=STOP_TIMEOUT_S)
 
 
 def _lock(folder: LabFolder) -> int:
@@ -196,89 +280,6 @@ def _wait_ready(folder: LabFolder, engine: Engine, plan: Plan, nodes: Sequence[s
 
 def _is_hopeless(container: Any) -> bool:
     return bool(container.attrs["RestartCount"] >= HOPELESS_RESTARTS)
-
-
-def status(folder: LabFolder) -> list[NodeState]:
-    """What runs of the lab, Redis first. Raises LabError."""
-    plan = folder.plan()
-    with connected(folder) as engine:
-        ends = engine.ends()
-        found = {state.name: state for state in (node_state(folder, plan, one, ends) for one in engine.containers())}
-    return [found[name] for name in (files.REDIS, *(node.name for node in compose.nodes(plan))) if name in found]
-
-
-def is_up(folder: LabFolder) -> bool:
-    """True while a container of the lab runs. Raises LabError."""
-    with connected(folder) as engine:
-        return any(container.status in ("running", "restarting", "paused") for container in engine.containers())
-
-
-def story(folder: LabFolder, node: str | None) -> ContainerStory:
-    """What the containers say, or one of them. Raises BadInput where there is no such node."""
-    with connected(folder) as engine:
-        known = [container.labels["xmpplab.node"] for container in engine.containers()]
-    if node is not None and node not in known:
-        raise BadInput(f"no log of {node!r}; there is: {', '.join(known)}")
-    return ContainerStory(folder, node)
-
-
-def apply(folder: LabFolder, plan: Plan) -> None:
-    """Start what this plan has more than the one that runs, and remove what it has not; wait until all answers."""
-    lock = _lock(folder)
-    try:
-        with connected(folder) as engine:
-            before, after = ({node.name: node for node in each.servers} for each in (folder.plan(), plan))
-            coming, leaving = after.keys() - before.keys(), before.keys() - after.keys()
-            check_free([address for name in coming for address in after[name].listeners])
-            folder.save_plan(plan)
-            made = _write(folder, plan)
-            engine.make_networks(made)
-            for service in made.services:
-                if service.name == files.REDIS:
-                    engine.join(made, service)
-                if service.name in coming:
-                    engine.make(made, service).start()
-            for name in leaving:
-                engine.remove(name, made.full(compose.to_router(name)))
-            _wait_ready(folder, engine, plan, sorted(after))
-    finally:
-        os.close(lock)
-
-
-def disturb(folder: LabFolder, node: NodeState, how: Disturbance, for_s: float) -> None:
-    """Do this to the node's container; the engine starts again what dies. Raises LabError."""
-    with connected(folder) as engine:
-        container = engine.container(node.name)
-        match how:
-            case "kill" if for_s:
-                container.kill()  # and the engine leaves it so
-                pause(for_s)
-                container.start()
-            case "kill":  # from within: what the engine itself kills, it does not start again
-                container.exec_run(["sh", "-c", "kill -KILL -1"])
-            case "pause":
-                container.pause()
-            case "resume":
-                container.unpause()
-            case "restart":
-                container.restart(timeout=STOP_TIMEOUT_S)
-
-
-def down(folder: LabFolder, *, keep: bool) -> bool:
-    """Remove everything; also the folder, unless its data are kept. False where nothing ran. Raises LabError."""
-    holder = folder.holder()
-    if holder is not None:
-        end_holder(folder, holder)
-    if not folder.path.exists():  # an `up` that was at work took its lab down itself; or somebody removed the folder
-        with connected(folder) as engine:
-            engine.remove_all()
-        return True
-    lock = _lock(folder)
-    try:
-        with connected(folder) as engine:
-            return _take_down(folder, engine, keep=keep)
-    finally:
-        os.close(lock)
 
 
 def _take_down(folder: LabFolder, engine: Engine, *, keep: bool) -> bool:

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from cluster.lab import redis
 from cluster.lab.errors import BadInput
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.private import write_private
+from cluster.lab.provision import redis
 from cluster.redisio.url import each_of
 from cluster.topology.plan import GatewayNode, NetworkNode, Plan, ServerNode
 

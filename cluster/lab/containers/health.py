@@ -14,9 +14,9 @@ from collections.abc import Iterator
 import msgspec
 
 from cluster.lab.containers.files import LAB, REDIS_PORT
+from cluster.lab.control.question import Question, answers, redis_question, server_question, status_question
 from cluster.lab.errors import LabError
 from cluster.lab.folder import ADMIN, LabFolder
-from cluster.lab.question import Question, answers, redis_question, server_question, status_question
 
 TIMEOUT_S = 2.0
 """For each question: less than the engine gives both."""

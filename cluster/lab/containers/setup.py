@@ -14,11 +14,11 @@ from pathlib import Path
 
 import msgspec
 
-from cluster.lab.certificates import certify
 from cluster.lab.containers import files
 from cluster.lab.containers.compose import TOPOLOGY
 from cluster.lab.folder import LabFolder
 from cluster.lab.plans import read_plans
+from cluster.lab.provision.certificates import certify
 
 
 def main() -> None:

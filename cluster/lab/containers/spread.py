@@ -8,14 +8,14 @@ from typing import Literal
 
 import msgspec
 
-from cluster.lab import redis
-from cluster.lab.certificates import certify
 from cluster.lab.containers import compose, files, k8s, swarm
 from cluster.lab.containers.export import plans
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.plans import check_redis_url
 from cluster.lab.private import write_private
+from cluster.lab.provision import redis
+from cluster.lab.provision.certificates import certify
 from cluster.topology.plan import Plan
 
 Kind = Literal["swarm", "k8s"]

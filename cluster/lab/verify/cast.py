@@ -11,8 +11,8 @@ from contextlib import ExitStack
 from secrets import token_hex
 
 from cluster.client.managed import ManagedClient
+from cluster.lab.clients.login import connector
 from cluster.lab.folder import LabFolder
-from cluster.lab.login import connector
 from cluster.lab.verify.archive import read_archive
 from cluster.lab.verify.content import Content
 from cluster.lab.verify.foreign import Box, BoxClient, BoxReceiver, BoxSender, BoxThread, find_box

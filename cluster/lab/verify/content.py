@@ -3,7 +3,7 @@
 A stanza is written from its number alone, so what arrives is compared with the content itself and not with a note of
 it. Servers may add to a message, after what its sender wrote: a `<stanza-id/>` (XEP-0359) of the sender's or the
 receiver's account or domain, a `<delay/>` (XEP-0203) of one of these, and the mark of a delivery that no archive keeps
-(router/stanza_id.py). They may take off the probe, as a domain does beyond `trace.probes_per_minute` of the topology.
+(xmpp/stanza_id.py). They may take off the probe, as a domain does beyond `trace.probes_per_minute` of the topology.
 Whatever else is different was altered.
 """
 

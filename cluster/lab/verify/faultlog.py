@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from cluster.base.units import DURATION, SHARE
 from cluster.lab.verify.records import Link
-from cluster.router.quantity import DURATION, SHARE
 
 REACH_S = 5.0
 """A crash or a broken connection explains a second copy of what arrived at most this long before it or after its end:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from cluster.gateways.mail.quoted import quote
-from cluster.lab.ask import ask
+from cluster.lab.answers import MailView, TextView
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
+from cluster.lab.networks import Mailbox, Phone
 from cluster.lab.verify.records import Arrival, Leg, Misdelivery
 from cluster.lab.verify.traffic import Outgoing
 from cluster.lab.verify.witness import Book, Flight, words_difference
+from cluster.protocols.mime.quoted import quote
 from cluster.topology.plan import GatewayNode, NetworkNode, Plan
 from cluster.xmpp.escaping import escape
 from cluster.xmpp.jid import Jid
@@ -54,30 +55,20 @@ class BoxClient:
     """Asks the network of a box for what is in it, and has it send."""
 
     def __init__(self, folder: LabFolder, plan: Plan, box: Box) -> None:
-        self._folder = folder
-        self._plan = plan
         self.box = box
+        kind = Phone if box.network.kind == "smsc" else Mailbox
+        self._end = kind(folder, plan, box.network, box.address)
 
-    def inbox(self, after: int) -> list[dict[str, Any]]:
+    def inbox(self, after: int) -> Sequence[TextView | MailView]:
         """What it has received, without the first `after`. Raises LabError."""
-        verb, key = ("phone_inbox", "number") if self._is_phone else ("inbox", "mailbox")
-        return list(self._ask(verb, {key: self.box.address, "after": after}))
+        return self._end.inbox(after)
 
     def send(self, to: Jid, text: str, trace_id: str) -> None:
         """Write to an account. Raises LabError."""
-        told = {"text": text, "trace_id": trace_id}
-        if self._is_phone:
-            self._ask("phone_send", {"number": self.box.address, "to": str(to), **told})
+        if isinstance(self._end, Phone):
+            self._end.send(str(to), text, trace_id)
         else:
-            back = f"{quote(str(to))}@{self.box.gateway.domain}"
-            self._ask("send", {"sender": self.box.address, "to": back, "subject": "", **told})
-
-    @property
-    def _is_phone(self) -> bool:
-        return self.box.network.kind == "smsc"
-
-    def _ask(self, verb: str, args: dict[str, Any]) -> Any:
-        return ask(self._folder, self._plan, self.box.network, verb, args)
+            self._end.send(f"{quote(str(to))}@{self.box.gateway.domain}", "", text, trace_id)
 
 
 class BoxThread(threading.Thread):
@@ -124,10 +115,10 @@ class BoxReceiver(BoxThread):
         """Take in what is new."""
         for text in self.client.inbox(self._read):
             self._read += 1
-            words = str(text["text"])
-            known = self._book.find("", words.encode())
+            known = self._book.find("", text.text.encode())
             if known is not None:
-                self._see(*known, words, hash(text["message_id"]) if text.get("message_id") else 0)
+                message_id = text.message_id if isinstance(text, MailView) else ""
+                self._see(*known, text.text, hash(message_id) if message_id else 0)
 
     def _see(self, flight: Flight, sequence: int, words: str, known_by: int) -> None:
         """`known_by`: a number for the Message-ID, by which a mail program tells copies; 0 without one."""

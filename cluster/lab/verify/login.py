@@ -9,15 +9,16 @@ from secrets import token_hex
 
 from cluster.client.blocking import BlockingClient
 from cluster.client.managed import BROKEN, ManagedClient
-from cluster.lab.ask import ask
+from cluster.lab.clients.login import password_of
+from cluster.lab.control.ask import ask
+from cluster.lab.control.requests import UserAdd, UserDel
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder
-from cluster.lab.login import password_of
 from cluster.lab.verify.witness import CARBONS
 from cluster.topology.plan import Plan
 from cluster.xmpp.element import Element
-from cluster.xmpp.initiating import Resumption
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.login import Resumption
 from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.stanza import Stanza, make
 
@@ -58,15 +59,15 @@ def password(plan: Plan, jid: Jid) -> str:
 def added_account(folder: LabFolder, plan: Plan, domain: str, stack: ExitStack) -> tuple[Jid, str]:
     """An account that nobody knows, and its password; `stack` removes it. Raises LabError."""
     server = next(server for server in plan.servers if server.domain == domain)
-    account, secret = {"localpart": f"verify-{token_hex(4)}"}, token_hex(16)
-    ask(folder, plan, server, "user_add", {**account, "password": secret})
+    localpart, secret = f"verify-{token_hex(4)}", token_hex(16)
+    ask(folder, plan, server, UserAdd(localpart, secret))
 
     def remove() -> None:
         with suppress(LabError):  # its server is down: `xmpplab user ls` shows what is left
-            ask(folder, plan, server, "user_del", account)
+            ask(folder, plan, server, UserDel(localpart))
 
     stack.callback(remove)
-    return Jid(account["localpart"], domain), secret
+    return Jid(localpart, domain), secret
 
 
 def _await_presence(client: ManagedClient, jid: Jid) -> None:

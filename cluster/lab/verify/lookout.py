@@ -8,10 +8,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from cluster.lab import driver
+from cluster.lab.answers import LinkState
+from cluster.lab.api import Lab
 from cluster.lab.errors import LabError
-from cluster.lab.faults import LinkState, list_faults
-from cluster.lab.folder import LabFolder
 from cluster.lab.state import NodeState
 from cluster.lab.verify.faultlog import Fault, FaultLog
 from cluster.lab.verify.records import Link
@@ -22,12 +21,12 @@ LOOK_EVERY_S = 0.5
 class Lookout(threading.Thread):
     """Notes what it sees in the record, from its start until `stop`."""
 
-    def __init__(self, folder: LabFolder, faults: FaultLog, now_s: Callable[[], float]) -> None:
+    def __init__(self, lab: Lab, faults: FaultLog, now_s: Callable[[], float]) -> None:
         """Looks at the faults of the links at once: those that are set already act from the start."""
         super().__init__(name="lookout", daemon=True)
         self.is_gone = False
         """The lab was taken down."""
-        self._folder = folder
+        self._lab = lab
         self._faults = faults
         self._now_s = now_s
         self._links: dict[Link, Fault] = {}
@@ -35,7 +34,7 @@ class Lookout(threading.Thread):
         self._started_utc: dict[str, str] = {}
         self._last_s = now_s()
         self._stopping = threading.Event()
-        self._look_at_links(list_faults(folder))
+        self._look_at_links(lab.faults.ls())
 
     @property
     def is_redis_down(self) -> bool:
@@ -50,10 +49,10 @@ class Lookout(threading.Thread):
         """Until `stop`."""
         while not self._stopping.is_set():
             try:
-                self._look_at_nodes(driver.of(self._folder).status(self._folder))
-                self.is_gone = not driver.of(self._folder).is_up(self._folder)
+                self._look_at_nodes(self._lab.nodes())
+                self.is_gone = not self._lab.is_up
                 if not self.is_redis_down:
-                    self._look_at_links(list_faults(self._folder))
+                    self._look_at_links(self._lab.faults.ls())
             except LabError:
                 pass  # Redis is away just now; the next look tells
             self._last_s = self._now_s()

@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 
 import psutil
 
-from cluster.lab import driver
+from cluster.lab.api import Lab
 from cluster.lab.errors import LabError
-from cluster.lab.folder import LabFolder
 from cluster.lab.verify.report import MemoryReport
 
 LOOK_EVERY_S = 1.0
@@ -22,10 +21,10 @@ Sample = tuple[float, dict[str, int]]
 class MemoryWatch(threading.Thread):
     """Looks now and then, until `stop`."""
 
-    def __init__(self, folder: LabFolder, now_s: Callable[[], float]) -> None:
+    def __init__(self, lab: Lab, now_s: Callable[[], float]) -> None:
         super().__init__(name="memory", daemon=True)
         self.samples: list[Sample] = []
-        self._folder = folder
+        self._lab = lab
         self._now_s = now_s
         self._stopping = threading.Event()
 
@@ -41,14 +40,14 @@ class MemoryWatch(threading.Thread):
         self._stopping.set()
 
     def _look(self) -> None:
-        self.samples.append((self._now_s(), resident_bytes(self._folder)))
+        self.samples.append((self._now_s(), resident_bytes(self._lab)))
 
 
-def resident_bytes(folder: LabFolder) -> dict[str, int]:
+def resident_bytes(lab: Lab) -> dict[str, int]:
     """Of each node that runs, and whose process this one may look at."""
     found = {}
     try:
-        for node in driver.of(folder).status(folder):
+        for node in lab.nodes():
             if node.pid is not None and (size := int(psutil.Process(node.pid).memory_info().rss)):
                 found[node.name] = size
     except (LabError, psutil.Error):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cluster.lab.tracing import first_pair
+from cluster.lab.clients.names import first_pair
 from cluster.lab.verify.foreign import boxes
 from cluster.lab.verify.scenario import Flow, Scenario
 from cluster.lab.verify.timetable import Action

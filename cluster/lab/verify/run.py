@@ -8,9 +8,9 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from random import SystemRandom
 
+from cluster.lab.api import Lab
 from cluster.lab.errors import LabError
-from cluster.lab.folder import LabFolder
-from cluster.lab.tracing import journal
+from cluster.lab.tracing.journal import journal
 from cluster.lab.verify import memory, report
 from cluster.lab.verify.cast import Cast
 from cluster.lab.verify.checker import MAX_EXAMPLES, Checker, lost_by_fault
@@ -25,7 +25,6 @@ from cluster.lab.verify.steps import Steps
 from cluster.lab.verify.timetable import planned
 from cluster.lab.verify.traffic import Session
 from cluster.lab.wait import pause
-from cluster.topology.plan import Plan
 
 QUIET_S = 10.0
 """When nothing has arrived for this time after the last step, what is missing is lost."""
@@ -48,13 +47,13 @@ class Outcome:
     checkers: Sequence[Checker]
 
 
-def run(folder: LabFolder, plan: Plan, scenario: Scenario, progress: Observer) -> Outcome:
+def run(lab: Lab, scenario: Scenario, progress: Observer) -> Outcome:
     """Connect the clients, let the stanzas flow, disturb the lab, wait until all has settled, and check.
 
     Raises LabError where a client or a step could not do its part.
     """
     with ExitStack() as stack:
-        running = Run(folder, plan, scenario, stack)
+        running = Run(lab, scenario, stack)
         running.play(progress)
         return running.outcome()
 
@@ -62,13 +61,13 @@ def run(folder: LabFolder, plan: Plan, scenario: Scenario, progress: Observer) -
 class Run:
     """One run, in its order: `play`, then `outcome`. `xmpplab verify --watch` looks at it meanwhile."""
 
-    def __init__(self, folder: LabFolder, plan: Plan, scenario: Scenario, stack: ExitStack) -> None:
+    def __init__(self, lab: Lab, scenario: Scenario, stack: ExitStack) -> None:
         self.faults = FaultLog()
         self.checkers: list[Checker] = []
         self.claims: dict[str, float] = {}
         """What the journal says that faults lost: when, by the id of the stanza."""
-        self._folder = folder
-        self._plan = plan
+        self._folder = folder = lab.folder
+        self._plan = plan = lab.plan
         self._scenario = scenario
         self._seed = SystemRandom().randint(1, _MAX_SEED) if scenario.seed is None else scenario.seed
         self._begin_s, self._begin_utc_s = time.monotonic(), time.time()
@@ -77,10 +76,10 @@ class Run:
             self._begin_position = self._position = reader.newest()
         self._cast = Cast(folder, plan, scenario, stack, self.now_s)
         self.checkers = [Checker(leg, self.faults) for leg in self._cast.legs]
-        self._lookout = Lookout(folder, self.faults, self.now_s)
-        self._memory = MemoryWatch(folder, self.now_s)
+        self._lookout = Lookout(lab, self.faults, self.now_s)
+        self._memory = MemoryWatch(lab, self.now_s)
         steps = planned(scenario.steps, self._seed)
-        self._steps = Steps(folder, plan, steps, self._cast.clients, self.faults, self.now_s)
+        self._steps = Steps(lab, plan, steps, self._cast.clients, self.faults, self.now_s)
 
     @property
     def strays(self) -> list[str]:

@@ -6,17 +6,15 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
+from cluster.base.units import NONE
 from cluster.client.managed import ManagedClient
-from cluster.lab import driver
+from cluster.lab.api import Lab
 from cluster.lab.errors import LabError
-from cluster.lab.faults import set_faults
-from cluster.lab.folder import LabFolder
 from cluster.lab.verify.faultlog import FaultLog
 from cluster.lab.verify.records import Link
 from cluster.lab.verify.report import StepReport
 from cluster.lab.verify.timetable import Action, Planned
 from cluster.lab.wait import wait_until
-from cluster.router.quantity import NONE
 from cluster.topology.links import directions
 from cluster.topology.plan import Plan
 
@@ -35,7 +33,7 @@ class Steps:
 
     def __init__(
         self,
-        folder: LabFolder,
+        lab: Lab,
         plan: Plan,
         steps: Sequence[Planned],
         clients: Mapping[str, Sequence[ManagedClient]],
@@ -45,7 +43,7 @@ class Steps:
         """`clients`: by the accounts that they are of; `faults`: notes what is broken; `now_s`: since the start."""
         self.reports: list[StepReport] = []
         self.errors: list[LabError] = []
-        self._folder = folder
+        self._lab = lab
         self._plan = plan
         self._clients = clients
         self._faults = faults
@@ -98,12 +96,12 @@ class Steps:
         match action.action:
             case "kill" | "restart" as how:
                 with self._broken(action, action.target):
-                    driver.disturb(self._folder, action.target, how, action.for_)
+                    self._lab.act(action.target, how, action.for_)
             case "pause":
                 with self._broken(action, action.target):
-                    driver.disturb(self._folder, action.target, "pause")
+                    self._lab.act(action.target, "pause")
                     self._stopping.wait(action.for_)
-                    driver.disturb(self._folder, action.target, "resume")
+                    self._lab.act(action.target, "resume")
             case "partition":
                 assert action.partition is not None
                 one, other = action.partition
@@ -129,14 +127,13 @@ class Steps:
             fault.end_s = self._now_s()
 
     def _is_running(self, node: str) -> bool:
-        nodes = driver.of(self._folder).status(self._folder)
-        return all(each.state == "running" for each in nodes if each.name == node)
+        return all(each.state == "running" for each in self._lab.nodes() if each.name == node)
 
     def _break(self, action: Action, links: Sequence[tuple[str, str]], faults: Mapping[str, str]) -> None:
         """Give the links these faults, and take them away after `for`; without it, at the end of the run."""
         noted = [self._faults.begin(str(action), self._now_s(), self._domains(link), faults) for link in links]
         for from_, to in links:
-            set_faults(self._folder, from_, to, faults)
+            self._lab.faults.set(from_, to, faults)
         if not action.for_:
             self._unmended += [(from_, to, faults) for from_, to in links]
             return
@@ -147,7 +144,7 @@ class Steps:
             fault.end_s = self._now_s()
 
     def _mend(self, from_: str, to: str, faults: Mapping[str, str]) -> None:
-        set_faults(self._folder, from_, to, dict.fromkeys(faults, NONE))
+        self._lab.faults.set(from_, to, dict.fromkeys(faults, NONE))
 
     def _domains(self, link: tuple[str, str]) -> Link:
         from_, to = (self._plan.server_named(name).domain for name in link)

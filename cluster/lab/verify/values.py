@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from cluster.router.quantity import DURATION, NONE, SHARE
+from cluster.base.units import DURATION, NONE, SHARE
 
 
 def duration_s(value: object) -> float:

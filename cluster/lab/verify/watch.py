@@ -8,13 +8,12 @@ from copy import copy
 
 from rich.console import RenderableType
 
-from cluster.lab.folder import LabFolder
+from cluster.lab.api import Lab
 from cluster.lab.verify.checker import Checker
 from cluster.lab.verify.read import as_it_is
 from cluster.lab.verify.render import route
 from cluster.lab.verify.report import BREAKING, Counts
 from cluster.lab.verify.run import Outcome, Run
-from cluster.topology.plan import Plan
 
 SHARE = 0.1
 """Of the rates of a run: ten messages a second each way, and a presence and an iq, do not disturb anybody."""
@@ -76,13 +75,13 @@ class Watch:
         self._faults = len(faults)
 
 
-def watch(folder: LabFolder, plan: Plan, show: Show) -> Outcome:
+def watch(lab: Lab, show: Show) -> Outcome:
     """Until KeyboardInterrupt; what was found. Raises LabError, BadInput."""
-    scenario = as_it_is(plan, duration=_ENDLESS, share=SHARE)
+    scenario = as_it_is(lab.plan, duration=_ENDLESS, share=SHARE)
     with ExitStack() as stack:
-        run = Run(folder, plan, scenario, stack)
+        run = Run(lab, scenario, stack)
         flows = ", ".join(checker.leg.name for checker in run.checkers if checker.leg.is_first)
-        show(f"watching lab {plan.name} until Ctrl-C: {flows}")
+        show(f"watching lab {lab.name} until Ctrl-C: {flows}")
         with suppress(KeyboardInterrupt):
             run.play(Watch(run, show))
         return run.outcome(OVERDUE_S)

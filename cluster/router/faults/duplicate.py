@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
+from cluster.base.units import SHARE
 from cluster.router.fault import Effect, Fault, Passage
-from cluster.router.quantity import SHARE
 
 
 class Duplicate(Effect):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from cluster.base.units import WINDOWS
 from cluster.router.fault import Effect, Fault
-from cluster.router.quantity import WINDOWS
 
 
 class Partition(Effect):

@@ -10,10 +10,10 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.storage import log_failed
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
 from cluster.redisio.masters import LONGEST_RETRY_S
-from cluster.redisio.refusal import log_failed
 
 BEAT_S = 0.5
 SILENT_BEATS = 6

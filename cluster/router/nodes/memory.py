@@ -10,8 +10,8 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.settled import Settled
 from cluster.router.nodes.port import Frame, Server
-from cluster.router.port import Settled
 
 SILENCE_S = 3.0
 """After so long the others take a node for gone."""
@@ -53,17 +53,22 @@ class MemoryCompany:
 
     def expel(self, node: MemoryNodes) -> None:
         """It is gone: another one reads its inbox, then adopts its accounts."""
+        if self.lose(node):
+            heir = self.present.get(self.reader_of(node.name))
+            if heir is not None:
+                self.clock.callLater(0, heir.inherit, node)
+
+    def lose(self, node: MemoryNodes) -> bool:
+        """It is gone, and the others hear of it; False where they have."""
         if node.is_gone:
-            return
+            return False
         node.is_gone = True
         self.left.add(node.name)
         if self.present.get(node.name) is node:
             del self.present[node.name]
         for other in [*self.present.values()]:
             other.server.gone(node.name)
-        heir = self.present.get(self.reader_of(node.name))
-        if heir is not None:
-            self.clock.callLater(0, heir.inherit, node)
+        return True
 
 
 class MemoryShare:
@@ -147,7 +152,8 @@ class MemoryNodes:
         self.server = server
         self.company.present[self.name] = self
         if former is not None:
-            self.company.expel(former)
+            if self.company.lose(former):
+                self.inherit(former)
             return
         left = {owner for owner in self.company.owners.values() if owner.name == self.name}
         for each in left:

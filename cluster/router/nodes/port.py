@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from cluster.router.port import Settled
+from cluster.base.settled import Settled
 from cluster.router.share import Share
 from cluster.xmpp.errors import StanzaError
 

@@ -13,10 +13,11 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.settled import Settled
+from cluster.base.storage import is_away, log_failed
+from cluster.base.turn import Turn
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
-from cluster.redisio.refusal import is_away, log_failed
-from cluster.redisio.turn import Turn
 from cluster.router.entry_id import EntryId
 from cluster.router.gate import MAX_UNSETTLED, MAX_UNSETTLED_BYTES
 from cluster.router.inbound import Inbound
@@ -25,7 +26,7 @@ from cluster.router.nodes.owners import Owners, inbox
 from cluster.router.nodes.port import Frame, Server
 from cluster.router.nodes.share import NodeShare
 from cluster.router.outbound import Outbound
-from cluster.router.port import HopRecorder, Settled
+from cluster.router.port import HopRecorder
 from cluster.router.share import WholeShare
 
 LOOK_AGAIN_S = 0.02
@@ -48,14 +49,14 @@ class Inbox:
         """As much as of any link."""
         return unsettled < MAX_UNSETTLED and unsettled_bytes < MAX_UNSETTLED_BYTES
 
-    def take(self, entry_id: str, frames: list[Any]) -> Settled:
+    def take(self, entry_id: str, frames: list[Any], first: int = 0) -> Settled:
         """Hand on the frames of one entry. It settles when all have, or fails where it has to be read again.
 
         That is when the storage is away or refuses. Any other failure is logged and settles the frame.
         """
         self._owners.inherits = self._is_left()
         try:
-            places = (f"{self._node}:{entry_id}:{index}" for index in range(len(frames)))
+            places = (f"{self._node}:{entry_id}:{index}" for index in range(first, first + len(frames)))
             settling = [self._hand_on(frame, place) for frame, place in zip(frames, places, strict=True)]
         finally:
             self._owners.inherits = False
@@ -123,6 +124,8 @@ class RedisNodes:
         self._is_stopped = False
         self.on_change: Callable[[], None] = lambda: None
         """Called when the shares of the nodes may have changed."""
+        self.on_gone: Callable[[], None] = lambda: None
+        """Called when a process that was one of the nodes is no more."""
 
     @property
     def is_alone(self) -> bool:
@@ -175,6 +178,8 @@ class RedisNodes:
         for node, incarnation in before.items():
             if self._known.get(node) != incarnation:
                 self._left.add(node)
+                self._outbound.node_gone()
+                self.on_gone()
                 self._server.gone(node)
         self._left -= self._known.keys()
         self._owners.look_again()

@@ -20,6 +20,7 @@ import yaml
 from cluster.cli import main
 from cluster.cli.app import app
 from cluster.cli.logs import begin_of
+from cluster.lab.catalogue import topologies
 from cluster.lab.folder import LABS, LabFolder
 from cluster.lab.logs import LogLine, encode
 from cluster.lab.state import LabState, NodeState
@@ -65,7 +66,64 @@ def stopped_lab(root: Path, name: str = "verona") -> LabFolder:
 
 def test_validate_a_good_file(shell: Shell) -> None:
     code, out, _ = shell.run("validate", VERONA)
-    assert (code, out) == (0, f"{VERONA}: lab verona, servers: 3, accounts: 5; nothing is wrong with it\n")
+    assert (code, out) == (0, f"{VERONA}: lab verona, servers: 3, accounts: 5; valid\n")
+
+
+def test_validate_a_topology_by_its_name(shell: Shell) -> None:
+    code, out, _ = shell.run("validate", "verona")
+    assert (code, out) == (0, f"{VERONA}: lab verona, servers: 3, accounts: 5; valid\n")
+
+
+def test_validate_what_a_topology_and_a_scenario_are_called(shell: Shell) -> None:
+    code, out, _ = shell.run("validate", "gateways")
+    assert code == 0
+    assert [line.split(": ")[1].split()[0] for line in out.splitlines()] == ["lab", "scenario"]
+
+
+@pytest.mark.parametrize("command", ["up", "config", "graph", "export compose"])
+def test_no_topology_of_this_name(shell: Shell, command: str) -> None:
+    code, _, err = shell.run(*command.split(), "rfc3921")
+    assert code == 2
+    assert err.startswith("xmpplab: no file and no topology 'rfc3921'; did you mean 'rfc3920'? allowed: bench, ")
+
+
+def test_a_folder_of_the_same_name_is_no_topology(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "nodes").mkdir()
+    assert shell.run("validate", "nodes")[0] == 0
+
+
+@pytest.mark.parametrize("from_", sorted(topologies()))
+def test_init_writes_a_topology_that_is_valid(shell: Shell, tmp_path: Path, from_: str) -> None:
+    code, out, _ = shell.run("init", "my-lab", "--from", from_)
+    assert (code, out.split(";")[0]) == (0, "written: my-lab.yaml")
+    assert "$schema" not in (tmp_path / "my-lab.yaml").read_text()
+    code, out, _ = shell.run("validate", "my-lab.yaml")
+    assert code == 0
+    assert out.startswith("my-lab.yaml: lab my-lab, ")
+
+
+def test_init_overwrites_nothing(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "my-lab.yaml").write_text("mine")
+    code, _, err = shell.run("init", "my-lab")
+    assert (code, err) == (
+        2, "xmpplab: my-lab.yaml exists and is not overwritten; choose another name, or remove the file\n"
+    )  # fmt: skip
+    assert (tmp_path / "my-lab.yaml").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("My Lab",), "'My Lab' is not a valid name; allowed: lowercase letters"),
+        (("../lab",), "'../lab' is not a valid name"),
+        (("lab", "--from", "rfc3921"), "no topology 'rfc3921'; did you mean 'rfc3920'? allowed: bench, "),
+    ],
+)
+def test_init_refuses(shell: Shell, tmp_path: Path, arguments: tuple[str, ...], error: str) -> None:
+    code, _, err = shell.run("init", *arguments)
+    assert code == 2
+    assert err.startswith(f"xmpplab: {error}")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_validate_shows_every_error(shell: Shell, tmp_path: Path) -> None:
@@ -275,17 +333,18 @@ def test_bad_addresses(shell: Shell, tmp_path: Path, from_: str, to: str, error:
 @pytest.fixture
 def scenarios(tmp_path: Path) -> Path:
     stopped_lab(tmp_path)
-    folder = tmp_path / "loadtests"
-    folder.mkdir()
-    (folder / "chat.py").write_text("class ChatUser(XmppUser):\n    @task\n    def write(self): ...\n")
-    (folder / "pace.py").write_text('"""A helper of locust -f loadtests/chat.py"""\n')
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["dance", "pace", "../chat", ""])
+@pytest.mark.parametrize("name", ["dance", "pace", ""])
 def test_what_is_no_load_scenario(shell: Shell, scenarios: Path, name: str) -> None:
     code, _, err = shell.run("load", name)
-    assert (code, err) == (2, f"xmpplab: no scenario {name!r} in ./loadtests; name one of: chat\n")
+    assert (code, err) == (2, f"xmpplab: no file and no load scenario {name!r}; allowed: chat, gateway\n")
+
+
+def test_no_file_of_a_load_scenario(shell: Shell, scenarios: Path) -> None:
+    code, _, err = shell.run("load", "mine.py")
+    assert (code, err) == (2, "xmpplab: no file mine.py; name a locust file, or a load scenario such as chat\n")
 
 
 @pytest.mark.parametrize("time", ["0s", "0", "", "soon", "-5s", "1.5h"])

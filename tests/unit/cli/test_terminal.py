@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from rich.console import Console
 
 from cluster.cli import fault, logs, mail, phone, trace, user, watch
 from cluster.cli.table import print_table
+from cluster.lab.answers import AccountView, LinkState, MailView, TextView
 from cluster.lab.errors import LabError
-from cluster.lab.faults import LinkState
 from cluster.lab.logs import LogLine
 from cluster.lab.verify import render as verify
 from cluster.lab.verify.report import Example
@@ -28,30 +30,22 @@ def _fail() -> None:
 
 
 def _users(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Server:
-        name = "s1"
-        domain = "montague.lit"
-        node_of = ""
-
-    class Folder:
-        def plan(self) -> object:
-            return type("Plan", (), {"servers": [Server]})
-
-    monkeypatch.setattr(user, "chosen", lambda name: Folder())
-    monkeypatch.setattr("cluster.lab.ask.ask", lambda *_: [EVIL])
+    users = SimpleNamespace(ls=lambda domain: [AccountView(EVIL, "s1")])
+    monkeypatch.setattr(user.Lab, "named", lambda name: SimpleNamespace(users=users))
     user.ls(None)
 
 
 def _phone_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    def ask(verb: str, arguments: object) -> None:
+    def send(to: str, text: str) -> None:
         raise LabError(EVIL)
 
-    phone._send_line(ask, "+39333", "romeo hi")
+    phone._send_line(cast(Any, SimpleNamespace(send=send)), "romeo hi")
 
 
-LETTER = {"at_utc_s": 1.0, "from": EVIL, "subject": f"{EVIL}\n", "text": f"{EVIL}\n{EVIL}", "message_id": "1"}
+LETTER = MailView(1.0, EVIL, f"{EVIL}\n", f"{EVIL}\n{EVIL}", "1", "")
+TEXT = TextView(1.0, EVIL, f"{EVIL}\n{EVIL}", "")
 SHOWN: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
-    "phone": lambda _: print(phone._line(LETTER)),
+    "phone": lambda _: print(phone._line(TEXT)),
     "phone, refused": _phone_says,
     "mail": lambda _: mail._print([LETTER], "text"),
     "mail as JSON": lambda _: mail._print([LETTER], "json"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from cluster.xmpp.initiating import Bound, Resumption
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.login import Bound, Resumption
 from cluster.xmpp.namespaces import CLIENT, SM
 from cluster.xmpp.parser import Slice, StreamHeader, StreamParser
 

@@ -8,8 +8,8 @@ from collections import deque
 import pytest
 
 from cluster.client.archive import received
-from cluster.xmpp.initiating import StreamFailed
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.login import StreamFailed
 from cluster.xmpp.parser import Slice
 from tests.unit.client.slices import slices
 

@@ -4,10 +4,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cluster.lab import child
-from cluster.lab.child import Part
+from cluster.lab.control.question import Question
 from cluster.lab.folder import LabFolder
-from cluster.lab.question import Question
+from cluster.lab.processes import child
+from cluster.lab.processes.child import Part
 from cluster.lab.supervisor import supervise
 
 child.STOP_TIMEOUT_S = 0.5  # only a stubborn part waits for it

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cluster.lab.addresses import first_free
 from cluster.lab.errors import LabError
+from cluster.lab.provision.addresses import first_free
 from cluster.topology.plan import Plan
 from tests.unit.lab.plan import make_plan
 

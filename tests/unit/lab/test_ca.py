@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.lab import ca
-from cluster.lab.ca import Issued, issue
+from cluster.lab.provision import ca
+from cluster.lab.provision.ca import Issued, issue
 
 NOW = datetime.now(UTC).replace(microsecond=0)  # OpenSSL has no other clock than the machine's
 DAY = timedelta(days=1)

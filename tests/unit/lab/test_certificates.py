@@ -4,9 +4,9 @@ import stat
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cluster.lab.ca import VALIDITY
-from cluster.lab.certificates import certify
 from cluster.lab.folder import LabFolder
+from cluster.lab.provision.ca import VALIDITY
+from cluster.lab.provision.certificates import certify
 from tests.unit.lab.plan import make_plan
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)

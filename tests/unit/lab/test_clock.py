@@ -16,7 +16,7 @@ import sys
 real, set_by_s = time.time, 0.0
 time.time = lambda: real() + set_by_s  # before anything of Twisted sees it
 
-from cluster.lab import process
+from cluster.lab.runtime import process
 
 
 class Service:

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from cluster.lab.control import ControlServer
-from cluster.lab.question import answers, status_question
-from cluster.lab.request import Reply, Request
+from cluster.lab.control.question import answers, status_question
+from cluster.lab.control.requests import OF_KIND, FaultSet, Reply, Request, Requests, Status, encoded, verb_of
+from cluster.lab.control.server import ControlServer
+from cluster.lab.mail import MailPart
+from cluster.lab.sms import SmsPart
+from cluster.lab.state import NodeKind
+from cluster.networks.faults import Faults
+from cluster.networks.mailhost.administration import MailHostAdministration
+from cluster.networks.smsc.administration import SmscAdministration
 from cluster.redisio.acl import part_rules
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
+from cluster.server.administration import Administration
 from tests.harness import PATIENCE_S, ReactorThread, Valkey, until
 from tests.network import watched_log
 from tests.unit.lab.plan import make_plan
 from tests.valkey_cluster import free_ports
 
 DOMAIN = "capulet.lit"
+
+
+class Echo(Request[str], frozen=True, tag="echo"):
+    text: str
 
 
 class Operations:
@@ -47,19 +59,20 @@ class Lab:
 
     async def start(self) -> None:
         await self.client.connect()
-        await ControlServer(self.client, self.keys, DOMAIN, Operations()).start()
+        await ControlServer(self.client, self.keys, DOMAIN, Operations(), (Status, Echo)).start()
 
     def ask(self, text: str) -> str:
         """Give it a request: where its reply will be."""
         self._number += 1
-        raw = msgspec.json.encode(Request(str(self._number), "echo", {"text": text}))
+        raw = encoded(str(self._number), Echo(text))
         self.admin.rpush(self.keys.control(DOMAIN), raw)
         self.admin.publish(self.keys.control(DOMAIN), "")
         return self.keys.control_reply(DOMAIN, str(self._number))
 
     async def answer(self, where: str) -> object:
         await until(self.reactor, lambda: self.admin.llen(where))
-        return msgspec.json.decode(self.admin.lpop(where), type=Reply).ok
+        reply = msgspec.json.decode(self.admin.lpop(where), type=Reply)
+        return msgspec.json.decode(reply.ok)
 
     async def close(self) -> None:
         await self.client.close()
@@ -131,3 +144,34 @@ def test_a_server_is_ready_while_redis_lets_it_answer(
     own_valkey.admin.acl_deluser(lab.user)
     assert not answers(question, 0.2)
     lab.run(lab.close)
+
+
+ADMINISTRATIONS: dict[NodeKind, type] = {
+    "server": Administration,
+    "sms": SmsPart,
+    "mail": MailPart,
+    "smsc": SmscAdministration,
+    "mailhost": MailHostAdministration,
+}
+
+
+@pytest.mark.parametrize("kind", OF_KIND)
+def test_every_part_can_do_what_it_is_asked(kind: NodeKind) -> None:
+    """The operations take the fields of their requests, and no operation is out of reach."""
+    requests: Requests = OF_KIND[kind]
+    for request in requests:
+        operation = getattr(ADMINISTRATIONS[kind], verb_of(request))
+        assert inspect.iscoroutinefunction(operation)
+        arguments = inspect.signature(operation).parameters
+        if not any(each.kind is each.VAR_KEYWORD for each in arguments.values()):
+            assert [*arguments][1:] == [*request.__struct_fields__], request
+    operations = {
+        name
+        for name, member in inspect.getmembers(ADMINISTRATIONS[kind], inspect.iscoroutinefunction)
+        if not name.startswith("_") and name not in ("start", "stop")
+    }
+    assert operations == {verb_of(request) for request in requests}
+
+
+def test_the_faults_that_are_set_are_those_of_a_network() -> None:
+    assert FaultSet.__struct_fields__ == Faults.__struct_fields__

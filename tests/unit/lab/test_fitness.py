@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from twisted.internet.error import ConnectionLost
 
-from cluster.lab import redis
 from cluster.lab.errors import LabError
-from cluster.lab.fitness import check_fit
+from cluster.lab.provision import redis
+from cluster.lab.provision.fitness import check_fit
 from cluster.lab.redis_client import connected, home_of
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys

@@ -9,8 +9,8 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, Logger, LogLevel, LogPublisher, formatEvent
 
-from cluster.lab.log_limit import BURST, MAX_KINDS, PER_S, LogLimit
-from cluster.lab.process import MAX_TEXT, log_to_stderr
+from cluster.lab.runtime.log_limit import BURST, MAX_KINDS, PER_S, LogLimit
+from cluster.lab.runtime.process import MAX_TEXT, log_to_stderr
 
 
 class Log:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from cluster.lab.clients.names import first_pair
 from cluster.lab.errors import BadInput
-from cluster.lab.faults import set_faults
+from cluster.lab.faults import LinkFaults
 from cluster.lab.folder import LabFolder
-from cluster.lab.tracing import first_pair
 from cluster.topology.plan import AccountSeed, ContactSeed, Plan, ServerNode
 from cluster.xmpp.jid import Jid
 
@@ -38,4 +38,4 @@ def test_where_no_link_is_none_can_be_bad(tmp_path: Path) -> None:
     folder.create()
     folder.save_plan(star())
     with pytest.raises(BadInput, match="no link joins s1 and s2; give them one under `links` of the topology"):
-        set_faults(folder, "s1", "s2", {"delay": "1s"})
+        LinkFaults(folder).set("s1", "s2", {"delay": "1s"})

@@ -48,5 +48,5 @@ def test_the_projects_own_topology_is_the_last_resort(tmp_path: Path) -> None:
 
 
 def test_nothing_to_bring_up(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="xmpplab up FILE"):
+    with pytest.raises(BadInput, match=r"xmpplab up rfc3920.*xmpplab init NAME"):
         default_file(tmp_path)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster.lab import probe
-from cluster.lab.probe import answered
-from cluster.lab.question import redis_question
+from cluster.lab.control.question import redis_question
+from cluster.lab.processes import probe
+from cluster.lab.processes.probe import answered
 from tests.harness import PATIENCE_S, ReactorThread
 
 

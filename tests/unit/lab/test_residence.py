@@ -6,9 +6,9 @@ from pathlib import Path
 
 import redis as redis_py
 
-from cluster.lab import redis
 from cluster.lab.folder import LabFolder
-from cluster.lab.residence import Residence
+from cluster.lab.processes.residence import Residence
+from cluster.lab.provision import redis
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl

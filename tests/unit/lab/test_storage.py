@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from cluster.lab import private, processes, state
+from cluster.lab import private, state
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LABS, LabFolder, choose
 from cluster.lab.logs import LogFile, LogLine, LogReader, encode
+from cluster.lab.processes.driver import ProcessDriver
 from cluster.lab.state import LabState, NodeState
 from cluster.lab.wait import wait_until
 from tests.small_disk import fill, small_disk
@@ -133,9 +134,11 @@ def test_a_dead_process_is_shown_as_dead_whatever_the_state_says(tmp_path: Path)
         os._exit(0)
     try:
         LabState([NodeState("s1", "server", pid, "running")]).save(folder.state_file)
-        assert wait_until(lambda: processes.status(folder)[0].state == "restarting", PATIENCE_S)  # also as a zombie
+        assert wait_until(
+            lambda: ProcessDriver(folder).status()[0].state == "restarting", PATIENCE_S
+        )  # also as a zombie
         os.waitpid(pid, 0)
-        assert processes.status(folder)[0].pid is None
+        assert ProcessDriver(folder).status()[0].pid is None
     finally:
         os.close(lock)
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import pytest
 
-from cluster.lab.signals import APPLY
+from cluster.lab.processes.signals import APPLY
 from cluster.lab.state import LabState
 from cluster.lab.wait import wait_until
 from tests.unit.lab.supervised import PATIENCE_S, Lab, is_alive, supervised

@@ -15,16 +15,17 @@ from hypothesis import strategies as st
 from twisted.internet.testing import MemoryReactorClock
 
 from cluster import modules
-from cluster.gateways.mail.address import for_the_wire, normal
-from cluster.gateways.smpp.address import address_of, is_phone_number
-from cluster.gateways.smpp.constants import CommandId
-from cluster.gateways.smpp.pdu import Bind, Pdu, Sm, encode
-from cluster.lab import redis, sms
-from cluster.lab.announcement import announcement
-from cluster.lab.certificates import certify
+from cluster.lab import sms
 from cluster.lab.folder import LabFolder
 from cluster.lab.foreign import ForeignNode
 from cluster.lab.node import Node
+from cluster.lab.provision import redis
+from cluster.lab.provision.announcement import announcement
+from cluster.lab.provision.certificates import certify
+from cluster.protocols.mime.address import for_the_wire, normal
+from cluster.protocols.smpp.address import address_of, is_phone_number
+from cluster.protocols.smpp.constants import CommandId
+from cluster.protocols.smpp.pdu import Bind, Pdu, Sm, encode
 from cluster.router.chain import Chain
 from cluster.router.settings import FaultSettings, merged
 from cluster.server.credentials import ITERATIONS

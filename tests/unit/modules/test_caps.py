@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from cluster.host.disco import INFO, verification
 from cluster.modules.caps import NS
-from cluster.server.disco import INFO, verification
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from tests.network import MONTAGUE, Network

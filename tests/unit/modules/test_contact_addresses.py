@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.server.disco import INFO
+from cluster.host.disco import INFO
 from cluster.xmpp.data_form import DATA
 from cluster.xmpp.element import Element
 from tests.network import Network

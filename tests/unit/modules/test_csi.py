@@ -97,7 +97,7 @@ def test_the_state_is_changed_before_the_next_request_is_answered(friends: Netwo
 
 
 def test_what_waits_is_bounded() -> None:
-    inactive = csi.Inactive()
+    inactive = csi.Inactive(lambda: None)
     presences = [make("presence", from_=Jid("a", "b", str(number))) for number in range(csi.MAX_HELD + 1)]
     assert [inactive.let_through(presence) for presence in presences[:-1]] == [[]] * csi.MAX_HELD
     assert inactive.let_through(presences[0]) == []  # the same sender again
@@ -124,7 +124,7 @@ def test_an_unknown_element_of_it(network: Network) -> None:
 
 
 def test_what_is_kept_back_has_a_bound_in_bytes() -> None:
-    inactive = csi.Inactive()
+    inactive = csi.Inactive(lambda: None)
     size = csi.MAX_HELD_BYTES // 4
 
     def presence(name: str) -> Stanza:

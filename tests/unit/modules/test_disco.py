@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cluster import modules
+from cluster.host.disco import INFO
 from cluster.modules.disco import ITEMS
 from cluster.modules.version import NS as VERSION
-from cluster.server.disco import INFO
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from tests.client import Client, child

@@ -8,10 +8,10 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from cluster.modules import load
-from cluster.server.outbox import MAX_UNSENT_BYTES
 from cluster.store.limits import Limit
 from cluster.store.memory import MemoryOffline, memory_store
 from cluster.store.port import OfflineMessage
+from cluster.streams.outbox import MAX_UNSENT_BYTES
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import StreamCondition
 from cluster.xmpp.namespaces import CLIENT, DELAY, SM, STANZA_ERRORS, STREAMS

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.server.outbox import MAX_UNSENT_BYTES
 from cluster.server.seats import MAX_SESSIONS
+from cluster.streams.outbox import MAX_UNSENT_BYTES
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import StreamCondition
 from cluster.xmpp.namespaces import SM, STREAMS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cluster.modules.sm import RESUME_TIMEOUT_S
-from cluster.server.outbox import MAX_UNSENT_BYTES, WINDOW_BYTES
+from cluster.streams.outbox import MAX_UNSENT_BYTES, WINDOW_BYTES
 from cluster.xmpp.namespaces import CLIENT, MAM, SM
 from tests.network import CAPULET, Network
 from tests.phone import Phone, phone, resume

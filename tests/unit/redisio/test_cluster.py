@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from twisted.internet.error import ConnectionLost
 
 from cluster.redisio.client import RedisClient, RedisUnavailable
-from cluster.redisio.layout import key, slot
+from cluster.redisio.layout import key
+from cluster.redisio.slots import slot
 from cluster.redisio.url import RedisUrl
 from tests.harness import ReactorThread, until
 from tests.valkey_cluster import ValkeyCluster

@@ -8,7 +8,8 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cluster.redisio.refusal import log_failed
+from cluster.base.storage import log_failed
+from cluster.redisio.refusal import error_reply
 
 
 class Log(Logger):
@@ -26,8 +27,8 @@ class Log(Logger):
     ("error", "said"),
     [
         (ConnectionLost(), []),
-        (ReplyError("MISCONF Errors writing to the AOF file: No space left on device"), [("warn", False)]),
-        (ReplyError("OOM command not allowed script: on @user_script:3."), [("warn", False)]),
+        (error_reply("MISCONF Errors writing to the AOF file: No space left on device"), [("warn", False)]),
+        (error_reply("OOM command not allowed script: on @user_script:3."), [("warn", False)]),
         (ReplyError("WRONGTYPE Operation against a key holding the wrong kind of value"), [("critical", True)]),
         (ValueError("a fault of ours"), [("critical", True)]),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from cluster.redisio.turn import Turn
+from cluster.base.turn import Turn
 from cluster.router.redis import RedisRouter
 from tests.ports.worlds import CAPULET, MONTAGUE, Node, RedisWorld, World, chat, text_of
 

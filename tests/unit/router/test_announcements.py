@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from twisted.internet.defer import Deferred
 
-from cluster.router import outbound_link
-from cluster.router.port import Settled
+from cluster.base.settled import Settled
+from cluster.router import link_script
 from tests.ports.worlds import (
     CAPULET,
     MONTAGUE,
@@ -69,10 +69,10 @@ def test_what_a_slow_reader_does_not_take_is_not_kept_twice(world: RedisWorld) -
     async def scenario(_: World) -> None:
         s1 = await world.start(MONTAGUE)
         size = announced(world)
-        for number in range(outbound_link.CARRIED_BACKLOG + 3):
+        for number in range(link_script.CARRIED_BACKLOG + 3):
             await s1.sent(chat(str(number)))
-        sizes = [size() for _ in range(outbound_link.CARRIED_BACKLOG + 3)]
-        assert [bool(each) for each in sizes] == [True] * (outbound_link.CARRIED_BACKLOG + 1) + [False] * 2
+        sizes = [size() for _ in range(link_script.CARRIED_BACKLOG + 3)]
+        assert [bool(each) for each in sizes] == [True] * (link_script.CARRIED_BACKLOG + 1) + [False] * 2
 
     world.max_backlog = 1_000
     world.run(scenario)
@@ -84,7 +84,7 @@ def test_a_big_entry_is_announced_without_its_bytes(world: RedisWorld) -> None:
         await s1.sent(chat("opens the link"))
         await world.until(lambda: s2.delivered)
         size = announced(world)
-        for text in ("small", "x" * outbound_link.CARRIED_BYTES, "small again"):
+        for text in ("small", "x" * link_script.CARRIED_BYTES, "small again"):
             await s1.sent(chat(text))
         await world.until(lambda: len(s2.delivered) == 4)
         assert [bool(size()) for _ in range(3)] == [True, False, True]

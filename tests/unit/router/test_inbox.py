@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hiredis import ReplyError
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionLost
 
+from cluster.redisio.refusal import error_reply
 from cluster.router.nodes.redis import Inbox
 from tests.network import watched_log
 
@@ -48,7 +48,7 @@ def test_what_needs_nothing_settles_at_once() -> None:
     assert take(None, None) == [None]
 
 
-@pytest.mark.parametrize("error", [ConnectionLost(), ReplyError("OOM command not allowed")])
+@pytest.mark.parametrize("error", [ConnectionLost(), error_reply("OOM command not allowed")])
 def test_an_entry_is_read_again_where_the_storage_is_away_when_nothing_of_it_is_under_way(error: Exception) -> None:
     first, second = Deferred[None](), Deferred[None]()
     results = take(first, second)

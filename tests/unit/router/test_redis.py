@@ -8,9 +8,9 @@ from hiredis import ReplyError
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 
-from cluster.redisio.turn import Turn
+from cluster.base.settled import Settled
+from cluster.base.turn import Turn
 from cluster.router import outbound_link
-from cluster.router.port import Settled
 from cluster.router.redis import RedisRouter
 from cluster.xmpp.errors import Condition, ErrorType
 from cluster.xmpp.stanza import Stanza

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from cluster.redisio.turn import Turn
+from cluster.base.turn import Turn
 from cluster.router import faulty
 from cluster.router.redis import RedisRouter
 from tests.ports.worlds import (

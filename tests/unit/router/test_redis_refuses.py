@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from hiredis import ReplyError
 from twisted.internet.defer import Deferred, fail
 
+from cluster.base.settled import Settled
 from cluster.redisio.insistent import Insistent
+from cluster.redisio.refusal import error_reply
 from cluster.router import gate
-from cluster.router.port import Settled
 from cluster.xmpp.errors import Condition
 from cluster.xmpp.stanza import Stanza
 from tests.ports.worlds import CAPULET, MONTAGUE, RedisWorld, World, chat, text_of
 
-OOM = ReplyError("OOM command not allowed when used memory > 'maxmemory'.")
+OOM = error_reply("OOM command not allowed when used memory > 'maxmemory'.")
 
 
 def texts(stanzas: list[Stanza]) -> list[str]:

@@ -1,8 +1,8 @@
 import pytest
 
-from cluster.router.stanza_id import StanzaIds, mark, marked, stanza_id, with_stanza_id, without_claims
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.stanza_id import StanzaIds, mark, marked, stanza_id, with_stanza_id, without_claims
 
 MARK = "<delivery xmlns='urn:xmpplab:delivery:0' id=\"m:1-0:0\"/>"
 OURS = '<stanza-id xmlns=\'urn:xmpp:sid:0\' by="juliet@capulet.lit" id="m:1-0:0"/>'

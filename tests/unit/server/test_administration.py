@@ -11,8 +11,7 @@ from tests.unit.server.component_network import SMS, join, with_components
 
 @pytest.fixture
 def operator(network: Network) -> Administration:
-    server = network.servers[MONTAGUE]
-    return Administration(server.domain, server.streams.streams)
+    return network.servers[MONTAGUE].server.administration
 
 
 def test_accounts_come_and_go(network: Network, operator: Administration) -> None:
@@ -54,8 +53,7 @@ def test_what_cannot_be_done_names_the_remedy(
 
 def test_which_components_are_there() -> None:
     for network in with_components():
-        server = network.servers[MONTAGUE]
-        operator = Administration(server.domain, server.streams.streams)
+        operator = network.servers[MONTAGUE].server.administration
         assert at_once(operator.status())["components"][SMS] is False
         join(network)
         assert at_once(operator.status())["components"][SMS] is True

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cluster.server.disco import INFO
+from cluster.host.disco import INFO
 from cluster.xmpp import element as xml
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import BIND, CLIENT, SASL, STREAMS

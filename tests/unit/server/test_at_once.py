@@ -10,8 +10,8 @@ from wsproto.connection import Connection as Frames
 from wsproto.connection import ConnectionType
 from wsproto.events import Ping, TextMessage
 
-from cluster.server.connection import MAX_AT_ONCE
 from cluster.server.websocket import MAX_FRAMES_AT_ONCE, WebSocket, WebSockets
+from cluster.streams.connection import MAX_AT_ONCE
 from cluster.xmpp.namespaces import CLIENT, FRAMING
 from tests.client import Wire
 from tests.helpers import HEADER

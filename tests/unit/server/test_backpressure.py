@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from cluster.server.client_stream import MAX_UNSETTLED
-from cluster.server.connection import CLOSE_TIMEOUT_S
-from cluster.server.outbox import MAX_UNSENT_BYTES
 from cluster.store.memory import memory_store
+from cluster.streams.connection import CLOSE_TIMEOUT_S
+from cluster.streams.outbox import MAX_UNSENT_BYTES
 from tests.client import SOCKET_BYTES, Client
 from tests.helpers import HEADER
 from tests.network import CAPULET, MONTAGUE, Network

@@ -9,10 +9,10 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from cluster.server.client_stream import HEADER_TIMEOUT_S, LOGIN_TIMEOUT_S
-from cluster.server.connection import CLOSE_TIMEOUT_S
 from cluster.server.seats import MAX_SESSIONS
 from cluster.store.memory import memory_store
 from cluster.store.port import Store
+from cluster.streams.connection import CLOSE_TIMEOUT_S
 from cluster.xmpp.namespaces import CLIENT, STREAMS
 from tests.client import END, Connection
 from tests.conformance.rules import core

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from cluster.server.component_stream import HANDSHAKE_TIMEOUT_S
-from cluster.server.connection import CLOSE_TIMEOUT_S
+from cluster.streams.connection import CLOSE_TIMEOUT_S
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import STANZA_ID
 from cluster.xmpp.stanza import make

@@ -10,8 +10,8 @@ from twisted.internet.defer import Deferred
 
 from cluster.server.component import MAX_WAITING, WAIT_S
 from cluster.server.component_stream import MAX_UNSETTLED
-from cluster.server.outbox import MAX_UNSENT_BYTES
 from cluster.store.memory import memory_store
+from cluster.streams.outbox import MAX_UNSENT_BYTES
 from cluster.xmpp.stanza import Stanza
 from tests.client import SOCKET_BYTES
 from tests.components import ComponentPeer

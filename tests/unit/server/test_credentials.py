@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 from twisted.internet.defer import Deferred
 
 from cluster.server.credentials import Credentials
 from cluster.store.memory import memory_store
 from cluster.xmpp.sasl import MAX_PASSWORD_BYTES, make_keys
-from tests.network import SameThread, at_once
-
-
-class Pool(SameThread):
-    """Threads that do what they were given when a test says so."""
-
-    def __init__(self) -> None:
-        self.waiting: list[Callable[[], None]] = []
-
-    def callInThreadWithCallback(self, *what: Any) -> None:
-        self.waiting.append(lambda: SameThread.callInThreadWithCallback(self, *what))
+from tests.network import at_once
+from tests.unit.server.later_keys import LaterKeys
 
 
 def test_one_derivation_at_a_time() -> None:
-    pool, store, answers = Pool(), memory_store(), []
-    same: Any = pool
-    credentials = Credentials(store.accounts, store.secrets, same, same, lambda: b"salt of the domain")
+    store, answers, derive = memory_store(), [], LaterKeys()
+    credentials = Credentials(store.accounts, store.secrets, derive, lambda: b"salt of the domain")
     for number in range(20):
         asked = Deferred.fromCoroutine(credentials.check("romeo", f"wrong{number}"))
         asked.addCallback(lambda right, number=number: answers.append((number, right)))
     Deferred.fromCoroutine(credentials.create("benvolio", "secret"))
     turns = 0
-    while pool.waiting:
-        [derive] = pool.waiting
-        pool.waiting.clear()
-        derive()
+    while derive.waiting:
+        [go_on] = derive.waiting
+        derive.waiting.clear()
+        go_on()
         turns += 1
     assert answers == [(number, False) for number in range(20)]
     assert at_once(store.accounts.names()) == ["benvolio"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.server.disco import INFO, verification
+from cluster.host.disco import INFO, verification
 from cluster.xmpp import element as xml
 from cluster.xmpp.data_form import DATA
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hiredis import ReplyError
 
+from cluster.redisio.refusal import error_reply
 from cluster.store.limits import Limit
 from cluster.store.memory import MemoryOffline, memory_store
 from cluster.store.port import OfflineMessage
@@ -70,7 +70,7 @@ class FullRedis(MemoryOffline):
     async def push(self, localpart: str, message: OfflineMessage, limit: Limit, *, first: bool = False) -> bool:
         self.refusals -= 1
         if self.refusals >= 0:
-            raise ReplyError("MISCONF Errors writing to the AOF file: No space left on device")
+            raise error_reply("MISCONF Errors writing to the AOF file: No space left on device")
         return await super().push(localpart, message, limit, first=first)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cluster.server.administration import MAX_FOLLOW_S, Administration
+from cluster.server.administration import MAX_FOLLOW_S
 from cluster.trace.hop import Hop
 from cluster.xmpp import element as xml
 from tests.client import Client
@@ -69,8 +69,7 @@ def test_what_arrives_is_not_recorded(network: Network) -> None:
 
 def follow_all(network: Network, seconds: float) -> None:
     for server in network.servers.values():
-        asked = Administration(server.domain, []).follow_all(START_UTC_S + network.clock.seconds() + seconds)
-        at_once(asked)
+        at_once(server.server.administration.follow_all(START_UTC_S + network.clock.seconds() + seconds))
 
 
 def test_every_stanza_is_followed_on_request(network: Network) -> None:

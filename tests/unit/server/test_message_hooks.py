@@ -8,13 +8,11 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 
+from cluster.base.settled import Settled, both
 from cluster.modules import load
-from cluster.router.port import Settled
 from cluster.server.accounts import LocalAccount
-from cluster.server.context import ModuleContext
-from cluster.server.module import Module
+from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.session import Session
-from cluster.server.settled import both
 from cluster.xmpp import element as xml
 from cluster.xmpp.stanza import Stanza, make
 from tests.network import CAPULET, Network
@@ -28,9 +26,9 @@ class Notebook:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.safe: list[Deferred[None]] = []
-        self.modules: list[Module] = []
+        self.modules: list[ServerModule] = []
         for name in ("first", "second"):
-            module: Module = Module(name, ns=f"urn:test:{name}")
+            module: ServerModule = ServerModule(name, ns=f"urn:test:{name}")
             module.on_message("sent")(self._sent(name))
             module.on_message("arriving")(self._arriving(name))
             module.on_message("delivered")(self._delivered(name))
@@ -191,7 +189,7 @@ def test_both_fail_as_the_first_that_fails() -> None:
 
 
 def test_a_hook_is_taken_once() -> None:
-    module: Module = Module("twice", ns="urn:test")
+    module: ServerModule = ServerModule("twice", ns="urn:test")
     module.on_message("sent")(lambda ctx, session, copy: (copy, None))
     with pytest.raises(ValueError, match="module twice hooks sent twice"):
         module.on_message("sent")(lambda ctx, session, copy: (copy, None))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cluster import modules
+from cluster.host.module import Module
+from cluster.host.module_host import ModuleHost
 from cluster.server.context import ModuleContext
-from cluster.server.module import Module, ModuleHost
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
 from tests.network import Network, watched_log

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from cluster.xmpp.mam import Query
 from cluster.xmpp.namespaces import REGISTER
 from tests.client import Client
 from tests.network import MONTAGUE, Network, at_once, watched_log
+from tests.unit.server.later_keys import LaterKeys
 from tests.unit.server.waiting_offline import WaitingOffline
 
 REMOVE = f"<iq type='set' id='gone'><query xmlns='{REGISTER}'><remove/></query></iq>"
@@ -24,24 +25,6 @@ REMOVE = f"<iq type='set' id='gone'><query xmlns='{REGISTER}'><remove/></query><
 def new_password(password: str, id: str = "new") -> str:
     fields = f"<username>romeo</username><password>{password}</password>"
     return f"<iq type='set' id='{id}'><query xmlns='{REGISTER}'>{fields}</query></iq>"
-
-
-class Threads:
-    """A thread pool whose work waits until a test lets it be done."""
-
-    def __init__(self) -> None:
-        self.waiting: list[Callable[[], None]] = []
-
-    def callFromThread(self, call: Callable[..., object], *args: object) -> None:
-        call(*args)
-
-    def callInThreadWithCallback(self, done: Callable[[bool, Any], None], call: Callable[..., Any], *args: Any) -> None:
-        self.waiting.append(lambda: done(True, call(*args)))
-
-    def work(self) -> None:
-        """Do all, and what comes of it."""
-        while self.waiting:
-            self.waiting.pop(0)()
 
 
 class WaitingAccounts:
@@ -79,11 +62,9 @@ def condition(client: Client) -> str:
     return client.failed.condition
 
 
-def slow_passwords(network: Network) -> Threads:
-    threads = Threads()
-    credentials: Any = network.servers[MONTAGUE].domain.credentials
-    credentials._threads = credentials._reactor = threads
-    return threads
+def slow_passwords(network: Network) -> LaterKeys:
+    network.derive = keys = LaterKeys()
+    return keys
 
 
 def store_of(network: Network) -> Store:
@@ -95,46 +76,46 @@ def store_of(network: Network) -> Store:
 
 def test_a_change_of_password_that_is_under_way_does_not_bring_it_back(network: Network) -> None:
     romeo = network.client("romeo@montague.lit/pda")
-    threads = slow_passwords(network)
+    keys = slow_passwords(network)
     network.say(romeo, new_password("mine"))
     network.say(romeo, REMOVE)
     assert "iq/result gone" in romeo.take()
-    threads.work()
+    keys.work()
     network.settle()
     assert at_once(store_of(network).accounts.get("romeo")) is None
 
 
 def test_nor_does_the_operators(network: Network) -> None:
     romeo = network.client("romeo@montague.lit/pda")
-    threads = slow_passwords(network)
+    keys = slow_passwords(network)
     results: list[Any] = []
     Deferred.fromCoroutine(network.servers[MONTAGUE].domain.credentials.change("romeo", "new")).addBoth(results.append)
     network.say(romeo, REMOVE)
-    threads.work()
+    keys.work()
     assert results == [False]
     assert at_once(store_of(network).accounts.names()) == []
 
 
 def test_it_does_not_change_the_password_of_the_next_account_of_its_name(network: Network) -> None:
     romeo = network.client("romeo@montague.lit/pda")
-    threads = slow_passwords(network)
+    keys = slow_passwords(network)
     network.say(romeo, new_password("of the old one"))
     network.say(romeo, REMOVE)
     anothers = Account("romeo", {"SCRAM-SHA-1": ScramKeys(b"salt", b"stored", b"server", 4096)})
     assert at_once(store_of(network).accounts.create(anothers))
-    threads.work()
+    keys.work()
     assert at_once(store_of(network).accounts.get("romeo")) == anothers
 
 
 def test_of_two_changes_of_password_at_once_one_is_made(network: Network) -> None:
     romeo = network.client("romeo@montague.lit/pda")
-    threads = slow_passwords(network)
+    keys = slow_passwords(network)
     network.say(romeo, new_password("first", "1") + new_password("second", "2"))
-    threads.work()
+    keys.work()
     network.settle()
     assert romeo.take() == ["iq/result 1", "iq/error 2: wait resource-constraint"]
     network.say(romeo, new_password("third", "3"))
-    threads.work()
+    keys.work()
     network.settle()
     assert romeo.take() == ["iq/result 3"]
 
@@ -186,13 +167,12 @@ def test_a_message_that_is_being_stored_leaves_nothing_in_the_archive() -> None:
 
 def test_what_waits_behind_offline_messages_goes_back(network: Network) -> None:
     juliet, romeo = network.online("juliet@capulet.lit/balcony"), network.online("romeo@montague.lit/pda")
-    context = network.servers[MONTAGUE].domain.context
     account = network.servers[MONTAGUE].domain.accounts.online["romeo"]
-    context.hold(account)
+    account.hold()
     network.say(juliet, "<message to='romeo@montague.lit' type='chat' id='m'><body>hi</body></message>")
     network.say(juliet, "<presence to='romeo@montague.lit' type='subscribe'/>")
     network.say(romeo, REMOVE)
-    context.release(account)
+    account.release()
     network.settle()
     assert "message/error romeo@montague.lit: cancel service-unavailable" in juliet.take()
     assert at_once(store_of(network).offline.page("romeo")) == []

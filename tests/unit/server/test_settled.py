@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from cluster.router.port import Settled
-from cluster.server.settled import all_of, both
+from cluster.base.settled import Settled, all_of, both
 from cluster.xmpp.element import Element
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import SM

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from cluster.server.client_stream import HEADER_TIMEOUT_S, LOGIN_TIMEOUT_S
-from cluster.server.peer_clock import TICK_S, PeerClock
+from cluster.streams.peer_clock import TICK_S, PeerClock
 from cluster.xmpp.namespaces import REGISTER
 from tests.helpers import HEADER
 from tests.network import MONTAGUE, Network

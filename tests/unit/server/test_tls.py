@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL
 from twisted.internet.ssl import CertificateOptions
 
-from cluster.lab import ca
-from cluster.server import tls
+from cluster.lab.provision import ca
+from cluster.streams import tls
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 

@@ -9,8 +9,8 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
 from cluster.server.client_stream import HEADER_TIMEOUT_S
-from cluster.server.connection import CLOSE_TIMEOUT_S
 from cluster.server.websocket import WebSockets
+from cluster.streams.connection import CLOSE_TIMEOUT_S
 from cluster.xmpp.limits import FROM_CLIENT
 from cluster.xmpp.namespaces import FRAMING
 from tests.client import SOCKET_BYTES, Wire

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from cluster.lab.errors import LabError
-from cluster.lab.same import MOST_SHOWN, check_same
+from cluster.lab.provision.same import MOST_SHOWN, check_same
 from cluster.topology.difference import differences
 from cluster.topology.plan import AccountSeed, LinkSeed, Plan
 from cluster.topology.scale import with_nodes

@@ -87,7 +87,7 @@ def test_all_problems_come_at_once_in_the_order_of_the_file(problems: Problems) 
         defaults: {modules: [disko]}
         linx: {}
     """) == [
-        "lab.yaml:1:7: name: 'My Lab' is no name; allowed: lowercase letters, digits and '-', a letter first, "
+        "lab.yaml:1:7: name: 'My Lab' is not a valid name; allowed: lowercase letters, digits and '-', a letter first, "
         "at most 63",
         "lab.yaml:2:1: server: unknown key; did you mean 'servers'? allowed: " + TOP_KEYS,
         "lab.yaml:4:3: servers.router: 'router' is a part of every lab; give the server another name",
@@ -187,7 +187,8 @@ def test_a_wrong_value_says_what_is_allowed(problems: Problems, key: str, expect
         ("{s1: }", f"14: servers.s1: nothing where keys and values are expected; allowed: {SERVER_KEYS}"),
         (
             "{S1: {domain: a.lit}}",
-            "11: servers.S1: 'S1' is no name; allowed: lowercase letters, digits and '-', a letter first, at most 63",
+            "11: servers.S1: 'S1' is not a valid name; allowed: lowercase letters, digits and '-', a letter first, "
+            "at most 63",
         ),
         (
             "{s1: {domain: r@a.lit}}",

@@ -5,16 +5,27 @@ from __future__ import annotations
 import pytest
 
 from cluster.xmpp.element import Element
-from cluster.xmpp.features import StreamOptions, features, mechanisms
+from cluster.xmpp.feature import Feature, StreamKind, offered
+from cluster.xmpp.features.authentication import mechanisms
+from cluster.xmpp.features.clients import CLIENTS
 from cluster.xmpp.namespaces import BIND, SASL, SASL_CHANNEL_BINDING, TLS
+from cluster.xmpp.receiving import ReceivingStream
+from cluster.xmpp.stream_options import StreamOptions
 
 SCRAM = ["SCRAM-SHA-256", "SCRAM-SHA-1"]
 PLUS = ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS"]
 REGISTER = Element("{http://jabber.org/features/iq-register}register")
 
 
+def features(options: StreamOptions, secure: bool, bindings: list[str], *, authenticated: bool) -> Element:
+    stream = ReceivingStream(options, lambda: "id")
+    stream.secure, stream.bindings = secure, dict.fromkeys(bindings, b"")
+    stream.localpart = "romeo" if authenticated else ""
+    return offered(CLIENTS.features, stream)
+
+
 @pytest.mark.parametrize(
-    ("tls", "secure", "has_binding", "offered"),
+    ("tls", "secure", "has_binding", "names"),
     [
         ("required", True, True, [*PLUS, *SCRAM, "PLAIN"]),
         ("required", True, False, [*SCRAM, "PLAIN"]),
@@ -23,12 +34,12 @@ REGISTER = Element("{http://jabber.org/features/iq-register}register")
         ("off", False, False, [*SCRAM, "PLAIN"]),
     ],
 )
-def test_mechanisms(tls: str, secure: bool, has_binding: bool, offered: list[str]) -> None:
+def test_mechanisms(tls: str, secure: bool, has_binding: bool, names: list[str]) -> None:
     options = StreamOptions("montague.lit", tls)  # type: ignore[arg-type]
-    assert mechanisms(options, secure, has_binding) == offered
+    assert mechanisms(options, secure, has_binding) == names
     offer = features(options, secure, ["tls-exporter"] if has_binding else [], authenticated=False)
     if tls != "required" or secure:
-        assert [name.text for name in offer.iter(f"{{{SASL}}}mechanism")] == offered
+        assert [name.text for name in offer.iter(f"{{{SASL}}}mechanism")] == names
 
 
 def shape(offer: Element) -> list[object]:
@@ -45,10 +56,11 @@ def test_tls_comes_first_where_it_is_required() -> None:
 def test_tls_where_it_is_optional() -> None:
     options = StreamOptions("montague.lit", "optional", features_before_login=(REGISTER,))
     offer = features(options, False, [], authenticated=False)
-    assert [child.tag for child in offer] == [f"{{{TLS}}}starttls", f"{{{SASL}}}mechanisms", REGISTER.tag]
+    # RFC 6120 section 4.3.2: their order means nothing
+    assert {child.tag for child in offer} == {f"{{{TLS}}}starttls", f"{{{SASL}}}mechanisms", REGISTER.tag}
     assert not len(offer[0])
     offer = features(options, True, [], authenticated=False)
-    assert [child.tag for child in offer] == [f"{{{SASL}}}mechanisms", REGISTER.tag]
+    assert {child.tag for child in offer} == {f"{{{SASL}}}mechanisms", REGISTER.tag}
 
 
 def test_channel_binding_types() -> None:
@@ -63,3 +75,18 @@ def test_after_the_login() -> None:
     options = StreamOptions("montague.lit", "required", (REGISTER,), features_after_login=(more,))
     offer = features(options, True, ["tls-exporter"], authenticated=True)
     assert shape(offer) == [(f"{{{BIND}}}bind", []), (more.tag, [])]
+
+
+def test_a_stream_of_another_kind() -> None:
+    """The content namespace and the features are values: here, a stream between servers with one feature of its own."""
+    tag = "{urn:xmpp:bidi}bidi"  # XEP-0288
+    kind = StreamKind("jabber:server", (Feature("bidi", offer=lambda stream: [Element(tag)]),))
+    stream = ReceivingStream(StreamOptions("montague.lit", "off"), lambda: "id1", kind)
+    stream.receive_data(
+        b"<stream:stream to='montague.lit' from='capulet.lit' version='1.0' xmlns='jabber:server' "
+        b"xmlns:stream='http://etherx.jabber.org/streams'>"
+    )
+    assert list(stream.events()) == []
+    answer = stream.data_to_send()
+    assert b"xmlns='jabber:server'" in answer
+    assert answer.endswith(b"""<stream:features><bidi xmlns="urn:xmpp:bidi"/></stream:features>""")

@@ -17,12 +17,12 @@ from cluster.xmpp.events import (
     RequestBeforeLogin,
     TlsWanted,
 )
-from cluster.xmpp.features import StreamOptions
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT, SASL, STREAM_ERRORS, STREAMS
 from cluster.xmpp.receiving import ReceivingStream
 from cluster.xmpp.stanza import Stanza, make, opening
 from cluster.xmpp.states import State
+from cluster.xmpp.stream_options import StreamOptions
 from tests.helpers import BINDINGS, DOMAIN, HEADER, Host, Peer, ids, keys_of
 from tests.unit.xmpp.spoken import (
     ABORT,

@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.defer import fail
 from twisted.internet.error import ConnectionLost
 
-from cluster.gateways.mail.report import Report, compose_report
+from cluster.protocols.mime.report import Report, compose_report
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from tests.client import Client

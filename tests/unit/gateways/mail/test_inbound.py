@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cluster.gateways.mail.configuration import MailSettings
-from cluster.gateways.mail.memory import MemoryLedger
+from cluster.protocols.smtp.memory import MemoryLedger
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.jid import Jid

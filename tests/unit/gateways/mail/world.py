@@ -9,14 +9,15 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionRefusedError
 
-from cluster.gateways.connection import ComponentConnection
-from cluster.gateways.mail.configuration import MailSettings, RelaySettings
-from cluster.gateways.mail.memory import MemoryLedger, MemorySpool
-from cluster.gateways.mail.relay import Relay
+from cluster.components.connection import ComponentConnection
+from cluster.components.runtime import GatewayRuntime
+from cluster.gateways.mail.configuration import MailSettings
 from cluster.gateways.mail.service import MailService
-from cluster.gateways.mailhost.configuration import MailboxSettings, MailHostSettings
-from cluster.gateways.mailhost.mailhost import LabMailHost
-from cluster.gateways.runtime import GatewayRuntime
+from cluster.networks.mailhost.configuration import MailboxSettings, MailHostSettings
+from cluster.networks.mailhost.mailhost import LabMailHost
+from cluster.protocols.smtp.memory import MemoryLedger, MemorySpool
+from cluster.protocols.smtp.relay import Relay
+from cluster.protocols.smtp.settings import RelaySettings
 from cluster.store.port import Store
 from cluster.trace.hop import Hop, Tracer
 from tests.client import Connection

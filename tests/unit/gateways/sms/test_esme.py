@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from twisted.logger import LogEvent, globalLogPublisher
 
-from cluster.gateways.smpp.constants import CommandStatus
 from cluster.gateways.sms.esme import REFUSED_RETRY_S, WINDOW, Login
-from cluster.gateways.sms.window import NotAnswered, Refused
+from cluster.protocols.smpp.constants import CommandStatus
+from cluster.protocols.smpp.window import NotAnswered, Refused
 from tests.unit.gateways.sms.world import PHONE, Answers, Delivered, World
 
 

@@ -9,10 +9,10 @@ import pytest
 from twisted.logger import capturedLogs, formatEvent
 
 from cluster.gateways.delivery_receipts import RECEIPTS
-from cluster.gateways.smpp.compose import short_messages
-from cluster.gateways.smpp.constants import CommandId
-from cluster.gateways.smpp.pdu import Pdu
 from cluster.gateways.sms.gateway import SmsSettings
+from cluster.protocols.smpp.compose import short_messages
+from cluster.protocols.smpp.constants import CommandId
+from cluster.protocols.smpp.pdu import Pdu
 from cluster.trace.hop import Event
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError

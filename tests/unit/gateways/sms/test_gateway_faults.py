@@ -8,10 +8,10 @@ from twisted.internet.error import ConnectionLost
 from cluster.gateways.delivery_receipts import RECEIPTS
 from cluster.gateways.sms.outbound import MAX_WAIT_S, MAX_WAITING
 from cluster.gateways.sms.store import Submission
-from cluster.router.stanza_id import with_stanza_id
 from cluster.xmpp.errors import Condition, ErrorType
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import error_of
+from cluster.xmpp.stanza_id import with_stanza_id
 from tests.unit.gateways.sms.world import GatewayWorld, chat, refused, say, started
 
 MONTAGUE = Jid("", "montague.lit")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from cluster.gateways.connection import NotCarried, Overloaded
-from cluster.gateways.smpp import concatenation
-from cluster.gateways.smpp.compose import ShortMessage, short_messages
-from cluster.gateways.smpp.concatenation import MISSING, PATIENCE_S
-from cluster.gateways.smpp.constants import CommandId, Tag
-from cluster.gateways.smpp.pdu import Pdu
+from cluster.components.connection import NotCarried, Overloaded
 from cluster.gateways.sms import inbound
 from cluster.gateways.sms.inbound import EXPLANATION
+from cluster.protocols.smpp import concatenation
+from cluster.protocols.smpp.compose import ShortMessage, short_messages
+from cluster.protocols.smpp.concatenation import MISSING, PATIENCE_S
+from cluster.protocols.smpp.constants import CommandId, Tag
+from cluster.protocols.smpp.pdu import Pdu
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from cluster.gateways.smpp.concatenation import Part
 from cluster.gateways.sms.store import (
     KEPT_S,
     Awaited,
@@ -18,6 +17,7 @@ from cluster.gateways.sms.store import (
     memory_sms_store,
     redis_sms_store,
 )
+from cluster.protocols.smpp.concatenation import Part
 from cluster.redisio.acl import rules
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys

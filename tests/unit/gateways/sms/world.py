@@ -13,15 +13,15 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from cluster.gateways.delivery_receipts import RECEIPTS
-from cluster.gateways.smpp.compose import short_messages
-from cluster.gateways.smpp.constants import Tag
-from cluster.gateways.smpp.pdu import Pdu
-from cluster.gateways.smpp.text import decode
 from cluster.gateways.sms.esme import Esme, Login
 from cluster.gateways.sms.gateway import SmsGateway, SmsSettings
 from cluster.gateways.sms.store import SmsStore, memory_sms_store
-from cluster.gateways.smsc.configuration import EsmeAccount, SmscSettings, Subscriber
-from cluster.gateways.smsc.smsc import Smsc
+from cluster.networks.smsc.configuration import EsmeAccount, SmscSettings, Subscriber
+from cluster.networks.smsc.smsc import Smsc
+from cluster.protocols.smpp.compose import short_messages
+from cluster.protocols.smpp.constants import Tag
+from cluster.protocols.smpp.pdu import Pdu
+from cluster.protocols.smpp.text import decode
 from cluster.trace.hop import Hop, Tracer
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import StanzaError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cluster.lab.answers import MailView
 from cluster.lab.verify.content import Content
 from cluster.lab.verify.foreign import BoxReceiver
 from cluster.lab.verify.records import FlowRecord, Leg
@@ -20,9 +21,9 @@ class Mails:
     box: Any = type("Box", (), {"name": "fc6"})
 
     def __init__(self) -> None:
-        self.mails: list[dict[str, Any]] = []
+        self.mails: list[MailView] = []
 
-    def inbox(self, after: int) -> list[dict[str, Any]]:
+    def inbox(self, after: int) -> list[MailView]:
         return self.mails[after:]
 
 
@@ -36,7 +37,7 @@ def test_a_mail_that_comes_twice_is_told_by_its_message_id() -> None:
     receiver = BoxReceiver(client, book, lambda: 1.0)
     leg = receiver.legs[0] = Leg(record)
     for message_id in ("<1@mail>", "<1@mail>", "<2@mail>", ""):
-        client.mails.append({"text": content.text(0), "message_id": message_id})
+        client.mails.append(MailView(0.0, "", "", content.text(0), message_id, ""))
     receiver.turn()
     first, again, other, unknown = (each.stanza_id for each in leg.arrivals())
     assert first == again != other

@@ -83,7 +83,7 @@ def test_all_problems_are_told_at_once_with_what_is_allowed(load: Load) -> None:
         promises: {lost: -1, memory_growth: 20}
     """,
     ) == [
-        "1:7: name: 'Bad' is no name; allowed: lowercase letters, digits and '-', a letter first, at most 63",
+        "1:7: name: 'Bad' is not a valid name; allowed: lowercase letters, digits and '-', a letter first, at most 63",
         "3:5: flows[0].to: the key 'to' is missing; allowed: " + FLOW_KEYS,
         "3:38: flows[0].rate: 0 is no rate; write stanzas a second, such as 1000, or max",
         "3:51: flows[0].duration: 10 does not fit here; write a time such as 40ms, 1.5s or 2m, at most 10080m",

@@ -1,0 +1,48 @@
+"""When work is safe: what has settled, and several things that have to settle before one has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from cluster.base.written import Written
+
+Settled = Deferred[Any] | None
+"""When a stanza is safe: None at once; else a Deferred, shared by a batch: a callback passes on what it got."""
+
+
+class All(Written):
+    """Fires when all parts have; fails as soon and as the first of them does."""
+
+    def __init__(self, parts: Iterable[Deferred[Any]]) -> None:
+        super().__init__()
+        self.parts = tuple(parts)
+        self._left = len(self.parts)
+        for part in self.parts:
+            part.addCallbacks(self._on_fired, self._on_failed)
+
+    def _on_fired(self, result: Any) -> Any:
+        self._left -= 1
+        if not self._left and not self.called:
+            self.callback(None)
+        return result
+
+    def _on_failed(self, failure: Failure) -> None:
+        if not self.called:
+            self.errback(failure)
+
+
+def both(one: Settled, other: Settled) -> Settled:
+    """Settles when both have; fails as soon and as the first of them does."""
+    if one is None or other is None or one is other:
+        return other if one is None else one
+    return All((one, other))
+
+
+def all_of(settled: Iterable[Settled]) -> Settled:
+    """Settles when all have, many of which are one; fails as soon and as the first of them does."""
+    unsettled = {id(each): each for each in settled if each is not None}
+    return All(unsettled.values()) if len(unsettled) > 1 else next(iter(unsettled.values()), None)

@@ -1,0 +1,60 @@
+"""Work that is gathered and done once at the end of a reactor turn, in the order that makes a crash harmless."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from functools import partial
+
+from twisted.logger import Logger
+
+from cluster.base.clock import Clock
+
+
+class Stage(IntEnum):
+    """When in the end of a turn: whoever is killed on the way has done all of what comes before, and none behind.
+
+    What goes to Redis goes over one connection, which keeps this order. So what was handled is counted only behind
+    the commands that make it safe, and an entry of a link is acknowledged only behind those that keep its stanzas.
+    """
+
+    LINKS = 0
+    """Stanzas are written to the links to other domains."""
+    PEERS = 1
+    """Stanzas are written to clients and components."""
+    SESSIONS = 2
+    """It is noted how far the sessions are that can be resumed."""
+    ACKNOWLEDGE = 3
+    """What came over the links from other domains is acknowledged."""
+
+
+class Turn:
+    """Runs each callable that was added in this turn of the reactor, once, when the turn is over."""
+
+    _log = Logger()
+
+    def __init__(self, clock: Clock) -> None:
+        """`clock`: the reactor; what lab/eager.py makes of it knows its turns' ends without a timer for each."""
+        self._at_end = getattr(clock, "at_turn_end", None) or partial(clock.callLater, 0)
+        self._waiting: list[list[Callable[[], None]]] = [[] for _ in Stage]
+        self._is_due = False
+
+    def add(self, work: Callable[[], None], stage: Stage = Stage.PEERS) -> None:
+        """`work` is called when this turn is over; the caller adds it once."""
+        if not self._is_due:
+            self._is_due = True
+            self._at_end(self.run)
+        self._waiting[stage].append(work)
+
+    def run(self) -> None:
+        """Do now what waits, and what comes of it: a later stage only when nothing is left of the earlier ones."""
+        stages, stage = self._waiting, 0
+        while stage < len(stages):
+            waiting, stages[stage] = stages[stage], []
+            for work in waiting:
+                try:
+                    work()
+                except Exception:  # the others must not wait for ever
+                    self._log.failure("Work at the end of a turn failed")
+            stage = 0 if waiting else stage + 1
+        self._is_due = False

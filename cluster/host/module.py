@@ -1,0 +1,249 @@
+"""Modules: how an extension declares itself, and all that it may touch of a server.
+
+A module is one file in cluster/modules with a `module` in it. It registers handlers on that; what a domain offers
+in service discovery (XEP-0030) follows from what is registered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Concatenate, Generic, Literal, TypeVar
+
+import msgspec
+
+from cluster.base.settled import Settled
+from cluster.host.state import AccountState, SessionState
+from cluster.xmpp.element import Element
+from cluster.xmpp.events import Nonza
+from cluster.xmpp.stanza import Stanza
+
+AddressedTo = Literal["domain", "own", "account", "nobody", "stream"]
+"""Who an iq is for: the domain; the sender's own account; somebody else's account; a bare JID without an account; the
+stream, before a login."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """The other end of a stream that is not logged in: the third argument of a handler for the stream."""
+
+    address: str
+    """Where it connects from: an IP address."""
+    is_private: bool
+    """What it sends cannot be read on the way: under TLS, or where the lab does without TLS."""
+    log_in: Callable[[str, str], Awaitable[None]]
+    """Bind a localpart and a resourcepart to the stream. Raises StanzaError where it cannot have them."""
+
+
+H = TypeVar("H")
+T = TypeVar("T")
+Context = TypeVar("Context")
+"""What a module may touch: of a server, or of a component, whose answers are modules too."""
+
+IqHandler = Callable[Concatenate[Context, Stanza, ...], Stanza | Awaitable[Stanza]]
+"""Answers a request with its reply, at once or later. Raises StanzaError to refuse it."""
+
+Hook = Literal["available", "gone", "load", "restored", "store"]
+"""Points where a module may act; the handlers of one hook run in the order of the modules' names.
+
+available: a session became willing to take messages (its priority is not negative); handler(ctx, account, session)
+gone: a session is over; handler(ctx, account, session)
+load: an account comes into memory with its state, before anybody uses it; handler(ctx, account, None)
+restored: a session that another process left is here with its state; handler(ctx, account, session)
+store: nobody is there for a message; handler(ctx, account, ForLater), True where it is kept now
+"""
+
+HookHandler = Callable[..., Awaitable[bool]]
+"""Takes the context, the account, and what the hook says. The first that says True ends the hook."""
+
+MessageHook = Literal["sent", "arriving", "delivered"]
+"""Points on the way of a message. Handlers are called on the message path: they answer at once, and cost next to
+nothing where they have nothing to do. They run in the order of the modules' names.
+
+sent: a session of this domain sent a message, and it is on its way; handler(ctx, session, copy) -> (copy, settled).
+    The copy is the account's own: what a handler changes is seen by the ones behind it, never by the receiver.
+arriving: a message came for an account, and is to be handed out; handler(ctx, account, stanza) -> stanza.
+    Not called again for a message that goes to another resource because the first one never got it.
+delivered: it was handed out, or is kept for later; handler(ctx, account, stanza, sessions) -> settled.
+    `sessions` got it, none where it is kept. Not called for what was refused or ignored.
+
+settled: when what the handler stores is safe, None at once (see base/settled.py).
+"""
+
+PresenceHook = Literal["sent", "received", "gone"]
+"""Points on the way of presence. Handlers answer at once; their sender is not read on before all is settled that they
+return (None: at once). They run in the order of the modules' names, behind what the server does with the presence.
+
+sent: a session of this domain broadcast available presence, its first or a later one, and its contacts are told;
+    handler(ctx, session, stanza) -> settled. `session.presence` is the stanza.
+received: available presence came for an account (`to` is bare) or for one of its resources, of a contact or of anybody
+    else, with a session of the account or without one; handler(ctx, account, stanza) -> settled
+gone: unavailable presence of a session of the account, by its own word or because its stream is over; or unavailable
+    or error presence that came for the account or one of its resources; handler(ctx, account, stanza) -> settled.
+    `from` is who is gone: a resource, or all of them where it is bare.
+
+Subscription requests and probes are no presence in this sense, and what an account blocks does not come.
+"""
+
+NonzaHandler = Callable[[Context, Any, Nonza], None]
+"""Takes an element between the stanzas of a session. Raises StreamError to end its stream."""
+
+Guard = Callable[[Context, Any, Stanza], None]
+"""Sees an iq request to a full JID of the account before it is delivered. Raises StanzaError to refuse it."""
+
+FeatureOffer = Callable[[Context], Element | None]
+"""An element for the stream features (RFC 6120 section 4.3.2), None where it is not on offer here."""
+
+DiscoForm = Callable[[Context], Element | None]
+"""A form for what service discovery says of the domain (XEP-0128), None where there is nothing to say."""
+
+When = Literal["before login", "before login in private", "after login"]
+"""At which step a stream feature is offered; in private: only where what the peer sends cannot be read on the way."""
+
+
+class ForLater(msgspec.Struct, frozen=True):
+    """A message that nobody is there for."""
+
+    stanza: Stanza
+    goes_first: bool
+    """It is older than all that waits: it was sent to a session that is gone and never got it."""
+
+
+class IqKey(msgspec.Struct, frozen=True):
+    """What an iq handler is chosen by."""
+
+    type: str
+    payload: str
+    """`namespace name`."""
+    addressed_to: AddressedTo
+
+
+class Module(Generic[Context]):
+    """The declaration of one extension; it holds no state, so that many domains can share it."""
+
+    def __init__(
+        self, name: str, *, ns: str, xep: int | None = None, version: str = "", by_default: bool = True
+    ) -> None:
+        """`xep` and `version`: what is implemented; None for a part of the RFCs.
+
+        `by_default`: loaded where the topology names no modules.
+        """
+        self.name = name
+        self.ns = ns
+        self.xep = xep
+        self.version = version
+        self.by_default = by_default
+        self.iq_handlers: dict[IqKey, IqHandler[Context]] = {}
+        self.hooks: dict[Hook, HookHandler] = {}
+        self.message_hooks: dict[MessageHook, Callable[..., Any]] = {}
+        self.presence_hooks: dict[PresenceHook, Callable[..., Settled]] = {}
+        self.nonza_handlers: dict[str, NonzaHandler[Context]] = {}
+        """By `namespace name`."""
+        self.features: set[str] = set()
+        """Of the domain, for service discovery."""
+        self.account_features: set[str] = set()
+        """Of each account, for the account itself; beside the namespaces of what is handled for it."""
+        self.guards: dict[str, Guard[Context]] = {}
+        """By payload: `namespace name`."""
+        self.feature_offers: list[tuple[When, FeatureOffer[Context]]] = []
+        self.disco_form: DiscoForm[Context] | None = None
+        self.disco_node: Callable[[Context], str] | None = None
+        self.session_states: list[SessionState[Any]] = []
+        self.account_states: list[AccountState[Any]] = []
+
+    def on_iq(
+        self, type: Literal["get", "set"], name: str, *, ns: str = "", addressed_to: tuple[AddressedTo, ...]
+    ) -> Callable[[IqHandler[Context]], IqHandler[Context]]:
+        """Register the handler of this payload; its namespace becomes a disco feature."""
+        namespace = ns or self.ns
+
+        def register(handler: IqHandler[Context]) -> IqHandler[Context]:
+            for address in addressed_to:
+                key = IqKey(type, f"{namespace} {name}", address)
+                if key in self.iq_handlers:
+                    raise ValueError(f"module {self.name} handles {key} twice")
+                self.iq_handlers[key] = handler
+            self.features.add(namespace)
+            return handler
+
+        return register
+
+    def on(self, hook: Hook) -> Callable[[HookHandler], HookHandler]:
+        """Register the handler of a hook; the module's namespace becomes a disco feature."""
+        return self._register(self.hooks, hook)
+
+    def on_message(self, hook: MessageHook) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Register the handler of a point on the way of messages; the module's namespace becomes a disco feature."""
+        return self._register(self.message_hooks, hook)
+
+    def on_presence(self, hook: PresenceHook) -> Callable[[Callable[..., Settled]], Callable[..., Settled]]:
+        """Register the handler of a point on the way of presence; the module's namespace becomes a disco feature."""
+        return self._register(self.presence_hooks, hook)
+
+    def _register(self, handlers: dict[H, T], hook: H) -> Callable[[T], T]:
+        def register(handler: T) -> T:
+            if hook in handlers:
+                raise ValueError(f"module {self.name} hooks {hook} twice")
+            handlers[hook] = handler
+            self.features.add(self.ns)
+            return handler
+
+        return register
+
+    def on_nonza(self, name: str) -> Callable[[NonzaHandler[Context]], NonzaHandler[Context]]:
+        """Register the handler of this element of the module's namespace, which must be offered as a stream feature."""
+
+        def register(handler: NonzaHandler[Context]) -> NonzaHandler[Context]:
+            self.nonza_handlers[f"{self.ns} {name}"] = handler
+            return handler
+
+        return register
+
+    def guard(self, name: str) -> Callable[[Guard[Context]], Guard[Context]]:
+        """Register the guard of requests with this payload to full JIDs."""
+
+        def register(guard: Guard[Context]) -> Guard[Context]:
+            self.guards[f"{self.ns} {name}"] = guard
+            return guard
+
+        return register
+
+    def stream_feature(self, when: When) -> Callable[[FeatureOffer[Context]], FeatureOffer[Context]]:
+        """Register what this module adds to the stream features."""
+
+        def register(offer: FeatureOffer[Context]) -> FeatureOffer[Context]:
+            self.feature_offers.append((when, offer))
+            return offer
+
+        return register
+
+    def session_state(self, name: str, type: type[T], *, default: T) -> SessionState[T]:
+        """Declare a value that the module keeps with each session; msgspec stores it as this type."""
+        state = SessionState(f"{self.name} {name}", type, default)
+        if any(each.name == state.name for each in self.session_states):
+            raise ValueError(f"module {self.name} keeps {name} twice with a session")
+        self.session_states.append(state)
+        return state
+
+    def account_state(
+        self, *, read: Callable[[Element], T], write: Callable[[T], Element], default: T
+    ) -> AccountState[T]:
+        """Declare the value that the module keeps with each account, as the document of the module's namespace.
+
+        `read` turns the document into the value, `write` the value into the document; the default has none.
+        """
+        if self.account_states:
+            raise ValueError(f"module {self.name} declares the state of accounts twice")
+        state = AccountState(self.ns, read, write, default)
+        self.account_states.append(state)
+        return state
+
+    def form(self, form: DiscoForm[Context]) -> DiscoForm[Context]:
+        """Register what this module says of the domain beside its features."""
+        self.disco_form = form
+        return form
+
+    def node(self, node: Callable[[Context], str]) -> Callable[[Context], str]:
+        """Register the name of a disco node at which the domain says the same as without one (XEP-0115 section 6.2)."""
+        self.disco_node = node
+        return node

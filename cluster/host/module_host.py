@@ -1,0 +1,112 @@
+"""The modules of one domain: who handles what, and what follows from that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Generic
+
+from twisted.internet.defer import Deferred
+
+from cluster.base.settled import Settled
+from cluster.host.module import (
+    AddressedTo,
+    Context,
+    Guard,
+    Hook,
+    HookHandler,
+    IqHandler,
+    IqKey,
+    MessageHook,
+    Module,
+    NonzaHandler,
+    PresenceHook,
+    When,
+)
+from cluster.host.state import AccountWithState, Documents
+from cluster.xmpp.element import Element
+
+
+class ModuleHost(Generic[Context]):
+    """The modules of one domain, by what they handle. Two modules for the same thing are an error at start-up."""
+
+    def __init__(self, modules: Sequence[Module[Context]]) -> None:
+        self.modules = modules
+        self.features: set[str] = set()
+        """Of the domain, for service discovery."""
+        self._features_of: dict[AddressedTo, set[str]] = {}
+        self._guards: dict[str, Guard[Context]] = {}
+        self._iq_handlers: dict[IqKey, IqHandler[Context]] = {}
+        self._hooks: dict[Hook, list[HookHandler]] = {}
+        self._nonza_handlers: dict[str, NonzaHandler[Context]] = {}
+        self.session_states = tuple(state for module in modules for state in module.session_states)
+        self._account_states = tuple(state for module in modules for state in module.account_states)
+        owners: dict[IqKey, str] = {}
+        for module in modules:
+            self.features |= module.features
+            for key, handler in module.iq_handlers.items():
+                if key in owners:
+                    raise ValueError(
+                        f"modules {owners[key]} and {module.name} both handle {key}; leave one of them out"
+                    )
+                owners[key] = module.name
+                self._iq_handlers[key] = handler
+                self._features_of.setdefault(key.addressed_to, set()).add(key.payload.partition(" ")[0])
+            self._features_of.setdefault("own", set()).update(module.account_features)
+            self._guards |= module.guards
+            self._nonza_handlers |= module.nonza_handlers
+            for hook, action in module.hooks.items():
+                self._hooks.setdefault(hook, []).append(action)
+
+    def iq_handler(self, type: str, payload: str, addressed_to: AddressedTo) -> IqHandler[Context] | None:
+        """The handler of a request, None where there is none."""
+        return self._iq_handlers.get(IqKey(type, payload, addressed_to))
+
+    def features_of(self, addressed_to: AddressedTo) -> set[str]:
+        """The namespaces of what is handled for this kind of address."""
+        return self._features_of.get(addressed_to, set())
+
+    async def load(self, ctx: Context, documents: Documents, account: AccountWithState) -> None:
+        """Bring what the modules keep of an account into memory."""
+        for state in self._account_states:
+            await state.load(documents, account)
+        await self._run("load", ctx, account, None)
+
+    def run(self, hook: Hook, ctx: Context, account: Any, about: object) -> Deferred[bool]:
+        """Call the handlers of a hook, one after the other, until one says True; whether one did."""
+        return Deferred.fromCoroutine(self._run(hook, ctx, account, about))
+
+    async def _run(self, hook: Hook, ctx: Context, account: Any, about: object) -> bool:
+        for handler in self._hooks.get(hook, ()):
+            if await handler(ctx, account, about):
+                return True
+        return False
+
+    def message_hook(self, hook: MessageHook) -> tuple[Callable[..., Any], ...]:
+        """The handlers of a point on the way of messages."""
+        return tuple(module.message_hooks[hook] for module in self.modules if hook in module.message_hooks)
+
+    def presence_hook(self, hook: PresenceHook) -> tuple[Callable[..., Settled], ...]:
+        """The handlers of a point on the way of presence."""
+        return tuple(module.presence_hooks[hook] for module in self.modules if hook in module.presence_hooks)
+
+    def nonza_handler(self, name: str) -> NonzaHandler[Context] | None:
+        """The handler of this element, None where there is none."""
+        return self._nonza_handlers.get(name)
+
+    def guard(self, payload: str) -> Guard[Context] | None:
+        """The guard of requests to full JIDs with this payload, None where there is none."""
+        return self._guards.get(payload)
+
+    def stream_features(self, ctx: Context, when: When) -> tuple[Element, ...]:
+        """What the modules offer at this step of the negotiation."""
+        offers = [offer for module in self.modules for at, offer in module.feature_offers if at == when]
+        return tuple(element for offer in offers if (element := offer(ctx)) is not None)
+
+    def forms(self, ctx: Context) -> list[Element]:
+        """What the modules say of the domain beside its features (XEP-0128)."""
+        forms = [module.disco_form(ctx) for module in self.modules if module.disco_form is not None]
+        return [form for form in forms if form is not None]
+
+    def disco_nodes(self, ctx: Context) -> list[str]:
+        """The disco nodes at which the domain says the same as without one."""
+        return [module.disco_node(ctx) for module in self.modules if module.disco_node is not None]

@@ -1,0 +1,124 @@
+"""What a module keeps of its own: with each session, and with each account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+from twisted.logger import Logger
+
+from cluster.xmpp import element as xml
+from cluster.xmpp.element import Element
+from cluster.xmpp.jid import Jid
+
+T = TypeVar("T")
+
+_log = Logger()
+
+
+class HasState(Protocol):
+    """A session or an account."""
+
+    state: dict[Any, Any]
+    """By the key that a module has declared; what is not in it has the key's default."""
+
+
+class SessionWithState(HasState, Protocol):
+    """A session."""
+
+    def changed(self) -> None:
+        """What is stored of it is to be written again."""
+
+
+class AccountWithState(HasState, Protocol):
+    """An account."""
+
+    jid: Jid
+
+
+class Documents(Protocol):
+    """Where an account keeps one XML document of each name; nothing (`b""`) is no document."""
+
+    async def get(self, localpart: str, name: str) -> bytes | None: ...
+    async def put(self, localpart: str, name: str, document: bytes) -> bool: ...
+
+
+class SessionState(Generic[T]):
+    """A value that a module keeps with each session: as long as the session lasts, also across a crash (XEP-0198)."""
+
+    __slots__ = ("_decode", "default", "name")
+
+    def __init__(self, name: str, type: type[T], default: T) -> None:
+        """`name`: of the value in the stored session, so it stays the same in later versions."""
+        self.name = name
+        self.default = default
+        self._decode = msgspec.msgpack.Decoder(type).decode
+
+    def of(self, session: HasState) -> T:
+        """The value of this session."""
+        value: T = session.state.get(self, self.default)
+        return value
+
+    def set(self, session: SessionWithState, value: T) -> None:
+        """Change it."""
+        if value == self.default:
+            session.state.pop(self, None)
+        else:
+            session.state[self] = value
+        session.changed()
+
+    def decode(self, stored: msgspec.Raw) -> T:
+        """The value as another version may have stored it. Raises msgspec.DecodeError."""
+        return self._decode(stored)
+
+
+def to_store(state: Mapping[SessionState[Any], Any]) -> dict[str, msgspec.Raw]:
+    """The state of a session by the names of its values."""
+    return {key.name: msgspec.Raw(msgspec.msgpack.encode(value)) for key, value in state.items()}
+
+
+def from_store(keys: Iterable[SessionState[Any]], stored: Mapping[str, msgspec.Raw]) -> dict[SessionState[Any], Any]:
+    """The state of a session. What no module knows, or what another version stored in another way, is left out."""
+    state = {}
+    for key in keys:
+        if key.name in stored:
+            try:
+                state[key] = key.decode(stored[key.name])
+            except msgspec.DecodeError as error:
+                _log.warn("The {name} of a stored session is not used: {error}", name=key.name, error=str(error))
+    return state
+
+
+class AccountState(Generic[T]):
+    """A value that a module keeps with each account: in memory while the account is, and as a document of its store."""
+
+    __slots__ = ("_document", "_read", "_write", "default")
+
+    def __init__(self, document: str, read: Callable[[Element], T], write: Callable[[T], Element], default: T) -> None:
+        """`document`: its name."""
+        self._document = document
+        self._read = read
+        self._write = write
+        self.default = default
+
+    def of(self, account: HasState) -> T:
+        """The value of this account."""
+        value: T = account.state.get(self, self.default)
+        return value
+
+    def set(self, account: HasState, value: T) -> None:
+        """Change it in memory; `save` stores it."""
+        account.state[self] = value
+
+    async def load(self, documents: Documents, account: AccountWithState) -> None:
+        """Bring it into memory."""
+        document = await documents.get(account.jid.localpart, self._document)
+        if document is not None:
+            self.set(account, self._read(xml.parse(document)))
+
+    async def save(self, documents: Documents, account: AccountWithState) -> None:
+        """Store it."""
+        value = self.of(account)
+        document = b"" if value == self.default else xml.serialize(self._write(value))
+        await documents.put(account.jid.localpart, self._document, document)

@@ -1,0 +1,76 @@
+"""Which labs there are, and what is read before there is one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cluster.lab.api.lab import Lab
+from cluster.lab.errors import BadInput
+
+if TYPE_CHECKING:
+    from cluster.lab.answers import LabView
+    from cluster.topology.plan import Plan
+
+
+def labs_folder() -> Path:
+    """Where the labs of the current folder are."""
+    from cluster.lab.folder import LABS
+
+    return Path.cwd() / LABS
+
+
+def labs_here() -> list[Lab]:
+    """The labs of the current folder, running or kept."""
+    from cluster.lab.folder import labs
+
+    return [Lab(folder) for folder in labs(Path.cwd())]
+
+
+def running_labs() -> list[Lab]:
+    """The labs of this user that run, wherever they were brought up."""
+    from cluster.lab.driver import DRIVERS
+    from cluster.lab.everywhere import running_labs
+
+    return [Lab(folder, DRIVERS[kind](folder)) for folder, kind in running_labs()]
+
+
+def all_labs() -> list[LabView]:
+    """Those that run, and those of the current folder."""
+    from cluster.lab.answers import LabView
+
+    running = {lab.path for lab in running_labs()}
+    paths = sorted(running | {lab.path for lab in labs_here()})
+    return [LabView(path.name, "up" if path in running else "down", str(path)) for path in paths]
+
+
+def read_plans(file: Path | None, redis_url: str = "") -> list[Plan]:
+    """The plans of a topology file for the current folder, best first; None: the only file there.
+
+    Raises BadInput with all that is wrong with it.
+    """
+    from cluster.lab import plans
+    from cluster.topology.problem import TopologyError
+
+    file = file or plans.default_file(Path.cwd())
+    try:
+        return plans.read_plans(file, Path.cwd(), redis_url)
+    except TopologyError as error:
+        raise BadInput(f"{file} cannot be used:\n{error}") from None
+
+
+def link_faults() -> dict[str, str]:
+    """The faults that a link may have, and what each means."""
+    from cluster.router.faults import known
+
+    return {key: fault.meaning for key, fault in known().items()}
+
+
+def seconds(text: str, of: str = "") -> float:
+    """A time such as 500ms or 3s. Raises BadInput. `of`: what it is for, such as `--for`."""
+    from cluster.base.units import DURATION
+
+    try:
+        return DURATION.parse(text) or 0.0
+    except ValueError as error:
+        raise BadInput(f"{of}: {error}" if of else str(error)) from None

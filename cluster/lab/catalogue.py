@@ -1,0 +1,86 @@
+"""The topologies, scenarios and load scenarios that come with the package, by name."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+import cluster
+from cluster.lab.errors import BadInput
+from cluster.topology.problem import choice
+
+
+def topologies() -> dict[str, Path]:
+    """The topology files by name."""
+    return _files_in(_folder())
+
+
+def scenarios() -> dict[str, Path]:
+    """The scenario files by name."""
+    return _files_in(_folder() / "scenarios")
+
+
+def load_scenarios() -> dict[str, Path]:
+    """The files of `loadtests` that have a locust task, by name; the others are their helpers."""
+    found = find_spec("loadtests")
+    folders = (found and found.submodule_search_locations) or ()
+    files = {name: file for folder in folders for name, file in _files_in(Path(folder), "*.py").items()}
+    return {name: file for name, file in files.items() if _has_task(file)}
+
+
+def topology_path(text: str) -> Path:
+    """The topology file at this path, else the topology of this name. Raises BadInput."""
+    return _path(text, "topology", topologies())
+
+
+def scenario_path(text: str) -> Path:
+    """The scenario file at this path, else the scenario of this name. Raises BadInput."""
+    return _path(text, "scenario", scenarios())
+
+
+def load_scenario_path(text: str) -> Path:
+    """The locust file at this path, else the load scenario of this name. Raises BadInput."""
+    return _path(text, "load scenario", load_scenarios())
+
+
+def paths(text: str) -> list[Path]:
+    """The file at this path, else the topology and the scenario of this name. Raises BadInput."""
+    named = [known[text] for known in (topologies(), scenarios()) if text in known]
+    if _is_path(text) or not named:
+        return [_path(text, "topology or scenario", {**topologies(), **scenarios()})]
+    return named
+
+
+def _is_path(text: str) -> bool:
+    """False for what can only be a name. A wrong path is a path: the error comes where it is read."""
+    path = Path(text)
+    return path.is_file() or path.suffix != "" or path.parent != Path()
+
+
+def _path(text: str, kind: str, known: Mapping[str, Path]) -> Path:
+    if _is_path(text):
+        return Path(text)
+    if text not in known:
+        raise BadInput(f"no file and no {kind} {text!r}{choice(text, known)}")
+    return known[text]
+
+
+def _folder() -> Path:
+    """In the package where it was installed from a wheel, next to it in a checkout."""
+    package = Path(cluster.__file__).parent
+    installed = package / "topologies"
+    return installed if installed.is_dir() else package.parent / "topologies"
+
+
+def _files_in(folder: Path, pattern: str = "*.yaml") -> dict[str, Path]:
+    return {file.stem: file for file in sorted(folder.glob(pattern))}
+
+
+def _has_task(file: Path) -> bool:
+    try:
+        functions = [node for node in ast.walk(ast.parse(file.read_bytes())) if isinstance(node, ast.FunctionDef)]
+    except (OSError, SyntaxError, ValueError):
+        return False
+    return any("task" in ast.unparse(decorator) for function in functions for decorator in function.decorator_list)

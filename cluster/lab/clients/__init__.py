@@ -1,0 +1,1 @@
+"""The accounts of a lab, and logging in as one of them."""

@@ -1,0 +1,62 @@
+"""The accounts of a lab that runs: as its servers know them, with the passwords that the topology tells."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from cluster.lab.control.ask import ask
+from cluster.lab.control.requests import UserLs
+from cluster.lab.errors import LabError
+from cluster.lab.folder import LabFolder
+from cluster.topology.plan import Plan, ServerNode
+from cluster.xmpp.escaping import escape
+from cluster.xmpp.jid import Jid
+
+PATIENCE_S = 1.0
+"""A server that does not answer for so long is believed to have the accounts of the topology."""
+
+
+class KnownAccount(NamedTuple):
+    """Whom one can log in as."""
+
+    jid: str
+    password: str | None
+    """None where somebody else chose it."""
+    server: ServerNode
+
+
+class Correspondent(NamedTuple):
+    """A phone or a mailbox of the lab, as XMPP knows it."""
+
+    name: str
+    """What the topology calls it, such as `fc1`; the command that uses it knows it by this name, too."""
+    jid: Jid
+    command: str
+    """`phone` or `mail`."""
+
+
+def behind_gateways(plan: Plan) -> list[Correspondent]:
+    """Who is behind the gateways."""
+    return [
+        Correspondent(name, Jid(escape(address), gateway.domain), command)
+        for gateway in plan.gateways
+        for network in [plan.network(gateway.network)]
+        for command, people in (("phone", network.phones), ("mail", network.mailboxes))
+        for name, address in people.items()
+    ]
+
+
+def known_accounts(folder: LabFolder, plan: Plan) -> list[KnownAccount]:
+    """Those of each domain, in the order of the topology; then those that were added, by name."""
+    found = []
+    for server in plan.servers:
+        if server.node_of:
+            continue
+        passwords = {seed.localpart: seed.password for seed in server.accounts}
+        try:
+            names = set(ask(folder, plan, server, UserLs(), PATIENCE_S))
+        except LabError:
+            names = set(passwords)
+        for name in [*(each for each in passwords if each in names), *sorted(names - passwords.keys())]:
+            found.append(KnownAccount(f"{name}@{server.domain}", passwords.get(name), server))
+    return found

@@ -1,0 +1,70 @@
+"""Logging in to a running lab as one of its accounts, with an error for people where that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from cluster.client.blocking import BlockingClient
+from cluster.client.managed import BROKEN
+from cluster.lab.clients.names import server_of
+from cluster.lab.control.ask import ask
+from cluster.lab.control.requests import UserLs
+from cluster.lab.errors import BadInput, LabError
+from cluster.lab.folder import LabFolder
+from cluster.topology.plan import Plan
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.login import Login, Resumption, StreamFailed
+
+
+def password_of(plan: Plan, jid: Jid) -> str | None:
+    """The password that the topology gives to an account of the lab."""
+    server = next((server for server in plan.servers if server.domain == jid.domainpart), None)
+    accounts = server.accounts if server else ()
+    return next((account.password for account in accounts if account.localpart == jid.localpart), None)
+
+
+def known_password(plan: Plan, jid: Jid, given: str | None) -> str:
+    """The one that was given, else the topology's. Raises BadInput, also where the account is not the lab's."""
+    server_of(plan, jid.domainpart)
+    password = given or password_of(plan, jid)
+    if password is None:
+        raise BadInput(f"the topology tells no password of {jid}; give it with --password")
+    return password
+
+
+def log_in(folder: LabFolder, plan: Plan, jid: Jid, password: str) -> BlockingClient:
+    """Log in with the resource of `jid`. Raises LabError with the remedy."""
+    with explained(folder, plan, jid):
+        return connector(folder, plan, jid, password)(None)
+
+
+def connector(folder: LabFolder, plan: Plan, jid: Jid, password: str) -> Callable[[Resumption | None], BlockingClient]:
+    """Logs in as an account of the lab, and raises what BlockingClient raises: for a client that tries again."""
+    nodes = [server for server in plan.servers if server.domain == jid.domainpart]
+    login, ca_file = Login(jid, password), None if nodes[0].tls == "off" else str(folder.ca_file)
+
+    def connect(resumption: Resumption | None) -> BlockingClient:
+        """To the first of the domain's nodes that takes it, as clients do with SRV records (RFC 6120 section 3.2.1)."""
+        for node in nodes[:-1]:
+            with suppress(*BROKEN):
+                return BlockingClient((node.host, node.c2s_port), login, ca_file, resumption=resumption)
+        return BlockingClient((nodes[-1].host, nodes[-1].c2s_port), login, ca_file, resumption=resumption)
+
+    return connect
+
+
+@contextmanager
+def explained(folder: LabFolder, plan: Plan, jid: Jid) -> Iterator[None]:
+    """Why a login within failed, as LabError."""
+    server = server_of(plan, jid.domainpart)
+    try:
+        yield
+    except StreamFailed as error:
+        if jid.localpart not in ask(folder, plan, server, UserLs()):
+            raise LabError(f"there is no account {jid.bare}; `xmpplab user ls` shows who there is") from None
+        raise LabError(f"{jid.bare} cannot log in: {error}; give the right one with --password") from None
+    except OSError as error:
+        raise LabError(
+            f"{jid.bare} cannot connect to {server.c2s}: {error}; see `xmpplab ps` and `xmpplab logs {server.name}`"
+        ) from None

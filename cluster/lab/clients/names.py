@@ -1,0 +1,86 @@
+"""Whom a user means: by an address, or by a name that is unique in the lab."""
+
+from __future__ import annotations
+
+from cluster.lab.clients.accounts import behind_gateways, known_accounts
+from cluster.lab.errors import BadInput
+from cluster.lab.folder import LabFolder
+from cluster.topology.plan import Plan, ServerNode
+from cluster.xmpp.jid import Jid, JidError
+
+
+def server_of(plan: Plan, domain: str) -> ServerNode:
+    """The server of a domain of the lab. Raises BadInput."""
+    server = next((server for server in plan.servers if server.domain == domain), None)
+    if server is None:
+        known = ", ".join(server.domain for server in plan.servers)
+        raise BadInput(f"no server of this lab serves {domain!r}; there is: {known}")
+    return server
+
+
+def read_jid(text: str) -> Jid:
+    """An address of an account, bare or full. Raises BadInput."""
+    try:
+        jid = Jid.parse(text)
+    except JidError as error:
+        raise BadInput(f"{error}; write an address such as romeo@montague.lit") from None
+    if not jid.localpart:
+        raise BadInput(f"{text!r} is a domain; write an address such as romeo@{text}")
+    return jid
+
+
+def account_of(folder: LabFolder, plan: Plan, text: str) -> Jid:
+    """Whom the user means: an address, or a name that is unique in the lab, such as romeo, juliet/balcony or fc1.
+
+    Names are those of the topology: accounts, phones and mailboxes; then those of accounts that were added. Raises
+    BadInput.
+    """
+    name, slash, resource = text.partition("/")
+    if "@" in name or not name or any(name == server.domain for server in plan.servers):
+        return read_jid(text)
+    found = _named(plan, name) or _added(folder, plan, name)
+    if len(found) > 1:
+        raise BadInput(f"{name!r} may be {' or '.join(found)}; write the whole address")
+    if not found:
+        raise BadInput(f"nobody in this lab is called {name!r}; write an address such as romeo@montague.lit, or a name")
+    return read_jid(f"{found[0]}{slash}{resource}")
+
+
+def _named(plan: Plan, name: str) -> list[str]:
+    accounts = {f"{name}@{s.domain}": None for s in plan.servers for seed in s.accounts if seed.localpart == name}
+    return [*accounts, *(str(each.jid) for each in behind_gateways(plan) if each.name == name)]
+
+
+def _added(folder: LabFolder, plan: Plan, name: str) -> list[str]:
+    return [each.jid for each in known_accounts(folder, plan) if each.jid.rpartition("@")[0] == name]
+
+
+def with_resource(jid: Jid, resource: str) -> Jid:
+    """One client of the account; an empty resource changes nothing. Raises BadInput."""
+    if not resource:
+        return jid
+    if not jid.is_bare:
+        raise BadInput(f"{jid} names a resource already; leave out --to-resource")
+    try:
+        return jid.with_resource(resource)
+    except JidError as error:
+        raise BadInput(f"--to-resource: {error}") from None
+
+
+def first_pair(plan: Plan) -> tuple[Jid, Jid]:
+    """The first account with a contact in another domain to which a link leads, and that contact. Raises BadInput."""
+    for server in plan.servers:
+        for account in server.accounts:
+            for contact in account.contacts:
+                to = Jid.parse(contact.jid)
+                if to.domainpart != server.domain and server.is_joined_to(to.domainpart):
+                    return Jid(account.localpart, server.domain), to
+    raise BadInput("no account of this topology has a contact in another domain; give one to `accounts`")
+
+
+def first_phone(plan: Plan) -> Jid | None:
+    """The first phone of the lab, as XMPP knows it; None without one."""
+    for gateway in plan.gateways:
+        for number in plan.network(gateway.network).phones.values():
+            return Jid(number, gateway.domain)
+    return None

@@ -1,0 +1,47 @@
+"""The accounts of the servers, changed while the lab runs."""
+
+from __future__ import annotations
+
+from cluster.lab.answers import AccountView
+from cluster.lab.clients.names import account_of, read_jid, server_of
+from cluster.lab.control.ask import ask
+from cluster.lab.control.requests import UserAdd, UserDel, UserLs, UserPasswd
+from cluster.lab.folder import LabFolder
+from cluster.topology.plan import Plan
+from cluster.xmpp.jid import Jid
+
+
+class Users:
+    """Lists and changes them. Raises LabError, and BadInput for an unknown name."""
+
+    def __init__(self, folder: LabFolder, plan: Plan) -> None:
+        self._folder = folder
+        self._plan = plan
+
+    def ls(self, domain: str | None = None) -> list[AccountView]:
+        """All accounts, or those of one domain."""
+        firsts = [server for server in self._plan.servers if not server.node_of]  # its further nodes have the same ones
+        asked = firsts if domain is None else [server_of(self._plan, domain)]
+        return [
+            AccountView(f"{name}@{server.domain}", server.name)
+            for server in asked
+            for name in ask(self._folder, self._plan, server, UserLs())
+        ]
+
+    def add(self, text: str, password: str) -> Jid:
+        """Make the account of this address."""
+        jid = read_jid(text)
+        ask(self._folder, self._plan, server_of(self._plan, jid.domainpart), UserAdd(jid.localpart, password))
+        return jid
+
+    def set_password(self, text: str, password: str) -> Jid:
+        """Change the password of the account that is meant."""
+        jid = account_of(self._folder, self._plan, text)
+        ask(self._folder, self._plan, server_of(self._plan, jid.domainpart), UserPasswd(jid.localpart, password))
+        return jid
+
+    def delete(self, text: str) -> Jid:
+        """Remove the account that is meant, and all that belongs to it."""
+        jid = account_of(self._folder, self._plan, text)
+        ask(self._folder, self._plan, server_of(self._plan, jid.domainpart), UserDel(jid.localpart))
+        return jid

@@ -1,0 +1,1 @@
+"""Asking a part that runs: whether it answers, and to do something."""

@@ -1,0 +1,75 @@
+"""The commands' side of requests to a part that runs (the part's side is server.py)."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from cluster.lab.control.requests import Answer_co, Reply, Request, answer_type, encoded
+from cluster.lab.errors import LabError
+from cluster.lab.folder import ADMIN, LabFolder
+from cluster.lab.redis_client import connected, publish
+from cluster.redisio.keys import Keys
+from cluster.topology.plan import LabNode, Plan
+
+ANSWER_TIMEOUT_S = 10.0
+"""A password takes a server some tenths of a second; one that is started again takes a few seconds."""
+SHORTEST_WAIT_S = 0.01
+"""To Redis, 0 would mean for ever."""
+
+
+def ask(
+    folder: LabFolder, plan: Plan, node: LabNode, request: Request[Answer_co], timeout_s: float = ANSWER_TIMEOUT_S
+) -> Answer_co:
+    """The node's answer. Raises LabError with the node's own words, or when it does not answer in time."""
+    replies, taken = _asked(folder, plan, [node], request, timeout_s)
+    if node.channel not in replies:
+        raise LabError(
+            f"{node.name} ({node.speaks_for}) did not answer within {timeout_s:g} s"
+            + (", the request may have been done" if taken else "")
+            + f"; see `xmpplab ps` and `xmpplab logs {node.name}`"
+        )
+    try:
+        reply = msgspec.json.decode(replies[node.channel], type=Reply)
+        if reply.error:
+            raise LabError(reply.error)
+        answer: Answer_co = msgspec.json.decode(reply.ok, type=answer_type(request))
+    except msgspec.DecodeError as error:
+        raise LabError(f"{node.name} answers something else: {error}; are command and lab of one version?") from None
+    return answer
+
+
+def tell_all(
+    folder: LabFolder, plan: Plan, nodes: Sequence[LabNode], request: Request[None], timeout_s: float
+) -> list[LabNode]:
+    """Ask the same of all of them at once: those that did not answer in time, whatever the others said."""
+    replies, _ = _asked(folder, plan, nodes, request, timeout_s)
+    return [node for node in nodes if node.channel not in replies]
+
+
+def _asked(
+    folder: LabFolder, plan: Plan, nodes: Sequence[LabNode], request: Request[Any], timeout_s: float
+) -> tuple[dict[str, bytes | str], bool]:
+    """The replies that came in time, by the nodes' channels; and whether one that did not reply took the request."""
+    keys = Keys.of_lab(plan.name)
+    id = secrets.token_hex(8)
+    raw = encoded(id, request)
+    replies: dict[str, bytes | str] = {}
+    taken = False
+    with connected(folder.secrets()[ADMIN]) as redis:
+        for node in nodes:
+            redis.rpush(keys.control(node.channel), raw)
+            publish(redis, keys.control(node.channel), "")
+        deadline_s = time.monotonic() + timeout_s
+        for node in nodes:
+            left_s = max(deadline_s - time.monotonic(), SHORTEST_WAIT_S)
+            found = redis.blpop([keys.control_reply(node.channel, id)], left_s)
+            if found is not None:
+                replies[node.channel] = found[1]
+            elif not redis.lrem(keys.control(node.channel), 1, raw.decode()):
+                taken = True  # else it is not done when nobody expects it any more
+    return replies, taken

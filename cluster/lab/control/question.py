@@ -1,0 +1,88 @@
+"""Does a part of the lab answer? What to ask it, in its own protocol; and asking it once, for who has no reactor."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from xml.sax.saxutils import quoteattr
+
+from hiredis import pack_command
+
+from cluster.lab.control.requests import Status, encoded
+from cluster.lab.redis_client import home_of
+from cluster.redisio.keys import Keys
+from cluster.topology.plan import Plan, ServerNode
+from cluster.xmpp.namespaces import CLIENT, STREAMS
+
+READINESS = "readiness"
+"""Id of the supervisor's requests; there is never more than one of a node under way."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What to say to a part, where, and by what its answer is known."""
+
+    address: Path | tuple[str, int]
+    """A unix socket, or host and port."""
+    request: bytes
+    awaited: bytes
+    """Stands in the answer of a part that works."""
+    farewell: bytes = b""
+    refusal: bytes = b""
+    """Stands in the answer of a part that is not ready; it is asked again. Empty: such a part says nothing."""
+
+
+def redis_question(address: Path | tuple[str, int], url: str) -> Question:
+    """Redis answers commands, also when it had a long append-only file to read."""
+    parts = urlsplit(url)
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return Question(address, f"AUTH {user} {password}\r\nPING\r\n".encode(), b"+PONG", refusal=b"-LOADING")
+
+
+def server_question(server: ServerNode) -> Question:
+    """A server opens a stream and offers its features (RFC 6120 section 4.3.2)."""
+    header = (
+        f"<?xml version='1.0'?><stream:stream to={quoteattr(server.domain)} version='1.0' "
+        f"xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>"
+    )
+    return Question((server.host, server.c2s_port), header.encode(), b"</stream:features>", b"</stream:stream>")
+
+
+def status_question(url: str, plan: Plan, speaks_for: str) -> Question:
+    """A gateway or network is asked for its status like any part by a command, and says that it is ready.
+
+    `url`: of the lab's Redis, for a user who may ask.
+    """
+    keys = Keys.of_lab(plan.name)
+    parts = urlsplit(home_of(url, keys.control(speaks_for)))
+    login: Any = (
+        ("AUTH", unquote(parts.username or "default"), unquote(parts.password)) if parts.password else ("PING",)
+    )
+    ask: Any = ("RPUSH", keys.control(speaks_for), encoded(READINESS, Status()))
+    ring: Any = ("PUBLISH", keys.control(speaks_for), "")
+    wait: Any = ("BLPOP", keys.control_reply(speaks_for, READINESS), "0")
+    address = (parts.hostname, parts.port or 6379) if parts.hostname else Path(unquote(parts.path))
+    return Question(
+        address, b"".join(map(pack_command, (login, ask, ring, wait))), b'"ready":true', refusal=b'"ready":false'
+    )
+
+
+def answers(question: Question, timeout_s: float) -> bool:
+    """Ask once, over TCP; False when the awaited answer does not come."""
+    assert not isinstance(question.address, Path)
+    received = b""
+    try:
+        with socket.create_connection(question.address, timeout_s) as connection:
+            connection.sendall(question.request)
+            while question.awaited not in received:
+                part = connection.recv(4096)
+                if not part:
+                    return False
+                received += part
+            connection.sendall(question.farewell)
+    except OSError:
+        return False
+    return True

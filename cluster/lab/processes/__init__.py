@@ -1,0 +1,1 @@
+"""The driver that runs a lab as processes of this machine, and the parts of its supervisor."""

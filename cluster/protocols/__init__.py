@@ -1,0 +1,1 @@
+"""Wire protocols and formats that are not XMPP: SMPP, SMTP, mail messages."""

@@ -1,0 +1,314 @@
+"""Mails on their way out: tried until they are taken, refused for good, or too old."""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from itertools import count
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from cluster.base.backoff import Backoff
+from cluster.protocols.smtp.courier import Answer, Courier
+from cluster.protocols.smtp.port import Mail, Spool
+from cluster.protocols.smtp.relay import Relay
+from cluster.trace.hop import Event, Tracer
+
+FIRST_PAUSE_S = 5.0
+"""After the first refusal for now, or the first lost connection; doubled each time."""
+LONGEST_PAUSE_S = 900.0
+MAX_CONNECTIONS = 4
+MAX_MAILS = 10_000
+MAX_BYTES = 64 << 20
+"""Mails that may wait, and their texts, which are in memory."""
+STOP_TIMEOUT_S = 5.0
+"""For mails that are half sent when the process ends."""
+
+OnFailed = Callable[[Mail, Answer], Awaitable[None]]
+"""Tells whoever wrote the mail; it is forgotten when that is done, and kept where it raises."""
+
+
+class QueueFull(Exception):
+    """No more mails are taken."""
+
+
+class OutboundQueue:
+    """All mails for one relay."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        clock: Any,
+        spool: Spool,
+        relay: Relay,
+        on_failed: OnFailed,
+        tracer: Tracer,
+        node: str,
+        *,
+        now_utc_s: Callable[[], float],
+        jitter: Callable[[], float],
+    ) -> None:
+        """`node`: the lab node whose hops these are; `jitter()` in [0, 1) spreads the retries of many."""
+        self._clock = clock
+        self._spool = spool
+        self._relay = relay
+        self._on_failed = on_failed
+        self._tracer = tracer
+        self._node = node
+        self._now_utc_s = now_utc_s
+        self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S, jitter)
+        self._numbers = count()
+        self._mails: dict[str, Mail] = {}
+        """All of them, by their ids."""
+        self._ready: deque[Mail] = deque()
+        self._later: list[tuple[float, int, Mail]] = []
+        """A heap, by the times when they are due, of a clock that nobody can set."""
+        self._behind: dict[tuple[str, str], deque[Mail]] = {}
+        """By sender and recipient: mails that wait for the one before them, which is tried now or later."""
+        self._size_bytes = 0
+        self._last_accepted_utc_s = 0.0
+        self._under_way: set[str] = set()
+        """With a courier, or its sender is being told."""
+        self._couriers = 0
+        self._connecting: set[Deferred[Any]] = set()
+        self._connected: set[Courier] = set()
+        self._failures = 0
+        """Connections in a row that failed."""
+        self._closed_until_s = 0.0
+        self._timer: Any = None
+        self._idle: Deferred[None] | None = None
+        """Somebody waits for the end of all connections: the queue stops."""
+
+    @property
+    def waiting(self) -> int:
+        """Mails that are not done with."""
+        return len(self._mails)
+
+    async def start(self) -> None:
+        """Go on with what an earlier process left."""
+        for mail in await self._spool.load():
+            self._keep(mail)
+            self._line_up(mail)
+        self._pump()
+
+    async def stop(self) -> None:
+        """End, when what is half sent is sent; the rest is kept."""
+        self._idle = Deferred()
+        self._cancel_timer()
+        for connecting in [*self._connecting]:
+            connecting.cancel()
+        if self._couriers:
+            abort = self._clock.callLater(STOP_TIMEOUT_S, self._abort)
+            await self._idle
+            if abort.active():
+                abort.cancel()
+
+    async def submit(self, mail: Mail) -> None:
+        """Take a mail over: when this returns, it is kept. One whose id is known already is it. Raises QueueFull."""
+        if mail.id in self._mails:
+            return
+        if len(self._mails) >= MAX_MAILS or self._size_bytes + len(mail.data) > MAX_BYTES:
+            raise QueueFull(f"{len(self._mails)} mails wait for {self._relay.settings.host}")
+        if mail.accepted_utc_s <= self._last_accepted_utc_s:  # by which the spool keeps their order
+            mail = msgspec.structs.replace(mail, accepted_utc_s=self._last_accepted_utc_s + 1e-6)
+        self._keep(mail)
+        try:
+            await self._spool.put(mail)
+        except BaseException:
+            self._forget(mail)
+            raise
+        self._record(Event.ENQUEUED, mail, f"for {self._relay.settings.host}")
+        self._line_up(mail)
+        self._pump()
+
+    def _keep(self, mail: Mail) -> None:
+        self._mails[mail.id] = mail
+        self._size_bytes += len(mail.data)
+        self._last_accepted_utc_s = max(self._last_accepted_utc_s, mail.accepted_utc_s)
+
+    def _forget(self, mail: Mail) -> None:
+        del self._mails[mail.id]
+        self._size_bytes -= len(mail.data)
+
+    # --- as the work of couriers
+
+    def next(self) -> Mail | None:
+        """A mail that is due."""
+        self._sort_due()
+        if self._idle is not None or not self._ready:
+            return None
+        mail = self._ready.popleft()
+        self._under_way.add(mail.id)
+        return mail
+
+    def answered(self, mail: Mail, answer: Answer) -> None:
+        """Forget it, try it again, or give it up."""
+        self._under_way.discard(mail.id)
+        if answer.is_taken:
+            self._failures = 0
+            self._record(Event.SENT, mail, f"{self._relay.settings.host}: {answer}")
+            self._run(self._drop(mail))
+        elif answer.is_final or self._deadline_utc_s(mail) <= self._now_utc_s():
+            self._run(self._fail(mail, answer))
+        else:
+            pause_s = self._backoff.pause_s(mail.attempts)
+            due_utc_s = min(self._now_utc_s() + pause_s, self._deadline_utc_s(mail))
+            again = msgspec.structs.replace(mail, attempts=mail.attempts + 1, due_utc_s=due_utc_s)
+            self._log.info("{id} is tried again in {s:.0f} s: {why}", id=mail.id, s=pause_s, why=str(answer))
+            self._mails[mail.id] = again
+            self._push(again)
+            self._run(self._spool.put(again))
+
+    def ended(self, courier: Courier | None, trouble: str) -> None:
+        """One connection less."""
+        self._couriers -= 1
+        if courier is not None:
+            self._connected.discard(courier)
+        if self._idle is not None:
+            if not self._couriers and not self._idle.called:
+                self._idle.callback(None)
+            return
+        if trouble:
+            self._close(trouble)
+        self._pump()
+
+    # --- when
+
+    def _line_up(self, mail: Mail) -> None:
+        """Each sender's mails for a recipient go one at a time, or several connections would mix them."""
+        pair = _pair(mail)
+        if pair in self._behind:
+            self._behind[pair].append(mail)
+        else:
+            self._behind[pair] = deque()
+            self._push(mail)
+
+    def _next_in_line(self, done: Mail) -> None:
+        pair = _pair(done)
+        behind = self._behind[pair]
+        if behind:
+            self._push(behind.popleft())
+            self._pump()
+        else:
+            del self._behind[pair]
+
+    def _push(self, mail: Mail) -> None:
+        due_s = self._clock.seconds() + max(0.0, round(mail.due_utc_s - self._now_utc_s(), 3))
+        heapq.heappush(self._later, (due_s, next(self._numbers), mail))
+
+    def _sort_due(self) -> None:
+        now_s = self._clock.seconds()
+        while self._later and self._later[0][0] <= now_s:
+            self._ready.append(heapq.heappop(self._later)[2])
+
+    def _pump(self) -> None:
+        """Send couriers if mails are due; else come back when one is."""
+        self._cancel_timer()
+        if self._idle is not None:
+            return
+        self._sort_due()
+        closed_s = self._closed_until_s - self._clock.seconds()
+        if self._ready and closed_s <= 0:
+            while self._couriers < min(MAX_CONNECTIONS, len(self._ready) + len(self._under_way)):
+                self._connect()
+                if self._closed_until_s > self._clock.seconds():
+                    return  # it failed at once, and the timer is set
+        if self._ready and closed_s > 0:
+            self._timer = self._clock.callLater(closed_s, self._pump)
+        elif self._later:
+            self._timer = self._clock.callLater(max(closed_s, self._later[0][0] - self._clock.seconds(), 0), self._pump)
+
+    def _connect(self) -> None:
+        self._couriers += 1
+        connecting = self._relay.connect(self)
+        self._connecting.add(connecting)
+        connecting.addBoth(self._connection_made, connecting)
+
+    def _connection_made(self, result: Any, connecting: Deferred[Any]) -> None:
+        self._connecting.discard(connecting)
+        if isinstance(result, Failure):
+            self.ended(None, f"cannot connect: {result.getErrorMessage()}")
+        elif not result.is_over:
+            self._connected.add(result)
+
+    def _close(self, trouble: str) -> None:
+        """The relay does not take mail now: give up what has waited for too long, and try again later."""
+        now_s, now_utc_s = self._clock.seconds(), self._now_utc_s()
+        if self._closed_until_s > now_s:
+            return  # another connection found that out
+        self._failures += 1
+        host = self._relay.settings.host
+        self._give_up_old(Answer(0, f"{host}: {trouble}"))
+        waiting = (mail for mail in self._mails.values() if mail.id not in self._under_way)
+        left_s = (self._deadline_utc_s(mail) - now_utc_s for mail in waiting)
+        pause_s = min(self._backoff.pause_s(self._failures - 1), min(left_s, default=LONGEST_PAUSE_S))
+        self._closed_until_s = now_s + pause_s
+        self._log.warn(
+            "{n} mails wait for {host}, which is tried again in {s:.0f} s: {trouble}; is it up, and are its address, "
+            "user and password right?",
+            n=len(self._mails), host=host, s=pause_s, trouble=trouble,
+        )  # fmt: skip
+
+    def _give_up_old(self, answer: Answer) -> None:
+        now_utc_s = self._now_utc_s()
+        waiting = [*self._ready, *(mail for _, _, mail in self._later)]  # those behind them are younger
+        old = {mail.id: mail for mail in waiting if self._deadline_utc_s(mail) <= now_utc_s}
+        self._ready = deque(mail for mail in self._ready if mail.id not in old)
+        self._later = [entry for entry in self._later if entry[2].id not in old]
+        heapq.heapify(self._later)
+        for mail in old.values():
+            self._run(self._fail(mail, answer))
+
+    def _deadline_utc_s(self, mail: Mail) -> float:
+        return mail.accepted_utc_s + self._relay.settings.give_up_after_s
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+
+    # --- ends
+
+    async def _fail(self, mail: Mail, answer: Answer) -> None:
+        self._under_way.add(mail.id)
+        try:
+            await self._on_failed(mail, answer)
+        except Exception:
+            self._log.failure("the sender of {id} could not be told of its failure; tried again", id=mail.id)
+            self._under_way.discard(mail.id)
+            self._push(msgspec.structs.replace(mail, due_utc_s=self._now_utc_s() + LONGEST_PAUSE_S))
+            self._pump()
+            return
+        self._under_way.discard(mail.id)
+        self._record(Event.BOUNCED, mail, str(answer))
+        await self._drop(mail)
+
+    async def _drop(self, mail: Mail) -> None:
+        self._forget(mail)
+        self._next_in_line(mail)
+        await self._spool.drop(mail.id)
+
+    def _run(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
+        Deferred.fromCoroutine(work).addErrback(
+            lambda failure: self._log.failure("a mail's state could not be kept; it may be sent again", failure)
+        )
+
+    def _abort(self) -> None:
+        for courier in [*self._connected]:
+            courier.transport.abortConnection()
+
+    def _record(self, event: Event, mail: Mail, detail: str) -> None:
+        self._tracer.record_foreign(
+            event, mail.trace_id, "mail", mail.return_path, mail.recipient, len(mail.data), detail, self._node
+        )
+
+
+def _pair(mail: Mail) -> tuple[str, str]:
+    """Whose order is kept. The return path of a message's mail is of that one mail."""
+    return str(mail.sent.from_.bare) if mail.sent is not None else mail.return_path, mail.recipient

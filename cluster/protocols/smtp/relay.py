@@ -1,0 +1,35 @@
+"""The host that takes the mail that leaves, and how to reach it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory
+
+from cluster.protocols.smtp.courier import Courier, Work
+from cluster.protocols.smtp.settings import RelaySettings
+
+
+class Relay:
+    """Opens connections to one host."""
+
+    def __init__(self, clock: Any, endpoint: Any, settings: RelaySettings, identity: str, tls: Any = None) -> None:
+        """`endpoint` is an IStreamClientEndpoint; `identity`: the domain by which we greet.
+
+        `tls`: as `optionsForClientTLS(settings.host, …)` makes it.
+        """
+        if settings.starttls and tls is None:
+            raise ValueError(f"STARTTLS with {settings.host} needs to know whom to trust")
+        self.settings = settings
+        self._clock = clock
+        self._endpoint = endpoint
+        self._identity = identity
+        self._tls = tls
+
+    def connect(self, work: Work) -> Deferred[Any]:
+        """Send a courier; the Deferred fails where there is no connection."""
+        factory: Any = Factory.forProtocol(lambda: Courier(self._clock, self.settings, self._identity, self._tls, work))
+        factory.noisy = False
+        connecting: Deferred[Any] = self._endpoint.connect(factory)
+        return connecting

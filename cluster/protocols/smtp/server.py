@@ -1,0 +1,53 @@
+"""Listens for SMTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import ServerFactory
+
+from cluster.base.rate import RateLimit
+from cluster.protocols.smtp.receiver import Receiver
+from cluster.protocols.smtp.reception import SmtpSession
+
+MAX_RECEIVING_BYTES = 64 << 20
+"""Of all mails that are coming at a time; beyond it their hosts are asked to try later."""
+
+
+class SmtpServer(ServerFactory):
+    """Takes connections of hosts that bring mail."""
+
+    noisy = False
+
+    def __init__(self, clock: Any, receiver: Receiver, max_per_s: float, max_connections: int = 100) -> None:
+        """`clock` is an IReactorTime; `max_per_s`: mails from one address."""
+        self.clock = clock
+        self.receiver = receiver
+        self._max_per_s = max_per_s
+        self.rate = RateLimit(max_per_s, clock.seconds)
+        self.sessions: set[SmtpSession] = set()
+        self.receiving_bytes = 0
+        """Of the mails that are not whole yet."""
+        self._max_connections = max_connections
+
+    @property
+    def is_full(self) -> bool:
+        """No more connections are taken."""
+        return len(self.sessions) > self._max_connections
+
+    def has_room(self, size_bytes: int) -> bool:
+        """So much more of a mail may be kept."""
+        return self.receiving_bytes + size_bytes < MAX_RECEIVING_BYTES
+
+    def buildProtocol(self, addr: IAddress | None) -> SmtpSession:
+        return SmtpSession(self)
+
+    def limit(self, max_per_s: float) -> None:
+        """Take only so many mails from one address; 0: as many as it did at first."""
+        self.rate = RateLimit(max_per_s or self._max_per_s, self.clock.seconds)
+
+    def close(self) -> None:
+        """End all connections."""
+        for session in [*self.sessions]:
+            session.shut_down()

@@ -1,0 +1,54 @@
+"""What modules do with presence on its way: called at once, in the order of the modules' names, and only if there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
+
+from cluster.base.settled import Settled, both
+from cluster.server.accounts import LocalAccount
+from cluster.server.session import Session
+from cluster.xmpp.stanza import Stanza
+
+if TYPE_CHECKING:
+    from cluster.server.context import ModuleContext, ServerHost
+
+_log = Logger()
+
+
+class PresenceHooks:
+    """The hooks `sent`, `received` and `gone` of one domain; see host/module.py."""
+
+    def __init__(self, host: ServerHost, ctx: Callable[[], ModuleContext]) -> None:
+        self._ctx = ctx
+        self._sent = host.presence_hook("sent")
+        self._received = host.presence_hook("received")
+        self._gone = host.presence_hook("gone")
+        self.concern_accounts = bool(self._received or self._gone)
+        """Presence for an account concerns a module, also while no session of the account could see it."""
+
+    def sent(self, session: Session, stanza: Stanza) -> Settled:
+        """A session of ours broadcast available presence."""
+        return self._run(self._sent, session, stanza) if self._sent else None
+
+    def received(self, account: LocalAccount, stanza: Stanza) -> Settled:
+        """Available presence came for an account."""
+        return self._run(self._received, account, stanza) if self._received else None
+
+    def gone(self, account: LocalAccount, stanza: Stanza) -> Settled:
+        """A session of the account, or somebody whom it may know of, is not available any more."""
+        return self._run(self._gone, account, stanza) if self._gone else None
+
+    def _run(
+        self, handlers: tuple[Callable[..., Settled], ...], about: Session | LocalAccount, stanza: Stanza
+    ) -> Settled:
+        """A handler that fails changes nothing for the others, nor for the presence itself."""
+        settled: Settled = None
+        for handler in handlers:
+            try:
+                settled = both(settled, handler(self._ctx(), about, stanza))
+            except Exception:
+                _log.failure("A module failed at the presence of {sender}", sender=str(stanza.from_))
+        return settled

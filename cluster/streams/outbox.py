@@ -1,0 +1,102 @@
+"""The way of stanzas to one stream: gathered for each turn of the reactor, bounded where the peer does not read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from cluster.base.turn import Turn
+from cluster.xmpp.errors import StreamCondition, StreamError
+from cluster.xmpp.stanza import Stanza
+
+MAX_UNSENT_BYTES = 8_388_608
+"""What may wait for a peer that reads too slowly: some ten thousand messages. Then its stream ends."""
+WINDOW_BYTES = 1_048_576
+"""What the server itself pushes ahead of what a client has read or acknowledged, such as offline messages."""
+
+
+class Holdback(Protocol):
+    """Decides what goes out now."""
+
+    def let_through(self, stanza: Stanza) -> list[Stanza]:
+        """What goes out instead of this stanza, in order: nothing, or what was kept back and then itself."""
+
+    def take(self) -> list[Stanza]:
+        """All that was kept back, oldest first; from now on nothing is."""
+
+
+class Outbox:
+    """What is on its way to one peer."""
+
+    __slots__ = ("_end", "_turn", "_unsent", "_unsent_bytes", "_writable", "_write", "holdback")
+
+    def __init__(self, turn: Turn, write: Callable[[bytes], None], end: Callable[[StreamError], None]) -> None:
+        """`write` takes bytes for the peer; `end` closes its stream with an error."""
+        self._turn = turn
+        self._write = write
+        self._end = end
+        self._unsent: list[Stanza] = []
+        self._unsent_bytes = 0
+        self._writable = True
+        self.holdback: Holdback | None = None
+        """Keeps back what the peer does not want to be told now."""
+
+    def send(self, stanza: Stanza) -> None:
+        """Hand a stanza to the peer, at the end of this turn."""
+        if self.holdback is not None:
+            for each in self.holdback.let_through(stanza):
+                self._send(each)
+        else:
+            self._send(stanza)
+
+    def _send(self, stanza: Stanza) -> None:
+        if self._writable and not self._unsent:
+            self._turn.add(self.flush)
+        self._unsent.append(stanza)  # first, so that it is among what a stream that ends here hands on
+        self.wrote(len(stanza.raw))
+
+    def wrote(self, size_bytes: int) -> None:
+        """So much more is for the peer, here or in its transport; too much ends the stream of one who does not read."""
+        self._unsent_bytes += size_bytes
+        if self._unsent_bytes > MAX_UNSENT_BYTES and not self._writable:
+            self._unsent_bytes = 0
+            self.end(StreamCondition.POLICY_VIOLATION, "the peer does not read what it is sent")
+
+    def flush(self) -> None:
+        """Write what waits, if the peer keeps up."""
+        if self._unsent and self._writable:
+            unsent, self._unsent, self._unsent_bytes = self._unsent, [], 0
+            self._write(self._on_wire(unsent))
+
+    def _on_wire(self, stanzas: list[Stanza]) -> bytes:
+        return b"".join([stanza.raw for stanza in stanzas])
+
+    def hold_back(self, holdback: Holdback) -> None:
+        """Keep back what the peer does not want to be told now."""
+        self.holdback = holdback
+
+    def stop_holdback(self) -> None:
+        """Send what was kept back, and keep back nothing more."""
+        holdback, self.holdback = self.holdback, None
+        for stanza in holdback.take() if holdback is not None else ():
+            self.send(stanza)
+
+    def pause(self) -> None:
+        """The peer does not read what it has been sent."""
+        self._writable = False
+        self._unsent_bytes = 0
+
+    def resume(self) -> None:
+        """The peer reads again."""
+        self._writable = True
+        self._unsent_bytes = 0
+        self.flush()
+
+    def end(self, condition: StreamCondition, text: str = "") -> None:
+        """Close the peer's stream with an error."""
+        self._end(StreamError(condition, text))
+
+    def take_unsent(self) -> list[Stanza]:
+        """What never reached the transport of a stream that is over."""
+        unsent, self._unsent = self._unsent, []
+        return unsent

@@ -1,0 +1,90 @@
+"""Stanzas on their way into and out of streams whose content namespace is not that of clients (RFC 6120 section 4.8.2).
+
+That is a component's (XEP-0114) and a server's.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import msgspec
+
+from cluster.xmpp import element as xml
+from cluster.xmpp.element import Element
+from cluster.xmpp.errors import StreamCondition, StreamError
+from cluster.xmpp.jid import Jid, JidError
+from cluster.xmpp.limits import SMALL_BYTES
+from cluster.xmpp.namespaces import CLIENT, COMPONENT
+from cluster.xmpp.parser import Slice
+from cluster.xmpp.probe import probe_id, with_probe
+from cluster.xmpp.stamp import MalformedTo, NotAStanza
+from cluster.xmpp.stanza import Kind, Stanza, opening
+
+_CLIENT = CLIENT.encode()
+
+
+@cache
+def _kinds(namespace: str) -> dict[str, Kind]:
+    kinds: tuple[Kind, ...] = ("message", "presence", "iq")
+    return {f"{namespace} {kind}": kind for kind in kinds}
+
+
+def into_stream(stanza: Stanza, namespace: str = COMPONENT) -> Stanza:
+    """The stanza as it stands in a stream of this content namespace; a followed one says its trace id there."""
+    stanza = with_probe(stanza)
+    if _CLIENT not in stanza.raw:
+        return stanza  # its bytes name neither namespace: they take that of the stream
+    tree = stanza.tree
+    _move(tree, namespace)
+    return msgspec.structs.replace(stanza, raw=xml.serialize(tree, inherited=namespace))
+
+
+def _move(element: Element, to: str) -> None:
+    """A forwarded stanza (XEP-0297) in another payload is content of its own, and stays a client's."""
+    namespace, name = xml.split(element.tag)
+    if namespace == CLIENT:
+        element.tag = f"{{{to}}}{name}"
+        for child in element:
+            _move(child, to)
+
+
+def out_of_stream(child: Slice, namespace: str = COMPONENT) -> Stanza:
+    """The stanza of a stream of this content namespace, as a client's: its bytes begin with its `from` (see `opening`).
+
+    Raises StreamError for what is none or lacks an address (XEP-0114 section 3, RFC 6120 section 4.9.3.7), MalformedTo
+    for a `to` that is no JID.
+    """
+    kind = _kinds(namespace).get(child.name)
+    if kind is None:
+        raise NotAStanza(child.name)
+    get = child.attributes.get
+    try:
+        from_ = Jid.parse(get("from") or "")
+    except JidError as error:
+        raise StreamError(StreamCondition.IMPROPER_ADDRESSING, f"a {kind} from={get('from')!r}: {error}") from None
+    payloads = tuple([name.replace(f"{namespace} ", f"{CLIENT} ") for name in child.payloads])
+    stanza = Stanza(kind, None, from_, get("id"), get("type"), payloads, _raw(child, kind, from_, namespace))
+    to = get("to")
+    if not to:
+        raise StreamError(StreamCondition.IMPROPER_ADDRESSING, f"a {kind} of {from_} without `to`")
+    try:
+        address = Jid.parse(to)
+    except JidError as error:
+        raise MalformedTo(stanza, str(error)) from None
+    return msgspec.structs.replace(stanza, to=address, trace_id=probe_id(stanza))
+
+
+def _raw(child: Slice, kind: Kind, from_: Jid, namespace: str) -> bytes:
+    begin, raw = opening(kind, from_), child.raw
+    # "&#" could spell the namespace
+    if len(raw) <= SMALL_BYTES and raw.startswith(begin) and namespace.encode() not in raw and b"&#" not in raw:
+        return raw
+    tree = xml.parse(raw)
+    for element in tree.iter():
+        of, name = xml.split(element.tag)
+        if of == namespace:
+            element.tag = f"{{{CLIENT}}}{name}"
+    others = {name: value for name, value in tree.attrib.items() if name != "from"}
+    tree.attrib.clear()
+    tree.attrib.update({"from": str(from_), **others})
+    return xml.serialize(tree)

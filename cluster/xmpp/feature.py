@@ -1,0 +1,190 @@
+"""Stream features as values (RFC 6120 section 4.3.2): one list for each kind of stream serves both of its sides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Flag, auto
+from typing import Protocol
+
+from cluster.xmpp.binding import ResourceBinding
+from cluster.xmpp.element import Element
+from cluster.xmpp.errors import StreamCondition, StreamError
+from cluster.xmpp.events import Event, TlsWanted
+from cluster.xmpp.login import Bound, Login, LoginExchange, Resumption
+from cluster.xmpp.namespaces import STREAMS
+from cluster.xmpp.parser import Slice
+from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.states import Input, State
+from cluster.xmpp.stream_options import StreamOptions
+
+
+class Fact(Flag):
+    """What has been negotiated on a stream."""
+
+    SECURE = auto()
+    """It runs under TLS."""
+    AUTHENTICATED = auto()
+    """The receiving side knows who the initiating side is."""
+
+
+NOTHING = Fact(0)
+
+
+class Receiving(Protocol):
+    """The receiving side of a stream, as its features see it."""
+
+    content_namespace: str
+    options: StreamOptions
+    state: State
+    secure: bool
+    login: LoginExchange
+    binding: ResourceBinding
+    refused_requests: int
+    """Requests before the login that got an error."""
+    bindings: Mapping[str, bytes]
+    """Channel binding data of the TLS connection by type."""
+
+    @property
+    def facts(self) -> Fact: ...
+
+    @property
+    def has_more(self) -> bool:
+        """The peer sent more than what is being handled."""
+
+    def move(self, what: Input) -> None:
+        """Raises StreamError where the state has no such transition (states.py)."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def ask(self, event: Event) -> Event:
+        """Handle nothing more until the event is answered."""
+
+    def end(self, reason: str) -> Event: ...
+
+    def expect_header(self) -> None:
+        """A stream header of ours answers the next one of the peer."""
+
+    def accept_login(self, success: bytes) -> None: ...
+
+
+class Initiating(Protocol):
+    """The initiating side of a stream, as its features see it."""
+
+    content_namespace: str
+    login: Login
+    resumption: Resumption | None
+    bindings: Mapping[str, bytes]
+
+    new_id: Callable[[], str]
+    """Unpredictable ids, for SCRAM nonces."""
+    handled_before: int | None
+    """How many of our stanzas the server says it handled on a stream that it does not resume."""
+
+    @property
+    def facts(self) -> Fact: ...
+
+    def authenticated(self) -> None:
+        """The server knows who we are."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def expect(self, step: str, *names: str) -> Generator[None, object, Element]:
+        """The next element. Raises StreamFailed, named after the step, where it has none of these names."""
+
+    def restarted(self, event: TlsWanted | None = None) -> Generator[TlsWanted | None, object, Element]:
+        """The features after the stream has restarted; with TlsWanted, once TLS is up (RFC 6120 section 4.3.3)."""
+
+    def finish(self, bound: Bound) -> None:
+        """The negotiation is over: stanzas flow."""
+
+
+Steps = Generator[TlsWanted | None, object, Element]
+"""A negotiation by the initiating side; it ends with the features that are on offer now."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One feature: when it is on offer, and what each side does with it."""
+
+    name: str
+    """For messages."""
+    needs: Fact = NOTHING
+    """Without any of these it is not on offer."""
+    excludes: Fact = NOTHING
+    """With any of these it is not on offer any more."""
+    offer: Callable[[Receiving], Sequence[Element]] = lambda stream: ()
+    """Receiving side: what stands for it in `<stream:features/>`."""
+    is_required: Callable[[Receiving], bool] = lambda stream: False
+    """Receiving side: what is behind it in the list is not on offer before it is negotiated."""
+    takes: Mapping[str, Callable[[Receiving, Slice], Event | None]] = field(default_factory=dict)
+    """Receiving side: by `namespace name` or by namespace, what handles an element."""
+    initiate: Callable[[Initiating, Element], Steps | None] = lambda stream, features: None
+    """Initiating side: negotiates it, given the features on offer; None where it is not on offer or not wanted."""
+
+    def handler(self, name: str) -> Callable[[Receiving, Slice], Event | None] | None:
+        """What handles an element of this name on the receiving side."""
+        return self.takes.get(name) or self.takes.get(name.partition(" ")[0])
+
+    def is_open(self, facts: Fact) -> bool:
+        """It may be negotiated with what has been negotiated so far."""
+        return self.needs in facts and not self.excludes & facts
+
+
+@dataclass(frozen=True)
+class StreamKind:
+    """What streams of one kind have in common."""
+
+    content_namespace: str
+    """RFC 6120 section 4.8.2."""
+    features: tuple[Feature, ...]
+    """In the order in which they are offered and negotiated."""
+
+
+def on_offer(features: Sequence[Feature], stream: Receiving) -> Iterator[Feature]:
+    """Those that the receiving side offers now, in order."""
+    for feature in features:
+        if feature.is_open(stream.facts):
+            yield feature
+            if feature.is_required(stream):
+                return
+
+
+def offered(features: Sequence[Feature], stream: Receiving) -> Element:
+    """The `<stream:features/>` of the receiving side."""
+    offer = Element(f"{{{STREAMS}}}features")
+    for feature in on_offer(features, stream):
+        offer.extend(feature.offer(stream))
+    return offer
+
+
+def taking(features: Sequence[Feature], stream: Receiving, name: str) -> Feature | None:
+    """The feature that handles an element: one that may be negotiated now, if there is one. Raises StreamError where
+    another one has to come first.
+    """
+    facts, first, required = stream.facts, None, None
+    for feature in features:
+        if feature.handler(name) is not None:
+            if not feature.is_open(facts):
+                first = first or feature
+                continue
+            if required is not None:
+                raise StreamError(
+                    StreamCondition.POLICY_VIOLATION, f"{required.name} comes first here (RFC 6120 section 5.3.1)"
+                )
+            return feature
+        if required is None and feature.is_open(facts) and feature.is_required(stream):
+            required = feature
+    return first
+
+
+def before_login(child: Slice) -> StreamError:
+    """RFC 6120 section 4.9.3.12: no stanza before the login."""
+    return StreamError(StreamCondition.NOT_AUTHORIZED, f"{child.name.rpartition(' ')[2]} before the login")
+
+
+def request_of(stream: Receiving, child: Slice) -> Stanza:
+    """An iq of a stream without addresses; old clients send some without an `id`."""
+    get = child.attributes.get
+    no_id = None if stream.options.strict else ""
+    return Stanza("iq", None, None, get("id", no_id), get("type"), child.payloads, child.raw)

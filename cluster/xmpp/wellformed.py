@@ -1,0 +1,89 @@
+"""Whether bytes that are to go to a client are one element, whoever wrote them (RFC 6120 section 11)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from xml.parsers import expat
+
+from cluster.xmpp.limits import CARRIED
+from cluster.xmpp.stanza import Stanza
+
+_TAGS = {kind: (f"<{kind}".encode(), f"</{kind}>".encode()) for kind in ("message", "presence", "iq")}
+
+
+class _Restricted(Exception):
+    """There is something in it that no client may be sent (RFC 6120 section 11.1)."""
+
+
+def why_malformed(raw: bytes) -> str:
+    """Why these bytes are not one element, as a client would read it; empty where they are."""
+    return _why_not_one(raw, None)
+
+
+def _why_not_one(raw: bytes, on_cdata: Callable[[], None] | None) -> str:
+    parser = expat.ParserCreate(None, "}")  # so every prefix is bound, and no namespace has the sign that ends it
+    parser.CommentHandler = parser.ProcessingInstructionHandler = _refuse
+    parser.StartCdataSectionHandler = on_cdata
+    try:
+        parser.Parse(raw, True)  # one element, or there is junk behind it: a second, forged stanza
+    except (expat.ExpatError, _Restricted) as error:
+        return f"its bytes are not one element: {error}"
+    return ""
+
+
+SHORT_BYTES = 2_000
+"""So short a stanza is not counted when it comes over a link: it may be deeper than a server makes one, but not so deep
+(`<a></a>` has seven bytes) that its tree could not be written. Nearly all are so short."""
+
+
+def why_too_large(raw: bytes, max_bytes: int = CARRIED.max_bytes) -> str:
+    """Why no server hands on this element (CARRIED of xmpp/limits.py); empty where one may."""
+    limits = CARRIED
+    if len(raw) > max_bytes:
+        return f"it has {len(raw)} bytes; at most {max_bytes} are carried"
+    if len(raw) <= limits.max_nodes and raw.count(b"<") <= 2 * limits.max_depth:
+        return ""  # too short for so many nodes, with too few tags to be too deep
+    size = _Size()
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler = size.start, size.end
+    parser.Parse(raw, True)
+    if size.deepest > limits.max_depth or size.nodes > limits.max_nodes:
+        return f"it is {size.deepest} elements deep and has {size.nodes} elements and attributes"
+    return ""
+
+
+class _Size:
+    """What a parser counts, as `xmpp/parser.py` does."""
+
+    def __init__(self) -> None:
+        self.nodes = self.deepest = self._depth = 0
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        self.nodes += 1 + sum(not each.startswith("xmlns") for each in attributes)
+        self._depth += 1
+        self.deepest = max(self.deepest, self._depth)
+
+    def end(self, name: str) -> None:
+        self._depth -= 1
+
+
+def are_elements(stanzas: Sequence[Stanza], tag: bytes) -> bool:
+    """True where the bytes of each are surely one element; False says nothing. `tag`: a name that no sender can guess.
+
+    One parser for all takes half the time. Each stands in a tag that it cannot close, so it is balanced. It begins and
+    ends with a tag of its kind and holds no further one that begins: so the two are of the same element. A CDATA
+    section could reach from one into the next: where there is any, nothing is said.
+    """
+    if len(stanzas) < 2 or not all(map(_is_simple, stanzas)):
+        return False
+    between = (b"</%b><%b>" % (tag, tag)).join([stanza.raw for stanza in stanzas])
+    return not _why_not_one(b"<x><%b>%b</%b></x>" % (tag, between, tag), _refuse)
+
+
+def _is_simple(stanza: Stanza) -> bool:
+    begin, end = _TAGS[stanza.kind]
+    return stanza.raw.rfind(begin) == 0 and stanza.raw.endswith(end)
+
+
+def _refuse(*_: str) -> None:
+    raise _Restricted("a comment or a processing instruction is in it")

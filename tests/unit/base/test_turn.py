@@ -1,0 +1,66 @@
+"""What is done at the end of a turn of the reactor, and in which order."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+
+from cluster.base.turn import Stage, Turn
+from tests.network import watched_log
+
+
+def test_all_is_done_once_when_the_turn_is_over() -> None:
+    clock, done = Clock(), list[str]()
+    turn = Turn(clock)
+    turn.add(lambda: done.append("a"))
+    turn.add(lambda: done.append("b"))
+    assert done == []
+    clock.advance(0)
+    assert done == ["a", "b"]
+    turn.add(lambda: done.append("c"))
+    clock.advance(0)
+    clock.advance(1)
+    assert done == ["a", "b", "c"]
+
+
+def test_the_stages_keep_their_order_whoever_came_first() -> None:
+    clock, done = Clock(), list[Stage]()
+    turn = Turn(clock)
+    for stage in reversed(Stage):
+        turn.add(lambda stage=stage: done.append(stage), stage)  # type: ignore[misc]
+    clock.advance(0)
+    assert done == [Stage.LINKS, Stage.PEERS, Stage.SESSIONS, Stage.ACKNOWLEDGE]
+
+
+def test_what_comes_of_it_is_done_before_a_later_stage() -> None:
+    clock, done = Clock(), list[str]()
+    turn = Turn(clock)
+
+    def flush() -> None:  # the end of a stream sends what it never got elsewhere
+        done.append("flush")
+        turn.add(lambda: done.append("link"), Stage.LINKS)
+
+    turn.add(lambda: done.append("acknowledge"), Stage.ACKNOWLEDGE)
+    turn.add(flush)
+    clock.advance(0)
+    assert done == ["flush", "link", "acknowledge"]
+
+
+def test_a_failure_keeps_nobody_else_from_their_work() -> None:
+    clock, done = Clock(), list[str]()
+    turn = Turn(clock)
+    turn.add(lambda: 1 // 0)  # type: ignore[arg-type, return-value]
+    turn.add(lambda: done.append("b"))
+    with watched_log() as failures:
+        clock.advance(0)
+    assert done == ["b"]
+    assert len(failures) == 1
+
+
+def test_it_can_be_ended_at_once() -> None:
+    clock, done = Clock(), list[str]()
+    turn = Turn(clock)
+    turn.add(lambda: done.append("a"))
+    turn.run()
+    assert done == ["a"]
+    clock.advance(0)
+    assert done == ["a"]

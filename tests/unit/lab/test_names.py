@@ -1,0 +1,73 @@
+"""Whom a command means: an address, or a name that is unique in the lab."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cluster.lab.clients import accounts
+from cluster.lab.clients.names import account_of
+from cluster.lab.errors import BadInput, LabError
+from cluster.lab.folder import LabFolder
+from cluster.lab.plans import read_plans
+from cluster.topology.plan import Plan
+from cluster.topology.scale import with_nodes
+
+ROOT = Path(__file__).parents[3]
+FOLDER = LabFolder(Path("/lab"))
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    """The figure of RFC 3920, with two nodes for a domain."""
+    return with_nodes(read_plans(ROOT / "topologies" / "rfc3920.yaml", Path("/"))[0], "s1", 2)
+
+
+@pytest.fixture
+def added(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """The accounts that the servers of the lab have, by domain; others do not answer."""
+    there: dict[str, list[str]] = {}
+
+    def ask(folder: LabFolder, plan: Plan, server: object, *more: object) -> list[str]:
+        domain = server.domain  # type: ignore[attr-defined]
+        if domain not in there:
+            raise LabError("no answer")
+        return there[domain]
+
+    monkeypatch.setattr(accounts, "ask", ask)
+    return there
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("romeo", "romeo@montague.lit"),
+        ("juliet/balcony", "juliet@capulet.lit/balcony"),
+        ("juliet@capulet.lit/a@b", "juliet@capulet.lit/a@b"),
+        ("fc1", "+393331234567@sms.montague.lit"),
+        ("somebody@elsewhere.example", "somebody@elsewhere.example"),
+        ("rosaline", "rosaline@capulet.lit"),
+    ],
+)
+def test_who_is_meant(plan: Plan, added: dict[str, list[str]], text: str, meant: str) -> None:
+    added["capulet.lit"] = ["juliet", "rosaline"]
+    assert str(account_of(FOLDER, plan, text)) == meant
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("tybalt", "nobody in this lab is called 'tybalt'"),
+        ("", "write an address such as"),
+        ("capulet.lit", "write an address such as romeo@capulet.lit"),
+        ("tybalt/", "nobody in this lab is called 'tybalt'"),
+        ("romeo/", "write an address such as"),
+        ("rosaline", "may be rosaline@montague.lit or rosaline@capulet.lit; write the whole address"),
+    ],
+)
+def test_who_cannot_be_meant(plan: Plan, added: dict[str, list[str]], text: str, told: str) -> None:
+    added |= {"montague.lit": ["rosaline"], "capulet.lit": ["rosaline"]}
+    with pytest.raises(BadInput) as refused:
+        account_of(FOLDER, plan, text)
+    assert told in str(refused.value)
