@@ -136,7 +136,8 @@ def _ports(reactor: Any, client: RedisClient, keys: Keys, journal: RedisJournal,
     return Ports(
         reactor, time.time, turn, new_id, lambda: secrets.token_bytes(16),
         derive=lambda *what: deferToThreadPool(reactor, reactor.getThreadPool(), make_keys, *what),
-        store=redis_store(client, keys, node.domain), router=router, nodes=nodes, tracer=tracer, expelled=_expelled,
+        store=redis_store(client, keys, node.domain, turn), router=router, nodes=nodes, tracer=tracer,
+        expelled=_expelled,
     )  # fmt: skip
 
 

@@ -82,17 +82,24 @@ def _is_kept(account: LocalAccount, other: Jid, stanza: Stanza) -> bool:
         return False
     if _BODY not in payloads and _STORE not in payloads:
         return False
-    bare = other.bare
+    preferences = kept.of(account)
+    if not (preferences.are_for_all or preferences.keep(other, _is_contact(account, other.bare))):
+        return False
+    return _NO_STORE.isdisjoint(payloads)
+
+
+def _is_contact(account: LocalAccount, bare: Jid) -> bool:
     contact = account.roster.get(bare)
-    is_contact = contact.listed if contact is not None else bare == account.jid
-    return kept.of(account).keep(other, is_contact) and _NO_STORE.isdisjoint(payloads)
+    return contact.listed if contact is not None else bare == account.jid
 
 
 def _append(ctx: ModuleContext, account: LocalAccount, id: str, stanza: Stanza) -> Settled:
     if account.is_removed:
         return None
+    if stanza.trace_id:
+        stanza = msgspec.structs.replace(stanza, trace_id="")
     # to the millisecond, as a client sees it and asks for it
-    message = ArchivedMessage(id, round(ctx.now_utc_s(), 3), msgspec.structs.replace(stanza, trace_id=""))
+    message = ArchivedMessage(id, round(ctx.now_utc_s(), 3), stanza)
     return ctx.store.archives.append(account.jid.localpart, message, ctx.limits.archive)
 
 

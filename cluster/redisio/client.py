@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, fail
@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from cluster.redisio.connection import UNREACHABLE
 from cluster.redisio.layout import Address
 from cluster.redisio.masters import Masters
-from cluster.redisio.protocol import RedisProtocol, Reply
+from cluster.redisio.protocol import Command, RedisProtocol, Reply
 from cluster.redisio.silence import CLUSTER_COMMANDS, COMMANDS, SUBSCRIPTIONS
 from cluster.redisio.url import RedisUrl
 
@@ -110,6 +110,16 @@ class RedisClient:
         if connection is None:
             return fail(ConnectionLost("there is no connection to Redis"))
         return connection.execute(*command)
+
+    def execute_all(self, commands: Sequence[Command]) -> Deferred[Reply]:
+        """Send several commands, which in a cluster share a tag: fires with the reply to the last, as `execute`.
+
+        The others are sent as with `post`.
+        """
+        connection = self._commands.of(commands[0])
+        if connection is None:
+            return fail(ConnectionLost("there is no connection to Redis"))
+        return connection.execute_all(commands)
 
     def post(self, *command: str | bytes | int) -> None:
         """Send a command whose reply nobody waits for; an error reply is logged, a lost connection loses it."""

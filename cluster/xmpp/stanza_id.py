@@ -79,9 +79,10 @@ def with_stanza_id(message: Stanza, id: str, by: Jid) -> Stanza:
     `id`: of letters, digits, `-`, `.` and `:`. `by`: who gives it. No other stanza-id of theirs is in the message any
     more: see `marked` and `without_claims` (XEP-0359 section 3).
     """
-    if message.payloads[-1:] == (_MARK_PAYLOAD,) and (start := message.raw.rfind(_MARK)) >= 0:
-        raw = message.raw[:start] + _END
-        message = msgspec.structs.replace(message, raw=raw, payloads=message.payloads[:-1])
+    payloads = message.payloads
+    if payloads[-1:] == (_MARK_PAYLOAD,) and (start := _start_of_id(message.raw, _MARK)):
+        before, payloads = message.raw[: start - len(_MARK)], payloads[:-1]
+        return _ending_in(message, before, _opening(by), id, (*payloads, _PAYLOAD))
     return _with_last(message, _opening(by), id, _PAYLOAD)
 
 
@@ -98,18 +99,25 @@ def _with_last(message: Stanza, begin: bytes, id: str, payload: str) -> Stanza:
         raw = raw[:-2] + b">"
     else:  # white space in the end tag
         return _with_last(msgspec.structs.replace(message, raw=xml.serialize(message.tree)), begin, id, payload)
-    raw = b"".join((raw, begin, id.encode(), _ID_END))
+    return _ending_in(message, raw, begin, id, (*message.payloads, payload))
+
+
+def _ending_in(message: Stanza, before: bytes, begin: bytes, id: str, payloads: tuple[str, ...]) -> Stanza:
+    raw = b"".join((before, begin, id.encode(), _ID_END))
     return Stanza(
-        message.kind, message.to, message.from_, message.id, message.type, (*message.payloads, payload), raw,
-        message.trace_id,
+        message.kind, message.to, message.from_, message.id, message.type, payloads, raw, message.trace_id
     )  # fmt: skip
 
 
 def _last_id(message: Stanza, begin: bytes) -> str | None:
-    raw = message.raw
-    start, end = raw.rfind(begin) + len(begin), len(raw) - len(_ID_END)
-    is_last = start >= len(begin) and raw.endswith(_ID_END) and raw.find(b'"', start) == end
-    return raw[start:end].decode() if is_last else None
+    start = _start_of_id(message.raw, begin)
+    return message.raw[start : -len(_ID_END)].decode() if start else None
+
+
+def _start_of_id(raw: bytes, begin: bytes) -> int:
+    """Where the id begins of a last child that begins so; 0 where there is none."""
+    start = raw.rfind(b'"', 0, -len(_ID_END)) + 1
+    return start if raw.endswith(_ID_END) and raw.endswith(begin, 0, start) else 0
 
 
 def without_claims(message: Stanza, own: Set[str]) -> Stanza:
