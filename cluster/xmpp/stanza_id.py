@@ -63,32 +63,41 @@ def arrived(message: Stanza, id: str, domain: Jid, own: Set[str]) -> Stanza:
 
     Components know it by a stanza-id of the domain (XEP-0359), which no client takes for one of its own archive.
     """
-    with_mark = marked(message, id, own)
     to = message.to
-    return with_mark if to is None or to.domainpart == domain.domainpart else with_stanza_id(with_mark, id, domain)
-
-
-def mark(message: Stanza) -> str | None:
-    """The id that `marked` added, as long as nothing was added since; None where there is none."""
-    return _last_id(message, _MARK) if message.payloads[-1:] == (_MARK_PAYLOAD,) else None
+    if to is None or to.domainpart == domain.domainpart:
+        return marked(message, id, own)
+    return with_stanza_id(_unclaimed(message, own), id, domain)
 
 
 def with_stanza_id(message: Stanza, id: str, by: Jid) -> Stanza:
-    """The message with `<stanza-id by='…' id='…'/>` as its last child, in the place of a mark.
+    """The message with `<stanza-id by='…' id='…'/>` as its last child.
 
     `id`: of letters, digits, `-`, `.` and `:`. `by`: who gives it. No other stanza-id of theirs is in the message any
     more: see `marked` and `without_claims` (XEP-0359 section 3).
     """
-    payloads = message.payloads
-    if payloads[-1:] == (_MARK_PAYLOAD,) and (start := _start_of_id(message.raw, _MARK)):
-        before, payloads = message.raw[: start - len(_MARK)], payloads[:-1]
-        return _ending_in(message, before, _opening(by), id, (*payloads, _PAYLOAD))
     return _with_last(message, _opening(by), id, _PAYLOAD)
+
+
+def with_id_of_mark(message: Stanza, by: Jid) -> Stanza | None:
+    """The message with a stanza-id in the place of what `marked` added, and with its id.
+
+    None where there is no mark, or something was added since.
+    """
+    raw, payloads = message.raw, message.payloads
+    start = _start_of_id(raw, _MARK) if payloads[-1:] == (_MARK_PAYLOAD,) else 0
+    if not start:
+        return None
+    raw = b"".join((raw[: start - len(_MARK)], _opening(by), raw[start:]))
+    return Stanza(
+        message.kind, message.to, message.from_, message.id, message.type, (*payloads[:-1], _PAYLOAD), raw,
+        message.trace_id,
+    )  # fmt: skip
 
 
 def stanza_id(message: Stanza, by: Jid) -> str | None:
     """The id that `with_stanza_id` added, as long as nothing was added since; None where there is none."""
-    return _last_id(message, _opening(by)) if message.payloads[-1:] == (_PAYLOAD,) else None
+    start = _start_of_id(message.raw, _opening(by)) if message.payloads[-1:] == (_PAYLOAD,) else 0
+    return message.raw[start : -len(_ID_END)].decode() if start else None
 
 
 def _with_last(message: Stanza, begin: bytes, id: str, payload: str) -> Stanza:
@@ -99,19 +108,11 @@ def _with_last(message: Stanza, begin: bytes, id: str, payload: str) -> Stanza:
         raw = raw[:-2] + b">"
     else:  # white space in the end tag
         return _with_last(msgspec.structs.replace(message, raw=xml.serialize(message.tree)), begin, id, payload)
-    return _ending_in(message, raw, begin, id, (*message.payloads, payload))
-
-
-def _ending_in(message: Stanza, before: bytes, begin: bytes, id: str, payloads: tuple[str, ...]) -> Stanza:
-    raw = b"".join((before, begin, id.encode(), _ID_END))
+    raw = b"".join((raw, begin, id.encode(), _ID_END))
     return Stanza(
-        message.kind, message.to, message.from_, message.id, message.type, payloads, raw, message.trace_id
+        message.kind, message.to, message.from_, message.id, message.type, (*message.payloads, payload), raw,
+        message.trace_id,
     )  # fmt: skip
-
-
-def _last_id(message: Stanza, begin: bytes) -> str | None:
-    start = _start_of_id(message.raw, begin)
-    return message.raw[start : -len(_ID_END)].decode() if start else None
 
 
 def _start_of_id(raw: bytes, begin: bytes) -> int:

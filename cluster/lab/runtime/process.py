@@ -49,7 +49,8 @@ def _ids() -> Iterator[str]:
     """Many are drawn at once: to ask the system for randomness takes longer than all the rest."""
     while True:
         drawn = secrets.token_hex(ID_BYTES * IDS_AT_ONCE)
-        yield from (drawn[at : at + 2 * ID_BYTES] for at in range(0, len(drawn), 2 * ID_BYTES))
+        for at in range(0, len(drawn), 2 * ID_BYTES):
+            yield drawn[at : at + 2 * ID_BYTES]
 
 
 _IDS = _ids()
