@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -39,6 +40,12 @@ def both(one: Settled, other: Settled) -> Settled:
     """Settles when both have; fails as soon and as the first of them does."""
     if one is None or other is None or one is other:
         return other if one is None else one
+    return _all_of_two(one, other)
+
+
+@lru_cache(maxsize=1)
+def _all_of_two(one: Deferred[Any], other: Deferred[Any]) -> All:
+    """Stanzas of one batch that share both share this too."""
     return All((one, other))
 
 

@@ -19,13 +19,15 @@ class Stage(IntEnum):
     the commands that make it safe, and an entry of a link is acknowledged only behind those that keep its stanzas.
     """
 
-    LINKS = 0
+    ARCHIVES = 0
+    """Messages are archived: before their receiver can ask for them."""
+    LINKS = 1
     """Stanzas are written to the links to other domains."""
-    PEERS = 1
+    PEERS = 2
     """Stanzas are written to clients and components."""
-    SESSIONS = 2
+    SESSIONS = 3
     """It is noted how far the sessions are that can be resumed."""
-    ACKNOWLEDGE = 3
+    ACKNOWLEDGE = 4
     """What came over the links from other domains is acknowledged."""
 
 

@@ -139,7 +139,8 @@ def _ports(
     return Ports(
         reactor, time.time, turn, new_id, lambda: secrets.token_bytes(16),
         derive=lambda *what: deferToThreadPool(as_interface(reactor), reactor.getThreadPool(), make_keys, *what),
-        store=redis_store(client, keys, node.domain), router=router, nodes=nodes, tracer=tracer, expelled=_expelled,
+        store=redis_store(client, keys, node.domain, turn), router=router, nodes=nodes, tracer=tracer,
+        expelled=_expelled,
     )  # fmt: skip
 
 

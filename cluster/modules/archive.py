@@ -24,7 +24,7 @@ from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT, HINTS, MAM, STANZA_ID
 from cluster.xmpp.stanza import Stanza
-from cluster.xmpp.stanza_id import mark, stanza_id, with_stanza_id
+from cluster.xmpp.stanza_id import stanza_id, with_id_of_mark, with_stanza_id
 
 MAX_AHEAD_BYTES = MAX_UNSENT_BYTES // 2
 """What a client may not have read when it gets a further page: else pages that it asks for at once end its stream."""
@@ -65,7 +65,8 @@ def give_id(ctx: ModuleContext, account: LocalAccount, stanza: Stanza) -> Stanza
     """
     if stanza.from_ is None or not _is_kept(account, stanza.from_, stanza):
         return stanza
-    return with_stanza_id(stanza, mark(stanza) or ctx.new_id(), account.jid)
+    by = account.jid
+    return with_id_of_mark(stanza, by) or with_stanza_id(stanza, ctx.new_id(), by)
 
 
 @module.on_message("delivered")
@@ -82,17 +83,24 @@ def _is_kept(account: LocalAccount, other: Jid, stanza: Stanza) -> bool:
         return False
     if _BODY not in payloads and _STORE not in payloads:
         return False
-    bare = other.bare
+    preferences = kept.of(account)
+    if not (preferences.are_for_all or preferences.keep(other, _is_contact(account, other.bare))):
+        return False
+    return _NO_STORE.isdisjoint(payloads)
+
+
+def _is_contact(account: LocalAccount, bare: Jid) -> bool:
     contact = account.roster.get(bare)
-    is_contact = contact.listed if contact is not None else bare == account.jid
-    return kept.of(account).keep(other, is_contact) and _NO_STORE.isdisjoint(payloads)
+    return contact.listed if contact is not None else bare == account.jid
 
 
 def _append(ctx: ModuleContext, account: LocalAccount, id: str, stanza: Stanza) -> Settled:
     if account.is_removed:
         return None
+    if stanza.trace_id:
+        stanza = msgspec.structs.replace(stanza, trace_id="")
     # to the millisecond, as a client sees it and asks for it
-    message = ArchivedMessage(id, round(ctx.now_utc_s(), 3), msgspec.structs.replace(stanza, trace_id=""))
+    message = ArchivedMessage(id, int(ctx.now_utc_s() * 1000 + 0.5) / 1000, stanza)
     return ctx.store.archives.append(account.jid.localpart, message, ctx.limits.archive)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, fail
@@ -14,7 +14,7 @@ from cluster.base.clock import Reactor
 from cluster.redisio.connection import UNREACHABLE
 from cluster.redisio.layout import Address
 from cluster.redisio.masters import Masters
-from cluster.redisio.protocol import Listener, RedisProtocol, Reply
+from cluster.redisio.protocol import Command, Listener, RedisProtocol, Reply
 from cluster.redisio.silence import CLUSTER_COMMANDS, COMMANDS, SUBSCRIPTIONS
 from cluster.redisio.url import RedisUrl
 
@@ -112,14 +112,21 @@ class RedisClient:
             return fail(ConnectionLost("not connected to Redis"))
         return connection.execute(*command)
 
-    def post(self, *command: str | bytes | int, listener: Listener | None = None) -> None:
-        """Send a command whose reply nobody waits for; an error reply is logged, a lost connection loses it.
+    def execute_all(self, commands: Sequence[Command], listener: Listener) -> Deferred[Reply]:
+        """Send several commands, which in a cluster share a tag: fires with the reply to the last, as `execute`.
 
-        A `listener` hears of both instead.
+        The `listener` hears of the others.
         """
+        connection = self._commands.of(commands[0])
+        if connection is None:
+            return fail(ConnectionLost("not connected to Redis"))
+        return connection.execute_all(commands, listener)
+
+    def post(self, *command: str | bytes | int) -> None:
+        """Send a command whose reply nobody waits for; an error reply is logged, a lost connection loses it."""
         connection = self._commands.of(command)
         if connection is not None:
-            connection.post(*command, listener=listener)
+            connection.post(*command)
 
     async def flush(self) -> None:
         """Return when all that was written is replied to. Fails with ConnectionLost where there is a master that is

@@ -11,9 +11,7 @@ from twisted.python.failure import Failure
 
 from cluster.base.written import Written
 from cluster.redisio.client import RedisClient
-from cluster.redisio.protocol import Reply
-
-Command = tuple[str | bytes | int, ...]
+from cluster.redisio.protocol import Command, Reply
 
 
 class Insistent:
@@ -44,9 +42,7 @@ class Insistent:
         return written
 
     def _write(self, commands: Sequence[Command]) -> None:
-        for command in commands[:-1]:
-            self._client.post(*command, listener=self)
-        self._client.execute(*commands[-1]).addCallbacks(self._on_answered, self._on_failed)
+        self._client.execute_all(commands, self).addCallbacks(self._on_answered, self._on_failed)
 
     def _write_again(self) -> None:
         if self._lost:  # else it was another master's connection

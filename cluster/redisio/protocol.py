@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typing
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import Any
 
 from hiredis import PushNotification, Reader, ReplyError, pack_command
@@ -19,6 +20,8 @@ from cluster.base.written import Written
 from cluster.redisio.refusal import error_reply
 from cluster.redisio.silence import Patience, Watch
 
+Command = tuple[str | bytes | int, ...]
+"""Its name and its arguments."""
 Reply = Any
 """bytes, int, None, list, dict, set, or nested: what hiredis makes of a reply."""
 
@@ -76,16 +79,21 @@ class RedisProtocol(Protocol):
         if self.is_over or not self.connected:
             return fail(ConnectionLost("not connected to Redis"))
         reply = Written()
-        self._write(command, reply)
+        self._write(_packed(command), reply)
         return reply
 
-    def post(self, *command: str | bytes | int, listener: Listener | None = None) -> None:
-        """Send a command whose reply nobody waits for; an error reply is logged, a lost connection loses it.
+    def execute_all(self, commands: Sequence[Command], listener: Listener) -> Deferred[Reply]:
+        """Send several commands: fires with the reply to the last, as `execute`; the `listener` hears of the others."""
+        if self.is_over or not self.connected:
+            return fail(ConnectionLost("not connected to Redis"))
+        reply = Written()
+        self._write(b"".join(map(_packed, commands)), *repeat(listener, len(commands) - 1), reply)
+        return reply
 
-        A `listener` hears of both instead.
-        """
+    def post(self, *command: str | bytes | int) -> None:
+        """Send a command whose reply nobody waits for; an error reply is logged, a lost connection loses it."""
         if self.connected and not self.is_over:
-            self._write(command, listener)
+            self._write(_packed(command), None)
 
     def ping(self) -> Deferred[Reply]:
         """Fires when all that was written before is replied to. Fails with ConnectionLost.
@@ -110,10 +118,11 @@ class RedisProtocol(Protocol):
         """Of a connection that was given up: fires when nothing that was written over it can be done any more."""
         return self._drained
 
-    def _write(self, command: tuple[str | bytes | int, ...], reply: Deferred[Reply] | Listener | None) -> None:
-        self.transport.write(pack_command(command))  # type: ignore[arg-type]  # hiredis means tuple[…, ...]
-        self._waiting.append(reply)
-        if len(self._waiting) == 1:
+    def _write(self, packed: bytes, *replies: Deferred[Reply] | Listener | None) -> None:
+        was_idle = not self._waiting
+        self.transport.write(packed)
+        self._waiting.extend(replies)
+        if was_idle:
             self._watch.begin()
 
     def dataReceived(self, data: bytes) -> None:
@@ -175,6 +184,11 @@ class RedisProtocol(Protocol):
         if not self._drained.called:
             self._drained.callback(None)
         self._end(ConnectionLost("the connection to Redis was lost"))
+
+
+def _packed(command: Command) -> bytes:
+    packed: bytes = pack_command(command)  # type: ignore[arg-type]  # hiredis means tuple[…, ...]
+    return packed
 
 
 def _ignore(failure: Failure, kind: type[Exception]) -> None:

@@ -26,7 +26,3 @@ class Batch:
         self.resent = False
         self.is_marks = False
         """There are no stanzas: see `fence`."""
-
-    def has_room(self, size_bytes: int) -> bool:
-        """True where a stanza of this size fits in."""
-        return self.size_bytes + size_bytes <= MAX_BATCH_BYTES

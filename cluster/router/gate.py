@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -90,9 +90,9 @@ class Gate:
         and so are the places of its stanzas. A storage that refuses a stanza for now is offered it again and again, and
         the link is not read on meanwhile. Any other failure is logged and settles the stanza.
         """
-        return self._let_through_all(entry_id, [*enumerate(stanzas, first)], are_elements(stanzas, _TAG))
+        return self._let_through_all(entry_id, enumerate(stanzas, first), are_elements(stanzas, _TAG))
 
-    def _let_through_all(self, entry_id: str, stanzas: Sequence[tuple[int, Stanza]], are_whole: bool) -> Settled:
+    def _let_through_all(self, entry_id: str, stanzas: Iterable[tuple[int, Stanza]], are_whole: bool) -> Settled:
         unsettled: list[Unsettled] = []
         for index, stanza in stanzas:
             settled = self._let_through(entry_id, index, stanza, are_whole)

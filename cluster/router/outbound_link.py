@@ -75,17 +75,18 @@ class OutboundLink:
 
     def send(self, stanza: Stanza) -> Settled:
         """Carry the stanza; see `Link`."""
+        outbound, waiting = self._outbound, self._waiting
         size_bytes = len(stanza.raw) + STANZA_BYTES
-        if self._outbound.waiting_bytes + size_bytes > MAX_WAITING_BYTES:
-            self._outbound.bounce(stanza, StanzaError(Condition.REMOTE_SERVER_TIMEOUT, "the router is away or slow"))
+        waiting_bytes = outbound.waiting_bytes + size_bytes
+        if waiting_bytes > MAX_WAITING_BYTES:
+            outbound.bounce(stanza, StanzaError(Condition.REMOTE_SERVER_TIMEOUT, "the router is away or slow"))
             return None
-        self._outbound.waiting_bytes += size_bytes
-        waiting = self._waiting
+        outbound.waiting_bytes = waiting_bytes
         if not waiting:
-            self._outbound.flush_later(self)
-        if not waiting or not waiting[-1].has_room(size_bytes):
-            waiting.append(Batch())
-        batch = waiting[-1]
+            outbound.flush_later(self)
+        if not waiting or (batch := waiting[-1]).size_bytes + size_bytes > MAX_BATCH_BYTES:
+            batch = Batch()
+            waiting.append(batch)
         batch.stanzas.append(stanza)
         batch.size_bytes += size_bytes
         return batch.settled

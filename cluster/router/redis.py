@@ -13,7 +13,6 @@ from cluster.redisio.keys import Keys
 from cluster.router.gate import Gate
 from cluster.router.inbound import Inbound
 from cluster.router.outbound import Outbound
-from cluster.router.outbound_link import OutboundLink
 from cluster.router.port import Bounce, Deliver, HopRecorder
 from cluster.router.reader import EntrySink
 from cluster.router.realm import NO_COMPONENTS
@@ -55,15 +54,13 @@ class RedisRouter:
         self._tracer = tracer
         self._served_by = served_by
         self._outbound = Outbound(reactor, turn, client, keys, sender or domain, tracer, max_backlog, peers)
+        self.link = self._outbound.link
+        """The link to this domain, for one sending: a link that nobody serves is forgotten."""
         self._faults = RedisFaults(reactor, client, keys, domain, tracer, now_utc_s)
         decode = msgspec.msgpack.Decoder(list[Stanza]).decode
         self._inbound = Inbound(
             reactor, turn, client, keys, domain, share or WholeShare(), decode, self._faults.are_known
         )
-
-    def link(self, to_domain: str) -> OutboundLink:
-        """The link to this domain, for one sending: a link that nobody serves is forgotten."""
-        return self._outbound.link(to_domain)
 
     async def start(self, deliver: Deliver, bounce: Bounce) -> None:
         """Begin to carry, first what was not acknowledged before a crash."""

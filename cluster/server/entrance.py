@@ -22,11 +22,14 @@ from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.events import Nonza
 from cluster.xmpp.limits import ENTERING_BYTES
-from cluster.xmpp.probe import probe_id, without_probe
+from cluster.xmpp.probe import PROBE_PAYLOAD, probe_id, without_probe
 from cluster.xmpp.stamp import NotAStanza
 from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.stanza_id import CLAIMS, without_claims
 from cluster.xmpp.subscription import TYPES
+
+_READ = CLAIMS | {PROBE_PAYLOAD}
+"""Payloads of a client's stanza that are for its server."""
 
 
 class Entrance:
@@ -60,10 +63,12 @@ class Entrance:
         return self._handle(session, stanza)
 
     def _handle(self, session: Session, stanza: Stanza) -> Settled:
-        trace_id = probe_id(stanza)
-        if trace_id and not self._ctx.probes.take(session.jid.localpart):
-            stanza, trace_id = without_probe(stanza), ""  # else a gateway would follow it
-        stanza = self._followed(stanza, trace_id or self._tracer.sample())
+        if not _READ.isdisjoint(stanza.payloads):
+            stanza, trace_id = self._read(session, stanza)
+        else:
+            trace_id = ""
+        if trace_id or (trace_id := self._tracer.sample()):
+            stanza = self._followed(stanza, trace_id)
         if len(stanza.raw) > ENTERING_BYTES:
             return self._too_large(stanza)
         barrier = session.account.barrier
@@ -85,7 +90,9 @@ class Entrance:
 
     def from_component(self, stanza: Stanza) -> Settled:
         """A stanza that a component sent; its `from` is of the component's domain."""
-        stanza = self._followed(stanza, stanza.trace_id or self._tracer.sample())
+        stanza = self._without_claims(stanza)
+        if trace_id := stanza.trace_id or self._tracer.sample():
+            stanza = self._followed(stanza, trace_id)
         if len(stanza.raw) > ENTERING_BYTES:
             return self._too_large(stanza)
         try:
@@ -108,13 +115,21 @@ class Entrance:
             raise NotAStanza(nonza.name)
         handler(self._ctx, session, nonza)
 
+    def _read(self, session: Session, stanza: Stanza) -> tuple[Stanza, str]:
+        """What a client's stanza says to its server itself: the stanza without it, and the trace id of its probe."""
+        trace_id = probe_id(stanza)
+        if trace_id and not self._ctx.probes.take(session.jid.localpart):
+            stanza, trace_id = without_probe(stanza), ""  # else a gateway would follow it
+        return self._without_claims(stanza), trace_id
+
+    def _without_claims(self, stanza: Stanza) -> Stanza:
+        """No stanza-id in it speaks for this domain (XEP-0359 section 3)."""
+        return stanza if CLAIMS.isdisjoint(stanza.payloads) else without_claims(stanza, self._ctx.realm)
+
     def _followed(self, stanza: Stanza, trace_id: str) -> Stanza:
-        """The stanza as it enters the lab here: no stanza-id in it speaks for this domain (XEP-0359 section 3)."""
-        if not CLAIMS.isdisjoint(stanza.payloads):
-            stanza = without_claims(stanza, self._ctx.realm)
-        if trace_id:
-            stanza = msgspec.structs.replace(stanza, trace_id=trace_id)
-            self._tracer.record(Event.RECEIVED, stanza)
+        """The stanza as it enters the lab here, to be followed."""
+        stanza = msgspec.structs.replace(stanza, trace_id=trace_id)
+        self._tracer.record(Event.RECEIVED, stanza)
         return stanza
 
     def _turn_back(self, session: Session, stanza: Stanza, barrier: Barrier) -> None:

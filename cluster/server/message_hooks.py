@@ -30,7 +30,7 @@ class MessageHooks:
         for handler in self._sent:
             copy, kept = handler(self._ctx, session, copy)
             if kept is not None:
-                settled = both(settled, kept)
+                settled = kept if settled is None else both(settled, kept)
         return settled
 
     def arriving(self, account: LocalAccount, stanza: Stanza) -> Stanza:
@@ -45,5 +45,5 @@ class MessageHooks:
         for handler in self._delivered:
             kept = handler(self._ctx, account, stanza, sessions)
             if kept is not None:
-                settled = both(settled, kept)
+                settled = kept if settled is None else both(settled, kept)
         return settled

@@ -18,22 +18,20 @@ class RelayedPlaces:
     """
 
     def __init__(self) -> None:
-        self._nodes: dict[str, str] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._nodes)
+        self.nodes: dict[str, str] = {}
+        """By place. Mostly empty, so whoever asks often looks here first."""
 
     def is_known(self, place: str, node: str) -> bool:
         """It has come by way of another node than this one."""
-        return self._nodes.get(place, node) != node
+        return self.nodes.get(place, node) != node
 
     def note(self, place: str, node: str) -> None:
         """It comes now."""
-        self._nodes[place] = node
-        if len(self._nodes) > REMEMBERED:
-            del self._nodes[next(iter(self._nodes))]
+        self.nodes[place] = node
+        if len(self.nodes) > REMEMBERED:
+            del self.nodes[next(iter(self.nodes))]
 
     def forget(self, result: _Result, place: str) -> _Result:
         """It could not be delivered, and is to come again."""
-        self._nodes.pop(place, None)
+        self.nodes.pop(place, None)
         return result

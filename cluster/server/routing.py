@@ -21,6 +21,7 @@ from cluster.xmpp.limits import CARRIED, ENTERING_BYTES, too_large
 from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.stanza_id import StanzaIds, arrived
 
+_CARRIED_BYTES = CARRIED.max_bytes
 MAX_KNOWN = 1_024
 """Domainparts whose next hop is remembered; clients may write to any. Beyond, all are looked up again."""
 
@@ -105,7 +106,7 @@ class Routing:
         return partial(self._carry_to, node) if node is not None else None
 
     def _carry_to(self, node: str, stanza: Stanza, place: str) -> Settled:
-        if not place and len(stanza.raw) > CARRIED.max_bytes:
+        if not place and len(stanza.raw) > _CARRIED_BYTES:
             return self.too_large(stanza)
         return self.tell(node, stanza, place)
 
@@ -115,7 +116,7 @@ class Routing:
         detail = f"link to {domain}"
 
         def send(stanza: Stanza, place: str) -> Settled:
-            if len(stanza.raw) > CARRIED.max_bytes:
+            if len(stanza.raw) > _CARRIED_BYTES:
                 return self.too_large(stanza)
             if stanza.trace_id:
                 self._tracer.record(Event.ROUTED, stanza, detail)
@@ -138,7 +139,7 @@ class Routing:
 
     def from_link(self, stanza: Stanza, place: str) -> Settled:
         """A stanza of another domain; a message gets an id by which it is known if it comes again."""
-        if self._relayed and self._relayed.is_known(place, self._nodes.name):
+        if self._relayed.nodes and self._relayed.is_known(place, self._nodes.name):
             return self._came_before(stanza)
         if stanza.kind == "message":
             stanza = self._arrived(stanza, place)

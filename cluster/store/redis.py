@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 from twisted.internet.defer import DeferredSemaphore
 
+from cluster.base.turn import Turn
 from cluster.redisio.client import RedisClient
 from cluster.redisio.insistent import Insistent
 from cluster.redisio.keys import Keys
@@ -124,7 +125,8 @@ for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1]) end
 class RedisAccounts:
     """An `AccountStore`: one hash for the domain."""
 
-    def __init__(self, client: RedisClient, keys: Keys, domain: str) -> None:
+    def __init__(self, client: RedisClient, keys: Keys, domain: str, archives: RedisArchives) -> None:
+        self._archives = archives
         self._client = client
         self._keys = keys
         self._domain = domain
@@ -146,6 +148,7 @@ class RedisAccounts:
 
     async def delete(self, localpart: str) -> None:
         """Forget it and all that is kept of it."""
+        self._archives.write()  # else it would come later
         keys, domain = self._keys, self._domain
         own = keys.sessions_of(domain, localpart), *keys.of_account(domain, localpart)
         names = keys.sessions(domain), *own, *keys.by_account(domain)
@@ -281,15 +284,19 @@ class RedisSecrets:
         return secret
 
 
-def redis_store(client: RedisClient, keys: Keys, domain: str) -> Store:
-    """What the domain remembers in this Redis. Make it before the router is started: see `Insistent`."""
+def redis_store(client: RedisClient, keys: Keys, domain: str, turn: Turn) -> Store:
+    """What the domain remembers in this Redis. Make it before the router is started: see `Insistent`.
+
+    `turn`: of all who write to the client.
+    """
     insistent = Insistent(client)
+    archives = RedisArchives(client, insistent, keys, domain, turn)
     return Store(
-        RedisAccounts(client, keys, domain),
+        RedisAccounts(client, keys, domain, archives),
         RedisRosters(client, keys, domain),
         RedisOffline(client, keys, domain),
         RedisDocuments(client, keys, domain),
-        RedisArchives(client, insistent, keys, domain),
+        archives,
         RedisSecrets(client, keys, domain),
         RedisSessions(client, insistent, keys, domain),
     )

@@ -10,9 +10,12 @@ from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 
 from cluster.base.storage import log_failed
+from cluster.base.turn import Stage, Turn
+from cluster.base.written import Written
 from cluster.redisio.client import RedisClient
 from cluster.redisio.insistent import Insistent
 from cluster.redisio.keys import Keys
+from cluster.redisio.protocol import Command
 from cluster.store.archive import MAX_PAGE_BYTES, ArchivedMessage, Entry, Page, select
 from cluster.store.limits import Limit
 from cluster.xmpp.jid import Jid
@@ -49,6 +52,8 @@ return found
 """
 """The first of some messages of an archive, by bytes."""
 
+MAX_BATCH_BYTES = 1 << 20
+"""Of messages that wait for the end of a turn."""
 _PAGE_ENTRIES = 500
 """What one reply holds of an archive's list: typically 60 KiB."""
 _CHECK_SHARE = 16
@@ -57,16 +62,47 @@ _MAX_UNCHECKED = 10_000
 """Archives of which we know how much came to them since."""
 
 
+class _Appended:
+    """What one account's archive has got in a turn of the reactor."""
+
+    __slots__ = ("commands", "entries", "limit", "messages", "size_bytes")
+
+    def __init__(self, messages: str, limit: Limit) -> None:
+        """`messages`: the key of the hash."""
+        self.messages = messages
+        self.limit = limit
+        self.commands: list[Command] = []
+        self.entries: list[bytes] = []
+        self.size_bytes = 0
+
+
+class _Batch:
+    """What all archives have got in a turn, by account. It settles together."""
+
+    __slots__ = ("appended", "settled", "size_bytes")
+
+    def __init__(self) -> None:
+        self.appended: dict[str, _Appended] = {}
+        self.size_bytes = 0
+        self.settled = Written()
+        self.settled.is_under_way = False
+
+
 class RedisArchives:
-    """An `ArchiveStore`: for each account a list of entries, in order, and a hash of the messages by their ids."""
+    """An `ArchiveStore`: for each account a list of entries, in order, and a hash of the messages by their ids.
+
+    What a turn of the reactor appends is written at its end.
+    """
 
     _log = Logger()
 
-    def __init__(self, client: RedisClient, insistent: Insistent, keys: Keys, domain: str) -> None:
+    def __init__(self, client: RedisClient, insistent: Insistent, keys: Keys, domain: str, turn: Turn) -> None:
         self._client = client
         self._insistent = insistent
         self._keys = keys
         self._domain = domain
+        self._turn = turn
+        self._batch: _Batch | None = None
         self._unchecked: dict[str, int] = {}
         self._readers: WeakValueDictionary[str, DeferredLock] = WeakValueDictionary()
 
@@ -75,13 +111,34 @@ class RedisArchives:
 
     def append(self, localpart: str, message: ArchivedMessage, limit: Limit) -> Deferred[None]:
         """Keep it, unless one of that id is there already; beyond the limit, the oldest are forgotten."""
-        index, messages = self._keys_of(localpart)
+        batch = self._batch
+        if batch is None:
+            batch = self._batch = _Batch()
+            self._turn.add(self.write, Stage.ARCHIVES)
+        appended = batch.appended.get(localpart)
+        if appended is None:
+            appended = batch.appended[localpart] = _Appended(self._keys.archive(self._domain, localpart), limit)
         encoded = _encode(message)
-        # two plain commands are a third of the cost of a script; what comes twice is twice in the list only
-        pushed = self._insistent.write(
-            (("HSETNX", messages, message.id, encoded), ("RPUSH", index, _encode(Entry.of(message))))
-        )
-        return pushed.addCallback(self._check_size, localpart, len(encoded), limit)
+        # plain commands are less than half of the cost of a script; what comes twice is twice in the list only
+        appended.commands.append(("HSETNX", appended.messages, message.id, encoded))
+        appended.entries.append(_encode(Entry.of(message)))
+        appended.size_bytes += len(encoded)
+        batch.size_bytes += len(encoded)
+        if batch.size_bytes > MAX_BATCH_BYTES:
+            self.write()
+        return batch.settled
+
+    def write(self) -> None:
+        """Write what was appended in this turn so far: before anything that is to find it."""
+        batch, self._batch = self._batch, None
+        if batch is None:
+            return
+        batch.settled.is_under_way = True
+        for localpart, appended in batch.appended.items():
+            index = self._keys.archive_index(self._domain, localpart)
+            pushed = self._insistent.write((*appended.commands, ("RPUSH", index, *appended.entries)))
+            pushed.addCallback(self._check_size, localpart, appended.size_bytes, appended.limit)
+        pushed.addCallback(batch.settled.callback)  # replies come in the order of the commands
 
     def _check_size(self, length: int | None, localpart: str, size_bytes: int, limit: Limit) -> None:
         if length is None:  # Redis refused it: nothing was added
@@ -112,6 +169,7 @@ class RedisArchives:
             lock.release()
 
     async def _query(self, account: Jid, query: Query) -> Page:
+        self.write()
         index, messages = self._keys_of(account.localpart)
         archive = await self._entries(index)
         chosen = select(archive, account, query)

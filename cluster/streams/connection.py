@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from itertools import islice
 from typing import Any, ClassVar
 from typing import Protocol as Interface
 
@@ -104,13 +105,14 @@ class StreamConnection(Protocol):
     def _drain(self) -> None:
         """Do what the stream says, until it is time for others."""
         if not self._reading.is_stopped(OTHERS):
-            for event in self._stream.events():
-                self._on_event(event)
-                self._at_once += 1
-                if self._at_once >= MAX_AT_ONCE and self._stream.state is not self._stream.CLOSED:
-                    self._reading.pauseProducing(OTHERS)
-                    self._clock.callLater(0, self._go_on_after_others)
-                    break
+            on_event, count = self._on_event, 0
+            for event in islice(self._stream.events(), MAX_AT_ONCE - self._at_once):
+                on_event(event)
+                count += 1
+            self._at_once += count
+            if self._at_once >= MAX_AT_ONCE and self._stream.state is not self._stream.CLOSED:
+                self._reading.pauseProducing(OTHERS)
+                self._clock.callLater(0, self._go_on_after_others)
         self._write_output()
 
     def _go_on_after_others(self) -> None:

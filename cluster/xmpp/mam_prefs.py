@@ -26,6 +26,11 @@ class Preferences(msgspec.Struct, frozen=True):
     always: frozenset[Jid] = frozenset()
     never: frozenset[Jid] = frozenset()
 
+    @property
+    def are_for_all(self) -> bool:
+        """Messages of everybody are kept."""
+        return self.default == "always" and not self.never
+
     def keep(self, target: Jid, is_contact: bool) -> bool:
         """Whether messages to or from this address are kept (section 2.3); `never` counts more than `always`."""
         if self.never and not self.never.isdisjoint((target, target.bare)):

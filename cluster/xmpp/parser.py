@@ -25,6 +25,7 @@ RENEW_AFTER_BYTES = 262_144
 _OPENING_TAG = re.compile(rb"<[^\s/>]++(?:[^\"'>]++|\"[^\"]*+\"|'[^']*+')*+>")
 _MAX_LEFT_BYTES = 5
 """Three bytes of a character, until expat has seen as many again (since 2.6)."""
+_BRACE, _AMPERSAND = b"}&"  # to look for a number is several times as fast as to look for bytes of that length
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 _RESTRICTED = {expat.errors.codes[expat.errors.XML_ERROR_UNDEFINED_ENTITY]}
@@ -66,12 +67,16 @@ class StreamParser:
 
     __slots__ = (
         "_attributes", "_base", "_buffer", "_content_namespace", "_declared", "_depth", "_done", "_expat",
-        "_foreign_context", "_found", "_limits", "_name", "_nodes", "_payloads", "_root", "_start", "_unfinished",
+        "_foreign_context", "_found", "_limits", "_max_bytes", "_max_depth",
+        "_max_nodes", "_name", "_nodes", "_payloads", "_root", "_start", "_unfinished",
     )  # fmt: skip
 
     def __init__(self, limits: Limits = FROM_CLIENT) -> None:
         """`limits`: of each child of the stream."""
         self._limits = limits
+        self._max_bytes = limits.max_bytes
+        self._max_depth = limits.max_depth
+        self._max_nodes = limits.max_nodes
         self._buffer: bytes | bytearray = b""  # what was parsed of the child that is being read
         self._unfinished = UnfinishedToken()
         self._base = 0  # stream offset of the buffer's first byte
@@ -133,7 +138,7 @@ class StreamParser:
 
     def _parse(self, tokens: bytes) -> None:
         if self._depth:  # a declaration that may have to be refused; to look at each would be dear
-            is_odd = b"}" in tokens or b"&" in tokens
+            is_odd = _BRACE in tokens or _AMPERSAND in tokens
             self._expat.StartNamespaceDeclHandler = self._on_declaration if is_odd else None
         elif self._buffer.startswith(_UTF_16) or b"\0" in self._buffer[:2]:  # which expat reads whatever it is told
             raise StreamError(StreamCondition.UNSUPPORTED_ENCODING, "a stream is UTF-8")
@@ -205,36 +210,37 @@ class StreamParser:
     def _on_start(self, name: str, attributes: dict[str, str]) -> None:
         depth = self._depth
         self._depth = depth + 1
-        self._nodes += 1 + len(attributes)
+        self._nodes = nodes = self._nodes + 1 + len(attributes)
         if depth == 2:
             self._payloads.append(name)
         elif depth == 1:
-            self._start = self._expat.CurrentByteIndex
-            if self._start != self._done:
-                self._check_gap(self._start)
+            self._start = start = self._expat.CurrentByteIndex
+            if start != self._done:
+                self._check_gap(start)
             self._name, self._attributes, self._payloads = name, attributes, []
-            self._nodes = 1 + len(attributes)
+            self._nodes = nodes = 1 + len(attributes)
         elif depth == 0:
             self._on_header(name, attributes)
-        limits = self._limits
-        if depth > limits.max_depth or self._nodes > limits.max_nodes:
+        if nodes > self._max_nodes or depth > self._max_depth:
+            limits = self._limits
             raise StreamError(
                 StreamCondition.POLICY_VIOLATION,
                 f"a stanza may be {limits.max_depth} elements deep and have {limits.max_nodes} elements and attributes",
             )
 
     def _on_end(self, name: str) -> None:
-        self._depth -= 1
-        if self._depth == 1:
+        self._depth = depth = self._depth - 1
+        if depth == 1:
+            base = self._base
             self._done = end = self._end_of_child()
-            raw = bytes(self._buffer[self._start - self._base : end - self._base])
-            if len(raw) > self._limits.max_bytes:
+            raw = bytes(self._buffer[self._start - base : end - base])
+            if len(raw) > self._max_bytes:
                 raise self._too_big()
             if self._foreign_context:
                 tree = xml.parse(raw, self._foreign_context)
                 raw = xml.serialize(tree, inherited=self._content_namespace)
             self._found.append(Slice(self._name, self._attributes, tuple(self._payloads), raw))
-        elif self._depth == 0:
+        elif depth == 0:
             self._check_gap(self._expat.CurrentByteIndex)
             self._found.append(StreamEnd())
 

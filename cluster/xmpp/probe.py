@@ -14,12 +14,12 @@ from cluster.xmpp.stanza import Stanza
 MAX_ID_CHARACTERS = 64
 """It becomes part of each hop in the journal, and anybody may send one."""
 
-_PROBE = f"{PROBE} probe"
+PROBE_PAYLOAD = f"{PROBE} probe"
 
 
 def probe_id(stanza: Stanza) -> str:
     """The trace id that the stanza brings with it; empty where it brings none."""
-    if _PROBE not in stanza.payloads:
+    if PROBE_PAYLOAD not in stanza.payloads:
         return ""
     probe = stanza.tree.find(f"{{{PROBE}}}probe")
     return (probe.get("id") or "")[:MAX_ID_CHARACTERS] if probe is not None else ""
@@ -30,7 +30,7 @@ def without_probe(stanza: Stanza) -> Stanza:
     tree = stanza.tree
     for probe in tree.findall(f"{{{PROBE}}}probe"):
         tree.remove(probe)
-    payloads = tuple(name for name in stanza.payloads if name != _PROBE)
+    payloads = tuple(name for name in stanza.payloads if name != PROBE_PAYLOAD)
     return msgspec.structs.replace(stanza, raw=xml.serialize(tree), payloads=payloads)
 
 
@@ -39,7 +39,7 @@ def with_probe(stanza: Stanza) -> Stanza:
 
     An iq stays as it is: it may have no second child (RFC 6120 section 8.2.3).
     """
-    if not stanza.trace_id or stanza.kind == "iq" or _PROBE in stanza.payloads:
+    if not stanza.trace_id or stanza.kind == "iq" or PROBE_PAYLOAD in stanza.payloads:
         return stanza
     raw, end = stanza.raw, f"</{stanza.kind}>".encode()
     probe = f"<probe xmlns='{PROBE}' id={quoteattr(stanza.trace_id)}/>".encode()
@@ -51,4 +51,4 @@ def with_probe(stanza: Stanza) -> Stanza:
         tree = stanza.tree
         tree.append(Element(f"{{{PROBE}}}probe", id=stanza.trace_id))
         raw = xml.serialize(tree)
-    return msgspec.structs.replace(stanza, raw=raw, payloads=(*stanza.payloads, _PROBE))
+    return msgspec.structs.replace(stanza, raw=raw, payloads=(*stanza.payloads, PROBE_PAYLOAD))

@@ -153,8 +153,11 @@ class ReceivingStream(Stream[Event]):
             ) from None
 
     def _handle(self, child: StreamHeader | Slice | StreamEnd) -> Event | None:
-        if self._stamp is not None and type(child) is Slice:
-            return self._on_child(self._stamp, child)
+        if (stamp := self._stamp) is not None and type(child) is Slice:
+            try:
+                return stamp(child)
+            except (MalformedTo, NotAStanza) as odd:
+                return self._on_odd(odd, child)
         if isinstance(child, StreamHeader):
             self._on_header(child)
             return None
@@ -231,13 +234,10 @@ class ReceivingStream(Stream[Event]):
     def _is_offered(self, child: Slice) -> bool:
         return child.name.partition(" ")[0] in self.options.offered_after_login
 
-    def _on_child(self, stamp: Stamp, child: Slice) -> Event:
-        """Amid the stanzas: one of them, or an element of a feature that was offered."""
-        try:
-            return stamp(child)
-        except MalformedTo as malformed:
-            return Misaddressed(malformed.stanza, StanzaError(Condition.JID_MALFORMED, malformed.text))
-        except NotAStanza:
-            if self._is_offered(child):
-                return Nonza(child.name, child.attributes)
-            raise
+    def _on_odd(self, odd: MalformedTo | NotAStanza, child: Slice) -> Event:
+        """Amid the stanzas: one that cannot be routed, or an element of a feature that was offered."""
+        if isinstance(odd, MalformedTo):
+            return Misaddressed(odd.stanza, StanzaError(Condition.JID_MALFORMED, odd.text))
+        if self._is_offered(child):
+            return Nonza(child.name, child.attributes)
+        raise odd

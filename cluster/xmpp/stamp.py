@@ -39,10 +39,11 @@ class NotAStanza(StreamError):
 
 
 @cache
-def _kinds(content_namespace: str) -> dict[str, tuple[Kind, bytes]]:
-    """By element name: the kind of stanza, and how its slice begins. Shared by all streams of a namespace."""
+def _kinds(content_namespace: str) -> dict[str, tuple[Kind, bytes, int]]:
+    """By element name: the kind of stanza, how its slice begins, and how long that is. Shared by all streams of a
+    namespace."""
     kinds: tuple[Kind, ...] = ("message", "presence", "iq")
-    return {f"{content_namespace} {kind}": (kind, f"<{kind}".encode()) for kind in kinds}
+    return {f"{content_namespace} {kind}": (kind, f"<{kind}".encode(), len(kind) + 1) for kind in kinds}
 
 
 class Stamp:
@@ -59,14 +60,14 @@ class Stamp:
     def __call__(self, child: Slice) -> Stanza:
         """The stanza. Raises NotAStanza, StreamError for what is not this peer's, MalformedTo for a bad address."""
         try:
-            kind, begins = self._kinds[child.name]
+            kind, begins, end = self._kinds[child.name]
         except KeyError:
             raise NotAStanza(child.name) from None
         attributes, raw = child.attributes, child.raw
         # behind the name, lest <message:message xmlns:message=…> is taken for <message>
-        if "from" in attributes or not raw.startswith(begins) or raw[len(begins)] not in _NAME_ENDS:
+        if "from" in attributes or not raw.startswith(begins) or raw[end] not in _NAME_ENDS:
             raw = self._without_from(child)
-        raw = begins + (self._from if _LANG in attributes else self._from_and_lang) + raw[len(begins) :]
+        raw = b"".join((begins, self._from if _LANG in attributes else self._from_and_lang, raw[end:]))
         if len(raw) > SMALL_BYTES:
             raw = xml.canonical(raw)
         get = attributes.get

@@ -71,14 +71,14 @@ class Stream(ABC, Generic[E]):
 
     def events(self) -> Iterator[E | Closed]:
         """What the input so far means, until it is used up or an event waits for its answer."""
-        while self._inbox and not self._waiting and self.state is not self.CLOSED:
-            child = self._inbox.popleft()
+        handle, closed = self._handle, self.CLOSED
+        while self._inbox and not self._waiting and self.state is not closed:
             try:
-                if (event := self._handle(child)) is not None:
+                if (event := handle(self._inbox.popleft())) is not None:
                     yield event
             except StreamError as error:
                 yield self.fail(error)
-        if self._failure and not self._waiting and self.state is not self.CLOSED:
+        if self._failure and not self._waiting and self.state is not closed:
             yield self.fail(self._failure)
 
     def data_to_send(self) -> bytes:

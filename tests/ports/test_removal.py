@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cluster.base.turn import Turn
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
@@ -77,7 +78,7 @@ def test_no_key_is_left_of_it_in_redis(reactor_thread: ReactorThread, valkey: Va
         client = RedisClient(reactor_thread.reactor, RedisUrl.parse(valkey.url), lambda: 0.0)
         await client.connect()
         try:
-            store = redis_store(client, keys, "montague.lit")
+            store = redis_store(client, keys, "montague.lit", Turn(reactor_thread.reactor))
             await fill(store, "benvolio")
             before = names()
             await fill(store, "romeo")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred, gatherResults
 
+from cluster.base.turn import Turn
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
@@ -37,8 +38,8 @@ def check(request: pytest.FixtureRequest) -> Iterator[Check]:
         client = RedisClient(thread.reactor, RedisUrl.parse(valkey.url), lambda: 0.0)
         await client.connect()
         try:
-            await scenario(redis_store(client, keys, "montague.lit"))
-            await _nothing_of_another_domain(redis_store(client, keys, "capulet.lit"))
+            await scenario(redis_store(client, keys, "montague.lit", Turn(thread.reactor)))
+            await _nothing_of_another_domain(redis_store(client, keys, "capulet.lit", Turn(thread.reactor)))
         finally:
             await client.close()
 

@@ -10,7 +10,7 @@ import resource
 import secrets
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -28,6 +28,8 @@ from cluster.lab.logs import LogLine, encode, utc_text
 from cluster.lab.runtime.clock import make_steady
 from cluster.lab.runtime.log_limit import LogLimit
 
+ID_BYTES = 12
+IDS_AT_ONCE = 256
 MAX_TEXT = 4_096
 """Characters of one log event, without its traceback."""
 
@@ -41,7 +43,18 @@ class Service(Protocol):
 
 def new_id() -> str:
     """Ids that nobody can guess (RFC 6120 section 4.7.3)."""
-    return secrets.token_hex(12)
+    return next(_IDS)
+
+
+def _ids() -> Iterator[str]:
+    """Many are drawn at once: to ask the system for randomness takes longer than all the rest."""
+    while True:
+        drawn = secrets.token_hex(ID_BYTES * IDS_AT_ONCE)
+        for at in range(0, len(drawn), 2 * ID_BYTES):
+            yield drawn[at : at + 2 * ID_BYTES]
+
+
+_IDS = _ids()
 
 
 def run(make: Callable[[Reactor], Service]) -> None:

@@ -28,7 +28,7 @@ def test_the_stages_keep_their_order_whoever_came_first() -> None:
     for stage in reversed(Stage):
         turn.add(lambda stage=stage: done.append(stage), stage)  # type: ignore[misc]
     clock.advance(0)
-    assert done == [Stage.LINKS, Stage.PEERS, Stage.SESSIONS, Stage.ACKNOWLEDGE]
+    assert done == [Stage.ARCHIVES, Stage.LINKS, Stage.PEERS, Stage.SESSIONS, Stage.ACKNOWLEDGE]
 
 
 def test_what_comes_of_it_is_done_before_a_later_stage() -> None:

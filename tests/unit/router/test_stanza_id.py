@@ -2,7 +2,7 @@ import pytest
 
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
-from cluster.xmpp.stanza_id import StanzaIds, mark, marked, stanza_id, with_stanza_id, without_claims
+from cluster.xmpp.stanza_id import StanzaIds, marked, stanza_id, with_id_of_mark, with_stanza_id, without_claims
 
 MARK = "<delivery xmlns='urn:xmpplab:delivery:0' id=\"m:1-0:0\"/>"
 OURS = '<stanza-id xmlns=\'urn:xmpp:sid:0\' by="juliet@capulet.lit" id="m:1-0:0"/>'
@@ -61,7 +61,8 @@ def test_an_origin_id_stays() -> None:  # XEP-0359 section 3
 
 def test_what_is_kept_has_a_stanza_id_in_the_place_of_the_mark() -> None:
     message = arrived(f"{OPENING}><body>hi</body></message>")
-    kept = with_stanza_id(message, mark(message) or "", JULIET)
+    kept = with_id_of_mark(message, JULIET)
+    assert kept is not None
     assert kept.raw.decode() == f"{OPENING}><body>hi</body>{OURS}</message>"
     assert kept.payloads == ("jabber:client body", "urn:xmpp:sid:0 stanza-id")
     assert (kept.id, kept.type, kept.trace_id) == ("i", "chat", "t")
@@ -70,11 +71,11 @@ def test_what_is_kept_has_a_stanza_id_in_the_place_of_the_mark() -> None:
 @pytest.mark.parametrize("account", [JULIET, Jid("o'brien", "c.lit"), Jid('o"b', "c.lit")], ids=str)
 def test_the_id_is_read_as_it_was_given(account: Jid) -> None:
     message = Stanza("message", account, Jid.parse("a@m.lit"), None, None, (), b"<message/>")
-    assert stanza_id(message, account) is mark(message) is None
+    assert stanza_id(message, account) is None
     kept = with_stanza_id(message, "m:1-0.0", account)
     assert stanza_id(kept, account) == "m:1-0.0"
     assert stanza_id(kept, Jid.parse("else@c.lit")) is None
-    assert mark(marked(message, "m:1-0.0", {"c.lit"})) == "m:1-0.0"
+    assert with_id_of_mark(marked(message, "m:1-0.0", {"c.lit"}), account) == kept
     [child] = kept.tree
     assert child.get("by") == str(account)
 
@@ -84,7 +85,8 @@ def test_the_id_is_read_as_it_was_given(account: Jid) -> None:
 def test_text_is_no_id(text: str, last: str) -> None:
     raw = f"{OPENING}><body><![CDATA[{text}]]></body><else/></message>".encode()
     message = Stanza("message", JULIET, None, None, None, ("jabber:client body", last), raw)
-    assert stanza_id(message, JULIET) is mark(message) is None
+    assert stanza_id(message, JULIET) is None
+    assert with_id_of_mark(message, JULIET) is None
 
 
 def test_claims_are_removed_and_nothing_is_added() -> None:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from twisted.internet.defer import Deferred, gatherResults
 
+from cluster.base.turn import Turn
 from cluster.redisio.acl import rules
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
@@ -63,7 +64,7 @@ def run(reactor_thread: ReactorThread, valkey: Valkey, keys: Keys) -> Run:
         client.replies = []
         await client.connect()
         try:
-            await scenario(redis_store(client, keys, DOMAIN), client.replies)
+            await scenario(redis_store(client, keys, DOMAIN, Turn(reactor_thread.reactor)), client.replies)
         finally:
             await client.close()
 
@@ -129,7 +130,7 @@ def test_documents_are_read_a_few_at_a_time(reactor_thread: ReactorThread, valke
         client = Watched(reactor_thread.reactor, RedisUrl.parse(valkey.url), lambda: 0.0)
         client.replies = []
         await client.connect()
-        documents = redis_store(client, keys, DOMAIN).documents
+        documents = redis_store(client, keys, DOMAIN, Turn(reactor_thread.reactor)).documents
         await documents.put("romeo", "vcard-temp", b"x" * 1_000)
         found = await gatherResults([Deferred.fromCoroutine(documents.get("romeo", "vcard-temp")) for _ in range(200)])
         assert found == [b"x" * 1_000] * 200
@@ -163,7 +164,7 @@ def test_an_archive_that_redis_refuses_to_keep_fails_nobody(reactor_thread: Reac
     async def scenario() -> None:
         client = RedisClient(reactor_thread.reactor, RedisUrl.parse(own_valkey.url_of("s1", "pw")), lambda: 0.0)
         await client.connect()
-        archives = redis_store(client, keys, DOMAIN).archives
+        archives = redis_store(client, keys, DOMAIN, Turn(reactor_thread.reactor)).archives
         try:
             own_valkey.admin.config_set("maxmemory", 1)
             await archives.append("romeo", large(1, 10), MUCH)
