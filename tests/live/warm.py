@@ -22,7 +22,7 @@ from pathlib import Path
 
 MAX_REQUEST_BYTES = 1 << 17
 LIBRARIES = (
-    "cluster.cli.app", "cluster.lab.overview", "cluster.lab.plans", "cluster.lab.prober", "cluster.lab.verify.run",
+    "cluster.cli.app", "cluster.lab.overview", "cluster.lab.plans", "cluster.lab.tracing.prober", "cluster.lab.verify.run",
     "cluster.topology.load", "docker", "redis", "rich.console",
 )  # fmt: skip
 """With what they import, most of what commands use."""
