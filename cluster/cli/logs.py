@@ -26,18 +26,18 @@ FOLLOW_EVERY_S = 0.1
 
 def logs(
     node: Annotated[
-        str | None, typer.Argument(help="Only this one, such as s1 or redis.", autocompletion=nodes)
+        str | None, typer.Argument(help="Node, such as s1 or redis; without it: all.", autocompletion=nodes)
     ] = None,
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until Ctrl-C.")] = False,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Follow the log until Ctrl-C.")] = False,
     since: Annotated[
         str,
-        typer.Option(metavar="TIME", help="Only lines after it: 90s or 10m ago, or a time as 2026-11-20T12:00:00Z."),
+        typer.Option(metavar="TIME", help="Only lines after this time: 90s or 10m ago, or 2026-11-20T12:00:00Z."),
     ] = "",
-    tail: Annotated[int | None, typer.Option(min=0, metavar="N", help="Only the last lines.")] = None,
+    tail: Annotated[int | None, typer.Option(min=0, metavar="N", help="Show only the last N lines.")] = None,
     format: Format = "text",
     lab: LabName = None,
 ) -> None:
-    """Show the log of a lab, of all its processes by time, or of one; JSON is one document a line."""
+    """Show the log of a lab or of one node, ordered by time. JSON: one document per line."""
     begin = log_begin(since, datetime.now(UTC))
     shown_lab = Lab.named(lab)
     story = shown_lab.log(node)

@@ -6,14 +6,13 @@ import platform
 from importlib.metadata import version
 
 from cluster.components.gateway import VCARD, GatewayContext, contact_address, contact_jid
-from cluster.host.module import Module
+from cluster.host.disco import INFO, ITEMS, add_features, add_identities
+from cluster.host.module import Identity, Module
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
 
-INFO = "http://jabber.org/protocol/disco#info"
-ITEMS = "http://jabber.org/protocol/disco#items"
 PING = "urn:xmpp:ping"
 VERSION = "jabber:iq:version"
 LAST = "jabber:iq:last"
@@ -50,10 +49,8 @@ def contact_info(ctx: GatewayContext, iq: Stanza) -> Stanza:
 
 def _info(iq: Stanza, identity: tuple[str, str], name: str, features: set[str]) -> Element:
     query = _without_node(iq, INFO)
-    category, type_ = identity
-    SubElement(query, f"{{{INFO}}}identity", category=category, type=type_, name=name)
-    for feature in sorted(features):
-        SubElement(query, f"{{{INFO}}}feature", var=feature)
+    add_identities(query, [Identity(*identity, name)])
+    add_features(query, features)
     return query
 
 

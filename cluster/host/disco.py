@@ -6,7 +6,7 @@ import base64
 import hashlib
 from collections.abc import Iterable
 
-from cluster.host.module import Context
+from cluster.host.module import Context, Identity, Item
 from cluster.host.module_host import ModuleHost
 from cluster.xmpp import data_form
 from cluster.xmpp.data_form import DATA
@@ -14,15 +14,34 @@ from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.namespaces import XML
 
 INFO = "http://jabber.org/protocol/disco#info"
+ITEMS = "http://jabber.org/protocol/disco#items"
 
 
 def describe(host: ModuleHost[Context], ctx: Context) -> Element:
-    """The `<query>` of a domain: a server for instant messaging, with its features and forms."""
+    """The `<query>` of a domain: its identities, features and forms."""
     query = Element(f"{{{INFO}}}query")
-    SubElement(query, f"{{{INFO}}}identity", category="server", type="im", name="xmpplab")
+    add_identities(query, host.identities("domain"))
     add_features(query, host.features)
     query.extend(host.forms(ctx))
     return query
+
+
+def add_identities(query: Element, identities: Iterable[Identity]) -> None:
+    """List them, in this order."""
+    for each in identities:
+        identity = SubElement(query, f"{{{INFO}}}identity", category=each.category, type=each.type)
+        if each.name:
+            identity.set("name", each.name)
+
+
+def add_items(query: Element, items: Iterable[Item]) -> None:
+    """List them, in this order."""
+    for each in items:
+        item = SubElement(query, f"{{{ITEMS}}}item", jid=str(each.jid))
+        if each.node:
+            item.set("node", each.node)
+        if each.name:
+            item.set("name", each.name)
 
 
 def add_features(query: Element, features: Iterable[str]) -> None:

@@ -6,7 +6,7 @@ in service discovery (XEP-0030) follows from what is registered.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Concatenate, Generic, Literal, TypeVar
 
@@ -16,6 +16,7 @@ from cluster.base.settled import Settled
 from cluster.host.state import AccountState, SessionState
 from cluster.xmpp.element import Element
 from cluster.xmpp.events import Nonza
+from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
 AddressedTo = Literal["domain", "own", "account", "nobody", "stream"]
@@ -97,6 +98,28 @@ FeatureOffer = Callable[[Context], Element | None]
 DiscoForm = Callable[[Context], Element | None]
 """A form for what service discovery says of the domain (XEP-0128), None where there is nothing to say."""
 
+
+class Identity(msgspec.Struct, frozen=True):
+    """What an address is, in the words of the XMPP Registrar (XEP-0030 section 3.1)."""
+
+    category: str
+    type: str
+    name: str = ""
+    """For people."""
+
+
+class Item(msgspec.Struct, frozen=True):
+    """What is found below an address (XEP-0030 section 4.1)."""
+
+    jid: Jid
+    node: str = ""
+    name: str = ""
+    """For people."""
+
+
+DiscoItems = Callable[[Context, Any], Awaitable[Iterable[Item]]]
+"""The items that a module has below the domain (it gets None), or below the account that it gets."""
+
 When = Literal["before login", "before login in private", "after login"]
 """At which step a stream feature is offered; in private: only where what the peer sends cannot be read on the way."""
 
@@ -146,6 +169,8 @@ class Module(Generic[Context]):
         self.guards: dict[str, Guard[Context]] = {}
         """By payload: `namespace name`."""
         self.feature_offers: list[tuple[When, FeatureOffer[Context]]] = []
+        self.identities: list[tuple[AddressedTo, Identity]] = []
+        self.item_providers: list[tuple[AddressedTo, DiscoItems[Context]]] = []
         self.disco_form: DiscoForm[Context] | None = None
         self.disco_node: Callable[[Context], str] | None = None
         self.session_states: list[SessionState[Any]] = []
@@ -237,6 +262,26 @@ class Module(Generic[Context]):
         state = AccountState(self.ns, read, write, default)
         self.account_states.append(state)
         return state
+
+    def identity(
+        self, category: str, type: str, name: str = "", *, addressed_to: tuple[AddressedTo, ...] = ("domain",)
+    ) -> None:
+        """Declare what the domain is, or what each account is: to itself (`own`) and to others (`account`)."""
+        self.identities += [(address, Identity(category, type, name)) for address in addressed_to]
+
+    def disco_items(
+        self, *, addressed_to: tuple[AddressedTo, ...]
+    ) -> Callable[[DiscoItems[Context]], DiscoItems[Context]]:
+        """Register what there is below the domain, or below an account: for itself (`own`) and for others (`account`).
+
+        Only who may see the account's presence is told of it and of what is below it (XEP-0030 section 8).
+        """
+
+        def register(items: DiscoItems[Context]) -> DiscoItems[Context]:
+            self.item_providers += [(address, items) for address in addressed_to]
+            return items
+
+        return register
 
     def form(self, form: DiscoForm[Context]) -> DiscoForm[Context]:
         """Register what this module says of the domain beside its features."""

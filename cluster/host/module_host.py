@@ -14,8 +14,10 @@ from cluster.host.module import (
     Guard,
     Hook,
     HookHandler,
+    Identity,
     IqHandler,
     IqKey,
+    Item,
     MessageHook,
     Module,
     NonzaHandler,
@@ -70,6 +72,16 @@ class ModuleHost(Generic[Context]):
         for state in self._account_states:
             await state.load(documents, account)
         await self._run("load", ctx, account, None)
+
+    def identities(self, addressed_to: AddressedTo) -> list[Identity]:
+        """What this kind of address is, in the order of the modules' names."""
+        declared = [each for module in self.modules for each in module.identities]
+        return [identity for address, identity in declared if address == addressed_to]
+
+    async def items(self, ctx: Context, addressed_to: AddressedTo, account: Any = None) -> list[Item]:
+        """What there is below the domain, or below this account, in the order of the modules' names."""
+        declared = [each for module in self.modules for each in module.item_providers]
+        return [item for address, items in declared if address == addressed_to for item in await items(ctx, account)]
 
     def run(self, hook: Hook, ctx: Context, account: Any, about: object) -> Deferred[bool]:
         """Call the handlers of a hook, one after the other, until one says True; whether one did."""

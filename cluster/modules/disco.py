@@ -1,25 +1,27 @@
-"""Service Discovery (XEP-0030): what a domain and its accounts offer, read from the registered handlers."""
+"""Service Discovery (XEP-0030): what a domain and its accounts are and offer, as their modules declare it."""
 
 from __future__ import annotations
 
-from cluster.host.disco import INFO, add_features, describe
+from cluster.host.disco import INFO, ITEMS, add_features, add_identities, add_items, describe
 from cluster.host.iq import NOTHING_HANDLES
+from cluster.host.module import AddressedTo, Identity, Item
 from cluster.server.accounts import LocalAccount
 from cluster.server.context import ModuleContext, ServerModule
-from cluster.xmpp.element import Element, SubElement
+from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
-ITEMS = "http://jabber.org/protocol/disco#items"
 module = ServerModule("disco", ns=INFO, xep=30, version="2.5rc3")
+module.identity("server", "im", "xmpplab")
 
 
 @module.on_iq("get", "query", addressed_to=("domain",))
 def domain_info(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """The domain is a server for instant messaging; its features are what its modules handle (section 3.1)."""
+    """What the domain is; its features are what its modules handle (section 3.1)."""
     node = iq.payload().get("node", "")
     if node and node not in ctx.host.disco_nodes(ctx):
-        raise StanzaError(Condition.ITEM_NOT_FOUND, f"there is no disco node {node}")
+        raise StanzaError(Condition.ITEM_NOT_FOUND, f"no disco node {node}")
     query = describe(ctx.host, ctx)
     if node:
         query.set("node", node)
@@ -33,27 +35,30 @@ async def account_info(ctx: ModuleContext, iq: Stanza) -> Stanza:
     if account is None:
         raise StanzaError(Condition.SERVICE_UNAVAILABLE, NOTHING_HANDLES)
     query = _empty_node(iq, INFO)
-    # XEP-0175 section 5
-    SubElement(
-        query, f"{{{INFO}}}identity", category="account", type="anonymous" if account.temporary else "registered"
-    )
-    assert iq.from_ is not None
-    add_features(query, ctx.host.features_of("own" if iq.from_.bare == account.jid else "account"))
+    asked = _asked(iq, account)
+    kind = Identity("account", "anonymous" if account.temporary else "registered")  # XEP-0175 section 5
+    add_identities(query, [kind, *ctx.host.identities(asked)])
+    add_features(query, ctx.host.features_of(asked))
     return iq.reply(query)
 
 
 @module.on_iq("get", "query", ns=ITEMS, addressed_to=("domain",))
-def domain_items(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """The services of the domain (section 4.1): its components."""
+async def domain_items(ctx: ModuleContext, iq: Stanza) -> Stanza:
+    """What there is below the domain (section 4.1)."""
     query = _empty_node(iq, ITEMS)
-    for component in ctx.components:
-        SubElement(query, f"{{{ITEMS}}}item", jid=component)
+    add_items(query, await ctx.host.items(ctx, "domain"))
     return iq.reply(query)
+
+
+@module.disco_items(addressed_to=("domain",))
+async def services(ctx: ModuleContext, about: None) -> list[Item]:
+    """The services of the domain."""
+    return [Item(Jid("", service)) for service in ctx.services]
 
 
 @module.on_iq("get", "query", ns=ITEMS, addressed_to=("own", "account", "nobody"))
 async def account_items(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """The available resources of an account, for those who may see its presence.
+    """What there is below an account, for those who may see its presence.
 
     Nothing for strangers, as where there is no account, whatever the node (section 8).
     """
@@ -62,9 +67,18 @@ async def account_items(ctx: ModuleContext, iq: Stanza) -> Stanza:
         node = iq.payload().get("node")
         return iq.reply(Element(f"{{{ITEMS}}}query", {} if node is None else {"node": node}))
     query = _empty_node(iq, ITEMS)
-    for session in account.available:
-        SubElement(query, f"{{{ITEMS}}}item", jid=str(session.jid))
+    add_items(query, await ctx.host.items(ctx, _asked(iq, account), account))
     return iq.reply(query)
+
+
+@module.disco_items(addressed_to=("own", "account"))
+async def resources(ctx: ModuleContext, account: LocalAccount) -> list[Item]:
+    """The available resources of an account."""
+    return [Item(session.jid) for session in account.available]
+
+
+def _asked(iq: Stanza, account: LocalAccount) -> AddressedTo:
+    return "own" if iq.from_ is not None and iq.from_.bare == account.jid else "account"
 
 
 def _empty_node(iq: Stanza, namespace: str) -> Element:

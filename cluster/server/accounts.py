@@ -88,15 +88,16 @@ class LocalAccount:
         """Nothing passes between the two; whatever the barrier says, an account hears itself."""
         return self.barrier is not None and other.bare != self.jid and self.barrier.blocks(other)
 
-    def willing(self) -> list[Session]:
+    @property
+    def accepting_messages(self) -> list[Session]:
         """Its resources that take messages for the bare JID."""
-        return [session for session in self.sessions.values() if session.willing]
+        return [session for session in self.sessions.values() if session.accepting_messages]
 
     def best(self) -> list[Session]:
         """Those of them with the highest priority."""
-        willing = self.willing()
-        highest = max((session.priority for session in willing), default=0)
-        return [session for session in willing if session.priority == highest]
+        accepting = self.accepting_messages
+        highest = max((session.priority for session in accepting), default=0)
+        return [session for session in accepting if session.priority == highest]
 
 
 class Accounts:

@@ -121,7 +121,7 @@ class MessageDelivery:
         action = _rule(situation, stanza)
         match action:
             case Action.BEST | Action.ALL if account:
-                chosen = account.best() if action is Action.BEST else account.willing()
+                chosen = account.best() if action is Action.BEST else account.accepting_messages
                 for session in chosen:
                     session.send(stanza)
                     if len(chosen) > 1:
@@ -148,7 +148,7 @@ class MessageDelivery:
         if kept:
             self._tracer.record(Event.STORED, stanza)
             return self._hooks.delivered(account, stanza, ()) if came is Came.NEW else None
-        cause = "nobody is there, and nothing keeps it for later"
+        cause = "the account is offline, and the message cannot be stored"
         return self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE, cause=cause))
 
 

@@ -127,10 +127,10 @@ class Entrance:
         if stanza.to is None:
             if stanza.type not in (None, "unavailable"):
                 raise StanzaError(Condition.BAD_REQUEST, f"presence of type {stanza.type} needs an address")
-            was_willing = session.willing
+            was_accepting = session.accepting_messages
             self._pace.worked(session)
             told = self._ctx.presence.broadcast(session, stanza)
-            if session.willing and not was_willing:
+            if session.accepting_messages and not was_accepting:
                 return both(told, self._ctx.host.run("available", self._ctx, session.account, session))
             return told
         if stanza.type in TYPES:
@@ -140,7 +140,7 @@ class Entrance:
             return self._ctx.presence.direct(session, stanza)
         if stanza.type in ("error", "probe"):  # a probe is no client's to send, nor a reason for an error (section 4.3)
             return self._route(stanza)
-        raise StanzaError(Condition.BAD_REQUEST, f"there is no presence of type {stanza.type}")
+        raise StanzaError(Condition.BAD_REQUEST, f"unknown presence type {stanza.type}")
 
     def _iq_from(self, session: Session, stanza: Stanza) -> Settled:
         if session.account.is_removed and stanza.type in ("get", "set"):  # what it changed would be left behind

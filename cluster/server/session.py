@@ -97,7 +97,7 @@ class Session(Outbox):
         return self.presence is not None
 
     @property
-    def willing(self) -> bool:
+    def accepting_messages(self) -> bool:
         """It takes messages for the bare JID: its priority is not negative (RFC 6121 section 8.5.2)."""
         return self.presence is not None and self.priority >= 0 and not self.is_behind
 

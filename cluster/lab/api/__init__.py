@@ -24,7 +24,6 @@ from cluster.lab.errors import BadInput, LabError, of_system
 
 if TYPE_CHECKING:
     from cluster.lab.logs import LogLine
-    from cluster.lab.networks import Mailbox, Phone
     from cluster.lab.state import NodeAction
     from cluster.lab.tracing.prober import Prober, Route
 
@@ -34,9 +33,7 @@ __all__ = [
     "Lab",
     "LabError",
     "LogLine",
-    "Mailbox",
     "NodeAction",
-    "Phone",
     "Prober",
     "Route",
     "all_labs",

@@ -58,7 +58,7 @@ def read_plans(file: Path | None, redis_url: str = "") -> list[Plan]:
     try:
         return plans.read_plans(file, Path.cwd(), redis_url)
     except TopologyError as error:
-        raise BadInput(f"{file} cannot be used:\n{error}") from None
+        raise BadInput(f"{file} is not valid:\n{error}") from None
 
 
 def link_faults() -> dict[str, str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cluster.base.request import Request
 from cluster.lab.answers import AccountView
 from cluster.lab.clients.names import account_of, read_jid, server_of
 from cluster.lab.control.ask import ask
-from cluster.lab.control.requests import Request, UserAdd, UserDel, UserLs, UserPasswd
+from cluster.lab.control.requests import UserAdd, UserDel, UserLs, UserPasswd
 from cluster.lab.folder import LabFolder
 from cluster.topology.plan import Plan
 from cluster.xmpp.jid import Jid

@@ -27,7 +27,7 @@ def intention(folder: LabFolder, plans: Sequence[Plan], kind: DriverKind) -> Int
         if has_data and driver_of(folder).is_up():
             check_kind(folder, kind)
             check_same(folder.plan(), plans)
-            return Intention(plan.name, "nothing", "it is up already", kind, plan.state_dir, [])
+            return Intention(plan.name, "nothing", "it is already up", kind, plan.state_dir, [])
         plan = first_free(plans)
     except LabError as error:
         return Intention(plan.name, "refuse", str(error), kind, plan.state_dir, [])
@@ -40,7 +40,7 @@ def _parts(plan: Plan) -> list[Part]:
     found = [] if plan.redis_url else [Part("redis", [])]
     found += [Part(server.name, _shown(server.listeners)) for server in plan.servers]
     for node in plan.lower_half:
-        found.append(Part(node.name, _shown([(node.host, node.port)] if node.port else [])))
+        found.append(Part(node.name, _shown(node.listeners)))
     return found
 
 

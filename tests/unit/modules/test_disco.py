@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 
 from cluster import modules
-from cluster.host.disco import INFO
-from cluster.modules.disco import ITEMS
+from cluster.host.disco import INFO, ITEMS, verification
+from cluster.host.module import Item
 from cluster.modules.version import NS as VERSION
+from cluster.server.accounts import LocalAccount
+from cluster.server.context import ModuleContext, ServerModule
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
+from cluster.xmpp.jid import Jid
 from tests.client import Client, child
 from tests.network import Network
 
@@ -117,3 +120,75 @@ def test_a_ping(network: Network, to: str) -> None:
     romeo = network.client(ROMEO)
     network.say(romeo, f"<iq type='get' id='1' to='{to}'><ping xmlns='urn:xmpp:ping'/></iq>")
     assert romeo.take() == [f"iq/result {to} 1"]
+
+
+# --- what modules declare
+
+
+def eventing() -> ServerModule:
+    """A module with an identity and items at the domain, and others at each account."""
+    module = ServerModule("eventing", ns="urn:example:eventing")
+    module.identity("pubsub", "service", "News of the house")
+    module.identity("pubsub", "pep", addressed_to=("own", "account"))
+
+    @module.disco_items(addressed_to=("domain",))
+    async def news(ctx: ModuleContext, about: None) -> list[Item]:
+        return [Item(Jid("", f"news.{ctx.domain}"), name="News")]
+
+    @module.disco_items(addressed_to=("own", "account"))
+    async def nodes(ctx: ModuleContext, account: LocalAccount) -> list[Item]:
+        return [Item(account.jid, "urn:xmpp:avatar:data", "Avatar")]
+
+    @module.disco_items(addressed_to=("own",))
+    async def secrets(ctx: ModuleContext, account: LocalAccount) -> list[Item]:
+        return [Item(account.jid, "urn:example:diary")]
+
+    return module
+
+
+def attributes(query: Element | str, name: str, namespace: str) -> list[dict[str, str]]:
+    assert isinstance(query, Element)
+    return [dict(each.items()) for each in query.findall(f"{{{namespace}}}{name}")]
+
+
+@pytest.fixture
+def more() -> Network:
+    network = Network(
+        loaded=[*modules.load(modules.defaults()), eventing()], components={"echo.montague.lit": "secret"}
+    )
+    network.friends("romeo@montague.lit", "juliet@capulet.lit")
+    return network
+
+
+def test_a_module_declares_what_the_domain_is(more: Network) -> None:
+    romeo = more.client(ROMEO)
+    query = ask(more, romeo, "montague.lit", INFO)
+    assert attributes(query, "identity", INFO) == [
+        {"category": "server", "type": "im", "name": "xmpplab"},
+        {"category": "pubsub", "type": "service", "name": "News of the house"},
+    ]
+    assert isinstance(query, Element)
+    assert f'ver="{verification(query)}"'.encode() in romeo.output  # XEP-0115 follows from it
+    assert attributes(ask(more, romeo, "montague.lit", ITEMS), "item", ITEMS) == [
+        {"jid": "echo.montague.lit"},
+        {"jid": "news.montague.lit", "name": "News"},
+    ]
+
+
+def test_a_module_declares_what_each_account_is(more: Network) -> None:
+    romeo, juliet = more.online(ROMEO), more.online("juliet@capulet.lit/balcony")
+    avatar = {"jid": "romeo@montague.lit", "node": "urn:xmpp:avatar:data", "name": "Avatar"}
+    for client, secret in ((romeo, [{"jid": "romeo@montague.lit", "node": "urn:example:diary"}]), (juliet, [])):
+        assert attributes(ask(more, client, "romeo@montague.lit", INFO), "identity", INFO) == [
+            {"category": "account", "type": "registered"},
+            {"category": "pubsub", "type": "pep"},
+        ]
+        items = ask(more, client, "romeo@montague.lit", ITEMS)
+        assert attributes(items, "item", ITEMS) == [{"jid": ROMEO}, avatar, *secret]
+
+
+def test_strangers_learn_nothing_of_what_modules_have_below_an_account(more: Network) -> None:
+    nurse = more.client("nurse@capulet.lit/x")
+    more.online(ROMEO)
+    assert attributes(ask(more, nurse, "romeo@montague.lit", ITEMS), "item", ITEMS) == []
+    assert str(ask(more, nurse, "romeo@montague.lit", INFO)).endswith(": cancel service-unavailable")
