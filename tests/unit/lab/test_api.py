@@ -81,8 +81,8 @@ def test_actions_return_when_they_show(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("name", "action", "told"),
     [
-        ("s9", "kill", "no node 's9' in this lab; there is: s1, s2"),
-        ("s1", "resume", "s1 is running, and only a node that is paused can be told to resume"),
+        ("s9", "kill", r"no node 's9' in this lab \(nodes: s1, s2\)"),
+        ("s1", "resume", "cannot resume s1: it is running, not paused"),
     ],
 )
 def test_an_action_that_makes_no_sense(lab: Lab, name: str, action: NodeAction, told: str) -> None:
@@ -97,7 +97,7 @@ def test_a_lab_is_scaled_while_it_runs(lab: Lab, driver: Pretended) -> None:
     with pytest.raises(BadInput, match="s9"):
         lab.scale({"s9": 2})
     driver.runs = False
-    with pytest.raises(LabError, match="does not run; bring it up"):
+    with pytest.raises(LabError, match="is down; bring it up"):
         lab.scale({"s1": 2})
 
 
@@ -119,5 +119,5 @@ def test_nothing_is_left_of_a_lab_that_was_taken_down(lab: Lab) -> None:
 
 def test_a_time_is_named_by_what_it_is_for() -> None:
     assert seconds("500ms") == 0.5
-    with pytest.raises(BadInput, match="--for: 'x' does not fit here"):
+    with pytest.raises(BadInput, match="--for: 'x' is not allowed here"):
         seconds("x", "--for")
