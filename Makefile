@@ -8,6 +8,9 @@ EXTRA ?= dev
 # a lab is many processes of this tree, and tests start hundreds of labs: what Python compiled is kept
 export PYTHONDONTWRITEBYTECODE =
 
+# The tests of a file share a worker, and so a lab. Files run in the order of their folders: the short ones, in unit/, last.
+PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
 .PHONY: help lab test test-containers fault-matrix torture fuzz docs-conformance conformance-peers lint check format docs bench image clean
 
@@ -19,7 +22,7 @@ lab: $(VENV)/ready       ## bring the lab up, show messages crossing it; Ctrl-C 
 	@$(BIN)/xmpplab up $(TOPOLOGY) --demo
 
 test: $(VENV)/ready      ## the whole test suite; says why tests were skipped, and leaves nothing behind
-	@tmp=$$(mktemp -d) && chmod 755 "$$tmp" && TMPDIR=$$tmp $(BIN)/pytest -n auto --dist loadgroup -q -rs; code=$$?; \
+	@tmp=$$(mktemp -d) && chmod 755 "$$tmp" && TMPDIR=$$tmp $(PYTEST) -n auto -q -rs; code=$$?; \
 	rm -rf "$$tmp"/pytest-of-* "$$tmp"/xmpplab-*; rmdir "$$tmp" || { echo "tests have left this in $$tmp:"; ls -A "$$tmp"; exit 1; }; \
 	exit $$code
 
@@ -57,7 +60,7 @@ docs: $(VENV)/ready      ## write the parts of docs/ that are made from the code
 	@$(BIN)/python docs/generate.py
 
 test-containers: $(VENV)/ready   ## the container tests; as root, with an engine of their own where none runs
-	@docker info >/dev/null 2>&1 || engine='bash .ci/engine'; $$engine $(BIN)/pytest -n 2 --dist loadgroup -q -rs -m docker tests/live
+	@docker info >/dev/null 2>&1 || engine='bash .ci/engine'; $$engine $(PYTEST) -n 2 -q -rs -m docker tests/live
 
 bench: $(VENV)/ready     ## ours beside Debian's Prosody and ejabberd: docs/performance.md; BENCH_ARGS=--help
 	@$(BIN)/python -m loadtests.bench $(BENCH_ARGS)

@@ -136,7 +136,9 @@ def limits_of_accounts() -> str:
     [fields] = [node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Limits"]
     rows = []
     for name, text in _described(fields):
-        limit: limits.Limit = getattr(limits.DEFAULTS, name)
+        limit = getattr(limits.DEFAULTS, name)
+        if isinstance(limit, int):  # of all accounts together: a key of the topology
+            continue
         rows.append([name, f"{limit.count:,}", _quantity("_BYTES", limit.size_bytes), text])
     return _table(["of", "how many", "of how many bytes", "what they are"], rows)
 
@@ -217,9 +219,11 @@ def _meanings(kind: Any) -> dict[str, str]:
     """What the docstrings of its fields say, by their names in JSON."""
     if not issubclass(kind, msgspec.Struct):
         return {}
-    [tree] = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
-    assert isinstance(tree, ast.ClassDef)
-    texts = dict(_described(tree.body))
+    texts: dict[str, str] = {}
+    for part in kind.__mro__[kind.__mro__.index(msgspec.Struct) - 1 :: -1]:
+        [tree] = ast.parse(textwrap.dedent(inspect.getsource(part))).body
+        assert isinstance(tree, ast.ClassDef)
+        texts |= dict(_described(tree.body))
     return {field.encode_name: texts.get(field.name, "") for field in msgspec.structs.fields(kind)}
 
 

@@ -26,6 +26,7 @@ from cluster.server.config import Ports, ServerConfig
 from cluster.server.context import ServerModule
 from cluster.server.credentials import ITERATIONS, DeriveKeys
 from cluster.server.domain import Domain
+from cluster.server.service import Service
 from cluster.store.memory import memory_store
 from cluster.store.port import Account, RosterItem, ScramKeys, Store
 from cluster.trace.hop import Hop, Tracer
@@ -151,11 +152,12 @@ class Network:
         stores: dict[str, Store] | None = None,
         loaded: Sequence[ServerModule] | None = None,
         components: dict[str, str] | None = None,
+        services: dict[str, Service] | None = None,
         sample_every: int = 1,
         acknowledge_after_s: float = 0.0,
         **config: Any,
     ) -> None:
-        """`components`: their secrets, by domain; each is of the server whose domain it is below.
+        """`components`: their secrets, by domain; each is of the server whose domain it is below, as `services` are.
 
         `acknowledge_after_s`: see `MemoryNetwork`; `config`: what else a `ServerConfig` has.
         """
@@ -165,15 +167,15 @@ class Network:
         self._new_id = lambda: f"id{next(numbers)}"
         self.new_salt = lambda: b"salt of the domain"
         self.derive = derive_at_once
-        self._secrets = components or {}
-        self._served_by = {below: _server_of(below, domains) for below in self._secrets}
+        self._secrets, self._services = components or {}, services or {}
+        self._served_by = {below: _server_of(below, domains) for below in (*self._secrets, *self._services)}
         self._memory = MemoryNetwork(
             self.clock, (*domains, ELSINORE), served_by=self._served_by, acknowledge_after_s=acknowledge_after_s
         )
         loaded = modules.load(modules.defaults()) if loaded is None else loaded
         self._config = ServerConfig("", tuple(loaded), served_by=self._served_by, **config)
         self._sample_every = sample_every
-        self._connections: list[Connection] = []
+        self.connections: list[Connection] = []
         stores = stores or {}
         self._companies = {name: MemoryCompany(self.clock) for name in domains}
         self.servers: dict[str, Running] = {}
@@ -190,9 +192,9 @@ class Network:
         crashed = self.servers[node]
         crashed.nodes.company.crash(crashed.nodes)
         crashed.life.is_over = True
-        heir = self.servers[crashed.domain.name].domain
-        if self._memory.readers[heir.name] is crashed.domain.router:
-            at_once(heir.router.start(heir.from_link, heir.bounce))
+        heir = self.servers[crashed.domain.name].server
+        if self._memory.readers[heir.domain.name] is crashed.server.ports.router:
+            at_once(heir.routing.start())
 
     def _serve(self, name: str, store: Store, node: str = "") -> Running:
         journal: list[Hop] = []
@@ -209,11 +211,13 @@ class Network:
         return Running(server, journal, nodes, life)
 
     def _config_of(self, name: str, node: str) -> ServerConfig:
-        """Components connect to the first node, which has the name of its domain."""
-        below = {each: secret for each, secret in self._secrets.items() if self._served_by[each] == name}
-        if node in ("", name):
-            return replace(self._config, domain=name, components=below)
-        return replace(self._config, domain=name, components_at=dict.fromkeys(below, name))
+        """Components and services are at the first node, which has the name of its domain."""
+        below = [each for each, server in self._served_by.items() if server == name]
+        if node not in ("", name):
+            return replace(self._config, domain=name, services_at=dict.fromkeys(below, name))
+        components = {each: self._secrets[each] for each in below if each in self._secrets}
+        services = {each: self._services[each] for each in below if each in self._services}
+        return replace(self._config, domain=name, components=components, services=services)
 
     def _now_utc_s(self) -> float:
         return START_UTC_S + self.clock.seconds() + self.wall_clock_set_by_s
@@ -222,8 +226,8 @@ class Network:
         """The server of a domain ends as by SIGKILL: only what it has stored is left, and what waits in its links."""
         server = self.servers[domain]
         server.life.is_over = server.nodes.is_silent = True
-        at_once(server.domain.router.stop())
-        for connection in self._connections:
+        at_once(server.server.ports.router.stop())
+        for connection in self.connections:
             if connection.streams in (server.streams, server.components):
                 connection.is_closed = True
 
@@ -273,18 +277,18 @@ class Network:
     def connect(self, domain: str = MONTAGUE) -> Connection:
         """A connection that says nothing yet."""
         connection = Connection(self.servers[domain].streams)
-        self._connections.append(connection)
+        self.connections.append(connection)
         return connection
 
     def add(self, connection: Connection) -> None:
         """Move this one's bytes too: a component's."""
-        self._connections.append(connection)
+        self.connections.append(connection)
 
     def login(self, jid: str, *, password: str = PASSWORD, register: bool = False, at: str = "") -> Client:
         """A client of an existing account; where it is refused, its `failed` says why. `at`: a further node."""
         login = Login(Jid.parse(jid), password, register)
         client = Client(self.servers[at or login.jid.domainpart].streams, login, self._new_id)
-        self._connections.append(client)
+        self.connections.append(client)
         self.settle()
         return client
 
@@ -308,7 +312,7 @@ class Network:
     def forget(self) -> None:
         """What clients got so far was not the point."""
         self.abroad.stanzas.clear()
-        for connection in self._connections:
+        for connection in self.connections:
             if isinstance(connection, Client):
                 connection.stanzas.clear()
 
@@ -317,7 +321,7 @@ class Network:
     def settle(self) -> None:
         """Go on until nothing moves: no bytes, and nothing that is due."""
         while True:
-            moved = [connection.pump() for connection in self._connections]
+            moved = [connection.pump() for connection in self.connections]
             calls: Any = self.clock.getDelayedCalls()
             due = any(call.getTime() <= self.clock.seconds() for call in calls)
             if due:

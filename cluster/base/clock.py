@@ -1,9 +1,9 @@
-"""The time of a reactor, as far as servers need it."""
+"""The reactor, as far as our processes need it: most of them its time only."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from twisted.internet.base import DelayedCall
 
@@ -14,3 +14,24 @@ class Clock(Protocol):
     def seconds(self) -> float: ...
 
     def callLater(self, delay: float, callable: Callable[..., object], *args: object) -> DelayedCall: ...
+
+
+class Reactor(Clock, Protocol):
+    """What opens connections and ports, and has threads."""
+
+    running: bool
+
+    def connectTCP(self, host: str, port: int, factory: Any) -> Any: ...
+    def connectUNIX(self, address: str, factory: Any) -> Any: ...
+    def listenTCP(self, port: int, factory: Any, backlog: int = ..., interface: str = ...) -> Any: ...
+    def listenSSL(
+        self, port: int, factory: Any, contextFactory: Any, backlog: int = ..., interface: str = ...
+    ) -> Any: ...
+    def callFromThread(self, callable: Callable[..., object], *args: object) -> None: ...
+    def getThreadPool(self) -> Any: ...
+    def stop(self) -> None: ...
+
+
+def as_interface(reactor: Clock) -> Any:
+    """The reactor for functions of Twisted: they ask for an interface of zope, which no Protocol is for mypy."""
+    return reactor

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from functools import partial
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from cluster.base.clock import Clock
@@ -34,8 +35,12 @@ class Turn:
     _log = Logger()
 
     def __init__(self, clock: Clock) -> None:
-        """`clock`: the reactor; what lab/eager.py makes of it knows its turns' ends without a timer for each."""
+        """`clock`: the reactor; one that has `at_turn_end` (lab/runtime/eager.py) needs no timer for each turn."""
         self._at_end = getattr(clock, "at_turn_end", None) or partial(clock.callLater, 0)
+        self.kept: Callable[[], Deferred[None] | None] = lambda: None
+        """Fires when the storage has not only been given, but has taken what of this turn and those before is to be
+        kept of sessions; None: it has. What came over links is acknowledged behind that: a storage that refuses to keep
+        may still acknowledge."""
         self._waiting: list[list[Callable[[], None]]] = [[] for _ in Stage]
         self._is_due = False
 

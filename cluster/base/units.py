@@ -60,7 +60,7 @@ class Number(Quantity):
         found = re.fullmatch(rf"({_NUMBER})\s*({'|'.join(self.units)})", text)
         value = float(found[1]) * self.units[found[2]] if found else -1.0
         if not (self.least <= value <= self.most or (value == 0 and self.zero)):
-            raise ValueError(f"{text!r} does not fit here; write {self.form}")
+            raise ValueError(f"{text!r} is not allowed here; write {self.form}")
         return value or None
 
     def text(self, value: float, now_s: float) -> str:
@@ -103,7 +103,7 @@ class Windows(Quantity):
                 raise ValueError
             start, end = (DURATION.parse(part) or 0.0 if part else None for part in found.groups())
         except ValueError:
-            raise ValueError(f"{text!r} does not fit here; write {self.form}") from None
+            raise ValueError(f"{text!r} is not allowed here; write {self.form}") from None
         if end is not None and end <= (start or 0):
             raise ValueError(f"{text!r} ends before it begins; write {self.form}")
         return [start or 0.0, end]

@@ -23,10 +23,9 @@ from cluster.cli import (
     load,
     logs,
     ls,
-    mail,
     netem,
     network,
-    phone,
+    people,
     ps,
     scale,
     send,
@@ -37,6 +36,7 @@ from cluster.cli import (
     verify,
     watch,
 )
+from cluster.kinds import networks
 from cluster.lab.api import BadInput, LabError, of_system
 from cluster.trace.terminal import safe
 
@@ -90,8 +90,7 @@ GROUPS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
         "chat": chat.chat,
         "send": send.send,
         "inbox": inbox.inbox,
-        "phone": phone.phone,
-        "mail": mail.mail,
+        **{kind.command.name: people.command(kind) for kind in networks().values() if kind.command},
     },
     "Faults": {
         "kill": disturb.kill,

@@ -34,16 +34,16 @@ GOODBYE_S = 5.0
 
 
 def chat(
-    who: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Such as romeo.", autocompletion=accounts)],
+    who: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Account, such as romeo.", autocompletion=accounts)],
     to: Annotated[
-        str | None, typer.Argument(metavar="[TO]", help="Whom to write to first.", autocompletion=addresses)
+        str | None, typer.Argument(metavar="[TO]", help="Contact to write to at first.", autocompletion=addresses)
     ] = None,
     password: Password = None,
     lab: LabName = None,
 ) -> None:
-    """Chat as an account of the lab: roster, presence, messages, block list; /help shows how.
+    """Chat as an account of the lab. `/help` lists the commands: roster, presence, messages, block list.
 
-    Lines may also come from a pipe: each is taken as if it were typed, and the end of input ends the chat.
+    Lines may also come from a pipe: each is treated as if it were typed, and the end of input ends the chat.
     """
     from cluster.cli.conversation import Conversation
 
@@ -51,7 +51,7 @@ def chat(
     peer = used.account(to) if to else None
     messenger, client = used.chat(who, password)
     conversation = Conversation(messenger, used.account, peer, lambda: datetime.now().astimezone())
-    print(f"you are {messenger.account}; /help shows what you can do, Ctrl-D ends")
+    print(f"you are {messenger.account}; /help lists the commands, Ctrl-D ends")
     try:
         with interruptible(), _typed(conversation) as lines:
             _use(client, messenger, conversation, lines)
@@ -82,7 +82,7 @@ def _use(
             for text in conversation.type(line):
                 _show(text)
     if not messenger.is_finished:
-        raise LabError("the server did not say that it has all; what you wrote last may be lost (`xmpplab ps`)")
+        raise LabError("the server did not acknowledge every message; the last ones may be lost (`xmpplab ps`)")
 
 
 def _show(text: str) -> None:

@@ -19,11 +19,13 @@ LabName = Annotated[
         "--lab",
         envvar="XMPPLAB_LAB",
         metavar="NAME",
-        help="Which lab; needed where there are several.",
+        help="Name of the lab; needed if this folder has several.",
         autocompletion=labs_here,
     ),
 ]
-Password = Annotated[str | None, typer.Option(help="Of the account that logs in, where the topology does not tell it.")]
+Password = Annotated[
+    str | None, typer.Option(help="Password of the account that logs in, if the topology does not give it.")
+]
 
 
 def _found(file: Path | None) -> Path | None:
@@ -65,4 +67,4 @@ def read_scenario(text: str, duration: str = "") -> ScenarioFile:
     try:
         return read(path, so_long_s)
     except TopologyError as error:
-        raise BadInput(f"{path} cannot be used:\n{error}") from None
+        raise BadInput(f"{path} is not valid:\n{error}") from None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cluster.lab import catalogue
 
 if TYPE_CHECKING:
-    from cluster.topology.plan import Plan
+    from cluster.topology.plan import NetworkNode, Plan
 
 _YAML = (".yaml", ".yml")
 
@@ -57,7 +57,7 @@ def _accounts(plan: Plan) -> Iterator[str]:
 def _addresses(plan: Plan) -> Iterator[str]:
     yield from _accounts(plan)
     for network in plan.networks:
-        yield from (*network.phones, *network.mailboxes)
+        yield from network.people
 
 
 nodes = _of_plans(_nodes)
@@ -65,10 +65,13 @@ servers = _of_plans(_servers)
 """The ends of a link."""
 accounts = _of_plans(_accounts)
 addresses = _of_plans(_addresses)
-phones = _of_plans(lambda plan: (name for network in plan.networks for name in network.phones))
-mailboxes = _of_plans(lambda plan: (name for network in plan.networks for name in network.mailboxes))
 networks = _of_plans(lambda plan: (network.name for network in plan.networks if not network.is_external))
 labs_here = _of_plans(lambda plan: (plan.name,))
+
+
+def people(kind: type[NetworkNode]) -> Callable[[str], list[str]]:
+    """Those of the networks of a kind."""
+    return _of_plans(lambda plan: (name for each in plan.networks if isinstance(each, kind) for name in each.people))
 
 
 def _included(*catalogues: Callable[[], Iterable[str]], files_too: bool = True) -> Callable[[str], list[str]]:

@@ -14,15 +14,14 @@ from cluster.trace.terminal import safe
 
 def config(
     file: TopologyFile,
-    format: Annotated[Literal["yaml", "json"], typer.Option(help="Both have the same keys.")] = "yaml",
-    redis: Annotated[str, typer.Option(metavar="URL", help="As of `up`.")] = "",
+    format: Annotated[Literal["yaml", "json"], typer.Option(help="Output format; both have the same keys.")] = "yaml",
+    redis: Annotated[str, typer.Option(metavar="URL", help="Redis to use, as for `up`.")] = "",
 ) -> None:
-    """Print what a topology file comes to, with all defaults and addresses, passwords too; nothing is started."""
-    import msgspec
+    """Print a topology with all defaults and addresses filled in. Passwords are included; nothing is started."""
     import yaml
 
-    plan = read_plans(file, redis)[0]
+    shown = read_plans(file, redis)[0].shown
     if format == "json":
-        print_json(plan)
+        print_json(shown)
     else:
-        print(safe(yaml.safe_dump(msgspec.to_builtins(plan), sort_keys=False, allow_unicode=True, width=120)), end="")
+        print(safe(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=120)), end="")

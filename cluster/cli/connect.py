@@ -21,7 +21,7 @@ def print_how_to_connect(lab: Lab) -> None:
         print("\nto connect (account, password, server):")
         width = max(len(jid) for jid, _, _ in accounts[:MOST_ACCOUNTS])
         for jid, password, server in accounts[:MOST_ACCOUNTS]:
-            known = "(as it was chosen)" if password is None else password
+            known = "(not in the topology)" if password is None else password
             print(f"  {jid.ljust(width)}  {safe_line(known)}  {server.c2s}")
         if len(accounts) > MOST_ACCOUNTS:
             print(f"  and {len(accounts) - MOST_ACCOUNTS} more (`xmpplab user ls`)")
@@ -31,12 +31,12 @@ def print_how_to_connect(lab: Lab) -> None:
 
 
 def _print_behind_gateways(lab: Lab) -> None:
-    rows = [(str(each.jid), f"xmpplab {each.command} {each.name}") for each in lab.correspondents()]
+    rows = [(str(each.jid), f"xmpplab {each.command} {each.name}") for each in lab.correspondents() if each.command]
     if rows:
         print("\nusers of the foreign networks, and the command to act as each:")
         width = max(len(jid) for jid, _ in rows[:MOST_ACCOUNTS])
-        for jid, command in rows[:MOST_ACCOUNTS]:
-            print(f"  {jid.ljust(width)}  {command}")
+        for jid, how in rows[:MOST_ACCOUNTS]:
+            print(f"  {jid.ljust(width)}  {how}")
         if len(rows) > MOST_ACCOUNTS:
             print(f"  and {len(rows) - MOST_ACCOUNTS} more")
 

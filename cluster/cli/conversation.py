@@ -83,12 +83,12 @@ class Conversation:
             case "/add" | "/remove" | "/block" | "/unblock":
                 yield self._change(command, self._who(rest).bare)
             case _:
-                raise BadInput(f"there is no {command}; /help shows what there is, and // begins a text with a /")
+                raise BadInput(f"unknown command {command}; /help lists the commands, and // begins a text with a /")
 
     def _answer(self, name: str, *, yes: bool) -> str:
         asking = self._messenger.requests
         if not name and not asking:
-            raise BadInput("nobody asks; name somebody")
+            raise BadInput("no subscription request is waiting; name an account")
         jid = self._who(name).bare if name else next(iter(asking))
         self._messenger.answer(jid, yes=yes)
         return safe_line(f"{jid} {'may see' if yes else 'may not see'} your presence")
@@ -112,13 +112,13 @@ class Conversation:
 
     def _peer(self) -> Jid:
         if self.peer is None:
-            raise BadInput("to whom? choose with `/to juliet`; /help shows more")
+            raise BadInput("no recipient; choose one with `/to juliet` (/help lists the commands)")
         return self.peer
 
     def _who(self, name: str) -> Jid:
         """A contact by its name, localpart or address, else whom `find` knows. Raises BadInput."""
         if not name:
-            raise BadInput("whom? write it like `/to juliet`")
+            raise BadInput("name missing; write it like `/to juliet`")
         wanted = name.casefold()
         found = [c.jid for c in self._messenger.roster.values() if wanted in (c.name.casefold(), c.jid.localpart)]
         return found[0] if len(found) == 1 else self._find(name)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cluster.cli.common import LabName
 from cluster.cli.completion import nodes
-from cluster.lab.api import Lab, NodeAction, seconds
+from cluster.lab.api import Lab, seconds
 
-Node = Annotated[str, typer.Argument(help="Such as s1 or redis; see `xmpplab ps`.", autocompletion=nodes)]
+if TYPE_CHECKING:
+    from cluster.lab.api import NodeAction
+
+Node = Annotated[str, typer.Argument(help="Node, such as s1 or redis; see `xmpplab ps`.", autocompletion=nodes)]
 
 
 def kill(
@@ -18,29 +21,29 @@ def kill(
     for_: Annotated[
         str,
         typer.Option(
-            "--for", envvar="XMPPLAB_KILL_FOR", metavar="TIME", help="Start it again after so long: 500ms, 3s."
+            "--for", envvar="XMPPLAB_KILL_FOR", metavar="TIME", help="Restart it after this time (500ms, 3s)."
         ),
     ] = "",
     lab: LabName = None,
 ) -> None:
-    """Let a node crash (SIGKILL), and wait until it was started again."""
+    """Crash a node (SIGKILL), and wait until it is ready again."""
     for_s = seconds(for_, "--for") if for_ else 0.0
-    _act(lab, node, "kill", "crashed, and answers again", for_s)
+    _act(lab, node, "kill", "killed; restarted and ready", for_s)
 
 
 def pause(node: Node, lab: LabName = None) -> None:
-    """Let a node hang, until `resume`."""
-    _act(lab, node, "pause", "hangs; `xmpplab resume` ends that")
+    """Pause a node, as if it hung, until `resume`."""
+    _act(lab, node, "pause", "paused; continue with `xmpplab resume`")
 
 
 def resume(node: Node, lab: LabName = None) -> None:
-    """Let a node that hangs go on."""
-    _act(lab, node, "resume", "goes on")
+    """Continue a paused node."""
+    _act(lab, node, "resume", "continues")
 
 
 def restart(node: Node, lab: LabName = None) -> None:
-    """End a node in an orderly way, and wait until it was started again."""
-    _act(lab, node, "restart", "was ended, and answers again")
+    """Stop and start a node, and wait until it is ready again."""
+    _act(lab, node, "restart", "stopped; restarted and ready")
 
 
 def _act(lab: str | None, node: str, action: NodeAction, done: str, for_s: float = 0.0) -> None:

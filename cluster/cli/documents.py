@@ -7,17 +7,8 @@ from typing import Any
 import msgspec
 
 from cluster.client.archive import ArchivedMessage
-from cluster.lab.answers import (
-    AccountView,
-    Intention,
-    LabView,
-    LinkState,
-    LogView,
-    MailView,
-    NetworkView,
-    Overview,
-    TextView,
-)
+from cluster.kinds import networks
+from cluster.lab.answers import AccountView, Intention, LabView, LinkState, LogView, NetworkView, Overview
 from cluster.lab.verify.report import Report
 from cluster.topology.plan import Plan
 
@@ -50,8 +41,7 @@ DOCUMENTS: dict[str, Any] = {
     "user ls": list[AccountView],
     "fault ls": list[LinkState],
     "network ls": list[NetworkView],
-    "phone": list[TextView],
-    "mail": list[MailView],
+    **{kind.command.name: list[kind.command.received] for kind in networks().values() if kind.command},  # type: ignore[name-defined]
     "verify": list[Report],
     "config": Plan,
     "up": Intention,

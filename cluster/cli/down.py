@@ -12,18 +12,18 @@ from cluster.lab.api import BadInput, Lab, LabError, labs_folder, labs_here, run
 Keep = Annotated[bool, typer.Option("--keep", help="Keep accounts, messages, certificates and logs.")]
 All = Annotated[
     bool,
-    typer.Option("--all", envvar="XMPPLAB_DOWN_ALL", help="All your labs that run, wherever they were brought up."),
+    typer.Option("--all", envvar="XMPPLAB_DOWN_ALL", help="All your running labs, in any folder."),
 ]
 
 
 def down(keep: Keep = False, all_: All = False, lab: LabName = None) -> None:
-    """Take the lab down; nothing is left of it."""
+    """Take the lab down, and remove its state."""
     if all_:
         if lab is not None:
-            raise BadInput("--all is for all labs, and --lab for one; give one of the two")
+            raise BadInput("--all and --lab exclude each other; give one of the two")
         _down_all(keep)
     elif not any(lab in (None, each.name) for each in labs_here()):
-        print(f"no lab{f' {lab}' if lab else ''} is in {labs_folder()}; `xmpplab ls` shows where one runs")
+        print(f"no lab{f' {lab}' if lab else ''} in {labs_folder()}; `xmpplab ls` lists your running labs")
     else:
         _down(Lab.named(lab), keep)
 
@@ -37,12 +37,12 @@ def _down_all(keep: bool) -> None:
         except LabError as error:
             failed.append(f"{lab.path}: {error}")
     if not found:
-        print("no lab runs")
+        print("no lab is running")
     if failed:
         raise LabError("\n".join(failed))
 
 
 def _down(lab: Lab, keep: bool) -> None:
     ran = lab.down(keep=keep)
-    rest = f"its data are in {lab.path}" if keep else "nothing is left of it"
-    print(f"lab {lab.name} is down, {rest}" if ran else f"lab {lab.name} was down already, {rest}")
+    rest = f"its data is kept in {lab.path}" if keep else "its state is removed"
+    print(f"lab {lab.name} is down, {rest}" if ran else f"lab {lab.name} was already down, {rest}")

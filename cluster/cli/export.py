@@ -12,16 +12,16 @@ from cluster.cli.common import TopologyFile
 if TYPE_CHECKING:
     from cluster.lab.containers.spread import Kind
 
-app = typer.Typer(help="Write a topology in the format of another tool.", no_args_is_help=True)
+app = typer.Typer(help="Export a topology for compose, Swarm or Kubernetes.", no_args_is_help=True)
 
-Redis = Annotated[str, typer.Option(metavar="URL", help="The Redis or Valkey that all machines reach.")]
-Image = Annotated[str, typer.Option(help="The image, by the name that the machines know it by.")]
+Redis = Annotated[str, typer.Option(metavar="URL", help="URL of a Redis or Valkey that all machines can reach.")]
+Image = Annotated[str, typer.Option(help="Name of the image on the machines.")]
 Into = Annotated[Path | None, typer.Option(help="Folder for the file and its secrets; default: LAB-swarm, LAB-k8s.")]
 
 
 @app.command()
 def compose(file: TopologyFile) -> None:
-    """Print a compose file that brings the lab up by itself: it makes its own secrets and CA."""
+    """Print a compose file for the lab. It creates its own secrets and CA."""
     from cluster.lab.containers.export import compose_file
 
     print(compose_file(file), end="")
@@ -43,4 +43,4 @@ def _spread(file: Path, kind: Kind, redis: str, image: str, into: Path | None) -
     from cluster.lab.containers.spread import spread
 
     written = spread(file, kind, redis, image, into)
-    print(f"{written} is written, and begins with how to use it; clients trust {written.with_name('ca.pem')}")
+    print(f"written: {written}, which begins with instructions; clients must trust {written.with_name('ca.pem')}")

@@ -16,20 +16,20 @@ from cluster.trace.terminal import safe_line
 if TYPE_CHECKING:
     from cluster.lab.answers import LinkState
 
-app = typer.Typer(help="Faults of the links between the servers, while the lab runs.", no_args_is_help=True)
+app = typer.Typer(help="Set, clear and list faults of links between servers.", no_args_is_help=True)
 
 From = Annotated[
-    str, typer.Argument(metavar="FROM", help="The server that sends: its name (s1) or domain.", autocompletion=servers)
+    str, typer.Argument(metavar="FROM", help="Sending server: its name (s1) or domain.", autocompletion=servers)
 ]
-To = Annotated[str, typer.Argument(metavar="TO", help="The server that receives.", autocompletion=servers)]
-Both = Annotated[bool, typer.Option("--both", help="Also the other direction.")]
+To = Annotated[str, typer.Argument(metavar="TO", help="Receiving server.", autocompletion=servers)]
+Both = Annotated[bool, typer.Option("--both", help="Both directions.")]
 
 
 def set_(from_: From, to: To, both: Both = False, lab: LabName = None, **faults: str | None) -> None:
     """Give a link faults, beside those it has; `none` takes one away. Times are counted from now."""
     given = {key: text for key, text in faults.items() if text is not None}
     if not given:
-        raise BadInput(f"no fault is named; give one of: {', '.join(f'--{key}' for key in link_faults())}")
+        raise BadInput(f"no fault given; give one of: {', '.join(f'--{key}' for key in link_faults())}")
     for link in Lab.named(lab).faults.set(from_, to, given, both=both):
         _tell(link)
 
@@ -59,19 +59,15 @@ app.command("set")(_with_an_option_for_each_fault(set_))
 def clear(
     from_: Annotated[
         str | None,
-        typer.Argument(metavar="FROM", help="The server that sends; none: all links.", autocompletion=servers),
+        typer.Argument(metavar="FROM", help="Sending server; without it: all links.", autocompletion=servers),
     ] = None,
-    to: Annotated[
-        str | None, typer.Argument(metavar="TO", help="The server that receives.", autocompletion=servers)
-    ] = None,
+    to: Annotated[str | None, typer.Argument(metavar="TO", help="Receiving server.", autocompletion=servers)] = None,
     both: Both = False,
     lab: LabName = None,
 ) -> None:
-    """Mend a link, or all."""
+    """Clear the faults of one link, or of all."""
     if from_ is not None and to is None:
-        raise BadInput(
-            f"a link has two ends; write `xmpplab fault clear {from_} TO`, or no server at all for all links"
-        )
+        raise BadInput(f"a link has two ends; write `xmpplab fault clear {from_} TO`, or no server for all links")
     mended = Lab.named(lab).faults.clear(from_, to, both=both)
     for link in mended:
         _tell(link)
@@ -84,7 +80,7 @@ def ls(
     format: Format = "text",
     lab: LabName = None,
 ) -> None:
-    """List the links that have faults, and how many stanzas these have lost."""
+    """List the links that have faults, and how many stanzas each fault has lost."""
     links = Lab.named(lab).faults.ls()
     if format == "json":
         print_json(links)
@@ -97,7 +93,7 @@ def ls(
 
 
 def _tell(link: LinkState) -> None:
-    later = "" if link.heard_by else f"; nobody reads it now, so from the next start of {link.to} on"
+    later = "" if link.heard_by else f" ({link.to} is not running; applies when it starts)"
     print(f"{_way(link)}: {_shown(link)}{later}")
 
 

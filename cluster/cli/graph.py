@@ -14,10 +14,10 @@ def graph(
     file: TopologyFile,
     format: Annotated[
         Literal["text", "mermaid", "svg", "html"],
-        typer.Option(help="For a terminal, for Markdown, as a picture, or as a page for a browser: `> lab.html`."),
+        typer.Option(help="For a terminal, Markdown, a picture, or a page for a browser (`> lab.html`)."),
     ] = "text",
 ) -> None:
-    """Draw the network that a topology file describes."""
+    """Draw the network of a topology file."""
     from cluster.topology.graph import draw
 
     print(draw(read_plans(file)[0], format))

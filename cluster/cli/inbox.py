@@ -14,13 +14,13 @@ from cluster.trace.terminal import safe_indented, safe_line
 
 
 def inbox(
-    who: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Such as juliet.", autocompletion=accounts)],
-    tail: Annotated[int, typer.Option(min=1, metavar="N", help="Only the newest.")] = 50,
+    who: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Account, such as juliet.", autocompletion=accounts)],
+    tail: Annotated[int, typer.Option(min=1, metavar="N", help="Show only the newest N messages.")] = 50,
     format: Format = "text",
     password: Password = None,
     lab: LabName = None,
 ) -> None:
-    """Show what others wrote to an account, by its archive (XEP-0313).
+    """Show the messages to an account, from its archive (XEP-0313).
 
     Messages that wait for the account's clients go on waiting, and nobody sees that it looked.
     """

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from cluster.cli.completion import names_of_topologies
+from cluster.kinds.base.finding import choice
+from cluster.kinds.base.values import check_name
 from cluster.lab.api import BadInput
 from cluster.lab.catalogue import topologies
-from cluster.topology.problem import choice
 
 
 def init(
@@ -27,9 +28,7 @@ def init(
         ),
     ] = "start",
 ) -> None:
-    """Write a topology file to start from; an existing file is never overwritten."""
-    from cluster.topology.section import check_name  # brings pydantic
-
+    """Write a topology file to start from. Never overwrites a file."""
     try:
         check_name(name)
     except ValueError as error:

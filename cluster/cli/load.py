@@ -25,15 +25,15 @@ def load(
             autocompletion=completion.load_scenarios,
         ),
     ] = "chat",
-    users: Annotated[int, typer.Option(min=1, help="How many users.")] = 50,
-    time: Annotated[str, typer.Option(help="For how long: 30s, 5m, 1h30m.")] = "30s",
+    users: Annotated[int, typer.Option(min=1, help="Number of users.")] = 50,
+    time: Annotated[str, typer.Option(help="Duration of the run (30s, 5m, 1h30m).")] = "30s",
     cross: Annotated[
         float | None, typer.Option(min=0, max=1, help="Share of messages to another domain, 0 to 1.")
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write a report to this file.")] = None,
     lab: LabName = None,
 ) -> None:
-    """Put load on the lab, and measure until the messages arrive."""
+    """Put load on the lab, and measure the delivery of each message."""
     path = Lab.named(lab).path
     if find_spec("locust") is None:
         raise LabError("locust is not installed; `pip install 'xmpplab[load]'`")

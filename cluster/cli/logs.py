@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,8 +14,11 @@ from cluster.cli.common import LabName
 from cluster.cli.completion import nodes
 from cluster.cli.output import Format
 from cluster.cli.table import wrong
-from cluster.lab.api import BadInput, Lab, LogLine, seconds, utc_text
+from cluster.lab.api import Lab, log_begin
 from cluster.trace.terminal import safe_indented, safe_json
+
+if TYPE_CHECKING:
+    from cluster.lab.api import LogLine
 
 FOLLOW_EVERY_S = 0.1
 """Reads as live."""
@@ -23,19 +26,19 @@ FOLLOW_EVERY_S = 0.1
 
 def logs(
     node: Annotated[
-        str | None, typer.Argument(help="Only this one, such as s1 or redis.", autocompletion=nodes)
+        str | None, typer.Argument(help="Node, such as s1 or redis; without it: all.", autocompletion=nodes)
     ] = None,
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until Ctrl-C.")] = False,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Follow the log until Ctrl-C.")] = False,
     since: Annotated[
         str,
-        typer.Option(metavar="TIME", help="Only lines after it: 90s or 10m ago, or a time as 2026-11-20T12:00:00Z."),
+        typer.Option(metavar="TIME", help="Only lines after this time: 90s or 10m ago, or 2026-11-20T12:00:00Z."),
     ] = "",
-    tail: Annotated[int | None, typer.Option(min=0, metavar="N", help="Only the last lines.")] = None,
+    tail: Annotated[int | None, typer.Option(min=0, metavar="N", help="Show only the last N lines.")] = None,
     format: Format = "text",
     lab: LabName = None,
 ) -> None:
-    """Show the log of a lab, of all its processes by time, or of one; JSON is one document a line."""
-    begin = begin_of(since, datetime.now(UTC))
+    """Show the log of a lab or of one node, ordered by time. JSON: one document per line."""
+    begin = log_begin(since, datetime.now(UTC))
     shown_lab = Lab.named(lab)
     story = shown_lab.log(node)
     lines = (entry for entry in story.read() if entry[1].at_utc >= begin)
@@ -43,19 +46,6 @@ def logs(
     if follow:
         with suppress(KeyboardInterrupt):  # how following ends
             print_lines(shown_lab.follow(story, FOLLOW_EVERY_S), format)
-
-
-def begin_of(since: str, now_utc: datetime) -> str:
-    """The first moment that is meant, as log lines write theirs; empty for the beginning. Raises BadInput."""
-    if not since:
-        return ""
-    try:
-        if "T" in since or "-" in since:
-            moment = datetime.fromisoformat(since)
-            return utc_text((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC))
-        return utc_text(now_utc - timedelta(seconds=seconds(since)))
-    except (BadInput, ValueError, OverflowError):
-        raise BadInput(f"--since {since}: write how long ago (90s, 10m) or a time (2026-11-20T12:00:00Z)") from None
 
 
 def print_lines(lines: Iterable[tuple[str, LogLine]], format: str = "text") -> None:

@@ -10,11 +10,11 @@ from cluster.lab.api import all_labs
 def ls(
     format: Format = "text",
 ) -> None:
-    """List your labs: those that run, wherever they were brought up, and those that are kept in this folder."""
+    """List your labs. Shows running ones in any folder, and those kept in this folder."""
     found = all_labs()
     if format == "json":
         print_json(found)
     elif found:
         print_table(["LAB", "STATE", "FOLDER"], [(lab.name, lab.state, lab.state_dir) for lab in found])
     else:
-        print("no lab runs, and none is kept here; bring one up with `xmpplab up FILE -d`")
+        print("no lab is running, and none is kept here; bring one up with `xmpplab up FILE -d`")

@@ -11,10 +11,10 @@ from cluster.cli.disturb import Node
 from cluster.lab.api import Lab
 
 Words = Annotated[
-    list[str] | None, typer.Argument(help="As tc-netem(8) has them, such as `delay 40ms loss 1%`, or `off`.")
+    list[str] | None, typer.Argument(help="Settings of tc-netem(8), such as `delay 40ms loss 1%`, or `off`.")
 ]
 
 
 def netem(node: Node, words: Words = None, lab: LabName = None) -> None:
-    """Let packets that a node sends to the router be late, lost and so on; without words, show what holds."""
+    """Add delay, loss … to packets from a node to the router. Without settings: show the current ones."""
     print(Lab.named(lab).netem(node, words or []), end="")

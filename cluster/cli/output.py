@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-Format = Annotated[Literal["text", "json"], typer.Option("--format", help="For people, or for programs.")]
+Format = Annotated[Literal["text", "json"], typer.Option("--format", help="Output for people or for programs.")]
 
 
 def print_json(value: Any) -> None:

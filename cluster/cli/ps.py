@@ -25,12 +25,14 @@ _CLEAR = "\x1b[H\x1b[2J"
 
 
 def ps(
-    wide: Annotated[bool, typer.Option("--wide", "-w", help="All that is known; without, it fits 60 columns.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Again and again, until Ctrl-C.")] = False,
+    wide: Annotated[
+        bool, typer.Option("--wide", "-w", help="Show every column; the default fits 60 characters.")
+    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Repeat until Ctrl-C.")] = False,
     format: Format = "text",
     lab: LabName = None,
 ) -> None:
-    """Show every process of the lab, and how to connect."""
+    """Show the nodes of the lab, and how to connect."""
     shown = Lab.named(lab)
     if not watch:
         _show(shown, shown.overview(), format, wide)
@@ -53,7 +55,7 @@ def _show(lab: Lab, shown: Overview, format: str, wide: bool) -> None:
     if any(node.state != "stopped" for node in shown.nodes):
         print_how_to_connect(lab)
     else:
-        print(f"the lab is down; to bring it up:\n  xmpplab up {shown.topology} -d")
+        print(f"the lab is down; bring it up with\n  xmpplab up {shown.topology} -d")
 
 
 def _print_narrow(shown: Overview) -> None:
@@ -61,7 +63,7 @@ def _print_narrow(shown: Overview) -> None:
     print_table(["NAME", "STATE", "DOMAIN", "HOST", "SESSIONS"], nodes, NARROW)
     for node in shown.nodes:
         if node.last_exit:
-            print(wrong(f"{node.name} was started again ({node.restarts}); its last end: {node.last_exit}"))
+            print(wrong(f"{node.name}: {node.restarts} restarts, last exit: {node.last_exit}"))
     _print_components(shown.components, NARROW)
     _print_links(shown.links, NARROW)
 

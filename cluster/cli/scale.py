@@ -10,19 +10,19 @@ from cluster.cli.common import LabName
 from cluster.cli.interrupt import interruptible
 from cluster.lab.api import BadInput, Lab
 
-Wish = Annotated[list[str], typer.Argument(metavar="SERVER=NODES...", help="Such as s1=3.")]
+Wish = Annotated[list[str], typer.Argument(metavar="SERVER=NODES...", help="Server and number of nodes, such as s1=3.")]
 
 
 def scale(wishes: Wish, lab: LabName = None) -> None:
-    """Change how many nodes serve a domain, and wait until all answer.
+    """Change the number of nodes of a domain, and wait for them.
 
-    A node that goes ends its clients' streams; they find their accounts, and what waits for them, at the others.
+    A node that is removed ends the streams of its clients; their accounts and messages move to the other nodes.
     """
     wanted = {}
     for wish in wishes:
         server, _, number = wish.partition("=")
         if not server or not number.isascii() or not number.isdigit():
-            raise BadInput(f"{wish!r} is not SERVER=NODES; write for example s1=3")
+            raise BadInput(f"{wish!r} is not SERVER=NODES; write it like s1=3")
         wanted[server] = int(number)
     with interruptible():
         plan = Lab.named(lab).scale(wanted)

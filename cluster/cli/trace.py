@@ -24,22 +24,24 @@ Format = Literal["tree", "json", "mermaid"]
 
 
 def trace(
-    from_: Annotated[str, typer.Argument(metavar="FROM", help="An account of the lab.", autocompletion=accounts)],
-    to: Annotated[str, typer.Argument(metavar="TO", help="A name or any address.", autocompletion=addresses)],
-    format: Annotated[Format, typer.Option(help="For people, programs, Markdown.")] = "tree",
-    timeout: Annotated[str, typer.Option(metavar="TIME", help="How long to follow a probe, such as `1m`.")] = "10s",
-    count: Annotated[int, typer.Option(min=1, help="How many probes; of several, a line each, and their times.")] = 1,
-    node: Annotated[str, typer.Option(metavar="NODE", help="Where FROM logs in, with several nodes.")] = "",
-    to_resource: Annotated[str, typer.Option(metavar="NAME", help="Of TO: one client of it, as in romeo@x/NAME.")] = "",
+    from_: Annotated[str, typer.Argument(metavar="FROM", help="Account of the lab.", autocompletion=accounts)],
+    to: Annotated[
+        str, typer.Argument(metavar="TO", help="Name or address of the recipient.", autocompletion=addresses)
+    ],
+    format: Annotated[Format, typer.Option(help="Output for people, programs or Markdown.")] = "tree",
+    timeout: Annotated[str, typer.Option(metavar="TIME", help="Time limit for each probe, such as `1m`.")] = "10s",
+    count: Annotated[int, typer.Option(min=1, help="Number of probes; for several: one line each, and a summary.")] = 1,
+    node: Annotated[str, typer.Option(metavar="NODE", help="Node where FROM logs in, if its domain has several.")] = "",
+    to_resource: Annotated[str, typer.Option(metavar="NAME", help="Send to this resource of TO: romeo@x/NAME.")] = "",
     receiver: Annotated[
-        bool, typer.Option("--receiver/--no-receiver", help="Log in as TO too, where the topology tells its password.")
+        bool, typer.Option("--receiver/--no-receiver", help="Log in as TO too, if the topology gives its password.")
     ] = True,
-    password: Annotated[str | None, typer.Option(help="Of FROM, where the topology does not tell it.")] = None,
+    password: Annotated[str | None, typer.Option(help="Password of FROM, if the topology does not give it.")] = None,
     lab: LabName = None,
 ) -> None:
-    """Send a probe message and show its route with the time of each hop."""
+    """Send a probe message, and show its route hop by hop."""
     if count > 1 and format == "mermaid":
-        raise BadInput("a diagram shows one probe; leave out --count, or take --format json")
+        raise BadInput("a diagram shows one probe; leave out --count, or use --format json")
     timeout_s = _seconds(timeout)
     traced = Lab.named(lab)
     with (
@@ -60,7 +62,7 @@ def trace(
 def _seconds(text: str) -> float:
     found = seconds(text, "--timeout")
     if not found:
-        raise BadInput("--timeout: a probe needs some time; write 10s or so")
+        raise BadInput("--timeout must be greater than 0; write 10s")
     return found
 
 
@@ -107,10 +109,8 @@ def _check(routes: Sequence[Route], timeout: str) -> None:
     """Raises LabError for the first that did not arrive."""
     for route in routes:
         if route.end is None:
-            where = f"it waits {route.waits}" if route.waits else "`xmpplab ps` may tell why"
-            raise LabError(
-                f"the probe has not come to its end within {timeout}: {where}; `xmpplab watch` shows what comes later"
-            )
+            where = f"it waits {route.waits}" if route.waits else "see `xmpplab ps`"
+            raise LabError(f"the probe did not arrive within {timeout}: {where}; `xmpplab watch` shows later hops")
         if not route.has_arrived:
             raise LabError(f"the probe was {route.end.event} at {route.end.node}: {route.end.detail}")
 

@@ -21,20 +21,27 @@ if TYPE_CHECKING:
 
 def up(
     file: OptionalTopologyFile = None,
-    detach: Annotated[bool, typer.Option("-d", "--detach", help="Return when every part answers.")] = False,
+    detach: Annotated[bool, typer.Option("-d", "--detach", help="Return when every node is ready.")] = False,
     driver_: Annotated[
         DriverKind,
-        typer.Option("--driver", envvar="XMPPLAB_UP_DRIVER", help="As processes of this machine, or in containers."),
+        typer.Option(
+            "--driver", envvar="XMPPLAB_UP_DRIVER", help="Run as processes of this machine, or in containers."
+        ),
     ] = "process",
     redis: Annotated[
         str,
-        typer.Option(metavar="URL[,URL]", help="Use this Redis instead of an own one; redis+cluster:// for a cluster."),
+        typer.Option(
+            metavar="URL[,URL]", help="Use this Redis instead of an embedded one; redis+cluster:// for a cluster."
+        ),
     ] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
-    format: Annotated[Literal["text", "json"], typer.Option(help="Of --dry-run.")] = "text",
-    demo: Annotated[bool, typer.Option("--demo", help="Send a first message and show its route.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False,
+    format: Annotated[Literal["text", "json"], typer.Option(help="Format of --dry-run.")] = "text",
+    demo: Annotated[bool, typer.Option("--demo", help="Send a first message, and show its route.")] = False,
 ) -> None:
-    """Bring the lab up and wait until every part answers; without -d, follow its logs until Ctrl-C takes it down."""
+    """Bring the lab up, and wait until every node is ready.
+
+    Without -d, follow its log until Ctrl-C takes the lab down.
+    """
     begun_s = time.monotonic()
     plans = read_plans(file, redis)
     lab = Lab.of_plan(plans[0])
@@ -49,7 +56,7 @@ def up(
             domains = dict.fromkeys(server.domain for server in lab.plan.servers)
             print(f"lab {lab.name} is up {took}: {', '.join(domains)}")
             for trouble in lab.troubles():
-                print(f"but {trouble}")
+                print(f"warning: {trouble}")
             print_how_to_connect(lab)
             if demo:
                 _show_first_messages(lab)
@@ -60,7 +67,7 @@ def up(
         finally:
             if is_new and not detach:
                 lab.down()
-                print(f"lab {lab.name} is down, nothing is left of it")
+                print(f"lab {lab.name} is down, its state is removed")
 
 
 def _tell_intention(found: Intention, format: str) -> None:
@@ -70,11 +77,11 @@ def _tell_intention(found: Intention, format: str) -> None:
     where = "as processes of this machine" if found.driver == "process" else "in containers"
     match found.does:
         case "refuse":
-            raise LabError(f"`up` would refuse: {found.why}")
+            raise LabError(f"`up` would fail: {found.why}")
         case "nothing":
             print(f"lab {found.lab}: nothing to do, {found.why}")
         case _:
-            kept = f"; accounts and messages kept in {found.state_dir} come back" if "kept" in found.does else ""
+            kept = f"; accounts and messages kept in {found.state_dir} are used again" if "kept" in found.does else ""
             print(f"lab {found.lab} would be brought up {where}{kept}:")
             print_table(["NAME", "LISTENS AT"], [(part.name, " ".join(part.listens) or None) for part in found.parts])
 
@@ -93,4 +100,4 @@ def _follow(lab: Lab) -> None:
 
     print("\nCtrl-C takes the lab down; its log:", flush=True)
     print_lines(lab.follow(lab.log(), FOLLOW_EVERY_S, until_down=True))
-    raise LabError(f"lab {lab.name} was taken down by another command, or its supervisor or engine was ended")
+    raise LabError(f"lab {lab.name} was taken down by another command, or its supervisor or engine has stopped")

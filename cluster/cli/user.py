@@ -12,38 +12,42 @@ from cluster.cli.output import Format, print_json
 from cluster.lab.api import Lab
 from cluster.trace.terminal import safe_line
 
-app = typer.Typer(help="Accounts of the running lab.", no_args_is_help=True)
+app = typer.Typer(help="Add, change, remove and list accounts.", no_args_is_help=True)
 
-Address = Annotated[str, typer.Argument(metavar="JID", help="Such as rosaline@capulet.lit.")]
+Address = Annotated[str, typer.Argument(metavar="JID", help="Address, such as rosaline@capulet.lit.")]
 Known = Annotated[
-    str, typer.Argument(metavar="JID", help="Such as rosaline@capulet.lit, or rosaline.", autocompletion=accounts)
+    str,
+    typer.Argument(
+        metavar="JID", help="Address, such as rosaline@capulet.lit, or its unique localpart.", autocompletion=accounts
+    ),
 ]
 Password = Annotated[
-    str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="Asked for where it is not given.")
+    str,
+    typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="Password; prompted for if not given."),
 ]
 
 
 @app.command()
 def add(jid: Address, password: Password, lab: LabName = None) -> None:
-    """Make an account."""
+    """Create an account."""
     print(f"created {Lab.named(lab).users.add(jid, password)}")
 
 
 @app.command()
 def passwd(jid: Known, password: Password, lab: LabName = None) -> None:
-    """Change an account's password."""
-    print(f"{Lab.named(lab).users.set_password(jid, password)} has a new password")
+    """Change the password of an account."""
+    print(f"changed the password of {Lab.named(lab).users.set_password(jid, password)}")
 
 
 @app.command("del")
 def delete(jid: Known, lab: LabName = None) -> None:
-    """Remove an account and all that belongs to it."""
-    print(f"{Lab.named(lab).users.delete(jid)} is removed")
+    """Remove an account and its data."""
+    print(f"removed {Lab.named(lab).users.delete(jid)}")
 
 
 @app.command()
 def ls(
-    domain: Annotated[str | None, typer.Argument(help="Only this domain.")] = None,
+    domain: Annotated[str | None, typer.Argument(help="Only accounts of this domain.")] = None,
     format: Format = "text",
     lab: LabName = None,
 ) -> None:

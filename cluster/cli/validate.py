@@ -24,7 +24,7 @@ def validate(
         ),
     ],
 ) -> None:
-    """Check a topology or a scenario; shows everything that is wrong with it, and starts nothing."""
+    """Check a topology or a scenario. Reports every problem, and starts nothing."""
     from cluster.lab.catalogue import paths
 
     for path in paths(file):

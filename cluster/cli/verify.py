@@ -34,31 +34,38 @@ def verify(
             autocompletion=completion.scenarios,
         ),
     ] = None,
-    format: Annotated[Literal["text", "json"], typer.Option(help="For people, for programs.")] = "text",
-    duration: Annotated[str, typer.Option(metavar="TIME", help="Of all flows, instead of what the file says.")] = "",
+    format: Annotated[Literal["text", "json"], typer.Option(help="Output for people or for programs.")] = "text",
+    duration: Annotated[
+        str, typer.Option(metavar="TIME", help="Duration of all flows, instead of that in the file.")
+    ] = "",
     driver_: Annotated[
-        DriverKind, typer.Option("--driver", envvar="XMPPLAB_VERIFY_DRIVER", help="Of labs that are brought up for it.")
+        DriverKind,
+        typer.Option(
+            "--driver", envvar="XMPPLAB_VERIFY_DRIVER", help="Driver of labs that are brought up for a scenario."
+        ),
     ] = "process",
     watch: Annotated[
-        bool, typer.Option("--watch", help="Check the lab that is up until Ctrl-C; says at once what breaks.")
+        bool, typer.Option("--watch", help="Check the running lab until Ctrl-C, and report each violation at once.")
     ] = False,
-    write: Annotated[Path | None, typer.Option(metavar="PAGE", help="Write the fault matrix into this page.")] = None,
-    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a row for each stanza.")] = None,
-    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the promises as JUnit XML.")] = None,
+    write: Annotated[
+        Path | None, typer.Option(metavar="PAGE", help="Write the results into the fault matrix of this page.")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a CSV file with a row for each stanza.")
+    ] = None,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the checked promises as JUnit XML.")] = None,
     lab: LabName = None,
 ) -> None:
-    """Run scenarios with faults, and tell what became of every message; exit code 1 where a promise was broken.
+    """Run scenarios with faults, and account for every message. Exit code 1 if a promise is broken.
 
-    The lab that a scenario names is brought up and taken down again, unless it is up. Without a scenario, a lab that
-    is up is looked at as it is.
+    The lab of a scenario is brought up and taken down again, unless it is already up. Without a scenario, the running
+    lab is checked as it is.
     """
     if watch and (scenarios or duration or write):
-        raise BadInput(
-            "--watch runs until Ctrl-C while you do things yourself; leave out scenarios, --duration and --write"
-        )
+        raise BadInput("--watch checks the running lab until Ctrl-C; leave out scenarios, --duration and --write")
     files = [read_scenario(scenario, duration) for scenario in scenarios or []]
     if write is not None and not write.is_file():
-        raise BadInput(f"there is no page {write}; the fault matrix stands in docs/fault-matrix.md")
+        raise BadInput(f"no page {write}; the fault matrix is in docs/fault-matrix.md")
     with interruptible():
         outcomes = _watched(lab) if watch else _outcomes(files, driver_, lab)
         reports = _told(outcomes, is_text=format == "text", csv=csv, junit=junit)
@@ -67,7 +74,7 @@ def verify(
     if write is not None:
         _write(write, reports)
     if failed := [report.scenario for report in reports if report.failures]:
-        raise LabError(f"promises were broken: {', '.join(failed)}")
+        raise LabError(f"broken promises: {', '.join(failed)}")
 
 
 def _told(outcomes: Iterator[Outcome], *, is_text: bool, csv: Path | None, junit: Path | None) -> list[Report]:
@@ -91,7 +98,7 @@ def _opened(path: Path) -> TextIO:
     try:
         return path.open("w", encoding="utf-8", newline="")
     except OSError as error:
-        raise BadInput(f"{path} cannot be written: {error.strerror}; name another file") from None
+        raise BadInput(f"cannot write {path}: {error.strerror}; name another file") from None
 
 
 def _outcomes(files: Sequence[ScenarioFile], driver_kind: DriverKind, name: str | None) -> Iterator[Outcome]:

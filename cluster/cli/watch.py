@@ -22,14 +22,19 @@ ADDRESS = "An account, one of its resources, or a domain."
 
 
 def watch(
-    all: Annotated[bool, typer.Option("--all", help="Follow every stanza as long as this runs.")] = False,
+    all: Annotated[bool, typer.Option("--all", help="Follow every stanza while this command runs.")] = False,
     from_: Annotated[str, typer.Option("--from", metavar="ADDRESS", envvar="XMPPLAB_WATCH_FROM", help=ADDRESS)] = "",
     to: Annotated[str, typer.Option("--to", metavar="ADDRESS", help=ADDRESS)] = "",
-    filter: Annotated[str, typer.Option(metavar="TEXT", help="Only lines with this text.")] = "",
-    format: Annotated[Literal["text", "json"], typer.Option(help="For people; a JSON object per line.")] = "text",
+    filter: Annotated[str, typer.Option(metavar="TEXT", help="Only lines that contain this text.")] = "",
+    format: Annotated[
+        Literal["text", "json"], typer.Option(help="Output for people, or a JSON object per line.")
+    ] = "text",
     lab: LabName = None,
 ) -> None:
-    """Show hops of stanzas until Ctrl-C: of probes, of one stanza in `trace.sample_every`, and all that fail."""
+    """Show hops as they happen, until Ctrl-C.
+
+    Shown are hops of probes, of one stanza in `trace.sample_every`, and all that fail.
+    """
     from cluster.trace.render import as_dict
 
     watched = Lab.named(lab)

@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from cluster.base.backoff import Backoff
+from cluster.base.clock import Clock, as_interface
 from cluster.base.settled import Settled
 from cluster.streams.backpressure import Unsettled
 from cluster.trace.hop import Event, Tracer
@@ -63,14 +64,14 @@ class ComponentConnection:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Clock,
         endpoint: IStreamClientEndpoint,
         domain: str,
         secret: str,
         tracer: Tracer,
         jitter: Callable[[], float],
     ) -> None:
-        """`reactor` is an IReactorTime. `jitter()` in [0, 1) spreads the attempts of many components."""
+        """`jitter()` in [0, 1) spreads the attempts of many components."""
         self.domain = domain
         self.clock = reactor
         self._secret = secret
@@ -87,7 +88,7 @@ class ComponentConnection:
         """Of both."""
         factory: Any = Factory.forProtocol(self._new_protocol)
         factory.noisy = False
-        self._service = ClientService(endpoint, factory, retryPolicy=self._pause_s, clock=reactor)
+        self._service = ClientService(endpoint, factory, retryPolicy=self._pause_s, clock=as_interface(reactor))
 
     @property
     def is_joined(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from cluster.base.settled import Settled
 from cluster.host.module_host import ModuleHost
@@ -22,8 +22,8 @@ VCARD = "vcard-temp"
 class Service:
     """What a gateway offers, for service discovery and for people."""
 
-    type: Literal["sms", "smtp"]
-    """Of the disco category `gateway` (XMPP Registrar)."""
+    type: str
+    """Of the disco category `gateway`, as the XMPP Registrar lists them: `sms`, `smtp`, `irc` …"""
     name: str
     """`SMS`."""
     prompt: str

@@ -60,7 +60,7 @@ class IqDispatch(Generic[Context]):
         assert request.type is not None
         if addressed_to == "account" and self._host.iq_handler(request.type, request.payloads[0], "own") is not None:
             # RFC 6121 sections 2.1.5 and 2.3.3; XEP-0049 section 3
-            return StanzaError(Condition.FORBIDDEN, "an account answers this to nobody but itself")
+            return StanzaError(Condition.FORBIDDEN, "only the account itself may request this")
         return StanzaError(Condition.SERVICE_UNAVAILABLE, NOTHING_HANDLES)
 
     async def _reply_later(self, answer: Awaitable[Stanza], request: Stanza) -> None:

@@ -1,1 +1,6 @@
-"""Brings a plan up and down: processes, addresses, certificates, Redis, and the state folder."""
+"""Labs: brought up and down, looked at, disturbed and used; `cluster.lab.api` is the door to them."""
+
+from typing import Literal
+
+DriverKind = Literal["process", "docker"]
+"""What runs a lab: processes of this machine, or containers."""

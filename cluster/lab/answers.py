@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
-from cluster.lab.state import DriverKind, NodeKind, State
+from cluster.kinds import networks
+from cluster.lab import DriverKind
+from cluster.lab.state import NodeKind, State
 
 
 class NodeView(msgspec.Struct, frozen=True):
@@ -142,7 +144,7 @@ class NetworkView(msgspec.Struct, frozen=True):
     """A foreign network that the lab runs."""
 
     name: str
-    kind: Literal["smsc", "mailhost"]
+    kind: Annotated[str, msgspec.Meta(extra_json_schema={"enum": sorted(networks())})]
     status: dict[str, Any]
     faults: dict[str, Any]
 
@@ -152,27 +154,6 @@ class NetworkView(msgspec.Struct, frozen=True):
         from cluster.networks.faults import in_words
 
         return in_words(self.faults)
-
-
-class TextView(msgspec.Struct, frozen=True):
-    """A text in the inbox of a phone."""
-
-    at_utc_s: float
-    from_: str = msgspec.field(name="from")
-    text: str
-    trace_id: str
-    """Key of its hops in the journal; empty where it is not traced."""
-
-
-class MailView(msgspec.Struct, frozen=True):
-    """A mail in a mailbox."""
-
-    at_utc_s: float
-    from_: str = msgspec.field(name="from")
-    subject: str
-    text: str
-    message_id: str
-    trace_id: str
 
 
 class Sent(msgspec.Struct, frozen=True):

@@ -63,7 +63,7 @@ def mend(data: Path) -> str:
     """Cut off what Redis cannot read at the end of the last file in its folder: what was done, or why nothing was."""
     last = _last_file(data)
     if last is None:
-        return f"there is no append-only file in {data}"
+        return f"no append-only file in {data}"
     with last.open("r+b") as file:
         readable, size = readable_bytes(file), os.fstat(file.fileno()).st_size
         if readable == size:
@@ -77,7 +77,7 @@ def mend(data: Path) -> str:
         file.truncate(readable)
         os.fsync(file.fileno())
     return (
-        f"{last} was not readable behind {readable} of its {size} bytes: the other {size - readable} were cut off, "
+        f"{last} was not readable after {readable} of its {size} bytes: the other {size - readable} were cut off, "
         f"and are kept in {cut_off}; what was written there is lost"
     )
 
@@ -104,7 +104,7 @@ def main() -> None:
     try:
         text = mend(Path(sys.argv[1]))
     except OSError as error:
-        text = f"the append-only file could not be mended: {error}"
+        text = f"the append-only file could not be repaired: {error}"
     sys.stdout.buffer.write(encode(LogLine(utc_text(datetime.now(UTC)), "error", text)))
 
 

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import cluster
+from cluster.kinds.base.finding import choice
 from cluster.lab.errors import BadInput
-from cluster.topology.problem import choice
 
 
 def topologies() -> dict[str, Path]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from cluster.lab.containers.driver import ContainerDriver
+from cluster.lab import DriverKind
 from cluster.lab.folder import LabFolder
 from cluster.lab.logs import LogLine
-from cluster.lab.processes.driver import ProcessDriver
 from cluster.lab.progress import Tell
-from cluster.lab.state import DriverKind, NodeAction, NodeState
+from cluster.lab.state import NodeAction, NodeState
 from cluster.topology.plan import Plan
 
 
@@ -46,17 +45,22 @@ class Driver(Protocol):
         """Do this to a node; returns when it is done. `for_s`: one that was killed is started again after so long."""
 
 
-DRIVERS: Mapping[DriverKind, type[ProcessDriver | ContainerDriver]] = {
-    "process": ProcessDriver,
-    "docker": ContainerDriver,
-}
-
-
 def kind_of(folder: LabFolder) -> DriverKind:
     """Which driver the lab in this folder was brought up with: one in containers has what they read there."""
     return "docker" if folder.containers.exists() else "process"
 
 
+def driver(kind: DriverKind, folder: LabFolder) -> Driver:
+    """The driver of this kind for the lab in this folder; only that one is imported."""
+    if kind == "docker":
+        from cluster.lab.containers.driver import ContainerDriver
+
+        return ContainerDriver(folder)
+    from cluster.lab.processes.driver import ProcessDriver
+
+    return ProcessDriver(folder)
+
+
 def driver_of(folder: LabFolder) -> Driver:
     """The driver of the lab in this folder."""
-    return DRIVERS[kind_of(folder)](folder)
+    return driver(kind_of(folder), folder)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 
+from cluster.base.request import Refused
 
-class LabError(Exception):
+
+class LabError(Refused):
     """The lab cannot do it; the message says why and names the remedy."""
 
 
@@ -23,12 +25,12 @@ def of_system(error: OSError) -> str:
 _REMEDIES = {
     errno.ENOSPC: "free some space on this disk (`df -h .`)",
     errno.EDQUOT: "free some space on this disk (`quota`)",
-    errno.EFBIG: "let files be larger (`ulimit -f`)",
+    errno.EFBIG: "raise the limit of file sizes (`ulimit -f`)",
     errno.EROFS: "go to a folder that you may write to",
-    errno.EACCES: "go to a folder that you may use, or ask its owner to let you",
+    errno.EACCES: "go to a folder that you may use, or ask its owner for permission",
     errno.EPERM: "run it as the user who owns this",
-    errno.ENOENT: "is the name right?",
-    errno.EMFILE: "let it open more files (`ulimit -n`)",
+    errno.ENOENT: "check the name",
+    errno.EMFILE: "raise the limit of open files (`ulimit -n`)",
     errno.ENOMEM: "end something else that needs memory",
     errno.EAGAIN: "end some other processes (`ulimit -u`)",
 }

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import psutil
 
+from cluster.lab import DriverKind
 from cluster.lab.containers.engine import folders
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
-from cluster.lab.state import DriverKind
 
 SUPERVISOR = "cluster.lab.supervisor"
 

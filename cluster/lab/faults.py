@@ -56,7 +56,7 @@ class LinkFaults:
         plan = self._folder.plan()
         sender, receiver = _server(plan, from_), _server(plan, to)
         if sender is receiver:
-            raise BadInput(f"{sender.name} has no link to itself; name two servers")
+            raise BadInput(f"{sender.name} cannot have a link to itself; name two servers")
         if not sender.is_joined_to(receiver.domain):
             raise BadInput(
                 f"no link joins {sender.name} and {receiver.name}; give them one under `links` of the topology"
@@ -110,5 +110,5 @@ def _server(plan: Plan, name_or_domain: str) -> ServerNode:
     server = plan.server(name_or_domain)
     if server is None:
         known = ", ".join(f"{each.name} ({each.domain})" for each in plan.servers if not each.node_of)
-        raise BadInput(f"no server {name_or_domain!r} in this lab; there is: {known}")
+        raise BadInput(f"no server {name_or_domain!r} in this lab (servers: {known})")
     return plan.server_named(server.server)  # the nodes of a server share its links

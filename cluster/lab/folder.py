@@ -271,7 +271,7 @@ def choose(root: Path, name: str | None) -> LabFolder:
     if name is not None:
         named = next((lab for lab in known if lab.name == name), None)
         if named is None:
-            raise BadInput(f"no lab {name!r} here; there is: {names}")
+            raise BadInput(f"no lab {name!r} here (labs: {names})")
         named.check()
         return named
     if len(known) > 1:

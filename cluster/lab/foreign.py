@@ -5,11 +5,10 @@ from __future__ import annotations
 import random
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
-from cluster.lab.control.requests import OF_KIND
+from cluster.base.clock import Reactor
+from cluster.components.program import Program, Surroundings
 from cluster.lab.control.server import ControlServer
 from cluster.lab.folder import LabFolder
 from cluster.lab.runtime import process
@@ -22,32 +21,10 @@ from cluster.trace.hop import Tracer
 from cluster.trace.redis import RedisJournal
 
 
-@dataclass(frozen=True)
-class Surroundings:
-    """What every part of the lower half is given."""
-
-    reactor: Any
-    folder: Path
-    """Its own, for what it keeps in files."""
-    plan: Plan
-    client: RedisClient
-    keys: Keys
-    tracer: Tracer
-
-
-class Part(Protocol):
-    """A gateway or a network. `administration` answers `status` with `ready`, and the operator's other requests."""
-
-    administration: Any
-
-    async def start(self) -> None: ...
-    async def stop(self) -> None: ...
-
-
 class ForeignNode:
-    """One part, with its connection to Redis and its control channel."""
+    """One program, with its connection to Redis and its control channel."""
 
-    def __init__(self, reactor: Any, folder: LabFolder, node: GatewayNode | NetworkNode) -> None:
+    def __init__(self, reactor: Reactor, folder: LabFolder, node: GatewayNode | NetworkNode) -> None:
         plan = folder.plan()
         keys = Keys.of_lab(plan.name)
         url = RedisUrl.parse(folder.secrets()[node.speaks_for])
@@ -55,32 +32,28 @@ class ForeignNode:
         self._home = keys.control(node.channel)
         self._journal = RedisJournal(client, keys, reactor, plan.journal_bytes)
         tracer = Tracer(node.name, self._journal, time.time_ns, new_id, 0, reactor)
-        around = Surroundings(reactor, folder.path / node.name, plan, client, keys, tracer)
-        self._part = _part(node, around)
-        self._control = ControlServer(client, keys, node.channel, self._part.administration, OF_KIND[node.kind])
+        home = folder.path / node.name
+        around = Surroundings(reactor, home, client, keys, tracer, time.time, new_id, random.random)
+        self._program = _program(node, plan, around)
+        self._control = ControlServer(client, keys, node.channel, self._program.administration, node.requests)
 
     async def start(self) -> None:
         """Connect to Redis, and begin."""
         await self._client.connect(self._home)
-        await self._part.start()
+        await self._program.start()
         await self._control.start()
 
     async def stop(self) -> None:
         """End, and write what is to be kept."""
-        await self._part.stop()
+        await self._program.stop()
         self._journal.flush()
         await self._client.close()
 
 
-def _part(node: GatewayNode | NetworkNode, around: Surroundings) -> Part:
-    """What the node runs; only that is imported."""
-    if node.kind in ("sms", "smsc"):
-        from cluster.lab.sms import SmscPart, SmsPart
-
-        return SmscPart(node, around) if isinstance(node, NetworkNode) else SmsPart(node, around)
-    from cluster.lab.mail import MailHostPart, MailPart
-
-    return MailHostPart(node, around) if isinstance(node, NetworkNode) else MailPart(node, around)
+def _program(node: GatewayNode | NetworkNode, plan: Plan, around: Surroundings) -> Program:
+    if isinstance(node, NetworkNode):
+        return node.program(around, [gateway for gateway in plan.gateways if gateway.network == node.name])
+    return node.program(around, plan.server_named(node.server), plan.network(node.network))
 
 
 def main() -> None:

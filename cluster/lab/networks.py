@@ -1,4 +1,4 @@
-"""The foreign networks that a lab runs, and the phones and mailboxes in them."""
+"""The foreign networks that a lab runs, and their faults."""
 
 from __future__ import annotations
 
@@ -6,104 +6,16 @@ from typing import TypeVar
 
 from msgspec import UNSET, UnsetType
 
-from cluster.lab.answers import MailView, NetworkView, TextView
+from cluster.base.request import Status
+from cluster.lab.answers import NetworkView
 from cluster.lab.control.ask import ask
-from cluster.lab.control.requests import (
-    FaultClear,
-    FaultLs,
-    FaultSet,
-    Inbox,
-    MailReply,
-    PhoneInbox,
-    PhoneSend,
-    PhoneSwitch,
-    Send,
-    Status,
-)
 from cluster.lab.errors import BadInput
 from cluster.lab.folder import LabFolder
 from cluster.networks.faults import in_words
+from cluster.networks.requests import FaultClear, FaultLs, FaultSet
 from cluster.topology.plan import NetworkNode, Plan
 
 Given = TypeVar("Given")
-
-
-class Phone:
-    """A phone in a network of the lab."""
-
-    def __init__(self, folder: LabFolder, plan: Plan, network: NetworkNode, number: str) -> None:
-        self.number = number
-        self._at = (folder, plan, network)
-
-    def inbox(self, after: int = 0) -> list[TextView]:
-        """Its texts, oldest first, without the first `after`. Raises LabError."""
-        return ask(*self._at, PhoneInbox(self.number, after))
-
-    def send(self, to: str, text: str, trace_id: str = "") -> None:
-        """Write to a number, an address or a local name such as romeo. Raises LabError."""
-        ask(*self._at, PhoneSend(self.number, to, text, trace_id))
-
-    def reply(self, text: str) -> None:
-        """Answer the newest text. Raises BadInput where there is none."""
-        texts = self.inbox()
-        if not texts:
-            raise BadInput("nobody has written to this phone")
-        self.send(texts[-1].from_, text)
-
-    def switch(self, *, on: bool) -> None:
-        """Switch it on or off; one that is off gets its texts when it is on again. Raises LabError."""
-        ask(*self._at, PhoneSwitch(self.number, on))
-
-
-class Mailbox:
-    """A mailbox in a network of the lab."""
-
-    def __init__(self, folder: LabFolder, plan: Plan, network: NetworkNode, address: str) -> None:
-        self.address = address
-        self._at = (folder, plan, network)
-
-    def inbox(self, after: int = 0) -> list[MailView]:
-        """Its mails, oldest first, without the first `after`. Raises LabError."""
-        return ask(*self._at, Inbox(self.address, after))
-
-    def send(self, to: str, subject: str, text: str, trace_id: str = "") -> None:
-        """Write to an address. Raises LabError."""
-        ask(*self._at, Send(self.address, to, subject, text, trace_id))
-
-    def reply(self, text: str, number: str = "") -> None:
-        """Answer the mail of this number in the inbox, else the newest. Raises BadInput."""
-        mails = self.inbox()
-        if number and not (number.isascii() and number.isdigit() and 1 <= int(number) <= len(mails)):
-            raise BadInput(f"there is no mail {number}; the inbox has {len(mails)}")
-        if not mails:
-            raise BadInput(f"there is nothing to reply to: no mail for {self.address} has come")
-        self.answer(mails[int(number) - 1 if number else -1].message_id, text)
-
-    def answer(self, message_id: str, text: str, trace_id: str = "", to: str = "") -> None:
-        """Answer the mail of this Message-ID; `to`: at another address than the mail's own. Raises LabError."""
-        ask(*self._at, MailReply(self.address, message_id, text, trace_id, to))
-
-
-def find_phone(folder: LabFolder, plan: Plan, wanted: str) -> Phone:
-    """The phone of this name or number. Raises BadInput."""
-    found = [(network, name, number) for network in plan.networks for name, number in network.phones.items()]
-    for network, name, number in found:
-        if wanted in (name, number):
-            return Phone(folder, plan, network, number)
-    raise BadInput(f"there is no phone {wanted} in this lab; there is: {_listed(found)}")
-
-
-def find_mailbox(folder: LabFolder, plan: Plan, wanted: str) -> Mailbox:
-    """The mailbox of this name or address. Raises BadInput."""
-    found = [(network, name, address) for network in plan.networks for name, address in network.mailboxes.items()]
-    for network, name, address in found:
-        if wanted in (name, address):
-            return Mailbox(folder, plan, network, address)
-    raise BadInput(f"there is no mailbox {wanted} in this lab; there is: {_listed(found)}")
-
-
-def _listed(found: list[tuple[NetworkNode, str, str]]) -> str:
-    return ", ".join(f"{address} ({name})" for _, name, address in found) or "none"
 
 
 class Networks:
@@ -142,7 +54,7 @@ class Networks:
 
     def _find(self, name: str) -> NetworkNode:
         if name not in self._known:
-            raise BadInput(f"the lab runs no network {name!r}; there is: {', '.join(self._known) or 'none'}")
+            raise BadInput(f"no network {name!r} in this lab (networks: {', '.join(self._known) or 'none'})")
         return self._known[name]
 
 

@@ -19,8 +19,9 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from cluster import modules
+from cluster.base.clock import Reactor, as_interface
 from cluster.base.turn import Turn
-from cluster.lab.control.requests import OF_KIND
+from cluster.lab.control.requests import SERVER
 from cluster.lab.control.server import ControlServer
 from cluster.lab.folder import LabFolder
 from cluster.lab.runtime import process
@@ -50,7 +51,7 @@ BACKLOG = 1024
 class Node:
     """The process of one server, or of one node of it: its ports are the reactor and Redis."""
 
-    def __init__(self, reactor: Any, folder: LabFolder, node: ServerNode) -> None:
+    def __init__(self, reactor: Reactor, folder: LabFolder, node: ServerNode) -> None:
         plan = folder.plan()
         keys = Keys.of_lab(plan.name)
         self._reactor = reactor
@@ -61,7 +62,7 @@ class Node:
         self._journal = RedisJournal(self._client, keys, reactor, plan.journal_bytes)
         ports = _ports(reactor, self._client, keys, self._journal, plan, node)
         self._server = build(_config(plan, node, self._tls), ports)
-        self._control = ControlServer(self._client, keys, node.channel, self._server.administration, OF_KIND["server"])
+        self._control = ControlServer(self._client, keys, node.channel, self._server.administration, SERVER)
         self._listeners: list[Any] = []
 
     async def start(self) -> None:
@@ -116,12 +117,14 @@ def _config(plan: Plan, node: ServerNode, tls: _Tls) -> ServerConfig:
         registrations_per_minute=node.registrations_per_minute, probes_per_minute=plan.probes_per_minute,
         strict=node.strict, admin=node.admin, limits=node.limits,
         components={seed.domain: seed.secret for seed in node.components},
-        components_at={seed.domain: first.name for seed in elsewhere},
+        services_at={seed.domain: first.name for seed in elsewhere},
         served_by=plan.served_by,
     )  # fmt: skip
 
 
-def _ports(reactor: Any, client: RedisClient, keys: Keys, journal: RedisJournal, plan: Plan, node: ServerNode) -> Ports:
+def _ports(
+    reactor: Reactor, client: RedisClient, keys: Keys, journal: RedisJournal, plan: Plan, node: ServerNode
+) -> Ports:
     tracer = Tracer(node.name, journal, time.time_ns, new_id, plan.sample_every, reactor)
     turn = Turn(reactor)
     nodes = RedisNodes(
@@ -135,14 +138,14 @@ def _ports(reactor: Any, client: RedisClient, keys: Keys, journal: RedisJournal,
     nodes.on_change, nodes.on_gone = router.share_changed, router.node_gone
     return Ports(
         reactor, time.time, turn, new_id, lambda: secrets.token_bytes(16),
-        derive=lambda *what: deferToThreadPool(reactor, reactor.getThreadPool(), make_keys, *what),
+        derive=lambda *what: deferToThreadPool(as_interface(reactor), reactor.getThreadPool(), make_keys, *what),
         store=redis_store(client, keys, node.domain), router=router, nodes=nodes, tracer=tracer, expelled=_expelled,
     )  # fmt: skip
 
 
 def _expelled() -> None:
     """A crash, so that nothing is done twice: the supervisor starts it anew."""
-    Logger().error("The other nodes took this one for dead, and have taken over its work: it begins anew")
+    Logger().error("Fenced: the other nodes missed our heartbeats and took over; restarting")
     os._exit(1)
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import psutil
 
+from cluster.base.request import Status
 from cluster.lab.answers import ComponentView, LinkView, NodeView, Overview
 from cluster.lab.control.ask import ask
-from cluster.lab.control.requests import Status
 from cluster.lab.errors import LabError
 from cluster.lab.faults import links_with_faults
 from cluster.lab.folder import ADMIN, LabFolder
@@ -71,15 +71,11 @@ def troubles(folder: LabFolder, plan: Plan) -> list[str]:
 
 
 def _trouble(folder: LabFolder, plan: Plan, gateway: GatewayNode) -> str:
-    """Of a gateway: is the real system there that it is for?"""
-    network = plan.network(gateway.network)
+    """What a gateway says that does not work of it."""
     status: dict[str, Any] = {}
     with suppress(LabError):  # it died or hangs just now; the next look tells
         status = ask(folder, plan, gateway, Status(), PATIENCE_S)
-    if status.get("bound", True):
-        return ""
-    where = f"the message centre {network.host}:{network.port}"
-    return f"is not bound at {where}, and tries again; see `xmpplab logs {gateway.name}`"
+    return gateway.trouble(status, plan.network(gateway.network))
 
 
 class _Meter:

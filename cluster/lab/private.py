@@ -29,7 +29,7 @@ def check_folder(path: Path, *, closed: bool = False) -> None:
         if found.st_uid != os.geteuid():
             raise LabError(f"{path} belongs to {_user(found.st_uid)}; remove it, or go to a folder of your own")
     if not stat.S_ISDIR(found.st_mode):
-        raise LabError(f"{path} is no folder; remove it, or go to another folder")
+        raise LabError(f"{path} is not a folder; remove it, or go to another folder")
     if found.st_mode & (_OPEN_TO_OTHERS if closed else _WRITABLE_BY_OTHERS):
         remedy = f"`chmod go-{'rwx' if closed else 'w'} {path}`, or go to another folder"
         raise LabError(f"other users may {'enter' if closed else 'write to'} {path}; {remedy}")

@@ -14,12 +14,12 @@ from cluster.redisio.url import CLUSTER, RedisUrl, each_of
 if TYPE_CHECKING:
     import redis
 
-_UNUSABLE = "is it running, and are user and password right?"
+_UNUSABLE = "check that it is running, and check user and password"
 _REMEDIES = {
     "MISCONF": "it cannot write to its disk: give it room there (`df -h`), then try again",
     "used memory > 'maxmemory'": "its memory is full: give it more (`CONFIG SET maxmemory`), then try again",
-    "read only replica": "it is a replica and takes no writes: give the address of its master",
-    "NOREPLICAS": "it has fewer replicas than it is told to have (min-replicas-to-write)",
+    "read only replica": "it is a replica and accepts no writes; give the address of its master",
+    "NOREPLICAS": "it has fewer replicas than min-replicas-to-write requires",
 }
 """By what a Redis says that is there and refuses; redis-py takes the first word off some of it."""
 
@@ -130,7 +130,9 @@ def _home_in_cluster(url: str, key: str) -> tuple[str, int]:
         for first, last, (host, port, *_), *_ in ranges:
             if first <= slot(key) <= last:
                 return host.decode() if host else str(urlsplit(address).hostname), int(port)
-    raise LabError(f"the cluster at {_without_password(url)} has no master for all slots; is one of them away?")
+    raise LabError(
+        f"the cluster at {_without_password(url)} has no master for some slots; check that all masters are running"
+    )
 
 
 def nodes(admin: redis.Redis) -> list[Any]:

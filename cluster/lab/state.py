@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
+from cluster.kinds import known
 from cluster.lab.errors import LabError
 from cluster.lab.private import write_private
 
-NodeKind = Literal["redis", "server", "sms", "mail", "smsc", "mailhost"]
-"""The last four: gateways, and foreign networks."""
-DriverKind = Literal["process", "docker"]
-"""What runs a lab: processes of this machine, or containers."""
+NodeKind = Annotated[str, Meta(extra_json_schema={"enum": sorted(["redis", "server", *known()])})]
 State = Literal["starting", "running", "paused", "restarting", "stopped"]
 NodeAction = Literal["kill", "pause", "resume", "restart"]
 """What a command may do to one node: as a crash, a process that hangs, its end, and an orderly new start."""

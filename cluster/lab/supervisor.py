@@ -172,7 +172,7 @@ def supervise(
 
     def look() -> None:
         if not supervisor.look():
-            Logger().error("The folder {path} is gone, so the lab ends", path=str(folder.path))
+            Logger().error("The folder {path} is gone: ending the lab", path=str(folder.path))
             looking.stop()
             react.stop()
 

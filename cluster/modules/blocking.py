@@ -69,7 +69,7 @@ async def block(ctx: ModuleContext, iq: Stanza) -> Stanza:
     account = _session(ctx, iq).account
     jids = list(_jids(iq.payload()))
     if not jids:
-        raise StanzaError(Condition.BAD_REQUEST, "block whom?")
+        raise StanzaError(Condition.BAD_REQUEST, "no JID to block")
     listed = BlockList(blocked.of(account).union(jids))
     if len(listed) > MAX_BLOCKED or sum(len(str(jid).encode()) for jid in listed) > MAX_LIST_BYTES:
         text = f"a block list has at most {MAX_BLOCKED} addresses of {MAX_LIST_BYTES} bytes"

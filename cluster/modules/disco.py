@@ -21,7 +21,7 @@ def domain_info(ctx: ModuleContext, iq: Stanza) -> Stanza:
     """What the domain is; its features are what its modules handle (section 3.1)."""
     node = iq.payload().get("node", "")
     if node and node not in ctx.host.disco_nodes(ctx):
-        raise StanzaError(Condition.ITEM_NOT_FOUND, f"there is no disco node {node}")
+        raise StanzaError(Condition.ITEM_NOT_FOUND, f"no disco node {node}")
     query = describe(ctx.host, ctx)
     if node:
         query.set("node", node)
@@ -52,8 +52,8 @@ async def domain_items(ctx: ModuleContext, iq: Stanza) -> Stanza:
 
 @module.disco_items(addressed_to=("domain",))
 async def services(ctx: ModuleContext, about: None) -> list[Item]:
-    """The components of the domain."""
-    return [Item(Jid("", component)) for component in ctx.components]
+    """The services of the domain."""
+    return [Item(Jid("", service)) for service in ctx.services]
 
 
 @module.on_iq("get", "query", ns=ITEMS, addressed_to=("own", "account", "nobody"))

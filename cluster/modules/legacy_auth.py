@@ -55,4 +55,4 @@ async def log_in(ctx: ModuleContext, iq: Stanza, peer: Peer) -> Stanza:
 
 def _check_private(peer: Peer) -> None:
     if not peer.is_private:
-        raise StanzaError(Condition.SERVICE_UNAVAILABLE, "a password is taken under TLS only")
+        raise StanzaError(Condition.SERVICE_UNAVAILABLE, "passwords are accepted over TLS only")

@@ -30,7 +30,8 @@ async def keep(ctx: ModuleContext, account: LocalAccount, message: ForLater) -> 
     if _NO_STORE in stanza.payloads:
         return False
     waiting = OfflineMessage(stanza, ctx.now_utc_s())
-    return await ctx.store.offline.push(account.jid.localpart, waiting, ctx.limits.offline, first=message.goes_first)
+    bounds = ctx.limits.offline, ctx.limits.offline_total_bytes
+    return await ctx.store.offline.push(account.jid.localpart, waiting, *bounds, first=message.goes_first)
 
 
 @module.on("available")

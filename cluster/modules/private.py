@@ -36,7 +36,7 @@ async def keep(ctx: ModuleContext, iq: Stanza) -> Stanza:
     for child in iq.payload():
         documents.setdefault(_name(child), Element(f"{{{NS}}}query")).append(child)
     if not documents:
-        raise StanzaError(Condition.NOT_ACCEPTABLE, "there is nothing to keep")
+        raise StanzaError(Condition.NOT_ACCEPTABLE, "no element to store")
     texts = {name: xml.serialize(document) for name, document in documents.items()}
     if any(len(text) > MAX_BYTES for text in texts.values()):
         raise StanzaError(Condition.POLICY_VIOLATION, f"at most {MAX_BYTES} bytes are kept under one name")

@@ -65,7 +65,7 @@ async def change_account(ctx: ModuleContext, iq: Stanza) -> Stanza:
     query = iq.payload()
     if query.find(f"{{{REGISTER}}}remove") is not None:
         if len(query) != 1:
-            raise StanzaError(Condition.BAD_REQUEST, "<remove/> stands alone")
+            raise StanzaError(Condition.BAD_REQUEST, "<remove/> must be the only element")
         await ctx.remove_account(localpart, lambda: session.send(iq.reply()))
         return iq.reply()  # to nobody: its stream has ended
     named, password = _login(query, Condition.BAD_REQUEST)

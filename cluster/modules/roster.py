@@ -81,7 +81,7 @@ def _changed(account: LocalAccount, contact: Jid, item: Element) -> RosterItem:
     groups = tuple(group.text or "" for group in item.findall(f"{{{ROSTER}}}group"))
     # section 2.3.3
     if len(set(groups)) < len(groups):
-        raise StanzaError(Condition.BAD_REQUEST, "a group stands twice")
+        raise StanzaError(Condition.BAD_REQUEST, "duplicate group")
     if "" in groups:
         raise StanzaError(Condition.NOT_ACCEPTABLE, "a group has no name")
     if any(len(text.encode()) > MAX_NAME_BYTES for text in (name, *groups)):

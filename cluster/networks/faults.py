@@ -45,7 +45,7 @@ class FaultyNetwork(ABC):
         try:
             faults = msgspec.convert({**msgspec.to_builtins(self.faults), **given}, Faults)
         except msgspec.ValidationError as error:
-            raise ValueError(f"{error}; there is: {', '.join(Faults.__struct_fields__)}") from None
+            raise ValueError(f"{error} (faults: {', '.join(Faults.__struct_fields__)})") from None
         if faults.delay_s < 0 or faults.max_per_s < 0:
             raise ValueError("a delay and a rate are not negative")
         await self._apply(faults)

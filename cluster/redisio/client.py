@@ -10,10 +10,11 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.clock import Reactor
 from cluster.redisio.connection import UNREACHABLE
 from cluster.redisio.layout import Address
 from cluster.redisio.masters import Masters
-from cluster.redisio.protocol import RedisProtocol, Reply
+from cluster.redisio.protocol import Listener, RedisProtocol, Reply
 from cluster.redisio.silence import CLUSTER_COMMANDS, COMMANDS, SUBSCRIPTIONS
 from cluster.redisio.url import RedisUrl
 
@@ -57,7 +58,7 @@ class RedisClient:
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, url: RedisUrl, jitter: Callable[[], float]) -> None:
+    def __init__(self, reactor: Reactor, url: RedisUrl, jitter: Callable[[], float]) -> None:
         """`jitter()` in [0, 1) spreads the attempts of many clients."""
         self._url = url
         self.keeps_order = not url.is_cluster
@@ -95,8 +96,8 @@ class RedisClient:
         try:
             await self._commands.open(about)
         except UNREACHABLE as error:
-            remedy = "is it running, and are user and password right?"
-            raise RedisUnavailable(f"no Redis for us at {self._url}: {error}; {remedy}") from error
+            remedy = "check that it is running, and check user and password"
+            raise RedisUnavailable(f"cannot use Redis at {self._url}: {error}; {remedy}") from error
 
     async def close(self) -> None:
         """Disconnect for good."""
@@ -108,14 +109,17 @@ class RedisClient:
         """Send a command. Fails with hiredis.ReplyError, or with ConnectionLost: then it may have been done or not."""
         connection = self._commands.of(command)
         if connection is None:
-            return fail(ConnectionLost("there is no connection to Redis"))
+            return fail(ConnectionLost("not connected to Redis"))
         return connection.execute(*command)
 
-    def post(self, *command: str | bytes | int) -> None:
-        """Send a command whose reply nobody waits for; an error reply is logged, a lost connection loses it."""
+    def post(self, *command: str | bytes | int, listener: Listener | None = None) -> None:
+        """Send a command whose reply nobody waits for; an error reply is logged, a lost connection loses it.
+
+        A `listener` hears of both instead.
+        """
         connection = self._commands.of(command)
         if connection is not None:
-            connection.post(*command)
+            connection.post(*command, listener=listener)
 
     async def flush(self) -> None:
         """Return when all that was written is replied to. Fails with ConnectionLost where there is a master that is
@@ -128,7 +132,7 @@ class RedisClient:
             if not succeeded:
                 failure.raiseException()
         if not is_complete:
-            raise ConnectionLost("there is no connection to Redis")
+            raise ConnectionLost("not connected to Redis")
 
     def when_connected(self, callback: Callable[[], None], key: str = "") -> None:
         """Call it at once if connected, and after each new connection, to the master of the key; of any, where there
@@ -165,7 +169,7 @@ class RedisClient:
         subscription.is_new = False
         subscription.heard_over = connection = self._ear.at(channel)
         if connection is None:
-            raise ConnectionLost("there is no connection to Redis")
+            raise ConnectionLost("not connected to Redis")
         return await connection.execute("SUBSCRIBE", channel)
 
     def _on_connected(self) -> None:

@@ -12,6 +12,7 @@ from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, con
 from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
 from twisted.internet.ssl import optionsForClientTLS
 
+from cluster.base.clock import Reactor
 from cluster.redisio.protocol import RedisProtocol
 from cluster.redisio.silence import Patience, notice_silence
 from cluster.redisio.url import RedisUrl
@@ -27,7 +28,7 @@ OnPush = Callable[[str, bytes], None]
 
 
 async def open_connection(
-    reactor: Any, url: RedisUrl, patience: Patience, on_push: OnPush, on_lost: Callable[[RedisProtocol], None]
+    reactor: Reactor, url: RedisUrl, patience: Patience, on_push: OnPush, on_lost: Callable[[RedisProtocol], None]
 ) -> RedisProtocol:
     """Connect and log in to one Redis that takes writes. Fails with one of UNREACHABLE.
 
@@ -48,7 +49,7 @@ async def open_connection(
     return protocol
 
 
-async def log_in(protocol: RedisProtocol, reactor: Any, url: RedisUrl) -> bytes:
+async def log_in(protocol: RedisProtocol, reactor: Reactor, url: RedisUrl) -> bytes:
     """Connect this protocol, and log in: its role. Fails with one of UNREACHABLE, and then it is over."""
     await connectProtocol(_endpoint(reactor, url), protocol)  # type: ignore[no-untyped-call]
     if url.scheme != "unix":
@@ -67,7 +68,7 @@ async def log_in(protocol: RedisProtocol, reactor: Any, url: RedisUrl) -> bytes:
     return bytes(hello[b"role"])
 
 
-def _endpoint(reactor: Any, url: RedisUrl) -> Any:
+def _endpoint(reactor: Reactor, url: RedisUrl) -> Any:
     """Where to connect; `rediss` checks the certificate against the system's authorities."""
     if url.scheme == "unix":
         return UNIXClientEndpoint(reactor, url.path, CONNECT_S)  # type: ignore[no-untyped-call]

@@ -29,13 +29,14 @@ class Insistent:
         self._client = client
         self._unanswered: deque[tuple[Sequence[Command], Written]] = deque()
         self._lost = self._is_refused = False
+        self._refused: Exception | None = None  # of the commands that are answered next, whose last one is to come
         client.when_connected(self._write_again)
 
     def write(self, commands: Sequence[Command]) -> Written:
         """Fires with the reply to the last command.
 
-        Where Redis refuses it, as on a full disk, that is logged, and it fires with None: what is written so is a help
-        for later, and what it is about has happened.
+        Where Redis refuses any of them, as on a full disk, that is logged, and it fires with None: what is written so
+        is a help for later, and what it is about has happened.
         """
         written = Written()
         self._unanswered.append((commands, written))
@@ -44,7 +45,7 @@ class Insistent:
 
     def _write(self, commands: Sequence[Command]) -> None:
         for command in commands[:-1]:
-            self._client.post(*command)
+            self._client.post(*command, listener=self)
         self._client.execute(*commands[-1]).addCallbacks(self._on_answered, self._on_failed)
 
     def _write_again(self) -> None:
@@ -53,15 +54,30 @@ class Insistent:
             for commands, _ in [*self._unanswered]:
                 self._write(commands)
 
+    def callback(self, reply: Reply) -> None:
+        """One of the commands before the last was done."""
+
+    def errback(self, error: Exception) -> None:
+        """One of them was not."""
+        if not isinstance(error, ConnectionLost):
+            self._refused = error
+
     def _on_answered(self, reply: Reply) -> None:
+        if self._refused is not None:
+            self._refuse(self._refused)
+            return
         self._is_refused = False
         self._unanswered.popleft()[1].callback(reply)  # replies come in the order of the commands
 
     def _on_failed(self, failure: Failure) -> None:
         if isinstance(failure.value, ConnectionLost):
-            self._lost = True
-            return
+            self._lost, self._refused = True, None
+        else:
+            self._refuse(failure.value)
+
+    def _refuse(self, error: BaseException | None) -> None:
+        self._refused = None
         if not self._is_refused:  # the first of many
             self._is_refused = True
-            self._log.error("Redis refuses what is to be kept: {error}", error=str(failure.value))
+            self._log.error("Redis refuses what is to be kept: {error}", error=str(error))
         self._unanswered.popleft()[1].callback(None)

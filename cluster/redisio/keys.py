@@ -113,7 +113,7 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:store:{{{domain}}}:offline:{localpart}"
 
     def offline_bytes(self, domain: str) -> str:
-        """Hash of how many bytes wait for each account: by localpart."""
+        """Hash of how many bytes wait for each account: by localpart, and under an empty name for all of them."""
         return f"{self.prefix}:store:{{{domain}}}:offline-bytes"
 
     def documents(self, domain: str, localpart: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 from hiredis import ReplyError
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from cluster.base.clock import Reactor
 from cluster.redisio.connection import log_in
 from cluster.redisio.protocol import RedisProtocol
 from cluster.redisio.silence import COMMANDS
@@ -38,7 +38,7 @@ class Poll:
     one of them, so a master that does not know yet that it was deposed is outvoted; and none that hangs is waited for.
     """
 
-    def __init__(self, reactor: Any, url: RedisUrl, known: Sequence[Address]) -> None:
+    def __init__(self, reactor: Reactor, url: RedisUrl, known: Sequence[Address]) -> None:
         self._reactor = reactor
         self._url = url
         self._asked: set[Address] = set()
@@ -88,7 +88,7 @@ class Poll:
             self._result.errback(next(iter(errors), None) or ReplyError("CLUSTERDOWN not all slots have a master"))
 
 
-async def _ask(reactor: Any, url: RedisUrl) -> Layout:
+async def _ask(reactor: Reactor, url: RedisUrl) -> Layout:
     protocol = RedisProtocol(reactor, COMMANDS, lambda *push: None, lambda: None)
     await log_in(protocol, reactor, url)
     try:

@@ -13,6 +13,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from cluster.base.backoff import Backoff
+from cluster.base.clock import Reactor, as_interface
 from cluster.redisio.connection import UNREACHABLE, OnPush, open_connection
 from cluster.redisio.layout import Address, Poll, key
 from cluster.redisio.protocol import RedisProtocol
@@ -38,7 +39,7 @@ class Masters:
     _log = Logger()
 
     def __init__(
-        self, reactor: Any, url: RedisUrl, patience: Patience, jitter: Callable[[], float], on_push: OnPush,
+        self, reactor: Reactor, url: RedisUrl, patience: Patience, jitter: Callable[[], float], on_push: OnPush,
         on_connected: Callable[[], None], on_lost: Callable[[Address], None],
     ) -> None:  # fmt: skip
         """`on_connected` hears of each new connection, and `on_lost` before what waits on one fails."""
@@ -132,7 +133,7 @@ class Masters:
     async def _reconnect(self) -> None:
         try:
             for attempt in count():
-                await deferLater(self._reactor, self._backoff.pause_s(attempt))
+                await deferLater(as_interface(self._reactor), self._backoff.pause_s(attempt))
                 try:
                     await self._connect()
                 except UNREACHABLE as error:
@@ -201,7 +202,7 @@ class Masters:
         before = {protocol for protocol, at in self._given_up.items() if at == address}
         for protocol in before:
             try:
-                await protocol.drained().addTimeout(DRAIN_S, self._reactor)
+                await protocol.drained().addTimeout(DRAIN_S, as_interface(self._reactor))
             except TimeoutError:
                 break  # it is another one that answers
         self._forget_given_up(before)

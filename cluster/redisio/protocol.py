@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.clock import Clock
 from cluster.base.written import Written
 from cluster.redisio.refusal import error_reply
 from cluster.redisio.silence import Patience, Watch
@@ -28,6 +30,13 @@ what the nodes say then."""
 _NOTHING = object()
 
 
+class Listener(typing.Protocol):
+    """Hears what becomes of many commands, as a Deferred of one."""
+
+    def callback(self, reply: Reply) -> None: ...
+    def errback(self, error: Exception) -> None: ...
+
+
 class RedisProtocol(Protocol):
     """Pipelines: every command is written at once, replies come in the order of the commands.
 
@@ -39,9 +48,9 @@ class RedisProtocol(Protocol):
     transport: Any
 
     def __init__(
-        self, clock: Any, patience: Patience, on_push: Callable[[str, bytes], None], on_lost: Callable[[], None]
+        self, clock: Clock, patience: Patience, on_push: Callable[[str, bytes], None], on_lost: Callable[[], None]
     ) -> None:
-        """`clock`: IReactorTime. `on_push(channel, message)` takes published messages.
+        """`on_push(channel, message)` takes published messages.
 
         `on_lost` hears the end, before what waits fails.
         """
@@ -51,7 +60,7 @@ class RedisProtocol(Protocol):
         self._on_push = on_push
         self._on_lost = on_lost
         self._reader = Reader(replyError=error_reply, notEnoughData=_NOTHING)
-        self._waiting: deque[Deferred[Reply] | None] = deque()
+        self._waiting: deque[Deferred[Reply] | Listener | None] = deque()
         self._last_refusal = ""
         self._watch = Watch(clock, patience, waits=lambda: bool(self._waiting), ping=self._ask, give_up=self._give_up)
         self._owed = 0
@@ -70,10 +79,13 @@ class RedisProtocol(Protocol):
         self._write(command, reply)
         return reply
 
-    def post(self, *command: str | bytes | int) -> None:
-        """Send a command whose reply nobody waits for; an error reply is logged, a lost connection loses it."""
+    def post(self, *command: str | bytes | int, listener: Listener | None = None) -> None:
+        """Send a command whose reply nobody waits for; an error reply is logged, a lost connection loses it.
+
+        A `listener` hears of both instead.
+        """
         if self.connected and not self.is_over:
-            self._write(command, None)
+            self._write(command, listener)
 
     def ping(self) -> Deferred[Reply]:
         """Fires when all that was written before is replied to. Fails with ConnectionLost.
@@ -98,7 +110,7 @@ class RedisProtocol(Protocol):
         """Of a connection that was given up: fires when nothing that was written over it can be done any more."""
         return self._drained
 
-    def _write(self, command: tuple[str | bytes | int, ...], reply: Deferred[Reply] | None) -> None:
+    def _write(self, command: tuple[str | bytes | int, ...], reply: Deferred[Reply] | Listener | None) -> None:
         self.transport.write(pack_command(command))  # type: ignore[arg-type]  # hiredis means tuple[…, ...]
         self._waiting.append(reply)
         if len(self._waiting) == 1:

@@ -7,6 +7,8 @@ import socket
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from cluster.base.clock import Clock
+
 KEEPALIVE_S = 5
 """An idle connection is asked for a sign of life after this."""
 
@@ -70,10 +72,10 @@ class Watch:
     """Over one connection: whether what is waited for comes."""
 
     def __init__(
-        self, clock: Any, patience: Patience, *, waits: Callable[[], bool], ping: Callable[[], None],
+        self, clock: Clock, patience: Patience, *, waits: Callable[[], bool], ping: Callable[[], None],
         give_up: Callable[[], None],
     ) -> None:  # fmt: skip
-        """`clock`: IReactorTime. `waits`: something is not answered. `give_up` is called once."""
+        """`waits`: something is not answered. `give_up` is called once."""
         self._clock = clock
         self._patience = patience
         self._waits = waits

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionLost
 
+from cluster.base.clock import Clock
 from cluster.base.settled import Settled, all_of
 from cluster.router.chain import Chain
 from cluster.router.fault import Passage
@@ -66,13 +67,13 @@ class FaultyLink:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Clock,
         sink: EntrySink,
         chain: Chain,
         on_lost: Callable[[list[Loss]], None],
         on_room: Callable[[], None],
     ) -> None:
-        """`reactor` is an IReactorTime; its time is that of the entries' ids.
+        """The time of `reactor` is that of the entries' ids.
 
         `on_lost` hears what faults lost, `on_room` that more may be read than before.
         """

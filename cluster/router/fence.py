@@ -17,6 +17,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from cluster.base.clock import as_interface
 from cluster.base.storage import is_away
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ async def passed(marks: Marks, from_: str, inbound: Inbound, is_over: Callable[[
                 is_told = True
                 what = "What comes from {from_} waits until what came from {other} up to {last} is delivered"
                 _log.warn(what, from_=from_, other=other, last=last)
-            await deferLater(inbound.clock, LOOK_AGAIN_S)
+            await deferLater(as_interface(inbound.clock), LOOK_AGAIN_S)
     return not is_over()
 
 

@@ -12,6 +12,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from cluster.base.clock import Clock, as_interface
 from cluster.base.settled import Settled
 from cluster.base.storage import is_refusal
 from cluster.router.port import QUEUE, Deliver, HopRecorder
@@ -53,14 +54,14 @@ class Gate:
 
     def __init__(
         self,
-        clock: Any,
+        clock: Clock,
         from_: str,
         to_domain: str,
         served_by: Mapping[str, str],
         deliver: Deliver,
         tracer: HopRecorder,
     ) -> None:
-        """`clock` is an IReactorTime. `from_` is the other domain, or `domain/node` for a further node of it;
+        """`from_` is the other domain, or `domain/node` for a further node of it;
         `served_by`: see `realm`.
         """
         self._clock = clock
@@ -126,7 +127,7 @@ class Gate:
         self._log.warn("What comes from {from_domain} waits: the storage refuses it", from_domain=self._from)
         again = [(index, stanza) for settled, index, stanza in unsettled if settled in refused]
         self._refused += 1
-        return deferLater(self._clock, REFUSED_S, self._deliver_again, entry_id, again)
+        return deferLater(as_interface(self._clock), REFUSED_S, self._deliver_again, entry_id, again)
 
     def _deliver_again(self, entry_id: str, stanzas: list[tuple[int, Stanza]]) -> Settled:
         """These only: the others of the entry have been delivered."""

@@ -11,6 +11,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.clock import Clock
 from cluster.base.storage import log_failed
 from cluster.base.turn import Stage, Turn
 from cluster.redisio.client import RedisClient
@@ -34,7 +35,7 @@ class Inbound:
     _log = Logger()
 
     def __init__(
-        self, reactor: Any, turn: Turn, client: RedisClient, keys: LinkKeys, to: str, share: Share,
+        self, reactor: Clock, turn: Turn, client: RedisClient, keys: LinkKeys, to: str, share: Share,
         decode: Callable[[bytes], Any], is_current: Callable[[], bool] = lambda: True,
     ) -> None:  # fmt: skip
         """`decode` makes the list of items of what a sender's `Outbound` wrote as one entry. `is_current`: all is known
@@ -68,10 +69,11 @@ class Inbound:
         self.turn.run()
         self._acknowledge()
         self.client.unsubscribe(self.keys.bell(self.to))
-        for link in self._links.values():
-            link.listen_no_more()
-            self._share.give_back(link.from_)
         try:
+            await self.client.flush()  # what is kept now may be acknowledged
+            for link in self._links.values():
+                link.listen_no_more()
+                self._share.give_back(link.from_)
             await self.client.flush()
         except ConnectionLost:
             self._log.warn("Stopped without Redis: what was delivered last may be delivered again")
@@ -101,7 +103,7 @@ class Inbound:
     def forget(self, link: InboundLink) -> None:
         """It was let go, and all of it has settled."""
         if self._links.pop(link.from_, None) is not None:
-            self.turn.add(partial(self._give_back, link), Stage.ACKNOWLEDGE)
+            self.turn.add(partial(self._when_kept, partial(self._give_back, link)), Stage.ACKNOWLEDGE)
 
     def _give_back(self, link: InboundLink) -> None:
         link.acknowledge()
@@ -111,7 +113,14 @@ class Inbound:
     def _acknowledge(self) -> None:
         links, self._to_acknowledge = self._to_acknowledge, []
         for link in links:
-            link.acknowledge()
+            self._when_kept(link.acknowledge)
+
+    def _when_kept(self, acknowledge: Callable[[], None]) -> None:
+        kept = self.turn.kept()
+        if kept is None:
+            acknowledge()
+        else:
+            kept.addCallback(lambda _: acknowledge())
 
     def _on_bell(self, message: bytes) -> None:
         from_ = message.decode(errors="replace")
@@ -133,7 +142,9 @@ class Inbound:
             taken = await self.exists(from_) and await self._share.take(from_)
         finally:
             self._opening.discard(from_)
-        if taken and not self.is_stopped and from_ not in self._links:
+        if taken and not self._share.is_ours(from_):  # any more
+            self._share.give_back(from_)
+        elif taken and not self.is_stopped and from_ not in self._links:
             assert self._open_sink is not None  # nothing arrives before the start
             link = self._links[from_] = InboundLink(from_, self._open_sink, self)
             link.listen()
@@ -158,7 +169,7 @@ class Inbound:
         peers.addCallbacks(self._on_peers, self._on_failed)
 
     def _on_peers(self, peers: set[bytes]) -> None:
-        for from_ in {peer.decode(errors="replace") for peer in peers} - self._links.keys():
+        for from_ in sorted({peer.decode(errors="replace") for peer in peers} - self._links.keys()):
             self._open(from_)
 
     def _on_failed(self, failure: Failure) -> None:

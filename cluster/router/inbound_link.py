@@ -11,7 +11,6 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.base.storage import log_failed
-from cluster.base.turn import Stage
 from cluster.redisio.protocol import Reply
 from cluster.router.entry_id import EntryId
 from cluster.router.fence import Marks, passed, read_marks
@@ -120,7 +119,8 @@ class InboundLink:
 
     def resume(self) -> None:
         """Read again what a reader was given and did not acknowledge, then what is new."""
-        self._inbound.turn.add(self.acknowledge, Stage.ACKNOWLEDGE)
+        if self._settled:
+            self._inbound.acknowledge_later(self)
         created = self._client.execute("XGROUP", "CREATE", self._key, self._group, "0", "MKSTREAM")
         created.addErrback(self._on_failed, "Opening")  # when reading it, this is noticed too
         self._cursor, self._position = b"0", b""

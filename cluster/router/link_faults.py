@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import msgspec
 from twisted.logger import Logger
 
+from cluster.base.clock import Clock
 from cluster.router.chain import Chain
 from cluster.router.faulty import FaultyLink, Loss
 from cluster.router.port import QUEUE, HopRecorder
@@ -24,13 +24,13 @@ class LinkFaults:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Clock,
         domain: str,
         tracer: HopRecorder,
         count: Callable[[str, int], None],
         now_utc_s: Callable[[], float],
     ) -> None:
-        """`reactor` is an IReactorTime; `count(from, number)` counts the stanzas that faults lost on a link.
+        """`count(from, number)` counts the stanzas that faults lost on a link.
 
         `now_utc_s` is the clock that settings are written by; here their times are by the reactor's.
         """

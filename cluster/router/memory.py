@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import msgspec
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from cluster.base.clock import Clock
 from cluster.base.settled import Settled
 from cluster.router.gate import Gate
 from cluster.router.link_faults import LinkFaults
@@ -44,14 +44,14 @@ class MemoryNetwork:
 
     def __init__(
         self,
-        clock: Any,
+        clock: Clock,
         domains: Iterable[str],
         max_backlog: int = 100_000,
         served_by: Mapping[str, str] = NO_COMPONENTS,
         acknowledge_after_s: float = 0.0,
         apart: Iterable[tuple[str, str]] = (),
     ) -> None:
-        """`clock` is an IReactorTime. `domains` is whom the network serves; `max_backlog` entries wait per link.
+        """`domains` is whom the network serves; `max_backlog` entries wait per link.
 
         `served_by`: see `realm`. What settled so short a time ago as `acknowledge_after_s` comes again where the next
         reader takes over, as it does in Redis. `apart`: from whom to whom no link leads.

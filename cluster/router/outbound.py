@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
 from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 
+from cluster.base.clock import Clock
 from cluster.base.turn import Stage, Turn
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import LinkKeys
@@ -23,7 +23,7 @@ class Outbound:
     _log = Logger()
 
     def __init__(
-        self, reactor: Any, turn: Turn, client: RedisClient, keys: LinkKeys, domain: str, tracer: HopRecorder,
+        self, reactor: Clock, turn: Turn, client: RedisClient, keys: LinkKeys, domain: str, tracer: HopRecorder,
         max_backlog: int, peers: Collection[str] | None = None,
     ) -> None:  # fmt: skip
         """`peers`: the only ends to which a link leads from here; None: all that there are."""

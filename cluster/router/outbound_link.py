@@ -209,7 +209,7 @@ class OutboundLink:
         if self._followed == gone:
             return True
         marks: Marks = {}
-        for other in await self._outbound.others():
+        for other in sorted(await self._outbound.others()):
             stream = await self._stream(self._outbound.keys.link(self._to, other))
             if stream and stream[b"length"]:
                 marks[other] = stream[b"last-generated-id"].decode()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
 
 import msgspec
 
+from cluster.base.clock import Clock
 from cluster.base.turn import Turn
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
@@ -27,7 +27,7 @@ class RedisRouter:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Clock,
         client: RedisClient,
         keys: Keys,
         *,
@@ -41,7 +41,7 @@ class RedisRouter:
         served_by: Mapping[str, str] = NO_COMPONENTS,
         peers: Collection[str] | None = None,
     ) -> None:
-        """`reactor` is an IReactorTime, `client` is connected, `turn` is that of all who write to it.
+        """`client` is connected, `turn` is that of all who write to it.
         `max_backlog`: entries (batches) that wait on one link; `now_utc_s`: by which commands give faults their times;
         `served_by`: see `realm`.
 

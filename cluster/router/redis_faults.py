@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.clock import Clock
 from cluster.base.storage import log_failed
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
@@ -22,7 +22,7 @@ class RedisFaults(LinkFaults):
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Clock,
         client: RedisClient,
         keys: Keys,
         domain: str,

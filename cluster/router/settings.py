@@ -24,7 +24,7 @@ def parse(texts: Mapping[str, str]) -> dict[str, Any]:
     values = {}
     for key, text in texts.items():
         if key not in known():
-            raise ValueError(f"there is no fault {key!r}; there is: {', '.join(known())}")
+            raise ValueError(f"no fault {key!r} (faults: {', '.join(known())}")
         try:
             values[key] = known()[key].quantity.parse(text)
         except ValueError as error:

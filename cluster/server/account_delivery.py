@@ -1,17 +1,19 @@
-"""Stanzas for the accounts of a domain that are here (RFC 6121 section 8.5)."""
+"""Stanzas for a domain and its accounts (RFC 6120 section 10.5, RFC 6121 section 8.5)."""
 
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from cluster.base.settled import Settled
 from cluster.host.iq import IqDispatch
-from cluster.router.port import Bounce
 from cluster.server.accounts import LocalAccount
+from cluster.server.config import Ports
 from cluster.server.context import ModuleContext
 from cluster.server.delivery import MessageDelivery
+from cluster.server.routing import Routing
 from cluster.server.session import Session
-from cluster.trace.hop import Event, Tracer
+from cluster.trace.hop import Event
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
@@ -19,23 +21,66 @@ from cluster.xmpp.subscription import TYPES
 
 
 class AccountDelivery:
-    """Messages, requests and presence for an account or one of its resources."""
+    """A `LocalService`: the domain itself, its accounts and their resources, wherever in the domain they are."""
 
     def __init__(
         self,
         ctx: ModuleContext,
         messages: MessageDelivery,
         requests: IqDispatch[ModuleContext],
-        tracer: Tracer,
-        bounce: Bounce,
+        ports: Ports,
+        routing: Routing,
     ) -> None:
+        self.domain = ctx.domain
         self._ctx = ctx
+        self._online = ctx.accounts.online
         self._messages = messages
         self._requests = requests
-        self._tracer = tracer
-        self._bounce = bounce
+        self._nodes = ports.nodes
+        self._tracer = ports.tracer
+        self._routing = routing
+        self._bounce = routing.bounce
 
-    def deliver(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
+    def deliver(self, stanza: Stanza, place: str) -> Settled:
+        """See `LocalService`."""
+        assert stanza.to is not None
+        localpart = stanza.to.localpart
+        account = self._online.get(localpart)
+        if account is not None:
+            settled = self._hand_on(account, stanza)
+        elif not localpart:
+            settled = self._deliver_to_domain(stanza)
+        elif self._nodes.is_alone and self._is_only_seen(stanza):
+            return None
+        else:
+            settled = self._nodes.claim(localpart).addCallback(self._deliver_at, stanza, localpart, place)
+        if settled is None or place:
+            return settled
+        return settled.addErrback(self._routing.not_delivered, stanza)
+
+    def _deliver_to_domain(self, stanza: Stanza) -> Settled:
+        if stanza.kind == "iq":
+            return self._requests.handle(self._ctx, stanza, "domain")
+        if stanza.kind == "message":  # RFC 6120 section 10.5.1: the server itself reads none
+            error = StanzaError(Condition.SERVICE_UNAVAILABLE, cause="the server itself reads no messages")
+            return self._bounce(stanza, error)
+        return None
+
+    def _deliver_at(self, node: str, stanza: Stanza, localpart: str, place: str) -> Settled:
+        """Nobody is online here: the account is offline, at another node, or being restored."""
+        if node != self._nodes.name:
+            return self._routing.tell(node, stanza, place)
+        if self._is_only_seen(stanza) and self._ctx.accounts.here(localpart) is None:
+            self._nodes.release(localpart)
+            return None
+        delivered = self._ctx.accounts.load(localpart).addCallback(self._hand_on, stanza)
+        return delivered.addBoth(self._released, localpart)
+
+    def _released(self, result: Any, localpart: str) -> Any:
+        self._nodes.release(localpart)
+        return result
+
+    def _hand_on(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
         """Hand on what is for this account; None where there is no such account."""
         if account is not None and account.barrier is not None and stanza.from_ and account.blocks(stanza.from_):
             return self._turn_away(stanza)
@@ -44,7 +89,7 @@ class AccountDelivery:
         if account is not None and account.is_removed:  # while the stanza was held back
             account = None
         if account is not None and account.held is not None:  # RFC 6120 section 10.1: it overtakes no message
-            return account.hold_back(partial(self.deliver, account, stanza))
+            return account.hold_back(partial(self._hand_on, account, stanza))
         if stanza.kind == "iq":
             return self._deliver_iq(account, stanza)
         return self._deliver_presence(account, stanza)
@@ -101,7 +146,7 @@ class AccountDelivery:
             return self._ctx.presence.receive(account, stanza)
         return None
 
-    def is_only_seen(self, stanza: Stanza) -> bool:
+    def _is_only_seen(self, stanza: Stanza) -> bool:
         """Presence that only a session could see (RFC 6121 section 8.5.2.2.2), and no module wants to know of."""
         is_presence = stanza.kind == "presence" and stanza.type not in TYPES and stanza.type != "probe"
         return is_presence and not self._ctx.presence.concerns_accounts

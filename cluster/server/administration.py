@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from cluster.server.component import Component
 from cluster.server.domain import Domain
 from cluster.xmpp.jid import prepare_localpart
 
@@ -15,9 +16,10 @@ MAX_FOLLOW_S = 60.0
 class Administration:
     """The operator's requests to one domain. Raises ValueError with the remedy for what cannot be done."""
 
-    def __init__(self, domain: Domain, streams: Collection[object]) -> None:
+    def __init__(self, domain: Domain, components: Mapping[str, Component], streams: Collection[object]) -> None:
         """`streams`: the client streams that are open, logged in or not."""
         self._domain = domain
+        self._components = components
         self._streams = streams
 
     async def status(self) -> dict[str, Any]:
@@ -30,7 +32,7 @@ class Administration:
             "streams": len(self._streams),
             "sessions": sum(len(account.sessions) for account in self._domain.accounts.online.values()),
             "accounts": await self._domain.context.store.accounts.count(),
-            "components": {name: component.is_connected for name, component in self._domain.components.items()},
+            "components": {name: component.is_connected for name, component in self._components.items()},
         }
 
     async def follow_all(self, until_utc_s: float) -> None:
@@ -46,7 +48,7 @@ class Administration:
         return await self._domain.context.store.accounts.names()
 
     async def user_add(self, localpart: str, password: str) -> None:
-        """Make an account."""
+        """Create an account."""
         if not await self._domain.credentials.create(prepare_localpart(localpart), password):
             raise ValueError(f"{localpart}@{self._domain.name} exists already; `user passwd` changes its password")
 
@@ -63,5 +65,5 @@ class Administration:
     async def _existing(self, localpart: str) -> str:
         name = prepare_localpart(localpart)
         if await self._domain.context.store.accounts.get(name) is None:
-            raise ValueError(f"there is no {name}@{self._domain.name}; `user ls` shows who there is")
+            raise ValueError(f"no account {name}@{self._domain.name}; `xmpplab user ls` lists the accounts")
         return name

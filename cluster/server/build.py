@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 from cluster.server.administration import Administration
 from cluster.server.c2s import C2s, ClientStreams, stream_options
+from cluster.server.component import Component
 from cluster.server.component_stream import ComponentStreams
 from cluster.server.config import Ports, ServerConfig
 from cluster.server.domain import Domain
+from cluster.server.hosted import HostedService
 from cluster.server.relay import Relay
 from cluster.server.remote_seats import RemoteSeats
+from cluster.server.routing import LocalService, Routing
 from cluster.server.seats import Seats
 
 
@@ -19,6 +22,7 @@ class Server:
     """One server, or one node of it. Who built it lets connections reach `clients` and `components`."""
 
     domain: Domain
+    routing: Routing
     clients: ClientStreams
     """A factory of Twisted's: of client streams."""
     components: ComponentStreams
@@ -29,7 +33,7 @@ class Server:
 
     async def start(self) -> None:
         """Accept stanzas from other domains, then work for the other nodes of this one."""
-        await self.domain.start()
+        await self.routing.start()
         await self.ports.nodes.start(self._relay)
 
     async def stop(self) -> None:
@@ -44,7 +48,13 @@ class Server:
 
 def build(config: ServerConfig, ports: Ports) -> Server:
     """Wire a server; nothing happens before it is started."""
-    domain = Domain(config, ports)
+    routing = Routing(config, ports)
+    domain = Domain(config, ports, routing)
+    components = {name: Component(name, secret, ports, routing) for name, secret in config.components.items()}
+    hosted = [HostedService(name, service, ports, routing) for name, service in config.services.items()]
+    local: tuple[LocalService, ...] = (domain.delivery, *components.values(), *hosted)
+    for each in local:
+        routing.add(each)
     remote = RemoteSeats(ports.nodes, ports.new_id)
     seats = Seats(domain, ports.nodes, ports.new_id, remote)
     options = stream_options(domain.context, config.tls, config.anonymous)
@@ -52,9 +62,10 @@ def build(config: ServerConfig, ports: Ports) -> Server:
     clients = ClientStreams(shared)
     return Server(
         domain,
+        routing,
         clients,
-        ComponentStreams(domain, ports.clock, ports.turn, ports.new_id),
-        Administration(domain, clients.streams),
+        ComponentStreams(config.domain, components, domain.entrance, ports),
+        Administration(domain, components, clients.streams),
         ports,
         Relay(ports.nodes, domain, seats, remote, ports.expelled),
     )

@@ -43,7 +43,7 @@ class ClientStreams(Factory):
     noisy = False
 
     def __init__(self, shared: C2s) -> None:
-        self.streams: set[ClientStream] = set()
+        self.streams: dict[ClientStream, None] = {}
         self.clock = shared.clock
         self.peer_clock = PeerClock(shared.clock)
         self._shared = shared

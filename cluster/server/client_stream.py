@@ -56,7 +56,7 @@ class ClientStream(StreamConnection):
     max_unsettled = MAX_UNSETTLED
     _stream: ReceivingStream
 
-    def __init__(self, shared: C2s, clock: PeerClock, connections: set[ClientStream]) -> None:
+    def __init__(self, shared: C2s, clock: PeerClock, connections: dict[ClientStream, None]) -> None:
         super().__init__(ReceivingStream(shared.options, shared.new_id), shared.clock, clock, connections)
         self._shared = shared
         self._domain = shared.domain
@@ -85,7 +85,7 @@ class ClientStream(StreamConnection):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone, with or without a goodbye."""
-        self._connections.discard(self)
+        self._connections.pop(self, None)
         self._drain_rest()
         self._limit(None)
         self._stream.close()  # an answer that is still on its way must not bind a session to nothing
@@ -171,7 +171,7 @@ class ClientStream(StreamConnection):
     def _on_odd(self, seat: Seat, event: Nonza | Misaddressed) -> None:
         """What a bound client sent that is no stanza, or none that can be routed."""
         if isinstance(event, Misaddressed):
-            self._domain.bounce(event.stanza, event.error)
+            self._domain.routing.bounce(event.stanza, event.error)
             seat.counted()
             return
         self._write_output()  # what a module writes comes behind it

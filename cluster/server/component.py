@@ -8,17 +8,18 @@ from collections.abc import Callable
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred
 
-from cluster.base.clock import Clock
 from cluster.base.settled import Settled
 from cluster.base.turn import Turn
-from cluster.router.port import Bounce
+from cluster.server.config import Ports
+from cluster.server.routing import Routing
 from cluster.streams.outbox import MAX_UNSENT_BYTES, Outbox
-from cluster.trace.hop import Event, Tracer
+from cluster.trace.hop import Event
 from cluster.xmpp.component import ComponentStream
 from cluster.xmpp.content_namespace import into_stream
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
-from cluster.xmpp.limits import TO_COMPONENT
+from cluster.xmpp.limits import CARRIED, TO_COMPONENT
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.stanza_id import with_stanza_id
 from cluster.xmpp.wellformed import why_too_large
 
 WAIT_S = 30.0
@@ -93,28 +94,36 @@ class Component:
     says nothing of it.
     """
 
-    def __init__(self, domain: str, secret: str, clock: Clock, tracer: Tracer) -> None:
+    def __init__(self, domain: str, secret: str, ports: Ports, routing: Routing) -> None:
         self.domain = domain
         self.secret = secret
-        self._clock = clock
-        self._tracer = tracer
-        self._bounce: Bounce | None = None
+        self._clock = ports.clock
+        self._tracer = ports.tracer
+        self._new_id = ports.new_id
+        self._routing = routing
         self._outbox: Outbox | None = None
         self._sent: deque[_Pending] = deque()
         """Handed to its stream."""
         self._waiting: deque[_Pending] = deque()
-
-    def start(self, bounce: Bounce) -> None:
-        """`bounce` answers what could not be delivered."""
-        self._bounce = bounce
 
     @property
     def is_connected(self) -> bool:
         """True while a stream is joined."""
         return self._outbox is not None
 
-    def send(self, stanza: Stanza) -> Settled:
-        """Deliver it, now or when the component is there."""
+    def deliver(self, stanza: Stanza, place: str) -> Settled:
+        """See `LocalService`. A sender at this node is not to wait with it: the component's own bound holds."""
+        if place:
+            return self._take(stanza)
+        if len(stanza.raw) > CARRIED.max_bytes:
+            return self._routing.too_large(stanza)
+        if stanza.kind == "message":  # it may come twice, and is known by that then
+            stanza = with_stanza_id(stanza, self._new_id(), self._routing.jid)
+        self._take(stanza)
+        return None
+
+    def _take(self, stanza: Stanza) -> Settled:
+        """Send it, now or when the component is there."""
         if len(self._waiting) >= MAX_WAITING:
             self._refuse(_Pending(stanza), self._away())
             return None
@@ -124,6 +133,10 @@ class Component:
         else:
             self._pass(self._outbox, pending)
         return pending.settled if len(self._sent) <= MAX_WAITING else None
+
+    def reply(self, stanza: Stanza) -> None:
+        """Answer what the component itself sent, and cannot be routed."""
+        self._take(stanza)
 
     def attach(self, outbox: Outbox) -> None:
         """The component joined: first what waited for it, in order."""
@@ -208,8 +221,7 @@ class Component:
         return StanzaError(Condition.REMOTE_SERVER_TIMEOUT, f"{self.domain} is not connected to its server")
 
     def _refuse(self, pending: _Pending, error: StanzaError) -> None:
-        assert self._bounce is not None, "a stanza came before the domain was started"
-        refused = self._bounce(pending.stanza, error)
+        refused = self._routing.bounce(pending.stanza, error)
         if refused is None:
             pending.settled.callback(None)
         else:

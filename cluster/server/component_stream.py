@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
 
-from cluster.base.clock import Clock
-from cluster.base.turn import Turn
 from cluster.server.component import Component, ComponentOutbox
-from cluster.server.domain import Domain
+from cluster.server.config import Ports
+from cluster.server.entrance import Entrance
 from cluster.streams.connection import StreamConnection
 from cluster.streams.peer_clock import PeerClock
 from cluster.xmpp.component import AcceptingStream, Acknowledged, Joined
@@ -31,26 +30,27 @@ class ComponentStreams(Factory):
 
     noisy = False
 
-    def __init__(self, domain: Domain, clock: Clock, turn: Turn, new_id: Callable[[], str]) -> None:
-        """`new_id` gives unpredictable ids (RFC 6120 section 4.7.3)."""
-        self.streams: set[ComponentStream] = set()
-        self.domain = domain
-        self.clock = clock
-        self.peer_clock = PeerClock(clock)
-        self.turn = turn
-        self._new_id = new_id
+    def __init__(self, domain: str, components: Mapping[str, Component], entrance: Entrance, ports: Ports) -> None:
+        self.streams: dict[ComponentStream, None] = {}
+        self.components = components
+        self.entrance = entrance
+        self.clock = ports.clock
+        self.peer_clock = PeerClock(ports.clock)
+        self.turn = ports.turn
+        self._domain = domain
+        self._new_id = ports.new_id
 
     def buildProtocol(self, addr: object) -> ComponentStream:
         """A new connection."""
-        secrets = {component.domain: component.secret for component in self.domain.components.values()}
-        return ComponentStream(self, AcceptingStream(self.domain.name, secrets, self._new_id))
+        secrets = {component.domain: component.secret for component in self.components.values()}
+        return ComponentStream(self, AcceptingStream(self._domain, secrets, self._new_id))
 
     def shut_down(self) -> None:
         """End every stream: `system-shutdown` (RFC 6120 section 4.9.3.19)."""
         for stream in [*self.streams]:
             stream.fail(StreamError(StreamCondition.SYSTEM_SHUTDOWN))
             stream.hang_up()  # there will be nobody to wait for what the component says to it
-        for component in self.domain.components.values():
+        for component in self.components.values():
             component.stop()
 
 
@@ -75,7 +75,7 @@ class ComponentStream(StreamConnection):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone, with or without a goodbye."""
-        self._connections.discard(self)
+        self._connections.pop(self, None)
         self._drain_rest()
         self._limit(None)
         self._leave()
@@ -97,7 +97,7 @@ class ComponentStream(StreamConnection):
                 self._on_closed(event)
 
     def _take(self, stanza: Stanza) -> None:
-        settled = self._shared.domain.entrance.from_component(stanza)
+        settled = self._shared.entrance.from_component(stanza)
         if self._stream.received(settled) and settled is not None:
             settled.addBoth(self._on_settled, settled)
         if settled is not None:
@@ -111,7 +111,7 @@ class ComponentStream(StreamConnection):
     def _answer(self, event: Misaddressed) -> None:
         self._stream.received(None)
         if self._component is not None and event.stanza.may_be_answered_with_error:
-            self._component.send(event.stanza.error(event.error))
+            self._component.reply(event.stanza.error(event.error))
 
     def _write_output(self) -> None:
         if data := self._stream.data_to_send():
@@ -119,7 +119,7 @@ class ComponentStream(StreamConnection):
 
     def _join(self) -> None:
         """The secret is right. A second connection is refused only now: nobody else is to learn of the first."""
-        component = self._shared.domain.components[self._stream.domain]
+        component = self._shared.components[self._stream.domain]
         if component.is_connected:
             self.fail(StreamError(StreamCondition.CONFLICT, f"{component.domain} is connected already"))
             return

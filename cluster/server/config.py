@@ -13,6 +13,7 @@ from cluster.router.nodes.port import Nodes
 from cluster.router.port import Router
 from cluster.server.context import ServerModule
 from cluster.server.credentials import DeriveKeys
+from cluster.server.service import Service
 from cluster.store.limits import DEFAULTS, Limits
 from cluster.store.port import Store
 from cluster.trace.hop import Tracer
@@ -46,10 +47,17 @@ class ServerConfig:
     """How much is kept for one account."""
     components: Mapping[str, str] = field(default_factory=dict)
     """Components that connect here, and their secrets (XEP-0114)."""
-    components_at: Mapping[str, str] = field(default_factory=dict)
-    """Components of the domain that connect to another node of it, and the name of that node."""
+    services: Mapping[str, Service] = field(default_factory=dict)
+    """Services of the server's own, by the domain at which each is reached."""
+    services_at: Mapping[str, str] = field(default_factory=dict)
+    """Components and services of the domain that are at another node of it, and the name of that node."""
     served_by: Mapping[str, str] = field(default_factory=dict)
-    """For each component of the network, the domain of its server: see `router.realm`."""
+    """For each component and service of the network, the domain of its server: see `router.realm`."""
+
+    @property
+    def specialized(self) -> tuple[str, ...]:
+        """The domains of all its components and services, here and at other nodes."""
+        return (*self.components, *self.services, *self.services_at)
 
 
 @dataclass(frozen=True)

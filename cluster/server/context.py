@@ -27,8 +27,8 @@ class ModuleContext:
     """One domain, as its modules see it."""
 
     domain: str
-    components: tuple[str, ...]
-    """Domains of its external components (XEP-0114)."""
+    services: tuple[str, ...]
+    """Domains of its specialized services (RFC 6120 section 10.5): external components (XEP-0114), and hosted ones."""
     realm: frozenset[str]
     """The domainparts that are its own: see `router.realm`."""
     registration: bool

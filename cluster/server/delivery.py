@@ -148,7 +148,7 @@ class MessageDelivery:
         if kept:
             self._tracer.record(Event.STORED, stanza)
             return self._hooks.delivered(account, stanza, ()) if came is Came.NEW else None
-        cause = "nobody is there, and nothing keeps it for later"
+        cause = "the account is offline, and the message cannot be stored"
         return self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE, cause=cause))
 
 

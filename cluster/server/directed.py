@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Set
 
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid
@@ -11,34 +11,43 @@ MAX_DIRECTED_BYTES = 65_536
 """Of their addresses, some two thousand; presence for one more comes back with `resource-constraint`."""
 
 
-class Directed(set[Jid]):
-    """Their addresses."""
+class Directed(Set[Jid]):
+    """Their addresses, in the order in which they are told."""
 
-    __slots__ = ("_size_bytes",)
+    __slots__ = ("_jids", "_size_bytes")
 
     def __init__(self, jids: Iterable[Jid] = ()) -> None:
-        super().__init__(jids)
-        self._size_bytes = sum(map(_size, self))
+        self._jids = dict.fromkeys(jids)
+        self._size_bytes = sum(map(_size, self._jids))
+
+    def __contains__(self, jid: object) -> bool:
+        return jid in self._jids
+
+    def __iter__(self) -> Iterator[Jid]:
+        return iter(self._jids)
+
+    def __len__(self) -> int:
+        return len(self._jids)
 
     def add(self, jid: Jid) -> None:
         """One more. Raises StanzaError where there is no room for it."""
-        if jid in self:
+        if jid in self._jids:
             return
         if self._size_bytes + _size(jid) > MAX_DIRECTED_BYTES:
             raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"directed presence has {len(self)} receivers already")
-        super().add(jid)
+        self._jids[jid] = None
         self._size_bytes += _size(jid)
 
-    def discard(self, jid: Jid) -> None:  # type: ignore[override]  # of anything, says a set
+    def discard(self, jid: Jid) -> None:
         """One less."""
-        if jid in self:
-            super().discard(jid)
+        if jid in self._jids:
+            del self._jids[jid]
             self._size_bytes -= _size(jid)
 
     def take(self) -> list[Jid]:
         """All of them, who are none any more."""
-        taken = [*self]
-        self.clear()
+        taken = [*self._jids]
+        self._jids.clear()
         self._size_bytes = 0
         return taken
 

@@ -140,7 +140,7 @@ class Entrance:
             return self._ctx.presence.direct(session, stanza)
         if stanza.type in ("error", "probe"):  # a probe is no client's to send, nor a reason for an error (section 4.3)
             return self._route(stanza)
-        raise StanzaError(Condition.BAD_REQUEST, f"there is no presence of type {stanza.type}")
+        raise StanzaError(Condition.BAD_REQUEST, f"unknown presence type {stanza.type}")
 
     def _iq_from(self, session: Session, stanza: Stanza) -> Settled:
         if session.account.is_removed and stanza.type in ("get", "set"):  # what it changed would be left behind

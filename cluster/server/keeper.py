@@ -11,7 +11,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cluster.base.storage import log_failed
+from cluster.base.clock import Clock
+from cluster.base.storage import is_refusal, log_failed
 from cluster.base.turn import Stage, Turn
 from cluster.base.written import is_written
 from cluster.server.session import Session
@@ -24,6 +25,8 @@ REMEMBERED = 64
 """Acknowledged stanzas that stay known, and twice as many at times: an entry of a link that is read again after a
 crash may bring them once more. Then they are recognized. It is what one client may get in the 10 ms for which what
 has settled is not acknowledged (router/inbound.py)."""
+REFUSED_S = 1.0
+"""How long to wait until a storage that refuses is asked again."""
 MAX_OVER = 1_000
 """Sessions whose time was up, of which we remember how many stanzas were handled (section 5: `h` of `<failed/>`)."""
 
@@ -31,12 +34,18 @@ MAX_OVER = 1_000
 class _Noted:
     """How a session was noted last."""
 
-    __slots__ = ("acknowledged", "directed", "forgotten", "handled", "record")
+    __slots__ = ("acknowledged", "directed", "forgotten", "handled", "is_refused", "kept", "record")
 
     def __init__(self) -> None:
         self.record: SessionRecord | None = None
         self.directed: frozenset[Jid] = frozenset()
-        self.handled = self.acknowledged = self.forgotten = 0
+        self.handled = self.acknowledged = self.forgotten = self.kept = 0
+        self.is_refused = False
+
+    def refused(self) -> None:
+        """Nobody knows what of it the storage has."""
+        self.record, self.directed = None, frozenset()
+        self.is_refused = True
 
 
 class _Told(msgspec.Struct):
@@ -47,22 +56,38 @@ class _Told(msgspec.Struct):
     sent: list[Unacknowledged] = []
 
 
+class _Note(msgspec.Struct):
+    """What the store was given at once."""
+
+    told: list[_Told]
+    kept: list[Deferred[None]] = []
+    """Fire when it has it."""
+
+
 class Keeper:
     """Notes, once in each turn of the reactor, what is new of the sessions of one domain.
 
     A client hears of nothing that is not kept: neither does it get a stanza that could be forgotten, and with it the
     place of that stanza in the count; nor is it told that a stanza of its own was handled that could be handled again.
+
+    Where the storage is there and refuses, the sessions go on, and their clients get what is for them. But nothing
+    counts as handled, and nothing that came over a link is acknowledged, until all is kept that was refused.
     """
 
     _log = Logger()
 
-    def __init__(self, store: SessionStore, turn: Turn, now_utc_s: Callable[[], float]) -> None:
+    def __init__(self, store: SessionStore, turn: Turn, clock: Clock, now_utc_s: Callable[[], float]) -> None:
         self.turn = turn
+        turn.kept = self._kept
+        self._clock = clock
         self.now_utc_s = now_utc_s
         self._store = store
         self._changed: dict[Session, None] = {}
         self._noted: dict[Session, _Noted] = {}
-        self._under_way: deque[list[_Told]] = deque()
+        self._under_way: deque[_Note] = deque()
+        self._refused: dict[Session, None] = {}  # all that changed since the storage refused
+        self._is_refused = False
+        self._when_kept: list[Deferred[None]] = []  # for what was refused
         self._waiting: dict[Session, list[Deferred[None]]] = {}
         self._over: dict[str, tuple[str, int]] = {}
 
@@ -79,9 +104,18 @@ class Keeper:
         self.changed(session)
         return noted
 
+    def _kept(self) -> Deferred[None] | None:
+        """See `Turn.kept`."""
+        if not (self._under_way or self._is_refused):
+            return None
+        kept: Deferred[None] = Deferred()
+        (self._when_kept if self._is_refused else self._under_way[-1].kept).append(kept)
+        return kept
+
     def gone(self, session: Session) -> None:
         """It is over."""
         self._fire(session)
+        self._refused.pop(session, None)
         self._noted.pop(session, None)
         if session.sm is not None and session.sm.is_resumable:
             self._over[session.sm.id] = session.jid.localpart, session.sm.handled
@@ -98,7 +132,7 @@ class Keeper:
         return forgotten
 
     def _delete(self, localpart: str, id: str, forgotten: Deferred[None]) -> None:
-        self._store.delete(localpart, id).addErrback(self._on_failed)
+        self._store.delete(localpart, id).addErrback(lambda failure: log_failed(self._log, "Forgetting one", failure))
         forgotten.callback(None)
 
     def handled_by(self, localpart: str, id: str) -> int | None:
@@ -111,7 +145,8 @@ class Keeper:
         assert session.sm is not None
         noted = self._noted[session] = _Noted()
         noted.record, noted.directed, noted.forgotten = record, frozenset(session.directed), forgotten
-        noted.handled, noted.acknowledged = session.sm.handled, session.sm.acknowledged_count
+        noted.handled = noted.kept = session.sm.handled
+        noted.acknowledged = session.sm.acknowledged_count
 
     # --- the end of a turn
 
@@ -129,13 +164,16 @@ class Keeper:
             sm.settle(is_written)  # these commands are on their way, and this goes behind them
             sent = session.number()
             told.append(_Told(session, sm.handled, sent))
-            if (change := self._change(session, sent)) is not None:
+            if not self._is_refused and (change := self._change(session, sent)) is not None:
                 changes.append(change)
-        if changes:
-            self._under_way.append(told)
-            self._store.note(changes).addErrback(self._on_failed).addCallback(self._on_kept)
+        if self._is_refused:
+            self._not_kept(told)
+        elif changes:
+            self._under_way.append(_Note(told, self._when_kept))
+            self._when_kept = []
+            self._store.note(changes).addCallbacks(self._on_kept, self._on_failed)
         elif self._under_way:
-            self._under_way[-1].extend(told)  # what was handled may be among that
+            self._under_way[-1].told.extend(told)  # what was handled may be among that
         else:
             self._tell(told)
         for session in sessions:
@@ -146,6 +184,8 @@ class Keeper:
         sm = session.sm
         assert sm is not None
         noted = self._noted.setdefault(session, _Noted())
+        if noted.is_refused:
+            noted.is_refused, session.is_changed, sent = False, True, sm.left
         record = None
         directed = noted.directed
         if session.is_changed:
@@ -172,15 +212,55 @@ class Keeper:
         )
 
     def _on_failed(self, failure: Failure) -> None:
-        """The storage is there and refuses: the session goes on, but would not outlive this process."""
-        log_failed(self._log, "Keeping sessions", failure)
+        if not is_refusal(failure.value):
+            log_failed(self._log, "Keeping sessions", failure)
+        note = self._under_way.popleft()
+        if not self._is_refused:
+            self._is_refused = True
+            self._clock.callLater(REFUSED_S, self.turn.add, self._keep_again, Stage.SESSIONS)
+        self._when_kept += note.kept
+        self._not_kept(note.told)
 
     def _on_kept(self, result: object) -> None:
-        self._tell(self._under_way.popleft())
+        note = self._under_way.popleft()
+        if self._is_refused:  # what was written before this
+            self._when_kept += note.kept
+            self._not_kept(note.told)
+            return
+        self._tell(note.told)
+        for kept in note.kept:
+            kept.callback(None)
+
+    def _keep_again(self) -> None:
+        """All that was refused, and what is new since then."""
+        self._is_refused = False
+        refused, self._refused = self._refused, {}
+        for session in refused:
+            if session.is_resumable:
+                self._noted.setdefault(session, _Noted()).refused()
+        self._changed = {**refused, **self._changed}
+        self._write()
+        if self._when_kept and not self._is_refused:  # what was refused was of sessions that are over
+            when_kept, self._when_kept = self._when_kept, []
+            for kept in when_kept:
+                kept.callback(None)
+
+    def _not_kept(self, told: list[_Told]) -> None:
+        """They get what is for them, but no more of what they sent is handled than before."""
+        for each in told:
+            session, sm = each.session, each.session.sm
+            if not session.is_bound or sm is None:
+                continue
+            self._refused[session] = None
+            noted = self._noted.get(session)
+            session.noted(sm.told if noted is None else noted.kept, each.sent)
+            self._fire(session)
 
     def _tell(self, told: list[_Told]) -> None:
         for each in told:
             if each.session.is_bound:
+                if (noted := self._noted.get(each.session)) is not None:
+                    noted.kept = each.handled
                 each.session.noted(each.handled, each.sent)
                 self._fire(each.session)
 

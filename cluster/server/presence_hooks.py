@@ -21,9 +21,8 @@ _log = Logger()
 class PresenceHooks:
     """The hooks `sent`, `received` and `gone` of one domain; see host/module.py."""
 
-    def __init__(self, host: ServerHost) -> None:
-        self.ctx: ModuleContext
-        """Set before the first presence."""
+    def __init__(self, host: ServerHost, ctx: Callable[[], ModuleContext]) -> None:
+        self._ctx = ctx
         self._sent = host.presence_hook("sent")
         self._received = host.presence_hook("received")
         self._gone = host.presence_hook("gone")
@@ -49,7 +48,7 @@ class PresenceHooks:
         settled: Settled = None
         for handler in handlers:
             try:
-                settled = both(settled, handler(self.ctx, about, stanza))
+                settled = both(settled, handler(self._ctx(), about, stanza))
             except Exception:
                 _log.failure("A module failed at the presence of {sender}", sender=str(stanza.from_))
         return settled

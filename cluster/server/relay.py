@@ -63,7 +63,7 @@ class Relay:
         """See `nodes.port.Server`."""
         match frame:
             case Deliver():
-                return self._domain.from_node(node, frame, place)
+                return self._domain.routing.from_node(node, frame, place)
             case Remove():
                 return Deferred.fromCoroutine(self._domain.remove_account(frame.localpart))
             case Open():
@@ -83,7 +83,7 @@ class Relay:
         elif stream is not None:
             return stream.take(frame)
         elif isinstance(frame, Said) and not frame.managed:
-            return self._domain.route(frame.stanza)  # of a session that is gone; nobody would send it again
+            return self._domain.routing.route(frame.stanza)  # of a session that is gone; nobody would send it again
         return None
 
     async def _admit(self, node: str, wish: Open) -> None:
@@ -117,7 +117,7 @@ class Relay:
         """See `nodes.port.Server`."""
         match frame:
             case Deliver():
-                self._domain.bounce(frame.stanza, error)
+                self._domain.routing.bounce(frame.stanza, error)
             case Open() | Said() | SaidNonza() | Counted() | Flow():
                 self._remote.refuse(frame, error)
             case Write() | Bound() if frame.stream in self._relayed:

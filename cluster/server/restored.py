@@ -44,7 +44,7 @@ class RestoredSession(Session):
         super().__init__(account, kept.record.jid, keeper, _nowhere, _nowhere, _nowhere)
         record = kept.record
         self.presence, self.farewell, self.priority = record.presence, record.farewell, record.priority
-        self.directed = Directed(kept.directed)
+        self.directed = Directed(sorted(kept.directed))
         self.state = from_store(states, record.state)
         self.broken_utc_s = record.broken_utc_s
         stanzas = [each.stanza for each in kept.sent]

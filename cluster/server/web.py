@@ -10,6 +10,7 @@ from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
+from cluster.base.clock import Clock
 from cluster.server.c2s import ClientStreams
 from cluster.server.client_stream import HEADER_TIMEOUT_S
 from cluster.server.websocket import WebSocketResource, WebSockets
@@ -21,7 +22,7 @@ RELATION = "urn:xmpp:alt-connections:websocket"
 XRD = "http://docs.oasis-open.org/ns/xri/xrd-1.0"
 
 
-def site(streams: ClientStreams, reactor: Any, *, is_secure: bool) -> Site:
+def site(streams: ClientStreams, reactor: Clock, *, is_secure: bool) -> Site:
     """All of it, for one port. `is_secure`: under TLS."""
     scheme = "wss" if is_secure else "ws"
     root: Any = Resource()  # type: ignore[no-untyped-call]
@@ -61,7 +62,7 @@ class StreamSite(Site):
     noisy = False
     protocol: Any = RequestChannel
 
-    def __init__(self, root: Resource, streams: ClientStreams, reactor: Any) -> None:
+    def __init__(self, root: Resource, streams: ClientStreams, reactor: Clock) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
             root, requestFactory=BodilessRequest, reactor=reactor, timeout=HEADER_TIMEOUT_S
         )

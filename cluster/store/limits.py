@@ -17,6 +17,8 @@ class Limits(msgspec.Struct, frozen=True):
 
     offline: Limit = Limit(1_000, 16 << 20)
     """Messages that wait for it (XEP-0160)."""
+    offline_total_bytes: int = 1 << 30
+    """Of those that wait for all accounts together."""
     roster: Limit = Limit(5_000, 1 << 20)
     """Contacts, as its clients see them (RFC 6121 section 2)."""
     archive: Limit = Limit(10_000, 64 << 20)

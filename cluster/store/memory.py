@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
 
 from cluster.redisio.pages import PAGE_BYTES
 from cluster.store.archive import MAX_PAGE_BYTES, ArchivedMessage, Entry, Page, select
-from cluster.store.limits import Limit
+from cluster.store.limits import DEFAULTS, Limit
 from cluster.store.port import PAGE_MESSAGES, Account, OfflineMessage, RosterItem, Store
 from cluster.store.session import KeptSession, SentStanza, SessionChange, SessionRecord
 from cluster.xmpp.jid import Jid
@@ -106,11 +107,20 @@ class MemoryOffline:
     def __init__(self) -> None:
         self._messages: dict[str, list[OfflineMessage]] = {}
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: Limit, *, first: bool = False) -> bool:
+    async def push(
+        self,
+        localpart: str,
+        message: OfflineMessage,
+        limit: Limit,
+        total_bytes: int = DEFAULTS.offline_total_bytes,
+        *,
+        first: bool = False,
+    ) -> bool:
         """Keep it, unless it would be more than may wait; False then. `first`: as the oldest."""
         waiting = self._messages.setdefault(localpart, [])
         size_bytes = sum(len(each.stanza.raw) for each in (*waiting, message))
-        if len(waiting) >= limit.count or size_bytes > limit.size_bytes:
+        all_bytes = sum(len(each.stanza.raw) for each in (message, *chain.from_iterable(self._messages.values())))
+        if len(waiting) >= limit.count or size_bytes > limit.size_bytes or all_bytes > total_bytes:
             return False
         waiting.insert(0 if first else len(waiting), message)
         return True

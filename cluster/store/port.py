@@ -14,7 +14,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 
 from cluster.store.archive import ArchivedMessage, Page
-from cluster.store.limits import Limit
+from cluster.store.limits import DEFAULTS, Limit
 from cluster.store.session import KeptSession, SessionChange
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.mam import Query
@@ -104,8 +104,19 @@ PAGE_MESSAGES = 100
 class OfflineStore(Protocol):
     """Messages that wait. Reading and dropping are two steps, so that a crash between them loses nothing."""
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: Limit, *, first: bool = False) -> bool:
-        """Keep it, unless it would be more than may wait; False then. `first`: as the oldest."""
+    async def push(
+        self,
+        localpart: str,
+        message: OfflineMessage,
+        limit: Limit,
+        total_bytes: int = DEFAULTS.offline_total_bytes,
+        *,
+        first: bool = False,
+    ) -> bool:
+        """Keep it, unless it would be more than may wait for the account, or for all together; False then.
+
+        `first`: as the oldest.
+        """
 
     async def page(self, localpart: str) -> list[OfflineMessage]:
         """The oldest that wait, up to PAGE_MESSAGES or PAGE_BYTES, at least one; none where nothing waits.
@@ -155,7 +166,8 @@ class SessionStore(Protocol):
     """The sessions that can be resumed, so that they outlive the process of their server."""
 
     def note(self, changes: Sequence[SessionChange]) -> Deferred[None]:
-        """Keep what is new of several sessions; fires when it is kept, and waits while the storage is away.
+        """Keep what is new of several sessions; fires when it is kept, and waits while the storage is away. Fails with
+        StorageRefused where that is there and refuses; it may have a part of it then.
 
         In this order, so that a crash in between does no harm: what was sent, what changed in their records, what was
         handled and acknowledged.

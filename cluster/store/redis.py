@@ -14,7 +14,7 @@ from cluster.redisio.client import RedisClient
 from cluster.redisio.insistent import Insistent
 from cluster.redisio.keys import Keys
 from cluster.redisio.pages import PAGE_BYTES, read_hash
-from cluster.store.limits import Limit
+from cluster.store.limits import DEFAULTS, Limit
 from cluster.store.port import PAGE_MESSAGES, Account, OfflineMessage, RosterItem, Store
 from cluster.store.redis_archives import RedisArchives
 from cluster.store.redis_sessions import RedisSessions
@@ -26,27 +26,44 @@ _roster_item = msgspec.msgpack.Decoder(RosterItem).decode
 _offline_message = msgspec.msgpack.Decoder(OfflineMessage).decode
 
 _PUSH_BELOW_LIMIT = """
-local size = redis.call('HGET', KEYS[2], ARGV[1])
+local known = redis.call('HGET', KEYS[2], ARGV[1])
+local size = known
 if not size then
   size = 0
   for _, each in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do size = size + #each end
 end
 size = size + #ARGV[2]
-if redis.call('LLEN', KEYS[1]) >= tonumber(ARGV[3]) or size > tonumber(ARGV[4]) then return 0 end
-redis.call(ARGV[5], KEYS[1], ARGV[2])
-redis.call('HSET', KEYS[2], ARGV[1], size)
+local total = redis.call('HGET', KEYS[2], '')
+if not total then
+  total = 0
+  local sizes = redis.call('HGETALL', KEYS[2])
+  for at = 2, #sizes, 2 do total = total + sizes[at] end
+end
+total = total + size - (known or 0)
+if redis.call('LLEN', KEYS[1]) >= tonumber(ARGV[3]) or size > tonumber(ARGV[4]) or total > tonumber(ARGV[5]) then
+  return 0
+end
+redis.call(ARGV[6], KEYS[1], ARGV[2])
+redis.call('HSET', KEYS[2], ARGV[1], size, '', total)
 return 1
 """
-"""For a list and the hash of such lists' sizes; where that says nothing, the list is empty or older than the hash."""
+"""For a list and the hash of such lists' sizes, with their sum under an empty name. Where that says nothing of a list,
+it is empty or older than the hash; where there is no sum, nothing waits or the hash is older than that."""
 
 _DROP = """
 local dropped = 0
 for _, each in ipairs(redis.call('LRANGE', KEYS[1], 0, ARGV[2] - 1)) do dropped = dropped + #each end
 redis.call('LTRIM', KEYS[1], ARGV[2], -1)
+local known = redis.call('HGET', KEYS[2], ARGV[1])
+if not known then return end
 if redis.call('LLEN', KEYS[1]) == 0 then
   redis.call('HDEL', KEYS[2], ARGV[1])
-elseif redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then
+  dropped = known
+else
   redis.call('HINCRBY', KEYS[2], ARGV[1], -dropped)
+end
+if redis.call('HEXISTS', KEYS[2], '') == 1 and redis.call('HINCRBY', KEYS[2], '', -dropped) <= 0 then
+  redis.call('HDEL', KEYS[2], '')
 end
 """
 """From the beginning of such a list."""
@@ -86,10 +103,15 @@ for _, id in ipairs(redis.call('HKEYS', KEYS[2])) do
 end
 local own = 1 + tonumber(ARGV[3])
 redis.call('DEL', unpack(KEYS, 2, own))
-for at = own + 1, #KEYS do redis.call('HDEL', KEYS[at], ARGV[1]) end
+for at = own + 1, #KEYS do
+  if redis.call('HEXISTS', KEYS[at], '') == 1 then
+    redis.call('HINCRBY', KEYS[at], '', -(redis.call('HGET', KEYS[at], ARGV[1]) or 0))
+  end
+  redis.call('HDEL', KEYS[at], ARGV[1])
+end
 """
-"""Keys: sessions, those of the account, what else is its own, hashes by account; arguments: localpart, how keys of
-sessions begin, how many keys are the account's own."""
+"""Keys: sessions, those of the account, what else is its own, hashes by account, which may have a sum under an empty
+name; arguments: localpart, how keys of sessions begin, how many keys are the account's own."""
 
 _SEED = """
 if redis.call('HSETNX', KEYS[2], ARGV[1], '') == 0 then return end
@@ -184,11 +206,20 @@ class RedisOffline:
         self._domain = domain
         self._sizes = keys.offline_bytes(domain)
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: Limit, *, first: bool = False) -> bool:
+    async def push(
+        self,
+        localpart: str,
+        message: OfflineMessage,
+        limit: Limit,
+        total_bytes: int = DEFAULTS.offline_total_bytes,
+        *,
+        first: bool = False,
+    ) -> bool:
         """Keep it, unless it would be more than may wait; False then. `first`: as the oldest."""
         key, push = self._keys.offline(self._domain, localpart), "LPUSH" if first else "RPUSH"
         script = "EVAL", _PUSH_BELOW_LIMIT, 2, key, self._sizes, localpart
-        return bool(await self._client.execute(*script, _encode(message), limit.count, limit.size_bytes, push))
+        bounds = limit.count, limit.size_bytes, total_bytes
+        return bool(await self._client.execute(*script, _encode(message), *bounds, push))
 
     async def page(self, localpart: str) -> list[OfflineMessage]:
         """The oldest that wait."""

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 import msgspec
 from twisted.internet.defer import Deferred, gatherResults
 
+from cluster.base.storage import StorageRefused
 from cluster.redisio.client import RedisClient
 from cluster.redisio.insistent import Command, Insistent
 from cluster.redisio.keys import Keys
 from cluster.redisio.pages import read_hash
+from cluster.redisio.protocol import Reply
 from cluster.store.former_sessions import read_record
 from cluster.store.session import KeptSession, SentStanza, SessionChange, SessionRecord
 from cluster.xmpp.jid import Jid
@@ -42,7 +44,7 @@ class RedisSessions:
 
     def note(self, changes: Sequence[SessionChange]) -> Deferred[None]:
         """Keep what is new: one command for each session that was sent something, and one for the counts of all."""
-        return self._insistent.write([*self._commands(changes)])
+        return self._insistent.write([*self._commands(changes)]).addCallback(_kept)
 
     def _commands(self, changes: Sequence[SessionChange]) -> Iterator[Command]:
         for change in changes:
@@ -55,9 +57,9 @@ class RedisSessions:
                 yield "HSET", key, change.id, _encode(change.record)
             if change.directed:
                 key = self._keys.session(self._domain, change.id)
-                yield "HSET", key, *(part for jid in change.directed for part in (_field(jid), _encode(jid)))
+                yield "HSET", key, *(part for jid in sorted(change.directed) for part in (_field(jid), _encode(jid)))
             if change.undirected:
-                yield "HDEL", self._keys.session(self._domain, change.id), *map(_field, change.undirected)
+                yield "HDEL", self._keys.session(self._domain, change.id), *map(_field, sorted(change.undirected))
             if change.forgotten:
                 yield "HDEL", self._keys.session(self._domain, change.id), *change.forgotten
         counts: list[str | bytes] = []
@@ -91,6 +93,11 @@ class RedisSessions:
                 ("HDEL", keys.sessions(domain), id),
             ]
         )
+
+
+def _kept(reply: Reply) -> None:
+    if reply is None:  # see `Insistent.write`
+        raise StorageRefused("Redis refuses what is to be kept of sessions")
 
 
 def _field(jid: Jid) -> bytes:

@@ -46,7 +46,7 @@ class StreamConnection(Protocol):
     """Batches of its stanzas that may be on their way to safety before we stop reading from it."""
     _log = Logger()
 
-    def __init__(self, stream: Stream[Any], clock: Clock, peer_clock: PeerClock, connections: set[Any]) -> None:
+    def __init__(self, stream: Stream[Any], clock: Clock, peer_clock: PeerClock, connections: dict[Any, None]) -> None:
         """`connections`: those of its kind, with this one as long as it lasts."""
         self._stream: Any = stream
         self._clock = clock
@@ -65,7 +65,7 @@ class StreamConnection(Protocol):
 
     def connectionMade(self) -> None:
         """Wait for what the peer says first."""
-        self._connections.add(self)
+        self._connections[self] = None
         self._reading = Reading(self.transport)
         self._unsettled = Unsettled(self._reading, self.max_unsettled)
         self.transport.registerProducer(self, True)

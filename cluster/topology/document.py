@@ -14,7 +14,8 @@ import yaml
 from yaml.composer import ComposerError
 from yaml.reader import ReaderError
 
-from cluster.topology.problem import KeyPath, Problem, TopologyError, dotted
+from cluster.kinds.base.finding import KeyPath
+from cluster.topology.problem import Problem, TopologyError, dotted
 from cluster.topology.yaml_errors import in_plain_words
 
 
@@ -100,7 +101,7 @@ def _text(path: Path) -> str:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise _unusable(file, "there is no such file; give the path of a topology (YAML)") from None
+        raise _unusable(file, "no such file; give the path of a topology (YAML)") from None
     except OSError as error:
         raise _unusable(file, f"cannot be read: {error.strerror}; give a YAML file that you may read") from None
     try:

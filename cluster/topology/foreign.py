@@ -1,53 +1,25 @@
-"""The lower half of the RFC's figure in the topology file: components, gateways, and the networks behind them."""
+"""The lower half of the RFC's figure in the topology file: components, gateways, and the networks behind them.
+
+What is written for gateways and networks of one kind only, their kinds declare (cluster/kinds).
+"""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
+from functools import reduce
 from ipaddress import ip_address
-from typing import Annotated, Literal
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin
 
 import idna
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, create_model
 
-from cluster.topology.section import AccountJid, Domain, NodeName, OrEmpty, Section
-
-_NUMBER = r"^\+[1-9][0-9]{6,14}$"
-"""ITU-T E.164: country code and number, together at most 15 digits."""
-_SENDER = r"^(\+[1-9][0-9]{6,14}|[0-9]{2,20})$"
-"""A short code too; an SMPP address has at most 20 digits (SMPP 3.4 section 5.2.8)."""
-_ATOM = r"[^\s@()\[\];\\,.]+"
-_MAIL_LOCALPART = re.compile(rf"{_ATOM}(\.{_ATOM})*")
-"""A dot-atom (RFC 5321 section 4.1.2), as far as a localpart of RFC 7622 can have what no dot-atom has."""
-_MAX_ADDRESS_BYTES = 254
-"""RFC 5321 section 4.5.3.1.3: a path has at most 256 octets, with its < and >."""
-
-
-def _number(text: str) -> str:
-    if not re.fullmatch(_NUMBER, text):
-        raise ValueError(f"{text!r} is no phone number; write it with its country code, like '+393331234567'")
-    return text
-
-
-def _sender(text: str) -> str:
-    if not re.fullmatch(_SENDER, text):
-        rule = "write a short code of 2 to 20 digits, like '2345', or a number like '+393331234567'"
-        raise ValueError(f"{text!r} is no number that phones can write to; {rule}")
-    return text
-
-
-def _mail_address(text: str) -> str:
-    localpart = text.rpartition("@")[0]
-    if not localpart.isprintable() or not _MAIL_LOCALPART.fullmatch(localpart):
-        raise ValueError(f"{text!r} is no mail address; write it like friar@abbey.example")
-    if len(text.encode()) > _MAX_ADDRESS_BYTES:
-        raise ValueError(f"this mail address is longer than {_MAX_ADDRESS_BYTES} bytes; write a shorter one")
-    return text
-
-
-def _mailbox(text: str) -> str:
-    if "+" in text:
-        raise ValueError(f"{text!r} has a '+': what stands behind it is a tag, which is not of the mailbox; delete it")
-    return _mail_address(text)
+from cluster import kinds
+from cluster.kinds.base.gateway import GatewayNode
+from cluster.kinds.base.key import Key
+from cluster.kinds.base.network import NetworkNode
+from cluster.kinds.base.values import Domain, NodeName
+from cluster.topology.strict import OrEmpty, Section
 
 
 def _host(text: str) -> str:
@@ -57,14 +29,8 @@ def _host(text: str) -> str:
         try:
             idna.encode(text.replace("_", "x"), uts46=True)  # names of containers often have one
         except (idna.IDNAError, UnicodeError):
-            raise ValueError(f"{text!r} is no name of a host, and no IP address; write one of the two") from None
+            raise ValueError(f"{text!r} is neither a host name nor an IP address; write one of the two") from None
     return text
-
-
-PhoneNumber = Annotated[str, AfterValidator(_number), WithJsonSchema({"type": "string", "pattern": _NUMBER})]
-SenderNumber = Annotated[str, AfterValidator(_sender), WithJsonSchema({"type": "string", "pattern": _SENDER})]
-MailAddress = Annotated[AccountJid, AfterValidator(_mail_address)]
-MailboxAddress = Annotated[AccountJid, AfterValidator(_mailbox)]
 
 
 class Component(Section):
@@ -79,20 +45,14 @@ class Component(Section):
 class Gateway(Section):
     """A gateway: a component that translates between XMPP and a foreign network."""
 
-    kind: Literal["sms", "mail"]
-    """What it translates to: `sms` speaks SMPP to a message centre, `mail` speaks SMTP to a mail host."""
+    kind: str
+    """What it translates to."""
     domain: Domain
     """Its own domain, below that of its server, such as `sms.montague.lit`: addresses over there are its accounts."""
     server: NodeName
     """The server that it is a component of."""
     network: NodeName
     """The foreign network behind it, one of `networks`."""
-    number: SenderNumber = "2345"
-    """Only for `sms`: the short code that phones see and write to."""
-    mail_for: Annotated[list[Domain], OrEmpty(list)] = []
-    """Only for `mail`: further domains of the lab whose accounts get mail by their JIDs, beside the server's own."""
-    aliases: Annotated[dict[MailAddress, AccountJid], OrEmpty(dict)] = {}
-    """Only for `mail`: further mail addresses, and whose they are: `nurse@verona.example: juliet@capulet.lit`."""
     secret: Annotated[str, Field(min_length=1)] = "secret"
     """What it proves itself to the server with."""
 
@@ -116,11 +76,45 @@ class External(Section):
 class Network(Section):
     """A foreign network: the lab runs one that speaks its real protocol, unless `external` names another."""
 
-    kind: Literal["smsc", "mailhost"]
-    """`smsc`: a message centre for SMS, with phones; `mailhost`: a mail server, with mailboxes."""
-    phones: Annotated[dict[NodeName, PhoneNumber], OrEmpty(dict)] = {}
-    """Only for `smsc`: the numbers of its phones by their names in the lab, such as `fc1: '+393331234567'`."""
-    mailboxes: Annotated[dict[NodeName, MailboxAddress], OrEmpty(dict)] = {}
-    """Only for `mailhost`: the mailboxes by their names in the lab, such as `fc2: friar@abbey.example`."""
+    kind: str
+    """What it is."""
     external: External | None = None
-    """A real system to use instead; then the lab runs none, and knows no phones or mailboxes."""
+    """A real system to use instead; then the lab runs none, and knows none of its people."""
+
+
+def written(section: Section, keys: tuple[Key, ...]) -> dict[str, Any]:
+    """What a section says for the keys of its kind."""
+    return {key.name: getattr(section, key.name) for key in keys}
+
+
+def _field(key: Key) -> Any:
+    container = get_origin(key.type)
+    type_ = Annotated[key.type, OrEmpty(container)] if container in (list, dict) else key.type
+    return type_, Field(default=key.default, description=key.meaning)
+
+
+def _literal(word: str) -> Any:
+    return Literal[word]
+
+
+def _by_kind(known: Mapping[str, type[GatewayNode] | type[NetworkNode]], base: type[Section]) -> Any:
+    """The sections of these kinds, told apart by their key `kind`."""
+    sections = [
+        create_model(
+            kind.__name__,
+            __base__=base,
+            __doc__=kind.about,
+            kind=(_literal(name), Field(description="What it is.")),
+            **{key.name: _field(key) for key in kind.keys},
+        )
+        for name, kind in known.items()
+    ]
+    return Annotated[reduce(or_, sections), Field(discriminator="kind")] if len(sections) > 1 else sections[0]
+
+
+if TYPE_CHECKING:
+    AnyGateway = Gateway
+    AnyNetwork = Network
+else:
+    AnyGateway = _by_kind(kinds.gateways(), Gateway)
+    AnyNetwork = _by_kind(kinds.networks(), Network)

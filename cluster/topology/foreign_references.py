@@ -3,43 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from cluster.topology import network_references
-from cluster.topology.problem import Finding, choice
-from cluster.topology.section import prepared_account, prepared_domain, sections
+from cluster import kinds
+from cluster.kinds.base.finding import Finding, choice
+from cluster.kinds.base.values import items, prepared_domain, sections
 
-_NETWORK_KIND = {"sms": "smsc", "mail": "mailhost"}
-_ONLY_FOR_GATEWAY = {"number": "sms", "mail_for": "mail", "aliases": "mail"}
-_ONLY_FOR = {"phones": "smsc", "mailboxes": "mailhost"}
+K = TypeVar("K")
 
 
 def findings(data: Mapping[str, Any], domains: Mapping[str, str]) -> Iterator[Finding]:
     """Everything that refers to nothing or does not fit. `domains`: name of the server, by domain."""
     servers = {name: domain for domain, name in domains.items()}
-    networks = sections(data, "networks")
+    gateways, networks = sections(data, "gateways"), sections(data, "networks")
     seen: dict[str, str] = dict(domains)
-    for name, gateway in sections(data, "gateways").items():
+    for name, gateway in gateways.items():
         path = ("gateways", name)
         yield from _server(path, gateway, gateway.get("domain"), servers, seen)
         yield from _network(path, gateway, networks)
-        for key, kind in _ONLY_FOR_GATEWAY.items():
-            if key in gateway and gateway.get("kind") not in (kind, None):
-                yield Finding((*path, key), f"only a gateway of kind {kind} has {key}; delete this key", at_key=True)
-        yield from _mail(path, gateway, domains)
+        if kind := _kind(kinds.gateways(), gateway):
+            yield from kind.findings(name, gateway, domains)
     for domain, component in sections(data, "components").items():
         yield from _server(("components", domain), component, domain, servers, seen)
     yield from _node_names(data)
     for name, network in networks.items():
-        for key, kind in _ONLY_FOR.items():
-            if key in network and network.get("kind") not in (kind, None):
-                yield Finding(
-                    ("networks", name, key), f"only a network of kind {kind} has {key}; delete it", at_key=True
-                )
-            if key in network and network.get("external"):
-                text = f"the lab knows no {key} of an external system; delete one of the two keys"
-                yield Finding(("networks", name, key), text, at_key=True)
-    yield from network_references.findings(data, domains)
+        if found := _kind(kinds.networks(), network):
+            own = {gateway: part for gateway, part in gateways.items() if part.get("network") == name}
+            yield from found.findings(name, network, own, domains)
+            if found.people_key in network and network.get("external"):
+                text = f"the lab knows no {found.people_key} of an external system; delete one of the two keys"
+                yield Finding(("networks", name, found.people_key), text, at_key=True)
+        if name in domains:
+            text = f"{domains[name]} serves the domain {name}; give the network another name"
+            yield Finding(("networks", name), text, at_key=True)
+
+
+def _kind(known: Mapping[str, K], section: Mapping[str, Any]) -> K | None:
+    """None for one that is not there, which the model reports."""
+    kind = section.get("kind")
+    return known.get(kind) if isinstance(kind, str) else None
 
 
 def _server(
@@ -52,7 +54,7 @@ def _server(
     own_path = (*path, "domain") if path[0] == "gateways" else path
     at_key = path[0] != "gateways"
     if server not in servers:
-        yield Finding((*path, "server"), f"there is no server {server!r}{choice(server, sorted(servers))}")
+        yield Finding((*path, "server"), f"no server {server!r}{choice(server, sorted(servers))}")
     elif (nearest := _nearest(domain, servers.values())) not in (None, servers[server]):
         text = f"{domain!r} is below {nearest}, which another server serves; write a name such as sms.{servers[server]}"
         yield Finding(own_path, text, at_key)
@@ -60,7 +62,7 @@ def _server(
         text = f"{domain!r} is not below the server's domain; write a name such as sms.{servers[server]}"
         yield Finding(own_path, text, at_key)
     if domain in seen:
-        yield Finding(own_path, f"{seen[domain]} has the domain {domain} already; each has one of its own", at_key)
+        yield Finding(own_path, f"{seen[domain]} has the domain {domain} already; each needs its own", at_key)
     seen.setdefault(domain, path[1])
 
 
@@ -70,53 +72,26 @@ def _nearest(domain: str, servers: Collection[str]) -> str | None:
 
 
 def _network(path: tuple[str, str], gateway: Mapping[str, Any], networks: Mapping[str, Any]) -> Iterator[Finding]:
-    name, kind = gateway.get("network"), gateway.get("kind")
+    name, kind = gateway.get("network"), _kind(kinds.gateways(), gateway)
     if not isinstance(name, str):
         return
     if name not in networks:
-        yield Finding((*path, "network"), f"there is no network {name!r}{choice(name, sorted(networks))}")
-    elif isinstance(kind, str) and networks[name].get("kind") not in (_NETWORK_KIND.get(kind), None):
-        text = f"{name} is a {networks[name].get('kind')}; a gateway of kind {kind} needs a {_NETWORK_KIND.get(kind)}"
+        yield Finding((*path, "network"), f"no network {name!r}{choice(name, sorted(networks))}")
+    elif kind is not None and networks[name].get("kind") not in (kind.network_kind, None):
+        what, needed = networks[name].get("kind"), kind.network_kind
+        text = f"{name} is a {what}; a gateway of kind {gateway['kind']} needs a {needed}"
         yield Finding((*path, "network"), text)
 
 
-def _mail(path: tuple[str, str], gateway: Mapping[str, Any], domains: Mapping[str, str]) -> Iterator[Finding]:
-    """Mail is for accounts of the lab, and each address is somebody's in one way."""
-    taken = [domain for domain, server in domains.items() if server == gateway.get("server")]
-    mail_for, aliases = gateway.get("mail_for"), gateway.get("aliases")
-    for index, written in enumerate(mail_for if isinstance(mail_for, list) else ()):
-        domain = prepared_domain(written)
-        if domain is None:
-            continue
-        if domain in taken:
-            yield Finding((*path, "mail_for", index), f"mail for {domain} comes here already; delete it")
-        elif domain not in domains:
-            text = f"no server has the domain {domain!r}{choice(domain, sorted(domains))}"
-            yield Finding((*path, "mail_for", index), text)
-        taken.append(domain)
-    seen: dict[str, str] = {}
-    for address, account in aliases.items() if isinstance(aliases, dict) else ():
-        domain = prepared_domain(str(account).rpartition("@")[2])
-        if domain is not None and domain not in domains:
-            text = f"no server has the domain {domain!r}{choice(domain, sorted(domains))}"
-            yield Finding((*path, "aliases", address), text)
-        known = prepared_account(address)
-        if known in seen:
-            text = f"this is the same address as {seen[known]}; keep one of the two"
-            yield Finding((*path, "aliases", address), text, at_key=True)
-        seen.setdefault(known, address)
-
-
 def _node_names(data: Mapping[str, Any]) -> Iterator[Finding]:
-    """Servers, gateways, networks, phones and mailboxes are all nodes of the lab: no name stands for two."""
+    """Servers, gateways, networks and their people are all nodes of the lab: no name stands for two."""
     seen: set[str] = set()
     for part in ("servers", "gateways", "networks"):
         for name, section in sections(data, part).items():
             paths: list[tuple[str, ...]] = [(part, name)]
-            for key in _ONLY_FOR:
-                inner = section.get(key)
-                paths += [(part, name, key, each) for each in inner] if isinstance(inner, dict) else []
+            if kind := _kind(kinds.networks(), section):
+                paths += [(part, name, kind.people_key, each) for each, _ in items(section, kind.people_key)]
             for path in paths:
                 if path[-1] in seen:
-                    yield Finding(path, f"two nodes of the lab are called {path[-1]!r}; rename one", at_key=True)
+                    yield Finding(path, f"two nodes of the lab are named {path[-1]!r}; rename one", at_key=True)
                 seen.add(path[-1])

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
 
 from cluster.base.units import WINDOWS, Quantity
+from cluster.kinds.base.finding import Finding, KeyPath, choice
+from cluster.kinds.base.values import NodeName
 from cluster.router.fault import Fault
 from cluster.router.faults import known
-from cluster.topology.problem import Finding, KeyPath, choice
-from cluster.topology.section import NodeName, Section
+from cluster.topology.strict import Section
 
 
 def _written(quantity: Quantity) -> Any:
@@ -21,7 +22,7 @@ def _written(quantity: Quantity) -> Any:
         values = value if quantity is WINDOWS and isinstance(value, list) else [value]
         texts = [text for text in values if isinstance(text, str)]
         if not texts or len(texts) < len(values):
-            raise ValueError(f"{value!r} does not fit here; write {quantity.form}")
+            raise ValueError(f"{value!r} is not allowed here; write {quantity.form}")
         return quantity.parse(", ".join(texts))
 
     text = {"type": "string", "pattern": quantity.pattern}
@@ -35,7 +36,7 @@ def _key(fault: Fault) -> Any:
 
 def _two(value: object) -> object:
     if isinstance(value, list) and (len(value) != 2 or value[0] == value[1]):
-        raise ValueError("a link is between two servers; write between: [s1, s2]")
+        raise ValueError("a link joins two servers; write between: [s1, s2]")
     return value
 
 
@@ -85,10 +86,10 @@ def findings(data: Mapping[str, Any], servers: Mapping[str, Any]) -> Iterator[Fi
             yield Finding(path, text)
             continue
         if ends[0] == ends[1]:
-            yield Finding(path, f"{ends[0]} has no link to itself; name two servers")
+            yield Finding(path, f"{ends[0]} cannot have a link to itself; name two servers")
         for end in ends:
             if servers and end not in servers:
-                yield Finding(path, f"there is no server {end!r}{choice(end, sorted(servers))}")
+                yield Finding(path, f"no server {end!r}{choice(end, sorted(servers))}")
         if mesh and not any(key in known() for key in link):
             yield Finding(path, f"this link has no fault; write one of: {', '.join(known())}")
         yield from _faults(path, index, link, ends, seen)

@@ -5,15 +5,29 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from cluster.kinds.base.values import AccountJid, Domain, Name, NodeName, XmlText
 from cluster.store.limits import DEFAULTS
-from cluster.topology.foreign import Component, Gateway, Network
+from cluster.topology.foreign import AnyGateway, AnyNetwork, Component
 from cluster.topology.links import Link
 from cluster.topology.scale import MAX_NODES
-from cluster.topology.section import AccountJid, Domain, Name, NodeName, OrEmpty, Password, Section, XmlText
+from cluster.topology.strict import OrEmpty, Section
 from cluster.trace.hop import MAX_JOURNAL_BYTES
+from cluster.xmpp.sasl import check_password
 from cluster.xmpp.stream_options import TlsMode
+
+
+def _password(text: str) -> str:
+    try:
+        check_password(text)
+    except ValueError as error:
+        raise ValueError(f"{error}; choose another") from None
+    return text
+
+
+Password = Annotated[str, Field(min_length=1), AfterValidator(_password)]
+"""That SCRAM can make keys of."""
 
 
 class ServerSettings(Section):
@@ -40,6 +54,9 @@ class ServerSettings(Section):
     0: none waits."""
     offline_bytes: Annotated[int, Field(ge=0)] = DEFAULTS.offline.size_bytes
     """How many bytes of messages wait for an account; further ones come back to their senders."""
+    offline_total_bytes: Annotated[int, Field(ge=0)] = DEFAULTS.offline_total_bytes
+    """How many bytes of messages wait for all accounts of the domain together; further ones come back to their
+    senders."""
     roster_bytes: Annotated[int, Field(ge=0)] = DEFAULTS.roster.size_bytes
     """How many bytes an account's contacts have together, with their names and groups."""
     archive_bytes: Annotated[int, Field(ge=0)] = DEFAULTS.archive.size_bytes
@@ -130,9 +147,9 @@ class Topology(Section):
     """Settings for all servers that do not give their own."""
     accounts: Annotated[dict[AccountJid, Annotated[Account, OrEmpty(dict)]], OrEmpty(dict)] = {}
     """The accounts that exist from the start, by their addresses, such as `romeo@montague.lit`."""
-    gateways: Annotated[dict[NodeName, Gateway], OrEmpty(dict)] = {}
+    gateways: Annotated[dict[NodeName, AnyGateway], OrEmpty(dict)] = {}
     """Gateways to foreign networks by their names, such as `g1`."""
-    networks: Annotated[dict[NodeName, Network], OrEmpty(dict)] = {}
+    networks: Annotated[dict[NodeName, AnyNetwork], OrEmpty(dict)] = {}
     """The foreign networks behind the gateways by their names, such as `fn1`."""
     components: Annotated[dict[Domain, Component], OrEmpty(dict)] = {}
     """Programs of your own that connect as components, by their domains, such as `dict.montague.lit`."""

@@ -4,19 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import NamedTuple
 
-KeyPath = tuple[str | int, ...]
-"""The keys and list positions that lead from the top of the file to a value."""
-
-
-class Finding(NamedTuple):
-    """What is wrong with the value at a path, or with the key that leads to it."""
-
-    path: KeyPath
-    message: str
-    at_key: bool = False
+from cluster.kinds.base.finding import KeyPath
 
 
 @dataclass(frozen=True, order=True)
@@ -48,11 +37,3 @@ class TopologyError(Exception):
 def dotted(path: KeyPath) -> str:
     """The path as people write it: `accounts.romeo@montague.lit.contacts[0]`."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
-
-
-def choice(word: str, allowed: Iterable[str]) -> str:
-    """The end of a message about a word that is not one of `allowed`: the nearest of them, and all."""
-    known = tuple(allowed)
-    near = get_close_matches(word, known, n=1)
-    meant = f"did you mean {near[0]!r}? " if near else ""
-    return f"; {meant}allowed: {', '.join(known) or 'none'}"

@@ -24,10 +24,11 @@ def tables(schema: Schema) -> str:
     """A table for each kind of mapping, from the outside in."""
     definitions: dict[str, Schema] = schema["definitions"]
     parts = [_table("Top level", schema)]
-    first: dict[str, str] = {}
+    seen: set[str] = set()
     for place, name in _places(schema, "", definitions):
-        if first.setdefault(name, place) == place:  # elsewhere it is the same
-            parts.append(_table(f"`{place}`", definitions[name]))
+        if name not in seen:  # elsewhere it is the same
+            seen.add(name)
+            parts.append(_table(_heading(place, definitions[name]), definitions[name]))
     return "\n".join(parts)
 
 
@@ -43,8 +44,13 @@ def _places(part: Schema, place: str, definitions: dict[str, Schema]) -> Iterato
             yield from _places(values, f"{place}.<{_key_word(place)}>", definitions)
     if "items" in part:
         yield from _places(part["items"], f"{place}[]", definitions)
-    for choice in (*part.get("anyOf", ()), *part.get("allOf", ())):
+    for choice in (*part.get("anyOf", ()), *part.get("oneOf", ()), *part.get("allOf", ())):
         yield from _places(choice, place, definitions)
+
+
+def _heading(place: str, section: Schema) -> str:
+    kind = section["properties"].get("kind", {}).get("const")
+    return f"`{place}` of kind `{kind}`" if kind else f"`{place}`"
 
 
 def _key_word(place: str) -> str:

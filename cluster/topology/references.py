@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterator
 from itertools import combinations
 from typing import Any
 
+from cluster.kinds.base.finding import Finding, KeyPath, choice
+from cluster.kinds.base.values import RESERVED_NAMES, prepared_domain, sections
 from cluster.topology import foreign_references, links
 from cluster.topology.plan import COMPONENT_PORT
-from cluster.topology.problem import Finding, KeyPath, choice
 from cluster.topology.scale import MAX_LAB_NODES, MAX_NODES, node_name
-from cluster.topology.section import RESERVED_NAMES, prepared_domain, sections
 from cluster.xmpp.jid import Jid, JidError
 
 
@@ -47,9 +47,9 @@ def _domain(server: str, text: object, seen: dict[str, str]) -> Iterator[Finding
     if domain is None:
         return
     if domain in RESERVED_NAMES:
-        yield Finding(("servers", server, "domain"), f"{domain!r} is a part of every lab; write another domain")
+        yield Finding(("servers", server, "domain"), f"{domain!r} is reserved in every lab; write another domain")
     if domain in seen:
-        message = f"{seen[domain]} serves {domain} already; give each server a domain of its own"
+        message = f"{seen[domain]} serves {domain} already; give each server its own domain"
         yield Finding(("servers", server, "domain"), message)
     seen.setdefault(domain, server)
 
@@ -63,14 +63,14 @@ def _with_modules(data: object, servers: dict[str, Any]) -> Iterator[tuple[KeyPa
 def _modules(path: KeyPath, listed: list[Any], known: Collection[str]) -> Iterator[Finding]:
     for index, module in enumerate(listed):
         if isinstance(module, str) and module not in known:
-            yield Finding((*path, index), f"there is no module {module!r}{choice(module, sorted(known))}")
+            yield Finding((*path, index), f"no module {module!r}{choice(module, sorted(known))}")
         elif module in listed[:index]:
             yield Finding((*path, index), f"the module {module!r} is listed twice; delete one of the two")
 
 
 def _admin(path: KeyPath, admin: Jid | None, known: Collection[Jid]) -> Iterator[Finding]:
     if admin is not None and admin not in known:
-        yield Finding(path, f"there is no account {str(admin)!r} in this file{choice(str(admin), map(str, known))}")
+        yield Finding(path, f"no account {str(admin)!r} in this file{choice(str(admin), map(str, known))}")
 
 
 def _nodes(data: object, servers: dict[str, Any]) -> Iterator[Finding]:
@@ -83,10 +83,10 @@ def _nodes(data: object, servers: dict[str, Any]) -> Iterator[Finding]:
         for number in range(2, count + 1 if isinstance(count, int) and count <= MAX_NODES else 2):
             taken = node_name(name, number)
             if any(taken in section for section in named):
-                message = f"its node {number} would be called {taken}, as another part of this file is; rename that"
+                message = f"its node {number} would be named {taken}, as something else in this file; rename that"
                 yield Finding(("servers", name, "nodes"), message)
     if total > MAX_LAB_NODES:
-        message = f"the lab would have {total} nodes, gateways and networks included; at most {MAX_LAB_NODES} fit in"
+        message = f"the lab would have {total} nodes, including gateways and networks; at most {MAX_LAB_NODES} fit in"
         yield Finding(("servers",), message, at_key=True)
 
 
@@ -102,7 +102,7 @@ def _ports(name: str, settings: dict[str, Any], *, has_components: bool) -> Iter
         del ports["direct_tls_port"]
     for key, port in ports.items():
         if has_components and port == COMPONENT_PORT:
-            message = f"{key} is {port}, where the components of {name} connect; write another"
+            message = f"{key} is {port}, the port for components of {name}; write another"
             yield Finding(("servers", name, key), message)
     for one, other in combinations(ports, 2):
         if ports[one] == ports[other]:
@@ -139,7 +139,7 @@ def _contacts(account: str, listed: list[Any], known: Collection[Jid]) -> Iterat
             yield Finding(path, f"{jid} is listed twice; delete one of the two")
         elif jid not in known:
             others = sorted(str(other) for other in known if other != _jid(account))
-            yield Finding(path, f"there is no account {str(jid)!r} in this file{choice(str(jid), others)}")
+            yield Finding(path, f"no account {str(jid)!r} in this file{choice(str(jid), others)}")
         seen.add(jid)
 
 

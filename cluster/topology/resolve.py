@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cluster import kinds
 from cluster.store.limits import DEFAULTS, Limit, Limits
 from cluster.topology import addresses, links
-from cluster.topology.foreign import Gateway, Network
+from cluster.topology.foreign import Gateway, Network, written
 from cluster.topology.model import Server, ServerSettings, Topology
 from cluster.topology.plan import (
     COMPONENT_PORT,
@@ -24,10 +25,8 @@ from cluster.topology.plan import (
 from cluster.topology.scale import with_nodes
 from cluster.xmpp.jid import Jid
 
-SMPP_PORT = 2775
-"""Registered for SMPP."""
-SMTP_PORT = 2525
-"""In place of 25, which would need root."""
+_NO_PORT = 2775
+"""Where a gateway would listen that does not: it has an address all the same, so that those of the others stay."""
 
 
 def resolve(
@@ -50,8 +49,8 @@ def resolve(
         raise ValueError(f"state_dir must be absolute, or two labs could get the same addresses: {state_dir}")
     settings = [settings_of(server, topology.defaults) for server in topology.servers.values()]
     ports = [setting.c2s_port for setting in settings]
-    lower = [*map(_gateway_port, topology.gateways.values()), *map(_network_port, topology.networks.values())]
-    ports += lower
+    ports += [kinds.gateways()[gateway.kind].usual_port or _NO_PORT for gateway in topology.gateways.values()]
+    ports += [kinds.networks()[network.kind].usual_port for network in topology.networks.values()]
     taken = addresses.one_host(ports, attempt) if single_host else addresses.own_hosts(str(state_dir), ports, attempt)
     at_servers, at_lower = taken[: len(settings)], iter(taken[len(settings) :])
     seeds = _accounts(topology)
@@ -109,6 +108,7 @@ def settings_of(server: Server, defaults: ServerSettings) -> ServerSettings:
 def _limits(setting: ServerSettings) -> Limits:
     return Limits(
         offline=Limit(setting.offline_messages, setting.offline_bytes),
+        offline_total_bytes=setting.offline_total_bytes,
         roster=Limit(DEFAULTS.roster.count, setting.roster_bytes),
         archive=Limit(DEFAULTS.archive.count, setting.archive_bytes),
         private=Limit(DEFAULTS.private.count, setting.private_bytes),
@@ -140,38 +140,31 @@ def _links(topology: Topology) -> tuple[LinkSeed, ...]:
     return tuple(LinkSeed(domains[from_], domains[to], faults) for (from_, to), faults in found.items() if faults)
 
 
-def _gateway_port(gateway: Gateway) -> int:
-    return SMTP_PORT if gateway.kind == "mail" else SMPP_PORT
-
-
 def _gateway(name: str, gateway: Gateway, topology: Topology, at: addresses.Address) -> GatewayNode:
+    kind = kinds.gateways()[gateway.kind]
+    fields = kind.fields(written(gateway, kind.keys), topology.servers[gateway.server].domain)
     host, port = at
-    return GatewayNode(
+    return kind(
         name=name,
-        kind=gateway.kind,
         domain=gateway.domain,
         server=gateway.server,
         secret=gateway.secret,
         network=gateway.network,
-        number=gateway.number,
         host=host,
-        port=port if gateway.kind == "mail" else 0,
-        mail_domains=(topology.servers[gateway.server].domain, *gateway.mail_for) if gateway.kind == "mail" else (),
-        aliases=gateway.aliases,
+        port=port if kind.usual_port else 0,
+        **fields,
     )
 
 
-def _network_port(network: Network) -> int:
-    return SMTP_PORT if network.kind == "mailhost" else SMPP_PORT
-
-
 def _network(name: str, network: Network, at: addresses.Address) -> NetworkNode:
-    real = network.external
+    kind, real = kinds.networks()[network.kind], network.external
+    fields = written(network, kind.keys)
     if real is None:
-        return NetworkNode(name, network.kind, *at, phones=network.phones, mailboxes=network.mailboxes)
-    return NetworkNode(
-        name, network.kind, real.host, real.port,
-        is_external=True, user=real.user, password=real.password, starttls=real.starttls,
+        host, port = at
+        return kind(name=name, host=host, port=port, **fields)
+    return kind(
+        name=name, host=real.host, port=real.port,
+        is_external=True, user=real.user, password=real.password, starttls=real.starttls, **fields,
     )  # fmt: skip
 
 

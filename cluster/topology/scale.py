@@ -30,14 +30,14 @@ def with_nodes(plan: Plan, server: str, count: int) -> Plan:
     nodes = plan.nodes_of(server)
     if not nodes:
         known = ", ".join(dict.fromkeys(node.server for node in plan.servers))
-        raise ValueError(f"there is no server {server!r}; there is: {known}")
+        raise ValueError(f"no server {server!r} (servers: {known})")
     if not 1 <= count <= MAX_NODES:
         raise ValueError(f"{server} cannot have {count} nodes; from 1 to {MAX_NODES} serve one domain")
     for number in range(len(nodes) + 1, count + 1):
         name = node_name(server, number)
         names = [[node.name for node in nodes] for nodes in (plan.servers, plan.gateways, plan.networks)]
         if any(name in some for some in names):
-            raise ValueError(f"node {number} of {server} would be called {name}, which is another node's name")
+            raise ValueError(f"node {number} of {server} would be named {name}, which is another node's name")
         plan = _with(plan, server, [*plan.nodes_of(server), _further(plan, nodes[0], name)])
     return _with(plan, server, plan.nodes_of(server)[:count])
 

@@ -14,7 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from cluster.topology import reference
 from cluster.topology.model import Topology
-from cluster.topology.section import Section
+from cluster.topology.strict import Section
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCHEMA = DOCS / "topology.schema.json"
@@ -47,8 +47,8 @@ def _tidied(part: Schema) -> Schema:
     tidy: Schema = {}
     for word, value in part.items():
         match word:
-            case "title":
-                continue  # "C2S Port" says nothing that `c2s_port` does not
+            case "title" | "discriminator":
+                continue  # "C2S Port" says nothing that `c2s_port` does not; the other is no word of JSON Schema
             case "default" if not isinstance(value, (str, int)):
                 continue  # an empty section or list: nothing to complete
             case "description":
@@ -57,7 +57,7 @@ def _tidied(part: Schema) -> Schema:
                 tidy[word] = {key: _tidied(each) for key, each in value.items()}
             case "items" | "additionalProperties" if isinstance(value, dict):
                 tidy[word] = _tidied(value)
-            case "anyOf":
+            case "anyOf" | "oneOf":
                 tidy[word] = [_tidied(each) for each in value]
             case _:
                 tidy[word] = value

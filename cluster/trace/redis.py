@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
 
 import msgspec
 
+from cluster.base.clock import Clock
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.trace.hop import MAX_JOURNAL_BYTES, Hop
@@ -24,7 +24,7 @@ _encode = msgspec.msgpack.Encoder().encode
 class RedisJournal:
     """A `Journal`. While Redis is away or slow hops are lost: they must never hold up the stanzas that they tell of."""
 
-    def __init__(self, client: RedisClient, keys: Keys, reactor: Any, max_bytes: int = MAX_JOURNAL_BYTES) -> None:
+    def __init__(self, client: RedisClient, keys: Keys, reactor: Clock, max_bytes: int = MAX_JOURNAL_BYTES) -> None:
         """`max_bytes`: of what this node has in the journal; where it writes much, all nodes' oldest entries go."""
         self._client = client
         self._newest = _Newest(max_bytes)

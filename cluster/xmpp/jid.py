@@ -75,9 +75,9 @@ def _parse(text: str) -> Jid:
     if not at:
         localpart, domainpart = "", address
     elif not localpart:
-        raise JidError("nothing stands before the '@'")
+        raise JidError("empty localpart")
     if slash and not resourcepart:
-        raise JidError("nothing stands behind the '/'")
+        raise JidError("empty resourcepart")
     return Jid(
         prepare_localpart(localpart) if localpart else "",
         prepare_domainpart(domainpart),

@@ -95,7 +95,7 @@ class LoginExchange:
             raise StreamError(StreamCondition.POLICY_VIOLATION, f"{MAX_LOGIN_TRIES} logins were refused")
         if mechanism not in offered:
             if mechanism == "PLAIN":
-                raise sasl.SaslError(sasl.SaslCondition.ENCRYPTION_REQUIRED, "a password is taken under TLS only")
+                raise sasl.SaslError(sasl.SaslCondition.ENCRYPTION_REQUIRED, "passwords are accepted over TLS only")
             raise sasl.SaslError(sasl.SaslCondition.INVALID_MECHANISM, f"on offer: {', '.join(offered)}")
         if mechanism == "ANONYMOUS":  # RFC 4505; the trace that a client may send says nothing that is used
             sasl.decode(text)

@@ -98,10 +98,10 @@ def _read_form(query: Element) -> Mapping[str, list[str]]:
 def _read_page(page: Element) -> tuple[int, str | None, str | None]:
     """The limit, the id behind which the page begins, and the one before which it ends (XEP-0059 section 2)."""
     if page.find(f"{{{RSM}}}index") is not None:
-        raise StanzaError(Condition.FEATURE_NOT_IMPLEMENTED, "pages begin behind an id here, not at an index")
+        raise StanzaError(Condition.FEATURE_NOT_IMPLEMENTED, "pages start after an id, not at an index")
     limit = (xml.text_of(page, f"{{{RSM}}}max") or "").strip() or str(MAX_PAGE)
     if not (limit.isascii() and limit.isdigit()):
-        raise ValueError(f"max={limit!r} is no number")
+        raise ValueError(f"max={limit!r} is not a number")
     after, before = xml.text_of(page, f"{{{RSM}}}after"), xml.text_of(page, f"{{{RSM}}}before")
     return min(int(limit), MAX_PAGE), after or None, before
 

@@ -278,7 +278,7 @@ class StreamParser:
 
     def _on_declaration(self, prefix: str | None, uri: str | None) -> None:
         if uri and "}" in uri:  # which a tree could not tell from the end of the namespace
-            raise StreamError(StreamCondition.NOT_WELL_FORMED, f"{uri!r} is no URI: RFC 3986 has no braces in one")
+            raise StreamError(StreamCondition.NOT_WELL_FORMED, f"{uri!r} is not a URI: RFC 3986 allows no braces")
         if not self._depth:
             self._declared[prefix or ""] = uri or ""
 

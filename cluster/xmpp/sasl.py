@@ -131,7 +131,7 @@ def read_plain(message: str, domain: str) -> PlainLogin:
         raise SaslError(SaslCondition.MALFORMED_REQUEST, "PLAIN is authzid NUL authcid NUL password") from None
     localpart = _localpart(authcid)
     if authzid and not _is_account(authzid, Jid(localpart, domain)):
-        raise SaslError(SaslCondition.INVALID_AUTHZID, "nobody may act for another account here")
+        raise SaslError(SaslCondition.INVALID_AUTHZID, "acting for another account is not allowed")
     return PlainLogin(localpart, password)
 
 
@@ -153,7 +153,7 @@ class ScramLogin:
         if len(fields) < 3 or not fields[2].startswith("n="):
             raise SaslError(SaslCondition.MALFORMED_REQUEST, "not a SCRAM client-first-message")
         if fields[1]:
-            raise SaslError(SaslCondition.INVALID_AUTHZID, "nobody may act for another account here")
+            raise SaslError(SaslCondition.INVALID_AUTHZID, "acting for another account is not allowed")
         if fields[0].startswith("p=") and fields[0][2:] not in self._bindings:
             raise SaslError(SaslCondition.MALFORMED_REQUEST, f"bindings here: {', '.join(self._bindings) or 'none'}")
         escaped = fields[2][2:].partition(",")[0]

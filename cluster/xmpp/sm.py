@@ -135,6 +135,11 @@ class StreamManagement:
         return len(self._unacknowledged)
 
     @property
+    def left(self) -> list[Unacknowledged]:
+        """Those, oldest first."""
+        return [*self._unacknowledged]
+
+    @property
     def sent_count(self) -> int:
         """All that it was ever sent, also what is not written yet."""
         return self.acknowledged_count + len(self._unacknowledged)

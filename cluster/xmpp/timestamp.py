@@ -16,5 +16,5 @@ def to_text(utc_s: float) -> str:
 def parse(text: str) -> float:
     """Seconds since the epoch. Raises ValueError for what is no DateTime."""
     if not _DATE_TIME.fullmatch(text):
-        raise ValueError(f"{text!r} is no time such as 2023-11-14T22:13:20Z (XEP-0082)")
+        raise ValueError(f"{text!r} is not a time like 2023-11-14T22:13:20Z (XEP-0082)")
     return datetime.fromisoformat(text).timestamp()

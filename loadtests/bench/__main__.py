@@ -7,8 +7,8 @@ import signal
 import sys
 from pathlib import Path
 
+from cluster.kinds.base.child import DidNotStart
 from loadtests.bench import report
-from loadtests.bench.child import DidNotStart
 from loadtests.bench.compare import compare
 from loadtests.bench.flow import FlowBroken
 from loadtests.bench.growth import growth

@@ -9,14 +9,15 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from cluster.kinds.ejabberd import EJABBERD
+from cluster.kinds.prosody import PROSODY
 from loadtests.bench import report
-from loadtests.bench.ejabberd import EJABBERD
 from loadtests.bench.measure import WAYS, Extent, Side
 from loadtests.bench.ours import OURS
 from loadtests.bench.pair import Contender
-from loadtests.bench.prosody import PROSODY
+from loadtests.bench.peer import contender
 
-CONTENDERS = (OURS, EJABBERD, PROSODY)
+CONTENDERS = (OURS, contender(EJABBERD), contender(PROSODY))
 NO_MORE_AFTER_S = 780.0
 """No further round is begun that would end later; the first is always done."""
 

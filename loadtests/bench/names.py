@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from loadtests.bench.child import child
+from cluster.kinds.base.child import child
 
 HOST = "127.94.0.1"
 

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 import psutil
 
+from cluster.kinds.base.child import DidNotStart
 from loadtests import lab
-from loadtests.bench.child import DidNotStart
 from loadtests.bench.cost import Processes
 from loadtests.bench.pair import Contender, Pair, Server, timed
 

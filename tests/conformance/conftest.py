@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from tests.conformance import peers
 from tests.conformance.ours import ours
-from tests.conformance.peers import PEERS, missing
+from tests.conformance.peers import PEERS
 from tests.conformance.report import Outcomes
 from tests.conformance.site import Site
 from tests.conformance.wire import Wire
 
-HERE = Path(__file__).parent
 PEER_PATIENCE_S = 2.0
 """A peer may say nothing where the rule wants an answer, and often: their tests wait less."""
 SERVERS = ("ours", *PEERS)
@@ -39,8 +38,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.parent == HERE:  # one lab for all
-            item.add_marker(pytest.mark.xdist_group("conformance"))
         item.user_properties += [("rule", mark.args[0].key) for mark in item.iter_markers("rule")]
         if item.get_closest_marker("peer"):  # what is expected to fail is expected of ours only
             item.own_markers = [mark for mark in item.own_markers if mark.name != "xfail"]
@@ -55,7 +52,7 @@ def _running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         with ours(folder) as started:
             yield started
         return
-    if reason := missing(name):
+    if reason := peers.SERVERS[name].missing:
         pytest.skip(reason)
     Wire.patience_s = PEER_PATIENCE_S
     with PEERS[name](folder) as started:

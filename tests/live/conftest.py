@@ -15,16 +15,6 @@ from tests.live.mail_gateway import Gateway
 from tests.live.message_centre import Centre
 from tests.live.running_lab import ROOT, RunningLab
 
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share a lab run in one worker, so that it comes up once: those of a module, and those of `verona`."""
-    for item in items:
-        if item.path.parent == HERE:
-            shared = "verona" if "verona" in item.fixturenames else item.path.stem
-            item.add_marker(pytest.mark.xdist_group(shared))
-
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[docker.DockerClient]:

@@ -30,28 +30,37 @@ _PATCH = """
 
 from cluster.server.mutation import mutated
 
-Domain.from_link = mutated(Domain.from_link)
+build = mutated(build)
 """
 
-Deliver = Callable[[Any, Any, str], Any]
+Deliver = Callable[[Any, str], Any]
 
 
 def put_into(package: Path) -> None:
     """Make the copy of the package at this path have faults."""
     (package / "server" / "mutation.py").write_text(Path(__file__).read_text())
-    domain = package / "server" / "domain.py"
-    domain.write_text(domain.read_text() + _PATCH)
+    root = package / "server" / "build.py"
+    root.write_text(root.read_text() + _PATCH)
 
 
-def mutated(deliver: Deliver) -> Deliver:
-    """`Domain.from_link` with the fault that is asked for."""
+def mutated(build: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """`build`, of servers with the fault that is asked for."""
+
+    def build_mutated(config: Any, ports: Any) -> Any:
+        server = build(config, ports)
+        if config.domain == DOMAIN:
+            server.routing.from_link = _from_link(server.domain, server.routing.from_link)
+        return server
+
+    return build_mutated
+
+
+def _from_link(domain: Any, deliver: Deliver) -> Deliver:
     state = _State(Path(os.environ.get(MUTATION, os.devnull)))
 
-    def from_link(domain: Any, stanza: Any, place: str) -> Any:
-        name = state.name() if domain.name == DOMAIN else ""
-        if not name:
-            return deliver(domain, stanza, place)
-        return KINDS[name](_Call(domain, deliver, state), stanza, place)
+    def from_link(stanza: Any, place: str) -> Any:
+        name = state.name()
+        return KINDS[name](_Call(domain, deliver, state), stanza, place) if name else deliver(stanza, place)
 
     return from_link
 
@@ -86,7 +95,7 @@ class _Call:
         self._deliver = deliver
 
     def deliver(self, stanza: Any, place: str) -> Any:
-        return self._deliver(self.domain, stanza, place)
+        return self._deliver(stanza, place)
 
 
 Kind = Callable[[_Call, Any, str], Any]

@@ -34,7 +34,7 @@ def test_up_ps_trace_logs_and_down(lab: RunningLab) -> None:
     assert "delivered" in lab.command("trace", "romeo@montague.lit", "juliet@capulet.lit")
     assert "Serves montague.lit" in lab.command("logs", "s1")
     assert "Serves capulet.lit" not in lab.command("logs", "s1")
-    assert "there is: redis, s1, s2" in lab.command("logs", "s9", exit_code=2)
+    assert "(nodes: redis, s1, s2)" in lab.command("logs", "s9", exit_code=2)
     assert "is up already" in lab.command("up", str(lab.topology), "-d", "--driver", "docker")
     assert [node["pid"] for node in lab.ps()["nodes"]] == [node["pid"] for node in nodes]
     lab.down()
@@ -92,7 +92,7 @@ def test_disturbing_a_node(lab: RunningLab) -> None:
     lab.command("kill", "redis")
     assert wait_until(lambda: [n["sessions"] for n in lab.ps()["nodes"]] == [None, 0, 0], PATIENCE_S)  # all back
     lab.command("trace", "romeo@montague.lit", "juliet@capulet.lit")
-    assert "there is: redis, s1, s2" in lab.command("kill", "s9", exit_code=2)
+    assert "(nodes: redis, s1, s2)" in lab.command("kill", "s9", exit_code=2)
 
 
 @pytest.mark.parametrize("is_noticed", [False, True])

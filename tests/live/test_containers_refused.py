@@ -83,7 +83,7 @@ def test_a_compose_file_that_was_changed(lab: RunningLab) -> None:
     lab.up()
     file = lab.folder / LABS / lab.name / "compose.yml"
     file.write_text(file.read_text().replace("read_only: true", "read_only: false"))
-    assert "was changed by hand" in up(lab, 1)
+    assert "was edited" in up(lab, 1)
     lab.command("trace", "romeo@montague.lit", "juliet@capulet.lit")
 
 

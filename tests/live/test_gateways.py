@@ -138,7 +138,7 @@ def test_a_phone_in_the_terminal(both: RunningLab) -> None:
         for text in ("But, soft!", "What light"):
             romeo.see("message", body=text, from_="+393331234565@sms.montague.lit")
         assert "writes to romeo" in phone.stdout.readline()
-        assert "not sent: nobody is reached at +1" in phone.stdout.readline()
+        assert "not sent: unknown recipient +1" in phone.stdout.readline()
         romeo.do("message", to="+393331234565@sms.montague.lit", body="It is my lady")
         assert phone.stdout.readline().endswith("2345: It is my lady\n")
         phone.stdin.write("> O, that she knew")
@@ -244,15 +244,19 @@ def test_a_network_that_refuses(both: RunningLab, network: str, answer: str, to:
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "expected"),
     [
-        (("network", "set", "fn9", "--down"), 2, "the lab runs no network 'fn9'; there is: fn1, fn2"),
-        (("network", "set", "fn1"), 2, "no fault is named; give one of: --down, --delay, --rate, --refuse"),
-        (("network", "set", "fn1", "--delay", "2"), 2, "'2' does not fit here; write a time such as 40ms, 1.5s or 2m"),
-        (("network", "set", "fn1", "--refuse", "no"), 1, "is no command_status of SMPP"),
-        (("network", "set", "fn2", "--refuse", "no"), 1, "is no refusal of SMTP; write it like"),
-        (("mail", "nobody@abbey.example"), 2, "there is: friar@abbey.example (fc6)"),
+        (("network", "set", "fn9", "--down"), 2, "no network 'fn9' in this lab (networks: fn1, fn2)"),
+        (("network", "set", "fn1"), 2, "no fault given; give one of: --down, --delay, --rate, --refuse"),
+        (
+            ("network", "set", "fn1", "--delay", "2"),
+            2,
+            "'2' is not allowed here; write a time such as 40ms, 1.5s or 2m",
+        ),
+        (("network", "set", "fn1", "--refuse", "no"), 1, "is not a command_status with which SMPP refuses"),
+        (("network", "set", "fn2", "--refuse", "no"), 1, "is not an SMTP refusal; write it like"),
+        (("mail", "nobody@abbey.example"), 2, "(mailboxes: friar@abbey.example (fc6))"),
         (("mail", "fc6", "send", "romeo@montague.lit"), 2, "write it like `xmpplab mail fc6 send"),
         (("mail", "fc6", "send", "romeo@padua.example", "", "x"), 1, "knows no way to padua.example"),
-        (("mail", "fc6", "reply", "99", "x"), 2, "there is no mail 99"),
+        (("mail", "fc6", "reply", "99", "x"), 2, "no mail 99"),
     ],
 )
 def test_what_a_network_cannot_do(both: RunningLab, arguments: tuple[str, ...], exit_code: int, expected: str) -> None:

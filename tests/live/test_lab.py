@@ -143,7 +143,7 @@ def test_disturbing_a_node(lab: RunningLab) -> None:
     lab.command("resume", "s2")
     lab.command("restart", "s2")
     assert lab.node("capulet.lit")["state"] == "running"
-    assert "there is: redis, s1, s2" in lab.command("kill", "s9", exit_code=2)
+    assert "(nodes: redis, s1, s2)" in lab.command("kill", "s9", exit_code=2)
 
 
 def test_nothing_outlives_a_killed_supervisor(lab: RunningLab) -> None:
@@ -176,7 +176,7 @@ def test_accounts(lab: RunningLab) -> None:
         rosaline.see("session")
         assert lab.node("capulet.lit")["sessions"] == 1
     lab.command("user", "del", "rosaline@capulet.lit")
-    assert "there is no rosaline" in lab.command("user", "del", "rosaline@capulet.lit", exit_code=1)
+    assert "no account rosaline" in lab.command("user", "del", "rosaline@capulet.lit", exit_code=1)
     assert "montague.lit, capulet.lit" in lab.command("user", "add", "a@b.lit", "--password", "x", exit_code=2)
 
 
@@ -264,7 +264,7 @@ def test_down_says_what_it_leaves_in_a_redis_that_is_away(lab: RunningLab, own_v
 
 def test_a_redis_that_is_not_there(lab: RunningLab) -> None:
     shown = lab.command("up", str(TOPOLOGY), "-d", "--redis", f"unix://{lab.folder}/nobody.sock", exit_code=1)
-    assert "is it running" in shown
+    assert "check that it is running" in shown
     assert list(lab.folder.iterdir()) == []
 
 

@@ -51,7 +51,7 @@ def test_accounts_that_are_shown_are_those_that_there_are(lab: RunningLab) -> No
     assert "rosaline@capulet.lit" in shown
     assert "moonlight" not in shown
     said = lab.command("trace", "romeo@montague.lit", "juliet@capulet.lit", exit_code=1)
-    assert "there is no account romeo@montague.lit" in said
+    assert "no account romeo@montague.lit" in said
 
 
 def test_a_file_that_was_changed_is_compared_with_what_runs(lab: RunningLab, tmp_path: Path) -> None:

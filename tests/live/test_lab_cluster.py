@@ -58,7 +58,7 @@ def test_a_master_that_dies_and_comes_back_loses_nothing(lab: RunningLab, own_cl
         for number in range(20):
             romeo.do("message", to="juliet@capulet.lit/balcony", body=str(number))
         assert wait_until(lambda: "Lost the connection to Redis" in lab.command("logs", "s1"), PATIENCE_S)
-        assert "is it running, and are user and password right?" in lab.command("fault", "ls", exit_code=1)
+        assert "check that it is running, and check user and password" in lab.command("fault", "ls", exit_code=1)
         assert juliet.unseen("message") == []
         master.start()
         assert [juliet.see("message")["body"] for _ in range(20)] == [str(number) for number in range(20)]

@@ -60,7 +60,7 @@ class Operations:
         return {"hello": localpart}
 
     async def refuse(self) -> None:
-        raise ValueError("nobody of that name; `user ls` shows who there is")
+        raise ValueError("nobody of that name; `xmpplab user ls` lists the accounts")
 
     async def stumble(self) -> None:
         raise KeyError("a bug")
@@ -108,11 +108,17 @@ def test_requests_are_answered_one_after_the_other(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("request_", "answer"),
     [
-        (Refuse(), "nobody of that name; `user ls` shows who there is"),
-        (Stumble(), r"stumble failed in the server: KeyError\('a bug'\); its log tells more"),
-        (Dance(), "montague.lit knows no 'dance', only greet, refuse, stumble; are command and lab of one version"),
-        (GreetTwice([]), "greet is not asked like this: Object contains unknown field `names`; are command"),
-        (GreetInNumbers("romeo"), "s1 answers something else: Expected `int`, got `object`; are command and lab of"),
+        (Refuse(), "nobody of that name; `xmpplab user ls` lists the accounts"),
+        (Stumble(), r"stumble failed in the server: KeyError\('a bug'\); see its log"),
+        (
+            Dance(),
+            "montague.lit has no request 'dance', only greet, refuse, stumble; check that command",
+        ),
+        (GreetTwice([]), "malformed request greet: Object contains unknown field `names`; check that command"),
+        (
+            GreetInNumbers("romeo"),
+            "s1 gave an unexpected answer: Expected `int`, got `object`; check that command and lab",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_said(lab: Lab, request_: Request[Any], answer: str) -> None:

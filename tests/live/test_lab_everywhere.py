@@ -48,5 +48,5 @@ def test_labs_of_other_folders_are_listed_and_taken_down(tmp_path: Path) -> None
         rest = rest[end:].strip()
     lab = "two-domains"
     assert found == [[("one", lab, "up"), ("three", lab, "up"), ("two", lab, "down")], [("two", lab, "down")]]
-    assert "no lab runs" in done.stderr
+    assert "no lab is running" in done.stderr
     assert list((tmp_path / "one").iterdir()) == list((tmp_path / "three").iterdir()) == []

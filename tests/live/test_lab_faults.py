@@ -128,10 +128,15 @@ def test_times_are_counted_from_now(stopped: LabFolder) -> None:
 @pytest.mark.parametrize(
     ("from_", "to", "given", "remedy"),
     [
-        ("s1", "s9", {"delay": "1s"}, r"no server 's9' in this lab; there is: s1 \(montague.lit\), s2 \(capulet.lit\)"),
-        ("s1", "s1", {"delay": "1s"}, "s1 has no link to itself"),
-        ("s1", "s2", {"delay": "1"}, "delay: '1' does not fit here; write a time such as 40ms"),
-        ("s1", "s2", {"lag": "1s"}, "there is no fault 'lag'; there is: delay"),
+        (
+            "s1",
+            "s9",
+            {"delay": "1s"},
+            r"no server 's9' in this lab \(servers: s1 \(montague.lit\), s2 \(capulet.lit\)\)",
+        ),
+        ("s1", "s1", {"delay": "1s"}, "s1 cannot have a link to itself"),
+        ("s1", "s2", {"delay": "1"}, "delay: '1' is not allowed here; write a time such as 40ms"),
+        ("s1", "s2", {"lag": "1s"}, r"no fault 'lag' \(faults: delay"),
     ],
 )
 def test_what_cannot_be_set_says_why(

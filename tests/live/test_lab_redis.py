@@ -190,5 +190,5 @@ def test_an_existing_redis_that_gives_no_rights(valkey: Valkey, keys: Keys, fold
 
 def test_no_redis_there(folder: LabFolder) -> None:
     plan = make_plan(folder.path, redis_url=f"unix://{folder.path}/nobody.sock")
-    with pytest.raises(LabError, match="is it running"):
+    with pytest.raises(LabError, match="check that it is running"):
         redis.move_in(folder, plan)

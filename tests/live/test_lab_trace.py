@@ -119,7 +119,7 @@ def test_a_timeout_that_is_none(verona: RunningLab, timeout: str) -> None:
 
 
 def test_a_node_that_is_none(verona: RunningLab) -> None:
-    assert "there is: s1" in verona.command("trace", ROMEO, JULIET, "--node", "s2", exit_code=2)
+    assert "(nodes: s1)" in verona.command("trace", ROMEO, JULIET, "--node", "s2", exit_code=2)
     assert events(hops(verona, ROMEO, JULIET, more=["--node", "s1"]))[0] == (ROMEO, "sent")
 
 

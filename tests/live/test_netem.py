@@ -70,7 +70,7 @@ def test_what_tc_does_not_understand(lab: RunningLab) -> None:
 
 
 def test_a_node_that_is_not_there_or_cut_off(lab: RunningLab, engine: docker.DockerClient) -> None:
-    assert "there is: redis, s1, s2" in lab.command("netem", "s9", exit_code=2)
+    assert "(nodes: redis, s1, s2)" in lab.command("netem", "s9", exit_code=2)
     link = engine.networks.get(lab.on_engine("s2.router"))
     link.disconnect(lab.on_engine("s2"))
     try:

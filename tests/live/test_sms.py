@@ -127,8 +127,8 @@ def test_the_dictionary_bot_answers_a_phone(lab: RunningLab) -> None:
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "expected"),
     [
-        (("phone", "+1"), 2, f"there is: {PHONE} (fc1)"),
-        (("phone", "fc1", "send"), 2, "what is sent, and to whom?"),
+        (("phone", "+1"), 2, f"(phones: {PHONE} (fc1))"),
+        (("phone", "fc1", "send"), 2, "recipient or text missing"),
         (("phone", "fc1", "send", "+399999999", "hi"), 1, "nobody is reached"),
     ],
 )

@@ -6,6 +6,7 @@ folder, files and environment, as any other process. Tests of how the command it
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
@@ -22,8 +23,8 @@ from pathlib import Path
 
 MAX_REQUEST_BYTES = 1 << 17
 LIBRARIES = (
-    "cluster.cli.app", "cluster.lab.overview", "cluster.lab.plans", "cluster.lab.prober", "cluster.lab.verify.run",
-    "cluster.topology.load", "docker", "redis", "rich.console",
+    "cluster.cli.app", "cluster.lab.driver", "cluster.lab.overview", "cluster.lab.plans", "cluster.lab.tracing.prober",
+    "cluster.lab.verify.run", "cluster.topology.load", "docker", "redis", "rich.console",
 )  # fmt: skip
 """With what they import, most of what commands use."""
 
@@ -48,6 +49,7 @@ def _server() -> socket.socket:
         its.set_inheritable(True)
         argv = [sys.executable, "-P", __file__, str(its.fileno())]
         os.posix_spawn(argv[0], argv, os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)])
+    atexit.register(mine.close)
     return mine
 
 

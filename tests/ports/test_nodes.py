@@ -202,3 +202,28 @@ def test_what_a_node_that_is_gone_has_told_another_comes_before_what_a_third_one
         assert [text for _, text in two.words] == [*numbers, "new"]
 
     run(scenario)
+
+
+def test_who_becomes_the_reader_of_a_link_begins_behind_what_the_last_one_told_others_of_it(
+    run: Run, request: pytest.FixtureRequest
+) -> None:
+    if "memory" in request.node.name:
+        pytest.skip("it reads an inbox at once")
+
+    async def scenario(company: Company) -> None:
+        one, two = await company.join("s1"), await company.join("s1-2", holds=("of the link",))
+        await company.until(lambda: not one.nodes.is_alone)
+        assert await one.nodes.share.take("capulet.lit")
+        await one.nodes.send("s1-2", Word("of the link"))  # type: ignore[misc]
+        one.nodes.share.give_back("capulet.lit")
+        await company.until(lambda: two.held)
+        taken: list[bool] = []
+        taking = Deferred.fromCoroutine(two.nodes.share.take("capulet.lit"))
+        taking.addCallback(taken.append)
+        for number in range(20):
+            await two.nodes.claim(f"benvolio{number}")
+        assert taken == []
+        two.held.pop().callback(None)
+        await company.until(lambda: taken == [True])
+
+    run(scenario)

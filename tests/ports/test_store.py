@@ -186,6 +186,24 @@ def test_beyond_the_limit_nothing_is_kept(check: Check) -> None:
     check(scenario)
 
 
+def test_what_waits_for_all_accounts_together_is_bounded(check: Check) -> None:
+    bounds, big = (Limit(100, 100_000), 30_000), "x" * 10_000
+
+    async def scenario(store: Store) -> None:
+        offline = store.offline
+        names = ("romeo", "juliet", "nurse")
+        assert [await offline.push(name, message(big), *bounds) for name in names] == [True, True, False]
+        assert await offline.push("nurse", message("small"), *bounds)
+        await offline.drop("romeo", 1)
+        assert await offline.push("nurse", message(big), *bounds)
+        assert not await offline.push("romeo", message(big), *bounds)
+        await store.accounts.delete("nurse")
+        assert await offline.push("romeo", message(big), *bounds)
+        assert not await offline.push("nurse", message(big), *bounds)
+
+    check(scenario)
+
+
 def test_beyond_the_limit_in_bytes_nothing_is_kept(check: Check) -> None:
     limit = Limit(100, 25_000)
     big = "x" * 10_000

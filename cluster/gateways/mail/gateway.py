@@ -111,7 +111,7 @@ class MailGateway(Gateway):
         try:
             found = self._addresses.find(recipient)
         except Unknown:
-            return StanzaError(Condition.ITEM_NOT_FOUND, f"{recipient} is nobody's address")
+            return StanzaError(Condition.ITEM_NOT_FOUND, f"no mailbox {recipient}")
         who = str(found.jid) if isinstance(found, Account) else recipient
         text = f"{recipient} is reached by XMPP; write to {who} without the gateway"
         return StanzaError(Condition.NOT_ACCEPTABLE, text)

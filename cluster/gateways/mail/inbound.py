@@ -12,6 +12,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure as TwistedFailure
 
+from cluster.base.clock import Clock, as_interface
 from cluster.base.settled import Settled
 from cluster.components.connection import NotCarried, Overloaded
 from cluster.gateways.mail.addresses import Account, Addresses, Bounce, NotHere, Postmaster, Unknown
@@ -44,7 +45,7 @@ class Inbound:
 
     def __init__(
         self,
-        clock: Any,
+        clock: Clock,
         settings: MailSettings,
         addresses: Addresses,
         ledger: Ledger,
@@ -75,9 +76,9 @@ class Inbound:
         try:
             found = self._addresses.find(address)
         except NotHere:
-            raise Refused(550, f"5.7.1 no mail for {address} is taken here: this is no relay") from None
+            raise Refused(550, f"5.7.1 mail for {address} is not accepted: relaying denied") from None
         except Unknown:
-            raise Refused(550, f"5.1.1 {address} is nobody's address") from None
+            raise Refused(550, f"5.1.1 no mailbox {address}") from None
         try:
             if (
                 isinstance(found, Account)
@@ -86,7 +87,7 @@ class Inbound:
             ):
                 raise Refused(550, f"5.7.1 {found.jid} has not written to you through this gateway")
             if isinstance(found, Bounce) and not isinstance(await self._ledger.find(found.key), Sent):
-                raise Refused(550, f"5.1.1 {address} is nobody's address")
+                raise Refused(550, f"5.1.1 no mailbox {address}")
         except ConnectionLost:
             raise Refused(451, "4.3.0 cannot look that up now; try again later") from None
 
@@ -163,7 +164,8 @@ class Inbound:
         await self._ledger.note(id, taken)  # before its error can come
         settled = self._send(self._message(id, account, letter))
         if settled is not None:
-            settled.addTimeout(WAIT_S, self._clock, lambda *_: TwistedFailure(Overloaded("the server is away")))  # type: ignore[no-untyped-call]
+            late: Any = TwistedFailure(Overloaded("the server is away"))  # type: ignore[no-untyped-call]
+            settled.addTimeout(WAIT_S, as_interface(self._clock), lambda *_: late)
             await settled
         await self._ledger.note(id, msgspec.structs.replace(taken, is_delivered=True))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from cluster.base.clock import Clock
 from cluster.base.settled import Settled
 from cluster.components.gateway import contact_jid
 from cluster.gateways.mail.addresses import Addresses
@@ -25,7 +26,7 @@ class MailService:
 
     def __init__(
         self,
-        clock: Any,
+        clock: Clock,
         settings: MailSettings,
         relay: Relay,
         spool: Spool,
@@ -37,7 +38,7 @@ class MailService:
         new_id: Callable[[], str],
         jitter: Callable[[], float],
     ) -> None:
-        """`clock` is an IReactorTime; `send` that of the ComponentConnection; `new_id` makes ids nobody can guess."""
+        """`send` is that of the ComponentConnection; `new_id` makes ids nobody can guess."""
         addresses = Addresses(settings.domain, settings.xmpp_domains, dict(settings.aliases))
         bounces = Bounces(addresses, send, new_id, now_utc_s)
         self.queue = OutboundQueue(

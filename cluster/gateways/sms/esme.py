@@ -14,6 +14,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from cluster.base.backoff import Backoff
+from cluster.base.clock import Clock, as_interface
 from cluster.gateways.sms.inbound import Unacceptable
 from cluster.protocols.smpp.constants import CommandId, CommandStatus, status_name
 from cluster.protocols.smpp.pdu import Bind, Pdu, Sm, SmResp
@@ -46,7 +47,7 @@ class Login(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if len(self.system_id) > 15 or len(self.password) > 8:
-            raise ValueError("SMPP takes at most 15 characters of system_id and 8 of password; shorten them")
+            raise ValueError("SMPP allows at most 15 characters of system_id and 8 of password; shorten them")
 
 
 class Esme:
@@ -56,7 +57,7 @@ class Esme:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Clock,
         endpoint: Any,
         login: Login,
         on_deliver: Callable[[Pdu], Awaitable[None]],
@@ -118,7 +119,7 @@ class Esme:
                 status = await self._one_session()
                 attempt = 0 if self._reactor.seconds() - began_s >= HEALTHY_S else attempt + 1
                 backoff = self._refused if status in _REFUSALS else self._backoff
-                await deferLater(self._reactor, backoff.pause_s(attempt))
+                await deferLater(as_interface(self._reactor), backoff.pause_s(attempt))
         except (CancelledError, ConnectingCancelledError):
             return  # stopped
 

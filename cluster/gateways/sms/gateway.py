@@ -10,6 +10,7 @@ import msgspec
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from cluster.base.clock import Clock, as_interface
 from cluster.base.settled import Settled
 from cluster.components.gateway import Gateway, Service
 from cluster.gateways.delivery_receipts import RECEIPTS
@@ -40,7 +41,7 @@ class SmsSettings(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\+?[0-9]{1,20}", self.number, re.ASCII):
-            raise ValueError(f"{self.number!r} is no number that phones could write to; take one like 4444 or +39800")
+            raise ValueError(f"{self.number!r} is not a number that phones can write to; use one like 4444 or +39800")
 
 
 class SmsGateway(Gateway):
@@ -58,7 +59,7 @@ class SmsGateway(Gateway):
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Clock,
         settings: SmsSettings,
         endpoint: Any,
         login: Login,
@@ -88,7 +89,7 @@ class SmsGateway(Gateway):
             own_number=settings.number, now_utc_s=now_utc_s, first_reference=int(jitter() * 65536),
         )  # fmt: skip
         self._expiry = LoopingCall(self._expire)
-        self._expiry.clock = reactor
+        self._expiry.clock = as_interface(reactor)
 
     @property
     def bound(self) -> bool:
@@ -128,7 +129,7 @@ class SmsGateway(Gateway):
         """Returns when the server has it. Raises Overloaded or TimeoutError, and then the server does not get it."""
         settled = self._send_stanza(stanza)
         if settled is not None:
-            await settled.addTimeout(SEND_TIMEOUT_S, self._reactor)
+            await settled.addTimeout(SEND_TIMEOUT_S, as_interface(self._reactor))
 
     async def _expire(self) -> None:
         try:

@@ -23,7 +23,7 @@ def phone_number(text: str) -> str:
     if number.startswith("00"):
         number = f"+{number[2:]}"
     if not is_phone_number(number):
-        raise StanzaError(Condition.ITEM_NOT_FOUND, f"{text!r} is no phone number; write it like +393331234567")
+        raise StanzaError(Condition.ITEM_NOT_FOUND, f"{text!r} is not a phone number; write it like +393331234567")
     return number
 
 

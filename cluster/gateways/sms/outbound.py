@@ -92,7 +92,7 @@ class Outbound:
         """Accept a message for a phone; it returns when a crash can no longer lose it. Raises StanzaError."""
         assert message.from_ is not None
         if message.type == "groupchat":
-            raise StanzaError(Condition.SERVICE_UNAVAILABLE, "a phone is no room; write a chat message")
+            raise StanzaError(Condition.SERVICE_UNAVAILABLE, "a phone is not a room; write a chat message")
         if not _words(message).strip():
             self._tracer.record(Event.DROPPED, message, "it has no text; phones know no chat states or receipts")
             return
@@ -142,7 +142,7 @@ class Outbound:
 
     def _not_said(self, failure: Failure, phone: str) -> None:
         if not isinstance(failure.value, CancelledError):
-            self._log.warn("{phone} could not be told: {reason}", phone=phone, reason=str(failure.value))
+            self._log.warn("{phone} could not be informed: {reason}", phone=phone, reason=str(failure.value))
 
     def _use_references(self, count: int) -> None:
         self._reference = (self._reference + count) % 65536

@@ -27,7 +27,7 @@ _FAILURES = {
     MessageState.DELETED: (Condition.RECIPIENT_UNAVAILABLE, "the message centre deleted the message"),
     MessageState.REJECTED: (Condition.NOT_ALLOWED, "the message centre rejected the message"),
     MessageState.UNKNOWN: (Condition.RECIPIENT_UNAVAILABLE, "the message centre does not know what became of it"),
-    MessageState.UNDELIVERABLE: (Condition.ITEM_NOT_FOUND, "nobody is reached at this number"),
+    MessageState.UNDELIVERABLE: (Condition.ITEM_NOT_FOUND, "unknown number"),
 }
 
 

@@ -8,14 +8,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cluster.lab import DriverKind
 from cluster.lab.api.lab import Lab
-from cluster.lab.api.labs import all_labs, labs_folder, labs_here, link_faults, read_plans, running_labs, seconds
+from cluster.lab.api.labs import (
+    all_labs,
+    labs_folder,
+    labs_here,
+    link_faults,
+    log_begin,
+    read_plans,
+    running_labs,
+    seconds,
+)
 from cluster.lab.errors import BadInput, LabError, of_system
-from cluster.lab.logs import LogLine, utc_text
-from cluster.lab.state import DriverKind, NodeAction
 
 if TYPE_CHECKING:
-    from cluster.lab.networks import Mailbox, Phone
+    from cluster.lab.logs import LogLine
+    from cluster.lab.state import NodeAction
     from cluster.lab.tracing.prober import Prober, Route
 
 __all__ = [
@@ -24,18 +33,16 @@ __all__ = [
     "Lab",
     "LabError",
     "LogLine",
-    "Mailbox",
     "NodeAction",
-    "Phone",
     "Prober",
     "Route",
     "all_labs",
     "labs_folder",
     "labs_here",
     "link_faults",
+    "log_begin",
     "of_system",
     "read_plans",
     "running_labs",
     "seconds",
-    "utc_text",
 ]

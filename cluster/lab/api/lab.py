@@ -9,24 +9,27 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cluster.lab import DriverKind
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.progress import Tell, untold
-from cluster.lab.state import DriverKind, NodeAction, NodeState, State
 
 if TYPE_CHECKING:
     from cluster.client.archive import ArchivedMessage
     from cluster.client.managed import ManagedClient
     from cluster.client.messenger import Messenger
     from cluster.lab.answers import Intention, Overview, Sent
-    from cluster.lab.clients.accounts import Correspondent, KnownAccount
+    from cluster.lab.clients.accounts import KnownAccount
+    from cluster.lab.clients.correspondents import Correspondent
     from cluster.lab.clients.users import Users
     from cluster.lab.driver import Driver, Story
     from cluster.lab.faults import LinkFaults
     from cluster.lab.folder import LabFolder
     from cluster.lab.logs import LogLine
-    from cluster.lab.networks import Mailbox, Networks, Phone
+    from cluster.lab.networks import Networks
+    from cluster.lab.state import NodeAction, NodeState, State
     from cluster.lab.tracing.prober import Prober
-    from cluster.topology.plan import Plan
+    from cluster.networks.person import Person
+    from cluster.topology.plan import NetworkNode, Plan
     from cluster.trace.hop import Hop
     from cluster.xmpp.jid import Jid
 
@@ -89,6 +92,11 @@ class Lab:
         """True while it runs."""
         return self.driver.is_up()
 
+    def check_up(self) -> None:
+        """Raises LabError where it does not run."""
+        if not self.is_up:
+            raise LabError(f"lab {self.name} is down; bring it up with `xmpplab up {self.plan.topology} -d`")
+
     # --- its life
 
     def up(self, plans: Sequence[Plan], kind: DriverKind = "process", tell: Tell = untold) -> bool:
@@ -96,14 +104,14 @@ class Lab:
 
         `plans` are the same lab at different addresses: the first whose addresses are free is taken.
         """
-        from cluster.lab.driver import DRIVERS
+        from cluster.lab.driver import driver
         from cluster.lab.provision.intention import check_kind
 
         had_data = self.exists
         if had_data and self.is_up:
             check_kind(self.folder, kind)
         try:
-            _, is_new = (self._driver or DRIVERS[kind](self.folder)).up(plans, tell)
+            _, is_new = (self._driver or driver(kind, self.folder)).up(plans, tell)
         except OSError:
             if not had_data and not self.folder.is_locked():
                 self.folder.remove()
@@ -126,7 +134,7 @@ class Lab:
 
         before = plan = self.plan
         if not self.is_up:
-            raise LabError(f"lab {self.name!r} does not run; bring it up with `xmpplab up`, then scale it")
+            raise LabError(f"lab {self.name!r} is down; bring it up with `xmpplab up`, then scale it")
         more_first = sorted(nodes.items(), key=lambda wish: wish[1] < len(before.nodes_of(wish[0])))
         for server, count in more_first:  # so that no new node gets the address of one that has yet to go
             try:
@@ -149,7 +157,7 @@ class Lab:
 
         node = self.node(name)
         if node.state != _NEEDED[action]:
-            raise LabError(f"{name} is {node.state}, and only a node that is {_NEEDED[action]} can be told to {action}")
+            raise LabError(f"cannot {action} {name}: it is {node.state}, not {_NEEDED[action]}")
         self.driver.act(node, action, for_s)
 
         def shows() -> bool:
@@ -160,9 +168,9 @@ class Lab:
             return now.state == "running" and (is_new or action == "resume")
 
         if not wait_until(shows, DONE_TIMEOUT_S + for_s):
-            why = f"no room is left on the disk of {self.path}; " if is_full(self.path) else ""
+            why = f"the disk of {self.path} is full; " if is_full(self.path) else ""
             raise LabError(
-                f"{name} is {self.node(name).state}, {DONE_TIMEOUT_S + for_s:g} s after it was told to {action}; "
+                f"{name} is {self.node(name).state}, {DONE_TIMEOUT_S + for_s:g} s after `{action}`; "
                 f"{why}see `xmpplab logs {name}`"
             )
 
@@ -175,7 +183,7 @@ class Lab:
         nodes = self.nodes()
         found = next((node for node in nodes if node.name == name), None)
         if found is None:
-            raise BadInput(f"no node {name!r} in this lab; there is: {', '.join(node.name for node in nodes)}")
+            raise BadInput(f"no node {name!r} in this lab (nodes: {', '.join(node.name for node in nodes)})")
         return found
 
     def overview(self) -> Overview:
@@ -232,17 +240,11 @@ class Lab:
 
         return Networks(self.folder, self.plan)
 
-    def phone(self, wanted: str) -> Phone:
-        """The phone of this name or number."""
-        from cluster.lab.networks import find_phone
+    def person(self, kind: type[NetworkNode], wanted: str) -> Person:
+        """One of the people of its networks of this kind, such as a phone, by name or address."""
+        from cluster.lab.clients.correspondents import find_person
 
-        return find_phone(self.folder, self.plan, wanted)
-
-    def mailbox(self, wanted: str) -> Mailbox:
-        """The mailbox of this name or address."""
-        from cluster.lab.networks import find_mailbox
-
-        return find_mailbox(self.folder, self.plan, wanted)
+        return find_person(self.folder, self.plan, kind, wanted)
 
     # --- its accounts, and what they send
 
@@ -256,10 +258,7 @@ class Lab:
         """The accounts of its servers, while it runs."""
         from cluster.lab.clients.users import Users
 
-        plan = self.plan
-        if not self.is_up:
-            raise LabError(f"lab {self.name} is down; bring it up with `xmpplab up {plan.topology} -d`")
-        return Users(self.folder, plan)
+        return Users(self.folder, self.plan, self.check_up)
 
     def accounts(self) -> list[KnownAccount]:
         """Whom one can log in as, as far as the servers answer."""
@@ -269,7 +268,7 @@ class Lab:
 
     def correspondents(self) -> list[Correspondent]:
         """The phones and mailboxes behind its gateways."""
-        from cluster.lab.clients.accounts import behind_gateways
+        from cluster.lab.clients.correspondents import behind_gateways
 
         return behind_gateways(self.plan)
 
@@ -302,7 +301,7 @@ class Lab:
             with log_in(self.folder, plan, jid, known_password(plan, jid, password)) as client:
                 return received(client, most)
         except StreamFailed as error:
-            raise LabError(f"{error}; does the server of {jid} have the module `archive`?") from None
+            raise LabError(f"{error}; check that the server of {jid} has the module `archive`") from None
 
     def chat(self, who: str, password: str | None = None) -> tuple[Messenger, ManagedClient]:
         """Log in as an account, and stay so until the client is closed."""
@@ -352,15 +351,15 @@ class Lab:
         )  # fmt: skip
 
     def demonstration(self) -> list[tuple[Jid, Jid]]:
-        """Who may write to whom first: to a contact in another domain, and to a phone where there is one.
+        """Who may write to whom first: to a contact in another domain, and to somebody behind a gateway.
 
         They are C3 and FC1 of the RFC's figure.
         """
-        from cluster.lab.clients.names import first_pair, first_phone
+        from cluster.lab.clients.names import first_behind_gateway, first_pair
 
         plan = self.plan
         from_, contact = first_pair(plan)
-        return [(from_, to) for to in (contact, first_phone(plan)) if to is not None]
+        return [(from_, to) for to in (contact, first_behind_gateway(plan)) if to is not None]
 
     def hops(self, *, every_stanza: bool, tell: Tell = untold) -> Iterator[Hop]:
         """The hops from now on, without an end; see `cluster.lab.tracing.watching`."""

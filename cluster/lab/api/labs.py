@@ -9,6 +9,8 @@ from cluster.lab.api.lab import Lab
 from cluster.lab.errors import BadInput
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from cluster.lab.answers import LabView
     from cluster.topology.plan import Plan
 
@@ -29,10 +31,10 @@ def labs_here() -> list[Lab]:
 
 def running_labs() -> list[Lab]:
     """The labs of this user that run, wherever they were brought up."""
-    from cluster.lab.driver import DRIVERS
+    from cluster.lab.driver import driver
     from cluster.lab.everywhere import running_labs
 
-    return [Lab(folder, DRIVERS[kind](folder)) for folder, kind in running_labs()]
+    return [Lab(folder, driver(kind, folder)) for folder, kind in running_labs()]
 
 
 def all_labs() -> list[LabView]:
@@ -56,7 +58,7 @@ def read_plans(file: Path | None, redis_url: str = "") -> list[Plan]:
     try:
         return plans.read_plans(file, Path.cwd(), redis_url)
     except TopologyError as error:
-        raise BadInput(f"{file} cannot be used:\n{error}") from None
+        raise BadInput(f"{file} is not valid:\n{error}") from None
 
 
 def link_faults() -> dict[str, str]:
@@ -74,3 +76,20 @@ def seconds(text: str, of: str = "") -> float:
         return DURATION.parse(text) or 0.0
     except ValueError as error:
         raise BadInput(f"{of}: {error}" if of else str(error)) from None
+
+
+def log_begin(since: str, now_utc: datetime) -> str:
+    """The first moment that is meant, as log lines write theirs; empty for the beginning. Raises BadInput."""
+    from datetime import UTC, datetime, timedelta
+
+    from cluster.lab.logs import utc_text
+
+    if not since:
+        return ""
+    try:
+        if "T" in since or "-" in since:
+            moment = datetime.fromisoformat(since)
+            return utc_text((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC))
+        return utc_text(now_utc - timedelta(seconds=seconds(since)))
+    except (BadInput, ValueError, OverflowError):
+        raise BadInput(f"--since {since}: write how long ago (90s, 10m) or a time (2026-11-20T12:00:00Z)") from None

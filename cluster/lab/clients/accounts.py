@@ -9,8 +9,6 @@ from cluster.lab.control.requests import UserLs
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
 from cluster.topology.plan import Plan, ServerNode
-from cluster.xmpp.escaping import escape
-from cluster.xmpp.jid import Jid
 
 PATIENCE_S = 1.0
 """A server that does not answer for so long is believed to have the accounts of the topology."""
@@ -23,27 +21,6 @@ class KnownAccount(NamedTuple):
     password: str | None
     """None where somebody else chose it."""
     server: ServerNode
-
-
-class Correspondent(NamedTuple):
-    """A phone or a mailbox of the lab, as XMPP knows it."""
-
-    name: str
-    """What the topology calls it, such as `fc1`; the command that uses it knows it by this name, too."""
-    jid: Jid
-    command: str
-    """`phone` or `mail`."""
-
-
-def behind_gateways(plan: Plan) -> list[Correspondent]:
-    """Who is behind the gateways."""
-    return [
-        Correspondent(name, Jid(escape(address), gateway.domain), command)
-        for gateway in plan.gateways
-        for network in [plan.network(gateway.network)]
-        for command, people in (("phone", network.phones), ("mail", network.mailboxes))
-        for name, address in people.items()
-    ]
 
 
 def known_accounts(folder: LabFolder, plan: Plan) -> list[KnownAccount]:

@@ -29,7 +29,7 @@ def known_password(plan: Plan, jid: Jid, given: str | None) -> str:
     server_of(plan, jid.domainpart)
     password = given or password_of(plan, jid)
     if password is None:
-        raise BadInput(f"the topology tells no password of {jid}; give it with --password")
+        raise BadInput(f"the topology has no password for {jid}; pass --password")
     return password
 
 
@@ -62,8 +62,8 @@ def explained(folder: LabFolder, plan: Plan, jid: Jid) -> Iterator[None]:
         yield
     except StreamFailed as error:
         if jid.localpart not in ask(folder, plan, server, UserLs()):
-            raise LabError(f"there is no account {jid.bare}; `xmpplab user ls` shows who there is") from None
-        raise LabError(f"{jid.bare} cannot log in: {error}; give the right one with --password") from None
+            raise LabError(f"no account {jid.bare}; `xmpplab user ls` lists the accounts") from None
+        raise LabError(f"{jid.bare} cannot log in: {error}; pass the right --password") from None
     except OSError as error:
         raise LabError(
             f"{jid.bare} cannot connect to {server.c2s}: {error}; see `xmpplab ps` and `xmpplab logs {server.name}`"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cluster.lab.clients.accounts import behind_gateways, known_accounts
+from cluster.lab.clients.accounts import known_accounts
+from cluster.lab.clients.correspondents import behind_gateways
 from cluster.lab.errors import BadInput
 from cluster.lab.folder import LabFolder
 from cluster.topology.plan import Plan, ServerNode
@@ -14,7 +15,7 @@ def server_of(plan: Plan, domain: str) -> ServerNode:
     server = next((server for server in plan.servers if server.domain == domain), None)
     if server is None:
         known = ", ".join(server.domain for server in plan.servers)
-        raise BadInput(f"no server of this lab serves {domain!r}; there is: {known}")
+        raise BadInput(f"no server of this lab serves {domain!r} (domains: {known})")
     return server
 
 
@@ -40,9 +41,11 @@ def account_of(folder: LabFolder, plan: Plan, text: str) -> Jid:
         return read_jid(text)
     found = _named(plan, name) or _added(folder, plan, name)
     if len(found) > 1:
-        raise BadInput(f"{name!r} may be {' or '.join(found)}; write the whole address")
+        raise BadInput(f"{name!r} is ambiguous: {' or '.join(found)}; write the full address")
     if not found:
-        raise BadInput(f"nobody in this lab is called {name!r}; write an address such as romeo@montague.lit, or a name")
+        raise BadInput(
+            f"no account, phone or mailbox {name!r} in this lab; write a name, or an address such as romeo@montague.lit"
+        )
     return read_jid(f"{found[0]}{slash}{resource}")
 
 
@@ -60,7 +63,7 @@ def with_resource(jid: Jid, resource: str) -> Jid:
     if not resource:
         return jid
     if not jid.is_bare:
-        raise BadInput(f"{jid} names a resource already; leave out --to-resource")
+        raise BadInput(f"{jid} already names a resource; leave out --to-resource")
     try:
         return jid.with_resource(resource)
     except JidError as error:
@@ -75,12 +78,9 @@ def first_pair(plan: Plan) -> tuple[Jid, Jid]:
                 to = Jid.parse(contact.jid)
                 if to.domainpart != server.domain and server.is_joined_to(to.domainpart):
                     return Jid(account.localpart, server.domain), to
-    raise BadInput("no account of this topology has a contact in another domain; give one to `accounts`")
+    raise BadInput("no account of this topology has a contact in another domain; add one to `accounts`")
 
 
-def first_phone(plan: Plan) -> Jid | None:
-    """The first phone of the lab, as XMPP knows it; None without one."""
-    for gateway in plan.gateways:
-        for number in plan.network(gateway.network).phones.values():
-            return Jid(number, gateway.domain)
-    return None
+def first_behind_gateway(plan: Plan) -> Jid | None:
+    """The first phone or mailbox of the lab, as XMPP knows it; None without one."""
+    return next((each.jid for each in behind_gateways(plan)), None)

@@ -27,7 +27,7 @@ NETWORK_S = 2.0
 def checked_text(text: str) -> str:
     """Raises BadInput for what cannot be the text of a message."""
     if not text:
-        raise BadInput("a message needs a text")
+        raise BadInput("empty message; give a text")
     try:
         check_text(text)
     except ValueError as error:
@@ -75,5 +75,5 @@ def _next(client: BlockingClient, deadline_s: float) -> Slice | None:
     except TimeoutError:
         return None
     if child is None:
-        raise LabError("the server ended the stream before it took the message in; see `xmpplab logs`")
+        raise LabError("the server ended the stream before it accepted the message; see `xmpplab logs`")
     return child

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from cluster.base.request import Request
 from cluster.lab.answers import AccountView
 from cluster.lab.clients.names import account_of, read_jid, server_of
 from cluster.lab.control.ask import ask
@@ -14,9 +17,11 @@ from cluster.xmpp.jid import Jid
 class Users:
     """Lists and changes them. Raises LabError, and BadInput for an unknown name."""
 
-    def __init__(self, folder: LabFolder, plan: Plan) -> None:
+    def __init__(self, folder: LabFolder, plan: Plan, check_up: Callable[[], None]) -> None:
+        """`check_up` raises LabError where the lab does not run: nothing is changed then."""
         self._folder = folder
         self._plan = plan
+        self._check_up = check_up
 
     def ls(self, domain: str | None = None) -> list[AccountView]:
         """All accounts, or those of one domain."""
@@ -31,17 +36,22 @@ class Users:
     def add(self, text: str, password: str) -> Jid:
         """Make the account of this address."""
         jid = read_jid(text)
-        ask(self._folder, self._plan, server_of(self._plan, jid.domainpart), UserAdd(jid.localpart, password))
+        self._change(jid, UserAdd(jid.localpart, password))
         return jid
 
     def set_password(self, text: str, password: str) -> Jid:
         """Change the password of the account that is meant."""
         jid = account_of(self._folder, self._plan, text)
-        ask(self._folder, self._plan, server_of(self._plan, jid.domainpart), UserPasswd(jid.localpart, password))
+        self._change(jid, UserPasswd(jid.localpart, password))
         return jid
 
     def delete(self, text: str) -> Jid:
         """Remove the account that is meant, and all that belongs to it."""
         jid = account_of(self._folder, self._plan, text)
-        ask(self._folder, self._plan, server_of(self._plan, jid.domainpart), UserDel(jid.localpart))
+        self._change(jid, UserDel(jid.localpart))
         return jid
+
+    def _change(self, jid: Jid, request: Request[None]) -> None:
+        server = server_of(self._plan, jid.domainpart)
+        self._check_up()
+        ask(self._folder, self._plan, server, request)

@@ -72,7 +72,7 @@ def in_lab(plan: Plan, redis_address: str, user: str) -> Compose:
     """
     services = []
     for node in nodes(plan):
-        data = [f"./{node.name}:{_data_in(node)}"] if keeps_data(node) else []
+        data = [f"./{node.name}:{_data_in(node)}"] if node.keeps_data else []
         services.append(_node(plan, node, plan, (f"./containers/{node.name}:{LAB}:ro", *data)))
     if not plan.redis_url:
         ports = (f"{redis_address}:{REDIS_PORT}",)
@@ -87,7 +87,7 @@ def alone(plan: Plan, published: Plan, topology: str) -> Compose:
     """
     state = f"{_STATE}/{LABS}/{plan.name}"
     names = [REDIS, *(node.name for node in nodes(plan))]
-    keepers = [node.name for node in plan.lower_half if keeps_data(node)]
+    keepers = [node.name for node in plan.lower_half if node.keeps_data]
     volumes = [f"{SETUP}:{_STATE}", *(f"{name}:{state}/containers/{name}" for name in names)]
     volumes += [f"{name}.data:{state}/{name}" for name in keepers]
     kept = [f"{name}.data" for name in (REDIS, *keepers)]
@@ -101,7 +101,7 @@ def alone(plan: Plan, published: Plan, topology: str) -> Compose:
         ),
     ]
     for node in nodes(plan):
-        data = [f"{node.name}.data:{_data_in(node)}:nocopy"] if keeps_data(node) else []
+        data = [f"{node.name}.data:{_data_in(node)}:nocopy"] if node.keeps_data else []
         service = _node(plan, node, published, (f"{node.name}:{LAB}:ro", *data))
         services.append(msgspec.structs.replace(service, after={ANNOUNCE: done}))
     return Compose(plan.name, tuple(services), _networks(plan), (SETUP, *names, *kept))
@@ -114,23 +114,18 @@ def spread(plan: Plan, published: Plan) -> Compose:
     """
     services = [Service(ANNOUNCE, _ANNOUNCE, (), {CLIENTS: ()}, is_node=False)]
     for node in nodes(plan):
-        data = (f"{node.name}.data:{LAB}",) if keeps_data(node) else ()
+        data = (f"{node.name}.data:{LAB}",) if node.keeps_data else ()
         service = _node(plan, node, published, data)
         services.append(msgspec.structs.replace(service, networks=_links(plan, node)))
     routers = {to_router(node.name) for node in nodes(plan)}
     networks = {name: is_internal for name, is_internal in _networks(plan).items() if name not in routers}
-    volumes = tuple(f"{node.name}.data" for node in nodes(plan) if keeps_data(node))
+    volumes = tuple(f"{node.name}.data" for node in nodes(plan) if node.keeps_data)
     return Compose(plan.name, tuple(services), networks, volumes)
 
 
 def to_router(node: str) -> str:
     """The network from this node to Redis."""
     return f"{node}.router"
-
-
-def keeps_data(node: LabNode) -> bool:
-    """Foreign networks do, in a folder with their name; servers and gateways keep all in Redis."""
-    return isinstance(node, NetworkNode)
 
 
 def nodes(plan: Plan) -> list[LabNode]:
@@ -166,7 +161,7 @@ def _node(plan: Plan, node: LabNode, published: Plan, volumes: tuple[str, ...]) 
     module = "node" if isinstance(node, ServerNode) else "foreign"
     command = ("python", "-m", f"cluster.lab.{module}", str(LAB), node.name)
     outer = next(each for each in nodes(published) if each.name == node.name)
-    ports = tuple(f"{outer.host}:{o}:{i}" for o, i in zip(_ports(outer), _ports(node), strict=True))
+    ports = tuple(f"{outer.host}:{o}:{i}" for o, i in zip(outer.ports, node.ports, strict=True))
     networks = {**_links(plan, node), to_router(node.name): ()}
     return Service(node.name, command, volumes, networks, ports)
 
@@ -185,12 +180,6 @@ def _links(plan: Plan, node: LabNode) -> dict[str, tuple[str, ...]]:
 def _data_in(node: LabNode) -> str:
     """Where the container has the folder that its node keeps."""
     return f"{LAB}/{node.name}"
-
-
-def _ports(node: LabNode) -> tuple[int, ...]:
-    if isinstance(node, ServerNode):
-        return node.ports
-    return (node.port,) if node.port else ()
 
 
 def _ascii(domain: str) -> str:

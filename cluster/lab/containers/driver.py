@@ -102,7 +102,7 @@ class ContainerDriver:
         with connected(self._folder) as engine:
             known = [container.labels["xmpplab.node"] for container in engine.containers()]
         if node is not None and node not in known:
-            raise BadInput(f"no log of {node!r}; there is: {', '.join(known)}")
+            raise BadInput(f"no log of {node!r} (nodes: {', '.join(known)})")
         return ContainerStory(self._folder, node)
 
     def apply(self, plan: Plan) -> None:
@@ -155,7 +155,7 @@ def _lock(folder: LabFolder) -> int:
         return bool(taken)
 
     if not wait_until(take, READY_TIMEOUT_S):
-        raise LabError(f"another command holds the lab {folder.name!r}; let it end, then try again")
+        raise LabError(f"another command is changing lab {folder.name!r}; wait for it to end, then try again")
     return taken[0]
 
 
@@ -187,7 +187,7 @@ def _check_compose_file(folder: LabFolder, plan: Plan) -> None:
     file = folder.compose_file
     if not file.exists() or file.read_text() != _text(_compose(folder, plan), plan):
         raise LabError(
-            f"{file} was changed by hand, which changes nothing in the lab that runs; "
+            f"{file} was edited, which does not change the running lab; "
             f"run `xmpplab down`, and change the topology ({plan.topology}) instead"
         )
 
@@ -199,7 +199,7 @@ def _bring_up(folder: LabFolder, engine: Engine, plans: Sequence[Plan], tell: Te
     files.check_reachable(plan.redis_url)
     engine.check_image()
     engine.check_names(compose.in_lab(plan, "", ""))
-    tell("networks and containers are made and started")
+    tell("creating and starting networks and containers")
     try:
         _start(folder, engine, plan, _prepare(folder, plan))
     except BaseException:

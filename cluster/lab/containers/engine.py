@@ -96,11 +96,12 @@ class Engine:
             owner = _labels(one).get(STATE, "")
             if owner != str(self._folder.path):
                 where = (
-                    f"of {owner}; run `xmpplab down` there" if owner else "of a compose file; `docker compose down` it"
+                    f"of {owner}; run `xmpplab down` there"
+                    if owner
+                    else "of a compose file; run `docker compose down` there"
                 )
                 raise LabError(
-                    f"this engine runs another lab called {compose.lab!r}, {where}, "
-                    f"or give this topology another `name`"
+                    f"this engine runs another lab named {compose.lab!r}, {where}, or give this topology another `name`"
                 )
 
     def make_networks(self, compose: Compose) -> None:
@@ -261,7 +262,7 @@ _REMEDIES = {
     "port is already allocated": "another container has the port; find it with `docker ps`",
     "address already in use": "another program has the port; find it with `ss -ltnp`",
     "no space left on device": "the disk is full; `docker system df` shows of what, `docker system prune` frees it",
-    "non-overlapping IPv4 address pool": "the engine has no more networks to give; a lab takes one for each server and "
+    "non-overlapping IPv4 address pool": "the engine has no free network; a lab needs one for each server and "
     "two more: remove unused ones (`docker network prune`), or give the engine more `default-address-pools` "
     "(/etc/docker/daemon.json)",
     "executable file not found": "the image lacks this program; add it to the image's base, and run `make image`",

@@ -38,7 +38,7 @@ def plans(file: Path, redis_url: str = "") -> tuple[Plan, Plan]:
     try:
         topology = load(file, modules.names())
     except TopologyError as error:
-        raise BadInput(f"{file} cannot be used:\n{error}") from None
+        raise BadInput(f"{file} is not valid:\n{error}") from None
     plan, published = (
         resolve(topology, file, Path("/"), modules=default_modules(), redis_url=redis_url, single_host=is_single)
         for is_single in (False, True)

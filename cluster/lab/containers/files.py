@@ -68,7 +68,7 @@ def check_reachable(url: str) -> None:
     for parts in map(urlsplit, each_of(url)):
         if parts.scheme == "unix" or parts.hostname in ("localhost", "::1") or str(parts.hostname).startswith("127."):
             raise BadInput(
-                "--redis: containers do not reach this machine's own addresses or sockets; "
+                "--redis: containers cannot reach loopback addresses or sockets of this machine; "
                 "give a Redis that listens at another address"
             )
 
@@ -90,14 +90,14 @@ def nodes(folder: LabFolder, plan: Plan) -> None:
             shutil.copy(folder.ca_file, inside.ca_file)
             shutil.copy(folder.certificate(node.server), inside.certificate(node.server))
             shutil.copy(folder.key(node.server), inside.key(node.server))
-        if isinstance(node, NetworkNode):
+        if node.keeps_data:
             (inside.path / node.name).mkdir(mode=0o700, exist_ok=True)  # its data will be put there
             (folder.path / node.name).mkdir(mode=0o700, exist_ok=True)
 
 
 def data(folder: LabFolder, plan: Plan) -> list[Path]:
-    """Where foreign networks keep what they know."""
-    return [folder.path / node.name for node in plan.lower_half if isinstance(node, NetworkNode)]
+    """Where nodes keep what is not in Redis."""
+    return [folder.path / node.name for node in plan.lower_half if node.keeps_data]
 
 
 def _make(inside: LabFolder) -> None:

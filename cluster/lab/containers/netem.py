@@ -29,16 +29,16 @@ def netem(folder: LabFolder, node: str, words: Sequence[str]) -> str:
     with connected(folder) as engine:
         known = [container.labels[NODE] for container in engine.containers()]
         if node not in known:
-            raise BadInput(f"no node {node!r} in this lab; there is: {', '.join(known)}")
+            raise BadInput(f"no node {node!r} in this lab (nodes: {', '.join(known)})")
         container = engine.container(node)
         if container.status != "running":
-            raise LabError(f"{node} is {container.status}, and has no network that can be changed")
+            raise LabError(f"{node} is {container.status}, so its network cannot be changed")
         networks = container.attrs["NetworkSettings"]["Networks"]
         link = f"xmpplab-{plan.name}-{to_router(node)}"
         if plan.server(node):
             networks = {link: networks[link]} if link in networks else {}
         if not networks:
-            raise LabError(f"{node} is cut off: it is in no network that could be slowed down")
+            raise LabError(f"{node} is cut off: it is in no network whose packets could be delayed")
         tool = _Tool(engine, container)
         interfaces = tool.interfaces({network["IPAddress"] for network in networks.values()})
         for interface in interfaces if words else ():
@@ -74,8 +74,8 @@ class _Tool:
         if exit_code and any(answer in text for answer in _NO_NETEM):
             raise LabError(
                 "the kernel below this engine has no netem; load it there (`sudo modprobe sch_netem`), or use "
-                "`xmpplab fault`, which needs nothing of the kernel"
+                "`xmpplab fault`, which needs no support of the kernel"
             )
         if exit_code:
-            raise BadInput(f"tc: {text.strip().splitlines()[0]}; see `man tc-netem` for what it takes")
+            raise BadInput(f"tc: {text.strip().splitlines()[0]}; see `man tc-netem` for its settings")
         return text

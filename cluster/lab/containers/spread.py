@@ -51,7 +51,7 @@ def spread(file: Path, kind: Kind, redis_url: str, image: str, into: Path | None
     folder = LabFolder(into or Path(f"{plan.name}-{kind}"))
     is_new = not folder.path.exists()
     if not is_new and any(folder.path.iterdir()) and not folder.plan_file.exists():
-        raise BadInput(f"{folder.path} has something else in it; name another folder with --into")
+        raise BadInput(f"{folder.path} is not empty; name another folder with --into")
     owner = str(folder.path)  # by which the lab is known in that Redis
     plan, published = (msgspec.structs.replace(each, state_dir=owner) for each in (plan, published))
     try:

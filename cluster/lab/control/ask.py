@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from cluster.lab.control.requests import Answer_co, Reply, Request, answer_type, encoded
+from cluster.base.request import Answer_co, Request, answer_type
+from cluster.lab.control.requests import Reply, encoded
 from cluster.lab.errors import LabError
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.redis_client import connected, publish
@@ -30,7 +31,7 @@ def ask(
     if node.channel not in replies:
         raise LabError(
             f"{node.name} ({node.speaks_for}) did not answer within {timeout_s:g} s"
-            + (", the request may have been done" if taken else "")
+            + ("; the request may have been done" if taken else "")
             + f"; see `xmpplab ps` and `xmpplab logs {node.name}`"
         )
     try:
@@ -39,7 +40,9 @@ def ask(
             raise LabError(reply.error)
         answer: Answer_co = msgspec.json.decode(reply.ok, type=answer_type(request))
     except msgspec.DecodeError as error:
-        raise LabError(f"{node.name} answers something else: {error}; are command and lab of one version?") from None
+        raise LabError(
+            f"{node.name} gave an unexpected answer: {error}; check that command and lab have one version"
+        ) from None
     return answer
 
 

@@ -11,7 +11,8 @@ from xml.sax.saxutils import quoteattr
 
 from hiredis import pack_command
 
-from cluster.lab.control.requests import Status, encoded
+from cluster.base.request import Status
+from cluster.lab.control.requests import encoded
 from cluster.lab.redis_client import home_of
 from cluster.redisio.keys import Keys
 from cluster.topology.plan import Plan, ServerNode

@@ -10,10 +10,13 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.request import Request, Requests, verb_of
 from cluster.base.storage import log_failed
-from cluster.lab.control.requests import REPLY_LIFETIME_S, Envelope, Reply, Request, Requests, verb_of
+from cluster.lab.control.requests import REPLY_LIFETIME_S, Envelope, Reply
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
+
+_REMEDY = "check that command and lab have one version"
 
 
 class _Operation(NamedTuple):
@@ -79,11 +82,11 @@ class ControlServer:
         operation = self._table.get(verb)
         if operation is None:
             known = ", ".join(self._table)
-            return Reply(error=f"{self._channel} knows no {verb!r}, only {known}; are command and lab of one version?")
+            return Reply(error=f"{self._channel} has no request {verb!r}, only {known}; {_REMEDY}")
         try:
             request = envelope.opened(operation.request)
         except msgspec.ValidationError as error:
-            return Reply(error=f"{verb} is not asked like this: {error}; are command and lab of one version?")
+            return Reply(error=f"malformed request {verb}: {error}; {_REMEDY}")
         fields = {name: getattr(request, name) for name in request.__struct_fields__}
         given = {name: value for name, value in fields.items() if value is not msgspec.UNSET}
         try:
@@ -92,4 +95,4 @@ class ControlServer:
             return Reply(error=str(error))
         except Exception as error:  # whoever asked must hear of it, whatever it was
             self._log.failure("Request {verb} failed", verb=verb)
-            return Reply(error=f"{verb} failed in the server: {error!r}; its log tells more")
+            return Reply(error=f"{verb} failed in the server: {error!r}; see its log")

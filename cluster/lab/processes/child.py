@@ -106,7 +106,7 @@ class Child:
             self._failures = 0
         pause_s = max(self._take_hold(), _BACKOFF.pause_s(self._failures))
         self._failures += 1
-        self._say("error", f"{self._part.name} died ({how}); it is started again in {pause_s:.3g} s")
+        self._say("error", f"{self._part.name} died ({how}); restarting it in {pause_s:.3g} s")
         self._set("restarting", pid=None, last_exit=how, restarts=self.state.restarts + 1)
         self._timer = self._reactor.callLater(pause_s, self._spawn)
 

@@ -62,7 +62,7 @@ class ProcessDriver:
             return _running(self._folder, plans, tell), False
         try:
             try:
-                tell("certificates and configuration are written")
+                tell("writing certificates and configuration")
                 plan = _prepare(self._folder, plans)
                 self._folder.hand_over(_start_supervisor(self._folder, lock))
             finally:
@@ -83,7 +83,7 @@ class ProcessDriver:
             end_holder(folder, holder)
         lock = folder.lock()
         if lock is None:
-            raise LabError(f"another command holds the lab {folder.name!r}; let it end, then try again")
+            raise LabError(f"another command is changing lab {folder.name!r}; wait for it to end, then try again")
         try:
             end_orphans(folder)
             if folder.plan_file.exists() and (plan := folder.plan()).redis_url:
@@ -121,7 +121,7 @@ class ProcessDriver:
         """What the processes say, or one of them. Raises BadInput where there is no such node."""
         known = sorted(path.stem for path in self._folder.logs.glob("*.jsonl"))
         if node is not None and node not in known:
-            raise BadInput(f"no log of {node!r}; there is: {', '.join(known)}")
+            raise BadInput(f"no log of {node!r} (nodes: {', '.join(known)})")
         return LogStory(self._folder.logs, node)
 
     def apply(self, plan: Plan) -> None:
@@ -186,13 +186,13 @@ def _wait_ready(folder: LabFolder, plan: Plan, tell: Tell) -> None:
         waiting = [node.name for node in nodes if node.state != "running"]
         ready = there == expected and not waiting
         if nodes:
-            tell(f"{len(nodes) - len(waiting)} of {len(nodes)} parts answer; waiting for {shortened(waiting)}")
+            tell(f"{len(nodes) - len(waiting)} of {len(nodes)} nodes are ready; waiting for {shortened(waiting)}")
         return ready or any(map(_is_hopeless, nodes)) or not folder.is_locked()
 
     patience_s = READY_TIMEOUT_S + READY_TIMEOUT_PER_PART_S * len(expected)
     in_time = wait_until(settled, patience_s)
     if not folder.is_locked():
-        raise LabError(_last_words(folder, "supervisor", "the supervisor ended"))
+        raise LabError(_last_words(folder, "supervisor", "the supervisor stopped"))
     nodes = _nodes(folder)
     if absent := sorted(expected - {node.name for node in nodes}):
         raise LabError(_last_words(folder, "supervisor", f"{', '.join(absent)} could not be started"))
@@ -211,7 +211,7 @@ def _is_hopeless(node: NodeState) -> bool:
 
 def _last_words(folder: LabFolder, node: str, problem: str) -> str:
     if is_full(folder.path):
-        problem += f"; no room is left on the disk of {folder.path}: free some (`df -h {folder.path}`)"
+        problem += f"; the disk of {folder.path} is full: free some space (`df -h {folder.path}`)"
     lines = tail(folder.log(node), SHOWN_LOG_LINES)
     return "\n".join([f"{problem}; its last log lines:", *(f"    {line}" for line in lines or ["(none)"])])
 

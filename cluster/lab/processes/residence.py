@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
@@ -12,6 +11,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.clock import Reactor, as_interface
 from cluster.lab.errors import LabError
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.provision.announcement import announcement
@@ -28,7 +28,7 @@ class Residence:
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, folder: LabFolder) -> None:
+    def __init__(self, reactor: Reactor, folder: LabFolder) -> None:
         self._reactor = reactor
         self._folder = folder
         self._client = RedisClient(reactor, RedisUrl.parse(folder.secrets()[ADMIN]), random.random)
@@ -58,9 +58,9 @@ class Residence:
                 self._is_due = False
                 if plan.redis_url:
                     pool = self._reactor.getThreadPool()
-                    await deferToThreadPool(self._reactor, pool, let_in, plan, self._folder.secrets())
+                    await deferToThreadPool(as_interface(self._reactor), pool, let_in, plan, self._folder.secrets())
                 if not await self._client.execute("EXISTS", domains):
-                    self._log.warn("Redis has forgotten the lab: it is told again")
+                    self._log.warn("Redis has lost the settings of the lab: writing them again")
                     await self._announce()
         finally:
             self._is_telling = False

@@ -30,7 +30,7 @@ def first_free(plans: Sequence[Plan]) -> Plan:
             raise LabError(f"no permission to listen on {taken}; write a `c2s_port` above 1023 into the topology")
     port = taken.rpartition(":")[2]
     raise LabError(
-        f"{taken} is taken, and so is port {port} at the other addresses that were tried: another program listens on "
+        f"{taken} is in use, and so is port {port} at the other addresses that were tried: another program listens on "
         f"all addresses; find it with `ss -ltnp` (Linux) or `lsof -iTCP -sTCP:LISTEN`, or write another `c2s_port`"
     )
 
@@ -39,7 +39,7 @@ def check_free(addresses: Sequence[tuple[str, int]]) -> None:
     """Raises LabError where somebody else listens on one of them."""
     for host, port in addresses:
         if _refusal(host, port):
-            raise LabError(f"{host}:{port} is taken by another program; find it with `ss -ltnp`, and end it")
+            raise LabError(f"{host}:{port} is in use by another program; find it with `ss -ltnp`, and end it")
 
 
 def _refusal(host: str, port: int) -> int:

@@ -10,16 +10,18 @@ from typing import Any
 from cluster.lab.errors import LabError
 
 _EVICTS = (
-    "this Redis may throw away what a lab keeps when its memory is full (maxmemory-policy {policy}): run "
+    "this Redis may evict data of the lab when its memory is full (maxmemory-policy {policy}): run "
     "`CONFIG SET maxmemory-policy noeviction` there and write it into its configuration, or give another one"
 )
-_REPLICA = "this Redis is a replica of {master_host}:{master_port}, and takes no writes: give the address of its master"
+_REPLICA = (
+    "this Redis is a replica of {master_host}:{master_port} and accepts no writes; give the address of its master"
+)
 _FORGETS = (
-    "this Redis keeps nothing on its disk: when it restarts, accounts and messages are gone; "
+    "this Redis writes nothing to disk: a restart loses accounts and messages; "
     "run `CONFIG SET appendonly yes` there and write it into its configuration"
 )
 _SNAPSHOTS = (
-    "this Redis writes its data to disk only now and then: when it crashes, what came since is gone; "
+    "this Redis writes snapshots to disk: a crash loses the changes since the last one; "
     "run `CONFIG SET appendonly yes` there and write it into its configuration"
 )
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cluster.lab import DriverKind
 from cluster.lab.answers import Intention, Part
 from cluster.lab.driver import driver_of, kind_of
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
 from cluster.lab.provision.addresses import first_free
 from cluster.lab.provision.same import check_same
-from cluster.lab.state import DriverKind
 from cluster.topology.plan import Plan
 
 
@@ -27,7 +27,7 @@ def intention(folder: LabFolder, plans: Sequence[Plan], kind: DriverKind) -> Int
         if has_data and driver_of(folder).is_up():
             check_kind(folder, kind)
             check_same(folder.plan(), plans)
-            return Intention(plan.name, "nothing", "it is up already", kind, plan.state_dir, [])
+            return Intention(plan.name, "nothing", "it is already up", kind, plan.state_dir, [])
         plan = first_free(plans)
     except LabError as error:
         return Intention(plan.name, "refuse", str(error), kind, plan.state_dir, [])
@@ -40,7 +40,7 @@ def _parts(plan: Plan) -> list[Part]:
     found = [] if plan.redis_url else [Part("redis", [])]
     found += [Part(server.name, _shown(server.listeners)) for server in plan.servers]
     for node in plan.lower_half:
-        found.append(Part(node.name, _shown([(node.host, node.port)] if node.port else [])))
+        found.append(Part(node.name, _shown(node.listeners)))
     return found
 
 

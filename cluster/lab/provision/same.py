@@ -22,10 +22,10 @@ def check_same(running: Plan, wanted: Sequence[Plan]) -> None:
     raise LabError(
         "\n".join(
             [
-                f"lab {running.name!r} is up already, with another topology:",
+                f"lab {running.name!r} is already up with another topology:",
                 *shown,
-                "`xmpplab down --keep`, then `up` again, changes all that and keeps accounts and messages; while the "
-                "lab runs, `xmpplab user`, `fault` and `scale` change accounts, links and nodes",
+                "run `xmpplab down --keep`, then `up`, to apply this and keep accounts and messages; `xmpplab user`, "
+                "`fault` and `scale` change accounts, links and nodes while the lab runs",
             ]
         )
     )

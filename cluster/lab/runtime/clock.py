@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+
+from cluster.base.clock import Clock
 
 
-def make_steady(reactor: Any) -> None:
+def make_steady(reactor: Clock) -> None:
     """Let the reactor measure by a clock that nobody can set; for entry points, before anything is scheduled.
 
     Twisted's own is `time.time`: with it, ten minutes that the wall clock jumps are over for every timer at once.
@@ -18,4 +19,4 @@ def make_steady(reactor: Any) -> None:
     def seconds() -> float:
         return time.monotonic() + ahead_s
 
-    reactor.seconds = seconds
+    reactor.seconds = seconds  # type: ignore[method-assign]

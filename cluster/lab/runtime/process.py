@@ -23,6 +23,7 @@ from twisted.internet.stdio import StandardIO
 from twisted.logger import LogEvent, Logger, LogLevel, formatEvent, globalLogBeginner
 from twisted.python.failure import Failure
 
+from cluster.base.clock import Reactor
 from cluster.lab.logs import LogLine, encode, utc_text
 from cluster.lab.runtime.clock import make_steady
 from cluster.lab.runtime.log_limit import LogLimit
@@ -43,7 +44,7 @@ def new_id() -> str:
     return secrets.token_hex(12)
 
 
-def run(make: Callable[[Any], Service]) -> None:
+def run(make: Callable[[Reactor], Service]) -> None:
     """Run what `make` makes of the reactor until it is time to stop."""
     running = _reactor()
     make_steady(running)
@@ -100,7 +101,7 @@ def log_to_stderr(event: LogEvent, remark: str = "") -> None:
 class _StopAtEnd(TwistedProtocol):
     """Stops the reactor when standard input ends."""
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: Reactor) -> None:
         self._reactor = reactor
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

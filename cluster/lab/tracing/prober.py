@@ -11,21 +11,19 @@ from secrets import token_hex
 import msgspec
 
 from cluster.client.blocking import BlockingClient
+from cluster.lab.clients.correspondents import behind_gateways
 from cluster.lab.clients.login import explained, password_of
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder
-from cluster.lab.networks import Mailbox, Phone
 from cluster.lab.progress import Tell, untold
 from cluster.lab.tracing.journal import journal
 from cluster.lab.tracing.waits import Waits
 from cluster.lab.wait import pause
-from cluster.protocols.mime.quoted import quote
 from cluster.topology.plan import Plan, ServerNode
 from cluster.trace.hop import Event, Hop
 from cluster.trace.reader import JournalReader
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
-from cluster.xmpp.escaping import unescape
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.login import Login
 from cluster.xmpp.namespaces import CLIENT, PROBE
@@ -82,7 +80,7 @@ def _last_nodes(plan: Plan, to: Jid) -> frozenset[str]:
     for gateway in plan.gateways:
         if gateway.domain == to.domainpart:
             network = plan.network(gateway.network)
-            return frozenset({*network.phones, *network.mailboxes} or {gateway.name})
+            return frozenset(network.people or {gateway.name})
     return frozenset(server.name for server in plan.servers)
 
 
@@ -124,7 +122,7 @@ def _sending_node(plan: Plan, from_: Jid, name: str) -> ServerNode:
     found = [server for server in nodes if name in ("", server.name)]
     if not found:
         known = ", ".join(server.name for server in nodes)
-        raise BadInput(f"{name!r} is no node of {from_.domainpart}; there is: {known}")
+        raise BadInput(f"{name!r} is not a node of {from_.domainpart} (nodes: {known})")
     return found[0]
 
 
@@ -240,21 +238,14 @@ def _answer(folder: LabFolder, plan: Plan, probe: Stanza) -> Stanza | None:
     The answer goes to the very client that sent the probe, so that nothing of it is left for another one.
     """
     assert probe.to is not None
-    for gateway in plan.gateways:
-        network = plan.network(gateway.network)
-        address = unescape(probe.to.localpart)
-        if gateway.domain != probe.to.domainpart:
-            continue
-        answer = msgspec.structs.replace(probe, to=probe.from_, from_=probe.to, trace_id=token_hex(8))
-        if address in network.phones.values():
-            Phone(folder, plan, network, address).send(str(probe.from_), ANSWER, answer.trace_id)
-            return answer
-        if address in network.mailboxes.values():
-            mailbox = Mailbox(folder, plan, network, address)
-            id = next(mail.message_id for mail in reversed(mailbox.inbox()) if mail.trace_id == probe.trace_id)
-            mailbox.answer(id, ANSWER, answer.trace_id, f"{quote(str(probe.from_))}@{gateway.domain}")
-            return answer
-    return None
+    assert probe.from_ is not None
+    found = next((each for each in behind_gateways(plan) if each.jid == probe.to.bare), None)
+    if found is None:
+        return None
+    answer = msgspec.structs.replace(probe, to=probe.from_, from_=probe.to, trace_id=token_hex(8))
+    person = found.person(folder, plan)
+    person.answer(str(probe.from_), found.gateway.domain, ANSWER, answering=probe.trace_id, trace_id=answer.trace_id)
+    return answer
 
 
 def _receiver(folder: LabFolder, plan: Plan, to: Jid, timeout_s: float) -> BlockingClient | None:

@@ -7,7 +7,6 @@ from contextlib import suppress
 from copy import copy
 
 from cluster.lab.control.ask import ask
-from cluster.lab.control.requests import FaultLs
 from cluster.lab.driver import driver_of
 from cluster.lab.errors import LabError
 from cluster.lab.faults import links_with_faults
@@ -15,6 +14,7 @@ from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.redis_client import connected
 from cluster.lab.state import State
 from cluster.networks.faults import in_words
+from cluster.networks.requests import FaultLs
 from cluster.router.port import QUEUE as ROUTER
 from cluster.topology.plan import NetworkNode, Plan, ServerNode
 from cluster.trace.hop import Hop
@@ -45,7 +45,7 @@ class Waits:
             self._way.append((gateway.name,))
             if not network.is_external:
                 self._network = network
-                self._way.append((network.name, *network.phones, *network.mailboxes))
+                self._way.append((network.name, *network.people))
 
     def back(self) -> Waits:
         """The way of an answer."""
@@ -56,7 +56,7 @@ class Waits:
     def check(self) -> None:
         """Raises LabError where a probe cannot even be sent, or no hop of it be read."""
         if reasons := self._stopped((self._sender.name,)):
-            raise LabError(f"no probe can be sent: {'; '.join(reasons)}")
+            raise LabError(f"cannot send a probe: {'; '.join(reasons)}")
 
     def stopped_receivers(self) -> list[str]:
         """The nodes of the receiver's domain at which nobody can log in."""

@@ -17,7 +17,7 @@ LEASE_S = 10.0
 """The servers follow every stanza for so long, unless they are asked again: a watcher may be killed."""
 RENEW_EVERY_S = 4.0
 ANSWER_TIMEOUT_S = 1.0
-FOLLOWED = "every stanza is followed as long as this runs"
+FOLLOWED = "following every stanza while this command runs"
 
 
 def watch(folder: LabFolder, plan: Plan, *, every_stanza: bool, tell: Tell) -> Iterator[Hop]:
@@ -34,7 +34,7 @@ def watch(folder: LabFolder, plan: Plan, *, every_stanza: bool, tell: Tell) -> I
                 before, silent = silent, _follow_all(folder, plan)
                 renewed_s = time.monotonic()
                 if silent != before:
-                    tell(f"no answer from {silent}: not every stanza is followed there" if silent else FOLLOWED)
+                    tell(f"no answer from {silent}: it does not follow every stanza" if silent else FOLLOWED)
             yield from next(following)
 
 

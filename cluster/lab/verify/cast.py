@@ -11,11 +11,12 @@ from contextlib import ExitStack
 from secrets import token_hex
 
 from cluster.client.managed import ManagedClient
+from cluster.lab.clients.correspondents import Correspondent
 from cluster.lab.clients.login import connector
 from cluster.lab.folder import LabFolder
 from cluster.lab.verify.archive import read_archive
 from cluster.lab.verify.content import Content
-from cluster.lab.verify.foreign import Box, BoxClient, BoxReceiver, BoxSender, BoxThread, find_box
+from cluster.lab.verify.foreign import BoxClient, BoxReceiver, BoxSender, BoxThread, find_box
 from cluster.lab.verify.login import added_account, available, logged_in, password
 from cluster.lab.verify.records import FlowRecord, Leg
 from cluster.lab.verify.scenario import Flow, Scenario
@@ -200,7 +201,7 @@ class Cast:
     def _new_jid(self, account: str) -> Jid:
         return Jid.parse(account).bare.with_resource(f"verify-{token_hex(4)}")
 
-    def _box_client(self, box: Box) -> BoxClient:
+    def _box_client(self, box: Correspondent) -> BoxClient:
         return BoxClient(self._folder, self._plan, box)
 
     def _all_givers(self) -> frozenset[str]:

@@ -81,7 +81,7 @@ class Checker:
         for sequence in claimed:
             if self.counts.lost_by_fault < limit:
                 self.counts.lost_by_fault += 1
-                self._note("lost by a fault", sequence, "a fault of the link lost it, as it was told to")
+                self._note("lost by a fault", sequence, "dropped by a fault of the link, as set")
             else:
                 self._lose(sequence, None, f"; the fault of the link explains at most {limit:,}")
 

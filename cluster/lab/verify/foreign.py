@@ -3,72 +3,41 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
-from cluster.lab.answers import MailView, TextView
+from cluster.lab.clients.correspondents import Correspondent, behind_gateways
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
-from cluster.lab.networks import Mailbox, Phone
 from cluster.lab.verify.records import Arrival, Leg, Misdelivery
 from cluster.lab.verify.traffic import Outgoing
 from cluster.lab.verify.witness import Book, Flight, words_difference
-from cluster.protocols.mime.quoted import quote
-from cluster.topology.plan import GatewayNode, NetworkNode, Plan
-from cluster.xmpp.escaping import escape
+from cluster.networks.person import Received
+from cluster.topology.plan import Plan
 from cluster.xmpp.jid import Jid
 
 LOOK_EVERY_S = 0.2
 
 
-class Box(NamedTuple):
-    """A phone or a mailbox of the lab, and the gateway before it."""
-
-    name: str
-    address: str
-    """Number or mail address."""
-    network: NetworkNode
-    gateway: GatewayNode
-
-    @property
-    def jid(self) -> Jid:
-        """As XMPP knows it."""
-        return Jid(escape(self.address), self.gateway.domain)
-
-
-def boxes(plan: Plan) -> Iterator[Box]:
-    """All that a gateway of the lab leads to."""
-    for gateway in plan.gateways:
-        network = plan.network(gateway.network)
-        if not network.is_external:
-            for name, address in (network.phones | network.mailboxes).items():
-                yield Box(name, address, network, gateway)
-
-
-def find_box(plan: Plan, end: str) -> Box | None:
+def find_box(plan: Plan, end: str) -> Correspondent | None:
     """The phone or the mailbox of this name, number or address; None without one."""
-    return next((box for box in boxes(plan) if end in (box.name, box.address)), None)
+    return next((each for each in behind_gateways(plan) if end in (each.name, each.address)), None)
 
 
 class BoxClient:
     """Asks the network of a box for what is in it, and has it send."""
 
-    def __init__(self, folder: LabFolder, plan: Plan, box: Box) -> None:
+    def __init__(self, folder: LabFolder, plan: Plan, box: Correspondent) -> None:
         self.box = box
-        kind = Phone if box.network.kind == "smsc" else Mailbox
-        self._end = kind(folder, plan, box.network, box.address)
+        self._person = box.person(folder, plan)
 
-    def inbox(self, after: int) -> Sequence[TextView | MailView]:
+    def inbox(self, after: int) -> Sequence[Received]:
         """What it has received, without the first `after`. Raises LabError."""
-        return self._end.inbox(after)
+        return self._person.inbox(after)
 
     def send(self, to: Jid, text: str, trace_id: str) -> None:
         """Write to an account. Raises LabError."""
-        if isinstance(self._end, Phone):
-            self._end.send(str(to), text, trace_id)
-        else:
-            self._end.send(f"{quote(str(to))}@{self.box.gateway.domain}", "", text, trace_id)
+        self._person.write(str(to), self.box.gateway.domain, text, trace_id)
 
 
 class BoxThread(threading.Thread):
@@ -117,7 +86,7 @@ class BoxReceiver(BoxThread):
             self._read += 1
             known = self._book.find("", text.text.encode())
             if known is not None:
-                message_id = text.message_id if isinstance(text, MailView) else ""
+                message_id = getattr(text, "message_id", "")  # mail has one
                 self._see(*known, text.text, hash(message_id) if message_id else 0)
 
     def _see(self, flight: Flight, sequence: int, words: str, known_by: int) -> None:

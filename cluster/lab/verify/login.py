@@ -52,7 +52,7 @@ def password(plan: Plan, jid: Jid) -> str:
     """Of an account of the topology. Raises BadInput where there is none of this address."""
     found = password_of(plan, jid)
     if found is None:
-        raise BadInput(f"{jid.bare} is no account of lab {plan.name}; the topology's `accounts` tells which there are")
+        raise BadInput(f"{jid.bare} is not an account of lab {plan.name}; see `accounts` of the topology")
     return found
 
 
@@ -77,4 +77,4 @@ def _await_presence(client: ManagedClient, jid: Jid) -> None:
         child = client.receive(LOOK_EVERY_S)
         if child is not None and child.name == f"{CLIENT} presence" and child.attributes.get("from") == str(jid):
             return
-    raise LabError(f"{jid} was not told of its own presence within {PATIENCE_S:g} s; see `xmpplab logs`")
+    raise LabError(f"{jid} did not receive its own presence within {PATIENCE_S:g} s; see `xmpplab logs`")

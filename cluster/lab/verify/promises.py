@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal, get_args
 from pydantic import BeforeValidator, WithJsonSchema
 
 from cluster.lab.verify.values import Limit, Seconds, Share, limit
-from cluster.topology.section import Section
+from cluster.topology.strict import Section
 
 EXPLAINED: Final = "explained"
 

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster.kinds.base.finding import Finding, KeyPath, choice
+from cluster.lab.clients.correspondents import behind_gateways
 from cluster.lab.clients.names import first_pair
-from cluster.lab.verify.foreign import boxes
 from cluster.lab.verify.scenario import Flow, Scenario
 from cluster.lab.verify.timetable import Action
 from cluster.topology import document, links
 from cluster.topology.document import Document
 from cluster.topology.load import validated
 from cluster.topology.plan import Plan
-from cluster.topology.problem import Finding, KeyPath, TopologyError, choice
+from cluster.topology.problem import TopologyError
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def _late_steps(scenario: Scenario) -> Iterator[Finding]:
     for index, step in enumerate(scenario.steps):
         if step.times_s[-1] >= end_s:
             when = f"{step.times_s[-1]:g} s" + (f" (the last of {step.times} times)" if step.times else "")
-            text = f"nothing is sent any more at {when}: the flows end after {end_s:g} s; let them last longer"
+            text = f"nothing is sent at {when}: the flows end after {end_s:g} s; make them longer"
             yield Finding(("steps", index, "at"), text)
 
 
@@ -90,16 +91,16 @@ def _misfits(scenario: Scenario, data: Any, plan: Plan) -> Iterator[Finding]:
 def _flow_misfits(
     path: KeyPath, flow: Flow, flows: Sequence[Flow], accounts: Sequence[str], plan: Plan
 ) -> Iterator[Finding]:
-    foreign = [word for box in boxes(plan) for word in (box.name, box.address)]
+    foreign = [word for box in behind_gateways(plan) for word in (box.name, box.address)]
     for key, end in (("from", flow.from_), ("to", flow.to)):
         yield from _known((*path, key), "account" if "@" in end else "phone or mailbox", end, [*accounts, *foreign])
     ends = [end for end in (flow.from_, flow.to) if end in foreign and end not in accounts]
     if len(ends) == 2:
-        yield Finding(path, "a phone and a mailbox reach each other without this lab; let one end be an account")
+        yield Finding(path, "one end of a flow must be an account")
     elif ends and (flow.kind != "message" or flow.carbons or flow.archive or not flow.online):
-        yield Finding(path, f"{ends[0]} only has texts; leave out `kind`, `online`, `carbons` and `archive`")
+        yield Finding(path, f"{ends[0]} only has text messages; leave out `kind`, `online`, `carbons` and `archive`")
     if flow.from_ == flow.to and flow.carbons:
-        yield Finding((*path, "carbons"), "what an account sends to itself has no carbons; name another account")
+        yield Finding((*path, "carbons"), "an account gets no carbons of messages to itself; name another account")
     if not flow.online:
         yield from _offline_misfits(path, flow, flows, plan)
 
@@ -107,7 +108,9 @@ def _flow_misfits(
 def _offline_misfits(path: KeyPath, flow: Flow, flows: Sequence[Flow], plan: Plan) -> Iterator[Finding]:
     others = [each for each in flows if each.to == flow.to and each.online]
     if others or any(each.carbons for each in flows if flow.to in (each.from_, each.to)):
-        yield Finding((*path, "online"), f"{flow.to} has sessions of another flow; give this one another receiver")
+        yield Finding(
+            (*path, "online"), f"{flow.to} is the receiver of another flow with sessions; choose another receiver"
+        )
     server = plan.server(flow.to.partition("@")[2])
     count = sum(each.count or 0 for each in flows if each.to == flow.to and not each.online)
     if server is not None and count > server.limits.offline.count:
@@ -136,7 +139,7 @@ def _action_misfits(path: KeyPath, action: Action, raw: Any, scenario: Scenario,
 
 def _known(path: KeyPath, what: str, word: str, known: Sequence[str]) -> Iterator[Finding]:
     if word not in known:
-        yield Finding(path, f"there is no {what} {word!r}{choice(word, known)}")
+        yield Finding(path, f"no {what} {word!r}{choice(word, known)}")
 
 
 _EACH_WAY: tuple[dict[str, Any], ...] = ({"rate": 100}, {"kind": "presence", "rate": 10}, {"kind": "iq", "rate": 10})

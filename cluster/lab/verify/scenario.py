@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
+from cluster.kinds.base.values import Name
 from cluster.lab.verify.promises import PROMISES, Promises
 from cluster.lab.verify.timetable import Step
 from cluster.lab.verify.values import Rate, Seconds
-from cluster.topology.section import Name, OrEmpty, Section
+from cluster.topology.strict import OrEmpty, Section
 from cluster.xmpp.jid import Jid
 
 _FOREIGN = re.compile(r"[a-z][a-z0-9-]{0,62}|\+?[0-9]{3,15}")
@@ -22,7 +23,7 @@ def _end(text: str) -> str:
         return text
     jid = Jid.parse(text)
     if not jid.localpart or jid.resourcepart:
-        raise ValueError(f"{text!r} is no end of a flow; write an account, or a phone or mailbox by its name")
+        raise ValueError(f"{text!r} is not an end of a flow; write an account, or the name of a phone or mailbox")
     return str(jid)
 
 
@@ -61,7 +62,7 @@ class Flow(Section):
             if is_set and self.kind != "message":
                 raise ValueError(f"`{key}` is for messages; leave it out, or leave `kind` out")
         if not self.online and self.rate is None:
-            raise ValueError("`rate: max` waits for arrivals, and nobody is online; write a number")
+            raise ValueError("`rate: max` waits for arrivals, but the receiver is offline; write a number")
         return self
 
     @property

@@ -8,10 +8,11 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field, model_validator
 
+from cluster.kinds.base.values import AccountJid, NodeName
 from cluster.lab.verify.values import Seconds
 from cluster.router import settings
 from cluster.topology.links import Link, directions, faults_of
-from cluster.topology.section import AccountJid, NodeName, Section
+from cluster.topology.strict import Section
 
 ACTIONS = ("kill", "restart", "pause", "cut", "partition", "fault")
 _LASTING = {"pause", "partition"}
@@ -39,14 +40,14 @@ class Action(Section):
     @model_validator(mode="after")
     def _one_thing(self) -> Action:
         if len(self.named) != 1:
-            raise ValueError(f"one thing at a time; write one of: {', '.join(ACTIONS)}")
+            raise ValueError(f"a step does one thing; write one of: {', '.join(ACTIONS)}")
         return self._lasting()
 
     def _lasting(self) -> Action:
         if self.named and self.action in _LASTING and not self.for_:
-            raise ValueError(f"how long is this {self.action} to last? add `for`, such as `for: 5s`")
+            raise ValueError(f"`{self.action}` needs a duration; add `for`, such as `for: 5s`")
         if self.restart is not None and self.for_:
-            raise ValueError("a restart takes as long as it takes; leave `for` out, or use `kill`")
+            raise ValueError("a restart has no duration; leave `for` out, or use `kill`")
         return self
 
     @property

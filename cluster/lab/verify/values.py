@@ -12,7 +12,7 @@ from cluster.base.units import DURATION, NONE, SHARE
 def duration_s(value: object) -> float:
     """The time in seconds. Raises ValueError with what may be written."""
     if not isinstance(value, str) or value == NONE:
-        raise ValueError(f"{value!r} does not fit here; write {DURATION.form}")
+        raise ValueError(f"{value!r} is not allowed here; write {DURATION.form}")
     return DURATION.parse(value) or 0.0
 
 
@@ -20,7 +20,7 @@ def _share(value: object) -> object:
     if value == "any":
         return None
     if not isinstance(value, str) or value == NONE:
-        raise ValueError(f"{value!r} does not fit here; write {SHARE.form}, or any")
+        raise ValueError(f"{value!r} is not allowed here; write {SHARE.form}, or any")
     return SHARE.parse(value) or 0.0
 
 
@@ -28,7 +28,7 @@ def _rate(value: object) -> object:
     if value == "max":
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
-        raise ValueError(f"{value!r} is no rate; write stanzas a second, such as 1000, or max")
+        raise ValueError(f"{value!r} is not a rate; write stanzas per second, such as 1000, or max")
     return float(value)
 
 
@@ -37,7 +37,7 @@ def limit(value: object) -> object:
     if value == "any":
         return None
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"{value!r} is no limit; write how many there may be, such as 0, or any")
+        raise ValueError(f"{value!r} is not a limit; write a maximum, such as 0, or any")
     return value
 
 

@@ -134,7 +134,7 @@ class Witness:
         from_session = get("from") in self._book.sessions and not child.name.endswith(" presence")
         if is_ours or from_session:
             kind = child.name.rpartition(" ")[2]
-            self._book.strays.append(f"{self.jid} got a {kind} from {get('from')} that nobody sent: {get('id')}")
+            self._book.strays.append(f"{self.jid} got a {kind} from {get('from')} that was never sent: {get('id')}")
 
 
 def forwarded(element: Element) -> Element | None:

@@ -76,7 +76,7 @@ class MailHostAdministration(FaultyNetwork):
     async def _apply(self, faults: Faults) -> None:
         found = _REPLY.fullmatch(faults.refuse)
         if faults.refuse and found is None:
-            raise ValueError(f"{faults.refuse!r} is no refusal of SMTP; write it like '451 4.7.1 come back later'")
+            raise ValueError(f"{faults.refuse!r} is not an SMTP refusal; write it like '451 4.7.1 come back later'")
         self._host.refusal = Refused(int(found.group(1)), found.group(2)) if found else None
         self._host.delay_s = faults.delay_s
         self._server.limit(faults.max_per_s)
@@ -86,7 +86,7 @@ class MailHostAdministration(FaultyNetwork):
         self, box: Mailbox, to: str, subject: str, text: str, references: tuple[str, ...], trace_id: str
     ) -> str:
         if trace_id and not TRACE_ID.fullmatch(trace_id):
-            raise ValueError(f"{trace_id!r} is no trace id; it has up to 64 letters, digits, dots and hyphens")
+            raise ValueError(f"{trace_id!r} is not a trace id (up to 64 letters, digits, dots and hyphens)")
         message_id = f"<{self._new_id()}@{self._host.domain}>"
         draft = Draft(
             box.address, to, subject, text, message_id, self._now_utc_s(),
@@ -98,5 +98,5 @@ class MailHostAdministration(FaultyNetwork):
     def _mailbox(self, address: str) -> Mailbox:
         box = self._mailboxes.get(address)
         if box is None:
-            raise ValueError(f"there is no mailbox {address}; there are {', '.join(self._mailboxes) or 'none'}")
+            raise ValueError(f"no mailbox {address} (mailboxes: {', '.join(self._mailboxes) or 'none'})")
         return box

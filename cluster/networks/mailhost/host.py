@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from cluster.base.clock import Clock, as_interface
 from cluster.networks.mailhost.configuration import MailHostSettings
 from cluster.networks.mailhost.mailbox import Mailbox
 from cluster.protocols.mime.address import domain_of, local_of
@@ -34,7 +35,7 @@ class MailHost:
 
     def __init__(
         self,
-        clock: Any,
+        clock: Clock,
         settings: MailHostSettings,
         mailboxes: Mapping[str, Mailbox],
         tracer: Tracer,
@@ -42,7 +43,7 @@ class MailHost:
         now_utc_s: Callable[[], float],
         new_id: Callable[[], str],
     ) -> None:
-        """`clock` is an IReactorTime; `mailboxes` by address."""
+        """`mailboxes` by address."""
         self.domain = settings.host_name
         self.max_bytes = settings.max_mail_bytes
         self.refusal: Refused | None = None
@@ -64,13 +65,16 @@ class MailHost:
     async def check_recipient(self, envelope: Envelope, address: str) -> None:
         """Its own mailboxes, nobody else. Raises Refused."""
         if self.delay_s:
-            await deferLater(self._clock, self.delay_s)
+            await deferLater(as_interface(self._clock), self.delay_s)
         if self.refusal is not None:
             raise self.refusal
         if domain_of(address) not in self._domains:
-            raise Refused(550, f"5.7.1 no mail for {address} is taken here: this is no relay")
-        if self._find(address) is None:
-            raise Refused(550, f"5.1.1 there is no mailbox {address}")
+            raise Refused(550, f"5.7.1 mail for {address} is not accepted: relaying denied")
+        box = self._find(address)
+        if box is None:
+            raise Refused(550, f"5.1.1 no mailbox {address}")
+        if box.is_full:  # RFC 5321 section 4.2.3, RFC 3463 section 3.3
+            raise Refused(452, f"4.2.2 the mailbox {address} is full")
 
     async def take(self, envelope: Envelope, data: bytes) -> str:
         """Into the mailboxes. Raises Refused."""
@@ -95,7 +99,7 @@ class MailHost:
         """As the sender asked for (RFC 3461 section 5.2.1); nobody is told where no way leads there."""
         queue = self.queues.get(domain_of(envelope.return_path)) if envelope.return_path else None
         if queue is None:
-            self._log.info("no way leads to {who}, who wants a report", who=envelope.return_path or "nobody")
+            self._log.info("no route to {who} for a delivery report", who=envelope.return_path or "nobody")
             return
         report = self._report(
             envelope.return_path, address, "2.0.0", "it is in the mailbox", data, action="delivered",
@@ -110,14 +114,17 @@ class MailHost:
     # --- as the host of those who write mails
 
     async def send(self, draft: Draft, trace_id: str = "") -> None:
-        """Deliver a mail of a mailbox, or send it on. Raises ValueError where no way leads there, QueueFull."""
+        """Deliver a mail of a mailbox, or send it on. Raises ValueError where that cannot be, QueueFull."""
         data = compose(draft)
         name = self._mailboxes[draft.sender].name
         self._record(Event.SENT, trace_id, name, draft.sender, draft.recipient, data, f"to {draft.recipient}")
         domain = domain_of(draft.recipient)
         if domain in self._domains:
-            if self._find(draft.recipient) is None:
-                raise ValueError(f"there is no mailbox {draft.recipient}; there are {', '.join(self._mailboxes)}")
+            box = self._find(draft.recipient)
+            if box is None:
+                raise ValueError(f"no mailbox {draft.recipient} (mailboxes: {', '.join(self._mailboxes)})")
+            if box.is_full:
+                raise ValueError(f"the mailbox {draft.recipient} is full; delete some of its mails")
             self._deliver(draft.sender, draft.recipient, data, trace_id)
             return
         queue = self.queues.get(domain)
@@ -158,6 +165,9 @@ class MailHost:
     def _deliver(self, return_path: str, address: str, data: bytes, trace_id: str) -> None:
         found = self._find(address)
         assert found is not None, "somebody let a mail in for no mailbox"
+        if found.is_full and not return_path:  # a report, of which nobody hears
+            self._record(Event.DROPPED, trace_id, self._name, return_path, address, data, f"{found.name} is full")
+            return
         head = f"Return-Path: <{return_path}>\r\nDelivered-To: {address}\r\n".encode()
         found.deliver(head + data, self._now_utc_s())
         self._record(Event.ROUTED, trace_id, self._name, return_path, address, data, f"to {found.name}")

@@ -14,6 +14,10 @@ _DELIVERY = re.compile(r"Q(\d+)")
 """In the name of a file of the library's: how many this process had delivered before it."""
 
 
+MAX_BYTES = 64 << 20
+"""Of the mails in one mailbox; then further ones are refused for now."""
+
+
 class Mailbox:
     """One mailbox; what is in it stays until somebody deletes the files."""
 
@@ -24,9 +28,24 @@ class Mailbox:
         folder.parent.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._maildir = mailbox.Maildir(folder, create=True)
+        self._size_bytes = self._measured()
+
+    @property
+    def is_full(self) -> bool:
+        """No more mails are to be delivered."""
+        if self._size_bytes >= MAX_BYTES:  # unless other programs have deleted some
+            self._size_bytes = self._measured()
+        return self._size_bytes >= MAX_BYTES
+
+    def _measured(self) -> int:
+        return sum(file.stat().st_size for file in self._files())
+
+    def _files(self) -> list[Path]:
+        return [file for part in ("new", "cur") for file in (self._folder / part).iterdir()]
 
     def deliver(self, data: bytes, at_utc_s: float) -> None:
         """Keep a mail."""
+        self._size_bytes += len(data)
         key = self._maildir.add(data.replace(b"\r\n", b"\n"))
         os.utime(self._folder / "new" / key, (at_utc_s, at_utc_s))
 
@@ -41,8 +60,7 @@ class Mailbox:
 
     def _mails(self) -> list[tuple[float, bytes]]:
         """Read from the folder itself, where other programs move them from new to cur."""
-        files = (file for part in ("new", "cur") for file in (self._folder / part).iterdir())
-        order = sorted((file.stat().st_mtime, _number(file.name), file) for file in files)
+        order = sorted((file.stat().st_mtime, _number(file.name), file) for file in self._files())
         return [(at_utc_s, file.read_bytes()) for at_utc_s, _, file in order]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from cluster.base.clock import Clock
 from cluster.networks.faults import Door
 from cluster.networks.mailhost.administration import MailHostAdministration
 from cluster.networks.mailhost.configuration import MailHostSettings
@@ -23,7 +24,7 @@ class LabMailHost:
 
     def __init__(
         self,
-        clock: Any,
+        clock: Clock,
         settings: MailHostSettings,
         routes: Mapping[str, Relay],
         folder: Path,
@@ -33,7 +34,7 @@ class LabMailHost:
         new_id: Callable[[], str],
         jitter: Callable[[], float],
     ) -> None:
-        """`clock` is an IReactorTime; `routes`: the gateway's host for each domain that it takes mail for.
+        """`routes`: the gateway's host for each domain that it takes mail for.
 
         `folder` gets a Maildir for each mailbox, and what is not sent yet.
         """

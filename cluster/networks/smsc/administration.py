@@ -70,7 +70,7 @@ class SmscAdministration(FaultyNetwork):
         if not to.removeprefix("+").isdigit():
             to, text = self._by_gateway(to, text)
         if to not in self._phones and self._centre.esme_for(to) is None:
-            raise ValueError(f"nobody is reached at {to}; write to a phone, a gateway's number or name@domain")
+            raise ValueError(f"unknown recipient {to}; write to a phone, a gateway's number or name@domain")
         try:
             messages = short_messages(phone.number, to, text, self._reference, trace_id=trace_id)
         except TextTooLong as error:
@@ -92,7 +92,7 @@ class SmscAdministration(FaultyNetwork):
         refusal = CommandStatus.__members__.get(faults.refuse) or None
         if faults.refuse and not refusal:
             raise ValueError(
-                f"{faults.refuse!r} is no command_status of SMPP that a message is refused with; write "
+                f"{faults.refuse!r} is not a command_status with which SMPP refuses a message; write "
                 "it like ESME_RSYSERR"
             )
         self._limits.refusal = refusal
@@ -103,11 +103,11 @@ class SmscAdministration(FaultyNetwork):
     def _by_gateway(self, to: str, text: str) -> tuple[str, str]:
         """How a person would write to an XMPP address: to the gateway's number, with the address before the text."""
         if not self._settings.esmes:
-            raise ValueError(f"{to} is no phone number, and this network has no gateway to XMPP")
+            raise ValueError(f"{to} is not a phone number, and this network has no gateway to XMPP")
         return self._settings.esmes[0].numbers[0], f"{to}: {text}" if "@" in to else f"@{to} {text}"
 
     def _phone(self, number: str) -> Phone:
         phone = self._phones.get(number)
         if phone is None:
-            raise ValueError(f"there is no phone {number}; there are {', '.join(self._phones) or 'none'}")
+            raise ValueError(f"no phone {number} (phones: {', '.join(self._phones) or 'none'})")
         return phone

@@ -12,6 +12,7 @@ from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.clock import Clock
 from cluster.networks.smsc.configuration import EsmeAccount, SmscSettings
 from cluster.networks.smsc.hops import Hops
 from cluster.networks.smsc.phone import Phone, Received
@@ -36,6 +37,9 @@ from cluster.trace.hop import Event
 
 UNKNOWN_SUBSCRIBER = "001"
 """The error in a receipt for a number that nobody has (3GPP TS 29.002: unknownSubscriber)."""
+MEMORY_CAPACITY_EXCEEDED = "211"
+"""The error in a receipt for a phone that is full (3GPP TS 23.040 section 9.2.3.22: D3). No submit_sm is refused with
+ESME_RMSGQFUL for that: an ESME waits then with what is for all other phones too."""
 MAX_WAITING_BYTES = 32 << 20
 """What may wait for phones that are off and ESMEs that are away; then senders are asked to try later."""
 MAX_VALIDITY_S = 30 * 86_400.0
@@ -59,7 +63,7 @@ class MessageCentre:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Clock,
         settings: SmscSettings,
         phones: dict[str, Phone],
         windows: dict[str, Window],
@@ -186,7 +190,7 @@ class MessageCentre:
         elif esme is not None:
             self._hand_over(esme, message, left_s)
         else:
-            self._hops.record(Event.DROPPED, message.pdu, self._settings.name, "nobody has this number")
+            self._hops.record(Event.DROPPED, message.pdu, self._settings.name, "unknown number")
             self._settle(message, MessageState.UNDELIVERABLE, UNKNOWN_SUBSCRIBER)
 
     def _deliver(self, phone: Phone, message: Message) -> None:
@@ -195,6 +199,10 @@ class MessageCentre:
             timer.cancel()
         pdu = message.pdu
         sm = _sm(pdu)
+        if phone.is_full:
+            self._hops.record(Event.DROPPED, pdu, self._settings.name, f"the memory of {phone.name} is full")
+            self._settle(message, MessageState.UNDELIVERABLE, MEMORY_CAPACITY_EXCEEDED)
+            return
         if is_text(sm):
             phone.receive(
                 Received(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hmac import compare_digest
-from typing import Any
 
 from twisted.internet import protocol
 from twisted.logger import Logger
 
+from cluster.base.clock import Clock
 from cluster.networks.smsc.centre import MessageCentre, Rejected
 from cluster.networks.smsc.configuration import EsmeAccount
 from cluster.networks.smsc.limits import Limits
@@ -43,7 +43,7 @@ class EsmeSessions(protocol.ServerFactory):
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Clock,
         accounts: Mapping[str, EsmeAccount],
         windows: Mapping[str, Window],
         centre: MessageCentre,

@@ -10,6 +10,11 @@ import msgspec
 from cluster.networks.smsc.jsonlines import JsonLines
 from cluster.protocols.smpp.concatenation import Joiner, MessageKey, Part
 
+MAX_INBOX_BYTES = 16 << 20
+"""Of what one phone has received, with KEPT_BYTES for each message; then it takes no more, and senders hear of it."""
+KEPT_BYTES = 500
+"""About what a message takes beside its octets."""
+
 
 class Received(msgspec.Struct, frozen=True):
     """One short message as it came: a line of the phone's file."""
@@ -44,8 +49,14 @@ class Phone:
         self._joiner = Joiner()
         self._known: set[str] = set()
         self._texts: list[Text] = []
+        self._size_bytes = 0
         for received in self._file.read():
             self._add(received)
+
+    @property
+    def is_full(self) -> bool:
+        """It has room for nothing more, until somebody empties its file and starts the message centre again."""
+        return self._size_bytes >= MAX_INBOX_BYTES
 
     def receive(self, received: Received) -> None:
         """Keep it; one that came before, by its message_id, is not kept twice."""
@@ -66,6 +77,7 @@ class Phone:
 
     def _add(self, received: Received) -> None:
         self._known.add(received.message_id)
+        self._size_bytes += len(received.part.octets) + KEPT_BYTES
         words = self._joiner.add(
             received.source, self.number, received.data_coding, received.part, received.at_utc_s
         )  # fmt: skip

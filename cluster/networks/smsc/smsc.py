@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from cluster.base.clock import Clock
 from cluster.networks.faults import Door
 from cluster.networks.smsc.administration import SmscAdministration
 from cluster.networks.smsc.centre import MessageCentre
@@ -29,7 +30,7 @@ class Smsc:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Clock,
         settings: SmscSettings,
         folder: Path | None,
         tracer: Tracer,

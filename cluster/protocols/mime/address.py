@@ -30,7 +30,7 @@ def normal(text: str) -> str:
     if quoted is not None and DOT_ATOM.fullmatch(quoted.group(1)):
         local, quoted = quoted.group(1), None
     if not at or not local.isprintable() or not (quoted or DOT_ATOM.fullmatch(local)):
-        raise BadAddress(f"{text!r} is no mail address; write it like friar@abbey.example")
+        raise BadAddress(f"{text!r} is not a mail address; write it like friar@abbey.example")
     try:
         if domain.startswith("["):
             raise BadAddress(f"{text!r}: a mail address needs the name of a domain")

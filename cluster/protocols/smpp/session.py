@@ -14,6 +14,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.clock import Clock, as_interface
 from cluster.protocols.smpp.constants import CommandId, CommandStatus, status_name
 from cluster.protocols.smpp.framing import FramingError, PduDecoder, SequenceNumbers
 from cluster.protocols.smpp.pdu import Body, Empty, MalformedPdu, Pdu, encode
@@ -50,7 +51,7 @@ class SmppSession(protocol.Protocol):
     _log = Logger()
     transport: Any
 
-    def __init__(self, reactor: Any, owner: SessionOwner) -> None:
+    def __init__(self, reactor: Clock, owner: SessionOwner) -> None:
         self._reactor = reactor
         self._owner = owner
         self._decoder = PduDecoder()
@@ -93,7 +94,7 @@ class SmppSession(protocol.Protocol):
     async def unbind(self) -> None:
         """Take leave (section 4.2): returns when the peer agreed or is gone."""
         try:
-            await self.request(CommandId.UNBIND).addTimeout(CLOSE_TIMEOUT_S, self._reactor)
+            await self.request(CommandId.UNBIND).addTimeout(CLOSE_TIMEOUT_S, as_interface(self._reactor))
         except (ConnectionLost, TimeoutError):
             return
         finally:

@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.base.backoff import Backoff
+from cluster.base.clock import Clock
 from cluster.protocols.smpp.constants import CommandId, CommandStatus, status_name
 from cluster.protocols.smpp.pdu import Pdu, Sm, SmResp
 from cluster.protocols.smpp.session import SmppSession
@@ -64,7 +65,7 @@ class Window:
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, command_id: CommandId, size: int, jitter: Callable[[], float]) -> None:
+    def __init__(self, reactor: Clock, command_id: CommandId, size: int, jitter: Callable[[], float]) -> None:
         """`size`: how many may be unanswered at a time. `jitter()` in [0, 1) spreads the retries of many senders."""
         self._reactor = reactor
         self._command_id = command_id

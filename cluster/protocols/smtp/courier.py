@@ -9,6 +9,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.mail.smtp import ESMTPClient, LOGINAuthenticator, PLAINAuthenticator
 from twisted.python.failure import Failure
 
+from cluster.base.clock import Clock
 from cluster.protocols.mime.address import for_the_wire, needs_smtputf8
 from cluster.protocols.smtp.port import Mail
 from cluster.protocols.smtp.settings import RelaySettings
@@ -76,7 +77,7 @@ class Courier(_Untyped):  # type: ignore[misc]
     heloFallback = True
     timeout = TIMEOUT_S
 
-    def __init__(self, clock: Any, settings: RelaySettings, identity: str, tls: Any, work: Work) -> None:
+    def __init__(self, clock: Clock, settings: RelaySettings, identity: str, tls: Any, work: Work) -> None:
         """`identity`: of our own host; `tls`: an IOpenSSLClientConnectionCreator for the other's name."""
         super().__init__(settings.password.encode(), tls if settings.starttls else None, identity.encode("idna"))
         self.callLater = clock.callLater  # of TimeoutMixin

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.base.backoff import Backoff
+from cluster.base.clock import Clock
 from cluster.protocols.smtp.courier import Answer, Courier
 from cluster.protocols.smtp.port import Mail, Spool
 from cluster.protocols.smtp.relay import Relay
@@ -44,7 +45,7 @@ class OutboundQueue:
 
     def __init__(
         self,
-        clock: Any,
+        clock: Clock,
         spool: Spool,
         relay: Relay,
         on_failed: OnFailed,

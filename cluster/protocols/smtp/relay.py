@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
 
+from cluster.base.clock import Clock
 from cluster.protocols.smtp.courier import Courier, Work
 from cluster.protocols.smtp.settings import RelaySettings
 
@@ -14,7 +15,7 @@ from cluster.protocols.smtp.settings import RelaySettings
 class Relay:
     """Opens connections to one host."""
 
-    def __init__(self, clock: Any, endpoint: Any, settings: RelaySettings, identity: str, tls: Any = None) -> None:
+    def __init__(self, clock: Clock, endpoint: Any, settings: RelaySettings, identity: str, tls: Any = None) -> None:
         """`endpoint` is an IStreamClientEndpoint; `identity`: the domain by which we greet.
 
         `tls`: as `optionsForClientTLS(settings.host, …)` makes it.

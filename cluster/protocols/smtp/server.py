@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import ServerFactory
 
+from cluster.base.clock import Clock
 from cluster.base.rate import RateLimit
 from cluster.protocols.smtp.receiver import Receiver
 from cluster.protocols.smtp.reception import SmtpSession
@@ -20,8 +19,8 @@ class SmtpServer(ServerFactory):
 
     noisy = False
 
-    def __init__(self, clock: Any, receiver: Receiver, max_per_s: float, max_connections: int = 100) -> None:
-        """`clock` is an IReactorTime; `max_per_s`: mails from one address."""
+    def __init__(self, clock: Clock, receiver: Receiver, max_per_s: float, max_connections: int = 100) -> None:
+        """`max_per_s`: mails from one address."""
         self.clock = clock
         self.receiver = receiver
         self._max_per_s = max_per_s

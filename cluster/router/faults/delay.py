@@ -23,6 +23,6 @@ class Delay(Effect):
 fault = Fault(
     "delay",
     DURATION,
-    "Each stanza arrives so long after its sender wrote it, such as `40ms` or `1.5s`; order is kept.",
+    "Delay each stanza by this time, such as `40ms` or `1.5s`; order is kept.",
     Delay,
 )

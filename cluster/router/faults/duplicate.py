@@ -21,6 +21,6 @@ class Duplicate(Effect):
 
 
 fault = Fault(
-    "duplicate", SHARE, "So many of the stanzas arrive twice, at random, such as `1%`; with the same id.",
+    "duplicate", SHARE, "Deliver this share of stanzas twice, at random, such as `1%`; with the same id.",
     Duplicate,
 )  # fmt: skip

@@ -21,5 +21,5 @@ class Jitter(Effect):
 
 
 fault = Fault(
-    "jitter", DURATION, "Each stanza takes up to so much longer, at random, such as `5ms`; order is kept.", Jitter
+    "jitter", DURATION, "Delay each stanza by a random time up to this one, such as `5ms`; order is kept.", Jitter
 )

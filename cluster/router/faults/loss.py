@@ -20,4 +20,6 @@ class Loss(Effect):
         return () if rng.random() < self._share else (passage,)
 
 
-fault = Fault("loss", SHARE, "So many of the stanzas are lost, at random, such as `1%`: counted and recorded.", Loss)
+fault = Fault(
+    "loss", SHARE, "Drop this share of stanzas at random, such as `1%`; drops are counted and recorded.", Loss
+)

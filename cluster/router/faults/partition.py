@@ -25,7 +25,7 @@ class Partition(Effect):
 
 fault = Fault(
     "down", WINDOWS,
-    "When nothing comes over the link: `always`, `10s..20s`, `10s..` or `..20s`, counted from `up` or from the "
-    "command. What was sent waits, up to `router.max_backlog`.",
+    "When the link is down: `always`, `10s..20s`, `10s..` or `..20s`, counted from `up` or from the "
+    "command. Stanzas wait, up to `router.max_backlog`.",
     Partition,
 )  # fmt: skip

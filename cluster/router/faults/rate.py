@@ -23,6 +23,4 @@ class Rate(Effect):
         return (passage._replace(due_s=self._free_s),)
 
 
-fault = Fault(
-    "rate", RATE, "The link carries no more than so many bytes of stanzas in a second: `64kB/s`, `10Mbit/s`.", Rate
-)
+fault = Fault("rate", RATE, "Carry at most this many bytes of stanzas per second: `64kB/s`, `10Mbit/s`.", Rate)

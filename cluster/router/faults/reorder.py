@@ -27,7 +27,7 @@ class Reorder(Effect):
 
 fault = Fault(
     "reorder", SHARE,
-    f"So many of the stanzas, at random, such as `1%`, are held back {HELD_BACK_S * 1000:g} ms, and those behind "
-    "overtake them.",
+    f"Hold this share of stanzas back for {HELD_BACK_S * 1000:g} ms, at random, such as `1%`; later ones overtake "
+    "them.",
     Reorder,
 )  # fmt: skip

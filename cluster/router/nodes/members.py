@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.clock import Clock
 from cluster.base.storage import log_failed
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
@@ -39,7 +40,7 @@ class Members:
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, client: RedisClient, keys: NodeKeys, name: str, incarnation: str) -> None:
+    def __init__(self, reactor: Clock, client: RedisClient, keys: NodeKeys, name: str, incarnation: str) -> None:
         """`incarnation` is another one for each process."""
         self.name = name
         self.present: dict[str, str] = {}

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.clock import Clock
 from cluster.base.settled import Settled
 from cluster.router.nodes.port import Frame, Server
 
@@ -30,8 +31,7 @@ class Entry(NamedTuple):
 class MemoryCompany:
     """What the nodes of one domain share. It outlives them: what a node is sent waits until somebody reads it."""
 
-    def __init__(self, clock: Any) -> None:
-        """`clock` is an IReactorTime."""
+    def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.present: dict[str, MemoryNodes] = {}
         self.owners: dict[str, MemoryNodes] = {}
@@ -155,7 +155,7 @@ class MemoryNodes:
             if self.company.lose(former):
                 self.inherit(former)
             return
-        left = {owner for owner in self.company.owners.values() if owner.name == self.name}
+        left = dict.fromkeys(owner for owner in self.company.owners.values() if owner.name == self.name)
         for each in left:
             self.inherit(each)
         if not left:

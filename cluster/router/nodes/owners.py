@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
+from cluster.base.clock import Clock
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
 from cluster.redisio.pages import read_hash
@@ -40,7 +41,7 @@ return {ARGV[2], ''}
 class Owners:
     """The accounts that belong to this node, and where the others are."""
 
-    def __init__(self, reactor: Any, client: RedisClient, keys: NodeKeys, members: Members) -> None:
+    def __init__(self, reactor: Clock, client: RedisClient, keys: NodeKeys, members: Members) -> None:
         self.inherited: dict[str, str] = {}
         """Accounts of nodes that are gone, which were claimed here and not adopted yet: which node's."""
         self.inherits = False
@@ -51,7 +52,7 @@ class Owners:
         self._members = members
         self._uses: dict[str, int] = {}
         self._asking: dict[tuple[str, bool], list[Deferred[str]]] = {}
-        self._waiting_for_heir: set[tuple[str, bool]] = set()
+        self._waiting_for_heir: dict[tuple[str, bool], None] = {}
         self._timer: Any = None
 
     def claim(self, localpart: str) -> Deferred[str]:
@@ -97,7 +98,7 @@ class Owners:
 
     def look_again(self) -> None:
         """An heir may be done."""
-        waiting, self._waiting_for_heir = self._waiting_for_heir, set()
+        waiting, self._waiting_for_heir = self._waiting_for_heir, {}
         for localpart, inherits in waiting:
             self._ask(localpart, inherits)
 
@@ -126,7 +127,7 @@ class Owners:
             claimed.errback(failure)
 
     def _wait_for_heir(self, localpart: str, inherits: bool) -> None:
-        self._waiting_for_heir.add((localpart, inherits))
+        self._waiting_for_heir[localpart, inherits] = None
         if self._timer is None or not self._timer.active():
             self._timer = self._reactor.callLater(RETRY_S, self.look_again)
 

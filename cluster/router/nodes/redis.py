@@ -13,6 +13,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.clock import Clock, as_interface
 from cluster.base.settled import Settled
 from cluster.base.storage import is_away, log_failed
 from cluster.base.turn import Turn
@@ -89,7 +90,7 @@ class RedisNodes:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Clock,
         client: RedisClient,
         keys: NodeKeys,
         *,
@@ -115,7 +116,7 @@ class RedisNodes:
         self._members = Members(reactor, client, keys, name, incarnation)
         self._owners = Owners(reactor, client, keys, self._members)
         self._outbound = Outbound(reactor, turn, client, keys, name, tracer, max_backlog)
-        self.share = NodeShare(client, keys, self._members)
+        self.share = NodeShare(reactor, client, keys, self._members)
         self._inboxes: dict[str, Inbound] = {}
         self._taking_over: set[str] = set()
         self._left: set[str] = set()  # nodes that are gone, and have not been taken over by this one
@@ -156,7 +157,9 @@ class RedisNodes:
         self._known = dict(self._members.present)
         self._left = await self._all() - self._known.keys()
         while not await self._inherit(self.name):
-            await deferLater(self._reactor, LOOK_AGAIN_S)  # an heir reads our inbox, and will hear that we are back
+            await deferLater(
+                as_interface(self._reactor), LOOK_AGAIN_S
+            )  # an heir reads our inbox, and will hear that we are back
         self.share.is_open = True
         self._on_change()
 
@@ -196,7 +199,7 @@ class RedisNodes:
         for node in [each for each in self._inboxes if each in present and each != self.name]:
             await self._inboxes.pop(node).stop()
             self.share.give_back(inbox(node))
-        for node in await self._all():
+        for node in sorted(await self._all()):
             if node not in present and node not in self._inboxes and self.share.reader_of(node) == self.name:
                 await self._inherit(node)
 
@@ -206,7 +209,7 @@ class RedisNodes:
 
     async def _inherit(self, node: str) -> bool:
         """Take over what this node has left: see `Server`; False while another process does."""
-        if not await self.share.take(inbox(node)) or node in self._inboxes:
+        if not await self.share.hold(inbox(node)) or node in self._inboxes:
             return node in self._inboxes
         reader = self._inboxes[node] = Inbound(
             self._reactor, self._turn, self._client, self._keys, node, WholeShare(self._members.is_sure), self._decode
@@ -234,7 +237,7 @@ class RedisNodes:
             except (ConnectionLost, ReplyError) as error:
                 if self._is_stopped or not is_away(error):
                     raise
-                await deferLater(self._reactor, LOOK_AGAIN_S)
+                await deferLater(as_interface(self._reactor), LOOK_AGAIN_S)
 
     async def _restore(self, node: str, restored: list[str]) -> None:
         """Claim the accounts of this node, and bring back what was theirs."""
@@ -249,14 +252,14 @@ class RedisNodes:
 
     async def _wait_until_read(self, node: str) -> None:
         """What was in the inbox has settled. What comes behind it, for a node that is back, is not waited for."""
-        for from_ in await self._client.execute("SMEMBERS", self._keys.peers(node)):
+        for from_ in sorted(await self._client.execute("SMEMBERS", self._keys.peers(node))):
             key, last = self._keys.link(node, from_.decode()), None
             while await self._client.execute("XLEN", key):
                 stream = await self._client.execute("XINFO", "STREAM", key)
                 last = last or EntryId.parse(stream[b"last-generated-id"])
                 if not (first := stream[b"first-entry"]) or EntryId.parse(first[0]) > last:
                     break
-                await deferLater(self._reactor, LOOK_AGAIN_S)
+                await deferLater(as_interface(self._reactor), LOOK_AGAIN_S)
 
     async def _adopt(self, localpart: str) -> None:
         """The account is one as any other from now on."""

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import permutations
+from typing import Any
+
+from twisted.internet.task import deferLater
 
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
+from cluster.router.fence import LOOK_AGAIN_S
 from cluster.router.nodes.members import Members
 
 # keys: readers, members; arguments: what to read, who wants to
@@ -23,7 +28,9 @@ return 1
 class NodeShare:
     """A `Share` of the links into the domain. All compute it alike; where they do not agree yet, they take turns."""
 
-    def __init__(self, client: RedisClient, keys: NodeKeys, members: Members) -> None:
+    def __init__(self, reactor: Any, client: RedisClient, keys: NodeKeys, members: Members) -> None:
+        """`reactor` is an IReactorTime."""
+        self._reactor = reactor
         self._client = client
         self._keys = keys
         self._members = members
@@ -39,7 +46,30 @@ class NodeShare:
         return max(self._members.present, key=lambda node: hashlib.sha256(f"{node} {name}".encode()).digest())
 
     async def take(self, link: str) -> bool:
-        """Become its reader, unless another process is."""
+        """Become its reader, unless another process is.
+
+        What the last one has told other nodes of it may still wait in their inboxes: that is read before this returns,
+        or it would be overtaken by what is read of the link then.
+        """
+        if not await self.hold(link):
+            return False
+        for stream, last in (await self._inboxes()).items():
+            while await self._client.execute("XRANGE", stream, "-", last, "COUNT", 1):
+                await deferLater(self._reactor, LOOK_AGAIN_S)
+        return True
+
+    async def _inboxes(self) -> dict[str, bytes]:
+        """How far those of all nodes go that others write to, and that are not read to their ends."""
+        nodes = sorted(name.decode() for name in await self._client.execute("SMEMBERS", self._keys.domains))
+        streams = [self._keys.link(to, from_) for to, from_ in permutations(nodes, 2) if from_ != self._members.name]
+        unread: dict[str, bytes] = {}
+        for stream in streams:
+            if await self._client.execute("XLEN", stream):
+                unread[stream] = (await self._client.execute("XINFO", "STREAM", stream))[b"last-generated-id"]
+        return unread
+
+    async def hold(self, link: str) -> bool:
+        """As `take`, for an inbox: at once."""
         keys = (self._keys.readers, self._keys.members)
         return bool(await self._client.execute("EVAL", _TAKE, 2, *keys, link, self._members.me))
 

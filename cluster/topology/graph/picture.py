@@ -102,7 +102,7 @@ def _site(plan: Plan, first: ServerNode) -> Site:
 
 
 def _ends(network: NetworkNode) -> list[str]:
-    return [f"{name}  {address}" for name, address in (network.phones | network.mailboxes).items()]
+    return [f"{name}  {address}" for name, address in network.people.items()]
 
 
 def _cut(names: Sequence[str]) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ def test_windows_have_a_start_an_end_or_both(text: str, windows: list[list[float
 @pytest.mark.parametrize(
     ("quantity", "text", "remedy"),
     [
-        (DURATION, "40", "'40' does not fit here; write a time such as 40ms, 1.5s or 2m"),
+        (DURATION, "40", "'40' is not allowed here; write a time such as 40ms, 1.5s or 2m"),
         (DURATION, "-1s", "write a time such as"),
         (DURATION, "1e999s", "write a time such as"),
         (SHARE, "101%", "write a share from 0% to 100%, such as 1% or 0.5%"),
@@ -56,7 +56,7 @@ def test_windows_have_a_start_an_end_or_both(text: str, windows: list[list[float
         (DURATION, "9" * 400 + "s", "write a time such as"),
         (DURATION, "10081m", "write a time such as"),
         (RATE, "64k", "write a rate from 1B/s to 1000000MB/s, such as 64kB/s"),
-        (WINDOWS, "10s", "'10s' does not fit here; write always, none, or times such as 10s..20s, 10s.. or ..20s"),
+        (WINDOWS, "10s", "'10s' is not allowed here; write always, none, or times such as 10s..20s, 10s.. or ..20s"),
         (WINDOWS, "20s..10s", "'20s..10s' ends before it begins"),
         (WINDOWS, "10s..10s", "ends before it begins"),
         (WINDOWS, "5s..0s", "ends before it begins"),

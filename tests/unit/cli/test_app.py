@@ -19,7 +19,7 @@ import yaml
 
 from cluster.cli import main
 from cluster.cli.app import app
-from cluster.cli.logs import begin_of
+from cluster.lab.api import log_begin
 from cluster.lab.catalogue import topologies
 from cluster.lab.folder import LABS, LabFolder
 from cluster.lab.logs import LogLine, encode
@@ -130,7 +130,7 @@ def test_validate_shows_every_error(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("name: Bad\nservers:\n  s1: {domian: montague.lit}\n")
     code, out, err = shell.run("validate", "bad.yaml")
     assert (code, out) == (2, "")
-    assert err.startswith("xmpplab: bad.yaml cannot be used:\nbad.yaml:1:")
+    assert err.startswith("xmpplab: bad.yaml is not valid:\nbad.yaml:1:")
     assert "did you mean 'domain'" in err
 
 
@@ -179,7 +179,7 @@ def test_a_stopped_lab_names_the_remedy(shell: Shell, tmp_path: Path) -> None:
 
 def test_down_removes_a_stopped_lab(shell: Shell, tmp_path: Path) -> None:
     stopped_lab(tmp_path)
-    assert shell.run("down") == (0, "lab verona was down already, nothing is left of it\n", "")
+    assert shell.run("down") == (0, "lab verona was already down, its state is removed\n", "")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -187,7 +187,7 @@ def test_down_where_nothing_is_left_to_take_down(shell: Shell, tmp_path: Path) -
     """It is as it was asked to be: scripts that clean up go on."""
     code, out, err = shell.run("down")
     assert (code, err) == (0, "")
-    assert out.startswith(f"no lab is in {tmp_path / LABS}")
+    assert out.startswith(f"no lab in {tmp_path / LABS}")
     stopped_lab(tmp_path, "elsinore")
     assert shell.run("down", "--lab", "verona")[0] == 0
     assert (tmp_path / LABS / "elsinore").exists()
@@ -204,7 +204,7 @@ def test_logs_for_people(shell: Shell, tmp_path: Path) -> None:
     assert shell.run("logs")[1] == "12:00:00.000 s1     one\n12:00:00.500 redis  ERROR two\n"
     assert shell.run("logs", "redis")[1] == "12:00:00.500 redis  ERROR two\n"
     code, _, err = shell.run("logs", "s7")
-    assert (code, err) == (2, "xmpplab: no log of 's7'; there is: redis, s1\n")
+    assert (code, err) == (2, "xmpplab: no log of 's7' (nodes: redis, s1)\n")
 
 
 def test_which_lines_of_the_log(shell: Shell, tmp_path: Path) -> None:
@@ -226,8 +226,8 @@ def test_which_lines_of_the_log(shell: Shell, tmp_path: Path) -> None:
 
 def test_since_is_counted_from_now() -> None:
     now_utc = datetime(2026, 11, 20, 12, tzinfo=UTC)
-    assert begin_of("90s", now_utc) == "2026-11-20T11:58:30.000000+00:00"
-    assert begin_of("", now_utc) == ""
+    assert log_begin("90s", now_utc) == "2026-11-20T11:58:30.000000+00:00"
+    assert log_begin("", now_utc) == ""
 
 
 def test_version_and_help(shell: Shell) -> None:
@@ -317,8 +317,8 @@ def test_what_cannot_be_sent(shell: Shell, tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("from_", "to", "error"),
     [
-        ("romeo@padua.lit", "juliet@capulet.lit", "no server of this lab serves 'padua.lit'; there is: montague.lit, "),
-        ("mercutio@montague.lit", "juliet@capulet.lit", "give it with --password"),
+        ("romeo@padua.lit", "juliet@capulet.lit", "no server of this lab serves 'padua.lit' (domains: montague.lit, "),
+        ("mercutio@montague.lit", "juliet@capulet.lit", "pass --password"),
         ("montague.lit", "juliet@capulet.lit", "write an address such as romeo@montague.lit"),
         ("romeo@montague.lit", "juliet@", "write an address such as"),
     ],
@@ -371,8 +371,8 @@ def test_light_commands_import_nothing_heavy() -> None:
     subprocess.run([sys.executable, "-c", check], check=True)
 
 
-def test_a_wide_terminal_shows_summaries_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "120")
+def test_summaries_fit_an_ordinary_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     help = [sys.executable, "-c", "from cluster.cli.app import run; run()", "--help"]
     shown = subprocess.run(help, capture_output=True, text=True, check=True).stdout
-    assert "of one stanza in `trace.sample_every`, and all that fail." in shown
+    assert "..." not in shown.partition("\nThe lab:\n")[2]

@@ -43,7 +43,7 @@ def test_accounts_are_those_that_there_are(
     assert "romeo" not in out
     assert out.count("juliet@capulet.lit") == 1
     assert "juliet@capulet.lit    secret  127.0.0.1:5223\n" in out
-    assert "rosaline@capulet.lit  (as it was chosen)" in out
+    assert "rosaline@capulet.lit  (not in the topology)" in out
 
 
 def test_a_server_that_does_not_answer_has_those_of_the_topology(

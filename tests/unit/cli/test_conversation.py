@@ -25,7 +25,7 @@ class Chat:
 
     def _find(self, name: str) -> Jid:
         if "@" not in name:
-            raise BadInput(f"nobody in this lab is called {name!r}")
+            raise BadInput(f"no account, phone or mailbox {name!r} in this lab")
         return Jid.parse(name)
 
     def type(self, line: str) -> list[str]:
@@ -45,7 +45,7 @@ def test_a_contact_goes_by_its_name(chat: Chat, name: str) -> None:
 
 
 def test_who_writes_first_is_answered(chat: Chat) -> None:
-    assert chat.type("hello") == ["to whom? choose with `/to juliet`; /help shows more"]
+    assert chat.type("hello") == ["no recipient; choose one with `/to juliet` (/help lists the commands)"]
     assert chat.conversation.show(Event("message", JULIET.with_resource("b"), "Ay me")) == f"12:00:00  {JULIET}: Ay me"
     chat.conversation.show(Event("message", Jid.parse("nurse@capulet.lit/x"), "Madam!"))
     chat.type("//me blushes")

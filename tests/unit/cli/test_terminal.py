@@ -10,13 +10,18 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from cluster.cli import fault, logs, mail, phone, trace, user, watch
+from cluster.cli import fault, logs, trace, user, watch
+from cluster.cli.output import print_json
 from cluster.cli.table import print_table
-from cluster.lab.answers import AccountView, LinkState, MailView, TextView
+from cluster.lab.answers import AccountView, LinkState
 from cluster.lab.errors import LabError
 from cluster.lab.logs import LogLine
 from cluster.lab.verify import render as verify
 from cluster.lab.verify.report import Example
+from cluster.networks.mailhost import terminal as mail
+from cluster.networks.mailhost.requests import MailView
+from cluster.networks.smsc import terminal as phone
+from cluster.networks.smsc.requests import TextView
 from cluster.trace import render
 from cluster.trace.hop import Event, Hop
 from tests.unit.trace.test_terminal import is_harmless
@@ -47,8 +52,8 @@ TEXT = TextView(1.0, EVIL, f"{EVIL}\n{EVIL}", "")
 SHOWN: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "phone": lambda _: print(phone._line(TEXT)),
     "phone, refused": _phone_says,
-    "mail": lambda _: mail._print([LETTER], "text"),
-    "mail as JSON": lambda _: mail._print([LETTER], "json"),
+    "mail": lambda _: mail._print([LETTER]),
+    "mail as JSON": lambda _: print_json([LETTER]),
     "trace": lambda _: trace.print_tree([HOP]),
     "trace as Mermaid": lambda _: print(render.mermaid([HOP])),
     "watch": lambda _: print(watch._shown(HOP)),

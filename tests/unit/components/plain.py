@@ -61,7 +61,7 @@ class PlainGateway(Gateway):
     def normal(self, address: str) -> str:
         spelled = address.replace(" ", "").replace("(0)", "")
         if not spelled.startswith("+"):
-            raise StanzaError(Condition.ITEM_NOT_FOUND, f"{address} is no phone number")
+            raise StanzaError(Condition.ITEM_NOT_FOUND, f"{address} is not a phone number")
         return spelled
 
     async def on_message(self, message: Stanza) -> None:

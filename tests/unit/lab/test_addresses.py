@@ -39,5 +39,5 @@ def test_the_first_plan_whose_addresses_are_free(tmp_path: Path, taken: int, fre
 
 
 def test_no_plan_has_free_addresses(tmp_path: Path, taken: int) -> None:
-    with pytest.raises(LabError, match=rf"127\.0\.0\.1:{taken} is taken.*ss -ltnp"):
+    with pytest.raises(LabError, match=rf"127\.0\.0\.1:{taken} is in use.*ss -ltnp"):
         first_free([at_port(tmp_path, taken)])

@@ -9,14 +9,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from cluster.base.request import Request, Requests, Status, verb_of
+from cluster.gateways.mail.program import MailProgram
+from cluster.gateways.sms.program import SmsProgram
+from cluster.kinds import known
 from cluster.lab.control.question import answers, status_question
-from cluster.lab.control.requests import OF_KIND, FaultSet, Reply, Request, Requests, Status, encoded, verb_of
+from cluster.lab.control.requests import SERVER, Reply, encoded
 from cluster.lab.control.server import ControlServer
-from cluster.lab.mail import MailPart
-from cluster.lab.sms import SmsPart
 from cluster.lab.state import NodeKind
 from cluster.networks.faults import Faults
 from cluster.networks.mailhost.administration import MailHostAdministration
+from cluster.networks.requests import FaultSet
 from cluster.networks.smsc.administration import SmscAdministration
 from cluster.redisio.acl import part_rules
 from cluster.redisio.client import RedisClient
@@ -148,11 +151,14 @@ def test_a_server_is_ready_while_redis_lets_it_answer(
 
 ADMINISTRATIONS: dict[NodeKind, type] = {
     "server": Administration,
-    "sms": SmsPart,
-    "mail": MailPart,
+    "sms": SmsProgram,
+    "mail": MailProgram,
     "smsc": SmscAdministration,
     "mailhost": MailHostAdministration,
 }
+
+
+OF_KIND: dict[NodeKind, Requests] = {"server": SERVER, **{name: kind.requests for name, kind in known().items()}}
 
 
 @pytest.mark.parametrize("kind", OF_KIND)

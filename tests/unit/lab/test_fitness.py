@@ -47,7 +47,7 @@ def test_a_replica_is_refused_with_the_remedy(own_valkey: Valkey) -> None:
 def test_a_redis_that_refuses_writes_is_told_with_the_remedy(
     own_valkey: Valkey, settings: dict[str, str], remedy: str
 ) -> None:
-    """Not: "is it running, and are user and password right?"."""
+    """Not: "check that it is running, and check user and password"."""
     for name, value in settings.items():
         if name == "replicaof":
             own_valkey.admin.replicaof(*value.split())
@@ -60,7 +60,7 @@ def test_a_redis_that_refuses_writes_is_told_with_the_remedy(
 
 @pytest.mark.parametrize(
     ("appendonly", "save", "told"),
-    [("yes", "", ""), ("no", "", "keeps nothing on its disk"), ("no", "60 1", "only now and then")],
+    [("yes", "", ""), ("no", "", "writes nothing to disk"), ("no", "60 1", "writes snapshots to disk")],
 )
 def test_a_redis_that_forgets_is_told_of(
     own_valkey: Valkey, capsys: pytest.CaptureFixture[str], appendonly: str, save: str, told: str
@@ -88,7 +88,7 @@ def test_a_dead_node_of_a_cluster_is_one_line_and_another_one_may_be_named(
     key = Keys.of_lab("verona").bell("capulet.lit")
     home = home_of(url, key)
     dead.kill()
-    with pytest.raises(LabError, match=r"is it running") as caught, connected(url):
+    with pytest.raises(LabError, match=r"check that it is running") as caught, connected(url):
         pass
     assert "\n" not in str(caught.value)
     with connected(f"{url},{live}") as client:

@@ -78,7 +78,7 @@ def test_a_crash_at_the_start_is_tried_again_and_its_traceback_kept(lab: Lab) ->
     assert (node.restarts, node.last_exit) == (1, "exit code 1")
     texts = lab.texts("s1")
     assert ("error", "RuntimeError: meant to crash") in texts
-    assert ("error", "s1 died (exit code 1); it is started again in 0.1 s") in texts
+    assert ("error", "s1 died (exit code 1); restarting it in 0.1 s") in texts
 
 
 def test_all_output_becomes_log_lines(lab: Lab) -> None:

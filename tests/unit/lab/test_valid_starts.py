@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from twisted.internet.testing import MemoryReactorClock
 
 from cluster import modules
-from cluster.lab import sms
+from cluster.kinds.mailhost import MailHost
+from cluster.kinds.sms import SmsGateway
 from cluster.lab.folder import LabFolder
 from cluster.lab.foreign import ForeignNode
 from cluster.lab.node import Node
@@ -213,15 +214,14 @@ def speak(plan: Plan) -> None:
     """What the gateways send first, and what is addressed to phones and mailboxes."""
     for gateway in plan.gateways:
         network = plan.network(gateway.network)
-        if gateway.kind == "sms":
-            login = sms._login(plan, gateway)
-            assert encode(Pdu(CommandId.BIND_TRANSCEIVER, 1, Bind(login.system_id, login.password)))
-            for number in (gateway.number, *network.phones.values()):
+        if isinstance(gateway, SmsGateway):
+            user, password = gateway.login(network)
+            assert encode(Pdu(CommandId.BIND_TRANSCEIVER, 1, Bind(user, password)))
+            for number in (gateway.number, *network.people.values()):
                 assert encode(Pdu(CommandId.SUBMIT_SM, 1, Sm(destination_addr=address_of(number).digits)))
     for network in plan.networks:
-        assert all(map(is_phone_number, network.phones.values()))
-        for address in network.mailboxes.values():
-            assert for_the_wire(normal(address))
+        for address in network.people.values():
+            assert for_the_wire(normal(address)) if isinstance(network, MailHost) else is_phone_number(address)
     for link in plan.links:
         faults = msgspec.json.decode(msgspec.json.encode(merged({}, link.faults, 1.7e9)))
         assert Chain(FaultSettings("0", faults), f"{link.from_} {link.to}")

@@ -7,17 +7,23 @@ from typing import Any
 
 import pytest
 
-from cluster.topology.plan import GatewayNode, NetworkNode, Plan, ServerNode
+from cluster.kinds.mail import MailGateway
+from cluster.kinds.mailhost import MailHost
+from cluster.kinds.sms import SmsGateway
+from cluster.kinds.smsc import MessageCentre
+from cluster.topology.plan import Plan, ServerNode
 from cluster.xmpp.jid import Jid
 from loadtests import lab
 
 S1 = ServerNode("s1", "montague.lit", "127.0.0.1", 5222, "required", True, ("ping",), ())
 
-G1 = GatewayNode("g1", "sms", "sms.montague.lit", "s1", "secret", "fn1", "2345", "127.0.0.2", 0)
-G2 = GatewayNode("g2", "mail", "mail.montague.lit", "s1", "secret", "fn2", "2345", "127.0.0.3", 2525)
-FN1 = NetworkNode("fn1", "smsc", "127.0.0.4", 2775, phones={"fc1": "+393331234567", "fc2": "+393331234568"})
-FN2 = NetworkNode("fn2", "mailhost", "127.0.0.5", 2525, mailboxes={"fc3": "friar@abbey.example"})
-REAL = NetworkNode("fn1", "smsc", "192.0.2.1", 2775, is_external=True)
+AT_S1 = {"server": "s1", "secret": "secret"}
+G1 = SmsGateway(name="g1", domain="sms.montague.lit", network="fn1", host="127.0.0.2", port=0, **AT_S1)
+G2 = MailGateway(name="g2", domain="mail.montague.lit", network="fn2", host="127.0.0.3", port=2525, **AT_S1)
+PHONES = {"fc1": "+393331234567", "fc2": "+393331234568"}
+FN1 = MessageCentre(name="fn1", host="127.0.0.4", port=2775, phones=PHONES)
+FN2 = MailHost(name="fn2", host="127.0.0.5", port=2525, mailboxes={"fc3": "friar@abbey.example"})
+REAL = MessageCentre(name="fn1", host="192.0.2.1", port=2775, is_external=True)
 
 
 def bring_up(folder: Path, name: str, lower_half: tuple[Any, Any] = ((), ()), **changes: Any) -> Path:

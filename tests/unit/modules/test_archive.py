@@ -216,7 +216,7 @@ def test_what_comes_again_over_a_link_is_kept_once(friends: Network) -> None:
     server = friends.servers[MONTAGUE]
     restarted = Network(stores={MONTAGUE: server.store}).servers[MONTAGUE]  # or another process of the domain
     for domain in (server.domain, server.domain, restarted.domain):
-        domain.from_link(stanza, "capulet.lit:1-0:0")
+        domain.routing.from_link(stanza, "capulet.lit:1-0:0")
     friends.settle()
     results, _ = query(friends, romeo)
     [id] = [result.get("id") for result in results]

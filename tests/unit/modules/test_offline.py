@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
 
 from cluster import modules
 from cluster.modules import sm
+from cluster.server.session import Session
 from cluster.store.limits import Limit, Limits
 from cluster.store.memory import MemoryOffline, memory_store
 from cluster.store.port import OfflineMessage
@@ -248,6 +251,21 @@ def test_a_resource_that_leaves_meanwhile_leaves_them_to_the_next(slow_network: 
     slow_network.say(balcony, "<presence type='unavailable'/>")
     slow.answer(slow_network)
     assert (messages(balcony), messages(chamber)) == ([], ["old 1", "old 2"])
+
+
+def test_they_are_forgotten_when_they_are_on_their_way(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that dies between the two delivers them twice, and loses none."""
+    happened: list[str] = []
+
+    def noting(do: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *arguments: happened.append(do.__name__) or do(*arguments)
+
+    network.account(JULIET)
+    network.say(network.client(SENDERS[0]), message("old"))
+    monkeypatch.setattr(Session, "send", noting(Session.send))
+    monkeypatch.setattr(MemoryOffline, "drop", noting(MemoryOffline.drop))
+    become_available(network, f"{JULIET}/balcony")
+    assert happened[-2:] == ["send", "drop"]
 
 
 def test_a_connection_that_dies_unread_keeps_the_order_and_the_stamps(network: Network) -> None:

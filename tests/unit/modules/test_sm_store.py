@@ -7,15 +7,16 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
-from cluster.server.keeper import REMEMBERED
+from cluster.base.storage import StorageRefused
+from cluster.server.keeper import REFUSED_S, REMEMBERED
 from cluster.store.memory import MemorySessions, memory_store
-from cluster.store.session import SessionChange
+from cluster.store.session import KeptSession, SessionChange
 from cluster.xmpp.namespaces import SM
-from tests.network import CAPULET, MONTAGUE, Network
+from tests.network import CAPULET, MONTAGUE, Network, at_once
 from tests.phone import managed, resume
-from tests.unit.modules.kept_sessions import BALCONY, kept, messages
+from tests.unit.modules.kept_sessions import BALCONY, CHAMBER, kept, messages
 from tests.unit.modules.managed_streams import ROMEO, R, chat
 
 
@@ -38,6 +39,26 @@ class SlowSessions(MemorySessions):
         for changes, noted in waiting:
             super().note(changes)
             noted.callback(None)
+
+
+class RefusingSessions(MemorySessions):
+    """Keeps nothing while it is full."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_full = False
+        self.asked = 0
+
+    def note(self, changes: Sequence[SessionChange]) -> Deferred[None]:
+        self.asked += 1
+        return fail(StorageRefused()) if self.is_full else super().note(changes)
+
+
+@pytest.fixture
+def refusing() -> tuple[Network, RefusingSessions]:
+    """A network whose capulet.lit has a store that may be full."""
+    sessions = RefusingSessions()
+    return Network(stores={CAPULET: replace(memory_store(), sessions=sessions)}), sessions
 
 
 @pytest.fixture
@@ -152,3 +173,83 @@ def test_a_local_message_is_kept_before_it_counts_as_handled(network: Network) -
     network.say(romeo, chat(orchard, "1"))
     assert noted == [("romeo", 0, 1), ("benvolio", 1, 0)]  # in one go; see the port for what comes first in it
     assert messages(benvolio) == ["1"]
+
+
+def load(network: Network, localpart: str) -> list[KeptSession]:
+    return at_once(network.servers[CAPULET].store.sessions.load(localpart))
+
+
+def test_nothing_counts_as_handled_while_the_store_refuses(refusing: tuple[Network, RefusingSessions]) -> None:
+    network, sessions = refusing
+    chamber, juliet = managed(network, CHAMBER), managed(network, BALCONY)
+    network.say(juliet, chat(CHAMBER, "0") + R)
+    before = int(juliet.last("a").get("h", ""))
+    sessions.is_full = True
+    for number in (1, 2):
+        network.say(juliet, chat(CHAMBER, str(number)) + R)
+        assert int(juliet.last("a").get("h", "")) == before
+    assert messages(chamber) == ["0", "1", "2"]  # they go on
+    sessions.is_full = False
+    network.advance(REFUSED_S)
+    assert int(juliet.last("a").get("h", "")) == before + 2
+    [_, *left] = next(each for each in load(network, "juliet") if each.record.jid == chamber.jid).sent[-3:]
+    assert [each.stanza.tree.findtext("{jabber:client}body") for each in left] == ["1", "2"]
+
+
+def test_a_session_that_began_while_the_store_refused_is_kept_with_what_it_was_sent(
+    refusing: tuple[Network, RefusingSessions],
+) -> None:
+    network, sessions = refusing
+    romeo = network.online(ROMEO)
+    managed(network, CHAMBER)
+    sessions.is_full = True
+    network.say(romeo, chat(CHAMBER, "0"))
+    juliet = managed(network, BALCONY)
+    network.say(romeo, chat(BALCONY, "1"))
+    assert messages(juliet) == ["1"]
+    sessions.is_full = False
+    network.advance(REFUSED_S)
+    [session] = [each for each in load(network, "juliet") if each.record.jid == juliet.jid]
+    assert session.sent[-1].stanza.tree.findtext("{jabber:client}body") == "1"
+
+
+def test_what_was_refused_is_not_acknowledged_to_a_link(refusing: tuple[Network, RefusingSessions]) -> None:
+    network, sessions = refusing
+    juliet, romeo = managed(network, BALCONY), network.online(ROMEO)
+    turn = network.servers[CAPULET].domain.keeper.turn
+    network.settle()
+    assert turn.kept() is None
+    sessions.is_full = True
+    network.say(romeo, chat(BALCONY, "1"))
+    assert messages(juliet) == ["1"]
+    done: list[None] = []
+    waiting = turn.kept()
+    assert waiting is not None
+    waiting.addCallback(done.append)
+    network.advance(3 * REFUSED_S)
+    assert done == []
+    sessions.is_full = False
+    network.advance(REFUSED_S)
+    assert done == [None]
+    assert turn.kept() is None
+
+
+def test_a_store_that_refuses_is_asked_once_in_a_while(refusing: tuple[Network, RefusingSessions]) -> None:
+    network, sessions = refusing
+    managed(network, BALCONY)
+    romeo = network.online(ROMEO)
+    sessions.is_full, sessions.asked = True, 0
+    for number in range(20):
+        network.say(romeo, chat(BALCONY, str(number)))
+    assert sessions.asked == 1
+
+
+def test_a_client_comes_back_while_the_store_refuses(refusing: tuple[Network, RefusingSessions]) -> None:
+    network, sessions = refusing
+    juliet, romeo = managed(network, BALCONY), network.online(ROMEO)
+    sessions.is_full = True
+    network.say(romeo, chat(BALCONY, "1"))
+    juliet.drop()
+    network.say(romeo, chat(BALCONY, "2"))
+    again = resume(network, BALCONY, juliet.sm_id, juliet.handled)
+    assert messages(again) == ["2"]

@@ -197,5 +197,5 @@ def test_a_node_that_is_away_or_no_cluster_at_all_is_explained(
     def connecting() -> Coroutine[Any, Any, None]:
         return RedisClient(reactor_thread.reactor, RedisUrl.parse(own_cluster.url), lambda: 0.0).connect()
 
-    with pytest.raises(RedisUnavailable, match=r"no Redis for us at redis\+cluster://127.0.0.1"):
+    with pytest.raises(RedisUnavailable, match=r"cannot use Redis at redis\+cluster://127.0.0.1"):
         reactor_thread.run(connecting)

@@ -95,9 +95,9 @@ def test_settings_are_merged_and_none_takes_one_away() -> None:
 
 
 def test_an_unknown_fault_is_answered_with_those_there_are() -> None:
-    with pytest.raises(ValueError, match="there is no fault 'lag'; there is: delay, duplicate"):
+    with pytest.raises(ValueError, match=r"no fault 'lag' \(faults: delay, duplicate"):
         parse({"lag": "1s"})
-    with pytest.raises(ValueError, match="delay: '1' does not fit here; write a time such as"):
+    with pytest.raises(ValueError, match="delay: '1' is not allowed here; write a time such as"):
         parse({"delay": "1"})
 
 

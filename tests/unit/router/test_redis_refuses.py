@@ -6,12 +6,14 @@ import pytest
 from twisted.internet.defer import Deferred, fail
 
 from cluster.base.settled import Settled
+from cluster.base.turn import Turn
 from cluster.redisio.insistent import Insistent
 from cluster.redisio.refusal import error_reply
 from cluster.router import gate
+from cluster.router.redis import RedisRouter
 from cluster.xmpp.errors import Condition
 from cluster.xmpp.stanza import Stanza
-from tests.ports.worlds import CAPULET, MONTAGUE, RedisWorld, World, chat, text_of
+from tests.ports.worlds import CAPULET, MONTAGUE, Node, RedisWorld, World, chat, text_of
 
 OOM = error_reply("OOM command not allowed when used memory > 'maxmemory'.")
 
@@ -157,3 +159,43 @@ def test_what_is_kept_beside_a_delivery_does_not_fail_it(own_world: RedisWorld) 
         assert await insistent.write([("HSET", key, "a", "3")]) == 1
 
     own_world.run(scenario)
+
+
+def test_a_part_of_what_is_kept_that_is_refused_is_not_kept(own_world: RedisWorld) -> None:
+    async def scenario(world: World) -> None:
+        s1 = await world.start(MONTAGUE)
+        insistent, key = Insistent(own_world.clients[s1]), own_world.keys.accounts(MONTAGUE)
+        own_world.valkey.make_user(own_world.user(MONTAGUE), ["-hdel"])
+        parts = [("HDEL", key, "b"), ("HSET", key, "a", "1")]
+        written = [insistent.write(parts), insistent.write(parts[1:]), insistent.write(parts)]
+        assert [await each for each in written] == [None, 0, None]
+
+    own_world.run(scenario)
+
+
+def test_nothing_is_acknowledged_that_is_not_kept(world: RedisWorld) -> None:
+    async def scenario(_: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), Node(world.reactor)
+        client = world.clients[s2] = await world.client(CAPULET)
+        turn, kept = Turn(world.reactor), Deferred[None]()
+        asked: list[None] = []
+
+        def not_kept() -> Deferred[None]:
+            asked.append(None)
+            return kept
+
+        turn.kept = not_kept
+        s2.router = RedisRouter(
+            world.reactor, client, world.keys, domain=CAPULET, tracer=s2.tracer, max_backlog=50,
+            now_utc_s=world.reactor.seconds, turn=turn,
+        )  # fmt: skip
+        await s2.router.start(s2.deliver, s2.bounce)
+        await s1.sent(chat("1"))
+        await world.until(lambda: s2.delivered and asked)
+        await client.flush()
+        assert world.valkey.admin.xlen(world.keys.link(CAPULET, MONTAGUE)) == 1
+        turn.kept = lambda: None
+        kept.callback(None)
+        await world.until_empty(MONTAGUE, CAPULET)
+
+    world.run(scenario)

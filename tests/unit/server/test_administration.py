@@ -38,8 +38,8 @@ def test_accounts_come_and_go(network: Network, operator: Administration) -> Non
         ("user_add", ("romeo", "x"), "romeo@montague.lit exists already; `user passwd` changes its password"),
         ("user_add", ("a b", "x"), "localpart 'a b'"),
         ("user_add", ("benvolio", ""), "the password is empty"),
-        ("user_passwd", ("nobody", "x"), "there is no nobody@montague.lit; `user ls` shows who there is"),
-        ("user_del", ("nobody",), "there is no nobody@montague.lit; `user ls` shows who there is"),
+        ("user_passwd", ("nobody", "x"), "no account nobody@montague.lit; `xmpplab user ls` lists the accounts"),
+        ("user_del", ("nobody",), "no account nobody@montague.lit; `xmpplab user ls` lists the accounts"),
     ],
 )
 def test_what_cannot_be_done_names_the_remedy(

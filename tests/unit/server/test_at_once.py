@@ -37,7 +37,7 @@ def _turn(network: Network) -> None:
         what = partial(call.func, *call.args, **call.kw)
         call.cancel()
         what()
-    for connection in network._connections:
+    for connection in network.connections:
         connection.pump()
 
 

@@ -121,7 +121,7 @@ def test_nothing_is_left_when_a_connection_ends(network: Network) -> None:
         connection.drop()
     network.settle()
     assert network.clock.getDelayedCalls() == []
-    assert network.servers[MONTAGUE].streams.streams == set()
+    assert network.servers[MONTAGUE].streams.streams == {}
     assert network.servers[MONTAGUE].domain.accounts.online == {}
 
 

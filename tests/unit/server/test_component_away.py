@@ -88,7 +88,7 @@ def test_a_component_that_does_not_read(network: Network) -> None:
     count = MAX_UNSENT_BYTES // len(body) + 10
     for _ in range(count):
         network.say(romeo, text(PHONE, body))
-    assert not network.servers[MONTAGUE].domain.components[SMS].is_connected
+    assert not network.servers[MONTAGUE].components.components[SMS].is_connected
     sms.reading = True
     network.settle()
     assert sms.closed == "policy-violation: the peer does not read what it is sent"

@@ -40,8 +40,8 @@ def request(to: str, payload: str) -> Stanza:
 
 def slow(network: Network) -> SlowLink:
     domain: Any = network.servers[MONTAGUE].domain
-    domain.router = SlowLink()
-    return domain.router
+    domain.routing._router = link = SlowLink()
+    return link
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_presence_is_acknowledged_when_it_is_safe(network: Network, presence: st
 def test_a_stanza_of_a_link_has_settled_when_its_answer_is_safe(network: Network, stanza: Stanza) -> None:
     network.account("romeo@montague.lit")
     link = slow(network)
-    settled = network.servers[MONTAGUE].domain.from_link(stanza, "elsinore.lit:1-1:0")
+    settled = network.servers[MONTAGUE].domain.routing.from_link(stanza, "elsinore.lit:1-1:0")
     assert settled is not None
     assert len(link.sent) == 1
     done: list[object] = []

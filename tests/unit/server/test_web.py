@@ -77,7 +77,7 @@ def test_what_is_no_handshake_of_xmpp(network: Network, headers: str) -> None:
     head, body = Visitor(network).get("/xmpp-websocket", headers)
     assert head.startswith("HTTP/1.1 400")
     assert "RFC 7395" in body
-    assert network.servers[MONTAGUE].streams.streams == set()
+    assert network.servers[MONTAGUE].streams.streams == {}
 
 
 def test_a_request_that_never_ends_is_hung_up_on(network: Network) -> None:

@@ -164,5 +164,5 @@ def test_time_limits_hold_here_too(network: Network, browser: Browser) -> None:
 def test_a_connection_that_breaks(network: Network, browser: Browser) -> None:
     browser.say(OPEN)
     browser.drop()
-    assert network.servers[MONTAGUE].streams.streams == set()
+    assert network.servers[MONTAGUE].streams.streams == {}
     assert network.clock.getDelayedCalls() == []

@@ -14,6 +14,7 @@ _SILENT = {"$schema", "definitions", "description", "default", "title"}
 
 _HOLDS: dict[str, Callable[[Any, Any], bool]] = {
     "type": lambda value, name: isinstance(value, _TYPES[name]) and not isinstance(value, bool),
+    "const": lambda value, word: value == word,
     "enum": lambda value, words: value in words,
     "pattern": lambda value, pattern: not isinstance(value, str) or bool(re.search(pattern, value)),
     "minimum": lambda value, least: not isinstance(value, int) or value >= least,
@@ -42,6 +43,8 @@ def _check(keyword: str, argument: Any, value: Any, schema: Schema, root: Schema
             return errors(value, root["definitions"][argument.removeprefix("#/definitions/")], root, path)
         case "anyOf":
             return [] if any(not errors(value, each, root, path) for each in argument) else wrong
+        case "oneOf":
+            return [] if sum(not errors(value, each, root, path) for each in argument) == 1 else wrong
         case "items":
             items = enumerate(value) if isinstance(value, list) else ()
             return [error for at, each in items for error in errors(each, argument, root, f"{path}/{at}")]

@@ -49,7 +49,7 @@ def test_scalars_are_those_of_yaml_1_2(write: Write, content: str, data: object)
         (b"a: b\nc: \x01", "lab.yaml:2:4: U+0001 is not allowed in YAML; delete it"),
         (
             b"a: b: c",
-            "lab.yaml:1:5: not valid YAML: a ':' cannot stand here: this line is indented more than those before it, "
+            "lab.yaml:1:5: not valid YAML: a ':' is not allowed here: this line is indented more than those before it, "
             "or one of them has no ':', or text has a ': ' and needs quotes",
         ),
         (
@@ -58,8 +58,8 @@ def test_scalars_are_those_of_yaml_1_2(write: Write, content: str, data: object)
         ),
         (
             b"a:\n   b: 1\n  c: 2\n",
-            "lab.yaml:3:3: not valid YAML: this cannot stand here: it is indented neither as the lines above it nor as "
-            "line 1, or a value goes on behind its closing quote",
+            "lab.yaml:3:3: not valid YAML: this is not allowed here: it is indented neither like the lines above it "
+            "nor like line 1, or a value continues after its closing quote",
         ),
         (b"name: @x", "lab.yaml:1:7: not valid YAML: text cannot begin with @; put it in quotes"),
         (
@@ -98,7 +98,7 @@ def test_a_second_document_is_refused(problems: Problems) -> None:
 
 
 def test_a_missing_file_and_a_folder_say_so(tmp_path: Path) -> None:
-    with pytest.raises(TopologyError, match=r"nope\.yaml: there is no such file; give the path of a topology"):
+    with pytest.raises(TopologyError, match=r"nope\.yaml: no such file; give the path of a topology"):
         document.read(tmp_path / "nope.yaml")
     with pytest.raises(TopologyError, match="cannot be read: Is a directory; give a YAML file that you may read"):
         document.read(tmp_path)

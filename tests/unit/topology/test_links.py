@@ -64,30 +64,30 @@ def test_no_fault_is_none(load_text: Load) -> None:
     [
         (
             "{between: [s1, s9], delay: 1s}",
-            "4:5: links[0]: there is no server 's9'; allowed: s1, s2, s3",
+            "4:5: links[0]: no server 's9'; allowed: s1, s2, s3",
         ),
         (
             "{from: s1, delay: 1s}",
             "4:5: links[0]: a link needs `between: [s1, s2]` for both directions, or `from: s1` and `to: s2` for one",
         ),
         ("{between: [s1, s2], from: s1, to: s2, delay: 1s}", "4:5: links[0]: a link needs `between"),
-        ("{from: s1, to: s1, delay: 1s}", "4:5: links[0]: s1 has no link to itself; name two servers"),
+        ("{from: s1, to: s1, delay: 1s}", "4:5: links[0]: s1 cannot have a link to itself; name two servers"),
         (
             "{between: [s1], delay: 1s}",
-            "4:15: links[0].between: a link is between two servers; write between: [s1, s2]",
+            "4:15: links[0].between: a link joins two servers; write between: [s1, s2]",
         ),
         ("{from: s1, to: s2}", f"4:5: links[0]: this link has no fault; write one of: {', '.join(known())}"),
         (
             "{from: s1, to: s2, delay: 40}",
-            "4:31: links[0].delay: 40 does not fit here; write a time such as 40ms, 1.5s or 2m",
+            "4:31: links[0].delay: 40 is not allowed here; write a time such as 40ms, 1.5s or 2m",
         ),
         (
             "{from: s1, to: s2, loss: 0.01}",
-            "4:30: links[0].loss: 0.01 does not fit here; write a share",
+            "4:30: links[0].loss: 0.01 is not allowed here; write a share",
         ),
-        ("{from: s1, to: s2, loss: 1 %%}", "4:30: links[0].loss: '1 %%' does not fit here"),
-        ("{from: s1, to: s2, down: true}", "4:30: links[0].down: True does not fit here; write always"),
-        ("{from: s1, to: s2, down: [10s]}", "4:30: links[0].down: '10s' does not fit here"),
+        ("{from: s1, to: s2, loss: 1 %%}", "4:30: links[0].loss: '1 %%' is not allowed here"),
+        ("{from: s1, to: s2, down: true}", "4:30: links[0].down: True is not allowed here; write always"),
+        ("{from: s1, to: s2, down: [10s]}", "4:30: links[0].down: '10s' is not allowed here"),
         ("{from: s1, to: s2, lag: 1s}", "4:24: links[0].lag: unknown key; allowed: between, from, to, delay"),
         (
             "{from: s1, to: s2, delay: 1s}\n  - {between: [s2, s1], delay: 2s}",

@@ -12,7 +12,7 @@ from .conftest import Load, Problems
 
 SETTINGS = (
     "tls, registration, registrations_per_minute, strict, anonymous, admin, offline_messages, offline_bytes, "
-    "roster_bytes, archive_bytes, private_bytes, modules, c2s_port, direct_tls_port, http_port"
+    "offline_total_bytes, roster_bytes, archive_bytes, private_bytes, modules, c2s_port, direct_tls_port, http_port"
 )
 SERVER_KEYS = f"{SETTINGS}, domain, nodes"
 
@@ -90,16 +90,15 @@ def test_all_problems_come_at_once_in_the_order_of_the_file(problems: Problems) 
         "lab.yaml:1:7: name: 'My Lab' is not a valid name; allowed: lowercase letters, digits and '-', a letter first, "
         "at most 63",
         "lab.yaml:2:1: server: unknown key; did you mean 'servers'? allowed: " + TOP_KEYS,
-        "lab.yaml:4:3: servers.router: 'router' is a part of every lab; give the server another name",
+        "lab.yaml:4:3: servers.router: 'router' is reserved in every lab; give the server another name",
         f"lab.yaml:4:3: servers.router.domain: the key 'domain' is missing; allowed: {SERVER_KEYS}",
         "lab.yaml:4:17: servers.router.tls: false is not known; allowed: required, optional, off",
         f"lab.yaml:4:24: servers.router.tsl: unknown key; did you mean 'tls'? allowed: {SERVER_KEYS}",
-        "lab.yaml:5:39: servers.s2.modules[0]: there is no module 'pong'; did you mean 'ping'? "
-        "allowed: disco, ping, version",
+        "lab.yaml:5:39: servers.s2.modules[0]: no module 'pong'; did you mean 'ping'? allowed: disco, ping, version",
         "lab.yaml:5:51: servers.s2.modules[2]: the module 'ping' is listed twice; delete one of the two",
-        "lab.yaml:6:16: servers.s3.domain: s2 serves capulet.lit already; give each server a domain of its own",
+        "lab.yaml:6:16: servers.s3.domain: s2 serves capulet.lit already; give each server its own domain",
         "lab.yaml:6:39: servers.s3.c2s_port: '5222' is text; write 5222 without quotes",
-        "lab.yaml:8:34: accounts.romeo@capulet.lit.contacts[0]: there is no account 'julia@capulet.lit' in this file; "
+        "lab.yaml:8:34: accounts.romeo@capulet.lit.contacts[0]: no account 'julia@capulet.lit' in this file; "
         "did you mean 'juliet@capulet.li'? allowed: juliet@capulet.li",
         "lab.yaml:8:54: accounts.romeo@capulet.lit.pasword: unknown key; did you mean 'password'? "
         "allowed: password, contacts",
@@ -112,8 +111,7 @@ def test_all_problems_come_at_once_in_the_order_of_the_file(problems: Problems) 
         "lab.yaml:11:54: accounts.juliet@capulet.li.contacts[2]: an account cannot be its own contact; "
         "delete this entry",
         "lab.yaml:12:3: accounts.romeo@capulet.lit: this key is in line 8 already; keep one of the two",
-        "lab.yaml:13:22: defaults.modules[0]: there is no module 'disko'; did you mean 'disco'? "
-        "allowed: disco, ping, version",
+        "lab.yaml:13:22: defaults.modules[0]: no module 'disko'; did you mean 'disco'? allowed: disco, ping, version",
         "lab.yaml:14:1: linx: unknown key; did you mean 'links'? allowed: " + TOP_KEYS,
     ]
 
@@ -122,8 +120,8 @@ def test_all_problems_come_at_once_in_the_order_of_the_file(problems: Problems) 
     ("key", "expected"),
     [
         ("trace: {sample_every: -1}", "23: trace.sample_every: -1 is wrong; it should be greater than or equal to 0"),
-        ("trace: {sample_every: 1.5}", "23: trace.sample_every: 1.5 is no whole number; write one such as 5"),
-        ("trace: {sample_every: true}", "23: trace.sample_every: true is no whole number; write one such as 5"),
+        ("trace: {sample_every: 1.5}", "23: trace.sample_every: 1.5 is not a whole number; write one such as 5"),
+        ("trace: {sample_every: true}", "23: trace.sample_every: true is not a whole number; write one such as 5"),
         ("router: 3", "9: router: 3 where keys and values are expected; allowed: max_backlog, seed"),
         (
             "defaults: []",
@@ -162,16 +160,17 @@ def test_all_problems_come_at_once_in_the_order_of_the_file(problems: Problems) 
         ),
         (
             "accounts: {r@a.lit: {contacts: [a.lit]}}",
-            "33: accounts.r@a.lit.contacts[0].jid: 'a.lit' is no account; "
+            "33: accounts.r@a.lit.contacts[0].jid: 'a.lit' is not an account; "
             "write localpart@domain, such as romeo@montague.lit",
         ),
         (
             "accounts: {r@a.lit/pda: }",
-            "12: accounts.r@a.lit/pda: 'r@a.lit/pda' is no account; write localpart@domain, such as romeo@montague.lit",
+            "12: accounts.r@a.lit/pda: 'r@a.lit/pda' is not an account; write localpart@domain, such as "
+            "romeo@montague.lit",
         ),
         (
             "accounts: {servers: {tsl: }}",
-            "12: accounts.servers: 'servers' is no account; write localpart@domain, such as romeo@montague.lit",
+            "12: accounts.servers: 'servers' is not an account; write localpart@domain, such as romeo@montague.lit",
         ),
     ],
 )
@@ -182,7 +181,7 @@ def test_a_wrong_value_says_what_is_allowed(problems: Problems, key: str, expect
 @pytest.mark.parametrize(
     ("servers", "expected"),
     [
-        ("{}", "10: servers: this is empty; write at least 1"),
+        ("{}", "10: servers: must not be empty (at least 1)"),
         ("", "9: servers: nothing where keys and values are expected"),
         ("{s1: }", f"14: servers.s1: nothing where keys and values are expected; allowed: {SERVER_KEYS}"),
         (
@@ -192,8 +191,7 @@ def test_a_wrong_value_says_what_is_allowed(problems: Problems, key: str, expect
         ),
         (
             "{s1: {domain: r@a.lit}}",
-            "24: servers.s1.domain: 'r@a.lit' is no domain; "
-            "write only what stands behind the '@', such as montague.lit",
+            "24: servers.s1.domain: 'r@a.lit' is not a domain; write only the part after the '@', such as montague.lit",
         ),
     ],
 )
@@ -217,7 +215,7 @@ def test_an_address_that_cannot_be_prepared_gets_the_words_of_the_jid(problems: 
     [line] = problems("name: x\nservers: {s1: {domain: a.lit}}\naccounts: {'r r@a.lit': }\n")
     with pytest.raises(JidError) as reason:
         Jid.parse("r r@a.lit")
-    what = f"'r r@a.lit' is no account: {reason.value}; write one such as romeo@montague.lit"
+    what = f"'r r@a.lit' is not an account: {reason.value}; write one such as romeo@montague.lit"
     assert line == f"lab.yaml:3:12: accounts.r r@a.lit: {what}"
 
 
@@ -232,10 +230,10 @@ def test_an_address_that_cannot_be_prepared_gets_the_words_of_the_jid(problems: 
             "servers.s1: direct_tls_port and http_port are both 80",
         ),
         ("{domain: a.lit, admin: romeo@a.lit}", ""),
-        ("{domain: a.lit, admin: tybalt@a.lit}", "servers.s1.admin: there is no account 'tybalt@a.lit' in this file"),
+        ("{domain: a.lit, admin: tybalt@a.lit}", "servers.s1.admin: no account 'tybalt@a.lit' in this file"),
         (
             "{domain: a.lit, anonymous: maybe}",
-            "servers.s1.anonymous: 'maybe' is neither true nor false; write one of the two",
+            "servers.s1.anonymous: 'maybe' is not a boolean; write true or false",
         ),
     ],
 )

@@ -43,15 +43,15 @@ def test_a_password_has_at_most_1023_bytes(problems: Problems, load_text: Load) 
     [
         (
             "mon tague.lit",
-            "'mon tague.lit' is no domain: there is a space in it, and a domain has letters, digits, '-' and dots",
+            "'mon tague.lit' is not a domain: it contains a space; a domain has letters, digits, '-' and dots",
         ),
-        ("a_b.lit", "'a_b.lit' is no domain: there is '_' in it, and a domain has letters"),
-        ("a..lit", "'a..lit' is no domain: there is nothing before or between two of its dots"),
-        ("'-a.lit'", "'-a.lit' is no domain: what stands between its dots may not begin or end with '-'"),
-        ("a" * 64, "is no domain: between its dots stand at most 63 characters; write one such as montague.lit"),
+        ("a_b.lit", "'a_b.lit' is not a domain: it contains '_'; a domain has letters"),
+        ("a..lit", "'a..lit' is not a domain: it has an empty label (two dots in a row, or a dot at its start)"),
+        ("'-a.lit'", "'-a.lit' is not a domain: a label may not begin or end with '-'"),
+        ("a" * 64, "is not a domain: a label has at most 63 characters; write one such as montague.lit"),
         (".".join(["a" * 60] * 5), "this domain is longer than 253 bytes; write a shorter one"),
-        ("'[::1]'", "'[::1]' is an address, and certificates need a name"),
-        ("admin", "'admin' is a part of every lab; write another domain"),
+        ("'[::1]'", "'[::1]' is an IP address, but certificates need a name"),
+        ("admin", "'admin' is reserved in every lab; write another domain"),
     ],
 )
 def test_a_domain_that_cannot_be_served(problems: Problems, domain: str, problem: str) -> None:
@@ -69,7 +69,7 @@ def test_the_port_of_the_components_is_taken(problems: Problems, load_text: Load
     load_text(servers)
     [line] = problems(servers + part)
     assert line.startswith("lab.yaml:3:")
-    assert line.endswith(f"servers.s1.{key}: {key} is 5347, where the components of s1 connect; write another")
+    assert line.endswith(f"servers.s1.{key}: {key} is 5347, the port for components of s1; write another")
 
 
 NETWORK = GATEWAY + "networks:\n  fn1: {kind: %s}\n"
@@ -78,12 +78,15 @@ NETWORK = GATEWAY + "networks:\n  fn1: {kind: %s}\n"
 @pytest.mark.parametrize(
     ("network", "problem"),
     [
-        ("smsc, phones: {fc1: 'abc'}", "phones.fc1: 'abc' is no phone number; write it with its country code, like"),
-        ("smsc, phones: {fc1: '+3933312345678901234567'}", "phones.fc1: '+3933312345678901234567' is no phone number"),
-        ("smsc, phones: {fc1: '4321'}", "phones.fc1: '4321' is no phone number"),
+        ("smsc, phones: {fc1: 'abc'}", "phones.fc1: 'abc' is not a phone number; write it with its country"),
+        (
+            "smsc, phones: {fc1: '+3933312345678901234567'}",
+            "phones.fc1: '+3933312345678901234567' is not a phone number",
+        ),
+        ("smsc, phones: {fc1: '4321'}", "phones.fc1: '4321' is not a phone number"),
         (
             "smsc, phones: {fc1: '+393331234567', fc2: '+393331234567'}",
-            "phones.fc2: fc1 has the number +393331234567 already; give each phone one of its own",
+            "phones.fc2: fc1 has the number +393331234567 already; give each phone its own",
         ),
         ("smsc, external: {host: x, port: 1, user: sixteen-letters-}", "external.user: SMPP carries at most 15"),
         ("smsc, external: {host: x, port: 1, password: nine-long}", "external.password: SMPP carries at most 8"),
@@ -92,7 +95,7 @@ NETWORK = GATEWAY + "networks:\n  fn1: {kind: %s}\n"
             "external.password: SMPP carries at most 8 characters of L",
         ),
         ("smsc, external: {host: x, port: 1, starttls: true}", "external.starttls: only a mail host has starttls; del"),
-        ("smsc, external: {host: a b, port: 1}", "external.host: 'a b' is no name of a host, and no IP address; write"),
+        ("smsc, external: {host: a b, port: 1}", "external.host: 'a b' is neither a host name nor an IP address"),
     ],
 )
 def test_a_message_centre_that_cannot_be(problems: Problems, network: str, problem: str) -> None:
@@ -115,7 +118,7 @@ def test_two_gateways_at_one_centre_have_two_numbers_and_names_that_smpp_tells_a
     lines = problems(f"{SERVERS}gateways:\n{gateways}networks: {{fn1: {{kind: smsc}}}}\n")
     assert [line.partition(": gateways.a-gateway-for-sms")[2] for line in lines] == [
         ": in SMPP it is known by its first 15 characters, and so is a-gateway-for-sm; rename one",
-        ".number: a-gateway-for-sm has the number 2345 at fn1 already; give each gateway one of its own",
+        ".number: a-gateway-for-sm has the number 2345 at fn1 already; give each gateway its own",
     ]
 
 
@@ -128,7 +131,7 @@ MAIL = "gateways: {g1: {kind: mail, domain: mail.a.lit, server: s1, network: fn1
         (
             "x(y)@c.lit: r@a.lit",
             "mailhost",
-            "aliases.x(y)@c.lit: 'x(y)@c.lit' is no mail address; write it like friar@",
+            "aliases.x(y)@c.lit: 'x(y)@c.lit' is not a mail address; write it like friar@",
         ),
         (
             "X@c.lit: r@a.lit, x@c.lit: s@a.lit",
@@ -140,16 +143,16 @@ MAIL = "gateways: {g1: {kind: mail, domain: mail.a.lit, server: s1, network: fn1
             "mailhost, mailboxes: {fc1: f@c.lit, fc2: F@c.lit}",
             "fc2: fc1 has the address f@c.lit already; give each",
         ),
-        ("", "mailhost, mailboxes: {fc1: f+x@c.lit}", "fc1: 'f+x@c.lit' has a '+': what stands behind it is a tag"),
+        ("", "mailhost, mailboxes: {fc1: f+x@c.lit}", "fc1: 'f+x@c.lit' has a tag ('+' and what follows)"),
         (
             "",
             "mailhost, mailboxes: {fc1: f@a.lit}",
-            "fc1: g1 takes the mail for a.lit; give the mailbox another domain",
+            "fc1: g1 accepts mail for a.lit; give the mailbox another domain",
         ),
         (
             "x@c.lit: r@a.lit",
             "mailhost, mailboxes: {fc1: f@c.lit}",
-            "fc1: g1 takes the mail for c.lit; give the mailbox",
+            "fc1: g1 accepts mail for c.lit; give the mailbox",
         ),
         (
             "",
@@ -159,7 +162,7 @@ MAIL = "gateways: {g1: {kind: mail, domain: mail.a.lit, server: s1, network: fn1
         (
             "",
             "mailhost, external: {host: x, port: 25, password: me}",
-            "external.password: there is a password and no user",
+            "external.password: a password without a user",
         ),
         (
             "",
@@ -176,7 +179,7 @@ def test_mail_that_cannot_be(problems: Problems, aliases: str, network: str, pro
 @pytest.mark.parametrize("name", ["admin", "logs", "lock", "containers", "sockets"])
 def test_a_node_is_not_called_as_a_file_of_the_lab(problems: Problems, name: str) -> None:
     [line] = problems(f"{SERVERS}networks: {{{name}: {{kind: smsc}}}}\n")
-    assert f"networks.{name}: '{name}' is a part of every lab" in line
+    assert f"networks.{name}: '{name}' is reserved in every lab" in line
 
 
 def test_a_network_is_not_called_as_a_domain(problems: Problems) -> None:
@@ -213,7 +216,7 @@ def test_no_more_nodes_than_a_lab_has_addresses(problems: Problems, load_text: L
     [line] = problems(lab(255))
     assert (
         line
-        == "lab.yaml:3:1: servers: the lab would have 255 nodes, gateways and networks included; at most 254 fit in"
+        == "lab.yaml:3:1: servers: the lab would have 255 nodes, including gateways and networks; at most 254 fit in"
     )
 
 
@@ -234,8 +237,8 @@ def test_on_one_host_no_two_listen_on_one_port(load_text: Load, ports: tuple[int
     [
         ("c2s_port", "'5222'", "'5222' is text; write 5222 without quotes"),
         ("anonymous", "'true'", "'true' is text; write true without quotes"),
-        ("c2s_port", "many", "'many' is no whole number; write one such as 5"),
-        ("anonymous", "yes", "'yes' is neither true nor false; write one of the two"),
+        ("c2s_port", "many", "'many' is not a whole number; write one such as 5"),
+        ("anonymous", "yes", "'yes' is not a boolean; write true or false"),
     ],
 )
 def test_a_value_in_quotes(problems: Problems, key: str, value: Any, problem: str) -> None:

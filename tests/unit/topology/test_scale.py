@@ -65,7 +65,7 @@ def test_accounts_are_made_and_components_connect_at_the_first(written: Plan) ->
 @pytest.mark.parametrize(
     ("server", "count", "message"),
     [
-        ("s9", 2, "there is no server 's9'; there is: s1, s2"),
+        ("s9", 2, r"no server 's9' \(servers: s1, s2\)"),
         ("s1", 0, "from 1 to 16 serve one domain"),
         ("s1", 17, "from 1 to 16 serve one domain"),
     ],

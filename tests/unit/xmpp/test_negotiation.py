@@ -169,7 +169,7 @@ REFUSALS = {
     "unknown element": ((HEADER,), "<x xmlns='urn:x'/>", StreamCondition.NOT_AUTHORIZED, OFF),
     # section 5
     "login before TLS": ((HEADER,), SCRAM, StreamCondition.POLICY_VIOLATION, REQUIRED),
-    "data behind <starttls/>": ((HEADER,), STARTTLS + HEADER, StreamCondition.POLICY_VIOLATION, REQUIRED),
+    "data after <starttls/>": ((HEADER,), STARTTLS + HEADER, StreamCondition.POLICY_VIOLATION, REQUIRED),
     "a byte behind <starttls/>": ((HEADER,), STARTTLS + "<", StreamCondition.POLICY_VIOLATION, REQUIRED),
     # section 6
     "too many logins": ((HEADER, *[WRONG] * MAX_LOGIN_TRIES), PLAIN, StreamCondition.POLICY_VIOLATION, OFF),

@@ -151,7 +151,7 @@ def test_addresses_that_no_mail_goes_to(network: MailNetwork, romeo: Client, to:
 
 def test_a_mailbox_that_there_is_not(network: MailNetwork, romeo: Client) -> None:
     say(network, romeo, "<body>x</body>", to=rf"nobody\40abbey.example@{MAIL}")
-    assert refused(romeo) == [("item-not-found", "550 5.1.1 there is no mailbox nobody@abbey.example")]
+    assert refused(romeo) == [("item-not-found", "550 5.1.1 no mailbox nobody@abbey.example")]
     assert romeo.stanzas[0].get("id") == "1"
 
 

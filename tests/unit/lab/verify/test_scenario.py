@@ -85,15 +85,16 @@ def test_all_problems_are_told_at_once_with_what_is_allowed(load: Load) -> None:
     ) == [
         "1:7: name: 'Bad' is not a valid name; allowed: lowercase letters, digits and '-', a letter first, at most 63",
         "3:5: flows[0].to: the key 'to' is missing; allowed: " + FLOW_KEYS,
-        "3:38: flows[0].rate: 0 is no rate; write stanzas a second, such as 1000, or max",
-        "3:51: flows[0].duration: 10 does not fit here; write a time such as 40ms, 1.5s or 2m, at most 10080m",
+        "3:38: flows[0].rate: 0 is not a rate; write stanzas per second, such as 1000, or max",
+        "3:51: flows[0].duration: 10 is not allowed here; write a time such as 40ms, 1.5s or 2m, at most 10080m",
         "3:55: flows[0].colour: unknown key; allowed: " + FLOW_KEYS,
         "5:5: steps[0]: a step does one thing; write `at` and one of: " + ACTION_KEYS,
         "6:5: steps[1]: a step does one thing; write `at` and one of: " + ACTION_KEYS,
-        "7:5: steps[2]: how long is this pause to last? add `for`, such as `for: 5s`",
-        "8:5: steps[3]: a restart takes as long as it takes; leave `for` out, or use `kill`",
-        "9:18: promises.lost: -1 is no limit; write how many there may be, such as 0, or any",
-        "9:37: promises.memory_growth: 20 does not fit here; write a share from 0% to 100%, such as 1% or 0.5%, or any",
+        "7:5: steps[2]: `pause` needs a duration; add `for`, such as `for: 5s`",
+        "8:5: steps[3]: a restart has no duration; leave `for` out, or use `kill`",
+        "9:18: promises.lost: -1 is not a limit; write a maximum, such as 0, or any",
+        "9:37: promises.memory_growth: 20 is not allowed here; write a share from 0% to 100%, such as 1% or 0.5%, "
+        "or any",
     ]
 
 
@@ -112,13 +113,13 @@ def test_a_scenario_fits_its_lab(load: Load) -> None:
           - {at: 3s, fault: {between: [s1, s2]}}
     """,
     ) == [
-        "3:36: flows[0].to: there is no account 'julia@capulet.lit'; did you mean 'juliet@capulet.lit'? "
+        "3:36: flows[0].to: no account 'julia@capulet.lit'; did you mean 'juliet@capulet.lit'? "
         "allowed: romeo@montague.lit, juliet@capulet.lit",
-        "5:20: steps[0].kill: there is no node 's3'; allowed: s1, s2, redis",
-        "6:19: steps[1].cut: there is no account in `flows` 'benvolio@montague.lit'; did you mean "
+        "5:20: steps[0].kill: no node 's3'; allowed: s1, s2, redis",
+        "6:19: steps[1].cut: no account in `flows` 'benvolio@montague.lit'; did you mean "
         "'romeo@montague.lit'? allowed: julia@capulet.lit, romeo@montague.lit",
-        "7:30: steps[2].partition[1]: there is no server 's4'; allowed: s1, s2",
-        "8:21: steps[3].fault: there is no server 's5'; allowed: s1, s2",
+        "7:30: steps[2].partition[1]: no server 's4'; allowed: s1, s2",
+        "8:21: steps[3].fault: no server 's5'; allowed: s1, s2",
         "9:21: steps[4].fault: this link has no fault; write one of: "
         "delay, duplicate, jitter, loss, down, rate, reorder",
     ]
@@ -141,9 +142,9 @@ def test_kinds_of_flows(load: Load) -> None:
     """,
     ) == [
         "3:5: flows[0]: `archive` is for messages; leave it out, or leave `kind` out",
-        "4:5: flows[1]: `rate: max` waits for arrivals, and nobody is online; write a number",
-        "5:12: flows[2].from: 'romeo@montague.lit/pda' is no end of a flow; write an account, or a phone or mailbox by "
-        "its name",
+        "4:5: flows[1]: `rate: max` waits for arrivals, but the receiver is offline; write a number",
+        "5:12: flows[2].from: 'romeo@montague.lit/pda' is not an end of a flow; write an account, or the name of a "
+        "phone or mailbox",
     ]
 
 
@@ -159,7 +160,8 @@ def test_who_is_away_gets_no_more_than_is_kept_for_one_account(load: Load) -> No
     ) == [
         "3:62: flows[0].rate: 2,000 messages are too many: s2 keeps 1,000 for one account (`offline_messages`); send "
         "fewer",
-        "3:75: flows[0].online: juliet@capulet.lit has sessions of another flow; give this one another receiver",
+        "3:75: flows[0].online: juliet@capulet.lit is the receiver of another flow with sessions; choose another "
+        "receiver",
     ]
 
 
@@ -181,9 +183,9 @@ def test_phones_and_mailboxes_are_ends(load: Load) -> None:
               - {from: romeo@montague.lit, to: fc1, archive: true}
         """).check(plan)
     assert [str(error).partition(": flows")[2].partition(";")[0] for error in caught.value.errors] == [
-        "[0]: a phone and a mailbox reach each other without this lab",
-        "[1].to: there is no phone or mailbox 'fc9'",
-        "[2]: fc1 only has texts",
+        "[0]: one end of a flow must be an account",
+        "[1].to: no phone or mailbox 'fc9'",
+        "[2]: fc1 only has text messages",
     ]
 
 

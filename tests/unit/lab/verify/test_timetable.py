@@ -13,11 +13,10 @@ from tests.unit.lab.verify.scenario_files import FLOW, Load, problems
 def test_a_step_after_the_last_message_is_refused(load: Load) -> None:
     """It would prove nothing."""
     assert problems(load, "name: late\n" + FLOW + "steps: [{at: 10s, kill: s2}, {at: 9s, kill: s2}]") == [
-        "3:14: steps[0].at: nothing is sent any more at 10 s: the flows end after 10 s; let them last longer",
+        "3:14: steps[0].at: nothing is sent at 10 s: the flows end after 10 s; make them longer",
     ]
     assert problems(load, "name: late\n" + FLOW + "steps: [{at: 1s, kill: s2, every: 3s, times: 4}]") == [
-        "3:14: steps[0].at: nothing is sent any more at 10 s (the last of 4 times): the flows end after 10 s; let them "
-        "last longer",
+        "3:14: steps[0].at: nothing is sent at 10 s (the last of 4 times): the flows end after 10 s; make them longer",
     ]
 
 
@@ -77,16 +76,15 @@ def test_repetition_and_choice_are_checked(load: Load) -> None:
         "4:5: steps[0]: a step that is repeated needs `every` and `times`, such as `every: 5s, times: 3`",
         "5:5: steps[1]: a step does one thing; write `at` and one of: kill, restart, pause, cut, partition, fault, "
         "choose",
-        "6:35: steps[2].choose[1]: how long is this pause to last? add `for`, such as `for: 5s`",
+        "6:35: steps[2].choose[1]: `pause` needs a duration; add `for`, such as `for: 5s`",
         "7:5: steps[3]: each choice has a `for` of its own; write it there",
         "8:10: expect[0]: 'loss' is not known; allowed: lost, lost_by_fault, bounced, altered, misdelivered, "
         "out_of_order, duplicated, duplicated_same_id, longest_gap, memory_growth",
-        "9:32: promises.duplicated_same_id: 'few' is no limit; write how many there may be, such as 0, or any, or "
-        "explained",
+        "9:32: promises.duplicated_same_id: 'few' is not a limit; write a maximum, such as 0, or any, or explained",
     ]
 
 
 def test_what_is_chosen_fits_the_lab(load: Load) -> None:
     assert problems(load, "name: odd\n" + FLOW + "steps: [{at: 1s, choose: [{kill: s1}, {kill: s7}]}]") == [
-        "3:46: steps[0].choose[1].kill: there is no node 's7'; allowed: s1, s2, redis",
+        "3:46: steps[0].choose[1].kill: no node 's7'; allowed: s1, s2, redis",
     ]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import mailbox
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from cluster.networks.mailhost import mailbox as mailhost_mailbox
 from cluster.networks.mailhost.mailbox import Mailbox
+from cluster.protocols.smtp.receiver import Envelope, Refused
 from tests.network import at_once, watched_log
 from tests.unit.gateways.mail.world import FRIAR, MAIL, MailNetwork
 
@@ -188,15 +191,15 @@ def test_a_host_that_is_down(network: MailNetwork) -> None:
 def test_what_cannot_be_sent(network: MailNetwork) -> None:
     ask = network.host.administration
     for refused, why in (
-        (lambda: ask.send("x@y.z", FRIAR, "", ""), f"there is no mailbox x@y.z; there are {FRIAR}, {ABBOT}"),
-        (lambda: ask.send(FRIAR, "nobody@abbey.example", "", ""), "there is no mailbox nobody@abbey.example"),
+        (lambda: ask.send("x@y.z", FRIAR, "", ""), f"no mailbox x@y.z (mailboxes: {FRIAR}, {ABBOT})"),
+        (lambda: ask.send(FRIAR, "nobody@abbey.example", "", ""), "no mailbox nobody@abbey.example"),
         (lambda: ask.send(FRIAR, "x@nowhere.example", "", ""), "mx.abbey.example knows no way to nowhere.example"),
-        (lambda: ask.send(FRIAR, "no address", "", ""), "'no address' is no mail address"),
-        (lambda: ask.send(FRIAR, ABBOT, "", "", trace_id="a b"), "'a b' is no trace id"),
+        (lambda: ask.send(FRIAR, "no address", "", ""), "'no address' is not a mail address"),
+        (lambda: ask.send(FRIAR, ABBOT, "", "", trace_id="a b"), "'a b' is not a trace id"),
         (lambda: ask.reply(FRIAR, "<x@y>", ""), f"{FRIAR} has no mail <x@y>"),
-        (lambda: ask.inbox("x@y.z"), "there is no mailbox x@y.z"),
+        (lambda: ask.inbox("x@y.z"), "no mailbox x@y.z"),
     ):
-        with pytest.raises(ValueError, match="^" + why.replace(".", r"\.")):
+        with pytest.raises(ValueError, match="^" + re.escape(why)):
             at_once(refused())
 
 
@@ -223,7 +226,7 @@ def test_the_writer_hears_of_a_refusal(network: MailNetwork) -> None:
     send(network, f"nobody@{MAIL}", subject="Help")
     [report] = network.inbox()
     assert report["from"] == "postmaster@mx.abbey.example"
-    assert f"550 5.1.1 nobody@{MAIL} is nobody's address" in report["text"]
+    assert f"550 5.1.1 no mailbox nobody@{MAIL}" in report["text"]
 
 
 def test_the_writer_hears_of_a_silence(network: MailNetwork) -> None:
@@ -233,3 +236,19 @@ def test_the_writer_hears_of_a_silence(network: MailNetwork) -> None:
         network.advance(900)
     [report] = network.inbox()
     assert "cannot connect" in report["text"]
+
+
+def test_a_mailbox_is_bounded(network: MailNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 5321 section 4.2.3: 452. Somebody who deletes mails makes room."""
+    monkeypatch.setattr(mailhost_mailbox, "MAX_BYTES", 5_000)
+    host = network.host._host
+    send(network, ABBOT, "x" * 6_000)
+    with pytest.raises(ValueError, match="is full; delete some"):
+        send(network, ABBOT)
+    envelope = Envelope("127.0.0.1", "h", "a@b.c", [])
+    with pytest.raises(Refused, match=r"4\.2\.2") as refused:
+        at_once(host.check_recipient(envelope, ABBOT))
+    assert refused.value.code == 452
+    for file in host._mailboxes[ABBOT]._files():
+        file.unlink()
+    at_once(host.check_recipient(envelope, ABBOT))

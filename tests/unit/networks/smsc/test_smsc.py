@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from twisted.internet.task import Clock
 
-from cluster.networks.smsc import centre, esmes
+from cluster.networks.smsc import centre, esmes, phone
 from cluster.networks.smsc.configuration import EsmeAccount
 from cluster.networks.smsc.esmes import BIND_TIMEOUT_S, MAX_UNANSWERED
 from cluster.networks.smsc.limits import Limits
@@ -141,8 +141,8 @@ def test_phones_write_to_xmpp_addresses_through_the_gateway(world: World, to: st
 def test_what_the_operator_cannot_do(world: World) -> None:
     administration = world.start_smsc().administration
     for request, remedy in (
-        (administration.phone_inbox(NOBODY), f"there are \\{PHONE}, \\{OTHER_PHONE}"),
-        (administration.phone_send(PHONE, "999", "hi"), "nobody is reached at 999; write to"),
+        (administration.phone_inbox(NOBODY), f"phones: \\{PHONE}, \\{OTHER_PHONE}"),
+        (administration.phone_send(PHONE, "999", "hi"), "unknown recipient 999; write to"),
         (administration.phone_send(PHONE, SHORT_CODE, "ж" * 67 * 256), "send less at a time"),
     ):
         with pytest.raises(ValueError, match=remedy):
@@ -288,6 +288,23 @@ def test_what_waits_for_phones_is_bounded(world: World, monkeypatch: pytest.Monk
     world.run(smsc.administration.phone_switch(PHONE, True))
     world.go()
     assert client.submit() == 0
+
+
+def test_what_a_phone_keeps_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who wrote to it hears of it, and other phones get what is theirs."""
+    monkeypatch.setattr(phone, "MAX_INBOX_BYTES", 3 * phone.KEPT_BYTES)
+    smsc = world.start_smsc()
+    delivered = Delivered()
+    answers = Answers(world.esme(delivered))
+    for number in range(4):
+        answers.submit(str(number), PHONE, 2)
+    answers.submit("4", OTHER_PHONE, 2)
+    world.go()
+    inboxes = [world.run(smsc.administration.phone_inbox(number)) for number in (PHONE, OTHER_PHONE)]
+    assert [[each["text"] for each in inbox] for inbox in inboxes] == [["0", "1", "2"], ["4"]]
+    [receipt] = [receipt_of(pdu) for pdu in delivered.pdus]
+    assert receipt is not None
+    assert (receipt.message_id, receipt.state.name, receipt.error) == (answers.all[3], "UNDELIVERABLE", "211")
 
 
 def test_connections_are_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,11 +21,11 @@ def test_faults_add_up_and_are_shown(world: World) -> None:
 @pytest.mark.parametrize(
     ("given", "why"),
     [
-        ({"refuse": "ESME_NO"}, "'ESME_NO' is no command_status"),
-        ({"refuse": "ESME_ROK"}, "'ESME_ROK' is no command_status"),
+        ({"refuse": "ESME_NO"}, "'ESME_NO' is not a command_status"),
+        ({"refuse": "ESME_ROK"}, "'ESME_ROK' is not a command_status"),
         ({"delay_s": -1.0}, "not negative"),
         ({"max_per_s": "x"}, "Expected `float`"),
-        ({"loss": 1}, "there is: down, delay_s, max_per_s, refuse"),
+        ({"loss": 1}, "(faults: down, delay_s, max_per_s, refuse)"),
     ],
 )
 def test_what_is_no_fault(world: World, given: dict[str, Any], why: str) -> None:

@@ -1,27 +1,21 @@
-"""What all sections of a topology file are made of: names, addresses, and mappings that allow no other keys."""
+"""The values of a topology file: names, domains and addresses, checked and prepared. Without pydantic, which is slow to
+import: the processes of a lab know their kinds too."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import idna
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    WithJsonSchema,
-)
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
 
 from cluster.xmpp.jid import Jid, JidError, prepare_domainpart, prepare_localpart
-from cluster.xmpp.sasl import check_password
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
 
 RESERVED_NAMES = frozenset(
     {"admin", "announce", "ca", "containers", "lock", "logs", "redis", "router", "setup", "sockets", "supervisor"}
@@ -45,15 +39,15 @@ def check_name(text: str) -> str:
 
 def _node_name(text: str) -> str:
     if text in RESERVED_NAMES:
-        raise ValueError(f"{text!r} is a part of every lab; give the server another name")
+        raise ValueError(f"{text!r} is reserved in every lab; give the server another name")
     return check_name(text)
 
 
 def _domain(text: str) -> str:
     if "@" in text or "/" in text:
-        raise ValueError(f"{text!r} is no domain; write only what stands behind the '@', such as montague.lit")
+        raise ValueError(f"{text!r} is not a domain; write only the part after the '@', such as montague.lit")
     if text.startswith("["):
-        raise ValueError(f"{text!r} is an address, and certificates need a name; write one such as montague.lit")
+        raise ValueError(f"{text!r} is an IP address, but certificates need a name; write one such as montague.lit")
     too_long = ValueError(f"this domain is longer than {MAX_DOMAIN_BYTES} bytes; write a shorter one")
     if len(text.encode(errors="surrogatepass")) > MAX_DOMAIN_BYTES:
         raise too_long
@@ -61,7 +55,7 @@ def _domain(text: str) -> str:
         domain = prepare_domainpart(text)
         ascii_bytes = len(idna.encode(domain, uts46=True))
     except (JidError, idna.IDNAError):
-        raise ValueError(f"{text!r} is no domain: {_why_no_domain(text)}; write one such as montague.lit") from None
+        raise ValueError(f"{text!r} is not a domain: {_why_no_domain(text)}; write one such as montague.lit") from None
     if max(ascii_bytes, len(domain.encode())) > MAX_DOMAIN_BYTES:
         raise too_long
     return domain
@@ -72,32 +66,24 @@ def _why_no_domain(text: str) -> str:
     strange = next((character for character in text if not (character.isalnum() or character in "-.")), "")
     if strange:
         named = "a space" if strange.isspace() else repr(strange)
-        return f"there is {named} in it, and a domain has letters, digits, '-' and dots"
+        return f"it contains {named}; a domain has letters, digits, '-' and dots"
     if "" in labels:
-        return "there is nothing before or between two of its dots"
+        return "it has an empty label (two dots in a row, or a dot at its start)"
     if any(label.startswith("-") or label.endswith("-") for label in labels):
-        return "what stands between its dots may not begin or end with '-'"
+        return "a label may not begin or end with '-'"
     if any(len(label) > 63 for label in labels):
-        return "between its dots stand at most 63 characters"
-    return "its characters do not fit together (RFC 5892)"
+        return "a label has at most 63 characters"
+    return "its characters may not be combined (RFC 5892)"
 
 
 def _account_jid(text: str) -> str:
     localpart, at, domain = text.partition("@")
     if not at or not localpart or "/" in text:
-        raise ValueError(f"{text!r} is no account; write localpart@domain, such as romeo@montague.lit")
+        raise ValueError(f"{text!r} is not an account; write localpart@domain, such as romeo@montague.lit")
     try:
         return str(Jid(prepare_localpart(localpart), _domain(domain)))
     except JidError as error:
-        raise ValueError(f"{text!r} is no account: {error}; write one such as romeo@montague.lit") from None
-
-
-def _password(text: str) -> str:
-    try:
-        check_password(text)
-    except ValueError as error:
-        raise ValueError(f"{error}; choose another") from None
-    return text
+        raise ValueError(f"{text!r} is not an account: {error}; write one such as romeo@montague.lit") from None
 
 
 def _xml_text(text: str) -> str:
@@ -110,33 +96,33 @@ def _xml_text(text: str) -> str:
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """XML 1.0 section 2.2."""
 
-Name = Annotated[str, AfterValidator(check_name), WithJsonSchema({"type": "string", "pattern": _NAME})]
-NodeName = Annotated[str, AfterValidator(_node_name), WithJsonSchema({"type": "string", "pattern": _NAME})]
-Domain = Annotated[str, AfterValidator(_domain), WithJsonSchema({"type": "string", "pattern": "^[^@/ ]+$"})]
-"""Prepared (RFC 7622 section 3.2)."""
-AccountJid = Annotated[
-    str, AfterValidator(_account_jid), WithJsonSchema({"type": "string", "pattern": "^[^@/ ]+@[^@/ ]+$"})
-]
-"""A bare address with a localpart, prepared (RFC 7622)."""
-
-Password = Annotated[str, Field(min_length=1), AfterValidator(_password)]
-"""That SCRAM can make keys of."""
-XmlText = Annotated[str, AfterValidator(_xml_text)]
-
 
 @dataclass(frozen=True)
-class OrEmpty:
-    """A key with nothing behind it holds an empty mapping or list, as in `juliet@capulet.lit:`."""
+class Text:
+    """A text of a certain form, in the words of pydantic: `Annotated[str, Text(…)]`."""
 
-    empty: Callable[[], object]
+    read: Callable[[str], str]
+    """The text as it is meant. Raises ValueError with the remedy."""
+    pattern: str = ""
+    """What editors check; empty: nothing."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(
-            lambda value: self.empty() if value is None else value, handler(source)
-        )
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(self.read, handler(source))
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"anyOf": [handler(core), {"type": "null"}]}
+        return {**handler(core), **({"pattern": self.pattern} if self.pattern else {})}
+
+
+Name = Annotated[str, Text(check_name, _NAME)]
+NodeName = Annotated[str, Text(_node_name, _NAME)]
+Domain = Annotated[str, Text(_domain, "^[^@/ ]+$")]
+"""Prepared (RFC 7622 section 3.2)."""
+AccountJid = Annotated[str, Text(_account_jid, "^[^@/ ]+@[^@/ ]+$")]
+"""A bare address with a localpart, prepared (RFC 7622)."""
+
+XmlText = Annotated[str, Text(_xml_text)]
 
 
 def prepared_domain(value: object) -> str | None:
@@ -161,7 +147,7 @@ def sections(data: Mapping[str, Any], key: str) -> dict[str, dict[str, Any]]:
     return {name: part for name, part in found.items() if isinstance(part, dict)} if isinstance(found, dict) else {}
 
 
-class Section(BaseModel):
-    """A mapping of the file: only the keys named here, and no value turned from one type into another."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+def items(section: Mapping[str, Any], key: str) -> list[tuple[str, Any]]:
+    """The keys and values of a mapping within a section; none where it has another form."""
+    found = section.get(key)
+    return [*found.items()] if isinstance(found, dict) else []

@@ -1,4 +1,4 @@
-"""A program that the benchmark starts, waits for, and ends."""
+"""A program that is not ours, run in a folder of its own until a block ends. No reactor: load tests use it too."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-
-from loadtests.bench.pair import Server
+from xml.sax.saxutils import quoteattr
 
 PATIENCE_S = 60.0
 """For a program to start, or to end."""
 LOOK_EVERY_S = 0.02
+ANSWER_TIMEOUT_S = 5.0
+
+Address = tuple[str, int]
 
 
 class DidNotStart(Exception):
@@ -42,24 +44,24 @@ def child(
             process.wait()
 
 
-def wait_for(process: subprocess.Popen[bytes], folder: Path, server: Server) -> None:
-    """Until the server offers a client its features. Raises DidNotStart."""
+def wait_for(process: subprocess.Popen[bytes], folder: Path, domain: str, c2s: Address) -> None:
+    """Until the server offers a client its features (RFC 6120 section 4.3.2). Raises DidNotStart."""
     until_s = time.monotonic() + PATIENCE_S
-    while not _answers(server):
+    while not _answers(domain, c2s):
         try:
             process.wait(LOOK_EVERY_S)
         except subprocess.TimeoutExpired:
             if time.monotonic() < until_s:
                 continue
         said = (folder / "out.log").read_text(errors="replace")[-2000:]
-        raise DidNotStart(f"{server.domain} does not answer at {server.host}:{server.port}: {said}")
+        raise DidNotStart(f"{domain} does not answer at {c2s[0]}:{c2s[1]}: {said}")
 
 
-def _answers(server: Server) -> bool:
+def _answers(domain: str, c2s: Address) -> bool:
     try:
-        with socket.create_connection((server.host, server.port), 5.0) as connection:
+        with socket.create_connection(c2s, ANSWER_TIMEOUT_S) as connection:
             connection.sendall(
-                f"<stream:stream to='{server.domain}' version='1.0' xmlns='jabber:client' "
+                f"<stream:stream to={quoteattr(domain)} version='1.0' xmlns='jabber:client' "
                 f"xmlns:stream='http://etherx.jabber.org/streams'>".encode()
             )
             received = b""

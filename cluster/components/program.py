@@ -1,0 +1,49 @@
+"""What the process of a gateway or of a foreign network runs, and what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from twisted.internet.endpoints import TCP4ClientEndpoint
+
+from cluster.components.connection import ComponentConnection
+from cluster.redisio.client import RedisClient
+from cluster.redisio.keys import Keys
+from cluster.trace.hop import Tracer
+
+Address = tuple[str, int]
+"""Host and port."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What every program is given, whatever its kind."""
+
+    reactor: Any
+    folder: Path
+    """Its own, for what it keeps in files."""
+    client: RedisClient
+    keys: Keys
+    tracer: Tracer
+    now_utc_s: Callable[[], float]
+    new_id: Callable[[], str]
+    """Ids that nobody can guess."""
+    jitter: Callable[[], float]
+    """In [0, 1)."""
+
+    def component(self, at_server: Address, domain: str, secret: str) -> ComponentConnection:
+        """The connection of a gateway to its server."""
+        endpoint: Any = TCP4ClientEndpoint(self.reactor, *at_server)
+        return ComponentConnection(self.reactor, endpoint, domain, secret, self.tracer, self.jitter)
+
+
+class Program(Protocol):
+    """A gateway or a foreign network. `administration` answers `status` with `ready`, and the operator's requests."""
+
+    administration: Any
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...

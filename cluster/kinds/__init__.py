@@ -1,0 +1,43 @@
+"""The kinds of nodes that a lab can have: one kind, one file, and this folder is the registry.
+
+A kind is the class of its nodes in the plan, and all that the lab knows of it: `kind = SmsGateway`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, TypeVar
+
+from cluster.kinds.base.gateway import GatewayNode
+from cluster.kinds.base.network import NetworkNode
+
+N = TypeVar("N", GatewayNode, NetworkNode)
+
+
+@cache
+def known() -> dict[str, type[Any]]:
+    """The kinds there are, by what they are called in the topology. Raises ValueError where two are called the same."""
+    found: dict[str, type[Any]] = {}
+    for name in sorted(module.name for module in iter_modules(__path__) if not module.ispkg):
+        kind = getattr(import_module(f"{__name__}.{name}"), "kind", None)
+        if kind is None:
+            continue  # a server that is not ours, which no lab can have yet
+        if found.setdefault(kind.__struct_config__.tag, kind) is not kind:
+            raise ValueError(f"two kinds are called {kind.__struct_config__.tag!r}; one of them is in {name}.py")
+    return found
+
+
+def gateways() -> dict[str, type[GatewayNode]]:
+    """Those of gateways."""
+    return _of(GatewayNode)
+
+
+def networks() -> dict[str, type[NetworkNode]]:
+    """Those of foreign networks."""
+    return _of(NetworkNode)
+
+
+def _of(what: type[N]) -> dict[str, type[N]]:
+    return {name: kind for name, kind in known().items() if issubclass(kind, what)}

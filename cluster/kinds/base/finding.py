@@ -1,0 +1,30 @@
+"""What is wrong with the content of a file, before it is known where in the file that stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+KeyPath = tuple[str | int, ...]
+"""The keys and list positions that lead from the top of the file to a value."""
+
+
+Sections = Mapping[str, Mapping[str, Any]]
+"""Sections by their names, raw as the file has them."""
+
+
+class Finding(NamedTuple):
+    """What is wrong with the value at a path, or with the key that leads to it."""
+
+    path: KeyPath
+    message: str
+    at_key: bool = False
+
+
+def choice(word: str, allowed: Iterable[str]) -> str:
+    """The end of a message about a word that is not one of `allowed`: the nearest of them, and all."""
+    known = tuple(allowed)
+    near = get_close_matches(word, known, n=1)
+    meant = f"did you mean {near[0]!r}? " if near else ""
+    return f"; {meant}allowed: {', '.join(known) or 'none'}"

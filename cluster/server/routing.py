@@ -1,0 +1,199 @@
+"""Where a stanza goes next (RFC 6120 section 10): steps in order, of which the first that knows its address has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from cluster.base.settled import Settled
+from cluster.base.storage import is_refusal
+from cluster.server.config import Ports, ServerConfig
+from cluster.server.frames import Deliver
+from cluster.server.relayed import RelayedPlaces
+from cluster.trace.hop import Event
+from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.limits import CARRIED, ENTERING_BYTES, too_large
+from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.stanza_id import StanzaIds, arrived
+
+MAX_KNOWN = 1_024
+"""Domainparts whose next hop is remembered; clients may write to any. Beyond, all are looked up again."""
+
+
+class LocalService(Protocol):
+    """Whoever has an address at this server: the domain with its accounts, an external component, a hosted service."""
+
+    @property
+    def domain(self) -> str:
+        """Its domainpart."""
+
+    def deliver(self, stanza: Stanza, place: str) -> Settled:
+        """Take a stanza for this domainpart. It has settled when a crash cannot lose it any more.
+
+        `place`: where it was read in a link, or in what another node sent, the same each time. What fails with
+        ConnectionLost is read again. Empty for what begins at this node: nobody has it, so its sender gets an error.
+        """
+
+
+Hop = Callable[[Stanza, str], Settled]
+"""Takes a stanza as `LocalService.deliver` does."""
+Step = Callable[[str], Hop | None]
+"""The next hop of what is for a domainpart; None where another step knows."""
+
+
+class Table(dict[str, Hop]):
+    """The next hop by domainpart: what the first of the steps says that knows one. It is asked once."""
+
+    def __init__(self, *steps: Step) -> None:
+        super().__init__()
+        self._steps = steps
+
+    def __missing__(self, domainpart: str) -> Hop:
+        if len(self) >= MAX_KNOWN:
+            self.clear()
+        hop = next(hop for step in self._steps if (hop := step(domainpart)) is not None)
+        self[domainpart] = hop
+        return hop
+
+
+class Routing:
+    """Routes the stanzas of one domain: from its clients and services, from other domains, and from its other nodes."""
+
+    _log = Logger()
+
+    def __init__(self, config: ServerConfig, ports: Ports) -> None:
+        self.jid = Jid("", config.domain)
+        self._config = config
+        self._router = ports.router
+        self._nodes = ports.nodes
+        self._store = ports.store
+        self._new_id = ports.new_id
+        self._tracer = ports.tracer
+        self._realm = frozenset((config.domain, *config.specialized))
+        self._services: dict[str, LocalService] = {}
+        self._relayed = RelayedPlaces()
+        self._stanza_ids: StanzaIds
+        """Set by `start`, before anything comes from elsewhere."""
+        self._of_here = Table(self._service_here, self._service_at_other_node, self._federation)
+        self._of_link = Table(self._service_here, self._service_at_other_node, self._nobody)
+        self._of_node = Table(self._service_here, self._nobody)
+
+    def add(self, service: LocalService) -> None:
+        """From now on it gets what is for its domain."""
+        self._services[service.domain] = service
+
+    async def start(self) -> None:
+        """Take stanzas from other domains."""
+        secret = await self._store.secrets.get("stanza ids", f"{self._new_id()}{self._new_id()}".encode())
+        self._stanza_ids = StanzaIds(secret)
+        await self._router.start(self.from_link, self.bounce)
+
+    # --- the steps
+
+    def _service_here(self, domainpart: str) -> Hop | None:
+        """A service at this node: the domain's own, or a specialized one (RFC 6120 section 10.5)."""
+        service = self._services.get(domainpart)
+        return service.deliver if service is not None else None
+
+    def _service_at_other_node(self, domainpart: str) -> Hop | None:
+        node = self._config.services_at.get(domainpart)
+        return partial(self._carry_to, node) if node is not None else None
+
+    def _carry_to(self, node: str, stanza: Stanza, place: str) -> Settled:
+        if not place and len(stanza.raw) > CARRIED.max_bytes:
+            return self.too_large(stanza)
+        return self.tell(node, stanza, place)
+
+    def _federation(self, domainpart: str) -> Hop:
+        """The server of another domain (RFC 6120 section 10.4)."""
+        domain = self._config.served_by.get(domainpart, domainpart)
+        detail = f"link to {domain}"
+
+        def send(stanza: Stanza, place: str) -> Settled:
+            if len(stanza.raw) > CARRIED.max_bytes:
+                return self.too_large(stanza)
+            if stanza.trace_id:
+                self._tracer.record(Event.ROUTED, stanza, detail)
+            return self._router.link(domain).send(stanza)
+
+        return send
+
+    def _nobody(self, domainpart: str) -> Hop:
+        error = StanzaError(Condition.SERVICE_UNAVAILABLE, f"no component {domainpart} is known here")
+        return lambda stanza, place: self.bounce(stanza, error)
+
+    # --- on its way
+
+    def route(self, stanza: Stanza) -> Settled:
+        """A stanza whose sender is of this domain."""
+        to = stanza.to
+        if to is None:
+            return None  # an answer to a stream that is gone
+        return self._of_here[to.domainpart](stanza, "")
+
+    def from_link(self, stanza: Stanza, place: str) -> Settled:
+        """A stanza of another domain; a message gets an id by which it is known if it comes again."""
+        if self._relayed and self._relayed.is_known(place, self._nodes.name):
+            return self._came_before(stanza)
+        if stanza.kind == "message":
+            stanza = self._arrived(stanza, place)
+        to = stanza.to
+        assert to is not None  # the gate has looked
+        return self._of_link[to.domainpart](stanza, place)
+
+    def from_node(self, node: str, told: Deliver, place: str) -> Settled:
+        """What another node has sent on. What an earlier reader of the link has sent on too has come already."""
+        stanza, at = told.stanza, told.place
+        if at:
+            if self._relayed.is_known(at, node):
+                return self._came_before(stanza)
+            self._relayed.note(at, node)
+        elif stanza.kind == "message":  # as one of another domain: it may come twice if this node dies
+            stanza = self._arrived(stanza, place)
+        to = stanza.to
+        assert to is not None  # by which the other node found this one
+        settled = self._of_node[to.domainpart](stanza, at or place)
+        return settled.addErrback(self._relayed.forget, at) if settled is not None and at else settled
+
+    def _arrived(self, message: Stanza, place: str) -> Stanza:
+        return arrived(message, self._stanza_ids(place), self.jid, self._realm)
+
+    def _came_before(self, stanza: Stanza) -> Settled:
+        self._tracer.record(Event.DROPPED, stanza, "it came before, by way of a node that is gone")
+        return None
+
+    def tell(self, node: str, stanza: Stanza, place: str) -> Settled:
+        """Another node of the domain has whom it is for."""
+        if stanza.trace_id:
+            self._tracer.record(Event.ROUTED, stanza, f"node {node}")
+        return self._nodes.send(node, Deliver(stanza, place))
+
+    # --- back to the sender
+
+    def bounce(self, stanza: Stanza, error: StanzaError) -> Settled:
+        """Answer a stanza with an error, unless it is one itself."""
+        self._tracer.record(Event.BOUNCED, stanza, error.with_cause)
+        if stanza.may_be_answered_with_error and stanza.from_ is not None:
+            return self.route(stanza.error(error))
+        return None
+
+    def too_large(self, stanza: Stanza) -> Settled:
+        """Answer a stanza that cannot be carried; in place of an answer whoever asked gets an error."""
+        error = too_large(len(stanza.raw))
+        if stanza.may_be_answered_with_error:
+            return self.bounce(stanza, error)
+        self._tracer.record(Event.DROPPED, stanza, str(error))
+        shorter = stanza.as_error_alone(error)
+        return self.route(shorter) if len(shorter.raw) <= ENTERING_BYTES else None
+
+    def not_delivered(self, failure: Failure, stanza: Stanza) -> Settled:
+        """The errback of a stanza that nobody has: the storage is away or full, or something here is broken."""
+        if is_refusal(failure.value):
+            return self.bounce(stanza, StanzaError(Condition.RESOURCE_CONSTRAINT, "the server cannot keep it now"))
+        self._log.failure("Delivering a {kind} to {to}", failure, kind=stanza.kind, to=str(stanza.to))
+        return self.bounce(stanza, StanzaError(Condition.INTERNAL_SERVER_ERROR))

@@ -1,0 +1,1 @@
+"""Services as a folder declares them, for tests."""

@@ -1,0 +1,59 @@
+"""A service that says again what it is told."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+
+from cluster.base.settled import Settled
+from cluster.host.disco import result_form
+from cluster.host.module import Item
+from cluster.server.service import Service, ServiceContext, ServiceModule
+from cluster.xmpp import element as xml
+from cluster.xmpp.element import Element
+from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.namespaces import CLIENT
+from cluster.xmpp.stanza import Stanza, make
+
+ping = ServiceModule("ping", ns="urn:xmpp:ping", xep=199, version="2.0.1")
+ping.identity("component", "generic", "Echo")
+service = Service("echo", (ping,))
+
+
+@ping.on_iq("get", "ping", addressed_to=("domain",))
+def answer_ping(ctx: ServiceContext, iq: Stanza) -> Stanza:
+    return iq.reply()
+
+
+@ping.form
+def caves(ctx: ServiceContext) -> Element:
+    return result_form("urn:example:echo", {"caves": ["2"]})
+
+
+@ping.disco_items(addressed_to=("domain",))
+async def places(ctx: ServiceContext, about: None) -> list[Item]:
+    return [Item(Jid("cave", ctx.domain), name="The cave")]
+
+
+@service.on_message
+def say_again(ctx: ServiceContext, message: Stanza) -> Settled:
+    """`die` and `die later` show what becomes of a stanza whose handler fails."""
+    if message.type == "error":
+        return None
+    body = xml.text_of(message.tree, f"{{{CLIENT}}}body")
+    if body == "die":
+        raise RuntimeError("the echo has died away")
+    if body == "die later":
+        failed: Deferred[None] = Deferred()
+        failed.errback(RuntimeError("the echo has died away"))
+        return failed
+    if not body:
+        raise StanzaError(Condition.NOT_ACCEPTABLE, "there is nothing to say again")
+    return ctx.route(make("message", from_=message.to, to=message.from_, type=message.type, payload=[*message.tree]))
+
+
+@service.on_presence
+def greet(ctx: ServiceContext, presence: Stanza) -> Settled:
+    if presence.type not in (None, "unavailable"):
+        return None
+    return ctx.route(make("presence", from_=presence.to, to=presence.from_, type=presence.type))
