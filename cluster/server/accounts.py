@@ -86,7 +86,7 @@ class LocalAccount:
 
     def blocks(self, other: Jid) -> bool:
         """Nothing passes between the two; whatever the barrier says, an account hears itself."""
-        return self.barrier is not None and other.bare != self.jid and self.barrier.blocks(other)
+        return self.barrier is not None and self.barrier.blocks(other) and other.bare != self.jid
 
     @property
     def accepting_messages(self) -> list[Session]:
