@@ -18,7 +18,10 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("load
 SOURCES = sorted(path for folder in ("cluster", "loadtests", "docs", "tests") for path in (ROOT / folder).rglob("*.py"))
 FOLDERS = ("", "cluster", "cluster/xmpp", "docs", "tests")
 """What the paths of pages are relative to; those of a comment also to the folder of its file, and its parents."""
-EXAMPLES = {"FILE.py", "mine.py", "neighbours.py", "topologies/NAME.yaml"}
+EXAMPLES = {
+    "FILE.py", "mine.py", "neighbours.py", "topologies/NAME.yaml", "cluster/kinds/daytime.py",
+    "cluster/networks/daytime.py",
+}  # fmt: skip
 """Files of the reader's own."""
 
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#([\w-]+))?\)")

@@ -81,8 +81,8 @@ def test_actions_return_when_they_show(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("name", "action", "told"),
     [
-        ("s9", "kill", "no node 's9' in this lab; there is: s1, s2"),
-        ("s1", "resume", "s1 is running, and only a node that is paused can be told to resume"),
+        ("s9", "kill", r"no node 's9' in this lab \(nodes: s1, s2\)"),
+        ("s1", "resume", "cannot resume s1: it is running, not paused"),
     ],
 )
 def test_an_action_that_makes_no_sense(lab: Lab, name: str, action: NodeAction, told: str) -> None:
