@@ -97,7 +97,7 @@ def test_a_lab_is_scaled_while_it_runs(lab: Lab, driver: Pretended) -> None:
     with pytest.raises(BadInput, match="s9"):
         lab.scale({"s9": 2})
     driver.runs = False
-    with pytest.raises(LabError, match="does not run; bring it up"):
+    with pytest.raises(LabError, match="is down; bring it up"):
         lab.scale({"s1": 2})
 
 
@@ -119,5 +119,5 @@ def test_nothing_is_left_of_a_lab_that_was_taken_down(lab: Lab) -> None:
 
 def test_a_time_is_named_by_what_it_is_for() -> None:
     assert seconds("500ms") == 0.5
-    with pytest.raises(BadInput, match="--for: 'x' does not fit here"):
+    with pytest.raises(BadInput, match="--for: 'x' is not allowed here"):
         seconds("x", "--for")
