@@ -59,4 +59,4 @@ def find_person(folder: LabFolder, plan: Plan, kind: type[N], wanted: str) -> Pe
         if wanted in (name, address):
             return network.person_at(partial(ask, folder, plan, network), address)
     listed = ", ".join(f"{address} ({name})" for _, name, address in known)
-    raise BadInput(f"there is no {kind.person} {wanted} in this lab; there is: {listed or 'none'}")
+    raise BadInput(f"no {kind.person} {wanted} in this lab ({kind.people_key}: {listed or 'none'})")
