@@ -42,6 +42,8 @@ class HostedService:
 
     def _not_taken(self, failure: Failure, stanza: Stanza, place: str) -> Settled | Failure:
         """What came over a link is read again where the storage is away."""
+        if isinstance(failure.value, StanzaError):
+            return self._routing.bounce(stanza, failure.value)
         return failure if place and is_away(failure.value) else self._routing.not_delivered(failure, stanza)
 
     def _take(self, stanza: Stanza) -> Settled:

@@ -101,8 +101,9 @@ def test_a_request_that_nothing_handles_is_refused(network: Network, client: Cli
     assert "service-unavailable" in refused
 
 
-def test_what_it_refuses_comes_back(network: Network, client: Client) -> None:
-    [refused] = say(network, client, f"<message to='{ECHO}' id='1'/>")
+@pytest.mark.parametrize("stanza", [f"<message to='{ECHO}' id='1'/>", message("refuse later")])
+def test_what_it_refuses_comes_back(network: Network, client: Client, stanza: str) -> None:
+    [refused] = say(network, client, stanza)
     assert "not-acceptable" in refused
 
 

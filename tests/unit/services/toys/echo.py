@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import fail
 
 from cluster.base.settled import Settled
 from cluster.host.disco import result_form
@@ -37,16 +37,16 @@ async def places(ctx: ServiceContext, about: None) -> list[Item]:
 
 @service.on_message
 def say_again(ctx: ServiceContext, message: Stanza) -> Settled:
-    """`die` and `die later` show what becomes of a stanza whose handler fails."""
+    """`die`, `die later` and `refuse later` show what becomes of a stanza whose handler fails."""
     if message.type == "error":
         return None
     body = xml.text_of(message.tree, f"{{{CLIENT}}}body")
     if body == "die":
         raise RuntimeError("the echo has died away")
     if body == "die later":
-        failed: Deferred[None] = Deferred()
-        failed.errback(RuntimeError("the echo has died away"))
-        return failed
+        return fail(RuntimeError("the echo has died away"))
+    if body == "refuse later":
+        return fail(StanzaError(Condition.NOT_ACCEPTABLE))
     if not body:
         raise StanzaError(Condition.NOT_ACCEPTABLE, "there is nothing to say again")
     return ctx.route(make("message", from_=message.to, to=message.from_, type=message.type, payload=[*message.tree]))
