@@ -112,9 +112,11 @@ class SlowOffline(MemoryOffline):
         super().__init__()
         self.gate: Deferred[None] = Deferred()
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: Limit, *, first: bool = False) -> bool:
+    async def push(
+        self, localpart: str, message: OfflineMessage, limit: Limit, total_bytes: int = 1 << 30, *, first: bool = False
+    ) -> bool:
         await self.gate
-        return await super().push(localpart, message, limit, first=first)
+        return await super().push(localpart, message, limit, total_bytes, first=first)
 
 
 @pytest.fixture

@@ -202,7 +202,9 @@ def test_what_two_resources_got_is_safe_with_the_one_that_is_left(network: Netwo
 class SlowOffline(MemoryOffline):
     """Never gets done."""
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: Limit, *, first: bool = False) -> bool:
+    async def push(
+        self, localpart: str, message: OfflineMessage, limit: Limit, total_bytes: int = 1 << 30, *, first: bool = False
+    ) -> bool:
         await Deferred()
         return True
 

@@ -44,7 +44,9 @@ def test_nothing_that_comes_from_abroad_breaks_a_domain(network: Network, kind: 
 class FullDisk(MemoryOffline):
     """A store that fails."""
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: Limit, *, first: bool = False) -> bool:
+    async def push(
+        self, localpart: str, message: OfflineMessage, limit: Limit, total_bytes: int = 1 << 30, *, first: bool = False
+    ) -> bool:
         raise OSError("no space left on device")
 
 
@@ -67,11 +69,13 @@ class FullRedis(MemoryOffline):
         super().__init__()
         self.refusals = refusals
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: Limit, *, first: bool = False) -> bool:
+    async def push(
+        self, localpart: str, message: OfflineMessage, limit: Limit, total_bytes: int = 1 << 30, *, first: bool = False
+    ) -> bool:
         self.refusals -= 1
         if self.refusals >= 0:
             raise error_reply("MISCONF Errors writing to the AOF file: No space left on device")
-        return await super().push(localpart, message, limit, first=first)
+        return await super().push(localpart, message, limit, total_bytes, first=first)
 
 
 def test_a_message_that_the_storage_refuses_for_now_comes_back_to_be_sent_later() -> None:

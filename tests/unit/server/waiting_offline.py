@@ -17,8 +17,10 @@ class WaitingOffline(MemoryOffline):
         self.waiting: list[Deferred[None]] = []
         self.kept = 0
 
-    async def push(self, localpart: str, message: OfflineMessage, limit: Limit, *, first: bool = False) -> bool:
+    async def push(
+        self, localpart: str, message: OfflineMessage, limit: Limit, total_bytes: int = 1 << 30, *, first: bool = False
+    ) -> bool:
         self.waiting.append(Deferred())
         await self.waiting[-1]
         self.kept += 1
-        return await super().push(localpart, message, limit, first=first)
+        return await super().push(localpart, message, limit, total_bytes, first=first)
