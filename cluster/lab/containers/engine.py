@@ -33,11 +33,11 @@ class Engine:
         self.client = client
         self._folder = folder
         self._mine = {"label": [f"{STATE}={folder.path}"]}
+        self._nodes = {"label": [*self._mine["label"], NODE]}
 
     def containers(self) -> list[Any]:
         """The lab's nodes, Redis first, the others by name."""
-        nodes = {"label": [*self._mine["label"], NODE]}
-        found = self.client.containers.list(all=True, filters=nodes, ignore_removed=True)
+        found = self.client.containers.list(all=True, filters=self._nodes, ignore_removed=True)
         return sorted(found, key=lambda one: (one.labels["xmpplab.node"] != "redis", one.labels["xmpplab.node"]))
 
     def container(self, node: str) -> Any:
@@ -68,7 +68,7 @@ class Engine:
 
     def ends(self) -> dict[str, int]:
         """Exit code with which the last process of each node died, of those that the engine remembers."""
-        filters = {**self._mine, "event": "die", "type": "container"}
+        filters = {**self._nodes, "event": "die", "type": "container"}
         events = self.client.events(since=0, until=_until(self.client), filters=filters, decode=True)
         codes = [
             (event["Actor"]["Attributes"]["xmpplab.node"], event["Actor"]["Attributes"]["exitCode"]) for event in events
