@@ -22,7 +22,7 @@ from cluster.host.module import Module
 from cluster.lab.containers.export import compose_file
 from cluster.lab.verify.report import Report
 from cluster.lab.verify.scenario import Scenario
-from cluster.server.delivery import MESSAGE_RULES
+from cluster.server.im.delivery import MESSAGE_RULES
 from cluster.store import limits
 from cluster.topology import reference, schema
 from cluster.topology.model import Router, ServerSettings, Trace

@@ -9,8 +9,8 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
-from cluster.server.c2s import ClientStreams
-from cluster.server.component_stream import ComponentStreams
+from cluster.server.c2s.client_streams import ClientStreams
+from cluster.server.components.component_stream import ComponentStreams
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.initiating import InitiatingStream

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionDone, ConnectionLost, ConnectionRefusedError
 from twisted.python.failure import Failure
 
-from cluster.server.component_stream import ComponentStreams
+from cluster.server.components.component_stream import ComponentStreams
 from cluster.xmpp.component import ConnectingStream, Joined
 from cluster.xmpp.events import Closed
 from cluster.xmpp.stanza import Stanza

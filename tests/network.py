@@ -20,13 +20,13 @@ from cluster.base.turn import Turn
 from cluster.router.memory import MemoryNetwork, MemoryRouter
 from cluster.router.nodes.memory import MemoryCompany, MemoryNodes
 from cluster.server.build import Server, build
-from cluster.server.c2s import ClientStreams
-from cluster.server.component_stream import ComponentStreams
+from cluster.server.c2s.client_streams import ClientStreams
+from cluster.server.components.component_stream import ComponentStreams
 from cluster.server.config import Ports, ServerConfig
 from cluster.server.context import ServerModule
 from cluster.server.credentials import ITERATIONS, DeriveKeys
 from cluster.server.domain import Domain
-from cluster.server.service import Service
+from cluster.server.services.service import Service
 from cluster.store.memory import memory_store
 from cluster.store.port import Account, RosterItem, ScramKeys, Store
 from cluster.trace.hop import Hop, Tracer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from cluster.server.c2s import ClientStreams
+from cluster.server.c2s.client_streams import ClientStreams
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.jid import Jid

@@ -31,10 +31,10 @@ from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
 from cluster.router.nodes.redis import RedisNodes
 from cluster.router.redis import RedisRouter
-from cluster.server import frames
 from cluster.server.build import build
+from cluster.server.c2s.web import site
 from cluster.server.config import Ports, ServerConfig
-from cluster.server.web import site
+from cluster.server.nodes import frames
 from cluster.store.port import RosterItem
 from cluster.store.redis import redis_store
 from cluster.streams import tls

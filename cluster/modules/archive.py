@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import msgspec
 
 from cluster.base.settled import Settled
-from cluster.server.accounts import LocalAccount
 from cluster.server.context import ModuleContext, ServerModule
-from cluster.server.session import Session
+from cluster.server.im.accounts import LocalAccount
+from cluster.server.sessions.session import Session
 from cluster.store.archive import ArchivedMessage, UnknownId
 from cluster.streams.outbox import MAX_UNSENT_BYTES
 from cluster.xmpp import element as xml

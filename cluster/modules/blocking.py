@@ -1,7 +1,7 @@
 """Blocking Command (XEP-0191): the list of whom an account does not want to hear of.
 
-The list is the barrier of its account: what that does to stanzas is in server/entrance.py, server/account_delivery.py
-and server/presence.py.
+The list is the barrier of its account: what that does to stanzas is in server/ingress.py, server/im/account_delivery.py
+and server/im/presence.py.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from cluster.base.settled import Settled, all_of
-from cluster.server.accounts import LocalAccount
 from cluster.server.context import ModuleContext, ServerModule
-from cluster.server.session import Session
+from cluster.server.im.accounts import LocalAccount
+from cluster.server.sessions.session import Session
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError
 from cluster.xmpp.jid import Jid, JidError

@@ -7,9 +7,9 @@ from typing import Literal
 from xml.sax.saxutils import quoteattr
 
 from cluster.base.settled import Settled
-from cluster.server.accounts import LocalAccount
 from cluster.server.context import ModuleContext, ServerModule
-from cluster.server.session import Session
+from cluster.server.im.accounts import LocalAccount
+from cluster.server.sessions.session import Session
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.forward import forwarded
 from cluster.xmpp.namespaces import CLIENT, HINTS

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from cluster.server.accounts import LocalAccount
 from cluster.server.context import ModuleContext, ServerModule
-from cluster.server.session import Session
+from cluster.server.im.accounts import LocalAccount
+from cluster.server.sessions.session import Session
 from cluster.xmpp.chat_states import is_chat_state
 from cluster.xmpp.element import Element
 from cluster.xmpp.events import Nonza

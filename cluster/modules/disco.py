@@ -5,8 +5,8 @@ from __future__ import annotations
 from cluster.host.disco import INFO, ITEMS, add_features, add_identities, add_items, describe
 from cluster.host.iq import NOTHING_HANDLES
 from cluster.host.module import AddressedTo, Identity, Item
-from cluster.server.accounts import LocalAccount
 from cluster.server.context import ModuleContext, ServerModule
+from cluster.server.im.accounts import LocalAccount
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid

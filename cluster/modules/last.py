@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cluster.server.accounts import LocalAccount
 from cluster.server.context import ModuleContext, ServerModule
-from cluster.server.session import Session
+from cluster.server.im.accounts import LocalAccount
+from cluster.server.sessions.session import Session
 from cluster.xmpp import element as xml
 from cluster.xmpp import timestamp
 from cluster.xmpp.element import Element

@@ -7,9 +7,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.host.module import ForLater
-from cluster.server.accounts import LocalAccount
 from cluster.server.context import ModuleContext, ServerModule
-from cluster.server.session import Session
+from cluster.server.im.accounts import LocalAccount
+from cluster.server.sessions.session import Session
 from cluster.store.port import OfflineMessage
 from cluster.xmpp.delay import delayed
 from cluster.xmpp.namespaces import HINTS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cluster.host.module import Peer
 from cluster.server.context import ModuleContext, ServerModule
-from cluster.server.session import Session
+from cluster.server.sessions.session import Session
 from cluster.xmpp import data_form
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from cluster.server.accounts import LocalAccount
 from cluster.server.context import ModuleContext, ServerModule
-from cluster.server.roster import MAX_ITEM_BYTES, item_element, roster_element, size_of
-from cluster.server.subscriptions import INTERESTED
+from cluster.server.im.accounts import LocalAccount
+from cluster.server.im.roster import MAX_ITEM_BYTES, item_element, roster_element, size_of
+from cluster.server.im.subscriptions import INTERESTED
 from cluster.store.port import RosterItem
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError

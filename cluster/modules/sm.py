@@ -1,13 +1,13 @@
 """Stream Management (XEP-0198): clients and server acknowledge stanzas, and a broken stream can be resumed.
 
-What resumes it is in server/client_stream.py, since it takes the place of a resource binding. A session that can be
-resumed is kept in the store (server/keeper.py), so that its client may come back to a server that was started anew.
+What resumes it is in server/c2s/client_stream.py, since it takes the place of a resource binding. A session that can be
+resumed is kept in the store (server/sessions/persistence.py), so that its client may come back to a server that was started anew.
 """
 
 from __future__ import annotations
 
 from cluster.server.context import ModuleContext, ServerModule
-from cluster.server.session import Session
+from cluster.server.sessions.session import Session
 from cluster.xmpp import sm
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StreamCondition, StreamError

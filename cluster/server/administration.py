@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from cluster.server.component import Component
+from cluster.server.components.component import Component
 from cluster.server.domain import Domain
 from cluster.xmpp.jid import prepare_localpart
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cluster.server.administration import Administration
-from cluster.server.c2s import C2s, ClientStreams, stream_options
-from cluster.server.component import Component
-from cluster.server.component_stream import ComponentStreams
+from cluster.server.c2s.client_streams import C2s, ClientStreams, stream_options
+from cluster.server.components.component import Component
+from cluster.server.components.component_stream import ComponentStreams
 from cluster.server.config import Ports, ServerConfig
 from cluster.server.domain import Domain
-from cluster.server.hosted import HostedService
-from cluster.server.relay import Relay
-from cluster.server.remote_seats import RemoteSeats
+from cluster.server.nodes.broker import Relay
+from cluster.server.nodes.remote_sessions import RemoteSeats
 from cluster.server.routing import LocalService, Routing
-from cluster.server.seats import Seats
+from cluster.server.services.hosted import HostedService
+from cluster.server.sessions.binder import Seats
 
 
 @dataclass(frozen=True)

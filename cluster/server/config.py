@@ -13,7 +13,7 @@ from cluster.router.nodes.port import Nodes
 from cluster.router.port import Router
 from cluster.server.context import ServerModule
 from cluster.server.credentials import DeriveKeys
-from cluster.server.service import Service
+from cluster.server.services.service import Service
 from cluster.store.limits import DEFAULTS, Limits
 from cluster.store.port import Store
 from cluster.trace.hop import Tracer

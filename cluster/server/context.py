@@ -11,11 +11,11 @@ from cluster.base.rate import RateLimit
 from cluster.base.settled import Settled
 from cluster.host.module import Module
 from cluster.host.module_host import ModuleHost
-from cluster.server.accounts import Accounts
 from cluster.server.credentials import Credentials
-from cluster.server.presence import Presence
-from cluster.server.session import Session
-from cluster.server.subscriptions import Subscriptions
+from cluster.server.im.accounts import Accounts
+from cluster.server.im.presence import Presence
+from cluster.server.im.subscriptions import Subscriptions
+from cluster.server.sessions.session import Session
 from cluster.store.limits import Limits
 from cluster.store.port import Store
 from cluster.xmpp.jid import Jid

@@ -11,24 +11,24 @@ from twisted.logger import Logger
 from cluster.base.rate import RateLimit
 from cluster.base.settled import Settled
 from cluster.host import iq
-from cluster.server.account_delivery import AccountDelivery
-from cluster.server.accounts import Accounts, LocalAccount
+from cluster.server.account_removal import remove
 from cluster.server.config import Ports, ServerConfig
 from cluster.server.context import ModuleContext, ServerHost
 from cluster.server.credentials import PASSWORD_CHANGES_PER_MINUTE, Credentials
-from cluster.server.delivery import Came, MessageDelivery
-from cluster.server.entrance import Entrance
-from cluster.server.forgetting import remove
-from cluster.server.frames import Remove
-from cluster.server.hibernation import Hibernation
-from cluster.server.keeper import Keeper
-from cluster.server.message_hooks import MessageHooks
-from cluster.server.presence import Presence
-from cluster.server.presence_hooks import PresenceHooks
-from cluster.server.restored import RestoredSession, restore
+from cluster.server.im.account_delivery import AccountDelivery
+from cluster.server.im.accounts import Accounts, LocalAccount
+from cluster.server.im.delivery import Came, MessageDelivery
+from cluster.server.im.message_hooks import MessageHooks
+from cluster.server.im.presence import Presence
+from cluster.server.im.presence_hooks import PresenceHooks
+from cluster.server.im.subscriptions import Subscriptions
+from cluster.server.ingress import Entrance
+from cluster.server.nodes.frames import Remove
 from cluster.server.routing import Routing
-from cluster.server.session import Session
-from cluster.server.subscriptions import Subscriptions
+from cluster.server.sessions.hibernation import Hibernation
+from cluster.server.sessions.persistence import Keeper
+from cluster.server.sessions.recovery import RestoredSession, restore
+from cluster.server.sessions.session import Session
 
 _log = Logger()
 

@@ -12,8 +12,8 @@ from twisted.python.failure import Failure
 from cluster.base.settled import Settled
 from cluster.base.storage import is_refusal
 from cluster.server.config import Ports, ServerConfig
-from cluster.server.frames import Deliver
-from cluster.server.relayed import RelayedPlaces
+from cluster.server.nodes.frames import Deliver
+from cluster.server.nodes.relayed import RelayedPlaces
 from cluster.trace.hop import Event
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid

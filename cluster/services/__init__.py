@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cluster.host.registry import Registry
-from cluster.server.service import Service
+from cluster.server.services.service import Service
 
 _registry = Registry(__name__, __path__, Service, "service")
 names = _registry.names

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cluster.server.client_stream import HEADER_TIMEOUT_S, LOGIN_TIMEOUT_S
+from cluster.server.c2s.client_stream import HEADER_TIMEOUT_S, LOGIN_TIMEOUT_S
 from cluster.streams.connection import CLOSE_TIMEOUT_S
 from tests.conformance.ours import TOPOLOGY, site_of
 from tests.conformance.site import Site

@@ -8,8 +8,8 @@ from cluster import modules
 from cluster.host.disco import INFO, ITEMS, verification
 from cluster.host.module import Item
 from cluster.modules.version import NS as VERSION
-from cluster.server.accounts import LocalAccount
 from cluster.server.context import ModuleContext, ServerModule
+from cluster.server.im.accounts import LocalAccount
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.jid import Jid

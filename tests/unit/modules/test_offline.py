@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 
 from cluster import modules
 from cluster.modules import sm
-from cluster.server.session import Session
+from cluster.server.sessions.session import Session
 from cluster.store.limits import Limit, Limits
 from cluster.store.memory import MemoryOffline, memory_store
 from cluster.store.port import OfflineMessage

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cluster.server import roster as server_roster
-from cluster.server.roster import item_element
+from cluster.server.im import roster as server_roster
+from cluster.server.im.roster import item_element
 from cluster.store.limits import Limit, Limits
 from cluster.store.memory import memory_store
 from cluster.store.port import RosterItem

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.server.seats import MAX_SESSIONS
+from cluster.server.sessions.binder import MAX_SESSIONS
 from cluster.streams.outbox import MAX_UNSENT_BYTES
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import StreamCondition

@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.defer import Deferred, fail
 
 from cluster.base.storage import StorageRefused
-from cluster.server.keeper import REFUSED_S, REMEMBERED
+from cluster.server.sessions.persistence import REFUSED_S, REMEMBERED
 from cluster.store.memory import MemorySessions, memory_store
 from cluster.store.session import KeptSession, SessionChange
 from cluster.xmpp.namespaces import SM

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cluster.host.registry import Registry
-from cluster.server.service import Service
+from cluster.server.services.service import Service
 from cluster.xmpp.namespaces import SM
 from tests.client import Client, Connection, Wire
 from tests.components import ComponentPeer

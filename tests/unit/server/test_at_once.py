@@ -10,7 +10,7 @@ from wsproto.connection import Connection as Frames
 from wsproto.connection import ConnectionType
 from wsproto.events import Ping, TextMessage
 
-from cluster.server.websocket import MAX_FRAMES_AT_ONCE, WebSocket, WebSockets
+from cluster.server.c2s.websocket import MAX_FRAMES_AT_ONCE, WebSocket, WebSockets
 from cluster.streams.connection import MAX_AT_ONCE
 from cluster.xmpp.namespaces import CLIENT, FRAMING
 from tests.client import Wire

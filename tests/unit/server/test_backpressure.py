@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from cluster.server.client_stream import MAX_UNSETTLED
+from cluster.server.c2s.client_stream import MAX_UNSETTLED
 from cluster.store.memory import memory_store
 from cluster.streams.connection import CLOSE_TIMEOUT_S
 from cluster.streams.outbox import MAX_UNSENT_BYTES

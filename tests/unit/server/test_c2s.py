@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from twisted.internet.defer import Deferred
 
-from cluster.server.client_stream import HEADER_TIMEOUT_S, LOGIN_TIMEOUT_S
-from cluster.server.seats import MAX_SESSIONS
+from cluster.server.c2s.client_stream import HEADER_TIMEOUT_S, LOGIN_TIMEOUT_S
+from cluster.server.sessions.binder import MAX_SESSIONS
 from cluster.store.memory import memory_store
 from cluster.store.port import Store
 from cluster.streams.connection import CLOSE_TIMEOUT_S

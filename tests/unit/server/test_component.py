@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from cluster.server.component_stream import HANDSHAKE_TIMEOUT_S
+from cluster.server.components.component_stream import HANDSHAKE_TIMEOUT_S
 from cluster.streams.connection import CLOSE_TIMEOUT_S
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import STANZA_ID

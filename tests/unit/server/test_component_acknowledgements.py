@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from twisted.internet.defer import Deferred
 
-from cluster.server.component import MAX_WAITING, WAIT_S
-from cluster.server.component_stream import MAX_UNSETTLED
+from cluster.server.components.component import MAX_WAITING, WAIT_S
+from cluster.server.components.component_stream import MAX_UNSETTLED
 from cluster.store.memory import memory_store
 from cluster.streams.outbox import MAX_UNSENT_BYTES
 from cluster.xmpp.stanza import Stanza

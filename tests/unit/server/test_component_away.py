@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cluster.server.component import MAX_WAITING, WAIT_S
+from cluster.server.components.component import MAX_WAITING, WAIT_S
 from cluster.streams.outbox import MAX_UNSENT_BYTES
 from tests.network import CAPULET, MONTAGUE, Network
 from tests.unit.server.component_network import PHONE, SMS, join, text, with_components

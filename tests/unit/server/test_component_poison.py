@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cluster.server.component import MAX_TRIES
+from cluster.server.components.component import MAX_TRIES
 from cluster.xmpp.namespaces import CLIENT
 from tests.components import ComponentPeer
 from tests.network import MONTAGUE, Network

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.server.delivery import MESSAGE_RULES, Action, Situation
+from cluster.server.im.delivery import MESSAGE_RULES, Action, Situation
 from cluster.trace.hop import Event
 from tests.client import Client
 from tests.network import CAPULET, MONTAGUE, Network

@@ -10,9 +10,9 @@ from twisted.internet.error import ConnectionLost
 
 from cluster.base.settled import Settled, both
 from cluster.modules import load
-from cluster.server.accounts import LocalAccount
 from cluster.server.context import ModuleContext, ServerModule
-from cluster.server.session import Session
+from cluster.server.im.accounts import LocalAccount
+from cluster.server.sessions.session import Session
 from cluster.xmpp import element as xml
 from cluster.xmpp.stanza import Stanza, make
 from tests.network import CAPULET, Network

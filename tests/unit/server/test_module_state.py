@@ -182,7 +182,7 @@ WORDS = {
     "roster": [],
 }
 """How one would find a module in what is none of its business. The pushes of the roster are the server's own, see
-server/subscriptions.py."""
+server/im/subscriptions.py."""
 
 
 def test_each_of_them_is_looked_for() -> None:

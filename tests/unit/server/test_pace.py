@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cluster.server.pace import MANY
+from cluster.server.sessions.pace import MANY
 from tests.client import Client
 from tests.network import Network
 

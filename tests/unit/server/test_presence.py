@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.server.directed import MAX_DIRECTED_BYTES
+from cluster.server.sessions.directed import MAX_DIRECTED_BYTES
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import make
 from tests.client import Client

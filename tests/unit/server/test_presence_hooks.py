@@ -9,10 +9,10 @@ from twisted.internet.defer import Deferred
 
 from cluster import modules
 from cluster.base.settled import Settled
-from cluster.server.accounts import LocalAccount
-from cluster.server.client_stream import MAX_UNSETTLED
+from cluster.server.c2s.client_stream import MAX_UNSETTLED
 from cluster.server.context import ModuleContext, ServerModule
-from cluster.server.session import Session
+from cluster.server.im.accounts import LocalAccount
+from cluster.server.sessions.session import Session
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza, make

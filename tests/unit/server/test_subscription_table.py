@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cluster.server.subscriptions import state_of
+from cluster.server.im.subscriptions import state_of
 from cluster.store.port import RosterItem
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import make

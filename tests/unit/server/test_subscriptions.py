@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.server.roster import MAX_REQUEST_BYTES, MAX_REQUESTS
+from cluster.server.im.roster import MAX_REQUEST_BYTES, MAX_REQUESTS
 from cluster.xmpp.element import Element
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import make

@@ -8,7 +8,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from cluster.server.client_stream import HEADER_TIMEOUT_S, LOGIN_TIMEOUT_S
+from cluster.server.c2s.client_stream import HEADER_TIMEOUT_S, LOGIN_TIMEOUT_S
 from cluster.streams.peer_clock import TICK_S, PeerClock
 from cluster.xmpp.namespaces import REGISTER
 from tests.helpers import HEADER

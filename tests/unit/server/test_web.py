@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from twisted.internet.testing import StringTransport
 
-from cluster.server.client_stream import HEADER_TIMEOUT_S
-from cluster.server.web import site
+from cluster.server.c2s.client_stream import HEADER_TIMEOUT_S
+from cluster.server.c2s.web import site
 from tests.network import MONTAGUE, Network
 
 HANDSHAKE = (

@@ -8,8 +8,8 @@ from twisted.python.failure import Failure
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
-from cluster.server.client_stream import HEADER_TIMEOUT_S
-from cluster.server.websocket import WebSockets
+from cluster.server.c2s.client_stream import HEADER_TIMEOUT_S
+from cluster.server.c2s.websocket import WebSockets
 from cluster.streams.connection import CLOSE_TIMEOUT_S
 from cluster.xmpp.limits import FROM_CLIENT
 from cluster.xmpp.namespaces import FRAMING

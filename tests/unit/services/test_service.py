@@ -9,7 +9,7 @@ import pytest
 from cluster import services
 from cluster.host.disco import INFO, ITEMS
 from cluster.host.registry import Registry
-from cluster.server.service import Service
+from cluster.server.services.service import Service
 from tests.client import Client
 from tests.network import CAPULET, MONTAGUE, Network, watched_log
 from tests.unit.services import toys

@@ -7,7 +7,7 @@ from twisted.internet.defer import fail
 from cluster.base.settled import Settled
 from cluster.host.disco import result_form
 from cluster.host.module import Item
-from cluster.server.service import Service, ServiceContext, ServiceModule
+from cluster.server.services.service import Service, ServiceContext, ServiceModule
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 
 from cluster.base.clock import Clock
 from cluster.base.settled import Settled
-from cluster.server.session import Session
+from cluster.server.sessions.session import Session
 from cluster.xmpp.stanza import Stanza
 
 MANY = 100

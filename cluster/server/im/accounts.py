@@ -11,8 +11,8 @@ from twisted.internet.defer import Deferred, succeed
 
 from cluster.base.settled import Settled
 from cluster.host.state import AccountState
-from cluster.server.roster import Roster
-from cluster.server.session import Session
+from cluster.server.im.roster import Roster
+from cluster.server.sessions.session import Session
 from cluster.store.limits import Limits
 from cluster.store.port import RosterItem, Store
 from cluster.xmpp.errors import StanzaError

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from cluster.base.settled import Settled
 from cluster.base.turn import Turn
 from cluster.host.state import SessionState, to_store
-from cluster.server.directed import Directed
+from cluster.server.sessions.directed import Directed
 from cluster.store.session import SessionRecord
 from cluster.streams.outbox import MAX_UNSENT_BYTES, WINDOW_BYTES, Holdback, Outbox
 from cluster.xmpp.delay import delayed
@@ -20,7 +20,7 @@ from cluster.xmpp.sm import StreamManagement, Unacknowledged
 from cluster.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:
-    from cluster.server.accounts import LocalAccount
+    from cluster.server.im.accounts import LocalAccount
 
 
 class SessionLog(Protocol):

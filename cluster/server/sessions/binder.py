@@ -6,12 +6,12 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from cluster.router.nodes.port import Nodes
-from cluster.server.accounts import LocalAccount
 from cluster.server.domain import Domain
-from cluster.server.hibernation import find, ready
-from cluster.server.remote_seats import NodeGone, RemoteSeats
-from cluster.server.seat import LocalSeat, Seat, Way
-from cluster.server.session import Session
+from cluster.server.im.accounts import LocalAccount
+from cluster.server.nodes.remote_sessions import NodeGone, RemoteSeats
+from cluster.server.sessions.hibernation import find, ready
+from cluster.server.sessions.port import LocalSeat, Seat, Way
+from cluster.server.sessions.session import Session
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition
 from cluster.xmpp.jid import JidError, mended_resourcepart
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from cluster.base.settled import Settled
 from cluster.host.iq import IqDispatch
-from cluster.server.accounts import LocalAccount
 from cluster.server.config import Ports
 from cluster.server.context import ModuleContext
-from cluster.server.delivery import MessageDelivery
+from cluster.server.im.accounts import LocalAccount
+from cluster.server.im.delivery import MessageDelivery
 from cluster.server.routing import Routing
-from cluster.server.session import Session
+from cluster.server.sessions.session import Session
 from cluster.trace.hop import Event
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid

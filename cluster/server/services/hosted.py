@@ -12,7 +12,7 @@ from cluster.host.iq import IqDispatch
 from cluster.host.module_host import ModuleHost
 from cluster.server.config import Ports
 from cluster.server.routing import Routing
-from cluster.server.service import Service, ServiceContext, ServiceModule
+from cluster.server.services.service import Service, ServiceContext, ServiceModule
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza

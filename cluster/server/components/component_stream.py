@@ -9,9 +9,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
 
-from cluster.server.component import Component, ComponentOutbox
+from cluster.server.components.component import Component, ComponentOutbox
 from cluster.server.config import Ports
-from cluster.server.entrance import Entrance
+from cluster.server.ingress import Entrance
 from cluster.streams.connection import StreamConnection
 from cluster.streams.peer_clock import PeerClock
 from cluster.xmpp.component import AcceptingStream, Acknowledged, Joined

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from cluster.host.module import Peer
-from cluster.server.seat import Seat, Way
+from cluster.server.sessions.port import Seat, Way
 from cluster.streams.backpressure import UNANSWERED
 from cluster.streams.connection import StreamConnection
 from cluster.streams.peer_clock import PeerClock
@@ -36,7 +36,7 @@ from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.states import State
 
 if TYPE_CHECKING:
-    from cluster.server.c2s import C2s
+    from cluster.server.c2s.client_streams import C2s
 
 _Taken = TypeVar("_Taken", Seat | StanzaError, Seat | int | None)
 

@@ -9,9 +9,9 @@ from twisted.internet.defer import Deferred
 
 from cluster.base.settled import Settled
 from cluster.router.nodes.port import Nodes
-from cluster.server.frames import Bound, Counted, End, Flow, Frame, Left, Open, Refused, Said, SaidNonza, Write
-from cluster.server.remote_seat import RemoteSeat
-from cluster.server.seat import Seat, Way
+from cluster.server.nodes.frames import Bound, Counted, End, Flow, Frame, Left, Open, Refused, Said, SaidNonza, Write
+from cluster.server.nodes.remote_session import RemoteSeat
+from cluster.server.sessions.port import Seat, Way
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
 

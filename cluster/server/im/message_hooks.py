@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cluster.base.settled import Settled, both
-from cluster.server.accounts import LocalAccount
-from cluster.server.session import Session
+from cluster.server.im.accounts import LocalAccount
+from cluster.server.sessions.session import Session
 from cluster.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from twisted.internet.defer import Deferred
 
 from cluster.base.settled import Settled, all_of, both
 from cluster.host.state import SessionState
-from cluster.server.accounts import Accounts, LocalAccount
-from cluster.server.presence import Presence
-from cluster.server.roster import item_element, kept_request, roster_element
-from cluster.server.session import Session
+from cluster.server.im.accounts import Accounts, LocalAccount
+from cluster.server.im.presence import Presence
+from cluster.server.im.roster import item_element, kept_request, roster_element
+from cluster.server.sessions.session import Session
 from cluster.store.port import RosterItem
 from cluster.xmpp.element import Element
 from cluster.xmpp.jid import Jid

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred, DeferredList
 
 from cluster.base.clock import Clock
-from cluster.server.accounts import LocalAccount
-from cluster.server.keeper import Keeper
-from cluster.server.session import Session
+from cluster.server.im.accounts import LocalAccount
+from cluster.server.sessions.persistence import Keeper
+from cluster.server.sessions.session import Session
 from cluster.xmpp.errors import StreamError
 
 

@@ -15,7 +15,7 @@ from cluster.base.clock import Clock
 from cluster.base.storage import is_refusal, log_failed
 from cluster.base.turn import Stage, Turn
 from cluster.base.written import is_written
-from cluster.server.session import Session
+from cluster.server.sessions.session import Session
 from cluster.store.port import SessionStore
 from cluster.store.session import SentStanza, SessionChange, SessionRecord
 from cluster.xmpp.jid import Jid

@@ -11,10 +11,10 @@ from twisted.internet.ssl import CertificateOptions
 
 from cluster.base.clock import Clock
 from cluster.host.module import When
-from cluster.server.client_stream import ClientStream
+from cluster.server.c2s.client_stream import ClientStream
 from cluster.server.context import ModuleContext
 from cluster.server.domain import Domain
-from cluster.server.seats import Seats
+from cluster.server.sessions.binder import Seats
 from cluster.streams.peer_clock import PeerClock
 from cluster.xmpp.element import Element
 from cluster.xmpp.stream_options import StreamOptions, TlsMode

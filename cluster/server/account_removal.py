@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cluster.server.accounts import Accounts, LocalAccount
-from cluster.server.subscriptions import Subscriptions
+from cluster.server.im.accounts import Accounts, LocalAccount
+from cluster.server.im.subscriptions import Subscriptions
 from cluster.store.port import AccountStore
 from cluster.xmpp.errors import StreamCondition
 

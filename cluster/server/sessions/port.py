@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 from cluster.base.settled import Settled
 from cluster.server.domain import Domain
-from cluster.server.session import Session
+from cluster.server.sessions.session import Session
 from cluster.xmpp.errors import StreamError
 from cluster.xmpp.events import Nonza
 from cluster.xmpp.jid import Jid

@@ -14,7 +14,7 @@ from cluster.base.settled import Settled
 from cluster.base.storage import is_away
 from cluster.router.nodes.port import Nodes
 from cluster.server.domain import Domain
-from cluster.server.frames import (
+from cluster.server.nodes.frames import (
     Bound,
     Counted,
     Deliver,
@@ -29,9 +29,9 @@ from cluster.server.frames import (
     SaidNonza,
     Write,
 )
-from cluster.server.remote_seat import RelayedStream
-from cluster.server.remote_seats import RemoteSeats
-from cluster.server.seats import Seats
+from cluster.server.nodes.remote_session import RelayedStream
+from cluster.server.nodes.remote_sessions import RemoteSeats
+from cluster.server.sessions.binder import Seats
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
 

@@ -9,9 +9,9 @@ from xml.sax.saxutils import quoteattr
 import msgspec
 
 from cluster.base.settled import Settled, all_of
-from cluster.server.accounts import LocalAccount
-from cluster.server.presence_hooks import PresenceHooks
-from cluster.server.session import Session
+from cluster.server.im.accounts import LocalAccount
+from cluster.server.im.presence_hooks import PresenceHooks
+from cluster.server.sessions.session import Session
 from cluster.xmpp import element as xml
 from cluster.xmpp.delay import delayed
 from cluster.xmpp.errors import Condition, StanzaError

@@ -19,7 +19,7 @@ from wsproto.handshake import H11Handshake
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 from zope.interface import implementer
 
-from cluster.server.c2s import ClientStreams
+from cluster.server.c2s.client_streams import ClientStreams
 from cluster.streams.backpressure import OTHERS, UNREAD, Reading
 from cluster.streams.connection import MAX_AT_ONCE
 from cluster.xmpp.errors import StreamError

@@ -10,9 +10,9 @@ from twisted.internet.defer import Deferred, succeed
 from cluster.base.settled import Settled
 from cluster.host.module import ForLater
 from cluster.router.port import Bounce
-from cluster.server.accounts import LocalAccount
 from cluster.server.context import ModuleContext
-from cluster.server.message_hooks import MessageHooks
+from cluster.server.im.accounts import LocalAccount
+from cluster.server.im.message_hooks import MessageHooks
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.chat_states import is_chat_state
 from cluster.xmpp.errors import Condition, StanzaError

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from cluster.host.state import SessionState, from_store
-from cluster.server.accounts import Accounts, LocalAccount
-from cluster.server.directed import Directed
-from cluster.server.keeper import Keeper
-from cluster.server.session import Session
+from cluster.server.im.accounts import Accounts, LocalAccount
+from cluster.server.sessions.directed import Directed
+from cluster.server.sessions.persistence import Keeper
+from cluster.server.sessions.session import Session
 from cluster.store.port import SessionStore
 from cluster.store.session import KeptSession, SentStanza
 from cluster.xmpp.namespaces import DELAY, DELIVERY, STANZA_ID

@@ -12,11 +12,11 @@ from cluster.base.settled import Settled, both
 from cluster.host import iq
 from cluster.host.module import Peer
 from cluster.router.port import Bounce
-from cluster.server.accounts import Barrier
 from cluster.server.context import ModuleContext
-from cluster.server.message_hooks import MessageHooks
-from cluster.server.pace import Pace
-from cluster.server.session import Session
+from cluster.server.im.accounts import Barrier
+from cluster.server.im.message_hooks import MessageHooks
+from cluster.server.sessions.pace import Pace
+from cluster.server.sessions.session import Session
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, StanzaError

@@ -11,9 +11,9 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
 from cluster.base.clock import Clock
-from cluster.server.c2s import ClientStreams
-from cluster.server.client_stream import HEADER_TIMEOUT_S
-from cluster.server.websocket import WebSocketResource, WebSockets
+from cluster.server.c2s.client_stream import HEADER_TIMEOUT_S
+from cluster.server.c2s.client_streams import ClientStreams
+from cluster.server.c2s.websocket import WebSocketResource, WebSockets
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
 

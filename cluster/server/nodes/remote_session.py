@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from cluster.base.settled import Settled
-from cluster.server.frames import Bound, Counted, End, Flow, Left, Said, SaidNonza, Write
-from cluster.server.seat import Seat, Way
+from cluster.server.nodes.frames import Bound, Counted, End, Flow, Left, Said, SaidNonza, Write
+from cluster.server.sessions.port import Seat, Way
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.events import Nonza
 from cluster.xmpp.jid import Jid

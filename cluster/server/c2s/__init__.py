@@ -1,0 +1,1 @@
+"""Streams of clients over TCP and WebSocket."""

@@ -1,0 +1,1 @@
+"""What the nodes of one domain do for each other."""

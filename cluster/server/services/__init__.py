@@ -1,0 +1,1 @@
+"""Services that live in the server, with addresses on a subdomain of it."""

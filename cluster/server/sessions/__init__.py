@@ -1,0 +1,1 @@
+"""Sessions of clients: bound by streams, persisted, resumed, recovered after a crash."""
