@@ -18,7 +18,7 @@ from zope.interface import implementer
 from cluster import modules
 from cluster.base.turn import Turn
 from cluster.router.memory import MemoryNetwork, MemoryRouter
-from cluster.router.nodes.memory import MemoryCompany, MemoryNodes
+from cluster.router.nodes.memory import MemoryMembership, MemoryNodes
 from cluster.server.build import Server, build
 from cluster.server.c2s.client_streams import ClientStreams
 from cluster.server.components.component_stream import ComponentStreams
@@ -177,7 +177,7 @@ class Network:
         self._sample_every = sample_every
         self.connections: list[Connection] = []
         stores = stores or {}
-        self._companies = {name: MemoryCompany(self.clock) for name in domains}
+        self._companies = {name: MemoryMembership(self.clock) for name in domains}
         self.servers: dict[str, Running] = {}
         for name in domains:
             self.servers[name] = self._serve(name, stores.get(name) or memory_store())

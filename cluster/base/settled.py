@@ -9,13 +9,13 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from cluster.base.written import Written
+from cluster.base.written import PipelinedReply
 
 Settled = Deferred[Any] | None
 """When a stanza is safe: None at once; else a Deferred, shared by a batch: a callback passes on what it got."""
 
 
-class All(Written):
+class All(PipelinedReply):
     """Fires when all parts have; fails as soon and as the first of them does."""
 
     def __init__(self, parts: Iterable[Deferred[Any]]) -> None:

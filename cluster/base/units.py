@@ -14,7 +14,7 @@ NONE = "none"
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 
 
-class Quantity(ABC):
+class Unit(ABC):
     """Reads what people write into a value that JSON can hold, and writes it again."""
 
     form: str
@@ -36,7 +36,7 @@ class Quantity(ABC):
 
 
 @dataclass(frozen=True)
-class Number(Quantity):
+class Number(Unit):
     """A number and its unit."""
 
     units: Mapping[str, float]
@@ -82,7 +82,7 @@ RATE = Number(
 """In bytes a second."""
 
 
-class Windows(Quantity):
+class Windows(Unit):
     """Stretches of time: [[start, end], …] in seconds, None for an end that is not known."""
 
     form = "always, none, or times such as 10s..20s, 10s.. or ..20s"

@@ -7,24 +7,24 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 
-class Written(Deferred[Any]):
+class PipelinedReply(Deferred[Any]):
     """Fires when Redis has replied.
 
     One connection keeps the order of commands. So as soon as this is written, whatever is written behind it takes
     effect only behind it, and need not wait for the reply.
     """
 
-    is_under_way = True
+    is_sent = True
     """False while the command itself waits: for the end of the turn, or for a connection."""
     parts: tuple[Deferred[Any], ...] = ()
     """What else it stands for."""
 
     @property
-    def is_written(self) -> bool:
+    def is_pipelined(self) -> bool:
         """All that it stands for is written."""
-        return self.is_under_way and all(is_written(part) for part in self.parts)
+        return self.is_sent and all(is_pipelined(part) for part in self.parts)
 
 
-def is_written(awaited: object) -> bool:
+def is_pipelined(awaited: object) -> bool:
     """Whatever is written now takes effect behind this; False where nobody knows before it has fired."""
-    return isinstance(awaited, Written) and awaited.is_written
+    return isinstance(awaited, PipelinedReply) and awaited.is_pipelined

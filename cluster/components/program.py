@@ -19,7 +19,7 @@ Address = tuple[str, int]
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class NodeEnvironment:
     """What every program is given, whatever its kind."""
 
     reactor: Any

@@ -18,7 +18,7 @@ from cluster.kinds.base.values import AccountJid, Domain, Text, items, prepared_
 from cluster.xmpp.jid import Jid
 
 if TYPE_CHECKING:
-    from cluster.components.program import Program, Surroundings
+    from cluster.components.program import NodeEnvironment, Program
     from cluster.protocols.smtp.relay import Relay
 
 SMTP_PORT = 2525
@@ -99,7 +99,7 @@ class MailGateway(GatewayNode, frozen=True, kw_only=True, tag_field="kind", tag=
         yield from _aliases((*path, "aliases"), section, domains)
 
     @override
-    def program(self, around: Surroundings, server: ServerNode, network: NetworkNode) -> Program:
+    def program(self, around: NodeEnvironment, server: ServerNode, network: NetworkNode) -> Program:
         from cluster.gateways.mail.configuration import MailSettings
         from cluster.gateways.mail.program import MailProgram
 
@@ -116,7 +116,7 @@ class MailGateway(GatewayNode, frozen=True, kw_only=True, tag_field="kind", tag=
 
         return tuple((normal(address), Jid.parse(account)) for address, account in self.aliases.items())
 
-    def _relay(self, around: Surroundings, network: NetworkNode) -> Relay:
+    def _relay(self, around: NodeEnvironment, network: NetworkNode) -> Relay:
         from cluster.gateways.mail.program import lab_relay, real_relay
         from cluster.protocols.smtp.settings import RelaySettings
 

@@ -18,7 +18,7 @@ from cluster.kinds.mail import SMTP_PORT, MailGateway, mail_address
 from cluster.networks.mailhost.requests import REQUESTS, MailView
 
 if TYPE_CHECKING:
-    from cluster.components.program import Program, Surroundings
+    from cluster.components.program import NodeEnvironment, Program
     from cluster.networks.mailhost.person import Mailbox
     from cluster.networks.person import Ask, Person
 
@@ -80,7 +80,7 @@ class MailHost(NetworkNode, frozen=True, kw_only=True, tag_field="kind", tag="ma
             yield from _external(("networks", name, "external"), section["external"])
 
     @override
-    def program(self, around: Surroundings, gateways: Sequence[GatewayNode]) -> Program:
+    def program(self, around: NodeEnvironment, gateways: Sequence[GatewayNode]) -> Program:
         from cluster.gateways.mail.program import lab_relay
         from cluster.networks.mailhost.configuration import MailboxSettings, MailHostSettings
         from cluster.networks.mailhost.mailhost import LabMailHost

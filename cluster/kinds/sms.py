@@ -15,7 +15,7 @@ from cluster.kinds.base.server import ServerNode
 from cluster.kinds.base.values import Text
 
 if TYPE_CHECKING:
-    from cluster.components.program import Program, Surroundings
+    from cluster.components.program import NodeEnvironment, Program
 
 USUAL_NUMBER = "2345"
 SMPP_USER, SMPP_PASSWORD = 15, 8
@@ -56,7 +56,7 @@ class SmsGateway(GatewayNode, frozen=True, kw_only=True, tag_field="kind", tag="
         return self.name[:SMPP_USER], self.secret[:SMPP_PASSWORD]
 
     @override
-    def program(self, around: Surroundings, server: ServerNode, network: NetworkNode) -> Program:
+    def program(self, around: NodeEnvironment, server: ServerNode, network: NetworkNode) -> Program:
         from cluster.gateways.sms.esme import Login
         from cluster.gateways.sms.gateway import SmsSettings
         from cluster.gateways.sms.program import SmsProgram

@@ -19,7 +19,7 @@ from cluster.kinds.sms import SMPP_PASSWORD, SMPP_USER, USUAL_NUMBER, SmsGateway
 from cluster.networks.smsc.requests import REQUESTS, TextView
 
 if TYPE_CHECKING:
-    from cluster.components.program import Program, Surroundings
+    from cluster.components.program import NodeEnvironment, Program
     from cluster.networks.person import Ask, Person
     from cluster.networks.smsc.person import Phone
 
@@ -87,7 +87,7 @@ class MessageCentre(NetworkNode, frozen=True, kw_only=True, tag_field="kind", ta
             yield from _esmes(gateways)
 
     @override
-    def program(self, around: Surroundings, gateways: Sequence[GatewayNode]) -> Program:
+    def program(self, around: NodeEnvironment, gateways: Sequence[GatewayNode]) -> Program:
         from cluster.networks.program import NetworkProgram
         from cluster.networks.smsc.configuration import EsmeAccount, SmscSettings, Subscriber
         from cluster.networks.smsc.smsc import Smsc

@@ -13,7 +13,7 @@ from cluster.lab.state import NodeAction, NodeState
 from cluster.topology.plan import Plan
 
 
-class Story(Protocol):
+class LogStream(Protocol):
     """What the nodes say, read bit by bit."""
 
     def read(self) -> Iterator[tuple[str, LogLine]]:
@@ -35,7 +35,7 @@ class Driver(Protocol):
     def is_up(self) -> bool:
         """True while the lab runs."""
 
-    def story(self, node: str | None) -> Story:
+    def story(self, node: str | None) -> LogStream:
         """The log of all nodes or of one. Raises BadInput where there is no such node."""
 
     def apply(self, plan: Plan) -> None:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from cluster.base.clock import Reactor
-from cluster.components.program import Program, Surroundings
+from cluster.components.program import NodeEnvironment, Program
 from cluster.lab.control.server import ControlServer
 from cluster.lab.folder import LabFolder
 from cluster.lab.runtime import process
@@ -33,7 +33,7 @@ class ForeignNode:
         self._journal = RedisJournal(client, keys, reactor, plan.journal_bytes)
         tracer = Tracer(node.name, self._journal, time.time_ns, new_id, 0, reactor)
         home = folder.path / node.name
-        around = Surroundings(reactor, home, client, keys, tracer, time.time, new_id, random.random)
+        around = NodeEnvironment(reactor, home, client, keys, tracer, time.time, new_id, random.random)
         self._program = _program(node, plan, around)
         self._control = ControlServer(client, keys, node.channel, self._program.administration, node.requests)
 
@@ -50,7 +50,7 @@ class ForeignNode:
         await self._client.close()
 
 
-def _program(node: GatewayNode | NetworkNode, plan: Plan, around: Surroundings) -> Program:
+def _program(node: GatewayNode | NetworkNode, plan: Plan, around: NodeEnvironment) -> Program:
     if isinstance(node, NetworkNode):
         return node.program(around, [gateway for gateway in plan.gateways if gateway.network == node.name])
     return node.program(around, plan.server_named(node.server), plan.network(node.network))

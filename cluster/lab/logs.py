@@ -137,7 +137,7 @@ class LogReader:
         return line
 
 
-class LogStory:
+class ProcessLogs:
     """What all nodes of a lab said, as one story."""
 
     def __init__(self, folder: Path, node: str | None) -> None:

@@ -1,7 +1,8 @@
 """Stream Management (XEP-0198): clients and server acknowledge stanzas, and a broken stream can be resumed.
 
 What resumes it is in server/c2s/client_stream.py, since it takes the place of a resource binding. A session that can be
-resumed is kept in the store (server/sessions/persistence.py), so that its client may come back to a server that was started anew.
+resumed is kept in the store (server/sessions/persistence.py), so that its client may come back to a server that was
+started again.
 """
 
 from __future__ import annotations

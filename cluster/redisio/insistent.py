@@ -9,12 +9,12 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cluster.base.written import Written
+from cluster.base.written import PipelinedReply
 from cluster.redisio.client import RedisClient
 from cluster.redisio.protocol import Command, Reply
 
 
-class Insistent:
+class RetryingWriter:
     """Writes what does no harm when it is done twice.
 
     What Redis has not answered when the connection is lost is written again, in order, over the next one: before
@@ -25,18 +25,18 @@ class Insistent:
 
     def __init__(self, client: RedisClient) -> None:
         self._client = client
-        self._unanswered: deque[tuple[Sequence[Command], Written]] = deque()
+        self._unanswered: deque[tuple[Sequence[Command], PipelinedReply]] = deque()
         self._lost = self._is_refused = False
         self._refused: Exception | None = None  # of the commands that are answered next, whose last one is to come
         client.when_connected(self._write_again)
 
-    def write(self, commands: Sequence[Command]) -> Written:
+    def write(self, commands: Sequence[Command]) -> PipelinedReply:
         """Fires with the reply to the last command.
 
         Where Redis refuses any of them, as on a full disk, that is logged, and it fires with None: what is written so
         is a help for later, and what it is about has happened.
         """
-        written = Written()
+        written = PipelinedReply()
         self._unanswered.append((commands, written))
         self._write(commands)
         return written

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.base.clock import Clock
-from cluster.base.written import Written
+from cluster.base.written import PipelinedReply
 from cluster.redisio.refusal import error_reply
 from cluster.redisio.silence import Patience, Watch
 
@@ -78,7 +78,7 @@ class RedisProtocol(Protocol):
         """Send a command. Fails with hiredis.ReplyError, or with ConnectionLost: then it may have been done or not."""
         if self.is_over or not self.connected:
             return fail(ConnectionLost("not connected to Redis"))
-        reply = Written()
+        reply = PipelinedReply()
         self._write(_packed(command), reply)
         return reply
 
@@ -86,7 +86,7 @@ class RedisProtocol(Protocol):
         """Send several commands: fires with the reply to the last, as `execute`; the `listener` hears of the others."""
         if self.is_over or not self.connected:
             return fail(ConnectionLost("not connected to Redis"))
-        reply = Written()
+        reply = PipelinedReply()
         self._write(b"".join(map(_packed, commands)), *repeat(listener, len(commands) - 1), reply)
         return reply
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.base.written import Written
+from cluster.base.written import PipelinedReply
 from cluster.xmpp.stanza import Stanza
 
 MAX_BATCH_BYTES = 1 << 19
@@ -18,8 +18,8 @@ class Batch:
     def __init__(self) -> None:
         self.stanzas: list[Stanza] = []
         self.size_bytes = 0
-        self.settled = Written()
-        self.settled.is_under_way = False
+        self.settled = PipelinedReply()
+        self.settled.is_sent = False
         self.ids: tuple[str, ...] = ()
         """Of the entry before, and of its own."""
         self.entry = b""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cluster.base.units import Quantity
+from cluster.base.units import Unit
 
 if TYPE_CHECKING:
     from cluster.xmpp.stanza import Stanza
@@ -45,7 +45,7 @@ class Fault:
 
     key: str
     """Its word in topologies and, behind `--`, on the command line."""
-    quantity: Quantity
+    quantity: Unit
     """What stands behind that word."""
     meaning: str
     """For the references: a sentence or two."""

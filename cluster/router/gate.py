@@ -43,7 +43,7 @@ def _opening(kind: str, from_: Jid) -> bytes | None:
         return None
 
 
-class Gate:
+class LinkGuard:
     """Takes in the entries of one link. What does not belong there is dropped, logged and traced.
 
     The other side's Redis user may write only to its own links, but into those whatever it likes. So who speaks, and

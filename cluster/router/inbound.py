@@ -18,7 +18,7 @@ from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import LinkKeys
 from cluster.router.inbound_link import InboundLink
 from cluster.router.reader import OpenSink
-from cluster.router.share import Share
+from cluster.router.share import LinkAssignment
 
 ACKNOWLEDGE_AFTER_S = 0.01
 """Gathers acknowledgements, which nobody waits for. What settled in so short a time may come again after a crash."""
@@ -35,7 +35,7 @@ class Inbound:
     _log = Logger()
 
     def __init__(
-        self, reactor: Clock, turn: Turn, client: RedisClient, keys: LinkKeys, to: str, share: Share,
+        self, reactor: Clock, turn: Turn, client: RedisClient, keys: LinkKeys, to: str, share: LinkAssignment,
         decode: Callable[[bytes], Any], is_current: Callable[[], bool] = lambda: True,
     ) -> None:  # fmt: skip
         """`decode` makes the list of items of what a sender's `Outbound` wrote as one entry. `is_current`: all is known
@@ -49,7 +49,7 @@ class Inbound:
         self.clock = reactor
         self.turn = turn
         self._share = share
-        self.is_sure: Callable[[], bool] = lambda: share.is_sure() and is_current()
+        self.holds_lease: Callable[[], bool] = lambda: share.holds_lease() and is_current()
         self._open_sink: OpenSink | None = None
         self._links: dict[str, InboundLink] = {}
         self._opening: set[str] = set()

@@ -102,7 +102,7 @@ class InboundLink:
 
     def _is_sure(self) -> bool:
         """Nobody else reads the link, and what comes of an entry can be written."""
-        return self._inbound.is_sure() and self._client.is_connected(self._key)
+        return self._inbound.holds_lease() and self._client.is_connected(self._key)
 
     def _may_read(self) -> bool:
         if self._is_fenced or self._is_over():

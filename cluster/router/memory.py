@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from cluster.base.clock import Clock
 from cluster.base.settled import Settled
-from cluster.router.gate import Gate
+from cluster.router.gate import LinkGuard
 from cluster.router.link_faults import LinkFaults
 from cluster.router.port import QUEUE, Bounce, Deliver, HopRecorder, no_link
 from cluster.router.reader import EntrySink
@@ -138,7 +138,7 @@ class MemoryRouter:
         gate = self._gates.get(from_)
         if gate is None:
             network = self.network
-            guard = Gate(network.clock, from_, self.domain, network.served_by, self._deliver, self.tracer)
+            guard = LinkGuard(network.clock, from_, self.domain, network.served_by, self._deliver, self.tracer)
             gate = self._gates[from_] = self.faults.before(from_, guard, lambda: self.read(from_))
         queue = self.network.queue(from_, self.domain)
         for entry in [*queue.entries]:

@@ -137,7 +137,7 @@ class OutboundLink:
         self._write(batch)
 
     def _write(self, batch: Batch) -> None:
-        batch.settled.is_under_way = self._client.keeps_order
+        batch.settled.is_sent = self._client.keeps_order
         script = WRITE_AGAIN if batch.resent else WRITE
         added = self._client.execute("EVAL", script, *self._arguments(batch))
         added.addCallbacks(self._on_added, self._on_failed, callbackArgs=(batch,), errbackArgs=(batch,))
@@ -163,7 +163,7 @@ class OutboundLink:
     def _on_failed(self, failure: Failure, batch: Batch) -> None:
         if isinstance(failure.value, ConnectionLost):
             batch.resent = self._is_lost = True
-            batch.settled.is_under_way = False
+            batch.settled.is_sent = False
             return
         self._unanswered.popleft()
         if not self._is_refused:  # the first of many

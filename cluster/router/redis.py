@@ -10,14 +10,14 @@ from cluster.base.clock import Clock
 from cluster.base.turn import Turn
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
-from cluster.router.gate import Gate
+from cluster.router.gate import LinkGuard
 from cluster.router.inbound import Inbound
 from cluster.router.outbound import Outbound
 from cluster.router.port import Bounce, Deliver, HopRecorder
 from cluster.router.reader import EntrySink
 from cluster.router.realm import NO_COMPONENTS
 from cluster.router.redis_faults import RedisFaults
-from cluster.router.share import Share, WholeShare
+from cluster.router.share import AllLinks, LinkAssignment
 from cluster.xmpp.stanza import Stanza
 
 
@@ -36,7 +36,7 @@ class RedisRouter:
         max_backlog: int,
         now_utc_s: Callable[[], float],
         sender: str = "",
-        share: Share | None = None,
+        share: LinkAssignment | None = None,
         served_by: Mapping[str, str] = NO_COMPONENTS,
         peers: Collection[str] | None = None,
     ) -> None:
@@ -59,7 +59,7 @@ class RedisRouter:
         self._faults = RedisFaults(reactor, client, keys, domain, tracer, now_utc_s)
         decode = msgspec.msgpack.Decoder(list[Stanza]).decode
         self._inbound = Inbound(
-            reactor, turn, client, keys, domain, share or WholeShare(), decode, self._faults.are_known
+            reactor, turn, client, keys, domain, share or AllLinks(), decode, self._faults.are_known
         )
 
     async def start(self, deliver: Deliver, bounce: Bounce) -> None:
@@ -68,7 +68,7 @@ class RedisRouter:
         await self._faults.start()  # first, for they are to be known when something is read
 
         def open_sink(from_: str, on_room: Callable[[], None]) -> EntrySink:
-            guard = Gate(self._reactor, from_, self._domain, self._served_by, deliver, self._tracer)
+            guard = LinkGuard(self._reactor, from_, self._domain, self._served_by, deliver, self._tracer)
             return self._faults.before(from_, guard, on_room)
 
         await self._inbound.start(open_sink)

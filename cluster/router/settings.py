@@ -16,7 +16,7 @@ class FaultSettings(msgspec.Struct, frozen=True):
     seed: str
     """Of the randomness; each link and each fault makes its own of it."""
     faults: dict[str, Any]
-    """What `Quantity.parse` and `anchored` made, by the keys of the faults."""
+    """What `Unit.parse` and `anchored` made, by the keys of the faults."""
 
 
 def parse(texts: Mapping[str, str]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 
-class Share(Protocol):
+class LinkAssignment(Protocol):
     """Which links this process reads, where several serve one domain."""
 
     def is_ours(self, link: str) -> bool:
@@ -18,16 +18,16 @@ class Share(Protocol):
     def give_back(self, link: str) -> None:
         """Be its reader no more."""
 
-    def is_sure(self) -> bool:
+    def holds_lease(self) -> bool:
         """Nobody else can have become the reader of what this process reads; else Redis has to be asked."""
 
 
-class WholeShare:
+class AllLinks:
     """All of the links."""
 
-    def __init__(self, is_sure: Callable[[], bool] = lambda: True) -> None:
-        """`is_sure`: as in `Share`, where others could take this process for dead."""
-        self.is_sure = is_sure
+    def __init__(self, holds_lease: Callable[[], bool] = lambda: True) -> None:
+        """`holds_lease`: as in `LinkAssignment`, where others could take this process for dead."""
+        self.holds_lease = holds_lease
 
     def is_ours(self, link: str) -> bool:
         """Always."""

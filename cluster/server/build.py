@@ -10,11 +10,11 @@ from cluster.server.components.component import Component
 from cluster.server.components.component_stream import ComponentStreams
 from cluster.server.config import Ports, ServerConfig
 from cluster.server.domain import Domain
-from cluster.server.nodes.broker import Relay
-from cluster.server.nodes.remote_sessions import RemoteSeats
+from cluster.server.nodes.broker import NodeBroker
+from cluster.server.nodes.remote_sessions import RemoteSessions
 from cluster.server.routing import LocalService, Routing
 from cluster.server.services.hosted import HostedService
-from cluster.server.sessions.binder import Seats
+from cluster.server.sessions.binder import SessionBinder
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Server:
     """The same for components."""
     administration: Administration
     ports: Ports
-    _relay: Relay
+    _relay: NodeBroker
 
     async def start(self) -> None:
         """Accept stanzas from other domains, then work for the other nodes of this one."""
@@ -55,17 +55,17 @@ def build(config: ServerConfig, ports: Ports) -> Server:
     local: tuple[LocalService, ...] = (domain.delivery, *components.values(), *hosted)
     for each in local:
         routing.add(each)
-    remote = RemoteSeats(ports.nodes, ports.new_id)
-    seats = Seats(domain, ports.nodes, ports.new_id, remote)
+    remote = RemoteSessions(ports.nodes, ports.new_id)
+    binder = SessionBinder(domain, ports.nodes, ports.new_id, remote)
     options = stream_options(domain.context, config.tls, config.anonymous)
-    shared = C2s(domain, seats, options, ports.clock, ports.new_id, config.starttls, config.certificate_hash)
+    shared = C2s(domain, binder, options, ports.clock, ports.new_id, config.starttls, config.certificate_hash)
     clients = ClientStreams(shared)
     return Server(
         domain,
         routing,
         clients,
-        ComponentStreams(config.domain, components, domain.entrance, ports),
+        ComponentStreams(config.domain, components, domain.ingress, ports),
         Administration(domain, components, clients.streams),
         ports,
-        Relay(ports.nodes, domain, seats, remote, ports.expelled),
+        NodeBroker(ports.nodes, domain, binder, remote, ports.expelled),
     )

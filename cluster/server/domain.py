@@ -22,12 +22,12 @@ from cluster.server.im.message_hooks import MessageHooks
 from cluster.server.im.presence import Presence
 from cluster.server.im.presence_hooks import PresenceHooks
 from cluster.server.im.subscriptions import Subscriptions
-from cluster.server.ingress import Entrance
+from cluster.server.ingress import Ingress
 from cluster.server.nodes.frames import Remove
 from cluster.server.routing import Routing
 from cluster.server.sessions.hibernation import Hibernation
-from cluster.server.sessions.persistence import Keeper
-from cluster.server.sessions.recovery import RestoredSession, restore
+from cluster.server.sessions.persistence import SessionPersister
+from cluster.server.sessions.recovery import RecoveredSession, restore
 from cluster.server.sessions.session import Session
 
 _log = Logger()
@@ -46,7 +46,7 @@ class Domain:
         self.host = ServerHost(config.modules)
         self.credentials = Credentials(ports.store.accounts, ports.store.secrets, ports.derive, ports.new_salt)
         self.accounts = Accounts(config.domain, ports.store, config.limits, self._complete)
-        self.keeper = Keeper(ports.store.sessions, ports.turn, ports.clock, ports.now_utc_s)
+        self.persister = SessionPersister(ports.store.sessions, ports.turn, ports.clock, ports.now_utc_s)
         hooks_of_presence = PresenceHooks(self.host, lambda: self.context)
         self._presence = Presence(routing.route, ports.new_id, ports.now_utc_s, hooks_of_presence)
         self._subscriptions = Subscriptions(self.accounts, self._presence, routing.route, ports.new_id)
@@ -55,7 +55,7 @@ class Domain:
         requests = iq.IqDispatch(self.host, routing.route)
         self._messages = MessageDelivery(self.context, routing.bounce, ports.tracer, hooks)
         self.delivery = AccountDelivery(self.context, self._messages, requests, ports, routing)
-        self.entrance = Entrance(
+        self.ingress = Ingress(
             self.context, requests, hooks, ports.tracer, routing.too_large, routing.bounce, ports.clock
         )
 
@@ -82,13 +82,13 @@ class Domain:
 
     def hibernate(self, session: Session) -> None:
         """The session has no stream, and waits for its client (XEP-0198 section 5)."""
-        Hibernation(session, self.keeper, self._clock, self.session_gone)
+        Hibernation(session, self.persister, self._clock, self.session_gone)
 
     def session_gone(self, session: Session) -> None:
         """The stream of a session is over: its contacts hear of it, and what it never got goes elsewhere."""
         self._presence.leave(session)
         self.accounts.detach(session)
-        self.keeper.gone(session)
+        self.persister.gone(session)
         if not (session.account.temporary or session.account.is_removed):
             told = self.host.run("gone", self.context, session.account, session)
             told.addErrback(lambda failure: _log.failure("A module did not take note of a session's end", failure))
@@ -104,7 +104,7 @@ class Domain:
                 settled = self.delivery.deliver(stanza, "")
             if settled is not None:
                 elsewhere.append(settled.addErrback(self.routing.not_delivered, stanza))
-        forgotten = DeferredList(elsewhere).addCallback(lambda _: self.keeper.forget(session))
+        forgotten = DeferredList(elsewhere).addCallback(lambda _: self.persister.forget(session))
         forgotten.addCallback(lambda _: self._nodes.release(session.jid.localpart))
 
     async def restore(self, localpart: str) -> None:
@@ -113,7 +113,7 @@ class Domain:
         What that process was sent and has not delivered reaches them now, but nothing else does before `adopt`.
         """
         states = self.host.session_states
-        for session in await restore(localpart, self.accounts, self._store.sessions, self.keeper, states):
+        for session in await restore(localpart, self.accounts, self._store.sessions, self.persister, states):
             self._nodes.claim_again(localpart)  # until its end; see `session_gone`
             if not session.is_bound:
                 self.session_gone(session)
@@ -131,7 +131,7 @@ class Domain:
         if not account.available:
             self._presence.absent(account)
         for session in [*account.sessions.values()]:
-            if isinstance(session, RestoredSession):
+            if isinstance(session, RecoveredSession):
                 await self.host.run("restored", self.context, account, session)
 
     # --- accounts

@@ -32,7 +32,7 @@ _READ = CLAIMS | {PROBE_PAYLOAD}
 """Payloads of a client's stanza that are for its server."""
 
 
-class Entrance:
+class Ingress:
     """Takes what is sent, refuses what may not be sent, and hands on the rest."""
 
     def __init__(

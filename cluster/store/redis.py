@@ -12,7 +12,7 @@ from twisted.internet.defer import DeferredSemaphore
 
 from cluster.base.turn import Turn
 from cluster.redisio.client import RedisClient
-from cluster.redisio.insistent import Insistent
+from cluster.redisio.insistent import RetryingWriter
 from cluster.redisio.keys import Keys
 from cluster.redisio.pages import PAGE_BYTES, read_hash
 from cluster.store.limits import DEFAULTS, Limit
@@ -285,11 +285,11 @@ class RedisSecrets:
 
 
 def redis_store(client: RedisClient, keys: Keys, domain: str, turn: Turn) -> Store:
-    """What the domain remembers in this Redis. Make it before the router is started: see `Insistent`.
+    """What the domain remembers in this Redis. Make it before the router is started: see `RetryingWriter`.
 
     `turn`: of all who write to the client.
     """
-    insistent = Insistent(client)
+    insistent = RetryingWriter(client)
     archives = RedisArchives(client, insistent, keys, domain, turn)
     return Store(
         RedisAccounts(client, keys, domain, archives),

@@ -11,9 +11,9 @@ from twisted.logger import Logger
 
 from cluster.base.storage import log_failed
 from cluster.base.turn import Stage, Turn
-from cluster.base.written import Written
+from cluster.base.written import PipelinedReply
 from cluster.redisio.client import RedisClient
-from cluster.redisio.insistent import Insistent
+from cluster.redisio.insistent import RetryingWriter
 from cluster.redisio.keys import Keys
 from cluster.redisio.protocol import Command
 from cluster.store.archive import MAX_PAGE_BYTES, ArchivedMessage, Entry, Page, select
@@ -84,8 +84,8 @@ class _Batch:
     def __init__(self) -> None:
         self.appended: dict[str, _Appended] = {}
         self.size_bytes = 0
-        self.settled = Written()
-        self.settled.is_under_way = False
+        self.settled = PipelinedReply()
+        self.settled.is_sent = False
 
 
 class RedisArchives:
@@ -96,7 +96,7 @@ class RedisArchives:
 
     _log = Logger()
 
-    def __init__(self, client: RedisClient, insistent: Insistent, keys: Keys, domain: str, turn: Turn) -> None:
+    def __init__(self, client: RedisClient, insistent: RetryingWriter, keys: Keys, domain: str, turn: Turn) -> None:
         self._client = client
         self._insistent = insistent
         self._keys = keys
@@ -133,7 +133,7 @@ class RedisArchives:
         batch, self._batch = self._batch, None
         if batch is None:
             return
-        batch.settled.is_under_way = True
+        batch.settled.is_sent = True
         for localpart, appended in batch.appended.items():
             index = self._keys.archive_index(self._domain, localpart)
             pushed = self._insistent.write((*appended.commands, ("RPUSH", index, *appended.entries)))

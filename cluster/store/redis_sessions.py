@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from cluster.base.storage import StorageRefused
 from cluster.redisio.client import RedisClient
-from cluster.redisio.insistent import Insistent
+from cluster.redisio.insistent import RetryingWriter
 from cluster.redisio.keys import Keys
 from cluster.redisio.pages import read_hash
 from cluster.redisio.protocol import Command, Reply
@@ -36,7 +36,7 @@ _DIRECTED = b"to "
 class RedisSessions:
     """A `SessionStore`."""
 
-    def __init__(self, client: RedisClient, insistent: Insistent, keys: Keys, domain: str) -> None:
+    def __init__(self, client: RedisClient, insistent: RetryingWriter, keys: Keys, domain: str) -> None:
         self._client = client
         self._insistent = insistent
         self._keys = keys
@@ -96,7 +96,7 @@ class RedisSessions:
 
 
 def _kept(reply: Reply) -> None:
-    if reply is None:  # see `Insistent.write`
+    if reply is None:  # see `RetryingWriter.write`
         raise StorageRefused("Redis refuses what is to be kept of sessions")
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
 
-from cluster.base.units import WINDOWS, Quantity
+from cluster.base.units import WINDOWS, Unit
 from cluster.kinds.base.finding import Finding, KeyPath, choice
 from cluster.kinds.base.values import NodeName
 from cluster.router.fault import Fault
@@ -15,7 +15,7 @@ from cluster.router.faults import known
 from cluster.topology.strict import Section
 
 
-def _written(quantity: Quantity) -> Any:
+def _written(quantity: Unit) -> Any:
     """The type of a key behind which this stands."""
 
     def read(value: object) -> Any:

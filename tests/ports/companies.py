@@ -15,7 +15,7 @@ from cluster.redisio.acl import rules
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
-from cluster.router.nodes.memory import MemoryCompany, MemoryNodes
+from cluster.router.nodes.memory import MemoryMembership, MemoryNodes
 from cluster.router.nodes.port import Nodes
 from cluster.router.nodes.redis import RedisNodes
 from cluster.trace.hop import Hop, Tracer
@@ -102,7 +102,7 @@ class InMemory:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self._company = MemoryCompany(self.clock)
+        self._company = MemoryMembership(self.clock)
 
     def run(self, scenario: Callable[[Company], Coroutine[Deferred[Any], Any, None]]) -> None:
         run_on(self.clock, scenario(self))

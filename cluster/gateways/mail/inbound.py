@@ -18,7 +18,7 @@ from cluster.components.connection import NotCarried, Overloaded
 from cluster.gateways.mail.addresses import Account, Addresses, Bounce, NotHere, Postmaster, Unknown
 from cluster.gateways.mail.bounces import Bounces
 from cluster.gateways.mail.configuration import MailSettings
-from cluster.protocols.mime.letter import Letter, kept_headers, read
+from cluster.protocols.mime.letter import ParsedMail, kept_headers, read
 from cluster.protocols.mime.report import read_failure, tells_delivery
 from cluster.protocols.mime.threads import thread_of
 from cluster.protocols.smtp.port import Ledger, Sent, Taken
@@ -116,7 +116,7 @@ class Inbound:
                 self._log.failure("a mail could not be taken", failure)
         raise Refused(451, "4.3.2 the XMPP server is away; try again later")
 
-    async def _take_for(self, envelope: Envelope, address: str, letter: Letter, data: bytes) -> None:
+    async def _take_for(self, envelope: Envelope, address: str, letter: ParsedMail, data: bytes) -> None:
         found = self._addresses.find(address)
         detail = f"from {envelope.peer}"
         self._tracer.record_foreign(
@@ -153,7 +153,7 @@ class Inbound:
         await self._bounces.tell_sender(sent, failure.status, failure.text)
         return True
 
-    async def _send_on(self, envelope: Envelope, account: Jid, letter: Letter, data: bytes) -> None:
+    async def _send_on(self, envelope: Envelope, account: Jid, letter: ParsedMail, data: bytes) -> None:
         id = self._stanza_id(envelope, account, letter, data)
         known = await self._ledger.find(id)
         if isinstance(known, Taken) and known.is_delivered:
@@ -169,7 +169,7 @@ class Inbound:
             await settled
         await self._ledger.note(id, msgspec.structs.replace(taken, is_delivered=True))
 
-    def _stanza_id(self, envelope: Envelope, account: Jid, letter: Letter, data: bytes) -> str:
+    def _stanza_id(self, envelope: Envelope, account: Jid, letter: ParsedMail, data: bytes) -> str:
         """The same when the same mail comes again; a mail without a Message-ID is always a new one."""
         if not letter.message_id:
             return self._new_id()
@@ -177,7 +177,7 @@ class Inbound:
         mark.update(data)
         return mark.hexdigest()[:32]
 
-    def _message(self, id: str, account: Jid, letter: Letter) -> Stanza:
+    def _message(self, id: str, account: Jid, letter: ParsedMail) -> Stanza:
         body = Element(f"{{{CLIENT}}}body")
         body.text = letter.text
         payload = [body]

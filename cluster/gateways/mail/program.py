@@ -8,7 +8,7 @@ from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP
 from twisted.internet.ssl import optionsForClientTLS
 
 from cluster.components.connection import ComponentConnection
-from cluster.components.program import Address, Surroundings
+from cluster.components.program import Address, NodeEnvironment
 from cluster.components.runtime import GatewayRuntime
 from cluster.gateways.mail.configuration import MailSettings
 from cluster.gateways.mail.redis import RedisLedger, RedisSpool
@@ -22,7 +22,7 @@ class MailProgram:
 
     def __init__(
         self,
-        around: Surroundings,
+        around: NodeEnvironment,
         settings: MailSettings,
         connection: ComponentConnection,
         relay: Relay,

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.endpoints import TCP4ClientEndpoint
 
 from cluster.components.connection import ComponentConnection
-from cluster.components.program import Address, Surroundings
+from cluster.components.program import Address, NodeEnvironment
 from cluster.components.runtime import GatewayRuntime
 from cluster.gateways.sms.esme import Login
 from cluster.gateways.sms.gateway import SmsGateway, SmsSettings
@@ -19,7 +19,7 @@ class SmsProgram:
 
     def __init__(
         self,
-        around: Surroundings,
+        around: NodeEnvironment,
         settings: SmsSettings,
         connection: ComponentConnection,
         at_smsc: Address,

@@ -14,7 +14,7 @@ from cluster.kinds.base.network import NetworkNode
 from cluster.kinds.base.server import ServerNode
 
 if TYPE_CHECKING:
-    from cluster.components.program import Program, Surroundings
+    from cluster.components.program import NodeEnvironment, Program
 
 
 class GatewayNode(msgspec.Struct, frozen=True):
@@ -82,7 +82,7 @@ class GatewayNode(msgspec.Struct, frozen=True):
         """
         return iter(())
 
-    def program(self, around: Surroundings, server: ServerNode, network: NetworkNode) -> Program:
+    def program(self, around: NodeEnvironment, server: ServerNode, network: NetworkNode) -> Program:
         """What its process runs; only this imports it."""
         raise NotImplementedError
 

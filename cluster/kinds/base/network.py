@@ -14,7 +14,7 @@ from cluster.kinds.base.key import Key
 from cluster.networks.requests import FAULTS
 
 if TYPE_CHECKING:
-    from cluster.components.program import Program, Surroundings
+    from cluster.components.program import NodeEnvironment, Program
     from cluster.kinds.base.gateway import GatewayNode
     from cluster.networks.person import Ask, Person
 
@@ -92,7 +92,7 @@ class NetworkNode(msgspec.Struct, frozen=True):
         """
         return iter(())
 
-    def program(self, around: Surroundings, gateways: Sequence[GatewayNode]) -> Program:
+    def program(self, around: NodeEnvironment, gateways: Sequence[GatewayNode]) -> Program:
         """What its process runs, `gateways` being those that lead to it; only this imports it."""
         raise NotImplementedError
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cluster.lab.clients.accounts import KnownAccount
     from cluster.lab.clients.correspondents import Correspondent
     from cluster.lab.clients.users import Users
-    from cluster.lab.driver import Driver, Story
+    from cluster.lab.driver import Driver, LogStream
     from cluster.lab.faults import LinkFaults
     from cluster.lab.folder import LabFolder
     from cluster.lab.logs import LogLine
@@ -206,11 +206,11 @@ class Lab:
 
         return troubles(self.folder, self.plan)
 
-    def log(self, node: str | None = None) -> Story:
+    def log(self, node: str | None = None) -> LogStream:
         """What all nodes say, or one of them."""
         return self.driver.story(node)
 
-    def follow(self, story: Story, every_s: float, *, until_down: bool = False) -> Iterator[tuple[str, LogLine]]:
+    def follow(self, story: LogStream, every_s: float, *, until_down: bool = False) -> Iterator[tuple[str, LogLine]]:
         """What is added to a log, until the lab's files are gone; `until_down`: until it does not run."""
         from cluster.lab.wait import pause
 

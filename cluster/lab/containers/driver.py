@@ -15,7 +15,7 @@ from cluster.lab.containers import compose, document, files
 from cluster.lab.containers.compose import Compose
 from cluster.lab.containers.engine import MAX_AT_ONCE, STOP_TIMEOUT_S, Engine, connected
 from cluster.lab.containers.state import node_state, question
-from cluster.lab.containers.story import ContainerStory, last_words
+from cluster.lab.containers.story import ContainerLogs, last_words
 from cluster.lab.control.question import answers
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import ADMIN, LabFolder
@@ -97,13 +97,13 @@ class ContainerDriver:
         with connected(self._folder) as engine:
             return any(container.status in ("running", "restarting", "paused") for container in engine.containers())
 
-    def story(self, node: str | None) -> ContainerStory:
+    def story(self, node: str | None) -> ContainerLogs:
         """What the containers say, or one of them. Raises BadInput where there is no such node."""
         with connected(self._folder) as engine:
             known = [container.labels["xmpplab.node"] for container in engine.containers()]
         if node is not None and node not in known:
             raise BadInput(f"no log of {node!r} (nodes: {', '.join(known)})")
-        return ContainerStory(self._folder, node)
+        return ContainerLogs(self._folder, node)
 
     def apply(self, plan: Plan) -> None:
         """Start what this plan has more than the one that runs, and remove what it has not; wait until all answers."""

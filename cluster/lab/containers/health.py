@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import msgspec
 
 from cluster.lab.containers.files import LAB, REDIS_PORT
-from cluster.lab.control.question import Question, answers, redis_question, server_question, status_question
+from cluster.lab.control.question import ReadinessProbe, answers, redis_question, server_question, status_question
 from cluster.lab.errors import LabError
 from cluster.lab.folder import ADMIN, LabFolder
 
@@ -22,7 +22,7 @@ TIMEOUT_S = 2.0
 """For each question: less than the engine gives both."""
 
 
-def questions(folder: LabFolder, node: str, is_alive: bool = False) -> Iterator[Question]:
+def questions(folder: LabFolder, node: str, is_alive: bool = False) -> Iterator[ReadinessProbe]:
     """What to ask the part of this name; `is_alive`: only what it answers by itself."""
     plan, urls = folder.plan(), folder.secrets()
     if ADMIN in urls:

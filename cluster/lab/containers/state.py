@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cluster.lab.containers.files import REDIS
-from cluster.lab.control.question import Question, answers, redis_question, server_question, status_question
+from cluster.lab.control.question import ReadinessProbe, answers, redis_question, server_question, status_question
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.state import NodeKind, NodeState, State
 from cluster.topology.plan import Plan
@@ -21,7 +21,7 @@ _SHELL_SIGNAL = 128
 """An exit code above it is a signal's number added to it."""
 
 
-def question(folder: LabFolder, plan: Plan, node: str) -> Question:
+def question(folder: LabFolder, plan: Plan, node: str) -> ReadinessProbe:
     """What to ask a node at its published address."""
     server = plan.server(node)
     if server is not None:

@@ -11,7 +11,7 @@ from cluster.lab.folder import LabFolder
 from cluster.lab.logs import LogLine, decode
 
 
-class ContainerStory:
+class ContainerLogs:
     """What all nodes of a lab said, or one of them, as one story."""
 
     def __init__(self, folder: LabFolder, node: str | None) -> None:

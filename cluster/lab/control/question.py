@@ -23,7 +23,7 @@ READINESS = "readiness"
 
 
 @dataclass(frozen=True)
-class Question:
+class ReadinessProbe:
     """What to say to a part, where, and by what its answer is known."""
 
     address: Path | tuple[str, int]
@@ -36,23 +36,23 @@ class Question:
     """Stands in the answer of a part that is not ready; it is asked again. Empty: such a part says nothing."""
 
 
-def redis_question(address: Path | tuple[str, int], url: str) -> Question:
+def redis_question(address: Path | tuple[str, int], url: str) -> ReadinessProbe:
     """Redis answers commands, also when it had a long append-only file to read."""
     parts = urlsplit(url)
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    return Question(address, f"AUTH {user} {password}\r\nPING\r\n".encode(), b"+PONG", refusal=b"-LOADING")
+    return ReadinessProbe(address, f"AUTH {user} {password}\r\nPING\r\n".encode(), b"+PONG", refusal=b"-LOADING")
 
 
-def server_question(server: ServerNode) -> Question:
+def server_question(server: ServerNode) -> ReadinessProbe:
     """A server opens a stream and offers its features (RFC 6120 section 4.3.2)."""
     header = (
         f"<?xml version='1.0'?><stream:stream to={quoteattr(server.domain)} version='1.0' "
         f"xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>"
     )
-    return Question((server.host, server.c2s_port), header.encode(), b"</stream:features>", b"</stream:stream>")
+    return ReadinessProbe((server.host, server.c2s_port), header.encode(), b"</stream:features>", b"</stream:stream>")
 
 
-def status_question(url: str, plan: Plan, speaks_for: str) -> Question:
+def status_question(url: str, plan: Plan, speaks_for: str) -> ReadinessProbe:
     """A gateway or network is asked for its status like any part by a command, and says that it is ready.
 
     `url`: of the lab's Redis, for a user who may ask.
@@ -66,12 +66,12 @@ def status_question(url: str, plan: Plan, speaks_for: str) -> Question:
     ring: Any = ("PUBLISH", keys.control(speaks_for), "")
     wait: Any = ("BLPOP", keys.control_reply(speaks_for, READINESS), "0")
     address = (parts.hostname, parts.port or 6379) if parts.hostname else Path(unquote(parts.path))
-    return Question(
+    return ReadinessProbe(
         address, b"".join(map(pack_command, (login, ask, ring, wait))), b'"ready":true', refusal=b'"ready":false'
     )
 
 
-def answers(question: Question, timeout_s: float) -> bool:
+def answers(question: ReadinessProbe, timeout_s: float) -> bool:
     """Ask once, over TCP; False when the awaited answer does not come."""
     assert not isinstance(question.address, Path)
     received = b""

@@ -13,7 +13,7 @@ import psutil
 
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder, is_full
-from cluster.lab.logs import LogStory, tail
+from cluster.lab.logs import ProcessLogs, tail
 from cluster.lab.processes.holder import STOP_TIMEOUT_S, end_holder
 from cluster.lab.processes.orphans import end_orphans
 from cluster.lab.processes.signals import APPLY
@@ -117,12 +117,12 @@ class ProcessDriver:
         """True while somebody looks after the lab."""
         return self._folder.is_locked()
 
-    def story(self, node: str | None) -> LogStory:
+    def story(self, node: str | None) -> ProcessLogs:
         """What the processes say, or one of them. Raises BadInput where there is no such node."""
         known = sorted(path.stem for path in self._folder.logs.glob("*.jsonl"))
         if node is not None and node not in known:
             raise BadInput(f"no log of {node!r} (nodes: {', '.join(known)})")
-        return LogStory(self._folder.logs, node)
+        return ProcessLogs(self._folder.logs, node)
 
     def apply(self, plan: Plan) -> None:
         """Start what this plan has more than the one that runs, and stop what it has not; wait until all answers."""

@@ -13,7 +13,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from cluster.lab.control.question import Question
+from cluster.lab.control.question import ReadinessProbe
 
 Reactor = Any
 """The Twisted reactor; it is described by zope interfaces, which mypy cannot read."""
@@ -26,7 +26,7 @@ ANSWER_TIMEOUT_S = 5.0
 """A part that takes a connection and is silent for longer is asked again on a new one."""
 
 
-async def answered(question: Question, reactor: Reactor) -> None:
+async def answered(question: ReadinessProbe, reactor: Reactor) -> None:
     """Ask until the part answers; cancel the Deferred of this coroutine to stop asking."""
     for asked in count():
         if await _ask(question, reactor):
@@ -34,7 +34,7 @@ async def answered(question: Question, reactor: Reactor) -> None:
         await deferLater(reactor, EVERY_S * (1 + asked / 10))
 
 
-async def _ask(question: Question, reactor: Reactor) -> bool:
+async def _ask(question: ReadinessProbe, reactor: Reactor) -> bool:
     if isinstance(question.address, Path):
         endpoint: Any = UNIXClientEndpoint(reactor, str(question.address))  # type: ignore[no-untyped-call]
     else:
@@ -51,7 +51,7 @@ class _Asking(Protocol):
 
     transport: Any
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: ReadinessProbe) -> None:
         self._question = question
         self._received = b""
         self.answer: Deferred[bool] = Deferred(lambda _: self.transport.loseConnection())

@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.epollreactor import EPollReactor
 
 
-class EagerReactor(EPollReactor):
+class WriteThroughReactor(EPollReactor):
     """Writes at the end of each turn, and asks epoll only about what the system did not take.
 
     Twisted asks first: for every write it tells epoll, polls, writes, and tells epoll again. It also enters a context

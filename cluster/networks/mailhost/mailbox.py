@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from cluster.protocols.mime.letter import Letter, read
+from cluster.protocols.mime.letter import ParsedMail, read
 
 _DELIVERY = re.compile(r"Q(\d+)")
 """In the name of a file of the library's: how many this process had delivered before it."""
@@ -53,7 +53,7 @@ class Mailbox:
         """All mails, oldest first, as JSON objects."""
         return [_shown(at_utc_s, read(data)) for at_utc_s, data in self._mails()]
 
-    def find(self, message_id: str) -> Letter | None:
+    def find(self, message_id: str) -> ParsedMail | None:
         """The mail with this Message-ID; None without one."""
         letters = (read(data) for _, data in self._mails())
         return next((letter for letter in letters if letter.message_id == message_id), None)
@@ -69,7 +69,7 @@ def _number(key: str) -> int:
     return int(found.group(1)) if found else 0
 
 
-def _shown(at_utc_s: float, letter: Letter) -> dict[str, Any]:
+def _shown(at_utc_s: float, letter: ParsedMail) -> dict[str, Any]:
     return {
         "at_utc_s": at_utc_s,
         "from": letter.sender,

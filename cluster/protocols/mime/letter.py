@@ -17,7 +17,7 @@ TRACE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 MAX_KEPT_HEADER_BYTES = 2_000
 
 
-class Letter(msgspec.Struct, frozen=True):
+class ParsedMail(msgspec.Struct, frozen=True):
     """What was read of a mail."""
 
     sender: str
@@ -40,7 +40,7 @@ class Letter(msgspec.Struct, frozen=True):
     trace_id: str
 
 
-def read(data: bytes) -> Letter:
+def read(data: bytes) -> ParsedMail:
     """Read it; whatever it is like, it does not raise."""
     mail = parse(data)
     sender = _first_address(raw_headers(mail, "From"))
@@ -49,7 +49,7 @@ def read(data: bytes) -> Letter:
     precedence = raw_header(mail, "Precedence").lower()
     auto_submitted = raw_header(mail, "Auto-Submitted").lower()
     is_from_list = bool(raw_header(mail, "List-Id") or raw_header(mail, "List-Post"))
-    return Letter(
+    return ParsedMail(
         sender=sender,
         reply_to=_first_address(raw_headers(mail, "Reply-To")) or sender,
         subject=header(mail, "Subject")[:MAX_SUBJECT_CHARACTERS],

@@ -57,7 +57,7 @@ class Work(Protocol):
     def answered(self, mail: Mail, answer: Answer) -> None:
         """What became of it. Called once for each mail that was given out."""
 
-    def ended(self, courier: Courier, trouble: str) -> None:
+    def ended(self, courier: SmtpSender, trouble: str) -> None:
         """The connection is over; `trouble`: what the other host, or the way to it, refused; empty for a good end."""
 
 
@@ -66,7 +66,7 @@ _Untyped: Any = ESMTPClient
 _WAYS_TO_LOG_IN: tuple[Any, ...] = (PLAINAuthenticator, LOGINAuthenticator)
 
 
-class Courier(_Untyped):  # type: ignore[misc]
+class SmtpSender(_Untyped):  # type: ignore[misc]
     """One connection. Of Twisted's client, it uses the greeting, STARTTLS and AUTH.
 
     The transactions are its own: with their parameters, and with dots doubled wherever a line begins with one, which

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from cluster.base.backoff import Backoff
 from cluster.base.clock import Clock
-from cluster.protocols.smtp.courier import Answer, Courier
+from cluster.protocols.smtp.courier import Answer, SmtpSender
 from cluster.protocols.smtp.port import Mail, Spool
 from cluster.protocols.smtp.relay import Relay
 from cluster.trace.hop import Event, Tracer
@@ -78,7 +78,7 @@ class OutboundQueue:
         """With a courier, or its sender is being told."""
         self._couriers = 0
         self._connecting: set[Deferred[Any]] = set()
-        self._connected: set[Courier] = set()
+        self._connected: set[SmtpSender] = set()
         self._failures = 0
         """Connections in a row that failed."""
         self._closed_until_s = 0.0
@@ -166,7 +166,7 @@ class OutboundQueue:
             self._push(again)
             self._run(self._spool.put(again))
 
-    def ended(self, courier: Courier | None, trouble: str) -> None:
+    def ended(self, courier: SmtpSender | None, trouble: str) -> None:
         """One connection less."""
         self._couriers -= 1
         if courier is not None:

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
 
 from cluster.base.clock import Clock
-from cluster.protocols.smtp.courier import Courier, Work
+from cluster.protocols.smtp.courier import SmtpSender, Work
 from cluster.protocols.smtp.settings import RelaySettings
 
 
@@ -30,7 +30,9 @@ class Relay:
 
     def connect(self, work: Work) -> Deferred[Any]:
         """Send a courier; the Deferred fails where there is no connection."""
-        factory: Any = Factory.forProtocol(lambda: Courier(self._clock, self.settings, self._identity, self._tls, work))
+        factory: Any = Factory.forProtocol(
+            lambda: SmtpSender(self._clock, self.settings, self._identity, self._tls, work)
+        )
         factory.noisy = False
         connecting: Deferred[Any] = self._endpoint.connect(factory)
         return connecting

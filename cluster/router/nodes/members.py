@@ -16,13 +16,13 @@ from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
 from cluster.redisio.masters import LONGEST_RETRY_S
 
-BEAT_S = 0.5
-SILENT_BEATS = 6
+HEARTBEAT_S = 0.5
+MISSED_HEARTBEATS = 6
 """So many of our own beats without one of another node mean that it is gone: after 3 to 3.5 s. Counting our own,
 and only what Redis replied to, makes a Redis or a process that stood still no evidence against anybody."""
-SURE_S = (SILENT_BEATS - 1) * BEAT_S
+LEASE_S = (MISSED_HEARTBEATS - 1) * HEARTBEAT_S
 """So long after a beat nobody can have expelled us, also where we stood still in the meantime."""
-GRACE_BEATS = int(LONGEST_RETRY_S / BEAT_S) + 1
+GRACE_HEARTBEATS = int(LONGEST_RETRY_S / HEARTBEAT_S) + 1
 """So many more after a new connection: the others may still wait before they try to connect again."""
 
 # keys: members, beats; arguments: node, incarnation
@@ -63,7 +63,7 @@ class Members:
         """This process, as the holder of something."""
         return f"{self.name}#{self._incarnation}"
 
-    def is_sure(self) -> bool:
+    def holds_lease(self) -> bool:
         """Nobody can have taken this process for dead by now."""
         return bool(self._reactor.seconds() < self._sure_until_s)
 
@@ -98,10 +98,10 @@ class Members:
             self._look(always=True)
 
     def _beat_later(self) -> None:
-        self._timer = self._reactor.callLater(BEAT_S, self._on_time)
+        self._timer = self._reactor.callLater(HEARTBEAT_S, self._on_time)
 
     def _on_connected(self) -> None:
-        self._silent = Counter(dict.fromkeys(self.present, -GRACE_BEATS))
+        self._silent = Counter(dict.fromkeys(self.present, -GRACE_HEARTBEATS))
 
     def _on_time(self) -> None:
         self._beat_later()
@@ -132,7 +132,7 @@ class Members:
                 await self.leave()
                 self._expelled()
             return
-        self._sure_until_s = begun_s + SURE_S
+        self._sure_until_s = begun_s + LEASE_S
         members, beats = reply
         self.present = {name.decode(): incarnation.decode() for name, incarnation in _pairs(members)}
         for name, beat in _pairs(beats):
@@ -144,9 +144,9 @@ class Members:
         """One more beat of ours: who has said nothing for too many of them is gone."""
         for name, incarnation in self.present.items():
             self._silent[name] += name != self.name
-            if self._silent[name] > SILENT_BEATS:
+            if self._silent[name] > MISSED_HEARTBEATS:
                 self._silent[name] = 0
-                self._log.warn("{name} has said nothing for {beats} beats: gone", name=name, beats=SILENT_BEATS)
+                self._log.warn("{name} has said nothing for {beats} beats: gone", name=name, beats=MISSED_HEARTBEATS)
                 self._client.post("EVAL", _EXPEL, 1, self._keys.members, name, incarnation)
                 self.tell()
 

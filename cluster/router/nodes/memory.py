@@ -28,7 +28,7 @@ class Entry(NamedTuple):
     frame: Any
 
 
-class MemoryCompany:
+class MemoryMembership:
     """What the nodes of one domain share. It outlives them: what a node is sent waits until somebody reads it."""
 
     def __init__(self, clock: Clock) -> None:
@@ -72,9 +72,9 @@ class MemoryCompany:
 
 
 class MemoryShare:
-    """A `Share`: all links go to the same node."""
+    """A `LinkAssignment`: all links go to the same node."""
 
-    def __init__(self, company: MemoryCompany, name: str) -> None:
+    def __init__(self, company: MemoryMembership, name: str) -> None:
         self._company = company
         self._name = name
 
@@ -93,7 +93,7 @@ class MemoryShare:
 class MemoryNodes:
     """A `Nodes`."""
 
-    def __init__(self, company: MemoryCompany, name: str) -> None:
+    def __init__(self, company: MemoryMembership, name: str) -> None:
         self.name = name
         self.share = MemoryShare(company, name)
         self.server: Server

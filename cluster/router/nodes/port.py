@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 
 from cluster.base.settled import Settled
-from cluster.router.share import Share
+from cluster.router.share import LinkAssignment
 from cluster.xmpp.errors import StanzaError
 
 
@@ -63,7 +63,7 @@ class Nodes(Protocol):
     name: str
 
     @property
-    def share(self) -> Share:
+    def share(self) -> LinkAssignment:
         """Which links into the domain this node reads."""
 
     @property
@@ -97,7 +97,7 @@ class OnlyNode:
 
     is_alone = True
 
-    def __init__(self, name: str, share: Share) -> None:
+    def __init__(self, name: str, share: LinkAssignment) -> None:
         self.name = name
         self.share = share
 

@@ -25,17 +25,17 @@ from cluster.router.inbound import Inbound
 from cluster.router.nodes.members import Members
 from cluster.router.nodes.owners import Owners, inbox
 from cluster.router.nodes.port import Frame, Server
-from cluster.router.nodes.share import NodeShare
+from cluster.router.nodes.share import HashedLinks
 from cluster.router.outbound import Outbound
 from cluster.router.port import HopRecorder
-from cluster.router.share import WholeShare
+from cluster.router.share import AllLinks
 
 LOOK_AGAIN_S = 0.02
 """How soon to look again whether an inbox that is read is empty, or may be read."""
 
 
 class Inbox:
-    """A `Gate` for what one node wrote to another."""
+    """A `LinkGuard` for what one node wrote to another."""
 
     _log = Logger()
 
@@ -116,7 +116,7 @@ class RedisNodes:
         self._members = Members(reactor, client, keys, name, incarnation)
         self._owners = Owners(reactor, client, keys, self._members)
         self._outbound = Outbound(reactor, turn, client, keys, name, tracer, max_backlog)
-        self.share = NodeShare(reactor, client, keys, self._members)
+        self.share = HashedLinks(reactor, client, keys, self._members)
         self._inboxes: dict[str, Inbound] = {}
         self._taking_over: set[str] = set()
         self._left: set[str] = set()  # nodes that are gone, and have not been taken over by this one
@@ -212,7 +212,7 @@ class RedisNodes:
         if not await self.share.hold(inbox(node)) or node in self._inboxes:
             return node in self._inboxes
         reader = self._inboxes[node] = Inbound(
-            self._reactor, self._turn, self._client, self._keys, node, WholeShare(self._members.is_sure), self._decode
+            self._reactor, self._turn, self._client, self._keys, node, AllLinks(self._members.holds_lease), self._decode
         )
         self._taking_over.add(node)
         restored: list[str] = []

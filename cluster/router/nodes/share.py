@@ -25,8 +25,9 @@ return 1
 """
 
 
-class NodeShare:
-    """A `Share` of the links into the domain. All compute it alike; where they do not agree yet, they take turns."""
+class HashedLinks:
+    """The assignment of the links into the domain to its nodes, which all compute alike; where they do not agree yet,
+    they take turns."""
 
     def __init__(self, reactor: Any, client: RedisClient, keys: NodeKeys, members: Members) -> None:
         """`reactor` is an IReactorTime."""
@@ -73,9 +74,9 @@ class NodeShare:
         keys = (self._keys.readers, self._keys.members)
         return bool(await self._client.execute("EVAL", _TAKE, 2, *keys, link, self._members.me))
 
-    def is_sure(self) -> bool:
-        """See `Share`: the other nodes have not given up this one yet."""
-        return self._members.is_sure()
+    def holds_lease(self) -> bool:
+        """See `LinkAssignment`: the other nodes have not given up this one yet."""
+        return self._members.holds_lease()
 
     def give_back(self, link: str) -> None:
         """Let another node read it."""

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from cluster.host.module import Peer
-from cluster.server.sessions.port import Seat, Way
+from cluster.server.sessions.port import SessionPort, StreamHandle
 from cluster.streams.backpressure import UNANSWERED
 from cluster.streams.connection import StreamConnection
 from cluster.streams.peer_clock import PeerClock
@@ -38,7 +38,7 @@ from cluster.xmpp.states import State
 if TYPE_CHECKING:
     from cluster.server.c2s.client_streams import C2s
 
-_Taken = TypeVar("_Taken", Seat | StanzaError, Seat | int | None)
+_Taken = TypeVar("_Taken", SessionPort | StanzaError, SessionPort | int | None)
 
 HEADER_TIMEOUT_S = 10.0
 """From the connection to the stream header."""
@@ -60,8 +60,8 @@ class ClientStream(StreamConnection):
         super().__init__(ReceivingStream(shared.options, shared.new_id), shared.clock, clock, connections)
         self._shared = shared
         self._domain = shared.domain
-        self._entrance = shared.domain.entrance
-        self._seat: Seat | None = None
+        self._entrance = shared.domain.ingress
+        self._session: SessionPort | None = None
         self._greeted = False
         self._idle = False
         self._owes_answer = False
@@ -70,8 +70,8 @@ class ClientStream(StreamConnection):
     # --- the connection
 
     @property
-    def _outbox(self) -> Seat | None:
-        return self._seat
+    def _outbox(self) -> SessionPort | None:
+        return self._session
 
     def dataReceived(self, data: bytes) -> None:
         """What the client sent."""
@@ -89,15 +89,15 @@ class ClientStream(StreamConnection):
         self._drain_rest()
         self._limit(None)
         self._stream.close()  # an answer that is still on its way must not bind a session to nothing
-        seat, self._seat = self._seat, None
-        if seat is not None:
-            seat.lost()
+        session, self._session = self._session, None
+        if session is not None:
+            session.on_connection_lost()
 
     def shut_down(self) -> None:
         """The server stops. Whoever can resume the session comes back when there is a server again."""
-        seat, self._seat = self._seat, None
-        if seat is not None:
-            seat.stopped()
+        session, self._session = self._session, None
+        if session is not None:
+            session.on_shutdown()
         self.fail(StreamError(StreamCondition.SYSTEM_SHUTDOWN))
 
     def _on_timeout(self) -> None:
@@ -132,12 +132,12 @@ class ClientStream(StreamConnection):
     def _write_output(self) -> None:
         if data := self._stream.data_to_send():
             self.transport.write(data)
-            if self._seat is not None:
-                self._seat.wrote(len(data))
+            if self._session is not None:
+                self._session.on_bytes_written(len(data))
 
     def _on_event(self, event: Event) -> None:
-        if type(event) is Stanza and self._seat is not None:
-            settled = self._seat.said(event)
+        if type(event) is Stanza and self._session is not None:
+            settled = self._session.on_stanza(event)
             if settled is not None:
                 self._unsettled.add(settled)
         else:
@@ -163,20 +163,20 @@ class ClientStream(StreamConnection):
                 self._answer(self._bind(self._stream.localpart, event.resource), self._bound)
             case ResumeRequested():
                 self._answer(self._resume(event), self._resumed)
-            case Misaddressed() | Nonza() if self._seat is not None:
-                self._on_odd(self._seat, event)
+            case Misaddressed() | Nonza() if self._session is not None:
+                self._on_odd(self._session, event)
             case Closed():
                 self._on_closed(event)
 
-    def _on_odd(self, seat: Seat, event: Nonza | Misaddressed) -> None:
+    def _on_odd(self, session: SessionPort, event: Nonza | Misaddressed) -> None:
         """What a bound client sent that is no stanza, or none that can be routed."""
         if isinstance(event, Misaddressed):
             self._domain.routing.bounce(event.stanza, event.error)
-            seat.counted()
+            session.on_answered_stanza()
             return
         self._write_output()  # what a module writes comes behind it
         try:
-            seat.nonza(event)
+            session.nonza(event)
         except StreamError as error:
             self.fail(error)
 
@@ -221,37 +221,39 @@ class ClientStream(StreamConnection):
         self._stream.login_unavailable()
         self._go_on()
 
-    # --- its seat
+    # --- its session
 
     @property
-    def _way(self) -> Way:
-        return Way(self.transport.write, self.fail, self._leave)
+    def _handle(self) -> StreamHandle:
+        return StreamHandle(self.transport.write, self.fail, self._leave)
 
-    async def _bind(self, localpart: str, resource: str | None) -> Seat | StanzaError:
-        seats, temporary = self._shared.seats, self._stream.is_anonymous
-        return self._take(await seats.bind(localpart, resource, self._way, temporary=temporary))
+    async def _bind(self, localpart: str, resource: str | None) -> SessionPort | StanzaError:
+        binder, temporary = self._shared.binder, self._stream.is_anonymous
+        return self._take(await binder.bind(localpart, resource, self._handle, temporary=temporary))
 
-    async def _resume(self, event: ResumeRequested) -> Seat | StreamError | int | None:
+    async def _resume(self, event: ResumeRequested) -> SessionPort | StreamError | int | None:
         try:
-            return self._take(await self._shared.seats.resume(self._stream.localpart, event.previd, event.h, self._way))
+            return self._take(
+                await self._shared.binder.resume(self._stream.localpart, event.previd, event.h, self._handle)
+            )
         except StreamError as error:
             return error
 
-    def _take(self, seat: _Taken) -> _Taken:
-        if isinstance(seat, StanzaError | int) or seat is None:
-            return seat
+    def _take(self, session: _Taken) -> _Taken:
+        if isinstance(session, StanzaError | int) or session is None:
+            return session
         if self._stream.state is State.CLOSED:  # in the meantime
-            seat.lost()
-            return seat
-        self._seat = seat
+            session.on_connection_lost()
+            return session
+        self._session = session
         self._flows()
         self._limit(None)
         if self._stream.claimed is not None:
             detail = "the stream's from is not who logged in (RFC 6120 section 6.4.6)"
-            self._domain.tracer.note("stream", self._stream.claimed, seat.jid, detail)
-        return seat
+            self._domain.tracer.note("stream", self._stream.claimed, session.jid, detail)
+        return session
 
-    def _bound(self, result: Seat | StanzaError) -> None:
+    def _bound(self, result: SessionPort | StanzaError) -> None:
         if isinstance(result, StanzaError):
             self._stream.bind_refused(result)
         else:
@@ -264,14 +266,14 @@ class ClientStream(StreamConnection):
             raise result
 
     def _request_answered(self, reply: Stanza) -> None:
-        if self._seat is not None:
-            self._stream.logged_in(self._seat.jid, reply)
+        if self._session is not None:
+            self._stream.logged_in(self._session.jid, reply)
         else:
             self._stream.request_answered(reply)
             if reply.type == "result":  # somebody fills in a form, who is not to be cut off with it
                 self._limit(LOGIN_TIMEOUT_S)
 
-    def _resumed(self, result: Seat | StreamError | int | None) -> None:
+    def _resumed(self, result: SessionPort | StreamError | int | None) -> None:
         if isinstance(result, StreamError):
             self.fail(result)
         elif result is None or isinstance(result, int) or result.management is None:
@@ -279,18 +281,18 @@ class ClientStream(StreamConnection):
         else:
             self._stream.resumed(result.jid, result.management)
             self._write_output()
-            result.go_on()
+            result.on_resumed()
 
     def _leave(self) -> None:
         """The session goes on with another stream."""
-        if self._seat is not None:
-            self._seat = None
+        if self._session is not None:
+            self._session = None
             self.fail(StreamError(StreamCondition.CONFLICT, "the session was resumed on another stream"))
 
     def _on_closed(self, closed: Closed) -> None:
-        seat, self._seat = self._seat, None
-        if seat is not None:
-            seat.closed()
+        session, self._session = self._session, None
+        if session is not None:
+            session.on_stream_closed()
         if closed.reason:
             self._log.info("stream of {who} ended: {reason}", who=self._stream.jid or "a client", reason=closed.reason)
         self._await_end()

@@ -14,7 +14,7 @@ from cluster.host.module import When
 from cluster.server.c2s.client_stream import ClientStream
 from cluster.server.context import ModuleContext
 from cluster.server.domain import Domain
-from cluster.server.sessions.binder import Seats
+from cluster.server.sessions.binder import SessionBinder
 from cluster.streams.peer_clock import PeerClock
 from cluster.xmpp.element import Element
 from cluster.xmpp.stream_options import StreamOptions, TlsMode
@@ -28,7 +28,7 @@ class C2s:
     """What all client streams of a server share."""
 
     domain: Domain
-    seats: Seats
+    binder: SessionBinder
     options: StreamOptions
     clock: Clock
     new_id: Callable[[], str]

@@ -41,12 +41,12 @@ is back sooner; and a stanza that ends its stream must not keep all others from 
 class _Pending:
     """A stanza that a component does not have yet, as far as is known."""
 
-    __slots__ = ("is_written", "settled", "stanza", "timer", "tries")
+    __slots__ = ("is_pipelined", "settled", "stanza", "timer", "tries")
 
     def __init__(self, stanza: Stanza) -> None:
         self.stanza = stanza
         self.settled: Deferred[None] = Deferred()
-        self.is_written = False
+        self.is_pipelined = False
         """It went to the transport of a stream, and was not acknowledged."""
         self.timer: DelayedCall | None = None
         self.tries = 0
@@ -169,7 +169,7 @@ class Component:
             later, self._waiting = self._waiting, deque()
             for index, pending in enumerate(sent):
                 if index < len(sent) - unsent:
-                    pending.is_written = True
+                    pending.is_pipelined = True
                     pending.tries += 1
                 self._wait(pending)
             self._waiting.extend(later)
@@ -182,7 +182,7 @@ class Component:
         """
         for pending in [*self._waiting]:
             self._take_back(pending)
-            if not pending.is_written:
+            if not pending.is_pipelined:
                 self._refuse(pending, self._away())
 
     def _give_up_on_first(self) -> None:

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from cluster.server.components.component import Component, ComponentOutbox
 from cluster.server.config import Ports
-from cluster.server.ingress import Entrance
+from cluster.server.ingress import Ingress
 from cluster.streams.connection import StreamConnection
 from cluster.streams.peer_clock import PeerClock
 from cluster.xmpp.component import AcceptingStream, Acknowledged, Joined
@@ -30,10 +30,10 @@ class ComponentStreams(Factory):
 
     noisy = False
 
-    def __init__(self, domain: str, components: Mapping[str, Component], entrance: Entrance, ports: Ports) -> None:
+    def __init__(self, domain: str, components: Mapping[str, Component], ingress: Ingress, ports: Ports) -> None:
         self.streams: dict[ComponentStream, None] = {}
         self.components = components
-        self.entrance = entrance
+        self.ingress = ingress
         self.clock = ports.clock
         self.peer_clock = PeerClock(ports.clock)
         self.turn = ports.turn
@@ -97,7 +97,7 @@ class ComponentStream(StreamConnection):
                 self._on_closed(event)
 
     def _take(self, stanza: Stanza) -> None:
-        settled = self._shared.entrance.from_component(stanza)
+        settled = self._shared.ingress.from_component(stanza)
         if self._stream.received(settled) and settled is not None:
             settled.addBoth(self._on_settled, settled)
         if settled is not None:

@@ -29,28 +29,28 @@ from cluster.server.nodes.frames import (
     SaidNonza,
     Write,
 )
-from cluster.server.nodes.remote_session import RelayedStream
-from cluster.server.nodes.remote_sessions import RemoteSeats
-from cluster.server.sessions.binder import Seats
+from cluster.server.nodes.remote_session import RemoteStream
+from cluster.server.nodes.remote_sessions import RemoteSessions
+from cluster.server.sessions.binder import SessionBinder
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
 
 
-class Relay:
+class NodeBroker:
     """A `nodes.port.Server`: admits the clients of other nodes, and takes over the work of those that are gone."""
 
     _log = Logger()
 
     def __init__(
-        self, nodes: Nodes, domain: Domain, seats: Seats, remote: RemoteSeats, expelled: Callable[[], None]
+        self, nodes: Nodes, domain: Domain, binder: SessionBinder, remote: RemoteSessions, expelled: Callable[[], None]
     ) -> None:
         """`expelled` ends this process at once."""
         self.expelled = expelled
         self._nodes = nodes
         self._domain = domain
-        self._seats = seats
+        self._binder = binder
         self._remote = remote
-        self._relayed: dict[str, RelayedStream] = {}
+        self._relayed: dict[str, RemoteStream] = {}
 
     def _tell(self, node: str, frame: Frame) -> Settled:
         if isinstance(frame, End):
@@ -88,15 +88,15 @@ class Relay:
 
     async def _admit(self, node: str, wish: Open) -> None:
         """A client at that node, whose account is here."""
-        stream = RelayedStream(wish.stream, node, partial(self._tell, node))
+        stream = RemoteStream(wish.stream, node, partial(self._tell, node))
         if not wish.previd:
-            seat = await self._seats.bind(wish.localpart, wish.resource, stream.way, temporary=False)
-            if isinstance(seat, StanzaError):
-                self._nodes.send(node, Refused(wish.stream, seat.condition, seat.text))
+            session = await self._binder.bind(wish.localpart, wish.resource, stream.handle, temporary=False)
+            if isinstance(session, StanzaError):
+                self._nodes.send(node, Refused(wish.stream, session.condition, session.text))
                 return
         else:
             try:
-                resumed = await self._seats.resume(wish.localpart, wish.previd, wish.h, stream.way)
+                resumed = await self._binder.resume(wish.localpart, wish.previd, wish.h, stream.handle)
             except StreamError as error:
                 detail = b"" if error.detail is None else xml.serialize(error.detail)
                 self._nodes.send(node, Refused(wish.stream, error.condition, error.text, ends=True, detail=detail))
@@ -104,9 +104,9 @@ class Relay:
             if resumed is None or isinstance(resumed, int):
                 self._nodes.send(node, Refused(wish.stream, handled=resumed))
                 return
-            seat = resumed
+            session = resumed
         self._relayed[wish.stream] = stream
-        stream.sit(seat)
+        stream.open(session)
 
     def _on_failure(self, failure: Failure, node: str, wish: Open) -> None:
         self._log.failure("Admitting a client of {node}", failure, node=node)

@@ -7,7 +7,7 @@ from typing import Any
 
 from cluster.base.settled import Settled
 from cluster.server.nodes.frames import Bound, Counted, End, Flow, Left, Said, SaidNonza, Write
-from cluster.server.sessions.port import Seat, Way
+from cluster.server.sessions.port import SessionPort, StreamHandle
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.events import Nonza
 from cluster.xmpp.jid import Jid
@@ -18,10 +18,10 @@ from cluster.xmpp.stanza import Stanza
 Send = Callable[[Any], Settled]
 
 
-class RemoteSeat:
-    """A `Seat`, at the node where the stream ends."""
+class RemoteSession:
+    """A `SessionPort`, at the node where the stream ends."""
 
-    def __init__(self, bound: Bound, node: str, send: Send, way: Way) -> None:
+    def __init__(self, bound: Bound, node: str, send: Send, handle: StreamHandle) -> None:
         """`send` tells `node`, which has the session."""
         self.node = node
         self.jid = Jid.parse(bound.jid)
@@ -30,47 +30,47 @@ class RemoteSeat:
             self.management = StreamManagement(bound.sm_id, handled=bound.handled)
         self._stream = bound.stream
         self._send = send
-        self._way = way
+        self._handle = handle
         self._is_managed = bool(bound.sm_id)
         self._is_over = False
 
-    def said(self, stanza: Stanza) -> Settled:
-        """See `Seat`."""
+    def on_stanza(self, stanza: Stanza) -> Settled:
+        """See `SessionPort`."""
         return self._send(Said(self._stream, stanza, self._is_managed))
 
-    def counted(self) -> None:
-        """See `Seat`."""
+    def on_answered_stanza(self) -> None:
+        """See `SessionPort`."""
         self._send(Counted(self._stream))
 
     def nonza(self, nonza: Nonza) -> None:
-        """See `Seat`."""
+        """See `SessionPort`."""
         self._is_managed = self._is_managed or nonza.name == f"{SM} enable"
         self._send(SaidNonza(self._stream, nonza))
 
-    def go_on(self) -> None:
-        """The other node does when it has said that the session is resumed."""
+    def on_resumed(self) -> None:
+        """The other node does when it has on_stanza that the session is resumed."""
 
-    def wrote(self, size_bytes: int) -> None:
+    def on_bytes_written(self, size_bytes: int) -> None:
         """What the stream itself says is little once it is bound."""
 
     def pause(self) -> None:
-        """See `Seat`."""
+        """See `SessionPort`."""
         self._send(Flow(self._stream, False))
 
     def resume(self) -> None:
-        """See `Seat`."""
+        """See `SessionPort`."""
         self._send(Flow(self._stream, True))
 
-    def lost(self) -> None:
-        """See `Seat`."""
+    def on_connection_lost(self) -> None:
+        """See `SessionPort`."""
         self._leave(lost=True)
 
-    def closed(self) -> None:
-        """See `Seat`."""
+    def on_stream_closed(self) -> None:
+        """See `SessionPort`."""
         self._leave(lost=False)
 
-    def stopped(self) -> None:
-        """See `Seat`: the node that has the session does not stop."""
+    def on_shutdown(self) -> None:
+        """See `SessionPort`: the node that has the session does not stop."""
         self._leave(lost=True)
 
     def _leave(self, *, lost: bool) -> None:
@@ -80,63 +80,63 @@ class RemoteSeat:
 
     def write(self, data: bytes) -> None:
         """What the session has for the client."""
-        self._way.write(data)
+        self._handle.write(data)
 
     def end(self, error: StreamError) -> None:
         """The session is over, or nobody knows of it."""
         self._is_over = True
-        self._way.end(error)
+        self._handle.end(error)
 
 
-class RelayedStream:
+class RemoteStream:
     """The stream of such a client, at the node that has the session."""
 
     def __init__(self, id: str, node: str, send: Send) -> None:
         """`send` tells `node`, where the stream ends."""
         self.node = node
-        self.way = Way(self._write, self._end, self._leave)
+        self.handle = StreamHandle(self._write, self._end, self._leave)
         self._id = id
         self._send = send
-        self._seat: Seat | None = None
+        self._session: SessionPort | None = None
 
-    def sit(self, seat: Seat) -> None:
+    def open(self, session: SessionPort) -> None:
         """It has its session: tell the client, and what it missed."""
-        self._seat = seat
-        sm = seat.management
-        self._send(Bound(self._id, str(seat.jid), sm.id if sm else "", sm.told if sm else 0))
+        self._session = session
+        sm = session.management
+        self._send(Bound(self._id, str(session.jid), sm.id if sm else "", sm.told if sm else 0))
         if sm is not None:
-            seat.go_on()
+            session.on_resumed()
 
     def take(self, frame: Said | SaidNonza | Counted | Flow) -> Settled:
         """What the client sent."""
-        seat = self._seat
-        if seat is None:
+        session = self._session
+        if session is None:
             return None
         if isinstance(frame, Said):
-            return seat.said(frame.stanza)
+            return session.on_stanza(frame.stanza)
         if isinstance(frame, Flow):
-            seat.resume() if frame.writable else seat.pause()
+            session.resume() if frame.writable else session.pause()
             return None
         if isinstance(frame, Counted):
-            seat.counted()
+            session.on_answered_stanza()
             return None
         try:
-            seat.nonza(frame.nonza)
+            session.nonza(frame.nonza)
         except StreamError as error:
             self._end(error)
         return None
 
     def left(self, *, lost: bool) -> None:
         """The stream is over."""
-        seat, self._seat = self._seat, None
-        if seat is not None:
-            seat.lost() if lost else seat.closed()
+        session, self._session = self._session, None
+        if session is not None:
+            session.on_connection_lost() if lost else session.on_stream_closed()
 
     def stop(self) -> None:
         """The node that has the session stops."""
-        seat, self._seat = self._seat, None
-        if seat is not None:
-            seat.stopped()
+        session, self._session = self._session, None
+        if session is not None:
+            session.on_shutdown()
         self._send(End(self._id, StreamCondition.SYSTEM_SHUTDOWN, ""))
 
     def _write(self, data: bytes) -> None:
@@ -148,6 +148,6 @@ class RelayedStream:
 
     def _leave(self) -> None:
         """The session goes on with another stream."""
-        if self._seat is not None:
-            self._seat = None
+        if self._session is not None:
+            self._session = None
             self._send(End(self._id, StreamCondition.CONFLICT, "the session was resumed on another stream"))

@@ -10,8 +10,8 @@ from twisted.internet.defer import Deferred
 from cluster.base.settled import Settled
 from cluster.router.nodes.port import Nodes
 from cluster.server.nodes.frames import Bound, Counted, End, Flow, Frame, Left, Open, Refused, Said, SaidNonza, Write
-from cluster.server.nodes.remote_session import RemoteSeat
-from cluster.server.sessions.port import Seat, Way
+from cluster.server.nodes.remote_session import RemoteSession
+from cluster.server.sessions.port import SessionPort, StreamHandle
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
 
@@ -22,28 +22,32 @@ class NodeGone(Exception):
     """The node that was asked is gone, and whether it has heard is not known."""
 
 
-class RemoteSeats:
-    """Asks other nodes for seats, and passes on to our streams what those nodes send."""
+class RemoteSessions:
+    """Asks other nodes for binder, and passes on to our streams what those nodes send."""
 
     def __init__(self, nodes: Nodes, new_id: Callable[[], str]) -> None:
         self._nodes = nodes
         self._new_id = new_id
         self._waiting: dict[str, tuple[str, Deferred[tuple[str, Bound | Refused]]]] = {}
-        self._seats: dict[str, RemoteSeat] = {}
+        self._sessions: dict[str, RemoteSession] = {}
 
-    async def bind(self, node: str, localpart: str, resource: str | None, way: Way) -> Seat | StanzaError:
-        """A seat at that node. Raises NodeGone."""
-        answer = await self._open(node, Open(self._new_id(), localpart, resource), way)
+    async def bind(
+        self, node: str, localpart: str, resource: str | None, handle: StreamHandle
+    ) -> SessionPort | StanzaError:
+        """A session at that node. Raises NodeGone."""
+        answer = await self._open(node, Open(self._new_id(), localpart, resource), handle)
         if isinstance(answer, Refused):
             return StanzaError(Condition(answer.condition), answer.text)
         return answer
 
-    async def resume(self, node: str, localpart: str, previd: str, h: int, way: Way) -> Seat | int | None:
-        """The seat of a session at that node; where it is over, what `Seats.resume` says.
+    async def resume(
+        self, node: str, localpart: str, previd: str, h: int, handle: StreamHandle
+    ) -> SessionPort | int | None:
+        """The session of that id at that node; where it is over, what `SessionBinder.resume` says.
 
         Raises StreamError, NodeGone.
         """
-        answer = await self._open(node, Open(self._new_id(), localpart, None, previd, h), way)
+        answer = await self._open(node, Open(self._new_id(), localpart, None, previd, h), handle)
         if not isinstance(answer, Refused):
             return answer
         if answer.ends:
@@ -51,20 +55,20 @@ class RemoteSeats:
             raise StreamError(StreamCondition(answer.condition), answer.text, detail)
         return answer.handled
 
-    async def _open(self, node: str, wish: Open, way: Way) -> RemoteSeat | Refused:
+    async def _open(self, node: str, wish: Open, handle: StreamHandle) -> RemoteSession | Refused:
         answered: Deferred[tuple[str, Bound | Refused]] = Deferred()
         self._waiting[wish.stream] = node, answered
         self._nodes.send(node, wish)
         node, answer = await answered  # it may be the heir of the other one
         if isinstance(answer, Refused):
             return answer
-        seat = RemoteSeat(answer, node, partial(self._tell, node), way)
-        self._seats[wish.stream] = seat
-        return seat
+        session = RemoteSession(answer, node, partial(self._tell, node), handle)
+        self._sessions[wish.stream] = session
+        return session
 
     def _tell(self, node: str, frame: Frame) -> Settled:
         if isinstance(frame, Left):
-            self._seats.pop(frame.stream, None)
+            self._sessions.pop(frame.stream, None)
         return self._nodes.send(node, frame)
 
     def take(self, node: str, frame: Bound | Refused | Write | End) -> None:
@@ -72,11 +76,11 @@ class RemoteSeats:
         match frame:
             case Bound() | Refused():
                 self._answered(node, frame)
-            case Write() if frame.stream in self._seats:
-                self._seats[frame.stream].write(frame.data)
-            case End() if frame.stream in self._seats:
+            case Write() if frame.stream in self._sessions:
+                self._sessions[frame.stream].write(frame.data)
+            case End() if frame.stream in self._sessions:
                 error = StreamError(StreamCondition(frame.condition), frame.text)
-                self._seats.pop(frame.stream).end(error)
+                self._sessions.pop(frame.stream).end(error)
 
     def _answered(self, node: str, answer: Bound | Refused) -> None:
         _, answered = self._waiting.pop(answer.stream, ("", None))
@@ -89,15 +93,15 @@ class RemoteSeats:
         """What one of our streams sent cannot be carried."""
         if isinstance(frame, Open):
             self._answered("", Refused(frame.stream, error.condition, error.text))
-        elif frame.stream in self._seats:
-            self._seats.pop(frame.stream).end(StreamError(StreamCondition.RESOURCE_CONSTRAINT, error.text))
+        elif frame.stream in self._sessions:
+            self._sessions.pop(frame.stream).end(StreamError(StreamCondition.RESOURCE_CONSTRAINT, error.text))
 
     def gone(self, node: str) -> None:
         """That node is gone, and with it what our streams had there."""
-        for id, seat in [*self._seats.items()]:
-            if seat.node == node:
-                del self._seats[id]
-                seat.end(_GONE)
+        for id, session in [*self._sessions.items()]:
+            if session.node == node:
+                del self._sessions[id]
+                session.end(_GONE)
         for id, (asked, _) in [*self._waiting.items()]:
             if asked == node:
                 self._waiting.pop(id)[1].errback(NodeGone())

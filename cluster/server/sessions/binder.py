@@ -1,4 +1,4 @@
-"""Where streams get their seats: here, or at the node that has the account (RFC 6120 section 7, XEP-0198)."""
+"""Where streams get their binder: here, or at the node that has the account (RFC 6120 section 7, XEP-0198)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from contextlib import suppress
 from cluster.router.nodes.port import Nodes
 from cluster.server.domain import Domain
 from cluster.server.im.accounts import LocalAccount
-from cluster.server.nodes.remote_sessions import NodeGone, RemoteSeats
+from cluster.server.nodes.remote_sessions import NodeGone, RemoteSessions
 from cluster.server.sessions.hibernation import find, ready
-from cluster.server.sessions.port import LocalSeat, Seat, Way
+from cluster.server.sessions.port import LocalSession, SessionPort, StreamHandle
 from cluster.server.sessions.session import Session
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition
 from cluster.xmpp.jid import JidError, mended_resourcepart
@@ -19,34 +19,36 @@ MAX_SESSIONS = 64
 """Resources of one account at the same time."""
 
 
-class Seats:
-    """Gives streams their seats."""
+class SessionBinder:
+    """Gives streams their binder."""
 
-    def __init__(self, domain: Domain, nodes: Nodes, new_id: Callable[[], str], remote: RemoteSeats) -> None:
+    def __init__(self, domain: Domain, nodes: Nodes, new_id: Callable[[], str], remote: RemoteSessions) -> None:
         self._domain = domain
         self._nodes = nodes
         self._new_id = new_id
         self._remote = remote
 
-    async def bind(self, localpart: str, resource: str | None, way: Way, *, temporary: bool) -> Seat | StanzaError:
+    async def bind(
+        self, localpart: str, resource: str | None, handle: StreamHandle, *, temporary: bool
+    ) -> SessionPort | StanzaError:
         """RFC 6120 section 7.6 and 7.7: the resource that was asked for, also where an older session has it.
 
         `temporary`: an account that lasts as long as the session.
         """
         while (node := await self._nodes.claim(localpart)) != self._nodes.name:
             with suppress(NodeGone):  # then it has an heir soon
-                return await self._remote.bind(node, localpart, resource, way)
+                return await self._remote.bind(node, localpart, resource, handle)
         session = None
         try:
-            session = await self._session(localpart, resource, way, temporary)
+            session = await self._session(localpart, resource, handle, temporary)
         except StanzaError as error:
             return error
         finally:
             if session is None:  # else it is the domain that releases it, with the end of the session
                 self._nodes.release(localpart)
-        return LocalSeat(session, self._domain, way)
+        return LocalSession(session, self._domain, handle)
 
-    async def _session(self, localpart: str, resource: str | None, way: Way, temporary: bool) -> Session:
+    async def _session(self, localpart: str, resource: str | None, handle: StreamHandle, temporary: bool) -> Session:
         accounts = self._domain.accounts
         account = accounts.temporary(localpart) if temporary else await accounts.load(localpart)
         if account is None:
@@ -60,11 +62,11 @@ class Seats:
         older = account.sessions.get(jid.resourcepart)
         if older is not None:
             older.end(StreamCondition.CONFLICT, "the same resource connected again")
-        session = Session(account, jid, self._domain.keeper, *way)
+        session = Session(account, jid, self._domain.persister, *handle)
         accounts.attach(session)
         return session
 
-    async def resume(self, localpart: str, sm_id: str, h: int, way: Way) -> Seat | int | None:
+    async def resume(self, localpart: str, sm_id: str, h: int, handle: StreamHandle) -> SessionPort | int | None:
         """The seat of the session of that id, whose client has handled `h` (XEP-0198).
 
         Where it is over: how many stanzas of the client were handled; None where nothing is known of it.
@@ -74,16 +76,16 @@ class Seats:
         """
         while (node := await self._nodes.claim(localpart)) != self._nodes.name:
             with suppress(NodeGone):
-                return await self._remote.resume(node, localpart, sm_id, h, way)
+                return await self._remote.resume(node, localpart, sm_id, h, handle)
         try:
             session = find(self._domain.accounts.here(localpart), sm_id)
             if session is not None and session.sm is not None:
                 session.sm.newly(h)
                 self._domain.hibernate(session)
-            if session is None or not await ready(session, self._domain.keeper):
-                return self._domain.keeper.handled_by(localpart, sm_id)
+            if session is None or not await ready(session, self._domain.persister):
+                return self._domain.persister.handled_by(localpart, sm_id)
             session.acknowledged(h)
-            return LocalSeat(session, self._domain, way)
+            return LocalSession(session, self._domain, handle)
         finally:
             self._nodes.release(localpart)
 

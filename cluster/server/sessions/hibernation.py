@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, DeferredList
 
 from cluster.base.clock import Clock
 from cluster.server.im.accounts import LocalAccount
-from cluster.server.sessions.persistence import Keeper
+from cluster.server.sessions.persistence import SessionPersister
 from cluster.server.sessions.session import Session
 from cluster.xmpp.errors import StreamError
 
@@ -19,12 +19,14 @@ class Hibernation:
     To everybody else the session is as it was.
     """
 
-    def __init__(self, session: Session, keeper: Keeper, clock: Clock, gone: Callable[[Session], None]) -> None:
+    def __init__(
+        self, session: Session, persister: SessionPersister, clock: Clock, gone: Callable[[Session], None]
+    ) -> None:
         """`gone` is called when nobody came in time, or the session was ended."""
         assert session.sm is not None
         self._session = session
         self._gone = gone
-        now_s, now_utc_s = clock.seconds(), keeper.now_utc_s()
+        now_s, now_utc_s = clock.seconds(), persister.now_utc_s()
         broken_utc_s = now_utc_s if session.broken_utc_s is None else session.broken_utc_s
         until_s = session.resumable_until_s
         if until_s is None:  # it broke now; or in an earlier process, whose clock was another one
@@ -55,9 +57,9 @@ def find(account: LocalAccount | None, sm_id: str) -> Session | None:
     return next((each for each in sessions if each.sm is not None and each.sm.id == sm_id and sm_id), None)
 
 
-async def ready(session: Session, keeper: Keeper) -> bool:
+async def ready(session: Session, persister: SessionPersister) -> bool:
     """Wait until all that its client sent has settled, so that the count is final; False where it is over by then."""
     assert session.sm is not None
     await DeferredList([each for each in session.sm.waits_for if isinstance(each, Deferred)])
-    await keeper.when_noted(session)
+    await persister.when_noted(session)
     return session.is_bound

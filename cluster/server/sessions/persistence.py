@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from cluster.base.clock import Clock
 from cluster.base.storage import is_refusal, log_failed
 from cluster.base.turn import Stage, Turn
-from cluster.base.written import is_written
+from cluster.base.written import is_pipelined
 from cluster.server.sessions.session import Session
 from cluster.store.port import SessionStore
 from cluster.store.session import SentStanza, SessionChange, SessionRecord
@@ -64,7 +64,7 @@ class _Note(msgspec.Struct):
     """Fire when it has it."""
 
 
-class Keeper:
+class SessionPersister:
     """Notes, once in each turn of the reactor, what is new of the sessions of one domain.
 
     A client hears of nothing that is not kept: neither does it get a stanza that could be forgotten, and with it the
@@ -161,7 +161,7 @@ class Keeper:
             if not sm.is_resumable:
                 told.append(_Told(session, sm.handled))
                 continue
-            sm.settle(is_written)  # these commands are on their way, and this goes behind them
+            sm.settle(is_pipelined)  # these commands are on their way, and this goes behind them
             sent = session.number()
             told.append(_Told(session, sm.handled, sent))
             if not self._is_refused and (change := self._change(session, sent)) is not None:

@@ -1,4 +1,4 @@
-"""What a client's stream talks to once it is bound: the seat of its session."""
+"""What a client's stream talks to once it is bound: its session, here or at another node."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from cluster.xmpp.sm import StreamManagement
 from cluster.xmpp.stanza import Stanza
 
 
-class Way(NamedTuple):
-    """The way from a session to its client."""
+class StreamHandle(NamedTuple):
+    """What a session does with the stream of its client."""
 
     write: Callable[[bytes], None]
     end: Callable[[StreamError], None]
@@ -25,8 +25,9 @@ class Way(NamedTuple):
     """The session goes on with another stream."""
 
 
-class Seat(Protocol):
-    """One bound resource, as its stream sees it. Every method may be called until `lost` or `closed`."""
+class SessionPort(Protocol):
+    """One bound resource, as its stream sees it; it ends with `on_connection_lost`, `on_stream_closed` or
+    `on_shutdown`."""
 
     @property
     def jid(self) -> Jid:
@@ -34,21 +35,21 @@ class Seat(Protocol):
 
     @property
     def management(self) -> StreamManagement | None:
-        """What was said of its stream so far, where it is managed (XEP-0198)."""
+        """What was on_stanza of its stream so far, where it is managed (XEP-0198)."""
 
-    def said(self, stanza: Stanza) -> Settled:
+    def on_stanza(self, stanza: Stanza) -> Settled:
         """The client sent a stanza; its `from` is stamped."""
 
-    def counted(self) -> None:
+    def on_answered_stanza(self) -> None:
         """It sent a stanza that was answered already; a managed stream counts it."""
 
     def nonza(self, nonza: Nonza) -> None:
         """It sent what is no stanza. Raises StreamError."""
 
-    def go_on(self) -> None:
+    def on_resumed(self) -> None:
         """The stream was resumed and the client has been told so: send what it missed."""
 
-    def wrote(self, size_bytes: int) -> None:
+    def on_bytes_written(self, size_bytes: int) -> None:
         """The stream itself told the client something."""
 
     def pause(self) -> None:
@@ -57,86 +58,86 @@ class Seat(Protocol):
     def resume(self) -> None:
         """It reads again."""
 
-    def lost(self) -> None:
+    def on_connection_lost(self) -> None:
         """The connection broke."""
 
-    def closed(self) -> None:
+    def on_stream_closed(self) -> None:
         """The stream was ended."""
 
-    def stopped(self) -> None:
+    def on_shutdown(self) -> None:
         """The stream is ended because its server stops."""
 
 
-class LocalSeat:
-    """A `Seat` of a session in this process."""
+class LocalSession:
+    """A `SessionPort` of a session in this process."""
 
-    __slots__ = ("_domain", "_from_session", "_session", "_way")
+    __slots__ = ("_domain", "_from_session", "_handle", "_session")
 
-    def __init__(self, session: Session, domain: Domain, way: Way) -> None:
+    def __init__(self, session: Session, domain: Domain, handle: StreamHandle) -> None:
         self._session = session
         self._domain = domain
-        self._way = way
-        self._from_session = domain.entrance.from_session
+        self._handle = handle
+        self._from_session = domain.ingress.from_session
 
     @property
     def jid(self) -> Jid:
-        """See `Seat`."""
+        """See `SessionPort`."""
         return self._session.jid
 
     @property
     def management(self) -> StreamManagement | None:
-        """See `Seat`."""
+        """See `SessionPort`."""
         return self._session.sm
 
-    def said(self, stanza: Stanza) -> Settled:
-        """See `Seat`."""
+    def on_stanza(self, stanza: Stanza) -> Settled:
+        """See `SessionPort`."""
         session = self._session
         settled = self._from_session(session, stanza)
         if session.sm is not None:
             session.received(settled, stanza.kind)
         return settled
 
-    def counted(self) -> None:
-        """See `Seat`."""
+    def on_answered_stanza(self) -> None:
+        """See `SessionPort`."""
         self._session.received(None)
 
     def nonza(self, nonza: Nonza) -> None:
-        """See `Seat`."""
-        self._domain.entrance.nonza(self._session, nonza)
+        """See `SessionPort`."""
+        self._domain.ingress.nonza(self._session, nonza)
 
-    def go_on(self) -> None:
-        """See `Seat`."""
+    def on_resumed(self) -> None:
+        """See `SessionPort`."""
         assert self._session.sm is not None
-        self._way.write(self._session.sm.resend())
-        self._session.move(*self._way)
+        self._handle.write(self._session.sm.resend())
+        self._session.move(*self._handle)
 
-    def wrote(self, size_bytes: int) -> None:
-        """See `Seat`."""
+    def on_bytes_written(self, size_bytes: int) -> None:
+        """See `SessionPort`."""
         self._session.wrote(size_bytes)
 
     def pause(self) -> None:
-        """See `Seat`."""
+        """See `SessionPort`."""
         self._session.pause()
 
     def resume(self) -> None:
-        """See `Seat`."""
+        """See `SessionPort`."""
         self._session.resume()
 
-    def lost(self) -> None:
+    def on_connection_lost(self) -> None:
         """A session that can be resumed waits for its client (XEP-0198 section 5)."""
         if self._session.is_resumable:
             self._domain.hibernate(self._session)
         else:
             self._domain.session_gone(self._session)
 
-    def closed(self) -> None:
-        """See `Seat`."""
+    def on_stream_closed(self) -> None:
+        """See `SessionPort`."""
         self._session.finish()
         self._domain.session_gone(self._session)
 
-    def stopped(self) -> None:
-        """See `Seat`."""
+    def on_shutdown(self) -> None:
+        """See `SessionPort`."""
         if self._session.is_resumable:
-            self.lost()
+            self.on_connection_lost()
         else:
-            self.closed()
+            self.on_stream_closed()

@@ -8,7 +8,7 @@ from typing import Any
 from cluster.host.state import SessionState, from_store
 from cluster.server.im.accounts import Accounts, LocalAccount
 from cluster.server.sessions.directed import Directed
-from cluster.server.sessions.persistence import Keeper
+from cluster.server.sessions.persistence import SessionPersister
 from cluster.server.sessions.session import Session
 from cluster.store.port import SessionStore
 from cluster.store.session import KeptSession, SentStanza
@@ -26,7 +26,7 @@ def _is_unique(stanza: Stanza) -> bool:
     return stanza.kind == "iq"
 
 
-class RestoredSession(Session):
+class RecoveredSession(Session):
     """One that knows what it was sent last.
 
     Whoever died may have kept a stanza for its client, and not have acknowledged the entry of the link or inbox that
@@ -38,10 +38,10 @@ class RestoredSession(Session):
     __slots__ = ("_had",)
 
     def __init__(
-        self, kept: KeptSession, account: LocalAccount, keeper: Keeper, states: Iterable[SessionState[Any]]
+        self, kept: KeptSession, account: LocalAccount, persister: SessionPersister, states: Iterable[SessionState[Any]]
     ) -> None:
         """It has no stream yet: it is to hibernate."""
-        super().__init__(account, kept.record.jid, keeper, _nowhere, _nowhere, _nowhere)
+        super().__init__(account, kept.record.jid, persister, _nowhere, _nowhere, _nowhere)
         record = kept.record
         self.presence, self.farewell, self.priority = record.presence, record.farewell, record.priority
         self.directed = Directed(sorted(kept.directed))
@@ -52,7 +52,7 @@ class RestoredSession(Session):
         first = kept.sent[0].number if kept.sent else kept.acknowledged + 1
         acknowledged = max(kept.acknowledged, first - 1)
         self.sm = StreamManagement(record.id, record.timeout_s, kept.handled, acknowledged)
-        keeper.restored(self, record, first - 1)
+        persister.restored(self, record, first - 1)
 
     def take_up(self, sent: Iterable[SentStanza]) -> None:
         """All sessions of the account are there: what it was sent and has not acknowledged is as it was."""
@@ -78,8 +78,12 @@ def _nowhere(*nothing: object) -> None:
 
 
 async def restore(
-    localpart: str, accounts: Accounts, store: SessionStore, keeper: Keeper, states: Iterable[SessionState[Any]]
-) -> list[RestoredSession]:
+    localpart: str,
+    accounts: Accounts,
+    store: SessionStore,
+    persister: SessionPersister,
+    states: Iterable[SessionState[Any]],
+) -> list[RecoveredSession]:
     """The sessions that were kept of an account, apart from those that it has already; `states`: what modules keep.
 
     They are the account's again, which is not online for all that: see `Accounts.show`. But one whose resource is
@@ -92,7 +96,7 @@ async def restore(
             await store.delete(localpart, each.record.id)
         return []
     here = {session.sm.id for session in account.sessions.values() if session.sm is not None}
-    new = [(each, RestoredSession(each, account, keeper, states)) for each in kept if each.record.id not in here]
+    new = [(each, RecoveredSession(each, account, persister, states)) for each in kept if each.record.id not in here]
     for _, session in new:
         successor = account.sessions.get(session.jid.resourcepart)
         if successor is None:

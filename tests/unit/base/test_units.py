@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from cluster.base.units import DURATION, RATE, SHARE, WINDOWS, Quantity
+from cluster.base.units import DURATION, RATE, SHARE, WINDOWS, Unit
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from cluster.base.units import DURATION, RATE, SHARE, WINDOWS, Quantity
         (RATE, "none", None),
     ],
 )
-def test_a_number_has_a_unit(quantity: Quantity, text: str, value: float | None) -> None:
+def test_a_number_has_a_unit(quantity: Unit, text: str, value: float | None) -> None:
     assert quantity.parse(text) == (value if value is None else pytest.approx(value))
 
 
@@ -65,7 +65,7 @@ def test_windows_have_a_start_an_end_or_both(text: str, windows: list[list[float
         (WINDOWS, "", "does not fit here"),
     ],
 )
-def test_what_does_not_fit_is_answered_with_what_does(quantity: Quantity, text: str, remedy: str) -> None:
+def test_what_does_not_fit_is_answered_with_what_does(quantity: Unit, text: str, remedy: str) -> None:
     with pytest.raises(ValueError, match=re.escape(remedy)):
         quantity.parse(text)
 
@@ -81,7 +81,7 @@ def test_a_duration_is_shown_as_it_could_be_written(text: str) -> None:
     ("quantity", "text"),
     [(DURATION, "80ms"), (SHARE, "0.5%"), (SHARE, "100%"), (RATE, "64kB/s"), (RATE, "1MB/s"), (RATE, "5B/s")],
 )
-def test_a_usual_value_is_shown_as_it_was_written(quantity: Quantity, text: str) -> None:
+def test_a_usual_value_is_shown_as_it_was_written(quantity: Unit, text: str) -> None:
     assert quantity.text(quantity.parse(text), 0) == text
 
 

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cluster.lab.control.question import Question
+from cluster.lab.control.question import ReadinessProbe
 from cluster.lab.folder import LabFolder
 from cluster.lab.processes import child
 from cluster.lab.processes.child import Part
@@ -22,7 +22,7 @@ def part(text: str) -> Part:
     name, kind, behaviour = text.split(":")
     socket = folder.path / f"{name}.sock"
     argv = (sys.executable, str(Path(__file__).with_name("fake_part.py")), str(socket), behaviour)
-    return Part(name, "redis" if kind == "redis" else "server", argv, Question(socket, b"there?", b"here"))
+    return Part(name, "redis" if kind == "redis" else "server", argv, ReadinessProbe(socket, b"there?", b"here"))
 
 
 folder = LabFolder(Path(sys.argv[1]))

@@ -18,9 +18,9 @@ MORE_THAN_A_SOCKET_TAKES = 20_000_000
 
 @pytest.fixture
 def reactor() -> Iterator[Any]:
-    from cluster.lab.runtime.eager import EagerReactor
+    from cluster.lab.runtime.eager import WriteThroughReactor
 
-    made = EagerReactor()
+    made = WriteThroughReactor()
     yield made
     for selectable in made.removeAll():
         selectable.connectionLost(Failure(ConnectionDone()))

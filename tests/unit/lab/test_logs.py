@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cluster.lab import logs
-from cluster.lab.logs import LogFile, LogLine, LogReader, LogStory, decode, encode, tail
+from cluster.lab.logs import LogFile, LogLine, LogReader, ProcessLogs, decode, encode, tail
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LINE = LogLine("2026-11-20T11:59:59.000000+00:00", "warning", "Wherefore art thou Romeo?")
@@ -46,17 +46,17 @@ def test_all_nodes_are_one_story_by_time(tmp_path: Path) -> None:
     for node, seconds in (("s1", (1, 4)), ("s2", (2, 3))):
         lines = [LogLine(f"2026-11-20T12:00:0{second}", "info", str(second)) for second in seconds]
         (tmp_path / f"{node}.jsonl").write_bytes(b"".join(map(encode, lines)))
-    assert [(node, line.text) for node, line in LogStory(tmp_path, None).read()] == [
+    assert [(node, line.text) for node, line in ProcessLogs(tmp_path, None).read()] == [
         ("s1", "1"),
         ("s2", "2"),
         ("s2", "3"),
         ("s1", "4"),
     ]
-    assert [line.text for _, line in LogStory(tmp_path, "s2").read()] == ["2", "3"]
+    assert [line.text for _, line in ProcessLogs(tmp_path, "s2").read()] == ["2", "3"]
 
 
 def test_a_story_goes_on_with_nodes_that_come_later(tmp_path: Path) -> None:
-    story = LogStory(tmp_path, None)
+    story = ProcessLogs(tmp_path, None)
     assert list(story.read()) == []
     (tmp_path / "s1.jsonl").write_bytes(encode(LINE))
     assert list(story.read()) == [("s1", LINE)]
@@ -73,7 +73,7 @@ def test_tail_shows_the_end_also_of_raw_output(tmp_path: Path) -> None:
 def test_a_file_has_a_bound_and_its_reader_misses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "MAX_FILE_BYTES", 2_000)
     path = tmp_path / "s1.jsonl"
-    log, story, late = LogFile(path), LogStory(tmp_path, None), LogReader(path)
+    log, story, late = LogFile(path), ProcessLogs(tmp_path, None), LogReader(path)
     read: list[str] = []
     for number in range(200):
         log.write(f"line {number}".encode(), NOON, "info")

@@ -216,7 +216,7 @@ def test_a_session_that_began_while_the_store_refused_is_kept_with_what_it_was_s
 def test_what_was_refused_is_not_acknowledged_to_a_link(refusing: tuple[Network, RefusingSessions]) -> None:
     network, sessions = refusing
     juliet, romeo = managed(network, BALCONY), network.online(ROMEO)
-    turn = network.servers[CAPULET].domain.keeper.turn
+    turn = network.servers[CAPULET].domain.persister.turn
     network.settle()
     assert turn.kept() is None
     sessions.is_full = True

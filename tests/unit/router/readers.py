@@ -10,7 +10,7 @@ from tests.ports.worlds import CAPULET, MONTAGUE, Node, RedisWorld, World, chat,
 
 
 class Handed:
-    """A `Share` that the test gives and takes."""
+    """A `LinkAssignment` that the test gives and takes."""
 
     def __init__(self, has: bool) -> None:
         self.has = has
@@ -26,7 +26,7 @@ class Handed:
     def give_back(self, link: str) -> None:
         self.given_back.append(link)
 
-    def is_sure(self) -> bool:
+    def holds_lease(self) -> bool:
         return self.sure
 
 

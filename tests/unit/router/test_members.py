@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 
 from cluster.redisio.keys import Keys
-from cluster.router.nodes.members import BEAT_S, SILENT_BEATS, Members
+from cluster.router.nodes.members import HEARTBEAT_S, MISSED_HEARTBEATS, Members
 from tests.harness import ReactorThread, Valkey
 from tests.ports.worlds import CAPULET, Node, RedisWorld, World
 
@@ -20,9 +20,9 @@ def test_who_stood_still_is_not_sure_of_its_links_until_its_next_beat(
         client = world.clients[Node(world.reactor)] = await world.client(CAPULET)
         members = Members(clock, client, keys.nodes(CAPULET), "s2", "incarnation")
         await members.join(lambda: None, lambda: None)
-        assert members.is_sure()
-        clock.advance(SILENT_BEATS * BEAT_S)  # the others may have expelled it by now
-        assert not members.is_sure()
-        await world.until(members.is_sure)
+        assert members.holds_lease()
+        clock.advance(MISSED_HEARTBEATS * HEARTBEAT_S)  # the others may have expelled it by now
+        assert not members.holds_lease()
+        await world.until(members.holds_lease)
 
     world.run(scenario)

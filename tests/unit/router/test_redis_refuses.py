@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred, fail
 
 from cluster.base.settled import Settled
 from cluster.base.turn import Turn
-from cluster.redisio.insistent import Insistent
+from cluster.redisio.insistent import RetryingWriter
 from cluster.redisio.refusal import error_reply
 from cluster.router import gate
 from cluster.router.redis import RedisRouter
@@ -150,7 +150,7 @@ def test_what_is_kept_beside_a_delivery_does_not_fail_it(own_world: RedisWorld) 
 
     async def scenario(world: World) -> None:
         s1 = await world.start(MONTAGUE)
-        insistent = Insistent(own_world.clients[s1])
+        insistent = RetryingWriter(own_world.clients[s1])
         own_world.valkey.admin.config_set("maxmemory", 1)
         key = own_world.keys.accounts(MONTAGUE)
         refused: list[Deferred[object]] = [insistent.write([("HSET", key, "a", str(n))]) for n in range(3)]
@@ -164,7 +164,7 @@ def test_what_is_kept_beside_a_delivery_does_not_fail_it(own_world: RedisWorld) 
 def test_a_part_of_what_is_kept_that_is_refused_is_not_kept(own_world: RedisWorld) -> None:
     async def scenario(world: World) -> None:
         s1 = await world.start(MONTAGUE)
-        insistent, key = Insistent(own_world.clients[s1]), own_world.keys.accounts(MONTAGUE)
+        insistent, key = RetryingWriter(own_world.clients[s1]), own_world.keys.accounts(MONTAGUE)
         own_world.valkey.make_user(own_world.user(MONTAGUE), ["-hdel"])
         parts = [("HDEL", key, "b"), ("HSET", key, "a", "1")]
         written = [insistent.write(parts), insistent.write(parts[1:]), insistent.write(parts)]

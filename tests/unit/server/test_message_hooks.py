@@ -145,7 +145,7 @@ def test_a_message_has_settled_when_all_that_is_kept_of_it_is_safe(notebook: Not
     watched.online(JULIET, roster=False)
     juliet = watched.servers[CAPULET].domain.context.accounts.online["juliet"].sessions["balcony"]
     stanza = make("message", from_=juliet.jid, to=juliet.jid, type="chat", payload=[xml.Element("{jabber:client}body")])
-    settled = watched.servers[CAPULET].domain.entrance.from_session(juliet, stanza)
+    settled = watched.servers[CAPULET].domain.ingress.from_session(juliet, stanza)
     assert settled is not None
     assert len(notebook.safe) == 4
     for each in notebook.safe:
@@ -159,7 +159,7 @@ def test_without_modules_nothing_is_waited_for() -> None:
     network.online(JULIET, roster=False)
     juliet = network.servers[CAPULET].domain.context.accounts.online["juliet"].sessions["balcony"]
     stanza = make("message", from_=juliet.jid, to=juliet.jid, type="chat")
-    assert network.servers[CAPULET].domain.entrance.from_session(juliet, stanza) is None
+    assert network.servers[CAPULET].domain.ingress.from_session(juliet, stanza) is None
 
 
 def test_both() -> None:

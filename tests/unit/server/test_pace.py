@@ -44,7 +44,7 @@ class Turns:
 @pytest.fixture
 def turns(network: Network) -> Turns:
     turns = Turns()
-    pace: Any = network.servers["montague.lit"].domain.entrance._pace
+    pace: Any = network.servers["montague.lit"].domain.ingress._pace
     pace._clock = turns
     return turns
 

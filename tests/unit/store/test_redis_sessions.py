@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from cluster.redisio.acl import rules
 from cluster.redisio.client import RedisClient
-from cluster.redisio.insistent import Insistent
+from cluster.redisio.insistent import RetryingWriter
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
 from cluster.store.redis_sessions import RedisSessions
@@ -27,7 +27,7 @@ def run(thread: ReactorThread, valkey: Valkey, scenario: Scenario) -> None:
 
     async def with_store() -> None:
         client = RedisClient(thread.reactor, RedisUrl.parse(valkey.url_of("s1", "pw")), lambda: 0.0)
-        sessions = RedisSessions(client, Insistent(client), KEYS, DOMAIN)
+        sessions = RedisSessions(client, RetryingWriter(client), KEYS, DOMAIN)
         await client.connect()
         try:
             await scenario(client, sessions)

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.protocols.mime.letter import Letter, kept_headers, read
+from cluster.protocols.mime.letter import ParsedMail, kept_headers, read
 from cluster.protocols.mime.mime import CUT, MAX_TEXT_CHARACTERS
 from cluster.protocols.mime.plain import text_of_html
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 
 
-def letter(body: str | bytes, *headers: str) -> Letter:
+def letter(body: str | bytes, *headers: str) -> ParsedMail:
     octets = body.encode() if isinstance(body, str) else body
     return read("\r\n".join(["From: Friar <friar@abbey.example>", *headers, "", ""]).encode() + octets)
 
@@ -34,7 +34,7 @@ def test_a_plain_mail() -> None:
         b"Message-ID: <m2@abbey.example>\r\nReferences: <m0@x>\r\n <m1@x>\r\nIn-Reply-To: <m1@x>\r\n"
         b"X-Xmpplab-Trace: t1\r\nReceived: by a\r\nReceived: by b\r\n\r\nHello.\r\nBye.\r\n"
     )
-    assert found == Letter(
+    assert found == ParsedMail(
         sender="Friar@abbey.example", reply_to="abbot@abbey.example", subject="Hi there", text="Hello.\nBye.",
         message_id="<m2@abbey.example>", references=("<m0@x>", "<m1@x>"), is_automatic=False, is_from_list=False,
         received=2, gateways=(), trace_id="t1",
@@ -179,7 +179,7 @@ def test_any_mime_is_read(data: bytes) -> None:
     check(read(data))
 
 
-def check(found: Letter) -> None:
+def check(found: ParsedMail) -> None:
     """It can be a stanza, within the size of one."""
     body = Element("body")
     body.text = found.text + found.subject
