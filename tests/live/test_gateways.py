@@ -17,7 +17,7 @@ from cluster.lab.folder import LabFolder
 from cluster.lab.wait import wait_until
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.limits import FROM_CLIENT
-from cluster.xmpp.login import Login
+from cluster.xmpp.streams.login import Login
 from tests.live.clients import PATIENCE_S
 from tests.live.running_lab import ROOT, XMPPLAB, RunningLab
 

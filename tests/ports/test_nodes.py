@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from cluster.router.gate import MAX_UNSETTLED
+from cluster.router.guard import MAX_UNSETTLED
 from tests.ports.companies import Company, InMemory, InRedis, Word
 from tests.ports.conftest import store
 

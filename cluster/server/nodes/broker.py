@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from cluster.base.settled import Settled
 from cluster.base.storage import is_away
-from cluster.router.nodes.port import Nodes
+from cluster.membership.port import Nodes
 from cluster.server.domain import Domain
 from cluster.server.nodes.frames import (
     Bound,

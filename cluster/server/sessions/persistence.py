@@ -19,7 +19,7 @@ from cluster.server.sessions.session import Session
 from cluster.store.port import SessionStore
 from cluster.store.session import SentStanza, SessionChange, SessionRecord
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.sm import Unacknowledged
+from cluster.xmpp.streams.sm import Unacknowledged
 
 REMEMBERED = 64
 """Acknowledged stanzas that stay known, and twice as many at times: an entry of a link that is read again after a

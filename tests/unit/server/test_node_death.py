@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cluster.store.session import KeptSession
+from cluster.xmpp.extensions.mam import Query
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.mam import Query
 from tests.network import Network, at_once, watched_log
 from tests.phone import Phone, managed, resume
 

@@ -17,15 +17,15 @@ from cluster.base.clock import Clock, as_interface
 from cluster.base.settled import Settled
 from cluster.base.storage import is_away, log_failed
 from cluster.base.turn import Turn
+from cluster.membership.members import Members
+from cluster.membership.owners import Owners, inbox
+from cluster.membership.port import Frame, Server
+from cluster.membership.share import HashedLinks
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
 from cluster.router.entry_id import EntryId
-from cluster.router.gate import MAX_UNSETTLED, MAX_UNSETTLED_BYTES
+from cluster.router.guard import MAX_UNSETTLED, MAX_UNSETTLED_BYTES
 from cluster.router.inbound import Inbound
-from cluster.router.nodes.members import Members
-from cluster.router.nodes.owners import Owners, inbox
-from cluster.router.nodes.port import Frame, Server
-from cluster.router.nodes.share import HashedLinks
 from cluster.router.outbound import Outbound
 from cluster.router.port import HopRecorder
 from cluster.router.share import AllLinks
