@@ -254,7 +254,7 @@ def test_a_network_that_refuses(both: RunningLab, network: str, answer: str, to:
         (("network", "set", "fn1", "--refuse", "no"), 1, "is not a command_status with which SMPP refuses"),
         (("network", "set", "fn2", "--refuse", "no"), 1, "is not an SMTP refusal; write it like"),
         (("mail", "nobody@abbey.example"), 2, "(mailboxes: friar@abbey.example (fc6))"),
-        (("mail", "fc6", "send", "romeo@montague.lit"), 2, "write it like `xmpplab mail fc6 send"),
+        (("mail", "fc6", "send", "romeo@montague.lit"), 2, "write it like `xmpplab mail friar@abbey.example send"),
         (("mail", "fc6", "send", "romeo@padua.example", "", "x"), 1, "knows no way to padua.example"),
         (("mail", "fc6", "reply", "99", "x"), 2, "no mail 99"),
     ],
