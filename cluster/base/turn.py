@@ -11,6 +11,9 @@ from twisted.logger import Logger
 
 from cluster.base.clock import Clock
 
+SOON_S = 0.01
+"""What nobody waits for is gathered for so long. If the process is killed before, what has to be done comes again."""
+
 
 class Stage(IntEnum):
     """When in the end of a turn: whoever is killed on the way has done all of what comes before, and none behind.
@@ -43,15 +46,38 @@ class Turn:
         """Fires when the storage has not only been given, but has taken what of this turn and those before is to be
         kept of sessions; None: it has. What came over links is acknowledged behind that: a storage that refuses to keep
         may still acknowledge."""
+        self._clock = clock
         self._waiting: list[list[Callable[[], None]]] = [[] for _ in Stage]
+        self._gathered: list[tuple[Callable[[], None], Stage]] = []
         self._is_due = False
 
     def add(self, work: Callable[[], None], stage: Stage = Stage.PEERS) -> None:
         """`work` is called when this turn is over; the caller adds it once."""
+        if stage is Stage.ACKNOWLEDGE:
+            self._add_gathered()  # what is gathered may be what makes it safe
         if not self._is_due:
             self._is_due = True
             self._at_end(self.run)
         self._waiting[stage].append(work)
+
+    def soon(self, work: Callable[[], None], stage: Stage) -> None:
+        """As `add`, for the end of a turn in SOON_S or less: so that what nobody waits for is gathered.
+
+        It is done no later than anything is acknowledged.
+        """
+        if not self._gathered:
+            self._clock.callLater(SOON_S, self._add_gathered)
+        self._gathered.append((work, stage))
+
+    def _add_gathered(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        for work, stage in gathered:
+            self.add(work, stage)
+
+    def run_all(self) -> None:
+        """Do now what waits, for the end of this turn or a later one."""
+        self._add_gathered()
+        self.run()
 
     def run(self) -> None:
         """Do now what waits, and what comes of it: a later stage only when nothing is left of the earlier ones."""

@@ -25,7 +25,7 @@ from cluster.xmpp.extensions import mam, mam_prefs
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT, HINTS, MAM, STANZA_ID
 from cluster.xmpp.stanza import Stanza
-from cluster.xmpp.stanza_id import stanza_id, with_id_of_mark, with_stanza_id
+from cluster.xmpp.stanza_id import is_of_place, stanza_id, with_id_of_mark, with_stanza_id
 
 MAX_AHEAD_BYTES = MAX_UNSENT_BYTES // 2
 """What a client may not have read when it gets a further page: else pages that it asks for at once end its stream."""
@@ -55,7 +55,9 @@ def keep_sent(ctx: ModuleContext, session: Session, copy: Stanza) -> tuple[Stanz
         return copy, None
     id = ctx.new_id()
     copy = with_stanza_id(copy, id, account.jid)
-    return copy, _append(ctx, account, id, copy)
+    if account.is_removed:
+        return copy, None
+    return copy, ctx.store.archives.append(account.jid.localpart, _archived(ctx, id, copy), ctx.limits.archive)
 
 
 @module.on_message("arriving")
@@ -74,7 +76,13 @@ def give_id(ctx: ModuleContext, account: LocalAccount, stanza: Stanza) -> Stanza
 def keep_received(ctx: ModuleContext, account: LocalAccount, stanza: Stanza, sessions: Sequence[Session]) -> Settled:
     """Once, however many resources got it (section 5.1.1): what has got an id for that."""
     id = stanza_id(stanza, account.jid)
-    return None if id is None else _append(ctx, account, id, stanza)
+    if id is None or account.is_removed:
+        return None
+    archives, localpart, message = ctx.store.archives, account.jid.localpart, _archived(ctx, id, stanza)
+    if not is_of_place(id):
+        return archives.append(localpart, message, ctx.limits.archive)
+    archives.append_again(localpart, message, ctx.limits.archive)
+    return None
 
 
 def _is_kept(account: LocalAccount, other: Jid, stanza: Stanza) -> bool:
@@ -95,14 +103,11 @@ def _is_contact(account: LocalAccount, bare: Jid) -> bool:
     return contact.listed if contact is not None else bare == account.jid
 
 
-def _append(ctx: ModuleContext, account: LocalAccount, id: str, stanza: Stanza) -> Settled:
-    if account.is_removed:
-        return None
+def _archived(ctx: ModuleContext, id: str, stanza: Stanza) -> ArchivedMessage:
     if stanza.trace_id:
         stanza = msgspec.structs.replace(stanza, trace_id="")
     # to the millisecond, as a client sees it and asks for it
-    message = ArchivedMessage(id, int(ctx.now_utc_s() * 1000 + 0.5) / 1000, stanza)
-    return ctx.store.archives.append(account.jid.localpart, message, ctx.limits.archive)
+    return ArchivedMessage(id, int(ctx.now_utc_s() * 1000 + 0.5) / 1000, stanza)
 
 
 # --- what is asked

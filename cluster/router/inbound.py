@@ -20,9 +20,6 @@ from cluster.router.inbound_link import InboundLink
 from cluster.router.reader import OpenSink
 from cluster.router.share import LinkAssignment
 
-ACKNOWLEDGE_AFTER_S = 0.01
-"""Gathers acknowledgements, which nobody waits for. What settled in so short a time may come again after a crash."""
-
 
 class Inbound:
     """All links into one end: a domain, or a node of it.
@@ -66,11 +63,11 @@ class Inbound:
     async def stop(self) -> None:
         """Read no more, and return when Redis knows what has settled."""
         self.is_stopped = True
-        self.turn.run()
-        self._acknowledge()
+        self.turn.run_all()
         self.client.unsubscribe(self.keys.bell(self.to))
         try:
             await self.client.flush()  # what is kept now may be acknowledged
+            self.turn.run_all()
             for link in self._links.values():
                 link.listen_no_more()
                 self._share.give_back(link.from_)
@@ -91,9 +88,9 @@ class Inbound:
         self._look_for_links()
 
     def acknowledge_later(self, link: InboundLink) -> None:
-        """Have the link's settled entries acknowledged soon."""
+        """Have the link's settled entries acknowledged soon. After a crash before that, they come again."""
         if not self._to_acknowledge:
-            self.clock.callLater(ACKNOWLEDGE_AFTER_S, self.turn.add, self._acknowledge, Stage.ACKNOWLEDGE)
+            self.turn.soon(self._acknowledge, Stage.ACKNOWLEDGE)
         self._to_acknowledge.append(link)
 
     def later(self, delay_s: float, call: Callable[[], None]) -> None:
@@ -120,7 +117,7 @@ class Inbound:
         if kept is None:
             acknowledge()
         else:
-            kept.addCallback(lambda _: acknowledge())
+            kept.addCallback(lambda _: self.turn.add(acknowledge, Stage.ACKNOWLEDGE))
 
     def _on_bell(self, message: bytes) -> None:
         from_ = message.decode(errors="replace")

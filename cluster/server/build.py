@@ -41,7 +41,7 @@ class Server:
         self.components.shut_down()  # first, so that clients hear of what no component will get
         self.clients.shut_down()
         self._relay.shut_down()
-        self.ports.turn.run()
+        self.ports.turn.run_all()
         await self.ports.router.stop()
         await self.ports.nodes.stop()
 

@@ -181,14 +181,18 @@ class MemoryArchives:
         self._archives: dict[str, list[ArchivedMessage]] = {}
 
     def append(self, localpart: str, message: ArchivedMessage, limit: Limit) -> Deferred[None]:
-        """Keep it, unless one of that id is there already; beyond the limit, the oldest are forgotten."""
+        """Keep it; beyond the limit, the oldest are forgotten."""
         archive = self._archives.setdefault(localpart, [])
-        if all(kept.id != message.id for kept in archive):
-            archive.append(message)
-            del archive[: -limit.count]
-            while sum(len(kept.stanza.raw) for kept in archive) > limit.size_bytes:
-                del archive[0]
+        archive.append(message)
+        del archive[: -limit.count]
+        while sum(len(kept.stanza.raw) for kept in archive) > limit.size_bytes:
+            del archive[0]
         return succeed(None)
+
+    def append_again(self, localpart: str, message: ArchivedMessage, limit: Limit) -> None:
+        """Keep it, unless one of that id is there already."""
+        if all(kept.id != message.id for kept in self._archives.get(localpart, ())):
+            self.append(localpart, message, limit)
 
     async def query(self, account: Jid, query: Query) -> Page:
         """A page of the account's archive. Raises UnknownId."""

@@ -146,9 +146,15 @@ class ArchiveStore(Protocol):
     """The messages that accounts sent and received (XEP-0313), in the order of the calls."""
 
     def append(self, localpart: str, message: ArchivedMessage, limit: Limit) -> Deferred[None]:
-        """Keep it, unless one of that id is there already; beyond the limit, the oldest are forgotten.
+        """Keep it; beyond the limit, the oldest are forgotten. Its id was drawn for it: no other message has it.
 
-        Their bytes may be a sixteenth more than the limit for a while.
+        An archive may have a sixteenth more than the limit for a while.
+        """
+
+    def append_again(self, localpart: str, message: ArchivedMessage, limit: Limit) -> None:
+        """The same for what comes again, with its id, until it is acknowledged: unless it is there already.
+
+        It is kept before anything is acknowledged, and need not be kept at once: see `Stage` of base/turn.py.
         """
 
     async def query(self, account: Jid, query: Query) -> Page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from weakref import WeakValueDictionary
 
@@ -53,37 +54,49 @@ return found
 """The first of some messages of an archive, by bytes."""
 
 MAX_BATCH_BYTES = 1 << 20
-"""Of messages that wait for the end of a turn."""
+"""Of messages that wait to be written."""
 _PAGE_ENTRIES = 500
 """What one reply holds of an archive's list: typically 60 KiB."""
 _CHECK_SHARE = 16
-"""An archive's bytes are counted each time that this part of their limit came to it."""
+"""An archive's messages are counted each time that this part of their limit came to it, and so are its bytes."""
 _MAX_UNCHECKED = 10_000
 """Archives of which we know how much came to them since."""
 
 
 class _Appended:
-    """What one account's archive has got in a turn of the reactor."""
+    """What one account's archive has got since the last write."""
 
-    __slots__ = ("commands", "entries", "limit", "messages", "size_bytes")
+    __slots__ = ("again", "entries", "limit", "new", "size_bytes")
 
-    def __init__(self, messages: str, limit: Limit) -> None:
-        """`messages`: the key of the hash."""
-        self.messages = messages
+    def __init__(self, limit: Limit) -> None:
         self.limit = limit
-        self.commands: list[Command] = []
+        self.new: list[str | bytes] = []
+        """Ids, each before its message."""
+        self.again: list[tuple[str, bytes]] = []
+        """Of messages that may be there already."""
         self.entries: list[bytes] = []
+        """Of both, in order."""
         self.size_bytes = 0
+
+    def commands(self, index: str, messages: str) -> Iterator[Command]:
+        """`index`: the key of the list, `messages`: of the hash. Plain commands cost half of what a script does."""
+        if self.new:
+            yield "HSET", messages, *self.new
+        for id, message in self.again:
+            yield "HSETNX", messages, id, message
+        yield "RPUSH", index, *self.entries  # what comes twice is twice in the list only
 
 
 class _Batch:
-    """What all archives have got in a turn, by account. It settles together."""
+    """What all archives have got since the last write, by account. It settles together."""
 
-    __slots__ = ("appended", "settled", "size_bytes")
+    __slots__ = ("appended", "is_due", "settled", "size_bytes")
 
     def __init__(self) -> None:
         self.appended: dict[str, _Appended] = {}
         self.size_bytes = 0
+        self.is_due = False
+        """It is written at the end of this turn."""
         self.settled = PipelinedReply()
         self.settled.is_sent = False
 
@@ -91,7 +104,7 @@ class _Batch:
 class RedisArchives:
     """An `ArchiveStore`: for each account a list of entries, in order, and a hash of the messages by their ids.
 
-    What a turn of the reactor appends is written at its end.
+    What a turn of the reactor appends is written at its end, and what comes again after a crash with a later one.
     """
 
     _log = Logger()
@@ -103,53 +116,78 @@ class RedisArchives:
         self._domain = domain
         self._turn = turn
         self._batch: _Batch | None = None
-        self._unchecked: dict[str, int] = {}
+        self._is_gathered = False
+        """It is written soon."""
+        self._unchecked: dict[str, tuple[int, int]] = {}
         self._readers: WeakValueDictionary[str, DeferredLock] = WeakValueDictionary()
 
     def _keys_of(self, localpart: str) -> tuple[str, str]:
         return self._keys.archive_index(self._domain, localpart), self._keys.archive(self._domain, localpart)
 
     def append(self, localpart: str, message: ArchivedMessage, limit: Limit) -> Deferred[None]:
-        """Keep it, unless one of that id is there already; beyond the limit, the oldest are forgotten."""
-        batch = self._batch
-        if batch is None:
-            batch = self._batch = _Batch()
+        """Keep it; beyond the limit, the oldest are forgotten."""
+        batch, appended, encoded = self._add(localpart, message, limit)
+        appended.new += message.id, encoded
+        if not batch.is_due:
+            batch.is_due = True
             self._turn.add(self.write, Stage.ARCHIVES)
+        return batch.settled
+
+    def append_again(self, localpart: str, message: ArchivedMessage, limit: Limit) -> None:
+        """Keep it soon, unless one of that id is there already."""
+        batch, appended, encoded = self._add(localpart, message, limit)
+        appended.again.append((message.id, encoded))
+        if not (batch.is_due or self._is_gathered):
+            self._is_gathered = True
+            self._turn.soon(self._write_gathered, Stage.ARCHIVES)
+
+    def _add(self, localpart: str, message: ArchivedMessage, limit: Limit) -> tuple[_Batch, _Appended, bytes]:
+        batch = self._batch
+        if batch is None or batch.size_bytes > MAX_BATCH_BYTES:
+            self.write()
+            batch = self._batch = _Batch()
         appended = batch.appended.get(localpart)
         if appended is None:
-            appended = batch.appended[localpart] = _Appended(self._keys.archive(self._domain, localpart), limit)
+            appended = batch.appended[localpart] = _Appended(limit)
         encoded = _encode(message)
-        # plain commands are less than half of the cost of a script; what comes twice is twice in the list only
-        appended.commands.append(("HSETNX", appended.messages, message.id, encoded))
         appended.entries.append(_encode(Entry.of(message)))
         appended.size_bytes += len(encoded)
         batch.size_bytes += len(encoded)
-        if batch.size_bytes > MAX_BATCH_BYTES:
-            self.write()
-        return batch.settled
+        return batch, appended, encoded
+
+    def _write_gathered(self) -> None:
+        self._is_gathered = False
+        self.write()
 
     def write(self) -> None:
-        """Write what was appended in this turn so far: before anything that is to find it."""
+        """Write what was appended so far: before anything that is to find it."""
         batch, self._batch = self._batch, None
         if batch is None:
             return
         batch.settled.is_sent = True
+        commands: list[Command] = []
         for localpart, appended in batch.appended.items():
-            index = self._keys.archive_index(self._domain, localpart)
-            pushed = self._insistent.write((*appended.commands, ("RPUSH", index, *appended.entries)))
-            pushed.addCallback(self._check_size, localpart, appended.size_bytes, appended.limit)
-        pushed.addCallback(batch.settled.callback)  # replies come in the order of the commands
+            commands += appended.commands(*self._keys_of(localpart))
+        self._insistent.write(commands).addCallback(self._on_written, batch)
 
-    def _check_size(self, length: int | None, localpart: str, size_bytes: int, limit: Limit) -> None:
-        if length is None:  # Redis refused it: nothing was added
-            return
-        unchecked_bytes = self._unchecked.pop(localpart, 0) + size_bytes
-        if unchecked_bytes > limit.size_bytes // _CHECK_SHARE:
+    def _on_written(self, reply: object, batch: _Batch) -> None:
+        if reply is not None:  # else Redis refused it
+            for localpart, appended in batch.appended.items():
+                self._check_size(localpart, appended)
+        batch.settled.callback(None)
+
+    def _check_size(self, localpart: str, appended: _Appended) -> None:
+        count, size_bytes = self._unchecked.pop(localpart, (0, 0))
+        count += len(appended.entries)
+        size_bytes += appended.size_bytes
+        limit = appended.limit
+        if size_bytes > limit.size_bytes // _CHECK_SHARE:
             self._forget_oldest(localpart, limit.count, limit.size_bytes)
             return
-        self._unchecked[localpart] = unchecked_bytes
-        if length > limit.count:
+        if count > limit.count // _CHECK_SHARE:
             self._forget_oldest(localpart, limit.count)
+            count = 0
+        self._unchecked[localpart] = count, size_bytes
         if len(self._unchecked) > _MAX_UNCHECKED:
             oldest = next(iter(self._unchecked))
             del self._unchecked[oldest]

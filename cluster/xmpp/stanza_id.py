@@ -27,6 +27,9 @@ _END = b"</message>"
 _ID_END = b'"/></message>'
 
 
+_DIGEST_BYTES = 16
+
+
 class StanzaIds:
     """Ids for what came over a link: the same for the same place there, and to be guessed by nobody.
 
@@ -35,13 +38,18 @@ class StanzaIds:
 
     def __init__(self, secret: bytes) -> None:
         """`secret`: up to 64 bytes that all processes of the domain know, now and later, and nobody else."""
-        self._keyed = blake2b(key=secret, digest_size=16)
+        self._keyed = blake2b(key=secret, digest_size=_DIGEST_BYTES)
 
     def __call__(self, place: str) -> str:
         """The id (RFC 7693 section 2.9: BLAKE2b with a key, a third of what HMAC costs)."""
         keyed = self._keyed.copy()
         keyed.update(place.encode())
         return keyed.hexdigest()
+
+
+def is_of_place(id: str) -> bool:
+    """Whether `StanzaIds` made it, so that a second message with it is the same one. Other ids have other lengths."""
+    return len(id) == 2 * _DIGEST_BYTES
 
 
 @lru_cache(maxsize=16_384)

@@ -49,8 +49,21 @@ def test_an_archive_keeps_everything_in_order(check: Check) -> None:
 def test_what_comes_twice_is_archived_once(check: Check) -> None:
     async def scenario(store: Store) -> None:
         await fill(store, 2)
-        await store.archives.append("romeo", ArchivedMessage("m0", 7.0, archived(7).stanza), MANY)
+        store.archives.append_again("romeo", ArchivedMessage("m0", 7.0, archived(7).stanza), MANY)
         assert (await store.archives.query(ROMEO, Query())).messages == [archived(0), archived(1)]
+
+    check(scenario)
+
+
+def test_what_was_archived_just_now_is_found_in_the_order_of_the_calls(check: Check) -> None:
+    async def scenario(store: Store) -> None:
+        store.archives.append("romeo", archived(0), MANY)
+        store.archives.append_again("romeo", archived(1), MANY)
+        assert ids(await store.archives.query(ROMEO, Query())) == ["m0", "m1"]
+        store.archives.append_again("romeo", archived(2), MANY)
+        await store.archives.append("romeo", archived(3), MANY)
+        store.archives.append_again("romeo", archived(2), MANY)
+        assert ids(await store.archives.query(ROMEO, Query())) == ["m0", "m1", "m2", "m3"]
 
     check(scenario)
 

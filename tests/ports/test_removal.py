@@ -65,6 +65,17 @@ def test_nothing_is_left_of_an_account_that_is_deleted(check: Check) -> None:
     check(scenario)
 
 
+def test_what_is_archived_just_before_goes_with_it(check: Check) -> None:
+    async def scenario(store: Store) -> None:
+        await fill(store, "romeo")
+        store.archives.append("romeo", ArchivedMessage("n", 2.0, STANZA), LIMIT)
+        store.archives.append_again("romeo", ArchivedMessage("o", 3.0, STANZA), LIMIT)
+        await store.accounts.delete("romeo")
+        assert not any(await kept(store, "romeo"))
+
+    check(scenario)
+
+
 def test_no_key_is_left_of_it_in_redis(reactor_thread: ReactorThread, valkey: Valkey, keys: Keys) -> None:
     """Whatever key or field is new: it has to go with the account."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.task import Clock
 
-from cluster.base.turn import Stage, Turn
+from cluster.base.turn import SOON_S, Stage, Turn
 from tests.network import watched_log
 
 
@@ -64,3 +64,36 @@ def test_it_can_be_ended_at_once() -> None:
     assert done == ["a"]
     clock.advance(0)
     assert done == ["a"]
+
+
+def test_what_is_gathered_is_done_soon() -> None:
+    clock, done = Clock(), list[str]()
+    turn = Turn(clock)
+    turn.soon(lambda: done.append("a"), Stage.ACKNOWLEDGE)
+    clock.advance(SOON_S / 2)
+    turn.soon(lambda: done.append("b"), Stage.ARCHIVES)
+    clock.advance(0)
+    assert done == []
+    clock.advance(SOON_S / 2)
+    clock.advance(0)
+    assert done == ["b", "a"]
+
+
+def test_what_is_gathered_is_done_before_anything_is_acknowledged() -> None:
+    clock, done = Clock(), list[str]()
+    turn = Turn(clock)
+    turn.soon(lambda: done.append("archive"), Stage.ARCHIVES)
+    turn.add(lambda: done.append("acknowledge"), Stage.ACKNOWLEDGE)
+    clock.advance(0)
+    assert done == ["archive", "acknowledge"]
+
+
+def test_all_of_it_can_be_done_at_once() -> None:
+    clock, done = Clock(), list[str]()
+    turn = Turn(clock)
+    turn.add(lambda: done.append("now"))
+    turn.soon(lambda: done.append("soon"), Stage.ARCHIVES)
+    turn.run_all()
+    assert done == ["soon", "now"]
+    clock.advance(1)
+    assert done == ["soon", "now"]
