@@ -9,7 +9,8 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from cluster.router.gate import MAX_UNSETTLED
-from tests.ports.companies import Company, InMemory, InRedis, Word
+from cluster.router.nodes.owners import inbox
+from tests.ports.companies import Company, InMemory, InRedis, Member, Word
 from tests.ports.conftest import store
 
 Run = Callable[[Callable[[Company], Coroutine[Deferred[Any], Any, None]]], None]
@@ -225,5 +226,33 @@ def test_who_becomes_the_reader_of_a_link_begins_behind_what_the_last_one_told_o
         assert taken == []
         two.held.pop().callback(None)
         await company.until(lambda: taken == [True])
+
+    run(scenario)
+
+
+def test_who_is_back_before_its_heir_has_begun_is_its_own_heir(run: Run, request: pytest.FixtureRequest) -> None:
+    if "memory" in request.node.name:
+        pytest.skip("an heir begins at once")
+
+    async def scenario(company: Company) -> None:
+        one, two = await company.join("s1"), await company.join("s1-2")
+        await two.nodes.claim("juliet")
+        hold, back = one.nodes.share.hold, list[Member]()
+
+        async def hold_late(link: str) -> bool:
+            """Meanwhile the node comes back, and the others hear of it."""
+            held = await hold(link)
+            if link == inbox("s1-2") and not joining:
+                joining.append(Deferred.fromCoroutine(company.join("s1-2")).addCallback(back.append))
+                await company.until(lambda: not all(one.nodes.share.is_ours(f"domain{n}.lit") for n in range(30)))
+            return held
+
+        joining: list[Deferred[None]] = []
+        one.nodes.share.hold = hold_late
+        await company.crash(two)
+        await company.until(lambda: back)
+        [again] = back
+        await company.until(lambda: again.adopted == ["juliet"])
+        assert one.adopted == []
 
     run(scenario)

@@ -211,6 +211,9 @@ class RedisNodes:
         """Take over what this node has left: see `Server`; False while another process does."""
         if not await self.share.hold(inbox(node)) or node in self._inboxes:
             return node in self._inboxes
+        if node != self.name and node in self._members.present:  # it came back meanwhile, and waits for its inbox
+            self.share.give_back(inbox(node))
+            return False
         reader = self._inboxes[node] = Inbound(
             self._reactor, self._turn, self._client, self._keys, node, AllLinks(self._members.holds_lease), self._decode
         )
