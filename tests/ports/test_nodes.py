@@ -170,6 +170,7 @@ def test_what_a_node_is_sent_that_is_back_does_not_hold_up_its_heir(run: Run, re
         one.nodes.send("s1-2", Word("second"))
         joining = Deferred.fromCoroutine(company.join("s1-2", holds=("second",)))
         joining.addErrback(lambda failure: None)  # it ends while it waits for that
+        one.held[0].callback(None)
         await company.until(lambda: one.adopted == ["juliet"])
 
     run(scenario)
@@ -254,5 +255,32 @@ def test_who_is_back_before_its_heir_has_begun_is_its_own_heir(run: Run, request
         [again] = back
         await company.until(lambda: again.adopted == ["juliet"])
         assert one.adopted == []
+
+    run(scenario)
+
+
+def test_what_was_left_to_a_node_is_read_by_its_heir_to_the_end_though_it_is_back(
+    run: Run, request: pytest.FixtureRequest
+) -> None:
+    if "memory" in request.node.name:
+        pytest.skip("it reads an inbox at once")
+
+    async def scenario(company: Company) -> None:
+        one, two = await company.join("s1", holds=("first",)), await company.join("s1-2")
+        await two.nodes.claim("juliet")
+        await company.crash(two)
+        for word in (Word("first"), Word("second", "juliet")):
+            await one.nodes.send("s1-2", word)  # type: ignore[misc]
+        await company.until(lambda: one.held)
+        back: list[Member] = []
+        Deferred.fromCoroutine(company.join("s1-2")).addCallback(back.append)
+        await company.until(lambda: not all(one.nodes.share.is_ours(f"domain{n}.lit") for n in range(30)))
+        for number in range(1_000):  # it asks for its inbox again and again
+            await one.nodes.claim(f"benvolio{number}")
+        assert (one.adopted, back) == ([], [])
+        one.held.pop().callback(None)
+        await company.until(lambda: one.adopted == ["juliet"] and back)
+        assert [text for _, text in one.words] == ["first", "second"]
+        assert back[0].words == []
 
     run(scenario)
