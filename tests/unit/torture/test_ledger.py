@@ -52,6 +52,16 @@ def test_what_goes_wrong(arrivals: list[Seen], broken: list[str]) -> None:
     assert ledger(*arrivals).broken == broken
 
 
+def test_what_its_client_sent_again_is_told_from_what_the_servers_have_doubled() -> None:
+    book = Ledger()
+    book.send("one", ROMEO, JULIET)
+    book.written["one"] = 2
+    for stanza_id in ("1", "2", "2", "3"):
+        book.see(seen("one", stanza_id))
+    totals = book.totals()
+    assert (totals.sent_again, totals.same_id, totals.other_id) == (1, 1, 1)
+
+
 def test_what_came_back_is_not_lost() -> None:
     book = Ledger()
     book.send("one", ROMEO, JULIET)
