@@ -103,14 +103,14 @@ class Inbound:
             self.turn.add(partial(self._when_kept, partial(self._give_back, link)), Stage.ACKNOWLEDGE)
 
     def _give_back(self, link: InboundLink) -> None:
-        link.acknowledge()
+        link.acknowledge(link.take_settled())
         link.listen_no_more()
         self._share.give_back(link.from_)
 
     def _acknowledge(self) -> None:
         links, self._to_acknowledge = self._to_acknowledge, []
         for link in links:
-            self._when_kept(link.acknowledge)
+            self._when_kept(partial(link.acknowledge, link.take_settled()))
 
     def _when_kept(self, acknowledge: Callable[[], None]) -> None:
         kept = self.turn.kept()

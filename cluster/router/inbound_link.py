@@ -137,9 +137,13 @@ class InboundLink:
         if self._is_let_go and not self._is_reading and not self._unsettled:
             self._inbound.forget(self)
 
-    def acknowledge(self) -> None:
-        """Tell Redis what has settled."""
+    def take_settled(self) -> list[bytes]:
+        """What has settled, and is to be acknowledged."""
         ids, self._settled = self._settled, []
+        return ids
+
+    def acknowledge(self, ids: list[bytes]) -> None:
+        """Tell Redis that these have settled."""
         if ids:
             self._client.post("XDEL", self._key, *ids)  # first, for what is only acknowledged would stay for ever
             done = self._client.execute("XACK", self._key, self._group, *ids)

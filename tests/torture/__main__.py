@@ -14,7 +14,7 @@ BEGIN = "<!-- torture: written by `make torture`; do not edit -->"
 END = "<!-- end of the torture -->"
 _HEAD = (
     "run", "sent", "acknowledged", "delivered", "lost", "bounced", "altered", "misdelivered", "copies, same stanza-id",
-    "copies, other", "out of order", "streams resumed", "new sessions", "promises",
+    "copies, sent again", "copies, other", "out of order", "streams resumed", "new sessions", "promises",
 )  # fmt: skip
 
 
@@ -23,7 +23,8 @@ def row(result: Result, seconds: float, seed: int) -> list[str]:
     totals = result.totals
     numbers = [
         totals.sent, totals.acknowledged, totals.delivered, totals.lost, totals.bounced, totals.altered,
-        totals.misdelivered, totals.same_id, totals.other_id, totals.out_of_order, result.resumed, result.begun,
+        totals.misdelivered, totals.same_id, totals.sent_again, totals.other_id, totals.out_of_order,
+        result.resumed, result.begun,
     ]  # fmt: skip
     count = f", {len(result.done)} times" if result.done else ""
     kept = "; ".join(f"broken: {text}" for text in totals.broken) or "kept"

@@ -127,6 +127,7 @@ class Client:
         self.begun += 1
 
     def _write_message(self, stream: Stream, body: str) -> None:
+        self._ledger.written[body] += 1
         stream.write(f"<message to='{self._to[body]}' type='chat' id='{body[:16]}'><body>{body}</body></message>")
         if len(self._unacknowledged) % ASK_EVERY == 0:
             stream.write(f"<r xmlns='{SM}'/>")

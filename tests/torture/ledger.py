@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -30,9 +30,12 @@ class Totals:
     altered: int = 0
     misdelivered: int = 0
     same_id: int = 0
-    """Copies with the stanza-id of the first (XEP-0359)."""
+    """Copies with a stanza-id that came before (XEP-0359)."""
+    sent_again: int = 0
+    """Copies with other ids, each of which its client sent: again, since the server had not acknowledged it (XEP-0198
+    section 5)."""
     other_id: int = 0
-    """Other copies."""
+    """Other copies: more than the client sent."""
     out_of_order: int = 0
 
     @property
@@ -51,6 +54,8 @@ class Ledger:
     acknowledged: set[str] = field(default_factory=set)
     bounced: set[str] = field(default_factory=set)
     seen: list[Seen] = field(default_factory=list)
+    written: Counter[str] = field(default_factory=Counter)
+    """How often its client sent each."""
     missing: set[str] = field(default_factory=set)
     """Bodies that did not arrive yet."""
 
@@ -72,7 +77,7 @@ class Ledger:
     def totals(self) -> Totals:
         """What became of everything."""
         totals = Totals(sent=len(self.sent), acknowledged=len(self.acknowledged), bounced=len(self.bounced))
-        first_ids: dict[str, str] = {}
+        ids: dict[str, set[str]] = {}
         highest: dict[tuple[str, str], int] = defaultdict(lambda: -1)
         numbers = {body: number for number, body in enumerate(self.sent)}
         for seen in self.seen:
@@ -81,14 +86,18 @@ class Ledger:
                 totals.altered += 1
             elif seen.at != ends[1]:
                 totals.misdelivered += 1
-            elif seen.body in first_ids:
-                is_known = seen.stanza_id and seen.stanza_id == first_ids[seen.body]
-                totals.same_id += bool(is_known)
-                totals.other_id += not is_known
+            elif seen.body in ids:
+                known = ids[seen.body]
+                is_known = bool(seen.stanza_id) and seen.stanza_id in known
+                known.add(seen.stanza_id)
+                is_sent_again = not is_known and bool(seen.stanza_id) and len(known) <= self.written[seen.body]
+                totals.same_id += is_known
+                totals.sent_again += is_sent_again
+                totals.other_id += not (is_known or is_sent_again)
             else:
-                first_ids[seen.body] = seen.stanza_id
+                ids[seen.body] = {seen.stanza_id}
                 totals.out_of_order += numbers[seen.body] < highest[ends]
                 highest[ends] = max(highest[ends], numbers[seen.body])
-        totals.delivered = len(first_ids)
-        totals.lost = len(self.sent.keys() - first_ids.keys() - self.bounced)
+        totals.delivered = len(ids)
+        totals.lost = len(self.sent.keys() - ids.keys() - self.bounced)
         return totals

@@ -199,3 +199,32 @@ def test_nothing_is_acknowledged_that_is_not_kept(world: RedisWorld) -> None:
         await world.until_empty(MONTAGUE, CAPULET)
 
     world.run(scenario)
+
+
+def test_nor_what_came_later_when_the_first_of_it_is(world: RedisWorld) -> None:
+    async def scenario(_: World) -> None:
+        s1, s2 = await world.start(MONTAGUE), Node(world.reactor)
+        client = world.clients[s2] = await world.client(CAPULET)
+        turn, kept = Turn(world.reactor), list[Deferred[None]]()
+
+        def not_kept() -> Deferred[None]:
+            kept.append(Deferred())
+            return kept[-1]
+
+        turn.kept = not_kept
+        s2.router = RedisRouter(
+            world.reactor, client, world.keys, domain=CAPULET, tracer=s2.tracer, max_backlog=50,
+            now_utc_s=world.reactor.seconds, turn=turn,
+        )  # fmt: skip
+        await s2.router.start(s2.deliver, s2.bounce)
+        for number in (1, 2):
+            await s1.sent(chat(str(number)))
+            await world.until(lambda number=number: len(kept) == number)
+        kept[0].callback(None)
+        await client.flush()
+        assert world.valkey.admin.xlen(world.keys.link(CAPULET, MONTAGUE)) == 1
+        turn.kept = lambda: None
+        kept[1].callback(None)
+        await world.until_empty(MONTAGUE, CAPULET)
+
+    world.run(scenario)

@@ -52,6 +52,16 @@ def test_what_goes_wrong(arrivals: list[Seen], broken: list[str]) -> None:
     assert ledger(*arrivals).broken == broken
 
 
+def test_what_its_client_sent_again_is_told_from_what_the_servers_have_doubled() -> None:
+    book = Ledger()
+    book.send("one", ROMEO, JULIET)
+    book.written["one"] = 2
+    for stanza_id in ("1", "2", "2", "3"):
+        book.see(seen("one", stanza_id))
+    totals = book.totals()
+    assert (totals.sent_again, totals.same_id, totals.other_id) == (1, 1, 1)
+
+
 def test_what_came_back_is_not_lost() -> None:
     book = Ledger()
     book.send("one", ROMEO, JULIET)
@@ -63,7 +73,7 @@ def test_what_came_back_is_not_lost() -> None:
 def test_the_table_goes_between_its_markers() -> None:
     result = Result("scale", "scaled", ledger(*ALL[:2]), 9.0, 1, 0, ["1.0 s scale s1=2"])
     page = torture.updated(f"# T\n{torture.BEGIN}\nold\n{torture.END}\nend\n", [torture.row(result, 9, 7)])
-    row = "| scaled, 1 times (9 s, seed 7) | 3 | 0 | 2 | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 1 | 0 | broken: lost: 1 |"
+    row = "| scaled, 1 times (9 s, seed 7) | 3 | 0 | 2 | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 1 | 0 | broken: lost: 1 |"
     assert row in page.splitlines()
     assert page.endswith(f"{torture.END}\nend\n")
     with pytest.raises(ValueError, match="it needs the lines"):
