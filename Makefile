@@ -59,8 +59,8 @@ format: $(VENV)/ready    ## rewrite the source in the house format
 docs: $(VENV)/ready      ## write the parts of docs/ that are made from the code
 	@$(BIN)/python docs/generate.py
 
-test-containers: $(VENV)/ready   ## the container tests; as root, with an engine of their own where none runs
-	@docker info >/dev/null 2>&1 || engine='bash .ci/engine'; $$engine $(PYTEST) -n 2 -q -rs -m docker tests/live
+test-containers: $(VENV)/ready   ## the container tests, or those of FILES; as root, with an engine of their own where none runs
+	@docker info >/dev/null 2>&1 || engine='bash .ci/engine'; $$engine $(PYTEST) -n 2 -q -rs -m docker $(or $(FILES),tests/live)
 
 bench: $(VENV)/ready     ## ours beside Debian's Prosody and ejabberd: docs/performance.md; BENCH_ARGS=--help
 	@$(BIN)/python -m loadtests.bench $(BENCH_ARGS)

@@ -26,7 +26,7 @@ from cluster.server.im.delivery import MESSAGE_RULES
 from cluster.store import limits
 from cluster.topology import reference, schema
 from cluster.topology.model import Router, ServerSettings, Trace
-from cluster.xmpp.states import TRANSITIONS
+from cluster.xmpp.streams.states import TRANSITIONS
 from cluster.xmpp.subscription import INBOUND, OUTBOUND, State
 
 DOCS = Path(__file__).parent

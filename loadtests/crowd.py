@@ -7,7 +7,7 @@ from itertools import count
 from random import Random
 
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.login import Login
+from cluster.xmpp.streams.login import Login
 from loadtests.lab import RunningLab, Server
 from loadtests.ledger import Ledger
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from cluster.xmpp.escaping import escape
+from cluster.xmpp.extensions.escaping import escape
 from cluster.xmpp.jid import Jid
 
 LABS = ".xmpplab"

@@ -25,11 +25,11 @@ from locust.runners import Runner, WorkerRunner
 from cluster.client.blocking import BlockingClient
 from cluster.xmpp.errors import StreamError
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.login import Login, StreamFailed
 from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.parser import Slice
-from cluster.xmpp.sasl import SaslError
 from cluster.xmpp.stanza import Stanza, error_of
+from cluster.xmpp.streams.login import Login, StreamFailed
+from cluster.xmpp.streams.sasl import SaslError
 from loadtests import ending, lab, receipt, stamp
 from loadtests.crowd import Crowd
 from loadtests.lab import FarKind

@@ -13,11 +13,11 @@ from cluster.server.c2s.client_streams import ClientStreams
 from cluster.server.components.component_stream import ComponentStreams
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
-from cluster.xmpp.initiating import InitiatingStream
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.login import Login, StreamFailed
 from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.parser import Slice
+from cluster.xmpp.streams.initiating import InitiatingStream
+from cluster.xmpp.streams.login import Login, StreamFailed
 from tests.told import told
 
 END = b"</stream:stream>"

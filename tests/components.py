@@ -9,9 +9,9 @@ from twisted.internet.error import ConnectionDone, ConnectionLost, ConnectionRef
 from twisted.python.failure import Failure
 
 from cluster.server.components.component_stream import ComponentStreams
-from cluster.xmpp.component import ConnectingStream, Joined
-from cluster.xmpp.events import Closed
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.streams.component import ConnectingStream, Joined
+from cluster.xmpp.streams.events import Closed
 from tests.client import SOCKET_BYTES, Connection, Wire
 from tests.told import told
 

@@ -10,9 +10,11 @@ from typing import Any
 
 from cluster.trace.hop import Tracer
 from cluster.trace.memory import MemoryJournal
-from cluster.xmpp import sasl
 from cluster.xmpp.errors import Condition, StanzaError
-from cluster.xmpp.events import (
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.namespaces import CLIENT, STREAMS
+from cluster.xmpp.streams import sasl
+from cluster.xmpp.streams.events import (
     BindRequested,
     Event,
     KeysWanted,
@@ -21,11 +23,9 @@ from cluster.xmpp.events import (
     RequestBeforeLogin,
     TlsWanted,
 )
-from cluster.xmpp.initiating import InitiatingStream
-from cluster.xmpp.jid import Jid
-from cluster.xmpp.namespaces import CLIENT, STREAMS
-from cluster.xmpp.receiving import ReceivingStream
-from cluster.xmpp.stream_options import StreamOptions
+from cluster.xmpp.streams.initiating import InitiatingStream
+from cluster.xmpp.streams.receiving import ReceivingStream
+from cluster.xmpp.streams.stream_options import StreamOptions
 
 DOMAIN = "montague.lit"
 HEADER = f"<?xml version='1.0'?><stream:stream to='{DOMAIN}' version='1.0' xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>"

@@ -17,8 +17,8 @@ from zope.interface import implementer
 
 from cluster import modules
 from cluster.base.turn import Turn
+from cluster.membership.memory import MemoryMembership, MemoryNodes
 from cluster.router.memory import MemoryNetwork, MemoryRouter
-from cluster.router.nodes.memory import MemoryMembership, MemoryNodes
 from cluster.server.build import Server, build
 from cluster.server.c2s.client_streams import ClientStreams
 from cluster.server.components.component_stream import ComponentStreams
@@ -31,9 +31,9 @@ from cluster.store.memory import memory_store
 from cluster.store.port import Account, RosterItem, ScramKeys, Store
 from cluster.trace.hop import Hop, Tracer
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.login import Login
-from cluster.xmpp.sasl import HASHES, make_keys
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.streams.login import Login
+from cluster.xmpp.streams.sasl import HASHES, make_keys
 from tests.client import Client, Connection
 from tests.told import told
 

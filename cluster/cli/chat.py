@@ -51,7 +51,7 @@ def chat(
     peer = used.account(to) if to else None
     messenger, client = used.chat(who, password)
     conversation = Conversation(messenger, used.account, peer, lambda: datetime.now().astimezone())
-    print(f"you are {messenger.account}; /help lists the commands, Ctrl-D ends")
+    _show(f"you are {messenger.account}; /help lists the commands, Ctrl-D ends")
     try:
         with interruptible(), _typed(conversation) as lines:
             _use(client, messenger, conversation, lines)

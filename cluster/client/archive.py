@@ -10,11 +10,11 @@ import msgspec
 from cluster.client.blocking import BlockingClient
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
+from cluster.xmpp.extensions.mam import MAX_PAGE, RSM
 from cluster.xmpp.jid import Jid, JidError
-from cluster.xmpp.login import StreamFailed
-from cluster.xmpp.mam import MAX_PAGE, RSM
 from cluster.xmpp.namespaces import CLIENT, DELAY, FORWARD, MAM
 from cluster.xmpp.stanza import Stanza, error_of, make
+from cluster.xmpp.streams.login import StreamFailed
 
 PATIENCE_S = 20.0
 """For the next stanza of a page."""

@@ -10,12 +10,12 @@ import struct
 from collections import deque
 from types import TracebackType
 
-from cluster.xmpp import sasl
-from cluster.xmpp.events import TlsWanted
-from cluster.xmpp.initiating import InitiatingStream
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.login import Bound, Login, Resumption
 from cluster.xmpp.parser import Slice, StreamEnd
+from cluster.xmpp.streams import sasl
+from cluster.xmpp.streams.events import TlsWanted
+from cluster.xmpp.streams.initiating import InitiatingStream
+from cluster.xmpp.streams.login import Bound, Login, Resumption
 
 READ_BYTES = 65_536
 

@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from cluster.client.blocking import BlockingClient
-from cluster.xmpp import sm
 from cluster.xmpp.errors import StreamError
-from cluster.xmpp.login import Resumption, StreamFailed
 from cluster.xmpp.namespaces import CLIENT, SM
 from cluster.xmpp.parser import Slice
-from cluster.xmpp.sasl import SaslError
-from cluster.xmpp.sm import StreamManagement, Unacknowledged
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.streams import sm
+from cluster.xmpp.streams.login import Resumption, StreamFailed
+from cluster.xmpp.streams.sasl import SaslError
+from cluster.xmpp.streams.sm import StreamManagement, Unacknowledged
 
 RETRY_S = 0.1
 """Between two tries to come back. A server of the lab is away for seconds at the most."""

@@ -23,11 +23,11 @@ from cluster.base.clock import Clock, as_interface
 from cluster.base.settled import Settled
 from cluster.streams.backpressure import Unsettled
 from cluster.trace.hop import Event, Tracer
-from cluster.xmpp.component import Acknowledged, ComponentState, ConnectingStream, Joined
 from cluster.xmpp.errors import StreamCondition
-from cluster.xmpp.events import Closed
 from cluster.xmpp.limits import ENTERING_BYTES
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.streams.component import Acknowledged, ComponentState, ConnectingStream, Joined
+from cluster.xmpp.streams.events import Closed
 from cluster.xmpp.wellformed import why_malformed, why_too_large
 
 FIRST_RETRY_S = 0.1

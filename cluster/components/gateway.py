@@ -11,7 +11,7 @@ from cluster.base.settled import Settled
 from cluster.host.module_host import ModuleHost
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError
-from cluster.xmpp.escaping import escape, unescape
+from cluster.xmpp.extensions.escaping import escape, unescape
 from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.stanza import Stanza
 

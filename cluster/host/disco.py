@@ -8,9 +8,9 @@ from collections.abc import Iterable
 
 from cluster.host.module import Context, Identity, Item
 from cluster.host.module_host import ModuleHost
-from cluster.xmpp import data_form
-from cluster.xmpp.data_form import DATA
 from cluster.xmpp.element import Element, SubElement
+from cluster.xmpp.extensions import data_form
+from cluster.xmpp.extensions.data_form import DATA
 from cluster.xmpp.namespaces import XML
 
 INFO = "http://jabber.org/protocol/disco#info"

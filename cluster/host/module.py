@@ -15,9 +15,9 @@ import msgspec
 from cluster.base.settled import Settled
 from cluster.host.state import AccountState, SessionState
 from cluster.xmpp.element import Element
-from cluster.xmpp.events import Nonza
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.streams.events import Nonza
 
 AddressedTo = Literal["domain", "own", "account", "nobody", "stream"]
 """Who an iq is for: the domain; the sender's own account; somebody else's account; a bare JID without an account; the

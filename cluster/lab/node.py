@@ -26,10 +26,10 @@ from cluster.lab.control.server import ControlServer
 from cluster.lab.folder import LabFolder
 from cluster.lab.runtime import process
 from cluster.lab.runtime.process import new_id
+from cluster.membership.redis import RedisNodes
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
-from cluster.router.nodes.redis import RedisNodes
 from cluster.router.redis import RedisRouter
 from cluster.server.build import build
 from cluster.server.c2s.web import site
@@ -42,7 +42,7 @@ from cluster.topology.plan import AccountSeed, Plan, ServerNode
 from cluster.trace.hop import Tracer
 from cluster.trace.redis import RedisJournal
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.sasl import make_keys
+from cluster.xmpp.streams.sasl import make_keys
 
 BACKLOG = 1024
 """Connections that may wait to be taken: load tests open many at once."""

@@ -1,7 +1,7 @@
 """Message Archive Management (XEP-0313): what an account sent and received, to be read again by each of its resources.
 
 What is kept: messages of type normal and chat with a body, and those with the hint to store them (XEP-0334); of
-everybody unless the account prefers less, see xmpp/mam_prefs.py. A message that waits offline is archived
+everybody unless the account prefers less, see xmpp/extensions/mam_prefs.py. A message that waits offline is archived
 too, so a client that reads both gets it twice, with the same stanza-id (XEP-0359).
 """
 
@@ -18,9 +18,10 @@ from cluster.server.sessions.session import Session
 from cluster.store.archive import ArchivedMessage, UnknownId
 from cluster.streams.outbox import MAX_UNSENT_BYTES
 from cluster.xmpp import element as xml
-from cluster.xmpp import mam, mam_prefs, timestamp
+from cluster.xmpp import timestamp
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.extensions import mam, mam_prefs
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT, HINTS, MAM, STANZA_ID
 from cluster.xmpp.stanza import Stanza

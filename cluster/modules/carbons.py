@@ -11,7 +11,7 @@ from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.im.accounts import LocalAccount
 from cluster.server.sessions.session import Session
 from cluster.xmpp.errors import Condition, StanzaError
-from cluster.xmpp.forward import forwarded
+from cluster.xmpp.extensions.forward import forwarded
 from cluster.xmpp.namespaces import CLIENT, HINTS
 from cluster.xmpp.stanza import Stanza, opening
 

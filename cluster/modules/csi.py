@@ -8,11 +8,11 @@ from functools import partial
 from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.im.accounts import LocalAccount
 from cluster.server.sessions.session import Session
-from cluster.xmpp.chat_states import is_chat_state
 from cluster.xmpp.element import Element
-from cluster.xmpp.events import Nonza
+from cluster.xmpp.extensions.chat_states import is_chat_state
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.streams.events import Nonza
 
 NS = "urn:xmpp:csi:0"
 MAX_HELD = 1_000

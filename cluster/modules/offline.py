@@ -11,7 +11,7 @@ from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.im.accounts import LocalAccount
 from cluster.server.sessions.session import Session
 from cluster.store.port import OfflineMessage
-from cluster.xmpp.delay import delayed
+from cluster.xmpp.extensions.delay import delayed
 from cluster.xmpp.namespaces import HINTS
 
 _log = Logger()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from cluster.host.module import Peer
 from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.sessions.session import Session
-from cluster.xmpp import data_form
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.extensions import data_form
 from cluster.xmpp.jid import JidError, prepare_localpart
 from cluster.xmpp.namespaces import REGISTER
 from cluster.xmpp.stanza import Stanza

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.sessions.session import Session
-from cluster.xmpp import sm
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StreamCondition, StreamError
-from cluster.xmpp.events import Nonza
 from cluster.xmpp.namespaces import SM
+from cluster.xmpp.streams import sm
+from cluster.xmpp.streams.events import Nonza
 
 RESUME_TIMEOUT_S = 300.0
 """How long a session waits for its client at the most: long enough for a train in a tunnel, as Prosody and ejabberd."""

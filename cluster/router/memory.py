@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from cluster.base.clock import Clock
 from cluster.base.settled import Settled
-from cluster.router.gate import LinkGuard
+from cluster.router.guard import LinkGuard
 from cluster.router.link_faults import LinkFaults
 from cluster.router.port import QUEUE, Bounce, Deliver, HopRecorder, no_link
 from cluster.router.reader import EntrySink

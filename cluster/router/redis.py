@@ -10,7 +10,7 @@ from cluster.base.clock import Clock
 from cluster.base.turn import Turn
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
-from cluster.router.gate import LinkGuard
+from cluster.router.guard import LinkGuard
 from cluster.router.inbound import Inbound
 from cluster.router.outbound import Outbound
 from cluster.router.port import Bounce, Deliver, HopRecorder

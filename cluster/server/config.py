@@ -9,7 +9,7 @@ from twisted.internet.ssl import CertificateOptions
 
 from cluster.base.clock import Clock
 from cluster.base.turn import Turn
-from cluster.router.nodes.port import Nodes
+from cluster.membership.port import Nodes
 from cluster.router.port import Router
 from cluster.server.context import ServerModule
 from cluster.server.credentials import DeriveKeys
@@ -17,7 +17,7 @@ from cluster.server.services.service import Service
 from cluster.store.limits import DEFAULTS, Limits
 from cluster.store.port import Store
 from cluster.trace.hop import Tracer
-from cluster.xmpp.stream_options import TlsMode
+from cluster.xmpp.streams.stream_options import TlsMode
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ class ModuleContext:
     password_changes: RateLimit
     """How often one account may."""
     probes: RateLimit
-    """How often one account may have a stanza followed (see xmpp/probe.py)."""
+    """How often one account may have a stanza followed (see xmpp/extensions/probe.py)."""
     strict: bool
     """What old clients do and the RFCs forbid is refused."""
     admin: str

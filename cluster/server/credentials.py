@@ -9,7 +9,7 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred, DeferredLock
 
 from cluster.store.port import Account, AccountStore, ScramKeys, SecretStore
-from cluster.xmpp.sasl import HASHES, Keys
+from cluster.xmpp.streams.sasl import HASHES, Keys
 
 ITERATIONS = 4096
 """The least that RFC 7677 section 4 allows: this is a lab, where thousands of load users log in at once."""

@@ -20,12 +20,12 @@ from cluster.server.sessions.session import Session
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, StanzaError
-from cluster.xmpp.events import Nonza
+from cluster.xmpp.extensions.probe import PROBE_PAYLOAD, probe_id, without_probe
 from cluster.xmpp.limits import ENTERING_BYTES
-from cluster.xmpp.probe import PROBE_PAYLOAD, probe_id, without_probe
-from cluster.xmpp.stamp import NotAStanza
 from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.stanza_id import CLAIMS, without_claims
+from cluster.xmpp.streams.events import Nonza
+from cluster.xmpp.streams.stamp import NotAStanza
 from cluster.xmpp.subscription import TYPES
 
 _READ = CLAIMS | {PROBE_PAYLOAD}

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from cluster.xmpp.extensions.mam import Query
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.mam import Query
 from cluster.xmpp.stanza import Stanza
 
 MAX_PAGE_BYTES = 1_048_576

@@ -13,8 +13,8 @@ from cluster.store.archive import MAX_PAGE_BYTES, ArchivedMessage, Entry, Page, 
 from cluster.store.limits import DEFAULTS, Limit
 from cluster.store.port import PAGE_MESSAGES, Account, OfflineMessage, RosterItem, Store
 from cluster.store.session import KeptSession, SentStanza, SessionChange, SessionRecord
+from cluster.xmpp.extensions.mam import Query
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.mam import Query
 
 
 class MemoryOfAccounts(Protocol):

@@ -16,8 +16,8 @@ from twisted.internet.defer import Deferred
 from cluster.store.archive import ArchivedMessage, Page
 from cluster.store.limits import DEFAULTS, Limit
 from cluster.store.session import KeptSession, SessionChange
+from cluster.xmpp.extensions.mam import Query
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.mam import Query
 from cluster.xmpp.stanza import Stanza
 
 

@@ -16,8 +16,8 @@ from cluster.base.clock import Clock
 from cluster.streams.backpressure import OTHERS, UNREAD, Reading, Unsettled
 from cluster.streams.peer_clock import PeerCall, PeerClock
 from cluster.xmpp.errors import StreamCondition, StreamError
-from cluster.xmpp.events import Closed
-from cluster.xmpp.stream import Stream
+from cluster.xmpp.streams.events import Closed
+from cluster.xmpp.streams.stream import Stream
 
 CLOSE_TIMEOUT_S = 5.0
 """How long a peer may take to end its side of a stream that we ended (RFC 6120 section 4.4), and then to hang up."""

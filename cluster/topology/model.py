@@ -14,8 +14,8 @@ from cluster.topology.links import Link
 from cluster.topology.scale import MAX_NODES
 from cluster.topology.strict import OrEmpty, Section
 from cluster.trace.hop import MAX_JOURNAL_BYTES
-from cluster.xmpp.sasl import check_password
-from cluster.xmpp.stream_options import TlsMode
+from cluster.xmpp.streams.sasl import check_password
+from cluster.xmpp.streams.stream_options import TlsMode
 
 
 def _password(text: str) -> str:

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 from cluster.client.blocking import BlockingClient
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.login import Login
+from cluster.xmpp.streams.login import Login
 from loadtests.bench.line import Line
 from loadtests.bench.pair import Pair, Server
 from loadtests.unarchived import keep_nothing

@@ -15,14 +15,14 @@ import msgspec
 from cluster import modules
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import StreamError
-from cluster.xmpp.events import Closed, Event
 from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.limits import FROM_CLIENT
 from cluster.xmpp.namespaces import CLIENT, STREAMS
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
-from cluster.xmpp.receiving import ReceivingStream
 from cluster.xmpp.stanza import Stanza
-from cluster.xmpp.states import State
+from cluster.xmpp.streams.events import Closed, Event
+from cluster.xmpp.streams.receiving import ReceivingStream
+from cluster.xmpp.streams.states import State
 from tests.fuzz.dribble import dribble
 from tests.helpers import HEADER, Host, ids
 from tests.network import Network, watched_log

@@ -13,10 +13,10 @@ from cluster.client.blocking import BlockingClient
 from cluster.client.managed import ManagedClient
 from cluster.xmpp import element as xml
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.login import Login, Resumption
 from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.parser import Slice
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.streams.login import Login, Resumption
 
 CONNECT_TIMEOUT_S = 20.0
 PATIENCE_S = 0.01

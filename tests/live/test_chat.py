@@ -59,7 +59,7 @@ def test_a_message_that_comes_back(lab: RunningLab) -> None:
 def test_every_message_that_comes_back_is_told(lab: RunningLab) -> None:
     """The bounce is always before the answer to the ping that follows the message."""
     for number in range(5):
-        assert "came back" in lab.command("send", "romeo", f"nobody{number}@capulet.lit", "x", exit_code=1)
+        assert "was returned" in lab.command("send", "romeo", f"nobody{number}@capulet.lit", "x", exit_code=1)
 
 
 def test_the_inbox_takes_nothing_from_other_clients(lab: RunningLab, servant: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from cluster.client.blocking import BlockingClient
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.login import Login, StreamFailed
+from cluster.xmpp.streams.login import Login, StreamFailed
 from tests.live.clients import PATIENCE_S
 from tests.live.running_lab import ROOT, RunningLab
 

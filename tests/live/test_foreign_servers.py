@@ -16,7 +16,7 @@ from cluster.kinds.prosody import PROSODY
 from cluster.lab.wait import wait_until
 from cluster.xmpp import element as xml
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.login import Login
+from cluster.xmpp.streams.login import Login
 from loadtests.bench.peer import free_ports
 from tests.live.clients import PATIENCE_S, RealProgram
 

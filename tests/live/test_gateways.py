@@ -17,7 +17,7 @@ from cluster.lab.folder import LabFolder
 from cluster.lab.wait import wait_until
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.limits import FROM_CLIENT
-from cluster.xmpp.login import Login
+from cluster.xmpp.streams.login import Login
 from tests.live.clients import PATIENCE_S
 from tests.live.running_lab import ROOT, XMPPLAB, RunningLab
 
@@ -254,7 +254,7 @@ def test_a_network_that_refuses(both: RunningLab, network: str, answer: str, to:
         (("network", "set", "fn1", "--refuse", "no"), 1, "is not a command_status with which SMPP refuses"),
         (("network", "set", "fn2", "--refuse", "no"), 1, "is not an SMTP refusal; write it like"),
         (("mail", "nobody@abbey.example"), 2, "(mailboxes: friar@abbey.example (fc6))"),
-        (("mail", "fc6", "send", "romeo@montague.lit"), 2, "write it like `xmpplab mail fc6 send"),
+        (("mail", "fc6", "send", "romeo@montague.lit"), 2, "write it like `xmpplab mail friar@abbey.example send"),
         (("mail", "fc6", "send", "romeo@padua.example", "", "x"), 1, "knows no way to padua.example"),
         (("mail", "fc6", "reply", "99", "x"), 2, "no mail 99"),
     ],

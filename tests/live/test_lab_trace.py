@@ -212,7 +212,7 @@ def watching(lab: RunningLab, *arguments: str) -> Iterator[subprocess.Popen[str]
     argv = [XMPPLAB, "watch", *arguments]
     with subprocess.Popen(argv, cwd=lab.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
         try:
-            until_told(watch, "every stanza is followed" if "--all" in arguments else "--all shows every stanza")
+            until_told(watch, "following every stanza" if "--all" in arguments else "--all shows every stanza")
             yield watch
             watch.send_signal(signal.SIGINT)
             assert watch.wait(PATIENCE_S) == 0

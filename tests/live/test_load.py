@@ -10,7 +10,7 @@ import pytest
 
 from cluster.client.blocking import BlockingClient
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.login import Login
+from cluster.xmpp.streams.login import Login
 from tests.live.locust_run import figures, locust
 from tests.live.running_lab import ROOT, RunningLab
 

@@ -226,7 +226,7 @@ def test_validate_knows_scenarios(lab: RunningLab) -> None:
     assert "scenario short for topology" in lab.command("validate", scenario(lab))
     assert "scenario kill-s2" in lab.command("validate", "kill-s2")
     assert "no node 's9'" in lab.command("validate", scenario(lab, "steps: [{at: 1s, kill: s9}]"), exit_code=2)
-    assert "no file and no scenario 'kill-s9'" in lab.command("validate", "kill-s9", exit_code=2)
+    assert "no file and no topology or scenario 'kill-s9'" in lab.command("validate", "kill-s9", exit_code=2)
     assert "lab two-domains, servers: 2" in lab.command("validate", str(TOPOLOGY))
 
 

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from cluster.lab.api import Lab
 from cluster.lab.errors import LabError
 from cluster.lab.folder import ADMIN, choose
-from cluster.lab.overview import overview
 from cluster.lab.provision.redis import connected
 from cluster.lab.wait import wait_until
 from cluster.redisio.keys import Keys
@@ -50,7 +50,7 @@ def delete_what_waits(lab: RunningLab) -> None:
 def session_count(lab: RunningLab) -> int:
     """How many clients the servers of a lab have that may not be up yet."""
     try:
-        found = overview(choose(lab.folder, None))
+        found = Lab(choose(lab.folder, None)).overview()
     except LabError:
         return 0
     return sum(node.sessions or 0 for node in found.nodes)

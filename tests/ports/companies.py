@@ -11,13 +11,13 @@ from twisted.internet.task import Clock
 
 from cluster.base.settled import Settled
 from cluster.base.turn import Turn
+from cluster.membership.memory import MemoryMembership, MemoryNodes
+from cluster.membership.port import Nodes
+from cluster.membership.redis import RedisNodes
 from cluster.redisio.acl import rules
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
-from cluster.router.nodes.memory import MemoryMembership, MemoryNodes
-from cluster.router.nodes.port import Nodes
-from cluster.router.nodes.redis import RedisNodes
 from cluster.trace.hop import Hop, Tracer
 from cluster.xmpp.errors import StanzaError
 from tests.harness import ReactorThread, Valkey, until

@@ -9,8 +9,8 @@ from twisted.internet.defer import Deferred, gatherResults
 from cluster.store.archive import ArchivedMessage, Page, UnknownId
 from cluster.store.limits import Limit
 from cluster.store.port import Store
+from cluster.xmpp.extensions.mam import Query
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.mam import Query
 from cluster.xmpp.stanza import make
 from tests.ports import test_store
 from tests.ports.test_store import Check

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from cluster.router.gate import MAX_UNSETTLED
-from tests.ports.companies import Company, InMemory, InRedis, Word
+from cluster.membership.owners import inbox
+from cluster.router.guard import MAX_UNSETTLED
+from tests.ports.companies import Company, InMemory, InRedis, Member, Word
 from tests.ports.conftest import store
 
 Run = Callable[[Callable[[Company], Coroutine[Deferred[Any], Any, None]]], None]
@@ -169,6 +170,7 @@ def test_what_a_node_is_sent_that_is_back_does_not_hold_up_its_heir(run: Run, re
         one.nodes.send("s1-2", Word("second"))
         joining = Deferred.fromCoroutine(company.join("s1-2", holds=("second",)))
         joining.addErrback(lambda failure: None)  # it ends while it waits for that
+        one.held[0].callback(None)
         await company.until(lambda: one.adopted == ["juliet"])
 
     run(scenario)
@@ -225,5 +227,60 @@ def test_who_becomes_the_reader_of_a_link_begins_behind_what_the_last_one_told_o
         assert taken == []
         two.held.pop().callback(None)
         await company.until(lambda: taken == [True])
+
+    run(scenario)
+
+
+def test_who_is_back_before_its_heir_has_begun_is_its_own_heir(run: Run, request: pytest.FixtureRequest) -> None:
+    if "memory" in request.node.name:
+        pytest.skip("an heir begins at once")
+
+    async def scenario(company: Company) -> None:
+        one, two = await company.join("s1"), await company.join("s1-2")
+        await two.nodes.claim("juliet")
+        hold, back = one.nodes.share.hold, list[Member]()
+
+        async def hold_late(link: str) -> bool:
+            """Meanwhile the node comes back, and the others hear of it."""
+            held = await hold(link)
+            if link == inbox("s1-2") and not joining:
+                joining.append(Deferred.fromCoroutine(company.join("s1-2")).addCallback(back.append))
+                await company.until(lambda: not all(one.nodes.share.is_ours(f"domain{n}.lit") for n in range(30)))
+            return held
+
+        joining: list[Deferred[None]] = []
+        one.nodes.share.hold = hold_late
+        await company.crash(two)
+        await company.until(lambda: back)
+        [again] = back
+        await company.until(lambda: again.adopted == ["juliet"])
+        assert one.adopted == []
+
+    run(scenario)
+
+
+def test_what_was_left_to_a_node_is_read_by_its_heir_to_the_end_though_it_is_back(
+    run: Run, request: pytest.FixtureRequest
+) -> None:
+    if "memory" in request.node.name:
+        pytest.skip("it reads an inbox at once")
+
+    async def scenario(company: Company) -> None:
+        one, two = await company.join("s1", holds=("first",)), await company.join("s1-2")
+        await two.nodes.claim("juliet")
+        await company.crash(two)
+        for word in (Word("first"), Word("second", "juliet")):
+            await one.nodes.send("s1-2", word)  # type: ignore[misc]
+        await company.until(lambda: one.held)
+        back: list[Member] = []
+        Deferred.fromCoroutine(company.join("s1-2")).addCallback(back.append)
+        await company.until(lambda: not all(one.nodes.share.is_ours(f"domain{n}.lit") for n in range(30)))
+        for number in range(1_000):  # it asks for its inbox again and again
+            await one.nodes.claim(f"benvolio{number}")
+        assert (one.adopted, back) == ([], [])
+        one.held.pop().callback(None)
+        await company.until(lambda: one.adopted == ["juliet"] and back)
+        assert [text for _, text in one.words] == ["first", "second"]
+        assert back[0].words == []
 
     run(scenario)

@@ -11,8 +11,8 @@ from cluster.store.limits import Limit
 from cluster.store.port import RosterItem, Store
 from cluster.store.redis import redis_store
 from cluster.store.session import SentStanza, SessionChange, SessionRecord
+from cluster.xmpp.extensions.mam import Query
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.mam import Query
 from cluster.xmpp.stanza import make
 from tests.harness import ReactorThread, Valkey
 from tests.ports import test_store

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cluster.protocols.mime.address import DOT_ATOM, domain_of, local_of
 from cluster.protocols.mime.quoted import quote, unquote
-from cluster.xmpp.escaping import escape, unescape
+from cluster.xmpp.extensions.escaping import escape, unescape
 from cluster.xmpp.jid import Jid
 
 _BOUNCE = "bounce+"

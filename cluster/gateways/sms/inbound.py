@@ -21,7 +21,7 @@ from cluster.protocols.smpp.pdu import Pdu, Sm
 from cluster.protocols.smpp.receipt import is_receipt, is_text, receipt_of
 from cluster.xmpp.element import NOT_XML, Element
 from cluster.xmpp.errors import StanzaError
-from cluster.xmpp.escaping import escape
+from cluster.xmpp.extensions.escaping import escape
 from cluster.xmpp.jid import Jid, JidError, prepare_localpart
 from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.stanza import Stanza, error_of, make

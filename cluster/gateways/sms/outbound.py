@@ -23,7 +23,7 @@ from cluster.protocols.smpp.window import NotAnswered, Refused
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, StanzaError
-from cluster.xmpp.escaping import unescape
+from cluster.xmpp.extensions.escaping import unescape
 from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.stanza import Stanza
 

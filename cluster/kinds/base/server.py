@@ -7,7 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from cluster.store.limits import Limits
-from cluster.xmpp.stream_options import TlsMode
+from cluster.xmpp.streams.stream_options import TlsMode
 
 COMPONENT_PORT = 5347
 """Where servers take components (the usual port of XEP-0114)."""

@@ -293,7 +293,7 @@ class Lab:
         """The newest messages that others sent to an account, by its archive (XEP-0313)."""
         from cluster.client.archive import received
         from cluster.lab.clients.login import known_password, log_in
-        from cluster.xmpp.login import StreamFailed
+        from cluster.xmpp.streams.login import StreamFailed
 
         plan = self.plan
         jid = self.account(who).bare

@@ -10,7 +10,7 @@ from cluster.lab.errors import BadInput
 from cluster.lab.folder import LabFolder
 from cluster.networks.person import Person
 from cluster.topology.plan import GatewayNode, NetworkNode, Plan
-from cluster.xmpp.escaping import escape
+from cluster.xmpp.extensions.escaping import escape
 from cluster.xmpp.jid import Jid
 
 N = TypeVar("N", bound=NetworkNode)

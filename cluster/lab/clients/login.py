@@ -14,7 +14,7 @@ from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder
 from cluster.topology.plan import Plan
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.login import Login, Resumption, StreamFailed
+from cluster.xmpp.streams.login import Login, Resumption, StreamFailed
 
 
 def password_of(plan: Plan, jid: Jid) -> str | None:

@@ -25,10 +25,10 @@ from cluster.trace.reader import JournalReader
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.login import Login
 from cluster.xmpp.namespaces import CLIENT, PROBE
 from cluster.xmpp.parser import Slice
 from cluster.xmpp.stanza import Stanza, make
+from cluster.xmpp.streams.login import Login
 
 PATIENCE_S = 10.0
 """A probe that is not at its end by then is stuck on a link, or its server is down, where nothing else is wanted."""

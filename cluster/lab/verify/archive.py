@@ -11,9 +11,10 @@ from cluster.lab.verify.content import difference_of, known_by
 from cluster.lab.verify.records import Arrival, FlowRecord, Leg
 from cluster.lab.verify.witness import Book, forwarded, text_difference
 from cluster.xmpp import element as xml
-from cluster.xmpp import mam, timestamp
-from cluster.xmpp.data_form import DATA
+from cluster.xmpp import timestamp
 from cluster.xmpp.element import Element
+from cluster.xmpp.extensions import mam
+from cluster.xmpp.extensions.data_form import DATA
 from cluster.xmpp.namespaces import CLIENT, MAM
 
 PATIENCE_S = 20.0

@@ -18,9 +18,9 @@ from cluster.lab.verify.witness import CARBONS
 from cluster.topology.plan import Plan
 from cluster.xmpp.element import Element
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.login import Resumption
 from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.stanza import Stanza, make
+from cluster.xmpp.streams.login import Resumption
 
 PATIENCE_S = 20.0
 LOOK_EVERY_S = 0.05

@@ -17,9 +17,10 @@ from cluster.server.sessions.port import SessionPort, StreamHandle
 from cluster.streams.backpressure import UNANSWERED
 from cluster.streams.connection import StreamConnection
 from cluster.streams.peer_clock import PeerClock
-from cluster.xmpp import sasl
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
-from cluster.xmpp.events import (
+from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.streams import sasl
+from cluster.xmpp.streams.events import (
     BindRequested,
     Closed,
     Event,
@@ -31,9 +32,8 @@ from cluster.xmpp.events import (
     ResumeRequested,
     TlsWanted,
 )
-from cluster.xmpp.receiving import ReceivingStream
-from cluster.xmpp.stanza import Stanza
-from cluster.xmpp.states import State
+from cluster.xmpp.streams.receiving import ReceivingStream
+from cluster.xmpp.streams.states import State
 
 if TYPE_CHECKING:
     from cluster.server.c2s.client_streams import C2s

@@ -17,7 +17,7 @@ from cluster.server.domain import Domain
 from cluster.server.sessions.binder import SessionBinder
 from cluster.streams.peer_clock import PeerClock
 from cluster.xmpp.element import Element
-from cluster.xmpp.stream_options import StreamOptions, TlsMode
+from cluster.xmpp.streams.stream_options import StreamOptions, TlsMode
 
 REST_AFTER_S = 1.0
 """A stream that was silent for so long gives memory back, which costs some 10 µs when it speaks again."""

@@ -24,7 +24,7 @@ from cluster.streams.backpressure import OTHERS, UNREAD, Reading
 from cluster.streams.connection import MAX_AT_ONCE
 from cluster.xmpp.errors import StreamError
 from cluster.xmpp.limits import FROM_CLIENT
-from cluster.xmpp.websocket import SUBPROTOCOL, WebSocketFraming
+from cluster.xmpp.streams.websocket import SUBPROTOCOL, WebSocketFraming
 
 MAX_FRAMES_AT_ONCE = MAX_AT_ONCE
 """Of one client, before all others have their turn: one read of a socket brings ten thousand that are empty."""

@@ -14,12 +14,12 @@ from cluster.server.config import Ports
 from cluster.server.routing import Routing
 from cluster.streams.outbox import MAX_UNSENT_BYTES, Outbox
 from cluster.trace.hop import Event
-from cluster.xmpp.component import ComponentStream
-from cluster.xmpp.content_namespace import into_stream
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
 from cluster.xmpp.limits import CARRIED, TO_COMPONENT
 from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.stanza_id import with_stanza_id
+from cluster.xmpp.streams.component import ComponentStream
+from cluster.xmpp.streams.content_namespace import into_stream
 from cluster.xmpp.wellformed import why_too_large
 
 WAIT_S = 30.0
@@ -27,7 +27,7 @@ WAIT_S = 30.0
 MAX_WAITING = 100
 """Stanzas that wait for one component, or that keep the entry of a link unsettled until the component acknowledges
 them, so that a crash does not lose them; together with those of a second component that is away they must not fill the
-link that they came over (MAX_UNSETTLED of router/gate.py)."""
+link that they came over (MAX_UNSETTLED of router/guard.py)."""
 
 
 ALONE_AFTER = 2

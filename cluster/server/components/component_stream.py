@@ -14,10 +14,10 @@ from cluster.server.config import Ports
 from cluster.server.ingress import Ingress
 from cluster.streams.connection import StreamConnection
 from cluster.streams.peer_clock import PeerClock
-from cluster.xmpp.component import AcceptingStream, Acknowledged, Joined
 from cluster.xmpp.errors import StreamCondition, StreamError
-from cluster.xmpp.events import Closed, Misaddressed
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.streams.component import AcceptingStream, Acknowledged, Joined
+from cluster.xmpp.streams.events import Closed, Misaddressed
 
 HANDSHAKE_TIMEOUT_S = 10.0
 """From the connection to the handshake."""

@@ -14,8 +14,8 @@ from cluster.server.context import ModuleContext
 from cluster.server.im.accounts import LocalAccount
 from cluster.server.im.message_hooks import MessageHooks
 from cluster.trace.hop import Event, Tracer
-from cluster.xmpp.chat_states import is_chat_state
 from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.extensions.chat_states import is_chat_state
 from cluster.xmpp.stanza import Stanza
 
 

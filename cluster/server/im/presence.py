@@ -13,8 +13,8 @@ from cluster.server.im.accounts import LocalAccount
 from cluster.server.im.presence_hooks import PresenceHooks
 from cluster.server.sessions.session import Session
 from cluster.xmpp import element as xml
-from cluster.xmpp.delay import delayed
 from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.extensions.delay import delayed
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.stanza import Stanza, make, opening

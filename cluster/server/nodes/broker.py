@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from cluster.base.settled import Settled
 from cluster.base.storage import is_away
-from cluster.router.nodes.port import Nodes
+from cluster.membership.port import Nodes
 from cluster.server.domain import Domain
 from cluster.server.nodes.frames import (
     Bound,
@@ -66,8 +66,8 @@ class NodeBroker:
                 return self._domain.routing.from_node(node, frame, place)
             case Remove():
                 return Deferred.fromCoroutine(self._domain.remove_account(frame.localpart))
-            case Open():
-                return Deferred.fromCoroutine(self._admit(node, frame)).addErrback(self._on_failure, node, frame)
+            case Open():  # it does not wait for the answer, which may wait for us to have read all that came
+                Deferred.fromCoroutine(self._admit(node, frame)).addErrback(self._on_failure, node, frame)
             case Said() | SaidNonza() | Counted() | Flow() | Left():
                 return self._take_of_client(node, frame)
             case Bound() | Refused() | Write() | End():

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import msgspec
 
-from cluster.xmpp.events import Nonza
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.streams.events import Nonza
 
 
 class _Frame(msgspec.Struct, frozen=True, tag=True, array_like=True):

@@ -9,11 +9,11 @@ from cluster.base.settled import Settled
 from cluster.server.nodes.frames import Bound, Counted, End, Flow, Left, Said, SaidNonza, Write
 from cluster.server.sessions.port import SessionPort, StreamHandle
 from cluster.xmpp.errors import StreamCondition, StreamError
-from cluster.xmpp.events import Nonza
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import SM
-from cluster.xmpp.sm import StreamManagement
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.streams.events import Nonza
+from cluster.xmpp.streams.sm import StreamManagement
 
 Send = Callable[[Any], Settled]
 

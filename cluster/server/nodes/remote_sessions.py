@@ -8,7 +8,7 @@ from functools import partial
 from twisted.internet.defer import Deferred
 
 from cluster.base.settled import Settled
-from cluster.router.nodes.port import Nodes
+from cluster.membership.port import Nodes
 from cluster.server.nodes.frames import Bound, Counted, End, Flow, Frame, Left, Open, Refused, Said, SaidNonza, Write
 from cluster.server.nodes.remote_session import RemoteSession
 from cluster.server.sessions.port import SessionPort, StreamHandle

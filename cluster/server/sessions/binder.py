@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from cluster.router.nodes.port import Nodes
+from cluster.membership.port import Nodes
 from cluster.server.domain import Domain
 from cluster.server.im.accounts import LocalAccount
 from cluster.server.nodes.remote_sessions import NodeGone, RemoteSessions

@@ -19,7 +19,7 @@ from cluster.server.sessions.session import Session
 from cluster.store.port import SessionStore
 from cluster.store.session import SentStanza, SessionChange, SessionRecord
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.sm import Unacknowledged
+from cluster.xmpp.streams.sm import Unacknowledged
 
 REMEMBERED = 64
 """Acknowledged stanzas that stay known, and twice as many at times: an entry of a link that is read again after a
@@ -246,14 +246,22 @@ class SessionPersister:
                 kept.callback(None)
 
     def _not_kept(self, told: list[_Told]) -> None:
-        """They get what is for them, but no more of what they sent is handled than before."""
+        """They get what is for them, but no more of what they sent is handled than before.
+
+        Whose client comes back is told all: it would send the rest again, and this process has handled that.
+        """
         for each in told:
             session, sm = each.session, each.session.sm
             if not session.is_bound or sm is None:
                 continue
             self._refused[session] = None
             noted = self._noted.get(session)
-            session.noted(sm.told if noted is None else noted.kept, each.sent)
+            handled = sm.told if noted is None else noted.kept
+            if session in self._waiting:
+                handled = each.handled
+                if noted is not None:
+                    noted.kept = handled
+            session.noted(handled, each.sent)
             self._fire(session)
 
     def _tell(self, told: list[_Told]) -> None:

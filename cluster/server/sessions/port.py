@@ -9,10 +9,10 @@ from cluster.base.settled import Settled
 from cluster.server.domain import Domain
 from cluster.server.sessions.session import Session
 from cluster.xmpp.errors import StreamError
-from cluster.xmpp.events import Nonza
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.sm import StreamManagement
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.streams.events import Nonza
+from cluster.xmpp.streams.sm import StreamManagement
 
 
 class StreamHandle(NamedTuple):

@@ -13,8 +13,8 @@ from cluster.server.sessions.session import Session
 from cluster.store.port import SessionStore
 from cluster.store.session import KeptSession, SentStanza
 from cluster.xmpp.namespaces import DELAY, DELIVERY, STANZA_ID
-from cluster.xmpp.sm import StreamManagement, Unacknowledged
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.streams.sm import StreamManagement, Unacknowledged
 
 _ONCE = STANZA_ID.encode(), DELIVERY.encode(), DELAY.encode()
 

@@ -13,11 +13,11 @@ from cluster.host.state import SessionState, to_store
 from cluster.server.sessions.directed import Directed
 from cluster.store.session import SessionRecord
 from cluster.streams.outbox import MAX_UNSENT_BYTES, WINDOW_BYTES, Holdback, Outbox
-from cluster.xmpp.delay import delayed
 from cluster.xmpp.errors import StreamCondition, StreamError
+from cluster.xmpp.extensions.delay import delayed
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.sm import StreamManagement, Unacknowledged
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.streams.sm import StreamManagement, Unacknowledged
 
 if TYPE_CHECKING:
     from cluster.server.im.accounts import LocalAccount

@@ -60,9 +60,9 @@ def test_windows_have_a_start_an_end_or_both(text: str, windows: list[list[float
         (WINDOWS, "20s..10s", "'20s..10s' ends before it begins"),
         (WINDOWS, "10s..10s", "ends before it begins"),
         (WINDOWS, "5s..0s", "ends before it begins"),
-        (WINDOWS, "none..5s", "does not fit here"),
-        (WINDOWS, "1s..2s, always", "'always' does not fit here"),
-        (WINDOWS, "", "does not fit here"),
+        (WINDOWS, "none..5s", "is not allowed here"),
+        (WINDOWS, "1s..2s, always", "'always' is not allowed here"),
+        (WINDOWS, "", "is not allowed here"),
     ],
 )
 def test_what_does_not_fit_is_answered_with_what_does(quantity: Unit, text: str, remedy: str) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.login import Bound, Resumption
 from cluster.xmpp.namespaces import CLIENT, SM
 from cluster.xmpp.parser import Slice, StreamHeader, StreamParser
+from cluster.xmpp.streams.login import Bound, Resumption
 
 ROMEO = Jid("romeo", "montague.lit", "pda")
 

@@ -9,8 +9,8 @@ import pytest
 
 from cluster.client.archive import received
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.login import StreamFailed
 from cluster.xmpp.parser import Slice
+from cluster.xmpp.streams.login import StreamFailed
 from tests.unit.client.slices import slices
 
 ROMEO = "romeo@montague.lit"

@@ -14,15 +14,15 @@ import pytest
 
 from cluster.client.blocking import BlockingClient
 from cluster.lab.provision.ca import issue
-from cluster.xmpp import sasl
 from cluster.xmpp.errors import StreamCondition, StreamError
-from cluster.xmpp.events import Event, KeysWanted, TlsWanted
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.login import Login, StreamFailed
-from cluster.xmpp.receiving import ReceivingStream
 from cluster.xmpp.stanza import Stanza, make
-from cluster.xmpp.states import State
-from cluster.xmpp.stream_options import StreamOptions
+from cluster.xmpp.streams import sasl
+from cluster.xmpp.streams.events import Event, KeysWanted, TlsWanted
+from cluster.xmpp.streams.login import Login, StreamFailed
+from cluster.xmpp.streams.receiving import ReceivingStream
+from cluster.xmpp.streams.states import State
+from cluster.xmpp.streams.stream_options import StreamOptions
 from tests.harness import PATIENCE_S
 from tests.helpers import DOMAIN, Host, ids
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.client.managed import RETRY_S, ManagedClient
-from cluster.xmpp.login import Resumption, StreamFailed
 from cluster.xmpp.namespaces import SM
 from cluster.xmpp.stanza import Stanza, make
+from cluster.xmpp.streams.login import Resumption, StreamFailed
 from tests.unit.client.memory_server import ROMEO, Server
 
 

@@ -37,7 +37,7 @@ from cluster.topology.resolve import resolve
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.sasl import HASHES, make_keys
+from cluster.xmpp.streams.sasl import HASHES, make_keys
 
 MODULES = modules.names()
 NOW_UTC = datetime(2026, 1, 1, tzinfo=UTC)

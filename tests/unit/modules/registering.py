@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.xmpp.data_form import DATA
+from cluster.xmpp.extensions.data_form import DATA
 from cluster.xmpp.namespaces import CLIENT, REGISTER, STREAMS
 from tests.network import MONTAGUE, Network
 

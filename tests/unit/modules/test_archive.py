@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cluster.xmpp import element as xml
+from cluster.xmpp.extensions.mam import RSM
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.mam import RSM
 from cluster.xmpp.namespaces import CLIENT, DELAY, DELIVERY, FORWARD, MAM, STANZA_ID
 from cluster.xmpp.stanza import Stanza
 from tests.client import child

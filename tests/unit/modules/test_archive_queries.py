@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.xmpp.mam import MAX_PAGE, RSM
+from cluster.xmpp.extensions.mam import MAX_PAGE, RSM
 from cluster.xmpp.namespaces import CLIENT, MAM
 from tests.client import Client, child
 from tests.network import MONTAGUE, Network

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cluster.host.disco import INFO
-from cluster.xmpp.data_form import DATA
 from cluster.xmpp.element import Element
+from cluster.xmpp.extensions.data_form import DATA
 from tests.network import Network
 from tests.unit.modules.asking import ask
 

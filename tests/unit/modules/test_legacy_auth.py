@@ -9,9 +9,9 @@ import pytest
 
 from cluster import modules
 from cluster.store.memory import memory_store
-from cluster.xmpp import sasl
-from cluster.xmpp.login import MAX_LOGIN_TRIES
 from cluster.xmpp.namespaces import CLIENT, LEGACY_AUTH, SASL, STREAMS
+from cluster.xmpp.streams import sasl
+from cluster.xmpp.streams.login import MAX_LOGIN_TRIES
 from tests.client import Connection
 from tests.network import MONTAGUE, PASSWORD, Network, watched_log
 from tests.unit.server.test_c2s import WaitingAccounts

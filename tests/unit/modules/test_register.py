@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from cluster.server.credentials import PASSWORD_CHANGES_PER_MINUTE
-from cluster.xmpp.login import MAX_LOGIN_TRIES
 from cluster.xmpp.namespaces import CLIENT, REGISTER
+from cluster.xmpp.streams.login import MAX_LOGIN_TRIES
 from tests.network import MONTAGUE, Network, at_once, watched_log
 from tests.unit.modules.registering import FEATURE, HEADER, before_login, iq, login
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cluster.xmpp import element as xml
-from cluster.xmpp.data_form import DATA
+from cluster.xmpp.extensions.data_form import DATA
 from cluster.xmpp.namespaces import REGISTER
 from tests.client import child
 from tests.network import MONTAGUE, Network, at_once

@@ -253,3 +253,23 @@ def test_a_client_comes_back_while_the_store_refuses(refusing: tuple[Network, Re
     network.say(romeo, chat(BALCONY, "2"))
     again = resume(network, BALCONY, juliet.sm_id, juliet.handled)
     assert messages(again) == ["2"]
+
+
+def test_a_client_that_comes_back_meanwhile_sends_nothing_again_that_was_handled(
+    refusing: tuple[Network, RefusingSessions],
+) -> None:
+    network, sessions = refusing
+    chamber, juliet = managed(network, CHAMBER), managed(network, BALCONY)
+    network.say(juliet, chat(CHAMBER, "0") + R)
+    before = int(juliet.last("a").get("h", ""))
+    sessions.is_full = True
+    network.say(juliet, chat(CHAMBER, "1"))
+    juliet.drop()
+    again = resume(network, BALCONY, juliet.sm_id, juliet.handled)
+    assert int(again.got[0].get("h", "")) == before + 1
+    network.say(again, chat(CHAMBER, "2") + R)
+    assert int(again.last("a").get("h", "")) == before + 1
+    sessions.is_full = False
+    network.advance(REFUSED_S)
+    assert int(again.last("a").get("h", "")) == before + 2
+    assert messages(chamber) == ["0", "1", "2"]

@@ -8,8 +8,8 @@ import pytest
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionLost
 
+from cluster.membership.redis import Inbox
 from cluster.redisio.refusal import error_reply
-from cluster.router.nodes.redis import Inbox
 from tests.network import watched_log
 
 

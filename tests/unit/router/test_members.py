@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.internet.task import Clock
 
+from cluster.membership.members import HEARTBEAT_S, MISSED_HEARTBEATS, Members
 from cluster.redisio.keys import Keys
-from cluster.router.nodes.members import HEARTBEAT_S, MISSED_HEARTBEATS, Members
 from tests.harness import ReactorThread, Valkey
 from tests.ports.worlds import CAPULET, Node, RedisWorld, World
 

@@ -9,7 +9,7 @@ from cluster.base.settled import Settled
 from cluster.base.turn import Turn
 from cluster.redisio.insistent import RetryingWriter
 from cluster.redisio.refusal import error_reply
-from cluster.router import gate
+from cluster.router import guard
 from cluster.router.redis import RedisRouter
 from cluster.xmpp.errors import Condition
 from cluster.xmpp.stanza import Stanza
@@ -77,7 +77,7 @@ def test_what_was_written_before_its_reply_was_lost_is_not_bounced_when_redis_re
 def test_what_a_storage_refuses_is_offered_again_and_nothing_else_of_its_entry(
     world: RedisWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gate, "REFUSED_S", 0.01)
+    monkeypatch.setattr(guard, "REFUSED_S", 0.01)
 
     async def scenario(_: World) -> None:
         s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
@@ -104,7 +104,7 @@ def test_what_a_storage_refuses_is_offered_again_and_nothing_else_of_its_entry(
 
 
 def test_while_a_storage_refuses_the_link_is_not_read_on(world: RedisWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "REFUSED_S", 0.01)
+    monkeypatch.setattr(guard, "REFUSED_S", 0.01)
 
     async def scenario(_: World) -> None:
         s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)

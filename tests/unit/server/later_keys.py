@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 
-from cluster.xmpp.sasl import Keys
+from cluster.xmpp.streams.sasl import Keys
 from tests.network import derive_at_once
 
 

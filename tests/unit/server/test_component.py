@@ -163,7 +163,7 @@ def test_disco_names_the_components(network: Network) -> None:
 
 
 def test_a_component_that_is_not_configured(network: Network) -> None:
-    """No server of the lab sends it to that of the domain above, which has no such component (see router/gate.py)."""
+    """No server of the lab sends it to that of the domain above, which has no such component (see router/guard.py)."""
     from_, to = Jid.parse(f"hamlet@{ELSINORE}"), Jid.parse("x@irc.montague.lit")
     message = msgspec.structs.replace(make("message", from_=from_, to=to), trace_id="t")
     network.abroad._router.link(MONTAGUE).send(message)

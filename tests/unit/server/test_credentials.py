@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 
 from cluster.server.credentials import Credentials
 from cluster.store.memory import memory_store
-from cluster.xmpp.sasl import MAX_PASSWORD_BYTES, make_keys
+from cluster.xmpp.streams.sasl import MAX_PASSWORD_BYTES, make_keys
 from tests.network import at_once
 from tests.unit.server.later_keys import LaterKeys
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cluster.host.disco import INFO, verification
 from cluster.xmpp import element as xml
-from cluster.xmpp.data_form import DATA
+from cluster.xmpp.extensions.data_form import DATA
 
 FEATURES = (
     "http://jabber.org/protocol/caps",

@@ -9,9 +9,9 @@ from twisted.internet.error import ConnectionLost
 
 from cluster.store.memory import memory_store
 from cluster.store.port import Store
-from cluster.xmpp import sasl
-from cluster.xmpp.login import MAX_LOGIN_TRIES
 from cluster.xmpp.namespaces import CLIENT, SASL, STREAMS
+from cluster.xmpp.streams import sasl
+from cluster.xmpp.streams.login import MAX_LOGIN_TRIES
 from tests.client import Connection
 from tests.network import MONTAGUE, PASSWORD, Network, watched_log
 

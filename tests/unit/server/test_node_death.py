@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from cluster.server.nodes.frames import Open
 from cluster.store.session import KeptSession
+from cluster.xmpp.extensions.mam import Query
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.mam import Query
 from tests.network import Network, at_once, watched_log
 from tests.phone import Phone, managed, resume
 
@@ -202,3 +203,14 @@ def test_an_account_whose_sessions_cannot_be_restored_is_reached_all_the_same(
     network.say(again, "<presence/>")
     texts = {line.rpartition(" ")[2] for line in again.take()}
     assert {BENVOLIO, JULIET} <= texts
+
+
+def test_a_wish_for_a_session_at_a_third_node_holds_up_no_inbox(network: Network) -> None:
+    """That node may be taking over from this one, and wait until this one has read all that came."""
+    third = "s1-3"
+    network.add_node(third)
+    romeo = managed(network, ROMEO, at=third)
+    quiet(network, romeo)
+    romeo.is_closed = True
+    network.crash(third)
+    assert network.servers[TWO].nodes.server.take("s1", Open("stream", "romeo", previd=romeo.sm_id), "s1:1-0:0") is None

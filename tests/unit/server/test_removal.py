@@ -12,7 +12,7 @@ from twisted.internet.error import ConnectionLost
 
 from cluster.store.memory import MemoryAccounts, MemoryRosters, memory_store
 from cluster.store.port import Account, ScramKeys, Store
-from cluster.xmpp.mam import Query
+from cluster.xmpp.extensions.mam import Query
 from cluster.xmpp.namespaces import REGISTER
 from tests.client import Client
 from tests.network import MONTAGUE, Network, at_once, watched_log

@@ -7,8 +7,8 @@ import itertools
 import pytest
 
 from cluster.xmpp import element as xml
-from cluster.xmpp import sasl
 from cluster.xmpp.namespaces import CLIENT, SASL, STREAMS
+from cluster.xmpp.streams import sasl
 from tests.network import MONTAGUE, Network
 
 TWO = "s1-2"

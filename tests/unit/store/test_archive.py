@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, overload
 
 from cluster.store.archive import Entry, select
+from cluster.xmpp.extensions.mam import Query
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.mam import Query
 
 ROMEO, JULIET = Jid.parse("romeo@montague.lit"), Jid.parse("juliet@capulet.lit")
 

@@ -21,8 +21,8 @@ from cluster.store.limits import Limit
 from cluster.store.port import OfflineMessage, RosterItem, Store
 from cluster.store.redis import MAX_READS, redis_store
 from cluster.store.session import SentStanza, SessionChange
+from cluster.xmpp.extensions.mam import Query
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.mam import Query
 from cluster.xmpp.stanza import Stanza
 from tests.harness import ReactorThread, Valkey
 from tests.ports.test_archive import ROMEO, large

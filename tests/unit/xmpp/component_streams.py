@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cluster.xmpp.component import AcceptingStream, ComponentStream, ConnectingStream, Joined, handshake
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import COMPONENT, STREAMS
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.streams.component import AcceptingStream, ComponentStream, ConnectingStream, Joined, handshake
 from tests.helpers import ids
 
 SMS, SECRET = "sms.montague.lit", "hush"

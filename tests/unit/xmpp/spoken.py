@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from cluster.xmpp import sasl
 from cluster.xmpp.element import Element
 from cluster.xmpp.namespaces import BIND, SASL, TLS
-from cluster.xmpp.stream_options import StreamOptions
+from cluster.xmpp.streams import sasl
+from cluster.xmpp.streams.stream_options import StreamOptions
 from tests.helpers import DOMAIN, HEADER
 
 REGISTER = Element("{http://jabber.org/features/iq-register}register")

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.xmpp.component import AcceptingStream, Acknowledged, ComponentState, ConnectingStream, Joined, handshake
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import StreamCondition, StreamError
-from cluster.xmpp.events import Closed, Misaddressed
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.limits import FROM_COMPONENT
 from cluster.xmpp.namespaces import CLIENT, COMPONENT, STREAMS
 from cluster.xmpp.stanza import Stanza, make
+from cluster.xmpp.streams.component import (
+    AcceptingStream,
+    Acknowledged,
+    ComponentState,
+    ConnectingStream,
+    Joined,
+    handshake,
+)
+from cluster.xmpp.streams.events import Closed, Misaddressed
 from tests.helpers import ids
 from tests.unit.xmpp.component_streams import (
     HANDSHAKE,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.xmpp.component import Acknowledged, ComponentState, ConnectingStream, Joined, handshake
 from cluster.xmpp.namespaces import COMPONENT, SM, STREAMS
 from cluster.xmpp.stanza import Stanza, make
+from cluster.xmpp.streams.component import Acknowledged, ComponentState, ConnectingStream, Joined, handshake
 from tests.unit.xmpp.component_streams import (
     HANDSHAKE,
     HEADER,

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 
 from cluster.xmpp import element as xml
-from cluster.xmpp.content_namespace import into_stream, out_of_stream
 from cluster.xmpp.element import Element
 from cluster.xmpp.namespaces import CLIENT, COMPONENT, PROBE
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
 from cluster.xmpp.stanza import Stanza, make, opening
+from cluster.xmpp.streams.content_namespace import into_stream, out_of_stream
 from tests.unit.xmpp.component_streams import HEADER, PHONE, ROMEO, connected, pump
 from tests.unit.xmpp.spelling import facts, stanzas
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.xmpp.escaping import escape, unescape
+from cluster.xmpp.extensions.escaping import escape, unescape
 from cluster.xmpp.jid import Jid
 
 EXAMPLES = [

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from cluster.xmpp.element import Element
-from cluster.xmpp.feature import Feature, StreamKind, offered
-from cluster.xmpp.features.authentication import mechanisms
-from cluster.xmpp.features.clients import CLIENTS
 from cluster.xmpp.namespaces import BIND, SASL, SASL_CHANNEL_BINDING, TLS
-from cluster.xmpp.receiving import ReceivingStream
-from cluster.xmpp.stream_options import StreamOptions
+from cluster.xmpp.streams.feature import Feature, StreamKind, offered
+from cluster.xmpp.streams.features.authentication import mechanisms
+from cluster.xmpp.streams.features.clients import CLIENTS
+from cluster.xmpp.streams.receiving import ReceivingStream
+from cluster.xmpp.streams.stream_options import StreamOptions
 
 SCRAM = ["SCRAM-SHA-256", "SCRAM-SHA-1"]
 PLUS = ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS"]

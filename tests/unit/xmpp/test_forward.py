@@ -6,8 +6,8 @@ import pytest
 
 from cluster.xmpp import element as xml
 from cluster.xmpp import timestamp
-from cluster.xmpp.delay import delayed
-from cluster.xmpp.forward import forwarded
+from cluster.xmpp.extensions.delay import delayed
+from cluster.xmpp.extensions.forward import forwarded
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT, DELAY, FORWARD
 from cluster.xmpp.stanza import Stanza

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.xmpp import sasl
 from cluster.xmpp.errors import StreamError
-from cluster.xmpp.events import TlsWanted
-from cluster.xmpp.initiating import InitiatingStream
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.login import Bound, Login, Resumption, StreamFailed
 from cluster.xmpp.namespaces import BIND, CLIENT, SASL, SM, STANZA_ERRORS, STREAM_ERRORS, STREAMS, TLS
 from cluster.xmpp.parser import Slice, StreamEnd
-from cluster.xmpp.receiving import ReceivingStream
 from cluster.xmpp.stanza import make
-from cluster.xmpp.states import State
-from cluster.xmpp.stream_options import StreamOptions
+from cluster.xmpp.streams import sasl
+from cluster.xmpp.streams.events import TlsWanted
+from cluster.xmpp.streams.initiating import InitiatingStream
+from cluster.xmpp.streams.login import Bound, Login, Resumption, StreamFailed
+from cluster.xmpp.streams.receiving import ReceivingStream
+from cluster.xmpp.streams.states import State
+from cluster.xmpp.streams.stream_options import StreamOptions
 from tests.helpers import BINDINGS, DOMAIN, Host, ids, pump
 from tests.unit.xmpp.spoken import OFF, OPEN, OPTIONAL, REQUIRED
 

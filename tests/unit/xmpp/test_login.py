@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from cluster.xmpp import element as xml
-from cluster.xmpp import sasl
 from cluster.xmpp.errors import StreamCondition, StreamError
-from cluster.xmpp.events import KeysWanted, PasswordGiven
-from cluster.xmpp.login import MAX_LOGIN_TRIES, LoginExchange, Told
 from cluster.xmpp.namespaces import SASL
-from cluster.xmpp.sasl import SaslCondition, SaslError
+from cluster.xmpp.streams import sasl
+from cluster.xmpp.streams.events import KeysWanted, PasswordGiven
+from cluster.xmpp.streams.login import MAX_LOGIN_TRIES, LoginExchange, Told
+from cluster.xmpp.streams.sasl import SaslCondition, SaslError
 from tests.helpers import ids, keys_of
 
 OFFERED = [*sasl.HASHES, "PLAIN"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from cluster.xmpp import element as xml
-from cluster.xmpp import mam, mam_prefs
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.extensions import mam, mam_prefs
+from cluster.xmpp.extensions.mam import MAX_PAGE, Query
+from cluster.xmpp.extensions.mam_prefs import Preferences
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.mam import MAX_PAGE, Query
-from cluster.xmpp.mam_prefs import Preferences
 
 JULIET = Jid.parse("juliet@capulet.lit")
 BALCONY = Jid.parse("juliet@capulet.lit/balcony")

@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 
 from cluster.xmpp.errors import StreamCondition
-from cluster.xmpp.events import Closed
-from cluster.xmpp.login import MAX_LOGIN_TRIES
 from cluster.xmpp.namespaces import BIND, SASL, STREAM_ERRORS, TLS
-from cluster.xmpp.sasl import SaslCondition
 from cluster.xmpp.stanza import Stanza
-from cluster.xmpp.states import TRANSITIONS, Input, State
-from cluster.xmpp.stream_options import StreamOptions
+from cluster.xmpp.streams.events import Closed
+from cluster.xmpp.streams.login import MAX_LOGIN_TRIES
+from cluster.xmpp.streams.sasl import SaslCondition
+from cluster.xmpp.streams.states import TRANSITIONS, Input, State
+from cluster.xmpp.streams.stream_options import StreamOptions
 from tests.helpers import DOMAIN, HEADER, Host, Peer
 from tests.unit.xmpp.spoken import (
     ABORT,

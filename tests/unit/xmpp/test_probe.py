@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from cluster.xmpp.element import Element
+from cluster.xmpp.extensions.probe import MAX_ID_CHARACTERS, probe_id, with_probe, without_probe
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import PROBE
-from cluster.xmpp.probe import MAX_ID_CHARACTERS, probe_id, with_probe, without_probe
 from cluster.xmpp.stanza import Stanza, make, opening
 
 ROMEO = Jid.parse("romeo@montague.lit/pda")

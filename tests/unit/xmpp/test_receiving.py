@@ -7,7 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.xmpp.errors import StreamCondition, StreamError
-from cluster.xmpp.events import (
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.namespaces import CLIENT, SASL, STREAM_ERRORS, STREAMS
+from cluster.xmpp.stanza import Stanza, make, opening
+from cluster.xmpp.streams.events import (
     BindRequested,
     Closed,
     Event,
@@ -17,12 +20,9 @@ from cluster.xmpp.events import (
     RequestBeforeLogin,
     TlsWanted,
 )
-from cluster.xmpp.jid import Jid
-from cluster.xmpp.namespaces import CLIENT, SASL, STREAM_ERRORS, STREAMS
-from cluster.xmpp.receiving import ReceivingStream
-from cluster.xmpp.stanza import Stanza, make, opening
-from cluster.xmpp.states import State
-from cluster.xmpp.stream_options import StreamOptions
+from cluster.xmpp.streams.receiving import ReceivingStream
+from cluster.xmpp.streams.states import State
+from cluster.xmpp.streams.stream_options import StreamOptions
 from tests.helpers import BINDINGS, DOMAIN, HEADER, Host, Peer, ids, keys_of
 from tests.unit.xmpp.spoken import (
     ABORT,

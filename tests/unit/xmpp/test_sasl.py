@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.xmpp import sasl
-from cluster.xmpp.sasl import SaslCondition, SaslError, ScramClient, ScramLogin
+from cluster.xmpp.streams import sasl
+from cluster.xmpp.streams.sasl import SaslCondition, SaslError, ScramClient, ScramLogin
 from tests.helpers import BINDINGS, keys_of
 
 # mechanism, name, password, server's part of the nonce, salt, then the four messages

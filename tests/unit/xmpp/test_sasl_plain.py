@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.xmpp import sasl
-from cluster.xmpp.sasl import SaslCondition, SaslError
+from cluster.xmpp.streams import sasl
+from cluster.xmpp.streams.sasl import SaslCondition, SaslError
 
 # --- PLAIN (RFC 4616)
 

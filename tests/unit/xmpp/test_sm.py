@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.xmpp import element as xml
-from cluster.xmpp import sm
 from cluster.xmpp.errors import Condition, StreamCondition, StreamError
 from cluster.xmpp.namespaces import SM, STANZA_ERRORS
-from cluster.xmpp.sm import COUNTS, REQUEST, StreamManagement, Unacknowledged
 from cluster.xmpp.stanza import Stanza, make
+from cluster.xmpp.streams import sm
+from cluster.xmpp.streams.sm import COUNTS, REQUEST, StreamManagement, Unacknowledged
 
 
 def message(id: str) -> Stanza:

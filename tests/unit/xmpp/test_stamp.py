@@ -12,8 +12,8 @@ from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT, XML
 from cluster.xmpp.parser import Slice, StreamParser
-from cluster.xmpp.stamp import MalformedTo, Stamp
 from cluster.xmpp.stanza import opening
+from cluster.xmpp.streams.stamp import MalformedTo, Stamp
 from tests.unit.xmpp.spelling import HEADERS, USUAL, Draw, Header, facts, spell, stanzas
 
 ROMEO = Jid.parse("romeo@montague.lit/pda")

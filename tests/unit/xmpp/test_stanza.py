@@ -13,8 +13,8 @@ from cluster.xmpp.errors import Condition, ErrorType, StanzaError
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT, STANZA_ERRORS
 from cluster.xmpp.parser import StreamParser
-from cluster.xmpp.stamp import Stamp
 from cluster.xmpp.stanza import Stanza, error_of, make, opening
+from cluster.xmpp.streams.stamp import Stamp
 from tests.unit.xmpp.spelling import USUAL, facts, texts, trees
 
 ROMEO = Jid.parse("romeo@montague.lit/pda")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.xmpp.states import TRANSITIONS, Input, State
+from cluster.xmpp.streams.states import TRANSITIONS, Input, State
 
 
 def test_every_state_has_its_row() -> None:

@@ -8,7 +8,7 @@ from cluster.xmpp import element as xml
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.limits import FROM_CLIENT
 from cluster.xmpp.namespaces import CLIENT, FRAMING, STREAMS
-from cluster.xmpp.websocket import WebSocketFraming
+from cluster.xmpp.streams.websocket import WebSocketFraming
 
 OPEN = f"<open xmlns='{FRAMING}' to='montague.lit' version='1.0' xml:lang='it'/>"
 HEADER = (

@@ -17,17 +17,17 @@ from xml.sax.saxutils import quoteattr
 import msgspec
 
 from cluster.xmpp import element as xml
-from cluster.xmpp.content_namespace import into_stream, out_of_stream
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
-from cluster.xmpp.events import Closed, Misaddressed
 from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.limits import FROM_COMPONENT, TO_COMPONENT, Limits
 from cluster.xmpp.namespaces import COMPONENT, SM, STREAM_ERRORS, STREAMS
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader
-from cluster.xmpp.sm import StreamManagement, Unacknowledged, enabled, read_count
-from cluster.xmpp.stamp import MalformedTo
 from cluster.xmpp.stanza import Stanza
-from cluster.xmpp.stream import Stream
+from cluster.xmpp.streams.content_namespace import into_stream, out_of_stream
+from cluster.xmpp.streams.events import Closed, Misaddressed
+from cluster.xmpp.streams.sm import StreamManagement, Unacknowledged, enabled, read_count
+from cluster.xmpp.streams.stamp import MalformedTo
+from cluster.xmpp.streams.stream import Stream
 
 
 class ComponentState(StrEnum):

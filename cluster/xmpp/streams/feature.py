@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from enum import Flag, auto
 from typing import Protocol
 
-from cluster.xmpp.binding import ResourceBinding
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import StreamCondition, StreamError
-from cluster.xmpp.events import Event, TlsWanted
-from cluster.xmpp.login import Bound, Login, LoginExchange, Resumption
 from cluster.xmpp.namespaces import STREAMS
 from cluster.xmpp.parser import Slice
 from cluster.xmpp.stanza import Stanza
-from cluster.xmpp.states import Input, State
-from cluster.xmpp.stream_options import StreamOptions
+from cluster.xmpp.streams.binding import ResourceBinding
+from cluster.xmpp.streams.events import Event, TlsWanted
+from cluster.xmpp.streams.login import Bound, Login, LoginExchange, Resumption
+from cluster.xmpp.streams.states import Input, State
+from cluster.xmpp.streams.stream_options import StreamOptions
 
 
 class Fact(Flag):

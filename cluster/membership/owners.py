@@ -8,10 +8,10 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 from cluster.base.clock import Clock
+from cluster.membership.members import Members
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
 from cluster.redisio.pages import read_hash
-from cluster.router.nodes.members import Members
 
 RETRY_S = 0.2
 """How long to wait for the heir of a node at the most before looking again; it tells when it is done."""

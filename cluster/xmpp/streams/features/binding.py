@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from cluster.xmpp.element import Element, SubElement
-from cluster.xmpp.events import Event
-from cluster.xmpp.feature import Fact, Feature, Initiating, Receiving, Steps, before_login, request_of
 from cluster.xmpp.jid import Jid, JidError
-from cluster.xmpp.login import Bound, StreamFailed, condition_of
 from cluster.xmpp.namespaces import BIND, CLIENT
 from cluster.xmpp.parser import Slice
 from cluster.xmpp.stanza import make
-from cluster.xmpp.states import Input, State
+from cluster.xmpp.streams.events import Event
+from cluster.xmpp.streams.feature import Fact, Feature, Initiating, Receiving, Steps, before_login, request_of
+from cluster.xmpp.streams.login import Bound, StreamFailed, condition_of
+from cluster.xmpp.streams.states import Input, State
 
 
 def _take(stream: Receiving, child: Slice) -> Event:

@@ -8,10 +8,10 @@ from typing import Any
 
 from twisted.internet.task import deferLater
 
+from cluster.membership.members import Members
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
 from cluster.router.fence import LOOK_AGAIN_S
-from cluster.router.nodes.members import Members
 
 # keys: readers, members; arguments: what to read, who wants to
 _TAKE = """

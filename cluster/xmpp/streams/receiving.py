@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from cluster.xmpp import element as xml
-from cluster.xmpp import header as headers
-from cluster.xmpp import sasl, sm
-from cluster.xmpp.binding import ResourceBinding
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
-from cluster.xmpp.events import (
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader
+from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.streams import header as headers
+from cluster.xmpp.streams import sasl, sm
+from cluster.xmpp.streams.binding import ResourceBinding
+from cluster.xmpp.streams.events import (
     Event,
     Misaddressed,
     Nonza,
 )
-from cluster.xmpp.feature import Fact, StreamKind, before_login, offered, taking
-from cluster.xmpp.features.clients import CLIENTS
-from cluster.xmpp.jid import Jid
-from cluster.xmpp.login import LoginExchange
-from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader
-from cluster.xmpp.stamp import MalformedTo, NotAStanza, Stamp
-from cluster.xmpp.stanza import Stanza
-from cluster.xmpp.states import TRANSITIONS, Input, State
-from cluster.xmpp.stream import Stream
-from cluster.xmpp.stream_options import StreamOptions
+from cluster.xmpp.streams.feature import Fact, StreamKind, before_login, offered, taking
+from cluster.xmpp.streams.features.clients import CLIENTS
+from cluster.xmpp.streams.login import LoginExchange
+from cluster.xmpp.streams.stamp import MalformedTo, NotAStanza, Stamp
+from cluster.xmpp.streams.states import TRANSITIONS, Input, State
+from cluster.xmpp.streams.stream import Stream
+from cluster.xmpp.streams.stream_options import StreamOptions
 
 
 class ReceivingStream(Stream[Event]):

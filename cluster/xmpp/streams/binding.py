@@ -5,10 +5,10 @@ from __future__ import annotations
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import StanzaError, StreamCondition, StreamError
-from cluster.xmpp.events import BindRequested
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import BIND
 from cluster.xmpp.stanza import Stanza, make
+from cluster.xmpp.streams.events import BindRequested
 
 MAX_BIND_TRIES = 6
 """Refused resources before the stream is closed: 5 retries (RFC 6120 section 7.7.3 wants 5 to 10)."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import StreamCondition, StreamError
-from cluster.xmpp.events import Event, RequestBeforeLogin
-from cluster.xmpp.feature import Fact, Feature, Initiating, Receiving, Steps, before_login, request_of
-from cluster.xmpp.login import MAX_LOGIN_TRIES, StreamFailed, condition_of
 from cluster.xmpp.namespaces import CLIENT, LEGACY_AUTH, REGISTER
 from cluster.xmpp.parser import Slice
 from cluster.xmpp.stanza import make
-from cluster.xmpp.states import Input, State
+from cluster.xmpp.streams.events import Event, RequestBeforeLogin
+from cluster.xmpp.streams.feature import Fact, Feature, Initiating, Receiving, Steps, before_login, request_of
+from cluster.xmpp.streams.login import MAX_LOGIN_TRIES, StreamFailed, condition_of
+from cluster.xmpp.streams.states import Input, State
 
 
 def _offer(stream: Receiving) -> tuple[Element, ...]:

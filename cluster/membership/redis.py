@@ -17,15 +17,15 @@ from cluster.base.clock import Clock, as_interface
 from cluster.base.settled import Settled
 from cluster.base.storage import is_away, log_failed
 from cluster.base.turn import Turn
+from cluster.membership.members import Members
+from cluster.membership.owners import Owners, inbox
+from cluster.membership.port import Frame, Server
+from cluster.membership.share import HashedLinks
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
 from cluster.router.entry_id import EntryId
-from cluster.router.gate import MAX_UNSETTLED, MAX_UNSETTLED_BYTES
+from cluster.router.guard import MAX_UNSETTLED, MAX_UNSETTLED_BYTES
 from cluster.router.inbound import Inbound
-from cluster.router.nodes.members import Members
-from cluster.router.nodes.owners import Owners, inbox
-from cluster.router.nodes.port import Frame, Server
-from cluster.router.nodes.share import HashedLinks
 from cluster.router.outbound import Outbound
 from cluster.router.port import HopRecorder
 from cluster.router.share import AllLinks
@@ -196,7 +196,8 @@ class RedisNodes:
     async def _read_what_is_left(self) -> None:
         """Be the heir of those that are gone, where it is our turn, and of nobody else."""
         present = self._members.present
-        for node in [each for each in self._inboxes if each in present and each != self.name]:
+        back = [each for each in self._inboxes if each in present and each != self.name]
+        for node in [each for each in back if each not in self._taking_over]:
             await self._inboxes.pop(node).stop()
             self.share.give_back(inbox(node))
         for node in sorted(await self._all()):
@@ -208,9 +209,16 @@ class RedisNodes:
         return {name.decode() for name in await self._client.execute("SMEMBERS", self._keys.domains)}
 
     async def _inherit(self, node: str) -> bool:
-        """Take over what this node has left: see `Server`; False while another process does."""
+        """Take over what this node has left: see `Server`; False while another process does.
+
+        The node may be back meanwhile. It gets its inbox when this is over: it would send on to us what it reads there,
+        and that would come after what is new of the accounts.
+        """
         if not await self.share.hold(inbox(node)) or node in self._inboxes:
             return node in self._inboxes
+        if node != self.name and node in self._members.present:  # it came back meanwhile, and waits for its inbox
+            self.share.give_back(inbox(node))
+            return False
         reader = self._inboxes[node] = Inbound(
             self._reactor, self._turn, self._client, self._keys, node, AllLinks(self._members.holds_lease), self._decode
         )
@@ -227,6 +235,7 @@ class RedisNodes:
         self._taking_over.discard(node)
         self._left.discard(node)
         self._members.tell()
+        self._look_at_inboxes()  # the node may be back
         return True
 
     async def _insist(self, step: Callable[[], Coroutine[Deferred[Any], Any, None]]) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from cluster.xmpp import element as xml
-from cluster.xmpp import sasl
 from cluster.xmpp.element import Element, SubElement
-from cluster.xmpp.events import Event, KeysWanted, PasswordGiven
-from cluster.xmpp.feature import Fact, Feature, Initiating, Receiving, Steps
-from cluster.xmpp.login import StreamFailed, Told
 from cluster.xmpp.namespaces import SASL, SASL_CHANNEL_BINDING
 from cluster.xmpp.parser import Slice
-from cluster.xmpp.states import Input
-from cluster.xmpp.stream_options import StreamOptions
+from cluster.xmpp.streams import sasl
+from cluster.xmpp.streams.events import Event, KeysWanted, PasswordGiven
+from cluster.xmpp.streams.feature import Fact, Feature, Initiating, Receiving, Steps
+from cluster.xmpp.streams.login import StreamFailed, Told
+from cluster.xmpp.streams.states import Input
+from cluster.xmpp.streams.stream_options import StreamOptions
 
 
 def mechanisms(options: StreamOptions, secure: bool, has_binding: bool) -> list[str]:

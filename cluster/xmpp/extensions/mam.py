@@ -7,12 +7,13 @@ from xml.sax.saxutils import quoteattr
 
 import msgspec
 
-from cluster.xmpp import data_form, timestamp
 from cluster.xmpp import element as xml
-from cluster.xmpp.data_form import DATA
+from cluster.xmpp import timestamp
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError
-from cluster.xmpp.forward import forwarded
+from cluster.xmpp.extensions import data_form
+from cluster.xmpp.extensions.data_form import DATA
+from cluster.xmpp.extensions.forward import forwarded
 from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.namespaces import MAM
 from cluster.xmpp.stanza import Stanza, opening

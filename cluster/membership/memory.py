@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from cluster.base.clock import Clock
 from cluster.base.settled import Settled
-from cluster.router.nodes.port import Frame, Server
+from cluster.membership.port import Frame, Server
 
 SILENCE_S = 3.0
 """After so long the others take a node for gone."""

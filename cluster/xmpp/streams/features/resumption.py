@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from xml.sax.saxutils import quoteattr
 
-from cluster.xmpp import sm
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition
-from cluster.xmpp.events import Event, ResumeRequested
-from cluster.xmpp.feature import Fact, Feature, Initiating, Receiving, Steps, before_login
-from cluster.xmpp.login import Bound, Resumption, StreamFailed
 from cluster.xmpp.namespaces import SM
 from cluster.xmpp.parser import Slice
-from cluster.xmpp.states import State
+from cluster.xmpp.streams import sm
+from cluster.xmpp.streams.events import Event, ResumeRequested
+from cluster.xmpp.streams.feature import Fact, Feature, Initiating, Receiving, Steps, before_login
+from cluster.xmpp.streams.login import Bound, Resumption, StreamFailed
+from cluster.xmpp.streams.states import State
 
 
 def _take(stream: Receiving, child: Slice) -> Event | None:

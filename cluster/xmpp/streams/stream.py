@@ -9,10 +9,10 @@ from enum import StrEnum
 from typing import ClassVar, Generic, TypeVar
 
 from cluster.xmpp.errors import StreamError
-from cluster.xmpp.events import Closed
 from cluster.xmpp.limits import FROM_CLIENT, Limits
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
-from cluster.xmpp.stream_error import written
+from cluster.xmpp.streams.events import Closed
+from cluster.xmpp.streams.stream_error import written
 
 E = TypeVar("E")
 

@@ -10,12 +10,12 @@ from xml.sax.saxutils import quoteattr
 import msgspec
 
 from cluster.xmpp import element as xml
-from cluster.xmpp import sasl
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import StreamCondition, StreamError
-from cluster.xmpp.events import KeysWanted, PasswordGiven
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import SASL
+from cluster.xmpp.streams import sasl
+from cluster.xmpp.streams.events import KeysWanted, PasswordGiven
 
 MAX_LOGIN_TRIES = 5
 """Refused and aborted logins before the stream is closed (RFC 6120 section 6.4.5 recommends 2 to 5)."""

@@ -8,14 +8,14 @@ from xml.sax.saxutils import quoteattr
 
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
-from cluster.xmpp.events import TlsWanted
-from cluster.xmpp.feature import Fact, Steps, StreamKind
-from cluster.xmpp.features.clients import CLIENTS
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.limits import FROM_SERVER
-from cluster.xmpp.login import Bound, Login, Resumption, StreamFailed, condition_of
 from cluster.xmpp.namespaces import STREAMS
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
+from cluster.xmpp.streams.events import TlsWanted
+from cluster.xmpp.streams.feature import Fact, Steps, StreamKind
+from cluster.xmpp.streams.features.clients import CLIENTS
+from cluster.xmpp.streams.login import Bound, Login, Resumption, StreamFailed, condition_of
 
 
 class InitiatingStream:

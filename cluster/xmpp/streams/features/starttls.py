@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import StreamCondition, StreamError
-from cluster.xmpp.events import Event, TlsWanted
-from cluster.xmpp.feature import Fact, Feature, Initiating, Receiving, Steps
 from cluster.xmpp.namespaces import TLS
 from cluster.xmpp.parser import Slice
-from cluster.xmpp.states import Input
+from cluster.xmpp.streams.events import Event, TlsWanted
+from cluster.xmpp.streams.feature import Fact, Feature, Initiating, Receiving, Steps
+from cluster.xmpp.streams.states import Input
 
 
 def _offer(stream: Receiving) -> list[Element]:

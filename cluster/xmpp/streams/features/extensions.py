@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from cluster.xmpp.feature import Fact, Feature
+from cluster.xmpp.streams.feature import Fact, Feature
 
 EXTENSIONS = Feature("extensions", needs=Fact.AUTHENTICATED, offer=lambda stream: stream.options.features_after_login)

@@ -12,13 +12,13 @@ import msgspec
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import StreamCondition, StreamError
+from cluster.xmpp.extensions.probe import probe_id, with_probe
 from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.limits import SMALL_BYTES
 from cluster.xmpp.namespaces import CLIENT, COMPONENT
 from cluster.xmpp.parser import Slice
-from cluster.xmpp.probe import probe_id, with_probe
-from cluster.xmpp.stamp import MalformedTo, NotAStanza
 from cluster.xmpp.stanza import Kind, Stanza, opening
+from cluster.xmpp.streams.stamp import MalformedTo, NotAStanza
 
 _CLIENT = CLIENT.encode()
 
