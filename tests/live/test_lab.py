@@ -213,7 +213,7 @@ def test_ctrl_c_leaves_nothing(lab: RunningLab) -> None:
         running = pids(lab)
         command.send_signal(signal.SIGINT)
         assert command.wait(PATIENCE_S) == 0
-        assert "nothing is left" in command.stdout.read()
+        assert "its state is removed" in command.stdout.read()
     assert not any(map(is_running, running))
     assert list(lab.folder.iterdir()) == []
 
