@@ -75,7 +75,7 @@ class SmsGateway(GatewayNode, frozen=True, kw_only=True, tag_field="kind", tag="
         if status.get("bound", True):
             return ""
         where = f"the message centre {network.host}:{network.port}"
-        return f"is not bound at {where}, and tries again; see `xmpplab logs {self.name}`"
+        return f"is not bound at {where} and keeps trying; see `xmpplab logs {self.name}`"
 
 
 kind = SmsGateway
