@@ -86,7 +86,7 @@ def test_disturbing_a_node(lab: RunningLab) -> None:
     assert "write a time such as" in lab.command("kill", "s1", "--for", "3", exit_code=2)
     lab.command("pause", "s2")
     assert lab.node("capulet.lit")["state"] == "paused"
-    assert "s2 is paused" in lab.command("restart", "s2", exit_code=1)
+    assert "s2: it is paused" in lab.command("restart", "s2", exit_code=1)
     lab.command("resume", "s2")
     lab.command("restart", "s2")
     lab.command("kill", "redis")

@@ -171,7 +171,7 @@ def test_two_labs_of_one_name_do_not_share_a_redis(valkey: Valkey, keys: Keys, f
     plan = existing(valkey, keys, folder)
     redis.move_in(folder, plan)
     other = make_plan(folder.path / "other", name=plan.name, redis_url=valkey.url)
-    with pytest.raises(LabError, match="holds another lab"):
+    with pytest.raises(LabError, match="has another lab"):
         redis.move_in(folder, other)
     redis.move_out(other, keep_data=False)
     assert f"{keys.prefix}:montague.lit" in valkey.admin.acl_users()

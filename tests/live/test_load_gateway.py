@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from cluster.kinds.smsc import MessageCentre
 from cluster.lab.api import Lab
 from cluster.lab.folder import LabFolder
+from cluster.networks.smsc.person import Phone
 from tests.live.locust_run import figures, locust
 from tests.live.running_lab import ROOT, RunningLab
 
@@ -66,7 +68,8 @@ def test_the_command_loads_what_the_lab_has(lab: RunningLab) -> None:
 
 def test_an_sms_that_does_not_arrive_is_a_failure_of_its_kind(lab: RunningLab, tmp_path: Path) -> None:
     used = Lab(LabFolder(state_of(lab)))
-    plan, phone = used.plan, used.phone("fc5")
+    plan, phone = used.plan, used.person(MessageCentre, "fc5")
+    assert isinstance(phone, Phone)
     phone.switch(on=False)
     try:
         done = locust(
