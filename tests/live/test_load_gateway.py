@@ -74,7 +74,7 @@ def test_an_sms_that_does_not_arrive_is_a_failure_of_its_kind(lab: RunningLab, t
     try:
         done = locust(
             Path(__file__).with_name("sms_failures.py"), state_of(lab), "-u", "1", "-t", "1s",
-            "--csv", str(tmp_path / "run"), GATEWAY=plan.gateways[0].domain, OFF=phone.number,
+            "--csv", str(tmp_path / "run"), GATEWAY=plan.gateways[0].domain, OFF=phone.address,
         )  # fmt: skip
     finally:
         phone.switch(on=True)

@@ -129,7 +129,7 @@ def test_the_dictionary_bot_answers_a_phone(lab: RunningLab) -> None:
     [
         (("phone", "+1"), 2, f"(phones: {PHONE} (fc1))"),
         (("phone", "fc1", "send"), 2, "recipient or text missing"),
-        (("phone", "fc1", "send", "+399999999", "hi"), 1, "nobody is reached"),
+        (("phone", "fc1", "send", "+399999999", "hi"), 1, "unknown recipient"),
     ],
 )
 def test_what_a_phone_cannot_do(lab: RunningLab, arguments: tuple[str, ...], exit_code: int, expected: str) -> None:

@@ -32,7 +32,7 @@ def use(phone: Phone, action: str | None, words: Sequence[str]) -> None:
             phone.switch(on=action == "on")
         case _:
             raise ValueError(
-                f"what is sent, and to whom? write it like `xmpplab phone {phone.address} send romeo 'But, soft!'` or "
+                f"recipient or text missing; write it like `xmpplab phone {phone.address} send romeo 'But, soft!'` or "
                 f"`xmpplab phone {phone.address} reply 'Ay me'`"
             )
 
