@@ -49,6 +49,8 @@ class Turn:
         self._clock = clock
         self._waiting: list[list[Callable[[], None]]] = [[] for _ in Stage]
         self._gathered: list[tuple[Callable[[], None], Stage]] = []
+        self._is_gathering = False
+        """A timer runs, however often what is gathered is done before it is over."""
         self._is_due = False
 
     def add(self, work: Callable[[], None], stage: Stage = Stage.PEERS) -> None:
@@ -65,9 +67,14 @@ class Turn:
 
         It is done no later than anything is acknowledged.
         """
-        if not self._gathered:
-            self._clock.callLater(SOON_S, self._add_gathered)
+        if not self._is_gathering:
+            self._is_gathering = True
+            self._clock.callLater(SOON_S, self._on_gathered)
         self._gathered.append((work, stage))
+
+    def _on_gathered(self) -> None:
+        self._is_gathering = False
+        self._add_gathered()
 
     def _add_gathered(self) -> None:
         gathered, self._gathered = self._gathered, []

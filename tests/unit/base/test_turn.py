@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from twisted.internet.task import Clock
 
 from cluster.base.turn import SOON_S, Stage, Turn
@@ -97,3 +99,19 @@ def test_all_of_it_can_be_done_at_once() -> None:
     assert done == ["soon", "now"]
     clock.advance(1)
     assert done == ["soon", "now"]
+
+
+def test_one_timer_gathers_however_often_it_is_done_before() -> None:
+    """Each acknowledgement does what is gathered; a timer for each would wake the reactor as often again."""
+    clock = Clock()
+    turn = Turn(clock)
+    done: list[int] = []
+    for number in range(5):
+        turn.soon(partial(done.append, number), Stage.ARCHIVES)
+        turn.run_all()
+    assert done == [0, 1, 2, 3, 4]
+    assert len([call for call in clock.getDelayedCalls() if call.getTime() > 0]) == 1
+    turn.soon(partial(done.append, 5), Stage.ARCHIVES)
+    clock.advance(SOON_S)
+    clock.advance(0)
+    assert done[-1] == 5
