@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from cluster.base.written import PipelinedReply
+from cluster.base.pipelined import PipelinedReply
 
 Settled = Deferred[Any] | None
 """When a stanza is safe: None at once; else a Deferred, shared by a batch: a callback passes on what it got."""

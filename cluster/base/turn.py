@@ -40,7 +40,7 @@ class Turn:
     _log = Logger()
 
     def __init__(self, clock: Clock) -> None:
-        """`clock`: the reactor; one that has `at_turn_end` (lab/runtime/eager.py) needs no timer for each turn."""
+        """`clock`: the reactor; one with `at_turn_end` (lab/runtime/write_through.py) needs no timer for each turn."""
         self._at_end = getattr(clock, "at_turn_end", None) or partial(clock.callLater, 0)
         self.kept: Callable[[], Deferred[None] | None] = lambda: None
         """Fires when the storage has not only been given, but has taken what of this turn and those before is to be

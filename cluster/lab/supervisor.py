@@ -22,7 +22,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger, globalLogBeginner
 from twisted.python.failure import Failure
 
-from cluster.lab.control.question import redis_question, server_question, status_question
+from cluster.lab.control.readiness import redis_question, server_question, status_question
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.logs import LogFile
 from cluster.lab.processes.child import Child, Part

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 
 from cluster.base.settled import Settled
-from cluster.router.share import LinkAssignment
+from cluster.router.assignment import LinkAssignment
 from cluster.xmpp.errors import StanzaError
 
 

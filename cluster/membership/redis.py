@@ -17,18 +17,18 @@ from cluster.base.clock import Clock, as_interface
 from cluster.base.settled import Settled
 from cluster.base.storage import is_away, log_failed
 from cluster.base.turn import Turn
+from cluster.membership.assignment import HashedLinks
 from cluster.membership.members import Members
 from cluster.membership.owners import Owners, inbox
 from cluster.membership.port import Frame, Server
-from cluster.membership.share import HashedLinks
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
+from cluster.router.assignment import AllLinks
 from cluster.router.entry_id import EntryId
 from cluster.router.guard import MAX_UNSETTLED, MAX_UNSETTLED_BYTES
 from cluster.router.inbound import Inbound
 from cluster.router.outbound import Outbound
 from cluster.router.port import HopRecorder
-from cluster.router.share import AllLinks
 
 LOOK_AGAIN_S = 0.02
 """How soon to look again whether an inbox that is read is empty, or may be read."""

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.base.clock import Clock
-from cluster.base.written import PipelinedReply
+from cluster.base.pipelined import PipelinedReply
 from cluster.redisio.refusal import error_reply
 from cluster.redisio.silence import Patience, Watch
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.base.written import PipelinedReply
+from cluster.base.pipelined import PipelinedReply
 from cluster.xmpp.stanza import Stanza
 
 MAX_BATCH_BYTES = 1 << 19

@@ -16,9 +16,9 @@ from cluster.base.storage import log_failed
 from cluster.base.turn import Stage, Turn
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import LinkKeys
+from cluster.router.assignment import LinkAssignment
 from cluster.router.inbound_link import InboundLink
 from cluster.router.reader import OpenSink
-from cluster.router.share import LinkAssignment
 
 
 class Inbound:

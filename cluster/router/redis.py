@@ -10,6 +10,7 @@ from cluster.base.clock import Clock
 from cluster.base.turn import Turn
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
+from cluster.router.assignment import AllLinks, LinkAssignment
 from cluster.router.guard import LinkGuard
 from cluster.router.inbound import Inbound
 from cluster.router.outbound import Outbound
@@ -17,7 +18,6 @@ from cluster.router.port import Bounce, Deliver, HopRecorder
 from cluster.router.reader import EntrySink
 from cluster.router.realm import NO_COMPONENTS
 from cluster.router.redis_faults import RedisFaults
-from cluster.router.share import AllLinks, LinkAssignment
 from cluster.xmpp.stanza import Stanza
 
 

@@ -12,9 +12,9 @@ from twisted.internet.defer import DeferredSemaphore
 
 from cluster.base.turn import Turn
 from cluster.redisio.client import RedisClient
-from cluster.redisio.insistent import RetryingWriter
 from cluster.redisio.keys import Keys
 from cluster.redisio.pages import PAGE_BYTES, read_hash
+from cluster.redisio.retrying_writer import RetryingWriter
 from cluster.store.limits import DEFAULTS, Limit
 from cluster.store.port import PAGE_MESSAGES, Account, OfflineMessage, RosterItem, Store
 from cluster.store.redis_archives import RedisArchives

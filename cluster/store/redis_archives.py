@@ -10,13 +10,13 @@ import msgspec
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 
+from cluster.base.pipelined import PipelinedReply
 from cluster.base.storage import log_failed
 from cluster.base.turn import Stage, Turn
-from cluster.base.written import PipelinedReply
 from cluster.redisio.client import RedisClient
-from cluster.redisio.insistent import RetryingWriter
 from cluster.redisio.keys import Keys
 from cluster.redisio.protocol import Command
+from cluster.redisio.retrying_writer import RetryingWriter
 from cluster.store.archive import MAX_PAGE_BYTES, ArchivedMessage, Entry, Page, select
 from cluster.store.limits import Limit
 from cluster.xmpp.extensions.mam import Query

@@ -9,10 +9,10 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from cluster.base.storage import StorageRefused
 from cluster.redisio.client import RedisClient
-from cluster.redisio.insistent import RetryingWriter
 from cluster.redisio.keys import Keys
 from cluster.redisio.pages import read_hash
 from cluster.redisio.protocol import Command, Reply
+from cluster.redisio.retrying_writer import RetryingWriter
 from cluster.store.former_sessions import read_record
 from cluster.store.session import KeptSession, SentStanza, SessionChange, SessionRecord
 from cluster.xmpp.jid import Jid

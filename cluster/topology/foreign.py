@@ -52,7 +52,7 @@ class Gateway(Section):
     server: NodeName
     """The server that it is a component of."""
     network: NodeName
-    """The foreign network behind it, one of `networks`."""
+    """Its foreign network, one of `networks`."""
     secret: Annotated[str, Field(min_length=1)] = "secret"
     """What it proves itself to the server with."""
 

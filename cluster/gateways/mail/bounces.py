@@ -10,8 +10,8 @@ from cluster.base.settled import Settled
 from cluster.gateways.delivery_receipts import receipt_for
 from cluster.gateways.mail.addresses import Addresses
 from cluster.protocols.mime.report import Report, compose_report
-from cluster.protocols.smtp.courier import Answer
 from cluster.protocols.smtp.port import Mail, Sent, Taken
+from cluster.protocols.smtp.sender import Answer
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza, make
 

@@ -14,7 +14,7 @@ from cluster.gateways.mail.bounces import Bounces
 from cluster.gateways.repetition import key_of
 from cluster.protocols.mime.address import BadAddress, domain_of, for_the_wire, normal
 from cluster.protocols.mime.compose import GATEWAY_HEADER, TRACE_HEADER, Draft, compose, subject_for
-from cluster.protocols.mime.letter import TRACE_ID
+from cluster.protocols.mime.parsed import TRACE_ID
 from cluster.protocols.mime.threads import root_of
 from cluster.protocols.smtp.port import Correspondent, Ledger, Mail, Sent, Taken
 from cluster.protocols.smtp.queue import OutboundQueue, QueueFull

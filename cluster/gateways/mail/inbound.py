@@ -18,7 +18,7 @@ from cluster.components.connection import NotCarried, Overloaded
 from cluster.gateways.mail.addresses import Account, Addresses, Bounce, NotHere, Postmaster, Unknown
 from cluster.gateways.mail.bounces import Bounces
 from cluster.gateways.mail.configuration import MailSettings
-from cluster.protocols.mime.letter import ParsedMail, kept_headers, read
+from cluster.protocols.mime.parsed import ParsedMail, kept_headers, read
 from cluster.protocols.mime.report import read_failure, tells_delivery
 from cluster.protocols.mime.threads import thread_of
 from cluster.protocols.smtp.port import Ledger, Sent, Taken

@@ -26,7 +26,7 @@ class GatewayNode(msgspec.Struct, frozen=True):
     """Name of the server that it is a component of."""
     secret: str
     network: str
-    """Name of the network behind it."""
+    """Name of its foreign network."""
     host: str
     port: int
     """Where the network connects to it; 0 where only it connects."""
@@ -36,7 +36,7 @@ class GatewayNode(msgspec.Struct, frozen=True):
     keys: ClassVar[tuple[Key, ...]] = ()
     """What its section of the topology has beside the keys of all gateways."""
     network_kind: ClassVar[str]
-    """What it needs behind it."""
+    """The kind of network that it needs."""
     usual_port: ClassVar[int] = 0
     """Where it listens; 0: it does not."""
     requests: ClassVar[Requests] = (Status,)

@@ -61,7 +61,7 @@ class ServerNode(msgspec.Struct, frozen=True):
     anonymous: bool = False
     """SASL ANONYMOUS is on offer."""
     admin: str = ""
-    """Account of whoever runs it; empty where nobody is named."""
+    """Account of the operator; empty where the topology names none."""
     direct_tls_port: int = 5223
     """For clients that begin with TLS (XEP-0368), at `host`; nobody listens there without TLS."""
     http_port: int = 5281

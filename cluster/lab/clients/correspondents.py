@@ -1,4 +1,4 @@
-"""Who is behind the gateways of a lab: phones, mailboxes, and whoever else the kinds of its networks have."""
+"""The users of a lab's foreign networks, such as phones and mailboxes."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from cluster.lab.containers.compose import Compose
 from cluster.lab.containers.engine import MAX_AT_ONCE, STOP_TIMEOUT_S, Engine, connected
 from cluster.lab.containers.state import node_state, question
 from cluster.lab.containers.story import ContainerLogs, last_words
-from cluster.lab.control.question import answers
+from cluster.lab.control.readiness import answers
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.private import write_private

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import msgspec
 
 from cluster.lab.containers.files import LAB, REDIS_PORT
-from cluster.lab.control.question import ReadinessProbe, answers, redis_question, server_question, status_question
+from cluster.lab.control.readiness import ReadinessProbe, answers, redis_question, server_question, status_question
 from cluster.lab.errors import LabError
 from cluster.lab.folder import ADMIN, LabFolder
 

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cluster.lab.containers.files import REDIS
-from cluster.lab.control.question import ReadinessProbe, answers, redis_question, server_question, status_question
+from cluster.lab.control.readiness import ReadinessProbe, answers, redis_question, server_question, status_question
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.state import NodeKind, NodeState, State
 from cluster.topology.plan import Plan

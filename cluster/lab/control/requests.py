@@ -9,7 +9,7 @@ import msgspec
 from cluster.base.request import Answer_co, Request, Requests, Status
 
 REPLY_LIFETIME_S = 60
-"""A reply that nobody fetched (the command was ended) goes away by itself."""
+"""A reply expires where the command that asked was ended before it fetched it."""
 
 
 class FollowAll(Request[None], frozen=True, tag="follow_all"):

@@ -30,7 +30,7 @@ class ControlServer:
     _log = Logger()
 
     def __init__(self, client: RedisClient, keys: Keys, channel: str, operations: object, requests: Requests) -> None:
-        """`operations`: has a coroutine method for each of `requests`; its ValueError is told to whoever asked."""
+        """`operations`: has a coroutine method for each of `requests`; its ValueError is the answer to the request."""
         self._client = client
         self._keys = keys
         self._channel = channel

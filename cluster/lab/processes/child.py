@@ -15,7 +15,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from cluster.base.backoff import Backoff
-from cluster.lab.control.question import ReadinessProbe
+from cluster.lab.control.readiness import ReadinessProbe
 from cluster.lab.logs import LogFile, LogLine, encode, utc_text
 from cluster.lab.processes.probe import Reactor, answered
 from cluster.lab.state import NodeKind, NodeState

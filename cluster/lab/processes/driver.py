@@ -139,7 +139,7 @@ class ProcessDriver:
         if for_s:
             self._folder.hold(node.name, for_s)
         if node.pid is not None:
-            with contextlib.suppress(ProcessLookupError):  # it ended by itself just now
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
                 os.kill(node.pid, _SIGNALS[action])
 
 

@@ -13,7 +13,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from cluster.lab.control.question import ReadinessProbe
+from cluster.lab.control.readiness import ReadinessProbe
 
 Reactor = Any
 """The Twisted reactor; it is described by zope interfaces, which mypy cannot read."""

@@ -83,7 +83,7 @@ def run(make: Callable[[Reactor], Service]) -> None:
 def _reactor() -> Any:
     """The process's own: on Linux one that needs fewer system calls, elsewhere Twisted's default."""
     if sys.platform == "linux":
-        from cluster.lab.runtime.eager import WriteThroughReactor
+        from cluster.lab.runtime.write_through import WriteThroughReactor
 
         installReactor(WriteThroughReactor())  # type: ignore[no-untyped-call]
     from twisted.internet import reactor  # noqa: TID251  # an entry point

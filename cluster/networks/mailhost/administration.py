@@ -11,7 +11,7 @@ from cluster.networks.mailhost.host import MailHost, traced
 from cluster.networks.mailhost.mailbox import Mailbox
 from cluster.protocols.mime.address import normal
 from cluster.protocols.mime.compose import Draft
-from cluster.protocols.mime.letter import TRACE_ID
+from cluster.protocols.mime.parsed import TRACE_ID
 from cluster.protocols.smtp.receiver import Refused
 from cluster.protocols.smtp.server import SmtpServer
 

@@ -15,12 +15,12 @@ from cluster.networks.mailhost.configuration import MailHostSettings
 from cluster.networks.mailhost.mailbox import Mailbox
 from cluster.protocols.mime.address import domain_of, local_of
 from cluster.protocols.mime.compose import TRACE_HEADER, Draft, compose
-from cluster.protocols.mime.letter import kept_headers, read
+from cluster.protocols.mime.parsed import kept_headers, read
 from cluster.protocols.mime.report import Report, compose_report
-from cluster.protocols.smtp.courier import Answer
 from cluster.protocols.smtp.port import Mail
 from cluster.protocols.smtp.queue import OutboundQueue, QueueFull
 from cluster.protocols.smtp.receiver import Envelope, Refused
+from cluster.protocols.smtp.sender import Answer
 from cluster.trace.hop import Event, Tracer
 
 MAX_HOSTS = 50

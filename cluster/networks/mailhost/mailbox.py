@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from cluster.protocols.mime.letter import ParsedMail, read
+from cluster.protocols.mime.parsed import ParsedMail, read
 
 _DELIVERY = re.compile(r"Q(\d+)")
 """In the name of a file of the library's: how many this process had delivered before it."""

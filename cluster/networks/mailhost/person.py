@@ -1,4 +1,4 @@
-"""A mailbox, for whoever owns it."""
+"""A mailbox, as its owner uses it."""
 
 from __future__ import annotations
 

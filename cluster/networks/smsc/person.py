@@ -1,4 +1,4 @@
-"""A phone, for whoever has it in his hand."""
+"""A phone, as its owner uses it."""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ from twisted.python.failure import Failure
 
 from cluster.base.backoff import Backoff
 from cluster.base.clock import Clock
-from cluster.protocols.smtp.courier import Answer, SmtpSender
 from cluster.protocols.smtp.port import Mail, Spool
 from cluster.protocols.smtp.relay import Relay
+from cluster.protocols.smtp.sender import Answer, SmtpSender
 from cluster.trace.hop import Event, Tracer
 
 FIRST_PAUSE_S = 5.0

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
 
 from cluster.base.clock import Clock
-from cluster.protocols.smtp.courier import SmtpSender, Work
+from cluster.protocols.smtp.sender import SmtpSender, Work
 from cluster.protocols.smtp.settings import RelaySettings
 
 

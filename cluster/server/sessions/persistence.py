@@ -12,9 +12,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.base.clock import Clock
+from cluster.base.pipelined import is_pipelined
 from cluster.base.storage import is_refusal, log_failed
 from cluster.base.turn import Stage, Turn
-from cluster.base.written import is_pipelined
 from cluster.server.sessions.session import Session
 from cluster.store.port import SessionStore
 from cluster.store.session import SentStanza, SessionChange, SessionRecord

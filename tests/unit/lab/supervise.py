@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cluster.lab.control.question import ReadinessProbe
+from cluster.lab.control.readiness import ReadinessProbe
 from cluster.lab.folder import LabFolder
 from cluster.lab.processes import child
 from cluster.lab.processes.child import Part

@@ -13,7 +13,7 @@ from cluster.base.request import Request, Requests, Status, verb_of
 from cluster.gateways.mail.program import MailProgram
 from cluster.gateways.sms.program import SmsProgram
 from cluster.kinds import known
-from cluster.lab.control.question import answers, status_question
+from cluster.lab.control.readiness import answers, status_question
 from cluster.lab.control.requests import SERVER, Reply, encoded
 from cluster.lab.control.server import ControlServer
 from cluster.lab.state import NodeKind

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.lab.control.question import redis_question
+from cluster.lab.control.readiness import redis_question
 from cluster.lab.processes import probe
 from cluster.lab.processes.probe import answered
 from tests.harness import PATIENCE_S, ReactorThread

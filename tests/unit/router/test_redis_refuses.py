@@ -7,8 +7,8 @@ from twisted.internet.defer import Deferred, fail
 
 from cluster.base.settled import Settled
 from cluster.base.turn import Turn
-from cluster.redisio.insistent import RetryingWriter
 from cluster.redisio.refusal import error_reply
+from cluster.redisio.retrying_writer import RetryingWriter
 from cluster.router import guard
 from cluster.router.redis import RedisRouter
 from cluster.xmpp.errors import Condition

@@ -9,8 +9,8 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from cluster.redisio.acl import rules
 from cluster.redisio.client import RedisClient
-from cluster.redisio.insistent import RetryingWriter
 from cluster.redisio.keys import Keys
+from cluster.redisio.retrying_writer import RetryingWriter
 from cluster.redisio.url import RedisUrl
 from cluster.store.redis_sessions import RedisSessions
 from cluster.store.session import KeptSession, SessionChange

@@ -9,7 +9,7 @@ import pytest
 from cluster.protocols.mime.mime import MAX_TEXT_CHARACTERS
 from cluster.protocols.mime.plain import text_of_html
 from cluster.protocols.mime.report import Failure, read_failure
-from tests.unit.protocols.mime.test_letter import letter, parts
+from tests.unit.protocols.mime.test_parsed import letter, parts
 
 PLAIN = "Content-Type: text/plain; charset=utf-8"
 HTML = "Content-Type: text/html; charset=utf-8"

@@ -18,7 +18,7 @@ MORE_THAN_A_SOCKET_TAKES = 20_000_000
 
 @pytest.fixture
 def reactor() -> Iterator[Any]:
-    from cluster.lab.runtime.eager import WriteThroughReactor
+    from cluster.lab.runtime.write_through import WriteThroughReactor
 
     made = WriteThroughReactor()
     yield made

@@ -9,7 +9,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cluster.base.written import PipelinedReply
+from cluster.base.pipelined import PipelinedReply
 from cluster.redisio.client import RedisClient
 from cluster.redisio.protocol import Command, Reply
 

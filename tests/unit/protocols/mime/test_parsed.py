@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.protocols.mime.letter import ParsedMail, kept_headers, read
 from cluster.protocols.mime.mime import CUT, MAX_TEXT_CHARACTERS
+from cluster.protocols.mime.parsed import ParsedMail, kept_headers, read
 from cluster.protocols.mime.plain import text_of_html
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
