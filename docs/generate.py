@@ -187,6 +187,8 @@ def output_schema() -> dict[str, Any]:
     """Of the JSON that commands print: one definition for each command, `ps` or `user ls`, and those of its parts."""
     made, parts = msgspec.json.schema_components(DOCUMENTS.values(), ref_template="#/$defs/{name}")
     for name, part in parts.items():
+        if "description" in part:  # before msgspec 0.23 it was indented as in the source
+            part["description"] = inspect.cleandoc(part["description"])
         for key, text in _meanings(_STRUCTS[name]).items():
             if text:
                 part["properties"][key] = {**part["properties"][key], "description": text}
