@@ -10,6 +10,7 @@ from cluster.protocols.smtp.port import KEPT_S, Mail, Record
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.pages import read_hash
+from cluster.redisio.recent import RecentValues
 
 _encode = msgspec.msgpack.Encoder().encode
 _mail = msgspec.msgpack.Decoder(Mail).decode
@@ -39,29 +40,17 @@ class RedisSpool:
 
 
 class RedisLedger:
-    """A `Ledger`: a hash for each period, which Redis forgets when the one after it is over."""
+    """A `Ledger`."""
 
     def __init__(self, client: RedisClient, keys: Keys, domain: str, now_utc_s: Callable[[], float]) -> None:
         """`domain`: of the gateway."""
-        self._client = client
-        self._keys = keys
-        self._domain = domain
-        self._now_utc_s = now_utc_s
+        self._records = RecentValues(client, keys.gateway(domain, "ledger"), int(KEPT_S), now_utc_s)
 
     async def note(self, key: str, record: Record) -> None:
         """Remember it."""
-        table = self._table(0)
-        written = self._client.execute("HSET", table, key, _encode(record))
-        self._client.post("EXPIRE", table, int(2 * KEPT_S))
-        await written
+        await self._records.put(key, _encode(record))
 
     async def find(self, key: str) -> Record | None:
         """What is known."""
-        for age in (0, 1):
-            value = await self._client.execute("HGET", self._table(age), key)
-            if value is not None:
-                return _record.decode(value)
-        return None
-
-    def _table(self, age: int) -> str:
-        return self._keys.gateway(self._domain, f"ledger-{int(self._now_utc_s() // KEPT_S) - age}")
+        value = await self._records.get(key)
+        return None if value is None else _record.decode(value)

@@ -15,6 +15,7 @@ from cluster.protocols.smpp.concatenation import Part
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.pages import read_hash
+from cluster.redisio.recent import RecentValues
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
@@ -143,32 +144,18 @@ class RedisTable(Generic[T]):
 
 
 class RedisDone:
-    """A `Done`: a hash for each period, which Redis forgets when the one after it is over.
-
-    Fails with ConnectionLost while Redis is away.
-    """
+    """A `Done`. Fails with ConnectionLost while Redis is away."""
 
     def __init__(self, client: RedisClient, key: str, now_utc_s: Callable[[], float]) -> None:
-        self._client = client
-        self._key = key
-        self._now_utc_s = now_utc_s
+        self._keys = RecentValues(client, key, KEPT_S, now_utc_s)
 
     async def note(self, key: str) -> None:
         """Remember it."""
-        table = self._table(0)
-        written = self._client.execute("HSET", table, key, "")
-        self._client.post("EXPIRE", table, 2 * KEPT_S)
-        await written
+        await self._keys.put(key, b"")
 
     async def knows(self, key: str) -> bool:
         """Whether it was noted."""
-        for age in (0, 1):
-            if await self._client.execute("HEXISTS", self._table(age), key):
-                return True
-        return False
-
-    def _table(self, age: int) -> str:
-        return f"{self._key}-{int(self._now_utc_s() // KEPT_S) - age}"
+        return await self._keys.get(key) is not None
 
 
 def memory_sms_store() -> SmsStore:

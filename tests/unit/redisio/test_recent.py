@@ -1,0 +1,38 @@
+"""What is remembered for a while has a bound."""
+
+from __future__ import annotations
+
+from cluster.redisio.acl import part_rules
+from cluster.redisio.client import RedisClient
+from cluster.redisio.keys import Keys
+from cluster.redisio.recent import RecentValues
+from cluster.redisio.url import RedisUrl
+from tests.harness import ReactorThread, Valkey
+
+DOMAIN = "mail.montague.lit"
+BOUND = 10
+
+
+def test_the_oldest_are_forgotten_early_where_more_come_than_there_is_room_for(
+    keys: Keys, valkey: Valkey, reactor_thread: ReactorThread
+) -> None:
+    user = f"{keys.prefix}:{DOMAIN}"
+    valkey.make_user(user, part_rules(keys, DOMAIN, "pw"))
+
+    async def scenario() -> None:
+        client = RedisClient(
+            reactor_thread.reactor, RedisUrl.parse(valkey.url_of(user.replace(":", "%3A"), "pw")), lambda: 0.0
+        )
+        await client.connect()
+        values = RecentValues(client, keys.gateway(DOMAIN, "ledger"), 60, lambda: 1_700_000_000.0, max_entries=BOUND)
+        for n in range(100):
+            await values.put(str(n), str(n).encode())
+            assert await values.get(str(n)) == str(n).encode()
+            assert await values.get(str(max(0, n - BOUND + 1))) is not None
+        assert await values.get("0") is None
+        await client.close()
+
+    reactor_thread.run(scenario)
+    tables = valkey.admin.keys(f"{keys.gateway(DOMAIN, 'ledger')}-*")
+    assert sum(valkey.admin.hlen(table) for table in tables) <= 2 * BOUND
+    assert all(0 < valkey.admin.ttl(table) <= 120 for table in tables)
