@@ -41,6 +41,11 @@ class Outbox:
         self.holdback: Holdback | None = None
         """Keeps back what the peer does not want to be told now."""
 
+    @property
+    def max_unsent_bytes(self) -> int:
+        """What may wait for this peer."""
+        return MAX_UNSENT_BYTES
+
     def send(self, stanza: Stanza) -> None:
         """Hand a stanza to the peer, at the end of this turn."""
         if self.holdback is not None:
@@ -58,7 +63,7 @@ class Outbox:
     def wrote(self, size_bytes: int) -> None:
         """So much more is for the peer, here or in its transport; too much ends the stream of one who does not read."""
         self._unsent_bytes += size_bytes
-        if self._unsent_bytes > MAX_UNSENT_BYTES and not self._writable:
+        if not self._writable and self._unsent_bytes > self.max_unsent_bytes:
             self._unsent_bytes = 0
             self.end(StreamCondition.POLICY_VIOLATION, "the peer does not read what it is sent")
 

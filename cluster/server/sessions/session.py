@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from cluster.server.im.accounts import LocalAccount
 
 
+MAX_UNSENT_BYTES_OF_ACCOUNT = 16 * MAX_UNSENT_BYTES
+"""What may wait for all sessions of an account together."""
+
+
 class SessionLog(Protocol):
     """Where sessions that can be resumed are written down."""
 
@@ -135,6 +139,11 @@ class Session(Outbox):
         return self._unsent_bytes + (self.sm.size_bytes if self.sm is not None else 0)
 
     @property
+    def max_unsent_bytes(self) -> int:
+        """What may wait for it: less where its account has many sessions, all of which may read nothing."""
+        return min(MAX_UNSENT_BYTES, MAX_UNSENT_BYTES_OF_ACCOUNT // max(len(self.account.sessions), 1))
+
+    @property
     def is_full(self) -> bool:
         """It is to be pushed no more now: see `when_room`."""
         return self.waiting_bytes > WINDOW_BYTES
@@ -223,7 +232,7 @@ class Session(Outbox):
 
     def check_size(self) -> None:
         """End the stream of a client that does not acknowledge what it is sent."""
-        if self.sm is not None and self.sm.size_bytes > MAX_UNSENT_BYTES:
+        if self.sm is not None and self.sm.size_bytes > WINDOW_BYTES and self.sm.size_bytes > self.max_unsent_bytes:
             self.end(StreamCondition.POLICY_VIOLATION, "the client does not acknowledge what it is sent")
 
     def finish(self) -> None:

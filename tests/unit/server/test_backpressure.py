@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from cluster.server.c2s.client_stream import MAX_UNSETTLED
+from cluster.server.sessions.binder import MAX_SESSIONS
+from cluster.server.sessions.session import MAX_UNSENT_BYTES_OF_ACCOUNT
 from cluster.store.memory import memory_store
 from cluster.streams.connection import CLOSE_TIMEOUT_S
 from cluster.streams.outbox import MAX_UNSENT_BYTES
@@ -129,6 +131,21 @@ def test_a_client_that_never_reads_is_cut_off_and_its_messages_are_kept(network:
     network.say(again, "<presence/>")
     kept = [int(line.split()[2]) for line in again.take() if "message" in line]
     assert sorted(kept) == list(range(written.count(b"<message "), count))
+
+
+@pytest.mark.parametrize("managed", ["", "<enable xmlns='urn:xmpp:sm:3'/>"])
+def test_the_sessions_of_one_account_share_what_may_wait_for_them(network: Network, managed: str) -> None:
+    sessions = [network.online(f"juliet@capulet.lit/{number}") for number in range(MAX_SESSIONS)]
+    romeo = network.client("romeo@montague.lit/pda")
+    first = sessions[0]
+    if managed:
+        network.say(first, managed)
+    first.reading = False
+    _flood(network, romeo, "juliet@capulet.lit/0", MAX_UNSENT_BYTES_OF_ACCOUNT // MAX_SESSIONS + 1_000_000)
+    network.advance(CLOSE_TIMEOUT_S)
+    network.advance(CLOSE_TIMEOUT_S)
+    assert first.is_closed
+    assert not any(each.is_closed for each in sessions[1:])
 
 
 def test_what_several_clients_did_not_take_is_kept_once(network: Network) -> None:
