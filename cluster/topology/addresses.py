@@ -12,7 +12,7 @@ _BLOCKS = (_LAST_A - _FIRST_A + 1) * 256
 _PER_BLOCK = 254
 
 _PORT_STEP = 10
-_PORTS_OF_A_NODE = 4
+_PORTS_OF_A_NODE = 5
 _FIRST_PORT, _LAST_PORT = 1024, 65535
 
 Address = tuple[str, int]
@@ -32,7 +32,7 @@ def own_hosts(seed: str, ports: Sequence[int], attempt: int) -> list[Address]:
 def one_host(ports: Sequence[int], attempt: int) -> list[Address]:
     """127.0.0.1 for all, on different ports: each 10 above the one before it; others for each attempt.
 
-    A node may listen on the three ports above its own, too. For systems that have no other loopback address (macOS).
+    A node may listen on the four ports above its own, too. For systems that have no other loopback address (macOS).
     """
     taken: set[int] = set()
     addresses: list[Address] = []

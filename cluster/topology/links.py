@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
 
@@ -47,6 +47,14 @@ _ENDS: dict[str, Any] = {
     ),
     "from": (NodeName | None, Field(default=None, description="The server that sends: the faults hold one way.")),
     "to": (NodeName | None, Field(default=None, description="The server that receives.")),
+    "transport": (
+        Literal["redis", "s2s"] | None,
+        Field(
+            default=None,
+            description="What carries the stanzas both ways `between` two servers: streams in Redis, which is the"
+            " default (`redis`), or the servers' own XML streams over TCP (`s2s`, RFC 6120).",
+        ),
+    ),
 }
 
 Link: type[Section] = create_model(
@@ -72,8 +80,13 @@ def faults_of(link: Section) -> dict[str, Any]:
     return {key: value for key in known() if (value := getattr(link, key)) is not None}
 
 
+def s2s_pairs(found: Iterable[Section]) -> set[frozenset[str]]:
+    """The pairs of servers that speak to each other over XML streams."""
+    return {frozenset(directions(link)[0]) for link in found if getattr(link, "transport") == "s2s"}  # noqa: B009
+
+
 def findings(data: Mapping[str, Any], servers: Mapping[str, Any]) -> Iterator[Finding]:
-    """Ends that are no servers, and faults that a direction has twice."""
+    """Ends that are no servers, and faults or a transport that a direction has twice."""
     links, mesh = data.get("links"), data.get("mesh") is not False
     seen: dict[tuple[str, str, str], int] = {}
     for index, link in enumerate(links if isinstance(links, list) else []):
@@ -90,22 +103,34 @@ def findings(data: Mapping[str, Any], servers: Mapping[str, Any]) -> Iterator[Fi
         for end in ends:
             if servers and end not in servers:
                 yield Finding(path, f"no server {end!r}{choice(end, sorted(servers))}")
-        if mesh and not any(key in known() for key in link):
+        if mesh and "transport" not in link and not any(key in known() for key in link):
             yield Finding(path, f"this link has no fault; write one of: {', '.join(known())}")
-        yield from _faults(path, index, link, ends, seen)
+        if "transport" in link and "between" not in link:
+            text = "a transport is that of both directions; write `between: [s1, s2]` in place of `from` and `to`"
+            yield Finding((*path, "transport"), text, at_key=True)
+        yield from _twice(path, index, link, ends, seen)
 
 
-def _faults(
+def _twice(
     path: KeyPath, index: int, link: Mapping[str, Any], ends: tuple[str, str], seen: dict[tuple[str, str, str], int]
 ) -> Iterator[Finding]:
-    """Notes in `seen` which entry gives which direction which fault."""
-    faults = [key for key in link if key in known()]
-    for key in faults:
+    """Notes in `seen` which entry gives which direction which fault, or its transport."""
+    for key in [key for key in link if key in known()]:
         for pair in [ends, ends[::-1]] if "between" in link else [ends]:
-            first = seen.setdefault((*pair, key), index)
-            if first != index:
-                text = f"links[{first}] has a {key} from {pair[0]} to {pair[1]} already; keep one of the two"
-                yield Finding((*path, key), text, at_key=True)
+            yield from _note(path, index, (*pair, key), seen)
+    if "transport" in link:
+        one, other = sorted(ends)
+        yield from _note(path, index, (one, other, "transport"), seen)
+
+
+def _note(
+    path: KeyPath, index: int, what: tuple[str, str, str], seen: dict[tuple[str, str, str], int]
+) -> Iterator[Finding]:
+    first = seen.setdefault(what, index)
+    if first != index:
+        from_, to, key = what
+        text = f"links[{first}] has a {key} from {from_} to {to} already; keep one of the two"
+        yield Finding((*path, key), text, at_key=True)
 
 
 def _ends(link: Mapping[str, Any]) -> tuple[str, str] | None:

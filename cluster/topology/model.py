@@ -74,6 +74,10 @@ class ServerSettings(Section):
     """TCP port for clients on the web: WebSockets (RFC 7395) and where they are found (XEP-0156), under TLS; with
     `tls: off` without."""
 
+    s2s_port: Annotated[int, Field(ge=1, le=65535)] = 5269
+    """TCP port for the servers of other domains (RFC 6120). Only where a link has `transport: s2s` somebody listens
+    there."""
+
 
 class Server(ServerSettings):
     """One XMPP server, which serves one domain."""

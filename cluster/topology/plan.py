@@ -13,7 +13,7 @@ import msgspec
 from cluster import kinds
 from cluster.kinds.base.gateway import GatewayNode
 from cluster.kinds.base.network import NetworkNode
-from cluster.kinds.base.server import COMPONENT_PORT, AccountSeed, ComponentSeed, ContactSeed, ServerNode
+from cluster.kinds.base.server import COMPONENT_PORT, AccountSeed, ComponentSeed, ContactSeed, S2sPeer, ServerNode
 from cluster.trace.hop import MAX_JOURNAL_BYTES
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "LinkSeed",
     "NetworkNode",
     "Plan",
+    "S2sPeer",
     "ServerNode",
 ]
 

@@ -96,7 +96,7 @@ def _with_components(data: dict[str, Any]) -> set[object]:
 
 
 def _ports(name: str, settings: dict[str, Any], *, has_components: bool) -> Iterator[Finding]:
-    usual = {"c2s_port": 5222, "direct_tls_port": 5223, "http_port": 5281}
+    usual = {"c2s_port": 5222, "direct_tls_port": 5223, "http_port": 5281, "s2s_port": 5269}
     ports = {key: settings.get(key, port) for key, port in usual.items()}
     if settings.get("tls") == "off":
         del ports["direct_tls_port"]

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from cluster import kinds
 from cluster.store.limits import DEFAULTS, Limit, Limits
 from cluster.topology import addresses, links
@@ -20,6 +22,7 @@ from cluster.topology.plan import (
     LinkSeed,
     NetworkNode,
     Plan,
+    S2sPeer,
     ServerNode,
 )
 from cluster.topology.scale import with_nodes
@@ -73,12 +76,14 @@ def resolve(
             accounts=tuple(seed for jid, seed in seeds.items() if jid.domainpart == server.domain),
             components=_components(topology, name),
             component_port=port + 2 if single_host else COMPONENT_PORT,
+            s2s_port=port + 4 if single_host else setting.s2s_port,
             peers=_peers(topology, name),
         )
         for (name, server), setting, (host, port) in zip(topology.servers.items(), settings, at_servers, strict=True)
     )
     gateways = tuple(_gateway(name, gateway, topology, next(at_lower)) for name, gateway in topology.gateways.items())
     networks = tuple(_network(name, network, next(at_lower)) for name, network in topology.networks.items())
+    servers = tuple(msgspec.structs.replace(node, s2s_peers=_s2s_peers(topology, node, servers)) for node in servers)
     plan = Plan(
         name=topology.name,
         topology=str(path),
@@ -128,6 +133,17 @@ def _peers(topology: Topology, server: str) -> tuple[str, ...] | None:
         return None
     ends = [pair for link in topology.links for pair in links.directions(link) if server in pair]
     return tuple(dict.fromkeys(topology.servers[end].domain for pair in ends for end in pair if end != server))
+
+
+def _s2s_peers(topology: Topology, node: ServerNode, servers: Sequence[ServerNode]) -> tuple[S2sPeer, ...]:
+    """The domains of the servers that a link with `transport: s2s` joins it with, and those of their components."""
+    pairs = links.s2s_pairs(topology.links)
+    return tuple(
+        S2sPeer(domain, other.host, other.s2s_port)
+        for other in servers
+        if {node.name, other.name} in pairs
+        for domain in (other.domain, *(component.domain for component in other.components))
+    )
 
 
 def _links(topology: Topology) -> tuple[LinkSeed, ...]:

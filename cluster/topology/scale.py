@@ -62,7 +62,8 @@ def _further(plan: Plan, first: ServerNode, name: str) -> ServerNode:
     host, shift = _place(plan, first)
     return msgspec.structs.replace(
         first, name=name, node_of=first.name, host=host, c2s_port=first.c2s_port + shift,
-        direct_tls_port=first.direct_tls_port + shift, http_port=first.http_port + shift, accounts=(), components=(),
+        direct_tls_port=first.direct_tls_port + shift, http_port=first.http_port + shift,
+        s2s_port=first.s2s_port + shift, accounts=(), components=(),
     )  # fmt: skip
 
 

@@ -37,6 +37,15 @@ class ComponentSeed(msgspec.Struct, frozen=True):
     secret: str
 
 
+class S2sPeer(msgspec.Struct, frozen=True):
+    """Where the server of another domain is reached by XML streams (RFC 6120 section 3)."""
+
+    domain: str
+    """Its own, or that of one of its components."""
+    host: str
+    port: int
+
+
 class ServerNode(msgspec.Struct, frozen=True):
     """One XMPP server of the lab."""
 
@@ -68,6 +77,10 @@ class ServerNode(msgspec.Struct, frozen=True):
     """For clients on the web (RFC 7395, XEP-0156), at `host`; with TLS, unless the server does without."""
     component_port: int = COMPONENT_PORT
     """Where components connect, at `host`; nobody listens there when the server has none."""
+    s2s_port: int = 5269
+    """Where the servers of other domains connect, at `host`; nobody listens there when there are no `s2s_peers`."""
+    s2s_peers: tuple[S2sPeer, ...] = ()
+    """The domains with which it speaks over XML streams; with the others, through Redis."""
     peers: tuple[str, ...] | None = None
     """Domains that it has links with; None: every other one of the lab."""
     node_of: str = ""
@@ -90,7 +103,8 @@ class ServerNode(msgspec.Struct, frozen=True):
         """Where it listens, at `host`."""
         direct_tls = () if self.tls == "off" else (self.direct_tls_port,)
         components = (self.component_port,) if self.components else ()
-        return (self.c2s_port, *direct_tls, self.http_port, *components)
+        s2s = (self.s2s_port,) if self.s2s_peers else ()
+        return (self.c2s_port, *direct_tls, self.http_port, *components, *s2s)
 
     @property
     def listeners(self) -> list[tuple[str, int]]:

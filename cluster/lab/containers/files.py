@@ -111,8 +111,13 @@ def _plan_inside(plan: Plan, name: str) -> Plan:
     def placed(node: N) -> N:
         if isinstance(node, NetworkNode) and node.is_external:
             return node
-        return msgspec.structs.replace(node, host="0.0.0.0" if node.name == name else node.name)
+        placed = msgspec.structs.replace(node, host="0.0.0.0" if node.name == name else node.name)
+        if not isinstance(placed, ServerNode):
+            return placed
+        peers = [msgspec.structs.replace(peer, host=at[peer.host]) for peer in placed.s2s_peers]
+        return msgspec.structs.replace(placed, s2s_peers=tuple(peers))
 
+    at = {node.host: node.name for node in plan.servers}
     return msgspec.structs.replace(
         plan,
         state_dir=str(LAB),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cluster.router.faults import known
-from cluster.topology.plan import LinkSeed
+from cluster.topology.plan import LinkSeed, S2sPeer
 from cluster.topology.resolve import resolve
 
 from .conftest import Load, Problems
@@ -88,7 +88,10 @@ def test_no_fault_is_none(load_text: Load) -> None:
         ("{from: s1, to: s2, loss: 1 %%}", "4:30: links[0].loss: '1 %%' is not allowed here"),
         ("{from: s1, to: s2, down: true}", "4:30: links[0].down: True is not allowed here; write always"),
         ("{from: s1, to: s2, down: [10s]}", "4:30: links[0].down: '10s' is not allowed here"),
-        ("{from: s1, to: s2, lag: 1s}", "4:24: links[0].lag: unknown key; allowed: between, from, to, delay"),
+        (
+            "{from: s1, to: s2, lag: 1s}",
+            "4:24: links[0].lag: unknown key; allowed: between, from, to, transport, delay",
+        ),
         (
             "{from: s1, to: s2, delay: 1s}\n  - {between: [s2, s1], delay: 2s}",
             "5:25: links[1].delay: links[0] has a delay from s1 to s2 already; keep one of the two",
@@ -97,3 +100,35 @@ def test_no_fault_is_none(load_text: Load) -> None:
 )
 def test_what_is_wrong_is_said(problems: Problems, link: str, expected: str) -> None:
     assert any(line.startswith(f"lab.yaml:{expected}") for line in problems(f"{SERVERS}links:\n  - {link}\n"))
+
+
+def test_a_transport_is_that_of_both_directions_and_no_fault(load_text: Load) -> None:
+    text = "  - {between: [s1, s2], transport: s2s, delay: 40ms}\n  - {between: [s2, s3], transport: redis}\n"
+    assert [(link.from_, link.faults) for link in links(load_text, text)] == [
+        ("a.lit", {"delay": 0.04}),
+        ("b.lit", {"delay": 0.04}),
+    ]
+
+
+def test_servers_know_where_they_reach_each_other_by_xml_streams(load_text: Load) -> None:
+    text = (
+        f"{SERVERS}defaults: {{s2s_port: 5270}}\n"
+        "components: {x.b.lit: {server: s2}}\n"
+        "links:\n  - {between: [s1, s2], transport: s2s}\n"
+    )
+    plan = resolve(load_text(text), Path("lab.yaml"), Path("/x"), modules=())
+    s1, s2, s3 = plan.servers
+    assert s1.s2s_peers == (S2sPeer("b.lit", s2.host, 5270), S2sPeer("x.b.lit", s2.host, 5270))
+    assert s2.s2s_peers == (S2sPeer("a.lit", s1.host, 5270),)
+    assert s3.s2s_peers == ()
+    assert (5270 in s1.ports, 5270 in s2.ports, 5270 in s3.ports) == (True, True, False)
+
+
+def test_a_transport_needs_both_ends_and_is_said_once(problems: Problems) -> None:
+    text = "links:\n  - {between: [s1, s2], transport: s2s}\n  - {between: [s2, s1], transport: redis}\n"
+    [twice] = problems(f"{SERVERS}{text}")
+    assert "links[0] has a transport from s1 to s2 already" in twice
+    [one_way] = problems(f"{SERVERS}links:\n  - {{from: s1, to: s2, transport: s2s}}\n")
+    assert "a transport is that of both directions; write `between: [s1, s2]`" in one_way
+    [unknown] = problems(f"{SERVERS}links:\n  - {{between: [s1, s2], transport: tcp}}\n")
+    assert "allowed: redis, s2s" in unknown
