@@ -13,7 +13,14 @@ import msgspec
 from cluster import kinds
 from cluster.kinds.base.gateway import GatewayNode
 from cluster.kinds.base.network import NetworkNode
-from cluster.kinds.base.server import COMPONENT_PORT, AccountSeed, ComponentSeed, ContactSeed, ServerNode
+from cluster.kinds.base.server import (
+    COMPONENT_PORT,
+    AccountSeed,
+    ComponentSeed,
+    ContactSeed,
+    ServerNode,
+    ServiceSeed,
+)
 from cluster.trace.hop import MAX_JOURNAL_BYTES
 
 __all__ = [
@@ -27,6 +34,7 @@ __all__ = [
     "NetworkNode",
     "Plan",
     "ServerNode",
+    "ServiceSeed",
 ]
 
 if TYPE_CHECKING:
@@ -77,8 +85,8 @@ class Plan(msgspec.Struct, frozen=True):
 
     @property
     def served_by(self) -> dict[str, str]:
-        """Domain of the server, by domain of each component."""
-        return {component.domain: server.domain for server in self.servers for component in server.components}
+        """Domain of the server, by domain of each component and service."""
+        return {domain: server.domain for server in self.servers for domain in server.subdomains}
 
     @property
     def listeners(self) -> list[tuple[str, int]]:
