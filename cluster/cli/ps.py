@@ -17,7 +17,7 @@ from cluster.lab.api import Lab
 from cluster.trace.terminal import safe_line
 
 if TYPE_CHECKING:
-    from cluster.lab.answers import ComponentView, LinkView, NodeView, Overview
+    from cluster.lab.answers import ComponentView, LinkView, NodeView, Overview, ServiceView
 
 
 LOOK_EVERY_S = 2.0
@@ -65,6 +65,7 @@ def _print_narrow(shown: Overview) -> None:
         if node.last_exit:
             print(wrong(f"{node.name}: {node.restarts} restarts, last exit: {node.last_exit}"))
     _print_components(shown.components, NARROW)
+    _print_services(shown.services, NARROW)
     _print_links(shown.links, NARROW)
 
 
@@ -73,6 +74,7 @@ def _print_wide(shown: Overview) -> None:
     columns += ["SESSIONS", "CPU", "MEMORY", "LAST EXIT"]
     print_table(columns, map(_wide, shown.nodes))
     _print_components(shown.components, None)
+    _print_services(shown.services, None)
     _print_links(shown.links, None)
 
 
@@ -94,6 +96,12 @@ def _print_components(components: list[ComponentView], width: int | None) -> Non
     if rows:
         print()
         print_table(["COMPONENT", "SERVER", "ADDRESS", "STATE"], rows, width)
+
+
+def _print_services(services: list[ServiceView], width: int | None) -> None:
+    if services:
+        print()
+        print_table(["SERVICE", "SERVER", "KIND"], [(each.domain, each.server, each.kind) for each in services], width)
 
 
 def _print_links(links: list[LinkView], width: int | None) -> None:

@@ -49,7 +49,9 @@ def _is_scenario(path: Path) -> bool:
 def _validate_topology(path: Path) -> None:
     plan = read_plans(path)[0]
     accounts = sum(len(server.accounts) for server in plan.servers)
-    print(f"{path}: lab {plan.name}, servers: {len(plan.servers)}, accounts: {accounts}; valid")
+    services = sum(len(server.services) for server in plan.servers)
+    counts = f"servers: {len(plan.servers)}, accounts: {accounts}" + (f", services: {services}" if services else "")
+    print(f"{path}: lab {plan.name}, {counts}; valid")
 
 
 def _validate_scenario(file: ScenarioFile) -> None:

@@ -1,6 +1,7 @@
 """The kinds of nodes that a lab can have: one kind, one file, and this folder is the registry.
 
-A kind is the class of its nodes in the plan, and all that the lab knows of it: `kind = SmsGateway`.
+A kind is the class of its nodes in the plan, and all that the lab knows of it: `kind = SmsGateway`. Services live in a
+server and are no nodes; a file has `service = ServiceKind(…)` for one.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
+from types import ModuleType
 from typing import Any, TypeVar
 
 from cluster.kinds.base.gateway import GatewayNode
 from cluster.kinds.base.network import NetworkNode
+from cluster.kinds.base.service import ServiceKind
 
 N = TypeVar("N", GatewayNode, NetworkNode)
 
@@ -20,13 +23,25 @@ N = TypeVar("N", GatewayNode, NetworkNode)
 def known() -> dict[str, type[Any]]:
     """The kinds there are, by what they are called in the topology. Raises ValueError where two are called the same."""
     found: dict[str, type[Any]] = {}
-    for name in sorted(module.name for module in iter_modules(__path__) if not module.ispkg):
-        kind = getattr(import_module(f"{__name__}.{name}"), "kind", None)
+    for name, module in _files().items():
+        kind = getattr(module, "kind", None)
         if kind is None:
             continue  # a server that is not ours, which no lab can have yet
         if found.setdefault(kind.__struct_config__.tag, kind) is not kind:
             raise ValueError(f"two kinds are called {kind.__struct_config__.tag!r}; one of them is in {name}.py")
     return found
+
+
+@cache
+def services() -> dict[str, ServiceKind]:
+    """Those of services, by the keys of a server's section."""
+    found = [getattr(module, "service", None) for module in _files().values()]
+    return {kind.name: kind for kind in found if isinstance(kind, ServiceKind)}
+
+
+def _files() -> dict[str, ModuleType]:
+    names = sorted(module.name for module in iter_modules(__path__) if not module.ispkg)
+    return {name: import_module(f"{__name__}.{name}") for name in names}
 
 
 def gateways() -> dict[str, type[GatewayNode]]:

@@ -49,6 +49,15 @@ class ComponentView(msgspec.Struct, frozen=True):
     """None where the server does not tell."""
 
 
+class ServiceView(msgspec.Struct, frozen=True):
+    """A service that lives in a server: rooms and the like."""
+
+    domain: str
+    server: str
+    """Name of the server's node that it is at."""
+    kind: str
+
+
 class LinkView(msgspec.Struct, frozen=True):
     """One direction between two servers that something was ever sent over, or that has faults."""
 
@@ -73,6 +82,7 @@ class Overview(msgspec.Struct, frozen=True):
     """What clients have to trust, PEM."""
     nodes: list[NodeView]
     components: list[ComponentView]
+    services: list[ServiceView]
     links: list[LinkView]
     """None of them where Redis does not answer."""
 

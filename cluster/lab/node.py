@@ -18,7 +18,7 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
-from cluster import modules
+from cluster import modules, services
 from cluster.base.clock import Reactor, as_interface
 from cluster.base.turn import Turn
 from cluster.lab.control.requests import SERVER
@@ -35,10 +35,11 @@ from cluster.server.build import build
 from cluster.server.c2s.web import site
 from cluster.server.config import Ports, ServerConfig
 from cluster.server.nodes import frames
+from cluster.server.services.service import Service
 from cluster.store.port import RosterItem
 from cluster.store.redis import redis_store
 from cluster.streams import tls
-from cluster.topology.plan import AccountSeed, Plan, ServerNode
+from cluster.topology.plan import AccountSeed, Plan, ServerNode, ServiceSeed
 from cluster.trace.hop import Tracer
 from cluster.trace.redis import RedisJournal
 from cluster.xmpp.jid import Jid
@@ -110,16 +111,22 @@ class Node:
 
 def _config(plan: Plan, node: ServerNode, tls: _Tls) -> ServerConfig:
     [first, *_] = plan.nodes_of(node.server)
-    elsewhere = first.components if first.name != node.name else ()
+    elsewhere = first.subdomains if first.name != node.name else ()
     return ServerConfig(
         node.domain, tuple(modules.load(node.modules)), node.tls, tls.starttls, tls.end_point,
         anonymous=node.anonymous, registration=node.registration,
         registrations_per_minute=node.registrations_per_minute, probes_per_minute=plan.probes_per_minute,
         strict=node.strict, admin=node.admin, limits=node.limits,
         components={seed.domain: seed.secret for seed in node.components},
-        services_at={seed.domain: first.name for seed in elsewhere},
+        services={seed.domain: _service(seed) for seed in node.services},
+        services_at=dict.fromkeys(elsewhere, first.name),
         served_by=plan.served_by,
     )  # fmt: skip
+
+
+def _service(seed: ServiceSeed) -> Service:
+    [service] = services.load((seed.kind,))
+    return service.with_settings(seed.settings)
 
 
 def _ports(

@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 
 from cluster.base.request import Status
-from cluster.lab.answers import ComponentView, LinkView, NodeView, Overview
+from cluster.lab.answers import ComponentView, LinkView, NodeView, Overview, ServiceView
 from cluster.lab.control.ask import ask
 from cluster.lab.errors import LabError
 from cluster.lab.faults import links_with_faults
@@ -37,10 +37,11 @@ def overview(folder: LabFolder, nodes: Sequence[NodeState]) -> Overview:
         pause(CPU_LOOK_S)
     views = [_view(folder, plan, node, statuses[node.name], meters.get(node.name)) for node in nodes]
     components = [each for node in nodes for each in _components(plan, node, statuses[node.name])]
+    services = [ServiceView(each.domain, node.name, each.kind) for node in plan.servers for each in node.services]
     links: list[LinkView] = []
     with suppress(LabError), connected(folder.secrets()[ADMIN]) as redis:  # the lab is down, or Redis hangs just now
         links = _links(redis, plan)
-    return Overview(plan.name, plan.topology, plan.state_dir, str(folder.ca_file), views, components, links)
+    return Overview(plan.name, plan.topology, plan.state_dir, str(folder.ca_file), views, components, services, links)
 
 
 def _links(redis: Any, plan: Plan) -> list[LinkView]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cluster.server.administration import Administration
@@ -30,15 +31,20 @@ class Server:
     administration: Administration
     ports: Ports
     _relay: NodeBroker
+    _hosted: Sequence[HostedService]
 
     async def start(self) -> None:
         """Accept stanzas from other domains, then work for the other nodes of this one."""
+        for service in self._hosted:
+            await service.start()
         await self.routing.start()
         await self.ports.nodes.start(self._relay)
 
     async def stop(self) -> None:
         """End the streams, and write what is queued."""
         self.components.shut_down()  # first, so that clients hear of what no component will get
+        for service in self._hosted:
+            service.stop()  # while clients can hear of it
         self.clients.shut_down()
         self._relay.shut_down()
         self.ports.turn.run_all()
@@ -51,7 +57,7 @@ def build(config: ServerConfig, ports: Ports) -> Server:
     routing = Routing(config, ports)
     domain = Domain(config, ports, routing)
     components = {name: Component(name, secret, ports, routing) for name, secret in config.components.items()}
-    hosted = [HostedService(name, service, ports, routing) for name, service in config.services.items()]
+    hosted = [HostedService(name, config, ports, routing) for name in config.services]
     local: tuple[LocalService, ...] = (domain.delivery, *components.values(), *hosted)
     for each in local:
         routing.add(each)
@@ -68,4 +74,5 @@ def build(config: ServerConfig, ports: Ports) -> Server:
         Administration(domain, components, clients.streams),
         ports,
         NodeBroker(ports.nodes, domain, binder, remote, ports.expelled),
+        hosted,
     )

@@ -87,7 +87,8 @@ def written(section: Section, keys: tuple[Key, ...]) -> dict[str, Any]:
     return {key.name: getattr(section, key.name) for key in keys}
 
 
-def _field(key: Key) -> Any:
+def field(key: Key) -> Any:
+    """The key as pydantic makes a field of it."""
     container = get_origin(key.type)
     type_ = Annotated[key.type, OrEmpty(container)] if container in (list, dict) else key.type
     return type_, Field(default=key.default, description=key.meaning)
@@ -105,7 +106,7 @@ def _by_kind(known: Mapping[str, type[GatewayNode] | type[NetworkNode]], base: t
             __base__=base,
             __doc__=kind.about,
             kind=(_literal(name), Field(description="What it is.")),
-            **{key.name: _field(key) for key in kind.keys},
+            **{key.name: field(key) for key in kind.keys},
         )
         for name, kind in known.items()
     ]

@@ -1,4 +1,4 @@
-"""What gateways, networks and components of the file say about other parts of it; see references.py."""
+"""What gateways, networks, components and services of the file say about other parts of it; see references.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, TypeVar
 
 from cluster import kinds
-from cluster.kinds.base.finding import Finding, choice
+from cluster.kinds.base.finding import Finding, KeyPath, choice
 from cluster.kinds.base.values import items, prepared_domain, sections
 
 K = TypeVar("K")
@@ -25,6 +25,7 @@ def findings(data: Mapping[str, Any], domains: Mapping[str, str]) -> Iterator[Fi
             yield from kind.findings(name, gateway, domains)
     for domain, component in sections(data, "components").items():
         yield from _server(("components", domain), component, domain, servers, seen)
+    yield from _services(data, servers, seen)
     yield from _node_names(data)
     for name, network in networks.items():
         if found := _kind(kinds.networks(), network):
@@ -55,15 +56,47 @@ def _server(
     at_key = path[0] != "gateways"
     if server not in servers:
         yield Finding((*path, "server"), f"no server {server!r}{choice(server, sorted(servers))}")
-    elif (nearest := _nearest(domain, servers.values())) not in (None, servers[server]):
-        text = f"{domain!r} is below {nearest}, which another server serves; write a name such as sms.{servers[server]}"
-        yield Finding(own_path, text, at_key)
-    elif nearest is None:
-        text = f"{domain!r} is not below the server's domain; write a name such as sms.{servers[server]}"
-        yield Finding(own_path, text, at_key)
+        wrong = ""
+    else:
+        wrong = _misplaced(domain, servers[server], servers, "sms")
+    if wrong:
+        yield Finding(own_path, wrong, at_key)
     if domain in seen:
-        yield Finding(own_path, f"{seen[domain]} has the domain {domain} already; each needs its own", at_key)
+        yield Finding(own_path, _taken(domain, seen), at_key)
     seen.setdefault(domain, path[1])
+
+
+def _services(data: Mapping[str, Any], servers: Mapping[str, str], seen: dict[str, str]) -> Iterator[Finding]:
+    """The domains of the services are below that of their server, and nobody else's."""
+    for name, server in sections(data, "servers").items():
+        for kind in kinds.services().values():
+            section = server.get(kind.name)
+            path: KeyPath = ("servers", name, kind.name)
+            if isinstance(section, dict):
+                path, section = (*path, "domain"), section.get("domain")
+            domain = prepared_domain(section)
+            if domain is None or name not in servers:
+                continue
+            if wrong := _misplaced(domain, servers[name], servers, kind.usual_label):
+                yield Finding(path, wrong)
+            elif domain in seen:
+                yield Finding(path, _taken(domain, seen))
+            seen.setdefault(domain, f"{kind.name} of {name}")
+
+
+def _taken(domain: str, seen: Mapping[str, str]) -> str:
+    return f"{seen[domain]} has the domain {domain} already; each needs its own"
+
+
+def _misplaced(domain: str, own: str, servers: Mapping[str, str], label: str) -> str:
+    """What is wrong with the place of a domain that is to be below a server's `own`; empty where nothing is."""
+    nearest = _nearest(domain, servers.values())
+    if nearest == own:
+        return ""
+    where = (
+        "is not below the server's domain" if nearest is None else f"is below {nearest}, which another server serves"
+    )
+    return f"{domain!r} {where}; write a name such as {label}.{own}"
 
 
 def _nearest(domain: str, servers: Collection[str]) -> str | None:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from cluster.kinds.base.values import AccountJid, Domain, Name, NodeName, XmlText
 from cluster.store.limits import DEFAULTS
 from cluster.topology.foreign import AnyGateway, AnyNetwork, Component
+from cluster.topology.hosting import Hosting
 from cluster.topology.links import Link
 from cluster.topology.scale import MAX_NODES
 from cluster.topology.strict import OrEmpty, Section
@@ -79,7 +80,7 @@ class ServerSettings(Section):
     there."""
 
 
-class Server(ServerSettings):
+class Server(Hosting, ServerSettings):
     """One XMPP server, which serves one domain."""
 
     domain: Domain

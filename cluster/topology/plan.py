@@ -13,7 +13,15 @@ import msgspec
 from cluster import kinds
 from cluster.kinds.base.gateway import GatewayNode
 from cluster.kinds.base.network import NetworkNode
-from cluster.kinds.base.server import COMPONENT_PORT, AccountSeed, ComponentSeed, ContactSeed, S2sPeer, ServerNode
+from cluster.kinds.base.server import (
+    COMPONENT_PORT,
+    AccountSeed,
+    ComponentSeed,
+    ContactSeed,
+    S2sPeer,
+    ServerNode,
+    ServiceSeed,
+)
 from cluster.trace.hop import MAX_JOURNAL_BYTES
 
 __all__ = [
@@ -28,6 +36,7 @@ __all__ = [
     "Plan",
     "S2sPeer",
     "ServerNode",
+    "ServiceSeed",
 ]
 
 if TYPE_CHECKING:
@@ -78,8 +87,8 @@ class Plan(msgspec.Struct, frozen=True):
 
     @property
     def served_by(self) -> dict[str, str]:
-        """Domain of the server, by domain of each component."""
-        return {component.domain: server.domain for server in self.servers for component in server.components}
+        """Domain of the server, by domain of each component and service."""
+        return {domain: server.domain for server in self.servers for domain in server.subdomains}
 
     @property
     def listeners(self) -> list[tuple[str, int]]:

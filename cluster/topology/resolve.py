@@ -12,6 +12,7 @@ from cluster import kinds
 from cluster.store.limits import DEFAULTS, Limit, Limits
 from cluster.topology import addresses, links
 from cluster.topology.foreign import Gateway, Network, written
+from cluster.topology.hosting import hosted
 from cluster.topology.model import Server, ServerSettings, Topology
 from cluster.topology.plan import (
     COMPONENT_PORT,
@@ -75,6 +76,7 @@ def resolve(
             modules=tuple(modules if setting.modules is None else setting.modules),
             accounts=tuple(seed for jid, seed in seeds.items() if jid.domainpart == server.domain),
             components=_components(topology, name),
+            services=hosted(server),
             component_port=port + 2 if single_host else COMPONENT_PORT,
             s2s_port=port + 4 if single_host else setting.s2s_port,
             peers=_peers(topology, name),

@@ -58,12 +58,12 @@ def _with(plan: Plan, server: str, nodes: list[ServerNode]) -> Plan:
 
 
 def _further(plan: Plan, first: ServerNode, name: str) -> ServerNode:
-    """A node beside the first one: accounts are made and components connect there only."""
+    """A node beside the first one: accounts are made, components connect and services are there only."""
     host, shift = _place(plan, first)
     return msgspec.structs.replace(
         first, name=name, node_of=first.name, host=host, c2s_port=first.c2s_port + shift,
         direct_tls_port=first.direct_tls_port + shift, http_port=first.http_port + shift,
-        s2s_port=first.s2s_port + shift, accounts=(), components=(),
+        s2s_port=first.s2s_port + shift, accounts=(), components=(), services=(),
     )  # fmt: skip
 
 

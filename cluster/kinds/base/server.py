@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -46,6 +46,17 @@ class S2sPeer(msgspec.Struct, frozen=True):
     port: int
 
 
+class ServiceSeed(msgspec.Struct, frozen=True):
+    """A service that lives in a server: rooms and the like."""
+
+    kind: str
+    """See kinds/base/service.py."""
+    domain: str
+    """Below the server's: `conference.montague.lit`."""
+    settings: dict[str, Any] = {}
+    """By the keys of its kind."""
+
+
 class ServerNode(msgspec.Struct, frozen=True):
     """One XMPP server of the lab."""
 
@@ -61,6 +72,7 @@ class ServerNode(msgspec.Struct, frozen=True):
     """Files of cluster/modules to load."""
     accounts: tuple[AccountSeed, ...]
     components: tuple[ComponentSeed, ...] = ()
+    services: tuple[ServiceSeed, ...] = ()
     registrations_per_minute: int = 0
     """From one address; 0: any number."""
     limits: Limits = Limits()
@@ -97,6 +109,11 @@ class ServerNode(msgspec.Struct, frozen=True):
 
     keeps_data: ClassVar[bool] = False
     """It has a folder with its name in the lab's; else all that it remembers is in Redis."""
+
+    @property
+    def subdomains(self) -> tuple[str, ...]:
+        """The domains of its components and services."""
+        return (*(each.domain for each in self.components), *(each.domain for each in self.services))
 
     @property
     def ports(self) -> tuple[int, ...]:

@@ -172,7 +172,7 @@ def _links(plan: Plan, node: LabNode) -> dict[str, tuple[str, ...]]:
         return {_around(node.name): (node.name,)}
     if isinstance(node, GatewayNode):
         return {_around(node.network): (), _to_server(node): ()}
-    domains = (node.domain, *(component.domain for component in node.components))
+    domains = (node.domain, *node.subdomains)
     links = {_to_server(gateway): (node.name,) for gateway in plan.gateways if gateway.server == node.name}
     return {CLIENTS: tuple(map(_ascii, domains)), **links}
 

@@ -37,5 +37,5 @@ def _is_good(folder: LabFolder, server: ServerNode, now_utc: datetime) -> bool:
 
 
 def _domains(server: ServerNode) -> list[str]:
-    """Its own, and those of its components."""
-    return [server.domain, *(component.domain for component in server.components)]
+    """Its own, and those of its components and services."""
+    return [server.domain, *server.subdomains]

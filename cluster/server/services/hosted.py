@@ -10,9 +10,9 @@ from cluster.base.storage import is_away
 from cluster.host.disco import INFO, ITEMS, add_items, describe
 from cluster.host.iq import IqDispatch
 from cluster.host.module_host import ModuleHost
-from cluster.server.config import Ports
+from cluster.server.config import Ports, ServerConfig
 from cluster.server.routing import Routing
-from cluster.server.services.service import Service, ServiceContext, ServiceModule
+from cluster.server.services.service import ServiceContext, ServiceModule
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
@@ -23,12 +23,26 @@ class HostedService:
 
     _log = Logger()
 
-    def __init__(self, domain: str, service: Service, ports: Ports, routing: Routing) -> None:
+    def __init__(self, domain: str, config: ServerConfig, ports: Ports, routing: Routing) -> None:
         self.domain = domain
         self._routing = routing
+        service = config.services[domain]
         host = ModuleHost((disco, *service.modules))
-        self._ctx = ServiceContext(domain, service, host, routing.route, ports.new_id, ports.now_utc_s)
+        self._ctx = ServiceContext(
+            domain, config.domain, service, host, routing.route, ports.new_id, ports.now_utc_s,
+            clock=ports.clock, turn=ports.turn, store=ports.store, limits=config.limits, tracer=ports.tracer,
+        )  # fmt: skip
         self._requests = IqDispatch(host, routing.route)
+
+    async def start(self) -> None:
+        """Get ready for the first stanza."""
+        if self._ctx.service.start_handler is not None:
+            await self._ctx.service.start_handler(self._ctx)
+
+    def stop(self) -> None:
+        """Say goodbye."""
+        if self._ctx.service.stop_handler is not None:
+            self._ctx.service.stop_handler(self._ctx)
 
     def deliver(self, stanza: Stanza, place: str) -> Settled:
         """See `LocalService`: whatever becomes of its handlers, what they did not take goes back."""
@@ -62,21 +76,32 @@ disco = ServiceModule("disco", ns=INFO, xep=30, version="2.5rc3")
 
 
 @disco.on_iq("get", "query", addressed_to=("domain",))
-def info(ctx: ServiceContext, iq: Stanza) -> Stanza:
-    """The service, its features and forms (XEP-0030 section 3.1)."""
-    _check_node(iq)
-    return iq.reply(describe(ctx.host, ctx))
+async def info(ctx: ServiceContext, iq: Stanza) -> Stanza:
+    """The service, its features and forms, or one of its nodes (XEP-0030 sections 3.1 and 3.2)."""
+    node = iq.payload().get("node", "")
+    if not node:
+        return iq.reply(describe(ctx.host, ctx))
+    if ctx.service.node_info is None:
+        raise _no_node(node)
+    query = await ctx.service.node_info(ctx, iq, node)
+    query.set("node", node)
+    return iq.reply(query)
 
 
 @disco.on_iq("get", "query", ns=ITEMS, addressed_to=("domain",))
 async def items(ctx: ServiceContext, iq: Stanza) -> Stanza:
-    """What the service lists (section 4.1)."""
-    _check_node(iq)
-    query = Element(f"{{{ITEMS}}}query")
-    add_items(query, await ctx.host.items(ctx, "domain"))
+    """What the service lists, or one of its nodes does (sections 4.1 and 4.2)."""
+    node = iq.payload().get("node", "")
+    query = Element(f"{{{ITEMS}}}query", {"node": node} if node else {})
+    if not node:
+        listed = await ctx.host.items(ctx, "domain")
+    elif ctx.service.node_items is None:
+        raise _no_node(node)
+    else:
+        listed = [*await ctx.service.node_items(ctx, iq, node)]
+    add_items(query, listed)
     return iq.reply(query)
 
 
-def _check_node(iq: Stanza) -> None:
-    if iq.payload().get("node"):
-        raise StanzaError(Condition.ITEM_NOT_FOUND, "nothing here has disco nodes")
+def _no_node(node: str) -> StanzaError:
+    return StanzaError(Condition.ITEM_NOT_FOUND, f"no disco node {node}")

@@ -8,7 +8,7 @@ from cluster.topology.graph.picture import Picture, Site
 
 
 def mermaid(picture: Picture) -> str:
-    """The whole flowchart. Its ids are those of the RFC: C for clients, S, G, FN and FC; K for components."""
+    """The whole flowchart. Its ids are those of the RFC: C for clients, S, G, FN, FC; K: components, V: services."""
     ids = _Ids()
     lines = ["flowchart LR"]
     for site in picture.sites:
@@ -58,6 +58,8 @@ def _site(site: Site, ids: _Ids, *, has_router: bool) -> list[str]:
             lines.append(f"    {first} --- {ids.of('S', node.name)}")
     for domain in site.components:
         lines.append(f"    {first} --- {ids.new('K')}[/{_quoted(f'{domain}<br>component')}/]")
+    for service in site.services:
+        lines.append(f"    {first} --- {ids.new('V')}([{_quoted(f'{service.domain}<br>{service.kind}')}])")
     for gateway in site.gateways:
         label = _quoted(f"{gateway.name}<br>{gateway.domain}<br>{gateway.kind} gateway")
         lines.append(f"    {first} --- {ids.of('G', gateway.name)}[/{label}/]")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cluster.router.settings import texts
-from cluster.topology.plan import GatewayNode, NetworkNode, Plan, ServerNode
+from cluster.topology.plan import GatewayNode, NetworkNode, Plan, ServerNode, ServiceSeed
 
 MOST = 6
 """Accounts, phones or mailboxes drawn in one place; the others are counted."""
@@ -23,6 +23,8 @@ class Site:
     accounts: tuple[str, ...]
     components: tuple[str, ...]
     """Domains of the programs of the user's own."""
+    services: tuple[ServiceSeed, ...]
+    """Those that live in it."""
     gateways: tuple[GatewayNode, ...]
 
     @property
@@ -97,6 +99,7 @@ def _site(plan: Plan, first: ServerNode) -> Site:
         tuple(plan.nodes_of(first.name)),
         _cut([account.localpart for account in first.accounts]),
         tuple(component.domain for component in first.components if component.domain not in taken),
+        first.services,
         gateways,
     )
 

@@ -107,6 +107,9 @@ def _place_site(drawing: _Drawing, site: Site, networks: dict[str, Network], has
     for domain in site.components:
         attached.append(_Box("component", (domain, "component"), drawing.y(row)))
         row += 1
+    for service in site.services:
+        attached.append(_Box("component", (service.domain, service.kind), drawing.y(row)))
+        row += 1
     for gateway in site.gateways:
         network = networks[gateway.network]
         is_new = gateway.network not in drawing.networks

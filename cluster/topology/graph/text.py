@@ -10,7 +10,7 @@ from cluster.topology.graph.picture import Network, Picture
 
 def text(picture: Picture) -> str:
     """The whole picture; its parts are separated by empty lines."""
-    parts = [_servers(picture), _links(picture), _components(picture), _gateways(picture)]
+    parts = [_servers(picture), _links(picture), _components(picture), _services(picture), _gateways(picture)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -42,6 +42,11 @@ def _links(picture: Picture) -> str:
 
 def _components(picture: Picture) -> str:
     return _list("components", [[site.name, "───", domain] for site in picture.sites for domain in site.components])
+
+
+def _services(picture: Picture) -> str:
+    rows = [[site.name, "───", each.domain, each.kind] for site in picture.sites for each in site.services]
+    return _list("services", rows)
 
 
 def _gateways(picture: Picture) -> str:

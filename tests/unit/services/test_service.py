@@ -79,6 +79,37 @@ def test_it_describes_itself(network: Network, client: Client) -> None:
     assert query.find("{jabber:x:data}x") is not None
 
 
+def test_its_nodes_describe_themselves(network: Network, client: Client) -> None:
+    [line] = say(network, client, request(f"<query xmlns='{INFO}' node='cave'/>"))
+    assert line == f"iq/result {ECHO} 1: query"
+    client.stanzas.clear()
+    network.say(client, request(f"<query xmlns='{ITEMS}' node='cave'/>"))
+    network.advance(0.1)
+    [reply] = client.stanzas
+    [item] = reply.iter(f"{{{ITEMS}}}item")
+    assert (item.get("jid"), reply[0].get("node")) == (str(client.jid.bare), "cave")
+
+
+def test_a_node_that_is_not_there_is_not_found(network: Network, client: Client) -> None:
+    [refused] = say(network, client, request(f"<query xmlns='{INFO}' node='nowhere'/>"))
+    assert "item-not-found" in refused
+
+
+@pytest.mark.parametrize("namespace", [INFO, ITEMS])
+def test_a_service_without_nodes_has_none(namespace: str) -> None:
+    network = Network(services={ECHO: Service("mute", ())})
+    [refused] = say(network, network.online(ROMEO), request(f"<query xmlns='{namespace}' node='cave'/>"))
+    assert "item-not-found" in refused
+
+
+def test_it_says_goodbye_in_an_orderly_stop_only(network: Network) -> None:
+    romeo = network.online(ROMEO)
+    romeo.take()
+    network.servers[MONTAGUE].stop()
+    network.settle()
+    assert romeo.take() == [f"message/headline {ECHO}"]
+
+
 def test_it_lists_its_items_and_its_server_lists_it(network: Network, client: Client) -> None:
     def items(of: str) -> list[tuple[str | None, str | None]]:
         client.stanzas.clear()

@@ -17,7 +17,7 @@ WHOLE = """
 name: whole
 servers:
   s1: {domain: montague.lit, nodes: 2}
-  s2: {domain: capulet.lit}
+  s2: {domain: capulet.lit, rooms: conference.capulet.lit}
   s3: {domain: shakespeare.lit}
 accounts:
   romeo@montague.lit:
@@ -41,6 +41,7 @@ links:
 DRAWN = [
     "romeo", "juliet", "montague.lit", "s1-2", "sms.montague.lit", "g2", "fn1", "mailhost", "+393331234568", "fc1",
     "friar@abbey.example", "dict.montague.lit", "delay 40ms", "loss 1%, down 10s..20s", "smsc.example:2775",
+    "conference.capulet.lit",
 ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from cluster import kinds
 from cluster.topology.model import Account, Contact, Server, ServerSettings
 from cluster.topology.problem import TopologyError
 from cluster.xmpp.jid import Jid, JidError
@@ -14,7 +15,7 @@ SETTINGS = (
     "tls, registration, registrations_per_minute, strict, anonymous, admin, offline_messages, offline_bytes, "
     "offline_total_bytes, roster_bytes, archive_bytes, private_bytes, modules, c2s_port, direct_tls_port, http_port, s2s_port"
 )
-SERVER_KEYS = f"{SETTINGS}, domain, nodes"
+SERVER_KEYS = f"{SETTINGS}, {', '.join(kinds.services())}, domain, nodes"
 
 TOP_KEYS = "name, servers, defaults, accounts, gateways, networks, components, trace, router, links, mesh"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from twisted.internet.defer import fail
 
 from cluster.base.settled import Settled
-from cluster.host.disco import result_form
+from cluster.host.disco import INFO, add_features, result_form
 from cluster.host.module import Item
-from cluster.server.services.service import Service, ServiceContext, ServiceModule
+from cluster.server.services.service import Service, ServiceContext, ServiceModule, ServiceState
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError
@@ -57,3 +57,33 @@ def greet(ctx: ServiceContext, presence: Stanza) -> Settled:
     if presence.type not in (None, "unavailable"):
         return None
     return ctx.route(make("presence", from_=presence.to, to=presence.from_, type=presence.type))
+
+
+@service.disco_info_of_nodes
+async def what_a_cave_is(ctx: ServiceContext, iq: Stanza, node: str) -> Element:
+    if node != "cave":
+        raise StanzaError(Condition.ITEM_NOT_FOUND)
+    query = Element(f"{{{INFO}}}query")
+    add_features(query, ["urn:example:echo"])
+    return query
+
+
+@service.disco_items_of_nodes
+async def below_a_cave(ctx: ServiceContext, iq: Stanza, node: str) -> list[Item]:
+    assert iq.from_ is not None
+    return [Item(iq.from_.bare, name="who asks")] if node == "cave" else []
+
+
+calls: ServiceState[list[str]] = ServiceState(lambda ctx: [])
+"""What was done at each address."""
+
+
+@service.on_start
+async def begin(ctx: ServiceContext) -> None:
+    calls.of(ctx).append("started")
+
+
+@service.on_stop
+def end(ctx: ServiceContext) -> None:
+    assert calls.of(ctx) == ["started"]
+    ctx.route(make("message", from_=Jid("", ctx.domain), to=Jid("romeo", ctx.server_domain), type="headline"))
