@@ -1,4 +1,4 @@
-"""`xmpplab validate`: is a topology or a scenario right?"""
+"""`xmpplab validate`: checks topologies and scenarios."""
 
 from __future__ import annotations
 
@@ -16,22 +16,34 @@ if TYPE_CHECKING:
 
 
 def validate(
-    file: Annotated[
-        str,
+    files: Annotated[
+        list[str],
         typer.Argument(
-            help="Topology or scenario file (YAML), or the name of one that is included.",
+            metavar="FILE...",
+            help="Topology and scenario files (YAML), or the names of included ones.",
             autocompletion=topologies_and_scenarios,
         ),
     ],
 ) -> None:
-    """Check a topology or a scenario. Reports every problem, and starts nothing."""
+    """Check topologies and scenarios. Reports every problem of all of them, and starts nothing."""
     from cluster.lab.catalogue import paths
 
-    for path in paths(file):
-        if _is_scenario(path):
-            _validate_scenario(read_scenario(str(path)))
-        else:
-            _validate_topology(path)
+    errors: list[str] = []
+    for file in files:
+        try:
+            for path in paths(file):
+                _validate(path)
+        except BadInput as error:
+            errors.append(str(error))
+    if errors:
+        raise BadInput("\n".join(errors))
+
+
+def _validate(path: Path) -> None:
+    if _is_scenario(path):
+        _validate_scenario(read_scenario(str(path)))
+    else:
+        _validate_topology(path)
 
 
 def _is_scenario(path: Path) -> bool:

@@ -11,6 +11,7 @@ from cluster.client.blocking import BlockingClient
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.extensions.mam import MAX_PAGE, RSM
+from cluster.xmpp.extensions.probe import is_of_prober
 from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.namespaces import CLIENT, DELAY, FORWARD, MAM
 from cluster.xmpp.stanza import Stanza, error_of, make
@@ -43,7 +44,7 @@ class _Page(NamedTuple):
 
 
 def received(client: BlockingClient, count: int) -> list[ArchivedMessage]:
-    """The newest messages that others sent to the account, oldest first; at most so many.
+    """The newest `count` messages that others sent to the account, oldest first; no probes of `xmpplab trace`.
 
     Raises StreamFailed where the server refuses or ends the stream, TimeoutError where it does not answer in time.
     """
@@ -80,7 +81,10 @@ def _page(client: BlockingClient, account: Jid, before: str) -> _Page:
             return _end(child.raw, tree, messages)
         is_own = child.attributes.get("from", str(account)) == str(account)  # others may not speak for it (section 9)
         if is_own and result is not None and result.get("queryid") == request.id:
-            messages.append(_message(result))
+            forwarded = result.find(f"{{{FORWARD}}}forwarded")
+            message = None if forwarded is None else forwarded.find(f"{{{CLIENT}}}message")
+            if forwarded is not None and message is not None and not is_of_prober(message):
+                messages.append(_message(result.get("id", ""), forwarded.find(f"{{{DELAY}}}delay"), message))
     raise StreamFailed("archive", "closed", "the server ended the stream before the page was complete")
 
 
@@ -93,14 +97,10 @@ def _end(raw: bytes, tree: Element, messages: list[ArchivedMessage]) -> _Page:
     return _Page(messages, first, fin.get("complete") == "true" or not first)
 
 
-def _message(result: Element) -> ArchivedMessage:
-    forwarded = result.find(f"{{{FORWARD}}}forwarded")
-    inner = forwarded.find(f"{{{CLIENT}}}message") if forwarded is not None else None
-    delay = forwarded.find(f"{{{DELAY}}}delay") if forwarded is not None else None
-    message = Element("message") if inner is None else inner
+def _message(id: str, delay: Element | None, message: Element) -> ArchivedMessage:
     subject, body = (xml.text_of(message, f"{{{CLIENT}}}{name}") or "" for name in ("subject", "body"))
     return ArchivedMessage(
-        id=result.get("id", ""),
+        id=id,
         at_utc="" if delay is None else delay.get("stamp", ""),
         from_=message.get("from", ""),
         to=message.get("to", ""),

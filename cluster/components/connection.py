@@ -88,7 +88,8 @@ class ComponentConnection:
         """Of both."""
         factory: Any = Factory.forProtocol(self._new_protocol)
         factory.noisy = False
-        self._service = ClientService(endpoint, factory, retryPolicy=self._pause_s, clock=as_interface(reactor))
+        server: Any = _Server(domain, endpoint)  # zope.interface has no types
+        self._service = ClientService(server, factory, retryPolicy=self._pause_s, clock=as_interface(reactor))
 
     @property
     def is_joined(self) -> bool:
@@ -188,7 +189,22 @@ class ComponentConnection:
     def _pause_s(self, attempt: int) -> float:
         """Doubles until a handshake succeeds; a mere connection is no success."""
         self._failures += 1
-        return self._backoff.pause_s(self._failures - 1)
+        return round(self._backoff.pause_s(self._failures - 1), 3)  # Twisted logs it
+
+
+@implementer(IStreamClientEndpoint)
+class _Server:
+    """The endpoint of the server, with a text for Twisted's log: "Scheduling retry 2 to connect …"."""
+
+    def __init__(self, domain: str, endpoint: Any) -> None:
+        self._domain = domain
+        self._endpoint = endpoint
+
+    def __str__(self) -> str:
+        return f"component {self._domain} to its server"
+
+    def connect(self, protocolFactory: Any) -> Any:
+        return self._endpoint.connect(protocolFactory)
 
 
 @implementer(IPushProducer)

@@ -75,7 +75,7 @@ class HashedLinks:
         return bool(await self._client.execute("EVAL", _TAKE, 2, *keys, link, self._members.me))
 
     def holds_lease(self) -> bool:
-        """See `LinkAssignment`: the other nodes still count this one as alive."""
+        """The other nodes still count this one as alive."""
         return self._members.holds_lease()
 
     def give_back(self, link: str) -> None:

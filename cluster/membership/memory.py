@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from typing_extensions import override
 
 from cluster.base.clock import Clock
 from cluster.base.settled import Settled
-from cluster.membership.port import Frame, Server
+from cluster.membership.port import Frame, Nodes, Server
+from cluster.router.assignment import LinkAssignment
 
 SILENCE_S = 3.0
 """After so long the others take a node for gone."""
@@ -71,27 +73,33 @@ class MemoryMembership:
         return True
 
 
-class MemoryShare:
-    """A `LinkAssignment`: all links go to the same node."""
+class MemoryShare(LinkAssignment):
+    """All links go to the same node, the first one by its name."""
 
     def __init__(self, company: MemoryMembership, name: str) -> None:
         self._company = company
         self._name = name
 
+    @override
     def is_ours(self, link: str) -> bool:
-        """The first one reads them."""
         return min(self._company.present, default=self._name) == self._name
 
+    @override
     async def take(self, link: str) -> bool:
-        """Nobody is in the way."""
         return self.is_ours(link)
 
+    @override
     def give_back(self, link: str) -> None:
         """Nothing was taken."""
 
+    @override
+    def holds_lease(self) -> bool:
+        """No node of a membership in memory declares a living one dead."""
+        return True
 
-class MemoryNodes:
-    """A `Nodes`."""
+
+class MemoryNodes(Nodes):
+    """One node; those of a domain share a `MemoryMembership`."""
 
     def __init__(self, company: MemoryMembership, name: str) -> None:
         self.name = name
@@ -106,12 +114,13 @@ class MemoryNodes:
         self._reads = False
 
     @property
+    @override
     def is_alone(self) -> bool:
-        """See `Nodes`."""
         return len(self.company.present) <= 1 and not self.company.left
 
+    @override
     def claim(self, localpart: str) -> Deferred[str]:
-        """See `Nodes`. An account of a node that is gone waits until that has an heir."""
+        """An account of a node that is gone waits until that has an heir."""
         owner = self.company.owners.setdefault(localpart, self)
         waits = localpart in self._inherited and not self._inherits
         if owner is self and not waits:
@@ -122,20 +131,20 @@ class MemoryNodes:
             return waiting
         return succeed(owner.name)
 
+    @override
     def claim_again(self, localpart: str) -> None:
-        """See `Nodes`."""
         self._uses[localpart] += 1
 
+    @override
     def release(self, localpart: str) -> None:
-        """See `Nodes`."""
         self._uses[localpart] -= 1
         if not self._uses[localpart]:
             del self._uses[localpart]
             if self.company.owners.get(localpart) is self:
                 del self.company.owners[localpart]
 
+    @override
     def send(self, node: str, frame: Frame) -> Settled:
-        """See `Nodes`."""
         entry = Entry(next(self.company.sent), self.name, frame)
         self.company.inboxes.setdefault(node, deque()).append(entry)
         self.company.clock.callLater(0, self._deliver, node)
@@ -146,8 +155,8 @@ class MemoryNodes:
         if reader is not None and reader._reads:
             reader.read(node)
 
+    @override
     async def start(self, server: Server) -> None:
-        """See `Nodes`."""
         former = self.company.present.get(self.name)
         self.server = server
         self.company.present[self.name] = self
@@ -161,8 +170,8 @@ class MemoryNodes:
         if not left:
             self._read_again(self.name)
 
+    @override
     async def stop(self) -> None:
-        """See `Nodes`."""
         self.company.expel(self)
 
     def read(self, node: str) -> None:

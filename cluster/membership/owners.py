@@ -56,7 +56,7 @@ class Owners:
         self._timer: Any = None
 
     def claim(self, localpart: str) -> Deferred[str]:
-        """See `Nodes.claim`."""
+        """For `Nodes.claim`. One that is claimed here costs no round trip to Redis."""
         inherits = self.inherits
         if localpart in self._uses and (inherits or localpart not in self.inherited):
             self._uses[localpart] += 1
@@ -77,11 +77,11 @@ class Owners:
             self.inherits = before
 
     def claim_again(self, localpart: str) -> None:
-        """See `Nodes.claim_again`."""
+        """One use more of what is claimed here."""
         self._uses[localpart] += 1
 
     def release(self, localpart: str) -> None:
-        """See `Nodes.release`."""
+        """One use less; with the last one, other nodes may claim it."""
         self._uses[localpart] -= 1
         if not self._uses[localpart]:
             del self._uses[localpart]

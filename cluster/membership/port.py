@@ -61,10 +61,8 @@ class Nodes(Protocol):
     """One node among those that serve its domain."""
 
     name: str
-
-    @property
-    def share(self) -> LinkAssignment:
-        """Which links into the domain this node reads."""
+    share: LinkAssignment
+    """Which links into the domain this node reads."""
 
     @property
     def is_alone(self) -> bool:

@@ -12,6 +12,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from typing_extensions import override
 
 from cluster.base.clock import Clock, as_interface
 from cluster.base.settled import Settled
@@ -20,7 +21,7 @@ from cluster.base.turn import Turn
 from cluster.membership.assignment import HashedLinks
 from cluster.membership.members import Members
 from cluster.membership.owners import Owners, inbox
-from cluster.membership.port import Frame, Server
+from cluster.membership.port import Frame, Nodes, Server
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
 from cluster.router.assignment import AllLinks
@@ -83,7 +84,7 @@ class Inbox:
         """Nothing is held back here."""
 
 
-class RedisNodes:
+class RedisNodes(Nodes):
     """A `Nodes`. A node that is gone has an heir: who reads its inbox, and then adopts its accounts."""
 
     _log = Logger()
@@ -129,28 +130,30 @@ class RedisNodes:
         """Called when a process that was one of the nodes is no more."""
 
     @property
+    @override
     def is_alone(self) -> bool:
-        """See `Nodes`. What another node has taken over is looked at again when that is gone too."""
+        """What another node has taken over is looked at again when that is gone too."""
         return len(self._members.present) <= 1 and not self._left
 
+    @override
     def claim(self, localpart: str) -> Deferred[str]:
-        """See `Nodes`."""
         return self._owners.claim(localpart)
 
+    @override
     def claim_again(self, localpart: str) -> None:
-        """See `Nodes`."""
         self._owners.claim_again(localpart)
 
+    @override
     def release(self, localpart: str) -> None:
-        """See `Nodes`."""
         self._owners.release(localpart)
 
+    @override
     def send(self, node: str, frame: Frame) -> Settled:
-        """See `Nodes`."""
         return self._outbound.link(node).send(frame)  # type: ignore[arg-type]  # links carry what has a size
 
+    @override
     async def start(self, server: Server) -> None:
-        """See `Nodes`. A former process of this name is gone by that; its accounts are adopted before this returns."""
+        """A former process of this name is gone by that; its accounts are adopted before this returns."""
         self._server = server
         self._outbound.start(server.refuse)
         await self._members.join(self._on_change, server.expelled)
@@ -163,8 +166,8 @@ class RedisNodes:
         self.share.is_open = True
         self._on_change()
 
+    @override
     async def stop(self) -> None:
-        """See `Nodes`."""
         self._is_stopped = True
         self._owners.stop()
         for each in [*self._inboxes.values()]:  # while we wait, a change that was under way may add one

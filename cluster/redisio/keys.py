@@ -83,7 +83,7 @@ class Keys(msgspec.Struct, frozen=True):
         return [(self.domains, domain), *of_node]
 
     def kin(self, end: str) -> tuple[str, str]:
-        """See `LinkKeys`; the first node is known by the domain alone."""
+        """Set of the domain's nodes, and what goes before their names; the first one is known by the domain alone."""
         domain = end.partition("/")[0]
         return self.nodes(domain).domains, f"{domain}/"
 
@@ -213,5 +213,5 @@ class NodeKeys(msgspec.Struct, frozen=True):
         return [(self.domains, end)]
 
     def kin(self, end: str) -> tuple[str, str]:
-        """See `LinkKeys`."""
+        """Set of the nodes, which have nothing before their names."""
         return self.domains, ""

@@ -92,7 +92,7 @@ class FaultyLink:
         """Entries that have stanzas on their way: they do not wait for the domain."""
 
     def take(self, entry_id: str, stanzas: list[Stanza], first: int = 0) -> Settled:
-        """See `EntrySink`."""
+        """It settles when all of its stanzas have arrived, or are lost by a fault."""
         if self._is_stopped:
             return fail(ConnectionLost("the link is read elsewhere"))
         if not self._chain:
@@ -117,7 +117,7 @@ class FaultyLink:
         return entry.settled
 
     def may_read(self, unsettled: int, unsettled_bytes: int) -> bool:
-        """See `EntrySink`; what is on its way has a bound of its own."""
+        """Not while the link is cut, or more than MAX_HELD_BYTES are on their way."""
         if not self._chain:
             return self._sink.may_read(unsettled, unsettled_bytes)
         now_s = self._reactor.seconds()

@@ -76,7 +76,7 @@ class LinkGuard:
         self._tracer = tracer
 
     def may_read(self, unsettled: int, unsettled_bytes: int) -> bool:
-        """See `EntrySink`."""
+        """Not while the domain has too much that has not settled, or refuses a stanza for now."""
         return not self._refused and unsettled < MAX_UNSETTLED and unsettled_bytes < MAX_UNSETTLED_BYTES
 
     def let_go(self) -> None:

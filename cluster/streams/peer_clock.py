@@ -60,7 +60,7 @@ class PeerClock:
         self._active = 0
 
     def callLater(self, delay: float, what: Callable[[], object]) -> Any:
-        """See IReactorTime."""
+        """IReactorTime: call `what` after so many seconds by this clock."""
         if self._tick is None:
             self._schedule(min(TICK_S, delay))
         since_s = min(self._clock.seconds() - self._ticked_s, self._tick_s)

@@ -65,6 +65,7 @@ def test_every_message_that_comes_back_is_told(lab: RunningLab) -> None:
 def test_the_inbox_takes_nothing_from_other_clients(lab: RunningLab, servant: str) -> None:
     lab.command("send", "romeo", servant, "one")
     lab.command("send", "juliet", f"{servant}@capulet.lit", "two")
+    lab.command("trace", "romeo", f"{servant}@capulet.lit")  # a probe is no message to the account
     assert inbox(lab, servant) == ["one", "two"]
     assert inbox(lab, servant, "--tail", "1") == ["two"]
     with lab.client(f"{servant}@capulet.lit", "verona") as client:

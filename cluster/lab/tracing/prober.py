@@ -24,6 +24,7 @@ from cluster.trace.hop import Event, Hop
 from cluster.trace.reader import JournalReader
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
+from cluster.xmpp.extensions.probe import PROBER
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT, PROBE
 from cluster.xmpp.parser import Slice
@@ -260,7 +261,7 @@ def _receiver(folder: LabFolder, plan: Plan, to: Jid, timeout_s: float) -> Block
 def _log_in(
     folder: LabFolder, plan: Plan, server: ServerNode, jid: Jid, password: str, timeout_s: float
 ) -> BlockingClient:
-    login = Login(jid.with_resource(f"trace-{token_hex(4)}"), password)
+    login = Login(jid.with_resource(f"{PROBER}{token_hex(4)}"), password)
     ca_file = None if server.tls == "off" else str(folder.ca_file)
     with explained(folder, plan, jid):
         return BlockingClient((server.host, server.c2s_port), login, ca_file, timeout_s)

@@ -75,7 +75,7 @@ class StreamSite(Site):
         return channel
 
     def log(self, request: object) -> None:
-        """See above."""
+        """Nothing: a log line for each request would be the client's to write."""
 
 
 class HostMeta(Resource):

@@ -167,11 +167,11 @@ class WebSocket(ProtocolWrapper):
         self._reading.resumeProducing(UNREAD)
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """It is told when the client does not read, behind us."""
+        """Tell it when the client does not read."""
         self._writable.producer = producer
 
     def unregisterProducer(self) -> None:
-        """See above."""
+        """Nobody is told any more."""
         self._writable.producer = None
 
     def write(self, data: bytes) -> None:

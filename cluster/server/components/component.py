@@ -112,7 +112,7 @@ class Component:
         return self._outbox is not None
 
     def deliver(self, stanza: Stanza, place: str) -> Settled:
-        """See `LocalService`. A sender at this node is not to wait with it: the component's own bound holds."""
+        """A sender at this node does not wait for the component; MAX_WAITING bounds what waits here."""
         if place:
             return self._take(stanza)
         if len(stanza.raw) > CARRIED.max_bytes:

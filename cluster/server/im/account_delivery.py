@@ -42,7 +42,7 @@ class AccountDelivery:
         self._bounce = routing.bounce
 
     def deliver(self, stanza: Stanza, place: str) -> Settled:
-        """See `LocalService`."""
+        """Deliver at the node that has the account: here, where it is online here or belongs to nobody."""
         assert stanza.to is not None
         localpart = stanza.to.localpart
         account = self._online.get(localpart)

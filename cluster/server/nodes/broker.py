@@ -60,7 +60,7 @@ class NodeBroker:
     # --- what other nodes say
 
     def take(self, node: str, frame: Any, place: str) -> Settled:
-        """See `nodes.port.Server`."""
+        """Do what a frame of another node says: route a stanza, admit a client, or act for one stream."""
         match frame:
             case Deliver():
                 return self._domain.routing.from_node(node, frame, place)
@@ -114,7 +114,7 @@ class NodeBroker:
         self._nodes.send(node, Refused(wish.stream, condition.INTERNAL_SERVER_ERROR, ends=bool(wish.previd)))
 
     def refuse(self, frame: Any, error: StanzaError) -> None:
-        """See `nodes.port.Server`."""
+        """Return its stanza to the sender, fail the request of a stream here, end the stream that ends there."""
         match frame:
             case Deliver():
                 self._domain.routing.bounce(frame.stanza, error)
@@ -124,7 +124,7 @@ class NodeBroker:
                 self._relayed.pop(frame.stream).left(lost=True)
 
     def gone(self, node: str) -> None:
-        """See `nodes.port.Server`."""
+        """Streams with an end at that node are lost."""
         for id, relayed in [*self._relayed.items()]:
             if relayed.node == node:
                 del self._relayed[id]
@@ -137,11 +137,11 @@ class NodeBroker:
             relayed.stop()
 
     async def restore(self, localpart: str) -> None:
-        """See `nodes.port.Server`."""
+        """Load the sessions that the other node kept for the account, so that stanzas can be added to them."""
         await self._try(self._domain.restore(localpart), localpart)
 
     async def adopt(self, localpart: str) -> None:
-        """See `nodes.port.Server`."""
+        """Serve the account like any other: all that the node left for it has been read."""
         await self._try(self._domain.adopt(localpart), localpart)
 
     async def _try(self, taking_over: Coroutine[Deferred[Any], Any, None], localpart: str) -> None:

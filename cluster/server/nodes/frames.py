@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import msgspec
+from typing_extensions import override
 
 from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.streams.events import Nonza
@@ -29,8 +30,8 @@ class Deliver(_Frame, frozen=True):
     """Where it is in the links to the domain, if it came over one: see `router.port.Deliver`."""
 
     @property
+    @override
     def raw(self) -> bytes:
-        """See `_Frame`."""
         return self.stanza.raw
 
 
@@ -61,8 +62,8 @@ class Said(_Frame, frozen=True):
     managed: bool
 
     @property
+    @override
     def raw(self) -> bytes:
-        """See `_Frame`."""
         return self.stanza.raw
 
 
@@ -125,8 +126,8 @@ class Write(_Frame, frozen=True):
     data: bytes
 
     @property
+    @override
     def raw(self) -> bytes:
-        """See `_Frame`."""
         return self.data
 
 

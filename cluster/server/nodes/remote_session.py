@@ -35,42 +35,42 @@ class RemoteSession:
         self._is_over = False
 
     def on_stanza(self, stanza: Stanza) -> Settled:
-        """See `SessionPort`."""
+        """Settled when a crash of this process can no longer lose it; the other node does the rest."""
         return self._send(Said(self._stream, stanza, self._is_managed))
 
     def on_answered_stanza(self) -> None:
-        """See `SessionPort`."""
+        """The other node counts it."""
         self._send(Counted(self._stream))
 
     def nonza(self, nonza: Nonza) -> None:
-        """See `SessionPort`."""
+        """The other node answers it; from `<enable/>` on, the client keeps what is not acknowledged."""
         self._is_managed = self._is_managed or nonza.name == f"{SM} enable"
         self._send(SaidNonza(self._stream, nonza))
 
     def on_resumed(self) -> None:
-        """The other node does when it has on_stanza that the session is resumed."""
+        """Nothing to do: the other node has sent what the client missed."""
 
     def on_bytes_written(self, size_bytes: int) -> None:
-        """What the stream itself says is little once it is bound."""
+        """Not reported to the other node: once it is bound, the stream itself writes little."""
 
     def pause(self) -> None:
-        """See `SessionPort`."""
+        """The other node keeps what it has for the client."""
         self._send(Flow(self._stream, False))
 
     def resume(self) -> None:
-        """See `SessionPort`."""
+        """The other node writes again."""
         self._send(Flow(self._stream, True))
 
     def on_connection_lost(self) -> None:
-        """See `SessionPort`."""
+        """The other node keeps the session for its client, if it can be resumed."""
         self._leave(lost=True)
 
     def on_stream_closed(self) -> None:
-        """See `SessionPort`."""
+        """The other node ends the session."""
         self._leave(lost=False)
 
     def on_shutdown(self) -> None:
-        """See `SessionPort`: the node that has the session does not stop."""
+        """As a connection that is lost: the node that has the session does not stop."""
         self._leave(lost=True)
 
     def _leave(self, *, lost: bool) -> None:

@@ -45,7 +45,7 @@ class HostedService:
             self._ctx.service.stop_handler(self._ctx)
 
     def deliver(self, stanza: Stanza, place: str) -> Settled:
-        """See `LocalService`: whatever becomes of its handlers, what they did not take goes back."""
+        """Run its handler; where that fails, the stanza is returned to its sender."""
         try:
             settled = self._take(stanza)
         except StanzaError as error:

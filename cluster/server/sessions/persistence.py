@@ -105,7 +105,7 @@ class SessionPersister:
         return noted
 
     def _kept(self) -> Deferred[None] | None:
-        """See `Turn.kept`."""
+        """Fires when what is being written is kept; None where all is. For `Turn.kept`."""
         if not (self._under_way or self._is_refused):
             return None
         kept: Deferred[None] = Deferred()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+from typing_extensions import override
+
 from cluster.base.settled import Settled
 from cluster.server.domain import Domain
 from cluster.server.sessions.session import Session
@@ -29,13 +31,15 @@ class SessionPort(Protocol):
     """One bound resource, as its stream sees it; it ends with `on_connection_lost`, `on_stream_closed` or
     `on_shutdown`."""
 
+    __slots__ = ()
+
     @property
     def jid(self) -> Jid:
         """The full JID."""
 
     @property
     def management(self) -> StreamManagement | None:
-        """What was on_stanza of its stream so far, where it is managed (XEP-0198)."""
+        """What its stream has counted so far, where it is managed (XEP-0198)."""
 
     def on_stanza(self, stanza: Stanza) -> Settled:
         """The client sent a stanza; its `from` is stamped."""
@@ -68,8 +72,8 @@ class SessionPort(Protocol):
         """The stream is ended because its server stops."""
 
 
-class LocalSession:
-    """A `SessionPort` of a session in this process."""
+class LocalSession(SessionPort):
+    """The port of a session in this process."""
 
     __slots__ = ("_domain", "_from_session", "_handle", "_session")
 
@@ -80,49 +84,50 @@ class LocalSession:
         self._from_session = domain.ingress.from_session
 
     @property
+    @override
     def jid(self) -> Jid:
-        """See `SessionPort`."""
         return self._session.jid
 
     @property
+    @override
     def management(self) -> StreamManagement | None:
-        """See `SessionPort`."""
         return self._session.sm
 
+    @override
     def on_stanza(self, stanza: Stanza) -> Settled:
-        """See `SessionPort`."""
         session = self._session
         settled = self._from_session(session, stanza)
         if session.sm is not None:
             session.received(settled, stanza.kind)
         return settled
 
+    @override
     def on_answered_stanza(self) -> None:
-        """See `SessionPort`."""
         self._session.received(None)
 
+    @override
     def nonza(self, nonza: Nonza) -> None:
-        """See `SessionPort`."""
         self._domain.ingress.nonza(self._session, nonza)
 
+    @override
     def on_resumed(self) -> None:
-        """See `SessionPort`."""
         assert self._session.sm is not None
         self._handle.write(self._session.sm.resend())
         self._session.move(*self._handle)
 
+    @override
     def on_bytes_written(self, size_bytes: int) -> None:
-        """See `SessionPort`."""
         self._session.wrote(size_bytes)
 
+    @override
     def pause(self) -> None:
-        """See `SessionPort`."""
         self._session.pause()
 
+    @override
     def resume(self) -> None:
-        """See `SessionPort`."""
         self._session.resume()
 
+    @override
     def on_connection_lost(self) -> None:
         """A session that can be resumed waits for its client (XEP-0198 section 5)."""
         if self._session.is_resumable:
@@ -130,13 +135,13 @@ class LocalSession:
         else:
             self._domain.session_gone(self._session)
 
+    @override
     def on_stream_closed(self) -> None:
-        """See `SessionPort`."""
         self._session.finish()
         self._domain.session_gone(self._session)
 
+    @override
     def on_shutdown(self) -> None:
-        """See `SessionPort`."""
         if self._session.is_resumable:
             self.on_connection_lost()
         else:

@@ -16,6 +16,9 @@ MAX_ID_CHARACTERS = 64
 
 PROBE_PAYLOAD = f"{PROBE} probe"
 
+PROBER = "trace-"
+"""The resources of the clients of `xmpplab trace` begin with this."""
+
 
 def probe_id(stanza: Stanza) -> str:
     """The trace id that the stanza brings with it; empty where it brings none."""
@@ -23,6 +26,16 @@ def probe_id(stanza: Stanza) -> str:
         return ""
     probe = stanza.tree.find(f"{{{PROBE}}}probe")
     return (probe.get("id") or "")[:MAX_ID_CHARACTERS] if probe is not None else ""
+
+
+def is_of_prober(message: Element) -> bool:
+    """Whether a client of `xmpplab trace` sent this message, or gets it as the answer to a probe.
+
+    A message that only bears a trace id, such as a text of a phone that is watched, is none of these.
+    """
+    if message.find(f"{{{PROBE}}}probe") is None:
+        return False
+    return any(message.get(end, "").partition("/")[2].startswith(PROBER) for end in ("from", "to"))
 
 
 def without_probe(stanza: Stanza) -> Stanza:

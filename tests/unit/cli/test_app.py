@@ -134,6 +134,16 @@ def test_validate_shows_every_error(shell: Shell, tmp_path: Path) -> None:
     assert "did you mean 'domain'" in err
 
 
+def test_validate_several_files(shell: Shell, tmp_path: Path) -> None:
+    """The good ones are told of; the errors of all others come together."""
+    (tmp_path / "bad.yaml").write_text("name: bad\nservers:\n  s1: {domian: montague.lit}\n")
+    (tmp_path / "worse.yaml").write_text("name: [\n")
+    code, out, err = shell.run("validate", "bad.yaml", "verona", "worse.yaml", "kill-s9")
+    assert (code, out) == (2, f"{VERONA}: lab verona, servers: 3, accounts: 5; valid\n")
+    for error in ("bad.yaml is not valid:\n", "\nworse.yaml is not valid:\n", "\nno file and no topology or scenario"):
+        assert error in err
+
+
 def test_graph(shell: Shell) -> None:
     assert "capulet.lit" in shell.run("graph", VERONA)[1]
     assert shell.run("graph", VERONA, "--format", "mermaid")[1].startswith("flowchart LR\n")

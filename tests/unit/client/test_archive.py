@@ -17,7 +17,14 @@ ROMEO = "romeo@montague.lit"
 
 
 class Server:
-    """As a client with an archive of `count` messages, every second one his own; two a page."""
+    """As a client with an archive of `count` messages, every second one his own; two a page.
+
+    `probe`: a child of those that others sent, from and to whom.
+    """
+
+    to = f"{ROMEO}/pda"
+    from_ = "juliet@capulet.lit/balcony"
+    probe = ""
 
     def __init__(self, count: int) -> None:
         self.jid = Jid.parse(f"{ROMEO}/pda")
@@ -43,8 +50,8 @@ class Server:
         self._ready.extend(slices("".join([*results, *forged, answer])))
 
     def _result(self, number: int, id: str, from_: str) -> str:
-        sender = ROMEO if number % 2 else "juliet@capulet.lit/balcony"
-        message = f"<message xmlns='jabber:client' from='{sender}' type='chat'><body>{number}</body></message>"
+        ends = f"from='{ROMEO}'" if number % 2 else f"from='{self.from_}' to='{self.to}'"
+        message = f"<message xmlns='jabber:client' {ends} type='chat'><body>{number}</body>{self.probe}</message>"
         return (
             f"<message from='{from_}'><result xmlns='urn:xmpp:mam:2' queryid='{id}' id='{number}'>"
             f"<forwarded xmlns='urn:xmpp:forward:0'><delay xmlns='urn:xmpp:delay' stamp='2026-11-20T12:00:00Z'/>"
@@ -63,6 +70,20 @@ def test_what_others_sent(count: int, wanted: int, found: list[str]) -> None:
     messages = received(Server(count), wanted)  # type: ignore[arg-type]
     assert [message.body for message in messages] == found
     assert all(message.at_utc == "2026-11-20T12:00:00Z" for message in messages)
+
+
+@pytest.mark.parametrize(
+    ("from_", "to", "found"),
+    [
+        ("juliet@capulet.lit/trace-0a71b07f", ROMEO, []),
+        ("+393331234567@sms.montague.lit", f"{ROMEO}/trace-1cd0ad20", []),  # the answer to a probe
+        ("+393331234567@sms.montague.lit", ROMEO, ["0", "2"]),  # a text that `xmpplab watch` follows
+    ],
+)
+def test_probes_of_xmpplab_trace_are_left_out(from_: str, to: str, found: list[str]) -> None:
+    server = Server(4)
+    server.from_, server.to, server.probe = from_, to, "<probe xmlns='urn:xmpplab:trace:0' id='329a5f1d2023d7bb'/>"
+    assert [message.body for message in received(server, 5)] == found  # type: ignore[arg-type]
 
 
 def test_no_more_pages_are_asked_for_than_needed() -> None:

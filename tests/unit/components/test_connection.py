@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import formatEvent, globalLogPublisher
 
 from cluster.base.backoff import Backoff
 from cluster.components.connection import (
@@ -56,6 +57,22 @@ def test_it_waits_for_a_server_that_is_not_there_yet(network: GatewayNetwork) ->
     network.endpoint.cable.drop()
     network.advance(FIRST_RETRY_S)  # it begins anew
     assert network.connection.is_joined
+
+
+def test_the_log_names_the_component_that_tries_again(network: GatewayNetwork) -> None:
+    network.endpoint.is_down = True
+    lines: list[str] = []
+    observer: Any = lambda event: lines.append(formatEvent(event))  # noqa: E731  # zope.interface has no types
+    globalLogPublisher.addObserver(observer)
+    try:
+        network.start()
+        network.advance(FIRST_RETRY_S)
+    finally:
+        globalLogPublisher.removeObserver(observer)
+    assert [line for line in lines if "retry" in line] == [
+        f"Scheduling retry {number} to connect component sms.montague.lit to its server in {pause_s} seconds."
+        for number, pause_s in ((1, FIRST_RETRY_S), (2, 2 * FIRST_RETRY_S))
+    ]
 
 
 def test_the_jitter_is_at_most_half(network: GatewayNetwork) -> None:
