@@ -2,6 +2,7 @@
 
 CLIENT = "jabber:client"
 COMPONENT = "jabber:component:accept"
+SERVER = "jabber:server"
 STREAMS = "http://etherx.jabber.org/streams"
 STREAM_ERRORS = "urn:ietf:params:xml:ns:xmpp-streams"
 STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
@@ -14,6 +15,10 @@ LEGACY_AUTH = "jabber:iq:auth"
 ROSTER = "jabber:iq:roster"
 SUBSCRIPTION_PRE_APPROVAL = "urn:xmpp:features:pre-approval"
 XML = "http://www.w3.org/XML/1998/namespace"
+
+DIALBACK = "jabber:server:dialback"
+DIALBACK_FEATURE = "urn:xmpp:features:dialback"
+STREAM_LIMITS = "urn:xmpp:stream-limits:0"
 
 BLOCKING_ERRORS = "urn:xmpp:blocking:errors"
 DELAY = "urn:xmpp:delay"

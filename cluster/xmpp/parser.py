@@ -44,6 +44,8 @@ class StreamHeader(msgspec.Struct, frozen=True):
     version: str | None
     lang: str | None
     content_namespace: str
+    namespaces: tuple[str, ...] = ()
+    """Those that further prefixes stand for: so a server says that it knows dialback (XEP-0220 section 2.3.1)."""
 
 
 class Slice(msgspec.Struct, frozen=True, gc=False):
@@ -67,7 +69,7 @@ class StreamParser:
 
     __slots__ = (
         "_attributes", "_base", "_buffer", "_content_namespace", "_declared", "_depth", "_done", "_expat",
-        "_foreign_context", "_found", "_limits", "_max_bytes", "_max_depth",
+        "_foreign_context", "_foreign_marks", "_found", "_limits", "_max_bytes", "_max_depth",
         "_max_nodes", "_name", "_nodes", "_payloads", "_root", "_start", "_unfinished",
     )  # fmt: skip
 
@@ -90,6 +92,7 @@ class StreamParser:
         self._root = ""  # the name of the stream's element, with its prefix
         self._declared: dict[str, str] = {}
         self._foreign_context = b""  # how to parse a slice of a stream with unusual declarations
+        self._foreign_marks: list[bytes] = []  # a slice without any of these uses none of them
         self._content_namespace = CLIENT
         self._found: list[StreamHeader | Slice | StreamEnd] = []
         self._expat = self._new_expat()
@@ -104,6 +107,11 @@ class StreamParser:
         parser.CommentHandler = parser.ProcessingInstructionHandler = self._on_restricted
         parser.StartDoctypeDeclHandler = self._on_restricted
         return parser
+
+    def allow(self, limits: Limits) -> None:
+        """From now on a child may have this: the peer is known better than before."""
+        self._limits = limits
+        self._max_bytes, self._max_depth, self._max_nodes = limits.max_bytes, limits.max_depth, limits.max_nodes
 
     @property
     def pending_bytes(self) -> int:
@@ -236,7 +244,7 @@ class StreamParser:
             raw = bytes(self._buffer[self._start - base : end - base])
             if len(raw) > self._max_bytes:
                 raise self._too_big()
-            if self._foreign_context:
+            if self._foreign_context and any(mark in raw for mark in self._foreign_marks):
                 tree = xml.parse(raw, self._foreign_context)
                 raw = xml.serialize(tree, inherited=self._content_namespace)
             self._found.append(Slice(self._name, self._attributes, tuple(self._payloads), raw))
@@ -277,10 +285,16 @@ class StreamParser:
                 f"xmlns{':' + prefix if prefix else ''}={quoteattr(uri)}" for prefix, uri in self._declared.items()
             )
             self._foreign_context = f"<context {declarations}>".encode()
-        get = attributes.get
+        foreign = {prefix: uri for prefix, uri in self._declared.items() if prefix and prefix != "stream"}
+        is_usual = bool(default) and self._declared.get("stream", STREAMS) == STREAMS
+        self._foreign_marks = [f"{prefix}:".encode() for prefix in foreign] if is_usual else [b""]
+        get, lang = attributes.get, f"{XML} lang"
         self._found.append(
-            StreamHeader(get("to"), get("from"), get("id"), get("version"), get(f"{XML} lang"), self._content_namespace)
-        )
+            StreamHeader(
+                get("to"), get("from"), get("id"), get("version"), get(lang), self._content_namespace,
+                tuple(foreign.values()),
+            )
+        )  # fmt: skip
 
     def _on_declaration(self, prefix: str | None, uri: str | None) -> None:
         if uri and "}" in uri:  # which a tree could not tell from the end of the namespace

@@ -1,0 +1,114 @@
+"""Server dialback (XEP-0220): its keys and elements."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import NamedTuple
+from xml.sax.saxutils import escape, quoteattr
+
+from cluster.xmpp import element as xml
+from cluster.xmpp.errors import Condition, ErrorType, StanzaError, StreamCondition, StreamError
+from cluster.xmpp.jid import Jid, JidError
+from cluster.xmpp.namespaces import DIALBACK, DIALBACK_FEATURE, STANZA_ERRORS
+from cluster.xmpp.parser import Slice
+
+RESULT = f"{DIALBACK} result"
+VERIFY = f"{DIALBACK} verify"
+FEATURE = f"<dialback xmlns='{DIALBACK_FEATURE}'><errors/></dialback>"
+"""XEP-0220 section 2.3.2."""
+MAX_KEY_CHARACTERS = 512
+"""Of a peer's: those of XEP-0185 have 64."""
+
+
+class Pair(NamedTuple):
+    """A sender domain and a target domain (XEP-0220 section 1.2): for what a stream is authenticated."""
+
+    from_: str
+    to: str
+
+    @property
+    def reverse(self) -> Pair:
+        """As an answer names it."""
+        return Pair(self.to, self.from_)
+
+
+class Verification(NamedTuple):
+    """What the receiving server asks the authoritative one: is this key yours? The three attributes tell it apart."""
+
+    pair: Pair
+    """Of the stream that the key came on."""
+    id: str
+    """Of that stream."""
+    key: str
+
+
+def key(secret: str, pair: Pair, stream_id: str) -> str:
+    """The key of a pair for one stream (XEP-0185 section 3)."""
+    hashed = hashlib.sha256(secret.encode()).hexdigest()
+    return hmac.new(hashed.encode(), f"{pair.to} {pair.from_} {stream_id}".encode(), hashlib.sha256).hexdigest()
+
+
+def is_key(given: str, secret: str, pair: Pair, stream_id: str) -> bool:
+    """It is that key, compared in constant time."""
+    return hmac.compare_digest(given.encode(), key(secret, pair, stream_id).encode())
+
+
+def domain_of(text: str | None) -> str:
+    """The domain that an attribute names, prepared; empty for what is no domain."""
+    try:
+        jid = Jid.parse(text or "")
+    except JidError:
+        return ""
+    return "" if jid.localpart or jid.resourcepart else jid.domainpart
+
+
+def pair_of(child: Slice) -> Pair:
+    """Who speaks to whom in an element of dialback. Raises StreamError where it does not say."""
+    pair = Pair(domain_of(child.attributes.get("from")), domain_of(child.attributes.get("to")))
+    if not (pair.from_ and pair.to):
+        raise StreamError(StreamCondition.IMPROPER_ADDRESSING, "dialback is from a domain to a domain")
+    return pair
+
+
+def key_of(child: Slice) -> str:
+    """The key in a request."""
+    return (xml.parse(child.raw).text or "").strip()[: MAX_KEY_CHARACTERS + 1]
+
+
+def request(name: str, pair: Pair, key: str, id: str = "") -> bytes:
+    """`name`: result (with our key) or verify (with one that we got, and the `id` of the stream it came on)."""
+    return f"{_opening(name, pair, id)}>{key}</db:{name}>".encode()
+
+
+def answer(name: str, pair: Pair, outcome: bool | StanzaError, id: str = "") -> bytes:
+    """To a request of this pair: the key is valid, it is not, or nobody can know. `id`: of a verify."""
+    begin = _opening(name, pair.reverse, id)
+    if not isinstance(outcome, StanzaError):
+        return f"{begin} type='{'valid' if outcome else 'invalid'}'/>".encode()
+    text = f"<text xmlns='{STANZA_ERRORS}'>{escape(outcome.text)}</text>" if outcome.text else ""
+    error = f"<error type='{outcome.type}'><{outcome.condition} xmlns='{STANZA_ERRORS}'/>{text}</error>"
+    return f"{begin} type='error'>{error}</db:{name}>".encode()
+
+
+def outcome_of(child: Slice) -> bool | StanzaError:
+    """What an answer says."""
+    match child.attributes.get("type"):
+        case "valid":
+            return True
+        case "invalid":
+            return False
+    names = {element.tag for element in xml.parse(child.raw).iter()}
+    known = (condition for condition in Condition if f"{{{STANZA_ERRORS}}}{condition}" in names)
+    return StanzaError(next(known, Condition.UNDEFINED_CONDITION), type=ErrorType.CANCEL)
+
+
+def unasked(child: Slice) -> StreamError:
+    """An answer that belongs to no request on its stream: taken as one, it would authenticate anybody (section 3.1)."""
+    text = f"nobody asked for this {child.name.rpartition(' ')[2]} (XEP-0220 section 3.1)"
+    return StreamError(StreamCondition.UNSUPPORTED_STANZA_TYPE, text)
+
+
+def _opening(name: str, pair: Pair, id: str) -> str:
+    of_stream = f" id={quoteattr(id)}" if id else ""
+    return f"<db:{name} from={quoteattr(pair.from_)} to={quoteattr(pair.to)}{of_stream}"
