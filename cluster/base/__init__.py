@@ -1,1 +1,1 @@
-"""What every floor above may use: clocks, the end of a reactor turn, what has settled, backoff, rates and units."""
+"""What every package may use: clocks, the end of a reactor turn, what has settled, backoff, rates and units."""

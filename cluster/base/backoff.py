@@ -1,4 +1,4 @@
-"""How long to wait before the next attempt after failures."""
+"""The pause before the next attempt after failures."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Backoff:
-    """Pauses that double from failure to failure, up to the longest."""
+    """Pauses that double with each failure in a row, up to the longest."""
 
     first_s: float
     longest_s: float
     jitter: Callable[[], float] = lambda: 1.0
-    """Random in [0, 1): a pause lasts between half and all of its length, so that many that failed at once spread."""
+    """Random in [0, 1): a pause lasts between half and all of its length, so that clients which failed together spread
+    out."""
 
     def pause_s(self, failures: int) -> float:
-        """The pause in seconds after this one more failure; `failures`: those in a row before it."""
+        """The pause in seconds after one more failure; `failures`: the number of failures in a row before it."""
         return min(self.longest_s, self.first_s * 2.0 ** min(failures, 30)) * (1 + self.jitter()) / 2

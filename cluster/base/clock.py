@@ -1,4 +1,4 @@
-"""The reactor, as far as our processes need it: most of them its time only."""
+"""The part of the reactor that most of our code needs: time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Clock(Protocol):
 
 
 class Reactor(Clock, Protocol):
-    """What opens connections and ports, and has threads."""
+    """A reactor that also opens connections and ports, and has threads."""
 
     running: bool
 
@@ -33,5 +33,5 @@ class Reactor(Clock, Protocol):
 
 
 def as_interface(reactor: Clock) -> Any:
-    """The reactor for functions of Twisted: they ask for an interface of zope, which no Protocol is for mypy."""
+    """The reactor for functions of Twisted, which ask for an interface of zope that mypy cannot see in a Protocol."""
     return reactor

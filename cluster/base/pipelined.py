@@ -1,4 +1,4 @@
-"""What becomes of a command: the reply, and before it, that it is on its way."""
+"""A command to Redis: that it is sent, and its reply."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from twisted.internet.defer import Deferred
 class PipelinedReply(Deferred[Any]):
     """Fires when Redis has replied.
 
-    One connection keeps the order of commands. So as soon as this is written, whatever is written behind it takes
-    effect only behind it, and need not wait for the reply.
+    One connection keeps the order of commands. So as soon as this command is sent, whatever is sent later takes effect
+    after it, without waiting for the reply.
     """
 
     is_sent = True
-    """False while the command itself waits: for the end of the turn, or for a connection."""
+    """False while the command waits here: for the end of the turn, or for a connection."""
     parts: tuple[Deferred[Any], ...] = ()
-    """What else it stands for."""
+    """Further commands that it consists of."""
 
     @property
     def is_pipelined(self) -> bool:
-        """All that it stands for is written."""
+        """Whether all of its parts are sent."""
         return self.is_sent and all(is_pipelined(part) for part in self.parts)
 
 
 def is_pipelined(awaited: object) -> bool:
-    """Whatever is written now takes effect behind this; False where nobody knows before it has fired."""
+    """Whether what is written now takes effect after this; False where only its result tells."""
     return isinstance(awaited, PipelinedReply) and awaited.is_pipelined

@@ -1,34 +1,34 @@
-"""How often something may happen."""
+"""A bound on how often something may happen."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 MAX_KEYS = 10_000
-"""Keys that a limit tells apart; beyond, the one that was not seen for longest is forgotten."""
+"""Keys that a limit distinguishes; beyond that, the key that was unused for longest is forgotten."""
 
 
 class RateLimit:
     """A bucket of tokens for each key."""
 
     def __init__(self, per_s: float, seconds: Callable[[], float], at_once: float | None = None) -> None:
-        """`per_s`: tokens that a bucket gains each second, 0 for no limit; `seconds`: a clock that runs steadily.
+        """`per_s`: tokens that a bucket gains each second, 0 for no limit; `seconds`: a steady clock.
 
-        `at_once`: what a bucket holds at the most; by default a second's worth, at least one.
+        `at_once`: tokens in a full bucket; by default a second's worth, at least one.
         """
         self._per_s = per_s
         self._full = max(per_s, 1.0) if at_once is None else at_once
         self._seconds = seconds
         self._buckets: dict[str, tuple[float, float]] = {}
-        """Tokens, and the time when there were that many; the key seen last is last."""
+        """Tokens, and the time of this number; the key used last is last."""
 
     @classmethod
     def per_minute(cls, count: int, seconds: Callable[[], float]) -> RateLimit:
-        """A minute's worth may come at once; `count`: 0 for no limit."""
+        """A limit that allows a minute's worth at once; `count`: 0 for no limit."""
         return cls(count / 60, seconds, count)
 
     def take(self, key: str = "") -> bool:
-        """Take a token of this key; False where its bucket is empty."""
+        """Take a token of this key; False if its bucket is empty."""
         if not self._per_s:
             return True
         now_s = self._seconds()

@@ -1,4 +1,4 @@
-"""What is asked of a part of a lab that runs: a tagged struct for each request, which knows the type of its answer."""
+"""Requests to a running part of a lab: a tagged struct for each, which knows the type of its answer."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ Answer_co = TypeVar("Answer_co", covariant=True)
 
 
 class Refused(Exception):
-    """A part did not do what it was asked for, or did not answer; the message says why, and names the remedy."""
+    """A part refused a request or did not answer it; the message says why, and names the remedy."""
 
 
 class Request(msgspec.Struct, Generic[Answer_co], frozen=True, tag_field="verb", forbid_unknown_fields=True):
-    """One request, and the type of its answer. Its tag names the operation of the part that answers it."""
+    """One request, and the type of its answer. Its tag names the operation that answers it."""
 
 
 class Status(Request[dict[str, Any]], frozen=True, tag="status"):
-    """How the part is: `ready`, and what else its kind tells."""
+    """The state of the part: `ready`, and what else its kind reports."""
 
 
 Requests = tuple[type[Request[Any]], ...]

@@ -1,4 +1,4 @@
-"""When work is safe: what has settled, and several things that have to settle before one has."""
+"""When work is safe: one piece of work has settled, or several have."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from twisted.python.failure import Failure
 from cluster.base.pipelined import PipelinedReply
 
 Settled = Deferred[Any] | None
-"""When a stanza is safe: None at once; else a Deferred, shared by a batch: a callback passes on what it got."""
+"""When a stanza is safe: None if it is already; else a Deferred, shared by a batch, whose callbacks return their
+argument."""
 
 
 class All(PipelinedReply):
@@ -50,6 +51,6 @@ def _all_of_two(one: Deferred[Any], other: Deferred[Any]) -> All:
 
 
 def all_of(settled: Iterable[Settled]) -> Settled:
-    """Settles when all have, many of which are one; fails as soon and as the first of them does."""
+    """Settles when all have, many of which may be the same; fails as soon and as the first of them does."""
     unsettled = {id(each): each for each in settled if each is not None}
     return All(unsettled.values()) if len(unsettled) > 1 else next(iter(unsettled.values()), None)

@@ -1,4 +1,4 @@
-"""What people write behind the word of a fault, with its unit: `40ms`, `1%`, `64kB/s`, `10s..20s`."""
+"""The values of faults with their units: `40ms`, `1%`, `64kB/s`, `10s..20s`."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from dataclasses import dataclass
 from typing import Any
 
 NONE = "none"
-"""Takes a fault away that was set before."""
+"""Removes a fault that was set before."""
 
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 
 
 class Unit(ABC):
-    """Reads what people write into a value that JSON can hold, and writes it again."""
+    """Parses a text into a value that JSON can represent, and writes it again."""
 
     form: str
-    """What may be written, for messages and references."""
+    """The allowed form, for messages and references."""
     pattern: str
-    """A regular expression of it, for editors."""
+    """A regular expression of the form, for editors."""
 
     @abstractmethod
     def parse(self, text: str) -> Any:
-        """The value; None where there is to be no such fault. Raises ValueError with what may be written."""
+        """The value; None if it means no fault. Raises ValueError with the allowed form."""
 
     @abstractmethod
     def text(self, value: Any, now_s: float) -> str:
-        """What has to be written now to get this value."""
+        """The text that gives this value now."""
 
     def anchored(self, value: Any, start_s: float) -> Any:
-        """The value for a link whose time is counted from `start_s`."""
+        """The value for a link whose time counts from `start_s`."""
         return value
 
 
@@ -40,13 +40,13 @@ class Number(Unit):
     """A number and its unit."""
 
     units: Mapping[str, float]
-    """What each stands for."""
+    """The factor of each unit."""
     form: str
     most: float
     least: float = 0
-    """Of what is no 0."""
+    """The least value other than 0."""
     zero: bool = True
-    """Whether 0 makes sense: then it is no fault."""
+    """Whether 0 is allowed; it means no fault."""
 
     @property
     def pattern(self) -> str:  # type: ignore[override]
@@ -54,7 +54,7 @@ class Number(Unit):
         return f"^({NONE}|{_NUMBER}({'|'.join(self.units)}))$"
 
     def parse(self, text: str) -> float | None:
-        """The number, in the unit that stands for 1."""
+        """The number, in the unit with factor 1."""
         if text == NONE:
             return None
         found = re.fullmatch(rf"({_NUMBER})\s*({'|'.join(self.units)})", text)
@@ -64,7 +64,7 @@ class Number(Unit):
         return value or None
 
     def text(self, value: float, now_s: float) -> str:
-        """In the unit that makes it shortest."""
+        """The number in the unit that makes it shortest."""
         return min((f"{value / factor:.9g}{unit}" for unit, factor in self.units.items()), key=len)
 
 
@@ -79,17 +79,17 @@ RATE = Number(
     least=1,
     zero=False,
 )
-"""In bytes a second."""
+"""In bytes per second."""
 
 
 class Windows(Unit):
-    """Stretches of time: [[start, end], …] in seconds, None for an end that is not known."""
+    """Intervals of time: [[start, end], …] in seconds, None for an open end."""
 
     form = "always, none, or times such as 10s..20s, 10s.. or ..20s"
     pattern = rf"^(always|{NONE}|({_NUMBER}(ms|s|m))?\.\.({_NUMBER}(ms|s|m))?)$"
 
     def parse(self, text: str) -> list[list[float | None]] | None:
-        """Several are separated by commas."""
+        """Several intervals are separated by commas."""
         if text == NONE:
             return None
         if text == "always":
@@ -109,11 +109,11 @@ class Windows(Unit):
         return [start or 0.0, end]
 
     def text(self, value: list[list[float | None]], now_s: float) -> str:
-        """Counted from now; what is over is left out."""
+        """The intervals counted from now, without those that are over."""
         return ", ".join(_shown(start, end, now_s) for start, end in value if end is None or end > now_s) or NONE
 
     def anchored(self, value: list[list[float | None]], start_s: float) -> list[list[float | None]]:
-        """As points in time."""
+        """The intervals as points in time."""
         return [[start_s + (start or 0), None if end is None else start_s + end] for start, end in value]
 
 

@@ -8,10 +8,10 @@ import sys
 
 
 def main() -> None:
-    """Exit code 0: done; 1: it could not be done; 2: what was asked for makes no sense; 130: interrupted."""
+    """Exit codes: 0, done; 1, failed; 2, bad input; 130, interrupted."""
     interrupt = signal.getsignal(signal.SIGINT)
     if interrupt is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # while nothing is under way, it ends this process without a word
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # SIGINT ends an idle process without a message
     _write_everything()
     from cluster.cli.app import run
 
@@ -25,12 +25,12 @@ def main() -> None:
 
 
 def _write_everything() -> None:
-    """Let a terminal that has no character for something show its number, and one that is closed take nothing."""
-    if sys.stdin is None:  # closed before we began, and a file that is to be inherited would get its number
+    """Make a terminal show the number of a character that it lacks, and a closed standard stream discard its output."""
+    if sys.stdin is None:  # it was closed at start, and an inherited file would get its number
         os.open(os.devnull, os.O_RDONLY)
     for number, name in ((1, "stdout"), (2, "stderr")):
         stream = getattr(sys, name)
-        if stream is None:  # closed before we began, and the next file that is opened would get its number
+        if stream is None:  # it was closed at start, and the next file that is opened would get its number
             while os.open(os.devnull, os.O_WRONLY) < number:
                 pass
             stream = open(number, "w", closefd=False)  # noqa: SIM115  # for as long as we run

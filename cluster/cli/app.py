@@ -1,4 +1,4 @@
-"""All sub-commands, and what happens to their errors."""
+"""All sub-commands, and the exit codes of their errors."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from cluster.trace.terminal import safe
 
 
 class _Grouped(TyperGroup):
-    """Lists the commands by their groups; without its rich help, typer knows none."""
+    """Lists the commands by their groups; typer does so only with its rich help."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         of_group: dict[str, list[tuple[str, Any]]] = {}
@@ -62,7 +62,7 @@ app = typer.Typer(
     context_settings={
         "help_option_names": ["-h", "--help"],
         "auto_envvar_prefix": "XMPPLAB",
-        "max_content_width": 120,  # of a terminal that is as wide; else 80
+        "max_content_width": 120,  # in a terminal of this width; otherwise 80
     },
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -137,7 +137,7 @@ def options(
 
 
 def command() -> None:
-    """All of it; only the options of sub-commands have environment variables."""
+    """Run typer's command; only the options of sub-commands have environment variables."""
     whole = typer.main.get_command(app)
     for option in whole.params:
         option.allow_from_autoenv = False  # type: ignore[attr-defined]
@@ -145,15 +145,15 @@ def command() -> None:
 
 
 def run() -> int:
-    """Do what the command line says; the exit code."""
+    """Run the command line; returns the exit code."""
     try:
         code = _done()
         sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
-    except OSError as error:  # nobody reads what it prints, or the disk that it is written to is full
+    except OSError as error:  # the reader of its output has gone, or the disk that it writes to is full
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)  # where Python writes what is left, at its end
+        os.dup2(nowhere, 1)  # Python writes what is left at its end
         return 1 if isinstance(error, BrokenPipeError) else _failed(f"standard output: {of_system(error)}", 1)
     return code
 

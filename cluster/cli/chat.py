@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from cluster.client.messenger import Messenger
 
 LOOK_EVERY_S = 0.05
-"""For what was typed, while nothing comes."""
+"""How often to look for typed lines while no stanza arrives."""
 GOODBYE_S = 5.0
-"""The server may take this long to send the roster at first, and to take what was typed last."""
+"""Time limit for the roster at the start, and for sending the last typed lines at the end."""
 
 
 def chat(
@@ -56,7 +56,7 @@ def chat(
         with interruptible(), _typed(conversation) as lines:
             _use(client, messenger, conversation, lines)
     except KeyboardInterrupt:
-        pass  # how one leaves at once
+        pass  # Ctrl-C leaves at once
     finally:
         client.close()
 
@@ -64,7 +64,8 @@ def chat(
 def _use(
     client: ManagedClient, messenger: Messenger, conversation: Conversation, lines: queue.SimpleQueue[str | None]
 ) -> None:
-    """Until the user leaves and the server has all that was typed. Raises LabError where it does not say so."""
+    """Run until the user leaves and the server has everything that was typed. Raises LabError if the server does not
+    confirm."""
     was_connected, ready_by_s, deadline_s = True, time.monotonic() + GOODBYE_S, math.inf
     while not messenger.is_finished and time.monotonic() < deadline_s:
         if (child := client.receive(LOOK_EVERY_S)) is not None:
@@ -91,7 +92,7 @@ def _show(text: str) -> None:
 
 @contextmanager
 def _typed(conversation: Conversation) -> Iterator[queue.SimpleQueue[str | None]]:
-    """The lines that the user types, as they come, and None at their end; a thread of its own reads them."""
+    """The lines that the user types, in order, and None at the end; a thread reads them."""
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     if not sys.stdin.isatty() or not sys.stdout.isatty():
         typed = open(0, errors="replace", closefd=False)  # noqa: SIM115  # sys.stdin would be locked at our end
@@ -117,7 +118,7 @@ def _typed(conversation: Conversation) -> Iterator[queue.SimpleQueue[str | None]
         try:
             yield lines
         finally:
-            if session.app.is_running and session.app.loop is not None:  # it did not end by what was typed
+            if session.app.is_running and session.app.loop is not None:  # the loop ended before the input did
                 session.app.loop.call_soon_threadsafe(partial(session.app.exit, exception=EOFError))
             reader.join()
 

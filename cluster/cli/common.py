@@ -50,9 +50,9 @@ OptionalTopologyFile = Annotated[
 
 
 def read_scenario(text: str, duration: str = "") -> ScenarioFile:
-    """A scenario by its path or its name. Raises BadInput with all that is wrong with it.
+    """A scenario by its path or its name. Raises BadInput with all of its errors.
 
-    `duration`: of all its flows, instead of what the file says.
+    `duration` replaces the durations of all its flows.
     """
     from cluster.lab.catalogue import scenario_path
     from cluster.lab.verify.read import read

@@ -1,4 +1,4 @@
-"""What the shell completes: names from the files of this folder, read at once and without asking what runs."""
+"""Completions for the shell: names from the files of this folder, without asking a running lab."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _YAML = (".yaml", ".yml")
 
 
 def _of_plans(names: Callable[[Plan], Iterable[str]]) -> Callable[[str], list[str]]:
-    """For typer: those that begin as what was typed, of all labs here."""
+    """For typer: the names that begin with the typed text, of all labs in this folder."""
 
     def complete(incomplete: str) -> list[str]:
         found = dict.fromkeys(name for plan in _plans() for name in names(plan))
@@ -25,7 +25,8 @@ def _of_plans(names: Callable[[Plan], Iterable[str]]) -> Callable[[str], list[st
 
 
 def _plans() -> Iterator[Plan]:
-    """Of the labs here; a damaged or forbidden one has no names, and nobody reads an error message of ours."""
+    """The plans of the labs in this folder; a damaged or unreadable one has no names, since completion shows no
+    errors."""
     from cluster.lab.api import LabError, labs_here
 
     try:
@@ -75,7 +76,7 @@ def people(kind: type[NetworkNode]) -> Callable[[str], list[str]]:
 
 
 def _included(*catalogues: Callable[[], Iterable[str]], files_too: bool = True) -> Callable[[str], list[str]]:
-    """For typer: names of what comes with the package, after the files of this folder."""
+    """For typer: names of included files, after the files of this folder."""
 
     def complete(incomplete: str) -> list[str]:
         names = dict.fromkeys(name for names in catalogues for name in names() if name.startswith(incomplete))

@@ -1,4 +1,4 @@
-"""`xmpplab config`: a topology file as it is understood."""
+"""`xmpplab config`: a topology with all defaults and addresses."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cluster.lab.api import Lab
 
 MOST_ACCOUNTS = 8
-"""Shown of a lab; the others are counted. So with those behind its gateways."""
+"""Accounts that are shown of a lab, and users of its foreign networks; the others are counted."""
 
 
 def print_how_to_connect(lab: Lab) -> None:

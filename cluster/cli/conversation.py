@@ -1,4 +1,4 @@
-"""What is typed in `xmpplab chat`, and how what happens is shown."""
+"""The lines that a user types in `xmpplab chat`, and the lines that show what happens."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ COMMANDS = (
 
 
 class Conversation:
-    """One user at the terminal; yields the lines to show."""
+    """One user at the terminal; its methods yield the lines to show."""
 
     def __init__(
         self, messenger: Messenger, find: Callable[[str], Jid], peer: Jid | None, now: Callable[[], datetime]
     ) -> None:
-        """`find`: whom a name means that no contact has; raises BadInput. `now` is in the user's time zone."""
+        """`find` resolves a name that no contact has, and raises BadInput; `now` is in the user's time zone."""
         self.peer = peer
         self._messenger = messenger
         self._find = find
         self._now = now
 
     def type(self, line: str) -> Iterator[str]:
-        """What a line that was typed does; QUIT is for who reads the lines."""
+        """Execute a typed line. Yields QUIT where the user leaves."""
         if not line.strip():
             return
         try:
@@ -116,7 +116,7 @@ class Conversation:
         return self.peer
 
     def _who(self, name: str) -> Jid:
-        """A contact by its name, localpart or address, else whom `find` knows. Raises BadInput."""
+        """A contact by its name, localpart or address, otherwise what `find` returns. Raises BadInput."""
         if not name:
             raise BadInput("name missing; write it like `/to juliet`")
         wanted = name.casefold()
@@ -132,7 +132,7 @@ class Conversation:
             yield "your roster is empty; `/add juliet` asks somebody"
 
     def show(self, event: Event) -> str:
-        """What happened, for the user; a message chooses its sender where nobody is chosen."""
+        """Show an event; the first message chooses its sender as the recipient."""
         who = str(event.who)
         match event.what:
             case "message":
@@ -155,7 +155,7 @@ class Conversation:
         return f"{moment}  {safe_line(who)}: {safe_indented(text, ' ' * 10)}"
 
     def words(self) -> list[str]:
-        """What Tab completes after a command: contacts and who asks."""
+        """The words that Tab completes after a command: contacts, and accounts with a request."""
         known = [*self._messenger.roster, *self._messenger.requests]
         return sorted({safe_line(str(jid)) for jid in known})
 

@@ -1,4 +1,4 @@
-"""`xmpplab kill`, `pause`, `resume` and `restart`: disturb one node of the lab, and see what the others do."""
+"""`xmpplab kill`, `pause`, `resume` and `restart`: disturb one node of the lab."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON documents that commands print, by command; `make docs` writes docs/output.schema.json of them."""
+"""The JSON documents that commands print; `make docs` writes docs/output.schema.json from them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class HopView(msgspec.Struct, frozen=True):
     at: str
     """ISO 8601."""
     offset_ms: float
-    """After the first hop."""
+    """Time after the first hop."""
     delta_ms: float
-    """After the hop before."""
+    """Time after the previous hop."""
     kind: str
     from_: str = msgspec.field(name="from")
     to: str

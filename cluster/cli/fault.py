@@ -1,4 +1,4 @@
-"""`xmpplab fault`: break and mend the links between the servers while the lab runs."""
+"""`xmpplab fault`: set and clear faults of the links between servers while the lab runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Both = Annotated[bool, typer.Option("--both", help="Both directions.")]
 
 
 def set_(from_: From, to: To, both: Both = False, lab: LabName = None, **faults: str | None) -> None:
-    """Give a link faults, beside those it has; `none` takes one away. Times are counted from now."""
+    """Add faults to a link, or change them; `none` removes one. Times count from now."""
     given = {key: text for key, text in faults.items() if text is not None}
     if not given:
         raise BadInput(f"no fault given; give one of: {', '.join(f'--{key}' for key in link_faults())}")
@@ -35,7 +35,7 @@ def set_(from_: From, to: To, both: Both = False, lab: LabName = None, **faults:
 
 
 def _with_an_option_for_each_fault(command: Any) -> Any:
-    """Typer makes options of a signature; the registry of the faults makes this one."""
+    """A signature with an option for each registered fault; typer makes the options from it."""
     signature = inspect.signature(command, eval_str=True)
     options = [
         inspect.Parameter(

@@ -22,7 +22,7 @@ def inbox(
 ) -> None:
     """Show the messages to an account, from its archive (XEP-0313).
 
-    Messages that wait for the account's clients go on waiting, and nobody sees that it looked.
+    Messages that wait for the account's clients still wait, and nobody sees that it logged in.
     """
     messages = Lab.named(lab).inbox(who, tail, password)
     if format == "json":

@@ -1,4 +1,4 @@
-"""Ctrl-C, `kill` and a closed terminal, as one exception that comes once."""
+"""Ctrl-C, SIGTERM and SIGHUP as one exception, raised once."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Within, the first of SIGNALS raises KeyboardInterrupt; further ones do not disturb what cleans up after it.
-
-    One that is ignored (nohup) stays ignored.
-    """
+    """Inside, the first of SIGNALS raises KeyboardInterrupt; further ones do not interrupt the clean-up. An ignored
+    signal (nohup) stays ignored."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         for number in before:

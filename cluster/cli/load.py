@@ -53,14 +53,14 @@ def load(
 
 
 def _check_time(text: str) -> None:
-    """As locust reads it. Raises BadInput."""
+    """Check the time as locust parses it. Raises BadInput."""
     found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", text)
     if not found or not any(int(number) for number in found.groups() if number):
         raise BadInput(f"{text!r} is not a time to run for; write 30s, 5m or 1h30m")
 
 
 def _check_writable(report: Path) -> None:
-    """Before the run, not after it. Raises BadInput."""
+    """Check before the run that the report can be written. Raises BadInput."""
     is_new = not report.exists()
     try:
         report.open("ab").close()

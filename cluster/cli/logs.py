@@ -1,4 +1,4 @@
-"""`xmpplab logs`: what the processes of the lab say."""
+"""`xmpplab logs`: the log of the lab's processes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cluster.lab.api import LogLine
 
 FOLLOW_EVERY_S = 0.1
-"""Reads as live."""
+"""Seems immediate to a reader."""
 
 
 def logs(
@@ -44,12 +44,12 @@ def logs(
     lines = (entry for entry in story.read() if entry[1].at_utc >= begin)
     print_lines(lines if tail is None else deque(lines, tail), format)
     if follow:
-        with suppress(KeyboardInterrupt):  # how following ends
+        with suppress(KeyboardInterrupt):  # Ctrl-C ends -f
             print_lines(shown_lab.follow(story, FOLLOW_EVERY_S), format)
 
 
 def print_lines(lines: Iterable[tuple[str, LogLine]], format: str = "text") -> None:
-    """Each as it comes."""
+    """Print each line as it comes."""
     for node, line in lines:
         if format == "json":
             print(_document(node, line), flush=True)
@@ -66,7 +66,7 @@ def _document(node: str, line: LogLine) -> str:
 
 
 def shown(node: str, line: LogLine) -> str:
-    """One line for people: local time of day would mislead beside traces, so it is UTC."""
+    """One line for people, in UTC like the times of traces."""
     moment = line.at_utc[11:23] or " " * 12
     level = "" if line.level == "info" else f"{line.level.upper()} "
     return f"{moment} {node:<6} {level}{safe_indented(line.text, '    ')}"

@@ -1,4 +1,4 @@
-"""`xmpplab netem`: delay and loss by the kernel, in a lab in containers."""
+"""`xmpplab netem`: delay and loss of packets in the kernel, for a lab in containers."""
 
 from __future__ import annotations
 

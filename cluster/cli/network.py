@@ -1,4 +1,4 @@
-"""`xmpplab network`: break and mend the foreign networks behind the gateways while the lab runs."""
+"""`xmpplab network`: set and clear faults of the foreign networks while the lab runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What commands print for programs: JSON, whose shape is that of the types here (docs/json.md)."""
+"""JSON output of the commands; the types here define its form (docs/json.md)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Format = Annotated[Literal["text", "json"], typer.Option("--format", help="Outpu
 
 
 def print_json(value: Any) -> None:
-    """A document; what others wrote in it does nothing to the terminal."""
+    """Print a document, with control characters of its texts escaped for the terminal."""
     import msgspec
 
     from cluster.trace.terminal import safe_json

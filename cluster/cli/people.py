@@ -1,5 +1,4 @@
-"""`xmpplab phone`, `xmpplab mail` and whatever other commands the kinds of foreign networks bring: to be one of their
-people."""
+"""`xmpplab phone`, `xmpplab mail` and other commands of kinds of foreign networks: act as one of their people."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ from cluster.lab.api import BadInput, Lab
 
 
 def command(kind: type[NetworkNode]) -> Any:
-    """The command of a kind that has one, for typer, which makes arguments and options of a signature."""
+    """The command of a kind, for typer, which makes arguments and options from its signature."""
     told = kind.command
     assert told is not None
 

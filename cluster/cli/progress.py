@@ -1,4 +1,4 @@
-"""A line of the terminal that says how far a command is, until it is done."""
+"""A line of the terminal that shows the progress of a command until it ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _CLEAR = "\r\x1b[K"
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """What is told is shown in place of what was told before; nothing where standard error is no terminal."""
+    """Each text replaces the previous one; nothing is shown if standard error is not a terminal."""
     shown = ""
 
     def tell(text: str) -> None:

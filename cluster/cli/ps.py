@@ -1,4 +1,4 @@
-"""`xmpplab ps`: what runs, and how to connect."""
+"""`xmpplab ps`: the nodes of the lab, and how to connect."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _print_services(services: list[ServiceView], width: int | None) -> None:
 
 
 def _print_links(links: list[LinkView], width: int | None) -> None:
-    """The links of which there is something to tell; none is no table."""
+    """The links with a backlog, faults or losses; no table if there are none."""
     rows: list[list[object]] = [
         [f"{n.from_} → {n.to}", n.waiting, _faults(n), Wrong(n.lost) if n.lost else 0]
         for n in links

@@ -11,33 +11,33 @@ import typer
 from cluster.trace.terminal import safe_line
 
 NARROW = 60
-"""Columns of a terminal beside something else."""
+"""Columns of a terminal next to another window."""
 
 
 LEAST = 4
-"""Characters of a cell that are shown also where the table has no room."""
+"""Characters of a cell that are shown even if the table has no room."""
 
 
 class Wrong(str):
-    """A cell that is not as it should be: red, where colours are shown."""
+    """A cell with a problem: red, if colours are shown."""
 
     __slots__ = ()
 
 
 def in_colour() -> bool:
-    """Where people look who did not decline it (no-color.org)."""
+    """Whether to colour the output: it is a terminal, and the user has not set NO_COLOR (no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def wrong(text: str) -> str:
-    """A line that tells of something wrong; red, where colours are shown."""
+    """A line about a problem: red, if colours are shown."""
     return typer.style(text, fg="red") if in_colour() else text
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], width: int | None = None) -> None:
-    """Each column as wide as its widest cell; None is shown as a dash.
+    """Print columns as wide as their widest cells; None is shown as a dash.
 
-    `width`: the whole table has no more, and the widest cells are cut for that.
+    `width`: of the whole table at the most; the widest cells are cut.
     """
     cells = [[_cell(value) for value in row] for row in (columns, *rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]

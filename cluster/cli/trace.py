@@ -67,7 +67,7 @@ def _seconds(text: str) -> float:
 
 
 def _sent(probes: Prober, count: int, format: Format) -> list[Route]:
-    """Send the probes, and show what came of each."""
+    """Send the probes, and show the result of each."""
     routes: list[Route] = []
     for number, route in enumerate(probes.send_all(BODY, count), 1):
         routes.append(route)
@@ -106,7 +106,7 @@ def _times(routes: Sequence[Route]) -> str:
 
 
 def _check(routes: Sequence[Route], timeout: str) -> None:
-    """Raises LabError for the first that did not arrive."""
+    """Raises LabError for the first probe that did not arrive."""
     for route in routes:
         if route.end is None:
             where = f"it waits {route.waits}" if route.waits else "see `xmpplab ps`"
@@ -120,21 +120,21 @@ def _tell(text: str) -> None:
 
 
 def print_json(routes: Sequence[Route]) -> None:
-    """The hops of all of them, and of the answers."""
+    """Print the hops of all probes and answers."""
     from cluster.trace.render import dicts
 
     print(safe_json(json.dumps([hop for route in routes for hop in dicts(route.all_hops)], indent=2)))
 
 
 def print_mermaid(route: Route) -> None:
-    """The route and the way back, as one diagram."""
+    """Print the route and the way back as one diagram."""
     from cluster.trace.render import mermaid
 
     print(mermaid(route.all_hops), end="")
 
 
 def print_route(route: Route) -> None:
-    """The route, and the way back where there is one."""
+    """Print the route, and the way back if the probe was answered."""
     print_tree(route.hops)
     if route.back is not None:
         print("\nthe answer, on the way back:")
@@ -142,10 +142,10 @@ def print_route(route: Route) -> None:
 
 
 def print_tree(hops: Sequence[Hop]) -> None:
-    """The route, a branch for each node."""
+    """Print the route as a tree, with a branch for each node."""
     from rich.console import Console
 
     from cluster.trace.render import tree
 
-    width = None if sys.stdout.isatty() else 1000  # a pipe has no edge to wrap at
+    width = None if sys.stdout.isatty() else 1000  # a pipe has no width
     Console(highlight=False, width=width).print(tree(hops))

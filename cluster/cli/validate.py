@@ -47,7 +47,7 @@ def _validate(path: Path) -> None:
 
 
 def _is_scenario(path: Path) -> bool:
-    """By the content of the file; one that cannot be read is reported as a topology."""
+    """Whether the content is that of a scenario; an unreadable file is reported as a topology."""
     from cluster.lab.verify.read import is_scenario
     from cluster.topology import document
     from cluster.topology.problem import TopologyError
@@ -67,7 +67,7 @@ def _validate_topology(path: Path) -> None:
 
 
 def _validate_scenario(file: ScenarioFile) -> None:
-    """Against the topology that it names, too."""
+    """Check the scenario against the topology that it names, too."""
     from cluster.topology.problem import TopologyError
 
     scenario = file.scenario

@@ -1,4 +1,4 @@
-"""`xmpplab verify`: does the lab keep its promises while things break?"""
+"""`xmpplab verify`: whether the lab keeps its promises while things break."""
 
 from __future__ import annotations
 
@@ -78,7 +78,8 @@ def verify(
 
 
 def _told(outcomes: Iterator[Outcome], *, is_text: bool, csv: Path | None, junit: Path | None) -> list[Report]:
-    """Print each run when it is over. The files are opened before the first run, so that a bad path costs nothing."""
+    """Print each report when its run is over. The files are opened before the first run, so that a bad path costs
+    nothing."""
     reports: list[Report] = []
     with ExitStack() as stack:
         rows, suites = (None if path is None else stack.enter_context(_opened(path)) for path in (csv, junit))
@@ -94,7 +95,7 @@ def _told(outcomes: Iterator[Outcome], *, is_text: bool, csv: Path | None, junit
 
 
 def _opened(path: Path) -> TextIO:
-    """To be written at the end; before the run it shows whether that can be done. Raises BadInput."""
+    """Open a file that is written at the end; raises BadInput before the run if it cannot be written."""
     try:
         return path.open("w", encoding="utf-8", newline="")
     except OSError as error:
@@ -102,7 +103,7 @@ def _opened(path: Path) -> TextIO:
 
 
 def _outcomes(files: Sequence[ScenarioFile], driver_kind: DriverKind, name: str | None) -> Iterator[Outcome]:
-    """One run after the other; without a scenario, of the lab that is up."""
+    """Run one scenario after the other; without a scenario, the default one in the running lab."""
     from cluster.lab.verify.progress import Progress
 
     progress = Progress(sys.stderr)
@@ -124,14 +125,14 @@ def _as_it_is(name: str | None, progress: Progress) -> Outcome:
 
 
 def _watched(name: str | None) -> Iterator[Outcome]:
-    """The one run that ends with Ctrl-C."""
+    """Run until Ctrl-C."""
     from cluster.lab.verify.watch import watch
 
     yield watch(Lab.named(name), _console().print)
 
 
 def _in_lab(file: ScenarioFile, driver_kind: DriverKind, name: str | None, progress: Progress) -> Outcome:
-    """Run it in the lab of this name, else in the one that it brings."""
+    """Run it in the lab of this name, otherwise in the lab that the scenario brings up."""
     from cluster.lab.verify.run import run
 
     if name is not None or file.topology is None:
@@ -173,7 +174,7 @@ def _print(report: Report) -> None:
 def _console() -> Console:
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else 1000  # a pipe has no edge to wrap at
+    width = None if sys.stdout.isatty() else 1000  # a pipe has no width
     return Console(highlight=False, markup=False, width=width)
 
 

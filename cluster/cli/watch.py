@@ -52,7 +52,7 @@ def watch(
 
 
 def _hint(plan: Plan) -> str:
-    """What is seen, and how to see more; empty where all is."""
+    """What is not shown, and the option that shows it; empty if everything is shown."""
     if plan.sample_every == 1:
         return ""
     sampled = f", one stanza in {plan.sample_every}" if plan.sample_every else ""
@@ -65,7 +65,7 @@ def _tell(text: str) -> None:
 
 
 def _address(text: str) -> str:
-    """As hops have it. Raises BadInput."""
+    """The address as hops have it. Raises BadInput."""
     from cluster.xmpp.jid import Jid, JidError
 
     try:
@@ -75,7 +75,7 @@ def _address(text: str) -> str:
 
 
 def is_of(wanted: str, address: str) -> bool:
-    """Whether an address is the wanted one or below it: a resource of an account, or an account of a domain."""
+    """Whether an address equals the wanted one, or is a resource or an account of it."""
     bare = address.partition("/")[0]
     return not wanted or wanted in (address, bare, bare.partition("@")[2] or bare)
 

@@ -1,4 +1,4 @@
-"""Reading an account's message archive (XEP-0313), which takes nothing away from its other clients."""
+"""Reads an account's message archive (XEP-0313), without taking anything from its other clients."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from cluster.xmpp.stanza import Stanza, error_of, make
 from cluster.xmpp.streams.login import StreamFailed
 
 PATIENCE_S = 20.0
-"""For the next stanza of a page."""
+"""Time limit for the next stanza of a page."""
 
 
 class ArchivedMessage(msgspec.Struct, frozen=True):
-    """A message that is kept."""
+    """A message in an archive."""
 
     id: str
     """Its id in the archive."""
     at_utc: str
-    """When it was kept, as XMPP writes times: `2023-11-14T22:13:20.125Z`."""
+    """When it was archived, as XMPP writes times: `2023-11-14T22:13:20.125Z`."""
     from_: str = msgspec.field(name="from")
     to: str
     type: str
     subject: str
-    """Empty where it has none; so is the body."""
+    """Empty if it has none; so is the body."""
     body: str
 
 
@@ -40,13 +40,13 @@ class _Page(NamedTuple):
     messages: list[ArchivedMessage]
     first: str
     is_first: bool
-    """Nothing is before it."""
+    """No message is before it."""
 
 
 def received(client: BlockingClient, count: int) -> list[ArchivedMessage]:
     """The newest `count` messages that others sent to the account, oldest first; no probes of `xmpplab trace`.
 
-    Raises StreamFailed where the server refuses or ends the stream, TimeoutError where it does not answer in time.
+    Raises StreamFailed if the server refuses or ends the stream, TimeoutError if it does not answer in time.
     """
     account, found, before = client.jid.bare, list[ArchivedMessage](), ""
     while len(found) < count:
@@ -66,7 +66,7 @@ def _sender(message: ArchivedMessage) -> Jid | None:
 
 
 def _page(client: BlockingClient, account: Jid, before: str) -> _Page:
-    """The page before the message of this id; the last one where it is empty (XEP-0059 sections 2.3 and 2.5)."""
+    """The page before the message of this id, or the last page if `before` is empty (XEP-0059 sections 2.3 and 2.5)."""
     query = Element(f"{{{MAM}}}query", queryid=secrets.token_hex(8))
     limits = SubElement(query, f"{{{RSM}}}set")
     SubElement(limits, f"{{{RSM}}}max").text = str(MAX_PAGE)

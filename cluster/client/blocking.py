@@ -21,10 +21,10 @@ READ_BYTES = 65_536
 
 
 class BlockingClient:
-    """A logged-in client. As a context manager it closes its stream on the way out.
+    """A logged-in client. As a context manager it closes its stream at the end.
 
-    Raises StreamFailed where the server refuses, StreamError where what it sends is no stream, OSError (TimeoutError
-    and ssl.SSLError among them) where the network does.
+    Raises StreamFailed if the server refuses, StreamError if the server sends no valid stream, OSError (TimeoutError
+    and ssl.SSLError among them) if the network fails.
     """
 
     def __init__(
@@ -35,9 +35,10 @@ class BlockingClient:
         timeout_s: float = 20.0,
         resumption: Resumption | None = None,
     ) -> None:
-        """Connect and log in. `ca_file`: the lab CA in PEM form; None only where the lab does without TLS.
+        """Connect and log in.
 
-        `resumption`: try to go on with this stream; `bound` tells what came of it.
+        `ca_file`: the lab's CA in PEM form; None only for a lab without TLS. `resumption`: try to resume this stream;
+        `bound` has the result.
         """
         self._ca_file = ca_file
         self._received: deque[Slice] = deque()
@@ -56,18 +57,18 @@ class BlockingClient:
         self.jid: Jid = self.bound.jid
 
     def send(self, raw: bytes, timeout_s: float | None = None) -> None:
-        """Write one or more stanzas. TimeoutError when the server did not take them in time: the stream is broken."""
+        """Write one or more stanzas. TimeoutError if the server did not read them in time: the stream is broken."""
         self._socket.settimeout(timeout_s)
         self._socket.sendall(raw)
 
     def receive(self, timeout_s: float | None = None) -> Slice | None:
-        """The next child of the stream; None when the server ended it. TimeoutError when none came in time."""
+        """The next child of the stream; None if the server ended it. TimeoutError if none came in time."""
         while not self._received and not self._ended:
             self._read(timeout_s)
         return self._received.popleft() if self._received else None
 
     def detach(self) -> socket.socket:
-        """The connection itself, for somebody who reads and writes stanzas on it without this."""
+        """The connection, for somebody who reads and writes stanzas on it directly."""
         return self._socket
 
     def close(self) -> None:
@@ -77,18 +78,18 @@ class BlockingClient:
                 self._stream.close()
                 self._flush()
         except OSError:
-            pass  # it is gone already
+            pass  # it is closed already
         finally:
             self._socket.close()
 
     def cut(self) -> None:
-        """Break the connection without a goodbye, as a cable that is pulled; from any thread."""
-        linger = struct.pack("ii", 1, 0)  # what is in its buffers is thrown away, here and at the server
+        """Break the connection without a goodbye, like a cable that is pulled; from any thread."""
+        linger = struct.pack("ii", 1, 0)  # the contents of its buffers are lost, here and at the server
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # below TLS, which would say goodbye
         except OSError:
-            pass  # it is gone already
+            pass  # it is closed already
 
     def __enter__(self) -> BlockingClient:
         return self

@@ -1,4 +1,4 @@
-"""A client on a managed stream (XEP-0198): it loses nothing that it sent, and comes back when its connection breaks."""
+"""A client on a managed stream (XEP-0198): it loses nothing that it sent, and reconnects when its connection breaks."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from cluster.xmpp.streams.sasl import SaslError
 from cluster.xmpp.streams.sm import StreamManagement, Unacknowledged
 
 RETRY_S = 0.1
-"""Between two tries to come back. A server of the lab is away for seconds at the most."""
+"""Pause between two attempts to reconnect. A server of the lab is down for seconds at the most."""
 
 SEND_TIMEOUT_S = 20.0
-"""A server that takes no bytes for longer is not coming back by itself."""
+"""A server that does not read for longer is considered dead."""
 
 BROKEN = (OSError, StreamFailed, StreamError, SaslError)
-"""What a connection ends with, or a try to make one."""
+"""The errors that end a connection, or an attempt to connect."""
 
 _ACK, _REQUEST = f"{SM} a", f"{SM} r"
 _STANZAS = frozenset({f"{CLIENT} message", f"{CLIENT} presence", f"{CLIENT} iq"})
 
 
 class Break(msgspec.Struct):
-    """One break of the connection, and what it cost."""
+    """One break of the connection, and its cost."""
 
     at_s: float
-    """When it was noticed, by the client's clock."""
+    """When the client noticed it, by its clock."""
     back_s: float | None = None
-    """When a stream was there again; None as long as there is none."""
+    """When the next stream was ready; None before that."""
     is_resumed: bool = False
-    """The stream went on; else the server did not know it any more, and a resource was bound again."""
+    """The stream was resumed; otherwise the server did not know it, and a new session began."""
     tries: int = 0
-    """That failed: nobody was there, or the login was refused for now."""
+    """Failed attempts: the server was down, or refused the login for now."""
     sent_again: int = 0
     """Stanzas that the server did not have."""
 
@@ -51,22 +51,22 @@ class Breaks(list[Break]):
 
     @property
     def resumed(self) -> int:
-        """How often the stream went on."""
+        """How often a stream was resumed."""
         return sum(each.back_s is not None and each.is_resumed for each in self)
 
     @property
     def new_sessions(self) -> int:
-        """How often a new stream began."""
+        """How often a new session began."""
         return sum(each.back_s is not None and not each.is_resumed for each in self)
 
     @property
     def refused(self) -> int:
-        """Tries that failed."""
+        """Failed attempts to reconnect."""
         return sum(each.tries for each in self)
 
 
 class ManagedClient:
-    """Send and receive; between two calls nothing happens. For one thread, but for `cut`."""
+    """Sends and receives; nothing happens between two calls. For one thread, except `cut`."""
 
     def __init__(
         self,
@@ -94,21 +94,21 @@ class ManagedClient:
 
     @property
     def is_connected(self) -> bool:
-        """False from a break until the next `receive` that comes back."""
+        """False from a break until the next `receive` that reconnects."""
         return self._client is not None
 
     @property
     def acknowledged(self) -> int:
-        """How many of its stanzas the server has handled, greetings among them; always those that were sent first."""
+        """How many of its stanzas the server has handled, greetings included; always the first ones."""
         return self._acknowledged_before + self._h
 
     def send(self, stanzas: Sequence[Stanza]) -> None:
-        """Write them now, or when the connection is back. They are kept until the server has acknowledged them."""
+        """Write stanzas now, or when the connection is back. They are kept until the server has acknowledged them."""
         request = self._sm.sent([Unacknowledged(stanza, 0.0) for stanza in stanzas])
         self._write(b"".join([stanza.raw for stanza in stanzas]) + request)
 
     def receive(self, timeout_s: float) -> Slice | None:
-        """The next stanza, which counts as handled now; None when none came in time. Comes back after a break."""
+        """The next stanza, which counts as handled now; None if none came in time. Reconnects after a break."""
         if self._is_cut or self._client is None:
             self._come_back(timeout_s)
             return None
@@ -116,7 +116,7 @@ class ManagedClient:
             return self._early.popleft()
         try:
             child = self._client.receive(timeout_s)
-            if child is None or self._is_cut:  # what was under way when the cable was pulled did not arrive
+            if child is None or self._is_cut:  # what was on the connection when it was cut did not arrive
                 self._break_off()
             elif child.name in _STANZAS:
                 self._sm.received(None)
@@ -132,7 +132,8 @@ class ManagedClient:
         return None
 
     def cut(self, away_s: float = 0.0) -> None:
-        """Break the connection as a pulled cable does, and stay away for so long. May be called from any thread."""
+        """Break the connection like a cable that is pulled, and do not reconnect for this time. May be called from any
+        thread."""
         self._away_until_s = self._now_s() + away_s
         self._is_cut = True
         if (client := self._client) is not None:
@@ -181,11 +182,11 @@ class ManagedClient:
             self._away_until_s = self._now_s() + RETRY_S
 
     def _resume(self, client: BlockingClient) -> None:
-        """The stream goes on (section 5)."""
+        """Continue the stream (section 5)."""
         assert client.bound.h is not None
         try:
             self._count(client.bound.h)
-        except StreamError:  # the server counts otherwise: no good will come of this stream
+        except StreamError:  # the counts of both sides differ: this stream cannot be used
             client.close()
             self._sm.id = ""
             raise
@@ -198,10 +199,8 @@ class ManagedClient:
         last.back_s, last.is_resumed, last.sent_again = self._now_s(), is_resumed, sent_again
 
     def _begin(self, client: BlockingClient) -> int:
-        """Have the new stream managed, and send again what the server does not say it has of an earlier one.
-
-        How many that were.
-        """
+        """Enable stream management on the new stream, and send again what the server does not say it has of an earlier
+        one. Returns the number of those."""
         try:
             id = self._enable(client)
             if client.bound.h is not None:
@@ -230,7 +229,7 @@ class ManagedClient:
         raise ConnectionError("the server closed the connection before the stream was managed")
 
     def _count(self, h: int) -> bytes:
-        """The server has handled `h` stanzas on this stream: what to write now."""
+        """The server has handled `h` stanzas on this stream; returns what to write now."""
         request = self._sm.acknowledged(h)
         self._h += (h - self._h) % sm.COUNTS
         return request

@@ -1,4 +1,4 @@
-"""What an instant messaging client does on its stream (RFC 6121): roster, presence, messages, block list (XEP-0191)."""
+"""An instant messaging client on a stream (RFC 6121): roster, presence, messages, block list (XEP-0191)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cluster.xmpp.stanza import Stanza, error_of, make
 BLOCKING = "urn:xmpp:blocking"
 PING = "urn:xmpp:ping"
 MAX_RESOURCES = 50
-"""Of one contact, of which it is known whether they are there."""
+"""Resources of one contact whose presence is known."""
 
 What = Literal["message", "bounced", "presence", "request", "subscription", "refused"]
 Show = Literal["", "away", "chat", "dnd", "xa"]
@@ -32,11 +32,11 @@ class Event(msgspec.Struct, frozen=True):
 
     what: What
     who: Jid
-    """Full, where somebody's client sent it. For `refused`: the own account, where it is about nobody else."""
+    """A full JID if a client sent it. For `refused`: the own account, if it is about no other."""
     text: str = ""
-    """Body of a message; presence and subscription in words; why something was bounced or refused."""
+    """Body of a message; presence and subscription in words; why a stanza was bounced or refused."""
     sent_utc_s: float | None = None
-    """Of a message that waited (XEP-0203)."""
+    """For a message that waited (XEP-0203)."""
 
 
 class Contact(msgspec.Struct):
@@ -46,33 +46,33 @@ class Contact(msgspec.Struct):
     name: str = ""
     subscription: str = "none"
     is_pending: bool = False
-    """It has not answered our request."""
+    """It has not answered the subscription request."""
     there: dict[str, str] = {}
-    """How it is, in words, by resource."""
+    """Presence in words, by resource."""
 
 
 class Messenger:
-    """Takes what a stream brings, answers what must be answered, and tells what the user is to see."""
+    """Handles the stanzas of a stream, answers requests, and returns events for the user."""
 
     def __init__(self, account: Jid, send: Callable[[Stanza], None]) -> None:
         """`account`: its bare JID."""
         self.account = account
         self.roster: dict[Jid, Contact] = {}
         self.requests: dict[Jid, None] = {}
-        """Who asked to see the account's presence and has no answer, oldest first."""
+        """The accounts with an unanswered subscription request, oldest first."""
         self.blocked: set[Jid] = set()
         self.is_ready = False
-        """The roster has come."""
+        """The roster has arrived."""
         self.is_finished = False
         """The server has handled all that was sent before `finish`."""
         self._send = send
         self._ids = count(1)
         self._asked: dict[str, str] = {}
-        """What the requests under way are for, by their ids."""
+        """The purposes of pending requests, by their ids."""
 
     @staticmethod
     def greeting() -> list[Stanza]:
-        """What to send on each new stream."""
+        """The stanzas to send on each new stream."""
         roster, blocked = Element(f"{{{ROSTER}}}query"), Element(f"{{{BLOCKING}}}blocklist")
         return [
             make("iq", id="roster", type="get", payload=[roster]),
@@ -80,16 +80,16 @@ class Messenger:
             make("presence"),
         ]
 
-    # --- what the user does
+    # --- actions of the user
 
     def write(self, to: Jid, body: str) -> None:
-        """A chat message."""
+        """Send a chat message."""
         text = Element(f"{{{CLIENT}}}body")
         text.text = body
         self._send(make("message", to=to, id=self._new_id(), type="chat", payload=[text]))
 
     def show(self, show: Show, status: str) -> None:
-        """Presence for all who may see it (section 4.7.2)."""
+        """Send presence to all who may see it (section 4.7.2)."""
         parts = []
         for name, text in (("show", show), ("status", status)):
             if text:
@@ -98,29 +98,29 @@ class Messenger:
         self._send(make("presence", payload=parts))
 
     def subscribe(self, jid: Jid) -> None:
-        """Put it on the roster and ask to see its presence (section 3.1)."""
-        if jid not in self.roster:  # an item that is there would lose its name and groups (section 2.3.3)
+        """Add to the roster and request a subscription (section 3.1)."""
+        if jid not in self.roster:  # an existing item would lose its name and groups (section 2.3.3)
             self._put(f"{jid} is not put on the roster", Element(f"{{{ROSTER}}}item", jid=str(jid)))
         self._send(make("presence", to=jid, type="subscribe"))
 
     def answer(self, jid: Jid, *, yes: bool) -> None:
-        """To a request of theirs, or take back an earlier yes (sections 3.1.4, 3.2)."""
+        """Answer a subscription request, or cancel an earlier approval (sections 3.1.4, 3.2)."""
         self.requests.pop(jid, None)
         self._send(make("presence", to=jid, type="subscribed" if yes else "unsubscribed"))
 
     def remove(self, jid: Jid) -> None:
-        """Off the roster, with both subscriptions (section 2.5)."""
+        """Remove from the roster, with both subscriptions (section 2.5)."""
         self._put(f"{jid} is not removed", Element(f"{{{ROSTER}}}item", jid=str(jid), subscription="remove"))
 
     def block(self, jid: Jid, *, yes: bool) -> None:
-        """Nothing passes from it or to it any more; or all does again."""
+        """Block an address in both directions; or unblock it."""
         verb = "block" if yes else "unblock"
         request = Element(f"{{{BLOCKING}}}{verb}")
         SubElement(request, f"{{{BLOCKING}}}item", jid=str(jid))
         self._request(f"{jid} cannot be {verb}ed", request)
 
     def finish(self) -> None:
-        """Ask for a sign of life (XEP-0199) behind all that was sent; what comes back at once comes before it."""
+        """Send a ping (XEP-0199) after everything else; errors for earlier stanzas arrive before its answer."""
         self._send(make("iq", id="last", type="get", payload=[Element(f"{{{PING}}}ping")]))
 
     def _put(self, otherwise: str, item: Element) -> None:
@@ -129,7 +129,7 @@ class Messenger:
         self._request(otherwise, query)
 
     def _request(self, otherwise: str, payload: Element) -> None:
-        """`otherwise`: what the user is told where the server refuses, before the server's reason."""
+        """Send a request. `otherwise`: the text for the user if the server refuses, before the server's reason."""
         id = self._new_id()
         self._asked[id] = otherwise
         self._send(make("iq", id=id, type="set", payload=[payload]))
@@ -137,10 +137,10 @@ class Messenger:
     def _new_id(self) -> str:
         return f"chat-{next(self._ids)}"
 
-    # --- what the stream brings
+    # --- stanzas of the stream
 
     def take(self, child: Slice) -> list[Event]:
-        """One stanza; what it means for the user. What is no stanza as it must be means nothing."""
+        """Handle a stanza; yields events for the user. Malformed content is ignored."""
         stanza = _read(child, self.account)
         if stanza is None or stanza.from_ is None:
             return []
@@ -162,7 +162,7 @@ class Messenger:
             return []
         sent_utc_s = None
         if (delay := tree.find(f"{{{DELAY}}}delay")) is not None:
-            with suppress(ValueError):  # else it is shown as of now
+            with suppress(ValueError):  # otherwise it is shown with the time of now
                 sent_utc_s = timestamp.parse(delay.get("stamp", ""))
         return [Event("message", from_, text, sent_utc_s)]
 
@@ -201,12 +201,13 @@ class Messenger:
         is_push = stanza.type == "set" and from_ == self.account and self._is_push(stanza.tree)
         if is_push or (stanza.type == "get" and stanza.is_payload(PING, "ping")):
             self._send(stanza.reply())
-        else:  # RFC 6120 section 8.2.3: nobody is left without an answer
+        else:  # RFC 6120 section 8.2.3: every request is answered
             self._send(stanza.error(StanzaError(Condition.SERVICE_UNAVAILABLE)))
         return []
 
     def _is_push(self, tree: Element) -> bool:
-        """Of the roster (section 2.1.6) or the block list (XEP-0191 section 3.3); it is taken in."""
+        """Handle a push of the roster (section 2.1.6) or the block list (XEP-0191 section 3.3); False for other
+        requests."""
         if (query := tree.find(f"{{{ROSTER}}}query")) is not None:
             self._take_roster(query)
         elif (block := tree.find(f"{{{BLOCKING}}}block")) is not None:
@@ -243,7 +244,7 @@ class Messenger:
 
 
 def _read(child: Slice, account: Jid) -> Stanza | None:
-    """What has no `from` is from the account itself (RFC 6120 section 8.1.2.1)."""
+    """A stanza without `from` is from the account itself (RFC 6120 section 8.1.2.1)."""
     namespace, _, kind = child.name.rpartition(" ")
     if namespace != CLIENT or kind not in ("message", "presence", "iq"):
         return None
@@ -274,7 +275,7 @@ def _why(stanza: Stanza) -> str:
 
 
 def _jids(parent: Element, *items: Element) -> set[Jid]:
-    """Of these items, else of all; what is none is left out."""
+    """The JIDs of these items, otherwise of all; malformed ones are left out."""
     found = set()
     for item in items or tuple(parent):
         try:

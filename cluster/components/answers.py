@@ -1,4 +1,4 @@
-"""What all gateways answer alike: each extension is a module, as in a server."""
+"""The answers that all gateways give alike: each extension is a module, as in a server."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def service_info(ctx: GatewayContext, iq: Stanza) -> Stanza:
 
 @disco.on_iq("get", "query", addressed_to=("account",))
 def contact_info(ctx: GatewayContext, iq: Stanza) -> Stanza:
-    """Somebody over there."""
+    """A user of the foreign network."""
     service = ctx.gateway.service
     address = _address(ctx, iq)
     return iq.reply(_info(iq, service.contact_identity, address, {INFO, ITEMS, VCARD, *service.contact_features}))
@@ -56,7 +56,7 @@ def _info(iq: Stanza, identity: tuple[str, str], name: str, features: set[str]) 
 
 @disco.on_iq("get", "query", ns=ITEMS, addressed_to=("domain", "account"))
 def items(ctx: GatewayContext, iq: Stanza) -> Stanza:
-    """Who there is over there is not ours to tell."""
+    """None: a gateway does not list the users of the foreign network."""
     return iq.reply(_without_node(iq, ITEMS))
 
 
@@ -68,7 +68,7 @@ def _without_node(iq: Stanza, namespace: str) -> Element:
 
 @ping.on_iq("get", "ping", addressed_to=("domain",))
 def answer_ping(ctx: GatewayContext, iq: Stanza) -> Stanza:
-    """The gateway answers (XEP-0199 section 4); whether somebody over there is, it cannot know."""
+    """The gateway answers (XEP-0199 section 4); whether a user of the foreign network can be reached is not known."""
     return iq.reply()
 
 
@@ -90,7 +90,7 @@ def answer_last(ctx: GatewayContext, iq: Stanza) -> Stanza:
 
 @vcard.on_iq("get", "vCard", addressed_to=("domain", "account"))
 def answer_vcard(ctx: GatewayContext, iq: Stanza) -> Stanza:
-    """Of the gateway, or of somebody over there (XEP-0054 section 3.1)."""
+    """Of the gateway, or of a user of the foreign network (XEP-0054 section 3.1)."""
     assert iq.to is not None
     if iq.to.localpart:
         return iq.reply(ctx.gateway.vcard(_address(ctx, iq)))
@@ -111,7 +111,7 @@ def show_prompt(ctx: GatewayContext, iq: Stanza) -> Stanza:
 
 @prompt.on_iq("set", "query", addressed_to=("domain",))
 def tell_jid(ctx: GatewayContext, iq: Stanza) -> Stanza:
-    """The JID of what the user wrote (XEP-0100 section 6.3)."""
+    """The JID for the address that the user wrote (XEP-0100 section 6.3)."""
     written = (xml.text_of(iq.payload(), f"{{{GATEWAY}}}prompt") or "").strip()
     if not written:
         raise StanzaError(Condition.NOT_ACCEPTABLE, ctx.gateway.service.description)

@@ -1,6 +1,8 @@
-"""A component's connection to its server (XEP-0114), made anew whenever it is lost, with what waits to be sent.
+"""A component's connection to its server (XEP-0114), which reconnects whenever it is lost, and the stanzas that wait
+for it.
 
-With a server that acknowledges (XEP-0198; ours does) nothing is lost that was written when the connection broke.
+With a server that acknowledges (XEP-0198, as ours does) stanzas that were written when the connection broke are not
+lost.
 """
 
 from __future__ import annotations
@@ -31,16 +33,16 @@ from cluster.xmpp.streams.events import Closed
 from cluster.xmpp.wellformed import why_malformed, why_too_large
 
 FIRST_RETRY_S = 0.1
-"""A server that restarts on the same machine is back within this order."""
+"""A server that restarts on the same machine is back within such a time."""
 LONGEST_RETRY_S = 5.0
 JOIN_TIMEOUT_S = 10.0
-"""From the connection to the end of the handshake."""
+"""Time limit from the connection to the end of the handshake."""
 MAX_WAITING = 1_000
 MAX_WAITING_BYTES = 32 << 20
-"""Stanzas that may wait for the server, and their bytes. Beyond that the foreign network has to wait, or is told to
-come again."""
+"""Stanzas that may wait for the server, and their bytes. Beyond that the foreign network has to wait or to try
+again."""
 MAX_UNSETTLED = 64
-"""Stanzas that the gateway may have in its hands before no more is read from the server."""
+"""Stanzas that the gateway may be handling before it stops reading from the server."""
 
 _REMEDIES: dict[str, str] = {
     StreamCondition.NOT_AUTHORIZED: "the server knows another secret for it",
@@ -50,15 +52,15 @@ _REMEDIES: dict[str, str] = {
 
 
 class Overloaded(Exception):
-    """Too many stanzas wait for the server already."""
+    """Too many stanzas wait for the server."""
 
 
 class NotCarried(Exception):
-    """The server would end the stream for this stanza: it is refused before it is sent, or it would come again."""
+    """The server would end the stream for this stanza, so it is refused before it is sent."""
 
 
 class ComponentConnection:
-    """One component of a server: stanzas in, stanzas out, whether or not the server is there right now."""
+    """One component of a server: stanzas in, stanzas out, whether or not the server is up right now."""
 
     _log = Logger()
 
@@ -83,9 +85,9 @@ class ComponentConnection:
         self._protocol: _ComponentProtocol | None = None
         self._waiting: deque[tuple[Stanza, Deferred[None]]] = deque()
         self._unacknowledged: deque[tuple[Stanza, Deferred[None]]] = deque()
-        """Written to a server that acknowledges."""
+        """Written to a server that acknowledges, and not acknowledged yet."""
         self._waiting_bytes = 0
-        """Of both."""
+        """Of both queues."""
         factory: Any = Factory.forProtocol(self._new_protocol)
         factory.noisy = False
         server: Any = _Server(domain, endpoint)  # zope.interface has no types
@@ -93,7 +95,7 @@ class ComponentConnection:
 
     @property
     def is_joined(self) -> bool:
-        """True while the server takes stanzas."""
+        """Whether the handshake is done, so that the server accepts stanzas."""
         return self._protocol is not None
 
     def start(self, take: Callable[[Stanza], Settled], on_joined: Callable[[], None]) -> None:
@@ -102,9 +104,9 @@ class ComponentConnection:
         self._service.startService()
 
     async def stop(self) -> None:
-        """End the stream. What still waits is lost, and its senders hear of it by CancelledError.
+        """End the stream. Stanzas that still wait are lost, and their senders get CancelledError.
 
-        So they do of what the server has not acknowledged, and may have all the same.
+        So do the senders of stanzas that the server has not acknowledged, although it may have them.
         """
         if self._protocol is not None:
             self._protocol.close()
@@ -113,14 +115,14 @@ class ComponentConnection:
         self._waiting_bytes = sum(len(stanza.raw) for stanza, _ in self._unacknowledged)
         for _, settled in waiting:
             settled.cancel()
-            settled.addErrback(lambda failure: None)  # some senders do not care
+            settled.addErrback(lambda failure: None)  # some senders ignore it
 
     def send(self, stanza: Stanza) -> Settled:
-        """Hand a stanza to the server, now or when it is there again; order is kept.
+        """Send a stanza to the server, now or when it is back; order is kept.
 
-        It has settled when the server has acknowledged it, or when it is written where the server does not
-        acknowledge. Cancel the Deferred to take the stanza back, as long as it is not written. Its `from` is of this
-        component's domain. Raises Overloaded, or NotCarried for one that no server takes.
+        It has settled when the server has acknowledged it, or when it is written if the server does not acknowledge.
+        Cancel the Deferred to take the stanza back, as long as it is not written. Its `from` is of this component's
+        domain. Raises Overloaded, or NotCarried for a stanza that no server accepts.
         """
         if reason := why_malformed(stanza.raw) or why_too_large(stanza.raw, ENTERING_BYTES):
             raise NotCarried(reason)
@@ -136,7 +138,7 @@ class ComponentConnection:
     # --- called by the protocol
 
     def joined(self, protocol: _ComponentProtocol) -> None:
-        """The server let us in."""
+        """The handshake is done."""
         self._log.info("component {domain} is connected", domain=self.domain)
         self._failures = 0
         self._protocol = protocol
@@ -145,7 +147,7 @@ class ComponentConnection:
             self._on_joined()
 
     def drain(self) -> None:
-        """Write what waits, as long as the server reads."""
+        """Write the waiting stanzas, as long as the server reads."""
         while self._waiting and self._protocol is not None and self._protocol.is_writable:
             stanza, settled = self._waiting.popleft()
             if settled.called:
@@ -159,21 +161,21 @@ class ComponentConnection:
                 settled.callback(None)
 
     def acknowledged(self, count: int) -> None:
-        """The server has so many more."""
+        """The server has acknowledged `count` more stanzas."""
         for _ in range(count):
             stanza, settled = self._unacknowledged.popleft()
             self._waiting_bytes -= len(stanza.raw)
-            if not settled.called:  # else its sender could not wait any longer
+            if not settled.called:  # otherwise its sender gave up waiting
                 settled.callback(None)
 
     def take(self, stanza: Stanza) -> Settled:
-        """The server sent this."""
+        """Handle a stanza of the server."""
         assert self._take is not None
         self.tracer.record(Event.RECEIVED, stanza)
         return self._take(stanza)
 
     def left(self, protocol: _ComponentProtocol, reason: str) -> None:
-        """The stream is over."""
+        """The stream has ended."""
         if self._protocol is protocol:
             self._protocol = None
             self._waiting.extendleft(reversed(self._unacknowledged))
@@ -187,7 +189,7 @@ class ComponentConnection:
         return _ComponentProtocol(self, ConnectingStream(self.domain, self._secret))
 
     def _pause_s(self, attempt: int) -> float:
-        """Doubles until a handshake succeeds; a mere connection is no success."""
+        """Doubles until a handshake succeeds; a mere connection does not reset it."""
         self._failures += 1
         return round(self._backoff.pause_s(self._failures - 1), 3)  # Twisted logs it
 
@@ -249,27 +251,27 @@ class _ComponentProtocol(Protocol):
         self._component.left(self, self._reason or reason.getErrorMessage())
 
     def send(self, stanza: Stanza) -> bool:
-        """Write it; whether the server is going to acknowledge it."""
+        """Write a stanza; returns whether the server is going to acknowledge it."""
         self._stream.send(stanza)
         self._flush()
         return self._stream.management is not None
 
     def close(self) -> None:
-        """Say goodbye."""
+        """End the stream."""
         if self._stream.state is not ComponentState.CLOSED:
             self._end(self._stream.close("regular end"))
 
     def pauseProducing(self) -> None:
-        """The server does not read."""
+        """IPushProducer: the server does not read."""
         self.is_writable = False
 
     def resumeProducing(self) -> None:
-        """The server reads again."""
+        """IPushProducer: the server reads again."""
         self.is_writable = True
         self._component.drain()
 
     def stopProducing(self) -> None:
-        """The transport is gone; connectionLost does the rest."""
+        """IPushProducer: the transport is gone; connectionLost does the rest."""
 
     def _take(self, stanza: Stanza) -> None:
         settled = self._component.take(stanza)

@@ -1,4 +1,4 @@
-"""What a gateway is to the runtime that all gateways share: its own part, in the words of XEP-0100."""
+"""The part of a gateway that differs from others, in the words of XEP-0100; the runtime is shared."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ class Service:
     type: str
     """Of the disco category `gateway`, as the XMPP Registrar lists them: `sms`, `smtp`, `irc` …"""
     name: str
-    """`SMS`."""
+    """Such as `SMS`."""
     prompt: str
     """What an address of the foreign network is called: `Phone number`."""
     description: str
     """A sentence that asks for one."""
     contact_identity: tuple[str, str]
-    """Disco category and type of somebody over there: `("client", "sms")`."""
+    """Disco category and type of a user of the foreign network: `("client", "sms")`."""
     contact_features: tuple[str, ...] = ()
-    """What messages to them may have: namespaces of extensions."""
+    """Namespaces of the extensions that messages to them may have."""
 
 
 class Registrar(Protocol):
-    """The registrations of a gateway that wants them (XEP-0100 sections 4.1 to 4.3). `user` is a bare JID."""
+    """The registrations of a gateway that has them (XEP-0100 sections 4.1 to 4.3). `user` is a bare JID."""
 
     @property
     def instructions(self) -> str:
@@ -45,23 +45,23 @@ class Registrar(Protocol):
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """What is asked for, by the names of XEP-0077: `phone`, `email`, `username` …"""
+        """The fields that are asked for, by the names of XEP-0077: `phone`, `email`, `username` …"""
 
     @property
     def required(self) -> bool:
-        """Who has not registered may not write."""
+        """Whether only registered users may write."""
 
     async def users(self) -> list[Jid]:
         """Everybody who is registered."""
 
     async def find(self, user: Jid) -> Mapping[str, str] | None:
-        """What the user registered with, by field; None for a stranger."""
+        """The user's registration, by field; None for a stranger."""
 
     async def register(self, user: Jid, answers: Mapping[str, str]) -> None:
         """Register the user, or change the registration. Raises StanzaError (not-acceptable) for bad answers."""
 
     async def remove(self, user: Jid) -> None:
-        """Forget the user."""
+        """Remove the registration."""
 
 
 class Gateway(ABC):
@@ -69,22 +69,22 @@ class Gateway(ABC):
 
     service: Service
     registrar: Registrar | None = None
-    """None where everybody may write through the gateway."""
+    """None if everybody may write through the gateway."""
 
     @abstractmethod
     def normal(self, address: str) -> str:
-        """The one spelling of a foreign address. Raises StanzaError for what is none (item-not-found)."""
+        """The normal form of a foreign address. Raises StanzaError (item-not-found) for other texts."""
 
     @abstractmethod
     async def on_message(self, message: Stanza) -> None:
-        """A message of any type for a foreign address; also an error, which answers one that the gateway sent.
+        """Handle a message of any type for a foreign address; also an error, which answers a message of the gateway.
 
-        It returns when the message is safe: until then it counts against what is read from the server. Messages come
-        in order, and are not awaited for one another. Raises StanzaError to refuse it.
+        Returns when the message is safe: until then it counts against MAX_UNSETTLED. Messages come in order, without
+        waiting for one another. Raises StanzaError to refuse it.
         """
 
     def vcard(self, address: str) -> Element:
-        """What is known of somebody over there (XEP-0054)."""
+        """What is known of a user of the foreign network (XEP-0054)."""
         card = Element(f"{{{VCARD}}}vCard")
         SubElement(card, f"{{{VCARD}}}FN").text = address
         return card
@@ -92,14 +92,14 @@ class Gateway(ABC):
 
 @dataclass(frozen=True)
 class GatewayContext:
-    """What answers in the name of a gateway need."""
+    """What the modules that answer for a gateway need."""
 
     domain: str
     gateway: Gateway
     host: ModuleHost[GatewayContext]
     send: Callable[[Stanza], Settled]
     soon: Callable[[Callable[[], Awaitable[None]]], None]
-    """Run something behind the answer to this request."""
+    """Run something after the answer to this request."""
     uptime_s: Callable[[], float]
 
     @property
@@ -109,14 +109,14 @@ class GatewayContext:
 
 
 def contact_jid(gateway: Gateway, domain: str, address: str) -> Jid:
-    """The JID of a foreign address (XEP-0106). Raises StanzaError for what is none."""
+    """The JID of a foreign address (XEP-0106). Raises StanzaError for other texts."""
     try:
-        # a JID is lower-case (RFC 7622 section 3.3), so it has to be before the escapes are looked for
+        # a JID is lower-case (RFC 7622 section 3.3), so lower the address before looking for escapes
         return Jid.parse(f"{escape(gateway.normal(address).lower())}@{domain}")
     except (ValueError, JidError) as error:
         raise StanzaError(Condition.NOT_ACCEPTABLE, str(error)) from None
 
 
 def contact_address(gateway: Gateway, jid: Jid) -> str:
-    """The foreign address behind a JID, in its one spelling. Raises StanzaError for what is none."""
+    """The foreign address of a JID, in its normal form. Raises StanzaError for other JIDs."""
     return gateway.normal(unescape(jid.localpart))

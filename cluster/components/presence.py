@@ -1,8 +1,8 @@
-"""The presence of a gateway and of those behind it (XEP-0100 section 4).
+"""The presence of a gateway and of its foreign users (XEP-0100 section 4).
 
 The specification is for gateways that log in to the foreign network in each user's name. Ours translate directly, so
-that logging in and out (sections 4.4 and 4.5) has no meaning: users' presence is taken note of by nobody. Those behind
-a gateway are always there: nothing is known of their presence.
+that logging in and out (sections 4.4 and 4.5) has no meaning, and users' presence is ignored. Foreign users are always
+available: nothing is known of their presence.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ async def on_presence(ctx: GatewayContext, presence: Stanza) -> None:
 
 
 async def _may_see(ctx: GatewayContext, user: Jid, asked: Jid) -> bool:
-    """False where the user has been told why not (section 4.6, alternate flow)."""
+    """Whether the user may see this address; if not, it has been told why (section 4.6, alternate flow)."""
     try:
         await check_registered(ctx, user)
         if asked.localpart:
@@ -47,14 +47,14 @@ async def _may_see(ctx: GatewayContext, user: Jid, asked: Jid) -> bool:
 
 
 async def check_registered(ctx: GatewayContext, user: Jid) -> None:
-    """Raises StanzaError where the gateway wants users to register, and this one has not (section 4.8)."""
+    """Raises StanzaError if the gateway requires registration and this user has not registered (section 4.8)."""
     registrar = ctx.gateway.registrar
     if registrar is not None and registrar.required and await registrar.find(user.bare) is None:
         raise StanzaError(Condition.REGISTRATION_REQUIRED, f"register with {ctx.domain} first")
 
 
 async def broadcast(ctx: GatewayContext, type: str | None) -> None:
-    """Tell all registered users that the gateway is there, or goes (section 8)."""
+    """Tell all registered users that the gateway is available, or unavailable (section 8)."""
     registrar = ctx.gateway.registrar
     for user in await registrar.users() if registrar is not None else []:
         ctx.send(make("presence", from_=ctx.jid, to=user, type=type))

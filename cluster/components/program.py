@@ -1,4 +1,4 @@
-"""What the process of a gateway or of a foreign network runs, and what it is given."""
+"""The program of a gateway or of a foreign network, and what its process passes in."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ Address = tuple[str, int]
 
 @dataclass(frozen=True)
 class NodeEnvironment:
-    """What every program is given, whatever its kind."""
+    """What every program gets, whatever its kind."""
 
     reactor: Any
     folder: Path
-    """Its own, for what it keeps in files."""
+    """Its own folder, for its files."""
     client: RedisClient
     keys: Keys
     tracer: Tracer
     now_utc_s: Callable[[], float]
     new_id: Callable[[], str]
-    """Ids that nobody can guess."""
+    """Returns ids that nobody can guess."""
     jitter: Callable[[], float]
-    """In [0, 1)."""
+    """Returns a number in [0, 1)."""
 
     def component(self, at_server: Address, domain: str, secret: str) -> ComponentConnection:
         """The connection of a gateway to its server."""

@@ -1,4 +1,4 @@
-"""Registration with a gateway (XEP-0100 sections 4.1 to 4.3, by XEP-0077), for those that want it."""
+"""Registration with a gateway (XEP-0100 sections 4.1 to 4.3, by XEP-0077)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ registration = Module[GatewayContext]("register", ns=REGISTER, xep=100, version=
 
 @registration.on_iq("get", "query", addressed_to=("domain",))
 async def show_form(ctx: GatewayContext, iq: Stanza) -> Stanza:
-    """What is needed, or what the user registered with."""
+    """The required fields, or the user's registration."""
     registrar, user = _registrar(ctx), _user(iq)
     known = await registrar.find(user)
     query = Element(f"{{{REGISTER}}}query")
@@ -30,7 +30,8 @@ async def show_form(ctx: GatewayContext, iq: Stanza) -> Stanza:
 
 @registration.on_iq("set", "query", addressed_to=("domain",))
 async def change(ctx: GatewayContext, iq: Stanza) -> Stanza:
-    """Register, change that, or end it; the gateway and the user then see each other's presence, or no longer do."""
+    """Register, change or remove a registration; the gateway and the user then see each other's presence, or no longer
+    do."""
     registrar, user = _registrar(ctx), _user(iq)
     query = iq.payload()
     known = await registrar.find(user)

@@ -1,4 +1,4 @@
-"""What all gateways share: stanzas from the server to the gateway's own part, or to the general answers."""
+"""The part that all gateways share: stanzas from the server go to the gateway's own part, or to the common answers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class GatewayRuntime:
         self._iq = iq.IqDispatch(self._ctx.host, self._send)
 
     def start(self) -> None:
-        """Connect, and go on connecting."""
+        """Connect, and reconnect from then on."""
         self._started_s = self._clock.seconds()
         self._connection.start(self.take, lambda: self._soon(lambda: presence.broadcast(self._ctx, None)))
 
@@ -51,7 +51,7 @@ class GatewayRuntime:
         await self._connection.stop()
 
     def take(self, stanza: Stanza) -> Settled:
-        """A stanza from the server. It has settled when the gateway has done what it can."""
+        """Handle a stanza from the server. It has settled when the gateway has done what it can."""
         return Deferred.fromCoroutine(self._take(stanza))
 
     async def _take(self, stanza: Stanza) -> None:
@@ -83,7 +83,7 @@ class GatewayRuntime:
             await settled
 
     def _refuse(self, stanza: Stanza, error: Exception) -> None:
-        """The one place that turns what handlers of messages and presence raise into an error stanza."""
+        """Turn an exception of a handler of messages or presence into an error stanza."""
         if not isinstance(error, StanzaError):
             self._log.failure("a {kind} to {to} failed", kind=stanza.kind, to=str(stanza.to))
             error = StanzaError(Condition.INTERNAL_SERVER_ERROR)
@@ -92,7 +92,7 @@ class GatewayRuntime:
             self._send(stanza.error(error))
 
     def _send(self, stanza: Stanza) -> Settled:
-        """An answer: it is not worth more than what is translated, which waits for the server too."""
+        """Send an answer; it may be dropped when too many stanzas wait for the server."""
         try:
             return self._connection.send(stanza)
         except (Overloaded, NotCarried) as error:

@@ -1,1 +1,1 @@
-"""External components (XEP-0114) that translate to a foreign network."""
+"""Gateways: external components (XEP-0114) that translate to a foreign network."""

@@ -1,4 +1,4 @@
-"""Delivery receipts of XMPP (XEP-0184), which stand for those of a foreign network."""
+"""Delivery receipts of XMPP (XEP-0184), which represent those of a foreign network."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ RECEIPTS = "urn:xmpp:receipts"
 
 
 def wants_receipt(stanza: Stanza) -> bool:
-    """True where the sender asks to hear of the delivery (section 5.1)."""
+    """Whether the sender requests a receipt (section 5.1)."""
     return stanza.id is not None and stanza.is_payload(RECEIPTS, "request")
 
 
 def receipt_for(message_id: str, sender: Jid, contact: Jid, type: str | None, id: str) -> Stanza:
-    """What tells the sender of the message with this id that the contact has it; `id` is its own."""
+    """The receipt for the message with this id of the sender; `id` is that of the receipt."""
     payload = Element(f"{{{RECEIPTS}}}received", id=message_id)
     return make("message", to=sender, from_=contact, id=id, type=type, payload=[payload])

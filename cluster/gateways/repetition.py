@@ -1,4 +1,4 @@
-"""Messages that come again: after a crash the server sends what it has no acknowledgement of."""
+"""Repeated messages: after a crash, a server sends again what was not acknowledged."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from cluster.xmpp.stanza import Stanza
 
 
 def key_of(message: Stanza) -> str:
-    """The same for a message that comes again, of 32 letters; empty where nothing tells that.
+    """A key of 32 letters that is the same for a repetition of the message; empty if a repetition cannot be recognised.
 
-    What can come twice bears the stanza-id of a server (XEP-0359). An id that a client chose is no such thing: another
-    message may have it too.
+    A message that may be repeated bears the stanza-id of a server (XEP-0359). The `id` that a client chose does not
+    count: another message may have it too.
     """
     given = [f"{each.get('by')} {each.get('id')}" for each in message.tree.findall(f"{{{STANZA_ID}}}stanza-id")]
     return hashlib.sha256(f"{message.from_} {message.to} {given}".encode()).hexdigest()[:32] if given else ""

@@ -1,1 +1,1 @@
-"""The foreign world of a lab: a message centre with phones, a mail host with mailboxes."""
+"""The foreign networks of a lab: a message centre with phones, a mail host with mailboxes."""

@@ -1,4 +1,4 @@
-"""Faults of a foreign network: what its operator turns on to see gateways cope. They end with its process."""
+"""Faults of a foreign network, which its operator sets to test gateways. They end with its process."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import msgspec
 
 
 class Faults(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """All that can be wrong with a network at once."""
+    """All faults of a network."""
 
     down: bool = False
-    """It takes no connections, and has closed those that there were."""
+    """Refuse connections, and close the open ones."""
     delay_s: float = 0.0
-    """How long it thinks about each message that a gateway brings."""
+    """Delay of the answer to each message of a gateway."""
     max_per_s: float = 0.0
-    """How many messages it takes in a second; it asks for patience for the others. 0: as many as it does without."""
+    """Messages that are accepted per second; the others are throttled. 0: the network's own limit."""
     refuse: str = ""
-    """With what it answers each message: an SMTP reply, or a command_status of SMPP."""
+    """The answer to each message: an SMTP reply, or a command_status of SMPP."""
 
 
 _WORDS = {"down": "down", "delay_s": "delay {:g} s", "max_per_s": "rate {:g}/s", "refuse": "refuse {}"}
 
 
 def in_words(faults: Mapping[str, Any]) -> str:
-    """Those that are set, as `fault_ls` tells them: `down, delay 2 s`; empty: none."""
+    """The faults in the words of `fault_ls`: `down, delay 2 s`; empty if there are none."""
     return ", ".join(_WORDS[key].format(value) for key, value in faults.items())
 
 
@@ -34,14 +34,14 @@ class FaultyNetwork(ABC):
     """The operator's requests about faults, for any network. Raises ValueError with the remedy."""
 
     faults = Faults()
-    """Those there are."""
+    """The current faults."""
 
     async def fault_ls(self) -> dict[str, Any]:
-        """Those that are set, by their names."""
+        """The current faults, by their names."""
         return dict(msgspec.to_builtins(self.faults))
 
     async def fault_set(self, **given: Any) -> dict[str, Any]:
-        """Set these, beside those that there are; all that are set then."""
+        """Set these faults in addition to the current ones; returns all."""
         try:
             faults = msgspec.convert({**msgspec.to_builtins(self.faults), **given}, Faults)
         except msgspec.ValidationError as error:
@@ -53,17 +53,17 @@ class FaultyNetwork(ABC):
         return await self.fault_ls()
 
     async def fault_clear(self) -> None:
-        """All is well again."""
+        """Remove all faults."""
         await self._apply(Faults())
         self.faults = Faults()
 
     @abstractmethod
     async def _apply(self, faults: Faults) -> None:
-        """Be so. Raises ValueError for what cannot be."""
+        """Apply the faults. Raises ValueError for impossible ones."""
 
 
 class Door:
-    """Where a network listens; it can be shut and opened again."""
+    """The port of a network, which can be closed and opened again."""
 
     def __init__(self, factory: Any, end_all: Callable[[], None]) -> None:
         """`end_all` closes the connections of the factory."""
@@ -73,21 +73,21 @@ class Door:
         self._port: Any = None  # an IListeningPort
 
     async def open(self, endpoint: Any) -> Any:
-        """Listen at this server endpoint; the IListeningPort."""
+        """Listen at this server endpoint; returns the IListeningPort."""
         self._endpoint = endpoint
         self._port = await endpoint.listen(self._factory)
 
         return self._port
 
     async def shut(self) -> None:
-        """Take no connections, and close those there are."""
+        """Refuse connections, and close the open ones."""
         port, self._port = self._port, None
         if port is not None:
             await port.stopListening()
         self._end_all()
 
     async def be(self, is_open: bool) -> None:
-        """Open it or shut it, if it is not so."""
+        """Open or close the port, unless it is so already."""
         if is_open and self._port is None:
             await self.open(self._endpoint)
         elif not is_open and self._port is not None:

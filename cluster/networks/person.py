@@ -1,4 +1,4 @@
-"""One of the people of a foreign network of the lab, such as a phone or a mailbox: what it reads and writes."""
+"""A user of a foreign network of the lab, such as the owner of a phone or a mailbox."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from cluster.base.request import Answer_co, Request
 
 
 class Ask(Protocol):
-    """Asks the network. Raises Refused (cluster/base/request.py)."""
+    """Sends a request to the network. Raises Refused (cluster/base/request.py)."""
 
     def __call__(self, request: Request[Answer_co], /) -> Answer_co: ...
 
 
 class Received(Protocol):
-    """What somebody has received; `trace_id` is empty where it is not followed."""
+    """A received text; `trace_id` is empty if it is not followed."""
 
     @property
     def text(self) -> str: ...
@@ -25,7 +25,7 @@ class Received(Protocol):
 
 
 class Person(ABC):
-    """Its methods raise Refused."""
+    """The base of all users; its methods raise Refused."""
 
     def __init__(self, ask: Ask, address: str) -> None:
         self.address = address
@@ -33,12 +33,12 @@ class Person(ABC):
 
     @abstractmethod
     def inbox(self, after: int = 0) -> Sequence[Received]:
-        """What it has received, oldest first, without the first `after`."""
+        """The received texts, oldest first, without the first `after`."""
 
     @abstractmethod
     def write(self, to: str, domain: str, text: str, trace_id: str) -> None:
-        """Write to an address of XMPP, by the gateway that has this domain."""
+        """Write to an XMPP address, through the gateway of this domain."""
 
     def answer(self, to: str, domain: str, text: str, *, answering: str, trace_id: str) -> None:
-        """Answer what came with the trace id `answering`, to this very address."""
+        """Answer the text with the trace id `answering`, to exactly this address."""
         self.write(to, domain, text, trace_id)

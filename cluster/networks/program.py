@@ -1,4 +1,4 @@
-"""What the process of a foreign network runs."""
+"""The program of a foreign network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from twisted.internet.endpoints import TCP4ServerEndpoint
 
 
 class Network(Protocol):
-    """A foreign network that takes connections."""
+    """A foreign network, which listens for connections."""
 
     administration: Any
 
@@ -26,9 +26,9 @@ class NetworkProgram:
         self.administration = network.administration
 
     async def start(self) -> None:
-        """Take connections."""
+        """Listen for connections."""
         await self._network.start(self._endpoint)
 
     async def stop(self) -> None:
-        """Take no more, and end those there are."""
+        """Stop listening, and close all connections."""
         await self._network.stop()

@@ -1,4 +1,4 @@
-"""What may be asked of every foreign network, beside how it is."""
+"""The requests that every foreign network answers, besides its status."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class FaultLs(Request[dict[str, Any]], frozen=True, tag="fault_ls"):
 
 
 class FaultSet(Request[dict[str, Any]], frozen=True, tag="fault_set"):
-    """Give a foreign network these faults, beside those that it has; the answer are all of them."""
+    """Add faults to a foreign network; the answer has all of them."""
 
     down: bool | msgspec.UnsetType = msgspec.UNSET
     delay_s: float | msgspec.UnsetType = msgspec.UNSET
@@ -23,7 +23,7 @@ class FaultSet(Request[dict[str, Any]], frozen=True, tag="fault_set"):
 
 
 class FaultClear(Request[None], frozen=True, tag="fault_clear"):
-    """Take all faults from a foreign network."""
+    """Remove all faults of a foreign network."""
 
 
 FAULTS: Requests = (FaultLs, FaultSet, FaultClear)

@@ -1,1 +1,1 @@
-"""The mail gateway: messages to mail addresses leave by SMTP (RFC 5321), mail to accounts comes in by it."""
+"""The mail gateway: messages to mail addresses leave by SMTP (RFC 5321), mail to accounts arrives by SMTP."""

@@ -1,4 +1,4 @@
-"""Which mail addresses are those of XMPP accounts, and of the gateway itself."""
+"""The mail addresses of XMPP accounts, and of the gateway itself."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _BOUNCE = "bounce+"
 
 
 class NotHere(Exception):
-    """No mail is taken for this domain."""
+    """The gateway accepts no mail for this domain."""
 
 
 class Unknown(Exception):
-    """The domain is right, and nobody has this address."""
+    """The domain is right, and the address is unknown."""
 
 
 @dataclass(frozen=True)
@@ -26,44 +26,47 @@ class Account:
     """The address of an XMPP account."""
 
     jid: Jid
-    """Full where the address is that of one resource."""
+    """A full JID if the address is that of one resource."""
     is_ours: bool
-    """Of one of the domains whose mail the gateway takes. Others are answered by those only whom they wrote to."""
+    """Of one of the domains whose mail the gateway accepts. Others are known only to the mail addresses that they wrote
+    to."""
 
 
 @dataclass(frozen=True)
 class Bounce:
-    """Where failure reports of one mail go, which the gateway sent."""
+    """Where failure reports for one mail of the gateway go."""
 
     key: str
 
 
 @dataclass(frozen=True)
 class Postmaster:
-    """Whoever runs the gateway (RFC 5321 section 4.5.1)."""
+    """The operator of the gateway (RFC 5321 section 4.5.1)."""
 
 
 class Addresses:
     """The address book of one gateway.
 
-    An account of a domain whose mail the gateway takes has its own JID as its address, romeo@montague.lit; every
-    account has one at the gateway's domain: romeo=40montague.lit@mail.montague.lit, and so has each of its resources.
-    Aliases come before both.
+    An account of a domain whose mail the gateway accepts has its own JID as its address, romeo@montague.lit. Every
+    account has an address at the gateway's domain, romeo=40montague.lit@mail.montague.lit, and so has each of its
+    resources. Aliases come before both.
     """
 
     def __init__(self, domain: str, xmpp_domains: Collection[str], aliases: Mapping[str, Jid]) -> None:
-        """`domain`: of the gateway; `xmpp_domains`: whose mail it takes, too; `aliases` by normal address."""
+        """`domain`: of the gateway; `xmpp_domains`: further domains whose mail it accepts; `aliases`: by normal
+        address."""
         self.domain = domain
         self._xmpp_domains = frozenset(xmpp_domains)
         self._aliases = {_folded(address): account for address, account in aliases.items()}
         self._alias_domains = {domain_of(address) for address in aliases}
 
     def takes(self, domain: str) -> bool:
-        """True for the domains whose mail comes here."""
+        """Whether mail for this domain comes to this gateway."""
         return domain == self.domain or domain in self._xmpp_domains or domain in self._alias_domains
 
     def of(self, account: Jid) -> str:
-        """Where mail for an account reaches it through this gateway; in ASCII, so that every host takes it."""
+        """The address at which mail reaches the account through this gateway; in ASCII, so that every host accepts
+        it."""
         local = unescape(account.localpart)
         if account.domainpart in self._xmpp_domains and DOT_ATOM.fullmatch(local) and local.isascii():
             return f"{local}@{account.domainpart}"
@@ -74,7 +77,7 @@ class Addresses:
         return f"{_BOUNCE}{key}@{self.domain}"
 
     def find(self, address: str) -> Account | Bounce | Postmaster:
-        """Whose it is. Raises NotHere and Unknown."""
+        """The owner of the address. Raises NotHere and Unknown."""
         local, domain = local_of(address), domain_of(address)
         if not self.takes(domain):
             raise NotHere(address)
@@ -90,7 +93,7 @@ class Addresses:
             if local.startswith(_BOUNCE):
                 return Bounce(local.removeprefix(_BOUNCE))
             jid = Jid.parse(unquote(local))
-        except ValueError:  # JidError is one
+        except ValueError:  # JidError is a ValueError
             raise Unknown(address) from None
         if not jid.localpart:
             raise Unknown(address)
@@ -98,5 +101,5 @@ class Addresses:
 
 
 def _folded(address: str) -> str:
-    """Upper case in the local part makes no difference: it is we who say so for our own addresses."""
+    """The local part in lower case: for the gateway's own addresses, case makes no difference."""
     return f"{local_of(address).lower()}@{domain_of(address)}"

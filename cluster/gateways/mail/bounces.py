@@ -1,4 +1,4 @@
-"""What became of a message or a mail, told to whoever sent it: as an error stanza, a receipt or a failure report."""
+"""Tells senders what happened to a message or a mail: by an error stanza, a receipt or a failure report."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _ABOUT_ADDRESS = (550, 551, 553)
 
 
 def error_for(answer: Answer) -> StanzaError:
-    """The stanza error for a mail that the other host did not take."""
+    """The stanza error for a mail that the other host refused."""
     if not answer.is_final:
         return StanzaError(Condition.REMOTE_SERVER_TIMEOUT, f"the mail was not taken in time: {answer}")
     enhanced = answer.text.partition(" ")[0]
@@ -70,11 +70,11 @@ class Bounces:
         self._now_utc_s = now_utc_s
 
     async def tell_sender(self, sent: Sent, status: str, text: str) -> None:
-        """Of a message that left as a mail, and was reported on later. Raises Overloaded."""
+        """Tell the sender of a message that left as a mail about a report for it. Raises Overloaded."""
         await self._tell(sent, error_of_status(status, f"{status} {text}".strip()))
 
     async def tell_delivery(self, sent: Sent) -> None:
-        """Of a message that left as a mail and has arrived. Raises Overloaded."""
+        """Tell the sender of a message that left as a mail that it has arrived. Raises Overloaded."""
         if sent.wants_receipt and sent.id is not None:
             receipt = receipt_for(sent.id, sent.from_, sent.to.bare, sent.message_type, self._new_id())
             settled = self._send(msgspec.structs.replace(receipt, trace_id=sent.trace_id))
@@ -82,12 +82,12 @@ class Bounces:
                 await settled
 
     async def failed(self, mail: Mail, answer: Answer) -> None:
-        """As the queue wants it: a mail was refused, or is too old. Raises Overloaded."""
+        """Called by the queue: a mail was refused, or is too old. Raises Overloaded."""
         if mail.sent is not None:
             await self._tell(mail.sent, error_for(answer))
 
     def report(self, taken: Taken, error: StanzaError) -> Mail:
-        """The failure report for a mail whose message came back with an error."""
+        """The failure report for a mail whose message returned with an error."""
         id, now_utc_s = self._new_id(), self._now_utc_s()
         report = Report(
             reporter=self._addresses.domain,

@@ -1,4 +1,4 @@
-"""What a mail gateway has to know."""
+"""The configuration of a mail gateway."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ class MailSettings(msgspec.Struct, frozen=True):
     """One mail gateway."""
 
     name: str
-    """Of the lab node: `g2`."""
+    """Name of the lab node: `g2`."""
     domain: str
     """`mail.montague.lit`."""
     xmpp_domains: tuple[str, ...]
-    """Domains of accounts whose mail the gateway takes: `montague.lit`."""
+    """Domains of accounts whose mail the gateway accepts: `montague.lit`."""
     aliases: tuple[tuple[str, Jid], ...] = ()
-    """Further addresses, in their normal spelling, and whose they are; others of their domains are nobody's."""
+    """Further addresses, in their normal form, and their owners; all other addresses in their domains are unknown."""
     max_mail_bytes: int = 5 * 2**20
-    """Of a mail that comes in, with its attachments."""
+    """Of an incoming mail, with its attachments."""
     max_mails_per_s: float = 100.0
-    """That one host may bring."""
+    """From one host."""

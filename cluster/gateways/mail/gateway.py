@@ -1,4 +1,4 @@
-"""The gateway's own part: messages become mails, errors become reports."""
+"""The mail gateway's own part: messages become mails, errors become reports."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from cluster.xmpp.stanza import Stanza, error_of
 
 
 class MailGateway(Gateway):
-    """A `Gateway`. Everybody may write through it, as everybody may write a mail."""
+    """The `Gateway` of mail. Everybody may write through it, as everybody may write a mail."""
 
     _log = Logger()
     service = Service(
@@ -58,7 +58,7 @@ class MailGateway(Gateway):
         self._new_id = new_id
 
     def normal(self, address: str) -> str:
-        """The one spelling of a mail address. Raises StanzaError."""
+        """The normal form of a mail address. Raises StanzaError."""
         try:
             address = normal(address)
             for_the_wire(address)
@@ -67,7 +67,7 @@ class MailGateway(Gateway):
         return address
 
     async def on_message(self, message: Stanza) -> None:
-        """A message becomes a mail, and an error a report on the mail that it answers."""
+        """A message becomes a mail, an error becomes a report on the mail that it answers."""
         try:
             if message.type == "error":
                 await self._report(message)
@@ -138,7 +138,7 @@ class MailGateway(Gateway):
         )
 
     async def _report(self, message: Stanza) -> None:
-        """Its sender hears that a mail did not reach an account, unless it wants no report."""
+        """Report to the sender of a mail that it did not reach an account, unless the mail wants no report."""
         taken = await self._ledger.find(message.id) if message.id else None
         assert message.from_ is not None
         if not isinstance(taken, Taken) or taken.account.bare != message.from_.bare or not taken.return_path:
@@ -152,7 +152,7 @@ def _ascii(domain: str) -> str:
 
 
 def _text(tree: Element, name: str) -> str:
-    """The element in the stanza's own language where there are several (RFC 6121 section 5.2.3)."""
+    """The element in the stanza's own language, if there are several (RFC 6121 section 5.2.3)."""
     found = tree.findall(f"{{{CLIENT}}}{name}")
     own = [element for element in found if "{http://www.w3.org/XML/1998/namespace}lang" not in element.attrib]
     return next((element.text or "" for element in own or found), "")

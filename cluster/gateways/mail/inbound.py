@@ -1,4 +1,4 @@
-"""Mail that comes in: who gets it, and as which message."""
+"""Incoming mail: its receivers, and the message that it becomes."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.stanza import Stanza, make
 
 MAX_HOSTS = 50
-"""RFC 5321 section 6.3: a mail that came through more of them goes in a circle. 100 is advised, 50 is usual."""
+"""RFC 5321 section 6.3: a mail with more Received headers is in a loop. 100 is advised, 50 is usual."""
 WAIT_S = 60.0
-"""For the server, when it is away; then the other host keeps the mail. It would wait for ten minutes."""
+"""Time limit for a server that is away; then the other host keeps the mail. It would wait for ten minutes."""
 
 
 class Inbound:
-    """A `Receiver`: turns mails into messages."""
+    """The `Receiver` of SMTP: turns mails into messages."""
 
     _log = Logger()
     reports_delivery = False
-    """Only the server of an account knows."""
+    """Only the server of an account knows whether a mail was delivered."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Inbound:
         contact: Callable[[str], Jid],
         new_id: Callable[[], str],
     ) -> None:
-        """`send` is that of the component; `contact`: the JID that stands for an address, raises StanzaError."""
+        """`send` is that of the component; `contact` returns the JID of a mail address, or raises StanzaError."""
         self.domain = settings.domain
         self.max_bytes = settings.max_mail_bytes
         self._clock = clock
@@ -69,9 +69,9 @@ class Inbound:
         self._new_id = new_id
 
     async def check_recipient(self, envelope: Envelope, address: str) -> None:
-        """Only addresses of ours, and of others those whom a mail of theirs made known. Whether there is such an
+        """Accept addresses of the gateway's domains, and other accounts that wrote to the sender.
 
-        account, its own server knows: if not, its error becomes a report to the sender.
+        Only the server of an account knows whether it exists: if not, its error becomes a report to the sender.
         """
         try:
             found = self._addresses.find(address)
@@ -92,7 +92,7 @@ class Inbound:
             raise Refused(451, "4.3.0 cannot look that up now; try again later") from None
 
     async def take(self, envelope: Envelope, data: bytes) -> str:
-        """Send it on. Raises Refused."""
+        """Send the mail on as a message. Raises Refused."""
         letter = read(data)
         if letter.received > MAX_HOSTS:
             raise Refused(554, f"5.4.6 it came through {letter.received} hosts: it goes in a circle")
@@ -101,14 +101,14 @@ class Inbound:
         sending = [
             Deferred.fromCoroutine(self._take_for(envelope, address, letter, data)) for address in envelope.recipients
         ]
-        results: Any = await DeferredList(sending, consumeErrors=True)  # cancelled, it cancels them
+        results: Any = await DeferredList(sending, consumeErrors=True)  # cancelling it cancels them
         failures = [failure for done, failure in results if not done]
         if failures:
             self._refuse(failures)
         return f"{len(sending)} taken"
 
     def _refuse(self, failures: list[TwistedFailure]) -> None:
-        """For all recipients at once; those who have it are known by the ledger when it comes again."""
+        """Refuse the mail for all recipients; when it comes again, the ledger knows those who have it."""
         if all(isinstance(failure.value, NotCarried) for failure in failures):
             raise Refused(554, f"5.6.0 no message can hold it: {failures[0].getErrorMessage()}")
         for failure in failures:
@@ -134,7 +134,7 @@ class Inbound:
                     await self._send_on(envelope, jid, letter, data)
 
     async def _take_report(self, key: str, data: bytes) -> None:
-        """To the address that only reports go to."""
+        """Handle a report at the return path, which is for reports only."""
         failure, sent = read_failure(data), await self._ledger.find(key)
         if failure is not None and isinstance(sent, Sent):
             await self._bounces.tell_sender(sent, failure.status, failure.text)
@@ -144,7 +144,7 @@ class Inbound:
             self._log.info("a mail to the return path of {key} reports no failure; dropped", key=key)
 
     async def _is_report_of_ours(self, data: bytes) -> bool:
-        """True for a report from a host that sent it to the wrong address, once its sender is told."""
+        """Whether this is a report that a host sent to the wrong address; its sender is then told."""
         failure = read_failure(data)
         local, _, domain = failure.message_id.strip("<>").rpartition("@") if failure else ("", "", "")
         sent = await self._ledger.find(local) if failure and domain == self.domain else None
@@ -161,7 +161,7 @@ class Inbound:
             return
         return_path = "" if letter.is_automatic else envelope.return_path
         taken = Taken(account, return_path, kept_headers(data), False, letter.trace_id)
-        await self._ledger.note(id, taken)  # before its error can come
+        await self._ledger.note(id, taken)  # before its error can arrive
         settled = self._send(self._message(id, account, letter))
         if settled is not None:
             late: Any = TwistedFailure(Overloaded("the server is away"))  # type: ignore[no-untyped-call]
@@ -170,7 +170,7 @@ class Inbound:
         await self._ledger.note(id, msgspec.structs.replace(taken, is_delivered=True))
 
     def _stanza_id(self, envelope: Envelope, account: Jid, letter: ParsedMail, data: bytes) -> str:
-        """The same when the same mail comes again; a mail without a Message-ID is always a new one."""
+        """The same id when the same mail comes again; a mail without a Message-ID is always a new one."""
         if not letter.message_id:
             return self._new_id()
         mark = hashlib.sha256(f"{envelope.return_path} {account} {letter.message_id} ".encode())
@@ -195,6 +195,6 @@ class Inbound:
             thread = Element(f"{{{CLIENT}}}thread")
             thread.text = thread_of(root, self.domain)
             payload.append(thread)
-        # of type normal, which is a mail's (RFC 6121 section 5.2.2) and is kept for whoever is away
+        # type normal (RFC 6121 section 5.2.2), which is stored for an account that is away
         message = make("message", from_=sender, to=account, id=id, payload=payload)
         return msgspec.structs.replace(message, trace_id=letter.trace_id)

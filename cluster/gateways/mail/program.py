@@ -47,27 +47,27 @@ class MailProgram:
         self.administration = self
 
     async def status(self) -> dict[str, bool]:
-        """Whether it is connected to its server."""
+        """Ready when the gateway is connected to its server."""
         return {"ready": self._connection.is_joined}
 
     async def start(self) -> None:
-        """Take mail, and join the server."""
+        """Listen for mail, and connect to the server."""
         await self._service.start(self._endpoint)
         self._runtime.start()
 
     async def stop(self) -> None:
-        """Leave both."""
+        """Stop listening, and disconnect."""
         await self._service.stop()
         await self._runtime.stop()
 
 
 def lab_relay(reactor: Any, at: Address, identity: str) -> Relay:
-    """The way to a host of the lab."""
+    """The relay to a host of the lab."""
     return Relay(reactor, TCP4ClientEndpoint(reactor, *at), RelaySettings(at[0]), identity)
 
 
 def real_relay(reactor: Any, settings: RelaySettings, port: int, identity: str) -> Relay:
-    """The way to a real host, by its name."""
+    """The relay to a real host, by its name."""
     endpoint: Any = HostnameEndpoint(reactor, settings.host, port)
     tls = optionsForClientTLS(settings.host) if settings.starttls else None
     return Relay(reactor, endpoint, settings, identity, tls)

@@ -18,7 +18,7 @@ _record: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
 
 
 class RedisSpool:
-    """A `Spool`: one hash."""
+    """The `Spool` of a gateway: one hash."""
 
     def __init__(self, client: RedisClient, keys: Keys, domain: str) -> None:
         """`domain`: of the gateway."""
@@ -26,31 +26,31 @@ class RedisSpool:
         self._key = keys.gateway(domain, "spool")
 
     async def put(self, mail: Mail) -> None:
-        """Keep it."""
+        """Store the mail."""
         await self._client.execute("HSET", self._key, mail.id, _encode(mail))
 
     async def drop(self, id: str) -> None:
-        """Forget it."""
+        """Remove the mail."""
         await self._client.execute("HDEL", self._key, id)
 
     async def load(self) -> list[Mail]:
-        """All of them."""
+        """All stored mails."""
         found = await read_hash(self._client, self._key)
         return sorted(map(_mail, found.values()), key=lambda mail: mail.accepted_utc_s)
 
 
 class RedisLedger:
-    """A `Ledger`."""
+    """The `Ledger` of a gateway."""
 
     def __init__(self, client: RedisClient, keys: Keys, domain: str, now_utc_s: Callable[[], float]) -> None:
         """`domain`: of the gateway."""
         self._records = RecentValues(client, keys.gateway(domain, "ledger"), int(KEPT_S), now_utc_s)
 
     async def note(self, key: str, record: Record) -> None:
-        """Remember it."""
+        """Store what is known of a mail."""
         await self._records.put(key, _encode(record))
 
     async def find(self, key: str) -> Record | None:
-        """What is known."""
+        """What is stored of a mail."""
         value = await self._records.get(key)
         return None if value is None else _record.decode(value)

@@ -38,7 +38,7 @@ class MailService:
         new_id: Callable[[], str],
         jitter: Callable[[], float],
     ) -> None:
-        """`send` is that of the ComponentConnection; `new_id` makes ids nobody can guess."""
+        """`send` is that of the ComponentConnection; `new_id` returns ids that nobody can guess."""
         addresses = Addresses(settings.domain, settings.xmpp_domains, dict(settings.aliases))
         bounces = Bounces(addresses, send, new_id, now_utc_s)
         self.queue = OutboundQueue(
@@ -52,13 +52,13 @@ class MailService:
         self.server = SmtpServer(clock, inbound, settings.max_mails_per_s)
 
     async def start(self, endpoint: Any) -> Any:
-        """Take mail at this server endpoint, and send what an earlier process left; the IListeningPort."""
+        """Listen at this server endpoint, and send what an earlier process left; returns the IListeningPort."""
         await self.queue.start()
         self._port: Any = await endpoint.listen(self.server)
         return self._port
 
     async def stop(self) -> None:
-        """Take no more mail; what is not sent is kept. Then stop the runtime."""
+        """Accept no more mail; unsent mails stay in the spool. Then stop the runtime."""
         if hasattr(self, "_port"):
             await self._port.stopListening()
         self.server.close()

@@ -1,4 +1,4 @@
-"""How a person at a phone says whom a text is for: `romeo@montague.lit: text` or `@romeo text`."""
+"""How the author of a text names its recipient: `romeo@montague.lit: text` or `@romeo text`."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _FORMS = (
 
 
 class Addressed(msgspec.Struct, frozen=True):
-    """A text, and whom it is for."""
+    """A text, and its recipient."""
 
     to: Jid
-    """Full where the text names a resource."""
+    """A full JID if the text names a resource."""
     text: str
 
 
 def addressed(words: str, home_domain: str) -> Addressed | None:
-    """Whom the text names at its beginning; None where it names nobody. A local name is of `home_domain`."""
+    """The recipient that the text names at its beginning; None if it names none. A local name is of `home_domain`."""
     for form in _FORMS:
         found = form.fullmatch(words)
         if found is not None:

@@ -1,4 +1,4 @@
-"""Who wrote to a phone last, so that its answer finds the way back."""
+"""The last user who wrote to each phone, for the phone's answers."""
 
 from __future__ import annotations
 
@@ -6,27 +6,26 @@ from cluster.gateways.sms.store import Table
 from cluster.xmpp.jid import Jid
 
 MAX_PAIRS = 20_000
-"""Some megabytes. Beyond it the pairs are forgotten that wrote to each other first: who is at the phone is asked to
-name the address again."""
+"""Some megabytes. Beyond it the oldest pairs are forgotten: their phones are then asked to name the address again."""
 
 
 class Correspondents:
-    """The last writer for each pair of a phone and the number that it saw."""
+    """The last user for each pair of a phone and the number that it saw."""
 
     def __init__(self, table: Table[Jid]) -> None:
         self._table = table
         self._last: dict[str, Jid] = {}
 
     async def load(self) -> None:
-        """Read what earlier processes noted."""
+        """Load what earlier processes stored."""
         self._last = await self._table.load()
 
     def last(self, phone: str, number: str) -> Jid | None:
-        """Who wrote to the phone last from this number (a bare JID)."""
+        """The user who last wrote to the phone from this number (a bare JID)."""
         return self._last.get(f"{phone} {number}")
 
     async def note(self, phone: str, number: str, jid: Jid) -> None:
-        """This user and the phone write to each other now."""
+        """Store that this user and the phone write to each other."""
         pair = f"{phone} {number}"
         if self._last.get(pair) != jid:
             self._last.pop(pair, None)

@@ -1,4 +1,4 @@
-"""The gateway's side of SMPP: an ESME, bound to a message centre whenever that can be had."""
+"""The gateway's side of SMPP: an ESME, which stays bound to a message centre whenever possible."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from cluster.protocols.smpp.window import Window
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 10.0
 REFUSED_RETRY_S = 60.0
-"""A wrong password stays wrong until somebody changes it; asking more often helps nobody."""
+"""A wrong password stays wrong until somebody changes it."""
 HEALTHY_S = 10.0
-"""A session that lasted so long was a good one: the next attempt comes soon."""
+"""A session that lasted this long was a good one: the next attempt follows soon."""
 WINDOW = 10
 """Section 2.9 names this as the largest number of unanswered requests that most message centres take."""
 MAX_DELIVERIES = 1000
@@ -38,7 +38,7 @@ _UNREACHABLE = (ConnectError, ConnectionClosed, DNSLookupError)
 
 
 class Login(msgspec.Struct, frozen=True):
-    """Who the gateway is at the message centre."""
+    """The gateway's account at the message centre."""
 
     system_id: str
     """At most 15 characters."""
@@ -51,7 +51,7 @@ class Login(msgspec.Struct, frozen=True):
 
 
 class Esme:
-    """Binds as transceiver, comes back by itself, and loses nothing in between."""
+    """Binds as transceiver, reconnects, and loses nothing in between."""
 
     _log = Logger()
 
@@ -63,9 +63,10 @@ class Esme:
         on_deliver: Callable[[Pdu], Awaitable[None]],
         jitter: Callable[[], float],
     ) -> None:
-        """`endpoint`: where the message centre is. `jitter()` in [0, 1) spreads the attempts of many.
+        """`endpoint`: that of the message centre. `jitter()` in [0, 1) spreads the attempts of many.
 
-        `on_deliver` takes one deliver_sm after the other; one that it fails for is asked for again.
+        `on_deliver` handles one deliver_sm after the other; if it fails, the message centre is asked to send that one
+        again.
         """
         self._reactor = reactor
         self._endpoint = endpoint
@@ -83,12 +84,12 @@ class Esme:
 
     @property
     def bound(self) -> bool:
-        """True while the message centre takes messages."""
+        """Whether the message centre accepts messages."""
         return self._window.open
 
     @property
     def unanswered(self) -> int:
-        """Messages that the message centre has not taken yet."""
+        """Messages that the message centre has not accepted yet."""
         return self._window.count
 
     def start(self) -> None:
@@ -97,7 +98,7 @@ class Esme:
         self._running.addErrback(lambda failure: self._log.failure("The ESME gave up", failure))
 
     async def stop(self) -> None:
-        """Unbind. Who waits for an answer gets CancelledError."""
+        """Unbind. Waiting submissions fail with CancelledError."""
         session, was_bound = self._session, self.bound
         if self._running is not None:
             self._running.cancel()
@@ -108,7 +109,7 @@ class Esme:
             await session.unbind()
 
     def submit(self, sm: Sm, tlvs: Mapping[int, bytes], timeout_s: float) -> Deferred[str]:
-        """The message_id that the message centre gave. Fails with `window.Refused` or `window.NotAnswered`."""
+        """Submit a message; returns its message_id. Fails with `window.Refused` or `window.NotAnswered`."""
         return self._window.send(sm, tlvs, timeout_s)
 
     async def _keep_bound(self) -> None:
@@ -121,10 +122,10 @@ class Esme:
                 backoff = self._refused if status in _REFUSALS else self._backoff
                 await deferLater(as_interface(self._reactor), backoff.pause_s(attempt))
         except (CancelledError, ConnectingCancelledError):
-            return  # stopped
+            return  # the ESME is stopped
 
     async def _one_session(self) -> int:
-        """Bind, and stay until it is over; the command_status of the bind."""
+        """Bind, and run until the session ends; returns the command_status of the bind."""
         self._lost = Deferred()
         session = SmppSession(self._reactor, self)
         try:
@@ -160,10 +161,10 @@ class Esme:
         else:
             self._log.warn("the message centre does not let us bind: {status}", status=status_name(status))
 
-    # --- as the owner of the session
+    # --- as the SessionOwner
 
     def on_request(self, session: SmppSession, pdu: Pdu) -> None:
-        """Take messages in order; nothing else is asked of an ESME."""
+        """Handle deliver_sm in order; an ESME answers no other request."""
         if pdu.command_id is not CommandId.DELIVER_SM or not self.bound:
             session.respond(pdu, CommandStatus.ESME_RINVBNDSTS)
         elif len(self._deliveries) >= MAX_DELIVERIES or self._deliveries_bytes > MAX_DELIVERIES_BYTES:
@@ -184,7 +185,7 @@ class Esme:
             except Unacceptable as error:
                 self._log.warn("a deliver_sm is rejected: {reason}", reason=str(error))
                 session.respond(pdu, error.command_status)
-            except Exception:  # whatever it was, the message must not be lost: it comes again
+            except Exception:  # whatever failed, the message must not be lost: the message centre sends it again
                 self._log.failure("A message from the message centre could not be handled")
                 session.respond(pdu, CommandStatus.ESME_RX_T_APPN)
             else:
@@ -192,7 +193,7 @@ class Esme:
         self._delivering = False
 
     def on_lost(self, session: SmppSession) -> None:
-        """What the session did not answer is sent over the next one."""
+        """Requests without an answer are sent over the next session."""
         if session is self._session:
             self._session = None
             self._window.detach(session)

@@ -1,4 +1,4 @@
-"""The SMS gateway, wired: what it is to the runtime that all gateways share."""
+"""The SMS gateway: its wiring, and the part that the shared runtime calls."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class SmsSettings(msgspec.Struct, frozen=True):
     domain: str
     """`sms.montague.lit`"""
     home_domain: str
-    """Of the server that it is a component of: the domain of names that a phone writes without one."""
+    """Domain of the server that it is a component of; texts of phones that name a localpart only mean this domain."""
     number: str
     """Short code or number that phones see as the sender, and write to."""
 
@@ -71,7 +71,7 @@ class SmsGateway(Gateway):
         new_id: Callable[[], str],
         jitter: Callable[[], float],
     ) -> None:
-        """`endpoint`: where the message centre is; `login`: who we are there. `send`: `ComponentConnection.send`."""
+        """`endpoint`: that of the message centre; `login`: the account there. `send`: `ComponentConnection.send`."""
         self._reactor = reactor
         self._send_stanza = send
         self._numbers = RegisteredNumbers(store.numbers)
@@ -93,11 +93,11 @@ class SmsGateway(Gateway):
 
     @property
     def bound(self) -> bool:
-        """True while the message centre takes messages."""
+        """Whether the message centre accepts messages."""
         return self._esme.bound
 
     async def start(self) -> None:
-        """Read what earlier processes left, and bind; before the runtime takes stanzas."""
+        """Load what earlier processes left, and bind; before the runtime handles stanzas."""
         for part in (self._numbers, self._correspondents, self._receipts, self._inbound):
             await part.load()
         await self._outbound.resume()
@@ -105,7 +105,7 @@ class SmsGateway(Gateway):
         self._expiry.start(PATIENCE_S / 5, now=False)
 
     async def stop(self) -> None:
-        """Unbind; what is not answered stays in the store."""
+        """Unbind; unanswered messages stay in the store."""
         if self._expiry.running:
             self._expiry.stop()
         await self._esme.stop()
@@ -113,11 +113,11 @@ class SmsGateway(Gateway):
     # --- as a Gateway
 
     def normal(self, address: str) -> str:
-        """The phone number. Raises StanzaError (item-not-found)."""
+        """The normal form of a phone number. Raises StanzaError (item-not-found)."""
         return phone_number(address)
 
     async def on_message(self, message: Stanza) -> None:
-        """A message for a phone, or an error for what a phone sent."""
+        """Handle a message for a phone, or an error for a message of a phone."""
         if message.type == "error":
             self._inbound.bounced(message)
         else:
@@ -126,7 +126,8 @@ class SmsGateway(Gateway):
     # --- for its parts
 
     async def _send(self, stanza: Stanza) -> None:
-        """Returns when the server has it. Raises Overloaded or TimeoutError, and then the server does not get it."""
+        """Returns when the server has the stanza. Raises Overloaded or TimeoutError; the server then does not get
+        it."""
         settled = self._send_stanza(stanza)
         if settled is not None:
             await settled.addTimeout(SEND_TIMEOUT_S, as_interface(self._reactor))
@@ -134,5 +135,5 @@ class SmsGateway(Gateway):
     async def _expire(self) -> None:
         try:
             await self._inbound.expire()
-        except Exception:  # the loop must go on
+        except Exception:  # the loop must continue
             self._log.failure("What came of a long message could not be passed on")

@@ -1,4 +1,4 @@
-"""From phones to XMPP: a deliver_sm becomes a message for who wrote last, or for whom its text names."""
+"""From phones to XMPP: a deliver_sm becomes a message to the address that it names, or to the last user who wrote."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.stanza import Stanza, error_of, make
 
 MAX_SENT = 1_000
-"""Messages of phones whose errors are still told to them."""
+"""Messages of phones whose errors are still reported to them."""
 EXPLAIN_EVERY_S = 600.0
-"""A phone (or the machine that it may be) is not told more often how to write to somebody."""
+"""A phone, or the machine behind the number, is not told more often how to address somebody."""
 
 MAX_EXPLAINED = 10_000
-"""Phones that are known to have been told that; those first that were told first."""
+"""Phones that are known to have been told; the oldest are forgotten first."""
 
 EXPLANATION = "Nobody wrote to you from this number. Begin with an address: name@domain: text"
 
 
 class Unacceptable(Exception):
-    """A deliver_sm that cannot become a message, now or later: the message centre is told so by the status."""
+    """A deliver_sm that cannot become a message, now or later: `status` is the answer to the message centre."""
 
     def __init__(self, command_status: CommandStatus, reason: str) -> None:
         super().__init__(reason)
@@ -46,7 +46,7 @@ class Unacceptable(Exception):
 
 
 class Conversation(msgspec.Struct, frozen=True):
-    """A phone, and the number of ours that it writes to."""
+    """A phone, and the number of the gateway that it writes to."""
 
     phone: str
     number: str
@@ -71,8 +71,10 @@ class Inbound:
         new_id: Callable[[], str],
         seconds: Callable[[], float],
     ) -> None:
-        """`home_domain`: of names without a domain. `say(number, phone, text)` sends a text of the gateway itself;
-        `seconds` is a clock that runs steadily."""
+        """`home_domain`: of names without a domain.
+
+        `say(number, phone, text)` sends a text of the gateway itself; `seconds` is a steady clock.
+        """
         self._domain = domain
         self._home_domain = home_domain
         self._table = table
@@ -89,12 +91,12 @@ class Inbound:
         self._explained: OrderedDict[str, float] = OrderedDict()
 
     async def load(self) -> None:
-        """Read the parts that earlier processes collected."""
+        """Load the parts that earlier processes collected."""
         for piece in (await self._table.load()).values():
             self._join(piece)
 
     async def on_deliver(self, pdu: Pdu) -> None:
-        """Take a deliver_sm; it returns when a crash can no longer lose it. Raises Unacceptable."""
+        """Handle a deliver_sm; returns when a crash can no longer lose it. Raises Unacceptable."""
         sm = pdu.body
         assert isinstance(sm, Sm)
         if not is_text(sm):
@@ -117,7 +119,7 @@ class Inbound:
             await self.expire()
 
     async def _on_report(self, pdu: Pdu, sm: Sm) -> None:
-        """A receipt, or another report that is no message of a person (section 5.2.12)."""
+        """Handle a receipt, or another report that is not a message of a person (section 5.2.12)."""
         receipt = receipt_of(pdu) if is_receipt(sm) else None
         if receipt is not None:
             await self._receipts.on_receipt(receipt)
@@ -127,7 +129,7 @@ class Inbound:
             self._log.info("a deliver_sm with esm_class {esm_class:#04x} is no message", esm_class=sm.esm_class)
 
     async def expire(self) -> None:
-        """Pass on what has come of long messages whose other parts have not."""
+        """Pass on the incomplete long messages whose other parts did not arrive in time."""
         self._overdue += self._joiner.expired(self._seconds())
         while self._overdue:
             key, words = self._overdue.popleft()
@@ -141,7 +143,7 @@ class Inbound:
             await self._drop(key)
 
     def bounced(self, error: Stanza) -> None:
-        """A message of a phone came back: its sender hears why."""
+        """A message of a phone was returned: tell the phone why."""
         conversation = self._sent.pop(error.id or "", None)
         if conversation is not None and error.from_ is not None:
             reason: StanzaError = error_of(error)
@@ -176,7 +178,7 @@ class Inbound:
             raise Unacceptable(CommandStatus.ESME_RX_R_APPN, f"no message can hold the text: {error}") from None
 
     def _target(self, conversation: Conversation, words: str) -> Addressed | None:
-        """Whom it is for: named in the text, else the owner of the number, else who wrote last."""
+        """The recipient: named in the text, otherwise the owner of the number, otherwise the last user who wrote."""
         named = addressed(words, self._home_domain)
         if named is not None:
             return named
@@ -195,14 +197,14 @@ class Inbound:
             self._say(conversation.number, conversation.phone, EXPLANATION)
 
     def _jid(self, phone: str) -> Jid:
-        """Of the phone; of the gateway itself where the sender is no address that a JID can hold."""
+        """The JID of the phone; of the gateway itself if the sender's address cannot be a JID."""
         try:
             return Jid(prepare_localpart(escape(phone)), self._domain)
         except (JidError, ValueError):
             return Jid("", self._domain)
 
     def _id(self, conversation: Conversation, pdu: Pdu | None) -> str:
-        """The same for a message that the message centre repeats, if it numbers its messages."""
+        """The same id for a message that the message centre repeats, if it numbers its messages."""
         reference = pdu.tlvs.get(Tag.USER_MESSAGE_REFERENCE) if pdu else None
         return f"sms-{conversation.phone}-{reference.hex()}" if reference else self._new_id()
 

@@ -1,4 +1,4 @@
-"""Phone numbers: their one spelling, and those that users registered as their own."""
+"""Phone numbers: their normal form, and those that users registered as their own."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def phone_number(text: str) -> str:
 
 
 class RegisteredNumbers:
-    """The gateway's `Registrar`: who registers a number writes from it; others write from the gateway's own.
+    """The gateway's `Registrar`: users write from the number that they registered; others from the gateway's own.
 
-    Nothing proves that a number is a user's own: in a lab the operator is asked, not the phone.
+    Nothing proves that a number is the user's own: in a lab the operator decides, not the phone.
     """
 
     instructions = "Your phone number, like +393331234567: people at phones see it as the sender, and answer to it."
     fields: tuple[str, ...] = ("phone",)
     required = False
-    """Who has not registered may write all the same."""
+    """Users may write without a registration."""
 
     def __init__(self, table: Table[str]) -> None:
         self._table = table
@@ -44,7 +44,7 @@ class RegisteredNumbers:
         self._owners: dict[str, Jid] = {}
 
     async def load(self) -> None:
-        """Read what earlier processes were told."""
+        """Load what earlier processes stored."""
         for user, number in (await self._table.load()).items():
             self._keep(Jid.parse(user), number)
 
@@ -56,10 +56,10 @@ class RegisteredNumbers:
         """The user who has this number."""
         return self._owners.get(number)
 
-    # --- as a Registrar
+    # --- as the Registrar
 
     async def users(self) -> list[Jid]:
-        """Everybody who is registered."""
+        """All registered users."""
         return sorted(self._numbers)
 
     async def find(self, user: Jid) -> Mapping[str, str] | None:
@@ -68,7 +68,7 @@ class RegisteredNumbers:
         return None if number is None else {"phone": number}
 
     async def register(self, user: Jid, answers: Mapping[str, str]) -> None:
-        """Keep the user's number. Raises StanzaError for what is no number (not-acceptable), or taken (conflict)."""
+        """Store the user's number. Raises StanzaError if it is not a number (not-acceptable), or taken (conflict)."""
         try:
             number = phone_number(answers["phone"])
         except StanzaError as error:
@@ -82,7 +82,7 @@ class RegisteredNumbers:
         await self._table.put(str(user), number)
 
     async def remove(self, user: Jid) -> None:
-        """Forget the user's number."""
+        """Remove the user's number."""
         self._drop(user)
         await self._table.delete(str(user))
 

@@ -1,4 +1,4 @@
-"""From XMPP to phones: a message becomes submit_sm, and is not forgotten until the message centre has it."""
+"""From XMPP to phones: a message becomes submit_sm, and stays in the store until the message centre has it."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from cluster.xmpp.stanza import Stanza
 MAX_WAITING = 1_000
 """Short messages that may wait for the message centre; then senders are told to try later."""
 MAX_WAITING_BYTES = 16 << 20
-"""Of the stanzas that they are made of."""
+"""Of the stanzas of those messages."""
 SAY_TIMEOUT_S = 60.0
-"""A text of the gateway itself is of no use much later."""
+"""A text of the gateway itself is useless much later."""
 MAX_WAIT_S = 300.0
-"""How long one waits before its sender is told that it did not go."""
+"""How long a message may wait before its sender gets an error."""
 
 _REFUSALS: dict[int, tuple[Condition, str]] = {
     CommandStatus.ESME_RINVDSTADR: (Condition.ITEM_NOT_FOUND, "the message centre knows no such number"),
@@ -66,12 +66,13 @@ class Outbound:
         now_utc_s: Callable[[], float],
         first_reference: int,
     ) -> None:
-        """`own_number`: the sender of users who have registered none. `first_reference`: another one at each start."""
+        """`own_number`: the sender for users without a registered number. `first_reference`: another one at each
+        start."""
         self._esme = esme
         self._table = table
         self._done = done
         self._under_way: set[str] = set()
-        """Keys of submissions that are not done with."""
+        """Keys of submissions that are not finished."""
         self._numbers = numbers
         self._correspondents = correspondents
         self._receipts = receipts
@@ -83,13 +84,13 @@ class Outbound:
         self._waiting_bytes = 0
 
     async def resume(self) -> None:
-        """Send what an earlier process could not, or did not hear of."""
+        """Send what an earlier process did not send, or had no answer for."""
         for name, submission in (await self._table.load()).items():
             self._under_way.update(filter(None, [submission.key]))
             self._submit(name, submission, _short_messages(submission))
 
     async def take(self, message: Stanza) -> None:
-        """Accept a message for a phone; it returns when a crash can no longer lose it. Raises StanzaError."""
+        """Accept a message for a phone; returns when a crash can no longer lose it. Raises StanzaError."""
         assert message.from_ is not None
         if message.type == "groupchat":
             raise StanzaError(Condition.SERVICE_UNAVAILABLE, "a phone is not a room; write a chat message")
@@ -113,11 +114,11 @@ class Outbound:
             self._log.info("{from_} repeats a message; it is not sent twice", from_=str(message.from_))
             return
         self._tracer.record(Event.ROUTED, message, "to the message centre")
-        self._submit(name, submission, parts)  # each message awaited the same before it: their order is kept
+        self._submit(name, submission, parts)  # each message awaited the same before this: their order is kept
         await self._correspondents.note(_phone(message), source, sender)
 
     async def _keep(self, name: str, submission: Submission) -> bool:
-        """False for what was kept before."""
+        """False for a message that was stored before."""
         key = submission.key
         if key in self._under_way:
             return False
@@ -134,7 +135,7 @@ class Outbound:
         return True
 
     def say(self, number: str, phone: str, words: str) -> None:
-        """Send a text of the gateway itself, from this number of ours; if that fails, it is only logged."""
+        """Send a text of the gateway itself, from this number of the gateway; a failure is only logged."""
         parts = short_messages(number, phone, words, self._reference)
         self._use_references(len(parts))
         for part in parts:
@@ -149,7 +150,7 @@ class Outbound:
 
     def _submit(self, name: str, submission: Submission, parts: list[ShortMessage]) -> None:
         self._waiting_bytes += len(submission.stanza.raw)
-        # noted at once, not when all are answered: the receipt of one may come before the answer to the next
+        # at once, not when all are answered: the receipt for one may arrive before the answer for the next
         answers = [
             self._esme.submit(part.sm, part.tlvs, MAX_WAIT_S).addCallback(self._taken, name, submission, len(parts))
             for part in parts
@@ -170,7 +171,7 @@ class Outbound:
         except FirstError as first:
             reason: Any = first.subFailure.value
             if isinstance(reason, CancelledError):
-                return  # the process ends; the table keeps it for the next
+                return  # the process ends; the table keeps the message for the next one
             for answer in answers:
                 answer.cancel()
             error = _error(reason)
@@ -186,7 +187,7 @@ class Outbound:
 
 
 def _error(reason: Exception) -> StanzaError:
-    """What the sender is told."""
+    """The error for the sender."""
     if isinstance(reason, Refused):
         unknown = (Condition.UNDEFINED_CONDITION, "the message centre does not take the message")
         condition, text = _REFUSALS.get(reason.command_status, unknown)
@@ -211,7 +212,7 @@ def _phone(message: Stanza) -> str:
 
 
 def _words(message: Stanza) -> str:
-    """The body, behind the subject if there is one."""
+    """The body, after the subject if there is one."""
     tree = message.tree
     body, subject = (xml.text_of(tree, f"{{{CLIENT}}}{name}") or "" for name in ("body", "subject"))
     return f"({subject}) {body}" if subject and body else body

@@ -27,7 +27,7 @@ class SmsProgram:
         *,
         waits_for_smsc: bool,
     ) -> None:
-        """`waits_for_smsc`: it is not ready before it is bound there."""
+        """`waits_for_smsc`: not ready before it is bound there."""
         endpoint: Any = TCP4ClientEndpoint(around.reactor, *at_smsc)
         self._connection = connection
         self._gateway = SmsGateway(
@@ -47,16 +47,16 @@ class SmsProgram:
         self.administration = self
 
     async def status(self) -> dict[str, bool]:
-        """Whether it is connected on both sides; a message centre that the lab does not run may come later."""
+        """Ready when it is connected on both sides; a message centre that is not of the lab may come later."""
         joined, bound = self._connection.is_joined, self._gateway.bound
         return {"ready": joined and (bound or not self._waits_for_smsc), "joined": joined, "bound": bound}
 
     async def start(self) -> None:
-        """Bind at the message centre, and join the server."""
+        """Bind at the message centre, and connect to the server."""
         await self._gateway.start()
         self._runtime.start()
 
     async def stop(self) -> None:
-        """Leave both."""
+        """Disconnect from both."""
         await self._runtime.stop()
         await self._gateway.stop()

@@ -18,9 +18,9 @@ from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza, make
 
 MAX_AWAITED = 10_000
-"""Messages whose fate is still of interest; of the oldest beyond that, failures are not told any more."""
+"""Messages whose receipts are awaited; failures of the oldest beyond that are not reported."""
 MAX_EARLY = 1_000
-"""Receipts that name no message of ours, or none yet."""
+"""Receipts for unknown messages, which may become known."""
 
 _FAILURES = {
     MessageState.EXPIRED: (Condition.RECIPIENT_UNAVAILABLE, "the phone was not reached in time"),
@@ -32,11 +32,12 @@ _FAILURES = {
 
 
 MAX_KEPT_BYTES = 2_048
-"""Of a message whose fate is waited for, so that MAX_AWAITED take 20 MiB: an error of a larger one comes without it."""
+"""Of a message whose receipt is awaited, so that MAX_AWAITED take 20 MiB: the error for a larger one comes without
+it."""
 
 
 class Receipts:
-    """What became of the messages that the message centre has taken."""
+    """The receipts for messages that the message centre has accepted."""
 
     _log = Logger()
 
@@ -55,23 +56,24 @@ class Receipts:
         self._awaited: dict[str, Awaited] = {}
         self._names: MessageIds[str] = MessageIds()
         self._early: MessageIds[Receipt] = MessageIds()
-        """After a lost connection a receipt may come before the message_id that it names."""
+        """After a lost connection a receipt may arrive before the message_id that it names."""
 
     async def load(self) -> None:
-        """Read what earlier processes waited for."""
+        """Load what earlier processes awaited."""
         for name, awaited in (await self._table.load()).items():
             self._keep(name, awaited)
 
     def expect(self, name: str, submission: Submission, total: int, message_id: str) -> None:
-        """One of the `total` short messages of a submission was taken under this message_id."""
+        """One of the `total` short messages of a submission was accepted under this message_id."""
         awaited = self._awaited.get(name) or Awaited(_kept(submission.stanza), (), total)
         if message_id not in awaited.message_ids:
             awaited = msgspec.structs.replace(awaited, message_ids=(*awaited.message_ids, message_id))
         self._keep(name, awaited)
 
     async def expect_all(self, name: str) -> None:
-        """All short messages of the submission were taken: write down what is awaited, and tell what is known."""
-        if (awaited := self._awaited.get(name)) is not None:  # else the receipts were faster
+        """All short messages of the submission were accepted: store what is awaited, and tell the sender what is
+        known."""
+        if (awaited := self._awaited.get(name)) is not None:  # otherwise the receipts were faster
             await self._table.put(name, awaited)
             for message_id in awaited.message_ids:
                 early = self._early.match(message_id)
@@ -81,7 +83,7 @@ class Receipts:
             await self.forget(next(iter(self._awaited)))
 
     async def forget(self, name: str) -> None:
-        """Nothing more is to be heard of this submission."""
+        """Await nothing more for this submission."""
         awaited = self._awaited.pop(name, None)
         if awaited is not None:
             for message_id in awaited.message_ids:
@@ -133,7 +135,7 @@ class Receipts:
 
 
 def _kept(message: Stanza) -> Stanza:
-    """The message, or as much of it as an answer needs (RFC 6120 section 8.3.1)."""
+    """The message, or the part of it that an answer needs (RFC 6120 section 8.3.1)."""
     if len(message.raw) <= MAX_KEPT_BYTES:
         return message
     payload = [Element(f"{{{RECEIPTS}}}request")] if wants_receipt(message) else []

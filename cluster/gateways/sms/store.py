@@ -1,6 +1,6 @@
-"""What the SMS gateway remembers over a restart: the port, and its implementations in memory and in Redis.
+"""What the SMS gateway stores across restarts: the port, and its implementations in memory and in Redis.
 
-The gateway reads all of it once, when it starts, and then only writes: it is the one who changes it.
+The gateway loads all of it once, at its start, and then only writes: nobody else changes it.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ T = TypeVar("T")
 
 
 class Submission(msgspec.Struct, frozen=True):
-    """A message of XMPP that the message centre has not taken yet."""
+    """A message of XMPP that the message centre has not accepted yet."""
 
     stanza: Stanza
     source: str
     reference: int
     """The user_message_reference of its first short message: the same when it is sent again."""
     key: str = ""
-    """By which the stanza is known when it comes again; empty where it would not be."""
+    """The key by which a repetition of the stanza is recognised; empty if it cannot be."""
 
 
 class Awaited(msgspec.Struct, frozen=True):
-    """A message that the message centre has, and whose delivery receipts are to come."""
+    """A message that the message centre has, and whose delivery receipts are awaited."""
 
     stanza: Stanza
     message_ids: tuple[str, ...]
@@ -53,16 +53,16 @@ class Piece(msgspec.Struct, frozen=True):
 
 
 class Table(Protocol[T]):
-    """Things of one kind, by name. Writes take effect in the order of the calls, also when nobody waits."""
+    """Values of one type, by name. Writes take effect in the order of the calls, also without waiting."""
 
     async def put(self, name: str, value: T) -> None: ...
     async def delete(self, *names: str) -> None: ...
     async def load(self) -> dict[str, T]:
-        """All of them, sorted by name."""
+        """All values, sorted by name."""
 
 
 class Done(Protocol):
-    """Messages that are done with, by their keys; forgotten by itself after KEPT_S at the earliest."""
+    """Keys of finished messages; each is forgotten after KEPT_S at the earliest."""
 
     async def note(self, key: str) -> None: ...
     async def knows(self, key: str) -> bool: ...
@@ -74,12 +74,12 @@ KEPT_S = 3_600
 
 @dataclass(frozen=True)
 class SmsStore:
-    """Everything that one gateway remembers."""
+    """Everything that one gateway stores."""
 
     numbers: Table[str]
     """The phone number of each registered user, by bare JID."""
     correspondents: Table[Jid]
-    """Who wrote last, by `<phone> <number that the phone saw>`."""
+    """The last user who wrote, by `<phone> <number that the phone saw>`."""
     submissions: Table[Submission]
     awaited: Table[Awaited]
     pieces: Table[Piece]
@@ -87,42 +87,42 @@ class SmsStore:
 
 
 class MemoryTable(Generic[T]):
-    """A `Table` that is forgotten with its process."""
+    """A `Table` in memory."""
 
     def __init__(self) -> None:
         self._values: dict[str, T] = {}
 
     async def put(self, name: str, value: T) -> None:
-        """Keep it."""
+        """Store the value."""
         self._values[name] = value
 
     async def delete(self, *names: str) -> None:
-        """Forget them."""
+        """Remove the values."""
         for name in names:
             self._values.pop(name, None)
 
     async def load(self) -> dict[str, T]:
-        """All of them."""
+        """All values."""
         return dict(sorted(self._values.items()))
 
 
 class MemoryDone:
-    """A `Done` that is forgotten with its process."""
+    """A `Done` in memory."""
 
     def __init__(self) -> None:
         self._keys: set[str] = set()
 
     async def note(self, key: str) -> None:
-        """Remember it."""
+        """Store the key."""
         self._keys.add(key)
 
     async def knows(self, key: str) -> bool:
-        """Whether it was noted."""
+        """Whether the key is stored."""
         return key in self._keys
 
 
 class RedisTable(Generic[T]):
-    """A `Table` that is a hash. Fails with ConnectionLost while Redis is away."""
+    """A `Table` that is a hash in Redis. Fails with ConnectionLost while Redis is away."""
 
     def __init__(self, client: RedisClient, key: str, type: type[T]) -> None:
         self._client = client
@@ -130,41 +130,41 @@ class RedisTable(Generic[T]):
         self._decode = msgspec.msgpack.Decoder(type).decode
 
     async def put(self, name: str, value: T) -> None:
-        """Keep it."""
+        """Store the value."""
         await self._client.execute("HSET", self._key, name, msgspec.msgpack.encode(value))
 
     async def delete(self, *names: str) -> None:
-        """Forget them."""
+        """Remove the values."""
         await self._client.execute("HDEL", self._key, *names)
 
     async def load(self) -> dict[str, T]:
-        """All of them."""
+        """All values."""
         found = await read_hash(self._client, self._key)
         return {name.decode(): self._decode(value) for name, value in sorted(found.items())}
 
 
 class RedisDone:
-    """A `Done`. Fails with ConnectionLost while Redis is away."""
+    """A `Done` in Redis. Fails with ConnectionLost while Redis is away."""
 
     def __init__(self, client: RedisClient, key: str, now_utc_s: Callable[[], float]) -> None:
         self._keys = RecentValues(client, key, KEPT_S, now_utc_s)
 
     async def note(self, key: str) -> None:
-        """Remember it."""
+        """Store the key."""
         await self._keys.put(key, b"")
 
     async def knows(self, key: str) -> bool:
-        """Whether it was noted."""
+        """Whether the key is stored."""
         return await self._keys.get(key) is not None
 
 
 def memory_sms_store() -> SmsStore:
-    """An empty one."""
+    """An empty store in memory."""
     return SmsStore(MemoryTable(), MemoryTable(), MemoryTable(), MemoryTable(), MemoryTable(), MemoryDone())
 
 
 def redis_sms_store(client: RedisClient, keys: Keys, domain: str, now_utc_s: Callable[[], float]) -> SmsStore:
-    """What the gateway of this domain remembers in this Redis."""
+    """The store of the gateway of this domain in this Redis."""
     return SmsStore(
         RedisTable(client, keys.gateway(domain, "numbers"), str),
         RedisTable(client, keys.gateway(domain, "correspondents"), Jid),

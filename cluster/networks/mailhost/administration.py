@@ -1,4 +1,4 @@
-"""What the operator of a lab asks of its mail host: what mailboxes have, what they send, and how it behaves."""
+"""The requests of a lab's operator to its mail host: its mailboxes, their mails, its faults."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _REPLY = re.compile(r"([45]\d\d) ([45]\.\d+\.\d+ .+)", re.ASCII)
 
 
 class MailHostAdministration(FaultyNetwork):
-    """The operator's requests. Raises ValueError with the remedy for what cannot be done."""
+    """The operator's requests. Raises ValueError with the remedy."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class MailHostAdministration(FaultyNetwork):
         return {"ready": True, "mailboxes": len(self._mailboxes), "waiting": waiting}
 
     async def mailbox_ls(self) -> list[dict[str, Any]]:
-        """All mailboxes: address, name, how many mails are in it."""
+        """All mailboxes: address, name, number of mails."""
         boxes = self._mailboxes.values()
         return [{"address": box.address, "name": box.name, "mails": len(box.inbox())} for box in boxes]
 
@@ -54,13 +54,13 @@ class MailHostAdministration(FaultyNetwork):
         return self._mailbox(mailbox).inbox()[int(after) :]
 
     async def send(self, sender: str, to: str, subject: str, text: str, trace_id: str = "") -> str:
-        """Write a mail from a mailbox; its Message-ID."""
+        """Send a mail from a mailbox; returns its Message-ID."""
         return await self._send(self._mailbox(sender), normal(to), subject, text, (), trace_id)
 
     async def reply(self, mailbox: str, message_id: str, text: str, trace_id: str = "", to: str = "") -> str:
-        """Answer a mail that is in the mailbox, as a mail program does; the answer's Message-ID.
+        """Answer a mail in the mailbox, as a mail program does; returns the answer's Message-ID.
 
-        `to`: another address than the one that the mail wants its answer at.
+        `to`: an address other than the one that the mail gives for answers.
         """
         box = self._mailbox(mailbox)
         letter = box.find(message_id)

@@ -1,4 +1,4 @@
-"""Whom a mail host knows."""
+"""The configuration of a mail host."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ class MailboxSettings(msgspec.Struct, frozen=True):
     address: str
     """`friar@abbey.example`"""
     name: str
-    """Of the lab node: `fc2`."""
+    """Name of the lab node: `fc2`."""
 
 
 class MailHostSettings(msgspec.Struct, frozen=True):
     """One mail host."""
 
     name: str
-    """Of the lab node: `fn2`."""
+    """Name of the lab node: `fn2`."""
     host_name: str
-    """By which it greets: `mx.abbey.example`."""
+    """The name in its greeting: `mx.abbey.example`."""
     mailboxes: tuple[MailboxSettings, ...]
-    """Their domains are those that it takes mail for."""
+    """The host accepts mail for their domains."""
     max_mail_bytes: int = 10 * 2**20
     max_mails_per_s: float = 1_000.0
-    """That one other host may bring."""
+    """From one other host."""

@@ -1,4 +1,4 @@
-"""What a mail host does with mail: into a mailbox, on to another host, or back to whoever wrote it."""
+"""What a mail host does with a mail: deliver it to a mailbox, send it to another host, or report a failure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAX_HOSTS = 50
 
 
 class MailHost:
-    """A `Receiver` for the domains of its mailboxes."""
+    """The `Receiver` for the domains of its mailboxes."""
 
     _log = Logger()
     reports_delivery = True
@@ -47,11 +47,11 @@ class MailHost:
         self.domain = settings.host_name
         self.max_bytes = settings.max_mail_bytes
         self.refusal: Refused | None = None
-        """What each RCPT is told, for those who want to see a sender cope."""
+        """The reply to each RCPT, if the operator wants refusals."""
         self.delay_s = 0.0
-        """How long each RCPT is thought about."""
+        """Delay of the reply to each RCPT."""
         self.queues: Mapping[str, OutboundQueue] = {}
-        """To other hosts, by the domain that they take mail for."""
+        """Queues to other hosts, by the domain that they accept mail for."""
         self._clock = clock
         self._name = settings.name
         self._mailboxes = mailboxes
@@ -60,10 +60,10 @@ class MailHost:
         self._now_utc_s = now_utc_s
         self._new_id = new_id
 
-    # --- as the receiver of mail
+    # --- as the Receiver
 
     async def check_recipient(self, envelope: Envelope, address: str) -> None:
-        """Its own mailboxes, nobody else. Raises Refused."""
+        """Accept its own mailboxes only. Raises Refused."""
         if self.delay_s:
             await deferLater(as_interface(self._clock), self.delay_s)
         if self.refusal is not None:
@@ -77,7 +77,7 @@ class MailHost:
             raise Refused(452, f"4.2.2 the mailbox {address} is full")
 
     async def take(self, envelope: Envelope, data: bytes) -> str:
-        """Into the mailboxes. Raises Refused."""
+        """Deliver the mail to the mailboxes. Raises Refused."""
         letter = read(data)
         if letter.received > MAX_HOSTS:
             raise Refused(554, f"5.4.6 it came through {letter.received} hosts: it goes in a circle")
@@ -96,7 +96,7 @@ class MailHost:
         return f"delivered as {id}"
 
     async def _report_delivery(self, envelope: Envelope, address: str, data: bytes) -> None:
-        """As the sender asked for (RFC 3461 section 5.2.1); nobody is told where no way leads there."""
+        """Report the delivery as the sender requested (RFC 3461 section 5.2.1), if a queue leads to its domain."""
         queue = self.queues.get(domain_of(envelope.return_path)) if envelope.return_path else None
         if queue is None:
             self._log.info("no route to {who} for a delivery report", who=envelope.return_path or "nobody")
@@ -111,10 +111,11 @@ class MailHost:
         except QueueFull as error:
             self._log.warn("no report to {who}: {error}", who=envelope.return_path, error=str(error))
 
-    # --- as the host of those who write mails
+    # --- for the owners of mailboxes
 
     async def send(self, draft: Draft, trace_id: str = "") -> None:
-        """Deliver a mail of a mailbox, or send it on. Raises ValueError where that cannot be, QueueFull."""
+        """Deliver a mail of a mailbox, or send it to another host. Raises QueueFull, and ValueError if that is
+        impossible."""
         data = compose(draft)
         name = self._mailboxes[draft.sender].name
         self._record(Event.SENT, trace_id, name, draft.sender, draft.recipient, data, f"to {draft.recipient}")
@@ -139,7 +140,7 @@ class MailHost:
         )  # fmt: skip
 
     async def failed(self, mail: Mail, answer: Answer) -> None:
-        """As the queues want it: the writer gets a failure report (RFC 3464) into the mailbox."""
+        """Called by the queues: a failure report (RFC 3464) goes to the sender's mailbox."""
         first = answer.text.partition(" ")[0]
         status = first if first.count(".") == 2 else ("5.0.0" if answer.is_final else "4.4.7")
         report = self._report(
@@ -165,7 +166,7 @@ class MailHost:
     def _deliver(self, return_path: str, address: str, data: bytes, trace_id: str) -> None:
         found = self._find(address)
         assert found is not None, "somebody let a mail in for no mailbox"
-        if found.is_full and not return_path:  # a report, of which nobody hears
+        if found.is_full and not return_path:  # the mail is a report itself, for which there are no reports
             self._record(Event.DROPPED, trace_id, self._name, return_path, address, data, f"{found.name} is full")
             return
         head = f"Return-Path: <{return_path}>\r\nDelivered-To: {address}\r\n".encode()
@@ -174,7 +175,7 @@ class MailHost:
         self._record(Event.DELIVERED, trace_id, found.name, return_path, address, data, "in the mailbox")
 
     def _find(self, address: str) -> Mailbox | None:
-        """Upper case and `+tag` in the local part make no difference here."""
+        """The mailbox of an address; upper case and `+tag` in the local part make no difference here."""
         local = local_of(address).partition("+")[0].lower()
         return self._mailboxes.get(f"{local}@{domain_of(address)}")
 
@@ -183,5 +184,5 @@ class MailHost:
 
 
 def traced(trace_id: str) -> tuple[tuple[str, str], ...]:
-    """The header of a mail that is followed."""
+    """The header of a followed mail."""
     return ((TRACE_HEADER, trace_id),) if trace_id else ()

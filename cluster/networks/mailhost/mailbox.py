@@ -11,7 +11,7 @@ from typing import Any
 from cluster.protocols.mime.parsed import ParsedMail, read
 
 _DELIVERY = re.compile(r"Q(\d+)")
-"""In the name of a file of the library's: how many this process had delivered before it."""
+"""In the file names of the library: how many mails this process had delivered before."""
 
 
 MAX_BYTES = 64 << 20
@@ -19,10 +19,10 @@ MAX_BYTES = 64 << 20
 
 
 class Mailbox:
-    """One mailbox; what is in it stays until somebody deletes the files."""
+    """One mailbox; mails stay until somebody deletes the files."""
 
     def __init__(self, address: str, name: str, folder: Path) -> None:
-        """`name`: of the lab node; `folder` is made where there is none."""
+        """`name`: of the lab node; `folder` is created if it does not exist."""
         self.address = address
         self.name = name
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +32,7 @@ class Mailbox:
 
     @property
     def is_full(self) -> bool:
-        """No more mails are to be delivered."""
+        """Whether further mails are refused."""
         if self._size_bytes >= MAX_BYTES:  # unless other programs have deleted some
             self._size_bytes = self._measured()
         return self._size_bytes >= MAX_BYTES
@@ -44,7 +44,7 @@ class Mailbox:
         return [file for part in ("new", "cur") for file in (self._folder / part).iterdir()]
 
     def deliver(self, data: bytes, at_utc_s: float) -> None:
-        """Keep a mail."""
+        """Store a mail."""
         self._size_bytes += len(data)
         key = self._maildir.add(data.replace(b"\r\n", b"\n"))
         os.utime(self._folder / "new" / key, (at_utc_s, at_utc_s))
@@ -59,7 +59,7 @@ class Mailbox:
         return next((letter for letter in letters if letter.message_id == message_id), None)
 
     def _mails(self) -> list[tuple[float, bytes]]:
-        """Read from the folder itself, where other programs move them from new to cur."""
+        """Read from the folder itself, because other programs move mails from new to cur."""
         order = sorted((file.stat().st_mtime, _number(file.name), file) for file in self._files())
         return [(at_utc_s, file.read_bytes()) for at_utc_s, _, file in order]
 

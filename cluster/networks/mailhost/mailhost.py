@@ -20,7 +20,7 @@ from cluster.trace.hop import Tracer
 
 
 class LabMailHost:
-    """Everything of one mail host. `administration` is what its operator may ask."""
+    """Everything of one mail host. `administration` answers its operator's requests."""
 
     def __init__(
         self,
@@ -34,9 +34,9 @@ class LabMailHost:
         new_id: Callable[[], str],
         jitter: Callable[[], float],
     ) -> None:
-        """`routes`: the gateway's host for each domain that it takes mail for.
+        """`routes`: the gateway's host for each domain that it accepts mail for.
 
-        `folder` gets a Maildir for each mailbox, and what is not sent yet.
+        `folder` has a Maildir for each mailbox, and the mails that are not sent yet.
         """
         mailboxes = {
             each.address: Mailbox(each.address, each.name, folder / "mail" / each.address)
@@ -58,13 +58,13 @@ class LabMailHost:
         )
 
     async def start(self, endpoint: Any) -> Any:
-        """Take mail at this server endpoint, and send what an earlier process left; the IListeningPort."""
+        """Listen at this server endpoint, and send what an earlier process left; returns the IListeningPort."""
         for queue in self._host.queues.values():
             await queue.start()
         return await self._door.open(endpoint)
 
     async def stop(self) -> None:
-        """Take no more mail; what is not sent is kept."""
+        """Accept no more mail; unsent mails stay in the folder."""
         await self._door.shut()
         for queue in self._host.queues.values():
             await queue.stop()

@@ -26,11 +26,11 @@ class Mailbox(Person):
         self._ask(MailReply(self.address, message_id, text, trace_id, f"{quote(to)}@{domain}"))
 
     def send(self, to: str, subject: str, text: str, trace_id: str = "") -> None:
-        """Write to an address."""
+        """Send a mail to an address."""
         self._ask(Send(self.address, to, subject, text, trace_id))
 
     def reply(self, text: str, number: str = "") -> None:
-        """Answer the mail of this number in the inbox, else the newest. Raises ValueError."""
+        """Answer the mail of this number in the inbox, otherwise the newest. Raises ValueError."""
         mails = self.inbox()
         if number and not (number.isascii() and number.isdigit() and 1 <= int(number) <= len(mails)):
             raise ValueError(f"no mail {number}; the inbox has {len(mails)}")

@@ -1,4 +1,4 @@
-"""What may be asked of a mail host."""
+"""The requests that a mail host answers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Inbox(Request[list[MailView]], frozen=True, tag="inbox"):
 
 
 class Send(Request[str], frozen=True, tag="send"):
-    """Write a mail from a mailbox; the answer is its Message-ID."""
+    """Send a mail from a mailbox; the answer is its Message-ID."""
 
     sender: str
     to: str
@@ -43,7 +43,7 @@ class Send(Request[str], frozen=True, tag="send"):
 
 
 class MailReply(Request[str], frozen=True, tag="reply"):
-    """Answer a mail that is in a mailbox; the answer is the Message-ID. `to`: another address than the mail's own."""
+    """Answer a mail in a mailbox; the answer is the Message-ID. `to`: an address other than the mail's own."""
 
     mailbox: str
     message_id: str

@@ -12,7 +12,7 @@ from cluster.trace.terminal import safe, safe_line
 
 
 def use(mailbox: Mailbox, action: str | None, words: Sequence[str]) -> None:
-    """Do it as this mailbox. Raises ValueError, Refused."""
+    """Execute the command as this mailbox. Raises ValueError, Refused."""
     match action, words:
         case "inbox", []:
             _print(mailbox.inbox())

@@ -1,4 +1,4 @@
-"""What the operator of a lab asks of its message centre: what phones have, what they send, and how it behaves."""
+"""The requests of a lab's operator to its message centre: its phones, their texts, its faults."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cluster.trace.hop import Event
 
 
 class SmscAdministration(FaultyNetwork):
-    """The operator's requests. Raises ValueError with the remedy for what cannot be done."""
+    """The operator's requests. Raises ValueError with the remedy."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class SmscAdministration(FaultyNetwork):
         now_utc_s: Callable[[], float],
         first_reference: int,
     ) -> None:
-        """`first_reference`: where the numbers of phones' messages begin, another one after each start."""
+        """`first_reference`: the first number for messages of phones, another one at each start."""
         self._settings = settings
         self._centre = centre
         self._esmes = esmes
@@ -51,7 +51,7 @@ class SmscAdministration(FaultyNetwork):
         return {"ready": True, "esmes": self._esmes.bound, "waiting": self._centre.waiting, "phones": len(self._phones)}
 
     async def phone_ls(self) -> list[dict[str, Any]]:
-        """All phones: number, name, whether it is on, how many texts it has."""
+        """All phones: number, name, whether it is on, number of texts."""
         now_s = self._now_utc_s()
         return [
             {"number": phone.number, "name": phone.name, "on": phone.on, "texts": len(phone.inbox(now_s))}
@@ -82,7 +82,7 @@ class SmscAdministration(FaultyNetwork):
             self._centre.submit(pdu)
 
     async def phone_switch(self, number: str, on: bool) -> None:
-        """Switch a phone on or off; what comes for it meanwhile waits until it expires."""
+        """Switch a phone on or off; texts for a phone that is off wait until they expire."""
         phone = self._phone(number)
         phone.on = bool(on)
         if phone.on:
@@ -101,7 +101,8 @@ class SmscAdministration(FaultyNetwork):
         await self._door.be(not faults.down)
 
     def _by_gateway(self, to: str, text: str) -> tuple[str, str]:
-        """How a person would write to an XMPP address: to the gateway's number, with the address before the text."""
+        """The number and text with which a person writes to an XMPP address: the gateway's number, the address before
+        the text."""
         if not self._settings.esmes:
             raise ValueError(f"{to} is not a phone number, and this network has no gateway to XMPP")
         return self._settings.esmes[0].numbers[0], f"{to}: {text}" if "@" in to else f"@{to} {text}"

@@ -1,4 +1,4 @@
-"""Store and forward: where a short message goes, and what its sender hears of it."""
+"""Store and forward: the way of a short message, and the receipt for its sender."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ from cluster.trace.hop import Event
 UNKNOWN_SUBSCRIBER = "001"
 """The error in a receipt for a number that nobody has (3GPP TS 29.002: unknownSubscriber)."""
 MEMORY_CAPACITY_EXCEEDED = "211"
-"""The error in a receipt for a phone that is full (3GPP TS 23.040 section 9.2.3.22: D3). No submit_sm is refused with
-ESME_RMSGQFUL for that: an ESME waits then with what is for all other phones too."""
+"""The error in a receipt for a phone that is full (3GPP TS 23.040 section 9.2.3.22: D3). A submit_sm is not refused
+with ESME_RMSGQFUL for that: an ESME would then delay the messages to all other phones too."""
 MAX_WAITING_BYTES = 32 << 20
 """What may wait for phones that are off and ESMEs that are away; then senders are asked to try later."""
 MAX_VALIDITY_S = 30 * 86_400.0
@@ -49,7 +49,7 @@ MAX_REMEMBERED = 10_000
 
 
 class Rejected(Exception):
-    """The message is not taken."""
+    """The message is refused."""
 
     def __init__(self, command_status: CommandStatus) -> None:
         super().__init__(command_status.name)
@@ -57,7 +57,7 @@ class Rejected(Exception):
 
 
 class MessageCentre:
-    """Takes messages of ESMEs and phones, brings them to phones and ESMEs, and makes the receipts."""
+    """Accepts messages of ESMEs and phones, delivers them to phones and ESMEs, and writes the receipts."""
 
     _log = Logger()
 
@@ -74,7 +74,7 @@ class MessageCentre:
         now_utc_s: Callable[[], float],
         new_id: Callable[[], str],
     ) -> None:
-        """`phones` by number; `windows` by system_id: the ways to the ESMEs."""
+        """`phones` by number; `windows` by system_id: the connections to the ESMEs."""
         self._reactor = reactor
         self._settings = settings
         self._phones = phones
@@ -95,20 +95,20 @@ class MessageCentre:
         return len(self._spool.messages)
 
     def start(self) -> None:
-        """Go on with what an earlier process accepted."""
+        """Continue with what an earlier process accepted."""
         for message in [*self._spool.messages.values()]:
             self._forward(message)
 
     def stop(self) -> None:
-        """Nothing expires any more."""
+        """Stop the timers of messages."""
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
 
     def submit(self, pdu: Pdu, sender: str = "") -> str:
-        """Take a submit_sm of the ESME `sender`, or of a phone; its message_id. Raises Rejected.
+        """Accept a submit_sm of the ESME `sender`, or of a phone; returns its message_id. Raises Rejected.
 
-        A message that its ESME repeats (same user_message_reference, addresses and text) is known and not taken twice.
+        A repetition (same user_message_reference, addresses and text) is recognised and not accepted twice.
         """
         message = self._message(pdu, sender)
         known = self._remembered.get((sender, _mark(pdu)))
@@ -122,12 +122,12 @@ class MessageCentre:
         if sender:
             self._learn(source_of(_sm(pdu)), sender)
         self._hops.record(Event.RECEIVED, pdu, self._settings.name, "from " + (sender or source_of(_sm(pdu))))
-        # when the sender has its answer: a receipt must not come before the message_id that it names
+        # after its sender has the answer: a receipt must not come before the message_id that it names
         self._reactor.callLater(0, self._forward, message)
         return message.message_id
 
     def esme_for(self, number: str) -> EsmeAccount | None:
-        """The ESME whose range it is in; the longest range counts. Else the one that wrote from it last."""
+        """The ESME whose range has the number; the longest range counts. Otherwise the one that wrote from it last."""
         wrote = self._senders.last(number)
         return self._by_range(number) or next((each for each in self._settings.esmes if each.system_id == wrote), None)
 
@@ -138,12 +138,12 @@ class MessageCentre:
         return max(ranges, key=lambda found: found[0], default=(0, None))[1]
 
     def _learn(self, number: str, system_id: str) -> None:
-        """A number that a user registered with a gateway is in nobody's range: its answers go where it wrote from."""
+        """Remember the ESME of a number in nobody's range, which a user registered with a gateway: answers go there."""
         if number not in self._phones and self._by_range(number) is None:
             self._senders.note(number, system_id)
 
     def switched_on(self, phone: Phone) -> None:
-        """The phone is there again: it gets what waited."""
+        """The phone is on again: deliver the messages that wait for it."""
         for message in [*self._spool.messages.values()]:
             if message.message_id in self._timers and self._phone_of(message) is phone:
                 self._deliver(phone, message)
@@ -163,7 +163,7 @@ class MessageCentre:
                 validity_s = seconds_from(datetime.fromtimestamp(now_s, UTC), sm.validity_period)
             except ValueError:
                 raise Rejected(CommandStatus.ESME_RINVEXPIRY) from None
-            if validity_s <= 0:  # it is over already
+            if validity_s <= 0:  # it has ended already
                 raise Rejected(CommandStatus.ESME_RINVEXPIRY)
         return Message(self._new_id(), sender, encode(pdu), now_s, now_s + min(validity_s, MAX_VALIDITY_S))
 
@@ -232,14 +232,14 @@ class MessageCentre:
 
     def _not_handed_over(self, failure: Failure, message: Message) -> None:
         if isinstance(failure.value, CancelledError):
-            return  # the process ends; the spool keeps it
+            return  # the process ends; the spool keeps the message
         self._log.warn("{id} was not taken: {reason}", id=message.message_id, reason=str(failure.value))
         self._hops.record(Event.DROPPED, message.pdu, self._settings.name, str(failure.value))
         expired = isinstance(failure.value, NotAnswered)
         self._settle(message, MessageState.EXPIRED if expired else MessageState.UNDELIVERABLE)
 
     def _settle(self, message: Message, state: MessageState, error: str = "000") -> None:
-        """Make the receipt that the sender asked for (section 5.2.17), then forget the message."""
+        """Write the receipt that the sender requested (section 5.2.17), then forget the message."""
         sm = _sm(message.pdu)
         wanted = sm.registered_delivery & RECEIPT_BITS
         failed = state is not MessageState.DELIVERED
@@ -282,7 +282,7 @@ def _sm(pdu: Pdu) -> Sm:
 
 
 def _mark(pdu: Pdu) -> bytes:
-    """By what a repeated message is known; empty where its sender does not number its messages."""
+    """The key by which a repetition is recognised; empty if its sender does not number its messages."""
     reference = pdu.tlvs.get(Tag.USER_MESSAGE_REFERENCE, b"")
     sm = _sm(pdu)
     return reference and reference + f"{source_of(sm)} {destination_of(sm)} ".encode() + pdu.octets

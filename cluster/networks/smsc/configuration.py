@@ -1,4 +1,4 @@
-"""Who a message centre knows."""
+"""The configuration of a message centre."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Subscriber(msgspec.Struct, frozen=True):
     number: str
     """International, with its plus."""
     name: str
-    """Of the lab node: `fc1`."""
+    """Name of the lab node: `fc1`."""
 
 
 class EsmeAccount(msgspec.Struct, frozen=True):
@@ -20,20 +20,18 @@ class EsmeAccount(msgspec.Struct, frozen=True):
     system_id: str
     password: str
     numbers: tuple[str, ...]
-    """Short codes, and beginnings of number ranges such as `+39333`, whose messages it gets; the first is the number
-
-    that phones write to when they write to nobody's number.
-    """
+    """Short codes, and beginnings of number ranges such as `+39333`, whose messages it gets. Texts from phones to XMPP
+    addresses go to the first."""
     name: str
-    """Of the lab node: `g1`."""
+    """Name of the lab node: `g1`."""
 
 
 class SmscSettings(msgspec.Struct, frozen=True):
     """One message centre."""
 
     name: str
-    """Of the lab node: `fn1`."""
+    """Name of the lab node: `fn1`."""
     subscribers: tuple[Subscriber, ...]
     esmes: tuple[EsmeAccount, ...]
     validity_s: float = 86_400.0
-    """How long a message waits for a phone that is off, where it does not say so itself."""
+    """How long a message waits for a phone that is off, if it has no validity_period."""

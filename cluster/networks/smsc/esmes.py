@@ -1,4 +1,4 @@
-"""The sessions of the ESMEs that are connected to the message centre."""
+"""The sessions of the ESMEs at the message centre."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAX_UNANSWERED = 100
 
 
 class _Bound:
-    """What a session may do since its bind."""
+    """A bound session: its ESME, and the direction of its messages."""
 
     def __init__(self, account: EsmeAccount, bind: CommandId) -> None:
         self.account = account
@@ -36,7 +36,7 @@ class _Bound:
 
 
 class EsmeSessions(protocol.ServerFactory):
-    """Takes connections, binds, and hands submit_sm to the message centre."""
+    """Accepts connections and binds, and hands submit_sm to the message centre."""
 
     _log = Logger()
     noisy = False
@@ -75,7 +75,7 @@ class EsmeSessions(protocol.ServerFactory):
         for session in [*self._sessions]:
             session.close()
 
-    # --- as the owner of the sessions
+    # --- as the SessionOwner
 
     def on_request(self, session: SmppSession, pdu: Pdu) -> None:
         """bind_transceiver, bind_transmitter, bind_receiver and submit_sm."""
@@ -87,7 +87,7 @@ class EsmeSessions(protocol.ServerFactory):
             session.respond(pdu, CommandStatus.ESME_RINVCMDID)
 
     def on_lost(self, session: SmppSession) -> None:
-        """Another session of the same ESME gets its messages, or they wait."""
+        """Its messages go to another session of the same ESME, or wait."""
         bound = self._sessions.pop(session, None)
         if bound is None:
             return
@@ -123,7 +123,7 @@ class EsmeSessions(protocol.ServerFactory):
         session.close()
 
     def _attach(self, system_id: str) -> None:
-        """Let one session of the ESME get its messages."""
+        """Deliver the ESME's messages over one of its sessions."""
         window = self._windows[system_id]
         for session, bound in self._sessions.items():
             if not window.open and bound is not None and bound.receives and bound.account.system_id == system_id:

@@ -1,4 +1,4 @@
-"""The hops of short messages: what the message centre and its phones tell the journal."""
+"""The hops of short messages, which the message centre and its phones write to the journal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cluster.trace.hop import Event, Tracer
 
 
 class Hops:
-    """Records what happened to messages that bear the key of a trace, and what others failed of."""
+    """Records the events of followed messages, and failures of all others."""
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer

@@ -12,7 +12,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 class JsonLines(Generic[T]):
-    """Records of one type. Without a path nothing is kept."""
+    """Records of one type. Without a path, nothing is written."""
 
     def __init__(self, path: Path | None, type: type[T]) -> None:
         self._path = path
@@ -29,13 +29,13 @@ class JsonLines(Generic[T]):
         return [msgspec.json.decode(line, type=self._type) for line in whole.splitlines()]
 
     def append(self, record: T) -> None:
-        """Write one more."""
+        """Append one record."""
         if self._path is not None:
             with self._path.open("ab") as file:
                 file.write(msgspec.json.encode(record) + b"\n")
 
     def replace(self, records: Iterable[T]) -> None:
-        """Forget what was there, and keep these."""
+        """Replace all records by these."""
         if self._path is not None:
             new = self._path.with_suffix(".new")
             new.write_bytes(b"".join(msgspec.json.encode(record) + b"\n" for record in records))

@@ -1,4 +1,4 @@
-"""How much a message centre takes, and how fast: what a test or an operator turns to see a gateway cope."""
+"""The rate and the answers of a message centre, which a test or an operator sets."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from cluster.protocols.smpp.constants import CommandStatus
 
 
 class Limits:
-    """A rate for each message centre, the time that it takes to answer, and what it answers."""
+    """A rate for the message centre, the delay of its answers, and a refusal."""
 
     def __init__(self, seconds: Callable[[], float]) -> None:
-        """`seconds`: a clock that runs steadily."""
+        """`seconds`: a steady clock."""
         self.refusal: CommandStatus | None = None
-        """To each submit_sm; None: none is refused."""
+        """The answer to each submit_sm; None: no refusal."""
         self.delay_s = 0.0
         """Between a submit_sm and its response."""
         self._seconds = seconds
@@ -25,5 +25,5 @@ class Limits:
         self._rate = RateLimit(max_per_s, self._seconds)
 
     def admits(self) -> bool:
-        """Accept one more? False: the ESME is throttled. A second's worth may come at once."""
+        """Whether to accept one more; False: the ESME is throttled. A second's worth may come at once."""
         return self._rate.take()

@@ -24,12 +24,12 @@ class Phone(Person):
         self._ask(PhoneSend(self.address, to, text, trace_id))
 
     def reply(self, text: str) -> None:
-        """Answer the newest text. Raises ValueError where there is none."""
+        """Answer the newest text. Raises ValueError if there is no text."""
         texts = self.inbox()
         if not texts:
             raise ValueError("nothing to reply to: this phone has received no text")
         self.send(texts[-1].from_, text)
 
     def switch(self, *, on: bool) -> None:
-        """Switch it on or off; one that is off gets its texts when it is on again."""
+        """Switch the phone on or off; a phone that is off gets its texts when it is on again."""
         self._ask(PhoneSwitch(self.address, on))

@@ -1,4 +1,4 @@
-"""A phone (FC1): what it has received, kept in memory and, if wanted, in a file."""
+"""A phone (FC1): its received texts, in memory and, if wanted, in a file."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from cluster.networks.smsc.jsonlines import JsonLines
 from cluster.protocols.smpp.concatenation import Joiner, MessageKey, Part
 
 MAX_INBOX_BYTES = 16 << 20
-"""Of what one phone has received, with KEPT_BYTES for each message; then it takes no more, and senders hear of it."""
+"""Of the texts that one phone has received, with KEPT_BYTES for each; then it refuses more, and senders get a
+receipt."""
 KEPT_BYTES = 500
-"""About what a message takes beside its octets."""
+"""About the size of a message in memory besides its octets."""
 
 
 class Received(msgspec.Struct, frozen=True):
-    """One short message as it came: a line of the phone's file."""
+    """One short message as it was received: a line of the phone's file."""
 
     message_id: str
     at_utc_s: float
@@ -28,20 +29,20 @@ class Received(msgspec.Struct, frozen=True):
 
 
 class Text(msgspec.Struct, frozen=True):
-    """A text as its reader sees it, joined."""
+    """A text as its reader sees it, with its parts joined."""
 
     at_utc_s: float
-    """When its last part came, in seconds since the epoch."""
+    """When its last part arrived, in seconds since the epoch."""
     from_: str = msgspec.field(name="from")
     text: str
     trace_id: str = ""
 
 
 class Phone:
-    """One subscriber. It is on unless somebody switches it off; then the message centre keeps what is for it."""
+    """One subscriber. It is on unless somebody switches it off; then the message centre keeps its messages."""
 
     def __init__(self, number: str, name: str, file: Path | None) -> None:
-        """`name`: of the lab node; `file`: JSON lines, made when the first message comes."""
+        """`name`: of the lab node; `file`: JSON lines, created with the first message."""
         self.number = number
         self.name = name
         self.on = True
@@ -55,11 +56,11 @@ class Phone:
 
     @property
     def is_full(self) -> bool:
-        """It has room for nothing more, until somebody empties its file and starts the message centre again."""
+        """Whether it refuses more, until somebody empties its file and restarts the message centre."""
         return self._size_bytes >= MAX_INBOX_BYTES
 
     def receive(self, received: Received) -> None:
-        """Keep it; one that came before, by its message_id, is not kept twice."""
+        """Store a message; a repetition, by its message_id, is not stored twice."""
         if received.message_id in self._known:
             return
         self._file.append(received)
@@ -71,7 +72,7 @@ class Phone:
         return [msgspec.to_builtins(text) for text in self._texts]
 
     def _give_up(self, now_utc_s: float) -> None:
-        """What has come of long messages whose other parts have not."""
+        """The incomplete long messages whose other parts did not arrive in time."""
         for key, words in self._joiner.expired(now_utc_s):
             self._texts.append(Text(now_utc_s, key.source, words))
 

@@ -1,4 +1,4 @@
-"""What may be asked of a message centre."""
+"""The requests that a message centre answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class TextView(msgspec.Struct, frozen=True):
     from_: str = msgspec.field(name="from")
     text: str
     trace_id: str
-    """Key of its hops in the journal; empty where it is not traced."""
+    """Key of its hops in the journal; empty if it is not followed."""
 
 
 class PhoneLs(Request[list[dict[str, Any]]], frozen=True, tag="phone_ls"):

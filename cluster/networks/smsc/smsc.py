@@ -26,7 +26,7 @@ DELIVER_WINDOW = 10
 
 
 class Smsc:
-    """Everything of one message centre. `administration` is what its operator may ask."""
+    """Everything of one message centre. `administration` answers its operator's requests."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Smsc:
         new_id: Callable[[], str],
         jitter: Callable[[], float],
     ) -> None:
-        """`folder` keeps inboxes and what is not delivered; None: in memory only. `jitter()` in [0, 1)."""
+        """`folder` has the inboxes and the undelivered messages; None: in memory only. `jitter()` in [0, 1)."""
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         hops = Hops(tracer)
@@ -67,12 +67,12 @@ class Smsc:
         )  # fmt: skip
 
     async def start(self, endpoint: Any) -> Any:
-        """Take ESMEs at this server endpoint; the IListeningPort that it made."""
+        """Listen at this server endpoint; returns the IListeningPort."""
         self._centre.start()
         return await self._door.open(endpoint)
 
     async def stop(self) -> None:
-        """Disconnect everybody; what is not delivered stays in the folder."""
+        """Disconnect all ESMEs; undelivered messages stay in the folder."""
         self._centre.stop()
         for window in self._windows.values():
             window.stop()

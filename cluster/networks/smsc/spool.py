@@ -1,4 +1,4 @@
-"""What the message centre has accepted and not yet delivered, kept over a crash."""
+"""The messages that the message centre has accepted and not yet delivered, which survive a crash."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cluster.protocols.smpp.framing import PduDecoder
 from cluster.protocols.smpp.pdu import MalformedPdu, Pdu
 
 COMPACT_AFTER = 10_000
-"""Lines after which the file is written anew with what is not done: a few megabytes."""
+"""Lines after which the file is rewritten with the unfinished messages: a few megabytes."""
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -19,7 +19,7 @@ class Message(msgspec.Struct, frozen=True):
 
     message_id: str
     sender: str
-    """The system_id of the ESME that submitted it; empty for a phone's, and for a receipt."""
+    """The system_id of the ESME that submitted it; empty for a message of a phone, and for a receipt."""
     octets: bytes
     """The submit_sm or, for a receipt, the deliver_sm."""
     submitted_utc_s: float
@@ -28,7 +28,7 @@ class Message(msgspec.Struct, frozen=True):
 
     @property
     def pdu(self) -> Pdu:
-        """What `octets` are."""
+        """The PDU of `octets`."""
         (pdu,) = PduDecoder().feed(self.octets)
         if isinstance(pdu, MalformedPdu):
             raise pdu
@@ -36,22 +36,22 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class _Entry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A line: a message that was accepted, or the id of one that is done."""
+    """A line: a message that was accepted, or the id of a finished one."""
 
     accepted: Message | None = None
     done: str = ""
 
 
 class Spool:
-    """JSON lines in a file; without a file, only for as long as the process lives."""
+    """JSON lines in a file; without a file, in memory."""
 
     def __init__(self, path: Path | None) -> None:
         self._lines = JsonLines(path, _Entry)
         self._written = 0
         self.messages: dict[str, Message] = {}
-        """Not done yet, in the order in which they were accepted."""
+        """Unfinished messages, in the order in which they were accepted."""
         self.earlier: list[Message] = []
-        """All that the file told of when it was read, also those that are done."""
+        """All messages of the file when it was read, also the finished ones."""
         for entry in self._lines.read():
             if entry.accepted is not None:
                 self.messages[entry.accepted.message_id] = entry.accepted
@@ -59,17 +59,17 @@ class Spool:
             else:
                 self.messages.pop(entry.done, None)
         self.size_bytes = sum(len(message.octets) for message in self.messages.values())
-        """Of all that is not done."""
+        """Of all unfinished messages."""
         self._compact()
 
     def accept(self, message: Message) -> None:
-        """Keep it."""
+        """Store the message."""
         self.messages[message.message_id] = message
         self.size_bytes += len(message.octets)
         self._write(_Entry(accepted=message))
 
     def done(self, message: Message) -> None:
-        """It needs no keeping any more."""
+        """Remove the message."""
         if self.messages.pop(message.message_id, None) is not None:
             self.size_bytes -= len(message.octets)
             self._write(_Entry(done=message.message_id))

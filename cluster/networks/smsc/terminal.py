@@ -18,7 +18,7 @@ HOW = "`romeo But, soft!` writes to romeo, `> Ay me` answers the newest"
 
 
 def use(phone: Phone, action: str | None, words: Sequence[str]) -> None:
-    """Do it as this phone. Raises ValueError, Refused."""
+    """Execute the command as this phone. Raises ValueError, Refused."""
     match action, words:
         case None, []:
             _interact(phone)
@@ -47,7 +47,7 @@ def _interact(phone: Phone) -> None:
                 print(_line(text), flush=True)
             if not select.select([sys.stdin], [], [], LOOK_EVERY_S)[0]:
                 continue
-            read = os.read(sys.stdin.fileno(), 65_536)  # readline() would keep a second line to itself
+            read = os.read(sys.stdin.fileno(), 65_536)  # readline() would buffer a second line
             *lines, typed = (typed + read).split(b"\n")
             for line in lines if read else [typed]:
                 _send_line(phone, line.decode(errors="replace"))

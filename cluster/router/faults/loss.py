@@ -1,4 +1,4 @@
-"""Loss: what never arrives."""
+"""Loss: stanzas that never arrive."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Loss(Effect):
         self._share = share
 
     def pass_on(self, passage: Passage, now_s: float, rng: Random) -> Sequence[Passage]:
-        """It arrives or not."""
+        """The stanza, or nothing if it is lost."""
         return () if rng.random() < self._share else (passage,)
 
 
