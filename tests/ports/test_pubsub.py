@@ -39,7 +39,10 @@ async def fill(store: Store, count: int, node: str = "tune", owner: str = "romeo
         await store.pubsub.publish(owner, node, item(f"i{number}", 100.0 + number), WIDE)
 
 
-async def ids(store: Store, query: PageQuery = PageQuery(), node: str = "tune") -> list[str]:
+ALL = PageQuery()
+
+
+async def ids(store: Store, query: PageQuery = ALL, node: str = "tune") -> list[str]:
     return [each.id for each in (await store.pubsub.page("romeo", node, query)).items]
 
 
