@@ -10,8 +10,9 @@ import msgspec
 from cluster.client.blocking import BlockingClient
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
-from cluster.xmpp.extensions.mam import MAX_PAGE, RSM
+from cluster.xmpp.extensions.mam import MAX_PAGE
 from cluster.xmpp.extensions.probe import is_of_prober
+from cluster.xmpp.extensions.rsm import RSM
 from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.namespaces import CLIENT, DELAY, FORWARD, MAM
 from cluster.xmpp.stanza import Stanza, error_of, make

@@ -9,7 +9,7 @@ from cluster.redisio.keys import Keys
 
 _OWN = (
     "hget hset hsetnx hdel hexists hlen hkeys hgetall hscan hstrlen hincrby rpush lpop blpop llen lrange ltrim "
-    "del expire rename eval"
+    "zadd zcard zrange zrangebyscore zrank zrem zscore del expire rename eval"
 )
 _READER = "xgroup|create xreadgroup xack xdel xlen xrange smembers"
 _WRITER = "+xadd +xlen +eval +xinfo|stream +memory|usage"

@@ -101,7 +101,7 @@ class Keys(msgspec.Struct, frozen=True):
 
     def of_account(self, domain: str, localpart: str) -> tuple[str, ...]:
         """What is kept of one account alone, apart from its sessions."""
-        kept = self.roster, self.offline, self.documents, self.archive, self.archive_index
+        kept = self.roster, self.offline, self.documents, self.archive, self.archive_index, self.pubsub_bytes
         return tuple(key(domain, localpart) for key in kept)
 
     def roster(self, domain: str, localpart: str) -> str:
@@ -127,6 +127,22 @@ class Keys(msgspec.Struct, frozen=True):
     def archive_index(self, domain: str, localpart: str) -> str:
         """List of what those are found by, oldest first."""
         return f"{self.prefix}:store:{{{domain}}}:archive-index:{localpart}"
+
+    def pubsub(self, domain: str, owner: str) -> str:
+        """Hash of the nodes of one account or service: by name; and of who has to do with each: by name, NUL, JID."""
+        return f"{self.prefix}:store:{{{domain}}}:pubsub:{owner}"
+
+    def pubsub_bytes(self, domain: str, owner: str) -> str:
+        """Hash of how many bytes the items of each of those nodes have: by name."""
+        return f"{self.prefix}:store:{{{domain}}}:pubsub-bytes:{owner}"
+
+    def pubsub_items(self, domain: str, owner: str, node: str) -> str:
+        """Hash of the items of one node: by id."""
+        return f"{self.prefix}:store:{{{domain}}}:pubsub-items:{owner}:{node}"
+
+    def pubsub_order(self, domain: str, owner: str, node: str) -> str:
+        """Sorted set of their ids: by the microsecond in which each was published."""
+        return f"{self.prefix}:store:{{{domain}}}:pubsub-order:{owner}:{node}"
 
     def secrets(self, domain: str) -> str:
         """Hash of what only the servers of a domain know: by name."""

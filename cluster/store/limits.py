@@ -25,6 +25,8 @@ class Limits(msgspec.Struct, frozen=True):
     """Messages of its archive (XEP-0313); beyond it, the oldest are forgotten."""
     private: Limit = Limit(100, 1 << 20)
     """Elements of private XML (XEP-0049), together with its vCard and its lists."""
+    pubsub: Limit = Limit(500, 16 << 20)
+    """Nodes of its own (XEP-0163), with the bytes of their items."""
 
 
 DEFAULTS = Limits()

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 from cluster.redisio.pages import PAGE_BYTES
 from cluster.store.archive import MAX_PAGE_BYTES, ArchivedMessage, Entry, Page, select
 from cluster.store.limits import DEFAULTS, Limit
+from cluster.store.memory_pubsub import MemoryPubsub
 from cluster.store.port import PAGE_MESSAGES, Account, OfflineMessage, RosterItem, Store
 from cluster.store.session import KeptSession, SentStanza, SessionChange, SessionRecord
 from cluster.xmpp.extensions.mam import Query
@@ -272,6 +273,6 @@ class MemorySessions:
 def memory_store() -> Store:
     """An empty memory of one domain."""
     rosters, offline, documents = MemoryRosters(), MemoryOffline(), MemoryDocuments()
-    archives, sessions = MemoryArchives(), MemorySessions()
-    accounts = MemoryAccounts(rosters, (offline, documents, archives, sessions))
-    return Store(accounts, rosters, offline, documents, archives, MemorySecrets(), sessions)
+    archives, sessions, pubsub = MemoryArchives(), MemorySessions(), MemoryPubsub()
+    accounts = MemoryAccounts(rosters, (offline, documents, archives, sessions, pubsub))
+    return Store(accounts, rosters, offline, documents, archives, MemorySecrets(), sessions, pubsub)

@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 
 from cluster.store.archive import ArchivedMessage, Page
 from cluster.store.limits import DEFAULTS, Limit
+from cluster.store.pubsub import PubsubStore
 from cluster.store.session import KeptSession, SessionChange
 from cluster.xmpp.extensions.mam import Query
 from cluster.xmpp.jid import Jid
@@ -197,3 +198,4 @@ class Store:
     archives: ArchiveStore
     secrets: SecretStore
     sessions: SessionStore
+    pubsub: PubsubStore

@@ -18,6 +18,7 @@ from cluster.redisio.retrying_writer import RetryingWriter
 from cluster.store.limits import DEFAULTS, Limit
 from cluster.store.port import PAGE_MESSAGES, Account, OfflineMessage, RosterItem, Store
 from cluster.store.redis_archives import RedisArchives
+from cluster.store.redis_pubsub import RedisPubsub
 from cluster.store.redis_sessions import RedisSessions
 from cluster.xmpp.jid import Jid
 
@@ -102,6 +103,7 @@ for _, id in ipairs(redis.call('HKEYS', KEYS[2])) do
   redis.call('DEL', ARGV[2] .. id)
   redis.call('HDEL', KEYS[1], id)
 end
+for _, name in ipairs(redis.call('HKEYS', KEYS[3])) do redis.call('DEL', ARGV[4] .. name, ARGV[5] .. name) end
 local own = 1 + tonumber(ARGV[3])
 redis.call('DEL', unpack(KEYS, 2, own))
 for at = own + 1, #KEYS do
@@ -111,8 +113,9 @@ for at = own + 1, #KEYS do
   redis.call('HDEL', KEYS[at], ARGV[1])
 end
 """
-"""Keys: sessions, those of the account, what else is its own, hashes by account, which may have a sum under an empty
-name; arguments: localpart, how keys of sessions begin, how many keys are the account's own."""
+"""Keys: sessions, those of the account, its nodes, what else is its own, hashes by account, which may have a sum under
+an empty name; arguments: localpart, how keys of sessions begin, how many keys are the account's own, how those of the
+items of its nodes begin."""
 
 _SEED = """
 if redis.call('HSETNX', KEYS[2], ARGV[1], '') == 0 then return end
@@ -150,9 +153,10 @@ class RedisAccounts:
         """Forget it and all that is kept of it."""
         self._archives.write()  # else it would come later
         keys, domain = self._keys, self._domain
-        own = keys.sessions_of(domain, localpart), *keys.of_account(domain, localpart)
+        own = keys.sessions_of(domain, localpart), keys.pubsub(domain, localpart), *keys.of_account(domain, localpart)
         names = keys.sessions(domain), *own, *keys.by_account(domain)
-        about = localpart, keys.session(domain, ""), len(own)
+        of_nodes = keys.pubsub_items(domain, localpart, ""), keys.pubsub_order(domain, localpart, "")
+        about = localpart, keys.session(domain, ""), len(own), *of_nodes
         await self._client.execute("EVAL", _FORGET_ACCOUNT, len(names), *names, *about)
 
     async def is_seeded(self, localpart: str) -> bool:
@@ -299,4 +303,5 @@ def redis_store(client: RedisClient, keys: Keys, domain: str, turn: Turn) -> Sto
         archives,
         RedisSecrets(client, keys, domain),
         RedisSessions(client, insistent, keys, domain),
+        RedisPubsub(client, keys, domain),
     )

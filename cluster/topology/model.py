@@ -64,6 +64,8 @@ class ServerSettings(Section):
     """How many bytes of messages an account's archive keeps (XEP-0313); beyond it, the oldest are forgotten."""
     private_bytes: Annotated[int, Field(ge=0)] = DEFAULTS.private.size_bytes
     """How many bytes of private XML (XEP-0049) an account keeps, together with its vCard and its lists."""
+    pubsub_bytes: Annotated[int, Field(ge=0)] = DEFAULTS.pubsub.size_bytes
+    """How many bytes of items the nodes of an account keep together (XEP-0163): avatars, bookmarks, keys."""
     modules: list[str] | None = None
     """Which server modules to load, by the names of their files; `[]` for none. Without this key, or with nothing
     behind it: all but `legacy_auth`."""

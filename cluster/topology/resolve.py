@@ -119,6 +119,7 @@ def _limits(setting: ServerSettings) -> Limits:
         roster=Limit(DEFAULTS.roster.count, setting.roster_bytes),
         archive=Limit(DEFAULTS.archive.count, setting.archive_bytes),
         private=Limit(DEFAULTS.private.count, setting.private_bytes),
+        pubsub=Limit(DEFAULTS.pubsub.count, setting.pubsub_bytes),
     )
 
 

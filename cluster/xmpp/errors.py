@@ -95,9 +95,9 @@ _USUAL_TYPE = {
 class StanzaError(Exception):
     """A stanza is refused: the sender gets an error stanza (RFC 6120 section 8.3) and the stream goes on.
 
-    `type` defaults to the one that the RFC gives for the condition; `detail` is the `{namespace}name` of an
-    application-specific condition beside it (section 8.3.4). `cause` is for whoever runs the server only: what the
-    sender must not learn, such as that it is blocked.
+    `type` defaults to the one that the RFC gives for the condition; `detail` is an application-specific condition
+    beside it (section 8.3.4), or its `{namespace}name` where that is all. `cause` is for whoever runs the server only:
+    what the sender must not learn, such as that it is blocked.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class StanzaError(Exception):
         condition: Condition,
         text: str = "",
         type: ErrorType | None = None,
-        detail: str = "",
+        detail: str | Element = "",
         cause: str = "",
     ) -> None:
         super().__init__(f"{condition}: {text}" if text else condition)

@@ -104,6 +104,14 @@ def opening(kind: str, from_: Jid) -> bytes:
     return f"<{kind} from={quoteattr(str(from_))}".encode()
 
 
+def addressed(stanza: Stanza, to: Jid) -> Stanza:
+    """A stanza that many get and no `to` is in, for one of them: the address spliced in behind the sender's."""
+    assert stanza.from_ is not None
+    start = len(opening(stanza.kind, stanza.from_))
+    raw = stanza.raw[:start] + f" to={quoteattr(str(to))}".encode() + stanza.raw[start:]
+    return msgspec.structs.replace(stanza, to=to, raw=raw)
+
+
 def make(
     kind: Kind,
     *,
@@ -129,8 +137,8 @@ def _error_element(error: StanzaError) -> Element:
     if error.text:
         text = SubElement(child, f"{{{STANZA_ERRORS}}}text", {f"{{{XML}}}lang": "en"})
         text.text = error.text if len(error.text) <= MAX_ERROR_TEXT else f"{error.text[: MAX_ERROR_TEXT - 1]}…"
-    if error.detail:
-        SubElement(child, error.detail)
+    if error.detail != "":
+        child.append(Element(error.detail) if isinstance(error.detail, str) else error.detail)
     return child
 
 

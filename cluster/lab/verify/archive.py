@@ -15,6 +15,7 @@ from cluster.xmpp import timestamp
 from cluster.xmpp.element import Element
 from cluster.xmpp.extensions import mam
 from cluster.xmpp.extensions.data_form import DATA
+from cluster.xmpp.extensions.rsm import RSM
 from cluster.xmpp.namespaces import CLIENT, MAM
 
 PATIENCE_S = 20.0
@@ -69,5 +70,5 @@ def _query(id: str, since_utc_s: float, after: str | None) -> bytes:
         f"<iq type='set' id='{id}'><query xmlns='{MAM}'><x xmlns='{DATA}' type='submit'>"
         f"<field var='FORM_TYPE' type='hidden'><value>{MAM}</value></field>"
         f"<field var='start'><value>{timestamp.to_text(since_utc_s)}</value></field></x>"
-        f"<set xmlns='{mam.RSM}'><max>{mam.MAX_PAGE}</max>{page}</set></query></iq>"
+        f"<set xmlns='{RSM}'><max>{mam.MAX_PAGE}</max>{page}</set></query></iq>"
     ).encode()

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from xml.sax.saxutils import quoteattr
-
-import msgspec
 
 from cluster.base.settled import Settled, all_of
 from cluster.server.im.accounts import LocalAccount
@@ -17,19 +14,11 @@ from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.extensions.delay import delayed
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT
-from cluster.xmpp.stanza import Stanza, make, opening
+from cluster.xmpp.stanza import Stanza, addressed, make
 
 SHOWS = ("away", "chat", "dnd", "xa")
 """RFC 6121 section 4.7.2.1."""
 _PRIORITY = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
-
-
-def addressed(presence: Stanza, to: Jid) -> Stanza:
-    """A broadcast presence for one receiver: the address spliced in behind the sender's."""
-    assert presence.from_ is not None
-    start = len(opening("presence", presence.from_))
-    raw = presence.raw[:start] + f" to={quoteattr(str(to))}".encode() + presence.raw[start:]
-    return msgspec.structs.replace(presence, to=to, raw=raw)
 
 
 class Presence:

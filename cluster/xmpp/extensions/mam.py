@@ -7,18 +7,16 @@ from xml.sax.saxutils import quoteattr
 
 import msgspec
 
-from cluster.xmpp import element as xml
 from cluster.xmpp import timestamp
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError
-from cluster.xmpp.extensions import data_form
+from cluster.xmpp.extensions import data_form, rsm
 from cluster.xmpp.extensions.data_form import DATA
 from cluster.xmpp.extensions.forward import forwarded
 from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.namespaces import MAM
 from cluster.xmpp.stanza import Stanza, opening
 
-RSM = "http://jabber.org/protocol/rsm"
 VALIDATE = "http://jabber.org/protocol/xdata-validate"
 MAX_PAGE = 100
 """Messages of one page, also where the client sets no limit or a higher one (section 4.3.1)."""
@@ -66,9 +64,8 @@ def _is_with(with_: Jid, owner: Jid, from_: Jid, to: Jid) -> bool:
 def read_query(query: Element) -> Query:
     """What the `<query>` asks for. Raises StanzaError."""
     values = _read_form(query)
-    page = query.find(f"{{{RSM}}}set")
+    page = rsm.read(query, MAX_PAGE) or rsm.PageRequest(MAX_PAGE)
     try:
-        limit, after, before = _read_page(page) if page is not None else (MAX_PAGE, None, None)
         return Query(
             with_=Jid.parse(values["with"][0]) if "with" in values else None,
             start_utc_s=timestamp.parse(values["start"][0]) if "start" in values else None,
@@ -78,9 +75,9 @@ def read_query(query: Element) -> Query:
             ids=frozenset(values["ids"]) if "ids" in values else None,
             flip=query.find(f"{{{MAM}}}flip-page") is not None,
             queryid=query.get("queryid"),
-            max=limit,
-            page_after=after,
-            page_before=before,
+            max=page.max,
+            page_after=page.after,
+            page_before=page.before,
         )
     except (JidError, ValueError) as error:
         raise StanzaError(Condition.BAD_REQUEST, str(error)) from None
@@ -94,17 +91,6 @@ def _read_form(query: Element) -> Mapping[str, list[str]]:
     if unknown := values.keys() - _FIELDS.keys():
         raise StanzaError(Condition.FEATURE_NOT_IMPLEMENTED, f"no field {', '.join(sorted(unknown))} is known here")
     return {name: value for name, value in values.items() if value}
-
-
-def _read_page(page: Element) -> tuple[int, str | None, str | None]:
-    """The limit, the id behind which the page begins, and the one before which it ends (XEP-0059 section 2)."""
-    if page.find(f"{{{RSM}}}index") is not None:
-        raise StanzaError(Condition.FEATURE_NOT_IMPLEMENTED, "pages start after an id, not at an index")
-    limit = (xml.text_of(page, f"{{{RSM}}}max") or "").strip() or str(MAX_PAGE)
-    if not (limit.isascii() and limit.isdigit()):
-        raise ValueError(f"max={limit!r} is not a number")
-    after, before = xml.text_of(page, f"{{{RSM}}}after"), xml.text_of(page, f"{{{RSM}}}before")
-    return min(int(limit), MAX_PAGE), after or None, before
 
 
 def form() -> Element:
@@ -129,9 +115,5 @@ def result(owner: Jid, to: Jid, queryid: str | None, id: str, came_utc_s: float,
 def fin(ids: list[str], first_index: int, count: int, is_complete: bool) -> Element:
     """The end of a page (section 4.3.2): the ids on it, oldest first; where it begins, in how many that match."""
     fin = Element(f"{{{MAM}}}fin", {"complete": "true"} if is_complete else {})
-    page = SubElement(fin, f"{{{RSM}}}set")
-    if ids:
-        SubElement(page, f"{{{RSM}}}first", index=str(first_index)).text = ids[0]
-        SubElement(page, f"{{{RSM}}}last").text = ids[-1]
-    SubElement(page, f"{{{RSM}}}count").text = str(count)
+    fin.append(rsm.tell(ids, first_index, count))
     return fin

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cluster.xmpp import element as xml
-from cluster.xmpp.extensions.mam import RSM
+from cluster.xmpp.extensions.rsm import RSM
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT, DELAY, DELIVERY, FORWARD, MAM, STANZA_ID
 from cluster.xmpp.stanza import Stanza

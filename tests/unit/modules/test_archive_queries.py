@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.xmpp.extensions.mam import MAX_PAGE, RSM
+from cluster.xmpp.extensions.mam import MAX_PAGE
+from cluster.xmpp.extensions.rsm import RSM
 from cluster.xmpp.namespaces import CLIENT, MAM
 from tests.client import Client, child
 from tests.network import MONTAGUE, Network

@@ -1,0 +1,25 @@
+"""`pubsub`: publish-subscribe (XEP-0060) on a subdomain of a server."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from cluster.kinds.base.key import Key
+from cluster.kinds.base.service import ServiceKind
+
+service = ServiceKind(
+    "pubsub",
+    "Publish-subscribe (XEP-0060): `{domain: pubsub.montague.lit}`, or the domain alone.",
+    "pubsub",
+    (
+        Key(
+            "creators",
+            Literal["server", "anybody"],
+            "Who may create nodes: the accounts of the server's domain (`server`), or `anybody`.",
+            "server",
+        ),
+        Key("bytes", Annotated[int, Field(ge=0)], "How many bytes of items all its nodes keep together.", 256 << 20),
+    ),
+)

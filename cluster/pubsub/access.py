@@ -1,0 +1,70 @@
+"""Who may do what at a node: affiliations (XEP-0060 section 4.1), access models (4.5) and publish models."""
+
+from __future__ import annotations
+
+from cluster.pubsub.errors import forbidden, refusal
+from cluster.pubsub.service import PubsubService
+from cluster.store.pubsub import Node
+from cluster.xmpp.errors import Condition, ErrorType, StanzaError
+from cluster.xmpp.jid import Jid
+
+
+def check_owner(node: Node, entity: Jid) -> None:
+    """Raise StanzaError for who is no owner of the node."""
+    if node.affiliation_of(entity) != "owner":
+        raise forbidden("only an owner of the node may do this")
+
+
+def check_publisher(node: Node, entity: Jid) -> None:
+    """Raise StanzaError for who may not publish (section 7.1.3.1)."""
+    affiliation = node.affiliation_of(entity)
+    if affiliation in ("owner", "publisher", "publish-only"):
+        return
+    model = node.config.publish_model
+    may = model == "open" or (model == "subscribers" and node.is_subscribed(entity))
+    if affiliation == "outcast" or not may:
+        raise forbidden("who may publish at this node is another")
+
+
+def may_read(service: PubsubService, node: Node, entity: Jid) -> bool:
+    """The entity may have the items of the node, asked for or told."""
+    try:
+        check_reader(service, node, entity)
+    except StanzaError:
+        return False
+    return True
+
+
+def check_reader(service: PubsubService, node: Node, entity: Jid) -> None:
+    """Raise StanzaError for who may not retrieve items (section 6.5.9)."""
+    if not is_admitted(service, node, entity) and not node.is_subscribed(entity):
+        text = "only subscribers may have the items of this node"
+        raise refusal(Condition.NOT_AUTHORIZED, "not-subscribed", text)
+
+
+def is_admitted(service: PubsubService, node: Node, entity: Jid) -> bool:
+    """Whether the entity may subscribe at once; where False, an owner has to approve it.
+
+    Raises StanzaError for who may not subscribe at all (section 6.1.3).
+    """
+    affiliation = node.affiliation_of(entity)
+    if affiliation in ("outcast", "publish-only"):
+        raise forbidden("the owner of the node does not want this")
+    if affiliation in ("owner", "publisher", "member"):
+        return True
+    match node.config.access_model:
+        case "authorize":
+            return False
+        case "whitelist":
+            raise refusal(Condition.NOT_ALLOWED, "closed-node", "the node is for those on its list")
+        case "presence" if not service.sees_presence(entity):
+            text = "the node is for those who are subscribed to its owner's presence"
+            raise refusal(Condition.NOT_AUTHORIZED, "presence-subscription-required", text, ErrorType.AUTH)
+        case "roster" if not _is_in_group(service, node, entity):
+            raise refusal(Condition.NOT_AUTHORIZED, "not-in-roster-group", "the node is for others", ErrorType.AUTH)
+        case _:
+            return True
+
+
+def _is_in_group(service: PubsubService, node: Node, entity: Jid) -> bool:
+    return service.sees_presence(entity) and service.is_in_group(entity, node.config.roster_groups_allowed)

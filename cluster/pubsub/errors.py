@@ -1,0 +1,32 @@
+"""Namespaces of publish-subscribe (XEP-0060 section 16.1), and its own error conditions (section 17.2)."""
+
+from __future__ import annotations
+
+from cluster.xmpp.element import Element
+from cluster.xmpp.errors import Condition, ErrorType, StanzaError
+
+PUBSUB = "http://jabber.org/protocol/pubsub"
+ERRORS = f"{PUBSUB}#errors"
+EVENT = f"{PUBSUB}#event"
+OWNER = f"{PUBSUB}#owner"
+
+
+def refusal(condition: Condition, name: str, text: str, type: ErrorType | None = None) -> StanzaError:
+    """An error with this condition of publish-subscribe beside that of the RFC."""
+    return StanzaError(condition, text, type, f"{{{ERRORS}}}{name}")
+
+
+def unsupported(feature: str, text: str) -> StanzaError:
+    """The node or the service does not have this feature (section 10)."""
+    detail = Element(f"{{{ERRORS}}}unsupported", feature=feature)
+    return StanzaError(Condition.FEATURE_NOT_IMPLEMENTED, text, detail=detail)
+
+
+def forbidden(text: str) -> StanzaError:
+    """Somebody may not do this."""
+    return StanzaError(Condition.FORBIDDEN, text)
+
+
+def no_node(name: str) -> StanzaError:
+    """There is no such node."""
+    return StanzaError(Condition.ITEM_NOT_FOUND, f"there is no node {name}")

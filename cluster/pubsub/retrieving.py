@@ -1,0 +1,74 @@
+"""What is asked of the items of a node (XEP-0060 section 6.5), and the last one, which is sent without being asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cluster.pubsub.access import check_reader
+from cluster.pubsub.errors import unsupported
+from cluster.pubsub.events import item_bytes, items_result
+from cluster.pubsub.service import PubsubService
+from cluster.store.pubsub import MAX_PAGE_ITEMS, Item, ItemPage, Node, PageQuery, UnknownItem
+from cluster.xmpp.element import Element
+from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.extensions import rsm
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.stanza import Stanza
+
+Q_ITEM = "{http://jabber.org/protocol/pubsub}item"
+
+
+async def items(service: PubsubService, iq: Stanza, entity: Jid, asked: Element, pubsub: Element) -> Stanza:
+    """The items that are asked for: by their ids, the newest so many, or a page of all (XEP-0059)."""
+    node = service.node(asked.get("node", ""))
+    check_reader(service, node, entity)
+    config = node.config
+    if not config.persist_items:
+        raise unsupported("persistent-items", "the node keeps no items")
+    ids = [each.get("id", "") for each in asked.findall(Q_ITEM)]
+    if ids:
+        found = await service.store.find(service.owner, node.name, ids, service.expired(config))
+        return items_result(iq, node.name, _shown(node, found), None)
+    query, is_asked = _query(asked, pubsub, service.expired(config))
+    page = await read_page(service, node, query)
+    is_complete = len(page.items) == page.count
+    told = rsm.tell([item.id for item in page.items], page.first_index, page.count)
+    return items_result(iq, node.name, _shown(node, page.items), told if is_asked or not is_complete else None)
+
+
+async def read_page(service: PubsubService, node: Node, query: PageQuery) -> ItemPage:
+    """A page of the node's items. Raises StanzaError."""
+    try:
+        return await service.store.page(service.owner, node.name, query)
+    except UnknownItem as error:
+        raise StanzaError(Condition.ITEM_NOT_FOUND, f"the node has no item {error}") from None
+
+
+def _query(asked: Element, pubsub: Element, expired_utc_s: float) -> tuple[PageQuery, bool]:
+    """The page, and whether its place in the list is asked for too."""
+    most = asked.get("max_items", "").strip()
+    if most and not (most.isascii() and most.isdigit()):
+        raise StanzaError(Condition.BAD_REQUEST, f"max_items={most!r} is not a number")
+    newest = min(int(most[:10]), MAX_PAGE_ITEMS) if most else MAX_PAGE_ITEMS
+    page = rsm.read(pubsub, MAX_PAGE_ITEMS)
+    if page is None:  # where not all fit, the newest do (section 6.5.7)
+        return PageQuery(newest, before="", expired_utc_s=expired_utc_s), False
+    return PageQuery(page.max, page.after, page.before, expired_utc_s), True
+
+
+def _shown(node: Node, items: Sequence[Item]) -> list[bytes]:
+    return [item_bytes(item, with_publisher=node.config.itemreply == "publisher") for item in items]
+
+
+async def last_events(service: PubsubService, nodes: Sequence[Node]) -> list[Stanza]:
+    """The last item of each of these nodes that has one, as notifications (sections 6.1.7 and 12.2)."""
+    newest = await service.store.newest(service.owner, [node.name for node in nodes])
+    events = []
+    for node in nodes:
+        item, config = newest.get(node.name), node.config
+        if item is None or item.published_utc_s < service.expired(config):
+            continue
+        shown = item_bytes(item, with_payload=config.deliver_payloads, with_publisher=config.itemreply == "publisher")
+        at = item.published_utc_s
+        events.append(service.events.items(service.new_id(), node.name, config, shown, published_utc_s=at))
+    return events

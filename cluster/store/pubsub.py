@@ -1,0 +1,212 @@
+"""What a publish-subscribe service remembers (XEP-0060): nodes, who has to do with them, and their items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from cluster.xmpp.jid import Jid
+
+AccessModel = Literal["open", "presence", "roster", "authorize", "whitelist"]
+PublishModel = Literal["publishers", "subscribers", "open"]
+AffiliationName = Literal["owner", "publisher", "publish-only", "member", "none", "outcast"]
+SubscriptionState = Literal["none", "pending", "subscribed"]
+
+MAX_ITEMS = 10_000
+"""Of one node: what `max` stands for (XEP-0060 section 16.4.4)."""
+MAX_PAGE_BYTES = 300_000
+"""Of the items in one reply, which has to be carried between servers; the first is in it whatever its size."""
+MAX_PAGE_ITEMS = 1_000
+"""In one reply."""
+
+
+class NodeConfig(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a node behaves (XEP-0060 section 16.4.4), in the words of its form `pubsub#node_config`."""
+
+    title: str = ""
+    description: str = ""
+    type: str = ""
+    """Namespace of its payloads, for people."""
+    language: str = ""
+    access_model: AccessModel = "open"
+    roster_groups_allowed: tuple[str, ...] = ()
+    publish_model: PublishModel = "publishers"
+    persist_items: bool = True
+    max_items: int = 100
+    publish_node_full: Literal["retract-oldest", "discard-oldest", "reject"] = "retract-oldest"
+    item_expire: int = 0
+    """Seconds; 0: never."""
+    max_payload_size: int = 0
+    """Bytes; 0: whatever a stanza can hold."""
+    deliver_notifications: bool = True
+    deliver_payloads: bool = True
+    notify_config: bool = False
+    notify_delete: bool = True
+    notify_retract: bool = True
+    notify_sub: bool = False
+    notification_type: Literal["normal", "headline"] = "headline"
+    send_last_published_item: Literal["never", "on_sub", "on_sub_and_presence"] = "on_sub_and_presence"
+    itemreply: Literal["", "owner", "publisher"] = ""
+
+
+class NodeRecord(msgspec.Struct, frozen=True):
+    """A node, apart from its items and from who has to do with it."""
+
+    name: str
+    config: NodeConfig
+    creator: Jid
+    """Bare."""
+    created_utc_s: float
+
+
+class Party(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who has to do with a node: an affiliation is of a bare JID, a subscription of any (sections 4.1 and 4.2)."""
+
+    jid: Jid
+    affiliation: AffiliationName = "none"
+    subscription: SubscriptionState = "none"
+    deliver: bool = True
+    """The option `pubsub#deliver` of the subscription (section 16.4.2)."""
+
+
+class Node(msgspec.Struct):
+    """A node with who has to do with it."""
+
+    record: NodeRecord
+    parties: dict[Jid, Party]
+
+    @property
+    def name(self) -> str:
+        """Its NodeID."""
+        return self.record.name
+
+    @property
+    def config(self) -> NodeConfig:
+        """How it behaves."""
+        return self.record.config
+
+    def affiliation_of(self, entity: Jid) -> AffiliationName:
+        """Of the bare JID (section 4.1)."""
+        party = self.parties.get(entity.bare)
+        return "none" if party is None else party.affiliation
+
+    def subscription_of(self, jid: Jid) -> SubscriptionState:
+        """Of just this JID (section 4.2)."""
+        party = self.parties.get(jid)
+        return "none" if party is None else party.subscription
+
+    def is_subscribed(self, entity: Jid) -> bool:
+        """By its bare JID or by a full one."""
+        bare = entity.bare
+        return any(party.subscription == "subscribed" and party.jid.bare == bare for party in self.parties.values())
+
+    @property
+    def owners(self) -> list[Jid]:
+        """At least one."""
+        return [party.jid for party in self.parties.values() if party.affiliation == "owner"]
+
+    @property
+    def subscribers(self) -> list[Party]:
+        """Those who are subscribed, and want to be told."""
+        return [each for each in self.parties.values() if each.subscription == "subscribed" and each.deliver]
+
+
+class Item(msgspec.Struct, frozen=True):
+    """What was published."""
+
+    id: str
+    payload: bytes
+    """XML; empty where there is none."""
+    publisher: Jid
+    """Bare."""
+    published_utc_s: float
+    """To the microsecond; the items of a node have different times, in the order in which they were published."""
+
+
+class Room(msgspec.Struct, frozen=True):
+    """What there is room for when an item is published."""
+
+    max_items: int
+    """In the node."""
+    size_bytes: int
+    """In all nodes of the owner."""
+    expired_utc_s: float = 0.0
+    """What was published before this time is gone."""
+    rejects: bool = False
+    """A full node refuses an item; else the oldest makes room for it."""
+
+
+class Published(msgspec.Struct, frozen=True):
+    """What became of a publication."""
+
+    outcome: Literal["kept", "node full", "too much"]
+    published_utc_s: float = 0.0
+    removed: tuple[str, ...] = ()
+    """Ids of the items that made room."""
+
+
+class PageQuery(msgspec.Struct, frozen=True):
+    """A page of items (XEP-0059), those of a node being in the order in which they were published."""
+
+    max: int = MAX_PAGE_ITEMS
+    after: str | None = None
+    before: str | None = None
+    """Page backwards from this id; from the newest where it is empty."""
+    expired_utc_s: float = 0.0
+    """What was published before this time is gone."""
+
+
+class ItemPage(msgspec.Struct, frozen=True):
+    """Oldest first."""
+
+    items: list[Item]
+    first_index: int
+    """Place of the first of them among all."""
+    count: int
+    """Of all."""
+
+
+class UnknownItem(LookupError):
+    """A query names an item that is not in the node."""
+
+
+class PubsubStore(Protocol):
+    """The nodes of owners: of an account (its localpart), with which they go, or of a service (`@` and its domain)."""
+
+    async def load(self, owner: str) -> dict[str, Node]:
+        """All nodes, by name."""
+
+    async def put(self, owner: str, record: NodeRecord, *parties: Party) -> None:
+        """Keep a node and these parties, in place of what was kept of each."""
+
+    async def put_party(self, owner: str, node: str, party: Party) -> None:
+        """Keep it; one with neither affiliation nor subscription is forgotten."""
+
+    async def delete(self, owner: str, node: Node) -> None:
+        """Forget a node with all that is in it."""
+
+    async def publish(self, owner: str, node: str, item: Item, room: Room) -> Published:
+        """Keep an item as the newest, in place of one with its id, if there is room.
+
+        Its time is made later than that of the newest before it where it is not.
+        """
+
+    async def retract(self, owner: str, node: str, id: str) -> bool:
+        """Forget an item; False where there is none."""
+
+    async def purge(self, owner: str, node: str) -> None:
+        """Forget all items of a node."""
+
+    async def trim(self, owner: str, node: str, room: Room) -> None:
+        """Forget the oldest items for which there is no room any more."""
+
+    async def page(self, owner: str, node: str, query: PageQuery) -> ItemPage:
+        """A page of the node's items, of no more than MAX_PAGE_BYTES or one item. Raises UnknownItem."""
+
+    async def find(self, owner: str, node: str, ids: Sequence[str], expired_utc_s: float = 0.0) -> list[Item]:
+        """The items with these ids that there are, in this order, within the same bounds."""
+
+    async def newest(self, owner: str, nodes: Sequence[str]) -> dict[str, Item]:
+        """The last item of each of these nodes that has one, whether or not it is expired."""

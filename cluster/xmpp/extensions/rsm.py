@@ -1,0 +1,48 @@
+"""Result Set Management (XEP-0059): which page of a long list is asked for, and what is told of it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cluster.xmpp import element as xml
+from cluster.xmpp.element import Element, SubElement
+from cluster.xmpp.errors import Condition, StanzaError
+
+RSM = "http://jabber.org/protocol/rsm"
+
+
+class PageRequest(msgspec.Struct, frozen=True):
+    """The `<set>` of a request (section 2)."""
+
+    max: int
+    after: str | None = None
+    """The page begins behind the entry with this id."""
+    before: str | None = None
+    """It ends before this one; at the end of the list where that is empty."""
+
+
+def read(asked: Element, max_page: int) -> PageRequest | None:
+    """The page that this element asks for, of `max_page` entries at the most; None without a `<set>`.
+
+    Raises StanzaError.
+    """
+    page = asked.find(f"{{{RSM}}}set")
+    if page is None:
+        return None
+    if page.find(f"{{{RSM}}}index") is not None:
+        raise StanzaError(Condition.FEATURE_NOT_IMPLEMENTED, "pages start after an id, not at an index")
+    limit = (xml.text_of(page, f"{{{RSM}}}max") or "").strip() or str(max_page)
+    if not (limit.isascii() and limit.isdigit()):
+        raise StanzaError(Condition.BAD_REQUEST, f"max={limit!r} is not a number")
+    after, before = xml.text_of(page, f"{{{RSM}}}after"), xml.text_of(page, f"{{{RSM}}}before")
+    return PageRequest(min(int(limit[:10]), max_page), after or None, before)
+
+
+def tell(ids: list[str], first_index: int, count: int) -> Element:
+    """The `<set>` of an answer: the ids on the page; where it begins, in how many that match."""
+    page = Element(f"{{{RSM}}}set")
+    if ids:
+        SubElement(page, f"{{{RSM}}}first", index=str(first_index)).text = ids[0]
+        SubElement(page, f"{{{RSM}}}last").text = ids[-1]
+    SubElement(page, f"{{{RSM}}}count").text = str(count)
+    return page
