@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from annotated_types import Ge
 
 from cluster.kinds.base.key import Key
 from cluster.kinds.base.service import ServiceKind
@@ -20,6 +20,6 @@ service = ServiceKind(
             "Who may create nodes: the accounts of the server's domain (`server`), or `anybody`.",
             "server",
         ),
-        Key("bytes", Annotated[int, Field(ge=0)], "How many bytes of items all its nodes keep together.", 256 << 20),
+        Key("bytes", Annotated[int, Ge(0)], "How many bytes of items all its nodes keep together.", 256 << 20),
     ),
 )

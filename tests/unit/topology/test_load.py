@@ -13,8 +13,8 @@ from .conftest import Load, Problems
 
 SETTINGS = (
     "tls, registration, registrations_per_minute, strict, anonymous, admin, offline_messages, offline_bytes, "
-    "offline_total_bytes, roster_bytes, archive_bytes, private_bytes, pubsub_bytes, modules, c2s_port, direct_tls_port, "
-    "http_port, s2s_port"
+    "offline_total_bytes, roster_bytes, archive_bytes, private_bytes, pubsub_bytes, modules, c2s_port, "
+    "direct_tls_port, http_port, s2s_port"
 )
 SERVER_KEYS = f"{SETTINGS}, {', '.join(kinds.services())}, domain, nodes"
 
