@@ -17,12 +17,7 @@ MAX_ID_CHARACTERS = 64
 
 PROBE_PAYLOAD = f"{PROBE} probe"
 TRACE_PAYLOAD = f"{PROBE} trace"
-_TRACE = re.compile(
-    f"<trace xmlns=['\"]{PROBE}['\"] id=['\"]([\\w.-]{{1,{MAX_ID_CHARACTERS}}})['\"]/></(?:message|presence)>$".encode()
-)
-
-PROBER = "trace-"
-"""The resources of the clients of `xmpplab trace` begin with this."""
+_TRACE = re.compile(f"(<trace xmlns=['\"]{PROBE}['\"] id=(?:'[^'<]*'|\"[^\"<]*\")/>)</(?:message|presence)>$".encode())
 
 
 def probe_id(stanza: Stanza) -> str:
@@ -73,9 +68,9 @@ def without_trace(stanza: Stanza) -> Stanza:
     found = _TRACE.search(stanza.raw)
     if found is None:  # written otherwise: it stays
         return stanza
-    raw = stanza.raw[: found.start()] + stanza.raw[found.end() - len(f"</{stanza.kind}>") :]
-    trace_id = found[1].decode()
-    return msgspec.structs.replace(stanza, raw=raw, payloads=stanza.payloads[:-1], trace_id=trace_id)
+    raw = stanza.raw[: found.start()] + stanza.raw[found.end(1) :]
+    id = xml.parse(found[1]).get("id", "")[:MAX_ID_CHARACTERS]
+    return msgspec.structs.replace(stanza, raw=raw, payloads=stanza.payloads[:-1], trace_id=id)
 
 
 def _with_last(stanza: Stanza, name: str) -> Stanza:
