@@ -16,7 +16,11 @@ MAX_ID_CHARACTERS = 64
 """It becomes part of each hop in the journal, and anybody may send one."""
 
 PROBE_PAYLOAD = f"{PROBE} probe"
+PROBER = "trace-"
+"""The resources of the clients of `xmpplab trace` begin with this."""
+
 TRACE_PAYLOAD = f"{PROBE} trace"
+"""What a server adds to a stanza that is followed, for another server of ours."""
 _TRACE = re.compile(f"(<trace xmlns=['\"]{PROBE}['\"] id=(?:'[^'<]*'|\"[^\"<]*\")/>)</(?:message|presence)>$".encode())
 
 
