@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes as K
 from cryptography.x509.oid import ObjectIdentifier
 from OpenSSL import SSL, crypto
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
-from twisted.internet.ssl import CertificateOptions, TLSVersion
 from zope.interface import implementer
 
+from cluster.streams import tls
 from cluster.xmpp.streams.servers.certificate import NO_CERTIFICATE, PeerCertificate, ascii_form
 
 _SRV_NAME, _XMPP_ADDR = ObjectIdentifier("1.3.6.1.5.5.7.8.7"), ObjectIdentifier("1.3.6.1.5.5.7.8.5")
@@ -49,9 +49,7 @@ class PeerTls:
     """What a server shows to those of other domains, and whose signatures it believes."""
 
     def __init__(self, key: Key, certificate: x509.Certificate, authorities: Sequence[x509.Certificate]) -> None:
-        # Twisted names the types of pyOpenSSL, which has deprecated them
-        options = CertificateOptions(key, certificate, raiseMinimumTo=TLSVersion.TLSv1_2)  # type: ignore[arg-type]
-        self._context: SSL.Context = options.getContext()
+        self._context: SSL.Context = tls.offer(key, certificate, tls.XMPP_SERVER, must_agree=False).getContext()
         store = self._context.get_cert_store()
         assert store is not None
         for authority in authorities:
