@@ -17,6 +17,7 @@ import msgspec
 import yaml
 
 from cluster import modules
+from cluster.base import reasons
 from cluster.cli.documents import DOCUMENTS
 from cluster.host.module import Module
 from cluster.lab.containers.export import compose_file
@@ -183,6 +184,12 @@ def _quantity(name: str, value: float) -> str:
     return f"{value:,} bytes"
 
 
+def why_reasons() -> str:
+    """The decisions that hops name."""
+    rows = [[f"`{each.code}`", each.what, each.rule, each.remedy] for each in reasons.ALL.values()]
+    return _table(["code", "what was decided", "rule", "remedy"], rows)
+
+
 def output_schema() -> dict[str, Any]:
     """Of the JSON that commands print: one definition for each command, `ps` or `user ls`, and those of its parts."""
     made, parts = msgspec.json.schema_components(DOCUMENTS.values(), ref_template="#/$defs/{name}")
@@ -272,6 +279,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "../README.md": {"standards": standards},
     "limits.md": {"keys": limit_keys, "accounts": limits_of_accounts, "constants": bounds},
     "verify.md": {"keys": scenario_keys},
+    "why.md": {"reasons": why_reasons},
     "writing-a-module.md": {"modules": module_list},
 }
 """By page: what stands between `<!-- NAME begin -->` and `<!-- NAME end -->`."""

@@ -35,6 +35,7 @@ from cluster.cli import (
     validate,
     verify,
     watch,
+    why,
 )
 from cluster.kinds import networks
 from cluster.lab.api import BadInput, LabError, of_system
@@ -87,6 +88,7 @@ GROUPS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
     "Messages and routes": {
         "trace": trace.trace,
         "watch": watch.watch,
+        "why": why.why,
         "chat": chat.chat,
         "send": send.send,
         "inbox": inbox.inbox,

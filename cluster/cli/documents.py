@@ -11,6 +11,7 @@ from cluster.kinds import networks
 from cluster.lab.answers import AccountView, Intention, LabView, LinkState, LogView, NetworkView, Overview
 from cluster.lab.verify.report import Report
 from cluster.topology.plan import Plan
+from cluster.trace.why import Explanation
 
 
 class HopView(msgspec.Struct, frozen=True):
@@ -37,6 +38,7 @@ DOCUMENTS: dict[str, Any] = {
     "ls": list[LabView],
     "logs": LogView,
     "trace": list[HopView],
+    "why": Explanation,
     "inbox": list[ArchivedMessage],
     "user ls": list[AccountView],
     "fault ls": list[LinkState],

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 from twisted.logger import Logger
 
+from cluster.base import reasons
 from cluster.base.clock import Clock
 from cluster.router.chain import Chain
 from cluster.router.faulty import FaultyLink, Loss
@@ -85,7 +86,7 @@ class LinkFaults:
         """Recorded whether the stanza was followed or not: what faults lose must not look like a loss of ours."""
         for stanza, fault in lost:
             detail = f"{fault}: {stanza.id}" if stanza.id else fault
-            self._tracer.record("lost", self._tracer.followed(stanza), detail, node=QUEUE)
+            self._tracer.record("lost", self._tracer.followed(stanza), detail, QUEUE, reasons.LINK_LOSS)
         self._count(_domain(from_), len(lost))
 
 

@@ -9,6 +9,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from cluster.base import reasons
 from cluster.base.clock import Clock
 from cluster.base.settled import Settled
 from cluster.router.guard import LinkGuard
@@ -196,16 +197,17 @@ class MemoryLink:
             return
         network, router = self._router.network, self._router
         if self._to not in network.domains:
-            self._refuse(entry, StanzaError(Condition.REMOTE_SERVER_NOT_FOUND, f"nobody serves {self._to} here"))
+            text = f"nobody serves {self._to} here"
+            self._refuse(entry, StanzaError(Condition.REMOTE_SERVER_NOT_FOUND, text, reason=reasons.NO_DOMAIN))
             return
         if (router.domain, self._to) in network.apart:
             text = no_link(router.domain, self._to)
-            self._refuse(entry, StanzaError(Condition.REMOTE_SERVER_NOT_FOUND, text))
+            self._refuse(entry, StanzaError(Condition.REMOTE_SERVER_NOT_FOUND, text, reason=reasons.NO_LINK))
             return
         queue = network.queue(router.domain, self._to)
         if len(queue.entries) >= network.max_backlog:
             text = f"{len(queue.entries)} batches wait for {self._to}"
-            self._refuse(entry, StanzaError(Condition.REMOTE_SERVER_TIMEOUT, text))
+            self._refuse(entry, StanzaError(Condition.REMOTE_SERVER_TIMEOUT, text, reason=reasons.LINK_FULL))
             return
         queue.written += 1
         entry.id = f"{int(network.clock.seconds() * 1000)}-{queue.written}"  # its time, as Redis has it

@@ -13,6 +13,8 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base import reasons
+from cluster.base.reasons import Reason
 from cluster.base.settled import Settled
 from cluster.base.storage import log_failed
 from cluster.router.batch import MAX_BATCH_BYTES, Batch
@@ -79,7 +81,8 @@ class OutboundLink:
         size_bytes = len(stanza.raw) + STANZA_BYTES
         waiting_bytes = outbound.waiting_bytes + size_bytes
         if waiting_bytes > MAX_WAITING_BYTES:
-            outbound.bounce(stanza, StanzaError(Condition.REMOTE_SERVER_TIMEOUT, "the router is away or slow"))
+            error = _timeout("the router is away or slow", reasons.ROUTER_AWAY)
+            outbound.bounce(stanza, error)
             return None
         outbound.waiting_bytes = waiting_bytes
         if not waiting:
@@ -171,7 +174,7 @@ class OutboundLink:
             self._log.error("Redis refused a batch to {to}: {error}", to=self._to, error=str(failure.value))
         if batch.is_marks:
             self._followed = -1
-        self._refuse([batch], StanzaError(Condition.REMOTE_SERVER_TIMEOUT, "the router refused it"))
+        self._refuse([batch], _refused())
 
     async def _look_up(self) -> None:
         """Open the link, or refuse all that waits. Without a connection nothing happens: see `resume`."""
@@ -181,13 +184,13 @@ class OutboundLink:
             if missing:
                 if not self._unanswered:
                     self._outbound.forget(self._to)
-                self._refuse_waiting(Condition.REMOTE_SERVER_NOT_FOUND, missing)
+                self._refuse_waiting(missing)
                 return
             length = await self._read_length()
             room = self._outbound.max_backlog - length
             room_bytes = MAX_BACKLOG_BYTES - await self._read_bytes(length)
             if room <= 0 or room_bytes <= 0:
-                self._refuse_waiting(Condition.REMOTE_SERVER_TIMEOUT, f"{length} batches wait for {self._to}")
+                self._refuse_waiting(_timeout(f"{length} batches wait for {self._to}", reasons.LINK_FULL))
                 return
             self._client.post("SADD", keys.peers(self._to), domain)
             if await self._follow():
@@ -196,7 +199,7 @@ class OutboundLink:
             return
         except ReplyError as error:
             self._log.error("Redis refused the link to {to}: {error}", to=self._to, error=str(error))
-            self._refuse_waiting(Condition.REMOTE_SERVER_TIMEOUT, "the router refused it")
+            self._refuse_waiting(_refused())
         finally:
             self._looking_up = False
         self.flush()
@@ -221,7 +224,7 @@ class OutboundLink:
             self._write_next(batch)
             await batch.settled
             if self._followed != gone:
-                self._refuse_waiting(Condition.REMOTE_SERVER_TIMEOUT, "the router refused it")
+                self._refuse_waiting(_refused())
         return self._followed == self._outbound.gone
 
     async def _exists(self) -> bool:
@@ -235,11 +238,15 @@ class OutboundLink:
             self._is_served = bool(served)
         return self._is_served
 
-    async def _missing(self) -> str:
-        """Why the link cannot be; empty where it can."""
+    async def _missing(self) -> StanzaError | None:
+        """Why the link cannot be; None where it can."""
         if not await self._exists():
-            return f"nobody serves {self._to} here"
-        return "" if self._outbound.leads_to(self._to) else no_link(self._outbound.domain.partition("/")[0], self._to)
+            text, reason = f"nobody serves {self._to} here", reasons.NO_DOMAIN
+        elif not self._outbound.leads_to(self._to):
+            text, reason = no_link(self._outbound.domain.partition("/")[0], self._to), reasons.NO_LINK
+        else:
+            return None
+        return StanzaError(Condition.REMOTE_SERVER_NOT_FOUND, text, reason=reason)
 
     async def _read_length(self) -> int:
         """How many entries wait; also sees to it that the next ids are above those of an earlier process."""
@@ -269,9 +276,9 @@ class OutboundLink:
         self._full_at = length if used >= MAX_BACKLOG_BYTES else 0
         return used
 
-    def _refuse_waiting(self, condition: Condition, text: str) -> None:
+    def _refuse_waiting(self, error: StanzaError) -> None:
         waiting, self._waiting = self._waiting, deque()
-        self._refuse([*waiting], StanzaError(condition, text))
+        self._refuse([*waiting], error)
 
     def _refuse(self, batches: list[Batch], error: StanzaError) -> None:
         for batch in batches:
@@ -282,3 +289,11 @@ class OutboundLink:
     def _settle(self, batch: Batch) -> None:
         self._outbound.waiting_bytes -= batch.size_bytes
         batch.settled.callback(None)
+
+
+def _timeout(text: str, reason: Reason) -> StanzaError:
+    return StanzaError(Condition.REMOTE_SERVER_TIMEOUT, text, reason=reason)
+
+
+def _refused() -> StanzaError:
+    return _timeout("the router refused it", reasons.ROUTER_REFUSES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from cluster.base.reasons import Reason
 from cluster.base.settled import Settled
 from cluster.xmpp.errors import StanzaError
 from cluster.xmpp.stanza import Stanza
@@ -31,7 +32,9 @@ def no_link(from_: str, to: str) -> str:
 class HopRecorder(Protocol):
     """Hears what the router did with the stanzas that are followed: those with a trace id."""
 
-    def record(self, event: str, stanza: Stanza, detail: str = "", node: str = "") -> None:
+    def record(
+        self, event: str, stanza: Stanza, detail: str = "", node: str = "", reason: Reason | None = None
+    ) -> None:
         """`event`: enqueued, dequeued, dropped or lost; `node` is `router` for what happened in the queue."""
 
     def followed(self, stanza: Stanza) -> Stanza:

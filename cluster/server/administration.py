@@ -35,13 +35,18 @@ class Administration:
             "components": {name: component.is_connected for name, component in self._components.items()},
         }
 
-    async def follow_all(self, until_utc_s: float) -> None:
+    async def follow(self, until_utc_s: float, address: str = "") -> None:
         """Record the hops of each stanza that enters here, until then, and no longer than MAX_FOLLOW_S.
+
+        `address`: only of what is from or to it; see `Tracer.follow`.
 
         Whoever wants more of it asks again: so it ends with them, even where they are killed.
         """
-        left_s = until_utc_s - self._domain.context.now_utc_s()
-        self._domain.tracer.follow_all(min(left_s, MAX_FOLLOW_S))
+        left_s = min(until_utc_s - self._domain.context.now_utc_s(), MAX_FOLLOW_S)
+        if address:
+            self._domain.tracer.follow(address, left_s)
+        else:
+            self._domain.tracer.follow_all(left_s)
 
     async def user_ls(self) -> list[str]:
         """All accounts: localparts."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 from twisted.internet.defer import Deferred
 
+from cluster.base import reasons
 from cluster.base.clock import Clock
 from cluster.base.settled import Settled, both
 from cluster.host import iq
@@ -67,7 +68,7 @@ class Ingress:
             stanza, trace_id = self._read(session, stanza)
         else:
             trace_id = ""
-        if trace_id or (trace_id := self._tracer.sample()):
+        if trace_id or (trace_id := self._tracer.sample(stanza)):
             stanza = self._followed(stanza, trace_id)
         if len(stanza.raw) > ENTERING_BYTES:
             return self._too_large(stanza)
@@ -91,7 +92,7 @@ class Ingress:
     def from_component(self, stanza: Stanza) -> Settled:
         """A stanza that a component sent; its `from` is of the component's domain."""
         stanza = self._without_claims(stanza)
-        if trace_id := stanza.trace_id or self._tracer.sample():
+        if trace_id := stanza.trace_id or self._tracer.sample(stanza):
             stanza = self._followed(stanza, trace_id)
         if len(stanza.raw) > ENTERING_BYTES:
             return self._too_large(stanza)
@@ -134,7 +135,7 @@ class Ingress:
 
     def _turn_back(self, session: Session, stanza: Stanza, barrier: Barrier) -> None:
         """The session's own account blocks the receiver."""
-        self._tracer.record(Event.BOUNCED, stanza, "the sender blocks the receiver")
+        self._tracer.record(Event.BOUNCED, stanza, "the sender blocks the receiver", reason=reasons.SENDER_BLOCKS)
         if stanza.may_be_answered_with_error:  # not by way of `bounce`: the receiver's barrier would stop that
             session.send(stanza.error(barrier.refusal()))
 
@@ -159,7 +160,8 @@ class Ingress:
 
     def _iq_from(self, session: Session, stanza: Stanza) -> Settled:
         if session.account.is_removed and stanza.type in ("get", "set"):  # what it changed would be left behind
-            refusal = StanzaError(Condition.NOT_ALLOWED, "the account is being removed")
+            text = "the account is being removed"
+            refusal = StanzaError(Condition.NOT_ALLOWED, text, reason=reasons.ACCOUNT_REMOVED)
             session.send(stanza.error(refusal))  # not by way of `bounce`: nobody finds the account now
             return None
         if stanza.id is None and not self._ctx.strict:

@@ -9,6 +9,7 @@ from typing import Protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base import reasons
 from cluster.base.settled import Settled
 from cluster.base.storage import is_refusal
 from cluster.server.config import Ports, ServerConfig
@@ -125,7 +126,8 @@ class Routing:
         return send
 
     def _nobody(self, domainpart: str) -> Hop:
-        error = StanzaError(Condition.SERVICE_UNAVAILABLE, f"no component {domainpart} is known here")
+        text = f"no component {domainpart} is known here"
+        error = StanzaError(Condition.SERVICE_UNAVAILABLE, text, reason=reasons.NO_COMPONENT)
         return lambda stanza, place: self.bounce(stanza, error)
 
     # --- on its way
@@ -165,7 +167,8 @@ class Routing:
         return arrived(message, self._stanza_ids(place), self.jid, self._realm)
 
     def _came_before(self, stanza: Stanza) -> Settled:
-        self._tracer.record(Event.DROPPED, stanza, "it came before, by way of a node that is gone")
+        cause = "it came before, by way of a node that is gone"
+        self._tracer.record(Event.DROPPED, stanza, cause, reason=reasons.CAME_BEFORE)
         return None
 
     def tell(self, node: str, stanza: Stanza, place: str) -> Settled:
@@ -178,7 +181,7 @@ class Routing:
 
     def bounce(self, stanza: Stanza, error: StanzaError) -> Settled:
         """Answer a stanza with an error, unless it is one itself."""
-        self._tracer.record(Event.BOUNCED, stanza, error.with_cause)
+        self._tracer.record(Event.BOUNCED, stanza, error.with_cause, reason=error.reason or reasons.REFUSED)
         if stanza.may_be_answered_with_error and stanza.from_ is not None:
             return self.route(stanza.error(error))
         return None
@@ -188,13 +191,15 @@ class Routing:
         error = too_large(len(stanza.raw))
         if stanza.may_be_answered_with_error:
             return self.bounce(stanza, error)
-        self._tracer.record(Event.DROPPED, stanza, str(error))
+        self._tracer.record(Event.DROPPED, stanza, str(error), reason=error.reason)
         shorter = stanza.as_error_alone(error)
         return self.route(shorter) if len(shorter.raw) <= ENTERING_BYTES else None
 
     def not_delivered(self, failure: Failure, stanza: Stanza) -> Settled:
         """The errback of a stanza that nobody has: the storage is away or full, or something here is broken."""
         if is_refusal(failure.value):
-            return self.bounce(stanza, StanzaError(Condition.RESOURCE_CONSTRAINT, "the server cannot keep it now"))
+            text = "the server cannot keep it now"
+            error = StanzaError(Condition.RESOURCE_CONSTRAINT, text, reason=reasons.STORAGE_REFUSES)
+            return self.bounce(stanza, error)
         self._log.failure("Delivering a {kind} to {to}", failure, kind=stanza.kind, to=str(stanza.to))
-        return self.bounce(stanza, StanzaError(Condition.INTERNAL_SERVER_ERROR))
+        return self.bounce(stanza, StanzaError(Condition.INTERNAL_SERVER_ERROR, reason=reasons.INTERNAL_ERROR))

@@ -14,11 +14,16 @@ from cluster.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:  # commands that only read plans are to start at once
     from cluster.base.clock import Clock
+    from cluster.base.reasons import Reason
 
 MAX_JOURNAL_BYTES = 67_108_864
 """Of the hops that one node has in the journal, where the topology says nothing else (`trace.journal_bytes`)."""
 MAX_TEXT_CHARACTERS = 256
 """Of an address and of a detail in a hop: anybody may write long ones, and a stanza has many hops."""
+
+
+MAX_FOLLOWED = 16
+"""Addresses that a node follows at a time; further ones are not."""
 
 
 class Event(StrEnum):
@@ -53,6 +58,8 @@ class Hop(msgspec.Struct, frozen=True, omit_defaults=True):
     size_bytes: int
     detail: str = ""
     """Where to (routed, enqueued), or why (stored, bounced, dropped); the fault and the stanza's own id (lost)."""
+    reason: str = ""
+    """The code of the decision (see base/reasons.py); empty where the stanza just went on."""
 
     def cut(self) -> Hop:
         """The hop with no text that is longer than MAX_TEXT_CHARACTERS."""
@@ -98,10 +105,14 @@ class Tracer:
         self._until_next = sample_every
         self._clock = clock
         self._all_until_s = 0.0
+        self._until_s: dict[str, float] = {}
+        """Of the addresses that are followed."""
         self._unfollowed = Sparing(clock, self._tell_more)
 
-    def sample(self) -> str:
+    def sample(self, stanza: Stanza) -> str:
         """The trace id for a stanza that enters the lab here: mostly empty, a new one for each Nth."""
+        if self._until_s and self._is_followed(stanza):
+            return self._new_id()
         self._until_next -= 1
         if self._until_next:
             return ""
@@ -110,7 +121,7 @@ class Tracer:
                 self._until_next = 1
                 return self._new_id()
             self._all_until_s, self._until_next = 0.0, self._sample_every
-            return self.sample()
+            return self.sample(stanza)
         self._until_next = self._sample_every
         return self._new_id()
 
@@ -120,6 +131,22 @@ class Tracer:
             self._all_until_s = max(self._all_until_s, self._clock.seconds() + seconds)
             self._until_next = 1
 
+    def follow(self, address: str, seconds: float) -> None:
+        """Follow what is from or to an address, its resources or its domain; otherwise as `follow_all`."""
+        now_s = self._clock.seconds()
+        self._until_s = {known: until_s for known, until_s in self._until_s.items() if until_s > now_s}
+        if seconds > 0 and (address in self._until_s or len(self._until_s) < MAX_FOLLOWED):
+            self._until_s[address] = max(self._until_s.get(address, 0.0), now_s + seconds)
+
+    def _is_followed(self, stanza: Stanza) -> bool:
+        now_s = self._clock.seconds()
+        if all(until_s <= now_s for until_s in self._until_s.values()):
+            self._until_s = {}
+            return False
+        ends = [jid for jid in (stanza.from_, stanza.to) if jid is not None]
+        names = (name for jid in ends for name in (str(jid), str(jid.bare), jid.domainpart))
+        return any(self._until_s.get(name, 0.0) > now_s for name in names)
+
     def followed(self, stanza: Stanza) -> Stanza:
         """The stanza with a trace id: to record what must not be missed."""
         return stanza if stanza.trace_id else msgspec.structs.replace(stanza, trace_id=self._new_id())
@@ -128,7 +155,9 @@ class Tracer:
         """Append what is no hop of a stanza that is followed, but what whoever watches a client wants to know."""
         self._append(self._new_id(), Event.RECEIVED, kind, str(from_), str(to), 0, detail, "")
 
-    def record(self, event: str, stanza: Stanza, detail: str = "", node: str = "") -> None:
+    def record(
+        self, event: str, stanza: Stanza, detail: str = "", node: str = "", reason: Reason | None = None
+    ) -> None:
         """Append a hop of a stanza that is followed. Callers on the message path check `stanza.trace_id` first.
 
         Of one that is not, only FAILURES are appended. `event` is an `Event` or its value.
@@ -136,14 +165,23 @@ class Tracer:
         if trace_id := stanza.trace_id or self._id_of_failure(event):
             from_ = str(stanza.from_) if stanza.from_ else ""
             to = str(stanza.to) if stanza.to else ""
-            self._append(trace_id, event, stanza.kind, from_, to, len(stanza.raw), detail, node)
+            self._append(trace_id, event, stanza.kind, from_, to, len(stanza.raw), detail, node, reason)
 
     def record_foreign(
-        self, event: Event, trace_id: str, kind: str, from_: str, to: str, size_bytes: int, detail: str, node: str
+        self,
+        event: Event,
+        trace_id: str,
+        kind: str,
+        from_: str,
+        to: str,
+        size_bytes: int,
+        detail: str,
+        node: str,
+        reason: Reason | None = None,
     ) -> None:
         """As `record`, of what is no stanza: a mail or a short message, with the addresses of its network."""
         if trace_id := trace_id or self._id_of_failure(event):
-            self._append(trace_id, event, kind, from_, to, size_bytes, detail, node)
+            self._append(trace_id, event, kind, from_, to, size_bytes, detail, node, reason)
 
     def _id_of_failure(self, event: str) -> str:
         """A trace id for a hop of what is not followed; empty where it is not to be recorded."""
@@ -154,9 +192,18 @@ class Tracer:
         self._append(self._new_id(), Event.DROPPED, "", "", "", 0, detail, "")
 
     def _append(
-        self, trace_id: str, event: str, kind: str, from_: str, to: str, size_bytes: int, detail: str, node: str
+        self,
+        trace_id: str,
+        event: str,
+        kind: str,
+        from_: str,
+        to: str,
+        size_bytes: int,
+        detail: str,
+        node: str,
+        reason: Reason | None = None,
     ) -> None:
-        at_utc_ns = self._now_utc_ns()
+        at_utc_ns, code = self._now_utc_ns(), reason.code if reason is not None else ""
         self._journal.append(
-            Hop(trace_id, node or self.node, Event(event), at_utc_ns, kind, from_, to, size_bytes, detail)
+            Hop(trace_id, node or self.node, Event(event), at_utc_ns, kind, from_, to, size_bytes, detail, code)
         )

@@ -43,6 +43,14 @@ class JournalReader:
         entries = self._client.xrevrange(self._key, count=1)
         return bytes(entries[0][0]) if entries else b"0"
 
+    def newest_first(self) -> Iterator[list[Hop]]:
+        """What is in the journal, an entry at a time."""
+        end = b"+"
+        while page := self._client.xrevrange(self._key, end, b"-", count=_PAGE):
+            for _, fields in page:
+                yield _hops(fields)
+            end = b"(" + page[-1][0]
+
     def after(self, position: bytes) -> Iterator[tuple[bytes, list[Hop]]]:
         """What was written behind this position, oldest first, each with the position behind it."""
         while page := self._client.xrange(self._key, b"(" + position, b"+", count=_PAGE):

@@ -66,7 +66,7 @@ def mermaid(hops: Sequence[Hop]) -> str:
     all_steps = steps(hops)
     ids = {name: f"n{number}" for number, name in enumerate(dict.fromkeys(step.hop.node for step in all_steps))}
     lines = ["sequenceDiagram"]
-    lines += [f"    participant {id} as {_plain(name)}" for name, id in ids.items()]
+    lines += [f"    participant {id} as {plain(name)}" for name, id in ids.items()]
     places: dict[str, str] = {}
     seen: set[tuple[str, str]] = set()
     for step in all_steps:
@@ -78,11 +78,11 @@ def mermaid(hops: Sequence[Hop]) -> str:
             places[hop.trace_id] = here
         seen.add((hop.trace_id, here))
         what = f"{hop.event} +{step.offset_ms:.2f} ms" + (f" ({hop.detail})" if hop.detail else "")
-        lines.append(f"    {arrow}: {_plain(what)}")
+        lines.append(f"    {arrow}: {plain(what)}")
     return "\n".join(lines) + "\n"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Without what Mermaid reads as its own: `#` begins an entity, `;` and a line break end a statement."""
     return safe_line(re.sub(r"[#;\n]", lambda match: f"#{ord(match[0])};", text))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from cluster.base.reasons import Reason
 from cluster.xmpp.element import Element
 
 
@@ -97,7 +98,8 @@ class StanzaError(Exception):
 
     `type` defaults to the one that the RFC gives for the condition; `detail` is an application-specific condition
     beside it (section 8.3.4), or its `{namespace}name` where that is all. `cause` is for whoever runs the server only:
-    what the sender must not learn, such as that it is blocked.
+    what the sender must not learn, such as that it is blocked. `reason` is for `xmpplab why`, and for nobody
+    else either.
     """
 
     def __init__(
@@ -107,6 +109,7 @@ class StanzaError(Exception):
         type: ErrorType | None = None,
         detail: str | Element = "",
         cause: str = "",
+        reason: Reason | None = None,
     ) -> None:
         super().__init__(f"{condition}: {text}" if text else condition)
         self.condition = condition
@@ -114,6 +117,7 @@ class StanzaError(Exception):
         self.type = type or _USUAL_TYPE.get(condition, ErrorType.CANCEL)
         self.detail = detail
         self.cause = cause
+        self.reason = reason
 
     @property
     def with_cause(self) -> str:

@@ -13,6 +13,7 @@ import sys
 
 import msgspec
 
+from cluster.base import reasons
 from cluster.xmpp.errors import Condition, StanzaError
 
 
@@ -63,4 +64,4 @@ so that no later step makes it grow by more than what it adds."""
 def too_large(size_bytes: int) -> StanzaError:
     """What the sender of a stanza is told that cannot be carried."""
     text = f"a stanza of {size_bytes} bytes cannot be carried; at most {ENTERING_BYTES} can"
-    return StanzaError(Condition.POLICY_VIOLATION, text)
+    return StanzaError(Condition.POLICY_VIOLATION, text, reason=reasons.TOO_LARGE)

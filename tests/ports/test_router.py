@@ -283,6 +283,7 @@ def test_who_speaks_for_another_is_dropped(run: Run, forged: Stanza, reason: str
         await world.until_empty(MONTAGUE, CAPULET)
         assert [text_of(stanza) for stanza in s2.delivered] == ["honest"]
         assert [(hop.event, hop.detail.partition(":")[0]) for hop in s2.hops] == [("dropped", reason)]
+        assert s2.hops[0].reason in ("forged", "misrouted", "malformed")
 
     run(scenario)
 
@@ -315,5 +316,6 @@ def test_a_domain_speaks_for_none_below_it_that_is_not_its_component(
         await world.until(lambda: s2.delivered)
         assert [text_of(stanza) for stanza in s2.delivered] == ["honest"]
         assert [(hop.event, hop.detail) for hop in s2.hops] == [("dropped", reason)]
+        assert s2.hops[0].reason == ("forged" if "from" in reason else "misrouted")
 
     run(scenario)

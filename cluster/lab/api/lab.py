@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from cluster.networks.person import Person
     from cluster.topology.plan import NetworkNode, Plan
     from cluster.trace.hop import Hop
+    from cluster.trace.why import Explanation
     from cluster.xmpp.jid import Jid
 
 DONE_TIMEOUT_S = 60.0
@@ -365,4 +366,17 @@ class Lab:
         """The hops from now on, without an end; see `cluster.lab.tracing.watching`."""
         from cluster.lab.tracing.watching import watch
 
-        return watch(self.folder, self.plan, every_stanza=every_stanza, tell=tell)
+        found = watch(self.folder, self.plan, every_stanza=every_stanza, tell=tell)
+        return (hop for hops in found for hop in hops)
+
+    def why(self, trace_id: str = "", from_: str = "", to: str = "") -> Explanation:
+        """What became of a stanza in the journal, and why: that of a trace id, or the newest one that matches."""
+        from cluster.lab.tracing.why import explain_one
+
+        return explain_one(self.folder, self.plan, trace_id, from_, to)
+
+    def why_followed(self, address: str, tell: Tell = untold) -> Iterator[Explanation]:
+        """Record all that is from or to an address, and explain each stanza; without an end."""
+        from cluster.lab.tracing.why import explain_followed
+
+        return explain_followed(self.folder, self.plan, address, tell)

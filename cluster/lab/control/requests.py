@@ -12,10 +12,12 @@ REPLY_LIFETIME_S = 60
 """A reply expires where the command that asked was ended before it fetched it."""
 
 
-class FollowAll(Request[None], frozen=True, tag="follow_all"):
+class Follow(Request[None], frozen=True, tag="follow"):
     """Record the hops of each stanza that enters here, until then."""
 
     until_utc_s: float
+    address: str = ""
+    """Only of what is from or to it: an account, one of its resources, or a domain; empty: of all."""
 
 
 class UserLs(Request[list[str]], frozen=True, tag="user_ls"):
@@ -42,7 +44,7 @@ class UserDel(Request[None], frozen=True, tag="user_del"):
     localpart: str
 
 
-SERVER: Requests = (Status, FollowAll, UserLs, UserAdd, UserPasswd, UserDel)
+SERVER: Requests = (Status, Follow, UserLs, UserAdd, UserPasswd, UserDel)
 """What a server of ours answers."""
 
 

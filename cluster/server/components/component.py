@@ -8,6 +8,7 @@ from collections.abc import Callable
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred
 
+from cluster.base import reasons
 from cluster.base.settled import Settled
 from cluster.base.turn import Turn
 from cluster.server.config import Ports
@@ -191,12 +192,12 @@ class Component:
             pending = self._waiting[0]
             self._take_back(pending)
             text = f"{self.domain} ended its stream {MAX_TRIES} times when it was sent this"
-            self._refuse(pending, StanzaError(Condition.POLICY_VIOLATION, text))
+            self._refuse(pending, StanzaError(Condition.POLICY_VIOLATION, text, reason=reasons.REFUSED))
 
     def _pass(self, outbox: Outbox, pending: _Pending) -> None:
         made = into_stream(pending.stanza)
-        if reason := why_too_large(made.raw, TO_COMPONENT.max_bytes):
-            self._refuse(pending, StanzaError(Condition.POLICY_VIOLATION, reason))
+        if text := why_too_large(made.raw, TO_COMPONENT.max_bytes):
+            self._refuse(pending, StanzaError(Condition.POLICY_VIOLATION, text, reason=reasons.TOO_LARGE))
             return
         self._sent.append(pending)
         self._tracer.record(Event.DELIVERED, pending.stanza, f"component {self.domain}")
@@ -205,7 +206,8 @@ class Component:
     def _wait(self, pending: _Pending) -> None:
         pending.timer = self._clock.callLater(WAIT_S, self._give_up, pending)
         self._waiting.append(pending)
-        self._tracer.record(Event.ENQUEUED, pending.stanza, f"until component {self.domain} is connected")
+        detail = f"until component {self.domain} is connected"
+        self._tracer.record(Event.ENQUEUED, pending.stanza, detail, reason=reasons.COMPONENT_AWAY)
 
     def _give_up(self, pending: _Pending) -> None:
         self._take_back(pending)
@@ -218,7 +220,8 @@ class Component:
             pending.timer.cancel()
 
     def _away(self) -> StanzaError:
-        return StanzaError(Condition.REMOTE_SERVER_TIMEOUT, f"{self.domain} is not connected to its server")
+        text = f"{self.domain} is not connected to its server"
+        return StanzaError(Condition.REMOTE_SERVER_TIMEOUT, text, reason=reasons.COMPONENT_AWAY)
 
     def _refuse(self, pending: _Pending, error: StanzaError) -> None:
         refused = self._routing.bounce(pending.stanza, error)

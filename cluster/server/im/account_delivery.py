@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from cluster.base import reasons
 from cluster.base.settled import Settled
 from cluster.host.iq import IqDispatch
 from cluster.server.config import Ports
@@ -62,7 +63,9 @@ class AccountDelivery:
         if stanza.kind == "iq":
             return self._requests.handle(self._ctx, stanza, "domain")
         if stanza.kind == "message":  # RFC 6120 section 10.5.1: the server itself reads none
-            error = StanzaError(Condition.SERVICE_UNAVAILABLE, cause="the server itself reads no messages")
+            error = StanzaError(
+                Condition.SERVICE_UNAVAILABLE, cause="the server itself reads no messages", reason=reasons.SERVER_ITSELF
+            )
             return self._bounce(stanza, error)
         return None
 
@@ -98,9 +101,10 @@ class AccountDelivery:
         """The account blocks the sender, to whom it looks as if the account had no resource."""
         cause = "the receiver blocks the sender"
         if stanza.kind == "presence":
-            self._tracer.record(Event.DROPPED, stanza, cause)
+            self._tracer.record(Event.DROPPED, stanza, cause, reason=reasons.RECEIVER_BLOCKS)
         else:
-            return self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE, cause=cause))
+            error = StanzaError(Condition.SERVICE_UNAVAILABLE, cause=cause, reason=reasons.RECEIVER_BLOCKS)
+            return self._bounce(stanza, error)
         return None
 
     def _deliver_iq(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
@@ -113,13 +117,13 @@ class AccountDelivery:
         except StanzaError as error:
             return self._bounce(stanza, error)
         session.send(stanza)
-        self._tracer.record(Event.DELIVERED, stanza, stanza.to.resourcepart)
+        self._tracer.record(Event.DELIVERED, stanza, stanza.to.resourcepart, reason=session.why_not_now)
         return None
 
     def _asked_session(self, account: LocalAccount | None, stanza: Stanza, to: Jid) -> Session:
         """The resource that an iq is for. Raises StanzaError where there is none, or none for this sender."""
         if account is None:
-            raise StanzaError(Condition.SERVICE_UNAVAILABLE, cause="no such account")
+            raise StanzaError(Condition.SERVICE_UNAVAILABLE, cause="no such account", reason=reasons.NO_ACCOUNT)
         is_request = stanza.may_be_answered_with_error
         if is_request and stanza.payloads:
             guard = self._ctx.host.guard(stanza.payloads[0])
@@ -128,8 +132,9 @@ class AccountDelivery:
         session = account.sessions.get(to.resourcepart)
         if session is None or (is_request and not session.is_visible_to(stanza.from_)):
             cause = "no such resource" if session is None else "the sender may not see the resource"
+            reason = reasons.NO_RESOURCE if session is None else reasons.NOT_VISIBLE
             # section 8.5.3.1: a stranger is not to tell these apart
-            raise StanzaError(Condition.SERVICE_UNAVAILABLE, cause=cause)
+            raise StanzaError(Condition.SERVICE_UNAVAILABLE, cause=cause, reason=reason)
         return session
 
     def _deliver_presence(self, account: LocalAccount | None, stanza: Stanza) -> Settled:

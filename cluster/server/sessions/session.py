@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred
 
+from cluster.base import reasons
+from cluster.base.reasons import Reason
 from cluster.base.settled import Settled
 from cluster.base.turn import Turn
 from cluster.host.state import SessionState, to_store
@@ -104,6 +106,13 @@ class Session(Outbox):
     def accepting_messages(self) -> bool:
         """It takes messages for the bare JID: its priority is not negative (RFC 6121 section 8.5.2)."""
         return self.presence is not None and self.priority >= 0 and not self.is_behind
+
+    @property
+    def why_not_now(self) -> Reason | None:
+        """Why its client does not get at once what it is sent; None where nothing is known to be in the way."""
+        if self.broken_utc_s is not None:
+            return reasons.HIBERNATING
+        return reasons.CLIENT_INACTIVE if self.holdback is not None else None
 
     def is_visible_to(self, other: Jid | None) -> bool:
         """The other may know that this resource is here: by subscription, by directed presence, or as its own."""
