@@ -115,9 +115,9 @@ for at = own + 1, #KEYS do
   redis.call('HDEL', KEYS[at], ARGV[1])
 end
 """
-"""Keys: sessions, those of the account, its nodes, the account's other keys, hashes by account, which may have a sum under
-an empty name; arguments: localpart, prefix of the keys of sessions, number of the account's other keys, prefix of the
-items of its nodes."""
+"""Keys: sessions, those of the account, its nodes, the account's other keys, hashes by account, which may have a sum
+under an empty name; arguments: localpart, prefix of the keys of sessions, number of the account's other keys, prefix of
+the items of its nodes."""
 
 _SEED = """
 if redis.call('HSETNX', KEYS[2], ARGV[1], '') == 0 then return end

@@ -175,7 +175,7 @@ class Accounts:
 
     @contextmanager
     def removal(self, account: LocalAccount) -> Iterator[None]:
-        """Hide the account while its data is removed, because a new session would create it again. An error restores it."""
+        """Hide the account while its data is removed: a new session would create it again. An error restores it."""
         localpart = account.jid.localpart
         self._removing.add(localpart)
         self.online.pop(localpart, None)
