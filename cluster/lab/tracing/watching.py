@@ -1,4 +1,4 @@
-"""Hops as they happen, and every stanza followed as long as somebody watches."""
+"""Hops as they happen; every stanza is followed as long as somebody watches."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from cluster.topology.plan import Plan
 from cluster.trace.hop import Hop
 
 LEASE_S = 10.0
-"""The servers follow every stanza for so long, unless they are asked again: a watcher may be killed."""
+"""The servers follow every stanza for this time, unless they are asked again: a watcher may be killed."""
 RENEW_EVERY_S = 4.0
 ANSWER_TIMEOUT_S = 1.0
 FOLLOWED = "following every stanza while this command runs"
 
 
 def watch(folder: LabFolder, plan: Plan, *, every_stanza: bool, tell: Tell) -> Iterator[Hop]:
-    """The hops from now on, without an end: of what is followed anyway, or of every stanza that enters the lab.
+    """The hops from now on, endless: of the stanzas that are followed anyway, or of every stanza that enters the lab.
 
-    `tell` hears when every stanza is followed, and which servers do not answer and so follow no more than
-    usual. Raises LabError.
+    `tell` is told when every stanza is followed, and which servers do not answer and so follow no more than usual.
+    Raises LabError.
     """
     renewed_s, silent = float("-inf"), None
     with journal(folder, plan) as reader:
@@ -39,7 +39,7 @@ def watch(folder: LabFolder, plan: Plan, *, every_stanza: bool, tell: Tell) -> I
 
 
 def _follow_all(folder: LabFolder, plan: Plan) -> str:
-    """Have the servers follow all for LEASE_S; the names of those that did not answer."""
+    """Ask the servers to follow all stanzas for LEASE_S; returns the names of those that did not answer."""
     until_utc_s = time.time() + LEASE_S
     silent = tell_all(folder, plan, plan.servers, FollowAll(until_utc_s), ANSWER_TIMEOUT_S)
     return ", ".join(node.name for node in silent)
