@@ -120,9 +120,7 @@ class LabFolder:
         try:
             return self.identity() == identity
         except OSError as error:
-            return not isinstance(
-                error, FileNotFoundError | NotADirectoryError
-            )  # otherwise it cannot be read at the moment
+            return not isinstance(error, FileNotFoundError | NotADirectoryError)  # else it cannot be read just now
 
     def _make_socket_folder(self) -> None:
         """With an unpredictable name; that of an earlier run may have been removed, or exchanged."""

@@ -25,9 +25,8 @@ class Users:
 
     def ls(self, domain: str | None = None) -> list[AccountView]:
         """All accounts, or those of one domain."""
-        firsts = [
-            server for server in self._plan.servers if not server.node_of
-        ]  # further nodes of a domain have the same accounts
+        # further nodes of a domain have the same accounts
+        firsts = [server for server in self._plan.servers if not server.node_of]
         asked = firsts if domain is None else [server_of(self._plan, domain)]
         return [
             AccountView(f"{name}@{server.domain}", server.name)

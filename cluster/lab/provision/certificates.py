@@ -15,9 +15,7 @@ PUBLIC = 0o644
 
 def certify(folder: LabFolder, plan: Plan, now_utc: datetime) -> None:
     """Give every server a valid certificate of the lab's CA, whose file clients were told to trust."""
-    firsts = [
-        server for server in plan.servers if not server.node_of
-    ]  # further nodes of a domain have the same certificate
+    firsts = [server for server in plan.servers if not server.node_of]  # further nodes have the same certificate
     if all(_is_good(folder, server, now_utc) for server in firsts):
         folder.ca_file.chmod(PUBLIC)
         return

@@ -193,9 +193,7 @@ def _save_users(admin: redis.Redis) -> None:
     from redis.exceptions import ResponseError
 
     for node in nodes(admin):
-        with suppress(
-            ResponseError
-        ):  # it has no such file: after a restart of Redis, the lab has to be brought up again
+        with suppress(ResponseError):  # without such a file, a restart of Redis needs another `up`
             node.execute_command("ACL SAVE")
 
 
