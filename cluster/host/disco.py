@@ -1,4 +1,4 @@
-"""What a domain says of itself (XEP-0030), read from what its modules registered, and the hash of that (XEP-0115)."""
+"""Service discovery of a domain (XEP-0030), from the declarations of its modules, and its hash (XEP-0115)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def add_features(query: Element, features: Iterable[str]) -> None:
 
 
 def result_form(form_type: str, fields: dict[str, list[str]]) -> Element:
-    """A form that tells something (XEP-0128): the values of each field."""
+    """A form of type result (XEP-0128): the values of each field."""
     form = data_form.new("result", form_type)
     for name, values in fields.items():
         data_form.add(form, name, values=values)

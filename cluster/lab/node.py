@@ -46,11 +46,11 @@ from cluster.xmpp.jid import Jid
 from cluster.xmpp.streams.sasl import make_keys
 
 BACKLOG = 1024
-"""Connections that may wait to be taken: load tests open many at once."""
+"""Connections that may wait to be accepted: load tests open many at once."""
 
 
 class Node:
-    """The process of one server, or of one node of it: its ports are the reactor and Redis."""
+    """The process of one server, or of one node of a domain: its ports are the reactor and Redis."""
 
     def __init__(self, reactor: Reactor, folder: LabFolder, node: ServerNode) -> None:
         plan = folder.plan()
@@ -67,7 +67,7 @@ class Node:
         self._listeners: list[Any] = []
 
     async def start(self) -> None:
-        """Connect to Redis, make the accounts of the topology, and take clients."""
+        """Connect to Redis, create the accounts of the topology, and listen for clients."""
         node, clients = self._node, self._server.clients
         await self._client.connect(self._home)
         await gatherResults([Deferred.fromCoroutine(self._seed(seed)) for seed in node.accounts])
@@ -90,7 +90,7 @@ class Node:
             self._listeners.append(self._reactor.listenSSL(port, factory, tls, BACKLOG, host))
 
     async def _seed(self, seed: AccountSeed) -> None:
-        """Make an account of the topology with its contacts, unless an earlier start did."""
+        """Create an account of the topology with its contacts, unless an earlier start did."""
         accounts = self._server.ports.store.accounts
         if await accounts.is_seeded(seed.localpart):
             return
@@ -101,7 +101,7 @@ class Node:
         await accounts.seed(await self._server.domain.credentials.account(seed.localpart, seed.password), roster)
 
     async def stop(self) -> None:
-        """Take no more clients, end the streams, and let what is queued be written."""
+        """Stop listening, end the streams, and write what is queued."""
         for listener in self._listeners:
             await listener.stopListening()
         await self._server.stop()
@@ -152,13 +152,13 @@ def _ports(
 
 
 def _expelled() -> None:
-    """A crash, so that nothing is done twice: the supervisor starts it anew."""
+    """Exit as in a crash, so that nothing is done twice: the supervisor starts the process again."""
     Logger().error("Fenced: the other nodes missed our heartbeats and took over; restarting")
     os._exit(1)
 
 
 class _Tls(NamedTuple):
-    """The server's certificate on its ports; its hash is for channel binding."""
+    """The server's certificate for its ports; its hash is for channel binding."""
 
     starttls: CertificateOptions
     direct: CertificateOptions

@@ -1,4 +1,4 @@
-"""From a topology file to what `up` may run."""
+"""From a topology file to the plans for `up`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cluster.topology.plan import Plan
 from cluster.topology.resolve import resolve
 
 ATTEMPTS = 10
-"""Addresses depend on the folder, so another lab's are met by accident only; ten accidents are no accident."""
+"""Addresses depend on the folder, so another lab's are the same only by chance; ten times is no chance."""
 
 DEFAULT_FILE = Path("topologies/verona.yaml")
 
@@ -21,8 +21,8 @@ DEFAULT_FILE = Path("topologies/verona.yaml")
 def read_plans(file: Path, root: Path, redis_url: str = "") -> list[Plan]:
     """The same lab at different addresses, best first; its state goes to `.xmpplab/<name>` under `root`.
 
-    Raises TopologyError with all that is wrong with the file, and BadInput for a module or an address of Redis
-    that cannot be used.
+    Raises TopologyError with all errors of the file, and BadInput for a module or an address of Redis that cannot be
+    used.
     """
     if redis_url:
         check_redis_url(redis_url)
@@ -45,8 +45,8 @@ def read_plans(file: Path, root: Path, redis_url: str = "") -> list[Plan]:
 
 
 def check_redis_url(url: str) -> None:
-    """Raises BadInput for what is no address of a Redis."""
-    from cluster.redisio.url import RedisUrl  # brings Twisted
+    """Raises BadInput for a text that is not an address of a Redis."""
+    from cluster.redisio.url import RedisUrl  # imports Twisted
 
     try:
         RedisUrl.parse(url)
@@ -55,7 +55,7 @@ def check_redis_url(url: str) -> None:
 
 
 def default_modules() -> tuple[str, ...]:
-    """Those that are loaded where a topology names none. Raises BadInput where one cannot be used."""
+    """The modules that are loaded if a topology names none. Raises BadInput if one cannot be used."""
     try:
         return modules.defaults()
     except ValueError as error:
@@ -63,7 +63,7 @@ def default_modules() -> tuple[str, ...]:
 
 
 def default_file(root: Path) -> Path:
-    """The topology that is meant when none is named: the only YAML file here, or the project's own. Raises BadInput."""
+    """The topology if none is named: the only YAML file here, or the project's own. Raises BadInput."""
     here = sorted(root.glob("*.yaml"))
     if len(here) == 1:
         return here[0]

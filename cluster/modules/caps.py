@@ -1,6 +1,6 @@
-"""Entity Capabilities (XEP-0115): a hash of what the server offers, so that clients need not ask at each login.
+"""Entity Capabilities (XEP-0115): a hash of the server's features, so that clients need not ask at each login.
 
-What clients put into their presence passes through as it is.
+The capabilities of clients in their presence pass unchanged.
 """
 
 from __future__ import annotations
@@ -25,5 +25,5 @@ def advertise(ctx: ModuleContext) -> Element:
 
 @module.node
 def node(ctx: ModuleContext) -> str:
-    """Where a client asks what the hash stands for (section 6.2)."""
+    """The node at which a client asks for the meaning of the hash (section 6.2)."""
     return f"{NODE}#{verification(describe(ctx.host, ctx))}"

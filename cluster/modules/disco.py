@@ -1,4 +1,4 @@
-"""Service Discovery (XEP-0030): what a domain and its accounts are and offer, as their modules declare it."""
+"""Service Discovery (XEP-0030) of a domain and its accounts, as their modules declare it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ module.identity("server", "im", "xmpplab")
 
 @module.on_iq("get", "query", addressed_to=("domain",))
 def domain_info(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """What the domain is; its features are what its modules handle (section 3.1)."""
+    """Identities and features of the domain, from its modules (section 3.1)."""
     node = iq.payload().get("node", "")
     if node and node not in ctx.host.disco_nodes(ctx):
         raise StanzaError(Condition.ITEM_NOT_FOUND, f"no disco node {node}")
@@ -30,7 +30,8 @@ def domain_info(ctx: ModuleContext, iq: Stanza) -> Stanza:
 
 @module.on_iq("get", "query", addressed_to=("own", "account"))
 async def account_info(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """An account is told apart from none only to those who may see its presence (sections 3.1 and 8)."""
+    """The account, for senders who may see its presence; strangers cannot tell whether it exists (sections 3.1 and
+    8)."""
     account = await _visible_account(ctx, iq)
     if account is None:
         raise StanzaError(Condition.SERVICE_UNAVAILABLE, NOTHING_HANDLES)
@@ -44,7 +45,7 @@ async def account_info(ctx: ModuleContext, iq: Stanza) -> Stanza:
 
 @module.on_iq("get", "query", ns=ITEMS, addressed_to=("domain",))
 async def domain_items(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """What there is below the domain (section 4.1)."""
+    """The items of the domain (section 4.1)."""
     query = _empty_node(iq, ITEMS)
     add_items(query, await ctx.host.items(ctx, "domain"))
     return iq.reply(query)
@@ -58,9 +59,9 @@ async def services(ctx: ModuleContext, about: None) -> list[Item]:
 
 @module.on_iq("get", "query", ns=ITEMS, addressed_to=("own", "account", "nobody"))
 async def account_items(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """What there is below an account, for those who may see its presence.
+    """The items of an account, for senders who may see its presence.
 
-    Nothing for strangers, as where there is no account, whatever the node (section 8).
+    Strangers get an empty list, as for an unknown account, whatever the node (section 8).
     """
     account = await _visible_account(ctx, iq)
     if account is None:
@@ -88,7 +89,8 @@ def _empty_node(iq: Stanza, namespace: str) -> Element:
 
 
 async def _visible_account(ctx: ModuleContext, iq: Stanza) -> LocalAccount | None:
-    """The account that is asked, if the sender may see it; None for strangers, as where there is none (section 8)."""
+    """The account of the request, if the sender may see it; None for strangers, as for an unknown account (section
+    8)."""
     assert iq.from_ is not None
     asked = (iq.to or iq.from_).bare
     account = await ctx.accounts.load(asked.localpart)

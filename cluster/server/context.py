@@ -1,4 +1,4 @@
-"""What a module may touch of the domain that it serves: this, and nothing else of the server."""
+"""All that a module sees of the server."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ class ModuleContext:
     realm: frozenset[str]
     """The domainparts that are its own: see `router.realm`."""
     registration: bool
-    """Anybody may make an account (XEP-0077)."""
+    """Anybody may create an account (XEP-0077)."""
     registrations: RateLimit
-    """How often one address may try to."""
+    """How often one address may try to create an account."""
     password_changes: RateLimit
-    """How often one account may."""
+    """How often one account may change its password."""
     probes: RateLimit
     """How often one account may have a stanza followed (see xmpp/extensions/probe.py)."""
     strict: bool
-    """What old clients do and the RFCs forbid is refused."""
+    """Refuse what old clients do and the RFCs forbid."""
     admin: str
-    """Address of whoever runs the server; empty where the topology does not say."""
+    """The operator's address; empty if the topology gives none."""
     limits: Limits
-    """How much is kept for one account."""
+    """The limits of what is stored for one account."""
     store: Store
     accounts: Accounts
     credentials: Credentials
@@ -52,14 +52,14 @@ class ModuleContext:
     presence: Presence
     host: ServerHost
     route: Callable[[Stanza], Settled]
-    """Send a stanza of the server's own on its way."""
+    """Send a stanza of the server itself."""
     new_id: Callable[[], str]
     now_utc_s: Callable[[], float]
     uptime_s: Callable[[], float]
-    """How long the server runs."""
+    """How long the server has been running."""
     remove_account: Callable[[str, Callable[[], object]], Deferred[bool]]
-    """Forget an account and all that belongs to it, and tell its contacts; False where there is none. The function is
-    called when it is final, before the account's sessions end."""
+    """Remove an account and all its data, and tell its contacts; False if it does not exist. The function is called
+    when the removal is final, before the account's sessions end."""
 
     def session(self, jid: Jid | None) -> Session | None:
         """The session of a full JID of this domain."""

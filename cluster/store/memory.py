@@ -1,4 +1,4 @@
-"""The stores in memory, for tests and for labs that are forgotten with their process."""
+"""The stores in memory, for tests and for labs that end with their process."""
 
 from __future__ import annotations
 
@@ -19,59 +19,59 @@ from cluster.xmpp.jid import Jid
 
 
 class MemoryOfAccounts(Protocol):
-    """Keeps something of accounts."""
+    """Stores something for accounts."""
 
     def forget(self, localpart: str) -> None:
-        """The account is gone."""
+        """Remove everything of the account."""
 
 
 class MemoryAccounts:
     """An `AccountStore`."""
 
     def __init__(self, rosters: MemoryRosters, others: Iterable[MemoryOfAccounts] = ()) -> None:
-        """`others`: what forgets with an account what it keeps of it."""
+        """`others`: stores whose contents are removed with an account."""
         self._accounts: dict[str, Account] = {}
         self._seeded: set[str] = set()
         self._rosters = rosters
         self._others = (rosters, *others)
 
     async def get(self, localpart: str) -> Account | None:
-        """The account, None where there is none."""
+        """The account, or None."""
         return self._accounts.get(localpart)
 
     async def create(self, account: Account) -> bool:
-        """Keep it unless the name is taken; False then."""
+        """Store it unless the name is taken; False then."""
         if account.localpart in self._accounts:
             return False
         self._accounts[account.localpart] = account
         return True
 
     async def replace(self, before: Account, account: Account) -> bool:
-        """Keep it in place of `before`, if that is what is kept."""
+        """Store it if `before` is what is stored."""
         if self._accounts.get(account.localpart) != before:
             return False
         self._accounts[account.localpart] = account
         return True
 
     async def delete(self, localpart: str) -> None:
-        """Forget it and all that is kept of it."""
+        """Remove the account and everything that is stored for it."""
         self._accounts.pop(localpart, None)
         for other in self._others:
             other.forget(localpart)
 
     async def is_seeded(self, localpart: str) -> bool:
-        """`seed` made it once."""
+        """Whether `seed` created it once."""
         return localpart in self._seeded
 
     async def seed(self, account: Account, roster: Sequence[RosterItem]) -> None:
-        """Make it and its roster, unless there is or was one."""
+        """Create it and its roster, unless it exists or existed."""
         if account.localpart not in self._seeded and await self.create(account):
             for item in roster:
                 await self._rosters.put(account.localpart, item)
         self._seeded.add(account.localpart)
 
     async def count(self) -> int:
-        """How many there are."""
+        """The number of accounts."""
         return len(self._accounts)
 
     async def names(self) -> list[str]:
@@ -90,15 +90,15 @@ class MemoryRosters:
         return dict(self._rosters.get(localpart, {}))
 
     async def put(self, localpart: str, item: RosterItem) -> None:
-        """Keep the contact."""
+        """Store the contact."""
         self._rosters.setdefault(localpart, {})[item.jid] = item
 
     async def remove(self, localpart: str, contact: Jid) -> None:
-        """Forget the contact."""
+        """Remove the contact."""
         self._rosters.get(localpart, {}).pop(contact, None)
 
     def forget(self, localpart: str) -> None:
-        """Forget the whole roster."""
+        """Remove the roster."""
         self._rosters.pop(localpart, None)
 
 
@@ -117,7 +117,7 @@ class MemoryOffline:
         *,
         first: bool = False,
     ) -> bool:
-        """Keep it, unless it would be more than may wait; False then. `first`: as the oldest."""
+        """Store it unless that exceeds a limit; False then. `first`: as the oldest."""
         waiting = self._messages.setdefault(localpart, [])
         size_bytes = sum(len(each.stanza.raw) for each in (*waiting, message))
         all_bytes = sum(len(each.stanza.raw) for each in (message, *chain.from_iterable(self._messages.values())))
@@ -127,7 +127,7 @@ class MemoryOffline:
         return True
 
     async def page(self, localpart: str) -> list[OfflineMessage]:
-        """The oldest that wait."""
+        """The oldest waiting messages."""
         page: list[OfflineMessage] = []
         size_bytes = 0
         for message in self._messages.get(localpart, ())[:PAGE_MESSAGES]:
@@ -138,11 +138,11 @@ class MemoryOffline:
         return page
 
     async def drop(self, localpart: str, count: int) -> None:
-        """Forget the oldest `count`."""
+        """Remove the oldest `count`."""
         del self._messages.get(localpart, [])[:count]
 
     def forget(self, localpart: str) -> None:
-        """Forget them all."""
+        """Remove all messages."""
         self._messages.pop(localpart, None)
 
 
@@ -153,11 +153,11 @@ class MemoryDocuments:
         self._documents: dict[str, dict[str, bytes]] = {}
 
     async def get(self, localpart: str, name: str) -> bytes | None:
-        """The document, None where there is none."""
+        """The document, or None."""
         return self._documents.get(localpart, {}).get(name)
 
     async def put(self, localpart: str, name: str, document: bytes, limit: Limit | None = None) -> bool:
-        """Keep it, unless it is beyond the limit; False then."""
+        """Store it unless that exceeds the limit; False then."""
         kept = self._documents.setdefault(localpart, {})
         if not document:
             kept.pop(name, None)
@@ -171,7 +171,7 @@ class MemoryDocuments:
         return True
 
     def forget(self, localpart: str) -> None:
-        """Forget them all."""
+        """Remove all documents."""
         self._documents.pop(localpart, None)
 
 
@@ -182,7 +182,7 @@ class MemoryArchives:
         self._archives: dict[str, list[ArchivedMessage]] = {}
 
     def append(self, localpart: str, message: ArchivedMessage, limit: Limit) -> Deferred[None]:
-        """Keep it; beyond the limit, the oldest are forgotten."""
+        """Store it; beyond the limit, the oldest are removed."""
         archive = self._archives.setdefault(localpart, [])
         archive.append(message)
         del archive[: -limit.count]
@@ -191,7 +191,7 @@ class MemoryArchives:
         return succeed(None)
 
     def append_again(self, localpart: str, message: ArchivedMessage, limit: Limit) -> None:
-        """Keep it, unless one of that id is there already."""
+        """Store it, unless its id is stored already."""
         if all(kept.id != message.id for kept in self._archives.get(localpart, ())):
             self.append(localpart, message, limit)
 
@@ -209,7 +209,7 @@ class MemoryArchives:
         return chosen.page(found)
 
     def forget(self, localpart: str) -> None:
-        """Forget it all."""
+        """Remove the archive."""
         self._archives.pop(localpart, None)
 
 
@@ -220,7 +220,7 @@ class MemorySecrets:
         self._secrets: dict[str, bytes] = {}
 
     async def get(self, name: str, new: bytes) -> bytes:
-        """The secret of this name, which is `new` where there was none."""
+        """The secret of this name, which is `new` if there was none."""
         return self._secrets.setdefault(name, new)
 
 
@@ -234,7 +234,7 @@ class MemorySessions:
         self._directed: dict[str, frozenset[Jid]] = {}
 
     def note(self, changes: Sequence[SessionChange]) -> Deferred[None]:
-        """Keep what is new."""
+        """Store the changes."""
         for change in changes:
             sent = self._sent.setdefault(change.id, {})
             sent.update((each.number, each) for each in change.sent)
@@ -257,7 +257,7 @@ class MemorySessions:
         ]
 
     def delete(self, localpart: str, id: str) -> Deferred[None]:
-        """Forget a session."""
+        """Remove a session."""
         self._records.get(localpart, {}).pop(id, None)
         self._counts.pop(id, None)
         self._sent.pop(id, None)
@@ -265,13 +265,13 @@ class MemorySessions:
         return succeed(None)
 
     def forget(self, localpart: str) -> None:
-        """Forget all sessions of an account."""
+        """Remove all sessions of an account."""
         for id in [*self._records.pop(localpart, {})]:
             self.delete(localpart, id)
 
 
 def memory_store() -> Store:
-    """An empty memory of one domain."""
+    """An empty store for one domain."""
     rosters, offline, documents = MemoryRosters(), MemoryOffline(), MemoryDocuments()
     archives, sessions, pubsub = MemoryArchives(), MemorySessions(), MemoryPubsub()
     accounts = MemoryAccounts(rosters, (offline, documents, archives, sessions, pubsub))

@@ -12,12 +12,12 @@ from cluster.trace.unfollowed import Sparing
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
-if TYPE_CHECKING:  # commands that only read plans are to start at once
+if TYPE_CHECKING:  # commands that only read plans start fast
     from cluster.base.clock import Clock
     from cluster.base.reasons import Reason
 
 MAX_JOURNAL_BYTES = 67_108_864
-"""Of the hops that one node has in the journal, where the topology says nothing else (`trace.journal_bytes`)."""
+"""Of one node's hops in the journal, if the topology gives no other limit (`trace.journal_bytes`)."""
 MAX_TEXT_CHARACTERS = 256
 """Of an address and of a detail in a hop: anybody may write long ones, and a stanza has many hops."""
 
@@ -39,7 +39,7 @@ class Event(StrEnum):
     BOUNCED = "bounced"
     DROPPED = "dropped"
     LOST = "lost"
-    """By a fault that the link was given; of every stanza, followed or not."""
+    """Lost by a fault of the link; recorded for every stanza, followed or not."""
 
 
 class Hop(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -62,7 +62,7 @@ class Hop(msgspec.Struct, frozen=True, omit_defaults=True):
     """The code of the decision (see base/reasons.py); empty where the stanza just went on."""
 
     def cut(self) -> Hop:
-        """The hop with no text that is longer than MAX_TEXT_CHARACTERS."""
+        """The hop with its texts cut to MAX_TEXT_CHARACTERS."""
         most = MAX_TEXT_CHARACTERS
         if max(len(self.trace_id), len(self.from_), len(self.to), len(self.detail)) <= most:
             return self
@@ -72,17 +72,18 @@ class Hop(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Journal(Protocol):
-    """Where hops are kept; appending never blocks, what was appended in one reactor turn is written at once."""
+    """Stores hops; appending never blocks, and the hops of a reactor turn are written at once."""
 
     def append(self, hop: Hop) -> None: ...
 
 
 FAILURES = frozenset({Event.BOUNCED, Event.DROPPED})
-"""Recorded of stanzas too that are not followed, but no more than `Sparing` lets through; each LOST is (`followed`)."""
+"""Recorded also for stanzas that are not followed, as far as `Sparing` admits them; every LOST is recorded
+(`followed`)."""
 
 
 class Tracer:
-    """Writes one node's hops, and picks the stanzas that are followed."""
+    """Writes one node's hops, and chooses the stanzas to follow."""
 
     def __init__(
         self,
@@ -93,9 +94,9 @@ class Tracer:
         sample_every: int,
         clock: Clock,
     ) -> None:
-        """`sample_every`: one stanza in so many is followed from here on; 0 means none but probes.
+        """`sample_every`: one stanza in this number is followed from here on; 0 means none but probes.
 
-        `clock` runs steadily; `now_utc_ns` is the time of day.
+        `clock` is steady; `now_utc_ns` is the time of day.
         """
         self.node = node
         self._journal = journal
@@ -126,7 +127,7 @@ class Tracer:
         return self._new_id()
 
     def follow_all(self, seconds: float) -> None:
-        """Follow each stanza that enters the lab here, for so long from now; again, before that is over, to go on."""
+        """Follow each stanza that enters the lab here, for this time; a call before its end prolongs it."""
         if seconds > 0:
             self._all_until_s = max(self._all_until_s, self._clock.seconds() + seconds)
             self._until_next = 1
@@ -148,19 +149,19 @@ class Tracer:
         return any(self._until_s.get(name, 0.0) > now_s for name in names)
 
     def followed(self, stanza: Stanza) -> Stanza:
-        """The stanza with a trace id: to record what must not be missed."""
+        """The stanza with a trace id: to record an event that must not be missed."""
         return stanza if stanza.trace_id else msgspec.structs.replace(stanza, trace_id=self._new_id())
 
     def note(self, kind: str, from_: Jid, to: Jid, detail: str) -> None:
-        """Append what is no hop of a stanza that is followed, but what whoever watches a client wants to know."""
+        """Append an event that is not a hop of a followed stanza, but of interest to somebody who watches a client."""
         self._append(self._new_id(), Event.RECEIVED, kind, str(from_), str(to), 0, detail, "")
 
     def record(
         self, event: str, stanza: Stanza, detail: str = "", node: str = "", reason: Reason | None = None
     ) -> None:
-        """Append a hop of a stanza that is followed. Callers on the message path check `stanza.trace_id` first.
+        """Append a hop of a followed stanza. Callers on the message path check `stanza.trace_id` first.
 
-        Of one that is not, only FAILURES are appended. `event` is an `Event` or its value.
+        For stanzas that are not followed, only FAILURES are appended. `event` is an `Event` or its value.
         """
         if trace_id := stanza.trace_id or self._id_of_failure(event):
             from_ = str(stanza.from_) if stanza.from_ else ""
@@ -179,12 +180,12 @@ class Tracer:
         node: str,
         reason: Reason | None = None,
     ) -> None:
-        """As `record`, of what is no stanza: a mail or a short message, with the addresses of its network."""
+        """As `record`, for a mail or a short message, with the addresses of its network."""
         if trace_id := trace_id or self._id_of_failure(event):
             self._append(trace_id, event, kind, from_, to, size_bytes, detail, node, reason)
 
     def _id_of_failure(self, event: str) -> str:
-        """A trace id for a hop of what is not followed; empty where it is not to be recorded."""
+        """A trace id for a hop of a stanza that is not followed; empty if it is not to be recorded."""
         return self._new_id() if event in FAILURES and self._unfollowed.take() else ""
 
     def _tell_more(self, number: int) -> None:

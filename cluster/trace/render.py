@@ -1,4 +1,4 @@
-"""Hops as people and programs want to see them. Pure: from hops to text, trees and dicts."""
+"""Hops for people and programs. Pure: from hops to text, trees and dicts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Step(msgspec.Struct, frozen=True):
     offset_ms: float
     """Since the first hop."""
     delta_ms: float
-    """Since the hop before."""
+    """Since the previous hop."""
 
 
 def steps(hops: Sequence[Hop]) -> list[Step]:
@@ -37,7 +37,7 @@ def steps(hops: Sequence[Hop]) -> list[Step]:
 
 
 def tree(hops: Sequence[Hop]) -> Tree:
-    """The route: each node that the stanza came to, and below it what happened there and when."""
+    """The route: each node that the stanza came to, and below it the events there and their times."""
     all_steps = steps(hops)
     if not all_steps:
         return Tree("no hops")
@@ -58,10 +58,11 @@ def _line(step: Step) -> str:
 
 
 def mermaid(hops: Sequence[Hop]) -> str:
-    """A sequence diagram (https://mermaid.js.org): an arrow where a stanza came to another node, else a note.
+    """A sequence diagram (https://mermaid.js.org): an arrow for each arrival of the stanza at another node, otherwise a
+    note.
 
-    A node may record a thing after the stanza has gone on from it: that is no way back. So only the first hop at a
-    node counts as a stanza's arrival there, and any that says that it was received.
+    A node may record an event after the stanza has left it, which is not a return. So only the first hop at a node
+    counts as an arrival there, and any hop `received`.
     """
     all_steps = steps(hops)
     ids = {name: f"n{number}" for number, name in enumerate(dict.fromkeys(step.hop.node for step in all_steps))}
@@ -83,7 +84,8 @@ def mermaid(hops: Sequence[Hop]) -> str:
 
 
 def plain(text: str) -> str:
-    """Without what Mermaid reads as its own: `#` begins an entity, `;` and a line break end a statement."""
+    """The text without characters that Mermaid interprets: `#` begins an entity, `;` and a line break end a
+    statement."""
     return safe_line(re.sub(r"[#;\n]", lambda match: f"#{ord(match[0])};", text))
 
 
@@ -103,7 +105,7 @@ def as_dict(hop: Hop) -> dict[str, Any]:
 
 
 def dicts(hops: Sequence[Hop]) -> list[dict[str, Any]]:
-    """For JSON: one dict for each hop, with its place in time among them."""
+    """For JSON: one dict for each hop, with its place in time."""
     return [
         {**as_dict(step.hop), "offset_ms": round(step.offset_ms, 3), "delta_ms": round(step.delta_ms, 3)}
         for step in steps(hops)

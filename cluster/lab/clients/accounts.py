@@ -1,4 +1,4 @@
-"""The accounts of a lab that runs: as its servers know them, with the passwords that the topology tells."""
+"""The accounts of a running lab: those of its servers, with the passwords of the topology."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from cluster.lab.folder import LabFolder
 from cluster.topology.plan import Plan, ServerNode
 
 PATIENCE_S = 1.0
-"""A server that does not answer for so long is believed to have the accounts of the topology."""
+"""A server that does not answer within this is assumed to have the accounts of the topology."""
 
 
 class KnownAccount(NamedTuple):
-    """Whom one can log in as."""
+    """An account to log in as."""
 
     jid: str
     password: str | None
-    """None where somebody else chose it."""
+    """None if it is not that of the topology."""
     server: ServerNode
 
 
 def known_accounts(folder: LabFolder, plan: Plan) -> list[KnownAccount]:
-    """Those of each domain, in the order of the topology; then those that were added, by name."""
+    """The accounts of each domain, in the order of the topology; then those that were added, by name."""
     found = []
     for server in plan.servers:
         if server.node_of:

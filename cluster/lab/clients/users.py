@@ -1,4 +1,4 @@
-"""The accounts of the servers, changed while the lab runs."""
+"""The accounts of the servers, changed while the lab is running."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from cluster.xmpp.jid import Jid
 
 
 class Users:
-    """Lists and changes them. Raises LabError, and BadInput for an unknown name."""
+    """Lists and changes accounts. Raises LabError, and BadInput for an unknown name."""
 
     def __init__(self, folder: LabFolder, plan: Plan, check_up: Callable[[], None]) -> None:
-        """`check_up` raises LabError where the lab does not run: nothing is changed then."""
+        """`check_up` raises LabError if the lab is not running: nothing is changed then."""
         self._folder = folder
         self._plan = plan
         self._check_up = check_up
 
     def ls(self, domain: str | None = None) -> list[AccountView]:
         """All accounts, or those of one domain."""
-        firsts = [server for server in self._plan.servers if not server.node_of]  # its further nodes have the same ones
+        # further nodes of a domain have the same accounts
+        firsts = [server for server in self._plan.servers if not server.node_of]
         asked = firsts if domain is None else [server_of(self._plan, domain)]
         return [
             AccountView(f"{name}@{server.domain}", server.name)
@@ -34,19 +35,19 @@ class Users:
         ]
 
     def add(self, text: str, password: str) -> Jid:
-        """Make the account of this address."""
+        """Create the account of this address."""
         jid = read_jid(text)
         self._change(jid, UserAdd(jid.localpart, password))
         return jid
 
     def set_password(self, text: str, password: str) -> Jid:
-        """Change the password of the account that is meant."""
+        """Change the password of this account."""
         jid = account_of(self._folder, self._plan, text)
         self._change(jid, UserPasswd(jid.localpart, password))
         return jid
 
     def delete(self, text: str) -> Jid:
-        """Remove the account that is meant, and all that belongs to it."""
+        """Remove this account and all its data."""
         jid = account_of(self._folder, self._plan, text)
         self._change(jid, UserDel(jid.localpart))
         return jid

@@ -1,4 +1,4 @@
-"""The certificates of one lab, as files: kept from one run to the next as long as they are good."""
+"""The certificates of one lab, as files: kept from one run to the next as long as they are valid."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from cluster.lab.provision import ca
 from cluster.topology.plan import Plan, ServerNode
 
 PUBLIC = 0o644
-"""Mode of the CA's certificate: copies of it are to be read by the clients of other users."""
+"""Mode of the CA's certificate: the clients of other users may read copies of it."""
 
 
 def certify(folder: LabFolder, plan: Plan, now_utc: datetime) -> None:
-    """See to it that every server has a good certificate of the lab's CA: clients were told to trust that one file."""
-    firsts = [server for server in plan.servers if not server.node_of]  # its further nodes have the same one
+    """Give every server a valid certificate of the lab's CA, whose file clients were told to trust."""
+    firsts = [server for server in plan.servers if not server.node_of]  # further nodes have the same certificate
     if all(_is_good(folder, server, now_utc) for server in firsts):
         folder.ca_file.chmod(PUBLIC)
         return
@@ -37,5 +37,5 @@ def _is_good(folder: LabFolder, server: ServerNode, now_utc: datetime) -> bool:
 
 
 def _domains(server: ServerNode) -> list[str]:
-    """Its own, and those of its components and services."""
+    """Its own domain, and those of its components and services."""
     return [server.domain, *server.subdomains]

@@ -1,4 +1,4 @@
-"""Why a probe is not at its end: what is known to be wrong on the rest of its way."""
+"""Why a probe has not arrived: the known problems on the rest of its route."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from cluster.xmpp.jid import Jid
 
 REDIS = "redis"
 PATIENCE_S = 0.5
-"""A part that does not answer within this is slow enough to be told of."""
+"""A node that does not answer within this is reported."""
 
 
 class Waits:
-    """The way of the messages from one address to another, and what is wrong on it."""
+    """The route of messages from one address to another, and the problems on it."""
 
     def __init__(self, folder: LabFolder, plan: Plan, sender: ServerNode, to: Jid) -> None:
         self._folder = folder
@@ -50,23 +50,23 @@ class Waits:
                 self._way.append((network.name, *network.people))
 
     def back(self) -> Waits:
-        """The way of an answer."""
+        """The same for an answer."""
         back = copy(self)
         back._way, back._domains = self._way[::-1], self._domains[::-1]
         return back
 
     def check(self) -> None:
-        """Raises LabError where a probe cannot even be sent, or no hop of it be read."""
+        """Raises LabError if a probe cannot even be sent, or none of its hops be read."""
         if causes := self._stopped((self._sender.name,)):
             raise LabError(f"cannot send a probe: {'; '.join(cause.detail for cause in causes)}")
 
     def stopped_receivers(self) -> list[str]:
-        """The nodes of the receiver's domain at which nobody can log in."""
+        """The nodes of the receiver's domain that accept no logins."""
         states = self._states()
         return [node.name for node in self._receivers if states.get(node.name) != "running"]
 
     def why(self, hops: Sequence[Hop]) -> str:
-        """Where a message with these hops waits, and why: `in the router: s2 is paused`; empty: nothing is known."""
+        """Where a message with these hops waits, and why: `in the router: s2 is paused`; empty: not known."""
         causes = self.causes(hops)
         last = self._last(hops)
         where = "in the router" if last == ROUTER else f"at {last}"
@@ -78,7 +78,7 @@ class Waits:
         reached = next((number for number, nodes in enumerate(self._way) if last in nodes), 0)  # 0: at the sender
         ahead = [name for nodes in self._way[reached:] for name in nodes]
         causes = self._stopped(ahead)
-        with suppress(LabError):  # else it is among the causes already
+        with suppress(LabError):  # otherwise it is among the causes already
             if ROUTER in ahead:
                 causes += self._link_faults()
             if self._network is not None and self._network.name in ahead:
@@ -100,7 +100,7 @@ class Waits:
         return causes
 
     def _redis_answers(self) -> bool:
-        url = self._folder.secrets()[ADMIN]  # outside: a lab that is down names its remedy
+        url = self._folder.secrets()[ADMIN]  # outside: a lab that is down has its own remedy
         with suppress(LabError), connected(url, PATIENCE_S) as redis:
             return bool(redis.ping())
         return False

@@ -1,4 +1,4 @@
-"""Hops as they happen, and every stanza followed as long as somebody watches."""
+"""Hops as they happen; every stanza is followed as long as somebody watches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cluster.topology.plan import Plan
 from cluster.trace.hop import Hop
 
 LEASE_S = 10.0
-"""The servers follow every stanza for so long, unless they are asked again: a watcher may be killed."""
+"""The servers follow every stanza for this time, unless they are asked again: a watcher may be killed."""
 RENEW_EVERY_S = 4.0
 ANSWER_TIMEOUT_S = 1.0
 FOLLOWING = "following {} while this command runs"
@@ -23,11 +23,11 @@ FOLLOWING = "following {} while this command runs"
 def watch(
     folder: LabFolder, plan: Plan, *, every_stanza: bool = False, address: str = "", tell: Tell = untold
 ) -> Iterator[list[Hop]]:
-    """The hops from now on, without an end: of what is followed anyway, or of every stanza that enters the lab.
+    """The hops from now on, endless: of the stanzas that are followed anyway, or of every stanza that enters the lab.
 
-    Comes back with an empty list where there is none within a second.
+    An empty list comes where there is no hop within a second.
 
-    `address`: have followed what is from or to it too: an account, one of its resources, or a domain.
+    `address`: what is from or to it is followed too: an account, one of its resources, or a domain.
     `tell` hears when every stanza is followed, and which servers do not answer and so follow no more than
     usual. Raises LabError.
     """
@@ -45,7 +45,7 @@ def watch(
 
 
 def _follow(folder: LabFolder, plan: Plan, address: str) -> str:
-    """Have the servers follow an address, or everything, for LEASE_S; the names of those that did not answer."""
+    """Ask the servers to follow an address, or everything, for LEASE_S; returns the names of those that did not answer."""
     until_utc_s = time.time() + LEASE_S
     silent = tell_all(folder, plan, plan.servers, Follow(until_utc_s, address), ANSWER_TIMEOUT_S)
     return ", ".join(node.name for node in silent)

@@ -1,6 +1,6 @@
-"""Who takes part in a run: a session for each flow, for each account that receives, and for each bystander.
+"""The participants of a run: a session for each flow, for each receiving account, and for each bystander.
 
-Bystanders get nothing of what is sent: an account that nobody knows in each domain, and a further resource of each
+Bystanders must receive nothing: an account in each domain that is nobody's contact, and a further resource of each
 account that takes part, with a negative priority (RFC 6121 section 8.5.2.1.1).
 """
 
@@ -27,7 +27,7 @@ from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
 RECEIVES, STANDS_BY = 1, -1
-"""Priorities: all that is for an account goes to the one session that receives."""
+"""Priorities: messages to an account go to the one session that receives."""
 
 
 class Cast:
@@ -36,11 +36,11 @@ class Cast:
     def __init__(
         self, folder: LabFolder, plan: Plan, scenario: Scenario, stack: ExitStack, now_s: Callable[[], float]
     ) -> None:
-        """Log everybody in. `stack` takes care of what is to be undone. Raises LabError."""
+        """Log all participants in. `stack` undoes it. Raises LabError."""
         self.book = Book(token_hex(4))
         self.legs: list[Leg] = []
         self.clients: dict[str, list[ManagedClient]] = {}
-        """By the accounts of the flows, without those that stand by."""
+        """By the accounts of the flows, without bystanders."""
         self.threads: list[Session | BoxThread] = []
         self._folder = folder
         self._plan = plan
@@ -72,22 +72,22 @@ class Cast:
 
     @property
     def has_late(self) -> bool:
-        """There are receivers that log in when everything is sent."""
+        """Whether there are receivers that log in when everything is sent."""
         return any(not flow.online for flow in self._flows)
 
     def late(self) -> list[Session]:
-        """Log in those who receive what waited for them; their threads are not started yet. Raises LabError."""
+        """Log in the receivers of stored messages; their threads are not started yet. Raises LabError."""
         accounts = dict.fromkeys(flow.to for flow in self._flows if not flow.online)
         self._is_late = True
         return [self._log_in(self._witnesses[account], available(RECEIVES)) for account in accounts]
 
     def waits_for_login(self, leg: Leg) -> bool:
-        """What is to be seen here is kept until its receiver logs in."""
+        """Whether the stanzas of this leg are stored until its receiver logs in."""
         index = next(index for index, flight in enumerate(self.book.flights) if flight.record is leg.flow)
         return not self._is_late and leg.is_first and not self._flows[index].online
 
     def read_archives(self, since_utc_s: float) -> None:
-        """What the archives have, for the legs that stand for them. Raises LabError."""
+        """Read the archives, for their legs. Raises LabError."""
         for account, legs in self._archives.items():
             jid = self._new_jid(account)
             with connector(self._folder, self._plan, jid, password(self._plan, jid))(None) as client:
@@ -135,7 +135,7 @@ class Cast:
         return self._new_jid(flow.from_) if box is None or flow.from_ in self._accounts else box.jid
 
     def _address(self, flow: Flow) -> Jid:
-        """Who its stanzas are for: one session where it has to be that one, else the account."""
+        """The address of its stanzas: one session if it has to be that one, otherwise the account."""
         if flow.to in self._boxes:
             return self._boxes[flow.to].client.box.jid
         jid = self._witnesses[flow.to].jid
@@ -148,7 +148,7 @@ class Cast:
             served_by.get(to.domainpart, to.domainpart),
         )
 
-    # --- who receives
+    # --- receivers
 
     def _add_receiver(self, account: str) -> None:
         if account not in self._accounts:
@@ -162,7 +162,7 @@ class Cast:
             self._log_in(witness, available(RECEIVES))
 
     def _add_carbons(self, account: str) -> None:
-        """Each sees every message that other resources of the account send and get."""
+        """Each sees every message that other resources of the account send and receive."""
         own = [(index, flow) for index, flow in enumerate(self._flows) if account in (flow.from_, flow.to)]
         for _ in range(max(flow.carbons for _, flow in own)):
             witness = Witness(self.book, self._new_jid(account), self._givers)
@@ -194,7 +194,7 @@ class Cast:
 
     @property
     def _accounts(self) -> list[str]:
-        """Of the lab, that take part."""
+        """The accounts of the lab that take part."""
         known = {f"{each.localpart}@{server.domain}" for server in self._plan.servers for each in server.accounts}
         return list(dict.fromkeys(end for flow in self._flows for end in (flow.from_, flow.to) if end in known))
 

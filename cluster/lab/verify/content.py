@@ -1,10 +1,10 @@
-"""What the stanzas of a flow say, and how what arrived differs from it.
+"""The content of a flow's stanzas, and how an arrived stanza differs from it.
 
-A stanza is written from its number alone, so what arrives is compared with the content itself and not with a note of
-it. Servers may add to a message, after what its sender wrote: a `<stanza-id/>` (XEP-0359) of the sender's or the
-receiver's account or domain, a `<delay/>` (XEP-0203) of one of these, and the mark of a delivery that no archive keeps
-(xmpp/stanza_id.py). They may take off the probe, as a domain does beyond `trace.probes_per_minute` of the topology.
-Whatever else is different was altered.
+A stanza is a function of its number, so an arrival is compared with the content itself and not with a record of it.
+Servers may add to a message, after its sender's content: a `<stanza-id/>` (XEP-0359) of the sender's or the receiver's
+account or domain, a `<delay/>` (XEP-0203) of one of these, and the mark of a delivery that no archive keeps
+(xmpp/stanza_id.py). They may remove the probe, as a domain does beyond `trace.probes_per_minute` of the topology. Any
+other difference is an alteration.
 """
 
 from __future__ import annotations
@@ -37,11 +37,12 @@ _PROBE = f"{{{PROBE}}}probe"
 _SHOWN_CHARACTERS = 40
 
 Form = Literal["direct", "carbon", "archive", "answer", "text"]
-"""How a stanza is seen: as it is; in a carbon; in the result of an archive query; as the answer to an iq; as a text."""
+"""The form of an arrival: as it is; in a carbon; in the result of an archive query; as the answer to an iq; as a
+text."""
 
 
 class Expected(NamedTuple):
-    """What a stanza is at its receiver."""
+    """A stanza as its receiver must get it."""
 
     kind: Kind
     type: str | None
@@ -51,7 +52,7 @@ class Expected(NamedTuple):
     payload: bytes
     """Everything between its tags."""
     probe: bytes = b""
-    """The last of that which may be missing."""
+    """The last part of it, which may be missing."""
 
     @property
     def header(self) -> dict[str, str]:
@@ -61,7 +62,7 @@ class Expected(NamedTuple):
 
 
 class Content:
-    """What the stanzas of one flow say."""
+    """The content of the stanzas of one flow."""
 
     def __init__(self, kind: Kind, prefix: str, to: Jid, size: int, *, is_followed: bool) -> None:
         """`prefix` begins all ids; `size`: bytes of a stanza as near as its address allows.
@@ -77,11 +78,11 @@ class Content:
         self._filling = "x" * max(0, size - len(self.stanza(0).raw))
 
     def id(self, sequence: int) -> str:
-        """The id of a stanza, and of its trace."""
+        """The id of a stanza, and its trace id."""
         return f"{self._prefix}{sequence}"
 
     def text(self, sequence: int) -> str:
-        """What it says to a reader."""
+        """The text for a reader."""
         return f"{self.id(sequence)} {self._filling}".rstrip()
 
     def payload(self, sequence: int) -> bytes:
@@ -98,7 +99,7 @@ class Content:
         return f"<probe xmlns='{PROBE}' id='{self.id(sequence)}'/>".encode() if is_followed else b""
 
     def stanza(self, sequence: int) -> Stanza:
-        """As it is sent."""
+        """The stanza as it is sent."""
         id = self.id(sequence)
         kind_of = f" type='{self._type}'" if self._type else ""
         begin = f"<{self.kind} to={quoteattr(str(self.to))}{kind_of} id='{id}'>".encode()
@@ -106,17 +107,17 @@ class Content:
         return Stanza(self.kind, self.to, None, id, self._type, (), raw)
 
     def expected(self, sequence: int, from_: Jid) -> Expected:
-        """As it has to arrive."""
+        """The stanza as it must arrive."""
         payload, probe = self.payload(sequence), self._probe(sequence)
         return Expected(self.kind, self._type, str(from_), str(self.to), self.id(sequence), payload, probe)
 
     def expected_answer(self, sequence: int, requester: Jid) -> Expected:
-        """As the answer to an iq has to arrive: its content comes back."""
+        """The answer to an iq as it must arrive: it returns the content."""
         return Expected("iq", "result", str(self.to), str(requester), self.id(sequence), self.payload(sequence))
 
 
 def difference(child: Slice, expected: Expected, givers: Collection[str]) -> str:
-    """How the stanza differs from what is expected; empty where it does not.
+    """How the stanza differs from the expected one; empty if it does not.
 
     `givers`: the addresses that may have added a stanza-id or a delay.
     """
@@ -131,7 +132,7 @@ def difference_of(tree: Element, expected: Expected, givers: Collection[str]) ->
 
 
 def _is_as_written(child: Slice, expected: Expected, givers: Collection[str]) -> bool:
-    """True where header and bytes are what was written, and only stanza-ids were added; False: a tree must tell."""
+    """True if header and bytes are as sent, and only stanza-ids were added; False: only a tree can tell."""
     if child.name != f"{CLIENT} {expected.kind}" or child.attributes != expected.header:
         return False
     begin = child.raw.find(b">") + 1
@@ -197,7 +198,7 @@ def _is_addition(child: Element, givers: Collection[str]) -> bool:
 
 
 def canonical(element: Element) -> tuple[Any, ...]:
-    """The same for all spellings of the same XML: prefixes, quotes and the order of attributes do not matter."""
+    """The same text for all spellings of the same XML: prefixes, quotes and the order of attributes do not matter."""
     children = tuple((canonical(child), child.tail or "") for child in element)
     return element.tag, tuple(sorted(element.items())), element.text or "", children
 
@@ -215,8 +216,8 @@ def stanza_id(raw: bytes) -> int:
 
 
 def known_by(raw: bytes, id: str, sender: Jid) -> int:
-    """By what a client tells that it has a message already: its stanza-ids; one from a gateway, by its `id`.
+    """What a client recognises copies by: the stanza-ids; for a message from a gateway, its `id`.
 
-    A gateway gives a message that comes again the same `id` (docs/gateways), and the server another stanza-id.
+    A gateway gives a repeated message the same `id` (docs/gateways), and the server another stanza-id.
     """
     return hash(id) if sender.is_bare and id else stanza_id(raw)

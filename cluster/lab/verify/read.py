@@ -1,4 +1,4 @@
-"""From a scenario file to a Scenario, or to the list of everything that is wrong with it."""
+"""From a scenario file to a Scenario, or to the list of all its errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cluster.topology.problem import TopologyError
 
 @dataclass(frozen=True)
 class ScenarioFile:
-    """A scenario, and where it stands."""
+    """A scenario, and the place of its file."""
 
     path: Path
     scenario: Scenario
@@ -29,15 +29,15 @@ class ScenarioFile:
 
     @property
     def topology(self) -> Path | None:
-        """The file of the lab to run it in; None: whichever is up."""
+        """The topology file of its lab; None: a running lab."""
         return self.path.parent / self.scenario.topology if self.scenario.topology else None
 
     def check(self, plan: Plan) -> None:
-        """Raises TopologyError where a step or a flow names what this lab has not."""
+        """Raises TopologyError if a step or a flow names what this lab does not have."""
         self._raise(_misfits(self.scenario, self.document.data, plan))
 
     def check_times(self) -> None:
-        """Raises TopologyError where a step comes when everything has been sent: it would prove nothing."""
+        """Raises TopologyError if a step comes when everything has been sent: it would prove nothing."""
         self._raise(_late_steps(self.scenario))
 
     def _raise(self, findings: Iterator[Finding]) -> None:
@@ -46,14 +46,14 @@ class ScenarioFile:
 
 
 def is_scenario(data: object) -> bool:
-    """Whether a file with this content is meant as a scenario, not as a topology."""
+    """Whether the content of a file is a scenario, not a topology."""
     return isinstance(data, dict) and "flows" in data and "servers" not in data
 
 
 def read(path: Path, duration_s: float | None) -> ScenarioFile:
-    """Read and validate a scenario file. Raises TopologyError with all problems of its form at once.
+    """Read and validate a scenario file. Raises TopologyError with all errors of its form at once.
 
-    `duration_s`: of all flows, instead of what the file says.
+    `duration_s` replaces the durations of all flows.
     """
     raw = document.read(path)
     scenario, problems = validated(raw, Scenario)
@@ -146,9 +146,9 @@ _EACH_WAY: tuple[dict[str, Any], ...] = ({"rate": 100}, {"kind": "presence", "ra
 
 
 def as_it_is(plan: Plan, *, duration: str = "5s", share: float = 1.0) -> Scenario:
-    """For a lab that nothing is done to: messages, presence and iqs each way between two domains.
+    """The scenario for a lab that nothing is done to: messages, presence and iqs each way between two domains.
 
-    `share` of the usual rates. Raises BadInput where no account has a contact in another domain.
+    `share` of the usual rates. Raises BadInput if no account has a contact in another domain.
     """
     one, other = map(str, first_pair(plan))
     flows = [

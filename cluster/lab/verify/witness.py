@@ -1,4 +1,4 @@
-"""What one session of a run sees: each stanza is taken for an arrival, a bounce, or what it should not have got."""
+"""The view of one session of a run: each stanza is an arrival, a bounce, or a misdelivery."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _CARBONS = {(f"{CARBONS} received",), (f"{CARBONS} sent",)}
 
 
 class Flight:
-    """A flow of the run: its record, what its stanzas say, and who sends them."""
+    """A flow of the run: its record, the content of its stanzas, and its sender."""
 
     def __init__(self, record: FlowRecord, content: Content, sender: Jid) -> None:
-        """`sender`: the full JID that its stanzas are from; bare for those that come through a gateway."""
+        """`sender`: the full JID of its stanzas; bare for those that come through a gateway."""
         self.record = record
         self.content = content
         self.sender = sender
@@ -32,21 +32,21 @@ class Book:
     """The flows of a run, by the ids of their stanzas."""
 
     def __init__(self, run_id: str) -> None:
-        """`run_id` begins all ids, and is in everything that a flow says."""
+        """`run_id` begins all ids, and is in all texts of a flow."""
         self.run_id = run_id
         self.flights: list[Flight] = []
         self.sessions: set[str] = set()
-        """Full JIDs of the run's own sessions."""
+        """Full JIDs of the run's sessions."""
         self.strays: list[str] = []
-        """What sessions got from each other that is none of the stanzas that were sent."""
+        """Stanzas between sessions of the run that none of them sent."""
         self._id = re.compile(rf"{run_id}\.(\d+)\.\d+")
 
     def prefix(self, number: int) -> str:
-        """Begins the ids of this flow."""
+        """The beginning of this flow's ids."""
         return f"{self.run_id}.{number}."
 
     def find(self, id: str, raw: bytes) -> tuple[Flight, int] | None:
-        """The flow and the number of a stanza by its id, else by what it says; None for other people's stanzas."""
+        """The flow and the number of a stanza by its id, otherwise by its text; None for stanzas of others."""
         known = self._of_id(id)
         if known is None and self.run_id.encode() in raw:
             found = self._id.search(raw.decode("utf-8", "replace"))
@@ -63,7 +63,7 @@ class Book:
 
 
 class Witness:
-    """Judges what one session gets. A bystander is one with no legs, that nothing is for."""
+    """Judges the stanzas of one session. A bystander has no legs: all flow stanzas are misdeliveries there."""
 
     def __init__(self, book: Book, jid: Jid, givers: Collection[str]) -> None:
         """`givers`: the addresses that may add a stanza-id or a delay to a message."""
@@ -75,11 +75,11 @@ class Witness:
         self._legs: dict[tuple[int, Form], Leg] = {}
 
     def expect(self, flow: int, form: Form, leg: Leg) -> None:
-        """Stanzas of this flow are to be seen here in this form."""
+        """Stanzas of this flow must arrive here in this form."""
         self._legs[flow, form] = leg
 
     def see(self, child: Slice, at_s: float) -> Stanza | None:
-        """A stanza came: what to answer, if anything."""
+        """Judge a stanza; returns the answer to it, if any."""
         form: Form = "carbon" if child.payloads in _CARBONS else "direct"
         get = child.attributes.get
         known = self._book.find(get("id", ""), child.raw)
@@ -100,7 +100,7 @@ class Witness:
             where = f"{self.jid}, in a carbon," if form == "carbon" else str(self.jid)
             flight.record.misdelivered.append(Misdelivery(sequence, where, at_s))
             return None
-        # an iq and a presence have no stanza-id: a client can tell a copy by the id that their sender gave them
+        # an iq and a presence have no stanza-id: a client recognises a copy by the id that the sender gave it
         number = known_by(child.raw, get("id", ""), flight.sender) if kind == "message" else 1
         leg.arrive(Arrival(sequence, number, at_s, self._difference(child, form, flight, sequence)))
         return _answer(child) if form == "direct" and kind == "iq" and type == "get" else None
@@ -116,7 +116,7 @@ class Witness:
         return difference(child, expected, self._givers)
 
     def _carbon_difference(self, child: Slice, expected: Expected, flight: Flight) -> str:
-        """How it differs from what a carbon has to be (XEP-0280 sections 7 and 8)."""
+        """How it differs from a valid carbon (XEP-0280 sections 7 and 8)."""
         tree = xml.parse(child.raw)
         header = {"from": str(self.jid.bare), "to": str(self.jid)}
         found = [f"{name} of the carbon is {tree.get(name)!r}" for name in header if tree.get(name) != header[name]]
@@ -128,7 +128,7 @@ class Witness:
         return "; ".join(filter(None, found))
 
     def _see_unknown(self, child: Slice) -> None:
-        """Other people's stanzas are none of ours; but between sessions of the run nothing else may come."""
+        """Stanzas of others are ignored; but between sessions of the run there must be no others."""
         get = child.attributes.get
         is_ours = self._book.run_id.encode() in child.raw
         from_session = get("from") in self._book.sessions and not child.name.endswith(" presence")
@@ -143,7 +143,7 @@ def forwarded(element: Element) -> Element | None:
 
 
 def text_difference(tree: Element, expected: Expected) -> str:
-    """How a message that came through a gateway differs: only who it is from and what it says are the sender's."""
+    """How a message through a gateway differs: only its sender and its text are the original's."""
     found = []
     sender = tree.get("from", "").partition("/")[0]
     if tree.tag != f"{{{CLIENT}}}message" or tree.get("type") == "error":
@@ -156,14 +156,14 @@ def text_difference(tree: Element, expected: Expected) -> str:
 
 
 def words_difference(seen: str, wanted: str) -> Sequence[str]:
-    """How a text differs; what surrounds it is the network's."""
+    """How a text differs; the network may add text around it."""
     if seen.strip() == wanted:
         return ()
     return ("body is empty",) if not seen.strip() else (f"body was altered: {seen.strip()[:60]!r}",)
 
 
 def _answer(request: Slice) -> Stanza:
-    """The result, with what was asked (RFC 6120 section 8.2.3). The `from` is its own server's to write."""
+    """The result, with the request's content (RFC 6120 section 8.2.3). Its server writes the `from`."""
     tree = xml.parse(request.raw)
     requester = tree.attrib.pop("from", "")
     tree.set("to", requester)

@@ -1,4 +1,4 @@
-"""Times of SMPP 3.4 (section 7.1.1): `YYMMDDhhmmsstnnp`, a moment or, with p = R, a span."""
+"""Times of SMPP 3.4 (section 7.1.1): `YYMMDDhhmmsstnnp`, absolute or, with p = R, relative."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _QUARTER = timedelta(minutes=15)
 
 
 def seconds_from(now: datetime, time: str) -> float:
-    """How far the time lies ahead of `now` (aware); behind it: negative. Raises ValueError for no SMPP time."""
+    """Seconds from `now` (aware) to the time; negative if it is over. Raises ValueError for other texts."""
     found = _FORM.fullmatch(time)
     if found is None:
         raise ValueError(f"{time!r} is no SMPP time: YYMMDDhhmmsstnnp")

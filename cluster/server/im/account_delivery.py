@@ -62,7 +62,7 @@ class AccountDelivery:
     def _deliver_to_domain(self, stanza: Stanza) -> Settled:
         if stanza.kind == "iq":
             return self._requests.handle(self._ctx, stanza, "domain")
-        if stanza.kind == "message":  # RFC 6120 section 10.5.1: the server itself reads none
+        if stanza.kind == "message":  # RFC 6120 section 10.5.1: the server itself reads no messages
             error = StanzaError(
                 Condition.SERVICE_UNAVAILABLE, cause="the server itself reads no messages", reason=reasons.SERVER_ITSELF
             )
@@ -70,7 +70,7 @@ class AccountDelivery:
         return None
 
     def _deliver_at(self, node: str, stanza: Stanza, localpart: str, place: str) -> Settled:
-        """Nobody is online here: the account is offline, at another node, or being restored."""
+        """The account has no session at this node: it is offline, at another node, or being restored."""
         if node != self._nodes.name:
             return self._routing.tell(node, stanza, place)
         if self._is_only_seen(stanza) and self._ctx.accounts.here(localpart) is None:
@@ -84,7 +84,7 @@ class AccountDelivery:
         return result
 
     def _hand_on(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
-        """Hand on what is for this account; None where there is no such account."""
+        """Pass a stanza on to this account; None if it does not exist."""
         if account is not None and account.barrier is not None and stanza.from_ and account.blocks(stanza.from_):
             return self._turn_away(stanza)
         if stanza.kind == "message":
@@ -98,7 +98,7 @@ class AccountDelivery:
         return self._deliver_presence(account, stanza)
 
     def _turn_away(self, stanza: Stanza) -> Settled:
-        """The account blocks the sender, to whom it looks as if the account had no resource."""
+        """The account blocks the sender, who gets the answer of an account without resources."""
         cause = "the receiver blocks the sender"
         if stanza.kind == "presence":
             self._tracer.record(Event.DROPPED, stanza, cause, reason=reasons.RECEIVER_BLOCKS)
@@ -108,7 +108,7 @@ class AccountDelivery:
         return None
 
     def _deliver_iq(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
-        """RFC 6121 section 8.5: an account's server answers for it; a resource answers for itself."""
+        """RFC 6121 section 8.5: the server answers for an account; a resource answers for itself."""
         assert stanza.to is not None
         if not stanza.to.resourcepart:
             return self._requests.handle(self._ctx, stanza, "nobody" if account is None else "account")
@@ -121,7 +121,7 @@ class AccountDelivery:
         return None
 
     def _asked_session(self, account: LocalAccount | None, stanza: Stanza, to: Jid) -> Session:
-        """The resource that an iq is for. Raises StanzaError where there is none, or none for this sender."""
+        """The resource that an iq is for. Raises StanzaError if there is none, or none for this sender."""
         if account is None:
             raise StanzaError(Condition.SERVICE_UNAVAILABLE, cause="no such account", reason=reasons.NO_ACCOUNT)
         is_request = stanza.may_be_answered_with_error
@@ -133,7 +133,7 @@ class AccountDelivery:
         if session is None or (is_request and not session.is_visible_to(stanza.from_)):
             cause = "no such resource" if session is None else "the sender may not see the resource"
             reason = reasons.NO_RESOURCE if session is None else reasons.NOT_VISIBLE
-            # section 8.5.3.1: a stranger is not to tell these apart
+            # section 8.5.3.1: a stranger must not distinguish these cases
             raise StanzaError(Condition.SERVICE_UNAVAILABLE, cause=cause, reason=reason)
         return session
 
@@ -152,6 +152,6 @@ class AccountDelivery:
         return None
 
     def _is_only_seen(self, stanza: Stanza) -> bool:
-        """Presence that only a session could see (RFC 6121 section 8.5.2.2.2), and no module wants to know of."""
+        """Presence that only a session could see (RFC 6121 section 8.5.2.2.2), and that no module needs."""
         is_presence = stanza.kind == "presence" and stanza.type not in TYPES and stanza.type != "probe"
         return is_presence and not self._ctx.presence.concerns_accounts

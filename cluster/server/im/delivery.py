@@ -1,4 +1,4 @@
-"""Delivery of messages to local accounts: RFC 6121 section 8.5 as one table, and what carries it out."""
+"""Delivery of messages to local accounts: RFC 6121 section 8.5 as one table, and its execution."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cluster.xmpp.stanza import Stanza
 
 
 class Situation(StrEnum):
-    """What the server finds behind the address, when it is not the full JID of a session."""
+    """The state of the address, if it is not the full JID of a session."""
 
     NO_ACCOUNT = "no such account"
     BARE_NOBODY = "bare JID, no available resource of priority 0 or more"
@@ -32,7 +32,7 @@ class Situation(StrEnum):
 
 
 class Action(StrEnum):
-    """What becomes of the message."""
+    """What the server does with the message."""
 
     BEST = "to the available resources of the highest priority"
     ALL = "to all available resources of priority 0 or more"
@@ -47,7 +47,7 @@ MESSAGE_RULES: dict[Situation, dict[str, Action]] = {
     Situation.NO_ACCOUNT: {
         "normal": _A.BOUNCE, "chat": _A.BOUNCE, "groupchat": _A.BOUNCE, "headline": _A.IGNORE, "error": _A.IGNORE
     },
-    # section 8.5.2.2.1, and 8.5.2.1.1 where all priorities are negative
+    # section 8.5.2.2.1, and 8.5.2.1.1 if all priorities are negative
     Situation.BARE_NOBODY: {
         "normal": _A.STORE, "chat": _A.STORE, "groupchat": _A.BOUNCE, "headline": _A.IGNORE, "error": _A.IGNORE
     },
@@ -75,7 +75,7 @@ class Came(Enum):
 
 
 class MessageDelivery:
-    """Hands messages to the sessions of local accounts, or to what keeps them, or back."""
+    """Delivers messages to the sessions of local accounts, to the offline store, or back to the sender."""
 
     def __init__(self, ctx: ModuleContext, bounce: Bounce, tracer: Tracer, hooks: MessageHooks) -> None:
         self._ctx = ctx
@@ -84,14 +84,14 @@ class MessageDelivery:
         self._tracer = tracer
 
     def deliver(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
-        """To the session of the full JID, or by the table; behind the messages that must come first."""
+        """Deliver to the session of the full JID, or by the table; after the messages that must come first."""
         if account is None:
             return self._act(Situation.NO_ACCOUNT, None, stanza, Came.NEW)
         return self._hand_out(account, self._hooks.arriving(account, stanza), Came.NEW)
 
     def redeliver(self, account: LocalAccount, stanza: Stanza, came: Came = Came.AGAIN) -> Settled:
-        """A message that came before, to a session that is gone and never got it: to whom it is for now."""
-        if stanza.from_ == account.jid:  # the server's own, which a module made for that session
+        """Deliver a message that an ended session never got, to its receiver of now."""
+        if stanza.from_ == account.jid:  # a message of the server itself, which a module wrote for that session
             cause = "the resource that it was made for is gone"
             self._tracer.record(Event.DROPPED, stanza, cause, reason=reasons.OWN_RESOURCE_GONE)
             return None

@@ -1,4 +1,4 @@
-"""What modules do with presence on its way: called at once, in the order of the modules' names, and only if there."""
+"""The hooks of modules for presence: called at once, in the order of the modules' names, and only if registered."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ class PresenceHooks:
         self._received = host.presence_hook("received")
         self._gone = host.presence_hook("gone")
         self.concern_accounts = bool(self._received or self._gone)
-        """Presence for an account concerns a module, also while no session of the account could see it."""
+        """A module needs presence for an account, even if no session of the account could see it."""
 
     def sent(self, session: Session, stanza: Stanza) -> Settled:
-        """A session of ours broadcast available presence."""
+        """A session of this domain broadcast available presence."""
         return self._run(self._sent, session, stanza) if self._sent else None
 
     def received(self, account: LocalAccount, stanza: Stanza) -> Settled:
-        """Available presence came for an account."""
+        """Available presence arrived for an account."""
         return self._run(self._received, account, stanza) if self._received else None
 
     def gone(self, account: LocalAccount, stanza: Stanza) -> Settled:
-        """A session of the account, or somebody whom it may know of, is not available any more."""
+        """A session of the account, or somebody whom the account may see, is not available any more."""
         return self._run(self._gone, account, stanza) if self._gone else None
 
     def _run(
         self, handlers: tuple[Callable[..., Settled], ...], about: Session | LocalAccount, stanza: Stanza
     ) -> Settled:
-        """A handler that fails changes nothing for the others, nor for the presence itself."""
+        """Call the handlers; one that fails affects neither the others nor the presence itself."""
         settled: Settled = None
         for handler in handlers:
             try:
