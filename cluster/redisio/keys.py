@@ -161,6 +161,10 @@ class Keys(msgspec.Struct, frozen=True):
         """Hash of the stanzas that a session was sent, by number, and of its receivers of directed presence."""
         return f"{self.prefix}:store:{{{domain}}}:session:{id}"
 
+    def stream(self, domain: str, id: str) -> str:
+        """Hash of how far a stream of another server is, by its SM-ID: whose it is, and what of it was handled."""
+        return f"{self.prefix}:store:{{{domain}}}:stream:{id}"
+
     def gateway(self, domain: str, table: str) -> str:
         """Hash of one type of values of a gateway."""
         return f"{self.prefix}:store:{{{domain}}}:gateway:{table}"

@@ -45,7 +45,7 @@ def watch(
 
 
 def _follow(folder: LabFolder, plan: Plan, address: str) -> str:
-    """Ask the servers to follow an address, or everything, for LEASE_S; returns the names of those that did not answer."""
+    """Ask the servers to follow an address, or everything, for LEASE_S; returns who did not answer."""
     until_utc_s = time.time() + LEASE_S
     silent = tell_all(folder, plan, plan.servers, Follow(until_utc_s, address), ANSWER_TIMEOUT_S)
     return ", ".join(node.name for node in silent)
