@@ -44,12 +44,14 @@ Context = TypeVar("Context")
 IqHandler = Callable[Concatenate[Context, Stanza, ...], Stanza | Awaitable[Stanza]]
 """Answers a request with its reply, at once or later. Raises StanzaError to refuse it."""
 
-Hook = Literal["available", "gone", "load", "restored", "store"]
+Hook = Literal["available", "gone", "kept", "load", "published", "restored", "store"]
 """Points where a module may act; the handlers of one hook run in the order of the modules' names.
 
 available: a session became willing to take messages (its priority is not negative); handler(ctx, account, session)
 gone: a session is over; handler(ctx, account, session)
+kept: a client of the account had a document kept, its vCard or private XML; handler(ctx, account, Kept)
 load: an account comes into memory with its state, before anybody uses it; handler(ctx, account, None)
+published: something is another at a node of the account (XEP-0163); handler(ctx, account, pubsub.service.Change)
 restored: a session that another process left is here with its state; handler(ctx, account, session)
 store: nobody is there for a message; handler(ctx, account, ForLater), True where it is kept now
 """
@@ -71,7 +73,7 @@ delivered: it was handed out, or is kept for later; handler(ctx, account, stanza
 settled: when what the handler stores is safe, None at once (see base/settled.py).
 """
 
-PresenceHook = Literal["sent", "received", "gone"]
+PresenceHook = Literal["sent", "received", "gone", "shown"]
 """Points on the way of presence. Handlers answer at once; their sender is not read on before all is settled that they
 return (None: at once). They run in the order of the modules' names, behind what the server does with the presence.
 
@@ -82,6 +84,7 @@ received: available presence came for an account (`to` is bare) or for one of it
 gone: unavailable presence of a session of the account, by its own word or because its stream is over; or unavailable
     or error presence that came for the account or one of its resources; handler(ctx, account, stanza) -> settled.
     `from` is who is gone: a resource, or all of them where it is bare.
+shown: a contact may see the account from now on; handler(ctx, account, jid) -> settled
 
 Subscription requests and probes are no presence in this sense, and what an account blocks does not come.
 """
@@ -120,8 +123,23 @@ class Item(msgspec.Struct, frozen=True):
 DiscoItems = Callable[[Context, Any], Awaitable[Iterable[Item]]]
 """The items that a module has below the domain (it gets None), or below the account that it gets."""
 
+AccountNodeInfo = Callable[[Context, Any, Stanza, str], Awaitable[Element]]
+"""The `<query>` of a disco node of an account (XEP-0030 section 3.2), for who asks with this request. Raises
+StanzaError, `item-not-found` for an unknown one."""
+AccountNodeItems = Callable[[Context, Any, Stanza, str], Awaitable[Iterable[Item]]]
+"""What is below a disco node of an account, or without a name, which nodes it has, in the same way (section 4.2)."""
+
 When = Literal["before login", "before login in private", "after login"]
 """At which step a stream feature is offered; in private: only where what the peer sends cannot be read on the way."""
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A document that a client had kept."""
+
+    document: Element
+    """What is kept now: a vCard, or one element of private XML."""
+    by: Jid
+    """The client."""
 
 
 class ForLater(msgspec.Struct, frozen=True):
@@ -166,6 +184,8 @@ class Module(Generic[Context]):
         """Of the domain, for service discovery."""
         self.account_features: set[str] = set()
         """Of each account, for the account itself; beside the namespaces of what is handled for it."""
+        self.contact_features: set[str] = set()
+        """Of each account, for others who may see it; beside the namespaces of what is handled for them."""
         self.guards: dict[str, Guard[Context]] = {}
         """By payload: `namespace name`."""
         self.feature_offers: list[tuple[When, FeatureOffer[Context]]] = []
@@ -173,6 +193,8 @@ class Module(Generic[Context]):
         self.item_providers: list[tuple[AddressedTo, DiscoItems[Context]]] = []
         self.disco_form: DiscoForm[Context] | None = None
         self.disco_node: Callable[[Context], str] | None = None
+        self.account_node_info: AccountNodeInfo[Context] | None = None
+        self.account_node_items: AccountNodeItems[Context] | None = None
         self.session_states: list[SessionState[Any]] = []
         self.account_states: list[AccountState[Any]] = []
 
@@ -292,3 +314,13 @@ class Module(Generic[Context]):
         """Register the name of a disco node at which the domain says the same as without one (XEP-0115 section 6.2)."""
         self.disco_node = node
         return node
+
+    def disco_info_of_nodes(self, info: AccountNodeInfo[Context]) -> AccountNodeInfo[Context]:
+        """Register what the disco nodes of accounts say of themselves."""
+        self.account_node_info = info
+        return info
+
+    def disco_items_of_nodes(self, items: AccountNodeItems[Context]) -> AccountNodeItems[Context]:
+        """Register which disco nodes accounts have, and what is below each."""
+        self.account_node_items = items
+        return items

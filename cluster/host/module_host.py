@@ -9,6 +9,8 @@ from twisted.internet.defer import Deferred
 
 from cluster.base.settled import Settled
 from cluster.host.module import (
+    AccountNodeInfo,
+    AccountNodeItems,
     AddressedTo,
     Context,
     Guard,
@@ -54,6 +56,7 @@ class ModuleHost(Generic[Context]):
                 self._iq_handlers[key] = handler
                 self._features_of.setdefault(key.addressed_to, set()).add(key.payload.partition(" ")[0])
             self._features_of.setdefault("own", set()).update(module.account_features)
+            self._features_of.setdefault("account", set()).update(module.contact_features)
             self._guards |= module.guards
             self._nonza_handlers |= module.nonza_handlers
             for hook, action in module.hooks.items():
@@ -118,6 +121,16 @@ class ModuleHost(Generic[Context]):
         """What the modules say of the domain beside its features (XEP-0128)."""
         forms = [module.disco_form(ctx) for module in self.modules if module.disco_form is not None]
         return [form for form in forms if form is not None]
+
+    @property
+    def account_node_info(self) -> list[AccountNodeInfo[Context]]:
+        """Who may know a disco node of an account."""
+        return [module.account_node_info for module in self.modules if module.account_node_info is not None]
+
+    @property
+    def account_node_items(self) -> list[AccountNodeItems[Context]]:
+        """Who may know what is below one."""
+        return [module.account_node_items for module in self.modules if module.account_node_items is not None]
 
     def disco_nodes(self, ctx: Context) -> list[str]:
         """The disco nodes at which the domain says the same as without one."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
@@ -15,6 +16,7 @@ from cluster.server.credentials import Credentials
 from cluster.server.im.accounts import Accounts
 from cluster.server.im.presence import Presence
 from cluster.server.im.subscriptions import Subscriptions
+from cluster.server.questions import Questions
 from cluster.server.sessions.session import Session
 from cluster.store.limits import Limits
 from cluster.store.port import Store
@@ -57,9 +59,13 @@ class ModuleContext:
     now_utc_s: Callable[[], float]
     uptime_s: Callable[[], float]
     """How long the server runs."""
+    questions: Questions
+    """What accounts ask others by way of the server."""
     remove_account: Callable[[str, Callable[[], object]], Deferred[bool]]
     """Forget an account and all that belongs to it, and tell its contacts; False where there is none. The function is
     called when it is final, before the account's sessions end."""
+    state: dict[Any, Any] = field(default_factory=dict)
+    """What modules keep of the domain: see `MemoryState`."""
 
     def session(self, jid: Jid | None) -> Session | None:
         """The session of a full JID of this domain."""

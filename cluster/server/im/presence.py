@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from cluster.base.settled import Settled, all_of
+from cluster.base.settled import Settled, all_of, both
 from cluster.server.im.accounts import LocalAccount
 from cluster.server.im.presence_hooks import PresenceHooks
 from cluster.server.sessions.session import Session
@@ -181,7 +181,8 @@ class Presence:
     def show_to(self, account: LocalAccount, contact: Jid) -> Settled:
         """The contact may see the account from now on (section 3.1.5)."""
         shown = [session.presence for session in account.available if session.presence is not None]
-        return all_of(self._route(addressed(presence, contact)) for presence in shown)
+        told = all_of(self._route(addressed(presence, contact)) for presence in shown)
+        return both(told, self._hooks.shown(account, contact))
 
     def hide_from(self, account: LocalAccount, contact: Jid) -> Settled:
         """The contact may not see the account any more (sections 3.2.2 and 3.3.3)."""
