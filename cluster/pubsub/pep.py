@@ -120,6 +120,9 @@ class Pep(PubsubService):
 
     def came(self, jid: Jid, capabilities: Capabilities | None, *, is_known: bool = False) -> None:
         """A resource sent presence; `is_known`: it has had the last items before (section 4.3.3)."""
+        if capabilities is None and jid.bare != self.jid:  # nothing will ever be for it
+            audience.of(self._ctx).gone(self.owner, jid)
+            return
         listener = audience.of(self._ctx).came(self.owner, jid, capabilities)
         if listener is None:
             return
