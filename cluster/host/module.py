@@ -12,7 +12,6 @@ from typing import Any, Concatenate, Generic, Literal, TypeVar
 
 import msgspec
 
-from cluster.base.settled import Settled
 from cluster.host.state import AccountState, SessionState
 from cluster.xmpp.element import Element
 from cluster.xmpp.jid import Jid
@@ -73,10 +72,12 @@ delivered: it was handed out, or is kept for later; handler(ctx, account, stanza
 settled: when what the handler stores is safe, None at once (see base/settled.py).
 """
 
-PresenceHook = Literal["sent", "received", "gone", "shown"]
+PresenceHook = Literal["leaving", "sent", "received", "gone", "shown"]
 """Points on the way of presence. Handlers answer at once; their sender is not read on before all is settled that they
 return (None: at once). They run in the order of the modules' names, behind what the server does with the presence.
 
+leaving: a session of this domain sends available presence, to all or to somebody; handler(ctx, session, stanza) ->
+    stanza, as it is to be sent. These handlers are called before everything else.
 sent: a session of this domain broadcast available presence, its first or a later one, and its contacts are told;
     handler(ctx, session, stanza) -> settled. `session.presence` is the stanza.
 received: available presence came for an account (`to` is bare) or for one of its resources, of a contact or of anybody
@@ -137,7 +138,7 @@ class Kept(msgspec.Struct, frozen=True):
     """A document that a client had kept."""
 
     document: Element
-    """What is kept now: a vCard, or one element of private XML."""
+    """What is kept now: a vCard, or the `<query>` with what is kept under one name of private XML."""
     by: Jid
     """The client."""
 
@@ -177,7 +178,7 @@ class Module(Generic[Context]):
         self.iq_handlers: dict[IqKey, IqHandler[Context]] = {}
         self.hooks: dict[Hook, HookHandler] = {}
         self.message_hooks: dict[MessageHook, Callable[..., Any]] = {}
-        self.presence_hooks: dict[PresenceHook, Callable[..., Settled]] = {}
+        self.presence_hooks: dict[PresenceHook, Callable[..., Any]] = {}
         self.nonza_handlers: dict[str, NonzaHandler[Context]] = {}
         """By `namespace name`."""
         self.features: set[str] = set()
@@ -223,7 +224,7 @@ class Module(Generic[Context]):
         """Register the handler of a point on the way of messages; the module's namespace becomes a disco feature."""
         return self._register(self.message_hooks, hook)
 
-    def on_presence(self, hook: PresenceHook) -> Callable[[Callable[..., Settled]], Callable[..., Settled]]:
+    def on_presence(self, hook: PresenceHook) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Register the handler of a point on the way of presence; the module's namespace becomes a disco feature."""
         return self._register(self.presence_hooks, hook)
 

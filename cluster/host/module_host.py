@@ -7,7 +7,6 @@ from typing import Any, Generic
 
 from twisted.internet.defer import Deferred
 
-from cluster.base.settled import Settled
 from cluster.host.module import (
     AccountNodeInfo,
     AccountNodeItems,
@@ -100,7 +99,7 @@ class ModuleHost(Generic[Context]):
         """The handlers of a point on the way of messages."""
         return tuple(module.message_hooks[hook] for module in self.modules if hook in module.message_hooks)
 
-    def presence_hook(self, hook: PresenceHook) -> tuple[Callable[..., Settled], ...]:
+    def presence_hook(self, hook: PresenceHook) -> tuple[Callable[..., Any], ...]:
         """The handlers of a point on the way of presence."""
         return tuple(module.presence_hooks[hook] for module in self.modules if hook in module.presence_hooks)
 

@@ -70,7 +70,10 @@ class Pep(PubsubService):
 
     async def changed(self, change: Change) -> None:
         """Modules keep in step what is kept elsewhere too."""
-        await self._ctx.host.run("published", self._ctx, self._account, change)
+        try:
+            await self._ctx.host.run("published", self._ctx, self._account, change)
+        except Exception:  # what was published is kept, and its publisher is to know
+            _log.failure("A module failed at {node} of {account}", node=change.node, account=str(self.jid))
 
     # --- notifications (section 4.3)
 

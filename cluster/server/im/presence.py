@@ -39,6 +39,10 @@ class Presence:
 
     # --- what a session of ours sends
 
+    def leaving(self, session: Session, stanza: Stanza) -> Stanza:
+        """Available presence of a session's client, as it is to be sent."""
+        return self._hooks.leaving(session, stanza)
+
     def broadcast(self, session: Session, stanza: Stanza) -> Settled:
         """A session's available or unavailable presence without `to` (RFC 6121 sections 4.2, 4.4 and 4.5).
 

@@ -20,16 +20,23 @@ _log = Logger()
 
 
 class PresenceHooks:
-    """The hooks `sent`, `received`, `gone` and `shown` of one domain; see host/module.py."""
+    """The hooks `leaving`, `sent`, `received`, `gone` and `shown` of one domain; see host/module.py."""
 
     def __init__(self, host: ServerHost, ctx: Callable[[], ModuleContext]) -> None:
         self._ctx = ctx
+        self._leaving = host.presence_hook("leaving")
         self._sent = host.presence_hook("sent")
         self._received = host.presence_hook("received")
         self._gone = host.presence_hook("gone")
         self._shown = host.presence_hook("shown")
         self.concern_accounts = bool(self._received or self._gone)
         """Presence for an account concerns a module, also while no session of the account could see it."""
+
+    def leaving(self, session: Session, stanza: Stanza) -> Stanza:
+        """A session of ours sends available presence: as it is to be sent."""
+        for handler in self._leaving:
+            stanza = handler(self._ctx(), session, stanza)
+        return stanza
 
     def sent(self, session: Session, stanza: Stanza) -> Settled:
         """A session of ours broadcast available presence."""
