@@ -34,14 +34,24 @@ def check(stanza: Stanza) -> None:
 class IqDispatch(Generic[Context]):
     """Answers the requests to the server (or a gateway) itself, each exactly once."""
 
-    def __init__(self, host: ModuleHost[Context], reply: Callable[[Stanza], Settled]) -> None:
-        """`reply` sends the answer; a request has settled when that has."""
+    def __init__(
+        self,
+        host: ModuleHost[Context],
+        reply: Callable[[Stanza], Settled],
+        answered: Callable[[Stanza], object] = lambda answer: None,
+    ) -> None:
+        """`reply` sends the answer on its way; a request has settled when that has.
+
+        `answered` is told of results and errors, which have reached their end.
+        """
         self._host = host
         self._reply = reply
+        self._answered = answered
 
     def handle(self, ctx: Context, request: Stanza, addressed_to: AddressedTo, *about: object) -> Settled:
-        """Answer a request; results and errors are ignored here. `about`: further arguments of handlers."""
+        """Answer a request. `about`: what handlers get beside it."""
         if request.type in ("result", "error"):
+            self._answered(request)
             return None
         try:
             check(request)  # it may have come over a link, unchecked

@@ -12,7 +12,6 @@ from typing import Any, Concatenate, Generic, Literal, TypeVar
 
 import msgspec
 
-from cluster.base.settled import Settled
 from cluster.host.state import AccountState, SessionState
 from cluster.xmpp.element import Element
 from cluster.xmpp.jid import Jid
@@ -44,14 +43,16 @@ Context = TypeVar("Context")
 IqHandler = Callable[Concatenate[Context, Stanza, ...], Stanza | Awaitable[Stanza]]
 """Answers a request with its reply, at once or later. Raises StanzaError to refuse it."""
 
-Hook = Literal["available", "gone", "load", "restored", "store"]
-"""Points at which a module may act; the handlers of one hook run in the order of the modules' names.
+Hook = Literal["available", "gone", "kept", "load", "published", "restored", "store"]
+"""Points where a module may act; the handlers of one hook run in the order of the modules' names.
 
-available: a session became available with a priority that is not negative; handler(ctx, account, session)
-gone: a session has ended; handler(ctx, account, session)
-load: an account is loaded with its state, before its first use; handler(ctx, account, None)
-restored: a session of another process is here with its state; handler(ctx, account, session)
-store: no resource is available for a message; handler(ctx, account, ForLater), True if it is stored now
+available: a session became willing to take messages (its priority is not negative); handler(ctx, account, session)
+gone: a session is over; handler(ctx, account, session)
+kept: a client of the account had a document kept, its vCard or private XML; handler(ctx, account, Kept)
+load: an account comes into memory with its state, before anybody uses it; handler(ctx, account, None)
+published: something is another at a node of the account (XEP-0163); handler(ctx, account, pubsub.service.Change)
+restored: a session that another process left is here with its state; handler(ctx, account, session)
+store: nobody is there for a message; handler(ctx, account, ForLater), True where it is kept now
 """
 
 HookHandler = Callable[..., Awaitable[bool]]
@@ -71,17 +72,20 @@ delivered: it was delivered, or is stored for later; handler(ctx, account, stanz
 settled: when what the handler stores is safe, None if it is already (see base/settled.py).
 """
 
-PresenceHook = Literal["sent", "received", "gone"]
-"""Points on the way of presence. Handlers return at once; the server reads on from the sender when all that they return
-has settled. They run in the order of the modules' names, after the server has handled the presence.
+PresenceHook = Literal["leaving", "sent", "received", "gone", "shown"]
+"""Points on the way of presence. Handlers answer at once; their sender is not read on before all is settled that they
+return (None: at once). They run in the order of the modules' names, behind what the server does with the presence.
 
+leaving: a session of this domain sends available presence, to all or to somebody; handler(ctx, session, stanza) ->
+    stanza, as it is to be sent. These handlers are called before everything else.
 sent: a session of this domain broadcast available presence, its first or a later one, and its contacts are told;
     handler(ctx, session, stanza) -> settled. `session.presence` is the stanza.
-received: available presence arrived for an account (`to` is bare) or for one of its resources, from a contact or
-    anybody else, with a session of the account or without one; handler(ctx, account, stanza) -> settled
-gone: unavailable presence of a session of the account, which it sent or which follows from the end of its stream; or
-    unavailable or error presence for the account or one of its resources; handler(ctx, account, stanza) -> settled.
-    `from` is gone: a resource, or all of them if it is bare.
+received: available presence came for an account (`to` is bare) or for one of its resources, of a contact or of anybody
+    else, with a session of the account or without one; handler(ctx, account, stanza) -> settled
+gone: unavailable presence of a session of the account, by its own word or because its stream is over; or unavailable
+    or error presence that came for the account or one of its resources; handler(ctx, account, stanza) -> settled.
+    `from` is who is gone: a resource, or all of them where it is bare.
+shown: a contact may see the account from now on; handler(ctx, account, jid) -> settled
 
 Subscription requests and probes are not presence in this sense, and presence of blocked addresses is left out.
 """
@@ -120,8 +124,23 @@ class Item(msgspec.Struct, frozen=True):
 DiscoItems = Callable[[Context, Any], Awaitable[Iterable[Item]]]
 """The items of a module for the domain (the argument is None), or for an account."""
 
+AccountNodeInfo = Callable[[Context, Any, Stanza, str], Awaitable[Element]]
+"""The `<query>` of a disco node of an account (XEP-0030 section 3.2), for who asks with this request. Raises
+StanzaError, `item-not-found` for an unknown one."""
+AccountNodeItems = Callable[[Context, Any, Stanza, str], Awaitable[Iterable[Item]]]
+"""What is below a disco node of an account, or without a name, which nodes it has, in the same way (section 4.2)."""
+
 When = Literal["before login", "before login in private", "after login"]
 """The step at which a stream feature is offered; in private: only if what the peer sends cannot be read on the way."""
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A document that a client had kept."""
+
+    document: Element
+    """What is kept now: a vCard, or the `<query>` with what is kept under one name of private XML."""
+    by: Jid
+    """The client."""
 
 
 class ForLater(msgspec.Struct, frozen=True):
@@ -157,13 +176,15 @@ class Module(Generic[Context]):
         self.iq_handlers: dict[IqKey, IqHandler[Context]] = {}
         self.hooks: dict[Hook, HookHandler] = {}
         self.message_hooks: dict[MessageHook, Callable[..., Any]] = {}
-        self.presence_hooks: dict[PresenceHook, Callable[..., Settled]] = {}
+        self.presence_hooks: dict[PresenceHook, Callable[..., Any]] = {}
         self.nonza_handlers: dict[str, NonzaHandler[Context]] = {}
         """By `namespace name`."""
         self.features: set[str] = set()
         """Of the domain, for service discovery."""
         self.account_features: set[str] = set()
-        """Of each account, for the account itself; in addition to the namespaces of its handlers."""
+        """Of each account, for the account itself; beside the namespaces of what is handled for it."""
+        self.contact_features: set[str] = set()
+        """Of each account, for others who may see it; beside the namespaces of what is handled for them."""
         self.guards: dict[str, Guard[Context]] = {}
         """By payload: `namespace name`."""
         self.feature_offers: list[tuple[When, FeatureOffer[Context]]] = []
@@ -171,6 +192,8 @@ class Module(Generic[Context]):
         self.item_providers: list[tuple[AddressedTo, DiscoItems[Context]]] = []
         self.disco_form: DiscoForm[Context] | None = None
         self.disco_node: Callable[[Context], str] | None = None
+        self.account_node_info: AccountNodeInfo[Context] | None = None
+        self.account_node_items: AccountNodeItems[Context] | None = None
         self.session_states: list[SessionState[Any]] = []
         self.account_states: list[AccountState[Any]] = []
 
@@ -199,8 +222,8 @@ class Module(Generic[Context]):
         """Register the handler of a message hook; the module's namespace becomes a disco feature."""
         return self._register(self.message_hooks, hook)
 
-    def on_presence(self, hook: PresenceHook) -> Callable[[Callable[..., Settled]], Callable[..., Settled]]:
-        """Register the handler of a presence hook; the module's namespace becomes a disco feature."""
+    def on_presence(self, hook: PresenceHook) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Register the handler of a point on the way of presence; the module's namespace becomes a disco feature."""
         return self._register(self.presence_hooks, hook)
 
     def _register(self, handlers: dict[H, T], hook: H) -> Callable[[T], T]:
@@ -291,3 +314,13 @@ class Module(Generic[Context]):
         6.2)."""
         self.disco_node = node
         return node
+
+    def disco_info_of_nodes(self, info: AccountNodeInfo[Context]) -> AccountNodeInfo[Context]:
+        """Register what the disco nodes of accounts say of themselves."""
+        self.account_node_info = info
+        return info
+
+    def disco_items_of_nodes(self, items: AccountNodeItems[Context]) -> AccountNodeItems[Context]:
+        """Register which disco nodes accounts have, and what is below each."""
+        self.account_node_items = items
+        return items

@@ -7,8 +7,9 @@ from typing import Any, Generic
 
 from twisted.internet.defer import Deferred
 
-from cluster.base.settled import Settled
 from cluster.host.module import (
+    AccountNodeInfo,
+    AccountNodeItems,
     AddressedTo,
     Context,
     Guard,
@@ -54,6 +55,7 @@ class ModuleHost(Generic[Context]):
                 self._iq_handlers[key] = handler
                 self._features_of.setdefault(key.addressed_to, set()).add(key.payload.partition(" ")[0])
             self._features_of.setdefault("own", set()).update(module.account_features)
+            self._features_of.setdefault("account", set()).update(module.contact_features)
             self._guards |= module.guards
             self._nonza_handlers |= module.nonza_handlers
             for hook, action in module.hooks.items():
@@ -97,8 +99,8 @@ class ModuleHost(Generic[Context]):
         """The handlers of a message hook."""
         return tuple(module.message_hooks[hook] for module in self.modules if hook in module.message_hooks)
 
-    def presence_hook(self, hook: PresenceHook) -> tuple[Callable[..., Settled], ...]:
-        """The handlers of a presence hook."""
+    def presence_hook(self, hook: PresenceHook) -> tuple[Callable[..., Any], ...]:
+        """The handlers of a point on the way of presence."""
         return tuple(module.presence_hooks[hook] for module in self.modules if hook in module.presence_hooks)
 
     def nonza_handler(self, name: str) -> NonzaHandler[Context] | None:
@@ -118,6 +120,16 @@ class ModuleHost(Generic[Context]):
         """The forms of modules for the domain (XEP-0128)."""
         forms = [module.disco_form(ctx) for module in self.modules if module.disco_form is not None]
         return [form for form in forms if form is not None]
+
+    @property
+    def account_node_info(self) -> list[AccountNodeInfo[Context]]:
+        """Who may know a disco node of an account."""
+        return [module.account_node_info for module in self.modules if module.account_node_info is not None]
+
+    @property
+    def account_node_items(self) -> list[AccountNodeItems[Context]]:
+        """Who may know what is below one."""
+        return [module.account_node_items for module in self.modules if module.account_node_items is not None]
 
     def disco_nodes(self, ctx: Context) -> list[str]:
         """The disco nodes that have the same information as the domain itself."""

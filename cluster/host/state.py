@@ -13,6 +13,7 @@ from cluster.xmpp.element import Element
 from cluster.xmpp.jid import Jid
 
 T = TypeVar("T")
+C = TypeVar("C", bound="InMemory")
 
 _log = Logger()
 
@@ -22,6 +23,14 @@ class HasState(Protocol):
 
     state: dict[Any, Any]
     """By the key that a module has declared; a missing key has its default."""
+
+
+class InMemory(Protocol):
+    """An account, a domain, or a service."""
+
+    @property
+    def state(self) -> dict[Any, Any]:
+        """As above."""
 
 
 class SessionWithState(HasState, Protocol):
@@ -122,3 +131,24 @@ class AccountState(Generic[T]):
         value = self.of(account)
         document = b"" if value == self.default else xml.serialize(self._write(value))
         await documents.put(account.jid.localpart, self._document, document)
+
+
+class MemoryState(Generic[C, T]):
+    """What is kept in memory with an account, a domain or a service, as long as that is there."""
+
+    __slots__ = ("_make",)
+
+    def __init__(self, make: Callable[[C], T]) -> None:
+        """`make`: is called once for each of them, when it is first asked for."""
+        self._make = make
+
+    def of(self, owner: C) -> T:
+        """What is kept with this one."""
+        if self not in owner.state:
+            owner.state[self] = self._make(owner)
+        kept: T = owner.state[self]
+        return kept
+
+    def set(self, owner: C, value: T) -> None:
+        """Keep this instead."""
+        owner.state[self] = value

@@ -1,15 +1,16 @@
 """Entity Capabilities (XEP-0115): a hash of the server's features, so that clients need not ask at each login.
 
-The capabilities of clients in their presence pass unchanged.
+What clients put into their presence passes through as it is; pep.py reads it.
 """
 
 from __future__ import annotations
 
-from cluster.host.disco import describe, verification
+from cluster.host.disco import describe
 from cluster.server.context import ModuleContext, ServerModule
 from cluster.xmpp.element import Element
+from cluster.xmpp.extensions.caps import CAPS as NS
+from cluster.xmpp.extensions.caps import verification
 
-NS = "http://jabber.org/protocol/caps"
 NODE = "urn:xmpplab"
 """Names the software; the project has no page on the web that it could name."""
 

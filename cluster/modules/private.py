@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred, gatherResults
 
 from cluster.server.context import ModuleContext, ServerModule
+from cluster.server.im.kept import tell_kept
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError
@@ -46,6 +47,8 @@ async def keep(ctx: ModuleContext, iq: Stanza) -> Stanza:
     if not all(await gatherResults([Deferred.fromCoroutine(each) for each in puts], consumeErrors=True)):
         kept = f"{limit.count} elements of {limit.size_bytes} bytes (topology: private_bytes)"
         raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"an account keeps at most {kept}")
+    for document in documents.values():
+        await tell_kept(ctx, iq.from_, document)
     return iq.reply()
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from cluster.host.iq import NOTHING_HANDLES
 from cluster.server.context import ModuleContext, ServerModule
+from cluster.server.im.kept import tell_kept
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
@@ -36,6 +37,7 @@ async def publish(ctx: ModuleContext, iq: Stanza) -> Stanza:
     if len(document) > MAX_BYTES:
         raise StanzaError(Condition.POLICY_VIOLATION, f"a vCard has at most {MAX_BYTES} bytes")
     await ctx.store.documents.put(iq.from_.localpart, NS, document)
+    await tell_kept(ctx, iq.from_, iq.payload())
     return iq.reply()
 
 

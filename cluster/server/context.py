@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
@@ -15,6 +16,7 @@ from cluster.server.credentials import Credentials
 from cluster.server.im.accounts import Accounts
 from cluster.server.im.presence import Presence
 from cluster.server.im.subscriptions import Subscriptions
+from cluster.server.questions import Questions
 from cluster.server.sessions.session import Session
 from cluster.store.limits import Limits
 from cluster.store.port import Store
@@ -56,10 +58,14 @@ class ModuleContext:
     new_id: Callable[[], str]
     now_utc_s: Callable[[], float]
     uptime_s: Callable[[], float]
-    """How long the server has been running."""
+    """How long the server runs."""
+    questions: Questions
+    """What accounts ask others by way of the server."""
     remove_account: Callable[[str, Callable[[], object]], Deferred[bool]]
-    """Remove an account and all its data, and tell its contacts; False if it does not exist. The function is called
-    when the removal is final, before the account's sessions end."""
+    """Forget an account and all that belongs to it, and tell its contacts; False where there is none. The function is
+    called when it is final, before the account's sessions end."""
+    state: dict[Any, Any] = field(default_factory=dict)
+    """What modules keep of the domain: see `MemoryState`."""
 
     def session(self, jid: Jid | None) -> Session | None:
         """The session of a full JID of this domain."""

@@ -24,6 +24,7 @@ from cluster.server.im.presence_hooks import PresenceHooks
 from cluster.server.im.subscriptions import Subscriptions
 from cluster.server.ingress import Ingress
 from cluster.server.nodes.frames import Remove
+from cluster.server.questions import Questions
 from cluster.server.routing import Routing
 from cluster.server.sessions.hibernation import Hibernation
 from cluster.server.sessions.persistence import SessionPersister
@@ -52,7 +53,7 @@ class Domain:
         self._subscriptions = Subscriptions(self.accounts, self._presence, routing.route, ports.new_id)
         self.context = self._context(config, ports)
         hooks = MessageHooks(self.context)
-        requests = iq.IqDispatch(self.host, routing.route)
+        requests = iq.IqDispatch(self.host, routing.route, self.context.questions.answered)
         self._messages = MessageDelivery(self.context, routing.bounce, ports.tracer, hooks)
         self.delivery = AccountDelivery(self.context, self._messages, requests, ports, routing)
         self.ingress = Ingress(
@@ -71,6 +72,7 @@ class Domain:
             store=ports.store, new_id=ports.new_id, now_utc_s=ports.now_utc_s, uptime_s=lambda: steady() - started_s,
             accounts=self.accounts, credentials=self.credentials, subscriptions=self._subscriptions,
             presence=self._presence, host=self.host, route=self.routing.route,
+            questions=Questions(self.routing.route, ports.new_id, ports.clock),
             remove_account=lambda localpart, removed: Deferred.fromCoroutine(self.remove_account(localpart, removed)),
         )  # fmt: skip
 

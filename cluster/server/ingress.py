@@ -141,6 +141,8 @@ class Ingress:
             session.send(stanza.error(barrier.refusal()))
 
     def _presence_from(self, session: Session, stanza: Stanza) -> Settled:
+        if stanza.type is None:
+            stanza = self._ctx.presence.leaving(session, stanza)
         if stanza.to is None:
             if stanza.type not in (None, "unavailable"):
                 raise StanzaError(Condition.BAD_REQUEST, f"presence of type {stanza.type} needs an address")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from cluster.base.settled import Settled, all_of
+from cluster.base.settled import Settled, all_of, both
 from cluster.server.im.accounts import LocalAccount
 from cluster.server.im.presence_hooks import PresenceHooks
 from cluster.server.sessions.session import Session
@@ -38,6 +38,10 @@ class Presence:
         self._hooks = hooks
 
     # --- presence from sessions of this domain
+
+    def leaving(self, session: Session, stanza: Stanza) -> Stanza:
+        """Available presence of a session's client, as it is to be sent."""
+        return self._hooks.leaving(session, stanza)
 
     def broadcast(self, session: Session, stanza: Stanza) -> Settled:
         """A session's available or unavailable presence without `to` (RFC 6121 sections 4.2, 4.4 and 4.5).
@@ -184,7 +188,8 @@ class Presence:
     def show_to(self, account: LocalAccount, contact: Jid) -> Settled:
         """The contact may see the account from now on (section 3.1.5): send it the presence."""
         shown = [session.presence for session in account.available if session.presence is not None]
-        return all_of(self._route(addressed(presence, contact)) for presence in shown)
+        told = all_of(self._route(addressed(presence, contact)) for presence in shown)
+        return both(told, self._hooks.shown(account, contact))
 
     def hide_from(self, account: LocalAccount, contact: Jid) -> Settled:
         """The contact may not see the account any more (sections 3.2.2 and 3.3.3): send unavailable presence."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -14,6 +14,7 @@ from cluster.base.settled import Settled
 from cluster.base.turn import Turn
 from cluster.host.module import Item, Module
 from cluster.host.module_host import ModuleHost
+from cluster.host.state import MemoryState
 from cluster.store.limits import Limits
 from cluster.store.port import Store
 from cluster.trace.hop import Tracer
@@ -83,21 +84,6 @@ class Service:
         return handler
 
 
-class ServiceState(Generic[S]):
-    """What a service keeps in memory at one address: `rooms = ServiceState(Rooms)`, then `rooms.of(ctx)`."""
-
-    def __init__(self, make: Callable[[ServiceContext], S]) -> None:
-        """`make`: is called once for each address, when the service is first asked for it."""
-        self._make = make
-
-    def of(self, ctx: ServiceContext) -> S:
-        """What is kept at this address."""
-        if self not in ctx.state:
-            ctx.state[self] = self._make(ctx)
-        kept: S = ctx.state[self]
-        return kept
-
-
 @dataclass(frozen=True)
 class ServiceContext:
     """One service at its address, as its handlers see it."""
@@ -119,6 +105,10 @@ class ServiceContext:
     tracer: Tracer
     state: dict[Any, Any] = field(default_factory=dict)
     """See `ServiceState`."""
+
+
+class ServiceState(MemoryState[ServiceContext, S]):
+    """What a service keeps in memory at one address: `rooms = ServiceState(Rooms)`, then `rooms.of(ctx)`."""
 
 
 ServiceModule = Module[ServiceContext]
