@@ -39,7 +39,7 @@ from cluster.server.services.service import Service
 from cluster.store.port import RosterItem
 from cluster.store.redis import redis_store
 from cluster.streams import tls
-from cluster.topology.plan import AccountSeed, Plan, ServerNode, ServiceSeed
+from cluster.topology.plan import AccountSeed, Plan, ServiceSeed, XmpplabServer
 from cluster.trace.hop import Tracer
 from cluster.trace.redis import RedisJournal
 from cluster.xmpp.jid import Jid
@@ -52,7 +52,7 @@ BACKLOG = 1024
 class Node:
     """The process of one server, or of one node of it: its ports are the reactor and Redis."""
 
-    def __init__(self, reactor: Reactor, folder: LabFolder, node: ServerNode) -> None:
+    def __init__(self, reactor: Reactor, folder: LabFolder, node: XmpplabServer) -> None:
         plan = folder.plan()
         keys = Keys.of_lab(plan.name)
         self._reactor = reactor
@@ -109,7 +109,7 @@ class Node:
         await self._client.close()
 
 
-def _config(plan: Plan, node: ServerNode, tls: _Tls) -> ServerConfig:
+def _config(plan: Plan, node: XmpplabServer, tls: _Tls) -> ServerConfig:
     [first, *_] = plan.nodes_of(node.server)
     elsewhere = first.subdomains if first.name != node.name else ()
     return ServerConfig(
@@ -130,7 +130,7 @@ def _service(seed: ServiceSeed) -> Service:
 
 
 def _ports(
-    reactor: Reactor, client: RedisClient, keys: Keys, journal: RedisJournal, plan: Plan, node: ServerNode
+    reactor: Reactor, client: RedisClient, keys: Keys, journal: RedisJournal, plan: Plan, node: XmpplabServer
 ) -> Ports:
     tracer = Tracer(node.name, journal, time.time_ns, new_id, plan.sample_every, reactor)
     turn = Turn(reactor)
@@ -180,7 +180,7 @@ def _tls(folder: LabFolder, server: str) -> _Tls:
 def main() -> None:
     """Run the server that the arguments name."""
     folder, name = LabFolder(Path(sys.argv[1])), sys.argv[2]
-    node = next(server for server in folder.plan().servers if server.name == name)
+    node = next(server for server in folder.plan().ours if server.name == name)
     process.run(lambda reactor: Node(reactor, folder, node))
 
 

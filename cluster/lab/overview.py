@@ -19,7 +19,7 @@ from cluster.lab.redis_client import connected
 from cluster.lab.state import NodeState
 from cluster.lab.wait import pause
 from cluster.redisio.keys import Keys
-from cluster.topology.plan import GatewayNode, Plan
+from cluster.topology.plan import GatewayNode, Plan, XmpplabServer
 
 CPU_LOOK_S = 0.1
 """Over at least this time, what a process uses of a core is measured."""
@@ -99,7 +99,7 @@ class _Meter:
 def _status(folder: LabFolder, plan: Plan, node: NodeState) -> dict[str, Any]:
     """What a server that runs tells of itself."""
     server = plan.server(node.name)
-    if server is not None and node.state == "running":
+    if isinstance(server, XmpplabServer) and node.state == "running":
         with suppress(LabError):  # it died or hangs just now; the next look tells
             return ask(folder, plan, server, Status(), PATIENCE_S)
     return {}

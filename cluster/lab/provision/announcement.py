@@ -17,7 +17,7 @@ def announcement(plan: Plan, now_s: float) -> list[tuple[str, ...]]:
     A stanza for any other domain is answered with remote-server-not-found. The times of the faults begin at `now_s`.
     """
     keys = Keys.of_lab(plan.name)
-    domains = list(dict.fromkeys(server.domain for server in plan.servers))
+    domains = list(dict.fromkeys(server.domain for server in plan.ours))
     commands: list[tuple[str, ...]] = [("DEL", keys.domains), ("SADD", keys.domains, *domains)]
     commands += [("DEL", key) for domain in domains for key in (keys.faults(domain), keys.lost(domain))]
     for link in plan.links:

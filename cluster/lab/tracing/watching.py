@@ -41,5 +41,5 @@ def watch(folder: LabFolder, plan: Plan, *, every_stanza: bool, tell: Tell) -> I
 def _follow_all(folder: LabFolder, plan: Plan) -> str:
     """Have the servers follow all for LEASE_S; the names of those that did not answer."""
     until_utc_s = time.time() + LEASE_S
-    silent = tell_all(folder, plan, plan.servers, FollowAll(until_utc_s), ANSWER_TIMEOUT_S)
+    silent = tell_all(folder, plan, plan.ours, FollowAll(until_utc_s), ANSWER_TIMEOUT_S)
     return ", ".join(node.name for node in silent)
