@@ -83,6 +83,7 @@ class Answers(DNSServerFactory):
             id=message.id, answer=True, opCode=message.opCode, recDes=message.recDes, auth=True,
             rCode=dns.OK if name in self._names else dns.ENAME, maxSize=_MAX_DATAGRAM if address else 0,
         )  # fmt: skip
+        response.timeReceived = message.timeReceived
         response.queries = message.queries[:1]
         found = [record for record in self._records.get(name, ()) if query.type in (record.TYPE, dns.ALL_RECORDS)]
         targets = {record.target.name.decode(): None for record in found if record.TYPE == dns.SRV}
