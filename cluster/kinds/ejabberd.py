@@ -160,7 +160,7 @@ EJABBERD = ForeignServer("ejabberd", ("ejabberdctl", "erl"), "ejabberd", _comman
 
 
 class Ejabberd(ForeignServerNode, frozen=True, kw_only=True, tag_field="kind", tag="ejabberd"):
-    """A node of it."""
+    """A server of this kind."""
 
     about = "ejabberd, from Debian's packages (`apt-get install ejabberd`)."
     server_program = EJABBERD

@@ -140,7 +140,7 @@ PROSODY = ForeignServer("prosody", ("prosody",), "prosody lua-unbound lua-event 
 
 
 class Prosody(ForeignServerNode, frozen=True, kw_only=True, tag_field="kind", tag="prosody"):
-    """A node of it."""
+    """A server of this kind."""
 
     about = "Prosody, from Debian's packages (`apt-get install prosody lua-unbound`)."
     server_program = PROSODY
