@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,6 +106,27 @@ def test_its_accounts_are_not_managed(lab: RunningLab) -> None:
     said = lab.command("user", "del", JULIET, exit_code=2)
     assert "s2 (capulet.lit) is of kind prosody: the lab does not manage its accounts" in said
     assert JULIET in lab.command("user", "ls")
+
+
+SEES = """
+import socket, ssl, sys
+context = ssl.create_default_context()
+with context.wrap_socket(socket.create_connection((sys.argv[1], 5223), 10), server_hostname=sys.argv[1]) as tls:
+    print("trusted", tls.getpeername()[0])
+"""
+
+
+@pytest.mark.parametrize(("domain", "server"), [("montague.lit", "s1"), ("capulet.lit", "s2"), ("escalus.lit", "s3")])
+def test_a_program_of_the_system_finds_and_trusts_it(lab: RunningLab, domain: str, server: str) -> None:
+    """And this machine is as it was: the name is known within only."""
+    said = lab.command("exec", "--", sys.executable, "-c", SEES, domain)
+    assert said == f"trusted {str(node(lab, server)['c2s']).removesuffix(':5222')}\n"
+    assert domain not in Path("/etc/hosts").read_text()
+
+
+def test_its_exit_code_is_that_of_the_program(lab: RunningLab) -> None:
+    lab.command("exec", "--", "sh", "-c", "exit 7", exit_code=7)
+    assert "no program 'nothing-like-it' here" in lab.command("exec", "nothing-like-it", exit_code=2)
 
 
 def test_a_server_ends_with_its_supervisor(tmp_path: Path) -> None:

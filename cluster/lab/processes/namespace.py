@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Iterable
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import idna
 
-from cluster.lab.errors import LabError
+from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder
 from cluster.lab.private import write_private
 from cluster.topology.plan import Plan, ServerNode
@@ -35,11 +38,24 @@ def hosts(plan: Plan, seen_from: ServerNode | None = None) -> bytes:
     return "".join(lines).encode()
 
 
+def become(folder: LabFolder, plan: Plan, command: Sequence[str]) -> NoReturn:
+    """Run a program in place of this one, with the names of all domains. Raises LabError, and BadInput without it."""
+    path = shutil.which(command[0])
+    if path is None:
+        raise BadInput(f"no program {command[0]!r} here; install it, or write its path")
+    hosts_file = folder.path / "hosts"
+    write_private(hosts_file, hosts(plan), 0o644)
+    environment = enter(folder, plan, hosts_file)
+    os.execve(path, [*command], {**os.environ, **environment})
+
+
 def enter(folder: LabFolder, plan: Plan, hosts_file: Path) -> dict[str, str]:
     """This process sees the lab's names from now on, and all that it starts; what its environment needs for that.
 
     Raises LabError where the system refuses.
     """
+    if sys.platform != "linux":
+        raise LabError("only Linux can give a program a view of its own of /etc/hosts")
     bundle, resolver = folder.path / "trusted.pem", folder.path / "resolv.conf"
     write_private(bundle, b"".join(_read((*_BUNDLES[:1], str(folder.ca_file)))), 0o644)
     write_private(resolver, _resolver(plan).encode(), 0o644)
