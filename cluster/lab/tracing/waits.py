@@ -16,7 +16,7 @@ from cluster.lab.state import State
 from cluster.networks.faults import in_words
 from cluster.networks.requests import FaultLs
 from cluster.router.port import QUEUE as ROUTER
-from cluster.topology.plan import NetworkNode, Plan, ServerNode
+from cluster.topology.plan import NetworkNode, Plan, ServerNode, XmpplabServer
 from cluster.trace.hop import Hop
 from cluster.xmpp.jid import Jid
 
@@ -74,6 +74,12 @@ class Waits:
                 reasons += self._link_faults()
             if self._network is not None and self._network.name in ahead:
                 reasons += self._network_faults(self._network)
+        if not reasons and last == ROUTER:
+            reasons = [
+                f"{each.name} is of kind {each.kind}, which records no hops"
+                for each in self._receivers
+                if not isinstance(each, XmpplabServer)
+            ]
         where = "in the router" if last == ROUTER else f"at {last}"
         return f"{where}: {'; '.join(reasons)}" if reasons else ""
 
