@@ -26,11 +26,15 @@ from cluster.lab.control.server import ControlServer
 from cluster.lab.folder import LabFolder
 from cluster.lab.runtime import process
 from cluster.lab.runtime.process import new_id
+from cluster.lab.s2s import s2s_router
 from cluster.membership.redis import RedisNodes
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
+from cluster.router.mixed import MixedRouter
+from cluster.router.port import Router
 from cluster.router.redis import RedisRouter
+from cluster.router.s2s.router import S2sRouter
 from cluster.server.build import build
 from cluster.server.c2s.web import site
 from cluster.server.config import Ports, ServerConfig
@@ -61,7 +65,7 @@ class Node:
         self._client = RedisClient(reactor, RedisUrl.parse(folder.secrets()[node.domain]), random.random)
         self._home = keys.accounts(node.domain)
         self._journal = RedisJournal(self._client, keys, reactor, plan.journal_bytes)
-        ports = _ports(reactor, self._client, keys, self._journal, plan, node)
+        ports, self._s2s = _ports(reactor, folder, self._client, keys, self._journal, plan, node)
         self._server = build(_config(plan, node, self._tls), ports)
         self._control = ControlServer(self._client, keys, node.channel, self._server.administration, SERVER)
         self._listeners: list[Any] = []
@@ -80,6 +84,8 @@ class Node:
             self._listen(node.direct_tls_port, clients, self._tls.direct)
         if node.components:
             self._listen(node.component_port, self._server.components)
+        if self._s2s is not None:
+            self._listen(node.s2s_port, self._s2s)
         Logger().info("Serves {domain} on {address}", domain=node.domain, address=node.c2s)
 
     def _listen(self, port: int, factory: Any, tls: CertificateOptions | None = None) -> None:
@@ -130,8 +136,10 @@ def _service(seed: ServiceSeed) -> Service:
 
 
 def _ports(
-    reactor: Reactor, client: RedisClient, keys: Keys, journal: RedisJournal, plan: Plan, node: XmpplabServer
-) -> Ports:
+    reactor: Reactor, folder: LabFolder, client: RedisClient, keys: Keys, journal: RedisJournal, plan: Plan,
+    node: XmpplabServer,
+) -> tuple[Ports, S2sRouter | None]:  # fmt: skip
+    """And what listens for other servers, where there are some to speak with over XML streams."""
     tracer = Tracer(node.name, journal, time.time_ns, new_id, plan.sample_every, reactor)
     turn = Turn(reactor)
     nodes = RedisNodes(
@@ -143,12 +151,18 @@ def _ports(
         now_utc_s=time.time, sender=node.channel, share=nodes.share, served_by=plan.served_by, peers=node.peers,
     )  # fmt: skip
     nodes.on_change, nodes.on_gone = router.share_changed, router.node_gone
-    return Ports(
+    store = redis_store(client, keys, node.domain, turn)
+    s2s: S2sRouter | None = None
+    both: Router = router
+    if node.s2s_peers:
+        s2s = s2s_router(reactor, client, keys, turn, store, tracer, router, folder, plan, node)
+        both = MixedRouter(router, s2s, {peer.domain for peer in node.s2s_peers})
+    ports = Ports(
         reactor, time.time, turn, new_id, lambda: secrets.token_bytes(16),
         derive=lambda *what: deferToThreadPool(as_interface(reactor), reactor.getThreadPool(), make_keys, *what),
-        store=redis_store(client, keys, node.domain, turn), router=router, nodes=nodes, tracer=tracer,
-        expelled=_expelled,
+        store=store, router=both, nodes=nodes, tracer=tracer, expelled=_expelled,
     )  # fmt: skip
+    return ports, s2s
 
 
 def _expelled() -> None:

@@ -160,6 +160,10 @@ class Keys(msgspec.Struct, frozen=True):
         """Hash of the stanzas that one of them was sent, by their numbers, and of whom it told of its presence."""
         return f"{self.prefix}:store:{{{domain}}}:session:{id}"
 
+    def stream(self, domain: str, id: str) -> str:
+        """Hash of how far a stream of another server is, by its SM-ID: whose it is, and what of it was handled."""
+        return f"{self.prefix}:store:{{{domain}}}:stream:{id}"
+
     def gateway(self, domain: str, table: str) -> str:
         """Hash of one kind of thing that a gateway remembers."""
         return f"{self.prefix}:store:{{{domain}}}:gateway:{table}"

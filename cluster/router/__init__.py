@@ -1,1 +1,1 @@
-"""How a stanza crosses from one domain to another: the port, in memory, and by Redis streams."""
+"""How a stanza crosses from one domain to another: the port, in memory, by Redis streams, and by XML streams."""

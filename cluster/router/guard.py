@@ -60,10 +60,13 @@ class LinkGuard:
         served_by: Mapping[str, str],
         deliver: Deliver,
         tracer: HopRecorder,
+        *,
+        cut_here: bool = False,
     ) -> None:
         """`from_` is the other domain, or `domain/node` for a further node of it;
-        `served_by`: see `realm`.
+        `served_by`: see `realm`. `cut_here`: a parser of ours cut each stanza out of a stream, so it is one element.
         """
+        self._cut_here = cut_here
         self._clock = clock
         self._refused = 0
         self._is_let_go = False
@@ -90,7 +93,7 @@ class LinkGuard:
         and so are the places of its stanzas. A storage that refuses a stanza for now is offered it again and again, and
         the link is not read on meanwhile. Any other failure is logged and settles the stanza.
         """
-        return self._let_through_all(entry_id, enumerate(stanzas, first), are_elements(stanzas, _TAG))
+        return self._let_through_all(entry_id, enumerate(stanzas, first), self._cut_here or are_elements(stanzas, _TAG))
 
     def _let_through_all(self, entry_id: str, stanzas: Iterable[tuple[int, Stanza]], are_whole: bool) -> Settled:
         unsettled: list[Unsettled] = []

@@ -56,20 +56,19 @@ class RedisRouter:
         self._outbound = Outbound(reactor, turn, client, keys, sender or domain, tracer, max_backlog, peers)
         self.link = self._outbound.link
         """The link to this domain, for one sending: a link that nobody serves is forgotten."""
-        self._faults = RedisFaults(reactor, client, keys, domain, tracer, now_utc_s)
+        self.faults = RedisFaults(reactor, client, keys, domain, tracer, now_utc_s)
+        """Of the links into the domain, whatever carries them; known before `start` reads anything."""
         decode = msgspec.msgpack.Decoder(list[Stanza]).decode
-        self._inbound = Inbound(
-            reactor, turn, client, keys, domain, share or AllLinks(), decode, self._faults.are_known
-        )
+        self._inbound = Inbound(reactor, turn, client, keys, domain, share or AllLinks(), decode, self.faults.are_known)
 
     async def start(self, deliver: Deliver, bounce: Bounce) -> None:
         """Begin to carry, first what was not acknowledged before a crash."""
         self._outbound.start(bounce)
-        await self._faults.start()  # first, for they are to be known when something is read
+        await self.faults.start()  # first, for they are to be known when something is read
 
         def open_sink(from_: str, on_room: Callable[[], None]) -> EntrySink:
             guard = LinkGuard(self._reactor, from_, self._domain, self._served_by, deliver, self._tracer)
-            return self._faults.before(from_, guard, on_room)
+            return self.faults.before(from_, guard, on_room)
 
         await self._inbound.start(open_sink)
 
@@ -83,6 +82,6 @@ class RedisRouter:
 
     async def stop(self) -> None:
         """Stop reading, and write what is still queued."""
-        self._faults.stop()
+        self.faults.stop()
         await self._inbound.stop()
         await self._outbound.drain()

@@ -20,7 +20,7 @@ from tests.live.running_lab import ROOT, RunningLab
 MISSING = PROSODY.missing or EJABBERD.missing
 pytestmark = [pytest.mark.live, pytest.mark.skipif(bool(MISSING), reason=MISSING)]
 
-JULIET, MERCUTIO = "juliet@capulet.lit", "mercutio@escalus.lit"
+ROMEO, JULIET, MERCUTIO = "romeo@montague.lit", "juliet@capulet.lit", "mercutio@escalus.lit"
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +76,49 @@ def test_the_contacts_of_the_topology_see_each_other_and_chat(lab: RunningLab) -
         mercutio.do("message", to=JULIET, body="A plague o' both your houses")
         juliet.see("message", body="A plague o' both your houses")
     assert "inbound s2s EXTERNAL authentication capulet.lit" in lab.command("logs", "s3")
+
+
+def test_ours_is_one_of_them(lab: RunningLab) -> None:
+    """romeo is ours; each is the contact of both others, sees them, and is understood by them."""
+    with client(lab, ROMEO, "s1") as romeo, client(lab, JULIET, "s2") as juliet, client(lab, MERCUTIO, "s3") as third:
+        everybody = {ROMEO: romeo, JULIET: juliet, MERCUTIO: third}
+        for own, who in everybody.items():
+            for other in everybody.keys() - {own}:
+                who.see("presence", lambda seen, other=other: seen["from"].startswith(f"{other}/"), type="available")
+                who.do("message", to=other, body=f"{own} to {other}")
+        for own, who in everybody.items():
+            for other in everybody.keys() - {own}:
+                who.see("message", body=f"{other} to {own}")
+    said = lab.command("logs", "s1")
+    for domain in ("capulet.lit", "escalus.lit"):
+        assert f"stream to {domain}: EXTERNAL, TLS" in said
+        assert f"stream from {domain} to montague.lit: EXTERNAL, TLS" in said
+
+
+def test_an_order_is_kept_both_ways(lab: RunningLab) -> None:
+    bodies = [f"message {number}" for number in range(100)]
+    with client(lab, ROMEO, "s1") as romeo, client(lab, JULIET, "s2") as juliet:
+        juliet.see("presence", lambda seen: seen["from"].startswith(f"{ROMEO}/"), type="available")
+        for sender, receiver in ((romeo, juliet), (juliet, romeo)):
+            for body in bodies:
+                sender.do("message", to=receiver.jid, body=body)
+            receiver.see("message", body=bodies[-1])
+            assert [seen["body"] for seen in receiver.unseen("message")] == bodies[:-1]
+            while receiver.unseen("message"):
+                receiver.see("message")
+
+
+@pytest.mark.parametrize(("from_", "to"), [(ROMEO, JULIET), (MERCUTIO, ROMEO), (JULIET, MERCUTIO)])
+def test_a_trace_tells_what_is_known(lab: RunningLab, from_: str, to: str) -> None:
+    said = lab.command("trace", from_, to)
+    assert "delivered" in said
+    foreign = to != ROMEO
+    assert ("as its client saw" in said) == foreign
+
+
+def test_a_trace_without_a_receiver_says_what_is_not_known(lab: RunningLab) -> None:
+    said = lab.command("trace", ROMEO, JULIET, "--no-receiver", "--timeout", "1s", exit_code=1)
+    assert "s2 is of kind prosody, which records no hops" in said
 
 
 @pytest.mark.parametrize(("name", "jid"), [("s2", JULIET), ("s3", MERCUTIO)])

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 
 from cluster.redisio.keys import Keys
 from tests.harness import ReactorThread, Valkey
+from tests.ports.s2s_world import S2sWorld
 from tests.ports.worlds import MemoryWorld, RedisWorld, World
 from tests.valkey_cluster import ValkeyCluster
 
@@ -19,11 +20,24 @@ _labs = itertools.count()
 Run = Callable[[Callable[[World], Coroutine[Deferred[Any], Any, None]]], None]
 
 
-@pytest.fixture(params=["memory", "redis", "cluster"])
+@pytest.fixture(params=["memory", "redis", "cluster", "s2s"])
 def run(request: pytest.FixtureRequest) -> Iterator[Run]:
     """Runs a scenario in a network of montague.lit, capulet.lit and shakespeare.lit, with room for 50 batches."""
+    yield from _run(request)
+
+
+@pytest.fixture(params=["memory", "redis", "cluster"])
+def run_queued(request: pytest.FixtureRequest) -> Iterator[Run]:
+    """The same where a queue between the domains keeps what was sent, whatever becomes of either."""
+    yield from _run(request)
+
+
+def _run(request: pytest.FixtureRequest) -> Iterator[Run]:
     if request.param == "memory":
         yield lambda scenario: MemoryWorld().run(scenario)
+        return
+    if request.param == "s2s":
+        yield lambda scenario: S2sWorld().run(scenario)
         return
     thread, valkey, keys = store(request)
     yield lambda scenario: RedisWorld(thread, valkey, keys).run(scenario)

@@ -10,7 +10,7 @@ from tests.ports.conftest import Run
 from tests.ports.worlds import CAPULET, MONTAGUE, World, chat, text_of
 
 
-def test_a_partition_holds_everything_and_heals_in_order(run: Run) -> None:
+def test_a_partition_holds_everything_and_heals_in_order(run_queued: Run) -> None:
     async def scenario(world: World) -> None:
         s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
         await world.set_faults(MONTAGUE, CAPULET, down="always")
@@ -24,7 +24,7 @@ def test_a_partition_holds_everything_and_heals_in_order(run: Run) -> None:
         assert [text_of(stanza) for stanza in s2.delivered] == [str(number) for number in range(20)]
         await world.until_empty(MONTAGUE, CAPULET)
 
-    run(scenario)
+    run_queued(scenario)
 
 
 def test_a_partition_ends_by_itself(run: Run) -> None:
@@ -39,7 +39,7 @@ def test_a_partition_ends_by_itself(run: Run) -> None:
     run(scenario)
 
 
-def test_beyond_the_backlog_of_a_partition_senders_are_told_to_wait(run: Run) -> None:
+def test_beyond_the_backlog_of_a_partition_senders_are_told_to_wait(run_queued: Run) -> None:
     async def scenario(world: World) -> None:
         s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
         await world.set_faults(MONTAGUE, CAPULET, down="always")
@@ -50,10 +50,10 @@ def test_beyond_the_backlog_of_a_partition_senders_are_told_to_wait(run: Run) ->
         await world.until(lambda: len(s2.delivered) + len(s1.bounced) == 60)
         await world.until_empty(MONTAGUE, CAPULET)
 
-    run(scenario)
+    run_queued(scenario)
 
 
-def test_a_delay_keeps_order_and_nothing_is_acknowledged_before_it_arrived(run: Run) -> None:
+def test_a_delay_keeps_order_and_nothing_is_acknowledged_before_it_arrived(run_queued: Run) -> None:
     async def scenario(world: World) -> None:
         s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
         await world.set_faults(MONTAGUE, CAPULET, delay="60m")
@@ -70,10 +70,10 @@ def test_a_delay_keeps_order_and_nothing_is_acknowledged_before_it_arrived(run: 
         await world.until_empty(MONTAGUE, CAPULET)
         assert s2.delivered == []
 
-    run(scenario)
+    run_queued(scenario)
 
 
-def test_what_is_on_its_way_when_the_reader_stops_comes_to_the_next_one(run: Run) -> None:
+def test_what_is_on_its_way_when_the_reader_stops_comes_to_the_next_one(run_queued: Run) -> None:
     async def scenario(world: World) -> None:
         s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
         await world.set_faults(MONTAGUE, CAPULET, delay="300ms")
@@ -85,7 +85,7 @@ def test_what_is_on_its_way_when_the_reader_stops_comes_to_the_next_one(run: Run
         await world.until_empty(MONTAGUE, CAPULET)
         assert s2.delivered == []
 
-    run(scenario)
+    run_queued(scenario)
 
 
 def test_losses_are_recorded_counted_and_acknowledged(run: Run) -> None:
@@ -117,7 +117,7 @@ def test_a_double_is_the_same_stanza_with_the_same_id(run: Run) -> None:
     run(scenario)
 
 
-def test_an_entry_on_a_link_with_faults_settles_with_its_last_stanza(run: Run) -> None:
+def test_an_entry_on_a_link_with_faults_settles_with_its_last_stanza(run_queued: Run) -> None:
     async def scenario(world: World) -> None:
         s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
         later: Settled = Deferred()
@@ -131,4 +131,4 @@ def test_an_entry_on_a_link_with_faults_settles_with_its_last_stanza(run: Run) -
         later.callback(None)
         await world.until_empty(MONTAGUE, CAPULET)
 
-    run(scenario)
+    run_queued(scenario)

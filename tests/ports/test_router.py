@@ -84,7 +84,7 @@ def test_a_domain_that_nobody_serves_is_bounced_at_once_and_in_order(run: Run) -
     run(scenario)
 
 
-def test_a_domain_to_which_no_link_leads_is_bounced_with_the_reason(run: Run) -> None:
+def test_a_domain_to_which_no_link_leads_is_bounced_with_the_reason(run_queued: Run) -> None:
     async def scenario(world: World) -> None:
         s1, s2, s4 = await world.start(MONTAGUE), await world.start(CAPULET), await world.start(DENMARK)
         await s4.sent(chat("1", from_="hamlet@denmark.lit/castle", to="romeo@montague.lit"))
@@ -97,11 +97,11 @@ def test_a_domain_to_which_no_link_leads_is_bounced_with_the_reason(run: Run) ->
         assert [text_of(stanza) for stanza in s2.delivered] == ["2"]
         assert s1.delivered == []
 
-    run(scenario)
+    run_queued(scenario)
 
 
 @core("10.4.3", "MUST", "Where the domain is resolved but no stream can be made: remote-server-timeout.")
-def test_for_a_domain_that_is_not_up_stanzas_wait(run: Run) -> None:
+def test_for_a_domain_that_is_not_up_stanzas_wait(run_queued: Run) -> None:
     async def scenario(world: World) -> None:
         s1 = await world.start(MONTAGUE)
         for number in range(3):
@@ -111,10 +111,10 @@ def test_for_a_domain_that_is_not_up_stanzas_wait(run: Run) -> None:
         assert [text_of(stanza) for stanza in s2.delivered] == ["0", "1", "2"]
         assert s1.bounced == []
 
-    run(scenario)
+    run_queued(scenario)
 
 
-def test_beyond_max_backlog_senders_are_told_to_wait(run: Run) -> None:
+def test_beyond_max_backlog_senders_are_told_to_wait(run_queued: Run) -> None:
     async def scenario(world: World) -> None:
         s1 = await world.start(MONTAGUE)
         for number in range(60):
@@ -129,10 +129,10 @@ def test_beyond_max_backlog_senders_are_told_to_wait(run: Run) -> None:
         await world.until(lambda: len(s2.delivered) == 51)
         assert len(s1.bounced) == 10
 
-    run(scenario)
+    run_queued(scenario)
 
 
-def test_after_a_crash_what_had_not_settled_comes_again_at_the_same_place(run: Run) -> None:
+def test_after_a_crash_what_had_not_settled_comes_again_at_the_same_place(run_queued: Run) -> None:
     async def scenario(world: World) -> None:
         s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
         never: Settled = Deferred()
@@ -150,10 +150,10 @@ def test_after_a_crash_what_had_not_settled_comes_again_at_the_same_place(run: R
         assert text_of(again.delivered[2]) == "4"
         await world.until_empty(MONTAGUE, CAPULET)
 
-    run(scenario)
+    run_queued(scenario)
 
 
-def test_a_stop_delivers_no_more_and_loses_nothing(run: Run) -> None:
+def test_a_stop_delivers_no_more_and_loses_nothing(run_queued: Run) -> None:
     async def scenario(world: World) -> None:
         s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
         s1.send(chat("before"))
@@ -167,7 +167,7 @@ def test_a_stop_delivers_no_more_and_loses_nothing(run: Run) -> None:
         await world.until(lambda: again.delivered)
         assert [text_of(stanza) for stanza in again.delivered] == ["queued when s1 stops"]
 
-    run(scenario)
+    run_queued(scenario)
 
 
 def test_a_stanza_whose_delivery_fails_does_not_hold_up_the_link(run: Run) -> None:
@@ -274,7 +274,7 @@ def speaking_as(from_: Jid) -> Stanza:
         "no localpart",
     ],
 )
-def test_who_speaks_for_another_is_dropped(run: Run, forged: Stanza, reason: str) -> None:
+def test_who_speaks_for_another_is_dropped(run_queued: Run, forged: Stanza, reason: str) -> None:
     async def scenario(world: World) -> None:
         s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
         s1.router.link(CAPULET).send(msgspec.structs.replace(forged, trace_id="t"))
@@ -284,7 +284,7 @@ def test_who_speaks_for_another_is_dropped(run: Run, forged: Stanza, reason: str
         assert [text_of(stanza) for stanza in s2.delivered] == ["honest"]
         assert [(hop.event, hop.detail.partition(":")[0]) for hop in s2.hops] == [("dropped", reason)]
 
-    run(scenario)
+    run_queued(scenario)
 
 
 def test_components_of_both_domains_may_speak_and_be_spoken_to(run: Run) -> None:
@@ -304,7 +304,7 @@ def test_components_of_both_domains_may_speak_and_be_spoken_to(run: Run) -> None
     ],
 )
 def test_a_domain_speaks_for_none_below_it_that_is_not_its_component(
-    run: Run, from_: str, to: str, reason: str
+    run_queued: Run, from_: str, to: str, reason: str
 ) -> None:
     """It may be the domain of another server."""
 
@@ -316,4 +316,4 @@ def test_a_domain_speaks_for_none_below_it_that_is_not_its_component(
         assert [text_of(stanza) for stanza in s2.delivered] == ["honest"]
         assert [(hop.event, hop.detail) for hop in s2.hops] == [("dropped", reason)]
 
-    run(scenario)
+    run_queued(scenario)

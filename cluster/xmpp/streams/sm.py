@@ -105,6 +105,11 @@ class StreamManagement:
             self.handled = (self.handled + unsettled.popleft().count) % COUNTS
 
     @property
+    def unsettled_count(self) -> int:
+        """Stanzas of the peer that came and are not handled."""
+        return sum([group.count for group in self._unsettled])
+
+    @property
     def waits_for(self) -> list[object]:
         """What must be over before all is handled that came."""
         return list({id(group.waits_for): group.waits_for for group in self._unsettled}.values())

@@ -98,7 +98,7 @@ def test_a_stream_is_resumed_with_what_was_not_acknowledged() -> None:
     again = Joined("required", former=management)
     again.pump()
     assert again.receiver.events[-1].previd == management.id
-    again.capulet.resumed(management.id, 1)  # it had handled one of the three
+    again.capulet.resumed(StreamManagement(management.id, 60.0, 1))  # it had handled one of the three
     again.pump()
     assert again.told[-1] == Opened("EXTERNAL", is_resumed=True, acknowledged=1)
     assert again.got == ["1", "2"]

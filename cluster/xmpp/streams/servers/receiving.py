@@ -78,6 +78,8 @@ class ReceivingServerStream(ServerStream[ReceivingEvent]):
         self._external = ""
         """Whom the certificate has proved the peer to be."""
         self._tries = 0
+        self.has_ended = False
+        """The peer ended the stream in good order: it will not be resumed."""
         self._handlers: dict[str, Callable[[Slice], ReceivingEvent | None]] = {
             f"{TLS} starttls": self._on_starttls,
             f"{SASL} auth": self._on_auth,
@@ -88,6 +90,11 @@ class ReceivingServerStream(ServerStream[ReceivingEvent]):
             f"{SM} r": self._on_request,
             f"{STREAMS} error": lambda child: self.close(self._on_peers_error(child)),
         }
+
+    @property
+    def has_begun(self) -> bool:
+        """Something of the stream came."""
+        return self._header is not None or bool(self._parser.pending_bytes)
 
     @property
     def peer(self) -> str:
@@ -118,12 +125,12 @@ class ReceivingServerStream(ServerStream[ReceivingEvent]):
             return self.close(f"{pair.from_} says that this is not its key")
         return Authenticated(pair, "dialback") if outcome is True else None
 
-    def resumed(self, id: str, handled: int) -> None:
-        """The peer has its former stream back (XEP-0198 section 5); so many of its stanzas were handled."""
+    def resumed(self, management: StreamManagement) -> None:
+        """The peer has its former stream back (XEP-0198 section 5), and sends again what it was not told of."""
         if self.state is not ServerState.CLOSED:
             self._waiting = False
-            self.management = StreamManagement(id, self._resume_s, handled)
-            self._output.append(sm.resumed(self.management))
+            self.management = management
+            self._output.append(sm.resumed(management))
 
     def resume_refused(self) -> None:
         """There is no such stream; the peer may go on without what it had."""
@@ -152,6 +159,7 @@ class ReceivingServerStream(ServerStream[ReceivingEvent]):
             return handler(child) if handler is not None else self._on_stanza(child)
         if isinstance(child, StreamHeader):
             return self._on_header(child)
+        self.has_ended = True
         return self.close()
 
     def _on_header(self, opened: StreamHeader) -> ReceivingEvent | None:
@@ -192,7 +200,7 @@ class ReceivingServerStream(ServerStream[ReceivingEvent]):
                 mechanism = "<mechanism>EXTERNAL</mechanism>"
                 parts.append(f"<mechanisms xmlns='{SASL}'>{mechanism}</mechanisms>")
             parts.append(dialback.FEATURE)
-            if self.pairs or self._external:
+            if not self._may_log_in:  # after dialback no further features are told
                 parts.append(f"<sm xmlns='{SM}'/>")
         parts.append(limits(self.options))
         return f"<stream:features>{''.join(parts)}</stream:features>".encode()
