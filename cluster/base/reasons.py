@@ -189,6 +189,10 @@ ON_ITS_WAY = Reason(
     "on-its-way", "The stanza is on its way, and nothing is known to be in its way.", "",
     "ask again; `xmpplab ps` shows what each part of the lab does",
 )  # fmt: skip
+FOREIGN_SERVER = Reason(
+    "foreign-server", "The stanza was sent to a server of another kind, which records no hops: its fate is not known.",
+    "", "look at the receiving client, and at `xmpplab logs` of that server",
+)  # fmt: skip
 LATE = Reason(
     "late", "The stanza arrived, but one step took most of the time.", "",
     "see what held up that node then: faults, a pause, load; `xmpplab ps` and `xmpplab logs` tell",

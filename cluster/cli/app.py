@@ -15,6 +15,7 @@ from cluster.cli import (
     config,
     disturb,
     down,
+    exec,
     export,
     fault,
     graph,
@@ -78,6 +79,7 @@ GROUPS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
         "logs": logs.logs,
         "scale": scale.scale,
         "user": user.app,
+        "exec": exec.exec_,
     },
     "Topology files": {
         "validate": validate.validate,

@@ -43,7 +43,7 @@ from cluster.server.services.service import Service
 from cluster.store.port import RosterItem
 from cluster.store.redis import redis_store
 from cluster.streams import tls
-from cluster.topology.plan import AccountSeed, Plan, ServerNode, ServiceSeed
+from cluster.topology.plan import AccountSeed, Plan, ServiceSeed, XmpplabServer
 from cluster.trace.hop import Tracer
 from cluster.trace.redis import RedisJournal
 from cluster.xmpp.jid import Jid
@@ -56,7 +56,7 @@ BACKLOG = 1024
 class Node:
     """The process of one server, or of one node of a domain: its ports are the reactor and Redis."""
 
-    def __init__(self, reactor: Reactor, folder: LabFolder, node: ServerNode) -> None:
+    def __init__(self, reactor: Reactor, folder: LabFolder, node: XmpplabServer) -> None:
         plan = folder.plan()
         keys = Keys.of_lab(plan.name)
         self._reactor = reactor
@@ -115,7 +115,7 @@ class Node:
         await self._client.close()
 
 
-def _config(plan: Plan, node: ServerNode, tls: _Tls) -> ServerConfig:
+def _config(plan: Plan, node: XmpplabServer, tls: _Tls) -> ServerConfig:
     [first, *_] = plan.nodes_of(node.server)
     elsewhere = first.subdomains if first.name != node.name else ()
     return ServerConfig(
@@ -137,7 +137,7 @@ def _service(seed: ServiceSeed) -> Service:
 
 def _ports(
     reactor: Reactor, folder: LabFolder, client: RedisClient, keys: Keys, journal: RedisJournal, plan: Plan,
-    node: ServerNode,
+    node: XmpplabServer,
 ) -> tuple[Ports, S2sRouter | None]:  # fmt: skip
     """And what listens for other servers, where there are some to speak with over XML streams."""
     tracer = Tracer(node.name, journal, time.time_ns, new_id, plan.sample_every, reactor)
@@ -194,7 +194,7 @@ def _tls(folder: LabFolder, server: str) -> _Tls:
 def main() -> None:
     """Run the server that the arguments name."""
     folder, name = LabFolder(Path(sys.argv[1])), sys.argv[2]
-    node = next(server for server in folder.plan().servers if server.name == name)
+    node = next(server for server in folder.plan().ours if server.name == name)
     process.run(lambda reactor: Node(reactor, folder, node))
 
 

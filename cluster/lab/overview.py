@@ -19,7 +19,7 @@ from cluster.lab.redis_client import connected
 from cluster.lab.state import NodeState
 from cluster.lab.wait import pause
 from cluster.redisio.keys import Keys
-from cluster.topology.plan import GatewayNode, Plan
+from cluster.topology.plan import GatewayNode, Plan, XmpplabServer
 
 CPU_LOOK_S = 0.1
 """The time over which CPU usage is measured, at least."""
@@ -99,7 +99,7 @@ class _Meter:
 def _status(folder: LabFolder, plan: Plan, node: NodeState) -> dict[str, Any]:
     """The status of a running server."""
     server = plan.server(node.name)
-    if server is not None and node.state == "running":
+    if isinstance(server, XmpplabServer) and node.state == "running":
         with suppress(LabError):  # it died or hangs; the next look shows it
             return ask(folder, plan, server, Status(), PATIENCE_S)
     return {}

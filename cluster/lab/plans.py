@@ -7,10 +7,10 @@ from pathlib import Path
 from cluster import modules
 from cluster.lab.errors import BadInput
 from cluster.lab.folder import LABS
-from cluster.lab.provision.addresses import has_own_hosts
+from cluster.lab.provision.addresses import has_own_hosts, may_listen
 from cluster.topology.load import load
 from cluster.topology.plan import Plan
-from cluster.topology.resolve import resolve
+from cluster.topology.resolve import DNS_PORT, resolve
 
 ATTEMPTS = 10
 """Addresses depend on the folder, so another lab's are the same only by chance; ten times is no chance."""
@@ -30,6 +30,7 @@ def read_plans(file: Path, root: Path, redis_url: str = "") -> list[Plan]:
     topology = load(file, names)
     state_dir = (root / LABS / topology.name).absolute()
     single_host, loaded = not has_own_hosts(), default_modules()
+    dns_port = 53 if may_listen(53) else DNS_PORT
     return [
         resolve(
             topology,
@@ -39,6 +40,7 @@ def read_plans(file: Path, root: Path, redis_url: str = "") -> list[Plan]:
             redis_url=redis_url,
             attempt=attempt,
             single_host=single_host,
+            dns_port=dns_port,
         )
         for attempt in range(ATTEMPTS)
     ]

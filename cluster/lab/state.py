@@ -13,7 +13,8 @@ from cluster.kinds import known
 from cluster.lab.errors import LabError
 from cluster.lab.private import write_private
 
-NodeKind = Annotated[str, Meta(extra_json_schema={"enum": sorted(["redis", "server", *known()])})]
+NodeKind = Annotated[str, Meta(extra_json_schema={"enum": sorted({"redis", "server", *known()} - {"xmpplab"})})]
+"""`server`: one of our own kind."""
 State = Literal["starting", "running", "paused", "restarting", "stopped"]
 NodeAction = Literal["kill", "pause", "resume", "restart"]
 """What a command may do to one node: a crash, a hang, its end, and an orderly restart."""

@@ -26,6 +26,7 @@ from cluster.lab.control.readiness import redis_question, server_question, statu
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.logs import LogFile
 from cluster.lab.processes.child import Child, Part
+from cluster.lab.processes.dns import NameServer
 from cluster.lab.processes.probe import Reactor
 from cluster.lab.processes.residence import Residence
 from cluster.lab.processes.signals import APPLY
@@ -33,7 +34,7 @@ from cluster.lab.provision.redis import command
 from cluster.lab.runtime.clock import make_steady
 from cluster.lab.runtime.process import log_to_stderr
 from cluster.lab.state import LabState
-from cluster.topology.plan import GatewayNode, NetworkNode, Plan
+from cluster.topology.plan import GatewayNode, NetworkNode, Plan, XmpplabServer
 
 OVERCOMMIT = b"WARNING Memory overcommit must be enabled"
 """The advice of Redis for machines with a database."""
@@ -130,8 +131,10 @@ def parts(folder: LabFolder, plan: Plan) -> list[Part]:
         url = folder.secrets()[ADMIN]
         found.append(Part("redis", "redis", command(folder), redis_question(folder.redis_socket, url), OVERCOMMIT))
     for server in plan.servers:
-        argv = (sys.executable, "-m", "cluster.lab.node", str(folder.path), server.name)
-        found.append(Part(server.name, "server", argv, server_question(server)))
+        is_ours = isinstance(server, XmpplabServer)
+        module = "cluster.lab.node" if is_ours else "cluster.lab.processes.peer"
+        argv = (sys.executable, "-m", module, str(folder.path), server.name)
+        found.append(Part(server.name, "server" if is_ours else server.kind, argv, server_question(server)))
     return found + [_lower(folder, plan, node) for node in plan.lower_half]
 
 
@@ -188,10 +191,21 @@ def supervise(
 
 
 def main() -> None:
-    """Supervise the lab whose state folder is the argument."""
+    """Supervise the lab whose state folder is the argument. Its DNS runs in this process, too."""
     folder = LabFolder(Path(sys.argv[1]))
-    folder.hand_over(os.getpid())  # the process that started this may have been interrupted before it could
-    supervise(folder, lambda: parts(folder, folder.plan()), lambda reactor: Residence(reactor, folder).move_in())
+    folder.hand_over(os.getpid())  # whoever started this may have been interrupted before it could
+    names = NameServer(folder.plan())
+
+    def find_parts() -> list[Part]:
+        plan = folder.plan()
+        names.serve(plan)
+        return parts(folder, plan)
+
+    async def prepare(reactor: Reactor) -> None:
+        names.start(reactor)
+        await Residence(reactor, folder).move_in()
+
+    supervise(folder, find_parts, prepare)
 
 
 if __name__ == "__main__":

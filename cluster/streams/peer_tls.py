@@ -31,6 +31,10 @@ _PROBLEMS = {
 """By the numbers of OpenSSL (openssl-verification-options(1))."""
 
 
+ALPN = b"xmpp-server"
+"""XEP-0368 section 3."""
+
+
 class JudgedConnection(SSL.Connection):
     """A TLS connection, and what is wrong with the certificate of its peer."""
 
@@ -45,6 +49,11 @@ def _judge(connection: SSL.Connection, certificate: crypto.X509, error: int, dep
     return True
 
 
+def _choose(connection: SSL.Connection, offered: list[bytes]) -> Any:
+    """The protocol (RFC 7301), which ejabberd and Prosody name after STARTTLS, too."""
+    return ALPN if ALPN in offered else SSL.NO_OVERLAPPING_PROTOCOLS
+
+
 class PeerTls:
     """What a server shows to those of other domains, and whose signatures it believes."""
 
@@ -52,6 +61,7 @@ class PeerTls:
         # Twisted names the types of pyOpenSSL, which has deprecated them
         options = CertificateOptions(key, certificate, raiseMinimumTo=TLSVersion.TLSv1_2)  # type: ignore[arg-type]
         self._context: SSL.Context = options.getContext()
+        self._context.set_alpn_select_callback(_choose)
         store = self._context.get_cert_store()
         assert store is not None
         for authority in authorities:

@@ -9,17 +9,17 @@ from collections.abc import Mapping
 from functools import reduce
 from ipaddress import ip_address
 from operator import or_
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin
+from typing import TYPE_CHECKING, Annotated, Any
 
 import idna
-from pydantic import AfterValidator, Field, create_model
+from pydantic import AfterValidator, Field
 
 from cluster import kinds
 from cluster.kinds.base.gateway import GatewayNode
-from cluster.kinds.base.key import Key
 from cluster.kinds.base.network import NetworkNode
 from cluster.kinds.base.values import Domain, NodeName
-from cluster.topology.strict import OrEmpty, Section
+from cluster.topology.keys import section
+from cluster.topology.strict import Section
 
 
 def _host(text: str) -> str:
@@ -82,34 +82,9 @@ class Network(Section):
     """A real system to use instead; then the lab runs none, and knows none of its people."""
 
 
-def written(section: Section, keys: tuple[Key, ...]) -> dict[str, Any]:
-    """What a section says for the keys of its kind."""
-    return {key.name: getattr(section, key.name) for key in keys}
-
-
-def field(key: Key) -> Any:
-    """The key as pydantic makes a field of it."""
-    container = get_origin(key.type)
-    type_ = Annotated[key.type, OrEmpty(container)] if container in (list, dict) else key.type
-    return type_, Field(default=key.default, description=key.meaning)
-
-
-def _literal(word: str) -> Any:
-    return Literal[word]
-
-
 def _by_kind(known: Mapping[str, type[GatewayNode] | type[NetworkNode]], base: type[Section]) -> Any:
     """The sections of these kinds, told apart by their key `kind`."""
-    sections = [
-        create_model(
-            kind.__name__,
-            __base__=base,
-            __doc__=kind.about,
-            kind=(_literal(name), Field(description="What it is.")),
-            **{key.name: field(key) for key in kind.keys},
-        )
-        for name, kind in known.items()
-    ]
+    sections = [section(kind, base, kind.keys) for kind in known.values()]
     return Annotated[reduce(or_, sections), Field(discriminator="kind")] if len(sections) > 1 else sections[0]
 
 

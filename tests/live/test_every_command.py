@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "send": (ROMEO, JULIET, "But, soft!"),
     "inbox": (JULIET,),
     "init": ("my-lab",),
+    "exec": ("nothing-of-this-name",),
     "validate": (FILE,),
     "config": (FILE,),
     "graph": (FILE,),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from cluster.lab import DriverKind
 from cluster.lab.errors import BadInput, LabError
@@ -218,6 +218,13 @@ class Lab:
         while self.is_up if until_down else self.folder.logs.exists():
             pause(every_s)
             yield from story.read()
+
+    def become(self, command: Sequence[str]) -> NoReturn:
+        """Run a program in place of this process, where the system has the lab's names and trusts its CA."""
+        from cluster.lab.processes.namespace import become
+
+        self.check_up()
+        become(self.folder, self.plan, command)
 
     def netem(self, node: str, words: Sequence[str]) -> str:
         """Delay or lose packets of a node, with arguments of tc(8); without arguments, change nothing. Returns the

@@ -12,7 +12,7 @@ from cluster.lab.control.ask import ask
 from cluster.lab.control.requests import UserLs
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder
-from cluster.topology.plan import Plan
+from cluster.topology.plan import Plan, XmpplabServer
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.streams.login import Login, Resumption, StreamFailed
 
@@ -63,7 +63,7 @@ def explained(folder: LabFolder, plan: Plan, jid: Jid) -> Iterator[None]:
     try:
         yield
     except StreamFailed as error:
-        if jid.localpart not in ask(folder, plan, server, UserLs()):
+        if isinstance(server, XmpplabServer) and jid.localpart not in ask(folder, plan, server, UserLs()):
             raise LabError(f"no account {jid.bare}; `xmpplab user ls` lists the accounts") from None
         raise LabError(f"{jid.bare} cannot log in: {error}; pass the right --password") from None
     except OSError as error:

@@ -6,7 +6,7 @@ from cluster.lab.clients.accounts import known_accounts
 from cluster.lab.clients.correspondents import behind_gateways
 from cluster.lab.errors import BadInput
 from cluster.lab.folder import LabFolder
-from cluster.topology.plan import Plan, ServerNode
+from cluster.topology.plan import Plan, ServerNode, XmpplabServer
 from cluster.xmpp.jid import Jid, JidError
 
 
@@ -16,6 +16,17 @@ def server_of(plan: Plan, domain: str) -> ServerNode:
     if server is None:
         known = ", ".join(server.domain for server in plan.servers)
         raise BadInput(f"no server of this lab serves {domain!r} (domains: {known})")
+    return server
+
+
+def our_server(plan: Plan, domain: str) -> XmpplabServer:
+    """The same, for what only a server of our own kind can be asked. Raises BadInput."""
+    server = server_of(plan, domain)
+    if not isinstance(server, XmpplabServer):
+        raise BadInput(
+            f"{server.name} ({domain}) is of kind {server.kind}: the lab does not manage its accounts; give it those "
+            "of `accounts` in the topology, or `registration: open` and a client that registers"
+        )
     return server
 
 

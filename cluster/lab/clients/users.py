@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from cluster.base.request import Request
 from cluster.lab.answers import AccountView
-from cluster.lab.clients.names import account_of, read_jid, server_of
+from cluster.lab.clients.names import account_of, our_server, read_jid, server_of
 from cluster.lab.control.ask import ask
 from cluster.lab.control.requests import UserAdd, UserDel, UserLs, UserPasswd
 from cluster.lab.folder import LabFolder
-from cluster.topology.plan import Plan
+from cluster.topology.plan import Plan, ServerNode, XmpplabServer
 from cluster.xmpp.jid import Jid
 
 
@@ -28,11 +28,13 @@ class Users:
         # further nodes of a domain have the same accounts
         firsts = [server for server in self._plan.servers if not server.node_of]
         asked = firsts if domain is None else [server_of(self._plan, domain)]
-        return [
-            AccountView(f"{name}@{server.domain}", server.name)
-            for server in asked
-            for name in ask(self._folder, self._plan, server, UserLs())
-        ]
+        return [AccountView(f"{name}@{each.domain}", each.name) for each in asked for name in self._localparts(each)]
+
+    def _localparts(self, server: ServerNode) -> list[str]:
+        """Of a server that is not ours, those of the topology: it may have more."""
+        if isinstance(server, XmpplabServer):
+            return ask(self._folder, self._plan, server, UserLs())
+        return [seed.localpart for seed in server.accounts]
 
     def add(self, text: str, password: str) -> Jid:
         """Create the account of this address."""
@@ -53,6 +55,6 @@ class Users:
         return jid
 
     def _change(self, jid: Jid, request: Request[None]) -> None:
-        server = server_of(self._plan, jid.domainpart)
+        server = our_server(self._plan, jid.domainpart)
         self._check_up()
         ask(self._folder, self._plan, server, request)

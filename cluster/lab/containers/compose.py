@@ -12,8 +12,9 @@ import idna
 import msgspec
 
 from cluster.lab.containers.files import ANNOUNCE, DATA, LAB, REDIS, REDIS_PORT
+from cluster.lab.errors import BadInput
 from cluster.lab.folder import LABS
-from cluster.topology.plan import GatewayNode, LabNode, NetworkNode, Plan, ServerNode
+from cluster.topology.plan import GatewayNode, LabNode, NetworkNode, Plan, ServerNode, XmpplabServer
 
 IMAGE = "xmpplab"
 CLIENTS = "clients"
@@ -129,9 +130,19 @@ def to_router(node: str) -> str:
     return f"{node}.router"
 
 
+def check_kinds(plan: Plan) -> None:
+    """Raises BadInput where a server has a kind that no image is made of."""
+    for server in plan.servers:
+        if not isinstance(server, XmpplabServer):
+            raise BadInput(
+                f"{server.name} is of kind {server.kind}, which runs as a process only; "
+                "use `xmpplab up --driver process`, or delete its `kind`"
+            )
+
+
 def nodes(plan: Plan) -> list[LabNode]:
-    """The nodes of the plan, except Redis."""
-    return [*plan.servers, *plan.lower_half]
+    """The nodes of the plan that run in containers, except Redis."""
+    return [*plan.ours, *plan.lower_half]
 
 
 def _networks(plan: Plan) -> dict[str, bool]:

@@ -54,6 +54,7 @@ class ContainerDriver:
         `plans` are the same lab at different addresses: the first one with free addresses is used. Raises LabError, and
         then nothing is left of it.
         """
+        compose.check_kinds(plans[0])
         lock = _lock(self._folder)
         had_data = self._folder.plan_file.exists()
         try:

@@ -43,4 +43,5 @@ def plans(file: Path, redis_url: str = "") -> tuple[Plan, Plan]:
         resolve(topology, file, Path("/"), modules=default_modules(), redis_url=redis_url, single_host=is_single)
         for is_single in (False, True)
     )
+    compose.check_kinds(plan)
     return plan, published

@@ -81,7 +81,7 @@ def contents(folder: LabFolder, name: str) -> dict[str, bytes]:
 def nodes(folder: LabFolder, plan: Plan) -> None:
     """Write the folder of each node; the lab has secrets and certificates already."""
     urls = folder.secrets()
-    for node in (*plan.servers, *plan.lower_half):
+    for node in (*plan.ours, *plan.lower_half):
         inside = folder.container(node.name)
         _make(inside)
         inside.save_plan(_plan_inside(plan, node.name))

@@ -29,7 +29,7 @@ def questions(folder: LabFolder, node: str, is_alive: bool = False) -> Iterator[
         yield redis_question(("127.0.0.1", REDIS_PORT), urls[ADMIN])
         return
     ((speaks_for, url),) = urls.items()
-    server = plan.server(node)
+    server = next((each for each in plan.ours if each.name == node), None)
     if server is not None:
         yield server_question(msgspec.structs.replace(server, host="127.0.0.1"))
     if server is None or not is_alive:

@@ -17,6 +17,11 @@ def has_own_hosts() -> bool:
     return _refusal(_TRIAL_HOST, 0) != errno.EADDRNOTAVAIL
 
 
+def may_listen(port: int) -> bool:
+    """True where this user may listen at such a port, whoever does at the moment."""
+    return _refusal(_TRIAL_HOST, port) not in (errno.EACCES, errno.EPERM, errno.EADDRNOTAVAIL)
+
+
 def first_free(plans: Sequence[Plan]) -> Plan:
     """The first plan whose nodes can listen at all of its addresses. Raises LabError."""
     taken = ""

@@ -18,8 +18,8 @@ def announcement(plan: Plan, now_s: float) -> list[tuple[str, ...]]:
     `now_s`.
     """
     keys = Keys.of_lab(plan.name)
-    domains = list(dict.fromkeys(server.domain for server in plan.servers))
-    commands: list[tuple[str, ...]] = [("DEL", keys.domains), ("SADD", keys.domains, *domains)]
+    domains = list(dict.fromkeys(server.domain for server in plan.ours))
+    commands: list[tuple[str, ...]] = [("DEL", keys.domains), *([("SADD", keys.domains, *domains)] if domains else [])]
     commands += [("DEL", key) for domain in domains for key in (keys.faults(domain), keys.lost(domain))]
     for link in plan.links:
         commands.append(("HSET", keys.faults(link.to), link.from_, encoded(plan, merged({}, link.faults, now_s))))

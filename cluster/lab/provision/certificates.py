@@ -19,7 +19,7 @@ def certify(folder: LabFolder, plan: Plan, now_utc: datetime) -> None:
     if all(_is_good(folder, server, now_utc) for server in firsts):
         folder.ca_file.chmod(PUBLIC)
         return
-    named = {server.name: (_domains(server), server.host) for server in firsts}
+    named = {server.name: (server.domains, server.host) for server in firsts}
     authority, issued = ca.issue(now_utc, plan.name, named)
     write_private(folder.ca_file, authority, PUBLIC)
     for server, one in issued.items():
@@ -32,10 +32,5 @@ def _is_good(folder: LabFolder, server: ServerNode, now_utc: datetime) -> bool:
         authority, certificate = folder.ca_file.read_bytes(), folder.certificate(server.name).read_bytes()
     except FileNotFoundError:
         return False
-    is_good = ca.is_good(now_utc, authority, certificate, _domains(server), server.host)
+    is_good = ca.is_good(now_utc, authority, certificate, server.domains, server.host)
     return is_good and folder.key(server.name).exists()
-
-
-def _domains(server: ServerNode) -> list[str]:
-    """Its own domain, and those of its components and services."""
-    return [server.domain, *server.subdomains]

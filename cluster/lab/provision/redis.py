@@ -72,7 +72,7 @@ def _binary() -> Path:
 
 def users(plan: Plan) -> dict[str, str]:
     """The names of the nodes' users in Redis, by what they serve: servers and gateways by domain, networks by name."""
-    names = [server.domain for server in plan.servers] + [node.speaks_for for node in plan.lower_half]
+    names = [server.domain for server in plan.ours] + [node.speaks_for for node in plan.lower_half]
     return {name: f"{Keys.of_lab(plan.name).prefix}:{name}" for name in names}
 
 
@@ -116,7 +116,7 @@ def configuration(plan: Plan, passwords: dict[str, str], where: list[list[str]])
 
 
 def _rules(plan: Plan, domain: str, password: str) -> list[str]:
-    keys, server = Keys.of_lab(plan.name), next((each for each in plan.servers if each.domain == domain), None)
+    keys, server = Keys.of_lab(plan.name), next((each for each in plan.ours if each.domain == domain), None)
     return part_rules(keys, domain, password) if server is None else rules(keys, domain, password, server.peers)
 
 

@@ -19,7 +19,7 @@ from cluster.lab.progress import Tell, untold
 from cluster.lab.tracing.journal import journal
 from cluster.lab.tracing.waits import Waits
 from cluster.lab.wait import pause
-from cluster.topology.plan import Plan, ServerNode
+from cluster.topology.plan import Plan, ServerNode, XmpplabServer
 from cluster.trace.hop import Event, Hop
 from cluster.trace.reader import JournalReader
 from cluster.xmpp import element as xml
@@ -230,6 +230,11 @@ class Prober:
         if _probe_id(child) != probe.trace_id:
             return receiver
         arrived = msgspec.structs.replace(probe, raw=child.raw)
+        server = self.plan.server(receiver.jid.domainpart)
+        if server is not None and not isinstance(server, XmpplabServer):
+            detail = f"as its client saw; {server.kind} records no hops"
+            delivered = _hop(arrived, receiver.jid, Event.DELIVERED, arrived_utc_ns)
+            self._write(msgspec.structs.replace(delivered, node=server.name, detail=detail))
         self._write(_hop(arrived, receiver.jid, Event.RECEIVED, arrived_utc_ns))
         return None
 

@@ -17,7 +17,7 @@ from cluster.lab.state import State
 from cluster.networks.faults import in_words
 from cluster.networks.requests import FaultLs
 from cluster.router.port import QUEUE as ROUTER
-from cluster.topology.plan import NetworkNode, Plan, ServerNode
+from cluster.topology.plan import NetworkNode, Plan, ServerNode, XmpplabServer
 from cluster.trace.hop import Hop
 from cluster.trace.why import Cause
 from cluster.xmpp.jid import Jid
@@ -83,6 +83,12 @@ class Waits:
                 causes += self._link_faults()
             if self._network is not None and self._network.name in ahead:
                 causes += self._network_faults(self._network)
+        if not causes and last == ROUTER:
+            causes = [
+                Cause(reasons.FOREIGN_SERVER, f"{each.name} is of kind {each.kind}, which records no hops")
+                for each in self._receivers
+                if not isinstance(each, XmpplabServer)
+            ]
         return causes
 
     def _last(self, hops: Sequence[Hop]) -> str:

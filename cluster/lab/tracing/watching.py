@@ -47,5 +47,5 @@ def watch(
 def _follow(folder: LabFolder, plan: Plan, address: str) -> str:
     """Ask the servers to follow an address, or everything, for LEASE_S; returns who did not answer."""
     until_utc_s = time.time() + LEASE_S
-    silent = tell_all(folder, plan, plan.servers, Follow(until_utc_s, address), ANSWER_TIMEOUT_S)
+    silent = tell_all(folder, plan, plan.ours, Follow(until_utc_s, address), ANSWER_TIMEOUT_S)
     return ", ".join(node.name for node in silent)

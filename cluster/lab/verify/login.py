@@ -10,6 +10,7 @@ from secrets import token_hex
 from cluster.client.blocking import BlockingClient
 from cluster.client.managed import BROKEN, ManagedClient
 from cluster.lab.clients.login import password_of
+from cluster.lab.clients.names import our_server
 from cluster.lab.control.ask import ask
 from cluster.lab.control.requests import UserAdd, UserDel
 from cluster.lab.errors import BadInput, LabError
@@ -58,7 +59,7 @@ def password(plan: Plan, jid: Jid) -> str:
 
 def added_account(folder: LabFolder, plan: Plan, domain: str, stack: ExitStack) -> tuple[Jid, str]:
     """A new account that is nobody's contact, and its password; `stack` removes it. Raises LabError."""
-    server = next(server for server in plan.servers if server.domain == domain)
+    server = our_server(plan, domain)
     localpart, secret = f"verify-{token_hex(4)}", token_hex(16)
     ask(folder, plan, server, UserAdd(localpart, secret))
 

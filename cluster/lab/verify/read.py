@@ -15,7 +15,7 @@ from cluster.lab.verify.timetable import Action
 from cluster.topology import document, links
 from cluster.topology.document import Document
 from cluster.topology.load import validated
-from cluster.topology.plan import Plan
+from cluster.topology.plan import Plan, XmpplabServer
 from cluster.topology.problem import TopologyError
 
 
@@ -113,7 +113,7 @@ def _offline_misfits(path: KeyPath, flow: Flow, flows: Sequence[Flow], plan: Pla
         )
     server = plan.server(flow.to.partition("@")[2])
     count = sum(each.count or 0 for each in flows if each.to == flow.to and not each.online)
-    if server is not None and count > server.limits.offline.count:
+    if isinstance(server, XmpplabServer) and count > server.limits.offline.count:
         most = server.limits.offline.count
         text = f"{count:,} messages are too many: {server.name} keeps {most:,} for one account (`offline_messages`)"
         yield Finding((*path, "rate"), f"{text}; send fewer")

@@ -44,7 +44,10 @@ def _check(keyword: str, argument: Any, value: Any, schema: Schema, root: Schema
         case "anyOf":
             return [] if any(not errors(value, each, root, path) for each in argument) else wrong
         case "oneOf":
-            return [] if sum(not errors(value, each, root, path) for each in argument) == 1 else wrong
+            if sum(not errors(value, each, root, path) for each in argument) == 1:
+                return []
+            meant = [each for each in argument if _is_meant(value, each, root)]
+            return errors(value, meant[0], root, path) if len(meant) == 1 else wrong
         case "items":
             items = enumerate(value) if isinstance(value, list) else ()
             return [error for at, each in items for error in errors(each, argument, root, f"{path}/{at}")]
@@ -53,6 +56,13 @@ def _check(keyword: str, argument: Any, value: Any, schema: Schema, root: Schema
         case "properties" | "patternProperties" | "additionalProperties":
             return _check_members(keyword, argument, value, schema, root, path) if isinstance(value, dict) else []
     raise AssertionError(f"{keyword} is not a draft 7 keyword that this schema has used before")
+
+
+def _is_meant(value: Any, section: Schema, root: Schema) -> bool:
+    """Of several sections editors show the mistakes of the one that has the value's `kind`."""
+    properties = root["definitions"][section["$ref"].removeprefix("#/definitions/")]["properties"]
+    kind = properties.get("kind", {})
+    return isinstance(value, dict) and "const" in kind and value.get("kind", kind.get("default")) == kind["const"]
 
 
 def _check_members(keyword: str, argument: Any, value: Any, schema: Schema, root: Schema, path: str) -> list[str]:

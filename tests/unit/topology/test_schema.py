@@ -39,6 +39,7 @@ def test_the_project_has_its_topologies() -> None:
         "bench",
         "faults",
         "gateways",
+        "mixed",
         "nodes",
         "rfc3920",
         "start",
