@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field, create_model
 
 from cluster import kinds
 from cluster.kinds.base.gateway import GatewayNode
-from cluster.kinds.base.key import Key
+from cluster.kinds.base.key import Key, Sections
 from cluster.kinds.base.network import NetworkNode
 from cluster.kinds.base.values import Domain, NodeName
 from cluster.topology.strict import OrEmpty, Section
@@ -84,11 +84,22 @@ class Network(Section):
 
 def written(section: Section, keys: tuple[Key, ...]) -> dict[str, Any]:
     """What a section says for the keys of its kind."""
-    return {key.name: getattr(section, key.name) for key in keys}
+    return {key.name: _value(getattr(section, key.name), key.type) for key in keys}
+
+
+def _value(value: Any, type_: Any) -> Any:
+    if not isinstance(type_, Sections):
+        return value
+    return {name: written(section, type_.keys) for name, section in value.items()}
 
 
 def field(key: Key) -> Any:
     """The key as pydantic makes a field of it."""
+    if isinstance(key.type, Sections):
+        fields = {each.name: field(each) for each in key.type.keys}
+        section = create_model(key.type.name, __base__=Section, __doc__=key.type.about, **fields)
+        sections = dict[key.type.named, Annotated[section, OrEmpty(dict)]]  # type: ignore[valid-type, name-defined]
+        return Annotated[sections, OrEmpty(dict)], Field(default=key.default, description=key.meaning)
     container = get_origin(key.type)
     type_ = Annotated[key.type, OrEmpty(container)] if container in (list, dict) else key.type
     return type_, Field(default=key.default, description=key.meaning)

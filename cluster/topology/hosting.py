@@ -46,9 +46,9 @@ else:
 
 def hosted(server: Section) -> tuple[ServiceSeed, ...]:
     """The services that the section of a server gives it, in the order of their names."""
-    sections = {kind: getattr(server, kind.name) for kind in kinds.services().values()}
+    sections = [(kind, getattr(server, kind.name)) for kind in kinds.services().values()]
     return tuple(
         ServiceSeed(kind.name, section.domain, written(section, kind.keys))
-        for kind, section in sections.items()
+        for kind, section in sections
         if section is not None
     )

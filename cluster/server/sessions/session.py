@@ -106,11 +106,14 @@ class Session(Outbox):
         return self.presence is not None and self.priority >= 0 and not self.is_behind
 
     def is_visible_to(self, other: Jid | None) -> bool:
-        """The other may know that this resource is here: by subscription, by directed presence, or as its own."""
+        """The other may know that this resource is here: by subscription, by directed presence, or as its own.
+
+        Who was told by one resource may ask by another: those in a room are resources of it (XEP-0045 section 17.4).
+        """
         if other is None or other.bare == self.account.jid or self.account.shows_presence_to(other):
             return True
         is_own_server = not other.localpart and other.domainpart == self.jid.domainpart
-        return is_own_server or not self.directed.isdisjoint((other, other.bare))
+        return is_own_server or other in self.directed or any(each.bare == other.bare for each in self.directed)
 
     @property
     def is_bound(self) -> bool:
