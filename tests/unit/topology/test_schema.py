@@ -41,6 +41,7 @@ def test_the_project_has_its_topologies() -> None:
         "gateways",
         "nodes",
         "rfc3920",
+        "rooms",
         "start",
         "two-domains",
         "verona",
