@@ -96,8 +96,12 @@ def standards() -> str:
     states |= {_standard_of(each): f"module `{each.name}`, version {each.version}" for each in MODULES if each.xep}
     if missing := states.keys() - texts.keys():
         raise ValueError(f"docs/standards.yaml needs an entry for {', '.join(sorted(missing))}")
-    rules = re.findall(r"^\| (RFC .*?) \| (\d+) \| (\d+) \| (\d+) \|", (DOCS / "conformance.md").read_text(), re.M)
-    states |= {rfc: f"{kept} of {sum(map(int, (kept, *others)))} rules kept" for rfc, kept, *others in rules}
+    rules = re.findall(
+        r"^\| ((?:RFC |XEP-)\d+) \| (\d+) \| (\d+) \| (\d+) \|", (DOCS / "conformance.md").read_text(), re.M
+    )
+    for name, kept, *others in rules:
+        counted = f"{kept} of {sum(map(int, (kept, *others)))} rules kept"
+        states[name] = f"{states[name]}; {counted}" if name in states else counted
     rows = [[name, of["title"], states.get(name, "implemented"), of.get("note", "")] for name, of in texts.items()]
     return _table(["standard", "title", "state", "remarks"], rows)
 

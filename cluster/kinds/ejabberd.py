@@ -60,6 +60,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
             "mod_offline": {},
             "mod_register": {"ip_access": "trusted_network", "access": "register"},
             **({"mod_s2s_dialback": {}} if settings.s2s_port else {}),
+            **({"mod_muc": {"hosts": [settings.rooms]}} if settings.rooms else {}),
         },
     }
 

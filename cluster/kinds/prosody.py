@@ -61,7 +61,8 @@ def _tls(host: Host, settings: Settings) -> list[str]:
 
 
 def _components(settings: Settings) -> list[str]:
-    return [
+    rooms = [f'Component "{settings.rooms}" "muc"'] if settings.rooms else []
+    return rooms + [
         line
         for domain, secret in settings.components.items()
         for line in (f'Component "{domain}"', f"    component_secret = {_quoted(secret)}")

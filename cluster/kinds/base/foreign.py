@@ -42,6 +42,8 @@ class Settings:
     """Where other servers connect, in the clear, by dialback; 0: it does not federate."""
     name_server: Address | None = None
     """Whom it asks for the addresses of other servers."""
+    rooms: str = ""
+    """Domain at which it has rooms (XEP-0045); empty: nowhere."""
     component_port: int = 0
     components: Mapping[str, str] = field(default_factory=dict)
     """Secrets of the components (XEP-0114) that it lets in, by their domains."""

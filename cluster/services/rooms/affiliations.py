@@ -18,7 +18,7 @@ from cluster.xmpp.jid import Jid
 
 
 def check_owners(room: Room, changes: Mapping[Jid, Affiliate]) -> None:
-    """Raises StanzaError where no owner would be left (section 10.6), or more would be kept than may be."""
+    """Raises StanzaError where no owner would be left (section 10.4), or more would be kept than may be."""
     after = {**room.affiliates, **changes}
     if not any(kept.affiliation is OWNER for kept in after.values()):
         raise StanzaError(Condition.CONFLICT, "a room has at least one owner")

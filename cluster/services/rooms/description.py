@@ -52,7 +52,7 @@ def room_info(ctx: ServiceContext, iq: Stanza) -> Stanza:
         if nick:
             add_identities(query, [Identity("conference", "text", nick)])
         return iq.reply(query)
-    if node == TRAFFIC:  # section 18.1.2: nothing is left out
+    if node == TRAFFIC:  # section 18.1.1: nothing is left out
         raise StanzaError(Condition.SERVICE_UNAVAILABLE, "the room leaves nothing out of what is said in it")
     if node:
         raise StanzaError(Condition.ITEM_NOT_FOUND, f"no disco node {node}")
@@ -72,7 +72,7 @@ def room_items(ctx: ServiceContext, iq: Stanza) -> Stanza:
 
 
 def _kinds(room: Room) -> list[str]:
-    """Section 15.3: one of each pair."""
+    """Section 16.3: one of each pair."""
     settings = room.settings
     return [
         "muc_passwordprotected" if settings.password else "muc_unsecured",

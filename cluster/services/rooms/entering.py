@@ -134,7 +134,7 @@ def _enter(rooms: Rooms, room: Room | None, stanza: Stanza) -> Settled:
 
 
 def _check_entrance(rooms: Rooms, room: Room, bare: Jid, nick: str, join: Join) -> None:
-    """Raises StanzaError for whoever may not enter (section 7.2.16)."""
+    """Raises StanzaError for whoever may not enter (section 7.2.17)."""
     affiliation = room.affiliation(bare)
     if room.is_locked and affiliation is not Affiliation.OWNER:
         raise StanzaError(Condition.ITEM_NOT_FOUND, "the room is not configured yet")

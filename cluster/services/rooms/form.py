@@ -1,4 +1,4 @@
-"""The configuration form of a room, field by field (XEP-0045 sections 10.1.3 and 15.5.3)."""
+"""The configuration form of a room, field by field (XEP-0045 sections 10.1.3 and 16.5.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Occupants that are gone without a word: errors come back for them (XEP-0045 sections 11.1 and 18.1.1)."""
+"""Occupants that are gone without a word: errors come back for them (XEP-0045 sections 11.1 and 18.1.2)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OF_DELIVERY = frozenset(
         Condition.SERVICE_UNAVAILABLE,
     }
 )
-"""What says that nobody is there: section 18.1.1, and what servers of the field send in its place. Other errors are
+"""What says that nobody is there: section 18.1.2, and what servers of the field send in its place. Other errors are
 about one stanza."""
 
 

@@ -109,7 +109,7 @@ def _private(rooms: Rooms, room: Room, session: Session, stanza: Stanza) -> Sett
 
 def _take_error(rooms: Rooms, stanza: Stanza, from_: Jid) -> Settled:
     """What came back. A private message that did goes to its sender, and says nothing of whether its receiver is there
-    (section 18.1.1 speaks of what the room sends)."""
+    (section 18.1.2 speaks of what the room sends)."""
     assert stanza.to is not None
     room = rooms.rooms.get(stanza.to.localpart)
     session = room.sessions.get(from_) if room is not None else None

@@ -25,7 +25,7 @@ BANNED, NICK_CHANGED, KICKED, LOST_AFFILIATION, NOW_MEMBERS_ONLY, SHUTDOWN, TECH
     332,
     333,
 )
-"""Section 15.6.2."""
+"""Section 16.6."""
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -113,7 +113,7 @@ def tell(
 
 
 def show_room(rooms: Rooms, room: Room, newcomer: Session) -> Settled:
-    """The newcomer gets the presence of all others that are shown (section 7.2.3)."""
+    """The newcomer gets the presence of all others that are shown (section 7.2.2)."""
     sees = room.sees_addresses(newcomer)
     told = []
     for occupant in room.occupants.values():

@@ -171,7 +171,7 @@ class Room:
         occupant.sessions[session.jid] = session
 
     def sees_addresses(self, viewer: Session) -> bool:
-        """Whether this one gets the real addresses of the others (sections 7.2.4 and 7.2.5)."""
+        """Whether this one gets the real addresses of the others (sections 7.2.3 and 7.2.4)."""
         return self.settings.whois == "anyone" or viewer.occupant.role is MODERATOR
 
     def is_shown(self, role: Role) -> bool:

@@ -103,7 +103,7 @@ def read_admin_items(query: Element) -> list[AdminItem]:
 
 
 class Invitation(msgspec.Struct, frozen=True):
-    """A mediated invitation, or its refusal (sections 7.8.2 and 7.8.3)."""
+    """A mediated invitation, or its refusal (section 7.8.2)."""
 
     is_declined: bool
     to: Jid

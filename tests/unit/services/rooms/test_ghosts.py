@@ -1,4 +1,4 @@
-"""Occupants that are gone without a word, and rooms whose server was (XEP-0045 sections 11 and 18.1.1)."""
+"""Occupants that are gone without a word, and rooms whose server was (XEP-0045 sections 11 and 18.1.2)."""
 
 from __future__ import annotations
 
