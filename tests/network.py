@@ -81,9 +81,10 @@ class Abroad:
         return [f"{told(stanza.tree)} -> {stanza.to}" for stanza in stanzas]
 
     def send(self, stanza: Stanza) -> None:
-        """Send it over the link to the domain of its `to`."""
+        """Send it over the link to the domain of its `to`, or to that of the server that has it as a service."""
         assert stanza.to is not None
-        self._router.link(stanza.to.domainpart).send(stanza)
+        domain = stanza.to.domainpart
+        self._router.link(self._router.network.served_by.get(domain, domain)).send(stanza)
 
 
 class Life:

@@ -145,6 +145,22 @@ class Keys(msgspec.Struct, frozen=True):
         """Sorted set of their ids: by the microsecond in which each was published."""
         return f"{self.prefix}:store:{{{domain}}}:pubsub-order:{owner}:{node}"
 
+    def rooms(self, domain: str) -> str:
+        """Hash of the rooms of a domain's service: by localpart, without values."""
+        return f"{self.prefix}:store:{{{domain}}}:rooms"
+
+    def room(self, domain: str, room: str) -> str:
+        """Hash of what is kept of one room."""
+        return f"{self.prefix}:store:{{{domain}}}:room:{room}"
+
+    def room_archive(self, domain: str, room: str) -> str:
+        """Hash of the archived messages of one room: by their ids."""
+        return f"{self.prefix}:store:{{{domain}}}:room-archive:{room}"
+
+    def room_archive_index(self, domain: str, room: str) -> str:
+        """List of what those are found by, oldest first."""
+        return f"{self.prefix}:store:{{{domain}}}:room-archive-index:{room}"
+
     def secrets(self, domain: str) -> str:
         """Hash of the secrets that only the servers of a domain know: by name."""
         return f"{self.prefix}:store:{{{domain}}}:secrets"

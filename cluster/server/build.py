@@ -39,6 +39,8 @@ class Server:
             await service.start()
         await self.routing.start()
         await self.ports.nodes.start(self._relay)
+        for service in self._hosted:
+            service.ready()
 
     async def stop(self) -> None:
         """End the streams, and write what is queued."""

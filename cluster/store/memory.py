@@ -12,6 +12,7 @@ from cluster.redisio.pages import PAGE_BYTES
 from cluster.store.archive import MAX_PAGE_BYTES, ArchivedMessage, Entry, Page, select
 from cluster.store.limits import DEFAULTS, Limit
 from cluster.store.memory_pubsub import MemoryPubsub
+from cluster.store.memory_rooms import MemoryRooms
 from cluster.store.port import PAGE_MESSAGES, Account, OfflineMessage, RosterItem, Store
 from cluster.store.session import KeptSession, SentStanza, SessionChange, SessionRecord
 from cluster.xmpp.extensions.mam import Query
@@ -195,6 +196,12 @@ class MemoryArchives:
         if all(kept.id != message.id for kept in self._archives.get(localpart, ())):
             self.append(localpart, message, limit)
 
+    def replace(self, localpart: str, message: ArchivedMessage) -> Deferred[None]:
+        """Keep it in place of the one with its id, if there is one."""
+        archive = self._archives.get(localpart, [])
+        archive[:] = [message if kept.id == message.id else kept for kept in archive]
+        return succeed(None)
+
     async def query(self, account: Jid, query: Query) -> Page:
         """A page of the account's archive. Raises UnknownId."""
         archive = self._archives.get(account.localpart, [])
@@ -275,4 +282,8 @@ def memory_store() -> Store:
     rosters, offline, documents = MemoryRosters(), MemoryOffline(), MemoryDocuments()
     archives, sessions, pubsub = MemoryArchives(), MemorySessions(), MemoryPubsub()
     accounts = MemoryAccounts(rosters, (offline, documents, archives, sessions, pubsub))
-    return Store(accounts, rosters, offline, documents, archives, MemorySecrets(), sessions, pubsub)
+    room_archives = MemoryArchives()
+    rooms = MemoryRooms(room_archives.forget)
+    return Store(
+        accounts, rosters, offline, documents, archives, MemorySecrets(), sessions, pubsub, rooms, room_archives
+    )  # fmt: skip

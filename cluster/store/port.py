@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from cluster.store.archive import ArchivedMessage, Page
 from cluster.store.limits import DEFAULTS, Limit
 from cluster.store.pubsub import PubsubStore
+from cluster.store.rooms import RoomChange, RoomRecord
 from cluster.store.session import KeptSession, SessionChange
 from cluster.xmpp.extensions.mam import Query
 from cluster.xmpp.jid import Jid
@@ -158,8 +159,29 @@ class ArchiveStore(Protocol):
         It is stored before anything is acknowledged, and not necessarily at once: see `Stage` of base/turn.py.
         """
 
+    def replace(self, localpart: str, message: ArchivedMessage) -> Deferred[None]:
+        """Keep it in place of the one with its id, if there is one: what was said is taken back."""
+
     async def query(self, account: Jid, query: Query) -> Page:
-        """A page of the account's archive, of at most MAX_PAGE_BYTES or one message. Raises UnknownId."""
+        """A page of the archive of this bare JID, of no more than MAX_PAGE_BYTES or one message. Raises UnknownId."""
+
+
+class RoomStore(Protocol):
+    """The rooms of a domain's service (XEP-0045). Their messages are in `Store.room_archives`."""
+
+    async def names(self) -> list[str]:
+        """The localparts of all rooms, sorted."""
+
+    async def load(self, room: str) -> RoomRecord | None:
+        """All that is kept of a room, None where there is none."""
+
+    def note(self, change: RoomChange) -> Deferred[None]:
+        """Keep what is new of a room; fires when it is kept, and waits while the storage is away. Fails with
+        StorageRefused where that is there and refuses.
+        """
+
+    def delete(self, room: str) -> Deferred[None]:
+        """Forget a room and its archive, in the same way."""
 
 
 class SecretStore(Protocol):
@@ -199,3 +221,6 @@ class Store:
     secrets: SecretStore
     sessions: SessionStore
     pubsub: PubsubStore
+    rooms: RoomStore
+    room_archives: ArchiveStore
+    """Those of rooms, by their localparts."""

@@ -19,6 +19,7 @@ from cluster.store.limits import DEFAULTS, Limit
 from cluster.store.port import PAGE_MESSAGES, Account, OfflineMessage, RosterItem, Store
 from cluster.store.redis_archives import RedisArchives
 from cluster.store.redis_pubsub import RedisPubsub
+from cluster.store.redis_rooms import RedisRooms
 from cluster.store.redis_sessions import RedisSessions
 from cluster.xmpp.jid import Jid
 
@@ -296,7 +297,12 @@ def redis_store(client: RedisClient, keys: Keys, domain: str, turn: Turn) -> Sto
     `turn`: that of all writers to the client.
     """
     insistent = RetryingWriter(client)
-    archives = RedisArchives(client, insistent, keys, domain, turn)
+    archives = RedisArchives(
+        client, insistent, lambda name: (keys.archive_index(domain, name), keys.archive(domain, name)), turn
+    )
+    room_archives = RedisArchives(
+        client, insistent, lambda name: (keys.room_archive_index(domain, name), keys.room_archive(domain, name)), turn
+    )
     return Store(
         RedisAccounts(client, keys, domain, archives),
         RedisRosters(client, keys, domain),
@@ -306,4 +312,6 @@ def redis_store(client: RedisClient, keys: Keys, domain: str, turn: Turn) -> Sto
         RedisSecrets(client, keys, domain),
         RedisSessions(client, insistent, keys, domain),
         RedisPubsub(client, keys, domain),
+        RedisRooms(client, insistent, keys, domain, room_archives),
+        room_archives,
     )

@@ -1,8 +1,8 @@
-"""The archives in Redis: a list of entries, in order, and a hash of the messages, for each account."""
+"""Archives in Redis: a list of entries, in order, and a hash of the messages, for each account or room."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from weakref import WeakValueDictionary
 
@@ -14,7 +14,6 @@ from cluster.base.pipelined import PipelinedReply
 from cluster.base.storage import log_failed
 from cluster.base.turn import Stage, Turn
 from cluster.redisio.client import RedisClient
-from cluster.redisio.keys import Keys
 from cluster.redisio.protocol import Command
 from cluster.redisio.retrying_writer import RetryingWriter
 from cluster.store.archive import MAX_PAGE_BYTES, ArchivedMessage, Entry, Page, select
@@ -53,6 +52,10 @@ end
 return found
 """
 """The first of some messages of an archive, by bytes."""
+
+_REPLACE = """
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
+"""
 
 MAX_BATCH_BYTES = 1 << 20
 """Of messages that wait to be written."""
@@ -110,20 +113,19 @@ class RedisArchives:
 
     _log = Logger()
 
-    def __init__(self, client: RedisClient, insistent: RetryingWriter, keys: Keys, domain: str, turn: Turn) -> None:
+    def __init__(
+        self, client: RedisClient, insistent: RetryingWriter, keys_of: Callable[[str], tuple[str, str]], turn: Turn
+    ) -> None:
+        """`keys_of`: for a localpart, the names of the list and of the hash."""
         self._client = client
         self._insistent = insistent
-        self._keys = keys
-        self._domain = domain
+        self._keys_of = keys_of
         self._turn = turn
         self._batch: _Batch | None = None
         self._is_gathered = False
         """It is written soon."""
         self._unchecked: dict[str, tuple[int, int]] = {}
         self._readers: WeakValueDictionary[str, DeferredLock] = WeakValueDictionary()
-
-    def _keys_of(self, localpart: str) -> tuple[str, str]:
-        return self._keys.archive_index(self._domain, localpart), self._keys.archive(self._domain, localpart)
 
     def append(self, localpart: str, message: ArchivedMessage, limit: Limit) -> Deferred[None]:
         """Store it; beyond the limit, the oldest are removed."""
@@ -141,6 +143,12 @@ class RedisArchives:
         if not (batch.is_due or self._is_gathered):
             self._is_gathered = True
             self._turn.soon(self._write_gathered, Stage.ARCHIVES)
+
+    def replace(self, localpart: str, message: ArchivedMessage) -> Deferred[None]:
+        """Keep it in place of the one with its id, if there is one."""
+        self.write()
+        command: Command = ("EVAL", _REPLACE, 1, self._keys_of(localpart)[1], message.id, _encode(message))
+        return self._insistent.write([command]).addCallback(lambda _: None)
 
     def _add(self, localpart: str, message: ArchivedMessage, limit: Limit) -> tuple[_Batch, _Appended, bytes]:
         batch = self._batch

@@ -44,9 +44,9 @@ def service_keys(kind: type[ServerNode]) -> dict[str, Any]:
 
 def hosted(server: Section) -> tuple[ServiceSeed, ...]:
     """The services that the section of a server gives it, in the order of their names."""
-    sections = {kind: getattr(server, kind.name, None) for kind in kinds.services().values()}
+    sections = [(kind, getattr(server, kind.name, None)) for kind in kinds.services().values()]
     return tuple(
         ServiceSeed(kind.name, section.domain, written(section, kind.keys))
-        for kind, section in sections.items()
+        for kind, section in sections
         if section is not None
     )

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_origin
 
 from pydantic import Field, create_model
 
-from cluster.kinds.base.key import Key
+from cluster.kinds.base.key import Key, Sections
 from cluster.topology.strict import OrEmpty, Section
 
 
@@ -31,7 +31,13 @@ def fields(keys: Iterable[Key]) -> dict[str, Any]:
 
 def written(part: Section, keys: Iterable[Key]) -> dict[str, Any]:
     """What a section says for these keys."""
-    return {key.name: getattr(part, key.name) for key in keys}
+    return {key.name: _value(getattr(part, key.name), key.type) for key in keys}
+
+
+def _value(value: Any, type_: Any) -> Any:
+    if not isinstance(type_, Sections):
+        return value
+    return {name: written(part, type_.keys) for name, part in value.items()}
 
 
 def _literal(word: str) -> Any:
@@ -39,6 +45,10 @@ def _literal(word: str) -> Any:
 
 
 def _field(key: Key) -> Any:
+    if isinstance(key.type, Sections):
+        model = create_model(key.type.name, __base__=Section, __doc__=key.type.about, **fields(key.type.keys))
+        parts = dict[key.type.named, Annotated[model, OrEmpty(dict)]]  # type: ignore[valid-type, name-defined]
+        return Annotated[parts, OrEmpty(dict)], Field(default=key.default, description=key.meaning)
     container = get_origin(key.type)
     type_ = Annotated[key.type, OrEmpty(container)] if container in (list, dict) else key.type
     return type_, Field(default=key.default, description=key.meaning)

@@ -99,8 +99,10 @@ class StanzaError(Exception):
     `type` defaults to the one that the RFC gives for the condition; `detail` is an application-specific condition
     beside it (section 8.3.4), or its `{namespace}name` where that is all. `cause` is for whoever runs the server only:
     what the sender must not learn, such as that it is blocked. `reason` is for `xmpplab why`, and for nobody
-    else either.
+    else either. `by` says who refuses, where that is not whom the stanza was for.
     """
+
+    by = ""
 
     def __init__(
         self,

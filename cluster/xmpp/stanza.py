@@ -132,7 +132,7 @@ def make(
 
 
 def _error_element(error: StanzaError) -> Element:
-    child = Element(f"{{{CLIENT}}}error", type=error.type)
+    child = Element(f"{{{CLIENT}}}error", {"type": error.type, **({"by": error.by} if error.by else {})})
     SubElement(child, f"{{{STANZA_ERRORS}}}{error.condition}")
     if error.text:
         text = SubElement(child, f"{{{STANZA_ERRORS}}}text", {f"{{{XML}}}lang": "en"})

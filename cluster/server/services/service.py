@@ -40,7 +40,9 @@ class Service:
         self.settings = settings()
         self.message_handler: StanzaHandler | None = None
         self.presence_handler: StanzaHandler | None = None
+        self.iq_handler: StanzaHandler | None = None
         self.start_handler: Callable[[ServiceContext], Awaitable[None]] | None = None
+        self.ready_handler: Callable[[ServiceContext], None] | None = None
         self.stop_handler: Callable[[ServiceContext], None] | None = None
         self.node_info: NodeInfo | None = None
         self.node_items: NodeItems | None = None
@@ -61,11 +63,22 @@ class Service:
         self.presence_handler = handler
         return handler
 
+    def on_iq_to_resource(self, handler: StanzaHandler) -> StanzaHandler:
+        """Register who takes each iq for an address with a resourcepart, answers too; without, modules take them as
+        those for the address without it."""
+        self.iq_handler = handler
+        return handler
+
     def on_start(
         self, handler: Callable[[ServiceContext], Awaitable[None]]
     ) -> Callable[[ServiceContext], Awaitable[None]]:
         """Register what is done before any stanza comes: to read what is stored."""
         self.start_handler = handler
+        return handler
+
+    def on_ready(self, handler: Callable[[ServiceContext], None]) -> Callable[[ServiceContext], None]:
+        """Register what is done when the server has started and stanzas can be sent."""
+        self.ready_handler = handler
         return handler
 
     def on_stop(self, handler: Callable[[ServiceContext], None]) -> Callable[[ServiceContext], None]:

@@ -115,12 +115,14 @@ class Session(Outbox):
         return reasons.CLIENT_INACTIVE if self.holdback is not None else None
 
     def is_visible_to(self, other: Jid | None) -> bool:
-        """Whether the other may know that this resource is available: by subscription, by directed presence, or as its
-        own."""
+        """The other may know that this resource is here: by subscription, by directed presence, or as its own.
+
+        Who was told by one resource may ask by another: those in a room are resources of it (XEP-0045 section 17.4).
+        """
         if other is None or other.bare == self.account.jid or self.account.shows_presence_to(other):
             return True
         is_own_server = not other.localpart and other.domainpart == self.jid.domainpart
-        return is_own_server or not self.directed.isdisjoint((other, other.bare))
+        return is_own_server or other in self.directed or any(each.bare == other.bare for each in self.directed)
 
     @property
     def is_bound(self) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from cluster.xmpp.element import Element, SubElement
 
 DATA = "jabber:x:data"
+Values = Mapping[str, list[str]]
+"""The values of each field."""
 _FIELD, _VALUE = f"{{{DATA}}}field", f"{{{DATA}}}value"
 
 
@@ -28,6 +30,11 @@ def add(form: Element, name: str, kind: str = "", values: Sequence[str] = (), la
     return field
 
 
-def values(form: Element) -> Mapping[str, list[str]]:
+def values(form: Element) -> Values:
     """The values of each field, FORM_TYPE among them."""
     return {field.get("var", ""): [value.text or "" for value in field.iter(_VALUE)] for field in form.findall(_FIELD)}
+
+
+def is_true(values: Sequence[str] | None) -> bool:
+    """What a field of type `boolean` says (section 3.3); none is false."""
+    return values is not None and len(values) > 0 and values[0].strip() in ("1", "true")

@@ -9,11 +9,11 @@ from typing import Any
 
 Schema = dict[str, Any]
 
-_TYPES = {"object": dict, "array": list, "string": str, "integer": int, "null": type(None)}
+_TYPES = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool, "null": type(None)}
 _SILENT = {"$schema", "definitions", "description", "default", "title"}
 
 _HOLDS: dict[str, Callable[[Any, Any], bool]] = {
-    "type": lambda value, name: isinstance(value, _TYPES[name]) and not isinstance(value, bool),
+    "type": lambda value, name: isinstance(value, _TYPES[name]) and (name == "boolean") == isinstance(value, bool),
     "const": lambda value, word: value == word,
     "enum": lambda value, words: value in words,
     "pattern": lambda value, pattern: not isinstance(value, str) or bool(re.search(pattern, value)),

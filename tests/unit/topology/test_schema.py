@@ -42,6 +42,7 @@ def test_the_project_has_its_topologies() -> None:
         "mixed",
         "nodes",
         "rfc3920",
+        "rooms",
         "start",
         "two-domains",
         "verona",
