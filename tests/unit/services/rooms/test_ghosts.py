@@ -131,7 +131,7 @@ def test_what_is_said_while_the_server_is_away_is_heard_once(play: Play, romeo: 
 def test_a_message_that_comes_again_after_a_crash_is_said_once(play: Play, romeo: Client) -> None:
     """It was archived before anybody got it, and its entry in the link was not acknowledged."""
     play = Play(network=None)
-    play.network._memory.acknowledge_after_s = 5.0
+    play.network.links.acknowledge_after_s = 5.0
     romeo = play.online(ROMEO)
     play.create(romeo, "romeo", persistentroom="1")
     juliet = play.online(JULIET)
