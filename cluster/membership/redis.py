@@ -161,9 +161,8 @@ class RedisNodes(Nodes):
         self._known = dict(self._members.present)
         self._left = await self._all() - self._known.keys()
         while not await self._inherit(self.name):
-            await deferLater(
-                as_interface(self._reactor), LOOK_AGAIN_S
-            )  # the heir of this node reads its inbox, and sees that it is back
+            # the heir of this node reads its inbox, and sees that it is back
+            await deferLater(as_interface(self._reactor), LOOK_AGAIN_S)
         self.share.is_open = True
         self._on_change()
 

@@ -33,7 +33,7 @@ class Entry:
 
 
 class Queue:
-    """One direction between two domains: what was written and has not settled."""
+    """One direction between two domains: the entries that have not settled."""
 
     def __init__(self) -> None:
         self.entries: deque[Entry] = deque()
@@ -41,7 +41,7 @@ class Queue:
 
 
 class MemoryNetwork:
-    """What the routers of one network share. It outlives them: what a stopped domain is sent waits."""
+    """The state that the routers of one network share. It outlives them: entries for a stopped domain wait."""
 
     def __init__(
         self,
@@ -52,10 +52,10 @@ class MemoryNetwork:
         acknowledge_after_s: float = 0.0,
         apart: Iterable[tuple[str, str]] = (),
     ) -> None:
-        """`domains` is whom the network serves; `max_backlog` entries wait per link.
+        """`domains`: the domains of the network; `max_backlog` entries wait per link. `served_by`: see `realm`.
 
-        `served_by`: see `realm`. What settled so short a time ago as `acknowledge_after_s` comes again where the next
-        reader takes over, as it does in Redis. `apart`: from whom to whom no link leads.
+        Entries that settled less than `acknowledge_after_s` ago are read again by the next reader, as in Redis.
+        `apart`: pairs of domains without a link.
         """
         self.clock = clock
         self.domains = frozenset(domains)
@@ -70,19 +70,19 @@ class MemoryNetwork:
         self._faults: dict[str, dict[str, bytes]] = {}
 
     def router(self, domain: str, tracer: HopRecorder) -> MemoryRouter:
-        """A router of this domain; started, it takes the place of an earlier one."""
+        """A new router of this domain; when started, it replaces an earlier one."""
         return MemoryRouter(self, domain, tracer)
 
     def queue(self, from_: str, to: str) -> Queue:
-        """The one from this domain to that."""
+        """The queue from one domain to the other."""
         return self._queues.setdefault((from_, to), Queue())
 
     def faults(self, to: str) -> dict[str, bytes]:
-        """The faults of the links into this domain, as `LinkFaults.update` takes them."""
+        """The faults of the links into this domain, in the form of `LinkFaults.update`."""
         return dict(self._faults.get(to, {}))
 
     def set_faults(self, from_: str, to: str, settings: FaultSettings) -> None:
-        """Give one link these faults in place of those it has."""
+        """Replace the faults of one link."""
         self._faults.setdefault(to, {})[from_] = msgspec.json.encode(settings)
         if to in self.readers:
             self.readers[to].faults.update(self.faults(to))
@@ -110,12 +110,12 @@ class MemoryRouter:
         return self._links.setdefault(to_domain, MemoryLink(self, to_domain))
 
     def bounce(self, stanza: Stanza, error: StanzaError) -> None:
-        """Answer what cannot be carried."""
+        """Answer a stanza that cannot be carried."""
         assert self._bounce is not None, "a stanza was sent before the router was started"
         self._bounce(stanza, error)
 
     async def start(self, deliver: Deliver, bounce: Bounce) -> None:
-        """Begin to carry, first what had not settled with an earlier router of this domain."""
+        """Start to carry, first the entries that had not settled with an earlier router of this domain."""
         self._deliver, self._bounce = deliver, bounce
         self.network.readers[self.domain] = self
         self.faults.update(self.network.faults(self.domain))
@@ -133,7 +133,7 @@ class MemoryRouter:
             link.flush()
 
     def read(self, from_: str) -> None:
-        """Deliver what is new on the link from this domain."""
+        """Deliver the new entries of the link from this domain."""
         if not self._is_reader or self._deliver is None:
             return
         gate = self._gates.get(from_)
@@ -175,7 +175,7 @@ class MemoryRouter:
 
 
 class MemoryLink:
-    """A `Link`: what is sent in one turn is written at its end, and read in a later one."""
+    """A `Link`: stanzas of one turn are written at its end, and read in a later turn."""
 
     def __init__(self, router: MemoryRouter, to: str) -> None:
         self._router = router
@@ -191,7 +191,7 @@ class MemoryLink:
         return self._entry.settled
 
     def flush(self) -> None:
-        """Write what was sent in this turn, or refuse it."""
+        """Write the stanzas of this turn, or refuse them."""
         entry, self._entry = self._entry, None
         if entry is None:
             return
@@ -210,7 +210,7 @@ class MemoryLink:
             self._refuse(entry, StanzaError(Condition.REMOTE_SERVER_TIMEOUT, text, reason=reasons.LINK_FULL))
             return
         queue.written += 1
-        entry.id = f"{int(network.clock.seconds() * 1000)}-{queue.written}"  # its time, as Redis has it
+        entry.id = f"{int(network.clock.seconds() * 1000)}-{queue.written}"  # its time, as in Redis
         queue.entries.append(entry)
         for stanza in entry.stanzas:
             if stanza.trace_id:

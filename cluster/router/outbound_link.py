@@ -29,22 +29,26 @@ if TYPE_CHECKING:
     from cluster.router.outbound import Outbound
 
 MAX_WAITING_BYTES = 64 << 20
-"""What all links of a domain may hold in its memory while Redis is away or slow; beyond it stanzas are refused. Long
-before, the clients that send are not read on (streams/backpressure.py)."""
+"""Of all links of a domain, in its memory while Redis is away or slow; beyond it stanzas are refused.
+
+Long before that, the server stops reading from the clients that send (streams/backpressure.py).
+"""
 MAX_BACKLOG_BYTES = 256 << 20
-"""What one link may hold in Redis, however few entries that are."""
+"""Of one link in Redis, however few its entries."""
 REMEMBERED_BYTES = 1 << 16
-"""Of the entries that Redis had last, so many bytes are kept, and written again over the next connection where it has
-lost them. It answers before it notices that its disk is full, and a master answers before its replica has the entry; if
-it is killed then, what it answered last is gone. In one turn it takes some 16 KiB from a connection."""
+"""Bytes of the newest entries in Redis that are kept, and written again over the next connection if it has lost them.
+
+Redis replies before it notices that its disk is full, and a master replies before its replica has the entry; if it is
+killed then, the last entries are lost. In one turn it reads some 16 KiB from a connection.
+"""
 _encode = msgspec.msgpack.Encoder().encode
 
 
 class OutboundLink:
     """A `Link` to one domain.
 
-    Batches wait in `_waiting` until the link is open, and in `_unanswered` until Redis has them. The link is open
-    while it has room: so many more entries and bytes fit in before it must look again how much the reader has left.
+    Batches wait in `_waiting` until the link is open, and in `_unanswered` until Redis has them. The link is open while
+    it has room: a number of further entries and bytes, after which it must check again how much the reader has left.
     """
 
     _log = Logger()
@@ -60,15 +64,15 @@ class OutboundLink:
         self._answered: deque[Batch] = deque()
         self._answered_bytes = 0
         self._room = self._room_bytes = 0
-        self._full_at = 0  # entries, when there were too many bytes in them
+        self._full_at = 0  # entries, when they had too many bytes
         self._looking_up = False
         self._is_lost = self._is_refused = self._is_served = False
-        self._followed = -1  # of the nodes that are gone: how many were, as this link was opened
+        self._followed = -1  # of the nodes that are gone: their number when this link was opened
         self._last_id = EntryId(0, 0)
 
     @property
     def is_busy(self) -> bool:
-        """True while something is not yet in Redis."""
+        """Whether something is not yet in Redis."""
         return bool(self._waiting or self._unanswered)
 
     @property
@@ -95,11 +99,11 @@ class OutboundLink:
         return batch.settled
 
     def close(self) -> None:
-        """Look again before more is written."""
+        """Check the backlog again before more is written."""
         self._room = 0
 
     def flush(self) -> None:
-        """Write what waits, as far as it may go."""
+        """Write the waiting batches, as far as allowed."""
         if not self._waiting or not self._client.is_connected(self._key):
             return
         if self._is_open:
@@ -111,10 +115,10 @@ class OutboundLink:
             look_up.addErrback(partial(log_failed, self._log, f"Opening the link to {self._to}"))
 
     def resume(self) -> None:
-        """There is a new connection: repeat what may be lost and what was not answered, in order, then go on."""
+        """There is a new connection: repeat what may be lost and what has no reply, in order, then continue."""
         for batch in self._answered:
             self._client.post("EVAL", WRITE_AGAIN, *self._arguments(batch))
-        if self._is_lost and self._client.is_connected(self._key):  # else another master was meant
+        if self._is_lost and self._client.is_connected(self._key):  # otherwise the connection is to another master
             self._is_lost = False
             self._room = 0
             self._client.post("SADD", self._outbound.keys.peers(self._to), self._outbound.domain)
@@ -149,7 +153,7 @@ class OutboundLink:
         return (1, self._key, *batch.ids, batch.entry, self._bell, self._outbound.domain)
 
     def _next_id(self) -> EntryId:
-        """Ids are ours and rise, so that it is known whether Redis has an entry already."""
+        """Ids are ours and increase, so that it is known whether Redis has an entry already."""
         last, now_ms = self._last_id, int(self._outbound.reactor.seconds() * 1000)
         return EntryId(now_ms, 0) if now_ms > last.ms else EntryId(last.ms, last.number + 1)
 
@@ -177,7 +181,7 @@ class OutboundLink:
         self._refuse([batch], _refused())
 
     async def _look_up(self) -> None:
-        """Open the link, or refuse all that waits. Without a connection nothing happens: see `resume`."""
+        """Open the link, or refuse all that waits. Without a connection it does nothing: see `resume`."""
         keys, domain = self._outbound.keys, self._outbound.domain
         try:
             missing = await self._missing()
@@ -205,10 +209,8 @@ class OutboundLink:
         self.flush()
 
     async def _follow(self) -> bool:
-        """Have all that other nodes of the domain have written go first, where that is not seen to yet; see `fence`.
-
-        False where Redis refuses it, or another node is gone meanwhile.
-        """
+        """Write a fence after which all entries of the domain's other nodes go, if that is not done yet; see `fence`.
+        False if Redis refuses it, or another node went meanwhile."""
         gone = self._outbound.gone
         if self._followed == gone:
             return True
@@ -228,7 +230,7 @@ class OutboundLink:
         return self._followed == self._outbound.gone
 
     async def _exists(self) -> bool:
-        """There is such an end; what was known before holds while the master of a cluster that knows is away."""
+        """Whether the end exists; the earlier answer counts while the master of a cluster that knows it is away."""
         try:
             served = await self._client.execute("SISMEMBER", self._outbound.keys.domains, self._to)
         except ConnectionLost:
@@ -239,7 +241,7 @@ class OutboundLink:
         return self._is_served
 
     async def _missing(self) -> StanzaError | None:
-        """Why the link cannot be; None where it can."""
+        """Why the link is not allowed; None if it is."""
         if not await self._exists():
             text, reason = f"nobody serves {self._to} here", reasons.NO_DOMAIN
         elif not self._outbound.leads_to(self._to):
@@ -249,7 +251,8 @@ class OutboundLink:
         return StanzaError(Condition.REMOTE_SERVER_NOT_FOUND, text, reason=reason)
 
     async def _read_length(self) -> int:
-        """How many entries wait; also sees to it that the next ids are above those of an earlier process."""
+        """Read the number of waiting entries; also makes sure that the next ids are above those of an earlier
+        process."""
         stream = await self._stream(self._key)
         if not stream:
             return 0
@@ -257,7 +260,7 @@ class OutboundLink:
         return int(stream[b"length"])
 
     async def _stream(self, key: str) -> dict[bytes, Any]:
-        """What Redis says of one; empty where there is none."""
+        """What Redis says of a stream; empty if it does not exist."""
         try:
             stream: dict[bytes, Any] = await self._client.execute("XINFO", "STREAM", key)
         except ReplyError as error:
@@ -267,7 +270,8 @@ class OutboundLink:
         return stream
 
     async def _read_bytes(self, length: int) -> int:
-        """How many bytes so many entries take at most. Redis looks at them all: it is asked only where it matters."""
+        """The maximum bytes of this number of entries. Redis has to look at all of them, so it is asked only if
+        necessary."""
         if length * MAX_BATCH_BYTES < MAX_BACKLOG_BYTES:
             return length * MAX_BATCH_BYTES
         if self._full_at and length > 0.9 * self._full_at:

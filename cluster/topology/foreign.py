@@ -37,49 +37,49 @@ class Component(Section):
     """A program of your own that connects to a server as an external component (XEP-0114)."""
 
     server: NodeName
-    """The server that lets it in."""
+    """The server that it connects to."""
     secret: Annotated[str, Field(min_length=1)] = "secret"
-    """What it proves itself with."""
+    """The secret for its handshake."""
 
 
 class Gateway(Section):
     """A gateway: a component that translates between XMPP and a foreign network."""
 
     kind: str
-    """What it translates to."""
+    """The kind of gateway."""
     domain: Domain
-    """Its own domain, below that of its server, such as `sms.montague.lit`: addresses over there are its accounts."""
+    """Its domain, a subdomain of its server's, such as `sms.montague.lit`: foreign addresses are its accounts."""
     server: NodeName
     """The server that it is a component of."""
     network: NodeName
     """Its foreign network, one of `networks`."""
     secret: Annotated[str, Field(min_length=1)] = "secret"
-    """What it proves itself to the server with."""
+    """The secret for its handshake with the server."""
 
 
 class External(Section):
-    """A real system in place of the lab's own."""
+    """A real system instead of the lab's own."""
 
     host: Annotated[str, Field(min_length=1), AfterValidator(_host)]
     """Its address or name."""
     port: Annotated[int, Field(ge=1, le=65535)]
     """Its TCP port."""
     user: str = ""
-    """Whom to log in as: the system_id of a message centre, of at most 15 characters, or the user name of a mail host;
-    empty: no login."""
+    """The login: the system_id of a message centre, of at most 15 characters, or the user name of a mail host; empty:
+    no login."""
     password: str = ""
     """The password of that login; at a message centre it has at most 8 characters (SMPP 3.4 section 5.2.2)."""
     starttls: bool = False
-    """Only for a mail host: encrypt, and refuse to go on where that fails."""
+    """Only for a mail host: encrypt, and stop if that fails."""
 
 
 class Network(Section):
-    """A foreign network: the lab runs one that speaks its real protocol, unless `external` names another."""
+    """A foreign network: the lab runs one that speaks its real protocol, unless `external` names a real one."""
 
     kind: str
-    """What it is."""
+    """The kind of network."""
     external: External | None = None
-    """A real system to use instead; then the lab runs none, and knows none of its people."""
+    """A real system to use instead; the lab then runs none, and does not know its people."""
 
 
 def _by_kind(known: Mapping[str, type[GatewayNode] | type[NetworkNode]], base: type[Section]) -> Any:

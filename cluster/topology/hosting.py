@@ -19,7 +19,7 @@ class HostedSection(Section):
     """A service that lives in the server."""
 
     domain: Domain
-    """Its own domain, below that of its server, such as `conference.montague.lit`."""
+    """Its domain, a subdomain of the server's, such as `conference.montague.lit`."""
 
 
 def _long_form(value: object) -> object:

@@ -1,5 +1,5 @@
-"""The topology file as people write it. What stands here is the whole language: the JSON Schema that editors use
-and the key tables of docs/topology.md are generated from it (schema.py)."""
+"""The topology file as people write it. This is the whole language: the JSON Schema for editors and the key tables of
+docs/topology.md are generated from it (schema.py)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _password(text: str) -> str:
 
 
 Password = Annotated[str, Field(min_length=1), AfterValidator(_password)]
-"""That SCRAM can make keys of."""
+"""A password from which SCRAM can derive keys."""
 
 
 def _long_form(value: object) -> object:
@@ -38,9 +38,9 @@ class Contact(Section):
     jid: AccountJid
     """Address of the contact, which is an account of this file."""
     name: XmlText = ""
-    """What the account calls the contact in its roster."""
+    """The name of the contact in the account's roster."""
     groups: Annotated[list[Annotated[XmlText, Field(min_length=1)]], OrEmpty(list)] = []
-    """Roster groups in which the account keeps the contact."""
+    """Roster groups of the contact."""
 
 
 ContactEntry = Annotated[Contact, BeforeValidator(_long_form, json_schema_input_type=str | Contact)]
@@ -50,33 +50,33 @@ class Account(Section):
     """An account that exists from the start, with its roster."""
 
     password: Password = "secret"
-    """What its clients log in with."""
+    """The password for its clients."""
     contacts: Annotated[list[ContactEntry], OrEmpty(list)] = []
-    """Accounts of this file, subscribed to this one's presence and the other way round from the start: writing one
-    side is enough. Each is an address, or `{jid, name, groups}` to name it or put it into groups on this side."""
+    """Accounts of this file, with mutual subscriptions from the start: writing one side is enough. Each is an address,
+    or `{jid, name, groups}` to give it a name and groups on this side."""
 
 
 class Trace(Section):
-    """What the lab records on the way of the stanzas."""
+    """What the lab records of stanzas."""
 
     sample_every: Annotated[int, Field(ge=0)] = 1000
-    """Record the hops of one stanza in so many; 1 for all, 0 for none but the probes of `xmpplab trace`."""
+    """Record the hops of one stanza in this number; 1 for all, 0 for none but the probes of `xmpplab trace`."""
     probes_per_minute: Annotated[int, Field(ge=0)] = 600
-    """How many probes an account may send in a minute, whose hops are all recorded; further ones are ordinary
-    messages. 0: any number."""
+    """How many probes an account may send per minute, whose hops are all recorded; further ones are ordinary messages.
+    0: any number."""
     journal_bytes: Annotated[int, Field(ge=1_048_576)] = MAX_JOURNAL_BYTES
-    """How many bytes of hops each node keeps in the journal; beyond it, the oldest are forgotten."""
+    """How many bytes of hops each node may have in the journal; beyond it, the oldest are removed."""
 
 
 class Router(Section):
-    """What carries stanzas from one domain to another."""
+    """The router, which carries stanzas from one domain to another."""
 
     max_backlog: Annotated[int, Field(ge=1)] = 100_000
-    """How many batches of stanzas may wait for a server that does not read them, of no more than 256 MiB; beyond it,
-    senders get the error remote-server-timeout."""
+    """How many batches of stanzas may wait for a server that does not read them, of at most 256 MiB; beyond it, senders
+    get the error remote-server-timeout."""
 
     seed: Annotated[int, Field(ge=0)] = 0
-    """Of the randomness of the link faults: with the same seed, the same stanzas meet the same faults."""
+    """Seed of the random numbers of link faults: with the same seed, the same stanzas meet the same faults."""
 
 
 class Topology(Section):
@@ -97,11 +97,11 @@ class Topology(Section):
     components: Annotated[dict[Domain, Component], OrEmpty(dict)] = {}
     """Programs of your own that connect as components, by their domains, such as `dict.montague.lit`."""
     trace: Annotated[Trace, OrEmpty(dict)] = Trace()
-    """What is recorded of the stanzas."""
+    """What is recorded of stanzas."""
     router: Annotated[Router, OrEmpty(dict)] = Router()
-    """How the router between the domains behaves."""
+    """The router between the domains."""
     links: Annotated[list[Link], OrEmpty(list)] = []  # type: ignore[valid-type]
-    """The links between the servers and what is wrong with them, such as `{between: [s1, s2], delay: 40ms}`."""
+    """The links between the servers and their faults, such as `{between: [s1, s2], delay: 40ms}`."""
     mesh: bool = True
-    """Whether every two servers are joined by a link. With `false` only those are that an entry of `links` names, which
-    needs no fault then; what is for another domain comes back with remote-server-not-found."""
+    """Whether links join every two servers. With `false` they join only the servers that an entry of `links` names,
+    with or without faults; a stanza to any other domain returns with remote-server-not-found."""

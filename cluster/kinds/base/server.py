@@ -15,7 +15,7 @@ COMPONENT_PORT = 5347
 
 
 class ContactSeed(msgspec.Struct, frozen=True):
-    """A contact that an account starts with: subscribed both ways (RFC 6121 section 3)."""
+    """A contact that an account has from the start: subscribed both ways (RFC 6121 section 3)."""
 
     jid: str
     name: str = ""

@@ -118,9 +118,7 @@ def _parts(part: Message, depth: int) -> Iterator[Message]:
         return
     if not isinstance(children, list) or part.get_content_maintype() != "multipart":
         yield part
-    elif (
-        part.get_content_subtype() == "alternative"
-    ):  # RFC 2046 section 5.1.4: the same content, each better than the previous
+    elif part.get_content_subtype() == "alternative":  # RFC 2046 section 5.1.4: each is better than the previous
         best = _best([child for child in children if isinstance(child, Message)])
         if best is not None:
             yield from _parts(best, depth + 1)
