@@ -83,7 +83,11 @@ def test_the_name_server_is_in_the_block_of_the_lab_and_no_nodes(load_text: Load
 @pytest.mark.parametrize(
     ("server", "link", "expected"),
     [
-        ("kind: prosodie", "", "3:29: servers.s2.kind: 'prosodie' is not known; allowed: xmpplab, ejabberd, external, prosody"),
+        (
+            "kind: prosodie",
+            "",
+            "3:29: servers.s2.kind: 'prosodie' is not known; allowed: xmpplab, ejabberd, external, prosody",
+        ),
         (
             "kind: prosody, nodes: 2",
             "",
