@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from cluster.cli import (
     chat,
+    check,
     config,
     disturb,
     down,
@@ -80,6 +81,7 @@ GROUPS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
         "scale": scale.scale,
         "user": user.app,
         "exec": exec.exec_,
+        "check": check.check,
     },
     "Topology files": {
         "validate": validate.validate,

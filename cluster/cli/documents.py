@@ -8,7 +8,7 @@ import msgspec
 
 from cluster.client.archive import ArchivedMessage
 from cluster.kinds import networks
-from cluster.lab.answers import AccountView, Intention, LabView, LinkState, LogView, NetworkView, Overview
+from cluster.lab.answers import AccountView, CheckStep, Intention, LabView, LinkState, LogView, NetworkView, Overview
 from cluster.lab.verify.report import Report
 from cluster.topology.plan import Plan
 from cluster.trace.why import Explanation
@@ -47,4 +47,5 @@ DOCUMENTS: dict[str, Any] = {
     "verify": list[Report],
     "config": Plan,
     "up": Intention,
+    "check": list[CheckStep],
 }

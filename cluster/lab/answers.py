@@ -124,6 +124,19 @@ class Intention(msgspec.Struct, frozen=True):
     parts: list[Part]
 
 
+class CheckStep(msgspec.Struct, frozen=True):
+    """One step of whoever comes to a domain for the first time."""
+
+    side: str
+    """Who comes: `names`, `servers` or `clients`."""
+    name: str
+    ok: bool
+    found: str
+    """What there is, or what is wrong."""
+    remedy: str = ""
+    """What helps; empty where nothing is wrong."""
+
+
 class LabView(msgspec.Struct, frozen=True):
     """A lab of the user."""
 

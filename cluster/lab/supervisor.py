@@ -130,7 +130,7 @@ def parts(folder: LabFolder, plan: Plan) -> list[Part]:
     if not plan.redis_url:
         url = folder.secrets()[ADMIN]
         found.append(Part("redis", "redis", command(folder), redis_question(folder.redis_socket, url), OVERCOMMIT))
-    for server in plan.servers:
+    for server in plan.started:
         is_ours = isinstance(server, XmpplabServer)
         module = "cluster.lab.node" if is_ours else "cluster.lab.processes.peer"
         argv = (sys.executable, "-m", module, str(folder.path), server.name)

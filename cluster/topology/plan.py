@@ -128,6 +128,11 @@ class Plan(msgspec.Struct, frozen=True):
         return [server for server in self.servers if isinstance(server, XmpplabServer)]
 
     @property
+    def started(self) -> list[AnyServer]:
+        """The servers that the lab runs."""
+        return [server for server in self.servers if server.is_started]
+
+    @property
     def lower_half(self) -> list[GatewayNode | NetworkNode]:
         """The gateways and foreign networks that the lab runs."""
         ours: list[GatewayNode | NetworkNode] = [network for network in self.networks if not network.is_external]

@@ -108,6 +108,7 @@ def _server(
     if "modules" in setting:
         setting = {**setting, "modules": tuple(modules if setting["modules"] is None else setting["modules"])}
     kind = kinds.servers()[server.kind]
+    host = getattr(server, "host", None) or host
     return kind(
         name=name, domain=server.domain, host=host, peers=_peers(topology, name),
         accounts=tuple(seed for jid, seed in seeds.items() if jid.domainpart == server.domain),

@@ -74,6 +74,7 @@ def _further(plan: Plan, first: XmpplabServer, name: str) -> XmpplabServer:
 def _place(plan: Plan, first: XmpplabServer) -> tuple[str, int]:
     """A host of the lab's own block that no node has; where there is one host only, how far to shift the ports."""
     hosts, ports = {host for host, _ in plan.listeners}, {port for _, port in plan.listeners}
+    hosts |= {server.host for server in plan.servers}
     if hosts == {ONE_HOST}:
         return ONE_HOST, _shift(first, ports)
     block = first.host.rpartition(".")[0]

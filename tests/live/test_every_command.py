@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "send": (ROMEO, JULIET, "But, soft!"),
     "inbox": (JULIET,),
     "init": ("my-lab",),
+    "check": ("montague.lit",),
     "exec": ("nothing-of-this-name",),
     "validate": (FILE,),
     "config": (FILE,),
@@ -124,6 +125,7 @@ PRINTING = sorted(
         "phone",
         "scale",
         "netem",
+        "check",
         "user add",
     }
     | {"user passwd", "user del", "user ls", "fault set", "fault clear", "fault ls", "export compose", "network set"}

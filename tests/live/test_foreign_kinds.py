@@ -167,6 +167,13 @@ def test_a_program_of_the_system_finds_and_trusts_it(lab: RunningLab, domain: st
     assert domain not in Path("/etc/hosts").read_text()
 
 
+@pytest.mark.parametrize("domain", ["montague.lit", "capulet.lit", "conference.capulet.lit", "escalus.lit"])
+def test_a_stranger_meets_nothing_wrong(lab: RunningLab, domain: str) -> None:
+    said = lab.command("check", domain)
+    assert "FAIL" not in said
+    assert "logs in with its certificate" in said
+
+
 def test_its_exit_code_is_that_of_the_program(lab: RunningLab) -> None:
     lab.command("exec", "--", "sh", "-c", "exit 7", exit_code=7)
     assert "no program 'nothing-like-it' here" in lab.command("exec", "nothing-like-it", exit_code=2)

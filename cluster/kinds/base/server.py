@@ -133,6 +133,8 @@ class ServerNode(msgspec.Struct, frozen=True):
     """What only its own section has."""
     hosts: ClassVar[tuple[str, ...] | None] = None
     """The kinds of services that can live in it; None: all that there are."""
+    is_started: ClassVar[bool] = True
+    """By the lab."""
     keeps_data: ClassVar[bool] = False
     """It has a folder with its name in the lab's; else all that it remembers is in Redis."""
 
@@ -171,7 +173,7 @@ class ServerNode(msgspec.Struct, frozen=True):
 
     @property
     def listeners(self) -> list[tuple[str, int]]:
-        """Its addresses."""
+        """The addresses that the lab takes for it."""
         return [(self.host, port) for port in self.ports]
 
     @property

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cluster.client.archive import ArchivedMessage
     from cluster.client.managed import ManagedClient
     from cluster.client.messenger import Messenger
-    from cluster.lab.answers import Intention, Overview, Sent
+    from cluster.lab.answers import CheckStep, Intention, Overview, Sent
     from cluster.lab.clients.accounts import KnownAccount
     from cluster.lab.clients.correspondents import Correspondent
     from cluster.lab.clients.users import Users
@@ -218,6 +218,13 @@ class Lab:
         while self.is_up if until_down else self.folder.logs.exists():
             pause(every_s)
             yield from story.read()
+
+    def check(self, domain: str) -> Iterator[CheckStep]:
+        """What another server and a client meet at a domain, step by step, up to the first that fails."""
+        from cluster.lab.checking.check import Check
+
+        self.check_up()
+        return Check(self.folder, self.plan, domain).steps()
 
     def become(self, command: Sequence[str]) -> NoReturn:
         """Run a program in place of this process, where the system has the lab's names and trusts its CA."""

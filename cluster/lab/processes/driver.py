@@ -180,7 +180,7 @@ def _start_supervisor(folder: LabFolder, lock: int) -> int:
 
 def _wait_ready(folder: LabFolder, plan: Plan, tell: Tell) -> None:
     """Return when every part answers. Raises LabError with the last words of one that does not."""
-    expected = {node.name for node in (*plan.servers, *plan.lower_half)}
+    expected = {node.name for node in (*plan.started, *plan.lower_half)}
 
     def settled() -> bool:
         nodes = _nodes(folder)

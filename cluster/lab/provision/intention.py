@@ -38,7 +38,7 @@ def intention(folder: LabFolder, plans: Sequence[Plan], kind: DriverKind) -> Int
 
 def _parts(plan: Plan) -> list[Part]:
     found = [] if plan.redis_url else [Part("redis", [])]
-    found += [Part(server.name, _shown(server.listeners)) for server in plan.servers]
+    found += [Part(server.name, _shown(server.listeners)) for server in plan.started]
     for node in plan.lower_half:
         found.append(Part(node.name, _shown(node.listeners)))
     return found

@@ -12,7 +12,7 @@ from cluster import kinds
 
 
 def test_each_file_is_a_kind_by_its_name() -> None:
-    assert sorted(kinds.known()) == ["ejabberd", "mail", "mailhost", "prosody", "sms", "smsc", "xmpplab"]
+    assert sorted(kinds.known()) == ["ejabberd", "external", "mail", "mailhost", "prosody", "sms", "smsc", "xmpplab"]
     assert {kind.network_kind for kind in kinds.gateways().values()} == kinds.networks().keys()
 
 

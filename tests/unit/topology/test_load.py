@@ -191,7 +191,7 @@ def test_a_wrong_value_says_what_is_allowed(problems: Problems, key: str, expect
     [
         ("{}", "10: servers: must not be empty (at least 1)"),
         ("", "9: servers: nothing where keys and values are expected"),
-        ("{s1: }", f"14: servers.s1: nothing where keys and values are expected; allowed: {SERVER_KEYS}"),
+        ("{s1: }", f"14: servers.s1: nothing where keys and values are expected; allowed: {SERVER_KEYS}, host"),
         (
             "{S1: {domain: a.lit}}",
             "11: servers.S1: 'S1' is not a valid name; allowed: lowercase letters, digits and '-', a letter first, "

@@ -83,7 +83,11 @@ def test_the_name_server_is_in_the_block_of_the_lab_and_no_nodes(load_text: Load
 @pytest.mark.parametrize(
     ("server", "link", "expected"),
     [
-        ("kind: prosodie", "", "3:29: servers.s2.kind: 'prosodie' is not known; allowed: xmpplab, ejabberd, prosody"),
+        (
+            "kind: prosodie",
+            "",
+            "3:29: servers.s2.kind: 'prosodie' is not known; allowed: xmpplab, ejabberd, external, prosody",
+        ),
         (
             "kind: prosody, nodes: 2",
             "",
@@ -109,3 +113,33 @@ def test_the_name_server_is_in_the_block_of_the_lab_and_no_nodes(load_text: Load
 def test_what_a_kind_cannot_have(problems: Problems, server: str, link: str, expected: str) -> None:
     text = f"name: x\nservers: {{s1: {{domain: a.lit}},\n  s2: {{domain: b.lit, {server}}}}}\nlinks: [{link}]\n"
     assert f"lab.yaml:{expected}" in problems(text)
+
+
+EXTERNAL = """
+    name: x
+    servers:
+      s1: {domain: a.lit}
+      s2: {domain: b.lit, kind: external}
+      s3: {domain: c.lit, kind: external, host: 192.0.2.7, s2s_port: 6269}
+"""
+
+
+def test_who_is_started_by_others_has_a_place_all_the_same(load_text: Load) -> None:
+    plan = plan_of(load_text, EXTERNAL)
+    ours, here, elsewhere = plan.servers
+    assert plan.started == [ours]
+    assert here.host.startswith("127.")
+    assert [host for host, _ in plan.listeners if host in (here.host, elsewhere.host)] == []
+    assert ours.s2s_peers == (S2sPeer("b.lit", here.host, 5269), S2sPeer("c.lit", "192.0.2.7", 6269))
+
+
+def test_a_further_node_gets_nobodys_address(load_text: Load) -> None:
+    hosts = [server.host for server in with_nodes(plan_of(load_text, EXTERNAL), "s1", 3).servers]
+    assert len(set(hosts)) == len(hosts)
+
+
+def test_an_external_server_has_an_ip_address(problems: Problems) -> None:
+    text = "name: x\nservers: {s1: {domain: a.lit, kind: external, host: there}}\n"
+    assert problems(text) == [
+        "lab.yaml:2:53: servers.s1.host: 'there' is not an IP address; write one, or delete this key"
+    ]
