@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes as K
 from cryptography.x509.oid import ObjectIdentifier
 from OpenSSL import SSL, crypto
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
-from twisted.internet.ssl import CertificateOptions, TLSVersion
 from zope.interface import implementer
 
+from cluster.streams import tls
 from cluster.xmpp.streams.servers.certificate import NO_CERTIFICATE, PeerCertificate, ascii_form
 
 _SRV_NAME, _XMPP_ADDR = ObjectIdentifier("1.3.6.1.5.5.7.8.7"), ObjectIdentifier("1.3.6.1.5.5.7.8.5")
@@ -31,10 +31,6 @@ _PROBLEMS = {
 """By the numbers of OpenSSL (openssl-verification-options(1))."""
 
 
-ALPN = b"xmpp-server"
-"""XEP-0368 section 3."""
-
-
 class JudgedConnection(SSL.Connection):
     """A TLS connection, and what is wrong with the certificate of its peer."""
 
@@ -49,19 +45,11 @@ def _judge(connection: SSL.Connection, certificate: crypto.X509, error: int, dep
     return True
 
 
-def _choose(connection: SSL.Connection, offered: list[bytes]) -> Any:
-    """The protocol (RFC 7301), which ejabberd and Prosody name after STARTTLS, too."""
-    return ALPN if ALPN in offered else SSL.NO_OVERLAPPING_PROTOCOLS
-
-
 class PeerTls:
     """What a server shows to those of other domains, and whose signatures it believes."""
 
     def __init__(self, key: Key, certificate: x509.Certificate, authorities: Sequence[x509.Certificate]) -> None:
-        # Twisted names the types of pyOpenSSL, which has deprecated them
-        options = CertificateOptions(key, certificate, raiseMinimumTo=TLSVersion.TLSv1_2)  # type: ignore[arg-type]
-        self._context: SSL.Context = options.getContext()
-        self._context.set_alpn_select_callback(_choose)
+        self._context: SSL.Context = tls.offer(key, certificate, tls.XMPP_SERVER, must_agree=False).getContext()
         store = self._context.get_cert_store()
         assert store is not None
         for authority in authorities:

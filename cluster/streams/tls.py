@@ -10,6 +10,8 @@ from OpenSSL import SSL
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 
 XMPP = b"xmpp-client"
+XMPP_SERVER = b"xmpp-server"
+"""XEP-0368 section 3."""
 HTTP = b"http/1.1"
 
 

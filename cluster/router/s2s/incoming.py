@@ -27,6 +27,7 @@ from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.streams.events import Closed, Misaddressed, ResumeRequested, TlsWanted
 from cluster.xmpp.streams.servers.dialback import Pair
 from cluster.xmpp.streams.servers.receiving import (
+    AcknowledgementWanted,
     Authenticated,
     ManagementStarted,
     ReceivingEvent,
@@ -266,6 +267,9 @@ class IncomingConnection(ServerConnection):
             case TlsWanted():
                 assert self._ports.tls is not None
                 self.start_tls(self._ports.tls.receiving)
+            case AcknowledgementWanted():
+                assert self._progress is not None
+                self._progress.asked()
             case ManagementStarted():
                 self._on_managed()
             case ResumeRequested():

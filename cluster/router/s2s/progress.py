@@ -54,6 +54,11 @@ class Progress:
         else:
             settled.addCallbacks(self._on_settled, self._on_failed, callbackArgs=(settled,))
 
+    def asked(self) -> None:
+        """The peer wants to know: soon, where something is being noted; else what it may know now."""
+        if not self._is_noting and self.connection is not None:
+            self.connection.tell(self.management.told)
+
     def resume(self, connection: Telling) -> int:
         """Go on over this connection. Of what the peer sends again, so many came before, and are on their way here."""
         self.connection = connection

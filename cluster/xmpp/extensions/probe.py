@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from xml.sax.saxutils import quoteattr
 
 import msgspec
@@ -15,9 +16,12 @@ MAX_ID_CHARACTERS = 64
 """It becomes part of each hop in the journal, and anybody may send one."""
 
 PROBE_PAYLOAD = f"{PROBE} probe"
-
 PROBER = "trace-"
 """The resources of the clients of `xmpplab trace` begin with this."""
+
+TRACE_PAYLOAD = f"{PROBE} trace"
+"""What a server adds to a stanza that is followed, for another server of ours."""
+_TRACE = re.compile(f"(<trace xmlns=['\"]{PROBE}['\"] id=(?:'[^'<]*'|\"[^\"<]*\")/>)</(?:message|presence)>$".encode())
 
 
 def probe_id(stanza: Stanza) -> str:
@@ -52,16 +56,38 @@ def with_probe(stanza: Stanza) -> Stanza:
 
     An iq stays unchanged: it must not have a second child (RFC 6120 section 8.2.3).
     """
+    return _with_last(stanza, "probe")
+
+
+def with_trace(stanza: Stanza) -> Stanza:
+    """As `with_probe`, for a server that takes the id away again: see `without_trace`."""
+    return _with_last(stanza, "trace")
+
+
+def without_trace(stanza: Stanza) -> Stanza:
+    """The stanza as it was before `with_trace`, and followed; one with a probe is followed too."""
+    if stanza.payloads[-1:] != (TRACE_PAYLOAD,):
+        id = probe_id(stanza)
+        return msgspec.structs.replace(stanza, trace_id=id) if id else stanza
+    found = _TRACE.search(stanza.raw)
+    if found is None:  # written otherwise: it stays
+        return stanza
+    raw = stanza.raw[: found.start()] + stanza.raw[found.end(1) :]
+    id = xml.parse(found[1]).get("id", "")[:MAX_ID_CHARACTERS]
+    return msgspec.structs.replace(stanza, raw=raw, payloads=stanza.payloads[:-1], trace_id=id)
+
+
+def _with_last(stanza: Stanza, name: str) -> Stanza:
     if not stanza.trace_id or stanza.kind == "iq" or PROBE_PAYLOAD in stanza.payloads:
         return stanza
     raw, end = stanza.raw, f"</{stanza.kind}>".encode()
-    probe = f"<probe xmlns='{PROBE}' id={quoteattr(stanza.trace_id)}/>".encode()
+    child = f"<{name} xmlns='{PROBE}' id={quoteattr(stanza.trace_id)}/>".encode()
     if raw.endswith(end):
-        raw = raw[: -len(end)] + probe + end
+        raw = raw[: -len(end)] + child + end
     elif raw.endswith(b"/>"):
-        raw = raw[:-2] + b">" + probe + end
+        raw = raw[:-2] + b">" + child + end
     else:  # white space in the end tag
         tree = stanza.tree
-        tree.append(Element(f"{{{PROBE}}}probe", id=stanza.trace_id))
+        tree.append(Element(f"{{{PROBE}}}{name}", id=stanza.trace_id))
         raw = xml.serialize(tree)
-    return msgspec.structs.replace(stanza, raw=raw, payloads=(*stanza.payloads, PROBE_PAYLOAD))
+    return msgspec.structs.replace(stanza, raw=raw, payloads=(*stanza.payloads, f"{PROBE} {name}"))

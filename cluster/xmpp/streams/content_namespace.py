@@ -10,10 +10,10 @@ import msgspec
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import StreamCondition, StreamError
-from cluster.xmpp.extensions.probe import probe_id, with_probe
+from cluster.xmpp.extensions.probe import probe_id, with_probe, with_trace, without_trace
 from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.limits import SMALL_BYTES
-from cluster.xmpp.namespaces import CLIENT, COMPONENT
+from cluster.xmpp.namespaces import CLIENT, COMPONENT, SERVER
 from cluster.xmpp.parser import Slice
 from cluster.xmpp.stanza import Kind, Stanza, opening
 from cluster.xmpp.streams.stamp import MalformedTo, NotAStanza
@@ -28,8 +28,8 @@ def _kinds(namespace: str) -> dict[str, Kind]:
 
 
 def into_stream(stanza: Stanza, namespace: str = COMPONENT) -> Stanza:
-    """The stanza for a stream of this content namespace; a followed one has its trace id as a child there."""
-    stanza = with_probe(stanza)
+    """The stanza as it stands in a stream of this content namespace; a followed one says its trace id there."""
+    stanza = with_trace(stanza) if namespace == SERVER else with_probe(stanza)
     if _CLIENT not in stanza.raw:
         return stanza  # its bytes name neither namespace: they take that of the stream
     tree = stanza.tree
@@ -70,7 +70,10 @@ def out_of_stream(child: Slice, namespace: str = COMPONENT) -> Stanza:
         address = Jid.parse(to)
     except JidError as error:
         raise MalformedTo(stanza, str(error)) from None
-    return msgspec.structs.replace(stanza, to=address, trace_id=probe_id(stanza))
+    stanza = msgspec.structs.replace(stanza, to=address)
+    if namespace == SERVER:
+        return without_trace(stanza)
+    return msgspec.structs.replace(stanza, trace_id=probe_id(stanza))
 
 
 def _raw(child: Slice, kind: Kind, from_: Jid, namespace: str) -> bytes:

@@ -88,6 +88,22 @@ def test_a_stream_that_breaks_is_resumed_and_nothing_comes_twice_or_is_lost() ->
     play(scenario)
 
 
+def test_what_is_safe_with_the_other_side_has_settled_soon() -> None:
+    async def scenario(world: S2sWorld) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        for number in range(100):
+            await s1.sent(chat(str(number)))
+        assert texts(s2) == [str(number) for number in range(100)]
+        assert world.clock.seconds() < 100 * 0.1
+        one, other = s1.send(chat("x")), s2.send(chat("y", "juliet@capulet.lit/balcony", "romeo@montague.lit"))
+        assert one is not None
+        assert other is not None
+        await one
+        await other
+
+    play(scenario)
+
+
 def test_what_is_on_its_way_to_safety_when_a_stream_breaks_is_not_taken_twice() -> None:
     async def scenario(world: S2sWorld) -> None:
         s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)

@@ -6,7 +6,14 @@ import msgspec
 import pytest
 
 from cluster.xmpp.element import Element
-from cluster.xmpp.extensions.probe import MAX_ID_CHARACTERS, probe_id, with_probe, without_probe
+from cluster.xmpp.extensions.probe import (
+    MAX_ID_CHARACTERS,
+    probe_id,
+    with_probe,
+    with_trace,
+    without_probe,
+    without_trace,
+)
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import PROBE
 from cluster.xmpp.stanza import Stanza, make, opening
@@ -59,3 +66,17 @@ def test_it_can_be_taken_away() -> None:
     assert probe_id(plain) == ""
     assert [child.tag for child in plain.tree] == ["{jabber:client}body"]
     assert plain.raw.startswith(opening("message", ROMEO))
+
+
+@pytest.mark.parametrize("rest", ["></message>", "><body>&lt;/message></body></message>"])
+def test_between_servers_a_stanza_that_is_followed_arrives_as_it_was(rest: str) -> None:
+    on_the_way = with_trace(message(rest))
+    assert on_the_way.payloads == (f"{PROBE} trace",)
+    assert without_trace(msgspec.structs.replace(on_the_way, trace_id="")) == message(rest)
+
+
+def test_between_servers_a_probe_stays() -> None:
+    probe = with_probe(message("/>"))
+    assert with_trace(probe) == probe
+    assert without_trace(msgspec.structs.replace(probe, trace_id="")) == probe
+    assert without_trace(message("/>", "")).trace_id == ""

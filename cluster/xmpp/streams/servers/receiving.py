@@ -48,9 +48,14 @@ class ManagementStarted(msgspec.Struct, frozen=True):
     """Both sides acknowledge from now on (XEP-0198): see `management`."""
 
 
+class AcknowledgementWanted(msgspec.Struct, frozen=True):
+    """The peer asks how far we are with what came before this: see `tell`."""
+
+
 ReceivingEvent = (
-    Stanza | Misaddressed | TlsWanted | VerifyWanted | Authenticated | ManagementStarted | ResumeRequested | Closed
-)
+    Stanza | Misaddressed | TlsWanted | VerifyWanted | Authenticated | ManagementStarted | ResumeRequested
+    | AcknowledgementWanted | Closed
+)  # fmt: skip
 
 
 class ReceivingServerStream(ServerStream[ReceivingEvent]):
@@ -325,11 +330,11 @@ class ReceivingServerStream(ServerStream[ReceivingEvent]):
         self._waiting = True
         return ResumeRequested(child.attributes.get("previd", ""), 0)
 
-    def _on_request(self, child: Slice) -> None:
+    def _on_request(self, child: Slice) -> ReceivingEvent:
         if self.management is None:
             raise StreamError(StreamCondition.UNSUPPORTED_STANZA_TYPE, f"not expected here: {child.name}")
         self.management.asked()
-        self._output.append(self.management.tell(self.management.told))
+        return AcknowledgementWanted()
 
     # --- stanzas
 
