@@ -72,7 +72,7 @@ delivered: it was delivered, or is stored for later; handler(ctx, account, stanz
 settled: when what the handler stores is safe, None if it is already (see base/settled.py).
 """
 
-PresenceHook = Literal["leaving", "sent", "received", "gone", "shown"]
+PresenceHook = Literal["leaving", "sent", "concerns", "received", "gone", "shown"]
 """Points on the way of presence. Handlers answer at once; their sender is not read on before all is settled that they
 return (None: at once). They run in the order of the modules' names, behind what the server does with the presence.
 
@@ -80,6 +80,9 @@ leaving: a session of this domain sends available presence, to all or to somebod
     stanza, as it is to be sent. These handlers are called before everything else.
 sent: a session of this domain broadcast available presence, its first or a later one, and its contacts are told;
     handler(ctx, session, stanza) -> settled. `session.presence` is the stanza.
+concerns: presence came for an account without a session, and would be `received` or `gone`; handler(ctx, stanza,
+    is_alone) -> whether the module needs the account for it: else none is loaded. `is_alone`: no other node serves the
+    domain. A module without this handler wants to know of all.
 received: available presence came for an account (`to` is bare) or for one of its resources, of a contact or of anybody
     else, with a session of the account or without one; handler(ctx, account, stanza) -> settled
 gone: unavailable presence of a session of the account, by its own word or because its stream is over; or unavailable

@@ -103,6 +103,13 @@ class ModuleHost(Generic[Context]):
         """The handlers of a point on the way of presence."""
         return tuple(module.presence_hooks[hook] for module in self.modules if hook in module.presence_hooks)
 
+    def presence_filters(self) -> tuple[Callable[..., bool], ...]:
+        """Of each module that wants to know of presence for accounts: which of it."""
+        listening = [
+            module.presence_hooks for module in self.modules if {"received", "gone"} & {*module.presence_hooks}
+        ]
+        return tuple(hooks.get("concerns", lambda *about: True) for hooks in listening)
+
     def nonza_handler(self, name: str) -> NonzaHandler[Context] | None:
         """The handler of this element, or None."""
         return self._nonza_handlers.get(name)

@@ -12,7 +12,7 @@ from cluster.host.iq import NOTHING_HANDLES
 from cluster.host.module import Item
 from cluster.pubsub import discovery, requests, subscribing
 from cluster.pubsub.errors import OWNER, PUBSUB
-from cluster.pubsub.pep import Pep, audience, nodes_of
+from cluster.pubsub.pep import Pep, audience, nodes_of, without_nodes
 from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.im.accounts import LocalAccount
 from cluster.server.sessions.session import Session
@@ -37,7 +37,11 @@ module.contact_features = {*FEATURES}
 @module.on("load")
 async def load(ctx: ModuleContext, account: LocalAccount, about: None) -> bool:
     """The nodes come into memory with the account."""
-    nodes_of.set(account, await ctx.store.pubsub.load(account.jid.localpart))
+    localpart = account.jid.localpart
+    nodes = await ctx.store.pubsub.load(localpart)
+    nodes_of.set(account, nodes)
+    if not nodes:
+        without_nodes.of(ctx).add(localpart)
     return False
 
 
@@ -97,6 +101,23 @@ async def restored(ctx: ModuleContext, account: LocalAccount, session: Session) 
     """It goes on where it was, and has had the last items."""
     if session.presence is not None and not account.temporary:
         Pep(ctx, account).came(session.jid, caps.read(session.presence), is_known=True)
+    return False
+
+
+@module.on_presence("concerns")
+def concerns(ctx: ModuleContext, presence: Stanza, is_alone: bool) -> bool:
+    """An offline account without nodes has nothing to tell; when it comes, its contacts are asked who is there.
+
+    Of who is gone note is taken here.
+    """
+    assert presence.to is not None
+    empty, localpart = without_nodes.of(ctx), presence.to.localpart
+    if not is_alone:
+        empty.clear()  # another node may make the first node of an account
+    if presence.type is None and caps.read(presence) is not None:
+        return localpart not in empty
+    if presence.from_ is not None:
+        audience.of(ctx).gone(localpart, presence.from_)
     return False
 
 

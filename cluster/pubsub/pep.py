@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from cluster.base.recent import Recent
 from cluster.base.settled import Settled, all_of, both
 from cluster.base.storage import log_failed
 from cluster.host.state import MemoryState
@@ -26,12 +27,16 @@ from cluster.xmpp.stanza import Stanza, addressed
 
 MAX_PARTIES = 5_000
 """Subscriptions and affiliations at one account, of all nodes together."""
+MAX_WITHOUT_NODES = 100_000
+"""Accounts of which it is remembered that they have no nodes."""
 DEFAULTS = NodeConfig(access_model="presence", max_items=1)
 
 _log = Logger()
 
 nodes_of: MemoryState[LocalAccount, dict[str, Node]] = MemoryState(lambda account: {})
 """Of an account, which is in memory."""
+without_nodes: MemoryState[ModuleContext, Recent] = MemoryState(lambda ctx: Recent(MAX_WITHOUT_NODES))
+"""Localparts of accounts that were read and had none."""
 audience: MemoryState[ModuleContext, Audience] = MemoryState(lambda ctx: Audience())
 interests: MemoryState[ModuleContext, Interests] = MemoryState(lambda ctx: Interests(ctx.questions.ask))
 
@@ -74,6 +79,20 @@ class Pep(PubsubService):
             await self._ctx.host.run("published", self._ctx, self._account, change)
         except Exception:  # what was published is kept, and its publisher is to know
             _log.failure("A module failed at {node} of {account}", node=change.node, account=str(self.jid))
+
+    def create(self, name: str, config: NodeConfig, creator: Jid) -> tuple[Node, Deferred[None]]:
+        """See `PubsubService`."""
+        without_nodes.of(self._ctx).discard(self.owner)
+        return super().create(name, config, creator)
+
+    async def configure(self, node: Node, config: NodeConfig) -> None:
+        """Who may read only now gets the last item (XEP-0060 section 12.2)."""
+        heard = audience.of(self._ctx)
+        could_before = {jid for jid in heard.who_wants(self.owner, node.name) if self._may_hear(node, jid)}
+        await super().configure(node, config)
+        for jid in [*heard.who_wants(self.owner, node.name)]:
+            if jid not in could_before and self._sends_last(node, jid):
+                await self._send_last(jid, [node])
 
     # --- notifications (section 4.3)
 

@@ -154,4 +154,4 @@ class AccountDelivery:
     def _is_only_seen(self, stanza: Stanza) -> bool:
         """Presence that only a session could see (RFC 6121 section 8.5.2.2.2), and that no module needs."""
         is_presence = stanza.kind == "presence" and stanza.type not in TYPES and stanza.type != "probe"
-        return is_presence and not self._ctx.presence.concerns_accounts
+        return is_presence and not self._ctx.presence.concerns(stanza, self._nodes.is_alone)

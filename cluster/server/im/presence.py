@@ -124,10 +124,12 @@ class Presence:
 
     # --- presence for accounts of this domain
 
-    @property
-    def concerns_accounts(self) -> bool:
-        """Whether presence is received for accounts without a session too, because a module needs it."""
-        return self._hooks.concern_accounts
+    def concerns(self, stanza: Stanza, is_alone: bool) -> bool:
+        """Whether this presence is received for an account without a session too, because a module needs it.
+
+        `is_alone`: no other node serves the domain.
+        """
+        return self._hooks.concerns(stanza, is_alone)
 
     def receive(self, account: LocalAccount, stanza: Stanza) -> Settled:
         """Available, unavailable or error presence for an account or one of its resources (section 8.5)."""

@@ -29,8 +29,7 @@ class PresenceHooks:
         self._received = host.presence_hook("received")
         self._gone = host.presence_hook("gone")
         self._shown = host.presence_hook("shown")
-        self.concern_accounts = bool(self._received or self._gone)
-        """A module needs presence for an account, even if no session of the account could see it."""
+        self._filters = host.presence_filters()
 
     def leaving(self, session: Session, stanza: Stanza) -> Stanza:
         """A session of ours sends available presence: as it is to be sent."""
@@ -41,6 +40,10 @@ class PresenceHooks:
     def sent(self, session: Session, stanza: Stanza) -> Settled:
         """A session of this domain broadcast available presence."""
         return self._run(self._sent, session, stanza) if self._sent else None
+
+    def concerns(self, stanza: Stanza, is_alone: bool) -> bool:
+        """A module needs presence for an account, even if no session of the account could see it."""
+        return any(wants(self._ctx(), stanza, is_alone) for wants in self._filters)
 
     def received(self, account: LocalAccount, stanza: Stanza) -> Settled:
         """Available presence arrived for an account."""

@@ -188,6 +188,33 @@ def test_the_last_item_is_not_sent_where_the_node_says_so(
     assert Wanting(network, f"{ROMEO}/orchard", TUNE).come().told() == []
 
 
+def test_who_may_read_from_now_on_gets_the_last_item(network: Network, ask: Asked, juliet: Client) -> None:
+    ask.publish(juliet, TUNE, "1", access_model="whitelist")
+    romeo = Wanting(network, f"{ROMEO}/orchard", TUNE).come()
+    own = Wanting(network, f"{JULIET}/chamber", TUNE).come()
+    assert (romeo.told(), own.told()) == ([], [f"{TUNE}: +1 p (late)"])
+    ask.configure(juliet, TUNE, access_model="presence")
+    assert (romeo.told(), own.told()) == ([f"{TUNE}: +1 p (late)"], [])
+
+
+def test_nothing_is_read_of_an_offline_account_that_has_no_nodes(network: Network, ask: Asked) -> None:
+    romeo = Wanting(network, f"{ROMEO}/orchard", TUNE).come()
+    accounts = network.servers[CAPULET].store.accounts
+    read: list[str] = []
+    get = accounts.get
+    accounts.get = lambda localpart: (read.append(localpart), get(localpart))[1]  # type: ignore[method-assign]
+    for show in ("away", "dnd"):
+        network.say(romeo.client, f"<presence><show>{show}</show>{romeo.caps()}</presence>")
+        network.advance(0.1)
+    romeo.leave()
+    assert read == []
+    juliet = network.online(f"{JULIET}/balcony")
+    ask.publish(juliet, TUNE, "1")
+    network.say(juliet, "</stream:stream>")
+    romeo.come()
+    assert romeo.told() == [f"{TUNE}: +1 p (late)"]
+
+
 # --- capabilities (XEP-0115, XEP-0390)
 
 
@@ -494,6 +521,21 @@ def test_after_a_crash_everybody_is_told_again(network: Network) -> None:
     assert romeo.told() == [f"{TUNE}: +2 p (late)"]
     publish(again, "3")
     assert romeo.told() == [f"{TUNE}: +3 p"]
+
+
+def test_an_account_at_another_node_is_told_and_tells(network: Network, ask: Asked) -> None:
+    network.add_node("s2-2", CAPULET)
+    juliet = network.online(f"{JULIET}/balcony", at="s2-2")
+    nurse = Wanting(network, f"{NURSE}/chamber", TUNE).come()
+    romeo = Wanting(network, f"{ROMEO}/orchard", TUNE).come()
+    for client in (nurse, romeo):
+        client.told()
+    ask.publish(juliet, TUNE, "1")
+    assert (nurse.told(), romeo.told()) == ([f"{TUNE}: +1 p"], [f"{TUNE}: +1 p"])
+    network.say(juliet, "</stream:stream>")
+    nurse.leave()
+    nurse.come()
+    assert nurse.told() == [f"{TUNE}: +1 p (late)"]
 
 
 def test_an_anonymous_account_has_no_nodes() -> None:
