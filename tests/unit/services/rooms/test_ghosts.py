@@ -9,6 +9,7 @@ from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza, opening
 from tests.client import Client
 from tests.network import CAPULET, ELSINORE, MONTAGUE
+from tests.phone import managed, resume
 from tests.unit.services.rooms.play import BENVOLIO, JULIET, ROMEO, VERONA, Play, lines
 
 HAMLET = Jid.parse(f"hamlet@{ELSINORE}/castle")
@@ -176,3 +177,16 @@ def test_the_other_domain_goes_down(play: Play, romeo: Client) -> None:
     play.network.servers[CAPULET].stop()
     play.network.advance(1)
     assert lines(romeo) == [f"gone juliet none none {JULIET}"]
+
+
+def test_a_stream_that_goes_on_after_the_crash_hears_of_it(play: Play, romeo: Client) -> None:
+    """XEP-0198: the client of the server itself is in the room, and its session outlives the process."""
+    play.configure(romeo, persistentroom="1")
+    phone = managed(play.network, BENVOLIO)
+    play.say(phone, "<presence/>")
+    play.say(phone, f"<presence to='{VERONA}/benvolio'><x xmlns='{MUC}'/></presence>")
+    play.network.kill(MONTAGUE)
+    play.network.start(MONTAGUE)
+    play.network.advance(1)
+    again = resume(play.network, BENVOLIO, phone.sm_id, phone.handled)
+    assert f"presence/unavailable {VERONA}/benvolio" in again.take()
