@@ -129,10 +129,9 @@ def test_what_is_said_while_the_server_is_away_is_heard_once(play: Play, romeo: 
     assert lines(juliet) == ["gone juliet none none 110 332", "message/error verona modify not-acceptable"]
 
 
-def test_a_message_that_comes_again_after_a_crash_is_said_once(play: Play, romeo: Client) -> None:
+def test_a_message_that_comes_again_after_a_crash_is_said_once() -> None:
     """It was archived before anybody got it, and its entry in the link was not acknowledged."""
-    play = Play(network=None)
-    play.network.links.acknowledge_after_s = 5.0
+    play = Play(acknowledge_after_s=5.0)
     romeo = play.online(ROMEO)
     play.create(romeo, "romeo", persistentroom="1")
     juliet = play.online(JULIET)
