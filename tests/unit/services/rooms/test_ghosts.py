@@ -137,10 +137,13 @@ def test_a_message_that_comes_again_after_a_crash_is_said_once() -> None:
     juliet = play.online(JULIET)
     play.enter(juliet, "juliet")
     play.network.advance(10)
+    play.silence(juliet)
     play.speak(juliet, "once")
+    assert lines(juliet) == ["juliet: once"]
     play.network.kill(MONTAGUE)
     play.network.start(MONTAGUE)
     play.network.advance(1)
+    assert lines(juliet) == ["gone juliet none none 110 332"]  # it is not refused, though juliet is out of the room
     again = play.online(ROMEO)
     got = play.enter(again, "romeo")
     play.network.advance(10)
