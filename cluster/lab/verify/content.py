@@ -16,6 +16,7 @@ from xml.sax.saxutils import quoteattr
 
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
+from cluster.xmpp.extensions.muc import OCCUPANT_ID
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT, DELAY, DELIVERY, PROBE, STANZA_ID, XML
 from cluster.xmpp.parser import Slice
@@ -28,7 +29,8 @@ _HEADER = ("type", "from", "to", "id")
 _STANZA_ID = re.compile(rb"<(?:[^\s<>/:]+:)?(?:stanza-id|delivery)\s[^>]*>")
 _ID_OR_BY = re.compile(rb"""\s(id|by)\s*=\s*["']([^"']*)""")
 _TAIL = re.compile(
-    rb"(?:<stanza-id xmlns='urn:xmpp:sid:0' by=(?:\"[^\"<]*\"|'[^'<]*') id=\"[^\"<]*\"/>)*"
+    rb"(?:<occupant-id xmlns='urn:xmpp:occupant-id:0' id='[^'<]*'/>)?"
+    rb"(?:<stanza-id xmlns='urn:xmpp:sid:0' by=(?:\"[^\"<]*\"|'[^'<]*') id=(?:\"[^\"<]*\"|'[^'<]*')/>)*"
     rb"(?:<delivery xmlns='urn:xmpplab:delivery:0' id=\"[^\"<]*\"/>)?</[a-z]+>",
     re.ASCII,
 )
@@ -64,16 +66,19 @@ class Expected(NamedTuple):
 class Content:
     """The content of the stanzas of one flow."""
 
-    def __init__(self, kind: Kind, prefix: str, to: Jid, size: int, *, is_followed: bool) -> None:
+    def __init__(
+        self, kind: Kind, prefix: str, to: Jid, size: int, *, is_followed: bool, in_room: bool = False
+    ) -> None:
         """`prefix` begins all ids; `size`: bytes of a stanza as near as its address allows.
 
-        `is_followed`: each message asks to have its hops recorded.
+        `is_followed`: each message asks to have its hops recorded; `in_room`: `to` is a room.
         """
         self.kind = kind
         self.to = to
         self._prefix = prefix
         self._is_followed = is_followed
-        self._type = {"message": "chat", "iq": "get", "presence": None}[kind]
+        self.in_room = in_room
+        self._type = "groupchat" if in_room else {"message": "chat", "iq": "get", "presence": None}[kind]
         self._filling = ""
         self._filling = "x" * max(0, size - len(self.stanza(0).raw))
 
@@ -110,6 +115,10 @@ class Content:
         """The stanza as it must arrive."""
         payload, probe = self.payload(sequence), self._probe(sequence)
         return Expected(self.kind, self._type, str(from_), str(self.to), self.id(sequence), payload, probe)
+
+    def expected_in_room(self, sequence: int, from_: Jid, to: Jid) -> Expected:
+        """As an occupant, `to`, has to hear it from another, `from_`."""
+        return self.expected(sequence, from_)._replace(to=str(to))
 
     def expected_answer(self, sequence: int, requester: Jid) -> Expected:
         """The answer to an iq as it must arrive: it returns the content."""
@@ -192,7 +201,7 @@ def _altered(seen: Element, wanted: Element) -> str:
 def _is_addition(child: Element, givers: Collection[str]) -> bool:
     if child.tag == f"{{{STANZA_ID}}}stanza-id":
         return child.get("by") in givers
-    if child.tag == f"{{{DELIVERY}}}delivery":
+    if child.tag in (f"{{{DELIVERY}}}delivery", f"{{{OCCUPANT_ID}}}occupant-id"):
         return True
     return child.tag == f"{{{DELAY}}}delay" and child.get("from") in (None, *givers)
 
@@ -209,9 +218,9 @@ def _shown(text: str | None) -> str:
     return repr(text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…")
 
 
-def stanza_id(raw: bytes) -> int:
+def stanza_id(raw: bytes, *, with_mark: bool = True) -> int:
     """A number for a message's stanza-ids (XEP-0359), or its mark: the same in any spelling. 0: it has none."""
-    tags = _STANZA_ID.findall(raw)
+    tags = [tag for tag in _STANZA_ID.findall(raw) if with_mark or b"stanza-id" in tag]
     return hash(frozenset(tuple(sorted(_ID_OR_BY.findall(tag))) for tag in tags)) if tags else 0
 
 

@@ -91,6 +91,13 @@ def _misfits(scenario: Scenario, data: Any, plan: Plan) -> Iterator[Finding]:
 def _flow_misfits(
     path: KeyPath, flow: Flow, flows: Sequence[Flow], accounts: Sequence[str], plan: Plan
 ) -> Iterator[Finding]:
+    if flow.room is not None:
+        domain = flow.room.partition("@")[2]
+        services = [each.domain for server in plan.servers for each in server.services if each.kind == "rooms"]
+        yield from _known((*path, "room"), "service of rooms", domain, services)
+        if len(accounts) < 2:
+            yield Finding((*path, "room"), "two accounts have to speak in a room, and the topology has fewer")
+        return
     foreign = [word for box in behind_gateways(plan) for word in (box.name, box.address)]
     for key, end in (("from", flow.from_), ("to", flow.to)):
         yield from _known((*path, key), "account" if "@" in end else "phone or mailbox", end, [*accounts, *foreign])
@@ -125,6 +132,10 @@ def _action_misfits(path: KeyPath, action: Action, raw: Any, scenario: Scenario,
     match action.action:
         case "cut":
             used = sorted({end for flow in scenario.flows for end in (flow.from_, flow.to) if "@" in end})
+            if any(flow.room for flow in scenario.flows):
+                used = sorted(
+                    f"{each.localpart}@{server.domain}" for server in plan.servers for each in server.accounts
+                )
             yield from _known(path, "account in `flows`", action.target, used)
         case "partition":
             for place, server in enumerate(action.partition or ()):

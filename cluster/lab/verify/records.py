@@ -83,11 +83,12 @@ class Leg:
         *,
         is_archive: bool = False,
         is_answer: bool = False,
+        link: Link | None = None,
     ) -> None:
         """`what`: for the report, such as `carbon at juliet@capulet.lit/pda`; empty for the first leg of a flow.
 
         `is_archive`: it is read at the end, so the times of its arrivals mean nothing. `is_answer`: it crosses the link
-        back.
+        back. `link`: the further one that it crosses to be seen here, as from a room to an occupant.
         """
         self.flow = flow
         self.is_archive = is_archive
@@ -96,6 +97,8 @@ class Leg:
         too."""
         self.copy_links = (flow.link, flow.link[::-1]) if is_answer else (flow.link,) if after or not what else ()
         """The links whose faults excuse a copy."""
+        if link is not None:
+            self.loss_link, self.copy_links = link, (*self.copy_links, link)
         self.what = what
         self.after = after
         self._sequences = array("q")

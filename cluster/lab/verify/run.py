@@ -11,7 +11,7 @@ from random import SystemRandom
 from cluster.lab.api import Lab
 from cluster.lab.errors import LabError
 from cluster.lab.tracing.journal import journal
-from cluster.lab.verify import memory, report
+from cluster.lab.verify import memory, report, rooms
 from cluster.lab.verify.cast import Cast
 from cluster.lab.verify.checker import MAX_EXAMPLES, Checker, lost_by_fault
 from cluster.lab.verify.faultlog import FaultLog
@@ -132,6 +132,8 @@ class Run:
             for checker in self.checkers:
                 checker.counts.under_way = sum(1 for _ in checker.missing())
         flows = [checker.report() for checker in self.checkers]
+        records = [flight.record for flight in self._cast.book.flights]
+        flows += [rooms.order(room, records, seats) for room, seats in self._cast.seats.items()]
         if self.strays:
             counts, examples = report.Counts(misdelivered=len(self.strays)), self.strays[:MAX_EXAMPLES]
             found = [Example("misdelivered", "", stray) for stray in examples]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, model_validator
 
 from cluster.kinds.base.values import Name
 from cluster.lab.verify.promises import PROMISES, Promises
@@ -18,7 +18,11 @@ _FOREIGN = re.compile(r"[a-z][a-z0-9-]{0,62}|\+?[0-9]{3,15}")
 """The name of a phone or a mailbox, or a phone's number."""
 
 
-def _end(text: str) -> str:
+def _end(text: str, info: ValidationInfo) -> str:
+    if not text and info.data.get("room"):
+        return ""
+    if not text:
+        raise ValueError(f"the key {str(info.field_name).rstrip('_')!r} is missing; write `from` and `to`, or `room`")
     if _FOREIGN.fullmatch(text):
         return text
     jid = Jid.parse(text)
@@ -30,12 +34,24 @@ def _end(text: str) -> str:
 End = Annotated[str, AfterValidator(_end), WithJsonSchema({"type": "string", "pattern": "^[^/ ]+$"})]
 
 
-class Flow(Section):
-    """Stanzas from one end to another."""
+def _room(text: str) -> str:
+    jid = Jid.parse(text)
+    if not jid.localpart or jid.resourcepart:
+        raise ValueError(f"{text!r} is not a room; write one such as verona@conference.montague.lit")
+    return str(jid)
 
-    from_: Annotated[End, Field(alias="from")]
+
+class Flow(Section):
+    """Stanzas from one end to another, or what is said in a room."""
+
+    room: Annotated[str, AfterValidator(_room)] | None = None
+    """A room in place of both ends, such as `verona@conference.montague.lit`. Accounts of all domains enter it, two of
+    them speak in turn, and each must hear each message once, all in the same order. It is made if it is not there."""
+    occupants: Annotated[int, Field(ge=2, le=100)] = 10
+    """Only with `room`: how many clients are in it."""
+    from_: Annotated[End, Field(alias="from", validate_default=True)] = ""
     """The sender: an account of the topology; or a phone or a mailbox, by its name, number or address."""
-    to: End
+    to: Annotated[End, Field(validate_default=True)] = ""
     """The receiver, likewise."""
     kind: Literal["message", "presence", "iq"] = "message"
     """Messages; directed presence; or iq requests to the other end's client, whose answers are checked too."""
@@ -61,9 +77,18 @@ class Flow(Section):
         for key, is_set in (("online: false", not self.online), ("carbons", self.carbons), ("archive", self.archive)):
             if is_set and self.kind != "message":
                 raise ValueError(f"`{key}` is for messages; leave it out, or leave `kind` out")
+        if self.room is not None:
+            self._check_room()
         if not self.online and self.rate is None:
             raise ValueError("`rate: max` waits for arrivals, but the receiver is offline; write a number")
         return self
+
+    def _check_room(self) -> None:
+        if self.from_ or self.to:
+            raise ValueError("what is said in a room has no ends; leave out `from` and `to`, or `room`")
+        others = (self.kind != "message", not self.online, self.carbons, self.archive)
+        if any(others) or self.rate is None:
+            raise ValueError("with `room`, leave out `kind`, `online`, `carbons`, `archive` and `rate: max`")
 
     @property
     def count(self) -> int | None:

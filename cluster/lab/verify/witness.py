@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-from cluster.lab.verify.content import Content, Expected, Form, difference, difference_of, known_by
+from cluster.lab.verify.content import Content, Expected, Form, difference, difference_of, known_by, stanza_id
 from cluster.lab.verify.records import Arrival, FlowRecord, Leg, Misdelivery
 from cluster.xmpp import element as xml
-from cluster.xmpp.element import Element
+from cluster.xmpp.element import Element, SubElement
+from cluster.xmpp.extensions.muc import MUC
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT, FORWARD
 from cluster.xmpp.parser import Slice
-from cluster.xmpp.stanza import Stanza, error_of
+from cluster.xmpp.stanza import Stanza, error_of, make
 
 CARBONS = "urn:xmpp:carbons:2"
 _CARBONS = {(f"{CARBONS} received",), (f"{CARBONS} sent",)}
@@ -62,6 +63,29 @@ class Book:
         return None if sequence is None else (flight, sequence)
 
 
+class Seat:
+    """The place of a session in a room: it sits down again when the room says that it is not there any more."""
+
+    def __init__(self, occupant: Jid) -> None:
+        self.occupant = occupant
+        self.join = joining(occupant)
+        self.heard: list[tuple[int, int]] = []
+        """What was said, by flow and number, in the order in which it was heard first."""
+
+    def is_lost(self, child: Slice) -> bool:
+        """Its own unavailable presence: the room has lost it (XEP-0045 sections 7.14 and 11)."""
+        get = child.attributes.get
+        is_presence = child.name == f"{CLIENT} presence"
+        return is_presence and get("type") == "unavailable" and get("from") == str(self.occupant)
+
+
+def joining(occupant: Jid) -> Stanza:
+    """What enters a room, and asks for all that it still knows of what was said."""
+    x = Element(f"{{{MUC}}}x")
+    SubElement(x, f"{{{MUC}}}history", maxstanzas="100")
+    return make("presence", to=occupant, payload=[x])
+
+
 class Witness:
     """Judges the stanzas of one session. A bystander has no legs: all flow stanzas are misdeliveries there."""
 
@@ -73,6 +97,8 @@ class Witness:
         self._book = book
         self._givers = givers
         self._legs: dict[tuple[int, Form], Leg] = {}
+        self.seat: Seat | None = None
+        """Its place in a room; None: it is in none."""
 
     def expect(self, flow: int, form: Form, leg: Leg) -> None:
         """Stanzas of this flow must arrive here in this form."""
@@ -84,6 +110,8 @@ class Witness:
         get = child.attributes.get
         known = self._book.find(get("id", ""), child.raw)
         if known is None:
+            if self.seat is not None and self.seat.is_lost(child):
+                return self.seat.join
             self._see_unknown(child)
             return None
         flight, sequence = known
@@ -102,12 +130,19 @@ class Witness:
             return None
         # an iq and a presence have no stanza-id: a client recognises a copy by the id that the sender gave it
         number = known_by(child.raw, get("id", ""), flight.sender) if kind == "message" else 1
+        if flight.content.in_room:  # the mark of a delivery is another one where the room tells it again
+            number = stanza_id(child.raw, with_mark=False)
+            if self.seat is not None and not leg.has(sequence):
+                self.seat.heard.append((index, sequence))
         leg.arrive(Arrival(sequence, number, at_s, self._difference(child, form, flight, sequence)))
         return _answer(child) if form == "direct" and kind == "iq" and type == "get" else None
 
     def _difference(self, child: Slice, form: Form, flight: Flight, sequence: int) -> str:
         if form == "answer":
             return difference(child, flight.content.expected_answer(sequence, self.jid), self._givers)
+        if flight.content.in_room:
+            expected = flight.content.expected_in_room(sequence, flight.sender, self.jid)
+            return difference(child, expected, self._givers)
         expected = flight.content.expected(sequence, flight.sender)
         if form == "carbon":
             return self._carbon_difference(child, expected, flight)

@@ -39,11 +39,14 @@ def take_message(rooms: Rooms, stanza: Stanza) -> Settled:
             raise StanzaError(Condition.ITEM_NOT_FOUND, "the room is not configured yet")
         if not to.resourcepart and stanza.type != "groupchat":
             return take_request(rooms, room, session, stanza)
+        stanza, id = without_id_of_server(stanza, rooms.ctx.server_domain)
+        if id and id in room.history:
+            return None  # it comes again after a crash: all that are here have got it, or have it from the history
         if session is None:
             raise StanzaError(Condition.NOT_ACCEPTABLE, "only occupants of the room may write to it")
         if to.resourcepart:
             return _private(rooms, room, session, stanza)
-        return _groupchat(rooms, room, session, stanza)
+        return _groupchat(rooms, room, session, stanza, id or rooms.ctx.new_id())
     except StanzaError as error:
         error.by = str(to.bare)
         raise
@@ -52,7 +55,7 @@ def take_message(rooms: Rooms, stanza: Stanza) -> Settled:
 # --- to all
 
 
-def _groupchat(rooms: Rooms, room: Room, session: Session, stanza: Stanza) -> Settled:
+def _groupchat(rooms: Rooms, room: Room, session: Session, stanza: Stanza, id: str) -> Settled:
     is_subject = SUBJECT_PAYLOAD in stanza.payloads and BODY not in stanza.payloads  # section 7.2.15
     role = session.occupant.role
     if not may(role, Privilege.SPEAK, room.settings):
@@ -60,11 +63,6 @@ def _groupchat(rooms: Rooms, room: Room, session: Session, stanza: Stanza) -> Se
     if is_subject and not may(role, Privilege.CHANGE_SUBJECT, room.settings):
         raise StanzaError(Condition.FORBIDDEN, "you may not change the subject")
     ctx = rooms.ctx
-    stanza, id = without_id_of_server(stanza, ctx.server_domain)
-    if not id:
-        id = ctx.new_id()
-    elif id in room.history:
-        return None  # it comes again after a crash: all that are here have got it, or have it from the history
     copies = reflected(stanza, session.occupant, room.jid, ctx.new_id(), id)
     if len(copies.behind) > ENTERING_BYTES:
         raise too_large(len(copies.behind))
@@ -102,7 +100,6 @@ def _private(rooms: Rooms, room: Room, session: Session, stanza: Stanza) -> Sett
     other = room.occupant(to.resourcepart)
     if other is None:
         raise StanzaError(Condition.ITEM_NOT_FOUND, f"nobody in the room is called {to.resourcepart}")
-    stanza, _ = without_id_of_server(stanza, rooms.ctx.server_domain)
     copies = private(stanza, session.occupant, room.jid)
     return rooms.send(copies, other.sessions.values())
 

@@ -25,12 +25,13 @@ CONFIG = f"{MUC}#roomconfig"
 class Play:
     """A network whose first domain has rooms."""
 
-    def __init__(self, network: Network | None = None, **settings: Any) -> None:
+    def __init__(self, acknowledge_after_s: float = 0.0, **settings: Any) -> None:
+        """`acknowledge_after_s`: see `Network`; `settings`: of the service."""
         [service] = services.load(("rooms",))
         if settings:
             service = service.with_settings(settings)
             assert isinstance(service.settings, RoomsSettings)
-        self.network = network or Network(services={SERVICE: service})
+        self.network = Network(services={SERVICE: service}, acknowledge_after_s=acknowledge_after_s)
         self.numbers = iter(range(1, 10_000))
 
     def online(self, jid: str) -> Client:

@@ -9,6 +9,7 @@ from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza, opening
 from tests.client import Client
 from tests.network import CAPULET, ELSINORE, MONTAGUE
+from tests.phone import managed, resume
 from tests.unit.services.rooms.play import BENVOLIO, JULIET, ROMEO, VERONA, Play, lines
 
 HAMLET = Jid.parse(f"hamlet@{ELSINORE}/castle")
@@ -128,19 +129,21 @@ def test_what_is_said_while_the_server_is_away_is_heard_once(play: Play, romeo: 
     assert lines(juliet) == ["gone juliet none none 110 332", "message/error verona modify not-acceptable"]
 
 
-def test_a_message_that_comes_again_after_a_crash_is_said_once(play: Play, romeo: Client) -> None:
+def test_a_message_that_comes_again_after_a_crash_is_said_once() -> None:
     """It was archived before anybody got it, and its entry in the link was not acknowledged."""
-    play = Play(network=None)
-    play.network.links.acknowledge_after_s = 5.0
+    play = Play(acknowledge_after_s=5.0)
     romeo = play.online(ROMEO)
     play.create(romeo, "romeo", persistentroom="1")
     juliet = play.online(JULIET)
     play.enter(juliet, "juliet")
     play.network.advance(10)
+    play.silence(juliet)
     play.speak(juliet, "once")
+    assert lines(juliet) == ["juliet: once"]
     play.network.kill(MONTAGUE)
     play.network.start(MONTAGUE)
     play.network.advance(1)
+    assert lines(juliet) == ["gone juliet none none 110 332"]  # it is not refused, though juliet is out of the room
     again = play.online(ROMEO)
     got = play.enter(again, "romeo")
     play.network.advance(10)
@@ -176,3 +179,16 @@ def test_the_other_domain_goes_down(play: Play, romeo: Client) -> None:
     play.network.servers[CAPULET].stop()
     play.network.advance(1)
     assert lines(romeo) == [f"gone juliet none none {JULIET}"]
+
+
+def test_a_stream_that_goes_on_after_the_crash_hears_of_it(play: Play, romeo: Client) -> None:
+    """XEP-0198: the client of the server itself is in the room, and its session outlives the process."""
+    play.configure(romeo, persistentroom="1")
+    phone = managed(play.network, BENVOLIO)
+    play.say(phone, "<presence/>")
+    play.say(phone, f"<presence to='{VERONA}/benvolio'><x xmlns='{MUC}'/></presence>")
+    play.network.kill(MONTAGUE)
+    play.network.start(MONTAGUE)
+    play.network.advance(1)
+    again = resume(play.network, BENVOLIO, phone.sm_id, phone.handled)
+    assert f"presence/unavailable {VERONA}/benvolio" in again.take()
