@@ -1,0 +1,321 @@
+"""What strangers do to the port for other servers, over real sockets and real TLS; the sockets are not Twisted's."""
+
+from __future__ import annotations
+
+import resource
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from twisted.internet.defer import Deferred
+
+from cluster.base.turn import Turn
+from cluster.router.link_faults import LinkFaults
+from cluster.router.s2s.incoming import MAX_HALF_OPEN
+from cluster.router.s2s.ports import Address, S2sPorts, directory, tcp
+from cluster.router.s2s.router import S2sRouter
+from cluster.streams.peer_tls import PeerTls
+from cluster.xmpp.errors import Condition
+from cluster.xmpp.streams.stream_options import TlsMode
+from tests.harness import PATIENCE_S, ReactorThread, until
+from tests.helpers import ids
+from tests.ports.worlds import CAPULET, MONTAGUE, Node, chat, text_of
+from tests.unit.router.certificates import Authority, Certified, srv, xmpp
+from tests.unit.xmpp.server_streams import HEADER
+
+TRUSTED, OTHER = Authority("the lab's"), Authority("somebody else's")
+STARTTLS = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
+AUTH = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>=</auth>"
+STANZA = "<message from='romeo@montague.lit' to='juliet@capulet.lit'><body>hi</body></message>"
+
+
+def dns(*names: str) -> list[x509.GeneralName]:
+    return [x509.DNSName(name) for name in names]
+
+
+OF_MONTAGUE, OF_CAPULET = TRUSTED.issue(dns(MONTAGUE)), TRUSTED.issue(dns(CAPULET))
+
+
+class Stranger:
+    """Somebody with a socket."""
+
+    def __init__(self, port: int, source: str = "127.0.0.1") -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE_S, (source, 0))
+
+    def say(self, text: str, until: str = "") -> str:
+        """What was answered, up to this text, or to the end of the stream."""
+        self.socket.sendall(text.encode())
+        return self.read(until) if until else ""
+
+    def read(self, until: str) -> str:
+        got = b""
+        while until.encode() not in got:
+            with suppress(ssl.SSLError, ConnectionError):
+                if data := self.socket.recv(65_536):
+                    got += data
+                    continue
+            raise AssertionError(f"no {until!r} in {got.decode()!r}")
+        return got.decode()
+
+    def start_tls(self, certified: Certified | None, folder: Path, **settings: Any) -> None:
+        """With this certificate; the other's is not looked at."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        for name, value in settings.items():
+            setattr(context, name, value)
+        if certified is not None:
+            file = folder / "stranger.pem"
+            file.write_bytes(certified.pem)
+            context.load_cert_chain(file)
+        self.socket = context.wrap_socket(self.socket, server_hostname=CAPULET)
+
+    def secure(self, certified: Certified | None, folder: Path) -> str:
+        """By STARTTLS; the features that are on offer then."""
+        self.say(HEADER, "</stream:features>")
+        self.say(STARTTLS, "<proceed")
+        self.start_tls(certified, folder)
+        return self.say(HEADER, "</stream:features>")
+
+
+class Server:
+    """Capulet's, on the real reactor; it reaches montague.lit at the port that is given."""
+
+    def __init__(self, thread: ReactorThread, tls: TlsMode) -> None:
+        self.thread = thread
+        self.node = Node(thread.reactor)
+        self.addresses: dict[str, tuple[Address, ...]] = {}
+        faults = LinkFaults(
+            thread.reactor, CAPULET, self.node.tracer, lambda from_, count: None, thread.reactor.seconds
+        )
+
+        async def secret() -> str:
+            return "capulet's"
+
+        self.ports = S2sPorts(
+            (CAPULET,), thread.reactor, Turn(thread.reactor), ids(), directory(self.addresses), tcp(thread.reactor),
+            secret, faults, self.node.tracer, tls_mode=tls,
+            tls=PeerTls(OF_CAPULET.key, OF_CAPULET.certificate, [TRUSTED.certificate]),
+        )  # fmt: skip
+        self.router = S2sRouter(self.ports)
+        self.port = 0
+        self._strangers: list[Stranger] = []
+        thread.run(self._start)
+
+    async def _start(self) -> None:
+        self.node.router = self.router
+        await self.router.start(self.node.deliver, self.node.bounce)
+        self._listener = self.thread.reactor.listenTCP(0, self.router, 1024, "127.0.0.1")
+        self.port = self._listener.getHost().port
+
+    def stranger(self) -> Stranger:
+        """A new one, gone with the server."""
+        stranger = Stranger(self.port)
+        self._strangers.append(stranger)
+        return stranger
+
+    def wait(self, condition: Callable[[], object]) -> None:
+        async def wait() -> None:
+            await until(self.thread.reactor, condition)
+
+        self.thread.run(wait)
+
+    def send(self, text: str) -> None:
+        async def send() -> None:
+            self.node.send(chat(text, "juliet@capulet.lit/balcony", "romeo@montague.lit"))
+
+        self.thread.run(send)
+
+    def stop(self) -> None:
+        async def stop() -> None:
+            stopped: Deferred[None] | None = self._listener.stopListening()
+            if stopped is not None:
+                await stopped
+            await self.router.stop()
+
+        for stranger in self._strangers:
+            stranger.socket.close()
+        self.thread.run(stop)
+
+
+@pytest.fixture
+def server(reactor_thread: ReactorThread) -> Iterator[Server]:
+    server = Server(reactor_thread, "required")
+    yield server
+    server.stop()
+
+
+def test_whoever_proves_by_a_certificate_to_be_montague_may_speak_for_it(server: Server, tmp_path: Path) -> None:
+    stranger = server.stranger()
+    assert "EXTERNAL" in stranger.secure(OF_MONTAGUE, tmp_path)
+    stranger.say(AUTH, "<success")
+    stranger.say(HEADER, "</stream:features>")
+    stranger.say(STANZA)
+    server.wait(lambda: server.node.delivered)
+    assert [text_of(stanza) for stanza in server.node.delivered] == ["hi"]
+    stranger.say(STANZA.replace("@montague.lit", "@rooms.montague.lit"), "<invalid-from")
+
+
+@pytest.mark.parametrize(
+    ("certified", "is_montague"),
+    [
+        (TRUSTED.issue([srv(f"_xmpp-server.{MONTAGUE}")]), True),
+        (TRUSTED.issue([xmpp(MONTAGUE)]), True),
+        (TRUSTED.issue(dns(MONTAGUE), usages=[ExtendedKeyUsageOID.SERVER_AUTH]), True),
+        (TRUSTED.issue(dns("*.lit", "*.montague.lit", "xmontague.lit", "montague.lit.evil.lit")), False),
+        (TRUSTED.issue([], common_name=MONTAGUE), False),
+        (TRUSTED.issue([srv(f"_xmpp-client.{MONTAGUE}"), xmpp(f"romeo@{MONTAGUE}")]), False),
+        (OTHER.issue(dns(MONTAGUE)), False),
+        (TRUSTED.issue(dns(MONTAGUE), valid_days=(-2, -1)), False),
+        (TRUSTED.issue(dns(MONTAGUE), valid_days=(1, 2)), False),
+        (TRUSTED.issue(dns(MONTAGUE), self_signed=True), False),
+        (None, False),
+    ],
+    ids=[
+        "SRVName", "XmppAddr", "for servers only", "wildcards and look-alikes", "common name", "of a client",
+        "other authority", "expired", "not yet valid", "self-signed", "none",
+    ],
+)  # fmt: skip
+def test_external_is_for_those_whose_certificate_says_so(
+    server: Server, tmp_path: Path, certified: Certified | None, is_montague: bool
+) -> None:
+    stranger = server.stranger()
+    assert ("EXTERNAL" in stranger.secure(certified, tmp_path)) is is_montague
+    if not is_montague:
+        stranger.say(AUTH, "<not-authorized")
+        stranger.say(STANZA, "<not-authorized")
+        assert server.node.delivered == []
+
+
+def test_direct_tls_is_taken_at_the_same_port(server: Server, tmp_path: Path) -> None:
+    """XEP-0368 section 3."""
+    stranger = server.stranger()
+    stranger.start_tls(OF_MONTAGUE, tmp_path)
+    assert "EXTERNAL" in stranger.say(HEADER, "</stream:features>")
+
+
+def test_nothing_is_taken_in_clear_where_tls_is_required(server: Server) -> None:
+    stranger = server.stranger()
+    stranger.say(HEADER, "</stream:features>")
+    stranger.say(f"<db:result from='{MONTAGUE}' to='{CAPULET}'>k</db:result>", "<policy-violation")
+    stranger.say(STANZA, "<not-authorized")
+
+
+def test_what_follows_starttls_in_clear_is_not_taken(server: Server) -> None:
+    stranger = server.stranger()
+    stranger.say(HEADER, "</stream:features>")
+    told = stranger.say(STARTTLS + HEADER, "</stream:stream>")
+    assert "<proceed" not in told
+    assert "<policy-violation" in told
+
+
+def test_old_versions_of_tls_are_refused(server: Server, tmp_path: Path) -> None:
+    stranger = server.stranger()
+    stranger.say(HEADER, "</stream:features>")
+    stranger.say(STARTTLS, "<proceed")
+    with pytest.raises((ssl.SSLError, ConnectionError)), pytest.warns(DeprecationWarning, match="deprecated"):
+        stranger.start_tls(None, tmp_path, minimum_version=ssl.TLSVersion.TLSv1, maximum_version=ssl.TLSVersion.TLSv1_1)
+
+
+def test_no_xml_is_answered_and_ends_the_stream(server: Server) -> None:
+    assert "<not-well-formed" in server.stranger().say("GET / HTTP/1.1\r\n\r\n<", "</stream:stream>")
+    assert "<restricted-xml" in server.stranger().say("<!DOCTYPE x []>", "</stream:stream>")
+
+
+def test_five_thousand_half_open_streams_keep_nobody_out(server: Server, tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    count = 5 * MAX_HALF_OPEN
+    if hard < 2 * count + 1_000:
+        pytest.skip(f"only {hard} open files are allowed")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2 * count + 1_000), hard))
+    strangers: list[Stranger] = []
+    friend = server.stranger()
+    friend.secure(OF_MONTAGUE, tmp_path)
+    friend.say(AUTH, "<success")
+    friend.say(HEADER, "</stream:features>")
+    try:
+        for number in range(count):
+            strangers.append(server.stranger())
+            strangers[-1].say(HEADER[: number % len(HEADER)])
+            if number % 1_000 == 0:
+                friend.say(STANZA)
+        late = server.stranger()
+        assert "EXTERNAL" in late.secure(OF_MONTAGUE, tmp_path)
+        server.wait(lambda: len(server.node.delivered) == 5)
+        assert "<resource-constraint" in strangers[0].read("</stream:stream>")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+# --- the other way: capulet connects to whoever answers for montague
+
+
+class Listener:
+    """Answers for montague.lit, one connection after the other, as the test says."""
+
+    def __init__(self, serve: Callable[[socket.socket], None]) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self._serve = serve
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._socket.accept()
+                with connection, suppress(OSError):
+                    self._serve(connection)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+ANSWER = HEADER.replace(f"from='{MONTAGUE}' to='{CAPULET}'", f"from='{MONTAGUE}' to='{CAPULET}' id='s1'")
+
+
+def test_tls_that_was_stripped_from_the_offer_is_noticed(server: Server) -> None:
+    got: list[bytes] = []
+
+    def strip(connection: socket.socket) -> None:
+        got.append(connection.recv(65_536))
+        dialback = "<dialback xmlns='urn:xmpp:features:dialback'/>"
+        connection.sendall(f"{ANSWER}<stream:features>{dialback}</stream:features>".encode())
+        while data := connection.recv(65_536):
+            got.append(data)
+
+    listener = Listener(strip)
+    server.addresses[MONTAGUE] = (Address("127.0.0.1", listener.port),)
+    server.send("secret")
+    server.wait(lambda: server.node.bounced)
+    listener.close()
+    [(_, error)] = server.node.bounced
+    assert error.condition is Condition.REMOTE_SERVER_TIMEOUT
+    assert "does not offer TLS" in error.text
+    assert b"secret" not in b"".join(got)
+    assert b"db:result" not in b"".join(got)
+
+
+def test_endless_features_are_not_read_to_the_end(server: Server) -> None:
+    sent: list[int] = []
+
+    def flood(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        connection.sendall(f"{ANSWER}<stream:features>".encode())
+        with suppress(OSError):
+            while len(sent) < 10_000:
+                connection.sendall(b"<x/>" * 1_000)
+                sent.append(1)
+
+    listener = Listener(flood)
+    server.addresses[MONTAGUE] = (Address("127.0.0.1", listener.port),)
+    server.send("hello?")
+    server.wait(lambda: sent)
+    server.wait(lambda: not server.node.bounced)
+    listener.close()
+    assert len(sent) < 10_000
