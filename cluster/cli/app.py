@@ -31,6 +31,7 @@ from cluster.cli import (
     ps,
     scale,
     send,
+    simulate,
     trace,
     up,
     user,
@@ -109,6 +110,7 @@ GROUPS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
     },
     "Measuring": {
         "verify": verify.verify,
+        "simulate": simulate.simulate,
         "load": load.load,
     },
 }

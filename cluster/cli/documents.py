@@ -10,6 +10,7 @@ from cluster.client.archive import ArchivedMessage
 from cluster.kinds import networks
 from cluster.lab.answers import AccountView, CheckStep, Intention, LabView, LinkState, LogView, NetworkView, Overview
 from cluster.lab.verify.report import Report
+from cluster.simulation.report import SimulationReport
 from cluster.topology.plan import Plan
 from cluster.trace.why import Explanation
 
@@ -45,6 +46,7 @@ DOCUMENTS: dict[str, Any] = {
     "network ls": list[NetworkView],
     **{kind.command.name: list[kind.command.received] for kind in networks().values() if kind.command},  # type: ignore[name-defined]
     "verify": list[Report],
+    "simulate": list[SimulationReport],
     "config": Plan,
     "up": Intention,
     "check": list[CheckStep],

@@ -18,7 +18,6 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
-from cluster import modules, services
 from cluster.base.clock import Reactor, as_interface
 from cluster.base.turn import Turn
 from cluster.lab.control.requests import SERVER
@@ -27,6 +26,7 @@ from cluster.lab.folder import LabFolder
 from cluster.lab.runtime import process
 from cluster.lab.runtime.process import new_id
 from cluster.lab.s2s import s2s_router
+from cluster.lab.serving import config, roster
 from cluster.membership.redis import RedisNodes
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
@@ -37,16 +37,13 @@ from cluster.router.redis import RedisRouter
 from cluster.router.s2s.router import S2sRouter
 from cluster.server.build import build
 from cluster.server.c2s.web import site
-from cluster.server.config import Ports, ServerConfig
+from cluster.server.config import Ports
 from cluster.server.nodes import frames
-from cluster.server.services.service import Service
-from cluster.store.port import RosterItem
 from cluster.store.redis import redis_store
 from cluster.streams import tls
-from cluster.topology.plan import AccountSeed, Plan, ServiceSeed, XmpplabServer
+from cluster.topology.plan import AccountSeed, Plan, XmpplabServer
 from cluster.trace.hop import Tracer
 from cluster.trace.redis import RedisJournal
-from cluster.xmpp.jid import Jid
 from cluster.xmpp.streams.sasl import make_keys
 
 BACKLOG = 1024
@@ -66,7 +63,7 @@ class Node:
         self._home = keys.accounts(node.domain)
         self._journal = RedisJournal(self._client, keys, reactor, plan.journal_bytes)
         ports, self._s2s = _ports(reactor, folder, self._client, keys, self._journal, plan, node)
-        self._server = build(_config(plan, node, self._tls), ports)
+        self._server = build(config(plan, node, self._tls.starttls, self._tls.end_point), ports)
         self._control = ControlServer(self._client, keys, node.channel, self._server.administration, SERVER)
         self._listeners: list[Any] = []
 
@@ -100,11 +97,8 @@ class Node:
         accounts = self._server.ports.store.accounts
         if await accounts.is_seeded(seed.localpart):
             return
-        roster = [
-            RosterItem(Jid.parse(contact.jid), contact.name, tuple(contact.groups), subscription="both", listed=True)
-            for contact in seed.contacts
-        ]
-        await accounts.seed(await self._server.domain.credentials.account(seed.localpart, seed.password), roster)
+        account = await self._server.domain.credentials.account(seed.localpart, seed.password)
+        await accounts.seed(account, roster(seed))
 
     async def stop(self) -> None:
         """Stop listening, end the streams, and write what is queued."""
@@ -113,26 +107,6 @@ class Node:
         await self._server.stop()
         self._journal.flush()
         await self._client.close()
-
-
-def _config(plan: Plan, node: XmpplabServer, tls: _Tls) -> ServerConfig:
-    [first, *_] = plan.nodes_of(node.server)
-    elsewhere = first.subdomains if first.name != node.name else ()
-    return ServerConfig(
-        node.domain, tuple(modules.load(node.modules)), node.tls, tls.starttls, tls.end_point,
-        anonymous=node.anonymous, registration=node.registration,
-        registrations_per_minute=node.registrations_per_minute, probes_per_minute=plan.probes_per_minute,
-        strict=node.strict, admin=node.admin, limits=node.limits,
-        components={seed.domain: seed.secret for seed in node.components},
-        services={seed.domain: _service(seed) for seed in node.services},
-        services_at=dict.fromkeys(elsewhere, first.name),
-        served_by=plan.served_by,
-    )  # fmt: skip
-
-
-def _service(seed: ServiceSeed) -> Service:
-    [service] = services.load((seed.kind,))
-    return service.with_settings(seed.settings)
 
 
 def _ports(

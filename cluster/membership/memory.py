@@ -101,8 +101,10 @@ class MemoryShare(LinkAssignment):
 class MemoryNodes(Nodes):
     """One node; those of a domain share a `MemoryMembership`."""
 
-    def __init__(self, company: MemoryMembership, name: str) -> None:
+    def __init__(self, company: MemoryMembership, name: str, clock: Clock | None = None) -> None:
+        """`clock`: of its process, in which nothing happens any more once that has crashed."""
         self.name = name
+        self._clock = clock or company.clock
         self.share = MemoryShare(company, name)
         self.server: Server
         self.is_silent = False
@@ -127,7 +129,7 @@ class MemoryNodes(Nodes):
             self._uses[localpart] = self._uses.get(localpart, 0) + 1
         elif waits or self.company.present.get(owner.name) is not owner:
             waiting: Deferred[str] = Deferred()
-            self.company.clock.callLater(0.01, lambda: self.claim(localpart).chainDeferred(waiting))
+            self._clock.callLater(0.01, lambda: self.claim(localpart).chainDeferred(waiting))
             return waiting
         return succeed(owner.name)
 
@@ -180,7 +182,7 @@ class MemoryNodes(Nodes):
         while inbox and not self.is_silent:
             entry = inbox.popleft()
             read.append(entry)
-            self.company.clock.callLater(ACKNOWLEDGE_AFTER_S, self._acknowledge, read, entry)
+            self._clock.callLater(ACKNOWLEDGE_AFTER_S, self._acknowledge, read, entry)
             self.server.take(entry.from_, entry.frame, f"{entry.from_}:{entry.number}-0:0")
 
     def _acknowledge(self, read: deque[Entry], entry: Entry) -> None:

@@ -69,9 +69,27 @@ class MemoryNetwork:
         self._queues: dict[tuple[str, str], Queue] = {}
         self._faults: dict[str, dict[str, bytes]] = {}
 
-    def router(self, domain: str, tracer: HopRecorder) -> MemoryRouter:
-        """A new router of this domain; when started, it replaces an earlier one."""
-        return MemoryRouter(self, domain, tracer)
+    def router(self, domain: str, tracer: HopRecorder, clock: Clock | None = None) -> MemoryRouter:
+        """A new router of this domain; when started, it replaces an earlier one.
+
+        `clock`: of its process, in which nothing happens any more once that has crashed; see `forget`.
+        """
+        return MemoryRouter(self, domain, tracer, clock or self.clock)
+
+    def forget(self, router: MemoryRouter) -> bool:
+        """The process of this router has crashed: what it had not written, or not acknowledged, is for the next one.
+
+        True where it was the reader of its domain.
+        """
+        is_reader = self.readers.get(router.domain) is router
+        if is_reader:
+            del self.readers[router.domain]
+        return is_reader
+
+    @property
+    def waiting(self) -> int:
+        """Entries that were written and have not settled."""
+        return sum(len(queue.entries) for queue in self._queues.values())
 
     def queue(self, from_: str, to: str) -> Queue:
         """The queue from one domain to the other."""
@@ -95,15 +113,16 @@ class MemoryNetwork:
 class MemoryRouter:
     """A `Router` of one domain."""
 
-    def __init__(self, network: MemoryNetwork, domain: str, tracer: HopRecorder) -> None:
+    def __init__(self, network: MemoryNetwork, domain: str, tracer: HopRecorder, clock: Clock) -> None:
         self.network = network
+        self.clock = clock
         self.domain = domain
         self.tracer = tracer
         self._bounce: Bounce | None = None
         self._deliver: Deliver | None = None
         self._links: dict[str, MemoryLink] = {}
         self._gates: dict[str, EntrySink] = {}
-        self.faults = LinkFaults(network.clock, domain, tracer, self._count, network.clock.seconds)
+        self.faults = LinkFaults(clock, domain, tracer, self._count, clock.seconds)
 
     def link(self, to_domain: str) -> MemoryLink:
         """The link to this domain."""
@@ -122,7 +141,7 @@ class MemoryRouter:
         for from_ in self.network.peers(self.domain):
             for entry in self.network.queue(from_, self.domain).entries:
                 entry.is_taken = False
-            self.network.clock.callLater(0, self.read, from_)
+            self.clock.callLater(0, self.read, from_)
 
     async def stop(self) -> None:
         """Stop reading, and write what is still queued."""
@@ -139,7 +158,7 @@ class MemoryRouter:
         gate = self._gates.get(from_)
         if gate is None:
             network = self.network
-            guard = LinkGuard(network.clock, from_, self.domain, network.served_by, self._deliver, self.tracer)
+            guard = LinkGuard(self.clock, from_, self.domain, network.served_by, self._deliver, self.tracer)
             gate = self._gates[from_] = self.faults.before(from_, guard, lambda: self.read(from_))
         queue = self.network.queue(from_, self.domain)
         for entry in [*queue.entries]:
@@ -165,7 +184,7 @@ class MemoryRouter:
             if not after_s:
                 remove(None)
             elif self._is_reader:
-                self.network.clock.callLater(after_s, remove, None)
+                self.clock.callLater(after_s, remove, None)
 
         settled = gate.take(entry.id, entry.stanzas)
         if settled is None:
@@ -186,7 +205,7 @@ class MemoryLink:
         """Carry the stanza; see `Link`."""
         if self._entry is None:
             self._entry = Entry("")
-            self._router.network.clock.callLater(0, self.flush)
+            self._router.clock.callLater(0, self.flush)
         self._entry.stanzas.append(stanza)
         return self._entry.settled
 
@@ -218,7 +237,7 @@ class MemoryLink:
         entry.settled.callback(None)
         reader = network.readers.get(self._to)
         if reader is not None:
-            network.clock.callLater(0, reader.read, router.domain)
+            reader.clock.callLater(0, reader.read, router.domain)
 
     def _refuse(self, entry: Entry, error: StanzaError) -> None:
         for stanza in entry.stanzas:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from itertools import islice
 from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
 
 from cluster.redisio.pages import PAGE_BYTES
-from cluster.store.archive import MAX_PAGE_BYTES, ArchivedMessage, Entry, Page, select
 from cluster.store.limits import DEFAULTS, Limit
+from cluster.store.memory_archives import MemoryArchives
 from cluster.store.memory_pubsub import MemoryPubsub
 from cluster.store.memory_rooms import MemoryRooms
 from cluster.store.port import PAGE_MESSAGES, Account, OfflineMessage, RosterItem, Store
 from cluster.store.session import KeptSession, SentStanza, SessionChange, SessionRecord
-from cluster.xmpp.extensions.mam import Query
 from cluster.xmpp.jid import Jid
 
 
@@ -107,7 +107,9 @@ class MemoryOffline:
     """An `OfflineStore`."""
 
     def __init__(self) -> None:
-        self._messages: dict[str, list[OfflineMessage]] = {}
+        self._messages: dict[str, deque[OfflineMessage]] = {}
+        self._sizes_bytes: dict[str, int] = {}
+        self._total_bytes = 0
 
     async def push(
         self,
@@ -119,19 +121,23 @@ class MemoryOffline:
         first: bool = False,
     ) -> bool:
         """Store it unless that exceeds a limit; False then. `first`: as the oldest."""
-        waiting = self._messages.setdefault(localpart, [])
-        size_bytes = sum(len(each.stanza.raw) for each in (*waiting, message))
-        all_bytes = sum(len(each.stanza.raw) for each in (message, *chain.from_iterable(self._messages.values())))
-        if len(waiting) >= limit.count or size_bytes > limit.size_bytes or all_bytes > total_bytes:
+        waiting, size_bytes = self._messages.get(localpart, deque()), len(message.stanza.raw)
+        is_full = len(waiting) >= limit.count or self._sizes_bytes.get(localpart, 0) + size_bytes > limit.size_bytes
+        if is_full or self._total_bytes + size_bytes > total_bytes:
             return False
-        waiting.insert(0 if first else len(waiting), message)
+        self._messages[localpart] = waiting
+        if first:
+            waiting.appendleft(message)
+        else:
+            waiting.append(message)
+        self._grow(localpart, size_bytes)
         return True
 
     async def page(self, localpart: str) -> list[OfflineMessage]:
         """The oldest waiting messages."""
         page: list[OfflineMessage] = []
         size_bytes = 0
-        for message in self._messages.get(localpart, ())[:PAGE_MESSAGES]:
+        for message in islice(self._messages.get(localpart, ()), PAGE_MESSAGES):
             page.append(message)
             size_bytes += len(message.stanza.raw)
             if size_bytes > PAGE_BYTES:
@@ -140,11 +146,20 @@ class MemoryOffline:
 
     async def drop(self, localpart: str, count: int) -> None:
         """Remove the oldest `count`."""
-        del self._messages.get(localpart, [])[:count]
+        waiting = self._messages.get(localpart, deque())
+        for _ in range(min(count, len(waiting))):
+            self._grow(localpart, -len(waiting.popleft().stanza.raw))
+        if not waiting:
+            self.forget(localpart)
 
     def forget(self, localpart: str) -> None:
         """Remove all messages."""
         self._messages.pop(localpart, None)
+        self._total_bytes -= self._sizes_bytes.pop(localpart, 0)
+
+    def _grow(self, localpart: str, by_bytes: int) -> None:
+        self._sizes_bytes[localpart] = self._sizes_bytes.get(localpart, 0) + by_bytes
+        self._total_bytes += by_bytes
 
 
 class MemoryDocuments:
@@ -174,50 +189,6 @@ class MemoryDocuments:
     def forget(self, localpart: str) -> None:
         """Remove all documents."""
         self._documents.pop(localpart, None)
-
-
-class MemoryArchives:
-    """An `ArchiveStore`."""
-
-    def __init__(self) -> None:
-        self._archives: dict[str, list[ArchivedMessage]] = {}
-
-    def append(self, localpart: str, message: ArchivedMessage, limit: Limit) -> Deferred[None]:
-        """Store it; beyond the limit, the oldest are removed."""
-        archive = self._archives.setdefault(localpart, [])
-        archive.append(message)
-        del archive[: -limit.count]
-        while sum(len(kept.stanza.raw) for kept in archive) > limit.size_bytes:
-            del archive[0]
-        return succeed(None)
-
-    def append_again(self, localpart: str, message: ArchivedMessage, limit: Limit) -> None:
-        """Store it, unless its id is stored already."""
-        if all(kept.id != message.id for kept in self._archives.get(localpart, ())):
-            self.append(localpart, message, limit)
-
-    def replace(self, localpart: str, message: ArchivedMessage) -> Deferred[None]:
-        """Keep it in place of the one with its id, if there is one."""
-        archive = self._archives.get(localpart, [])
-        archive[:] = [message if kept.id == message.id else kept for kept in archive]
-        return succeed(None)
-
-    async def query(self, account: Jid, query: Query) -> Page:
-        """A page of the account's archive. Raises UnknownId."""
-        archive = self._archives.get(account.localpart, [])
-        chosen = select([Entry.of(message) for message in archive], account, query)
-        found: list[ArchivedMessage] = []
-        size_bytes = 0
-        for place in chosen.to_read:
-            if size_bytes > MAX_PAGE_BYTES:
-                break
-            found.append(archive[place])
-            size_bytes += len(found[-1].stanza.raw)
-        return chosen.page(found)
-
-    def forget(self, localpart: str) -> None:
-        """Remove the archive."""
-        self._archives.pop(localpart, None)
 
 
 class MemorySecrets:

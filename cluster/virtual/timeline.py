@@ -46,6 +46,11 @@ class Life:
         self.state = State.RUNS
         self.held: deque[tuple[int, VirtualCall]] = deque()
 
+    @property
+    def runs(self) -> bool:
+        """It is neither paused nor over."""
+        return self.state is State.RUNS
+
 
 @implementer(IDelayedCall)
 class VirtualCall:
@@ -123,6 +128,8 @@ class Timeline:
         self._number = 0
         self._stale = 0
         """Places in the heap whose call has left them."""
+        self._between: list[tuple[int, int, Callable[[], None]]] = []
+        self._next_between: float = INFINITY
 
     def seconds(self) -> float:
         """The time now."""
@@ -158,10 +165,24 @@ class Timeline:
         yield from (call for number, call in self._soon if call._number == number)
         yield from (call for _, number, call in self._heap if call._number == number)
 
+    def between(self, events: int, what: Callable[[], None]) -> None:
+        """Do this behind so many further calls, whatever they are: it belongs to no process."""
+        self._number += 1
+        heappush(self._between, (self.events + events, self._number, what))
+        self._next_between = self._between[0][0]
+
+    def _do_between(self) -> None:
+        _, _, what = heappop(self._between)
+        self._next_between = self._between[0][0] if self._between else INFINITY
+        what()
+
     def run(self, until_ns: int, most: float = INFINITY) -> bool:
         """Go on until that time, all that is due then included, or until so many more calls; False then."""
         soon, stop_at = self._soon, self.events + most
         while self.events < stop_at:
+            if self.events >= self._next_between:
+                self._do_between()
+                continue
             heap = self._heap
             if heap and (heap[0][0] <= self.now_ns or (not soon and heap[0][0] <= until_ns)):
                 at_ns, number, call = heappop(heap)

@@ -158,6 +158,16 @@ def test_a_run_stops_between_two_events() -> None:
     assert (done, timeline.now_ns) == ([0, 1, 2, 3], 9 * NS)
 
 
+def test_something_can_happen_between_any_two_events() -> None:
+    reactor, done = host(), list[object]()
+    for number in range(4):
+        reactor.callLater(1, done.append, number)
+    reactor.network.timeline.between(3, lambda: done.append("third"))
+    reactor.network.timeline.between(1, lambda: done.append("first"))
+    run(reactor, 1)
+    assert done == [0, "first", 1, 2, "third", 3]
+
+
 def test_calls_that_are_put_off_again_and_again_take_no_more_room() -> None:
     """Each byte of a peer puts its time limit off."""
     reactor = host()
