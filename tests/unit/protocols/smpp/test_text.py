@@ -57,7 +57,7 @@ def test_any_data_coding_is_some_text(data_coding: int, octets: bytes) -> None:
         (1, b"\x1be 5", "€ 5"),  # node-smpp
         (3, b"caf\xe9", "café"),
         (8, b"\xd8\x3c\xdf\x39", "🌹"),
-        (4, b"\x01\x02", "[a short message that is no text: data_coding 4, 0102]"),
+        (4, b"\x01\x02", "[a short message that is not a text: data_coding 4, 0102]"),
     ],
 )
 def test_data_codings(data_coding: int, octets: bytes, words: str) -> None:  # SMPP 3.4 section 5.2.19
