@@ -44,15 +44,15 @@ IqHandler = Callable[Concatenate[Context, Stanza, ...], Stanza | Awaitable[Stanz
 """Answers a request with its reply, at once or later. Raises StanzaError to refuse it."""
 
 Hook = Literal["available", "gone", "kept", "load", "published", "restored", "store"]
-"""Points where a module may act; the handlers of one hook run in the order of the modules' names.
+"""Points at which a module may act; the handlers of one hook run in the order of the modules' names.
 
-available: a session became willing to take messages (its priority is not negative); handler(ctx, account, session)
-gone: a session is over; handler(ctx, account, session)
-kept: a client of the account had a document kept, its vCard or private XML; handler(ctx, account, Kept)
-load: an account comes into memory with its state, before anybody uses it; handler(ctx, account, None)
-published: something is another at a node of the account (XEP-0163); handler(ctx, account, pubsub.service.Change)
-restored: a session that another process left is here with its state; handler(ctx, account, session)
-store: nobody is there for a message; handler(ctx, account, ForLater), True where it is kept now
+available: a session became available with a priority that is not negative; handler(ctx, account, session)
+gone: a session has ended; handler(ctx, account, session)
+kept: a client of the account stored a document, its vCard or private XML; handler(ctx, account, Kept)
+load: an account is loaded with its state, before its first use; handler(ctx, account, None)
+published: a node of the account has changed (XEP-0163); handler(ctx, account, pubsub.service.Change)
+restored: a session of another process is here with its state; handler(ctx, account, session)
+store: no resource is available for a message; handler(ctx, account, ForLater), True if it is stored now
 """
 
 HookHandler = Callable[..., Awaitable[bool]]
@@ -73,21 +73,21 @@ settled: when what the handler stores is safe, None if it is already (see base/s
 """
 
 PresenceHook = Literal["leaving", "sent", "concerns", "received", "gone", "shown"]
-"""Points on the way of presence. Handlers answer at once; their sender is not read on before all is settled that they
-return (None: at once). They run in the order of the modules' names, behind what the server does with the presence.
+"""Points on the way of presence. Handlers return at once; the server reads on from the sender when all that they return
+has settled. They run in the order of the modules' names, after the server has handled the presence.
 
-leaving: a session of this domain sends available presence, to all or to somebody; handler(ctx, session, stanza) ->
-    stanza, as it is to be sent. These handlers are called before everything else.
+leaving: a session of this domain sends available presence, to all or to one address; handler(ctx, session, stanza) ->
+    the stanza to send. These handlers are called before everything else.
 sent: a session of this domain broadcast available presence, its first or a later one, and its contacts are told;
     handler(ctx, session, stanza) -> settled. `session.presence` is the stanza.
-concerns: presence came for an account without a session, and would be `received` or `gone`; handler(ctx, stanza,
-    is_alone) -> whether the module needs the account for it: else none is loaded. `is_alone`: no other node serves the
-    domain. A module without this handler wants to know of all.
-received: available presence came for an account (`to` is bare) or for one of its resources, of a contact or of anybody
-    else, with a session of the account or without one; handler(ctx, account, stanza) -> settled
-gone: unavailable presence of a session of the account, by its own word or because its stream is over; or unavailable
-    or error presence that came for the account or one of its resources; handler(ctx, account, stanza) -> settled.
-    `from` is who is gone: a resource, or all of them where it is bare.
+concerns: presence arrived for an account without a session, and would be `received` or `gone`; handler(ctx, stanza,
+    is_alone) -> whether the module needs the account for it; otherwise it is not loaded. `is_alone`: no other node
+    serves the domain. A module without this handler needs all.
+received: available presence arrived for an account (`to` is bare) or for one of its resources, from a contact or
+    anybody else, with a session of the account or without one; handler(ctx, account, stanza) -> settled
+gone: unavailable presence of a session of the account, which it sent or which follows from the end of its stream; or
+    unavailable or error presence for the account or one of its resources; handler(ctx, account, stanza) -> settled.
+    `from` is gone: a resource, or all of them if it is bare.
 shown: a contact may see the account from now on; handler(ctx, account, jid) -> settled
 
 Subscription requests and probes are not presence in this sense, and presence of blocked addresses is left out.

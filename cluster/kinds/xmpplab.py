@@ -16,12 +16,12 @@ MAX_NODES = 16
 """Of one server: as many processes as a desk has cores, and more than enough to see what happens between them."""
 
 _Count = Annotated[int, Ge(0)]
-_COME_BACK = "further ones come back to their senders."
+_RETURNED = "further ones return to their senders."
 _HTTP_PORT = Key(
     "http_port",
     Port,
-    "TCP port for clients on the web: WebSockets (RFC 7395) and where they are found (XEP-0156), under TLS; with "
-    "`tls: off` without.",
+    "TCP port for clients on the web: WebSockets (RFC 7395) and their discovery (XEP-0156), under TLS; with `tls: off` "
+    "without.",
     5281,
 )
 
@@ -34,13 +34,13 @@ class XmpplabServer(ServerNode, frozen=True, kw_only=True, tag_field="kind", tag
     registrations_per_minute: int = 0
     """From one address; 0: any number."""
     limits: Limits = Limits()
-    """How much is kept for one account."""
+    """The limits of what is stored for one account."""
     strict: bool = False
-    """What old clients do amiss is refused."""
+    """Mistakes of old clients are refused."""
     anonymous: bool = False
     """SASL ANONYMOUS is on offer."""
     admin: str = ""
-    """Account of the operator; empty where the topology names none."""
+    """The operator's account; empty if the topology names none."""
     http_port: int = 5281
 
     about = "The lab's own server, which serves one domain: its stanzas can be followed, and its links have faults."
@@ -50,78 +50,77 @@ class XmpplabServer(ServerNode, frozen=True, kw_only=True, tag_field="kind", tag
         Key(
             "registrations_per_minute",
             _Count,
-            "How many accounts clients may try to create in a minute from one address; 0: any number. The default is "
-            "about as many as one core can derive keys for.",
+            "How many accounts clients may try to create per minute from one address; 0: any number. The default is "
+            "about the number for which one core can derive keys.",
             6000,
         ),
         Key(
             "strict",
             bool,
-            "Whether what old clients do amiss is refused: an iq without an id, a stream `from` that is not who logs "
-            "in. To test clients; otherwise it is accepted, as other servers do, and noted in the trace.",
+            "Whether the server refuses mistakes of old clients: an iq without an id, a stream `from` that is not the "
+            "account of the login. To test clients; otherwise it accepts them, as other servers do, and records them.",
             False,
         ),
         Key(
             "anonymous",
             bool,
-            "Whether clients may log in without an account (SASL ANONYMOUS, XEP-0175): as an address that goes with "
-            "them.",
+            "Whether clients may log in without an account (SASL ANONYMOUS, XEP-0175); their address ends with the "
+            "session.",
             False,
         ),
         Key(
             "admin",
             AccountJid | None,
-            "Account of whoever runs the server; clients are told when they ask (XEP-0157). Without it they are told "
-            "of nobody.",
+            "The operator's account, which clients are told on request (XEP-0157). Without it they are told of nobody.",
             None,
         ),
         Key(
             "offline_messages",
             _Count,
-            f"How many messages wait for an account while nobody is there (XEP-0160); {_COME_BACK} 0: none waits.",
+            f"How many messages wait for an account without an available resource (XEP-0160); {_RETURNED} 0: none.",
             DEFAULTS.offline.count,
         ),
         Key(
             "offline_bytes",
             _Count,
-            f"How many bytes of messages wait for an account; {_COME_BACK}",
+            f"How many bytes of messages wait for an account; {_RETURNED}",
             DEFAULTS.offline.size_bytes,
         ),
         Key(
             "offline_total_bytes",
             _Count,
-            f"How many bytes of messages wait for all accounts of the domain together; {_COME_BACK}",
+            f"How many bytes of messages wait for all accounts of the domain together; {_RETURNED}",
             DEFAULTS.offline_total_bytes,
         ),
         Key(
             "roster_bytes",
             _Count,
-            "How many bytes an account's contacts have together, with their names and groups.",
+            "How many bytes an account's contacts may have together, with their names and groups.",
             DEFAULTS.roster.size_bytes,
         ),
         Key(
             "archive_bytes",
             _Count,
-            "How many bytes of messages an account's archive keeps (XEP-0313); beyond it, the oldest are forgotten.",
+            "How many bytes of messages an account's archive keeps (XEP-0313); beyond it, the oldest are removed.",
             DEFAULTS.archive.size_bytes,
         ),
         Key(
             "private_bytes",
             _Count,
-            "How many bytes of private XML (XEP-0049) an account keeps, together with its vCard and its lists.",
+            "How many bytes of private XML (XEP-0049) an account may store, together with its vCard and its lists.",
             DEFAULTS.private.size_bytes,
         ),
         Key(
             "pubsub_bytes",
             _Count,
-            "How many bytes of items the nodes of an account keep together (XEP-0163): avatars, bookmarks, keys.",
+            "How many bytes of items the nodes of an account may have together (XEP-0163): avatars, bookmarks, keys.",
             DEFAULTS.pubsub.size_bytes,
         ),
         Key(
             "modules",
             list[str] | None,
-            "Which server modules to load, by the names of their files; `[]` for none. Without this key, or with "
-            "nothing behind it: all but `legacy_auth`.",
+            "The server modules to load, by the names of their files; `[]` for none. Without this key, or without a "
+            "value: all except `legacy_auth`.",
             None,
         ),
         *PORTS,
@@ -132,7 +131,7 @@ class XmpplabServer(ServerNode, frozen=True, kw_only=True, tag_field="kind", tag
             "nodes",
             Annotated[int, Ge(1), Le(MAX_NODES)],
             "How many processes serve the domain together. Clients may connect to any of them: the second node of `s1` "
-            "is `s1-2`. `xmpplab scale` changes the number while the lab runs.",
+            "is `s1-2`. `xmpplab scale` changes the number while the lab is running.",
             1,
         ),
     )

@@ -44,7 +44,7 @@ async def open_connection(
     role = await log_in(protocol, reactor, url)
     if role != b"master":
         protocol.abort()
-        raise ReplyError(f"READONLY it is a {role.decode()}, and takes no writes")
+        raise ReplyError(f"READONLY it is a {role.decode()}, and accepts no writes")
     is_open = True
     return protocol
 

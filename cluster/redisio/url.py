@@ -84,4 +84,4 @@ def each_of(text: str) -> list[str]:
 
 def _unreadable(parts: SplitResult) -> ValueError:
     shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-    return ValueError(f"{shown!r} is no Redis address; write {_FORMS}")
+    return ValueError(f"{shown!r} is not a Redis address; write {_FORMS}")

@@ -165,7 +165,7 @@ class LinkGuard:
             return "to is not of this domain", reasons.MISROUTED
         begins = _opening(stanza.kind, from_)
         if begins is None:
-            return "from is no address", reasons.FORGED
+            return "from is not an address", reasons.FORGED
         if not raw.startswith(begins):
             return "its bytes do not begin with its from", reasons.FORGED
         if not is_whole and (text := why_malformed(raw)):

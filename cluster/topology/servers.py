@@ -26,7 +26,7 @@ class Server(Section):
     kind: str
     """What it is."""
     domain: Domain
-    """The domain it serves: what stands behind the '@' of its accounts. No DNS entry is needed."""
+    """The domain that it serves: the part of its accounts' addresses after the '@'. No DNS entry is needed."""
 
 
 def _of_usual_kind(value: object) -> object:
@@ -54,7 +54,7 @@ ServerSettings: type[Section] = create_model(
 
 
 def settings_of(server: Server, defaults: Section) -> dict[str, Any]:
-    """What holds for a server: its own keys, else those of `defaults`, else the model's. The one place that says so."""
+    """The settings of a server: its own keys, otherwise those of `defaults`, otherwise the model's."""
     keys = kinds.servers()[server.kind].settings
     own = {key.name for key in keys} & server.model_fields_set
     return {**written(defaults, keys), **{name: getattr(server, name) for name in own}}

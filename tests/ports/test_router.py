@@ -251,10 +251,10 @@ def speaking_as(from_: Jid) -> Stanza:
         (chat("x", raw=chat("<x:y/>").raw), "its bytes are not one element"),
         (chat("x", raw=chat("<y xmlns='u}v'/>").raw), "its bytes are not one element"),
         (chat("x", raw=b"<!DOCTYPE message>" + chat("x").raw), "its bytes do not begin with its from"),
-        (speaking_as(Jid("hamlet@shakespeare.lit/", "montague.lit")), "from is no address"),
+        (speaking_as(Jid("hamlet@shakespeare.lit/", "montague.lit")), "from is not an address"),
         (speaking_as(Jid("hamlet", "shakespeare.lit/.montague.lit")), "from is not of the link's domain"),
         (speaking_as(Jid("", "hamlet@shakespeare.lit/.montague.lit")), "from is not of the link's domain"),
-        (speaking_as(Jid("ro meo", "montague.lit")), "from is no address"),
+        (speaking_as(Jid("ro meo", "montague.lit")), "from is not an address"),
     ],
     ids=[
         "other domain",

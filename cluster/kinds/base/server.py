@@ -76,19 +76,19 @@ PORTS = (
     Key(
         "c2s_port",
         Port,
-        "TCP port for clients. Every server has a loopback address of its own, so all can use the same one.",
+        "TCP port for clients. Every server has its own loopback address, so all can use the same port.",
         5222,
     ),
     Key(
         "direct_tls_port",
         Port,
-        "TCP port for clients that begin with TLS at once (XEP-0368). With `tls: off` nobody listens there.",
+        "TCP port for clients that begin with TLS (XEP-0368). Closed with `tls: off`.",
         5223,
     ),
     Key(
         "s2s_port",
         Port,
-        "TCP port for the servers of other domains (RFC 6120). A server of kind `xmpplab` listens there only where a "
+        "TCP port for the servers of other domains (RFC 6120). A server of kind `xmpplab` listens there only if a "
         "link has `transport: s2s`, or leads to a server of another kind.",
         5269,
     ),

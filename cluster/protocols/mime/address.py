@@ -37,7 +37,7 @@ def normal(text: str) -> str:
             raise BadAddress(f"{text!r}: a mail address needs the name of a domain")
         address = f"{local}@{prepare_domainpart(domain)}"
     except JidError as error:
-        raise BadAddress(f"{text!r} is no mail address: {error}") from None
+        raise BadAddress(f"{text!r} is not a mail address: {error}") from None
     if len(address.encode()) > MAX_BYTES:
         raise BadAddress(f"{text[:40]!r}… is longer than {MAX_BYTES} bytes")
     return address
@@ -61,7 +61,7 @@ def for_the_wire(address: str) -> str:
     try:
         return f"{local_of(address)}@{idna.encode(domain_of(address), uts46=True).decode()}"
     except idna.IDNAError as error:
-        raise BadAddress(f"{address!r} is no mail address: {error}") from None
+        raise BadAddress(f"{address!r} is not a mail address: {error}") from None
 
 
 def needs_smtputf8(address: str) -> bool:

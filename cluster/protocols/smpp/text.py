@@ -99,7 +99,7 @@ def decode(data_coding: int, octets: bytes) -> str:
     """The text of a whole message; content that is not a text becomes a text that says so."""
     alphabet = alphabet_of(data_coding)
     if alphabet is None:
-        return f"[a short message that is no text: data_coding {data_coding}, {octets.hex()}]"
+        return f"[a short message that is not a text: data_coding {data_coding}, {octets.hex()}]"
     if alphabet is DataCoding.DEFAULT or (alphabet is DataCoding.ASCII and not _CONTROL.isdisjoint(octets)):
         return gsm.decode(octets)
     return octets.decode(_CHARSETS[alphabet], "replace")

@@ -171,7 +171,7 @@ class SmtpSender(_Untyped):  # type: ignore[misc]
             self._carried += 1
             if b"SMTPUTF8" in self._offers or not _needs_smtputf8(mail):
                 return mail
-            text = "5.6.7 the mail host takes no addresses with letters beyond ASCII"
+            text = "5.6.7 the mail host accepts no addresses beyond ASCII"
             self._work.answered(mail, Answer(553, text, to_recipient=True))
         return None
 

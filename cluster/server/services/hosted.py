@@ -76,7 +76,7 @@ class HostedService:
         if stanza.kind == "presence":
             return service.presence_handler(self._ctx, stanza) if service.presence_handler is not None else None
         if service.message_handler is None:
-            raise StanzaError(Condition.SERVICE_UNAVAILABLE, f"{self.domain} takes no messages")
+            raise StanzaError(Condition.SERVICE_UNAVAILABLE, f"{self.domain} accepts no messages")
         return service.message_handler(self._ctx, stanza)
 
 
