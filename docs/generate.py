@@ -16,7 +16,8 @@ from typing import Any
 import msgspec
 import yaml
 
-from cluster import modules
+from cluster import modules, services
+from cluster.base import reasons
 from cluster.cli.documents import DOCUMENTS
 from cluster.host.module import Module
 from cluster.lab.containers.export import compose_file
@@ -87,11 +88,21 @@ def _standard_of(module: Module) -> str:
 def standards() -> str:
     """Which standards the servers and gateways implement, and how far."""
     texts: dict[str, dict[str, str]] = yaml.safe_load((DOCS / "standards.yaml").read_text())
-    states = {_standard_of(each): f"module `{each.name}`, version {each.version}" for each in MODULES if each.xep}
+    states = {
+        f"XEP-{module.xep:04}": f"service `{service.name}`, version {module.version}"
+        for service in services.load(services.names())
+        for module in service.modules
+        if module.xep
+    }
+    states |= {_standard_of(each): f"module `{each.name}`, version {each.version}" for each in MODULES if each.xep}
     if missing := states.keys() - texts.keys():
         raise ValueError(f"docs/standards.yaml needs an entry for {', '.join(sorted(missing))}")
-    rules = re.findall(r"^\| (RFC .*?) \| (\d+) \| (\d+) \| (\d+) \|", (DOCS / "conformance.md").read_text(), re.M)
-    states |= {rfc: f"{kept} of {sum(map(int, (kept, *others)))} rules kept" for rfc, kept, *others in rules}
+    rules = re.findall(
+        r"^\| ((?:RFC |XEP-)\d+) \| (\d+) \| (\d+) \| (\d+) \|", (DOCS / "conformance.md").read_text(), re.M
+    )
+    for name, kept, *others in rules:
+        counted = f"{kept} of {sum(map(int, (kept, *others)))} rules kept"
+        states[name] = f"{states[name]}; {counted}" if name in states else counted
     rows = [[name, of["title"], states.get(name, "implemented"), of.get("note", "")] for name, of in texts.items()]
     return _table(["standard", "title", "state", "remarks"], rows)
 
@@ -183,6 +194,12 @@ def _quantity(name: str, value: float) -> str:
     return f"{value:,} bytes"
 
 
+def why_reasons() -> str:
+    """The decisions that hops name."""
+    rows = [[f"`{each.code}`", each.what, each.rule, each.remedy] for each in reasons.ALL.values()]
+    return _table(["code", "what was decided", "rule", "remedy"], rows)
+
+
 def output_schema() -> dict[str, Any]:
     """Of the JSON that commands print: one definition for each command, `ps` or `user ls`, and those of its parts."""
     made, parts = msgspec.json.schema_components(DOCUMENTS.values(), ref_template="#/$defs/{name}")
@@ -272,6 +289,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "../README.md": {"standards": standards},
     "limits.md": {"keys": limit_keys, "accounts": limits_of_accounts, "constants": bounds},
     "verify.md": {"keys": scenario_keys},
+    "why.md": {"reasons": why_reasons},
     "writing-a-module.md": {"modules": module_list},
 }
 """By page: what stands between `<!-- NAME begin -->` and `<!-- NAME end -->`."""

@@ -81,9 +81,10 @@ class Abroad:
         return [f"{told(stanza.tree)} -> {stanza.to}" for stanza in stanzas]
 
     def send(self, stanza: Stanza) -> None:
-        """Send it over the link to the domain of its `to`."""
+        """Send it over the link to the domain of its `to`, or to that of the server that has it as a service."""
         assert stanza.to is not None
-        self._router.link(stanza.to.domainpart).send(stanza)
+        domain = stanza.to.domainpart
+        self._router.link(self._router.network.served_by.get(domain, domain)).send(stanza)
 
 
 class Life:
@@ -169,7 +170,7 @@ class Network:
         self.derive = derive_at_once
         self._secrets, self._services = components or {}, services or {}
         self._served_by = {below: _server_of(below, domains) for below in (*self._secrets, *self._services)}
-        self._memory = MemoryNetwork(
+        self.links = MemoryNetwork(
             self.clock, (*domains, ELSINORE), served_by=self._served_by, acknowledge_after_s=acknowledge_after_s
         )
         loaded = modules.load(modules.defaults()) if loaded is None else loaded
@@ -181,7 +182,7 @@ class Network:
         self.servers: dict[str, Running] = {}
         for name in domains:
             self.servers[name] = self._serve(name, stores.get(name) or memory_store())
-        self.abroad = Abroad(self._memory.router(ELSINORE, self._tracer(ELSINORE, [])))
+        self.abroad = Abroad(self.links.router(ELSINORE, self._tracer(ELSINORE, [])))
 
     def add_node(self, node: str, domain: str = MONTAGUE) -> None:
         """A further node of the domain; its clients log in `at` it."""
@@ -193,7 +194,7 @@ class Network:
         crashed.nodes.company.crash(crashed.nodes)
         crashed.life.is_over = True
         heir = self.servers[crashed.domain.name].server
-        if self._memory.readers[heir.domain.name] is crashed.server.ports.router:
+        if self.links.readers[heir.domain.name] is crashed.server.ports.router:
             at_once(heir.routing.start())
 
     def _serve(self, name: str, store: Store, node: str = "") -> Running:
@@ -204,7 +205,7 @@ class Network:
             self._config_of(name, node),
             Ports(
                 life, self._now_utc_s, Turn(life), self._new_id, self.new_salt, lambda *what: self.derive(*what),
-                store=store, router=self._memory.router(name, tracer), nodes=nodes, tracer=tracer, expelled=_never,
+                store=store, router=self.links.router(name, tracer), nodes=nodes, tracer=tracer, expelled=_never,
             ),
         )  # fmt: skip
         at_once(server.start())

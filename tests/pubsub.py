@@ -6,7 +6,8 @@ from xml.sax.saxutils import quoteattr
 
 from cluster.pubsub.errors import ERRORS, EVENT, OWNER, PUBSUB
 from cluster.xmpp import element as xml
-from cluster.xmpp.element import Element
+from cluster.xmpp.element import Element, SubElement
+from cluster.xmpp.extensions.caps import CAPS, INFO, verification
 from cluster.xmpp.namespaces import CLIENT, STANZA_ERRORS
 from tests.client import Client
 from tests.network import Network
@@ -130,3 +131,69 @@ def _item(item: Element) -> str:
         return f"-{item.get('id')}"
     payload = xml.split(item[0].tag)[1] if len(item) else "nothing"
     return f"+{item.get('id', '')} {payload}"
+
+
+class Wanting:
+    """A client that says in its presence of which nodes it wants to hear (XEP-0115), and answers when it is asked."""
+
+    def __init__(self, network: Network, jid: str, *nodes: str, software: str = "test") -> None:
+        self.network = network
+        self.client = network.client(jid)
+        self.software = software
+        self.asked: list[str] = []
+        """The disco nodes that it was asked about."""
+        self.want(*nodes)
+
+    def want(self, *nodes: str) -> None:
+        """From its next presence on."""
+        self.features = [INFO, *(f"{node}+notify" for node in nodes)]
+        self.ver = verification(self.query())
+
+    def query(self) -> Element:
+        """What it says of itself."""
+        query = Element(f"{{{INFO}}}query")
+        SubElement(query, f"{{{INFO}}}identity", category="client", type="pc", name=self.software)
+        for feature in self.features:
+            SubElement(query, f"{{{INFO}}}feature", var=feature)
+        return query
+
+    def caps(self) -> str:
+        """What it puts into its presence."""
+        return f"<c xmlns='{CAPS}' hash='sha-1' node='http://{self.software}' ver='{self.ver}'/>"
+
+    def come(self, *, to: str = "", answering: bool = True) -> Wanting:
+        """Send presence."""
+        address = f" to='{to}'" if to else ""
+        self.network.say(self.client, f"<presence{address}>{self.caps()}</presence>")
+        self.network.advance(0.1)
+        while answering and self.answer():
+            pass
+        return self
+
+    def answer(self) -> int:
+        """Answer all that it is asked of itself; how often that was."""
+        questions = [each for each in self.client.stanzas if each.find(f"{{{INFO}}}query") is not None]
+        for each in questions:
+            self.client.stanzas.remove(each)
+            query = self.query()
+            asked = each[0].get("node")
+            self.asked.append(asked or "")
+            if asked:
+                query.set("node", asked)
+            reply = Element(f"{{{CLIENT}}}iq", type="result", id=each.get("id", ""), to=each.get("from", ""))
+            reply.append(query)
+            self.client.send(xml.serialize(reply))
+        self.network.settle()
+        self.network.advance(0.1)
+        return len(questions)
+
+    def leave(self) -> None:
+        """Be not available any more."""
+        self.network.say(self.client, "<presence type='unavailable'/>")
+        self.network.advance(0.1)
+
+    def told(self) -> list[str]:
+        """The notifications that it got since it was last asked."""
+        self.network.settle()
+        self.network.advance(0.1)
+        return events(self.client)

@@ -68,7 +68,9 @@ class Number(Unit):
         return min((f"{value / factor:.9g}{unit}" for unit, factor in self.units.items()), key=len)
 
 
-DURATION = Number({"ms": 0.001, "s": 1, "m": 60}, "a time such as 40ms, 1.5s or 2m, at most 10080m", 7 * 86_400)
+DURATION = Number(
+    {"ms": 0.001, "s": 1, "m": 60, "h": 3_600}, "a time such as 40ms, 1.5s, 2m or 1h, at most 168h", 7 * 86_400
+)
 """In seconds."""
 SHARE = Number({"%": 0.01}, "a share from 0% to 100%, such as 1% or 0.5%", 1)
 """From 0 to 1."""
@@ -86,7 +88,7 @@ class Windows(Unit):
     """Intervals of time: [[start, end], …] in seconds, None for an open end."""
 
     form = "always, none, or times such as 10s..20s, 10s.. or ..20s"
-    pattern = rf"^(always|{NONE}|({_NUMBER}(ms|s|m))?\.\.({_NUMBER}(ms|s|m))?)$"
+    pattern = rf"^(always|{NONE}|({_NUMBER}(ms|s|m|h))?\.\.({_NUMBER}(ms|s|m|h))?)$"
 
     def parse(self, text: str) -> list[list[float | None]] | None:
         """Several intervals are separated by commas."""

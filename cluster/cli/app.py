@@ -12,9 +12,11 @@ from typer.core import TyperGroup
 
 from cluster.cli import (
     chat,
+    check,
     config,
     disturb,
     down,
+    exec,
     export,
     fault,
     graph,
@@ -29,12 +31,14 @@ from cluster.cli import (
     ps,
     scale,
     send,
+    simulate,
     trace,
     up,
     user,
     validate,
     verify,
     watch,
+    why,
 )
 from cluster.kinds import networks
 from cluster.lab.api import BadInput, LabError, of_system
@@ -77,6 +81,8 @@ GROUPS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
         "logs": logs.logs,
         "scale": scale.scale,
         "user": user.app,
+        "exec": exec.exec_,
+        "check": check.check,
     },
     "Topology files": {
         "validate": validate.validate,
@@ -87,6 +93,7 @@ GROUPS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
     "Messages and routes": {
         "trace": trace.trace,
         "watch": watch.watch,
+        "why": why.why,
         "chat": chat.chat,
         "send": send.send,
         "inbox": inbox.inbox,
@@ -103,6 +110,7 @@ GROUPS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
     },
     "Measuring": {
         "verify": verify.verify,
+        "simulate": simulate.simulate,
         "load": load.load,
     },
 }

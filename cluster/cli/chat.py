@@ -73,7 +73,7 @@ def _use(
                 _show(conversation.show(event))
         if client.is_connected != was_connected:
             was_connected = client.is_connected
-            _show("* connected again" if was_connected else "* the connection broke; trying to come back")
+            _show("* connected again" if was_connected else "* the connection broke; connecting again")
         is_ready = messenger.is_ready or time.monotonic() > ready_by_s  # names are those of the roster
         while is_ready and deadline_s == math.inf and not lines.empty():
             if (line := lines.get()) is None:

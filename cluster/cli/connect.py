@@ -26,6 +26,15 @@ def print_how_to_connect(lab: Lab) -> None:
         if len(accounts) > MOST_ACCOUNTS:
             print(f"  and {len(accounts) - MOST_ACCOUNTS} more (`xmpplab user ls`)")
     _print_behind_gateways(lab)
+    for each in lab.plan.servers:
+        if not each.is_started:
+            print(f"\nstart {each.name} yourself, for {', '.join(each.domains)}:")
+            print(f"  listen at {each.host}, ports {', '.join(map(str, each.ports))}")
+            print(f"  certificate {_short(lab.folder.certificate(each.name))}, key {_short(lab.folder.key(each.name))}")
+    if lab.plan.name_server is not None:
+        host, port = lab.plan.name_server
+        at = host if port == 53 else f"{host} -p {port}"
+        print(f"\nnames of the lab are in its DNS:\n  dig @{at} SRV _xmpp-client._tcp.{lab.plan.servers[0].domain}")
     if any(server.tls != "off" for server in lab.plan.servers):
         print(f"\nclients must trust the CA of the certificates:\n  {_short(lab.ca_file)}")
 

@@ -8,9 +8,11 @@ import msgspec
 
 from cluster.client.archive import ArchivedMessage
 from cluster.kinds import networks
-from cluster.lab.answers import AccountView, Intention, LabView, LinkState, LogView, NetworkView, Overview
+from cluster.lab.answers import AccountView, CheckStep, Intention, LabView, LinkState, LogView, NetworkView, Overview
 from cluster.lab.verify.report import Report
+from cluster.simulation.report import SimulationReport
 from cluster.topology.plan import Plan
+from cluster.trace.why import Explanation
 
 
 class HopView(msgspec.Struct, frozen=True):
@@ -37,12 +39,15 @@ DOCUMENTS: dict[str, Any] = {
     "ls": list[LabView],
     "logs": LogView,
     "trace": list[HopView],
+    "why": Explanation,
     "inbox": list[ArchivedMessage],
     "user ls": list[AccountView],
     "fault ls": list[LinkState],
     "network ls": list[NetworkView],
     **{kind.command.name: list[kind.command.received] for kind in networks().values() if kind.command},  # type: ignore[name-defined]
     "verify": list[Report],
+    "simulate": list[SimulationReport],
     "config": Plan,
     "up": Intention,
+    "check": list[CheckStep],
 }

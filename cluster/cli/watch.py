@@ -12,6 +12,7 @@ import typer
 from cluster.cli.common import LabName
 from cluster.cli.interrupt import interruptible
 from cluster.lab.api import BadInput, Lab
+from cluster.trace.addresses import is_of
 from cluster.trace.terminal import safe_json, safe_line
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def watch(
 
     watched = Lab.named(lab)
     plan = watched.plan
-    from_, to = _address(from_), _address(to)
+    from_, to = address(from_), address(to)
     if not all:
         _tell(_hint(plan))
     with suppress(KeyboardInterrupt), interruptible():
@@ -64,7 +65,7 @@ def _tell(text: str) -> None:
         print(safe_line(f"xmpplab: {text}"), file=sys.stderr, flush=True)
 
 
-def _address(text: str) -> str:
+def address(text: str) -> str:
     """The address as hops have it. Raises BadInput."""
     from cluster.xmpp.jid import Jid, JidError
 
@@ -72,12 +73,6 @@ def _address(text: str) -> str:
         return str(Jid.parse(text)) if text else ""
     except JidError as error:
         raise BadInput(f"{error}; write an address such as romeo@montague.lit, or a domain") from None
-
-
-def is_of(wanted: str, address: str) -> bool:
-    """Whether an address equals the wanted one, or is a resource or an account of it."""
-    bare = address.partition("/")[0]
-    return not wanted or wanted in (address, bare, bare.partition("@")[2] or bare)
 
 
 def _shown(hop: Hop) -> str:

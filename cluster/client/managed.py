@@ -80,7 +80,7 @@ class ManagedClient:
         """
         self.breaks = Breaks()
         self._connect = connect
-        self._greeting = greeting
+        self.greeting = greeting
         self._now_s = now_s
         self._sm = StreamManagement()
         self._early: deque[Slice] = deque()
@@ -208,7 +208,7 @@ class ManagedClient:
             left = [each for each in self._sm.take_unacknowledged() if each.stanza.kind == "message"]
             self._acknowledged_before, self._h = self.acknowledged, 0
             self._sm, self._jid = StreamManagement(id), client.jid
-            first = [*(Unacknowledged(stanza, 0.0) for stanza in self._greeting), *left]
+            first = [*(Unacknowledged(stanza, 0.0) for stanza in self.greeting), *left]
             request = self._sm.sent(first) if first else b""
             client.send(b"".join([each.stanza.raw for each in first]) + request, SEND_TIMEOUT_S)
         except BaseException:

@@ -7,6 +7,7 @@ available: nothing is known of their presence.
 
 from __future__ import annotations
 
+from cluster.base import reasons
 from cluster.components.gateway import GatewayContext, contact_address
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError
@@ -50,7 +51,9 @@ async def check_registered(ctx: GatewayContext, user: Jid) -> None:
     """Raises StanzaError if the gateway requires registration and this user has not registered (section 4.8)."""
     registrar = ctx.gateway.registrar
     if registrar is not None and registrar.required and await registrar.find(user.bare) is None:
-        raise StanzaError(Condition.REGISTRATION_REQUIRED, f"register with {ctx.domain} first")
+        raise StanzaError(
+            Condition.REGISTRATION_REQUIRED, f"register with {ctx.domain} first", reason=reasons.NOT_REGISTERED
+        )
 
 
 async def broadcast(ctx: GatewayContext, type: str | None) -> None:

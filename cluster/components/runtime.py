@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from cluster.base import reasons
 from cluster.base.settled import Settled
 from cluster.components import answers, presence
 from cluster.components.connection import ComponentConnection, NotCarried, Overloaded
@@ -86,8 +87,8 @@ class GatewayRuntime:
         """Turn an exception of a handler of messages or presence into an error stanza."""
         if not isinstance(error, StanzaError):
             self._log.failure("a {kind} to {to} failed", kind=stanza.kind, to=str(stanza.to))
-            error = StanzaError(Condition.INTERNAL_SERVER_ERROR)
-        self._connection.tracer.record(Event.BOUNCED, stanza, error.with_cause)
+            error = StanzaError(Condition.INTERNAL_SERVER_ERROR, reason=reasons.INTERNAL_ERROR)
+        self._connection.tracer.record(Event.BOUNCED, stanza, error.with_cause, reason=error.reason or reasons.REFUSED)
         if stanza.may_be_answered_with_error:
             self._send(stanza.error(error))
 

@@ -1,1 +1,1 @@
-"""The extension host: how an extension declares itself, and who dispatches to it; in servers and in components."""
+"""The extension host: the declaration of an extension, and the dispatch to it; in servers and in components."""

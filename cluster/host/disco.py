@@ -1,19 +1,17 @@
-"""What a domain says of itself (XEP-0030), read from what its modules registered, and the hash of that (XEP-0115)."""
+"""What a domain says of itself (XEP-0030), read from what its modules registered."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable
 
 from cluster.host.module import Context, Identity, Item
 from cluster.host.module_host import ModuleHost
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.extensions import data_form
-from cluster.xmpp.extensions.data_form import DATA
-from cluster.xmpp.namespaces import XML
+from cluster.xmpp.extensions.caps import INFO
 
-INFO = "http://jabber.org/protocol/disco#info"
+__all__ = ["INFO", "ITEMS", "add_features", "add_identities", "add_items", "describe", "result_form"]
+
 ITEMS = "http://jabber.org/protocol/disco#items"
 
 
@@ -51,38 +49,8 @@ def add_features(query: Element, features: Iterable[str]) -> None:
 
 
 def result_form(form_type: str, fields: dict[str, list[str]]) -> Element:
-    """A form that tells something (XEP-0128): the values of each field."""
+    """A form of type result (XEP-0128): the values of each field."""
     form = data_form.new("result", form_type)
     for name, values in fields.items():
         data_form.add(form, name, values=values)
     return form
-
-
-def verification(query: Element) -> str:
-    """The SHA-1 verification string of a description (XEP-0115 section 5.1)."""
-    identities = sorted(_identity(identity) for identity in query.findall(f"{{{INFO}}}identity"))
-    lines = [b"/".join(identity) for identity in identities]
-    lines += sorted(_octets(feature.get("var")) for feature in query.findall(f"{{{INFO}}}feature"))
-    for form in sorted(_form(form) for form in query.findall(f"{{{DATA}}}x")):
-        lines += form
-    return base64.b64encode(hashlib.sha1(b"".join(line + b"<" for line in lines)).digest()).decode()
-
-
-def _identity(identity: Element) -> tuple[bytes, ...]:
-    return tuple(_octets(identity.get(part)) for part in ("category", "type", f"{{{XML}}}lang", "name"))
-
-
-def _form(form: Element) -> list[bytes]:
-    fields = {_octets(field.get("var")): _values(field) for field in form.findall(f"{{{DATA}}}field")}
-    lines = fields.pop(b"FORM_TYPE")
-    for name, values in sorted(fields.items()):
-        lines += [name, *values]
-    return lines
-
-
-def _values(field: Element) -> list[bytes]:
-    return sorted(_octets(value.text) for value in field.findall(f"{{{DATA}}}value"))
-
-
-def _octets(text: str | None) -> bytes:
-    return (text or "").encode()

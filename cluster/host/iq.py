@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 _log = Logger()
 NOTHING_HANDLES = "nothing here handles this request"
-"""Said of accounts and of addresses without one alike: a stranger is not to tell these apart."""
+"""For accounts and unknown addresses alike: a stranger must not distinguish them."""
 
 
 def check(stanza: Stanza) -> None:
-    """Raises StanzaError for what no iq is (RFC 6120 sections 8.1.3 and 8.2.3)."""
+    """Raises StanzaError for a malformed iq (RFC 6120 sections 8.1.3 and 8.2.3)."""
     if stanza.type not in ("get", "set", "result", "error"):
         raise StanzaError(Condition.BAD_REQUEST, "the type of an iq is get, set, result or error")
     if stanza.id is None:
@@ -32,19 +32,29 @@ def check(stanza: Stanza) -> None:
 
 
 class IqDispatch(Generic[Context]):
-    """Answers the requests that the server (or a gateway) itself handles, each exactly once."""
+    """Answers the requests to the server (or a gateway) itself, each exactly once."""
 
-    def __init__(self, host: ModuleHost[Context], reply: Callable[[Stanza], Settled]) -> None:
-        """`reply` sends the answer on its way; a request has settled when that has."""
+    def __init__(
+        self,
+        host: ModuleHost[Context],
+        reply: Callable[[Stanza], Settled],
+        answered: Callable[[Stanza], object] = lambda answer: None,
+    ) -> None:
+        """`reply` sends the answer on its way; a request has settled when that has.
+
+        `answered` is told of results and errors, which have reached their end.
+        """
         self._host = host
         self._reply = reply
+        self._answered = answered
 
     def handle(self, ctx: Context, request: Stanza, addressed_to: AddressedTo, *about: object) -> Settled:
-        """Answer a request; results and errors have reached their end here. `about`: what handlers get beside it."""
+        """Answer a request. `about`: what handlers get beside it."""
         if request.type in ("result", "error"):
+            self._answered(request)
             return None
         try:
-            check(request)  # it may have come over a link, where nobody has checked it
+            check(request)  # it may have come over a link, unchecked
             assert request.type is not None  # checked
             handler = self._host.iq_handler(request.type, request.payloads[0], addressed_to)
             if handler is None:
@@ -72,7 +82,7 @@ class IqDispatch(Generic[Context]):
             await settled
 
     def _fail(self, error: Exception, request: Stanza) -> Settled:
-        """The one place that turns exceptions into error stanzas."""
+        """Turn an exception into an error stanza."""
         if not isinstance(error, StanzaError):
             _log.failure("a handler of {payload} failed", payload=request.payloads[0])
             error = StanzaError(Condition.INTERNAL_SERVER_ERROR)

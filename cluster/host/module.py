@@ -1,7 +1,7 @@
-"""Modules: how an extension declares itself, and all that it may touch of a server.
+"""Modules: the declaration of an extension, and the types of its handlers.
 
-A module is one file in cluster/modules with a `module` in it. It registers handlers on that; what a domain offers
-in service discovery (XEP-0030) follows from what is registered.
+A module is one file in cluster/modules with a `module` in it. It registers handlers with that; what a domain offers in
+service discovery (XEP-0030) follows from them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any, Concatenate, Generic, Literal, TypeVar
 
 import msgspec
 
-from cluster.base.settled import Settled
 from cluster.host.state import AccountState, SessionState
 from cluster.xmpp.element import Element
 from cluster.xmpp.jid import Jid
@@ -20,87 +19,95 @@ from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.streams.events import Nonza
 
 AddressedTo = Literal["domain", "own", "account", "nobody", "stream"]
-"""Who an iq is for: the domain; the sender's own account; somebody else's account; a bare JID without an account; the
+"""The addressee of an iq: the domain; the sender's own account; another account; a bare JID without an account; the
 stream, before a login."""
 
 
 @dataclass(frozen=True)
 class Peer:
-    """The other end of a stream that is not logged in: the third argument of a handler for the stream."""
+    """The other end of a stream without a login: the third argument of a handler for the stream."""
 
     address: str
-    """Where it connects from: an IP address."""
+    """Its IP address."""
     is_private: bool
-    """What it sends cannot be read on the way: under TLS, or where the lab does without TLS."""
+    """What it sends cannot be read on the way: under TLS, or in a lab without TLS."""
     log_in: Callable[[str, str], Awaitable[None]]
-    """Bind a localpart and a resourcepart to the stream. Raises StanzaError where it cannot have them."""
+    """Bind a localpart and a resourcepart to the stream. Raises StanzaError if they are not available."""
 
 
 H = TypeVar("H")
 T = TypeVar("T")
 Context = TypeVar("Context")
-"""What a module may touch: of a server, or of a component, whose answers are modules too."""
+"""What a module may use: of a server, or of a component, whose answers are modules too."""
 
 IqHandler = Callable[Concatenate[Context, Stanza, ...], Stanza | Awaitable[Stanza]]
 """Answers a request with its reply, at once or later. Raises StanzaError to refuse it."""
 
-Hook = Literal["available", "gone", "load", "restored", "store"]
-"""Points where a module may act; the handlers of one hook run in the order of the modules' names.
+Hook = Literal["available", "gone", "kept", "load", "published", "restored", "store"]
+"""Points at which a module may act; the handlers of one hook run in the order of the modules' names.
 
-available: a session became willing to take messages (its priority is not negative); handler(ctx, account, session)
-gone: a session is over; handler(ctx, account, session)
-load: an account comes into memory with its state, before anybody uses it; handler(ctx, account, None)
-restored: a session that another process left is here with its state; handler(ctx, account, session)
-store: nobody is there for a message; handler(ctx, account, ForLater), True where it is kept now
+available: a session became available with a priority that is not negative; handler(ctx, account, session)
+gone: a session has ended; handler(ctx, account, session)
+kept: a client of the account stored a document, its vCard or private XML; handler(ctx, account, Kept)
+load: an account is loaded with its state, before its first use; handler(ctx, account, None)
+published: a node of the account has changed (XEP-0163); handler(ctx, account, pubsub.service.Change)
+restored: a session of another process is here with its state; handler(ctx, account, session)
+store: no resource is available for a message; handler(ctx, account, ForLater), True if it is stored now
 """
 
 HookHandler = Callable[..., Awaitable[bool]]
-"""Takes the context, the account, and what the hook says. The first that says True ends the hook."""
+"""Gets the context, the account, and the hook's argument. The first handler that returns True ends the hook."""
 
 MessageHook = Literal["sent", "arriving", "delivered"]
-"""Points on the way of a message. Handlers are called on the message path: they answer at once, and cost next to
-nothing where they have nothing to do. They run in the order of the modules' names.
+"""Points on the way of a message. Handlers are called on the message path: they return at once, and take almost no time
+for messages that do not concern them. They run in the order of the modules' names.
 
 sent: a session of this domain sent a message, and it is on its way; handler(ctx, session, copy) -> (copy, settled).
-    The copy is the account's own: what a handler changes is seen by the ones behind it, never by the receiver.
-arriving: a message came for an account, and is to be handed out; handler(ctx, account, stanza) -> stanza.
+    The copy is the account's own: later handlers see what a handler changes, the receiver never does.
+arriving: a message arrived for an account, and is to be delivered; handler(ctx, account, stanza) -> stanza.
     Not called again for a message that goes to another resource because the first one never got it.
-delivered: it was handed out, or is kept for later; handler(ctx, account, stanza, sessions) -> settled.
-    `sessions` got it, none where it is kept. Not called for what was refused or ignored.
+delivered: it was delivered, or is stored for later; handler(ctx, account, stanza, sessions) -> settled.
+    `sessions` got it, none if it is stored. Not called for messages that were refused or ignored.
 
-settled: when what the handler stores is safe, None at once (see base/settled.py).
+settled: when what the handler stores is safe, None if it is already (see base/settled.py).
 """
 
-PresenceHook = Literal["sent", "received", "gone"]
-"""Points on the way of presence. Handlers answer at once; their sender is not read on before all is settled that they
-return (None: at once). They run in the order of the modules' names, behind what the server does with the presence.
+PresenceHook = Literal["leaving", "sent", "concerns", "received", "gone", "shown"]
+"""Points on the way of presence. Handlers return at once; the server reads on from the sender when all that they return
+has settled. They run in the order of the modules' names, after the server has handled the presence.
 
+leaving: a session of this domain sends available presence, to all or to one address; handler(ctx, session, stanza) ->
+    the stanza to send. These handlers are called before everything else.
 sent: a session of this domain broadcast available presence, its first or a later one, and its contacts are told;
     handler(ctx, session, stanza) -> settled. `session.presence` is the stanza.
-received: available presence came for an account (`to` is bare) or for one of its resources, of a contact or of anybody
-    else, with a session of the account or without one; handler(ctx, account, stanza) -> settled
-gone: unavailable presence of a session of the account, by its own word or because its stream is over; or unavailable
-    or error presence that came for the account or one of its resources; handler(ctx, account, stanza) -> settled.
-    `from` is who is gone: a resource, or all of them where it is bare.
+concerns: presence arrived for an account without a session, and would be `received` or `gone`; handler(ctx, stanza,
+    is_alone) -> whether the module needs the account for it; otherwise it is not loaded. `is_alone`: no other node
+    serves the domain. A module without this handler needs all.
+received: available presence arrived for an account (`to` is bare) or for one of its resources, from a contact or
+    anybody else, with a session of the account or without one; handler(ctx, account, stanza) -> settled
+gone: unavailable presence of a session of the account, which it sent or which follows from the end of its stream; or
+    unavailable or error presence for the account or one of its resources; handler(ctx, account, stanza) -> settled.
+    `from` is gone: a resource, or all of them if it is bare.
+shown: a contact may see the account from now on; handler(ctx, account, jid) -> settled
 
-Subscription requests and probes are no presence in this sense, and what an account blocks does not come.
+Subscription requests and probes are not presence in this sense, and presence of blocked addresses is left out.
 """
 
 NonzaHandler = Callable[[Context, Any, Nonza], None]
-"""Takes an element between the stanzas of a session. Raises StreamError to end its stream."""
+"""Handles an element between the stanzas of a session. Raises StreamError to end its stream."""
 
 Guard = Callable[[Context, Any, Stanza], None]
-"""Sees an iq request to a full JID of the account before it is delivered. Raises StanzaError to refuse it."""
+"""Gets an iq request to a full JID of the account before it is delivered. Raises StanzaError to refuse it."""
 
 FeatureOffer = Callable[[Context], Element | None]
-"""An element for the stream features (RFC 6120 section 4.3.2), None where it is not on offer here."""
+"""An element for the stream features (RFC 6120 section 4.3.2), None if it is not offered here."""
 
 DiscoForm = Callable[[Context], Element | None]
-"""A form for what service discovery says of the domain (XEP-0128), None where there is nothing to say."""
+"""A form for the service discovery of the domain (XEP-0128), None if there is none."""
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """What an address is, in the words of the XMPP Registrar (XEP-0030 section 3.1)."""
+    """A disco identity of an address, in the words of the XMPP Registrar (XEP-0030 section 3.1)."""
 
     category: str
     type: str
@@ -109,7 +116,7 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class Item(msgspec.Struct, frozen=True):
-    """What is found below an address (XEP-0030 section 4.1)."""
+    """A disco item of an address (XEP-0030 section 4.1)."""
 
     jid: Jid
     node: str = ""
@@ -118,22 +125,37 @@ class Item(msgspec.Struct, frozen=True):
 
 
 DiscoItems = Callable[[Context, Any], Awaitable[Iterable[Item]]]
-"""The items that a module has below the domain (it gets None), or below the account that it gets."""
+"""The items of a module for the domain (the argument is None), or for an account."""
+
+AccountNodeInfo = Callable[[Context, Any, Stanza, str], Awaitable[Element]]
+"""The `<query>` of a disco node of an account (XEP-0030 section 3.2), for who asks with this request. Raises
+StanzaError, `item-not-found` for an unknown one."""
+AccountNodeItems = Callable[[Context, Any, Stanza, str], Awaitable[Iterable[Item]]]
+"""What is below a disco node of an account, or without a name, which nodes it has, in the same way (section 4.2)."""
 
 When = Literal["before login", "before login in private", "after login"]
-"""At which step a stream feature is offered; in private: only where what the peer sends cannot be read on the way."""
+"""The step at which a stream feature is offered; in private: only if what the peer sends cannot be read on the way."""
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A document that a client had kept."""
+
+    document: Element
+    """What is kept now: a vCard, or the `<query>` with what is kept under one name of private XML."""
+    by: Jid
+    """The client."""
 
 
 class ForLater(msgspec.Struct, frozen=True):
-    """A message that nobody is there for."""
+    """A message for an account without an available resource."""
 
     stanza: Stanza
     goes_first: bool
-    """It is older than all that waits: it was sent to a session that is gone and never got it."""
+    """It is older than all waiting messages: it was sent to a session that ended without getting it."""
 
 
 class IqKey(msgspec.Struct, frozen=True):
-    """What an iq handler is chosen by."""
+    """The key of an iq handler."""
 
     type: str
     payload: str
@@ -147,10 +169,8 @@ class Module(Generic[Context]):
     def __init__(
         self, name: str, *, ns: str, xep: int | None = None, version: str = "", by_default: bool = True
     ) -> None:
-        """`xep` and `version`: what is implemented; None for a part of the RFCs.
-
-        `by_default`: loaded where the topology names no modules.
-        """
+        """`xep` and `version`: what is implemented; None for a part of the RFCs. `by_default`: loaded if the topology
+        names no modules."""
         self.name = name
         self.ns = ns
         self.xep = xep
@@ -159,13 +179,15 @@ class Module(Generic[Context]):
         self.iq_handlers: dict[IqKey, IqHandler[Context]] = {}
         self.hooks: dict[Hook, HookHandler] = {}
         self.message_hooks: dict[MessageHook, Callable[..., Any]] = {}
-        self.presence_hooks: dict[PresenceHook, Callable[..., Settled]] = {}
+        self.presence_hooks: dict[PresenceHook, Callable[..., Any]] = {}
         self.nonza_handlers: dict[str, NonzaHandler[Context]] = {}
         """By `namespace name`."""
         self.features: set[str] = set()
         """Of the domain, for service discovery."""
         self.account_features: set[str] = set()
         """Of each account, for the account itself; beside the namespaces of what is handled for it."""
+        self.contact_features: set[str] = set()
+        """Of each account, for others who may see it; beside the namespaces of what is handled for them."""
         self.guards: dict[str, Guard[Context]] = {}
         """By payload: `namespace name`."""
         self.feature_offers: list[tuple[When, FeatureOffer[Context]]] = []
@@ -173,6 +195,8 @@ class Module(Generic[Context]):
         self.item_providers: list[tuple[AddressedTo, DiscoItems[Context]]] = []
         self.disco_form: DiscoForm[Context] | None = None
         self.disco_node: Callable[[Context], str] | None = None
+        self.account_node_info: AccountNodeInfo[Context] | None = None
+        self.account_node_items: AccountNodeItems[Context] | None = None
         self.session_states: list[SessionState[Any]] = []
         self.account_states: list[AccountState[Any]] = []
 
@@ -198,10 +222,10 @@ class Module(Generic[Context]):
         return self._register(self.hooks, hook)
 
     def on_message(self, hook: MessageHook) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Register the handler of a point on the way of messages; the module's namespace becomes a disco feature."""
+        """Register the handler of a message hook; the module's namespace becomes a disco feature."""
         return self._register(self.message_hooks, hook)
 
-    def on_presence(self, hook: PresenceHook) -> Callable[[Callable[..., Settled]], Callable[..., Settled]]:
+    def on_presence(self, hook: PresenceHook) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Register the handler of a point on the way of presence; the module's namespace becomes a disco feature."""
         return self._register(self.presence_hooks, hook)
 
@@ -234,7 +258,7 @@ class Module(Generic[Context]):
         return register
 
     def stream_feature(self, when: When) -> Callable[[FeatureOffer[Context]], FeatureOffer[Context]]:
-        """Register what this module adds to the stream features."""
+        """Register a stream feature of this module."""
 
         def register(offer: FeatureOffer[Context]) -> FeatureOffer[Context]:
             self.feature_offers.append((when, offer))
@@ -243,7 +267,7 @@ class Module(Generic[Context]):
         return register
 
     def session_state(self, name: str, type: type[T], *, default: T) -> SessionState[T]:
-        """Declare a value that the module keeps with each session; msgspec stores it as this type."""
+        """Declare a value of each session; msgspec stores it as this type."""
         state = SessionState(f"{self.name} {name}", type, default)
         if any(each.name == state.name for each in self.session_states):
             raise ValueError(f"module {self.name} keeps {name} twice with a session")
@@ -253,7 +277,7 @@ class Module(Generic[Context]):
     def account_state(
         self, *, read: Callable[[Element], T], write: Callable[[T], Element], default: T
     ) -> AccountState[T]:
-        """Declare the value that the module keeps with each account, as the document of the module's namespace.
+        """Declare a value of each account, stored as the document of the module's namespace.
 
         `read` turns the document into the value, `write` the value into the document; the default has none.
         """
@@ -266,15 +290,15 @@ class Module(Generic[Context]):
     def identity(
         self, category: str, type: str, name: str = "", *, addressed_to: tuple[AddressedTo, ...] = ("domain",)
     ) -> None:
-        """Declare what the domain is, or what each account is: to itself (`own`) and to others (`account`)."""
+        """Declare an identity of the domain, or of each account: to itself (`own`) or to others (`account`)."""
         self.identities += [(address, Identity(category, type, name)) for address in addressed_to]
 
     def disco_items(
         self, *, addressed_to: tuple[AddressedTo, ...]
     ) -> Callable[[DiscoItems[Context]], DiscoItems[Context]]:
-        """Register what there is below the domain, or below an account: for itself (`own`) and for others (`account`).
+        """Register the disco items of the domain, or of an account: for itself (`own`) or for others (`account`).
 
-        Only who may see the account's presence is told of it and of what is below it (XEP-0030 section 8).
+        Only those who may see the account's presence get them (XEP-0030 section 8).
         """
 
         def register(items: DiscoItems[Context]) -> DiscoItems[Context]:
@@ -284,11 +308,22 @@ class Module(Generic[Context]):
         return register
 
     def form(self, form: DiscoForm[Context]) -> DiscoForm[Context]:
-        """Register what this module says of the domain beside its features."""
+        """Register a form of this module for the service discovery of the domain."""
         self.disco_form = form
         return form
 
     def node(self, node: Callable[[Context], str]) -> Callable[[Context], str]:
-        """Register the name of a disco node at which the domain says the same as without one (XEP-0115 section 6.2)."""
+        """Register the name of a disco node that has the same information as the domain itself (XEP-0115 section
+        6.2)."""
         self.disco_node = node
         return node
+
+    def disco_info_of_nodes(self, info: AccountNodeInfo[Context]) -> AccountNodeInfo[Context]:
+        """Register what the disco nodes of accounts say of themselves."""
+        self.account_node_info = info
+        return info
+
+    def disco_items_of_nodes(self, items: AccountNodeItems[Context]) -> AccountNodeItems[Context]:
+        """Register which disco nodes accounts have, and what is below each."""
+        self.account_node_items = items
+        return items

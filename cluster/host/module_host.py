@@ -1,4 +1,4 @@
-"""The modules of one domain: who handles what, and what follows from that."""
+"""The modules of one domain: their handlers, and the service discovery that follows from them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any, Generic
 
 from twisted.internet.defer import Deferred
 
-from cluster.base.settled import Settled
 from cluster.host.module import (
+    AccountNodeInfo,
+    AccountNodeItems,
     AddressedTo,
     Context,
     Guard,
@@ -29,7 +30,7 @@ from cluster.xmpp.element import Element
 
 
 class ModuleHost(Generic[Context]):
-    """The modules of one domain, by what they handle. Two modules for the same thing are an error at start-up."""
+    """The modules of one domain, by what they handle. Two modules for the same request are an error at start-up."""
 
     def __init__(self, modules: Sequence[Module[Context]]) -> None:
         self.modules = modules
@@ -54,37 +55,38 @@ class ModuleHost(Generic[Context]):
                 self._iq_handlers[key] = handler
                 self._features_of.setdefault(key.addressed_to, set()).add(key.payload.partition(" ")[0])
             self._features_of.setdefault("own", set()).update(module.account_features)
+            self._features_of.setdefault("account", set()).update(module.contact_features)
             self._guards |= module.guards
             self._nonza_handlers |= module.nonza_handlers
             for hook, action in module.hooks.items():
                 self._hooks.setdefault(hook, []).append(action)
 
     def iq_handler(self, type: str, payload: str, addressed_to: AddressedTo) -> IqHandler[Context] | None:
-        """The handler of a request, None where there is none."""
+        """The handler of a request, or None."""
         return self._iq_handlers.get(IqKey(type, payload, addressed_to))
 
     def features_of(self, addressed_to: AddressedTo) -> set[str]:
-        """The namespaces of what is handled for this kind of address."""
+        """The namespaces of the handlers for this kind of address."""
         return self._features_of.get(addressed_to, set())
 
     async def load(self, ctx: Context, documents: Documents, account: AccountWithState) -> None:
-        """Bring what the modules keep of an account into memory."""
+        """Load the state of modules for an account."""
         for state in self._account_states:
             await state.load(documents, account)
         await self._run("load", ctx, account, None)
 
     def identities(self, addressed_to: AddressedTo) -> list[Identity]:
-        """What this kind of address is, in the order of the modules' names."""
+        """The identities of this kind of address, in the order of the modules' names."""
         declared = [each for module in self.modules for each in module.identities]
         return [identity for address, identity in declared if address == addressed_to]
 
     async def items(self, ctx: Context, addressed_to: AddressedTo, account: Any = None) -> list[Item]:
-        """What there is below the domain, or below this account, in the order of the modules' names."""
+        """The items of the domain, or of this account, in the order of the modules' names."""
         declared = [each for module in self.modules for each in module.item_providers]
         return [item for address, items in declared if address == addressed_to for item in await items(ctx, account)]
 
     def run(self, hook: Hook, ctx: Context, account: Any, about: object) -> Deferred[bool]:
-        """Call the handlers of a hook, one after the other, until one says True; whether one did."""
+        """Call the handlers of a hook, one after the other, until one returns True; whether one did."""
         return Deferred.fromCoroutine(self._run(hook, ctx, account, about))
 
     async def _run(self, hook: Hook, ctx: Context, account: Any, about: object) -> bool:
@@ -94,31 +96,48 @@ class ModuleHost(Generic[Context]):
         return False
 
     def message_hook(self, hook: MessageHook) -> tuple[Callable[..., Any], ...]:
-        """The handlers of a point on the way of messages."""
+        """The handlers of a message hook."""
         return tuple(module.message_hooks[hook] for module in self.modules if hook in module.message_hooks)
 
-    def presence_hook(self, hook: PresenceHook) -> tuple[Callable[..., Settled], ...]:
+    def presence_hook(self, hook: PresenceHook) -> tuple[Callable[..., Any], ...]:
         """The handlers of a point on the way of presence."""
         return tuple(module.presence_hooks[hook] for module in self.modules if hook in module.presence_hooks)
 
+    def presence_filters(self) -> tuple[Callable[..., bool], ...]:
+        """Of each module that wants to know of presence for accounts: which of it."""
+        listening = [
+            module.presence_hooks for module in self.modules if {"received", "gone"} & {*module.presence_hooks}
+        ]
+        return tuple(hooks.get("concerns", lambda *about: True) for hooks in listening)
+
     def nonza_handler(self, name: str) -> NonzaHandler[Context] | None:
-        """The handler of this element, None where there is none."""
+        """The handler of this element, or None."""
         return self._nonza_handlers.get(name)
 
     def guard(self, payload: str) -> Guard[Context] | None:
-        """The guard of requests to full JIDs with this payload, None where there is none."""
+        """The guard of requests to full JIDs with this payload, or None."""
         return self._guards.get(payload)
 
     def stream_features(self, ctx: Context, when: When) -> tuple[Element, ...]:
-        """What the modules offer at this step of the negotiation."""
+        """The features of modules at this step of the negotiation."""
         offers = [offer for module in self.modules for at, offer in module.feature_offers if at == when]
         return tuple(element for offer in offers if (element := offer(ctx)) is not None)
 
     def forms(self, ctx: Context) -> list[Element]:
-        """What the modules say of the domain beside its features (XEP-0128)."""
+        """The forms of modules for the domain (XEP-0128)."""
         forms = [module.disco_form(ctx) for module in self.modules if module.disco_form is not None]
         return [form for form in forms if form is not None]
 
+    @property
+    def account_node_info(self) -> list[AccountNodeInfo[Context]]:
+        """Who may know a disco node of an account."""
+        return [module.account_node_info for module in self.modules if module.account_node_info is not None]
+
+    @property
+    def account_node_items(self) -> list[AccountNodeItems[Context]]:
+        """Who may know what is below one."""
+        return [module.account_node_items for module in self.modules if module.account_node_items is not None]
+
     def disco_nodes(self, ctx: Context) -> list[str]:
-        """The disco nodes at which the domain says the same as without one."""
+        """The disco nodes that have the same information as the domain itself."""
         return [module.disco_node(ctx) for module in self.modules if module.disco_node is not None]

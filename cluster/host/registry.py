@@ -1,4 +1,4 @@
-"""A package that is a registry: each of its files declares one thing, which is known by the name of the file."""
+"""A package that is a registry: each of its files declares one object, under the name of the file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """What the files of one package declare; deleting a file removes it."""
+    """The declarations in the files of one package; deleting a file removes one."""
 
     def __init__(self, package: str, path: Iterable[str], type: type[T], attribute: str) -> None:
         """Each file has this `attribute`, of this `type`."""
@@ -21,7 +21,7 @@ class Registry(Generic[T]):
         self._attribute = attribute
 
     def names(self) -> tuple[str, ...]:
-        """What is declared, sorted."""
+        """The names of the declarations, sorted."""
         return tuple(sorted(found.name for found in iter_modules(self._path)))
 
     def load(self, wanted: Iterable[str]) -> list[T]:

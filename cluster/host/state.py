@@ -1,4 +1,4 @@
-"""What a module keeps of its own: with each session, and with each account."""
+"""The state of a module: values for each session, and for each account."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from cluster.xmpp.element import Element
 from cluster.xmpp.jid import Jid
 
 T = TypeVar("T")
+C = TypeVar("C", bound="InMemory")
 
 _log = Logger()
 
@@ -21,14 +22,22 @@ class HasState(Protocol):
     """A session or an account."""
 
     state: dict[Any, Any]
-    """By the key that a module has declared; what is not in it has the key's default."""
+    """By the key that a module has declared; a missing key has its default."""
+
+
+class InMemory(Protocol):
+    """An account, a domain, or a service."""
+
+    @property
+    def state(self) -> dict[Any, Any]:
+        """As above."""
 
 
 class SessionWithState(HasState, Protocol):
     """A session."""
 
     def changed(self) -> None:
-        """What is stored of it is to be written again."""
+        """Its stored form must be written again."""
 
 
 class AccountWithState(HasState, Protocol):
@@ -38,19 +47,19 @@ class AccountWithState(HasState, Protocol):
 
 
 class Documents(Protocol):
-    """Where an account keeps one XML document of each name; nothing (`b""`) is no document."""
+    """Stores one XML document for each account and name; an empty one (`b""`) is none."""
 
     async def get(self, localpart: str, name: str) -> bytes | None: ...
     async def put(self, localpart: str, name: str, document: bytes) -> bool: ...
 
 
 class SessionState(Generic[T]):
-    """A value that a module keeps with each session: as long as the session lasts, also across a crash (XEP-0198)."""
+    """A value for each session: as long as the session lasts, also across a crash (XEP-0198)."""
 
     __slots__ = ("_decode", "default", "name")
 
     def __init__(self, name: str, type: type[T], default: T) -> None:
-        """`name`: of the value in the stored session, so it stays the same in later versions."""
+        """`name`: of the value in the stored session; it must stay the same in later versions."""
         self.name = name
         self.default = default
         self._decode = msgspec.msgpack.Decoder(type).decode
@@ -79,7 +88,7 @@ def to_store(state: Mapping[SessionState[Any], Any]) -> dict[str, msgspec.Raw]:
 
 
 def from_store(keys: Iterable[SessionState[Any]], stored: Mapping[str, msgspec.Raw]) -> dict[SessionState[Any], Any]:
-    """The state of a session. What no module knows, or what another version stored in another way, is left out."""
+    """The state of a session. Unknown values, and those that another version stored in another form, are left out."""
     state = {}
     for key in keys:
         if key.name in stored:
@@ -91,12 +100,12 @@ def from_store(keys: Iterable[SessionState[Any]], stored: Mapping[str, msgspec.R
 
 
 class AccountState(Generic[T]):
-    """A value that a module keeps with each account: in memory while the account is, and as a document of its store."""
+    """A value for each account: in memory while the account is, and as a document of its store."""
 
     __slots__ = ("_document", "_read", "_write", "default")
 
     def __init__(self, document: str, read: Callable[[Element], T], write: Callable[[T], Element], default: T) -> None:
-        """`document`: its name."""
+        """`document`: the name of the document."""
         self._document = document
         self._read = read
         self._write = write
@@ -112,7 +121,7 @@ class AccountState(Generic[T]):
         account.state[self] = value
 
     async def load(self, documents: Documents, account: AccountWithState) -> None:
-        """Bring it into memory."""
+        """Load it."""
         document = await documents.get(account.jid.localpart, self._document)
         if document is not None:
             self.set(account, self._read(xml.parse(document)))
@@ -122,3 +131,24 @@ class AccountState(Generic[T]):
         value = self.of(account)
         document = b"" if value == self.default else xml.serialize(self._write(value))
         await documents.put(account.jid.localpart, self._document, document)
+
+
+class MemoryState(Generic[C, T]):
+    """What is kept in memory with an account, a domain or a service, as long as that is there."""
+
+    __slots__ = ("_make",)
+
+    def __init__(self, make: Callable[[C], T]) -> None:
+        """`make`: is called once for each of them, when it is first asked for."""
+        self._make = make
+
+    def of(self, owner: C) -> T:
+        """What is kept with this one."""
+        if self not in owner.state:
+            owner.state[self] = self._make(owner)
+        kept: T = owner.state[self]
+        return kept
+
+    def set(self, owner: C, value: T) -> None:
+        """Keep this instead."""
+        owner.state[self] = value

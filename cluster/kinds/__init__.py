@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 
 from cluster.kinds.base.gateway import GatewayNode
 from cluster.kinds.base.network import NetworkNode
+from cluster.kinds.base.server import ServerNode
 from cluster.kinds.base.service import ServiceKind
 
-N = TypeVar("N", GatewayNode, NetworkNode)
+N = TypeVar("N", ServerNode, GatewayNode, NetworkNode)
 
 
 @cache
@@ -26,7 +27,9 @@ def known() -> dict[str, type[Any]]:
     for name, module in _files().items():
         kind = getattr(module, "kind", None)
         if kind is None:
-            continue  # a server that is not ours, which no lab can have yet
+            if not hasattr(module, "service"):
+                raise ValueError(f"{name}.py declares nothing; write `kind = …` or `service = …` at its end")
+            continue
         if found.setdefault(kind.__struct_config__.tag, kind) is not kind:
             raise ValueError(f"two kinds are called {kind.__struct_config__.tag!r}; one of them is in {name}.py")
     return found
@@ -42,6 +45,11 @@ def services() -> dict[str, ServiceKind]:
 def _files() -> dict[str, ModuleType]:
     names = sorted(module.name for module in iter_modules(__path__) if not module.ispkg)
     return {name: import_module(f"{__name__}.{name}") for name in names}
+
+
+def servers() -> dict[str, type[ServerNode]]:
+    """Those of servers."""
+    return _of(ServerNode)
 
 
 def gateways() -> dict[str, type[GatewayNode]]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cluster.protocols.smtp.relay import Relay
 
 SMTP_PORT = 2525
-"""In place of 25, which would need root."""
+"""Instead of 25, which needs root."""
 
 _ATOM = r"[^\s@()\[\];\\,.]+"
 _MAIL_LOCALPART = re.compile(rf"{_ATOM}(\.{_ATOM})*")
@@ -47,20 +47,20 @@ class MailGateway(GatewayNode, frozen=True, kw_only=True, tag_field="kind", tag=
     mail_domains: tuple[str, ...] = ()
     """Of the accounts that get mail by their own JIDs."""
     aliases: dict[str, str] = msgspec.field(default_factory=dict)
-    """Further mail addresses, and whose they are."""
+    """Further mail addresses, and their owners."""
 
     about = "A gateway to a mail host, which speaks SMTP: mail addresses as XMPP addresses."
     keys = (
         Key(
             "mail_for",
             list[Domain],
-            "Further domains of the lab whose accounts get mail by their JIDs, beside the server's own.",
+            "Further domains of the lab whose accounts get mail at their JIDs, in addition to the server's own.",
             [],
         ),
         Key(
             "aliases",
             dict[Annotated[AccountJid, Text(mail_address)], AccountJid],
-            "Further mail addresses, and whose they are: `nurse@verona.example: juliet@capulet.lit`.",
+            "Further mail addresses, and their owners: `nurse@verona.example: juliet@capulet.lit`.",
             {},
         ),
     )

@@ -36,7 +36,7 @@ def _use(person: Mailbox, action: str | None, words: Sequence[str]) -> None:
 
 
 class MailHost(NetworkNode, frozen=True, kw_only=True, tag_field="kind", tag="mailhost"):
-    """Mailboxes, and what carries their mail."""
+    """Mailboxes, and the host that delivers their mail."""
 
     mailboxes: dict[str, str] = msgspec.field(default_factory=dict)
     """Mail addresses by the mailboxes' names."""

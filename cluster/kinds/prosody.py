@@ -1,50 +1,78 @@
-"""Prosody, of Debian's packages: its configuration and how it is run. It is no kind of the topology yet.
-
-At its leanest: what the tests and the load need, and no limits.
-"""
+"""`prosody`: Prosody, of Debian's packages. How it is configured and run."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
-from cluster.kinds.base.foreign import LOCALHOST, ForeignServer, Host, Settings
+from cluster.kinds.base.foreign import ForeignServer, ForeignServerNode, Host, Settings
+from cluster.kinds.base.server import AccountSeed
 
 _MODULES = ("roster", "saslauth", "tls", "dialback", "disco", "ping", "posix", "offline", "register_ibr")
+_EXPECTED = (
+    "blocklist", "bookmarks", "carbons", "csi_simple", "mam", "pep", "private", "smacks", "time", "uptime", "vcard4",
+    "vcard_legacy", "version",
+)  # fmt: skip
 
 
 def _command(settings: Settings) -> tuple[Sequence[str], Mapping[str, str]]:
     file = settings.folder / "prosody.cfg.lua"
     file.write_text("\n".join([*_global(settings), *_hosts(settings), *_components(settings), ""]))
+    for account in settings.accounts:
+        _seed(settings.folder / "data" / _encoded(settings.hosts[0].domain), account)
     return ["prosody", "-F", "--config", str(file)], {}
 
 
 def _global(settings: Settings) -> list[str]:
     folder = settings.folder
+    direct_tls = [host.direct_tls_port for host in settings.hosts if host.direct_tls_port]
     lines = [
-        "run_as_root = true",
+        *(["run_as_root = true"] if os.getuid() == 0 else []),
+        *([f'certificates = "{settings.certificates}"'] if settings.certificates else []),
         f'pidfile = "{folder}/prosody.pid"',
         f'data_path = "{folder}/data"',
-        f'log = {{ info = "{folder}/prosody.log" }}',
-        f'interfaces = {{ "{LOCALHOST}" }}',
+        f'log = {{ info = "{folder}/prosody.log" }}' if settings.is_lean else 'log = { info = "*console" }',
+        f'interfaces = {{ "{settings.address}" }}',
         f"c2s_ports = {_set(host.c2s_port for host in settings.hosts)}",
+        f"c2s_direct_tls_ports = {_set(direct_tls)}",
         f"s2s_ports = {_set([settings.s2s_port] if settings.s2s_port else [])}",
-        f"modules_enabled = {_set(map(_quoted, _MODULES))}",
-        f"modules_disabled = {_set(map(_quoted, ['s2s_auth_certs'] if settings.s2s_port else ['s2s']))}",
+        f"modules_enabled = {_set(map(_quoted, _MODULES if settings.is_lean else (*_MODULES, *_EXPECTED)))}",
+        f"modules_disabled = {_set(map(_quoted, _unused(settings)))}",
         "c2s_require_encryption = false",
-        "s2s_require_encryption = false",
+        f"s2s_require_encryption = {_boolean(settings.ca_file is not None)}",
         "s2s_secure_auth = false",
         "limits = { }",
-        "allow_registration = true",
+        f"allow_registration = {_boolean(settings.registration)}",
         'authentication = "internal_hashed"',
         'storage = "internal"',
         'network_backend = "epoll"',
+        *_names(settings),
     ]
-    if settings.name_server:
-        host, port = settings.name_server
-        lines.append(f'unbound = {{ resolvconf = false; hoststxt = false; forward = {{ "{host}@{port}" }} }}')
+    if settings.ca_file:
+        files = f'certificate = "{settings.certificates}/cert.pem"; key = "{settings.certificates}/key.pem"'
+        lines.append(f'ssl = {{ {files}; cafile = "{settings.ca_file}" }}')
     if settings.components:
-        lines += [f"component_ports = {_set([settings.component_port])}", f'component_interface = "{LOCALHOST}"']
+        lines.append(f"component_ports = {_set([settings.component_port])}")
+        lines.append(f'component_interface = "{settings.address}"')
     return lines
+
+
+def _unused(settings: Settings) -> list[str]:
+    if not settings.s2s_port:
+        return ["s2s"]
+    return [] if settings.ca_file else ["s2s_auth_certs"]
+
+
+def _names(settings: Settings) -> list[str]:
+    """Whom it asks for names; it would not ask anybody on the loopback without `do-not-query-localhost`."""
+    if settings.name_server is None:
+        return []
+    host, port = settings.name_server
+    hosts = _quoted(str(settings.hosts_file)) if settings.hosts_file else "false"
+    options = '{ ["do-not-query-localhost:"] = "no" }'
+    forward = f'{{ "{host}@{port}" }}'
+    return [f"unbound = {{ resolvconf = false; hoststxt = {hosts}; forward = {forward}; options = {options} }}"]
 
 
 def _hosts(settings: Settings) -> list[str]:
@@ -53,10 +81,12 @@ def _hosts(settings: Settings) -> list[str]:
 
 def _tls(host: Host, settings: Settings) -> list[str]:
     if host.tls == "off":
-        return ['    modules_disabled = { "tls" }', "    allow_unencrypted_plain_auth = true"]
-    assert settings.certificates is not None
-    files = f'certificate = "{settings.certificates}/cert.pem"; key = "{settings.certificates}/key.pem"'
+        in_clear = "    allow_unencrypted_plain_auth = true"
+        return [in_clear] if settings.ca_file else ['    modules_disabled = { "tls" }', in_clear]
     required = ["    c2s_require_encryption = true"] if host.tls == "required" else []
+    if settings.ca_file:
+        return required  # the certificate is that of all
+    files = f'certificate = "{settings.certificates}/cert.pem"; key = "{settings.certificates}/key.pem"'
     return [*required, f"    ssl = {{ {files} }}"]
 
 
@@ -65,7 +95,32 @@ def _components(settings: Settings) -> list[str]:
         line
         for domain, secret in settings.components.items()
         for line in (f'Component "{domain}"', f"    component_secret = {_quoted(secret)}")
+    ] + [f'Component "{domain}" "muc"' for domain in settings.rooms]
+
+
+def _seed(host: Path, account: AccountSeed) -> None:
+    """Make an account with its contacts, in the files of its storage, unless an earlier start did.
+
+    It exchanges the password for SCRAM keys when somebody logs in with it.
+    """
+    accounts, rosters = host / "accounts", host / "roster"
+    file = f"{_encoded(account.localpart)}.dat"
+    if (accounts / file).exists():
+        return
+    for folder in (accounts, rosters):
+        folder.mkdir(parents=True, exist_ok=True)
+    contacts = [
+        f'[{_quoted(each.jid)}] = {{ subscription = "both"; {f"name = {_quoted(each.name)}; " if each.name else ""}'
+        f"groups = {{ {' '.join(f'[{_quoted(group)}] = true;' for group in each.groups)} }}; }};"
+        for each in account.contacts
     ]
+    (rosters / file).write_text("\n".join(["return {", "[false] = { version = 1; pending = {}; };", *contacts, "};\n"]))
+    (accounts / file).write_text(f"return {{ password = {_quoted(account.password)}; }};\n")
+
+
+def _encoded(text: str) -> str:
+    """As names of its files: all but ASCII letters and digits as %hh (Lua's `%W` in the C locale)."""
+    return "".join(chr(byte) if chr(byte).isalnum() and byte < 128 else f"%{byte:02x}" for byte in text.encode())
 
 
 def _set(values: Iterable[object]) -> str:
@@ -73,7 +128,23 @@ def _set(values: Iterable[object]) -> str:
 
 
 def _quoted(text: str) -> str:
-    return f'"{text}"'
+    """A string of Lua 5.4: bytes that mean something in one, as decimal escapes."""
+    return '"' + "".join(chr(b) if 32 <= b < 127 and chr(b) not in '"\\' else f"\\{b:03d}" for b in text.encode()) + '"'
+
+
+def _boolean(value: bool) -> str:
+    return "true" if value else "false"
 
 
 PROSODY = ForeignServer("prosody", ("prosody",), "prosody lua-unbound lua-event lua-sec", _command)
+
+
+class Prosody(ForeignServerNode, frozen=True, kw_only=True, tag_field="kind", tag="prosody"):
+    """A server of this kind."""
+
+    about = "Prosody, from Debian's packages (`apt-get install prosody lua-unbound`)."
+    server_program = PROSODY
+    hosts = ("rooms",)
+
+
+kind = Prosody

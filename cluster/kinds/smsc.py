@@ -40,7 +40,7 @@ def _use(person: Phone, action: str | None, words: Sequence[str]) -> None:
 
 
 class MessageCentre(NetworkNode, frozen=True, kw_only=True, tag_field="kind", tag="smsc"):
-    """Phones, and what carries their texts."""
+    """Phones, and the message centre that delivers their texts."""
 
     phones: dict[str, str] = msgspec.field(default_factory=dict)
     """Numbers by the phones' names."""

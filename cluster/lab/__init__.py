@@ -1,4 +1,4 @@
-"""Labs: brought up and down, looked at, disturbed and used; `cluster.lab.api` is the door to them."""
+"""Labs: how to start, watch, disturb and use them; `cluster.lab.api` is the interface for all callers."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""What a lab answers, as structs: the JSON of the commands has their shape (docs/json.md)."""
+"""The results of a lab's operations; the JSON of the commands has their shape (docs/json.md)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cluster.lab.state import NodeKind, State
 
 
 class NodeView(msgspec.Struct, frozen=True):
-    """One process, as `ps` shows it; None where a thing does not apply or is not known."""
+    """One process, as `ps` shows it; None for a value that does not apply or is not known."""
 
     name: str
     kind: NodeKind
@@ -20,11 +20,11 @@ class NodeView(msgspec.Struct, frozen=True):
     state: State
     c2s: str | None
     direct_tls: str | None
-    """Where clients may begin with TLS at once (XEP-0368)."""
+    """Address for clients that begin with TLS (XEP-0368)."""
     http: str | None
-    """Where clients on the web find it (XEP-0156)."""
+    """Address for clients on the web (XEP-0156)."""
     components: str | None
-    """Where components connect (XEP-0114)."""
+    """Address for components (XEP-0114)."""
     pid: int | None
     restarts: int
     sessions: int | None
@@ -35,39 +35,39 @@ class NodeView(msgspec.Struct, frozen=True):
     started_utc: str
     last_exit: str
     trouble: str
-    """What does not work of it, though it runs; empty: nothing."""
+    """A problem of a running node; empty: none."""
 
 
 class ComponentView(msgspec.Struct, frozen=True):
-    """A component that a server lets in: a gateway of the lab, or a program of its user."""
+    """A component of a server: a gateway of the lab, or a program of its user."""
 
     domain: str
     server: str
     """Name of the server's node that it connects to."""
     address: str
     is_connected: bool | None
-    """None where the server does not tell."""
+    """None if the server does not answer."""
 
 
 class ServiceView(msgspec.Struct, frozen=True):
-    """A service that lives in a server: rooms and the like."""
+    """A service that runs in a server, such as rooms."""
 
     domain: str
     server: str
-    """Name of the server's node that it is at."""
+    """Name of the server's node that has it."""
     kind: str
 
 
 class LinkView(msgspec.Struct, frozen=True):
-    """One direction between two servers that something was ever sent over, or that has faults."""
+    """One direction between two servers, if anything was ever sent over it or it has faults."""
 
     from_: str = msgspec.field(name="from")
-    """Name of the server that sends."""
+    """Name of the sending server."""
     to: str
     waiting: int
     """Batches of stanzas that the other server has not acknowledged."""
     faults: dict[str, str]
-    """As `xmpplab fault set` takes them."""
+    """In the form of `xmpplab fault set`."""
     lost: int
     """Stanzas that the faults have lost since the lab came up."""
 
@@ -79,28 +79,29 @@ class Overview(msgspec.Struct, frozen=True):
     topology: str
     state_dir: str
     ca_file: str
-    """What clients have to trust, PEM."""
+    """The certificate that clients have to trust, PEM."""
     nodes: list[NodeView]
     components: list[ComponentView]
     services: list[ServiceView]
     links: list[LinkView]
-    """None of them where Redis does not answer."""
+    """Empty if Redis does not answer."""
 
 
 class LinkState(msgspec.Struct, frozen=True):
-    """One direction between two servers, and what is wrong with it."""
+    """One direction between two servers, and its faults."""
 
     from_: str = msgspec.field(name="from")
-    """Name of the server that sends."""
+    """Name of the sending server."""
     to: str
     from_domain: str
     to_domain: str
     faults: dict[str, str]
-    """As `fault set` would have it now: `{"delay": "40ms"}`."""
+    """In the form of `fault set`, counted from now: `{"delay": "40ms"}`."""
     lost: int
     """Stanzas that the faults of the link have lost since the lab came up."""
     heard_by: int | None = None
-    """How many readers of the link took in a change; 0: nobody reads it now, so it holds from the next start on."""
+    """How many readers of the link received a change; 0: nobody reads it now, so the change applies from the next
+    start."""
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -108,19 +109,32 @@ class Part(msgspec.Struct, frozen=True):
 
     name: str
     listens: list[str]
-    """Its addresses for others; Redis and what only connects have none."""
+    """Its addresses for others; Redis and nodes that only connect have none."""
 
 
 class Intention(msgspec.Struct, frozen=True):
-    """What would be done."""
+    """What `up` would do."""
 
     lab: str
     does: Literal["nothing", "start", "start with kept data", "refuse"]
     why: str
-    """It does nothing or refuses; else empty."""
+    """The reason if it does nothing or refuses; otherwise empty."""
     driver: DriverKind
     state_dir: str
     parts: list[Part]
+
+
+class CheckStep(msgspec.Struct, frozen=True):
+    """One step of whoever comes to a domain for the first time."""
+
+    side: str
+    """Who comes: `names`, `servers` or `clients`."""
+    name: str
+    ok: bool
+    found: str
+    """What there is, or what is wrong."""
+    remedy: str = ""
+    """What helps; empty where nothing is wrong."""
 
 
 class LabView(msgspec.Struct, frozen=True):
@@ -160,18 +174,18 @@ class NetworkView(msgspec.Struct, frozen=True):
 
     @property
     def faults_in_words(self) -> str:
-        """As `down, delay 2 s`; empty: none."""
+        """Such as `down, delay 2 s`; empty: none."""
         from cluster.networks.faults import in_words
 
         return in_words(self.faults)
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """What became of a message that was sent."""
+    """The outcome of sending a message."""
 
     to: str
     domain: str
     is_taken: bool
-    """False while it may still wait on its way."""
+    """False if the message may still be on its way."""
     came_back: str = ""
-    """Why; empty where it did not."""
+    """The reason; empty if it was not returned."""

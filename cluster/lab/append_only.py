@@ -1,7 +1,7 @@
-"""Mends the append-only file of the lab's Redis: `python -m cluster.lab.append_only FOLDER`.
+"""Repairs the append-only file of the lab's Redis: `python -m cluster.lab.append_only FOLDER`.
 
-Redis itself mends a file whose last command was not written to its end. After a full disk or a crash of the machine
-there may be bytes at the end that are no command; then it refuses to start. They are cut off, and kept beside it.
+Redis itself repairs a file whose last command is incomplete. After a full disk or a crash of the machine the end may
+have bytes that are not a command; Redis then refuses to start. They are cut off, and kept next to the file.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ from typing import BinaryIO
 from cluster.lab.logs import LogLine, encode, utc_text
 
 UNREADABLE = "Bad file format reading the append only file"
-"""What Redis says then, before it ends."""
+"""The message of Redis in that case, before it ends."""
 
 _LINE_BYTES = 64
-"""More than a length takes."""
+"""Longer than a length field."""
 
 
 def readable_bytes(file: BinaryIO) -> int:
-    """How much of the file, from its beginning, is whole commands (https://valkey.io/topics/protocol/), which stand
-    there as clients send them. There may be comments between them, and a transaction counts when it is whole.
+    """The length of the beginning that consists of whole commands (https://valkey.io/topics/protocol/), in the form in
+    which clients send them.
+
+    Comments may be between them, and a transaction counts when it is complete.
     """
     readable, is_open = 0, False
     while line := file.readline(_LINE_BYTES):
@@ -40,7 +42,7 @@ def readable_bytes(file: BinaryIO) -> int:
 
 
 def _command(line: bytes, file: BinaryIO) -> list[bytes] | None:
-    """The words of a command whose first line was read; None where it is none."""
+    """The words of a command whose first line was read; None if it is not a command."""
     words: list[bytes] = []
     count = _length(line, b"*")
     for _ in range(count or 0):
@@ -60,7 +62,7 @@ def _length(line: bytes, sign: bytes) -> int | None:
 
 
 def mend(data: Path) -> str:
-    """Cut off what Redis cannot read at the end of the last file in its folder: what was done, or why nothing was."""
+    """Cut off the unreadable end of the last file in its folder; returns what was done, or why nothing was."""
     last = _last_file(data)
     if last is None:
         return f"no append-only file in {data}"
@@ -83,7 +85,7 @@ def mend(data: Path) -> str:
 
 
 def _last_file(data: Path) -> Path | None:
-    """The one that Redis appends to, by its manifest: lines of `file NAME seq NUMBER type i`."""
+    """The file that Redis appends to, from its manifest: lines of `file NAME seq NUMBER type i`."""
     for manifest in data.glob("*/*.manifest"):
         lines = [line.split() for line in manifest.read_text().splitlines()]
         names = [line[1] for line in lines if line[0] == "file" and line[-1] == "i"]
@@ -100,7 +102,7 @@ def _beside(file: Path) -> Path:
 
 
 def main() -> None:
-    """Mend it, and say so where Redis writes its log."""
+    """Repair the file, and report it where Redis writes its log."""
     try:
         text = mend(Path(sys.argv[1]))
     except OSError as error:

@@ -31,22 +31,22 @@ def load_scenarios() -> dict[str, Path]:
 
 
 def topology_path(text: str) -> Path:
-    """The topology file at this path, else the topology of this name. Raises BadInput."""
+    """The topology file at this path, otherwise the topology of this name. Raises BadInput."""
     return _path(text, "topology", topologies())
 
 
 def scenario_path(text: str) -> Path:
-    """The scenario file at this path, else the scenario of this name. Raises BadInput."""
+    """The scenario file at this path, otherwise the scenario of this name. Raises BadInput."""
     return _path(text, "scenario", scenarios())
 
 
 def load_scenario_path(text: str) -> Path:
-    """The locust file at this path, else the load scenario of this name. Raises BadInput."""
+    """The locust file at this path, otherwise the load scenario of this name. Raises BadInput."""
     return _path(text, "load scenario", load_scenarios())
 
 
 def paths(text: str) -> list[Path]:
-    """The file at this path, else the topology and the scenario of this name. Raises BadInput."""
+    """The file at this path, otherwise the topology and the scenario of this name. Raises BadInput."""
     named = [known[text] for known in (topologies(), scenarios()) if text in known]
     if _is_path(text) or not named:
         return [_path(text, "topology or scenario", {**topologies(), **scenarios()})]
@@ -54,7 +54,7 @@ def paths(text: str) -> list[Path]:
 
 
 def _is_path(text: str) -> bool:
-    """False for what can only be a name. A wrong path is a path: the error comes where it is read."""
+    """False for a text that can only be a name. A wrong path is a path: its error comes when it is read."""
     path = Path(text)
     return path.is_file() or path.suffix != "" or path.parent != Path()
 
@@ -68,7 +68,7 @@ def _path(text: str, kind: str, known: Mapping[str, Path]) -> Path:
 
 
 def _folder() -> Path:
-    """In the package where it was installed from a wheel, next to it in a checkout."""
+    """In the package if it was installed from a wheel, next to the package in a checkout."""
     package = Path(cluster.__file__).parent
     installed = package / "topologies"
     return installed if installed.is_dir() else package.parent / "topologies"

@@ -1,4 +1,4 @@
-"""What runs a lab: the port of all drivers, and the driver of each kind."""
+"""The port of all drivers, which run a lab, and the driver of each kind."""
 
 from __future__ import annotations
 
@@ -14,44 +14,45 @@ from cluster.topology.plan import Plan
 
 
 class LogStream(Protocol):
-    """What the nodes say, read bit by bit."""
+    """The log of the nodes, read in parts."""
 
     def read(self) -> Iterator[tuple[str, LogLine]]:
-        """What was added since the last call, as (node, line), by time."""
+        """The lines since the last call, as (node, line), by time."""
 
 
 class Driver(Protocol):
     """Runs one lab. All methods raise LabError."""
 
     def up(self, plans: Sequence[Plan], tell: Tell) -> tuple[Plan, bool]:
-        """Bring it up and wait until every part answers: the plan that runs, and False where it ran already."""
+        """Bring it up and wait until every node is ready: the running plan, and False if it was running already."""
 
     def down(self, *, keep: bool) -> bool:
-        """Stop everything; remove the folder unless its data are kept. False where nothing ran."""
+        """Stop everything; remove the folder unless its data are kept. False if nothing was running."""
 
     def status(self) -> list[NodeState]:
-        """What runs, Redis first."""
+        """All nodes, Redis first."""
 
     def is_up(self) -> bool:
-        """True while the lab runs."""
+        """Whether the lab is running."""
 
     def story(self, node: str | None) -> LogStream:
-        """The log of all nodes or of one. Raises BadInput where there is no such node."""
+        """The log of all nodes or of one. Raises BadInput for an unknown node."""
 
     def apply(self, plan: Plan) -> None:
-        """Start what this plan has more than the one that runs, and stop what it has not; wait until all answers."""
+        """Start the nodes that this plan has in addition to the running one, stop those that it lacks; wait until all
+        are ready."""
 
     def act(self, node: NodeState, action: NodeAction, for_s: float) -> None:
-        """Do this to a node; returns when it is done. `for_s`: one that was killed is started again after so long."""
+        """Do this to a node; returns when it is done. `for_s`: a killed node is started again after this time."""
 
 
 def kind_of(folder: LabFolder) -> DriverKind:
-    """Which driver the lab in this folder was brought up with: one in containers has what they read there."""
+    """The driver of the lab in this folder: a lab in containers has their files there."""
     return "docker" if folder.containers.exists() else "process"
 
 
 def driver(kind: DriverKind, folder: LabFolder) -> Driver:
-    """The driver of this kind for the lab in this folder; only that one is imported."""
+    """The driver of this kind for the lab in this folder; only this one is imported."""
     if kind == "docker":
         from cluster.lab.containers.driver import ContainerDriver
 

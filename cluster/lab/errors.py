@@ -1,4 +1,4 @@
-"""What can go wrong with a lab, in words for its user."""
+"""Errors of a lab, in words for its user."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from cluster.base.request import Refused
 
 
 class LabError(Refused):
-    """The lab cannot do it; the message says why and names the remedy."""
+    """An operation failed; the message says why and names the remedy."""
 
 
 class BadInput(LabError):
-    """What the user asked for makes no sense as it was written."""
+    """The arguments of the user are invalid."""
 
 
 def of_system(error: OSError) -> str:
-    """What the system refused, and the remedy."""
+    """A refusal of the system, and the remedy."""
     where = f"{error.filename}: " if error.filename is not None else ""
     remedy = _REMEDIES.get(error.errno or 0)
     return f"{where}{error.strerror or error}" + (f"; {remedy}" if remedy else "")
@@ -34,4 +34,4 @@ _REMEDIES = {
     errno.ENOMEM: "end something else that needs memory",
     errno.EAGAIN: "end some other processes (`ulimit -u`)",
 }
-"""For what the system refuses; by errno."""
+"""Remedies for refusals of the system, by errno."""

@@ -1,4 +1,4 @@
-"""The labs of this user that run, in whatever folder: found by their supervisors, and by their containers."""
+"""The running labs of this user, in any folder: found by their supervisors, and by their containers."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ SUPERVISOR = "cluster.lab.supervisor"
 
 
 def running_labs() -> list[tuple[LabFolder, DriverKind]]:
-    """Each with what runs it, by folder: that of a lab in containers may be gone."""
+    """The driver of each, by folder; the folder of a lab in containers may have been removed."""
     found: dict[Path, DriverKind] = dict.fromkeys(_supervised(), "process")
-    with suppress(LabError):  # no engine answers, so no lab is in it
+    with suppress(LabError):  # no engine answers, so it has no lab
         found |= dict.fromkeys(map(Path, folders()), "docker")
     return [(LabFolder(path), found[path]) for path in sorted(found)]
 

@@ -1,4 +1,4 @@
-"""The faults of a lab's links, set, cleared and listed while it runs: for commands and for programs."""
+"""The faults of a lab's links, set, cleared and listed while it is running: for commands and for programs."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from cluster.router.settings import FaultSettings
 from cluster.topology.plan import Plan, ServerNode
 
 Change = Callable[[dict[str, Any], float], dict[str, Any]]
-"""From the faults of a link to its new ones; the float is now."""
+"""From the faults of a link to its new ones; the float is the current time."""
 
 
 class LinkFaults:
-    """The faults of the links between the servers of a lab that runs. Raises LabError, and BadInput."""
+    """The faults of the links between the servers of a running lab. Raises LabError, and BadInput."""
 
     def __init__(self, folder: LabFolder) -> None:
         self._folder = folder
 
     def set(self, from_: str, to: str, faults: Mapping[str, str], *, both: bool = False) -> list[LinkState]:
-        """Give the link these faults beside those it has; `none` takes one away. Times are counted from now.
+        """Add these faults to the link; `none` removes one. Times count from now.
 
         `from_` and `to` are names or domains of servers; `both`: the other direction too.
         """
@@ -40,14 +40,14 @@ class LinkFaults:
         return self._change(from_, to, both, lambda old, now_s: settings.merged(old, new, now_s))
 
     def clear(self, from_: str | None = None, to: str | None = None, *, both: bool = False) -> list[LinkState]:
-        """Mend the link, or every link that has faults."""
+        """Remove the faults of the link, or of all links."""
         if from_ is not None and to is not None:
             return self._change(from_, to, both, lambda old, now_s: {})
         broken = [link for link in self.ls() if link.faults]
         return [mended for link in broken for mended in self.clear(link.from_, link.to)]
 
     def ls(self) -> list[LinkState]:
-        """The links that have faults, or that faults have lost something of."""
+        """The links that have faults, or on which faults have lost stanzas."""
         plan = self._folder.plan()
         with connected(self._folder.secrets()[ADMIN]) as redis:
             return links_with_faults(redis, plan)
@@ -67,7 +67,7 @@ class LinkFaults:
 
 
 def links_with_faults(redis: Any, plan: Plan) -> list[LinkState]:
-    """As `LinkFaults.ls`, by a connection that is there."""
+    """As `LinkFaults.ls`, over an open connection."""
     keys = Keys.of_lab(plan.name)
     servers = [server for server in plan.servers if not server.node_of]
     pipeline = redis.pipeline(transaction=False)

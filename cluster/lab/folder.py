@@ -1,4 +1,4 @@
-"""The state folder of a lab, `.xmpplab/<name>/`: where each file is, who holds it, and which lab is meant."""
+"""The state folder of a lab, `.xmpplab/<name>/`: the places of its files, and its lock."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ LABS = ".xmpplab"
 """Under the current folder: one folder for each lab."""
 
 ADMIN = "admin"
-"""Name in `secrets` of the Redis user that may do everything: commands use it, servers never."""
+"""Name in `secrets` of the Redis user with all rights: commands use it, servers never."""
 
 MAX_SOCKET_PATH_BYTES = 100
 """A unix socket's path is at most 104 bytes on macOS and 108 on Linux, with its final zero."""
 
 
 _LITTLE_BYTES = 65_536
-"""Of free room, which a log or a Redis uses up at once."""
+"""Free room that a log or a Redis uses up at once."""
 
 
 class LabFolder:
@@ -53,12 +53,12 @@ class LabFolder:
 
     @property
     def redis_socket(self) -> Path:
-        """In the folder; for a long path in one outside, which `create` made and the link `sockets` leads to."""
+        """In the folder; for a long path in a folder outside, which `create` made and the link `sockets` leads to."""
         outside = self._socket_folder()
         return (outside or self.path) / "redis.sock"
 
     def _socket_folder(self) -> Path | None:
-        """The one outside the folder; None where there is none."""
+        """The socket folder outside; None if there is none."""
         try:
             return Path(os.readlink(self._sockets))
         except OSError:
@@ -76,11 +76,11 @@ class LabFolder:
         return self.logs / f"{node}.jsonl"
 
     def hold(self, node: str, for_s: float) -> None:
-        """A node that dies is not started again for so long."""
+        """Do not restart a node that dies for this time."""
         write_private(self._held(node), str(time.monotonic() + for_s).encode())
 
     def take_hold(self, node: str) -> float:
-        """For how many seconds more, after which `hold` is forgotten; 0 where there is none."""
+        """Remaining seconds of `hold`, which is then forgotten; 0 if there is none."""
         try:
             until_s = float(self._held(node).read_text())
             self._held(node).unlink()
@@ -92,26 +92,26 @@ class LabFolder:
         return self.path / f"{node}.held"
 
     def container(self, node: str) -> LabFolder:
-        """What the container of a node gets to see, as a folder of its own."""
+        """The folder that the container of a node sees."""
         return LabFolder(self.containers / node)
 
     def create(self) -> None:
-        """Make the folders that are not there yet. Raises LabError where another user made one of them."""
+        """Create the missing folders. Raises LabError if another user created one of them."""
         self.check()
         make_folder(self.path)
-        for folder in (self.logs, self.redis_data):  # within it nobody else makes any; a container may own its data
+        for folder in (self.logs, self.redis_data):  # nobody else creates any within it; a container may own its data
             folder.mkdir(mode=0o700, exist_ok=True)
         if len(os.fsencode(self.path / "redis.sock")) > MAX_SOCKET_PATH_BYTES:
             self._make_socket_folder()
 
     def check(self) -> None:
-        """Raises LabError where the lab may be another user's, though this one would have put it here."""
+        """Raises LabError if the folder may be another user's, although this user would have created it here."""
         for folder in (self.path.parent, self.path):
             if (folder == self.path or folder.name == LABS) and os.path.lexists(folder):
                 check_folder(folder)
 
     def identity(self) -> tuple[int, int]:
-        """What tells this folder from another one that has its place later. Raises OSError."""
+        """The identity of this folder, which a later one at its place does not have. Raises OSError."""
         found = self.path.stat()
         return found.st_dev, found.st_ino
 
@@ -120,12 +120,12 @@ class LabFolder:
         try:
             return self.identity() == identity
         except OSError as error:
-            return not isinstance(error, FileNotFoundError | NotADirectoryError)  # else it cannot be seen just now
+            return not isinstance(error, FileNotFoundError | NotADirectoryError)  # else it cannot be read just now
 
     def _make_socket_folder(self) -> None:
-        """With a name that nobody can know before; one of an earlier run may have been cleaned away, or exchanged."""
+        """With an unpredictable name; that of an earlier run may have been removed, or exchanged."""
         self._remove_socket_folder()
-        for place in (tempfile.gettempdir(), "/tmp"):  # one that others cannot guess, and is checked
+        for place in (tempfile.gettempdir(), "/tmp"):  # others cannot guess it, and it is checked
             made = Path(tempfile.mkdtemp(prefix="xmpplab-", dir=place))
             if len(os.fsencode(made / "redis.sock")) <= MAX_SOCKET_PATH_BYTES:
                 self._sockets.symlink_to(made)
@@ -140,7 +140,7 @@ class LabFolder:
             self._sockets.unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """Leave nothing: the folder, a socket folder outside it, and `.xmpplab` when no other lab is there."""
+        """Remove the folder, a socket folder outside it, and `.xmpplab` if it has no other lab."""
         self._remove_socket_folder()
         shutil.rmtree(self.path, ignore_errors=True)
         labs = self.path.parent
@@ -148,14 +148,14 @@ class LabFolder:
             labs.rmdir()
 
     def remove_runtime(self) -> None:
-        """Leave data, logs and certificates, for the next `up` and for reading."""
+        """Remove everything except data, logs and certificates, which the next `up` uses."""
         for file in (self.secrets_file, self.redis_config, self.state_file, self.redis_socket, self.compose_file):
             file.unlink(missing_ok=True)
         shutil.rmtree(self.containers, ignore_errors=True)
         self._remove_socket_folder()
 
     def plan(self) -> Plan:
-        """What was brought up here. Raises LabError."""
+        """The plan that was brought up here. Raises LabError."""
         try:
             return Plan.load(self.plan_file)
         except (FileNotFoundError, NotADirectoryError):
@@ -164,13 +164,13 @@ class LabFolder:
             raise LabError(f"{self.plan_file} is damaged ({error}); run `xmpplab down`, then `up`") from None
 
     def save_plan(self, plan: Plan) -> None:
-        """It has the passwords of the topology's accounts."""
+        """The file has the passwords of the topology's accounts."""
         write_private(self.plan_file, plan.encoded())
 
     def secrets(self) -> dict[str, str]:
-        """URL to log in to Redis with, by user: ADMIN and each domain. Raises LabError.
+        """URLs for logins to Redis, by user: ADMIN and each domain. Raises LabError.
 
-        Also where somebody else could listen at the socket that they name, and would be told the passwords.
+        Also if somebody else could listen at their socket, and would get the passwords.
         """
         outside = self._socket_folder()
         if outside is not None and os.path.lexists(outside):
@@ -184,9 +184,10 @@ class LabFolder:
         write_private(self.secrets_file, msgspec.json.format(msgspec.json.encode(urls)))
 
     def lock(self) -> int | None:
-        """Take the lab; None while somebody has it: a supervisor as long as it lives, a command while it works.
+        """Lock the lab; None while another process has it: a supervisor as long as it lives, a command while it works.
 
-        The answer is a file descriptor. Who inherits it holds the lock too; it is free when the last one is closed.
+        The result is a file descriptor. Processes that inherit it hold the lock too; it is free when the last one is
+        closed.
         """
         while True:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -196,7 +197,7 @@ class LabFolder:
                 os.close(descriptor)
                 if is_taken:
                     return None
-                continue  # somebody was looking, just then, whether it is
+                continue  # another process was testing the lock just then
             if self._is_lock_file(descriptor):
                 try:
                     self.hand_over(os.getpid())
@@ -207,12 +208,12 @@ class LabFolder:
             os.close(descriptor)  # a `down` removed the folder just now
 
     def hand_over(self, pid: int) -> None:
-        """Note who holds the lab from now on. For its holder, and for whom it started to be that."""
+        """Record the new owner of the lock. For the owner, and for a process that it starts for this purpose."""
         with self._lock_file.open("r+b", buffering=0) as file:  # never empty in between
             file.write(b"%-20d" % pid)
 
     def holder(self) -> int | None:
-        """Process id of whoever has the lab: its supervisor, or a command at work."""
+        """Process id of the owner of the lock: the lab's supervisor, or a command at work."""
         return int(self._lock_file.read_text() or 0) or None if self.is_locked() else None
 
     def _is_lock_file(self, descriptor: int) -> bool:
@@ -222,7 +223,7 @@ class LabFolder:
             return False
 
     def is_locked(self) -> bool:
-        """True while somebody has the lab; nothing is created."""
+        """Whether a process holds the lock; creates nothing."""
         try:
             descriptor = os.open(self._lock_file, os.O_RDWR)
         except (FileNotFoundError, NotADirectoryError):
@@ -234,7 +235,7 @@ class LabFolder:
 
 
 def _flock(descriptor: int, kind: int) -> bool:
-    """False where somebody else's lock is in the way."""
+    """False if another process holds the lock."""
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -243,7 +244,7 @@ def _flock(descriptor: int, kind: int) -> bool:
 
 
 def is_full(path: Path) -> bool:
-    """Nothing more can be written there."""
+    """Whether nothing more can be written there."""
     try:
         return shutil.disk_usage(path).free < _LITTLE_BYTES
     except OSError:
@@ -251,7 +252,7 @@ def is_full(path: Path) -> bool:
 
 
 def labs(root: Path) -> list[LabFolder]:
-    """The labs under this folder, running or kept, by name. Raises OSError where they may not be looked at."""
+    """The labs under this folder, running or kept, by name. Raises OSError if they cannot be listed."""
     found = []
     with suppress(FileNotFoundError, NotADirectoryError):
         for path in sorted((root / LABS).iterdir()):
@@ -263,7 +264,7 @@ def labs(root: Path) -> list[LabFolder]:
 
 
 def choose(root: Path, name: str | None) -> LabFolder:
-    """The lab that a command means: the one of this name, else the only one here. Raises BadInput."""
+    """The lab for a command: the one of this name, otherwise the only one here. Raises BadInput."""
     known = labs(root)
     names = ", ".join(lab.name for lab in known)
     if not known:

@@ -38,13 +38,13 @@ class ForeignNode:
         self._control = ControlServer(client, keys, node.channel, self._program.administration, node.requests)
 
     async def start(self) -> None:
-        """Connect to Redis, and begin."""
+        """Connect to Redis, and start the program."""
         await self._client.connect(self._home)
         await self._program.start()
         await self._control.start()
 
     async def stop(self) -> None:
-        """End, and write what is to be kept."""
+        """Stop the program, and write its data."""
         await self._program.stop()
         self._journal.flush()
         await self._client.close()

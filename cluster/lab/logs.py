@@ -1,4 +1,5 @@
-"""Log files of a lab: one per node, one JSON object per line with `at_utc`, `level` and `text`; read as one story."""
+"""Log files of a lab: one per node, one JSON object per line with `at_utc`, `level` and `text`; read in order of
+time."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ import msgspec
 
 
 class LogLine(msgspec.Struct, frozen=True):
-    """One thing that a node said."""
+    """One log line of a node."""
 
     at_utc: str
     """ISO 8601 with microseconds and `+00:00`, so that lines sort by their text."""
@@ -23,17 +24,17 @@ class LogLine(msgspec.Struct, frozen=True):
 
 
 def utc_text(now_utc: datetime) -> str:
-    """The moment as log lines and state write it."""
+    """A time in the form of log lines and state."""
     return now_utc.isoformat(timespec="microseconds")
 
 
 def encode(line: LogLine) -> bytes:
-    """The line as it stands in a file, with its end."""
+    """The line in the form of the file, with its end."""
     return msgspec.json.encode(line) + b"\n"
 
 
 def decode(raw: bytes) -> LogLine | None:
-    """The line that `raw` holds; None when it is something else, such as a traceback."""
+    """The line of `raw`; None for other texts, such as a traceback."""
     try:
         return msgspec.json.decode(raw, type=LogLine)
     except msgspec.DecodeError:
@@ -41,18 +42,18 @@ def decode(raw: bytes) -> LogLine | None:
 
 
 MAX_FILE_BYTES = 8 << 20
-"""Then a node's file is put aside in place of the one before it: a node takes twice this on disk."""
+"""Of a node's file; it then replaces the previous one: a node takes twice this on disk."""
 
 
 def earlier(path: Path) -> Path:
-    """Where the file is put aside."""
+    """The path of the previous file."""
     return path.with_name(f"{path.name}.1")
 
 
 class LogFile:
-    """Appends what a child process writes; what is no log line becomes one. The oldest lines go when it is too long.
+    """Appends the output of a child process; other lines become log lines. A long file replaces the previous one.
 
-    What the disk has no room for is counted, and the number stands in the log when there is room again.
+    Lines for which the disk has no room are counted, and the count is logged when there is room again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -66,7 +67,7 @@ class LogFile:
         self._path.chmod(0o600)
 
     def write(self, raw: bytes, now_utc: datetime, level: str) -> None:
-        """One line of output without its end; `level` is for output that does not tell its own."""
+        """Write one line of output without its end; `level` is for output without one."""
         if not raw.strip():
             return
         line = decode(raw) or LogLine(utc_text(now_utc), level, raw.decode("utf-8", "replace").rstrip())
@@ -78,7 +79,7 @@ class LogFile:
             self._lost += 1
 
     def _append(self, line: bytes) -> bool:
-        """False where it was not written, and then no part of it."""
+        """False if it was not written; then no part of it was."""
         end = self._file.seek(0, os.SEEK_END)
         try:
             if end + len(line) > MAX_FILE_BYTES:
@@ -114,13 +115,13 @@ class LogReader:
         return [line for path in (earlier(self._path), self._path) for line in self._read(path)]
 
     def _read(self, path: Path) -> list[LogLine]:
-        """What is new in this file: the one that was put aside is so only as far as it was not read before that."""
+        """What is new in this file: of the previous file, only what was not read before it was replaced."""
         try:
             with path.open("rb") as file:
                 inode = os.fstat(file.fileno()).st_ino
                 if inode != self._inode:
                     if self._inode and path != self._path:
-                        return []  # put aside before the one that was read last
+                        return []  # it was replaced before the one that was read last
                     self._inode, self._position = inode, 0
                 file.seek(self._position)
                 raw = file.read()
@@ -131,14 +132,14 @@ class LogReader:
         return [self._line(part) for part in complete.splitlines()]
 
     def _line(self, raw: bytes) -> LogLine:
-        """What is no log line (a supervisor that crashed) belongs to the moment of the line before it."""
+        """A line that is not a log line (a supervisor that crashed) gets the time of the line before it."""
         line = decode(raw) or LogLine(self._at_utc, "error", raw.decode("utf-8", "replace"))
         self._at_utc = line.at_utc
         return line
 
 
 class ProcessLogs:
-    """What all nodes of a lab said, as one story."""
+    """The log of all nodes of a lab, in order of time."""
 
     def __init__(self, folder: Path, node: str | None) -> None:
         """`node`: only this one."""
@@ -147,7 +148,7 @@ class ProcessLogs:
         self._readers: dict[Path, LogReader] = {}
 
     def read(self) -> Iterator[tuple[str, LogLine]]:
-        """What was added since the last call, as (node, line), by time."""
+        """The lines since the last call, as (node, line), by time."""
         for path in sorted(self._folder.glob(f"{self._node or '*'}.jsonl")):
             self._readers.setdefault(path, LogReader(path))
         parts = [[(line.at_utc, reader.node, line) for line in reader.read()] for reader in self._readers.values()]

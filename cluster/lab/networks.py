@@ -1,4 +1,4 @@
-"""The foreign networks that a lab runs, and their faults."""
+"""The foreign networks of a lab, and their faults."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Given = TypeVar("Given")
 
 
 class Networks:
-    """The foreign networks that the lab runs, and their faults. Raises LabError, and BadInput for an unknown name."""
+    """The foreign networks of the lab, and their faults. Raises LabError, and BadInput for an unknown name."""
 
     def __init__(self, folder: LabFolder, plan: Plan) -> None:
         self._folder = folder
@@ -27,7 +27,7 @@ class Networks:
         self._known = {network.name: network for network in plan.networks if not network.is_external}
 
     def ls(self) -> list[NetworkView]:
-        """All of them: who is connected, what waits, what is wrong."""
+        """All networks: connections, waiting messages, faults."""
         found = []
         for network in self._known.values():
             status = ask(self._folder, self._plan, network, Status())
@@ -44,12 +44,12 @@ class Networks:
         max_per_s: float | None = None,
         refuse: str | None = None,
     ) -> str:
-        """Give a network these faults, beside those that it has; all of them, in words."""
+        """Add these faults to a network; returns all of its faults, in words."""
         faults = FaultSet(down or UNSET, _given(delay_s), _given(max_per_s), _given(refuse))
         return in_words(ask(self._folder, self._plan, self._find(name), faults))
 
     def clear(self, name: str) -> None:
-        """Take all faults from a network."""
+        """Remove all faults of a network."""
         ask(self._folder, self._plan, self._find(name), FaultClear())
 
     def _find(self, name: str) -> NetworkNode:

@@ -18,7 +18,6 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
-from cluster import modules, services
 from cluster.base.clock import Reactor, as_interface
 from cluster.base.turn import Turn
 from cluster.lab.control.requests import SERVER
@@ -27,6 +26,7 @@ from cluster.lab.folder import LabFolder
 from cluster.lab.runtime import process
 from cluster.lab.runtime.process import new_id
 from cluster.lab.s2s import s2s_router
+from cluster.lab.serving import config, roster
 from cluster.membership.redis import RedisNodes
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
@@ -37,26 +37,23 @@ from cluster.router.redis import RedisRouter
 from cluster.router.s2s.router import S2sRouter
 from cluster.server.build import build
 from cluster.server.c2s.web import site
-from cluster.server.config import Ports, ServerConfig
+from cluster.server.config import Ports
 from cluster.server.nodes import frames
-from cluster.server.services.service import Service
-from cluster.store.port import RosterItem
 from cluster.store.redis import redis_store
 from cluster.streams import tls
-from cluster.topology.plan import AccountSeed, Plan, ServerNode, ServiceSeed
+from cluster.topology.plan import AccountSeed, Plan, XmpplabServer
 from cluster.trace.hop import Tracer
 from cluster.trace.redis import RedisJournal
-from cluster.xmpp.jid import Jid
 from cluster.xmpp.streams.sasl import make_keys
 
 BACKLOG = 1024
-"""Connections that may wait to be taken: load tests open many at once."""
+"""Connections that may wait to be accepted: load tests open many at once."""
 
 
 class Node:
-    """The process of one server, or of one node of it: its ports are the reactor and Redis."""
+    """The process of one server, or of one node of a domain: its ports are the reactor and Redis."""
 
-    def __init__(self, reactor: Reactor, folder: LabFolder, node: ServerNode) -> None:
+    def __init__(self, reactor: Reactor, folder: LabFolder, node: XmpplabServer) -> None:
         plan = folder.plan()
         keys = Keys.of_lab(plan.name)
         self._reactor = reactor
@@ -66,12 +63,12 @@ class Node:
         self._home = keys.accounts(node.domain)
         self._journal = RedisJournal(self._client, keys, reactor, plan.journal_bytes)
         ports, self._s2s = _ports(reactor, folder, self._client, keys, self._journal, plan, node)
-        self._server = build(_config(plan, node, self._tls), ports)
+        self._server = build(config(plan, node, self._tls.starttls, self._tls.end_point), ports)
         self._control = ControlServer(self._client, keys, node.channel, self._server.administration, SERVER)
         self._listeners: list[Any] = []
 
     async def start(self) -> None:
-        """Connect to Redis, make the accounts of the topology, and take clients."""
+        """Connect to Redis, create the accounts of the topology, and listen for clients."""
         node, clients = self._node, self._server.clients
         await self._client.connect(self._home)
         await gatherResults([Deferred.fromCoroutine(self._seed(seed)) for seed in node.accounts])
@@ -96,18 +93,15 @@ class Node:
             self._listeners.append(self._reactor.listenSSL(port, factory, tls, BACKLOG, host))
 
     async def _seed(self, seed: AccountSeed) -> None:
-        """Make an account of the topology with its contacts, unless an earlier start did."""
+        """Create an account of the topology with its contacts, unless an earlier start did."""
         accounts = self._server.ports.store.accounts
         if await accounts.is_seeded(seed.localpart):
             return
-        roster = [
-            RosterItem(Jid.parse(contact.jid), contact.name, tuple(contact.groups), subscription="both", listed=True)
-            for contact in seed.contacts
-        ]
-        await accounts.seed(await self._server.domain.credentials.account(seed.localpart, seed.password), roster)
+        account = await self._server.domain.credentials.account(seed.localpart, seed.password)
+        await accounts.seed(account, roster(seed))
 
     async def stop(self) -> None:
-        """Take no more clients, end the streams, and let what is queued be written."""
+        """Stop listening, end the streams, and write what is queued."""
         for listener in self._listeners:
             await listener.stopListening()
         await self._server.stop()
@@ -115,29 +109,9 @@ class Node:
         await self._client.close()
 
 
-def _config(plan: Plan, node: ServerNode, tls: _Tls) -> ServerConfig:
-    [first, *_] = plan.nodes_of(node.server)
-    elsewhere = first.subdomains if first.name != node.name else ()
-    return ServerConfig(
-        node.domain, tuple(modules.load(node.modules)), node.tls, tls.starttls, tls.end_point,
-        anonymous=node.anonymous, registration=node.registration,
-        registrations_per_minute=node.registrations_per_minute, probes_per_minute=plan.probes_per_minute,
-        strict=node.strict, admin=node.admin, limits=node.limits,
-        components={seed.domain: seed.secret for seed in node.components},
-        services={seed.domain: _service(seed) for seed in node.services},
-        services_at=dict.fromkeys(elsewhere, first.name),
-        served_by=plan.served_by,
-    )  # fmt: skip
-
-
-def _service(seed: ServiceSeed) -> Service:
-    [service] = services.load((seed.kind,))
-    return service.with_settings(seed.settings)
-
-
 def _ports(
     reactor: Reactor, folder: LabFolder, client: RedisClient, keys: Keys, journal: RedisJournal, plan: Plan,
-    node: ServerNode,
+    node: XmpplabServer,
 ) -> tuple[Ports, S2sRouter | None]:  # fmt: skip
     """And what listens for other servers, where there are some to speak with over XML streams."""
     tracer = Tracer(node.name, journal, time.time_ns, new_id, plan.sample_every, reactor)
@@ -166,13 +140,13 @@ def _ports(
 
 
 def _expelled() -> None:
-    """A crash, so that nothing is done twice: the supervisor starts it anew."""
+    """Exit as in a crash, so that nothing is done twice: the supervisor starts the process again."""
     Logger().error("Fenced: the other nodes missed our heartbeats and took over; restarting")
     os._exit(1)
 
 
 class _Tls(NamedTuple):
-    """The server's certificate on its ports; its hash is for channel binding."""
+    """The server's certificate for its ports; its hash is for channel binding."""
 
     starttls: CertificateOptions
     direct: CertificateOptions
@@ -194,7 +168,7 @@ def _tls(folder: LabFolder, server: str) -> _Tls:
 def main() -> None:
     """Run the server that the arguments name."""
     folder, name = LabFolder(Path(sys.argv[1])), sys.argv[2]
-    node = next(server for server in folder.plan().servers if server.name == name)
+    node = next(server for server in folder.plan().ours if server.name == name)
     process.run(lambda reactor: Node(reactor, folder, node))
 
 

@@ -1,4 +1,4 @@
-"""A lab at a glance: each of its processes, what it serves, and who is there."""
+"""A lab at a glance: its processes, what they serve, and their sessions."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from cluster.lab.redis_client import connected
 from cluster.lab.state import NodeState
 from cluster.lab.wait import pause
 from cluster.redisio.keys import Keys
-from cluster.topology.plan import GatewayNode, Plan
+from cluster.topology.plan import GatewayNode, Plan, XmpplabServer
 
 CPU_LOOK_S = 0.1
-"""Over at least this time, what a process uses of a core is measured."""
+"""The time over which CPU usage is measured, at least."""
 
 PATIENCE_S = 1.0
-"""A server that is too busy to count its sessions for this long is shown without them."""
+"""A server that does not count its sessions within this is shown without them."""
 
 
 def overview(folder: LabFolder, nodes: Sequence[NodeState]) -> Overview:
-    """How the lab with these nodes is now. Raises LabError where there is none."""
+    """The current state of the lab with these nodes. Raises LabError if it does not exist."""
     plan = folder.plan()
     meters = {node.name: _Meter(node.pid) for node in nodes if node.pid is not None}
     statuses = {node.name: _status(folder, plan, node) for node in nodes}
@@ -39,7 +39,7 @@ def overview(folder: LabFolder, nodes: Sequence[NodeState]) -> Overview:
     components = [each for node in nodes for each in _components(plan, node, statuses[node.name])]
     services = [ServiceView(each.domain, node.name, each.kind) for node in plan.servers for each in node.services]
     links: list[LinkView] = []
-    with suppress(LabError), connected(folder.secrets()[ADMIN]) as redis:  # the lab is down, or Redis hangs just now
+    with suppress(LabError), connected(folder.secrets()[ADMIN]) as redis:  # the lab is down, or Redis does not answer
         links = _links(redis, plan)
     return Overview(plan.name, plan.topology, plan.state_dir, str(folder.ca_file), views, components, services, links)
 
@@ -67,20 +67,20 @@ def _links(redis: Any, plan: Plan) -> list[LinkView]:
 
 
 def troubles(folder: LabFolder, plan: Plan) -> list[str]:
-    """What does not work of a lab that runs."""
+    """The problems of a running lab."""
     return [f"{each.name}: {said}" for each in plan.gateways if (said := _trouble(folder, plan, each))]
 
 
 def _trouble(folder: LabFolder, plan: Plan, gateway: GatewayNode) -> str:
-    """What a gateway says that does not work of it."""
+    """The problem that a gateway reports."""
     status: dict[str, Any] = {}
-    with suppress(LabError):  # it died or hangs just now; the next look tells
+    with suppress(LabError):  # it died or hangs; the next look shows it
         status = ask(folder, plan, gateway, Status(), PATIENCE_S)
     return gateway.trouble(status, plan.network(gateway.network))
 
 
 class _Meter:
-    """What a process uses; its time on the CPU is counted from when this is made."""
+    """Usage of a process; its CPU time counts from the creation of this."""
 
     def __init__(self, pid: int) -> None:
         self._process: psutil.Process | None = None
@@ -89,7 +89,7 @@ class _Meter:
             self._process.cpu_percent()
 
     def read(self) -> tuple[float | None, int | None]:
-        """Percent of one core, and resident bytes; None where it has ended or is somebody else's."""
+        """Percent of one core, and resident bytes; None if it has ended or is another user's."""
         with suppress(psutil.Error):
             if self._process is not None:
                 return self._process.cpu_percent(), self._process.memory_info().rss
@@ -97,10 +97,10 @@ class _Meter:
 
 
 def _status(folder: LabFolder, plan: Plan, node: NodeState) -> dict[str, Any]:
-    """What a server that runs tells of itself."""
+    """The status of a running server."""
     server = plan.server(node.name)
-    if server is not None and node.state == "running":
-        with suppress(LabError):  # it died or hangs just now; the next look tells
+    if isinstance(server, XmpplabServer) and node.state == "running":
+        with suppress(LabError):  # it died or hangs; the next look shows it
             return ask(folder, plan, server, Status(), PATIENCE_S)
     return {}
 

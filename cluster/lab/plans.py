@@ -1,4 +1,4 @@
-"""From a topology file to what `up` may run."""
+"""From a topology file to the plans for `up`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 from cluster import modules
 from cluster.lab.errors import BadInput
 from cluster.lab.folder import LABS
-from cluster.lab.provision.addresses import has_own_hosts
+from cluster.lab.provision.addresses import has_own_hosts, may_listen
 from cluster.topology.load import load
 from cluster.topology.plan import Plan
-from cluster.topology.resolve import resolve
+from cluster.topology.resolve import DNS_PORT, resolve
 
 ATTEMPTS = 10
-"""Addresses depend on the folder, so another lab's are met by accident only; ten accidents are no accident."""
+"""Addresses depend on the folder, so another lab's are the same only by chance; ten times is no chance."""
 
 DEFAULT_FILE = Path("topologies/verona.yaml")
 
@@ -21,8 +21,8 @@ DEFAULT_FILE = Path("topologies/verona.yaml")
 def read_plans(file: Path, root: Path, redis_url: str = "") -> list[Plan]:
     """The same lab at different addresses, best first; its state goes to `.xmpplab/<name>` under `root`.
 
-    Raises TopologyError with all that is wrong with the file, and BadInput for a module or an address of Redis
-    that cannot be used.
+    Raises TopologyError with all errors of the file, and BadInput for a module or an address of Redis that cannot be
+    used.
     """
     if redis_url:
         check_redis_url(redis_url)
@@ -30,6 +30,7 @@ def read_plans(file: Path, root: Path, redis_url: str = "") -> list[Plan]:
     topology = load(file, names)
     state_dir = (root / LABS / topology.name).absolute()
     single_host, loaded = not has_own_hosts(), default_modules()
+    dns_port = 53 if may_listen(53) else DNS_PORT
     return [
         resolve(
             topology,
@@ -39,14 +40,15 @@ def read_plans(file: Path, root: Path, redis_url: str = "") -> list[Plan]:
             redis_url=redis_url,
             attempt=attempt,
             single_host=single_host,
+            dns_port=dns_port,
         )
         for attempt in range(ATTEMPTS)
     ]
 
 
 def check_redis_url(url: str) -> None:
-    """Raises BadInput for what is no address of a Redis."""
-    from cluster.redisio.url import RedisUrl  # brings Twisted
+    """Raises BadInput for a text that is not an address of a Redis."""
+    from cluster.redisio.url import RedisUrl  # imports Twisted
 
     try:
         RedisUrl.parse(url)
@@ -55,7 +57,7 @@ def check_redis_url(url: str) -> None:
 
 
 def default_modules() -> tuple[str, ...]:
-    """Those that are loaded where a topology names none. Raises BadInput where one cannot be used."""
+    """The modules that are loaded if a topology names none. Raises BadInput if one cannot be used."""
     try:
         return modules.defaults()
     except ValueError as error:
@@ -63,7 +65,7 @@ def default_modules() -> tuple[str, ...]:
 
 
 def default_file(root: Path) -> Path:
-    """The topology that is meant when none is named: the only YAML file here, or the project's own. Raises BadInput."""
+    """The topology if none is named: the only YAML file here, or the project's own. Raises BadInput."""
     here = sorted(root.glob("*.yaml"))
     if len(here) == 1:
         return here[0]

@@ -1,4 +1,4 @@
-"""Files and folders of one user: nobody else on this machine can read them, make them first, or exchange them."""
+"""Files and folders of one user: no other user of this machine can read, create or exchange them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _OPEN_TO_OTHERS = 0o077
 
 
 def make_folder(path: Path) -> None:
-    """Make the folder where it is not there yet. Raises LabError where it is another user's, or open to others."""
+    """Create the folder if it does not exist. Raises LabError if it is another user's, or open to others."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     check_folder(path)
 
 
 def check_folder(path: Path, *, closed: bool = False) -> None:
-    """Raises LabError for a folder that another user made or may write to; `closed`: or may enter.
+    """Raises LabError for a folder that another user created or may write to; `closed`: or may enter.
 
-    In a shared folder, such as /tmp, anybody may make a name first that others are known to use.
+    In a shared folder, such as /tmp, anybody may create a name that others are known to use.
     """
-    for found in (path.lstat(), path.stat()):  # a link of another user would lead where that one likes
+    for found in (path.lstat(), path.stat()):  # a link of another user could lead anywhere
         if found.st_uid != os.geteuid():
             raise LabError(f"{path} belongs to {_user(found.st_uid)}; remove it, or go to a folder of your own")
     if not stat.S_ISDIR(found.st_mode):
@@ -36,11 +36,11 @@ def check_folder(path: Path, *, closed: bool = False) -> None:
 
 
 def write_private(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Write the file whole or not at all, by default readable by its owner only."""
+    """Write the file as a whole or not at all, by default readable by its owner only."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
-            os.fchmod(file.fileno(), mode)  # whatever the umask is
+            os.fchmod(file.fileno(), mode)  # whatever the umask
             file.write(content)
         temporary.replace(path)
     except BaseException:

@@ -1,4 +1,4 @@
-"""How commands reach the lab's Redis: with redis-py, since they have no reactor. Servers have `redisio`."""
+"""The commands' connection to the lab's Redis: with redis-py, since they have no reactor. Servers have `redisio`."""
 
 from __future__ import annotations
 
@@ -21,27 +21,28 @@ _REMEDIES = {
     "read only replica": "it is a replica and accepts no writes; give the address of its master",
     "NOREPLICAS": "it has fewer replicas than min-replicas-to-write requires",
 }
-"""By what a Redis says that is there and refuses; redis-py takes the first word off some of it."""
+"""By the message of a Redis that refuses; redis-py removes the first word of some messages."""
 
 SOCKET_TIMEOUT_S = 30.0
-"""Longer than any wait that Redis is asked for (ask.py)."""
+"""Longer than any wait in Redis (ask.py)."""
 CONNECT_TIMEOUT_S = 5.0
 
 
 @contextmanager
 def connected(url: str, timeout_s: float | None = None) -> Iterator[redis.Redis]:
-    """A connection for commands; what goes wrong with it is a LabError.
+    """A connection for commands; its errors become LabErrors.
 
-    `timeout_s`: what is not answered by then fails, and is not tried again: for who has something to do meanwhile.
+    `timeout_s`: a command without a reply by then fails, and is not tried again: for callers that have other things to
+    do.
     """
     import redis
 
-    unusable = (redis.RedisError, redis.exceptions.RedisClusterException)  # the second is none of the first
+    unusable = (redis.RedisError, redis.exceptions.RedisClusterException)  # the second is not a subclass of the first
     try:
         client = _client(url, timeout_s)
     except ValueError as error:
         raise LabError(f"--redis: {error}; write redis://user:password@host:6379/0") from None
-    except unusable as error:  # a cluster is looked at at once
+    except unusable as error:  # a cluster is contacted at once
         raise LabError(_unusable(url, error)) from None
     try:
         yield client
@@ -52,7 +53,7 @@ def connected(url: str, timeout_s: float | None = None) -> Iterator[redis.Redis]
 
 
 def _client(url: str, timeout_s: float | None) -> redis.Redis:
-    """Of the cluster, or of the first address that is a master. Raises ValueError or what redis-py raises."""
+    """A client of the cluster, or of the first address that is a master. Raises ValueError or what redis-py raises."""
     import redis
     from redis.backoff import NoBackoff
     from redis.cluster import ClusterNode
@@ -79,7 +80,7 @@ def _client(url: str, timeout_s: float | None) -> redis.Redis:
 
 
 def _unusable(url: str, error: Exception) -> str:
-    """What is wrong with the Redis there, and the remedy."""
+    """Why that Redis cannot be used, and the remedy."""
     said = " ".join(str(error).split())
     remedy = next((each for words, each in _REMEDIES.items() if words in said), _UNUSABLE)
     return f"Redis at {_without_password(url)}: {said}; {remedy}"
@@ -90,7 +91,7 @@ def _without_password(url: str) -> str:
 
 
 def publish(client: redis.Redis, channel: str, message: str) -> int:
-    """Say it on the channel, where our servers listen to it: how many heard it."""
+    """Publish it on the channel, wherever the servers listen to it; returns how many heard it."""
     import redis
 
     node: Any = client
@@ -100,7 +101,7 @@ def publish(client: redis.Redis, channel: str, message: str) -> int:
 
 
 def home_of(url: str, key: str) -> str:
-    """The URL of the node that has the key: of several addresses that of the master. Raises LabError."""
+    """The URL of the node that has the key, or of the master among several addresses. Raises LabError."""
     first, *others = each_of(url)
     parts = urlsplit(first)
     if not others and not parts.scheme.endswith(CLUSTER):
@@ -117,7 +118,7 @@ def home_of(url: str, key: str) -> str:
 
 
 def _home_in_cluster(url: str, key: str) -> tuple[str, int]:
-    """As the first node says that answers; a server's user may ask no more than that."""
+    """According to the first node that answers; the user of a server may not ask more than that."""
     wanted, *others = each_of(url.replace(CLUSTER, ""))
     for address in (wanted, *others):
         try:
@@ -136,7 +137,7 @@ def _home_in_cluster(url: str, key: str) -> tuple[str, int]:
 
 
 def nodes(admin: redis.Redis) -> list[Any]:
-    """A client of each node: users and their rights do not spread in a cluster by themselves."""
+    """A client for each node: users and their rights are per node in a cluster."""
     import redis
 
     if not isinstance(admin, redis.RedisCluster):
@@ -153,6 +154,6 @@ def masters(admin: redis.Redis) -> list[Any]:
 
 
 def with_login(url: str, login: str) -> str:
-    """Each address of it with `user:password@`, or with none."""
+    """Each address with `user:password@`, or without."""
     each = map(urlsplit, each_of(url))
     return ",".join(parts._replace(netloc=f"{login}{parts.netloc.rpartition('@')[2]}").geturl() for parts in each)

@@ -1,4 +1,4 @@
-"""What is known of the parts of a lab: told by the engine, or written by the supervisor for the commands."""
+"""The state of the nodes of a lab: from the engine, or written by the supervisor for the commands."""
 
 from __future__ import annotations
 
@@ -13,30 +13,31 @@ from cluster.kinds import known
 from cluster.lab.errors import LabError
 from cluster.lab.private import write_private
 
-NodeKind = Annotated[str, Meta(extra_json_schema={"enum": sorted(["redis", "server", *known()])})]
+NodeKind = Annotated[str, Meta(extra_json_schema={"enum": sorted({"redis", "server", *known()} - {"xmpplab"})})]
+"""`server`: one of our own kind."""
 State = Literal["starting", "running", "paused", "restarting", "stopped"]
 NodeAction = Literal["kill", "pause", "resume", "restart"]
-"""What a command may do to one node: as a crash, a process that hangs, its end, and an orderly new start."""
+"""What a command may do to one node: a crash, a hang, its end, and an orderly restart."""
 
 
 _BLOCK_BYTES = 4096
-"""A file system gives room in blocks of this size, or of a part of it."""
+"""A file system allocates blocks of this size, or of a part of it."""
 _LOOKS = 100
 
 
 class NodeState(msgspec.Struct):
-    """One part of the lab: a process or a container."""
+    """One node of the lab: a process or a container."""
 
     name: str
     kind: NodeKind
     pid: int | None = None
     state: State = "stopped"
-    """running: it answers; paused: a command stopped it; restarting: it died and is started again after a pause."""
+    """running: it is ready; paused: a command paused it; restarting: it died and is restarted after a pause."""
     restarts: int = 0
     started_utc: str = ""
     """When its process was started, ISO 8601."""
     last_exit: str = ""
-    """How its last process ended, when that was not asked for: `exit code 1`, `signal SIGKILL`."""
+    """How its last process ended, if unexpectedly: `exit code 1`, `signal SIGKILL`."""
 
 
 class LabState(msgspec.Struct):
@@ -45,7 +46,7 @@ class LabState(msgspec.Struct):
     nodes: list[NodeState]
 
     def save(self, path: Path) -> None:
-        """Write it; on a full disk over what is there, which takes no room. Raises OSError."""
+        """Write the state; on a full disk over the previous one, which takes no room. Raises OSError."""
         raw = msgspec.json.format(msgspec.json.encode(self))
         raw = raw.ljust((len(raw) // _BLOCK_BYTES + 1) * _BLOCK_BYTES)
         try:
@@ -58,12 +59,12 @@ class LabState(msgspec.Struct):
 
     @classmethod
     def load(cls, path: Path) -> LabState | None:
-        """What `save` wrote; None before the supervisor wrote anything."""
+        """The state that `save` wrote; None if the supervisor has not written it yet."""
         for _ in range(_LOOKS):
             try:
                 return msgspec.json.decode(path.read_bytes(), type=cls)
             except FileNotFoundError:
                 return None
-            except msgspec.DecodeError as error:  # it was just being written over
+            except msgspec.DecodeError as error:  # it was being overwritten just then
                 damage = error
         raise LabError(f"{path} is damaged ({damage}); run `xmpplab down`, then `up`")

@@ -1,7 +1,7 @@
 """The process that keeps a lab running: `python -m cluster.lab.supervisor STATE_DIR`.
 
 It holds the lab's lock (an inherited file descriptor) as long as it lives. SIGTERM takes the lab down: the servers
-first, so that they can close their clients' streams and write what is queued, then Redis.
+first, so that they can end their clients' streams and write what is queued, then Redis.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from cluster.lab.control.readiness import redis_question, server_question, statu
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.logs import LogFile
 from cluster.lab.processes.child import Child, Part
+from cluster.lab.processes.dns import NameServer
 from cluster.lab.processes.probe import Reactor
 from cluster.lab.processes.residence import Residence
 from cluster.lab.processes.signals import APPLY
@@ -33,16 +34,16 @@ from cluster.lab.provision.redis import command
 from cluster.lab.runtime.clock import make_steady
 from cluster.lab.runtime.process import log_to_stderr
 from cluster.lab.state import LabState
-from cluster.topology.plan import GatewayNode, NetworkNode, Plan
+from cluster.topology.plan import GatewayNode, NetworkNode, Plan, XmpplabServer
 
 OVERCOMMIT = b"WARNING Memory overcommit must be enabled"
-"""Redis begins with this advice for machines that serve a database of their own."""
+"""The advice of Redis for machines with a database."""
 LOOK_EVERY_S = 1.0
-"""Is the folder still there, and is there room to write again?"""
+"""How often to check that the folder exists, and has room."""
 
 
 class Supervisor:
-    """Starts the parts of a lab in order, keeps its state file, and stops them in reverse."""
+    """Starts the nodes of a lab in order, writes its state file, and stops them in reverse order."""
 
     _log = Logger()
 
@@ -54,7 +55,7 @@ class Supervisor:
         now_utc: Callable[[], datetime],
         prepare: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
-        """`prepare` is awaited when Redis answers, before the servers start."""
+        """`prepare` is awaited when Redis is ready, before the servers start."""
         self._folder = folder
         self._identity = folder.identity()
         self._prepare = prepare
@@ -72,7 +73,7 @@ class Supervisor:
         return Child(part, self._reactor, log, self._now_utc, self._save, take_hold)
 
     async def start(self) -> None:
-        """Start Redis, and when it answers, all others at once. Returns when everything answers."""
+        """Start Redis, and when it is ready, all other nodes at once. Returns when all are ready."""
         self._save()
         await gatherResults([child.start() for child in self._redis])
         await self._prepare()
@@ -80,7 +81,7 @@ class Supervisor:
             await gatherResults([child.start() for child in self._others])
 
     async def apply(self, parts: Sequence[Part]) -> None:
-        """Run these parts: start those that do not run yet, stop the others; Redis stays."""
+        """Start the nodes of these parts that are not running, stop the others; Redis stays."""
         names = [part.name for part in parts]
         running = {child.state.name: child for child in self._others}
         leaving = [child for name, child in running.items() if name not in names]
@@ -94,15 +95,15 @@ class Supervisor:
         await gatherResults([child.start() for child in coming.values()])
 
     async def stop(self) -> None:
-        """End all processes; nothing is left running."""
+        """Stop all processes; nothing is left running."""
         self._stopping = True
         await gatherResults([child.stop() for child in self._others])
-        # where the folder is gone, another lab may have its place by now: an orderly end would remove that one's socket
+        # the folder is gone, and another lab may be in its place: an orderly end would remove that lab's socket
         how: Literal["TERM", "KILL"] = "TERM" if self._folder.is_same(self._identity) else "KILL"
         await gatherResults([child.stop(how) for child in self._redis])
 
     def look(self) -> bool:
-        """Write the state that could not be written before; False where the folder is gone, or another one."""
+        """Write the state if it could not be written before; False if the folder is gone, or another one."""
         if not self._folder.is_same(self._identity):
             return False
         if self._is_unsaved:
@@ -110,7 +111,7 @@ class Supervisor:
         return True
 
     def _save(self) -> None:
-        """Where the disk has no room for it, it is tried again: the children are looked after all the same."""
+        """Without room on the disk, try again later: the children are looked after all the same."""
         if not self._folder.is_same(self._identity):
             return  # nothing is written into the folder of another lab
         nodes = [child.state for child in (*self._redis, *self._others)]
@@ -124,19 +125,21 @@ class Supervisor:
 
 
 def parts(folder: LabFolder, plan: Plan) -> list[Part]:
-    """What runs for this plan."""
+    """The parts of this plan."""
     found: list[Part] = []
     if not plan.redis_url:
         url = folder.secrets()[ADMIN]
         found.append(Part("redis", "redis", command(folder), redis_question(folder.redis_socket, url), OVERCOMMIT))
-    for server in plan.servers:
-        argv = (sys.executable, "-m", "cluster.lab.node", str(folder.path), server.name)
-        found.append(Part(server.name, "server", argv, server_question(server)))
+    for server in plan.started:
+        is_ours = isinstance(server, XmpplabServer)
+        module = "cluster.lab.node" if is_ours else "cluster.lab.processes.peer"
+        argv = (sys.executable, "-m", module, str(folder.path), server.name)
+        found.append(Part(server.name, "server" if is_ours else server.kind, argv, server_question(server)))
     return found + [_lower(folder, plan, node) for node in plan.lower_half]
 
 
 def _lower(folder: LabFolder, plan: Plan, node: GatewayNode | NetworkNode) -> Part:
-    """A part of the lower half of the figure. It is asked through the lab's Redis: not all of them listen."""
+    """A gateway or network. It is asked through the lab's Redis: not all of them listen."""
     argv = (sys.executable, "-m", "cluster.lab.foreign", str(folder.path), node.name)
     return Part(node.name, node.kind, argv, status_question(folder.secrets()[ADMIN], plan, node.speaks_for))
 
@@ -146,10 +149,10 @@ def supervise(
     find_parts: Callable[[], Sequence[Part]],
     prepare: Callable[[Reactor], Coroutine[Any, Any, None]],
 ) -> None:
-    """Run the parts in this process until SIGTERM or SIGINT; they are looked for again at APPLY."""
+    """Run the parts in this process until SIGTERM or SIGINT; read the plan again at APPLY."""
     from twisted.internet import reactor  # noqa: TID251  # an entry point
 
-    Factory.noisy = False  # what Twisted says of each one means nothing to a reader of our logs
+    Factory.noisy = False  # Twisted's messages about them do not help a reader of these logs
     observer: Any = log_to_stderr  # zope.interface has no types
     globalLogBeginner.beginLoggingTo([observer], discardBuffer=True, redirectStandardIO=False)
     react: Reactor = reactor
@@ -188,10 +191,21 @@ def supervise(
 
 
 def main() -> None:
-    """Supervise the lab whose state folder is the argument."""
+    """Supervise the lab whose state folder is the argument. Its DNS runs in this process, too."""
     folder = LabFolder(Path(sys.argv[1]))
     folder.hand_over(os.getpid())  # whoever started this may have been interrupted before it could
-    supervise(folder, lambda: parts(folder, folder.plan()), lambda reactor: Residence(reactor, folder).move_in())
+    names = NameServer(folder.plan())
+
+    def find_parts() -> list[Part]:
+        plan = folder.plan()
+        names.serve(plan)
+        return parts(folder, plan)
+
+    async def prepare(reactor: Reactor) -> None:
+        names.start(reactor)
+        await Residence(reactor, folder).move_in()
+
+    supervise(folder, find_parts, prepare)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 
 POLL_S = 0.02
-"""Parts of a lab come up within tenths of a second, so looking this often is not felt."""
+"""Nodes come up within tenths of a second, so this pause is not noticed."""
 
 
 def wait_until(condition: Callable[[], object], timeout_s: float) -> bool:
-    """Look until it holds, then True; False when it did not for so long."""
+    """Poll until the condition holds; False on timeout."""
     deadline_s = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline_s:
@@ -20,5 +20,5 @@ def wait_until(condition: Callable[[], object], timeout_s: float) -> bool:
 
 
 def pause(seconds: float) -> None:
-    """Between two looks at a thing that cannot be waited for."""
+    """The pause between two looks at something that cannot be waited for."""
     time.sleep(seconds)  # noqa: TID251

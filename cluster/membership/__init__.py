@@ -1,1 +1,1 @@
-"""Several nodes that serve one domain together: who is there, who has which account, and the links between them."""
+"""Several nodes that serve one domain together: their presence, the owners of accounts, and the assignment of links."""

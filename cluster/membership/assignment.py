@@ -1,4 +1,4 @@
-"""How the nodes of a domain divide among themselves what has to be read: by a hash, and one reader at a time."""
+"""Divides the links and inboxes of a domain among its nodes: by a hash, with one reader at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
 from cluster.router.fence import LOOK_AGAIN_S
 
-# keys: readers, members; arguments: what to read, who wants to
+# keys: readers, members; arguments: the link or inbox, the member
 _TAKE = """
 local holder = redis.call('HGET', KEYS[1], ARGV[1])
 if holder and holder ~= ARGV[2] then
@@ -26,8 +26,8 @@ return 1
 
 
 class HashedLinks:
-    """The assignment of the links into the domain to its nodes, which all compute alike; where they do not agree yet,
-    they take turns."""
+    """The assignment of the links into the domain to its nodes, which all compute alike; while they do not agree on the
+    members, they take turns."""
 
     def __init__(self, reactor: Any, client: RedisClient, keys: NodeKeys, members: Members) -> None:
         """`reactor` is an IReactorTime."""
@@ -36,21 +36,21 @@ class HashedLinks:
         self._keys = keys
         self._members = members
         self.is_open = False
-        """This node reads its share; not before it has taken over what a former process of its name had."""
+        """This node reads its share; only after it has taken over from a former process of its name."""
 
     def is_ours(self, link: str) -> bool:
-        """All links out of one domain go to one node, so that their order is kept."""
+        """All links out of one domain are read by one node, so that their order is kept."""
         return self.is_open and self.reader_of(link.partition("/")[0]) == self._members.name
 
     def reader_of(self, name: str) -> str:
-        """The node that is to read this; when one comes or goes, little else moves (rendezvous hashing)."""
+        """The node that is to read this; when a node comes or goes, few others move (rendezvous hashing)."""
         return max(self._members.present, key=lambda node: hashlib.sha256(f"{node} {name}".encode()).digest())
 
     async def take(self, link: str) -> bool:
         """Become its reader, unless another process is.
 
-        What the last one has told other nodes of it may still wait in their inboxes: that is read before this returns,
-        or it would be overtaken by what is read of the link then.
+        Stanzas that the last reader sent on to other nodes may still wait in their inboxes: they are read before this
+        returns, or later entries of the link would overtake them.
         """
         if not await self.hold(link):
             return False
@@ -60,7 +60,7 @@ class HashedLinks:
         return True
 
     async def _inboxes(self) -> dict[str, bytes]:
-        """How far those of all nodes go that others write to, and that are not read to their ends."""
+        """The ends of the inboxes that have unread entries of other nodes."""
         nodes = sorted(name.decode() for name in await self._client.execute("SMEMBERS", self._keys.domains))
         streams = [self._keys.link(to, from_) for to, from_ in permutations(nodes, 2) if from_ != self._members.name]
         unread: dict[str, bytes] = {}
@@ -70,7 +70,7 @@ class HashedLinks:
         return unread
 
     async def hold(self, link: str) -> bool:
-        """As `take`, for an inbox: at once."""
+        """As `take`, for an inbox: without waiting."""
         keys = (self._keys.readers, self._keys.members)
         return bool(await self._client.execute("EVAL", _TAKE, 2, *keys, link, self._members.me))
 

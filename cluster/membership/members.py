@@ -1,4 +1,4 @@
-"""Which nodes of a domain are alive: each says so twice a second, and who falls silent is expelled by the others."""
+"""The nodes of a domain that are alive: each writes a beat twice a second, and the others fence one that stops."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from cluster.redisio.masters import LONGEST_RETRY_S
 
 HEARTBEAT_S = 0.5
 MISSED_HEARTBEATS = 6
-"""So many of our own beats without one of another node mean that it is gone: after 3 to 3.5 s. Counting our own,
-and only what Redis replied to, makes a Redis or a process that stood still no evidence against anybody."""
+"""A node without a beat for this many of our own is gone: after 3 to 3.5 s. Counting our own beats, and only those that
+Redis confirmed, makes a pause of Redis or of this process no evidence against another node."""
 LEASE_S = (MISSED_HEARTBEATS - 1) * HEARTBEAT_S
-"""So long after a beat nobody can have expelled us, also where we stood still in the meantime."""
+"""For this time after a beat no other node can have fenced this one, even if it hung meanwhile."""
 GRACE_HEARTBEATS = int(LONGEST_RETRY_S / HEARTBEAT_S) + 1
-"""So many more after a new connection: the others may still wait before they try to connect again."""
+"""Additional beats after a new connection: the others may still wait before they try to connect again."""
 
 # keys: members, beats; arguments: node, incarnation
 _BEAT = """
@@ -36,15 +36,16 @@ _EXPEL = "if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then return redis.c
 
 
 class Members:
-    """The nodes of a domain as one of them sees them. A process is known by its node's name and its incarnation."""
+    """The nodes of a domain, as one of them sees them. A process is identified by its node's name and its
+    incarnation."""
 
     _log = Logger()
 
     def __init__(self, reactor: Clock, client: RedisClient, keys: NodeKeys, name: str, incarnation: str) -> None:
-        """`incarnation` is another one for each process."""
+        """`incarnation` is a new one for each process."""
         self.name = name
         self.present: dict[str, str] = {}
-        """The incarnation of each node that is there, this one among them."""
+        """The incarnation of each present node, including this one."""
         self._reactor = reactor
         self._client = client
         self._keys = keys
@@ -60,18 +61,16 @@ class Members:
 
     @property
     def me(self) -> str:
-        """This process, as the holder of something."""
+        """This process, as the owner of something."""
         return f"{self.name}#{self._incarnation}"
 
     def holds_lease(self) -> bool:
-        """Nobody can have taken this process for dead by now."""
+        """No other node can have fenced this process by now."""
         return bool(self._reactor.seconds() < self._sure_until_s)
 
     async def join(self, changed: Callable[[], None], expelled: Callable[[], None]) -> None:
-        """Be one of them: `changed` is called when somebody came or went, or changed what it holds.
-
-        `expelled`: the others take us for dead.
-        """
+        """Become a member: `changed` is called when a node came or went, or changed what it has. `expelled`: the others
+        have fenced this process."""
         self._changed, self._expelled = changed, expelled
         await self._client.execute("HSET", self._keys.members, self.name, self._incarnation)
         await self._client.execute("SADD", self._keys.domains, self.name)
@@ -82,7 +81,7 @@ class Members:
         self._beat_later()
 
     async def leave(self) -> None:
-        """The others need not wait until they miss us."""
+        """Leave at once, so that the others need not wait for missing beats."""
         self._has_left = True
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
@@ -90,7 +89,7 @@ class Members:
         self.tell()
 
     def tell(self) -> None:
-        """Let the others look again."""
+        """Make the others look again."""
         self._client.post("PUBLISH", self._keys.changes, self.name)
 
     def _on_notice(self, message: bytes) -> None:
@@ -141,7 +140,7 @@ class Members:
                 self._silent[name.decode()] = 0
 
     def _expel_the_silent(self) -> None:
-        """One more beat of ours: who has said nothing for too many of them is gone."""
+        """After one more beat of this node: fence the nodes that have missed too many."""
         for name, incarnation in self.present.items():
             self._silent[name] += name != self.name
             if self._silent[name] > MISSED_HEARTBEATS:

@@ -1,4 +1,4 @@
-"""Nodes in memory: the processes of one domain that are none, for tests and for the simulator."""
+"""Nodes in memory: several nodes of one domain in one process, for tests and for the simulator."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from cluster.membership.port import Frame, Nodes, Server
 from cluster.router.assignment import LinkAssignment
 
 SILENCE_S = 3.0
-"""After so long the others take a node for gone."""
+"""After this time the others count a node as gone."""
 ACKNOWLEDGE_AFTER_S = 0.01
-"""What was read so long ago is read by no heir again."""
+"""Entries that were read before this time are not read by an heir."""
 
 
 class Entry(NamedTuple):
-    """What one node sent another."""
+    """A frame from one node to another."""
 
     number: int
     from_: str
@@ -31,7 +31,7 @@ class Entry(NamedTuple):
 
 
 class MemoryMembership:
-    """What the nodes of one domain share. It outlives them: what a node is sent waits until somebody reads it."""
+    """The state that the nodes of one domain share. It outlives them: a frame waits until somebody reads it."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -39,29 +39,29 @@ class MemoryMembership:
         self.owners: dict[str, MemoryNodes] = {}
         self.inboxes: dict[str, deque[Entry]] = {}
         self.read: dict[str, deque[Entry]] = {}
-        """What of them was read, and is not acknowledged."""
+        """Entries that were read, and are not acknowledged."""
         self.left: set[str] = set()
         """The nodes that are gone and have not been taken over."""
         self.sent = count(1)
 
     def reader_of(self, name: str) -> str:
-        """The node that is to read this."""
+        """The node that is to read the inbox of this node."""
         return name if name in self.present else min(self.present, default="")
 
     def crash(self, node: MemoryNodes) -> None:
-        """It does nothing any more; the others miss it after a while."""
+        """Stop the node; the others miss it after a while."""
         node.is_silent = True
         self.clock.callLater(SILENCE_S, self.expel, node)
 
     def expel(self, node: MemoryNodes) -> None:
-        """It is gone: another one reads its inbox, then adopts its accounts."""
+        """The node is gone: another one reads its inbox, then adopts its accounts."""
         if self.lose(node):
             heir = self.present.get(self.reader_of(node.name))
             if heir is not None:
                 self.clock.callLater(0, heir.inherit, node)
 
     def lose(self, node: MemoryNodes) -> bool:
-        """It is gone, and the others hear of it; False where they have."""
+        """The node is gone, and the others are told; False if they know."""
         if node.is_gone:
             return False
         node.is_gone = True
@@ -101,8 +101,10 @@ class MemoryShare(LinkAssignment):
 class MemoryNodes(Nodes):
     """One node; those of a domain share a `MemoryMembership`."""
 
-    def __init__(self, company: MemoryMembership, name: str) -> None:
+    def __init__(self, company: MemoryMembership, name: str, clock: Clock | None = None) -> None:
+        """`clock`: of its process, in which nothing happens any more once that has crashed."""
         self.name = name
+        self._clock = clock or company.clock
         self.share = MemoryShare(company, name)
         self.server: Server
         self.is_silent = False
@@ -127,7 +129,7 @@ class MemoryNodes(Nodes):
             self._uses[localpart] = self._uses.get(localpart, 0) + 1
         elif waits or self.company.present.get(owner.name) is not owner:
             waiting: Deferred[str] = Deferred()
-            self.company.clock.callLater(0.01, lambda: self.claim(localpart).chainDeferred(waiting))
+            self._clock.callLater(0.01, lambda: self.claim(localpart).chainDeferred(waiting))
             return waiting
         return succeed(owner.name)
 
@@ -175,12 +177,12 @@ class MemoryNodes(Nodes):
         self.company.expel(self)
 
     def read(self, node: str) -> None:
-        """Take what is in this inbox."""
+        """Handle the frames in this inbox."""
         inbox, read = self.company.inboxes.get(node, deque()), self.company.read.setdefault(node, deque())
         while inbox and not self.is_silent:
             entry = inbox.popleft()
             read.append(entry)
-            self.company.clock.callLater(ACKNOWLEDGE_AFTER_S, self._acknowledge, read, entry)
+            self._clock.callLater(ACKNOWLEDGE_AFTER_S, self._acknowledge, read, entry)
             self.server.take(entry.from_, entry.frame, f"{entry.from_}:{entry.number}-0:0")
 
     def _acknowledge(self, read: deque[Entry], entry: Entry) -> None:
@@ -188,13 +190,13 @@ class MemoryNodes(Nodes):
             read.remove(entry)
 
     def _read_again(self, node: str) -> None:
-        """Take what is in this inbox, first what was not acknowledged."""
+        """Handle the frames in this inbox, starting with unacknowledged ones."""
         self._reads = True
         self.company.inboxes.setdefault(node, deque()).extendleft(reversed(self.company.read.pop(node, deque())))
         self.read(node)
 
     def inherit(self, node: MemoryNodes) -> None:
-        """Take over what a node has left."""
+        """Take over from this node."""
         left = [localpart for localpart, owner in self.company.owners.items() if owner is node]
         self.company.owners.update(dict.fromkeys(left, self))
         self._inherited.update(left)

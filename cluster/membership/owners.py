@@ -1,4 +1,4 @@
-"""Which account belongs to which node of a domain."""
+"""The owner of each account: the node of the domain that has it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from cluster.redisio.keys import NodeKeys
 from cluster.redisio.pages import read_hash
 
 RETRY_S = 0.2
-"""How long to wait for the heir of a node at the most before looking again; it tells when it is done."""
+"""How long to wait for the heir of a node before looking again; the heir also announces that it is done."""
 
 
 def inbox(node: str) -> str:
-    """By what the right to read a node's inbox is known among the readers; no domain has a space."""
+    """The name of a node's inbox among the readers; no domain has a space."""
     return f"inbox {node}"
 
 
-# keys: owners, members, readers; arguments: localpart, who wants it, whether it may inherit
-# An account of a process that is gone goes to whoever reads that node's inbox, for what is in there, which comes first.
+# keys: owners, members, readers; arguments: localpart, the member, whether it may inherit
+# An account of a process that is gone goes to the reader of that node's inbox, whose frames come first.
 _CLAIM = """
 local holder = redis.call('HGET', KEYS[1], ARGV[1])
 if holder and holder ~= ARGV[2] then
@@ -39,13 +39,13 @@ return {ARGV[2], ''}
 
 
 class Owners:
-    """The accounts that belong to this node, and where the others are."""
+    """The accounts of this node, and the owners of others."""
 
     def __init__(self, reactor: Clock, client: RedisClient, keys: NodeKeys, members: Members) -> None:
         self.inherited: dict[str, str] = {}
-        """Accounts of nodes that are gone, which were claimed here and not adopted yet: which node's."""
+        """Accounts of nodes that are gone, claimed here and not adopted yet, with the name of the node."""
         self.inherits = False
-        """What is claimed now is for something that a node that is gone has left; all else waits until that is over."""
+        """Claims are now for the takeover of a node that is gone; all others wait until that is over."""
         self._reactor = reactor
         self._client = client
         self._keys = keys
@@ -69,7 +69,7 @@ class Owners:
         return claimed
 
     def claim_left(self, localpart: str) -> Deferred[str]:
-        """As `claim`, for what takes over the account of a node that is gone."""
+        """As `claim`, for the takeover of an account from a node that is gone."""
         before, self.inherits = self.inherits, True
         try:
             return self.claim(localpart)
@@ -85,7 +85,7 @@ class Owners:
         self._uses[localpart] -= 1
         if not self._uses[localpart]:
             del self._uses[localpart]
-            if localpart not in self.inherited:  # else it must be known that it was never adopted
+            if localpart not in self.inherited:  # otherwise it must stay known that it was never adopted
                 self._client.post("HDEL", self._keys.owners, localpart)
 
     async def left_by(self, node: str) -> list[str]:
@@ -97,7 +97,7 @@ class Owners:
         return [*(localpart for localpart, former in self.inherited.items() if former == node), *left]
 
     def look_again(self) -> None:
-        """An heir may be done."""
+        """Ask again: an heir may be done."""
         waiting, self._waiting_for_heir = self._waiting_for_heir, {}
         for localpart, inherits in waiting:
             self._ask(localpart, inherits)
@@ -132,6 +132,6 @@ class Owners:
             self._timer = self._reactor.callLater(RETRY_S, self.look_again)
 
     def stop(self) -> None:
-        """Nobody waits any more."""
+        """Fail the waiting claims."""
         if self._timer is not None and self._timer.active():
             self._timer.cancel()

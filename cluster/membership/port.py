@@ -1,7 +1,7 @@
 """The port between the nodes of one domain.
 
-At any time an account belongs to one node at the most: all that concerns it happens there, also what its clients do
-whose streams end at another node. So nothing of an account is in two places, and its order is that of one process.
+At any time an account belongs to at most one node: its stanzas are handled there, also those of clients whose streams
+end at another node. So no state of an account is in two places, and its order is that of one process.
 """
 
 from __future__ import annotations
@@ -16,49 +16,48 @@ from cluster.xmpp.errors import StanzaError
 
 
 class Frame(Protocol):
-    """What one node tells another; what it means is for those who exchange it."""
+    """A message from one node to another; its meaning is defined by its users."""
 
     @property
     def raw(self) -> bytes:
-        """The bulk of it, by which it is measured."""
+        """Its largest part, by which its size is measured."""
 
     @property
     def trace_id(self) -> str:
-        """Empty: frames are not followed; what is in them may be."""
+        """Empty: frames are not followed; the stanzas in them may be."""
 
 
 class Server(Protocol):
-    """What a node does when it hears of the others."""
+    """The part of a server that handles events of the other nodes."""
 
     def take(self, node: str, frame: Any, place: str) -> Settled:
-        """A frame from that node, or one that was for a node that is gone. It settles as a stanza does.
+        """A frame from that node, or for a node that is gone. It settles as a stanza does.
 
-        `place`: where it is in all inboxes, the same each time that it is read.
+        `place`: its place in all inboxes, the same each time that it is read.
         """
 
     def refuse(self, frame: Any, error: StanzaError) -> None:
-        """A frame cannot be carried: too much waits for that node."""
+        """A frame cannot be sent: too much waits for that node."""
 
     def gone(self, node: str) -> None:
-        """The process that was this node is no more, whether or not a new one is."""
+        """The process of that node is gone, whether or not a new one exists."""
 
     async def restore(self, localpart: str) -> None:
-        """An account of a node that is gone belongs here now: make of it what can be made, for what that node was still
-        sent is read now. Nobody else gets to the account before `adopt`. Fails where Redis is away or refuses, and is
-        called again then."""
+        """An account of a node that is gone belongs here now: load its sessions, because the frames that the node was
+        sent are read next. All others wait for `adopt`. Fails if Redis is away or refuses, and is then called again."""
 
     async def adopt(self, localpart: str) -> None:
-        """All has been read. The account belongs here for as long as this takes, or as somebody has it claimed.
+        """All frames have been read. The account belongs here until this returns, and as long as it is claimed.
 
         Fails as `restore` does.
         """
 
     def expelled(self) -> None:
-        """The others take this node for dead, and have taken over its work: end at once, and do nothing more."""
+        """The other nodes have fenced this one, and taken over its work: end at once, and do nothing more."""
 
 
 class Nodes(Protocol):
-    """One node among those that serve its domain."""
+    """One of the nodes that serve its domain."""
 
     name: str
     share: LinkAssignment
@@ -66,32 +65,32 @@ class Nodes(Protocol):
 
     @property
     def is_alone(self) -> bool:
-        """Nobody else serves the domain now, and nobody has left anything that is not taken over yet."""
+        """No other node serves the domain now, and no node has left anything that is not taken over yet."""
 
     def claim(self, localpart: str) -> Deferred[str]:
-        """The node that the account belongs to: if it is this one, then until `release` was called as often.
+        """The owner of the account: if it is this node, then until `release` was called as often.
 
-        Fails with ConnectionLost where that cannot be known now.
+        Fails with ConnectionLost if that cannot be determined now.
         """
 
     def claim_again(self, localpart: str) -> None:
-        """Claim once more what is claimed here already, or is being restored."""
+        """Claim once more an account that is claimed here already, or is being restored."""
 
     def release(self, localpart: str) -> None:
-        """Nothing happens with the account here."""
+        """This use of the account here has ended."""
 
     def send(self, node: str, frame: Frame) -> Settled:
-        """Tell another node; in order, and settled when a crash of this process cannot lose it any more."""
+        """Send a frame to another node; in order, and settled when a crash of this process can no longer lose it."""
 
     async def start(self, server: Server) -> None:
-        """Be one of the nodes, and take over what belongs to a former process of this name."""
+        """Join the other nodes, and take over from a former process of this name."""
 
     async def stop(self) -> None:
-        """Write what is queued; from then on the others take this node for gone."""
+        """Write what is queued, and leave."""
 
 
 class OnlyNode:
-    """The one node of a domain that has no others and never will: every account is its own."""
+    """The node of a domain that has only one: it owns every account."""
 
     is_alone = True
 
@@ -100,19 +99,19 @@ class OnlyNode:
         self.share = share
 
     def claim(self, localpart: str) -> Deferred[str]:
-        """Always this one."""
+        """Always this node."""
         claimed: Deferred[str] = Deferred()
         claimed.callback(self.name)
         return claimed
 
     def claim_again(self, localpart: str) -> None:
-        """It is."""
+        """Nothing to do."""
 
     def release(self, localpart: str) -> None:
-        """Nobody else wants it."""
+        """Nothing to do."""
 
     def send(self, node: str, frame: Frame) -> Settled:
-        """There is nobody."""
+        """There is no other node."""
         raise AssertionError(f"{self.name} is the only node, and was to write to {node}")
 
     async def start(self, server: Server) -> None:

@@ -1,4 +1,4 @@
-"""The nodes of a domain over Redis: inboxes as streams, and hashes of who is there and who has what."""
+"""The nodes of a domain over Redis: inboxes as streams, and hashes of members and owners."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ from cluster.router.outbound import Outbound
 from cluster.router.port import HopRecorder
 
 LOOK_AGAIN_S = 0.02
-"""How soon to look again whether an inbox that is read is empty, or may be read."""
+"""How soon to look again whether an inbox has been read, or may be read."""
 
 
 class Inbox:
-    """A `LinkGuard` for what one node wrote to another."""
+    """The sink of the inbox of one node for another: as a `LinkGuard` for a link."""
 
     _log = Logger()
 
     def __init__(self, node: str, server: Server, owners: Owners, is_left: Callable[[], bool]) -> None:
-        """`is_left`: whom it was written to is gone, and what it had is not taken over yet."""
+        """`is_left`: the node of the inbox is gone, and is not taken over yet."""
         self._node = node
         self._server = server
         self._owners = owners
         self._is_left = is_left
 
     def may_read(self, unsettled: int, unsettled_bytes: int) -> bool:
-        """As much as of any link."""
+        """The same bounds as for a link."""
         return unsettled < MAX_UNSETTLED and unsettled_bytes < MAX_UNSETTLED_BYTES
 
     def take(self, entry_id: str, frames: list[Any], first: int = 0) -> Settled:
-        """Hand on the frames of one entry. It settles when all have, or fails where it has to be read again.
+        """Pass on the frames of one entry. It settles when all have, or fails if it has to be read again.
 
-        That is when the storage is away or refuses. Any other failure is logged and settles the frame.
+        That is if the storage is away or refuses. Any other failure is logged and settles the frame.
         """
         self._owners.inherits = self._is_left()
         try:
@@ -62,13 +62,13 @@ class Inbox:
             settling = [self._hand_on(frame, place) for frame, place in zip(frames, places, strict=True)]
         finally:
             self._owners.inherits = False
-        unsettled = {each: None for each in settling if each is not None}  # many of which are one
+        unsettled = {each: None for each in settling if each is not None}  # many of which are the same
         return DeferredList(unsettled, consumeErrors=True).addCallback(self._on_all_settled) if unsettled else None
 
     def _hand_on(self, frame: Any, place: str) -> Settled:
         try:
             return self._server.take(self._node, frame, place)
-        except Exception:  # one frame must not hold up the others for ever
+        except Exception:  # one frame must not delay the others forever
             self._log.failure("Taking what {node} sent", node=self._node)
             return None
 
@@ -81,11 +81,12 @@ class Inbox:
             self._log.failure("Taking what {node} sent", failure, node=self._node)
 
     def let_go(self) -> None:
-        """Nothing is held back here."""
+        """Nothing to do: nothing is held back here."""
 
 
 class RedisNodes(Nodes):
-    """A `Nodes`. A node that is gone has an heir: who reads its inbox, and then adopts its accounts."""
+    """The nodes of a domain, in Redis. A node that is gone has an heir, which reads its inbox and then adopts its
+    accounts."""
 
     _log = Logger()
 
@@ -102,7 +103,7 @@ class RedisNodes(Nodes):
         max_backlog: int,
         decode: Callable[[bytes], list[Any]],
     ) -> None:
-        """`client` is connected, and `turn` is that of all who write to it.
+        """`client` is connected, and `turn` is that of all writers to it.
 
         `incarnation` is new for each process; `decode` reads a batch of frames.
 
@@ -120,19 +121,19 @@ class RedisNodes(Nodes):
         self.share = HashedLinks(reactor, client, keys, self._members)
         self._inboxes: dict[str, Inbound] = {}
         self._taking_over: set[str] = set()
-        self._left: set[str] = set()  # nodes that are gone, and have not been taken over by this one
+        self._left: set[str] = set()  # nodes that are gone, and not taken over by this one
         self._known: dict[str, str] = {}
         self._server: Server
         self._is_stopped = False
         self.on_change: Callable[[], None] = lambda: None
         """Called when the shares of the nodes may have changed."""
         self.on_gone: Callable[[], None] = lambda: None
-        """Called when a process that was one of the nodes is no more."""
+        """Called when the process of another node is gone."""
 
     @property
     @override
     def is_alone(self) -> bool:
-        """What another node has taken over is looked at again when that is gone too."""
+        """A node that another one has taken over counts until that one is gone too."""
         return len(self._members.present) <= 1 and not self._left
 
     @override
@@ -153,16 +154,15 @@ class RedisNodes(Nodes):
 
     @override
     async def start(self, server: Server) -> None:
-        """A former process of this name is gone by that; its accounts are adopted before this returns."""
+        """A former process of this name is fenced by it; its accounts are adopted before this returns."""
         self._server = server
         self._outbound.start(server.refuse)
         await self._members.join(self._on_change, server.expelled)
         self._known = dict(self._members.present)
         self._left = await self._all() - self._known.keys()
         while not await self._inherit(self.name):
-            await deferLater(
-                as_interface(self._reactor), LOOK_AGAIN_S
-            )  # an heir reads our inbox, and will hear that we are back
+            # the heir of this node reads its inbox, and sees that it is back
+            await deferLater(as_interface(self._reactor), LOOK_AGAIN_S)
         self.share.is_open = True
         self._on_change()
 
@@ -170,12 +170,12 @@ class RedisNodes(Nodes):
     async def stop(self) -> None:
         self._is_stopped = True
         self._owners.stop()
-        for each in [*self._inboxes.values()]:  # while we wait, a change that was under way may add one
+        for each in [*self._inboxes.values()]:  # a pending change may add one meanwhile
             await each.stop()
         await self._outbound.drain()
         await self._members.leave()
 
-    # --- others come and go
+    # --- changes of membership
 
     def _on_change(self) -> None:
         if self._is_stopped:
@@ -197,7 +197,7 @@ class RedisNodes(Nodes):
         looking.addErrback(self._on_failed)
 
     async def _read_what_is_left(self) -> None:
-        """Be the heir of those that are gone, where it is our turn, and of nobody else."""
+        """Become the heir of nodes that are gone, as far as they are assigned to this one."""
         present = self._members.present
         back = [each for each in self._inboxes if each in present and each != self.name]
         for node in [each for each in back if each not in self._taking_over]:
@@ -208,14 +208,14 @@ class RedisNodes(Nodes):
                 await self._inherit(node)
 
     async def _all(self) -> set[str]:
-        """The nodes that there ever were."""
+        """All nodes that ever existed."""
         return {name.decode() for name in await self._client.execute("SMEMBERS", self._keys.domains)}
 
     async def _inherit(self, node: str) -> bool:
-        """Take over what this node has left: see `Server`; False while another process does.
+        """Take over from this node: see `Server`; False while another process does.
 
-        The node may be back meanwhile. It gets its inbox when this is over: it would send on to us what it reads there,
-        and that would come after what is new of the accounts.
+        The node may be back meanwhile. It gets its inbox when this is over: otherwise it would send what it reads there
+        on to this node, after newer stanzas of the accounts.
         """
         if not await self.share.hold(inbox(node)) or node in self._inboxes:
             return node in self._inboxes
@@ -228,11 +228,11 @@ class RedisNodes(Nodes):
         self._taking_over.add(node)
         restored: list[str] = []
         await self._insist(partial(self._restore, node, restored))
-        if not reader.is_stopped:  # else the node is back, and reads it itself
+        if not reader.is_stopped:  # otherwise the node is back, and reads it itself
             is_left = partial(self._taking_over.__contains__, node)
             await reader.start(lambda from_, _: Inbox(from_, self._server, self._owners, is_left))
         await self._insist(partial(self._wait_until_read, node))
-        await self._insist(partial(self._restore, node, restored))  # what it claimed before it knew that it was gone
+        await self._insist(partial(self._restore, node, restored))  # its claims from before it knew of the loss
         for localpart in restored:
             await self._insist(partial(self._adopt, localpart))
         self._taking_over.discard(node)
@@ -242,7 +242,7 @@ class RedisNodes(Nodes):
         return True
 
     async def _insist(self, step: Callable[[], Coroutine[Deferred[Any], Any, None]]) -> None:
-        """Do this; where Redis is away or refuses, again until it does not."""
+        """Call it; if Redis is away or refuses, again until it succeeds."""
         while True:
             try:
                 return await step()
@@ -252,7 +252,7 @@ class RedisNodes(Nodes):
                 await deferLater(as_interface(self._reactor), LOOK_AGAIN_S)
 
     async def _restore(self, node: str, restored: list[str]) -> None:
-        """Claim the accounts of this node, and bring back what was theirs."""
+        """Claim the accounts of this node, and restore their sessions."""
         for localpart in await self._owners.left_by(node):
             if localpart not in restored and await self._owners.claim_left(localpart) == self.name:
                 try:
@@ -263,7 +263,7 @@ class RedisNodes(Nodes):
                 restored.append(localpart)
 
     async def _wait_until_read(self, node: str) -> None:
-        """What was in the inbox has settled. What comes behind it, for a node that is back, is not waited for."""
+        """Wait until the entries of the inbox have settled. Later ones, for a node that is back, are not waited for."""
         for from_ in sorted(await self._client.execute("SMEMBERS", self._keys.peers(node))):
             key, last = self._keys.link(node, from_.decode()), None
             while await self._client.execute("XLEN", key):
@@ -274,7 +274,7 @@ class RedisNodes(Nodes):
                 await deferLater(as_interface(self._reactor), LOOK_AGAIN_S)
 
     async def _adopt(self, localpart: str) -> None:
-        """The account is one as any other from now on."""
+        """Serve the account like any other from now on."""
         await self._server.adopt(localpart)
         self._owners.inherited.pop(localpart, None)
         self._owners.look_again()

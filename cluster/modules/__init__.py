@@ -12,5 +12,5 @@ load = _registry.load
 
 
 def defaults() -> tuple[str, ...]:
-    """Those that are loaded where a topology names none, sorted."""
+    """The modules that are loaded if a topology names none, sorted."""
     return tuple(name for name, module in zip(names(), load(names()), strict=True) if module.by_default)

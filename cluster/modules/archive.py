@@ -1,6 +1,6 @@
-"""Message Archive Management (XEP-0313): what an account sent and received, to be read again by each of its resources.
+"""Message Archive Management (XEP-0313): the messages that an account sent and received, for all of its resources.
 
-What is kept: messages of type normal and chat with a body, and those with the hint to store them (XEP-0334); of
+Archived are messages of type normal and chat with a body, and those with the hint to store them (XEP-0334); of
 everybody unless the account prefers less, see xmpp/extensions/mam_prefs.py. A message that waits offline is archived
 too, so a client that reads both gets it twice, with the same stanza-id (XEP-0359).
 """
@@ -28,7 +28,8 @@ from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.stanza_id import is_of_place, stanza_id, with_id_of_mark, with_stanza_id
 
 MAX_AHEAD_BYTES = MAX_UNSENT_BYTES // 2
-"""What a client may not have read when it gets a further page: else pages that it asks for at once end its stream."""
+"""Unread bytes of a client up to which it gets a further page: otherwise many requests for pages would end its
+stream."""
 MAX_LISTED = 1_000
 """Addresses in the preferences of one account; more are refused with `resource-constraint`."""
 MAX_LIST_BYTES = 131_072
@@ -44,12 +45,12 @@ kept = module.account_state(read=mam_prefs.read, write=mam_prefs.to_element, def
 """Which messages of an account are archived (XEP-0441)."""
 
 
-# --- what is kept
+# --- archiving
 
 
 @module.on_message("sent")
 def keep_sent(ctx: ModuleContext, session: Session, copy: Stanza) -> tuple[Stanza, Settled]:
-    """The account's copy gets an id of its own; what it sends to itself is kept when it arrives (section 5.1.1)."""
+    """The account's copy gets its own id; a message to itself is archived when it arrives (section 5.1.1)."""
     account, to = session.account, copy.to
     if to is None or not _is_kept(account, to, copy) or to.bare == account.jid:
         return copy, None
@@ -62,9 +63,10 @@ def keep_sent(ctx: ModuleContext, session: Session, copy: Stanza) -> tuple[Stanz
 
 @module.on_message("arriving")
 def give_id(ctx: ModuleContext, account: LocalAccount, stanza: Stanza) -> Stanza:
-    """Only what is kept gets one (section 3.5): clients ask the archive for what comes behind the last that they saw.
+    """Only archived messages get an id (section 3.5): clients ask the archive for what follows the last one that they
+    saw.
 
-    What came over a link or from another node has the id of its mark, so that it is kept once if it comes again.
+    A message from a link or from another node gets the id of its mark, so that a repetition is archived once.
     """
     if stanza.from_ is None or not _is_kept(account, stanza.from_, stanza):
         return stanza
@@ -74,7 +76,7 @@ def give_id(ctx: ModuleContext, account: LocalAccount, stanza: Stanza) -> Stanza
 
 @module.on_message("delivered")
 def keep_received(ctx: ModuleContext, account: LocalAccount, stanza: Stanza, sessions: Sequence[Session]) -> Settled:
-    """Once, however many resources got it (section 5.1.1): what has got an id for that."""
+    """Archive a message once, however many resources got it (section 5.1.1): if it has an id for that."""
     id = stanza_id(stanza, account.jid)
     if id is None or account.is_removed:
         return None
@@ -106,11 +108,11 @@ def _is_contact(account: LocalAccount, bare: Jid) -> bool:
 def _archived(ctx: ModuleContext, id: str, stanza: Stanza) -> ArchivedMessage:
     if stanza.trace_id:
         stanza = msgspec.structs.replace(stanza, trace_id="")
-    # to the millisecond, as a client sees it and asks for it
+    # to the millisecond, as clients see it and ask for it
     return ArchivedMessage(id, int(ctx.now_utc_s() * 1000 + 0.5) / 1000, stanza)
 
 
-# --- what is asked
+# --- queries
 
 
 @module.on_iq("set", "query", addressed_to=("own",))
@@ -134,7 +136,7 @@ async def answer_query(ctx: ModuleContext, iq: Stanza) -> Stanza:
 
 @module.on_iq("get", "query", addressed_to=("own",))
 def answer_form(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """What a query may ask for (section 4.1.5)."""
+    """The fields of a query (section 4.1.5)."""
     query = Element(f"{{{MAM}}}query")
     query.append(mam.form())
     return iq.reply(query)
@@ -155,14 +157,14 @@ async def answer_metadata(ctx: ModuleContext, iq: Stanza) -> Stanza:
 
 @module.on_iq("get", "prefs", addressed_to=("own",))
 def answer_preferences(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """What is kept (XEP-0441 section 2.1)."""
+    """The current preferences (XEP-0441 section 2.1)."""
     account = _session(ctx, iq).account
     return iq.reply(mam_prefs.to_element(_NOTHING if account.temporary else kept.of(account)))
 
 
 @module.on_iq("set", "prefs", addressed_to=("own",))
 async def change_preferences(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """What is to be kept from now on (XEP-0441 section 2.1)."""
+    """Change what is archived from now on (XEP-0441 section 2.1)."""
     account = _session(ctx, iq).account
     preferences = mam_prefs.read(iq.payload())
     if len(preferences.always) + len(preferences.never) > MAX_LISTED:
@@ -177,7 +179,7 @@ async def change_preferences(ctx: ModuleContext, iq: Stanza) -> Stanza:
 
 @module.on_iq("set", "query", addressed_to=("account",))
 def refuse(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """An archive is its account's alone (section 7.1)."""
+    """Only the account itself may read its archive (section 7.1)."""
     raise StanzaError(Condition.FORBIDDEN, "this archive is somebody else's")
 
 
@@ -188,4 +190,4 @@ def _session(ctx: ModuleContext, iq: Stanza) -> Session:
     return session
 
 
-module.features = {STANZA_ID}  # it gives components ids; not MAM, the domain itself has no archive (section 5.1)
+module.features = {STANZA_ID}  # the domain gives components ids; it has no archive itself, so no MAM (section 5.1)

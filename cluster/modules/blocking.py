@@ -1,7 +1,7 @@
-"""Blocking Command (XEP-0191): the list of whom an account does not want to hear of.
+"""Blocking Command (XEP-0191): the addresses that an account blocks.
 
-The list is the barrier of its account: what that does to stanzas is in server/ingress.py, server/im/account_delivery.py
-and server/im/presence.py.
+The list is the barrier of its account: server/ingress.py, server/im/account_delivery.py and server/im/presence.py apply
+it to stanzas.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ NS = "urn:xmpp:blocking"
 MAX_BLOCKED = 1_000
 """Addresses in one list; one more is refused with `resource-constraint`."""
 MAX_LIST_BYTES = 131_072
-"""Of them together."""
+"""Of all addresses in a list."""
 
 module = ServerModule("blocking", ns=NS, xep=191, version="1.3")
 follows = module.session_state("follows", bool, default=False)
-"""The session asked for the list, so it gets the pushes of its changes (section 3.3)."""
+"""The session asked for the list, so it gets pushes of its changes (section 3.3)."""
 
 
 class BlockList(frozenset[Jid]):
@@ -50,14 +50,14 @@ blocked = module.account_state(
 
 @module.on("load")
 async def raise_barrier(ctx: ModuleContext, account: LocalAccount, about: None) -> bool:
-    """It is there before the account's first stanza."""
+    """Raise the barrier before the account's first stanza."""
     account.barrier = blocked.of(account) or None
     return False
 
 
 @module.on_iq("get", "blocklist", addressed_to=("own",))
 def show(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """The whole list; whoever asks gets its changes from now on (section 3.2)."""
+    """The whole list; the session gets its changes from now on (section 3.2)."""
     session = _session(ctx, iq)
     follows.set(session, True)
     return iq.reply(_element("blocklist", blocked.of(session.account)))
@@ -65,7 +65,7 @@ def show(ctx: ModuleContext, iq: Stanza) -> Stanza:
 
 @module.on_iq("set", "block", addressed_to=("own",))
 async def block(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """Nothing passes any more; to who may see the account, it goes offline (section 3.3)."""
+    """Block these addresses; for those who may see the account, it becomes unavailable (section 3.3)."""
     account = _session(ctx, iq).account
     jids = list(_jids(iq.payload()))
     if not jids:
@@ -84,7 +84,7 @@ async def block(ctx: ModuleContext, iq: Stanza) -> Stanza:
 
 @module.on_iq("set", "unblock", addressed_to=("own",))
 async def unblock(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """Everything passes again, of the addresses given or of all; who may see the account sees it (section 3.4)."""
+    """Unblock these addresses, or all; those who may see the account get its presence (section 3.4)."""
     account = _session(ctx, iq).account
     query = iq.payload()
     jids = list(_jids(query))
@@ -94,7 +94,7 @@ async def unblock(ctx: ModuleContext, iq: Stanza) -> Stanza:
     viewers = [viewer for viewer in _viewers(account, freed) if not account.blocks(viewer)]
     unheard = [contact for contact in _contacts(account, freed, "to") if not account.blocks(contact)]
     told = [ctx.presence.show_to(account, viewer) for viewer in viewers]
-    told += [ctx.presence.probe(account, contact) for contact in unheard]  # what they said meanwhile never arrived
+    told += [ctx.presence.probe(account, contact) for contact in unheard]  # their presence was stopped meanwhile
     await _changed(ctx, account, _element("unblock", jids), told)
     return iq.reply()
 
@@ -143,9 +143,9 @@ def _contacts(account: LocalAccount, addresses: Collection[Jid], subscription: s
 
 
 async def _changed(ctx: ModuleContext, account: LocalAccount, change: Element, told: list[Settled]) -> None:
-    """Push it to the resources that asked for the list, and store the list (section 3.3).
+    """Push the list to the resources that asked for it, and store it (section 3.3).
 
-    `told`: the presence that the change has caused; who changes the list is answered when that is on its way.
+    `told`: the presence that the change has caused; the request is answered when that is on its way.
     """
     for session in account.sessions.values():
         if follows.of(session):

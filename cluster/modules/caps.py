@@ -1,15 +1,16 @@
-"""Entity Capabilities (XEP-0115): a hash of what the server offers, so that clients need not ask at each login.
+"""Entity Capabilities (XEP-0115): a hash of the server's features, so that clients need not ask at each login.
 
-What clients put into their presence passes through as it is.
+What clients put into their presence passes through as it is; pep.py reads it.
 """
 
 from __future__ import annotations
 
-from cluster.host.disco import describe, verification
+from cluster.host.disco import describe
 from cluster.server.context import ModuleContext, ServerModule
 from cluster.xmpp.element import Element
+from cluster.xmpp.extensions.caps import CAPS as NS
+from cluster.xmpp.extensions.caps import verification
 
-NS = "http://jabber.org/protocol/caps"
 NODE = "urn:xmpplab"
 """Names the software; the project has no page on the web that it could name."""
 
@@ -25,5 +26,5 @@ def advertise(ctx: ModuleContext) -> Element:
 
 @module.node
 def node(ctx: ModuleContext) -> str:
-    """Where a client asks what the hash stands for (section 6.2)."""
+    """The node at which a client asks for the meaning of the hash (section 6.2)."""
     return f"{NODE}#{verification(describe(ctx.host, ctx))}"

@@ -1,4 +1,4 @@
-"""Message Carbons (XEP-0280): each resource that wants to sees what the account's other resources send and get."""
+"""Message Carbons (XEP-0280): a resource that enables them sees what the account's other resources send and receive."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ wants = module.session_state("wants", bool, default=False)
 
 @module.on_iq("set", "enable", addressed_to=("own",))
 def enable(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """For this resource, as often as it likes (sections 4 and 10.1)."""
+    """For this resource, possibly again (sections 4 and 10.1)."""
     wants.set(_session(ctx, iq), True)
     return iq.reply()
 
@@ -56,16 +56,16 @@ def _session(ctx: ModuleContext, iq: Stanza) -> Session:
 
 @module.on_message("sent")
 def copy_sent(ctx: ModuleContext, session: Session, copy: Stanza) -> tuple[Stanza, Settled]:
-    """To the other resources of who sent it (section 8)."""
+    """To the other resources of the sender's account (section 8)."""
     account = session.account
-    if len(account.sessions) > 1 and copy.to is not None and copy.to.bare != account.jid:  # else they receive it
+    if len(account.sessions) > 1 and copy.to is not None and copy.to.bare != account.jid:  # else they get it anyway
         _send("sent", account, copy, (each for each in account.sessions.values() if each is not session))
     return copy, None
 
 
 @module.on_message("delivered")
 def copy_received(ctx: ModuleContext, account: LocalAccount, stanza: Stanza, sessions: Sequence[Session]) -> Settled:
-    """To those who did not get it (section 7); who comes later has it from the offline messages."""
+    """To the resources that did not get it (section 7); later ones have it from the offline messages."""
     if len(account.sessions) > len(sessions):
         others = (each for each in account.sessions.values() if each not in sessions and not _sent(each, stanza))
         _send("received", account, stanza, (each for each in others if sessions or each.available))
@@ -90,13 +90,13 @@ def _send(
 
 
 def _is_eligible(stanza: Stanza, direction: Literal["sent", "received"]) -> bool:
-    """Section 6.1. Whether an error answers such a message is seen by what it brings back of it."""
+    """Section 6.1. An error is eligible if the content that it returns is."""
     payloads = stanza.payloads
     if stanza.type == "groupchat" or not _PRIVATE.isdisjoint(payloads):
         return False
     if _MUC_X in payloads and direction == "received" and stanza.from_ is not None:
         if not stanza.from_.is_bare:
-            return False  # a private message in a room, which all resources there get from it
+            return False  # a private message in a room, which all resources there get from the room
         if stanza.tree.find(f"{{{_MUC_USER}}}x/{{{_MUC_USER}}}invite") is not None:
             return True
     if stanza.type == "chat" or (_BODY in payloads and stanza.type != "headline"):

@@ -1,4 +1,4 @@
-"""Contact Addresses (XEP-0157): whom to write to about a server, where its topology says so."""
+"""Contact Addresses (XEP-0157): the contact of a server, if its topology gives one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ module = ServerModule("contact_addresses", ns=SERVER_INFO, xep=157, version="1.1
 
 @module.form
 def admin_addresses(ctx: ModuleContext) -> Element | None:
-    """The account of whoever runs the server (section 3). Nothing is made up: a lab has no mailbox and no web page."""
+    """The operator's account (section 3). Nothing is invented: a lab has no mailbox and no web page."""
     if not ctx.admin:
         return None
     return result_form(SERVER_INFO, {"admin-addresses": [f"xmpp:{quote(ctx.admin, safe='@')}"]})

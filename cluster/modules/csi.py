@@ -1,4 +1,4 @@
-"""Client State Indication (XEP-0352): a client that nobody looks at is not woken for presence and chat states."""
+"""Client State Indication (XEP-0352): an inactive client is not woken for presence and chat states."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ from cluster.xmpp.streams.events import Nonza
 
 NS = "urn:xmpp:csi:0"
 MAX_HELD = 1_000
-"""Stanzas that are kept back for one client: two of each contact in a large roster. Then it gets them."""
+"""Stanzas that are held back for one client: two of each contact in a large roster. Then they are sent."""
 MAX_HELD_BYTES = 1_048_576
-"""Of them together."""
+"""Of these stanzas together."""
 
 module = ServerModule("csi", ns=NS, xep=352, version="1.0.0")
 is_inactive = module.session_state("inactive", bool, default=False)
-"""Something may be kept back from the session, which its process alone knows."""
+"""Stanzas may be held back from the session, in the memory of its process only."""
 
 
 class Inactive:
-    """What an inactive client was not told: the last presence and the last chat state of each sender."""
+    """The held stanzas of an inactive client: the last presence and the last chat state of each sender."""
 
     def __init__(self, ended: Callable[[], None]) -> None:
-        """`ended` is called when nothing is kept back any more."""
+        """`ended` is called when nothing is held back any more."""
         self._ended = ended
         self._held: dict[tuple[str, Jid | None], Stanza] = {}
         self._held_bytes = 0
 
     def let_through(self, stanza: Stanza) -> list[Stanza]:
-        """Nothing for what can wait; all that waits before anything else, so that the order is kept."""
+        """No stanzas if this one can wait; otherwise all held ones before it, so that the order is kept."""
         if not _can_wait(stanza):
             return [*self._take(), stanza]
         key = stanza.kind, stanza.from_
-        if (older := self._held.pop(key, None)) is not None:  # the newer one is the last of all
+        if (older := self._held.pop(key, None)) is not None:  # the newer one goes to the end
             self._held_bytes -= len(older.raw)
         self._held[key] = stanza
         self._held_bytes += len(stanza.raw)
         return self._take() if len(self._held) > MAX_HELD or self._held_bytes > MAX_HELD_BYTES else []
 
     def take(self) -> list[Stanza]:
-        """All that waits, oldest first; the client is active again."""
+        """All held stanzas, oldest first; the client is active again."""
         self._ended()
         return self._take()
 
@@ -69,7 +69,7 @@ def offer(ctx: ModuleContext) -> Element:
 
 @module.on_nonza("inactive")
 def keep_back(ctx: ModuleContext, session: Session, nonza: Nonza) -> None:
-    """From now on (section 4.2)."""
+    """Hold back from now on (section 4.2)."""
     if session.holdback is None:
         is_inactive.set(session, True)
         session.hold_back(Inactive(partial(is_inactive.set, session, False)))
@@ -77,13 +77,13 @@ def keep_back(ctx: ModuleContext, session: Session, nonza: Nonza) -> None:
 
 @module.on_nonza("active")
 def go_on(ctx: ModuleContext, session: Session, nonza: Nonza) -> None:
-    """All is sent, before anything that the client asks for next (sections 4.2 and 5.1)."""
+    """Send all held stanzas, before the answers to later requests of the client (sections 4.2 and 5.1)."""
     session.stop_holdback()
 
 
 @module.on("restored")
 async def ask_again(ctx: ModuleContext, account: LocalAccount, session: Session) -> bool:
-    """What the session was not told of its contacts went with the process that held it back: ask them."""
+    """The held presence was lost with the process that held it: ask the contacts."""
     missed = [each for each in account.sessions.values() if is_inactive.of(each)]
     for each in missed:
         is_inactive.set(each, False)

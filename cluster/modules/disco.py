@@ -1,4 +1,4 @@
-"""Service Discovery (XEP-0030): what a domain and its accounts are and offer, as their modules declare it."""
+"""Service Discovery (XEP-0030) of a domain and its accounts, as their modules declare it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ module.identity("server", "im", "xmpplab")
 
 @module.on_iq("get", "query", addressed_to=("domain",))
 def domain_info(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """What the domain is; its features are what its modules handle (section 3.1)."""
+    """Identities and features of the domain, from its modules (section 3.1)."""
     node = iq.payload().get("node", "")
     if node and node not in ctx.host.disco_nodes(ctx):
         raise StanzaError(Condition.ITEM_NOT_FOUND, f"no disco node {node}")
@@ -31,13 +31,17 @@ def domain_info(ctx: ModuleContext, iq: Stanza) -> Stanza:
 @module.on_iq("get", "query", addressed_to=("own", "account"))
 async def account_info(ctx: ModuleContext, iq: Stanza) -> Stanza:
     """An account is told apart from none only to those who may see its presence (sections 3.1 and 8)."""
-    account = await _visible_account(ctx, iq)
+    account, is_visible = await _account(ctx, iq)
     if account is None:
         raise StanzaError(Condition.SERVICE_UNAVAILABLE, NOTHING_HANDLES)
-    query = _empty_node(iq, INFO)
+    if node := iq.payload().get("node"):
+        return iq.reply(await _node_info(ctx, account, iq, node, is_visible))
+    if not is_visible:
+        raise StanzaError(Condition.SERVICE_UNAVAILABLE, NOTHING_HANDLES)
+    query = Element(f"{{{INFO}}}query")
     asked = _asked(iq, account)
     kind = Identity("account", "anonymous" if account.temporary else "registered")  # XEP-0175 section 5
-    add_identities(query, [kind, *ctx.host.identities(asked)])
+    add_identities(query, [kind, *([] if account.temporary else ctx.host.identities(asked))])
     add_features(query, ctx.host.features_of(asked))
     return iq.reply(query)
 
@@ -45,7 +49,9 @@ async def account_info(ctx: ModuleContext, iq: Stanza) -> Stanza:
 @module.on_iq("get", "query", ns=ITEMS, addressed_to=("domain",))
 async def domain_items(ctx: ModuleContext, iq: Stanza) -> Stanza:
     """What there is below the domain (section 4.1)."""
-    query = _empty_node(iq, ITEMS)
+    if node := iq.payload().get("node"):
+        raise _no_node(node)
+    query = Element(f"{{{ITEMS}}}query")
     add_items(query, await ctx.host.items(ctx, "domain"))
     return iq.reply(query)
 
@@ -58,17 +64,50 @@ async def services(ctx: ModuleContext, about: None) -> list[Item]:
 
 @module.on_iq("get", "query", ns=ITEMS, addressed_to=("own", "account", "nobody"))
 async def account_items(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """What there is below an account, for those who may see its presence.
+    """The items of an account, for senders who may see its presence.
 
-    Nothing for strangers, as where there is no account, whatever the node (section 8).
+    For strangers only nodes that are open to them; else nothing, as where there is no account (section 8).
     """
-    account = await _visible_account(ctx, iq)
-    if account is None:
-        node = iq.payload().get("node")
-        return iq.reply(Element(f"{{{ITEMS}}}query", {} if node is None else {"node": node}))
-    query = _empty_node(iq, ITEMS)
-    add_items(query, await ctx.host.items(ctx, _asked(iq, account), account))
+    account, is_visible = await _account(ctx, iq)
+    node = iq.payload().get("node")
+    query = Element(f"{{{ITEMS}}}query", {} if node is None else {"node": node})
+    if account is not None and is_visible and not node:
+        add_items(query, await ctx.host.items(ctx, _asked(iq, account), account))
+    if account is not None:
+        add_items(query, await _node_items(ctx, account, iq, node or "", is_visible))
     return iq.reply(query)
+
+
+async def _node_info(ctx: ModuleContext, account: LocalAccount, iq: Stanza, node: str, is_visible: bool) -> Element:
+    """What a node of the account says of itself (section 3.2)."""
+    error = _no_node(node)
+    for info in ctx.host.account_node_info:
+        try:
+            query = await info(ctx, account, iq, node)
+            query.set("node", node)
+            return query
+        except StanzaError as said:
+            error = said
+    raise error if is_visible else StanzaError(Condition.SERVICE_UNAVAILABLE, NOTHING_HANDLES)
+
+
+async def _node_items(ctx: ModuleContext, account: LocalAccount, iq: Stanza, node: str, is_visible: bool) -> list[Item]:
+    """What is below a node of the account, or which nodes it has (section 4.2)."""
+    error = _no_node(node) if node else None
+    found: list[Item] = []
+    for items in ctx.host.account_node_items:
+        try:
+            found += await items(ctx, account, iq, node)
+            error = None
+        except StanzaError as said:
+            error = said
+    if error is not None and is_visible:
+        raise error
+    return found
+
+
+def _no_node(node: str) -> StanzaError:
+    return StanzaError(Condition.ITEM_NOT_FOUND, f"no disco node {node}")
 
 
 @module.disco_items(addressed_to=("own", "account"))
@@ -81,18 +120,12 @@ def _asked(iq: Stanza, account: LocalAccount) -> AddressedTo:
     return "own" if iq.from_ is not None and iq.from_.bare == account.jid else "account"
 
 
-def _empty_node(iq: Stanza, namespace: str) -> Element:
-    if iq.payload().get("node"):
-        raise StanzaError(Condition.ITEM_NOT_FOUND, "nothing here has disco nodes")
-    return Element(f"{{{namespace}}}query")
-
-
-async def _visible_account(ctx: ModuleContext, iq: Stanza) -> LocalAccount | None:
-    """The account that is asked, if the sender may see it; None for strangers, as where there is none (section 8)."""
+async def _account(ctx: ModuleContext, iq: Stanza) -> tuple[LocalAccount | None, bool]:
+    """The account that is asked, and whether the sender may see it; strangers may not (section 8)."""
     assert iq.from_ is not None
     asked = (iq.to or iq.from_).bare
     account = await ctx.accounts.load(asked.localpart)
-    is_public = account is not None and account.temporary and iq.is_payload(INFO, "query")  # XEP-0175 section 5
-    if account is None or not (is_public or iq.from_.bare == asked or account.shows_presence_to(iq.from_)):
-        return None
-    return account
+    if account is None:
+        return None, False
+    is_public = account.temporary and iq.is_payload(INFO, "query")  # XEP-0175 section 5
+    return account, is_public or iq.from_.bare == asked or account.shows_presence_to(iq.from_)

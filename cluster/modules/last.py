@@ -1,4 +1,4 @@
-"""Last Activity (XEP-0012): how long the server is up, and since when an account is away."""
+"""Last Activity (XEP-0012): how long the server has been up, and since when an account is away."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from cluster.xmpp.stanza import Stanza
 
 NS = "jabber:iq:last"
 MAX_STATUS_CHARACTERS = 1_023
-"""Of the status that an account left with; the rest of it is forgotten."""
+"""Of the status with which an account left; the rest is cut."""
 module = ServerModule("last", ns=NS, xep=12, version="2.0")
 
 
 @module.on_iq("get", "query", addressed_to=("domain",))
 def uptime(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """How long the server is running (section 5)."""
+    """How long the server has been running (section 5)."""
     return iq.reply(_query(ctx.uptime_s()))
 
 
 @module.on_iq("get", "query", addressed_to=("own", "account"))
 async def last_seen(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """Since when nobody is there, and what was said on leaving (section 3)."""
+    """Since when the account is away, and the status with which it left (section 3)."""
     assert iq.from_ is not None
     account = await ctx.accounts.load((iq.to or iq.from_).localpart)
     if account is None:
@@ -43,7 +43,7 @@ async def last_seen(ctx: ModuleContext, iq: Stanza) -> Stanza:
 
 @module.guard("query")
 def only_for_contacts(ctx: ModuleContext, account: LocalAccount, iq: Stanza) -> None:
-    """Nobody else learns who is there: `forbidden`, also where a resource would be asked (sections 3, 4 and 8)."""
+    """Strangers get `forbidden`, also for requests to a resource (sections 3, 4 and 8)."""
     assert iq.from_ is not None
     if not (iq.from_.bare == account.jid or account.shows_presence_to(iq.from_)):
         raise StanzaError(Condition.FORBIDDEN)
@@ -51,7 +51,7 @@ def only_for_contacts(ctx: ModuleContext, account: LocalAccount, iq: Stanza) -> 
 
 @module.on("load")
 async def recall(ctx: ModuleContext, account: LocalAccount, about: None) -> bool:
-    """When it became unavailable: what a probe is told (RFC 6121 section 4.3.2)."""
+    """Load when it became unavailable, which probes are told (RFC 6121 section 4.3.2)."""
     document = await ctx.store.documents.get(account.jid.localpart, NS)
     unavailable = "" if document is None else xml.parse(document).get("unavailable", "")
     account.left_utc_s = timestamp.parse(unavailable) if unavailable else None
@@ -60,7 +60,7 @@ async def recall(ctx: ModuleContext, account: LocalAccount, about: None) -> bool
 
 @module.on("gone")
 async def remember(ctx: ModuleContext, account: LocalAccount, session: Session) -> bool:
-    """When the last session went; the status that it left with is kept too (section 3)."""
+    """Store when the last session went, and the status with which it left (section 3)."""
     if not account.sessions:
         left = Element(f"{{{NS}}}left", stamp=timestamp.to_text(ctx.now_utc_s()))
         if account.left_utc_s is not None:

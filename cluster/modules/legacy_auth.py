@@ -1,6 +1,6 @@
-"""Non-SASL Authentication (XEP-0078), which is obsolete: for studying clients of before 2004. Not loaded by default.
+"""Non-SASL Authentication (XEP-0078), which is obsolete: to study clients from before 2004. Not loaded by default.
 
-By password only: the digest would need the password itself, and a server here keeps nothing but SCRAM keys.
+By password only: the digest needs the password itself, and the server stores only SCRAM keys.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ module = ServerModule("legacy_auth", ns=LEGACY_AUTH, xep=78, version="2.5", by_d
 
 @module.stream_feature("before login in private")
 def offer(ctx: ModuleContext) -> Element:
-    """Only where nobody else can read the password (sections 4 and 7)."""
+    """Offered only if nobody else can read the password (sections 4 and 7)."""
     return Element("{http://jabber.org/features/iq-auth}auth")
 
 
 @module.on_iq("get", "query", addressed_to=("stream",))
 def show_fields(ctx: ModuleContext, iq: Stanza, peer: Peer) -> Stanza:
-    """What is needed; the same for every name, known or not (section 3.1)."""
+    """The required fields; the same for every name, known or not (section 3.1)."""
     _check_private(peer)
     query = Element(f"{{{LEGACY_AUTH}}}query")
     for field in FIELDS:

@@ -1,4 +1,4 @@
-"""Offline messages (XEP-0160): kept while nobody is there, delivered with their delay stamp (XEP-0203)."""
+"""Offline messages (XEP-0160): stored while no resource is available, delivered with a delay stamp (XEP-0203)."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ module = ServerModule("offline", ns="msgoffline", xep=160, version="1.0.1")
 
 @module.on("store")
 async def keep(ctx: ModuleContext, account: LocalAccount, message: ForLater) -> bool:
-    """Keep a message, with a body or without: what is encrypted, receipts, calls (XEP-0160 section 3).
+    """Store a message, with a body or without: encrypted messages, receipts, calls (XEP-0160 section 3).
 
-    What is too much comes back to its sender (section 2), and what may not be stored (XEP-0334 section 4.2).
+    A message beyond the limit returns to its sender (section 2), and so does one that must not be stored (XEP-0334
+    section 4.2).
     """
     stanza = message.stanza
     if _NO_STORE in stanza.payloads:
@@ -36,10 +37,10 @@ async def keep(ctx: ModuleContext, account: LocalAccount, message: ForLater) -> 
 
 @module.on("available")
 async def deliver(ctx: ModuleContext, account: LocalAccount, session: Session) -> bool:
-    """What waits goes to the session that came, oldest first, before anything newer.
+    """Send the waiting messages to the session that became available, oldest first, before newer ones.
 
-    Where that has gone again before the store has answered, to another that takes messages; else it waits on. A session
-    gets no more than it takes in: the rest waits on too, and what is newer waits with it.
+    If the session has ended before the store has answered, they go to another one that accepts messages, or wait on. A
+    session gets no more than it reads: the rest waits, and newer messages after it.
     """
     if not account.hold():
         return False
@@ -60,7 +61,7 @@ async def deliver(ctx: ModuleContext, account: LocalAccount, session: Session) -
 
 
 def _send(ctx: ModuleContext, receiver: Session, waiting: list[OfflineMessage]) -> int:
-    """As many as it has room for; how many that are."""
+    """Send as many as the session has room for; returns their number."""
     for count, message in enumerate(waiting):
         if receiver.is_full:
             return count
@@ -76,5 +77,5 @@ def _go_on(has_room: bool, ctx: ModuleContext, session: Session) -> Deferred[boo
 
 
 def _not_delivered(failure: Failure) -> None:
-    """The store is away: what waits in it comes with the next login."""
+    """The store is away: the messages come with the next login."""
     _log.failure("Delivering offline messages", failure)

@@ -1,4 +1,4 @@
-"""In-Band Registration (XEP-0077): make an account, change its password, remove it."""
+"""In-Band Registration (XEP-0077): create an account, change its password, remove it."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ module = ServerModule("register", ns=REGISTER, xep=77, version="2.4")
 
 @module.stream_feature("before login")
 def offer(ctx: ModuleContext) -> Element | None:
-    """Where registration is open (section 8)."""
+    """Offered if registration is open (section 8)."""
     return Element("{http://jabber.org/features/iq-register}register") if ctx.registration else None
 
 
 @module.on_iq("get", "query", addressed_to=("stream",))
 def show_form(ctx: ModuleContext, iq: Stanza, peer: Peer) -> Stanza:
-    """What is needed: a name and a password (section 3.1)."""
+    """The required fields: a name and a password (section 3.1)."""
     _check_open(ctx)
     return iq.reply(_query("Choose a name and a password for your account here."))
 
 
 @module.on_iq("set", "query", addressed_to=("stream",))
 async def make_account(ctx: ModuleContext, iq: Stanza, peer: Peer) -> Stanza:
-    """A new account for a stream that is not logged in (section 3.1)."""
+    """Create an account for a stream without a login (section 3.1)."""
     _check_open(ctx)
     query = iq.payload()
     if query.find(f"{{{REGISTER}}}remove") is not None:
         raise StanzaError(Condition.UNEXPECTED_REQUEST, "log in to remove your account")
     localpart, password = _login(query, Condition.NOT_ACCEPTABLE)
-    if not ctx.registrations.take(peer.address):  # before the keys are derived, which is what costs
+    if not ctx.registrations.take(peer.address):  # before deriving keys, which is expensive
         text = f"too many registrations from {peer.address} (topology: registrations_per_minute)"
         raise StanzaError(Condition.RESOURCE_CONSTRAINT, text)
     try:
@@ -51,7 +51,7 @@ async def make_account(ctx: ModuleContext, iq: Stanza, peer: Peer) -> Stanza:
 
 @module.on_iq("get", "query", addressed_to=("own", "domain"))
 def show_registration(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """Who is logged in is registered, and may change the password (section 3.1)."""
+    """A client that is logged in is registered, and may change its password (section 3.1)."""
     session = _own_session(ctx, iq)
     instructions = "You are registered. Send your name and a new password to change it, or <remove/>."
     return iq.reply(_query(instructions, session.jid.localpart))
@@ -59,7 +59,7 @@ def show_registration(ctx: ModuleContext, iq: Stanza) -> Stanza:
 
 @module.on_iq("set", "query", addressed_to=("own", "domain"))
 async def change_account(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """The account's own password, or its end (sections 3.2 and 3.3)."""
+    """Change the account's own password, or remove the account (sections 3.2 and 3.3)."""
     session = _own_session(ctx, iq)
     localpart = session.account.jid.localpart
     query = iq.payload()
@@ -67,7 +67,7 @@ async def change_account(ctx: ModuleContext, iq: Stanza) -> Stanza:
         if len(query) != 1:
             raise StanzaError(Condition.BAD_REQUEST, "<remove/> must be the only element")
         await ctx.remove_account(localpart, lambda: session.send(iq.reply()))
-        return iq.reply()  # to nobody: its stream has ended
+        return iq.reply()  # the answer reaches nobody: the stream has ended
     named, password = _login(query, Condition.BAD_REQUEST)
     if named != localpart:
         raise StanzaError(Condition.NOT_ALLOWED, f"you are {localpart}, not {named}")
@@ -83,7 +83,8 @@ async def change_account(ctx: ModuleContext, iq: Stanza) -> Stanza:
 
 
 def _query(instructions: str, registered: str = "") -> Element:
-    """What is asked, by fields and for clients that show forms by a form (sections 3.1 and 4); `registered`: who is."""
+    """The fields, and for clients that show forms a form (sections 3.1 and 4); `registered`: the name of the
+    account."""
     query = Element(f"{{{REGISTER}}}query")
     SubElement(query, f"{{{REGISTER}}}instructions").text = instructions
     if registered:
@@ -114,7 +115,7 @@ def _own_session(ctx: ModuleContext, iq: Stanza) -> Session:
 
 def _login(query: Element, incomplete: Condition) -> tuple[str, str]:
     form = query.find(f"{{{data_form.DATA}}}x")
-    # the form counts, whatever is beside it (section 4)
+    # the form counts, whatever fields are next to it (section 4)
     name, password = _submitted(form) if form is not None else _filled_in(query)
     if not name or not password:
         raise StanzaError(incomplete, "a name and a password are needed")

@@ -36,7 +36,7 @@ def offer_pre_approval(ctx: ModuleContext) -> Element:
 
 @module.on_iq("get", "query", addressed_to=("own",))
 def send_roster(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """The whole roster; whoever asks is interested in its changes from now on (section 2.2)."""
+    """The whole roster; the session gets pushes of its changes from now on (section 2.2)."""
     session = ctx.session(iq.from_)
     if session is None:
         raise StanzaError(Condition.FORBIDDEN)
@@ -76,7 +76,7 @@ def _contact(item: Element) -> Jid:
 
 
 def _changed(account: LocalAccount, contact: Jid, item: Element) -> RosterItem:
-    """The item with the name and groups that the client gave; the subscription is never a client's to set."""
+    """The item with the name and groups of the client; a client cannot set the subscription."""
     name = item.get("name", "")
     groups = tuple(group.text or "" for group in item.findall(f"{{{ROSTER}}}group"))
     # section 2.3.3

@@ -1,4 +1,4 @@
-"""Session establishment (RFC 3921 section 3), which RFC 6121 has dropped: older clients still ask for it."""
+"""Session establishment (RFC 3921 section 3), which RFC 6121 removed: older clients still request it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ module = ServerModule("session", ns=NS)
 
 @module.stream_feature("after login")
 def offer(ctx: ModuleContext) -> Element:
-    """So that a client that insists on it goes on; one that knows better sees that it may leave it out."""
+    """For clients that insist on it; newer ones see that it is optional."""
     session = Element(f"{{{NS}}}session")
     SubElement(session, f"{{{NS}}}optional")
     return session

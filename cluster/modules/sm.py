@@ -1,8 +1,7 @@
 """Stream Management (XEP-0198): clients and server acknowledge stanzas, and a broken stream can be resumed.
 
-What resumes it is in server/c2s/client_stream.py, since it takes the place of a resource binding. A session that can be
-resumed is kept in the store (server/sessions/persistence.py), so that its client may come back to a server that was
-started again.
+Resumption is in server/c2s/client_stream.py, since it replaces resource binding. A session that can be resumed is
+stored (server/sessions/persistence.py), so that its client may return to a server that was restarted.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ def offer(ctx: ModuleContext) -> Element:
 
 @module.on_nonza("enable")
 def enable(ctx: ModuleContext, session: Session, nonza: Nonza) -> None:
-    """Count from here on (section 3); a second time is an error, which ends the stream."""
+    """Count from here on (section 3); a second request is an error, which ends the stream."""
     if session.sm is not None:
         raise StreamError(StreamCondition.POLICY_VIOLATION, "stream management is enabled already")
     timeout_s = _timeout_s(nonza) if nonza.attributes.get("resume") in ("true", "1") else 0.0
-    if session.account.temporary:  # nobody can log in to it again
+    if session.account.temporary:  # a client cannot log in to it again
         timeout_s = 0.0
     management = sm.StreamManagement(ctx.new_id() if timeout_s else "", timeout_s)
     session.write(sm.enabled(management))
@@ -49,7 +48,7 @@ def _timeout_s(nonza: Nonza) -> float:
 
 @module.on_nonza("r")
 def acknowledge(ctx: ModuleContext, session: Session, nonza: Nonza) -> None:
-    """Say what was handled (section 4)."""
+    """Send the count (section 4)."""
     if session.sm is None:
         session.write(sm.failed(Condition.UNEXPECTED_REQUEST))
     else:
@@ -58,7 +57,7 @@ def acknowledge(ctx: ModuleContext, session: Session, nonza: Nonza) -> None:
 
 @module.on_nonza("a")
 def acknowledged(ctx: ModuleContext, session: Session, nonza: Nonza) -> None:
-    """The client has handled so many (section 4)."""
+    """The client has handled `h` stanzas (section 4)."""
     if session.sm is None:
         return
     try:

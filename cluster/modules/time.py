@@ -13,7 +13,7 @@ module = ServerModule("time", ns=NS, xep=202, version="2.0")
 
 @module.on_iq("get", "time", addressed_to=("domain",))
 def answer_time(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """The server's clock. It lives in UTC: so does every stamp that it writes."""
+    """The server's clock, in UTC like all of its stamps."""
     time = Element(f"{{{NS}}}time")
     SubElement(time, f"{{{NS}}}tzo").text = "+00:00"
     SubElement(time, f"{{{NS}}}utc").text = timestamp.to_text(ctx.now_utc_s())

@@ -1,12 +1,13 @@
-"""vcard-temp (XEP-0054): who an account is, for everybody to read, with the avatar that XEP-0153 keeps in it.
+"""vcard-temp (XEP-0054): the vCard of an account, for everybody to read, with the avatar of XEP-0153.
 
-The hash of that avatar in the client's presence passes through as it is: XEP-0153 asks nothing more of a server.
+The hash of the avatar in the client's presence passes unchanged: XEP-0153 demands no more of a server.
 """
 
 from __future__ import annotations
 
 from cluster.host.iq import NOTHING_HANDLES
 from cluster.server.context import ModuleContext, ServerModule
+from cluster.server.im.kept import tell_kept
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
@@ -20,7 +21,7 @@ module = ServerModule("vcard", ns=NS, xep=54, version="1.3.0")
 
 @module.on_iq("get", "vCard", addressed_to=("own",))
 async def own_vcard(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """What the account published (section 3.1)."""
+    """The vCard that the account published (section 3.1)."""
     assert iq.from_ is not None
     document = await ctx.store.documents.get(iq.from_.localpart, NS)
     if document is None:
@@ -36,12 +37,13 @@ async def publish(ctx: ModuleContext, iq: Stanza) -> Stanza:
     if len(document) > MAX_BYTES:
         raise StanzaError(Condition.POLICY_VIOLATION, f"a vCard has at most {MAX_BYTES} bytes")
     await ctx.store.documents.put(iq.from_.localpart, NS, document)
+    await tell_kept(ctx, iq.from_, iq.payload())
     return iq.reply()
 
 
 @module.on_iq("get", "vCard", addressed_to=("account",))
 async def others_vcard(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """Somebody else's (section 3.3). Without one it looks as if there was no such account."""
+    """The vCard of another account (section 3.3). Without one the answer is that for an unknown account."""
     assert iq.to is not None
     document = await ctx.store.documents.get(iq.to.localpart, NS)
     if document is None:
@@ -51,5 +53,5 @@ async def others_vcard(ctx: ModuleContext, iq: Stanza) -> Stanza:
 
 @module.on_iq("set", "vCard", addressed_to=("account",))
 def refuse(ctx: ModuleContext, iq: Stanza) -> Stanza:
-    """Nobody publishes for somebody else (section 3.2)."""
+    """Nobody publishes for another account (section 3.2)."""
     raise StanzaError(Condition.FORBIDDEN, "a vCard is its own account's to change")

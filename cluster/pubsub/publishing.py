@@ -34,6 +34,11 @@ class Publication(msgspec.Struct, frozen=True):
     options: Options | None = None
     """Publishing options."""
 
+    @staticmethod
+    def of(node: str, publisher: Jid, id: str, payload: Element, options: Options | None = None) -> Publication:
+        """The publication of this payload."""
+        return Publication(node, publisher, id, payload_bytes(payload), options=options)
+
 
 async def publish(service: PubsubService, wanted: Publication) -> Item:
     """Publish an item, and tell who is to be told; the item as it is kept. Raises StanzaError."""

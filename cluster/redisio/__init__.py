@@ -1,1 +1,1 @@
-"""The servers' connection to Redis or Valkey, the names of all keys, and who may touch which."""
+"""The servers' connection to Redis or Valkey, the names of all keys, and the rights of each user."""

@@ -1,4 +1,4 @@
-"""What each server may do in Redis, so that no domain can speak for another (https://valkey.io/topics/acl/)."""
+"""The rights of each server in Redis, so that no domain can speak for another (https://valkey.io/topics/acl/)."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ _CONNECTION = "hello auth ping select cluster|slots cluster|info"
 
 
 def rules(keys: Keys, domain: str, password: str, peers: Collection[str] | None = None) -> list[str]:
-    """The arguments of `ACL SETUSER <name>` for the server of a domain. Each selector stands for one thing it may do.
+    """The arguments of `ACL SETUSER <name>` for the server of a domain. Each selector is one right.
 
-    What a server owns, it may read and change: its store, its control keys, the links into it. Elsewhere it may only
-    append: to the journal, and to the links out of its own domain, with `peers` to those domains only; and read which
-    domains there are. A bell is rung by
-    anybody, and in vain costs its reader one look; what is announced on a link only its writer can say. What Redis
-    cannot forbid: a server that is not ours can waste time and memory, and append hops that never were to the journal,
-    or trim it.
+    A server may read and change what it owns: its store, its control keys, the links into its domain. Elsewhere it may
+    only append: to the journal, and to the links out of its own domain, with `peers` to those domains only; and read
+    the list of domains. Any server may publish on a doorbell, which costs its reader one look at most; only the writer
+    of a link can announce entries on it.
+
+    What Redis cannot prevent: a hostile server can waste time and memory, and append false hops to the journal, or trim
+    it.
     """
     own = _literal(domain)
     prefix = _literal(keys.prefix)
@@ -51,7 +52,7 @@ def rules(keys: Keys, domain: str, password: str, peers: Collection[str] | None 
 
 
 def part_rules(keys: Keys, name: str, password: str) -> list[str]:
-    """As `rules`, for a gateway or a foreign network: it has a store and is controlled, but no links."""
+    """As `rules`, for a gateway or a foreign network: it has a store and a control channel, but no links."""
     own, prefix = _literal(name), _literal(keys.prefix)
     return [
         "reset",
@@ -83,5 +84,5 @@ def _allowed(commands: str) -> list[str]:
 
 
 def _literal(text: str) -> str:
-    """As a pattern that matches only itself: an IPv6 domain has brackets."""
+    """A pattern that matches only this text: an IPv6 domain has brackets."""
     return re.sub(r"([*?\[\]\\])", r"\\\1", text)

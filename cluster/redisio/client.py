@@ -1,4 +1,4 @@
-"""What the servers know of Redis or Valkey: commands, and what is published. Connections come back by themselves."""
+"""The servers' client of Redis or Valkey: commands and subscriptions, over connections that are renewed when lost."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ MANY_UNANSWERED = 10_000
 
 
 class RedisUnavailable(Exception):
-    """There is no Redis at that address, or it does not let us in; the message says what to check."""
+    """There is no Redis at that address, or it refuses the login; the message says what to check."""
 
 
 class _User:
-    """Of new connections to the master of a key, or to any."""
+    """A caller of `when_connected`, for the master of a key or for any."""
 
     def __init__(self, callback: Callable[[], None], key: str) -> None:
         self.callback = callback
@@ -48,12 +48,12 @@ class _Subscription:
 class RedisClient:
     """Commands and subscriptions of one user of Redis or of a Redis Cluster.
 
-    Commands have a connection, and subscriptions another one: Redis ends a connection with subscriptions when too much
-    waits there to be read, and an answer may be large. So a command and what is published have no order. Commands do,
-    those about one domain in a cluster too.
+    Commands have one connection and subscriptions another: Redis closes a connection with subscriptions when too much
+    waits for its reader, and a reply may be large. So there is no order between a command and a published message.
+    Commands are in order, in a cluster those about one domain.
 
-    Nothing is repeated: a command that was under way when its connection is lost fails with ConnectionLost, and so does
-    one given while there is none. Who wants to repeat it does so from `when_connected`.
+    Nothing is repeated: a command that is pending when its connection is lost fails with ConnectionLost, and so does
+    one while there is no connection. A caller may repeat it from `when_connected`.
     """
 
     _log = Logger()
@@ -62,7 +62,7 @@ class RedisClient:
         """`jitter()` in [0, 1) spreads the attempts of many clients."""
         self._url = url
         self.keeps_order = not url.is_cluster
-        """What is written later takes effect later, whichever keys it is about; else only where they share a tag."""
+        """What is written later takes effect later, whatever its keys; in a cluster only if the keys share a tag."""
         patience = CLUSTER_COMMANDS if url.is_cluster else COMMANDS
         self._commands = Masters(
             reactor, url, patience, jitter, lambda *push: None, self._on_connected, self._on_commands_lost
@@ -76,22 +76,22 @@ class RedisClient:
 
     @property
     def connected(self) -> bool:
-        """True while commands go through, whatever they are about."""
+        """Whether commands about any key can be sent."""
         return self._commands.is_complete
 
     def is_connected(self, key: str) -> bool:
-        """True while commands about this key go through."""
+        """Whether commands about this key can be sent."""
         return self._commands.at(key) is not None
 
     @property
     def is_slow(self) -> bool:
-        """True while so many commands wait for their replies that what can be left out should be."""
+        """Whether so many commands wait for replies that optional ones should be left out."""
         return sum(each.unanswered for each in self._commands.all) > MANY_UNANSWERED
 
     async def connect(self, about: str = "") -> None:
-        """Connect for the first time. Raises RedisUnavailable; later losses are mended in the background.
+        """Connect for the first time. Raises RedisUnavailable; later losses are handled in the background.
 
-        In a cluster, `about` is the key that nothing can be done without: other masters may be away. Empty: none may.
+        In a cluster, `about` is the key that is indispensable: other masters may be down. Empty: none may.
         """
         try:
             await self._commands.open(about)
@@ -106,7 +106,8 @@ class RedisClient:
         await self._commands.close()
 
     def execute(self, *command: str | bytes | int) -> Deferred[Reply]:
-        """Send a command. Fails with hiredis.ReplyError, or with ConnectionLost: then it may have been done or not."""
+        """Send a command. Fails with hiredis.ReplyError, or with ConnectionLost: then it may have been executed or
+        not."""
         connection = self._commands.of(command)
         if connection is None:
             return fail(ConnectionLost("not connected to Redis"))
@@ -115,7 +116,7 @@ class RedisClient:
     def execute_all(self, commands: Sequence[Command], listener: Listener) -> Deferred[Reply]:
         """Send several commands, which in a cluster share a tag: fires with the reply to the last, as `execute`.
 
-        The `listener` hears of the others.
+        `listener` gets the replies to the others.
         """
         connection = self._commands.of(commands[0])
         if connection is None:
@@ -123,15 +124,14 @@ class RedisClient:
         return connection.execute_all(commands, listener)
 
     def post(self, *command: str | bytes | int) -> None:
-        """Send a command whose reply nobody waits for; an error reply is logged, a lost connection loses it."""
+        """Send a command without waiting for its reply; an error reply is logged, a lost connection loses it."""
         connection = self._commands.of(command)
         if connection is not None:
             connection.post(*command)
 
     async def flush(self) -> None:
-        """Return when all that was written is replied to. Fails with ConnectionLost where there is a master that is
-        away, when all others have replied.
-        """
+        """Return when all that was written has a reply. Fails with ConnectionLost if a master is down, when all others
+        have replied."""
         is_complete = self._commands.is_complete
         pings = [connection.ping() for connection in self._commands.all]
         results: list[tuple[bool, Any]] = await DeferredList(pings, consumeErrors=True)
@@ -142,9 +142,8 @@ class RedisClient:
             raise ConnectionLost("not connected to Redis")
 
     def when_connected(self, callback: Callable[[], None], key: str = "") -> None:
-        """Call it at once if connected, and after each new connection, to the master of the key; of any, where there
-        is none given. Who asked first is called first.
-        """
+        """Call it at once if connected, and after each new connection, to the master of the key, or to any if no key is
+        given. Callbacks are called in the order of registration."""
         user = _User(callback, key)
         self._users.append(user)
         if self._commands.all:
@@ -153,16 +152,16 @@ class RedisClient:
     def subscribe(
         self, channel: str, on_message: Callable[[bytes], None], on_renewed: Callable[[], None] = lambda: None
     ) -> Deferred[Reply]:
-        """Take what is published there, over this and each later connection. As `execute`, it may fail.
+        """Receive what is published there, over this and each later connection. As `execute`, it may fail.
 
-        Connections come and go apart from those of commands. `on_renewed` is called when it is heard again after a
-        while in which it was not.
+        Its connections are separate from those of commands. `on_renewed` is called when messages are received again
+        after a while without a connection.
         """
         subscription = self._subscriptions[channel] = _Subscription(on_message, on_renewed)
         return Deferred.fromCoroutine(self._begin(channel, subscription))
 
     def unsubscribe(self, channel: str) -> None:
-        """Take no more of it."""
+        """Receive no more of it."""
         connection = self._ear.at(channel)
         if self._subscriptions.pop(channel, None) is not None and connection is not None:
             connection.post("UNSUBSCRIBE", channel)
@@ -192,7 +191,7 @@ class RedisClient:
         user.callback()
 
     def _on_commands_lost(self, address: Address) -> None:
-        self._ear.abort(address)  # whoever does not answer there, or has become a replica, is the same
+        self._ear.abort(address)  # a node that does not answer there, or has become a replica, counts the same
 
     def _on_ear_connected(self) -> None:
         for channel, subscription in self._subscriptions.items():
@@ -204,21 +203,21 @@ class RedisClient:
                 renewed.addErrback(self._on_refused, channel)
 
     def _on_renewed(self, reply: Reply, channel: str, subscription: _Subscription) -> None:
-        if self._subscriptions.get(channel) is subscription:  # nobody unsubscribed meanwhile
+        if self._subscriptions.get(channel) is subscription:  # not unsubscribed meanwhile
             subscription.on_renewed()
 
     def _on_refused(self, failure: Failure, channel: str) -> None:
-        if not isinstance(failure.value, ConnectionLost):  # else the next connection begins with it
+        if not isinstance(failure.value, ConnectionLost):  # otherwise the next connection begins with it
             self._log.failure("Listening to {channel} again", failure, channel=channel)
 
     def _on_push(self, channel: str, message: bytes) -> None:
         subscription = self._subscriptions.get(channel)
-        if subscription is not None:  # nobody unsubscribed meanwhile
+        if subscription is not None:  # not unsubscribed meanwhile
             subscription.on_message(message)
 
 
 def _shared(fired: Deferred[None]) -> Deferred[None]:
-    """Fires when the other one does, which others wait for too."""
+    """Fires when the other Deferred does, which others wait for too."""
     waiting: Deferred[None] = Deferred()
 
     def fire(result: None) -> None:

@@ -1,6 +1,6 @@
 """The names of all keys and channels of a lab in Redis.
 
-A domain in braces is the hash tag of Redis Cluster: what belongs together stays in one slot.
+A domain in braces is the hash tag of Redis Cluster: the keys of a domain are in one slot.
 """
 
 from __future__ import annotations
@@ -11,28 +11,28 @@ import msgspec
 
 
 class LinkKeys(Protocol):
-    """The names of the links between ends of one sort: domains, or the nodes of one domain."""
+    """The names of the links between ends of one type: domains, or the nodes of one domain."""
 
     @property
     def domains(self) -> str:
-        """Set of the ends that a link may lead to."""
+        """Set of the possible ends of links."""
 
     def link(self, to: str, from_: str) -> str:
-        """Stream of the batches from one end to another; also the channel on which each is announced as it is written:
-        id of the entry before, its own, and its bytes or none."""
+        """Stream of the batches from one end to another; also the channel on which each is announced when it is
+        written: id of the previous entry, its own, and its bytes or none."""
 
     def bell(self, to: str) -> str:
-        """Channel on which an end hears which link has something new that nobody listens to: the end it is from."""
+        """The doorbell: a channel on which an end is told which link has a new entry that nobody listens to, by the end
+        it is from."""
 
     def peers(self, to: str) -> str:
         """Set of the ends that have ever opened a link to this one."""
 
     def proofs(self, end: str) -> list[tuple[str, str]]:
-        """Sets, and what has to be in each of them, if there is such an end."""
+        """Sets, and the member that each must have if this end exists."""
 
     def kin(self, end: str) -> tuple[str, str]:
-        """Set of the nodes of the domain that this end is or is part of, and what goes before the name of each where it
-        is an end."""
+        """Set of the nodes of this end's domain, and the prefix of their names as ends."""
 
 
 class Keys(msgspec.Struct, frozen=True):
@@ -42,7 +42,7 @@ class Keys(msgspec.Struct, frozen=True):
 
     @staticmethod
     def of_lab(name: str) -> Keys:
-        """The names of the lab that the topology calls so."""
+        """The names of the lab that the topology calls `name`."""
         return Keys(f"xmpplab:{name}")
 
     @property
@@ -60,7 +60,8 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:link:{{{to}}}:{from_}"
 
     def bell(self, to: str) -> str:
-        """Channel on which a domain hears which link, from which domain, has something new and nobody who listens."""
+        """The doorbell: a channel on which a domain is told which link, by the other domain, has a new entry that
+        nobody listens to."""
         return f"{self.prefix}:bell:{{{to}}}"
 
     def peers(self, to: str) -> str:
@@ -68,22 +69,22 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:peers:{{{to}}}"
 
     def faults(self, to: str) -> str:
-        """Hash of the faults of the links into a domain, by the domain that a link is from; also the channel on which
-        it is said that they changed."""
+        """Hash of the faults of the links into a domain, by the other domain; also the channel on which changes are
+        announced."""
         return f"{self.prefix}:faults:{{{to}}}"
 
     def lost(self, to: str) -> str:
-        """Hash of how many stanzas faults have lost, by the domain that a link is from."""
+        """Hash of the numbers of stanzas that faults have lost, by the other domain."""
         return f"{self.prefix}:lost:{{{to}}}"
 
     def proofs(self, end: str) -> list[tuple[str, str]]:
-        """Sets, and what has to be in each of them, if there is such a domain, or such a node of it."""
+        """Sets, and the member that each must have if this domain, or this node of it, exists."""
         domain, _, node = end.partition("/")
         of_node = [(self.nodes(domain).domains, node)] if node else []
         return [(self.domains, domain), *of_node]
 
     def kin(self, end: str) -> tuple[str, str]:
-        """Set of the domain's nodes, and what goes before their names; the first one is known by the domain alone."""
+        """Set of the domain's nodes, and the prefix of their names; the first one is known by the domain alone."""
         domain = end.partition("/")[0]
         return self.nodes(domain).domains, f"{domain}/"
 
@@ -92,15 +93,15 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:store:{{{domain}}}:accounts"
 
     def seeded(self, domain: str) -> str:
-        """Hash of the accounts that a start of the domain has made: by localpart, without values."""
+        """Hash of the accounts that a start of the domain has created: by localpart, without values."""
         return f"{self.prefix}:store:{{{domain}}}:seeded"
 
     def by_account(self, domain: str) -> tuple[str, ...]:
-        """Hashes with a field for each account, its localpart, which goes with it."""
+        """Hashes with a field for each account, by localpart, which is removed with the account."""
         return self.accounts(domain), self.offline_bytes(domain)
 
     def of_account(self, domain: str, localpart: str) -> tuple[str, ...]:
-        """What is kept of one account alone, apart from its sessions."""
+        """The keys of one account alone, except its sessions."""
         kept = self.roster, self.offline, self.documents, self.archive, self.archive_index, self.pubsub_bytes
         return tuple(key(domain, localpart) for key in kept)
 
@@ -113,11 +114,11 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:store:{{{domain}}}:offline:{localpart}"
 
     def offline_bytes(self, domain: str) -> str:
-        """Hash of how many bytes wait for each account: by localpart, and under an empty name for all of them."""
+        """Hash of the bytes that wait for each account: by localpart, and under an empty name for all of them."""
         return f"{self.prefix}:store:{{{domain}}}:offline-bytes"
 
     def documents(self, domain: str, localpart: str) -> str:
-        """Hash of the documents that one account keeps: by name."""
+        """Hash of the documents of one account: by name."""
         return f"{self.prefix}:store:{{{domain}}}:documents:{localpart}"
 
     def archive(self, domain: str, localpart: str) -> str:
@@ -125,7 +126,7 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:store:{{{domain}}}:archive:{localpart}"
 
     def archive_index(self, domain: str, localpart: str) -> str:
-        """List of what those are found by, oldest first."""
+        """List of the index entries of those messages, oldest first."""
         return f"{self.prefix}:store:{{{domain}}}:archive-index:{localpart}"
 
     def pubsub(self, domain: str, owner: str) -> str:
@@ -144,20 +145,36 @@ class Keys(msgspec.Struct, frozen=True):
         """Sorted set of their ids: by the microsecond in which each was published."""
         return f"{self.prefix}:store:{{{domain}}}:pubsub-order:{owner}:{node}"
 
+    def rooms(self, domain: str) -> str:
+        """Hash of the rooms of a domain's service: by localpart, without values."""
+        return f"{self.prefix}:store:{{{domain}}}:rooms"
+
+    def room(self, domain: str, room: str) -> str:
+        """Hash of what is kept of one room."""
+        return f"{self.prefix}:store:{{{domain}}}:room:{room}"
+
+    def room_archive(self, domain: str, room: str) -> str:
+        """Hash of the archived messages of one room: by their ids."""
+        return f"{self.prefix}:store:{{{domain}}}:room-archive:{room}"
+
+    def room_archive_index(self, domain: str, room: str) -> str:
+        """List of what those are found by, oldest first."""
+        return f"{self.prefix}:store:{{{domain}}}:room-archive-index:{room}"
+
     def secrets(self, domain: str) -> str:
-        """Hash of what only the servers of a domain know: by name."""
+        """Hash of the secrets that only the servers of a domain know: by name."""
         return f"{self.prefix}:store:{{{domain}}}:secrets"
 
     def sessions(self, domain: str) -> str:
-        """Hash of how far the sessions are that can be resumed: by their SM-IDs."""
+        """Hash of the counts of sessions that can be resumed: by their SM-IDs."""
         return f"{self.prefix}:store:{{{domain}}}:sessions"
 
     def sessions_of(self, domain: str, localpart: str) -> str:
-        """Hash of what those of one account are: by their SM-IDs."""
+        """Hash of the records of one account's sessions: by their SM-IDs."""
         return f"{self.prefix}:store:{{{domain}}}:sessions:{localpart}"
 
     def session(self, domain: str, id: str) -> str:
-        """Hash of the stanzas that one of them was sent, by their numbers, and of whom it told of its presence."""
+        """Hash of the stanzas that a session was sent, by number, and of its receivers of directed presence."""
         return f"{self.prefix}:store:{{{domain}}}:session:{id}"
 
     def stream(self, domain: str, id: str) -> str:
@@ -165,15 +182,15 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:store:{{{domain}}}:stream:{id}"
 
     def gateway(self, domain: str, table: str) -> str:
-        """Hash of one kind of thing that a gateway remembers."""
+        """Hash of one type of values of a gateway."""
         return f"{self.prefix}:store:{{{domain}}}:gateway:{table}"
 
     def nodes(self, domain: str) -> NodeKeys:
-        """What the nodes of a domain share."""
+        """The names that the nodes of a domain share."""
         return NodeKeys(f"{self.prefix}:nodes:{{{domain}}}")
 
     def control(self, domain: str) -> str:
-        """List by which requests reach the server of a domain, oldest first; also the channel that says so."""
+        """List of requests to the server of a domain, oldest first; also the channel that announces them."""
         return f"{self.prefix}:control:{{{domain}}}"
 
     def control_reply(self, domain: str, request_id: str) -> str:
@@ -182,38 +199,39 @@ class Keys(msgspec.Struct, frozen=True):
 
 
 class NodeKeys(msgspec.Struct, frozen=True):
-    """The names of what the nodes of one domain share: `LinkKeys` of the links between them, and who is what."""
+    """The names that the nodes of one domain share: `LinkKeys` of the links between them, and the state of
+    membership."""
 
     prefix: str
 
     @property
     def domains(self) -> str:
-        """Set of the nodes that there ever were, each of which may be written to."""
+        """Set of all nodes that ever existed, each of which may be written to."""
         return f"{self.prefix}:known"
 
     @property
     def members(self) -> str:
-        """Hash of the nodes that serve the domain now: the incarnation of each."""
+        """Hash of the present members: the incarnation of each node."""
         return f"{self.prefix}:members"
 
     @property
     def beats(self) -> str:
-        """Hash of how often each member has said that it is alive."""
+        """Hash of the number of beats of each member."""
         return f"{self.prefix}:beats"
 
     @property
     def readers(self) -> str:
-        """Hash of who reads what: the member, by the name of a link or inbox."""
+        """Hash of the readers: the member, by the name of a link or inbox."""
         return f"{self.prefix}:readers"
 
     @property
     def owners(self) -> str:
-        """Hash of who has which account: the member, by localpart."""
+        """Hash of the owners: the member, by localpart."""
         return f"{self.prefix}:owners"
 
     @property
     def changes(self) -> str:
-        """Channel on which the nodes tell each other that one of these hashes changed."""
+        """Channel on which the nodes announce changes of these hashes."""
         return f"{self.prefix}:changes"
 
     def link(self, to: str, from_: str) -> str:
@@ -221,7 +239,7 @@ class NodeKeys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:link:{to}:{from_}"
 
     def bell(self, to: str) -> str:
-        """Channel on which a node hears which other one wrote to it, and has nobody who listens."""
+        """The doorbell: a channel on which a node is told which other one wrote to it while nobody listened."""
         return f"{self.prefix}:bell:{to}"
 
     def peers(self, to: str) -> str:
@@ -229,9 +247,9 @@ class NodeKeys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:peers:{to}"
 
     def proofs(self, end: str) -> list[tuple[str, str]]:
-        """Sets, and what has to be in each of them, if there is such a node."""
+        """Sets, and the member that each must have if this node exists."""
         return [(self.domains, end)]
 
     def kin(self, end: str) -> tuple[str, str]:
-        """Set of the nodes, which have nothing before their names."""
+        """Set of the nodes, whose names have no prefix."""
         return self.domains, ""

@@ -1,4 +1,4 @@
-"""Who is the master of what in a Redis Cluster (https://valkey.io/topics/cluster-spec/), by what its nodes say."""
+"""The masters of the slots of a Redis Cluster (https://valkey.io/topics/cluster-spec/), according to its nodes."""
 
 from __future__ import annotations
 
@@ -19,23 +19,25 @@ Address = tuple[str, int]
 """Of a node: host and port."""
 
 _KEY_AT = {"XGROUP": 2, "XINFO": 2, "MEMORY": 2, "EVAL": 3}
-"""Where the key of a command stands, if not behind its name; that of PUBLISH is its channel."""
+"""Position of the key in a command, if it is not the first argument; for PUBLISH the channel counts as key."""
 
 
 class Layout(msgspec.Struct, frozen=True):
-    """What one node says."""
+    """The layout according to one node."""
 
     epoch: int
-    """It rises with each replica that takes over: of two layouts, the one with the greater epoch holds."""
+    """It rises with each replica that takes over: of two layouts, the one with the greater epoch is valid."""
     masters: list[Address]
     """By slot; as many as are served."""
     nodes: set[Address]
-    """Those, and their replicas."""
+    """The masters and their replicas."""
 
 
 class Poll:
-    """Asks all nodes at the same time. It ends when most masters have answered: no replica can have taken over without
-    one of them, so a master that does not know yet that it was deposed is outvoted; and none that hangs is waited for.
+    """Asks all nodes at the same time.
+
+    It ends when the majority of the masters have answered: no replica can take over without one of them, so a master
+    that does not yet know that it was replaced is outvoted; and none that hangs is waited for.
     """
 
     def __init__(self, reactor: Reactor, url: RedisUrl, known: Sequence[Address]) -> None:
@@ -50,7 +52,7 @@ class Poll:
             self._ask(address)
 
     def newest(self) -> Deferred[Layout]:
-        """The layout that holds. Fails with one of UNREACHABLE."""
+        """The valid layout. Fails with one of UNREACHABLE."""
         return self._result
 
     def _ask(self, address: Address) -> None:
@@ -100,7 +102,7 @@ async def _ask(reactor: Reactor, url: RedisUrl) -> Layout:
     masters: list[Address] = []
     nodes: set[Address] = set()
     for first, last, *serving in sorted(slots, key=lambda row: row[0]):
-        addresses = [(node[0].decode() if node[0] else url.host, node[1]) for node in serving]  # not each knows its own
+        addresses = [(node[0].decode() if node[0] else url.host, node[1]) for node in serving]  # some lack their own
         nodes.update(addresses)
         if first == len(masters):
             masters += addresses[:1] * (last + 1 - first)

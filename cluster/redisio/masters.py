@@ -1,4 +1,4 @@
-"""A connection to each master of a Redis: to the only one, or to all of a cluster. Each comes back by itself."""
+"""A connection to each master of a Redis: to the only one, or to all of a cluster. Each is renewed when lost."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from cluster.redisio.slots import SLOTS, slot
 from cluster.redisio.url import RedisUrl
 
 FIRST_RETRY_S = 0.05
-"""A Redis that restarts on the same machine is back within this order."""
+"""A Redis that restarts on the same machine is back within such a time."""
 LONGEST_RETRY_S = 5.0
 CLOSE_S = 2.0
-"""How long a Redis may take to read what was written to it last."""
+"""Time limit for a Redis to read what was written last."""
 DRAIN_S = 1.0
-"""How long to wait, once a Redis answers again, for what was written to it over a connection that was given up."""
+"""Once a Redis answers again: time limit for commands that were written over a connection that was given up."""
 
 
 class Masters:
-    """Each master is connected to, lost, and connected to again on its own: whose keys are elsewhere does not notice.
+    """Each master is connected to, lost, and connected to again separately: commands about other keys are not affected.
 
     Order is kept for each key, and for a domain, whose keys and channels have one tag.
     """
@@ -42,7 +42,8 @@ class Masters:
         self, reactor: Reactor, url: RedisUrl, patience: Patience, jitter: Callable[[], float], on_push: OnPush,
         on_connected: Callable[[], None], on_lost: Callable[[Address], None],
     ) -> None:  # fmt: skip
-        """`on_connected` hears of each new connection, and `on_lost` before what waits on one fails."""
+        """`on_connected` is called with each new connection, `on_lost` before the pending commands of a lost one
+        fail."""
         self._reactor = reactor
         self._url = url
         self._patience = patience
@@ -61,29 +62,29 @@ class Masters:
 
     @property
     def all(self) -> list[RedisProtocol]:
-        """Those that there are now."""
+        """The present connections."""
         return [*self._nodes.values()]
 
     @property
     def is_complete(self) -> bool:
-        """There is a connection to every master."""
+        """Whether there is a connection to every master."""
         if not self._url.is_cluster:
             return self._only is not None
         return len(self._by_slot) == SLOTS and self._nodes.keys() >= {*self._by_slot}
 
     def of(self, command: tuple[str | bytes | int, ...]) -> RedisProtocol | None:
-        """The connection for a command; None where it is lost."""
+        """The connection for a command; None if it is lost."""
         return self._only if not self._url.is_cluster else self.at(key(command))
 
     def at(self, key: str | bytes | int) -> RedisProtocol | None:
-        """The connection to the master of a key or channel; None where it is lost."""
+        """The connection to the master of a key or channel; None if it is lost."""
         if not self._url.is_cluster:
             return self._only
         number = slot(key)
         return self._nodes.get(self._by_slot[number]) if number < len(self._by_slot) else None
 
     async def open(self, about: str) -> None:
-        """Connect to all masters; to that of the key `about` at least. Fails with one of UNREACHABLE."""
+        """Connect to all masters; at least to that of the key `about`. Fails with one of UNREACHABLE."""
         try:
             await self._connect()
         except UNREACHABLE:
@@ -93,7 +94,7 @@ class Masters:
             self._mend()
 
     async def start(self) -> None:
-        """Connect; what is not there now comes later."""
+        """Connect; masters that are down are connected to later."""
         try:
             await self._connect()
         except UNREACHABLE as error:
@@ -101,7 +102,7 @@ class Masters:
             self._mend()
 
     async def close(self) -> None:
-        """Disconnect for good, when all that was sent is written."""
+        """Disconnect for good, when all that was written is sent."""
         self._is_closed = True
         if self._mending is not None:
             self._mending.cancel()
@@ -123,7 +124,7 @@ class Masters:
         if address in self._nodes:
             self._nodes[address].abort()
 
-    # --- making connections
+    # --- opening connections
 
     def _mend(self) -> None:
         if self._mending is None and not self._is_closed:
@@ -148,7 +149,7 @@ class Masters:
             self._mending = None
 
     async def _connect(self) -> None:
-        """Connect to the masters that are missing. When all were tried, fails with what the first failed with."""
+        """Connect to the missing masters. When all were tried, fails with the first error."""
         if not self._url.is_cluster:
             await self._open_first(self._url.addresses)
             return
@@ -156,7 +157,7 @@ class Masters:
         self._known = {*self._url.addresses, *layout.nodes}
         before, self._by_slot = self._by_slot, layout.masters
         for moved_from in {was for was, now in zip(before, layout.masters, strict=False) if was != now}:
-            self.abort(moved_from)  # what it has not answered is written again where the keys are now
+            self.abort(moved_from)  # pending commands are written again, where the keys are now
         missing = {*layout.masters} - self._nodes.keys()
         opening = [Deferred.fromCoroutine(self._open(address)) for address in sorted(missing)]
         results: list[tuple[bool, Any]] = await DeferredList(opening, consumeErrors=True)
@@ -167,7 +168,7 @@ class Masters:
             raise ReplyError("CLUSTERDOWN not all slots have a master")
 
     async def _open_first(self, addresses: Sequence[Address]) -> None:
-        """To the first that is a master: the others may be its replicas."""
+        """Connect to the first address that is a master: the others may be its replicas."""
         for address in addresses:
             try:
                 await self._open(address)
@@ -198,13 +199,13 @@ class Masters:
         self._on_connected()
 
     async def _drain(self, address: Address) -> None:
-        """A Redis that stood still goes on with what it was told before: nothing new may come before that."""
+        """A Redis that hung first executes the commands it has: nothing new may come before them."""
         before = {protocol for protocol, at in self._given_up.items() if at == address}
         for protocol in before:
             try:
                 await protocol.drained().addTimeout(DRAIN_S, as_interface(self._reactor))
             except TimeoutError:
-                break  # it is another one that answers
+                break  # another Redis answers
         self._forget_given_up(before)
 
     def _forget_given_up(self, protocols: set[RedisProtocol]) -> None:

@@ -1,11 +1,11 @@
-"""What a hash of Redis holds, read in pages: no reply is much larger than a page, however much there is."""
+"""Reads a hash of Redis in pages: no reply is much larger than a page, whatever the size of the hash."""
 
 from __future__ import annotations
 
 from cluster.redisio.client import RedisClient
 
 PAGE_BYTES = 262_144
-"""What one reply holds: a page ends with the value that goes beyond it."""
+"""Size of one reply: a page ends with the value that exceeds it."""
 _FIRST_FIELDS = 8
 _PAGE_FIELDS = 250
 
@@ -22,12 +22,12 @@ for at = 1, #found, 2 do
 end
 return {cursor, fields, left}
 """
-"""HSCAN counts fields and knows no bytes: the names of those that do not fit are returned without their values."""
+"""HSCAN counts fields, not bytes: the names of fields that do not fit are returned without their values."""
 
 
 async def read_hash(client: RedisClient, key: str) -> dict[bytes, bytes]:
-    """All of it, as HGETALL; what is written meanwhile is there or not. Fails as `RedisClient.execute`."""
-    # most have few fields, and a script costs more than the command
+    """The whole hash, as HGETALL; fields that are written meanwhile may be missing. Fails as `RedisClient.execute`."""
+    # most hashes have few fields, and a script costs more than the command
     cursor, fields = await client.execute("HSCAN", key, 0, "COUNT", _FIRST_FIELDS)
     found: dict[bytes, bytes] = dict(zip(fields[::2], fields[1::2], strict=True))
     while cursor != b"0":

@@ -1,4 +1,5 @@
-"""What a gateway remembers for a while, by keys: a hash for each period, which Redis forgets after the next one."""
+"""Values that a gateway remembers for a while, by keys: a hash for each period, which Redis forgets after the next
+one."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from twisted.internet.defer import Deferred
 from cluster.redisio.client import RedisClient
 
 MAX_ENTRIES = 250_000
-"""Of one hash: some 50 MiB. A full one takes the place of the one before it, so that the oldest are forgotten early."""
+"""Of one hash: some 50 MiB. A full one replaces the previous one, so that the oldest values are forgotten early."""
 
 
 class RecentValues:
@@ -30,7 +31,7 @@ class RecentValues:
         self._max_entries = max_entries
 
     async def put(self, key: str, value: bytes) -> None:
-        """Remember it from now on."""
+        """Store the value."""
         table, table_before = self._tables()
         written = self._client.execute("HSET", table, key, value)
         self._client.post("EXPIRE", table, 2 * self._period_s)
@@ -40,7 +41,7 @@ class RecentValues:
             self._client.post("RENAME", table, table_before)
 
     async def get(self, key: str) -> bytes | None:
-        """None: it is not known, or is forgotten."""
+        """The value; None if it is unknown or forgotten."""
         for table in self._tables():
             value: bytes | None = await self._client.execute("HGET", table, key)
             if value is not None:

@@ -1,4 +1,4 @@
-"""Redis is there, and refuses what would be written, for now."""
+"""Errors of a Redis that refuses writes for now."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from hiredis import ReplyError
 from cluster.base.storage import StorageRefused
 
 _REFUSALS = ("OOM ", "MISCONF ", "NOREPLICAS ")
-"""Beginnings of its errors: its memory or its disk is full, or it has fewer replicas than it should."""
+"""Beginnings of such errors: its memory or its disk is full, or it has fewer replicas than it should."""
 
 
 class RedisRefused(ReplyError, StorageRefused):
-    """An error reply that says so."""
+    """An error reply of this kind."""
 
 
 def error_reply(text: str) -> ReplyError:
-    """What an error reply fails with."""
+    """The exception for an error reply."""
     return (RedisRefused if text.startswith(_REFUSALS) else ReplyError)(text)

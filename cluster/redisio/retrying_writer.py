@@ -1,4 +1,4 @@
-"""Commands that are given again until Redis has answered them."""
+"""Commands that are repeated until Redis has answered them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from cluster.redisio.protocol import Command, Reply
 
 
 class RetryingWriter:
-    """Writes what does no harm when it is done twice.
+    """Writes commands that may be executed twice without harm.
 
-    What Redis has not answered when the connection is lost is written again, in order, over the next one: before
-    those write there who asked the client for its connections later than this. In a cluster, all is about one domain.
+    Commands without a reply when the connection is lost are written again, in order, over the next one: before those of
+    callers that registered with the client later than this. In a cluster, all keys are of one domain.
     """
 
     _log = Logger()
@@ -27,14 +27,14 @@ class RetryingWriter:
         self._client = client
         self._unanswered: deque[tuple[Sequence[Command], PipelinedReply]] = deque()
         self._lost = self._is_refused = False
-        self._refused: Exception | None = None  # of the commands that are answered next, whose last one is to come
+        self._refused: Exception | None = None  # commands without a reply, whose last one is still to come
         client.when_connected(self._write_again)
 
     def write(self, commands: Sequence[Command]) -> PipelinedReply:
         """Fires with the reply to the last command.
 
-        Where Redis refuses any of them, as on a full disk, that is logged, and it fires with None: what is written so
-        is a help for later, and what it is about has happened.
+        If Redis refuses any of them, as on a full disk, that is logged, and it fires with None: these writes help
+        later, and the event that they are about has happened.
         """
         written = PipelinedReply()
         self._unanswered.append((commands, written))
@@ -45,16 +45,16 @@ class RetryingWriter:
         self._client.execute_all(commands, self).addCallbacks(self._on_answered, self._on_failed)
 
     def _write_again(self) -> None:
-        if self._lost:  # else it was another master's connection
+        if self._lost:  # otherwise the connection was another master's
             self._lost = False
             for commands, _ in [*self._unanswered]:
                 self._write(commands)
 
     def callback(self, reply: Reply) -> None:
-        """One of the commands before the last was done."""
+        """A command before the last was executed."""
 
     def errback(self, error: Exception) -> None:
-        """One of them was not."""
+        """A command before the last failed."""
         if not isinstance(error, ConnectionLost):
             self._refused = error
 

@@ -1,4 +1,4 @@
-"""Noticing that the other end of a connection to Redis says nothing any more, not even goodbye."""
+"""Detects that the other end of a connection to Redis is gone or hangs, without a goodbye."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any, NamedTuple
 from cluster.base.clock import Clock
 
 KEEPALIVE_S = 5
-"""An idle connection is asked for a sign of life after this."""
+"""An idle connection is probed after this."""
 
 AGAIN_S = 1
 GIVEN_UP_AFTER = 3
-"""Signs of life that did not come, AGAIN_S after each other."""
+"""Unanswered probes, AGAIN_S apart, after which the connection is lost."""
 
 UNACKNOWLEDGED_MS = 8_000
-"""What was sent, and is not acknowledged for so long, was sent into the void: as long as the above takes."""
+"""Data that is not acknowledged within this is lost: as long as the above takes."""
 
 _OPTIONS = {
     "TCP_KEEPIDLE": KEEPALIVE_S,  # Linux
-    "TCP_KEEPALIVE": KEEPALIVE_S,  # macOS has this name for it
+    "TCP_KEEPALIVE": KEEPALIVE_S,  # the name on macOS
     "TCP_KEEPINTVL": AGAIN_S,
     "TCP_KEEPCNT": GIVEN_UP_AFTER,
     "TCP_USER_TIMEOUT": UNACKNOWLEDGED_MS,  # RFC 5482; Linux only
@@ -29,9 +29,9 @@ _OPTIONS = {
 
 
 def notice_silence(transport: Any) -> None:
-    """Let a TCP connection (or TLS over one) be lost soon after its other end can not be reached any more.
+    """Let a TCP connection (or TLS over one) be lost soon after its other end cannot be reached any more.
 
-    That is the kernel's part. It answers for a process that hangs too: see `Watch`.
+    This is the kernel's part, which answers for a process that hangs too: see `Watch`.
     """
     lowest = getattr(transport, "transport", transport)  # of TLS
     connection: socket.socket = lowest.getHandle()
@@ -43,39 +43,42 @@ def notice_silence(transport: Any) -> None:
 
 
 class Patience(NamedTuple):
-    """How long a Redis may take to answer."""
+    """Time limits for the replies of a Redis."""
 
     look_s: float
-    """How often to look whether anything came, while something is waited for."""
+    """How often to check that anything came, while a reply is due."""
     looks: int
-    """A connection is given up at this look in a row at which nothing had come. One look proves nothing: this process
-    may have stood still itself."""
+    """A connection is given up at this check in a row without input. One check proves nothing: this process may have
+    hung itself."""
     late_s: float = math.inf
-    """A reply that comes later is not believed."""
+    """A later reply is not trusted."""
     pings: bool = False
-    """Where nothing is waited for, ask for a sign of life at each look."""
+    """If no reply is due, send a PING at each check."""
 
 
 COMMANDS = Patience(look_s=2.5, looks=3)
 """5 to 7.5 s. Redis answers within milliseconds, on a busy machine within tenths of a second."""
 
 CLUSTER_COMMANDS = Patience(look_s=1.0, looks=6, late_s=1.0, pings=True)
-"""Also 5 to 6 s. But a master that stood still until its replica took over does not know it yet: it does what it was
-told, says so, and forgets it when it hears of the other. The cluster waits for cluster-node-timeout before it lets a
-replica take over; where that is 2 s or more, a deposed master is known by its late replies."""
+"""Also 5 to 6 s. But a master that hung until its replica took over does not know it yet: it executes commands, says
+so, and forgets them when it learns of the other.
+
+The cluster waits for cluster-node-timeout before it lets a replica take over; if that is 2 s or more, a replaced master
+is recognised by its late replies.
+"""
 
 SUBSCRIPTIONS = Patience(look_s=5.0, looks=2, pings=True)
-"""Nothing is ever waited for there but the answers to these PINGs."""
+"""No replies are due there except to these PINGs."""
 
 
 class Watch:
-    """Over one connection: whether what is waited for comes."""
+    """Watches one connection for due replies."""
 
     def __init__(
         self, clock: Clock, patience: Patience, *, waits: Callable[[], bool], ping: Callable[[], None],
         give_up: Callable[[], None],
     ) -> None:  # fmt: skip
-        """`waits`: something is not answered. `give_up` is called once."""
+        """`waits`: whether a reply is due. `give_up` is called once."""
         self._clock = clock
         self._patience = patience
         self._waits = waits
@@ -86,14 +89,14 @@ class Watch:
         self._timer: Any = None
 
     def begin(self) -> None:
-        """Something is waited for, and nothing was before."""
+        """A reply is due, and none was before."""
         self._since_s = self._clock.seconds()
         if self._timer is None:
             self._silent_looks = 0
             self._timer = self._clock.callLater(self._patience.look_s, self._look)
 
     def hear(self) -> bool:
-        """Something came. False where it comes too late to be believed."""
+        """Input came. False if it comes too late to be trusted."""
         self._silent_looks = 0
         now_s = self._clock.seconds()
         late = now_s - self._since_s > self._patience.late_s and self._waits()
@@ -101,7 +104,7 @@ class Watch:
         return not late
 
     def end(self) -> None:
-        """The connection is over."""
+        """The connection has ended."""
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None

@@ -8,7 +8,7 @@ SLOTS = 16_384
 
 
 def slot(key: str | bytes | int) -> int:
-    """Where a key is: by the CRC16 of its tag, of all of it where it has none."""
+    """The slot of a key: by the CRC16 of its tag, or of the whole key if it has none."""
     raw = key if isinstance(key, bytes) else str(key).encode()
     begin = raw.find(b"{") + 1
     end = raw.find(b"}", begin) if begin else -1

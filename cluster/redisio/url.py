@@ -16,7 +16,7 @@ CLUSTER = "+cluster"
 
 
 class RedisUrl(msgspec.Struct, frozen=True):
-    """Where a Redis is, and as whom to log in; `str()` of it shows no password."""
+    """The address of a Redis, and the login; `str()` of it shows no password."""
 
     scheme: str
     host: str
@@ -30,13 +30,12 @@ class RedisUrl(msgspec.Struct, frozen=True):
     is_cluster: bool = False
     """`host` and `port` are those of any node of a Redis Cluster."""
     others: tuple[tuple[str, int], ...] = ()
-    """Hosts and ports to try as well: of other nodes, or of a replica that may become the master."""
+    """Further hosts and ports: of other nodes, or of a replica that may become the master."""
 
     @staticmethod
     def parse(text: str) -> RedisUrl:
-        """Reads the forms that redis-py reads too, several with commas between them; user and password may be
-        percent-encoded. Raises ValueError.
-        """
+        """Parses the forms that redis-py accepts too, several with commas between them; user and password may be
+        percent-encoded. Raises ValueError."""
         url, *further = map(RedisUrl._parse_one, each_of(text))
         for other in further:
             if msgspec.structs.replace(other, host=url.host, port=url.port) != url or url.scheme == "unix":
@@ -55,14 +54,14 @@ class RedisUrl(msgspec.Struct, frozen=True):
         is_cluster = scheme != parts.scheme
         if scheme not in ("unix", "redis", "rediss") or (scheme == "unix") == bool(parts.hostname):
             raise _unreadable(parts)
-        if is_cluster and (scheme == "unix" or database):  # a cluster has one database, at addresses that nodes share
+        if is_cluster and (scheme == "unix" or database):  # a cluster has one database, and nodes on TCP
             raise _unreadable(parts)
         path = unquote(parts.path) if parts.scheme == "unix" else ""
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
         return RedisUrl(scheme, parts.hostname or "", port, path, user, password, database, is_cluster)
 
     def at(self, host: str, port: int) -> RedisUrl:
-        """Another address, for the same user."""
+        """The same user at another address."""
         return msgspec.structs.replace(self, host=host, port=port, others=())
 
     @property
@@ -79,10 +78,10 @@ class RedisUrl(msgspec.Struct, frozen=True):
 
 
 def each_of(text: str) -> list[str]:
-    """The addresses that are written with commas between them."""
+    """The addresses of a list with commas."""
     return _FURTHER.split(text)
 
 
 def _unreadable(parts: SplitResult) -> ValueError:
     shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-    return ValueError(f"{shown!r} is no Redis address; write {_FORMS}")
+    return ValueError(f"{shown!r} is not a Redis address; write {_FORMS}")

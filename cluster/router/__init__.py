@@ -1,1 +1,1 @@
-"""How a stanza crosses from one domain to another: the port, in memory, by Redis streams, and by XML streams."""
+"""The transport of stanzas from one domain to another: the port, in memory, by Redis streams, and by XML streams."""

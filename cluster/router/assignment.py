@@ -1,4 +1,4 @@
-"""Which links a process reads: all of them, or its share where several nodes serve one domain."""
+"""The links that a process reads: all of them, or its share if several nodes serve one domain."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import Protocol
 
 
 class LinkAssignment(Protocol):
-    """Which links this process reads, where several serve one domain."""
+    """The links that this process reads, if several processes serve one domain."""
 
     def is_ours(self, link: str) -> bool:
-        """It is this process that should read the link, as things are now."""
+        """Whether this process should read the link now."""
 
     async def take(self, link: str) -> bool:
-        """Become its reader; False as long as there is another one."""
+        """Become its reader; False as long as another process is."""
 
     def give_back(self, link: str) -> None:
-        """Be its reader no more."""
+        """Stop being its reader."""
 
     def holds_lease(self) -> bool:
-        """Nobody else can have become the reader of what this process reads; else Redis has to be asked."""
+        """No other process can have become the reader of what this process reads; otherwise Redis has to be asked."""
 
 
 class AllLinks:
     """All of the links."""
 
     def __init__(self, holds_lease: Callable[[], bool] = lambda: True) -> None:
-        """`holds_lease`: as in `LinkAssignment`, where others could take this process for dead."""
+        """`holds_lease`: as in `LinkAssignment`, if other nodes could fence this process."""
         self.holds_lease = holds_lease
 
     def is_ours(self, link: str) -> bool:
@@ -38,4 +38,4 @@ class AllLinks:
         return True
 
     def give_back(self, link: str) -> None:
-        """Nobody else wants it."""
+        """Nothing to do."""

@@ -1,4 +1,4 @@
-"""What crosses a link as one entry."""
+"""The stanzas of one entry of a link."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from cluster.base.pipelined import PipelinedReply
 from cluster.xmpp.stanza import Stanza
 
 MAX_BATCH_BYTES = 1 << 19
-"""Keeps one entry within what a reader wants to take at once: it holds many (READ_COUNT, MAX_UNSETTLED). It counts
-STANZA_BYTES for each stanza beside its own bytes."""
+"""Keeps an entry far below what a reader has in memory at once, which is many entries (READ_COUNT, MAX_UNSETTLED). It
+counts STANZA_BYTES for each stanza besides its bytes."""
 
 
 class Batch:
@@ -21,8 +21,8 @@ class Batch:
         self.settled = PipelinedReply()
         self.settled.is_sent = False
         self.ids: tuple[str, ...] = ()
-        """Of the entry before, and of its own."""
+        """Of the previous entry, and its own."""
         self.entry = b""
         self.resent = False
         self.is_marks = False
-        """There are no stanzas: see `fence`."""
+        """It has no stanzas: see `fence`."""

@@ -11,10 +11,11 @@ from cluster.xmpp.stanza import Stanza
 
 
 class Chain:
-    """What a stanza meets on its way over one link. It never asks which fault it holds."""
+    """The faults of a link, which act on each stanza in order. No code asks for a particular fault."""
 
     def __init__(self, settings: FaultSettings, link: str) -> None:
-        """`link` names it, so that each has a fate of its own. Raises KeyError, TypeError, ValueError for nonsense."""
+        """`link` names the link, so that each has its own randomness. Raises KeyError, TypeError, ValueError for
+        invalid values."""
         self._effects = [
             (key, fault.effect(settings.faults[key]), Random(f"{settings.seed}:{link}:{key}"))
             for key, fault in known().items()
@@ -25,7 +26,7 @@ class Chain:
             raise KeyError(f"no fault {', '.join(unknown)}")
 
     def fate(self, stanza: Stanza, sent_s: float, now_s: float) -> tuple[list[Passage], str]:
-        """What becomes of a stanza that came now; where nothing does, also the fault that lost it."""
+        """The arrivals of a stanza that came now; if there are none, also the fault that lost it."""
         passages = [Passage(stanza, sent_s)]
         for key, effect, rng in self._effects:
             passages = [result for passage in passages for result in effect.pass_on(passage, now_s, rng)]
@@ -34,7 +35,7 @@ class Chain:
         return passages, ""
 
     def closed_until(self, now_s: float) -> float:
-        """When something comes over the link again; `now_s` where it is open."""
+        """The time at which the link is open again; `now_s` if it is open."""
         return max((effect.closed_until(now_s) for _, effect, _ in self._effects), default=now_s)
 
     def __bool__(self) -> bool:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class EntryId(NamedTuple):
-    """Of an entry of a stream; a later one is greater."""
+    """The id of an entry of a stream; a later one is greater."""
 
     ms: int
     """Since the epoch."""
@@ -14,7 +14,7 @@ class EntryId(NamedTuple):
 
     @staticmethod
     def parse(raw: bytes) -> EntryId:
-        """As Redis writes it. Raises ValueError."""
+        """Parse the form of Redis. Raises ValueError."""
         ms, _, number = raw.partition(b"-")
         return EntryId(int(ms), int(number))
 

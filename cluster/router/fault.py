@@ -1,7 +1,7 @@
-"""What a link fault is. The faults themselves are in `cluster/router/faults/`, one small file each.
+"""The parts of a link fault. The faults themselves are in `cluster/router/faults/`, one small file each.
 
-Everything here and there is pure: no clock, no reactor, and no randomness but what is passed in. So the same seed and
-the same stanzas give the same faults.
+Everything here and there is pure: no clock, no reactor, and no randomness except what is passed in. So the same seed
+and the same stanzas give the same faults.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ class Passage(NamedTuple):
 
     stanza: Stanza
     due_s: float
-    """When it arrives: seconds on the reader's clock. At first, when its sender wrote it."""
+    """The time of its arrival, in seconds on the reader's clock. At first, the time at which its sender wrote it."""
     in_order: bool = True
-    """It arrives after all that came over the link before it, even where it is due sooner."""
+    """It arrives after all that came over the link before it, even if it is due sooner."""
 
 
 class Effect:
-    """What one fault does to one link. It is made anew for each link, and may remember what it has seen."""
+    """The effect of one fault on one link. Each link has its own, which may remember what it has seen."""
 
     def pass_on(self, passage: Passage, now_s: float, rng: Random) -> Sequence[Passage]:
-        """What becomes of a stanza that came over the link now: nothing where the fault loses it."""
+        """The arrivals of a stanza that came over the link now: none if the fault loses it."""
         return (passage,)
 
     def closed_until(self, now_s: float) -> float:
-        """When something comes over the link again: `now_s` where it is open, `math.inf` where nobody knows."""
+        """The time at which the link is open again: `now_s` if it is open, `math.inf` if that is not known."""
         return now_s
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A kind of fault, as it declares itself."""
+    """The declaration of a fault."""
 
     key: str
-    """Its word in topologies and, behind `--`, on the command line."""
+    """Its key in topologies and, after `--`, on the command line."""
     quantity: Unit
-    """What stands behind that word."""
+    """The unit of its value."""
     meaning: str
-    """For the references: a sentence or two."""
+    """Its description, in a sentence or two."""
     effect: Callable[[Any], Effect]
-    """Makes the effect on a link of what `quantity` read."""
+    """Makes the effect on a link from the value that `quantity` parsed."""

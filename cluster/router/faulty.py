@@ -19,11 +19,11 @@ from cluster.router.reader import EntrySink
 from cluster.xmpp.stanza import Stanza
 
 MAX_HELD_BYTES = 16 << 20
-"""What is on its way over one link, in the reader's memory; the rest waits in the link's backlog."""
+"""Of stanzas on their way over one link, in the reader's memory; the rest waits in the link's backlog."""
 
 
 class Entry:
-    """What came over the link at once, and is settled at once."""
+    """Stanzas that came over the link together, and settle together."""
 
     __slots__ = ("id", "on_the_way", "settled", "unsettled")
 
@@ -35,7 +35,7 @@ class Entry:
 
     @property
     def sent_s(self) -> float:
-        """When its sender wrote it; its id says so, in milliseconds. Never too early."""
+        """The time at which its sender wrote it, from its id, in milliseconds. Never too early."""
         return (int(self.id.partition("-")[0]) + 1) / 1000
 
 
@@ -44,10 +44,10 @@ class Held(NamedTuple):
 
     due_s: float
     number: int
-    """No two are the same."""
+    """Unique."""
     stanza: Stanza
     place: int
-    """In its entry."""
+    """Its index in its entry."""
     entry: Entry
 
 
@@ -59,10 +59,10 @@ class Loss(NamedTuple):
 
 
 class FaultyLink:
-    """Holds what is on its way, and hands it on when it is due; without faults all is handed on at once.
+    """Holds stanzas on their way, and passes them on when they are due; without faults all are passed on at once.
 
-    An entry has settled when each of its stanzas was handed on and has settled, or was lost by a fault. So after a
-    crash of the reader everything that was on its way comes again, and meets its faults again.
+    An entry has settled when each of its stanzas was passed on and has settled, or was lost by a fault. So after a
+    crash of the reader all stanzas that were on their way are read again, and go through the faults again.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class FaultyLink:
     ) -> None:
         """The time of `reactor` is that of the entries' ids.
 
-        `on_lost` hears what faults lost, `on_room` that more may be read than before.
+        `on_lost` gets the stanzas that faults lost; `on_room` is called when more may be read than before.
         """
         self._reactor = reactor
         self._sink = sink
@@ -128,7 +128,7 @@ class FaultyLink:
         return is_room and self._sink.may_read(unsettled - self._held_entries, 0)
 
     def change(self, chain: Chain) -> None:
-        """The link has other faults now. What is on its way has met its own: it arrives at once, if anything does."""
+        """The link has other faults now. Stanzas on their way have passed the old ones: they arrive at once."""
         self._chain = chain
         self._last_due_s = now_s = self._reactor.seconds()
         self._held = [Held(min(held.due_s, now_s), *held[1:]) for held in self._held]
@@ -136,7 +136,7 @@ class FaultyLink:
         self._wake()
 
     def let_go(self) -> None:
-        """Hand nothing on any more: what is on its way is still in the link, for the next reader."""
+        """Pass on no more: the stanzas on their way are still in the link, for the next reader."""
         self._sink.let_go()
         self._is_stopped = True
         if self._timer is not None:
@@ -158,7 +158,7 @@ class FaultyLink:
         entry.on_the_way += 1
 
     def _let_through(self) -> None:
-        """All that is due, unless nothing comes over the link now."""
+        """Pass on the stanzas that are due, unless the link is closed now."""
         held, now_s = self._held, self._reactor.seconds()
         open_s = self._chain.closed_until(now_s)
         while held and open_s <= now_s and held[0].due_s <= now_s:

@@ -1,9 +1,9 @@
-"""What keeps the order when the accounts of a node that is gone write from another one: that goes behind the rest.
+"""Keeps the order when the accounts of a node that is gone write from another node.
 
-Each node of a domain has a stream of its own to each other end, and those are read beside each other. So when a node is
-gone, the first thing that any other node writes over each of its links is how far the streams of the rest go that are
-not read to their ends: marks, an entry of their own. Its reader passes them when all that they name has settled. Marks
-name only what was there before them, so no two links wait for each other.
+Each node of a domain has its own stream to each other end, and those are read at the same time. So when a node is gone,
+each other node writes a fence first over each of its links: an entry with marks, which say how far the unread streams
+of the other nodes reach. The reader passes it when all entries that it names have settled. Marks name only what was
+written before them, so no two links wait for each other.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LOOK_AGAIN_S = 0.05
 TOLD_AFTER_S = 5.0
-"""A wait of so long is logged."""
+"""A longer wait is logged."""
 
 Marks = dict[str, str]
 """By the end that a stream is from: the id of the last entry that goes first."""
@@ -35,7 +35,7 @@ _decode = msgspec.msgpack.Decoder(Marks).decode
 
 
 def read_marks(entry: bytes) -> Marks | None:
-    """The marks that an entry consists of; None where it does not."""
+    """The marks of an entry; None if it has stanzas."""
     try:
         return _decode(entry)
     except msgspec.DecodeError:
@@ -43,7 +43,8 @@ def read_marks(entry: bytes) -> Marks | None:
 
 
 async def passed(marks: Marks, from_: str, inbound: Inbound, is_over: Callable[[], bool]) -> bool:
-    """Return when what goes before these marks, in the link from that end, has settled; or `is_over`: then False."""
+    """Return when the entries that go before these marks, in the link from that end, have settled; or `is_over`: then
+    False."""
     begun_s, is_told = inbound.clock.seconds(), False
     for other, last in marks.items():
         while not is_over() and await _is_unread(inbound, other, last):
@@ -56,11 +57,12 @@ async def passed(marks: Marks, from_: str, inbound: Inbound, is_over: Callable[[
 
 
 async def _is_unread(inbound: Inbound, other: str, last: str) -> bool:
-    """What has settled is not in the stream any more; what comes from an end that is no more is read by nobody."""
+    """Settled entries are no longer in the stream; a stream from an end that does not exist any more is not waited
+    for."""
     try:
         left = await inbound.client.execute("XRANGE", inbound.keys.link(inbound.to, other), "-", last, "COUNT", 1)
         return bool(left) and await inbound.exists(other)
     except ConnectionLost:
         return True
-    except ReplyError as error:  # the id may be nonsense
+    except ReplyError as error:  # the id may be invalid
         return is_away(error)

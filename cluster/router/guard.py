@@ -12,7 +12,9 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from cluster.base import reasons
 from cluster.base.clock import Clock, as_interface
+from cluster.base.reasons import Reason
 from cluster.base.settled import Settled
 from cluster.base.storage import is_refusal
 from cluster.router.port import QUEUE, Deliver, HopRecorder
@@ -142,8 +144,8 @@ class LinkGuard:
     def _let_through(self, entry_id: str, index: int, stanza: Stanza, is_whole: bool) -> Settled:
         """Deliver one stanza, the `index`th of its entry, if it may pass; `is_whole`: its bytes are one element."""
         refusal = self._refusal(stanza, is_whole)
-        if refusal:
-            self._drop(stanza, refusal)
+        if refusal is not None:
+            self._drop(stanza, *refusal)
             return None
         if stanza.trace_id:
             self._tracer.record("dequeued", stanza, node=QUEUE)
@@ -151,28 +153,30 @@ class LinkGuard:
             return self._deliver(stanza, f"{self._link}:{entry_id}:{index}")
         except Exception as error:  # one stanza must not hold up the link for ever
             self._log.failure("Delivering a stanza from {from_domain}", from_domain=self._from)
-            self._tracer.record("dropped", stanza, f"delivering it failed: {error}")
+            self._tracer.record("dropped", stanza, f"delivering it failed: {error}", reason=reasons.INTERNAL_ERROR)
             return None
 
-    def _refusal(self, stanza: Stanza, is_whole: bool) -> str:
-        """Why the stanza may not pass; empty where it may."""
+    def _refusal(self, stanza: Stanza, is_whole: bool) -> tuple[str, Reason] | None:
+        """Why the stanza may not pass; None where it may."""
         from_, to, raw = stanza.from_, stanza.to, stanza.raw
         if from_ is None or from_.domainpart not in self._senders:
-            return "from is not of the link's domain"
+            return "from is not of the link's domain", reasons.FORGED
         if to is None or to.domainpart not in self._receivers:
-            return "to is not of this domain"
+            return "to is not of this domain", reasons.MISROUTED
         begins = _opening(stanza.kind, from_)
         if begins is None:
-            return "from is no address"
+            return "from is not an address", reasons.FORGED
         if not raw.startswith(begins):
-            return "its bytes do not begin with its from"
-        if not is_whole and (reason := why_malformed(raw)):
-            return reason
-        return why_too_large(raw) if len(raw) > SHORT_BYTES else ""
+            return "its bytes do not begin with its from", reasons.FORGED
+        if not is_whole and (text := why_malformed(raw)):
+            return text, reasons.MALFORMED
+        if len(raw) > SHORT_BYTES and (text := why_too_large(raw)):
+            return text, reasons.TOO_LARGE
+        return None
 
-    def _drop(self, stanza: Stanza, reason: str) -> None:
+    def _drop(self, stanza: Stanza, text: str, reason: Reason) -> None:
         self._log.warn(
             "Dropped a {kind} from {from_} on the link {link}: {reason}",
-            kind=stanza.kind, from_=str(stanza.from_), link=f"{self._from} to {self._to}", reason=reason,
+            kind=stanza.kind, from_=str(stanza.from_), link=f"{self._from} to {self._to}", reason=text,
         )  # fmt: skip
-        self._tracer.record("dropped", stanza, reason, node=QUEUE)
+        self._tracer.record("dropped", stanza, text, QUEUE, reason)

@@ -24,9 +24,9 @@ from cluster.router.reader import OpenSink
 class Inbound:
     """All links into one end: a domain, or a node of it.
 
-    It blocks on none of them, which would cost Redis time for each. It listens on each of its links, where every entry
-    is announced; where nobody does, the sender rings the one bell of the end. After each new connection all are read,
-    and when announcements were not heard for a while.
+    There are no blocking reads, which would cost Redis time for each link. It listens on each link, on which every
+    entry is announced; if nobody listens, the sender rings the one doorbell of the end. After each new connection all
+    links are read, and after a time without announcements.
     """
 
     _log = Logger()
@@ -35,8 +35,10 @@ class Inbound:
         self, reactor: Clock, turn: Turn, client: RedisClient, keys: LinkKeys, to: str, share: LinkAssignment,
         decode: Callable[[bytes], Any], is_current: Callable[[], bool] = lambda: True,
     ) -> None:  # fmt: skip
-        """`decode` makes the list of items of what a sender's `Outbound` wrote as one entry. `is_current`: all is known
-        that decides what becomes of an announced entry; else it is read, after what was asked of Redis before.
+        """`decode` returns the list of items in an entry of a sender's `Outbound`.
+
+        `is_current`: all settings are known that affect an announced entry; otherwise it is read, after earlier
+        commands to Redis.
         """
         self.client = client
         self.keys = keys
@@ -53,20 +55,20 @@ class Inbound:
         self._to_acknowledge: list[InboundLink] = []
 
     async def start(self, open_sink: OpenSink) -> None:
-        """Read, over this and each later connection; first what an earlier reader did not acknowledge."""
+        """Read, over this and each later connection; first the entries that an earlier reader did not acknowledge."""
         self._open_sink = open_sink
         bell = self.keys.bell(self.to)
         await self.client.subscribe(bell, self._on_bell, self._look_for_links)
         self.client.when_connected(self._resume, bell)
-        self.client.when_connected(self._look_for_links)  # who may write to us, another master of a cluster knows
+        self.client.when_connected(self._look_for_links)  # another master of a cluster may have the list of senders
 
     async def stop(self) -> None:
-        """Read no more, and return when Redis knows what has settled."""
+        """Read no more, and return when Redis has acknowledged what has settled."""
         self.is_stopped = True
         self.turn.run_all()
         self.client.unsubscribe(self.keys.bell(self.to))
         try:
-            await self.client.flush()  # what is kept now may be acknowledged
+            await self.client.flush()  # what is stored now may be acknowledged
             self.turn.run_all()
             for link in self._links.values():
                 link.listen_no_more()
@@ -76,9 +78,9 @@ class Inbound:
             self._log.warn("Stopped without Redis: what was delivered last may be delivered again")
 
     def share_changed(self) -> None:
-        """Let go of the links that others are to read now, and take those that are ours.
+        """Release the links that others are to read now, and take those of this node.
 
-        The others are read from their pending entries on: who was expelled may have been given some before it knew.
+        Those are read from their pending entries on: a node that was fenced may have been given some before it knew.
         """
         for link in [*self._links.values()]:
             if self._share.is_ours(link.from_):
@@ -88,17 +90,17 @@ class Inbound:
         self._look_for_links()
 
     def acknowledge_later(self, link: InboundLink) -> None:
-        """Have the link's settled entries acknowledged soon. After a crash before that, they come again."""
+        """Acknowledge the link's settled entries soon. After a crash before that, they are read again."""
         if not self._to_acknowledge:
             self.turn.soon(self._acknowledge, Stage.ACKNOWLEDGE)
         self._to_acknowledge.append(link)
 
     def later(self, delay_s: float, call: Callable[[], None]) -> None:
-        """Do it then."""
+        """Do it at the end of a turn, soon."""
         self.clock.callLater(delay_s, call)
 
     def forget(self, link: InboundLink) -> None:
-        """It was let go, and all of it has settled."""
+        """It was released, and all of its entries have settled."""
         if self._links.pop(link.from_, None) is not None:
             self.turn.add(partial(self._when_kept, partial(self._give_back, link)), Stage.ACKNOWLEDGE)
 
@@ -148,7 +150,7 @@ class Inbound:
             link.resume()
 
     async def exists(self, from_: str) -> bool:
-        """There is such an end: anybody can ring with any name."""
+        """Whether there is such an end: anybody can ring with any name."""
         for names, name in self.keys.proofs(from_):
             if not await self.client.execute("SISMEMBER", names, name):
                 return False
@@ -157,7 +159,7 @@ class Inbound:
     def _resume(self) -> None:
         if not self.is_stopped:
             for link in self._links.values():
-                link.resume()  # at once, before a bell can ring: what was read before comes before what is new
+                link.resume()  # at once, before a doorbell can ring: entries that were read before come before new ones
 
     def _look_for_links(self) -> None:
         if self.is_stopped:

@@ -23,26 +23,25 @@ READ_COUNT = 64
 """Entries of one read."""
 FIRST_READ_COUNT = 8
 READ_BYTES = 1 << 20
-"""About what one read may bring: as many entries as of the size of those before."""
+"""About the size of one read, estimated from earlier entries."""
 REFUSED_S = 1.0
-"""How long to wait until a Redis that refuses is asked again."""
+"""Pause until a Redis that refuses is tried again."""
 REMEMBERED = 1_024
-"""Entries that have settled are known for so long: a sender writes its last ones again where Redis has lost them."""
+"""Settled entries that are still recognised: a sender writes its last ones again if Redis has lost them."""
 CONSUMER = "reader"
-"""Of each link there is one reader at a time, and whoever it is goes on where the last one stopped."""
+"""Each link has one reader at a time, and the next reader continues where the last one stopped."""
 
 
 class InboundLink:
-    """One link into the domain. Each entry is announced as it is written, mostly with its bytes: then it is taken at
-    once if all before it has been. Else the link is read, never twice at once. An entry is acknowledged when it has
-    settled.
+    """One link into the domain.
 
-    Announcements come over another connection than replies, so each may come before the other. All that an announcement
-    is believed is what comes after an entry, and that there is something. What is missing is read from the stream, and
-    what came twice is known by its id.
+    Each entry is announced when it is written, mostly with its bytes: it is then taken at once if all earlier entries
+    have been. Otherwise the link is read, never twice at once. An entry is acknowledged when it has settled.
 
-    An entry is `_taken` until Redis has confirmed that it is gone, so that nothing is delivered twice when the
-    entries of this consumer are read again after a lost connection.
+    Announcements come over another connection than replies, so either may come first. An announcement is trusted only
+    for what follows an entry, and that there is a new one. Missing entries are read from the stream, and repeated ones
+    are recognised by their ids. An entry is `_taken` until Redis has confirmed its removal, so that nothing is
+    delivered twice when the entries of this consumer are read again after a lost connection.
     """
 
     _log = Logger()
@@ -54,8 +53,8 @@ class InboundLink:
         self._client = inbound.client
         self._group = inbound.to
         self._key = inbound.keys.link(inbound.to, from_)
-        self._cursor = b"0"  # what to read: ">" is new entries, an id the pending ones above it
-        self._position = b""  # of the entry up to which all has been taken; empty while nobody knows
+        self._cursor = b"0"  # what to read: ">" for new entries, an id for the pending ones after it
+        self._position = b""  # id of the last taken entry; empty while it is not known
         self._is_let_go = False
         self._is_reading = False
         self._is_refused = False
@@ -65,22 +64,22 @@ class InboundLink:
         self._read_count = FIRST_READ_COUNT
         self._taken: set[bytes] = set()
         self._settled: list[bytes] = []
-        self._known: dict[bytes, None] = {}  # that settled, oldest first
+        self._known: dict[bytes, None] = {}  # settled entries, oldest first
         self._unsettled = self._unsettled_bytes = 0
 
     def listen(self) -> None:
-        """From now on hear of what the sender writes."""
+        """Receive the announcements of the sender from now on."""
         listening = self._client.subscribe(self._key, self._on_announced, self.ring)
         listening.addErrback(self._on_failed, "Listening to")
 
     def listen_no_more(self) -> None:
-        """Let the sender ring the bell again."""
+        """Let the sender use the doorbell again."""
         self._client.unsubscribe(self._key)
 
     def _on_announced(self, message: bytes) -> None:
-        """The sender wrote an entry. A sender that lies about it misleads us about its own link only.
+        """The sender wrote an entry. False announcements of a sender only affect its own link.
 
-        What waited here while this process stood still may be another reader's by now: Redis knows.
+        If this process hung, waiting entries may belong to another reader by now: Redis knows.
         """
         previous_id, _, rest = message.partition(b" ")
         id, _, entry = rest.partition(b" ")
@@ -94,14 +93,14 @@ class InboundLink:
             self.ring()
 
     def _is_behind(self, id: bytes) -> bool:
-        """It was read before it could be announced."""
+        """Whether it was read before it could be announced."""
         try:
             return bool(self._position) and EntryId.parse(id) <= EntryId.parse(self._position)
         except ValueError:
             return False
 
     def _is_sure(self) -> bool:
-        """Nobody else reads the link, and what comes of an entry can be written."""
+        """Nobody else reads the link, and the results of an entry can be written."""
         return self._inbound.holds_lease() and self._client.is_connected(self._key)
 
     def _may_read(self) -> bool:
@@ -113,12 +112,12 @@ class InboundLink:
         return self._is_let_go or self._inbound.is_stopped
 
     def ring(self) -> None:
-        """There is something new."""
+        """There is a new entry."""
         self._may_have_more = True
         self.read_on()
 
     def resume(self) -> None:
-        """Read again what a reader was given and did not acknowledge, then what is new."""
+        """Read again the entries that were given to a reader and are not acknowledged, then new ones."""
         if self._settled:
             self._inbound.acknowledge_later(self)
         created = self._client.execute("XGROUP", "CREATE", self._key, self._group, "0", "MKSTREAM")
@@ -128,7 +127,7 @@ class InboundLink:
         self.read_on()
 
     def let_go(self) -> None:
-        """Read no more; somebody else does when all has settled that was read."""
+        """Read no more; another node does when all that was read has settled."""
         self._is_let_go = True
         self._sink.let_go()
         self._forget_if_settled()
@@ -138,19 +137,21 @@ class InboundLink:
             self._inbound.forget(self)
 
     def take_settled(self) -> list[bytes]:
-        """What has settled, and is to be acknowledged."""
+        """The settled entries, which are to be acknowledged."""
         ids, self._settled = self._settled, []
         return ids
 
     def acknowledge(self, ids: list[bytes]) -> None:
-        """Tell Redis that these have settled."""
+        """Acknowledge these settled entries."""
         if ids:
-            self._client.post("XDEL", self._key, *ids)  # first, for what is only acknowledged would stay for ever
+            self._client.post(
+                "XDEL", self._key, *ids
+            )  # first, because entries that are only acknowledged would stay forever
             done = self._client.execute("XACK", self._key, self._group, *ids)
             done.addCallbacks(self._on_gone, self._on_not_gone, callbackArgs=(ids,), errbackArgs=(ids,))
 
     def read_on(self) -> None:
-        """Read what may be there, if so much may be under way."""
+        """Read on, if more may be unsettled."""
         if not self._may_have_more or self._is_reading or not self._may_read():
             return
         self._is_reading = True
@@ -163,7 +164,7 @@ class InboundLink:
     def _on_entries(self, reply: Reply, cursor: bytes, count: int) -> None:
         self._is_reading = False
         if self._inbound.is_stopped:
-            return  # what was given stays pending
+            return  # the entries stay pending
         entries = next(iter(reply.values())) if reply else []
         size_bytes = 0
         for id, fields in entries:
@@ -173,14 +174,14 @@ class InboundLink:
         if entries:
             self._read_count = max(1, min(READ_COUNT, 2 * count, READ_BYTES * len(entries) // max(size_bytes, 1)))
         if self._is_fenced:
-            self._cursor, self._position = b"0", b""  # what is behind the marks was given, and not taken
-        elif cursor == self._cursor:  # else it was told to read again in the meantime
+            self._cursor, self._position = b"0", b""  # entries after the marks were given, and not taken
+        elif cursor == self._cursor:  # otherwise it was told to read again meanwhile
             self._go_on_behind([id for id, _ in entries], count)
         self.read_on()
         self._forget_if_settled()
 
     def _go_on_behind(self, ids: list[bytes], count: int) -> None:
-        """These were all that there was, or as many as may be read at once."""
+        """Read on after these, which are all, or as many as may be read at once."""
         if self._cursor != b">":
             self._cursor = ids[-1] if ids else b">"
             self._may_have_more = True
@@ -212,7 +213,7 @@ class InboundLink:
             settled.addCallbacks(self._on_settled, self._on_not_settled, callbackArgs=which, errbackArgs=which)
 
     def _wait_at(self, id: bytes, marks: Marks) -> None:
-        """Take nothing that is behind these marks until they are passed."""
+        """Take nothing after these marks until they are passed."""
         self._is_fenced, self._cursor, self._position = True, b"0", b""
         waiting = Deferred.fromCoroutine(passed(marks, self.from_, self._inbound, self._is_over))
         waiting.addCallback(self._on_passed, id).addErrback(self._on_failed, "Waiting with")
@@ -258,7 +259,7 @@ class InboundLink:
         self._on_refused(failure, "Reading")
 
     def _on_refused(self, failure: Failure, doing: str) -> None:
-        """Where Redis is there and refuses, as on a full disk, no new connection comes after which to go on."""
+        """If Redis is up and refuses, as on a full disk, no new connection comes after which to continue."""
         self._on_failed(failure, doing)
         if not isinstance(failure.value, ConnectionLost) and not self._is_refused:
             self._is_refused = True

@@ -1,4 +1,4 @@
-"""The faults of the links into one domain: what they are now, and the links that have them."""
+"""The faults of the links into one domain, and the links that have them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 from twisted.logger import Logger
 
+from cluster.base import reasons
 from cluster.base.clock import Clock
 from cluster.router.chain import Chain
 from cluster.router.faulty import FaultyLink, Loss
@@ -18,7 +19,7 @@ _decode = msgspec.json.Decoder(FaultSettings).decode
 
 
 class LinkFaults:
-    """Gives links their faults, and takes them away again."""
+    """Gives links their faults, and changes them."""
 
     _log = Logger()
 
@@ -32,7 +33,7 @@ class LinkFaults:
     ) -> None:
         """`count(from, number)` counts the stanzas that faults lost on a link.
 
-        `now_utc_s` is the clock that settings are written by; here their times are by the reactor's.
+        `now_utc_s` is the clock of the stored settings; here their times are by the reactor's.
         """
         self._reactor = reactor
         self._now_utc_s = now_utc_s
@@ -44,26 +45,28 @@ class LinkFaults:
         self._links: dict[str, FaultyLink] = {}
 
     def before(self, from_: str, sink: EntrySink, on_room: Callable[[], None]) -> EntrySink:
-        """This link is read here: its faults, before `sink`. `on_room` hears when more of it may be read than before.
+        """The sink of a link that is read here: its faults, before `sink`. `on_room` is called when more may be read
+        than before.
 
-        It is from a domain, or from a node of one (`domain/node`): all of these share the faults of the domain's link.
+        The link is from a domain, or from a node of one (`domain/node`): all nodes share the faults of the domain's
+        link.
         """
         link = FaultyLink(self._reactor, sink, self._chain(from_), lambda lost: self._on_lost(from_, lost), on_room)
         self._links[from_] = link
         return link
 
     def update(self, settings: Mapping[str, bytes]) -> None:
-        """These are the faults now: `FaultSettings` as JSON, by the domain that a link is from."""
+        """Replace the faults: `FaultSettings` as JSON, by the other domain."""
         before, self._settings = self._settings, settings
         changed = {domain for domain in {*before, *settings} if settings.get(domain) != before.get(domain)}
-        for domain in changed:  # a change of one link must not disturb what is on its way over another
+        for domain in changed:  # a change of one link must not affect stanzas on another
             self._chains.pop(domain, None)
         for from_, link in self._links.items():
             if _domain(from_) in changed:
                 link.change(self._chain(from_))
 
     def stop(self) -> None:
-        """Let nothing through any more."""
+        """Pass on no more."""
         for link in self._links.values():
             link.let_go()
 
@@ -82,10 +85,10 @@ class LinkFaults:
             return Chain(FaultSettings("", {}), "")
 
     def _on_lost(self, from_: str, lost: list[Loss]) -> None:
-        """Recorded whether the stanza was followed or not: what faults lose must not look like a loss of ours."""
+        """Record the loss whether the stanza was followed or not: losses by faults must be distinguishable."""
         for stanza, fault in lost:
             detail = f"{fault}: {stanza.id}" if stanza.id else fault
-            self._tracer.record("lost", self._tracer.followed(stanza), detail, node=QUEUE)
+            self._tracer.record("lost", self._tracer.followed(stanza), detail, QUEUE, reasons.LINK_LOSS)
         self._count(_domain(from_), len(lost))
 
 

@@ -1,18 +1,18 @@
-"""How Redis writes one entry of a link, and announces it to the reader."""
+"""The scripts with which Redis writes an entry of a link, and announces it to the reader."""
 
 from __future__ import annotations
 
 CARRIED_BYTES = 1 << 16
 CARRIED_BACKLOG = 64
 CARRIED_BACKLOG_BYTES = 1 << 18
-"""An entry is announced with its bytes if it has no more than so many, no more than so many entries are in front of it,
-and those would take no more than so many bytes if they were of its size. Else Redis would keep what a slow reader does
-not take twice, and end its connection beyond client-output-buffer-limit. So one link owes it less than 1 MiB. The
-reader reads the others."""
+"""An entry is announced with its bytes if it is no larger than this, at most this many entries are before it, and those
+would be no larger in total if they had its size. Otherwise Redis would keep the entries of a slow reader twice, and
+close its connection at client-output-buffer-limit. So one link owes the reader less than 1 MiB; the reader reads all
+others from the stream."""
 FIELD = "b"
 """The one field of an entry: its batch, or marks (fence.py)."""
 
-# key: the link; arguments: id of the entry before, id of this one, its batch; bell of its reader, who rings it
+# key: the link; arguments: id of the previous entry, id of this one, its batch; its doorbell, the end that rings it
 WRITE = f"""
 local carried = ''
 if #ARGV[3] <= {CARRIED_BYTES} then
@@ -25,7 +25,7 @@ if redis.call('PUBLISH', KEYS[1], ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. carried) =
 end
 """
 
-# As WRITE, for what was perhaps written before. Redis looks before it can refuse, so that it is known afterwards.
+# As WRITE, for an entry that was perhaps written before. It looks before Redis can refuse, so the result is known.
 WRITE_AGAIN = f"""
 local stream = redis.pcall('XINFO', 'STREAM', KEYS[1])
 for at = 1, #stream, 2 do

@@ -9,6 +9,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from cluster.base import reasons
 from cluster.base.clock import Clock
 from cluster.base.settled import Settled
 from cluster.router.guard import LinkGuard
@@ -32,7 +33,7 @@ class Entry:
 
 
 class Queue:
-    """One direction between two domains: what was written and has not settled."""
+    """One direction between two domains: the entries that have not settled."""
 
     def __init__(self) -> None:
         self.entries: deque[Entry] = deque()
@@ -40,7 +41,7 @@ class Queue:
 
 
 class MemoryNetwork:
-    """What the routers of one network share. It outlives them: what a stopped domain is sent waits."""
+    """The state that the routers of one network share. It outlives them: entries for a stopped domain wait."""
 
     def __init__(
         self,
@@ -51,10 +52,10 @@ class MemoryNetwork:
         acknowledge_after_s: float = 0.0,
         apart: Iterable[tuple[str, str]] = (),
     ) -> None:
-        """`domains` is whom the network serves; `max_backlog` entries wait per link.
+        """`domains`: the domains of the network; `max_backlog` entries wait per link. `served_by`: see `realm`.
 
-        `served_by`: see `realm`. What settled so short a time ago as `acknowledge_after_s` comes again where the next
-        reader takes over, as it does in Redis. `apart`: from whom to whom no link leads.
+        Entries that settled less than `acknowledge_after_s` ago are read again by the next reader, as in Redis.
+        `apart`: pairs of domains without a link.
         """
         self.clock = clock
         self.domains = frozenset(domains)
@@ -68,20 +69,38 @@ class MemoryNetwork:
         self._queues: dict[tuple[str, str], Queue] = {}
         self._faults: dict[str, dict[str, bytes]] = {}
 
-    def router(self, domain: str, tracer: HopRecorder) -> MemoryRouter:
-        """A router of this domain; started, it takes the place of an earlier one."""
-        return MemoryRouter(self, domain, tracer)
+    def router(self, domain: str, tracer: HopRecorder, clock: Clock | None = None) -> MemoryRouter:
+        """A new router of this domain; when started, it replaces an earlier one.
+
+        `clock`: of its process, in which nothing happens any more once that has crashed; see `forget`.
+        """
+        return MemoryRouter(self, domain, tracer, clock or self.clock)
+
+    def forget(self, router: MemoryRouter) -> bool:
+        """The process of this router has crashed: what it had not written, or not acknowledged, is for the next one.
+
+        True where it was the reader of its domain.
+        """
+        is_reader = self.readers.get(router.domain) is router
+        if is_reader:
+            del self.readers[router.domain]
+        return is_reader
+
+    @property
+    def waiting(self) -> int:
+        """Entries that were written and have not settled."""
+        return sum(len(queue.entries) for queue in self._queues.values())
 
     def queue(self, from_: str, to: str) -> Queue:
-        """The one from this domain to that."""
+        """The queue from one domain to the other."""
         return self._queues.setdefault((from_, to), Queue())
 
     def faults(self, to: str) -> dict[str, bytes]:
-        """The faults of the links into this domain, as `LinkFaults.update` takes them."""
+        """The faults of the links into this domain, in the form of `LinkFaults.update`."""
         return dict(self._faults.get(to, {}))
 
     def set_faults(self, from_: str, to: str, settings: FaultSettings) -> None:
-        """Give one link these faults in place of those it has."""
+        """Replace the faults of one link."""
         self._faults.setdefault(to, {})[from_] = msgspec.json.encode(settings)
         if to in self.readers:
             self.readers[to].faults.update(self.faults(to))
@@ -94,34 +113,35 @@ class MemoryNetwork:
 class MemoryRouter:
     """A `Router` of one domain."""
 
-    def __init__(self, network: MemoryNetwork, domain: str, tracer: HopRecorder) -> None:
+    def __init__(self, network: MemoryNetwork, domain: str, tracer: HopRecorder, clock: Clock) -> None:
         self.network = network
+        self.clock = clock
         self.domain = domain
         self.tracer = tracer
         self._bounce: Bounce | None = None
         self._deliver: Deliver | None = None
         self._links: dict[str, MemoryLink] = {}
         self._gates: dict[str, EntrySink] = {}
-        self.faults = LinkFaults(network.clock, domain, tracer, self._count, network.clock.seconds)
+        self.faults = LinkFaults(clock, domain, tracer, self._count, clock.seconds)
 
     def link(self, to_domain: str) -> MemoryLink:
         """The link to this domain."""
         return self._links.setdefault(to_domain, MemoryLink(self, to_domain))
 
     def bounce(self, stanza: Stanza, error: StanzaError) -> None:
-        """Answer what cannot be carried."""
+        """Answer a stanza that cannot be carried."""
         assert self._bounce is not None, "a stanza was sent before the router was started"
         self._bounce(stanza, error)
 
     async def start(self, deliver: Deliver, bounce: Bounce) -> None:
-        """Begin to carry, first what had not settled with an earlier router of this domain."""
+        """Start to carry, first the entries that had not settled with an earlier router of this domain."""
         self._deliver, self._bounce = deliver, bounce
         self.network.readers[self.domain] = self
         self.faults.update(self.network.faults(self.domain))
         for from_ in self.network.peers(self.domain):
             for entry in self.network.queue(from_, self.domain).entries:
                 entry.is_taken = False
-            self.network.clock.callLater(0, self.read, from_)
+            self.clock.callLater(0, self.read, from_)
 
     async def stop(self) -> None:
         """Stop reading, and write what is still queued."""
@@ -132,13 +152,13 @@ class MemoryRouter:
             link.flush()
 
     def read(self, from_: str) -> None:
-        """Deliver what is new on the link from this domain."""
+        """Deliver the new entries of the link from this domain."""
         if not self._is_reader or self._deliver is None:
             return
         gate = self._gates.get(from_)
         if gate is None:
             network = self.network
-            guard = LinkGuard(network.clock, from_, self.domain, network.served_by, self._deliver, self.tracer)
+            guard = LinkGuard(self.clock, from_, self.domain, network.served_by, self._deliver, self.tracer)
             gate = self._gates[from_] = self.faults.before(from_, guard, lambda: self.read(from_))
         queue = self.network.queue(from_, self.domain)
         for entry in [*queue.entries]:
@@ -164,7 +184,7 @@ class MemoryRouter:
             if not after_s:
                 remove(None)
             elif self._is_reader:
-                self.network.clock.callLater(after_s, remove, None)
+                self.clock.callLater(after_s, remove, None)
 
         settled = gate.take(entry.id, entry.stanzas)
         if settled is None:
@@ -174,7 +194,7 @@ class MemoryRouter:
 
 
 class MemoryLink:
-    """A `Link`: what is sent in one turn is written at its end, and read in a later one."""
+    """A `Link`: stanzas of one turn are written at its end, and read in a later turn."""
 
     def __init__(self, router: MemoryRouter, to: str) -> None:
         self._router = router
@@ -185,30 +205,31 @@ class MemoryLink:
         """Carry the stanza; see `Link`."""
         if self._entry is None:
             self._entry = Entry("")
-            self._router.network.clock.callLater(0, self.flush)
+            self._router.clock.callLater(0, self.flush)
         self._entry.stanzas.append(stanza)
         return self._entry.settled
 
     def flush(self) -> None:
-        """Write what was sent in this turn, or refuse it."""
+        """Write the stanzas of this turn, or refuse them."""
         entry, self._entry = self._entry, None
         if entry is None:
             return
         network, router = self._router.network, self._router
         if self._to not in network.domains:
-            self._refuse(entry, StanzaError(Condition.REMOTE_SERVER_NOT_FOUND, f"nobody serves {self._to} here"))
+            text = f"nobody serves {self._to} here"
+            self._refuse(entry, StanzaError(Condition.REMOTE_SERVER_NOT_FOUND, text, reason=reasons.NO_DOMAIN))
             return
         if (router.domain, self._to) in network.apart:
             text = no_link(router.domain, self._to)
-            self._refuse(entry, StanzaError(Condition.REMOTE_SERVER_NOT_FOUND, text))
+            self._refuse(entry, StanzaError(Condition.REMOTE_SERVER_NOT_FOUND, text, reason=reasons.NO_LINK))
             return
         queue = network.queue(router.domain, self._to)
         if len(queue.entries) >= network.max_backlog:
             text = f"{len(queue.entries)} batches wait for {self._to}"
-            self._refuse(entry, StanzaError(Condition.REMOTE_SERVER_TIMEOUT, text))
+            self._refuse(entry, StanzaError(Condition.REMOTE_SERVER_TIMEOUT, text, reason=reasons.LINK_FULL))
             return
         queue.written += 1
-        entry.id = f"{int(network.clock.seconds() * 1000)}-{queue.written}"  # its time, as Redis has it
+        entry.id = f"{int(network.clock.seconds() * 1000)}-{queue.written}"  # its time, as in Redis
         queue.entries.append(entry)
         for stanza in entry.stanzas:
             if stanza.trace_id:
@@ -216,7 +237,7 @@ class MemoryLink:
         entry.settled.callback(None)
         reader = network.readers.get(self._to)
         if reader is not None:
-            network.clock.callLater(0, reader.read, router.domain)
+            reader.clock.callLater(0, reader.read, router.domain)
 
     def _refuse(self, entry: Entry, error: StanzaError) -> None:
         for stanza in entry.stanzas:

@@ -1,4 +1,4 @@
-"""The links out of one domain: what is sent over them in one reactor turn is written at its end."""
+"""The links out of one domain: the stanzas of one reactor turn are written at its end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cluster.xmpp.stanza import Stanza
 
 
 class Outbound:
-    """All links out of one domain; what they send in one reactor turn is written at its end."""
+    """All links out of one domain; the stanzas of one reactor turn are written at its end."""
 
     _log = Logger()
 
@@ -26,7 +26,7 @@ class Outbound:
         self, reactor: Clock, turn: Turn, client: RedisClient, keys: LinkKeys, domain: str, tracer: HopRecorder,
         max_backlog: int, peers: Collection[str] | None = None,
     ) -> None:  # fmt: skip
-        """`peers`: the only ends to which a link leads from here; None: all that there are."""
+        """`peers`: the only ends to which links lead from here; None: all ends."""
         self.reactor = reactor
         self._turn = turn
         self.client = client
@@ -37,9 +37,9 @@ class Outbound:
         self._peers = peers
         self.bounce: Bounce = _not_started
         self.waiting_bytes = 0
-        """Of what is not yet in Redis."""
+        """Bytes that are not yet in Redis."""
         self.gone = 0
-        """How many other nodes of the domain are known to have gone."""
+        """The number of nodes of the domain that are known to have gone."""
         self._links: dict[str, OutboundLink] = {}
         self._to_flush: list[OutboundLink] = []
 
@@ -51,17 +51,17 @@ class Outbound:
         return link
 
     def forget(self, to: str) -> None:
-        """Nobody serves this domain: strangers' names must not pile up."""
+        """Nobody serves this domain: names that strangers write to must not accumulate."""
         self._links.pop(to, None)
 
     def node_gone(self) -> None:
-        """Another node of the domain is gone: what it had written goes before what is written from now on."""
+        """Another node of the domain is gone: its entries go before all that are written from now on."""
         self.gone += 1
         for link in self._links.values():
             link.close()
 
     async def others(self) -> set[str]:
-        """By what the links from all nodes of the domain are known, apart from these."""
+        """The names of all nodes of the domain as ends, except these."""
         names, before = self.keys.kin(self.domain)
         nodes = {name.decode() for name in await self.client.execute("SMEMBERS", names)}
         if len(nodes) < 2:
@@ -69,16 +69,16 @@ class Outbound:
         return {self.domain.partition("/")[0], *(f"{before}{node}" for node in nodes)} - {self.domain}
 
     def leads_to(self, to: str) -> bool:
-        """There may be a link from here to this end, if there is such an end."""
+        """Whether a link from here to this end is allowed, if the end exists."""
         return self._peers is None or to in self._peers
 
     def start(self, bounce: Bounce) -> None:
-        """Carry what is sent, over this and each later connection."""
+        """Carry stanzas, over this and each later connection."""
         self.bounce = bounce
         self.client.when_connected(self._resume)
 
     async def drain(self) -> None:
-        """Return when everything is written and replied to, or when Redis is away."""
+        """Return when everything is written and has a reply, or when Redis is away."""
         self._turn.run()
         try:
             while any(link.is_busy for link in self._links.values()):
@@ -87,7 +87,7 @@ class Outbound:
             self._log.error("Stopped without Redis: stanzas to other domains are lost")
 
     def flush_later(self, link: OutboundLink) -> None:
-        """Have the link flushed at the end of this turn."""
+        """Flush the link at the end of this turn."""
         if not self._to_flush:
             self._turn.add(self._flush, Stage.LINKS)
         self._to_flush.append(link)

@@ -13,6 +13,8 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base import reasons
+from cluster.base.reasons import Reason
 from cluster.base.settled import Settled
 from cluster.base.storage import log_failed
 from cluster.router.batch import MAX_BATCH_BYTES, Batch
@@ -27,22 +29,26 @@ if TYPE_CHECKING:
     from cluster.router.outbound import Outbound
 
 MAX_WAITING_BYTES = 64 << 20
-"""What all links of a domain may hold in its memory while Redis is away or slow; beyond it stanzas are refused. Long
-before, the clients that send are not read on (streams/backpressure.py)."""
+"""Of all links of a domain, in its memory while Redis is away or slow; beyond it stanzas are refused.
+
+Long before that, the server stops reading from the clients that send (streams/backpressure.py).
+"""
 MAX_BACKLOG_BYTES = 256 << 20
-"""What one link may hold in Redis, however few entries that are."""
+"""Of one link in Redis, however few its entries."""
 REMEMBERED_BYTES = 1 << 16
-"""Of the entries that Redis had last, so many bytes are kept, and written again over the next connection where it has
-lost them. It answers before it notices that its disk is full, and a master answers before its replica has the entry; if
-it is killed then, what it answered last is gone. In one turn it takes some 16 KiB from a connection."""
+"""Bytes of the newest entries in Redis that are kept, and written again over the next connection if it has lost them.
+
+Redis replies before it notices that its disk is full, and a master replies before its replica has the entry; if it is
+killed then, the last entries are lost. In one turn it reads some 16 KiB from a connection.
+"""
 _encode = msgspec.msgpack.Encoder().encode
 
 
 class OutboundLink:
     """A `Link` to one domain.
 
-    Batches wait in `_waiting` until the link is open, and in `_unanswered` until Redis has them. The link is open
-    while it has room: so many more entries and bytes fit in before it must look again how much the reader has left.
+    Batches wait in `_waiting` until the link is open, and in `_unanswered` until Redis has them. The link is open while
+    it has room: a number of further entries and bytes, after which it must check again how much the reader has left.
     """
 
     _log = Logger()
@@ -58,15 +64,15 @@ class OutboundLink:
         self._answered: deque[Batch] = deque()
         self._answered_bytes = 0
         self._room = self._room_bytes = 0
-        self._full_at = 0  # entries, when there were too many bytes in them
+        self._full_at = 0  # entries, when they had too many bytes
         self._looking_up = False
         self._is_lost = self._is_refused = self._is_served = False
-        self._followed = -1  # of the nodes that are gone: how many were, as this link was opened
+        self._followed = -1  # of the nodes that are gone: their number when this link was opened
         self._last_id = EntryId(0, 0)
 
     @property
     def is_busy(self) -> bool:
-        """True while something is not yet in Redis."""
+        """Whether something is not yet in Redis."""
         return bool(self._waiting or self._unanswered)
 
     @property
@@ -79,7 +85,8 @@ class OutboundLink:
         size_bytes = len(stanza.raw) + STANZA_BYTES
         waiting_bytes = outbound.waiting_bytes + size_bytes
         if waiting_bytes > MAX_WAITING_BYTES:
-            outbound.bounce(stanza, StanzaError(Condition.REMOTE_SERVER_TIMEOUT, "the router is away or slow"))
+            error = _timeout("the router is away or slow", reasons.ROUTER_AWAY)
+            outbound.bounce(stanza, error)
             return None
         outbound.waiting_bytes = waiting_bytes
         if not waiting:
@@ -92,11 +99,11 @@ class OutboundLink:
         return batch.settled
 
     def close(self) -> None:
-        """Look again before more is written."""
+        """Check the backlog again before more is written."""
         self._room = 0
 
     def flush(self) -> None:
-        """Write what waits, as far as it may go."""
+        """Write the waiting batches, as far as allowed."""
         if not self._waiting or not self._client.is_connected(self._key):
             return
         if self._is_open:
@@ -108,10 +115,10 @@ class OutboundLink:
             look_up.addErrback(partial(log_failed, self._log, f"Opening the link to {self._to}"))
 
     def resume(self) -> None:
-        """There is a new connection: repeat what may be lost and what was not answered, in order, then go on."""
+        """There is a new connection: repeat what may be lost and what has no reply, in order, then continue."""
         for batch in self._answered:
             self._client.post("EVAL", WRITE_AGAIN, *self._arguments(batch))
-        if self._is_lost and self._client.is_connected(self._key):  # else another master was meant
+        if self._is_lost and self._client.is_connected(self._key):  # otherwise the connection is to another master
             self._is_lost = False
             self._room = 0
             self._client.post("SADD", self._outbound.keys.peers(self._to), self._outbound.domain)
@@ -146,7 +153,7 @@ class OutboundLink:
         return (1, self._key, *batch.ids, batch.entry, self._bell, self._outbound.domain)
 
     def _next_id(self) -> EntryId:
-        """Ids are ours and rise, so that it is known whether Redis has an entry already."""
+        """Ids are ours and increase, so that it is known whether Redis has an entry already."""
         last, now_ms = self._last_id, int(self._outbound.reactor.seconds() * 1000)
         return EntryId(now_ms, 0) if now_ms > last.ms else EntryId(last.ms, last.number + 1)
 
@@ -171,23 +178,23 @@ class OutboundLink:
             self._log.error("Redis refused a batch to {to}: {error}", to=self._to, error=str(failure.value))
         if batch.is_marks:
             self._followed = -1
-        self._refuse([batch], StanzaError(Condition.REMOTE_SERVER_TIMEOUT, "the router refused it"))
+        self._refuse([batch], _refused())
 
     async def _look_up(self) -> None:
-        """Open the link, or refuse all that waits. Without a connection nothing happens: see `resume`."""
+        """Open the link, or refuse all that waits. Without a connection it does nothing: see `resume`."""
         keys, domain = self._outbound.keys, self._outbound.domain
         try:
             missing = await self._missing()
             if missing:
                 if not self._unanswered:
                     self._outbound.forget(self._to)
-                self._refuse_waiting(Condition.REMOTE_SERVER_NOT_FOUND, missing)
+                self._refuse_waiting(missing)
                 return
             length = await self._read_length()
             room = self._outbound.max_backlog - length
             room_bytes = MAX_BACKLOG_BYTES - await self._read_bytes(length)
             if room <= 0 or room_bytes <= 0:
-                self._refuse_waiting(Condition.REMOTE_SERVER_TIMEOUT, f"{length} batches wait for {self._to}")
+                self._refuse_waiting(_timeout(f"{length} batches wait for {self._to}", reasons.LINK_FULL))
                 return
             self._client.post("SADD", keys.peers(self._to), domain)
             if await self._follow():
@@ -196,16 +203,14 @@ class OutboundLink:
             return
         except ReplyError as error:
             self._log.error("Redis refused the link to {to}: {error}", to=self._to, error=str(error))
-            self._refuse_waiting(Condition.REMOTE_SERVER_TIMEOUT, "the router refused it")
+            self._refuse_waiting(_refused())
         finally:
             self._looking_up = False
         self.flush()
 
     async def _follow(self) -> bool:
-        """Have all that other nodes of the domain have written go first, where that is not seen to yet; see `fence`.
-
-        False where Redis refuses it, or another node is gone meanwhile.
-        """
+        """Write a fence after which all entries of the domain's other nodes go, if that is not done yet; see `fence`.
+        False if Redis refuses it, or another node went meanwhile."""
         gone = self._outbound.gone
         if self._followed == gone:
             return True
@@ -221,11 +226,11 @@ class OutboundLink:
             self._write_next(batch)
             await batch.settled
             if self._followed != gone:
-                self._refuse_waiting(Condition.REMOTE_SERVER_TIMEOUT, "the router refused it")
+                self._refuse_waiting(_refused())
         return self._followed == self._outbound.gone
 
     async def _exists(self) -> bool:
-        """There is such an end; what was known before holds while the master of a cluster that knows is away."""
+        """Whether the end exists; the earlier answer counts while the master of a cluster that knows it is away."""
         try:
             served = await self._client.execute("SISMEMBER", self._outbound.keys.domains, self._to)
         except ConnectionLost:
@@ -235,14 +240,19 @@ class OutboundLink:
             self._is_served = bool(served)
         return self._is_served
 
-    async def _missing(self) -> str:
-        """Why the link cannot be; empty where it can."""
+    async def _missing(self) -> StanzaError | None:
+        """Why the link is not allowed; None if it is."""
         if not await self._exists():
-            return f"nobody serves {self._to} here"
-        return "" if self._outbound.leads_to(self._to) else no_link(self._outbound.domain.partition("/")[0], self._to)
+            text, reason = f"nobody serves {self._to} here", reasons.NO_DOMAIN
+        elif not self._outbound.leads_to(self._to):
+            text, reason = no_link(self._outbound.domain.partition("/")[0], self._to), reasons.NO_LINK
+        else:
+            return None
+        return StanzaError(Condition.REMOTE_SERVER_NOT_FOUND, text, reason=reason)
 
     async def _read_length(self) -> int:
-        """How many entries wait; also sees to it that the next ids are above those of an earlier process."""
+        """Read the number of waiting entries; also makes sure that the next ids are above those of an earlier
+        process."""
         stream = await self._stream(self._key)
         if not stream:
             return 0
@@ -250,7 +260,7 @@ class OutboundLink:
         return int(stream[b"length"])
 
     async def _stream(self, key: str) -> dict[bytes, Any]:
-        """What Redis says of one; empty where there is none."""
+        """What Redis says of a stream; empty if it does not exist."""
         try:
             stream: dict[bytes, Any] = await self._client.execute("XINFO", "STREAM", key)
         except ReplyError as error:
@@ -260,7 +270,8 @@ class OutboundLink:
         return stream
 
     async def _read_bytes(self, length: int) -> int:
-        """How many bytes so many entries take at most. Redis looks at them all: it is asked only where it matters."""
+        """The maximum bytes of this number of entries. Redis has to look at all of them, so it is asked only if
+        necessary."""
         if length * MAX_BATCH_BYTES < MAX_BACKLOG_BYTES:
             return length * MAX_BATCH_BYTES
         if self._full_at and length > 0.9 * self._full_at:
@@ -269,9 +280,9 @@ class OutboundLink:
         self._full_at = length if used >= MAX_BACKLOG_BYTES else 0
         return used
 
-    def _refuse_waiting(self, condition: Condition, text: str) -> None:
+    def _refuse_waiting(self, error: StanzaError) -> None:
         waiting, self._waiting = self._waiting, deque()
-        self._refuse([*waiting], StanzaError(condition, text))
+        self._refuse([*waiting], error)
 
     def _refuse(self, batches: list[Batch], error: StanzaError) -> None:
         for batch in batches:
@@ -282,3 +293,11 @@ class OutboundLink:
     def _settle(self, batch: Batch) -> None:
         self._outbound.waiting_bytes -= batch.size_bytes
         batch.settled.callback(None)
+
+
+def _timeout(text: str, reason: Reason) -> StanzaError:
+    return StanzaError(Condition.REMOTE_SERVER_TIMEOUT, text, reason=reason)
+
+
+def _refused() -> StanzaError:
+    return _timeout("the router refused it", reasons.ROUTER_REFUSES)

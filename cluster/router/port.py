@@ -1,10 +1,11 @@
-"""The port between domains: what the servers need of a router, whichever carries the stanzas."""
+"""The port between domains: what the servers need of a router, whatever carries the stanzas."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Protocol
 
+from cluster.base.reasons import Reason
 from cluster.base.settled import Settled
 from cluster.xmpp.errors import StanzaError
 from cluster.xmpp.stanza import Stanza
@@ -12,34 +13,35 @@ from cluster.xmpp.stanza import Stanza
 QUEUE = "router"
 """The node of hops in the queue between two domains."""
 STANZA_BYTES = 500
-"""About what a stanza takes in memory beside its bytes."""
+"""About the size of a stanza in memory besides its bytes."""
 
 Deliver = Callable[[Stanza, str], Settled]
-"""Takes a stanza that came in over a link; its entry is acknowledged when all of it has settled.
-
-With it comes its place in all links, which is the same each time that it is read."""
+"""Accepts a stanza that came over a link; its entry is acknowledged when all of its stanzas have settled. The text is
+the stanza's place in all links, the same each time that it is read."""
 
 Bounce = Callable[[Stanza, StanzaError], Settled]
-"""Takes a stanza that cannot be carried, to be answered with the error; it has settled when the answer is safe."""
+"""Accepts a stanza that cannot be carried, to be answered with the error; it has settled when the answer is safe."""
 
 
 def no_link(from_: str, to: str) -> str:
-    """Why nothing goes from one domain of the network to another."""
+    """Why no link leads from one domain to another."""
     return f"no link leads from {from_} to {to}"
 
 
 class HopRecorder(Protocol):
-    """Hears what the router did with the stanzas that are followed: those with a trace id."""
+    """Records what the router did with followed stanzas: those with a trace id."""
 
-    def record(self, event: str, stanza: Stanza, detail: str = "", node: str = "") -> None:
-        """`event`: enqueued, dequeued, dropped or lost; `node` is `router` for what happened in the queue."""
+    def record(
+        self, event: str, stanza: Stanza, detail: str = "", node: str = "", reason: Reason | None = None
+    ) -> None:
+        """`event`: enqueued, dequeued, dropped or lost; `node` is `router` for events in the queue."""
 
     def followed(self, stanza: Stanza) -> Stanza:
-        """The stanza with a trace id: to record what must not be missed."""
+        """The stanza with a trace id: to record an event that must not be missed."""
 
 
 class Link(Protocol):
-    """One direction between two domains, seen by its sender. Order is kept; a sent stanza is never forgotten."""
+    """One direction between two domains, on the sender's side. Order is kept; a sent stanza is never forgotten."""
 
     def send(self, stanza: Stanza) -> Settled:
         """Carry the stanza. It has settled when a crash of this process can no longer lose it, or it was bounced."""
@@ -51,12 +53,12 @@ class Router(Protocol):
     def link(self, to_domain: str) -> Link:
         """The link to this domain, for now: ask for it each time.
 
-        What is for a domain that nobody serves, or to which no link leads, is bounced with remote-server-not-found,
+        A stanza for a domain that nobody serves, or to which no link leads, is bounced with remote-server-not-found,
         and its link is forgotten.
         """
 
     async def start(self, deliver: Deliver, bounce: Bounce) -> None:
-        """Begin to carry, first what was not acknowledged before a crash."""
+        """Start to carry, first the entries that were not acknowledged before a crash."""
 
     async def stop(self) -> None:
         """Stop reading, and write what is still queued."""

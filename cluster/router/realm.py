@@ -1,4 +1,4 @@
-"""Which domainparts belong to a domain."""
+"""The domainparts that belong to a domain."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ NO_COMPONENTS: Mapping[str, str] = MappingProxyType({})
 
 
 def realm(domain: str, served_by: Mapping[str, str]) -> frozenset[str]:
-    """Those that a domain may speak for: its own, and its components' (RFC 6120 section 10.5).
+    """The domainparts for which a domain may speak: its own, and its components' (RFC 6120 section 10.5).
 
-    `served_by`: for each component of the network, the domain of its server. No other subdomain is in it: that may be
-    the domain of another server.
+    `served_by`: for each component of the network, the domain of its server. No other subdomain belongs to it: that may
+    be the domain of another server.
     """
     return frozenset((domain, *(component for component, server in served_by.items() if server == domain)))

@@ -1,4 +1,4 @@
-"""The faults of the links into one domain, as Redis has them and as a command may change them at any time."""
+"""The faults of the links into one domain, which commands may change in Redis at any time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cluster.router.port import HopRecorder
 
 
 class RedisFaults(LinkFaults):
-    """Looks after each new connection, and when it is told that something changed."""
+    """Reads the faults after each new connection, and after each announced change."""
 
     _log = Logger()
 
@@ -36,12 +36,13 @@ class RedisFaults(LinkFaults):
         self._asked = 0
 
     async def start(self) -> None:
-        """Know the faults, now and from now on; what is asked of Redis after this is answered after they are known."""
+        """Read the faults, now and after changes; commands that are sent after this are answered after the faults are
+        known."""
         await self._client.subscribe(self._key, lambda message: self._look_up(), self._look_up)
         self._client.when_connected(self._look_up, self._key)
 
     def are_known(self) -> bool:
-        """No change was told of that is not known yet. What is read after it was told of is read under the new ones."""
+        """Every announced change is known. Entries that are read after an announcement go through the new faults."""
         return not self._asked
 
     def _look_up(self) -> None:

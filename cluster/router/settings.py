@@ -1,4 +1,4 @@
-"""The faults of one link as they are written down, in Redis or in memory, for whoever reads the link."""
+"""The faults of one link in stored form, in Redis or in memory, for its reader."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from cluster.router.faults import known
 
 
 class FaultSettings(msgspec.Struct, frozen=True):
-    """Which faults a link has. Points in time are seconds since the epoch."""
+    """The faults of a link. Points in time are seconds since the epoch."""
 
     seed: str
-    """Of the randomness; each link and each fault makes its own of it."""
+    """Seed of the random numbers; each link and each fault derives its own from it."""
     faults: dict[str, Any]
-    """What `Unit.parse` and `anchored` made, by the keys of the faults."""
+    """The results of `Unit.parse` and `anchored`, by the keys of the faults."""
 
 
 def parse(texts: Mapping[str, str]) -> dict[str, Any]:
-    """The values of faults as people write them; None takes one away. Raises ValueError with the remedy."""
+    """Parse the values of faults as people write them; None removes one. Raises ValueError with the remedy."""
     values = {}
     for key, text in texts.items():
         if key not in known():
@@ -33,17 +33,17 @@ def parse(texts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def merged(old: Mapping[str, Any], new: Mapping[str, Any], start_s: float) -> dict[str, Any]:
-    """The old faults with the new ones; these are counted from `start_s`."""
+    """The old faults with the new ones, which count from `start_s`."""
     values = {**old, **{key: value and known()[key].quantity.anchored(value, start_s) for key, value in new.items()}}
     return {key: value for key, value in values.items() if value is not None}
 
 
 def shifted(settings: FaultSettings, by_s: float) -> FaultSettings:
-    """The same faults by a clock that is ahead by so much. Raises KeyError, TypeError for nonsense."""
+    """The same faults by a clock that is ahead by this time. Raises KeyError, TypeError for invalid values."""
     faults = {key: known()[key].quantity.anchored(value, by_s) for key, value in settings.faults.items()}
     return FaultSettings(settings.seed, faults)
 
 
 def texts(faults: Mapping[str, Any], now_s: float) -> dict[str, str]:
-    """What has to be written to get these faults now."""
+    """The texts that give these faults now."""
     return {key: known()[key].quantity.text(value, now_s) for key, value in faults.items()}

@@ -1,1 +1,1 @@
-"""One domain's XMPP server: client streams, sessions, delivery, presence, and the modules it hosts."""
+"""The XMPP server of one domain: client streams, sessions, delivery, presence, and its modules."""

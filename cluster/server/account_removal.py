@@ -1,4 +1,4 @@
-"""The end of an account (XEP-0077 section 3.2)."""
+"""The removal of an account (XEP-0077 section 3.2)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ async def remove(
     subscriptions: Subscriptions,
     removed: Callable[[], object],
 ) -> None:
-    """Forget an account and all that it had, then end its sessions and tell its contacts.
+    """Remove an account and all its data, then end its sessions and tell its contacts.
 
-    In this order, so that a crash on the way leaves no half of it: before, it is as it was; behind, contacts that were
-    not told hear from their next probe that there is no such account. `removed` is called when it is final, while the
-    sessions can still be told.
+    This order leaves no half of an account after a crash: before the removal nothing has changed; after it, contacts
+    that were not told learn from their next probe that the account does not exist. `removed` is called when the removal
+    is final, while the sessions can still be told.
     """
     with accounts.removal(account):
         await store.delete(account.jid.localpart)

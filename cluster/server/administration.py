@@ -1,4 +1,4 @@
-"""What the operator of a lab asks of a running server: its state, and its accounts."""
+"""The requests of a lab's operator to a running server: its state, and its accounts."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ MAX_FOLLOW_S = 60.0
 
 
 class Administration:
-    """The operator's requests to one domain. Raises ValueError with the remedy for what cannot be done."""
+    """The operator's requests to one domain. Raises ValueError with the remedy."""
 
     def __init__(self, domain: Domain, components: Mapping[str, Component], streams: Collection[object]) -> None:
-        """`streams`: the client streams that are open, logged in or not."""
+        """`streams`: the open client streams, logged in or not."""
         self._domain = domain
         self._components = components
         self._streams = streams
 
     async def status(self) -> dict[str, Any]:
-        """Counts: client streams, sessions, accounts; and of each component that may connect here, whether it has.
+        """Counts of client streams, sessions and accounts; and whether each component that may connect here is
+        connected.
 
-        It is `ready` when it answers, which it does by way of Redis.
+        Answering takes a request to Redis, so a server that answers is `ready`.
         """
         return {
             "ready": True,
@@ -35,16 +36,21 @@ class Administration:
             "components": {name: component.is_connected for name, component in self._components.items()},
         }
 
-    async def follow_all(self, until_utc_s: float) -> None:
+    async def follow(self, until_utc_s: float, address: str = "") -> None:
         """Record the hops of each stanza that enters here, until then, and no longer than MAX_FOLLOW_S.
 
-        Whoever wants more of it asks again: so it ends with them, even where they are killed.
+        `address`: only of what is from or to it; see `Tracer.follow`.
+
+        A watcher asks again as long as it runs, so the recording also ends when a watcher is killed.
         """
-        left_s = until_utc_s - self._domain.context.now_utc_s()
-        self._domain.tracer.follow_all(min(left_s, MAX_FOLLOW_S))
+        left_s = min(until_utc_s - self._domain.context.now_utc_s(), MAX_FOLLOW_S)
+        if address:
+            self._domain.tracer.follow(address, left_s)
+        else:
+            self._domain.tracer.follow_all(left_s)
 
     async def user_ls(self) -> list[str]:
-        """All accounts: localparts."""
+        """The localparts of all accounts."""
         return await self._domain.context.store.accounts.names()
 
     async def user_add(self, localpart: str, password: str) -> None:
@@ -53,13 +59,13 @@ class Administration:
             raise ValueError(f"{localpart}@{self._domain.name} exists already; `user passwd` changes its password")
 
     async def user_passwd(self, localpart: str, password: str) -> None:
-        """Change an account's password; its sessions go on."""
+        """Change an account's password; its sessions continue."""
         name = await self._existing(localpart)
         if not await self._domain.credentials.change(name, password):
             raise ValueError(f"{name}@{self._domain.name} was changed or removed in the meantime; try again")
 
     async def user_del(self, localpart: str) -> None:
-        """Remove an account and all that belongs to it; its contacts are told."""
+        """Remove an account and all its data; its contacts are told."""
         await self._domain.remove_account(await self._existing(localpart))
 
     async def _existing(self, localpart: str) -> str:

@@ -20,31 +20,33 @@ from cluster.server.sessions.binder import SessionBinder
 
 @dataclass(frozen=True)
 class Server:
-    """One server, or one node of it. Who built it lets connections reach `clients` and `components`."""
+    """One server, or one node of a domain. Its builder connects `clients` and `components` to ports."""
 
     domain: Domain
     routing: Routing
     clients: ClientStreams
-    """A factory of Twisted's: of client streams."""
+    """A factory of Twisted for client streams."""
     components: ComponentStreams
-    """The same for components."""
+    """The factory for components."""
     administration: Administration
     ports: Ports
     _relay: NodeBroker
     _hosted: Sequence[HostedService]
 
     async def start(self) -> None:
-        """Accept stanzas from other domains, then work for the other nodes of this one."""
+        """Accept stanzas from other domains, then work for the other nodes of this domain."""
         for service in self._hosted:
             await service.start()
         await self.routing.start()
         await self.ports.nodes.start(self._relay)
+        for service in self._hosted:
+            service.ready()
 
     async def stop(self) -> None:
         """End the streams, and write what is queued."""
-        self.components.shut_down()  # first, so that clients hear of what no component will get
+        self.components.shut_down()  # first, so that clients hear of stanzas that no component will get
         for service in self._hosted:
-            service.stop()  # while clients can hear of it
+            service.stop()  # while clients can be told
         self.clients.shut_down()
         self._relay.shut_down()
         self.ports.turn.run_all()

@@ -1,4 +1,4 @@
-"""What a server is built from: its configuration, and its ports, which are all that is not its own."""
+"""What a server is built from: its configuration, and its ports to everything outside of it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from cluster.xmpp.streams.stream_options import TlsMode
 
 @dataclass(frozen=True)
 class ServerConfig:
-    """One server, or one node of it, as the topology has it."""
+    """One server, or one node of a domain, as the topology describes it."""
 
     domain: str
     modules: tuple[ServerModule, ...] = ()
     tls: TlsMode = "off"
     starttls: CertificateOptions | None = None
-    """None where `tls` is off."""
+    """None if `tls` is off."""
     certificate_hash: bytes = b""
     """For channel binding (RFC 5929 section 4.1)."""
     anonymous: bool = False
@@ -40,17 +40,17 @@ class ServerConfig:
     probes_per_minute: int = 0
     """Stanzas that one account may have followed; 0 for any number."""
     strict: bool = False
-    """What old clients do and the RFCs forbid is refused."""
+    """Refuse what old clients do and the RFCs forbid."""
     admin: str = ""
-    """The operator's address; empty where it is unknown."""
+    """The operator's address; empty if it is unknown."""
     limits: Limits = DEFAULTS
-    """How much is kept for one account."""
+    """The limits of what is stored for one account."""
     components: Mapping[str, str] = field(default_factory=dict)
     """Components that connect here, and their secrets (XEP-0114)."""
     services: Mapping[str, Service] = field(default_factory=dict)
-    """Services of the server's own, by the domain at which each is reached."""
+    """Hosted services, by their domains."""
     services_at: Mapping[str, str] = field(default_factory=dict)
-    """Components and services of the domain that are at another node of it, and the name of that node."""
+    """Components and services of the domain at another node, and the name of that node."""
     served_by: Mapping[str, str] = field(default_factory=dict)
     """For each component and service of the network, the domain of its server: see `router.realm`."""
 
@@ -62,13 +62,13 @@ class ServerConfig:
 
 @dataclass(frozen=True)
 class Ports:
-    """What a server needs of its surroundings, real or simulated."""
+    """What a server needs from outside, real or simulated."""
 
     clock: Clock
     now_utc_s: Callable[[], float]
     turn: Turn
     new_id: Callable[[], str]
-    """Ids that are unpredictable (RFC 6120 section 4.7.3)."""
+    """Returns unpredictable ids (RFC 6120 section 4.7.3)."""
     new_salt: Callable[[], bytes]
     derive: DeriveKeys
     store: Store
@@ -76,4 +76,4 @@ class Ports:
     nodes: Nodes
     tracer: Tracer
     expelled: Callable[[], None]
-    """Ends this process at once: the other nodes have taken over its work."""
+    """Ends this process at once: the other nodes have fenced it."""

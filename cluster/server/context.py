@@ -1,9 +1,10 @@
-"""What a module may touch of the domain that it serves: this, and nothing else of the server."""
+"""All that a module sees of the server."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
@@ -15,6 +16,7 @@ from cluster.server.credentials import Credentials
 from cluster.server.im.accounts import Accounts
 from cluster.server.im.presence import Presence
 from cluster.server.im.subscriptions import Subscriptions
+from cluster.server.questions import Questions
 from cluster.server.sessions.session import Session
 from cluster.store.limits import Limits
 from cluster.store.port import Store
@@ -32,19 +34,19 @@ class ModuleContext:
     realm: frozenset[str]
     """The domainparts that are its own: see `router.realm`."""
     registration: bool
-    """Anybody may make an account (XEP-0077)."""
+    """Anybody may create an account (XEP-0077)."""
     registrations: RateLimit
-    """How often one address may try to."""
+    """How often one address may try to create an account."""
     password_changes: RateLimit
-    """How often one account may."""
+    """How often one account may change its password."""
     probes: RateLimit
     """How often one account may have a stanza followed (see xmpp/extensions/probe.py)."""
     strict: bool
-    """What old clients do and the RFCs forbid is refused."""
+    """Refuse what old clients do and the RFCs forbid."""
     admin: str
-    """Address of whoever runs the server; empty where the topology does not say."""
+    """The operator's address; empty if the topology gives none."""
     limits: Limits
-    """How much is kept for one account."""
+    """The limits of what is stored for one account."""
     store: Store
     accounts: Accounts
     credentials: Credentials
@@ -52,14 +54,18 @@ class ModuleContext:
     presence: Presence
     host: ServerHost
     route: Callable[[Stanza], Settled]
-    """Send a stanza of the server's own on its way."""
+    """Send a stanza of the server itself."""
     new_id: Callable[[], str]
     now_utc_s: Callable[[], float]
     uptime_s: Callable[[], float]
     """How long the server runs."""
+    questions: Questions
+    """What accounts ask others by way of the server."""
     remove_account: Callable[[str, Callable[[], object]], Deferred[bool]]
     """Forget an account and all that belongs to it, and tell its contacts; False where there is none. The function is
     called when it is final, before the account's sessions end."""
+    state: dict[Any, Any] = field(default_factory=dict)
+    """What modules keep of the domain: see `MemoryState`."""
 
     def session(self, jid: Jid | None) -> Session | None:
         """The session of a full JID of this domain."""

@@ -1,4 +1,4 @@
-"""Passwords: made into SCRAM keys, checked, and never kept (RFC 5802; RFC 6120 section 6)."""
+"""Passwords: hashed to SCRAM keys, checked, and never stored (RFC 5802; RFC 6120 section 6)."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from cluster.store.port import Account, AccountStore, ScramKeys, SecretStore
 from cluster.xmpp.streams.sasl import HASHES, Keys
 
 ITERATIONS = 4096
-"""The least that RFC 7677 section 4 allows: this is a lab, where thousands of load users log in at once."""
+"""The minimum of RFC 7677 section 4: in a lab, thousands of load users log in at once."""
 PASSWORD_CHANGES_PER_MINUTE = 10
-"""Of one account. Each costs two derivations, for which the logins of all others wait."""
+"""Of one account. Each costs two derivations, during which the logins of all others wait."""
 
 
 DeriveKeys = Callable[[str, str, bytes, int], Deferred[Keys]]
-"""What `make_keys` does: fails with ValueError for a password that SASLprep refuses (RFC 4013)."""
+"""The asynchronous `make_keys`: fails with ValueError for a password that SASLprep refuses (RFC 4013)."""
 
 
 class Credentials:
-    """The logins of one domain. Keys are derived one at a time: each takes milliseconds, in a thread.
+    """The logins of one domain.
 
-    A login costs the reactor's thread as much as a derivation costs its own, so one keeps up with the other; more at
-    a time would take the cores from it that it needs to serve everybody else.
+    Keys are derived one at a time, in a thread: each takes milliseconds. A login costs the reactor's thread about as
+    much as its derivation costs the other one, so one thread keeps up; more would take CPU that the reactor needs to
+    serve everybody else.
     """
 
     def __init__(
@@ -39,10 +40,10 @@ class Credentials:
         self._derivations = DeferredLock()
 
     async def keys(self, localpart: str, hash_name: str) -> Keys:
-        """The account's keys; for an unknown account, keys that no password fits.
+        """The account's keys; for an unknown account, keys that match no password.
 
-        Those are the same for its name at each node and after each start, as a real account's are: else the challenge
-        of SCRAM would tell whether there is such an account (RFC 5802 section 9).
+        Those are the same for a name at each node and after each start, like those of a real account: otherwise the
+        challenge of SCRAM would reveal whether the account exists (RFC 5802 section 9).
         """
         if not self._secret:
             self._secret = await self._secrets.get("keys of unknown accounts", self._new_salt() + self._new_salt())
@@ -77,14 +78,14 @@ class Credentials:
         return Account(localpart, keys)
 
     async def create(self, localpart: str, password: str) -> bool:
-        """Make the account; False where there is one of that name. Raises ValueError for a bad password."""
+        """Create the account; False if the name is taken. Raises ValueError for a bad password."""
         return await self._accounts.create(await self.account(localpart, password))
 
     async def change(self, localpart: str, password: str) -> bool:
-        """Give the account another password. Raises ValueError for a bad one.
+        """Change an account's password. Raises ValueError for a bad one.
 
-        False where there is no such account, or where it was changed or removed in the meantime: what was removed does
-        not come back, and a new account of its name keeps its own password.
+        False if the account does not exist, or was changed or removed meanwhile: a removed account is not created
+        again, and a new account of that name keeps its password.
         """
         before = await self._accounts.get(localpart)
         return before is not None and await self._accounts.replace(before, await self.account(localpart, password))

@@ -1,4 +1,4 @@
-"""One domain: its accounts and their sessions, and what its modules may touch."""
+"""One domain: its accounts, their sessions, and the context of its modules."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from cluster.server.im.presence_hooks import PresenceHooks
 from cluster.server.im.subscriptions import Subscriptions
 from cluster.server.ingress import Ingress
 from cluster.server.nodes.frames import Remove
+from cluster.server.questions import Questions
 from cluster.server.routing import Routing
 from cluster.server.sessions.hibernation import Hibernation
 from cluster.server.sessions.persistence import SessionPersister
@@ -34,7 +35,7 @@ _log = Logger()
 
 
 class Domain:
-    """The accounts of one domain that are here, and their sessions from the first to the last."""
+    """The accounts of one domain at this node, and their sessions from beginning to end."""
 
     def __init__(self, config: ServerConfig, ports: Ports, routing: Routing) -> None:
         self.name = config.domain
@@ -52,7 +53,7 @@ class Domain:
         self._subscriptions = Subscriptions(self.accounts, self._presence, routing.route, ports.new_id)
         self.context = self._context(config, ports)
         hooks = MessageHooks(self.context)
-        requests = iq.IqDispatch(self.host, routing.route)
+        requests = iq.IqDispatch(self.host, routing.route, self.context.questions.answered)
         self._messages = MessageDelivery(self.context, routing.bounce, ports.tracer, hooks)
         self.delivery = AccountDelivery(self.context, self._messages, requests, ports, routing)
         self.ingress = Ingress(
@@ -71,11 +72,12 @@ class Domain:
             store=ports.store, new_id=ports.new_id, now_utc_s=ports.now_utc_s, uptime_s=lambda: steady() - started_s,
             accounts=self.accounts, credentials=self.credentials, subscriptions=self._subscriptions,
             presence=self._presence, host=self.host, route=self.routing.route,
+            questions=Questions(self.routing.route, ports.new_id, ports.clock),
             remove_account=lambda localpart, removed: Deferred.fromCoroutine(self.remove_account(localpart, removed)),
         )  # fmt: skip
 
     async def _complete(self, account: LocalAccount) -> None:
-        """Let the modules add what is theirs to an account that was read."""
+        """Let the modules add their state to an account that was loaded."""
         await self.host.load(self.context, self._store.documents, account)
 
     # --- sessions
@@ -85,7 +87,7 @@ class Domain:
         Hibernation(session, self.persister, self._clock, self.session_gone)
 
     def session_gone(self, session: Session) -> None:
-        """The stream of a session is over: its contacts hear of it, and what it never got goes elsewhere."""
+        """The session has ended: its contacts are told, and its undelivered stanzas go elsewhere."""
         self._presence.leave(session)
         self.accounts.detach(session)
         self.persister.gone(session)
@@ -108,9 +110,9 @@ class Domain:
         forgotten.addCallback(lambda _: self._nodes.release(session.jid.localpart))
 
     async def restore(self, localpart: str) -> None:
-        """The process that had the account is gone: its sessions that can be resumed go on here.
+        """The process that had the account is gone: its sessions that can be resumed continue here.
 
-        What that process was sent and has not delivered reaches them now, but nothing else does before `adopt`.
+        Stanzas that the process was sent and had not delivered reach these sessions now; all others wait for `adopt`.
         """
         states = self.host.session_states
         for session in await restore(localpart, self.accounts, self._store.sessions, self.persister, states):
@@ -119,11 +121,12 @@ class Domain:
                 self.session_gone(session)
                 continue
             self.hibernate(session)
-            if session.accepting_messages:  # what came for the account before it was taken up
+            if session.accepting_messages:  # messages for the account from before the recovery
                 await self.host.run("available", self.context, session.account, session)
 
     async def adopt(self, localpart: str) -> None:
-        """The restored account is here as any other. Whoever could see its other sessions hears that they are gone."""
+        """Serve the restored account like any other. Contacts who could see its former sessions are told that those are
+        gone."""
         account = await self.accounts.load(localpart)
         if account is None:
             return
@@ -137,9 +140,9 @@ class Domain:
     # --- accounts
 
     async def remove_account(self, localpart: str, removed: Callable[[], object] = lambda: None) -> bool:
-        """Forget an account: all its data goes, its sessions end, its contacts are told (XEP-0077 section 3.2).
+        """Remove an account: its data, its sessions, and its contacts are told (XEP-0077 section 3.2).
 
-        False where there is none. `removed` is called when that is final, before its sessions end; not where the
+        False if it does not exist. `removed` is called when the removal is final, before its sessions end; not if the
         account is at another node.
         """
         node = await self._nodes.claim(localpart)

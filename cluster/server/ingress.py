@@ -1,4 +1,4 @@
-"""Where stanzas enter: what the clients and components of a domain send (RFC 6120 sections 8.1 and 10.3)."""
+"""The entry of stanzas from the clients and components of a domain (RFC 6120 sections 8.1 and 10.3)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 from twisted.internet.defer import Deferred
 
+from cluster.base import reasons
 from cluster.base.clock import Clock
 from cluster.base.settled import Settled, both
 from cluster.host import iq
@@ -29,11 +30,11 @@ from cluster.xmpp.streams.stamp import NotAStanza
 from cluster.xmpp.subscription import TYPES
 
 _READ = CLAIMS | {PROBE_PAYLOAD}
-"""Payloads of a client's stanza that are for its server."""
+"""Payloads of a client's stanza that are addressed to its server."""
 
 
 class Ingress:
-    """Takes what is sent, refuses what may not be sent, and hands on the rest."""
+    """Accepts stanzas, refuses those that may not be sent, and routes the others."""
 
     def __init__(
         self,
@@ -45,7 +46,7 @@ class Ingress:
         bounce: Bounce,
         clock: Clock,
     ) -> None:
-        """`too_large` answers what cannot be carried."""
+        """`too_large` answers stanzas that cannot be carried."""
         self._ctx = ctx
         self._route = ctx.route
         self._requests = requests
@@ -67,7 +68,7 @@ class Ingress:
             stanza, trace_id = self._read(session, stanza)
         else:
             trace_id = ""
-        if trace_id or (trace_id := self._tracer.sample()):
+        if trace_id or (trace_id := self._tracer.sample(stanza)):
             stanza = self._followed(stanza, trace_id)
         if len(stanza.raw) > ENTERING_BYTES:
             return self._too_large(stanza)
@@ -91,7 +92,7 @@ class Ingress:
     def from_component(self, stanza: Stanza) -> Settled:
         """A stanza that a component sent; its `from` is of the component's domain."""
         stanza = self._without_claims(stanza)
-        if trace_id := stanza.trace_id or self._tracer.sample():
+        if trace_id := stanza.trace_id or self._tracer.sample(stanza):
             stanza = self._followed(stanza, trace_id)
         if len(stanza.raw) > ENTERING_BYTES:
             return self._too_large(stanza)
@@ -109,36 +110,39 @@ class Ingress:
         return replied
 
     def nonza(self, session: Session, nonza: Nonza) -> None:
-        """An element that a client sent between its stanzas. Raises StreamError where nothing here knows it."""
+        """An element between a client's stanzas. Raises StreamError if no module handles it."""
         handler = self._ctx.host.nonza_handler(nonza.name)
         if handler is None:
             raise NotAStanza(nonza.name)
         handler(self._ctx, session, nonza)
 
     def _read(self, session: Session, stanza: Stanza) -> tuple[Stanza, str]:
-        """What a client's stanza says to its server itself: the stanza without it, and the trace id of its probe."""
+        """Read what a client's stanza says to the server itself: the stanza without that, and the trace id of its
+        probe."""
         trace_id = probe_id(stanza)
         if trace_id and not self._ctx.probes.take(session.jid.localpart):
-            stanza, trace_id = without_probe(stanza), ""  # else a gateway would follow it
+            stanza, trace_id = without_probe(stanza), ""  # otherwise a gateway would follow it
         return self._without_claims(stanza), trace_id
 
     def _without_claims(self, stanza: Stanza) -> Stanza:
-        """No stanza-id in it speaks for this domain (XEP-0359 section 3)."""
+        """The stanza without stanza-ids in the name of this domain (XEP-0359 section 3)."""
         return stanza if CLAIMS.isdisjoint(stanza.payloads) else without_claims(stanza, self._ctx.realm)
 
     def _followed(self, stanza: Stanza, trace_id: str) -> Stanza:
-        """The stanza as it enters the lab here, to be followed."""
+        """The stanza as it enters the lab here, with a trace id if it is to be followed."""
         stanza = msgspec.structs.replace(stanza, trace_id=trace_id)
         self._tracer.record(Event.RECEIVED, stanza)
         return stanza
 
     def _turn_back(self, session: Session, stanza: Stanza, barrier: Barrier) -> None:
-        """The session's own account blocks the receiver."""
-        self._tracer.record(Event.BOUNCED, stanza, "the sender blocks the receiver")
-        if stanza.may_be_answered_with_error:  # not by way of `bounce`: the receiver's barrier would stop that
+        """The session's own account blocks the receiver: refuse the stanza."""
+        self._tracer.record(Event.BOUNCED, stanza, "the sender blocks the receiver", reason=reasons.SENDER_BLOCKS)
+        if stanza.may_be_answered_with_error:  # without `bounce`: the receiver's barrier would stop it
             session.send(stanza.error(barrier.refusal()))
 
     def _presence_from(self, session: Session, stanza: Stanza) -> Settled:
+        if stanza.type is None:
+            stanza = self._ctx.presence.leaving(session, stanza)
         if stanza.to is None:
             if stanza.type not in (None, "unavailable"):
                 raise StanzaError(Condition.BAD_REQUEST, f"presence of type {stanza.type} needs an address")
@@ -153,14 +157,15 @@ class Ingress:
             return self._ctx.subscriptions.outbound(session.account, stanza)
         if stanza.type in (None, "unavailable"):
             return self._ctx.presence.direct(session, stanza)
-        if stanza.type in ("error", "probe"):  # a probe is no client's to send, nor a reason for an error (section 4.3)
+        if stanza.type in ("error", "probe"):  # a client may not send a probe, and gets no error for it (section 4.3)
             return self._route(stanza)
         raise StanzaError(Condition.BAD_REQUEST, f"unknown presence type {stanza.type}")
 
     def _iq_from(self, session: Session, stanza: Stanza) -> Settled:
-        if session.account.is_removed and stanza.type in ("get", "set"):  # what it changed would be left behind
-            refusal = StanzaError(Condition.NOT_ALLOWED, "the account is being removed")
-            session.send(stanza.error(refusal))  # not by way of `bounce`: nobody finds the account now
+        if session.account.is_removed and stanza.type in ("get", "set"):  # otherwise its change would remain
+            text = "the account is being removed"
+            refusal = StanzaError(Condition.NOT_ALLOWED, text, reason=reasons.ACCOUNT_REMOVED)
+            session.send(stanza.error(refusal))  # without `bounce`: the account cannot be found any more
             return None
         if stanza.id is None and not self._ctx.strict:
             stanza = self._with_id(session, stanza)
@@ -173,7 +178,7 @@ class Ingress:
         return self._route(stanza)
 
     def _with_id(self, session: Session, stanza: Stanza) -> Stanza:
-        """Old clients send an iq without an id (RFC 6120 section 8.1.3). To others it is empty, as Prosody has it."""
+        """Old clients send an iq without an id (RFC 6120 section 8.1.3). Others see an empty id, as with Prosody."""
         if not session.has_no_ids:
             session.has_no_ids = True
             detail = "an iq without an id (RFC 6120 section 8.1.3); further ones are not noted"

@@ -1,4 +1,4 @@
-"""Where a stanza goes next (RFC 6120 section 10): steps in order, of which the first that knows its address has it."""
+"""The next hop of a stanza (RFC 6120 section 10): steps in order, of which the first that knows its address decides."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base import reasons
 from cluster.base.settled import Settled
 from cluster.base.storage import is_refusal
 from cluster.server.config import Ports, ServerConfig
@@ -27,28 +28,29 @@ MAX_KNOWN = 1_024
 
 
 class LocalService(Protocol):
-    """Whoever has an address at this server: the domain with its accounts, an external component, a hosted service."""
+    """An address at this server: the domain with its accounts, an external component, a hosted service."""
 
     @property
     def domain(self) -> str:
         """Its domainpart."""
 
     def deliver(self, stanza: Stanza, place: str) -> Settled:
-        """Take a stanza for this domainpart. It has settled when a crash cannot lose it any more.
+        """Accept a stanza for this domainpart. It has settled when a crash can no longer lose it.
 
-        `place`: where it was read in a link, or in what another node sent, the same each time. What fails with
-        ConnectionLost is read again. Empty for what begins at this node: nobody has it, so its sender gets an error.
+        `place`: its place in a link, or in another node's inbox, the same each time; a failure with ConnectionLost
+        means that it is read again. Empty for a stanza that starts at this node: if delivery fails, its sender gets an
+        error.
         """
 
 
 Hop = Callable[[Stanza, str], Settled]
-"""Takes a stanza as `LocalService.deliver` does."""
+"""Accepts a stanza as `LocalService.deliver` does."""
 Step = Callable[[str], Hop | None]
-"""The next hop of what is for a domainpart; None where another step knows."""
+"""The next hop for a domainpart; None if another step has to decide."""
 
 
 class Table(dict[str, Hop]):
-    """The next hop by domainpart: what the first of the steps says that knows one. It is asked once."""
+    """The next hop by domainpart: that of the first step that knows one. Each is looked up once."""
 
     def __init__(self, *steps: Step) -> None:
         super().__init__()
@@ -79,13 +81,13 @@ class Routing:
         self._services: dict[str, LocalService] = {}
         self._relayed = RelayedPlaces()
         self._stanza_ids: StanzaIds
-        """Set by `start`, before anything comes from elsewhere."""
+        """Set by `start`, before anything arrives from other domains."""
         self._of_here = Table(self._service_here, self._service_at_other_node, self._federation)
         self._of_link = Table(self._service_here, self._service_at_other_node, self._nobody)
         self._of_node = Table(self._service_here, self._nobody)
 
     def add(self, service: LocalService) -> None:
-        """From now on it gets what is for its domain."""
+        """Route stanzas for its domain to it."""
         self._services[service.domain] = service
 
     async def start(self) -> None:
@@ -125,36 +127,37 @@ class Routing:
         return send
 
     def _nobody(self, domainpart: str) -> Hop:
-        error = StanzaError(Condition.SERVICE_UNAVAILABLE, f"no component {domainpart} is known here")
+        text = f"no component {domainpart} is known here"
+        error = StanzaError(Condition.SERVICE_UNAVAILABLE, text, reason=reasons.NO_COMPONENT)
         return lambda stanza, place: self.bounce(stanza, error)
 
-    # --- on its way
+    # --- stanzas
 
     def route(self, stanza: Stanza) -> Settled:
-        """A stanza whose sender is of this domain."""
+        """Route a stanza whose sender is of this domain."""
         to = stanza.to
         if to is None:
             return None  # an answer to a stream that is gone
         return self._of_here[to.domainpart](stanza, "")
 
     def from_link(self, stanza: Stanza, place: str) -> Settled:
-        """A stanza of another domain; a message gets an id by which it is known if it comes again."""
+        """Route a stanza of another domain; a message gets an id by which a repetition is recognised."""
         if self._relayed.nodes and self._relayed.is_known(place, self._nodes.name):
             return self._came_before(stanza)
         if stanza.kind == "message":
             stanza = self._arrived(stanza, place)
         to = stanza.to
-        assert to is not None  # the gate has looked
+        assert to is not None  # the gate has checked it
         return self._of_link[to.domainpart](stanza, place)
 
     def from_node(self, node: str, told: Deliver, place: str) -> Settled:
-        """What another node has sent on. What an earlier reader of the link has sent on too has come already."""
+        """Route a stanza from another node. One that an earlier reader of the link has sent on too is dropped."""
         stanza, at = told.stanza, told.place
         if at:
             if self._relayed.is_known(at, node):
                 return self._came_before(stanza)
             self._relayed.note(at, node)
-        elif stanza.kind == "message":  # as one of another domain: it may come twice if this node dies
+        elif stanza.kind == "message":  # like one of another domain: it may arrive twice if this node dies
             stanza = self._arrived(stanza, place)
         to = stanza.to
         assert to is not None  # by which the other node found this one
@@ -165,36 +168,39 @@ class Routing:
         return arrived(message, self._stanza_ids(place), self.jid, self._realm)
 
     def _came_before(self, stanza: Stanza) -> Settled:
-        self._tracer.record(Event.DROPPED, stanza, "it came before, by way of a node that is gone")
+        cause = "it came before, by way of a node that is gone"
+        self._tracer.record(Event.DROPPED, stanza, cause, reason=reasons.CAME_BEFORE)
         return None
 
     def tell(self, node: str, stanza: Stanza, place: str) -> Settled:
-        """Another node of the domain has whom it is for."""
+        """Send a stanza to the node of the domain that has its address."""
         if stanza.trace_id:
             self._tracer.record(Event.ROUTED, stanza, f"node {node}")
         return self._nodes.send(node, Deliver(stanza, place))
 
-    # --- back to the sender
+    # --- errors
 
     def bounce(self, stanza: Stanza, error: StanzaError) -> Settled:
-        """Answer a stanza with an error, unless it is one itself."""
-        self._tracer.record(Event.BOUNCED, stanza, error.with_cause)
+        """Answer a stanza with an error, unless it is an error itself."""
+        self._tracer.record(Event.BOUNCED, stanza, error.with_cause, reason=error.reason or reasons.REFUSED)
         if stanza.may_be_answered_with_error and stanza.from_ is not None:
             return self.route(stanza.error(error))
         return None
 
     def too_large(self, stanza: Stanza) -> Settled:
-        """Answer a stanza that cannot be carried; in place of an answer whoever asked gets an error."""
+        """Answer a stanza that cannot be carried; if it is an answer, its receiver gets an error instead."""
         error = too_large(len(stanza.raw))
         if stanza.may_be_answered_with_error:
             return self.bounce(stanza, error)
-        self._tracer.record(Event.DROPPED, stanza, str(error))
+        self._tracer.record(Event.DROPPED, stanza, str(error), reason=error.reason)
         shorter = stanza.as_error_alone(error)
         return self.route(shorter) if len(shorter.raw) <= ENTERING_BYTES else None
 
     def not_delivered(self, failure: Failure, stanza: Stanza) -> Settled:
-        """The errback of a stanza that nobody has: the storage is away or full, or something here is broken."""
+        """An errback for a stanza that was not delivered: the storage is away or full, or the code failed."""
         if is_refusal(failure.value):
-            return self.bounce(stanza, StanzaError(Condition.RESOURCE_CONSTRAINT, "the server cannot keep it now"))
+            text = "the server cannot keep it now"
+            error = StanzaError(Condition.RESOURCE_CONSTRAINT, text, reason=reasons.STORAGE_REFUSES)
+            return self.bounce(stanza, error)
         self._log.failure("Delivering a {kind} to {to}", failure, kind=stanza.kind, to=str(stanza.to))
-        return self.bounce(stanza, StanzaError(Condition.INTERNAL_SERVER_ERROR))
+        return self.bounce(stanza, StanzaError(Condition.INTERNAL_SERVER_ERROR, reason=reasons.INTERNAL_ERROR))

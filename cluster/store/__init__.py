@@ -1,1 +1,1 @@
-"""What a domain remembers: the port, in memory, and in Redis."""
+"""The storage of a domain: the port, in memory, and in Redis."""

@@ -1,4 +1,4 @@
-"""What an archive of messages holds, and how a page of it is chosen; the stores differ only in where it is kept."""
+"""The contents of a message archive, and the selection of a page; independent of where it is stored."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
 MAX_PAGE_BYTES = 1_048_576
-"""Of one page of an archive: it ends with the message that goes beyond, and the client asks for the next one."""
+"""Of one page of an archive: it ends with the message that exceeds this, and the client asks for the next one."""
 
 
 class UnknownId(LookupError):
@@ -29,7 +29,7 @@ class ArchivedMessage(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a message is found by; the id comes first, see the script of the Redis store."""
+    """The index of a message; the id comes first, see the script of the Redis store."""
 
     id: str
     came_utc_s: float
@@ -45,16 +45,16 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """What of an archive answers a query (XEP-0059)."""
+    """The answer to a query (XEP-0059)."""
 
     messages: list[ArchivedMessage]
     """Oldest first."""
     first_index: int
-    """Place of the first of them among all that match."""
+    """Place of the first of them among all matches."""
     count: int
-    """How many match."""
+    """The number of matches."""
     is_complete: bool
-    """Nothing was left out because the page was full (XEP-0313 section 4.3.2)."""
+    """No match was left out because the page was full (XEP-0313 section 4.3.2)."""
 
 
 class Selection(msgspec.Struct, frozen=True):
@@ -65,15 +65,15 @@ class Selection(msgspec.Struct, frozen=True):
     count: int
     is_complete: bool
     is_backwards: bool = False
-    """It is a page back from some message: what does not fit is the oldest."""
+    """It is a page before some message: what does not fit is the oldest."""
 
     @property
     def to_read(self) -> list[int]:
-        """The places, those first that must be on the page."""
+        """The places, in the order in which they fill the page."""
         return self.places[::-1] if self.is_backwards else self.places
 
     def page(self, read: Sequence[ArchivedMessage | None]) -> Page:
-        """The page, when so many were read of them; None is one that was forgotten meanwhile."""
+        """The page of these messages; None stands for a message that was forgotten meanwhile."""
         left = len(self.places) - len(read)
         messages = [each for each in (reversed(read) if self.is_backwards else read) if each is not None]
         first_index = self.first_index + (left if self.is_backwards else 0)
@@ -81,7 +81,7 @@ class Selection(msgspec.Struct, frozen=True):
 
 
 def select(archive: Sequence[Entry], owner: Jid, query: Query) -> Selection:
-    """Choose a page of the owner's archive, which is in order. Raises UnknownId."""
+    """Select a page of the owner's archive, which is in order. Raises UnknownId."""
     places = {entry.id: place for place, entry in enumerate(archive)}
 
     def place_of(id: str) -> int:

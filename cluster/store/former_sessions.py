@@ -1,4 +1,4 @@
-"""Sessions that version 0.1 stored: each value that a module keeps had a field of its own in the record."""
+"""Sessions of version 0.1, whose records had a field for each value of a module."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _NAMES = {
     "carbons": "carbons wants",
     "inactive": "csi inactive",
 }
-"""By field: the name of the value now."""
+"""By former field: the name of the value."""
 _record = msgspec.msgpack.Decoder(SessionRecord).decode
 _fields = msgspec.msgpack.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def read_record(stored: bytes) -> SessionRecord:
-    """The record of a session, whichever version stored it."""
+    """The record of a session, of either version."""
     fields = _fields(stored)
     if "state" in fields:
         return _record(stored)

@@ -1,4 +1,4 @@
-"""How much of each kind of thing is kept for one account."""
+"""The limits of what is stored for one account."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import msgspec
 
 
 class Limit(msgspec.Struct, frozen=True):
-    """So many, and of so many bytes together, as they are stored: a little more than their XML."""
+    """A count, and bytes together, as they are stored: a little more than their XML."""
 
     count: int
     size_bytes: int
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What holds for every account of a domain."""
+    """The limits for every account of a domain."""
 
     offline: Limit = Limit(1_000, 16 << 20)
     """Messages that wait for it (XEP-0160)."""
     offline_total_bytes: int = 1 << 30
-    """Of those that wait for all accounts together."""
+    """Of waiting messages of all accounts together."""
     roster: Limit = Limit(5_000, 1 << 20)
     """Contacts, as its clients see them (RFC 6121 section 2)."""
     archive: Limit = Limit(10_000, 64 << 20)
@@ -30,4 +30,4 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 DEFAULTS = Limits()
-"""What holds where the topology says nothing."""
+"""The limits if the topology gives none."""

@@ -1,77 +1,78 @@
-"""The stores in memory, for tests and for labs that are forgotten with their process."""
+"""The stores in memory, for tests and for labs that end with their process."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from itertools import islice
 from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
 
 from cluster.redisio.pages import PAGE_BYTES
-from cluster.store.archive import MAX_PAGE_BYTES, ArchivedMessage, Entry, Page, select
 from cluster.store.limits import DEFAULTS, Limit
+from cluster.store.memory_archives import MemoryArchives
 from cluster.store.memory_pubsub import MemoryPubsub
+from cluster.store.memory_rooms import MemoryRooms
 from cluster.store.port import PAGE_MESSAGES, Account, OfflineMessage, RosterItem, Store
 from cluster.store.session import KeptSession, SentStanza, SessionChange, SessionRecord
-from cluster.xmpp.extensions.mam import Query
 from cluster.xmpp.jid import Jid
 
 
 class MemoryOfAccounts(Protocol):
-    """Keeps something of accounts."""
+    """Stores something for accounts."""
 
     def forget(self, localpart: str) -> None:
-        """The account is gone."""
+        """Remove everything of the account."""
 
 
 class MemoryAccounts:
     """An `AccountStore`."""
 
     def __init__(self, rosters: MemoryRosters, others: Iterable[MemoryOfAccounts] = ()) -> None:
-        """`others`: what forgets with an account what it keeps of it."""
+        """`others`: stores whose contents are removed with an account."""
         self._accounts: dict[str, Account] = {}
         self._seeded: set[str] = set()
         self._rosters = rosters
         self._others = (rosters, *others)
 
     async def get(self, localpart: str) -> Account | None:
-        """The account, None where there is none."""
+        """The account, or None."""
         return self._accounts.get(localpart)
 
     async def create(self, account: Account) -> bool:
-        """Keep it unless the name is taken; False then."""
+        """Store it unless the name is taken; False then."""
         if account.localpart in self._accounts:
             return False
         self._accounts[account.localpart] = account
         return True
 
     async def replace(self, before: Account, account: Account) -> bool:
-        """Keep it in place of `before`, if that is what is kept."""
+        """Store it if `before` is what is stored."""
         if self._accounts.get(account.localpart) != before:
             return False
         self._accounts[account.localpart] = account
         return True
 
     async def delete(self, localpart: str) -> None:
-        """Forget it and all that is kept of it."""
+        """Remove the account and everything that is stored for it."""
         self._accounts.pop(localpart, None)
         for other in self._others:
             other.forget(localpart)
 
     async def is_seeded(self, localpart: str) -> bool:
-        """`seed` made it once."""
+        """Whether `seed` created it once."""
         return localpart in self._seeded
 
     async def seed(self, account: Account, roster: Sequence[RosterItem]) -> None:
-        """Make it and its roster, unless there is or was one."""
+        """Create it and its roster, unless it exists or existed."""
         if account.localpart not in self._seeded and await self.create(account):
             for item in roster:
                 await self._rosters.put(account.localpart, item)
         self._seeded.add(account.localpart)
 
     async def count(self) -> int:
-        """How many there are."""
+        """The number of accounts."""
         return len(self._accounts)
 
     async def names(self) -> list[str]:
@@ -90,15 +91,15 @@ class MemoryRosters:
         return dict(self._rosters.get(localpart, {}))
 
     async def put(self, localpart: str, item: RosterItem) -> None:
-        """Keep the contact."""
+        """Store the contact."""
         self._rosters.setdefault(localpart, {})[item.jid] = item
 
     async def remove(self, localpart: str, contact: Jid) -> None:
-        """Forget the contact."""
+        """Remove the contact."""
         self._rosters.get(localpart, {}).pop(contact, None)
 
     def forget(self, localpart: str) -> None:
-        """Forget the whole roster."""
+        """Remove the roster."""
         self._rosters.pop(localpart, None)
 
 
@@ -106,7 +107,9 @@ class MemoryOffline:
     """An `OfflineStore`."""
 
     def __init__(self) -> None:
-        self._messages: dict[str, list[OfflineMessage]] = {}
+        self._messages: dict[str, deque[OfflineMessage]] = {}
+        self._sizes_bytes: dict[str, int] = {}
+        self._total_bytes = 0
 
     async def push(
         self,
@@ -117,20 +120,24 @@ class MemoryOffline:
         *,
         first: bool = False,
     ) -> bool:
-        """Keep it, unless it would be more than may wait; False then. `first`: as the oldest."""
-        waiting = self._messages.setdefault(localpart, [])
-        size_bytes = sum(len(each.stanza.raw) for each in (*waiting, message))
-        all_bytes = sum(len(each.stanza.raw) for each in (message, *chain.from_iterable(self._messages.values())))
-        if len(waiting) >= limit.count or size_bytes > limit.size_bytes or all_bytes > total_bytes:
+        """Store it unless that exceeds a limit; False then. `first`: as the oldest."""
+        waiting, size_bytes = self._messages.get(localpart, deque()), len(message.stanza.raw)
+        is_full = len(waiting) >= limit.count or self._sizes_bytes.get(localpart, 0) + size_bytes > limit.size_bytes
+        if is_full or self._total_bytes + size_bytes > total_bytes:
             return False
-        waiting.insert(0 if first else len(waiting), message)
+        self._messages[localpart] = waiting
+        if first:
+            waiting.appendleft(message)
+        else:
+            waiting.append(message)
+        self._grow(localpart, size_bytes)
         return True
 
     async def page(self, localpart: str) -> list[OfflineMessage]:
-        """The oldest that wait."""
+        """The oldest waiting messages."""
         page: list[OfflineMessage] = []
         size_bytes = 0
-        for message in self._messages.get(localpart, ())[:PAGE_MESSAGES]:
+        for message in islice(self._messages.get(localpart, ()), PAGE_MESSAGES):
             page.append(message)
             size_bytes += len(message.stanza.raw)
             if size_bytes > PAGE_BYTES:
@@ -138,12 +145,21 @@ class MemoryOffline:
         return page
 
     async def drop(self, localpart: str, count: int) -> None:
-        """Forget the oldest `count`."""
-        del self._messages.get(localpart, [])[:count]
+        """Remove the oldest `count`."""
+        waiting = self._messages.get(localpart, deque())
+        for _ in range(min(count, len(waiting))):
+            self._grow(localpart, -len(waiting.popleft().stanza.raw))
+        if not waiting:
+            self.forget(localpart)
 
     def forget(self, localpart: str) -> None:
-        """Forget them all."""
+        """Remove all messages."""
         self._messages.pop(localpart, None)
+        self._total_bytes -= self._sizes_bytes.pop(localpart, 0)
+
+    def _grow(self, localpart: str, by_bytes: int) -> None:
+        self._sizes_bytes[localpart] = self._sizes_bytes.get(localpart, 0) + by_bytes
+        self._total_bytes += by_bytes
 
 
 class MemoryDocuments:
@@ -153,11 +169,11 @@ class MemoryDocuments:
         self._documents: dict[str, dict[str, bytes]] = {}
 
     async def get(self, localpart: str, name: str) -> bytes | None:
-        """The document, None where there is none."""
+        """The document, or None."""
         return self._documents.get(localpart, {}).get(name)
 
     async def put(self, localpart: str, name: str, document: bytes, limit: Limit | None = None) -> bool:
-        """Keep it, unless it is beyond the limit; False then."""
+        """Store it unless that exceeds the limit; False then."""
         kept = self._documents.setdefault(localpart, {})
         if not document:
             kept.pop(name, None)
@@ -171,46 +187,8 @@ class MemoryDocuments:
         return True
 
     def forget(self, localpart: str) -> None:
-        """Forget them all."""
+        """Remove all documents."""
         self._documents.pop(localpart, None)
-
-
-class MemoryArchives:
-    """An `ArchiveStore`."""
-
-    def __init__(self) -> None:
-        self._archives: dict[str, list[ArchivedMessage]] = {}
-
-    def append(self, localpart: str, message: ArchivedMessage, limit: Limit) -> Deferred[None]:
-        """Keep it; beyond the limit, the oldest are forgotten."""
-        archive = self._archives.setdefault(localpart, [])
-        archive.append(message)
-        del archive[: -limit.count]
-        while sum(len(kept.stanza.raw) for kept in archive) > limit.size_bytes:
-            del archive[0]
-        return succeed(None)
-
-    def append_again(self, localpart: str, message: ArchivedMessage, limit: Limit) -> None:
-        """Keep it, unless one of that id is there already."""
-        if all(kept.id != message.id for kept in self._archives.get(localpart, ())):
-            self.append(localpart, message, limit)
-
-    async def query(self, account: Jid, query: Query) -> Page:
-        """A page of the account's archive. Raises UnknownId."""
-        archive = self._archives.get(account.localpart, [])
-        chosen = select([Entry.of(message) for message in archive], account, query)
-        found: list[ArchivedMessage] = []
-        size_bytes = 0
-        for place in chosen.to_read:
-            if size_bytes > MAX_PAGE_BYTES:
-                break
-            found.append(archive[place])
-            size_bytes += len(found[-1].stanza.raw)
-        return chosen.page(found)
-
-    def forget(self, localpart: str) -> None:
-        """Forget it all."""
-        self._archives.pop(localpart, None)
 
 
 class MemorySecrets:
@@ -220,7 +198,7 @@ class MemorySecrets:
         self._secrets: dict[str, bytes] = {}
 
     async def get(self, name: str, new: bytes) -> bytes:
-        """The secret of this name, which is `new` where there was none."""
+        """The secret of this name, which is `new` if there was none."""
         return self._secrets.setdefault(name, new)
 
 
@@ -234,7 +212,7 @@ class MemorySessions:
         self._directed: dict[str, frozenset[Jid]] = {}
 
     def note(self, changes: Sequence[SessionChange]) -> Deferred[None]:
-        """Keep what is new."""
+        """Store the changes."""
         for change in changes:
             sent = self._sent.setdefault(change.id, {})
             sent.update((each.number, each) for each in change.sent)
@@ -257,7 +235,7 @@ class MemorySessions:
         ]
 
     def delete(self, localpart: str, id: str) -> Deferred[None]:
-        """Forget a session."""
+        """Remove a session."""
         self._records.get(localpart, {}).pop(id, None)
         self._counts.pop(id, None)
         self._sent.pop(id, None)
@@ -265,14 +243,18 @@ class MemorySessions:
         return succeed(None)
 
     def forget(self, localpart: str) -> None:
-        """Forget all sessions of an account."""
+        """Remove all sessions of an account."""
         for id in [*self._records.pop(localpart, {})]:
             self.delete(localpart, id)
 
 
 def memory_store() -> Store:
-    """An empty memory of one domain."""
+    """An empty store for one domain."""
     rosters, offline, documents = MemoryRosters(), MemoryOffline(), MemoryDocuments()
     archives, sessions, pubsub = MemoryArchives(), MemorySessions(), MemoryPubsub()
     accounts = MemoryAccounts(rosters, (offline, documents, archives, sessions, pubsub))
-    return Store(accounts, rosters, offline, documents, archives, MemorySecrets(), sessions, pubsub)
+    room_archives = MemoryArchives()
+    rooms = MemoryRooms(room_archives.forget)
+    return Store(
+        accounts, rosters, offline, documents, archives, MemorySecrets(), sessions, pubsub, rooms, room_archives
+    )  # fmt: skip

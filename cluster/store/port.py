@@ -1,7 +1,7 @@
-"""What a domain remembers: one small port for each feature, in the feature's words.
+"""The storage of a domain: one small port for each feature, in the feature's words.
 
-All of one domain. Methods are coroutines on Deferreds (`Deferred.fromCoroutine`); writes of one process take
-effect in the order of the calls, also when nobody waits between them. Localparts are prepared (RFC 7622).
+All methods are about one domain. They are coroutines on Deferreds (`Deferred.fromCoroutine`); writes of one process
+take effect in the order of the calls, also without waiting in between. Localparts are prepared (RFC 7622).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from cluster.store.archive import ArchivedMessage, Page
 from cluster.store.limits import DEFAULTS, Limit
 from cluster.store.pubsub import PubsubStore
+from cluster.store.rooms import RoomChange, RoomRecord
 from cluster.store.session import KeptSession, SessionChange
 from cluster.xmpp.extensions.mam import Query
 from cluster.xmpp.jid import Jid
@@ -23,7 +24,7 @@ from cluster.xmpp.stanza import Stanza
 
 
 class ScramKeys(msgspec.Struct, frozen=True):
-    """What a server keeps of a password for one SCRAM hash (RFC 5802 section 3): never the password itself."""
+    """The stored keys of a password for one SCRAM hash (RFC 5802 section 3); the password itself is never stored."""
 
     salt: bytes
     stored_key: bytes
@@ -48,9 +49,9 @@ class RosterItem(msgspec.Struct, frozen=True):
     groups: tuple[str, ...] = ()
     subscription: Literal["none", "to", "from", "both"] = "none"
     pending_out: bool = False
-    """We asked and wait (`ask='subscribe'`)."""
+    """The account asked and waits (`ask='subscribe'`)."""
     pending_in: Stanza | None = None
-    """They asked and wait: their subscribe stanza, shown again at each login (RFC 6121 section 3.1.3)."""
+    """The contact asked and waits: its subscribe stanza, shown again at each login (RFC 6121 section 3.1.3)."""
     approved: bool = False
     """Pre-approved (RFC 6121 section 3.4)."""
 
@@ -71,19 +72,20 @@ class AccountStore(Protocol):
 
     async def get(self, localpart: str) -> Account | None: ...
     async def create(self, account: Account) -> bool:
-        """Keep it unless there is one of that name already; False then."""
+        """Store it unless the name is taken; False then."""
 
     async def replace(self, before: Account, account: Account) -> bool:
-        """Keep it in place of `before`, if that is what is kept; False where that was changed or removed."""
+        """Store it if `before` is what is stored; False if that was changed or removed."""
 
     async def delete(self, localpart: str) -> None:
-        """Forget it, and in the same moment all that any store of the domain keeps of it, apart from `is_seeded`."""
+        """Remove it, and atomically everything that any store of the domain has for it, except `is_seeded`."""
 
     async def is_seeded(self, localpart: str) -> bool:
-        """`seed` made it once, whether or not it is still there."""
+        """Whether `seed` created it once, even if it was removed since."""
 
     async def seed(self, account: Account, roster: Sequence[RosterItem]) -> None:
-        """Make it and its roster, all or nothing, unless there is or was one: who was removed does not come back."""
+        """Create it and its roster, all or nothing, unless it exists or existed: a removed account is not created
+        again."""
 
     async def count(self) -> int: ...
     async def names(self) -> list[str]:
@@ -99,11 +101,11 @@ class RosterStore(Protocol):
 
 
 PAGE_MESSAGES = 100
-"""Of those that wait, in one page."""
+"""Of waiting messages, in one page."""
 
 
 class OfflineStore(Protocol):
-    """Messages that wait. Reading and dropping are two steps, so that a crash between them loses nothing."""
+    """Waiting messages. Reading and removing are two steps, so that a crash between them loses nothing."""
 
     async def push(
         self,
@@ -114,32 +116,31 @@ class OfflineStore(Protocol):
         *,
         first: bool = False,
     ) -> bool:
-        """Keep it, unless it would be more than may wait for the account, or for all together; False then.
-
-        `first`: as the oldest.
-        """
+        """Store it unless that exceeds the limit of the account, or of all together; False then. `first`: as the
+        oldest."""
 
     async def page(self, localpart: str) -> list[OfflineMessage]:
-        """The oldest that wait, up to PAGE_MESSAGES or PAGE_BYTES, at least one; none where nothing waits.
+        """The oldest waiting messages, up to PAGE_MESSAGES or PAGE_BYTES, at least one; none if nothing waits.
 
-        They are still there: the next page comes when these are dropped.
+        They stay stored: the next page comes after these are removed.
         """
 
     async def drop(self, localpart: str, count: int) -> None:
-        """Forget the oldest `count`."""
+        """Remove the oldest `count`."""
 
 
 class DocumentStore(Protocol):
-    """What accounts keep on their server as it is: one XML document for each account and name.
+    """One XML document for each account and name.
 
     The name belongs to the feature that wrote it: `vcard-temp`, `urn:xmpp:blocking`, or that of private XML.
     """
 
     async def get(self, localpart: str, name: str) -> bytes | None: ...
     async def put(self, localpart: str, name: str, document: bytes, limit: Limit | None = None) -> bool:
-        """Keep it; with a limit, only if the account has no more documents then, or makes them no larger; else False.
+        """Store it; with a limit, only if the account has no more documents then, or they are no larger; otherwise
+        False.
 
-        Nothing (`b""`) is kept as no document.
+        An empty document (`b""`) is not counted.
         """
 
 
@@ -147,49 +148,70 @@ class ArchiveStore(Protocol):
     """The messages that accounts sent and received (XEP-0313), in the order of the calls."""
 
     def append(self, localpart: str, message: ArchivedMessage, limit: Limit) -> Deferred[None]:
-        """Keep it; beyond the limit, the oldest are forgotten. Its id was drawn for it: no other message has it.
+        """Store it; beyond the limit, the oldest are removed. Its id is new: no other message has it.
 
-        An archive may have a sixteenth more than the limit for a while.
+        An archive may exceed the limit by a sixteenth for a while.
         """
 
     def append_again(self, localpart: str, message: ArchivedMessage, limit: Limit) -> None:
-        """The same for what comes again, with its id, until it is acknowledged: unless it is there already.
+        """Store a message that is read again until it is acknowledged, unless its id is stored already.
 
-        It is kept before anything is acknowledged, and need not be kept at once: see `Stage` of base/turn.py.
+        It is stored before anything is acknowledged, and not necessarily at once: see `Stage` of base/turn.py.
         """
 
+    def replace(self, localpart: str, message: ArchivedMessage) -> Deferred[None]:
+        """Keep it in place of the one with its id, if there is one: what was said is taken back."""
+
     async def query(self, account: Jid, query: Query) -> Page:
-        """A page of the account's archive, of no more than MAX_PAGE_BYTES or one message. Raises UnknownId."""
+        """A page of the archive of this bare JID, of no more than MAX_PAGE_BYTES or one message. Raises UnknownId."""
+
+
+class RoomStore(Protocol):
+    """The rooms of a domain's service (XEP-0045). Their messages are in `Store.room_archives`."""
+
+    async def names(self) -> list[str]:
+        """The localparts of all rooms, sorted."""
+
+    async def load(self, room: str) -> RoomRecord | None:
+        """All that is kept of a room, None where there is none."""
+
+    def note(self, change: RoomChange) -> Deferred[None]:
+        """Keep what is new of a room; fires when it is kept, and waits while the storage is away. Fails with
+        StorageRefused where that is there and refuses.
+        """
+
+    def delete(self, room: str) -> Deferred[None]:
+        """Forget a room and its archive, in the same way."""
 
 
 class SecretStore(Protocol):
-    """What all processes of a domain know, and nobody else."""
+    """Values that all processes of a domain know, and nobody else."""
 
     async def get(self, name: str, new: bytes) -> bytes:
-        """The secret of this name, which is `new` where there was none."""
+        """The secret of this name, which is `new` if there was none."""
 
 
 class SessionStore(Protocol):
-    """The sessions that can be resumed, so that they outlive the process of their server."""
+    """The sessions that can be resumed, which survive the process of their server."""
 
     def note(self, changes: Sequence[SessionChange]) -> Deferred[None]:
-        """Keep what is new of several sessions; fires when it is kept, and waits while the storage is away. Fails with
-        StorageRefused where that is there and refuses; it may have a part of it then.
+        """Store the changes of several sessions; fires when they are stored, and waits while the storage is away. Fails
+        with StorageRefused if the storage refuses; it may have a part of them then.
 
-        In this order, so that a crash in between does no harm: what was sent, what changed in their records, what was
-        handled and acknowledged.
+        The order makes a crash in between harmless: first the stanzas that were sent, then changes of the records, then
+        the counts of handled and acknowledged stanzas.
         """
 
     async def load(self, localpart: str) -> list[KeptSession]:
         """All sessions of an account."""
 
     def delete(self, localpart: str, id: str) -> Deferred[None]:
-        """Forget a session, as soon as the storage is there."""
+        """Remove a session, as soon as the storage is there."""
 
 
 @dataclass(frozen=True)
 class Store:
-    """Everything that one domain remembers."""
+    """The whole storage of one domain."""
 
     accounts: AccountStore
     rosters: RosterStore
@@ -199,3 +221,6 @@ class Store:
     secrets: SecretStore
     sessions: SessionStore
     pubsub: PubsubStore
+    rooms: RoomStore
+    room_archives: ArchiveStore
+    """Those of rooms, by their localparts."""

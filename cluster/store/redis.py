@@ -1,6 +1,6 @@
-"""The stores in Redis: one command for each method, or for each page of what it reads.
+"""The stores in Redis: one command for each method, or for each page that is read.
 
-They fail with ConnectionLost while Redis is away, apart from what may be written twice: that waits until it is back.
+They fail with ConnectionLost while Redis is away, except writes that may be repeated: those wait until Redis is back.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from cluster.store.limits import DEFAULTS, Limit
 from cluster.store.port import PAGE_MESSAGES, Account, OfflineMessage, RosterItem, Store
 from cluster.store.redis_archives import RedisArchives
 from cluster.store.redis_pubsub import RedisPubsub
+from cluster.store.redis_rooms import RedisRooms
 from cluster.store.redis_sessions import RedisSessions
 from cluster.xmpp.jid import Jid
 
@@ -49,8 +50,10 @@ redis.call(ARGV[6], KEYS[1], ARGV[2])
 redis.call('HSET', KEYS[2], ARGV[1], size, '', total)
 return 1
 """
-"""For a list and the hash of such lists' sizes, with their sum under an empty name. Where that says nothing of a list,
-it is empty or older than the hash; where there is no sum, nothing waits or the hash is older than that."""
+"""For a list and the hash of such lists' sizes, with their sum under an empty name.
+
+A list without a size is empty or older than the hash; without a sum, nothing waits or the hash is older than the sum.
+"""
 
 _DROP = """
 local dropped = 0
@@ -68,7 +71,7 @@ if redis.call('HEXISTS', KEYS[2], '') == 1 and redis.call('HINCRBY', KEYS[2], ''
   redis.call('HDEL', KEYS[2], '')
 end
 """
-"""From the beginning of such a list."""
+"""Removes the beginning of such a list."""
 
 _PAGE = """
 local page, size = {}, 0
@@ -90,7 +93,7 @@ if #ARGV[2] > before and size - before > tonumber(ARGV[4]) then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return 1
 """
-"""In the same way, for a hash of few fields, none of which is empty."""
+"""The same for a hash of few fields, none of which is empty."""
 
 _REPLACE = """
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
@@ -113,9 +116,9 @@ for at = own + 1, #KEYS do
   redis.call('HDEL', KEYS[at], ARGV[1])
 end
 """
-"""Keys: sessions, those of the account, its nodes, what else is its own, hashes by account, which may have a sum under
-an empty name; arguments: localpart, how keys of sessions begin, how many keys are the account's own, how those of the
-items of its nodes begin."""
+"""Keys: sessions, those of the account, its nodes, the account's other keys, hashes by account, which may have a sum
+under an empty name; arguments: localpart, prefix of the keys of sessions, number of the account's other keys, prefix of
+the items of its nodes."""
 
 _SEED = """
 if redis.call('HSETNX', KEYS[2], ARGV[1], '') == 0 then return end
@@ -136,22 +139,22 @@ class RedisAccounts:
         self._key = keys.accounts(domain)
 
     async def get(self, localpart: str) -> Account | None:
-        """The account, None where there is none."""
+        """The account, or None."""
         value = await self._client.execute("HGET", self._key, localpart)
         return None if value is None else _account(value)
 
     async def create(self, account: Account) -> bool:
-        """Keep it unless the name is taken; False then."""
+        """Store it unless the name is taken; False then."""
         return bool(await self._client.execute("HSETNX", self._key, account.localpart, _encode(account)))
 
     async def replace(self, before: Account, account: Account) -> bool:
-        """Keep it in place of `before`, if that is what is kept."""
+        """Store it if `before` is what is stored."""
         records = _encode(before), _encode(account)
         return bool(await self._client.execute("EVAL", _REPLACE, 1, self._key, account.localpart, *records))
 
     async def delete(self, localpart: str) -> None:
-        """Forget it and all that is kept of it."""
-        self._archives.write()  # else it would come later
+        """Remove the account and everything that is stored for it."""
+        self._archives.write()  # otherwise it would come later
         keys, domain = self._keys, self._domain
         own = keys.sessions_of(domain, localpart), keys.pubsub(domain, localpart), *keys.of_account(domain, localpart)
         names = keys.sessions(domain), *own, *keys.by_account(domain)
@@ -160,18 +163,18 @@ class RedisAccounts:
         await self._client.execute("EVAL", _FORGET_ACCOUNT, len(names), *names, *about)
 
     async def is_seeded(self, localpart: str) -> bool:
-        """`seed` made it once."""
+        """Whether `seed` created it once."""
         return bool(await self._client.execute("HEXISTS", self._keys.seeded(self._domain), localpart))
 
     async def seed(self, account: Account, roster: Sequence[RosterItem]) -> None:
-        """Make it and its roster, unless there is or was one."""
+        """Create it and its roster, unless it exists or existed."""
         localpart = account.localpart
         names = self._key, self._keys.seeded(self._domain), self._keys.roster(self._domain, localpart)
         items = (part for item in roster for part in (str(item.jid), _encode(item)))
         await self._client.execute("EVAL", _SEED, len(names), *names, localpart, _encode(account), *items)
 
     async def count(self) -> int:
-        """How many there are."""
+        """The number of accounts."""
         count: int = await self._client.execute("HLEN", self._key)
         return count
 
@@ -195,12 +198,12 @@ class RedisRosters:
         return {item.jid: item for item in items}
 
     async def put(self, localpart: str, item: RosterItem) -> None:
-        """Keep the contact."""
+        """Store the contact."""
         key = self._keys.roster(self._domain, localpart)
         await self._client.execute("HSET", key, str(item.jid), _encode(item))
 
     async def remove(self, localpart: str, contact: Jid) -> None:
-        """Forget the contact."""
+        """Remove the contact."""
         await self._client.execute("HDEL", self._keys.roster(self._domain, localpart), str(contact))
 
 
@@ -222,28 +225,28 @@ class RedisOffline:
         *,
         first: bool = False,
     ) -> bool:
-        """Keep it, unless it would be more than may wait; False then. `first`: as the oldest."""
+        """Store it unless that exceeds a limit; False then. `first`: as the oldest."""
         key, push = self._keys.offline(self._domain, localpart), "LPUSH" if first else "RPUSH"
         script = "EVAL", _PUSH_BELOW_LIMIT, 2, key, self._sizes, localpart
         bounds = limit.count, limit.size_bytes, total_bytes
         return bool(await self._client.execute(*script, _encode(message), *bounds, push))
 
     async def page(self, localpart: str) -> list[OfflineMessage]:
-        """The oldest that wait."""
+        """The oldest waiting messages."""
         key = self._keys.offline(self._domain, localpart)
-        if not await self._client.execute("LLEN", key):  # mostly, and a script costs more than the command
+        if not await self._client.execute("LLEN", key):  # the usual case, and a script costs more than the command
             return []
         page = await self._client.execute("EVAL", _PAGE, 1, key, PAGE_MESSAGES, PAGE_BYTES)
         return [_offline_message(value) for value in page]
 
     async def drop(self, localpart: str, count: int) -> None:
-        """Forget the oldest `count`."""
+        """Remove the oldest `count`."""
         key = self._keys.offline(self._domain, localpart)
         await self._client.execute("EVAL", _DROP, 2, key, self._sizes, localpart, count)
 
 
 MAX_READS = 16
-"""Documents that are read at the same time: a client may ask for a thousand large ones in one breath."""
+"""Documents that are read at the same time: a client may request a thousand large ones at once."""
 
 
 class RedisDocuments:
@@ -256,13 +259,13 @@ class RedisDocuments:
         self._reads = DeferredSemaphore(MAX_READS)
 
     async def get(self, localpart: str, name: str) -> bytes | None:
-        """The document, None where there is none."""
+        """The document, or None."""
         key = self._keys.documents(self._domain, localpart)
         value: bytes | None = await self._reads.run(self._client.execute, "HGET", key, name)
         return value
 
     async def put(self, localpart: str, name: str, document: bytes, limit: Limit | None = None) -> bool:
-        """Keep it, unless it is beyond the limit; False then."""
+        """Store it unless that exceeds the limit; False then."""
         key = self._keys.documents(self._domain, localpart)
         if not document:
             await self._client.execute("HDEL", key, name)
@@ -282,19 +285,24 @@ class RedisSecrets:
         self._key = keys.secrets(domain)
 
     async def get(self, name: str, new: bytes) -> bytes:
-        """The secret of this name, which is `new` where there was none."""
+        """The secret of this name, which is `new` if there was none."""
         self._client.post("HSETNX", self._key, name, new)
         secret: bytes = await self._client.execute("HGET", self._key, name)
         return secret
 
 
 def redis_store(client: RedisClient, keys: Keys, domain: str, turn: Turn) -> Store:
-    """What the domain remembers in this Redis. Make it before the router is started: see `RetryingWriter`.
+    """The storage of the domain in this Redis. Create it before the router is started: see `RetryingWriter`.
 
-    `turn`: of all who write to the client.
+    `turn`: that of all writers to the client.
     """
     insistent = RetryingWriter(client)
-    archives = RedisArchives(client, insistent, keys, domain, turn)
+    archives = RedisArchives(
+        client, insistent, lambda name: (keys.archive_index(domain, name), keys.archive(domain, name)), turn
+    )
+    room_archives = RedisArchives(
+        client, insistent, lambda name: (keys.room_archive_index(domain, name), keys.room_archive(domain, name)), turn
+    )
     return Store(
         RedisAccounts(client, keys, domain, archives),
         RedisRosters(client, keys, domain),
@@ -304,4 +312,6 @@ def redis_store(client: RedisClient, keys: Keys, domain: str, turn: Turn) -> Sto
         RedisSecrets(client, keys, domain),
         RedisSessions(client, insistent, keys, domain),
         RedisPubsub(client, keys, domain),
+        RedisRooms(client, insistent, keys, domain, room_archives),
+        room_archives,
     )

@@ -1,8 +1,8 @@
-"""The archives in Redis: a list of entries, in order, and a hash of the messages, for each account."""
+"""Archives in Redis: a list of entries, in order, and a hash of the messages, for each account or room."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from weakref import WeakValueDictionary
 
@@ -14,7 +14,6 @@ from cluster.base.pipelined import PipelinedReply
 from cluster.base.storage import log_failed
 from cluster.base.turn import Stage, Turn
 from cluster.redisio.client import RedisClient
-from cluster.redisio.keys import Keys
 from cluster.redisio.protocol import Command
 from cluster.redisio.retrying_writer import RetryingWriter
 from cluster.store.archive import MAX_PAGE_BYTES, ArchivedMessage, Entry, Page, select
@@ -40,7 +39,8 @@ for _, entry in ipairs(count > 0 and redis.call('LRANGE', KEYS[1], 0, count - 1)
 end
 redis.call('LTRIM', KEYS[1], math.max(count, 0), -1)
 """
-"""For an archive, which is a list and a hash: beyond so many, and where that is asked for, beyond so many bytes."""
+"""For an archive, which is a list and a hash: removes entries beyond a number and, if requested, beyond a number of
+bytes."""
 
 _READ = """
 local found, size = {}, 0
@@ -53,18 +53,22 @@ return found
 """
 """The first of some messages of an archive, by bytes."""
 
+_REPLACE = """
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
+"""
+
 MAX_BATCH_BYTES = 1 << 20
 """Of messages that wait to be written."""
 _PAGE_ENTRIES = 500
-"""What one reply holds of an archive's list: typically 60 KiB."""
+"""Entries in one reply: typically 60 KiB."""
 _CHECK_SHARE = 16
-"""An archive's messages are counted each time that this part of their limit came to it, and so are its bytes."""
+"""The messages of an archive, and their bytes, are counted each time that this part of their limit was added."""
 _MAX_UNCHECKED = 10_000
-"""Archives of which we know how much came to them since."""
+"""Archives for which the additions since the last count are known."""
 
 
 class _Appended:
-    """What one account's archive has got since the last write."""
+    """Additions to one account's archive since the last write."""
 
     __slots__ = ("again", "entries", "limit", "new", "size_bytes")
 
@@ -73,22 +77,22 @@ class _Appended:
         self.new: list[str | bytes] = []
         """Ids, each before its message."""
         self.again: list[tuple[str, bytes]] = []
-        """Of messages that may be there already."""
+        """Of messages that may be stored already."""
         self.entries: list[bytes] = []
         """Of both, in order."""
         self.size_bytes = 0
 
     def commands(self, index: str, messages: str) -> Iterator[Command]:
-        """`index`: the key of the list, `messages`: of the hash. Plain commands cost half of what a script does."""
+        """`index`: the key of the list, `messages`: of the hash. Plain commands cost half as much as a script."""
         if self.new:
             yield "HSET", messages, *self.new
         for id, message in self.again:
             yield "HSETNX", messages, id, message
-        yield "RPUSH", index, *self.entries  # what comes twice is twice in the list only
+        yield "RPUSH", index, *self.entries  # a repetition is twice in the list only
 
 
 class _Batch:
-    """What all archives have got since the last write, by account. It settles together."""
+    """Additions to all archives since the last write, by account. They settle together."""
 
     __slots__ = ("appended", "is_due", "settled", "size_bytes")
 
@@ -104,16 +108,18 @@ class _Batch:
 class RedisArchives:
     """An `ArchiveStore`: for each account a list of entries, in order, and a hash of the messages by their ids.
 
-    What a turn of the reactor appends is written at its end, and what comes again after a crash with a later one.
+    Additions of a turn of the reactor are written at its end, repetitions after a crash with those of a later turn.
     """
 
     _log = Logger()
 
-    def __init__(self, client: RedisClient, insistent: RetryingWriter, keys: Keys, domain: str, turn: Turn) -> None:
+    def __init__(
+        self, client: RedisClient, insistent: RetryingWriter, keys_of: Callable[[str], tuple[str, str]], turn: Turn
+    ) -> None:
+        """`keys_of`: for a localpart, the names of the list and of the hash."""
         self._client = client
         self._insistent = insistent
-        self._keys = keys
-        self._domain = domain
+        self._keys_of = keys_of
         self._turn = turn
         self._batch: _Batch | None = None
         self._is_gathered = False
@@ -121,11 +127,8 @@ class RedisArchives:
         self._unchecked: dict[str, tuple[int, int]] = {}
         self._readers: WeakValueDictionary[str, DeferredLock] = WeakValueDictionary()
 
-    def _keys_of(self, localpart: str) -> tuple[str, str]:
-        return self._keys.archive_index(self._domain, localpart), self._keys.archive(self._domain, localpart)
-
     def append(self, localpart: str, message: ArchivedMessage, limit: Limit) -> Deferred[None]:
-        """Keep it; beyond the limit, the oldest are forgotten."""
+        """Store it; beyond the limit, the oldest are removed."""
         batch, appended, encoded = self._add(localpart, message, limit)
         appended.new += message.id, encoded
         if not batch.is_due:
@@ -134,12 +137,18 @@ class RedisArchives:
         return batch.settled
 
     def append_again(self, localpart: str, message: ArchivedMessage, limit: Limit) -> None:
-        """Keep it soon, unless one of that id is there already."""
+        """Store it soon, unless its id is stored already."""
         batch, appended, encoded = self._add(localpart, message, limit)
         appended.again.append((message.id, encoded))
         if not (batch.is_due or self._is_gathered):
             self._is_gathered = True
             self._turn.soon(self._write_gathered, Stage.ARCHIVES)
+
+    def replace(self, localpart: str, message: ArchivedMessage) -> Deferred[None]:
+        """Keep it in place of the one with its id, if there is one."""
+        self.write()
+        command: Command = ("EVAL", _REPLACE, 1, self._keys_of(localpart)[1], message.id, _encode(message))
+        return self._insistent.write([command]).addCallback(lambda _: None)
 
     def _add(self, localpart: str, message: ArchivedMessage, limit: Limit) -> tuple[_Batch, _Appended, bytes]:
         batch = self._batch
@@ -160,7 +169,7 @@ class RedisArchives:
         self.write()
 
     def write(self) -> None:
-        """Write what was appended so far: before anything that is to find it."""
+        """Write all additions: before anything that is to find them."""
         batch, self._batch = self._batch, None
         if batch is None:
             return
@@ -171,7 +180,7 @@ class RedisArchives:
         self._insistent.write(commands).addCallback(self._on_written, batch)
 
     def _on_written(self, reply: object, batch: _Batch) -> None:
-        if reply is not None:  # else Redis refused it
+        if reply is not None:  # otherwise Redis refused it
             for localpart, appended in batch.appended.items():
                 self._check_size(localpart, appended)
         batch.settled.callback(None)
@@ -198,7 +207,7 @@ class RedisArchives:
         forgotten.addErrback(partial(log_failed, self._log, "Forgetting what an archive has too much"))
 
     async def query(self, account: Jid, query: Query) -> Page:
-        """A page of the account's archive; one at a time, since each holds all entries in memory. Raises UnknownId."""
+        """A page of the account's archive; one at a time, since each has all entries in memory. Raises UnknownId."""
         lock = self._readers.setdefault(account.localpart, DeferredLock())
         await lock.acquire()
         try:
@@ -215,11 +224,11 @@ class RedisArchives:
             return chosen.page([])
         ids = [archive[place].id for place in chosen.to_read]
         found = await self._client.execute("EVAL", _READ, 1, messages, MAX_PAGE_BYTES, *ids)
-        # what has been pushed out of the archive meanwhile is None
+        # None for what was removed meanwhile
         return chosen.page([None if value is None else _archived_message(value) for value in found])
 
     async def _entries(self, index: str) -> list[Entry]:
-        """All entries in order. Newest first is read what they are in: what is forgotten meanwhile moves the others."""
+        """All entries in order. Pages are read newest first: entries that are removed meanwhile move the others."""
         pages: list[list[Entry]] = []
         end: int = await self._client.execute("LLEN", index)
         while end > 0:

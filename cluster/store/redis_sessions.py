@@ -1,4 +1,4 @@
-"""The resumable sessions in Redis: three hashes, and commands that do no harm when they are given twice."""
+"""The resumable sessions in Redis: three hashes, and commands that may be repeated without harm."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _sent = msgspec.msgpack.Decoder(SentStanza).decode
 
 
 _DIRECTED = b"to "
-"""How the fields begin that say who has had directed presence; the others are the numbers of stanzas."""
+"""The beginning of fields for receivers of directed presence; the other fields are the numbers of stanzas."""
 
 
 class RedisSessions:
@@ -43,7 +43,7 @@ class RedisSessions:
         self._domain = domain
 
     def note(self, changes: Sequence[SessionChange]) -> Deferred[None]:
-        """Keep what is new: one command for each session that was sent something, and one for the counts of all."""
+        """Store the changes: one command for each session that was sent something, and one for the counts of all."""
         return self._insistent.write([*self._commands(changes)]).addCallback(_kept)
 
     def _commands(self, changes: Sequence[SessionChange]) -> Iterator[Command]:
@@ -84,7 +84,7 @@ class RedisSessions:
         return KeptSession(record, progress.handled, progress.acknowledged, sent, directed)
 
     def delete(self, localpart: str, id: str) -> Deferred[None]:
-        """Forget a session."""
+        """Remove a session."""
         keys, domain = self._keys, self._domain
         return self._insistent.write(
             [

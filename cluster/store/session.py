@@ -1,4 +1,4 @@
-"""What is kept of a session that can be resumed (XEP-0198 section 5), so that it outlives the process of its server."""
+"""The stored form of a session that can be resumed (XEP-0198 section 5), which survives the process of its server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cluster.xmpp.stanza import Stanza
 
 
 class SessionRecord(msgspec.Struct, frozen=True):
-    """What a session is, apart from its stanzas."""
+    """A session, without its stanzas."""
 
     id: str
     """The SM-ID."""
@@ -18,29 +18,29 @@ class SessionRecord(msgspec.Struct, frozen=True):
     timeout_s: float
     """How long it waits for its client."""
     broken_utc_s: float | None = None
-    """Since when it waits, in seconds since the epoch; None while it has a stream."""
+    """The start of its wait for a client, in seconds since the epoch; None while it has a stream."""
     presence: Stanza | None = None
-    """The presence that it broadcast last; None while it is not available."""
+    """The last presence that it broadcast; None while it is not available."""
     farewell: Stanza | None = None
     """The unavailable presence that it broadcast, unless it is available again."""
     priority: int = 0
     state: dict[str, msgspec.Raw] = {}
-    """What modules keep with it, by name (host/state.py)."""
+    """The values of modules, by name (host/state.py)."""
 
 
 class SentStanza(msgspec.Struct, frozen=True, array_like=True):
     """A stanza on its way to the client."""
 
     number: int
-    """Its place among all that were ever sent, from 1."""
+    """Its place among all stanzas of the session, from 1."""
     stanza: Stanza
     sent_utc_s: float
     also: tuple[str, ...] = ()
-    """Resources of the account that were sent the same."""
+    """Resources of the account that got the same stanza."""
 
 
 class SessionChange(msgspec.Struct, frozen=True):
-    """What is new of a session."""
+    """The changes of a session."""
 
     id: str
     localpart: str
@@ -49,24 +49,24 @@ class SessionChange(msgspec.Struct, frozen=True):
     acknowledged: int
     """Stanzas that the client has acknowledged, of all that it was ever sent."""
     record: SessionRecord | None = None
-    """None where it is as it was."""
+    """None if it is unchanged."""
     directed: frozenset[Jid] = frozenset()
-    """Who else has had directed presence."""
+    """New receivers of directed presence."""
     undirected: frozenset[Jid] = frozenset()
-    """Who has had it no more."""
+    """Former receivers of directed presence."""
     sent: tuple[SentStanza, ...] = ()
-    """To be kept."""
+    """New stanzas."""
     forgotten: range = range(0)
-    """Numbers of stanzas that need not be kept any more."""
+    """Numbers of stanzas to remove."""
 
 
 class KeptSession(msgspec.Struct, frozen=True):
-    """A session as it was left."""
+    """A session as it was stored."""
 
     record: SessionRecord
     handled: int
     acknowledged: int
     sent: tuple[SentStanza, ...]
-    """Oldest first. What bears a number up to `acknowledged` is not sent again: it is only known to have been sent."""
+    """Oldest first. Those with a number up to `acknowledged` are not sent again, but copies of them are recognised."""
     directed: frozenset[Jid] = frozenset()
-    """Who has had directed presence."""
+    """Receivers of directed presence."""

@@ -1,4 +1,4 @@
-"""Back-pressure on one peer: not read on while what it sent, or is sent for that, piles up."""
+"""Back-pressure on one peer: the server stops reading from it while unsettled or unread data piles up."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 UNSETTLED, UNREAD, UNANSWERED, OTHERS = 1, 2, 4, 8
-"""Why a peer is not read from: too much is not safe yet, it does not read, it goes on before it was answered, it has
-said so much at once that it is time for others."""
+"""Reasons to stop reading from a peer: too much is unsettled, it does not read, a request has no answer yet, other
+peers have to get their turn."""
 
 
 class Reading:
-    """Reading from a peer: stopped while there is a reason, whatever becomes of other reasons meanwhile."""
+    """Reading from a peer: stopped while there is any reason."""
 
     __slots__ = ("_reasons", "_transport")
 
@@ -22,17 +22,17 @@ class Reading:
         self._reasons = 0
 
     def is_stopped(self, reason: int) -> bool:
-        """There is this reason."""
+        """Whether reading is stopped for this reason."""
         return bool(self._reasons & reason)
 
     def pauseProducing(self, reason: int = UNSETTLED) -> None:
-        """There is this reason to stop."""
+        """Stop reading for this reason."""
         if not self._reasons:
             self._transport.pauseProducing()
         self._reasons |= reason
 
     def resumeProducing(self, reason: int = UNSETTLED) -> None:
-        """There is not any more."""
+        """This reason has ended."""
         if self._reasons & reason:
             self._reasons &= ~reason
             if not self._reasons:
@@ -40,7 +40,7 @@ class Reading:
 
 
 class Unsettled:
-    """What of a peer's stanzas has not settled; its transport is paused while that is at the bound."""
+    """The unsettled stanzas of a peer; its transport is paused while they are at the limit."""
 
     __slots__ = ("_limit", "_transport", "_waiting")
 
@@ -51,7 +51,7 @@ class Unsettled:
         self._waiting: set[Deferred[Any]] = set()
 
     def add(self, settled: Deferred[Any]) -> None:
-        """Count it until it has fired; what it fires with is passed on."""
+        """Count a Deferred until it fires; its result is passed on."""
         if settled in self._waiting:
             return
         self._waiting.add(settled)

@@ -1,4 +1,4 @@
-"""The Twisted side of every stream that the server answers on: its connection, time limits and back-pressure."""
+"""The Twisted side of every stream that a server accepts: its connection, time limits and back-pressure."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from cluster.xmpp.streams.events import Closed
 from cluster.xmpp.streams.stream import Stream
 
 CLOSE_TIMEOUT_S = 5.0
-"""How long a peer may take to end its side of a stream that we ended (RFC 6120 section 4.4), and then to hang up."""
+"""Time limit for a peer to end its side of a stream that the server ended (RFC 6120 section 4.4), and then to
+disconnect."""
 
 MAX_AT_ONCE = 32
 """Stanzas of one peer that are handled before all others have their turn. One read of a socket brings a thousand small
-requests, which are a tenth of a second of work; and an account may have as many streams as sessions."""
+requests, which take a tenth of a second; and an account may have as many streams as sessions."""
 
 
 class Flow(Interface):
-    """What can be told to wait."""
+    """A sender that can be told to wait."""
 
     def pause(self) -> None:
         """The peer does not read what it has been sent."""
@@ -42,15 +43,15 @@ class StreamConnection(Protocol):
     """One peer's connection."""
 
     first_timeout_s: ClassVar[float]
-    """How long the peer may take for the first step of its stream."""
+    """Time limit for the first step of the stream."""
     max_at_once: ClassVar[int] = MAX_AT_ONCE
     """Stanzas of the peer that are handled before all others have their turn."""
     max_unsettled: ClassVar[int]
-    """Batches of its stanzas that may be on their way to safety before we stop reading from it."""
+    """Batches of its stanzas that may be unsettled before the server stops reading from it."""
     _log = Logger()
 
     def __init__(self, stream: Stream[Any], clock: Clock, peer_clock: PeerClock, connections: dict[Any, None]) -> None:
-        """`connections`: those of its kind, with this one as long as it lasts."""
+        """`connections`: those of its kind, which include this one as long as it lasts."""
         self._stream: Any = stream
         self._clock = clock
         self._peer_clock = peer_clock
@@ -64,20 +65,20 @@ class StreamConnection(Protocol):
     @property
     @abstractmethod
     def _outbox(self) -> Flow | None:
-        """What is on its way to the peer, once stanzas flow."""
+        """The outbox of the peer, once stanzas flow."""
 
     def connectionMade(self) -> None:
-        """Wait for what the peer says first."""
+        """Wait for the peer's first bytes."""
         self._connections[self] = None
         self._reading = Reading(self.transport)
         self._unsettled = Unsettled(self._reading, self.max_unsettled)
         self.transport.registerProducer(self, True)
         self.transport.setTcpNoDelay(True)
-        self.transport.setTcpKeepAlive(True)  # a peer that vanished without a word is found out, if late
+        self.transport.setTcpKeepAlive(True)  # a peer that vanished without a goodbye is detected, if late
         self._limit(self.first_timeout_s)
 
     def dataReceived(self, data: bytes) -> None:
-        """Feed, drain, write: the one rhythm."""
+        """Feed, drain, write."""
         self._stream.receive_data(data)
         self._at_once = 0  # the reactor reads from each in turn
         if self._stream.state is not self._stream.CLOSED:
@@ -91,7 +92,7 @@ class StreamConnection(Protocol):
             self._on_closed(self._stream.fail(error))
 
     def _limit(self, timeout_s: float | None) -> None:
-        """What the peer owes us has to come in this time; None where it owes nothing."""
+        """Set the time limit for the peer's next step; None if it owes none."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._peer_clock.callLater(timeout_s, self._on_timeout) if timeout_s is not None else None
@@ -105,7 +106,7 @@ class StreamConnection(Protocol):
             self.hang_up()
 
     def _drain(self) -> None:
-        """Do what the stream says, until it is time for others."""
+        """Handle the events of the stream, until others have to get their turn."""
         if not self._reading.is_stopped(OTHERS):
             on_event, count = self._on_event, 0
             for event in islice(self._stream.events(), self.max_at_once - self._at_once):
@@ -124,25 +125,25 @@ class StreamConnection(Protocol):
             self._drain()
 
     def _drain_rest(self) -> None:
-        """The connection is gone: the stanzas that came before count, though there is no later turn for them."""
+        """The connection is gone: handle the stanzas that came before, since there is no later turn for them."""
         if self._outbox is not None:
             for event in self._stream.events():
                 self._on_event(event)
 
     @abstractmethod
     def _on_event(self, event: Any) -> None:
-        """Do what this says."""
+        """Handle this event."""
 
     @abstractmethod
     def _write_output(self) -> None:
-        """Write to the peer what the stream has for it."""
+        """Write the output of the stream to the peer."""
 
     @abstractmethod
     def _on_closed(self, closed: Closed) -> None:
-        """Our side of the stream is closed; what is left is to `_await_end`."""
+        """The server's side of the stream is closed; `_await_end` does the rest."""
 
     def _await_end(self) -> None:
-        """Write what ends our side, and hang up when the peer has ended its own (RFC 6120 section 4.4)."""
+        """Write the end of the server's side, and disconnect when the peer has ended its own (RFC 6120 section 4.4)."""
         self.transport.unregisterProducer()
         self._reading.resumeProducing(UNREAD)
         self.transport.write(self._stream.data_to_send())
@@ -152,7 +153,7 @@ class StreamConnection(Protocol):
             self._limit(CLOSE_TIMEOUT_S)
 
     def hang_up(self) -> None:
-        """End the connection when all is written, or when that takes too long."""
+        """Disconnect when all is written, or when that takes too long."""
         self.transport.loseConnection()
         self._limit(CLOSE_TIMEOUT_S)
 
@@ -164,7 +165,7 @@ class StreamConnection(Protocol):
             self.pauseProducing()
 
     def pauseProducing(self) -> None:
-        """The peer does not read: keep what is for it, or let it say nothing more that has to be answered."""
+        """The peer does not read: keep its stanzas, or stop reading requests that need an answer."""
         if (outbox := self._outbox) is not None:
             outbox.pause()
         else:
@@ -177,4 +178,4 @@ class StreamConnection(Protocol):
             outbox.resume()
 
     def stopProducing(self) -> None:
-        """The transport is gone; connectionLost does the rest."""
+        """IPushProducer: the transport is gone; connectionLost does the rest."""

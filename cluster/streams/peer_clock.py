@@ -1,4 +1,4 @@
-"""The time that peers are given: it goes on only as far as the server keeps up with them."""
+"""The time that peers are given: it passes only as fast as the server keeps up with them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from twisted.internet.base import DelayedCall
 from cluster.base.clock import Clock
 
 TICK_S = 1.0
-"""What one turn of the reactor can cost a peer of its time at the most."""
+"""The most of a peer's time that one turn of the reactor can cost."""
 
 
 class PeerCall:
-    """A call that is due later, as Twisted has it (IDelayedCall), as far as it is needed."""
+    """A scheduled call, as far as Twisted's IDelayedCall is needed."""
 
     __slots__ = ("_cancelled", "_what")
 
@@ -25,17 +25,17 @@ class PeerCall:
         self._cancelled = cancelled
 
     def active(self) -> bool:
-        """It is neither called nor cancelled."""
+        """It was neither called nor cancelled."""
         return self._what is not None
 
     def cancel(self) -> None:
-        """Do not call it."""
+        """Cancel the call."""
         if self._what is not None:
             self._what = None
             self._cancelled()
 
     def call(self) -> None:
-        """It is due."""
+        """Make the call."""
         if self._what is not None:
             what, self._what = self._what, None
             what()
@@ -44,17 +44,17 @@ class PeerCall:
 class PeerClock:
     """A clock for the time limits of peers, of `TICK_S` and more.
 
-    Where thousands log in at once, a turn of the reactor takes seconds, in which what peers have sent lies unread,
-    and by the reactor's clock their time runs out. By this one a turn takes `TICK_S` at the most: before a peer's
-    time is over the server has looked for its answer as many times as the limit has seconds.
+    When thousands log in at once, a turn of the reactor takes seconds, in which input of peers lies unread, and by the
+    reactor's clock their time runs out. By this clock a turn takes at most `TICK_S`: before a peer's time is over the
+    server has looked for its answer as many times as the limit has seconds.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._now_s = 0.0
-        self._ticked_s = 0.0  # by the reactor's clock: when it was that here
+        self._ticked_s = 0.0  # the reactor's time at that moment
         self._tick: DelayedCall | None = None
-        self._tick_s = 0.0  # how much later it is here when the tick comes
+        self._tick_s = 0.0  # how much later it is here at the next tick
         self._calls: list[tuple[float, int, PeerCall]] = []
         self._numbers = itertools.count()
         self._active = 0
@@ -74,7 +74,7 @@ class PeerClock:
         self._tick = self._clock.callLater(tick_s, self._on_tick)
 
     def _done(self) -> None:
-        """One call less to wait for; without any nothing ticks."""
+        """One call less to wait for; without any, the clock stops ticking."""
         self._active -= 1
         if not self._active:
             self._calls.clear()

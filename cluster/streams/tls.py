@@ -1,4 +1,4 @@
-"""TLS as a server's ports offer it, with the choice of the protocol above it (ALPN, RFC 7301; XEP-0368)."""
+"""TLS for the ports of a server, with the choice of the protocol above it (ALPN, RFC 7301; XEP-0368)."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ HTTP = b"http/1.1"
 
 
 class NoCommonProtocol(SSL.Error):
-    """The client offers protocols, but not the one that is spoken here."""
+    """The client offers protocols, but not this one."""
 
 
 def offer(key: Key, certificate: x509.Certificate, protocol: bytes, *, must_agree: bool) -> CertificateOptions:
     """TLS 1.2 and later, with this certificate.
 
     `must_agree`: a client that offers only other protocols gets the alert no_application_protocol (RFC 7301 section
-    3.2). Else it is served all the same: on a port with STARTTLS it has said already what it speaks.
+    3.2). Otherwise it is served all the same: on a port with STARTTLS the protocol is known already.
     """
 
     def select(connection: SSL.Connection, offered: list[bytes]) -> Any:
@@ -35,6 +35,6 @@ def offer(key: Key, certificate: x509.Certificate, protocol: bytes, *, must_agre
 
     # Twisted names the types of pyOpenSSL, which has deprecated them
     options = CertificateOptions(key, certificate, raiseMinimumTo=TLSVersion.TLSv1_2)  # type: ignore[arg-type]
-    # in place of Twisted's own choice, which answers with an empty protocol where nothing overlaps: an internal_error
+    # instead of Twisted's own choice, which answers with an empty protocol if none is common: an internal_error
     options.getContext().set_alpn_select_callback(select)
     return options

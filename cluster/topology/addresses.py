@@ -29,6 +29,11 @@ def own_hosts(seed: str, ports: Sequence[int], attempt: int) -> list[Address]:
     return addresses
 
 
+def name_server(host: str, port: int) -> Address:
+    """In the block of this host of a lab: the one address that no node gets."""
+    return f"{host.rpartition('.')[0]}.255", port
+
+
 def one_host(ports: Sequence[int], attempt: int) -> list[Address]:
     """127.0.0.1 for all, on different ports: each 10 above the one before it; others for each attempt.
 

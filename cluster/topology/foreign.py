@@ -9,17 +9,17 @@ from collections.abc import Mapping
 from functools import reduce
 from ipaddress import ip_address
 from operator import or_
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin
+from typing import TYPE_CHECKING, Annotated, Any
 
 import idna
-from pydantic import AfterValidator, Field, create_model
+from pydantic import AfterValidator, Field
 
 from cluster import kinds
 from cluster.kinds.base.gateway import GatewayNode
-from cluster.kinds.base.key import Key
 from cluster.kinds.base.network import NetworkNode
 from cluster.kinds.base.values import Domain, NodeName
-from cluster.topology.strict import OrEmpty, Section
+from cluster.topology.keys import section
+from cluster.topology.strict import Section
 
 
 def _host(text: str) -> str:
@@ -37,79 +37,54 @@ class Component(Section):
     """A program of your own that connects to a server as an external component (XEP-0114)."""
 
     server: NodeName
-    """The server that lets it in."""
+    """The server that it connects to."""
     secret: Annotated[str, Field(min_length=1)] = "secret"
-    """What it proves itself with."""
+    """The secret for its handshake."""
 
 
 class Gateway(Section):
     """A gateway: a component that translates between XMPP and a foreign network."""
 
     kind: str
-    """What it translates to."""
+    """The kind of gateway."""
     domain: Domain
-    """Its own domain, below that of its server, such as `sms.montague.lit`: addresses over there are its accounts."""
+    """Its domain, a subdomain of its server's, such as `sms.montague.lit`: foreign addresses are its accounts."""
     server: NodeName
     """The server that it is a component of."""
     network: NodeName
     """Its foreign network, one of `networks`."""
     secret: Annotated[str, Field(min_length=1)] = "secret"
-    """What it proves itself to the server with."""
+    """The secret for its handshake with the server."""
 
 
 class External(Section):
-    """A real system in place of the lab's own."""
+    """A real system instead of the lab's own."""
 
     host: Annotated[str, Field(min_length=1), AfterValidator(_host)]
     """Its address or name."""
     port: Annotated[int, Field(ge=1, le=65535)]
     """Its TCP port."""
     user: str = ""
-    """Whom to log in as: the system_id of a message centre, of at most 15 characters, or the user name of a mail host;
-    empty: no login."""
+    """The login: the system_id of a message centre, of at most 15 characters, or the user name of a mail host; empty:
+    no login."""
     password: str = ""
     """The password of that login; at a message centre it has at most 8 characters (SMPP 3.4 section 5.2.2)."""
     starttls: bool = False
-    """Only for a mail host: encrypt, and refuse to go on where that fails."""
+    """Only for a mail host: encrypt, and stop if that fails."""
 
 
 class Network(Section):
-    """A foreign network: the lab runs one that speaks its real protocol, unless `external` names another."""
+    """A foreign network: the lab runs one that speaks its real protocol, unless `external` names a real one."""
 
     kind: str
-    """What it is."""
+    """The kind of network."""
     external: External | None = None
-    """A real system to use instead; then the lab runs none, and knows none of its people."""
-
-
-def written(section: Section, keys: tuple[Key, ...]) -> dict[str, Any]:
-    """What a section says for the keys of its kind."""
-    return {key.name: getattr(section, key.name) for key in keys}
-
-
-def field(key: Key) -> Any:
-    """The key as pydantic makes a field of it."""
-    container = get_origin(key.type)
-    type_ = Annotated[key.type, OrEmpty(container)] if container in (list, dict) else key.type
-    return type_, Field(default=key.default, description=key.meaning)
-
-
-def _literal(word: str) -> Any:
-    return Literal[word]
+    """A real system to use instead; the lab then runs none, and does not know its people."""
 
 
 def _by_kind(known: Mapping[str, type[GatewayNode] | type[NetworkNode]], base: type[Section]) -> Any:
     """The sections of these kinds, told apart by their key `kind`."""
-    sections = [
-        create_model(
-            kind.__name__,
-            __base__=base,
-            __doc__=kind.about,
-            kind=(_literal(name), Field(description="What it is.")),
-            **{key.name: field(key) for key in kind.keys},
-        )
-        for name, kind in known.items()
-    ]
+    sections = [section(kind, base, kind.keys) for kind in known.values()]
     return Annotated[reduce(or_, sections), Field(discriminator="kind")] if len(sections) > 1 else sections[0]
 
 

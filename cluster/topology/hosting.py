@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, create_model
 
 from cluster import kinds
+from cluster.kinds.base.server import ServerNode
 from cluster.kinds.base.service import ServiceKind
 from cluster.kinds.base.values import Domain
-from cluster.topology.foreign import field, written
+from cluster.topology.keys import fields, written
 from cluster.topology.plan import ServiceSeed
 from cluster.topology.strict import Section
 
@@ -18,7 +19,7 @@ class HostedSection(Section):
     """A service that lives in the server."""
 
     domain: Domain
-    """Its own domain, below that of its server, such as `conference.montague.lit`."""
+    """Its domain, a subdomain of the server's, such as `conference.montague.lit`."""
 
 
 def _long_form(value: object) -> object:
@@ -30,25 +31,22 @@ def _key(kind: ServiceKind) -> Any:
         f"{kind.name.capitalize()}Section",
         __base__=HostedSection,
         __doc__=kind.about,
-        **{key.name: field(key) for key in kind.keys},
+        **fields(kind.keys),
     )
     written_as = BeforeValidator(_long_form, json_schema_input_type=str | section)
     return Annotated[section, written_as], Field(default=None, description=kind.about)
 
 
-if TYPE_CHECKING:
-
-    class Hosting(Section): ...
-
-else:
-    Hosting = create_model("Hosting", __base__=Section, **{name: _key(kind) for name, kind in kinds.services().items()})
+def service_keys(kind: type[ServerNode]) -> dict[str, Any]:
+    """The fields for the services that can live in a server of this kind."""
+    return {name: _key(each) for name, each in kinds.services().items() if kind.hosts is None or name in kind.hosts}
 
 
 def hosted(server: Section) -> tuple[ServiceSeed, ...]:
     """The services that the section of a server gives it, in the order of their names."""
-    sections = {kind: getattr(server, kind.name) for kind in kinds.services().values()}
+    sections = [(kind, getattr(server, kind.name, None)) for kind in kinds.services().values()]
     return tuple(
         ServiceSeed(kind.name, section.domain, written(section, kind.keys))
-        for kind, section in sections.items()
+        for kind, section in sections
         if section is not None
     )

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
 from cluster.base.units import WINDOWS, Unit
 from cluster.kinds.base.finding import Finding, KeyPath, choice
 from cluster.kinds.base.values import NodeName
+from cluster.kinds.xmpplab import USUAL
 from cluster.router.fault import Fault
 from cluster.router.faults import known
 from cluster.topology.strict import Section
@@ -78,6 +79,22 @@ def directions(link: Section) -> list[tuple[str, str]]:
 def faults_of(link: Section) -> dict[str, Any]:
     """The faults that an entry gives its links."""
     return {key: value for key in known() if (value := getattr(link, key)) is not None}
+
+
+def kind_findings(data: Mapping[str, Any], kinds: Mapping[str, object]) -> Iterator[Finding]:
+    """What a link cannot have because of the kinds of its ends. `kinds`: those of the servers, by name."""
+    links = data.get("links")
+    for index, link in enumerate(links if isinstance(links, list) else []):
+        ends = _ends(link) if isinstance(link, dict) else None
+        foreign = [end for end in ends or () if (kinds.get(end) or USUAL) != USUAL]
+        if not foreign:
+            continue
+        if link.get("transport") == "redis":
+            text = f"{foreign[0]} is of kind {kinds[foreign[0]]}, which knows no Redis; write s2s, or delete this key"
+            yield Finding(("links", index, "transport"), text)
+        if len(foreign) == 2 and (faults := [key for key in link if key in known()]):
+            text = f"no server of kind {USUAL} is at this link, and no other has faults; delete {', '.join(faults)}"
+            yield Finding(("links", index), text)
 
 
 def s2s_pairs(found: Iterable[Section]) -> set[frozenset[str]]:

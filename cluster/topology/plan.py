@@ -22,6 +22,7 @@ from cluster.kinds.base.server import (
     ServerNode,
     ServiceSeed,
 )
+from cluster.kinds.xmpplab import XmpplabServer
 from cluster.trace.hop import MAX_JOURNAL_BYTES
 
 __all__ = [
@@ -37,17 +38,20 @@ __all__ = [
     "S2sPeer",
     "ServerNode",
     "ServiceSeed",
+    "XmpplabServer",
 ]
 
 if TYPE_CHECKING:
+    AnyServer = ServerNode
     AnyGateway = GatewayNode
     AnyNetwork = NetworkNode
 else:
+    AnyServer = reduce(or_, kinds.servers().values())
     AnyGateway = reduce(or_, kinds.gateways().values())
     AnyNetwork = reduce(or_, kinds.networks().values())
 
-LabNode = ServerNode | GatewayNode | NetworkNode
-"""Whatever has a process of its own, and answers commands."""
+LabNode = XmpplabServer | GatewayNode | NetworkNode
+"""Whatever has a process of ours, and answers commands."""
 
 
 class LinkSeed(msgspec.Struct, frozen=True):
@@ -69,9 +73,11 @@ class Plan(msgspec.Struct, frozen=True):
     """Path of the file that it was made from."""
     state_dir: str
     """Folder of the running lab: `.xmpplab/<name>`, absolute."""
-    servers: tuple[ServerNode, ...]
+    servers: tuple[AnyServer, ...]
     gateways: tuple[AnyGateway, ...] = ()
     networks: tuple[AnyNetwork, ...] = ()
+    name_server: tuple[str, int] | None = None
+    """Where the lab's own DNS answers; None where this machine has no address for it."""
     sample_every: int = 1000
     """One stanza in so many is followed without being asked; 0: none."""
     probes_per_minute: int = 600
@@ -93,15 +99,16 @@ class Plan(msgspec.Struct, frozen=True):
     @property
     def listeners(self) -> list[tuple[str, int]]:
         """Every address that the lab takes on this machine."""
-        nodes: list[LabNode] = [*self.servers, *self.gateways, *self.networks]
+        nodes: list[ServerNode | GatewayNode | NetworkNode] = [*self.servers, *self.gateways, *self.networks]
         return [address for node in nodes for address in node.listeners]
 
     @property
     def shown(self) -> dict[str, Any]:
-        """As `xmpplab config` prints it. Each gateway and network has the keys of all kinds, so that whoever reads it
-        need not tell them apart."""
+        """As `xmpplab config` prints it. Each server, gateway and network has the keys of all kinds, so that whoever
+        reads it need not tell them apart."""
         made: dict[str, Any] = msgspec.to_builtins(self)
-        for place, known in (("gateways", kinds.gateways()), ("networks", kinds.networks())):
+        places = (("servers", kinds.servers()), ("gateways", kinds.gateways()), ("networks", kinds.networks()))
+        for place, known in places:
             usual = {key: value for kind in known.values() for key, value in _usual(kind)}
             made[place] = [{"name": node["name"], **usual, **node} for node in made[place]]
         return made
@@ -116,17 +123,27 @@ class Plan(msgspec.Struct, frozen=True):
         return msgspec.json.decode(path.read_bytes(), type=cls)
 
     @property
+    def ours(self) -> list[XmpplabServer]:
+        """The servers of our own kind: they have a user in the lab's Redis, and answer commands."""
+        return [server for server in self.servers if isinstance(server, XmpplabServer)]
+
+    @property
+    def started(self) -> list[AnyServer]:
+        """The servers that the lab runs."""
+        return [server for server in self.servers if server.is_started]
+
+    @property
     def lower_half(self) -> list[GatewayNode | NetworkNode]:
         """The gateways and foreign networks that the lab runs."""
         ours: list[GatewayNode | NetworkNode] = [network for network in self.networks if not network.is_external]
         ours.extend(self.gateways)
         return ours
 
-    def nodes_of(self, server: str) -> list[ServerNode]:
+    def nodes_of(self, server: str) -> list[AnyServer]:
         """The nodes of the server of this name, the first one first."""
         return [node for node in self.servers if node.server == server]
 
-    def server_named(self, name: str) -> ServerNode:
+    def server_named(self, name: str) -> AnyServer:
         """The server of this name, which is known to exist."""
         return next(server for server in self.servers if server.name == name)
 
@@ -134,7 +151,7 @@ class Plan(msgspec.Struct, frozen=True):
         """The network of this name."""
         return next(network for network in self.networks if network.name == name)
 
-    def server(self, name_or_domain: str) -> ServerNode | None:
+    def server(self, name_or_domain: str) -> AnyServer | None:
         """The server of this name (`s1`) or domain."""
         return next((s for s in self.servers if name_or_domain in (s.name, s.domain)), None)
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from cluster.kinds.base.finding import Finding, KeyPath, choice
 from cluster.kinds.base.values import RESERVED_NAMES, prepared_domain, sections
+from cluster.kinds.xmpplab import MAX_NODES
 from cluster.topology import foreign_references, links
 from cluster.topology.plan import COMPONENT_PORT
-from cluster.topology.scale import MAX_LAB_NODES, MAX_NODES, node_name
+from cluster.topology.scale import MAX_LAB_NODES, node_name
 from cluster.xmpp.jid import Jid, JidError
 
 
@@ -38,6 +39,7 @@ def findings(data: object, modules: Collection[str]) -> Iterator[Finding]:
     for key, account in accounts.items():
         yield from _contacts(key, _list(_mapping(account).get("contacts")), known)
     yield from links.findings(_mapping(data), servers)
+    yield from links.kind_findings(_mapping(data), {name: _mapping(each).get("kind") for name, each in servers.items()})
     yield from foreign_references.findings(_mapping(data), domains)
 
 

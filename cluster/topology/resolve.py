@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from cluster import kinds
-from cluster.store.limits import DEFAULTS, Limit, Limits
+from cluster.kinds.xmpplab import USUAL
 from cluster.topology import addresses, links
-from cluster.topology.foreign import Gateway, Network, written
+from cluster.topology.foreign import Gateway, Network
 from cluster.topology.hosting import hosted
-from cluster.topology.model import Server, ServerSettings, Topology
+from cluster.topology.keys import written
+from cluster.topology.model import Topology
 from cluster.topology.plan import (
     COMPONENT_PORT,
     AccountSeed,
@@ -27,8 +28,11 @@ from cluster.topology.plan import (
     ServerNode,
 )
 from cluster.topology.scale import with_nodes
+from cluster.topology.servers import settings_of
 from cluster.xmpp.jid import Jid
 
+DNS_PORT = 5353
+"""In place of 53, which needs root on most machines."""
 _NO_PORT = 2775
 """Where a gateway would listen that does not: it has an address all the same, so that those of the others stay."""
 
@@ -42,46 +46,35 @@ def resolve(
     redis_url: str = "",
     attempt: int = 0,
     single_host: bool = False,
+    dns_port: int = DNS_PORT,
 ) -> Plan:
     """The lab as it will run. Pure: the same arguments give the same Plan.
 
     `path` is the file it came from, `state_dir` the lab's absolute folder, which the addresses depend on; `modules`
     those to load where the file names none. With another `attempt` the addresses are others: try the next one when
-    a port is taken. `single_host`: the system has only 127.0.0.1 (macOS). Raises ValueError for a relative state_dir.
+    a port is taken. `single_host`: the system has only 127.0.0.1 (macOS), and the lab no DNS; else that has `dns_port`.
+    Raises ValueError for a relative state_dir.
     """
     if not state_dir.is_absolute():
         raise ValueError(f"state_dir must be absolute, or two labs could get the same addresses: {state_dir}")
     settings = [settings_of(server, topology.defaults) for server in topology.servers.values()]
-    ports = [setting.c2s_port for setting in settings]
+    ports = [setting["c2s_port"] for setting in settings]
     ports += [kinds.gateways()[gateway.kind].usual_port or _NO_PORT for gateway in topology.gateways.values()]
     ports += [kinds.networks()[network.kind].usual_port for network in topology.networks.values()]
     taken = addresses.one_host(ports, attempt) if single_host else addresses.own_hosts(str(state_dir), ports, attempt)
     at_servers, at_lower = taken[: len(settings)], iter(taken[len(settings) :])
     seeds = _accounts(topology)
     servers = tuple(
-        ServerNode(
-            name=name,
-            domain=server.domain,
-            host=host,
-            c2s_port=port,
-            tls=setting.tls,
-            registration=setting.registration == "open",
-            registrations_per_minute=setting.registrations_per_minute,
-            limits=_limits(setting),
-            strict=setting.strict,
-            anonymous=setting.anonymous,
-            admin=setting.admin or "",
-            direct_tls_port=port + 1 if single_host else setting.direct_tls_port,
-            http_port=port + 3 if single_host else setting.http_port,
-            modules=tuple(modules if setting.modules is None else setting.modules),
-            accounts=tuple(seed for jid, seed in seeds.items() if jid.domainpart == server.domain),
-            components=_components(topology, name),
-            services=hosted(server),
+        _server(
+            name,
+            topology,
+            seeds,
+            host,
+            _on_one_host(setting, port) if single_host else setting,
+            modules,
             component_port=port + 2 if single_host else COMPONENT_PORT,
-            s2s_port=port + 4 if single_host else setting.s2s_port,
-            peers=_peers(topology, name),
         )
-        for (name, server), setting, (host, port) in zip(topology.servers.items(), settings, at_servers, strict=True)
+        for name, setting, (host, port) in zip(topology.servers, settings, at_servers, strict=True)
     )
     gateways = tuple(_gateway(name, gateway, topology, next(at_lower)) for name, gateway in topology.gateways.items())
     networks = tuple(_network(name, network, next(at_lower)) for name, network in topology.networks.items())
@@ -93,6 +86,7 @@ def resolve(
         servers=servers,
         gateways=gateways,
         networks=networks,
+        name_server=None if single_host else addresses.name_server(taken[0][0], dns_port),
         sample_every=topology.trace.sample_every,
         probes_per_minute=topology.trace.probes_per_minute,
         journal_bytes=topology.trace.journal_bytes,
@@ -102,25 +96,31 @@ def resolve(
         fault_seed=topology.router.seed,
     )
     for name, server in topology.servers.items():
-        plan = with_nodes(plan, name, server.nodes)
+        plan = with_nodes(plan, name, getattr(server, "nodes", 1))
     return plan
 
 
-def settings_of(server: Server, defaults: ServerSettings) -> ServerSettings:
-    """What holds for a server: its own keys, else those of `defaults`, else the model's. The one place that says so."""
-    own = server.model_fields_set & ServerSettings.model_fields.keys()
-    return defaults.model_copy(update={key: getattr(server, key) for key in own})
+def _server(
+    name: str, topology: Topology, seeds: Mapping[Jid, AccountSeed], host: str, setting: dict[str, Any],
+    modules: Sequence[str], *, component_port: int,
+) -> ServerNode:  # fmt: skip
+    server = topology.servers[name]
+    if "modules" in setting:
+        setting = {**setting, "modules": tuple(modules if setting["modules"] is None else setting["modules"])}
+    kind = kinds.servers()[server.kind]
+    host = getattr(server, "host", None) or host
+    return kind(
+        name=name, domain=server.domain, host=host, peers=_peers(topology, name),
+        accounts=tuple(seed for jid, seed in seeds.items() if jid.domainpart == server.domain),
+        components=_components(topology, name), services=hosted(server),
+        component_port=component_port, **kind.fields(setting),
+    )  # fmt: skip
 
 
-def _limits(setting: ServerSettings) -> Limits:
-    return Limits(
-        offline=Limit(setting.offline_messages, setting.offline_bytes),
-        offline_total_bytes=setting.offline_total_bytes,
-        roster=Limit(DEFAULTS.roster.count, setting.roster_bytes),
-        archive=Limit(DEFAULTS.archive.count, setting.archive_bytes),
-        private=Limit(DEFAULTS.private.count, setting.private_bytes),
-        pubsub=Limit(DEFAULTS.pubsub.count, setting.pubsub_bytes),
-    )
+def _on_one_host(setting: dict[str, Any], port: int) -> dict[str, Any]:
+    """The other ports of a server follow that of its clients."""
+    ports = {"c2s_port": port, "direct_tls_port": port + 1, "http_port": port + 3, "s2s_port": port + 4}
+    return setting | {key: port for key, port in ports.items() if key in setting}
 
 
 def _components(topology: Topology, server: str) -> tuple[ComponentSeed, ...]:
@@ -139,13 +139,17 @@ def _peers(topology: Topology, server: str) -> tuple[str, ...] | None:
 
 
 def _s2s_peers(topology: Topology, node: ServerNode, servers: Sequence[ServerNode]) -> tuple[S2sPeer, ...]:
-    """The domains of the servers that a link with `transport: s2s` joins it with, and those of their components."""
+    """The domains of the servers that it speaks with over XML streams, and those of their components.
+
+    These are those that a link with `transport: s2s` joins it with; and of the others, those of another kind than ours.
+    """
     pairs = links.s2s_pairs(topology.links)
     return tuple(
         S2sPeer(domain, other.host, other.s2s_port)
         for other in servers
         if {node.name, other.name} in pairs
-        for domain in (other.domain, *(component.domain for component in other.components))
+        or (other is not node and node.is_joined_to(other.domain) and {node.kind, other.kind} != {USUAL})
+        for domain in other.domains
     )
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from cluster.topology.plan import Plan, ServerNode
+from cluster.kinds.xmpplab import MAX_NODES
+from cluster.topology.plan import Plan, ServerNode, XmpplabServer
 
-MAX_NODES = 16
-"""Of one server: as many processes as a desk has cores, and more than enough to see what happens between them."""
 MAX_LAB_NODES = 254
 """Of a lab, gateways and networks included: each has one of the addresses 127.a.b.1 to 127.a.b.254."""
 ONE_HOST = "127.0.0.1"
@@ -33,12 +32,17 @@ def with_nodes(plan: Plan, server: str, count: int) -> Plan:
         raise ValueError(f"no server {server!r} (servers: {known})")
     if not 1 <= count <= MAX_NODES:
         raise ValueError(f"{server} cannot have {count} nodes; from 1 to {MAX_NODES} serve one domain")
+    first = nodes[0]
+    if not isinstance(first, XmpplabServer):
+        if count == 1:
+            return plan
+        raise ValueError(f"{server} is of kind {first.kind}, which has one node; only one of kind xmpplab has more")
     for number in range(len(nodes) + 1, count + 1):
         name = node_name(server, number)
         names = [[node.name for node in nodes] for nodes in (plan.servers, plan.gateways, plan.networks)]
         if any(name in some for some in names):
             raise ValueError(f"node {number} of {server} would be named {name}, which is another node's name")
-        plan = _with(plan, server, [*plan.nodes_of(server), _further(plan, nodes[0], name)])
+        plan = _with(plan, server, [*plan.nodes_of(server), _further(plan, first, name)])
     return _with(plan, server, plan.nodes_of(server)[:count])
 
 
@@ -57,7 +61,7 @@ def _with(plan: Plan, server: str, nodes: list[ServerNode]) -> Plan:
     return msgspec.structs.replace(plan, servers=tuple(servers))
 
 
-def _further(plan: Plan, first: ServerNode, name: str) -> ServerNode:
+def _further(plan: Plan, first: XmpplabServer, name: str) -> XmpplabServer:
     """A node beside the first one: accounts are made, components connect and services are there only."""
     host, shift = _place(plan, first)
     return msgspec.structs.replace(
@@ -67,9 +71,10 @@ def _further(plan: Plan, first: ServerNode, name: str) -> ServerNode:
     )  # fmt: skip
 
 
-def _place(plan: Plan, first: ServerNode) -> tuple[str, int]:
+def _place(plan: Plan, first: XmpplabServer) -> tuple[str, int]:
     """A host of the lab's own block that no node has; where there is one host only, how far to shift the ports."""
     hosts, ports = {host for host, _ in plan.listeners}, {port for _, port in plan.listeners}
+    hosts |= {server.host for server in plan.servers}
     if hosts == {ONE_HOST}:
         return ONE_HOST, _shift(first, ports)
     block = first.host.rpartition(".")[0]
@@ -79,7 +84,7 @@ def _place(plan: Plan, first: ServerNode) -> tuple[str, int]:
     raise ValueError(f"a lab has at most {MAX_LAB_NODES} nodes; no loopback address is left for another one")
 
 
-def _shift(first: ServerNode, taken: set[int]) -> int:
+def _shift(first: XmpplabServer, taken: set[int]) -> int:
     """To the nearest ports above that nobody has, else to those below."""
     shifts: tuple[int, ...] = (
         *range(_PORT_STEP, len(_PORTS), _PORT_STEP),

@@ -1,1 +1,1 @@
-"""Hops: what each node did with a stanza, where that is kept, and how it is shown."""
+"""Hops, the steps of a stanza through the nodes: their journal, and how they are shown."""

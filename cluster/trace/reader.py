@@ -15,7 +15,7 @@ from cluster.trace.redis import FIELD, MAX_ENTRIES
 _PAGE = 100
 """Entries of one reply, of some 64 KiB at the most."""
 _WAIT_MS = 1_000
-"""How long one read blocks: Redis clients time out on longer silences, and Ctrl-C is seen in between."""
+"""How long one read blocks: Redis clients time out after longer pauses, and Ctrl-C is noticed in between."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Hop]).decode
@@ -30,31 +30,36 @@ class JournalReader:
         self._key = keys.journal
 
     def append(self, hop: Hop) -> None:
-        """Write one hop, as a `Journal`; it is there when this returns."""
+        """Write one hop, as a `Journal`; it is stored when this returns."""
         self._client.xadd(self._key, {FIELD: _encode([hop])}, maxlen=MAX_ENTRIES, approximate=True)
 
     def read(self, trace_ids: Collection[str], position: bytes = b"0") -> list[Hop]:
-        """The hops so far of these stanzas, behind this position, in the order of their times."""
+        """The hops so far of these stanzas, after this position, in the order of their times."""
         found = (hop for _, hops in self.after(position) for hop in hops if hop.trace_id in trace_ids)
         return sorted(found, key=lambda hop: hop.at_utc_ns)
 
     def newest(self) -> bytes:
-        """Where the journal ends now; for `after`."""
+        """The current end of the journal; for `after`."""
         entries = self._client.xrevrange(self._key, count=1)
         return bytes(entries[0][0]) if entries else b"0"
 
+    def newest_first(self) -> Iterator[list[Hop]]:
+        """What is in the journal, an entry at a time."""
+        end = b"+"
+        while page := self._client.xrevrange(self._key, end, b"-", count=_PAGE):
+            for _, fields in page:
+                yield _hops(fields)
+            end = b"(" + page[-1][0]
+
     def after(self, position: bytes) -> Iterator[tuple[bytes, list[Hop]]]:
-        """What was written behind this position, oldest first, each with the position behind it."""
+        """The entries after this position, oldest first, each with its position."""
         while page := self._client.xrange(self._key, b"(" + position, b"+", count=_PAGE):
             for id, fields in page:
                 yield id, _hops(fields)
             position = page[-1][0]
 
     def follow(self) -> Iterator[list[Hop]]:
-        """The hops from this call on, as they are written, and an empty list where none comes within a second.
-
-        Never ends by itself.
-        """
+        """The hops from this call on, as they are written, and an empty list if none comes within a second. Endless."""
         return self._follow_after(self.newest())
 
     def _follow_after(self, last: bytes) -> Iterator[list[Hop]]:
@@ -70,7 +75,7 @@ class JournalReader:
 
 
 def _hops(fields: dict[bytes, bytes]) -> list[Hop]:
-    """What an entry holds; nothing where it is junk, since every server may append to the journal."""
+    """The hops of an entry; none for an invalid one, since every server may append to the journal."""
     try:
         return _decode(fields[FIELD.encode()])
     except (KeyError, msgspec.DecodeError):

@@ -12,7 +12,7 @@ from cluster.redisio.keys import Keys
 from cluster.trace.hop import MAX_JOURNAL_BYTES, Hop
 
 MAX_ENTRIES = 100_000
-"""Oldest first, entries beyond this are forgotten; an entry holds hops of one reactor turn of one node."""
+"""Entries beyond this are removed, oldest first; an entry has the hops of one reactor turn of one node."""
 MAX_HOPS = 64
 """Of one entry: some 64 KiB at the most."""
 FIELD = "h"
@@ -22,10 +22,10 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class RedisJournal:
-    """A `Journal`. While Redis is away or slow hops are lost: they must never hold up the stanzas that they tell of."""
+    """A `Journal`. While Redis is away or slow, hops are lost: they must never delay the stanzas."""
 
     def __init__(self, client: RedisClient, keys: Keys, reactor: Clock, max_bytes: int = MAX_JOURNAL_BYTES) -> None:
-        """`max_bytes`: of what this node has in the journal; where it writes much, all nodes' oldest entries go."""
+        """`max_bytes`: of this node's hops in the journal; if the node writes much, all nodes' oldest entries go."""
         self._client = client
         self._newest = _Newest(max_bytes)
         self._key = keys.journal
@@ -39,7 +39,7 @@ class RedisJournal:
         self._hops.append(hop.cut())
 
     def flush(self) -> None:
-        """Write now what waits for the end of the turn: for a server that stops."""
+        """Write the waiting hops now: for a server that stops."""
         hops, self._hops = self._hops, []
         if self._client.is_slow:
             return
@@ -49,7 +49,7 @@ class RedisJournal:
 
 
 class _Newest:
-    """How many of the newest entries the journal has room for: of what is trimmed to so many, ours fit."""
+    """The number of newest entries to which the journal is trimmed, so that this node's hops fit."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -58,7 +58,7 @@ class _Newest:
         self._is_full = False
 
     def count_with(self, entry: bytes) -> int:
-        """One more is written."""
+        """Count one more entry."""
         self._sizes.append(len(entry))
         self._size_bytes += len(entry)
         while len(self._sizes) > 1 and (self._size_bytes > self._max_bytes or len(self._sizes) > MAX_ENTRIES):

@@ -1,4 +1,4 @@
-"""Hops as people and programs want to see them. Pure: from hops to text, trees and dicts."""
+"""Hops for people and programs. Pure: from hops to text, trees and dicts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Step(msgspec.Struct, frozen=True):
     offset_ms: float
     """Since the first hop."""
     delta_ms: float
-    """Since the hop before."""
+    """Since the previous hop."""
 
 
 def steps(hops: Sequence[Hop]) -> list[Step]:
@@ -37,7 +37,7 @@ def steps(hops: Sequence[Hop]) -> list[Step]:
 
 
 def tree(hops: Sequence[Hop]) -> Tree:
-    """The route: each node that the stanza came to, and below it what happened there and when."""
+    """The route: each node that the stanza came to, and below it the events there and their times."""
     all_steps = steps(hops)
     if not all_steps:
         return Tree("no hops")
@@ -58,15 +58,16 @@ def _line(step: Step) -> str:
 
 
 def mermaid(hops: Sequence[Hop]) -> str:
-    """A sequence diagram (https://mermaid.js.org): an arrow where a stanza came to another node, else a note.
+    """A sequence diagram (https://mermaid.js.org): an arrow for each arrival of the stanza at another node, otherwise a
+    note.
 
-    A node may record a thing after the stanza has gone on from it: that is no way back. So only the first hop at a
-    node counts as a stanza's arrival there, and any that says that it was received.
+    A node may record an event after the stanza has left it, which is not a return. So only the first hop at a node
+    counts as an arrival there, and any hop `received`.
     """
     all_steps = steps(hops)
     ids = {name: f"n{number}" for number, name in enumerate(dict.fromkeys(step.hop.node for step in all_steps))}
     lines = ["sequenceDiagram"]
-    lines += [f"    participant {id} as {_plain(name)}" for name, id in ids.items()]
+    lines += [f"    participant {id} as {plain(name)}" for name, id in ids.items()]
     places: dict[str, str] = {}
     seen: set[tuple[str, str]] = set()
     for step in all_steps:
@@ -78,12 +79,13 @@ def mermaid(hops: Sequence[Hop]) -> str:
             places[hop.trace_id] = here
         seen.add((hop.trace_id, here))
         what = f"{hop.event} +{step.offset_ms:.2f} ms" + (f" ({hop.detail})" if hop.detail else "")
-        lines.append(f"    {arrow}: {_plain(what)}")
+        lines.append(f"    {arrow}: {plain(what)}")
     return "\n".join(lines) + "\n"
 
 
-def _plain(text: str) -> str:
-    """Without what Mermaid reads as its own: `#` begins an entity, `;` and a line break end a statement."""
+def plain(text: str) -> str:
+    """The text without characters that Mermaid interprets: `#` begins an entity, `;` and a line break end a
+    statement."""
     return safe_line(re.sub(r"[#;\n]", lambda match: f"#{ord(match[0])};", text))
 
 
@@ -103,7 +105,7 @@ def as_dict(hop: Hop) -> dict[str, Any]:
 
 
 def dicts(hops: Sequence[Hop]) -> list[dict[str, Any]]:
-    """For JSON: one dict for each hop, with its place in time among them."""
+    """For JSON: one dict for each hop, with its place in time."""
     return [
         {**as_dict(step.hop), "offset_ms": round(step.offset_ms, 3), "delta_ms": round(step.delta_ms, 3)}
         for step in steps(hops)

@@ -1,8 +1,8 @@
-"""What others wrote, made safe for a terminal: every command shows such text by one of these functions.
+r"""Makes texts of others safe for a terminal: every command shows such texts by one of these functions.
 
 A terminal takes C0 and C1 control characters as commands (ECMA-48), in UTF-8 also U+009B and U+009D: they could move
 the cursor, change the title, or paste. Directional formatting (Unicode TR 36 section 2.5) makes a line read as another.
-They are shown as Python would escape them, `\\x9b` or `\\u202e`. Lone surrogates are too, which cannot be written.
+They are shown in Python's escapes, `\x9b` or `\u202e`. So are lone surrogates, which cannot be written.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""All but the line feed and the tab."""
+"""All except the line feed and the tab."""
 
 
 def safe(text: str) -> str:
@@ -19,12 +19,13 @@ def safe(text: str) -> str:
 
 
 def safe_line(text: str) -> str:
-    """For what stands in a line of ours: it cannot begin another one."""
+    """For a text within a line: it cannot begin another line."""
     return safe(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def safe_indented(text: str, indent: str) -> str:
-    """For a text behind a line's beginning: its further lines cannot be taken for lines of ours."""
+    """For a text after the beginning of a line: its further lines are indented, so that they cannot imitate lines of
+    the command."""
     return safe(text).replace("\n", f"\n{indent}")
 
 

@@ -1,20 +1,21 @@
-"""How many failures of stanzas that are not followed are recorded: a flood of them must not push all else out."""
+"""Bounds how many failures of stanzas that are not followed are recorded: a flood of them must not push out all
+else."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # commands that only read plans are to start at once
+if TYPE_CHECKING:  # commands that only read plans start fast
     from cluster.base.clock import Clock
 
 MAX_PER_PERIOD = 20
-"""Failures of stanzas that are not followed, of one node: at this pace they fill the journal within hours."""
+"""Failures of stanzas that are not followed, of one node: at this rate they fill the journal within hours."""
 PERIOD_S = 1.0
 
 
 class Sparing:
-    """Lets MAX_PER_PERIOD through in each PERIOD_S, and counts the others."""
+    """Admits MAX_PER_PERIOD in each PERIOD_S, and counts the others."""
 
     def __init__(self, clock: Clock, tell: Callable[[int], None]) -> None:
         """`tell(number)` is called at the end of a period in which more came than were let through."""

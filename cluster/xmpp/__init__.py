@@ -1,1 +1,1 @@
-"""The protocol core: bytes and events. No I/O, no clock, no randomness; whoever runs it passes those in."""
+"""The protocol core: bytes and events. No I/O, no clock, no randomness; callers pass those in."""

@@ -1,6 +1,6 @@
-"""XML trees for handlers: the standard library's Element, and its way to and from the wire.
+"""XML trees for handlers: the standard library's Element, parsed and serialized.
 
-The message path never builds a tree; it passes slices of the input on (see parser.py).
+The message path builds no tree; it passes slices of the input on (see parser.py).
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from cluster.xmpp.namespaces import CLIENT, STREAMS, XML
 __all__ = ["NOT_XML", "Element", "SubElement", "canonical", "check_text", "parse", "serialize", "split", "text_of"]
 
 _LONG = 64
-"""A namespace with more characters is declared once and has a prefix: repeated in each element it would make of a
-stanza of 256 KB one of 400 MB. Those of the extensions are shorter."""
+"""A longer namespace is declared once with a prefix: repeated in each element, it would turn a stanza of 256 KB into
+one of 400 MB. Those of the extensions are shorter."""
 
 _CONTEXT = f"<context xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>".encode()
 
 
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""XML 1.0 section 2.2: NUL, other control characters and lone surrogates can stand in no stanza."""
+"""XML 1.0 section 2.2: NUL, other control characters and lone surrogates are not allowed in a stanza."""
 
 
 def check_text(text: str) -> None:
-    """Raises ValueError for a text with a character that no XML can have (XML 1.0 section 2.2)."""
+    """Raises ValueError for a text with a character that XML does not allow (XML 1.0 section 2.2)."""
     if found := NOT_XML.search(text):
         raise ValueError(f"a text in XML cannot have the character U+{ord(found[0]):04X}")
 
 
 def parse(raw: bytes, context: bytes = _CONTEXT) -> Element:
-    """The tree of one slice; `context` is an opening tag `<context …>` with the namespaces that hold around it."""
+    """The tree of one slice; `context` is an opening tag `<context …>` with the namespace declarations around it."""
     parser = XMLParser()
     parser.feed(context)
     parser.feed(raw)
@@ -40,7 +40,7 @@ def parse(raw: bytes, context: bytes = _CONTEXT) -> Element:
 
 
 def serialize(element: Element, inherited: str = CLIENT) -> bytes:
-    """UTF-8 XML of the tree, with a declaration only where the namespace changes from `inherited`."""
+    """The XML of the tree in UTF-8, with a declaration only where the namespace changes from `inherited`."""
     parts: list[str] = []
     prefixes: dict[str, str] = {}
     _write(element, inherited, parts, prefixes)
@@ -50,7 +50,7 @@ def serialize(element: Element, inherited: str = CLIENT) -> bytes:
 
 
 def canonical(raw: bytes) -> bytes:
-    """One slice as `serialize` writes it: without CDATA, and with prefixes only for long namespaces."""
+    """One slice in the form of `serialize`: without CDATA, and with prefixes only for long namespaces."""
     return serialize(parse(raw))
 
 
@@ -85,7 +85,7 @@ def _name(tag: str, inherited: str, prefixes: dict[str, str]) -> tuple[str, str]
 
 
 def _attribute(key: str, count: int, prefixes: dict[str, str]) -> str:
-    """The name of an attribute, the `count`th of its element, behind the declaration of its prefix."""
+    """The name of an attribute, the `count`th of its element, after the declaration of its prefix."""
     namespace, name = split(key)
     if not namespace:
         return name
@@ -101,12 +101,13 @@ def _prefix(namespace: str, prefixes: dict[str, str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Only what has to be (XML 1.0 section 2.4), so that a text is not longer than a peer wrote it outside of CDATA."""
+    """Escape only what must be (XML 1.0 section 2.4), so that a text is not longer than its sender wrote it outside of
+    CDATA."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace("]]>", "]]&gt;").replace("\r", "&#13;")
 
 
 def split(name: str) -> tuple[str, str]:
-    """`{namespace}local` as its two parts; the namespace is empty where there is none."""
+    """The two parts of `{namespace}local`; the namespace is empty if there is none."""
     if name.startswith("{"):
         namespace, _, local = name[1:].partition("}")
         return namespace, local
@@ -114,6 +115,6 @@ def split(name: str) -> tuple[str, str]:
 
 
 def text_of(element: Element, name: str) -> str | None:
-    """The text of the first child with this `{namespace}name`, None without one; no text is ''."""
+    """The text of the first child with this `{namespace}name`, None without one; an empty child has ''."""
     child = element.find(name)
     return None if child is None else child.text or ""

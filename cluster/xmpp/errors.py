@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from cluster.base.reasons import Reason
 from cluster.xmpp.element import Element
 
 
@@ -38,7 +39,7 @@ class StreamCondition(StrEnum):
 
 
 class ErrorType(StrEnum):
-    """RFC 6120 section 8.3.2: what the sender may do about it."""
+    """RFC 6120 section 8.3.2: what the sender may do about the error."""
 
     AUTH = "auth"
     CANCEL = "cancel"
@@ -89,16 +90,19 @@ _USUAL_TYPE = {
     Condition.SUBSCRIPTION_REQUIRED: ErrorType.AUTH,
     Condition.UNEXPECTED_REQUEST: ErrorType.WAIT,
 }
-"""The type that RFC 6120 section 8.3.3 gives for each condition; cancel where it is not listed here."""
+"""The type that RFC 6120 section 8.3.3 gives for each condition; cancel for all others."""
 
 
 class StanzaError(Exception):
-    """A stanza is refused: the sender gets an error stanza (RFC 6120 section 8.3) and the stream goes on.
+    """A stanza is refused: the sender gets an error stanza (RFC 6120 section 8.3) and the stream continues.
 
-    `type` defaults to the one that the RFC gives for the condition; `detail` is an application-specific condition
-    beside it (section 8.3.4), or its `{namespace}name` where that is all. `cause` is for whoever runs the server only:
-    what the sender must not learn, such as that it is blocked.
+    `type` defaults to that of the RFC for the condition; `detail` is an application-specific condition in addition to
+    it (section 8.3.4), or its `{namespace}name` if it is empty. `cause` is for the operator only: what the sender must
+    not learn, such as that it is blocked. `reason` is for `xmpplab why` only, too. `by`: the address that refuses, if
+    it is not the stanza's receiver.
     """
+
+    by = ""
 
     def __init__(
         self,
@@ -107,6 +111,7 @@ class StanzaError(Exception):
         type: ErrorType | None = None,
         detail: str | Element = "",
         cause: str = "",
+        reason: Reason | None = None,
     ) -> None:
         super().__init__(f"{condition}: {text}" if text else condition)
         self.condition = condition
@@ -114,17 +119,18 @@ class StanzaError(Exception):
         self.type = type or _USUAL_TYPE.get(condition, ErrorType.CANCEL)
         self.detail = detail
         self.cause = cause
+        self.reason = reason
 
     @property
     def with_cause(self) -> str:
-        """For whoever runs the server: `service-unavailable (no such account)`."""
+        """For the operator: `service-unavailable (no such account)`."""
         return f"{self} ({self.cause})" if self.cause else str(self)
 
 
 class StreamError(Exception):
     """A stream is refused: the peer gets the condition (RFC 6120 section 4.9) and the stream is closed.
 
-    `detail` is an application-specific condition beside it (section 4.9.4).
+    `detail` is an application-specific condition in addition to it (section 4.9.4).
     """
 
     def __init__(self, condition: StreamCondition, text: str = "", detail: Element | None = None) -> None:

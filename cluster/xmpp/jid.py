@@ -23,20 +23,20 @@ _CACHED_CHARACTERS = 256
 
 _PLAIN_LOCAL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_+!#$%*=?^`{|}~()[];\\,")
 _FORBIDDEN_LOCAL = frozenset("\"&'/:<>@ ")
-"""RFC 7622 section 3.3.1: allowed by UsernameCaseMapped or not, never in a localpart."""
+"""RFC 7622 section 3.3.1: never allowed in a localpart, even if UsernameCaseMapped allows them."""
 _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _PLAIN_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?", re.ASCII)
-"""Labels of letters, digits and hyphens (RFC 5890 section 2.3.1), as they are once prepared."""
+"""Labels of letters, digits and hyphens (RFC 5890 section 2.3.1), already prepared."""
 
 
 class JidError(ValueError):
-    """The text is no JID; the message says which part is wrong and why."""
+    """The text is not a JID; the message says which part is wrong and why."""
 
 
 class Jid(msgspec.Struct, frozen=True, array_like=True, gc=False, order=True):
     """An address whose parts are prepared (RFC 7622), so that equal addresses compare equal.
 
-    Make one from text with `Jid.parse`; the constructor takes parts that are already prepared.
+    `Jid.parse` creates one from text; the constructor takes parts that are already prepared.
     """
 
     localpart: str
@@ -45,7 +45,7 @@ class Jid(msgspec.Struct, frozen=True, array_like=True, gc=False, order=True):
 
     @staticmethod
     def parse(text: str) -> Jid:
-        """The address that `text` spells. Raises JidError. Cached: the message path meets the same few often."""
+        """The address of a text. Raises JidError. Cached: the message path sees the same addresses often."""
         return _parse(text) if len(text) <= _CACHED_CHARACTERS else _parse.__wrapped__(text)
 
     @property
@@ -55,7 +55,7 @@ class Jid(msgspec.Struct, frozen=True, array_like=True, gc=False, order=True):
 
     @property
     def is_bare(self) -> bool:
-        """True for `localpart@domainpart` and for `domainpart`."""
+        """Whether it is `localpart@domainpart` or `domainpart`."""
         return not self.resourcepart
 
     def with_resource(self, resourcepart: str) -> Jid:
@@ -69,7 +69,7 @@ class Jid(msgspec.Struct, frozen=True, array_like=True, gc=False, order=True):
 
 @lru_cache(maxsize=16_384)
 def _parse(text: str) -> Jid:
-    # RFC 7622 section 3.1: cut at the first '/', then at the first '@' of what stands before it.
+    # RFC 7622 section 3.1: cut at the first '/', then at the first '@' before it.
     address, slash, resourcepart = text.partition("/")
     localpart, at, domainpart = address.partition("@")
     if not at:
@@ -89,7 +89,7 @@ def prepare_localpart(text: str) -> str:
     """`text` by the UsernameCaseMapped profile (RFC 7622 section 3.3). Raises JidError."""
     _check_size("localpart", text)
     if not _PLAIN_LOCAL.issuperset(text):
-        # as NFKC, since the profile's width mapping makes an @ of a full-width ＠
+        # as NFKC, because the profile's width mapping turns a full-width ＠ into an @
         if not _FORBIDDEN_LOCAL.isdisjoint(normalize("NFKC", text)):
             raise JidError(f"localpart {text!r} has one of \" & ' / : < > @ or a space; escape it by XEP-0106")
         text = _enforce(_LOCALPART, "localpart", text)
@@ -101,7 +101,7 @@ def prepare_domainpart(text: str) -> str:
     _check_size("domainpart", text)
     if text.startswith("[") and text.endswith("]"):
         try:
-            return f"[{IPv6Address(text[1:-1].replace('%', ' ')).compressed}]"  # no scope: it means nothing to others
+            return f"[{IPv6Address(text[1:-1].replace('%', ' ')).compressed}]"  # no scope: it has no meaning for others
         except ValueError as error:
             raise JidError(f"domainpart {text!r}: {error}") from None
     if not _PLAIN_DOMAIN.fullmatch(text) or "xn--" in text:
@@ -122,7 +122,7 @@ def prepare_resourcepart(text: str) -> str:
 
 
 def mended_resourcepart(text: str) -> str:
-    """What of `text` a resourcepart can hold (RFC 6120 section 7.7.2.1); empty where that is nothing."""
+    """The part of `text` that a resourcepart can have (RFC 6120 section 7.7.2.1); possibly empty."""
     allowed = "".join(character for character in text[:MAX_PART_BYTES] if _stands_alone(character))
     with suppress(JidError):
         return prepare_resourcepart(allowed.encode()[:MAX_PART_BYTES].decode(errors="ignore"))
@@ -146,7 +146,7 @@ def _enforce(profile: object, part: str, text: str) -> str:
 
 
 def _check_size(part: str, text: str) -> None:
-    """Done before the preparation too, which for a stanza's worth of text would take long."""
+    """Checked before the preparation too, which is slow for a text of a stanza's size."""
     if not text:
         raise JidError(f"the {part} is empty")
     if len(text.encode(errors="surrogatepass")) > MAX_PART_BYTES:

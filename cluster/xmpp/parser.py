@@ -1,7 +1,7 @@
 """The incremental parser of a stream: bytes in, slices of those bytes out (RFC 6120 sections 4 and 11).
 
-expat checks well-formedness and resolves namespaces; the callbacks only count depth. What stands between the
-stream's tags is handed on as the slice of input that it came in, so nobody pays for a tree that nobody reads.
+expat checks well-formedness and resolves namespaces; the callbacks only count depth. Each child of the stream is passed
+on as a slice of the input, so no tree is built unless a handler reads it.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from cluster.xmpp.namespaces import CLIENT, STREAMS, XML
 from cluster.xmpp.tokens import UnfinishedToken
 
 RENEW_AFTER_BYTES = 262_144
-"""expat keeps every name that it has ever seen, so one parser reads no more than this of a stream, and one stanza."""
+"""expat keeps every name that it has seen, so one parser reads at most this of a stream, and one stanza."""
 
 _OPENING_TAG = re.compile(rb"<[^\s/>]++(?:[^\"'>]++|\"[^\"]*+\"|'[^']*+')*+>")
 _MAX_LEFT_BYTES = 5
-"""Three bytes of a character, until expat has seen as many again (since 2.6)."""
-_BRACE, _AMPERSAND = b"}&"  # to look for a number is several times as fast as to look for bytes of that length
+"""Three bytes of a character, until expat has seen the same number again (since 2.6)."""
+_BRACE, _AMPERSAND = b"}&"  # searching for a number is several times as fast as searching for bytes of that length
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 _RESTRICTED = {expat.errors.codes[expat.errors.XML_ERROR_UNDEFINED_ENTITY]}
 
 
 _RESTING = expat.ParserCreate()
-"""Stands for the expat parser of a stream that rests."""
+"""Replaces the expat parser of a stream that rests."""
 
 
 class StreamHeader(msgspec.Struct, frozen=True):
@@ -45,7 +45,7 @@ class StreamHeader(msgspec.Struct, frozen=True):
     lang: str | None
     content_namespace: str
     namespaces: tuple[str, ...] = ()
-    """Those that further prefixes stand for: so a server says that it knows dialback (XEP-0220 section 2.3.1)."""
+    """The namespaces of further prefixes: a server declares dialback this way (XEP-0220 section 2.3.1)."""
 
 
 class Slice(msgspec.Struct, frozen=True, gc=False):
@@ -57,7 +57,7 @@ class Slice(msgspec.Struct, frozen=True, gc=False):
     payloads: tuple[str, ...]
     """`namespace name` of each child element."""
     raw: bytes
-    """Its bytes; they need no declaration but the stream's default namespace and the prefix `stream`."""
+    """Its bytes; they need no declarations except the stream's default namespace and the prefix `stream`."""
 
 
 class StreamEnd(msgspec.Struct, frozen=True):
@@ -79,11 +79,11 @@ class StreamParser:
         self._max_bytes = limits.max_bytes
         self._max_depth = limits.max_depth
         self._max_nodes = limits.max_nodes
-        self._buffer: bytes | bytearray = b""  # what was parsed of the child that is being read
+        self._buffer: bytes | bytearray = b""  # what was parsed of the incomplete child
         self._unfinished = UnfinishedToken()
         self._base = 0  # stream offset of the buffer's first byte
-        self._done = 0  # stream offset behind the last complete child
-        self._start = 0  # stream offset of the child that is being read
+        self._done = 0  # stream offset after the last complete child
+        self._start = 0  # stream offset of the incomplete child
         self._depth = 0
         self._nodes = 0
         self._name = ""
@@ -109,19 +109,19 @@ class StreamParser:
         return parser
 
     def allow(self, limits: Limits) -> None:
-        """From now on a child may have this: the peer is known better than before."""
+        """Change the limits: the peer has been authenticated since."""
         self._limits = limits
         self._max_bytes, self._max_depth, self._max_nodes = limits.max_bytes, limits.max_depth, limits.max_nodes
 
     @property
     def pending_bytes(self) -> int:
-        """Size of what was received and is not yet a complete child."""
+        """Size of the incomplete child."""
         return len(self._buffer) + len(self._unfinished.held)
 
     def feed(self, data: bytes, found: list[StreamHeader | Slice | StreamEnd]) -> None:
         """Parse `data` and append to `found` what it completed.
 
-        Raises StreamError for what may not stand in a stream; what came before it is in `found` all the same.
+        Raises StreamError for what is not allowed in a stream; the content before it is in `found` all the same.
         """
         if tokens := self._unfinished.complete(data):
             self._found = found
@@ -139,16 +139,16 @@ class StreamParser:
             raise self._too_big()
 
     def _joined(self, tokens: bytes) -> bytearray:
-        """All of the child that is being read; with room for more, so that it is not copied with each piece."""
+        """The bytes of the incomplete child; with room for more, so that not every piece copies it."""
         buffer = bytearray(self._buffer) if isinstance(self._buffer, bytes) else self._buffer
         buffer += tokens
         return buffer
 
     def _parse(self, tokens: bytes) -> None:
-        if self._depth:  # a declaration that may have to be refused; to look at each would be dear
+        if self._depth:  # a declaration that may have to be refused; checking each would be expensive
             is_odd = _BRACE in tokens or _AMPERSAND in tokens
             self._expat.StartNamespaceDeclHandler = self._on_declaration if is_odd else None
-        elif self._buffer.startswith(_UTF_16) or b"\0" in self._buffer[:2]:  # which expat reads whatever it is told
+        elif self._buffer.startswith(_UTF_16) or b"\0" in self._buffer[:2]:  # expat reads it, whatever its settings
             raise StreamError(StreamCondition.UNSUPPORTED_ENCODING, "a stream is UTF-8")
         try:
             self._expat.Parse(tokens, False)
@@ -160,9 +160,9 @@ class StreamParser:
             self._check_left(self._buffer[at - self._base :])
 
     def _check_left(self, left: bytes | bytearray) -> None:
-        """What expat has not taken of whole tokens: the beginning of a character, or what no token can be.
+        """Check what expat has not accepted of whole tokens: the beginning of a character, or what cannot be a token.
 
-        Also what ends in something else than a tag does: expat would scan it again with every piece until then.
+        So too for input that does not end in a tag: expat would scan it again with every piece until then.
         """
         if left.startswith((b"<!", b"<?")):
             self._on_restricted()
@@ -170,13 +170,13 @@ class StreamParser:
             raise StreamError(StreamCondition.NOT_WELL_FORMED, "this cannot become XML")
 
     def rest(self) -> None:
-        """Give expat's memory back, some 10 KiB, until more comes in; nothing happens amid a child."""
+        """Free the memory of expat, some 10 KiB, until more input comes; does nothing within a child."""
         if self._depth == 1 and not self.pending_bytes:
             self._expat = _RESTING
             self._found, self._attributes, self._payloads = [], {}, []  # of the last child
 
     def _wake(self) -> None:
-        """A new expat parser, as far into the stream as the one before."""
+        """A new expat parser, at the same place of the stream."""
         declarations = "".join(
             f" xmlns{':' + prefix if prefix else ''}={quoteattr(uri)}" for prefix, uri in self._declared.items() if uri
         )
@@ -188,7 +188,7 @@ class StreamParser:
         self._base = self._done = len(context)
 
     def _renew(self) -> None:
-        """Have expat forget the names of earlier children, also amid a child that began since."""
+        """Let expat forget the names of earlier children, also within a child that began since."""
         buffer = self._buffer
         self._expat = _RESTING
         if buffer:
@@ -203,7 +203,7 @@ class StreamParser:
         return StreamError(StreamCondition.POLICY_VIOLATION, text)
 
     def _forget_gap(self) -> None:
-        """Between two children only white space may stand (RFC 6120 section 4.4)."""
+        """Only white space is allowed between two children (RFC 6120 section 4.4)."""
         end = self._base + len(self._buffer)
         if self._done != end:
             self._check_gap(end)
@@ -255,8 +255,8 @@ class StreamParser:
             self._found.append(StreamEnd())
 
     def _end_of_child(self) -> int:
-        """Stream offset behind the child that just ended."""
-        # expat's index is before an end tag, but behind an empty-element tag
+        """Stream offset after the child that just ended."""
+        # expat's index is before an end tag, but after an empty-element tag
         index = self._expat.CurrentByteIndex - self._base
         if not self._payloads:
             opening = _OPENING_TAG.match(self._buffer, self._start - self._base)
@@ -299,7 +299,7 @@ class StreamParser:
         )  # fmt: skip
 
     def _on_declaration(self, prefix: str | None, uri: str | None) -> None:
-        if uri and "}" in uri:  # which a tree could not tell from the end of the namespace
+        if uri and "}" in uri:  # which a tree could not distinguish from the end of the namespace
             raise StreamError(StreamCondition.NOT_WELL_FORMED, f"{uri!r} is not a URI: RFC 3986 allows no braces")
         if not self._depth:
             self._declared[prefix or ""] = uri or ""

@@ -1,4 +1,4 @@
-"""Stanzas (RFC 6120 section 8): a header that is read once, and the bytes as they came."""
+"""Stanzas (RFC 6120 section 8): a header that is parsed once, and the bytes as they came."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ Kind = Literal["message", "presence", "iq"]
 
 MAX_BYTES = FROM_CLIENT.max_bytes
 MAX_ERROR_TEXT = 1_024
-"""Characters: a text may quote what the peer sent."""
+"""Characters: a text may quote the peer's input."""
 _WITH_PASSWORDS = frozenset({f"{REGISTER} query", f"{LEGACY_AUTH} query"})
-"""Payloads that are not sent back with an error (XEP-0077 section 3.3, XEP-0078 section 3.1)."""
+"""Payloads that are not returned with an error (XEP-0077 section 3.3, XEP-0078 section 3.1)."""
 
 
 class Stanza(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One stanza: immutable, cheap to hand on, with a tree only for the handler that asks for one.
+    """One stanza: immutable, cheap to pass on, with a tree only for a handler that asks for one.
 
-    It crosses a link as it is (msgspec encodes it). `raw` holds `to` as the sender wrote it, and `from_` as the
-    server stamped it (RFC 6120 section 8.1.2.1).
+    msgspec encodes it for links. `raw` has `to` as the sender wrote it, and `from_` as the server stamped it (RFC 6120
+    section 8.1.2.1).
     """
 
     kind: Kind
@@ -38,22 +38,22 @@ class Stanza(msgspec.Struct, frozen=True, array_like=True, gc=False):
     type: str | None
     """As written; None where absent. The default differs by kind (message: normal, presence: available)."""
     payloads: tuple[str, ...]
-    """`namespace name` of each child element, in order; only the name where it has no namespace."""
+    """`namespace name` of each child element, in order; only the name if it has no namespace."""
     raw: bytes
     trace_id: str = ""
-    """Key of this stanza's hops in the journal; empty when it is not traced. Beside the XML, never in it."""
+    """Key of this stanza's hops in the journal; empty if it is not followed. Next to the XML, never in it."""
 
     @property
     def tree(self) -> Element:
-        """A new tree of the stanza on each call; changing it changes nothing here."""
+        """A new tree of the stanza on each call; changing it does not change the stanza."""
         return xml.parse(self.raw)
 
     def is_payload(self, namespace: str, name: str) -> bool:
-        """True where the stanza has this child."""
+        """Whether the stanza has this child."""
         return f"{namespace} {name}" in self.payloads
 
     def payload(self) -> Element:
-        """The one child of an iq request (RFC 6120 section 8.2.3). Raises StanzaError where there is not one."""
+        """The child of an iq request (RFC 6120 section 8.2.3). Raises StanzaError if it does not have exactly one."""
         children = list(self.tree)
         if len(children) != 1:
             raise StanzaError(Condition.BAD_REQUEST, "an iq request has exactly one child element")
@@ -72,8 +72,8 @@ class Stanza(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def error(self, error: StanzaError) -> Stanza:
         """The error stanza that answers this one (RFC 6120 section 8.3.1).
 
-        With what was sent, unless that is secret, is itself what cannot be carried, or is with the error more than a
-        client could send.
+        With the original, unless that is secret, cannot be carried, or is with the error larger than a client could
+        send.
         """
         child = _error_element(error)
         is_refused_whole = error.condition is Condition.POLICY_VIOLATION
@@ -88,7 +88,7 @@ class Stanza(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return make(self.kind, to=self.from_, from_=self.to, id=self.id, type="error", payload=payload)
 
     def as_error_alone(self, error: StanzaError) -> Stanza:
-        """What takes the place of an answer (`type` result or error) that is too large: who asked waits for an end."""
+        """The replacement for an answer (`type` result or error) that is too large: the requester waits for one."""
         child = _error_element(error_of(self) if self.type == "error" else error)
         return make(self.kind, to=self.to, from_=self.from_, id=self.id, type="error", payload=(child,))
 
@@ -100,12 +100,12 @@ class Stanza(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 @lru_cache(maxsize=16_384)
 def opening(kind: str, from_: Jid) -> bytes:
-    """How each stanza begins that a server vouches for: `<kind from="…"`, so that a reader can check it cheaply."""
+    """The beginning of each stanza with a verified sender: `<kind from="…"`, so that a reader can check it cheaply."""
     return f"<{kind} from={quoteattr(str(from_))}".encode()
 
 
 def addressed(stanza: Stanza, to: Jid) -> Stanza:
-    """A stanza that many get and no `to` is in, for one of them: the address spliced in behind the sender's."""
+    """A stanza without `to` for many receivers, for one of them: the address spliced in after the sender's."""
     assert stanza.from_ is not None
     start = len(opening(stanza.kind, stanza.from_))
     raw = stanza.raw[:start] + f" to={quoteattr(str(to))}".encode() + stanza.raw[start:]
@@ -121,7 +121,7 @@ def make(
     type: str | None = None,
     payload: tuple[Element, ...] | list[Element] = (),
 ) -> Stanza:
-    """A stanza of our own."""
+    """A new stanza of the server or the client itself."""
     tree = Element(f"{{{CLIENT}}}{kind}")  # `from` first: see `opening`
     for name, value in (("from", from_), ("to", to), ("id", id), ("type", type)):
         if value is not None:
@@ -132,7 +132,7 @@ def make(
 
 
 def _error_element(error: StanzaError) -> Element:
-    child = Element(f"{{{CLIENT}}}error", type=error.type)
+    child = Element(f"{{{CLIENT}}}error", {"type": error.type, **({"by": error.by} if error.by else {})})
     SubElement(child, f"{{{STANZA_ERRORS}}}{error.condition}")
     if error.text:
         text = SubElement(child, f"{{{STANZA_ERRORS}}}text", {f"{{{XML}}}lang": "en"})
@@ -143,7 +143,7 @@ def _error_element(error: StanzaError) -> Element:
 
 
 def error_of(stanza: Stanza) -> StanzaError:
-    """What an error stanza says; `undefined-condition` where it says nothing that the RFC knows."""
+    """The error in an error stanza; `undefined-condition` if it has no condition of the RFC."""
     child = stanza.tree.find(f"{{{CLIENT}}}error")
     if child is None:
         return StanzaError(Condition.UNDEFINED_CONDITION)

@@ -1,4 +1,4 @@
-"""Ids of messages: of the archive that keeps one (XEP-0359), and of one that could arrive twice."""
+"""Ids of messages: those of an archive (XEP-0359), and marks of messages that may arrive twice."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MARK_PAYLOAD = f"{DELIVERY} delivery"
 _MARK_ELEMENT = f"{{{DELIVERY}}}delivery"
 _MARK = f"<delivery xmlns='{DELIVERY}' id=\"".encode()
 CLAIMS = frozenset((_PAYLOAD, _MARK_PAYLOAD))
-"""Payloads by which a client may claim what only its server may say: see `without_claims`."""
+"""Payloads in which a client may claim what only its server may say: see `without_claims`."""
 _AMPERSAND = ord("&")
 _END = b"</message>"
 _ID_END = b'"/></message>'
@@ -31,9 +31,9 @@ _DIGEST_BYTES = 16
 
 
 class StanzaIds:
-    """Ids for what came over a link: the same for the same place there, and to be guessed by nobody.
+    """Ids for messages from a link: the same for the same place there, and unpredictable for everybody.
 
-    XEP-0313 section 3 and XEP-0359 section 3 want that of an archive's ids.
+    XEP-0313 section 3 and XEP-0359 section 3 demand that of an archive's ids.
     """
 
     def __init__(self, secret: bytes) -> None:
@@ -41,7 +41,7 @@ class StanzaIds:
         self._keyed = blake2b(key=secret, digest_size=_DIGEST_BYTES)
 
     def __call__(self, place: str) -> str:
-        """The id (RFC 7693 section 2.9: BLAKE2b with a key, a third of what HMAC costs)."""
+        """The id (RFC 7693 section 2.9: BLAKE2b with a key, at a third of the cost of HMAC)."""
         keyed = self._keyed.copy()
         keyed.update(place.encode())
         return keyed.hexdigest()
@@ -58,10 +58,10 @@ def _opening(by: Jid) -> bytes:
 
 
 def marked(message: Stanza, id: str, own: Set[str]) -> Stanza:
-    """A message that came over a link, or from another node, with `<delivery id='…'/>` as its last child.
+    """A message from a link, or from another node, with `<delivery id='…'/>` as its last child.
 
-    `id`: what `StanzaIds` made of its place. No stanza-id in the message speaks for one of our `own` domains any more.
-    The mark is not a stanza-id, since clients take that for the id of an archived message (XEP-0313 section 3.5).
+    `id`: that of `StanzaIds` for its place. Stanza-ids in the name of our `own` domains are removed from the message.
+    The mark is not a stanza-id, because clients take that for the id of an archived message (XEP-0313 section 3.5).
     """
     return _with_last(_unclaimed(message, own), _MARK, id, _MARK_PAYLOAD)
 
@@ -69,7 +69,8 @@ def marked(message: Stanza, id: str, own: Set[str]) -> Stanza:
 def arrived(message: Stanza, id: str, domain: Jid, own: Set[str]) -> Stanza:
     """A message that came to `domain` from elsewhere: `marked`, unless it is for a component.
 
-    Components know it by a stanza-id of the domain (XEP-0359), which no client takes for one of its own archive.
+    Components recognise copies by a stanza-id of the domain (XEP-0359), which no client takes for one of its own
+    archive.
     """
     to = message.to
     if to is None or to.domainpart == domain.domainpart:
@@ -80,16 +81,16 @@ def arrived(message: Stanza, id: str, domain: Jid, own: Set[str]) -> Stanza:
 def with_stanza_id(message: Stanza, id: str, by: Jid) -> Stanza:
     """The message with `<stanza-id by='…' id='…'/>` as its last child.
 
-    `id`: of letters, digits, `-`, `.` and `:`. `by`: who gives it. No other stanza-id of theirs is in the message any
-    more: see `marked` and `without_claims` (XEP-0359 section 3).
+    `id`: of letters, digits, `-`, `.` and `:`. `by`: the address that assigns it. The message has no other stanza-id of
+    that address: see `marked` and `without_claims` (XEP-0359 section 3).
     """
     return _with_last(message, _opening(by), id, _PAYLOAD)
 
 
 def with_id_of_mark(message: Stanza, by: Jid) -> Stanza | None:
-    """The message with a stanza-id in the place of what `marked` added, and with its id.
+    """The message with a stanza-id in place of its mark, with the same id.
 
-    None where there is no mark, or something was added since.
+    None if it has no mark, or something was added since.
     """
     raw, payloads = message.raw, message.payloads
     start = _start_of_id(raw, _MARK) if payloads[-1:] == (_MARK_PAYLOAD,) else 0
@@ -103,7 +104,7 @@ def with_id_of_mark(message: Stanza, by: Jid) -> Stanza | None:
 
 
 def stanza_id(message: Stanza, by: Jid) -> str | None:
-    """The id that `with_stanza_id` added, as long as nothing was added since; None where there is none."""
+    """The id that `with_stanza_id` added, if nothing was added since; otherwise None."""
     start = _start_of_id(message.raw, _opening(by)) if message.payloads[-1:] == (_PAYLOAD,) else 0
     return message.raw[start : -len(_ID_END)].decode() if start else None
 
@@ -124,7 +125,7 @@ def _with_last(message: Stanza, begin: bytes, id: str, payload: str) -> Stanza:
 
 
 def _start_of_id(raw: bytes, begin: bytes) -> int:
-    """Where the id begins of a last child that begins so; 0 where there is none."""
+    """The place of the id in a last child with this beginning; 0 if there is none."""
     start = raw.rfind(b'"', 0, -len(_ID_END)) + 1
     return start if raw.endswith(_ID_END) and raw.endswith(begin, 0, start) else 0
 
@@ -136,7 +137,7 @@ def without_claims(message: Stanza, own: Set[str]) -> Stanza:
 
 
 def _unclaimed(message: Stanza, own: Set[str]) -> Stanza:
-    """The same for a message of a link, whose header is only the sender's word, so that the bytes are looked at."""
+    """The same for a message of a link, whose header is only the sender's word, so that the bytes are checked."""
     raw = message.raw
     # "&#" could spell the namespace; a number is found several times as fast as bytes are
     is_possible = raw.find(_NAMESPACE) >= 0 or (_AMPERSAND in raw and b"&#" in raw)
@@ -156,4 +157,4 @@ def _is_of(own: Set[str], by: str) -> bool:
     try:
         return Jid.parse(by).domainpart in own
     except JidError:
-        return True  # nobody's: it can only mislead
+        return True  # of nobody: it can only mislead

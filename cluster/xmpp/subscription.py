@@ -1,4 +1,4 @@
-"""The subscription states of a contact and every way between them: RFC 6121 Appendix A as data.
+"""The subscription states of a contact and all transitions between them: RFC 6121 Appendix A as data.
 
 Nothing else in the code decides how a subscription changes.
 """
@@ -41,9 +41,9 @@ OUTBOUND: dict[SubscriptionType, _Changes] = {
         _S.FROM_OUT: _S.FROM,
         _S.BOTH: _S.FROM,
     },
-    # A.2.3: routed where it changes something; without a request it is a pre-approval (section 3.4)
+    # A.2.3: routed if it changes something; without a request it is a pre-approval (section 3.4)
     "subscribed": {_S.NONE_IN: _S.FROM, _S.NONE_OUT_IN: _S.FROM_OUT, _S.TO_IN: _S.BOTH},
-    # A.2.4: routed where it changes something
+    # A.2.4: routed if it changes something
     "unsubscribed": {
         _S.NONE_IN: _S.NONE,
         _S.NONE_OUT_IN: _S.NONE_OUT,
@@ -53,10 +53,10 @@ OUTBOUND: dict[SubscriptionType, _Changes] = {
         _S.BOTH: _S.TO,
     },
 }
-"""What the account sends, and where that leads."""
+"""Stanzas of the account, and the resulting states."""
 
 INBOUND: dict[SubscriptionType, _Changes] = {
-    # A.3.1: delivered where it changes something; a subscribed contact is answered at once
+    # A.3.1: delivered if it changes something; a subscribed contact is answered at once
     "subscribe": {_S.NONE: _S.NONE_IN, _S.NONE_OUT: _S.NONE_OUT_IN, _S.TO: _S.TO_IN},
     # A.3.2
     "unsubscribe": {
@@ -79,7 +79,7 @@ INBOUND: dict[SubscriptionType, _Changes] = {
         _S.BOTH: _S.FROM,
     },
 }
-"""What the contact sends, and where that leads. What changes nothing is not delivered."""
+"""Stanzas of the contact, and the resulting states. A stanza that changes nothing is not delivered."""
 
 ALWAYS_ROUTED: frozenset[SubscriptionType] = frozenset({"subscribe", "unsubscribe"})
-"""Outbound types that go to the contact even where they change nothing here, so that two servers can agree again."""
+"""Outbound types that go to the contact even if they change nothing here, so that two servers can agree again."""

@@ -1,4 +1,4 @@
-"""Times as XMPP writes them (XEP-0082 section 3.2: the DateTime profile)."""
+"""Times in the form of XMPP (XEP-0082 section 3.2: the DateTime profile)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def to_text(utc_s: float) -> str:
 
 
 def parse(text: str) -> float:
-    """Seconds since the epoch. Raises ValueError for what is no DateTime."""
+    """Seconds since the epoch. Raises ValueError for a text that is not a DateTime."""
     if not _DATE_TIME.fullmatch(text):
         raise ValueError(f"{text!r} is not a time like 2023-11-14T22:13:20Z (XEP-0082)")
     return datetime.fromisoformat(text).timestamp()

@@ -1,4 +1,4 @@
-"""Where a token of XML ends that comes in pieces: each byte is looked at once, however the input is cut."""
+"""Finds the end of an XML token that comes in pieces: each byte is examined once, however the input is cut."""
 
 from __future__ import annotations
 
@@ -6,35 +6,36 @@ import re
 
 _TAG = re.compile(rb"<(?:[^\"'<>]++|\"[^\"<]*+\"|'[^'<]*+')*+>")
 _QUOTED = re.compile(rb"(?:[^\"'<>]++|\"[^\"<]*+\"|'[^'<]*+')++")
-"""Of a tag: up to its end, a value that is not closed, or a `<`, which may not stand there."""
+"""In a tag: up to its end, an unclosed value, or a `<`, which is not allowed there."""
 _CLOSING = {
     b"<": re.compile(rb"[\"'<>]"),
     b'"': re.compile(rb"[\"<]"),
     b"'": re.compile(rb"['<]"),
     b"&": re.compile(rb"[;<&\s]"),
 }
-"""What ends a tag, a quoted value and a reference that have begun, by what begins them; or cannot stand in them."""
+"""The end of an incomplete tag, quoted value or reference, by its beginning; or a character that is not allowed in
+it."""
 
 
 class UnfinishedToken:
-    """Keeps a tag or reference that has begun back from expat until its end has come.
+    """Holds an incomplete tag or reference back from expat until its end has come.
 
-    expat before 2.6 scans an unfinished token again with every piece of it. Later versions, and older ones as
-    distributions mend them, let a token that comes in three pieces wait until much more has come: a stanza would wait
-    for the next one.
+    expat before 2.6 scans an incomplete token again with every piece of it. Later versions, and older ones as patched
+    by distributions, delay a token that comes in three pieces until much more has come: a stanza would wait for the
+    next one.
     """
 
     __slots__ = ("_within", "held")
 
     def __init__(self) -> None:
         self.held = bytearray()
-        """The bytes kept back."""
+        """The held bytes."""
         self._within = b""  # what the held bytes end in: a tag, a value in one of the quotes, a reference; or nothing
 
     def complete(self, data: bytes) -> bytes:
-        """What expat can take of the bytes kept back and `data`; the rest is kept back.
+        """The part of the held bytes and `data` that expat can parse; the rest is held back.
 
-        Where the last of them is no complete token to expat, none can become of it: a `<` stands in a tag.
+        If the last token is not complete for expat, it cannot become so: a `<` is in a tag.
         """
         if self._within:
             return self._go_on(data)
@@ -51,8 +52,8 @@ class UnfinishedToken:
         return data[:begun]
 
     def _go_on(self, data: bytes) -> bytes:
-        """A token is kept back, and `data` may end it."""
-        if len(self.held) == 1:  # `<` or `&` alone: what follows tells what it is
+        """A token is held back, and `data` may end it."""
+        if len(self.held) == 1:  # `<` or `&` alone: the next byte decides
             end, data = 0, bytes(self.held) + data
             self.held.clear()
         elif (end := self._end(data, 0)) < 0:
@@ -63,7 +64,7 @@ class UnfinishedToken:
         return token + self.complete(data[end:]) if end < len(data) else token
 
     def _end(self, data: bytes, at: int) -> int:
-        """Where in `data` the token ends, or cannot go on, which expat will tell; -1 where it goes on."""
+        """The end of the token in `data`, or an invalid character, which expat will report; -1 if it continues."""
         while found := _CLOSING[self._within].search(data, at):
             what, at = found.group(), found.end()
             if what == b"<":

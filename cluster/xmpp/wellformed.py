@@ -1,4 +1,4 @@
-"""Whether bytes that are to go to a client are one element, whoever wrote them (RFC 6120 section 11)."""
+"""Checks that bytes for a client are one element, whoever wrote them (RFC 6120 section 11)."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ _TAGS = {kind: (f"<{kind}".encode(), f"</{kind}>".encode()) for kind in ("messag
 
 
 class _Restricted(Exception):
-    """There is something in it that no client may be sent (RFC 6120 section 11.1)."""
+    """The bytes have something that a client must not be sent (RFC 6120 section 11.1)."""
 
 
 def why_malformed(raw: bytes) -> str:
-    """Why these bytes are not one element, as a client would read it; empty where they are."""
+    """Why these bytes are not one element, as a client would read them; empty if they are."""
     return _why_not_one(raw, None)
 
 
 def _why_not_one(raw: bytes, on_cdata: Callable[[], None] | None) -> str:
-    parser = expat.ParserCreate(None, "}")  # so every prefix is bound, and no namespace has the sign that ends it
+    parser = expat.ParserCreate(None, "}")  # so every prefix is bound, and no namespace contains the separator
     parser.CommentHandler = parser.ProcessingInstructionHandler = _refuse
     parser.StartCdataSectionHandler = on_cdata
     try:
-        parser.Parse(raw, True)  # one element, or there is junk behind it: a second, forged stanza
+        parser.Parse(raw, True)  # one element, or there is junk after it: a second, forged stanza
     except (expat.ExpatError, _Restricted) as error:
         return f"its bytes are not one element: {error}"
     return ""
 
 
 SHORT_BYTES = 2_000
-"""So short a stanza is not counted when it comes over a link: it may be deeper than a server makes one, but not so deep
-(`<a></a>` has seven bytes) that its tree could not be written. Nearly all are so short."""
+"""A stanza of this size is not counted when it comes over a link: it may be deeper than a server writes one, but not so
+deep (`<a></a>` has seven bytes) that its tree could not be written. Nearly all are shorter."""
 
 
 def why_too_large(raw: bytes, max_bytes: int = CARRIED.max_bytes) -> str:
-    """Why no server hands on this element (CARRIED of xmpp/limits.py); empty where one may."""
+    """Why servers do not pass on this element (CARRIED of xmpp/limits.py); empty if they do."""
     limits = CARRIED
     if len(raw) > max_bytes:
         return f"it has {len(raw)} bytes; at most {max_bytes} are carried"
     if len(raw) <= limits.max_nodes and raw.count(b"<") <= 2 * limits.max_depth:
-        return ""  # too short for so many nodes, with too few tags to be too deep
+        return ""  # too short for the number of nodes, with too few tags to be too deep
     size = _Size()
     parser = expat.ParserCreate()
     parser.StartElementHandler, parser.EndElementHandler = size.start, size.end
@@ -53,7 +53,7 @@ def why_too_large(raw: bytes, max_bytes: int = CARRIED.max_bytes) -> str:
 
 
 class _Size:
-    """What a parser counts, as `xmpp/parser.py` does."""
+    """Counts as `xmpp/parser.py` does."""
 
     def __init__(self) -> None:
         self.nodes = self.deepest = self._depth = 0
@@ -68,11 +68,12 @@ class _Size:
 
 
 def are_elements(stanzas: Sequence[Stanza], tag: bytes) -> bool:
-    """True where the bytes of each are surely one element; False says nothing. `tag`: a name that no sender can guess.
+    """True if each of these byte strings is certainly one element; False means unknown. `tag`: a name that no sender
+    can guess.
 
-    One parser for all takes half the time. Each stands in a tag that it cannot close, so it is balanced. It begins and
-    ends with a tag of its kind and holds no further one that begins: so the two are of the same element. A CDATA
-    section could reach from one into the next: where there is any, nothing is said.
+    One parser for all takes half the time. Each is in a tag that it cannot close, so it is balanced. It begins and ends
+    with a tag of its kind and has no further tag that begins one: so the two belong to the same element. A CDATA
+    section could reach from one into the next: if there is any, the answer is False.
     """
     if len(stanzas) < 2 or not all(map(_is_simple, stanzas)):
         return False

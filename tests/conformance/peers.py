@@ -16,6 +16,7 @@ from tests.conformance.names import NameServer
 from tests.conformance.site import Domain, Site
 
 HERE, THERE, SECURED = "montague.lit", "capulet.lit", "shakespeare.lit"
+ROOMS = f"conference.{HERE}"
 SERVERS = {kind.name: kind for kind in (PROSODY, EJABBERD)}
 
 
@@ -24,12 +25,12 @@ def _pair(kind: ForeignServer, folder: Path) -> Iterator[Site]:
     here, there, secured, s2s_here, s2s_there = free_ports(5)
     write_certificate(folder, [SECURED])
     with ExitStack() as stack:
-        names = NameServer({HERE: s2s_here, THERE: s2s_there})
+        names = NameServer({HERE: s2s_here, ROOMS: s2s_here, THERE: s2s_there})
         stack.callback(names.close)
         asked = (LOCALHOST, names.port)
         hosts = (Host(HERE, here), Host(SECURED, secured, "required"))
         stack.enter_context(
-            kind.running(Settings(folder / "here", hosts, folder, s2s_port=s2s_here, name_server=asked))
+            kind.running(Settings(folder / "here", hosts, folder, s2s_port=s2s_here, name_server=asked, rooms=(ROOMS,)))
         )
         hosts = (Host(THERE, there),)
         stack.enter_context(kind.running(Settings(folder / "there", hosts, s2s_port=s2s_there, name_server=asked)))

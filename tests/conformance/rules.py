@@ -54,6 +54,11 @@ def im(section: str, level: Level, text: str) -> Callable[[Test], Test]:
     return rule("RFC 6121", section, level, text)
 
 
+def muc(section: str, level: Level, text: str) -> Callable[[Test], Test]:
+    """A rule of XEP-0045."""
+    return rule("XEP-0045", section, level, text)
+
+
 def not_kept(reason: str) -> pytest.MarkDecorator:
     """Our server breaks this rule; the reason is shown in the table. A rule that is kept again fails the suite."""
     return pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)

@@ -40,6 +40,11 @@ class Site:
     versions: str = ""
     _open: list[Wire] = field(default_factory=list)
 
+    @property
+    def rooms(self) -> str:
+        """The domain at which `here` has rooms (XEP-0045)."""
+        return f"conference.{self.here.name}"
+
     def wire(self, domain: Domain | None = None) -> Wire:
         """A connection that says nothing yet."""
         wire = Wire((domain or self.here).address)

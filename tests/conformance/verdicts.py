@@ -111,4 +111,16 @@ VERDICTS: dict[str, dict[str, str]] = {
         "test_pending_in": "the rule: A.1; ejabberd loses the item for as long as the request waits",
         "test_cell": "the rule, in two cells of table 3 and 4 that ejabberd has otherwise",
     },
+    "test_rooms": {
+        "test_no_nickname": "the rule: 7.2.1 names the condition; Prosody says service-unavailable",
+        "test_full": "the rule: 7.2.9; Prosody has no limit, ejabberd has another condition",
+        "test_locked": "the rule: 7.2.10; ejabberd locks no room",
+        "test_presence_of_a_stranger": "of version 1.32 and later, RECOMMENDED; the peers are older",
+        "test_voice": "a SHOULD of 5.1.2: ejabberd gives everybody voice until that is configured away",
+        "test_who_may_not_ban": "the rule: 9 names forbidden; peers say not-allowed",
+        "test_last_owner": "the rule: 10.4 names conflict; ejabberd says not-allowed",
+        "test_two_changes": "the rule: 17.4; ejabberd says not-allowed",
+        "test_ghost": "an option of 11.1: ejabberd removes the ghost without a status",
+        "test_disco_of_an_occupant": "the rule: 6.6 names bad-request; peers say not-acceptable, as of other requests",
+    },
 }

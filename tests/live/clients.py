@@ -108,7 +108,9 @@ class RealProgram:
 class RealClient(RealProgram):
     """One slixmpp client."""
 
-    def __init__(self, jid: str, password: str, address: str, ca_file: str = "") -> None:
+    def __init__(
+        self, jid: str, password: str, address: str, ca_file: str = "", script: str = "slixmpp_client.py"
+    ) -> None:
         self.jid = jid
         host, _, port = address.rpartition(":")
-        super().__init__("slixmpp_client.py", jid, password, host, port, ca_file)
+        super().__init__(script, jid, password, host, port, ca_file)

@@ -66,7 +66,7 @@ class RunningLab:
         """The server of a domain, as `ps` shows it."""
         return next(node for node in self.ps()["nodes"] if node.get("domain") == domain)
 
-    def client(self, jid: str, password: str = "secret") -> RealClient:
-        """A real client that logs in with what `ps` says."""
+    def client(self, jid: str, password: str = "secret", script: str = "slixmpp_client.py") -> RealClient:
+        """A real client that logs in with what `ps` says; `script`: what it can do."""
         domain = jid.partition("/")[0].partition("@")[2]
-        return RealClient(jid, password, self.node(domain)["c2s"], self.ps()["ca_file"])
+        return RealClient(jid, password, self.node(domain)["c2s"], self.ps()["ca_file"], script)

@@ -145,7 +145,7 @@ def test_a_chat_outlives_its_server(lab: RunningLab, servant: str, tmp_path: Pat
     with Terminal(["sh", "-c", command], tmp_path) as terminal:
         terminal.shows(f"{servant}@capulet.lit>")
         lab.command("kill", "s1", "--for", "1s")
-        terminal.shows("* the connection broke; trying to come back")
+        terminal.shows("* the connection broke; connecting again")
         terminal.shows("* connected again")
         terminal.type("still here")
         terminal.shows("you: still here")

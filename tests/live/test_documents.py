@@ -31,6 +31,7 @@ COMMANDS = {
     "ls": (),
     "logs": ("--tail", "1"),
     "trace": (ROMEO, JULIET),
+    "why": (),
     "inbox": (JULIET,),
     "user ls": (),
     "fault ls": (),

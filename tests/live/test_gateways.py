@@ -249,7 +249,7 @@ def test_a_network_that_refuses(both: RunningLab, network: str, answer: str, to:
         (
             ("network", "set", "fn1", "--delay", "2"),
             2,
-            "'2' is not allowed here; write a time such as 40ms, 1.5s or 2m",
+            "'2' is not allowed here; write a time such as 40ms, 1.5s, 2m or 1h",
         ),
         (("network", "set", "fn1", "--refuse", "no"), 1, "is not a command_status with which SMPP refuses"),
         (("network", "set", "fn2", "--refuse", "no"), 1, "is not an SMTP refusal; write it like"),

@@ -97,9 +97,9 @@ def test_losses_are_recorded_counted_and_acknowledged(run: Run) -> None:
         await world.until(lambda: world.lost(MONTAGUE, CAPULET) == 2)
         await world.until_empty(MONTAGUE, CAPULET)
         assert s2.delivered == []
-        assert [(hop.event, hop.node, hop.detail, hop.trace_id) for hop in s2.hops] == [
-            ("lost", "router", "loss", "t1"),
-            ("lost", "router", "loss", "new"),
+        assert [(hop.event, hop.node, hop.detail, hop.trace_id, hop.reason) for hop in s2.hops] == [
+            ("lost", "router", "loss", "t1", "link-loss"),
+            ("lost", "router", "loss", "new", "link-loss"),
         ]
 
     run(scenario)

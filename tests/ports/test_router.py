@@ -251,10 +251,10 @@ def speaking_as(from_: Jid) -> Stanza:
         (chat("x", raw=chat("<x:y/>").raw), "its bytes are not one element"),
         (chat("x", raw=chat("<y xmlns='u}v'/>").raw), "its bytes are not one element"),
         (chat("x", raw=b"<!DOCTYPE message>" + chat("x").raw), "its bytes do not begin with its from"),
-        (speaking_as(Jid("hamlet@shakespeare.lit/", "montague.lit")), "from is no address"),
+        (speaking_as(Jid("hamlet@shakespeare.lit/", "montague.lit")), "from is not an address"),
         (speaking_as(Jid("hamlet", "shakespeare.lit/.montague.lit")), "from is not of the link's domain"),
         (speaking_as(Jid("", "hamlet@shakespeare.lit/.montague.lit")), "from is not of the link's domain"),
-        (speaking_as(Jid("ro meo", "montague.lit")), "from is no address"),
+        (speaking_as(Jid("ro meo", "montague.lit")), "from is not an address"),
     ],
     ids=[
         "other domain",
@@ -283,6 +283,7 @@ def test_who_speaks_for_another_is_dropped(run_queued: Run, forged: Stanza, reas
         await world.until_empty(MONTAGUE, CAPULET)
         assert [text_of(stanza) for stanza in s2.delivered] == ["honest"]
         assert [(hop.event, hop.detail.partition(":")[0]) for hop in s2.hops] == [("dropped", reason)]
+        assert s2.hops[0].reason in ("forged", "misrouted", "malformed")
 
     run_queued(scenario)
 
@@ -315,5 +316,6 @@ def test_a_domain_speaks_for_none_below_it_that_is_not_its_component(
         await world.until(lambda: s2.delivered)
         assert [text_of(stanza) for stanza in s2.delivered] == ["honest"]
         assert [(hop.event, hop.detail) for hop in s2.hops] == [("dropped", reason)]
+        assert s2.hops[0].reason == ("forged" if "from" in reason else "misrouted")
 
     run_queued(scenario)

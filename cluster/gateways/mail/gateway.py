@@ -7,6 +7,7 @@ from collections.abc import Callable
 from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 
+from cluster.base import reasons
 from cluster.components.gateway import Gateway, Service, contact_address
 from cluster.gateways.delivery_receipts import RECEIPTS, wants_receipt
 from cluster.gateways.mail.addresses import Account, Addresses, Unknown
@@ -88,7 +89,8 @@ class MailGateway(Gateway):
         tree = message.tree
         text, subject = _text(tree, "body"), _text(tree, "subject")
         if not text and not subject:
-            self._tracer.record(Event.DROPPED, message, "it has no text; mails know no chat states or receipts")
+            detail = "it has no text; mails know no chat states or receipts"
+            self._tracer.record(Event.DROPPED, message, detail, reason=reasons.NO_TEXT)
             return
         id = key_of(message) or self._new_id()
         if await self._ledger.find(id) is not None:

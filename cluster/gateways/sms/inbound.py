@@ -126,7 +126,7 @@ class Inbound:
         elif is_receipt(sm):
             self._log.warn("a delivery receipt that cannot be read: {octets!r}", octets=pdu.octets[:256])
         else:  # an intermediate notification, or an acknowledgement of a phone or its user
-            self._log.info("a deliver_sm with esm_class {esm_class:#04x} is no message", esm_class=sm.esm_class)
+            self._log.info("a deliver_sm with esm_class {esm_class:#04x} is not a message", esm_class=sm.esm_class)
 
     async def expire(self) -> None:
         """Pass on the incomplete long messages whose other parts did not arrive in time."""

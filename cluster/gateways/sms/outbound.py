@@ -9,6 +9,7 @@ from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherR
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base import reasons
 from cluster.gateways.delivery_receipts import wants_receipt
 from cluster.gateways.repetition import key_of
 from cluster.gateways.sms.correspondents import Correspondents
@@ -95,7 +96,8 @@ class Outbound:
         if message.type == "groupchat":
             raise StanzaError(Condition.SERVICE_UNAVAILABLE, "a phone is not a room; write a chat message")
         if not _words(message).strip():
-            self._tracer.record(Event.DROPPED, message, "it has no text; phones know no chat states or receipts")
+            detail = "it has no text; phones know no chat states or receipts"
+            self._tracer.record(Event.DROPPED, message, detail, reason=reasons.NO_TEXT)
             return
         sender = message.from_.bare
         source = self._numbers.number_of(sender) or self._own_number
@@ -175,7 +177,7 @@ class Outbound:
             for answer in answers:
                 answer.cancel()
             error = _error(reason)
-            self._tracer.record(Event.BOUNCED, submission.stanza, str(error))
+            self._tracer.record(Event.BOUNCED, submission.stanza, str(error), reason=reasons.NETWORK_REFUSES)
             await self._send(submission.stanza.error(error))
             await self._receipts.forget(name)
         else:

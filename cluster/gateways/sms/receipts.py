@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from twisted.logger import Logger
 
+from cluster.base import reasons
 from cluster.gateways.delivery_receipts import RECEIPTS, receipt_for, wants_receipt
 from cluster.gateways.sms.store import Awaited, Submission, Table
 from cluster.protocols.smpp.constants import MessageState
@@ -108,7 +109,7 @@ class Receipts:
         awaited = self._awaited[name]
         if receipt.state is not MessageState.DELIVERED:
             error = _error(receipt)
-            self._tracer.record(Event.BOUNCED, awaited.stanza, str(error))
+            self._tracer.record(Event.BOUNCED, awaited.stanza, str(error), reason=reasons.NETWORK_REFUSES)
             await self._send(msgspec.structs.replace(awaited.stanza.error(error), trace_id=awaited.stanza.trace_id))
             await self.forget(name)
             return

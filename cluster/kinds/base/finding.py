@@ -1,4 +1,4 @@
-"""What is wrong with the content of a file, before it is known where in the file that stands."""
+"""Errors in the content of a file, before their lines in the file are known."""
 
 from __future__ import annotations
 

@@ -10,7 +10,21 @@ class Key(NamedTuple):
 
     name: str
     type: Any
-    """Of what is written: `int`, or one of values.py; `list[…]` and `dict[…, …]` of these may be left empty."""
+    """Of what is written: `int`, or one of values.py; `list[…]` and `dict[…, …]` of these may be left empty; or
+    `Sections`."""
     meaning: str
     """A sentence for the reference, in Markdown."""
     default: Any
+
+
+class Sections(NamedTuple):
+    """The type of a key behind which sections stand by their names."""
+
+    name: str
+    """What one is called in the schema."""
+    about: str
+    """A sentence for the reference, in Markdown."""
+    named: Any
+    """The type of the names."""
+    keys: tuple[Key, ...]
+    """Of each section."""

@@ -1,12 +1,13 @@
-"""The servers of a plan."""
+"""What a kind of servers is: the class of its nodes in the plan."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
+from annotated_types import Ge, Le
 
-from cluster.store.limits import Limits
+from cluster.kinds.base.key import Key
 from cluster.xmpp.streams.stream_options import TlsMode
 
 COMPONENT_PORT = 5347
@@ -14,7 +15,7 @@ COMPONENT_PORT = 5347
 
 
 class ContactSeed(msgspec.Struct, frozen=True):
-    """A contact that an account starts with: subscribed both ways (RFC 6121 section 3)."""
+    """A contact that an account has from the start: subscribed both ways (RFC 6121 section 3)."""
 
     jid: str
     name: str = ""
@@ -57,8 +58,45 @@ class ServiceSeed(msgspec.Struct, frozen=True):
     """By the keys of its kind."""
 
 
+Port = Annotated[int, Ge(1), Le(65535)]
+TLS = Key(
+    "tls",
+    TlsMode,
+    "Encryption of client connections (STARTTLS with a certificate of the lab's CA): `required` before login, "
+    "`optional`, or `off`. With `off`, passwords may be sent in the clear.",
+    "required",
+)
+REGISTRATION = Key(
+    "registration",
+    Literal["open", "closed"],
+    "Whether clients may create accounts themselves (in-band registration, XEP-0077).",
+    "closed",
+)
+PORTS = (
+    Key(
+        "c2s_port",
+        Port,
+        "TCP port for clients. Every server has its own loopback address, so all can use the same port.",
+        5222,
+    ),
+    Key(
+        "direct_tls_port",
+        Port,
+        "TCP port for clients that begin with TLS (XEP-0368). Closed with `tls: off`.",
+        5223,
+    ),
+    Key(
+        "s2s_port",
+        Port,
+        "TCP port for the servers of other domains (RFC 6120). A server of kind `xmpplab` listens there only if a "
+        "link has `transport: s2s`, or leads to a server of another kind.",
+        5269,
+    ),
+)
+
+
 class ServerNode(msgspec.Struct, frozen=True):
-    """One XMPP server of the lab."""
+    """One XMPP server of the lab. A kind is a subclass; its tag is what it is called."""
 
     name: str
     domain: str
@@ -66,37 +104,49 @@ class ServerNode(msgspec.Struct, frozen=True):
     """Loopback address of its own, so that every domain has the standard ports."""
     c2s_port: int
     tls: TlsMode
-    registration: bool
+    registration: bool = False
     """In-band registration (XEP-0077) is open."""
-    modules: tuple[str, ...]
-    """Files of cluster/modules to load."""
-    accounts: tuple[AccountSeed, ...]
+    accounts: tuple[AccountSeed, ...] = ()
     components: tuple[ComponentSeed, ...] = ()
     services: tuple[ServiceSeed, ...] = ()
-    registrations_per_minute: int = 0
-    """From one address; 0: any number."""
-    limits: Limits = Limits()
-    """How much is kept for one account."""
-    strict: bool = False
-    """What old clients do amiss is refused."""
-    anonymous: bool = False
-    """SASL ANONYMOUS is on offer."""
-    admin: str = ""
-    """Account of the operator; empty where the topology names none."""
     direct_tls_port: int = 5223
     """For clients that begin with TLS (XEP-0368), at `host`; nobody listens there without TLS."""
-    http_port: int = 5281
-    """For clients on the web (RFC 7395, XEP-0156), at `host`; with TLS, unless the server does without."""
+    http_port: int = 0
+    """For clients on the web (RFC 7395, XEP-0156), at `host`; with TLS, unless the server does without. 0: it has
+    nothing for them."""
     component_port: int = COMPONENT_PORT
     """Where components connect, at `host`; nobody listens there when the server has none."""
     s2s_port: int = 5269
-    """Where the servers of other domains connect, at `host`; nobody listens there when there are no `s2s_peers`."""
+    """Where the servers of other domains connect, at `host`."""
     s2s_peers: tuple[S2sPeer, ...] = ()
-    """The domains with which it speaks over XML streams; with the others, through Redis."""
+    """The domains with which it speaks over XML streams."""
     peers: tuple[str, ...] | None = None
     """Domains that it has links with; None: every other one of the lab."""
     node_of: str = ""
     """Name of the server that this is a further node of; empty for a server's first node, which has its name."""
+
+    about: ClassVar[str]
+    """A sentence for the reference: what it is."""
+    settings: ClassVar[tuple[Key, ...]] = (TLS, REGISTRATION, *PORTS)
+    """What its section of the topology has, and `defaults` may give."""
+    keys: ClassVar[tuple[Key, ...]] = ()
+    """What only its own section has."""
+    hosts: ClassVar[tuple[str, ...] | None] = None
+    """The kinds of services that can live in it; None: all that there are."""
+    is_started: ClassVar[bool] = True
+    """By the lab."""
+    keeps_data: ClassVar[bool] = False
+    """It has a folder with its name in the lab's; else all that it remembers is in Redis."""
+
+    @classmethod
+    def fields(cls, written: dict[str, Any]) -> dict[str, Any]:
+        """The fields of the node, of what is written for `settings`."""
+        return {**written, "registration": written["registration"] == "open"}
+
+    @property
+    def kind(self) -> str:
+        """What it is called in the topology."""
+        return str(self.__struct_config__.tag)
 
     def is_joined_to(self, domain: str) -> bool:
         """A link leads to this other domain of the lab."""
@@ -107,9 +157,6 @@ class ServerNode(msgspec.Struct, frozen=True):
         """Name of the server: what the topology calls it."""
         return self.node_of or self.name
 
-    keeps_data: ClassVar[bool] = False
-    """It has a folder with its name in the lab's; else all that it remembers is in Redis."""
-
     @property
     def subdomains(self) -> tuple[str, ...]:
         """The domains of its components and services."""
@@ -119,24 +166,20 @@ class ServerNode(msgspec.Struct, frozen=True):
     def ports(self) -> tuple[int, ...]:
         """Where it listens, at `host`."""
         direct_tls = () if self.tls == "off" else (self.direct_tls_port,)
+        http = (self.http_port,) if self.http_port else ()
         components = (self.component_port,) if self.components else ()
         s2s = (self.s2s_port,) if self.s2s_peers else ()
-        return (self.c2s_port, *direct_tls, self.http_port, *components, *s2s)
+        return (self.c2s_port, *direct_tls, *http, *components, *s2s)
 
     @property
     def listeners(self) -> list[tuple[str, int]]:
-        """Its addresses."""
+        """The addresses that the lab takes for it."""
         return [(self.host, port) for port in self.ports]
 
     @property
-    def speaks_for(self) -> str:
-        """By what its Redis user is known."""
-        return self.domain
-
-    @property
-    def channel(self) -> str:
-        """By what its control channel and its links are known: the domain, or `domain/node` for a further node."""
-        return f"{self.domain}/{self.name}" if self.node_of else self.domain
+    def domains(self) -> list[str]:
+        """Its own, and those of its components and services."""
+        return [self.domain, *self.subdomains]
 
     @property
     def c2s(self) -> str:
@@ -149,11 +192,12 @@ class ServerNode(msgspec.Struct, frozen=True):
         return f"{self.host}:{self.component_port}" if self.components else None
 
     @property
-    def http(self) -> str:
-        """What a browser types: `https://127.x.y.z:5281`."""
-        return f"http{'' if self.tls == 'off' else 's'}://{self.host}:{self.http_port}"
-
-    @property
     def direct_tls(self) -> str | None:
         """What a client types that begins with TLS; None without TLS."""
         return None if self.tls == "off" else f"{self.host}:{self.direct_tls_port}"
+
+    @property
+    def http(self) -> str | None:
+        """What a browser types: `https://127.x.y.z:5281`; None where it has nothing for one."""
+        scheme = "http" if self.tls == "off" else "https"
+        return f"{scheme}://{self.host}:{self.http_port}" if self.http_port else None

@@ -1,6 +1,6 @@
-"""The one door to the labs, for commands, pages and programs: what is not here, they do not need to import.
+"""The one interface to the labs, for commands, pages and programs; they import nothing else of `cluster.lab`.
 
-What goes in and out are texts, JIDs, plans and the structs of `cluster.lab.answers`. It is quick to import: each call
+Arguments and results are texts, JIDs, plans and the structs of `cluster.lab.answers`. It is quick to import: each call
 imports what it needs.
 """
 

@@ -1,4 +1,4 @@
-"""A lab, and all that can be done with it."""
+"""A lab, and all its operations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from cluster.lab import DriverKind
 from cluster.lab.errors import BadInput, LabError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cluster.client.archive import ArchivedMessage
     from cluster.client.managed import ManagedClient
     from cluster.client.messenger import Messenger
-    from cluster.lab.answers import Intention, Overview, Sent
+    from cluster.lab.answers import CheckStep, Intention, Overview, Sent
     from cluster.lab.clients.accounts import KnownAccount
     from cluster.lab.clients.correspondents import Correspondent
     from cluster.lab.clients.users import Users
@@ -31,19 +31,20 @@ if TYPE_CHECKING:
     from cluster.networks.person import Person
     from cluster.topology.plan import NetworkNode, Plan
     from cluster.trace.hop import Hop
+    from cluster.trace.why import Explanation
     from cluster.xmpp.jid import Jid
 
 DONE_TIMEOUT_S = 60.0
-"""As long as `up` waits for a part to answer."""
+"""As long as `up` waits for a node to be ready."""
 
 _NEEDED: dict[NodeAction, State] = {"kill": "running", "pause": "running", "resume": "paused", "restart": "running"}
 
 
 class Lab:
-    """One lab, by its state folder. All methods raise LabError, and BadInput for what makes no sense."""
+    """One lab, by its state folder. All methods raise LabError, and BadInput for bad arguments."""
 
     def __init__(self, folder: LabFolder, driver: Driver | None = None) -> None:
-        """`driver`: what runs it, where its folder does not tell."""
+        """`driver`: the driver, if the folder does not tell it."""
         self.folder = folder
         self._driver = driver
 
@@ -56,7 +57,7 @@ class Lab:
 
     @classmethod
     def of_plan(cls, plan: Plan) -> Lab:
-        """The lab that `up` makes of a plan."""
+        """The lab that `up` would create from a plan."""
         from cluster.lab.folder import LabFolder
 
         return cls(LabFolder(Path(plan.state_dir)))
@@ -72,12 +73,12 @@ class Lab:
 
     @property
     def plan(self) -> Plan:
-        """What was brought up; another one after `scale`."""
+        """The running plan; `scale` replaces it."""
         return self.folder.plan()
 
     @property
     def exists(self) -> bool:
-        """False once it was taken down without keeping its data."""
+        """False after it was taken down without keeping its data."""
         return self.folder.plan_file.exists()
 
     @property
@@ -89,20 +90,20 @@ class Lab:
 
     @property
     def is_up(self) -> bool:
-        """True while it runs."""
+        """Whether it is running."""
         return self.driver.is_up()
 
     def check_up(self) -> None:
-        """Raises LabError where it does not run."""
+        """Raises LabError if it is not running."""
         if not self.is_up:
             raise LabError(f"lab {self.name} is down; bring it up with `xmpplab up {self.plan.topology} -d`")
 
-    # --- its life
+    # --- start and stop
 
     def up(self, plans: Sequence[Plan], kind: DriverKind = "process", tell: Tell = untold) -> bool:
-        """Bring it up and wait until every part answers; False where it ran already.
+        """Bring it up and wait until every node is ready; False if it was running already.
 
-        `plans` are the same lab at different addresses: the first whose addresses are free is taken.
+        `plans` are the same lab at different addresses: the first one with free addresses is used.
         """
         from cluster.lab.driver import driver
         from cluster.lab.provision.intention import check_kind
@@ -119,24 +120,24 @@ class Lab:
         return is_new
 
     def intention(self, plans: Sequence[Plan], kind: DriverKind = "process") -> Intention:
-        """What `up` would do; nothing is written and nothing is started."""
+        """What `up` would do, without writing or starting anything."""
         from cluster.lab.provision.intention import intention
 
         return intention(self.folder, plans, kind)
 
     def down(self, *, keep: bool = False) -> bool:
-        """Stop everything; remove the folder unless its data are kept. False where nothing ran."""
+        """Stop everything; remove the folder unless its data are kept. False if nothing was running."""
         return self.driver.down(keep=keep)
 
     def scale(self, nodes: Mapping[str, int]) -> Plan:
-        """Give servers so many nodes, by their names, while the lab runs: the plan that runs now."""
+        """Change the number of nodes of servers, by their names, while the lab runs; returns the new plan."""
         from cluster.topology.scale import with_nodes
 
         before = plan = self.plan
         if not self.is_up:
             raise LabError(f"lab {self.name!r} is down; bring it up with `xmpplab up`, then scale it")
         more_first = sorted(nodes.items(), key=lambda wish: wish[1] < len(before.nodes_of(wish[0])))
-        for server, count in more_first:  # so that no new node gets the address of one that has yet to go
+        for server, count in more_first:  # so that no new node gets the address of one that is still running
             try:
                 plan = with_nodes(plan, server, count)
             except ValueError as error:
@@ -148,9 +149,9 @@ class Lab:
     # --- its nodes
 
     def act(self, name: str, action: NodeAction, for_s: float = 0.0) -> None:
-        """Do this to the node of this name, and wait until it shows.
+        """Do this to the node of this name, and wait for the effect.
 
-        `for_s`: a node that is killed is started again after so long, not at once.
+        `for_s`: a killed node is started again after this time, not at once.
         """
         from cluster.lab.folder import is_full
         from cluster.lab.wait import wait_until
@@ -175,11 +176,11 @@ class Lab:
             )
 
     def nodes(self) -> list[NodeState]:
-        """What runs, Redis first."""
+        """All nodes, Redis first."""
         return self.driver.status()
 
     def node(self, name: str) -> NodeState:
-        """One of them."""
+        """One node."""
         nodes = self.nodes()
         found = next((node for node in nodes if node.name == name), None)
         if found is None:
@@ -187,13 +188,13 @@ class Lab:
         return found
 
     def overview(self) -> Overview:
-        """Its nodes, components and links, and how they are."""
+        """The state of its nodes, components and links."""
         from cluster.lab.overview import overview
 
         return overview(self.folder, self.nodes())
 
     def overviews(self, every_s: float) -> Iterator[Overview]:
-        """Again and again, as long as there is something to see."""
+        """Overviews, again and again, as long as the lab exists."""
         from cluster.lab.wait import pause
 
         while self.exists:
@@ -201,25 +202,40 @@ class Lab:
             pause(every_s)
 
     def troubles(self) -> list[str]:
-        """What does not work though the lab runs."""
+        """The problems of a running lab."""
         from cluster.lab.overview import troubles
 
         return troubles(self.folder, self.plan)
 
     def log(self, node: str | None = None) -> LogStream:
-        """What all nodes say, or one of them."""
+        """The log of all nodes, or of one."""
         return self.driver.story(node)
 
     def follow(self, story: LogStream, every_s: float, *, until_down: bool = False) -> Iterator[tuple[str, LogLine]]:
-        """What is added to a log, until the lab's files are gone; `until_down`: until it does not run."""
+        """What is added to a log, until the lab's files are removed; `until_down`: until it is not running."""
         from cluster.lab.wait import pause
 
         while self.is_up if until_down else self.folder.logs.exists():
             pause(every_s)
             yield from story.read()
 
+    def check(self, domain: str) -> Iterator[CheckStep]:
+        """What another server and a client meet at a domain, step by step, up to the first that fails."""
+        from cluster.lab.checking.check import Check
+
+        self.check_up()
+        return Check(self.folder, self.plan, domain).steps()
+
+    def become(self, command: Sequence[str]) -> NoReturn:
+        """Run a program in place of this process, where the system has the lab's names and trusts its CA."""
+        from cluster.lab.processes.namespace import become
+
+        self.check_up()
+        become(self.folder, self.plan, command)
+
     def netem(self, node: str, words: Sequence[str]) -> str:
-        """Let packets that a node sends be late or lost, in the words of tc(8); none: change nothing. What holds."""
+        """Delay or lose packets of a node, with arguments of tc(8); without arguments, change nothing. Returns the
+        settings."""
         from cluster.lab.containers.netem import netem
 
         return netem(self.folder, node, words)
@@ -241,27 +257,27 @@ class Lab:
         return Networks(self.folder, self.plan)
 
     def person(self, kind: type[NetworkNode], wanted: str) -> Person:
-        """One of the people of its networks of this kind, such as a phone, by name or address."""
+        """A user of its networks of this kind, such as a phone, by name or address."""
         from cluster.lab.clients.correspondents import find_person
 
         return find_person(self.folder, self.plan, kind, wanted)
 
-    # --- its accounts, and what they send
+    # --- its accounts, and their messages
 
     @property
     def ca_file(self) -> Path:
-        """What clients have to trust, PEM."""
+        """The certificate that clients have to trust, PEM."""
         return self.folder.ca_file
 
     @property
     def users(self) -> Users:
-        """The accounts of its servers, while it runs."""
+        """The accounts of its servers, while it is running."""
         from cluster.lab.clients.users import Users
 
         return Users(self.folder, self.plan, self.check_up)
 
     def accounts(self) -> list[KnownAccount]:
-        """Whom one can log in as, as far as the servers answer."""
+        """The accounts with known passwords, as far as the servers answer."""
         from cluster.lab.clients.accounts import known_accounts
 
         return known_accounts(self.folder, self.plan)
@@ -273,13 +289,13 @@ class Lab:
         return behind_gateways(self.plan)
 
     def account(self, text: str) -> Jid:
-        """Whom the user means by an address, or by a name that is unique in the lab."""
+        """The account of an address, or of a name that is unique in the lab."""
         from cluster.lab.clients.names import account_of
 
         return account_of(self.folder, self.plan, text)
 
     def send(self, from_: str, to: str, text: str, password: str | None = None) -> Sent:
-        """Send a message as an account, and wait until it was taken in or came back."""
+        """Send a message as an account, and wait until it is accepted or returned."""
         from cluster.lab.clients.login import known_password
         from cluster.lab.clients.sending import checked_text, send_message
 
@@ -304,7 +320,7 @@ class Lab:
             raise LabError(f"{error}; check that the server of {jid} has the module `archive`") from None
 
     def chat(self, who: str, password: str | None = None) -> tuple[Messenger, ManagedClient]:
-        """Log in as an account, and stay so until the client is closed."""
+        """Log in as an account, and stay logged in until the client is closed."""
         from secrets import token_hex
 
         from cluster.client.managed import ManagedClient
@@ -320,7 +336,7 @@ class Lab:
             client = ManagedClient(connect, messenger.greeting(), time.monotonic)
         return messenger, client
 
-    # --- what passes through it
+    # --- its stanzas
 
     def prober(
         self,
@@ -336,7 +352,7 @@ class Lab:
     ) -> AbstractContextManager[Prober]:
         """Log in as an account, to send probes to another one; see `cluster.lab.tracing.prober`.
 
-        `resource`: of the receiver: one client of it.
+        `resource`: one client of the receiver.
         """
         from cluster.lab.clients.login import known_password
         from cluster.lab.clients.names import with_resource
@@ -351,7 +367,7 @@ class Lab:
         )  # fmt: skip
 
     def demonstration(self) -> list[tuple[Jid, Jid]]:
-        """Who may write to whom first: to a contact in another domain, and to somebody behind a gateway.
+        """The first senders and receivers to show: a contact in another domain, and a user behind a gateway.
 
         They are C3 and FC1 of the RFC's figure.
         """
@@ -362,7 +378,20 @@ class Lab:
         return [(from_, to) for to in (contact, first_behind_gateway(plan)) if to is not None]
 
     def hops(self, *, every_stanza: bool, tell: Tell = untold) -> Iterator[Hop]:
-        """The hops from now on, without an end; see `cluster.lab.tracing.watching`."""
+        """The hops from now on, endless; see `cluster.lab.tracing.watching`."""
         from cluster.lab.tracing.watching import watch
 
-        return watch(self.folder, self.plan, every_stanza=every_stanza, tell=tell)
+        found = watch(self.folder, self.plan, every_stanza=every_stanza, tell=tell)
+        return (hop for hops in found for hop in hops)
+
+    def why(self, trace_id: str = "", from_: str = "", to: str = "") -> Explanation:
+        """What became of a stanza in the journal, and why: that of a trace id, or the newest one that matches."""
+        from cluster.lab.tracing.why import explain_one
+
+        return explain_one(self.folder, self.plan, trace_id, from_, to)
+
+    def why_followed(self, address: str, tell: Tell = untold) -> Iterator[Explanation]:
+        """Record all that is from or to an address, and explain each stanza; without an end."""
+        from cluster.lab.tracing.why import explain_followed
+
+        return explain_followed(self.folder, self.plan, address, tell)

@@ -1,4 +1,4 @@
-"""Which labs there are, and what is read before there is one."""
+"""The list of labs, and what is read before a lab exists."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def labs_folder() -> Path:
-    """Where the labs of the current folder are."""
+    """The folder of the labs in the current folder."""
     from cluster.lab.folder import LABS
 
     return Path.cwd() / LABS
@@ -30,7 +30,7 @@ def labs_here() -> list[Lab]:
 
 
 def running_labs() -> list[Lab]:
-    """The labs of this user that run, wherever they were brought up."""
+    """The running labs of this user, in any folder."""
     from cluster.lab.driver import driver
     from cluster.lab.everywhere import running_labs
 
@@ -38,7 +38,7 @@ def running_labs() -> list[Lab]:
 
 
 def all_labs() -> list[LabView]:
-    """Those that run, and those of the current folder."""
+    """The running labs, and those of the current folder."""
     from cluster.lab.answers import LabView
 
     running = {lab.path for lab in running_labs()}
@@ -47,10 +47,8 @@ def all_labs() -> list[LabView]:
 
 
 def read_plans(file: Path | None, redis_url: str = "") -> list[Plan]:
-    """The plans of a topology file for the current folder, best first; None: the only file there.
-
-    Raises BadInput with all that is wrong with it.
-    """
+    """The plans of a topology file for the current folder, best first; None: the only file there. Raises BadInput with
+    all its errors."""
     from cluster.lab import plans
     from cluster.topology.problem import TopologyError
 
@@ -62,14 +60,14 @@ def read_plans(file: Path | None, redis_url: str = "") -> list[Plan]:
 
 
 def link_faults() -> dict[str, str]:
-    """The faults that a link may have, and what each means."""
+    """The faults that a link may have, and their meanings."""
     from cluster.router.faults import known
 
     return {key: fault.meaning for key, fault in known().items()}
 
 
 def seconds(text: str, of: str = "") -> float:
-    """A time such as 500ms or 3s. Raises BadInput. `of`: what it is for, such as `--for`."""
+    """A time such as 500ms or 3s. Raises BadInput. `of`: the option, such as `--for`."""
     from cluster.base.units import DURATION
 
     try:
@@ -79,7 +77,7 @@ def seconds(text: str, of: str = "") -> float:
 
 
 def log_begin(since: str, now_utc: datetime) -> str:
-    """The first moment that is meant, as log lines write theirs; empty for the beginning. Raises BadInput."""
+    """The start of a part of the log, in the form of log lines; empty for the beginning. Raises BadInput."""
     from datetime import UTC, datetime, timedelta
 
     from cluster.lab.logs import utc_text

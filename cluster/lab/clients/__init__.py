@@ -1,1 +1,1 @@
-"""The accounts of a lab, and logging in as one of them."""
+"""The accounts of a lab, and logins as one of them."""

@@ -17,10 +17,10 @@ N = TypeVar("N", bound=NetworkNode)
 
 
 class Correspondent(NamedTuple):
-    """One of the people of a network, and the gateway before it."""
+    """A user of a foreign network, and the gateway to it."""
 
     name: str
-    """What the topology calls it, such as `fc1`; the command that uses it knows it by this name, too."""
+    """Its name in the topology, such as `fc1`; its command accepts this name."""
     address: str
     """Number or mail address."""
     network: NetworkNode
@@ -28,21 +28,21 @@ class Correspondent(NamedTuple):
 
     @property
     def jid(self) -> Jid:
-        """As XMPP knows it."""
+        """Its XMPP address."""
         return Jid(escape(self.address), self.gateway.domain)
 
     @property
     def command(self) -> str:
-        """By which one is it: `phone` or `mail`; empty: none."""
+        """The command to act as it: `phone` or `mail`; empty: none."""
         return self.network.command.name if self.network.command else ""
 
     def person(self, folder: LabFolder, plan: Plan) -> Person:
-        """What it reads and writes. Asking raises LabError."""
+        """Its side of the conversation. Its methods raise LabError."""
         return self.network.person_at(partial(ask, folder, plan, self.network), self.address)
 
 
 def behind_gateways(plan: Plan) -> list[Correspondent]:
-    """All that a gateway of the lab leads to."""
+    """All users behind the gateways of the lab."""
     return [
         Correspondent(name, address, network, gateway)
         for gateway in plan.gateways
@@ -52,7 +52,7 @@ def behind_gateways(plan: Plan) -> list[Correspondent]:
 
 
 def find_person(folder: LabFolder, plan: Plan, kind: type[N], wanted: str) -> Person:
-    """One of the people of the networks of this kind, by name or address. Raises BadInput."""
+    """A user of the networks of this kind, by name or address. Raises BadInput."""
     networks = [network for network in plan.networks if isinstance(network, kind)]
     known = [(network, name, address) for network in networks for name, address in network.people.items()]
     for network, name, address in known:

@@ -1,4 +1,4 @@
-"""Logging in to a running lab as one of its accounts, with an error for people where that fails."""
+"""Logins to a running lab as one of its accounts, with errors for people."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cluster.lab.control.ask import ask
 from cluster.lab.control.requests import UserLs
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder
-from cluster.topology.plan import Plan
+from cluster.topology.plan import Plan, XmpplabServer
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.streams.login import Login, Resumption, StreamFailed
 
@@ -25,7 +25,7 @@ def password_of(plan: Plan, jid: Jid) -> str | None:
 
 
 def known_password(plan: Plan, jid: Jid, given: str | None) -> str:
-    """The one that was given, else the topology's. Raises BadInput, also where the account is not the lab's."""
+    """The given password, otherwise the topology's. Raises BadInput, also if the account is not the lab's."""
     server_of(plan, jid.domainpart)
     password = given or password_of(plan, jid)
     if password is None:
@@ -40,12 +40,14 @@ def log_in(folder: LabFolder, plan: Plan, jid: Jid, password: str) -> BlockingCl
 
 
 def connector(folder: LabFolder, plan: Plan, jid: Jid, password: str) -> Callable[[Resumption | None], BlockingClient]:
-    """Logs in as an account of the lab, and raises what BlockingClient raises: for a client that tries again."""
+    """A function that logs in as an account of the lab, and raises what BlockingClient raises: for a client that tries
+    again."""
     nodes = [server for server in plan.servers if server.domain == jid.domainpart]
     login, ca_file = Login(jid, password), None if nodes[0].tls == "off" else str(folder.ca_file)
 
     def connect(resumption: Resumption | None) -> BlockingClient:
-        """To the first of the domain's nodes that takes it, as clients do with SRV records (RFC 6120 section 3.2.1)."""
+        """Connect to the first of the domain's nodes that accepts, as clients do with SRV records (RFC 6120 section
+        3.2.1)."""
         for node in nodes[:-1]:
             with suppress(*BROKEN):
                 return BlockingClient((node.host, node.c2s_port), login, ca_file, resumption=resumption)
@@ -56,12 +58,12 @@ def connector(folder: LabFolder, plan: Plan, jid: Jid, password: str) -> Callabl
 
 @contextmanager
 def explained(folder: LabFolder, plan: Plan, jid: Jid) -> Iterator[None]:
-    """Why a login within failed, as LabError."""
+    """Turn the error of a login inside into a LabError."""
     server = server_of(plan, jid.domainpart)
     try:
         yield
     except StreamFailed as error:
-        if jid.localpart not in ask(folder, plan, server, UserLs()):
+        if isinstance(server, XmpplabServer) and jid.localpart not in ask(folder, plan, server, UserLs()):
             raise LabError(f"no account {jid.bare}; `xmpplab user ls` lists the accounts") from None
         raise LabError(f"{jid.bare} cannot log in: {error}; pass the right --password") from None
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Whom a user means: by an address, or by a name that is unique in the lab."""
+"""Resolves what a user types: an address, or a name that is unique in the lab."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from cluster.lab.clients.accounts import known_accounts
 from cluster.lab.clients.correspondents import behind_gateways
 from cluster.lab.errors import BadInput
 from cluster.lab.folder import LabFolder
-from cluster.topology.plan import Plan, ServerNode
+from cluster.topology.plan import Plan, ServerNode, XmpplabServer
 from cluster.xmpp.jid import Jid, JidError
 
 
@@ -19,8 +19,19 @@ def server_of(plan: Plan, domain: str) -> ServerNode:
     return server
 
 
+def our_server(plan: Plan, domain: str) -> XmpplabServer:
+    """The same, for what only a server of our own kind can be asked. Raises BadInput."""
+    server = server_of(plan, domain)
+    if not isinstance(server, XmpplabServer):
+        raise BadInput(
+            f"{server.name} ({domain}) is of kind {server.kind}: the lab does not manage its accounts; give it those "
+            "of `accounts` in the topology, or `registration: open` and a client that registers"
+        )
+    return server
+
+
 def read_jid(text: str) -> Jid:
-    """An address of an account, bare or full. Raises BadInput."""
+    """The address of an account, bare or full. Raises BadInput."""
     try:
         jid = Jid.parse(text)
     except JidError as error:
@@ -31,7 +42,7 @@ def read_jid(text: str) -> Jid:
 
 
 def account_of(folder: LabFolder, plan: Plan, text: str) -> Jid:
-    """Whom the user means: an address, or a name that is unique in the lab, such as romeo, juliet/balcony or fc1.
+    """The account of an address, or of a name that is unique in the lab, such as romeo, juliet/balcony or fc1.
 
     Names are those of the topology: accounts, phones and mailboxes; then those of accounts that were added. Raises
     BadInput.
@@ -59,7 +70,7 @@ def _added(folder: LabFolder, plan: Plan, name: str) -> list[str]:
 
 
 def with_resource(jid: Jid, resource: str) -> Jid:
-    """One client of the account; an empty resource changes nothing. Raises BadInput."""
+    """The address of one client of the account; an empty resource changes nothing. Raises BadInput."""
     if not resource:
         return jid
     if not jid.is_bare:
@@ -82,5 +93,5 @@ def first_pair(plan: Plan) -> tuple[Jid, Jid]:
 
 
 def first_behind_gateway(plan: Plan) -> Jid | None:
-    """The first phone or mailbox of the lab, as XMPP knows it; None without one."""
+    """The XMPP address of the first phone or mailbox of the lab; None if it has none."""
     return next((each.jid for each in behind_gateways(plan)), None)

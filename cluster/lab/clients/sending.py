@@ -1,4 +1,4 @@
-"""One message from an account of the lab, and whether it comes back."""
+"""Sends one message from an account of the lab, and finds out whether it is returned."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from cluster.xmpp.parser import Slice
 from cluster.xmpp.stanza import Stanza, error_of, make
 
 PATIENCE_S = 10.0
-"""A message that has not come back by then may still be on its way."""
+"""A message that has not been returned by then may still be on its way."""
 NETWORK_S = 2.0
-"""For a foreign network to refuse what its gateway has taken."""
+"""For a foreign network to refuse what its gateway has accepted."""
 
 
 def checked_text(text: str) -> str:
-    """Raises BadInput for what cannot be the text of a message."""
+    """Raises BadInput for a text that a message cannot have."""
     if not text:
         raise BadInput("empty message; give a text")
     try:
@@ -36,11 +36,11 @@ def checked_text(text: str) -> str:
 
 
 def send_message(folder: LabFolder, plan: Plan, sender: Jid, password: str, to: Jid, body: str) -> Sent:
-    """Send it, and wait until it was taken in or came back. Raises LabError.
+    """Send a message, and wait until it is accepted or returned. Raises LabError.
 
-    A ping of the receiver's account follows it. Stanzas between two addresses stay in order (RFC 6120 section 10.1),
-    so that a message that comes back does so before the answer. A gateway answers before the network behind it has
-    taken the message: a refusal may come NETWORK_S later.
+    A ping of the receiver's account follows it. Stanzas between two addresses stay in order (RFC 6120 section 10.1), so
+    a returned message arrives before the answer to the ping. A gateway answers before its network has accepted the
+    message: a refusal may come NETWORK_S later.
     """
     text = Element(f"{{{CLIENT}}}body")
     text.text = body
@@ -66,7 +66,7 @@ def send_message(folder: LabFolder, plan: Plan, sender: Jid, password: str, to: 
 
 
 def _next(client: BlockingClient, deadline_s: float) -> Slice | None:
-    """None when time is up."""
+    """None if the time is over."""
     left_s = deadline_s - time.monotonic()
     if left_s <= 0:
         return None

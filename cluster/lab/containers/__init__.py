@@ -1,1 +1,1 @@
-"""Runs a lab in containers: the same plan, on a Docker engine."""
+"""The driver that runs a lab in containers: the same plan, on a Docker engine."""

@@ -1,6 +1,6 @@
-"""Tell Redis which domains the lab serves, once it answers: `python -m cluster.lab.containers.announce`.
+"""Writes users and domains of the lab to Redis, once it answers: `python -m cluster.lab.containers.announce`.
 
-A Redis of somebody else's is first told of the lab's users.
+The lab's users are created first, if the Redis is not the lab's own.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from cluster.lab.redis_client import connected
 from cluster.lab.wait import wait_until
 
 PATIENCE_S = 60.0
-"""A Redis with a long file to read answers late."""
+"""A Redis that has to read a long file answers late."""
 
 
 def main() -> None:
-    """Wait for Redis, and tell it."""
+    """Wait for Redis, and write to it."""
     folder = LabFolder(LAB)
     plan, urls = folder.plan(), folder.secrets()
     try:

@@ -1,7 +1,7 @@
 """A plan as containers and networks, and as a compose file (https://github.com/compose-spec). Pure.
 
-Each server has a network of its own to Redis, which carries what crosses to other domains: taken out of it, the
-server is cut off from them, and still has its clients, which are in the network `clients`.
+Each server has a network to Redis, which carries the stanzas to other domains: disconnected from it, the server is cut
+off from them, and still has its clients, which are in the network `clients`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import idna
 import msgspec
 
 from cluster.lab.containers.files import ANNOUNCE, DATA, LAB, REDIS, REDIS_PORT
+from cluster.lab.errors import BadInput
 from cluster.lab.folder import LABS
-from cluster.topology.plan import GatewayNode, LabNode, NetworkNode, Plan, ServerNode
+from cluster.topology.plan import GatewayNode, LabNode, NetworkNode, Plan, ServerNode, XmpplabServer
 
 IMAGE = "xmpplab"
 CLIENTS = "clients"
@@ -21,7 +22,8 @@ CLIENTS = "clients"
 
 SETUP = "setup"
 TOPOLOGY = "XMPPLAB_TOPOLOGY"
-"""Variable with the text of the topology for SETUP: it has passwords, and every user sees the arguments of programs."""
+"""Variable with the text of the topology for SETUP: the text has passwords, and every user sees the arguments of
+programs."""
 _STATE = "/state"
 _ANNOUNCE = ("python", "-m", "cluster.lab.containers.announce")
 
@@ -33,13 +35,13 @@ class Service(msgspec.Struct, frozen=True):
     command: tuple[str, ...]
     volumes: tuple[str, ...]
     networks: Mapping[str, tuple[str, ...]] = {}
-    """The names by which the others find it, by network."""
+    """Its host names, by network."""
     ports: tuple[str, ...] = ()
     """`host:port:port inside`."""
     after: Mapping[str, str] = {}
-    """Services that must have come this far (`service_started` …)."""
+    """Services that must be in this state first (`service_started` …)."""
     is_node: bool = True
-    """Runs as long as the lab; the others do one thing and end."""
+    """Runs as long as the lab; the others end when their work is done."""
     prepares: bool = False
     """Writes the files of the others."""
     environment: Mapping[str, str] = {}
@@ -51,22 +53,22 @@ class Compose(msgspec.Struct, frozen=True):
     lab: str
     services: tuple[Service, ...]
     networks: Mapping[str, bool]
-    """By name: True where there is no way out of it."""
+    """By name: True if there is no way out of it."""
     volumes: tuple[str, ...] = ()
     user: str = ""
-    """Who the containers run as; empty: the image's own user."""
+    """The user of the containers; empty: that of the image."""
 
     def full(self, name: str) -> str:
-        """Name of a container or a network on the engine."""
+        """Name of a container or a network in the engine."""
         return f"xmpplab-{self.lab}-{name}"
 
     def labels(self, node: str = "") -> dict[str, str]:
-        """By which the lab and the node are found."""
+        """The labels by which the lab and the node are found."""
         return {"xmpplab.lab": self.lab, **({"xmpplab.node": node} if node else {})}
 
 
 def in_lab(plan: Plan, redis_address: str, user: str) -> Compose:
-    """The lab that `xmpplab up` starts; its files are in the state folder, beside the compose file.
+    """The lab that `xmpplab up` starts; its files are in the state folder, next to the compose file.
 
     `redis_address`: `host:port` at which commands reach the lab's own Redis.
     """
@@ -81,7 +83,7 @@ def in_lab(plan: Plan, redis_address: str, user: str) -> Compose:
 
 
 def alone(plan: Plan, published: Plan, topology: str) -> Compose:
-    """The lab as a file that needs nothing but the image: `setup` makes the secrets and the CA first.
+    """The lab as a file that needs nothing but the image: `setup` creates the secrets and the CA first.
 
     `published`: the same lab with the addresses for the outside; `topology` is the text of its file.
     """
@@ -108,7 +110,7 @@ def alone(plan: Plan, published: Plan, topology: str) -> Compose:
 
 
 def spread(plan: Plan, published: Plan) -> Compose:
-    """The lab on several machines, with a Redis of somebody else's; their engines bring each service its files.
+    """The lab on several machines, with an existing Redis; the engines of the machines bring each service its files.
 
     `published` as in `alone`.
     """
@@ -128,9 +130,19 @@ def to_router(node: str) -> str:
     return f"{node}.router"
 
 
+def check_kinds(plan: Plan) -> None:
+    """Raises BadInput where a server has a kind that no image is made of."""
+    for server in plan.servers:
+        if not isinstance(server, XmpplabServer):
+            raise BadInput(
+                f"{server.name} is of kind {server.kind}, which runs as a process only; "
+                "use `xmpplab up --driver process`, or delete its `kind`"
+            )
+
+
 def nodes(plan: Plan) -> list[LabNode]:
-    """What runs of the plan, except Redis."""
-    return [*plan.servers, *plan.lower_half]
+    """The nodes of the plan that run in containers, except Redis."""
+    return [*plan.ours, *plan.lower_half]
 
 
 def _networks(plan: Plan) -> dict[str, bool]:
@@ -147,7 +159,7 @@ def _to_server(gateway: GatewayNode) -> str:
 
 
 def _around(network: str) -> str:
-    """The network of a foreign network and its gateways; the way out to a real one."""
+    """The network of a foreign network and its gateways; the way out to a real network."""
     return f"{network}.network"
 
 
@@ -178,7 +190,7 @@ def _links(plan: Plan, node: LabNode) -> dict[str, tuple[str, ...]]:
 
 
 def _data_in(node: LabNode) -> str:
-    """Where the container has the folder that its node keeps."""
+    """The container's path of the folder that its node keeps."""
     return f"{LAB}/{node.name}"
 
 

@@ -1,4 +1,4 @@
-"""A compose file as text that people read, and YAML in that manner. Pure."""
+"""A compose file as text that people read, and its style of YAML. Pure."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ PART = {
     "security_opt": ["no-new-privileges:true"],
     "restart": "unless-stopped",
     "stop_grace_period": "10s",
-    "logging": {"driver": "json-file", "options": {"max-size": "8m", "max-file": "2"}},  # as lab/logs.py has it
+    "logging": {"driver": "json-file", "options": {"max-size": "8m", "max-file": "2"}},  # the same as in lab/logs.py
 }
-"""What all nodes have in common. `stdin_open`: a node ends when its standard input does."""
+"""The settings that all nodes share. `stdin_open`: a node ends when its standard input does."""
 
 _LINE = 100
-"""Lists that are longer stand one below the other."""
+"""Longer lists are written with one item per line."""
 
 _ONCE: dict[str, Any] = {"image": IMAGE, "read_only": True, "tmpfs": ["/tmp"], "cap_drop": ["ALL"]}
-"""What does one thing and ends."""
+"""For services that end when their work is done."""
 
 _PREPARES = {"user": "0:0", "cap_add": ["CHOWN", "DAC_OVERRIDE"], "network_mode": "none"}
 """Volumes belong to root at first."""
 
 
 def text(compose: Compose, head: str) -> str:
-    """The file; `head` is said at its top, in comments."""
+    """The file; `head` is a comment at its top."""
     part = {**PART, **({"user": compose.user} if compose.user else {})}
     document: dict[str, Any] = {
         "x-node": part,
@@ -54,7 +54,7 @@ def text(compose: Compose, head: str) -> str:
 
 
 def written(documents: list[dict[str, Any]], head: str) -> str:
-    """These in one file; `head` is said at its top, in comments."""
+    """These services in one file; `head` is a comment at its top."""
     comments = "".join(f"# {line}".rstrip() + "\n" for line in head.splitlines())
     return comments + yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
 
@@ -85,7 +85,7 @@ def _literal(text: str) -> str:
 
 
 def networks(service: Service) -> dict[str, Any]:
-    """Which a service is in, and by what names."""
+    """The networks of a service, and its names there."""
     return {name: {"aliases": list(aliases)} if aliases else {} for name, aliases in service.networks.items()}
 
 
@@ -96,11 +96,11 @@ class _Merge(str):
 
 
 MERGE = _Merge("<<")
-"""Takes in what stands at another place."""
+"""Includes a mapping from another place."""
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes what stands at several places once, long texts as blocks, and short lists in a line."""
+    """Writes repeated values once, long texts as blocks, and short lists in a line."""
 
     def generate_anchor(self, node: yaml.Node) -> str:
         return "node"

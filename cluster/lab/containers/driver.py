@@ -1,4 +1,4 @@
-"""Brings a plan up as containers of a Docker engine, and down again. The engine itself starts again what dies."""
+"""Brings a plan up as containers of a Docker engine, and down again. The engine itself restarts containers that die."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from cluster.topology.plan import Plan
 
 READY_TIMEOUT_S = 60.0
 HOPELESS_RESTARTS = 3
-"""A part that died this often before it answered will not come up."""
+"""A node that died this often before it was ready will not come up."""
 
 SHOWN_LOG_LINES = 15
 
@@ -49,11 +49,12 @@ class ContainerDriver:
         self._folder = folder
 
     def up(self, plans: Sequence[Plan], tell: Tell) -> tuple[Plan, bool]:
-        """Bring the lab up and wait until every part answers: the plan that runs, and False where it ran already.
+        """Bring the lab up and wait until every node is ready: the running plan, and False if it was running already.
 
-        `plans` are the same lab at different addresses: the first whose addresses are free is taken. Raises LabError,
-        and then nothing is left of it.
+        `plans` are the same lab at different addresses: the first one with free addresses is used. Raises LabError, and
+        then nothing is left of it.
         """
+        compose.check_kinds(plans[0])
         lock = _lock(self._folder)
         had_data = self._folder.plan_file.exists()
         try:
@@ -68,7 +69,7 @@ class ContainerDriver:
             os.close(lock)
 
     def down(self, *, keep: bool) -> bool:
-        """Remove everything, and the folder unless its data are kept. False where nothing ran. Raises LabError."""
+        """Remove everything, and the folder unless its data are kept. False if nothing was running. Raises LabError."""
         holder = self._folder.holder()
         if holder is not None:
             end_holder(self._folder, holder)
@@ -84,7 +85,7 @@ class ContainerDriver:
             os.close(lock)
 
     def status(self) -> list[NodeState]:
-        """What runs of the lab, Redis first. Raises LabError."""
+        """The nodes of the lab, Redis first. Raises LabError."""
         plan = self._folder.plan()
         with connected(self._folder) as engine:
             ends = engine.ends()
@@ -93,12 +94,12 @@ class ContainerDriver:
         return [found[name] for name in (files.REDIS, *(node.name for node in compose.nodes(plan))) if name in found]
 
     def is_up(self) -> bool:
-        """True while a container of the lab runs. Raises LabError."""
+        """Whether a container of the lab is running. Raises LabError."""
         with connected(self._folder) as engine:
             return any(container.status in ("running", "restarting", "paused") for container in engine.containers())
 
     def story(self, node: str | None) -> ContainerLogs:
-        """What the containers say, or one of them. Raises BadInput where there is no such node."""
+        """The log of all containers, or of one. Raises BadInput for an unknown node."""
         with connected(self._folder) as engine:
             known = [container.labels["xmpplab.node"] for container in engine.containers()]
         if node is not None and node not in known:
@@ -106,7 +107,8 @@ class ContainerDriver:
         return ContainerLogs(self._folder, node)
 
     def apply(self, plan: Plan) -> None:
-        """Start what this plan has more than the one that runs, and remove what it has not; wait until all answers."""
+        """Start the nodes that this plan has in addition to the running one, remove those that it lacks; wait until all
+        are ready."""
         lock = _lock(self._folder)
         try:
             with connected(self._folder) as engine:
@@ -128,7 +130,7 @@ class ContainerDriver:
             os.close(lock)
 
     def act(self, node: NodeState, action: NodeAction, for_s: float) -> None:
-        """Do this to the node's container; the engine starts again what dies. Raises LabError."""
+        """Do this to the node's container; the engine restarts a container that dies. Raises LabError."""
         with connected(self._folder) as engine:
             container = engine.container(node.name)
             match action:
@@ -136,7 +138,7 @@ class ContainerDriver:
                     container.kill()  # and the engine leaves it so
                     pause(for_s)
                     container.start()
-                case "kill":  # from within: what the engine itself kills, it does not start again
+                case "kill":  # from within: the engine does not restart a container that it kills itself
                     container.exec_run(["sh", "-c", "kill -KILL -1"])
                 case "pause":
                     container.pause()
@@ -147,7 +149,7 @@ class ContainerDriver:
 
 
 def _lock(folder: LabFolder) -> int:
-    """Take the lab; another `up` is waited for. Raises LabError."""
+    """Lock the lab; waits for another `up`. Raises LabError."""
     taken: list[int] = []
 
     def take() -> bool:
@@ -160,7 +162,7 @@ def _lock(folder: LabFolder) -> int:
 
 
 def _running(folder: LabFolder, engine: Engine, plans: Sequence[Plan]) -> Plan | None:
-    """The plan of a lab that is up; None where nothing or not all of it runs. Raises LabError for another lab."""
+    """The plan of a running lab; None if nothing or not all of it is running. Raises LabError for another lab."""
     containers = {one.labels["xmpplab.node"]: one for one in engine.containers()}
     if not any(one.status == "running" for one in containers.values()) or not folder.plan_file.exists():
         return None
@@ -203,14 +205,14 @@ def _bring_up(folder: LabFolder, engine: Engine, plans: Sequence[Plan], tell: Te
     try:
         _start(folder, engine, plan, _prepare(folder, plan))
     except BaseException:
-        with contextlib.suppress(LabError):  # what led here is the news
+        with contextlib.suppress(LabError):  # the first error matters
             _take_down(folder, engine, keep=had_data)
         raise
     return plan
 
 
 def _prepare(folder: LabFolder, plan: Plan) -> Compose:
-    """Write all that the containers read."""
+    """Write all files of the containers."""
     folder.create()
     folder.save_plan(plan)
     certify(folder, plan, datetime.now(UTC))
@@ -222,7 +224,7 @@ def _prepare(folder: LabFolder, plan: Plan) -> Compose:
 
 
 def _write(folder: LabFolder, plan: Plan) -> Compose:
-    """What each container reads, and the compose file."""
+    """Write the files of each container, and the compose file."""
     files.nodes(folder, plan)
     files.hand_over(folder.containers, folder.redis_data, *files.data(folder, plan))
     made = _compose(folder, plan)
@@ -231,16 +233,16 @@ def _write(folder: LabFolder, plan: Plan) -> Compose:
 
 
 def _free_address(host: str) -> str:
-    """`host:port` for Redis: it must stay the same when its container is started again."""
+    """`host:port` for Redis: it must stay the same when its container is restarted."""
     with socket.create_server((host, 0)) as trial:
         return f"{host}:{trial.getsockname()[1]}"
 
 
 def _start(folder: LabFolder, engine: Engine, plan: Plan, made: Compose) -> None:
-    """Start Redis, and when it answers, all servers at once. Returns when everything answers.
+    """Start Redis, and when it is ready, all servers at once. Returns when everything is ready.
 
-    Nothing under way is left when this thread is interrupted: the engine does what it was asked for, whether or not
-    anybody waits, and so might do it after a lab was taken down. The pool waits.
+    After an interrupt, nothing is left under way: the engine completes what it was asked for, whether or not anybody
+    waits, which might happen after the lab was taken down. The pool waits for it.
     """
     servers = [service for service in made.services if service.name != files.REDIS]
     pool = ThreadPoolExecutor(MAX_AT_ONCE)
@@ -260,7 +262,7 @@ def _start(folder: LabFolder, engine: Engine, plan: Plan, made: Compose) -> None
 
 
 def _wait_ready(folder: LabFolder, engine: Engine, plan: Plan, nodes: Sequence[str]) -> None:
-    """Return when these nodes answer. Raises LabError with the last words of one that does not."""
+    """Return when these nodes are ready. Raises LabError with the last log lines of one that is not."""
     waiting = list(nodes)
 
     def settled() -> bool:

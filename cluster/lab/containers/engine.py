@@ -1,4 +1,4 @@
-"""The Docker engine: what is asked of it, and what goes wrong with it in words for the user."""
+"""The Docker engine: requests to it, and its errors in words for the user."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
 
 STATE = "xmpplab.state"
-"""Label that names the state folder: what bears it was made by `xmpplab up` there."""
+"""Label with the state folder: `xmpplab up` created the object for the lab there."""
 
 NODE = "xmpplab.node"
-"""Label that names the node, see `Compose.labels`."""
+"""Label with the node, see `Compose.labels`."""
 
 TIMEOUT_S = 60.0
 """For one request."""
 
 STOP_TIMEOUT_S = 10
-"""As in the compose file; a part of a lab needs a fraction of it."""
+"""As in the compose file; a node needs a fraction of it."""
 
 
 class Engine:
-    """The part of the engine that belongs to one lab."""
+    """The objects of one lab in the engine."""
 
     def __init__(self, client: Any, folder: LabFolder) -> None:
         """`client` is a docker.DockerClient; see `connected`."""
@@ -41,14 +41,15 @@ class Engine:
         return sorted(found, key=lambda one: (one.labels["xmpplab.node"] != "redis", one.labels["xmpplab.node"]))
 
     def container(self, node: str) -> Any:
-        """The one of this node. Raises LabError."""
+        """The container of this node. Raises LabError."""
         found = next((one for one in self.containers() if one.labels["xmpplab.node"] == node), None)
         if found is None:
             raise LabError(f"the container of {node} is gone; run `xmpplab down`, then `up`")
         return found
 
     def run_beside(self, container: Any, command: list[str]) -> tuple[int, str]:
-        """Run this in the network of a container, with the right to change it: the exit code, and what it printed."""
+        """Run a command in the network of a container, with the right to change it; returns the exit code and the
+        output."""
         beside = self.client.containers.create(
             IMAGE,
             command,
@@ -67,7 +68,7 @@ class Engine:
             beside.remove(force=True)
 
     def ends(self) -> dict[str, int]:
-        """Exit code with which the last process of each node died, of those that the engine remembers."""
+        """The exit codes of the last process of each node that died, as far as the engine remembers."""
         filters = {**self._nodes, "event": "die", "type": "container"}
         events = self.client.events(since=0, until=_until(self.client), filters=filters, decode=True)
         codes = [
@@ -76,7 +77,7 @@ class Engine:
         return {node: int(code) for node, code in codes if code != "0"}
 
     def check_image(self) -> None:
-        """Raises LabError where it was not built."""
+        """Raises LabError if the image does not exist."""
         from docker.errors import ImageNotFound
 
         try:
@@ -88,7 +89,7 @@ class Engine:
             ) from None
 
     def check_names(self, compose: Compose) -> None:
-        """Raises LabError where a container or a network of that name is somebody else's."""
+        """Raises LabError if another lab has a container or a network of one of these names."""
         filters = {"label": f"xmpplab.lab={compose.lab}"}
         containers = self.client.containers.list(all=True, filters=filters, ignore_removed=True)
         found = [*containers, *self.client.networks.list(filters=filters)]
@@ -105,7 +106,7 @@ class Engine:
                 )
 
     def make_networks(self, compose: Compose) -> None:
-        """Those that are not there yet."""
+        """Create the networks that do not exist yet."""
         labels = {**compose.labels(), STATE: str(self._folder.path)}
         there = {network.name for network in self.client.networks.list(filters=self._mine)}
         for name, is_internal in compose.networks.items():
@@ -114,7 +115,7 @@ class Engine:
             self.client.networks.create(compose.full(name), driver="bridge", internal=is_internal, labels=labels)
 
     def make(self, compose: Compose, service: Service) -> Any:
-        """The container of a service, not started yet."""
+        """Create the container of a service, without starting it."""
         api = self.client.api
         ports = [port.rsplit(":", 2) for port in service.ports]
         container = api.create_container(
@@ -149,18 +150,18 @@ class Engine:
         return {"networking_config": self.client.api.create_networking_config({compose.full(name): end_point})}
 
     def _bind(self, volume: str) -> str:
-        """The engine wants absolute paths; the compose file tells them from its own place."""
+        """The engine wants absolute paths; those of the compose file are relative to it."""
         return f"{self._folder.path}/{volume.removeprefix('./')}"
 
     def join(self, compose: Compose, service: Service) -> None:
-        """Let a container into those of its networks that it is not in yet."""
+        """Connect a container to those of its networks that it is not in yet."""
         container = self.container(service.name)
         for name, aliases in service.networks.items():
             if compose.full(name) not in container.attrs["NetworkSettings"]["Networks"]:
                 self.client.networks.get(compose.full(name)).connect(container, aliases=list(aliases))
 
     def remove(self, node: str, network: str) -> None:
-        """Stop and remove a node, and the network that nobody else needs then."""
+        """Stop and remove a node, and the network that only it needs."""
         container = self.container(node)
         container.stop(timeout=STOP_TIMEOUT_S)
         container.remove(force=True, v=True)
@@ -173,9 +174,9 @@ class Engine:
         network.remove()
 
     def remove_all(self) -> bool:
-        """Stop and remove what bears this lab's label, and nothing else. False where nothing ran."""
+        """Stop and remove the objects with this lab's label, and nothing else. False if nothing was running."""
         for beside in self.client.containers.list(all=True, filters=self._mine, ignore_removed=True):
-            if NODE not in beside.labels:  # of a command that was killed
+            if NODE not in beside.labels:  # left by a command that was killed
                 beside.remove(force=True)
         containers = self.containers()
         for container in reversed(containers):  # the servers first, so that they can write what is queued
@@ -185,12 +186,12 @@ class Engine:
         _each(containers[:1], lambda one: one.stop(timeout=STOP_TIMEOUT_S))
         _each(containers, lambda one: one.remove(force=True, v=True))
         for network in self.client.networks.list(filters=self._mine):
-            self._remove_network(network)  # with strangers in it, such as a client that somebody put there
+            self._remove_network(network)  # also with other containers in it, such as a client that somebody put there
         return any(container.status in ("running", "paused", "restarting") for container in containers)
 
 
 def _until(client: Any) -> int:
-    """The engine's own time: its clock may be another machine's."""
+    """The time of the engine, which may be on another machine."""
     from datetime import datetime
 
     return int(datetime.fromisoformat(client.info()["SystemTime"][:19] + "+00:00").timestamp()) + 1
@@ -216,7 +217,7 @@ MAX_AT_ONCE = 8
 
 @contextmanager
 def connected(folder: LabFolder) -> Iterator[Engine]:
-    """The engine that DOCKER_HOST names, or this machine's; what goes wrong with it is a LabError."""
+    """The engine that DOCKER_HOST names, or this machine's; its errors become LabErrors."""
     try:
         import docker
         from requests.exceptions import ConnectionError, Timeout
@@ -236,7 +237,7 @@ def connected(folder: LabFolder) -> Iterator[Engine]:
 
 
 def folders() -> list[str]:
-    """State folders of all labs that have containers on the engine. Raises LabError where none answers."""
+    """State folders of all labs that have containers in the engine. Raises LabError if no engine answers."""
     with connected(LabFolder(Path())) as engine:
         found = engine.client.containers.list(all=True, filters={"label": STATE}, ignore_removed=True)
         return sorted({one.labels[STATE] for one in found})
@@ -271,7 +272,7 @@ _REMEDIES = {
 
 
 def explained(refusal: str) -> str:
-    """What the engine refused, with the remedy where one is known."""
+    """An error of the engine, with the remedy if one is known."""
     for words, remedy in _REMEDIES.items():
         if words in refusal:
             return f"{refusal}: {remedy}"

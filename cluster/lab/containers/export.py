@@ -26,7 +26,7 @@ Clients connect to:
 
 
 def compose_file(file: Path) -> str:
-    """The text; the same on every machine. Raises BadInput with all that is wrong with the topology."""
+    """The text of the file; the same on every machine. Raises BadInput with all errors of the topology."""
     plan, published = plans(file)
     addresses = "\n".join(f"    {server.domain}: {server.c2s}" for server in published.servers)
     head = _HEAD.format(lab=plan.name, file=file, first=plan.servers[0].name, addresses=addresses)
@@ -34,7 +34,7 @@ def compose_file(file: Path) -> str:
 
 
 def plans(file: Path, redis_url: str = "") -> tuple[Plan, Plan]:
-    """The lab as its containers have it, and with the ports for the outside. Raises BadInput."""
+    """The plan for the containers, and the same with the ports for the outside. Raises BadInput."""
     try:
         topology = load(file, modules.names())
     except TopologyError as error:
@@ -43,4 +43,5 @@ def plans(file: Path, redis_url: str = "") -> tuple[Plan, Plan]:
         resolve(topology, file, Path("/"), modules=default_modules(), redis_url=redis_url, single_host=is_single)
         for is_single in (False, True)
     )
+    compose.check_kinds(plan)
     return plan, published

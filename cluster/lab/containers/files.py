@@ -1,4 +1,4 @@
-"""What each container gets to see of the lab: a folder of its own, with its own secrets and nobody else's."""
+"""The files of each container: a folder with its own secrets only."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from cluster.topology.plan import GatewayNode, NetworkNode, Plan, ServerNode
 N = TypeVar("N", ServerNode, GatewayNode, NetworkNode)
 
 LAB = Path("/lab")
-"""Where a container finds its folder."""
+"""The folder in a container."""
 
 DATA = Path("/data")
-"""Where the container of Redis keeps what it knows."""
+"""The folder of Redis's data in its container."""
 
 REDIS = "redis"
-"""Name of Redis as a node of the lab, and as a host for the others."""
+"""Name of Redis as a node of the lab, and its host name."""
 
 REDIS_PORT = 6379
 
 ANNOUNCE = "announce"
-"""Name of the container that tells Redis which domains there are, where no command does."""
+"""Name of the container that writes users and domains to Redis, if no command does."""
 
 IMAGE_USER = 10001
-"""User and group in compose/Dockerfile; nothing else has this number."""
+"""User and group in compose/Dockerfile; no other user has this number."""
 
 
 def own_redis(folder: LabFolder, plan: Plan, outside: str) -> None:
     """Write the configuration and the secrets of the lab's own Redis.
 
-    `outside` is `host:port` at which commands reach it; without it they don't.
+    `outside` is `host:port` for commands; without it they cannot reach it.
     """
     passwords = redis.new_passwords(plan)
     where = [["port", str(REDIS_PORT)], ["bind", "*"], ["protected-mode", "no"], ["dir", str(DATA)]]
@@ -56,7 +56,7 @@ def own_redis(folder: LabFolder, plan: Plan, outside: str) -> None:
 
 
 def announcer(folder: LabFolder, plan: Plan) -> None:
-    """Write the folder of what lets a lab into a Redis of somebody else's: it has all secrets."""
+    """Write the folder of the container that creates the lab's users in an existing Redis: it has all secrets."""
     inside = folder.container(ANNOUNCE)
     _make(inside)
     inside.save_plan(plan)
@@ -64,7 +64,7 @@ def announcer(folder: LabFolder, plan: Plan) -> None:
 
 
 def check_reachable(url: str) -> None:
-    """Raises BadInput for a Redis that no container reaches."""
+    """Raises BadInput for a Redis that containers cannot reach."""
     for parts in map(urlsplit, each_of(url)):
         if parts.scheme == "unix" or parts.hostname in ("localhost", "::1") or str(parts.hostname).startswith("127."):
             raise BadInput(
@@ -79,9 +79,9 @@ def contents(folder: LabFolder, name: str) -> dict[str, bytes]:
 
 
 def nodes(folder: LabFolder, plan: Plan) -> None:
-    """Write the folder of each node; secrets and certificates are in the lab's own already."""
+    """Write the folder of each node; the lab has secrets and certificates already."""
     urls = folder.secrets()
-    for node in (*plan.servers, *plan.lower_half):
+    for node in (*plan.ours, *plan.lower_half):
         inside = folder.container(node.name)
         _make(inside)
         inside.save_plan(_plan_inside(plan, node.name))
@@ -91,12 +91,12 @@ def nodes(folder: LabFolder, plan: Plan) -> None:
             shutil.copy(folder.certificate(node.server), inside.certificate(node.server))
             shutil.copy(folder.key(node.server), inside.key(node.server))
         if node.keeps_data:
-            (inside.path / node.name).mkdir(mode=0o700, exist_ok=True)  # its data will be put there
+            (inside.path / node.name).mkdir(mode=0o700, exist_ok=True)  # the node's data will be put there
             (folder.path / node.name).mkdir(mode=0o700, exist_ok=True)
 
 
 def data(folder: LabFolder, plan: Plan) -> list[Path]:
-    """Where nodes keep what is not in Redis."""
+    """Folders for the data that nodes do not keep in Redis."""
     return [folder.path / node.name for node in plan.lower_half if node.keeps_data]
 
 
@@ -106,7 +106,7 @@ def _make(inside: LabFolder) -> None:
 
 
 def _plan_inside(plan: Plan, name: str) -> Plan:
-    """The plan as a container sees it: it listens on all addresses, and finds the others by their names."""
+    """The plan for a container: the node listens on all addresses, and finds the others by their names."""
 
     def placed(node: N) -> N:
         if isinstance(node, NetworkNode) and node.is_external:
@@ -121,7 +121,7 @@ def _plan_inside(plan: Plan, name: str) -> Plan:
     return msgspec.structs.replace(
         plan,
         state_dir=str(LAB),
-        redis_url="",  # it has the password of whoever may do everything
+        redis_url="",  # its URL has the password of the Redis administrator
         servers=tuple(map(placed, plan.servers)),
         gateways=tuple(map(placed, plan.gateways)),
         networks=tuple(map(placed, plan.networks)),
@@ -129,12 +129,12 @@ def _plan_inside(plan: Plan, name: str) -> Plan:
 
 
 def user() -> str:
-    """Who the containers run as: whoever owns the files, and for root the user of the image."""
+    """The user of the containers: the owner of the files, or for root the user of the image."""
     return f"{os.getuid()}:{os.getgid()}" if os.getuid() else f"{IMAGE_USER}:{IMAGE_USER}"
 
 
 def hand_over(*paths: Path) -> None:
-    """Where root prepared the files: give them to the user that the containers run as."""
+    """If root prepared the files, give them to the user of the containers."""
     if os.getuid():
         return
     for top in paths:

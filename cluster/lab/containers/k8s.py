@@ -1,4 +1,4 @@
-"""A lab as plain manifests for Kubernetes (`kubectl apply`), whose Redis is somebody else's. Pure."""
+"""A lab as plain manifests for Kubernetes (`kubectl apply`), with an existing Redis. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_SECRET_BYTES = 1024 * 1024
 """All files of one container."""
 
 MAX_NAME_LENGTH = 52
-"""Of a StatefulSet: its pods bear a label of at most 63 characters, with a hash behind the name."""
+"""Of a StatefulSet: the label of its pods has at most 63 characters, with a hash after the name."""
 
 _FILES, _DATA, _DATA_BYTES = "files", "data", "1Gi"
 
@@ -35,7 +35,7 @@ _SECURITY = {
 
 
 def manifests(compose: Compose, files: Files, image: str, head: str) -> str:
-    """The file: everything in a namespace of the lab's own, which admits nothing that may do more than it needs."""
+    """The file: everything in a namespace of the lab, which admits only pods with minimal rights."""
     found: list[dict[str, Any]] = [
         {
             "apiVersion": "v1",
@@ -56,7 +56,7 @@ def manifests(compose: Compose, files: Files, image: str, head: str) -> str:
 
 
 def namespace(compose: Compose) -> str:
-    """Whose end is the lab's: nothing of it is anywhere else."""
+    """The namespace, which has everything of the lab."""
     return f"xmpplab-{compose.lab}"
 
 
@@ -76,7 +76,8 @@ def _service(compose: Compose, service: Service) -> dict[str, Any]:
 
 
 def _stateful_set(compose: Compose, service: Service, contents: Mapping[str, bytes], image: str) -> dict[str, Any]:
-    """Never two at once, as a Deployment may have: two servers of one domain would read the same links."""
+    """A StatefulSet never runs two at once, as a Deployment may: two servers of one domain would read the same
+    links."""
     spec: dict[str, Any] = {
         "serviceName": service.name,
         "replicas": 1,
@@ -90,7 +91,7 @@ def _stateful_set(compose: Compose, service: Service, contents: Mapping[str, byt
 
 
 def _job(compose: Compose, service: Service, contents: Mapping[str, bytes], image: str) -> dict[str, Any]:
-    """A job never changes, so one that has something new to do has a new name."""
+    """A job cannot change, so a changed job has a new name."""
     template = _pod(compose, service, contents, image)
     template["spec"]["restartPolicy"] = "OnFailure"
     name = f"{service.name}-{_digest(contents)}"
@@ -116,7 +117,7 @@ def _pod(compose: Compose, service: Service, contents: Mapping[str, bytes], imag
     if service.ports:
         container["ports"] = [{"containerPort": port} for port in _ports(service)]
     return {
-        # pods do not look for files that changed, but are made anew when this does
+        # pods do not notice changed files, but are replaced when this changes
         "metadata": {"labels": compose.labels(service.name), "annotations": {"xmpplab.files": _digest(contents)}},
         "spec": {
             "automountServiceAccountToken": False,
@@ -130,7 +131,7 @@ def _pod(compose: Compose, service: Service, contents: Mapping[str, bytes], imag
 
 
 def _ports(service: Service) -> list[int]:
-    """Where it listens in its container."""
+    """The ports in its container."""
     return [int(port.rpartition(":")[2]) for port in service.ports]
 
 

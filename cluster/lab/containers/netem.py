@@ -1,4 +1,4 @@
-"""Delay, loss and the like by the kernel, in the network of one container: `tc netem` (iproute2)."""
+"""Delay, loss and other impairments by the kernel, in the network of one container: `tc netem` (iproute2)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from cluster.lab.folder import LabFolder
 OFF = "off"
 
 _NO_NETEM = ("qdisc kind is unknown", "No such file or directory", "Operation not supported")
-"""What a kernel without it answers, from the newer ones to the older."""
+"""The messages of kernels without netem, from the newer ones to the older."""
 
 
 def netem(folder: LabFolder, node: str, words: Sequence[str]) -> str:
-    """Let what a node sends pass through netem: what a server sends to other domains, and all of any other node.
+    """Apply netem to what a server sends to other domains, or to all that any other node sends.
 
-    `words` are those of tc(8), such as `delay 40ms 5ms loss 1%`, or OFF, or none to change nothing. Returns what holds
-    then. It ends with the container. Raises BadInput, LabError.
+    `words` are those of tc(8), such as `delay 40ms 5ms loss 1%`, or OFF, or none to change nothing. Returns the
+    settings, which end with the container. Raises BadInput, LabError.
     """
     if not folder.containers.exists():
         raise BadInput("netem is for labs in containers (`up --driver docker`); `xmpplab fault` works in every lab")
@@ -59,11 +59,11 @@ class _Tool:
         return [one["ifname"] for one in found if addresses & {address["local"] for address in one["addr_info"]}]
 
     def shown(self, interface: str) -> str:
-        """What holds for it."""
+        """The settings of an interface."""
         return self._run("tc", "qdisc", "show", "dev", interface)
 
     def change(self, interface: str, words: Sequence[str]) -> None:
-        """Let it hold."""
+        """Change the settings of an interface."""
         if list(words) != [OFF]:
             self._run("tc", "qdisc", "replace", "dev", interface, "root", "netem", *words)
         elif "netem" in self.shown(interface):

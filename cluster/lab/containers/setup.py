@@ -1,7 +1,7 @@
-"""Makes what the containers of an exported compose file need: `python -m cluster.lab.containers.setup STATE`.
+"""Creates the files for the containers of an exported compose file: `python -m cluster.lab.containers.setup STATE`.
 
-XMPPLAB_TOPOLOGY in the environment is the text of the topology. Secrets, keys and the CA are made once, and kept for as
-long as the volumes are and the topology is the same.
+XMPPLAB_TOPOLOGY in the environment is the text of the topology. Secrets, keys and the CA are created once, and kept as
+long as the volumes exist and the topology stays the same.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cluster.lab.provision.certificates import certify
 
 
 def main() -> None:
-    """Write the folder of each container, and the CA's certificate beside them."""
+    """Write the folder of each container, and the CA's certificate next to them."""
     state, topology = Path(sys.argv[1]), os.environ[TOPOLOGY]
     with tempfile.TemporaryDirectory() as temporary:
         file = Path(temporary) / "topology.yaml"

@@ -1,4 +1,4 @@
-"""A topology for several machines, with a Redis of somebody else's: a file for their engine, and secrets."""
+"""A topology for several machines, with an existing Redis: a file for their engine, and secrets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cluster.topology.plan import Plan
 Kind = Literal["swarm", "k8s"]
 
 FILES: dict[Kind, str] = {"swarm": "stack.yml", "k8s": "manifests.yaml"}
-"""What the file is called."""
+"""The name of the file."""
 
 _HEADS: dict[Kind, str] = {
     "swarm": """\
@@ -41,9 +41,9 @@ Lab {lab} as manifests; made by `xmpplab export k8s {file}`. It holds secrets.
 
 
 def spread(file: Path, kind: Kind, redis_url: str, image: str, into: Path | None) -> Path:
-    """Write the lab into this folder; the path of its file. Raises BadInput, LabError, and then nothing new is there.
+    """Write the lab into this folder; returns the path of its file. Raises BadInput, LabError, and then writes nothing.
 
-    The secrets and the CA of an earlier export to the same folder are kept.
+    Secrets and CA of an earlier export to the same folder are kept.
     """
     check_redis_url(redis_url)
     files.check_reachable(redis_url)
@@ -52,7 +52,7 @@ def spread(file: Path, kind: Kind, redis_url: str, image: str, into: Path | None
     is_new = not folder.path.exists()
     if not is_new and any(folder.path.iterdir()) and not folder.plan_file.exists():
         raise BadInput(f"{folder.path} is not empty; name another folder with --into")
-    owner = str(folder.path)  # by which the lab is known in that Redis
+    owner = str(folder.path)  # the lab's identity in that Redis
     plan, published = (msgspec.structs.replace(each, state_dir=owner) for each in (plan, published))
     try:
         return _write(folder, file, plan, published, kind, image)
@@ -83,7 +83,7 @@ def _write(folder: LabFolder, file: Path, plan: Plan, published: Plan, kind: Kin
 
 
 def _logins(folder: LabFolder, plan: Plan) -> dict[str, str]:
-    """Those of an earlier export for the same Redis and the same users, or new ones."""
+    """The logins of an earlier export for the same Redis and the same users, or new ones."""
     new = redis.new_logins(plan)
     try:
         kept = folder.secrets()

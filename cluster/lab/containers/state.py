@@ -1,4 +1,4 @@
-"""How one container is, in the words of the lab."""
+"""The state of one container, in the words of the lab."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cluster.lab.state import NodeKind, NodeState, State
 from cluster.topology.plan import Plan
 
 PATIENCE_S = 0.5
-"""A node that is silent for longer is shown as starting."""
+"""A node that does not answer within this is shown as starting."""
 
 _STATES: dict[str, State] = {"running": "running", "paused": "paused", "restarting": "restarting"}
 
@@ -22,7 +22,7 @@ _SHELL_SIGNAL = 128
 
 
 def question(folder: LabFolder, plan: Plan, node: str) -> ReadinessProbe:
-    """What to ask a node at its published address."""
+    """The question for a node at its published address."""
     server = plan.server(node)
     if server is not None:
         return server_question(server)
@@ -35,7 +35,7 @@ def question(folder: LabFolder, plan: Plan, node: str) -> ReadinessProbe:
 
 
 def node_state(folder: LabFolder, plan: Plan, container: Any, ends: dict[str, int]) -> NodeState:
-    """What the engine tells of a container; `ends` are the exit codes of those that died."""
+    """The state of a container; `ends` are the exit codes of those that died."""
     node = container.labels["xmpplab.node"]
     told = container.attrs["State"]
     state = _STATES.get(container.status, "stopped")

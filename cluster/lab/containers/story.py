@@ -1,4 +1,4 @@
-"""What the containers of a lab say, read from the engine."""
+"""The logs of a lab's containers, read from the engine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cluster.lab.logs import LogLine, decode
 
 
 class ContainerLogs:
-    """What all nodes of a lab said, or one of them, as one story."""
+    """The log lines of all nodes of a lab, or of one, in the order of time."""
 
     def __init__(self, folder: LabFolder, node: str | None) -> None:
         self._folder = folder
@@ -20,7 +20,7 @@ class ContainerLogs:
         self._seen: dict[str, str] = {}
 
     def read(self) -> Iterator[tuple[str, LogLine]]:
-        """What was added since the last call, as (node, line), by time. Raises LabError."""
+        """The lines since the last call, as (node, line), by time. Raises LabError."""
         with connected(self._folder) as engine:
             containers = [c for c in engine.containers() if self._node in (None, c.labels["xmpplab.node"])]
             parts = [self._new(container) for container in containers]
@@ -41,19 +41,19 @@ class ContainerLogs:
 
 
 def _padded(stamp: str) -> str:
-    """The engine leaves out zeros at the end, which texts that are compared must have."""
+    """The engine omits zeros at the end, which texts need to be compared."""
     return f"{stamp.removesuffix('Z'):0<29}" if "." in stamp else f"{stamp.removesuffix('Z')}.000000000"
 
 
 def _seconds(stamp: str) -> int:
-    """Whole ones: lines that come again are known by their time."""
+    """Whole seconds: repeated lines are recognised by their time."""
     from datetime import datetime
 
     return int(datetime.fromisoformat(f"{stamp[:19]}+00:00").timestamp())
 
 
 def _line(at_utc: str, text: bytes) -> LogLine:
-    """What is no log line: Redis, or a traceback."""
+    """A line that is not a log line: of Redis, or of a traceback."""
     return LogLine(f"{at_utc[:26]}+00:00", "info", text.decode("utf-8", "replace").rstrip())
 
 

@@ -1,4 +1,4 @@
-"""A lab as a stack file for Docker Swarm (`docker stack deploy`), whose Redis is somebody else's. Pure."""
+"""A lab as a stack file for Docker Swarm (`docker stack deploy`), with an existing Redis. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cluster.lab.containers.document import MERGE, PART, networks, written
 from cluster.lab.containers.files import IMAGE_USER, LAB
 
 Files = Mapping[str, Mapping[str, bytes]]
-"""What each service reads in its folder."""
+"""The files in the folder of each service."""
 
 MAX_FILE_BYTES = 500 * 1024
 """Of a secret in a swarm."""
@@ -23,17 +23,17 @@ _SECRET_NAME_LENGTH = 64
 """Of a secret in a swarm, in characters."""
 
 _IGNORED = ("security_opt", "restart")
-"""Parts of a compose file that a swarm has no use for."""
+"""Keys of a compose file that a swarm does not use."""
 
 _DEPLOY = {
-    "endpoint_mode": "dnsrr",  # one container has a name, and needs no virtual address
+    "endpoint_mode": "dnsrr",  # a container has one name, and needs no virtual address
     "update_config": {"order": "stop-first"},  # two servers of one domain would read the same links
     "restart_policy": {"condition": "any", "delay": "2s"},
 }
 
 
 def stack(compose: Compose, files: Files, image: str, folder: str, head: str) -> str:
-    """The file; `files` are secrets of the swarm, which are found in `folder`, beside the file."""
+    """The file; `files` are secrets of the swarm, whose files are in `folder`, next to the stack file."""
     part = {key: value for key, value in PART.items() if key not in _IGNORED} | {"image": image, "deploy": _DEPLOY}
     secrets = {
         _source(service, file): {"file": f"./{folder}/{service}/{file}", "name": _name(compose, service, file, content)}
@@ -63,7 +63,7 @@ def stack(compose: Compose, files: Files, image: str, folder: str, head: str) ->
 
 def _service(compose: Compose, service: Service, part: dict[str, Any], contents: Mapping[str, bytes]) -> dict[str, Any]:
     shown: dict[str, Any] = {MERGE: part}
-    if not service.is_node:  # does one thing, until that is done
+    if not service.is_node:  # it ends when its work is done
         shown["deploy"] = {**_DEPLOY, "restart_policy": {"condition": "on-failure", "delay": "2s"}}
         shown["healthcheck"] = {"disable": True}
     shown |= {
@@ -81,12 +81,12 @@ def _service(compose: Compose, service: Service, part: dict[str, Any], contents:
 
 
 def _network(name: str) -> str:
-    """A swarm allows no dots there; no node has the underscore in its name."""
+    """A swarm allows no dots in the name; no node has an underscore."""
     return name.replace(".", "_")
 
 
 def _port(port: str) -> dict[str, Any]:
-    """On the machine where the container runs, so that the server sees its clients' own addresses."""
+    """On the machine where the container runs, so that the server sees the addresses of its clients."""
     _, outside, inside = port.rsplit(":", 2)
     return {"target": int(inside), "published": int(outside), "mode": "host"}
 
@@ -101,6 +101,6 @@ def _source(service: str, file: str) -> str:
 
 
 def _name(compose: Compose, service: str, file: str, content: bytes) -> str:
-    """Of its content, too: a swarm never changes a secret, so what is new has a new name."""
+    """With a hash of its content: a swarm cannot change a secret, so a changed one has a new name."""
     digest = sha256(content).hexdigest()[:8]
     return f"{compose.full(_source(service, file))[: _SECRET_NAME_LENGTH - len(digest) - 1]}-{digest}"

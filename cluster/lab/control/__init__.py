@@ -1,1 +1,1 @@
-"""Asking a part that runs: whether it answers, and to do something."""
+"""Requests to a running node: whether it is ready, and to do something."""

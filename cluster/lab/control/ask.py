@@ -1,4 +1,4 @@
-"""The commands' side of requests to a part that runs (the part's side is server.py)."""
+"""The commands' side of requests to a running node (the node's side is server.py)."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from cluster.redisio.keys import Keys
 from cluster.topology.plan import LabNode, Plan
 
 ANSWER_TIMEOUT_S = 10.0
-"""A password takes a server some tenths of a second; one that is started again takes a few seconds."""
+"""A password takes a server some tenths of a second; a restart takes a few seconds."""
 SHORTEST_WAIT_S = 0.01
-"""To Redis, 0 would mean for ever."""
+"""0 would mean forever to Redis."""
 
 
 def ask(
     folder: LabFolder, plan: Plan, node: LabNode, request: Request[Answer_co], timeout_s: float = ANSWER_TIMEOUT_S
 ) -> Answer_co:
-    """The node's answer. Raises LabError with the node's own words, or when it does not answer in time."""
+    """Send a request; returns the node's answer. Raises LabError with the node's own words, or if it does not answer in
+    time."""
     replies, taken = _asked(folder, plan, [node], request, timeout_s)
     if node.channel not in replies:
         raise LabError(
@@ -49,7 +50,7 @@ def ask(
 def tell_all(
     folder: LabFolder, plan: Plan, nodes: Sequence[LabNode], request: Request[None], timeout_s: float
 ) -> list[LabNode]:
-    """Ask the same of all of them at once: those that did not answer in time, whatever the others said."""
+    """Send the same request to all; returns those that did not answer in time, whatever the others said."""
     replies, _ = _asked(folder, plan, nodes, request, timeout_s)
     return [node for node in nodes if node.channel not in replies]
 
@@ -57,7 +58,7 @@ def tell_all(
 def _asked(
     folder: LabFolder, plan: Plan, nodes: Sequence[LabNode], request: Request[Any], timeout_s: float
 ) -> tuple[dict[str, bytes | str], bool]:
-    """The replies that came in time, by the nodes' channels; and whether one that did not reply took the request."""
+    """The replies that came in time, by the nodes' channels; and whether a node without a reply took the request."""
     keys = Keys.of_lab(plan.name)
     id = secrets.token_hex(8)
     raw = encoded(id, request)
@@ -74,5 +75,5 @@ def _asked(
             if found is not None:
                 replies[node.channel] = found[1]
             elif not redis.lrem(keys.control(node.channel), 1, raw.decode()):
-                taken = True  # else it is not done when nobody expects it any more
+                taken = True  # otherwise it would be executed when nobody expects it any more
     return replies, taken

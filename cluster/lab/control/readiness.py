@@ -1,4 +1,4 @@
-"""Does a part of the lab answer? What to ask it, in its own protocol; and asking it once, for who has no reactor."""
+"""Readiness probes: the question to a node, in its own protocol; and asking once, without a reactor."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from cluster.topology.plan import Plan, ServerNode
 from cluster.xmpp.namespaces import CLIENT, STREAMS
 
 READINESS = "readiness"
-"""Id of the supervisor's requests; there is never more than one of a node under way."""
+"""Id of the supervisor's requests; a node never has more than one at a time."""
 
 
 @dataclass(frozen=True)
 class ReadinessProbe:
-    """What to say to a part, where, and by what its answer is known."""
+    """The question to a node, its address, and the expected answer."""
 
     address: Path | tuple[str, int]
     """A unix socket, or host and port."""
     request: bytes
     awaited: bytes
-    """Stands in the answer of a part that works."""
+    """Bytes in the answer of a ready node."""
     farewell: bytes = b""
     refusal: bytes = b""
-    """Stands in the answer of a part that is not ready; it is asked again. Empty: such a part says nothing."""
+    """Bytes in the answer of a node that is not ready; it is asked again. Empty: such a node does not answer."""
 
 
 def redis_question(address: Path | tuple[str, int], url: str) -> ReadinessProbe:
-    """Redis answers commands, also when it had a long append-only file to read."""
+    """Redis answers commands, after it has read its append-only file."""
     parts = urlsplit(url)
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     return ReadinessProbe(address, f"AUTH {user} {password}\r\nPING\r\n".encode(), b"+PONG", refusal=b"-LOADING")
@@ -53,10 +53,8 @@ def server_question(server: ServerNode) -> ReadinessProbe:
 
 
 def status_question(url: str, plan: Plan, speaks_for: str) -> ReadinessProbe:
-    """A gateway or network is asked for its status like any part by a command, and says that it is ready.
-
-    `url`: of the lab's Redis, for a user who may ask.
-    """
+    """A gateway or network answers the status request of commands, and says that it is ready. `url`: of the lab's
+    Redis, for a user who may ask."""
     keys = Keys.of_lab(plan.name)
     parts = urlsplit(home_of(url, keys.control(speaks_for)))
     login: Any = (
@@ -72,7 +70,7 @@ def status_question(url: str, plan: Plan, speaks_for: str) -> ReadinessProbe:
 
 
 def answers(question: ReadinessProbe, timeout_s: float) -> bool:
-    """Ask once, over TCP; False when the awaited answer does not come."""
+    """Ask once, over TCP; False if the expected answer does not come."""
     assert not isinstance(question.address, Path)
     received = b""
     try:

@@ -1,4 +1,4 @@
-"""A part's side of the requests that commands make of it (the commands' side is ask.py)."""
+"""The node's side of requests from commands (the commands' side is ask.py)."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class _Operation(NamedTuple):
 
 
 class ControlServer:
-    """Answers requests one after the other. They wait in a list; that there is a new one is said on a channel."""
+    """Answers requests one after the other. They wait in a list, and a channel announces a new one."""
 
     _log = Logger()
 
     def __init__(self, client: RedisClient, keys: Keys, channel: str, operations: object, requests: Requests) -> None:
-        """`operations`: has a coroutine method for each of `requests`; its ValueError is the answer to the request."""
+        """`operations`: has a coroutine method for each of `requests`; its ValueError becomes the answer."""
         self._client = client
         self._keys = keys
         self._channel = channel
@@ -40,13 +40,13 @@ class ControlServer:
         self._is_asked = False
 
     async def start(self) -> None:
-        """Answer from now on, over this connection and each later one, until the client is closed."""
+        """Answer over this connection and each later one, until the client is closed."""
         requests = self._keys.control(self._channel)
         await self._client.subscribe(requests, lambda message: self._look(), self._look)
         self._client.when_connected(self._look, requests)
 
     def _look(self) -> None:
-        """There may be a request."""
+        """Look for requests."""
         self._is_asked = True
         if not self._is_serving:
             self._is_serving = True
@@ -74,7 +74,7 @@ class ControlServer:
         await self._client.execute("EXPIRE", replies, REPLY_LIFETIME_S)
 
     def _on_failed(self, failure: Failure) -> None:
-        """The next connection begins anew, and where Redis refused something, the next request."""
+        """The next connection looks again, and if Redis refused something, the next request does."""
         log_failed(self._log, "Answering requests", failure)
 
     async def _reply(self, envelope: Envelope) -> Reply:
@@ -93,6 +93,6 @@ class ControlServer:
             return Reply(msgspec.Raw(msgspec.json.encode(await operation.run(**given))))
         except ValueError as error:
             return Reply(error=str(error))
-        except Exception as error:  # whoever asked must hear of it, whatever it was
+        except Exception as error:  # the caller must get an answer, whatever the error
             self._log.failure("Request {verb} failed", verb=verb)
             return Reply(error=f"{verb} failed in the server: {error!r}; see its log")

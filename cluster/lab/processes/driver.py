@@ -16,6 +16,7 @@ from cluster.lab.folder import LabFolder, is_full
 from cluster.lab.logs import ProcessLogs, tail
 from cluster.lab.processes.holder import STOP_TIMEOUT_S, end_holder
 from cluster.lab.processes.orphans import end_orphans
+from cluster.lab.processes.peer import check
 from cluster.lab.processes.signals import APPLY
 from cluster.lab.progress import Tell, shortened, untold
 from cluster.lab.provision import redis
@@ -154,6 +155,7 @@ def _running(folder: LabFolder, plans: Sequence[Plan], tell: Tell) -> Plan:
 
 def _prepare(folder: LabFolder, plans: Sequence[Plan]) -> Plan:
     """Write all that the processes read."""
+    check(plans[0])
     end_orphans(folder)
     folder.state_file.unlink(missing_ok=True)
     plan = first_free(plans)
@@ -178,7 +180,7 @@ def _start_supervisor(folder: LabFolder, lock: int) -> int:
 
 def _wait_ready(folder: LabFolder, plan: Plan, tell: Tell) -> None:
     """Return when every part answers. Raises LabError with the last words of one that does not."""
-    expected = {node.name for node in (*plan.servers, *plan.lower_half)}
+    expected = {node.name for node in (*plan.started, *plan.lower_half)}
 
     def settled() -> bool:
         nodes = _nodes(folder)

@@ -1,1 +1,1 @@
-"""What `up` finds out and writes before anything starts: addresses, certificates, Redis."""
+"""What `up` chooses and writes before anything starts: addresses, certificates, Redis."""

@@ -1,4 +1,4 @@
-"""Which addresses of this machine are free for a lab."""
+"""The addresses of this machine that are free for a lab."""
 
 from __future__ import annotations
 
@@ -13,12 +13,17 @@ _TRIAL_HOST = "127.16.0.1"
 
 
 def has_own_hosts() -> bool:
-    """True where every 127.x.y.z is an address of this machine (Linux), False where only 127.0.0.1 is (macOS)."""
+    """Whether every 127.x.y.z is an address of this machine (Linux), or only 127.0.0.1 (macOS)."""
     return _refusal(_TRIAL_HOST, 0) != errno.EADDRNOTAVAIL
 
 
+def may_listen(port: int) -> bool:
+    """True where this user may listen at such a port, whoever does at the moment."""
+    return _refusal(_TRIAL_HOST, port) not in (errno.EACCES, errno.EPERM, errno.EADDRNOTAVAIL)
+
+
 def first_free(plans: Sequence[Plan]) -> Plan:
-    """The first plan whose nodes can all listen where it says. Raises LabError."""
+    """The first plan whose nodes can listen at all of its addresses. Raises LabError."""
     taken = ""
     for plan in plans:
         refusals = [(f"{host}:{port}", _refusal(host, port)) for host, port in plan.listeners]
@@ -36,7 +41,7 @@ def first_free(plans: Sequence[Plan]) -> Plan:
 
 
 def check_free(addresses: Sequence[tuple[str, int]]) -> None:
-    """Raises LabError where somebody else listens on one of them."""
+    """Raises LabError if another program listens on one of them."""
     for host, port in addresses:
         if _refusal(host, port):
             raise LabError(f"{host}:{port} is in use by another program; find it with `ss -ltnp`, and end it")
@@ -45,7 +50,7 @@ def check_free(addresses: Sequence[tuple[str, int]]) -> None:
 def _refusal(host: str, port: int) -> int:
     """Why a server could not listen there (an errno); 0 if it could."""
     with socket.socket() as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the servers do: old connections don't count
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the servers do: old connections do not count
         try:
             trial.bind((host, port))
         except OSError as error:

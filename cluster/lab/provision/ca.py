@@ -1,4 +1,4 @@
-"""The lab's own certificate authority: made for one lab, trusted by whoever is given its file."""
+"""The lab's own certificate authority: created for one lab, trusted by clients that get its file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VALIDITY = timedelta(days=397)
 """Apple's clients refuse server certificates that are valid for longer than 398 days."""
 
 SKEW = timedelta(hours=1)
-"""A clock that is behind by less than this still accepts a new certificate."""
+"""A clock that lags by less than this still accepts a new certificate."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,8 @@ def issue(
 ) -> tuple[bytes, dict[str, Issued]]:
     """A new authority's certificate, and one for each of `servers`: by its node's name, its domains and its address.
 
-    The first of the domains is what a person sees as the certificate's name.
-
-    The authority's key is forgotten here: nobody can sign more in its name.
+    The first of the domains is the certificate's name for people. The authority's key is forgotten here: nobody can
+    sign more in its name.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"xmpplab CA of {lab}"[:64])])
@@ -76,10 +75,8 @@ def _server(
 
 
 def _names(domains: Sequence[str], host: str) -> list[x509.GeneralName]:
-    """XMPP clients check the domain; a browser has no DNS entry for that, and goes by the address.
-
-    No wildcard: a subdomain may be another server's.
-    """
+    """XMPP clients check the domain; a browser, without a DNS entry, checks the address. No wildcard: a subdomain may
+    be another server's."""
     return [*(x509.DNSName(_ascii(domain)) for domain in domains), x509.IPAddress(ip_address(host))]
 
 
@@ -117,7 +114,8 @@ def _usage(*, digital_signature: bool = False, key_cert_sign: bool = False) -> x
 
 
 def is_good(now_utc: datetime, ca: bytes, certificate: bytes, domains: Sequence[str], host: str) -> bool:
-    """True where this authority signed the certificate for these domains and address, and both last for another day."""
+    """Whether this authority signed the certificate for these domains and address, and both are valid for another
+    day."""
     try:
         authority = x509.load_pem_x509_certificate(ca)
         server = x509.load_pem_x509_certificate(certificate)

@@ -1,4 +1,4 @@
-"""Is a Redis of somebody else's fit to hold a lab? Some settings lose data without a word."""
+"""Checks that an existing Redis is fit for a lab: some settings lose data silently."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _SNAPSHOTS = (
 
 
 def check_fit(masters: Sequence[Any]) -> None:
-    """Look at the settings of a Redis, or of each master of a cluster, by clients of redis-py. Raises LabError.
+    """Check the settings of a Redis, or of each master of a cluster, by clients of redis-py. Raises LabError.
 
-    What only a restart of Redis would lose is told on standard error: that may be meant so.
+    Data that only a restart of Redis would lose is a warning on standard error: that may be intended.
     """
     from redis.exceptions import ResponseError
 
     told: set[str] = set()
     for master in masters:
-        with suppress(ResponseError):  # whoever may not ask must know
+        with suppress(ResponseError):  # an operator without this right has to know
             told |= _look_at(master)
     for warning in sorted(told):
         print(f"xmpplab: {warning}", file=sys.stderr)
@@ -52,7 +52,7 @@ def _look_at(master: Any) -> set[str]:
         raise LabError(_REPLICA.format_map(found))
     if found.get("aof_enabled"):
         return set()
-    with suppress(ResponseError):  # some who rent a Redis may not ask
+    with suppress(ResponseError):  # some users of a rented Redis may not ask
         if not master.config_get("save").get("save"):
             return {_FORGETS}
     return {_SNAPSHOTS}

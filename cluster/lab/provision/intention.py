@@ -1,4 +1,4 @@
-"""What `up` would do, found out without doing it."""
+"""What `up` would do, without doing it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from cluster.topology.plan import Plan
 
 
 def check_kind(folder: LabFolder, kind: DriverKind) -> None:
-    """Raises LabError where the lab in this folder has another driver."""
+    """Raises LabError if the lab in this folder has another driver."""
     if kind_of(folder) != kind:
         raise LabError(f"lab {folder.name!r} was brought up with the other driver; run `xmpplab down` first")
 
 
 def intention(folder: LabFolder, plans: Sequence[Plan], kind: DriverKind) -> Intention:
-    """Of `up` with the same arguments. Nothing is written and nothing is started."""
+    """What `up` with the same arguments would do. Nothing is written and nothing is started."""
     plan, has_data = plans[0], folder.plan_file.exists()
     try:
         if has_data and driver_of(folder).is_up():
@@ -38,7 +38,7 @@ def intention(folder: LabFolder, plans: Sequence[Plan], kind: DriverKind) -> Int
 
 def _parts(plan: Plan) -> list[Part]:
     found = [] if plan.redis_url else [Part("redis", [])]
-    found += [Part(server.name, _shown(server.listeners)) for server in plan.servers]
+    found += [Part(server.name, _shown(server.listeners)) for server in plan.started]
     for node in plan.lower_half:
         found.append(Part(node.name, _shown(node.listeners)))
     return found

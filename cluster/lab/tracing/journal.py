@@ -1,4 +1,4 @@
-"""The journal of a lab that runs."""
+"""The journal of a running lab."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ from cluster.trace.reader import JournalReader
 
 @contextmanager
 def journal(folder: LabFolder, plan: Plan, timeout_s: float | None = None) -> Iterator[JournalReader]:
-    """The lab's journal, to read; `timeout_s` as for `connected`. Raises LabError."""
+    """The lab's journal, for reading; `timeout_s` as for `connected`. Raises LabError."""
     with connected(folder.secrets()[ADMIN], timeout_s) as redis:
         yield JournalReader(redis, Keys.of_lab(plan.name))

@@ -19,7 +19,7 @@ from cluster.lab.progress import Tell, untold
 from cluster.lab.tracing.journal import journal
 from cluster.lab.tracing.waits import Waits
 from cluster.lab.wait import pause
-from cluster.topology.plan import Plan, ServerNode
+from cluster.topology.plan import Plan, ServerNode, XmpplabServer
 from cluster.trace.hop import Event, Hop
 from cluster.trace.reader import JournalReader
 from cluster.xmpp import element as xml
@@ -32,11 +32,11 @@ from cluster.xmpp.stanza import Stanza, make
 from cluster.xmpp.streams.login import Login
 
 PATIENCE_S = 10.0
-"""A probe that is not at its end by then is stuck on a link, or its server is down, where nothing else is wanted."""
+"""A probe that takes longer is stuck on a link, or its server is down."""
 WHY_AFTER_S = 0.5
 """Without a fault a probe takes milliseconds: the user is told soon why this one does not."""
 READ_TIMEOUT_S = 1.0
-"""What reads the journal must not be held up by a Redis that hangs."""
+"""A Redis that hangs must not delay the reading of the journal."""
 
 LOOK_EVERY_S = 0.02
 ANSWER = "This is the answer."
@@ -46,31 +46,31 @@ _FAILURES = (Event.BOUNCED, Event.DROPPED, Event.LOST)
 
 @dataclass(frozen=True)
 class Route:
-    """Where a probe was seen."""
+    """The hops of a probe, and its state."""
 
     hops: list[Hop]
     last_nodes: frozenset[str]
-    """Where the way of such a stanza ends: the servers, or what lies behind the gateway that it is for."""
+    """The nodes at which such a stanza ends: the servers, or the users of the foreign network that it is for."""
     interrupted: bool = False
-    """By Ctrl-C, before it was at its end."""
+    """By Ctrl-C, before it arrived."""
     waits: str = ""
-    """Where it waited at the last look, and why; empty where nothing is known."""
+    """Where it waited at the last look, and why; empty if that is not known."""
     back: Route | None = None
-    """The way of the answer, where the probe was for a phone or a mailbox of the lab: those answer by themselves."""
+    """The route of the answer, if the probe was for a phone or a mailbox of the lab, which answer at once."""
 
     @property
     def end(self) -> Hop | None:
-        """Where it came to rest; None while it is on its way."""
+        """The last hop of a finished probe; None while it is on its way."""
         return next((hop for hop in reversed(self.hops) if self._is_end(hop)), None)
 
     @property
     def has_arrived(self) -> bool:
-        """False too for one that was bounced, dropped or lost."""
+        """False also for a probe that was bounced, dropped or lost."""
         return self.end is not None and self.end.event in _ARRIVALS
 
     @property
     def all_hops(self) -> list[Hop]:
-        """Of the answer too."""
+        """Including the answer's."""
         return [*self.hops, *(self.back.hops if self.back else [])]
 
     def _is_end(self, hop: Hop) -> bool:
@@ -100,9 +100,9 @@ def prober(
 ) -> Iterator[Prober]:
     """Log in as `from_`, to send probes to `to`. Raises LabError.
 
-    Where `to` is a bare JID of an account whose password the topology knows, a client of our own receives the probes,
-    unless `with_receiver` is false: without presence, so that it gets nothing else and nobody sees it. `node`: which
-    of the nodes of the sender's domain it logs in at. `tell` hears where a probe waits, and why, as long as it does.
+    If `to` is a bare JID of an account whose password the topology has, a second client receives the probes, unless
+    `with_receiver` is false: without presence, so that it gets nothing else and nobody sees it. `node`: the node of the
+    sender's domain for the login. `tell` gets the place and the cause of a wait, as long as it lasts.
     """
     server = _sending_node(plan, from_, node)
     waits = Waits(folder, plan, server, to)
@@ -129,7 +129,7 @@ def _sending_node(plan: Plan, from_: Jid, name: str) -> ServerNode:
 
 @dataclass
 class Prober:
-    """A client that sends probes, and follows each of them; see `prober`."""
+    """A client that sends probes and follows each of them; see `prober`."""
 
     folder: LabFolder
     plan: Plan
@@ -142,7 +142,8 @@ class Prober:
     tell: Tell
 
     def send_all(self, body: str, count: int) -> Iterator[Route]:
-        """Send so many one after the other, no more in a minute than the lab follows, until one is interrupted."""
+        """Send `count` probes one after the other, no more per minute than the lab follows, until one is
+        interrupted."""
         for number in range(count):
             if number and self.plan.probes_per_minute:
                 pause(60 / self.plan.probes_per_minute)
@@ -152,7 +153,7 @@ class Prober:
                 return
 
     def send(self, body: str) -> Route:
-        """Send one, and follow it to its end, or for `timeout_s`, or until Ctrl-C. Raises LabError."""
+        """Send one probe, and follow it to its end, or for `timeout_s`, or until Ctrl-C. Raises LabError."""
         position = self.reader.newest()
         probe = _probe(self.sender.jid, self.receiver.jid if self.receiver else self.to, body)
         sent_utc_ns = time.time_ns()
@@ -198,7 +199,7 @@ class Prober:
     def _write(self, hop: Hop) -> None:
         from redis import RedisError
 
-        with suppress(RedisError):  # it does not answer just now: the route goes without this hop
+        with suppress(RedisError):  # Redis does not answer just now: the route lacks this hop
             self.reader.append(hop)
 
     def _read(self, probe: Stanza, position: bytes, before: list[Hop]) -> list[Hop]:
@@ -206,7 +207,7 @@ class Prober:
 
         try:
             return self.reader.read({probe.trace_id}, position)
-        except RedisError:  # it does not answer just now: `Waits` tells
+        except RedisError:  # Redis does not answer just now: `Waits` reports it
             return before
 
     def _why(self, route: Route, waits: Waits) -> Route:
@@ -216,12 +217,12 @@ class Prober:
         return replace(route, waits=why)
 
     def _await(self, receiver: BlockingClient, probe: Stanza) -> BlockingClient | None:
-        """Look for the probe at its receiver for LOOK_EVERY_S; None when it came, or nothing can come any more."""
+        """Look for the probe at its receiver for LOOK_EVERY_S; None if it arrived, or cannot arrive any more."""
         try:
             child = receiver.receive(LOOK_EVERY_S)
         except TimeoutError:
             return receiver
-        except OSError:  # its server is gone; the journal tells what becomes of the probe
+        except OSError:  # its server is gone; the journal has the end of the probe
             return None
         arrived_utc_ns = time.time_ns()
         if child is None:
@@ -229,14 +230,19 @@ class Prober:
         if _probe_id(child) != probe.trace_id:
             return receiver
         arrived = msgspec.structs.replace(probe, raw=child.raw)
+        server = self.plan.server(receiver.jid.domainpart)
+        if server is not None and not isinstance(server, XmpplabServer):
+            detail = f"as its client saw; {server.kind} records no hops"
+            delivered = _hop(arrived, receiver.jid, Event.DELIVERED, arrived_utc_ns)
+            self._write(msgspec.structs.replace(delivered, node=server.name, detail=detail))
         self._write(_hop(arrived, receiver.jid, Event.RECEIVED, arrived_utc_ns))
         return None
 
 
 def _answer(folder: LabFolder, plan: Plan, probe: Stanza) -> Stanza | None:
-    """Have the phone or the mailbox that the probe was for answer it; None where it was for none of the lab.
+    """Let the phone or the mailbox of the probe answer; None if the lab has no such user.
 
-    The answer goes to the very client that sent the probe, so that nothing of it is left for another one.
+    The answer goes to the client that sent the probe, so that no other client gets it.
     """
     assert probe.to is not None
     assert probe.from_ is not None
@@ -253,7 +259,7 @@ def _receiver(folder: LabFolder, plan: Plan, to: Jid, timeout_s: float) -> Block
     password = password_of(plan, to)
     if password is None:
         return None
-    with suppress(LabError):  # its password was changed: then the probe is left to the account's own clients
+    with suppress(LabError):  # its password was changed: the probe is left to the account's own clients
         return _log_in(folder, plan, _sending_node(plan, to, ""), to, password, timeout_s)
     return None
 
@@ -268,7 +274,7 @@ def _log_in(
 
 
 def _probe(from_: Jid, to: Jid, body: str) -> Stanza:
-    """As the sender knows it; its XML has no `from`, which is the server's to write (RFC 6120 section 8.1.2.1)."""
+    """The probe as its sender knows it; the XML has no `from`, which the server writes (RFC 6120 section 8.1.2.1)."""
     trace_id = token_hex(8)
     text = Element(f"{{{CLIENT}}}body")
     text.text = body
@@ -278,7 +284,7 @@ def _probe(from_: Jid, to: Jid, body: str) -> Stanza:
 
 
 def _hop(probe: Stanza, at: Jid, event: Event, at_utc_ns: int) -> Hop:
-    """At an end of the way, which is named by its account."""
+    """A hop at an end of the route, named by its account."""
     from_, to = str(probe.from_), str(probe.to)
     return Hop(probe.trace_id, str(at.bare), event, at_utc_ns, probe.kind, from_, to, len(probe.raw))
 

@@ -1,4 +1,4 @@
-"""Hops as they happen, and every stanza followed as long as somebody watches."""
+"""Hops as they happen; every stanza is followed as long as somebody watches."""
 
 from __future__ import annotations
 
@@ -6,23 +6,28 @@ import time
 from collections.abc import Iterator
 
 from cluster.lab.control.ask import tell_all
-from cluster.lab.control.requests import FollowAll
+from cluster.lab.control.requests import Follow
 from cluster.lab.folder import LabFolder
-from cluster.lab.progress import Tell
+from cluster.lab.progress import Tell, untold
 from cluster.lab.tracing.journal import journal
 from cluster.topology.plan import Plan
 from cluster.trace.hop import Hop
 
 LEASE_S = 10.0
-"""The servers follow every stanza for so long, unless they are asked again: a watcher may be killed."""
+"""The servers follow every stanza for this time, unless they are asked again: a watcher may be killed."""
 RENEW_EVERY_S = 4.0
 ANSWER_TIMEOUT_S = 1.0
-FOLLOWED = "following every stanza while this command runs"
+FOLLOWING = "following {} while this command runs"
 
 
-def watch(folder: LabFolder, plan: Plan, *, every_stanza: bool, tell: Tell) -> Iterator[Hop]:
-    """The hops from now on, without an end: of what is followed anyway, or of every stanza that enters the lab.
+def watch(
+    folder: LabFolder, plan: Plan, *, every_stanza: bool = False, address: str = "", tell: Tell = untold
+) -> Iterator[list[Hop]]:
+    """The hops from now on, endless: of the stanzas that are followed anyway, or of every stanza that enters the lab.
 
+    An empty list comes where there is no hop within a second.
+
+    `address`: what is from or to it is followed too: an account, one of its resources, or a domain.
     `tell` hears when every stanza is followed, and which servers do not answer and so follow no more than
     usual. Raises LabError.
     """
@@ -30,16 +35,17 @@ def watch(folder: LabFolder, plan: Plan, *, every_stanza: bool, tell: Tell) -> I
     with journal(folder, plan) as reader:
         following = reader.follow()
         while True:
-            if every_stanza and time.monotonic() > renewed_s + RENEW_EVERY_S:
-                before, silent = silent, _follow_all(folder, plan)
+            if (every_stanza or address) and time.monotonic() > renewed_s + RENEW_EVERY_S:
+                before, silent = silent, _follow(folder, plan, "" if every_stanza else address)
                 renewed_s = time.monotonic()
                 if silent != before:
-                    tell(f"no answer from {silent}: it does not follow every stanza" if silent else FOLLOWED)
-            yield from next(following)
+                    what = "every stanza" if every_stanza else f"what is from or to {address}"
+                    tell(f"no answer from {silent}: it does not follow {what}" if silent else FOLLOWING.format(what))
+            yield next(following)
 
 
-def _follow_all(folder: LabFolder, plan: Plan) -> str:
-    """Have the servers follow all for LEASE_S; the names of those that did not answer."""
+def _follow(folder: LabFolder, plan: Plan, address: str) -> str:
+    """Ask the servers to follow an address, or everything, for LEASE_S; returns who did not answer."""
     until_utc_s = time.time() + LEASE_S
-    silent = tell_all(folder, plan, plan.servers, FollowAll(until_utc_s), ANSWER_TIMEOUT_S)
+    silent = tell_all(folder, plan, plan.ours, Follow(until_utc_s, address), ANSWER_TIMEOUT_S)
     return ", ".join(node.name for node in silent)

@@ -1,1 +1,1 @@
-"""Does the lab keep its promises? A scenario is run against it, and what became of every message is told."""
+"""The checker of `xmpplab verify`: runs a scenario against a lab, and accounts for every message."""

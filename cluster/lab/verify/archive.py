@@ -1,4 +1,4 @@
-"""What the archive of an account has of a run (XEP-0313), read as any client reads it."""
+"""The messages of a run in the archive of an account (XEP-0313), read as any client reads them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PATIENCE_S = 20.0
 def read_archive(
     client: BlockingClient, book: Book, legs: dict[FlowRecord, Leg], since_utc_s: float, now_s: float
 ) -> None:
-    """Notes at their legs what the client's own archive has of these flows, in its order. Raises LabError."""
+    """Record at their legs the messages of these flows in the client's own archive, in its order. Raises LabError."""
     givers = {str(client.jid.bare), client.jid.domainpart}
     for message in archived(client, since_utc_s):
         raw = xml.serialize(message)

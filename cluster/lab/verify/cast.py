@@ -1,6 +1,6 @@
-"""Who takes part in a run: a session for each flow, for each account that receives, and for each bystander.
+"""The participants of a run: a session for each flow, for each receiving account, and for each bystander.
 
-Bystanders get nothing of what is sent: an account that nobody knows in each domain, and a further resource of each
+Bystanders must receive nothing: an account in each domain that is nobody's contact, and a further resource of each
 account that takes part, with a negative priority (RFC 6121 section 8.5.2.1.1).
 """
 
@@ -14,6 +14,7 @@ from cluster.client.managed import ManagedClient
 from cluster.lab.clients.correspondents import Correspondent
 from cluster.lab.clients.login import connector
 from cluster.lab.folder import LabFolder
+from cluster.lab.verify import rooms
 from cluster.lab.verify.archive import read_archive
 from cluster.lab.verify.content import Content
 from cluster.lab.verify.foreign import BoxClient, BoxReceiver, BoxSender, BoxThread, find_box
@@ -21,13 +22,13 @@ from cluster.lab.verify.login import added_account, available, logged_in, passwo
 from cluster.lab.verify.records import FlowRecord, Leg
 from cluster.lab.verify.scenario import Flow, Scenario
 from cluster.lab.verify.traffic import Outgoing, Pace, Session
-from cluster.lab.verify.witness import Book, Flight, Witness
+from cluster.lab.verify.witness import Book, Flight, Seat, Witness, joining
 from cluster.topology.plan import Plan
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
 RECEIVES, STANDS_BY = 1, -1
-"""Priorities: all that is for an account goes to the one session that receives."""
+"""Priorities: messages to an account go to the one session that receives."""
 
 
 class Cast:
@@ -36,15 +37,17 @@ class Cast:
     def __init__(
         self, folder: LabFolder, plan: Plan, scenario: Scenario, stack: ExitStack, now_s: Callable[[], float]
     ) -> None:
-        """Log everybody in. `stack` takes care of what is to be undone. Raises LabError."""
+        """Log all participants in. `stack` undoes it. Raises LabError."""
         self.book = Book(token_hex(4))
         self.legs: list[Leg] = []
         self.clients: dict[str, list[ManagedClient]] = {}
-        """By the accounts of the flows, without those that stand by."""
+        """By the accounts of the flows, without bystanders."""
         self.threads: list[Session | BoxThread] = []
         self._folder = folder
         self._plan = plan
-        self._flows = scenario.flows
+        self._flows = [flow for flow in scenario.flows if flow.room is None]
+        self.seats: dict[str, list[Seat]] = {}
+        """Who is in the rooms of the run, by room."""
         self._is_followed = scenario.follow == "all"
         self._stack = stack
         self._now_s = now_s
@@ -60,6 +63,9 @@ class Cast:
         for account in self._accounts:
             self._add_carbons(account)
             self._add_bystander(self._new_jid(account), password(plan, Jid.parse(account)), STANDS_BY)
+        for flow in scenario.flows:
+            if flow.room is not None:
+                self._add_room(flow, Jid.parse(flow.room))
         for domain in dict.fromkeys(Jid.parse(account).domainpart for account in self._accounts):
             account_jid, secret = added_account(folder, plan, domain, stack)
             self._add_bystander(account_jid.with_resource("bystander"), secret, 0)
@@ -72,22 +78,24 @@ class Cast:
 
     @property
     def has_late(self) -> bool:
-        """There are receivers that log in when everything is sent."""
+        """Whether there are receivers that log in when everything is sent."""
         return any(not flow.online for flow in self._flows)
 
     def late(self) -> list[Session]:
-        """Log in those who receive what waited for them; their threads are not started yet. Raises LabError."""
+        """Log in the receivers of stored messages; their threads are not started yet. Raises LabError."""
         accounts = dict.fromkeys(flow.to for flow in self._flows if not flow.online)
         self._is_late = True
         return [self._log_in(self._witnesses[account], available(RECEIVES)) for account in accounts]
 
     def waits_for_login(self, leg: Leg) -> bool:
-        """What is to be seen here is kept until its receiver logs in."""
+        """Whether the stanzas of this leg are stored until its receiver logs in."""
         index = next(index for index, flight in enumerate(self.book.flights) if flight.record is leg.flow)
+        if index >= len(self._flows):
+            return False  # a room's
         return not self._is_late and leg.is_first and not self._flows[index].online
 
     def read_archives(self, since_utc_s: float) -> None:
-        """What the archives have, for the legs that stand for them. Raises LabError."""
+        """Read the archives, for their legs. Raises LabError."""
         for account, legs in self._archives.items():
             jid = self._new_jid(account)
             with connector(self._folder, self._plan, jid, password(self._plan, jid))(None) as client:
@@ -130,12 +138,62 @@ class Cast:
                 self._archives.setdefault(account, {})[record] = leg
                 self.legs.append(leg)
 
+    # --- the rooms
+
+    def _add_room(self, flow: Flow, room: Jid) -> None:
+        """Two of its occupants speak in turn, at half of the flow's rate each; all hear both."""
+        assert flow.rate is not None  # the scenario was checked
+        half = flow.model_copy(update={"rate": flow.rate / 2})
+        accounts, served_by = rooms.spread(self._plan, flow.occupants), self._plan.served_by
+        server = served_by.get(room.domainpart, room.domainpart)
+        spoken: dict[int, tuple[Leg, Content]] = {}
+        for number in range(2):
+            index, occupant = len(self.book.flights), room.with_resource(f"occupant-{number + 1}")
+            record = FlowRecord(
+                f"{occupant}", self.book.prefix(index), (Jid.parse(accounts[number]).domainpart, server)
+            )
+            content = Content("message", record.prefix, room, flow.size, is_followed=self._is_followed, in_room=True)
+            self.book.flights.append(Flight(record, content, occupant))
+            spoken[index] = Leg(record), content
+            self.legs.append(spoken[index][0])
+        with ExitStack() as stack:  # it holds the room until the others are in it
+            self._host(stack, self._new_jid(accounts[0]), room)
+            for number, account in enumerate(accounts):
+                self._add_occupant(half, account, room.with_resource(f"occupant-{number + 1}"), number, spoken)
+
+    def _host(self, stack: ExitStack, jid: Jid, room: Jid) -> None:
+        occupant = room.with_resource("host")
+        connect = connector(self._folder, self._plan, jid, password(self._plan, jid))
+        client = logged_in(stack, connect, jid, [*available(STANDS_BY), joining(occupant)])
+        if rooms.has_entered(client, occupant):
+            rooms.configure(client, room)
+
+    def _add_occupant(
+        self, flow: Flow, account: str, occupant: Jid, number: int, spoken: dict[int, tuple[Leg, Content]]
+    ) -> None:
+        witness = Witness(self.book, self._new_jid(account), self._givers | {str(occupant.bare)})
+        witness.seat = Seat(occupant)
+        self.seats.setdefault(str(occupant.bare), []).append(witness.seat)
+        link = self._link(occupant, witness.jid)
+        outgoing = None
+        for place, (index, (first, content)) in enumerate(spoken.items()):
+            leg = first
+            if place == number:
+                witness.sends.add(index)
+                outgoing = Outgoing(first.flow, content, Pace(flow, first.flow, [first], self._now_s), self._now_s)
+            else:
+                leg = Leg(first.flow, f"heard by {occupant.resourcepart} ({account})", first, link=link)
+                self.legs.append(leg)
+            witness.expect(index, "direct", leg)
+        session = self._log_in(witness, [*available(STANDS_BY), witness.seat.join], outgoing)
+        rooms.has_entered(session.client, occupant)
+
     def _sender(self, flow: Flow) -> Jid:
         box = find_box(self._plan, flow.from_)
         return self._new_jid(flow.from_) if box is None or flow.from_ in self._accounts else box.jid
 
     def _address(self, flow: Flow) -> Jid:
-        """Who its stanzas are for: one session where it has to be that one, else the account."""
+        """The address of its stanzas: one session if it has to be that one, otherwise the account."""
         if flow.to in self._boxes:
             return self._boxes[flow.to].client.box.jid
         jid = self._witnesses[flow.to].jid
@@ -148,7 +206,7 @@ class Cast:
             served_by.get(to.domainpart, to.domainpart),
         )
 
-    # --- who receives
+    # --- receivers
 
     def _add_receiver(self, account: str) -> None:
         if account not in self._accounts:
@@ -162,7 +220,7 @@ class Cast:
             self._log_in(witness, available(RECEIVES))
 
     def _add_carbons(self, account: str) -> None:
-        """Each sees every message that other resources of the account send and get."""
+        """Each sees every message that other resources of the account send and receive."""
         own = [(index, flow) for index, flow in enumerate(self._flows) if account in (flow.from_, flow.to)]
         for _ in range(max(flow.carbons for _, flow in own)):
             witness = Witness(self.book, self._new_jid(account), self._givers)
@@ -194,7 +252,7 @@ class Cast:
 
     @property
     def _accounts(self) -> list[str]:
-        """Of the lab, that take part."""
+        """The accounts of the lab that take part."""
         known = {f"{each.localpart}@{server.domain}" for server in self._plan.servers for each in server.accounts}
         return list(dict.fromkeys(end for flow in self._flows for end in (flow.from_, flow.to) if end in known))
 

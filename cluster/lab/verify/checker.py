@@ -1,6 +1,6 @@
-"""From what the clients wrote down to what became of each stanza. Pure: the same records give the same verdict.
+"""From the records of the clients to the fate of each stanza. Pure: the same records give the same verdict.
 
-`read` may be called again and again while a run goes on; it takes in what is new.
+`read` may be called again and again during a run; it handles what is new.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ MAX_EXAMPLES = 3
 _MISSING = ("lost", "lost by a fault")
 
 SILENCE_S = 0.5
-"""A shorter time without an arrival is not worth a line."""
+"""A shorter time without an arrival is not reported."""
 
 Claims = Mapping[str, float]
-"""What the journal says that faults lost: when, since the start of the run, by the id of the stanza."""
+"""The losses that the journal attributes to faults: the time since the start of the run, by the id of the stanza."""
 
 
 class Checker:
-    """What becomes of the stanzas of one flow at one leg."""
+    """Determines the fates of the stanzas of one flow at one leg."""
 
     def __init__(self, leg: Leg, faults: FaultLog) -> None:
         self.leg = leg
         self.counts = Counts()
         self.examples: list[Example] = []
         self.fates: dict[int, tuple[Fate, str]] = {}
-        """Of the stanzas that did not simply arrive, with what is known of it: the first thing that went wrong."""
+        """Of the stanzas that did not simply arrive, with details: the first thing that went wrong."""
         self.silences: list[Silence] = []
         self.arrived_s = array("d")
         """By number: the first arrival; NaN before it."""
@@ -47,7 +47,7 @@ class Checker:
         self._highest = -1
 
     def read(self) -> None:
-        """Take in what arrived, came back or went astray since the last time."""
+        """Handle the arrivals, bounces and misdeliveries since the last call."""
         for arrival in self.leg.arrivals(self._read_arrivals):
             self._read_arrivals += 1
             self._extend(arrival.sequence)
@@ -66,7 +66,8 @@ class Checker:
         self.counts.acknowledged = self.leg.flow.acknowledged if self.leg.is_first else 0
 
     def read_missing(self, claims: Claims, until_s: float = math.inf) -> None:
-        """What was sent by then and neither arrived nor came back is lost: by a fault, where a fault explains it."""
+        """Count stanzas that were sent by then, and neither arrived nor returned, as lost: by a fault, if a fault
+        explains it."""
         flow, claimed = self.leg.flow, []
         for sequence in self.missing(until_s):
             self._extend(sequence)
@@ -86,25 +87,25 @@ class Checker:
                 self._lose(sequence, None, f"; the fault of the link explains at most {limit:,}")
 
     def read_unawaited(self) -> None:
-        """What is here though it was not delivered: an archive must have the delivered set, and nothing else."""
+        """Handle arrivals of undelivered stanzas: an archive must have the delivered ones, and no others."""
         for sequence in range(len(self.arrived_s)) if self.leg.after is not None else ():
             if self.leg.has(sequence) and not self.leg.awaits(sequence):
                 self.counts.misdelivered += 1
                 self._note("misdelivered", sequence, f"it was not delivered, and yet seen at {self.leg.what}")
 
     def missing(self, until_s: float = math.inf) -> Iterator[int]:
-        """What is awaited here, was sent by then, has not arrived, and has no fate yet."""
+        """The stanzas that are awaited here, were sent by then, have not arrived, and have no fate yet."""
         flow = self.leg.flow
         for sequence in range(self._settled, len(flow.sent_s)):
             if flow.sent_s[sequence] > until_s:
                 return
             if self.leg.has(sequence) or (sequence in flow.bounced and self.leg.is_first):
-                self._settled += sequence == self._settled  # nothing below is looked at again
+                self._settled += sequence == self._settled  # those before it are settled
             elif self.leg.awaits(sequence) and self.fates.get(sequence, ("",))[0] not in _MISSING:
                 yield sequence
 
     def report(self) -> FlowReport:
-        """What was found."""
+        """The result."""
         latency = None if self.leg.is_archive else _percentiles(sorted(self.latencies_ms))
         return FlowReport(self.leg.name, self.counts, self.examples, latency, self.silences, is_first=self.leg.is_first)
 
@@ -142,7 +143,7 @@ class Checker:
         self._highest = max(self._highest, sequence)
 
     def _read_gap(self, begin_s: float, end_s: float) -> None:
-        """Nothing new arrived in between, though this one was under way."""
+        """Whether nothing new arrived in between, although this one was under way."""
         self.counts.longest_gap_s = max(self.counts.longest_gap_s, end_s - begin_s)
         if end_s - begin_s >= SILENCE_S:
             self.silences.append(Silence(begin_s, end_s - begin_s))
@@ -160,7 +161,7 @@ class Checker:
             self._note("duplicated", sequence, f"again at {arrival.at_s:.3f} s, {which}")
 
     def _judge_copies(self) -> None:
-        """Which of the copies with the same stanza-id nothing explains."""
+        """Find the copies with the same stanza-id that nothing explains."""
         unexplained, by_fault = 0, 0
         for sequence, first_s, again_s in self._copies:
             sent_s = self.leg.flow.sent_s[sequence]
@@ -174,7 +175,7 @@ class Checker:
         explained = self._most("duplicate", self.leg.copy_links) if by_fault else 0
         self.counts.unexplained = unexplained + max(0, by_fault - explained)
 
-    # --- what went elsewhere, and what went nowhere
+    # --- misdeliveries and losses
 
     def _read_bounces(self) -> None:
         for sequence, condition in tuple(self.leg.flow.bounced.items()):
@@ -200,7 +201,7 @@ class Checker:
         self._note("lost", sequence, f"{known} by its sender's server, and never seen again{where}{why}")
 
     def _most(self, key: str, links: Collection[Link]) -> int:
-        """How many stanzas faults of this kind may have taken, by their shares and by what was on its way."""
+        """How many stanzas faults of this kind may have taken, by their shares and by the stanzas on their way."""
         flow = self.leg.flow
         exposed, share = 0, 0.0
         for sequence, sent_s in enumerate(flow.sent_s):
@@ -225,5 +226,5 @@ def _percentiles(latencies_ms: list[float]) -> Latency | None:
 
 
 def lost_by_fault(hop: Hop) -> str:
-    """The id of the stanza where the hop says that a fault of a link lost it; else nothing."""
+    """The id of the stanza if the hop says that a fault of a link lost it; otherwise empty."""
     return hop.detail.partition(": ")[2] if hop.event is Event.LOST else ""

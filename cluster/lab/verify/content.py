@@ -1,10 +1,10 @@
-"""What the stanzas of a flow say, and how what arrived differs from it.
+"""The content of a flow's stanzas, and how an arrived stanza differs from it.
 
-A stanza is written from its number alone, so what arrives is compared with the content itself and not with a note of
-it. Servers may add to a message, after what its sender wrote: a `<stanza-id/>` (XEP-0359) of the sender's or the
-receiver's account or domain, a `<delay/>` (XEP-0203) of one of these, and the mark of a delivery that no archive keeps
-(xmpp/stanza_id.py). They may take off the probe, as a domain does beyond `trace.probes_per_minute` of the topology.
-Whatever else is different was altered.
+A stanza is a function of its number, so an arrival is compared with the content itself and not with a record of it.
+Servers may add to a message, after its sender's content: a `<stanza-id/>` (XEP-0359) of the sender's or the receiver's
+account or domain, a `<delay/>` (XEP-0203) of one of these, and the mark of a delivery that no archive keeps
+(xmpp/stanza_id.py). They may remove the probe, as a domain does beyond `trace.probes_per_minute` of the topology. Any
+other difference is an alteration.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from xml.sax.saxutils import quoteattr
 
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
+from cluster.xmpp.extensions.muc import OCCUPANT_ID
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT, DELAY, DELIVERY, PROBE, STANZA_ID, XML
 from cluster.xmpp.parser import Slice
@@ -28,7 +29,8 @@ _HEADER = ("type", "from", "to", "id")
 _STANZA_ID = re.compile(rb"<(?:[^\s<>/:]+:)?(?:stanza-id|delivery)\s[^>]*>")
 _ID_OR_BY = re.compile(rb"""\s(id|by)\s*=\s*["']([^"']*)""")
 _TAIL = re.compile(
-    rb"(?:<stanza-id xmlns='urn:xmpp:sid:0' by=(?:\"[^\"<]*\"|'[^'<]*') id=\"[^\"<]*\"/>)*"
+    rb"(?:<occupant-id xmlns='urn:xmpp:occupant-id:0' id='[^'<]*'/>)?"
+    rb"(?:<stanza-id xmlns='urn:xmpp:sid:0' by=(?:\"[^\"<]*\"|'[^'<]*') id=(?:\"[^\"<]*\"|'[^'<]*')/>)*"
     rb"(?:<delivery xmlns='urn:xmpplab:delivery:0' id=\"[^\"<]*\"/>)?</[a-z]+>",
     re.ASCII,
 )
@@ -37,11 +39,12 @@ _PROBE = f"{{{PROBE}}}probe"
 _SHOWN_CHARACTERS = 40
 
 Form = Literal["direct", "carbon", "archive", "answer", "text"]
-"""How a stanza is seen: as it is; in a carbon; in the result of an archive query; as the answer to an iq; as a text."""
+"""The form of an arrival: as it is; in a carbon; in the result of an archive query; as the answer to an iq; as a
+text."""
 
 
 class Expected(NamedTuple):
-    """What a stanza is at its receiver."""
+    """A stanza as its receiver must get it."""
 
     kind: Kind
     type: str | None
@@ -51,7 +54,7 @@ class Expected(NamedTuple):
     payload: bytes
     """Everything between its tags."""
     probe: bytes = b""
-    """The last of that which may be missing."""
+    """The last part of it, which may be missing."""
 
     @property
     def header(self) -> dict[str, str]:
@@ -61,27 +64,30 @@ class Expected(NamedTuple):
 
 
 class Content:
-    """What the stanzas of one flow say."""
+    """The content of the stanzas of one flow."""
 
-    def __init__(self, kind: Kind, prefix: str, to: Jid, size: int, *, is_followed: bool) -> None:
+    def __init__(
+        self, kind: Kind, prefix: str, to: Jid, size: int, *, is_followed: bool, in_room: bool = False
+    ) -> None:
         """`prefix` begins all ids; `size`: bytes of a stanza as near as its address allows.
 
-        `is_followed`: each message asks to have its hops recorded.
+        `is_followed`: each message asks to have its hops recorded; `in_room`: `to` is a room.
         """
         self.kind = kind
         self.to = to
         self._prefix = prefix
         self._is_followed = is_followed
-        self._type = {"message": "chat", "iq": "get", "presence": None}[kind]
+        self.in_room = in_room
+        self._type = "groupchat" if in_room else {"message": "chat", "iq": "get", "presence": None}[kind]
         self._filling = ""
         self._filling = "x" * max(0, size - len(self.stanza(0).raw))
 
     def id(self, sequence: int) -> str:
-        """The id of a stanza, and of its trace."""
+        """The id of a stanza, and its trace id."""
         return f"{self._prefix}{sequence}"
 
     def text(self, sequence: int) -> str:
-        """What it says to a reader."""
+        """The text for a reader."""
         return f"{self.id(sequence)} {self._filling}".rstrip()
 
     def payload(self, sequence: int) -> bytes:
@@ -98,7 +104,7 @@ class Content:
         return f"<probe xmlns='{PROBE}' id='{self.id(sequence)}'/>".encode() if is_followed else b""
 
     def stanza(self, sequence: int) -> Stanza:
-        """As it is sent."""
+        """The stanza as it is sent."""
         id = self.id(sequence)
         kind_of = f" type='{self._type}'" if self._type else ""
         begin = f"<{self.kind} to={quoteattr(str(self.to))}{kind_of} id='{id}'>".encode()
@@ -106,17 +112,21 @@ class Content:
         return Stanza(self.kind, self.to, None, id, self._type, (), raw)
 
     def expected(self, sequence: int, from_: Jid) -> Expected:
-        """As it has to arrive."""
+        """The stanza as it must arrive."""
         payload, probe = self.payload(sequence), self._probe(sequence)
         return Expected(self.kind, self._type, str(from_), str(self.to), self.id(sequence), payload, probe)
 
+    def expected_in_room(self, sequence: int, from_: Jid, to: Jid) -> Expected:
+        """As an occupant, `to`, has to hear it from another, `from_`."""
+        return self.expected(sequence, from_)._replace(to=str(to))
+
     def expected_answer(self, sequence: int, requester: Jid) -> Expected:
-        """As the answer to an iq has to arrive: its content comes back."""
+        """The answer to an iq as it must arrive: it returns the content."""
         return Expected("iq", "result", str(self.to), str(requester), self.id(sequence), self.payload(sequence))
 
 
 def difference(child: Slice, expected: Expected, givers: Collection[str]) -> str:
-    """How the stanza differs from what is expected; empty where it does not.
+    """How the stanza differs from the expected one; empty if it does not.
 
     `givers`: the addresses that may have added a stanza-id or a delay.
     """
@@ -131,7 +141,7 @@ def difference_of(tree: Element, expected: Expected, givers: Collection[str]) ->
 
 
 def _is_as_written(child: Slice, expected: Expected, givers: Collection[str]) -> bool:
-    """True where header and bytes are what was written, and only stanza-ids were added; False: a tree must tell."""
+    """True if header and bytes are as sent, and only stanza-ids were added; False: only a tree can tell."""
     if child.name != f"{CLIENT} {expected.kind}" or child.attributes != expected.header:
         return False
     begin = child.raw.find(b">") + 1
@@ -191,13 +201,13 @@ def _altered(seen: Element, wanted: Element) -> str:
 def _is_addition(child: Element, givers: Collection[str]) -> bool:
     if child.tag == f"{{{STANZA_ID}}}stanza-id":
         return child.get("by") in givers
-    if child.tag == f"{{{DELIVERY}}}delivery":
+    if child.tag in (f"{{{DELIVERY}}}delivery", f"{{{OCCUPANT_ID}}}occupant-id"):
         return True
     return child.tag == f"{{{DELAY}}}delay" and child.get("from") in (None, *givers)
 
 
 def canonical(element: Element) -> tuple[Any, ...]:
-    """The same for all spellings of the same XML: prefixes, quotes and the order of attributes do not matter."""
+    """The same text for all spellings of the same XML: prefixes, quotes and the order of attributes do not matter."""
     children = tuple((canonical(child), child.tail or "") for child in element)
     return element.tag, tuple(sorted(element.items())), element.text or "", children
 
@@ -208,15 +218,15 @@ def _shown(text: str | None) -> str:
     return repr(text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…")
 
 
-def stanza_id(raw: bytes) -> int:
+def stanza_id(raw: bytes, *, with_mark: bool = True) -> int:
     """A number for a message's stanza-ids (XEP-0359), or its mark: the same in any spelling. 0: it has none."""
-    tags = _STANZA_ID.findall(raw)
+    tags = [tag for tag in _STANZA_ID.findall(raw) if with_mark or b"stanza-id" in tag]
     return hash(frozenset(tuple(sorted(_ID_OR_BY.findall(tag))) for tag in tags)) if tags else 0
 
 
 def known_by(raw: bytes, id: str, sender: Jid) -> int:
-    """By what a client tells that it has a message already: its stanza-ids; one from a gateway, by its `id`.
+    """What a client recognises copies by: the stanza-ids; for a message from a gateway, its `id`.
 
-    A gateway gives a message that comes again the same `id` (docs/gateways), and the server another stanza-id.
+    A gateway gives a repeated message the same `id` (docs/gateways), and the server another stanza-id.
     """
     return hash(id) if sender.is_bare and id else stanza_id(raw)

@@ -1,6 +1,6 @@
-"""The checker's own record of what was broken on purpose, when and where: what a loss or a duplicate is excused by.
+"""The checker's own record of what was broken on purpose, when and where: only this excuses a loss or a duplicate.
 
-Pure. What a server says of faults counts only where this record has such a fault at that place and time.
+Pure. What a server says of faults counts only if this record has such a fault at that place and time.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from cluster.base.units import DURATION, SHARE
 from cluster.lab.verify.records import Link
 
 REACH_S = 5.0
-"""A crash or a broken connection explains a second copy of what arrived at most this long before it or after its end:
-what a client had not acknowledged, and what a server had not yet noted as handled."""
+"""A crash or a broken connection explains a second copy of a stanza that arrived at most this long before it or after
+its end: stanzas that a client had not acknowledged, or a server had not yet stored as handled."""
 
 SLACK_S = 2.0
-"""Servers hear of a changed fault a little later than the record has it."""
+"""Servers learn of a changed fault a little later than the record says."""
 
 
 class Fault(msgspec.Struct):
     """One thing that was broken."""
 
     what: str
-    """For the report."""
+    """Text for the report."""
     begin_s: float
     """Since the start of the run."""
     end_s: float = math.inf
     link: Link | None = None
     """None: a node or a client's connection."""
     settings: dict[str, str] = {}
-    """Of a link: its faults, as `xmpplab fault set` has them."""
+    """Of a link: its faults, in the form of `xmpplab fault set`."""
 
     def share(self, key: str) -> float:
-        """Which share of the stanzas this fault of the link takes; 0 where it has none."""
+        """The share of the stanzas that this fault of the link takes; 0 if it has none."""
         return float(SHARE.parse(self.settings[key]) or 0.0) if key in self.settings else 0.0
 
     @property
     def holds_back(self) -> bool:
-        """Whether what is sent may arrive much later because of it."""
+        """Whether it may delay stanzas for long."""
         late_s = sum(float(DURATION.parse(self.settings.get(key, "none")) or 0.0) for key in ("delay", "jitter"))
         return self.link is None or bool({"down", "rate"} & self.settings.keys()) or late_s > SLACK_S / 2
 
@@ -51,14 +51,14 @@ class Fault(msgspec.Struct):
 
 
 class Passage(NamedTuple):
-    """From when until when a stanza was on its way; the end is infinite for one that never arrived."""
+    """The time a stanza was on its way; the end is infinite for one that never arrived."""
 
     begin_s: float
     end_s: float
 
 
 class FaultLog:
-    """All of a run. Several threads may add to it."""
+    """All faults of a run. Several threads may add to it."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
@@ -66,7 +66,7 @@ class FaultLog:
     def begin(
         self, what: str, at_s: float, link: Link | None = None, settings: Mapping[str, str] | None = None
     ) -> Fault:
-        """Something is broken from now on; `end` it on the result."""
+        """Record a fault from now on; call `end` on the result."""
         fault = Fault(what, at_s, link=link, settings=dict(settings or {}))
         self._faults.append(fault)
         return fault
@@ -75,7 +75,8 @@ class FaultLog:
         return iter(list(self._faults))
 
     def share(self, key: str, links: Collection[Link], passage: Passage) -> float:
-        """The largest share that a fault of this kind had on these links while a stanza was on its way; 0 without."""
+        """The largest share that a fault of this kind had on these links while a stanza was on its way; 0 without
+        one."""
         acting = (each for each in self._faults if each.link in links and each.overlaps(*passage))
         return max((each.share(key) for each in acting), default=0.0)
 
@@ -86,9 +87,9 @@ class FaultLog:
         return any(each.link == link and each.share(key) and each.overlaps(at_s, at_s) for each in self._faults)
 
     def explains_copy(self, sent_s: float, first_s: float, again_s: float) -> bool:
-        """Whether a crash or a broken connection lies near the way of a message that arrived twice.
+        """Whether a crash or a broken connection lies near the passage of a message that arrived twice.
 
-        A message that waits for its receiver may be a copy since it was stored: its way begins when it is sent.
+        A message that waits for its receiver may be a copy since it was stored: its passage begins when it is sent.
         """
         return any(
             each.link is None
@@ -99,7 +100,8 @@ class FaultLog:
         )
 
     def due_until(self, now_s: float, patience_s: float) -> float:
-        """What was sent by this time is overdue now: `patience_s` has passed in which no fault held it back."""
+        """Stanzas that were sent by this time are overdue now: `patience_s` has passed in which no fault delayed
+        them."""
         acting = [each for each in self._faults if each.holds_back and each.end_s + patience_s > now_s]
         return min([now_s - patience_s, *(each.begin_s - SLACK_S for each in acting)])
 

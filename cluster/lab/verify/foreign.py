@@ -1,4 +1,4 @@
-"""Phones and mailboxes as ends of a flow: what they have received, and how to send from them."""
+"""Phones and mailboxes as ends of a flow: reading what they have received, and sending from them."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ LOOK_EVERY_S = 0.2
 
 
 def find_box(plan: Plan, end: str) -> Correspondent | None:
-    """The phone or the mailbox of this name, number or address; None without one."""
+    """The phone or the mailbox of this name, number or address; None for others."""
     return next((each for each in behind_gateways(plan) if end in (each.name, each.address)), None)
 
 
 class BoxClient:
-    """Asks the network of a box for what is in it, and has it send."""
+    """Reads and sends for a box, through requests to its network."""
 
     def __init__(self, folder: LabFolder, plan: Plan, box: Correspondent) -> None:
         self.box = box
         self._person = box.person(folder, plan)
 
     def inbox(self, after: int) -> Sequence[Received]:
-        """What it has received, without the first `after`. Raises LabError."""
+        """Its texts, without the first `after`. Raises LabError."""
         return self._person.inbox(after)
 
     def send(self, to: Jid, text: str, trace_id: str) -> None:
@@ -41,7 +41,7 @@ class BoxClient:
 
 
 class BoxThread(threading.Thread):
-    """Something about a box that goes on until `stop`. A network that does not answer is asked again."""
+    """A thread for a box that runs until `stop`. If the network does not answer, it asks again."""
 
     def __init__(self, client: BoxClient) -> None:
         super().__init__(name=client.box.name, daemon=True)
@@ -61,36 +61,36 @@ class BoxThread(threading.Thread):
 
     @property
     def pause_s(self) -> float:
-        """Between two turns."""
+        """The pause between two turns."""
         return LOOK_EVERY_S
 
     def turn(self) -> None:
-        """Do what is to be done now."""
+        """Do what is due now."""
         raise NotImplementedError
 
 
 class BoxReceiver(BoxThread):
-    """Looks what came."""
+    """Reads arrivals."""
 
     def __init__(self, client: BoxClient, book: Book, now_s: Callable[[], float]) -> None:
         super().__init__(client)
         self.legs: dict[int, Leg] = {}
-        """Of the flows that are for this box, by their index in the book."""
+        """Of the flows to this box, by their index in the book."""
         self._book = book
         self._now_s = now_s
         self._read = len(client.inbox(0))
 
     def turn(self) -> None:
-        """Take in what is new."""
+        """Read what is new."""
         for text in self.client.inbox(self._read):
             self._read += 1
             known = self._book.find("", text.text.encode())
             if known is not None:
-                message_id = getattr(text, "message_id", "")  # mail has one
+                message_id = getattr(text, "message_id", "")  # mails have one
                 self._see(*known, text.text, hash(message_id) if message_id else 0)
 
     def _see(self, flight: Flight, sequence: int, words: str, known_by: int) -> None:
-        """`known_by`: a number for the Message-ID, by which a mail program tells copies; 0 without one."""
+        """`known_by`: a number for the Message-ID, by which a mail program recognises copies; 0 without one."""
         leg = self.legs.get(self._book.flights.index(flight))
         if leg is None:
             flight.record.misdelivered.append(Misdelivery(sequence, self.client.box.name, self._now_s()))
@@ -100,7 +100,7 @@ class BoxReceiver(BoxThread):
 
 
 class BoxSender(BoxThread):
-    """Sends a flow from a box. What its network took counts as acknowledged."""
+    """Sends a flow from a box. What its network accepted counts as acknowledged."""
 
     def __init__(self, client: BoxClient, flight: Flight, outgoing: Outgoing, now_s: Callable[[], float]) -> None:
         super().__init__(client)
@@ -110,11 +110,11 @@ class BoxSender(BoxThread):
 
     @property
     def pause_s(self) -> float:
-        """Until the next one is due."""
+        """The time until the next one is due."""
         return self.outgoing.pace.pause_s
 
     def turn(self) -> None:
-        """Send what is due. What the network did not take in time may be sent twice, as by a person."""
+        """Send what is due. A text that the network did not accept in time may be sent twice, as by a person."""
         record, content = self.outgoing.record, self._flight.content
         while not self._stopping.is_set() and (record.acknowledged < len(record.sent_s) or self.outgoing.pace.due > 0):
             sequence = record.acknowledged

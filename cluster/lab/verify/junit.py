@@ -1,4 +1,4 @@
-"""Reports as JUnit XML, which continuous integration shows: a suite for each scenario, a test for each promise."""
+"""Reports as JUnit XML for continuous integration: a suite for each scenario, a test for each promise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the sessions of a run log in, and the accounts that it adds for those that stand by."""
+"""Logins of a run's sessions, and the accounts that are added for bystanders."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from secrets import token_hex
 from cluster.client.blocking import BlockingClient
 from cluster.client.managed import BROKEN, ManagedClient
 from cluster.lab.clients.login import password_of
+from cluster.lab.clients.names import our_server
 from cluster.lab.control.ask import ask
 from cluster.lab.control.requests import UserAdd, UserDel
 from cluster.lab.errors import BadInput, LabError
@@ -41,7 +42,7 @@ def logged_in(
 
 
 def available(priority: int, *, carbons: bool = False) -> list[Stanza]:
-    """What a session says first."""
+    """The first stanza of a session."""
     level = Element(f"{{{CLIENT}}}priority")
     level.text = str(priority)
     enable = make("iq", id=f"carbons-{token_hex(4)}", type="set", payload=[Element(f"{{{CARBONS}}}enable")])
@@ -49,7 +50,7 @@ def available(priority: int, *, carbons: bool = False) -> list[Stanza]:
 
 
 def password(plan: Plan, jid: Jid) -> str:
-    """Of an account of the topology. Raises BadInput where there is none of this address."""
+    """The password of an account of the topology. Raises BadInput for other addresses."""
     found = password_of(plan, jid)
     if found is None:
         raise BadInput(f"{jid.bare} is not an account of lab {plan.name}; see `accounts` of the topology")
@@ -57,8 +58,8 @@ def password(plan: Plan, jid: Jid) -> str:
 
 
 def added_account(folder: LabFolder, plan: Plan, domain: str, stack: ExitStack) -> tuple[Jid, str]:
-    """An account that nobody knows, and its password; `stack` removes it. Raises LabError."""
-    server = next(server for server in plan.servers if server.domain == domain)
+    """A new account that is nobody's contact, and its password; `stack` removes it. Raises LabError."""
+    server = our_server(plan, domain)
     localpart, secret = f"verify-{token_hex(4)}", token_hex(16)
     ask(folder, plan, server, UserAdd(localpart, secret))
 
@@ -71,7 +72,7 @@ def added_account(folder: LabFolder, plan: Plan, domain: str, stack: ExitStack) 
 
 
 def _await_presence(client: ManagedClient, jid: Jid) -> None:
-    """Its own presence comes back to it (RFC 6121 section 4.2.2): from now on messages for the account reach it."""
+    """Wait until its own presence returns (RFC 6121 section 4.2.2): from then on messages to the account reach it."""
     deadline_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline_s:
         child = client.receive(LOOK_EVERY_S)

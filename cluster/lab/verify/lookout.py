@@ -1,6 +1,6 @@
-"""Notes what others break during a run: nodes that die or hang, and faults that are set on links.
+"""Records what others break during a run: nodes that die or hang, and faults that are set on links.
 
-A person's own experiments are in the checker's record that way.
+So the experiments of a person are in the checker's record.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ LOOK_EVERY_S = 0.5
 
 
 class Lookout(threading.Thread):
-    """Notes what it sees in the record, from its start until `stop`."""
+    """Records what it sees, from its start until `stop`."""
 
     def __init__(self, lab: Lab, faults: FaultLog, now_s: Callable[[], float]) -> None:
-        """Looks at the faults of the links at once: those that are set already act from the start."""
+        """Reads the faults of the links at once: those that are set already act from the start."""
         super().__init__(name="lookout", daemon=True)
         self.is_gone = False
         """The lab was taken down."""
@@ -38,11 +38,11 @@ class Lookout(threading.Thread):
 
     @property
     def is_redis_down(self) -> bool:
-        """A question to it would block."""
+        """A request to Redis would block."""
         return "redis" in self._down
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop looking."""
         self._stopping.set()
 
     def run(self) -> None:
@@ -54,7 +54,7 @@ class Lookout(threading.Thread):
                 if not self.is_redis_down:
                     self._look_at_links(self._lab.faults.ls())
             except LabError:
-                pass  # Redis is away just now; the next look tells
+                pass  # Redis is away just now; the next look shows it
             self._last_s = self._now_s()
             self._stopping.wait(LOOK_EVERY_S)
 

@@ -1,4 +1,4 @@
-"""How much memory the nodes of the lab take while a scenario runs."""
+"""The memory of the lab's nodes during a scenario."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from cluster.lab.verify.report import MemoryReport
 LOOK_EVERY_S = 1.0
 
 Sample = tuple[float, dict[str, int]]
-"""When, and resident bytes by node."""
+"""Time, and resident bytes by node."""
 
 
 class MemoryWatch(threading.Thread):
-    """Looks now and then, until `stop`."""
+    """Measures now and then, until `stop`."""
 
     def __init__(self, lab: Lab, now_s: Callable[[], float]) -> None:
         super().__init__(name="memory", daemon=True)
@@ -29,14 +29,14 @@ class MemoryWatch(threading.Thread):
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        """Until `stop`, and then once more."""
+        """Measure until `stop`, and then once more."""
         self._look()
         while not self._stopping.wait(LOOK_EVERY_S):
             self._look()
         self._look()
 
     def stop(self) -> None:
-        """Look once more, and end."""
+        """Measure once more, and end."""
         self._stopping.set()
 
     def _look(self) -> None:
@@ -44,14 +44,14 @@ class MemoryWatch(threading.Thread):
 
 
 def resident_bytes(lab: Lab) -> dict[str, int]:
-    """Of each node that runs, and whose process this one may look at."""
+    """Of each running node whose process this user may inspect."""
     found = {}
     try:
         for node in lab.nodes():
             if node.pid is not None and (size := int(psutil.Process(node.pid).memory_info().rss)):
                 found[node.name] = size
     except (LabError, psutil.Error):
-        pass  # it died just now; the next look tells
+        pass  # it died just now; the next look shows it
     return found
 
 

@@ -1,4 +1,4 @@
-"""How far a run is, on standard error: one line that changes on a terminal, else a line now and then."""
+"""The progress of a run, on standard error: one line that changes on a terminal, otherwise a line now and then."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ FILE_EVERY_S = 5.0
 
 
 class Observer(Protocol):
-    """Is told how far a run is."""
+    """Gets the progress of a run."""
 
     def show(self, now_s: float, sent: int, arrived: int, doing: Sequence[str]) -> None:
         """So far: stanzas sent and arrived, and the steps that are under way. Called often."""
@@ -32,11 +32,11 @@ class Progress:
         self._width = 0
 
     def begin(self, name: str, duration_s: float) -> None:
-        """A run of this scenario comes next; `duration_s`: until the last stanza is sent."""
+        """Start a run of this scenario; `duration_s`: until the last stanza is sent."""
         self._name, self._duration_s, self._next_s = name, duration_s, 0.0
 
     def show(self, now_s: float, sent: int, arrived: int, doing: Sequence[str]) -> None:
-        """So far; called often, shown now and then, and whenever a step begins or ends."""
+        """Called often; shows the counts now and then, and whenever a step begins or ends."""
         if now_s < self._next_s and list(doing) == list(self._doing):
             return
         self._next_s, self._doing = now_s + self._every_s, list(doing)
@@ -52,7 +52,7 @@ class Progress:
         self._stream.flush()
 
     def end(self) -> None:
-        """The run is over: its line goes away."""
+        """The run is over: remove its line."""
         if self._stream.isatty():
             self._stream.write("\r" + " " * self._width + "\r")
             self._stream.flush()

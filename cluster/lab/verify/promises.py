@@ -25,27 +25,27 @@ class Promises(Section):
     """What must hold at the end. Each is a limit, or `any`."""
 
     lost: Limit = 0
-    """Stanzas that neither arrived nor came back, though no fault that this run knows of lost them."""
+    """Stanzas that neither arrived nor returned, although no fault of this run explains it."""
     lost_by_fault: Limit = None
     """Stanzas that a `loss` fault of a link lost, while it was set. Without it: any."""
     bounced: Limit = 0
-    """Stanzas that came back as errors."""
+    """Stanzas that returned as errors."""
     altered: Limit = 0
-    """Arrivals that were not what was sent: another kind, type, from, to, id or payload."""
+    """Arrivals that differ from what was sent: another kind, type, from, to, id or payload."""
     misdelivered: Limit = 0
-    """Stanzas that somebody got who was not meant."""
+    """Stanzas that reached somebody else."""
     out_of_order: Limit = 0
     """Stanzas that arrived after one that was sent later."""
     duplicated: Limit = 0
-    """Stanzas that arrived again with another stanza-id, or none, so that nobody can tell."""
+    """Stanzas that arrived again with another stanza-id, or none, so that no client recognises them."""
     duplicated_same_id: Annotated[
         int | Literal["explained"] | None,
         BeforeValidator(_explained_limit),
         WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"const": "any"}, {"const": EXPLAINED}]}),
     ] = EXPLAINED
-    """Messages that arrived again with the same stanza-id (XEP-0359), by which a client can tell, and presence and iqs
-    with the same id. `explained`, the default: those that the crashes, broken connections and faults of the run
-    explain, and no other."""
+    """Messages that arrived again with the same stanza-id (XEP-0359), by which a client recognises them, and presence
+    and iqs with the same id. `explained`, the default: those that the crashes, broken connections and faults of the run
+    explain, and no others."""
     longest_gap: Seconds | None = None
     """The longest time without an arrival while something was under way, such as `10s`. Without it: any."""
     memory_growth: Share = None

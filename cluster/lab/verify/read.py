@@ -1,4 +1,4 @@
-"""From a scenario file to a Scenario, or to the list of everything that is wrong with it."""
+"""From a scenario file to a Scenario, or to the list of all its errors."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from cluster.lab.verify.timetable import Action
 from cluster.topology import document, links
 from cluster.topology.document import Document
 from cluster.topology.load import validated
-from cluster.topology.plan import Plan
+from cluster.topology.plan import Plan, XmpplabServer
 from cluster.topology.problem import TopologyError
 
 
 @dataclass(frozen=True)
 class ScenarioFile:
-    """A scenario, and where it stands."""
+    """A scenario, and the place of its file."""
 
     path: Path
     scenario: Scenario
@@ -29,15 +29,15 @@ class ScenarioFile:
 
     @property
     def topology(self) -> Path | None:
-        """The file of the lab to run it in; None: whichever is up."""
+        """The topology file of its lab; None: a running lab."""
         return self.path.parent / self.scenario.topology if self.scenario.topology else None
 
     def check(self, plan: Plan) -> None:
-        """Raises TopologyError where a step or a flow names what this lab has not."""
+        """Raises TopologyError if a step or a flow names what this lab does not have."""
         self._raise(_misfits(self.scenario, self.document.data, plan))
 
     def check_times(self) -> None:
-        """Raises TopologyError where a step comes when everything has been sent: it would prove nothing."""
+        """Raises TopologyError if a step comes when everything has been sent: it would prove nothing."""
         self._raise(_late_steps(self.scenario))
 
     def _raise(self, findings: Iterator[Finding]) -> None:
@@ -46,14 +46,14 @@ class ScenarioFile:
 
 
 def is_scenario(data: object) -> bool:
-    """Whether a file with this content is meant as a scenario, not as a topology."""
+    """Whether the content of a file is a scenario, not a topology."""
     return isinstance(data, dict) and "flows" in data and "servers" not in data
 
 
 def read(path: Path, duration_s: float | None) -> ScenarioFile:
-    """Read and validate a scenario file. Raises TopologyError with all problems of its form at once.
+    """Read and validate a scenario file. Raises TopologyError with all errors of its form at once.
 
-    `duration_s`: of all flows, instead of what the file says.
+    `duration_s` replaces the durations of all flows.
     """
     raw = document.read(path)
     scenario, problems = validated(raw, Scenario)
@@ -91,6 +91,13 @@ def _misfits(scenario: Scenario, data: Any, plan: Plan) -> Iterator[Finding]:
 def _flow_misfits(
     path: KeyPath, flow: Flow, flows: Sequence[Flow], accounts: Sequence[str], plan: Plan
 ) -> Iterator[Finding]:
+    if flow.room is not None:
+        domain = flow.room.partition("@")[2]
+        services = [each.domain for server in plan.servers for each in server.services if each.kind == "rooms"]
+        yield from _known((*path, "room"), "service of rooms", domain, services)
+        if len(accounts) < 2:
+            yield Finding((*path, "room"), "two accounts have to speak in a room, and the topology has fewer")
+        return
     foreign = [word for box in behind_gateways(plan) for word in (box.name, box.address)]
     for key, end in (("from", flow.from_), ("to", flow.to)):
         yield from _known((*path, key), "account" if "@" in end else "phone or mailbox", end, [*accounts, *foreign])
@@ -113,7 +120,7 @@ def _offline_misfits(path: KeyPath, flow: Flow, flows: Sequence[Flow], plan: Pla
         )
     server = plan.server(flow.to.partition("@")[2])
     count = sum(each.count or 0 for each in flows if each.to == flow.to and not each.online)
-    if server is not None and count > server.limits.offline.count:
+    if isinstance(server, XmpplabServer) and count > server.limits.offline.count:
         most = server.limits.offline.count
         text = f"{count:,} messages are too many: {server.name} keeps {most:,} for one account (`offline_messages`)"
         yield Finding((*path, "rate"), f"{text}; send fewer")
@@ -125,6 +132,10 @@ def _action_misfits(path: KeyPath, action: Action, raw: Any, scenario: Scenario,
     match action.action:
         case "cut":
             used = sorted({end for flow in scenario.flows for end in (flow.from_, flow.to) if "@" in end})
+            if any(flow.room for flow in scenario.flows):
+                used = sorted(
+                    f"{each.localpart}@{server.domain}" for server in plan.servers for each in server.accounts
+                )
             yield from _known(path, "account in `flows`", action.target, used)
         case "partition":
             for place, server in enumerate(action.partition or ()):
@@ -146,9 +157,9 @@ _EACH_WAY: tuple[dict[str, Any], ...] = ({"rate": 100}, {"kind": "presence", "ra
 
 
 def as_it_is(plan: Plan, *, duration: str = "5s", share: float = 1.0) -> Scenario:
-    """For a lab that nothing is done to: messages, presence and iqs each way between two domains.
+    """The scenario for a lab that nothing is done to: messages, presence and iqs each way between two domains.
 
-    `share` of the usual rates. Raises BadInput where no account has a contact in another domain.
+    `share` of the usual rates. Raises BadInput if no account has a contact in another domain.
     """
     one, other = map(str, first_pair(plan))
     flows = [

@@ -23,7 +23,7 @@ COUNTED = (
 )  # fmt: skip
 _TIMES = ("p50", "p90", "p99", "p99.9", "max")
 _MAX_SILENCES = 20
-"""That are shown; a report for programs has all."""
+"""Silences that are shown; a report for programs has all."""
 
 CSV_COLUMNS = ("scenario", "flow", "number", "id", "sent_s", "arrived_s", "latency_ms", "fate", "note")
 
@@ -44,7 +44,7 @@ def json(reports: Sequence[Report]) -> str:
 
 
 def write_csv(file: TextIO, scenario: str, checkers: Sequence[Checker], *, with_head: bool) -> None:
-    """One row for each stanza at each place where it was to be seen."""
+    """One row for each stanza at each leg."""
     writer = csv.writer(file)
     if with_head:
         writer.writerow(CSV_COLUMNS)
@@ -83,7 +83,7 @@ def _parts(report: Report) -> Iterator[RenderableType]:
 
 
 def _verdict(report: Report) -> Iterator[RenderableType]:
-    """Which promises hold."""
+    """The kept and broken promises."""
     if report.total.under_way:
         yield f"  {report.total.under_way:,} were still under way at the end, and are not judged"
     failed = {promise.promise for promise in report.failures}

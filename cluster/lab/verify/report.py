@@ -1,4 +1,4 @@
-"""What a run found: counts, examples, times, and the promises that were broken; docs/report.schema.json."""
+"""The results of a run: counts, examples, times, and the broken promises; docs/report.schema.json."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Fate = Literal[
     "delivered", "lost", "lost by a fault", "bounced", "altered", "misdelivered", "duplicated",
     "duplicated, same stanza-id", "out of order",
 ]  # fmt: skip
-"""What became of a stanza."""
+"""The fate of a stanza."""
 
 
 class Example(msgspec.Struct):
-    """One stanza that did not simply arrive. `note`: when it was sent, and what is known of it; `hops`: its route, as
-    far as the journal has it."""
+    """One stanza that did not simply arrive. `note`: when it was sent, and further details; `hops`: its route, as far
+    as the journal has it."""
 
     fate: Fate
     trace_id: str
@@ -27,14 +27,13 @@ class Example(msgspec.Struct):
 
 
 class Counts(msgspec.Struct):
-    """Of one flow at one place, or of all. `acknowledged`: by the sender's server (XEP-0198). `delivered`: different
-    stanzas that arrived as they were sent. `bounced`: that came back as errors. `lost`: that neither arrived nor came
-    back. `lost_by_fault`: by a `loss` fault that the checker knows of. `altered`: arrivals that differ from what was
-    sent. `misdelivered`: that somebody else got. `duplicated`: arrivals of a stanza that was there already, with
-    another stanza-id or none; `duplicated_same_id`: with the same one; `unexplained`: of these, those that no crash,
-    broken connection or fault explains. `out_of_order`: arrived after one that was sent later. `under_way`: of
-    a run that was ended by hand, not judged. `longest_gap_s`: longest
-    time without a new arrival while something was under way."""
+    """Counts of one flow at one leg, or of all. `acknowledged`: by the sender's server (XEP-0198). `delivered`:
+    different stanzas that arrived as they were sent. `bounced`: returned as errors. `lost`: neither arrived nor
+    returned. `lost_by_fault`: by a `loss` fault that the checker knows of. `altered`: arrivals that differ from what
+    was sent. `misdelivered`: reached somebody else. `duplicated`: repeated arrivals, with another stanza-id or none;
+    `duplicated_same_id`: with the same one; `unexplained`: of these, those that no crash, broken connection or fault
+    explains. `out_of_order`: arrived after one that was sent later. `under_way`: of a run that was interrupted, not
+    judged. `longest_gap_s`: longest time without a new arrival while something was under way."""
 
     sent: int = 0
     acknowledged: int = 0
@@ -53,8 +52,8 @@ class Counts(msgspec.Struct):
 
 
 class Latency(msgspec.Struct):
-    """From when the sender's client wrote a stanza until the receiver's had it, in milliseconds; percentiles of those
-    that arrived."""
+    """From the write of the sender's client to the arrival at the receiver's, in milliseconds; percentiles of the
+    stanzas that arrived."""
 
     p50_ms: float
     p90_ms: float
@@ -71,8 +70,8 @@ class Silence(msgspec.Struct):
 
 
 class FlowReport(msgspec.Struct):
-    """What became of one flow at one place; `is_first`: where it is delivered. Others are carbons, archives and the
-    answers to iq requests."""
+    """The results of one flow at one leg; `is_first`: its delivery. Others are carbons, archives and the answers to iq
+    requests."""
 
     name: str
     counts: Counts
@@ -83,8 +82,8 @@ class FlowReport(msgspec.Struct):
 
 
 class StepReport(msgspec.Struct):
-    """What was done, and when: `at_s` since the start of the run; `took_s`: until it showed, such as until a node that
-    was killed answered again."""
+    """A step, and its times: `at_s` since the start of the run; `took_s`: until its effect, such as until a killed node
+    was ready again."""
 
     what: str
     at_s: float
@@ -92,8 +91,9 @@ class StepReport(msgspec.Struct):
 
 
 class BreakReport(msgspec.Struct):
-    """A connection of a client that broke. `away_s`: until its stream was back, None where it never was. `resumed`: the
-    stream went on (XEP-0198); else a new session began. `tries`: that failed; `sent_again`: stanzas that had to be."""
+    """A broken connection of a client. `away_s`: until its stream was back, None if it never was. `resumed`: the stream
+    was resumed (XEP-0198); otherwise a new session began. `tries`: failed attempts; `sent_again`: stanzas that had to
+    be sent again."""
 
     client: str
     at_s: float
@@ -118,16 +118,16 @@ class MemoryReport(msgspec.Struct):
 
 
 class BrokenPromise(msgspec.Struct):
-    """One thing that should have held and did not."""
+    """One promise that was broken."""
 
     promise: str
     text: str
 
 
 class Report(msgspec.Struct):
-    """A whole run. `seconds`: from the first stanza until everything had settled. `seed`: chose what steps chose at
-    random. `resumed` and `new_sessions`: streams of the clients that broke. `broken`: promises that do not hold;
-    `expected`: those that the scenario wants broken; `failures`: what makes the run fail."""
+    """A whole run. `seconds`: from the first stanza until everything had settled. `seed`: of the random choices of
+    steps. `resumed` and `new_sessions`: of broken streams of the clients. `broken`: broken promises; `expected`: those
+    that the scenario expects to be broken; `failures`: what makes the run fail."""
 
     scenario: str
     about: str
@@ -147,7 +147,7 @@ class Report(msgspec.Struct):
 
 
 _OF_DELIVERY = ("sent", "acknowledged", "delivered", "longest_gap_s")
-"""Counted where a flow is delivered: a carbon is no further message."""
+"""Counted at the delivery of a flow: a carbon is not a further message."""
 
 
 def total(flows: list[FlowReport]) -> Counts:
@@ -163,13 +163,13 @@ def total(flows: list[FlowReport]) -> Counts:
 
 
 BREAKING = ("lost", "bounced", "altered", "misdelivered", "out_of_order", "duplicated", "unexplained")
-"""Counts of which there is none where all is well."""
+"""Counts that are 0 if nothing is broken."""
 
 _COUNTED = ("lost", "lost_by_fault", "bounced", "altered", "misdelivered", "out_of_order", "duplicated")
 
 
 def broken(promises: Promises, counts: Counts, memory: list[MemoryReport]) -> list[BrokenPromise]:
-    """Which promises do not hold."""
+    """The broken promises."""
     found = [over for name in _COUNTED if (over := _over(name, getattr(counts, name), getattr(promises, name)))]
     limit = promises.duplicated_same_id
     if limit == EXPLAINED:
@@ -189,7 +189,7 @@ def broken(promises: Promises, counts: Counts, memory: list[MemoryReport]) -> li
 
 
 def failures(found: list[BrokenPromise], expected: list[str]) -> list[BrokenPromise]:
-    """Promises that are broken and were not to be, and those that were to be and are not."""
+    """Promises that are broken unexpectedly, and those that were expected to be broken and are not."""
     kept = [name for name in expected if name not in {each.promise for each in found}]
     unexpected = [each for each in found if each.promise not in expected]
     return unexpected + [

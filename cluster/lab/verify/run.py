@@ -1,4 +1,4 @@
-"""Runs a scenario against a lab that is up, and tells what became of every stanza."""
+"""Runs a scenario against a running lab, and accounts for every stanza."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from random import SystemRandom
 from cluster.lab.api import Lab
 from cluster.lab.errors import LabError
 from cluster.lab.tracing.journal import journal
-from cluster.lab.verify import memory, report
+from cluster.lab.verify import memory, report, rooms
 from cluster.lab.verify.cast import Cast
 from cluster.lab.verify.checker import MAX_EXAMPLES, Checker, lost_by_fault
 from cluster.lab.verify.faultlog import FaultLog
@@ -30,27 +30,27 @@ QUIET_S = 10.0
 """When nothing has arrived for this time after the last step, what is missing is lost."""
 
 GRACE_S = 1.0
-"""What arrives again does so within this, after all has arrived."""
+"""Copies arrive within this after all has arrived."""
 
 LOOK_EVERY_S = 0.05
 
 READ_EVERY_S = 2.0
-"""The journal forgets (`cluster/trace/redis.py`), so what it claims is read in time."""
+"""The journal forgets (`cluster/trace/redis.py`), so its losses are read in time."""
 _MAX_SEED = 999_999
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run found: the report, and what became of each stanza."""
+    """The result of a run: the report, and the fate of each stanza."""
 
     report: Report
     checkers: Sequence[Checker]
 
 
 def run(lab: Lab, scenario: Scenario, progress: Observer) -> Outcome:
-    """Connect the clients, let the stanzas flow, disturb the lab, wait until all has settled, and check.
+    """Connect the clients, send the stanzas, disturb the lab, wait until all has settled, and check.
 
-    Raises LabError where a client or a step could not do its part.
+    Raises LabError if a client or a step failed.
     """
     with ExitStack() as stack:
         running = Run(lab, scenario, stack)
@@ -59,13 +59,13 @@ def run(lab: Lab, scenario: Scenario, progress: Observer) -> Outcome:
 
 
 class Run:
-    """One run, in its order: `play`, then `outcome`. `xmpplab verify --watch` looks at it meanwhile."""
+    """One run, in this order: `play`, then `outcome`. `xmpplab verify --watch` looks at it meanwhile."""
 
     def __init__(self, lab: Lab, scenario: Scenario, stack: ExitStack) -> None:
         self.faults = FaultLog()
         self.checkers: list[Checker] = []
         self.claims: dict[str, float] = {}
-        """What the journal says that faults lost: when, by the id of the stanza."""
+        """The losses that the journal attributes to faults: the time, by the id of the stanza."""
         self._folder = folder = lab.folder
         self._plan = plan = lab.plan
         self._scenario = scenario
@@ -83,7 +83,7 @@ class Run:
 
     @property
     def strays(self) -> list[str]:
-        """What sessions of the run got from each other that none of them sent."""
+        """Stanzas between sessions of the run that none of them sent."""
         return self._cast.book.strays
 
     def now_s(self) -> float:
@@ -91,7 +91,7 @@ class Run:
         return time.monotonic() - self._begin_s
 
     def play(self, progress: Observer) -> None:
-        """From the first stanza until all has settled, or until `progress` raises KeyboardInterrupt."""
+        """Run from the first stanza until all has settled, or until `progress` raises KeyboardInterrupt."""
         self._begin_s, self._begin_utc_s = time.monotonic(), time.time()
         try:
             for part in (self._lookout, self._memory, *self._cast.threads):
@@ -111,7 +111,8 @@ class Run:
         self._cast.read_archives(self._begin_utc_s - GRACE_S)
 
     def check(self, patience_s: float) -> None:
-        """Take in what is new. What has not arrived after `patience_s`, while nothing held it back, is missing."""
+        """Handle what is new. Stanzas that have not arrived after `patience_s`, while nothing delayed them, are
+        missing."""
         self.read_journal()
         until_s = self.faults.due_until(self.now_s(), patience_s)
         for checker in self.checkers:
@@ -119,7 +120,7 @@ class Run:
             checker.read_missing(self.claims, until_s)
 
     def outcome(self, patience_s: float | None = None) -> Outcome:
-        """What became of everything. `patience_s`: what was sent later may still be under way; None: nothing is."""
+        """The result. `patience_s`: stanzas that were sent later may still be under way; None: none are."""
         if patience_s is None:
             self.read_journal()
             for checker in self.checkers:
@@ -131,6 +132,8 @@ class Run:
             for checker in self.checkers:
                 checker.counts.under_way = sum(1 for _ in checker.missing())
         flows = [checker.report() for checker in self.checkers]
+        records = [flight.record for flight in self._cast.book.flights]
+        flows += [rooms.order(room, records, seats) for room, seats in self._cast.seats.items()]
         if self.strays:
             counts, examples = report.Counts(misdelivered=len(self.strays)), self.strays[:MAX_EXAMPLES]
             found = [Example("misdelivered", "", stray) for stray in examples]
@@ -138,10 +141,10 @@ class Run:
         self.add_routes([example for flow in flows for example in flow.examples])
         return Outcome(self._report(flows), self.checkers)
 
-    # --- while it goes on
+    # --- during the run
 
     def _settle(self, progress: Observer) -> None:
-        """Return when all is sent and done and nothing more is to be expected."""
+        """Return when all is sent and done and nothing more is expected."""
         last, since_s = self._counts(), self.now_s()
         read_s = since_s
         while True:
@@ -163,7 +166,7 @@ class Run:
                 return
 
     def _has_all(self) -> bool:
-        """Whether nothing is missing but what faults have lost, and what waits for somebody who logs in later."""
+        """Whether nothing is missing except losses by faults, and stanzas that wait for a later login."""
         self.read_journal()
         is_awaited = any(self._awaits(checker) for checker in self.checkers)
         return not is_awaited and all(outgoing.is_done for outgoing in self._cast.outgoing)
@@ -175,7 +178,7 @@ class Run:
         return any(leg.flow.id(sequence) not in self.claims for sequence in checker.missing())
 
     def _counts(self) -> list[int]:
-        """All that shows that something happens."""
+        """All counts that show activity."""
         flows = (leg.flow for leg in self._cast.legs if leg.is_first)
         of_flows = [count for flow in flows for count in (len(flow.sent_s), flow.acknowledged, len(flow.bounced))]
         return [*of_flows, *(len(leg) for leg in self._cast.legs)]
@@ -194,7 +197,7 @@ class Run:
             raise LabError(f"lab {self._plan.name} was taken down while it was checked")
 
     def read_journal(self) -> None:
-        """What faults of links have lost since the last time."""
+        """Read from the journal which stanzas faults of links have lost since the last call."""
         if self._lookout.is_redis_down:
             return
         try:
@@ -205,12 +208,12 @@ class Run:
                         if id := lost_by_fault(hop):
                             self.claims.setdefault(id, hop.at_utc_ns / 1e9 - self._begin_utc_s)
         except LabError:
-            pass  # Redis is away just now; the next time tells
+            pass  # Redis is away just now; the next call reads it
 
-    # --- what it found
+    # --- results
 
     def add_routes(self, examples: Sequence[Example]) -> None:
-        """The hops of these, as far as the journal has them."""
+        """Add the hops of these examples, as far as the journal has them."""
         if not examples or self._scenario.follow != "all" or self._lookout.is_redis_down:
             return
         with suppress(LabError), journal(self._folder, self._plan) as reader:  # Redis may have died just now
@@ -231,7 +234,7 @@ class Run:
         )  # fmt: skip
 
     def _breaks(self) -> Iterator[BreakReport]:
-        """Of those that send and receive; who stands by only costs nobody anything."""
+        """Breaks of sending and receiving clients; those of bystanders affect nothing."""
         taking_part = [client for clients in self._cast.clients.values() for client in clients]
         for thread in self._cast.threads:
             for each in thread.client.breaks if isinstance(thread, Session) and thread.client in taking_part else ():
@@ -241,7 +244,7 @@ class Run:
 
 
 def _end(parts: Sequence[Session | BoxThread | Lookout | MemoryWatch]) -> None:
-    """Return when those that were started are over: nobody else may touch a client that its thread still uses."""
+    """Wait for the threads that were started: nobody else may touch a client that its thread still uses."""
     for part in parts:
         part.stop()
     for part in parts:

@@ -1,4 +1,4 @@
-"""What a scenario does to the lab, each thing in its time; what it breaks is in the checker's own record."""
+"""The steps of a scenario, each at its time; faults go into the checker's own record."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ READY_TIMEOUT_S = 60.0
 """How long a step waits for a node that an earlier step has ended."""
 
 MEND_TIMEOUT_S = 10.0
-"""As long as the end of a run waits until what a step paused or cut off goes on again."""
+"""How long the end of a run waits until paused nodes and cut connections are back."""
 
 
 class Steps:
-    """Does all steps of a scenario, each on a thread of its own, so that none waits for an earlier one.
+    """Executes the steps of a scenario, each in its own thread, so that none waits for an earlier one.
 
-    Nothing of it outlives the run: `stop` ends what still lasts, also in the middle.
+    `stop` ends all effects, also in the middle of a step: nothing outlives the run.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Steps:
         faults: FaultLog,
         now_s: Callable[[], float],
     ) -> None:
-        """`clients`: by the accounts that they are of; `faults`: notes what is broken; `now_s`: since the start."""
+        """`clients`: by account; `faults`: records what is broken; `now_s`: since the start."""
         self.reports: list[StepReport] = []
         self.errors: list[LabError] = []
         self._lab = lab
@@ -56,28 +56,28 @@ class Steps:
         ]
 
     def start(self) -> None:
-        """Each when it is due."""
+        """Start each step when it is due."""
         for thread in self._threads:
             thread.start()
 
     @property
     def are_done(self) -> bool:
-        """All are over, and what they did to nodes shows no more."""
+        """Whether all steps are over, and their effects on nodes too."""
         return not any(thread.is_alive() for thread in self._threads)
 
     def stop(self) -> None:
-        """Begin nothing more, and end what lasts: what is paused goes on, and links have no faults of ours."""
+        """Start no more steps, and end all effects: paused nodes continue, and links have no faults of the run."""
         self._stopping.set()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(MEND_TIMEOUT_S)
         for from_, to, faults in self._unmended:
-            with suppress(LabError):  # Redis is away: the lab is not as it was for other reasons
+            with suppress(LabError):  # Redis is away: the lab is changed for other reasons
                 self._mend(from_, to, faults)
 
     @property
     def under_way(self) -> list[str]:
-        """What has begun and is not over."""
+        """The steps that have begun and are not over."""
         return [*self._begun]
 
     def _run(self, at_s: float, action: Action) -> None:
@@ -117,7 +117,8 @@ class Steps:
 
     @contextmanager
     def _broken(self, action: Action, node: str = "") -> Iterator[None]:
-        """Within, a node or a connection is broken; a node is waited for first, since an earlier step may have it."""
+        """A node or a connection is broken inside; a node is waited for first, since an earlier step may have broken
+        it."""
         if node:
             wait_until(lambda: self._is_running(node), READY_TIMEOUT_S)
         fault = self._faults.begin(str(action), self._now_s())
@@ -130,7 +131,7 @@ class Steps:
         return all(each.state == "running" for each in self._lab.nodes() if each.name == node)
 
     def _break(self, action: Action, links: Sequence[tuple[str, str]], faults: Mapping[str, str]) -> None:
-        """Give the links these faults, and take them away after `for`; without it, at the end of the run."""
+        """Give the links these faults, and remove them after `for`; without it, at the end of the run."""
         noted = [self._faults.begin(str(action), self._now_s(), self._domains(link), faults) for link in links]
         for from_, to in links:
             self._lab.faults.set(from_, to, faults)

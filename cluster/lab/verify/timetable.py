@@ -1,4 +1,4 @@
-"""The steps of a scenario: what is done to the lab, when, how often, and which of several things by chance."""
+"""The steps of a scenario: what is done to the lab, when, how often, and which of several actions at random."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ class Action(Section):
     """One thing that is done to the lab."""
 
     kill: str | None = None
-    """A node, such as `s2` or `redis`, gets SIGKILL. It is started again, at once or after `for`."""
+    """A node, such as `s2` or `redis`, gets SIGKILL. It is restarted at once, or after `for`."""
     restart: str | None = None
-    """A node is ended in an orderly way and started again."""
+    """A node is stopped in an orderly way and restarted."""
     pause: str | None = None
     """A node hangs (SIGSTOP) for the time in `for`."""
     cut: AccountJid | None = None
-    """The TCP connections of this account break without a goodbye; it comes back at once or after `for`."""
+    """The TCP connections of this account break without a goodbye; the client reconnects at once, or after `for`."""
     partition: Annotated[list[NodeName], Field(min_length=2, max_length=2)] | None = None
-    """Two servers, such as `[s1, s2]`: nothing passes between them for the time in `for`. What is sent waits."""
+    """Two servers, such as `[s1, s2]`: nothing passes between them for the time in `for`; stanzas wait."""
     fault: Link | None = None  # type: ignore[valid-type]
-    """Faults of a link, such as `{between: [s1, s2], loss: 1%}`: all that the `links` of a topology may have. They end
+    """Faults of a link, such as `{between: [s1, s2], loss: 1%}`: any that `links` of a topology may have. They end
     after `for`, or with the run."""
     for_: Annotated[Seconds, Field(alias="for")] = 0.0
-    """How long it lasts, such as `5s`."""
+    """Duration, such as `5s`."""
 
     @model_validator(mode="after")
     def _one_thing(self) -> Action:
@@ -52,17 +52,17 @@ class Action(Section):
 
     @property
     def named(self) -> list[str]:
-        """The actions that are written."""
+        """The actions in the file."""
         return [action for action in ACTIONS if getattr(self, action) is not None]
 
     @property
     def action(self) -> str:
-        """What is done."""
+        """The name of the action."""
         return self.named[0]
 
     @property
     def target(self) -> str:
-        """To what or whom."""
+        """Its target."""
         if self.partition is not None:
             return " and ".join(self.partition)
         if self.fault is not None:
@@ -72,7 +72,7 @@ class Action(Section):
 
     @property
     def fault_texts(self) -> dict[str, str]:
-        """The faults of `fault`, as `xmpplab fault set` would have them."""
+        """The faults of `fault`, in the form of `xmpplab fault set`."""
         return settings.texts(faults_of(self.fault), 0.0) if self.fault is not None else {}
 
     def __str__(self) -> str:
@@ -80,16 +80,16 @@ class Action(Section):
 
 
 class Step(Action):
-    """One thing that is done to the lab while the messages flow; once, or again and again."""
+    """One action that is done to the lab while the messages flow; once, or repeatedly."""
 
     at: Seconds
-    """When, counted from the first message, such as `3s`."""
+    """Time from the first message, such as `3s`."""
     choose: Annotated[list[Action], Field(min_length=2)] | None = None
     """One of these at random each time, instead of the step's own action: `[{kill: s1}, {pause: s2, for: 1s}]`."""
     every: Seconds | None = None
-    """Again after this time, such as `5s`, counted from when it began."""
+    """Repeat after this time, such as `5s`, counted from the start of the step."""
     times: Annotated[int, Field(ge=2, le=10_000)] | None = None
-    """How often in all; with `every`."""
+    """Total number of times; with `every`."""
 
     @model_validator(mode="after")
     def _one_thing(self) -> Step:
@@ -104,29 +104,29 @@ class Step(Action):
 
     @property
     def choices(self) -> Sequence[Action]:
-        """What it may do."""
+        """The possible actions."""
         return self.choose or [self]
 
     @property
     def times_s(self) -> list[float]:
-        """When it is due, since the start of the run."""
+        """Its times, since the start of the run."""
         return [self.at + number * (self.every or 0.0) for number in range(self.times or 1)]
 
 
 class Planned(NamedTuple):
-    """An action, and when it is due."""
+    """An action, and its time."""
 
     at_s: float
     action: Action
 
 
 def planned(steps: Sequence[Step], seed: int) -> list[Planned]:
-    """What is done in a run, in the order of the times. The same seed chooses the same."""
+    """The actions of a run, in the order of their times. The same seed chooses the same."""
     return sorted(_planned(steps, seed), key=lambda each: each.at_s)
 
 
 def _planned(steps: Sequence[Step], seed: int) -> Iterator[Planned]:
     for index, step in enumerate(steps):
-        rng = Random(f"{seed}:{index}")  # of its own, so that a further step leaves the others alone
+        rng = Random(f"{seed}:{index}")  # a generator for each step, so that a further step does not affect the others
         for at_s in step.times_s:
             yield Planned(at_s, rng.choice(step.choices))

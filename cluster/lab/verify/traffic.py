@@ -1,4 +1,4 @@
-"""The sessions of a run, a thread each: one sends a flow, or takes in what is for it, or only stands by."""
+"""The sessions of a run, a thread each: one sends a flow, receives stanzas, or is a bystander."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from cluster.lab.verify.scenario import Flow
 from cluster.lab.verify.witness import Witness
 
 MAX_BURST = 100
-"""How many stanzas a sender that is late writes at once before it reads what came in."""
+"""Stanzas that a late sender writes at once before it reads its input."""
 
 PATIENCE_S = 0.05
-"""A client that has nothing to do looks this often whether it is to end."""
+"""How often an idle client checks whether it is to end."""
 
 SHORTEST_WAIT_S = 0.0002
 
 
 class Pace:
-    """When the stanzas of a flow are due."""
+    """The times at which the stanzas of a flow are due."""
 
     def __init__(self, flow: Flow, record: FlowRecord, legs: Sequence[Leg], now_s: Callable[[], float]) -> None:
         """`now_s`: since the start of the run."""
@@ -33,14 +33,14 @@ class Pace:
 
     @property
     def is_over(self) -> bool:
-        """Nothing more is due, now or later."""
+        """Whether nothing more is due, now or later."""
         if self._flow.count is None:
             return self._now_s() >= self._flow.duration
         return len(self._record.sent_s) >= self._flow.count
 
     @property
     def due(self) -> int:
-        """How many are to be sent now."""
+        """The number of stanzas to send now."""
         sent = len(self._record.sent_s)
         if self._flow.rate is None or self._flow.count is None:
             return 0 if self.is_over else max(0, self._flow.window - max(leg.unsettled for leg in self._legs))
@@ -49,7 +49,7 @@ class Pace:
 
     @property
     def pause_s(self) -> float:
-        """Until the next one may be due; at most PATIENCE_S."""
+        """The time until the next one may be due; at most PATIENCE_S."""
         if self.is_over:
             return PATIENCE_S
         if self._flow.rate is None:
@@ -69,11 +69,11 @@ class Outgoing:
 
     @property
     def is_done(self) -> bool:
-        """All is sent, and acknowledged."""
+        """Whether all is sent and acknowledged."""
         return self.pace.is_over and self.record.acknowledged >= len(self.record.sent_s)
 
     def send(self, client: ManagedClient) -> None:
-        """What is due now."""
+        """Send what is due now."""
         count = min(self.pace.due, MAX_BURST)
         if count > 0:
             now_s = self._now_s()
@@ -81,7 +81,7 @@ class Outgoing:
 
 
 class Session(threading.Thread):
-    """One client of the run. Only its thread uses the client, but for `cut`."""
+    """One client of the run. Only its thread uses the client, except `cut`."""
 
     def __init__(
         self, client: ManagedClient, witness: Witness, now_s: Callable[[], float], outgoing: Outgoing | None = None
@@ -89,14 +89,17 @@ class Session(threading.Thread):
         """`now_s`: since the start of the run."""
         super().__init__(name=str(witness.jid), daemon=True)
         self.client = client
+        """It has sent its greeting, and nothing else."""
         self.witness = witness
         self.outgoing = outgoing
         self.error = ""
         self._now_s = now_s
         self._stopping = threading.Event()
+        self._extra = 0
+        """Stanzas that are not of its flow, which the server acknowledges too."""
 
     def stop(self) -> None:
-        """Send and take in no more, and end the stream."""
+        """Send and receive no more, and end the stream."""
         self._stopping.set()
 
     def run(self) -> None:
@@ -114,9 +117,11 @@ class Session(threading.Thread):
             outgoing.send(self.client)
         child = self.client.receive(outgoing.pace.pause_s if outgoing is not None else PATIENCE_S)
         if outgoing is not None:
-            outgoing.record.acknowledged = self.client.acknowledged
+            extra = self._extra + len(self.client.greeting) * (1 + self.client.breaks.new_sessions)
+            outgoing.record.acknowledged = max(0, self.client.acknowledged - extra)
         if child is None:
             return
         answer = self.witness.see(child, self._now_s())
         if answer is not None:
+            self._extra += 1
             self.client.send([answer])

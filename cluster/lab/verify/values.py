@@ -10,7 +10,7 @@ from cluster.base.units import DURATION, NONE, SHARE
 
 
 def duration_s(value: object) -> float:
-    """The time in seconds. Raises ValueError with what may be written."""
+    """The time in seconds. Raises ValueError with the allowed form."""
     if not isinstance(value, str) or value == NONE:
         raise ValueError(f"{value!r} is not allowed here; write {DURATION.form}")
     return DURATION.parse(value) or 0.0
@@ -33,7 +33,7 @@ def _rate(value: object) -> object:
 
 
 def limit(value: object) -> object:
-    """How many there may be, None for any number. Raises ValueError with what may be written."""
+    """The number, None for any number. Raises ValueError with the allowed form."""
     if value == "any":
         return None
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:

@@ -1,4 +1,4 @@
-"""Checks a lab that is up while a person experiments with it, and says within seconds when a promise breaks."""
+"""Checks a running lab while a person experiments with it, and reports a broken promise within seconds."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from cluster.lab.verify.report import BREAKING, Counts
 from cluster.lab.verify.run import Outcome, Run
 
 SHARE = 0.1
-"""Of the rates of a run: ten messages a second each way, and a presence and an iq, do not disturb anybody."""
+"""Of the rates of a run: ten messages per second each way, and a presence and an iq, disturb nobody."""
 
 OVERDUE_S = 5.0
-"""A stanza that has not arrived after this time, while nothing held it back, is lost."""
+"""A stanza that has not arrived after this time, while nothing delayed it, is lost."""
 
 LOOK_EVERY_S = 0.5
 _ENDLESS = "10080m"
@@ -28,7 +28,7 @@ Show = Callable[[RenderableType], None]
 
 
 class Watch:
-    """Observes a run that ends with Ctrl-C, and says what it finds as it finds it."""
+    """Observes a run that ends with Ctrl-C, and prints its findings at once."""
 
     def __init__(self, run: Run, show: Show) -> None:
         self._run = run
@@ -39,7 +39,7 @@ class Watch:
         self._faults = self._strays = 0
 
     def show(self, now_s: float, sent: int, arrived: int, doing: Sequence[str]) -> None:
-        """Look at what is new; called often."""
+        """Check what is new; called often."""
         if now_s < self._next_s:
             return
         self._next_s = now_s + LOOK_EVERY_S
@@ -57,7 +57,7 @@ class Watch:
                 self._show(line)
 
     def _tell_counts(self, now_s: float, checker: Checker, before: Counts) -> None:
-        """What is broken now and was not before."""
+        """Print the promises that are newly broken."""
         for name in BREAKING:
             count, told = getattr(checker.counts, name), getattr(before, name)
             if count > told:
@@ -65,10 +65,10 @@ class Watch:
                 self._show(f"{now_s:8.2f} s  BROKEN  {word}: {count:,}, {checker.leg.name}")
 
     def end(self) -> None:
-        """Nothing is left on the screen that would have to go."""
+        """Nothing on the screen has to be removed."""
 
     def _tell_faults(self, now_s: float) -> None:
-        """What a person does, as the checker's record has it."""
+        """Print what a person breaks, from the checker's record."""
         faults = list(self._run.faults)
         for fault in faults[self._faults :]:
             self._show(f"{now_s:8.2f} s  {fault.what}")
@@ -76,7 +76,7 @@ class Watch:
 
 
 def watch(lab: Lab, show: Show) -> Outcome:
-    """Until KeyboardInterrupt; what was found. Raises LabError, BadInput."""
+    """Run until KeyboardInterrupt; returns the result. Raises LabError, BadInput."""
     scenario = as_it_is(lab.plan, duration=_ENDLESS, share=SHARE)
     with ExitStack() as stack:
         run = Run(lab, scenario, stack)

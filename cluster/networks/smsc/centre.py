@@ -12,6 +12,7 @@ from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base import reasons
 from cluster.base.clock import Clock
 from cluster.networks.smsc.configuration import EsmeAccount, SmscSettings
 from cluster.networks.smsc.hops import Hops
@@ -186,11 +187,11 @@ class MessageCentre:
             self._deliver(phone, message)
         elif phone is not None:
             self._timers[message.message_id] = self._reactor.callLater(max(left_s, 0), self._expire, message)
-            self._hops.record(Event.STORED, message.pdu, self._settings.name, f"{phone.name} is off")
+            self._hops.record(Event.STORED, message.pdu, self._settings.name, f"{phone.name} is off", reasons.PHONE_OFF)
         elif esme is not None:
             self._hand_over(esme, message, left_s)
         else:
-            self._hops.record(Event.DROPPED, message.pdu, self._settings.name, "unknown number")
+            self._hops.record(Event.DROPPED, message.pdu, self._settings.name, "unknown number", reasons.UNKNOWN_NUMBER)
             self._settle(message, MessageState.UNDELIVERABLE, UNKNOWN_SUBSCRIBER)
 
     def _deliver(self, phone: Phone, message: Message) -> None:
@@ -200,7 +201,9 @@ class MessageCentre:
         pdu = message.pdu
         sm = _sm(pdu)
         if phone.is_full:
-            self._hops.record(Event.DROPPED, pdu, self._settings.name, f"the memory of {phone.name} is full")
+            self._hops.record(
+                Event.DROPPED, pdu, self._settings.name, f"the memory of {phone.name} is full", reasons.PHONE_FULL
+            )
             self._settle(message, MessageState.UNDELIVERABLE, MEMORY_CAPACITY_EXCEEDED)
             return
         if is_text(sm):
@@ -215,7 +218,7 @@ class MessageCentre:
 
     def _expire(self, message: Message) -> None:
         del self._timers[message.message_id]
-        self._hops.record(Event.DROPPED, message.pdu, self._settings.name, "expired")
+        self._hops.record(Event.DROPPED, message.pdu, self._settings.name, "expired", reasons.EXPIRED)
         self._settle(message, MessageState.EXPIRED)
 
     def _hand_over(self, esme: EsmeAccount, message: Message, left_s: float) -> None:
@@ -234,7 +237,7 @@ class MessageCentre:
         if isinstance(failure.value, CancelledError):
             return  # the process ends; the spool keeps the message
         self._log.warn("{id} was not taken: {reason}", id=message.message_id, reason=str(failure.value))
-        self._hops.record(Event.DROPPED, message.pdu, self._settings.name, str(failure.value))
+        self._hops.record(Event.DROPPED, message.pdu, self._settings.name, str(failure.value), reasons.NETWORK_REFUSES)
         expired = isinstance(failure.value, NotAnswered)
         self._settle(message, MessageState.EXPIRED if expired else MessageState.UNDELIVERABLE)
 

@@ -1,4 +1,4 @@
-"""Mail addresses (RFC 5321 section 4.1.2, RFC 6531 section 3.3): checked, spelled in one way, and for the wire."""
+"""Mail addresses (RFC 5321 section 4.1.2, RFC 6531 section 3.3): checked, in their normal form, and for the wire."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ _QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\[ -~])*)"')
 
 
 class BadAddress(ValueError):
-    """The text is no mail address."""
+    """The text is not a mail address."""
 
 
 def normal(text: str) -> str:
-    """The one spelling of an address: a local part in quotes only where it needs them, the domain in Unicode.
+    """The normal form of an address: the local part in quotes only if it needs them, the domain in Unicode. Raises
+    BadAddress.
 
-    Raises BadAddress. Upper case in the local part stays: it is for its own host to say what that means.
+    Upper case in the local part stays: its meaning is for the address's own host to decide.
     """
     local, at, domain = text.strip().rpartition("@")
     quoted = _QUOTED.fullmatch(local)
@@ -36,32 +37,33 @@ def normal(text: str) -> str:
             raise BadAddress(f"{text!r}: a mail address needs the name of a domain")
         address = f"{local}@{prepare_domainpart(domain)}"
     except JidError as error:
-        raise BadAddress(f"{text!r} is no mail address: {error}") from None
+        raise BadAddress(f"{text!r} is not a mail address: {error}") from None
     if len(address.encode()) > MAX_BYTES:
         raise BadAddress(f"{text[:40]!r}… is longer than {MAX_BYTES} bytes")
     return address
 
 
 def local_of(address: str) -> str:
-    """What stands before the last @."""
+    """The part before the last @."""
     return address.rpartition("@")[0]
 
 
 def domain_of(address: str) -> str:
-    """What stands behind the last @."""
+    """The part after the last @."""
     return address.rpartition("@")[2]
 
 
 def for_the_wire(address: str) -> str:
-    """A normal address with its domain in ASCII (RFC 5890: A-labels); the empty one of a null return path stays."""
+    """A normal address with its domain in ASCII (RFC 5890: A-labels); an empty one, of a null return path, stays
+    empty."""
     if not address:
         return ""
     try:
         return f"{local_of(address)}@{idna.encode(domain_of(address), uts46=True).decode()}"
     except idna.IDNAError as error:
-        raise BadAddress(f"{address!r} is no mail address: {error}") from None
+        raise BadAddress(f"{address!r} is not a mail address: {error}") from None
 
 
 def needs_smtputf8(address: str) -> bool:
-    """True where no host takes it without the extension SMTPUTF8 (RFC 6531)."""
+    """Whether hosts without the extension SMTPUTF8 refuse it (RFC 6531)."""
     return not local_of(address).isascii()

@@ -1,8 +1,8 @@
-"""The text that octets are in the charset that a mail names.
+"""Decodes octets in the charset that a mail names.
 
-Mails name what browsers name, and mean the same by it: the labels are those of the WHATWG Encoding Standard (by
-webencodings), under which `iso-8859-1` is windows-1252 and `gb2312` is GBK. Python's own lookup is not used: it has no
-`iso-8859-8-i`, and codecs such as `punycode` that are no charsets and take quadratic time.
+Mails use the charset names of browsers, with their meaning: the labels are those of the WHATWG Encoding Standard (by
+webencodings), in which `iso-8859-1` is windows-1252 and `gb2312` is GBK. Python's own lookup is not used: it lacks
+`iso-8859-8-i`, and has codecs such as `punycode` that are not charsets and take quadratic time.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import re
 import webencodings
 
 _OTHERS = re.compile(r"utf-7|utf-32(?:[lb]e)?|hz(?:-gb-2312)?|iso-2022-kr|johab|cp\d{3,5}", re.ASCII)
-"""Charsets of mails that browsers refuse or do not know. Python decodes these under their own names."""
+"""Charsets of mails that browsers refuse or do not know; Python decodes these under their own names."""
 _SUPERSETS = {"gbk": "gb18030"}
 _JIS = re.compile(rb"\x1b\$[@B]([^\x1b]*)|\x1b\(I([^\x1b]*)|\x1b\([BJ]")
 """ISO-2022-JP: a run of two-byte characters, a run of half-width kana, the return to ASCII."""
 
 
 def decode(octets: bytes, label: str) -> tuple[str, bool]:
-    """The text, and False where it is a mere guess since nobody knows the charset.
+    """The text, and False if it is a guess because the charset is unknown.
 
-    Octets that the charset does not have become U+FFFD. Much mail that says UTF-8 or ASCII is neither: it is read as
-    windows-1252 then, as is what names no charset.
+    Octets that the charset does not have become U+FFFD. Many mails that say UTF-8 or ASCII are neither: they are read
+    as windows-1252, like those that name no charset.
     """
     text = _decode_as(octets, label)
     if text is not None:
@@ -59,12 +59,12 @@ def _strict(octets: bytes, codec: str) -> str | None:
 def _decode(octets: bytes, codec: str) -> str | None:
     try:
         return octets.decode(codec, "replace")
-    except LookupError:  # a code page that Python does not have
+    except LookupError:  # a code page that Python lacks
         return None
 
 
 def _euc(run: re.Match[bytes]) -> bytes:
-    """The same characters in EUC-JP, whose decoder knows the circled digits and the like that mailers put in."""
+    """The same characters in EUC-JP, whose decoder has the circled digits and similar ones that mailers use."""
     wide, kana = run.groups()
     if kana:
         return b"".join(bytes((0x8E, octet | 0x80)) for octet in kana)

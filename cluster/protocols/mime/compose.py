@@ -1,4 +1,4 @@
-"""A mail (RFC 5322, MIME) made of its parts, such that none of them can be taken for another."""
+"""Composes a mail (RFC 5322, MIME) in such a way that no part of it can be taken for another."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import msgspec
 from cluster.protocols.mime.headers import address_value, date_value, fields, one_line, text_value
 
 GATEWAY_HEADER = "X-Xmpplab-Gateway"
-"""In each mail that a gateway sends: its domain. A mail that comes back with it has gone in a circle."""
+"""In each mail that a gateway sends: its domain. A mail that returns with it is in a loop."""
 TRACE_HEADER = "X-Xmpplab-Trace"
-"""The trace id of a mail that is followed."""
+"""The trace id of a followed mail."""
 MAX_SUBJECT_CHARACTERS = 500
 SUBJECT_FROM_TEXT_CHARACTERS = 60
-"""As much of a text as stands for a subject."""
+"""Characters of a text that replace a missing subject."""
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """What a mail is made of."""
+    """The parts of a mail."""
 
     sender: str
     recipient: str
@@ -32,12 +32,12 @@ class Draft(msgspec.Struct, frozen=True):
     references: tuple[str, ...] = ()
     """Message-IDs, from the conversation's first to the one that this mail answers."""
     headers: tuple[tuple[str, str], ...] = ()
-    """More of them; ASCII words."""
+    """Further headers; ASCII words."""
 
 
 def compose(draft: Draft) -> bytes:
     """The mail as it goes over the wire, without the dots of SMTP: lines end with CRLF."""
-    body = EmailMessage(policy=policy.SMTP.clone(cte_type="7bit"))  # no host needs 8BITMIME for it
+    body = EmailMessage(policy=policy.SMTP.clone(cte_type="7bit"))  # so that no host needs 8BITMIME for it
     lines = draft.text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
     body.set_content(lines, charset="utf-8")
     pairs = [
@@ -54,7 +54,7 @@ def compose(draft: Draft) -> bytes:
 
 
 def subject_for(text: str) -> str:
-    """The beginning of a text, to stand for a subject that there is not."""
+    """The beginning of a text, which replaces a missing subject."""
     first = next((line for line in map(one_line, text.splitlines()) if line), "")
     if len(first) <= SUBJECT_FROM_TEXT_CHARACTERS:
         return first

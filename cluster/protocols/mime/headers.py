@@ -1,7 +1,7 @@
-"""Header fields of mails that are made here (RFC 5322 section 2.2), written by hand.
+"""Header fields of composed mails (RFC 5322 section 2.2), written by hand.
 
-The library's `EmailMessage` decodes encoded words in what it is given, and some of its versions then write the line
-ends that were hidden in them: `=?utf-8?q?=0D=0ABcc:_x?=` as a subject becomes a header of its own.
+The library's `EmailMessage` decodes encoded words in its input, and some of its versions then write the line ends that
+were hidden in them: `=?utf-8?q?=0D=0ABcc:_x?=` as a subject becomes a separate header.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PLAIN = re.compile(r"[ -~]*")
 
 
 def fields(pairs: Iterable[tuple[str, str]]) -> bytes:
-    """The lines of header fields; the values are of the functions below, or ASCII words."""
+    """The lines of header fields; the values come from the functions below, or are ASCII words."""
     return "".join(f"{name}: {value}\r\n" for name, value in pairs).encode()
 
 
@@ -30,7 +30,7 @@ def one_line(text: str) -> str:
 
 
 def text_value(text: str, name: str = "") -> str:
-    """Any text, in encoded words (RFC 2047) where it needs them; `name` of the field counts for the line's length."""
+    """Any text, in encoded words (RFC 2047) if it needs them; `name` of the field counts for the line's length."""
     text = one_line(text)
     if _PLAIN.fullmatch(text) and "=?" not in text:
         return text
@@ -38,7 +38,7 @@ def text_value(text: str, name: str = "") -> str:
 
 
 def address_value(address: str, shown: str = "") -> str:
-    """An address (RFC 5322 section 3.4), with the name that is shown for it; only a local part can be beyond ASCII."""
+    """An address (RFC 5322 section 3.4) with its display name; only a local part can be beyond ASCII."""
     shown = one_line(shown)
     wire = for_the_wire(address)
     if not shown or shown == address:

@@ -1,7 +1,7 @@
-"""What a person reads of a mail: headers and text, whatever its charsets, encodings and structure are like.
+"""Reads a mail for people: headers and text, whatever its charsets, encodings and structure.
 
-Mail is what strangers send, so nothing here raises for it. The library's older policy (compat32) is used because it
-only splits; its newer one parses each header, and fails on many that are broken.
+Strangers send mails, so nothing here raises for a broken one. The library's older policy (compat32) is used because it
+only splits; its newer one parses each header, and fails on many broken ones.
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ from cluster.xmpp.element import NOT_XML
 
 T = TypeVar("T")
 MAX_WORK = 2_000_000
-"""The parser compares each line with the boundaries of all parts around it: lines times such parts, about a second."""
+"""The parser compares each line with the boundaries of all enclosing parts; this is lines times such parts, about a
+second."""
 MAX_PARTS = 10_000
 MAX_HEADERS_BYTES = 65_536
 MAX_HEADER_CHARACTERS = 10_000
 MAX_DEPTH = 20
-"""Of parts within parts whose text is looked for."""
+"""Of nested parts in which a text is looked for."""
 MAX_TEXT_CHARACTERS = 40_000
-"""What is left when each character is written as `&amp;` fits into a stanza of 262,144 bytes."""
+"""A text of this length, with each character written as `&amp;`, fits into a stanza of 262,144 bytes."""
 MAX_NOTES = 50
 CUT = "\n[the text is longer, and was cut here]"
 
 
 def parse(data: bytes) -> Message:
-    """The mail as a tree; one whose structure asks for too much work, or has none, as a single text."""
+    """The mail as a tree; a mail whose structure takes too much work, or is broken, is a single text."""
     head, _, body = re.sub(rb"\r\n?", b"\n", data).partition(b"\n\n")
     multiparts = data.lower().count(b"multipart/")
     work = body.count(b"\n") * multiparts
@@ -49,7 +50,8 @@ def parse(data: bytes) -> Message:
 
 
 def tried(read: Callable[[], T], default: T) -> T:
-    """What the library reads of a mail; its functions raise all kinds of exceptions for mails that are broken."""
+    """The result of a function of the library, which raises all kinds of exceptions for broken mails; None if it
+    fails."""
     try:
         return read()
     except Exception:
@@ -57,17 +59,17 @@ def tried(read: Callable[[], T], default: T) -> T:
 
 
 def clean(text: str) -> str:
-    """The text with line feeds as line ends, and without what XML cannot have."""
+    """The text with line feeds as line ends, without characters that XML cannot represent."""
     return NOT_XML.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def header(mail: Message, name: str) -> str:
-    """The first header of this name as one line, its encoded words (RFC 2047) decoded; empty without one."""
+    """The first header of this name as one line, its encoded words (RFC 2047) decoded; empty if the mail has none."""
     return decoded(raw_header(mail, name))
 
 
 def raw_header(mail: Message, name: str) -> str:
-    """The same with its encoded words as they are; bytes beyond ASCII are read as UTF-8 (RFC 6532)."""
+    """The same with its encoded words unchanged; bytes beyond ASCII are read as UTF-8 (RFC 6532)."""
     return next(iter(raw_headers(mail, name)), "")
 
 
@@ -88,16 +90,16 @@ def decoded(value: str) -> str:
 
 
 def octets_of(part: Message) -> bytes:
-    """The content of a part, its transfer encoding (RFC 2045 section 6) undone as far as it goes."""
+    """The content of a part, with its transfer encoding (RFC 2045 section 6) decoded as far as possible."""
     payload = tried(lambda: part.get_payload(decode=True), None)
     return payload if isinstance(payload, bytes) else b""
 
 
 def text_of(mail: Message) -> str:
-    """The best text of the tree, then a note for each attachment; cut where it is too long for a stanza."""
+    """The best text of the tree, then a note for each attachment; cut if it is too long for a stanza."""
     parts = list(_parts(mail, 0))
     texts = {id(part): _words(part) for part in parts if _is_shown(part)}
-    if not any(texts.values()):  # then a text that has a file name is no attachment
+    if not any(texts.values()):  # then a text with a file name is not an attachment
         named = (part for part in parts if _is_text(part) and (len(parts) == 1 or not _is_attachment(part)))
         texts |= {id(part): _words(part) for part in itertools.islice(named, 1)}
     text = "\n\n".join(filter(None, texts.values()))
@@ -110,13 +112,13 @@ def text_of(mail: Message) -> str:
 
 
 def _parts(part: Message, depth: int) -> Iterator[Message]:
-    """Those that have something to say, in order."""
+    """The parts with content, in order."""
     children = part.get_payload()
     if depth > MAX_DEPTH:
         return
     if not isinstance(children, list) or part.get_content_maintype() != "multipart":
         yield part
-    elif part.get_content_subtype() == "alternative":  # RFC 2046 section 5.1.4: the same, each better than the last
+    elif part.get_content_subtype() == "alternative":  # RFC 2046 section 5.1.4: each is better than the previous
         best = _best([child for child in children if isinstance(child, Message)])
         if best is not None:
             yield from _parts(best, depth + 1)
@@ -141,7 +143,7 @@ def _best(alternatives: list[Message]) -> Message | None:
 
 
 def _type_with_words(part: Message) -> str:
-    """Its type; none for a text that is blank, such as what some mailers put next to their HTML."""
+    """Its type; none for a blank text, which some mailers put next to their HTML."""
     type = part.get_content_type()
     return "" if type == "text/plain" and not _words(part) else type
 
@@ -180,6 +182,6 @@ def _file_name(part: Message) -> str:
 
 
 def _label(charset: object) -> str:
-    """The charset as the mail says it, of what the library makes of that: a name, RFC 2231's triple, or None."""
+    """The charset of the mail, whatever form the library gives it: a name, RFC 2231's triple, or None."""
     name = charset[2] if isinstance(charset, tuple) else charset
     return str(name or "").strip("'\" ")[:40]

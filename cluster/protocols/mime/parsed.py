@@ -1,4 +1,4 @@
-"""A mail that came in, as far as the gateway and the mail host care."""
+"""A received mail, as far as the gateway and the mail host need it."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from cluster.protocols.mime.mime import header, parse, raw_header, raw_headers, 
 from cluster.protocols.mime.threads import message_ids
 
 TRACE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-"""A trace id that can be a header's value."""
+"""A trace id that can be the value of a header."""
 MAX_KEPT_HEADER_BYTES = 2_000
 
 
 class ParsedMail(msgspec.Struct, frozen=True):
-    """What was read of a mail."""
+    """The parts of a received mail that matter."""
 
     sender: str
-    """The normal address that people see and answer to; empty without one."""
+    """The normal address of the visible sender; empty if it has none."""
     reply_to: str
-    """Where an answer goes: another address only where the mail says so."""
+    """The address for answers; differs from the sender only if the mail says so."""
     subject: str
     text: str
     message_id: str
-    """With its < and >; empty without one."""
+    """With its < and >; empty if it has none."""
     references: tuple[str, ...]
-    """Message-IDs of the conversation so far, its first one first."""
+    """Message-IDs of the conversation so far, the first one first."""
     is_automatic: bool
-    """No person wrote it, or it goes to many: nothing may answer it by itself (RFC 3834 section 2)."""
+    """No person wrote it, or it goes to many: no program may answer it (RFC 3834 section 2)."""
     is_from_list: bool
     received: int
-    """How many hosts it has come through."""
+    """The number of hosts that it has passed."""
     gateways: tuple[str, ...]
-    """The domains of the gateways that it has come through."""
+    """The domains of the gateways that it has passed."""
     trace_id: str
 
 
 def read(data: bytes) -> ParsedMail:
-    """Read it; whatever it is like, it does not raise."""
+    """Parse a mail; does not raise, whatever the mail."""
     mail = parse(data)
     sender = _first_address(raw_headers(mail, "From"))
     ids = message_ids(raw_header(mail, "References")) or message_ids(raw_header(mail, "In-Reply-To"))

@@ -1,7 +1,7 @@
 """HTML as plain text, for mails that have nothing better.
 
-libxml2's HTML parser (by lxml) reads it and calls `_Page` for each tag and text. No tree is built, so that neither the
-depth of the elements nor their number costs more than their bytes.
+libxml2's HTML parser (by lxml) reads it and calls `_Page` for each tag and text. It builds no tree, so that neither
+depth nor number of elements costs more than their bytes.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _PARAGRAPH = frozenset(("p", "pre", "ul", "ol", "table", "blockquote"))
 _CELL = frozenset(("td", "th"))
 _CELL_GAP = "  "
 _SPACES = re.compile(r"\s+")
-"""No-break spaces too, which pages are laid out with."""
+"""No-break spaces too, which are used for layout."""
 
 
 def text_of_html(html: str) -> str:
-    """The words of a page: a line for each block and row of a table, `<pre>` as it is, links with their addresses."""
+    """The text of a page: a line for each block and table row, `<pre>` unchanged, links with their addresses."""
     parser = etree.HTMLParser(target=_Page(), encoding="utf-8", huge_tree=True)
     parser.feed(html.encode("utf-8", "replace"))
     text: str = parser.close()
@@ -32,7 +32,7 @@ def text_of_html(html: str) -> str:
 
 
 class _Page:
-    """What lxml calls a parser target; elements that the page leaves open are closed for it."""
+    """A parser target for lxml, which closes the elements that the page leaves open."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
@@ -42,13 +42,13 @@ class _Page:
         self._newlines = 0
         """Line ends that are written before the next word: 2 leave an empty line."""
         self._is_fresh = False
-        """True if nothing was written since a cell or an item began: a block that begins there breaks no line."""
+        """Nothing was written since a cell or an item began: a block that begins there adds no line break."""
         self._row_begin = 0
         self._hidden = 0
-        """How many hidden elements are open; `_preformatted` the same."""
+        """The number of open hidden elements; `_preformatted` likewise."""
         self._preformatted = 0
         self._address = ""
-        """Of the link that is open. A link ends where the next one begins."""
+        """Of the open link. A link ends where the next one begins."""
         self._link_text: list[str] = []
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
@@ -83,7 +83,7 @@ class _Page:
             first, *others = text.split("\n")
             self._write(first)
             for line in others:
-                if not self._is_fresh:  # the first line feed of the element is not part of it
+                if not self._is_fresh:  # the first line feed of the element is not part of its text
                     self._end_line()
                 self._is_fresh = False
                 self._write(line)
@@ -113,14 +113,14 @@ class _Page:
             self._is_fresh = True
 
     def _begin_cell(self) -> None:
-        if len(self._lines) > self._row_begin:  # the cells of this row have lines of their own
+        if len(self._lines) > self._row_begin:  # the cells of this row have separate lines
             self._break("td")
         elif self._line:
             self._gap, self._newlines = _CELL_GAP, 0
         self._is_fresh = True
 
     def _break(self, name: str) -> None:
-        """A block begins or ends here; a paragraph has an empty line around it."""
+        """Start or end a block; a paragraph has an empty line around it."""
         self._newlines = max(self._newlines, 2 if name in _PARAGRAPH else 1)
 
     def _break_now(self) -> None:

@@ -1,4 +1,5 @@
-"""Any text as a word that mail leaves alone: quoted-printable (RFC 2045 section 6.7) that is a dot-atom as well."""
+"""Any text as a word that mail programs do not change: quoted-printable (RFC 2045 section 6.7) that is also a
+dot-atom."""
 
 from __future__ import annotations
 
@@ -17,5 +18,5 @@ def quote(text: str) -> str:
 
 
 def unquote(word: str) -> str:
-    """The text again. Raises ValueError where it is none."""
+    """The text of such a word. Raises ValueError for others."""
     return _CODE.sub(lambda found: bytes([int(found.group(1), 16)]), word.encode()).decode()

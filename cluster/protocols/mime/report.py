@@ -1,4 +1,4 @@
-"""Delivery status notifications (RFC 3464), of failures and of deliveries, as they are written and read here."""
+"""Delivery status notifications (RFC 3464) of failures and of deliveries: written and read."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from cluster.protocols.mime.threads import message_ids
 _WORDS = {"failed": ("Undelivered", "could not be delivered"), "delivered": ("Delivered", "was delivered")}
 _STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 MAX_RECIPIENTS = 1_000
-"""Of a report, that are looked at."""
+"""Recipients of a report that are read."""
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}", re.ASCII)
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """What a report says of the mail that could not be delivered."""
+    """A report about a mail that could not be delivered."""
 
     status: str
-    """RFC 3463: `5.1.1`; empty where the report has none."""
+    """RFC 3463: `5.1.1`; empty if the report has none."""
     text: str
-    """Of the host that refused it, or of the one that gave up."""
+    """The text of the host that refused the mail, or of the one that gave up."""
     message_id: str
-    """Of the mail, with its < and >; empty where the report does not show it."""
+    """Of the mail, with its < and >; empty if the report does not show it."""
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What goes into a report of our own."""
+    """The contents of a report that is written here."""
 
     reporter: str
-    """Domain of whoever reports."""
+    """Domain of the reporting host."""
     return_path: str
-    """Who gets it: the sender of the mail."""
+    """The receiver of the report: the sender of the mail."""
     recipient: str
-    """Who got the mail, or did not."""
+    """The recipient of the mail."""
     status: str
     text: str
     headers: bytes
@@ -53,7 +53,7 @@ class Report(msgspec.Struct, frozen=True):
     """Of the report."""
     date_utc_s: float
     boundary: str
-    """A word that is in no mail."""
+    """A word that does not occur in a mail."""
     trace_id: str = ""
     action: Literal["failed", "delivered"] = "failed"
     envelope_id: str = ""
@@ -62,13 +62,13 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def is_report(mail: Message) -> bool:
-    """True for a delivery status notification."""
+    """Whether the mail is a delivery status notification."""
     kind = tried(lambda: mail.get_param("report-type"), None)
     return mail.get_content_type() == "multipart/report" and str(kind).lower() == "delivery-status"
 
 
 def read_failure(data: bytes) -> Failure | None:
-    """What a report says; None for a mail that is none, or that reports no failure (RFC 3464 section 2.3.3)."""
+    """The reported failure; None for other mails, and for a report without failure (RFC 3464 section 2.3.3)."""
     mail = parse(data)
     failed = _block(mail, "failed")
     if failed is None:
@@ -84,12 +84,13 @@ def read_failure(data: bytes) -> Failure | None:
 
 
 def tells_delivery(data: bytes) -> bool:
-    """True for a report that the mail has come to where it should."""
+    """Whether the mail is a report of a delivery."""
     return _block(parse(data), "delivered") is not None
 
 
 def _block(mail: Message, action: str) -> Message | None:
-    """What a report says of the first recipient with this action; None for none, or for a mail that is no report."""
+    """The report's fields for the first recipient with this action; None if there is no such recipient, or no
+    report."""
     if not is_report(mail):
         return None
     parts = (part for part in mail.walk() if part.get_content_type() in _STATUS_TYPES)
@@ -98,10 +99,10 @@ def _block(mail: Message, action: str) -> Message | None:
 
 
 def _blocks(status: Message) -> list[Message]:
-    """The groups of fields in a part that tells of each recipient.
+    """The groups of fields for each recipient, in one part.
 
-    The library splits `message/delivery-status` only; `message/global-delivery-status`, which may be encoded too
-    (RFC 6533 section 4), it takes for a mail.
+    The library splits `message/delivery-status` only; it takes `message/global-delivery-status`, which may be encoded
+    too (RFC 6533 section 4), for a mail.
     """
     if status.get_content_type() == "message/delivery-status":
         return list(status.walk())
@@ -115,7 +116,7 @@ def _blocks(status: Message) -> list[Message]:
 
 
 def _returned(mail: Message) -> list[Message]:
-    """What stands for the mail itself in a report: the mail, or its headers as a text."""
+    """The part of a report that has the mail itself or its headers, as a text."""
     found = []
     for part in mail.walk():
         if part.get_content_type() in ("message/rfc822", "message/global"):
@@ -126,7 +127,7 @@ def _returned(mail: Message) -> list[Message]:
 
 
 def compose_report(report: Report) -> bytes:
-    """The report as a mail (RFC 3464 section 2). Its return path has to be the empty one."""
+    """The report as a mail (RFC 3464 section 2). Its return path has to be empty."""
     pairs = [
         ("From", f"Mail Delivery System <postmaster@{_ascii_domain(report.reporter)}>"),
         ("To", address_value(report.return_path)),
@@ -141,7 +142,7 @@ def compose_report(report: Report) -> bytes:
 
 
 def _parts(report: Report) -> Message:
-    """With the library's older classes: the newer ones cannot make message/delivery-status. All of it is ASCII."""
+    """With the library's older classes: the newer ones cannot write message/delivery-status. All of it is ASCII."""
     told = f"Your mail to {report.recipient} {_WORDS[report.action][1]}:\n\n{clean(report.text)}\n"
     whole, recipient = Message(), Message()
     whole["Reporting-MTA"] = f"dns; {_ascii_domain(report.reporter)}"

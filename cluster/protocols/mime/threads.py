@@ -11,7 +11,7 @@ _MESSAGE_ID = re.compile(r"<[!#$%&'*+/=?^_`{|}~.A-Za-z0-9-]+@[][:.A-Za-z0-9_-]+>
 """RFC 5322 section 3.6.4, without its obsolete forms."""
 _PREFIX = "thread."
 _MAX_CHARACTERS = 200
-"""Of the word for a thread: a header's line has at most 998 (RFC 5322 section 2.1.1)."""
+"""Of the word for a thread: a line of a header has at most 998 (RFC 5322 section 2.1.1)."""
 
 
 def message_ids(header: str) -> list[str]:
@@ -20,7 +20,7 @@ def message_ids(header: str) -> list[str]:
 
 
 def root_of(thread: str, domain: str) -> str:
-    """The Message-ID that stands for a thread: itself where it is one, else one at the gateway's domain."""
+    """The Message-ID of a thread: the thread itself if it is one, otherwise one at the gateway's domain."""
     if len(thread) <= _MAX_CHARACTERS and _MESSAGE_ID.fullmatch(f"<{thread}>"):
         return f"<{thread}>"
     word = quote(thread)
@@ -30,11 +30,11 @@ def root_of(thread: str, domain: str) -> str:
 
 
 def thread_of(root: str, domain: str) -> str:
-    """The thread that a conversation's first Message-ID stands for."""
+    """The thread of a conversation, from its first Message-ID."""
     root = root.removeprefix("<").removesuffix(">")
     if root.startswith(_PREFIX) and root.endswith(f"@{domain}"):
         try:
             return unquote(root.removeprefix(_PREFIX).removesuffix(f"@{domain}"))
         except ValueError:
-            pass  # not made here
+            pass  # the Message-ID of another host
     return root

@@ -13,7 +13,7 @@ _INTERNATIONAL = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 
 
 class Address(msgspec.Struct, frozen=True):
-    """One address; the plus of an international number is in the type of number."""
+    """One address; the plus of an international number is in its type of number."""
 
     ton: int
     npi: int
@@ -21,7 +21,7 @@ class Address(msgspec.Struct, frozen=True):
 
 
 def is_phone_number(text: str) -> bool:
-    """True for an international number with its plus, nothing else in it."""
+    """Whether this is an international number with its plus, and nothing else."""
     return _INTERNATIONAL.fullmatch(text) is not None
 
 
@@ -33,5 +33,5 @@ def address_of(number: str) -> Address:
 
 
 def number_of(ton: int, digits: str) -> str:
-    """The number of an address, with its plus where it is international."""
+    """The number of an address, with its plus if it is international."""
     return f"+{digits.removeprefix('+')}" if ton == Ton.INTERNATIONAL else digits

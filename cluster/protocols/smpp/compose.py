@@ -24,10 +24,10 @@ class ShortMessage(msgspec.Struct, frozen=True):
 def short_messages(
     source: str, destination: str, words: str, reference: int, registered_delivery: int = 0, trace_id: str = ""
 ) -> list[ShortMessage]:
-    """One for a short text, several for a long one. Raises `text.TextTooLong`.
+    """One short message for a short text, several for a long one. Raises `text.TextTooLong`.
 
-    The first bears `reference` (16 bits) as its user_message_reference, each further one the next number: a repeated
-    message is known by it.
+    The first has `reference` (16 bits) as its user_message_reference, each further one the next number; a repetition is
+    recognised by it.
     """
     encoded = text.encode(words)
     source_address, destination_address = address_of(source), address_of(destination)
@@ -54,17 +54,17 @@ def short_messages(
 
 
 def source_of(sm: Sm) -> str:
-    """The number that it is from."""
+    """The sender's number."""
     return number_of(sm.source_addr_ton, sm.source_addr)
 
 
 def destination_of(sm: Sm) -> str:
-    """The number that it is for."""
+    """The recipient's number."""
     return number_of(sm.dest_addr_ton, sm.destination_addr)
 
 
 def part_in(pdu: Pdu) -> Part:
-    """What a submit_sm or deliver_sm carries: a part by its user data header, or by the SAR parameters."""
+    """The part in a submit_sm or deliver_sm, by its user data header or by the SAR parameters."""
     assert isinstance(pdu.body, Sm)
     if pdu.body.esm_class & ESM_CLASS_UDHI:
         return concatenation.part_of(pdu.octets)
@@ -72,11 +72,11 @@ def part_in(pdu: Pdu) -> Part:
         int.from_bytes(pdu.tlvs.get(tag, b""), "big")
         for tag in (Tag.SAR_MSG_REF_NUM, Tag.SAR_TOTAL_SEGMENTS, Tag.SAR_SEGMENT_SEQNUM)
     )
-    if 1 <= number <= total <= MAX_PARTS:  # sections 5.3.2.22 to 5.3.2.24; else "the SMSC shall ignore" them
+    if 1 <= number <= total <= MAX_PARTS:  # sections 5.3.2.22 to 5.3.2.24; otherwise "the SMSC shall ignore" them
         return Part(reference & 0xFFFF, total, number, pdu.octets)
     return Part(0, 1, 1, pdu.octets)
 
 
 def trace_id_in(pdu: Pdu) -> str:
-    """The key of its hops; empty when it is not followed."""
+    """The trace id of the message; empty if it is not followed."""
     return pdu.tlvs.get(Tag.TRACE_ID, b"").decode("ascii", "replace")

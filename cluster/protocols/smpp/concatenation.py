@@ -13,20 +13,20 @@ _CONCATENATED_8_BIT = 0x00
 _CONCATENATED_16_BIT = 0x08
 
 PATIENCE_S = 300.0
-"""A part that is not there by now will not come; phones wait for minutes to days."""
+"""A part that has not arrived by then is given up; phones wait for minutes to days."""
 MISSING = "[…]"
 MAX_PART_OCTETS = 254
-"""What fits into short_message. No phone writes longer parts (140 octets), and 255 of them have 64,770 octets."""
+"""The size of short_message. No phone writes longer parts (140 octets), and 255 of them have 64,770 octets."""
 PART_BYTES = 300
-"""About what a part takes in addition to its octets."""
+"""About the size of a part besides its octets."""
 MAX_BYTES = 8 << 20
-"""Of all parts that wait for others; beyond it the oldest messages are given up early."""
+"""Of all waiting parts; beyond it the oldest messages are given up early."""
 MAX_COMPLETE = 1_000
-"""Messages whose parts are known when they come again."""
+"""Messages whose parts are recognised when they are repeated."""
 
 
 class Part(msgspec.Struct, frozen=True):
-    """What is behind the header of one short message; a whole one is part 1 of 1."""
+    """The content of one short message after its header; a message without header is part 1 of 1."""
 
     reference: int
     total: int
@@ -41,7 +41,8 @@ def header(reference: int, total: int, number: int) -> bytes:
 
 
 def part_of(octets: bytes) -> Part:
-    """The part in user data that begins with a header; a header that says nothing of parts, or nonsense, is skipped."""
+    """The part in user data that begins with a header; a header without part numbers, or with invalid ones, is
+    skipped."""
     end = 1 + octets[0] if octets else 0
     behind = octets[end:]
     at = 1
@@ -57,7 +58,7 @@ def part_of(octets: bytes) -> Part:
 
 
 class MessageKey(msgspec.Struct, frozen=True):
-    """Which message a part belongs to."""
+    """Identifies the message of a part."""
 
     source: str
     destination: str
@@ -66,7 +67,7 @@ class MessageKey(msgspec.Struct, frozen=True):
 
 
 class _Collected:
-    """The parts of one message that have come."""
+    """The received parts of one message."""
 
     def __init__(self, data_coding: int, deadline_s: float) -> None:
         self.data_coding = data_coding
@@ -75,18 +76,18 @@ class _Collected:
 
 
 def _mark(octets: bytes) -> bytes:
-    """By which a part that was joined is known again."""
+    """The key by which a joined part is recognised."""
     return blake2b(octets, digest_size=8).digest()
 
 
 class Joiner:
-    """Parts in any order, also twice, to whole texts. The same reference may serve again for a later message."""
+    """Joins parts, in any order and with repetitions, to texts. The same reference may be used for a later message."""
 
     def __init__(self) -> None:
         self._incomplete: dict[MessageKey, _Collected] = {}
         self._size_bytes = 0
         self._complete: dict[MessageKey, _Collected] = {}
-        """Joined not long ago, so that a part that comes once more is known for what it is."""
+        """Messages that were joined recently, so that a repeated part is recognised."""
 
     def add(self, source: str, destination: str, data_coding: int, part: Part, now_s: float) -> str | None:
         """The text that this part completes; None while parts are missing, and for a part of a text that is `done`."""
@@ -105,7 +106,7 @@ class Joiner:
         return text.decode(message.data_coding, b"".join(octets for _, octets in sorted(message.parts.items())))
 
     def done(self, key: MessageKey) -> None:
-        """The text is where it belongs; until then, each part that comes again completes it again."""
+        """The text is stored; until this call, each repeated part completes it again."""
         if key in self._incomplete:
             self._complete[key] = message = self._take(key)
             message.parts = {number: _mark(octets) for number, octets in message.parts.items()}
@@ -114,7 +115,7 @@ class Joiner:
 
     @property
     def is_full(self) -> bool:
-        """More waits than should; `expired` gives up the oldest."""
+        """Whether more waits than allowed; `expired` gives up the oldest."""
         return self._size_bytes > MAX_BYTES
 
     def _take(self, key: MessageKey) -> _Collected:
@@ -123,9 +124,9 @@ class Joiner:
         return message
 
     def expired(self, now_s: float) -> Iterator[tuple[MessageKey, str]]:
-        """Give up messages whose time is over, or for which there is no room: the oldest come first.
+        """Give up messages whose time is over, or for which there is no room, the oldest first.
 
-        What came of them, with a mark for each part that did not.
+        Yields their texts, with a mark for each missing part.
         """
         while self._complete and next(iter(self._complete.values())).deadline_s <= now_s:
             del self._complete[next(iter(self._complete))]

@@ -26,12 +26,12 @@ class CommandId(IntEnum):
 
     @property
     def is_response(self) -> bool:
-        """True for answers, generic_nack among them."""
+        """Whether this is a response, including generic_nack."""
         return bool(self & RESPONSE_BIT)
 
     @property
     def response(self) -> CommandId:
-        """The id of the answer to this request."""
+        """The id of the response to this request."""
         return CommandId(self | RESPONSE_BIT)
 
 
@@ -41,7 +41,7 @@ INTERFACE_VERSION = 0x34
 
 
 class CommandStatus(IntEnum):
-    """Section 5.1.3: those that are sent or acted on here; a peer may send any number."""
+    """Section 5.1.3: the values that are sent or acted on here; a peer may send any number."""
 
     ESME_ROK = 0x00
     ESME_RINVMSGLEN = 0x01
@@ -90,7 +90,7 @@ class Tag(IntEnum):
     MESSAGE_PAYLOAD = 0x0424
     MESSAGE_STATE = 0x0427
     TRACE_ID = 0x1400
-    """Of the range for vendors (0x1400 to 0x3FFF): the lab's key of the hops, as ASCII."""
+    """In the range for vendors (0x1400 to 0x3FFF): the lab's trace id, as ASCII."""
 
 
 class MessageState(IntEnum):
@@ -107,7 +107,7 @@ class MessageState(IntEnum):
 
     @property
     def is_final(self) -> bool:
-        """Nothing more is heard of the message."""
+        """Whether this is the last state of a message."""
         return self not in (MessageState.ENROUTE, MessageState.ACCEPTED)
 
 
@@ -142,9 +142,9 @@ class DataCoding(IntEnum):
 ESM_CLASS_RECEIPT = 0x04
 """Section 5.2.12: the short message is a delivery receipt."""
 ESM_CLASS_INTERMEDIATE = 0x20
-"""The same section: an intermediate notification, which tells of a state that is not the last."""
+"""The same section: an intermediate notification, about a state that is not the last."""
 ESM_CLASS_TYPE = 0x3C
-"""The bits that tell what kind of message it is; none set: an ordinary one."""
+"""The bits for the type of message; none set: an ordinary one."""
 ESM_CLASS_UDHI = 0x40
 """The short message begins with a user data header (3GPP TS 23.040 section 9.2.3.24)."""
 

@@ -11,17 +11,17 @@ MAX_PDU_BYTES = 66_560
 
 
 class FramingError(Exception):
-    """command_length cannot be right, so where the next PDU begins is unknown: the session must end."""
+    """command_length is invalid, so the start of the next PDU is unknown: the session must end."""
 
 
 class PduDecoder:
-    """Feed it bytes as they come, and take the PDUs that are whole."""
+    """Takes bytes as they arrive, and yields complete PDUs."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Pdu | MalformedPdu]:
-        """The PDUs that `data` completes; one that cannot be read is yielded as its error. Raises FramingError."""
+        """The PDUs that `data` completes; an unreadable one is yielded as its error. Raises FramingError."""
         self._buffer += data
         while len(self._buffer) >= HEADER.size:
             length = int.from_bytes(self._buffer[:4], "big")
@@ -45,6 +45,6 @@ class SequenceNumbers:
         self._last = 0
 
     def next(self) -> int:
-        """The next one."""
+        """The next number."""
         self._last = self._last % MAX_SEQUENCE_NUMBER + 1
         return self._last

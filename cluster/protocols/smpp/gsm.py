@@ -21,7 +21,7 @@ _SEPTETS |= {character: bytes([ESCAPE, code]) for code, character in _EXTENSION.
 
 
 def encode(text: str) -> bytes | None:
-    """One septet in each octet; None where a character is not in the alphabet."""
+    """One septet in each octet; None if a character is not in the alphabet."""
     try:
         return b"".join([_SEPTETS[character] for character in text])
     except KeyError:
@@ -29,7 +29,7 @@ def encode(text: str) -> bytes | None:
 
 
 def decode(octets: bytes) -> str:
-    """The text. An unknown extension is shown as the character of the basic table (section 6.2.1.1)."""
+    """The text. An unknown extension is decoded as the character of the basic table (section 6.2.1.1)."""
     characters = []
     escaped = False
     for octet in octets:

@@ -1,8 +1,7 @@
-"""The ids of messages, which a receipt may write in another way than the answer that gave them.
+"""Message ids, which a receipt may spell differently from the response that gave them.
 
-SMPP 3.4 section 5.2.23 leaves their form to the message centre. Some write a number with hexadecimal digits in
-submit_sm_resp and with decimal ones in the receipt (Kannel has `msg-id-type` for that), in another case, or with other
-leading zeros.
+SMPP 3.4 section 5.2.23 leaves their form to the message centre. Some write a number in hexadecimal in submit_sm_resp
+and in decimal in the receipt (Kannel has `msg-id-type` for that), in another case, or with other leading zeros.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ _HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{1,64}", re.ASCII)
 
 
 def values_of(id: str) -> set[int | str]:
-    """What an id may mean: a number that it is in one of both bases, else its letters in one case."""
+    """The possible meanings of an id: a number in one or both bases, otherwise its letters in one case."""
     values: set[int | str] = set()
     if _DECIMAL.fullmatch(id):
         values.add(int(id))
@@ -26,7 +25,7 @@ def values_of(id: str) -> set[int | str]:
 
 
 class MessageIds(Generic[T]):
-    """Things by message ids; found as written, else by the value, where that is of one id only."""
+    """Values by message id; found by the exact id, otherwise by the meaning if only one id has it."""
 
     def __init__(self) -> None:
         self._things: dict[str, T] = {}
@@ -36,25 +35,25 @@ class MessageIds(Generic[T]):
         return len(self._things)
 
     def put(self, id: str, thing: T) -> None:
-        """Keep it under this id, in place of what was there; the newest is last."""
+        """Store the value under this id, in place of the previous one; the newest is last."""
         self.pop(id)
         self._things[id] = thing
         for value in values_of(id):
             self._by_value.setdefault(value, set()).add(id)
 
     def match(self, id: str) -> str | None:
-        """The id under which something is kept that this one may be another spelling of."""
+        """The stored id of which this one may be another spelling."""
         if id in self._things:
             return id
         found = set().union(*(self._by_value.get(value, ()) for value in values_of(id)))
         return found.pop() if len(found) == 1 else None
 
     def get(self, id: str) -> T | None:
-        """What is kept under exactly this id."""
+        """The value of exactly this id."""
         return self._things.get(id)
 
     def pop(self, id: str) -> T | None:
-        """Forget what is kept under exactly this id."""
+        """Remove the value of exactly this id."""
         if id not in self._things:
             return None
         for value in values_of(id):
@@ -65,7 +64,7 @@ class MessageIds(Generic[T]):
         return self._things.pop(id)
 
     def pop_oldest(self) -> tuple[str, T]:
-        """Forget what was put first."""
+        """Remove the oldest value."""
         id = next(iter(self._things))
         thing = self._things[id]
         self.pop(id)

@@ -14,11 +14,11 @@ HEADER = struct.Struct(">IIII")
 _TLV = struct.Struct(">HH")
 MAX_SEQUENCE_NUMBER = 0x7FFFFFFF
 MAX_SHORT_MESSAGE_BYTES = 254
-"""Section 5.2.22; what is longer goes into message_payload or several messages."""
+"""Section 5.2.22; longer content goes into message_payload or several messages."""
 
 
 class MalformedPdu(Exception):
-    """The peer sent a PDU whose frame is right and whose content is not: it gets the status, the session goes on."""
+    """The peer sent a PDU with a valid frame and invalid content: it gets the status, and the session continues."""
 
     def __init__(self, reason: str, command_status: int, command_id: int = 0, sequence_number: int = 0) -> None:
         super().__init__(reason)
@@ -92,7 +92,7 @@ _SIZES: dict[type[Body], dict[str, int]] = {
     SmResp: {"message_id": 65},
     Empty: {},
 }  # fmt: skip
-"""Largest size of the C-octet strings with their NUL; fields that are not named are integers of one octet."""
+"""Largest size of the C-octet strings with their NUL; all other fields are integers of one octet."""
 
 _LAYOUTS = {
     body: [(name, sizes.get(name, _INTEGER)) for name in body.__struct_fields__] for body, sizes in _SIZES.items()
@@ -122,13 +122,13 @@ _REFUSALS = {
     "validity_period": CommandStatus.ESME_RINVEXPIRY,
     "short_message": CommandStatus.ESME_RINVMSGLEN,
 }
-"""What a sender is told of a field that cannot be read; ESME_RINVCMDLEN for others."""
+"""The status for an unreadable field; ESME_RINVCMDLEN for the others."""
 
 _NO_TLVS: Mapping[int, bytes] = MappingProxyType({})
 
 
 class Pdu(msgspec.Struct, frozen=True):
-    """One PDU. Optional parameters are kept by tag as octets, unknown ones too (section 3.3)."""
+    """One PDU. Optional parameters are octets by tag, also unknown ones (section 3.3)."""
 
     command_id: CommandId
     sequence_number: int
@@ -138,20 +138,20 @@ class Pdu(msgspec.Struct, frozen=True):
 
     @property
     def octets(self) -> bytes:
-        """The user data of a submit_sm or deliver_sm, wherever it stands (section 5.3.2.32)."""
+        """The user data of a submit_sm or deliver_sm, from either field (section 5.3.2.32)."""
         assert isinstance(self.body, Sm)
         return self.body.short_message or self.tlvs.get(Tag.MESSAGE_PAYLOAD, b"")
 
     @property
     def size_bytes(self) -> int:
-        """About what it takes: its variable parts."""
+        """About its size in memory: its variable parts."""
         own = len(self.body.short_message) if isinstance(self.body, Sm) else 0
         return own + sum(map(len, self.tlvs.values()))
 
     def response(
         self, command_status: int = 0, body: Body | None = None, tlvs: Mapping[int, bytes] | None = None
     ) -> Pdu:
-        """The answer to this request. A refusal has no body (sections 4.1.2 and 4.4.2)."""
+        """The response to this request. A refusal has no body (sections 4.1.2 and 4.4.2)."""
         command_id = self.command_id.response
         if command_status:
             body = Empty()
@@ -183,7 +183,7 @@ def _encode_field(name: str, size: int, value: str | int | bytes) -> bytes:
 
 
 def decode(frame: bytes) -> Pdu:
-    """The PDU that these bytes are, all of them. Raises MalformedPdu."""
+    """The PDU of these bytes. Raises MalformedPdu."""
     _, command_id, command_status, sequence_number = HEADER.unpack_from(frame)
     try:
         known = CommandId(command_id)
@@ -194,7 +194,7 @@ def decode(frame: bytes) -> Pdu:
         at = HEADER.size
         kind = _BODIES.get(known, Empty)
         body: Body = Empty()
-        if not (known.is_response and at == len(frame)):  # a refusal comes without a body
+        if not (known.is_response and at == len(frame)):  # a refusal has no body
             body, at = _decode_body(kind, frame, at)
         return Pdu(known, sequence_number, body, command_status, _decode_tlvs(frame, at))
     except MalformedPdu as error:

@@ -21,17 +21,17 @@ _STATS = {
     MessageState.REJECTED: "REJECTD",
 }
 _STATES = {stat[:5]: state for state, stat in _STATS.items()}
-"""By the beginning: appendix B has words of seven letters, some message centres write them out (`DELIVERED`)."""
+"""By the first letters: appendix B has words of seven letters, some message centres write them out (`DELIVERED`)."""
 _FORM = re.compile(
     rb"id: ?(?P<id>\S+)\s.*?stat: ?(?P<stat>[A-Z]{5,20})\b(?:\s+err: ?(?P<err>\S+))?", re.DOTALL | re.IGNORECASE
 )
 _FORM_BYTES = 512
-"""How far it is looked for: the fields take some 120, and what follows is a text."""
+"""The fields are looked for in these octets: they take some 120, and a text follows."""
 _DATE = "%y%m%d%H%M"
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """What became of a message."""
+    """The final state of a message."""
 
     message_id: str
     """As in its submit_sm_resp."""
@@ -41,7 +41,7 @@ class Receipt(msgspec.Struct, frozen=True):
 
 
 def receipt_text(receipt: Receipt, submitted: datetime, done: datetime, octets: bytes) -> bytes:
-    """The short message of a receipt for the message that began with these octets."""
+    """The short message of a receipt, for the message that began with these octets."""
     delivered = int(receipt.state is MessageState.DELIVERED)
     head = (
         f"id:{receipt.message_id} sub:001 dlvrd:{delivered:03} submit date:{submitted.strftime(_DATE)} "
@@ -51,17 +51,17 @@ def receipt_text(receipt: Receipt, submitted: datetime, done: datetime, octets: 
 
 
 def is_receipt(sm: Sm) -> bool:
-    """True for a deliver_sm that tells of an earlier message (section 5.2.12)."""
+    """Whether a deliver_sm is a receipt for an earlier message (section 5.2.12)."""
     return sm.esm_class & ESM_CLASS_TYPE == ESM_CLASS_RECEIPT
 
 
 def is_text(sm: Sm) -> bool:
-    """True for what a person wrote: no receipt, notification or acknowledgement (section 5.2.12)."""
+    """Whether a person wrote it: it is not a receipt, notification or acknowledgement (section 5.2.12)."""
     return not sm.esm_class & ESM_CLASS_TYPE
 
 
 def receipt_of(pdu: Pdu) -> Receipt | None:
-    """What the receipt says: the optional parameters before the text; None where neither can be read."""
+    """The content of the receipt: the optional parameters before the text; None if neither can be read."""
     found = _FORM.search(pdu.octets, 0, _FORM_BYTES)
     message_id, error = (
         ("", "000") if found is None else (found["id"].decode("latin-1"), (found["err"] or b"000").decode("latin-1"))

@@ -20,18 +20,20 @@ from cluster.protocols.smpp.framing import FramingError, PduDecoder, SequenceNum
 from cluster.protocols.smpp.pdu import Body, Empty, MalformedPdu, Pdu, encode
 
 ENQUIRE_LINK_S = 30.0
-"""A silent peer is asked after this, and given up when an answer is due for longer: after 30 to 60 seconds."""
+"""A silent peer gets an enquire_link after this, and is disconnected if the response takes longer: after 30 to 60
+seconds."""
 MAX_NONSENSE = 100
-"""PDUs in each such time that cannot be read or answer nothing: then it is no SMPP peer, and the session ends."""
+"""Unreadable PDUs, or responses to nothing, in each such period: beyond that the peer does not speak SMPP, and the
+session ends."""
 CLOSE_TIMEOUT_S = 5.0
-"""How long the last bytes may take to leave."""
+"""Time limit for writing the last bytes."""
 
 
 class SessionOwner(Protocol):
-    """Whose session it is."""
+    """The side that a session belongs to."""
 
     def on_request(self, session: SmppSession, pdu: Pdu) -> None:
-        """The peer asks for something (enquire_link and unbind are answered already)."""
+        """The peer sends a request (enquire_link and unbind are answered already)."""
 
     def on_lost(self, session: SmppSession) -> None:
         """The connection is gone."""
@@ -46,7 +48,7 @@ class _Pending(msgspec.Struct):
 
 
 class SmppSession(protocol.Protocol):
-    """What both sides of SMPP have in common (section 2). A request ends with its response or with ConnectionLost."""
+    """The part that both sides of SMPP share (section 2). A request ends with its response or with ConnectionLost."""
 
     _log = Logger()
     transport: Any
@@ -62,12 +64,12 @@ class SmppSession(protocol.Protocol):
         self._closing = False
         self._timer: Any = None
 
-    # --- what the owner does
+    # --- for the owner
 
     def request(
         self, command_id: CommandId, body: Body | None = None, tlvs: Mapping[int, bytes] | None = None
     ) -> Deferred[Pdu]:
-        """Send it; the response, whatever its command_status. Fails with ConnectionLost when none came."""
+        """Send a request; returns the response, whatever its command_status. Fails with ConnectionLost if none came."""
         if self._closing:
             return fail(ConnectionLost("the SMPP session is over"))
         pdu = Pdu(command_id, self._sequence_numbers.next(), body or Empty(), 0, tlvs or {})
@@ -83,7 +85,7 @@ class SmppSession(protocol.Protocol):
         self._send(request.response(command_status, body, tlvs))
 
     def close(self) -> None:
-        """Let what was written leave, then disconnect."""
+        """Write what is pending, then disconnect."""
         if not self._closing:
             self._closing = True
             self.transport.unregisterProducer()
@@ -92,7 +94,7 @@ class SmppSession(protocol.Protocol):
             self._timer = self._reactor.callLater(CLOSE_TIMEOUT_S, self.transport.abortConnection)
 
     async def unbind(self) -> None:
-        """Take leave (section 4.2): returns when the peer agreed or is gone."""
+        """Unbind (section 4.2): returns when the peer has answered or is gone."""
         try:
             await self.request(CommandId.UNBIND).addTimeout(CLOSE_TIMEOUT_S, as_interface(self._reactor))
         except (ConnectionLost, TimeoutError):
@@ -100,11 +102,11 @@ class SmppSession(protocol.Protocol):
         finally:
             self.close()
 
-    # --- what the transport does
+    # --- for the transport
 
     def connectionMade(self) -> None:
         if ITCPTransport.providedBy(self.transport):
-            self.transport.setTcpNoDelay(True)  # small PDUs, each waited for
+            self.transport.setTcpNoDelay(True)  # small PDUs, each of which somebody waits for
         self.transport.registerProducer(self, True)
         self._timer = self._reactor.callLater(ENQUIRE_LINK_S, self._tick)
 
@@ -129,17 +131,17 @@ class SmppSession(protocol.Protocol):
         self._owner.on_lost(self)
 
     def pauseProducing(self) -> None:
-        """The peer does not read its responses: read no more of its requests."""
+        """IPushProducer: the peer does not read its responses, so read no more of its requests."""
         self.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
-        """The peer reads again."""
+        """IPushProducer: the peer reads again."""
         self.transport.resumeProducing()
 
     def stopProducing(self) -> None:
-        """The transport is gone; `connectionLost` follows."""
+        """IPushProducer: the transport is gone; `connectionLost` follows."""
 
-    # --- the rest
+    # --- internal
 
     def _received(self, pdu: Pdu | MalformedPdu) -> None:
         if isinstance(pdu, MalformedPdu):
@@ -155,7 +157,7 @@ class SmppSession(protocol.Protocol):
             self._owner.on_request(self, pdu)
 
     def _is_too_much(self) -> bool:
-        """Count one that no peer sends who knows SMPP; True where the session ends for it."""
+        """Count a PDU that no SMPP peer sends; True if the session ends for it."""
         self._nonsense += 1
         if self._nonsense < MAX_NONSENSE:
             return False
@@ -165,7 +167,7 @@ class SmppSession(protocol.Protocol):
         return True
 
     def _refuse(self, error: MalformedPdu) -> None:
-        """Tell the peer (section 4.3.1): by the response to its request, or generic_nack where it has none."""
+        """Tell the peer (section 4.3.1): by the response to its request, or generic_nack if it has none."""
         if self._is_too_much():
             return
         self._log.warn(
@@ -176,7 +178,7 @@ class SmppSession(protocol.Protocol):
         except ValueError:
             command_id = CommandId.GENERIC_NACK
         if command_id.is_response and error.command_id == command_id:
-            self.transport.abortConnection()  # what became of the request is unknown, so it must be sent again
+            self.transport.abortConnection()  # the outcome of the request is unknown, so it must be sent again
             return
         answer = command_id if command_id is CommandId.GENERIC_NACK else command_id.response
         self._send(Pdu(answer, error.sequence_number, Empty(), error.command_status))

@@ -1,4 +1,4 @@
-"""Text as the octets of short messages: which alphabet, and in how many parts."""
+"""Texts as the octets of short messages: their alphabet, and their division into parts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ MAX_PARTS = 255
 """The count has one octet (3GPP TS 23.040 section 9.2.3.24.1)."""
 
 _CONTROL = frozenset(range(32)) - frozenset(b"\t\n\r")
-"""No ASCII text has these; but some programs (node-smpp) say ASCII and write GSM 7-bit, where @ $ _ € begin so."""
+"""Control characters that ASCII texts do not have. Some programs (node-smpp) say ASCII and write GSM 7-bit, where @ $ _
+€ begin with these."""
 
 
 class TextTooLong(ValueError):
@@ -21,14 +22,15 @@ class TextTooLong(ValueError):
 
 
 class Encoded(msgspec.Struct, frozen=True):
-    """A text as a phone takes it: one part, or several that need a header to be joined again."""
+    """An encoded text: one part, or several that need a header to be joined again."""
 
     data_coding: DataCoding
     parts: tuple[bytes, ...]
 
 
 def encode(text: str) -> Encoded:
-    """GSM 7-bit where the text allows it, else UCS-2. One part takes 160 septets or 70 units, one of several 153 or 67.
+    """GSM 7-bit if the text allows it, otherwise UCS-2. One part takes 160 septets or 70 units, one of several 153 or
+    67.
 
     No part begins in the middle of an extended or a supplementary character. Raises TextTooLong.
     """
@@ -36,7 +38,7 @@ def encode(text: str) -> Encoded:
     if septets is not None:
         coding, octets, alone, together = DataCoding.DEFAULT, septets, 160, 153
     else:
-        # as every phone does: what is called UCS-2 is UTF-16, so that there are emoji
+        # as phones do: UTF-16 instead of UCS-2, so that emoji work
         coding, octets, alone, together = DataCoding.UCS_2, text.encode("utf-16-be", "replace"), 140, 134
     if len(octets) <= alone:
         return Encoded(coding, (octets,))
@@ -71,9 +73,9 @@ _CHARSETS: dict[int, str] = {
 
 
 def alphabet_of(data_coding: int) -> DataCoding | None:
-    """In which alphabet the octets are; None where they are no text.
+    """The alphabet of the octets; None if they are not a text.
 
-    Below 16 the values are those of SMPP (section 5.2.19), above those of 3GPP TS 23.038 section 4: a message class or
+    Values below 16 are those of SMPP (section 5.2.19), those above are of 3GPP TS 23.038 section 4: a message class or
     a message waiting indication, and an alphabet.
     """
     group = data_coding >> 4
@@ -94,10 +96,10 @@ def alphabet_of(data_coding: int) -> DataCoding | None:
 
 
 def decode(data_coding: int, octets: bytes) -> str:
-    """The text of a whole message; what is no text is told of as such, never an error."""
+    """The text of a whole message; content that is not a text becomes a text that says so."""
     alphabet = alphabet_of(data_coding)
     if alphabet is None:
-        return f"[a short message that is no text: data_coding {data_coding}, {octets.hex()}]"
+        return f"[a short message that is not a text: data_coding {data_coding}, {octets.hex()}]"
     if alphabet is DataCoding.DEFAULT or (alphabet is DataCoding.ASCII and not _CONTROL.isdisjoint(octets)):
         return gsm.decode(octets)
     return octets.decode(_CHARSETS[alphabet], "replace")

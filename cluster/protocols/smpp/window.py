@@ -1,4 +1,4 @@
-"""Short messages on their way to the other side of SMPP: in order, some unanswered at a time, none forgotten."""
+"""Short messages on their way to the other side of SMPP: in order, with a limited number unanswered, none forgotten."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from cluster.protocols.smpp.session import SmppSession
 
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 15.0
-"""After a peer said that it has enough: doubled until it takes one again."""
+"""Pause after a peer throttled a message: doubled until it accepts one again."""
 
 _LATER = frozenset(
     (CommandStatus.ESME_RTHROTTLED, CommandStatus.ESME_RMSGQFUL, CommandStatus.ESME_RX_T_APPN)
 )  # fmt: skip
-"""Refusals of the moment: the same message is welcome later."""
+"""Temporary refusals: the same message may be accepted later."""
 
 
 class Refused(Exception):
-    """A definite failure: the other side does not take this message."""
+    """A permanent failure: the other side refuses this message."""
 
     def __init__(self, command_status: int) -> None:
         super().__init__(f"refused with {status_name(command_status)}")
@@ -36,7 +36,7 @@ class Refused(Exception):
 
 
 class NotAnswered(Exception):
-    """Its time was over before the other side took it; `maybe_taken`: it was sent, and no answer came."""
+    """The message was not accepted in time; `maybe_taken`: it was sent, and no response came."""
 
     def __init__(self, maybe_taken: bool) -> None:
         super().__init__("sent, and not answered" if maybe_taken else "never sent")
@@ -61,7 +61,7 @@ class _Item:
 
 
 class Window:
-    """Sends over the session that it is given, and over the next one what the last one did not answer."""
+    """Sends over the current session, and sends unanswered messages again over the next one."""
 
     _log = Logger()
 
@@ -81,18 +81,19 @@ class Window:
 
     @property
     def count(self) -> int:
-        """How many have not been answered for good."""
+        """Messages without a final response."""
         return len(self._unsettled)
 
     @property
     def open(self) -> bool:
-        """There is a session to send over."""
+        """Whether there is a session."""
         return self._session is not None
 
     def send(self, sm: Sm, tlvs: Mapping[int, bytes], timeout_s: float) -> Deferred[str]:
-        """The message_id that the other side gave it. Fails with Refused or, after `timeout_s`, with NotAnswered.
+        """Send a message; returns the message_id of the other side. Fails with Refused or, after `timeout_s`, with
+        NotAnswered.
 
-        Cancel the Deferred to take it back, if it is not under way.
+        Cancel the Deferred to take the message back, if it is not on its way.
         """
         item = _Item(next(self._numbers), sm, tlvs, self._forget)
         item.timer = self._reactor.callLater(max(timeout_s, 0), self._too_late, item)
@@ -110,12 +111,12 @@ class Window:
         self._pump()
 
     def detach(self, session: SmppSession) -> None:
-        """The session is over; what it did not answer waits for the next one."""
+        """The session has ended; unanswered messages wait for the next one."""
         if session is self._session:
             self._session = None
 
     def stop(self) -> None:
-        """Send nothing more; who waits gets CancelledError."""
+        """Send nothing more; waiting callers get CancelledError."""
         self._session = None
         if self._pause is not None:
             self._pause.cancel()
@@ -147,7 +148,7 @@ class Window:
         self._pump()
 
     def _lost(self, failure: Failure, item: _Item) -> None:
-        self._session = None  # it is over; its owner hears of it only now
+        self._session = None  # the session has ended; its owner hears of it only now
         self._back(item)
         item.unanswered = True
         self._again(item)
@@ -164,7 +165,7 @@ class Window:
 
     def _too_late(self, item: _Item) -> None:
         if item.under_way:
-            item.late = True  # its answer is due within the session's own time limit
+            item.late = True  # its response is due within the session's own time limit
         else:
             self._settle(item, NotAnswered(item.unanswered))
 

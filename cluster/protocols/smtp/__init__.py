@@ -1,1 +1,1 @@
-"""SMTP (RFC 5321): sending with a queue, receiving, and what both keep."""
+"""SMTP (RFC 5321): sending with a queue, receiving, and the storage of both."""

@@ -15,25 +15,25 @@ _SUFFIX = ".mail"
 
 
 class FolderSpool:
-    """A `Spool`. A file is written beside its place and then moved there, so that a crash leaves no half of one."""
+    """A `Spool`. A file is written under another name and then renamed, so that a crash leaves no incomplete file."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
 
     async def put(self, mail: Mail) -> None:
-        """Keep it."""
+        """Store the mail."""
         file = self._file(mail.id)
         new = file.with_suffix(".new")
         new.write_bytes(_encode(mail))
         new.replace(file)
 
     async def drop(self, id: str) -> None:
-        """Forget it."""
+        """Remove the mail."""
         self._file(id).unlink(missing_ok=True)
 
     async def load(self) -> list[Mail]:
-        """All of them."""
+        """All stored mails."""
         mails = (_decode(file.read_bytes()) for file in self._folder.glob(f"*{_SUFFIX}"))
         return sorted(mails, key=lambda mail: mail.accepted_utc_s)
 

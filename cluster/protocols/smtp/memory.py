@@ -14,15 +14,15 @@ class MemorySpool:
         self._mails: dict[str, Mail] = {}
 
     async def put(self, mail: Mail) -> None:
-        """Keep it."""
+        """Store the mail."""
         self._mails[mail.id] = mail
 
     async def drop(self, id: str) -> None:
-        """Forget it."""
+        """Remove the mail."""
         self._mails.pop(id, None)
 
     async def load(self) -> list[Mail]:
-        """All of them."""
+        """All stored mails."""
         return sorted(self._mails.values(), key=lambda mail: mail.accepted_utc_s)
 
 
@@ -34,14 +34,14 @@ class MemoryLedger:
         self._periods: dict[int, dict[str, Record]] = {}
 
     async def note(self, key: str, record: Record) -> None:
-        """Remember it."""
+        """Store what is known of a mail."""
         period = int(self._now_utc_s() // KEPT_S)
         for old in [old for old in self._periods if old < period - 1]:
             del self._periods[old]
         self._periods.setdefault(period, {})[key] = record
 
     async def find(self, key: str) -> Record | None:
-        """What is known."""
+        """What is stored of a mail."""
         period = int(self._now_utc_s() // KEPT_S)
         known = (self._periods.get(each, {}).get(key) for each in (period, period - 1))
         return next((record for record in known if record is not None), None)

@@ -1,4 +1,4 @@
-"""What stands behind MAIL and RCPT: a path and parameters (RFC 5321 section 4.1.2, RFC 1870, RFC 3461)."""
+"""The arguments of MAIL and RCPT: a path and parameters (RFC 5321 section 4.1.2, RFC 1870, RFC 3461)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ORIGINAL = re.compile(r"[A-Za-z0-9-]+;[!-~]{1,500}", re.ASCII)
 
 
 def parse(keyword: str, rest: bytes) -> tuple[str, dict[str, str]]:
-    """Path and parameters of MAIL and RCPT; a source route is dropped (RFC 5321 appendix C). Raises Refused."""
+    """Parse path and parameters of MAIL and RCPT; a source route is dropped (RFC 5321 appendix C). Raises Refused."""
     try:
         found = _PATH.fullmatch(rest.decode())
     except UnicodeDecodeError:
@@ -26,7 +26,7 @@ def parse(keyword: str, rest: bytes) -> tuple[str, dict[str, str]]:
 
 def address_of(path: str, domain: str) -> str:
     """The normal address of a path; `domain` is that of the host. Raises Refused."""
-    if path.lower() == "postmaster":  # section 4.1.1.3: the one without a domain
+    if path.lower() == "postmaster":  # section 4.1.1.3: the address without a domain
         path = f"{path}@{domain}"
     try:
         return normal(path)
@@ -35,7 +35,7 @@ def address_of(path: str, domain: str) -> str:
 
 
 def check_mail(parameters: dict[str, str], receiver: Receiver) -> None:
-    """Those of MAIL. Raises Refused."""
+    """Check the parameters of MAIL. Raises Refused."""
     for name, value in parameters.items():
         if name == "SIZE" and value.isdecimal():  # RFC 1870
             if int(value[:20]) > receiver.max_bytes:
@@ -48,7 +48,7 @@ def check_mail(parameters: dict[str, str], receiver: Receiver) -> None:
 
 
 def check_recipient(parameters: dict[str, str], receiver: Receiver) -> set[str]:
-    """Those of RCPT: of what the sender wants to hear (RFC 3461 sections 4.1 and 4.2)."""
+    """Check the parameters of RCPT: the requested reports (RFC 3461 sections 4.1 and 4.2)."""
     known = ("NOTIFY", "ORCPT") if receiver.reports_delivery else ()
     for name in parameters:
         if name not in known:

@@ -1,4 +1,4 @@
-"""What a mail gateway keeps: mails on their way out, and what it needs to know when an answer to a message comes."""
+"""The storage of a mail gateway: outgoing mails, and what it needs to know when an answer to a message comes."""
 
 from __future__ import annotations
 
@@ -10,81 +10,81 @@ from cluster.xmpp.jid import Jid
 
 
 class Sent(msgspec.Struct, frozen=True, tag=True):
-    """A message that left as a mail: who hears of its failure, and of which stanza."""
+    """A message that left as a mail, so that its sender can be told of a failure."""
 
     from_: Jid
     """The sender's full JID."""
     to: Jid
-    """The JID that stands for the mail address."""
+    """The JID of the mail address."""
     id: str | None
     trace_id: str = ""
     message_type: str | None = None
     wants_receipt: bool = False
-    """The sender asked to hear of the delivery (XEP-0184)."""
+    """The sender requested a receipt (XEP-0184)."""
 
 
 class Taken(msgspec.Struct, frozen=True, tag=True):
-    """A mail that went on as a message: who hears of its failure."""
+    """A mail that was passed on as a message, so that its sender can be told of a failure."""
 
     account: Jid
-    """Whom it was for."""
+    """The recipient."""
     return_path: str
-    """Empty where no report is wanted: for reports themselves, and for what no person wrote (RFC 3834)."""
+    """Empty if no report is wanted: for reports themselves, and for automatic mails (RFC 3834)."""
     headers: bytes
-    """The beginning of the mail, which tells its sender which one it was."""
+    """The beginning of the mail, from which its sender recognises it."""
     is_delivered: bool
-    """Its message went to the server; it is not sent again when its sender repeats it."""
+    """The server has the message; it is not sent again when the mail is repeated."""
     trace_id: str = ""
 
 
 class Correspondent(msgspec.Struct, frozen=True, tag=True):
-    """An account that wrote a mail, and so may be answered."""
+    """An account that wrote a mail, and so may get answers."""
 
 
 Record = Sent | Taken | Correspondent
 
 
 class Mail(msgspec.Struct, frozen=True):
-    """One mail on its way out."""
+    """One outgoing mail."""
 
     id: str
-    """Unique; a mail with the same one replaces it."""
+    """Unique; a mail with the same id replaces this one."""
     return_path: str
-    """Empty for a failure report, which is never reported on."""
+    """Empty for a failure report, about which there are no reports."""
     recipient: str
     data: bytes
-    """As RFC 5322 has it, with CRLF."""
+    """In the form of RFC 5322, with CRLF."""
     accepted_utc_s: float
     due_utc_s: float
-    """When it is tried next."""
+    """The time of the next attempt."""
     attempts: int = 0
     sent: Sent | None = None
-    """The message that it was; None for one that the gateway, or a mail host, wrote itself."""
+    """The message that it was; None for a mail that the gateway, or a mail host, wrote itself."""
     trace_id: str = ""
 
 
 class Spool(Protocol):
-    """Mails on their way out, kept over a crash."""
+    """Outgoing mails, which survive a crash."""
 
     async def put(self, mail: Mail) -> None:
-        """Keep it, in place of what was kept under its id."""
+        """Store the mail, in place of one with the same id."""
 
     async def drop(self, id: str) -> None:
-        """Forget it."""
+        """Remove the mail."""
 
     async def load(self) -> list[Mail]:
-        """All of them, those first that were accepted first."""
+        """All mails, in the order in which they were accepted."""
 
 
 class Ledger(Protocol):
-    """What crossed lately, by any key; forgotten by itself after KEPT_S to twice that."""
+    """Mails that crossed recently, by any key; forgotten after KEPT_S to twice that."""
 
     async def note(self, key: str, record: Record) -> None:
-        """Remember it, in place of what was known under this key."""
+        """Store what is known of a mail, in place of what was stored under this key."""
 
     async def find(self, key: str) -> Record | None:
-        """What is known under this key."""
+        """What is stored under this key."""
 
 
 KEPT_S = 5 * 86_400.0
-"""As long as a host may keep trying, and report a failure after that (RFC 5321 section 4.5.4.1: 4 to 5 days)."""
+"""As long as a host may try and then report a failure (RFC 5321 section 4.5.4.1: 4 to 5 days)."""

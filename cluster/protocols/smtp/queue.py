@@ -1,4 +1,4 @@
-"""Mails on their way out: tried until they are taken, refused for good, or too old."""
+"""Outgoing mails: tried until they are accepted, refused for good, or too old."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from cluster.protocols.smtp.sender import Answer, SmtpSender
 from cluster.trace.hop import Event, Tracer
 
 FIRST_PAUSE_S = 5.0
-"""After the first refusal for now, or the first lost connection; doubled each time."""
+"""Pause after the first temporary refusal, or the first lost connection; doubled each time."""
 LONGEST_PAUSE_S = 900.0
 MAX_CONNECTIONS = 4
 MAX_MAILS = 10_000
 MAX_BYTES = 64 << 20
-"""Mails that may wait, and their texts, which are in memory."""
+"""Mails that may wait, and their bytes, which are in memory."""
 STOP_TIMEOUT_S = 5.0
-"""For mails that are half sent when the process ends."""
+"""For mails that are partly sent when the process ends."""
 
 OnFailed = Callable[[Mail, Answer], Awaitable[None]]
-"""Tells whoever wrote the mail; it is forgotten when that is done, and kept where it raises."""
+"""Tells the sender of the mail; the mail is removed when that is done, and kept if it raises."""
 
 
 class QueueFull(Exception):
-    """No more mails are taken."""
+    """Too many mails wait."""
 
 
 class OutboundQueue:
@@ -55,7 +55,7 @@ class OutboundQueue:
         now_utc_s: Callable[[], float],
         jitter: Callable[[], float],
     ) -> None:
-        """`node`: the lab node whose hops these are; `jitter()` in [0, 1) spreads the retries of many."""
+        """`node`: the lab node of their hops; `jitter()` in [0, 1) spreads the retries of many."""
         self._clock = clock
         self._spool = spool
         self._relay = relay
@@ -66,40 +66,40 @@ class OutboundQueue:
         self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S, jitter)
         self._numbers = count()
         self._mails: dict[str, Mail] = {}
-        """All of them, by their ids."""
+        """All mails, by id."""
         self._ready: deque[Mail] = deque()
         self._later: list[tuple[float, int, Mail]] = []
-        """A heap, by the times when they are due, of a clock that nobody can set."""
+        """A heap by due time, of a steady clock."""
         self._behind: dict[tuple[str, str], deque[Mail]] = {}
-        """By sender and recipient: mails that wait for the one before them, which is tried now or later."""
+        """By sender and recipient: mails that wait for an earlier one, which is tried now or later."""
         self._size_bytes = 0
         self._last_accepted_utc_s = 0.0
         self._under_way: set[str] = set()
-        """With a courier, or its sender is being told."""
+        """A connection has it, or its sender is being told."""
         self._couriers = 0
         self._connecting: set[Deferred[Any]] = set()
         self._connected: set[SmtpSender] = set()
         self._failures = 0
-        """Connections in a row that failed."""
+        """Failed connections in a row."""
         self._closed_until_s = 0.0
         self._timer: Any = None
         self._idle: Deferred[None] | None = None
-        """Somebody waits for the end of all connections: the queue stops."""
+        """The queue stops and waits for the end of all connections."""
 
     @property
     def waiting(self) -> int:
-        """Mails that are not done with."""
+        """Unfinished mails."""
         return len(self._mails)
 
     async def start(self) -> None:
-        """Go on with what an earlier process left."""
+        """Load what an earlier process left, and send it."""
         for mail in await self._spool.load():
             self._keep(mail)
             self._line_up(mail)
         self._pump()
 
     async def stop(self) -> None:
-        """End, when what is half sent is sent; the rest is kept."""
+        """Stop when partly sent mails are sent; the others stay in the spool."""
         self._idle = Deferred()
         self._cancel_timer()
         for connecting in [*self._connecting]:
@@ -111,12 +111,12 @@ class OutboundQueue:
                 abort.cancel()
 
     async def submit(self, mail: Mail) -> None:
-        """Take a mail over: when this returns, it is kept. One whose id is known already is it. Raises QueueFull."""
+        """Accept a mail: when this returns, it is stored. A known id means that it is. Raises QueueFull."""
         if mail.id in self._mails:
             return
         if len(self._mails) >= MAX_MAILS or self._size_bytes + len(mail.data) > MAX_BYTES:
             raise QueueFull(f"{len(self._mails)} mails wait for {self._relay.settings.host}")
-        if mail.accepted_utc_s <= self._last_accepted_utc_s:  # by which the spool keeps their order
+        if mail.accepted_utc_s <= self._last_accepted_utc_s:  # the spool keeps their order by it
             mail = msgspec.structs.replace(mail, accepted_utc_s=self._last_accepted_utc_s + 1e-6)
         self._keep(mail)
         try:
@@ -137,10 +137,10 @@ class OutboundQueue:
         del self._mails[mail.id]
         self._size_bytes -= len(mail.data)
 
-    # --- as the work of couriers
+    # --- as the Work of connections
 
     def next(self) -> Mail | None:
-        """A mail that is due."""
+        """The next due mail."""
         self._sort_due()
         if self._idle is not None or not self._ready:
             return None
@@ -149,7 +149,7 @@ class OutboundQueue:
         return mail
 
     def answered(self, mail: Mail, answer: Answer) -> None:
-        """Forget it, try it again, or give it up."""
+        """Remove the mail, try it again later, or give it up."""
         self._under_way.discard(mail.id)
         if answer.is_taken:
             self._failures = 0
@@ -167,7 +167,7 @@ class OutboundQueue:
             self._run(self._spool.put(again))
 
     def ended(self, courier: SmtpSender | None, trouble: str) -> None:
-        """One connection less."""
+        """A connection has ended."""
         self._couriers -= 1
         if courier is not None:
             self._connected.discard(courier)
@@ -179,10 +179,10 @@ class OutboundQueue:
             self._close(trouble)
         self._pump()
 
-    # --- when
+    # --- scheduling
 
     def _line_up(self, mail: Mail) -> None:
-        """Each sender's mails for a recipient go one at a time, or several connections would mix them."""
+        """Queue the mail after earlier ones of its sender and recipient: several connections would mix them."""
         pair = _pair(mail)
         if pair in self._behind:
             self._behind[pair].append(mail)
@@ -209,7 +209,7 @@ class OutboundQueue:
             self._ready.append(heapq.heappop(self._later)[2])
 
     def _pump(self) -> None:
-        """Send couriers if mails are due; else come back when one is."""
+        """Open connections if mails are due; otherwise set a timer."""
         self._cancel_timer()
         if self._idle is not None:
             return
@@ -239,10 +239,10 @@ class OutboundQueue:
             self._connected.add(result)
 
     def _close(self, trouble: str) -> None:
-        """The relay does not take mail now: give up what has waited for too long, and try again later."""
+        """The relay accepts no mail now: give up mails that are too old, and try the others later."""
         now_s, now_utc_s = self._clock.seconds(), self._now_utc_s()
         if self._closed_until_s > now_s:
-            return  # another connection found that out
+            return  # another connection found that out already
         self._failures += 1
         host = self._relay.settings.host
         self._give_up_old(Answer(0, f"{host}: {trouble}"))
@@ -258,7 +258,7 @@ class OutboundQueue:
 
     def _give_up_old(self, answer: Answer) -> None:
         now_utc_s = self._now_utc_s()
-        waiting = [*self._ready, *(mail for _, _, mail in self._later)]  # those behind them are younger
+        waiting = [*self._ready, *(mail for _, _, mail in self._later)]  # those after them are younger
         old = {mail.id: mail for mail in waiting if self._deadline_utc_s(mail) <= now_utc_s}
         self._ready = deque(mail for mail in self._ready if mail.id not in old)
         self._later = [entry for entry in self._later if entry[2].id not in old]
@@ -274,7 +274,7 @@ class OutboundQueue:
             self._timer.cancel()
         self._timer = None
 
-    # --- ends
+    # --- completion
 
     async def _fail(self, mail: Mail, answer: Answer) -> None:
         self._under_way.add(mail.id)
@@ -311,5 +311,5 @@ class OutboundQueue:
 
 
 def _pair(mail: Mail) -> tuple[str, str]:
-    """Whose order is kept. The return path of a message's mail is of that one mail."""
+    """The key within which order is kept. A return path belongs to one mail of a message only."""
     return str(mail.sent.from_.bare) if mail.sent is not None else mail.return_path, mail.recipient

@@ -1,4 +1,4 @@
-"""Who decides about the mail that SMTP brings, and takes it."""
+"""The port of whoever accepts the mail that SMTP brings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class Refused(Exception):
-    """Says no to a command, with an SMTP reply: 4yz for now, 5yz for good."""
+    """Refuses a command, with an SMTP reply: 4yz for now, 5yz for good."""
 
     def __init__(self, code: int, text: str) -> None:
         """`text` begins with an enhanced status code (RFC 3463)."""
@@ -18,7 +18,7 @@ class Refused(Exception):
 
 
 class Envelope(msgspec.Struct):
-    """What SMTP says of a mail."""
+    """The SMTP envelope of a mail."""
 
     peer: str
     """IP address."""
@@ -28,27 +28,27 @@ class Envelope(msgspec.Struct):
     recipients: list[str]
     """Normal addresses."""
     id: str = ""
-    """By which its sender knows it, as it came (RFC 3461 section 4.4: xtext)."""
+    """The sender's id of it, as received (RFC 3461 section 4.4: xtext)."""
     tell: dict[str, str] = {}
-    """Recipients whose delivery is to be reported, and by which address the sender knows each, as that came."""
+    """Recipients whose delivery is to be reported, each with the address that the sender knows, as received."""
 
 
 class Receiver(Protocol):
-    """Decides about mail, and takes it."""
+    """Decides about mail, and accepts it."""
 
     domain: str
-    """By which the host greets."""
+    """The name in the greeting of the host."""
     max_bytes: int
     """Of a mail."""
     reports_delivery: bool
-    """It tells of the delivery where that is asked for (RFC 3461)."""
+    """It reports deliveries on request (RFC 3461)."""
 
     async def check_recipient(self, envelope: Envelope, address: str) -> None:
         """Raises Refused for an address that gets no mail here."""
 
     async def take(self, envelope: Envelope, data: bytes) -> str:
-        """Take over a mail, for all of its recipients; a word about it for the log of whoever sent it.
+        """Accept a mail for all of its recipients; returns a text for the log of its sender.
 
-        When it returns, the mail is safe. Raises Refused, and then has taken it for nobody, or can tell it from a
-        new one when it comes again.
+        When it returns, the mail is safe. If it raises Refused, nobody has the mail, or a repetition will be
+        recognised.
         """

@@ -1,8 +1,8 @@
-"""The receiving side of SMTP (RFC 5321): what a gateway and a mail host share.
+"""The receiving side of SMTP (RFC 5321), shared by the gateway and the mail host.
 
-Twisted's protocol is used for the connection, its lines, greetings and timeouts. Transactions are our own, for what
-that one lacks: parameters and UTF-8 in addresses, replies with the host's own code, one reply for all recipients,
-pipelining, limits, and lines that are too long ending the connection instead of being read as commands.
+Twisted's protocol does the connection, its lines, greetings and timeouts. Transactions are our own, because Twisted's
+lack parameters and UTF-8 in addresses, replies with the host's own code, one reply for all recipients, pipelining,
+limits, and end the connection after lines that are too long instead of reading on as commands.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from cluster.protocols.smtp.server import SmtpServer
 
 MAX_RECIPIENTS = 100
-"""RFC 5321 section 4.5.3.1.8: at least so many."""
+"""RFC 5321 section 4.5.3.1.8: at least this many."""
 MAX_LINE_BYTES = 8_192
 """A line has 1,000 (section 4.5.3.1.6); many programs write longer ones."""
 MAX_ERRORS = 20
-"""Refused commands after which a connection is closed: whoever guesses addresses shall not do it fast."""
+"""Refused commands after which a connection is closed, so that guessing addresses is slow."""
 TIMEOUT_S = 300.0
 """Section 4.5.3.2: for the next line."""
 
@@ -37,7 +37,7 @@ _Untyped: Any = ESMTP
 
 
 class SmtpSession(_Untyped):  # type: ignore[misc]
-    """One connection of a host that brings mail."""
+    """One connection of a host that sends mail."""
 
     _log = Logger()
     noisy = False
@@ -47,17 +47,17 @@ class SmtpSession(_Untyped):  # type: ignore[misc]
     def __init__(self, server: SmtpServer) -> None:
         super().__init__()
         self.host = server.receiver.domain.encode("idna")
-        self.callLater = server.clock.callLater  # of TimeoutMixin, which else takes the global reactor
+        self.callLater = server.clock.callLater  # of TimeoutMixin, which otherwise takes the global reactor
         self._server = server
         self._receiver = server.receiver
         self._envelope: Envelope | None = None
         self._data: bytearray | None = None
-        """The mail that is coming; None where it is not kept."""
+        """The incoming mail; None while its content is discarded."""
         self._size_bytes = 0
-        """Of the mail that is coming, also of what is not kept of it."""
+        """Of the incoming mail, including discarded content."""
         self._errors = 0
         self._later: deque[bytes] = deque()
-        """Lines that came while a reply was being thought about (RFC 2920)."""
+        """Lines that arrived while a reply was pending (RFC 2920)."""
         self._busy: Deferred[Any] | None = None
         self._is_lost = False
 
@@ -102,7 +102,7 @@ class SmtpSession(_Untyped):  # type: ignore[misc]
         super().lineReceived(line)
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        """What follows could be anything, so it is not read."""
+        """What follows could be anything, so the connection ends."""
         self.sendCode(500, b"5.5.6 line too long")
         self.transport.loseConnection()
 
@@ -121,7 +121,7 @@ class SmtpSession(_Untyped):  # type: ignore[misc]
         self.sendCode(code, " ".join(text.split()).encode("ascii", "replace"))
 
     def _think(self, work: Coroutine[Deferred[Any], Any, tuple[int, str]]) -> None:
-        """Reply with the result, or with what is raised; what comes meanwhile waits."""
+        """Reply with the result of a coroutine, or with its exception; later lines wait."""
         thinking = Deferred.fromCoroutine(work).addErrback(self._refused)
         if thinking.called and not thinking.paused:
             thinking.addCallback(lambda reply: self._reply(*reply))
@@ -172,11 +172,11 @@ class SmtpSession(_Untyped):  # type: ignore[misc]
         self.sendCode(250, b"2.0.0 nothing done")
 
     def do_VRFY(self, rest: bytes) -> None:
-        """Section 3.5.3: who there is is not told."""
+        """Section 3.5.3: it does not say which addresses exist."""
         self.sendCode(252, b"2.5.0 send it, and see")
 
     def ext_AUTH(self, rest: bytes) -> None:
-        """Nobody needs to log in here."""
+        """There are no logins here."""
         self.do_UNKNOWN(rest)
 
     ext_STARTTLS = ext_AUTH
@@ -226,7 +226,7 @@ class SmtpSession(_Untyped):  # type: ignore[misc]
         self.sendCode(354, b"end it with a dot")
 
     def state_BODY(self, line: bytes) -> None:
-        """A line of a mail, or the dot behind it (section 4.5.2)."""
+        """A line of a mail, or the dot after it (section 4.5.2)."""
         if line == b".":
             self._end_of_mail()
             return
@@ -242,7 +242,7 @@ class SmtpSession(_Untyped):  # type: ignore[misc]
             self._server.receiving_bytes += len(line) + 2
 
     def _release(self) -> bytes:
-        """The mail as far as it was kept; it is the server's bytes no longer."""
+        """The content that was kept; its bytes no longer count for the server."""
         data, self._data = self._data, None
         self._server.receiving_bytes -= len(data or b"")
         return bytes(data or b"")

@@ -1,4 +1,4 @@
-"""The host that takes the mail that leaves, and how to reach it."""
+"""The host that accepts all outgoing mail, and how to connect to it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Relay:
     """Opens connections to one host."""
 
     def __init__(self, clock: Clock, endpoint: Any, settings: RelaySettings, identity: str, tls: Any = None) -> None:
-        """`endpoint` is an IStreamClientEndpoint; `identity`: the domain by which we greet.
+        """`endpoint` is an IStreamClientEndpoint; `identity`: the domain in our greeting.
 
-        `tls`: as `optionsForClientTLS(settings.host, …)` makes it.
+        `tls`: the result of `optionsForClientTLS(settings.host, …)`.
         """
         if settings.starttls and tls is None:
             raise ValueError(f"STARTTLS with {settings.host} needs to know whom to trust")
@@ -29,7 +29,7 @@ class Relay:
         self._tls = tls
 
     def connect(self, work: Work) -> Deferred[Any]:
-        """Send a courier; the Deferred fails where there is no connection."""
+        """Open a connection; the Deferred fails if there is none."""
         factory: Any = Factory.forProtocol(
             lambda: SmtpSender(self._clock, self.settings, self._identity, self._tls, work)
         )

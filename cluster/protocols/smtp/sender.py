@@ -1,4 +1,4 @@
-"""The sending side of SMTP (RFC 5321): one connection that carries mails as long as there are some."""
+"""The sending side of SMTP (RFC 5321): one connection, which carries mails until none are left."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from cluster.protocols.smtp.port import Mail
 from cluster.protocols.smtp.settings import RelaySettings
 
 TIMEOUT_S = 300.0
-"""RFC 5321 section 4.5.3.2: for each reply; for that to a mail twice as long, which hosts no longer need."""
+"""RFC 5321 section 4.5.3.2: for each reply; twice as long for the reply to a mail, although hosts no longer need it."""
 
 MAX_REPLY_LINES = 100
 """Of one reply (RFC 5321 section 4.2.1 has no bound); real ones have some 20."""
 MAX_MAILS = 10
 """Of one connection: exim puts further ones aside until its next queue run (smtp_accept_queue_per_connection)."""
 QUIT_TIMEOUT_S = 5.0
-"""For the reply to a goodbye, which nobody needs."""
+"""For the reply to QUIT, which nobody needs."""
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What the other host replied to a mail."""
+    """The other host's reply to a mail."""
 
     code: int
-    """Of SMTP; 0 where the connection was lost before it replied."""
+    """Of SMTP; 0 if the connection was lost before a reply."""
     text: str
     to_recipient: bool = False
-    """It was the reply to RCPT: about the address."""
+    """It was the reply to RCPT, so it is about the address."""
 
     @property
     def is_taken(self) -> bool:
-        """The mail is the other host's now."""
+        """The other host has accepted the mail."""
         return 200 <= self.code < 300
 
     @property
     def is_final(self) -> bool:
-        """It will not take the mail, whenever it is asked."""
+        """The other host will never accept the mail."""
         return self.code >= 500
 
     def __str__(self) -> str:
@@ -49,16 +49,16 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Work(Protocol):
-    """Where a courier gets its mails."""
+    """Gives mails to a connection."""
 
     def next(self) -> Mail | None:
         """The next mail; None to end the connection."""
 
     def answered(self, mail: Mail, answer: Answer) -> None:
-        """What became of it. Called once for each mail that was given out."""
+        """The reply to a mail. Called once for each mail of `next`."""
 
     def ended(self, courier: SmtpSender, trouble: str) -> None:
-        """The connection is over; `trouble`: what the other host, or the way to it, refused; empty for a good end."""
+        """The connection has ended; `trouble`: why the other host could not be used; empty for a good end."""
 
 
 _Untyped: Any = ESMTPClient
@@ -67,10 +67,10 @@ _WAYS_TO_LOG_IN: tuple[Any, ...] = (PLAINAuthenticator, LOGINAuthenticator)
 
 
 class SmtpSender(_Untyped):  # type: ignore[misc]
-    """One connection. Of Twisted's client, it uses the greeting, STARTTLS and AUTH.
+    """One connection. It uses the greeting, STARTTLS and AUTH of Twisted's client.
 
-    The transactions are its own: with their parameters, and with dots doubled wherever a line begins with one, which
-    Twisted forgets where its pieces of 16 KiB meet. There is no log, which would have the password in it.
+    The transactions are its own: with parameters, and with dots doubled at the start of every line, which Twisted
+    forgets where its pieces of 16 KiB meet. It has no log, which would have the password in it.
     """
 
     debug = False
@@ -78,7 +78,7 @@ class SmtpSender(_Untyped):  # type: ignore[misc]
     timeout = TIMEOUT_S
 
     def __init__(self, clock: Clock, settings: RelaySettings, identity: str, tls: Any, work: Work) -> None:
-        """`identity`: of our own host; `tls`: an IOpenSSLClientConnectionCreator for the other's name."""
+        """`identity`: our own host's name; `tls`: an IOpenSSLClientConnectionCreator for the other's name."""
         super().__init__(settings.password.encode(), tls if settings.starttls else None, identity.encode("idna"))
         self.callLater = clock.callLater  # of TimeoutMixin
         self.requireTransportSecurity = settings.starttls
@@ -95,7 +95,7 @@ class SmtpSender(_Untyped):  # type: ignore[misc]
         """The connection is lost or ended."""
         self._is_leaving = False
         self._is_served = False
-        """The other host let us in; what it refuses from now on is a mail."""
+        """The other host accepted the session; later refusals are about a mail."""
 
     # --- the connection
 
@@ -104,14 +104,14 @@ class SmtpSender(_Untyped):  # type: ignore[misc]
         super().esmtpState_serverConfig(code, resp)
 
     def esmtpState_starttls(self, code: int, resp: bytes) -> None:
-        if self.clearLineBuffer():  # what came before the handshake must not be taken for what comes after it
+        if self.clearLineBuffer():  # input from before the handshake must not be taken for input after it
             self._trouble = "the host said something between STARTTLS and TLS"
             self.transport.abortConnection()
             return
         super().esmtpState_starttls(code, resp)
 
     def sendError(self, exc: Exception) -> None:
-        """The other host does not let us in."""
+        """The other host refuses the session."""
         code, text = getattr(exc, "code", -1), getattr(exc, "resp", str(exc))
         text = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
         self._trouble = self._trouble or (f"{code} {text}" if code and code > 0 else text)
@@ -171,7 +171,7 @@ class SmtpSender(_Untyped):  # type: ignore[misc]
             self._carried += 1
             if b"SMTPUTF8" in self._offers or not _needs_smtputf8(mail):
                 return mail
-            text = "5.6.7 the mail host takes no addresses with letters beyond ASCII"
+            text = "5.6.7 the mail host accepts no addresses beyond ASCII"
             self._work.answered(mail, Answer(553, text, to_recipient=True))
         return None
 
@@ -187,7 +187,7 @@ class SmtpSender(_Untyped):  # type: ignore[misc]
         self._say(b"DATA", [354], self.smtpState_data)
 
     def smtpState_data(self, code: int, resp: bytes) -> None:
-        """All at once: a mail that was a stanza is small."""
+        """Send all of it at once: a mail that was a stanza is small."""
         assert self._mail is not None
         data = self._mail.data if self._mail.data.endswith(b"\r\n") else self._mail.data + b"\r\n"
         self.transport.write((b"\r\n" + data).replace(b"\r\n.", b"\r\n..")[2:])  # RFC 5321 section 4.5.2
@@ -197,7 +197,7 @@ class SmtpSender(_Untyped):  # type: ignore[misc]
         self._finish(Answer(code, _words(resp)))
 
     def _refused(self, code: int, resp: bytes, to_recipient: bool = False) -> None:
-        """The mail is refused; a reply that is neither yes nor no to what was said cannot be gone on with."""
+        """The mail is refused; after a reply that is neither acceptance nor refusal the connection cannot be used."""
         if code < 400 or self._mail is None:
             self._trouble = f"an unexpected reply: {code} {_words(resp)}"
             self.transport.abortConnection()
@@ -208,7 +208,7 @@ class SmtpSender(_Untyped):  # type: ignore[misc]
         mail, self._mail = self._mail, None
         assert mail is not None
         self._work.answered(mail, answer)
-        if answer.code == 421:  # RFC 5321 section 3.8: it closes the connection
+        if answer.code == 421:  # RFC 5321 section 3.8: the host closes the connection
             self._trouble = str(answer)
             self.transport.loseConnection()
         else:

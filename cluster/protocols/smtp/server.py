@@ -11,11 +11,11 @@ from cluster.protocols.smtp.receiver import Receiver
 from cluster.protocols.smtp.reception import SmtpSession
 
 MAX_RECEIVING_BYTES = 64 << 20
-"""Of all mails that are coming at a time; beyond it their hosts are asked to try later."""
+"""Of all incoming mails at a time; beyond it their hosts are asked to try later."""
 
 
 class SmtpServer(ServerFactory):
-    """Takes connections of hosts that bring mail."""
+    """Accepts connections of hosts that send mail."""
 
     noisy = False
 
@@ -27,23 +27,23 @@ class SmtpServer(ServerFactory):
         self.rate = RateLimit(max_per_s, clock.seconds)
         self.sessions: set[SmtpSession] = set()
         self.receiving_bytes = 0
-        """Of the mails that are not whole yet."""
+        """Of the incomplete mails."""
         self._max_connections = max_connections
 
     @property
     def is_full(self) -> bool:
-        """No more connections are taken."""
+        """Whether further connections are refused."""
         return len(self.sessions) > self._max_connections
 
     def has_room(self, size_bytes: int) -> bool:
-        """So much more of a mail may be kept."""
+        """Whether this number of bytes of a mail may be kept."""
         return self.receiving_bytes + size_bytes < MAX_RECEIVING_BYTES
 
     def buildProtocol(self, addr: IAddress | None) -> SmtpSession:
         return SmtpSession(self)
 
     def limit(self, max_per_s: float) -> None:
-        """Take only so many mails from one address; 0: as many as it did at first."""
+        """Limit the mails per second from one address; 0: the limit of the configuration."""
         self.rate = RateLimit(max_per_s or self._max_per_s, self.clock.seconds)
 
     def close(self) -> None:

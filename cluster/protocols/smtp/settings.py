@@ -1,4 +1,4 @@
-"""How mail leaves."""
+"""Settings for outgoing mail."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import msgspec
 
 
 class RelaySettings(msgspec.Struct, frozen=True):
-    """The host that takes all mail that leaves: the lab's mail host, or a smart host."""
+    """The host that accepts all outgoing mail: the lab's mail host, or a smart host."""
 
     host: str
-    """By which name it is known, for TLS and for the log."""
+    """Its name, for TLS and for the log."""
     user: str = ""
-    """Whom to log in as; empty: no login."""
+    """The account for the login; empty: no login."""
     password: str = ""
     starttls: bool = False
-    """Encrypt, and send nothing where that fails or the certificate is not the host's."""
+    """Encrypt, and send nothing if that fails or the certificate is not the host's."""
     give_up_after_s: float = 4 * 3_600.0
-    """How long a mail is tried. RFC 5321 section 4.5.4.1 says days; who writes by XMPP wants to know sooner."""
+    """How long a mail is tried. RFC 5321 section 4.5.4.1 says days; the authors of XMPP messages want to know
+    sooner."""
 
     def __post_init__(self) -> None:
         if self.user and not self.starttls:

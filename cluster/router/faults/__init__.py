@@ -11,10 +11,8 @@ from cluster.router.fault import Fault
 
 @cache
 def known() -> dict[str, Fault]:
-    """The faults there are, by their keys, in the order in which they act on a stanza: by the names of the files.
-
-    Raises ValueError where two have one key.
-    """
+    """The faults by their keys, in the order in which they act on a stanza: by the names of the files. Raises
+    ValueError if two have one key."""
     found: dict[str, Fault] = {}
     for name in sorted(module.name for module in iter_modules(__path__)):
         fault: Fault = import_module(f"{__name__}.{name}").fault

@@ -10,13 +10,13 @@ from cluster.router.fault import Effect, Fault, Passage
 
 
 class Delay(Effect):
-    """Counted from when the sender wrote the stanza: what has waited for its reader longer waits no more."""
+    """Counted from when the sender wrote the stanza: one that has waited longer for its reader is not delayed."""
 
     def __init__(self, delay_s: float) -> None:
         self._delay_s = delay_s
 
     def pass_on(self, passage: Passage, now_s: float, rng: Random) -> Sequence[Passage]:
-        """It arrives later."""
+        """The stanza, later."""
         return (passage._replace(due_s=passage.due_s + self._delay_s),)
 
 

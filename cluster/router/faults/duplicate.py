@@ -1,4 +1,4 @@
-"""Duplicate: what arrives twice."""
+"""Duplicate: stanzas that arrive twice."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Duplicate(Effect):
         self._share = share
 
     def pass_on(self, passage: Passage, now_s: float, rng: Random) -> Sequence[Passage]:
-        """It arrives once or twice."""
+        """The stanza, once or twice."""
         return (passage, passage) if rng.random() < self._share else (passage,)
 
 

@@ -1,4 +1,4 @@
-"""Jitter: a way that is not always as long."""
+"""Jitter: a way of varying length."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from cluster.router.fault import Effect, Fault, Passage
 
 
 class Jitter(Effect):
-    """Each stanza takes up to so much longer, all as likely."""
+    """Adds a random time to each stanza, uniformly distributed up to a limit."""
 
     def __init__(self, most_s: float) -> None:
         self._most_s = most_s
 
     def pass_on(self, passage: Passage, now_s: float, rng: Random) -> Sequence[Passage]:
-        """It arrives a little later."""
+        """The stanza, a little later."""
         return (passage._replace(due_s=passage.due_s + rng.uniform(0, self._most_s)),)
 
 

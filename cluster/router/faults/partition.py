@@ -10,13 +10,13 @@ from cluster.router.fault import Effect, Fault
 
 
 class Partition(Effect):
-    """Nothing comes over the link for a time. It waits in the link's backlog, and arrives in order when that ends."""
+    """Nothing comes over the link for a time. Stanzas wait in the link's backlog, and arrive in order at the end."""
 
     def __init__(self, windows: Sequence[Sequence[float | None]]) -> None:
         self._windows = [(start or 0.0, math.inf if end is None else end) for start, end in windows]
 
     def closed_until(self, now_s: float) -> float:
-        """The end of the window that it is in now, and of those that follow it without a gap."""
+        """The end of the current interval, and of those that follow it without a gap."""
         open_s = now_s
         while found := [end for start, end in self._windows if start <= open_s < end]:
             open_s = max(found)

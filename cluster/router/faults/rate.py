@@ -10,14 +10,14 @@ from cluster.router.fault import Effect, Fault, Passage
 
 
 class Rate(Effect):
-    """One stanza after the other, each for as long as its bytes take."""
+    """One stanza after the other, each for the time of its bytes."""
 
     def __init__(self, bytes_per_s: float) -> None:
         self._bytes_per_s = bytes_per_s
         self._free_s = 0.0
 
     def pass_on(self, passage: Passage, now_s: float, rng: Random) -> Sequence[Passage]:
-        """It arrives when the link is free and has carried it; what waited for its reader is not through yet."""
+        """The stanza, when the link is free and has carried it; also if it has waited for its reader."""
         start_s = max(passage.due_s, self._free_s, now_s)
         self._free_s = start_s + len(passage.stanza.raw) / self._bytes_per_s
         return (passage._replace(due_s=self._free_s),)

@@ -1,4 +1,4 @@
-"""Reorder: what is overtaken."""
+"""Reorder: stanzas that are overtaken."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from cluster.base.units import SHARE
 from cluster.router.fault import Effect, Fault, Passage
 
 HELD_BACK_S = 0.1
-"""Whatever comes over the link in that time overtakes the stanza."""
+"""Stanzas that come over the link in this time overtake the held one."""
 
 
 class Reorder(Effect):
-    """Holds a share of the stanzas back, and lets those behind them pass."""
+    """Holds a share of the stanzas back, and lets later ones pass."""
 
     def __init__(self, share: float) -> None:
         self._share = share
 
     def pass_on(self, passage: Passage, now_s: float, rng: Random) -> Sequence[Passage]:
-        """It arrives in its turn or out of it."""
+        """The stanza, in its turn or later."""
         if rng.random() >= self._share:
             return (passage,)
         return (passage._replace(due_s=max(passage.due_s, now_s) + HELD_BACK_S, in_order=False),)

@@ -1,1 +1,1 @@
-"""Streams of clients over TCP and WebSocket."""
+"""Client streams over TCP and WebSocket."""

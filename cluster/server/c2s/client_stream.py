@@ -41,11 +41,11 @@ if TYPE_CHECKING:
 _Taken = TypeVar("_Taken", SessionPort | StanzaError, SessionPort | int | None)
 
 HEADER_TIMEOUT_S = 10.0
-"""From the connection to the stream header."""
+"""Time limit from the connection to the stream header."""
 LOGIN_TIMEOUT_S = 60.0
-"""From the stream header, or the last request that was granted before the login, to the bound resource."""
+"""Time limit from the stream header, or the last request that was granted before the login, to the bound resource."""
 MAX_UNSETTLED = 16
-"""Batches of a client's stanzas that may be on their way to safety before we stop reading from it: up to 1 MiB."""
+"""Batches of a client's stanzas that may be unsettled before the server stops reading from it: up to 1 MiB."""
 
 
 @implementer(IHandshakeListener)
@@ -74,27 +74,27 @@ class ClientStream(StreamConnection):
         return self._session
 
     def dataReceived(self, data: bytes) -> None:
-        """What the client sent."""
+        """Called with bytes of the client."""
         self._idle = False
         super().dataReceived(data)
         if not self._greeted and self._stream.state not in (State.OPENING, State.CLOSED):
             self._greeted = True
             self._limit(LOGIN_TIMEOUT_S)
         if self._owes_answer and self._stream.has_unread:
-            self._reading.pauseProducing(UNANSWERED)  # else what comes would pile up
+            self._reading.pauseProducing(UNANSWERED)  # otherwise later input would pile up
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The connection is gone, with or without a goodbye."""
+        """Called when the connection is gone, with or without a goodbye."""
         self._connections.pop(self, None)
         self._drain_rest()
         self._limit(None)
-        self._stream.close()  # an answer that is still on its way must not bind a session to nothing
+        self._stream.close()  # a pending answer must not bind a session to a closed stream
         session, self._session = self._session, None
         if session is not None:
             session.on_connection_lost()
 
     def shut_down(self) -> None:
-        """The server stops. Whoever can resume the session comes back when there is a server again."""
+        """End the stream because the server stops. A client that can resume its session reconnects later."""
         session, self._session = self._session, None
         if session is not None:
             session.on_shutdown()
@@ -102,32 +102,32 @@ class ClientStream(StreamConnection):
 
     def _on_timeout(self) -> None:
         if self._owes_answer and self._stream.state is not State.CLOSED:
-            self._limit(LOGIN_TIMEOUT_S)  # it is the client who waits
+            self._limit(LOGIN_TIMEOUT_S)  # from now on the server waits for the client
         else:
             super()._on_timeout()
 
     def rest_if_idle(self) -> None:
-        """Called now and then: what was silent since the last call is put to rest."""
+        """Called now and then: put to rest what was silent since the last call."""
         if self._idle:
             self._stream.rest()
         self._idle = True
 
     def secured(self) -> None:
-        """TLS is there already, around something else: no channel binding can be had of it."""
+        """TLS ends outside this connection, so there is no channel binding."""
         self._stream.tls_started({})
 
     def handshakeCompleted(self) -> None:
         """TLS is up: gather its channel bindings (RFC 5929 section 4, RFC 9266)."""
         connection: SSL.Connection = self.transport.getHandle()
         bindings: dict[str, bytes] = {}
-        # with TLS 1.2 clients would try tls-unique, which cannot be had here; they log in without binding
+        # with TLS 1.2, clients would try tls-unique, which is not available; they log in without channel binding
         if connection.get_protocol_version_name() == "TLSv1.3":
             exported = connection.export_keying_material(b"EXPORTER-Channel-Binding", 32, b"")
             bindings = {sasl.EXPORTER: exported, sasl.END_POINT: self._shared.end_point}
         self._stream.tls_started(bindings)
         self._drain()
 
-    # --- what the stream says
+    # --- events of the stream
 
     def _write_output(self) -> None:
         if data := self._stream.data_to_send():
@@ -144,7 +144,7 @@ class ClientStream(StreamConnection):
             self._on_step(event)
 
     def _on_step(self, event: Event) -> None:
-        """Of the way to a session, or of its end."""
+        """A step towards a session, or the end of one."""
         match event:
             case TlsWanted():
                 self.transport.write(self._stream.data_to_send())
@@ -169,12 +169,12 @@ class ClientStream(StreamConnection):
                 self._on_closed(event)
 
     def _on_odd(self, session: SessionPort, event: Nonza | Misaddressed) -> None:
-        """What a bound client sent that is no stanza, or none that can be routed."""
+        """An element of a bound client that is not a stanza, or a stanza that cannot be routed."""
         if isinstance(event, Misaddressed):
             self._domain.routing.bounce(event.stanza, event.error)
             session.on_answered_stanza()
             return
-        self._write_output()  # what a module writes comes behind it
+        self._write_output()  # a module's bytes go after it
         try:
             session.nonza(event)
         except StreamError as error:
@@ -186,7 +186,7 @@ class ClientStream(StreamConnection):
         answer: Callable[[Any], None],
         unanswered: Callable[[Failure], None] | None = None,
     ) -> None:
-        """Hand the result to the stream, which waits for it. Without, `unanswered` is called, or the stream ends."""
+        """Pass the result to the stream, which waits for it. Without a result, call `unanswered`, or end the stream."""
         self._owes_answer = self._asks = True
         deferred = asked if isinstance(asked, Deferred) else Deferred.fromCoroutine(asked)
         deferred.addBoth(self._settled)
@@ -208,7 +208,7 @@ class ClientStream(StreamConnection):
             self._go_on()
 
     def _go_on(self) -> None:
-        """An answer was found: at once, so that the stream goes on by itself, or later."""
+        """An answer is there: at once, so that the stream continues by itself, or later."""
         if not self._asks:
             self._drain()
 
@@ -242,7 +242,7 @@ class ClientStream(StreamConnection):
     def _take(self, session: _Taken) -> _Taken:
         if isinstance(session, StanzaError | int) or session is None:
             return session
-        if self._stream.state is State.CLOSED:  # in the meantime
+        if self._stream.state is State.CLOSED:  # meanwhile
             session.on_connection_lost()
             return session
         self._session = session
@@ -260,7 +260,7 @@ class ClientStream(StreamConnection):
             self._stream.bound(result.jid)
 
     async def _log_in(self, localpart: str, resource: str) -> None:
-        """A request before the login is one itself (XEP-0078): its reply comes after this. Raises StanzaError."""
+        """A request before the login may be a login (XEP-0078): its reply comes after this. Raises StanzaError."""
         result = await self._bind(localpart, resource)
         if isinstance(result, StanzaError):
             raise result
@@ -270,7 +270,7 @@ class ClientStream(StreamConnection):
             self._stream.logged_in(self._session.jid, reply)
         else:
             self._stream.request_answered(reply)
-            if reply.type == "result":  # somebody fills in a form, who is not to be cut off with it
+            if reply.type == "result":  # a user is filling in a form, and needs time
                 self._limit(LOGIN_TIMEOUT_S)
 
     def _resumed(self, result: SessionPort | StreamError | int | None) -> None:
@@ -284,7 +284,7 @@ class ClientStream(StreamConnection):
             result.on_resumed()
 
     def _leave(self) -> None:
-        """The session goes on with another stream."""
+        """The session continues with another stream."""
         if self._session is not None:
             self._session = None
             self.fail(StreamError(StreamCondition.CONFLICT, "the session was resumed on another stream"))

@@ -20,12 +20,12 @@ from cluster.xmpp.element import Element
 from cluster.xmpp.streams.stream_options import StreamOptions, TlsMode
 
 REST_AFTER_S = 1.0
-"""A stream that was silent for so long gives memory back, which costs some 10 µs when it speaks again."""
+"""A stream that was silent for this time gives memory back, which costs some 10 µs when it is used again."""
 
 
 @dataclass(frozen=True)
 class C2s:
-    """What all client streams of a server share."""
+    """The part that all client streams of a server share."""
 
     domain: Domain
     binder: SessionBinder
@@ -38,7 +38,7 @@ class C2s:
 
 
 class ClientStreams(Factory):
-    """Makes a ClientStream for each connection, and can end them all."""
+    """Creates a ClientStream for each connection, and can end them all."""
 
     noisy = False
 
@@ -64,18 +64,18 @@ class ClientStreams(Factory):
         self.startFactory()
 
     def buildProtocol(self, addr: object) -> ClientStream:
-        """A new connection."""
+        """Twisted: a new connection."""
         return ClientStream(self._shared, self.peer_clock, self.streams)
 
     def shut_down(self) -> None:
         """End every stream: `system-shutdown` (RFC 6120 section 4.9.3.19)."""
         for stream in [*self.streams]:
             stream.shut_down()
-            stream.hang_up()  # there will be nobody to wait for what the client says to it
+            stream.hang_up()  # nobody waits for the answers of the client any more
 
 
 def stream_options(ctx: ModuleContext, tls: TlsMode, anonymous: bool = False) -> StreamOptions:
-    """What the streams of clients are offered, by the server and its modules."""
+    """The options of client streams, from the server and its modules."""
 
     def offered(when: When) -> tuple[Element, ...]:
         return ctx.host.stream_features(ctx, when)

@@ -1,4 +1,4 @@
-"""What a server offers over HTTP: WebSockets (RFC 7395), and where they are found (XEP-0156)."""
+"""The HTTP side of a server: WebSockets (RFC 7395), and their discovery (XEP-0156)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ XRD = "http://docs.oasis-open.org/ns/xri/xrd-1.0"
 
 
 def site(streams: ClientStreams, reactor: Clock, *, is_secure: bool) -> Site:
-    """All of it, for one port. `is_secure`: under TLS."""
+    """The site of one port. `is_secure`: under TLS."""
     scheme = "wss" if is_secure else "ws"
     root: Any = Resource()  # type: ignore[no-untyped-call]
     well_known: Any = Resource()  # type: ignore[no-untyped-call]
@@ -35,10 +35,11 @@ def site(streams: ClientStreams, reactor: Clock, *, is_secure: bool) -> Site:
 
 
 class BodilessRequest(Request):
-    """A request without a body: nothing here takes one, and Twisted would keep any, of whatever size, in a file."""
+    """A request without a body: no resource here takes one, and Twisted would store any, of whatever size, in a
+    file."""
 
     def gotLength(self, length: int | None) -> None:
-        """Refuse a body, whose size is None where it is not told (RFC 9110 section 15.5.14)."""
+        """Refuse a body, whose size is None if it is not announced (RFC 9110 section 15.5.14)."""
         super().gotLength(0)  # type: ignore[no-untyped-call]
         if length != 0:
             channel: Any = self.channel
@@ -46,18 +47,18 @@ class BodilessRequest(Request):
             channel.loseConnection()
 
     def handleContentChunk(self, data: bytes) -> None:
-        """What of it is on its way goes nowhere."""
+        """Discard the part that arrives."""
 
 
 class RequestChannel(HTTPChannel):
-    """A connection on which a whole request has to come in time, not only a byte of it now and then."""
+    """A connection on which a whole request must arrive in time, not only a byte now and then."""
 
     def resetTimeout(self) -> None:
-        """Called with each piece of a request: the time goes on."""
+        """Called with each piece of a request: the time limit does not start again."""
 
 
 class StreamSite(Site):
-    """Where requests lead to client streams. Nothing is logged of each."""
+    """The HTTP site of client streams. It logs no requests."""
 
     noisy = False
     protocol: Any = RequestChannel
@@ -69,17 +70,17 @@ class StreamSite(Site):
         self._peer_clock = streams.peer_clock
 
     def buildProtocol(self, addr: Any) -> Any:
-        """A new connection, with the time that peers have."""
+        """A new connection, with time limits by the clock for peers."""
         channel: Any = super().buildProtocol(addr)  # type: ignore[no-untyped-call]
         channel.callLater = self._peer_clock.callLater
         return channel
 
     def log(self, request: object) -> None:
-        """Nothing: a log line for each request would be the client's to write."""
+        """Log nothing: clients could fill the log."""
 
 
 class HostMeta(Resource):
-    """Where the WebSockets are: at the host and port by which the client came here, whatever stands between."""
+    """The addresses of the WebSockets: the host and port of this request, also through proxies."""
 
     isLeaf = True
 
@@ -90,7 +91,7 @@ class HostMeta(Resource):
         self._document = document
 
     def render_GET(self, request: Any) -> bytes:
-        """The document; programs in browsers may read it, wherever they are from (XEP-0156 section 3)."""
+        """The document; programs in browsers may read it from any origin (XEP-0156 section 3)."""
         here = request.getHost()
         host = request.getHeader("host") or f"{here.host}:{here.port}"
         request.setHeader(b"content-type", self._type)

@@ -1,4 +1,4 @@
-"""WebSocket connections of clients (RFC 7395): between twisted.web and the client streams, which know nothing of it."""
+"""WebSocket connections of clients (RFC 7395): between twisted.web and the client streams, which do not know of it."""
 
 from __future__ import annotations
 
@@ -27,19 +27,20 @@ from cluster.xmpp.limits import FROM_CLIENT
 from cluster.xmpp.streams.websocket import SUBPROTOCOL, WebSocketFraming
 
 MAX_FRAMES_AT_ONCE = MAX_AT_ONCE
-"""Of one client, before all others have their turn: one read of a socket brings ten thousand that are empty."""
+"""Frames of one client before all others have their turn: one read of a socket may bring ten thousand empty ones."""
 
 
 @implementer(IPushProducer)
 class _Writable:
-    """Whether a client reads what it is sent. While it does not, the newest of its pings is answered only.
+    """Whether the client reads.
 
-    RFC 6455 section 5.5.3 allows that, and what is told to a client that does not read stays in memory.
+    While it does not, only the newest of its pings is answered, as RFC 6455 section 5.5.3 allows: bytes for a client
+    that does not read stay in memory.
     """
 
     def __init__(self, send: Callable[[Any], None]) -> None:
         self.producer: Any = None
-        """The stream's."""
+        """That of the stream."""
         self._send = send
         self._is_full = False
         self._pong: Any = None
@@ -52,13 +53,13 @@ class _Writable:
             self._send(pong)
 
     def pauseProducing(self) -> None:
-        """The client does not read."""
+        """IPushProducer: the client does not read."""
         self._is_full = True
         if self.producer is not None:
             self.producer.pauseProducing()
 
     def resumeProducing(self) -> None:
-        """It reads again."""
+        """IPushProducer: the client reads again."""
         self._is_full = False
         pong, self._pong = self._pong, None
         if pong is not None:
@@ -67,11 +68,11 @@ class _Writable:
             self.producer.resumeProducing()
 
     def stopProducing(self) -> None:
-        """The connection is gone; connectionLost does the rest."""
+        """IPushProducer: the connection is gone; connectionLost does the rest."""
 
 
 class WebSocket(ProtocolWrapper):
-    """One connection, behind its handshake: the transport of a client's stream."""
+    """One connection after its handshake: the transport of a client's stream."""
 
     wrappedProtocol: Any  # ClientStream
     transport: Any
@@ -81,14 +82,14 @@ class WebSocket(ProtocolWrapper):
         super().__init__(factory, stream)
         self._frames = Connection(ConnectionType.SERVER)
         self._framing = WebSocketFraming(FROM_CLIENT)
-        self._begun = bytearray()  # of a message that comes in several frames
+        self._begun = bytearray()  # of a message in several frames
         self._writable = _Writable(self._send)
         self._is_secure = factory.is_secure
         self._clock = factory.clock
         self._reading: Reading
 
     def connectionMade(self) -> None:
-        """The handshake is done; what TLS there is was there before it."""
+        """The handshake is done; the state of TLS does not change any more."""
         self._reading = Reading(self.transport)
         self.transport.registerProducer(self._writable, True)
         if self._is_secure:
@@ -106,7 +107,7 @@ class WebSocket(ProtocolWrapper):
             self._refuse(error.event_hint or CloseConnection(CloseReason.PROTOCOL_ERROR))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The connection is gone; what came before counts."""
+        """The connection is gone; complete messages count."""
         if not self.disconnecting:
             self._read_frames(None)
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
@@ -145,7 +146,7 @@ class WebSocket(ProtocolWrapper):
             self.wrappedProtocol.dataReceived(self._framing.received(message))
         except StreamError as error:
             self.wrappedProtocol.fail(error)
-            self.loseConnection()  # what comes behind it cannot be read
+            self.loseConnection()  # later input cannot be read
 
     def _send(self, *events: Any) -> None:
         if self._frames.state not in (ConnectionState.CLOSED, ConnectionState.LOCAL_CLOSING):
@@ -156,14 +157,14 @@ class WebSocket(ProtocolWrapper):
         self.transport.unregisterProducer()
         super().loseConnection()  # type: ignore[no-untyped-call]
 
-    # --- as a transport
+    # --- as the transport of the stream
 
     def pauseProducing(self) -> None:
-        """The stream takes no more for now."""
+        """The stream reads no more for now."""
         self._reading.pauseProducing(UNREAD)
 
     def resumeProducing(self) -> None:
-        """The stream takes more."""
+        """The stream reads again."""
         self._reading.resumeProducing(UNREAD)
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
@@ -171,7 +172,7 @@ class WebSocket(ProtocolWrapper):
         self._writable.producer = producer
 
     def unregisterProducer(self) -> None:
-        """Nobody is told any more."""
+        """Tell nobody any more."""
         self._writable.producer = None
 
     def write(self, data: bytes) -> None:
@@ -179,24 +180,24 @@ class WebSocket(ProtocolWrapper):
         self._send(*(TextMessage(message.decode()) for message in self._framing.to_send(data)))
 
     def loseConnection(self) -> None:
-        """End it when all is written."""
+        """Close the connection when all is written."""
         self._refuse(CloseConnection(CloseReason.NORMAL_CLOSURE))
 
 
 class WebSockets(WrappingFactory[WebSocket]):
-    """Makes a client stream for each connection, with a WebSocket around it."""
+    """Creates a client stream for each connection, with a WebSocket around it."""
 
     protocol = WebSocket
 
     def __init__(self, streams: ClientStreams, is_secure: bool) -> None:
-        """`is_secure`: they come under TLS."""
+        """`is_secure`: the connections come through TLS."""
         super().__init__(streams)  # type: ignore[no-untyped-call]
         self.is_secure = is_secure
         self.clock = streams.clock
 
 
 class WebSocketResource(Resource):
-    """Where clients open WebSockets. twisted.web.websocket has one too, which cannot agree on a subprotocol."""
+    """The resource for WebSockets. That of twisted.web.websocket cannot negotiate a subprotocol."""
 
     isLeaf = True
 

@@ -1,1 +1,1 @@
-"""External components (XEP-0114), as their domain has them."""
+"""External components (XEP-0114), on the side of their domain."""

@@ -1,4 +1,4 @@
-"""An external component (XEP-0114) as its domain sees it: an address whose stream comes and goes."""
+"""An external component (XEP-0114), on the side of its domain: an address whose stream comes and goes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred
 
+from cluster.base import reasons
 from cluster.base.settled import Settled
 from cluster.base.turn import Turn
 from cluster.server.config import Ports
@@ -23,7 +24,7 @@ from cluster.xmpp.streams.content_namespace import into_stream
 from cluster.xmpp.wellformed import why_too_large
 
 WAIT_S = 30.0
-"""How long a stanza waits for a component that is away. One that restarts is back in a few seconds."""
+"""How long a stanza waits for a component that is away. A component that restarts is back in a few seconds."""
 MAX_WAITING = 100
 """Stanzas that wait for one component, or that keep the entry of a link unsettled until the component acknowledges
 them, so that a crash does not lose them; together with those of a second component that is away they must not fill the
@@ -31,11 +32,14 @@ link that they came over (MAX_UNSETTLED of router/guard.py)."""
 
 
 ALONE_AFTER = 2
-"""Streams that ended before the component acknowledged a stanza; then it is sent alone, so that it can be told which
-one the component cannot take."""
+"""Streams that ended before the component acknowledged a stanza; the stanza is then sent alone, to find the one that
+ends the streams."""
 MAX_TRIES = 5
-"""Streams on which a stanza is written; then it goes back to its sender. A component that crashes for other reasons
-is back sooner; and a stanza that ends its stream must not keep all others from it for ever."""
+"""Streams on which a stanza is written; then it returns to its sender.
+
+A component that crashes for other reasons is back sooner; and a stanza that ends streams must not keep all others from
+the component forever.
+"""
 
 
 class _Pending:
@@ -47,16 +51,16 @@ class _Pending:
         self.stanza = stanza
         self.settled: Deferred[None] = Deferred()
         self.is_pipelined = False
-        """It went to the transport of a stream, and was not acknowledged."""
+        """It was written to a stream, and is not acknowledged."""
         self.timer: DelayedCall | None = None
         self.tries = 0
-        """On so many streams it was written, and not acknowledged before their end."""
+        """The number of streams on which it was written, and not acknowledged before their end."""
 
 
 class ComponentOutbox(Outbox):
-    """What is on its way to a component; `done` hears how many more it has, the oldest first.
+    """Stanzas on their way to a component; `done` gets the number of further ones that it has, the oldest first.
 
-    That is when it acknowledges them, or when they are written where it does not acknowledge.
+    It has them when it acknowledges them, or when they are written if it does not acknowledge.
     """
 
     def __init__(
@@ -72,7 +76,7 @@ class ComponentOutbox(Outbox):
         self._done = done
 
     def flush(self) -> None:
-        """Write what waits, if the component keeps up."""
+        """Write the waiting stanzas, if the component reads."""
         super().flush()
         management = self._stream.management
         if management is not None and management.size_bytes > MAX_UNSENT_BYTES:
@@ -86,12 +90,12 @@ class ComponentOutbox(Outbox):
 
 
 class Component:
-    """One component that the topology knows.
+    """One component of the topology.
 
-    While it is away, what is for it waits, also what it was sent and has not acknowledged; it is then refused with
-    remote-server-timeout: a "service specified as part of the JID of the intended recipient" with which "communications
-    could not be established within a reasonable amount of time" (RFC 6120 section 8.3.3.16), of type wait. XEP-0114
-    says nothing of it.
+    While it is away, its stanzas wait, including those that it was sent and has not acknowledged. They are then refused
+    with remote-server-timeout: a "service specified as part of the JID of the intended recipient" with which
+    "communications could not be established within a reasonable amount of time" (RFC 6120 section 8.3.3.16), of type
+    wait. XEP-0114 does not define it.
     """
 
     def __init__(self, domain: str, secret: str, ports: Ports, routing: Routing) -> None:
@@ -103,12 +107,12 @@ class Component:
         self._routing = routing
         self._outbox: Outbox | None = None
         self._sent: deque[_Pending] = deque()
-        """Handed to its stream."""
+        """Passed to its stream."""
         self._waiting: deque[_Pending] = deque()
 
     @property
     def is_connected(self) -> bool:
-        """True while a stream is joined."""
+        """Whether a stream is joined."""
         return self._outbox is not None
 
     def deliver(self, stanza: Stanza, place: str) -> Settled:
@@ -117,41 +121,42 @@ class Component:
             return self._take(stanza)
         if len(stanza.raw) > CARRIED.max_bytes:
             return self._routing.too_large(stanza)
-        if stanza.kind == "message":  # it may come twice, and is known by that then
+        if stanza.kind == "message":  # it may arrive twice, and is then recognised by its id
             stanza = with_stanza_id(stanza, self._new_id(), self._routing.jid)
         self._take(stanza)
         return None
 
     def _take(self, stanza: Stanza) -> Settled:
-        """Send it, now or when the component is there."""
+        """Send it, now or when the component is connected."""
         if len(self._waiting) >= MAX_WAITING:
             self._refuse(_Pending(stanza), self._away())
             return None
         pending = _Pending(stanza)
-        if self._outbox is None or self._waiting:  # the second: until it is known which one ends its streams
+        if self._outbox is None or self._waiting:  # the second stream: until it is known which stanza ends the streams
             self._wait(pending)
         else:
             self._pass(self._outbox, pending)
         return pending.settled if len(self._sent) <= MAX_WAITING else None
 
     def reply(self, stanza: Stanza) -> None:
-        """Answer what the component itself sent, and cannot be routed."""
+        """Answer a stanza of the component that cannot be routed."""
         self._take(stanza)
 
     def attach(self, outbox: Outbox) -> None:
-        """The component joined: first what waited for it, in order."""
+        """The component is connected: send the waiting stanzas first, in order."""
         self._outbox = outbox
         self._go_on()
 
     def done(self, count: int) -> None:
-        """The component has so many more."""
+        """The component has `count` more stanzas."""
         for _ in range(count):
             self._sent.popleft().settled.callback(None)
         if self._waiting:
             self._go_on()
 
     def _go_on(self) -> None:
-        """Pass on what waits; one that may have ended earlier streams goes alone, and the next when it is through."""
+        """Send waiting stanzas; one that may have ended earlier streams goes alone, and the next when it is
+        acknowledged."""
         while self._waiting and self._outbox is not None:
             is_suspect = self._waiting[0].tries >= ALONE_AFTER
             if self._sent and (is_suspect or self._sent[-1].tries >= ALONE_AFTER):
@@ -161,7 +166,7 @@ class Component:
             self._pass(self._outbox, pending)
 
     def detach(self) -> None:
-        """Its stream is over; what it may not have waits for the next one, and is not refused for want of room."""
+        """Its stream has ended; stanzas that it may not have wait for the next one, even beyond MAX_WAITING."""
         outbox, self._outbox = self._outbox, None
         if outbox is not None:
             unsent = len(outbox.take_unsent())
@@ -176,9 +181,9 @@ class Component:
             self._give_up_on_first()
 
     def stop(self) -> None:
-        """The server stops: whoever waits hears of it.
+        """The server stops: return the waiting stanzas to their senders.
 
-        Not of what the component may have got: what of that came over a link stays there, and comes again.
+        Except those that the component may have: if they came over a link, they stay there, and are read again.
         """
         for pending in [*self._waiting]:
             self._take_back(pending)
@@ -186,17 +191,17 @@ class Component:
                 self._refuse(pending, self._away())
 
     def _give_up_on_first(self) -> None:
-        """The stanza with which the last streams ended, once it is known (RFC 6120 section 13.12)."""
+        """Return the stanza that ended the last streams, once it is known (RFC 6120 section 13.12)."""
         if self._waiting and self._waiting[0].tries >= MAX_TRIES:
             pending = self._waiting[0]
             self._take_back(pending)
             text = f"{self.domain} ended its stream {MAX_TRIES} times when it was sent this"
-            self._refuse(pending, StanzaError(Condition.POLICY_VIOLATION, text))
+            self._refuse(pending, StanzaError(Condition.POLICY_VIOLATION, text, reason=reasons.REFUSED))
 
     def _pass(self, outbox: Outbox, pending: _Pending) -> None:
         made = into_stream(pending.stanza)
-        if reason := why_too_large(made.raw, TO_COMPONENT.max_bytes):
-            self._refuse(pending, StanzaError(Condition.POLICY_VIOLATION, reason))
+        if text := why_too_large(made.raw, TO_COMPONENT.max_bytes):
+            self._refuse(pending, StanzaError(Condition.POLICY_VIOLATION, text, reason=reasons.TOO_LARGE))
             return
         self._sent.append(pending)
         self._tracer.record(Event.DELIVERED, pending.stanza, f"component {self.domain}")
@@ -205,7 +210,8 @@ class Component:
     def _wait(self, pending: _Pending) -> None:
         pending.timer = self._clock.callLater(WAIT_S, self._give_up, pending)
         self._waiting.append(pending)
-        self._tracer.record(Event.ENQUEUED, pending.stanza, f"until component {self.domain} is connected")
+        detail = f"until component {self.domain} is connected"
+        self._tracer.record(Event.ENQUEUED, pending.stanza, detail, reason=reasons.COMPONENT_AWAY)
 
     def _give_up(self, pending: _Pending) -> None:
         self._take_back(pending)
@@ -218,7 +224,8 @@ class Component:
             pending.timer.cancel()
 
     def _away(self) -> StanzaError:
-        return StanzaError(Condition.REMOTE_SERVER_TIMEOUT, f"{self.domain} is not connected to its server")
+        text = f"{self.domain} is not connected to its server"
+        return StanzaError(Condition.REMOTE_SERVER_TIMEOUT, text, reason=reasons.COMPONENT_AWAY)
 
     def _refuse(self, pending: _Pending, error: StanzaError) -> None:
         refused = self._routing.bounce(pending.stanza, error)

@@ -1,4 +1,4 @@
-"""Components' streams on TCP: the Twisted side of `AcceptingStream`. Without TLS, which XEP-0114 does not know."""
+"""Component streams over TCP: the Twisted side of `AcceptingStream`. XEP-0114 has no TLS."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from cluster.xmpp.streams.component import AcceptingStream, Acknowledged, Joined
 from cluster.xmpp.streams.events import Closed, Misaddressed
 
 HANDSHAKE_TIMEOUT_S = 10.0
-"""From the connection to the handshake."""
+"""Time limit from the connection to the handshake."""
 MAX_UNSETTLED = 64
-"""Batches of a component's stanzas that may be on their way to safety before we stop reading from it."""
+"""Batches of a component's stanzas that may be unsettled before the server stops reading from it."""
 
 
 class ComponentStreams(Factory):
-    """Makes a ComponentStream for each connection, and can end them all."""
+    """Creates a ComponentStream for each connection, and can end them all."""
 
     noisy = False
 
@@ -41,7 +41,7 @@ class ComponentStreams(Factory):
         self._new_id = ports.new_id
 
     def buildProtocol(self, addr: object) -> ComponentStream:
-        """A new connection."""
+        """Twisted: a new connection."""
         secrets = {component.domain: component.secret for component in self.components.values()}
         return ComponentStream(self, AcceptingStream(self._domain, secrets, self._new_id))
 
@@ -49,7 +49,7 @@ class ComponentStreams(Factory):
         """End every stream: `system-shutdown` (RFC 6120 section 4.9.3.19)."""
         for stream in [*self.streams]:
             stream.fail(StreamError(StreamCondition.SYSTEM_SHUTDOWN))
-            stream.hang_up()  # there will be nobody to wait for what the component says to it
+            stream.hang_up()  # nobody waits for the answers of the component any more
         for component in self.components.values():
             component.stop()
 
@@ -74,13 +74,13 @@ class ComponentStream(StreamConnection):
         return self._joined
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The connection is gone, with or without a goodbye."""
+        """Called when the connection is gone, with or without a goodbye."""
         self._connections.pop(self, None)
         self._drain_rest()
         self._limit(None)
         self._leave()
 
-    # --- what the stream says
+    # --- events of the stream
 
     def _on_event(self, event: Stanza | Misaddressed | Joined | Acknowledged | Closed) -> None:
         match event:
@@ -118,7 +118,7 @@ class ComponentStream(StreamConnection):
             self.transport.write(data)
 
     def _join(self) -> None:
-        """The secret is right. A second connection is refused only now: nobody else is to learn of the first."""
+        """The secret is right. A second connection is refused only now, so that nobody else learns of the first."""
         component = self._shared.components[self._stream.domain]
         if component.is_connected:
             self.fail(StreamError(StreamCondition.CONFLICT, f"{component.domain} is connected already"))
@@ -128,11 +128,11 @@ class ComponentStream(StreamConnection):
         self._joined = ComponentOutbox(self._shared.turn, self.transport.write, self.fail, self._stream, component.done)
         self._flows()
         self._stream.accept()
-        component.attach(self._joined)  # what it sends is written in a later turn, behind the answer
+        component.attach(self._joined)  # stanzas for it are written in a later turn, after the answer
         self._log.info("component {domain} is connected", domain=component.domain)
 
     def _on_closed(self, closed: Closed) -> None:
-        """Our end of the stream is closed; what is not yet written waits for the component's next stream."""
+        """Our end of the stream is closed; unwritten stanzas wait for the component's next stream."""
         self._leave()
         who = self._stream.domain or "an unknown component"
         self._log.info("stream of {who} ended: {reason}", who=who, reason=closed.reason or "regular")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from cluster.base import reasons
 from cluster.base.settled import Settled
 from cluster.host.iq import IqDispatch
 from cluster.server.config import Ports
@@ -61,13 +62,15 @@ class AccountDelivery:
     def _deliver_to_domain(self, stanza: Stanza) -> Settled:
         if stanza.kind == "iq":
             return self._requests.handle(self._ctx, stanza, "domain")
-        if stanza.kind == "message":  # RFC 6120 section 10.5.1: the server itself reads none
-            error = StanzaError(Condition.SERVICE_UNAVAILABLE, cause="the server itself reads no messages")
+        if stanza.kind == "message":  # RFC 6120 section 10.5.1: the server itself reads no messages
+            error = StanzaError(
+                Condition.SERVICE_UNAVAILABLE, cause="the server itself reads no messages", reason=reasons.SERVER_ITSELF
+            )
             return self._bounce(stanza, error)
         return None
 
     def _deliver_at(self, node: str, stanza: Stanza, localpart: str, place: str) -> Settled:
-        """Nobody is online here: the account is offline, at another node, or being restored."""
+        """The account has no session at this node: it is offline, at another node, or being restored."""
         if node != self._nodes.name:
             return self._routing.tell(node, stanza, place)
         if self._is_only_seen(stanza) and self._ctx.accounts.here(localpart) is None:
@@ -81,7 +84,7 @@ class AccountDelivery:
         return result
 
     def _hand_on(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
-        """Hand on what is for this account; None where there is no such account."""
+        """Pass a stanza on to this account; None if it does not exist."""
         if account is not None and account.barrier is not None and stanza.from_ and account.blocks(stanza.from_):
             return self._turn_away(stanza)
         if stanza.kind == "message":
@@ -95,16 +98,17 @@ class AccountDelivery:
         return self._deliver_presence(account, stanza)
 
     def _turn_away(self, stanza: Stanza) -> Settled:
-        """The account blocks the sender, to whom it looks as if the account had no resource."""
+        """The account blocks the sender, who gets the answer of an account without resources."""
         cause = "the receiver blocks the sender"
         if stanza.kind == "presence":
-            self._tracer.record(Event.DROPPED, stanza, cause)
+            self._tracer.record(Event.DROPPED, stanza, cause, reason=reasons.RECEIVER_BLOCKS)
         else:
-            return self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE, cause=cause))
+            error = StanzaError(Condition.SERVICE_UNAVAILABLE, cause=cause, reason=reasons.RECEIVER_BLOCKS)
+            return self._bounce(stanza, error)
         return None
 
     def _deliver_iq(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
-        """RFC 6121 section 8.5: an account's server answers for it; a resource answers for itself."""
+        """RFC 6121 section 8.5: the server answers for an account; a resource answers for itself."""
         assert stanza.to is not None
         if not stanza.to.resourcepart:
             return self._requests.handle(self._ctx, stanza, "nobody" if account is None else "account")
@@ -113,13 +117,13 @@ class AccountDelivery:
         except StanzaError as error:
             return self._bounce(stanza, error)
         session.send(stanza)
-        self._tracer.record(Event.DELIVERED, stanza, stanza.to.resourcepart)
+        self._tracer.record(Event.DELIVERED, stanza, stanza.to.resourcepart, reason=session.why_not_now)
         return None
 
     def _asked_session(self, account: LocalAccount | None, stanza: Stanza, to: Jid) -> Session:
-        """The resource that an iq is for. Raises StanzaError where there is none, or none for this sender."""
+        """The resource that an iq is for. Raises StanzaError if there is none, or none for this sender."""
         if account is None:
-            raise StanzaError(Condition.SERVICE_UNAVAILABLE, cause="no such account")
+            raise StanzaError(Condition.SERVICE_UNAVAILABLE, cause="no such account", reason=reasons.NO_ACCOUNT)
         is_request = stanza.may_be_answered_with_error
         if is_request and stanza.payloads:
             guard = self._ctx.host.guard(stanza.payloads[0])
@@ -128,8 +132,9 @@ class AccountDelivery:
         session = account.sessions.get(to.resourcepart)
         if session is None or (is_request and not session.is_visible_to(stanza.from_)):
             cause = "no such resource" if session is None else "the sender may not see the resource"
-            # section 8.5.3.1: a stranger is not to tell these apart
-            raise StanzaError(Condition.SERVICE_UNAVAILABLE, cause=cause)
+            reason = reasons.NO_RESOURCE if session is None else reasons.NOT_VISIBLE
+            # section 8.5.3.1: a stranger must not distinguish these cases
+            raise StanzaError(Condition.SERVICE_UNAVAILABLE, cause=cause, reason=reason)
         return session
 
     def _deliver_presence(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
@@ -147,6 +152,6 @@ class AccountDelivery:
         return None
 
     def _is_only_seen(self, stanza: Stanza) -> bool:
-        """Presence that only a session could see (RFC 6121 section 8.5.2.2.2), and no module wants to know of."""
+        """Presence that only a session could see (RFC 6121 section 8.5.2.2.2), and that no module needs."""
         is_presence = stanza.kind == "presence" and stanza.type not in TYPES and stanza.type != "probe"
-        return is_presence and not self._ctx.presence.concerns_accounts
+        return is_presence and not self._ctx.presence.concerns(stanza, self._nodes.is_alone)

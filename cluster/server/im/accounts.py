@@ -1,4 +1,4 @@
-"""The accounts of a domain that somebody uses right now: their rosters and sessions, in memory."""
+"""The accounts of a domain that are in use now: their rosters and sessions, in memory."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from cluster.xmpp.jid import Jid
 
 
 class Barrier(Sized, Protocol):
-    """Between an account and the addresses that it blocks, to which it looks as if the account had no resource."""
+    """Stops stanzas between an account and the addresses that it blocks, who see an account without resources."""
 
     def blocks(self, other: Jid) -> bool:
-        """Nothing passes to or from this address."""
+        """Whether stanzas to and from this address are stopped."""
 
     def refusal(self) -> StanzaError:
-        """What the account's own sessions are told that write to such an address."""
+        """The error for the account's own sessions that write to such an address."""
 
 
 class LocalAccount:
@@ -40,19 +40,19 @@ class LocalAccount:
         self.jid = jid
         self.roster = roster
         self.temporary = temporary
-        """It is gone with its session, so nothing of it is stored (SASL ANONYMOUS, XEP-0175)."""
+        """It ends with its session, and nothing of it is stored (SASL ANONYMOUS, XEP-0175)."""
         self.is_removed = False
-        """It was removed: nothing of it is kept any more, whatever was under way."""
+        """It was removed: nothing of it is stored any more, also by tasks that are running."""
         self.state: dict[AccountState[Any], Any] = {}
-        """What modules keep with it; what is not in it has the default of its key."""
+        """The state of modules; a missing key has its default."""
         self.barrier: Barrier | None = None
-        """None where everything passes."""
+        """None if nothing is stopped."""
         self.left_utc_s: float | None = None
-        """When a resource became unavailable for the last time, where that is known."""
+        """When its last resource became unavailable, if that is known."""
         self.sessions: dict[str, Session] = {}
         """By resourcepart: all connected resources."""
         self.held: list[tuple[Callable[[], Settled], Deferred[None]]] | None = None
-        """What must wait until older messages have come out of the offline store; None when nothing waits."""
+        """Deliveries that wait until older messages have come out of the offline store; None if none need to wait."""
 
     @property
     def available(self) -> list[Session]:
@@ -65,32 +65,32 @@ class LocalAccount:
         return item is not None and item.subscription in ("from", "both")
 
     def hold(self) -> bool:
-        """Let what is new wait until `release`; False where it waits already."""
+        """Hold back new deliveries until `release`; False if they are held back already."""
         if self.held is not None:
             return False
         self.held = []
         return True
 
     def release(self) -> None:
-        """Deliver what waited, in order."""
+        """Make the held deliveries, in order."""
         held, self.held = self.held or [], None
         for deliver, settled in held:
             (deliver() or succeed(None)).chainDeferred(settled)
 
     def hold_back(self, deliver: Callable[[], Settled]) -> Deferred[None]:
-        """Call `deliver` behind all that waits; fires when what it delivers has settled."""
+        """Call `deliver` after all that waits; fires when its result has settled."""
         assert self.held is not None
         settled: Deferred[None] = Deferred()
         self.held.append((deliver, settled))
         return settled
 
     def blocks(self, other: Jid) -> bool:
-        """Nothing passes between the two; whatever the barrier says, an account hears itself."""
+        """Whether the barrier stops stanzas between the two; never between an account and itself."""
         return self.barrier is not None and self.barrier.blocks(other) and other.bare != self.jid
 
     @property
     def accepting_messages(self) -> list[Session]:
-        """Its resources that take messages for the bare JID."""
+        """Its resources that accept messages to the bare JID."""
         return [session for session in self.sessions.values() if session.accepting_messages]
 
     def best(self) -> list[Session]:
@@ -101,12 +101,12 @@ class LocalAccount:
 
 
 class Accounts:
-    """Finds accounts: at once while they are online, from the store otherwise."""
+    """Finds accounts: in memory while they are online, otherwise in the store."""
 
     def __init__(
         self, domain: str, store: Store, limits: Limits, prepare: Callable[[LocalAccount], Awaitable[object]]
     ) -> None:
-        """`prepare` completes an account that was read, before anybody gets it."""
+        """`prepare` completes a loaded account before it is used."""
         self.online: dict[str, LocalAccount] = {}
         """By localpart: the accounts with a session."""
         self._domain = domain
@@ -118,7 +118,7 @@ class Accounts:
         self._removing: set[str] = set()
 
     def load(self, localpart: str) -> Deferred[LocalAccount | None]:
-        """The account, or None where there is none. All who ask get the same object as long as one of them holds it."""
+        """The account, or None. All callers get the same object as long as one of them holds it."""
         account = self.online.get(localpart) or self._loaded.get(localpart)
         if account is not None or localpart in self._removing:
             return succeed(account)
@@ -139,7 +139,7 @@ class Accounts:
         return account
 
     def temporary(self, localpart: str) -> LocalAccount:
-        """A new account that lasts as long as its session."""
+        """A new account that ends with its session."""
         return LocalAccount(Jid(localpart, self._domain), Roster((), self._limits.roster), temporary=True)
 
     def _loaded_now(self, result: object, localpart: str) -> None:
@@ -156,17 +156,17 @@ class Accounts:
         session.account.sessions[session.jid.resourcepart] = session
 
     def here(self, localpart: str) -> LocalAccount | None:
-        """The account with its sessions, also where it is being restored: then it is not `online` yet."""
+        """The account with its sessions, also while it is being restored: it is not `online` yet then."""
         account = self.online.get(localpart) or self._loaded.get(localpart)
         return account if account is not None and account.sessions else None
 
     def show(self, account: LocalAccount) -> None:
-        """The account was restored: from now on everybody finds its sessions."""
+        """The account was restored: its sessions can be found from now on."""
         if account.sessions:
             self.online[account.jid.localpart] = account
 
     def detach(self, session: Session) -> None:
-        """The session is over."""
+        """The session has ended."""
         sessions = session.account.sessions
         if sessions.get(session.jid.resourcepart) is session:
             del sessions[session.jid.resourcepart]
@@ -175,10 +175,7 @@ class Accounts:
 
     @contextmanager
     def removal(self, account: LocalAccount) -> Iterator[None]:
-        """Nobody finds the account from now on, also while its data goes: else a new session would bring it back.
-
-        Where that fails the account is as it was.
-        """
+        """Hide the account while its data is removed: a new session would create it again. An error restores it."""
         localpart = account.jid.localpart
         self._removing.add(localpart)
         self.online.pop(localpart, None)
@@ -203,7 +200,7 @@ class Accounts:
         return Deferred.fromCoroutine(self._store.rosters.put(account.jid.localpart, item))
 
     def remove_item(self, account: LocalAccount, contact: Jid) -> Deferred[None]:
-        """Forget a contact, in memory at once; fires when it is stored."""
+        """Remove a contact, in memory at once; fires when it is stored."""
         account.roster.remove(contact)
         if account.is_removed:
             return succeed(None)

@@ -1,4 +1,4 @@
-"""Delivery of messages to local accounts: RFC 6121 section 8.5 as one table, and what carries it out."""
+"""Delivery of messages to local accounts: RFC 6121 section 8.5 as one table, and its execution."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from functools import partial
 
 from twisted.internet.defer import Deferred, succeed
 
+from cluster.base import reasons
+from cluster.base.reasons import Reason
 from cluster.base.settled import Settled
 from cluster.host.module import ForLater
 from cluster.router.port import Bounce
@@ -20,7 +22,7 @@ from cluster.xmpp.stanza import Stanza
 
 
 class Situation(StrEnum):
-    """What the server finds behind the address, when it is not the full JID of a session."""
+    """The state of the address, if it is not the full JID of a session."""
 
     NO_ACCOUNT = "no such account"
     BARE_NOBODY = "bare JID, no available resource of priority 0 or more"
@@ -30,7 +32,7 @@ class Situation(StrEnum):
 
 
 class Action(StrEnum):
-    """What becomes of the message."""
+    """What the server does with the message."""
 
     BEST = "to the available resources of the highest priority"
     ALL = "to all available resources of priority 0 or more"
@@ -45,7 +47,7 @@ MESSAGE_RULES: dict[Situation, dict[str, Action]] = {
     Situation.NO_ACCOUNT: {
         "normal": _A.BOUNCE, "chat": _A.BOUNCE, "groupchat": _A.BOUNCE, "headline": _A.IGNORE, "error": _A.IGNORE
     },
-    # section 8.5.2.2.1, and 8.5.2.1.1 where all priorities are negative
+    # section 8.5.2.2.1, and 8.5.2.1.1 if all priorities are negative
     Situation.BARE_NOBODY: {
         "normal": _A.STORE, "chat": _A.STORE, "groupchat": _A.BOUNCE, "headline": _A.IGNORE, "error": _A.IGNORE
     },
@@ -73,7 +75,7 @@ class Came(Enum):
 
 
 class MessageDelivery:
-    """Hands messages to the sessions of local accounts, or to what keeps them, or back."""
+    """Delivers messages to the sessions of local accounts, to the offline store, or back to the sender."""
 
     def __init__(self, ctx: ModuleContext, bounce: Bounce, tracer: Tracer, hooks: MessageHooks) -> None:
         self._ctx = ctx
@@ -82,15 +84,16 @@ class MessageDelivery:
         self._tracer = tracer
 
     def deliver(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
-        """To the session of the full JID, or by the table; behind the messages that must come first."""
+        """Deliver to the session of the full JID, or by the table; after the messages that must come first."""
         if account is None:
             return self._act(Situation.NO_ACCOUNT, None, stanza, Came.NEW)
         return self._hand_out(account, self._hooks.arriving(account, stanza), Came.NEW)
 
     def redeliver(self, account: LocalAccount, stanza: Stanza, came: Came = Came.AGAIN) -> Settled:
-        """A message that came before, to a session that is gone and never got it: to whom it is for now."""
-        if stanza.from_ == account.jid:  # the server's own, which a module made for that session
-            self._tracer.record(Event.DROPPED, stanza, "the resource that it was made for is gone")
+        """Deliver a message that an ended session never got, to its receiver of now."""
+        if stanza.from_ == account.jid:  # a message of the server itself, which a module wrote for that session
+            cause = "the resource that it was made for is gone"
+            self._tracer.record(Event.DROPPED, stanza, cause, reason=reasons.OWN_RESOURCE_GONE)
             return None
         return self._hand_out(account, stanza, came)
 
@@ -104,7 +107,7 @@ class MessageDelivery:
             if session is not None and not session.is_behind:
                 session.send(stanza)
                 if stanza.trace_id:
-                    self._tracer.record(Event.DELIVERED, stanza, to.resourcepart)
+                    self._tracer.record(Event.DELIVERED, stanza, to.resourcepart, reason=session.why_not_now)
                 return self._hooks.delivered(account, stanza, (session,)) if came is Came.NEW else None
         return self._by_table(account, stanza, came)
 
@@ -126,17 +129,22 @@ class MessageDelivery:
                     session.send(stanza)
                     if len(chosen) > 1:
                         session.share(stanza, tuple(chosen))
-                self._tracer.record(Event.DELIVERED, stanza, ", ".join(s.jid.resourcepart for s in chosen))
+                if stanza.trace_id:
+                    names, waits = ", ".join(s.jid.resourcepart for s in chosen), [s.why_not_now for s in chosen]
+                    self._tracer.record(Event.DELIVERED, stanza, names, reason=waits[0] if all(waits) else None)
                 return self._hooks.delivered(account, stanza, chosen) if came is Came.NEW else None
             case Action.STORE if is_chat_state(stanza):
-                self._tracer.record(Event.DROPPED, stanza, "a chat state does not wait (XEP-0160 section 3)")
+                cause = "a chat state does not wait (XEP-0160 section 3)"
+                self._tracer.record(Event.DROPPED, stanza, cause, reason=reasons.CHAT_STATE)
             case Action.STORE if account and not account.is_removed:
                 kept = self._keep(account, stanza, came is Came.AGAIN_FIRST)
                 return kept.addCallback(self._kept, account, stanza, came)
             case Action.STORE | Action.BOUNCE:  # there is no account to store it for
-                return self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE, cause=situation))
+                reason = _reason(situation, account, stanza)
+                return self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE, cause=situation, reason=reason))
             case _:
-                self._tracer.record(Event.DROPPED, stanza, "RFC 6121 section 8.5 says to ignore it")
+                cause = "RFC 6121 section 8.5 says to ignore it"
+                self._tracer.record(Event.DROPPED, stanza, cause, reason=reasons.IGNORED)
         return None
 
     def _keep(self, account: LocalAccount, stanza: Stanza, goes_first: bool) -> Deferred[bool]:
@@ -146,10 +154,23 @@ class MessageDelivery:
 
     def _kept(self, kept: bool, account: LocalAccount, stanza: Stanza, came: Came) -> Settled:
         if kept:
-            self._tracer.record(Event.STORED, stanza)
+            is_present = bool(account.available)
+            reason = reasons.NEGATIVE_PRIORITY if is_present else reasons.OFFLINE
+            self._tracer.record(Event.STORED, stanza, reason=reason)
             return self._hooks.delivered(account, stanza, ()) if came is Came.NEW else None
         cause = "the account is offline, and the message cannot be stored"
-        return self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE, cause=cause))
+        return self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE, cause=cause, reason=reasons.NOT_STORED))
+
+
+def _reason(situation: Situation, account: LocalAccount | None, stanza: Stanza) -> Reason:
+    """Why a message goes back."""
+    if account is None:
+        return reasons.NO_ACCOUNT
+    if account.is_removed:
+        return reasons.ACCOUNT_REMOVED
+    if stanza.type == "groupchat":
+        return reasons.NOT_A_ROOM
+    return reasons.RESOURCE_GONE
 
 
 def _rule(situation: Situation, stanza: Stanza) -> Action:

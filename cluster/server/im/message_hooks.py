@@ -1,4 +1,4 @@
-"""What modules do with messages on their way: called at once, in the order of the modules' names, and only if there."""
+"""The hooks of modules for messages: called at once, in the order of the modules' names, and only if registered."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class MessageHooks:
-    """The hooks `sent`, `arriving` and `delivered` of one domain; see module.py."""
+    """The hooks `sent`, `arriving` and `delivered` of one domain; see cluster/host/module.py."""
 
     def __init__(self, ctx: ModuleContext) -> None:
         self._ctx = ctx
@@ -24,7 +24,7 @@ class MessageHooks:
         self._delivered = ctx.host.message_hook("delivered")
 
     def sent(self, session: Session, stanza: Stanza) -> Settled:
-        """A session of ours sent this, and it is on its way. Settles when what is kept of it is safe."""
+        """A session of this domain sent the message, and it is on its way. Settles when what modules store is safe."""
         settled: Settled = None
         copy = stanza
         for handler in self._sent:
@@ -34,13 +34,13 @@ class MessageHooks:
         return settled
 
     def arriving(self, account: LocalAccount, stanza: Stanza) -> Stanza:
-        """The message as the account is to have it."""
+        """The message in the form in which the account gets it."""
         for handler in self._arriving:
             stanza = handler(self._ctx, account, stanza)
         return stanza
 
     def delivered(self, account: LocalAccount, stanza: Stanza, sessions: Sequence[Session]) -> Settled:
-        """The account has it: these sessions, or none where it is kept for later."""
+        """The message is delivered: to these sessions, or to none if it is stored for later."""
         settled: Settled = None
         for handler in self._delivered:
             kept = handler(self._ctx, account, stanza, sessions)

@@ -1,11 +1,11 @@
-"""Presence (RFC 6121 section 4): who is told when a resource comes, changes and goes, and who may ask."""
+"""Presence (RFC 6121 section 4): whom the server tells that a resource comes, changes and goes, and who may ask."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
-from cluster.base.settled import Settled, all_of
+from cluster.base.settled import Settled, all_of, both
 from cluster.server.im.accounts import LocalAccount
 from cluster.server.im.presence_hooks import PresenceHooks
 from cluster.server.sessions.session import Session
@@ -31,13 +31,17 @@ class Presence:
         now_utc_s: Callable[[], float],
         hooks: PresenceHooks,
     ) -> None:
-        """`route` sends a stanza on its way, to this domain or another."""
+        """`route` sends a stanza to this domain or another."""
         self._route = route
         self._new_id = new_id
         self._now_utc_s = now_utc_s
         self._hooks = hooks
 
-    # --- what a session of ours sends
+    # --- presence from sessions of this domain
+
+    def leaving(self, session: Session, stanza: Stanza) -> Stanza:
+        """Available presence of a session's client, as it is to be sent."""
+        return self._hooks.leaving(session, stanza)
 
     def broadcast(self, session: Session, stanza: Stanza) -> Settled:
         """A session's available or unavailable presence without `to` (RFC 6121 sections 4.2, 4.4 and 4.5).
@@ -61,12 +65,12 @@ class Presence:
             told.append(self.ask_contacts(account))
             for item in account.roster.values():
                 if item.pending_in is not None and not account.blocks(item.jid):
-                    session.send(item.pending_in)  # RFC 6121 section 3.1.3: until it is answered, at each login
+                    session.send(item.pending_in)  # RFC 6121 section 3.1.3: at each login, until it is answered
         told.append(self._hooks.sent(session, stanza))
         return all_of(told)
 
     def leave(self, session: Session, stanza: Stanza | None = None) -> Settled:
-        """The session is not available any more, by its own word or because its stream is gone (section 4.5)."""
+        """The session is not available any more, by its own presence or because its stream is gone (section 4.5)."""
         told: list[Settled] = []
         gone = stanza or make("presence", from_=session.jid, type="unavailable")
         was_available = session.presence is not None
@@ -84,11 +88,12 @@ class Presence:
         return all_of(told)
 
     def absent(self, account: LocalAccount) -> Settled:
-        """None of its resources is available any more, and nobody has said so (section 4.3.2)."""
+        """Tell contacts that no resource of the account is available any more, which no stanza has said (section
+        4.3.2)."""
         return self._tell_contacts(account, make("presence", from_=account.jid, type="unavailable"))
 
     def direct(self, session: Session, stanza: Stanza) -> Settled:
-        """Presence that a session sends to somebody in particular (section 4.6). Raises StanzaError: see `Directed`."""
+        """Presence of a session to one address (section 4.6). Raises StanzaError: see `Directed`."""
         assert stanza.to is not None
         if stanza.type == "unavailable":
             session.directed.discard(stanza.to)
@@ -104,7 +109,7 @@ class Presence:
         )
 
     def ask_contacts(self, account: LocalAccount) -> Settled:
-        """Ask for the presence of all contacts that this account sees, or wants to see and has had no answer from."""
+        """Probe all contacts whose presence this account sees, and repeat its unanswered requests."""
         asked: list[Settled] = []
         for item in account.roster.values():
             is_seen = item.subscription in ("to", "both")
@@ -112,17 +117,19 @@ class Presence:
                 continue
             if is_seen:  # section 4.3.1
                 question = make("presence", from_=account.jid, to=item.jid, type="probe")
-            else:  # section 3.1.2: the request may have got lost
+            else:  # section 3.1.2: the request may have been lost
                 question = make("presence", from_=account.jid, to=item.jid, id=self._new_id(), type="subscribe")
             asked.append(self._route(question))
         return all_of(asked)
 
-    # --- what comes in for an account of ours
+    # --- presence for accounts of this domain
 
-    @property
-    def concerns_accounts(self) -> bool:
-        """Presence is to be received for accounts without a session too: a module wants to know of it."""
-        return self._hooks.concern_accounts
+    def concerns(self, stanza: Stanza, is_alone: bool) -> bool:
+        """Whether this presence is received for an account without a session too, because a module needs it.
+
+        `is_alone`: no other node serves the domain.
+        """
+        return self._hooks.concerns(stanza, is_alone)
 
     def receive(self, account: LocalAccount, stanza: Stanza) -> Settled:
         """Available, unavailable or error presence for an account or one of its resources (section 8.5)."""
@@ -138,11 +145,12 @@ class Presence:
         return self._hooks.received(account, stanza) if stanza.type is None else self._hooks.gone(account, stanza)
 
     def _ask_later(self, session: Session, presence: Stanza) -> None:
-        """The session has no room for the presence of all its contacts: it gets the rest when it has read the first."""
+        """The session has no room for the presence of all its contacts: it gets the rest when it has read the first
+        part."""
         assert presence.from_ is not None
         contact = session.account.roster.get(presence.from_.bare)
         if contact is None or contact.subscription not in ("to", "both"):
-            session.send(presence)  # nobody may be asked for it
+            session.send(presence)  # a blocked contact is not asked
             return
         if not session.unseen:
             session.when_room().addCallback(self._ask_unseen, session)
@@ -155,9 +163,10 @@ class Presence:
                 self._route(make("presence", from_=session.account.jid, to=contact, type="probe"))
 
     def answer_probe(self, account: LocalAccount | None, stanza: Stanza) -> Settled:
-        """Tell the presence of all available resources to whoever may know (section 4.3.2).
+        """Send the presence of all available resources to a sender who may know it (section 4.3.2).
 
-        A full JID is answered for itself only, with mere presence; so is who has had directed presence (section 4.6.6).
+        For a full JID, only that resource answers, with mere presence; so it does to receivers of its directed presence
+        (section 4.6.6).
         """
         asker, asked = stanza.from_, stanza.to
         assert asker is not None
@@ -179,17 +188,18 @@ class Presence:
         )
 
     def show_to(self, account: LocalAccount, contact: Jid) -> Settled:
-        """The contact may see the account from now on (section 3.1.5)."""
+        """The contact may see the account from now on (section 3.1.5): send it the presence."""
         shown = [session.presence for session in account.available if session.presence is not None]
-        return all_of(self._route(addressed(presence, contact)) for presence in shown)
+        told = all_of(self._route(addressed(presence, contact)) for presence in shown)
+        return both(told, self._hooks.shown(account, contact))
 
     def hide_from(self, account: LocalAccount, contact: Jid) -> Settled:
-        """The contact may not see the account any more (sections 3.2.2 and 3.3.3)."""
+        """The contact may not see the account any more (sections 3.2.2 and 3.3.3): send unavailable presence."""
         hidden = [session.jid for session in account.available]
         return all_of(self._route(make("presence", from_=jid, to=contact, type="unavailable")) for jid in hidden)
 
     def take_back_directed(self, session: Session, concerns: Callable[[Jid], bool]) -> Settled:
-        """Who had directed presence, and is of concern, hears that the session is gone (section 4.6)."""
+        """Tell this receiver of directed presence that the session is gone (section 4.6)."""
         told: list[Settled] = []
         for jid in filter(concerns, [*session.directed]):
             session.directed.discard(jid)
@@ -198,7 +208,7 @@ class Presence:
         return all_of(told)
 
     def probe(self, account: LocalAccount, contact: Jid) -> Settled:
-        """Ask again for the presence of a contact (section 4.3.1)."""
+        """Ask for the presence of a contact again (section 4.3.1)."""
         if not account.available:
             return None
         return self._route(make("presence", from_=account.jid, to=contact, type="probe"))
@@ -207,7 +217,7 @@ class Presence:
 def read_priority(stanza: Stanza) -> int:
     """The priority of a presence (RFC 6121 section 4.7.2.3); 0 without one. Raises StanzaError for a bad one.
 
-    An empty show or priority, which clients written in Go send, says as much as none.
+    An empty show or priority, which clients written in Go send, counts as none.
     """
     if f"{CLIENT} priority" not in stanza.payloads and f"{CLIENT} show" not in stanza.payloads:
         return 0

@@ -1,4 +1,4 @@
-"""A roster in memory (RFC 6121 section 2): its items, how they are shown, its version, and what there is room for."""
+"""A roster in memory (RFC 6121 section 2): its items, their XML, its version, and its bounds."""
 
 from __future__ import annotations
 
@@ -20,24 +20,25 @@ from cluster.xmpp.stanza import Stanza, make
 MAX_ITEM_BYTES = 16_384
 """Of one contact with its name and groups, as a roster push shows it."""
 MAX_REQUESTS = 100
-"""Strangers whose subscription requests wait for an answer; the next one gets `resource-constraint`."""
+"""Strangers whose subscription requests wait for an answer; one more gets `resource-constraint`."""
 MAX_REQUEST_BYTES = 2_048
-"""Of a subscription request that is kept with all its content; of a larger one the addresses are kept."""
+"""Of a subscription request that is kept with all its content; of a larger one only the addresses are kept."""
 _AROUND_ITEM_BYTES = len("<item jid='' name='' ask='subscribe' approved='true' subscription='both'></item>")
 _AROUND_GROUP_BYTES = len("<group></group>")
 
 
 class Roster(dict[Jid, RosterItem]):
-    """By bare JID: the contacts of one account, and the strangers who ask to be. Changed by `put` and `remove` only."""
+    """The contacts of one account, and strangers with a subscription request, by bare JID. Only `put` and `remove`
+    change it."""
 
     __slots__ = ("_limit", "_requests", "_size_bytes", "_version")
 
     def __init__(self, items: Iterable[RosterItem], limit: Limit) -> None:
-        """`limit`: of the contacts. What was stored when there was none yet is taken, without what is too much."""
+        """`limit`: of the contacts. Contacts that were stored without a limit are loaded, without what exceeds it."""
         super().__init__()
         self._limit = limit
         self._size_bytes = self._requests = 0
-        self._version: int | None = None  # nobody has asked
+        self._version: int | None = None  # no client has asked for it
         cut = 0
         for item in items:
             kept = self._within_bounds(item)
@@ -58,7 +59,7 @@ class Roster(dict[Jid, RosterItem]):
         return item
 
     def check(self, item: RosterItem) -> None:
-        """Raise StanzaError where there is no room for this contact, or for what it is more than before."""
+        """Raise StanzaError if there is no room for this contact, or for its growth."""
         before = self.get(item.jid)
         if not item.listed:
             if before is None and self._requests >= MAX_REQUESTS:
@@ -73,13 +74,13 @@ class Roster(dict[Jid, RosterItem]):
             raise StanzaError(Condition.RESOURCE_CONSTRAINT, text)
 
     def put(self, item: RosterItem) -> None:
-        """Add a contact, or what takes the place of it."""
+        """Add or replace a contact."""
         self._count(self.get(item.jid), -1)
         self[item.jid] = item
         self._count(item, 1)
 
     def remove(self, contact: Jid) -> None:
-        """Forget a contact."""
+        """Remove a contact."""
         self._count(self.pop(contact, None), -1)
 
     def _count(self, item: RosterItem | None, sign: int) -> None:
@@ -101,7 +102,7 @@ class Roster(dict[Jid, RosterItem]):
 
 
 def size_of(item: RosterItem) -> int:
-    """Of a contact, as it is shown, in bytes."""
+    """Bytes of a contact in a roster push."""
     groups = sum(len(group.encode()) + _AROUND_GROUP_BYTES for group in item.groups)
     return _AROUND_ITEM_BYTES + len(str(item.jid)) + len(item.name.encode()) + groups
 
@@ -111,7 +112,7 @@ def _hash(item: RosterItem) -> int:
 
 
 def kept_request(request: Stanza) -> Stanza:
-    """What is kept of a subscription request: all of it (RFC 6121 section 3.1.3), unless it is large."""
+    """The part of a subscription request that is kept: all of it (RFC 6121 section 3.1.3), unless it is large."""
     if len(request.raw) <= MAX_REQUEST_BYTES:
         return request
     return make("presence", from_=request.from_, to=request.to, type="subscribe")

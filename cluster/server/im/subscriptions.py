@@ -1,4 +1,4 @@
-"""Subscriptions (RFC 6121 section 3): the state table of Appendix A at work on rosters, with pushes and presence."""
+"""Subscriptions (RFC 6121 section 3): applies the state table of Appendix A to rosters, with pushes and presence."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def state_of(item: RosterItem) -> State:
 
 
 def with_state(item: RosterItem, state: State, request: Stanza | None) -> RosterItem:
-    """The item in that state; `request` is the subscribe stanza that is kept where one is pending in."""
+    """The item in that state; `request` is the subscribe stanza that is kept in a state with one pending in."""
     subscription, pending_out, pending_in = state.value
     return msgspec.structs.replace(
         item,
@@ -42,7 +42,7 @@ def with_state(item: RosterItem, state: State, request: Stanza | None) -> Roster
 
 
 class Subscriptions:
-    """Carries out what accounts and their contacts say about subscriptions."""
+    """Applies the subscription stanzas of accounts and their contacts."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Subscriptions:
     def outbound(self, account: LocalAccount, stanza: Stanza) -> Settled:
         """A session of the account sends a subscription stanza (RFC 6121 section 3, Appendix A.2).
 
-        Raises StanzaError where it would make a contact that there is no room for.
+        Raises StanzaError if it would add a contact for which there is no room.
         """
         assert stanza.to is not None
         contact = stanza.to.bare
@@ -75,7 +75,7 @@ class Subscriptions:
         if item is not None and item != RosterItem(contact):
             account.roster.check(item)
         settled: list[Settled] = [] if item is None else [self._keep(account, item)]
-        # Ahead of the stanza, which only the contact sees: the answer of a local one, who may have approved it before,
+        # Before the stanza, which only the contact sees: the answer of a local one, who may have approved it before,
         # comes at once and is pushed too (sections 3.1.2, 3.1.5, 3.2.2 and 3.3.2).
         self._show_change(account, item)
         if new_state is not None or kind in ALWAYS_ROUTED:
@@ -89,9 +89,9 @@ class Subscriptions:
         return all_of(settled)
 
     def inbound(self, account: LocalAccount, stanza: Stanza) -> Settled:
-        """A contact's subscription stanza reaches the account (RFC 6121 section 3, Appendix A.3).
+        """A contact's subscription stanza arrives for the account (RFC 6121 section 3, Appendix A.3).
 
-        Raises StanzaError for a request that there is no room for.
+        Raises StanzaError for a request for which there is no room.
         """
         assert stanza.from_ is not None
         contact = stanza.from_.bare
@@ -108,7 +108,7 @@ class Subscriptions:
         settled: Settled = self._keep(account, item)
         for session in account.available if kind == "subscribe" else _interested(account):
             session.send(stanza)
-        self._show_change(account, item)  # behind the stanza (sections 3.1.6, 3.2.3 and 3.3.3)
+        self._show_change(account, item)  # after the stanza (sections 3.1.6, 3.2.3 and 3.3.3)
         if kind == "unsubscribe" and before.subscription in ("from", "both"):
             settled = both(settled, self._presence.hide_from(account, contact))
         return settled
@@ -130,18 +130,18 @@ class Subscriptions:
         return self.put(account, item)
 
     def _keep(self, account: LocalAccount, item: RosterItem) -> Deferred[None]:
-        """Store the item; a stranger's request that came to nothing leaves none."""
+        """Store the item; remove it if a stranger's request ended without a subscription."""
         if item == RosterItem(item.jid):
             return self._accounts.remove_item(account, item.jid)
         return self._accounts.put_item(account, item)
 
     def _show_change(self, account: LocalAccount, item: RosterItem | None) -> None:
-        """Push the item, where a roster shows it."""
+        """Push the item if it is shown in the roster."""
         if item is not None and item.listed:
             self.push(account, item_element(item))
 
     def put(self, account: LocalAccount, item: RosterItem) -> Deferred[None]:
-        """Store the item, and push it to the interested resources where a roster shows it (section 2.1.6)."""
+        """Store the item, and push it to the interested resources if it is shown in the roster (section 2.1.6)."""
         settled = self._accounts.put_item(account, item)
         if item.listed:
             self.push(account, item_element(item))
@@ -155,13 +155,13 @@ class Subscriptions:
             session.send(make("iq", from_=account.jid, to=session.jid, id=self._new_id(), type="set", payload=[query]))
 
     def remove(self, account: LocalAccount, contact: Jid) -> Settled:
-        """Remove a contact: both subscriptions end, and the contact hears of it (section 2.5.2)."""
+        """Remove a contact: both subscriptions end, and the contact is told (section 2.5.2)."""
         item = account.roster[contact]
         shown = item.subscription in ("from", "both")
         settled: list[Settled] = []
         if shown:
             settled.append(self._presence.hide_from(account, contact))
-        if shown or item.pending_in is not None:  # else the contact would wait for an answer for ever
+        if shown or item.pending_in is not None:  # otherwise the contact would wait forever for an answer
             settled.append(self._route(make("presence", from_=account.jid, to=contact, type="unsubscribed")))
         if item.subscription in ("to", "both") or item.pending_out:
             settled.append(self._route(make("presence", from_=account.jid, to=contact, type="unsubscribe")))

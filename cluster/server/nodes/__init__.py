@@ -1,1 +1,1 @@
-"""What the nodes of one domain do for each other."""
+"""The work of a node for the other nodes of its domain."""

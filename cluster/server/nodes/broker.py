@@ -1,4 +1,4 @@
-"""What a node does for the other nodes of its domain: it takes their stanzas, streams and accounts."""
+"""What a node does for the other nodes of its domain: it accepts their stanzas, streams and accounts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamE
 
 
 class NodeBroker:
-    """A `nodes.port.Server`: admits the clients of other nodes, and takes over the work of those that are gone."""
+    """The `Server` of membership/port.py: serves the clients of other nodes, and takes over the work of nodes that are
+    gone."""
 
     _log = Logger()
 
@@ -57,7 +58,7 @@ class NodeBroker:
             self._relayed.pop(frame.stream, None)
         return self._nodes.send(node, frame)
 
-    # --- what other nodes say
+    # --- frames of other nodes
 
     def take(self, node: str, frame: Any, place: str) -> Settled:
         """Do what a frame of another node says: route a stanza, admit a client, or act for one stream."""
@@ -66,7 +67,7 @@ class NodeBroker:
                 return self._domain.routing.from_node(node, frame, place)
             case Remove():
                 return Deferred.fromCoroutine(self._domain.remove_account(frame.localpart))
-            case Open():  # it does not wait for the answer, which may wait for us to have read all that came
+            case Open():  # without waiting for the answer, which may depend on later frames
                 Deferred.fromCoroutine(self._admit(node, frame)).addErrback(self._on_failure, node, frame)
             case Said() | SaidNonza() | Counted() | Flow() | Left():
                 return self._take_of_client(node, frame)
@@ -83,11 +84,11 @@ class NodeBroker:
         elif stream is not None:
             return stream.take(frame)
         elif isinstance(frame, Said) and not frame.managed:
-            return self._domain.routing.route(frame.stanza)  # of a session that is gone; nobody would send it again
+            return self._domain.routing.route(frame.stanza)  # of an ended session; nobody would send it again
         return None
 
     async def _admit(self, node: str, wish: Open) -> None:
-        """A client at that node, whose account is here."""
+        """Bind or resume a session for a client at that node, whose account is here."""
         stream = RemoteStream(wish.stream, node, partial(self._tell, node))
         if not wish.previd:
             session = await self._binder.bind(wish.localpart, wish.resource, stream.handle, temporary=False)
@@ -132,7 +133,7 @@ class NodeBroker:
         self._remote.gone(node)
 
     def shut_down(self) -> None:
-        """This node stops: what its sessions have at other nodes ends."""
+        """This node stops: end the streams that its sessions have at other nodes."""
         for relayed in [*self._relayed.values()]:
             relayed.stop()
 
@@ -145,7 +146,7 @@ class NodeBroker:
         await self._try(self._domain.adopt(localpart), localpart)
 
     async def _try(self, taking_over: Coroutine[Deferred[Any], Any, None], localpart: str) -> None:
-        """Else nobody could reach the account any more, nor those that come after it."""
+        """Log a failure, so that this account and those after it stay reachable."""
         try:
             await taking_over
         except Exception as error:

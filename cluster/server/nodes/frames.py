@@ -1,4 +1,4 @@
-"""What the nodes of a domain tell each other: stanzas for accounts of another node, and streams that end elsewhere."""
+"""The frames between the nodes of a domain: stanzas for accounts of another node, and streams that end elsewhere."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from cluster.xmpp.streams.events import Nonza
 
 
 class _Frame(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """A frame is no stanza, but travels like one."""
+    """A frame is not a stanza, but travels like one."""
 
     trace_id: ClassVar[str] = ""
 
     @property
     def raw(self) -> bytes:
-        """The bulk of it."""
+        """Its largest part."""
         return b""
 
 
@@ -27,7 +27,7 @@ class Deliver(_Frame, frozen=True):
 
     stanza: Stanza
     place: str = ""
-    """Where it is in the links to the domain, if it came over one: see `router.port.Deliver`."""
+    """Its place in the links to the domain, if it came over one: see `router.port.Deliver`."""
 
     @property
     @override
@@ -36,16 +36,17 @@ class Deliver(_Frame, frozen=True):
 
 
 class Remove(_Frame, frozen=True):
-    """Forget this account of yours."""
+    """Forget this account, which the receiving node has."""
 
     localpart: str
 
 
-# --- of a stream, to the node that has its session
+# --- from the node of a stream to the node of its session
 
 
 class Open(_Frame, frozen=True):
-    """A client of yours has logged in here, and wants a resource or its former session. Bound or Refused answers."""
+    """A client of the receiving node's account has logged in here, and wants a new session or its former one. The
+    answer is Bound or Refused."""
 
     stream: str
     localpart: str
@@ -55,7 +56,7 @@ class Open(_Frame, frozen=True):
 
 
 class Said(_Frame, frozen=True):
-    """The client sent a stanza. On a managed stream it keeps it until it is acknowledged."""
+    """The client sent a stanza. On a managed stream the client keeps it until it is acknowledged."""
 
     stream: str
     stanza: Stanza
@@ -74,31 +75,31 @@ class Counted(_Frame, frozen=True):
 
 
 class SaidNonza(_Frame, frozen=True):
-    """The client sent what is no stanza."""
+    """The client sent an element that is not a stanza."""
 
     stream: str
     nonza: Nonza
 
 
 class Flow(_Frame, frozen=True):
-    """The client reads, or does not."""
+    """The client reads, or does not read."""
 
     stream: str
     writable: bool
 
 
 class Left(_Frame, frozen=True):
-    """The stream is over: by a broken connection, or by its end."""
+    """The stream has ended: by a broken connection, or in an orderly way."""
 
     stream: str
     lost: bool
 
 
-# --- of a stream, to the node where it ends
+# --- from the node of a session to the node of its stream
 
 
 class Bound(_Frame, frozen=True):
-    """It has its session; with the SM-ID and what was handled where that was resumed (XEP-0198)."""
+    """The stream has its session; with the SM-ID, and the count of handled stanzas of a resumed one (XEP-0198)."""
 
     stream: str
     jid: str
@@ -107,16 +108,17 @@ class Bound(_Frame, frozen=True):
 
 
 class Refused(_Frame, frozen=True):
-    """It cannot have that: a stanza error's condition; a stream error's where `ends`; none: no such session."""
+    """The request is refused: a stanza error's condition; a stream error's if `ends`; none if there is no such
+    session."""
 
     stream: str
     condition: str = ""
     text: str = ""
     ends: bool = False
     detail: bytes = b""
-    """What the stream error says beyond its condition: an element."""
+    """An element of the stream error besides its condition."""
     handled: int | None = None
-    """Stanzas of the client on a stream that is over."""
+    """The count of the client's stanzas on an ended stream."""
 
 
 class Write(_Frame, frozen=True):
@@ -142,4 +144,4 @@ class End(_Frame, frozen=True):
 Frame = Deliver | Remove | Open | Said | SaidNonza | Counted | Flow | Left | Bound | Refused | Write | End
 
 decode = msgspec.msgpack.Decoder(list[Frame]).decode
-"""A batch of them."""
+"""Decodes a batch."""

@@ -1,4 +1,4 @@
-"""Both sides of a client whose stream ends at one node of a domain, and whose session is at another."""
+"""Both sides of a client whose stream is at one node of a domain and whose session is at another."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Send = Callable[[Any], Settled]
 
 
 class RemoteSession:
-    """A `SessionPort`, at the node where the stream ends."""
+    """A `SessionPort`, at the node of the stream."""
 
     def __init__(self, bound: Bound, node: str, send: Send, handle: StreamHandle) -> None:
         """`send` tells `node`, which has the session."""
@@ -79,20 +79,20 @@ class RemoteSession:
             self._send(Left(self._stream, lost))
 
     def write(self, data: bytes) -> None:
-        """What the session has for the client."""
+        """Bytes of the session for the client."""
         self._handle.write(data)
 
     def end(self, error: StreamError) -> None:
-        """The session is over, or nobody knows of it."""
+        """The session has ended, or is unknown."""
         self._is_over = True
         self._handle.end(error)
 
 
 class RemoteStream:
-    """The stream of such a client, at the node that has the session."""
+    """The stream of such a client, at the node of the session."""
 
     def __init__(self, id: str, node: str, send: Send) -> None:
-        """`send` tells `node`, where the stream ends."""
+        """`send` tells `node`, which has the stream."""
         self.node = node
         self.handle = StreamHandle(self._write, self._end, self._leave)
         self._id = id
@@ -100,7 +100,7 @@ class RemoteStream:
         self._session: SessionPort | None = None
 
     def open(self, session: SessionPort) -> None:
-        """It has its session: tell the client, and what it missed."""
+        """The stream has its session: tell the client, and send what it missed."""
         self._session = session
         sm = session.management
         self._send(Bound(self._id, str(session.jid), sm.id if sm else "", sm.told if sm else 0))
@@ -108,7 +108,7 @@ class RemoteStream:
             session.on_resumed()
 
     def take(self, frame: Said | SaidNonza | Counted | Flow) -> Settled:
-        """What the client sent."""
+        """Handle a frame of the client."""
         session = self._session
         if session is None:
             return None
@@ -127,13 +127,13 @@ class RemoteStream:
         return None
 
     def left(self, *, lost: bool) -> None:
-        """The stream is over."""
+        """The stream has ended."""
         session, self._session = self._session, None
         if session is not None:
             session.on_connection_lost() if lost else session.on_stream_closed()
 
     def stop(self) -> None:
-        """The node that has the session stops."""
+        """This node stops."""
         session, self._session = self._session, None
         if session is not None:
             session.on_shutdown()
@@ -147,7 +147,7 @@ class RemoteStream:
         self.left(lost=False)
 
     def _leave(self) -> None:
-        """The session goes on with another stream."""
+        """The session continues with another stream."""
         if self._session is not None:
             self._session = None
             self._send(End(self._id, StreamCondition.CONFLICT, "the session was resumed on another stream"))

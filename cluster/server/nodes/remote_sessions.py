@@ -1,4 +1,4 @@
-"""The sessions that streams of this node have at other nodes of the domain."""
+"""The sessions at other nodes of the domain whose streams are at this node."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _GONE = StreamError(StreamCondition.SYSTEM_SHUTDOWN, "the node that had your ses
 
 
 class NodeGone(Exception):
-    """The node that was asked is gone, and whether it has heard is not known."""
+    """The node that was asked is gone, and may or may not have acted."""
 
 
 class RemoteSessions:
-    """Asks other nodes for binder, and passes on to our streams what those nodes send."""
+    """Asks other nodes for sessions, and passes their bytes on to the streams of this node."""
 
     def __init__(self, nodes: Nodes, new_id: Callable[[], str]) -> None:
         self._nodes = nodes
@@ -43,7 +43,7 @@ class RemoteSessions:
     async def resume(
         self, node: str, localpart: str, previd: str, h: int, handle: StreamHandle
     ) -> SessionPort | int | None:
-        """The session of that id at that node; where it is over, what `SessionBinder.resume` says.
+        """The session of that id at that node; for an ended one, what `SessionBinder.resume` returns.
 
         Raises StreamError, NodeGone.
         """
@@ -59,7 +59,7 @@ class RemoteSessions:
         answered: Deferred[tuple[str, Bound | Refused]] = Deferred()
         self._waiting[wish.stream] = node, answered
         self._nodes.send(node, wish)
-        node, answer = await answered  # it may be the heir of the other one
+        node, answer = await answered  # this node may be the heir of the other one
         if isinstance(answer, Refused):
             return answer
         session = RemoteSession(answer, node, partial(self._tell, node), handle)
@@ -72,7 +72,7 @@ class RemoteSessions:
         return self._nodes.send(node, frame)
 
     def take(self, node: str, frame: Bound | Refused | Write | End) -> None:
-        """What another node says to one of our streams."""
+        """Handle a frame of another node for a stream of this node."""
         match frame:
             case Bound() | Refused():
                 self._answered(node, frame)
@@ -90,14 +90,14 @@ class RemoteSessions:
             self._nodes.send(node, Left(answer.stream, lost=True))
 
     def refuse(self, frame: Open | Said | SaidNonza | Counted | Flow, error: StanzaError) -> None:
-        """What one of our streams sent cannot be carried."""
+        """A frame of a stream of this node cannot be sent."""
         if isinstance(frame, Open):
             self._answered("", Refused(frame.stream, error.condition, error.text))
         elif frame.stream in self._sessions:
             self._sessions.pop(frame.stream).end(StreamError(StreamCondition.RESOURCE_CONSTRAINT, error.text))
 
     def gone(self, node: str) -> None:
-        """That node is gone, and with it what our streams had there."""
+        """That node is gone, and with it the sessions that streams of this node had there."""
         for id, session in [*self._sessions.items()]:
             if session.node == node:
                 del self._sessions[id]

@@ -8,7 +8,7 @@ from twisted.python.failure import Failure
 from cluster.base.settled import Settled
 from cluster.base.storage import is_away
 from cluster.host.disco import INFO, ITEMS, add_items, describe
-from cluster.host.iq import IqDispatch
+from cluster.host.iq import IqDispatch, check
 from cluster.host.module_host import ModuleHost
 from cluster.server.config import Ports, ServerConfig
 from cluster.server.routing import Routing
@@ -39,6 +39,11 @@ class HostedService:
         if self._ctx.service.start_handler is not None:
             await self._ctx.service.start_handler(self._ctx)
 
+    def ready(self) -> None:
+        """Stanzas can be sent."""
+        if self._ctx.service.ready_handler is not None:
+            self._ctx.service.ready_handler(self._ctx)
+
     def stop(self) -> None:
         """Say goodbye."""
         if self._ctx.service.stop_handler is not None:
@@ -64,11 +69,14 @@ class HostedService:
         assert stanza.to is not None
         service = self._ctx.service
         if stanza.kind == "iq":
+            if stanza.to.resourcepart and service.iq_handler is not None:
+                check(stanza)
+                return service.iq_handler(self._ctx, stanza)
             return self._requests.handle(self._ctx, stanza, "account" if stanza.to.localpart else "domain")
         if stanza.kind == "presence":
             return service.presence_handler(self._ctx, stanza) if service.presence_handler is not None else None
         if service.message_handler is None:
-            raise StanzaError(Condition.SERVICE_UNAVAILABLE, f"{self.domain} takes no messages")
+            raise StanzaError(Condition.SERVICE_UNAVAILABLE, f"{self.domain} accepts no messages")
         return service.message_handler(self._ctx, stanza)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -14,6 +14,7 @@ from cluster.base.settled import Settled
 from cluster.base.turn import Turn
 from cluster.host.module import Item, Module
 from cluster.host.module_host import ModuleHost
+from cluster.host.state import MemoryState
 from cluster.store.limits import Limits
 from cluster.store.port import Store
 from cluster.trace.hop import Tracer
@@ -39,7 +40,9 @@ class Service:
         self.settings = settings()
         self.message_handler: StanzaHandler | None = None
         self.presence_handler: StanzaHandler | None = None
+        self.iq_handler: StanzaHandler | None = None
         self.start_handler: Callable[[ServiceContext], Awaitable[None]] | None = None
+        self.ready_handler: Callable[[ServiceContext], None] | None = None
         self.stop_handler: Callable[[ServiceContext], None] | None = None
         self.node_info: NodeInfo | None = None
         self.node_items: NodeItems | None = None
@@ -60,11 +63,22 @@ class Service:
         self.presence_handler = handler
         return handler
 
+    def on_iq_to_resource(self, handler: StanzaHandler) -> StanzaHandler:
+        """Register who takes each iq for an address with a resourcepart, answers too; without, modules take them as
+        those for the address without it."""
+        self.iq_handler = handler
+        return handler
+
     def on_start(
         self, handler: Callable[[ServiceContext], Awaitable[None]]
     ) -> Callable[[ServiceContext], Awaitable[None]]:
         """Register what is done before any stanza comes: to read what is stored."""
         self.start_handler = handler
+        return handler
+
+    def on_ready(self, handler: Callable[[ServiceContext], None]) -> Callable[[ServiceContext], None]:
+        """Register what is done when the server has started and stanzas can be sent."""
+        self.ready_handler = handler
         return handler
 
     def on_stop(self, handler: Callable[[ServiceContext], None]) -> Callable[[ServiceContext], None]:
@@ -81,21 +95,6 @@ class Service:
         """Register what is below the nodes of the service (XEP-0030 section 4.2)."""
         self.node_items = handler
         return handler
-
-
-class ServiceState(Generic[S]):
-    """What a service keeps in memory at one address: `rooms = ServiceState(Rooms)`, then `rooms.of(ctx)`."""
-
-    def __init__(self, make: Callable[[ServiceContext], S]) -> None:
-        """`make`: is called once for each address, when the service is first asked for it."""
-        self._make = make
-
-    def of(self, ctx: ServiceContext) -> S:
-        """What is kept at this address."""
-        if self not in ctx.state:
-            ctx.state[self] = self._make(ctx)
-        kept: S = ctx.state[self]
-        return kept
 
 
 @dataclass(frozen=True)
@@ -119,6 +118,10 @@ class ServiceContext:
     tracer: Tracer
     state: dict[Any, Any] = field(default_factory=dict)
     """See `ServiceState`."""
+
+
+class ServiceState(MemoryState[ServiceContext, S]):
+    """What a service keeps in memory at one address: `rooms = ServiceState(Rooms)`, then `rooms.of(ctx)`."""
 
 
 ServiceModule = Module[ServiceContext]

@@ -1,1 +1,1 @@
-"""Sessions of clients: bound by streams, persisted, resumed, recovered after a crash."""
+"""Sessions of clients: bound to streams, persisted, resumed, recovered after a crash."""

@@ -1,4 +1,4 @@
-"""Where streams get their binder: here, or at the node that has the account (RFC 6120 section 7, XEP-0198)."""
+"""Binds sessions to streams: at this node, or at the node that has the account (RFC 6120 section 7, XEP-0198)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_SESSIONS = 64
 
 
 class SessionBinder:
-    """Gives streams their binder."""
+    """Binds sessions to streams."""
 
     def __init__(self, domain: Domain, nodes: Nodes, new_id: Callable[[], str], remote: RemoteSessions) -> None:
         self._domain = domain
@@ -31,9 +31,9 @@ class SessionBinder:
     async def bind(
         self, localpart: str, resource: str | None, handle: StreamHandle, *, temporary: bool
     ) -> SessionPort | StanzaError:
-        """RFC 6120 section 7.6 and 7.7: the resource that was asked for, also where an older session has it.
+        """Bind the requested resource, even if an older session has it (RFC 6120 sections 7.6 and 7.7).
 
-        `temporary`: an account that lasts as long as the session.
+        `temporary`: an account that ends with the session.
         """
         while (node := await self._nodes.claim(localpart)) != self._nodes.name:
             with suppress(NodeGone):  # then it has an heir soon
@@ -44,7 +44,7 @@ class SessionBinder:
         except StanzaError as error:
             return error
         finally:
-            if session is None:  # else it is the domain that releases it, with the end of the session
+            if session is None:  # otherwise the domain releases it, at the end of the session
                 self._nodes.release(localpart)
         return LocalSession(session, self._domain, handle)
 
@@ -67,12 +67,12 @@ class SessionBinder:
         return session
 
     async def resume(self, localpart: str, sm_id: str, h: int, handle: StreamHandle) -> SessionPort | int | None:
-        """The seat of the session of that id, whose client has handled `h` (XEP-0198).
+        """The port of the session of that id, whose client has handled `h` (XEP-0198).
 
-        Where it is over: how many stanzas of the client were handled; None where nothing is known of it.
+        For an ended session: how many stanzas of the client were handled; None if nothing is known of it.
 
-        Raises StreamError for an `h` that cannot be: the stream that says so ends (XEP-0198 section 6). The session
-        stays as it is, with the stream that it may still have.
+        Raises StreamError for an impossible `h`: that stream ends (XEP-0198 section 6), and the session stays as it is,
+        with the stream that it may still have.
         """
         while (node := await self._nodes.claim(localpart)) != self._nodes.name:
             with suppress(NodeGone):
@@ -91,9 +91,8 @@ class SessionBinder:
 
 
 def _make_room(account: LocalAccount) -> None:
-    """End the session that has waited longest for its client to resume it, or a client whose connections break often
-    locks its account out. Raises StanzaError where none waits.
-    """
+    """End the session that has waited longest for its client, or a client whose connections break often would lock its
+    account out. Raises StanzaError if none waits."""
     waiting = [session for session in account.sessions.values() if session.broken_utc_s is not None]
     if not waiting:
         raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"an account has at most {MAX_SESSIONS} sessions")

@@ -1,4 +1,4 @@
-"""Who has had directed presence of a session, and must hear when it goes (RFC 6121 section 4.6)."""
+"""The receivers of a session's directed presence, who must be told when it goes (RFC 6121 section 4.6)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Directed(Set[Jid]):
         return len(self._jids)
 
     def add(self, jid: Jid) -> None:
-        """One more. Raises StanzaError where there is no room for it."""
+        """Add an address. Raises StanzaError if there is no room for it."""
         if jid in self._jids:
             return
         if self._size_bytes + _size(jid) > MAX_DIRECTED_BYTES:
@@ -39,13 +39,13 @@ class Directed(Set[Jid]):
         self._size_bytes += _size(jid)
 
     def discard(self, jid: Jid) -> None:
-        """One less."""
+        """Remove an address."""
         if jid in self._jids:
             del self._jids[jid]
             self._size_bytes -= _size(jid)
 
     def take(self) -> list[Jid]:
-        """All of them, who are none any more."""
+        """Remove and return all addresses."""
         taken = [*self._jids]
         self._jids.clear()
         self._size_bytes = 0

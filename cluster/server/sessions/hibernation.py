@@ -1,4 +1,4 @@
-"""A session without a stream waits for its client to come back (XEP-0198 section 5)."""
+"""A session without a stream, which waits for its client (XEP-0198 section 5)."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from cluster.xmpp.errors import StreamError
 
 
 class Hibernation:
-    """Stands for the stream of a session that has none: what is sent to it waits among the unacknowledged.
+    """Replaces the stream of a session that has none: its stanzas wait among the unacknowledged ones.
 
-    To everybody else the session is as it was.
+    For everybody else the session does not change.
     """
 
     def __init__(
         self, session: Session, persister: SessionPersister, clock: Clock, gone: Callable[[Session], None]
     ) -> None:
-        """`gone` is called when nobody came in time, or the session was ended."""
+        """`gone` is called when its time is over, or the session was ended."""
         assert session.sm is not None
         self._session = session
         self._gone = gone
         now_s, now_utc_s = clock.seconds(), persister.now_utc_s()
         broken_utc_s = now_utc_s if session.broken_utc_s is None else session.broken_utc_s
         until_s = session.resumable_until_s
-        if until_s is None:  # it broke now; or in an earlier process, whose clock was another one
+        if until_s is None:  # its stream broke now; or in an earlier process, whose clock was another one
             until_s = now_s + session.sm.timeout_s - max(0.0, now_utc_s - broken_utc_s)
         self._timer = clock.callLater(max(0.0, until_s - now_s), self._on_timeout)
         session.move(self._write, self._end, self._leave, broken_utc_s)
         session.resumable_until_s = until_s
 
     def _write(self, data: bytes) -> None:
-        """Nobody is there; stanzas are sent again, and what is no stanza is worth nothing on another stream."""
+        """Discard the bytes; stanzas are sent again, and other elements are of no use on another stream."""
 
     def _end(self, error: StreamError) -> None:
         if self._timer.active():
@@ -52,13 +52,13 @@ class Hibernation:
 
 
 def find(account: LocalAccount | None, sm_id: str) -> Session | None:
-    """The session that bears this id, None where it is unknown or over."""
+    """The session with this id, None if it is unknown or has ended."""
     sessions = account.sessions.values() if account is not None else ()
     return next((each for each in sessions if each.sm is not None and each.sm.id == sm_id and sm_id), None)
 
 
 async def ready(session: Session, persister: SessionPersister) -> bool:
-    """Wait until all that its client sent has settled, so that the count is final; False where it is over by then."""
+    """Wait until all that its client sent has settled, so that the count is final; False if it has ended by then."""
     assert session.sm is not None
     await DeferredList([each for each in session.sm.waits_for if isinstance(each, Deferred)])
     await persister.when_noted(session)

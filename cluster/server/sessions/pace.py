@@ -1,4 +1,4 @@
-"""Who asks for much work waits for the next turn of the reactor, so that everybody else is served in between."""
+"""Spreads expensive requests over turns of the reactor, so that all others are served in between."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from cluster.server.sessions.session import Session
 from cluster.xmpp.stanza import Stanza
 
 MANY = 100
-"""Contacts of an account and addresses that it blocks: beyond so many, its presence and its requests to itself are much
-work, and one of them is done in each turn of the reactor."""
+"""Contacts of an account and addresses that it blocks: beyond this, its presence and its requests to itself are
+expensive, and one of them is done in each turn of the reactor."""
 
 
 class Pace:
-    """Of the sessions of one domain. What one of them sends keeps its order."""
+    """For the sessions of one domain. The stanzas of one session keep their order."""
 
     def __init__(self, clock: Clock, handle: Callable[[Session, Stanza], Settled]) -> None:
-        """`handle` does what a stanza asks for."""
+        """`handle` executes a stanza."""
         self._clock = clock
         self._handle = handle
         self.resting: dict[Session, deque[tuple[Stanza, Deferred[None]]]] = {}
-        """Whose next stanza is for `later`."""
+        """Sessions whose next stanza is for `later`."""
         self._is_due = False
 
     def worked(self, session: Session) -> None:
-        """It has had its work of this turn done, if that was much."""
+        """Note that its work of this turn is done, if that was expensive."""
         account = session.account
         if len(account.roster) + len(account.barrier or ()) <= MANY or session in self.resting:
             return
@@ -43,7 +43,7 @@ class Pace:
             self._clock.callLater(0, self._go_on)
 
     def later(self, session: Session, stanza: Stanza) -> Deferred[None]:
-        """Handle it behind what waits; fires when it has settled."""
+        """Handle it after the waiting ones; fires when it has settled."""
         settled: Deferred[None] = Deferred()
         self.resting[session].append((stanza, settled))
         return settled
@@ -55,7 +55,7 @@ class Pace:
             waiting = resting.pop(session)
             while waiting and session not in resting:
                 stanza, settled = waiting.popleft()
-                if session.is_bound or stanza.kind != "presence":  # else it has said goodbye meanwhile
+                if session.is_bound or stanza.kind != "presence":  # otherwise it has ended meanwhile
                     handled: Deferred[Any] = maybeDeferred(self._handle, session, stanza)
                     handled.chainDeferred(settled)
                 else:

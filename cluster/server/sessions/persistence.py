@@ -1,4 +1,4 @@
-"""Sees to it that sessions which can be resumed outlive this process (XEP-0198 section 5)."""
+"""Persists resumable sessions, so that they survive a crash (XEP-0198 section 5)."""
 
 from __future__ import annotations
 
@@ -22,17 +22,19 @@ from cluster.xmpp.jid import Jid
 from cluster.xmpp.streams.sm import Unacknowledged
 
 REMEMBERED = 64
-"""Acknowledged stanzas that stay known, and twice as many at times: an entry of a link that is read again after a
-crash may bring them once more. Then they are recognized. It is what one client may get in the 10 ms for which what
-has settled is not acknowledged (router/inbound.py)."""
+"""Acknowledged stanzas that are still recognised, at times twice as many: an entry of a link that is read again after a
+crash may bring them once more.
+
+It is what one client may get in the 10 ms in which settled entries are not acknowledged (router/inbound.py).
+"""
 REFUSED_S = 1.0
-"""How long to wait until a storage that refuses is asked again."""
+"""Pause until a storage that refuses is tried again."""
 MAX_OVER = 1_000
-"""Sessions whose time was up, of which we remember how many stanzas were handled (section 5: `h` of `<failed/>`)."""
+"""Ended sessions whose count of handled stanzas is remembered (section 5: `h` of `<failed/>`)."""
 
 
 class _Noted:
-    """How a session was noted last."""
+    """What the storage has of a session."""
 
     __slots__ = ("acknowledged", "directed", "forgotten", "handled", "is_refused", "kept", "record")
 
@@ -43,13 +45,13 @@ class _Noted:
         self.is_refused = False
 
     def refused(self) -> None:
-        """Nobody knows what of it the storage has."""
+        """It is unknown what of it the storage has."""
         self.record, self.directed = None, frozenset()
         self.is_refused = True
 
 
 class _Told(msgspec.Struct):
-    """What a client is told when the store has it."""
+    """What a client is told when the storage has it."""
 
     session: Session
     handled: int
@@ -57,21 +59,21 @@ class _Told(msgspec.Struct):
 
 
 class _Note(msgspec.Struct):
-    """What the store was given at once."""
+    """The changes in one write."""
 
     told: list[_Told]
     kept: list[Deferred[None]] = []
-    """Fire when it has it."""
+    """Fire when the storage has them."""
 
 
 class SessionPersister:
-    """Notes, once in each turn of the reactor, what is new of the sessions of one domain.
+    """Stores the changes of the sessions of one domain, once in each turn of the reactor.
 
-    A client hears of nothing that is not kept: neither does it get a stanza that could be forgotten, and with it the
-    place of that stanza in the count; nor is it told that a stanza of its own was handled that could be handled again.
+    A client is told only of what is stored. It gets no stanza that could be forgotten, and with it the stanza's number;
+    and it is not told that a stanza of its own was handled if that could be handled again.
 
-    Where the storage is there and refuses, the sessions go on, and their clients get what is for them. But nothing
-    counts as handled, and nothing that came over a link is acknowledged, until all is kept that was refused.
+    If the storage is up and refuses, the sessions continue, and their clients get their stanzas. But nothing counts as
+    handled, and no entry of a link is acknowledged, until all that was refused is stored.
     """
 
     _log = Logger()
@@ -92,20 +94,20 @@ class SessionPersister:
         self._over: dict[str, tuple[str, int]] = {}
 
     def changed(self, session: Session) -> None:
-        """Something is new of it, or it wants to know what was handled: see to it at the end of this turn."""
+        """The session changed, or its client asks for the count: write at the end of this turn."""
         if not self._changed:
             self.turn.add(self._write, Stage.SESSIONS)
         self._changed[session] = None
 
     def when_noted(self, session: Session) -> Deferred[None]:
-        """Fires when the client may be told all that is handled by now, or the session is over."""
+        """Fires when the client may be told all that is handled by now, or the session has ended."""
         noted: Deferred[None] = Deferred()
         self._waiting.setdefault(session, []).append(noted)
         self.changed(session)
         return noted
 
     def _kept(self) -> Deferred[None] | None:
-        """Fires when what is being written is kept; None where all is. For `Turn.kept`."""
+        """Fires when what is being written is stored; None if all is. For `Turn.kept`."""
         if not (self._under_way or self._is_refused):
             return None
         kept: Deferred[None] = Deferred()
@@ -113,7 +115,7 @@ class SessionPersister:
         return kept
 
     def gone(self, session: Session) -> None:
-        """It is over."""
+        """The session has ended."""
         self._fire(session)
         self._refused.pop(session, None)
         self._noted.pop(session, None)
@@ -123,7 +125,7 @@ class SessionPersister:
                 del self._over[next(iter(self._over))]
 
     def forget(self, session: Session) -> Deferred[None] | None:
-        """All that was left of it is safe elsewhere, so nothing is to be kept; fires when that is written."""
+        """Remove a session whose stanzas are safe elsewhere; fires when that is written."""
         sm = session.sm
         if sm is None or not sm.is_resumable:
             return None
@@ -136,12 +138,12 @@ class SessionPersister:
         forgotten.callback(None)
 
     def handled_by(self, localpart: str, id: str) -> int | None:
-        """How many stanzas were handled of a session that is over; None where nobody remembers."""
+        """The count of handled stanzas of an ended session; None if it is not remembered."""
         owner, handled = self._over.get(id, ("", 0))
         return handled if owner == localpart else None
 
     def restored(self, session: Session, record: SessionRecord, forgotten: int) -> None:
-        """It came out of the store, where stanzas up to the number `forgotten` are not any more."""
+        """The session came out of the store, which has no stanzas up to the number `forgotten`."""
         assert session.sm is not None
         noted = self._noted[session] = _Noted()
         noted.record, noted.directed, noted.forgotten = record, frozenset(session.directed), forgotten
@@ -161,7 +163,7 @@ class SessionPersister:
             if not sm.is_resumable:
                 told.append(_Told(session, sm.handled))
                 continue
-            sm.settle(is_pipelined)  # these commands are on their way, and this goes behind them
+            sm.settle(is_pipelined)  # these commands are on their way, and this one goes after them
             sent = session.number()
             told.append(_Told(session, sm.handled, sent))
             if not self._is_refused and (change := self._change(session, sent)) is not None:
@@ -173,7 +175,7 @@ class SessionPersister:
             self._when_kept = []
             self._store.note(changes).addCallbacks(self._on_kept, self._on_failed)
         elif self._under_way:
-            self._under_way[-1].told.extend(told)  # what was handled may be among that
+            self._under_way[-1].told.extend(told)  # handled stanzas may be among them
         else:
             self._tell(told)
         for session in sessions:
@@ -195,7 +197,7 @@ class SessionPersister:
                 record = None
             else:
                 noted.record = record
-            session.is_changed = bool(sm.waits_for)  # a request that is under way may change something yet
+            session.is_changed = bool(sm.waits_for)  # a pending request may still change something
         handled, acknowledged, forgotten = sm.handled, sm.acknowledged_count, range(0)
         more, less = directed - noted.directed, noted.directed - directed
         is_same = not (sent or record or more or less)
@@ -232,7 +234,7 @@ class SessionPersister:
             kept.callback(None)
 
     def _keep_again(self) -> None:
-        """All that was refused, and what is new since then."""
+        """Write all that was refused, and what changed since then."""
         self._is_refused = False
         refused, self._refused = self._refused, {}
         for session in refused:
@@ -240,15 +242,16 @@ class SessionPersister:
                 self._noted.setdefault(session, _Noted()).refused()
         self._changed = {**refused, **self._changed}
         self._write()
-        if self._when_kept and not self._is_refused:  # what was refused was of sessions that are over
+        if self._when_kept and not self._is_refused:  # the refused changes were of ended sessions
             when_kept, self._when_kept = self._when_kept, []
             for kept in when_kept:
                 kept.callback(None)
 
     def _not_kept(self, told: list[_Told]) -> None:
-        """They get what is for them, but no more of what they sent is handled than before.
+        """The sessions continue, but no more of their clients' stanzas count as handled than before.
 
-        Whose client comes back is told all: it would send the rest again, and this process has handled that.
+        A client that resumes is told the full count: otherwise it would send the rest again, which this process has
+        handled.
         """
         for each in told:
             session, sm = each.session, each.session.sm

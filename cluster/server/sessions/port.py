@@ -1,4 +1,4 @@
-"""What a client's stream talks to once it is bound: its session, here or at another node."""
+"""The session of a bound client stream, at this node or at another one."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from cluster.xmpp.streams.sm import StreamManagement
 
 
 class StreamHandle(NamedTuple):
-    """What a session does with the stream of its client."""
+    """What a session can do with the stream of its client."""
 
     write: Callable[[bytes], None]
     end: Callable[[StreamError], None]
     """Close the stream with an error."""
     leave: Callable[[], None]
-    """The session goes on with another stream."""
+    """Detach from the stream: the session continues with another one."""
 
 
 class SessionPort(Protocol):
-    """One bound resource, as its stream sees it; it ends with `on_connection_lost`, `on_stream_closed` or
-    `on_shutdown`."""
+    """One bound resource, on the side of its stream; `on_connection_lost`, `on_stream_closed` or `on_shutdown` is its
+    last call."""
 
     __slots__ = ()
 
@@ -45,22 +45,22 @@ class SessionPort(Protocol):
         """The client sent a stanza; its `from` is stamped."""
 
     def on_answered_stanza(self) -> None:
-        """It sent a stanza that was answered already; a managed stream counts it."""
+        """The client sent a stanza that was answered already; a managed stream counts it."""
 
     def nonza(self, nonza: Nonza) -> None:
-        """It sent what is no stanza. Raises StreamError."""
+        """The client sent an element that is not a stanza. Raises StreamError."""
 
     def on_resumed(self) -> None:
-        """The stream was resumed and the client has been told so: send what it missed."""
+        """The stream was resumed, and the client knows: send what it missed."""
 
     def on_bytes_written(self, size_bytes: int) -> None:
-        """The stream itself told the client something."""
+        """The stream itself wrote to the client."""
 
     def pause(self) -> None:
         """The client does not read."""
 
     def resume(self) -> None:
-        """It reads again."""
+        """The client reads again."""
 
     def on_connection_lost(self) -> None:
         """The connection broke."""

@@ -1,4 +1,4 @@
-"""Sessions that an earlier process left, as they were (XEP-0198 section 5)."""
+"""Sessions of an earlier process, as they were stored (XEP-0198 section 5)."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _ONCE = STANZA_ID.encode(), DELIVERY.encode(), DELAY.encode()
 
 
 def _is_unique(stanza: Stanza) -> bool:
-    """Nobody sends the same bytes as another stanza."""
+    """Whether no other stanza has the same bytes."""
     if stanza.kind == "message":
         return any(namespace in stanza.raw for namespace in _ONCE)
     return stanza.kind == "iq"
 
 
 class RecoveredSession(Session):
-    """One that knows what it was sent last.
+    """A session that knows what it was sent last.
 
-    Whoever died may have kept a stanza for its client, and not have acknowledged the entry of the link or inbox that
-    brought it. Such an entry is read again. A message bears the same mark then, or the same stanza-id where it is
-    archived (xmpp/stanza_id.py), or the same delay where it came out of the offline store; an iq has an id of its own
-    (RFC 6120 section 8.1.3). So it is recognized here.
+    The process that died may have stored a stanza for its client, and not have acknowledged the entry of the link or
+    inbox that brought it. Such an entry is read again. A message then has the same mark, or the same stanza-id if it is
+    archived (xmpp/stanza_id.py), or the same delay if it came out of the offline store; an iq has its own id (RFC 6120
+    section 8.1.3). By these it is recognised here.
     """
 
     __slots__ = ("_had",)
@@ -40,7 +40,7 @@ class RecoveredSession(Session):
     def __init__(
         self, kept: KeptSession, account: LocalAccount, persister: SessionPersister, states: Iterable[SessionState[Any]]
     ) -> None:
-        """It has no stream yet: it is to hibernate."""
+        """It has no stream yet, and will hibernate."""
         super().__init__(account, kept.record.jid, persister, _nowhere, _nowhere, _nowhere)
         record = kept.record
         self.presence, self.farewell, self.priority = record.presence, record.farewell, record.priority
@@ -55,7 +55,7 @@ class RecoveredSession(Session):
         persister.restored(self, record, first - 1)
 
     def take_up(self, sent: Iterable[SentStanza]) -> None:
-        """All sessions of the account are there: what it was sent and has not acknowledged is as it was."""
+        """All sessions of the account are loaded: restore its unacknowledged stanzas."""
         assert self.sm is not None
         sessions = self.account.sessions
         left = [each for each in sent if each.number > self.sm.acknowledged_count]
@@ -66,7 +66,7 @@ class RecoveredSession(Session):
         self.sm.written(len(left))
 
     def send(self, stanza: Stanza) -> None:
-        """Hand a stanza to the client, unless it has it."""
+        """Send a stanza to the client, unless it has it."""
         if self._had and stanza.raw in self._had:
             self._had.discard(stanza.raw)
         else:
@@ -74,7 +74,7 @@ class RecoveredSession(Session):
 
 
 def _nowhere(*nothing: object) -> None:
-    """The stream of a session that has none yet."""
+    """The write function of a session that has no stream yet."""
 
 
 async def restore(
@@ -84,10 +84,10 @@ async def restore(
     persister: SessionPersister,
     states: Iterable[SessionState[Any]],
 ) -> list[RecoveredSession]:
-    """The sessions that were kept of an account, apart from those that it has already; `states`: what modules keep.
+    """The stored sessions of an account, except those that it has already; `states`: of modules.
 
-    They are the account's again, which is not online for all that: see `Accounts.show`. But one whose resource is
-    another session's by now is not, and is to be over.
+    They belong to the account again, which is not yet online: see `Accounts.show`. A session whose resource belongs to
+    another one by now does not, and will end.
     """
     kept = await store.load(localpart)
     account = await accounts.load(localpart)

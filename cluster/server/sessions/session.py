@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred
 
+from cluster.base import reasons
+from cluster.base.reasons import Reason
 from cluster.base.settled import Settled
 from cluster.base.turn import Turn
 from cluster.host.state import SessionState, to_store
@@ -24,26 +26,26 @@ if TYPE_CHECKING:
 
 
 MAX_UNSENT_BYTES_OF_ACCOUNT = 16 * MAX_UNSENT_BYTES
-"""What may wait for all sessions of an account together."""
+"""For all sessions of an account together."""
 
 
 class SessionLog(Protocol):
-    """Where sessions that can be resumed are written down."""
+    """Persists sessions that can be resumed."""
 
     @property
     def turn(self) -> Turn:
-        """At its end the client gets what it was sent."""
+        """At its end the client is sent its stanzas."""
 
     @property
     def now_utc_s(self) -> Callable[[], float]:
         """The time of day."""
 
     def changed(self, session: Session) -> None:
-        """Something is new of it, or it wants to know what was handled: see to it at the end of this turn."""
+        """The session changed, or its client asks for the count: write at the end of this turn."""
 
 
 class Session(Outbox):
-    """What is known of one resource, and the way to it."""
+    """The state of one resource, and the way to its client."""
 
     __slots__ = (
         "_leave", "_log", "_shared", "_wants_room",
@@ -60,38 +62,38 @@ class Session(Outbox):
         end: Callable[[StreamError], None],
         leave: Callable[[], None],
     ) -> None:
-        """`write` takes bytes for the client; `end` closes its stream with an error.
+        """`write` sends bytes to the client; `end` closes its stream with an error.
 
-        `leave` tells the stream that the session goes on without it.
+        `leave` tells the stream that the session continues without it.
         """
         super().__init__(log.turn, write, end)
         self.account = account
         self.jid = jid
         self.presence: Stanza | None = None
-        """The presence that it broadcast last; None while it is not available (RFC 6121 section 4)."""
+        """The last presence that it broadcast; None while it is not available (RFC 6121 section 4)."""
         self.farewell: Stanza | None = None
         """The unavailable presence that it broadcast, unless it is available again."""
         self.priority = 0
         self.state: dict[SessionState[Any], Any] = {}
-        """What modules keep with it; what is not in it has the default of its key."""
+        """The state of modules; a missing key has its default."""
         self.has_no_ids = False
         """It sent an iq without an id."""
         self.directed = Directed()
-        """Who has had directed presence and must hear when it goes (RFC 6121 section 4.6)."""
+        """The receivers of its directed presence, who must be told when it goes (RFC 6121 section 4.6)."""
         self.sm: StreamManagement | None = None
-        """What of its stream is acknowledged, and what can be resumed (XEP-0198); None where it was not enabled."""
+        """What is acknowledged on its stream, and can be resumed (XEP-0198); None if it is not enabled."""
         self.broken_utc_s: float | None = None
-        """Since when it has no stream, in seconds since the epoch; None while it has one."""
+        """The time from which it has no stream, in seconds since the epoch; None while it has one."""
         self.resumable_until_s: float | None = None
         """By the steady clock of this process, while it has no stream."""
         self.is_changed = False
-        """Something of the above may not be as it was last noted."""
+        """Its stored form may be outdated."""
         self.is_behind = False
-        """Messages that are older than the next one wait in the store, until it has taken in what it was sent."""
+        """Older messages than the next one wait in the store, until it has read what it was sent."""
         self.unseen: set[Jid] = set()
-        """Contacts whose presence it was not sent for want of room: they are to be asked for it."""
+        """Contacts whose presence was left out for want of room: they are to be asked for it."""
         self._wants_room: list[Deferred[bool]] = []
-        self._shared: dict[int, tuple[Session, ...]] = {}  # by the identity of stanzas that are not written yet
+        self._shared: dict[int, tuple[Session, ...]] = {}  # by the identity of unwritten stanzas
         self._log = log
         self._leave = leave
 
@@ -102,57 +104,65 @@ class Session(Outbox):
 
     @property
     def accepting_messages(self) -> bool:
-        """It takes messages for the bare JID: its priority is not negative (RFC 6121 section 8.5.2)."""
+        """Whether it accepts messages to the bare JID: its priority is not negative (RFC 6121 section 8.5.2)."""
         return self.presence is not None and self.priority >= 0 and not self.is_behind
 
+    @property
+    def why_not_now(self) -> Reason | None:
+        """Why its client does not get at once what it is sent; None where nothing is known to be in the way."""
+        if self.broken_utc_s is not None:
+            return reasons.HIBERNATING
+        return reasons.CLIENT_INACTIVE if self.holdback is not None else None
+
     def is_visible_to(self, other: Jid | None) -> bool:
-        """The other may know that this resource is here: by subscription, by directed presence, or as its own."""
+        """The other may know that this resource is here: by subscription, by directed presence, or as its own.
+
+        Who was told by one resource may ask by another: those in a room are resources of it (XEP-0045 section 17.4).
+        """
         if other is None or other.bare == self.account.jid or self.account.shows_presence_to(other):
             return True
         is_own_server = not other.localpart and other.domainpart == self.jid.domainpart
-        return is_own_server or not self.directed.isdisjoint((other, other.bare))
+        return is_own_server or other in self.directed or any(each.bare == other.bare for each in self.directed)
 
     @property
     def is_bound(self) -> bool:
-        """It is one of its account's; False once it is over."""
+        """Whether it is one of its account's; False once it has ended."""
         return self.account.sessions.get(self.jid.resourcepart) is self
 
     def changed(self) -> None:
-        """What is stored of it is to be written again."""
+        """Its stored form must be written again."""
         self.is_changed = True
         if self.is_resumable:
             self._log.changed(self)
 
     def record(self) -> SessionRecord:
-        """What is stored of it, apart from its stanzas."""
+        """Its stored form, without its stanzas."""
         assert self.sm is not None
         return SessionRecord(
             id=self.sm.id, jid=self.jid, timeout_s=self.sm.timeout_s, broken_utc_s=self.broken_utc_s,
             presence=self.presence, farewell=self.farewell, priority=self.priority, state=to_store(self.state),
         )  # fmt: skip
 
-    # --- what the server pushes by itself
+    # --- pushes of the server
 
     @property
     def waiting_bytes(self) -> int:
-        """What it was sent and has not read, or not acknowledged where it manages its stream."""
+        """Bytes that it was sent and has not read, or not acknowledged on a managed stream."""
         return self._unsent_bytes + (self.sm.size_bytes if self.sm is not None else 0)
 
     @property
     def max_unsent_bytes(self) -> int:
-        """What may wait for it: less where its account has many sessions, all of which may read nothing."""
+        """The limit of waiting bytes: less if its account has many sessions, none of which may read."""
         return min(MAX_UNSENT_BYTES, MAX_UNSENT_BYTES_OF_ACCOUNT // max(len(self.account.sessions), 1))
 
     @property
     def is_full(self) -> bool:
-        """It is to be pushed no more now: see `when_room`."""
+        """Whether it must not be pushed more now: see `when_room`."""
         return self.waiting_bytes > WINDOW_BYTES
 
     def when_room(self) -> Deferred[bool]:
-        """Fires with True when it has taken in most of what it was sent, on this stream or a later one.
-
-        With False where it is over before that.
-        """
+        """Fires with True when it has read most of what it was sent, on this stream or a later one. With False if it
+        ends before that."""
         room: Deferred[bool] = Deferred()
         self._wants_room.append(room)
         return room
@@ -167,23 +177,23 @@ class Session(Outbox):
 
     @property
     def is_resumable(self) -> bool:
-        """It outlives its connection, and the process."""
+        """Whether it survives its connection, and the process."""
         return self.sm is not None and self.sm.is_resumable
 
     def manage(self, management: StreamManagement) -> None:
-        """Count from here on."""
+        """Count stanzas from here on."""
         self.sm = management
         self.is_changed = True
         self._log.changed(self)
-        self.resume()  # what is for it is bounded by what it does not acknowledge; see `pause`
+        self.resume()  # its stanzas are bounded by what it does not acknowledge; see `pause`
 
     def received(self, settled: Settled, kind: str = "") -> None:
-        """The client sent one more stanza, which is handled when it has settled."""
+        """The client sent one more stanza, which is handled when `settled` has settled."""
         if self.sm is None:
             return
         if self.sm.received(settled) and settled is not None:
             settled.addBoth(self._on_settled, settled)
-        self.is_changed = self.is_changed or kind != "message"  # any other may have changed what the session is
+        self.is_changed = self.is_changed or kind != "message"  # any other may have changed the session
         if self.sm.is_resumable:
             self._log.changed(self)
 
@@ -194,13 +204,13 @@ class Session(Outbox):
         return result
 
     def asked(self) -> None:
-        """The client wants to know what was handled: as soon as it is noted."""
+        """The client asks for the count: tell it as soon as that is stored."""
         assert self.sm is not None
         self.sm.asked()
         self._log.changed(self)
 
     def acknowledged(self, h: int) -> None:
-        """The client has handled so many. Raises StreamError for more than it was sent."""
+        """The client has handled `h` stanzas. Raises StreamError for more than it was sent."""
         assert self.sm is not None
         if request := self.sm.acknowledged(h):
             self.write(request)
@@ -209,20 +219,20 @@ class Session(Outbox):
         self._has_room()
 
     def noted(self, handled: int, written: list[Unacknowledged]) -> None:
-        """It is kept that so many are handled, and that these are for the client: both may be told now."""
+        """This count, and these stanzas for the client, are stored: both may be told now."""
         assert self.sm is not None
         data = b"".join([each.stanza.raw for each in written]) + self.sm.written(len(written)) if written else b""
         if data := data + self.sm.tell(handled):
             self._write(data)
 
     def write(self, nonza: bytes) -> None:
-        """Write something that is no stanza, behind the stanzas before it."""
+        """Write an element that is not a stanza, after earlier stanzas."""
         self.flush()
         self._write(nonza)
         self.wrote(len(nonza))
 
     def flush(self) -> None:
-        """Write what waits, if the client keeps up; where the session can be resumed, as soon as it is kept."""
+        """Write what waits, if the client reads; for a resumable session, as soon as it is stored."""
         if self.is_resumable:
             self._log.changed(self)
         else:
@@ -231,12 +241,12 @@ class Session(Outbox):
             self._has_room()
 
     def check_size(self) -> None:
-        """End the stream of a client that does not acknowledge what it is sent."""
+        """End the stream of a client that does not acknowledge its stanzas."""
         if self.sm is not None and self.sm.size_bytes > WINDOW_BYTES and self.sm.size_bytes > self.max_unsent_bytes:
             self.end(StreamCondition.POLICY_VIOLATION, "the client does not acknowledge what it is sent")
 
     def finish(self) -> None:
-        """The stream ends here: write all that waits, kept or not."""
+        """The stream ends here: write all that waits, stored or not."""
         if self.sm is not None and self.sm.is_resumable:
             self.number()
             self._write(self.sm.write_all())
@@ -244,28 +254,29 @@ class Session(Outbox):
             self.flush()
 
     def pause(self) -> None:
-        """The client does not read what it has been sent; where the session can be resumed, it is kept anyway."""
+        """The client does not read; a resumable session stores its stanzas anyway."""
         if not self.is_resumable:
             super().pause()
 
     def hold_back(self, holdback: Holdback) -> None:
-        """Keep back what the client does not want to be told now."""
+        """Hold back stanzas that the client does not want now."""
         super().hold_back(holdback)
         self.is_changed = True
         self.flush()
 
     def stop_holdback(self) -> None:
-        """Send what was kept back, and keep back nothing more."""
+        """Send the held stanzas, and hold back no more."""
         super().stop_holdback()
         self.is_changed = True
         self.flush()
 
     def share(self, stanza: Stanza, sessions: tuple[Session, ...]) -> None:
-        """The stanza that was just sent went to all of these: if one of them never gets it, another one has it."""
+        """The last stanza went to all of these: if one of them never gets it, another one has it."""
         self._shared[id(stanza)] = sessions
 
     def number(self) -> list[Unacknowledged]:
-        """What it was sent, which is not acknowledged from now on; the caller writes it, or has it kept first."""
+        """Number new stanzas, which are unacknowledged from now on; the caller writes them, or has them stored
+        first."""
         unsent, self._unsent, self._unsent_bytes = self._unsent, [], 0
         return self._number(unsent)
 
@@ -296,7 +307,8 @@ class Session(Outbox):
         leave: Callable[[], None],
         broken_utc_s: float | None = None,
     ) -> None:
-        """Go on with another stream, or without one: since when? The other arguments are those of a new session."""
+        """Continue with another stream, or without one since `broken_utc_s`. The other arguments are those of a new
+        session."""
         self._leave()
         self._write, self._end, self._leave = write, end, leave
         self.broken_utc_s, self.resumable_until_s = broken_utc_s, None
@@ -304,9 +316,9 @@ class Session(Outbox):
         self.resume()
 
     def take_unsent(self) -> list[Stanza]:
-        """What a session that is over never sent, or what its client has not acknowledged; oldest first.
+        """The stanzas that an ended session never sent, or whose client has not acknowledged them; oldest first.
 
-        Not what another session got too: as long as that is there, it answers for the stanza.
+        Without those that another session got too: while that exists, it answers for the stanza.
         """
         self._has_room(never=True)
         unsent = super().take_unsent()

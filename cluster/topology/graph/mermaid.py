@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from cluster.topology.graph.picture import Picture, Site
+from cluster.topology.graph.picture import Picture, Site, place
 
 
 def mermaid(picture: Picture) -> str:
@@ -51,7 +51,7 @@ def _site(site: Site, ids: _Ids, *, has_router: bool) -> list[str]:
     first = ids.of("S", site.name)
     lines = [f"    {ids.new('C')}([{_quoted(account)}]) --- {first}" for account in site.accounts]
     for node in site.nodes:
-        lines.append(f"    {ids.of('S', node.name)}[{_quoted(f'{node.name}<br>{node.domain}<br>{node.c2s}')}]")
+        lines.append(f"    {ids.of('S', node.name)}[{_quoted(f'{node.name}<br>{node.domain}<br>{place(node)}')}]")
         if has_router:
             lines.append(f"    {ids.of('S', node.name)} --- R{{{{router}}}}")
         elif node.node_of:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cluster.router.settings import texts
-from cluster.topology.plan import GatewayNode, NetworkNode, Plan, ServerNode, ServiceSeed
+from cluster.topology.plan import GatewayNode, NetworkNode, Plan, ServerNode, ServiceSeed, XmpplabServer
 
 MOST = 6
 """Accounts, phones or mailboxes drawn in one place; the others are counted."""
@@ -81,6 +81,11 @@ class Picture:
     def has_router(self) -> bool:
         """There is something to carry from one server to another, all over one trunk."""
         return self.is_mesh and sum(len(site.nodes) for site in self.sites) > 1
+
+
+def place(node: ServerNode) -> str:
+    """Where clients connect, and the kind of a server that is not ours."""
+    return node.c2s if isinstance(node, XmpplabServer) else f"{node.c2s} ({node.kind})"
 
 
 def picture_of(plan: Plan) -> Picture:

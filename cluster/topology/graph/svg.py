@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from html import escape
 from itertools import pairwise
 
-from cluster.topology.graph.picture import Link, Network, Picture, Site
+from cluster.topology.graph.picture import Link, Network, Picture, Site, place
 
 _ROW, _BOX = 52, 40
 """Height of a row, and of a box in it, in pixels."""
@@ -122,7 +122,7 @@ def _place_site(drawing: _Drawing, site: Site, networks: dict[str, Network], has
     rows = max(row - begin, len(site.nodes), 1)
     first = begin + (rows - len(site.nodes)) / 2
     nodes = [
-        _Box("server", (node.domain, f"{node.name} · {node.c2s}"), drawing.y(first + index))
+        _Box("server", (node.domain, f"{node.name} · {place(node)}"), drawing.y(first + index))
         for index, node in enumerate(site.nodes)
     ]
     drawing.servers |= {node.name: box for node, box in zip(site.nodes, nodes, strict=True)}

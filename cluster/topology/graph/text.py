@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import dedent
 
-from cluster.topology.graph.picture import Network, Picture
+from cluster.topology.graph.picture import Network, Picture, place
 
 
 def text(picture: Picture) -> str:
@@ -17,7 +17,7 @@ def text(picture: Picture) -> str:
 def _servers(picture: Picture) -> str:
     rows = [(site.accounts if not node.node_of else (), node) for site in picture.sites for node in site.nodes]
     width = max(len(name) for names, _ in rows for name in [*names, ""])
-    labels = _columns([[node.name, node.domain, node.c2s] for _, node in rows])
+    labels = _columns([[node.name, node.domain, place(node)] for _, node in rows])
     last = len(rows) - 1
     lines: list[str] = []
     for index, ((names, _), label) in enumerate(zip(rows, labels, strict=True)):

@@ -1,1 +1,1 @@
-"""Payloads of protocol extensions, read and written: archives, forms, forwarding, delay and the like."""
+"""Payloads of protocol extensions, parsed and written: archives, forms, forwarding, delay and others."""

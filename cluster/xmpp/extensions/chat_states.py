@@ -1,4 +1,4 @@
-"""Chat State Notifications (XEP-0085): messages that say nothing but that somebody writes, or looks on."""
+"""Chat State Notifications (XEP-0085): messages that only say whether somebody is typing or paying attention."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _BESIDES = (_STATE, f"{HINTS} ", f"{STANZA_ID} ", f"{DELIVERY} ", f"{CLIENT} thr
 
 
 def is_chat_state(stanza: Stanza) -> bool:
-    """Whether that is all; hints, ids and the thread add nothing to it (section 5.1)."""
+    """Whether the message has no other content; hints, ids and the thread do not count (section 5.1)."""
     payloads = stanza.payloads
     return (
         stanza.kind == "message" and stanza.type != "error" and any(each.startswith(_STATE) for each in payloads)

@@ -1,4 +1,4 @@
-"""Data forms (XEP-0004), as far as a server offers, tells and reads them."""
+"""Data forms (XEP-0004), as far as a server offers, sends and reads them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from cluster.xmpp.element import Element, SubElement
 
 DATA = "jabber:x:data"
+Values = Mapping[str, list[str]]
+"""The values of each field."""
 _FIELD, _VALUE = f"{{{DATA}}}field", f"{{{DATA}}}value"
 
 
 def new(kind: str, form_type: str, hint: str = "") -> Element:
-    """A `form` or a `result` for what `form_type` names (XEP-0068); `hint`: what a human reads first."""
+    """A `form` or a `result` of this `form_type` (XEP-0068); `hint`: a text for people at the top."""
     form = Element(f"{{{DATA}}}x", type=kind)
     if hint:
         SubElement(form, f"{{{DATA}}}instructions").text = hint
@@ -20,7 +22,7 @@ def new(kind: str, form_type: str, hint: str = "") -> Element:
 
 
 def add(form: Element, name: str, kind: str = "", values: Sequence[str] = (), label: str = "") -> Element:
-    """One more field; `kind`: its type, such as `text-single`, where it is said. Returns it."""
+    """Add a field and return it; `kind`: its type, such as `text-single`, if it has one."""
     attributes = {"var": name, **({"type": kind} if kind else {}), **({"label": label} if label else {})}
     field = SubElement(form, _FIELD, attributes)
     for value in values:
@@ -28,6 +30,11 @@ def add(form: Element, name: str, kind: str = "", values: Sequence[str] = (), la
     return field
 
 
-def values(form: Element) -> Mapping[str, list[str]]:
+def values(form: Element) -> Values:
     """The values of each field, FORM_TYPE among them."""
     return {field.get("var", ""): [value.text or "" for value in field.iter(_VALUE)] for field in form.findall(_FIELD)}
+
+
+def is_true(values: Sequence[str] | None) -> bool:
+    """What a field of type `boolean` says (section 3.3); none is false."""
+    return values is not None and len(values) > 0 and values[0].strip() in ("1", "true")

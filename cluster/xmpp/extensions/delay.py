@@ -1,4 +1,4 @@
-"""Delayed Delivery (XEP-0203): when a stanza came that could not be handed out at once."""
+"""Delayed Delivery (XEP-0203): the time of a stanza that could not be delivered at once."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _DELAY = f"{{{DELAY}}}delay"
 
 
 def delayed(stanza: Stanza, domain: str, came_utc_s: float) -> Stanza:
-    """The stanza with the time when it came to this domain; a stamp of the domain's own that it bears already stays.
+    """The stanza with the time when it came to this domain, unless it has a stamp of the domain already.
 
-    Such a stanza waited before and was not received: when it first came is what counts (section 4).
+    Such a stanza waited before and was not received: its first arrival counts (section 4).
     """
     tree = stanza.tree
     if any(delay.get("from") == domain for delay in tree.findall(_DELAY)):

@@ -12,8 +12,8 @@ _ESCAPED = re.compile(rf"\\({_CODES})")
 def escape(text: str) -> str:
     r"""`friar@abbey.example` as `friar\40abbey.example`.
 
-    A backslash is escaped only where it would be read as the begin of an escape (section 4.1, rule 7). Raises
-    ValueError where a space would be first or last (rule 6).
+    A backslash is escaped only if it would be read as the beginning of an escape (section 4.1, rule 7). Raises
+    ValueError if a space would be first or last (rule 6).
     """
     if text.startswith(" ") or text.endswith(" "):
         raise ValueError(f"{text!r} begins or ends with a space, which no localpart may (XEP-0106 section 4.1)")

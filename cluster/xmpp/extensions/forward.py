@@ -16,7 +16,7 @@ _END = b"</forwarded>"
 
 
 def forwarded(stanza: Stanza, came_utc_s: float | None = None) -> bytes:
-    """The `<forwarded>` element around a stanza as it is, with the time when it came (section 3.2)."""
+    """The `<forwarded>` element around an unchanged stanza, with the time when it came (section 3.2)."""
     delay = b"" if came_utc_s is None else _delay(came_utc_s)
     return b"".join((_BEGIN, delay, _with_namespace(stanza), _END))
 
@@ -26,7 +26,7 @@ def _delay(came_utc_s: float) -> bytes:
 
 
 def _with_namespace(stanza: Stanza) -> bytes:
-    """Section 3.2: the namespace of the stanza is declared on it, or it would be that of `<forwarded>`."""
+    """Section 3.2: the stanza declares its namespace, otherwise it would be that of `<forwarded>`."""
     raw = stanza.raw
     opening = _OPENING_TAG.match(raw)
     if opening is None or b"xmlns" in opening.group():

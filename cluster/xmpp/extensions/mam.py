@@ -1,4 +1,4 @@
-"""Message Archive Management (XEP-0313): what a query asks for and how it is answered, with paging by XEP-0059."""
+"""Message Archive Management (XEP-0313): queries and their answers, with paging by XEP-0059."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from cluster.xmpp.stanza import Stanza, opening
 
 VALIDATE = "http://jabber.org/protocol/xdata-validate"
 MAX_PAGE = 100
-"""Messages of one page, also where the client sets no limit or a higher one (section 4.3.1)."""
+"""Messages of one page, also if the client sets no limit or a higher one (section 4.3.1)."""
 
 _FIELDS = {
     "with": "jid-single", "start": "text-single", "end": "text-single", "before-id": "text-single",
     "after-id": "text-single", "ids": "list-multi", "include-groupchat": "boolean",
 }  # fmt: skip
-"""Of the query's form, with their types (section 4.1); no archive of ours has groupchat messages."""
+"""Of the query's form, with their types (section 4.1); the archives have no groupchat messages."""
 
 
 class Query(msgspec.Struct, frozen=True):
-    """Which messages of an archive (the form, section 4.1), and which page of them (the result set, section 4.3)."""
+    """The filter of a query (the form, section 4.1), and the requested page (the result set, section 4.3)."""
 
     with_: Jid | None = None
     start_utc_s: float | None = None
@@ -40,13 +40,13 @@ class Query(msgspec.Struct, frozen=True):
     max: int = MAX_PAGE
     page_after: str | None = None
     page_before: str | None = None
-    """Page backwards from this id; from the end of the archive where it is empty."""
+    """Page backwards from this id; from the end of the archive if it is empty."""
     flip: bool = False
     """The last message of the page comes first (section 4.3.5)."""
     queryid: str | None = None
 
     def matches(self, owner: Jid, came_utc_s: float, from_: Jid, to: Jid) -> bool:
-        """Whether the form lets this message of the owner's archive through, as far as it does not speak of ids."""
+        """Whether this message of the owner's archive passes the form, apart from ids."""
         return (
             (self.start_utc_s is None or came_utc_s >= self.start_utc_s)
             and (self.end_utc_s is None or came_utc_s <= self.end_utc_s)
@@ -56,13 +56,13 @@ class Query(msgspec.Struct, frozen=True):
 
 def _is_with(with_: Jid, owner: Jid, from_: Jid, to: Jid) -> bool:
     """Section 4.1.1."""
-    if with_ == owner:  # else all would match
+    if with_ == owner:  # otherwise all would match
         return from_.bare == owner and to.bare == owner
     return with_ in ((from_.bare, to.bare) if with_.is_bare else (from_, to))
 
 
 def read_query(query: Element) -> Query:
-    """What the `<query>` asks for. Raises StanzaError."""
+    """Parse a `<query>`. Raises StanzaError."""
     values = _read_form(query)
     page = rsm.read(query, MAX_PAGE) or rsm.PageRequest(MAX_PAGE)
     try:
@@ -94,7 +94,7 @@ def _read_form(query: Element) -> Mapping[str, list[str]]:
 
 
 def form() -> Element:
-    """The fields that a query may have (section 4.1.5)."""
+    """The fields of a query (section 4.1.5)."""
     form = data_form.new("form", MAM)
     for name, kind in _FIELDS.items():
         field = data_form.add(form, name, kind)
@@ -113,7 +113,7 @@ def result(owner: Jid, to: Jid, queryid: str | None, id: str, came_utc_s: float,
 
 
 def fin(ids: list[str], first_index: int, count: int, is_complete: bool) -> Element:
-    """The end of a page (section 4.3.2): the ids on it, oldest first; where it begins, in how many that match."""
+    """The end of a page (section 4.3.2): the ids on it, oldest first; its first index, and the number of matches."""
     fin = Element(f"{{{MAM}}}fin", {"complete": "true"} if is_complete else {})
     fin.append(rsm.tell(ids, first_index, count))
     return fin

@@ -1,4 +1,4 @@
-"""Message Archiving Preferences (XEP-0441): whose messages an account keeps."""
+"""Message Archiving Preferences (XEP-0441): whose messages an account archives."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ Default = Literal["always", "never", "roster"]
 
 
 class Preferences(msgspec.Struct, frozen=True):
-    """What an account wants to be kept.
+    """The preferences of an account.
 
-    `always` is the default, as in Prosody and ejabberd: a conversation with somebody who is no contact, such as a
-    phone or a mailbox, is there on each device. What strangers can fill has its bound, and `roster` is a client's to
-    choose.
+    `always` is the default, as in Prosody and ejabberd: a conversation with somebody who is not a contact, such as a
+    phone or a mailbox, is then on each device. What strangers can fill has a bound, and a client may choose `roster`.
     """
 
     default: Default = "always"
@@ -28,11 +27,11 @@ class Preferences(msgspec.Struct, frozen=True):
 
     @property
     def are_for_all(self) -> bool:
-        """Messages of everybody are kept."""
+        """Whether messages with everybody are archived."""
         return self.default == "always" and not self.never
 
     def keep(self, target: Jid, is_contact: bool) -> bool:
-        """Whether messages to or from this address are kept (section 2.3); `never` counts more than `always`."""
+        """Whether messages to or from this address are archived (section 2.3); `never` wins over `always`."""
         if self.never and not self.never.isdisjoint((target, target.bare)):
             return False
         if self.always and not self.always.isdisjoint((target, target.bare)):
@@ -41,7 +40,7 @@ class Preferences(msgspec.Struct, frozen=True):
 
 
 def read(prefs: Element) -> Preferences:
-    """What the `<prefs>` say. Raises StanzaError."""
+    """Parse the `<prefs>`. Raises StanzaError."""
     default = prefs.get("default")
     if default not in get_args(Default):
         raise StanzaError(Condition.BAD_REQUEST, f"the default is one of {', '.join(get_args(Default))}")
@@ -56,7 +55,7 @@ def _jids(prefs: Element, name: str) -> frozenset[Jid]:
 
 
 def to_element(preferences: Preferences) -> Element:
-    """The `<prefs>` that say so."""
+    """The `<prefs>` element."""
     prefs = Element(f"{{{MAM}}}prefs", default=preferences.default)
     for name, jids in (("always", preferences.always), ("never", preferences.never)):
         listed = SubElement(prefs, f"{{{MAM}}}{name}")

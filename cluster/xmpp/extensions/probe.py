@@ -1,4 +1,4 @@
-"""The trace id of a stanza that is followed, as a child of the stanza: for the way to where only XML goes."""
+"""The trace id of a followed stanza, as a child of the stanza: for streams that carry only XML."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TRACE = re.compile(f"(<trace xmlns=['\"]{PROBE}['\"] id=(?:'[^'<]*'|\"[^\"<]*\"
 
 
 def probe_id(stanza: Stanza) -> str:
-    """The trace id that the stanza brings with it; empty where it brings none."""
+    """The trace id in the stanza; empty if it has none."""
     if PROBE_PAYLOAD not in stanza.payloads:
         return ""
     probe = stanza.tree.find(f"{{{PROBE}}}probe")
@@ -41,7 +41,7 @@ def as_followed(stanza: Stanza) -> Stanza:
 def is_of_prober(message: Element) -> bool:
     """Whether a client of `xmpplab trace` sent this message, or gets it as the answer to a probe.
 
-    A message that only bears a trace id, such as a text of a phone that is watched, is none of these.
+    Other messages may have a trace id too, such as a text of a phone while `xmpplab watch` follows everything.
     """
     if message.find(f"{{{PROBE}}}probe") is None:
         return False
@@ -58,9 +58,9 @@ def without_probe(stanza: Stanza) -> Stanza:
 
 
 def with_probe(stanza: Stanza) -> Stanza:
-    """The stanza with a probe that says its trace id, unless it is not followed or has a probe already.
+    """The stanza with a probe for its trace id, unless it is not followed or has a probe already.
 
-    An iq stays as it is: it may have no second child (RFC 6120 section 8.2.3).
+    An iq stays unchanged: it must not have a second child (RFC 6120 section 8.2.3).
     """
     return _with_last(stanza, "probe")
 

@@ -1,4 +1,4 @@
-"""Result Set Management (XEP-0059): which page of a long list is asked for, and what is told of it."""
+"""Result Set Management (XEP-0059): the requested page of a long list, and its description in the answer."""
 
 from __future__ import annotations
 
@@ -16,16 +16,13 @@ class PageRequest(msgspec.Struct, frozen=True):
 
     max: int
     after: str | None = None
-    """The page begins behind the entry with this id."""
+    """The page begins after the entry with this id."""
     before: str | None = None
-    """It ends before this one; at the end of the list where that is empty."""
+    """The page ends before this entry; at the end of the list if it is empty."""
 
 
 def read(asked: Element, max_page: int) -> PageRequest | None:
-    """The page that this element asks for, of `max_page` entries at the most; None without a `<set>`.
-
-    Raises StanzaError.
-    """
+    """Parse the requested page, of `max_page` entries at most; None without a `<set>`. Raises StanzaError."""
     page = asked.find(f"{{{RSM}}}set")
     if page is None:
         return None
@@ -39,7 +36,7 @@ def read(asked: Element, max_page: int) -> PageRequest | None:
 
 
 def tell(ids: list[str], first_index: int, count: int) -> Element:
-    """The `<set>` of an answer: the ids on the page; where it begins, in how many that match."""
+    """The `<set>` of an answer: the ids on the page; its first index, and the number of matches."""
     page = Element(f"{{{RSM}}}set")
     if ids:
         SubElement(page, f"{{{RSM}}}first", index=str(first_index)).text = ids[0]

@@ -1,4 +1,4 @@
-"""The resources that a client asks for on one stream (RFC 6120 section 7): what it says, and what it is told."""
+"""The resources that a client requests on one stream (RFC 6120 section 7), and the answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ResourceBinding:
         self._refused = 0
 
     def request(self, iq: Stanza) -> BindRequested:
-        """What the client wants. Raises StreamError for what is no binding, or after too many tries."""
+        """The requested resource. Raises StreamError for another element, or after too many tries."""
         if iq.payloads != (f"{BIND} bind",) or iq.type != "set":
             raise StreamError(StreamCondition.NOT_AUTHORIZED, "bind a resource first (RFC 6120 section 7.1)")
         if self._refused >= MAX_BIND_TRIES:
@@ -31,12 +31,12 @@ class ResourceBinding:
         return BindRequested(xml.text_of(iq.payload(), f"{{{BIND}}}resource") or None)
 
     def accept(self, jid: Jid) -> Stanza:
-        """The resource is the client's."""
+        """The client gets the resource."""
         result = Element(f"{{{BIND}}}bind")
         SubElement(result, f"{{{BIND}}}jid").text = str(jid)
         return make("iq", id=self._id, type="result", payload=[result])
 
     def refuse(self, error: StanzaError) -> Stanza:
-        """It cannot have that resource; it may ask for another."""
+        """The client does not get that resource; it may ask for another one."""
         self._refused += 1
         return make("iq", id=self._id, type="set").error(error)

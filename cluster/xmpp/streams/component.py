@@ -1,8 +1,8 @@
 """Both sides of a component's stream (XEP-0114, jabber:component:accept): bytes in, events and bytes out.
 
-XEP-0114 acknowledges nothing, and knows no stream features. A component that writes version='1.0' into its stream
-header says that it knows those (RFC 6120 section 4.7.5): to such a one the server offers stream management (XEP-0198),
-without resumption. All others get XEP-0114 as it stands.
+XEP-0114 has neither acknowledgements nor stream features. A component that writes version='1.0' into its stream header
+says that it supports features (RFC 6120 section 4.7.5): the server then offers stream management (XEP-0198), without
+resumption. All others get plain XEP-0114.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from cluster.xmpp.streams.stream import Stream
 
 
 class ComponentState(StrEnum):
-    """How far a component's stream has come; it only ever goes on to the next, or to the end."""
+    """The state of a component's stream; it only proceeds to the next one, or to the end."""
 
     OPENING = "opening"
     """Waits for the peer's stream header."""
@@ -47,7 +47,7 @@ class Joined(msgspec.Struct, frozen=True):
 
 
 class Acknowledged(msgspec.Struct, frozen=True):
-    """So many more of the stanzas that were sent are safe with the peer, the oldest first."""
+    """`count` more of the sent stanzas are safe with the peer, the oldest first."""
 
     count: int
 
@@ -56,12 +56,12 @@ ComponentEvent = Stanza | Joined | Acknowledged | Misaddressed
 
 
 def handshake(stream_id: str, secret: str) -> str:
-    """What proves to the server that the component knows the secret (section 3)."""
+    """The proof that the component knows the secret (section 3)."""
     return hashlib.sha1((stream_id + secret).encode()).hexdigest()
 
 
 class ComponentStream(Stream[ComponentEvent]):
-    """What both sides share."""
+    """The part that both sides share."""
 
     CLOSED = ComponentState.CLOSED
 
@@ -69,30 +69,28 @@ class ComponentStream(Stream[ComponentEvent]):
         super().__init__(limits)
         self.state: ComponentState = ComponentState.OPENING
         self.domain = domain
-        """The component's; a server's side knows it from the stream header on."""
+        """The component's domain; the server's side knows it from the stream header."""
         self.management: StreamManagement | None = None
-        """Counts what is sent, once the peer acknowledges that."""
+        """Counts sent stanzas, once the peer acknowledges them."""
         self._counts_received = False
 
     def send(self, stanza: Stanza) -> None:
-        """Queue a stanza for the peer; behind the end of the stream it is dropped."""
+        """Queue a stanza for the peer; after the end of the stream it is dropped."""
         if self.state is not ComponentState.CLOSED:
             stanza = into_stream(stanza)
             self._output.append(stanza.raw + self.written([stanza]))
 
     def written(self, stanzas: list[Stanza]) -> bytes:
-        """These stanzas are written now, as `into_stream` makes them: the bytes that go behind them."""
+        """These stanzas, in the form of `into_stream`, are written now; returns the bytes to write after them."""
         return self.management.sent([Unacknowledged(each, 0.0) for each in stanzas]) if self.management else b""
 
     def received(self, settled: object | None) -> bool:
-        """Count a stanza of the peer; it is handled when what it waits for is over, or already (None).
-
-        True where `settled` is to be called for that.
-        """
+        """Count a stanza of the peer; it is handled when `until` has fired, or already (None). True if `settled` is to
+        be called then."""
         return self.management is not None and self._counts_received and self.management.received(settled)
 
     def settled(self, waited_for: object) -> None:
-        """This is over; the peer may have waited for the acknowledgement."""
+        """This Deferred has fired; the peer may have waited for the acknowledgement."""
         assert self.management is not None
         if self.state is not ComponentState.CLOSED:
             self.management.settled(waited_for)
@@ -142,13 +140,11 @@ class ComponentStream(Stream[ComponentEvent]):
 
 
 class AcceptingStream(ComponentStream):
-    """The server's side: the component has to know the secret, and speaks for its own domain only."""
+    """The server's side: the component has to know the secret, and may use addresses of its own domain only."""
 
     def __init__(self, server: str, secrets: Mapping[str, str], new_id: Callable[[], str]) -> None:
-        """`server` is its domain; `secrets`: by the domain of each component that there may be.
-
-        `new_id` gives unpredictable ids (RFC 6120 section 4.7.3).
-        """
+        """`server` is its domain; `secrets`: by the domain of each known component. `new_id` gives unpredictable ids
+        (RFC 6120 section 4.7.3)."""
         super().__init__("", FROM_COMPONENT)
         self._server = Jid("", server)
         self._secrets = secrets
@@ -156,7 +152,7 @@ class AcceptingStream(ComponentStream):
         self._knows_features = False
 
     def accept(self) -> None:
-        """Let it in: the answer to Joined."""
+        """Accept the component: the answer to Joined."""
         self.state = ComponentState.OPEN
         self._output.append(b"<handshake/>")
 
@@ -212,7 +208,7 @@ class AcceptingStream(ComponentStream):
 
 
 class ConnectingStream(ComponentStream):
-    """The component's side. Where the server refuses it, Closed says with which condition."""
+    """The component's side. If the server refuses it, Closed has the condition."""
 
     def __init__(self, domain: str, secret: str) -> None:
         super().__init__(domain, TO_COMPONENT)
@@ -223,7 +219,7 @@ class ConnectingStream(ComponentStream):
         if not (isinstance(child, Slice) and child.name == f"{STREAMS} features"):
             return super()._handle(child)
         if f"{SM} sm" in child.payloads and self.management is None:
-            # it goes along with the handshake, so that the first stanza of the server's is counted already
+            # together with the handshake, so that the first stanza of the server is counted already
             self.management = StreamManagement()
             self._output.append(f"<enable xmlns='{SM}'/>".encode())
         return None
@@ -232,7 +228,7 @@ class ConnectingStream(ComponentStream):
         if header.content_namespace != COMPONENT:
             raise StreamError(StreamCondition.INVALID_NAMESPACE, f"components speak {COMPONENT}")
         self.state = ComponentState.HANDSHAKING
-        if header.id is not None:  # an error follows where a server has none to give
+        if header.id is not None:  # an error follows if a server sends none
             self._output.append(f"<handshake>{handshake(header.id, self._secret)}</handshake>".encode())
 
     def _on_handshake(self, digest: str) -> None:
@@ -242,7 +238,7 @@ class ConnectingStream(ComponentStream):
         if child.name == f"{SM} enabled":
             self._counts_received = True
             return None
-        if child.name == f"{SM} failed":  # section 3: it goes on without
+        if child.name == f"{SM} failed":  # section 3: the stream continues without
             count = self.management.unacknowledged if self.management else 0
             self.management = None
             return Acknowledged(count)
@@ -262,7 +258,7 @@ class ConnectingStream(ComponentStream):
 
 
 def _told(error: Slice) -> str:
-    """A stream error in the words of `str(StreamError)`."""
+    """A stream error in the form of `str(StreamError)`."""
     tree = xml.parse(error.raw)
     names = [xml.split(child.tag)[1] for child in tree if xml.split(child.tag)[0] == STREAM_ERRORS]
     condition = next((name for name in names if name != "text"), StreamCondition.UNDEFINED_CONDITION)

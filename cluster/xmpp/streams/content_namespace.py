@@ -1,7 +1,5 @@
-"""Stanzas on their way into and out of streams whose content namespace is not that of clients (RFC 6120 section 4.8.2).
-
-That is a component's (XEP-0114) and a server's.
-"""
+"""Stanzas to and from streams whose content namespace is not that of clients (RFC 6120 section 4.8.2): those of
+components (XEP-0114) and servers."""
 
 from __future__ import annotations
 
@@ -40,7 +38,7 @@ def into_stream(stanza: Stanza, namespace: str = COMPONENT) -> Stanza:
 
 
 def _move(element: Element, to: str) -> None:
-    """A forwarded stanza (XEP-0297) in another payload is content of its own, and stays a client's."""
+    """A forwarded stanza (XEP-0297) in another payload is separate content, and keeps the namespace of clients."""
     namespace, name = xml.split(element.tag)
     if namespace == CLIENT:
         element.tag = f"{{{to}}}{name}"
@@ -49,10 +47,11 @@ def _move(element: Element, to: str) -> None:
 
 
 def out_of_stream(child: Slice, namespace: str = COMPONENT) -> Stanza:
-    """The stanza of a stream of this content namespace, as a client's: its bytes begin with its `from` (see `opening`).
+    """A stanza of a stream of this content namespace, in that of clients: its bytes begin with its `from` (see
+    `opening`).
 
-    Raises StreamError for what is none or lacks an address (XEP-0114 section 3, RFC 6120 section 4.9.3.7), MalformedTo
-    for a `to` that is no JID.
+    Raises StreamError for another element, or one that lacks an address (XEP-0114 section 3, RFC 6120 section 4.9.3.7),
+    MalformedTo for an invalid `to`.
     """
     kind = _kinds(namespace).get(child.name)
     if kind is None:

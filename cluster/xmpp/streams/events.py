@@ -1,4 +1,4 @@
-"""What a stream tells the one that runs it. Stanzas come as `Stanza`; each of these asks for an answer."""
+"""The events of a stream for its caller. Stanzas come as `Stanza`; each of these expects an answer."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ResumeRequested(msgspec.Struct, frozen=True):
 
 
 class Nonza(msgspec.Struct, frozen=True):
-    """An element that is no stanza, of a feature that the stream offers; what it asks for is its namespace's to say."""
+    """An element that is not a stanza, of a feature that the stream offers; its namespace defines its meaning."""
 
     name: str
     """`namespace name`."""
@@ -54,14 +54,15 @@ class Nonza(msgspec.Struct, frozen=True):
 
 
 class Misaddressed(msgspec.Struct, frozen=True):
-    """A stanza whose `to` is no JID. Answer it with the error."""
+    """A stanza whose `to` is not a JID. Answer it with the error."""
 
     stanza: Stanza
     error: StanzaError
 
 
 class Closed(msgspec.Struct, frozen=True):
-    """Our side is over and its end tag in the output: write that, and hang up when the stream is over altogether."""
+    """Our side is closed and its end tag in the output: write that, and disconnect when the stream has ended on both
+    sides."""
 
     reason: str
     """The stream error's condition and text; empty after a regular end."""

@@ -20,19 +20,19 @@ from cluster.xmpp.streams.stream_options import StreamOptions
 
 
 class Fact(Flag):
-    """What has been negotiated on a stream."""
+    """A fact that has been negotiated on a stream."""
 
     SECURE = auto()
     """It runs under TLS."""
     AUTHENTICATED = auto()
-    """The receiving side knows who the initiating side is."""
+    """The receiving side has authenticated the initiating side."""
 
 
 NOTHING = Fact(0)
 
 
 class Receiving(Protocol):
-    """The receiving side of a stream, as its features see it."""
+    """The receiving side of a stream, on the side of its features."""
 
     content_namespace: str
     options: StreamOptions
@@ -50,10 +50,10 @@ class Receiving(Protocol):
 
     @property
     def has_more(self) -> bool:
-        """The peer sent more than what is being handled."""
+        """The peer has sent further input."""
 
     def move(self, what: Input) -> None:
-        """Raises StreamError where the state has no such transition (states.py)."""
+        """Raises StreamError if the state has no such transition (states.py)."""
 
     def write(self, data: bytes) -> None: ...
 
@@ -63,13 +63,13 @@ class Receiving(Protocol):
     def end(self, reason: str) -> Event: ...
 
     def expect_header(self) -> None:
-        """A stream header of ours answers the next one of the peer."""
+        """The next header of the peer is answered with ours."""
 
     def accept_login(self, success: bytes) -> None: ...
 
 
 class Initiating(Protocol):
-    """The initiating side of a stream, as its features see it."""
+    """The initiating side of a stream, on the side of its features."""
 
     content_namespace: str
     login: Login
@@ -77,20 +77,20 @@ class Initiating(Protocol):
     bindings: Mapping[str, bytes]
 
     new_id: Callable[[], str]
-    """Unpredictable ids, for SCRAM nonces."""
+    """Returns unpredictable ids, for SCRAM nonces."""
     handled_before: int | None
-    """How many of our stanzas the server says it handled on a stream that it does not resume."""
+    """How many stanzas the server says it handled on a stream that it does not resume."""
 
     @property
     def facts(self) -> Fact: ...
 
     def authenticated(self) -> None:
-        """The server knows who we are."""
+        """The server has authenticated this side."""
 
     def write(self, data: bytes) -> None: ...
 
     def expect(self, step: str, *names: str) -> Generator[None, object, Element]:
-        """The next element. Raises StreamFailed, named after the step, where it has none of these names."""
+        """The next element. Raises StreamFailed, named after the step, if it has none of these names."""
 
     def restarted(self, event: TlsWanted | None = None) -> Generator[TlsWanted | None, object, Element]:
         """The features after the stream has restarted; with TlsWanted, once TLS is up (RFC 6120 section 4.3.3)."""
@@ -105,35 +105,35 @@ Steps = Generator[TlsWanted | None, object, Element]
 
 @dataclass(frozen=True)
 class Feature:
-    """One feature: when it is on offer, and what each side does with it."""
+    """One feature: when it is offered, and what each side does with it."""
 
     name: str
-    """For messages."""
+    """Name for messages."""
     needs: Fact = NOTHING
-    """Without any of these it is not on offer."""
+    """Without all of these it is not offered."""
     excludes: Fact = NOTHING
-    """With any of these it is not on offer any more."""
+    """With any of these it is no longer offered."""
     offer: Callable[[Receiving], Sequence[Element]] = lambda stream: ()
-    """Receiving side: what stands for it in `<stream:features/>`."""
+    """Receiving side: its elements in `<stream:features/>`."""
     is_required: Callable[[Receiving], bool] = lambda stream: False
-    """Receiving side: what is behind it in the list is not on offer before it is negotiated."""
+    """Receiving side: the features after it in the list are not offered before it is negotiated."""
     takes: Mapping[str, Callable[[Receiving, Slice], Event | None]] = field(default_factory=dict)
-    """Receiving side: by `namespace name` or by namespace, what handles an element."""
+    """Receiving side: the handlers of elements, by `namespace name` or by namespace."""
     initiate: Callable[[Initiating, Element], Steps | None] = lambda stream, features: None
-    """Initiating side: negotiates it, given the features on offer; None where it is not on offer or not wanted."""
+    """Initiating side: negotiates it, given the offered features; None if it is not offered or not wanted."""
 
     def handler(self, name: str) -> Callable[[Receiving, Slice], Event | None] | None:
-        """What handles an element of this name on the receiving side."""
+        """The handler of an element of this name on the receiving side."""
         return self.takes.get(name) or self.takes.get(name.partition(" ")[0])
 
     def is_open(self, facts: Fact) -> bool:
-        """It may be negotiated with what has been negotiated so far."""
+        """Whether it may be negotiated now."""
         return self.needs in facts and not self.excludes & facts
 
 
 @dataclass(frozen=True)
 class StreamKind:
-    """What streams of one kind have in common."""
+    """The part that streams of one kind share."""
 
     content_namespace: str
     """RFC 6120 section 4.8.2."""
@@ -142,7 +142,7 @@ class StreamKind:
 
 
 def on_offer(features: Sequence[Feature], stream: Receiving) -> Iterator[Feature]:
-    """Those that the receiving side offers now, in order."""
+    """The features that the receiving side offers now, in order."""
     for feature in features:
         if feature.is_open(stream.facts):
             yield feature
@@ -159,9 +159,8 @@ def offered(features: Sequence[Feature], stream: Receiving) -> Element:
 
 
 def taking(features: Sequence[Feature], stream: Receiving, name: str) -> Feature | None:
-    """The feature that handles an element: one that may be negotiated now, if there is one. Raises StreamError where
-    another one has to come first.
-    """
+    """The feature that handles an element: one that may be negotiated now, if there is one. Raises StreamError if
+    another one has to come first."""
     facts, first, required = stream.facts, None, None
     for feature in features:
         if feature.handler(name) is not None:

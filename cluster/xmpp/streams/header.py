@@ -1,4 +1,4 @@
-"""The stream headers (RFC 6120 section 4.7): the initiating side's is checked, and answered with ours."""
+"""Stream headers (RFC 6120 section 4.7): the check of the initiating side's, and the answer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cluster.xmpp.parser import StreamHeader
 
 
 def check(header: StreamHeader, domain: str, content_namespace: str = CLIENT) -> None:
-    """Raises StreamError for a header that asks for something else than a stream of this kind with this domain."""
+    """Raises StreamError for a header that is not for a stream of this kind with this domain."""
     if header.content_namespace != content_namespace:
         raise StreamError(StreamCondition.INVALID_NAMESPACE, f"the content namespace here is {content_namespace}")
     if header.to is not None and _domain(header.to) != domain:  # section 4.7.2: old clients do not say `to`
@@ -29,7 +29,7 @@ def _domain(to: str) -> str:
 
 
 def sender(header: StreamHeader | None) -> Jid | None:
-    """Who the client says it is, None where it does not say, or not so that it could be read."""
+    """The sender that the client claims; None if it claims none, or an invalid one."""
     if header is None or header.from_ is None:
         return None
     try:
@@ -39,8 +39,8 @@ def sender(header: StreamHeader | None) -> Jid | None:
 
 
 def answer(header: StreamHeader | None, domain: str, stream_id: str, content_namespace: str = CLIENT) -> bytes:
-    """Our own header; the client's is None where it sent none that could be read."""
-    # sections 4.7.2 and 4.7.5: no `to` and no version for a peer that told us none
+    """The server's header; the client's is None if it sent no valid one."""
+    # sections 4.7.2 and 4.7.5: no `to` and no version for a peer that sent none
     version = "" if header is not None and header.version is None else " version='1.0'"
     from_ = sender(header)
     to = f" to={quoteattr(str(from_))}" if from_ is not None else ""

@@ -1,4 +1,4 @@
-"""The initiating side of a client's stream (RFC 6120 sections 4 to 7): what a client needs to log in and speak."""
+"""The initiating side of a client's stream (RFC 6120 sections 4 to 7): the login, and then stanzas."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class InitiatingStream:
     def __init__(
         self, login: Login, new_id: Callable[[], str], resumption: Resumption | None = None, kind: StreamKind = CLIENTS
     ) -> None:
-        """`new_id` gives unpredictable ids for SCRAM nonces. A `resumption` that is refused ends in a new resource."""
+        """`new_id` gives unpredictable ids for SCRAM nonces. If a `resumption` is refused, a new resource is bound."""
         self.content_namespace = kind.content_namespace
         self.login = login
         self.resumption = resumption
@@ -32,7 +32,7 @@ class InitiatingStream:
         self.new_id = new_id
         self.bindings: Mapping[str, bytes] = {}
         self.bound: Bound | None = None
-        """How the login ended; None before."""
+        """The result of the login; None before."""
         self.domain = login.jid.domainpart
         self._features = kind.features
         self._facts = Fact(0)
@@ -44,17 +44,17 @@ class InitiatingStream:
 
     @property
     def jid(self) -> Jid | None:
-        """Who it is; None before the login is done."""
+        """The full JID; None before the login is done."""
         return self.bound.jid if self.bound is not None else None
 
     def receive_data(self, data: bytes) -> None:
-        """Take what came in. Raises StreamError for what no server may send."""
+        """Handle input. Raises StreamError for what a server must not send."""
         found: list[StreamHeader | Slice | StreamEnd] = []
         self._parser.feed(data, found)
         self._inbox.extend(found)
 
     def events(self) -> Iterator[TlsWanted | Bound | Slice | StreamEnd]:
-        """What the input means; once bound, every child of the stream as it is. Raises StreamFailed."""
+        """The events of the input; once bound, every child of the stream unchanged. Raises StreamFailed."""
         while self._inbox:
             child = self._inbox.popleft()
             if isinstance(child, Slice) and child.name == f"{STREAMS} error":
@@ -75,7 +75,7 @@ class InitiatingStream:
                     yield event
 
     def data_to_send(self) -> bytes:
-        """What has to be written to the server now."""
+        """The bytes to write to the server now."""
         data = b"".join(self._output)
         self._output.clear()
         return data
@@ -103,7 +103,7 @@ class InitiatingStream:
 
     def _open(self) -> None:
         self._parser = StreamParser(FROM_SERVER)
-        self._inbox.clear()  # what came before TLS must not count as said under TLS (RFC 6120 section 5.4.3.3)
+        self._inbox.clear()  # input from before TLS must not count as sent under TLS (RFC 6120 section 5.4.3.3)
         self._output.append(
             f"<?xml version='1.0'?><stream:stream to={quoteattr(self.domain)} version='1.0' "
             f"xmlns='{self.content_namespace}' xmlns:stream='{STREAMS}'>".encode()
@@ -125,7 +125,7 @@ class InitiatingStream:
         return self._facts
 
     def authenticated(self) -> None:
-        """The server knows who we are."""
+        """The server has authenticated this side."""
         self._facts |= Fact.AUTHENTICATED
 
     def write(self, data: bytes) -> None:
@@ -143,7 +143,7 @@ class InitiatingStream:
         return (yield from self._read_features(event))
 
     def expect(self, step: str, *names: str) -> Generator[None, object, Element]:
-        """The next element. Raises StreamFailed, named after the step, where it has none of these names."""
+        """The next element. Raises StreamFailed, named after the step, if it has none of these names."""
         child = yield None
         if not isinstance(child, Slice):
             raise StreamFailed(step, "no answer")

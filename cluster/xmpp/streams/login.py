@@ -1,4 +1,4 @@
-"""The logins that a client tries on one stream (RFC 6120 section 6): who it is, what it says, and what it is told."""
+"""The logins that a client tries on one stream (RFC 6120 section 6), and the answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_LOGIN_TRIES = 5
 
 
 class StreamFailed(Exception):
-    """The server refused: a login, a resource, or the whole stream; `condition` is its own word."""
+    """The server refused a login, a resource, or the whole stream; `condition` is its condition."""
 
     def __init__(self, step: str, condition: str, text: str = "") -> None:
         super().__init__(f"{step}: {condition}" + (f" ({text})" if text else ""))
@@ -30,13 +30,13 @@ class StreamFailed(Exception):
 
 
 class Resumption(msgspec.Struct, frozen=True):
-    """The managed stream that a client wants to go on with (XEP-0198 section 5)."""
+    """The managed stream that a client wants to resume (XEP-0198 section 5)."""
 
     jid: Jid
     previd: str
     """The SM-ID that the server gave it."""
     h: int
-    """How many of the server's stanzas the client has handled."""
+    """The number of the server's stanzas that the client has handled."""
 
 
 class Bound(msgspec.Struct, frozen=True):
@@ -44,26 +44,26 @@ class Bound(msgspec.Struct, frozen=True):
 
     jid: Jid
     is_resumed: bool = False
-    """The earlier stream goes on; else a resource was bound."""
+    """The earlier stream was resumed; otherwise a resource was bound."""
     h: int | None = None
-    """How many stanzas of the client the server had handled on that stream; None where it does not say."""
+    """The number of the client's stanzas that the server had handled on that stream; None if it does not say."""
 
 
 @dataclass(frozen=True)
 class Login:
-    """Who logs in, and how."""
+    """The account of a login, and its credentials."""
 
     jid: Jid
-    """Its resourcepart is asked for; without one the server chooses."""
+    """With the resourcepart to request; without one the server chooses."""
     password: str
     register: bool = False
-    """Make the account first (XEP-0077); one that exists already is fine."""
+    """Create the account first (XEP-0077); an existing one is fine."""
     in_clear: bool = False
-    """Do without TLS where the server lets one: for measuring what TLS costs."""
+    """Use no TLS if the server allows that: to measure the cost of TLS."""
 
 
 class Told(NamedTuple):
-    """What the peer is told next."""
+    """The next answer to the peer."""
 
     xml: bytes
     accepted: bool
@@ -71,14 +71,14 @@ class Told(NamedTuple):
 
 
 class LoginExchange:
-    """One login after the other, until one succeeds; what is told to the peer is returned as its XML."""
+    """One login after the other, until one succeeds; returns the answers to the peer as XML."""
 
     def __init__(self, domain: str, new_id: Callable[[], str]) -> None:
-        """`domain`: where the accounts are; `new_id` gives unpredictable SCRAM nonces."""
+        """`domain`: that of the accounts; `new_id` gives unpredictable SCRAM nonces."""
         self.localpart = ""
-        """Who tries, prepared; once a login is accepted, who it is."""
+        """The prepared localpart of the login; authenticated once a login is accepted."""
         self.is_anonymous = False
-        """It has no account, and `localpart` is for this stream only."""
+        """There is no account, and `localpart` is for this stream only."""
         self.refused = 0
         """Logins that failed."""
         self._domain = domain
@@ -89,7 +89,7 @@ class LoginExchange:
     def begin(
         self, mechanism: str, offered: list[str], text: str | None, bindings: Mapping[str, bytes]
     ) -> KeysWanted | PasswordGiven | Told:
-        """What must be known, or is told, to answer `<auth>`. Raises SaslError; StreamError after too many tries."""
+        """The event or the answer for `<auth>`. Raises SaslError; StreamError after too many tries."""
         self._scram = self._asked = None
         if self.refused >= MAX_LOGIN_TRIES:
             raise StreamError(StreamCondition.POLICY_VIOLATION, f"{MAX_LOGIN_TRIES} logins were refused")
@@ -97,7 +97,7 @@ class LoginExchange:
             if mechanism == "PLAIN":
                 raise sasl.SaslError(sasl.SaslCondition.ENCRYPTION_REQUIRED, "passwords are accepted over TLS only")
             raise sasl.SaslError(sasl.SaslCondition.INVALID_MECHANISM, f"on offer: {', '.join(offered)}")
-        if mechanism == "ANONYMOUS":  # RFC 4505; the trace that a client may send says nothing that is used
+        if mechanism == "ANONYMOUS":  # RFC 4505; the trace that a client may send is not used
             sasl.decode(text)
             self.localpart, self.is_anonymous = self._new_id(), True
             return Told(_sasl("success", ""), accepted=True)
@@ -117,12 +117,12 @@ class LoginExchange:
         return KeysWanted(self.localpart, self._scram.hash_name)
 
     def challenge(self, keys: sasl.Keys) -> bytes:
-        """The `<challenge>` by the account's keys. Raises SaslError."""
-        assert self._scram is not None  # keys are wanted by SCRAM only
+        """The `<challenge>` from the account's keys. Raises SaslError."""
+        assert self._scram is not None  # only SCRAM needs keys
         return _sasl("challenge", self._scram.challenge(keys))
 
     def respond(self, text: str | None) -> KeysWanted | PasswordGiven | Told:
-        """What must be known, or is told, to answer `<response>`. Raises SaslError."""
+        """The event or the answer for `<response>`. Raises SaslError."""
         message = sasl.decode(text)
         if self._asked is not None:
             (mechanism, bindings), self._asked = self._asked, None

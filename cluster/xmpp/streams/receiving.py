@@ -45,7 +45,7 @@ class ReceivingStream(Stream[Event]):
         self.localpart = ""
         self.jid: Jid | None = None
         self.claimed: Jid | None = None
-        """Who the stream header said it is, where the login was another's."""
+        """The sender that the stream header claimed, if the login was another account's."""
         self._features = kind.features
         self._new_id = new_id
         self._header: StreamHeader | None = None
@@ -57,11 +57,11 @@ class ReceivingStream(Stream[Event]):
         return self.login.is_anonymous
 
     def send(self, stanza: Stanza) -> None:
-        """Queue a stanza for the peer; behind the end of the stream it is dropped."""
+        """Queue a stanza for the peer; after the end of the stream it is dropped."""
         if self.state is not State.CLOSED:
             self._output.append(stanza.raw)
 
-    # --- answers to events; when the stream ended in the meantime they mean nothing
+    # --- answers to events; ignored if the stream ended meanwhile
 
     def _resume(self) -> bool:
         self._waiting = False
@@ -82,19 +82,19 @@ class ReceivingStream(Stream[Event]):
             self.send(reply)
 
     def logged_in(self, jid: Jid, reply: Stanza) -> None:
-        """The request before the login was one itself (XEP-0078): stanzas flow from now on, stamped with `jid`."""
+        """The request before the login was a login (XEP-0078): stanzas flow from now on, stamped with `jid`."""
         if self._resume():
             self.move(Input.LOGIN_BY_IQ)
             self.send(reply)
             self._flow(jid)
 
     def login_unavailable(self) -> None:
-        """Whether the login is good cannot be known now (RFC 6120 section 6.5.11)."""
+        """The login cannot be checked now (RFC 6120 section 6.5.11)."""
         if self._resume():
             self.refuse_login(sasl.SaslError(sasl.SaslCondition.TEMPORARY_AUTH_FAILURE))
 
     def keys_found(self, keys: sasl.Keys) -> None:
-        """The account's keys; for an unknown account, keys that no password fits."""
+        """The account's keys; for an unknown account, keys that match no password."""
         if self._resume():
             try:
                 self._output.append(self.login.challenge(keys))
@@ -102,7 +102,7 @@ class ReceivingStream(Stream[Event]):
                 self.refuse_login(error)
 
     def password_checked(self, accepted: bool) -> None:
-        """Whether the password that PLAIN brought is the account's."""
+        """Whether the password of PLAIN is the account's."""
         if not self._resume():
             return
         if accepted:
@@ -111,14 +111,14 @@ class ReceivingStream(Stream[Event]):
             self.refuse_login(sasl.SaslError(sasl.SaslCondition.NOT_AUTHORIZED))
 
     def bound(self, jid: Jid) -> None:
-        """The resource is the peer's (RFC 6120 section 7): stanzas flow from now on, stamped with `jid`."""
+        """The peer has the resource (RFC 6120 section 7): stanzas flow from now on, stamped with `jid`."""
         if self._resume():
             self.move(Input.RESOURCE_BOUND)
             self.send(self.binding.accept(jid))
             self._flow(jid)
 
     def resumed(self, jid: Jid, management: sm.StreamManagement) -> None:
-        """The peer has its former stream back (XEP-0198 section 5); what it missed comes behind that."""
+        """The peer's former stream is resumed (XEP-0198 section 5); missed stanzas follow."""
         if self._resume():
             self.move(Input.STREAM_RESUMED)
             self._output.append(sm.resumed(management))
@@ -127,7 +127,7 @@ class ReceivingStream(Stream[Event]):
     def resume_refused(self, condition: Condition, h: int | None = None) -> None:
         """There is no such stream; the peer may bind a resource instead (XEP-0198 section 5).
 
-        `h`: what was handled on the stream that is over, where that is known.
+        `h`: the count of the ended stream, if it is known.
         """
         if self._resume():
             self._output.append(sm.failed(condition, h))
@@ -138,7 +138,7 @@ class ReceivingStream(Stream[Event]):
         self._stamp = Stamp(jid, self._header.content_namespace, self._header.lang)
 
     def bind_refused(self, error: StanzaError) -> None:
-        """The peer cannot have that resource; it may ask for another."""
+        """The peer does not get that resource; it may ask for another one."""
         if self._resume():
             self.send(self.binding.refuse(error))
 
@@ -182,7 +182,7 @@ class ReceivingStream(Stream[Event]):
 
     @property
     def has_more(self) -> bool:
-        """The peer sent more than what is being handled."""
+        """The peer has sent further input."""
         return bool(self._inbox or self._parser.pending_bytes)
 
     def write(self, data: bytes) -> None:
@@ -199,7 +199,7 @@ class ReceivingStream(Stream[Event]):
         return self.close(reason)
 
     def expect_header(self) -> None:
-        """A stream header of ours answers the next one of the peer."""
+        """The next header of the peer is answered with ours."""
         self._header_sent = False
 
     def _on_header(self, header: StreamHeader) -> None:
@@ -215,7 +215,7 @@ class ReceivingStream(Stream[Event]):
     def accept_login(self, success: bytes) -> None:
         claimed = headers.sender(self._header) if self.secure else None
         if claimed not in (None, Jid(self.login.localpart, self.options.domain)) and not self.is_anonymous:
-            self.claimed = claimed  # RFC 6120 section 6.4.6: what TLS protects is the client's own word
+            self.claimed = claimed  # RFC 6120 section 6.4.6: what TLS protects comes from the client itself
             if self.options.strict:
                 self._failure = StreamError(StreamCondition.INVALID_FROM, f"the login is not that of {claimed}")
                 return self._restart()
@@ -235,7 +235,7 @@ class ReceivingStream(Stream[Event]):
         return child.name.partition(" ")[0] in self.options.offered_after_login
 
     def _on_odd(self, odd: MalformedTo | NotAStanza, child: Slice) -> Event:
-        """Amid the stanzas: one that cannot be routed, or an element of a feature that was offered."""
+        """Between the stanzas: one that cannot be routed, or an element of an offered feature."""
         if isinstance(odd, MalformedTo):
             return Misaddressed(odd.stanza, StanzaError(Condition.JID_MALFORMED, odd.text))
         if self._is_offered(child):

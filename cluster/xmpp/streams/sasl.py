@@ -13,16 +13,16 @@ from scramp.core import CbName, saslprep
 from cluster.xmpp.jid import Jid, JidError, prepare_localpart
 
 HASHES = ("SCRAM-SHA-256", "SCRAM-SHA-1")
-"""Strongest first; an account keeps keys for each."""
+"""Strongest first; an account has keys for each."""
 END_POINT = "tls-server-end-point"
 """Channel binding by the server's certificate (RFC 5929 section 4)."""
 EXPORTER = "tls-exporter"
-"""Channel binding by the TLS session (RFC 9266), what clients try first over TLS 1.3."""
+"""Channel binding by the TLS session (RFC 9266), which clients try first over TLS 1.3."""
 
 MAX_PASSWORD_BYTES = 1_023
-"""As of an account's name: SASLprep takes 10 µs for each character, in which nothing else in the process runs."""
+"""Like an account's name: SASLprep takes 10 µs for each character, in which the process does nothing else."""
 
-# scramp refuses the exporter's name because Python's ssl module cannot export; Twisted's TLS can, and gives the data
+# scramp refuses the exporter's name because Python's ssl module cannot export; Twisted's TLS can, and provides the data
 CbName.SUPPORTED_TYPES = frozenset({END_POINT, EXPORTER})
 CbName.UNSUPPORTED_TYPES = frozenset()
 
@@ -53,7 +53,7 @@ class SaslError(Exception):
 
 
 class Keys(NamedTuple):
-    """What a server knows of a password for one hash (RFC 5802 section 3)."""
+    """The stored keys of a password for one hash (RFC 5802 section 3)."""
 
     salt: bytes
     stored_key: bytes
@@ -93,7 +93,7 @@ def _check_size(password: str) -> None:
 
 
 def _refusal(text: str) -> str:
-    """Why SASLprep refuses it; empty where it does not."""
+    """Why SASLprep refuses it; empty if it does not."""
     try:
         saslprep(text)
     except scramp.ScramException as error:
@@ -102,7 +102,7 @@ def _refusal(text: str) -> str:
 
 
 def decode(text: str | None) -> str:
-    """The base64 text of an `<auth>` or `<response>`; `=` stands for no data (RFC 6120 section 6.4.2)."""
+    """The base64 text of an `<auth>` or `<response>`; `=` means no data (RFC 6120 section 6.4.2)."""
     if not text or text == "=":
         return ""
     try:
@@ -117,7 +117,7 @@ def encode(text: str) -> str:
 
 
 class PlainLogin(NamedTuple):
-    """What a client said by PLAIN."""
+    """The credentials of a PLAIN login."""
 
     localpart: str
     password: str
@@ -160,9 +160,9 @@ class ScramLogin:
         return _localpart(escaped.replace("=2C", ",").replace("=3D", "="))
 
     def challenge(self, keys: Keys) -> str:
-        """The server-first-message. For an unknown account pass keys that no password fits."""
+        """The server-first-message. For an unknown account pass keys that match no password."""
         wanted = self._client_first.partition(",")[0].removeprefix("p=")
-        # one that chose none is still checked, so that a stripped offer is noticed (RFC 5802 section 6)
+        # a client that chose none is still checked, so that a stripped offer is noticed (RFC 5802 section 6)
         binding = next(((n, d) for n, d in self._bindings.items() if wanted in (n, "y", "n")), None)
         try:
             self._server = self._mechanism.make_server(lambda _: tuple(keys), binding, self._nonce)
@@ -172,7 +172,7 @@ class ScramLogin:
             raise SaslError(SaslCondition.MALFORMED_REQUEST, str(error)) from None
 
     def finish(self, client_final: str) -> str:
-        """The server-final-message of a client that proved itself. Raises SaslError for any other."""
+        """The server-final-message for a client with a valid proof. Raises SaslError for any other."""
         try:
             self._server.set_client_final(client_final)
             return str(self._server.get_server_final())
@@ -187,7 +187,7 @@ class ScramClient:
         usable = [m for m in offered if m in HASHES or (bindings and m.removesuffix("-PLUS") in HASHES)]
         if not usable:
             raise SaslError(SaslCondition.INVALID_MECHANISM, f"none of {', '.join(offered)} is SCRAM")
-        # also told where no -PLUS is on offer, so that the server notices a stripped offer (RFC 5802 section 6)
+        # also said if no -PLUS is offered, so that the server notices a stripped offer (RFC 5802 section 6)
         binding = next(iter(bindings.items()), None)
         try:
             self._client = scramp.ScramClient(usable, username, password, channel_binding=binding, c_nonce=nonce)
@@ -208,7 +208,7 @@ class ScramClient:
             raise SaslError(SaslCondition.MALFORMED_REQUEST, str(error)) from None
 
     def verify(self, server_final: str) -> None:
-        """Raises SaslError where the server does not know the password either."""
+        """Raises SaslError if the server does not know the password either."""
         try:
             self._client.set_server_final(server_final)
         except scramp.ScramException as error:

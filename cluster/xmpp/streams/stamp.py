@@ -1,4 +1,4 @@
-"""The step from what a peer sent to a stanza that the server vouches for (RFC 6120 section 8.1.2.1)."""
+"""From a child of a client's stream to a stanza with a verified sender (RFC 6120 section 8.1.2.1)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from cluster.xmpp.parser import Slice
 from cluster.xmpp.stanza import Kind, Stanza, opening
 
 MAX_LANG = 64
-"""A language tag needs 35 characters (RFC 5646 section 4.4.1); the stream's stands in each of its stanzas."""
+"""A language tag needs 35 characters (RFC 5646 section 4.4.1); the stream's is repeated in each of its stanzas."""
 _LANG = f"{XML} lang"
 _NAME_ENDS = b" />\t\r\n"
 
 
 class MalformedTo(Exception):
-    """A stanza's `to` is no JID; `stanza` is the stanza as far as it could be read, without it."""
+    """A stanza's `to` is not a JID; `stanza` is the stanza without it."""
 
     def __init__(self, stanza: Stanza, text: str) -> None:
         super().__init__(text)
@@ -29,10 +29,10 @@ class MalformedTo(Exception):
 
 
 class NotAStanza(StreamError):
-    """A child of the stream that is no stanza: an element of a stream feature, or refused with this error."""
+    """A child of the stream that is not a stanza: an element of a stream feature, or refused with this error."""
 
     def __init__(self, name: str) -> None:
-        """`name`: its namespace and name; a stanza of another content namespace is told apart (section 4.8.3)."""
+        """`name`: its namespace and name; a stanza of another content namespace gets another error (section 4.8.3)."""
         is_foreign = name.rpartition(" ")[2] in ("message", "presence", "iq")
         condition = StreamCondition.INVALID_NAMESPACE if is_foreign else StreamCondition.UNSUPPORTED_STANZA_TYPE
         super().__init__(condition, f"no stanza here: {name}")
@@ -40,31 +40,31 @@ class NotAStanza(StreamError):
 
 @cache
 def _kinds(content_namespace: str) -> dict[str, tuple[Kind, bytes, int]]:
-    """By element name: the kind of stanza, how its slice begins, and how long that is. Shared by all streams of a
+    """By element name: the kind of stanza, the beginning of its slice, and its length. Shared by all streams of a
     namespace."""
     kinds: tuple[Kind, ...] = ("message", "presence", "iq")
     return {f"{content_namespace} {kind}": (kind, f"<{kind}".encode(), len(kind) + 1) for kind in kinds}
 
 
 class Stamp:
-    """Stamps the stanzas of one session with its full JID, and with the stream's language where they have none."""
+    """Stamps the stanzas of one session with its full JID, and with the stream's language if they have none."""
 
     def __init__(self, jid: Jid, content_namespace: str, lang: str | None = None) -> None:
         self._jid = jid
         self._kinds = _kinds(content_namespace)
-        # what stands between the element's name and the rest, without and with a language of the stanza's own
+        # the text between the element's name and the rest, without and with a language of the stanza's own
         self._from = opening("", jid)[1:]
         lang = lang if lang is not None and len(lang) <= MAX_LANG else None
         self._from_and_lang = self._from + (f" xml:lang={quoteattr(lang)}".encode() if lang else b"")
 
     def __call__(self, child: Slice) -> Stanza:
-        """The stanza. Raises NotAStanza, StreamError for what is not this peer's, MalformedTo for a bad address."""
+        """The stanza. Raises NotAStanza, StreamError for another sender's, MalformedTo for a bad address."""
         try:
             kind, begins, end = self._kinds[child.name]
         except KeyError:
             raise NotAStanza(child.name) from None
         attributes, raw = child.attributes, child.raw
-        # behind the name, lest <message:message xmlns:message=…> is taken for <message>
+        # after the name, lest <message:message xmlns:message=…> is taken for <message>
         if "from" in attributes or not raw.startswith(begins) or raw[end] not in _NAME_ENDS:
             raw = self._without_from(child)
         raw = b"".join((begins, self._from if _LANG in attributes else self._from_and_lang, raw[end:]))

@@ -1,6 +1,6 @@
-"""Every transition of a stream's negotiation, for the receiving entity (RFC 6120 section 4.3 to 7).
+"""All transitions of a stream's negotiation, for the receiving entity (RFC 6120 section 4.3 to 7).
 
-What is not in the table is refused. The file knows nothing of bytes, and `docs/architecture.md` draws it.
+Others are refused. The file knows nothing of bytes, and `docs/architecture.md` draws it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """How far a stream has come."""
+    """The state of a stream."""
 
     OPENING = "opening"
     """Waits for the peer's stream header: the first one, or that of a restart."""
@@ -20,7 +20,7 @@ class State(StrEnum):
     AUTHENTICATING = "authenticating"
     """A SASL exchange is under way."""
     AUTHENTICATED = "authenticated"
-    """The peer is known; waits for the header of the restarted stream."""
+    """The peer is authenticated; waits for the header of the restarted stream."""
     BINDING = "binding"
     """Features of the restarted stream are sent; the peer must bind a resource."""
     BOUND = "bound"
@@ -29,7 +29,7 @@ class State(StrEnum):
 
 
 class Input(StrEnum):
-    """What moves it: what the peer sent, and what the server decided."""
+    """The inputs: elements of the peer, and decisions of the server."""
 
     HEADER = "stream header"
     STARTTLS = "starttls"
@@ -60,7 +60,7 @@ TRANSITIONS: dict[State, dict[Input, State]] = {
     },
     State.SECURING: {Input.TLS_STARTED: State.OPENING},
     State.AUTHENTICATING: {
-        Input.AUTH: State.AUTHENTICATING,  # instead of the exchange that is under way (RFC 6120 section 6.4.2)
+        Input.AUTH: State.AUTHENTICATING,  # instead of the pending exchange (RFC 6120 section 6.4.2)
         Input.RESPONSE: State.AUTHENTICATING,
         Input.ABORT: State.NEGOTIATING,
         Input.LOGIN_REFUSED: State.NEGOTIATING,

@@ -1,4 +1,4 @@
-"""What all streams share that a server answers on (RFC 6120 section 4): bytes in, events and bytes out."""
+"""The base of all streams that a server accepts (RFC 6120 section 4): bytes in, events and bytes out."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ class Stream(ABC, Generic[E]):
         self._waiting = False
         self._failure: StreamError | None = None
         self.is_over = False
-        """Nothing more can come: the peer ended its side too, or what it sends cannot be read."""
+        """Nothing more can come: the peer ended its side too, or its input is unreadable."""
         self._restart()
 
     def _restart(self) -> None:
-        """Forget what came; a new stream header is next."""
+        """Forget the input; a new stream header is next."""
         self._parser = StreamParser(self._limits)
         self._inbox: deque[StreamHeader | Slice | StreamEnd] = deque()
 
     def receive_data(self, data: bytes) -> None:
-        """Take what came in. Faults of the peer show as events, behind what it sent before them.
+        """Handle input. Errors of the peer become events, after those of earlier input.
 
-        Behind the end of our own side it is read for the sake of the peer's closing tag only.
+        After the end of our own side, input is read only for the peer's closing tag.
         """
         if self._failure:
             return
@@ -62,15 +62,15 @@ class Stream(ABC, Generic[E]):
 
     @property
     def has_unread(self) -> bool:
-        """There is more than was taken so far: what came while an event waits for its answer."""
+        """There is unhandled input: it came while an event waits for its answer."""
         return bool(self._inbox)
 
     def rest(self) -> None:
-        """Nothing came for a while: keep as little memory as possible until something does."""
+        """No input came for a while: free memory until some does."""
         self._parser.rest()
 
     def events(self) -> Iterator[E | Closed]:
-        """What the input so far means, until it is used up or an event waits for its answer."""
+        """The events of the input so far, until it is used up or an event waits for its answer."""
         handle, closed = self._handle, self.CLOSED
         while self._inbox and not self._waiting and self.state is not closed:
             try:
@@ -82,7 +82,7 @@ class Stream(ABC, Generic[E]):
             yield self.fail(self._failure)
 
     def data_to_send(self) -> bytes:
-        """What has to be written to the peer now."""
+        """The bytes to write to the peer now."""
         data = b"".join(self._output)
         self._output.clear()
         return data
@@ -103,7 +103,7 @@ class Stream(ABC, Generic[E]):
         return Closed(reason)
 
     def _open_if_needed(self) -> None:
-        """Our own stream header, once for each of the peer's; also before an error (RFC 6120 section 4.9.1.2)."""
+        """Write our own stream header, once for each of the peer's; also before an error (RFC 6120 section 4.9.1.2)."""
         if not self._header_sent:
             self._header_sent = True
             self._output.append(self._own_header())
@@ -113,4 +113,4 @@ class Stream(ABC, Generic[E]):
 
     @abstractmethod
     def _handle(self, child: StreamHeader | Slice | StreamEnd) -> E | Closed | None:
-        """What this means, None where nobody need know. Raises StreamError for what the peer may not send."""
+        """The event of this input, or None. Raises StreamError for what the peer must not send."""

@@ -1,4 +1,4 @@
-"""How a stream error is written (RFC 6120 section 4.9.2), on every kind of stream."""
+"""The XML of a stream error (RFC 6120 section 4.9.2), on every kind of stream."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cluster.xmpp.namespaces import STREAM_ERRORS, STREAMS, XML
 
 
 def written(error: StreamError) -> bytes:
-    """The `<stream:error/>` that tells the peer."""
+    """The `<stream:error/>` for the peer."""
     child = Element(f"{{{STREAMS}}}error")
     SubElement(child, f"{{{STREAM_ERRORS}}}{error.condition}")
     if error.text:

@@ -1,4 +1,4 @@
-"""What a server offers on its clients' streams, as its operator and its modules want it."""
+"""The options of a server's client streams, from its operator and its modules."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ TlsMode = Literal["required", "optional", "off"]
 
 @dataclass(frozen=True)
 class StreamOptions:
-    """What a server offers on its clients' streams."""
+    """The options of a server's client streams."""
 
     domain: str
     tls: TlsMode
     features_before_login: tuple[Element, ...] = ()
-    """Offered beside the login: in-band registration. Where nothing is, no iq is taken before the login."""
+    """Offered before the login: in-band registration. If there are none, no iq is accepted before the login."""
     features_in_private: tuple[Element, ...] = ()
-    """Beside them, where what the peer sends cannot be read on the way."""
+    """Offered in addition if what the peer sends cannot be read on the way."""
     features_after_login: tuple[Element, ...] = ()
     anonymous: bool = False
     """Anybody may log in without an account (SASL ANONYMOUS, RFC 4505)."""
     strict: bool = False
-    """What old clients do and RFC 6120 forbids is refused, which peers in the field accept."""
+    """Refuse what old clients do and RFC 6120 forbids, and others accept."""
     limits: Limits = FROM_CLIENT
 
     @cached_property
     def offered_after_login(self) -> frozenset[str]:
-        """Namespaces of those features: elements of theirs may stand between the stanzas."""
+        """Namespaces of those features, whose elements are allowed between the stanzas."""
         return frozenset(xml.split(feature.tag)[0] for feature in self.features_after_login)
 
     @property
     def takes_iq_before_login(self) -> bool:
-        """There is something to ask for."""
+        """Whether there are features for requests before the login."""
         return bool(self.features_before_login or self.features_in_private)
 
     def is_private(self, secure: bool) -> bool:
-        """A password may be sent as it is: under TLS, or where the lab does without TLS altogether."""
+        """Whether passwords may be sent unprotected: under TLS, or in a lab without TLS."""
         return secure or self.tls == "off"

@@ -1,4 +1,4 @@
-"""XMPP over WebSocket (RFC 7395): messages in place of an XML stream, made into the bytes of one and back."""
+"""XMPP over WebSocket (RFC 7395): translates messages to the bytes of an XML stream, and back."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _NAME = re.compile(rb"<[^\s/>]+")
 class WebSocketFraming:
     """One client's connection: translates both ways between messages and the bytes of a stream over TCP.
 
-    So all that knows of streams need not know of this. Each message is read twice, which only its users pay for.
-    Between two messages its parsers rest: most of the time a client says nothing.
+    So the streams need not know of WebSockets. Each message is parsed twice, a cost for users of WebSockets only.
+    Between two messages the parsers rest, since clients are silent most of the time.
     """
 
     def __init__(self, limits: Limits = FROM_CLIENT) -> None:
@@ -34,7 +34,7 @@ class WebSocketFraming:
         self._outbound = StreamParser(FROM_SERVER)
 
     def received(self, message: bytes) -> bytes:
-        """The client's message, as it stands in a stream. Raises StreamError for what is not one element."""
+        """The client's message, in the form of a stream. Raises StreamError for what is not one element."""
         found: list[StreamHeader | Slice | StreamEnd] = []
         self._inbound.feed(message, found)
         self._inbound.rest()
@@ -50,7 +50,7 @@ class WebSocketFraming:
         return _DECLARED.sub(rb"\1", child.raw, count=1) if _DECLARED.match(child.raw) else child.raw
 
     def to_send(self, data: bytes) -> list[bytes]:
-        """The messages that say what the server's side of a stream says with these bytes: whole elements."""
+        """The messages for these bytes of the server's side of a stream, which are whole elements."""
         if data.startswith(b"<?xml "):  # a new stream, or a restart
             self._outbound = StreamParser(FROM_SERVER)
         found: list[StreamHeader | Slice | StreamEnd] = []
@@ -60,7 +60,7 @@ class WebSocketFraming:
 
 
 def _message(child: StreamHeader | Slice | StreamEnd) -> bytes:
-    """Each of them declares its namespaces itself (section 3.3.3)."""
+    """Each message declares its namespaces itself (section 3.3.3)."""
     if isinstance(child, StreamEnd):
         return f'<close xmlns="{FRAMING}"/>'.encode()
     if isinstance(child, StreamHeader):

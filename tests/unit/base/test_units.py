@@ -45,7 +45,7 @@ def test_windows_have_a_start_an_end_or_both(text: str, windows: list[list[float
 @pytest.mark.parametrize(
     ("quantity", "text", "remedy"),
     [
-        (DURATION, "40", "'40' is not allowed here; write a time such as 40ms, 1.5s or 2m"),
+        (DURATION, "40", "'40' is not allowed here; write a time such as 40ms, 1.5s, 2m or 1h"),
         (DURATION, "-1s", "write a time such as"),
         (DURATION, "1e999s", "write a time such as"),
         (SHARE, "101%", "write a share from 0% to 100%, such as 1% or 0.5%"),

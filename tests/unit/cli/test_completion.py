@@ -52,7 +52,7 @@ def completed(folder: Path, line: str) -> list[str]:
         ("xmpplab phone ", ["fc1"]),
         ("xmpplab network clear ", ["fn1"]),
         ("xmpplab ps --lab ", ["rfc3920"]),
-        ("xmpplab validate r", ["rfc3920.yaml", "rfc3920", "random-kills"]),
+        ("xmpplab validate r", ["rfc3920.yaml", "rfc3920", "rooms", "random-kills", "room-kill", "room"]),
         ("xmpplab config ./", ["./.xmpplab/", "./more/", "./rfc3920.yaml"]),
         ("xmpplab up rf", ["rfc3920.yaml", "rfc3920"]),
         ("xmpplab verify kill-s", ["kill-s1", "kill-s2"]),

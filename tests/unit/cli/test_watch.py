@@ -1,6 +1,6 @@
 import pytest
 
-from cluster.cli.watch import is_of
+from cluster.trace.addresses import is_of
 
 
 @pytest.mark.parametrize(

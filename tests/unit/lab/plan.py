@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cluster.topology.plan import AccountSeed, Plan, ServerNode
+from cluster.topology.plan import AccountSeed, Plan, XmpplabServer
 
 ACCOUNTS = {"montague.lit": "romeo", "capulet.lit": "juliet"}
 
@@ -10,7 +10,7 @@ ACCOUNTS = {"montague.lit": "romeo", "capulet.lit": "juliet"}
 def make_plan(state_dir: Path, *, name: str = "verona", host: str = "127.0.0.1", redis_url: str = "") -> Plan:
     """Two domains."""
     servers = tuple(
-        ServerNode(
+        XmpplabServer(
             name=f"s{number}",
             domain=domain,
             host=host,

@@ -12,7 +12,7 @@ import pytest
 from cluster.base.request import Request, Requests, Status, verb_of
 from cluster.gateways.mail.program import MailProgram
 from cluster.gateways.sms.program import SmsProgram
-from cluster.kinds import known
+from cluster.kinds import gateways, networks
 from cluster.lab.control.readiness import answers, status_question
 from cluster.lab.control.requests import SERVER, Reply, encoded
 from cluster.lab.control.server import ControlServer
@@ -158,7 +158,10 @@ ADMINISTRATIONS: dict[NodeKind, type] = {
 }
 
 
-OF_KIND: dict[NodeKind, Requests] = {"server": SERVER, **{name: kind.requests for name, kind in known().items()}}
+OF_KIND: dict[NodeKind, Requests] = {
+    "server": SERVER,
+    **{name: kind.requests for name, kind in {**gateways(), **networks()}.items()},
+}
 
 
 @pytest.mark.parametrize("kind", OF_KIND)

@@ -11,7 +11,7 @@ from cluster.lab.clients.names import first_pair
 from cluster.lab.errors import BadInput
 from cluster.lab.faults import LinkFaults
 from cluster.lab.folder import LabFolder
-from cluster.topology.plan import AccountSeed, ContactSeed, Plan, ServerNode
+from cluster.topology.plan import AccountSeed, ContactSeed, Plan, XmpplabServer
 from cluster.xmpp.jid import Jid
 
 CONTACTS = tuple(map(ContactSeed, ("juliet@capulet.lit", "falstaff@shakespeare.lit")))
@@ -21,7 +21,7 @@ def star() -> Plan:
     """Nothing joins the first two servers."""
     domains = {"montague.lit": "shakespeare.lit", "capulet.lit": "shakespeare.lit", "shakespeare.lit": ""}
     servers = [
-        ServerNode(f"s{number}", domain, f"127.16.0.{number}", 5222, "off", False, (), (), peers=(peer,))
+        XmpplabServer(f"s{number}", domain, f"127.16.0.{number}", 5222, "off", peers=(peer,))
         for number, (domain, peer) in enumerate(domains.items(), 1)
     ]
     servers[0] = replace(servers[0], accounts=(AccountSeed("romeo", "secret", CONTACTS),))

@@ -11,11 +11,11 @@ from cluster.kinds.mail import MailGateway
 from cluster.kinds.mailhost import MailHost
 from cluster.kinds.sms import SmsGateway
 from cluster.kinds.smsc import MessageCentre
-from cluster.topology.plan import Plan, ServerNode
+from cluster.topology.plan import Plan, XmpplabServer
 from cluster.xmpp.jid import Jid
 from loadtests import lab
 
-S1 = ServerNode("s1", "montague.lit", "127.0.0.1", 5222, "required", True, ("ping",), ())
+S1 = XmpplabServer("s1", "montague.lit", "127.0.0.1", 5222, "required", True, modules=("ping",))
 
 AT_S1 = {"server": "s1", "secret": "secret"}
 G1 = SmsGateway(name="g1", domain="sms.montague.lit", network="fn1", host="127.0.0.2", port=0, **AT_S1)

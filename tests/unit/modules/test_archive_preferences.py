@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cluster.modules import archive
-from cluster.store.memory import MemoryArchives
+from cluster.store.memory_archives import MemoryArchives
 from cluster.xmpp import element as xml
 from cluster.xmpp.namespaces import MAM
 from tests.client import child

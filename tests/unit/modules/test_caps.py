@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.host.disco import INFO, verification
 from cluster.modules.caps import NS
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
+from cluster.xmpp.extensions.caps import INFO, verification
 from tests.network import MONTAGUE, Network
 from tests.unit.modules.asking import ask, refused
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from cluster import modules
-from cluster.host.disco import INFO, ITEMS, verification
+from cluster.host.disco import INFO, ITEMS
 from cluster.host.module import Item
 from cluster.modules.version import NS as VERSION
 from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.im.accounts import LocalAccount
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
+from cluster.xmpp.extensions.caps import verification
 from cluster.xmpp.jid import Jid
 from tests.client import Client, child
 from tests.network import Network
@@ -154,7 +155,8 @@ def attributes(query: Element | str, name: str, namespace: str) -> list[dict[str
 @pytest.fixture
 def more() -> Network:
     network = Network(
-        loaded=[*modules.load(modules.defaults()), eventing()], components={"echo.montague.lit": "secret"}
+        loaded=[*modules.load(name for name in modules.defaults() if name != "pep"), eventing()],
+        components={"echo.montague.lit": "secret"},
     )
     network.friends("romeo@montague.lit", "juliet@capulet.lit")
     return network

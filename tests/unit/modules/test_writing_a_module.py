@@ -72,5 +72,6 @@ def test_the_one_with_state_counts_each_session_once(how: str) -> None:
     about = asked(network, again, 3, f"<query xmlns='{INFO}'/>")
     assert [dict(each.items()) for each in about.findall(f"{{{INFO}}}identity")] == [
         {"category": "account", "type": "registered"},
+        {"category": "pubsub", "type": "pep"},
         {"category": "automation", "type": "visits"},
     ]

@@ -57,6 +57,6 @@ def test_it_is_shown_as_it_was_written_but_for_the_password() -> None:
 
 def test_no_message_shows_the_password() -> None:
     assert "secret" not in str(RedisUrl.parse("redis://u:secret@h/1"))
-    with pytest.raises(ValueError, match="no Redis address") as caught:
+    with pytest.raises(ValueError, match="not a Redis address") as caught:
         RedisUrl.parse("http://u:secret@h")
     assert "secret" not in str(caught.value)

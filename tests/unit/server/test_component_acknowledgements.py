@@ -62,7 +62,7 @@ def test_what_came_over_a_link_settles_when_it_is_acknowledged(network: Network)
     join(network, until=until)
     juliet = network.client("juliet@capulet.lit/balcony")
     network.say(juliet, text(PHONE))
-    queue = network._memory.queue(CAPULET, MONTAGUE)
+    queue = network.links.queue(CAPULET, MONTAGUE)
     assert len(queue.entries) == 1  # the component may crash yet, and so may its server
     until.callback(None)
     network.settle()
@@ -74,7 +74,7 @@ def test_a_component_that_hangs_does_not_fill_a_link(network: Network) -> None:
     juliet, romeo = network.client("juliet@capulet.lit/balcony"), network.online("romeo@montague.lit/pda")
     for number in range(3 * MAX_WAITING):
         network.say(juliet, text(PHONE, str(number)))
-    assert len(network._memory.queue(CAPULET, MONTAGUE).entries) == MAX_WAITING
+    assert len(network.links.queue(CAPULET, MONTAGUE).entries) == MAX_WAITING
     network.say(juliet, text("romeo@montague.lit"))
     assert len(romeo.take()) == 1
 
@@ -88,7 +88,7 @@ def test_when_the_server_stops_nothing_that_may_have_arrived_is_refused(network:
     network.settle()
     assert numbers(sms) == ["1", "2"]
     assert romeo.take() == []
-    assert len(network._memory.queue(CAPULET, MONTAGUE).entries) == 1  # and comes again
+    assert len(network.links.queue(CAPULET, MONTAGUE).entries) == 1  # and comes again
 
 
 def test_a_message_that_may_come_twice_is_known_by_its_id(network: Network) -> None:

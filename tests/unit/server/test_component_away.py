@@ -51,7 +51,7 @@ def test_so_many_wait(network: Network) -> None:
 def test_what_came_over_a_link_settles_when_it_is_delivered(network: Network) -> None:
     juliet = network.client("juliet@capulet.lit/balcony")
     network.say(juliet, text(PHONE))
-    queue = network._memory.queue(CAPULET, MONTAGUE)
+    queue = network.links.queue(CAPULET, MONTAGUE)
     assert len(queue.entries) == 1  # a server that crashed here would read it again
     join(network)
     assert not queue.entries

@@ -69,7 +69,7 @@ def test_what_arrives_is_not_recorded(network: Network) -> None:
 
 def follow_all(network: Network, seconds: float) -> None:
     for server in network.servers.values():
-        at_once(server.server.administration.follow_all(START_UTC_S + network.clock.seconds() + seconds))
+        at_once(server.server.administration.follow(START_UTC_S + network.clock.seconds() + seconds))
 
 
 def test_every_stanza_is_followed_on_request(network: Network) -> None:

@@ -176,6 +176,7 @@ STATEFUL = [
 ]
 WORDS = {
     "archive": ["archiving", "mam", "313", "441"],
+    "avatars": ["avatar", "photo", "398"],
     "blocking": ["blocking", "blocklist", "blocked", "follows", "191"],
     "carbons": ["carbon", "280"],
     "csi": ["csi", "inactive", "352"],

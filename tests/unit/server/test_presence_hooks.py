@@ -54,7 +54,8 @@ class Notebook:
 
 
 def friends(*loaded: ServerModule) -> Network:
-    network = Network(loaded=[*modules.load(modules.defaults()), *loaded])
+    without = [name for name in modules.defaults() if name != "pep"]
+    network = Network(loaded=[*modules.load(without), *loaded])
     network.friends("romeo@montague.lit", "juliet@capulet.lit")
     return network
 

@@ -9,11 +9,11 @@ from typing import Any
 
 Schema = dict[str, Any]
 
-_TYPES = {"object": dict, "array": list, "string": str, "integer": int, "null": type(None)}
+_TYPES = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool, "null": type(None)}
 _SILENT = {"$schema", "definitions", "description", "default", "title"}
 
 _HOLDS: dict[str, Callable[[Any, Any], bool]] = {
-    "type": lambda value, name: isinstance(value, _TYPES[name]) and not isinstance(value, bool),
+    "type": lambda value, name: isinstance(value, _TYPES[name]) and (name == "boolean") == isinstance(value, bool),
     "const": lambda value, word: value == word,
     "enum": lambda value, words: value in words,
     "pattern": lambda value, pattern: not isinstance(value, str) or bool(re.search(pattern, value)),
@@ -44,7 +44,10 @@ def _check(keyword: str, argument: Any, value: Any, schema: Schema, root: Schema
         case "anyOf":
             return [] if any(not errors(value, each, root, path) for each in argument) else wrong
         case "oneOf":
-            return [] if sum(not errors(value, each, root, path) for each in argument) == 1 else wrong
+            if sum(not errors(value, each, root, path) for each in argument) == 1:
+                return []
+            meant = [each for each in argument if _is_meant(value, each, root)]
+            return errors(value, meant[0], root, path) if len(meant) == 1 else wrong
         case "items":
             items = enumerate(value) if isinstance(value, list) else ()
             return [error for at, each in items for error in errors(each, argument, root, f"{path}/{at}")]
@@ -53,6 +56,13 @@ def _check(keyword: str, argument: Any, value: Any, schema: Schema, root: Schema
         case "properties" | "patternProperties" | "additionalProperties":
             return _check_members(keyword, argument, value, schema, root, path) if isinstance(value, dict) else []
     raise AssertionError(f"{keyword} is not a draft 7 keyword that this schema has used before")
+
+
+def _is_meant(value: Any, section: Schema, root: Schema) -> bool:
+    """Of several sections editors show the mistakes of the one that has the value's `kind`."""
+    properties = root["definitions"][section["$ref"].removeprefix("#/definitions/")]["properties"]
+    kind = properties.get("kind", {})
+    return isinstance(value, dict) and "const" in kind and value.get("kind", kind.get("default")) == kind["const"]
 
 
 def _check_members(keyword: str, argument: Any, value: Any, schema: Schema, root: Schema, path: str) -> list[str]:

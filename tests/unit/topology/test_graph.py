@@ -3,15 +3,15 @@ from __future__ import annotations
 from textwrap import dedent
 
 from cluster.topology.graph import draw
-from cluster.topology.plan import AccountSeed, Plan, ServerNode
+from cluster.topology.plan import AccountSeed, Plan, XmpplabServer
 
 
-def _server(number: int, domain: str, *accounts: str) -> ServerNode:
+def _server(number: int, domain: str, *accounts: str) -> XmpplabServer:
     seeds = tuple(AccountSeed(name, "secret") for name in accounts)
-    return ServerNode(f"s{number}", domain, f"127.16.0.{number}", 5222, "required", False, (), seeds)
+    return XmpplabServer(f"s{number}", domain, f"127.16.0.{number}", 5222, "required", accounts=seeds)
 
 
-def _plan(*servers: ServerNode) -> Plan:
+def _plan(*servers: XmpplabServer) -> Plan:
     return Plan("verona", "verona.yaml", "/srv/verona", servers)
 
 

@@ -74,3 +74,18 @@ def test_a_section_needs_its_domain(problems: Problems) -> None:
     [line] = problems(lab("rooms: "))
     assert "servers.s1.rooms" in line
     assert "the key 'domain' is missing" in line
+
+
+ROOM = "rooms: {domain: conference.montague.lit, rooms: {Verona: {title: Fair Verona, owners: [romeo@montague.lit]}}}"
+
+
+def test_sections_in_the_section(load_text: Load, problems: Problems) -> None:
+    [rooms] = resolved(load_text, lab(ROOM)).servers[0].services
+    assert rooms.settings["rooms"]["verona"]["title"] == "Fair Verona"
+    assert rooms.settings["rooms"]["verona"]["public"] is True
+    [line] = problems(lab(ROOM.replace("title", "titel")))
+    assert "servers.s1.rooms.rooms.Verona.titel: unknown key; did you mean 'title'?" in line
+    [line] = problems(lab(ROOM.replace("title: Fair Verona", "public: maybe")))
+    assert "servers.s1.rooms.rooms.Verona.public" in line
+    [line] = problems(lab(ROOM.replace("Verona:", '"a b":')))
+    assert "cannot be the name of a room" in line

@@ -79,7 +79,7 @@ def test_no_fault_is_none(load_text: Load) -> None:
         ("{from: s1, to: s2}", f"4:5: links[0]: this link has no fault; write one of: {', '.join(known())}"),
         (
             "{from: s1, to: s2, delay: 40}",
-            "4:31: links[0].delay: 40 is not allowed here; write a time such as 40ms, 1.5s or 2m",
+            "4:31: links[0].delay: 40 is not allowed here; write a time such as 40ms, 1.5s, 2m or 1h",
         ),
         (
             "{from: s1, to: s2, loss: 0.01}",

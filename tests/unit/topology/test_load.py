@@ -3,10 +3,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from pydantic import TypeAdapter
 
 from cluster import kinds
-from cluster.topology.model import Account, Contact, Server, ServerSettings
+from cluster.topology.model import Account, Contact
 from cluster.topology.problem import TopologyError
+from cluster.topology.servers import AnyServer, ServerSettings
 from cluster.xmpp.jid import Jid, JidError
 
 from .conftest import Load, Problems
@@ -14,16 +16,18 @@ from .conftest import Load, Problems
 SETTINGS = (
     "tls, registration, registrations_per_minute, strict, anonymous, admin, offline_messages, offline_bytes, "
     "offline_total_bytes, roster_bytes, archive_bytes, private_bytes, pubsub_bytes, modules, c2s_port, "
-    "direct_tls_port, http_port, s2s_port"
+    "direct_tls_port, s2s_port, http_port"
 )
-SERVER_KEYS = f"{SETTINGS}, {', '.join(kinds.services())}, domain, nodes"
+SERVER_KEYS = f"kind, domain, {', '.join(kinds.services())}, {SETTINGS}, nodes"
+
+_server = TypeAdapter(AnyServer).validate_python
 
 TOP_KEYS = "name, servers, defaults, accounts, gateways, networks, components, trace, router, links, mesh"
 
 
 def test_the_smallest_file_gets_every_default(load_text: Load) -> None:
     topology = load_text("name: tiny\nservers: {s1: {domain: montague.lit}}\n")
-    assert topology.servers == {"s1": Server(domain="montague.lit")}
+    assert topology.servers == {"s1": _server({"domain": "montague.lit"})}
     assert topology.defaults == ServerSettings(tls="required", registration="closed", modules=None, c2s_port=5222)
     assert topology.accounts == {}
     assert topology.trace.sample_every == 1000
@@ -48,7 +52,9 @@ def test_every_key_is_read(load_text: Load) -> None:
     assert topology.name == "all-2"
     assert topology.defaults == ServerSettings(tls="optional", c2s_port=6222)
     assert topology.servers == {
-        "s1": Server(domain="montague.lit", tls="off", registration="open", modules=["ping"], c2s_port=5223)
+        "s1": _server(
+            {"domain": "montague.lit", "tls": "off", "registration": "open", "modules": ["ping"], "c2s_port": 5223}
+        )
     }
     assert topology.accounts == {
         "romeo@montague.lit": Account(
@@ -185,7 +191,7 @@ def test_a_wrong_value_says_what_is_allowed(problems: Problems, key: str, expect
     [
         ("{}", "10: servers: must not be empty (at least 1)"),
         ("", "9: servers: nothing where keys and values are expected"),
-        ("{s1: }", f"14: servers.s1: nothing where keys and values are expected; allowed: {SERVER_KEYS}"),
+        ("{s1: }", f"14: servers.s1: nothing where keys and values are expected; allowed: {SERVER_KEYS}, host"),
         (
             "{S1: {domain: a.lit}}",
             "11: servers.S1: 'S1' is not a valid name; allowed: lowercase letters, digits and '-', a letter first, "

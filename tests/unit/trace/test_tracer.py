@@ -89,7 +89,7 @@ def test_a_flood_does_not_push_out_what_is_followed(monkeypatch: pytest.MonkeyPa
     world = World(sample_every=1)
     world.fail(10)
     world.take()
-    world.tracer.record(Event.BOUNCED, message(world.tracer.sample()), "followed")
+    world.tracer.record(Event.BOUNCED, message(world.tracer.sample(message())), "followed")
     assert world.take() == ["followed"]
 
 
@@ -97,14 +97,14 @@ def test_a_flood_does_not_push_out_what_is_followed(monkeypatch: pytest.MonkeyPa
 def test_every_stanza_is_followed_for_as_long_as_that_was_asked_for(sample_every: int) -> None:
     world = World(sample_every)
     world.tracer.follow_all(10.0)
-    assert all(world.tracer.sample() for _ in range(7))
+    assert all(world.tracer.sample(message()) for _ in range(7))
     world.clock.advance(9.9)
-    assert all(world.tracer.sample() for _ in range(7))
+    assert all(world.tracer.sample(message()) for _ in range(7))
     world.tracer.follow_all(10.0)  # again
     world.clock.advance(9.9)
-    assert all(world.tracer.sample() for _ in range(7))
+    assert all(world.tracer.sample(message()) for _ in range(7))
     world.clock.advance(0.2)  # whoever asked is gone, however that came about
-    followed = [bool(world.tracer.sample()) for _ in range(6)]
+    followed = [bool(world.tracer.sample(message())) for _ in range(6)]
     assert followed == {0: [False] * 6, 1: [True] * 6, 3: [False, False, True] * 2}[sample_every]
 
 
@@ -112,4 +112,4 @@ def test_a_late_request_ends_nobody_elses() -> None:
     world = World()
     world.tracer.follow_all(10.0)
     world.tracer.follow_all(-5.0)  # it waited for a node that hung
-    assert world.tracer.sample()
+    assert world.tracer.sample(message())

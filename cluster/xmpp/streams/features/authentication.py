@@ -15,7 +15,7 @@ from cluster.xmpp.streams.stream_options import StreamOptions
 
 
 def mechanisms(options: StreamOptions, secure: bool, has_binding: bool) -> list[str]:
-    """SASL mechanisms on offer, best first; PLAIN only in private, ANONYMOUS only where the topology has it."""
+    """The offered SASL mechanisms, best first; PLAIN only in private, ANONYMOUS only if the topology has it."""
     bound = [f"{name}-PLUS" for name in sasl.HASHES] if has_binding else []
     plain = ["PLAIN"] if options.is_private(secure) else []
     anonymous = ["ANONYMOUS"] if options.anonymous else []

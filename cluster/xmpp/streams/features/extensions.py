@@ -1,4 +1,4 @@
-"""What modules offer once the login is done: elements of theirs may stand between the stanzas."""
+"""Features of modules after the login: their elements are allowed between the stanzas."""
 
 from __future__ import annotations
 

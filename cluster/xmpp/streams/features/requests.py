@@ -1,4 +1,4 @@
-"""Requests before the login: in-band registration (XEP-0077) and what else modules offer there."""
+"""Requests before the login: in-band registration (XEP-0077) and others that modules offer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _take(stream: Receiving, child: Slice) -> Event | None:
     stream.move(Input.IQ)
     request = request_of(stream, child)
     if not request.may_be_answered_with_error:
-        return None  # a reply, to nothing that was asked: no answer comes, so nothing may wait for one
+        return None  # a reply to no request: it gets no answer, so nothing may wait for one
     if stream.refused_requests >= MAX_LOGIN_TRIES:
         raise StreamError(StreamCondition.POLICY_VIOLATION, f"{MAX_LOGIN_TRIES} requests were refused")
     if stream.login.refused and f"{LEGACY_AUTH} query" in request.payloads:  # XEP-0078 section 7

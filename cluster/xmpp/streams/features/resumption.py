@@ -1,4 +1,4 @@
-"""The resumption of a managed stream in the place of a resource binding (XEP-0198 section 5)."""
+"""The resumption of a managed stream in place of a resource binding (XEP-0198 section 5)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cluster.xmpp.streams.states import State
 
 
 def _take(stream: Receiving, child: Slice) -> Event | None:
-    """Nothing but the wish to resume, once it is known who it is; it is offered as an extension."""
+    """Only resumption is accepted, after the authentication; it is offered as an extension."""
     if SM not in stream.options.offered_after_login:
         raise before_login(child)
     condition = Condition.UNEXPECTED_REQUEST  # section 3
@@ -35,7 +35,7 @@ def _initiate(stream: Initiating, features: Element) -> Steps | None:
 
 
 def _resume(stream: Initiating, features: Element, resumption: Resumption) -> Steps:
-    """Also a server that refuses may say how many stanzas it had handled."""
+    """A server that refuses may say how many stanzas it had handled, too."""
     stream.write(f"<resume xmlns='{SM}' previd={quoteattr(resumption.previd)} h='{resumption.h}'/>".encode())
     answer = yield from stream.expect("resumption", f"{SM} resumed", f"{SM} failed")
     is_resumed, h = answer.tag == f"{{{SM}}}resumed", answer.get("h")

@@ -30,7 +30,7 @@ def _take(stream: Receiving, child: Slice) -> Event:
         stream.write(f"<failure xmlns='{TLS}'/>".encode())  # section 5.4.2.2
         return stream.end("TLS is not on offer")
     if stream.has_more:
-        # what was sent in clear must not count as sent under TLS (section 5.4.3.3)
+        # clear-text input must not count as sent under TLS (section 5.4.3.3)
         raise StreamError(StreamCondition.POLICY_VIOLATION, "data after <starttls/>")
     stream.write(f"<proceed xmlns='{TLS}'/>".encode())
     stream.expect_header()

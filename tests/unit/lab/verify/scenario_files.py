@@ -14,7 +14,7 @@ from tests.live.running_lab import ROOT
 
 TOPOLOGY = ROOT / "topologies" / "two-domains.yaml"
 ACTION_KEYS = "kill, restart, pause, cut, partition, fault, choose"
-FLOW_KEYS = "from, to, kind, rate, duration, size, window, online, carbons, archive"
+FLOW_KEYS = "room, occupants, from, to, kind, rate, duration, size, window, online, carbons, archive"
 FLOW = "flows: [{from: romeo@montague.lit, to: juliet@capulet.lit}]\n"
 
 Load = Callable[[str], ScenarioFile]

@@ -84,9 +84,9 @@ def test_all_problems_are_told_at_once_with_what_is_allowed(load: Load) -> None:
     """,
     ) == [
         "1:7: name: 'Bad' is not a valid name; allowed: lowercase letters, digits and '-', a letter first, at most 63",
-        "3:5: flows[0].to: the key 'to' is missing; allowed: " + FLOW_KEYS,
+        "3:5: flows[0].to: the key 'to' is missing; write `from` and `to`, or `room`",
         "3:38: flows[0].rate: 0 is not a rate; write stanzas per second, such as 1000, or max",
-        "3:51: flows[0].duration: 10 is not allowed here; write a time such as 40ms, 1.5s or 2m, at most 10080m",
+        "3:51: flows[0].duration: 10 is not allowed here; write a time such as 40ms, 1.5s, 2m or 1h, at most 168h",
         "3:55: flows[0].colour: unknown key; allowed: " + FLOW_KEYS,
         "5:5: steps[0]: a step does one thing; write `at` and one of: " + ACTION_KEYS,
         "6:5: steps[1]: a step does one thing; write `at` and one of: " + ACTION_KEYS,

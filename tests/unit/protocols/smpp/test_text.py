@@ -57,7 +57,7 @@ def test_any_data_coding_is_some_text(data_coding: int, octets: bytes) -> None:
         (1, b"\x1be 5", "€ 5"),  # node-smpp
         (3, b"caf\xe9", "café"),
         (8, b"\xd8\x3c\xdf\x39", "🌹"),
-        (4, b"\x01\x02", "[a short message that is no text: data_coding 4, 0102]"),
+        (4, b"\x01\x02", "[a short message that is not a text: data_coding 4, 0102]"),
     ],
 )
 def test_data_codings(data_coding: int, octets: bytes, words: str) -> None:  # SMPP 3.4 section 5.2.19
@@ -118,4 +118,4 @@ def test_classes_and_indications_are_texts(data_coding: int, octets: bytes, word
 
 @pytest.mark.parametrize("data_coding", [0x02, 0x04, 0x05, 0x09, 0x14, 0x20, 0x28, 0x44, 0xF4, 0xF7])
 def test_binary_and_compressed_messages_are_no_texts(data_coding: int) -> None:
-    assert "no text" in text.decode(data_coding, b"hi")
+    assert "not a text" in text.decode(data_coding, b"hi")

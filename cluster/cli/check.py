@@ -1,0 +1,38 @@
+"""`xmpplab check`: what another server and a client meet at a domain of the lab."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cluster.cli.common import LabName
+from cluster.cli.output import Format, print_json
+from cluster.cli.table import wrong
+from cluster.lab.api import Lab, LabError
+from cluster.trace.terminal import safe_line
+
+
+def check(
+    domain: Annotated[str, typer.Argument(help="Domain of a server, component or service of the lab.")],
+    format: Format = "text",
+    lab: LabName = None,
+) -> None:
+    """Look at a domain as another server and a client do.
+
+    Step by step: names, TLS, certificates, logins.
+
+    Ends with the first step that fails, and what helps. Exit code 1 then.
+    """
+    done = []
+    for step in Lab.named(lab).check(domain):
+        done.append(step)
+        if format == "text":
+            line = safe_line(
+                f"{'ok  ' if step.ok else 'FAIL'}  {step.side.ljust(7)}  {step.name.ljust(11)}  {step.found}"
+            )
+            print(line if step.ok else wrong(line), flush=True)
+    if format == "json":
+        print_json(done)
+    if not done[-1].ok:
+        raise LabError(f"{domain}: {done[-1].name} for {done[-1].side}: {done[-1].found}; {done[-1].remedy}")

@@ -1,0 +1,41 @@
+"""What a server node of a plan is built from, whatever runs it: a process, or the simulation."""
+
+from __future__ import annotations
+
+from twisted.internet.ssl import CertificateOptions
+
+from cluster import modules, services
+from cluster.server.config import ServerConfig
+from cluster.server.services.service import Service
+from cluster.store.port import RosterItem
+from cluster.topology.plan import AccountSeed, Plan, ServiceSeed, XmpplabServer
+from cluster.xmpp.jid import Jid
+
+
+def config(plan: Plan, node: XmpplabServer, starttls: CertificateOptions | None, end_point: bytes) -> ServerConfig:
+    """Its configuration. `starttls`, `end_point`: its certificate, and the hash of it, for channel binding."""
+    [first, *_] = plan.nodes_of(node.server)
+    elsewhere = first.subdomains if first.name != node.name else ()
+    return ServerConfig(
+        node.domain, tuple(modules.load(node.modules)), node.tls, starttls, end_point,
+        anonymous=node.anonymous, registration=node.registration,
+        registrations_per_minute=node.registrations_per_minute, probes_per_minute=plan.probes_per_minute,
+        strict=node.strict, admin=node.admin, limits=node.limits,
+        components={seed.domain: seed.secret for seed in node.components},
+        services={seed.domain: _service(seed) for seed in node.services},
+        services_at=dict.fromkeys(elsewhere, first.name),
+        served_by=plan.served_by,
+    )  # fmt: skip
+
+
+def _service(seed: ServiceSeed) -> Service:
+    [service] = services.load((seed.kind,))
+    return service.with_settings(seed.settings)
+
+
+def roster(seed: AccountSeed) -> list[RosterItem]:
+    """The contacts that an account starts with."""
+    return [
+        RosterItem(Jid.parse(contact.jid), contact.name, tuple(contact.groups), subscription="both", listed=True)
+        for contact in seed.contacts
+    ]

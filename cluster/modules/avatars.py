@@ -1,0 +1,189 @@
+"""User avatars in both places (XEP-0398): an avatar at the nodes of XEP-0084 is in the vCard too, and the other way.
+
+The vCard is for everybody, so only an avatar whose data is open to all is copied into it (section 7). What is the same
+already is not written again, so that neither place answers the other for ever.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+
+import msgspec
+
+from cluster.host.module import Kept
+from cluster.pubsub.pep import Pep
+from cluster.pubsub.publishing import Publication, publish
+from cluster.pubsub.service import Change
+from cluster.server.context import ModuleContext, ServerModule
+from cluster.server.im.accounts import LocalAccount
+from cluster.server.sessions.session import Session
+from cluster.xmpp import element as xml
+from cluster.xmpp.element import Element, SubElement
+from cluster.xmpp.errors import StanzaError
+from cluster.xmpp.stanza import Stanza
+
+NS = "urn:xmpp:pep-vcard-conversion:0"
+DATA, METADATA = "urn:xmpp:avatar:data", "urn:xmpp:avatar:metadata"
+UPDATE, VCARD = "vcard-temp:x:update", "vcard-temp"
+MAX_VCARD_BYTES = 131_072
+"""Of a vCard with the avatar; a larger avatar stays at its nodes."""
+_X, _PHOTO = f"{{{UPDATE}}}x", f"{{{UPDATE}}}photo"
+
+
+def _to_element(hash: str) -> Element:
+    element = Element(f"{{{NS}}}photo")
+    element.text = hash
+    return element
+
+
+module = ServerModule("avatars", ns=NS, xep=398, version="1.0.0")
+module.account_features = {NS}  # section 2
+photo_hash = module.account_state(read=lambda stored: stored.text or "", write=_to_element, default="")
+"""The SHA-1 of the avatar in the vCard, as presence tells it (XEP-0153 section 2); empty without one."""
+
+
+# --- from the nodes to the vCard (section 3.1)
+
+
+@module.on("published")
+async def copy_to_vcard(ctx: ModuleContext, account: LocalAccount, change: Change) -> bool:
+    """The account has another avatar, or none any more."""
+    if change.node != METADATA or change.by == account.jid:  # else it was made of the vCard
+        return False
+    pep = Pep(ctx, account)
+    if change.item is None:
+        await _set_photo(ctx, account, None)
+        return False
+    metadata = xml.parse(change.item.payload)
+    info = next((each for each in metadata.findall(f"{{{METADATA}}}info") if not each.get("url")), None)
+    if info is None:
+        if not len(metadata):  # XEP-0084 section 3.5
+            await _set_photo(ctx, account, None)
+        return False
+    node = pep.nodes.get(DATA)
+    if node is None or node.config.access_model != "open":  # section 7
+        return False
+    found = await pep.store.find(pep.owner, DATA, [info.get("id", "")])
+    image = _decoded(xml.parse(found[0].payload).text) if found else None
+    if image is not None and hashlib.sha1(image).hexdigest() == info.get("id", "").lower():
+        await _set_photo(ctx, account, (info.get("type", "image/png"), image))
+    return False
+
+
+async def _set_photo(ctx: ModuleContext, account: LocalAccount, photo: tuple[str, bytes] | None) -> None:
+    """Write it into the vCard, then tell of it."""
+    hash = "" if photo is None else hashlib.sha1(photo[1]).hexdigest()
+    if hash == photo_hash.of(account):
+        return
+    document = await ctx.store.documents.get(account.jid.localpart, VCARD)
+    vcard = Element(f"{{{VCARD}}}vCard") if document is None else xml.parse(document)
+    for old in vcard.findall(f"{{{VCARD}}}PHOTO"):
+        vcard.remove(old)
+    if photo is not None:
+        new = SubElement(vcard, f"{{{VCARD}}}PHOTO")
+        SubElement(new, f"{{{VCARD}}}TYPE").text = photo[0]
+        SubElement(new, f"{{{VCARD}}}BINVAL").text = base64.b64encode(photo[1]).decode()
+    written = xml.serialize(vcard)
+    if account.is_removed or len(written) > MAX_VCARD_BYTES:
+        return
+    await ctx.store.documents.put(account.jid.localpart, VCARD, written if len(vcard) else b"")
+    await _tell(ctx, account, hash)
+
+
+# --- from the vCard to the nodes (section 3.2)
+
+
+@module.on("kept")
+async def copy_to_nodes(ctx: ModuleContext, account: LocalAccount, kept: Kept) -> bool:
+    """A client has set a vCard, with another avatar or with none."""
+    vcard = kept.document
+    if vcard.tag != f"{{{VCARD}}}vCard":
+        return False
+    image = _decoded(vcard.findtext(f"{{{VCARD}}}PHOTO/{{{VCARD}}}BINVAL"))
+    hash = hashlib.sha1(image).hexdigest() if image else ""
+    if hash == photo_hash.of(account):
+        return False
+    await _tell(ctx, account, hash)
+    try:
+        if image:
+            type = vcard.findtext(f"{{{VCARD}}}PHOTO/{{{VCARD}}}TYPE") or "image/png"
+            await _publish(ctx, account, hash, image, type)
+        else:
+            await _put(Pep(ctx, account), METADATA, "current", Element(f"{{{METADATA}}}metadata"))
+    except StanzaError:
+        pass  # there is no room for it at the nodes; the vCard itself is kept
+    return False
+
+
+async def _publish(ctx: ModuleContext, account: LocalAccount, hash: str, image: bytes, type: str) -> None:
+    pep = Pep(ctx, account)
+    data = Element(f"{{{DATA}}}data")
+    data.text = base64.b64encode(image).decode()
+    await _put(pep, DATA, hash, data)
+    metadata = Element(f"{{{METADATA}}}metadata")
+    SubElement(metadata, f"{{{METADATA}}}info", bytes=str(len(image)), id=hash, type=type)
+    await _put(pep, METADATA, hash, metadata)
+
+
+async def _put(pep: Pep, node: str, id: str, payload: Element) -> None:
+    """Publish for the account; a new node is as public as its vCard."""
+    options = None if node in pep.nodes else {"pubsub#access_model": ["open"]}
+    await publish(pep, Publication.of(node, pep.jid, id, payload, options))
+
+
+def _decoded(text: str | None) -> bytes | None:
+    """What is in Base64, with line breaks or without (XEP-0084 section 4.1)."""
+    try:
+        return base64.b64decode("".join((text or "").split()), validate=True)
+    except binascii.Error:
+        return None
+
+
+# --- in presence (section 4)
+
+
+async def _tell(ctx: ModuleContext, account: LocalAccount, hash: str) -> None:
+    """Keep the hash of what is in the vCard, and let all who see the account's presence know it, once."""
+    photo_hash.set(account, hash)
+    await photo_hash.save(ctx.store.documents, account)
+    for session in account.available:
+        before = session.presence
+        assert before is not None  # it is available
+        after = with_hash(before, hash)
+        if after is not before:
+            session.changed()
+            settled = ctx.presence.broadcast(session, after)
+            if settled is not None:
+                await settled
+
+
+@module.on_presence("leaving")
+def put_hash(ctx: ModuleContext, session: Session, presence: Stanza) -> Stanza:
+    """A client need not know the avatar of its account to tell of it, in a room too."""
+    hash = photo_hash.of(session.account)
+    return with_hash(presence, hash) if hash else presence
+
+
+def with_hash(presence: Stanza, hash: str) -> Stanza:
+    """The presence with the hash, the same where it has it or says that its client is not ready to (XEP-0153)."""
+    if f"{UPDATE} x" not in presence.payloads:
+        end = f"<x xmlns='{UPDATE}'><photo>{hash}</photo></x>".encode()
+        raw = presence.raw
+        if presence.payloads or raw.endswith(b"</presence>"):
+            at = raw.rindex(b"</")
+            raw = raw[:at] + end + raw[at:]
+        else:
+            raw = raw[: raw.rindex(b"/>")] + b">" + end + b"</presence>"
+        return msgspec.structs.replace(presence, payloads=(*presence.payloads, f"{UPDATE} x"), raw=raw)
+    tree = presence.tree
+    x = tree.find(_X)
+    assert x is not None  # of its payloads
+    photo = x.find(_PHOTO)
+    if photo is not None and (photo.text or "") in ("", hash):
+        return presence
+    if photo is None:
+        photo = SubElement(x, _PHOTO)
+    photo.text = hash
+    return msgspec.structs.replace(presence, raw=xml.serialize(tree))

@@ -1,0 +1,106 @@
+"""Who is there to be told: the resources that sent presence to each account, and of which nodes they want to hear."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from cluster.xmpp.extensions.caps import Capabilities
+from cluster.xmpp.jid import Jid
+
+MAX_OF_ACCOUNT = 10_000
+"""Resources that one account hears of; of further ones it takes no note, so they are told of nothing."""
+MAX_RESOURCES = 300_000
+"""Of all accounts of a domain together; beyond, the account that was not heard of for longest begins anew."""
+_NOTHING: frozenset[str] = frozenset()
+
+
+class Listener(msgspec.Struct):
+    """A resource that is available to an account."""
+
+    capabilities: Capabilities | None
+    wanted: frozenset[str] = _NOTHING
+    """Names of nodes; none until its capabilities are known."""
+
+
+class _Heard(msgspec.Struct):
+    """What an account has heard."""
+
+    contacts_asked: bool = False
+    """All contacts were asked for their presence."""
+    listeners: dict[Jid, Listener] = msgspec.field(default_factory=dict)
+
+
+class Audience:
+    """Of all accounts of a domain, also while they are offline themselves."""
+
+    def __init__(self) -> None:
+        self._heard: dict[str, _Heard] = {}
+        """By localpart; the one that was heard of last is last."""
+        self._count = 0
+
+    def came(self, localpart: str, jid: Jid, capabilities: Capabilities | None) -> Listener | None:
+        """A resource is available, with these capabilities: the listener, None where nothing is new."""
+        heard = self._of(localpart)
+        listener = heard.listeners.get(jid)
+        if listener is None:
+            if len(heard.listeners) >= MAX_OF_ACCOUNT:
+                return None
+            listener = heard.listeners[jid] = Listener(capabilities)
+            self._count += 1
+            self._bound(localpart)
+            return listener
+        if listener.capabilities == capabilities:
+            return None
+        listener.capabilities = capabilities
+        return listener
+
+    def gone(self, localpart: str, jid: Jid) -> None:
+        """It is not available any more; with a bare JID, all its resources are not."""
+        heard = self._heard.get(localpart)
+        if heard is None:
+            return
+        gone = [jid] if jid in heard.listeners else []
+        if not jid.resourcepart:
+            gone = [each for each in heard.listeners if each.bare == jid]
+        for each in gone:
+            del heard.listeners[each]
+        self._count -= len(gone)
+        if not heard.listeners:
+            del self._heard[localpart]
+
+    def find(self, localpart: str, jid: Jid) -> Listener | None:
+        """The listener, if it is still there."""
+        heard = self._heard.get(localpart)
+        return heard.listeners.get(jid) if heard is not None else None
+
+    def of(self, localpart: str, bare: Jid) -> list[Jid]:
+        """The resources of this JID that are there."""
+        heard = self._heard.get(localpart)
+        return [each for each in heard.listeners if each.bare == bare] if heard is not None else []
+
+    def who_wants(self, localpart: str, node: str) -> Iterator[Jid]:
+        """Those that want to hear of this node, in the order in which they came."""
+        heard = self._heard.get(localpart)
+        for jid, listener in heard.listeners.items() if heard is not None else ():
+            if node in listener.wanted:
+                yield jid
+
+    def ask_contacts_once(self, localpart: str) -> bool:
+        """Whether the account's contacts are to be asked for their presence: not if that is done and remembered."""
+        heard = self._of(localpart)
+        was_asked, heard.contacts_asked = heard.contacts_asked, True
+        return not was_asked
+
+    def _of(self, localpart: str) -> _Heard:
+        heard = self._heard.pop(localpart) if localpart in self._heard else _Heard()
+        self._heard[localpart] = heard
+        return heard
+
+    def _bound(self, kept: str) -> None:
+        while self._count > MAX_RESOURCES:
+            oldest = next(iter(self._heard))
+            if oldest == kept:
+                return
+            self._count -= len(self._heard.pop(oldest).listeners)

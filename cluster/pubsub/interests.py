@@ -1,0 +1,105 @@
+"""Which nodes each client wants to be told of (XEP-0060 section 9.2), by its capabilities: one memory for a domain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twisted.internet.defer import Deferred
+
+from cluster.xmpp.element import Element
+from cluster.xmpp.extensions import caps
+from cluster.xmpp.extensions.caps import INFO, Capabilities
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.stanza import Stanza
+
+MAX_CACHED = 4_096
+"""Hashes of which it is known what they stand for; beyond, the one that was not met for longest is forgotten."""
+MAX_WAITING = 10_000
+"""Clients whose interests wait for the answer of one of them; of further ones they stay unknown."""
+
+Ask = Callable[[Jid, Jid, Element], Deferred[Stanza | None]]
+"""As `Questions.ask`."""
+Then = Callable[[frozenset[str]], object]
+"""Is told the names of the nodes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    by: Jid
+    whom: Jid
+    capabilities: Capabilities
+    then: Then
+
+
+class Interests:
+    """Asks one client of each hash, and believes its answer of others only where that has the hash."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+        self._cached: dict[Capabilities, frozenset[str]] = {}
+        """The one that was met last is last. One hash may stand for another answer at another node, by another rule."""
+        self._waiting: dict[Capabilities, list[_Waiting]] = {}
+        """The first of each list is asked now."""
+        self._count = 0
+
+    def learn(self, by: Jid, whom: Jid, capabilities: Capabilities, then: Then) -> None:
+        """Tell what a client wants, at once or when it is known; never where it does not answer.
+
+        `by`: the account that it sent its presence to, which asks it.
+        """
+        cached = self._cached.pop(capabilities, None)
+        if cached is not None:
+            self._cached[capabilities] = cached
+            then(cached)
+            return
+        if self._count >= MAX_WAITING:
+            return
+        self._count += 1
+        waiting = _Waiting(by, whom, capabilities, then)
+        if not capabilities.algorithm:  # nothing is believed of others
+            self._question(waiting).addCallback(self._answered_for_itself, waiting)
+        elif capabilities in self._waiting:
+            self._waiting[capabilities].append(waiting)
+        else:
+            self._waiting[capabilities] = [waiting]
+            self._ask_first(capabilities)
+
+    def _question(self, waiting: _Waiting) -> Deferred[Stanza | None]:
+        node = waiting.capabilities.node if waiting.capabilities.algorithm else ""
+        query = Element(f"{{{INFO}}}query", {"node": node} if node else {})
+        return self._ask(waiting.by, waiting.whom, query)
+
+    def _answered_for_itself(self, answer: Stanza | None, waiting: _Waiting) -> None:
+        self._count -= 1
+        if (query := _query(answer)) is not None:
+            waiting.then(caps.interests(query))
+
+    def _ask_first(self, capabilities: Capabilities) -> None:
+        self._question(self._waiting[capabilities][0]).addCallback(self._answered, capabilities)
+
+    def _answered(self, answer: Stanza | None, capabilities: Capabilities) -> None:
+        asked, *others = self._waiting.pop(capabilities)
+        self._count -= 1
+        query = _query(answer)
+        if query is not None and caps.is_proved(capabilities, query):
+            self._count -= len(others)
+            self._cached[capabilities] = wanted = caps.interests(query)
+            if len(self._cached) > MAX_CACHED:
+                del self._cached[next(iter(self._cached))]
+            for each in (asked, *others):
+                each.then(wanted)
+            return
+        of_asked = [asked, *(each for each in others if each.whom == asked.whom)]
+        others = [each for each in others if each.whom != asked.whom]
+        self._count -= len(of_asked) - 1
+        if others:  # the next one is asked itself (XEP-0115 section 5.4)
+            self._waiting[capabilities] = others
+            self._ask_first(capabilities)
+        if query is not None:
+            for each in of_asked:
+                each.then(caps.interests(query))
+
+
+def _query(answer: Stanza | None) -> Element | None:
+    return None if answer is None else answer.tree.find(f"{{{INFO}}}query")

@@ -1,0 +1,78 @@
+"""What somebody becomes to a room for good, and what follows for them who are in it (XEP-0045 sections 9 and 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cluster.base.settled import Settled, all_of
+from cluster.services.rooms import presences as status
+from cluster.services.rooms.directory import Rooms
+from cluster.services.rooms.leaving import remove
+from cluster.services.rooms.presences import Item, tell
+from cluster.services.rooms.privileges import ADMIN, MEMBER, NONE, OUTCAST, OWNER
+from cluster.services.rooms.room import Occupant, Room
+from cluster.services.rooms.settings import MAX_AFFILIATES
+from cluster.store.rooms import Affiliate, Role
+from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.jid import Jid
+
+
+def check_owners(room: Room, changes: Mapping[Jid, Affiliate]) -> None:
+    """Raises StanzaError where no owner would be left (section 10.4), or more would be kept than may be."""
+    after = {**room.affiliates, **changes}
+    if not any(kept.affiliation is OWNER for kept in after.values()):
+        raise StanzaError(Condition.CONFLICT, "a room has at least one owner")
+    if len([None for kept in after.values() if kept.affiliation is not NONE]) > MAX_AFFILIATES:
+        raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"a room keeps at most {MAX_AFFILIATES} affiliations")
+
+
+def change(rooms: Rooms, room: Room, changes: Mapping[Jid, Affiliate], actor: str = "") -> Settled:
+    """Change these, which may be changed, and tell all that are in the room. `actor`: the nick of who does it."""
+    before = {occupant.bare: room.affiliation(occupant.bare) for occupant in room.occupants.values()}
+    stored: dict[Jid, Affiliate | None] = {}
+    for jid, kept in changes.items():
+        stored[jid] = kept if kept.affiliation is not NONE else None
+        room.set_affiliate(jid, stored[jid])
+    settled = [rooms.note(room, affiliates=stored)]
+    for occupant in [*room.occupants.values()]:
+        if room.affiliation(occupant.bare) is not before[occupant.bare]:
+            reason = room.affiliate(occupant.bare).reason or _reason(changes, occupant.bare)
+            settled.append(_follow(rooms, room, occupant, actor, reason))
+    return all_of(settled)
+
+
+def _reason(changes: Mapping[Jid, Affiliate], bare: Jid) -> str:
+    kept = changes.get(bare) or changes.get(Jid("", bare.domainpart))
+    return kept.reason if kept is not None else ""
+
+
+def _follow(rooms: Rooms, room: Room, occupant: Occupant, actor: str, reason: str) -> Settled:
+    """Somebody in the room is something else to it now."""
+    affiliation, sessions = room.affiliation(occupant.bare), [*occupant.sessions.values()]
+    gone = Item(affiliation, Role.NONE, actor=actor, reason=reason)
+    if affiliation is OUTCAST:
+        return remove(rooms, room, sessions, gone, statuses=(status.BANNED,))
+    if room.settings.is_members_only and affiliation < MEMBER:
+        return remove(rooms, room, sessions, gone, statuses=(status.LOST_AFFILIATION,))
+    was_shown = room.is_shown(occupant.role)
+    occupant.role = _role_after(room, occupant)
+    item = Item(affiliation, occupant.role, actor=actor, reason=reason)
+    is_shown = was_shown or room.is_shown(occupant.role)
+    return all_of([tell(rooms, room, session, item, is_shown=is_shown) for session in sessions])
+
+
+def _role_after(room: Room, occupant: Occupant) -> Role:
+    """A gain brings the role of it; with a loss goes what only the affiliation had given (section 5.1.3)."""
+    initial = room.initial_role(room.affiliation(occupant.bare))
+    if room.affiliation(occupant.bare) >= ADMIN or occupant.role > Role.PARTICIPANT:
+        return initial
+    return max(initial, occupant.role)
+
+
+def grant(rooms: Rooms, room: Room, bare: Jid) -> Settled:
+    """Somebody becomes a member, by an invitation."""
+    changes = {bare: Affiliate(MEMBER)}
+    check_owners(room, changes)
+    if room.affiliation(bare) is OUTCAST:
+        raise StanzaError(Condition.FORBIDDEN, "who is invited is banned from this room")
+    return change(rooms, room, changes)

@@ -1,0 +1,1 @@
+"""The whole network of a topology in one process and in virtual time; `cluster.simulation.api` is the door to it."""

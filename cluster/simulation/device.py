@@ -1,0 +1,245 @@
+"""A client of one account: it logs in, manages its stream (XEP-0198), and comes back when its connection breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IHandshakeListener
+from twisted.internet.protocol import ClientFactory, connectionDone
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from cluster.simulation.node import CERTIFICATE
+from cluster.virtual.host import Host
+from cluster.virtual.timeline import VirtualCall
+from cluster.xmpp.errors import StreamError
+from cluster.xmpp.namespaces import CLIENT, SM
+from cluster.xmpp.parser import Slice, StreamEnd
+from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.streams import sasl, sm
+from cluster.xmpp.streams.events import TlsWanted
+from cluster.xmpp.streams.initiating import InitiatingStream
+from cluster.xmpp.streams.login import Bound, Login, Resumption, StreamFailed
+from cluster.xmpp.streams.sm import StreamManagement, Unacknowledged
+
+RETRY_S = 1.0
+"""Before a further try to connect, on average."""
+CONNECT_TIMEOUT_S = 10.0
+GOODBYE_S = 5.0
+"""How long the server may take to end its side of the stream."""
+BROKEN = (StreamFailed, StreamError, sasl.SaslError)
+"""What a stream ends with."""
+_STANZAS = frozenset({f"{CLIENT} message", f"{CLIENT} presence", f"{CLIENT} iq"})
+
+
+class User(Protocol):
+    """Who uses the device."""
+
+    def on_online(self, *, is_new: bool) -> None:
+        """It is logged in; `is_new`: with a new session, to which nothing of an earlier one belongs."""
+
+    def on_offline(self) -> None:
+        """It has left."""
+
+    def on_stanza(self, stanza: Slice) -> None:
+        """It got this."""
+
+
+@implementer(IHandshakeListener)
+class _Line(TwistedProtocol):
+    """One connection, from the login to its end."""
+
+    transport: Any
+
+    def __init__(self, device: Device, stream: InitiatingStream) -> None:
+        self.stream = stream
+        self._device = device
+
+    def connectionMade(self) -> None:
+        self._flush()
+
+    def dataReceived(self, data: bytes) -> None:
+        try:
+            self.stream.receive_data(data)
+            for event in self.stream.events():
+                match event:
+                    case TlsWanted():
+                        self._flush()
+                        self.transport.startTLS(None)
+                    case Bound():
+                        self._device.bound(event)
+                    case StreamEnd():
+                        self.transport.loseConnection()
+                    case _:
+                        self._device.take(event)
+        except BROKEN as error:
+            self._device.troubles += 1
+            self._device.trouble = str(error)
+            self.transport.abortConnection()
+        self._flush()
+
+    def handshakeCompleted(self) -> None:
+        """TLS is up, with its channel bindings (RFC 9266, RFC 5929 section 4)."""
+        exported = self.transport.getHandle().export_keying_material(b"EXPORTER-Channel-Binding", 32)
+        self.stream.tls_started({sasl.EXPORTER: exported, sasl.END_POINT: CERTIFICATE})
+        self._flush()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._device.lost()
+
+    def _flush(self) -> None:
+        if data := self.stream.data_to_send():
+            self.transport.write(data)
+
+
+class Device(ClientFactory):
+    """It is away, or wants to be online and does what it takes."""
+
+    noisy = False
+
+    def __init__(
+        self, host: Host, address: tuple[str, int], login: Login, user: User, chance: Random, greeting: Sequence[Stanza]
+    ) -> None:
+        """`address`: of its server; `greeting`: what it sends with each new session."""
+        self.is_online = False
+        """Stanzas flow."""
+        self.breaks = 0
+        """Connections that ended though it wanted to stay."""
+        self.troubles = 0
+        """Streams that the server ended, or that could not be."""
+        self.trouble = ""
+        """What the last of them said."""
+        self._host = host
+        self._address = address
+        self._login = login
+        self._user = user
+        self._chance = chance
+        self._greeting = greeting
+        self._wants = False
+        self._line: _Line | None = None
+        self._sm = StreamManagement()
+        self._retry: VirtualCall | None = None
+        self._bound: Bound | None = None
+        self._is_managed = False
+        self._goodbye: Stanza | None = None
+
+    @property
+    def is_away(self) -> bool:
+        """It neither is nor wants to be online."""
+        return not self._wants and self._line is None
+
+    @property
+    def unacknowledged(self) -> int:
+        """Stanzas that it sent and the server has not acknowledged."""
+        return self._sm.unacknowledged
+
+    def come(self) -> None:
+        """Be online from now on."""
+        self._wants, self._goodbye = True, None
+        if self._line is None and self._retry is None:
+            self._connect()
+
+    def leave(self, goodbye: Stanza) -> None:
+        """Say goodbye and end the stream, as soon as the server has acknowledged all that was sent."""
+        self._goodbye = goodbye
+        self._leave_if_done()
+
+    def _leave_if_done(self) -> None:
+        line = self._line
+        if self._goodbye is None or line is None or not self.is_online or self._sm.unacknowledged:
+            return
+        self._wants = self.is_online = False
+        line.stream.close()
+        line.transport.write(self._sm.ack() + self._goodbye.raw + line.stream.data_to_send())
+        self._goodbye, self._sm.id = None, ""
+        self._host.callLater(GOODBYE_S, line.transport.abortConnection)
+
+    def send(self, stanzas: Sequence[Stanza]) -> None:
+        """Write them now, or when it is online again."""
+        request = self._sm.sent([Unacknowledged(stanza, 0.0) for stanza in stanzas])
+        if self._line is not None and self.is_online:
+            self._line.transport.write(b"".join([stanza.raw for stanza in stanzas]) + request)
+
+    def cut(self) -> None:
+        """Its connection breaks, as when it leaves the range of its network."""
+        if self._line is not None:
+            self._line.transport.abortConnection()
+
+    # --- of its connection
+
+    def _connect(self) -> None:
+        self._retry = None
+        self._host.connectTCP(*self._address, self, timeout=CONNECT_TIMEOUT_S)
+
+    def buildProtocol(self, addr: object) -> _Line:
+        """It is connected."""
+        resumption = None
+        if self._sm.id and self._bound is not None:
+            resumption = Resumption(self._bound.jid, self._sm.id, self._sm.handled)
+        self._line = _Line(self, InitiatingStream(self._login, self._new_nonce, resumption))
+        return self._line
+
+    def _new_nonce(self) -> str:
+        return f"{self._chance.getrandbits(128):032x}"
+
+    def clientConnectionFailed(self, connector: object, reason: Failure) -> None:
+        """Nobody is there: try again."""
+        self._try_again()
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        was_online, self.is_online, self._line = self.is_online, False, None
+        if self._wants:
+            self.breaks += was_online
+            self._try_again()
+        else:
+            self._user.on_offline()
+
+    def _try_again(self) -> None:
+        if self._wants:
+            self._retry = self._host.callLater(RETRY_S * (0.5 + self._chance.random()), self._connect)
+
+    # --- of its stream
+
+    def bound(self, bound: Bound) -> None:
+        """The login is done."""
+        self._bound = bound
+        if bound.is_resumed:
+            assert bound.h is not None
+            self._write(self._sm.acknowledged(bound.h))
+            self.is_online = True
+            self._write(self._sm.resend())
+            self._user.on_online(is_new=False)
+            self._leave_if_done()
+            return
+        if bound.h is not None:
+            self._sm.acknowledged(bound.h)
+        left = [each for each in self._sm.take_unacknowledged() if each.stanza.kind == "message"]
+        self._sm, self._is_managed = StreamManagement(), False
+        self._write(f"<enable xmlns='{SM}' resume='true'/>".encode())
+        first = [*(Unacknowledged(stanza, 0.0) for stanza in self._greeting), *left]
+        request = self._sm.sent(first)
+        self._write(b"".join([each.stanza.raw for each in first]) + request)
+        self.is_online = True
+        self._user.on_online(is_new=True)
+
+    def take(self, child: Slice) -> None:
+        """A child of the stream."""
+        if child.name in _STANZAS:
+            if self._is_managed:
+                self._sm.received(None)
+            self._user.on_stanza(child)
+        elif child.name == f"{SM} r":
+            self._write(self._sm.ack())
+        elif child.name == f"{SM} a":
+            self._write(self._sm.acknowledged(sm.read_count(child.attributes.get("h"))))
+            self._leave_if_done()
+        elif child.name == f"{SM} enabled":
+            self._sm.id, self._is_managed = child.attributes.get("id", ""), True
+
+    def _write(self, data: bytes) -> None:
+        if data and self._line is not None:
+            self._line.transport.write(data)

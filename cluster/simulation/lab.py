@@ -1,0 +1,97 @@
+"""A lab in virtual time: the nodes of a plan, the router between them, and what can happen to them."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+from cluster.lab.serving import roster
+from cluster.membership.memory import SILENCE_S, MemoryMembership
+from cluster.router.memory import MemoryNetwork
+from cluster.router.settings import FaultSettings, merged
+from cluster.simulation import passwords
+from cluster.simulation.journal import Journal
+from cluster.simulation.node import SimulatedNode
+from cluster.store.memory import memory_store
+from cluster.store.port import Store
+from cluster.topology.plan import Plan, XmpplabServer
+from cluster.virtual.network import Network
+from cluster.virtual.timeline import Timeline
+
+ACKNOWLEDGE_AFTER_S = 0.01
+"""What settled so short a time before a crash comes again, as it does from Redis."""
+
+
+class SimulatedLab:
+    """All of it. What is stored outlives the nodes, as what is in Redis does."""
+
+    def __init__(self, plan: Plan, seed: int) -> None:
+        """The same plan and seed give the same run."""
+        self.plan = plan
+        self.seed = seed
+        self.journal = Journal()
+        self.timeline = Timeline()
+        self.network = Network(self.timeline, str(seed))
+        self.stores: dict[str, Store] = {}
+        """By domain."""
+        self.nodes: dict[str, SimulatedNode] = {}
+        """Those that run, by name."""
+        redis = self.network.host("redis")
+        self.memberships = {node.domain: MemoryMembership(redis) for node in plan.ours}
+        self.router = MemoryNetwork(
+            redis, self.memberships, plan.max_backlog, plan.served_by, ACKNOWLEDGE_AFTER_S, _apart(plan)
+        )
+        for link in plan.links:
+            faults = FaultSettings(f"{plan.fault_seed} {seed}", merged({}, link.faults, 0.0))
+            self.router.set_faults(link.from_, link.to, faults)
+        self._planned = {node.name: node for node in plan.ours}
+        self._of_domain: dict[str, list[XmpplabServer]] = {}
+        for node in plan.ours:
+            self._of_domain.setdefault(node.domain, []).append(node)
+        self._starts: dict[str, int] = {}
+
+    async def start(self) -> None:
+        """Make the accounts, and start every node."""
+        for node in self.plan.ours:
+            store = self.stores.setdefault(node.domain, memory_store())
+            for seed in node.accounts:
+                await store.accounts.seed(passwords.account(seed.localpart, seed.password), roster(seed))
+        for name in self._planned:
+            self.start_node(name)
+
+    def start_node(self, name: str) -> None:
+        """Start it, for the first time or again."""
+        node = self._planned[name]
+        self._starts[name] = number = self._starts.get(name, 0) + 1
+        self.nodes[name] = SimulatedNode(self, node, self.stores[node.domain], number)
+
+    def crash(self, name: str) -> None:
+        """Its process is killed: what it had in memory is gone. Another node of its domain takes over after a while."""
+        crashed = self.nodes.pop(name, None)
+        if crashed is None:
+            return
+        crashed.host.crash()
+        was_reader = self.router.forget(crashed.router)
+        self.memberships[crashed.node.domain].crash(crashed.nodes)
+        if was_reader:
+            self.router.clock.callLater(SILENCE_S, self._have_read, crashed.node.domain)
+
+    def _have_read(self, domain: str) -> None:
+        """The links into a domain have no reader: the first node that runs is."""
+        if domain not in self.router.readers:
+            for node in self.nodes.values():
+                if node.node.domain == domain:
+                    node.read_links()
+                    return
+
+    def node_of(self, domain: str, number: int) -> XmpplabServer:
+        """The node at which a client of this domain connects that has this number."""
+        nodes = self._of_domain[domain]
+        return nodes[number % len(nodes)]
+
+
+def _apart(plan: Plan) -> list[tuple[str, str]]:
+    if all(node.peers is None for node in plan.ours):
+        return []
+    return [
+        (one.domain, other.domain) for one, other in permutations(plan.ours, 2) if not one.is_joined_to(other.domain)
+    ]

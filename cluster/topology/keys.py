@@ -1,0 +1,54 @@
+"""Sections of the topology file that are made of the keys that a kind declares (cluster/kinds)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, get_origin
+
+from pydantic import Field, create_model
+
+from cluster.kinds.base.key import Key, Sections
+from cluster.topology.strict import OrEmpty, Section
+
+
+def section(
+    kind: type[Any], base: type[Section], keys: Iterable[Key], usual: str | None = None, **others: Any
+) -> type[Section]:
+    """The section of one kind of nodes.
+
+    `usual`: the kind that is meant where none is written; `others`: further fields.
+    """
+    word = kind.__struct_config__.tag
+    what: dict[str, Any] = {"default": word} if word == usual else {}
+    own = {"kind": (_literal(word), Field(description="What it is.", **what)), **others, **fields(keys)}
+    return create_model(kind.__name__, __base__=base, __doc__=kind.about, **own)
+
+
+def fields(keys: Iterable[Key]) -> dict[str, Any]:
+    """These keys as fields of a model."""
+    return {key.name: _field(key) for key in keys}
+
+
+def written(part: Section, keys: Iterable[Key]) -> dict[str, Any]:
+    """What a section says for these keys."""
+    return {key.name: _value(getattr(part, key.name), key.type) for key in keys}
+
+
+def _value(value: Any, type_: Any) -> Any:
+    if not isinstance(type_, Sections):
+        return value
+    return {name: written(part, type_.keys) for name, part in value.items()}
+
+
+def _literal(word: str) -> Any:
+    return Literal[word]
+
+
+def _field(key: Key) -> Any:
+    if isinstance(key.type, Sections):
+        model = create_model(key.type.name, __base__=Section, __doc__=key.type.about, **fields(key.type.keys))
+        parts = dict[key.type.named, Annotated[model, OrEmpty(dict)]]  # type: ignore[valid-type, name-defined]
+        return Annotated[parts, OrEmpty(dict)], Field(default=key.default, description=key.meaning)
+    container = get_origin(key.type)
+    type_ = Annotated[key.type, OrEmpty(container)] if container in (list, dict) else key.type
+    return type_, Field(default=key.default, description=key.meaning)

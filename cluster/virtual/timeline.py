@@ -1,0 +1,231 @@
+"""Virtual time: what is due in integer nanoseconds, and whose it is.
+
+`twisted.internet.task.Clock` sorts all its calls for each new one; this is a heap, and calls that are due at once wait
+in a queue.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from enum import Enum
+from heapq import heapify, heappop, heappush
+from math import ceil
+from math import inf as INFINITY
+from typing import Any
+
+from twisted.internet.error import AlreadyCalled, AlreadyCancelled
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from zope.interface import implementer
+
+NS = 1_000_000_000
+"""Of a second."""
+MAX_STALE = 64
+"""Places that calls have left are kept up to this number, or up to half of all places."""
+
+
+class State(Enum):
+    """Of a process."""
+
+    RUNS = 0
+    PAUSED = 1
+    OVER = 2
+
+
+RUNS = State.RUNS
+"""Looked up for each call."""
+
+
+class Life:
+    """One process: what is due in it happens while it runs, is held while it is paused, and dropped once it is over."""
+
+    __slots__ = ("held", "state")
+
+    def __init__(self) -> None:
+        self.state = State.RUNS
+        self.held: deque[tuple[int, VirtualCall]] = deque()
+
+    @property
+    def runs(self) -> bool:
+        """It is neither paused nor over."""
+        return self.state is State.RUNS
+
+
+@implementer(IDelayedCall)
+class VirtualCall:
+    """A call that is due later."""
+
+    __slots__ = ("_args", "_at_ns", "_kwargs", "_number", "_timeline", "_what", "life")
+
+    def __init__(
+        self,
+        timeline: Timeline,
+        life: Life,
+        what: Callable[..., object],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        self.life = life
+        """Whose it is."""
+        self._timeline = timeline
+        self._what = what
+        self._args = args
+        self._kwargs = kwargs
+        self._at_ns = 0
+        """-1 once it was cancelled."""
+        self._number = 0
+        """Of its place: in the heap, or with a minus in the queue of what is due at once; 0 where it has none."""
+
+    def active(self) -> bool:
+        """It is neither called nor cancelled."""
+        return self._number != 0
+
+    def getTime(self) -> float:
+        """When it is due, in seconds."""
+        return self._at_ns / NS
+
+    def cancel(self) -> None:
+        """Do not call it. Raises AlreadyCalled, AlreadyCancelled."""
+        self._leave()
+        self._at_ns, self._number = -1, 0
+        self._args = ()
+
+    def reset(self, secondsFromNow: float) -> None:
+        """It is due so long from now. Raises as `cancel` does."""
+        self._leave()
+        self._timeline.put(self, in_ns(secondsFromNow))
+
+    def delay(self, secondsLater: float) -> None:
+        """It is due so much later than it was. Raises as `cancel` does."""
+        self._leave()
+        later_ns = in_ns(secondsLater) if secondsLater >= 0 else -in_ns(-secondsLater)
+        self._timeline.put(self, max(0, self._at_ns + later_ns - self._timeline.now_ns))
+
+    def _leave(self) -> None:
+        if self._number > 0:
+            self._timeline.forget_place()
+        elif not self._number:
+            raise AlreadyCancelled if self._at_ns < 0 else AlreadyCalled
+
+
+class Timeline:
+    """All that is due, in order: by time, and among equals as it was put there.
+
+    A call that leaves its place gets another number, by which the place is passed over when its turn comes.
+    """
+
+    _log = Logger()
+
+    def __init__(self) -> None:
+        self.now_ns = 0
+        self.events = 0
+        """Calls that were made so far."""
+        self.failures = 0
+        """Of them, those that raised an exception, which was logged."""
+        self._heap: list[tuple[int, int, VirtualCall]] = []
+        self._soon: deque[tuple[int, VirtualCall]] = deque()
+        self._number = 0
+        self._stale = 0
+        """Places in the heap whose call has left them."""
+        self._between: list[tuple[int, int, Callable[[], None]]] = []
+        self._next_between: float = INFINITY
+
+    def seconds(self) -> float:
+        """The time now."""
+        return self.now_ns / NS
+
+    def call(self, delay_ns: int, life: Life, what: Callable[..., object], *args: Any) -> VirtualCall:
+        """Call it so much later; at 0, behind all that is due now already."""
+        call = VirtualCall(self, life, what, args)
+        self.put(call, delay_ns)
+        return call
+
+    def put(self, call: VirtualCall, delay_ns: int) -> None:
+        """A call has no place: give it one."""
+        self._number = number = self._number + 1
+        call._at_ns = at_ns = self.now_ns + delay_ns
+        if delay_ns > 0:
+            call._number = number
+            heappush(self._heap, (at_ns, number, call))
+        else:  # what is in the heap for now was put there before now
+            call._number = -number
+            self._soon.append((-number, call))
+
+    def forget_place(self) -> None:
+        """A call leaves its place in the heap; when there are many such places, they are removed."""
+        self._stale += 1
+        if self._stale > MAX_STALE and self._stale * 2 > len(self._heap):
+            self._heap = [place for place in self._heap if place[2]._number == place[1]]
+            heapify(self._heap)
+            self._stale = 0
+
+    def pending(self) -> Iterator[VirtualCall]:
+        """All calls that are due, in no order."""
+        yield from (call for number, call in self._soon if call._number == number)
+        yield from (call for _, number, call in self._heap if call._number == number)
+
+    def between(self, events: int, what: Callable[[], None]) -> None:
+        """Do this behind so many further calls, whatever they are: it belongs to no process."""
+        self._number += 1
+        heappush(self._between, (self.events + events, self._number, what))
+        self._next_between = self._between[0][0]
+
+    def _do_between(self) -> None:
+        _, _, what = heappop(self._between)
+        self._next_between = self._between[0][0] if self._between else INFINITY
+        what()
+
+    def run(self, until_ns: int, most: float = INFINITY) -> bool:
+        """Go on until that time, all that is due then included, or until so many more calls; False then."""
+        soon, stop_at = self._soon, self.events + most
+        while self.events < stop_at:
+            if self.events >= self._next_between:
+                self._do_between()
+                continue
+            heap = self._heap
+            if heap and (heap[0][0] <= self.now_ns or (not soon and heap[0][0] <= until_ns)):
+                at_ns, number, call = heappop(heap)
+                if call._number != number:
+                    self._stale -= 1
+                    continue
+                self.now_ns = at_ns
+            elif soon:
+                number, call = soon.popleft()
+                if call._number != number:
+                    continue
+            else:
+                self.now_ns = max(self.now_ns, until_ns)
+                return True
+            if call.life.state is RUNS:
+                self._do(call)
+            elif call.life.state is State.PAUSED:
+                call._number = -number
+                call.life.held.append((-number, call))
+            else:
+                call._number = 0
+        return False
+
+    def _do(self, call: VirtualCall) -> None:
+        call._number = 0
+        self.events += 1
+        try:
+            if call._kwargs is None:
+                call._what(*call._args)
+            else:
+                call._what(*call._args, **call._kwargs)
+        except Exception:  # as a reactor does
+            self.failures += 1
+            self._log.failure("Unhandled error in what was due")
+
+    def release(self, life: Life) -> None:
+        """What was held while it was paused is due now."""
+        self._soon.extend(life.held)
+        life.held.clear()
+
+
+def in_ns(seconds: float) -> int:
+    """Rounded up: what waits for a time finds that it has come. Raises ValueError for what is no time to wait."""
+    if not 0 <= seconds < INFINITY:
+        raise ValueError(f"{seconds} is no delay")
+    return ceil(seconds * NS)

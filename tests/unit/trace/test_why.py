@@ -1,0 +1,99 @@
+"""What `xmpplab why` makes of hops."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from cluster.base import reasons
+from cluster.trace.hop import Event, Hop
+from cluster.trace.why import Cause, explain, mermaid, usual_ms
+
+ROMEO, JULIET = "romeo@montague.lit", "juliet@capulet.lit"
+WAY = [(ROMEO, "sent"), ("s1", "received"), ("router", "enqueued"), ("router", "dequeued"), ("s2", "delivered")]
+
+
+def hops(*times_ms: float, way: list[tuple[str, str]] = WAY, detail: str = "", reason: str = "") -> list[Hop]:
+    """One hop at each time; detail and reason are of the last."""
+    found = []
+    for number, (at_ms, (node, event)) in enumerate(zip(times_ms, way, strict=False), 1):
+        is_last = number == len(times_ms)
+        end = (detail, reason) if is_last else ("", "")
+        found.append(Hop("t", node, Event(event), int(at_ms * 1e6), "message", ROMEO, JULIET, 99, *end))
+    return found
+
+
+USUAL = usual_ms([hops(0, 1, 2, 3, 4)] * 5)
+
+
+def test_what_arrives_as_usual_needs_no_reason() -> None:
+    answer = explain(hops(0, 1, 2, 3, 4), USUAL)
+    assert (answer.outcome, answer.where, answer.reason) == ("delivered", "s2", "")
+    assert not any(each.is_late for each in answer.decisions)
+
+
+def test_the_step_that_took_the_time_is_named() -> None:
+    answer = explain(hops(0, 1, 2, 812, 813), USUAL)
+    assert (answer.outcome, answer.reason) == ("delivered", "late")
+    assert [each.is_late for each in answer.decisions] == [False, False, False, True, False]
+    assert "router took it out of the queue after 810 ms; 1.00 ms as a rule" in answer.what
+
+
+def test_a_step_that_is_always_slow_is_not_late() -> None:
+    usual = usual_ms([hops(0, 1, 2, 802, 803)] * 5)
+    assert explain(hops(0, 1, 2, 812, 813), usual).reason == ""
+
+
+def test_where_nothing_is_usual_yet_a_long_step_is_late_all_the_same() -> None:
+    assert explain(hops(0, 1, 2, 812, 813), {}).reason == "late"
+    assert explain(hops(0, 1, 2, 112, 113), {}).reason == ""
+
+
+@pytest.mark.parametrize("event", ["bounced", "dropped", "lost"])
+def test_a_failure_has_its_reason_rule_and_remedy(event: str) -> None:
+    way = [*WAY[:4], ("s2", event)]
+    answer = explain(hops(0, 1, 2, 3, 4, way=way, detail="no such account", reason="no-account"), USUAL)
+    assert (answer.outcome, answer.where, answer.reason) == (event, "s2", "no-account")
+    assert answer.rule == "RFC 6121 section 8.5.1"
+    assert "xmpplab user add" in answer.remedy
+    assert "no such account" in answer.what
+
+
+def test_a_failure_that_is_not_known_tells_what_was_recorded() -> None:
+    answer = explain(hops(0, 1, way=[(ROMEO, "sent"), ("g1", "bounced")], detail="odd", reason="of the future"), USUAL)
+    assert (answer.reason, answer.what) == ("refused", "odd")
+
+
+def test_what_is_not_at_its_end_waits_for_what_is_in_the_way() -> None:
+    causes = [Cause(reasons.NODE_PAUSED, "s2 is paused"), Cause(reasons.LINK_FAULT, "delay 1s")]
+    answer = explain(hops(0, 1, 2), USUAL, causes)
+    assert (answer.outcome, answer.where, answer.reason) == ("waits", "router", "node-paused")
+    assert answer.what.endswith("(s2 is paused; delay 1s)")
+    assert explain(hops(0, 1, 2), USUAL).reason == "on-its-way"
+
+
+def test_what_a_component_was_handed_is_not_at_its_end() -> None:
+    way = [(ROMEO, "sent"), ("s1", "received"), ("s1", "delivered")]
+    assert explain(hops(0, 1, 2, way=way, detail="component sms.montague.lit"), USUAL).outcome == "waits"
+    assert explain(hops(0, 1, 2, way=way, detail="pda"), USUAL).outcome == "delivered"
+
+
+def test_the_diagram_ends_with_the_verdict() -> None:
+    way = [*WAY[:4], ("s2", "bounced")]
+    drawn = mermaid(explain(hops(0, 1, 2, 3, 4, way=way, reason="no-account"), USUAL))
+    assert drawn.startswith("sequenceDiagram\n")
+    assert "n0->>n1: received it" in drawn
+    assert "Note over n3: bounced: The domain has no account of this name." in drawn.splitlines()[-1]
+
+
+def test_each_reason_is_complete_and_in_the_docs() -> None:
+    docs = (Path(__file__).parents[3] / "docs/why.md").read_text()
+    codes = [reason.code for reason in reasons.ALL.values()]
+    assert len(codes) == len(set(codes)) >= 25
+    for reason in reasons.ALL.values():
+        assert re.fullmatch(r"[a-z]+(-[a-z]+)*", reason.code)
+        assert reason.what.endswith(".")
+        assert not reason.remedy.endswith(".")
+        assert f"`{reason.code}`" in docs
