@@ -108,7 +108,7 @@ class Rooms:
     def send(self, copies: Copies, sessions: Iterable[Session]) -> Settled:
         """The same to all of them, in their order."""
         route, to = self.ctx.route, copies.to
-        return all_of([route(to(session.jid, session.to)) for session in sessions])
+        return all_of([route(to(session.jid)) for session in sessions])
 
     # --- what comes
 
