@@ -108,7 +108,7 @@ class Rooms:
     def send(self, copies: Copies, sessions: Iterable[Session]) -> Settled:
         """The same to all of them, in their order."""
         route, to = self.ctx.route, copies.to
-        return all_of([route(to(session.jid, session.to)) for session in sessions])
+        return all_of([route(to(session.jid)) for session in sessions])
 
     # --- what comes
 
@@ -142,17 +142,14 @@ class Rooms:
                     _log.failure("What came back of a room's stanza was not handled")
 
     def _when_awake(self, room: Room, take: Take, stanza: Stanza) -> Settled:
-        localpart = room.jid.localpart
-        waiting = self._waking.get(localpart)
+        waiting, settled = self._waking.get(room.jid.localpart), Deferred[Any]()
         if waiting is None:
-            waiting = self._waking[localpart] = []
+            self._waking[room.jid.localpart] = [(take, stanza, settled)]
             Deferred.fromCoroutine(self._wake(room))
         elif len(waiting) >= MAX_WAITING:
             raise StanzaError(Condition.RESOURCE_CONSTRAINT, "the room is being read from the storage; try again")
-        if room.is_awake:  # the storage has answered at once
-            return self.take(take, stanza)
-        settled: Deferred[Any] = Deferred()
-        waiting.append((take, stanza, settled))
+        else:
+            waiting.append((take, stanza, settled))
         return settled
 
     async def _wake(self, room: Room) -> None:
