@@ -7,7 +7,6 @@ already is not written again, so that neither place answers the other for ever.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 
 import msgspec
@@ -56,6 +55,8 @@ async def copy_to_vcard(ctx: ModuleContext, account: LocalAccount, change: Chang
     if change.item is None:
         await _set_photo(ctx, account, None)
         return False
+    if not change.item.payload:  # its node is configured to take such items, which say nothing
+        return False
     metadata = xml.parse(change.item.payload)
     info = next((each for each in metadata.findall(f"{{{METADATA}}}info") if not each.get("url")), None)
     if info is None:
@@ -66,7 +67,7 @@ async def copy_to_vcard(ctx: ModuleContext, account: LocalAccount, change: Chang
     if node is None or node.config.access_model != "open":  # section 7
         return False
     found = await pep.store.find(pep.owner, DATA, [info.get("id", "")])
-    image = _decoded(xml.parse(found[0].payload).text) if found else None
+    image = _decoded(xml.parse(found[0].payload).text) if found and found[0].payload else None
     if image is not None and hashlib.sha1(image).hexdigest() == info.get("id", "").lower():
         await _set_photo(ctx, account, (info.get("type", "image/png"), image))
     return False
@@ -137,7 +138,7 @@ def _decoded(text: str | None) -> bytes | None:
     """What is in Base64, with line breaks or without (XEP-0084 section 4.1)."""
     try:
         return base64.b64decode("".join((text or "").split()), validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error too
         return None
 
 

@@ -55,7 +55,7 @@ async def published(ctx: ModuleContext, account: LocalAccount, change: Change) -
     if change.node == NS:
         await bookmarks.take_in_old_list()
         await bookmarks.write_lists()
-    elif change.item is not None:
+    elif change.item is not None and change.item.payload:
         took_in = await bookmarks.take_in_old_list()
         await bookmarks.follow(xml.parse(change.item.payload), retracting=not took_in)
         await bookmarks.write_lists()
@@ -132,7 +132,7 @@ class _Bookmarks:
             await self._documents.put(localpart, DOCUMENT, xml.serialize(query), self._limit)
         await self._documents.put(localpart, CONVERTED, b"<converted/>")
         newest = (await self._pep.store.newest(self._pep.owner, [LIST])).get(LIST)
-        if newest is None or xml.serialize(xml.parse(newest.payload)) != text:
+        if newest is None or not newest.payload or xml.serialize(xml.parse(newest.payload)) != text:
             await self._publish(LIST, "current", storage, "1")
 
     async def _publish(self, node: str, id: str, payload: Element, most: str) -> bool:
@@ -159,7 +159,7 @@ class _Bookmarks:
             found += page.items
             if not page.items or page.first_index + len(page.items) >= page.count:
                 break
-        return {item.id: xml.parse(item.payload) for item in found[:MAX_BOOKMARKS]}
+        return {item.id: xml.parse(item.payload) for item in found[:MAX_BOOKMARKS] if item.payload}
 
 
 def _rooms(storage: Element) -> dict[str, Element]:

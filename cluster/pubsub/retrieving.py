@@ -25,7 +25,7 @@ async def items(service: PubsubService, iq: Stanza, entity: Jid, asked: Element,
     config = node.config
     if not config.persist_items:
         raise unsupported("persistent-items", "the node keeps no items")
-    ids = [each.get("id", "") for each in asked.findall(Q_ITEM)]
+    ids = [*dict.fromkeys(each.get("id", "") for each in asked.findall(Q_ITEM))]
     if ids:
         found = await service.store.find(service.owner, node.name, ids, service.expired(config))
         return items_result(iq, node.name, _shown(node, found), None)

@@ -112,7 +112,6 @@ class PubsubService:
         if len(self.nodes) >= self.bounds.nodes:
             text = f"at most {self.bounds.nodes} nodes are kept"
             raise refusal(Condition.RESOURCE_CONSTRAINT, "max-nodes-exceeded", text)
-        self.check_parties()
         owner = Party(creator.bare, "owner")
         record = NodeRecord(name, config, creator.bare, self.now_utc_s())
         node = self.nodes[name] = Node(record, {owner.jid: owner})

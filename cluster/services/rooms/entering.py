@@ -10,19 +10,19 @@ from cluster.services.rooms.ghosts import take_error
 from cluster.services.rooms.leaving import remove
 from cluster.services.rooms.presences import Item, copies_of, item_of, send_avatar, show_room, tell
 from cluster.services.rooms.privileges import ADMIN, MEMBER, OUTCAST, Privilege, may
+from cluster.services.rooms.reflection import is_claim
 from cluster.services.rooms.room import Occupant, Payload, Room, Session
 from cluster.services.rooms.subject import send_subject
 from cluster.store.rooms import Affiliation, Role
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError
-from cluster.xmpp.extensions.muc import JOIN_PAYLOAD, MUC, OCCUPANT_ID, USER, Join, read_join
+from cluster.xmpp.extensions.muc import JOIN_PAYLOAD, MUC, Join, read_join
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
 MAX_PRESENCE_BYTES = 16_384
 """Of what an occupant's presence says: the room keeps it, and each newcomer gets it."""
-_OF_THE_ROOM = (f"{{{MUC}}}x", f"{{{USER}}}x", f"{{{OCCUPANT_ID}}}occupant-id")
-"""Children of a client's presence that are for the room, or that only the room may say (section 17.3)."""
+_FOR_THE_ROOM = f"{{{MUC}}}x"
 
 
 def take_presence(rooms: Rooms, stanza: Stanza) -> Settled:
@@ -98,7 +98,8 @@ def _not_inside(rooms: Rooms, stanza: Stanza) -> Settled:
 
 def _payload(stanza: Stanza) -> Payload:
     """What the presence tells the others. Raises StanzaError where that is too much."""
-    children = [child for child in stanza.tree if child.tag not in _OF_THE_ROOM]
+    assert stanza.to is not None
+    children = [child for child in stanza.tree if child.tag != _FOR_THE_ROOM and not is_claim(child, stanza.to)]
     raw = b"".join(xml.serialize(child) for child in children)
     if len(raw) > MAX_PRESENCE_BYTES:
         raise StanzaError(Condition.POLICY_VIOLATION, f"presence in a room has at most {MAX_PRESENCE_BYTES} bytes")

@@ -98,7 +98,7 @@ class Room:
     def set_affiliate(self, bare: Jid, affiliate: Affiliate | None) -> None:
         """Keep this of somebody; None: nothing."""
         before = self.affiliates.pop(bare, None)
-        if before is not None and before.nick:
+        if before is not None and before.nick and not self.is_reserved(before.nick, bare):
             self._reserved.pop(nicks.key(before.nick), None)
         if affiliate is not None:
             self.affiliates[bare] = affiliate

@@ -9,7 +9,7 @@ from cluster.store.limits import Limit, Limits
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.extensions.caps import INFO
-from tests.network import Network, at_once
+from tests.network import Network, at_once, watched_log
 from tests.pubsub import Asked, Wanting
 from tests.unit.modules.asking import ask
 
@@ -195,3 +195,16 @@ def test_a_bookmark_for_which_there_is_no_room_stays_in_the_list() -> None:
     stage.write(entry(CELL, "The cell"), entry(HALL, "x" * 600))
     assert list(stage.items()) == [CELL]
     assert rooms(stage.written()) == [CELL, HALL]
+
+
+@pytest.mark.parametrize("node", [NS, LIST])
+def test_an_item_without_a_payload_is_no_bookmark_and_takes_none_away(stage: Stage, node: str) -> None:
+    stage.add(CELL, item("Cell"))
+    stage.ask.configure(stage.romeo, node, deliver_payloads="0")
+    with watched_log() as failures:
+        stage.ask.done(stage.romeo, f"<publish node='{node}'><item id='current'/></publish>")
+        stage.ask.configure(stage.romeo, node, deliver_payloads="1")
+        stage.add(HALL, item("Hall"))
+    assert rooms(stage.written()) == [CELL, HALL]
+    assert rooms(stage.published_list()) == [CELL, HALL]
+    assert not failures

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
+from cluster.pubsub import subscribing
 from cluster.pubsub.errors import OWNER, PUBSUB
-from cluster.store.pubsub import MAX_ITEMS
+from cluster.store.pubsub import MAX_ITEMS, Node, NodeConfig, NodeRecord, Party
+from cluster.xmpp.jid import Jid
 from tests.client import child
 from tests.pubsub import Asked, events, form, publication
 from tests.unit.services.pubsub_service import PUBSUB_DOMAIN, Stage
@@ -275,6 +279,15 @@ def test_what_cannot_be_subscribed_is_refused(stage: Stage, ask: Asked, request_
     assert ask.refused(stage.juliet, request_) == error
 
 
+def test_one_entity_does_not_use_up_the_subscriptions_that_are_for_all(stage: Stage, ask: Asked) -> None:
+    ask.create(stage.romeo, "news")
+    for number in range(subscribing.MAX_OF_ENTITY):
+        ask.subscribe(stage.juliet, "news", f"juliet@capulet.lit/{number}")
+    request = "<subscribe node='news' jid='juliet@capulet.lit/more'/>"
+    assert ask.refused(stage.juliet, request) == "modify policy-violation too-many-subscriptions"
+    assert ask.subscribe(stage.benvolio, "news") == "subscribed"
+
+
 def test_who_unsubscribes_is_told_no_more(stage: Stage, ask: Asked) -> None:
     ask.create(stage.romeo, "news", notify_sub="1")
     ask.subscribe(stage.juliet, "news")
@@ -334,7 +347,8 @@ def test_items_are_found_by_id_and_by_number_and_in_pages(stage: Stage, ask: Ask
     ask.create(stage.romeo, "news")
     for id in "abcde":
         ask.publish(stage.romeo, "news", id)
-    assert ask.items(stage.juliet, "news", "<item id='d'/><item id='nothing'/><item id='b'/>") == ["d", "b"]
+    wanted = "<item id='d'/><item id='nothing'/><item id='b'/><item id='d'/>"
+    assert ask.items(stage.juliet, "news", wanted) == ["d", "b"]
     assert ask.items(stage.juliet, "news", max_items="2") == ["d", "e"]
     assert ask.items(stage.juliet, "news", "<item id='nothing'/>") == []
     page = "<items node='news'/><set xmlns='http://jabber.org/protocol/rsm'><max>2</max><after>b</after></set>"
@@ -460,3 +474,26 @@ def test_a_subscriber_who_may_not_read_any_more_is_none(stage: Stage, ask: Asked
     ask.publish(stage.romeo, "news")
     stage.settle()
     assert events(stage.juliet) == []
+
+
+def test_the_cost_of_knowing_who_is_subscribed_grows_with_their_number() -> None:
+    """Whoever publishes where owners let subscribers in asks that of each of them."""
+
+    def calls(upto: int) -> int:
+        jids = [Jid(f"p{number}", "montague.lit") for number in range(upto)]
+        record = NodeRecord("news", NodeConfig(), jids[0], 0.0)
+        node = Node(record, {jid: Party(jid, subscription="subscribed") for jid in jids})
+        counted = 0
+
+        def count(frame: object, event: str, arg: object) -> None:
+            nonlocal counted
+            counted += event == "call"
+
+        sys.setprofile(count)
+        try:
+            assert all(node.is_subscribed(jid) for jid in jids)
+        finally:
+            sys.setprofile(None)
+        return counted
+
+    assert calls(400) < 5 * calls(100)

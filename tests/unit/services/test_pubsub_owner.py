@@ -303,7 +303,8 @@ def test_nodes_and_subscriptions_are_bounded(stage: Stage, ask: Asked) -> None:
     assert ask.refused(stage.juliet, "<subscribe node='two' jid='juliet@capulet.lit'/>") == many
     ask.affiliate(stage.romeo, "one", "juliet@capulet.lit", "member")
     ask.done(stage.romeo, "<delete node='two'/>", ns=OWNER)
-    ask.create(stage.romeo, "three")
+    pubsub.bounds = core.Bounds(nodes=2, parties=2, size_bytes=1_000, cause="")
+    ask.create(stage.romeo, "three")  # whoever subscribes keeps nobody from having nodes
 
 
 def test_all_outlives_a_kill(stage: Stage, ask: Asked) -> None:

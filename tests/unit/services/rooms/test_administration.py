@@ -19,6 +19,7 @@ from cluster.services.rooms.privileges import (
 )
 from cluster.store.rooms import Affiliation, Role, RoomSettings
 from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.extensions.muc import ADMIN as ADMIN_NS
 from tests.client import Client
 from tests.unit.services.rooms.play import BENVOLIO, JULIET, NURSE, ROMEO, VERONA, Play, lines
 
@@ -244,6 +245,20 @@ def test_lists(play: Play, romeo: Client, juliet: Client) -> None:
     ]
     assert items(juliet, "affiliation='member'") == []
     assert items(juliet, "affiliation='outcast'") == []
+
+
+def test_a_list_that_is_asked_for_twice_is_told_once(play: Play, romeo: Client, juliet: Client) -> None:
+    play.admin(romeo, "affiliation='member' jid='nurse@capulet.lit'")
+    items = "<item affiliation='member'/>" * 100 + "<item role='participant'/>" * 100
+    reply = play.reply(romeo, "get", f"<query xmlns='{ADMIN_NS}'>{items}</query>")
+    assert [each.get("jid") for each in reply[0]] == [JULIET, "nurse@capulet.lit"]
+
+
+def test_a_nickname_is_reserved_for_one(play: Play, romeo: Client, juliet: Client) -> None:
+    two = [f"affiliation='member' jid='{name}@capulet.lit' nick='{nick}'" for name, nick in (("a", "x"), ("b", "X"))]
+    assert play.admin(romeo, *two) == ["iq/error verona cancel conflict"]
+    assert play.admin(romeo, two[0]) == ["iq/result"]
+    assert play.admin(romeo, two[1]) == ["iq/error verona cancel conflict"]
 
 
 def test_voice_is_asked_for_and_granted(play: Play, romeo: Client) -> None:

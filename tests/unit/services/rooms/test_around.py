@@ -185,6 +185,9 @@ def test_whom_a_member_invites_to_a_members_only_room_may_enter(play: Play, rome
     invite(play, romeo, NURSE.partition("/")[0])
     nurse.take()
     assert "presence nurse member participant 110 170" in play.enter(nurse, "nurse")
+    invite(play, nurse, "montague.lit")  # which would make members of all its people
+    assert lines(nurse)[-1] == "message/error verona modify not-acceptable"
+    assert play.enter(play.online(BENVOLIO), "benvolio") == ["presence/error benvolio auth registration-required"]
     play.configure(romeo, allowinvites="0")
     play.silence(nurse)
     invite(play, nurse, BENVOLIO)
