@@ -44,6 +44,8 @@ class StreamConnection(Protocol):
 
     first_timeout_s: ClassVar[float]
     """Time limit for the first step of the stream."""
+    max_at_once: ClassVar[int] = MAX_AT_ONCE
+    """Stanzas of the peer that are handled before all others have their turn."""
     max_unsettled: ClassVar[int]
     """Batches of its stanzas that may be unsettled before the server stops reading from it."""
     _log = Logger()
@@ -107,11 +109,11 @@ class StreamConnection(Protocol):
         """Handle the events of the stream, until others have to get their turn."""
         if not self._reading.is_stopped(OTHERS):
             on_event, count = self._on_event, 0
-            for event in islice(self._stream.events(), MAX_AT_ONCE - self._at_once):
+            for event in islice(self._stream.events(), self.max_at_once - self._at_once):
                 on_event(event)
                 count += 1
             self._at_once += count
-            if self._at_once >= MAX_AT_ONCE and self._stream.state is not self._stream.CLOSED:
+            if self._at_once >= self.max_at_once and self._stream.state is not self._stream.CLOSED:
                 self._reading.pauseProducing(OTHERS)
                 self._clock.callLater(0, self._go_on_after_others)
         self._write_output()

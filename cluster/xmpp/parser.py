@@ -244,9 +244,11 @@ class StreamParser:
             raw = bytes(self._buffer[self._start - base : end - base])
             if len(raw) > self._max_bytes:
                 raise self._too_big()
-            if self._foreign_context and any(mark in raw for mark in self._foreign_marks):
-                tree = xml.parse(raw, self._foreign_context)
-                raw = xml.serialize(tree, inherited=self._content_namespace)
+            for mark in self._foreign_marks:
+                if mark in raw:
+                    tree = xml.parse(raw, self._foreign_context)
+                    raw = xml.serialize(tree, inherited=self._content_namespace)
+                    break
             self._found.append(Slice(self._name, self._attributes, tuple(self._payloads), raw))
         elif depth == 0:
             self._check_gap(self._expat.CurrentByteIndex)

@@ -13,6 +13,8 @@ from cluster.streams.connection import Flow, StreamConnection
 from cluster.streams.peer_tls import peer_certificate
 from cluster.xmpp.streams.events import Closed
 
+MAX_AT_ONCE = 1_024
+"""Stanzas of a whole domain; one read of a socket brings no more."""
 MAX_UNSETTLED = 64
 """Batches of a peer's stanzas that may be on their way to safety before we stop reading from it."""
 
@@ -22,6 +24,7 @@ class ServerConnection(StreamConnection):
     """One end of a stream between servers."""
 
     first_timeout_s = NEGOTIATION_S
+    max_at_once = MAX_AT_ONCE
     max_unsettled = MAX_UNSETTLED
 
     @property

@@ -32,6 +32,12 @@ def probe_id(stanza: Stanza) -> str:
     return (probe.get("id") or "")[:MAX_ID_CHARACTERS] if probe is not None else ""
 
 
+def as_followed(stanza: Stanza) -> Stanza:
+    """The stanza with the trace id that it brings with it, if it brings one."""
+    id = probe_id(stanza)
+    return msgspec.structs.replace(stanza, trace_id=id) if id else stanza
+
+
 def is_of_prober(message: Element) -> bool:
     """Whether a client of `xmpplab trace` sent this message, or gets it as the answer to a probe.
 
@@ -66,15 +72,15 @@ def with_trace(stanza: Stanza) -> Stanza:
 
 def without_trace(stanza: Stanza) -> Stanza:
     """The stanza as it was before `with_trace`, and followed; one with a probe is followed too."""
-    if stanza.payloads[-1:] != (TRACE_PAYLOAD,):
-        id = probe_id(stanza)
-        return msgspec.structs.replace(stanza, trace_id=id) if id else stanza
+    payloads = stanza.payloads
+    if not payloads or payloads[-1] != TRACE_PAYLOAD:
+        return as_followed(stanza)
     found = _TRACE.search(stanza.raw)
     if found is None:  # written otherwise: it stays
         return stanza
     raw = stanza.raw[: found.start()] + stanza.raw[found.end(1) :]
     id = xml.parse(found[1]).get("id", "")[:MAX_ID_CHARACTERS]
-    return msgspec.structs.replace(stanza, raw=raw, payloads=stanza.payloads[:-1], trace_id=id)
+    return msgspec.structs.replace(stanza, raw=raw, payloads=payloads[:-1], trace_id=id)
 
 
 def _with_last(stanza: Stanza, name: str) -> Stanza:

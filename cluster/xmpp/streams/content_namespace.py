@@ -10,7 +10,7 @@ import msgspec
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import StreamCondition, StreamError
-from cluster.xmpp.extensions.probe import probe_id, with_probe, with_trace, without_trace
+from cluster.xmpp.extensions.probe import as_followed, with_probe, with_trace, without_trace
 from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.limits import SMALL_BYTES
 from cluster.xmpp.namespaces import CLIENT, COMPONENT, SERVER
@@ -62,18 +62,15 @@ def out_of_stream(child: Slice, namespace: str = COMPONENT) -> Stanza:
     except JidError as error:
         raise StreamError(StreamCondition.IMPROPER_ADDRESSING, f"a {kind} from={get('from')!r}: {error}") from None
     payloads = tuple([name.replace(f"{namespace} ", f"{CLIENT} ") for name in child.payloads])
-    stanza = Stanza(kind, None, from_, get("id"), get("type"), payloads, _raw(child, kind, from_, namespace))
-    to = get("to")
+    to, raw = get("to"), _raw(child, kind, from_, namespace)
     if not to:
         raise StreamError(StreamCondition.IMPROPER_ADDRESSING, f"a {kind} of {from_} without `to`")
     try:
         address = Jid.parse(to)
     except JidError as error:
-        raise MalformedTo(stanza, str(error)) from None
-    stanza = msgspec.structs.replace(stanza, to=address)
-    if namespace == SERVER:
-        return without_trace(stanza)
-    return msgspec.structs.replace(stanza, trace_id=probe_id(stanza))
+        raise MalformedTo(Stanza(kind, None, from_, get("id"), get("type"), payloads, raw), str(error)) from None
+    stanza = Stanza(kind, address, from_, get("id"), get("type"), payloads, raw)
+    return without_trace(stanza) if namespace == SERVER else as_followed(stanza)
 
 
 def _raw(child: Slice, kind: Kind, from_: Jid, namespace: str) -> bytes:

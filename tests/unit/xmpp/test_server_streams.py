@@ -524,6 +524,7 @@ def test_what_was_not_asked_for_ends_the_stream(answer: str) -> None:
     ("said", "condition"),
     [
         ("<stream:error><host-unknown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>", "not-found"),
+        ("<stream:error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>", "timeout"),
         (f"<db:result from='{CAPULET}' to='{MONTAGUE}' type='error'/>", "timeout"),
     ],
 )

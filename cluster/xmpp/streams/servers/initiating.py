@@ -30,8 +30,21 @@ from cluster.xmpp.streams.servers.stream import (
 )
 from cluster.xmpp.streams.sm import StreamManagement, Unacknowledged
 
-PERMANENT = frozenset({StreamCondition.HOST_UNKNOWN, StreamCondition.HOST_GONE})
-"""By which a peer says that there is no such domain."""
+NO_SUCH_DOMAIN = frozenset({StreamCondition.HOST_UNKNOWN, StreamCondition.HOST_GONE})
+"""By which a peer says that there is none."""
+TRANSIENT = frozenset(
+    {
+        StreamCondition.CONFLICT,
+        StreamCondition.CONNECTION_TIMEOUT,
+        StreamCondition.INTERNAL_SERVER_ERROR,
+        StreamCondition.REMOTE_CONNECTION_FAILED,
+        StreamCondition.RESET,
+        StreamCondition.RESOURCE_CONSTRAINT,
+        StreamCondition.SYSTEM_SHUTDOWN,
+        StreamCondition.UNDEFINED_CONDITION,
+    }
+)
+"""After these a stream may be opened that another one could not be."""
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -195,10 +208,12 @@ class InitiatingServerStream(ServerStream[InitiatingEvent]):
         return self.close(why)
 
     def _on_error(self, child: Slice) -> Closed:
-        """RFC 6120 section 4.9; what names no domain at the peer is not worth another try."""
+        """RFC 6120 section 4.9. What refuses a stream that was not open yet would refuse the next one too."""
         reason = self._on_peers_error(child)
-        if self.condition in PERMANENT:
+        if self.condition in NO_SUCH_DOMAIN:
             self.failure = StanzaError(Condition.REMOTE_SERVER_NOT_FOUND, f"{self._pair.to} says {reason}")
+        elif self.state is not ServerState.OPEN and self.condition not in TRANSIENT:
+            self.failure = StanzaError(Condition.REMOTE_SERVER_TIMEOUT, f"{self._pair.to} says {reason}")
         return self.close(reason)
 
     # --- TLS and SASL
