@@ -20,7 +20,7 @@ from cluster.lab.control.readiness import answers
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.private import write_private
-from cluster.lab.processes.holder import end_holder
+from cluster.lab.processes.signals import end_holder
 from cluster.lab.progress import Tell
 from cluster.lab.provision import redis
 from cluster.lab.provision.addresses import check_free, first_free

@@ -14,10 +14,8 @@ import psutil
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder, is_full
 from cluster.lab.logs import ProcessLogs, tail
-from cluster.lab.processes.holder import STOP_TIMEOUT_S, end_holder
-from cluster.lab.processes.orphans import end_orphans
 from cluster.lab.processes.peer import check
-from cluster.lab.processes.signals import APPLY
+from cluster.lab.processes.signals import APPLY, STOP_TIMEOUT_S, end_holder, end_orphans
 from cluster.lab.progress import Tell, shortened, untold
 from cluster.lab.provision import redis
 from cluster.lab.provision.addresses import check_free, first_free
