@@ -44,6 +44,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "graph": (FILE,),
     "load": ("nothing",),
     "verify": ("nothing.yaml",),
+    "simulate": ("nothing.yaml",),
     "phone": ("fc1", "inbox"),
     "mail": ("fc6", "inbox"),
     "kill": ("nobody",),
