@@ -60,6 +60,8 @@ class Settings:
     """Secrets of the components (XEP-0114) that it lets in, by their domains."""
     rooms: tuple[str, ...] = ()
     """Domains of its room services (XEP-0045)."""
+    eventing: bool = False
+    """Its accounts have nodes (XEP-0163), also where it is lean."""
     address: str = LOCALHOST
     """Where it listens."""
     registration: bool = True

@@ -67,8 +67,10 @@ def test_the_topology_says_who_creates_nodes() -> None:
     stage = Stage()
     assert stage.ask.refused(stage.juliet, "<create node='hers'/>") == "auth forbidden"
     stage.ask.create(stage.benvolio, "his")
-    stage = Stage(creators="anybody")
+    stage = Stage(creation="anyone")
     stage.ask.create(stage.juliet, "hers")
+    stage = Stage(creation="nobody")
+    assert stage.ask.refused(stage.romeo, "<create node='his'/>") == "auth forbidden"
 
 
 # --- configuring (sections 8.2 and 8.3)
