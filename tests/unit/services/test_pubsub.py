@@ -359,6 +359,16 @@ def test_what_is_too_much_for_one_reply_says_that_there_is_more(stage: Stage, as
     assert answer[1][-1].text == "3"
 
 
+def test_items_that_are_asked_for_and_too_much_for_one_reply_say_so_too(stage: Stage, ask: Asked) -> None:
+    ask.create(stage.romeo, "news")
+    for id in "abc":
+        ask.publish(stage.romeo, "news", id, f"<p xmlns='p'>{'x' * 140_000}</p>")
+    named = "".join(f"<item id='{id}'/>" for id in "abc")
+    answer = ask.done(stage.juliet, f"<items node='news'>{named}</items>", type="get")
+    assert [each.get("id") for each in answer[0]] == ["a", "b"]
+    assert answer[1][-1].text == "3"
+
+
 # --- who may do what (section 4.1), and access models (4.5)
 
 
