@@ -85,6 +85,15 @@ def test_a_full_node_forgets_the_oldest_and_says_so(stage: Stage, ask: Asked) ->
     assert ask.items(stage.romeo, "news") == ["c", "d"]
 
 
+def test_a_full_node_says_nothing_of_what_it_forgets_where_it_tells_of_no_removals(stage: Stage, ask: Asked) -> None:
+    ask.create(stage.romeo, "news", max_items="2", notify_retract="0")
+    ask.subscribe(stage.juliet, "news")
+    for id in ("a", "b", "c"):
+        ask.publish(stage.romeo, "news", id)
+    stage.settle()
+    assert events(stage.juliet) == ["news: +a p", "news: +b p", "news: +c p"]
+
+
 @pytest.mark.parametrize(
     ("config", "request_", "error"),
     [
