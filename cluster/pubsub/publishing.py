@@ -82,6 +82,8 @@ def _also_not_kept(failure: Failure, kept: Deferred[Published]) -> Failure:
 
 def _node(service: PubsubService, wanted: Publication) -> tuple[Node, Deferred[None] | None]:
     """The node, made where there is none (sections 7.1.4 and 7.1.5); then with when it is kept."""
+    if service.is_gone:
+        raise no_node(wanted.node)
     options = wanted.options or {}
     configuration.check_known(options)
     node = service.nodes.get(wanted.node)
