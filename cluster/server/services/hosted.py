@@ -7,7 +7,7 @@ from twisted.python.failure import Failure
 
 from cluster.base.settled import Settled
 from cluster.base.storage import is_away
-from cluster.host.disco import INFO, ITEMS, add_items, describe
+from cluster.host.disco import INFO, ITEMS, add_page, describe
 from cluster.host.iq import IqDispatch, check
 from cluster.host.module_host import ModuleHost
 from cluster.server.config import Ports, ServerConfig
@@ -107,7 +107,7 @@ async def items(ctx: ServiceContext, iq: Stanza) -> Stanza:
         raise _no_node(node)
     else:
         listed = [*await ctx.service.node_items(ctx, iq, node)]
-    add_items(query, listed)
+    add_page(query, listed, iq.payload())
     return iq.reply(query)
 
 
