@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.base.settled import Settled
 from cluster.base.storage import is_away
-from cluster.host.disco import INFO, ITEMS, add_items, describe
+from cluster.host.disco import INFO, ITEMS, add_page, describe
 from cluster.host.iq import IqDispatch, check
-from cluster.host.module import Item
 from cluster.host.module_host import ModuleHost
 from cluster.server.config import Ports, ServerConfig
 from cluster.server.routing import Routing
@@ -19,11 +16,7 @@ from cluster.server.services.service import ServiceContext, ServiceModule
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.extensions import rsm
-from cluster.xmpp.extensions.rsm import PageRequest
 from cluster.xmpp.stanza import Stanza
-
-MAX_PAGE = 500
-"""Items of a service or of one of its nodes in one answer."""
 
 
 class HostedService:
@@ -116,38 +109,8 @@ async def items(ctx: ServiceContext, iq: Stanza) -> Stanza:
         raise _no_node(node)
     else:
         listed = [*await ctx.service.node_items(ctx, iq, node)]
-    asked = rsm.read(iq.payload(), MAX_PAGE)
-    if asked is None and len(listed) > MAX_PAGE:  # the whole list may be more than a stanza can carry
-        asked = PageRequest(MAX_PAGE)
-    if asked is None:
-        add_items(query, listed)
-    else:
-        _add_page(query, listed, asked)
+    add_page(query, listed, iq.payload())
     return iq.reply(query)
-
-
-def _add_page(query: Element, listed: Sequence[Item], asked: PageRequest) -> None:
-    places = {_id(item): place for place, item in enumerate(listed)}
-    begin, end = 0, len(listed)
-    if asked.after is not None:
-        begin = _place(places, asked.after) + 1
-    if asked.before:
-        end = _place(places, asked.before)
-    if asked.before is not None:
-        begin = max(begin, end - asked.max)
-    page = listed[begin : min(end, begin + asked.max)]
-    add_items(query, page)
-    query.append(rsm.tell([_id(item) for item in page], begin, len(listed)))
-
-
-def _id(item: Item) -> str:
-    return f"{item.jid} {item.node}".rstrip()
-
-
-def _place(places: Mapping[str, int], id: str) -> int:
-    if id not in places:
-        raise StanzaError(Condition.ITEM_NOT_FOUND, f"nothing that is listed has the id {id}")
-    return places[id]
 
 
 def _no_node(node: str) -> StanzaError:

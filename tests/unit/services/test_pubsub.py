@@ -89,6 +89,15 @@ def test_a_full_node_forgets_the_oldest_and_says_so(stage: Stage, ask: Asked) ->
     assert ask.items(stage.romeo, "news") == ["c", "d"]
 
 
+def test_a_full_node_says_nothing_of_what_it_forgets_where_it_tells_of_no_removals(stage: Stage, ask: Asked) -> None:
+    ask.create(stage.romeo, "news", max_items="2", notify_retract="0")
+    ask.subscribe(stage.juliet, "news")
+    for id in ("a", "b", "c"):
+        ask.publish(stage.romeo, "news", id)
+    stage.settle()
+    assert events(stage.juliet) == ["news: +a p", "news: +b p", "news: +c p"]
+
+
 @pytest.mark.parametrize(
     ("config", "request_", "error"),
     [
@@ -370,6 +379,16 @@ def test_what_is_too_much_for_one_reply_says_that_there_is_more(stage: Stage, as
         ask.publish(stage.romeo, "news", id, f"<p xmlns='p'>{'x' * 140_000}</p>")
     answer = ask.done(stage.juliet, "<items node='news'/>", type="get")
     assert [each.get("id") for each in answer[0]] == ["b", "c"]
+    assert answer[1][-1].text == "3"
+
+
+def test_items_that_are_asked_for_and_too_much_for_one_reply_say_so_too(stage: Stage, ask: Asked) -> None:
+    ask.create(stage.romeo, "news")
+    for id in "abc":
+        ask.publish(stage.romeo, "news", id, f"<p xmlns='p'>{'x' * 140_000}</p>")
+    named = "".join(f"<item id='{id}'/>" for id in "abc")
+    answer = ask.done(stage.juliet, f"<items node='news'>{named}</items>", type="get")
+    assert [each.get("id") for each in answer[0]] == ["a", "b"]
     assert answer[1][-1].text == "3"
 
 

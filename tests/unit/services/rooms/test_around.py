@@ -7,8 +7,8 @@ from hashlib import sha1
 
 import pytest
 
+from cluster.host import disco
 from cluster.host.disco import INFO, ITEMS
-from cluster.server.services import hosted
 from cluster.xmpp.element import Element
 from cluster.xmpp.extensions.muc import MODERATE, OCCUPANT_ID, RETRACT, USER
 from cluster.xmpp.extensions.rsm import RSM
@@ -75,7 +75,7 @@ def test_many_rooms_are_listed_page_by_page(play: Play, romeo: Client, monkeypat
     assert paged("<max>2</max><before/>") == (["r2", "r3"], "5", "3")
     assert paged("<max>0</max>") == ([], "5", None)
     assert paged("<after>nowhere</after>") == ([], None, None)  # item-not-found
-    monkeypatch.setattr(hosted, "MAX_PAGE", 3)
+    monkeypatch.setattr(disco, "MAX_LISTED", 3)
     assert page("") == (["verona", "r0", "r1"], "5", "0")
 
 
