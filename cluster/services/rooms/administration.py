@@ -8,7 +8,7 @@ from cluster.base.settled import Settled, all_of
 from cluster.services.rooms import presences as status
 from cluster.services.rooms.affiliations import change, check_owners
 from cluster.services.rooms.directory import Rooms
-from cluster.services.rooms.leaving import remove
+from cluster.services.rooms.leaving import Departure, remove
 from cluster.services.rooms.nicks import key, prepare
 from cluster.services.rooms.presences import Item, tell
 from cluster.services.rooms.privileges import (
@@ -182,7 +182,7 @@ def _give(rooms: Rooms, room: Room, actor: str, occupant: Occupant, role: Role, 
     affiliation, sessions = room.affiliation(occupant.bare), [*occupant.sessions.values()]
     item = Item(affiliation, role, actor=actor, reason=reason)
     if role is NOBODY:
-        return remove(rooms, room, sessions, item, statuses=(status.KICKED,))
+        return remove(rooms, room, [Departure(sessions, item, (status.KICKED,))])
     is_shown = room.is_shown(occupant.role) or room.is_shown(role)
     occupant.role = role
     return all_of([tell(rooms, room, session, item, is_shown=is_shown) for session in sessions])

@@ -163,6 +163,21 @@ def test_a_whole_domain_is_banned(play: Play, romeo: Client, juliet: Client) -> 
     assert play.enter(play.online(NURSE), "nurse") == ["presence/error nurse auth forbidden"]
 
 
+@pytest.mark.parametrize("how", ["ban", "members only"])
+def test_those_who_go_together_do_not_hear_of_one_another(play: Play, romeo: Client, juliet: Client, how: str) -> None:
+    """Else a thousand who go would be half a million stanzas."""
+    nurse = play.online(NURSE)
+    play.enter(nurse, "nurse")
+    play.silence(romeo, juliet, nurse)
+    if how == "ban":
+        told, end = play.admin(romeo, "affiliation='outcast' jid='capulet.lit'"), "outcast none {}110 301"
+    else:
+        told, end = play.configure(romeo, membersonly="1"), "none none {}110 322"
+    assert lines(juliet) == ["gone juliet " + end.format("by romeo " if how == "ban" else "")]
+    assert lines(nurse) == ["gone nurse " + end.format("by romeo " if how == "ban" else "")]
+    assert [line.split()[:2] for line in told if line.startswith("gone")] == [["gone", "juliet"], ["gone", "nurse"]]
+
+
 def test_nobody_bans_themselves(play: Play, romeo: Client, juliet: Client) -> None:
     play.admin(romeo, "affiliation='owner' jid='juliet@capulet.lit'")
     got = play.admin(romeo, "affiliation='outcast' jid='romeo@montague.lit'")

@@ -129,6 +129,7 @@ def test_clients_of_one_account_share_a_nickname(play: Play, romeo: Client, juli
     assert play.enter(chamber, "juliet")[:2] == [
         "presence romeo owner moderator", "presence juliet none participant 110 170",
     ]  # fmt: skip
+    assert lines(juliet) == ["presence juliet none participant 110"]  # section 16.6: an occupant of one's own
     play.silence(romeo, juliet)
     play.speak(chamber, "it is I")
     assert lines(juliet) == lines(chamber)[-1:] == lines(romeo) == ["juliet: it is I"]
