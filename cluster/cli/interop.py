@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 def interop(
     kinds: Annotated[str, typer.Option(metavar="KIND,…", help="Kinds of servers; default: all that can be run.")] = "",
     ways: Annotated[
-        str, typer.Option(metavar="WAY,…", help="How servers prove their domains: external, dialback.")
-    ] = "external,dialback",
+        str,
+        typer.Option(
+            metavar="WAY,…", help="How servers prove their domains: external, dialback; and certificates with flaws."
+        ),
+    ] = "external,dialback,certificates",
     format: Format = "text",
     write: Annotated[Path | None, typer.Option(metavar="PAGE", help="Write the grid into this page.")] = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the grid as JUnit XML.")] = None,
@@ -36,9 +39,10 @@ def interop(
     from cluster.lab.interop import grid, report
 
     wanted = [kind for kind in kinds.split(",") if kind] or grid.kinds_to_try()
-    proofs = [way for way in grid.WAYS if way in ways.split(",")]
-    if unknown := [way for way in ways.split(",") if way not in grid.WAYS]:
-        raise BadInput(f"no way {', '.join(unknown)} (ways: {', '.join(grid.WAYS)})")
+    known = (*grid.WAYS, grid.CERTIFICATES)
+    proofs = [way for way in known if way in ways.split(",")]
+    if unknown := [way for way in ways.split(",") if way not in known]:
+        raise BadInput(f"no way {', '.join(unknown)} (ways: {', '.join(known)})")
     page = write.read_text(encoding="utf-8") if write else ""
     cells: list[Cell] = []
     with interruptible(), progress() as tell, tempfile.TemporaryDirectory(prefix="xmpplab-interop-") as root:

@@ -23,3 +23,11 @@ def test_a_pair(tmp_path: Path) -> None:
     assert [cell for cell in mixed if not cell["ok"]] == []
     assert junit.read_text().count("<testsuite ") == 4
     assert not (tmp_path / ".xmpplab").exists()
+
+
+def test_certificates_with_flaws(tmp_path: Path) -> None:
+    arguments = ("--kinds", "xmpplab,prosody", "--ways", "certificates", "--format", "json")
+    cells = json.loads(warm.run(("interop", *arguments), tmp_path, 280).stdout)
+    assert len(cells) == 2 * 8
+    accepted = {(cell["there"], cell["scenario"]) for cell in cells if cell["remark"] == "EXTERNAL accepted"}
+    assert accepted == {(kind, flaw) for kind in ("xmpplab", "prosody") for flaw in ("good", "for servers only")}

@@ -14,11 +14,14 @@ from cluster.kinds import servers
 from cluster.lab.api import BadInput, Lab, LabError
 from cluster.lab.interop.person import Broken
 from cluster.lab.interop.scenarios import SCENARIOS, Sides
+from cluster.lab.interop.strangers import STRANGER, verdicts
 from cluster.lab.plans import read_plans
 from cluster.lab.progress import Tell
 from cluster.xmpp.streams.login import StreamFailed
 
-Way = Literal["external", "dialback"]
+Way = Literal["external", "dialback", "certificates"]
+CERTIFICATES: Way = "certificates"
+"""In place of a pair: what a server makes of certificates with flaws, which is a table of its own."""
 WAYS: dict[Way, str] = {"external": "required", "dialback": "off"}
 """How a server proves its domain, and the `tls` that makes it so: its certificate under TLS (RFC 6120 section 13.7), or
 dialback in the clear (XEP-0220)."""
@@ -29,10 +32,11 @@ class Cell(msgspec.Struct, frozen=True):
     """One scenario from one server to another."""
 
     here: str
-    """Kind of the server whose client begins."""
+    """Kind of the server whose client begins; of `certificates`, the domain of the stranger."""
     there: str
     way: str
     scenario: str
+    """Of `certificates`: what the certificate is."""
     ok: bool
     remark: str
     """What went wrong, or what is worth knowing."""
@@ -50,6 +54,12 @@ def run(root: Path, kinds: Sequence[str], ways: Sequence[Way], tell: Tell) -> It
         if kind not in kinds_to_try():
             raise BadInput(f"no kind {kind!r} of servers to try (kinds: {', '.join(kinds_to_try())})")
     for way in ways:
+        if way == CERTIFICATES:
+            for kind in kinds:
+                begun_s = time.monotonic()
+                for flaw, ok, found in verdicts(root, kind, tell):
+                    yield Cell(STRANGER, kind, way, flaw, ok, found, time.monotonic() - begun_s)
+            continue
         for pair in combinations_with_replacement(kinds, 2):
             yield from _pair(root, pair, way, tell)
 

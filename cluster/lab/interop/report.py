@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from cluster.lab.interop.grid import Cell
+from cluster.lab.interop.grid import CERTIFICATES, Cell
 from cluster.lab.interop.scenarios import SCENARIOS
 from cluster.xmpp.element import NOT_XML
 
@@ -15,7 +15,7 @@ END = "<!-- end of the grid -->"
 
 
 def rows(cells: Sequence[Cell]) -> list[list[Cell]]:
-    """The cells of each ordered pair and way."""
+    """The cells of each ordered pair and way, or of each kind and all certificates."""
     return [list(group) for _, group in groupby(cells, lambda cell: (cell.way, cell.here, cell.there))]
 
 
@@ -39,10 +39,25 @@ def updated(page: str, cells: Sequence[Cell]) -> str:
 
 
 def markdown(cells: Sequence[Cell]) -> str:
-    """The table, what each column is about, and what failed or is worth knowing."""
-    table = [columns(), ["---"] * len(columns()), *map(line, rows(cells))]
+    """The table, what each column is about, what failed or is worth knowing; and the table of the certificates."""
+    pairs = [cell for cell in cells if cell.way != CERTIFICATES]
+    flawed = [row for row in rows(cells) if row[0].way == CERTIFICATES]
     rules = [f"- **{scenario.name}**: {scenario.rule}" for scenario in SCENARIOS]
-    return "\n".join(["\n".join(f"| {' | '.join(each)} |" for each in table), "", *rules, *_remarks(cells)])
+    found = [_table([columns(), *map(line, rows(pairs))]), "", *rules, *_remarks(pairs)] if pairs else []
+    if flawed:
+        head = ["A stranger's certificate is", *(row[0].there for row in flawed)]
+        table = [[cells[0].scenario, *map(_verdict, cells)] for cells in zip(*flawed, strict=True)]
+        found += ["", *([] if not pairs else ["### Certificates with flaws", ""]), _table([head, *table])]
+    return "\n".join(found).strip()
+
+
+def _verdict(cell: Cell) -> str:
+    return cell.remark if cell.ok else f"**{cell.remark}**"
+
+
+def _table(lines: list[list[str]]) -> str:
+    head, *others = lines
+    return "\n".join(f"| {' | '.join(each)} |" for each in (head, ["---"] * len(head), *others))
 
 
 def _remarks(cells: Sequence[Cell]) -> list[str]:
