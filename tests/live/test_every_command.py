@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "send": (ROMEO, JULIET, "But, soft!"),
     "inbox": (JULIET,),
     "init": ("my-lab",),
+    "interop": ("--ways", "smoke"),
     "check": ("montague.lit",),
     "exec": ("nothing-of-this-name",),
     "validate": (FILE,),
