@@ -22,6 +22,7 @@ from cluster.cli import (
     graph,
     inbox,
     init,
+    interop,
     load,
     logs,
     ls,
@@ -112,6 +113,7 @@ GROUPS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
         "verify": verify.verify,
         "simulate": simulate.simulate,
         "load": load.load,
+        "interop": interop.interop,
     },
 }
 """The commands as `--help` and README.md list them."""

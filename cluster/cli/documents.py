@@ -9,6 +9,7 @@ import msgspec
 from cluster.client.archive import ArchivedMessage
 from cluster.kinds import networks
 from cluster.lab.answers import AccountView, CheckStep, Intention, LabView, LinkState, LogView, NetworkView, Overview
+from cluster.lab.interop.grid import Cell
 from cluster.lab.verify.report import Report
 from cluster.simulation.report import SimulationReport
 from cluster.topology.plan import Plan
@@ -50,4 +51,5 @@ DOCUMENTS: dict[str, Any] = {
     "config": Plan,
     "up": Intention,
     "check": list[CheckStep],
+    "interop": list[Cell],
 }

@@ -23,6 +23,7 @@ from zope.interface import implementer
 from cluster.base.backoff import Backoff
 from cluster.base.clock import Clock, as_interface
 from cluster.base.settled import Settled
+from cluster.streams.acknowledging import acknowledge
 from cluster.streams.backpressure import Unsettled
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.errors import StreamCondition
@@ -234,7 +235,7 @@ class _ComponentProtocol(Protocol):
         for event in self._stream.events():
             match event:
                 case Stanza():
-                    self._take(event)
+                    acknowledge(self._stream, self._component.take(event), self._unsettled, self._flush)
                 case Acknowledged():
                     self._component.acknowledged(event.count)
                 case Joined():
@@ -272,18 +273,6 @@ class _ComponentProtocol(Protocol):
 
     def stopProducing(self) -> None:
         """IPushProducer: the transport is gone; connectionLost does the rest."""
-
-    def _take(self, stanza: Stanza) -> None:
-        settled = self._component.take(stanza)
-        if self._stream.received(settled) and settled is not None:
-            settled.addBoth(self._on_settled, settled)
-        if settled is not None:
-            self._unsettled.add(settled)
-
-    def _on_settled(self, result: Any, settled: Deferred[Any]) -> Any:
-        self._stream.settled(settled)
-        self._flush()
-        return result
 
     def _end(self, closed: Closed) -> None:
         self._reason = closed.reason

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from cluster.host.module import Context, Identity, Item
 from cluster.host.module_host import ModuleHost
 from cluster.xmpp.element import Element, SubElement
-from cluster.xmpp.extensions import data_form
+from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.extensions import data_form, rsm
 from cluster.xmpp.extensions.caps import INFO
 
-__all__ = ["INFO", "ITEMS", "add_features", "add_identities", "add_items", "describe", "result_form"]
+__all__ = ["INFO", "ITEMS", "add_features", "add_identities", "add_items", "add_page", "describe", "result_form"]
 
+MAX_LISTED = 1_000
+"""Items in one reply; the others are on further pages (XEP-0059)."""
 ITEMS = "http://jabber.org/protocol/disco#items"
 
 
@@ -40,6 +43,31 @@ def add_items(query: Element, items: Iterable[Item]) -> None:
             item.set("node", each.node)
         if each.name:
             item.set("name", each.name)
+
+
+def add_page(query: Element, items: Sequence[Item], asked: Element) -> None:
+    """List the page of them that `asked` wants (XEP-0059), and say which it is; without a wish, all if they fit.
+
+    Raises StanzaError.
+    """
+    page = rsm.read(asked, MAX_LISTED) or rsm.PageRequest(MAX_LISTED)
+    places = {_id(item): place for place, item in enumerate(items)}
+    for id in (page.after, page.before):
+        if id and id not in places:
+            raise StanzaError(Condition.ITEM_NOT_FOUND, f"the list has no item {id}")
+    start = places[page.after] + 1 if page.after else 0
+    stop = min(len(items), start + page.max)
+    if page.before is not None:
+        stop = places[page.before] if page.before else len(items)
+        start = max(start, stop - page.max)
+    add_items(query, items[start:stop])
+    if stop - start < len(items) or asked.find(f"{{{rsm.RSM}}}set") is not None:
+        query.append(rsm.tell([_id(item) for item in items[start:stop]], start, len(items)))
+
+
+def _id(item: Item) -> str:
+    """Of an item in its list."""
+    return f"{item.jid} {item.node or item.name}" if item.node or not item.jid.localpart else str(item.jid)
 
 
 def add_features(query: Element, features: Iterable[str]) -> None:

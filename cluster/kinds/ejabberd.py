@@ -100,6 +100,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
             "mod_offline": {},
             "mod_register": {"ip_access": "trusted_network", "access": "register"},
             **({"mod_s2s_dialback": {}} if settings.s2s_port else {}),
+            **({"mod_caps": {}, "mod_pubsub": {"plugins": ["pep"]}} if settings.eventing else {}),
             **({} if settings.is_lean else _EXPECTED),
             **({"mod_muc": {"hosts": list(settings.rooms)}} if settings.rooms else {}),
         },

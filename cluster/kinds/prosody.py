@@ -24,6 +24,12 @@ def _command(settings: Settings) -> tuple[Sequence[str], Mapping[str, str]]:
     return ["prosody", "-F", "--config", str(file)], {}
 
 
+def _modules(settings: Settings) -> Sequence[str]:
+    if not settings.is_lean:
+        return (*_MODULES, *_EXPECTED)
+    return (*_MODULES, "pep") if settings.eventing else _MODULES
+
+
 def _global(settings: Settings) -> list[str]:
     folder = settings.folder
     direct_tls = [host.direct_tls_port for host in settings.hosts if host.direct_tls_port]
@@ -37,7 +43,7 @@ def _global(settings: Settings) -> list[str]:
         f"c2s_ports = {_set(host.c2s_port for host in settings.hosts)}",
         f"c2s_direct_tls_ports = {_set(direct_tls)}",
         f"s2s_ports = {_set([settings.s2s_port] if settings.s2s_port else [])}",
-        f"modules_enabled = {_set(map(_quoted, _MODULES if settings.is_lean else (*_MODULES, *_EXPECTED)))}",
+        f"modules_enabled = {_set(map(_quoted, _modules(settings)))}",
         f"modules_disabled = {_set(map(_quoted, _unused(settings)))}",
         "c2s_require_encryption = false",
         f"s2s_require_encryption = {_boolean(settings.ca_file is not None)}",

@@ -15,10 +15,10 @@ service = ServiceKind(
     "pubsub",
     (
         Key(
-            "creators",
-            Literal["server", "anybody"],
-            "Who may create nodes: the accounts of the server's domain (`server`), or `anybody`.",
-            "server",
+            "creation",
+            Literal["anyone", "local", "nobody"],
+            "Who may create nodes: `anyone`, accounts of the server's own domain only, or `nobody`.",
+            "local",
         ),
         Key("bytes", Annotated[int, Ge(0)], "How many bytes of items all its nodes keep together.", 256 << 20),
     ),

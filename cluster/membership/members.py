@@ -119,7 +119,7 @@ class Members:
         finally:
             self._is_looking = False
         if not always:
-            self._expel_the_silent()
+            self._fence_missing()
         if always or self.present != before:
             self._changed()
 
@@ -139,7 +139,7 @@ class Members:
                 self._beats[name.decode()] = beat
                 self._silent[name.decode()] = 0
 
-    def _expel_the_silent(self) -> None:
+    def _fence_missing(self) -> None:
         """After one more beat of this node: fence the nodes that have missed too many."""
         for name, incarnation in self.present.items():
             self._silent[name] += name != self.name

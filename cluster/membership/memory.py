@@ -6,7 +6,7 @@ from collections import deque
 from itertools import count
 from typing import Any, NamedTuple
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from typing_extensions import override
@@ -18,6 +18,8 @@ from cluster.router.assignment import LinkAssignment
 
 SILENCE_S = 3.0
 """After this time the others count a node as gone."""
+RETRY_S = 0.01
+"""Between two tries to claim an account that waits for the heir of its node."""
 ACKNOWLEDGE_AFTER_S = 0.01
 """Entries that were read before this time are not read by an heir."""
 
@@ -123,15 +125,19 @@ class MemoryNodes(Nodes):
     @override
     def claim(self, localpart: str) -> Deferred[str]:
         """An account of a node that is gone waits until that has an heir."""
+        claimed: Deferred[str] = Deferred()
+        self._try_claim(localpart, claimed)
+        return claimed
+
+    def _try_claim(self, localpart: str, claimed: Deferred[str]) -> None:
         owner = self.company.owners.setdefault(localpart, self)
         waits = localpart in self._inherited and not self._inherits
         if owner is self and not waits:
             self._uses[localpart] = self._uses.get(localpart, 0) + 1
         elif waits or self.company.present.get(owner.name) is not owner:
-            waiting: Deferred[str] = Deferred()
-            self._clock.callLater(0.01, lambda: self.claim(localpart).chainDeferred(waiting))
-            return waiting
-        return succeed(owner.name)
+            self._clock.callLater(RETRY_S, self._try_claim, localpart, claimed)
+            return
+        claimed.callback(owner.name)
 
     @override
     def claim_again(self, localpart: str) -> None:

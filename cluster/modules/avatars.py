@@ -7,18 +7,20 @@ already is not written again, so that neither place answers the other for ever.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 
 import msgspec
+from twisted.internet.defer import DeferredLock
 
 from cluster.host.module import Kept
+from cluster.host.state import MemoryState
 from cluster.pubsub.pep import Pep
 from cluster.pubsub.publishing import Publication, publish
 from cluster.pubsub.service import Change
 from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.im.accounts import LocalAccount
 from cluster.server.sessions.session import Session
+from cluster.store.pubsub import Item
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import StanzaError
@@ -42,6 +44,8 @@ module = ServerModule("avatars", ns=NS, xep=398, version="1.0.0")
 module.account_features = {NS}  # section 2
 photo_hash = module.account_state(read=lambda stored: stored.text or "", write=_to_element, default="")
 """The SHA-1 of the avatar in the vCard, as presence tells it (XEP-0153 section 2); empty without one."""
+turn: MemoryState[LocalAccount, DeferredLock] = MemoryState(lambda account: DeferredLock())
+"""One change of an account is converted behind the other."""
 
 
 # --- from the nodes to the vCard (section 3.1)
@@ -52,24 +56,31 @@ async def copy_to_vcard(ctx: ModuleContext, account: LocalAccount, change: Chang
     """The account has another avatar, or none any more."""
     if change.node != METADATA or change.by == account.jid:  # else it was made of the vCard
         return False
+    async with turn.of(account):
+        await _follow(ctx, account, change.item)
+    return False
+
+
+async def _follow(ctx: ModuleContext, account: LocalAccount, item: Item | None) -> None:
     pep = Pep(ctx, account)
-    if change.item is None:
+    if item is None:
         await _set_photo(ctx, account, None)
-        return False
-    metadata = xml.parse(change.item.payload)
+        return
+    if not item.payload:  # its node is configured to take such items, which say nothing
+        return
+    metadata = xml.parse(item.payload)
     info = next((each for each in metadata.findall(f"{{{METADATA}}}info") if not each.get("url")), None)
     if info is None:
         if not len(metadata):  # XEP-0084 section 3.5
             await _set_photo(ctx, account, None)
-        return False
+        return
     node = pep.nodes.get(DATA)
     if node is None or node.config.access_model != "open":  # section 7
-        return False
+        return
     found = await pep.store.find(pep.owner, DATA, [info.get("id", "")])
-    image = _decoded(xml.parse(found[0].payload).text) if found else None
+    image = _decoded(xml.parse(found[0].payload).text) if found and found[0].payload else None
     if image is not None and hashlib.sha1(image).hexdigest() == info.get("id", "").lower():
         await _set_photo(ctx, account, (info.get("type", "image/png"), image))
-    return False
 
 
 async def _set_photo(ctx: ModuleContext, account: LocalAccount, photo: tuple[str, bytes] | None) -> None:
@@ -101,10 +112,16 @@ async def copy_to_nodes(ctx: ModuleContext, account: LocalAccount, kept: Kept) -
     vcard = kept.document
     if vcard.tag != f"{{{VCARD}}}vCard":
         return False
+    async with turn.of(account):
+        await _publish_photo(ctx, account, vcard)
+    return False
+
+
+async def _publish_photo(ctx: ModuleContext, account: LocalAccount, vcard: Element) -> None:
     image = _decoded(vcard.findtext(f"{{{VCARD}}}PHOTO/{{{VCARD}}}BINVAL"))
     hash = hashlib.sha1(image).hexdigest() if image else ""
     if hash == photo_hash.of(account):
-        return False
+        return
     await _tell(ctx, account, hash)
     try:
         if image:
@@ -114,7 +131,6 @@ async def copy_to_nodes(ctx: ModuleContext, account: LocalAccount, kept: Kept) -
             await _put(Pep(ctx, account), METADATA, "current", Element(f"{{{METADATA}}}metadata"))
     except StanzaError:
         pass  # there is no room for it at the nodes; the vCard itself is kept
-    return False
 
 
 async def _publish(ctx: ModuleContext, account: LocalAccount, hash: str, image: bytes, type: str) -> None:
@@ -137,7 +153,7 @@ def _decoded(text: str | None) -> bytes | None:
     """What is in Base64, with line breaks or without (XEP-0084 section 4.1)."""
     try:
         return base64.b64decode("".join((text or "").split()), validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error too
         return None
 
 

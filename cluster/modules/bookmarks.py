@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from twisted.internet.defer import DeferredLock
+
 from cluster.host.module import Kept
+from cluster.host.state import MemoryState
 from cluster.pubsub.pep import Pep
 from cluster.pubsub.publishing import Publication, publish, retract
 from cluster.pubsub.service import Change
@@ -42,6 +45,8 @@ _PRIVATE_NODE = {
 
 module = ServerModule("bookmarks", ns=NS, xep=402, version="1.2.0")
 module.account_features = {f"{NS}#compat", f"{NS}#compat-pep", "urn:xmpp:bookmarks-conversion:0"}
+turn: MemoryState[LocalAccount, DeferredLock] = MemoryState(lambda account: DeferredLock())
+"""One change of an account is converted behind the other: else an older list could be written over a newer one."""
 
 
 @module.on("published")
@@ -52,13 +57,14 @@ async def published(ctx: ModuleContext, account: LocalAccount, change: Change) -
     bookmarks = _Bookmarks(ctx, account)
     if not bookmarks.are_private:
         return False
-    if change.node == NS:
-        await bookmarks.take_in_old_list()
-        await bookmarks.write_lists()
-    elif change.item is not None:
-        took_in = await bookmarks.take_in_old_list()
-        await bookmarks.follow(xml.parse(change.item.payload), retracting=not took_in)
-        await bookmarks.write_lists()
+    async with turn.of(account):
+        if change.node == NS:
+            await bookmarks.take_in_old_list()
+            await bookmarks.write_lists()
+        elif change.item is not None and change.item.payload:
+            took_in = await bookmarks.take_in_old_list()
+            await bookmarks.follow(xml.parse(change.item.payload), retracting=not took_in)
+            await bookmarks.write_lists()
     return False
 
 
@@ -68,8 +74,9 @@ async def kept(ctx: ModuleContext, account: LocalAccount, kept: Kept) -> bool:
     storage = kept.document.find(f"{{{LIST}}}storage")
     bookmarks = _Bookmarks(ctx, account)
     if storage is not None and bookmarks.are_private:
-        await bookmarks.follow(storage)
-        await bookmarks.write_lists(storage)
+        async with turn.of(account):
+            await bookmarks.follow(storage)
+            await bookmarks.write_lists(storage)
     return False
 
 
@@ -132,7 +139,7 @@ class _Bookmarks:
             await self._documents.put(localpart, DOCUMENT, xml.serialize(query), self._limit)
         await self._documents.put(localpart, CONVERTED, b"<converted/>")
         newest = (await self._pep.store.newest(self._pep.owner, [LIST])).get(LIST)
-        if newest is None or xml.serialize(xml.parse(newest.payload)) != text:
+        if newest is None or not newest.payload or xml.serialize(xml.parse(newest.payload)) != text:
             await self._publish(LIST, "current", storage, "1")
 
     async def _publish(self, node: str, id: str, payload: Element, most: str) -> bool:
@@ -159,7 +166,7 @@ class _Bookmarks:
             found += page.items
             if not page.items or page.first_index + len(page.items) >= page.count:
                 break
-        return {item.id: xml.parse(item.payload) for item in found[:MAX_BOOKMARKS]}
+        return {item.id: xml.parse(item.payload) for item in found[:MAX_BOOKMARKS] if item.payload}
 
 
 def _rooms(storage: Element) -> dict[str, Element]:

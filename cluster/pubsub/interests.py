@@ -20,6 +20,8 @@ MAX_WAITING = 10_000
 
 Ask = Callable[[Jid, Jid, Element], Deferred[Stanza | None]]
 """As `Questions.ask`."""
+_Hash = tuple[int, str, str]
+"""Which XEP, the algorithm, and the hash; the rest says only where to ask."""
 Then = Callable[[frozenset[str]], object]
 """Is told the names of the nodes."""
 
@@ -37,9 +39,9 @@ class Interests:
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
-        self._cached: dict[Capabilities, frozenset[str]] = {}
-        """The one that was met last is last. One hash may stand for another answer at another node, by another rule."""
-        self._waiting: dict[Capabilities, list[_Waiting]] = {}
+        self._cached: dict[_Hash, frozenset[str]] = {}
+        """The one that was met last is last."""
+        self._waiting: dict[_Hash, list[_Waiting]] = {}
         """The first of each list is asked now."""
         self._count = 0
 
@@ -48,9 +50,10 @@ class Interests:
 
         `by`: the account that it sent its presence to, which asks it.
         """
-        cached = self._cached.pop(capabilities, None)
+        hash = _hash(capabilities)
+        cached = self._cached.pop(hash, None)
         if cached is not None:
-            self._cached[capabilities] = cached
+            self._cached[hash] = cached
             then(cached)
             return
         if self._count >= MAX_WAITING:
@@ -59,11 +62,11 @@ class Interests:
         waiting = _Waiting(by, whom, capabilities, then)
         if not capabilities.algorithm:  # nothing is believed of others
             self._question(waiting).addCallback(self._answered_for_itself, waiting)
-        elif capabilities in self._waiting:
-            self._waiting[capabilities].append(waiting)
+        elif hash in self._waiting:
+            self._waiting[hash].append(waiting)
         else:
-            self._waiting[capabilities] = [waiting]
-            self._ask_first(capabilities)
+            self._waiting[hash] = [waiting]
+            self._ask_first(hash)
 
     def _question(self, waiting: _Waiting) -> Deferred[Stanza | None]:
         node = waiting.capabilities.node if waiting.capabilities.algorithm else ""
@@ -75,16 +78,16 @@ class Interests:
         if (query := _query(answer)) is not None:
             waiting.then(caps.interests(query))
 
-    def _ask_first(self, capabilities: Capabilities) -> None:
-        self._question(self._waiting[capabilities][0]).addCallback(self._answered, capabilities)
+    def _ask_first(self, hash: _Hash) -> None:
+        self._question(self._waiting[hash][0]).addCallback(self._answered, hash)
 
-    def _answered(self, answer: Stanza | None, capabilities: Capabilities) -> None:
-        asked, *others = self._waiting.pop(capabilities)
+    def _answered(self, answer: Stanza | None, hash: _Hash) -> None:
+        asked, *others = self._waiting.pop(hash)
         self._count -= 1
         query = _query(answer)
-        if query is not None and caps.is_proved(capabilities, query):
+        if query is not None and caps.is_proved(asked.capabilities, query):
             self._count -= len(others)
-            self._cached[capabilities] = wanted = caps.interests(query)
+            self._cached[hash] = wanted = caps.interests(query)
             if len(self._cached) > MAX_CACHED:
                 del self._cached[next(iter(self._cached))]
             for each in (asked, *others):
@@ -94,11 +97,15 @@ class Interests:
         others = [each for each in others if each.whom != asked.whom]
         self._count -= len(of_asked) - 1
         if others:  # the next one is asked itself (XEP-0115 section 5.4)
-            self._waiting[capabilities] = others
-            self._ask_first(capabilities)
+            self._waiting[hash] = others
+            self._ask_first(hash)
         if query is not None:
             for each in of_asked:
                 each.then(caps.interests(query))
+
+
+def _hash(capabilities: Capabilities) -> _Hash:
+    return capabilities.version, capabilities.algorithm, capabilities.hash
 
 
 def _query(answer: Stanza | None) -> Element | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from cluster.base.settled import Settled, both
 from cluster.pubsub import configuration
@@ -13,7 +14,7 @@ from cluster.pubsub.access import check_publisher
 from cluster.pubsub.errors import forbidden, no_node, refusal, unsupported
 from cluster.pubsub.events import item_bytes, payload_bytes
 from cluster.pubsub.service import MAX_NAME_BYTES, Change, PubsubService
-from cluster.store.pubsub import Item, Node, NodeConfig
+from cluster.store.pubsub import Item, Node, NodeConfig, Published
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid
@@ -55,6 +56,7 @@ async def publish(service: PubsubService, wanted: Publication) -> Item:
     if config.persist_items:
         kept = Deferred.fromCoroutine(service.store.publish(service.owner, node.name, item, service.room(config)))
         if created is not None:
+            created.addErrback(_also_not_kept, kept)
             await created
         published = await kept
         if published.outcome == "node full":
@@ -72,8 +74,16 @@ async def publish(service: PubsubService, wanted: Publication) -> Item:
     return item
 
 
+def _also_not_kept(failure: Failure, kept: Deferred[Published]) -> Failure:
+    """The first failure is told; the other one is of the same."""
+    kept.addErrback(lambda other: None)
+    return failure
+
+
 def _node(service: PubsubService, wanted: Publication) -> tuple[Node, Deferred[None] | None]:
     """The node, made where there is none (sections 7.1.4 and 7.1.5); then with when it is kept."""
+    if service.is_gone:
+        raise no_node(wanted.node)
     options = wanted.options or {}
     configuration.check_known(options)
     node = service.nodes.get(wanted.node)

@@ -8,7 +8,7 @@ from cluster.pubsub.access import check_reader
 from cluster.pubsub.errors import unsupported
 from cluster.pubsub.events import item_bytes, items_result
 from cluster.pubsub.service import PubsubService
-from cluster.store.pubsub import MAX_PAGE_ITEMS, Item, ItemPage, Node, PageQuery, UnknownItem
+from cluster.store.pubsub import MAX_PAGE_BYTES, MAX_PAGE_ITEMS, Item, ItemPage, Node, PageQuery, UnknownItem
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.extensions import rsm
@@ -25,15 +25,22 @@ async def items(service: PubsubService, iq: Stanza, entity: Jid, asked: Element,
     config = node.config
     if not config.persist_items:
         raise unsupported("persistent-items", "the node keeps no items")
-    ids = [each.get("id", "") for each in asked.findall(Q_ITEM)]
+    ids = [*dict.fromkeys(each.get("id", "") for each in asked.findall(Q_ITEM))]
     if ids:
         found = await service.store.find(service.owner, node.name, ids, service.expired(config))
-        return items_result(iq, node.name, _shown(node, found), None)
+        told = rsm.tell([item.id for item in found], 0, len(ids)) if _is_cut(found, ids) else None
+        return items_result(iq, node.name, _shown(node, found), told)
     query, is_asked = _query(asked, pubsub, service.expired(config))
     page = await read_page(service, node, query)
     is_complete = len(page.items) == page.count
     told = rsm.tell([item.id for item in page.items], page.first_index, page.count)
     return items_result(iq, node.name, _shown(node, page.items), told if is_asked or not is_complete else None)
+
+
+def _is_cut(found: Sequence[Item], ids: Sequence[str]) -> bool:
+    """There may be more of these items than fit into a reply; the client asks for the rest by itself."""
+    near_bytes = MAX_PAGE_BYTES // 2
+    return 0 < len(found) < len(ids) and sum(len(item.payload) for item in found) > near_bytes
 
 
 async def read_page(service: PubsubService, node: Node, query: PageQuery) -> ItemPage:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 from twisted.internet.defer import Deferred, succeed
+from twisted.python.failure import Failure
 
 from cluster.base.settled import Settled, all_of
 from cluster.pubsub.errors import no_node, refusal
@@ -112,11 +113,17 @@ class PubsubService:
         if len(self.nodes) >= self.bounds.nodes:
             text = f"at most {self.bounds.nodes} nodes are kept"
             raise refusal(Condition.RESOURCE_CONSTRAINT, "max-nodes-exceeded", text)
-        self.check_parties()
         owner = Party(creator.bare, "owner")
         record = NodeRecord(name, config, creator.bare, self.now_utc_s())
         node = self.nodes[name] = Node(record, {owner.jid: owner})
-        return node, Deferred.fromCoroutine(self.store.put(self.owner, record, owner))
+        kept = Deferred.fromCoroutine(self.store.put(self.owner, record, owner))
+        return node, kept.addErrback(self._not_created, node)
+
+    def _not_created(self, failure: Failure, node: Node) -> Failure:
+        """The storage is away: there is no such node."""
+        if self.nodes.get(node.name) is node:
+            del self.nodes[node.name]
+        return failure
 
     async def configure(self, node: Node, config: NodeConfig) -> None:
         """Another configuration for a node."""

@@ -23,6 +23,8 @@ from cluster.xmpp.stanza import Stanza, make
 
 SUBSCRIBE_OPTIONS = f"{PUBSUB}#subscribe_options"
 AUTHORIZATION = f"{PUBSUB}#subscribe_authorization"
+MAX_OF_ENTITY = 100
+"""Subscriptions of one entity to one node, by its full JIDs; else one could use up what is for all."""
 _OPTIONS = f"{{{PUBSUB}}}options"
 
 
@@ -41,7 +43,7 @@ async def subscribe(service: PubsubService, entity: Jid, asked: Element, pubsub:
     if before.subscription == "subscribed":
         return _answer(node, before, options)
     if jid not in node.parties:
-        service.check_parties()
+        _check_room(service, node, jid)
     state: SubscriptionState = "subscribed" if is_at_once else "pending"
     party = msgspec.structs.replace(before, subscription=state, deliver=_deliver(options, True))
     await service.put_party(node, party)
@@ -51,6 +53,14 @@ async def subscribe(service: PubsubService, entity: Jid, asked: Element, pubsub:
     else:
         await ask_owners(service, node, jid)
     return _answer(node, party, options)
+
+
+def _check_room(service: PubsubService, node: Node, jid: Jid) -> None:
+    """Raise StanzaError where there is no room for one more subscription (section 6.1.3.9)."""
+    service.check_parties()
+    if jid.resourcepart and sum(each.bare == jid.bare for each in node.parties) >= MAX_OF_ENTITY:
+        text = f"at most {MAX_OF_ENTITY} subscriptions of one entity are kept at a node"
+        raise refusal(Condition.POLICY_VIOLATION, "too-many-subscriptions", text)
 
 
 def own_jid(asked: Element, entity: Jid) -> Jid | None:

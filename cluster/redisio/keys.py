@@ -134,7 +134,7 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:store:{{{domain}}}:pubsub:{owner}"
 
     def pubsub_bytes(self, domain: str, owner: str) -> str:
-        """Hash of how many bytes the items of each of those nodes have: by name."""
+        """Hash of how many bytes the items of each of those nodes have: by name, and under an empty one for all."""
         return f"{self.prefix}:store:{{{domain}}}:pubsub-bytes:{owner}"
 
     def pubsub_items(self, domain: str, owner: str, node: str) -> str:

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from cluster.base import reasons
 from cluster.base.clock import Clock
 from cluster.base.settled import Settled
+from cluster.base.turn import Stage, Turn
 from cluster.router.guard import LinkGuard
 from cluster.router.link_faults import LinkFaults
 from cluster.router.port import QUEUE, Bounce, Deliver, HopRecorder, no_link
@@ -69,12 +70,15 @@ class MemoryNetwork:
         self._queues: dict[tuple[str, str], Queue] = {}
         self._faults: dict[str, dict[str, bytes]] = {}
 
-    def router(self, domain: str, tracer: HopRecorder, clock: Clock | None = None) -> MemoryRouter:
+    def router(
+        self, domain: str, tracer: HopRecorder, clock: Clock | None = None, turn: Turn | None = None
+    ) -> MemoryRouter:
         """A new router of this domain; when started, it replaces an earlier one.
 
-        `clock`: of its process, in which nothing happens any more once that has crashed; see `forget`.
+        `clock`, `turn`: of its process, in which nothing happens any more once that has crashed; see `forget`.
         """
-        return MemoryRouter(self, domain, tracer, clock or self.clock)
+        clock = clock or self.clock
+        return MemoryRouter(self, domain, tracer, clock, turn or Turn(clock))
 
     def forget(self, router: MemoryRouter) -> bool:
         """The process of this router has crashed: what it had not written, or not acknowledged, is for the next one.
@@ -113,9 +117,10 @@ class MemoryNetwork:
 class MemoryRouter:
     """A `Router` of one domain."""
 
-    def __init__(self, network: MemoryNetwork, domain: str, tracer: HopRecorder, clock: Clock) -> None:
+    def __init__(self, network: MemoryNetwork, domain: str, tracer: HopRecorder, clock: Clock, turn: Turn) -> None:
         self.network = network
         self.clock = clock
+        self.turn = turn
         self.domain = domain
         self.tracer = tracer
         self._bounce: Bounce | None = None
@@ -205,7 +210,7 @@ class MemoryLink:
         """Carry the stanza; see `Link`."""
         if self._entry is None:
             self._entry = Entry("")
-            self._router.clock.callLater(0, self.flush)
+            self._router.turn.add(self.flush, Stage.LINKS)
         self._entry.stanzas.append(stanza)
         return self._entry.settled
 

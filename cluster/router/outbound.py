@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import Any
 
+import msgspec
 from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 
@@ -16,6 +18,8 @@ from cluster.router.port import Bounce, HopRecorder
 from cluster.xmpp.errors import StanzaError
 from cluster.xmpp.stanza import Stanza
 
+_encode = msgspec.msgpack.Encoder().encode
+
 
 class Outbound:
     """All links out of one domain; the stanzas of one reactor turn are written at its end."""
@@ -25,8 +29,11 @@ class Outbound:
     def __init__(
         self, reactor: Clock, turn: Turn, client: RedisClient, keys: LinkKeys, domain: str, tracer: HopRecorder,
         max_backlog: int, peers: Collection[str] | None = None,
+        encode: Callable[[Any], bytes] = _encode,
     ) -> None:  # fmt: skip
-        """`peers`: the only ends to which links lead from here; None: all ends."""
+        """`peers`: the only ends to which links lead from here; None: all ends. `encode` writes the items of an entry
+        (`msgspec` as they are)."""
+        self.encode = encode
         self.reactor = reactor
         self._turn = turn
         self.client = client

@@ -128,7 +128,7 @@ class OutboundLink:
 
     def _write_first(self) -> None:
         batch = self._waiting.popleft()
-        batch.entry = _encode(batch.stanzas)
+        batch.entry = self._outbound.encode(batch.stanzas)
         self._room -= 1
         self._room_bytes -= len(batch.entry)
         self._write_next(batch)

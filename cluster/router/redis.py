@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-import msgspec
-
 from cluster.base.clock import Clock
 from cluster.base.turn import Turn
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
+from cluster.router import entry
 from cluster.router.assignment import AllLinks, LinkAssignment
 from cluster.router.guard import LinkGuard
 from cluster.router.inbound import Inbound
@@ -18,7 +17,6 @@ from cluster.router.port import Bounce, Deliver, HopRecorder
 from cluster.router.reader import EntrySink
 from cluster.router.realm import NO_COMPONENTS
 from cluster.router.redis_faults import RedisFaults
-from cluster.xmpp.stanza import Stanza
 
 
 class RedisRouter:
@@ -53,13 +51,16 @@ class RedisRouter:
         self._domain = domain
         self._tracer = tracer
         self._served_by = served_by
-        self._outbound = Outbound(reactor, turn, client, keys, sender or domain, tracer, max_backlog, peers)
+        self._outbound = Outbound(
+            reactor, turn, client, keys, sender or domain, tracer, max_backlog, peers, encode=entry.encode
+        )
         self.link = self._outbound.link
         """The link to this domain, for one sending: a link that nobody serves is forgotten."""
         self.faults = RedisFaults(reactor, client, keys, domain, tracer, now_utc_s)
         """Of the links into the domain, whatever carries them; known before `start` reads anything."""
-        decode = msgspec.msgpack.Decoder(list[Stanza]).decode
-        self._inbound = Inbound(reactor, turn, client, keys, domain, share or AllLinks(), decode, self.faults.are_known)
+        self._inbound = Inbound(
+            reactor, turn, client, keys, domain, share or AllLinks(), entry.decode, self.faults.are_known
+        )
 
     async def start(self, deliver: Deliver, bounce: Bounce) -> None:
         """Begin to carry, first what was not acknowledged before a crash."""

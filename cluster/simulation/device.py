@@ -28,6 +28,8 @@ from cluster.xmpp.streams.sm import StreamManagement, Unacknowledged
 RETRY_S = 1.0
 """Before a further try to connect, on average."""
 CONNECT_TIMEOUT_S = 10.0
+KEEPALIVE_S = 60.0
+"""So often it asks the server for an acknowledgement; one who does not answer until the next time is gone."""
 GOODBYE_S = 5.0
 """How long the server may take to end its side of the stream."""
 BROKEN = (StreamFailed, StreamError, sasl.SaslError)
@@ -122,6 +124,9 @@ class Device(ClientFactory):
         self._line: _Line | None = None
         self._sm = StreamManagement()
         self._retry: VirtualCall | None = None
+        self._keepalive: VirtualCall | None = None
+        self._is_heard = False
+        """Something came since the server was last asked for a sign of life."""
         self._bound: Bound | None = None
         self._is_managed = False
         self._goodbye: Stanza | None = None
@@ -152,10 +157,13 @@ class Device(ClientFactory):
         if self._goodbye is None or line is None or not self.is_online or self._sm.unacknowledged:
             return
         self._wants = self.is_online = False
+        if self._keepalive is not None:
+            self._keepalive.cancel()
+            self._keepalive = None
         line.stream.close()
         line.transport.write(self._sm.ack() + self._goodbye.raw + line.stream.data_to_send())
         self._goodbye, self._sm.id = None, ""
-        self._host.callLater(GOODBYE_S, line.transport.abortConnection)
+        self._host.callLater(GOODBYE_S, line.transport.loseConnection)
 
     def send(self, stanzas: Sequence[Stanza]) -> None:
         """Write them now, or when it is online again."""
@@ -192,6 +200,9 @@ class Device(ClientFactory):
     def lost(self) -> None:
         """The connection is gone."""
         was_online, self.is_online, self._line = self.is_online, False, None
+        if self._keepalive is not None:
+            self._keepalive.cancel()
+            self._keepalive = None
         if self._wants:
             self.breaks += was_online
             self._try_again()
@@ -204,9 +215,20 @@ class Device(ClientFactory):
 
     # --- of its stream
 
+    def _keep_alive(self) -> None:
+        """A connection whose other end has vanished without a word is found out."""
+        if not self._is_heard:
+            self._keepalive = None
+            self.cut()
+            return
+        self._is_heard = False
+        self._keepalive = self._host.callLater(KEEPALIVE_S, self._keep_alive)
+        self._write(sm.REQUEST)
+
     def bound(self, bound: Bound) -> None:
         """The login is done."""
         self._bound = bound
+        self._keepalive = self._host.callLater(KEEPALIVE_S, self._keep_alive)
         if bound.is_resumed:
             assert bound.h is not None
             self._write(self._sm.acknowledged(bound.h))
@@ -228,6 +250,7 @@ class Device(ClientFactory):
 
     def take(self, child: Slice) -> None:
         """A child of the stream."""
+        self._is_heard = True
         if child.name in _STANZAS:
             if self._is_managed:
                 self._sm.received(None)

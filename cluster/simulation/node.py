@@ -45,10 +45,11 @@ class SimulatedNode:
             lab.plan.sample_every,
             self.host,
         )
-        self.router = lab.router.router(node.domain, tracer, self.host)
+        turn = Turn(self.host)
+        self.router = lab.router.router(node.domain, tracer, self.host, turn)
         self.nodes = MemoryNodes(lab.memberships[node.domain], node.name, self.host)
         ports = Ports(
-            self.host, lambda: START_UTC_S + timeline.seconds(), Turn(self.host),
+            self.host, lambda: START_UTC_S + timeline.seconds(), turn,
             new_id=lambda: f"{chance.getrandbits(64):016x}", new_salt=lambda: chance.randbytes(16),
             derive=derivation(self.host), store=store, router=self.router, nodes=self.nodes, tracer=tracer,
             expelled=lambda: lab.crash(node.name),

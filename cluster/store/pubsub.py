@@ -100,6 +100,8 @@ class Node(msgspec.Struct):
     def is_subscribed(self, entity: Jid) -> bool:
         """By its bare JID or by a full one."""
         bare = entity.bare
+        if "subscribed" in (self.subscription_of(entity), self.subscription_of(bare)):
+            return True
         return any(party.subscription == "subscribed" and party.jid.bare == bare for party in self.parties.values())
 
     @property

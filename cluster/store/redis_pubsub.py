@@ -46,10 +46,15 @@ _stored_item = msgspec.msgpack.Decoder(_StoredItem).decode
 
 _FORGET = """
 local function forget(ids)
+  local freed = 0
   for _, id in ipairs(ids) do
-    redis.call('HINCRBY', KEYS[3], ARGV[1], -(redis.call('HSTRLEN', KEYS[2], id) + #id))
+    freed = freed + redis.call('HSTRLEN', KEYS[2], id) + #id
     redis.call('HDEL', KEYS[2], id)
     redis.call('ZREM', KEYS[1], id)
+  end
+  if freed > 0 then
+    redis.call('HINCRBY', KEYS[3], ARGV[1], -freed)
+    redis.call('HINCRBY', KEYS[3], '', -freed)
   end
 end
 local function forget_expired(before)
@@ -77,9 +82,7 @@ for _, other in ipairs(redis.call('ZRANGE', KEYS[1], 0, math.max(0, others + 1 -
   end
 end
 if #value > before then
-  local total = #value + #id - freed
-  local sizes = redis.call('HGETALL', KEYS[3])
-  for place = 2, #sizes, 2 do total = total + sizes[place] end
+  local total = #value + #id - freed + (redis.call('HGET', KEYS[3], '') or 0)
   if total > tonumber(ARGV[6]) then return {'too much'} end
 end
 forget(removed)
@@ -87,6 +90,7 @@ if not is_new then forget({id}) end
 redis.call('HSET', KEYS[2], id, value)
 redis.call('ZADD', KEYS[1], string.format('%.0f', at), id)
 redis.call('HINCRBY', KEYS[3], ARGV[1], #value + #id)
+redis.call('HINCRBY', KEYS[3], '', #value + #id)
 return {'kept', string.format('%.0f', at), unpack(removed)}
 """
 )
@@ -104,11 +108,13 @@ if left > 0 then forget(redis.call('ZRANGE', KEYS[1], 0, left - 1)) end
 """
 )
 
-_PURGE = "redis.call('DEL', KEYS[1], KEYS[2]); redis.call('HDEL', KEYS[3], ARGV[1])"
-
-_DELETE = """
+_PURGE = """
 redis.call('DEL', KEYS[1], KEYS[2])
+redis.call('HINCRBY', KEYS[3], '', -(redis.call('HGET', KEYS[3], ARGV[1]) or 0))
 redis.call('HDEL', KEYS[3], ARGV[1])
+"""
+
+_DELETE = f"""{_PURGE}
 for at = 2, #ARGV do redis.call('HDEL', KEYS[4], ARGV[at]) end
 """
 

@@ -104,11 +104,17 @@ def opening(kind: str, from_: Jid) -> bytes:
     return f"<{kind} from={quoteattr(str(from_))}".encode()
 
 
+@lru_cache(maxsize=16_384)
+def to_attribute(to: Jid) -> bytes:
+    """The address of a receiver as `addressed` splices it in."""
+    return f" to={quoteattr(str(to))}".encode()
+
+
 def addressed(stanza: Stanza, to: Jid) -> Stanza:
     """A stanza without `to` for many receivers, for one of them: the address spliced in after the sender's."""
     assert stanza.from_ is not None
     start = len(opening(stanza.kind, stanza.from_))
-    raw = stanza.raw[:start] + f" to={quoteattr(str(to))}".encode() + stanza.raw[start:]
+    raw = stanza.raw[:start] + to_attribute(to) + stanza.raw[start:]
     return msgspec.structs.replace(stanza, to=to, raw=raw)
 
 

@@ -30,10 +30,16 @@ def _pair(kind: ForeignServer, folder: Path) -> Iterator[Site]:
         asked = (LOCALHOST, names.port)
         hosts = (Host(HERE, here), Host(SECURED, secured, "required"))
         stack.enter_context(
-            kind.running(Settings(folder / "here", hosts, folder, s2s_port=s2s_here, name_server=asked, rooms=(ROOMS,)))
+            kind.running(
+                Settings(
+                    folder / "here", hosts, folder, s2s_port=s2s_here, name_server=asked, rooms=(ROOMS,), eventing=True
+                )
+            )
         )
         hosts = (Host(THERE, there),)
-        stack.enter_context(kind.running(Settings(folder / "there", hosts, s2s_port=s2s_there, name_server=asked)))
+        stack.enter_context(
+            kind.running(Settings(folder / "there", hosts, s2s_port=s2s_there, name_server=asked, eventing=True))
+        )
         yield Site(
             kind.name,
             Domain(HERE, (LOCALHOST, here)),

@@ -59,6 +59,16 @@ def muc(section: str, level: Level, text: str) -> Callable[[Test], Test]:
     return rule("XEP-0045", section, level, text)
 
 
+def pubsub(section: str, level: Level, text: str) -> Callable[[Test], Test]:
+    """A rule of XEP-0060."""
+    return rule("XEP-0060", section, level, text)
+
+
+def pep(section: str, level: Level, text: str) -> Callable[[Test], Test]:
+    """A rule of XEP-0163."""
+    return rule("XEP-0163", section, level, text)
+
+
 def not_kept(reason: str) -> pytest.MarkDecorator:
     """Our server breaks this rule; the reason is shown in the table. A rule that is kept again fails the suite."""
     return pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)

@@ -39,6 +39,8 @@ COMMANDS = {
     "phone": ("fc1", "inbox"),
     "mail": ("fc6", "inbox"),
     "verify": (),
+    "check": ("montague.lit",),
+    "simulate": ("verona", "--for", "10s"),
     "config": None,
     "up": None,
 }

@@ -16,7 +16,7 @@ import pytest
 from cluster.lab.api import Lab
 from cluster.lab.folder import LABS, LabFolder
 from cluster.lab.plans import read_plans
-from cluster.lab.processes.holder import STOP_TIMEOUT_S
+from cluster.lab.processes.signals import STOP_TIMEOUT_S
 from cluster.lab.wait import wait_until
 from tests.harness import Valkey
 from tests.live.running_lab import ROOT, XMPPLAB, RunningLab

@@ -60,6 +60,8 @@ class Settings:
     """Secrets of the components (XEP-0114) that it lets in, by their domains."""
     rooms: tuple[str, ...] = ()
     """Domains of its room services (XEP-0045)."""
+    eventing: bool = False
+    """Its accounts have nodes (XEP-0163), also where it is lean."""
     address: str = LOCALHOST
     """Where it listens."""
     registration: bool = True
@@ -139,7 +141,8 @@ class ForeignServerNode(ServerNode, frozen=True, kw_only=True):
             folder,
             (Host(self.domain, self.c2s_port, self.tls, 0 if self.tls == "off" else self.direct_tls_port),),
             folder,
-            s2s_port=self.s2s_port, ca_file=ca_file, name_server=name_server, hosts_file=hosts_file,
+            s2s_port=self.s2s_port, ca_file=None if self.tls == "off" else ca_file,
+            name_server=name_server, hosts_file=hosts_file,
             component_port=self.component_port if self.components else 0,
             components={each.domain: each.secret for each in self.components},
             rooms=tuple(each.domain for each in self.services if each.kind == "rooms"),

@@ -102,14 +102,14 @@ class Check:
     def _external(
         self, at: _Failing, wire: Wire, header: StreamHeader, features: Element, peer: ServerNode | None
     ) -> Iterator[CheckStep]:
-        has_dialback = _has_dialback(header, features)
+        dials_back = has_dialback(header, features)
         if peer is None:
             yield self._step("servers", "EXTERNAL", "not tried: no other server of the lab may speak with it")
             return
         at.name = "EXTERNAL"
-        if "EXTERNAL" not in _mechanisms(features):
+        if "EXTERNAL" not in mechanisms(features):
             at.remedy = "give it the lab's CA as an authority, and let it offer SASL EXTERNAL or dialback"
-            if not has_dialback:
+            if not dials_back:
                 raise Ended(f"{peer.domain} is offered neither EXTERNAL nor dialback")
             yield self._step("servers", "EXTERNAL", f"not offered to {peer.domain}; dialback is (XEP-0220)")
             return
@@ -142,10 +142,10 @@ class Check:
                 at.name, at.remedy = "STARTTLS", "give it a certificate, or write `tls: off` into the topology"
                 raise Ended("STARTTLS is not on offer")
             at.name, at.remedy = "SASL", "let it offer a mechanism, such as SCRAM-SHA-1 (RFC 6120 section 13.8)"
-            mechanisms = _mechanisms(features)
-            if not mechanisms:
+            offered = mechanisms(features)
+            if not offered:
                 raise Ended("no mechanism is on offer")
-            yield self._step("clients", "SASL", ", ".join(mechanisms))
+            yield self._step("clients", "SASL", ", ".join(offered))
         if server.direct_tls is not None:
             yield from self._direct_tls(see)
 
@@ -205,11 +205,12 @@ def _in_words(error: Exception) -> str:
     return str(error)
 
 
-def _mechanisms(features: Element) -> list[str]:
+def mechanisms(features: Element) -> list[str]:
+    """SASL mechanisms on offer."""
     return [each.text or "" for each in features.iter(f"{{{SASL}}}mechanism")]
 
 
-def _has_dialback(header: StreamHeader, features: Element) -> bool:
+def has_dialback(header: StreamHeader, features: Element) -> bool:
     """By its feature, or as old servers say it: by the namespace in the header (XEP-0220 section 2.3.1)."""
     return features.find(f"{{{DIALBACK_FEATURE}}}dialback") is not None or DIALBACK in header.namespaces
 
@@ -219,8 +220,8 @@ def _described(header: StreamHeader, features: Element) -> str:
     starttls = features.find(f"{{{TLS}}}starttls")
     if starttls is not None:
         parts.append("STARTTLS required" if starttls.find(f"{{{TLS}}}required") is not None else "STARTTLS")
-    if mechanisms := _mechanisms(features):
-        parts.append(f"SASL {', '.join(mechanisms)}")
+    if offered := mechanisms(features):
+        parts.append(f"SASL {', '.join(offered)}")
     parts += [
         name for namespace, name in _KNOWN.items() if any(each.tag.startswith(f"{{{namespace}}}") for each in features)
     ]

@@ -20,11 +20,12 @@ from cluster.lab.control.readiness import answers
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.private import write_private
-from cluster.lab.processes.holder import end_holder
+from cluster.lab.processes.signals import end_holder
 from cluster.lab.progress import Tell
 from cluster.lab.provision import redis
 from cluster.lab.provision.addresses import check_free, first_free
 from cluster.lab.provision.certificates import certify
+from cluster.lab.provision.removal import remove
 from cluster.lab.provision.same import check_same
 from cluster.lab.state import NodeAction, NodeState
 from cluster.lab.wait import pause, wait_until
@@ -286,12 +287,5 @@ def _is_hopeless(container: Any) -> bool:
 
 def _take_down(folder: LabFolder, engine: Engine, *, keep: bool) -> bool:
     ran = engine.remove_all()
-    try:
-        if folder.plan_file.exists() and (plan := folder.plan()).redis_url:
-            redis.move_out(plan, keep_data=keep)
-    finally:
-        if keep:
-            folder.remove_runtime()
-        else:
-            folder.remove()
+    remove(folder, keep=keep)
     return ran

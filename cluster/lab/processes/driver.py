@@ -14,14 +14,13 @@ import psutil
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder, is_full
 from cluster.lab.logs import ProcessLogs, tail
-from cluster.lab.processes.holder import STOP_TIMEOUT_S, end_holder
-from cluster.lab.processes.orphans import end_orphans
 from cluster.lab.processes.peer import check
-from cluster.lab.processes.signals import APPLY
+from cluster.lab.processes.signals import APPLY, STOP_TIMEOUT_S, end_holder, end_orphans
 from cluster.lab.progress import Tell, shortened, untold
 from cluster.lab.provision import redis
 from cluster.lab.provision.addresses import check_free, first_free
 from cluster.lab.provision.certificates import certify
+from cluster.lab.provision.removal import remove
 from cluster.lab.provision.same import check_same
 from cluster.lab.state import LabState, NodeAction, NodeState
 from cluster.lab.wait import wait_until
@@ -87,13 +86,8 @@ class ProcessDriver:
             raise LabError(f"another command is changing lab {folder.name!r}; wait for it to end, then try again")
         try:
             end_orphans(folder)
-            if folder.plan_file.exists() and (plan := folder.plan()).redis_url:
-                redis.move_out(plan, keep_data=keep)
+            remove(folder, keep=keep)
         finally:
-            if keep:
-                folder.remove_runtime()
-            else:
-                folder.remove()
             os.close(lock)
         return holder is not None
 

@@ -18,6 +18,19 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 VALIDITY = timedelta(days=397)
 """Apple's clients refuse server certificates that are valid for longer than 398 days."""
 
+FLAWS = (
+    "expired",
+    "not valid yet",
+    "for another name",
+    "right in its common name only",
+    "self-signed",
+    "of another authority",
+    "for servers only",
+)
+"""Nodes of these names get a certificate with that flaw: to see what others make of it."""
+DEBATABLE = ("for servers only",)
+"""Public authorities issue only such certificates now; some servers take them from one that logs in, some do not."""
+
 SKEW = timedelta(hours=1)
 """A clock that lags by less than this still accepts a new certificate."""
 
@@ -47,26 +60,48 @@ def issue(
         .add_extension(usage, critical=True)
         .sign(key, SHA256())
     )
-    issued = {node: _server(now_utc, name, key, *named) for node, named in servers.items()}
+    issued = {node: _server(now_utc, name, key, *named, node) for node, named in servers.items()}
     return authority.public_bytes(Encoding.PEM), issued
 
 
 def _server(
-    now_utc: datetime, issuer: x509.Name, issuer_key: ec.EllipticCurvePrivateKey, domains: Sequence[str], host: str
+    now_utc: datetime,
+    issuer: x509.Name,
+    issuer_key: ec.EllipticCurvePrivateKey,
+    domains: Sequence[str],
+    host: str,
+    flaw: str,
 ) -> Issued:
+    """`flaw`: one of FLAWS; anything else is none."""
     key = ec.generate_private_key(ec.SECP256R1())
-    authority_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
     # The subject is for people, and cut at X.520's limit; clients look at the others (RFC 6125 section 6.4.4).
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _ascii(domains[0])[:64])])
+    match flaw:
+        case "self-signed":
+            issuer, issuer_key = subject, key
+        case "of another authority":
+            issuer_key = ec.generate_private_key(ec.SECP256R1())
+        case "expired":
+            now_utc -= 2 * VALIDITY
+        case "not valid yet":
+            now_utc += timedelta(days=2)
+        case "for another name":
+            domains = ["wrong.invalid"]
+            subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, domains[0])])
+        case (
+            "right in its common name only"
+        ):  # which counts for nothing where there are others (RFC 6125 section 6.4.4)
+            domains = ["wrong.invalid"]
+    purposes = [ExtendedKeyUsageOID.SERVER_AUTH]
+    if flaw != "for servers only":
+        purposes.append(ExtendedKeyUsageOID.CLIENT_AUTH)
+    authority_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
     certificate = (
         _builder(now_utc, issuer, subject, key.public_key())
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName(_names(domains, host)), critical=False)
         .add_extension(_usage(digital_signature=True), critical=True)
-        .add_extension(
-            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
-            critical=False,
-        )
+        .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
         .add_extension(authority_key, critical=False)
         .sign(issuer_key, SHA256())
     )

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
 
 from cluster.server.components.component import Component, ComponentOutbox
 from cluster.server.config import Ports
 from cluster.server.ingress import Ingress
+from cluster.streams.acknowledging import acknowledge
 from cluster.streams.connection import StreamConnection
 from cluster.streams.peer_clock import PeerClock
 from cluster.xmpp.errors import StreamCondition, StreamError
@@ -85,7 +84,8 @@ class ComponentStream(StreamConnection):
     def _on_event(self, event: Stanza | Misaddressed | Joined | Acknowledged | Closed) -> None:
         match event:
             case Stanza():
-                self._take(event)
+                settled = self._shared.ingress.from_component(event)
+                acknowledge(self._stream, settled, self._unsettled, self._write_output)
             case Misaddressed():
                 self._answer(event)
             case Joined():
@@ -95,18 +95,6 @@ class ComponentStream(StreamConnection):
                     self._component.done(event.count)
             case Closed():
                 self._on_closed(event)
-
-    def _take(self, stanza: Stanza) -> None:
-        settled = self._shared.ingress.from_component(stanza)
-        if self._stream.received(settled) and settled is not None:
-            settled.addBoth(self._on_settled, settled)
-        if settled is not None:
-            self._unsettled.add(settled)
-
-    def _on_settled(self, result: Any, settled: Deferred[Any]) -> Any:
-        self._stream.settled(settled)
-        self._write_output()
-        return result
 
     def _answer(self, event: Misaddressed) -> None:
         self._stream.received(None)

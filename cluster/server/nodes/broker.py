@@ -15,19 +15,20 @@ from cluster.base.storage import is_away
 from cluster.membership.port import Nodes
 from cluster.server.domain import Domain
 from cluster.server.nodes.frames import (
-    Bound,
-    Counted,
     Deliver,
-    End,
-    Flow,
+    EndStream,
+    FlowControl,
     Frame,
-    Left,
-    Open,
-    Refused,
+    NonzaReceived,
+    OfClient,
+    OpenSession,
     Remove,
-    Said,
-    SaidNonza,
-    Write,
+    SessionOpened,
+    SessionRefused,
+    StanzaCounted,
+    StanzaReceived,
+    StreamDetached,
+    WriteBytes,
 )
 from cluster.server.nodes.remote_session import RemoteStream
 from cluster.server.nodes.remote_sessions import RemoteSessions
@@ -54,7 +55,7 @@ class NodeBroker:
         self._relayed: dict[str, RemoteStream] = {}
 
     def _tell(self, node: str, frame: Frame) -> Settled:
-        if isinstance(frame, End):
+        if isinstance(frame, EndStream):
             self._relayed.pop(frame.stream, None)
         return self._nodes.send(node, frame)
 
@@ -67,61 +68,63 @@ class NodeBroker:
                 return self._domain.routing.from_node(node, frame, place)
             case Remove():
                 return Deferred.fromCoroutine(self._domain.remove_account(frame.localpart))
-            case Open():  # without waiting for the answer, which may depend on later frames
+            case OpenSession():  # without waiting for the answer, which may depend on later frames
                 Deferred.fromCoroutine(self._admit(node, frame)).addErrback(self._on_failure, node, frame)
-            case Said() | SaidNonza() | Counted() | Flow() | Left():
+            case StanzaReceived() | NonzaReceived() | StanzaCounted() | FlowControl() | StreamDetached():
                 return self._take_of_client(node, frame)
-            case Bound() | Refused() | Write() | End():
+            case SessionOpened() | SessionRefused() | WriteBytes() | EndStream():
                 self._remote.take(node, frame)
         return None
 
-    def _take_of_client(self, node: str, frame: Said | SaidNonza | Counted | Flow | Left) -> Settled:
+    def _take_of_client(self, node: str, frame: OfClient | StreamDetached) -> Settled:
         stream = self._relayed.get(frame.stream)
-        if isinstance(frame, Left):
+        if isinstance(frame, StreamDetached):
             if stream is not None:
                 del self._relayed[frame.stream]
                 stream.left(lost=frame.lost)
         elif stream is not None:
             return stream.take(frame)
-        elif isinstance(frame, Said) and not frame.managed:
+        elif isinstance(frame, StanzaReceived) and not frame.managed:
             return self._domain.routing.route(frame.stanza)  # of an ended session; nobody would send it again
         return None
 
-    async def _admit(self, node: str, wish: Open) -> None:
+    async def _admit(self, node: str, wish: OpenSession) -> None:
         """Bind or resume a session for a client at that node, whose account is here."""
         stream = RemoteStream(wish.stream, node, partial(self._tell, node))
         if not wish.previd:
             session = await self._binder.bind(wish.localpart, wish.resource, stream.handle, temporary=False)
             if isinstance(session, StanzaError):
-                self._nodes.send(node, Refused(wish.stream, session.condition, session.text))
+                self._nodes.send(node, SessionRefused(wish.stream, session.condition, session.text))
                 return
         else:
             try:
                 resumed = await self._binder.resume(wish.localpart, wish.previd, wish.h, stream.handle)
             except StreamError as error:
                 detail = b"" if error.detail is None else xml.serialize(error.detail)
-                self._nodes.send(node, Refused(wish.stream, error.condition, error.text, ends=True, detail=detail))
+                self._nodes.send(
+                    node, SessionRefused(wish.stream, error.condition, error.text, ends=True, detail=detail)
+                )
                 return
             if resumed is None or isinstance(resumed, int):
-                self._nodes.send(node, Refused(wish.stream, handled=resumed))
+                self._nodes.send(node, SessionRefused(wish.stream, handled=resumed))
                 return
             session = resumed
         self._relayed[wish.stream] = stream
         stream.open(session)
 
-    def _on_failure(self, failure: Failure, node: str, wish: Open) -> None:
+    def _on_failure(self, failure: Failure, node: str, wish: OpenSession) -> None:
         self._log.failure("Admitting a client of {node}", failure, node=node)
         condition = StreamCondition if wish.previd else Condition
-        self._nodes.send(node, Refused(wish.stream, condition.INTERNAL_SERVER_ERROR, ends=bool(wish.previd)))
+        self._nodes.send(node, SessionRefused(wish.stream, condition.INTERNAL_SERVER_ERROR, ends=bool(wish.previd)))
 
     def refuse(self, frame: Any, error: StanzaError) -> None:
         """Return its stanza to the sender, fail the request of a stream here, end the stream that ends there."""
         match frame:
             case Deliver():
                 self._domain.routing.bounce(frame.stanza, error)
-            case Open() | Said() | SaidNonza() | Counted() | Flow():
+            case OpenSession() | StanzaReceived() | NonzaReceived() | StanzaCounted() | FlowControl():
                 self._remote.refuse(frame, error)
-            case Write() | Bound() if frame.stream in self._relayed:
+            case WriteBytes() | SessionOpened() if frame.stream in self._relayed:
                 self._relayed.pop(frame.stream).left(lost=True)
 
     def gone(self, node: str) -> None:

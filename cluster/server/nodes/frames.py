@@ -44,9 +44,9 @@ class Remove(_Frame, frozen=True):
 # --- from the node of a stream to the node of its session
 
 
-class Open(_Frame, frozen=True):
+class OpenSession(_Frame, frozen=True, tag="Open"):
     """A client of the receiving node's account has logged in here, and wants a new session or its former one. The
-    answer is Bound or Refused."""
+    answer is SessionOpened or SessionRefused."""
 
     stream: str
     localpart: str
@@ -55,7 +55,7 @@ class Open(_Frame, frozen=True):
     h: int = 0
 
 
-class Said(_Frame, frozen=True):
+class StanzaReceived(_Frame, frozen=True, tag="Said"):
     """The client sent a stanza. On a managed stream the client keeps it until it is acknowledged."""
 
     stream: str
@@ -68,27 +68,27 @@ class Said(_Frame, frozen=True):
         return self.stanza.raw
 
 
-class Counted(_Frame, frozen=True):
+class StanzaCounted(_Frame, frozen=True, tag="Counted"):
     """The client sent a stanza that was answered already; a managed stream counts it."""
 
     stream: str
 
 
-class SaidNonza(_Frame, frozen=True):
+class NonzaReceived(_Frame, frozen=True, tag="SaidNonza"):
     """The client sent an element that is not a stanza."""
 
     stream: str
     nonza: Nonza
 
 
-class Flow(_Frame, frozen=True):
+class FlowControl(_Frame, frozen=True, tag="Flow"):
     """The client reads, or does not read."""
 
     stream: str
     writable: bool
 
 
-class Left(_Frame, frozen=True):
+class StreamDetached(_Frame, frozen=True, tag="Left"):
     """The stream has ended: by a broken connection, or in an orderly way."""
 
     stream: str
@@ -98,7 +98,7 @@ class Left(_Frame, frozen=True):
 # --- from the node of a session to the node of its stream
 
 
-class Bound(_Frame, frozen=True):
+class SessionOpened(_Frame, frozen=True, tag="Bound"):
     """The stream has its session; with the SM-ID, and the count of handled stanzas of a resumed one (XEP-0198)."""
 
     stream: str
@@ -107,7 +107,7 @@ class Bound(_Frame, frozen=True):
     handled: int = 0
 
 
-class Refused(_Frame, frozen=True):
+class SessionRefused(_Frame, frozen=True, tag="Refused"):
     """The request is refused: a stanza error's condition; a stream error's if `ends`; none if there is no such
     session."""
 
@@ -121,7 +121,7 @@ class Refused(_Frame, frozen=True):
     """The count of the client's stanzas on an ended stream."""
 
 
-class Write(_Frame, frozen=True):
+class WriteBytes(_Frame, frozen=True, tag="Write"):
     """Bytes for the client."""
 
     stream: str
@@ -133,7 +133,7 @@ class Write(_Frame, frozen=True):
         return self.data
 
 
-class End(_Frame, frozen=True):
+class EndStream(_Frame, frozen=True, tag="End"):
     """Close the stream with this error."""
 
     stream: str
@@ -141,7 +141,11 @@ class End(_Frame, frozen=True):
     text: str
 
 
-Frame = Deliver | Remove | Open | Said | SaidNonza | Counted | Flow | Left | Bound | Refused | Write | End
+OfClient = StanzaReceived | NonzaReceived | StanzaCounted | FlowControl
+"""What a client does on its stream."""
+Frame = (
+    Deliver | Remove | OpenSession | OfClient | StreamDetached | SessionOpened | SessionRefused | WriteBytes | EndStream
+)
 
 decode = msgspec.msgpack.Decoder(list[Frame]).decode
 """Decodes a batch."""

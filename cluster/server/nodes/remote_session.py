@@ -6,7 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 from cluster.base.settled import Settled
-from cluster.server.nodes.frames import Bound, Counted, End, Flow, Left, Said, SaidNonza, Write
+from cluster.server.nodes.frames import (
+    EndStream,
+    FlowControl,
+    NonzaReceived,
+    OfClient,
+    SessionOpened,
+    StanzaCounted,
+    StanzaReceived,
+    StreamDetached,
+    WriteBytes,
+)
 from cluster.server.sessions.port import SessionPort, StreamHandle
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.jid import Jid
@@ -21,7 +31,7 @@ Send = Callable[[Any], Settled]
 class RemoteSession:
     """A `SessionPort`, at the node of the stream."""
 
-    def __init__(self, bound: Bound, node: str, send: Send, handle: StreamHandle) -> None:
+    def __init__(self, bound: SessionOpened, node: str, send: Send, handle: StreamHandle) -> None:
         """`send` tells `node`, which has the session."""
         self.node = node
         self.jid = Jid.parse(bound.jid)
@@ -36,16 +46,16 @@ class RemoteSession:
 
     def on_stanza(self, stanza: Stanza) -> Settled:
         """Settled when a crash of this process can no longer lose it; the other node does the rest."""
-        return self._send(Said(self._stream, stanza, self._is_managed))
+        return self._send(StanzaReceived(self._stream, stanza, self._is_managed))
 
     def on_answered_stanza(self) -> None:
         """The other node counts it."""
-        self._send(Counted(self._stream))
+        self._send(StanzaCounted(self._stream))
 
     def nonza(self, nonza: Nonza) -> None:
         """The other node answers it; from `<enable/>` on, the client keeps what is not acknowledged."""
         self._is_managed = self._is_managed or nonza.name == f"{SM} enable"
-        self._send(SaidNonza(self._stream, nonza))
+        self._send(NonzaReceived(self._stream, nonza))
 
     def on_resumed(self) -> None:
         """Nothing to do: the other node has sent what the client missed."""
@@ -55,11 +65,11 @@ class RemoteSession:
 
     def pause(self) -> None:
         """The other node keeps what it has for the client."""
-        self._send(Flow(self._stream, False))
+        self._send(FlowControl(self._stream, False))
 
     def resume(self) -> None:
         """The other node writes again."""
-        self._send(Flow(self._stream, True))
+        self._send(FlowControl(self._stream, True))
 
     def on_connection_lost(self) -> None:
         """The other node keeps the session for its client, if it can be resumed."""
@@ -76,7 +86,7 @@ class RemoteSession:
     def _leave(self, *, lost: bool) -> None:
         if not self._is_over:
             self._is_over = True
-            self._send(Left(self._stream, lost))
+            self._send(StreamDetached(self._stream, lost))
 
     def write(self, data: bytes) -> None:
         """Bytes of the session for the client."""
@@ -103,21 +113,21 @@ class RemoteStream:
         """The stream has its session: tell the client, and send what it missed."""
         self._session = session
         sm = session.management
-        self._send(Bound(self._id, str(session.jid), sm.id if sm else "", sm.told if sm else 0))
+        self._send(SessionOpened(self._id, str(session.jid), sm.id if sm else "", sm.told if sm else 0))
         if sm is not None:
             session.on_resumed()
 
-    def take(self, frame: Said | SaidNonza | Counted | Flow) -> Settled:
+    def take(self, frame: OfClient) -> Settled:
         """Handle a frame of the client."""
         session = self._session
         if session is None:
             return None
-        if isinstance(frame, Said):
+        if isinstance(frame, StanzaReceived):
             return session.on_stanza(frame.stanza)
-        if isinstance(frame, Flow):
+        if isinstance(frame, FlowControl):
             session.resume() if frame.writable else session.pause()
             return None
-        if isinstance(frame, Counted):
+        if isinstance(frame, StanzaCounted):
             session.on_answered_stanza()
             return None
         try:
@@ -137,17 +147,17 @@ class RemoteStream:
         session, self._session = self._session, None
         if session is not None:
             session.on_shutdown()
-        self._send(End(self._id, StreamCondition.SYSTEM_SHUTDOWN, ""))
+        self._send(EndStream(self._id, StreamCondition.SYSTEM_SHUTDOWN, ""))
 
     def _write(self, data: bytes) -> None:
-        self._send(Write(self._id, data))
+        self._send(WriteBytes(self._id, data))
 
     def _end(self, error: StreamError) -> None:
-        self._send(End(self._id, error.condition, error.text))
+        self._send(EndStream(self._id, error.condition, error.text))
         self.left(lost=False)
 
     def _leave(self) -> None:
         """The session continues with another stream."""
         if self._session is not None:
             self._session = None
-            self._send(End(self._id, StreamCondition.CONFLICT, "the session was resumed on another stream"))
+            self._send(EndStream(self._id, StreamCondition.CONFLICT, "the session was resumed on another stream"))

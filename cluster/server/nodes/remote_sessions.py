@@ -9,7 +9,16 @@ from twisted.internet.defer import Deferred
 
 from cluster.base.settled import Settled
 from cluster.membership.port import Nodes
-from cluster.server.nodes.frames import Bound, Counted, End, Flow, Frame, Left, Open, Refused, Said, SaidNonza, Write
+from cluster.server.nodes.frames import (
+    EndStream,
+    Frame,
+    OfClient,
+    OpenSession,
+    SessionOpened,
+    SessionRefused,
+    StreamDetached,
+    WriteBytes,
+)
 from cluster.server.nodes.remote_session import RemoteSession
 from cluster.server.sessions.port import SessionPort, StreamHandle
 from cluster.xmpp import element as xml
@@ -28,15 +37,15 @@ class RemoteSessions:
     def __init__(self, nodes: Nodes, new_id: Callable[[], str]) -> None:
         self._nodes = nodes
         self._new_id = new_id
-        self._waiting: dict[str, tuple[str, Deferred[tuple[str, Bound | Refused]]]] = {}
+        self._waiting: dict[str, tuple[str, Deferred[tuple[str, SessionOpened | SessionRefused]]]] = {}
         self._sessions: dict[str, RemoteSession] = {}
 
     async def bind(
         self, node: str, localpart: str, resource: str | None, handle: StreamHandle
     ) -> SessionPort | StanzaError:
         """A session at that node. Raises NodeGone."""
-        answer = await self._open(node, Open(self._new_id(), localpart, resource), handle)
-        if isinstance(answer, Refused):
+        answer = await self._open(node, OpenSession(self._new_id(), localpart, resource), handle)
+        if isinstance(answer, SessionRefused):
             return StanzaError(Condition(answer.condition), answer.text)
         return answer
 
@@ -47,52 +56,52 @@ class RemoteSessions:
 
         Raises StreamError, NodeGone.
         """
-        answer = await self._open(node, Open(self._new_id(), localpart, None, previd, h), handle)
-        if not isinstance(answer, Refused):
+        answer = await self._open(node, OpenSession(self._new_id(), localpart, None, previd, h), handle)
+        if not isinstance(answer, SessionRefused):
             return answer
         if answer.ends:
             detail = xml.parse(answer.detail) if answer.detail else None
             raise StreamError(StreamCondition(answer.condition), answer.text, detail)
         return answer.handled
 
-    async def _open(self, node: str, wish: Open, handle: StreamHandle) -> RemoteSession | Refused:
-        answered: Deferred[tuple[str, Bound | Refused]] = Deferred()
+    async def _open(self, node: str, wish: OpenSession, handle: StreamHandle) -> RemoteSession | SessionRefused:
+        answered: Deferred[tuple[str, SessionOpened | SessionRefused]] = Deferred()
         self._waiting[wish.stream] = node, answered
         self._nodes.send(node, wish)
         node, answer = await answered  # this node may be the heir of the other one
-        if isinstance(answer, Refused):
+        if isinstance(answer, SessionRefused):
             return answer
         session = RemoteSession(answer, node, partial(self._tell, node), handle)
         self._sessions[wish.stream] = session
         return session
 
     def _tell(self, node: str, frame: Frame) -> Settled:
-        if isinstance(frame, Left):
+        if isinstance(frame, StreamDetached):
             self._sessions.pop(frame.stream, None)
         return self._nodes.send(node, frame)
 
-    def take(self, node: str, frame: Bound | Refused | Write | End) -> None:
+    def take(self, node: str, frame: SessionOpened | SessionRefused | WriteBytes | EndStream) -> None:
         """Handle a frame of another node for a stream of this node."""
         match frame:
-            case Bound() | Refused():
+            case SessionOpened() | SessionRefused():
                 self._answered(node, frame)
-            case Write() if frame.stream in self._sessions:
+            case WriteBytes() if frame.stream in self._sessions:
                 self._sessions[frame.stream].write(frame.data)
-            case End() if frame.stream in self._sessions:
+            case EndStream() if frame.stream in self._sessions:
                 error = StreamError(StreamCondition(frame.condition), frame.text)
                 self._sessions.pop(frame.stream).end(error)
 
-    def _answered(self, node: str, answer: Bound | Refused) -> None:
+    def _answered(self, node: str, answer: SessionOpened | SessionRefused) -> None:
         _, answered = self._waiting.pop(answer.stream, ("", None))
         if answered is not None:
             answered.callback((node, answer))
-        elif isinstance(answer, Bound):
-            self._nodes.send(node, Left(answer.stream, lost=True))
+        elif isinstance(answer, SessionOpened):
+            self._nodes.send(node, StreamDetached(answer.stream, lost=True))
 
-    def refuse(self, frame: Open | Said | SaidNonza | Counted | Flow, error: StanzaError) -> None:
+    def refuse(self, frame: OpenSession | OfClient, error: StanzaError) -> None:
         """A frame of a stream of this node cannot be sent."""
-        if isinstance(frame, Open):
-            self._answered("", Refused(frame.stream, error.condition, error.text))
+        if isinstance(frame, OpenSession):
+            self._answered("", SessionRefused(frame.stream, error.condition, error.text))
         elif frame.stream in self._sessions:
             self._sessions.pop(frame.stream).end(StreamError(StreamCondition.RESOURCE_CONSTRAINT, error.text))
 

@@ -7,7 +7,7 @@ from twisted.python.failure import Failure
 
 from cluster.base.settled import Settled
 from cluster.base.storage import is_away
-from cluster.host.disco import INFO, ITEMS, add_items, describe
+from cluster.host.disco import INFO, ITEMS, add_page, describe
 from cluster.host.iq import IqDispatch, check
 from cluster.host.module_host import ModuleHost
 from cluster.server.config import Ports, ServerConfig
@@ -15,6 +15,7 @@ from cluster.server.routing import Routing
 from cluster.server.services.service import ServiceContext, ServiceModule
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.extensions import rsm
 from cluster.xmpp.stanza import Stanza
 
 
@@ -81,6 +82,7 @@ class HostedService:
 
 
 disco = ServiceModule("disco", ns=INFO, xep=30, version="2.5rc3")
+disco.features = {rsm.RSM}
 
 
 @disco.on_iq("get", "query", addressed_to=("domain",))
@@ -98,7 +100,7 @@ async def info(ctx: ServiceContext, iq: Stanza) -> Stanza:
 
 @disco.on_iq("get", "query", ns=ITEMS, addressed_to=("domain",))
 async def items(ctx: ServiceContext, iq: Stanza) -> Stanza:
-    """What the service lists, or one of its nodes does (sections 4.1 and 4.2)."""
+    """What the service lists, or one of its nodes does (sections 4.1 and 4.2), page by page (XEP-0059)."""
     node = iq.payload().get("node", "")
     query = Element(f"{{{ITEMS}}}query", {"node": node} if node else {})
     if not node:
@@ -107,7 +109,7 @@ async def items(ctx: ServiceContext, iq: Stanza) -> Stanza:
         raise _no_node(node)
     else:
         listed = [*await ctx.service.node_items(ctx, iq, node)]
-    add_items(query, listed)
+    add_page(query, listed, iq.payload())
     return iq.reply(query)
 
 

@@ -32,8 +32,8 @@ _NOBODY_THERE = (Condition.GONE, Condition.ITEM_NOT_FOUND, Condition.REMOTE_SERV
 class PubsubSettings(msgspec.Struct, frozen=True):
     """What the topology says of a service."""
 
-    creators: Literal["server", "anybody"] = "server"
-    """Who may create nodes: the accounts of the server's domain, or whoever asks."""
+    creation: Literal["anyone", "local", "nobody"] = "local"
+    """Who may create nodes; `local`: the accounts of the server's domain."""
     bytes: int = 256 << 20
     """Of the items of all nodes."""
 
@@ -50,11 +50,14 @@ class GenericPubsub(PubsubService):
         surroundings = Surroundings(ctx.store.pubsub, ctx.route, ctx.new_id, ctx.now_utc_s)
         bounds = Bounds(MAX_NODES, MAX_PARTIES, settings.bytes, "topology: bytes of its section")
         super().__init__(Jid("", ctx.domain), f"@{ctx.domain}", {}, surroundings, bounds)
-        self._creators = None if settings.creators == "anybody" else ctx.server_domain
+        self._creation = settings.creation
+        self._server_domain = ctx.server_domain
 
     def may_create(self, entity: Jid) -> bool:
         """Whom the topology lets."""
-        return self._creators is None or (entity.domainpart == self._creators and bool(entity.localpart))
+        if self._creation == "local":
+            return entity.domainpart == self._server_domain and bool(entity.localpart)
+        return self._creation == "anyone"
 
     def tell(self, node: Node, event: Stanza, publisher: Jid | None = None) -> Settled:
         """Tell the subscribers; one who may not read any more, as the access model changed, is none from now on."""

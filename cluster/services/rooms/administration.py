@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cluster.base.settled import Settled, all_of
 from cluster.services.rooms import presences as status
 from cluster.services.rooms.affiliations import change, check_owners
 from cluster.services.rooms.directory import Rooms
-from cluster.services.rooms.leaving import remove
-from cluster.services.rooms.nicks import prepare
+from cluster.services.rooms.leaving import Departure, remove
+from cluster.services.rooms.nicks import key, prepare
 from cluster.services.rooms.presences import Item, tell
 from cluster.services.rooms.privileges import (
     ADMIN,
@@ -54,12 +56,11 @@ def listed(room: Room, iq: Stanza) -> Element:
     """Who has the affiliation or role that is asked for (sections 8.5, 9.2, 9.5, 9.8, 10.5 and 10.8)."""
     assert iq.from_ is not None
     query = Element(f"{{{NAMESPACE}}}query")
-    for item in read_admin_items(iq.payload())[:MAX_ITEMS]:
-        if item.role is not None:
-            _list_role(room, iq.from_, role_of(item.role), query)
-        else:
-            assert item.affiliation is not None
-            _list_affiliation(room, iq.from_, affiliation_of(item.affiliation), query)
+    items = read_admin_items(iq.payload())
+    for role in dict.fromkeys(role_of(item.role) for item in items if item.role is not None):
+        _list_role(room, iq.from_, role, query)
+    for each in dict.fromkeys(affiliation_of(item.affiliation) for item in items if item.affiliation is not None):
+        _list_affiliation(room, iq.from_, each, query)
     return query
 
 
@@ -120,6 +121,7 @@ def changed(rooms: Rooms, room: Room, iq: Stanza) -> Settled:
     affiliations = dict(_change_of_affiliation(room, iq.from_.bare, item) for item in items if item.role is None)
     if affiliations:
         check_owners(room, affiliations)
+        _check_reserved_once(affiliations)
     settled = [_give(rooms, room, actor, *each) for each in roles]
     if affiliations:
         settled.append(change(rooms, room, affiliations, actor))
@@ -149,6 +151,12 @@ def _change_of_affiliation(room: Room, actor: Jid, item: AdminItem) -> tuple[Jid
     return jid, Affiliate(new, nick, item.reason[:MAX_TEXT])
 
 
+def _check_reserved_once(affiliations: Mapping[Jid, Affiliate]) -> None:
+    reserved = [key(kept.nick) for kept in affiliations.values() if kept.nick]
+    if len(set(reserved)) < len(reserved):
+        raise StanzaError(Condition.CONFLICT, "two would have one nickname, or such as look like it")
+
+
 def _change_of_role(room: Room, asking: Jid, session: Session | None, item: AdminItem) -> tuple[Occupant, Role, str]:
     assert item.role is not None
     new = role_of(item.role)
@@ -174,7 +182,7 @@ def _give(rooms: Rooms, room: Room, actor: str, occupant: Occupant, role: Role, 
     affiliation, sessions = room.affiliation(occupant.bare), [*occupant.sessions.values()]
     item = Item(affiliation, role, actor=actor, reason=reason)
     if role is NOBODY:
-        return remove(rooms, room, sessions, item, statuses=(status.KICKED,))
+        return remove(rooms, room, [Departure(sessions, item, (status.KICKED,))])
     is_shown = room.is_shown(occupant.role) or room.is_shown(role)
     occupant.role = role
     return all_of([tell(rooms, room, session, item, is_shown=is_shown) for session in sessions])

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from cluster.base.settled import Settled, all_of
 from cluster.services.rooms import presences as status
 from cluster.services.rooms.directory import Rooms
-from cluster.services.rooms.leaving import remove
+from cluster.services.rooms.leaving import Departure, remove
 from cluster.services.rooms.presences import Item, tell
 from cluster.services.rooms.privileges import ADMIN, MEMBER, NONE, OUTCAST, OWNER
 from cluster.services.rooms.room import Occupant, Room
@@ -34,10 +34,13 @@ def change(rooms: Rooms, room: Room, changes: Mapping[Jid, Affiliate], actor: st
         stored[jid] = kept if kept.affiliation is not NONE else None
         room.set_affiliate(jid, stored[jid])
     settled = [rooms.note(room, affiliates=stored)]
-    for occupant in [*room.occupants.values()]:
-        if room.affiliation(occupant.bare) is not before[occupant.bare]:
-            reason = room.affiliate(occupant.bare).reason or _reason(changes, occupant.bare)
-            settled.append(_follow(rooms, room, occupant, actor, reason))
+    changed = [each for each in room.occupants.values() if room.affiliation(each.bare) is not before[each.bare]]
+    reasons = {each: room.affiliate(each.bare).reason or _reason(changes, each.bare) for each in changed}
+    departures = [gone for each in changed if (gone := _departure(room, each, actor, reasons[each])) is not None]
+    if departures:
+        settled.append(remove(rooms, room, departures))
+    staying = [each for each in changed if each.sessions]
+    settled += [_follow(rooms, room, each, actor, reasons[each]) for each in staying]
     return all_of(settled)
 
 
@@ -46,14 +49,19 @@ def _reason(changes: Mapping[Jid, Affiliate], bare: Jid) -> str:
     return kept.reason if kept is not None else ""
 
 
-def _follow(rooms: Rooms, room: Room, occupant: Occupant, actor: str, reason: str) -> Settled:
-    """Somebody in the room is something else to it now."""
-    affiliation, sessions = room.affiliation(occupant.bare), [*occupant.sessions.values()]
+def _departure(room: Room, occupant: Occupant, actor: str, reason: str) -> Departure | None:
+    """Of somebody who may not be in the room any more."""
+    affiliation = room.affiliation(occupant.bare)
+    if room.may_enter(occupant.bare):
+        return None
+    code = status.BANNED if affiliation is OUTCAST else status.LOST_AFFILIATION
     gone = Item(affiliation, Role.NONE, actor=actor, reason=reason)
-    if affiliation is OUTCAST:
-        return remove(rooms, room, sessions, gone, statuses=(status.BANNED,))
-    if room.settings.is_members_only and affiliation < MEMBER:
-        return remove(rooms, room, sessions, gone, statuses=(status.LOST_AFFILIATION,))
+    return Departure([*occupant.sessions.values()], gone, (code,))
+
+
+def _follow(rooms: Rooms, room: Room, occupant: Occupant, actor: str, reason: str) -> Settled:
+    """Somebody who stays in the room is something else to it now."""
+    affiliation, sessions = room.affiliation(occupant.bare), [*occupant.sessions.values()]
     was_shown = room.is_shown(occupant.role)
     occupant.role = _role_after(room, occupant)
     item = Item(affiliation, occupant.role, actor=actor, reason=reason)

@@ -8,7 +8,7 @@ from cluster.services.rooms import presences as status
 from cluster.services.rooms.affiliations import change, check_owners
 from cluster.services.rooms.copies import message
 from cluster.services.rooms.directory import Rooms
-from cluster.services.rooms.leaving import destroy, remove
+from cluster.services.rooms.leaving import Departure, destroy, remove
 from cluster.services.rooms.presences import Item, item_of, tell
 from cluster.services.rooms.privileges import ADMIN, MEMBER, NONE, OWNER
 from cluster.services.rooms.room import Room
@@ -101,12 +101,15 @@ def _people(room: Room, values: Values) -> dict[Jid, Affiliate]:
 def _apply(rooms: Rooms, room: Room, before: RoomSettings) -> Settled:
     """What the new settings mean for those who are in the room."""
     told = []
-    for occupant in [*room.occupants.values()]:
+    departures = []
+    for occupant in room.occupants.values():
         sessions, affiliation = [*occupant.sessions.values()], room.affiliation(occupant.bare)
         if room.settings.is_members_only and affiliation < MEMBER:  # section 10.2, end
-            item = Item(affiliation, Role.NONE)
-            told.append(remove(rooms, room, sessions, item, statuses=(status.NOW_MEMBERS_ONLY,)))
-            continue
+            departures.append(Departure(sessions, Item(affiliation, Role.NONE), (status.NOW_MEMBERS_ONLY,)))
+    if departures:
+        told.append(remove(rooms, room, departures))
+    for occupant in room.occupants.values():
+        sessions, affiliation = [*occupant.sessions.values()], room.affiliation(occupant.bare)
         role = occupant.role
         if before.is_moderated and not room.settings.is_moderated:
             role = max(role, room.initial_role(affiliation))  # else nobody could give voice to those who wait for it

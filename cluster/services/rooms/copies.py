@@ -7,7 +7,7 @@ from xml.sax.saxutils import quoteattr
 import msgspec
 
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.stanza import Kind, Stanza, opening
+from cluster.xmpp.stanza import Kind, Stanza, opening, to_attribute
 
 
 class Copies(msgspec.Struct, frozen=True, gc=False):
@@ -22,9 +22,9 @@ class Copies(msgspec.Struct, frozen=True, gc=False):
     """What stands behind the `from` and `to` of its opening tag, to its end."""
     trace_id: str = ""
 
-    def to(self, jid: Jid, attribute: bytes) -> Stanza:
-        """The copy for this address; `attribute`: see `to_attribute`."""
-        raw = b"".join((opening(self.kind, self.from_), attribute, self.behind))
+    def to(self, jid: Jid) -> Stanza:
+        """The copy for this address. To another domain their bytes cross once (router/entry.py)."""
+        raw = b"".join((opening(self.kind, self.from_), to_attribute(jid), self.behind))
         return Stanza(self.kind, jid, self.from_, self.id, self.type, self.payloads, raw, self.trace_id)
 
     @staticmethod
@@ -42,11 +42,6 @@ class Copies(msgspec.Struct, frozen=True, gc=False):
 def _sender(stanza: Stanza) -> Jid:
     assert stanza.from_ is not None  # the room has stamped it
     return stanza.from_
-
-
-def to_attribute(jid: Jid) -> bytes:
-    """What `Copies.to` puts into the bytes."""
-    return f" to={quoteattr(str(jid))}".encode()
 
 
 def presence(from_: Jid, type: str | None, payload: bytes, payloads: tuple[str, ...], id: str | None = None) -> Copies:

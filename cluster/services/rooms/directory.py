@@ -41,7 +41,7 @@ class Rooms:
         """What waits for a room whose history is being read."""
         self._is_busy = False
         self._next: list[tuple[Take, Stanza]] = []
-        """What came of a stanza that is being handled: bounces. It is handled behind that one."""
+        """What may have come of a stanza or request that is being handled: errors. It is handled behind that one."""
 
     # --- rooms
 
@@ -108,33 +108,37 @@ class Rooms:
     def send(self, copies: Copies, sessions: Iterable[Session]) -> Settled:
         """The same to all of them, in their order."""
         route, to = self.ctx.route, copies.to
-        return all_of([route(to(session.jid, session.to)) for session in sessions])
+        return all_of([route(to(session.jid)) for session in sessions])
 
     # --- what comes
 
     def take(self, take: Take, stanza: Stanza) -> Settled:
         """Handle a stanza, behind all that came for its room before, and behind the one that it is a bounce of."""
-        if self._is_busy:
+        if self._is_busy or stanza.type == "error":  # of a request, which knows nothing of `_is_busy`
+            if not self._next:
+                self.ctx.clock.callLater(0, self._take_next)
             self._next.append((take, stanza))
             return None
+        return self._take(take, stanza)
+
+    def _take(self, take: Take, stanza: Stanza) -> Settled:
         assert stanza.to is not None
         room = self.rooms.get(stanza.to.localpart)
         if room is not None and not room.is_awake:
             return self._when_awake(room, take, stanza)
         self._is_busy = True
         try:
-            settled = take(self, stanza)
+            return take(self, stanza)
         finally:
             self._is_busy = False
             self._take_next()
-        return settled
 
     def _take_next(self) -> None:
         while self._next:
             following, self._next = self._next, []
             for take, stanza in following:
                 try:
-                    self.take(take, stanza)
+                    self._take(take, stanza)
                 except StanzaError as error:
                     if stanza.may_be_answered_with_error:
                         self.ctx.route(stanza.error(error))
@@ -142,17 +146,14 @@ class Rooms:
                     _log.failure("What came back of a room's stanza was not handled")
 
     def _when_awake(self, room: Room, take: Take, stanza: Stanza) -> Settled:
-        localpart = room.jid.localpart
-        waiting = self._waking.get(localpart)
+        waiting, settled = self._waking.get(room.jid.localpart), Deferred[Any]()
         if waiting is None:
-            waiting = self._waking[localpart] = []
+            self._waking[room.jid.localpart] = [(take, stanza, settled)]
             Deferred.fromCoroutine(self._wake(room))
         elif len(waiting) >= MAX_WAITING:
             raise StanzaError(Condition.RESOURCE_CONSTRAINT, "the room is being read from the storage; try again")
-        if room.is_awake:  # the storage has answered at once
-            return self.take(take, stanza)
-        settled: Deferred[Any] = Deferred()
-        waiting.append((take, stanza, settled))
+        else:
+            waiting.append((take, stanza, settled))
         return settled
 
     async def _wake(self, room: Room) -> None:

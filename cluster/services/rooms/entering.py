@@ -7,22 +7,22 @@ from cluster.services.rooms import nicks
 from cluster.services.rooms import presences as status
 from cluster.services.rooms.directory import Rooms
 from cluster.services.rooms.ghosts import take_error
-from cluster.services.rooms.leaving import remove
+from cluster.services.rooms.leaving import Departure, remove
 from cluster.services.rooms.presences import Item, copies_of, item_of, send_avatar, show_room, tell
 from cluster.services.rooms.privileges import ADMIN, MEMBER, OUTCAST, Privilege, may
+from cluster.services.rooms.reflection import is_claim
 from cluster.services.rooms.room import Occupant, Payload, Room, Session
 from cluster.services.rooms.subject import send_subject
 from cluster.store.rooms import Affiliation, Role
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError
-from cluster.xmpp.extensions.muc import JOIN_PAYLOAD, MUC, OCCUPANT_ID, USER, Join, read_join
+from cluster.xmpp.extensions.muc import JOIN_PAYLOAD, MUC, Join, read_join
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
 MAX_PRESENCE_BYTES = 16_384
 """Of what an occupant's presence says: the room keeps it, and each newcomer gets it."""
-_OF_THE_ROOM = (f"{{{MUC}}}x", f"{{{USER}}}x", f"{{{OCCUPANT_ID}}}occupant-id")
-"""Children of a client's presence that are for the room, or that only the room may say (section 17.3)."""
+_FOR_THE_ROOM = f"{{{MUC}}}x"
 
 
 def take_presence(rooms: Rooms, stanza: Stanza) -> Settled:
@@ -42,7 +42,7 @@ def take_presence(rooms: Rooms, stanza: Stanza) -> Settled:
         return None  # section 17.3: whoever is not there cannot leave
     if stanza.type == "unavailable":
         item = Item(room.affiliation(from_.bare), Role.NONE)
-        return remove(rooms, room, [session], item, payload=_payload(stanza))
+        return remove(rooms, room, [Departure([session], item, payload=_payload(stanza))])
     return take_error(rooms, room, session, stanza) if stanza.type == "error" else None
 
 
@@ -62,10 +62,9 @@ def _available(rooms: Rooms, room: Room | None, session: Session | None, stanza:
     session.presence = payload
     if not is_join:
         return tell(rooms, room, session, item_of(room, session.occupant), is_shown=_is_shown(room, session))
-    others = [each for each in room.sessions.values() if each is not session]
     told = None
-    if payload != before and _is_shown(room, session):  # section 17.3 rule 3
-        told = _tell_update(rooms, room, session, others)
+    if payload != before:  # section 17.3 rule 3
+        told = _tell_others(rooms, room, session)
     return all_of([told, _welcome(rooms, room, session, read_join(stanza.tree), stanza.id, (), None)])
 
 
@@ -73,16 +72,10 @@ def _is_shown(room: Room, session: Session) -> bool:
     return room.is_shown(session.occupant.role)
 
 
-def _tell_update(rooms: Rooms, room: Room, session: Session, others: list[Session]) -> Settled:
+def _tell_others(rooms: Rooms, room: Room, session: Session) -> Settled:
+    others = [each for each in room.sessions.values() if each is not session]
     item = item_of(room, session.occupant)
-    seeing = [each for each in others if room.sees_addresses(each)]
-    blind = [each for each in others if not room.sees_addresses(each)]
-    return all_of(
-        [
-            rooms.send(copies_of(session, item, with_jid=True), seeing),
-            rooms.send(copies_of(session, item), blind),
-        ]
-    )
+    return tell(rooms, room, session, item, viewers=others, is_shown=_is_shown(room, session))
 
 
 def _not_inside(rooms: Rooms, stanza: Stanza) -> Settled:
@@ -98,7 +91,8 @@ def _not_inside(rooms: Rooms, stanza: Stanza) -> Settled:
 
 def _payload(stanza: Stanza) -> Payload:
     """What the presence tells the others. Raises StanzaError where that is too much."""
-    children = [child for child in stanza.tree if child.tag not in _OF_THE_ROOM]
+    assert stanza.to is not None
+    children = [child for child in stanza.tree if child.tag != _FOR_THE_ROOM and not is_claim(child, stanza.to)]
     raw = b"".join(xml.serialize(child) for child in children)
     if len(raw) > MAX_PRESENCE_BYTES:
         raise StanzaError(Condition.POLICY_VIOLATION, f"presence in a room has at most {MAX_PRESENCE_BYTES} bytes")
@@ -127,8 +121,7 @@ def _enter(rooms: Rooms, room: Room | None, stanza: Stanza) -> Settled:
     room.enter(session)
     codes: tuple[int, ...] = (status.CREATED,) if is_new else ()
     codes += (status.NICK_MODIFIED,) if occupant.nick != to.resourcepart else ()
-    others = [each for each in room.sessions.values() if each is not session]
-    told = _tell_update(rooms, room, session, others) if _is_shown(room, session) else None
+    told = _tell_others(rooms, room, session)
     welcomed = _welcome(rooms, room, session, join, stanza.id, codes, told)
     return all_of([welcomed, rooms.note(room, entered={from_: occupant.nick})])
 

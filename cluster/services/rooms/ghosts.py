@@ -5,7 +5,7 @@ from __future__ import annotations
 from cluster.base.settled import Settled
 from cluster.services.rooms import presences as status
 from cluster.services.rooms.directory import Rooms
-from cluster.services.rooms.leaving import remove
+from cluster.services.rooms.leaving import Departure, remove
 from cluster.services.rooms.presences import Item
 from cluster.services.rooms.room import Room, Session
 from cluster.store.rooms import Role
@@ -34,4 +34,4 @@ def take_error(rooms: Rooms, room: Room, session: Session, stanza: Stanza) -> Se
     if error.condition not in OF_DELIVERY:
         return None
     item = Item(room.affiliation(session.occupant.bare), Role.NONE, reason=f"not reached: {error.condition}")
-    return remove(rooms, room, [session], item, statuses=(status.TECHNICAL,))
+    return remove(rooms, room, [Departure([session], item, (status.TECHNICAL,))])

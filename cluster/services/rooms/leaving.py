@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 from cluster.base.settled import Settled, all_of
@@ -17,37 +18,50 @@ from cluster.xmpp.jid import Jid
 _GONE = Item(NONE, Role.NONE)
 
 
-def remove(
-    rooms: Rooms,
-    room: Room,
-    sessions: Sequence[Session],
-    item: Item,
-    *,
-    statuses: tuple[int, ...] = (),
-    payload: Payload | None = None,
-) -> Settled:
-    """Sessions of one occupant are not in the room any more: they hear of it first, then the others (section 7.14)."""
-    payload = payload or Payload()
-    occupant = sessions[0].occupant
-    is_shown, told = room.is_shown(occupant.role), []
-    destroy = "<destroy/>" if room.is_locked else ""  # section 10.1.3, last paragraph
-    for session in sessions:
-        own = copies_of(
-            session, item, type="unavailable", with_jid=room.sees_addresses(session), destroy=destroy,
-            statuses=(*statuses, status.SELF), payload=payload,
-        )  # fmt: skip
-        told.append(rooms.send(own, (session,)))
-    for session in sessions:
+class Departure(NamedTuple):
+    """Sessions of one occupant that are not in a room any more."""
+
+    sessions: Sequence[Session]
+    item: Item
+    """What the room says of the occupant."""
+    statuses: tuple[int, ...] = ()
+    payload: Payload = Payload()
+    """What they say themselves."""
+
+
+def remove(rooms: Rooms, room: Room, departures: Sequence[Departure]) -> Settled:
+    """These are not in the room any more: they hear of it first, then those who stay (section 7.14)."""
+    told = [_tell_those_who_go(rooms, room, each) for each in departures]
+    shown = [room.is_shown(each.sessions[0].occupant.role) for each in departures]
+    left = [session for each in departures for session in each.sessions]
+    for session in left:
         room.leave(session)
-    if occupant.sessions:
-        last = occupant.last_session
-        told.append(tell(rooms, room, last, item_of(room, occupant), is_shown=is_shown))
-    elif is_shown:
-        last = sessions[-1]
-        told.append(tell(rooms, room, last, item, type="unavailable", statuses=statuses, payload=payload))
-    told.append(rooms.note(room, left=tuple(session.jid for session in sessions)))
+    told += [_tell_those_who_stay(rooms, room, *each) for each in zip(departures, shown, strict=True)]
+    told.append(rooms.note(room, left=tuple(session.jid for session in left)))
     told.append(rooms.forget_if_deserted(room))
     return all_of(told)
+
+
+def _tell_those_who_go(rooms: Rooms, room: Room, departure: Departure) -> Settled:
+    destroy = "<destroy/>" if room.is_locked else ""  # section 10.1.3, last paragraph
+    told = []
+    for session in departure.sessions:
+        own = copies_of(
+            session, departure.item, type="unavailable", with_jid=room.sees_addresses(session), destroy=destroy,
+            statuses=(*departure.statuses, status.SELF), payload=departure.payload,
+        )  # fmt: skip
+        told.append(rooms.send(own, (session,)))
+    return all_of(told)
+
+
+def _tell_those_who_stay(rooms: Rooms, room: Room, departure: Departure, is_shown: bool) -> Settled:
+    sessions, item, statuses, payload = departure
+    occupant = sessions[0].occupant
+    if occupant.sessions:
+        return tell(rooms, room, occupant.last_session, item_of(room, occupant), is_shown=is_shown)
+    if not is_shown:
+        return None
+    return tell(rooms, room, sessions[-1], item, type="unavailable", statuses=statuses, payload=payload)
 
 
 def destroy(rooms: Rooms, room: Room, venue: Jid | None, password: str, reason: str) -> Settled:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from xml.sax.saxutils import escape, quoteattr
 
 import msgspec
@@ -87,16 +88,18 @@ def tell(
     statuses: tuple[int, ...] = (),
     own_statuses: tuple[int, ...] = (),
     payload: Payload | None = None,
+    viewers: Iterable[Session] | None = None,
     is_shown: bool = True,
     id: str | None = None,
 ) -> Settled:
     """Tell all in the room of one session of an occupant.
 
-    `own_statuses`: for that session alone. `is_shown`: else only the occupant's own sessions are told.
+    `own_statuses`: for that session alone. `viewers`: who is told, if not all. `is_shown`: else only the occupant's own
+    sessions are.
     """
     made: dict[tuple[bool, bool, bool], Copies] = {}
     told = []
-    for viewer in room.sessions.values():
+    for viewer in room.sessions.values() if viewers is None else viewers:
         is_own = viewer.occupant is session.occupant
         if not (is_shown or is_own):
             continue

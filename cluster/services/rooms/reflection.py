@@ -10,9 +10,10 @@ import msgspec
 from cluster.services.rooms.copies import Copies
 from cluster.services.rooms.room import Occupant
 from cluster.xmpp import element as xml
+from cluster.xmpp.element import Element
 from cluster.xmpp.extensions.muc import OCCUPANT_ID, OCCUPANT_ID_PAYLOAD, USER, USER_PAYLOAD
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.namespaces import DELIVERY, STANZA_ID
+from cluster.xmpp.namespaces import DELAY, DELIVERY, STANZA_ID
 from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.stanza_id import stanza_id
 
@@ -21,8 +22,10 @@ _ATTRIBUTE = re.compile(rb"\s+([^\s=]+)\s*=\s*(\"[^\"]*\"|'[^']*')")
 _END = b"</message>"
 _STANZA_ID = b"<stanza-id "
 _STANZA_ID_PAYLOAD = f"{STANZA_ID} stanza-id"
-_CLAIMED = frozenset((USER_PAYLOAD, OCCUPANT_ID_PAYLOAD, _STANZA_ID_PAYLOAD, f"{DELIVERY} delivery"))
-"""What may be in a message only by a room's or a server's word (XEP-0045 section 17.3, XEP-0359, XEP-0421)."""
+_DELAY_PAYLOAD = f"{DELAY} delay"
+_CLAIMED = frozenset((USER_PAYLOAD, OCCUPANT_ID_PAYLOAD, _STANZA_ID_PAYLOAD, _DELAY_PAYLOAD, f"{DELIVERY} delivery"))
+"""What may be in a message only by a room's or a server's word (XEP-0045 section 17.3, XEP-0359, XEP-0421); see
+`is_claim`."""
 
 
 def reflected(message: Stanza, occupant: Occupant, room: Jid, new_id: str, stanza_id: str) -> Copies:
@@ -70,15 +73,25 @@ def _with(message: Stanza, occupant: Occupant, room: Jid, new_id: str, marks: st
 
 
 def _without_claims(message: Stanza, room: Jid) -> Stanza:
-    """Stanza-ids of others, such as of the sender's archive, stay (XEP-0359 section 5)."""
     tree = message.tree
-    for child in [*tree]:
-        name = " ".join(xml.split(child.tag))
-        if name in _CLAIMED and (name != _STANZA_ID_PAYLOAD or _is_of(child.get("by", ""), room)):
-            tree.remove(child)
+    tree[:] = [child for child in tree if not is_claim(child, room)]
     names = tuple(" ".join(xml.split(child.tag)).lstrip() for child in tree)
     return msgspec.structs.replace(message, payloads=names, raw=xml.serialize(tree))
 
 
-def _is_of(by: str, room: Jid) -> bool:
-    return by.rpartition("@")[2].casefold() in (room.domainpart, room.domainpart.partition(".")[2])
+def is_claim(child: Element, room: Jid) -> bool:
+    """Whether this child of a client's stanza says what only the room or its server may.
+
+    Stanza-ids of others, such as of the sender's archive, stay (XEP-0359 section 5); so do delays of others, such as of
+    what was said before in a chat of two (XEP-0045 section 7.9).
+    """
+    name = " ".join(xml.split(child.tag))
+    if name == _STANZA_ID_PAYLOAD:
+        return _domain_of(child.get("by", "")) in (room.domainpart, room.domainpart.partition(".")[2])
+    if name == _DELAY_PAYLOAD:
+        return _domain_of(child.get("from", "")) == room.domainpart
+    return name in _CLAIMED
+
+
+def _domain_of(address: str) -> str:
+    return address.partition("/")[0].rpartition("@")[2].casefold()

@@ -55,6 +55,8 @@ def _invitation(rooms: Rooms, room: Room, session: Session | None, stanza: Stanz
     if settings.is_members_only and room.affiliation(invitee.bare) < MEMBER:
         if room.affiliation(bare) < ADMIN and not settings.members_may_invite:
             raise StanzaError(Condition.FORBIDDEN, "only admins invite to this room, since only members may enter it")
+        if not invitee.localpart:  # section 9.2: it would be a whole domain
+            raise StanzaError(Condition.NOT_ACCEPTABLE, "an invitation makes a member of one person only")
         granted = grant(rooms, room, invitee.bare)
     _note(room, invitee.bare, bare)
     by = bare if settings.whois == "anyone" else session.occupant.jid

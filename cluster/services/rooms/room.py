@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from cluster.services.rooms import nicks
-from cluster.services.rooms.copies import to_attribute
 from cluster.services.rooms.history import History
 from cluster.services.rooms.privileges import INITIAL_ROLES, MEMBER, MODERATOR, NONE
 from cluster.store.rooms import Affiliate, Affiliation, Role, RoomRecord
@@ -28,12 +27,11 @@ class Payload(msgspec.Struct, frozen=True, gc=False):
 class Session:
     """One client in a room (section 7.2.8): several of one account may share a nick."""
 
-    __slots__ = ("jid", "occupant", "presence", "to")
+    __slots__ = ("jid", "occupant", "presence")
 
     def __init__(self, jid: Jid, occupant: Occupant, presence: Payload) -> None:
         self.jid = jid
         """Its real full JID."""
-        self.to = to_attribute(jid)
         self.occupant = occupant
         self.presence = presence
 
@@ -100,7 +98,7 @@ class Room:
     def set_affiliate(self, bare: Jid, affiliate: Affiliate | None) -> None:
         """Keep this of somebody; None: nothing."""
         before = self.affiliates.pop(bare, None)
-        if before is not None and before.nick:
+        if before is not None and before.nick and not self.is_reserved(before.nick, bare):
             self._reserved.pop(nicks.key(before.nick), None)
         if affiliate is not None:
             self.affiliates[bare] = affiliate

@@ -9,9 +9,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import accumulate
 from typing import TypeVar
+from xml.etree.ElementTree import ParseError
 
 import msgspec
 
@@ -29,6 +31,10 @@ NOTIFY = "+notify"
 """Behind the name of a node: its events are wanted (XEP-0060 section 9.2)."""
 MAX_INTERESTS = 256
 """Nodes whose events one client gets."""
+MAX_INTERESTS_BYTES = 8_192
+"""Of their names together; they are kept for each client."""
+MAX_TEXT = 1_023
+"""Characters of a node and of a hash; longer ones, which would be kept as well, say nothing."""
 _ALGORITHMS = {
     "sha-1": "sha1", "sha-224": "sha224", "sha-256": "sha256", "sha-384": "sha384", "sha-512": "sha512",
     "sha3-256": "sha3_256", "sha3-512": "sha3_512",
@@ -37,6 +43,8 @@ _ALGORITHMS = {
 P = TypeVar("P", bytes, tuple[bytes, ...])
 _C = re.compile(rb"<c\s[^<>]*/>")
 """Mostly all there is to parse; a presence costs ten times as much."""
+_MAX_C_BYTES = 4_096
+"""Of which it is remembered what it says."""
 
 
 class Capabilities(msgspec.Struct, frozen=True):
@@ -56,8 +64,12 @@ def read(presence: Stanza) -> Capabilities | None:
     old, new = f"{CAPS} c" in presence.payloads, f"{CAPS_2} c" in presence.payloads
     if not old and not new:
         return None
-    if old and not new and (found := _C.findall(presence.raw)) and len(found) == 1:
-        return _read_element(found[0])
+    if old and not new and (found := _C.findall(presence.raw)) and len(found) == 1 and len(found[0]) <= _MAX_C_BYTES:
+        try:
+            if (capabilities := _read_element(found[0])) is not None:
+                return capabilities
+        except ParseError:
+            pass  # text that looks like it, or a prefix that is declared around it
     tree = presence.tree
     return _read(tree.find(f"{{{CAPS}}}c"), tree.find(f"{{{CAPS_2}}}c"))
 
@@ -69,16 +81,20 @@ def _read_element(raw: bytes) -> Capabilities | None:
 
 
 def _read(old: Element | None, new: Element | None) -> Capabilities | None:
+    return next((each for each in _named(old, new) if max(len(each.node), len(each.hash)) <= MAX_TEXT), None)
+
+
+def _named(old: Element | None, new: Element | None) -> Iterator[Capabilities]:
+    """The best ones first."""
     if old is not None and old.get("hash") in _ALGORITHMS and old.get("ver"):
         hash = old.get("ver", "")
-        return Capabilities(f"{old.get('node', '')}#{hash}", old.get("hash", ""), hash)
+        yield Capabilities(f"{old.get('node', '')}#{hash}", old.get("hash", ""), hash)
     for each in new.findall(f"{{{HASHES}}}hash") if new is not None else ():
         algorithm, hash = each.get("algo", ""), (each.text or "").strip()
         if algorithm in _ALGORITHMS and hash:
-            return Capabilities(f"{CAPS_2}#{algorithm}.{hash}", algorithm, hash, 2)
+            yield Capabilities(f"{CAPS_2}#{algorithm}.{hash}", algorithm, hash, 2)
     if old is not None and old.get("ver"):
-        return Capabilities(f"{old.get('node', '')}#{old.get('ver')}")
-    return None
+        yield Capabilities(f"{old.get('node', '')}#{old.get('ver')}")
 
 
 def is_proved(capabilities: Capabilities, query: Element) -> bool:
@@ -95,8 +111,9 @@ def is_proved(capabilities: Capabilities, query: Element) -> bool:
 def interests(query: Element) -> frozenset[str]:
     """The nodes whose events the client wants."""
     features = (feature.get("var", "") for feature in query.findall(f"{{{INFO}}}feature"))
-    wanted = [feature.removesuffix(NOTIFY) for feature in features if feature.endswith(NOTIFY)]
-    return frozenset(wanted[:MAX_INTERESTS])
+    wanted = [feature.removesuffix(NOTIFY) for feature in features if feature.endswith(NOTIFY)][:MAX_INTERESTS]
+    sizes_bytes = accumulate(len(name.encode()) for name in wanted)
+    return frozenset(name for name, bytes in zip(wanted, sizes_bytes, strict=True) if bytes <= MAX_INTERESTS_BYTES)
 
 
 def verification(query: Element) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,43 +16,17 @@ import pytest
 import typer
 import yaml
 
-from cluster.cli import main
 from cluster.cli.app import app
 from cluster.lab.api import log_begin
-from cluster.lab.catalogue import topologies
 from cluster.lab.folder import LABS, LabFolder
 from cluster.lab.logs import LogLine, encode
 from cluster.lab.state import LabState, NodeState
+from tests.unit.cli.shell import VERONA, Shell, shell
 from tests.unit.lab.plan import make_plan
 
+__all__ = ["shell"]
+
 ROOT = Path(__file__).parents[3]
-VERONA = str(ROOT / "topologies" / "verona.yaml")
-
-
-class Shell:
-    """Runs the command in this process."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch = monkeypatch
-        self._capsys = capsys
-
-    def run(self, *arguments: str) -> tuple[int, str, str]:
-        """Exit code, standard output, standard error."""
-        self._monkeypatch.setattr(sys, "argv", ["xmpplab", *arguments])
-        before = signal.getsignal(signal.SIGINT)
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        signal.signal(signal.SIGINT, before)
-        output = self._capsys.readouterr()
-        return int(exit_.value.code or 0), output.out, output.err
-
-
-@pytest.fixture
-def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Shell:
-    """In an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("XMPPLAB_LAB", raising=False)
-    return Shell(monkeypatch, capsys)
 
 
 def stopped_lab(root: Path, name: str = "verona") -> LabFolder:
@@ -62,86 +35,6 @@ def stopped_lab(root: Path, name: str = "verona") -> LabFolder:
     folder.create()
     folder.save_plan(make_plan(folder.path, name=name))
     return folder
-
-
-def test_validate_a_good_file(shell: Shell) -> None:
-    code, out, _ = shell.run("validate", VERONA)
-    assert (code, out) == (0, f"{VERONA}: lab verona, servers: 3, accounts: 5; valid\n")
-
-
-def test_validate_a_topology_by_its_name(shell: Shell) -> None:
-    code, out, _ = shell.run("validate", "verona")
-    assert (code, out) == (0, f"{VERONA}: lab verona, servers: 3, accounts: 5; valid\n")
-
-
-def test_validate_what_a_topology_and_a_scenario_are_called(shell: Shell) -> None:
-    code, out, _ = shell.run("validate", "gateways")
-    assert code == 0
-    assert [line.split(": ")[1].split()[0] for line in out.splitlines()] == ["lab", "scenario"]
-
-
-@pytest.mark.parametrize("command", ["up", "config", "graph", "export compose"])
-def test_no_topology_of_this_name(shell: Shell, command: str) -> None:
-    code, _, err = shell.run(*command.split(), "rfc3921")
-    assert code == 2
-    assert err.startswith("xmpplab: no file and no topology 'rfc3921'; did you mean 'rfc3920'? allowed: bench, ")
-
-
-def test_a_folder_of_the_same_name_is_no_topology(shell: Shell, tmp_path: Path) -> None:
-    (tmp_path / "nodes").mkdir()
-    assert shell.run("validate", "nodes")[0] == 0
-
-
-@pytest.mark.parametrize("from_", sorted(topologies()))
-def test_init_writes_a_topology_that_is_valid(shell: Shell, tmp_path: Path, from_: str) -> None:
-    code, out, _ = shell.run("init", "my-lab", "--from", from_)
-    assert (code, out.split(";")[0]) == (0, "written: my-lab.yaml")
-    assert "$schema" not in (tmp_path / "my-lab.yaml").read_text()
-    code, out, _ = shell.run("validate", "my-lab.yaml")
-    assert code == 0
-    assert out.startswith("my-lab.yaml: lab my-lab, ")
-
-
-def test_init_overwrites_nothing(shell: Shell, tmp_path: Path) -> None:
-    (tmp_path / "my-lab.yaml").write_text("mine")
-    code, _, err = shell.run("init", "my-lab")
-    assert (code, err) == (
-        2, "xmpplab: my-lab.yaml exists and is not overwritten; choose another name, or remove the file\n"
-    )  # fmt: skip
-    assert (tmp_path / "my-lab.yaml").read_text() == "mine"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error"),
-    [
-        (("My Lab",), "'My Lab' is not a valid name; allowed: lowercase letters"),
-        (("../lab",), "'../lab' is not a valid name"),
-        (("lab", "--from", "rfc3921"), "no topology 'rfc3921'; did you mean 'rfc3920'? allowed: bench, "),
-    ],
-)
-def test_init_refuses(shell: Shell, tmp_path: Path, arguments: tuple[str, ...], error: str) -> None:
-    code, _, err = shell.run("init", *arguments)
-    assert code == 2
-    assert err.startswith(f"xmpplab: {error}")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_validate_shows_every_error(shell: Shell, tmp_path: Path) -> None:
-    (tmp_path / "bad.yaml").write_text("name: Bad\nservers:\n  s1: {domian: montague.lit}\n")
-    code, out, err = shell.run("validate", "bad.yaml")
-    assert (code, out) == (2, "")
-    assert err.startswith("xmpplab: bad.yaml is not valid:\nbad.yaml:1:")
-    assert "did you mean 'domain'" in err
-
-
-def test_validate_several_files(shell: Shell, tmp_path: Path) -> None:
-    """The good ones are told of; the errors of all others come together."""
-    (tmp_path / "bad.yaml").write_text("name: bad\nservers:\n  s1: {domian: montague.lit}\n")
-    (tmp_path / "worse.yaml").write_text("name: [\n")
-    code, out, err = shell.run("validate", "bad.yaml", "verona", "worse.yaml", "kill-s9")
-    assert (code, out) == (2, f"{VERONA}: lab verona, servers: 3, accounts: 5; valid\n")
-    for error in ("bad.yaml is not valid:\n", "\nworse.yaml is not valid:\n", "\nno file and no topology or scenario"):
-        assert error in err
 
 
 def test_graph(shell: Shell) -> None:

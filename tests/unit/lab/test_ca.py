@@ -91,3 +91,14 @@ def test_is_good_only_for_its_authority() -> None:
     other, _ = issue(NOW, "verona", {})
     assert not ca.is_good(NOW, other, servers["s1"].certificate, ["montague.lit"], HOST)
     assert not ca.is_good(NOW, b"no PEM", servers["s1"].certificate, ["montague.lit"], HOST)
+
+
+@pytest.mark.parametrize("flaw", ca.FLAWS)
+def test_a_flaw_is_one(tmp_path: Path, flaw: str) -> None:
+    """To a client; one that is for servers only has none for it."""
+    authority, servers = issue(NOW, "verona", {flaw: (["montague.lit"], HOST)})
+    if flaw in ca.DEBATABLE:
+        handshake(tmp_path, authority, servers[flaw], "montague.lit")
+        return
+    with pytest.raises(ssl.SSLCertVerificationError):
+        handshake(tmp_path, authority, servers[flaw], "montague.lit")

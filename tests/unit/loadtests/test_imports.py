@@ -20,5 +20,5 @@ def test_load_tests_bring_in_the_core_and_the_client_only() -> None:
     done = subprocess.run([sys.executable, "-c", REPORT], cwd=ROOT, capture_output=True, text=True, check=True)
     imported = json.loads(done.stdout)
     ours = {".".join(name.split(".")[:2]) for name in imported if name.startswith("cluster.")}
-    assert ours == {"cluster.xmpp", "cluster.client"}
+    assert ours == {"cluster.xmpp", "cluster.client", "cluster.base"}
     assert {name.partition(".")[0] for name in imported}.isdisjoint({"twisted", "asyncio", "slixmpp", "redis"})

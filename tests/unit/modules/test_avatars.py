@@ -14,7 +14,7 @@ from cluster.xmpp.extensions.caps import INFO
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import make
 from tests.client import Client
-from tests.network import Network
+from tests.network import Network, watched_log
 from tests.pubsub import Asked, Wanting, publication
 from tests.unit.modules.asking import ask
 
@@ -122,16 +122,42 @@ def test_an_avatar_that_is_not_for_everybody_is_not_in_the_vcard(
     assert juliet.take()[-1] == "iq/error v: cancel item-not-found"
 
 
-@pytest.mark.parametrize("wrong", ["no data", "other data", "elsewhere", "no base64"])
+@pytest.mark.parametrize("wrong", ["no data", "other data", "elsewhere", "no base64", "other letters"])
 def test_what_is_no_avatar_is_not_converted(network: Network, juliet: Client, wrong: str) -> None:
     asked = Asked(network)
-    shown = {"other data": data(OTHER), "no base64": f"<data xmlns='{DATA}'>!</data>"}.get(wrong, data(IMAGE))
+    shown = {
+        "other data": data(OTHER), "no base64": f"<data xmlns='{DATA}'>!</data>",
+        "other letters": f"<data xmlns='{DATA}'>é</data>",
+    }.get(wrong, data(IMAGE))  # fmt: skip
     if wrong != "no data":
         asked.publish(juliet, DATA, sha1(IMAGE), shown, access_model="open")
     more = {"url": "https://montague.lit/a.png"} if wrong == "elsewhere" else {}
-    asked.publish(juliet, METADATA, sha1(IMAGE), metadata(IMAGE, **more))
+    with watched_log() as failures:
+        asked.publish(juliet, METADATA, sha1(IMAGE), metadata(IMAGE, **more))
     network.say(juliet, f"<iq type='get' id='v'><vCard xmlns='{VCARD}'/></iq>")
     assert juliet.take()[-1] == "iq/error v: cancel item-not-found"
+    assert not failures
+
+
+@pytest.mark.parametrize("node", [METADATA, DATA])
+def test_an_item_without_a_payload_is_no_avatar(network: Network, juliet: Client, node: str) -> None:
+    asked = Asked(network)
+    publish(network, juliet, IMAGE)
+    asked.configure(juliet, node, deliver_payloads="0")
+    with watched_log() as failures:
+        asked.done(juliet, f"<publish node='{node}'><item id='{sha1(OTHER)}'/></publish>")
+        if node == DATA:
+            asked.publish(juliet, METADATA, sha1(OTHER), metadata(OTHER))
+    network.say(juliet, f"<iq type='get' id='v'><vCard xmlns='{VCARD}'/></iq>")
+    assert juliet.take()[-1] == "iq/result v: vCard"
+    assert not failures
+
+
+def test_a_photo_that_is_not_base64_is_kept_as_it_is(network: Network, juliet: Client) -> None:
+    with watched_log() as failures:
+        asked = ask(network, juliet, "set", f"<vCard xmlns='{VCARD}'><PHOTO><BINVAL>é</BINVAL></PHOTO></vCard>")
+    assert asked.get("type") == "result"
+    assert not failures
 
 
 @pytest.mark.parametrize("how", ["disabled", "retracted"])

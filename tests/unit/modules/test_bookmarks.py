@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from twisted.internet.task import deferLater
 
 from cluster.modules.bookmarks import CONVERTED, LIST, NS
+from cluster.pubsub.errors import PUBSUB
 from cluster.store.limits import Limit, Limits
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.extensions.caps import INFO
-from tests.network import Network, at_once
-from tests.pubsub import Asked, Wanting
+from tests.network import Network, at_once, watched_log
+from tests.pubsub import Asked, Wanting, publication
 from tests.unit.modules.asking import ask
 
 ROMEO = "romeo@montague.lit"
@@ -195,3 +197,37 @@ def test_a_bookmark_for_which_there_is_no_room_stays_in_the_list() -> None:
     stage.write(entry(CELL, "The cell"), entry(HALL, "x" * 600))
     assert list(stage.items()) == [CELL]
     assert rooms(stage.written()) == [CELL, HALL]
+
+
+@pytest.mark.parametrize("node", [NS, LIST])
+def test_an_item_without_a_payload_is_no_bookmark_and_takes_none_away(stage: Stage, node: str) -> None:
+    stage.add(CELL, item("Cell"))
+    stage.ask.configure(stage.romeo, node, deliver_payloads="0")
+    with watched_log() as failures:
+        stage.ask.done(stage.romeo, f"<publish node='{node}'><item id='current'/></publish>")
+        stage.ask.configure(stage.romeo, node, deliver_payloads="1")
+        stage.add(HALL, item("Hall"))
+    assert rooms(stage.written()) == [CELL, HALL]
+    assert rooms(stage.published_list()) == [CELL, HALL]
+    assert not failures
+
+
+def test_two_changes_at_once_are_both_in_the_list(stage: Stage) -> None:
+    documents = stage.network.servers["montague.lit"].store.documents
+    get, asked = documents.get, []
+
+    async def slow(localpart: str, name: str) -> bytes | None:
+        document = await get(localpart, name)
+        if name == f"private {LIST} storage":
+            asked.append(name)
+            if len(asked) == 2:  # when the first change has read the items
+                await deferLater(stage.network.clock, 1.0)  # type: ignore[arg-type]
+        return document
+
+    documents.get = slow  # type: ignore[method-assign]
+    for room in (CELL, HALL):
+        request = f"<pubsub xmlns='{PUBSUB}'>{publication(NS, room, item(), **OPTIONS)}</pubsub>"
+        stage.romeo.send(f"<iq type='set' id='{room}'>{request}</iq>")
+    stage.network.settle()
+    stage.network.advance(3.0)
+    assert rooms(stage.written()) == rooms(stage.published_list()) == [CELL, HALL]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.server.nodes.frames import Open
+from cluster.server.nodes.frames import OpenSession
 from cluster.store.session import KeptSession
 from cluster.xmpp.extensions.mam import Query
 from cluster.xmpp.jid import Jid
@@ -213,4 +213,5 @@ def test_a_wish_for_a_session_at_a_third_node_holds_up_no_inbox(network: Network
     quiet(network, romeo)
     romeo.is_closed = True
     network.crash(third)
-    assert network.servers[TWO].nodes.server.take("s1", Open("stream", "romeo", previd=romeo.sm_id), "s1:1-0:0") is None
+    wish = OpenSession("stream", "romeo", previd=romeo.sm_id)
+    assert network.servers[TWO].nodes.server.take("s1", wish, "s1:1-0:0") is None

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
+from cluster.pubsub import subscribing
 from cluster.pubsub.errors import OWNER, PUBSUB
-from cluster.store.pubsub import MAX_ITEMS
+from cluster.store.pubsub import MAX_ITEMS, Node, NodeConfig, NodeRecord, Party
+from cluster.xmpp.jid import Jid
 from tests.client import child
 from tests.pubsub import Asked, events, form, publication
 from tests.unit.services.pubsub_service import PUBSUB_DOMAIN, Stage
@@ -83,6 +87,15 @@ def test_a_full_node_forgets_the_oldest_and_says_so(stage: Stage, ask: Asked) ->
     stage.settle()
     assert events(stage.juliet) == ["news: +d p", "news: +d p"]
     assert ask.items(stage.romeo, "news") == ["c", "d"]
+
+
+def test_a_full_node_says_nothing_of_what_it_forgets_where_it_tells_of_no_removals(stage: Stage, ask: Asked) -> None:
+    ask.create(stage.romeo, "news", max_items="2", notify_retract="0")
+    ask.subscribe(stage.juliet, "news")
+    for id in ("a", "b", "c"):
+        ask.publish(stage.romeo, "news", id)
+    stage.settle()
+    assert events(stage.juliet) == ["news: +a p", "news: +b p", "news: +c p"]
 
 
 @pytest.mark.parametrize(
@@ -275,6 +288,15 @@ def test_what_cannot_be_subscribed_is_refused(stage: Stage, ask: Asked, request_
     assert ask.refused(stage.juliet, request_) == error
 
 
+def test_one_entity_does_not_use_up_the_subscriptions_that_are_for_all(stage: Stage, ask: Asked) -> None:
+    ask.create(stage.romeo, "news")
+    for number in range(subscribing.MAX_OF_ENTITY):
+        ask.subscribe(stage.juliet, "news", f"juliet@capulet.lit/{number}")
+    request = "<subscribe node='news' jid='juliet@capulet.lit/more'/>"
+    assert ask.refused(stage.juliet, request) == "modify policy-violation too-many-subscriptions"
+    assert ask.subscribe(stage.benvolio, "news") == "subscribed"
+
+
 def test_who_unsubscribes_is_told_no_more(stage: Stage, ask: Asked) -> None:
     ask.create(stage.romeo, "news", notify_sub="1")
     ask.subscribe(stage.juliet, "news")
@@ -334,7 +356,8 @@ def test_items_are_found_by_id_and_by_number_and_in_pages(stage: Stage, ask: Ask
     ask.create(stage.romeo, "news")
     for id in "abcde":
         ask.publish(stage.romeo, "news", id)
-    assert ask.items(stage.juliet, "news", "<item id='d'/><item id='nothing'/><item id='b'/>") == ["d", "b"]
+    wanted = "<item id='d'/><item id='nothing'/><item id='b'/><item id='d'/>"
+    assert ask.items(stage.juliet, "news", wanted) == ["d", "b"]
     assert ask.items(stage.juliet, "news", max_items="2") == ["d", "e"]
     assert ask.items(stage.juliet, "news", "<item id='nothing'/>") == []
     page = "<items node='news'/><set xmlns='http://jabber.org/protocol/rsm'><max>2</max><after>b</after></set>"
@@ -356,6 +379,16 @@ def test_what_is_too_much_for_one_reply_says_that_there_is_more(stage: Stage, as
         ask.publish(stage.romeo, "news", id, f"<p xmlns='p'>{'x' * 140_000}</p>")
     answer = ask.done(stage.juliet, "<items node='news'/>", type="get")
     assert [each.get("id") for each in answer[0]] == ["b", "c"]
+    assert answer[1][-1].text == "3"
+
+
+def test_items_that_are_asked_for_and_too_much_for_one_reply_say_so_too(stage: Stage, ask: Asked) -> None:
+    ask.create(stage.romeo, "news")
+    for id in "abc":
+        ask.publish(stage.romeo, "news", id, f"<p xmlns='p'>{'x' * 140_000}</p>")
+    named = "".join(f"<item id='{id}'/>" for id in "abc")
+    answer = ask.done(stage.juliet, f"<items node='news'>{named}</items>", type="get")
+    assert [each.get("id") for each in answer[0]] == ["a", "b"]
     assert answer[1][-1].text == "3"
 
 
@@ -460,3 +493,26 @@ def test_a_subscriber_who_may_not_read_any_more_is_none(stage: Stage, ask: Asked
     ask.publish(stage.romeo, "news")
     stage.settle()
     assert events(stage.juliet) == []
+
+
+def test_the_cost_of_knowing_who_is_subscribed_grows_with_their_number() -> None:
+    """Whoever publishes where owners let subscribers in asks that of each of them."""
+
+    def calls(upto: int) -> int:
+        jids = [Jid(f"p{number}", "montague.lit") for number in range(upto)]
+        record = NodeRecord("news", NodeConfig(), jids[0], 0.0)
+        node = Node(record, {jid: Party(jid, subscription="subscribed") for jid in jids})
+        counted = 0
+
+        def count(frame: object, event: str, arg: object) -> None:
+            nonlocal counted
+            counted += event == "call"
+
+        sys.setprofile(count)
+        try:
+            assert all(node.is_subscribed(jid) for jid in jids)
+        finally:
+            sys.setprofile(None)
+        return counted
+
+    assert calls(400) < 5 * calls(100)

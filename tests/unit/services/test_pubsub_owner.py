@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from cluster.host import disco as disco_of_host
 from cluster.pubsub import service as core
 from cluster.pubsub.errors import OWNER, PUBSUB
 from cluster.services import pubsub as generic
 from cluster.xmpp.element import Element
+from cluster.xmpp.extensions.rsm import RSM
 from tests.pubsub import NODE_CONFIG, Asked, events, form, publication
 from tests.unit.services.pubsub_service import PUBSUB_DOMAIN, Stage
 
@@ -67,8 +69,10 @@ def test_the_topology_says_who_creates_nodes() -> None:
     stage = Stage()
     assert stage.ask.refused(stage.juliet, "<create node='hers'/>") == "auth forbidden"
     stage.ask.create(stage.benvolio, "his")
-    stage = Stage(creators="anybody")
+    stage = Stage(creation="anyone")
     stage.ask.create(stage.juliet, "hers")
+    stage = Stage(creation="nobody")
+    assert stage.ask.refused(stage.romeo, "<create node='his'/>") == "auth forbidden"
 
 
 # --- configuring (sections 8.2 and 8.3)
@@ -277,6 +281,39 @@ def test_nodes_and_items_are_found(stage: Stage, ask: Asked) -> None:
         assert disco(stage, INFO, node).get("type") == "error"
 
 
+def test_a_long_list_of_nodes_comes_in_pages(stage: Stage, ask: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    for node in "abcde":
+        ask.create(stage.romeo, node)
+
+    def page(inner: str = "") -> tuple[list[str], list[str]]:
+        asked = f"<set xmlns='{RSM}'>{inner}</set>" if inner else ""
+        before = len(stage.juliet.stanzas)
+        stage.say(
+            stage.juliet, f"<iq type='get' id='d' to='{PUBSUB_DOMAIN}'><query xmlns='{ITEMS}'>{asked}</query></iq>"
+        )
+        query = stage.juliet.stanzas[before][0]
+        told = query.find(f"{{{RSM}}}set")
+        return [each.get("node", "") for each in query if "node" in each.attrib], [
+            each.text or "" for each in (told if told is not None else ())
+        ]
+
+    assert page() == (list("abcde"), [])
+    first, (_, end, count) = page("<max>2</max>")
+    assert (first, count) == (["a", "b"], "5")
+    assert page(f"<max>2</max><after>{end}</after>")[0] == ["c", "d"]
+    assert page("<max>2</max><before/>")[0] == ["d", "e"]
+    assert page(f"<max>2</max><before>{end}</before>")[0] == ["a"]
+    monkeypatch.setattr(disco_of_host, "MAX_LISTED", 3)
+    assert page()[0] == ["a", "b", "c"]
+    assert page()[1][2] == "5"
+    stage.say(
+        stage.juliet,
+        f"<iq type='get' id='d' to='{PUBSUB_DOMAIN}'><query xmlns='{ITEMS}'>"
+        f"<set xmlns='{RSM}'><after>z</after></set></query></iq>",
+    )
+    assert stage.juliet.take()[-1] == f"iq/error {PUBSUB_DOMAIN} d: cancel item-not-found"
+
+
 # --- what there is room for, and what lasts
 
 
@@ -301,7 +338,8 @@ def test_nodes_and_subscriptions_are_bounded(stage: Stage, ask: Asked) -> None:
     assert ask.refused(stage.juliet, "<subscribe node='two' jid='juliet@capulet.lit'/>") == many
     ask.affiliate(stage.romeo, "one", "juliet@capulet.lit", "member")
     ask.done(stage.romeo, "<delete node='two'/>", ns=OWNER)
-    ask.create(stage.romeo, "three")
+    pubsub.bounds = core.Bounds(nodes=2, parties=2, size_bytes=1_000, cause="")
+    ask.create(stage.romeo, "three")  # whoever subscribes keeps nobody from having nodes
 
 
 def test_all_outlives_a_kill(stage: Stage, ask: Asked) -> None:

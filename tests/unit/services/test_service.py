@@ -10,6 +10,7 @@ from cluster import services
 from cluster.host.disco import INFO, ITEMS
 from cluster.host.registry import Registry
 from cluster.server.services.service import Service
+from cluster.xmpp.extensions.rsm import RSM
 from tests.client import Client
 from tests.network import CAPULET, MONTAGUE, Network, watched_log
 from tests.unit.services import toys
@@ -75,7 +76,7 @@ def test_it_describes_itself(network: Network, client: Client) -> None:
     [identity] = query.findall(f"{{{INFO}}}identity")
     assert dict(identity.attrib) == {"category": "component", "type": "generic", "name": "Echo"}
     features = [each.get("var") for each in query.findall(f"{{{INFO}}}feature")]
-    assert features == [INFO, ITEMS, "urn:xmpp:ping"]
+    assert features == [INFO, ITEMS, RSM, "urn:xmpp:ping"]
     assert query.find("{jabber:x:data}x") is not None
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from cluster.lab.api import BadInput
 from cluster.simulation.api import simulate
-from tests.unit.cli.test_app import VERONA, Shell, shell
+from tests.unit.cli.shell import VERONA, Shell, shell
 from tests.unit.simulation.plans import named, written
 
 __all__ = ["shell"]

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from cluster.server.domain import Domain
-from tests.unit.cli.test_app import VERONA, Shell, shell
+from tests.unit.cli.shell import VERONA, Shell, shell
 
 __all__ = ["shell"]
 

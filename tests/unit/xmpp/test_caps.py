@@ -9,7 +9,7 @@ from cluster.xmpp.element import Element
 from cluster.xmpp.extensions.caps import INFO, MAX_INTERESTS, Capabilities, interests, is_proved, read, verification
 from cluster.xmpp.extensions.data_form import DATA
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.stanza import make
+from cluster.xmpp.stanza import Stanza, make
 
 FEATURES = (
     "http://jabber.org/protocol/caps",
@@ -241,6 +241,36 @@ def test_what_a_presence_refers_to(payload: str, expected: Capabilities | None) 
     tree = xml.parse(f"<presence>{payload}</presence>".encode())
     presence = make("presence", from_=Jid.parse("romeo@montague.lit/pda"), payload=[*tree])
     assert read(presence) == expected
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "<presence xmlns:p='u'>"
+        "<c xmlns='http://jabber.org/protocol/caps' p:a='1' hash='sha-1' node='n' ver='v'/></presence>",
+        "<presence><status><![CDATA[<c node='&'/>]]></status>"
+        "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='n' ver='v'></c></presence>",
+        "<presence><x xmlns='u'><c a='1'/></x>"
+        "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='n' ver='v'></c></presence>",
+    ],
+    ids=["a prefix of the presence", "text that looks like it", "a child of another"],
+)
+def test_however_a_presence_is_written(raw: str) -> None:
+    presence = Stanza("presence", None, None, None, None, ("http://jabber.org/protocol/caps c",), raw.encode())
+    assert read(presence) == Capabilities("n#v", "sha-1", "v")
+
+
+@pytest.mark.parametrize("long", ["node", "ver"])
+def test_a_reference_that_would_fill_the_memory_is_none(long: str) -> None:
+    said = {"node": "n", "ver": "v", long: "x" * 1_100}
+    c = Element("{http://jabber.org/protocol/caps}c", hash="sha-1", **said)
+    assert read(make("presence", payload=[c])) is None
+
+
+def test_the_names_of_nodes_that_a_client_wants_are_bounded_together() -> None:
+    features = "".join(f"<feature var='{number:01000}+notify'/>" for number in range(20))
+    wanted = interests(xml.parse(f"<query xmlns='{INFO}'>{features}</query>".encode()))
+    assert sorted(wanted) == [f"{number:01000}" for number in range(8)]
 
 
 def test_the_nodes_that_a_client_wants_are_bounded() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from cluster import services
 from cluster.services.rooms.settings import RoomsSettings
+from cluster.store.port import Store
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.extensions.muc import ADMIN, MUC, OWNER, USER
@@ -25,13 +26,14 @@ CONFIG = f"{MUC}#roomconfig"
 class Play:
     """A network whose first domain has rooms."""
 
-    def __init__(self, acknowledge_after_s: float = 0.0, **settings: Any) -> None:
-        """`acknowledge_after_s`: see `Network`; `settings`: of the service."""
+    def __init__(self, acknowledge_after_s: float = 0.0, store: Store | None = None, **settings: Any) -> None:
+        """`acknowledge_after_s`: see `Network`; `store`: of its first domain; `settings`: of the service."""
         [service] = services.load(("rooms",))
         if settings:
             service = service.with_settings(settings)
             assert isinstance(service.settings, RoomsSettings)
-        self.network = Network(services={SERVICE: service}, acknowledge_after_s=acknowledge_after_s)
+        stores = {} if store is None else {MONTAGUE: store}
+        self.network = Network(stores=stores, services={SERVICE: service}, acknowledge_after_s=acknowledge_after_s)
         self.numbers = iter(range(1, 10_000))
 
     def online(self, jid: str) -> Client:

@@ -19,6 +19,7 @@ from cluster.services.rooms.privileges import (
 )
 from cluster.store.rooms import Affiliation, Role, RoomSettings
 from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.extensions.muc import ADMIN as ADMIN_NS
 from tests.client import Client
 from tests.unit.services.rooms.play import BENVOLIO, JULIET, NURSE, ROMEO, VERONA, Play, lines
 
@@ -162,6 +163,21 @@ def test_a_whole_domain_is_banned(play: Play, romeo: Client, juliet: Client) -> 
     assert play.enter(play.online(NURSE), "nurse") == ["presence/error nurse auth forbidden"]
 
 
+@pytest.mark.parametrize("how", ["ban", "members only"])
+def test_those_who_go_together_do_not_hear_of_one_another(play: Play, romeo: Client, juliet: Client, how: str) -> None:
+    """Else a thousand who go would be half a million stanzas."""
+    nurse = play.online(NURSE)
+    play.enter(nurse, "nurse")
+    play.silence(romeo, juliet, nurse)
+    if how == "ban":
+        told, end = play.admin(romeo, "affiliation='outcast' jid='capulet.lit'"), "outcast none {}110 301"
+    else:
+        told, end = play.configure(romeo, membersonly="1"), "none none {}110 322"
+    assert lines(juliet) == ["gone juliet " + end.format("by romeo " if how == "ban" else "")]
+    assert lines(nurse) == ["gone nurse " + end.format("by romeo " if how == "ban" else "")]
+    assert [line.split()[:2] for line in told if line.startswith("gone")] == [["gone", "juliet"], ["gone", "nurse"]]
+
+
 def test_nobody_bans_themselves(play: Play, romeo: Client, juliet: Client) -> None:
     play.admin(romeo, "affiliation='owner' jid='juliet@capulet.lit'")
     got = play.admin(romeo, "affiliation='outcast' jid='romeo@montague.lit'")
@@ -244,6 +260,20 @@ def test_lists(play: Play, romeo: Client, juliet: Client) -> None:
     ]
     assert items(juliet, "affiliation='member'") == []
     assert items(juliet, "affiliation='outcast'") == []
+
+
+def test_a_list_that_is_asked_for_twice_is_told_once(play: Play, romeo: Client, juliet: Client) -> None:
+    play.admin(romeo, "affiliation='member' jid='nurse@capulet.lit'")
+    items = "<item affiliation='member'/>" * 100 + "<item role='participant'/>" * 100
+    reply = play.reply(romeo, "get", f"<query xmlns='{ADMIN_NS}'>{items}</query>")
+    assert [each.get("jid") for each in reply[0]] == [JULIET, "nurse@capulet.lit"]
+
+
+def test_a_nickname_is_reserved_for_one(play: Play, romeo: Client, juliet: Client) -> None:
+    two = [f"affiliation='member' jid='{name}@capulet.lit' nick='{nick}'" for name, nick in (("a", "x"), ("b", "X"))]
+    assert play.admin(romeo, *two) == ["iq/error verona cancel conflict"]
+    assert play.admin(romeo, two[0]) == ["iq/result"]
+    assert play.admin(romeo, two[1]) == ["iq/error verona cancel conflict"]
 
 
 def test_voice_is_asked_for_and_granted(play: Play, romeo: Client) -> None:

@@ -7,9 +7,11 @@ from hashlib import sha1
 
 import pytest
 
+from cluster.host import disco
 from cluster.host.disco import INFO, ITEMS
 from cluster.xmpp.element import Element
 from cluster.xmpp.extensions.muc import MODERATE, OCCUPANT_ID, RETRACT, USER
+from cluster.xmpp.extensions.rsm import RSM
 from cluster.xmpp.namespaces import CLIENT, FORWARD, MAM, REGISTER, STANZA_ID
 from tests.client import Client, child
 from tests.unit.services.rooms.play import BENVOLIO, JULIET, NURSE, ROMEO, SERVICE, VERONA, Play, lines
@@ -51,6 +53,30 @@ def test_the_server_lists_the_service_and_the_service_its_rooms(play: Play, juli
     assert items("montague.lit") == [(SERVICE, None)]
     assert items(SERVICE) == [(VERONA, "Fair Verona (2)")]
     assert items(VERONA) == []
+
+
+def test_many_rooms_are_listed_page_by_page(play: Play, romeo: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """XEP-0045 section 6.3, XEP-0059."""
+    for number in range(4):
+        play.create(romeo, "romeo", f"r{number}@{SERVICE}")
+
+    def page(asked: str) -> tuple[list[str], str | None, str | None]:
+        reply = play.reply(romeo, "get", f"<query xmlns='{ITEMS}'>{asked}</query>", SERVICE)
+        names = [(each.get("jid") or "").partition("@")[0] for each in reply.iter(f"{{{ITEMS}}}item")]
+        counted, first = reply.find(f".//{{{RSM}}}count"), reply.find(f".//{{{RSM}}}first")
+        return names, None if counted is None else counted.text, None if first is None else first.get("index")
+
+    def paged(inner: str) -> tuple[list[str], str | None, str | None]:
+        return page(f"<set xmlns='{RSM}'>{inner}</set>")
+
+    assert page("") == (["verona", "r0", "r1", "r2", "r3"], None, None)
+    assert paged("<max>2</max>") == (["verona", "r0"], "5", "0")
+    assert paged(f"<max>2</max><after>r0@{SERVICE}</after>") == (["r1", "r2"], "5", "2")
+    assert paged("<max>2</max><before/>") == (["r2", "r3"], "5", "3")
+    assert paged("<max>0</max>") == ([], "5", None)
+    assert paged("<after>nowhere</after>") == ([], None, None)  # item-not-found
+    monkeypatch.setattr(disco, "MAX_LISTED", 3)
+    assert page("") == (["verona", "r0", "r1"], "5", "0")
 
 
 def test_hidden_and_locked_rooms_are_not_listed(play: Play, romeo: Client, juliet: Client) -> None:
@@ -159,6 +185,9 @@ def test_whom_a_member_invites_to_a_members_only_room_may_enter(play: Play, rome
     invite(play, romeo, NURSE.partition("/")[0])
     nurse.take()
     assert "presence nurse member participant 110 170" in play.enter(nurse, "nurse")
+    invite(play, nurse, "montague.lit")  # which would make members of all its people
+    assert lines(nurse)[-1] == "message/error verona modify not-acceptable"
+    assert play.enter(play.online(BENVOLIO), "benvolio") == ["presence/error benvolio auth registration-required"]
     play.configure(romeo, allowinvites="0")
     play.silence(nurse)
     invite(play, nurse, BENVOLIO)

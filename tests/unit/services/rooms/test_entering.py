@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cluster.xmpp.extensions.muc import MUC, OCCUPANT_ID, USER
+from cluster.xmpp.namespaces import DELAY
 from tests.client import Client, child
 from tests.unit.services.rooms.play import BENVOLIO, JULIET, ROMEO, VERONA, Play, lines
 
@@ -62,8 +63,10 @@ def test_a_room_tells_who_is_the_same_and_nobody_can_say_so_of_themselves(
 ) -> None:
     forged = f"<occupant-id xmlns='{OCCUPANT_ID}' id='mine'/>"
     item = f"<x xmlns='{USER}'><item affiliation='owner' role='moderator'/></x>"
-    play.say(juliet, f"<presence to='{VERONA}/juliet'><show>dnd</show>{item}{forged}</presence>")
+    delay = f"<delay xmlns='{DELAY}' from='{VERONA}' stamp='2001-01-01T00:00:00Z'/>"
+    play.say(juliet, f"<presence to='{VERONA}/juliet'><show>dnd</show>{item}{forged}{delay}</presence>")
     [presence] = romeo.stanzas
+    assert presence.find(f"{{{DELAY}}}delay") is None
     first = child(presence, "occupant-id", OCCUPANT_ID).get("id")
     assert first != "mine"
     assert child(presence, "x", USER)[0].get("affiliation") == "none"
@@ -126,6 +129,7 @@ def test_clients_of_one_account_share_a_nickname(play: Play, romeo: Client, juli
     assert play.enter(chamber, "juliet")[:2] == [
         "presence romeo owner moderator", "presence juliet none participant 110 170",
     ]  # fmt: skip
+    assert lines(juliet) == ["presence juliet none participant 110"]  # section 16.6: an occupant of one's own
     play.silence(romeo, juliet)
     play.speak(chamber, "it is I")
     assert lines(juliet) == lines(chamber)[-1:] == lines(romeo) == ["juliet: it is I"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.xmpp.extensions.muc import MUC
+from cluster.xmpp.extensions.muc import MODERATE, MUC, RETRACT
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.namespaces import STANZA_ID
 from cluster.xmpp.stanza import Stanza, opening
 from tests.client import Client
 from tests.network import CAPULET, ELSINORE, MONTAGUE
@@ -192,3 +193,23 @@ def test_a_stream_that_goes_on_after_the_crash_hears_of_it(play: Play, romeo: Cl
     play.network.advance(1)
     again = resume(play.network, BENVOLIO, phone.sm_id, phone.handled)
     assert f"presence/unavailable {VERONA}/benvolio" in again.take()
+
+
+def test_a_request_that_finds_out_who_is_gone_reaches_all_others(play: Play, romeo: Client) -> None:
+    """What comes back meanwhile is handled behind the request."""
+    benvolio, juliet = play.online(BENVOLIO), play.online(JULIET)
+    play.enter(benvolio, "benvolio")
+    play.enter(juliet, "juliet")
+    play.speak(romeo, "fie")
+    said = romeo.stanzas[-1].findall(f"{{{STANZA_ID}}}stanza-id")[-1].get("id")
+    account = play.network.servers[MONTAGUE].domain.accounts.online["benvolio"]
+    session = account.sessions.pop("pc")
+    play.silence(romeo, juliet)
+    moderate = f"<moderate xmlns='{MODERATE}' id='{said}'><retract xmlns='{RETRACT}'/></moderate>"
+    told = play.ask(romeo, "set", moderate)
+    gone = "gone benvolio none none {}(not reached: service-unavailable) 333"
+    assert told == ["verona retract store stanza-id", gone.format(f"{BENVOLIO} "), "iq/result"]
+    [retracted, last] = lines(juliet)
+    assert retracted.startswith("verona retract store stanza-id")
+    assert last == gone.format("")
+    account.sessions["pc"] = session

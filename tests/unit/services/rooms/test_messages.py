@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cluster.xmpp.extensions.muc import OCCUPANT_ID, USER
-from cluster.xmpp.namespaces import STANZA_ID
+from cluster.xmpp.namespaces import DELAY, STANZA_ID
 from tests.client import Client, child
 from tests.unit.services.rooms.play import BENVOLIO, JULIET, NURSE, ROMEO, VERONA, Play, lines
 
@@ -56,6 +56,8 @@ def test_nobody_speaks_for_the_room(play: Play, romeo: Client, juliet: Client, s
         f"<stanza-id xmlns='{STANZA_ID}' by='{VERONA}' id='forged'/>"
         f"<stanza-id xmlns='{STANZA_ID}' by='elsewhere@example.org' id='theirs'/>"
         f"<x xmlns='{USER}'><item affiliation='owner'/></x><origin-id xmlns='{STANZA_ID}' id='own'/>"
+        f"<delay xmlns='{DELAY}' from='{VERONA}' stamp='2001-01-01T00:00:00Z'/>"
+        f"<delay xmlns='{DELAY}' from='{ROMEO}' stamp='2002-01-01T00:00:00Z'/>"
     )
     play.say(client, f"<message to='{VERONA}' type='groupchat'>{forged}<body>hello</body></message>")
     [stanza] = romeo.stanzas
@@ -65,6 +67,7 @@ def test_nobody_speaks_for_the_room(play: Play, romeo: Client, juliet: Client, s
     assert by[VERONA] != "forged"
     assert child(stanza, "origin-id", STANZA_ID).get("id") == "own"
     assert stanza.find(f"{{{USER}}}x") is None
+    assert child(stanza, "delay", DELAY).get("from") == ROMEO  # what was said before, in a chat of two (section 7.9)
 
 
 @pytest.mark.parametrize(

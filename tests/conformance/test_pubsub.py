@@ -1,0 +1,491 @@
+"""XEP-0060 and XEP-0163: publish-subscribe at accounts, which all servers here have."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conformance.eventing import (
+    INFO,
+    ITEMS,
+    NS,
+    OWNER,
+    PAYLOAD,
+    TUNE,
+    Listener,
+    Scene,
+    ask,
+    create,
+    done,
+    form,
+    ids,
+    publication,
+    publish,
+    refusal,
+    told_of,
+)
+from tests.conformance.rules import pep, pubsub
+from tests.conformance.site import Client, Site
+from tests.conformance.wire import Element
+
+MOOD = "http://jabber.org/protocol/mood"
+
+
+@pytest.fixture
+def scene(site: Site) -> Scene:
+    return Scene(site)
+
+
+@pytest.fixture
+def owner(site: Site) -> Client:
+    """An account without contacts."""
+    return site.online()
+
+
+# --- who is told (XEP-0163 section 4)
+
+
+@pep("3", "MUST", "A node that does not exist is created by the first publication.")
+@pep("4.3.1", "MUST", "A notification is from the bare JID of the account.")
+@pep("4.3.1", "SHOULD", "It is for the full JID of a resource whose presence is known.")
+@pep("4.3.3", "MUST", "A publication makes a notification for all subscribers that want to hear of the node.")
+@pubsub("9.1.2", "MUST", "A contact with a presence subscription counts as subscribed.")
+def test_publication(scene: Scene) -> None:
+    publish(scene.owner, TUNE, "1")
+    message = scene.listener.event(TUNE)
+    assert (message.get("from"), message.get("to")) == (scene.owner.bare, scene.listener.client.jid)
+    assert told_of([message]) == [(TUNE, "1")]
+
+
+@pubsub("7.1.2", "SHOULD", "A notification has an id.")
+@pubsub("7.1.2.1", "defined", "It has the payload where the node is configured so.")
+def test_notification(scene: Scene) -> None:
+    publish(scene.owner, TUNE, "1")
+    message = scene.listener.event(TUNE)
+    assert message.get("id")
+    assert message.find(f".//{{{TUNE}}}tune") is not None
+
+
+@pep("4.3.1", "SHOULD", "It tells subscribers to the presence which resource has published (XEP-0033 replyto).")
+def test_replyto(scene: Scene) -> None:
+    publish(scene.owner, TUNE, "1")
+    [address] = scene.listener.event(TUNE).findall("{http://jabber.org/protocol/address}addresses/*")
+    assert (address.get("type"), address.get("jid")) == ("replyto", scene.owner.jid)
+
+
+@pubsub("9.2", "MUST NOT", "Nobody is told of nodes for which its client has not asked.")
+def test_filter(scene: Scene) -> None:
+    publish(scene.owner, MOOD, "1")
+    publish(scene.owner, TUNE, "1")
+    assert (MOOD, "1") not in scene.listener.events_until_mark(scene.owner)
+
+
+@pep("4.3.2", "MUST", "Each interested resource of a contact gets one notification.")
+def test_each_resource(scene: Scene) -> None:
+    second = scene.listening(scene.contact, TUNE)
+    publish(scene.owner, TUNE, "1")
+    for listener in (scene.listener, second):
+        assert listener.events_until_mark(scene.owner).count((TUNE, "1")) == 1
+
+
+@pubsub("9.1.1", "MUST", "The owner counts as subscribed, whatever the access model.")
+@pep("4", "defined", "The owner's available resources are told, if they want to hear of it.")
+def test_own_resources(scene: Scene) -> None:
+    own = scene.listening(scene.owner, TUNE)
+    publish(scene.owner, TUNE, "1", access_model="whitelist")
+    assert told_of([own.event(TUNE)]) == [(TUNE, "1")]
+    assert (TUNE, "1") not in scene.listener.events_until_mark(scene.owner)
+
+
+@pep("4.3.3", "MUST NOT", "Who is blocked is not told.")
+def test_blocked(scene: Scene) -> None:
+    block = f"<block xmlns='urn:xmpp:blocking'><item jid='{scene.contact.bare}'/></block>"
+    if scene.owner.ask("set", block).get("type") == "error":
+        scene.site.lacks("it has no blocking")
+    publish(scene.owner, TUNE, "1")
+    unblock = f"<unblock xmlns='urn:xmpp:blocking'><item jid='{scene.contact.bare}'/></unblock>"
+    assert scene.owner.ask("set", unblock).get("type") == "result"
+    scene.owner.send(f"<message to='{scene.listener.client.jid}' id='end' type='chat'><body>end</body></message>")
+    seen = scene.listener.until(lambda stanza: stanza.get("id") == "end")
+    at_once = [each for each in seen if each.find("{urn:xmpp:delay}delay") is None]
+    assert (TUNE, "1") not in told_of(at_once)  # to come back is to be sent the last item
+
+
+@pep("4.3.3", "MUST", "A resource that comes gets the last item of each node that it wants to hear of.")
+@pep("4.3.3", "MUST NOT", "Later presence of it brings no further notification.")
+@pep("4.3.4", "MUST", "The default is to send the last item on presence.")
+def test_last_item(scene: Scene) -> None:
+    publish(scene.owner, TUNE, "1")
+    late = scene.listening(scene.contact, TUNE)
+    seen = late.events_until_mark(scene.owner)
+    late.come("<show>away</show>")
+    seen += late.events_until_mark(scene.owner)
+    again = Listener(late.client, TUNE, "urn:example:ready")
+    again.come("<show>dnd</show>")
+    seen += again.events_until_mark(scene.owner)
+    assert seen.count((TUNE, "1")) <= 1
+    late.client.send("<presence type='unavailable'/>")
+    late.come()
+    assert told_of([late.event(TUNE)]) == [(TUNE, "1")]
+
+
+@pubsub("9.2", "MUST", "The hash of capabilities is checked against the answer.")
+def test_poisoned_hash(scene: Scene) -> None:
+    publish(scene.owner, MOOD, "1")
+    honest = Listener(scene.site.client(scene.contact.domain, name=scene.contact.name), MOOD)
+    liar = Listener(scene.site.client(scene.contact.domain, name=scene.contact.name), TUNE, said=honest.hash)
+    publish(scene.owner, TUNE, "1")
+    liar.come()
+    liar.until(lambda stanza: stanza.find(f"{{{INFO}}}query") is not None)
+    liar.events_until_mark(scene.owner)
+    honest.come()
+    assert told_of([honest.event(MOOD)]) == [(MOOD, "1")]
+
+
+@pep("7.1", "MUST", "Access is calculated anew when a subscription to presence ends.")
+def test_lost_access(scene: Scene) -> None:
+    publish(scene.owner, TUNE, "1")
+    scene.listener.event(TUNE)
+    scene.owner.send(f"<presence type='unsubscribed' to='{scene.contact.bare}'/>")
+    publish(scene.owner, TUNE, "2")
+    assert (TUNE, "2") not in scene.listener.events_until_mark(scene.owner)
+    condition, _ = refusal(ask(scene.contact, "get", f"<items node='{TUNE}'/>", scene.owner.bare))
+    assert condition == "not-authorized"
+
+
+# --- access models (XEP-0060 section 4.5, XEP-0163 section 5)
+
+
+@pep("5", "MUST", "The access model of a new node is `presence`.")
+def test_default_access(scene: Scene) -> None:
+    publish(scene.owner, TUNE, "1")
+    assert ids(scene.contact, TUNE, to=scene.owner.bare) == ["1"]
+    assert ask(scene.stranger(), "get", f"<items node='{TUNE}'/>", scene.owner.bare).get("type") == "error"
+
+
+@pubsub("6.5.9.6", "MUST", "Items for those who see the presence: a stranger gets not-authorized.")
+@pubsub("6.1.3.2", "MUST", "So it does when it wants to subscribe.")
+def test_presence_access(scene: Scene) -> None:
+    publish(scene.owner, TUNE, "1")
+    stranger = scene.stranger()
+    refused = ask(stranger, "get", f"<items node='{TUNE}'/>", scene.owner.bare)
+    assert refusal(refused) == ("not-authorized", "presence-subscription-required")
+    refused = ask(stranger, "set", f"<subscribe node='{TUNE}' jid='{stranger.bare}'/>", scene.owner.bare)
+    assert refusal(refused) == ("not-authorized", "presence-subscription-required")
+
+
+@pep("5", "MUST", "The access model `open` is supported.")
+@pubsub("6.5.1", "SHOULD", "Everybody may retrieve items of an open node.")
+@pubsub("6.1.2", "MUST", "Who may subscribe is told that it is subscribed.")
+def test_open_access(scene: Scene) -> None:
+    publish(scene.owner, TUNE, "1", access_model="open")
+    stranger = scene.stranger()
+    assert ids(stranger, TUNE, to=scene.owner.bare) == ["1"]
+    answer = done(stranger, "set", f"<subscribe node='{TUNE}' jid='{stranger.bare}'/>", scene.owner.bare)
+    [subscription] = answer.findall(f"{NS}subscription")
+    assert (subscription.get("jid"), subscription.get("subscription")) == (stranger.bare, "subscribed")
+    publish(scene.owner, TUNE, "2")
+    seen = stranger.until(lambda stanza: (TUNE, "2") in told_of([stanza]))
+    assert told_of(seen)[-1] == (TUNE, "2")
+
+
+@pep("5", "MUST", "The access model `whitelist` is supported.")
+def test_whitelist(scene: Scene) -> None:
+    publish(scene.owner, TUNE, "1", access_model="whitelist")
+    assert ask(scene.contact, "get", f"<items node='{TUNE}'/>", scene.owner.bare).get("type") == "error"
+    assert ids(scene.owner, TUNE) == ["1"]
+
+
+@pubsub("6.1.3.4", "MUST", "Who is not on the list gets not-allowed and closed-node for a subscription.")
+@pubsub("6.5.9.8", "MUST", "And for items.")
+def test_whitelist_access(scene: Scene) -> None:
+    publish(scene.owner, TUNE, "1", access_model="whitelist")
+    refused = ask(scene.contact, "set", f"<subscribe node='{TUNE}' jid='{scene.contact.bare}'/>", scene.owner.bare)
+    assert refusal(refused) == ("not-allowed", "closed-node")
+    refused = ask(scene.contact, "get", f"<items node='{TUNE}'/>", scene.owner.bare)
+    assert refusal(refused) == ("not-allowed", "closed-node")
+
+
+@pubsub("4.5", "MUST", "Members of a node with a list may retrieve its items.")
+@pubsub("8.9.2", "defined", "An owner gives affiliations.")
+def test_members(scene: Scene) -> None:
+    publish(scene.owner, TUNE, "1", access_model="whitelist")
+    member = f"<affiliation jid='{scene.contact.bare}' affiliation='member'/>"
+    done(scene.owner, "set", f"<affiliations node='{TUNE}'>{member}</affiliations>", owner=True)
+    assert ids(scene.contact, TUNE, to=scene.owner.bare) == ["1"]
+
+
+@pep("5", "MUST", "The access model `roster` is supported.")
+@pubsub("6.5.9.7", "MUST", "Who is not in a group of the roster gets not-authorized and not-in-roster-group.")
+def test_roster_access(scene: Scene) -> None:
+    create(scene.owner, TUNE, access_model="roster", roster_groups_allowed="Friends")
+    publish(scene.owner, TUNE, "1")
+    refused = ask(scene.contact, "get", f"<items node='{TUNE}'/>", scene.owner.bare)
+    assert refusal(refused) == ("not-authorized", "not-in-roster-group")
+    scene.owner.set_item(f"<item jid='{scene.contact.bare}'><group>Friends</group></item>")
+    assert ids(scene.contact, TUNE, to=scene.owner.bare) == ["1"]
+
+
+# --- subscribing (XEP-0060 section 6.1, 6.2)
+
+
+@pubsub("6.1.3.1", "MUST", "Who subscribes somebody else gets bad-request.")
+def test_subscription_of_another(scene: Scene) -> None:
+    publish(scene.owner, TUNE, "1")
+    request = f"<subscribe node='{TUNE}' jid='{scene.owner.bare}'/>"
+    assert refusal(ask(scene.contact, "set", request, scene.owner.bare)) == ("bad-request", "invalid-jid")
+
+
+@pubsub("6.1.3.12", "SHOULD", "Of a node that does not exist, one gets item-not-found.")
+def test_subscription_to_nothing(scene: Scene) -> None:
+    request = f"<subscribe node='urn:example:none' jid='{scene.contact.bare}'/>"
+    assert refusal(ask(scene.contact, "set", request, scene.owner.bare))[0] == "item-not-found"
+
+
+@pubsub("6.2.2", "MUST", "An unsubscription gets a result.")
+@pubsub("6.2.3.3", "MUST", "Who unsubscribes somebody else gets forbidden.")
+def test_unsubscribing(scene: Scene) -> None:
+    publish(scene.owner, TUNE, "1")
+    answer = done(scene.contact, "set", f"<subscribe node='{TUNE}' jid='{scene.contact.bare}'/>", scene.owner.bare)
+    subid = answer[0].get("subid")
+    named = f" subid='{subid}'" if subid else ""
+    stranger = scene.stranger()
+    request = f"<unsubscribe node='{TUNE}' jid='{scene.contact.bare}'{named}/>"
+    assert refusal(ask(stranger, "set", request, scene.owner.bare))[0] == "forbidden"
+    done(scene.contact, "set", request, scene.owner.bare)
+
+
+@pubsub("6.2.3.2", "SHOULD", "Who is not subscribed and unsubscribes gets unexpected-request and not-subscribed.")
+def test_not_subscribed(scene: Scene) -> None:
+    publish(scene.owner, TUNE, "1")
+    request = f"<unsubscribe node='{TUNE}' jid='{scene.contact.bare}'/>"
+    assert refusal(ask(scene.contact, "set", request, scene.owner.bare)) == ("unexpected-request", "not-subscribed")
+
+
+@pubsub("5.6", "MUST", "Who has no subscriptions gets an empty list.")
+def test_own_subscriptions(owner: Client) -> None:
+    assert len(done(owner, "get", "<subscriptions/>")[0]) == 0
+
+
+@pubsub("5.7", "MUST", "A list of affiliations has all of who asks.")
+def test_own_affiliations(owner: Client) -> None:
+    publish(owner, TUNE, "1")
+    [affiliation] = done(owner, "get", "<affiliations/>")[0]
+    assert (affiliation.get("node"), affiliation.get("affiliation")) == (TUNE, "owner")
+
+
+# --- items (XEP-0060 sections 6.5 and 7)
+
+
+@pubsub("6.5.6", "MUST", "Several items can be asked for by their ids.")
+@pubsub("6.5.7", "SHOULD", "With max_items, the most recent ones are returned.")
+@pubsub("6.5.9.12", "SHOULD", "Where there are no such items, the result is an empty list.")
+def test_retrieving(owner: Client) -> None:
+    create(owner, TUNE, max_items="3")
+    for id in "abc":
+        publish(owner, TUNE, id)
+    assert set(ids(owner, TUNE, "<item id='a'/><item id='c'/>")) == {"a", "c"}
+    assert set(ids(owner, TUNE, more=" max_items='2'")) == {"b", "c"}
+    assert ids(owner, TUNE, "<item id='z'/>") == []
+
+
+@pubsub("6.5.9.11", "SHOULD", "Of a node that does not exist, one gets item-not-found.")
+def test_no_node(owner: Client) -> None:
+    assert refusal(ask(owner, "get", "<items node='urn:example:none'/>"))[0] == "item-not-found"
+
+
+@pubsub("7.1.1", "MUST", "An item without an id gets one that the node has not yet.")
+@pubsub("7.1.2", "SHOULD", "The publisher is told that id.")
+@pubsub("7.1.2", "MUST", "An item with a known id takes the place of the one that has it.")
+def test_ids(owner: Client) -> None:
+    found = []
+    create(owner, TUNE, max_items="3")
+    for _ in range(2):
+        answer = done(owner, "set", publication(TUNE, ""))
+        found.append(answer.find(f"{NS}publish/{NS}item").get("id"))  # type: ignore[union-attr]
+    assert len(set(found)) == 2
+    publish(owner, TUNE, str(found[0]))
+    assert set(ids(owner, TUNE)) == set(found)
+
+
+@pubsub("7.1.3.1", "MUST", "Who may not publish gets forbidden.")
+def test_publication_of_another(scene: Scene) -> None:
+    publish(scene.owner, TUNE, "1")
+    assert refusal(ask(scene.contact, "set", publication(TUNE, "2"), scene.owner.bare))[0] == "forbidden"
+
+
+@pubsub("7.1.3.6", "MUST", "An item with two payloads is a bad-request.")
+def test_two_payloads(owner: Client) -> None:
+    assert refusal(ask(owner, "set", publication(TUNE, "1", PAYLOAD * 2)))[0] == "bad-request"
+
+
+@pubsub("7.1.3.6", "SHOULD", "With the condition invalid-payload.")
+def test_condition_for_two_payloads(owner: Client) -> None:
+    assert refusal(ask(owner, "set", publication(TUNE, "1", PAYLOAD * 2)))[1] == "invalid-payload"
+
+
+@pubsub("7.1.3.7", "MUST", "At a node that keeps items, a publication without one gets item-required.")
+def test_no_item(owner: Client) -> None:
+    publish(owner, TUNE, "1")
+    assert refusal(ask(owner, "set", f"<publish node='{TUNE}'/>")) == ("bad-request", "item-required")
+
+
+@pubsub("7.1.5", "MUST", "Options that the node does not have: conflict and precondition-not-met.")
+@pubsub("7.1.5", "defined", "A node is created with the options; where it has them, the publication succeeds.")
+def test_options(owner: Client) -> None:
+    publish(owner, TUNE, "1", access_model="open")
+    publish(owner, TUNE, "2", access_model="open")
+    answer = ask(owner, "set", publication(TUNE, "3", access_model="whitelist"))
+    assert refusal(answer) == ("conflict", "precondition-not-met")
+    assert ids(owner, TUNE) == ["2"]
+
+
+@pubsub("7.1.5", "MUST", "A publication with options that nobody knows is rejected.")
+def test_unknown_options(owner: Client) -> None:
+    publish(owner, TUNE, "1")
+    assert ask(owner, "set", publication(TUNE, "2", nonsense="1")).get("type") == "error"
+
+
+@pubsub("7.2.2", "MUST", "A retracted item is deleted.")
+@pubsub("7.2.2.1", "MUST", "With `notify`, all subscribers hear of it.")
+def test_retraction(scene: Scene) -> None:
+    publish(scene.owner, TUNE, "1")
+    done(scene.owner, "set", f"<retract node='{TUNE}' notify='true'><item id='1'/></retract>")
+    assert ids(scene.owner, TUNE) == []
+    seen = scene.listener.until(lambda stanza: (TUNE, "-1") in told_of([stanza]))
+    assert told_of(seen)[-1] == (TUNE, "-1")
+
+
+@pubsub("7.2.3.1", "MUST", "Who may not retract gets forbidden.")
+@pubsub("7.2.3.2", "MUST", "Of an item or node that does not exist, one gets item-not-found.")
+@pubsub("7.2.3.3", "MUST", "Without a node, one gets bad-request.")
+def test_wrong_retractions(scene: Scene) -> None:
+    publish(scene.owner, TUNE, "1")
+    right = f"<retract node='{TUNE}'><item id='1'/></retract>"
+    assert refusal(ask(scene.contact, "set", right, scene.owner.bare))[0] == "forbidden"
+    for wrong, condition in (
+        (f"<retract node='{TUNE}'><item id='2'/></retract>", "item-not-found"),
+        ("<retract node='urn:example:none'><item id='1'/></retract>", "item-not-found"),
+        ("<retract><item id='1'/></retract>", "bad-request"),
+    ):
+        assert refusal(ask(scene.owner, "set", wrong))[0] == condition, wrong
+
+
+@pubsub("7.2.3.4", "MUST", "Without an item, one gets bad-request.")
+def test_retraction_of_nothing(owner: Client) -> None:
+    publish(owner, TUNE, "1")
+    assert refusal(ask(owner, "set", f"<retract node='{TUNE}'/>"))[0] == "bad-request"
+
+
+# --- nodes (XEP-0060 section 8)
+
+
+@pubsub("8.1.1", "MUST", "A NodeID that exists is a conflict.")
+@pubsub("8.1.1", "MUST", "Who may not create nodes gets forbidden.")
+def test_creation(scene: Scene) -> None:
+    done(scene.owner, "set", f"<create node='{MOOD}'/>")
+    assert refusal(ask(scene.owner, "set", f"<create node='{MOOD}'/>"))[0] == "conflict"
+    assert refusal(ask(scene.contact, "set", "<create node='urn:example:his'/>", scene.owner.bare))[0] == "forbidden"
+
+
+@pubsub("8.1.2", "MUST", "An access model that is not supported: not-acceptable and unsupported-access-model.")
+def test_unknown_access_model(owner: Client) -> None:
+    config = form("node_config", access_model="nonsense")
+    answer = ask(owner, "set", f"<create node='{TUNE}'/><configure>{config}</configure>")
+    assert refusal(answer) == ("not-acceptable", "unsupported-access-model")
+
+
+@pubsub("8.2.2", "MUST", "The owner gets the configuration as a form.")
+@pubsub("8.2.5.1", "MUST", "A form that can be processed gets a result.")
+@pubsub("8.2.3.2", "MUST", "Somebody else gets forbidden.")
+@pubsub("8.2.3.5", "MUST", "Of a node that does not exist, one gets item-not-found.")
+def test_configuration(scene: Scene) -> None:
+    publish(scene.owner, TUNE, "1")
+    config = form("node_config", access_model="open")
+    done(scene.owner, "set", f"<configure node='{TUNE}'>{config}</configure>", owner=True)
+    shown = done(scene.owner, "get", f"<configure node='{TUNE}'/>", owner=True)
+    values = {field.get("var"): field.findtext("{jabber:x:data}value") for field in shown.iter("{jabber:x:data}field")}
+    assert values["FORM_TYPE"] == "http://jabber.org/protocol/pubsub#node_config"
+    assert values["pubsub#access_model"] == "open"
+    request = f"<configure node='{TUNE}'/>"
+    assert refusal(ask(scene.contact, "get", request, scene.owner.bare, owner=True))[0] == "forbidden"
+    request = "<configure node='urn:example:none'/>"
+    assert refusal(ask(scene.owner, "get", request, owner=True))[0] == "item-not-found"
+
+
+@pubsub("8.4.2", "MUST", "All subscribers hear that a node is deleted.")
+@pubsub("8.4.3.1", "MUST", "Only an owner deletes it; others get forbidden.")
+@pubsub("8.4.3.2", "MUST", "Of a node that does not exist, one gets item-not-found.")
+def test_deletion(scene: Scene) -> None:
+    publish(scene.owner, TUNE, "1")
+    request = f"<delete node='{TUNE}'/>"
+    assert refusal(ask(scene.contact, "set", request, scene.owner.bare, owner=True))[0] == "forbidden"
+    done(scene.owner, "set", request, owner=True)
+    seen = scene.listener.until(lambda stanza: (TUNE, "delete") in told_of([stanza]))
+    assert told_of(seen)[-1] == (TUNE, "delete")
+    assert refusal(ask(scene.owner, "set", request, owner=True))[0] == "item-not-found"
+
+
+@pubsub("8.5.2", "MUST", "A purge removes all items, and subscribers hear of it once.")
+def test_purge(scene: Scene) -> None:
+    create(scene.owner, TUNE, max_items="2")
+    for id in "ab":
+        publish(scene.owner, TUNE, id)
+    done(scene.owner, "set", f"<purge node='{TUNE}'/>", owner=True)
+    assert ids(scene.owner, TUNE) == []
+    seen = scene.listener.events_until_mark(scene.owner)
+    assert [each for each in seen if each[0] == TUNE and each[1] not in "ab"] == [(TUNE, "purge")]
+
+
+@pubsub("8.9.1.2", "MUST", "The owner gets the list of all affiliations but none.")
+def test_affiliations(scene: Scene) -> None:
+    publish(scene.owner, TUNE, "1")
+    [affiliation] = done(scene.owner, "get", f"<affiliations node='{TUNE}'/>", owner=True).findall(
+        f"{OWNER}affiliations/{OWNER}affiliation"
+    )
+    assert (affiliation.get("jid"), affiliation.get("affiliation")) == (scene.owner.bare, "owner")
+
+
+@pubsub("8.9.2.4", "MUST NOT", "The last owner does not lose that affiliation.")
+def test_last_owner(scene: Scene) -> None:
+    publish(scene.owner, TUNE, "1")
+    nobody = f"<affiliation jid='{scene.owner.bare}' affiliation='none'/>"
+    answer = ask(scene.owner, "set", f"<affiliations node='{TUNE}'>{nobody}</affiliations>", owner=True)
+    assert answer.get("type") == "error"
+
+
+# --- service discovery
+
+
+def disco(client: Client, namespace: str, of: str, node: str = "") -> Element:
+    named = f" node='{node}'" if node else ""
+    return client.ask("get", f"<query xmlns='{namespace}'{named}/>", of)
+
+
+@pep("6.1", "MUST", "An account says that it is of category pubsub and type pep.")
+def test_identity(owner: Client) -> None:
+    query = disco(owner, INFO, owner.bare)[0]
+    assert ("pubsub", "pep") in [(each.get("category"), each.get("type")) for each in query]
+
+
+@pubsub("9", "MUST", "It has the feature pubsub-on-a-jid.")
+def test_feature(owner: Client) -> None:
+    query = disco(owner, INFO, owner.bare)[0]
+    assert "http://jabber.org/protocol/pubsub#pubsub-on-a-jid" in {each.get("var") for each in query}
+
+
+@pep("6.2", "MUST", "Nodes are listed to those only who may subscribe to them.")
+def test_nodes_for_others(scene: Scene) -> None:
+    publish(scene.owner, TUNE, "1")
+    publish(scene.owner, MOOD, "1", access_model="whitelist")
+    items = disco(scene.contact, ITEMS, scene.owner.bare)[0]
+    nodes = [each.get("node") for each in items]
+    assert TUNE in nodes
+    assert MOOD not in nodes
+
+
+@pubsub("5.3", "MUST", "A node says that it is of category pubsub.")
+def test_identity_of_a_node(scene: Scene) -> None:
+    publish(scene.owner, TUNE, "1")
+    query = disco(scene.contact, INFO, scene.owner.bare, TUNE)[0]
+    identities = [(each.get("category"), each.get("type")) for each in query.findall(f"{{{INFO}}}identity")]
+    assert ("pubsub", "leaf") in identities
