@@ -394,7 +394,8 @@ class IncomingConnection(ServerConnection):
         if progress is None:
             self._stream.resume_refused()
         else:
-            if (before := progress.connection) is not None:
+            before = progress.connection
+            if before is not None and before is not self:
                 before.fail(StreamError(StreamCondition.CONFLICT, "the stream was resumed over another connection"))
             self._skip = progress.resume(self)
             self._count = progress.management.told

@@ -175,6 +175,7 @@ def test_after_a_crash_of_the_receiver_what_was_not_safe_comes_again_at_the_same
         assert texts(again) == ["1", "2", "3", "4"]
         assert again.places[:3] == s2.places[1:]
         await world.until_empty(MONTAGUE, CAPULET)
+        assert len([to for to, _, _ in world.wires.ends if to == AT_CAPULET]) == 2  # one before, one after
 
     play(scenario)
 
