@@ -145,7 +145,8 @@ class Pep(PubsubService):
         if capabilities is None and jid.bare != self.jid:  # nothing will ever be for it
             audience.of(self._ctx).gone(self.owner, jid)
             return
-        listener = audience.of(self._ctx).came(self.owner, jid, capabilities)
+        is_stranger = not self.sees_presence(jid)
+        listener = audience.of(self._ctx).came(self.owner, jid, capabilities, is_stranger=is_stranger)
         if listener is None:
             return
         if capabilities is None:

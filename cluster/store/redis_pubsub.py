@@ -7,6 +7,7 @@ a hash of its items, and a sorted set of their ids by the microsecond in which t
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -18,6 +19,7 @@ from cluster.store.pubsub import (
     Item,
     ItemPage,
     Node,
+    NodeConfig,
     NodeRecord,
     PageQuery,
     Party,
@@ -33,6 +35,12 @@ _party = msgspec.msgpack.Decoder(Party).decode
 
 _OF_PARTY = "\0"
 """Between the name of a node and a JID; no XML has it."""
+
+
+@lru_cache(maxsize=1_024)
+def _shared(config: NodeConfig) -> NodeConfig:
+    """The one in memory that is the same: clients configure the nodes of all accounts alike."""
+    return config
 
 
 class _StoredItem(msgspec.Struct, frozen=True, array_like=True):
@@ -205,7 +213,8 @@ class RedisPubsub:
             if of_party:
                 parties.append((name, _party(value)))
             else:
-                nodes[name] = Node(_record(value), {})
+                record = _record(value)
+                nodes[name] = Node(msgspec.structs.replace(record, config=_shared(record.config)), {})
         for name, party in sorted(parties, key=lambda each: (each[0], each[1].jid)):
             if name in nodes:
                 nodes[name].parties[party.jid] = party
