@@ -20,7 +20,7 @@ class Crowd:
         self.lab = lab
         self.ledger = Ledger()
         self.rng = rng
-        self._run_id = run_id
+        self.run_id = run_id
         self._password = password
         self._numbers = count()
         self._message_numbers = count()
@@ -30,7 +30,7 @@ class Crowd:
         """An account that no other user has, to be registered on the server that comes with it."""
         number = next(self._numbers)
         server = self.lab.servers[number % len(self.lab.servers)]
-        jid = Jid.parse(f"load-{number}-{self._run_id}@{server.domain}/locust")
+        jid = Jid.parse(f"load-{number}-{self.run_id}@{server.domain}/locust")
         return server, Login(jid, self._password, register=True)
 
     def next_message_id(self) -> str:

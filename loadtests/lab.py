@@ -29,6 +29,11 @@ class LabUnusable(Exception):
     """No load can be put on the lab; the message names the remedy."""
 
 
+class _Service(msgspec.Struct, frozen=True):
+    kind: str
+    domain: str
+
+
 class Server(msgspec.Struct, frozen=True):
     """One server of the lab, as `plan.json` describes it."""
 
@@ -38,6 +43,7 @@ class Server(msgspec.Struct, frozen=True):
     c2s_port: int
     tls: Literal["required", "optional", "off"]
     registration: bool
+    services: tuple[_Service, ...] = ()
 
 
 class _Gateway(msgspec.Struct, frozen=True):
@@ -82,6 +88,20 @@ class RunningLab:
     """Certificate of the lab's own authority, PEM; not there in a lab without TLS."""
     far: Mapping[FarKind, tuple[Jid, ...]] = field(default_factory=dict)
     """Addresses of its phones, behind its SMS gateways, and of its mailboxes, behind its mail gateways."""
+
+    @property
+    def rooms(self) -> tuple[str, ...]:
+        """The domains at which it has rooms."""
+        return tuple(each.domain for server in self.servers for each in server.services if each.kind == "rooms")
+
+    def check_rooms(self) -> None:
+        """Raises LabUnusable where it has none."""
+        if not self.rooms:
+            server = self.servers[0]
+            raise LabUnusable(
+                f"lab {self.name} has no rooms; give a server of {self.topology} such as {server.name} the key "
+                f"`rooms: conference.{server.domain}`, then `xmpplab down` and `xmpplab up {self.topology} -d`"
+            )
 
     def check(self) -> None:
         """Raises LabUnusable where users could not register or connect, once instead of once for every user."""

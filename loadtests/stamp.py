@@ -12,8 +12,8 @@ NS = "urn:xmpplab:load:0"
 PAYLOAD = f"{NS} stamp"
 """How the parser names the stamp among a stanza's children."""
 
-Kind = Literal["local", "cross-domain", "sms", "mail"]
-"""Where a message goes: to a user of the same domain or of another, to a phone, or to a mailbox."""
+Kind = Literal["local", "cross-domain", "sms", "mail", "room"]
+"""Where a message goes: to a user of the same domain or of another, to a phone, to a mailbox, or to a room."""
 
 
 class Stamp(NamedTuple):
@@ -30,10 +30,10 @@ def kind_of(sender: Jid, receiver: Jid) -> Kind:
     return "local" if sender.domainpart == receiver.domainpart else "cross-domain"
 
 
-def message(to: Jid, id: str, body: str, stamp: Stamp) -> bytes:
-    """A chat message, ready for the wire."""
+def message(to: Jid, id: str, body: str, stamp: Stamp, *, type: str = "chat") -> bytes:
+    """A message, ready for the wire."""
     return (
-        f"<message to={quoteattr(str(to))} id='{id}' type='chat'><body>{escape(body)}</body>"
+        f"<message to={quoteattr(str(to))} id='{id}' type='{type}'><body>{escape(body)}</body>"
         f"<stamp xmlns='{NS}' sent='{stamp.sent_ns}' kind='{stamp.kind}'/></message>"
     ).encode()
 

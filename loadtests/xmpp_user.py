@@ -87,13 +87,13 @@ class XmppUser(User):
         try:
             client = self._connect(self._login)
         except BROKEN as error:
-            self._fire("login", _since_ms(started_ns), exception=error)
+            self._fire("login", since_ms(started_ns), exception=error)
             raise GreenletExit from None  # not StopUser: locust prints a traceback for each in on_start
         except GreenletExit:
-            waited_s = _since_ms(started_ns) / 1000
+            waited_s = since_ms(started_ns) / 1000
             self._fire("login", None, exception=TimeoutError(f"not logged in at the end, after {waited_s:.0f} s"))
             raise
-        self._fire("login", _since_ms(started_ns))
+        self._fire("login", since_ms(started_ns))
         self.jid = client.jid
         self._client.set(client)
         self._receiver = gevent.spawn(self._receive, client)
@@ -149,11 +149,11 @@ class XmppUser(User):
         try:
             client.send(raw)
         except OSError as error:
-            self._fire("send", _since_ms(message.sent_ns), len(raw), error)
+            self._fire("send", since_ms(message.sent_ns), len(raw), error)
             client.cut()  # for `_receive`, which connects again
             self._lose(client)
         else:
-            self._fire("send", _since_ms(message.sent_ns), len(raw))
+            self._fire("send", since_ms(message.sent_ns), len(raw))
 
     def _receive(self, client: BlockingClient) -> None:
         """Read all that comes, on this stream and those that follow it."""
@@ -189,10 +189,10 @@ class XmppUser(User):
                     gevent.sleep(interval_s * self.crowd.rng.uniform(0.5, 1))
                     interval_s = min(2 * interval_s, LAST_RETRY_S)
                 else:
-                    self._fire("reconnect", _since_ms(lost_ns))
+                    self._fire("reconnect", since_ms(lost_ns))
                     return client
         except GreenletExit:
-            missed_s = _since_ms(lost_ns) / 1000
+            missed_s = since_ms(lost_ns) / 1000
             self._fire("reconnect", None, exception=StreamLost(f"not back at the end, after {missed_s:.0f} s: {why}"))
             raise
 
@@ -203,7 +203,7 @@ class XmppUser(User):
         size_bytes = len(child.raw)
         if child.attributes.get("type") == "error":
             if message := self.crowd.ledger.remove(id):
-                self._fire(f"deliver {message.kind}", None, size_bytes, _bounced(child))
+                self._fire(f"deliver {message.kind}", None, size_bytes, bounced(child))
         elif stamp.PAYLOAD in child.payloads:
             sent_ns, kind = stamp.read(child.raw)
             arrived = self.crowd.ledger.remove(id) is not None
@@ -225,7 +225,7 @@ class XmppUser(User):
             repeated = Repeated("arrived again, or after it was counted as lost")
             self._fire(f"deliver {kind}", None, size_bytes, repeated)
         else:
-            self._fire(f"deliver {kind}", _since_ms(sent_ns), size_bytes)
+            self._fire(f"deliver {kind}", since_ms(sent_ns), size_bytes)
 
     def _fire(
         self, name: str, response_time_ms: float | None, size_bytes: int = 0, exception: Exception | None = None
@@ -244,11 +244,13 @@ def _sent_ns(due_ns: int) -> int:
     return min(due_ns, time.monotonic_ns())  # a timer may fire a moment early
 
 
-def _since_ms(begin_ns: int) -> float:
+def since_ms(begin_ns: int) -> float:
+    """Milliseconds since then, on time.monotonic_ns."""
     return (time.monotonic_ns() - begin_ns) / 1e6
 
 
-def _bounced(child: Slice) -> Bounced:
+def bounced(child: Slice) -> Bounced:
+    """What an error stanza says."""
     get = child.attributes.get
     error = error_of(Stanza("message", None, None, get("id"), get("type"), child.payloads, child.raw))
     return Bounced(f"came back: {error.condition} (definite)")

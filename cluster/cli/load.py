@@ -21,7 +21,7 @@ def load(
     scenario: Annotated[
         str,
         typer.Argument(
-            help="Load scenario: chat, gateway, or a locust file of your own.",
+            help="Load scenario: chat, gateway, rooms, or a locust file of your own.",
             autocompletion=completion.load_scenarios,
         ),
     ] = "chat",

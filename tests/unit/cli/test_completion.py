@@ -57,7 +57,7 @@ def completed(folder: Path, line: str) -> list[str]:
         ("xmpplab up rf", ["rfc3920.yaml", "rfc3920"]),
         ("xmpplab verify kill-s", ["kill-s1", "kill-s2"]),
         ("xmpplab init my-lab --from t", ["two-domains"]),
-        ("xmpplab load ", ["chat", "gateway"]),
+        ("xmpplab load ", ["chat", "gateway", "rooms"]),
         ("xmpplab inb", ["inbox"]),
     ],
 )
