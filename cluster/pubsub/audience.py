@@ -11,6 +11,8 @@ from cluster.xmpp.jid import Jid
 
 MAX_OF_ACCOUNT = 10_000
 """Resources that one account hears of; of further ones it takes no note, so they are told of nothing."""
+MAX_STRANGERS = 1_000
+"""Of them, those that do not see the presence of the account: anybody can send it presence."""
 MAX_RESOURCES = 300_000
 """Of all accounts of a domain together; beyond, the account that was not heard of for longest begins anew."""
 _NOTHING: frozenset[str] = frozenset()
@@ -22,6 +24,8 @@ class Listener(msgspec.Struct):
     capabilities: Capabilities | None
     wanted: frozenset[str] = _NOTHING
     """Names of nodes; none until its capabilities are known."""
+    is_stranger: bool = False
+    """It did not see the account's presence when it came."""
 
 
 class _Heard(msgspec.Struct):
@@ -30,6 +34,8 @@ class _Heard(msgspec.Struct):
     contacts_asked: bool = False
     """All contacts were asked for their presence."""
     listeners: dict[Jid, Listener] = msgspec.field(default_factory=dict)
+    strangers: int = 0
+    """Of them."""
 
 
 class Audience:
@@ -40,14 +46,17 @@ class Audience:
         """By localpart; the one that was heard of last is last."""
         self._count = 0
 
-    def came(self, localpart: str, jid: Jid, capabilities: Capabilities | None) -> Listener | None:
+    def came(
+        self, localpart: str, jid: Jid, capabilities: Capabilities | None, *, is_stranger: bool
+    ) -> Listener | None:
         """A resource is available, with these capabilities: the listener, None where nothing is new."""
         heard = self._of(localpart)
         listener = heard.listeners.get(jid)
         if listener is None:
-            if len(heard.listeners) >= MAX_OF_ACCOUNT:
+            if len(heard.listeners) >= MAX_OF_ACCOUNT or (is_stranger and heard.strangers >= MAX_STRANGERS):
                 return None
-            listener = heard.listeners[jid] = Listener(capabilities)
+            listener = heard.listeners[jid] = Listener(capabilities, is_stranger=is_stranger)
+            heard.strangers += is_stranger
             self._count += 1
             self._bound(localpart)
             return listener
@@ -65,7 +74,7 @@ class Audience:
         if not jid.resourcepart:
             gone = [each for each in heard.listeners if each.bare == jid]
         for each in gone:
-            del heard.listeners[each]
+            heard.strangers -= heard.listeners.pop(each).is_stranger
         self._count -= len(gone)
         if not heard.listeners:
             del self._heard[localpart]

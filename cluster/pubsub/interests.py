@@ -16,7 +16,8 @@ from cluster.xmpp.stanza import Stanza
 MAX_CACHED = 4_096
 """Hashes of which it is known what they stand for; beyond, the one that was not met for longest is forgotten."""
 MAX_WAITING = 10_000
-"""Clients whose interests wait for the answer of one of them; of further ones they stay unknown."""
+"""Clients whose interests wait for the answer of one of them. Of more, those who have waited longest are given up: a
+client that keeps on changing its hash keeps nobody else from being asked."""
 
 Ask = Callable[[Jid, Jid, Element], Deferred[Stanza | None]]
 """As `Questions.ask`."""
@@ -56,32 +57,40 @@ class Interests:
             self._cached[hash] = cached
             then(cached)
             return
-        if self._count >= MAX_WAITING:
-            return
-        self._count += 1
         waiting = _Waiting(by, whom, capabilities, then)
         if not capabilities.algorithm:  # nothing is believed of others
-            self._question(waiting).addCallback(self._answered_for_itself, waiting)
-        elif hash in self._waiting:
+            self._question(waiting).addCallback(_answered_for_itself, waiting)
+            return
+        if self._count >= MAX_WAITING:
+            self._give_up(hash)
+        self._count += 1
+        if hash in self._waiting:
             self._waiting[hash].append(waiting)
         else:
             self._waiting[hash] = [waiting]
             self._ask_first(hash)
+
+    def _give_up(self, kept: _Hash) -> None:
+        """All who wait for the oldest question; the longest waiting one where there is no other than that to keep."""
+        oldest = next(iter(self._waiting))
+        if oldest != kept:
+            self._count -= len(self._waiting.pop(oldest))
+        elif len(self._waiting[kept]) > 1:
+            self._count -= 1
+            del self._waiting[kept][1]
 
     def _question(self, waiting: _Waiting) -> Deferred[Stanza | None]:
         node = waiting.capabilities.node if waiting.capabilities.algorithm else ""
         query = Element(f"{{{INFO}}}query", {"node": node} if node else {})
         return self._ask(waiting.by, waiting.whom, query)
 
-    def _answered_for_itself(self, answer: Stanza | None, waiting: _Waiting) -> None:
-        self._count -= 1
-        if (query := _query(answer)) is not None:
-            waiting.then(caps.interests(query))
-
     def _ask_first(self, hash: _Hash) -> None:
-        self._question(self._waiting[hash][0]).addCallback(self._answered, hash)
+        waiting = self._waiting[hash]
+        self._question(waiting[0]).addCallback(self._answered, hash, waiting)
 
-    def _answered(self, answer: Stanza | None, hash: _Hash) -> None:
+    def _answered(self, answer: Stanza | None, hash: _Hash, waiting: list[_Waiting]) -> None:
+        if self._waiting.get(hash) is not waiting:  # it was given up
+            return
         asked, *others = self._waiting.pop(hash)
         self._count -= 1
         query = _query(answer)
@@ -102,6 +111,11 @@ class Interests:
         if query is not None:
             for each in of_asked:
                 each.then(caps.interests(query))
+
+
+def _answered_for_itself(answer: Stanza | None, waiting: _Waiting) -> None:
+    if (query := _query(answer)) is not None:
+        waiting.then(caps.interests(query))
 
 
 def _hash(capabilities: Capabilities) -> _Hash:

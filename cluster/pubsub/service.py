@@ -147,7 +147,7 @@ class PubsubService:
             node.parties.pop(party.jid, None)
         else:
             node.parties[party.jid] = party
-        if self.is_gone:
+        if self.is_gone or self.nodes.get(node.name) is not node:  # it was deleted meanwhile
             return succeed(None)
         return Deferred.fromCoroutine(self.store.put_party(self.owner, node.name, party))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from twisted.internet.base import DelayedCall
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 
 from cluster.base.clock import Clock
 from cluster.base.settled import Settled
@@ -17,7 +17,7 @@ from cluster.xmpp.stanza import Stanza, make
 ANSWER_TIMEOUT_S = 30.0
 """How long an answer is waited for."""
 MAX_ASKED = 10_000
-"""Questions of one domain that wait for an answer; no further one is asked then."""
+"""Questions of one domain that wait for an answer; then the oldest is given up, since most answers come at once."""
 
 Answer = Stanza | None
 """None: an error, or nothing in time."""
@@ -43,7 +43,7 @@ class Questions:
     def ask(self, by: Jid, whom: Jid, payload: Element) -> Deferred[Answer]:
         """An iq of type get; fires with the result."""
         if len(self._asked) >= MAX_ASKED:
-            return succeed(None)
+            self._give_up(next(iter(self._asked)))
         id = self._new_id()
         answered: Deferred[Answer] = Deferred()
         timeout = self._clock.callLater(ANSWER_TIMEOUT_S, self._fire, id, None)
@@ -60,6 +60,12 @@ class Questions:
             return
         if answer.from_ == asked.whom and (answer.to or answer.from_.bare) == asked.by:
             self._fire(answer.id or "", answer if answer.type == "result" else None)
+
+    def _give_up(self, id: str) -> None:
+        """Tell it later: who waits for the answer may ask another question."""
+        asked = self._asked.pop(id)
+        asked.timeout.cancel()
+        self._clock.callLater(0, asked.answered.callback, None)
 
     def _failed(self, failure: object, id: str) -> None:
         self._fire(id, None)

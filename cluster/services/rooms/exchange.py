@@ -8,7 +8,7 @@ from twisted.internet.base import DelayedCall
 from cluster.base.settled import Settled
 from cluster.services.rooms.directory import Rooms
 from cluster.services.rooms.room import Room, Session
-from cluster.services.rooms.settings import MAX_REQUESTS, REQUEST_TIMEOUT_S
+from cluster.services.rooms.settings import MAX_REQUESTS, MAX_REQUESTS_BYTES, REQUEST_TIMEOUT_S
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError
 from cluster.xmpp.jid import Jid
@@ -36,6 +36,7 @@ class Exchange:
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
         self._pending: dict[str, _Pending] = {}
+        self._size_bytes = 0
 
     def take(self, iq: Stanza) -> Settled:
         """An iq of anybody for an occupant's address."""
@@ -64,7 +65,8 @@ class Exchange:
         if occupant is session.occupant and _PING in iq.payloads:  # XEP-0410 section 3.3
             return self._rooms.ctx.route(iq.reply())
         asked = occupant.bare if not _OF_ACCOUNTS.isdisjoint(iq.payloads) else occupant.last_session.jid
-        if len(self._pending) >= MAX_REQUESTS:
+        self._size_bytes += len(iq.raw)
+        while len(self._pending) >= MAX_REQUESTS or (self._pending and self._size_bytes > MAX_REQUESTS_BYTES):
             self._expire(next(iter(self._pending)))
         id = self._rooms.ctx.new_id()
         timeout = self._rooms.ctx.clock.callLater(REQUEST_TIMEOUT_S, self._expire, id)
@@ -76,19 +78,22 @@ class Exchange:
         pending = self._pending.get(iq.id or "")
         if pending is None or pending.asked != iq.from_:
             return None
-        del self._pending[iq.id or ""]
-        pending.timeout.cancel()
-        request = pending.request
+        request = self._end(iq.id or "").request
         assert request.to is not None
         assert request.from_ is not None
         return self._rooms.ctx.route(readdressed(iq, request.to, request.from_, request.id or ""))
 
     def _expire(self, id: str) -> None:
+        error = StanzaError(Condition.REMOTE_SERVER_TIMEOUT, "the occupant has not answered")
+        self._rooms.ctx.route(self._end(id).request.error(error))
+
+    def _end(self, id: str) -> _Pending:
+        """It waits no longer."""
         pending = self._pending.pop(id)
+        self._size_bytes -= len(pending.request.raw)
         if pending.timeout.active():
             pending.timeout.cancel()
-        error = StanzaError(Condition.REMOTE_SERVER_TIMEOUT, "the occupant has not answered")
-        self._rooms.ctx.route(pending.request.error(error))
+        return pending
 
 
 def readdressed(iq: Stanza, from_: Jid, to: Jid, id: str) -> Stanza:

@@ -115,6 +115,6 @@ def _take_error(rooms: Rooms, stanza: Stanza, from_: Jid) -> Settled:
     if USER_PAYLOAD not in stanza.payloads:
         return take_error(rooms, room, session, stanza)
     sender = room.occupant(stanza.to.resourcepart)
-    if sender is None:
-        return None
+    if sender is None or not may(sender.role, Privilege.SEND_PRIVATE_MESSAGES, room.settings):
+        return None  # it has sent none that could come back
     return rooms.send(private(stanza, session.occupant, room.jid), sender.sessions.values())

@@ -18,6 +18,8 @@ MAX_WAITING = 1_000
 """Stanzas for a room whose history is being read."""
 MAX_REQUESTS = 10_000
 """Requests between occupants that are not answered yet; the oldest of more are answered with an error."""
+MAX_REQUESTS_BYTES = 33_554_432
+"""Of them all, in the same way."""
 REQUEST_TIMEOUT_S = 60.0
 """How long a request between occupants waits for its answer."""
 DESERTED_S = 600.0

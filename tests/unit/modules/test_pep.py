@@ -10,10 +10,11 @@ from cluster.host.disco import ITEMS
 from cluster.pubsub import audience, interests
 from cluster.pubsub.errors import OWNER, PUBSUB
 from cluster.pubsub.events import ADDRESS
+from cluster.server import questions
 from cluster.server.questions import ANSWER_TIMEOUT_S
 from cluster.store.limits import Limit, Limits
 from cluster.xmpp.element import Element
-from cluster.xmpp.extensions.caps import INFO
+from cluster.xmpp.extensions.caps import CAPS, INFO
 from tests.client import Client, child
 from tests.network import CAPULET, Network, at_once, watched_log
 from tests.phone import Phone, managed, resume
@@ -307,6 +308,50 @@ def test_what_is_remembered_of_hashes_is_bounded(
     first.leave()
     first.come()
     assert len(first.asked) == 2
+
+
+@pytest.mark.parametrize("whose", [interests, questions])
+def test_a_client_that_keeps_on_changing_its_capabilities_is_in_nobodys_way(
+    network: Network, ask: Asked, juliet: Client, monkeypatch: pytest.MonkeyPatch, whose: object
+) -> None:
+    monkeypatch.setattr(whose, "MAX_WAITING" if whose is interests else "MAX_ASKED", 3)
+    tybalt = network.online("tybalt@capulet.lit/x")
+    for number in range(5):
+        caps = f"<c xmlns='{CAPS}' hash='sha-1' node='n' ver='{number}'/>"
+        network.say(tybalt, f"<presence to='{JULIET}'>{caps}</presence>")
+    romeo = Wanting(network, f"{ROMEO}/orchard", TUNE).come()
+    ask.publish(juliet, TUNE, "1")
+    assert romeo.told() == [f"{TUNE}: +1 p"]
+    network.advance(ANSWER_TIMEOUT_S)
+    ask.publish(juliet, TUNE, "2")
+    assert romeo.told() == [f"{TUNE}: +2 p"]
+
+
+def test_who_waits_for_an_answer_to_one_hash_is_bounded(
+    network: Network, ask: Asked, juliet: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interests, "MAX_WAITING", 2)
+    clients = [Wanting(network, f"servant{number}@capulet.lit/x", TUNE) for number in range(4)]
+    for client in clients:
+        client.come(to=JULIET, answering=False)
+    assert [client.answer() for client in clients] == [1, 0, 0, 0]
+    ask.publish(juliet, TUNE, "1", access_model="open")
+    assert [client.told() for client in clients] == [[f"{TUNE}: +1 p"], [], [], [f"{TUNE}: +1 p"]]
+
+
+def test_strangers_take_no_room_from_those_who_see_the_presence(
+    network: Network, ask: Asked, juliet: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audience, "MAX_STRANGERS", 1)
+    ask.publish(juliet, TUNE, "1", access_model="open")
+    one = Wanting(network, "tybalt@capulet.lit/1", TUNE).come(to=JULIET)
+    two = Wanting(network, "tybalt@capulet.lit/2", TUNE).come(to=JULIET)
+    romeo = Wanting(network, f"{ROMEO}/orchard", TUNE).come()
+    assert [each.told() for each in (one, two, romeo)] == [[f"{TUNE}: +1 p (late)"], [], [f"{TUNE}: +1 p (late)"]]
+    one.leave()
+    two.leave()
+    two.come(to=JULIET)
+    assert two.told() == [f"{TUNE}: +1 p (late)"]
 
 
 def test_the_listeners_of_an_account_are_bounded(

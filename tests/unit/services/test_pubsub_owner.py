@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from cluster.host import disco as disco_of_host
 from cluster.pubsub import service as core
 from cluster.pubsub.errors import OWNER, PUBSUB
 from cluster.services import pubsub as generic
+from cluster.store.pubsub import Party
 from cluster.xmpp.element import Element
 from cluster.xmpp.extensions.rsm import RSM
+from tests.network import at_once, watched_log
 from tests.pubsub import NODE_CONFIG, Asked, events, form, publication
 from tests.unit.services.pubsub_service import PUBSUB_DOMAIN, Stage
 
@@ -370,3 +373,25 @@ def test_a_subscriber_that_is_gone_is_none(stage: Stage, ask: Asked) -> None:
     stage.say(stage.juliet, bounce.format(jid, "cancel", "item-not-found"))
     listed = ask.done(stage.juliet, "<subscriptions/>", type="get")[0]
     assert [each.get("jid") for each in listed] == ["juliet@capulet.lit"]
+
+
+def test_a_node_that_is_deleted_while_it_is_changed_stays_deleted(stage: Stage, ask: Asked) -> None:
+    store = stage.network.servers["montague.lit"].store.pubsub
+    put_party, is_kept = store.put_party, Deferred[None]()
+
+    async def put_later(owner: str, node: str, party: Party) -> None:
+        await put_party(owner, node, party)
+        await is_kept
+
+    ask.create(stage.romeo, "news")
+    store.put_party = put_later  # type: ignore[method-assign]
+    people = "".join(f"<affiliation jid='{name}@capulet.lit' affiliation='member'/>" for name in ("juliet", "nurse"))
+    change = f"<pubsub xmlns='{OWNER}'><affiliations node='news'>{people}</affiliations></pubsub>"
+    stage.say(stage.romeo, f"<iq to='{PUBSUB_DOMAIN}' type='set' id='later'>{change}</iq>")
+    store.put_party = put_party  # type: ignore[method-assign]
+    ask.done(stage.romeo, "<delete node='news'/>", ns=OWNER)
+    with watched_log() as failures:
+        is_kept.callback(None)
+        stage.settle()
+    assert not failures
+    assert at_once(store.load(f"@{PUBSUB_DOMAIN}")) == {}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import sys
 from hashlib import sha1
 
 import pytest
 
 from cluster.host import disco
 from cluster.host.disco import INFO, ITEMS
+from cluster.services.rooms.exchange import Exchange
 from cluster.xmpp.element import Element
 from cluster.xmpp.extensions.muc import MODERATE, OCCUPANT_ID, RETRACT, USER
 from cluster.xmpp.extensions.rsm import RSM
@@ -298,6 +300,22 @@ def test_a_request_that_nobody_answers_ends(play: Play, romeo: Client, juliet: C
     play.say(juliet, f"<iq to='{VERONA}/romeo' type='get' id='v1'><query xmlns='jabber:iq:version'/></iq>")
     play.network.advance(61)
     assert lines(juliet) == ["iq/error romeo wait remote-server-timeout"]
+
+
+@pytest.mark.parametrize(("bound", "most"), [("MAX_REQUESTS", 3), ("MAX_REQUESTS_BYTES", 3_900)])
+def test_requests_that_nobody_answers_are_bounded(
+    play: Play, romeo: Client, juliet: Client, monkeypatch: pytest.MonkeyPatch, bound: str, most: int
+) -> None:
+    monkeypatch.setattr(sys.modules[Exchange.__module__], bound, most)
+    for number in range(3):
+        play.ask(romeo, "get", f"<query xmlns='u{number}'>{'x' * 1_000}</query>", f"{VERONA}/juliet")
+    assert lines(romeo) == []
+    told = play.ask(romeo, "get", f"<query xmlns='u'>{'x' * 1_000}</query>", f"{VERONA}/juliet")
+    assert told == ["iq/error juliet wait remote-server-timeout"]
+    asked = juliet.stanzas[-1]
+    play.silence(romeo)
+    play.say(juliet, f"<iq to='{asked.get('from')}' type='result' id='{asked.get('id')}'/>")
+    assert lines(romeo) == ["iq/result"]
 
 
 def test_the_vcard_of_an_occupant_is_that_of_its_account(play: Play, romeo: Client, juliet: Client) -> None:

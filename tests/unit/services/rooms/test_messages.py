@@ -167,6 +167,15 @@ def test_a_private_message_that_comes_back_says_nothing_of_who_is_there(
     assert lines(juliet)[-1] == "romeo: still here"
 
 
+def test_an_error_is_no_way_around_what_private_messages_need(play: Play, romeo: Client, juliet: Client) -> None:
+    play.configure(romeo, allowpm="none")
+    play.silence(romeo, juliet)
+    error = "<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+    x = f"<x xmlns='{USER}'/><body>hist</body>"
+    play.say(juliet, f"<message to='{VERONA}/romeo' type='error' id='1'>{x}{error}</message>")
+    assert lines(romeo) == []
+
+
 # --- the subject
 
 
