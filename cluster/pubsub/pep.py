@@ -155,6 +155,7 @@ class Pep(PubsubService):
 
         def learned(wanted: frozenset[str]) -> None:
             if audience.of(self._ctx).find(self.owner, jid) is listener and listener.capabilities == capabilities:
+                listener.is_learned = True
                 self._wants(jid, listener, wanted, is_known)
 
         interests.of(self._ctx).learn(self.jid, jid, capabilities, learned)

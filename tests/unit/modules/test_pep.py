@@ -262,6 +262,21 @@ def test_who_does_not_answer_keeps_nobody_waiting_for_ever(network: Network, ask
     assert silent.told() == []
 
 
+def test_who_answered_too_late_is_asked_again_when_it_sends_presence_again(
+    network: Network, ask: Asked, juliet: Client
+) -> None:
+    ask.publish(juliet, TUNE, "1")
+    romeo = Wanting(network, f"{ROMEO}/orchard", TUNE).come(answering=False)
+    romeo.come(answering=False)
+    network.advance(ANSWER_TIMEOUT_S)
+    assert romeo.answer() == 2  # of both its contact and its own account, and no more for its second presence
+    assert romeo.told() == []
+    romeo.come()
+    assert romeo.told() == [f"{TUNE}: +1 p (late)"]
+    romeo.come()
+    assert len(romeo.asked) == 4
+
+
 def test_an_answer_of_somebody_else_does_not_count(network: Network, ask: Asked, juliet: Client) -> None:
     ask.publish(juliet, TUNE, "1")
     romeo = Wanting(network, f"{ROMEO}/orchard", TUNE).come(answering=False)
