@@ -12,7 +12,7 @@ from cluster.host.iq import NOTHING_HANDLES
 from cluster.host.module import Item
 from cluster.pubsub import discovery, requests, subscribing
 from cluster.pubsub.errors import OWNER, PUBSUB
-from cluster.pubsub.pep import Pep, audience, nodes_of, without_nodes
+from cluster.pubsub.pep import Pep, audience, came, nodes_of, welcome, without_nodes
 from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.im.accounts import LocalAccount
 from cluster.server.sessions.session import Session
@@ -92,7 +92,7 @@ def come(ctx: ModuleContext, session: Session, presence: Stanza) -> Settled:
     localpart = account.jid.localpart
     if audience.of(ctx).find(localpart, session.jid) is None:
         audience.of(ctx).ask_contacts_once(localpart)
-    Pep(ctx, account).came(session.jid, caps.read(presence))
+    came(ctx, account, session.jid, caps.read(presence))
     return None
 
 
@@ -100,7 +100,7 @@ def come(ctx: ModuleContext, session: Session, presence: Stanza) -> Settled:
 async def restored(ctx: ModuleContext, account: LocalAccount, session: Session) -> bool:
     """It goes on where it was, and has had the last items."""
     if session.presence is not None and not account.temporary:
-        Pep(ctx, account).came(session.jid, caps.read(session.presence), is_known=True)
+        came(ctx, account, session.jid, caps.read(session.presence), is_known=True)
     return False
 
 
@@ -126,14 +126,14 @@ def meet(ctx: ModuleContext, account: LocalAccount, presence: Stanza) -> Settled
     """Somebody is there, a contact or not (XEP-0060 sections 9.1.2 and 9.1.3)."""
     sender = presence.from_
     if sender is not None and sender.bare != account.jid and not account.temporary:
-        Pep(ctx, account).came(sender, caps.read(presence))
+        came(ctx, account, sender, caps.read(presence))
     return None
 
 
 @module.on_presence("shown")
 def show(ctx: ModuleContext, account: LocalAccount, contact: Jid) -> Settled:
     """A contact may see the account from now on, so it gets what was published before (XEP-0060 section 12.2)."""
-    Pep(ctx, account).welcome(contact)
+    welcome(ctx, account, contact)
     return None
 
 

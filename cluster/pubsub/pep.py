@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -13,7 +13,7 @@ from cluster.base.storage import log_failed
 from cluster.host.state import MemoryState
 from cluster.pubsub import subscribing
 from cluster.pubsub.access import may_read
-from cluster.pubsub.audience import Audience, Listener
+from cluster.pubsub.audience import Audience
 from cluster.pubsub.events import with_reply_to
 from cluster.pubsub.interests import Interests
 from cluster.pubsub.retrieving import last_events
@@ -138,43 +138,14 @@ class Pep(PubsubService):
         contacts = [item.jid for item in account.roster.values() if item.subscription in ("to", "both")]
         return all_of(self._ctx.presence.probe(account, contact) for contact in contacts)
 
-    # --- who is there
+    # --- the last items (section 4.3.4)
 
-    def came(self, jid: Jid, capabilities: Capabilities | None, *, is_known: bool = False) -> None:
-        """A resource sent presence; `is_known`: it has had the last items before (section 4.3.3)."""
-        if capabilities is None and jid.bare != self.jid:  # nothing will ever be for it
-            audience.of(self._ctx).gone(self.owner, jid)
-            return
-        is_stranger = not self.sees_presence(jid)
-        listener = audience.of(self._ctx).came(self.owner, jid, capabilities, is_stranger=is_stranger)
-        if listener is None:
-            return
-        if capabilities is None:
-            listener.wanted = frozenset()
-            return
-
-        def learned(wanted: frozenset[str]) -> None:
-            if audience.of(self._ctx).find(self.owner, jid) is listener and listener.capabilities == capabilities:
-                listener.is_learned = True
-                self._wants(jid, listener, wanted, is_known)
-
-        interests.of(self._ctx).learn(self.jid, jid, capabilities, learned)
-
-    def welcome(self, contact: Jid) -> None:
-        """A contact may see more than before: its resources get the last items."""
-        heard = audience.of(self._ctx)
-        for jid in heard.of(self.owner, contact):
-            if (listener := heard.find(self.owner, jid)) is not None:
-                wanted, listener.wanted = listener.wanted, frozenset()
-                self._wants(jid, listener, wanted, False)
-
-    def _wants(self, jid: Jid, listener: Listener, wanted: frozenset[str], is_known: bool) -> None:
-        new, listener.wanted = wanted - listener.wanted, wanted
-        if not is_known:
-            nodes = [node for node in self.nodes.values() if node.name in new and self._sends_last(node, jid)]
-            if nodes:
-                sent = Deferred.fromCoroutine(self._send_last(jid, nodes))
-                sent.addErrback(lambda failure: log_failed(_log, f"Sending the last items to {jid}", failure))
+    def send_last(self, jid: Jid, names: Collection[str]) -> None:
+        """Send a resource the last item of each of these nodes that it may have."""
+        nodes = [node for node in self.nodes.values() if node.name in names and self._sends_last(node, jid)]
+        if nodes:
+            sent = Deferred.fromCoroutine(self._send_last(jid, nodes))
+            sent.addErrback(lambda failure: log_failed(_log, f"Sending the last items to {jid}", failure))
 
     def _sends_last(self, node: Node, jid: Jid) -> bool:
         config = node.config
@@ -182,8 +153,43 @@ class Pep(PubsubService):
         return is_wanted and config.persist_items and self._may_hear(node, jid)
 
     async def _send_last(self, jid: Jid, nodes: list[Node]) -> None:
-        """Section 4.3.4."""
         for event in await last_events(self, nodes):
             settled = self._send(event, [jid], None)
             if settled is not None:
                 await settled
+
+
+# --- who is there: nothing here costs much where there is nothing to send
+
+
+def came(
+    ctx: ModuleContext, account: LocalAccount, jid: Jid, capabilities: Capabilities | None, *, is_known: bool = False
+) -> None:
+    """A resource sent presence to an account; `is_known`: it has had the last items before (section 4.3.3)."""
+    heard, localpart = audience.of(ctx), account.jid.localpart
+    if capabilities is None and jid.bare != account.jid:  # nothing will ever be for it
+        heard.gone(localpart, jid)
+        return
+    is_stranger = jid.bare != account.jid and not account.shows_presence_to(jid)
+    listener = heard.came(localpart, jid, capabilities, is_stranger=is_stranger)
+    if listener is None:
+        return
+    if capabilities is None:
+        listener.wanted = frozenset()
+        return
+
+    def learned(wanted: frozenset[str]) -> None:
+        if heard.find(localpart, jid) is listener and listener.capabilities == capabilities:
+            new, listener.wanted, listener.is_learned = wanted - listener.wanted, wanted, True
+            if new and not is_known and nodes_of.of(account):
+                Pep(ctx, account).send_last(jid, new)
+
+    interests.of(ctx).learn(account.jid, jid, capabilities, learned)
+
+
+def welcome(ctx: ModuleContext, account: LocalAccount, contact: Jid) -> None:
+    """A contact may see more than before: its resources get the last items."""
+    heard, localpart = audience.of(ctx), account.jid.localpart
+    for jid in heard.of(localpart, contact):
+        if (listener := heard.find(localpart, jid)) is not None:
+            Pep(ctx, account).send_last(jid, listener.wanted)

@@ -18,7 +18,10 @@ from cluster.store.pubsub import Item, Node, NodeConfig, Published
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.limits import FROM_CLIENT
 
+MAX_PAYLOAD_BYTES = FROM_CLIENT.max_bytes
+"""Of one payload as it is written here, without prefixes: what a client wrote with them may be longer then."""
 Options = Mapping[str, Sequence[str]]
 
 
@@ -111,8 +114,9 @@ def _check(config: NodeConfig, wanted: Publication) -> None:
         raise refusal(Condition.BAD_REQUEST, "item-forbidden", "nothing is kept or told of items at this node")
     if config.deliver_payloads and not wanted.payload:
         raise refusal(Condition.BAD_REQUEST, "payload-required", "the item has no payload")
-    if config.max_payload_size and len(wanted.payload) > config.max_payload_size:
-        text = f"a payload at this node has at most {config.max_payload_size} bytes"
+    most = min(config.max_payload_size or MAX_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES)
+    if len(wanted.payload) > most:
+        text = f"a payload at this node has at most {most} bytes"
         raise refusal(Condition.NOT_ACCEPTABLE, "payload-too-big", text)
     if len(wanted.id.encode()) > MAX_NAME_BYTES:
         raise StanzaError(Condition.NOT_ACCEPTABLE, f"the id of an item has at most {MAX_NAME_BYTES} bytes")

@@ -14,6 +14,7 @@ import msgspec
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.pages import read_hash
+from cluster.store import redis_pubsub_scripts as scripts
 from cluster.store.pubsub import (
     MAX_PAGE_BYTES,
     Item,
@@ -51,148 +52,6 @@ class _StoredItem(msgspec.Struct, frozen=True, array_like=True):
 
 
 _stored_item = msgspec.msgpack.Decoder(_StoredItem).decode
-
-_FORGET = """
-local function forget(ids)
-  local freed = 0
-  for _, id in ipairs(ids) do
-    freed = freed + redis.call('HSTRLEN', KEYS[2], id) + #id
-    redis.call('HDEL', KEYS[2], id)
-    redis.call('ZREM', KEYS[1], id)
-  end
-  if freed > 0 then
-    redis.call('HINCRBY', KEYS[3], ARGV[1], -freed)
-    redis.call('HINCRBY', KEYS[3], '', -freed)
-  end
-end
-local function forget_expired(before)
-  if tonumber(before) > 0 then forget(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. before)) end
-end
-"""
-"""Keys: the sorted set, the items, the sizes; the first argument is the name of the node."""
-
-_PUBLISH = (
-    _FORGET
-    + """
-forget_expired(ARGV[7])
-local id, value, at, max = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-local newest = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
-if newest[2] and at <= tonumber(newest[2]) then at = tonumber(newest[2]) + 1 end
-local before = redis.call('HSTRLEN', KEYS[2], id)
-local is_new, count = before == 0, redis.call('ZCARD', KEYS[1])
-if is_new and count >= max and ARGV[8] == '1' then return {'node full'} end
-local others = is_new and count or count - 1
-local removed, freed = {}, is_new and 0 or before + #id
-for _, other in ipairs(redis.call('ZRANGE', KEYS[1], 0, math.max(0, others + 1 - max))) do
-  if other ~= id and #removed < others + 1 - max then
-    removed[#removed + 1] = other
-    freed = freed + redis.call('HSTRLEN', KEYS[2], other) + #other
-  end
-end
-if #value > before then
-  local total = #value + #id - freed + (redis.call('HGET', KEYS[3], '') or 0)
-  if total > tonumber(ARGV[6]) then return {'too much'} end
-end
-forget(removed)
-if not is_new then forget({id}) end
-redis.call('HSET', KEYS[2], id, value)
-redis.call('ZADD', KEYS[1], string.format('%.0f', at), id)
-redis.call('HINCRBY', KEYS[3], ARGV[1], #value + #id)
-redis.call('HINCRBY', KEYS[3], '', #value + #id)
-return {'kept', string.format('%.0f', at), unpack(removed)}
-"""
-)
-"""Arguments: node, id, item, time, how many at the most, how many bytes of all nodes, expired before, 1 where a full
-node rejects."""
-
-_RETRACT = _FORGET + "if redis.call('HEXISTS', KEYS[2], ARGV[2]) == 0 then return 0 end; forget({ARGV[2]}); return 1"
-
-_TRIM = (
-    _FORGET
-    + """
-forget_expired(ARGV[3])
-local left = redis.call('ZCARD', KEYS[1]) - tonumber(ARGV[2])
-if left > 0 then forget(redis.call('ZRANGE', KEYS[1], 0, left - 1)) end
-"""
-)
-
-_PURGE = """
-redis.call('DEL', KEYS[1], KEYS[2])
-redis.call('HINCRBY', KEYS[3], '', -(redis.call('HGET', KEYS[3], ARGV[1]) or 0))
-redis.call('HDEL', KEYS[3], ARGV[1])
-"""
-
-_DELETE = f"""{_PURGE}
-for at = 2, #ARGV do redis.call('HDEL', KEYS[4], ARGV[at]) end
-"""
-
-_READ = """
-local found, size = {}, 0
-local function add(id)
-  local value = redis.call('HGET', KEYS[2], id)
-  if not value then return true end
-  size = size + #value
-  if #found > 0 and size > max_bytes then return false end
-  found[#found + 1], found[#found + 2], found[#found + 3] = id, redis.call('ZSCORE', KEYS[1], id), value
-  return true
-end
-"""
-"""Items with their ids and times, as long as they fit into so many bytes, which the script has to say."""
-
-_PAGE = (
-    _FORGET
-    + "local max_bytes = tonumber(ARGV[6])\n"
-    + _READ
-    + """
-forget_expired(ARGV[2])
-local count = redis.call('ZCARD', KEYS[1])
-local first, last = 0, count
-if ARGV[4] ~= '' then
-  local rank = redis.call('ZRANK', KEYS[1], ARGV[4])
-  if not rank then return {'unknown', ARGV[4]} end
-  first = rank + 1
-end
-if ARGV[5] ~= '' and ARGV[5] ~= '-' then
-  last = redis.call('ZRANK', KEYS[1], string.sub(ARGV[5], 2))
-  if not last then return {'unknown', string.sub(ARGV[5], 2)} end
-end
-local max = tonumber(ARGV[3])
-if ARGV[5] == '' then
-  last = math.min(last, first + max)
-else
-  first = math.max(first, last - max)
-end
-local ids = last > first and redis.call('ZRANGE', KEYS[1], first, last - 1) or {}
-if ARGV[5] == '' then
-  for _, id in ipairs(ids) do if not add(id) then break end end
-else
-  for at = #ids, 1, -1 do if not add(ids[at]) then break end end
-  first = last - #found / 3
-end
-return {'page', count, first, unpack(found)}
-"""
-)
-"""Arguments: node, expired before, how many, after which, before which (`-` and the id, or nothing), bytes."""
-
-_FIND = (
-    _FORGET
-    + "local max_bytes = tonumber(ARGV[3])\n"
-    + _READ
-    + """
-forget_expired(ARGV[2])
-for at = 4, #ARGV do if not add(ARGV[at]) then break end end
-return found
-"""
-)
-
-_NEWEST = """
-local found = {}
-for at = 1, #KEYS, 2 do
-  local newest = redis.call('ZRANGE', KEYS[at], -1, -1, 'WITHSCORES')
-  found[#found + 1] = newest[1] and {newest[1], newest[2], redis.call('HGET', KEYS[at + 1], newest[1])} or {}
-end
-return found
-"""
 
 
 class RedisPubsub:
@@ -240,14 +99,14 @@ class RedisPubsub:
         name = node.record.name
         names = *self._keys_of(owner, name), self._keys.pubsub(self._domain, owner)
         fields = [name, *(_field(name, jid) for jid in node.parties)]
-        await self._client.execute("EVAL", _DELETE, len(names), *names, name, *fields)
+        await self._client.execute("EVAL", scripts.DELETE, len(names), *names, name, *fields)
 
     async def publish(self, owner: str, node: str, item: Item, room: Room) -> Published:
         """Keep an item as the newest, if there is room."""
         value = _encode(_StoredItem(item.payload, item.publisher))
         bounds = room.max_items, room.size_bytes, _us(room.expired_utc_s), int(room.rejects)
         about = item.id, value, _us(item.published_utc_s), *bounds
-        outcome, *details = await self._run(_PUBLISH, owner, node, *about)
+        outcome, *details = await self._run(scripts.PUBLISH, owner, node, *about)
         if outcome != b"kept":
             return Published("node full" if outcome == b"node full" else "too much")
         at_us, *removed = details
@@ -255,21 +114,21 @@ class RedisPubsub:
 
     async def retract(self, owner: str, node: str, id: str) -> bool:
         """Forget an item; False where there is none."""
-        return bool(await self._run(_RETRACT, owner, node, id))
+        return bool(await self._run(scripts.RETRACT, owner, node, id))
 
     async def purge(self, owner: str, node: str) -> None:
         """Forget all items of a node."""
-        await self._run(_PURGE, owner, node)
+        await self._run(scripts.PURGE, owner, node)
 
     async def trim(self, owner: str, node: str, room: Room) -> None:
         """Forget the oldest items."""
-        await self._run(_TRIM, owner, node, room.max_items, _us(room.expired_utc_s))
+        await self._run(scripts.TRIM, owner, node, room.max_items, _us(room.expired_utc_s))
 
     async def page(self, owner: str, node: str, query: PageQuery) -> ItemPage:
         """A page of the node's items. Raises UnknownItem."""
         before = "" if query.before is None else f"-{query.before}"
         bounds = _us(query.expired_utc_s), query.max, query.after or "", before, MAX_PAGE_BYTES
-        kind, *answer = await self._run(_PAGE, owner, node, *bounds)
+        kind, *answer = await self._run(scripts.PAGE, owner, node, *bounds)
         if kind == b"unknown":
             raise UnknownItem(answer[0].decode())
         count, first, *found = answer
@@ -278,14 +137,14 @@ class RedisPubsub:
 
     async def find(self, owner: str, node: str, ids: Sequence[str], expired_utc_s: float = 0.0) -> list[Item]:
         """The items with these ids."""
-        return _items(await self._run(_FIND, owner, node, _us(expired_utc_s), MAX_PAGE_BYTES, *ids))
+        return _items(await self._run(scripts.FIND, owner, node, _us(expired_utc_s), MAX_PAGE_BYTES, *ids))
 
     async def newest(self, owner: str, nodes: Sequence[str]) -> dict[str, Item]:
         """The last item of each."""
         if not nodes:
             return {}
         names = [key for node in nodes for key in self._keys_of(owner, node)[:2]]
-        found = await self._client.execute("EVAL", _NEWEST, len(names), *names)
+        found = await self._client.execute("EVAL", scripts.NEWEST, len(names), *names)
         return {node: _items(each)[0] for node, each in zip(nodes, found, strict=True) if each}
 
     def _keys_of(self, owner: str, node: str) -> tuple[str, str, str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from xml.sax.saxutils import quoteattr
 
 import pytest
 
 from cluster.pubsub import subscribing
 from cluster.pubsub.errors import OWNER, PUBSUB
 from cluster.store.pubsub import MAX_ITEMS, Node, NodeConfig, NodeRecord, Party
+from cluster.xmpp import element as xml
 from cluster.xmpp.jid import Jid
 from tests.client import child
 from tests.pubsub import Asked, events, form, publication
@@ -516,3 +518,38 @@ def test_the_cost_of_knowing_who_is_subscribed_grows_with_their_number() -> None
         return counted
 
     assert calls(400) < 5 * calls(100)
+
+
+# --- whatever is published arrives as it is
+
+ODD = "a\"b'c&<d> é\u2028"
+LONG = "urn:example:" + "long:" * 20
+PAYLOADS = {
+    "a stanza": "<message xmlns='jabber:client' to='a@b'><body>&lt;hi/></body></message>",
+    "no namespace": "<plain xmlns=''><child/>text</plain>",
+    "prefixes": f"<x:e xmlns:x='{LONG}' x:a='1'><y:f xmlns:y='urn:y'><x:g/></y:f><h xmlns='urn:h' y='2'/></x:e>",
+    "its own namespaces": f"<item xmlns='{PUBSUB}'><event xmlns='{PUBSUB}#event'/></item>",
+    "texts": "<t xmlns='t' xml:lang='el'> Ψ ]]&gt;&#13;\n<![CDATA[<&>]]> </t>",
+}
+
+
+@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
+def test_what_is_published_arrives_as_it_is(stage: Stage, ask: Asked, payload: str) -> None:
+    ask.create(stage.romeo, ODD)
+    ask.subscribe(stage.juliet, ODD)
+    assert ask.publish(stage.romeo, ODD, ODD, payload) == ODD
+    stage.settle()
+    event = next(each for each in stage.juliet.stanzas if each.tag.endswith("message"))
+    answer = ask.done(stage.juliet, f"<items node={quoteattr(ODD)}/>", type="get")
+    expected = xml.serialize(xml.parse(payload.encode()), "\n")
+    for items in (event[0][0], answer[0]):
+        assert items.get("node") == ODD
+        assert items[0].get("id") == ODD
+        assert xml.serialize(items[0][0], "\n") == expected
+
+
+def test_a_payload_that_grows_when_it_is_written_without_prefixes_is_bounded(stage: Stage, ask: Asked) -> None:
+    ask.create(stage.romeo, "news")
+    many = "<a:x/><b:x/>" * 2_200
+    payload = f"<p xmlns='p' xmlns:a='urn:{'a' * 59}' xmlns:b='urn:{'b' * 59}'>{many}</p>"
+    assert ask.refused(stage.romeo, publication("news", "1", payload)) == "modify not-acceptable payload-too-big"
