@@ -63,7 +63,7 @@ class Node:
         self._home = keys.accounts(node.domain)
         self._journal = RedisJournal(self._client, keys, reactor, plan.journal_bytes)
         ports, self._s2s = _ports(reactor, folder, self._client, keys, self._journal, plan, node)
-        self._server = build(config(plan, node, self._tls.starttls, self._tls.end_point), ports)
+        self._server = build(config(plan, node, plan.served_by, self._tls.starttls, self._tls.end_point), ports)
         self._control = ControlServer(self._client, keys, node.channel, self._server.administration, SERVER)
         self._listeners: list[Any] = []
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from twisted.internet.ssl import CertificateOptions
 
 from cluster import modules, services
@@ -12,10 +14,18 @@ from cluster.topology.plan import AccountSeed, Plan, ServiceSeed, XmpplabServer
 from cluster.xmpp.jid import Jid
 
 
-def config(plan: Plan, node: XmpplabServer, starttls: CertificateOptions | None, end_point: bytes) -> ServerConfig:
-    """Its configuration. `starttls`, `end_point`: its certificate, and the hash of it, for channel binding."""
-    [first, *_] = plan.nodes_of(node.server)
-    elsewhere = first.subdomains if first.name != node.name else ()
+def config(
+    plan: Plan,
+    node: XmpplabServer,
+    served_by: Mapping[str, str],
+    starttls: CertificateOptions | None,
+    end_point: bytes,
+) -> ServerConfig:
+    """Its configuration.
+
+    `served_by`: the plan's; `starttls`, `end_point`: its certificate, and the hash of it, for channel binding.
+    """
+    elsewhere = plan.server_named(node.node_of).subdomains if node.node_of else ()
     return ServerConfig(
         node.domain, tuple(modules.load(node.modules)), node.tls, starttls, end_point,
         anonymous=node.anonymous, registration=node.registration,
@@ -23,8 +33,8 @@ def config(plan: Plan, node: XmpplabServer, starttls: CertificateOptions | None,
         strict=node.strict, admin=node.admin, limits=node.limits,
         components={seed.domain: seed.secret for seed in node.components},
         services={seed.domain: _service(seed) for seed in node.services},
-        services_at=dict.fromkeys(elsewhere, first.name),
-        served_by=plan.served_by,
+        services_at=dict.fromkeys(elsewhere, node.node_of),
+        served_by=served_by,
     )  # fmt: skip
 
 

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from cluster.simulation.report import SimulationReport
     from cluster.topology.plan import Plan
 
-DOMAIN_BYTES = 150_000
+DOMAIN_BYTES = 70_000
 """What a domain takes in memory, measured."""
-PERSON_BYTES = 60_000
+PERSON_BYTES = 95_000
 """What somebody who is online takes, with the client, both ends of its connection and its session, measured."""
 SHARE = 0.8
 """Of the memory that is free may be taken."""

@@ -54,7 +54,7 @@ class SimulatedNode:
             derive=derivation(self.host), store=store, router=self.router, nodes=self.nodes, tracer=tracer,
             expelled=lambda: lab.crash(node.name),
         )  # fmt: skip
-        self.server: Server = build(config(lab.plan, node, None, CERTIFICATE), ports)
+        self.server: Server = build(config(lab.plan, node, lab.router.served_by, None, CERTIFICATE), ports)
         Deferred.fromCoroutine(self._start()).addErrback(
             lambda failure: Logger().failure("{node} did not start", failure, node=node.name)
         )

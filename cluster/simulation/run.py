@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -92,6 +93,7 @@ class Simulation:
             person.leave()
         _until(lambda: not self._what_is_left(), go_on, "leaving")
         self._left_over = self._what_is_left()
+        gc.collect()  # a failure that nobody took is logged when its Deferred is forgotten
 
     def _settle(self, go_on: GoOn, is_done: Callable[[], bool], what: str) -> None:
         """Until this is done and everybody sees what is true, or nothing moves any more."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Set
 from functools import lru_cache
 from hashlib import blake2b
@@ -22,6 +23,9 @@ _MARK_ELEMENT = f"{{{DELIVERY}}}delivery"
 _MARK = f"<delivery xmlns='{DELIVERY}' id=\"".encode()
 CLAIMS = frozenset((_PAYLOAD, _MARK_PAYLOAD))
 """Payloads in which a client may claim what only its server may say: see `without_claims`."""
+_DELIVERY = DELIVERY.encode()
+_LAST = re.compile(rb"<stanza-id xmlns='urn:xmpp:sid:0' by='([^'\"<>&]*)' id='[^'\"<>&]*'/></message>$")
+"""How rooms of ours and others write it, from its beginning to the end of the message."""
 _AMPERSAND = ord("&")
 _END = b"</message>"
 _ID_END = b'"/></message>'
@@ -140,8 +144,18 @@ def _unclaimed(message: Stanza, own: Set[str]) -> Stanza:
     """The same for a message of a link, whose header is only the sender's word, so that the bytes are checked."""
     raw = message.raw
     # "&#" could spell the namespace; a number is found several times as fast as bytes are
-    is_possible = raw.find(_NAMESPACE) >= 0 or (_AMPERSAND in raw and b"&#" in raw)
-    return without_claims(message, own) if is_possible else message
+    if raw.find(_NAMESPACE) < 0 and not (_AMPERSAND in raw and b"&#" in raw):
+        return message
+    return message if _is_of_another_alone(message, own) else without_claims(message, own)
+
+
+def _is_of_another_alone(message: Stanza, own: Set[str]) -> bool:
+    """The one stanza-id is the last child and plainly somebody else's: so are the messages of rooms."""
+    raw = message.raw
+    found = _LAST.search(raw) if message.payloads[-1:] == (_PAYLOAD,) else None
+    if found is None or raw.count(_NAMESPACE) != 1 or _DELIVERY in raw or b"&#" in raw:
+        return False
+    return not _is_of(own, found[1].decode())
 
 
 def _without_claims_of(own: Set[str], message: Stanza) -> tuple[bytes, tuple[str, ...]]:

@@ -99,6 +99,7 @@ def _traces(reader: JournalReader) -> Traces:
         if count > MAX_HOPS:
             break
     for hops in traces.values():
+        hops.reverse()  # of the same time, the one that was written first comes first
         hops.sort(key=lambda hop: hop.at_utc_ns)
     return traces
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -12,12 +12,14 @@ from twisted.internet.protocol import Factory, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.clock import Clock
 from cluster.base.settled import Settled
 from cluster.base.storage import log_failed
 from cluster.router.guard import LinkGuard
 from cluster.router.port import Bounce, Deliver
 from cluster.router.reader import EntrySink
 from cluster.router.s2s.connection import ServerConnection
+from cluster.router.s2s.pair import ANSWERING
 from cluster.router.s2s.ports import IDLE_S, RESUME_S, S2sPorts
 from cluster.router.s2s.progress import Progress
 from cluster.router.s2s.verifier import Verifier
@@ -42,23 +44,62 @@ MAX_HALF_OPEN = 1_000
 for that, and whoever does not must keep nobody else out."""
 MAX_LEFT = 1_000
 """Broken streams that may still be resumed; one more ends the oldest of them."""
+SETTLE_S = 30.0
+"""So long what came is waited for; then it counts as safe, though it may wait in memory. It may wait for an answer that
+the peer acknowledges only behind what it waits for itself."""
 SWEEP_S = 60.0
 """How often it is looked who is silent."""
 _TLS_RECORD = b"\x16"
 """How TLS begins, and no XML: direct TLS (XEP-0368) needs no port of its own."""
 
 
-class WithoutTime:
-    """The last sink of a link: the entry id has no time any more, so that a stanza has the same place when it comes
-    again (XEP-0198 section 5)."""
+class ServerSink:
+    """The last sink of a link before the guard.
 
-    def __init__(self, sink: EntrySink) -> None:
+    The entry id has no time any more, so that a stanza has the same place when it comes again (XEP-0198 section 5). And
+    nothing takes for ever to settle: the peer learns how far we are only in the order of its stanzas.
+    """
+
+    _log = Logger()
+
+    def __init__(self, sink: EntrySink, clock: Clock) -> None:
         self._sink = sink
+        self._clock = clock
+        self._unsettled: deque[tuple[float, Deferred[Any]]] = deque()
         self.may_read, self.let_go = sink.may_read, sink.let_go
 
     def take(self, entry_id: str, items: list[Any], first: int = 0) -> Settled:
         """See `EntrySink`."""
-        return self._sink.take(entry_id.partition("-")[2], items, first)
+        answering = ANSWERING.set(True)
+        try:
+            settled = self._sink.take(entry_id.partition("-")[2], items, first)
+        finally:
+            ANSWERING.reset(answering)
+        if settled is None or settled.called:
+            return settled
+        within_time: Deferred[Any] = Deferred()
+        settled.addBoth(self._on_settled, within_time)
+        if not self._unsettled:
+            self._clock.callLater(SETTLE_S, self._look)
+        self._unsettled.append((self._clock.seconds() + SETTLE_S, within_time))
+        return within_time
+
+    def _on_settled(self, result: Any, within_time: Deferred[Any]) -> None:
+        if not within_time.called:
+            within_time.callback(result)  # or its failure
+        elif isinstance(result, Failure):
+            log_failed(self._log, "Delivering what was counted as delivered", result)
+
+    def _look(self) -> None:
+        """The first of what is left is the oldest."""
+        unsettled, now_s = self._unsettled, self._clock.seconds()
+        while unsettled and (unsettled[0][1].called or unsettled[0][0] <= now_s):
+            within_time = unsettled.popleft()[1]
+            if not within_time.called:
+                self._log.warn("What came from another server has not settled for {s} s", s=SETTLE_S)
+                within_time.callback(None)
+        if unsettled:
+            self._clock.callLater(unsettled[0][0] - now_s, self._look)
 
 
 class IncomingLink:
@@ -66,7 +107,7 @@ class IncomingLink:
 
     def __init__(self, from_: str, ports: S2sPorts, deliver: Deliver) -> None:
         guard = LinkGuard(ports.clock, from_, ports.domains[0], ports.served_by, deliver, ports.tracer, cut_here=True)
-        self._sink = ports.faults.before(from_, WithoutTime(guard), self._on_room)
+        self._sink = ports.faults.before(from_, ServerSink(guard, ports.clock), self._on_room)
         self._unsettled = self._unsettled_bytes = 0
         self._paused: dict[IncomingConnection, None] = {}
 
@@ -353,7 +394,8 @@ class IncomingConnection(ServerConnection):
         if progress is None:
             self._stream.resume_refused()
         else:
-            if (before := progress.connection) is not None:
+            before = progress.connection
+            if before is not None and before is not self:
                 before.fail(StreamError(StreamCondition.CONFLICT, "the stream was resumed over another connection"))
             self._skip = progress.resume(self)
             self._count = progress.management.told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -28,6 +29,12 @@ QUEUE_S = 60.0
 """So long stanzas wait, while nothing reaches the peer; then their senders get remote-server-timeout."""
 MAX_WAITING_BYTES = 64 << 20
 """What one pair may hold in memory: what waits, and what is not acknowledged."""
+
+
+ANSWERING: ContextVar[bool] = ContextVar("answering", default=False)
+"""What another server sent is being delivered. An answer that goes back over such a stream settles at once: if that one
+waited for its acknowledgement, and the other server does the same, each would acknowledge the answer only behind what
+waits for the other's."""
 
 
 class Batch:
@@ -95,7 +102,7 @@ class OutgoingPair:
             waiting.append(batch)
         batch.stanzas.append(stanza)
         batch.size_bytes += size_bytes
-        return batch.settled
+        return None if ANSWERING.get() else batch.settled
 
     def stop(self) -> None:
         """End the stream, and begin no further one."""

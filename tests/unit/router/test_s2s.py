@@ -9,6 +9,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import Protocol
+from twisted.internet.task import deferLater
 
 from cluster.router.s2s import incoming
 from cluster.router.s2s.pair import QUEUE_S
@@ -104,6 +105,35 @@ def test_what_is_safe_with_the_other_side_has_settled_soon() -> None:
     play(scenario)
 
 
+@pytest.mark.parametrize(("at_once", "within_s"), [(True, 1), (False, incoming.SETTLE_S + 1)])
+def test_servers_that_answer_each_other_do_not_wait_for_each_other(at_once: bool, within_s: float) -> None:
+    """Each acknowledges the other's answer only behind what it has itself answered."""
+
+    async def scenario(world: S2sWorld) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        romeo, juliet = "romeo@montague.lit/pda", "juliet@capulet.lit/balcony"
+
+        def answer(by: Node, from_: str, to: str) -> Callable[[Any], Deferred[Any] | None]:
+            def settled_by(stanza: Any) -> Deferred[Any] | None:
+                if text_of(stanza) != "probe":
+                    return None
+                if at_once:
+                    return by.send(chat("answer", from_, to))
+                return deferLater(world.clock, 0, by.send, chat("answer", from_, to))
+
+            return settled_by
+
+        s1.settled_by, s2.settled_by = answer(s1, romeo, juliet), answer(s2, juliet, romeo)
+        s1.send(chat("probe", romeo, juliet))
+        s2.send(chat("probe", juliet, romeo))
+        await world.until(lambda: len(s1.delivered) == len(s2.delivered) == 2)
+        await world.until_empty(MONTAGUE, CAPULET)
+        await world.until_empty(CAPULET, MONTAGUE)
+        assert world.clock.seconds() < within_s
+
+    play(scenario)
+
+
 def test_what_is_on_its_way_to_safety_when_a_stream_breaks_is_not_taken_twice() -> None:
     async def scenario(world: S2sWorld) -> None:
         s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
@@ -145,6 +175,7 @@ def test_after_a_crash_of_the_receiver_what_was_not_safe_comes_again_at_the_same
         assert texts(again) == ["1", "2", "3", "4"]
         assert again.places[:3] == s2.places[1:]
         await world.until_empty(MONTAGUE, CAPULET)
+        assert len([to for to, _, _ in world.wires.ends if to == AT_CAPULET]) == 2  # one before, one after
 
     play(scenario)
 

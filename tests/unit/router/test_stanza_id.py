@@ -54,6 +54,29 @@ def test_the_id_of_another_domain_stays(by: str) -> None:
     assert message.payloads == ("urn:xmpp:sid:0 stanza-id", "urn:xmpplab:delivery:0 delivery")
 
 
+@pytest.mark.parametrize("before", ["", "<body>hi</body>"])
+def test_a_message_of_a_room_of_another_domain_is_passed_on_as_it_is(before: str) -> None:
+    room = "<stanza-id xmlns='urn:xmpp:sid:0' by='room@rooms.montague.lit' id='theirs'/>"
+    message = arrived(f"{OPENING} >{before}{room}</message>", ("urn:xmpp:sid:0 stanza-id",))
+    assert message.raw.decode() == f"{OPENING} >{before}{room}{MARK}</message>"
+    assert message.payloads == ("urn:xmpp:sid:0 stanza-id", "urn:xmpplab:delivery:0 delivery")
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "<stanza-id xmlns='urn:xmpp:sid:0' by='juliet@capulet.lit' id='forged'/>",
+        "<delivery xmlns='urn:xmpplab:delivery:0' id='forged'/>",
+        "<x:stanza-id xmlns:x='urn:xmpp:sid&#58;0' by='capulet.lit' id='forged'/>",
+    ],
+)
+def test_nor_does_a_room_hide_what_claims_to_be_ours(forged: str) -> None:
+    room = "<stanza-id xmlns='urn:xmpp:sid:0' by='room@rooms.montague.lit' id='theirs'/>"
+    message = arrived(f"{OPENING}>{forged}{room}</message>", ("urn:xmpp:sid:0 stanza-id",))
+    assert "forged" not in message.raw.decode()
+    assert "theirs" in message.raw.decode()
+
+
 def test_an_origin_id_stays() -> None:  # XEP-0359 section 3
     message = arrived(f"{OPENING}><origin-id xmlns='urn:xmpp:sid:0' id='o'/></message>")
     assert message.payloads == ("urn:xmpp:sid:0 origin-id", "urn:xmpplab:delivery:0 delivery")
