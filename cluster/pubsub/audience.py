@@ -57,7 +57,9 @@ class Audience:
         if listener is None:
             if len(heard.listeners) >= MAX_OF_ACCOUNT or (is_stranger and heard.strangers >= MAX_STRANGERS):
                 return None
-            listener = heard.listeners[jid] = Listener(capabilities, is_learned=capabilities is None, is_stranger=is_stranger)
+            listener = heard.listeners[jid] = Listener(
+                capabilities, is_learned=capabilities is None, is_stranger=is_stranger
+            )
             heard.strangers += is_stranger
             self._count += 1
             self._bound(localpart)
