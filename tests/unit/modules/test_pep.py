@@ -414,6 +414,11 @@ def test_a_node_for_a_group_of_the_roster(network: Network, ask: Asked, juliet: 
     )
     ask.publish(juliet, TUNE, "2")
     assert romeo.told() == []
+    network.say(juliet, f"<iq type='set' id='r'><query xmlns='jabber:iq:roster'>{item}</query></iq>")
+    assert romeo.told() == [f"{TUNE}: +2 p (late)"]
+    both = item.replace("</item>", "<group>Family</group></item>")
+    network.say(juliet, f"<iq type='set' id='r'><query xmlns='jabber:iq:roster'>{both}</query></iq>")
+    assert romeo.told() == []
 
 
 def test_a_node_for_its_owner_and_those_on_its_list(network: Network, ask: Asked, juliet: Client) -> None:
