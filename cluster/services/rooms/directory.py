@@ -77,8 +77,11 @@ class Rooms:
         return None if room.is_locked else self.ctx.store.rooms.delete(room.jid.localpart)
 
     def forget_if_deserted(self, room: Room) -> Settled:
-        """A temporary room goes with the last one who is in it (section 4.2)."""
-        if room.sessions or room.settings.is_persistent or self.rooms.get(room.jid.localpart) is not room:
+        """A temporary room goes with the last one who is in it (section 4.2); another one rests, to take no memory."""
+        if room.sessions or self.rooms.get(room.jid.localpart) is not room:
+            return None
+        if room.settings.is_persistent:
+            room.rest()
             return None
         return self.forget(room)
 

@@ -100,12 +100,18 @@ def test_a_room_is_gone_with_the_last_occupant(play: Play, romeo: Client) -> Non
     assert "201" in play.enter(play.online(BENVOLIO), "benvolio")[0]
 
 
-def test_a_persistent_room_stays(play: Play, romeo: Client) -> None:
-    play.configure(romeo, persistentroom="1")
+@pytest.mark.parametrize("archive", ["0", "1"])
+def test_a_persistent_room_stays(play: Play, romeo: Client, archive: str) -> None:
+    """With what was said, which is read again where it was archived."""
+    play.configure(romeo, persistentroom="1", enablelogging=archive)
+    play.speak(romeo, "farewell")
     play.say(romeo, f"<presence to='{VERONA}/romeo' type='unavailable'/>")
+    assert bool([*room(play).history]) is (archive == "0")
     assert play.enter(play.online(BENVOLIO), "benvolio") == [
-        "presence benvolio none participant 110 170", "verona subject ''",
-    ]  # fmt: skip
+        "presence benvolio none participant 110" + (" 170" if archive == "1" else ""),
+        "romeo: farewell (before)",
+        "verona subject ''",
+    ]
 
 
 def test_a_locked_room_goes_with_its_creator(play: Play) -> None:
