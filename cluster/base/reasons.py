@@ -116,6 +116,14 @@ ROUTER_REFUSES = Reason(
     "router-refuses", "The router refused to take the stanza.", "RFC 6120 section 8.3.3.16",
     "see `xmpplab logs redis`: often its disk or memory is full",
 )  # fmt: skip
+NO_STREAM = Reason(
+    "no-stream", "The server of the other domain cannot be reached, or does not take a stream from this one.",
+    "RFC 6120 section 10.4.3", "see `xmpplab logs` of both servers, and `xmpplab check` with the domain",
+)  # fmt: skip
+KEY_REFUSED = Reason(
+    "key-refused", "The other server was told that a dialback key of this one is forged.", "XEP-0220 section 2.1.1",
+    "see that each domain is served by one server only, whose address the other one knows",
+)  # fmt: skip
 FORGED = Reason(
     "forged", "The stanza claims to be from a domain that its link does not belong to.", "RFC 6120 section 8.1.2.2",
     "nothing: a server may speak for its own domain only",

@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from cluster.base import reasons
 from cluster.base.settled import Settled
 from cluster.base.turn import Stage
 from cluster.router.batch import MAX_BATCH_BYTES
@@ -90,7 +91,8 @@ class OutgoingPair:
         size_bytes = len(stanza.raw) + STANZA_BYTES
         if self._count >= self._ports.max_backlog or self._size_bytes + size_bytes > MAX_WAITING_BYTES:
             text = f"{self._count} stanzas wait for {self._pair.to}"
-            return self._bounce(stanza, StanzaError(Condition.REMOTE_SERVER_TIMEOUT, text))
+            full = StanzaError(Condition.REMOTE_SERVER_TIMEOUT, text, reason=reasons.LINK_FULL)
+            return self._bounce(stanza, full)
         self._count += 1
         self._size_bytes += size_bytes
         if not self._is_due:
@@ -131,7 +133,7 @@ class OutgoingPair:
             if max_bytes and len(outgoing.raw) > max_bytes:  # XEP-0478 section 4
                 text = f"{self._pair.to} takes stanzas of at most {max_bytes} bytes"
                 self._free(stanza)
-                self._bounce(stanza, StanzaError(Condition.POLICY_VIOLATION, text))
+                self._bounce(stanza, StanzaError(Condition.POLICY_VIOLATION, text, reason=reasons.TOO_LARGE))
                 continue
             if stanza.trace_id:  # recorded before the other side can see it
                 self._ports.tracer.record("enqueued", stanza, f"to {self._pair.to}", node=QUEUE)
@@ -162,7 +164,7 @@ class OutgoingPair:
             self._is_connecting = False
             text = f"there is no address of {self._pair.to}"
             self._forget(self._pair)
-            self._refuse_all(StanzaError(Condition.REMOTE_SERVER_NOT_FOUND, text))
+            self._refuse_all(StanzaError(Condition.REMOTE_SERVER_NOT_FOUND, text, reason=reasons.NO_DOMAIN))
             return
         for address in addresses:
             connection = OutgoingConnection(self._pair, self._options, self._ports, self, self._former)
@@ -245,7 +247,7 @@ class OutgoingPair:
         if self._connection is not None:  # which is found out if it is dead
             return
         text = f"{self._pair.to} cannot be reached: {self._reason or 'it does not answer'}"
-        self._refuse_all(StanzaError(Condition.REMOTE_SERVER_TIMEOUT, text))
+        self._refuse_all(StanzaError(Condition.REMOTE_SERVER_TIMEOUT, text, reason=reasons.NO_STREAM))
 
     def _on_progress(self) -> None:
         """Something reached the peer. A stream that opens is none: a peer may end it for what it is sent, again and

@@ -3,6 +3,7 @@ components (XEP-0114) and servers."""
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 import msgspec
@@ -19,6 +20,10 @@ from cluster.xmpp.stanza import Kind, Stanza, opening
 from cluster.xmpp.streams.stamp import MalformedTo, NotAStanza
 
 _CLIENT = CLIENT.encode()
+_VALUE = rb"""\s*+=\s*+(?:'[^']*+'|"[^"]*+")"""
+_TAG = re.compile(rb"<(\w++)((?:\s++[^\s=/>]++" + _VALUE + rb")*+)")
+"""The opening tag of an element without a prefix, and its attributes."""
+_ATTRIBUTE = re.compile(rb"\s++([^\s=]++)" + _VALUE)
 
 
 @cache
@@ -76,8 +81,12 @@ def out_of_stream(child: Slice, namespace: str = COMPONENT) -> Stanza:
 def _raw(child: Slice, kind: Kind, from_: Jid, namespace: str) -> bytes:
     begin, raw = opening(kind, from_), child.raw
     # "&#" could spell the namespace
-    if len(raw) <= SMALL_BYTES and raw.startswith(begin) and namespace.encode() not in raw and b"&#" not in raw:
-        return raw
+    if len(raw) <= SMALL_BYTES and namespace.encode() not in raw and b"&#" not in raw:
+        if raw.startswith(begin):
+            return raw
+        if (tag := _TAG.match(raw)) is not None and tag[1] == kind.encode():
+            rest = b"".join([each[0] for each in _ATTRIBUTE.finditer(tag[2]) if each[1] != b"from"])
+            return b"".join((begin, rest, raw[tag.end(2) :]))
     tree = xml.parse(raw)
     for element in tree.iter():
         of, name = xml.split(element.tag)

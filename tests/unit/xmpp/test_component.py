@@ -154,7 +154,7 @@ def test_any_address_of_its_own(from_: str) -> None:
     assert isinstance(stanza, Stanza)
     assert (stanza.from_, stanza.to, stanza.id) == (Jid.parse(from_), ROMEO, "1")
     assert stanza.payloads == ("jabber:client body",)
-    assert stanza.raw == f'<message from="{from_}" to="{ROMEO}" id="1"><body>hi</body></message>'.encode()
+    assert stanza.raw == f"<message from=\"{from_}\" to='{ROMEO}' id='1'><body>hi</body></message>".encode()
 
 
 def test_a_bad_address_is_told_with_the_server_as_who_answers() -> None:

@@ -98,3 +98,32 @@ def test_a_stream_between_servers() -> None:
     came = out_of_stream(found[1], server)
     assert came.payloads == (f"{CLIENT} body",)
     assert came.tree.find(f"{{{CLIENT}}}body") is not None
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (
+            "<message xml:lang='en' to='j@b.lit' from='r@a.lit/x' type='chat'><body>&lt;from='y'</body></message>",
+            "<message from=\"r@a.lit/x\" xml:lang='en' to='j@b.lit' type='chat'><body>&lt;from='y'</body></message>",
+        ),
+        ("<presence to='j@b.lit'\n from = 'r@a.lit/x'/>", "<presence from=\"r@a.lit/x\" to='j@b.lit'/>"),
+        (
+            "<message id=\" from='z@c.lit'>\" to='j@b.lit' from='R@A.lit/x'/>",
+            "<message from=\"r@a.lit/x\" id=\" from='z@c.lit'>\" to='j@b.lit'/>",
+        ),
+        (
+            "<message xmlns:y='urn:y' y:from='z@c.lit' from='r@a.lit/x' to='j@b.lit'><y:z/></message>",
+            "<message from=\"r@a.lit/x\" xmlns:y='urn:y' y:from='z@c.lit' to='j@b.lit'><y:z/></message>",
+        ),
+    ],
+)
+def test_the_sender_comes_first_however_another_server_writes_it(raw: str, expected: str) -> None:
+    parser = StreamParser()
+    found: list[StreamHeader | Slice | StreamEnd] = []
+    header = "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams'>"
+    parser.feed((header + raw).encode(), found)
+    assert isinstance(found[1], Slice)
+    stanza = out_of_stream(found[1], "jabber:server")
+    assert stanza.raw.decode() == expected
+    assert xml.parse(stanza.raw).get("from") == "r@a.lit/x"

@@ -7,6 +7,8 @@ from xml.sax.saxutils import quoteattr
 
 import msgspec
 
+from cluster.base import reasons
+from cluster.base.reasons import Reason
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
@@ -202,18 +204,24 @@ class InitiatingServerStream(ServerStream[InitiatingEvent]):
             raise StreamError(StreamCondition.UNSUPPORTED_STANZA_TYPE, f"not expected here: {child.name}")
         self._expected = ""
 
-    def _give_up(self, why: str, condition: Condition = Condition.REMOTE_SERVER_TIMEOUT) -> Closed:
+    def _give_up(
+        self, why: str, condition: Condition = Condition.REMOTE_SERVER_TIMEOUT, reason: Reason = reasons.NO_STREAM
+    ) -> Closed:
         """This pair cannot have a stream."""
-        self.failure = StanzaError(condition, f"{self._pair.to}: {why}")
+        self.failure = StanzaError(condition, f"{self._pair.to}: {why}", reason=reason)
         return self.close(why)
 
     def _on_error(self, child: Slice) -> Closed:
         """RFC 6120 section 4.9. What refuses a stream that was not open yet would refuse the next one too."""
         reason = self._on_peers_error(child)
         if self.condition in NO_SUCH_DOMAIN:
-            self.failure = StanzaError(Condition.REMOTE_SERVER_NOT_FOUND, f"{self._pair.to} says {reason}")
+            self.failure = StanzaError(
+                Condition.REMOTE_SERVER_NOT_FOUND, f"{self._pair.to} says {reason}", reason=reasons.NO_DOMAIN
+            )
         elif self.state is not ServerState.OPEN and self.condition not in TRANSIENT:
-            self.failure = StanzaError(Condition.REMOTE_SERVER_TIMEOUT, f"{self._pair.to} says {reason}")
+            self.failure = StanzaError(
+                Condition.REMOTE_SERVER_TIMEOUT, f"{self._pair.to} says {reason}", reason=reasons.NO_STREAM
+            )
         return self.close(reason)
 
     # --- TLS and SASL
@@ -266,7 +274,8 @@ class InitiatingServerStream(ServerStream[InitiatingEvent]):
             self._how = "dialback"
             return self._manage()
         if outcome is False:  # section 2.1.1
-            return self._give_up("dialback says that the key is not valid", Condition.INTERNAL_SERVER_ERROR)
+            why = "dialback says that the key is not valid"
+            return self._give_up(why, Condition.INTERNAL_SERVER_ERROR, reasons.KEY_REFUSED)
         assert isinstance(outcome, StanzaError)
         return self._give_up(f"dialback failed: {outcome.condition}")
 
