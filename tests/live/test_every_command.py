@@ -45,7 +45,6 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "config": (FILE,),
     "graph": (FILE,),
     "load": ("nothing",),
-    "simulate": ("nothing.yaml",),
     "verify": ("nothing.yaml",),
     "simulate": ("nothing.yaml",),
     "phone": ("fc1", "inbox"),
