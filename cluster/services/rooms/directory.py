@@ -57,6 +57,8 @@ class Rooms:
         creation = self.settings.creation
         if creation == "nobody" or (creation == "local" and owner.domainpart != self.ctx.server_domain):
             raise StanzaError(Condition.NOT_ALLOWED, "you may not create rooms here")
+        if not owner.localpart:  # an affiliation of a domain is one of all its accounts (section 9.2)
+            raise StanzaError(Condition.NOT_ALLOWED, "a whole domain cannot own a room; enter one that is there")
         if len(self.rooms) >= self.settings.max_rooms:
             raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"there are {self.settings.max_rooms} rooms already")
         owners = {owner: Affiliate(Affiliation.OWNER)}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from cluster.xmpp.element import Element
 from cluster.xmpp.extensions.muc import MUC, OCCUPANT_ID, USER
+from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import DELAY
+from cluster.xmpp.stanza import make
 from tests.client import Client, child
-from tests.unit.services.rooms.play import BENVOLIO, JULIET, ROMEO, VERONA, Play, lines
+from tests.unit.services.rooms.play import BENVOLIO, JULIET, ROMEO, SERVICE, VERONA, Play, lines
 
 
 @pytest.fixture
@@ -284,3 +287,16 @@ def room(play: Play):  # type: ignore[no-untyped-def]  # of the server's own
 
     hosted = play.network.servers["montague.lit"].server._hosted[0]
     return rooms.of(hosted._ctx).rooms["verona"]
+
+
+def test_an_address_without_a_localpart_creates_no_room(play: Play, romeo: Client) -> None:
+    """Its affiliation would be that of all accounts of the domain (section 9.2)."""
+    abroad = play.network.abroad
+    for name in ("mantua", "verona"):
+        to, payload = Jid.parse(f"{name}@{SERVICE}/bot"), [Element(f"{{{MUC}}}x")]
+        abroad.send(make("presence", to=to, from_=Jid.parse("elsinore.lit/bot"), payload=payload))
+        play.network.settle()
+    told = abroad.take()
+    assert any("not-allowed" in line for line in told if "mantua" in line)
+    assert told
+    assert not any("error" in line for line in told if "verona" in line)
