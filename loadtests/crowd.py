@@ -1,4 +1,4 @@
-"""The load users of one process: which account each gets, and whom it can write to."""
+"""The load users of one process: their accounts, and their partners."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Crowd:
         self._present: defaultdict[str, list[Jid]] = defaultdict(list)
 
     def next_account(self) -> tuple[Server, Login]:
-        """An account that no other user has, to be registered on the server that comes with it."""
+        """A new account, to be registered on the server that comes with it."""
         number = next(self._numbers)
         server = self.lab.servers[number % len(self.lab.servers)]
         jid = Jid.parse(f"load-{number}-{self.run_id}@{server.domain}/locust")
@@ -42,12 +42,13 @@ class Crowd:
         self._present[jid.domainpart].append(jid)
 
     def leave(self, jid: Jid) -> None:
-        """Nobody begins to write to this user any more. It may have left already."""
+        """Nobody starts to write to this user any more. It may have left already."""
         if jid in self._present[jid.domainpart]:
             self._present[jid.domainpart].remove(jid)
 
     def partner(self, of: Jid, cross_share: float) -> Jid | None:
-        """Somebody to write to: with this probability in another domain, where there is a choice; None when alone."""
+        """A user to write to: with this probability in another domain, if there is a choice; None if there is no other
+        user."""
         local = [jid for jid in self._present[of.domainpart] if jid != of]
         others = [domain for domain, jids in self._present.items() if jids and domain != of.domainpart]
         if others and (not local or self.rng.random() < cross_share):

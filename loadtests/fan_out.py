@@ -1,4 +1,5 @@
-"""What was said in rooms and has not been heard by all: who is in which room, and who still has to hear what."""
+"""Messages in rooms that not everybody has received yet: the occupants of each room, and who still has to receive
+what."""
 
 from __future__ import annotations
 
@@ -18,13 +19,13 @@ class Said:
     sent_ns: int
     """When it was due, on CLOCK_MONOTONIC."""
     awaited: set[Jid]
-    """Who has not heard it yet, of those who were in the room and still are."""
+    """The occupants who have not received it yet, of those who were in the room and still are."""
     is_heard: bool = False
-    """Somebody has."""
+    """One of them has received it."""
 
 
 class Heard(NamedTuple):
-    """A message was heard by one more."""
+    """One more occupant received a message."""
 
     sent_ns: int
     is_first: bool
@@ -40,11 +41,11 @@ class FanOut:
         self._waiting: dict[Jid, Event] = {}
 
     def enter(self, jid: Jid, room: Jid) -> None:
-        """From now on this user hears what is said there."""
+        """From now on this user receives the messages of that room."""
         self._inside[room][jid] = None
 
     def say(self, id: str, speaker: Jid, room: Jid, sent_ns: int) -> bool:
-        """It is about to be sent; False where its speaker is not in the room."""
+        """It is about to be sent; False if its sender is not in the room."""
         inside = self._inside[room]
         if speaker not in inside:
             return False
@@ -52,7 +53,7 @@ class FanOut:
         return True
 
     def hear(self, id: str, jid: Jid) -> Heard | None:
-        """A user has heard it; None where that was not awaited, or not any more."""
+        """A user has received it; None if that was not awaited, or not any more."""
         said = self._said.get(id)
         if said is None or jid not in said.awaited:
             return None
@@ -63,11 +64,12 @@ class FanOut:
         return Heard(said.sent_ns, is_first, not said.awaited)
 
     def give_up(self, id: str) -> Said | None:
-        """It came back; None where it is known to all, or nobody's."""
+        """It was returned; None if all have received it, or it is unknown."""
         return self._forget(id) if id in self._said else None
 
     def leave(self, jid: Jid) -> list[Said]:
-        """The user is in no room any more, and nothing waits for it: what it said itself, and not all have heard."""
+        """The user is in no room any more, and nothing waits for it; returns its own messages that not all have
+        received."""
         for inside in self._inside.values():
             inside.pop(jid, None)
         for id, said in [*self._said.items()]:
@@ -78,7 +80,7 @@ class FanOut:
         return [self._forget(id) for id in own]
 
     def wait_until_heard(self, speaker: Jid, timeout_s: float) -> bool:
-        """Wait until all have heard what this user said; False when that took too long."""
+        """Wait until all have received what this user said; False if that took too long."""
         if all(said.speaker != speaker for said in self._said.values()):
             return True
         heard = self._waiting[speaker] = Event()  # gevent's, once locust has patched

@@ -23,18 +23,18 @@ from loadtests.paced_user import BODY, PacedUser, share
 from loadtests.xmpp_user import crowd
 
 SHARE = 0.25
-"""Of the messages, for each kind, where nothing else is said and the lab has what it takes."""
+"""Of the messages, for each kind, if no option says otherwise and the lab has such a gateway."""
 KINDS: dict[FarKind, str] = {"sms": "phones", "mail": "mailboxes"}
 
 
 @events.init_command_line_parser.add_listener
 def add_options(parser: ArgumentParser) -> None:
-    """The default is what the lab can do; a field of the web UI only where that is anything."""
+    """The defaults are what the lab can do; an option is a field of the web UI only if it can do anything."""
     try:
-        # not crowd(): locust forks its worker processes later, and each needs a crowd of its own
+        # not crowd(): locust forks its worker processes later, and each needs its own crowd
         far = lab.find(os.environ, Path.cwd()).far
     except lab.LabUnusable:
-        far = {}  # `--help` needs no lab; what does will say it
+        far = {}  # `--help` needs no lab; other uses report the error
     for kind, people in KINDS.items():
         parser.add_argument(
             f"--{kind}",
@@ -48,7 +48,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 @events.init.add_listener
 def check(environment: Environment, **_: Any) -> None:
-    """End locust with the reason where the lab has nobody to write to in that way, or the shares are more than all."""
+    """End locust with the reason if the lab has no such receivers, or the shares exceed 1."""
     options = environment.parsed_options
     if not options or isinstance(environment.runner, WorkerRunner):
         return
@@ -63,7 +63,7 @@ def check(environment: Environment, **_: Any) -> None:
 
 
 def shares(options: Any) -> dict[FarKind, float]:
-    """Of the messages, by where they go."""
+    """The share of the messages for each destination."""
     return {kind: getattr(options, kind) for kind in KINDS}
 
 

@@ -1,4 +1,4 @@
-"""The running lab that a load test is for, as its state folder tells: where its servers are, and whom to trust."""
+"""The running lab of a load test, from its state folder: the addresses of its servers, and its CA."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ LABS = ".xmpplab"
 """Under the current folder: one state folder for each lab."""
 
 ANSWER_TIMEOUT_S = 5.0
-"""A server on this host that takes no connection for longer will not."""
+"""A server on this host that accepts no connection within this never will."""
 
 
 FarKind = Literal["sms", "mail"]
-"""What a gateway leads to."""
+"""The kind of users behind a gateway."""
 _PEOPLE: dict[FarKind, tuple[str, str]] = {"sms": ("phone", "phones"), "mail": ("mailbox", "mailboxes")}
 
 
@@ -66,7 +66,7 @@ class _Plan(msgspec.Struct, frozen=True):
     networks: tuple[_Network, ...] = ()
 
     def behind(self, kind: FarKind) -> tuple[Jid, ...]:
-        """Everybody behind the gateways of this kind, as XMPP knows them."""
+        """The XMPP addresses of all users behind the gateways of this kind."""
         networks = {network.name: network for network in self.networks}
         return tuple(
             Jid(escape(address), gateway.domain)
@@ -78,14 +78,14 @@ class _Plan(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class RunningLab:
-    """What load users need to know of a lab."""
+    """What load users need from a lab."""
 
     name: str
     topology: str
-    """The file it was made from."""
+    """The file of its topology."""
     servers: tuple[Server, ...]
     ca_file: Path
-    """Certificate of the lab's own authority, PEM; not there in a lab without TLS."""
+    """Certificate of the lab's own authority, PEM; does not exist in a lab without TLS."""
     far: Mapping[FarKind, tuple[Jid, ...]] = field(default_factory=dict)
     """Addresses of its phones, behind its SMS gateways, and of its mailboxes, behind its mail gateways."""
 
@@ -95,7 +95,7 @@ class RunningLab:
         return tuple(each.domain for server in self.servers for each in server.services if each.kind == "rooms")
 
     def check_rooms(self) -> None:
-        """Raises LabUnusable where it has none."""
+        """Raises LabUnusable if it has no rooms."""
         if not self.rooms:
             server = self.servers[0]
             raise LabUnusable(
@@ -104,7 +104,7 @@ class RunningLab:
             )
 
     def check(self) -> None:
-        """Raises LabUnusable where users could not register or connect, once instead of once for every user."""
+        """Raises LabUnusable if users cannot register or connect, once instead of once for every user."""
         if closed := [server.name for server in self.servers if not server.registration]:
             raise LabUnusable(
                 f"load users register accounts of their own, and {', '.join(closed)} of lab {self.name} take none; "
@@ -121,7 +121,7 @@ class RunningLab:
                 ) from None
 
     def check_far(self, kind: FarKind) -> None:
-        """Raises LabUnusable where there is nobody to write to by SMS, or by mail."""
+        """Raises LabUnusable if there is nobody to write to by SMS, or by mail."""
         if not self.far.get(kind):
             who, network = _PEOPLE[kind]
             raise LabUnusable(

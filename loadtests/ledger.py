@@ -1,4 +1,4 @@
-"""What was sent and has not been heard of: the difference between slow and lost."""
+"""Messages that were sent and have no outcome yet, which distinguishes slow from lost."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from cluster.xmpp.jid import Jid
 from loadtests.stamp import Kind
 
 LOST_AFTER_S = 10.0
-"""How long users wait at their end for what is in flight, before it counts as lost. A lab delivers within
-milliseconds, or within the delay that the faults of its links were given."""
+"""How long users wait at their end for messages in flight, before those count as lost. A lab delivers within
+milliseconds, or within the delay of its link faults."""
 
 
 class InFlight(NamedTuple):
@@ -21,15 +21,15 @@ class InFlight(NamedTuple):
     receiver: Jid
     kind: Kind
     sent_ns: int
-    """When it was due, on CLOCK_MONOTONIC; for answers that bear no stamp."""
+    """When it was due, on CLOCK_MONOTONIC; for answers without a stamp."""
 
 
 class Lost(Exception):
-    """An indefinite failure: no word of the message; it may still wait somewhere and arrive after the run."""
+    """An indefinite failure: the message has no outcome; it may still wait somewhere and arrive after the run."""
 
 
 class Bounced(Exception):
-    """A definite failure: the message came back as an error stanza; says its condition (RFC 6120 section 8.3.3)."""
+    """A definite failure: the message returned as an error stanza, with this condition (RFC 6120 section 8.3.3)."""
 
 
 class Repeated(Exception):
@@ -51,7 +51,7 @@ class Ledger:
         self._ids[message.receiver].add(id)
 
     def remove(self, id: str) -> InFlight | None:
-        """It arrived, came back or was never sent; None when it is not in flight (any more)."""
+        """It arrived, returned or was never sent; None if it is not in flight (any more)."""
         message = self._messages.pop(id, None)
         if message is not None:
             self._forget(id, message.sender)
@@ -59,7 +59,7 @@ class Ledger:
         return message
 
     def wait_until_settled(self, party: Jid, timeout_s: float) -> bool:
-        """Wait until nothing is in flight from or to this party; False when that took too long."""
+        """Wait until nothing is in flight from or to this user; False if that took too long."""
         if party not in self._ids:
             return True
         settled = self._waiting[party] = Event()  # gevent's, once locust has patched
@@ -69,7 +69,7 @@ class Ledger:
             del self._waiting[party]
 
     def give_up(self, party: Jid) -> list[InFlight]:
-        """Take out what is still in flight from or to this party."""
+        """Remove what is still in flight from or to this user."""
         ids = sorted(self._ids.get(party, ()))
         return [message for id in ids if (message := self.remove(id)) is not None]
 

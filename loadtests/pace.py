@@ -1,13 +1,13 @@
-"""An open workload: when messages are due does not depend on how fast the earlier ones went."""
+"""An open workload: the times at which messages are due do not depend on earlier messages."""
 
 from __future__ import annotations
 
 
 class Pace:
-    """When each message of one user is due, on a clock in nanoseconds.
+    """The times at which the messages of one user are due, on a clock in nanoseconds.
 
-    A user that was held up sends at once what has become due since. Latency counts from the due time, so that a
-    stall shows in every message it held up, not only in the first (no coordinated omission).
+    A user that was delayed sends at once what has become due since. Latency counts from the due time, so that a stall
+    shows in every message that it delayed, not only in the first (no coordinated omission).
     """
 
     def __init__(self, rate_per_s: float, begin_ns: int, phase: float) -> None:

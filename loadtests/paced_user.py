@@ -54,7 +54,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 @events.test_start.add_listener
 def warn(environment: Environment, **_: Any) -> None:
-    """A share that cannot be had is no error, but worth a word."""
+    """Warn of an impossible share, which is not an error."""
     options = environment.parsed_options
     servers = crowd().lab.servers
     if options and options.cross and len(servers) == 1:
@@ -62,7 +62,7 @@ def warn(environment: Environment, **_: Any) -> None:
 
 
 class PacedUser(XmppUser):
-    """Has `--rate` messages per second to write. What it writes in its task is the scenario."""
+    """Has `--rate` messages per second to write; its task defines them."""
 
     abstract = True
 

@@ -1,4 +1,4 @@
-"""Messages to people who are no users of the load: what tells that one arrived is a receipt (XEP-0184)."""
+"""Messages to people who are not users of the load: a receipt (XEP-0184) says that one arrived."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cluster.xmpp.jid import Jid
 
 NS = "urn:xmpp:receipts"
 PAYLOAD = f"{NS} received"
-"""How the parser names the receipt among a stanza's children."""
+"""The name of the receipt among a stanza's children."""
 
 
 def message(to: Jid, id: str, body: str) -> bytes:
@@ -21,7 +21,7 @@ def message(to: Jid, id: str, body: str) -> bytes:
 
 
 def read(raw: bytes) -> str:
-    """The id of the message that this is the receipt for (see PAYLOAD). Raises ValueError for no receipt."""
+    """The id of the message of this receipt (see PAYLOAD). Raises ValueError for other stanzas."""
     found = xml.parse(raw).find(f"{{{NS}}}received")
     if found is None:
         raise ValueError("the message is no receipt")

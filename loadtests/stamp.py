@@ -1,4 +1,4 @@
-"""Messages that tell when they should have been sent, so that whoever receives one knows how long it took."""
+"""Messages with the time at which they were due, from which receivers compute the latency."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cluster.xmpp.jid import Jid
 
 NS = "urn:xmpplab:load:0"
 PAYLOAD = f"{NS} stamp"
-"""How the parser names the stamp among a stanza's children."""
+"""The name of the stamp among a stanza's children."""
 
 Kind = Literal["local", "cross-domain", "sms", "mail", "room"]
 """Where a message goes: to a user of the same domain or of another, to a phone, to a mailbox, or to a room."""
@@ -39,7 +39,7 @@ def message(to: Jid, id: str, body: str, stamp: Stamp, *, type: str = "chat") ->
 
 
 def read(raw: bytes) -> Stamp:
-    """The stamp of a message that has one (see PAYLOAD). Raises ValueError where it has none that can be read."""
+    """The stamp of a message that has one (see PAYLOAD). Raises ValueError for an invalid one."""
     found = xml.parse(raw).find(f"{{{NS}}}stamp")
     if found is None:
         raise ValueError("the message has no stamp")

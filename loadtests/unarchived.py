@@ -1,4 +1,5 @@
-"""The messages of a load are not to be archived: that would measure the archive, and fill the lab's storage."""
+"""Keeps the messages of a load out of the archive: otherwise it would measure the archive, and fill the lab's
+storage."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ _REQUEST = f"<iq type='set' id='{_ID}'><prefs xmlns='{MAM}' default='never'><alw
 
 
 def keep_nothing(client: BlockingClient) -> None:
-    """Say so for a new account (XEP-0441 section 2.1), and wait for the answer: an error where there is no archive."""
+    """Set this for a new account (XEP-0441 section 2.1), and wait for the answer: an error if there is no archive."""
     client.send(_REQUEST)
     while (child := client.receive()) is not None:
         if child.name == f"{CLIENT} iq" and child.attributes.get("id") == _ID:

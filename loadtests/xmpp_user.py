@@ -42,10 +42,11 @@ CLOSE_TIMEOUT_S = 2.0
 
 FIRST_RETRY_S = 0.1
 LAST_RETRY_S = 2.0
-"""Between two tries to come back. Every user that lost its server tries, so that the load is part of the recovery."""
+"""Between two attempts to reconnect. Every user that lost its server tries, so that the load is part of the
+recovery."""
 
 BROKEN = (OSError, StreamFailed, StreamError, SaslError)
-"""What a connection ends with, or a try to make one."""
+"""The errors that end a connection, or an attempt to connect."""
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +145,7 @@ class XmppUser(User):
                     self._client.get().close()
 
     def _send(self, client: BlockingClient, id: str, message: InFlight, raw: bytes) -> None:
-        """What a connection that breaks took along is in flight: it may have arrived, and is lost if it has not."""
+        """Messages on a connection that breaks are in flight: they may have arrived, and are lost if they have not."""
         self.crowd.ledger.add(id, message)
         try:
             client.send(raw)
@@ -156,7 +157,7 @@ class XmppUser(User):
             self._fire("send", since_ms(message.sent_ns), len(raw))
 
     def _receive(self, client: BlockingClient) -> None:
-        """Read all that comes, on this stream and those that follow it."""
+        """Read all stanzas, on this stream and on later ones."""
         while True:
             error: Exception = StreamLost("the server ended the stream")
             try:
@@ -171,12 +172,12 @@ class XmppUser(User):
             self._client.set(client)
 
     def _lose(self, client: BlockingClient) -> None:
-        """From now on wait for the next stream, if this one is not known to be lost already."""
+        """From now on wait for the next stream, unless the loss of this one is known already."""
         if self._client.ready() and self._client.get() is client:
             self._client = AsyncResult()
 
     def _reconnect(self) -> BlockingClient:
-        """Try until the server takes the user again, at intervals that grow and differ from user to user."""
+        """Try until the server accepts the user again, at intervals that grow and differ from user to user."""
         lost_ns, interval_s = time.monotonic_ns(), FIRST_RETRY_S
         login = replace(self._login, register=False)
         why: Exception | None = None
@@ -214,7 +215,7 @@ class XmppUser(User):
             self._fire_delivery(kind, message.sent_ns if message else None, size_bytes)
 
     def _far_kind(self, receipt_: Slice) -> str:
-        """Of a receipt that came again: by who sent it."""
+        """The kind of a repeated receipt, by its sender."""
         domain = receipt_.attributes.get("from", "").partition("/")[0].rpartition("@")[2]
         far = self.crowd.lab.far.items()
         return next((kind for kind, people in far if any(each.domainpart == domain for each in people)), "sms")
@@ -250,7 +251,7 @@ def since_ms(begin_ns: int) -> float:
 
 
 def bounced(child: Slice) -> Bounced:
-    """What an error stanza says."""
+    """The condition of an error stanza."""
     get = child.attributes.get
     error = error_of(Stanza("message", None, None, get("id"), get("type"), child.payloads, child.raw))
     return Bounced(f"came back: {error.condition} (definite)")
@@ -260,13 +261,13 @@ def bounced(child: Slice) -> Bounced:
 def crowd() -> Crowd:
     """The users of this process. Raises LabUnusable.
 
-    Made when it is first asked for: a worker may have to start users before locust's `init` event is over.
+    Created at the first use: a worker may have to start users before locust's `init` event is over.
     """
     return Crowd(lab.find(os.environ, Path.cwd()), secrets.token_hex(4), secrets.token_urlsafe(), Random())
 
 
 def find_lab(runner: Runner, **_: Any) -> None:
-    """End locust with the reason where no load can be put on the lab. Its workers leave the questions to the master."""
+    """End locust with the reason if no load can be put on the lab. Its workers leave this to the master."""
     try:
         found = crowd().lab
         if isinstance(runner, WorkerRunner):

@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 
 class Reason(NamedTuple):
-    """One decision. Hops have its code; the rest is for people."""
+    """One decision. Hops have its code; the other fields are for people."""
 
     code: str
     what: str
-    """What was decided, as a sentence."""
+    """The decision, as a sentence."""
     rule: str
-    """The text that asks for it; empty where the decision is the lab's own."""
+    """The rule that demands it; empty if the decision is the lab's own."""
     remedy: str
     """What to do so that such a stanza arrives."""
 

@@ -1,4 +1,4 @@
-"""`xmpplab check`: what another server and a client meet at a domain of the lab."""
+"""`xmpplab check`: a domain of the lab, as another server and a client see it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,9 @@ def check(
     format: Format = "text",
     lab: LabName = None,
 ) -> None:
-    """Look at a domain as another server and a client do.
+    """Check a domain as another server and a client see it.
 
-    Step by step: names, TLS, certificates, logins.
-
-    Ends with the first step that fails, and what helps. Exit code 1 then.
+    Step by step: names, TLS, certificates, logins. Stops at the first step that fails, with exit code 1 and the remedy.
     """
     done = []
     for step in Lab.named(lab).check(domain):

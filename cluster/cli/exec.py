@@ -1,4 +1,4 @@
-"""`xmpplab exec`: run a program that sees the names of the lab."""
+"""`xmpplab exec`: run a program that uses the names of the lab."""
 
 from __future__ import annotations
 

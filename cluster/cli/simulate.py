@@ -93,7 +93,7 @@ def _text(report: SimulationReport) -> str:
         + ("" if report.is_complete else " (interrupted)"),
         f"  time      {report.virtual_s:,.0f} s in {report.real_s:,.1f} s: {speed:,.0f} virtual seconds per second",
         f"  events    {report.events:,}, {report.events / max(report.real_s, 0.001):,.0f} per second",
-        f"  logins    {report.logins:,}, broken connections {report.breaks:,}",
+        f"  logins    {report.logins:,}, broken connections {report.breaks:,}, stream errors {report.stream_errors:,}",
         f"  messages  sent {found.sent:,}, delivered {found.delivered:,} (of these stored first {found.waited:,}), "
         f"lost {found.lost:,}, lost by faults {found.lost_by_fault:,}, bounced {found.bounced:,}",
         f"            out of order {found.out_of_order:,}, duplicated {found.duplicated:,}, with the same id "

@@ -1,4 +1,4 @@
-"""`xmpplab why`: why a stanza arrived late, waits, came back, or never arrived."""
+"""`xmpplab why`: why a stanza arrived late, waits, was returned, or never arrived."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def why(
     format: Annotated[Format, typer.Option(help="Output for people, programs or Markdown.")] = "text",
     lab: LabName = None,
 ) -> None:  # fmt: skip
-    """Explain what became of a stanza, and why.
+    """Explain what happened to a stanza, and why.
 
-    Without an id, of the newest stanza in the journal that is from and to these addresses.
+    Without an id, the newest stanza in the journal with these addresses.
     """
     if trace_id and (from_ or to or follow):
         raise BadInput("a trace id names one stanza; leave out --from, --to and --follow")
@@ -63,7 +63,7 @@ def why(
 
 
 def _end(lab: Lab, text: str) -> str:
-    """An address as hops have it, of what the user typed: a name that is unique in the lab, or an address."""
+    """The address in the form of hops, from a name that is unique in the lab, or an address."""
     return str(lab.account(text)) if text and not {"@", "."} & {*text} else address(text)
 
 
@@ -89,7 +89,7 @@ def _print(answer: Explanation, format: Format, *, is_one: bool = True) -> None:
 
 
 def text_of(answer: Explanation) -> list[str]:
-    """The answer in lines: what became of the stanza and why, and each hop."""
+    """The explanation in lines: what happened to the stanza and why, and each hop."""
     title = f"{answer.kind} from {answer.from_} to {answer.to}, trace {answer.trace_id}"
     verdict = _verdict(answer)
     lines = [safe_line(title), verdict if answer.outcome == "delivered" else wrong(verdict)]

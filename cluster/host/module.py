@@ -72,7 +72,7 @@ delivered: it was delivered, or is stored for later; handler(ctx, account, stanz
 settled: when what the handler stores is safe, None if it is already (see base/settled.py).
 """
 
-PresenceHook = Literal["leaving", "sent", "concerns", "received", "gone", "shown"]
+PresenceHook = Literal["leaving", "sent", "concerns", "received", "gone", "shown", "regrouped"]
 """Points on the way of presence. Handlers return at once; the server reads on from the sender when all that they return
 has settled. They run in the order of the modules' names, after the server has handled the presence.
 
@@ -89,6 +89,7 @@ gone: unavailable presence of a session of the account, which it sent or which f
     unavailable or error presence for the account or one of its resources; handler(ctx, account, stanza) -> settled.
     `from` is gone: a resource, or all of them if it is bare.
 shown: a contact may see the account from now on; handler(ctx, account, jid) -> settled
+regrouped: a contact is in other groups of the roster; handler(ctx, account, item) -> settled. `item`: as it was before.
 
 Subscription requests and probes are not presence in this sense, and presence of blocked addresses is left out.
 """

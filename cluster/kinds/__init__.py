@@ -1,7 +1,7 @@
-"""The kinds of nodes that a lab can have: one kind, one file, and this folder is the registry.
+"""The kinds of nodes of a lab: one kind, one file, and this folder is the registry.
 
-A kind is the class of its nodes in the plan, and all that the lab knows of it: `kind = SmsGateway`. Services live in a
-server and are no nodes; a file has `service = ServiceKind(…)` for one.
+A kind is the class of its nodes in the plan, with all that the lab knows of it: `kind = SmsGateway`. A service runs in
+a server and is not a node; its file has `service = ServiceKind(…)`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ N = TypeVar("N", ServerNode, GatewayNode, NetworkNode)
 
 @cache
 def known() -> dict[str, type[Any]]:
-    """The kinds there are, by what they are called in the topology. Raises ValueError where two are called the same."""
+    """All kinds, by their names in the topology. Raises ValueError if two have one name."""
     found: dict[str, type[Any]] = {}
     for name, module in _files().items():
         kind = getattr(module, "kind", None)
@@ -37,7 +37,7 @@ def known() -> dict[str, type[Any]]:
 
 @cache
 def services() -> dict[str, ServiceKind]:
-    """Those of services, by the keys of a server's section."""
+    """The kinds of services, by the keys of a server's section."""
     found = [getattr(module, "service", None) for module in _files().values()]
     return {kind.name: kind for kind in found if isinstance(kind, ServiceKind)}
 
@@ -48,17 +48,17 @@ def _files() -> dict[str, ModuleType]:
 
 
 def servers() -> dict[str, type[ServerNode]]:
-    """Those of servers."""
+    """The kinds of servers."""
     return _of(ServerNode)
 
 
 def gateways() -> dict[str, type[GatewayNode]]:
-    """Those of gateways."""
+    """The kinds of gateways."""
     return _of(GatewayNode)
 
 
 def networks() -> dict[str, type[NetworkNode]]:
-    """Those of foreign networks."""
+    """The kinds of foreign networks."""
     return _of(NetworkNode)
 
 

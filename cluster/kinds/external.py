@@ -1,4 +1,4 @@
-"""`external`: a server that somebody else starts, such as one in a debugger."""
+"""`external`: a server that the user starts, such as one in a debugger."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _address(text: str) -> str:
 
 
 class External(ServerNode, frozen=True, kw_only=True, tag_field="kind", tag="external"):
-    """A place in the lab, with names and a certificate; nothing of it is started."""
+    """A place in the lab, with names and a certificate; the lab starts nothing."""
 
     about = (
         "A server that you start yourself, such as one in a debugger: the lab gives it an address, names and a "

@@ -26,7 +26,7 @@ SMTP_PORT = 2525
 
 _ATOM = r"[^\s@()\[\];\\,.]+"
 _MAIL_LOCALPART = re.compile(rf"{_ATOM}(\.{_ATOM})*")
-"""A dot-atom (RFC 5321 section 4.1.2), as far as a localpart of RFC 7622 can have what no dot-atom has."""
+"""A dot-atom (RFC 5321 section 4.1.2) of characters that a localpart of RFC 7622 may have."""
 _MAX_ADDRESS_BYTES = 254
 """RFC 5321 section 4.5.3.1.3: a path has at most 256 octets, with its < and >."""
 
@@ -45,7 +45,7 @@ class MailGateway(GatewayNode, frozen=True, kw_only=True, tag_field="kind", tag=
     """Mail addresses as XMPP addresses, and the other way round."""
 
     mail_domains: tuple[str, ...] = ()
-    """Of the accounts that get mail by their own JIDs."""
+    """Domains of the accounts that get mail at their own JIDs."""
     aliases: dict[str, str] = msgspec.field(default_factory=dict)
     """Further mail addresses, and their owners."""
 
@@ -74,7 +74,7 @@ class MailGateway(GatewayNode, frozen=True, kw_only=True, tag_field="kind", tag=
 
     @property
     def taken_domains(self) -> list[str]:
-        """Whose mail it takes."""
+        """The domains whose mail it accepts."""
         from cluster.protocols.mime.address import domain_of
 
         return [self.domain, *self.mail_domains, *(domain_of(address) for address, _ in self._whose())]
@@ -82,7 +82,7 @@ class MailGateway(GatewayNode, frozen=True, kw_only=True, tag_field="kind", tag=
     @override
     @classmethod
     def findings(cls, name: str, section: Mapping[str, Any], domains: Mapping[str, str]) -> Iterator[Finding]:
-        """Mail is for accounts of the lab, and each address is somebody's in one way."""
+        """Mail is for accounts of the lab, and each address has one owner."""
         path = ("gateways", name)
         taken = [domain for domain, server in domains.items() if server == section.get("server")]
         mail_for = section.get("mail_for")

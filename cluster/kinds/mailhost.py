@@ -111,7 +111,7 @@ class MailHost(NetworkNode, frozen=True, kw_only=True, tag_field="kind", tag="ma
 def _mailboxes(
     name: str, network: Mapping[str, Any], gateways: Mapping[str, Any], domains: Mapping[str, str]
 ) -> Iterator[Finding]:
-    """Each address is one mailbox's, and of no domain whose mail a gateway takes."""
+    """Each address belongs to one mailbox, and not to a domain whose mail a gateway accepts."""
     taken = {domain: gateway for gateway, part in gateways.items() for domain in _taken_by(part, domains)}
     seen: dict[str, str] = {}
     for mailbox, written in items(network, "mailboxes"):
@@ -125,7 +125,7 @@ def _mailboxes(
 
 
 def _taken_by(gateway: Mapping[str, Any], domains: Mapping[str, str]) -> set[str]:
-    """The domains whose mail a gateway takes."""
+    """The domains whose mail a gateway accepts."""
     mail_for = gateway.get("mail_for")
     written = [gateway.get("domain"), *(mail_for if isinstance(mail_for, list) else ())]
     written += [prepared_account(address).rpartition("@")[2] for address, _ in items(gateway, "aliases")]

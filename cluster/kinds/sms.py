@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 USUAL_NUMBER = "2345"
 SMPP_USER, SMPP_PASSWORD = 15, 8
-"""Most octets of a system_id and of its password (SMPP 3.4 sections 5.2.1 and 5.2.2)."""
+"""Maximum octets of a system_id and of its password (SMPP 3.4 sections 5.2.1 and 5.2.2)."""
 
 _SENDER = r"^(\+[1-9][0-9]{6,14}|[0-9]{2,20})$"
 """A short code too; an SMPP address has at most 20 digits (SMPP 3.4 section 5.2.8)."""
@@ -36,7 +36,7 @@ class SmsGateway(GatewayNode, frozen=True, kw_only=True, tag_field="kind", tag="
     """Phone numbers as XMPP addresses."""
 
     number: str = USUAL_NUMBER
-    """Short code that phones see."""
+    """The short code that phones see."""
 
     about = "A gateway to a message centre, which speaks SMPP: phones as XMPP addresses."
     keys = (
@@ -50,7 +50,7 @@ class SmsGateway(GatewayNode, frozen=True, kw_only=True, tag_field="kind", tag="
     network_kind = "smsc"
 
     def login(self, network: NetworkNode) -> tuple[str, str]:
-        """Who it is at its message centre: in the lab's own, its name and the beginning of its secret."""
+        """Its login at the message centre: at the lab's own, its name and the beginning of its secret."""
         if network.is_external:
             return network.user, network.password
         return self.name[:SMPP_USER], self.secret[:SMPP_PASSWORD]

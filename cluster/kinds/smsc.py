@@ -112,7 +112,7 @@ class MessageCentre(NetworkNode, frozen=True, kw_only=True, tag_field="kind", ta
 
 
 def _numbers(name: str, network: Mapping[str, Any], gateways: Mapping[str, Any]) -> Iterator[Finding]:
-    """Each number is one phone's or one gateway's, whose number begins those of no phone: it is a range of its own."""
+    """Each number belongs to one phone or one gateway; no phone's number begins with a gateway's, which is a range."""
     ranges: dict[str, str] = {}
     for gateway, part in gateways.items():
         number = part.get("number", USUAL_NUMBER)
@@ -159,7 +159,7 @@ def _esmes(gateways: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _fits(text: str, most: int) -> bool:
-    """A C-octet string of SMPP can carry it (section 3.1)."""
+    """Whether it fits into a C-octet string of SMPP (section 3.1)."""
     return len(text) <= most and all("\0" < character <= "\xff" for character in text)
 
 

@@ -1,4 +1,4 @@
-"""`xmpplab`: the server of this lab, whose links may run through Redis."""
+"""`xmpplab`: the lab's own server, whose links may run through Redis."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cluster.kinds.base.values import AccountJid
 from cluster.store.limits import DEFAULTS, Limit, Limits
 
 MAX_NODES = 16
-"""Of one server: as many processes as a desk has cores, and more than enough to see what happens between them."""
+"""Of one server: as many processes as a desktop machine has cores, and enough to see what happens between them."""
 
 _Count = Annotated[int, Ge(0)]
 _RETURNED = "further ones return to their senders."
@@ -27,7 +27,7 @@ _HTTP_PORT = Key(
 
 
 class XmpplabServer(ServerNode, frozen=True, kw_only=True, tag_field="kind", tag="xmpplab"):
-    """One process of a server of ours; a domain may have several."""
+    """One process of the lab's own server; a domain may have several."""
 
     modules: tuple[str, ...] = ()
     """Files of cluster/modules to load."""
@@ -38,7 +38,7 @@ class XmpplabServer(ServerNode, frozen=True, kw_only=True, tag_field="kind", tag
     strict: bool = False
     """Mistakes of old clients are refused."""
     anonymous: bool = False
-    """SASL ANONYMOUS is on offer."""
+    """SASL ANONYMOUS is offered."""
     admin: str = ""
     """The operator's account; empty if the topology names none."""
     http_port: int = 5281
@@ -146,12 +146,12 @@ class XmpplabServer(ServerNode, frozen=True, kw_only=True, tag_field="kind", tag
 
     @property
     def speaks_for(self) -> str:
-        """By what its Redis user is known."""
+        """The name of its Redis user."""
         return self.domain
 
     @property
     def channel(self) -> str:
-        """By what its control channel and its links are known: the domain, or `domain/node` for a further node."""
+        """The name of its control channel and of its links: the domain, or `domain/node` for a further node."""
         return f"{self.domain}/{self.name}" if self.node_of else self.domain
 
 

@@ -12,10 +12,11 @@ from cluster.host.iq import NOTHING_HANDLES
 from cluster.host.module import Item
 from cluster.pubsub import discovery, requests, subscribing
 from cluster.pubsub.errors import OWNER, PUBSUB
-from cluster.pubsub.pep import Pep, audience, came, nodes_of, welcome, without_nodes
+from cluster.pubsub.pep import Pep, audience, came, nodes_of, regrouped, welcome, without_nodes
 from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.im.accounts import LocalAccount
 from cluster.server.sessions.session import Session
+from cluster.store.port import RosterItem
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.extensions import caps
@@ -134,6 +135,13 @@ def meet(ctx: ModuleContext, account: LocalAccount, presence: Stanza) -> Settled
 def show(ctx: ModuleContext, account: LocalAccount, contact: Jid) -> Settled:
     """A contact may see the account from now on, so it gets what was published before (XEP-0060 section 12.2)."""
     welcome(ctx, account, contact)
+    return None
+
+
+@module.on_presence("regrouped")
+def regroup(ctx: ModuleContext, account: LocalAccount, before: RosterItem) -> Settled:
+    """A contact may be in a group for which a node is from now on, so it gets the last item (section 12.2)."""
+    regrouped(ctx, account, before)
     return None
 
 

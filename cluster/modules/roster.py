@@ -64,7 +64,9 @@ async def change_roster(ctx: ModuleContext, iq: Stanza) -> Stanza:
         if removed is not None:
             await removed
     else:
-        await ctx.subscriptions.put(session.account, _changed(session.account, contact, items[0]))
+        changed = ctx.subscriptions.put(session.account, _changed(session.account, contact, items[0]))
+        if changed is not None:
+            await changed
     return iq.reply()
 
 

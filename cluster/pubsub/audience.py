@@ -24,6 +24,8 @@ class Listener(msgspec.Struct):
     capabilities: Capabilities | None
     wanted: frozenset[str] = _NOTHING
     """Names of nodes; none until its capabilities are known."""
+    is_learned: bool = False
+    """What its capabilities stand for is known; else it is asked again when it sends presence again."""
     is_stranger: bool = False
     """It did not see the account's presence when it came."""
 
@@ -55,14 +57,16 @@ class Audience:
         if listener is None:
             if len(heard.listeners) >= MAX_OF_ACCOUNT or (is_stranger and heard.strangers >= MAX_STRANGERS):
                 return None
-            listener = heard.listeners[jid] = Listener(capabilities, is_stranger=is_stranger)
+            listener = heard.listeners[jid] = Listener(
+                capabilities, is_learned=capabilities is None, is_stranger=is_stranger
+            )
             heard.strangers += is_stranger
             self._count += 1
             self._bound(localpart)
             return listener
-        if listener.capabilities == capabilities:
+        if listener.capabilities == capabilities and listener.is_learned:
             return None
-        listener.capabilities = capabilities
+        listener.capabilities, listener.is_learned = capabilities, capabilities is None
         return listener
 
     def gone(self, localpart: str, jid: Jid) -> None:

@@ -20,6 +20,7 @@ from cluster.pubsub.retrieving import last_events
 from cluster.pubsub.service import Bounds, Change, PubsubService, Surroundings
 from cluster.server.context import ModuleContext
 from cluster.server.im.accounts import LocalAccount
+from cluster.store.port import RosterItem
 from cluster.store.pubsub import AccessModel, Node, NodeConfig
 from cluster.xmpp.extensions.caps import Capabilities
 from cluster.xmpp.jid import Jid
@@ -180,7 +181,7 @@ def came(
 
     def learned(wanted: frozenset[str]) -> None:
         if heard.find(localpart, jid) is listener and listener.capabilities == capabilities:
-            new, listener.wanted = wanted - listener.wanted, wanted
+            new, listener.wanted, listener.is_learned = wanted - listener.wanted, wanted, True
             if new and not is_known and nodes_of.of(account):
                 Pep(ctx, account).send_last(jid, new)
 
@@ -193,3 +194,14 @@ def welcome(ctx: ModuleContext, account: LocalAccount, contact: Jid) -> None:
     for jid in heard.of(localpart, contact):
         if (listener := heard.find(localpart, jid)) is not None:
             Pep(ctx, account).send_last(jid, listener.wanted)
+
+
+def regrouped(ctx: ModuleContext, account: LocalAccount, before: RosterItem) -> None:
+    """A contact is in other groups of the roster than before: its resources get the last items that are new to them."""
+    old = set(before.groups)
+    nodes = [node.record for node in nodes_of.of(account).values() if node.config.access_model == "roster"]
+    new = {record.name for record in nodes if old.isdisjoint(record.config.roster_groups_allowed)}
+    heard, localpart = audience.of(ctx), account.jid.localpart
+    for jid in heard.of(localpart, before.jid) if new else ():
+        if (listener := heard.find(localpart, jid)) is not None:
+            Pep(ctx, account).send_last(jid, new & listener.wanted)

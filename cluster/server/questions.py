@@ -43,7 +43,7 @@ class Questions:
     def ask(self, by: Jid, whom: Jid, payload: Element) -> Deferred[Answer]:
         """An iq of type get; fires with the result."""
         if len(self._asked) >= MAX_ASKED:
-            self._give_up(next(iter(self._asked)))
+            self._fire(next(iter(self._asked)), None)
         id = self._new_id()
         answered: Deferred[Answer] = Deferred()
         timeout = self._clock.callLater(ANSWER_TIMEOUT_S, self._fire, id, None)
@@ -61,12 +61,6 @@ class Questions:
         if answer.from_ == asked.whom and (answer.to or answer.from_.bare) == asked.by:
             self._fire(answer.id or "", answer if answer.type == "result" else None)
 
-    def _give_up(self, id: str) -> None:
-        """Tell it later: who waits for the answer may ask another question."""
-        asked = self._asked.pop(id)
-        asked.timeout.cancel()
-        self._clock.callLater(0, asked.answered.callback, None)
-
     def _failed(self, failure: object, id: str) -> None:
         self._fire(id, None)
 
@@ -76,4 +70,5 @@ class Questions:
             return
         if asked.timeout.active():
             asked.timeout.cancel()
-        asked.answered.callback(answer)
+        # never while it is asked: who asks one after the other, each of whom is gone, would do so without an end
+        self._clock.callLater(0, asked.answered.callback, answer)

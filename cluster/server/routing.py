@@ -18,11 +18,14 @@ from cluster.server.nodes.relayed import RelayedPlaces
 from cluster.trace.hop import Event
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.limits import CARRIED, ENTERING_BYTES, too_large
+from cluster.xmpp.limits import CARRIED, ENTERING_BYTES, too_large, too_many
 from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.stanza_id import StanzaIds, arrived
+from cluster.xmpp.wellformed import why_too_large
 
 _CARRIED_BYTES = CARRIED.max_bytes
+_SHORT_BYTES = CARRIED.max_nodes
+"""A stanza of this size has no more elements and attributes than are carried."""
 MAX_KNOWN = 1_024
 """Domainparts whose next hop is remembered; clients may write to any. Beyond, all are looked up again."""
 
@@ -41,6 +44,13 @@ class LocalService(Protocol):
         means that it is read again. Empty for a stanza that starts at this node: if delivery fails, its sender gets an
         error.
         """
+
+
+def _cannot_be_carried(raw: bytes) -> bool:
+    """Whether the other end of a link would not take it: a long list of short elements too."""
+    if len(raw) > _CARRIED_BYTES:
+        return True
+    return raw.count(b"<") + raw.count(b"=") > CARRIED.max_nodes and bool(why_too_large(raw))
 
 
 Hop = Callable[[Stanza, str], Settled]
@@ -118,7 +128,7 @@ class Routing:
         detail = f"link to {domain}"
 
         def send(stanza: Stanza, place: str) -> Settled:
-            if len(stanza.raw) > _CARRIED_BYTES:
+            if len(stanza.raw) > _SHORT_BYTES and _cannot_be_carried(stanza.raw):
                 return self.too_large(stanza)
             if stanza.trace_id:
                 self._tracer.record(Event.ROUTED, stanza, detail)
@@ -189,7 +199,8 @@ class Routing:
 
     def too_large(self, stanza: Stanza) -> Settled:
         """Answer a stanza that cannot be carried; if it is an answer, its receiver gets an error instead."""
-        error = too_large(len(stanza.raw))
+        size_bytes = len(stanza.raw)
+        error = too_large(size_bytes) if size_bytes > ENTERING_BYTES else too_many(why_too_large(stanza.raw))
         if stanza.may_be_answered_with_error:
             return self.bounce(stanza, error)
         self._tracer.record(Event.DROPPED, stanza, str(error), reason=error.reason)

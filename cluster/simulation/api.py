@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from cluster.topology.plan import Plan
 
 DOMAIN_BYTES = 70_000
-"""What a domain takes in memory, measured."""
+"""Measured memory of a domain."""
 PERSON_BYTES = 95_000
-"""What somebody who is online takes, with the client, both ends of its connection and its session, measured."""
+"""Measured memory of an online person: client, both ends of the connection, session and contacts."""
 SHARE = 0.8
-"""Of the memory that is free may be taken."""
+"""The share of the free memory that a run may take."""
 
 
 def simulate(
@@ -45,7 +45,7 @@ def simulate(
 
 
 def check(plan: Plan) -> None:
-    """Raises BadInput with all of the plan that cannot be simulated, and what to do."""
+    """Raises BadInput that lists all parts of the plan that cannot be simulated, with remedies."""
     ours = {node.name for node in plan.ours}
     foreign = [node for node in plan.servers if node.name not in ours]
     found = [f"server {node.name} is of kind {node.kind}, a program of its own; make it xmpplab" for node in foreign]
@@ -61,7 +61,7 @@ def check(plan: Plan) -> None:
 
 
 def check_memory(plan: Plan, people: int) -> None:
-    """Raises BadInput where it would take more memory than there is."""
+    """Raises BadInput where the run needs more memory than is free."""
     import psutil
 
     from cluster.simulation.population import accounts

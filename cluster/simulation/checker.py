@@ -1,4 +1,4 @@
-"""What becomes of each message between two people: delivered once and in order, or else what went wrong."""
+"""Tracks every message: whether it is delivered, once and in order."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from cluster.simulation.report import SimulatedMessages
 
 MAX_MARKS = 64
-"""Of one flow: messages that arrived last, and could arrive again."""
+"""Recently delivered messages of a flow whose marks are kept, to recognize copies."""
 MAX_EXAMPLES = 3
-"""Of each kind of trouble."""
+"""Examples kept of each kind of problem."""
 
 
 class Flow:
@@ -21,11 +21,11 @@ class Flow:
 
     def __init__(self) -> None:
         self.number = 0
-        """Of the next message."""
+        """Number of the next message."""
         self.highest = -1
-        """That arrived."""
+        """Highest number that arrived."""
         self.under_way: dict[int, int] = {}
-        """When each was sent that has not arrived, in nanoseconds."""
+        """Send times of messages that have not arrived, in nanoseconds, by number."""
         self.marks: OrderedDict[int, bytes] = OrderedDict()
 
 
@@ -37,12 +37,12 @@ class Checker:
         self.out_of_order = self.duplicated = self.duplicated_same_id = self.misdelivered = 0
         self.examples: list[str] = []
         self.latencies_s = array("d")
-        """Of what was sent while its receiver was there."""
+        """Latencies of messages that were sent while the receiver was online."""
         self._flows: dict[tuple[int, int], Flow] = {}
         self._noted: dict[str, int] = {}
 
     def new_id(self, from_: int, to: int, at_ns: int) -> str:
-        """The id of a message that this person sends to that one now."""
+        """Record a new message between two people, by their numbers; returns its id."""
         flow = self._flows.get((from_, to))
         if flow is None:
             flow = self._flows[from_, to] = Flow()
@@ -52,7 +52,7 @@ class Checker:
         return f"m{from_}-{to}-{number}"
 
     def arrived(self, id: str, at: int, at_ns: int, there_since_ns: int, mark: bytes) -> int | None:
-        """This person got it: who wrote it; None where it is a copy.
+        """A message arrived at a person: returns the number of its sender, None for a copy.
 
         `there_since_ns`: when its session began; `mark`: by which a copy can be told (`cluster.xmpp.stanza_id`).
         """
@@ -89,7 +89,7 @@ class Checker:
             self.note("duplicated", f"{id} came again, with no id by which it could be told")
 
     def came_back(self, id: str, why: str) -> None:
-        """It was bounced."""
+        """A message came back as an error."""
         from_, to, number = _parts(id)
         if self._flows[from_, to].under_way.pop(number, None) is not None:
             self.bounced += 1
@@ -101,7 +101,7 @@ class Checker:
         return sum(len(flow.under_way) for flow in self._flows.values())
 
     def lost(self, by_faults: Mapping[str, None]) -> tuple[int, int]:
-        """Once nothing moves any more: how much is lost, and how much the faults of links took."""
+        """At the end of a run: how many messages are lost, and how many were lost by faults of links."""
         missing = [f"m{from_}-{to}-{number}" for (from_, to), flow in self._flows.items() for number in flow.under_way]
         lost = [id for id in missing if id not in by_faults]
         for id in lost:
@@ -109,7 +109,7 @@ class Checker:
         return len(lost), len(missing) - len(lost)
 
     def messages(self, lost: int, lost_by_fault: int) -> SimulatedMessages:
-        """What is known of them, with what `lost` said."""
+        """The counts, with the results of `lost`."""
         return SimulatedMessages(
             sent=self.sent,
             delivered=self.delivered,
@@ -125,7 +125,7 @@ class Checker:
         )
 
     def percentiles_ms(self) -> dict[str, float]:
-        """Latencies of what was sent while its receiver was there."""
+        """Percentiles of the latencies."""
         if not self.latencies_s:
             return {}
         ordered = sorted(self.latencies_s)
@@ -137,7 +137,7 @@ class Checker:
         return {**found, "max": round(ordered[-1] * 1000, 3)}
 
     def note(self, what: str, text: str) -> None:
-        """Keep an example of what is wrong, unless there are enough of them."""
+        """Keep an example of a problem, up to MAX_EXAMPLES of a kind."""
         self._noted[what] = self._noted.get(what, 0) + 1
         if self._noted[what] <= MAX_EXAMPLES:
             self.examples.append(f"{what}: {text}")

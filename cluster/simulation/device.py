@@ -1,4 +1,4 @@
-"""A client of one account: it logs in, manages its stream (XEP-0198), and comes back when its connection breaks."""
+"""A client of one account: logs in, manages its stream (XEP-0198), and reconnects when the connection breaks."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ from cluster.xmpp.streams.login import Bound, Login, Resumption, StreamFailed
 from cluster.xmpp.streams.sm import StreamManagement, Unacknowledged
 
 RETRY_S = 1.0
-"""Before a further try to connect, on average."""
+"""Mean time before it connects again."""
 CONNECT_TIMEOUT_S = 10.0
 KEEPALIVE_S = 60.0
-"""So often it asks the server for an acknowledgement; one who does not answer until the next time is gone."""
+"""Interval of requests for acknowledgement; a server that does not answer before the next one is gone."""
 GOODBYE_S = 5.0
 """How long the server may take to end its side of the stream."""
 BROKEN = (StreamFailed, StreamError, sasl.SaslError)
-"""What a stream ends with."""
+"""Errors that end a stream."""
 _STANZAS = frozenset({f"{CLIENT} message", f"{CLIENT} presence", f"{CLIENT} iq"})
 
 
 class User(Protocol):
-    """Who uses the device."""
+    """The user of a device."""
 
     def on_online(self, *, is_new: bool) -> None:
-        """It is logged in; `is_new`: with a new session, to which nothing of an earlier one belongs."""
+        """The device is online; `is_new`: with a new session instead of a resumed one."""
 
     def on_offline(self) -> None:
-        """It has left."""
+        """The device is offline after `leave`."""
 
     def on_stanza(self, stanza: Slice) -> None:
-        """It got this."""
+        """A stanza arrived."""
 
 
 @implementer(IHandshakeListener)
@@ -98,22 +98,22 @@ class _Line(TwistedProtocol):
 
 
 class Device(ClientFactory):
-    """It is away, or wants to be online and does what it takes."""
+    """One client. Between `come` and `leave` it stays online, and reconnects when needed."""
 
     noisy = False
 
     def __init__(
         self, host: Host, address: tuple[str, int], login: Login, user: User, chance: Random, greeting: Sequence[Stanza]
     ) -> None:
-        """`address`: of its server; `greeting`: what it sends with each new session."""
+        """`address`: of the server; `greeting`: stanzas that begin each new session."""
         self.is_online = False
-        """Stanzas flow."""
+        """It is logged in, and can send stanzas."""
         self.breaks = 0
-        """Connections that ended though it wanted to stay."""
+        """How often the connection broke."""
         self.troubles = 0
-        """Streams that the server ended, or that could not be."""
+        """Streams that ended with an error of the server, or one that the client found."""
         self.trouble = ""
-        """What the last of them said."""
+        """The last of these errors."""
         self._host = host
         self._address = address
         self._login = login
@@ -126,29 +126,29 @@ class Device(ClientFactory):
         self._retry: VirtualCall | None = None
         self._keepalive: VirtualCall | None = None
         self._is_heard = False
-        """Something came since the server was last asked for a sign of life."""
+        """Something arrived since the last keepalive."""
         self._bound: Bound | None = None
         self._is_managed = False
         self._goodbye: Stanza | None = None
 
     @property
     def is_away(self) -> bool:
-        """It neither is nor wants to be online."""
+        """It is disconnected, and stays so."""
         return not self._wants and self._line is None
 
     @property
     def unacknowledged(self) -> int:
-        """Stanzas that it sent and the server has not acknowledged."""
+        """How many sent stanzas the server has not acknowledged."""
         return self._sm.unacknowledged
 
     def come(self) -> None:
-        """Be online from now on."""
+        """Go online, and stay online."""
         self._wants, self._goodbye = True, None
         if self._line is None and self._retry is None:
             self._connect()
 
     def leave(self, goodbye: Stanza) -> None:
-        """Say goodbye and end the stream, as soon as the server has acknowledged all that was sent."""
+        """Send `goodbye` and close the stream, once the server has acknowledged all stanzas."""
         self._goodbye = goodbye
         self._leave_if_done()
 
@@ -166,13 +166,13 @@ class Device(ClientFactory):
         self._host.callLater(GOODBYE_S, line.transport.loseConnection)
 
     def send(self, stanzas: Sequence[Stanza]) -> None:
-        """Write them now, or when it is online again."""
+        """Send stanzas now, or once it is online again."""
         request = self._sm.sent([Unacknowledged(stanza, 0.0) for stanza in stanzas])
         if self._line is not None and self.is_online:
             self._line.transport.write(b"".join([stanza.raw for stanza in stanzas]) + request)
 
     def cut(self) -> None:
-        """Its connection breaks, as when it leaves the range of its network."""
+        """Break the connection with a reset."""
         if self._line is not None:
             self._line.transport.abortConnection()
 
@@ -183,7 +183,7 @@ class Device(ClientFactory):
         self._host.connectTCP(*self._address, self, timeout=CONNECT_TIMEOUT_S)
 
     def buildProtocol(self, addr: object) -> _Line:
-        """It is connected."""
+        """The connection is established."""
         resumption = None
         if self._sm.id and self._bound is not None:
             resumption = Resumption(self._bound.jid, self._sm.id, self._sm.handled)
@@ -194,11 +194,11 @@ class Device(ClientFactory):
         return f"{self._chance.getrandbits(128):032x}"
 
     def clientConnectionFailed(self, connector: object, reason: Failure) -> None:
-        """Nobody is there: try again."""
+        """The server cannot be reached: try again."""
         self._try_again()
 
     def lost(self) -> None:
-        """The connection is gone."""
+        """The connection is lost."""
         was_online, self.is_online, self._line = self.is_online, False, None
         if self._keepalive is not None:
             self._keepalive.cancel()
@@ -216,7 +216,7 @@ class Device(ClientFactory):
     # --- of its stream
 
     def _keep_alive(self) -> None:
-        """A connection whose other end has vanished without a word is found out."""
+        """Detect a connection whose other end has vanished."""
         if not self._is_heard:
             self._keepalive = None
             self.cut()
@@ -249,7 +249,7 @@ class Device(ClientFactory):
         self._user.on_online(is_new=True)
 
     def take(self, child: Slice) -> None:
-        """A child of the stream."""
+        """Handle a child element of the stream."""
         self._is_heard = True
         if child.name in _STANZAS:
             if self._is_managed:

@@ -1,4 +1,4 @@
-"""What is recorded of a run: the hops of the stanzas that are followed, and all that anybody received."""
+"""The journal of a run: the hops of followed stanzas, and every stanza that a client received."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import msgspec
 from cluster.trace.hop import Event, Hop
 
 MAX_LOST = 100_000
-"""Stanzas of which it is remembered that a fault lost them."""
+"""Maximum of the remembered ids of stanzas that faults lost."""
 
 
 class Journal:
-    """Its digest is the same for the same topology, seed and options: it is never kept whole."""
+    """Hashes all that is recorded. The same topology, seed and options give the same digest."""
 
     def __init__(self) -> None:
         self.lost: dict[str, None] = {}
-        """Ids of stanzas that the faults of links lost, in order."""
+        """Ids of stanzas that faults of links lost."""
         self._digest = blake2b(digest_size=16)
 
     def append(self, hop: Hop) -> None:
-        """One hop, as nodes write it (`cluster.trace.hop.Journal`)."""
+        """Record a hop (`cluster.trace.hop.Journal`)."""
         self._digest.update(msgspec.json.encode(hop))
         if hop.event is Event.LOST and len(self.lost) < MAX_LOST:
             self.lost[hop.detail.partition(": ")[2]] = None
 
     def received(self, at_ns: int, who: str, raw: bytes) -> None:
-        """What somebody's client got, byte for byte."""
+        """Record a stanza that a client received."""
         self._digest.update(b"%d %s " % (at_ns, who.encode()))
         self._digest.update(raw)
 
     @property
     def digest(self) -> str:
-        """Of all so far."""
+        """The hash of all records so far."""
         return self._digest.hexdigest()

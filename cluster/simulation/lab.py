@@ -18,11 +18,11 @@ from cluster.virtual.network import Network
 from cluster.virtual.timeline import Timeline
 
 ACKNOWLEDGE_AFTER_S = 0.01
-"""What settled so short a time before a crash comes again, as it does from Redis."""
+"""Stanzas that settled less than this time before a crash are delivered again, as with Redis."""
 
 
 class SimulatedLab:
-    """All of it. What is stored outlives the nodes, as what is in Redis does."""
+    """A simulated lab. Its stores outlive its nodes, as Redis does."""
 
     def __init__(self, plan: Plan, seed: int) -> None:
         """The same plan and seed give the same run."""
@@ -32,9 +32,9 @@ class SimulatedLab:
         self.timeline = Timeline()
         self.network = Network(self.timeline, str(seed))
         self.stores: dict[str, Store] = {}
-        """By domain."""
+        """The stores, by domain."""
         self.nodes: dict[str, SimulatedNode] = {}
-        """Those that run, by name."""
+        """The running nodes, by name."""
         redis = self.network.host("redis")
         self.memberships = {node.domain: MemoryMembership(redis) for node in plan.ours}
         self.router = MemoryNetwork(
@@ -50,7 +50,7 @@ class SimulatedLab:
         self._starts: dict[str, int] = {}
 
     async def start(self) -> None:
-        """Make the accounts, and start every node."""
+        """Create the accounts, and start all nodes."""
         for node in self.plan.ours:
             store = self.stores.setdefault(node.domain, memory_store())
             for seed in node.accounts:
@@ -59,13 +59,13 @@ class SimulatedLab:
             self.start_node(name)
 
     def start_node(self, name: str) -> None:
-        """Start it, for the first time or again."""
+        """Start a node, for the first time or after a crash."""
         node = self._planned[name]
         self._starts[name] = number = self._starts.get(name, 0) + 1
         self.nodes[name] = SimulatedNode(self, node, self.stores[node.domain], number)
 
     def crash(self, name: str) -> None:
-        """Its process is killed: what it had in memory is gone. Another node of its domain takes over after a while."""
+        """Kill a node: its memory is lost. Another node of its domain takes over after SILENCE_S."""
         crashed = self.nodes.pop(name, None)
         if crashed is None:
             return
@@ -76,7 +76,7 @@ class SimulatedLab:
             self.router.clock.callLater(SILENCE_S, self._have_read, crashed.node.domain)
 
     def _have_read(self, domain: str) -> None:
-        """The links into a domain have no reader: the first node that runs is."""
+        """Let the first running node of a domain read its links, unless a node does."""
         if domain not in self.router.readers:
             for node in self.nodes.values():
                 if node.node.domain == domain:
@@ -84,7 +84,7 @@ class SimulatedLab:
                     return
 
     def node_of(self, domain: str, number: int) -> XmpplabServer:
-        """The node at which a client of this domain connects that has this number."""
+        """The node that the client with this number connects to."""
         nodes = self._of_domain[domain]
         return nodes[number % len(nodes)]
 

@@ -1,4 +1,4 @@
-"""One life of a server node: from its start to its end or its crash."""
+"""A running server node, from its start to its crash."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from cluster.simulation.lab import SimulatedLab
 
 START_UTC_S = 1_700_000_000
-"""2023-11-14T22:13:20Z: when each run begins, by the clocks of its servers."""
+"""2023-11-14T22:13:20Z: the wall-clock time at the start of each run."""
 CERTIFICATE = b"hash of the certificate"
-"""For channel binding (RFC 5929 section 4.1): TLS is a model."""
+"""Stands for the hash of a certificate, for channel binding (RFC 5929 section 4.1)."""
 
 
 class SimulatedNode:
-    """The same server as in a process, on a simulated host; its router, its nodes and its store are in memory."""
+    """The same server as in a process, on a simulated host, with router, nodes and store in memory."""
 
     def __init__(self, lab: SimulatedLab, node: XmpplabServer, store: Store, number: int) -> None:
-        """`number`: of this life of the node."""
+        """`number`: how often the node was started."""
         self.node = node
         self.store = store
         self.host = lab.network.host(node.name)
@@ -64,11 +64,11 @@ class SimulatedNode:
         self.host.listenTCP(self.node.c2s_port, self.server.clients)
 
     def read_links(self) -> None:
-        """Another node of the domain read them, which is gone."""
+        """Read the links of the domain, in the place of a crashed node."""
         Deferred.fromCoroutine(self.server.routing.start())
 
     def left_over(self) -> list[str]:
-        """What should be gone once everybody is."""
+        """What is left after all clients have disconnected; empty where all is well."""
         accounts = self.server.domain.accounts.online
         counts = {
             "client streams": len(self.server.clients.streams),

@@ -1,4 +1,4 @@
-"""Passwords in virtual time: a derivation takes as long as it is said to; of real time, only its first one does."""
+"""Key derivation in virtual time: each takes DERIVATION_S. Results are cached, to save real time."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from cluster.store.port import Account, ScramKeys
 from cluster.xmpp.streams.sasl import HASHES, Keys, make_keys
 
 DERIVATION_S = 0.003
-"""What a derivation takes a core."""
+"""Virtual time of one derivation."""
 _SALT = b"salt of the simulation"
 
 
 def derivation(clock: Clock) -> DeriveKeys:
-    """As `Ports` has it, without a thread."""
+    """The `derive` of `Ports`, without a thread."""
 
     def derive(hash_name: str, password: str, salt: bytes, iterations: int) -> Deferred[Keys]:
         derived: Any = deferLater(as_interface(clock), DERIVATION_S, _made, hash_name, password, salt, iterations)

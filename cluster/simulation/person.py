@@ -1,4 +1,4 @@
-"""One of the people: what it does, what it sees, and what it notes for the checker."""
+"""A simulated person: acts by its habits, and reports what its device receives to the checker."""
 
 from __future__ import annotations
 
@@ -34,29 +34,27 @@ GOODBYE = make("presence", type="unavailable")
 
 
 class Person:
-    """It comes and goes, talks to its contacts, and has one device."""
+    """Logs in and out, talks to its contacts, and has one device."""
 
     def __init__(
         self, number: int, jid: Jid, login: Login, population: Population, host: Host, server: tuple[str, int]
     ) -> None:
-        """`number`: by which the checker knows it; `server`: where its device connects."""
+        """`number`: identifies it at the checker; `server`: the address that its device connects to."""
         self.number = number
         self.jid = jid
         self.contacts: list[Person] = []
-        """Those of its roster that are played too: all see each other's presence."""
+        """The contacts of its roster that are simulated; subscribed both ways."""
         self.show = ""
-        """What it last said about itself."""
+        """The `<show/>` of its last presence."""
         self.seen: dict[str, str] = {}
-        """Available resources of others, with their `show`, by full JID: what its device displays."""
+        """The `<show/>` of each available resource that it knows of, by full JID."""
         self.there_since_ns = 0
         """When its session began."""
-        self.errors = 0
-        """Errors that it got, and did not expect."""
         self._of_all = population
         self._habits: Habits = population.habits
         self.host = host
         self.server = server[0]
-        """Name of the node at which it connects."""
+        """Name of the node that it connects to."""
         self.logins = 0
         self._chance = Random(f"{population.lab.seed} {jid}")
         self._timers: dict[str, Any] = {}
@@ -65,18 +63,18 @@ class Person:
     # --- what it does
 
     def begin(self) -> None:
-        """Live from now on."""
+        """Start to act."""
         self._in("come", self._chance.random() * self._habits.arrives_s, self._come)
 
     def rest(self) -> None:
-        """Begin nothing more; whoever is there stays."""
+        """Stop to act; an online device stays online."""
         for timer in self._timers.values():
             if timer.active():
                 timer.cancel()
         self._timers.clear()
 
     def _in(self, what: str, seconds: float, do: Callable[[], None]) -> None:
-        """One thing of each kind is planned at a time."""
+        """Schedule an action; at most one of each kind is scheduled."""
         self._timers[what] = self.host.callLater(seconds, do)
 
     def _by_chance(self, what: str, mean_s: float, do: Callable[[], None]) -> None:
@@ -106,6 +104,7 @@ class Person:
     def _change(self) -> None:
         if self.device.is_online:
             self.show = self._chance.choice(SHOWS)
+            self._of_all.is_active()
             self.device.send([_presence(self.show)])
         self._by_chance("show", self._habits.shows_every_s, self._change)
 
@@ -114,27 +113,29 @@ class Person:
         self._by_chance("talk", self._habits.talks_every_s, self._talk)
 
     def _write(self, to: Person) -> None:
-        """A message, also while the connection is broken: then it is sent when it is back."""
+        """Send a message; while the connection is broken, it is sent after the reconnect."""
         id = self._of_all.checker.new_id(self.number, to.number, self._of_all.lab.timeline.now_ns)
+        self._of_all.is_active()
         size = 1 + int(in_s(self._habits.message_characters, self._chance))
         self.device.send([_message(to.jid, id, "x" * min(size, 4_000))])
 
     # --- what it sees
 
     def on_online(self, *, is_new: bool) -> None:
-        """Its device is logged in."""
+        """The device is online."""
         self.logins += 1
+        self._of_all.is_active()
         if is_new:
             self.show = ""
             self.seen.clear()
             self.there_since_ns = self._of_all.lab.timeline.now_ns
 
     def on_offline(self) -> None:
-        """It has left."""
+        """The device is offline."""
         self.seen.clear()
 
     def on_stanza(self, stanza: Slice) -> None:
-        """Its device got this."""
+        """The device received a stanza."""
         lab, of = self._of_all.lab, stanza.attributes
         lab.journal.received(lab.timeline.now_ns, str(self.jid), stanza.raw)
         if stanza.name == f"{CLIENT} message":
@@ -169,8 +170,6 @@ class Person:
         elif not type:
             show = _SHOW.search(stanza.raw)
             self.seen[from_] = show[1].decode() if show else ""
-        elif type == "error":
-            self.errors += 1
 
     def _answer(self, stanza: Slice) -> None:
         """RFC 6120 section 8.2.3: each request has an answer."""
@@ -190,7 +189,7 @@ class Person:
         return f"{self.jid}/{RESOURCE}"
 
     def mistakes(self) -> list[str]:
-        """Where what it sees of its contacts differs from what is true; nothing while it is not there itself."""
+        """Differences between the presence that its device shows and the actual one; empty while it is offline."""
         if not self.device.is_online:
             return []
         wrong = []

@@ -1,7 +1,8 @@
-"""The people of a run: who they are, and whom they know."""
+"""The people of a run, and their contacts."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import chain, zip_longest
 from random import Random
 
@@ -16,23 +17,31 @@ from cluster.xmpp.jid import Jid
 from cluster.xmpp.streams.login import Login
 
 KNOWS = 4
-"""Whom each one of the people that a run adds gets to know; others get to know it, so it has twice as many contacts."""
+"""Contacts that each added person chooses at random. Contacts are mutual, so it has about twice as many."""
 
 
 class Population:
-    """All of them."""
+    """All people of a run."""
 
     def __init__(self, lab: SimulatedLab, habits: Habits, count: int) -> None:
-        """So many of the accounts of the lab's plan are played, in the order of `accounts`."""
+        """`count`: how many accounts of the plan are simulated, in the order of `accounts`."""
         self.lab = lab
         self.habits = habits
         self.checker = Checker()
+        self.when_active: list[Callable[[], None]] = []
+        """Called once, when the next person logs in or sends something."""
         played = accounts(lab.plan)[:count]
         self.people = [self._person(number, *each) for number, each in enumerate(played)]
-        """By number."""
+        """The people, by number."""
         by_jid = {str(person.jid): person for person in self.people}
         for person, (_, seed) in zip(self.people, played, strict=True):
             person.contacts = [by_jid[contact.jid] for contact in seed.contacts if contact.jid in by_jid]
+
+    def is_active(self) -> None:
+        """A person logs in or sends something."""
+        waiting, self.when_active = self.when_active, []
+        for call in waiting:
+            call()
 
     def _person(self, number: int, server: ServerNode, seed: AccountSeed) -> Person:
         jid = Jid(seed.localpart, server.domain)
@@ -42,13 +51,13 @@ class Population:
 
 
 def accounts(plan: Plan) -> list[tuple[ServerNode, AccountSeed]]:
-    """Those of a plan: the first one of each domain, then the second of each, and so on."""
+    """The accounts of a plan: the first one of each domain, then the second of each, and so on."""
     of_servers = [[(server, seed) for seed in server.accounts] for server in plan.servers]
     return [each for each in chain.from_iterable(zip_longest(*of_servers)) if each is not None]
 
 
 def with_people(plan: Plan, count: int, seed: int) -> Plan:
-    """The plan with so many accounts in all. Those that it has not yet are `p1`, `p2` … of each domain in turn."""
+    """The plan with at least `count` accounts; `p1`, `p2` … are added to the domains in turn."""
     servers = [node for node in plan.servers if not node.node_of]
     new = range(count - len(accounts(plan)))
     taken = {f"{each.localpart}@{server.domain}" for server, each in accounts(plan)}
@@ -76,7 +85,7 @@ def with_people(plan: Plan, count: int, seed: int) -> Plan:
 
 
 def _acquainted(jids: list[str], chance: Random) -> dict[str, dict[str, None]]:
-    """Whom each one knows, in both directions."""
+    """Random mutual contacts of each account."""
     known: dict[str, dict[str, None]] = {jid: {} for jid in jids}
     for jid in jids:
         for _ in range(min(KNOWS, len(jids) - 1)):

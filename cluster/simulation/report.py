@@ -6,22 +6,22 @@ import msgspec
 
 
 class SimulatedMessages(msgspec.Struct, frozen=True):
-    """What became of them."""
+    """Counts of the messages of a run."""
 
     sent: int
     delivered: int
     waited: int
-    """Of those delivered: sent before the receiver's session began, so that they were stored."""
+    """Delivered messages that were sent before the receiver's session began."""
     under_way: int
-    """Neither delivered nor given up, as the run was ended before its end."""
+    """Messages whose fate is open, as the run was interrupted."""
     lost: int
     lost_by_fault: int
-    """Taken by a `loss` fault of a link, as the topology has it."""
+    """Lost by a `loss` fault of a link."""
     bounced: int
     out_of_order: int
     duplicated: int
     duplicated_same_id: int
-    """Arrived again with the same id, by which a client can tell."""
+    """Delivered again with the same stanza-id, by which a client can recognize it."""
     misdelivered: int
 
 
@@ -33,36 +33,38 @@ class SimulationReport(msgspec.Struct, frozen=True):
     domains: int
     people: int
     troubles: list[str]
-    """Crashes, pauses and partitions, as they happened."""
+    """Crashes, pauses and partitions, in order."""
     virtual_s: float
     real_s: float
     events: int
     sent_bytes: int
-    """Over the simulated network, with what TLS would add."""
+    """Bytes sent over the simulated network, with the overhead of TLS."""
     logins: int
     breaks: int
-    """Connections of clients that broke, planned or by troubles."""
+    """Broken connections of clients."""
+    stream_errors: int
+    """Streams of clients that ended with an error."""
     messages: SimulatedMessages
     latency_ms: dict[str, float]
-    """In virtual time, of messages whose receiver was there."""
+    """Percentiles in virtual time, of messages whose receiver was online."""
     presence: list[str]
-    """Where somebody saw of a contact what is not true, once settled."""
+    """Differences between displayed and actual presence at the end."""
     left_over: list[str]
-    """What was there still after everybody had gone."""
+    """What was left after all clients had disconnected."""
     errors: int
-    """Exceptions that were logged."""
+    """Logged exceptions."""
     examples: list[str]
     digest: str
-    """Of the journal: the same for the same topology, seed and options."""
+    """Hash of the journal: the same for the same topology, seed and options."""
     is_complete: bool
-    """False where the run was interrupted: then nothing is said about what is under way."""
+    """False where the run was interrupted."""
 
     broken: list[str]
-    """The promises that were not kept, in words."""
+    """The broken promises, in words."""
 
 
 def broken(found: SimulatedMessages, *, had_troubles: bool, presence: int, left_over: int, errors: int) -> list[str]:
-    """The promises that were not kept. A crash may bring a message twice, but with the same id."""
+    """The broken promises, in words. After a trouble a message may arrive twice with the same id."""
     counts = {
         "lost": found.lost,
         "bounced": found.bounced,

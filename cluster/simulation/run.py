@@ -1,4 +1,4 @@
-"""One run, from the first login to what is left when everybody has gone."""
+"""One run: from the first login until all clients have disconnected."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from cluster.topology.plan import Plan
 from cluster.virtual.timeline import NS
 
 EVENTS_AT_ONCE = 5_000
-"""Between two looks at whether to go on."""
+"""Events between two checks for an interrupt."""
 SETTLE_S = 900.0
-"""After so long nothing moves any more: sessions whose client does not come back are over by then."""
+"""Maximum time for each phase at the end; longer than the timeout of sessions whose client is gone."""
 LOOK_EVERY_S = 10.0
 MAX_TOLD = 20
-"""Of presence and of what is left over, that are told."""
+"""Maximum of the listed problems of each kind."""
 
 USUAL = Habits()
 
 Tell = Callable[[str], None]
 GoOn = Callable[[float, str], None]
-"""Let so much time pass, which is told in these words."""
+"""Lets virtual seconds pass; the text is for the progress line."""
 
 
 class Interrupted(Exception):
-    """The user wants no more of it."""
+    """The user interrupted the run."""
 
 
 class Simulation:
@@ -46,7 +46,7 @@ class Simulation:
     def __init__(
         self, plan: Plan, seed: int, people: int, troubles: int, duration_s: float, habits: Habits = USUAL
     ) -> None:
-        """`people`: how many are played; 0: all accounts of the topology."""
+        """`people`: how many there are; 0: all accounts of the topology."""
         count = people or len(accounts(plan))
         self.lab = SimulatedLab(with_people(plan, count, seed), seed)
         self.population = Population(self.lab, habits, count)
@@ -60,7 +60,7 @@ class Simulation:
         self._is_complete = False
 
     def run(self, tell: Tell, is_stopped: Callable[[], bool]) -> SimulationReport:
-        """Do all of it, or stop as soon as that is wanted."""
+        """Run to the end, or until `is_stopped`."""
         began_s = time.perf_counter()
         with self._watched_log():
             try:
@@ -93,10 +93,13 @@ class Simulation:
             person.leave()
         _until(lambda: not self._what_is_left(), go_on, "leaving")
         self._left_over = self._what_is_left()
+        for person in people:
+            if person.device.trouble:
+                self.population.checker.note("stream", f"{person.jid}: {person.device.trouble}")
         gc.collect()  # a failure that nobody took is logged when its Deferred is forgotten
 
     def _settle(self, go_on: GoOn, is_done: Callable[[], bool], what: str) -> None:
-        """Until this is done and everybody sees what is true, or nothing moves any more."""
+        """Let time pass until `is_done` and all displayed presence is right, at most SETTLE_S."""
         _until(lambda: not self._mistakes() and is_done(), go_on, what)
         self._presence += self._mistakes()
 
@@ -110,7 +113,7 @@ class Simulation:
 
     @contextmanager
     def _watched_log(self) -> Iterator[None]:
-        """Failures are counted; the first one is told."""
+        """Count logged failures."""
 
         @implementer(ILogObserver)  # type: ignore[untyped-decorator]  # zope has no types
         def observe(event: LogEvent) -> None:
@@ -140,7 +143,7 @@ class Simulation:
         return left
 
     def report(self) -> SimulationReport:
-        """What is known so far."""
+        """The report, also of an interrupted run."""
         lab, people, found = self.lab, self.population.people, self.population.checker
         messages = found.messages(*self._lost)
         return SimulationReport(
@@ -155,6 +158,7 @@ class Simulation:
             sent_bytes=lab.network.sent_bytes,
             logins=sum(person.logins for person in people),
             breaks=sum(person.device.breaks for person in people),
+            stream_errors=sum(person.device.troubles for person in people),
             messages=messages,
             latency_ms=found.percentiles_ms(),
             presence=self._presence[:MAX_TOLD],

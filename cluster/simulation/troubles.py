@@ -1,4 +1,4 @@
-"""What goes wrong in a run, by its seed: nodes crash or are paused, and clients are cut off from their server."""
+"""Seeded troubles of a run: nodes crash or are paused, and clients are cut off from their server."""
 
 from __future__ import annotations
 
@@ -13,47 +13,50 @@ if TYPE_CHECKING:
     from cluster.simulation.population import Population
 
 LASTS_S = (0.2, 8.0)
-"""How long a trouble lasts, evenly spread: less and more than the 3 s after which other nodes miss one."""
-MOST_EVENTS = 50
-"""A trouble comes behind one of so many events after its time: so it may come between any two."""
+"""Range of the uniformly distributed duration: around the 3 s after which other nodes miss a node."""
+MOST_EVENTS = 30
+"""A trouble begins so many events or less after the next action of a person, so that it can come between any two."""
 
 
 class Troubles:
-    """They come evenly spread over the run, and are over by its end."""
+    """Troubles at uniformly distributed times of a run; all are over by its end."""
 
     def __init__(self, lab: SimulatedLab, population: Population, count: int, duration_s: float) -> None:
         self.happened: list[str] = []
-        """In words, with when it was."""
+        """Descriptions of the troubles so far, with their times."""
         self._lab = lab
         self._population = population
         self._chance = Random(f"{lab.seed} troubles")
         self._count = count
         self._duration_s = duration_s
         self._host = lab.network.host("troubles")
+        self._is_over = False
         self._ends: list[Callable[[], None]] = []
 
     def begin(self) -> None:
-        """Plan them."""
+        """Schedule the troubles."""
         for number in range(self._count):
             kind = (self._crash, self._pause, self._cut_off)[number % 3]
             at_s = self._duration_s * self._chance.uniform(0.05, 0.95)
             self._host.callLater(at_s, self._soon, kind)
 
     def _soon(self, kind: Callable[[SimulatedNode], None]) -> None:
-        self._lab.timeline.between(self._chance.randrange(MOST_EVENTS), lambda: self._happen(kind))
+        events = self._chance.randrange(MOST_EVENTS)
+        self._population.when_active.append(lambda: self._lab.timeline.between(events, lambda: self._happen(kind)))
 
     def _happen(self, kind: Callable[[SimulatedNode], None]) -> None:
         running = [node for node in self._lab.nodes.values() if node.host.life.runs]
-        if running:
+        if running and not self._is_over:
             kind(self._chance.choice(running))
 
     def end(self) -> None:
-        """All is well again, now."""
+        """End all current troubles, and begin no others."""
+        self._is_over = True
         for end in [*self._ends]:
             end()
 
     def _lasts(self, what: str, end: Callable[[], None]) -> None:
-        """Something has happened, which is over after a while."""
+        """Record a trouble, and schedule its end."""
         lasts_s = self._chance.uniform(*LASTS_S)
         self.happened.append(f"{self._lab.timeline.seconds():.6f} s: {what} for {lasts_s:.3f} s")
 
@@ -75,7 +78,7 @@ class Troubles:
         self._lasts(f"{node.node.name} was paused", node.host.resume)
 
     def _cut_off(self, node: SimulatedNode) -> None:
-        """One in two of its clients."""
+        """Cut off each client of a node with probability 0.5."""
         name, network = node.node.name, self._lab.network
         clients = [each.host.address for each in self._population.people if each.server == name]
         cut = [address for address in clients if self._chance.random() < 0.5]

@@ -1,4 +1,4 @@
-"""Sections of the topology file that are made of the keys that a kind declares (cluster/kinds)."""
+"""Sections of the topology file with the keys that a kind declares (cluster/kinds)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,7 @@ from cluster.topology.strict import OrEmpty, Section
 def section(
     kind: type[Any], base: type[Section], keys: Iterable[Key], usual: str | None = None, **others: Any
 ) -> type[Section]:
-    """The section of one kind of nodes.
-
-    `usual`: the kind that is meant where none is written; `others`: further fields.
-    """
+    """The section of one kind of nodes. `usual`: the kind of a section that names none; `others`: further fields."""
     word = kind.__struct_config__.tag
     what: dict[str, Any] = {"default": word} if word == usual else {}
     own = {"kind": (_literal(word), Field(description="What it is.", **what)), **others, **fields(keys)}
@@ -30,7 +27,7 @@ def fields(keys: Iterable[Key]) -> dict[str, Any]:
 
 
 def written(part: Section, keys: Iterable[Key]) -> dict[str, Any]:
-    """What a section says for these keys."""
+    """The values of these keys in a section."""
     return {key.name: _value(getattr(part, key.name), key.type) for key in keys}
 
 

@@ -1,6 +1,6 @@
-"""The servers in the topology file: a section for each kind of them, and what `defaults` may give to all.
+"""The servers in the topology file: a section for each kind, and the settings that `defaults` may give to all.
 
-What is written for servers of one kind only, their kinds declare (cluster/kinds).
+Kinds declare the keys of their own servers (cluster/kinds).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Server(Section):
     """An XMPP server, which serves one domain."""
 
     kind: str
-    """What it is."""
+    """The kind of server."""
     domain: Domain
     """The domain that it serves: the part of its accounts' addresses after the '@'. No DNS entry is needed."""
 

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from cluster.virtual.host import Host
 
 KERNEL = Life()
-"""Of what happens in no process: it never ends."""
+"""The life of events that belong to no process, such as answers of an operating system."""
 
 
 @implementer(IListeningPort)
 class Port:
-    """Takes connections."""
+    """A listening TCP port."""
 
     def __init__(self, host: Host, number: int, factory: Any) -> None:
         self.host = host
@@ -32,24 +32,24 @@ class Port:
         self.factory = factory
 
     def startListening(self) -> None:
-        """Raises CannotListenError."""
+        """Start to accept connections. Raises CannotListenError."""
         self.host.listen(self, yes=True)
         self.factory.doStart()
 
     def stopListening(self) -> Deferred[None]:
-        """Take no more; those that there are stay."""
+        """Stop accepting connections; open ones stay open."""
         self.host.listen(self, yes=False)
         self.factory.doStop()
         return succeed(None)
 
     def getHost(self) -> IPv4Address:
-        """Where it listens."""
+        """The address it listens on."""
         return IPv4Address("TCP", *self.address)
 
 
 @implementer(IConnector)
 class Connector:
-    """Makes one connection after the other, as its factory wants."""
+    """Connects to an address, and again whenever its factory calls `connect`."""
 
     def __init__(self, host: Host, to: IPv4Address, factory: Any, timeout: float | None) -> None:
         self.factory = factory
@@ -62,7 +62,7 @@ class Connector:
         self._is_started = False
 
     def connect(self) -> None:
-        """Try. Raises RuntimeError while there is a connection, or a try."""
+        """Start to connect. Raises RuntimeError while it connects or is connected."""
         if self._state != "disconnected":
             raise RuntimeError("can't connect in this state")
         self._state = "connecting"
@@ -87,7 +87,7 @@ class Connector:
         timeline.call(path.arrival_ns(0) - timeline.now_ns, KERNEL, self._knocked, near)
 
     def _knocked(self, near: Transport) -> None:
-        """At the other host, whose system answers also where the process is paused."""
+        """The SYN arrives. The operating system answers it even where the process is paused."""
         port = self._host.network.ports.get((self._to.host, self._to.port))
         if port is None:
             back = self._host.network.path(self._to.host, self._host.address)
@@ -136,7 +136,7 @@ class Connector:
         self._stop_factory()
 
     def _stop_factory(self) -> None:
-        """Unless it tries again."""
+        """Stop the factory unless it connects again."""
         if self._state == "disconnected":
             self._is_started = False
             self.factory.doStop()
@@ -147,18 +147,18 @@ class Connector:
             timer.cancel()
 
     def stopConnecting(self) -> None:
-        """Give up this try. Raises NotConnectingError where there is none."""
+        """Stop connecting. Raises NotConnectingError unless it connects."""
         if self._state != "connecting" or self._transport is None:
             raise NotConnectingError("we're not trying to connect")
         self._fail(self._transport, UserError)
 
     def disconnect(self) -> None:
-        """Whatever its state is."""
+        """Stop connecting, or close the connection."""
         if self._state == "connecting":
             self.stopConnecting()
         elif self._transport is not None:
             self._transport.loseConnection()
 
     def getDestination(self) -> IPv4Address:
-        """Whom it connects to."""
+        """The address it connects to."""
         return self._to

@@ -1,4 +1,4 @@
-"""A process at an address: the reactor of whatever runs there."""
+"""A simulated process at an address, which is the reactor of the code that runs in it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from cluster.virtual.network import Network
 
 FIRST_PORT = 49_152
-"""Of those that nobody chose (RFC 6335 section 6)."""
+"""The first ephemeral port (RFC 6335 section 6)."""
 LAST_PORT = 65_535
 
 
 @implementer(IReactorTime, IReactorTCP)
 class Host:
-    """A reactor for one process. It has no threads: what asks for one is told."""
+    """The reactor of one simulated process. It has no threads."""
 
     def __init__(self, network: Network, address: str) -> None:
         self.network = network
@@ -39,21 +39,21 @@ class Host:
     # --- IReactorTime
 
     def seconds(self) -> float:
-        """The time, the same at all hosts."""
+        """The current time, which all hosts share."""
         return self._timeline.now_ns / NS
 
     def callLater(self, delay: float, callable: Callable[..., object], *args: object, **kwargs: object) -> Any:
-        """Call it so much later, in a turn of its own. Raises ValueError for what is no delay."""
+        """Call it after `delay` seconds. Raises ValueError for a delay that is negative or not finite."""
         call = VirtualCall(self._timeline, self.life, callable, args, kwargs or None)
         self._timeline.put(call, in_ns(delay))
         return call
 
     def later(self, what: Callable[..., object], *args: object) -> VirtualCall:
-        """Call it in a turn of its own, now."""
+        """Call it at the current time, behind all calls that are due already."""
         return self.network.timeline.call(0, self.life, what, *args)
 
     def getDelayedCalls(self) -> list[VirtualCall]:
-        """What is due in this process."""
+        """The pending calls of this process."""
         return [call for call in self.network.timeline.pending() if call.life is self.life]
 
     # --- IReactorTCP
@@ -61,13 +61,13 @@ class Host:
     def connectTCP(
         self, host: str, port: int, factory: Any, timeout: float | None = 30, bindAddress: object = None
     ) -> Connector:
-        """Connect to a port of another host."""
+        """Connect to a port of a host."""
         connector = Connector(self, IPv4Address("TCP", host, port), factory, timeout)
         connector.connect()
         return connector
 
     def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Port:
-        """Take connections at this address; port 0 is any that is free. Raises CannotListenError."""
+        """Listen on a port; port 0 takes a free one. Raises CannotListenError."""
         listening = Port(self, port or self.free_port(), factory)
         listening.startListening()
         return listening
@@ -86,11 +86,11 @@ class Host:
 
     @property
     def connections(self) -> int:
-        """Of this process, open ones."""
+        """How many connections of this process are open."""
         return len(self._transports)
 
     def crash(self) -> None:
-        """The process ends as by SIGKILL: nothing happens in it any more, its connections are reset."""
+        """End the process as SIGKILL does: no call of it is made any more, and its connections are reset."""
         self.life.state, self.running = State.OVER, False
         self.life.held.clear()
         for port in self._listening:
@@ -101,12 +101,12 @@ class Host:
         self._transports.clear()
 
     def pause(self) -> None:
-        """Nothing happens in it until `resume`, as by SIGSTOP; its connections stay."""
+        """Stop the process as SIGSTOP does, until `resume`; its connections stay open."""
         if self.life.state is State.RUNS:
             self.life.state = State.PAUSED
 
     def resume(self) -> None:
-        """What has become due meanwhile happens now."""
+        """Continue; calls that became due meanwhile are made now."""
         if self.life.state is State.PAUSED:
             self.life.state = State.RUNS
             self.network.timeline.release(self.life)
@@ -114,24 +114,24 @@ class Host:
     # --- for connections
 
     def free_port(self) -> int:
-        """One that nobody listens on here; connections may share it, as they go elsewhere."""
+        """The next ephemeral port that is not listened on."""
         while True:
             self._last_port = self._last_port + 1 if self._last_port < LAST_PORT else FIRST_PORT
             if (self.address, self._last_port) not in self.network.ports:
                 return self._last_port
 
     def transport(self, here: IPv4Address, there: IPv4Address, *, is_client: bool) -> Transport:
-        """One end of a connection."""
+        """Make one end of a connection."""
         transport = Transport(self, self.network.path(here.host, there.host), here, there, is_client=is_client)
         self._transports[transport] = None
         return transport
 
     def forget(self, transport: Transport) -> None:
-        """This connection is over."""
+        """Remove a closed connection."""
         self._transports.pop(transport, None)
 
     def listen(self, port: Port, *, yes: bool) -> None:
-        """This port is listened on, or is not any more. Raises CannotListenError where another one is."""
+        """Add a listening port, or remove it. Raises CannotListenError where the address is in use."""
         if yes and port.address in self.network.ports:
             raise CannotListenError(self.address, port.address[1], "the address is in use")  # type: ignore[no-untyped-call]
         if yes:

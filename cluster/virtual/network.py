@@ -1,4 +1,4 @@
-"""Hosts, and the wires between them."""
+"""The simulated network: its hosts, and the wires between them."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ class Network:
     """Hosts and the wires between them, on one timeline. The same seed gives the same run."""
 
     def __init__(self, timeline: Timeline, seed: str = "", wire: Wire = DEFAULT) -> None:
-        """`wire`: between hosts for which `join` names no other."""
+        """`wire` joins hosts for which `join` gives no other wire; `seed` is for jitter."""
         self.timeline = timeline
         self.ports: dict[tuple[str, int], Port] = {}
-        """Those that are listened on."""
+        """The listening ports, by address."""
         self.sent_bytes = 0
-        """By all hosts, with what TLS would add."""
+        """Bytes that all hosts sent, with the overhead of TLS."""
         self._seed = seed
         self._wire = wire
         self._wires: dict[tuple[str, str], Wire] = {}
         self._paths: dict[tuple[str, str], Path] = {}
 
     def host(self, address: str) -> Host:
-        """A new process at this address."""
+        """Start a process at this address."""
         return Host(self, address)
 
     def join(self, one: str, other: str, wire: Wire) -> None:
-        """These two are joined by this wire, from before the first connection between them."""
+        """Join two hosts by a wire; call it before the first connection between them."""
         self._wires[one, other] = self._wires[other, one] = wire
 
     def path(self, from_: str, to: str) -> Path:
-        """The one from this address to that."""
+        """The path from one address to another."""
         path = self._paths.get((from_, to))
         if path is None:
             wire = self._wires.get((from_, to), self._wire)
@@ -42,11 +42,11 @@ class Network:
         return path
 
     def cut(self, one: str, other: str) -> None:
-        """Nothing leaves for the other one any more; what is under way arrives, what is sent waits."""
+        """Cut two hosts off from each other. Segments under way still arrive; later ones wait for `mend`."""
         for path in (self.path(one, other), self.path(other, one)):
             path.is_cut = True
 
     def mend(self, one: str, other: str) -> None:
-        """They are joined again."""
+        """End a cut."""
         for path in (self.path(one, other), self.path(other, one)):
             path.mend()

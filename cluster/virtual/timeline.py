@@ -1,7 +1,6 @@
-"""Virtual time: what is due in integer nanoseconds, and whose it is.
+"""Virtual time: a heap of calls by integer nanoseconds, and a queue of those that are due at once.
 
-`twisted.internet.task.Clock` sorts all its calls for each new one; this is a heap, and calls that are due at once wait
-in a queue.
+`twisted.internet.task.Clock` sorts all its calls for each new one, which is quadratic.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 NS = 1_000_000_000
-"""Of a second."""
+"""Nanoseconds in a second."""
 MAX_STALE = 64
-"""Places that calls have left are kept up to this number, or up to half of all places."""
+"""Stale entries stay in the heap up to this number, or up to half of all entries."""
 
 
 class State(Enum):
-    """Of a process."""
+    """The state of a process."""
 
     RUNS = 0
     PAUSED = 1
@@ -34,11 +33,11 @@ class State(Enum):
 
 
 RUNS = State.RUNS
-"""Looked up for each call."""
+"""A global, as it is looked up for each call."""
 
 
 class Life:
-    """One process: what is due in it happens while it runs, is held while it is paused, and dropped once it is over."""
+    """The life of one process: its calls are made while it runs, held while it is paused, dropped once it is over."""
 
     __slots__ = ("held", "state")
 
@@ -67,37 +66,37 @@ class VirtualCall:
         kwargs: dict[str, Any] | None = None,
     ) -> None:
         self.life = life
-        """Whose it is."""
+        """The process that the call belongs to."""
         self._timeline = timeline
         self._what = what
         self._args = args
         self._kwargs = kwargs
         self._at_ns = 0
-        """-1 once it was cancelled."""
+        """-1 after a cancel."""
         self._number = 0
-        """Of its place: in the heap, or with a minus in the queue of what is due at once; 0 where it has none."""
+        """The number of its entry: positive in the heap, negative in the queue, 0 where it is not pending."""
 
     def active(self) -> bool:
         """It is neither called nor cancelled."""
         return self._number != 0
 
     def getTime(self) -> float:
-        """When it is due, in seconds."""
+        """The time it is due, in seconds."""
         return self._at_ns / NS
 
     def cancel(self) -> None:
-        """Do not call it. Raises AlreadyCalled, AlreadyCancelled."""
+        """Cancel the call. Raises AlreadyCalled, AlreadyCancelled."""
         self._leave()
         self._at_ns, self._number = -1, 0
         self._args = ()
 
     def reset(self, secondsFromNow: float) -> None:
-        """It is due so long from now. Raises as `cancel` does."""
+        """Make it due so many seconds from now. Raises as `cancel` does."""
         self._leave()
         self._timeline.put(self, in_ns(secondsFromNow))
 
     def delay(self, secondsLater: float) -> None:
-        """It is due so much later than it was. Raises as `cancel` does."""
+        """Make it due so many seconds later than before. Raises as `cancel` does."""
         self._leave()
         later_ns = in_ns(secondsLater) if secondsLater >= 0 else -in_ns(-secondsLater)
         self._timeline.put(self, max(0, self._at_ns + later_ns - self._timeline.now_ns))
@@ -110,9 +109,9 @@ class VirtualCall:
 
 
 class Timeline:
-    """All that is due, in order: by time, and among equals as it was put there.
+    """All pending calls of a network, in order of time; calls for the same time in the order they were scheduled.
 
-    A call that leaves its place gets another number, by which the place is passed over when its turn comes.
+    A call that is cancelled or rescheduled leaves a stale entry behind: the numbers of the two differ.
     """
 
     _log = Logger()
@@ -120,29 +119,29 @@ class Timeline:
     def __init__(self) -> None:
         self.now_ns = 0
         self.events = 0
-        """Calls that were made so far."""
+        """Calls made so far."""
         self.failures = 0
-        """Of them, those that raised an exception, which was logged."""
+        """Calls that raised an exception; it is logged."""
         self._heap: list[tuple[int, int, VirtualCall]] = []
         self._soon: deque[tuple[int, VirtualCall]] = deque()
         self._number = 0
         self._stale = 0
-        """Places in the heap whose call has left them."""
+        """Stale entries in the heap."""
         self._between: list[tuple[int, int, Callable[[], None]]] = []
         self._next_between: float = INFINITY
 
     def seconds(self) -> float:
-        """The time now."""
+        """The current time."""
         return self.now_ns / NS
 
     def call(self, delay_ns: int, life: Life, what: Callable[..., object], *args: Any) -> VirtualCall:
-        """Call it so much later; at 0, behind all that is due now already."""
+        """Schedule a call after so many nanoseconds; 0: behind all calls that are due already."""
         call = VirtualCall(self, life, what, args)
         self.put(call, delay_ns)
         return call
 
     def put(self, call: VirtualCall, delay_ns: int) -> None:
-        """A call has no place: give it one."""
+        """Schedule a call that is not pending."""
         self._number = number = self._number + 1
         call._at_ns = at_ns = self.now_ns + delay_ns
         if delay_ns > 0:
@@ -153,7 +152,7 @@ class Timeline:
             self._soon.append((-number, call))
 
     def forget_place(self) -> None:
-        """A call leaves its place in the heap; when there are many such places, they are removed."""
+        """Count a stale entry of the heap; when there are many, remove them."""
         self._stale += 1
         if self._stale > MAX_STALE and self._stale * 2 > len(self._heap):
             self._heap = [place for place in self._heap if place[2]._number == place[1]]
@@ -161,12 +160,12 @@ class Timeline:
             self._stale = 0
 
     def pending(self) -> Iterator[VirtualCall]:
-        """All calls that are due, in no order."""
+        """All pending calls, in no order."""
         yield from (call for number, call in self._soon if call._number == number)
         yield from (call for _, number, call in self._heap if call._number == number)
 
     def between(self, events: int, what: Callable[[], None]) -> None:
-        """Do this behind so many further calls, whatever they are: it belongs to no process."""
+        """Call `what` after so many further calls of any process."""
         self._number += 1
         heappush(self._between, (self.events + events, self._number, what))
         self._next_between = self._between[0][0]
@@ -177,7 +176,7 @@ class Timeline:
         what()
 
     def run(self, until_ns: int, most: float = INFINITY) -> bool:
-        """Go on until that time, all that is due then included, or until so many more calls; False then."""
+        """Make all calls up to and including that time. Stop after `most` calls, and return False."""
         soon, stop_at = self._soon, self.events + most
         while self.events < stop_at:
             if self.events >= self._next_between:
@@ -219,13 +218,13 @@ class Timeline:
             self._log.failure("Unhandled error in what was due")
 
     def release(self, life: Life) -> None:
-        """What was held while it was paused is due now."""
+        """Make the calls due that were held during a pause."""
         self._soon.extend(life.held)
         life.held.clear()
 
 
 def in_ns(seconds: float) -> int:
-    """Rounded up: what waits for a time finds that it has come. Raises ValueError for what is no time to wait."""
+    """Seconds in nanoseconds, rounded up, so that a call is never early. Raises ValueError for what is no delay."""
     if not 0 <= seconds < INFINITY:
         raise ValueError(f"{seconds} is no delay")
     return ceil(seconds * NS)

@@ -1,4 +1,4 @@
-"""TLS as a model: its round trip and its bytes, and channel bindings that both ends share. Nothing is encrypted."""
+"""A model of TLS: the round trip and the bytes of its handshake, and channel bindings. Nothing is encrypted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from typing import NamedTuple
 
 RECORD_BYTES = 22
-"""What a record adds to the data in it (RFC 8446 section 5.2: header, type, tag of AES-GCM)."""
+"""Overhead of a record (RFC 8446 section 5.2: header, type, tag of AES-GCM)."""
 
 
 class Flight(NamedTuple):
@@ -18,15 +18,15 @@ class Flight(NamedTuple):
 
 HELLO = Flight("client hello", 517)
 SERVER = Flight("server hello to finished", 2_400)
-"""With two certificates of RSA keys."""
+"""Its size is for two certificates with RSA keys."""
 FINISHED = Flight("finished", 80)
 
 
 class Handle:
-    """The session, as pyOpenSSL's Connection, as far as channel bindings need it."""
+    """The part of pyOpenSSL's Connection that channel bindings need."""
 
     def __init__(self, secret: bytes) -> None:
-        """Both ends have the same secret."""
+        """`secret`: the same at both ends."""
         self._secret = secret
 
     def get_protocol_version_name(self) -> str:
@@ -34,5 +34,5 @@ class Handle:
         return "TLSv1.3"
 
     def export_keying_material(self, label: bytes, size: int, context: bytes = b"") -> bytes:
-        """RFC 8446 section 7.5: the same at both ends, and another one in each session."""
+        """Keying material (RFC 8446 section 7.5): the same at both ends, different for each connection."""
         return hashlib.shake_128(b"\0".join((self._secret, label, context))).digest(size)

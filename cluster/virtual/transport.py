@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from cluster.virtual.host import Host
 
 BUFFER_BYTES = 65_536
-"""Beyond it a producer is paused, as by FileDescriptor of Twisted."""
+"""A producer is paused when more is unsent, as Twisted's FileDescriptor does."""
 
 Item = bytes | tls.Flight | None
-"""What travels in the order of the bytes; None is the end of them."""
+"""An item of the byte stream: data, a flight of the TLS handshake, or its end (None)."""
 
 
 @implementer(ITCPTransport, IPushProducer)
 class Transport:
-    """One end. What it sends arrives in order; nothing is lost unless the connection is reset."""
+    """One end of a TCP connection. Bytes arrive in order, and none is lost unless the connection is reset."""
 
     _log = Logger()
 
@@ -40,7 +40,7 @@ class Transport:
         self.protocol: Any = None
         self.peer: Transport | None = None
         self.in_flight_bytes = 0
-        """Sent, and not read by the other end's protocol."""
+        """Bytes sent that the protocol at the other end has not read."""
         self._host = host
         self._path = path
         self._here, self._there = here, there
@@ -62,7 +62,7 @@ class Transport:
     # --- of ITransport and ITCPTransport
 
     def write(self, data: bytes) -> None:
-        """Send it, or keep it until it can be sent."""
+        """Send data, or keep it until the window and the path let it through."""
         if type(data) is not bytes:
             raise TypeError(f"data must be bytes, not {type(data).__name__}")
         if not data or not self.connected or self._half_closing:
@@ -78,23 +78,23 @@ class Transport:
             self.producer.pauseProducing()
 
     def writeSequence(self, iovec: Iterable[bytes]) -> None:
-        """All of it."""
+        """Write all chunks."""
         self.write(b"".join(iovec))
 
     def loseConnection(self) -> None:
-        """Close it when all is sent; nothing more is read."""
+        """Close the connection when all data is sent; read no more."""
         if self.connected and not self.disconnecting:
             self.disconnecting = True
             self._settle()
 
     def loseWriteConnection(self) -> None:
-        """End this direction when all is sent."""
+        """Close the write side when all data is sent."""
         if self.connected and not self._half_closing:
             self._half_closing = True
             self._settle()
 
     def abortConnection(self) -> None:
-        """Reset it: what is under way in both directions may be lost."""
+        """Reset the connection; data under way may be lost."""
         if self.connected:
             self.connected = False
             self._host.later(self._lost, Failure(ConnectionAborted()))  # type: ignore[no-untyped-call]
@@ -120,12 +120,12 @@ class Transport:
         return False
 
     def setTcpKeepAlive(self, enabled: bool) -> None:
-        """Nothing: the first probe comes after two hours, and runs are shorter."""
+        """No probes are modelled: by default the first one is sent after two hours."""
 
     # --- producers
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """It is told when to pause (streaming), or each time when to write more."""
+        """Register a push producer (`streaming`), or a pull producer."""
         if self.producer is not None:
             raise RuntimeError(f"Cannot register producer {producer}: {self.producer} was never unregistered")
         if not self.connected:
@@ -136,29 +136,29 @@ class Transport:
             producer.resumeProducing()
 
     def unregisterProducer(self) -> None:
-        """It has nothing more to say."""
+        """Unregister the producer."""
         self.producer, self._is_streaming, self._is_producer_paused = None, False, False
         if self.disconnecting or self._half_closing:
             self._settle()
 
     def pauseProducing(self) -> None:
-        """Read nothing for now."""
+        """Stop reading."""
         self._is_reading = False
 
     def resumeProducing(self) -> None:
-        """Read on, from the next turn."""
+        """Read again, from the next turn on."""
         if not self._is_reading and self.connected and not self.disconnecting:
             self._is_reading = True
             self._deliver_later()
 
     def stopProducing(self) -> None:
-        """Close it."""
+        """Close the connection."""
         self.loseConnection()
 
     # --- TLS
 
     def startTLS(self, contextFactory: object, normal: bool = True) -> None:
-        """Model the handshake; what is written meanwhile goes behind it, and the protocol hears of its end."""
+        """Start the handshake. Data written meanwhile is sent after it; see IHandshakeListener for its end."""
         self._held = []
         if self._is_client:
             self._unsent.append(tls.HELLO)
@@ -192,11 +192,11 @@ class Transport:
 
     @property
     def unsent_bytes(self) -> int:
-        """What waits here to be sent."""
+        """Bytes that wait at this end."""
         return self._unsent_bytes
 
     def _pump(self) -> None:
-        """Send what the window lets through."""
+        """Send what the window and the path let through."""
         wire = self._path.wire
         while self._unsent and self.connected and self.in_flight_bytes < wire.window_bytes and self._is_open():
             item = self._unsent.popleft()
@@ -215,12 +215,12 @@ class Transport:
 
     @property
     def _is_settling(self) -> bool:
-        """Something is to happen when all is sent."""
+        """Something happens when all data is sent."""
         waits = self.producer is not None and (self._is_producer_paused or not self._is_streaming)
         return waits or self.disconnecting or (self._half_closing and not self._half_closed)
 
     def _is_open(self) -> bool:
-        """The path is; when it is not, what waits goes on as soon as it is."""
+        """The path is not cut; if it is, `_pump` runs again when it is mended."""
         if self._path.is_cut and not self._is_waiting_for_path:
             self._is_waiting_for_path = True
             self._path.when_mended(self._go_on)
@@ -239,7 +239,7 @@ class Transport:
             self.arrive_later(size_bytes, self.peer._host.life, self.peer._arrived, item)
 
     def arrive_later(self, size_bytes: int, life: Life, what: Any, *args: object) -> None:
-        """At the other end, behind all that was sent before."""
+        """Call `what` at the other end, after all that was sent before has arrived."""
         timeline = self._host.network.timeline
         self._last_arrival_ns = at_ns = max(self._last_arrival_ns, self._path.arrival_ns(size_bytes))
         timeline.call(at_ns - timeline.now_ns, life, what, *args)
@@ -250,7 +250,7 @@ class Transport:
         return self._host.life.state is State.OVER
 
     def _settle(self) -> None:
-        """When all is sent, and not before the next turn: ask for more, or end what is to end."""
+        """In the next turn, if all data is sent: resume the producer, or close."""
         if self._settles is None and self.connected:
             self._settles = self._host.later(self._on_settled)
 
@@ -271,7 +271,7 @@ class Transport:
                 self.protocol.writeConnectionLost()
 
     def _close(self) -> None:
-        """All is sent. What lies here unread is answered with a reset (RFC 9293 section 3.6.1)."""
+        """Close after all data is sent. Unread data makes it a reset (RFC 9293 section 3.6.1)."""
         if self._received and self._received[0] is not None:
             self.reset()
         elif not self._half_closed:
@@ -285,7 +285,7 @@ class Transport:
             self._send(None, 0)
 
     def reset(self) -> None:
-        """Tell the other end that this one is gone; over a path that is cut it never hears of it."""
+        """Send a reset; it is lost where the path is cut."""
         if self.peer is not None and not self._path.is_cut:
             self.arrive_later(0, self.peer._host.life, self.peer._on_reset)
 
@@ -295,7 +295,7 @@ class Transport:
     # --- receiving
 
     def open(self, protocol: Any) -> None:
-        """The connection is there."""
+        """The connection is established."""
         self.connected = True
         self.protocol = protocol
         protocol.makeConnection(self)
@@ -315,7 +315,7 @@ class Transport:
             self._host.later(self._deliver)
 
     def _deliver(self) -> None:
-        """One segment; the others in turns of their own."""
+        """Deliver one segment; later ones are delivered in their own turns."""
         self._is_delivering = False
         if not self._is_reading or self.disconnecting or not self.connected or not self._received:
             return
@@ -339,14 +339,14 @@ class Transport:
         self._deliver_later()
 
     def _on_read(self, size_bytes: int) -> None:
-        """The other end's protocol has read so much: the acknowledgement is under way where anything waits for it."""
+        """The protocol at the other end has read so much. Its acknowledgement opens the window."""
         self.in_flight_bytes -= size_bytes
         if self._unsent and not self.disconnected:
             timeline = self._host.network.timeline
             timeline.call(self._path.latency_ns, self._host.life, self._pump)
 
     def _lost(self, reason: Failure) -> None:
-        """This end is gone."""
+        """Tell the protocol that the connection is lost."""
         if self.disconnected:
             return
         self.connected, self.disconnected = False, True
@@ -362,16 +362,16 @@ class Transport:
         self.on_lost(reason)
 
     def abandon(self) -> None:
-        """There is no connection, as nobody waits for it any more."""
+        """Give up a connection that is not established yet."""
         self.disconnected = True
         self._host.forget(self)
         self.reset()
 
     def on_lost(self, reason: Failure) -> None:
-        """For whoever made the connection."""
+        """A hook for the connector."""
 
     def vanish(self) -> None:
-        """The process of this end is gone, with what it had not sent; the other end hears a reset."""
+        """The process of this end has crashed: drop unsent data, and reset the connection."""
         self.connected, self.disconnected = False, True
         self._unsent.clear()
         self._received.clear()

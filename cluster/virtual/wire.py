@@ -1,4 +1,4 @@
-"""What one host's bytes go through on their way to another host."""
+"""Wires between hosts: latency, jitter, bandwidth and windows."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from cluster.virtual.timeline import NS, Timeline, in_ns
 
 @dataclass(frozen=True)
 class Wire:
-    """The same in both directions."""
+    """The properties of a wire, the same in both directions."""
 
     latency_s: float = 0.0005
-    """Of each segment."""
+    """Latency of each segment."""
     jitter_s: float = 0.0
-    """At most so much more of each, evenly spread; it never changes the order of a connection's bytes."""
+    """Maximum of the additional, uniformly distributed latency of a segment; bytes of a connection stay in order."""
     bytes_per_s: int = 0
-    """Of all connections in one direction; 0: any number."""
+    """Bandwidth of one direction, shared by all connections; 0: unlimited."""
     segment_bytes: int = 65_536
-    """The most that arrives at once."""
+    """Maximum size of a segment."""
     window_bytes: int = 262_144
-    """Of one connection in one direction: what may be under way or wait unread at the receiver."""
+    """Maximum of the bytes of one direction of a connection that are under way or unread."""
 
 
 class Path:
-    """One direction between two hosts."""
+    """One direction of a wire."""
 
     def __init__(self, timeline: Timeline, wire: Wire, seed: str) -> None:
-        """`seed` is for the jitter of this path."""
+        """`seed`: of the jitter."""
         self.wire = wire
         self.is_cut = False
         self.latency_ns = in_ns(wire.latency_s)
@@ -41,7 +41,7 @@ class Path:
         self._waiting: deque[Callable[[], None]] = deque()
 
     def arrival_ns(self, size_bytes: int) -> int:
-        """When what leaves now has arrived."""
+        """The time at which a segment sent now arrives."""
         at_ns = self._timeline.now_ns
         if self.wire.bytes_per_s:
             at_ns = max(at_ns, self._free_at_ns) + size_bytes * NS // self.wire.bytes_per_s
@@ -51,11 +51,11 @@ class Path:
         return at_ns + self.latency_ns
 
     def when_mended(self, what: Callable[[], None]) -> None:
-        """Called as soon as something comes through again."""
+        """Call `what` when the path is mended."""
         self._waiting.append(what)
 
     def mend(self) -> None:
-        """It is not cut any more."""
+        """End the cut."""
         self.is_cut = False
         waiting, self._waiting = self._waiting, deque()
         for what in waiting:

@@ -76,3 +76,8 @@ def too_large(size_bytes: int) -> StanzaError:
     """The error for a stanza that cannot be carried."""
     text = f"a stanza of {size_bytes} bytes cannot be carried; at most {ENTERING_BYTES} can"
     return StanzaError(Condition.POLICY_VIOLATION, text, reason=reasons.TOO_LARGE)
+
+
+def too_many(why: str) -> StanzaError:
+    """The error for a stanza with more elements and attributes than can be carried."""
+    return StanzaError(Condition.POLICY_VIOLATION, f"the stanza cannot be carried: {why}", reason=reasons.TOO_LARGE)

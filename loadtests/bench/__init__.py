@@ -1,1 +1,1 @@
-"""What a message, a login and an idle session cost, beside Debian's Prosody and ejabberd on the same machine."""
+"""The cost of a message, a login and an idle session, next to Debian's Prosody and ejabberd on the same machine."""

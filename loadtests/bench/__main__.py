@@ -1,4 +1,4 @@
-"""`make bench`: ours beside Prosody and ejabberd; or what tracing and modules cost; or what growth costs."""
+"""`make bench`: xmpplab next to Prosody and ejabberd; or the cost of tracing and modules; or the cost of growth."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAGE = Path("docs/performance.md")
 
 
 def main() -> None:
-    """Exit code 1 where something did not start or messages were lost, with the reason."""
+    """Exit code 1 with the reason if something did not start or messages were lost."""
     parser = argparse.ArgumentParser(prog="make bench BENCH_ARGS=…", description=__doc__)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--parts", action="store_true", help="what tracing and modules cost, instead of the peers")
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _end(signal_number: int, frame: object) -> None:
-    """As Ctrl-C: what was started is taken down."""
+    """As Ctrl-C: take down what was started."""
     raise KeyboardInterrupt
 
 

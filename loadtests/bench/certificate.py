@@ -1,4 +1,4 @@
-"""A self-signed certificate for both servers of a pair, of the kind that our lab gives its own."""
+"""A self-signed certificate for both servers of a pair, of the same type as a lab's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ours beside the peers: all are up, and loaded in turns of a second, so that what disturbs one disturbs all."""
+"""xmpplab next to the peers: all are up, and loaded in turns of a second, so that a disturbance affects all."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from loadtests.bench.peer import contender
 
 CONTENDERS = (OURS, contender(EJABBERD), contender(PROSODY))
 NO_MORE_AFTER_S = 780.0
-"""No further round is begun that would end later; the first is always done."""
+"""No further round starts that would end later; the first one is always done."""
 
 
 def compare(extent: Extent, rounds: int, tell: Callable[[str], None]) -> str:
-    """Measure, keep the figures, and give the table."""
+    """Measure, save the figures, and return the table."""
     present = [each for each in CONTENDERS if not each.missing]
     for each in CONTENDERS:
         if each.missing:
@@ -71,5 +71,5 @@ def _load(sides: Sequence[Side], security: str, extent: Extent, tell: Callable[[
         for label, (rate, for_s) in extent.loads.items():
             tell(f"  {way} {security} {label}")
             for turn in range(extent.turns):
-                for number in range(len(sides)):  # whoever begins, so that nobody always comes behind the same one
+                for number in range(len(sides)):  # in turns, so that none always follows the same other one
                     sides[(turn + number) % len(sides)].load(way, f"{security} {label}", rate, for_s)

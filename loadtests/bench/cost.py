@@ -1,4 +1,4 @@
-"""What processes cost: CPU time and memory of whole trees of them, from Linux."""
+"""CPU time and memory of whole trees of processes, from Linux."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 _SCHED = 2
-"""CPUCLOCK_SCHED: what the scheduler counted for all threads, in nanoseconds."""
+"""CPUCLOCK_SCHED: the scheduler's count for all threads, in nanoseconds."""
 
 
 class Processes:
@@ -20,7 +20,7 @@ class Processes:
         self._roots = roots
 
     def pids(self) -> list[int]:
-        """Those that are there now."""
+        """The present ones."""
         found: list[int] = []
         for root in self._roots:
             with suppress(psutil.NoSuchProcess):

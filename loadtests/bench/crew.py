@@ -38,7 +38,7 @@ class Crew:
         return line, client.jid
 
     def serve(self, timeout_s: float) -> None:
-        """Read and write what can be, and wait so long at the most for something to do."""
+        """Read and write what is possible, and wait at most this long for something to do."""
         select.select([self.epoll], [], [], timeout_s)  # epoll itself waits for whole milliseconds only
         for descriptor, events in self.epoll.poll(0):
             self.lines[descriptor].serve(events)
@@ -46,6 +46,6 @@ class Crew:
 
 @contextmanager
 def crew(pair: Pair, *, tls: bool) -> Iterator[Crew]:
-    """With TLS by STARTTLS, or all in the clear."""
+    """With TLS by STARTTLS, or all in clear text."""
     with ExitStack() as closing:
         yield Crew(pair, tls, closing)

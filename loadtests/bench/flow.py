@@ -1,4 +1,4 @@
-"""A flow of messages from senders to receivers: kept full, or by the clock; and what became of it."""
+"""A flow of messages from senders to receivers, saturated or paced, and its measurement."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from loadtests.bench.line import Line
 WARM_UP_S = 0.5
 """The first messages open the link between the domains, and fill caches."""
 DRAIN_S = 20.0
-"""How long the last messages may take to arrive."""
+"""Time limit for the arrival of the last messages."""
 DRAIN_STEP_S = 0.001
 """How often to look whether all have arrived."""
 SEED = 3920
@@ -33,12 +33,12 @@ _TEXT = (
 
 
 class FlowBroken(Exception):
-    """Messages were lost or came back: there is nothing to measure."""
+    """Messages were lost or returned: there is nothing to measure."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a flow was like while it was steady."""
+    """A flow in its steady state."""
 
     per_s: float
     cpu_us: float
@@ -49,7 +49,7 @@ class Measured:
     """From when each was due until its receiver had read it; sorted."""
 
     def percentile_ms(self, share: float) -> float:
-        """So large a share of the messages took no longer."""
+        """The time within which this share of the messages arrived."""
         return self.latencies_ms[min(len(self.latencies_ms) - 1, int(share * len(self.latencies_ms)))]
 
 
@@ -66,19 +66,19 @@ class Flow:
         self.latencies_ns: list[int] = []
 
     def start(self) -> None:
-        """From now on its clients are for this flow alone."""
+        """From now on its clients are for this flow only."""
         for way in self._ways:
             way.start()
 
     def saturated(self, window: int, for_s: float) -> Measured:
-        """Each sender always has so many messages on their way."""
+        """Each sender always has this number of messages on their way."""
         self.is_full = True
         for way in self._ways:
             way.send([time.monotonic_ns()] * window)
         return self._measured(for_s, None)
 
     def paced(self, rate: float, for_s: float) -> Measured:
-        """So many messages per second in all, at random times (a Poisson process), whatever became of those before."""
+        """Messages per second in all, at random times (a Poisson process), independent of earlier ones."""
         return self._measured(for_s, _Timetable(self._ways, rate))
 
     def _measured(self, for_s: float, timetable: _Timetable | None) -> Measured:
@@ -112,7 +112,7 @@ class Flow:
 
 
 class _Way:
-    """From one sender to one receiver."""
+    """The messages from one sender to one receiver."""
 
     def __init__(self, flow: Flow, sender: Line, receiver: Line, to: Jid) -> None:
         self._flow = flow
@@ -122,7 +122,7 @@ class _Way:
         self._receiver = receiver
 
     def start(self) -> None:
-        """Take what arrives from now on."""
+        """Count the arrivals from now on."""
         self._sender.on_data = _refuse_errors
         self._receiver.on_data = self._on_data
 
@@ -150,7 +150,7 @@ class _Way:
 
 
 class _Timetable:
-    """When messages are due, and from whom: each sender in turn."""
+    """The times at which messages are due, and their senders, in turn."""
 
     def __init__(self, ways: Sequence[_Way], rate: float) -> None:
         self._ways = ways
@@ -160,11 +160,11 @@ class _Timetable:
         self._due_ns = time.monotonic_ns()
 
     def wait_s(self) -> float:
-        """How long until the next one is due."""
+        """The time until the next one is due."""
         return max(0.0, (self._due_ns - time.monotonic_ns()) / 1e9)
 
     def send_due(self) -> None:
-        """Send what is due by now."""
+        """Send what is due now."""
         now_ns = time.monotonic_ns()
         while self._due_ns <= now_ns:
             self._ways[self._next].send([self._due_ns])

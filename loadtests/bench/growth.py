@@ -1,8 +1,7 @@
-"""What growth costs: ever more domains, or ever more sessions.
+"""The cost of growth: more domains, or more sessions.
 
-More domains are tried twice. Each with a load of its own, so that every server does the same, however many there are:
-what it costs then is what the others cost it. And all with one load together: more domains mean that fewer messages
-share a turn of a server, down to one.
+More domains are measured twice. With a load for each domain, every server does the same work, so any increase is caused
+by the others. With one load for all, fewer messages share a turn of a server, down to one.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from loadtests.bench.pair import Pair
 
 DOMAINS = (2, 20, 200)
 DOMAINS_SESSIONS = 400
-"""Two for each of the 200 domains, so that every server has somebody who sends and somebody who receives."""
+"""Two for each of the 200 domains, so that every server has a sender and a receiver."""
 SESSIONS = (100, 1_000, 5_000)
 PER_DOMAIN = 5
 """Messages per second that each domain sends."""
@@ -88,7 +87,7 @@ def _figures(measured: Measured, rest: float) -> Figures:
 
 
 def _ends(clients: Crew, pair: Pair, count: int) -> list[tuple[Line, Line, Jid]]:
-    """Pairs across domains. The senders of a domain write to receivers of as many others as there are."""
+    """Pairs across domains. The senders of a domain write to receivers in as many others as possible."""
     ends = []
     servers = pair.servers
     for number in range(count):
@@ -101,7 +100,7 @@ def _ends(clients: Crew, pair: Pair, count: int) -> list[tuple[Line, Line, Jid]]
 
 
 def _rest(clients: Crew, pair: Pair) -> float:
-    """Share of a core that is used while nobody says anything."""
+    """Share of a core that is used while nothing is sent."""
     begun_s, cpu_s = time.monotonic(), pair.processes.cpu_s()
     while (passed_s := time.monotonic() - begun_s) < _REST_S:
         clients.serve(_REST_S - passed_s)

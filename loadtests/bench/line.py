@@ -1,4 +1,4 @@
-"""One client's connection after its login: bytes out, bytes in, nothing that would cost the load more than it must."""
+"""One client's connection after its login: bytes out, bytes in, at minimal cost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Line:
-    """Does not block; what the server does not take yet waits here."""
+    """Does not block; bytes that the server does not accept yet wait here."""
 
     __slots__ = ("_epoll", "_socket", "_unsent", "on_data")
 
@@ -30,7 +30,7 @@ class Line:
         return self._socket.fileno()
 
     def send(self, data: bytes) -> None:
-        """Write it, now or as soon as the server reads on."""
+        """Write the bytes, now or when the server reads on."""
         if self._unsent:
             self._unsent += data
             return
@@ -40,7 +40,7 @@ class Line:
             self._epoll.modify(self._socket, select.EPOLLIN | select.EPOLLOUT)
 
     def serve(self, events: int) -> None:
-        """There is something to read, or room to write. Raises ConnectionError at the stream's end."""
+        """The socket can be read or written. Raises ConnectionError at the stream's end."""
         if events & select.EPOLLOUT:
             self._flush()
             if not self._unsent:
@@ -55,7 +55,7 @@ class Line:
         raise ConnectionError("a server ended the stream of a client")
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._socket.close()
 
     def _flush(self) -> None:

@@ -1,4 +1,4 @@
-"""Everything that is measured of one running pair."""
+"""All measurements of one running pair."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from loadtests.bench.pair import Pair
 PAIRS = 50
 """Senders, each with a receiver of its own."""
 WINDOW = 20
-"""Messages that a sender keeps on their way where the flow is saturated."""
+"""Messages that a sender has on their way in a saturated flow."""
 RATES = (1_000, 4_000)
-"""Messages per second in all, where it is not."""
+"""Messages per second in all, in paced flows."""
 EARLY_SESSIONS = 100
-"""Logged in before memory is counted: what a server takes for the first ones is not theirs."""
+"""Logged in before memory is measured: the first sessions have costs of the server itself."""
 SETTLE_S = 5.0
-"""Until servers have put away what they need for a login only."""
+"""Time for servers to free memory that they need for logins only."""
 
 Figures = dict[str, float]
 """By name; see `report.py`."""
@@ -29,7 +29,7 @@ WAYS = ("C1-S1-C2", "C1-S1-S2-C3")
 
 @dataclass(frozen=True)
 class Extent:
-    """How long and how much."""
+    """Durations and sizes of a measurement."""
 
     turns: int = 3
     saturated_s: float = 0.8
@@ -39,7 +39,7 @@ class Extent:
 
     @property
     def loads(self) -> dict[str, tuple[int, float]]:
-        """By name: messages per second in all, 0 for as many as go through, and for how long."""
+        """By name: messages per second in all, 0 for saturated, and the duration."""
         paced = {f"{rate}/s": (rate, for_s) for rate, for_s in zip(RATES, self.paced_s, strict=True)}
         return {"saturated": (0, self.saturated_s), **paced}
 
@@ -48,7 +48,7 @@ QUICK = Extent(1, 1.0, (2.0, 1.0), 100)
 
 
 class Side:
-    """A pair that is measured beside others, and what was found: of each figure a value for each time."""
+    """A pair that is measured next to others, and its figures: of each a value for each turn."""
 
     def __init__(self, pair: Pair) -> None:
         self._pair = pair
@@ -57,7 +57,7 @@ class Side:
         self.found["start_s"].append(pair.start_s)
 
     def rest(self, sessions: int) -> None:
-        """Memory of so many idle sessions; first of all, while nothing else has happened."""
+        """Memory of idle sessions; first of all, before anything else has happened."""
         server, processes = self._pair.servers[0], self._pair.processes
         with crew(self._pair, tls=False) as clients:
             for number in range(EARLY_SESSIONS):
@@ -78,11 +78,11 @@ class Side:
             self.found["login_cpu_ms"].append(1000 * (self._pair.processes.cpu_s() - cpu_s) / len(clients.lines))
 
     def begin(self, way: str) -> None:
-        """The clients are for this way from now on."""
+        """From now on the clients are for this flow."""
         self._flows[way].start()
 
     def load(self, way: str, name: str, rate: int, for_s: float) -> None:
-        """Load it, and note the figures under this name."""
+        """Load it, and record the figures under this name."""
         measured = load(self._flows[way], rate, for_s)
         figures = {"cpu_us": measured.cpu_us, "load_us": measured.load_us, "per_s": measured.per_s}
         for label, share in (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)):
@@ -103,7 +103,7 @@ def _settle(clients: Crew) -> None:
 
 
 def flows(clients: Crew, pair: Pair, *, register: bool) -> dict[str, Flow]:
-    """Logs in senders, and receivers of the same and of the other domain: a flow within, and one across."""
+    """Log in senders, and receivers of the same and of the other domain: a flow within, and one across."""
     here, there = pair.servers[:2]
     senders, near, far = (
         [clients.log_in(server, f"{name}{number}", register=register) for number in range(PAIRS)]

@@ -1,4 +1,4 @@
-"""Name service for the peers, which look their partners up in the DNS: dnsmasq on a port of its own, without root."""
+"""Name service for the peers, which look up their partners in the DNS: dnsmasq on its own port, without root."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ HOST = "127.94.0.1"
 
 @contextmanager
 def names(folder: Path, port: int, s2s_ports: Mapping[str, int]) -> Iterator[None]:
-    """Answers where each domain takes other servers (RFC 6120 section 3.2.1): on which port of localhost.
+    """Answers where each domain accepts other servers (RFC 6120 section 3.2.1): on which port of localhost. It listens
+    at HOST and `port`.
 
-    It is asked at HOST and `port`. Always localhost: ejabberd asks the C library for the address, which knows no other
-    name without root.
+    Always localhost: ejabberd asks the C library for the address, which knows no other name without root.
     """
     folder.mkdir()
     command = [

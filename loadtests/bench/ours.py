@@ -1,4 +1,5 @@
-"""A lab of ours: its servers, their Redis and the supervisor, with all defaults but TLS, which is optional here."""
+"""A lab of xmpplab: its servers, their Redis and the supervisor, with all defaults except TLS, which is optional
+here."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ _XMPPLAB = str(Path(sys.executable).with_name("xmpplab"))
 
 @contextmanager
 def running(folder: Path, domains: list[str], change: dict[str, Any] | None = None) -> Iterator[Pair]:
-    """A lab of these domains. `change`: sections of its topology that are other than usual."""
+    """A lab of these domains. `change`: sections of its topology that differ from the default."""
     change = change or {}
     defaults = {"tls": "optional", "registration": "open", "registrations_per_minute": 0}
     topology = {
@@ -53,7 +54,7 @@ class _Overview(msgspec.Struct):
 
 
 def _supervisor(folder: Path) -> int:
-    """Process id of what all others descend from."""
+    """Process id of the ancestor of all others."""
     shown = msgspec.json.decode(_xmpplab(folder, "ps", "--format", "json"), type=_Overview)
     return psutil.Process(shown.nodes[0].pid).ppid()
 

@@ -1,4 +1,4 @@
-"""Two servers that federate, as the load sees them, whichever program they are."""
+"""Two servers that federate, as the load sees them, whatever program they are."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Pair:
     """Running, and linked to each other."""
 
     servers: tuple[Server, ...]
-    """Two; more where a network is measured that grows."""
+    """Two; more if a growing network is measured."""
     ca_file: str
-    """Whom clients trust, PEM."""
+    """The certificate that clients trust, PEM."""
     processes: Processes
-    """All that it takes to run them: servers, Redis, whatever looks after them."""
+    """All processes of the pair: servers, Redis, a supervisor."""
     start_s: float
-    """From the command to both servers answering a client."""
+    """From the command until both servers answer a client."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Contender:
 
     name: str
     missing: str
-    """Why it cannot be started on this machine, with the remedy; empty where it can."""
+    """Why it cannot be started on this machine, with the remedy; empty if it can."""
     start: Callable[[Path], AbstractContextManager[Pair]]
     """Starts a pair that keeps everything in this folder, and takes it down again."""
 

@@ -1,4 +1,4 @@
-"""What parts of a lab cost: one with all that is on by default, and others without one of them, in turns."""
+"""The cost of parts of a lab: one with all defaults, and others without one of the parts, in turns."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WITHOUT: dict[str, dict[str, Any]] = {
     "tracing": {"trace": {"sample_every": 0}},
     "modules": {"defaults": {"modules": ["register"]}},
 }
-"""What is changed in the topology to be without this part; `register` makes the accounts of the load."""
+"""Changes of the topology without this part; `register` creates the accounts of the load."""
 LOADS = {"saturated": 0, "1,000/s": RATES[0]}
 _WAY = WAYS[-1]
 _FOR_S = 2.0

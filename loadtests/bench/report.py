@@ -1,4 +1,4 @@
-"""What was measured, as a table beside the targets, and as JSON."""
+"""The results, as a table next to the targets, and as JSON."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _SATURATED = "C1-S1-S2-C3 plain saturated"
 
 
 Found = Mapping[str, Mapping[str, Sequence[float]]]
-"""By contender and figure: what was found, each time; the same place in two lists is the same time."""
+"""By contender and figure: the values; the same index in two lists is the same turn."""
 
 
 class Target(msgspec.Struct, frozen=True):
-    """What a figure of ours should be, beside a peer's or by itself."""
+    """The target of a figure, relative to a peer or absolute."""
 
     what: str
     figure: str
@@ -35,7 +35,7 @@ class Target(msgspec.Struct, frozen=True):
     at_least: bool = False
 
     def value(self, found: Found) -> float | None:
-        """The ratio, or the figure; None where the peer was not measured, or grew smaller."""
+        """The ratio, or the figure; None if the peer was not measured, or shrank."""
         ours = found[OURS][self.figure]
         return ratio(ours, found.get(self.beside, {}).get(self.figure, ())) if self.beside else median(ours)
 
@@ -78,7 +78,7 @@ _NAMES = {
 
 
 def ratio(ours: Sequence[float], peer: Sequence[float]) -> float | None:
-    """The median of those of each time; None where there is nothing to compare with."""
+    """The median of the ratios of each turn; None if there is nothing to compare with."""
     return median(a / b for a, b in zip(ours, peer, strict=True)) if peer and min(peer) > 0 else None
 
 
@@ -119,7 +119,7 @@ def _number(value: float) -> str:
 
 
 def machine() -> dict[str, str]:
-    """Where this was measured: only ratios travel."""
+    """The machine of the measurement: only ratios hold elsewhere."""
     return {
         "at_utc": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "cores": str(len(os.sched_getaffinity(0))),
@@ -129,7 +129,7 @@ def machine() -> dict[str, str]:
 
 
 def save(name: str, content: object) -> Path:
-    """Keep the figures as JSON, under a name that tells what they are and when they were measured."""
+    """Save the figures as JSON, under a name with their type and time."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     at_utc = datetime.datetime.now(datetime.UTC)
     file = RESULTS / f"{name}-{at_utc:%Y%m%dT%H%M%SZ}.json"
@@ -138,7 +138,7 @@ def save(name: str, content: object) -> Path:
 
 
 def write_between(file: Path, mark: str, text: str) -> None:
-    """Replace what stands between `<!-- MARK begin -->` and `<!-- MARK end -->`. Raises ValueError without them."""
+    """Replace the text between `<!-- MARK begin -->` and `<!-- MARK end -->`. Raises ValueError without them."""
     begin, end = f"<!-- {mark} begin -->", f"<!-- {mark} end -->"
     before, _, rest = file.read_text().partition(begin)
     _, found, behind = rest.partition(end)

@@ -40,6 +40,7 @@ COMMANDS = {
     "mail": ("fc6", "inbox"),
     "verify": (),
     "check": ("montague.lit",),
+    "interop": ("--kinds", "xmpplab", "--ways", "certificates"),
     "simulate": ("verona", "--for", "10s"),
     "config": None,
     "up": None,

@@ -105,6 +105,7 @@ def test_a_bookmark_reaches_the_other_clients_of_the_account_old_and_new(lab: Ru
         phone.see("bookmarks", rooms=[room])
         romeo.do("retract", node=BOOKMARKS, id=room)
         phone.see("retract", node=BOOKMARKS, ids=[room])
+        romeo.see("done", do="retract")  # the lists are written when the request is answered
         phone.do("bookmarks")
         phone.see("bookmarks", rooms=[])
 

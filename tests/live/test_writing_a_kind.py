@@ -42,11 +42,12 @@ class Lab(RunningLab):
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningLab]:
     """A folder in which every process also knows the kind of the page."""
-    folders = {name: tmp_path / name for name in ("kinds", "networks")}
-    for name, code in zip(folders, re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL), strict=True):
-        folders[name].mkdir()
-        (folders[name] / "daytime.py").write_text(code)
-    paths = {name: str(folder) for name, folder in folders.items()}
+    paths = {name: str(tmp_path / name) for name in ("kinds", "networks")}
+    files = ("kinds/daytime.py", "networks/daytime.py", "kinds/busy.py")
+    for name, code in zip(files, re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL), strict=True):
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(code)
     (tmp_path / "sitecustomize.py").write_text(WITH_THE_NEW_FOLDERS.format(**paths))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     topology = tmp_path / "clocks.yaml"
@@ -71,6 +72,21 @@ def test_a_kind_of_ones_own(lab: RunningLab) -> None:
     lab.command("network", "clear", "fn1")
     lab.command("restart", "fn1")
     assert lab.command("network", "ls") == "fn1 (daytime): told 0; no faults\n"
+    lab.down()
+    assert not (lab.folder / ".xmpplab").exists()
+
+
+def test_a_kind_of_servers_of_ones_own(lab: RunningLab) -> None:
+    lab.topology.write_text("name: clocks\nservers: {s1: {domain: montague.lit}, s2: {domain: x.lit, kind: busy}}\n")
+    lab.up()
+    node = next(node for node in lab.ps()["nodes"] if node["name"] == "s2")
+    assert (node["kind"], node["state"]) == ("busy", "running")
+    host, port = node["c2s"].split(":")
+    assert "<resource-constraint" in read((host, int(port)))
+    assert "somebody comes" in lab.command("logs", "s2")
+    lab.command("kill", "s2")
+    told = lab.command("check", "x.lit", exit_code=1)
+    assert "FAIL  servers  port" in told, "it has no streams for other servers"
     lab.down()
     assert not (lab.folder / ".xmpplab").exists()
 

@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -29,13 +29,25 @@ LIBRARIES = (
 """With what they import, most of what commands use."""
 
 
-def run(arguments: Sequence[str], folder: Path, timeout_s: int) -> subprocess.CompletedProcess[str]:
-    """Run `xmpplab …` there, in the environment of this process; what takes longer is ended by SIGALRM."""
+def run(
+    arguments: Sequence[str],
+    folder: Path,
+    timeout_s: int,
+    *,
+    stdout: int | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run `xmpplab …` in this folder; SIGALRM ends what takes longer than `timeout_s`.
+
+    `stdout`: a file descriptor in place of the result's. `environment`: added to that of this process.
+    """
     mine, its = socket.socketpair()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, mine:
         with its:
-            request = json.dumps([list(arguments), str(folder), dict(os.environ), timeout_s]).encode()
-            socket.send_fds(_server(), [request], [out.fileno(), err.fileno(), its.fileno()])
+            variables = {**os.environ, **(environment or {})}
+            request = json.dumps([list(arguments), str(folder), variables, timeout_s]).encode()
+            files = [out.fileno() if stdout is None else stdout, err.fileno(), its.fileno()]
+            socket.send_fds(_server(), [request], files)
         code = int(mine.recv(16))
         written = [file.seek(0) or file.read().decode() for file in (out, err)]
     return subprocess.CompletedProcess(arguments, code, *written)
@@ -91,6 +103,9 @@ def _become(arguments: list[str], folder: str, environment: dict[str, str], time
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    encoding = environment.get("PYTHONIOENCODING", "utf-8")  # which Python reads at its start
+    sys.stdout = open(1, "w", closefd=False, encoding=encoding)  # noqa: SIM115
+    sys.stderr = open(2, "w", closefd=False, encoding=encoding, buffering=1, errors="backslashreplace")  # noqa: SIM115
     tempfile.tempdir = None
     random.seed()
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,1 +1,1 @@
-"""What kinds are made of: the nodes of a plan, keys of the topology file and their values. It knows no kind."""
+"""The parts of kinds: the nodes of a plan, keys of the topology file and their values. No kind is named here."""

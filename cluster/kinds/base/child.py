@@ -1,4 +1,4 @@
-"""A program that is not ours, run in a folder of its own until a block ends. No reactor: load tests use it too."""
+"""Another project's program, run in its own folder until a block ends. Without a reactor: load tests use it too."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 PATIENCE_S = 60.0
-"""For a program to start, or to end."""
+"""Time limit for a program to start, or to end."""
 LOOK_EVERY_S = 0.02
 ANSWER_TIMEOUT_S = 5.0
 
@@ -20,14 +20,14 @@ Address = tuple[str, int]
 
 
 class DidNotStart(Exception):
-    """The message is what the program said."""
+    """The message is the program's output."""
 
 
 @contextmanager
 def child(
     command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Runs in `folder`, where `out.log` is what it says; ends with the block."""
+    """Runs in `folder`, with its output in `out.log`; ends with the block."""
     with (folder / "out.log").open("wb") as log:
         process = subprocess.Popen(
             command, cwd=folder, env={**os.environ, **(environment or {})},
@@ -45,7 +45,7 @@ def child(
 
 
 def wait_for(process: subprocess.Popen[bytes], folder: Path, domain: str, c2s: Address) -> None:
-    """Until the server offers a client its features (RFC 6120 section 4.3.2). Raises DidNotStart."""
+    """Return when the server offers a client its features (RFC 6120 section 4.3.2). Raises DidNotStart."""
     until_s = time.monotonic() + PATIENCE_S
     while not _answers(domain, c2s):
         try:

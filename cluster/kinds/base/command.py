@@ -1,4 +1,4 @@
-"""A command of `xmpplab` to be one of the people of a foreign network, such as `xmpplab phone`."""
+"""A command of `xmpplab` to act as a user of a foreign network, such as `xmpplab phone`."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ class Command(NamedTuple):
     about: str
     """What it does, for `--help`."""
     who: tuple[str, str]
-    """Of its people, which one: what that is called, and help."""
+    """The name of its argument for the user, and its help."""
     actions: tuple[str, ...]
-    """With `--format json`, `inbox` prints what there is for programs."""
+    """With `--format json`, `inbox` prints JSON."""
     action_help: str
     usual_action: str | None
-    """Without one; None: it goes on until it is interrupted."""
+    """The action without an argument; None: it runs until it is interrupted."""
     words: tuple[str, str]
-    """What an action takes, in the form of a usage line, and help."""
+    """The arguments of actions, in the form of a usage line, and their help."""
     received: type[Any]
-    """What is in an inbox."""
+    """The type of the texts in an inbox."""
     run: Callable[[Any, str | None, Sequence[str]], None]
-    """Do it as a Person of this kind, with an action and its words, and print. Raises ValueError for a wrong usage,
-    with the remedy, and Refused."""
+    """Execute an action with its words as a Person of this kind, and print. Raises ValueError for a wrong usage, with
+    the remedy, and Refused."""

@@ -7,15 +7,15 @@ from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 KeyPath = tuple[str | int, ...]
-"""The keys and list positions that lead from the top of the file to a value."""
+"""The keys and list indexes from the top of the file to a value."""
 
 
 Sections = Mapping[str, Mapping[str, Any]]
-"""Sections by their names, raw as the file has them."""
+"""Sections by their names, unparsed."""
 
 
 class Finding(NamedTuple):
-    """What is wrong with the value at a path, or with the key that leads to it."""
+    """An error in the value at a path, or in the key that leads to it."""
 
     path: KeyPath
     message: str

@@ -1,4 +1,4 @@
-"""A server that is not ours, as a program of this machine: what all of them are told, and how one is run.
+"""A server of another project, as a program of this machine: its common settings, and how it runs.
 
 In a lab it is a node (ForeignServerNode); load tests and conformance tests run it without one (ForeignServer.running).
 """
@@ -21,92 +21,94 @@ from cluster.kinds.base.server import AccountSeed, ServerNode
 
 LOCALHOST = "127.0.0.1"
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
-"""Where Debian has ejabberd and dnsmasq, and not every account looks."""
+"""Debian has ejabberd and dnsmasq there, where not every account looks."""
 
 
 @dataclass(frozen=True)
 class Host:
-    """A domain that it serves, and where clients of this domain connect."""
+    """A domain of the server, and the address for its clients."""
 
     domain: str
     c2s_port: int
     tls: Literal["off", "optional", "required"] = "off"
-    """With `off` PLAIN is on offer."""
+    """With `off`, PLAIN is offered."""
     direct_tls_port: int = 0
-    """For clients that begin with TLS (XEP-0368); 0: nobody listens there."""
+    """For clients that begin with TLS (XEP-0368); 0: none."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One server. It keeps all its files in `folder`, and listens on the loopback."""
+    """The settings of one server. All its files are in `folder`, and it listens on the loopback."""
 
     folder: Path
     hosts: tuple[Host, ...]
     certificates: Path | None = None
-    """Folder with cert.pem, key.pem, and full.pem with both, for all hosts; None where no host has TLS."""
+    """Folder with cert.pem, key.pem, and full.pem with both, for all hosts; None if no host has TLS."""
     channel_binding: bool = True
-    """SCRAM with it is on offer where the server has it."""
+    """Offer SCRAM with channel binding, if the server has it."""
     s2s_port: int = 0
-    """Where other servers connect; 0: it does not federate."""
+    """Port for other servers; 0: it does not federate."""
     ca_file: Path | None = None
-    """Whom it believes the certificates of other servers. With it servers must encrypt, and a certificate proves their
-    domain where it can (RFC 6120 section 13.7), else dialback; without, all is in the clear, by dialback."""
+    """The CA that it trusts for other servers. With it, servers must encrypt, and prove their domains by certificates
+    if possible (RFC 6120 section 13.7), otherwise by dialback; without it, all is in clear text, with dialback."""
     name_server: Address | None = None
-    """Whom it asks for the addresses of other servers."""
+    """The name server for addresses of other servers."""
     hosts_file: Path | None = None
     """The same as a file, for servers that read one."""
     component_port: int = 0
     components: Mapping[str, str] = field(default_factory=dict)
-    """Secrets of the components (XEP-0114) that it lets in, by their domains."""
+    """Secrets of its components (XEP-0114), by their domains."""
     rooms: tuple[str, ...] = ()
     """Domains of its room services (XEP-0045)."""
     eventing: bool = False
-    """Its accounts have nodes (XEP-0163), also where it is lean."""
+    """Its accounts have nodes (XEP-0163), even if it is lean."""
     address: str = LOCALHOST
-    """Where it listens."""
+    """Its address."""
     registration: bool = True
     """Everybody may register (XEP-0077)."""
     accounts: tuple[AccountSeed, ...] = ()
-    """Of the first host, which exist from its first start."""
+    """Accounts of the first host, which exist from its first start."""
     is_lean: bool = True
-    """It has what tests and load need, and no limits; else also what its users expect: an archive, PEP, carbons."""
+    """It has only what tests and load need, without limits; otherwise also what users expect: an archive, PEP,
+    carbons."""
 
 
 @dataclass(frozen=True)
 class ForeignServer:
-    """One kind of servers."""
+    """One kind of server."""
 
     name: str
     programs: tuple[str, ...]
     packages: str
-    """Of Debian, for `apt-get install`."""
+    """Debian's packages, for `apt-get install`."""
     command: Callable[[Settings], tuple[Sequence[str], Mapping[str, str]]]
-    """Writes the configuration; the command that runs the server, and what its environment needs."""
+    """Writes the configuration; returns the command of the server, and variables for its environment."""
     asks_system: bool = False
-    """It can be told neither a name server nor a hosts file: a lab runs it where the system's has the lab's names."""
+    """It accepts neither a name server nor a hosts file: a lab runs it in a namespace where the system's have the lab's
+    names."""
 
     @property
     def missing(self) -> str:
-        """Why it cannot be started on this machine, with the remedy; empty where it can."""
+        """Why it cannot be started on this machine, with the remedy; empty if it can."""
         lacking = [program for program in self.programs if shutil.which(program, path=PATH) is None]
         return f"{', '.join(lacking)} not found: apt-get install {self.packages}" if lacking else ""
 
     @contextmanager
     def started(self, settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
-        """It runs until the block ends, and may not answer yet."""
+        """Runs until the block ends, and may not answer yet."""
         command, environment = self.prepared(settings)
         with child(command, settings.folder, environment) as process:
             yield process
 
     def prepared(self, settings: Settings) -> tuple[Sequence[str], dict[str, str]]:
-        """Writes the configuration; the command, and its environment beside our own."""
+        """Writes the configuration; returns the command, and its environment in addition to ours."""
         (settings.folder / "data").mkdir(parents=True, exist_ok=True)
         command, environment = self.command(settings)
         return command, {"PATH": PATH, "HOME": str(settings.folder), **environment}
 
     @contextmanager
     def running(self, settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
-        """It answers, and runs until the block ends. Raises DidNotStart."""
+        """Answers, and runs until the block ends. Raises DidNotStart."""
         with self.started(settings) as process:
             ready(process, settings)
             yield process
@@ -119,14 +121,14 @@ def ready(process: subprocess.Popen[bytes], settings: Settings) -> None:
 
 
 class ForeignServerNode(ServerNode, frozen=True, kw_only=True):
-    """A server of a lab that is not ours. A kind is a subclass, which says what it runs; its tag is what it is called.
+    """A server of a lab of another project. A kind is a subclass, which defines what runs; its tag is its name.
 
-    It has its configuration and its data in the folder with its name in the lab's, and nothing in Redis.
+    Its configuration and data are in the folder with its name in the lab's; it has nothing in Redis.
     """
 
     server_program: ClassVar[ForeignServer]
     has_channel_binding: ClassVar[bool] = True
-    """What it offers of that works with clients of the field."""
+    """Whether its channel binding works with common clients."""
     hosts: ClassVar[tuple[str, ...] | None] = ()
     keeps_data = True
 
@@ -136,7 +138,7 @@ class ForeignServerNode(ServerNode, frozen=True, kw_only=True):
         return tuple(dict.fromkeys((*super().ports, self.s2s_port)))
 
     def run_in(self, folder: Path, ca_file: Path, name_server: Address | None, hosts_file: Path) -> Settings:
-        """What it is told. `folder`: its own, which has its certificate, too."""
+        """The settings. `folder`: its own, which has its certificate, too."""
         return Settings(
             folder,
             (Host(self.domain, self.c2s_port, self.tls, 0 if self.tls == "off" else self.direct_tls_port),),

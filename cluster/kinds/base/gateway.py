@@ -1,4 +1,4 @@
-"""What a kind of gateways is: the class of its nodes in the plan."""
+"""The base of kinds of gateways: the class of their nodes in the plan."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class GatewayNode(msgspec.Struct, frozen=True):
-    """A gateway between its server and a foreign network. A kind is a subclass; its tag is what it is called."""
+    """A gateway between its server and a foreign network. A kind is a subclass; its tag is its name."""
 
     name: str
     domain: str
@@ -29,39 +29,39 @@ class GatewayNode(msgspec.Struct, frozen=True):
     """Name of its foreign network."""
     host: str
     port: int
-    """Where the network connects to it; 0 where only it connects."""
+    """Port for connections of the network; 0 if only the gateway connects."""
 
     about: ClassVar[str]
-    """A sentence for the reference: what it is."""
+    """A sentence for the reference."""
     keys: ClassVar[tuple[Key, ...]] = ()
-    """What its section of the topology has beside the keys of all gateways."""
+    """Keys of its section of the topology, in addition to those of all gateways."""
     network_kind: ClassVar[str]
     """The kind of network that it needs."""
     usual_port: ClassVar[int] = 0
-    """Where it listens; 0: it does not."""
+    """Its usual port; 0: it does not listen."""
     requests: ClassVar[Requests] = (Status,)
-    """What its operator may ask: `administration` of its program has a coroutine method for each."""
+    """The requests of its operator: `administration` of its program has a coroutine method for each."""
     keeps_data: ClassVar[bool] = False
-    """It has a folder with its name in the lab's; else all that it remembers is in Redis."""
+    """It has a folder with its name in the lab's; otherwise all of its data is in Redis."""
 
     @property
     def kind(self) -> str:
-        """What it is called in the topology."""
+        """Its name in the topology."""
         return str(self.__struct_config__.tag)
 
     @property
     def speaks_for(self) -> str:
-        """By what its Redis user is known."""
+        """The name of its Redis user."""
         return self.domain
 
     @property
     def channel(self) -> str:
-        """By what its control channel is known."""
+        """The name of its control channel."""
         return self.domain
 
     @property
     def ports(self) -> tuple[int, ...]:
-        """Where it listens, at `host`."""
+        """Its ports, at `host`."""
         return (self.port,) if self.port else ()
 
     @property
@@ -71,21 +71,18 @@ class GatewayNode(msgspec.Struct, frozen=True):
 
     @classmethod
     def fields(cls, written: dict[str, Any], server_domain: str) -> dict[str, Any]:
-        """The fields of the node, of what is written for `keys`. `server_domain`: of its server."""
+        """The fields of the node, from the values of `keys`. `server_domain`: of its server."""
         return written
 
     @classmethod
     def findings(cls, name: str, section: Mapping[str, Any], domains: Mapping[str, str]) -> Iterator[Finding]:
-        """What is wrong with a section, raw as the file has it, beside its form.
-
-        `domains`: name of the server, by domain.
-        """
+        """The errors in a section, unparsed, besides its form. `domains`: name of the server, by domain."""
         return iter(())
 
     def program(self, around: NodeEnvironment, server: ServerNode, network: NetworkNode) -> Program:
-        """What its process runs; only this imports it."""
+        """The program of its process; only this method imports it."""
         raise NotImplementedError
 
     def trouble(self, status: Mapping[str, Any], network: NetworkNode) -> str:
-        """What does not work of a gateway that says this of itself; empty: nothing."""
+        """The problem that the status of a gateway reports; empty: none."""
         return ""

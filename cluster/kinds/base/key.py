@@ -1,4 +1,4 @@
-"""A key of the topology file that one kind of node has and others have not."""
+"""A key of the topology file that only one kind of node has."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ from typing import Any, NamedTuple
 
 
 class Key(NamedTuple):
-    """The topology makes its sections, its schema and its key tables of these."""
+    """The topology builds its sections, its schema and its key tables from these."""
 
     name: str
     type: Any
-    """Of what is written: `int`, or one of values.py; `list[…]` and `dict[…, …]` of these may be left empty; or
-    `Sections`."""
+    """Of the value: `int`, or a type of values.py; a `list[…]` or `dict[…, …]` of these may be empty; or `Sections`."""
     meaning: str
     """A sentence for the reference, in Markdown."""
     default: Any
 
 
 class Sections(NamedTuple):
-    """The type of a key behind which sections stand by their names."""
+    """The type of a key whose value is sections by their names."""
 
     name: str
-    """What one is called in the schema."""
+    """The name of a section in the schema."""
     about: str
     """A sentence for the reference, in Markdown."""
     named: Any

@@ -1,4 +1,4 @@
-"""What a kind of foreign networks is: the class of its nodes in the plan."""
+"""The base of kinds of foreign networks: the class of their nodes in the plan."""
 
 from __future__ import annotations
 
@@ -20,56 +20,56 @@ if TYPE_CHECKING:
 
 
 class NetworkNode(msgspec.Struct, frozen=True):
-    """A foreign network. A kind is a subclass; its tag is what it is called."""
+    """A foreign network. A kind is a subclass; its tag is its name."""
 
     name: str
     host: str
     port: int
-    """Where it speaks its protocol."""
+    """The port of its protocol."""
     is_external: bool = False
     """A real system, which the lab does not run."""
     user: str = ""
-    """Whom gateways log in as, where it is a real one."""
+    """The account of gateways at a real network."""
     password: str = ""
     starttls: bool = False
 
     about: ClassVar[str]
-    """A sentence for the reference: what it is."""
+    """A sentence for the reference."""
     keys: ClassVar[tuple[Key, ...]] = ()
-    """What its section of the topology has beside the keys of all networks."""
+    """Keys of its section of the topology, in addition to those of all networks."""
     people_key: ClassVar[str] = ""
-    """The one of `keys` that has the addresses of its people by their names; empty: it has no people."""
+    """The key with the addresses of its users by their names; empty: it has no users."""
     person: ClassVar[str] = ""
-    """What one of them is called: `phone`."""
+    """The word for one of its users: `phone`."""
     usual_port: ClassVar[int]
-    """Where it listens."""
+    """Its usual port."""
     refusal: ClassVar[str] = ""
-    """What it can be told to answer to each message, as an example for `xmpplab network set --refuse`."""
+    """An example of an answer to each message, for `xmpplab network set --refuse`."""
     command: ClassVar[Command | None] = None
-    """`xmpplab phone`: to be one of its people."""
+    """`xmpplab phone`: act as one of its users."""
     requests: ClassVar[Requests] = (Status, *FAULTS)
-    """What its operator may ask: `administration` of its program has a coroutine method for each."""
+    """The requests of its operator: `administration` of its program has a coroutine method for each."""
     keeps_data: ClassVar[bool] = True
     """It has a folder with its name in the lab's."""
 
     @property
     def kind(self) -> str:
-        """What it is called in the topology."""
+        """Its name in the topology."""
         return str(self.__struct_config__.tag)
 
     @property
     def speaks_for(self) -> str:
-        """By what its Redis user is known."""
+        """The name of its Redis user."""
         return self.name
 
     @property
     def channel(self) -> str:
-        """By what its control channel is known."""
+        """The name of its control channel."""
         return self.name
 
     @property
     def ports(self) -> tuple[int, ...]:
-        """Where it listens, at `host`, if the lab runs it."""
+        """Its ports, at `host`, if the lab runs it."""
         return (self.port,)
 
     @property
@@ -79,23 +79,23 @@ class NetworkNode(msgspec.Struct, frozen=True):
 
     @property
     def people(self) -> dict[str, str]:
-        """Addresses of its people by their names in the lab."""
+        """Addresses of its users by their names in the lab."""
         return dict(getattr(self, self.people_key)) if self.people_key else {}
 
     @classmethod
     def findings(
         cls, name: str, section: Mapping[str, Any], gateways: Sections, domains: Mapping[str, str]
     ) -> Iterator[Finding]:
-        """What is wrong with a section, beside its form; all are raw, as the file has them.
+        """The errors in a section, besides its form; all arguments are unparsed.
 
         `gateways`: those that lead to it. `domains`: name of the server, by domain.
         """
         return iter(())
 
     def program(self, around: NodeEnvironment, gateways: Sequence[GatewayNode]) -> Program:
-        """What its process runs, `gateways` being those that lead to it; only this imports it."""
+        """The program of its process, with the gateways that lead to it; only this method imports it."""
         raise NotImplementedError
 
     def person_at(self, ask: Ask, address: str) -> Person:
-        """One of its people; only this imports it."""
+        """One of its users; only this method imports it."""
         raise NotImplementedError

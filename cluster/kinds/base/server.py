@@ -1,4 +1,4 @@
-"""What a kind of servers is: the class of its nodes in the plan."""
+"""The base of kinds of servers: the class of their nodes in the plan."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cluster.kinds.base.key import Key
 from cluster.xmpp.streams.stream_options import TlsMode
 
 COMPONENT_PORT = 5347
-"""Where servers take components (the usual port of XEP-0114)."""
+"""Port for components (the usual one of XEP-0114)."""
 
 
 class ContactSeed(msgspec.Struct, frozen=True):
@@ -31,15 +31,15 @@ class AccountSeed(msgspec.Struct, frozen=True):
 
 
 class ComponentSeed(msgspec.Struct, frozen=True):
-    """An external component (XEP-0114) that a server lets in."""
+    """An external component (XEP-0114) of a server."""
 
     domain: str
-    """Below the server's: `sms.montague.lit`."""
+    """A subdomain of the server's: `sms.montague.lit`."""
     secret: str
 
 
 class S2sPeer(msgspec.Struct, frozen=True):
-    """Where the server of another domain is reached by XML streams (RFC 6120 section 3)."""
+    """The address of another domain's server for XML streams (RFC 6120 section 3)."""
 
     domain: str
     """Its own, or that of one of its components."""
@@ -48,12 +48,12 @@ class S2sPeer(msgspec.Struct, frozen=True):
 
 
 class ServiceSeed(msgspec.Struct, frozen=True):
-    """A service that lives in a server: rooms and the like."""
+    """A service that runs in a server, such as rooms."""
 
     kind: str
     """See kinds/base/service.py."""
     domain: str
-    """Below the server's: `conference.montague.lit`."""
+    """A subdomain of the server's: `conference.montague.lit`."""
     settings: dict[str, Any] = {}
     """By the keys of its kind."""
 
@@ -96,12 +96,12 @@ PORTS = (
 
 
 class ServerNode(msgspec.Struct, frozen=True):
-    """One XMPP server of the lab. A kind is a subclass; its tag is what it is called."""
+    """One XMPP server of the lab. A kind is a subclass; its tag is its name."""
 
     name: str
     domain: str
     host: str
-    """Loopback address of its own, so that every domain has the standard ports."""
+    """Its own loopback address, so that every domain has the standard ports."""
     c2s_port: int
     tls: TlsMode
     registration: bool = False
@@ -110,51 +110,50 @@ class ServerNode(msgspec.Struct, frozen=True):
     components: tuple[ComponentSeed, ...] = ()
     services: tuple[ServiceSeed, ...] = ()
     direct_tls_port: int = 5223
-    """For clients that begin with TLS (XEP-0368), at `host`; nobody listens there without TLS."""
+    """For clients that begin with TLS (XEP-0368), at `host`; closed without TLS."""
     http_port: int = 0
-    """For clients on the web (RFC 7395, XEP-0156), at `host`; with TLS, unless the server does without. 0: it has
-    nothing for them."""
+    """For clients on the web (RFC 7395, XEP-0156), at `host`; with TLS, unless the server has none. 0: none."""
     component_port: int = COMPONENT_PORT
-    """Where components connect, at `host`; nobody listens there when the server has none."""
+    """For components, at `host`; closed if the server has none."""
     s2s_port: int = 5269
-    """Where the servers of other domains connect, at `host`."""
+    """For the servers of other domains, at `host`."""
     s2s_peers: tuple[S2sPeer, ...] = ()
-    """The domains with which it speaks over XML streams."""
+    """The domains to which it opens XML streams."""
     peers: tuple[str, ...] | None = None
     """Domains that it has links with; None: every other one of the lab."""
     node_of: str = ""
     """Name of the server that this is a further node of; empty for a server's first node, which has its name."""
 
     about: ClassVar[str]
-    """A sentence for the reference: what it is."""
+    """A sentence for the reference."""
     settings: ClassVar[tuple[Key, ...]] = (TLS, REGISTRATION, *PORTS)
-    """What its section of the topology has, and `defaults` may give."""
+    """Keys of its section of the topology, which `defaults` may set."""
     keys: ClassVar[tuple[Key, ...]] = ()
-    """What only its own section has."""
+    """Keys of its own section only."""
     hosts: ClassVar[tuple[str, ...] | None] = None
-    """The kinds of services that can live in it; None: all that there are."""
+    """The kinds of services that it can run; None: all."""
     is_started: ClassVar[bool] = True
-    """By the lab."""
+    """The lab starts it."""
     keeps_data: ClassVar[bool] = False
-    """It has a folder with its name in the lab's; else all that it remembers is in Redis."""
+    """It has a folder with its name in the lab's; otherwise all of its data is in Redis."""
 
     @classmethod
     def fields(cls, written: dict[str, Any]) -> dict[str, Any]:
-        """The fields of the node, of what is written for `settings`."""
+        """The fields of the node, from the values of `settings`."""
         return {**written, "registration": written["registration"] == "open"}
 
     @property
     def kind(self) -> str:
-        """What it is called in the topology."""
+        """Its name in the topology."""
         return str(self.__struct_config__.tag)
 
     def is_joined_to(self, domain: str) -> bool:
-        """A link leads to this other domain of the lab."""
+        """Whether a link leads to this other domain of the lab."""
         return self.peers is None or domain in self.peers
 
     @property
     def server(self) -> str:
-        """Name of the server: what the topology calls it."""
+        """Name of the server in the topology."""
         return self.node_of or self.name
 
     @property
@@ -164,7 +163,7 @@ class ServerNode(msgspec.Struct, frozen=True):
 
     @property
     def ports(self) -> tuple[int, ...]:
-        """Where it listens, at `host`."""
+        """Its ports, at `host`."""
         direct_tls = () if self.tls == "off" else (self.direct_tls_port,)
         http = (self.http_port,) if self.http_port else ()
         components = (self.component_port,) if self.components else ()
@@ -173,31 +172,31 @@ class ServerNode(msgspec.Struct, frozen=True):
 
     @property
     def listeners(self) -> list[tuple[str, int]]:
-        """The addresses that the lab takes for it."""
+        """Its addresses in the lab."""
         return [(self.host, port) for port in self.ports]
 
     @property
     def domains(self) -> list[str]:
-        """Its own, and those of its components and services."""
+        """Its own domain, and those of its components and services."""
         return [self.domain, *self.subdomains]
 
     @property
     def c2s(self) -> str:
-        """What a client types: `127.x.y.z:5222`."""
+        """The address for a client: `127.x.y.z:5222`."""
         return f"{self.host}:{self.c2s_port}"
 
     @property
     def components_at(self) -> str | None:
-        """What a component is told: `127.x.y.z:5347`; None where the server has none."""
+        """The address for a component: `127.x.y.z:5347`; None if the server has none."""
         return f"{self.host}:{self.component_port}" if self.components else None
 
     @property
     def direct_tls(self) -> str | None:
-        """What a client types that begins with TLS; None without TLS."""
+        """The address for a client that begins with TLS; None without TLS."""
         return None if self.tls == "off" else f"{self.host}:{self.direct_tls_port}"
 
     @property
     def http(self) -> str | None:
-        """What a browser types: `https://127.x.y.z:5281`; None where it has nothing for one."""
+        """The address for a browser: `https://127.x.y.z:5281`; None if there is none."""
         scheme = "http" if self.tls == "off" else "https"
         return f"{scheme}://{self.host}:{self.http_port}" if self.http_port else None

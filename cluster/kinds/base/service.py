@@ -1,4 +1,4 @@
-"""What a kind of services is: what the lab knows of a service that lives in a server."""
+"""The base of kinds of services, which run in a server."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from cluster.kinds.base.key import Key
 
 
 class ServiceKind(NamedTuple):
-    """One kind of services; cluster/services has what runs, under the same name."""
+    """One kind of service; cluster/services has its code, under the same name."""
 
     name: str
     """The key of a server's section that gives it one."""
     about: str
-    """A sentence for the reference: what it is."""
+    """A sentence for the reference."""
     usual_label: str
-    """What such a domain often begins with: `conference`."""
+    """The usual first label of its domain: `conference`."""
     keys: tuple[Key, ...] = ()
-    """What its section has beside `domain`; they are the settings of the service."""
+    """Keys of its section in addition to `domain`; they are the settings of the service."""

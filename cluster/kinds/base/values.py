@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 RESERVED_NAMES = frozenset(
     {"admin", "announce", "ca", "containers", "lock", "logs", "redis", "router", "setup", "sockets", "supervisor"}
 )
-"""Lab nodes, users of its Redis and files that are there without being written."""
+"""Lab nodes, users of its Redis and files that exist without being named in the topology."""
 
 MAX_DOMAIN_BYTES = 253
 """RFC 1035 section 2.3.4: 255 octets on the wire, with a length for each label."""
@@ -30,7 +30,7 @@ _NAME = r"^[a-z][a-z0-9-]{0,62}$"
 
 
 def check_name(text: str) -> str:
-    """The name of a lab or of a part of it, unchanged. Raises ValueError."""
+    """The name of a lab or of a node, unchanged. Raises ValueError."""
     if not re.fullmatch(_NAME, text):
         rule = "lowercase letters, digits and '-', a letter first, at most 63"
         raise ValueError(f"{text!r} is not a valid name; allowed: {rule}")
@@ -99,12 +99,12 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 @dataclass(frozen=True)
 class Text:
-    """A text of a certain form, in the words of pydantic: `Annotated[str, Text(…)]`."""
+    """A text of a certain form, for pydantic: `Annotated[str, Text(…)]`."""
 
     read: Callable[[str], str]
-    """The text as it is meant. Raises ValueError with the remedy."""
+    """The normal form of the text. Raises ValueError with the remedy."""
     pattern: str = ""
-    """What editors check; empty: nothing."""
+    """The pattern for editors; empty: none."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         from pydantic_core import core_schema
@@ -126,7 +126,7 @@ XmlText = Annotated[str, Text(_xml_text)]
 
 
 def prepared_domain(value: object) -> str | None:
-    """The domain that a value of the file names; None for one of another form, which the model reports."""
+    """The domain in a value of the file; None for a value of another form, which the model reports."""
     try:
         return _domain(value) if isinstance(value, str) else None
     except ValueError:
@@ -134,7 +134,7 @@ def prepared_domain(value: object) -> str | None:
 
 
 def prepared_account(value: object) -> str:
-    """The account or mail address that a value of the file names; what has another form stays as it is."""
+    """The account or mail address in a value of the file; a value of another form is unchanged."""
     try:
         return _account_jid(str(value))
     except ValueError:
@@ -142,12 +142,12 @@ def prepared_account(value: object) -> str:
 
 
 def sections(data: Mapping[str, Any], key: str) -> dict[str, dict[str, Any]]:
-    """The sections below this key of the file, those of another form left out."""
+    """The sections below this key of the file, without those of another form."""
     found = data.get(key)
     return {name: part for name, part in found.items() if isinstance(part, dict)} if isinstance(found, dict) else {}
 
 
 def items(section: Mapping[str, Any], key: str) -> list[tuple[str, Any]]:
-    """The keys and values of a mapping within a section; none where it has another form."""
+    """The keys and values of a mapping within a section; none if it has another form."""
     found = section.get(key)
     return [*found.items()] if isinstance(found, dict) else []

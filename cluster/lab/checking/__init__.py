@@ -1,1 +1,1 @@
-"""What a stranger meets at a domain of the lab: another server, or a client that comes for the first time."""
+"""Checks a domain of the lab from outside: as another server, and as a client that connects for the first time."""

@@ -1,4 +1,4 @@
-"""Step by step: what another server and a client meet at a domain. It ends with the first thing that fails."""
+"""The steps of another server and of a client at a domain, one after the other, up to the first that fails."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _KNOWN = {DIALBACK_FEATURE: "dialback", SM: "stream management", STREAM_LIMITS: 
 
 
 class Check:
-    """Of one domain."""
+    """The check of one domain."""
 
     def __init__(self, folder: LabFolder, plan: Plan, domain: str) -> None:
-        """Raises BadInput for a domain that is none of the lab's."""
+        """Raises BadInput for a domain that is not in the lab."""
         served = plan.served_by.get(domain, domain)
         server = next((each for each in plan.servers if each.domain == served and not each.node_of), None)
         if server is None:
@@ -37,7 +37,7 @@ class Check:
         self._ascii = idna.encode(domain, uts46=True).decode()
 
     def steps(self) -> Iterator[CheckStep]:
-        """Each as it is done; the last one is the only one that may have failed."""
+        """Yields each step when it is done; only the last one may have failed."""
         for part in (self._names, self._servers, self._clients):
             for step in _until_it_fails(part()):
                 yield step
@@ -95,7 +95,7 @@ class Check:
             yield from self._external(at, wire, header, features, peer)
 
     def _somebody_else(self) -> ServerNode | None:
-        """A server that has a link with this one, and whose certificate is at hand."""
+        """A server that has a link with this one, and whose certificate is available."""
         others = [each for each in self._plan.servers if each.server != self._server.name]
         return next((each for each in others if each.is_joined_to(self._server.domain)), None)
 
@@ -171,7 +171,7 @@ class Check:
 
 
 class _Failing:
-    """What is being done, and what helps where it fails."""
+    """The step under way, and the remedy if it fails."""
 
     def __init__(self, side: str, name: str, remedy: str) -> None:
         self.side, self.name, self.remedy = side, name, remedy
@@ -206,12 +206,13 @@ def _in_words(error: Exception) -> str:
 
 
 def mechanisms(features: Element) -> list[str]:
-    """SASL mechanisms on offer."""
+    """The offered SASL mechanisms."""
     return [each.text or "" for each in features.iter(f"{{{SASL}}}mechanism")]
 
 
 def has_dialback(header: StreamHeader, features: Element) -> bool:
-    """By its feature, or as old servers say it: by the namespace in the header (XEP-0220 section 2.3.1)."""
+    """Whether dialback is offered: as a feature, or as old servers do, by the namespace in the header (XEP-0220 section
+    2.3.1)."""
     return features.find(f"{{{DIALBACK_FEATURE}}}dialback") is not None or DIALBACK in header.namespaces
 
 

@@ -1,4 +1,4 @@
-"""What the lab's DNS says, asked as anybody asks it."""
+"""Queries to the lab's DNS, as any client makes them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PATIENCE_S = 2.0
 
 
 def addresses(name_server: tuple[str, int], name: str) -> list[str]:
-    """A records. Raises OSError where nobody answers."""
+    """A records. Raises OSError if there is no answer."""
     return [each.payload.dottedQuad() for each in _asked(name_server, name, dns.A)]
 
 

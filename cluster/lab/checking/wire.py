@@ -1,4 +1,4 @@
-"""A stream that is opened by hand, one step after the other, so that each can be looked at."""
+"""A stream that is opened step by step, so that each step can be reported."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ READ_BYTES = 65_536
 
 
 class Ended(Exception):
-    """The other side said something else than what was expected; the message tells what."""
+    """The other side sent something unexpected; the message says what."""
 
 
 class Wire:
-    """One connection. Raises Ended, StreamError where what comes is no stream, and OSError (also TimeoutError)."""
+    """One connection. Raises Ended, StreamError if the input is not a stream, and OSError (also TimeoutError)."""
 
     def __init__(self, address: tuple[str, int], namespace: str, to: str, from_: str = "") -> None:
-        """Connect. `namespace`: of the content, which says who we are (RFC 6120 section 4.8.2)."""
+        """Connect. `namespace`: of the content, which identifies this side (RFC 6120 section 4.8.2)."""
         self._socket: socket.socket = socket.create_connection(address, PATIENCE_S)
         self._header = (
             f"<?xml version='1.0'?><stream:stream xmlns='{namespace}' xmlns:stream='{STREAMS}' version='1.0' "
@@ -36,7 +36,7 @@ class Wire:
         self._found: list[StreamHeader | Slice | StreamEnd] = []
 
     def open(self) -> tuple[StreamHeader, Element]:
-        """Begin a stream: the other side's header and its features."""
+        """Open a stream: returns the other side's header and its features."""
         self._parser, self._found = StreamParser(), []
         self.send(self._header)
         header = self._next()
@@ -49,7 +49,7 @@ class Wire:
         self._socket.sendall(text.encode())
 
     def child(self, *names: str) -> Element:
-        """The next child of the stream, one of these names; anything else is told as Ended."""
+        """The next child of the stream, with one of these names; raises Ended for any other."""
         found = self._next()
         if not isinstance(found, Slice):
             raise Ended("it ended the stream")
@@ -59,13 +59,13 @@ class Wire:
         raise Ended(f"it answered {name}: {_told(element)}")
 
     def start_tls(self, context: ssl.SSLContext, domain: str) -> ssl.SSLSocket:
-        """STARTTLS (RFC 6120 section 5); what TLS says of the other side."""
+        """STARTTLS (RFC 6120 section 5); returns the socket under TLS."""
         self.send(f"<starttls xmlns='{TLS}'/>")
         self.child("proceed")
         return self.begin_tls(context, domain)
 
     def begin_tls(self, context: ssl.SSLContext, domain: str) -> ssl.SSLSocket:
-        """TLS at once (XEP-0368)."""
+        """Begin TLS at once (XEP-0368); returns the socket under TLS."""
         secured = context.wrap_socket(self._socket, server_hostname=domain)
         self._socket = secured
         return secured
@@ -86,6 +86,6 @@ class Wire:
 
 
 def _told(element: Element) -> str:
-    """What an error says: its condition and text."""
+    """The condition and text of an error."""
     texts = [each.text for each in element if each.tag.endswith("}text") and each.text]
     return " ".join([*(each.tag.rpartition("}")[2] for each in element if not each.tag.endswith("}text")), *texts])

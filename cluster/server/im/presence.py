@@ -9,6 +9,7 @@ from cluster.base.settled import Settled, all_of, both
 from cluster.server.im.accounts import LocalAccount
 from cluster.server.im.presence_hooks import PresenceHooks
 from cluster.server.sessions.session import Session
+from cluster.store.port import RosterItem
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.extensions.delay import delayed
@@ -192,6 +193,10 @@ class Presence:
         shown = [session.presence for session in account.available if session.presence is not None]
         told = all_of(self._route(addressed(presence, contact)) for presence in shown)
         return both(told, self._hooks.shown(account, contact))
+
+    def regrouped(self, account: LocalAccount, before: RosterItem) -> Settled:
+        """A contact is in other groups of the roster than before."""
+        return self._hooks.regrouped(account, before)
 
     def hide_from(self, account: LocalAccount, contact: Jid) -> Settled:
         """The contact may not see the account any more (sections 3.2.2 and 3.3.3): send unavailable presence."""

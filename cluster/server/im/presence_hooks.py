@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from cluster.base.settled import Settled, both
 from cluster.server.im.accounts import LocalAccount
 from cluster.server.sessions.session import Session
+from cluster.store.port import RosterItem
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
@@ -20,7 +21,7 @@ _log = Logger()
 
 
 class PresenceHooks:
-    """The hooks `leaving`, `sent`, `received`, `gone` and `shown` of one domain; see host/module.py."""
+    """The hooks `leaving`, `sent`, `received`, `gone`, `shown` and `regrouped` of one domain; see host/module.py."""
 
     def __init__(self, host: ServerHost, ctx: Callable[[], ModuleContext]) -> None:
         self._ctx = ctx
@@ -29,6 +30,7 @@ class PresenceHooks:
         self._received = host.presence_hook("received")
         self._gone = host.presence_hook("gone")
         self._shown = host.presence_hook("shown")
+        self._regrouped = host.presence_hook("regrouped")
         self._filters = host.presence_filters()
 
     def leaving(self, session: Session, stanza: Stanza) -> Stanza:
@@ -57,8 +59,15 @@ class PresenceHooks:
         """A contact may see the account from now on."""
         return self._run(self._shown, account, contact) if self._shown else None
 
+    def regrouped(self, account: LocalAccount, before: RosterItem) -> Settled:
+        """A contact is in other groups of the roster than before."""
+        return self._run(self._regrouped, account, before) if self._regrouped else None
+
     def _run(
-        self, handlers: tuple[Callable[..., Settled], ...], about: Session | LocalAccount, what: Stanza | Jid
+        self,
+        handlers: tuple[Callable[..., Settled], ...],
+        about: Session | LocalAccount,
+        what: Stanza | Jid | RosterItem,
     ) -> Settled:
         """Call the handlers; one that fails affects neither the others nor the presence itself."""
         settled: Settled = None
@@ -66,6 +75,6 @@ class PresenceHooks:
             try:
                 settled = both(settled, handler(self._ctx(), about, what))
             except Exception:
-                sender = what if isinstance(what, Jid) else what.from_
+                sender = what.from_ if isinstance(what, Stanza) else what
                 _log.failure("A module failed at the presence of {sender}", sender=str(sender))
         return settled

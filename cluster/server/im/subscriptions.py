@@ -140,11 +140,14 @@ class Subscriptions:
         if item is not None and item.listed:
             self.push(account, item_element(item))
 
-    def put(self, account: LocalAccount, item: RosterItem) -> Deferred[None]:
+    def put(self, account: LocalAccount, item: RosterItem) -> Settled:
         """Store the item, and push it to the interested resources if it is shown in the roster (section 2.1.6)."""
-        settled = self._accounts.put_item(account, item)
+        before = account.roster.get(item.jid)
+        settled: Settled = self._accounts.put_item(account, item)
         if item.listed:
             self.push(account, item_element(item))
+        if before is not None and before.groups != item.groups:
+            return both(settled, self._presence.regrouped(account, before))
         return settled
 
     def push(self, account: LocalAccount, element: Element) -> None:

@@ -57,6 +57,8 @@ class Rooms:
         creation = self.settings.creation
         if creation == "nobody" or (creation == "local" and owner.domainpart != self.ctx.server_domain):
             raise StanzaError(Condition.NOT_ALLOWED, "you may not create rooms here")
+        if not owner.localpart:  # an affiliation of a domain is one of all its accounts (section 9.2)
+            raise StanzaError(Condition.NOT_ALLOWED, "a whole domain cannot own a room; enter one that is there")
         if len(self.rooms) >= self.settings.max_rooms:
             raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"there are {self.settings.max_rooms} rooms already")
         owners = {owner: Affiliate(Affiliation.OWNER)}
@@ -77,8 +79,11 @@ class Rooms:
         return None if room.is_locked else self.ctx.store.rooms.delete(room.jid.localpart)
 
     def forget_if_deserted(self, room: Room) -> Settled:
-        """A temporary room goes with the last one who is in it (section 4.2)."""
-        if room.sessions or room.settings.is_persistent or self.rooms.get(room.jid.localpart) is not room:
+        """A temporary room goes with the last one who is in it (section 4.2); another one rests, to take no memory."""
+        if room.sessions or self.rooms.get(room.jid.localpart) is not room:
+            return None
+        if room.settings.is_persistent:
+            room.rest()
             return None
         return self.forget(room)
 

@@ -158,6 +158,11 @@ class Room:
         if not occupant.sessions:
             del self.occupants[nicks.key(occupant.nick)]
 
+    def rest(self) -> None:
+        """Forget what is in the archive too; what a room without one has said stays in memory."""
+        if self.settings.is_archived:
+            self.history, self.is_awake = History(self.jid), False
+
     def move(self, session: Session, occupant: Occupant) -> None:
         """The session has another nick from now on."""
         place = session.occupant

@@ -242,7 +242,7 @@ def scenarios(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", ["dance", "pace", ""])
 def test_what_is_no_load_scenario(shell: Shell, scenarios: Path, name: str) -> None:
     code, _, err = shell.run("load", name)
-    assert (code, err) == (2, f"xmpplab: no file and no load scenario {name!r}; allowed: chat, gateway\n")
+    assert (code, err) == (2, f"xmpplab: no file and no load scenario {name!r}; allowed: chat, gateway, rooms\n")
 
 
 def test_no_file_of_a_load_scenario(shell: Shell, scenarios: Path) -> None:

@@ -12,6 +12,9 @@ import pytest
 from cluster.cli.completion import files
 from cluster.lab.folder import LABS, LabFolder
 from cluster.lab.plans import read_plans
+from tests.unit.cli.shell import Shell, shell
+
+__all__ = ["shell"]
 
 ROOT = Path(__file__).parents[3]
 
@@ -29,15 +32,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def completed(folder: Path, line: str) -> list[str]:
-    """As bash asks for it, of the last word of a line."""
-    command = Path(sys.executable).with_name("xmpplab")
-    asked = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")), "_XMPPLAB_COMPLETE": "complete_bash"}
-    done = subprocess.run(
-        [command], cwd=folder, env={**os.environ, **asked}, capture_output=True, text=True, check=True
-    )
-    assert done.stderr == ""
-    return done.stdout.split()
+def asked(line: str) -> dict[str, str]:
+    """The environment in which bash asks for the last word of a line."""
+    return {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")), "_XMPPLAB_COMPLETE": "complete_bash"}
+
+
+def completed(shell: Shell, folder: Path, line: str) -> list[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name, value in asked(line).items():
+            patch.setenv(name, value)
+        code, out, err = shell.run()
+    assert (code, err) == (0, "")
+    return out.split()
 
 
 @pytest.mark.parametrize(
@@ -61,14 +68,20 @@ def completed(folder: Path, line: str) -> list[str]:
         ("xmpplab inb", ["inbox"]),
     ],
 )
-def test_words(folder: Path, line: str, words: list[str]) -> None:
-    assert completed(folder, line) == words
+def test_words(shell: Shell, folder: Path, line: str, words: list[str]) -> None:
+    assert completed(shell, folder, line) == words
 
 
-def test_a_folder_that_cannot_be_read_completes_nothing(folder: Path, tmp_path: Path) -> None:
+def test_the_program_completes(folder: Path) -> None:
+    program, environment = Path(sys.executable).with_name("xmpplab"), {**os.environ, **asked("xmpplab kill s")}
+    done = subprocess.run([program], cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    assert (done.stdout.split(), done.stderr) == (["s1", "s2"], "")
+
+
+def test_a_folder_that_cannot_be_read_completes_nothing(shell: Shell, folder: Path, tmp_path: Path) -> None:
     (tmp_path / LABS / "broken").mkdir(parents=True)
     (tmp_path / LABS / "broken" / "plan.json").write_text("{")
-    assert completed(tmp_path, "xmpplab kill ") == []
+    assert completed(shell, tmp_path, "xmpplab kill ") == []
     assert files(f"{tmp_path}/nowhere/x") == []
     assert files(f"{folder}/r") == [f"{folder}/rfc3920.yaml"]
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
+from twisted.internet.task import Clock
 
 from cluster.host.disco import ITEMS
 from cluster.pubsub import audience, interests
 from cluster.pubsub.errors import OWNER, PUBSUB
 from cluster.pubsub.events import ADDRESS
 from cluster.server import questions
-from cluster.server.questions import ANSWER_TIMEOUT_S
+from cluster.server.questions import ANSWER_TIMEOUT_S, Questions
 from cluster.store.limits import Limit, Limits
 from cluster.xmpp.element import Element
-from cluster.xmpp.extensions.caps import CAPS, INFO
+from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.extensions.caps import CAPS, INFO, Capabilities
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.stanza import Stanza, make
 from tests.client import Client, child
 from tests.network import CAPULET, Network, at_once, watched_log
 from tests.phone import Phone, managed, resume
@@ -262,6 +267,45 @@ def test_who_does_not_answer_keeps_nobody_waiting_for_ever(network: Network, ask
     assert silent.told() == []
 
 
+def test_who_answered_too_late_is_asked_again_when_it_sends_presence_again(
+    network: Network, ask: Asked, juliet: Client
+) -> None:
+    ask.publish(juliet, TUNE, "1")
+    romeo = Wanting(network, f"{ROMEO}/orchard", TUNE).come(answering=False)
+    romeo.come(answering=False)
+    network.advance(ANSWER_TIMEOUT_S)
+    assert romeo.answer() == 2  # of both its contact and its own account, and no more for its second presence
+    assert romeo.told() == []
+    romeo.come()
+    assert romeo.told() == [f"{TUNE}: +1 p (late)"]
+    romeo.come()
+    assert len(romeo.asked) == 4
+
+
+def test_of_many_who_are_gone_each_is_asked_without_an_end() -> None:
+    clock, learned, numbers = Clock(), list[str](), itertools.count()
+    juliet = Jid.parse(JULIET)
+
+    def route(question: Stanza) -> None:
+        assert question.to is not None
+        if question.to.resourcepart.startswith("gone"):
+            questions.answered(question.error(StanzaError(Condition.SERVICE_UNAVAILABLE)))
+
+    questions = Questions(route, lambda: str(next(numbers)), clock)
+    known = interests.Interests(questions.ask)
+    said = Capabilities("node#hash", "sha-1", "hash")
+    for name in ("silent", *(f"gone{number}" for number in range(2_000)), "last"):
+        known.learn(juliet, Jid.parse(f"{NURSE}/{name}"), said, lambda wanted, name=name: learned.append(name))
+    clock.advance(ANSWER_TIMEOUT_S)
+    for _ in range(2_001):
+        clock.advance(0)
+    query = Element(f"{{{INFO}}}query")
+    last = Jid.parse(f"{NURSE}/last")
+    questions.answered(make("iq", from_=last, to=juliet, id="2001", type="result", payload=[query]))
+    clock.advance(0)
+    assert learned == ["last"]
+
+
 def test_an_answer_of_somebody_else_does_not_count(network: Network, ask: Asked, juliet: Client) -> None:
     ask.publish(juliet, TUNE, "1")
     romeo = Wanting(network, f"{ROMEO}/orchard", TUNE).come(answering=False)
@@ -413,6 +457,11 @@ def test_a_node_for_a_group_of_the_roster(network: Network, ask: Asked, juliet: 
         juliet, f"<iq type='set' id='r'><query xmlns='jabber:iq:roster'>{item.replace('Friends', 'x')}</query></iq>"
     )
     ask.publish(juliet, TUNE, "2")
+    assert romeo.told() == []
+    network.say(juliet, f"<iq type='set' id='r'><query xmlns='jabber:iq:roster'>{item}</query></iq>")
+    assert romeo.told() == [f"{TUNE}: +2 p (late)"]
+    both = item.replace("</item>", "<group>Family</group></item>")
+    network.say(juliet, f"<iq type='set' id='r'><query xmlns='jabber:iq:roster'>{both}</query></iq>")
     assert romeo.told() == []
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from cluster.xmpp.element import Element
 from cluster.xmpp.extensions.muc import MUC, OCCUPANT_ID, USER
+from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import DELAY
+from cluster.xmpp.stanza import make
 from tests.client import Client, child
-from tests.unit.services.rooms.play import BENVOLIO, JULIET, ROMEO, VERONA, Play, lines
+from tests.unit.services.rooms.play import BENVOLIO, JULIET, ROMEO, SERVICE, VERONA, Play, lines
 
 
 @pytest.fixture
@@ -100,12 +103,18 @@ def test_a_room_is_gone_with_the_last_occupant(play: Play, romeo: Client) -> Non
     assert "201" in play.enter(play.online(BENVOLIO), "benvolio")[0]
 
 
-def test_a_persistent_room_stays(play: Play, romeo: Client) -> None:
-    play.configure(romeo, persistentroom="1")
+@pytest.mark.parametrize("archive", ["0", "1"])
+def test_a_persistent_room_stays(play: Play, romeo: Client, archive: str) -> None:
+    """With what was said, which is read again where it was archived."""
+    play.configure(romeo, persistentroom="1", enablelogging=archive)
+    play.speak(romeo, "farewell")
     play.say(romeo, f"<presence to='{VERONA}/romeo' type='unavailable'/>")
+    assert bool([*room(play).history]) is (archive == "0")
     assert play.enter(play.online(BENVOLIO), "benvolio") == [
-        "presence benvolio none participant 110 170", "verona subject ''",
-    ]  # fmt: skip
+        "presence benvolio none participant 110" + (" 170" if archive == "1" else ""),
+        "romeo: farewell (before)",
+        "verona subject ''",
+    ]
 
 
 def test_a_locked_room_goes_with_its_creator(play: Play) -> None:
@@ -278,3 +287,16 @@ def room(play: Play):  # type: ignore[no-untyped-def]  # of the server's own
 
     hosted = play.network.servers["montague.lit"].server._hosted[0]
     return rooms.of(hosted._ctx).rooms["verona"]
+
+
+def test_an_address_without_a_localpart_creates_no_room(play: Play, romeo: Client) -> None:
+    """Its affiliation would be that of all accounts of the domain (section 9.2)."""
+    abroad = play.network.abroad
+    for name in ("mantua", "verona"):
+        to, payload = Jid.parse(f"{name}@{SERVICE}/bot"), [Element(f"{{{MUC}}}x")]
+        abroad.send(make("presence", to=to, from_=Jid.parse("elsinore.lit/bot"), payload=payload))
+        play.network.settle()
+    told = abroad.take()
+    assert any("not-allowed" in line for line in told if "mantua" in line)
+    assert told
+    assert not any("error" in line for line in told if "verona" in line)
