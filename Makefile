@@ -2,8 +2,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 TOPOLOGY ?= topologies/rfc3920.yaml
-MATRIX := kill-s2 kill-s1 kill-redis pause-s2 partition cut-receiver many-troubles loss everything offline gateways \
-	random-kills
+MATRIX := kill-s2 s2s-kill-s2 kill-s1 kill-redis pause-s2 partition cut-receiver many-troubles loss everything offline \
+	gateways random-kills
 EXTRA ?= dev
 # a lab is many processes of this tree, and tests start hundreds of labs: what Python compiled is kept
 export PYTHONDONTWRITEBYTECODE =

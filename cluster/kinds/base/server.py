@@ -62,7 +62,8 @@ Port = Annotated[int, Ge(1), Le(65535)]
 TLS = Key(
     "tls",
     TlsMode,
-    "Encryption of client connections (STARTTLS with a certificate of the lab's CA): `required` before login, "
+    "Encryption of connections of clients, and of servers that speak over XML streams (STARTTLS with a certificate of "
+    "the lab's CA): `required` before login, "
     "`optional`, or `off`. With `off`, passwords may be sent in the clear.",
     "required",
 )

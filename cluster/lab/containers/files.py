@@ -16,6 +16,7 @@ from cluster.lab.private import write_private
 from cluster.lab.provision import redis
 from cluster.redisio.url import each_of
 from cluster.topology.plan import GatewayNode, NetworkNode, Plan, ServerNode
+from cluster.xmpp.streams.servers.certificate import ascii_form
 
 N = TypeVar("N", ServerNode, GatewayNode, NetworkNode)
 
@@ -48,7 +49,7 @@ def own_redis(folder: LabFolder, plan: Plan, outside: str) -> None:
     _make(inside)
     write_private(inside.redis_config, redis.configuration(plan, passwords, where).encode())
     urls = {who: f"redis://{redis.login(plan, passwords, who)}@{REDIS}:{REDIS_PORT}/0" for who in passwords}
-    inside.save_plan(_plan_inside(plan, REDIS))
+    inside.save_plan(plan_inside(plan, REDIS))
     inside.save_secrets({ADMIN: urls[ADMIN]})
     if outside:
         urls[ADMIN] = f"redis://{redis.login(plan, passwords, ADMIN)}@{outside}/0"
@@ -84,7 +85,7 @@ def nodes(folder: LabFolder, plan: Plan) -> None:
     for node in (*plan.ours, *plan.lower_half):
         inside = folder.container(node.name)
         _make(inside)
-        inside.save_plan(_plan_inside(plan, node.name))
+        inside.save_plan(plan_inside(plan, node.name))
         inside.save_secrets({node.speaks_for: urls[node.speaks_for]})
         if isinstance(node, ServerNode):
             shutil.copy(folder.ca_file, inside.ca_file)
@@ -105,8 +106,11 @@ def _make(inside: LabFolder) -> None:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-def _plan_inside(plan: Plan, name: str) -> Plan:
-    """The plan for a container: the node listens on all addresses, and finds the others by their names."""
+def plan_inside(plan: Plan, name: str) -> Plan:
+    """The plan for a container: the node listens on all addresses, and finds the others by their names.
+
+    In the network of the clients a server has the names of its domains: there the servers find each other too.
+    """
 
     def placed(node: N) -> N:
         if isinstance(node, NetworkNode) and node.is_external:
@@ -114,10 +118,9 @@ def _plan_inside(plan: Plan, name: str) -> Plan:
         placed = msgspec.structs.replace(node, host="0.0.0.0" if node.name == name else node.name)
         if not isinstance(placed, ServerNode):
             return placed
-        peers = [msgspec.structs.replace(peer, host=at[peer.host]) for peer in placed.s2s_peers]
+        peers = [msgspec.structs.replace(peer, host=ascii_form(peer.domain)) for peer in placed.s2s_peers]
         return msgspec.structs.replace(placed, s2s_peers=tuple(peers))
 
-    at = {node.host: node.name for node in plan.servers}
     return msgspec.structs.replace(
         plan,
         state_dir=str(LAB),

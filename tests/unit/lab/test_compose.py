@@ -12,6 +12,9 @@ import yaml
 from cluster.lab.containers import compose, document
 from cluster.lab.containers.engine import explained
 from cluster.lab.containers.export import compose_file
+from cluster.lab.containers.files import plan_inside
+from cluster.topology.load import load
+from cluster.topology.resolve import resolve
 from tests.live.running_lab import ROOT
 from tests.unit.lab.plan import make_plan
 
@@ -103,3 +106,15 @@ def test_a_name_in_another_script_is_an_alias_that_dns_knows(tmp_path: Path) -> 
 )
 def test_what_the_engine_refuses_is_told_with_the_remedy(refusal: str, remedy: str) -> None:
     assert remedy in explained(refusal)
+
+
+def test_servers_that_speak_over_streams_find_each_other_by_their_domains(tmp_path: Path) -> None:
+    file = tmp_path / "lab.yaml"
+    servers = "servers: {s1: {domain: montague.lit}, s2: {domain: m\u00fcnchen.lit}}\n"
+    file.write_text(f"name: x\n{servers}links: [{{between: [s1, s2], transport: s2s}}]\n")
+    plan = resolve(load(file, ()), file, tmp_path, modules=())
+    s1, s2 = plan_inside(plan, "s1").servers
+    assert [(peer.domain, peer.host) for peer in s1.s2s_peers] == [("m\u00fcnchen.lit", "xn--mnchen-3ya.lit")]
+    names = compose.in_lab(plan, "127.20.0.1:16379", "1000:1000")
+    [service] = [each for each in names.services if each.name == s2.name]
+    assert any("xn--mnchen-3ya.lit" in aliases for aliases in service.networks.values())

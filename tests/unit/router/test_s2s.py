@@ -11,7 +11,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import deferLater
 
-from cluster.router.s2s import incoming
+from cluster.router.s2s import incoming, incoming_link
 from cluster.router.s2s.pair import QUEUE_S
 from cluster.router.s2s.ports import NEGOTIATION_S, Address
 from cluster.xmpp.errors import Condition
@@ -105,7 +105,7 @@ def test_what_is_safe_with_the_other_side_has_settled_soon() -> None:
     play(scenario)
 
 
-@pytest.mark.parametrize(("at_once", "within_s"), [(True, 1), (False, incoming.SETTLE_S + 1)])
+@pytest.mark.parametrize(("at_once", "within_s"), [(True, 1), (False, incoming_link.SETTLE_S + 1)])
 def test_servers_that_answer_each_other_do_not_wait_for_each_other(at_once: bool, within_s: float) -> None:
     """Each acknowledges the other's answer only behind what it has itself answered."""
 

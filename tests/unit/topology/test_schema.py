@@ -43,6 +43,7 @@ def test_the_project_has_its_topologies() -> None:
         "nodes",
         "rfc3920",
         "rooms",
+        "s2s",
         "start",
         "two-domains",
         "verona",
