@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import chain
 
-from tests.fuzz import dribble
+from tests.fuzz import dribble, rooms
 from tests.fuzz.targets import BEGINNINGS, OPTIONS, STEP
 from tests.unit.xmpp.spelling import HEADERS, USUAL
 from tests.unit.xmpp.spoken import ABORT, END, MESSAGE, PLAIN, REGISTRATION, SCRAM, STARTTLS, WRONG_PROOF, bind
@@ -70,6 +70,7 @@ SEEDS: dict[str, list[bytes]] = {
     "dribble": dribble.seeds(),
     "stream": _stream(),
     "server": _server(),
+    "rooms": rooms.seeds(),
     "address": [
         b"juliet@capulet.lit/balcony",
         "J\u00fcliet@\u00c9x.lit/\U0001f339 x".encode(),

@@ -24,6 +24,7 @@ from cluster.xmpp.streams.events import Closed, Event
 from cluster.xmpp.streams.receiving import ReceivingStream
 from cluster.xmpp.streams.states import State
 from tests.fuzz.dribble import dribble
+from tests.fuzz.rooms import rooms
 from tests.helpers import HEADER, Host, ids
 from tests.network import Network, watched_log
 from tests.unit.xmpp.spoken import BINDING, BOUND, LOGGED_IN, OFF, OPEN, OPTIONAL, REQUIRED, UNDER_TLS
@@ -186,5 +187,6 @@ def address(data: bytes) -> None:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    "parser": parser, "dribble": dribble, "stream": stream, "server": server, "address": address,
+    "parser": parser, "dribble": dribble, "stream": stream, "server": server, "rooms": rooms,
+    "address": address,
 }  # fmt: skip

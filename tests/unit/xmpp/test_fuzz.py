@@ -37,3 +37,9 @@ def test_pieces_of_seeds(target: str) -> None:
 @given(pieces("server"))
 def test_pieces_of_what_clients_say(data: bytes) -> None:
     TARGETS["server"](data)
+
+
+@settings(max_examples=15)
+@given(pieces("rooms"))
+def test_pieces_of_what_owners_say_to_their_rooms(data: bytes) -> None:
+    TARGETS["rooms"](data)
