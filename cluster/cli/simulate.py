@@ -31,7 +31,7 @@ def simulate(
         int, typer.Option(min=0, help="Number of people; accounts are added as needed. 0: those of the topology.")
     ] = 0,
     troubles: Annotated[
-        int, typer.Option(min=0, help="Number of crashes, pauses and partitions, at moments that the seed chooses.")
+        int, typer.Option(min=0, help="Number of crashes, pauses and partitions, at times that the seed chooses.")
     ] = 0,
     format: Format = "text",
 ) -> None:

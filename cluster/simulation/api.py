@@ -31,7 +31,7 @@ def simulate(
 ) -> SimulationReport:
     """Run the plan's network in virtual time, and account for every message.
 
-    `people`: how many accounts are played, 0 for those of the topology; `troubles`: crashes, pauses and partitions;
+    `people`: how many accounts are played, 0 for those of the topology; `troubles`: how many (see `troubles.py`);
     `tell` hears how far it is; once `is_stopped`, the report tells so far. The same arguments give the same digest.
     Raises BadInput for what cannot be simulated.
     """

@@ -7,7 +7,7 @@ from itertools import permutations
 from cluster.lab.serving import roster
 from cluster.membership.memory import SILENCE_S, MemoryMembership
 from cluster.router.memory import MemoryNetwork
-from cluster.router.settings import FaultSettings, merged
+from cluster.router.settings import FaultSettings, merged, parse
 from cluster.simulation import passwords
 from cluster.simulation.journal import Journal
 from cluster.simulation.node import SimulatedNode
@@ -40,9 +40,9 @@ class SimulatedLab:
         self.router = MemoryNetwork(
             redis, self.memberships, plan.max_backlog, plan.served_by, ACKNOWLEDGE_AFTER_S, _apart(plan)
         )
-        for link in plan.links:
-            faults = FaultSettings(f"{plan.fault_seed} {seed}", merged({}, link.faults, 0.0))
-            self.router.set_faults(link.from_, link.to, faults)
+        self._faults = {(link.from_, link.to): link.faults for link in plan.links}
+        for link in self._faults:
+            self.set_link(*link, is_down=False)
         self._planned = {node.name: node for node in plan.ours}
         self._of_domain: dict[str, list[XmpplabServer]] = {}
         for node in plan.ours:
@@ -74,6 +74,13 @@ class SimulatedLab:
         self.memberships[crashed.node.domain].crash(crashed.nodes)
         if was_reader:
             self.router.clock.callLater(SILENCE_S, self._have_read, crashed.node.domain)
+
+    def set_link(self, from_: str, to: str, *, is_down: bool) -> None:
+        """Take the link from one domain to another down, or bring it up, with the faults that it has in the plan."""
+        faults = merged({}, self._faults.get((from_, to), {}), 0.0)
+        if is_down:
+            faults |= parse({"down": "always"})
+        self.router.set_faults(from_, to, FaultSettings(f"{self.plan.fault_seed} {self.seed}", faults))
 
     def _have_read(self, domain: str) -> None:
         """Let the first running node of a domain read its links, unless a node does."""

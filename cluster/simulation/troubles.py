@@ -1,4 +1,5 @@
-"""Seeded troubles of a run: nodes crash or are paused, and clients are cut off from their server."""
+"""Seeded troubles of a run: nodes crash or are paused, clients are cut off from their server,
+and links between domains are down."""
 
 from __future__ import annotations
 
@@ -36,7 +37,7 @@ class Troubles:
     def begin(self) -> None:
         """Schedule the troubles."""
         for number in range(self._count):
-            kind = (self._crash, self._pause, self._cut_off)[number % 3]
+            kind = (self._crash, self._pause, self._cut_off, self._take_down)[number % 4]
             at_s = self._duration_s * self._chance.uniform(0.05, 0.95)
             self._host.callLater(at_s, self._soon, kind)
 
@@ -90,3 +91,12 @@ class Troubles:
                 network.mend(address, name)
 
         self._lasts(f"{len(cut)} clients were cut off from {name}", mend)
+
+    def _take_down(self, node: SimulatedNode) -> None:
+        """Take the link from another domain to the domain of a node down."""
+        to = node.node.domain
+        others = [domain for domain in self._lab.memberships if domain != to]
+        if others:
+            from_ = self._chance.choice(others)
+            self._lab.set_link(from_, to, is_down=True)
+            self._lasts(f"the link from {from_} to {to} was down", lambda: self._lab.set_link(from_, to, is_down=False))

@@ -48,6 +48,10 @@ class Host:
         self._timeline.put(call, in_ns(delay))
         return call
 
+    def at_turn_end(self, what: Callable[[], None]) -> None:
+        """Call it when the current turn of the reactor is over, which is the current call with what comes of it."""
+        self._timeline.at_turn_end(self.life, what)
+
     def later(self, what: Callable[..., object], *args: object) -> VirtualCall:
         """Call it at the current time, behind all calls that are due already."""
         return self.network.timeline.call(0, self.life, what, *args)

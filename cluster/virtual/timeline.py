@@ -127,6 +127,7 @@ class Timeline:
         self._number = 0
         self._stale = 0
         """Stale entries in the heap."""
+        self._turn_ends: deque[tuple[Life, Callable[[], None]]] = deque()
         self._between: list[tuple[int, int, Callable[[], None]]] = []
         self._next_between: float = INFINITY
 
@@ -163,6 +164,10 @@ class Timeline:
         """All pending calls, in no order."""
         yield from (call for number, call in self._soon if call._number == number)
         yield from (call for _, number, call in self._heap if call._number == number)
+
+    def at_turn_end(self, life: Life, what: Callable[[], None]) -> None:
+        """Call `what` right after the current call: nothing comes between the two."""
+        self._turn_ends.append((life, what))
 
     def between(self, events: int, what: Callable[[], None]) -> None:
         """Call `what` after so many further calls of any process."""
@@ -214,8 +219,18 @@ class Timeline:
             else:
                 call._what(*call._args, **call._kwargs)
         except Exception:  # as a reactor does
-            self.failures += 1
-            self._log.failure("Unhandled error in what was due")
+            self._failed()
+        while self._turn_ends:
+            life, what = self._turn_ends.popleft()
+            try:
+                if life.state is not State.OVER:
+                    what()
+            except Exception:
+                self._failed()
+
+    def _failed(self) -> None:
+        self.failures += 1
+        self._log.failure("Unhandled error in what was due")
 
     def release(self, life: Life) -> None:
         """Make the calls due that were held during a pause."""

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from cluster.cli.interrupt import SIGNALS, interruptible
+from cluster.cli.interrupt import SIGNALS, interruptible, noted_interrupts
 
 
 def clean_up_disturbed(number: signal.Signals, done: list[str]) -> None:
@@ -36,3 +36,13 @@ def test_what_is_ignored_stays_ignored() -> None:
             signal.raise_signal(signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_can_be_noted_instead(number: signal.Signals) -> None:
+    before = [signal.getsignal(each) for each in SIGNALS]
+    with noted_interrupts() as is_noted:
+        assert not is_noted()
+        signal.raise_signal(number)
+        assert is_noted()
+    assert [signal.getsignal(each) for each in SIGNALS] == before

@@ -158,6 +158,17 @@ def test_a_run_stops_between_two_events() -> None:
     assert (done, timeline.now_ns) == ([0, 1, 2, 3], 9 * NS)
 
 
+def test_the_end_of_a_turn_belongs_to_it() -> None:
+    """A crash cannot come between the two: what a turn writes to Redis goes there in one piece."""
+    reactor, done = host(), list[str]()
+    reactor.callLater(1, reactor.at_turn_end, lambda: done.append("end of the first"))
+    reactor.callLater(1, done.append, "second")
+    reactor.callLater(2, lambda: (reactor.at_turn_end(lambda: done.append("never")), reactor.crash()))
+    reactor.network.timeline.between(1, lambda: done.append("between"))
+    run(reactor, 2)
+    assert done == ["end of the first", "between", "second"]
+
+
 def test_something_can_happen_between_any_two_events() -> None:
     reactor, done = host(), list[object]()
     for number in range(4):
