@@ -104,7 +104,7 @@ class OutgoingPair:
             waiting.append(batch)
         batch.stanzas.append(stanza)
         batch.size_bytes += size_bytes
-        return None if ANSWERING.get() else batch.settled
+        return batch.settled if _is_awaited(stanza) and not ANSWERING.get() else None
 
     def stop(self) -> None:
         """End the stream, and begin no further one."""
@@ -283,3 +283,11 @@ class OutgoingPair:
         for stanza in batch.stanzas:
             self._free(stanza)
         batch.settled.callback(None)
+
+
+def _is_awaited(stanza: Stanza) -> bool:
+    """Whether its sender is told only when the peer has it. What a server says by itself, and what is repeated where it
+    matters, is not waited for: two servers that handle each other's presence would wait for each other's
+    acknowledgements, each of which comes behind what its own side waits for.
+    """
+    return stanza.kind == "message" and stanza.type != "error"

@@ -15,6 +15,8 @@ from cluster.router.s2s import incoming, incoming_link
 from cluster.router.s2s.pair import QUEUE_S
 from cluster.router.s2s.ports import NEGOTIATION_S, Address
 from cluster.xmpp.errors import Condition
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.stanza import make
 from tests.ports.s2s_world import S2sWorld
 from tests.ports.worlds import CAPULET, MONTAGUE, Node, chat, text_of
 from tests.unit.xmpp.server_streams import HEADER
@@ -130,6 +132,20 @@ def test_servers_that_answer_each_other_do_not_wait_for_each_other(at_once: bool
         await world.until_empty(MONTAGUE, CAPULET)
         await world.until_empty(CAPULET, MONTAGUE)
         assert world.clock.seconds() < within_s
+
+    play(scenario)
+
+
+def test_who_sends_presence_waits_for_nobody() -> None:
+    """Two servers that handle each other's presence would wait for each other: a change of a roster took 30 s."""
+
+    async def scenario(world: S2sWorld) -> None:
+        s1 = await world.start(MONTAGUE)
+        await world.start(CAPULET)
+        romeo, juliet = Jid.parse("romeo@montague.lit"), Jid.parse("juliet@capulet.lit")
+        assert s1.send(make("presence", to=juliet, from_=romeo, type="unsubscribed")) is None
+        assert s1.send(make("iq", to=juliet, from_=romeo, id="1", type="result")) is None
+        assert s1.send(chat("x")) is not None
 
     play(scenario)
 
