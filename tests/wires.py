@@ -132,7 +132,7 @@ class Wires:
         return lambda: self._factories.pop(address, None) and None
 
     def dial(self, address: object, protocol: Any) -> Deferred[Any]:
-        """See `Dial`."""
+        """Connect to the listener of an address; fails where nobody listens."""
         factory = self._factories.get(address)
         other = factory.buildProtocol(None) if factory is not None else None
         if other is None:

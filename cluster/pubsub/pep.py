@@ -82,7 +82,7 @@ class Pep(PubsubService):
             _log.failure("A module failed at {node} of {account}", node=change.node, account=str(self.jid))
 
     def create(self, name: str, config: NodeConfig, creator: Jid) -> tuple[Node, Deferred[None]]:
-        """See `PubsubService`."""
+        """The account is no longer noted as one without nodes."""
         without_nodes.of(self._ctx).discard(self.owner)
         return super().create(name, config, creator)
 

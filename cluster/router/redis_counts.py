@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from typing_extensions import override
 
 from cluster.base.clock import Clock
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
-from cluster.router.s2s.ports import RESUME_S
+from cluster.router.s2s.ports import RESUME_S, Counts
 from cluster.xmpp.streams.servers.dialback import Pair
 
 _RENEW_S = 60.0
 _KEPT_S = int(RESUME_S + 2 * _RENEW_S)
 
 
-class RedisCounts:
-    """See `Counts`. Each stream has a key that goes by itself, some time after it was last renewed."""
+class RedisCounts(Counts):
+    """Counts that outlive the process. Each stream has a key that expires some time after it was last renewed."""
 
     def __init__(self, reactor: Clock, client: RedisClient, keys: Keys, domain: str) -> None:
         self._reactor = reactor
@@ -26,8 +27,8 @@ class RedisCounts:
         self._domain = domain
         self._renewed_s: dict[str, float] = {}
 
+    @override
     def note(self, id: str, pair: Pair, handled: int) -> Deferred[Any]:
-        """See `Counts`."""
         key = self._keys.stream(self._domain, id)
         noted = self._client.execute("HSET", key, "handled", handled, "from", pair.from_, "to", pair.to)
         now_s = self._reactor.seconds()
@@ -36,13 +37,13 @@ class RedisCounts:
             self._client.post("EXPIRE", key, _KEPT_S)
         return noted
 
+    @override
     async def find(self, id: str, pair: Pair) -> int | None:
-        """See `Counts`."""
         noted = await self._client.execute("HGETALL", self._keys.stream(self._domain, id))
         names = (noted.get(b"from"), noted.get(b"to"))
         return int(noted[b"handled"]) if names == (pair.from_.encode(), pair.to.encode()) else None
 
+    @override
     def forget(self, id: str) -> None:
-        """See `Counts`."""
         self._renewed_s.pop(id, None)
         self._client.post("DEL", self._keys.stream(self._domain, id))

@@ -187,7 +187,7 @@ class OutgoingPair:
             self._ports.clock.callLater(pause_s, self._connect)
 
     def opened(self, connection: OutgoingConnection, event: Opened) -> None:
-        """See `Sender`."""
+        """What the former stream left unacknowledged is written again, unless this one resumed it."""
         self._is_connecting = False
         self._connection, self._is_writable = connection, True
         self.acknowledged(event.acknowledged)
@@ -202,7 +202,7 @@ class OutgoingPair:
         self._written.clear()
 
     def acknowledged(self, count: int) -> None:
-        """See `Sender`."""
+        """The `count` oldest stanzas are safe with the peer: their room is free, and a batch settles with its last."""
         written = self._written
         if count:
             self._on_progress()
@@ -216,7 +216,7 @@ class OutgoingPair:
                 self._settle(written.popleft())
 
     def lost(self, connection: OutgoingConnection, reason: str) -> None:
-        """See `Sender`."""
+        """Connect again after a pause; if the peer refused the stream for good, all that waits is refused."""
         was_open = self._connection is connection
         if was_open:
             self._connection, self._is_writable = None, False

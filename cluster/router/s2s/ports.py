@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, connectProtocol
+from typing_extensions import override
 
 from cluster.base.backoff import Backoff
 from cluster.base.clock import Clock, as_interface
@@ -58,23 +59,23 @@ class Counts(Protocol):
         """The stream has ended for good."""
 
 
-class MemoryCounts:
+class MemoryCounts(Counts):
     """Counts that end with the process."""
 
     def __init__(self) -> None:
         self._counts: dict[str, tuple[Pair, int]] = {}
 
+    @override
     def note(self, id: str, pair: Pair, handled: int) -> None:
-        """See `Counts`."""
         self._counts[id] = pair, handled
 
+    @override
     async def find(self, id: str, pair: Pair) -> int | None:
-        """See `Counts`."""
         noted = self._counts.get(id)
         return noted[1] if noted is not None and noted[0] == pair else None
 
+    @override
     def forget(self, id: str) -> None:
-        """See `Counts`."""
         self._counts.pop(id, None)
 
 
@@ -120,7 +121,7 @@ class S2sPorts:
     tls: PeerTls | None = None
     """None where `tls_mode` is off."""
     served_by: Mapping[str, str] = field(default_factory=lambda: NO_COMPONENTS)
-    """See `realm`."""
+    """For each component of the network, the domain of its server."""
     max_backlog: int = 100_000
     """Stanzas that may wait for one domain."""
     jitter: Callable[[], float] = lambda: 1.0

@@ -117,7 +117,7 @@ class ServiceContext:
     limits: Limits
     tracer: Tracer
     state: dict[Any, Any] = field(default_factory=dict)
-    """See `ServiceState`."""
+    """What modules keep in memory for this address; read it through their `ServiceState`."""
 
 
 class ServiceState(MemoryState[ServiceContext, S]):
