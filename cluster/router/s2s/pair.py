@@ -264,7 +264,9 @@ class OutgoingPair:
     def _refuse_all(self, error: StanzaError) -> None:
         """Also what was written and is not acknowledged: nobody knows of it, and its sender must not wait for ever."""
         self._cancel_deadline()
-        self._former = None
+        if self._former is not None:  # a connection may be about to resume it
+            self._former.give_up()
+            self._former = None
         refused = [*self._written, *self._waiting]
         self._written.clear()
         self._waiting.clear()

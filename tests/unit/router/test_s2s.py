@@ -377,6 +377,64 @@ OLD = (
 """A server of before XMPP 1.0, that believes everybody and does not wait for what is said."""
 
 
+FEATURES = (
+    "<stream:features><dialback xmlns='urn:xmpp:features:dialback'/><sm xmlns='urn:xmpp:sm:3'/></stream:features>"
+)
+
+
+async def manage(world: S2sWorld, peer: Peer, until: str) -> None:
+    """Believe the server that dialed, as a peer with XEP-0198 does, until it asks for this."""
+    await world.until(lambda: peer.got)
+    peer.say(OLD.partition("<db:")[0].replace("id='s1'", "id='s1' version='1.0'") + FEATURES)
+    await world.until(lambda: "<db:result" in peer.got)
+    peer.say(f"<db:result from='{CAPULET}' to='{MONTAGUE}' type='valid'/>")
+    await world.until(lambda: until in peer.got)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "<resumed xmlns='urn:xmpp:sm:3' previd='previous' h='0'/>",
+        "<resumed xmlns='urn:xmpp:sm:3' previd='previous' h='1'/>",
+        "<failed xmlns='urn:xmpp:sm:3' h='1'/>",
+    ],
+)
+def test_what_was_bounced_while_a_stream_was_being_resumed_is_not_sent_again(answer: str) -> None:
+    async def scenario(world: S2sWorld) -> None:
+        s1 = await world.start(MONTAGUE)
+        peers = Peers()
+        world.wires.listen(AT_CAPULET, peers)
+        s1.send(chat("0"))
+        await world.until(lambda: peers.all)
+        await manage(world, peers.all[0], "<enable")
+        peers.all[0].say("<enabled xmlns='urn:xmpp:sm:3' id='previous' resume='true'/>")
+        await world.until(lambda: "<body>0</body>" in peers.all[0].got)
+        first = world.clock.seconds()
+        world.wires.listen(AT_CAPULET, None)
+        peers.all[0].transport.abortConnection()  # type: ignore[union-attr]
+        world.clock.advance(0)
+        while world.clock.seconds() - first < QUEUE_S - 10:
+            world.clock.advance(1)
+        world.wires.listen(AT_CAPULET, peers)
+        await world.until(lambda: len(peers.all) == 2)
+        await manage(world, peers.all[1], "<resume")
+        await world.until(lambda: s1.bounced)
+        settled = s1.send(chat("1"))
+        peers.all[1].say(answer)
+        await world.until(lambda: len(peers.all) == 3 or "<enable" in peers.all[1].got)
+        latest = peers.all[-1]
+        if latest is not peers.all[1]:
+            await manage(world, latest, "<enable")
+        latest.say("<enabled xmlns='urn:xmpp:sm:3'/>")
+        await world.until(lambda: "<body>1</body>" in latest.got)
+        latest.say("<a xmlns='urn:xmpp:sm:3' h='1'/>")
+        await world.until(lambda: settled is not None and settled.called)
+        assert not any("<body>0</body>" in peer.got or "<stream:error" in peer.got for peer in peers.all[1:])
+        assert len(s1.bounced) == 1
+
+    play(scenario)
+
+
 def test_a_server_that_ends_each_stream_gets_no_stanza_for_ever() -> None:
     async def scenario(world: S2sWorld) -> None:
         s1 = await world.start(MONTAGUE)
