@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -17,6 +18,8 @@ from cluster.router.s2s.ports import NEGOTIATION_S, Address
 from cluster.xmpp.errors import Condition
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import make
+from cluster.xmpp.streams.servers.dialback import Pair, key
+from cluster.xmpp.streams.servers.dialback import request as request_of_dialback
 from tests.ports.s2s_world import S2sWorld
 from tests.ports.worlds import CAPULET, MONTAGUE, Node, chat, text_of
 from tests.unit.xmpp.server_streams import HEADER
@@ -336,6 +339,63 @@ def test_half_open_streams_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> N
         assert "<connection-timeout" in strangers[-1].got
         s1.send(chat("1"))
         await world.until(lambda: len(s2.delivered) == 2)
+
+    play(scenario)
+
+
+async def known(world: S2sWorld, request: str) -> Peer:
+    """Montague's server, by its key, to which capulet's has asked back; and then it says this."""
+    peer, pair = Peer(), Pair(MONTAGUE, CAPULET)
+    world.wires.dial(AT_CAPULET, peer)
+    peer.say(HEADER)
+    await world.until(lambda: "<stream:features" in peer.got)
+    [id] = re.findall(" id=[\"'](.*?)[\"']", peer.got)
+    peer.say(request_of_dialback("result", pair, key(f"secret of {MONTAGUE}", pair, id)).decode())
+    await world.until(lambda: "type='valid'" in peer.got)
+    peer.say(request)
+    return peer
+
+
+ENABLE = "<enable xmlns='urn:xmpp:sm:3' resume='true'/>"
+
+
+def test_streams_that_were_left_are_bounded_however_many_are_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(incoming, "MAX_LEFT", 3)
+
+    async def scenario(world: S2sWorld) -> None:
+        await world.start(MONTAGUE)
+        s2 = await world.start(CAPULET)
+        stays = await known(world, ENABLE)
+        await world.until(lambda: "<enabled" in stays.got)
+        for _ in range(10):
+            leaves = await known(world, ENABLE)
+            await world.until(lambda peer=leaves: "<enabled" in peer.got)  # type: ignore[misc]
+            leaves.transport.abortConnection()  # type: ignore[union-attr]
+            await world.turn()
+        await world.until(lambda: len(s2.router._incoming.managed) == 1 + 3)
+        assert not stays.is_over
+
+    play(scenario)
+
+
+def test_a_peer_that_leaves_while_its_stream_is_looked_up_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(world: S2sWorld) -> None:
+        await world.start(MONTAGUE)
+        s2 = await world.start(CAPULET)
+        looked_up: Deferred[int] = Deferred()
+        asked: list[str] = []
+
+        async def find(id: str, pair: Pair) -> int:
+            asked.append(id)
+            return await looked_up
+
+        monkeypatch.setattr(world.counts[CAPULET], "find", find)
+        peer = await known(world, "<resume xmlns='urn:xmpp:sm:3' previd='previous' h='0'/>")
+        await world.until(lambda: asked)
+        peer.transport.abortConnection()  # type: ignore[union-attr]
+        await world.until(lambda: not s2.router._incoming.streams)
+        looked_up.callback(7)
+        assert s2.router._incoming.managed == {}
 
     play(scenario)
 

@@ -35,6 +35,7 @@ STARTTLS = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
 AUTH = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>=</auth>"
 STANZA = "<message from='romeo@montague.lit' to='juliet@capulet.lit'><body>hi</body></message>"
 
+
 def dns(*names: str) -> list[x509.GeneralName]:
     return [x509.DNSName(name) for name in names]
 
