@@ -495,6 +495,39 @@ def test_what_was_bounced_while_a_stream_was_being_resumed_is_not_sent_again(ans
     play(scenario)
 
 
+def test_who_writes_to_a_server_that_acknowledges_nothing_does_not_wait_for_ever() -> None:
+    """It is alive, and may have what it was sent: that does not come back, and whoever sent it goes on."""
+
+    async def scenario(world: S2sWorld) -> None:
+        s1 = await world.start(MONTAGUE)
+        peers = Peers()
+        world.wires.listen(AT_CAPULET, peers)
+        before, settled = s1.send(chat("0")), s1.send(chat("1"))
+        assert before is not None
+        assert settled is not None
+        await world.until(lambda: peers.all)
+        [peer] = peers.all
+        await manage(world, peer, "<enable")
+        peer.say("<enabled xmlns='urn:xmpp:sm:3'/>")
+        for _ in range(int(QUEUE_S) + 20):
+            peer.say(" ")
+            world.clock.advance(1)
+        assert before.called
+        assert settled.called
+        assert s1.send(chat("2")) is None
+        await world.until(lambda: "<body>2</body>" in peer.got)
+        peer.say("<a xmlns='urn:xmpp:sm:3' h='3'/>")
+        await world.until_empty(MONTAGUE, CAPULET)
+        waits = s1.send(chat("3"))
+        assert waits is not None
+        await world.until(lambda: "<body>3</body>" in peer.got)
+        assert not waits.called
+        assert s1.bounced == []
+        assert peers.all == [peer]
+
+    play(scenario)
+
+
 def test_a_server_that_ends_each_stream_gets_no_stanza_for_ever() -> None:
     async def scenario(world: S2sWorld) -> None:
         s1 = await world.start(MONTAGUE)
