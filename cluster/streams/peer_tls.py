@@ -106,7 +106,7 @@ def names_of(certificate: x509.Certificate, problem: str = "") -> PeerCertificat
         )
     except x509.ExtensionNotFound:
         return PeerCertificate(problem=problem)
-    except ValueError as error:  # DER that is none
+    except Exception as error:  # any: DER that is none, an extension twice, names of a form that is not known
         return PeerCertificate(problem=problem or f"the certificate cannot be read: {error}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -60,7 +59,9 @@ class IncomingStreams(Factory):
         self.verifier = Verifier(options, ports)
         self.streams: dict[IncomingConnection, None] = {}
         self.half_open: dict[IncomingConnection, None] = {}
-        self.managed: OrderedDict[str, Progress] = OrderedDict()
+        self.managed: dict[str, Progress] = {}
+        self._left: dict[str, None] = {}
+        """Those of `managed` whose connection is gone, the longest first."""
         self._deliver = deliver
         self._links: dict[str, IncomingLink] = {}
         self._sweep: Any = None
@@ -99,12 +100,18 @@ class IncomingStreams(Factory):
         """Its connection is gone; it may come back."""
         progress.connection = None
         progress.left_s = self.ports.clock.seconds()
-        self.managed.move_to_end(progress.management.id)
-        while len(self.managed) > MAX_LEFT and (oldest := next(iter(self.managed.values()))).connection is None:
-            self.forget(oldest.management.id)
+        self._left[progress.management.id] = None
+        if len(self._left) > MAX_LEFT:
+            self.forget(next(iter(self._left)))
+
+    def came_back(self, id: str, progress: Progress) -> None:
+        """The stream goes on over another connection."""
+        self._left.pop(id, None)
+        self.managed[id] = progress
 
     def forget(self, id: str) -> None:
         """The stream has ended for good."""
+        self._left.pop(id, None)
         if self.managed.pop(id, None) is not None:
             self.ports.counts.forget(id)
 
@@ -118,7 +125,7 @@ class IncomingStreams(Factory):
         for stream in [*self.streams]:
             stream.look()
         now_s = self.ports.clock.seconds()
-        gone = [id for id, each in self.managed.items() if each.connection is None and now_s - each.left_s > RESUME_S]
+        gone = [id for id in self._left if now_s - self.managed[id].left_s > RESUME_S]
         for id in gone:
             self.forget(id)
         self.startFactory()
@@ -296,7 +303,7 @@ class IncomingConnection(ServerConnection):
     async def _resume(self, previd: str) -> None:
         """Go on where the stream was that broke."""
         progress = await self._progress_of(previd, next(iter(self._stream.pairs)))
-        if self._stream.state is ServerState.CLOSED:
+        if self._stream.state is ServerState.CLOSED or self not in self._connections:
             return
         if progress is None:
             self._stream.resume_refused()
@@ -306,7 +313,8 @@ class IncomingConnection(ServerConnection):
                 before.fail(StreamError(StreamCondition.CONFLICT, "the stream was resumed over another connection"))
             self._skip = progress.resume(self)
             self._count = progress.management.told
-            self._progress = self._shared.managed[previd] = progress
+            self._progress = progress
+            self._shared.came_back(previd, progress)
             self._stream.resumed(progress.management)
         self._drain()
 

@@ -54,7 +54,8 @@ class OutgoingPair:
     """The way of all stanzas from one domain to another, in their order, over one stream after the other.
 
     Where the peer acknowledges (XEP-0198), what is not acknowledged is sent again over the next stream, and a batch has
-    settled when all of it is acknowledged; else when it is written.
+    settled when all of it is acknowledged; else when it is written. Nobody waits longer than `QUEUE_S` for a peer that
+    takes streams and acknowledges nothing.
     """
 
     _log = Logger()
@@ -80,6 +81,10 @@ class OutgoingPair:
         self._reason = ""
         """Of the last failure."""
         self._deadline: Any = None
+        self._progress_s = 0.0
+        """When something reached the peer, or began to wait for that."""
+        self._is_stuck = False
+        """The peer takes streams, and acknowledges nothing: nobody waits for it."""
 
     @property
     def is_busy(self) -> bool:
@@ -93,6 +98,9 @@ class OutgoingPair:
             text = f"{self._count} stanzas wait for {self._pair.to}"
             full = StanzaError(Condition.REMOTE_SERVER_TIMEOUT, text, reason=reasons.LINK_FULL)
             return self._bounce(stanza, full)
+        if not self._count:
+            self._progress_s = self._ports.clock.seconds()
+            self._watch()
         self._count += 1
         self._size_bytes += size_bytes
         if not self._is_due:
@@ -104,7 +112,8 @@ class OutgoingPair:
             waiting.append(batch)
         batch.stanzas.append(stanza)
         batch.size_bytes += size_bytes
-        return batch.settled if _is_awaited(stanza) and not ANSWERING.get() else None
+        is_awaited = _is_awaited(stanza) and not ANSWERING.get() and not self._is_stuck
+        return batch.settled if is_awaited else None
 
     def stop(self) -> None:
         """End the stream, and begin no further one."""
@@ -153,8 +162,7 @@ class OutgoingPair:
         if self._is_connecting or self._connection is not None or not self.is_busy or self._is_stopped:
             return
         self._is_connecting = True
-        if self._deadline is None:  # else there was no progress since
-            self._deadline = self._ports.clock.callLater(QUEUE_S, self._on_deadline)
+        self._watch()
         opening = Deferred.fromCoroutine(self._open())
         opening.addErrback(lambda failure: self._failed(failure.getErrorMessage()))
 
@@ -242,19 +250,42 @@ class OutgoingPair:
 
     # --- what is safe, or cannot be carried
 
+    def _watch(self, within_s: float = QUEUE_S) -> None:
+        if self._deadline is None:
+            self._deadline = self._ports.clock.callLater(within_s, self._on_deadline)
+
     def _on_deadline(self) -> None:
         self._deadline = None
+        left_s = self._progress_s + QUEUE_S - self._ports.clock.seconds()
+        if not self.is_busy:
+            return
+        if left_s > 0:
+            self._watch(left_s)
+            return
         if self._connection is not None:  # which is found out if it is dead
+            self._stop_waiting()
             return
         text = f"{self._pair.to} cannot be reached: {self._reason or 'it does not answer'}"
         self._refuse_all(StanzaError(Condition.REMOTE_SERVER_TIMEOUT, text, reason=reasons.NO_STREAM))
+
+    def _stop_waiting(self) -> None:
+        """Nobody is held up by a peer that is alive, and may have all of it. What is not acknowledged is kept."""
+        if not self._is_stuck:
+            self._log.warn("{to} acknowledges nothing; {count} stanzas are kept", to=self._pair.to, count=self._count)
+        self._is_stuck = True
+        for batch in [*self._written, *self._waiting]:
+            if not batch.settled.called:
+                batch.settled.callback(None)
 
     def _on_progress(self) -> None:
         """Something reached the peer. A stream that opens is none: a peer may end it for what it is sent, again and
         again.
         """
         self._failures = 0
-        self._cancel_deadline()
+        self._progress_s = self._ports.clock.seconds()
+        if self._is_stuck:
+            self._is_stuck = False
+            self._watch()
 
     def _cancel_deadline(self) -> None:
         if self._deadline is not None:
@@ -264,7 +295,10 @@ class OutgoingPair:
     def _refuse_all(self, error: StanzaError) -> None:
         """Also what was written and is not acknowledged: nobody knows of it, and its sender must not wait for ever."""
         self._cancel_deadline()
-        self._former = None
+        self._is_stuck = False
+        if self._former is not None:  # a connection may be about to resume it
+            self._former.give_up()
+            self._former = None
         refused = [*self._written, *self._waiting]
         self._written.clear()
         self._waiting.clear()
@@ -282,7 +316,8 @@ class OutgoingPair:
     def _settle(self, batch: Batch) -> None:
         for stanza in batch.stanzas:
             self._free(stanza)
-        batch.settled.callback(None)
+        if not batch.settled.called:
+            batch.settled.callback(None)
 
 
 def _is_awaited(stanza: Stanza) -> bool:

@@ -208,6 +208,11 @@ class StreamManagement:
         self._unwritten = self.size_bytes = 0
         return taken
 
+    def give_up(self) -> None:
+        """What the peer has not acknowledged is taken care of elsewhere: there is nothing to resume any more."""
+        self.take_unacknowledged()
+        self.id = ""
+
 
 def _never(awaited: object) -> bool:
     return False

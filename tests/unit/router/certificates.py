@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID, ObjectIdentifier
 
 SRV_NAME, XMPP_ADDR = ObjectIdentifier("1.3.6.1.5.5.7.8.7"), ObjectIdentifier("1.3.6.1.5.5.7.8.5")
 BOTH = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
@@ -40,18 +40,21 @@ class Authority:
 
     def issue(
         self,
-        names: Sequence[x509.GeneralName],
+        names: Sequence[x509.GeneralName] | bytes,
         common_name: str = "a server",
         usages: Sequence[ObjectIdentifier] = BOTH,
         valid_days: tuple[float, float] = (-1, 10),
         self_signed: bool = False,
     ) -> Certified:
-        """`valid_days`: from when until when, from now."""
+        """`names`: or the DER of the extension. `valid_days`: from when until when, from now."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
         since, until = (NOW + timedelta(days=days) for days in valid_days)
         builder = self._builder(subject, key.public_key(), since, until, subject if self_signed else self._name)
-        if names:
+        if isinstance(names, bytes):
+            raw = x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, names)
+            builder = builder.add_extension(raw, critical=False)
+        elif names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         return Certified(key, builder.sign(key if self_signed else self._key, SHA256()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -17,6 +18,8 @@ from cluster.router.s2s.ports import NEGOTIATION_S, Address
 from cluster.xmpp.errors import Condition
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import make
+from cluster.xmpp.streams.servers.dialback import Pair, key
+from cluster.xmpp.streams.servers.dialback import request as request_of_dialback
 from tests.ports.s2s_world import S2sWorld
 from tests.ports.worlds import CAPULET, MONTAGUE, Node, chat, text_of
 from tests.unit.xmpp.server_streams import HEADER
@@ -340,6 +343,63 @@ def test_half_open_streams_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> N
     play(scenario)
 
 
+async def known(world: S2sWorld, request: str) -> Peer:
+    """Montague's server, by its key, to which capulet's has asked back; and then it says this."""
+    peer, pair = Peer(), Pair(MONTAGUE, CAPULET)
+    world.wires.dial(AT_CAPULET, peer)
+    peer.say(HEADER)
+    await world.until(lambda: "<stream:features" in peer.got)
+    [id] = re.findall(" id=[\"'](.*?)[\"']", peer.got)
+    peer.say(request_of_dialback("result", pair, key(f"secret of {MONTAGUE}", pair, id)).decode())
+    await world.until(lambda: "type='valid'" in peer.got)
+    peer.say(request)
+    return peer
+
+
+ENABLE = "<enable xmlns='urn:xmpp:sm:3' resume='true'/>"
+
+
+def test_streams_that_were_left_are_bounded_however_many_are_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(incoming, "MAX_LEFT", 3)
+
+    async def scenario(world: S2sWorld) -> None:
+        await world.start(MONTAGUE)
+        s2 = await world.start(CAPULET)
+        stays = await known(world, ENABLE)
+        await world.until(lambda: "<enabled" in stays.got)
+        for _ in range(10):
+            leaves = await known(world, ENABLE)
+            await world.until(lambda peer=leaves: "<enabled" in peer.got)  # type: ignore[misc]
+            leaves.transport.abortConnection()  # type: ignore[union-attr]
+            await world.turn()
+        await world.until(lambda: len(s2.router._incoming.managed) == 1 + 3)
+        assert not stays.is_over
+
+    play(scenario)
+
+
+def test_a_peer_that_leaves_while_its_stream_is_looked_up_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(world: S2sWorld) -> None:
+        await world.start(MONTAGUE)
+        s2 = await world.start(CAPULET)
+        looked_up: Deferred[int] = Deferred()
+        asked: list[str] = []
+
+        async def find(id: str, pair: Pair) -> int:
+            asked.append(id)
+            return await looked_up
+
+        monkeypatch.setattr(world.counts[CAPULET], "find", find)
+        peer = await known(world, "<resume xmlns='urn:xmpp:sm:3' previd='previous' h='0'/>")
+        await world.until(lambda: asked)
+        peer.transport.abortConnection()  # type: ignore[union-attr]
+        await world.until(lambda: not s2.router._incoming.streams)
+        looked_up.callback(7)
+        assert s2.router._incoming.managed == {}
+
+    play(scenario)
+
+
 def test_a_peer_that_says_a_byte_each_second_is_given_up() -> None:
     async def scenario(world: S2sWorld) -> None:
         await world.start(CAPULET)
@@ -375,6 +435,97 @@ OLD = (
     f"<db:result from='{CAPULET}' to='{MONTAGUE}' type='valid'/>"
 )
 """A server of before XMPP 1.0, that believes everybody and does not wait for what is said."""
+
+
+FEATURES = (
+    "<stream:features><dialback xmlns='urn:xmpp:features:dialback'/><sm xmlns='urn:xmpp:sm:3'/></stream:features>"
+)
+
+
+async def manage(world: S2sWorld, peer: Peer, until: str) -> None:
+    """Believe the server that dialed, as a peer with XEP-0198 does, until it asks for this."""
+    await world.until(lambda: peer.got)
+    peer.say(OLD.partition("<db:")[0].replace("id='s1'", "id='s1' version='1.0'") + FEATURES)
+    await world.until(lambda: "<db:result" in peer.got)
+    peer.say(f"<db:result from='{CAPULET}' to='{MONTAGUE}' type='valid'/>")
+    await world.until(lambda: until in peer.got)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "<resumed xmlns='urn:xmpp:sm:3' previd='previous' h='0'/>",
+        "<resumed xmlns='urn:xmpp:sm:3' previd='previous' h='1'/>",
+        "<failed xmlns='urn:xmpp:sm:3' h='1'/>",
+    ],
+)
+def test_what_was_bounced_while_a_stream_was_being_resumed_is_not_sent_again(answer: str) -> None:
+    async def scenario(world: S2sWorld) -> None:
+        s1 = await world.start(MONTAGUE)
+        peers = Peers()
+        world.wires.listen(AT_CAPULET, peers)
+        s1.send(chat("0"))
+        await world.until(lambda: peers.all)
+        await manage(world, peers.all[0], "<enable")
+        peers.all[0].say("<enabled xmlns='urn:xmpp:sm:3' id='previous' resume='true'/>")
+        await world.until(lambda: "<body>0</body>" in peers.all[0].got)
+        first = world.clock.seconds()
+        world.wires.listen(AT_CAPULET, None)
+        peers.all[0].transport.abortConnection()  # type: ignore[union-attr]
+        world.clock.advance(0)
+        while world.clock.seconds() - first < QUEUE_S - 10:
+            world.clock.advance(1)
+        world.wires.listen(AT_CAPULET, peers)
+        await world.until(lambda: len(peers.all) == 2)
+        await manage(world, peers.all[1], "<resume")
+        await world.until(lambda: s1.bounced)
+        settled = s1.send(chat("1"))
+        peers.all[1].say(answer)
+        await world.until(lambda: len(peers.all) == 3 or "<enable" in peers.all[1].got)
+        latest = peers.all[-1]
+        if latest is not peers.all[1]:
+            await manage(world, latest, "<enable")
+        latest.say("<enabled xmlns='urn:xmpp:sm:3'/>")
+        await world.until(lambda: "<body>1</body>" in latest.got)
+        latest.say("<a xmlns='urn:xmpp:sm:3' h='1'/>")
+        await world.until(lambda: settled is not None and settled.called)
+        assert not any("<body>0</body>" in peer.got or "<stream:error" in peer.got for peer in peers.all[1:])
+        assert len(s1.bounced) == 1
+
+    play(scenario)
+
+
+def test_who_writes_to_a_server_that_acknowledges_nothing_does_not_wait_for_ever() -> None:
+    """It is alive, and may have what it was sent: that does not come back, and whoever sent it goes on."""
+
+    async def scenario(world: S2sWorld) -> None:
+        s1 = await world.start(MONTAGUE)
+        peers = Peers()
+        world.wires.listen(AT_CAPULET, peers)
+        before, settled = s1.send(chat("0")), s1.send(chat("1"))
+        assert before is not None
+        assert settled is not None
+        await world.until(lambda: peers.all)
+        [peer] = peers.all
+        await manage(world, peer, "<enable")
+        peer.say("<enabled xmlns='urn:xmpp:sm:3'/>")
+        for _ in range(int(QUEUE_S) + 20):
+            peer.say(" ")
+            world.clock.advance(1)
+        assert before.called
+        assert settled.called
+        assert s1.send(chat("2")) is None
+        await world.until(lambda: "<body>2</body>" in peer.got)
+        peer.say("<a xmlns='urn:xmpp:sm:3' h='3'/>")
+        await world.until_empty(MONTAGUE, CAPULET)
+        waits = s1.send(chat("3"))
+        assert waits is not None
+        await world.until(lambda: "<body>3</body>" in peer.got)
+        assert not waits.called
+        assert s1.bounced == []
+        assert peers.all == [peer]
+
+    play(scenario)
 
 
 def test_a_server_that_ends_each_stream_gets_no_stanza_for_ever() -> None:

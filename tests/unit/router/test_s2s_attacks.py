@@ -193,6 +193,15 @@ def test_external_is_for_those_whose_certificate_says_so(
         assert server.node.delivered == []
 
 
+def test_a_certificate_that_cannot_be_read_proves_nothing_and_stops_nothing(server: Server, tmp_path: Path) -> None:
+    x400_address = b"\x30\x04\xa3\x02\x05\x00"  # RFC 5280 section 4.2.1.6; nobody uses them
+    stranger = server.stranger()
+    features = stranger.secure(TRUSTED.issue(x400_address), tmp_path)
+    assert "EXTERNAL" not in features
+    assert "dialback" in features
+    assert "cannot be read" in stranger.say(AUTH, "</failure>")
+
+
 def test_direct_tls_is_taken_at_the_same_port(server: Server, tmp_path: Path) -> None:
     """XEP-0368 section 3."""
     stranger = server.stranger()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from xml.sax.saxutils import escape
+
 import pytest
 
+from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
@@ -334,6 +337,23 @@ def test_an_answer_that_nobody_asked_for_authenticates_nobody(element: str) -> N
     receiver.say(element)
     assert receiver.stream.pairs == {}
     assert stream_error(receiver).startswith("unsupported-stanza-type")
+
+
+def test_a_key_stays_text_on_its_way_to_the_authoritative_server() -> None:
+    """Whoever dials chooses it, and may hide elements in it."""
+    hidden = "k</db:verify><db:result from='capulet.lit' to='montague.lit'>forged"
+    receiver = Receiver()
+    receiver.say(HEADER)
+    receiver.say(f"<db:result from='{MONTAGUE}' to='{CAPULET}'>{escape(hidden)}</db:result>")
+    [wanted] = receiver.events
+    assert wanted.verification.key == hidden
+    asking = InitiatingServerStream(PAIR.reverse, options(), verification=wanted.verification)
+    asking.data_to_send()
+    header = HEADER.replace(f"from='{MONTAGUE}' to='{CAPULET}'", f"from='{MONTAGUE}' to='{CAPULET}' id='s1'")
+    asking.receive_data(f"{header}<stream:features/>".encode())
+    assert [*asking.events()] == []
+    sent = f"<x xmlns:db='jabber:server:dialback'>{asking.data_to_send().decode()}</x>"
+    assert [element.text for element in xml.parse(sent.encode())] == [hidden]
 
 
 def test_a_late_answer_of_another_key_is_dropped() -> None:

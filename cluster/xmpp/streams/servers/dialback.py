@@ -78,7 +78,7 @@ def key_of(child: Slice) -> str:
 
 def request(name: str, pair: Pair, key: str, id: str = "") -> bytes:
     """`name`: result (with our key) or verify (with one that we got, and the `id` of the stream it came on)."""
-    return f"{_opening(name, pair, id)}>{key}</db:{name}>".encode()
+    return f"{_opening(name, pair, id)}>{escape(key)}</db:{name}>".encode()
 
 
 def answer(name: str, pair: Pair, outcome: bool | StanzaError, id: str = "") -> bytes:

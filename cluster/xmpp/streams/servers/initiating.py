@@ -323,6 +323,8 @@ class InitiatingServerStream(ServerStream[InitiatingEvent]):
         self._answers(child)
         former = self._former
         assert former is not None
+        if not former.is_resumable:
+            return self.close("what was to be resumed was given up meanwhile")
         self._settle_late(child, former)
         self.management = former
         self._output.append(former.resend())
@@ -332,7 +334,7 @@ class InitiatingServerStream(ServerStream[InitiatingEvent]):
         """There is no former stream any more, or the peer wants none at all."""
         self._answers(child, f"{SM} resumed", f"{SM} enabled")
         if self._former is not None:
-            if "h" in child.attributes:
+            if "h" in child.attributes and self._former.is_resumable:
                 self._settle_late(child, self._former)
             self._former = None
             return self._manage()
