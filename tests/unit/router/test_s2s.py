@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -252,6 +253,29 @@ def test_a_server_that_is_away_gets_all_when_it_is_back() -> None:
         assert settled is not None
         assert settled.called
         assert s1.bounced == []
+
+    play(scenario)
+
+
+def test_attempts_to_reach_a_server_come_later_and_later_however_much_is_sent() -> None:
+    async def scenario(world: S2sWorld) -> None:
+        s1 = await world.start(MONTAGUE)
+        attempts: list[float] = []
+
+        class Away:
+            def buildProtocol(self, address: object) -> None:
+                attempts.append(world.clock.seconds())
+
+        world.wires.listen(AT_CAPULET, Away())
+        for number in range(200):
+            s1.send(chat(str(number)))
+            world.clock.advance(0.05)
+        pauses = [later - earlier for earlier, later in itertools.pairwise(attempts)]
+        assert 3 < len(attempts) < 12
+        assert pauses == sorted(pauses)
+        s2 = await world.start(CAPULET)
+        await world.until(lambda: len(s2.delivered) == 200)
+        assert texts(s2) == [str(number) for number in range(200)]
 
     play(scenario)
 
