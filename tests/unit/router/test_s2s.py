@@ -552,6 +552,40 @@ def test_who_writes_to_a_server_that_acknowledges_nothing_does_not_wait_for_ever
     play(scenario)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "<resumed xmlns='urn:xmpp:sm:3' previd='previous' h='7'/>",
+        "<resumed xmlns='urn:xmpp:sm:3' previd='previous'/>",
+        "<failed xmlns='urn:xmpp:sm:3' h='7'/>",
+    ],
+)
+def test_a_former_stream_whose_counts_make_no_sense_is_not_tried_again(answer: str) -> None:
+    async def scenario(world: S2sWorld) -> None:
+        s1 = await world.start(MONTAGUE)
+        peers = Peers()
+        world.wires.listen(AT_CAPULET, peers)
+        settled = s1.send(chat("0"))
+        await world.until(lambda: peers.all)
+        await manage(world, peers.all[0], "<enable")
+        peers.all[0].say("<enabled xmlns='urn:xmpp:sm:3' id='previous' resume='true'/>")
+        await world.until(lambda: "<body>0</body>" in peers.all[0].got)
+        peers.all[0].transport.abortConnection()  # type: ignore[union-attr]
+        await world.until(lambda: len(peers.all) == 2)
+        await manage(world, peers.all[1], "<resume")
+        peers.all[1].say(answer)
+        await world.until(lambda: len(peers.all) == 3)
+        assert "<stream:error" in peers.all[1].got
+        await manage(world, peers.all[2], "<enable")
+        peers.all[2].say("<enabled xmlns='urn:xmpp:sm:3'/>")
+        await world.until(lambda: "<body>0</body>" in peers.all[2].got)
+        peers.all[2].say("<a xmlns='urn:xmpp:sm:3' h='1'/>")
+        await world.until(lambda: settled is not None and settled.called)
+        assert s1.bounced == []
+
+    play(scenario)
+
+
 def test_a_server_that_ends_each_stream_gets_no_stanza_for_ever() -> None:
     async def scenario(world: S2sWorld) -> None:
         s1 = await world.start(MONTAGUE)

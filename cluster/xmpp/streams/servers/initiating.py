@@ -308,9 +308,13 @@ class InitiatingServerStream(ServerStream[InitiatingEvent]):
         return Opened(self._how, self.management is not None and self.management is self._former, self._settled_late)
 
     def _settle_late(self, child: Slice, former: StreamManagement) -> None:
-        """What the peer had handled of the former stream, and could not say."""
+        """What the peer had handled of the former stream, and could not say; nonsense ends that one too."""
         before = former.unacknowledged
-        former.acknowledged(self._count_in(child))
+        try:
+            former.acknowledged(self._count_in(child))
+        except StreamError:
+            former.give_up()
+            raise
         self._settled_late = before - former.unacknowledged
 
     def _on_enabled(self, child: Slice) -> InitiatingEvent:
