@@ -402,6 +402,24 @@ def test_streams_that_were_left_are_bounded_however_many_are_up(monkeypatch: pyt
     play(scenario)
 
 
+def test_connections_that_break_while_a_fault_closes_their_link_are_forgotten() -> None:
+    async def scenario(world: S2sWorld) -> None:
+        await world.start(MONTAGUE)
+        s2 = await world.start(CAPULET)
+        await world.set_faults(MONTAGUE, CAPULET, down="always")
+        for _ in range(5):
+            peer = await known(world, "<message from='romeo@montague.lit' to='juliet@capulet.lit'/>")
+            link = s2.router._incoming.link(MONTAGUE)
+            await world.until(lambda link=link: link._paused)  # type: ignore[misc]
+            peer.transport.abortConnection()  # type: ignore[union-attr]
+            await world.until(lambda: MONTAGUE not in {each._stream.peer for each in s2.router._incoming.streams})
+            assert not link._paused
+        await world.set_faults(MONTAGUE, CAPULET)
+        await world.until(lambda: len(s2.delivered) == 5)
+
+    play(scenario)
+
+
 def test_a_peer_that_leaves_while_its_stream_is_looked_up_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(world: S2sWorld) -> None:
         await world.start(MONTAGUE)
