@@ -180,6 +180,25 @@ def test_what_is_on_its_way_to_safety_when_a_stream_breaks_is_not_taken_twice() 
     play(scenario)
 
 
+def test_what_became_safe_while_there_was_no_stream_is_told_over_the_next_one() -> None:
+    async def scenario(world: S2sWorld) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        safe: Deferred[None] = Deferred()
+        s2.settled_by = lambda stanza: safe
+        settled = s1.send(chat("0"))
+        await world.until(lambda: s2.delivered)
+        [stream] = streams_to(world, AT_CAPULET)
+        stream.break_off()
+        await world.until(lambda: stream.other.is_over)
+        safe.callback(None)
+        assert settled is not None
+        await world.until(lambda: settled.called)
+        await world.until_empty(MONTAGUE, CAPULET)
+        assert texts(s2) == ["0"]
+
+    play(scenario)
+
+
 def test_after_a_crash_of_the_receiver_what_was_not_safe_comes_again_at_the_same_place() -> None:
     async def scenario(world: S2sWorld) -> None:
         s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
