@@ -623,6 +623,50 @@ def test_a_former_stream_whose_counts_make_no_sense_is_not_tried_again(answer: s
     play(scenario)
 
 
+@pytest.mark.parametrize("is_late", [False, True])
+def test_what_is_said_of_a_former_stream_counts_though_the_next_one_does_not_open(is_late: bool) -> None:
+    async def scenario(world: S2sWorld) -> None:
+        s1 = await world.start(MONTAGUE)
+        peers = Peers()
+        world.wires.listen(AT_CAPULET, peers)
+        s1.send(chat("0"))
+        settled = s1.send(chat("1"))
+        await world.until(lambda: peers.all)
+        await manage(world, peers.all[0], "<enable")
+        peers.all[0].say("<enabled xmlns='urn:xmpp:sm:3' id='previous' resume='true'/>")
+        await world.until(lambda: "<body>1</body>" in peers.all[0].got)
+        if is_late:
+            world.wires.listen(AT_CAPULET, None)
+            world.clock.advance(0)
+        peers.all[0].transport.abortConnection()  # type: ignore[union-attr]
+        for _ in range(int(QUEUE_S) - 10 if is_late else 0):
+            world.clock.advance(1)
+        world.wires.listen(AT_CAPULET, peers)
+        await world.until(lambda: len(peers.all) == 2)
+        await manage(world, peers.all[1], "<resume")
+        peers.all[1].say("<failed xmlns='urn:xmpp:sm:3' h='1'/>")
+        await world.until(lambda: "<enable" in peers.all[1].got)
+        if is_late:
+            world.clock.advance(12)
+            settled = s1.send(chat("2"))
+            latest = peers.all[1]
+        else:
+            peers.all[1].transport.abortConnection()  # type: ignore[union-attr]
+            await world.until(lambda: len(peers.all) == 3)
+            latest = peers.all[2]
+            await manage(world, latest, "<resume")
+            latest.say("<failed xmlns='urn:xmpp:sm:3'/>")
+            await world.until(lambda: "<enable " in latest.got)
+        latest.say("<enabled xmlns='urn:xmpp:sm:3'/>")
+        await world.until(lambda: "<message" in latest.got)
+        assert "<body>0</body>" not in latest.got
+        latest.say(f"<a xmlns='urn:xmpp:sm:3' h='{2 if is_late else 1}'/>")
+        await world.until(lambda: settled is not None and settled.called)
+        assert s1.bounced == []
+
+    play(scenario)
+
+
 def test_a_server_that_ends_each_stream_gets_no_stanza_for_ever() -> None:
     async def scenario(world: S2sWorld) -> None:
         s1 = await world.start(MONTAGUE)
