@@ -14,9 +14,12 @@ from cluster.kinds.base.values import Text
 
 def _address(text: str) -> str:
     try:
-        return str(ip_address(text))
+        address = ip_address(text)
     except ValueError:
         raise ValueError(f"{text!r} is not an IP address; write one, or delete this key") from None
+    if address.is_unspecified or address.is_multicast:
+        raise ValueError(f"no server is at {text}; write the address that others connect to, or delete this key")
+    return str(address)
 
 
 class External(ServerNode, frozen=True, kw_only=True, tag_field="kind", tag="external"):

@@ -25,6 +25,8 @@ RESERVED_NAMES = frozenset(
 MAX_DOMAIN_BYTES = 253
 """RFC 1035 section 2.3.4: 255 octets on the wire, with a length for each label."""
 
+_IPV4 = re.compile(r"(\d{1,3}\.){3}\d{1,3}\.?", re.ASCII)
+
 _NAME = r"^[a-z][a-z0-9-]{0,62}$"
 """Fits a folder, a log line and a DNS label."""
 
@@ -46,7 +48,7 @@ def _node_name(text: str) -> str:
 def _domain(text: str) -> str:
     if "@" in text or "/" in text:
         raise ValueError(f"{text!r} is not a domain; write only the part after the '@', such as montague.lit")
-    if text.startswith("["):
+    if text.startswith("[") or _IPV4.fullmatch(text):
         raise ValueError(f"{text!r} is an IP address, but certificates need a name; write one such as montague.lit")
     too_long = ValueError(f"this domain is longer than {MAX_DOMAIN_BYTES} bytes; write a shorter one")
     if len(text.encode(errors="surrogatepass")) > MAX_DOMAIN_BYTES:

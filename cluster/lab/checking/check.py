@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import idna
 
+from cluster.kinds.base.values import prepared_domain
 from cluster.lab.answers import CheckStep
 from cluster.lab.checking import names, tls
 from cluster.lab.checking.wire import Ended, Wire
-from cluster.lab.errors import BadInput
+from cluster.lab.clients.names import server_of
 from cluster.lab.folder import LabFolder
 from cluster.topology.plan import Plan, ServerNode
 from cluster.xmpp.element import Element
@@ -27,12 +28,9 @@ class Check:
     """The check of one domain."""
 
     def __init__(self, folder: LabFolder, plan: Plan, domain: str) -> None:
-        """Raises BadInput for a domain that is not in the lab."""
-        served = plan.served_by.get(domain, domain)
-        server = next((each for each in plan.servers if each.domain == served and not each.node_of), None)
-        if server is None:
-            known = ", ".join(each.domain for each in plan.servers)
-            raise BadInput(f"no server of this lab serves {domain!r} (domains: {known})")
+        """`domain`: as it is typed. Raises BadInput for one that is not in the lab."""
+        domain = prepared_domain(domain) or domain
+        server = server_of(plan, plan.served_by.get(domain, domain))
         self._folder, self._plan, self._domain, self._server = folder, plan, domain, server
         self._ascii = idna.encode(domain, uts46=True).decode()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cluster.kinds.base.values import prepared_domain
 from cluster.lab.clients.accounts import known_accounts
 from cluster.lab.clients.correspondents import behind_gateways
 from cluster.lab.errors import BadInput
@@ -11,10 +12,11 @@ from cluster.xmpp.jid import Jid, JidError
 
 
 def server_of(plan: Plan, domain: str) -> ServerNode:
-    """The server of a domain of the lab. Raises BadInput."""
-    server = next((server for server in plan.servers if server.domain == domain), None)
+    """The server of a domain of the lab, its first node; the domain as it is typed. Raises BadInput."""
+    prepared = prepared_domain(domain)
+    server = next((server for server in plan.servers if server.domain == prepared), None)
     if server is None:
-        known = ", ".join(server.domain for server in plan.servers)
+        known = ", ".join(dict.fromkeys(server.domain for server in plan.servers))
         raise BadInput(f"no server of this lab serves {domain!r} (domains: {known})")
     return server
 

@@ -96,6 +96,11 @@ class IncomingStreams(Factory):
             oldest.fail(StreamError(StreamCondition.RESOURCE_CONSTRAINT, "too many streams are being opened"))
             oldest.hang_up()
 
+    def gone(self, connection: IncomingConnection) -> None:
+        """There is nobody any more to read on from."""
+        for link in self._links.values():
+            link.forget(connection)
+
     def left(self, progress: Progress) -> None:
         """Its connection is gone; it may come back."""
         progress.connection = None
@@ -173,6 +178,7 @@ class IncomingConnection(ServerConnection):
         for event in self._stream.events():
             self._on_event(event)
         self._hand_over()
+        self._shared.gone(self)
         self._limit(None)
         self._over(reason.getErrorMessage())
 

@@ -108,6 +108,10 @@ class IncomingLink:
             self._paused[connection] = None
             connection.wait()
 
+    def forget(self, connection: Reading) -> None:
+        """It is gone."""
+        self._paused.pop(connection, None)
+
     def _on_over(self, result: Any, size_bytes: int) -> Any:
         self._unsettled -= 1
         self._unsettled_bytes -= size_bytes

@@ -80,6 +80,7 @@ class OutgoingPair:
         self._failures = 0
         self._reason = ""
         """Of the last failure."""
+        self._retry: Any = None
         self._deadline: Any = None
         self._progress_s = 0.0
         """When something reached the peer, or began to wait for that."""
@@ -158,8 +159,9 @@ class OutgoingPair:
             self._settle(batch)
 
     def _connect(self) -> None:
-        """Open a stream, unless one is on its way or there is nothing for it."""
-        if self._is_connecting or self._connection is not None or not self.is_busy or self._is_stopped:
+        """Open a stream, unless one is on its way, the last one has just failed, or there is nothing for it."""
+        is_soon = self._is_connecting or self._retry is not None
+        if is_soon or self._connection is not None or not self.is_busy or self._is_stopped:
             return
         self._is_connecting = True
         self._watch()
@@ -192,7 +194,11 @@ class OutgoingPair:
         pause_s = self._ports.backoff.pause_s(self._failures)
         self._failures += 1
         if self.is_busy and not self._is_stopped:
-            self._ports.clock.callLater(pause_s, self._connect)
+            self._retry = self._ports.clock.callLater(pause_s, self._try_again)
+
+    def _try_again(self) -> None:
+        self._retry = None
+        self._connect()
 
     def opened(self, connection: OutgoingConnection, event: Opened) -> None:
         """What the former stream left unacknowledged is written again, unless this one resumed it."""

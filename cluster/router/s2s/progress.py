@@ -67,6 +67,8 @@ class Progress:
             self._is_broken = False
             self.management = StreamManagement(management.id, management.timeout_s, management.told)
             return 0
+        if management.handled != management.told:  # nobody was there to be told
+            self._note_soon()
         return management.handled - management.told + management.unsettled_count
 
     def _on_settled(self, result: Any, settled: Deferred[Any]) -> Any:

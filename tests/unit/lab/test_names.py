@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from cluster.lab.checking.check import Check
 from cluster.lab.clients import accounts
-from cluster.lab.clients.names import account_of
+from cluster.lab.clients.names import account_of, server_of
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder
 from cluster.lab.plans import read_plans
@@ -71,3 +73,17 @@ def test_who_cannot_be_meant(plan: Plan, added: dict[str, list[str]], text: str,
     with pytest.raises(BadInput) as refused:
         account_of(FOLDER, plan, text)
     assert told in str(refused.value)
+
+
+@pytest.mark.parametrize("typed", ["capulet.lit", "CAPULET.lit."])
+def test_a_domain_is_found_as_it_is_typed(plan: Plan, typed: str) -> None:
+    assert server_of(plan, typed).name == "s2"
+    Check(FOLDER, plan, typed)
+    Check(FOLDER, plan, f"SMS.{plan.servers[0].domain}")
+
+
+@pytest.mark.parametrize("typed", ["", "..", "x@capulet.lit", "elsinore.lit"])
+def test_a_domain_that_nobody_serves_is_told_with_those_that_are_each_once(plan: Plan, typed: str) -> None:
+    for find in (server_of, lambda plan, domain: Check(FOLDER, plan, domain)):
+        with pytest.raises(BadInput, match=re.escape("(domains: montague.lit, capulet.lit)")):
+            find(plan, typed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -179,6 +180,25 @@ def test_what_is_on_its_way_to_safety_when_a_stream_breaks_is_not_taken_twice() 
     play(scenario)
 
 
+def test_what_became_safe_while_there_was_no_stream_is_told_over_the_next_one() -> None:
+    async def scenario(world: S2sWorld) -> None:
+        s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
+        safe: Deferred[None] = Deferred()
+        s2.settled_by = lambda stanza: safe
+        settled = s1.send(chat("0"))
+        await world.until(lambda: s2.delivered)
+        [stream] = streams_to(world, AT_CAPULET)
+        stream.break_off()
+        await world.until(lambda: stream.other.is_over)
+        safe.callback(None)
+        assert settled is not None
+        await world.until(lambda: settled.called)
+        await world.until_empty(MONTAGUE, CAPULET)
+        assert texts(s2) == ["0"]
+
+    play(scenario)
+
+
 def test_after_a_crash_of_the_receiver_what_was_not_safe_comes_again_at_the_same_place() -> None:
     async def scenario(world: S2sWorld) -> None:
         s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
@@ -252,6 +272,29 @@ def test_a_server_that_is_away_gets_all_when_it_is_back() -> None:
         assert settled is not None
         assert settled.called
         assert s1.bounced == []
+
+    play(scenario)
+
+
+def test_attempts_to_reach_a_server_come_later_and_later_however_much_is_sent() -> None:
+    async def scenario(world: S2sWorld) -> None:
+        s1 = await world.start(MONTAGUE)
+        attempts: list[float] = []
+
+        class Away:
+            def buildProtocol(self, address: object) -> None:
+                attempts.append(world.clock.seconds())
+
+        world.wires.listen(AT_CAPULET, Away())
+        for number in range(200):
+            s1.send(chat(str(number)))
+            world.clock.advance(0.05)
+        pauses = [later - earlier for earlier, later in itertools.pairwise(attempts)]
+        assert 3 < len(attempts) < 12
+        assert pauses == sorted(pauses)
+        s2 = await world.start(CAPULET)
+        await world.until(lambda: len(s2.delivered) == 200)
+        assert texts(s2) == [str(number) for number in range(200)]
 
     play(scenario)
 
@@ -374,6 +417,24 @@ def test_streams_that_were_left_are_bounded_however_many_are_up(monkeypatch: pyt
             await world.turn()
         await world.until(lambda: len(s2.router._incoming.managed) == 1 + 3)
         assert not stays.is_over
+
+    play(scenario)
+
+
+def test_connections_that_break_while_a_fault_closes_their_link_are_forgotten() -> None:
+    async def scenario(world: S2sWorld) -> None:
+        await world.start(MONTAGUE)
+        s2 = await world.start(CAPULET)
+        await world.set_faults(MONTAGUE, CAPULET, down="always")
+        for _ in range(5):
+            peer = await known(world, "<message from='romeo@montague.lit' to='juliet@capulet.lit'/>")
+            link = s2.router._incoming.link(MONTAGUE)
+            await world.until(lambda link=link: link._paused)  # type: ignore[misc]
+            peer.transport.abortConnection()  # type: ignore[union-attr]
+            await world.until(lambda: MONTAGUE not in {each._stream.peer for each in s2.router._incoming.streams})
+            assert not link._paused
+        await world.set_faults(MONTAGUE, CAPULET)
+        await world.until(lambda: len(s2.delivered) == 5)
 
     play(scenario)
 
@@ -524,6 +585,84 @@ def test_who_writes_to_a_server_that_acknowledges_nothing_does_not_wait_for_ever
         assert not waits.called
         assert s1.bounced == []
         assert peers.all == [peer]
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "<resumed xmlns='urn:xmpp:sm:3' previd='previous' h='7'/>",
+        "<resumed xmlns='urn:xmpp:sm:3' previd='previous'/>",
+        "<failed xmlns='urn:xmpp:sm:3' h='7'/>",
+    ],
+)
+def test_a_former_stream_whose_counts_make_no_sense_is_not_tried_again(answer: str) -> None:
+    async def scenario(world: S2sWorld) -> None:
+        s1 = await world.start(MONTAGUE)
+        peers = Peers()
+        world.wires.listen(AT_CAPULET, peers)
+        settled = s1.send(chat("0"))
+        await world.until(lambda: peers.all)
+        await manage(world, peers.all[0], "<enable")
+        peers.all[0].say("<enabled xmlns='urn:xmpp:sm:3' id='previous' resume='true'/>")
+        await world.until(lambda: "<body>0</body>" in peers.all[0].got)
+        peers.all[0].transport.abortConnection()  # type: ignore[union-attr]
+        await world.until(lambda: len(peers.all) == 2)
+        await manage(world, peers.all[1], "<resume")
+        peers.all[1].say(answer)
+        await world.until(lambda: len(peers.all) == 3)
+        assert "<stream:error" in peers.all[1].got
+        await manage(world, peers.all[2], "<enable")
+        peers.all[2].say("<enabled xmlns='urn:xmpp:sm:3'/>")
+        await world.until(lambda: "<body>0</body>" in peers.all[2].got)
+        peers.all[2].say("<a xmlns='urn:xmpp:sm:3' h='1'/>")
+        await world.until(lambda: settled is not None and settled.called)
+        assert s1.bounced == []
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_what_is_said_of_a_former_stream_counts_though_the_next_one_does_not_open(is_late: bool) -> None:
+    async def scenario(world: S2sWorld) -> None:
+        s1 = await world.start(MONTAGUE)
+        peers = Peers()
+        world.wires.listen(AT_CAPULET, peers)
+        s1.send(chat("0"))
+        settled = s1.send(chat("1"))
+        await world.until(lambda: peers.all)
+        await manage(world, peers.all[0], "<enable")
+        peers.all[0].say("<enabled xmlns='urn:xmpp:sm:3' id='previous' resume='true'/>")
+        await world.until(lambda: "<body>1</body>" in peers.all[0].got)
+        if is_late:
+            world.wires.listen(AT_CAPULET, None)
+            world.clock.advance(0)
+        peers.all[0].transport.abortConnection()  # type: ignore[union-attr]
+        for _ in range(int(QUEUE_S) - 10 if is_late else 0):
+            world.clock.advance(1)
+        world.wires.listen(AT_CAPULET, peers)
+        await world.until(lambda: len(peers.all) == 2)
+        await manage(world, peers.all[1], "<resume")
+        peers.all[1].say("<failed xmlns='urn:xmpp:sm:3' h='1'/>")
+        await world.until(lambda: "<enable" in peers.all[1].got)
+        if is_late:
+            world.clock.advance(12)
+            settled = s1.send(chat("2"))
+            latest = peers.all[1]
+        else:
+            peers.all[1].transport.abortConnection()  # type: ignore[union-attr]
+            await world.until(lambda: len(peers.all) == 3)
+            latest = peers.all[2]
+            await manage(world, latest, "<resume")
+            latest.say("<failed xmlns='urn:xmpp:sm:3'/>")
+            await world.until(lambda: "<enable " in latest.got)
+        latest.say("<enabled xmlns='urn:xmpp:sm:3'/>")
+        await world.until(lambda: "<message" in latest.got)
+        assert "<body>0</body>" not in latest.got
+        latest.say(f"<a xmlns='urn:xmpp:sm:3' h='{2 if is_late else 1}'/>")
+        await world.until(lambda: settled is not None and settled.called)
+        assert s1.bounced == []
 
     play(scenario)
 

@@ -50,6 +50,7 @@ def test_a_password_has_at_most_1023_bytes(problems: Problems, load_text: Load) 
         ("'-a.lit'", "'-a.lit' is not a domain: a label may not begin or end with '-'"),
         ("a" * 64, "is not a domain: a label has at most 63 characters; write one such as montague.lit"),
         (".".join(["a" * 60] * 5), "this domain is longer than 253 bytes; write a shorter one"),
+        ("127.0.0.1", "'127.0.0.1' is an IP address, but certificates need a name"),
         ("'[::1]'", "'[::1]' is an IP address, but certificates need a name"),
         ("admin", "'admin' is reserved in every lab; write another domain"),
     ],

@@ -143,3 +143,10 @@ def test_an_external_server_has_an_ip_address(problems: Problems) -> None:
     assert problems(text) == [
         "lab.yaml:2:53: servers.s1.host: 'there' is not an IP address; write one, or delete this key"
     ]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "'::'", "224.0.0.1"])
+def test_a_server_elsewhere_has_an_address_to_connect_to(problems: Problems, host: str) -> None:
+    [line] = problems(f"name: x\nservers:\n  s1: {{domain: a.lit, kind: external, host: {host}}}\n")
+    address = host.strip("'")
+    assert line.endswith(f"no server is at {address}; write the address that others connect to, or delete this key")

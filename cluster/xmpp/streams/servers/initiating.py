@@ -94,7 +94,6 @@ class InitiatingServerStream(ServerStream[InitiatingEvent]):
         self._certificate: PeerCertificate = NO_CERTIFICATE
         self._how = ""
         self._is_restarted = False
-        self._settled_late = 0
         self.max_bytes = 0
         """What the peer takes (XEP-0478); 0 where it does not say."""
         self.failure: StanzaError | None = None
@@ -303,15 +302,20 @@ class InitiatingServerStream(ServerStream[InitiatingEvent]):
             self._ask(f"<enable xmlns='{SM}' resume='true'/>", f"{SM} enabled")
         return None
 
-    def _open(self) -> InitiatingEvent:
+    def _open(self, acknowledged: int = 0) -> InitiatingEvent:
         self.state = ServerState.OPEN
-        return Opened(self._how, self.management is not None and self.management is self._former, self._settled_late)
+        is_resumed = self.management is not None and self.management is self._former
+        return Opened(self._how, is_resumed, acknowledged)
 
-    def _settle_late(self, child: Slice, former: StreamManagement) -> None:
-        """What the peer had handled of the former stream, and could not say."""
+    def _settled_late(self, child: Slice, former: StreamManagement) -> int:
+        """What the peer had handled of the former stream, and could not say; nonsense ends that one too."""
         before = former.unacknowledged
-        former.acknowledged(self._count_in(child))
-        self._settled_late = before - former.unacknowledged
+        try:
+            former.acknowledged(self._count_in(child))
+        except StreamError:
+            former.give_up()
+            raise
+        return before - former.unacknowledged
 
     def _on_enabled(self, child: Slice) -> InitiatingEvent:
         self._answers(child)
@@ -325,20 +329,20 @@ class InitiatingServerStream(ServerStream[InitiatingEvent]):
         assert former is not None
         if not former.is_resumable:
             return self.close("what was to be resumed was given up meanwhile")
-        self._settle_late(child, former)
+        count = self._settled_late(child, former)
         self.management = former
         self._output.append(former.resend())
-        return self._open()
+        return self._open(count)
 
     def _on_management_failed(self, child: Slice) -> InitiatingEvent | None:
         """There is no former stream any more, or the peer wants none at all."""
         self._answers(child, f"{SM} resumed", f"{SM} enabled")
-        if self._former is not None:
-            if "h" in child.attributes and self._former.is_resumable:
-                self._settle_late(child, self._former)
-            self._former = None
-            return self._manage()
-        return self._open()
+        former, self._former = self._former, None
+        if former is None:
+            return self._open()
+        count = self._settled_late(child, former) if "h" in child.attributes and former.is_resumable else 0
+        self._manage()  # without a former stream, that is one more request
+        return Acknowledged(count) if count else None
 
     def _on_request(self, child: Slice) -> None:
         """Of what the peer sends here, which is nothing."""
