@@ -197,6 +197,10 @@ ON_ITS_WAY = Reason(
     "on-its-way", "The stanza is on its way, and nothing is known to be in its way.", "",
     "ask again; `xmpplab ps` shows what each part of the lab does",
 )  # fmt: skip
+TAKEN = Reason(
+    "taken", "The server or gateway that it is for has it, and answers or acts on it: it records no further hop.", "",
+    "nothing; an answer is a stanza of its own, which `xmpplab why --follow ADDRESS` shows",
+)  # fmt: skip
 FOREIGN_SERVER = Reason(
     "foreign-server", "The stanza was sent to a server of another kind, which records no hops: its fate is not known.",
     "", "look at the receiving client, and at `xmpplab logs` of that server",

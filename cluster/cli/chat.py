@@ -36,7 +36,7 @@ GOODBYE_S = 5.0
 def chat(
     who: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Account, such as romeo.", autocompletion=accounts)],
     to: Annotated[
-        str | None, typer.Argument(metavar="[TO]", help="Contact to write to at first.", autocompletion=addresses)
+        str | None, typer.Argument(metavar="TO", help="Contact to write to at first.", autocompletion=addresses)
     ] = None,
     password: Password = None,
     lab: LabName = None,

@@ -33,7 +33,7 @@ def kill(
 
 def pause(node: Node, lab: LabName = None) -> None:
     """Pause a node, as if it hung, until `resume`."""
-    _act(lab, node, "pause", "paused; continue with `xmpplab resume`")
+    _act(lab, node, "pause", f"paused; continue with `xmpplab resume {node}`")
 
 
 def resume(node: Node, lab: LabName = None) -> None:

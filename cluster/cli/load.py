@@ -26,7 +26,7 @@ def load(
         ),
     ] = "chat",
     users: Annotated[int, typer.Option(min=1, help="Number of users.")] = 50,
-    time: Annotated[str, typer.Option(help="Duration of the run (30s, 5m, 1h30m).")] = "30s",
+    time: Annotated[str, typer.Option(metavar="TIME", help="Duration of the run (30s, 5m, 1h30m).")] = "30s",
     cross: Annotated[
         float | None, typer.Option(min=0, max=1, help="Share of messages to another domain, 0 to 1.")
     ] = None,
@@ -36,7 +36,7 @@ def load(
     """Put load on the lab, and measure the delivery of each message."""
     path = Lab.named(lab).path
     if find_spec("locust") is None:
-        raise LabError("locust is not installed; `pip install 'xmpplab[load]'`")
+        raise LabError("locust is not installed; `pip install '.[load]'` in the checkout of xmpplab")
     file = load_scenario_path(scenario)
     if not file.is_file():
         raise BadInput(f"no file {file}; name a locust file, or a load scenario such as chat")

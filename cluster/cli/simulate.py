@@ -26,7 +26,9 @@ def simulate(
         str, typer.Option("--for", envvar="XMPPLAB_SIMULATE_FOR", metavar="TIME", help="Virtual duration.")
     ] = "1h",
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same run.")] = 1,
-    seeds: Annotated[str, typer.Option(metavar="A..B", help="One run for each of these seeds.")] = "",
+    seeds: Annotated[
+        str, typer.Option(metavar="A..B", help="One run for each of these seeds, in place of --seed.")
+    ] = "",
     people: Annotated[
         int, typer.Option(min=0, help="Number of people; accounts are added as needed. 0: those of the topology.")
     ] = 0,
@@ -68,7 +70,8 @@ def _end(reports: list[SimulationReport], wanted: int, format: str) -> None:
     if format == "json":
         print_json(reports)
     elif wanted > 1:
-        print(f"runs: {len(reports):,}, with broken promises: {sum(bool(report.broken) for report in reports):,}")
+        done = f"{len(reports):,}" + (f" of {wanted:,}" if len(reports) < wanted else "")
+        print(f"runs: {done}, with broken promises: {sum(bool(report.broken) for report in reports):,}")
     if failed := [str(report.seed) for report in reports if report.broken]:
         raise LabError(f"broken promises with seed {_some(failed)}; `--seed {failed[0]}` replays the first one")
     if not all(report.is_complete for report in reports):
@@ -106,5 +109,7 @@ def _text(report: SimulationReport) -> str:
     lines += [f"  presence  {each}" for each in report.presence]
     lines += [f"  left over {each}" for each in report.left_over]
     lines += [f"  example   {each}" for each in report.examples]
-    lines += [f"  BROKEN    {each}" for each in report.broken]
+    lines += [f"  BROKEN    {each}" for each in report.broken] or [
+        "  promises  all kept" + ("" if report.is_complete else " so far")
+    ]
     return "\n".join(lines)

@@ -26,7 +26,7 @@ Format = Literal["text", "json", "mermaid"]
 
 def why(
     trace_id: Annotated[
-        str, typer.Argument(metavar="[ID]", help="A trace id, as `trace` and `watch` show it.", show_default=False)
+        str, typer.Argument(metavar="ID", help="A trace id, as `trace` and `watch` show it.", show_default=False)
     ] = "",
     from_: Annotated[
         str, typer.Option("--from", metavar="ADDRESS", envvar="XMPPLAB_WHY_FROM", help=END, autocompletion=addresses)
@@ -90,9 +90,10 @@ def _print(answer: Explanation, format: Format, *, is_one: bool = True) -> None:
 
 def text_of(answer: Explanation) -> list[str]:
     """The explanation in lines: what happened to the stanza and why, and each hop."""
-    title = f"{answer.kind} from {answer.from_} to {answer.to}, trace {answer.trace_id}"
+    to = f" to {answer.to}" if answer.to else ""  # presence to all who see it has no receiver
+    title = f"{answer.kind} from {answer.from_}{to}, trace {answer.trace_id}"
     verdict = _verdict(answer)
-    lines = [safe_line(title), verdict if answer.outcome == "delivered" else wrong(verdict)]
+    lines = [safe_line(title), verdict if answer.outcome in ("delivered", "taken") else wrong(verdict)]
     about = (("why", answer.what), ("rule", answer.rule), ("remedy", answer.remedy))
     lines += [safe_line(f"  {name + ':':<7} {text}") for name, text in about if text]
     width = max(len(each.node) for each in answer.decisions)
@@ -101,6 +102,7 @@ def text_of(answer: Explanation) -> list[str]:
 
 def _verdict(answer: Explanation) -> str:
     where = "in the router" if answer.where == "router" else f"at {answer.where}"
+    where = "by its server" if answer.outcome == "taken" and answer.where == "router" else where
     code = f" ({answer.reason})" if answer.reason else ""
     took = f" after {answer.decisions[-1].offset_ms:.2f} ms"
     words = "waits" if answer.outcome == "waits" else f"was {answer.outcome}"

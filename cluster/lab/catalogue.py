@@ -63,7 +63,9 @@ def _path(text: str, kind: str, known: Mapping[str, Path]) -> Path:
     if _is_path(text):
         return Path(text)
     if text not in known:
-        raise BadInput(f"no file and no {kind} {text!r}{choice(text, known)}")
+        here = next((file for file in (f"{text}.yaml", f"{text}.py") if Path(file).is_file()), "")
+        hint = f"; did you mean the file {here}?" if here else choice(text, known)
+        raise BadInput(f"no file and no {kind} {text!r}{hint}")
     return known[text]
 
 

@@ -33,7 +33,7 @@ async def create(service: PubsubService, entity: Jid, asked: Element, pubsub: El
     if configure is not None and ("node" in configure.attrib or [*pubsub].index(configure) < [*pubsub].index(asked)):
         raise StanzaError(Condition.BAD_REQUEST, "<configure> stands behind <create>, which names the node")
     if not service.may_create(entity):
-        raise forbidden("only others may create nodes here")
+        raise forbidden("only the account itself, or whom the service's `creation` allows, may create nodes here")
     name = asked.get("node", "")
     check_name(name)
     if name in service.nodes:

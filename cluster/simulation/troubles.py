@@ -90,7 +90,7 @@ class Troubles:
             for address in cut:
                 network.mend(address, name)
 
-        self._lasts(f"{len(cut)} clients were cut off from {name}", mend)
+        self._lasts(f"clients cut off from {name}: {len(cut)}", mend)
 
     def _take_down(self, node: SimulatedNode) -> None:
         """Take the link from another domain to the domain of a node down."""

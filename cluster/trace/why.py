@@ -14,7 +14,8 @@ from cluster.base.reasons import Reason
 from cluster.trace.hop import Event, Hop
 from cluster.trace.render import Step, plain, steps
 
-Outcome = Literal["delivered", "stored", "bounced", "dropped", "lost", "waits"]
+Outcome = Literal["delivered", "stored", "bounced", "dropped", "lost", "taken", "waits"]
+"""`taken`: a server or gateway has it, and records no further hop of it."""
 
 LATE_MS = 10.0
 """A step that takes less is not worth a word."""
@@ -109,7 +110,9 @@ def explain(hops: Sequence[Hop], usual: Mapping[StepKind, float], causes: Sequen
     end = _end(ordered)
     where = (end or ordered[-1]).node
     reason: Reason | None
-    if end is None:
+    if _is_taken(end, ordered):
+        reason, what = reasons.TAKEN, reasons.TAKEN.what
+    elif end is None:
         last = reasons.ALL.get(ordered[-1].reason)
         if last is not None:
             causes = [Cause(last, ordered[-1].detail)]
@@ -120,17 +123,18 @@ def explain(hops: Sequence[Hop], usual: Mapping[StepKind, float], causes: Sequen
         reason, what = _why(end, decisions)
     first = ordered[0]
     return Explanation(
-        first.trace_id, first.kind, first.from_, first.to, _outcome(end), where, what,
+        first.trace_id, first.kind, first.from_, first.to, _outcome(end, ordered), where, what,
         reason.code if reason else "", reason.rule if reason else "", reason.remedy if reason else "", decisions,
     )  # fmt: skip
 
 
 def outcome(hops: Sequence[Hop]) -> Outcome:
     """What became of a stanza with these hops."""
-    return _outcome(_end([step.hop for step in steps(hops)]))
+    ordered = [step.hop for step in steps(hops)]
+    return _outcome(_end(ordered), ordered)
 
 
-def _outcome(end: Hop | None) -> Outcome:
+def _outcome(end: Hop | None, ordered: Sequence[Hop]) -> Outcome:
     match end.event if end is not None else None:
         case Event.STORED:
             return "stored"
@@ -141,8 +145,15 @@ def _outcome(end: Hop | None) -> Outcome:
         case Event.LOST:
             return "lost"
         case None:
-            return "waits"
+            return "taken" if _is_taken(end, ordered) else "waits"
     return "delivered"
+
+
+def _is_taken(end: Hop | None, ordered: Sequence[Hop]) -> bool:
+    """A request or presence that a server reads, and does not send on in the same turn, is for the server itself."""
+    last = ordered[-1]
+    is_read = last.event in (Event.RECEIVED, Event.DEQUEUED) and not last.reason
+    return end is None and is_read and last.kind in ("iq", "presence")
 
 
 def _end(ordered: Sequence[Hop]) -> Hop | None:

@@ -64,7 +64,9 @@ class Check:
             for service in ("_xmpp-client", "_xmpps-client", "_xmpp-server"):
                 for target, port in names.services(at, service, self._ascii):
                     texts.append(f"{service} {target}:{port}")
-            yield self._step("names", "SRV", ", ".join(texts) or "none: only servers and accounts are looked up so")
+            yield self._step(
+                "names", "SRV", ", ".join(texts) or "none, and none is needed: it is reached through its server"
+            )
 
     def _servers(self) -> Iterator[CheckStep]:
         server = self._server

@@ -222,7 +222,7 @@ def connected(folder: LabFolder) -> Iterator[Engine]:
         import docker
         from requests.exceptions import ConnectionError, Timeout
     except ImportError:
-        raise LabError("containers need the docker SDK; `pip install 'xmpplab[docker]'`") from None
+        raise LabError("containers need the docker SDK; `pip install '.[docker]'` in the checkout of xmpplab") from None
     client = None
     try:
         client = docker.from_env(timeout=TIMEOUT_S, max_pool_size=MAX_AT_ONCE)

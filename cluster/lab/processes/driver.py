@@ -182,7 +182,8 @@ def _wait_ready(folder: LabFolder, plan: Plan, tell: Tell) -> None:
         waiting = [node.name for node in nodes if node.state != "running"]
         ready = there == expected and not waiting
         if nodes:
-            tell(f"{len(nodes) - len(waiting)} of {len(nodes)} nodes are ready; waiting for {shortened(waiting)}")
+            behind = f"; waiting for {shortened(waiting)}" if waiting else ""
+            tell(f"{len(nodes) - len(waiting)} of {len(nodes)} nodes are ready{behind}")
         return ready or any(map(_is_hopeless, nodes)) or not folder.is_locked()
 
     patience_s = READY_TIMEOUT_S + READY_TIMEOUT_PER_PART_S * len(expected)

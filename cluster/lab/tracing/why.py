@@ -83,7 +83,7 @@ class _UnderWay:
     seen_s: float = 0.0
 
     def is_due(self, now_s: float) -> bool:
-        patience_s = PATIENCE_S if outcome(self.hops) == "waits" else 0.0
+        patience_s = PATIENCE_S if outcome(self.hops) in ("taken", "waits") else 0.0
         return now_s - self.seen_s > patience_s
 
 

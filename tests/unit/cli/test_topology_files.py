@@ -35,6 +35,12 @@ def test_no_topology_of_this_name(shell: Shell, command: str) -> None:
     assert err.startswith("xmpplab: no file and no topology 'rfc3921'; did you mean 'rfc3920'? allowed: bench, ")
 
 
+def test_the_name_of_a_file_here_without_its_end(shell: Shell) -> None:
+    assert shell.run("init", "my-lab")[0] == 0
+    code, _, err = shell.run("up", "my-lab")
+    assert (code, err) == (2, "xmpplab: no file and no topology 'my-lab'; did you mean the file my-lab.yaml?\n")
+
+
 def test_a_folder_of_the_same_name_is_no_topology(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "nodes").mkdir()
     assert shell.run("validate", "nodes")[0] == 0

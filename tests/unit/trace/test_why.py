@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from cluster.base import reasons
+from cluster.cli.why import text_of
 from cluster.trace.hop import Event, Hop
 from cluster.trace.why import Cause, explain, mermaid, usual_ms
 
@@ -78,6 +80,23 @@ def test_what_a_component_was_handed_is_not_at_its_end() -> None:
     way = [(ROMEO, "sent"), ("s1", "received"), ("s1", "delivered")]
     assert explain(hops(0, 1, 2, way=way, detail="component sms.montague.lit"), USUAL).outcome == "waits"
     assert explain(hops(0, 1, 2, way=way, detail="pda"), USUAL).outcome == "delivered"
+
+
+@pytest.mark.parametrize("kind", ["iq", "presence"])
+def test_what_a_server_reads_for_itself_does_not_wait(kind: str) -> None:
+    read = [replace(hop, kind=kind) for hop in hops(0, 1, 2, 3)]
+    assert (explain(read, USUAL).outcome, explain(read, USUAL).reason) == ("taken", "taken")
+    assert explain(read[:2], USUAL).outcome == "taken"
+    assert explain(read[:3], USUAL).outcome == "waits"
+    assert explain(hops(0, 1, 2, 3), USUAL).outcome == "waits"  # a message has an end of its own
+
+
+def test_presence_to_all_who_see_it_has_no_receiver() -> None:
+    read = [replace(hop, kind="presence", to="") for hop in hops(0, 1, 2, 3)]
+    assert text_of(explain(read, USUAL))[:2] == [
+        f"presence from {ROMEO}, trace t",
+        "it was taken by its server (taken)",
+    ]
 
 
 def test_the_diagram_ends_with_the_verdict() -> None:
