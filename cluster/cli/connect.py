@@ -26,6 +26,7 @@ def print_how_to_connect(lab: Lab) -> None:
         if len(accounts) > MOST_ACCOUNTS:
             print(f"  and {len(accounts) - MOST_ACCOUNTS} more (`xmpplab user ls`)")
     _print_behind_gateways(lab)
+    _print_services(lab)
     for each in lab.plan.servers:
         if not each.is_started:
             print(f"\nstart {each.name} yourself, for {', '.join(each.domains)}:")
@@ -48,6 +49,16 @@ def _print_behind_gateways(lab: Lab) -> None:
             print(f"  {jid.ljust(width)}  {how}")
         if len(rows) > MOST_ACCOUNTS:
             print(f"  and {len(rows) - MOST_ACCOUNTS} more")
+
+
+def _print_services(lab: Lab) -> None:
+    found = [each for server in lab.plan.servers for each in server.services]
+    if found:
+        print("\nservices:")
+        width = max(len(each.domain) for each in found)
+        for each in found:
+            names = ", ".join([*each.settings.get("rooms", {})][:MOST_ACCOUNTS])
+            print(f"  {each.domain.ljust(width)}  {each.kind}{': ' if names else ''}{names}")
 
 
 def _short(path: os.PathLike[str]) -> str:

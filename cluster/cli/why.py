@@ -91,13 +91,20 @@ def _print(answer: Explanation, format: Format, *, is_one: bool = True) -> None:
 def text_of(answer: Explanation) -> list[str]:
     """The explanation in lines: what happened to the stanza and why, and each hop."""
     to = f" to {answer.to}" if answer.to else ""  # presence to all who see it has no receiver
-    title = f"{answer.kind} from {answer.from_}{to}, trace {answer.trace_id}"
+    title = f"{answer.kind} from {answer.from_}{to}, trace {answer.trace_id}, {_age(answer)}"
     verdict = _verdict(answer)
     lines = [safe_line(title), verdict if answer.outcome in ("delivered", "taken") else wrong(verdict)]
     about = (("why", answer.what), ("rule", answer.rule), ("remedy", answer.remedy))
     lines += [safe_line(f"  {name + ':':<7} {text}") for name, text in about if text]
     width = max(len(each.node) for each in answer.decisions)
     return [*lines, *(_line(each, width) for each in answer.decisions)]
+
+
+def _age(answer: Explanation) -> str:
+    """How long ago it was: the newest stanza in the journal may not be the one that is asked about."""
+    from datetime import UTC, datetime
+
+    return f"{(datetime.now(UTC) - datetime.fromisoformat(answer.at)).total_seconds():.0f} s ago"
 
 
 def _verdict(answer: Explanation) -> str:

@@ -89,13 +89,18 @@ def plain(text: str) -> str:
     return safe_line(re.sub(r"[#;\n]", lambda match: f"#{ord(match[0])};", text))
 
 
+def utc_text(at_utc_ns: int) -> str:
+    """A time in UTC as JSON has it (ISO 8601)."""
+    return datetime.fromtimestamp(at_utc_ns / 1e9, UTC).isoformat(timespec="microseconds")
+
+
 def as_dict(hop: Hop) -> dict[str, Any]:
     """A hop for JSON."""
     return {
         "trace_id": hop.trace_id,
         "node": hop.node,
         "event": str(hop.event),
-        "at": datetime.fromtimestamp(hop.at_utc_ns / 1e9, UTC).isoformat(timespec="microseconds"),
+        "at": utc_text(hop.at_utc_ns),
         "kind": hop.kind,
         "from": hop.from_,
         "to": hop.to,

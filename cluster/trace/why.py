@@ -12,7 +12,7 @@ import msgspec
 from cluster.base import reasons
 from cluster.base.reasons import Reason
 from cluster.trace.hop import Event, Hop
-from cluster.trace.render import Step, plain, steps
+from cluster.trace.render import Step, plain, steps, utc_text
 
 Outcome = Literal["delivered", "stored", "bounced", "dropped", "lost", "taken", "waits"]
 """`taken`: a server or gateway has it, and records no further hop of it."""
@@ -71,6 +71,8 @@ class Explanation(msgspec.Struct, frozen=True):
     kind: str
     from_: str = msgspec.field(name="from")
     to: str
+    at: str
+    """When the first hop was recorded, in UTC (ISO 8601)."""
     outcome: Outcome
     where: str
     """The node that decided it, or where the stanza is."""
@@ -123,7 +125,8 @@ def explain(hops: Sequence[Hop], usual: Mapping[StepKind, float], causes: Sequen
         reason, what = _why(end, decisions)
     first = ordered[0]
     return Explanation(
-        first.trace_id, first.kind, first.from_, first.to, _outcome(end, ordered), where, what,
+        first.trace_id, first.kind, first.from_, first.to, utc_text(first.at_utc_ns),
+        _outcome(end, ordered), where, what,
         reason.code if reason else "", reason.rule if reason else "", reason.remedy if reason else "", decisions,
     )  # fmt: skip
 
