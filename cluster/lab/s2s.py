@@ -38,7 +38,7 @@ def s2s_router(
         (node.domain, *components), reactor, turn, lambda: secrets.token_urlsafe(16),
         directory(addresses), tcp(reactor), secret, router.faults, tracer,
         RedisCounts(reactor, client, keys, node.domain), node.tls, None if node.tls == "off" else _tls(folder, node),
-        plan.served_by, plan.max_backlog, random.random,
+        plan.served_by, plan.max_backlog, frozenset(addresses), random.random,
     )  # fmt: skip
     return S2sRouter(ports)
 

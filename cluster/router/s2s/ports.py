@@ -124,6 +124,8 @@ class S2sPorts:
     """For each component of the network, the domain of its server."""
     max_backlog: int = 100_000
     """Stanzas that may wait for one domain."""
+    peers: frozenset[str] | None = None
+    """The only domains that links lead to and from; None: each that has an address."""
     jitter: Callable[[], float] = lambda: 1.0
     """Random in [0, 1), for the pauses between attempts."""
 

@@ -68,7 +68,9 @@ class S2sRouter(Factory):
 
     async def start(self, deliver: Deliver, bounce: Bounce) -> None:
         """Begin to carry."""
-        self._options = ServerOptions(self._ports.tls_mode, await self._ports.secret(), IDLE_S)
+        self._options = ServerOptions(
+            self._ports.tls_mode, await self._ports.secret(), IDLE_S, peers=self._ports.peers
+        )  # fmt: skip
         self._bounce = bounce
         self._incoming = IncomingStreams(self._options, self._ports, deliver, bounce)
         self._incoming.startFactory()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from xml.sax.saxutils import escape
 
 import pytest
@@ -270,6 +271,17 @@ def test_external_as_somebody_else_is_refused() -> None:
     for _ in range(MAX_TRIES):
         receiver.say(f"<auth xmlns='{SASL}' mechanism='EXTERNAL'>=</auth>")
     assert stream_error(receiver).startswith("policy-violation")
+
+
+def test_who_has_no_link_is_let_in_neither_by_certificate_nor_by_key() -> None:
+    receiver = Receiver("optional")
+    receiver.stream.options = replace(receiver.stream.options, peers=frozenset({"verona.lit"}))
+    receiver.secure()
+    assert "EXTERNAL" not in receiver.say(HEADER)
+    auth = f"<auth xmlns='{SASL}' mechanism='EXTERNAL'>=</auth>"
+    assert f"no link leads to {MONTAGUE}" in receiver.say(auth)
+    assert "<remote-server-not-found" in receiver.say(f"<db:result from='{MONTAGUE}' to='{CAPULET}'>key</db:result>")
+    assert receiver.events == []
 
 
 def test_after_external_the_stream_is_not_of_somebody_else() -> None:

@@ -218,7 +218,15 @@ class ReceivingServerStream(ServerStream[ReceivingEvent]):
     def _may_log_in(self) -> bool:
         """EXTERNAL is on offer only where it would succeed (XEP-0178 section 3 step 9)."""
         is_new = self.secure and not self.pairs and not self._external
-        return is_new and bool(self._from) and not self._certificate.why_not(self._from)
+        return is_new and not self._why_not_in()
+
+    def _why_not_in(self) -> str:
+        """Why the certificate lets nobody in; empty where it does."""
+        if not self._from:
+            return "the stream header does not say who it is"
+        if self.options.peers is not None and self._from not in self.options.peers:
+            return f"no link leads to {self._from}"
+        return self._certificate.why_not(self._from)
 
     def _authenticate(self, pair: Pair) -> None:
         self.pairs[pair] = None
@@ -262,8 +270,8 @@ class ReceivingServerStream(ServerStream[ReceivingEvent]):
             raise sasl.SaslError(sasl.SaslCondition.INVALID_MECHANISM, "EXTERNAL is what servers log in with")
         authzid = sasl.decode(xml.parse(child.raw).text)
         if not self._may_log_in:
-            why = self._certificate.why_not(self._from) if self._from else "the stream header does not say who it is"
-            raise sasl.SaslError(sasl.SaslCondition.NOT_AUTHORIZED, why if self.secure else "there is no certificate")
+            why = self._why_not_in() if self.secure else "there is no certificate"
+            raise sasl.SaslError(sasl.SaslCondition.NOT_AUTHORIZED, why)
         if authzid and domain_of(authzid) != self._from:
             raise sasl.SaslError(sasl.SaslCondition.INVALID_AUTHZID, f"the stream is from {self._from}")
 
@@ -289,6 +297,8 @@ class ReceivingServerStream(ServerStream[ReceivingEvent]):
             return StanzaError(Condition.ITEM_NOT_FOUND, f"{pair.to} is not served here")
         if pair.from_ in self._served:
             return StanzaError(Condition.NOT_ACCEPTABLE, f"{pair.from_} is served here")
+        if self.options.peers is not None and pair.from_ not in self.options.peers:
+            return StanzaError(Condition.REMOTE_SERVER_NOT_FOUND, f"no link leads to {pair.from_}")
         if not 0 < len(key) <= dialback.MAX_KEY_CHARACTERS:
             return StanzaError(Condition.NOT_ACCEPTABLE, "that is no key")
         if pair in self._asked:

@@ -51,6 +51,8 @@ class ServerOptions:
     """So long a stream may be silent: told by XEP-0478."""
     limits: Limits = CARRIED
     """Of each stanza."""
+    peers: frozenset[str] | None = None
+    """The only domains that may speak here; None: each that proves who it is."""
 
 
 class Acknowledged(msgspec.Struct, frozen=True):
