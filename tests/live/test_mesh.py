@@ -31,7 +31,7 @@ STRANGE = f"""\
 name: {"x" * 63}
 servers:
   s1: {{domain: \u00fcnicode.lit, nodes: 2, c2s_port: 65535, http_port: 1024, direct_tls_port: 5347}}
-  s2: {{domain: 127.0.0.1}}
+  s2: {{domain: 0-1.2a.lit}}
   s3: {{domain: {LABEL}.{LABEL}.{LABEL}.{LABEL}.lit, modules: [], roster_bytes: 0}}
   s4: {{domain: x, tls: off}}
 accounts:
