@@ -105,15 +105,19 @@ INTERNAL_ERROR = Reason(
     "see `xmpplab logs` of the node: this is a fault of the server",
 )  # fmt: skip
 LINK_FULL = Reason(
-    "link-full", "More waits for the other domain than `router.max_backlog` allows.", "RFC 6120 section 8.3.3.16",
+    "link-full", "More waits for the other domain than `router.max_backlog` allows.", "RFC 6120 section 8.3.3.17",
     "see with `xmpplab ps` why the other domain does not read",
 )  # fmt: skip
+LINKS_FULL = Reason(
+    "links-full", "More waits for all other domains together than a server holds in its memory.",
+    "RFC 6120 section 8.3.3.18", "see with `xmpplab ps` and `xmpplab logs` which domains cannot be reached",
+)  # fmt: skip
 ROUTER_AWAY = Reason(
-    "router-away", "The router does not answer, and too much waits for it already.", "RFC 6120 section 8.3.3.16",
+    "router-away", "The router does not answer, and too much waits for it already.", "RFC 6120 section 8.3.3.17",
     "see `xmpplab ps` and `xmpplab logs redis`",
 )  # fmt: skip
 ROUTER_REFUSES = Reason(
-    "router-refuses", "The router refused to take the stanza.", "RFC 6120 section 8.3.3.16",
+    "router-refuses", "The router refused to take the stanza.", "RFC 6120 section 8.3.3.17",
     "see `xmpplab logs redis`: often its disk or memory is full",
 )  # fmt: skip
 NO_STREAM = Reason(
@@ -135,6 +139,71 @@ MISROUTED = Reason(
 MALFORMED = Reason(
     "malformed", "The bytes of the stanza are not what one stanza may be.", "RFC 6120 section 11.3",
     "see the log of the sending server",
+)  # fmt: skip
+NO_ROOM = Reason(
+    "no-room", "There is no such room, or its owner has not configured it yet.", "XEP-0045 section 10.1",
+    "check the address, or enter the room to create it",
+)  # fmt: skip
+NOT_IN_ROOM = Reason(
+    "not-in-room", "The sender is not in the room.", "XEP-0045 section 7.4",
+    "enter it first: presence to ROOM@SERVICE/NICK; after a restart of the room's server, again",
+)  # fmt: skip
+NO_OCCUPANT = Reason(
+    "no-occupant", "Nobody in the room has this nickname.", "XEP-0045 section 7.5",
+    "check the nickname; who leaves or changes it is not found by the old one",
+)  # fmt: skip
+NO_VOICE = Reason(
+    "no-voice", "The sender is a visitor in a moderated room.", "XEP-0045 section 7.4",
+    "ask for voice (section 7.13), or let a moderator grant it",
+)  # fmt: skip
+ROOM_FORBIDS = Reason(
+    "room-forbids", "The settings of the room do not let the sender do this.", "XEP-0045 section 5",
+    "ask an owner of the room to allow it, or for another role or affiliation",
+)  # fmt: skip
+BANNED = Reason(
+    "banned", "The sender is banned from the room.", "XEP-0045 section 7.2.7",
+    "ask an admin of the room to take the ban back",
+)  # fmt: skip
+MEMBERS_ONLY = Reason(
+    "members-only", "Only members may enter the room.", "XEP-0045 section 7.2.6",
+    "ask an admin of the room to make the sender a member, or a member to invite them",
+)  # fmt: skip
+ROOM_PASSWORD = Reason(
+    "room-password", "The room needs a password, and the sender gave none or another one.", "XEP-0045 section 7.2.5",
+    "enter with the password",
+)  # fmt: skip
+NICK_TAKEN = Reason(
+    "nick-taken", "Somebody else has the nickname, has reserved it, or has one that looks like it.",
+    "XEP-0045 section 7.2.8", "choose another nickname",
+)  # fmt: skip
+ROOM_FULL = Reason(
+    "room-full", "As many clients are in the room as it takes.", "XEP-0045 section 7.2.9",
+    "wait until somebody leaves, or raise the room's `maxusers` or the service's `max_occupants`",
+)  # fmt: skip
+TOO_MANY_ROOMS = Reason(
+    "too-many-rooms", "The service, or the sender's share of it, is full of rooms.", "XEP-0045 section 10.1",
+    "destroy rooms that nobody needs, or raise `max_rooms` of the service",
+)  # fmt: skip
+NO_NODE = Reason(
+    "no-node", "There is no such publish-subscribe node, and the sender may not create it.", "XEP-0060 section 6.1.3",
+    "check the name of the node, or create it first",
+)  # fmt: skip
+NO_ACCESS = Reason(
+    "no-access", "The access model, the publish model or an affiliation at the node does not let the sender do this.",
+    "XEP-0060 section 4",
+    "subscribe first, to the node or to its owner's presence, or let an owner of the node give an affiliation",
+)  # fmt: skip
+PRECONDITION = Reason(
+    "precondition-not-met", "The node exists, and is not configured as the publishing options demand.",
+    "XEP-0060 section 7.1.5", "configure the node so, or publish without these options",
+)  # fmt: skip
+NOT_ASKED_FOR = Reason(
+    "not-asked-for", "The client is not notified: its capabilities do not have NODE+notify.", "XEP-0163 section 4.3.2",
+    "let the client announce the feature NODE+notify in its capabilities (XEP-0115), or subscribe to the node",
+)  # fmt: skip
+SERVICE_MOVES = Reason(
+    "service-moves", "The node that had the service is gone: another node takes it over.", "",
+    "wait: it takes about four seconds; see docs/nodes.md",
 )  # fmt: skip
 CAME_BEFORE = Reason(
     "came-before", "The stanza is a copy: it came before, by way of a node that is gone.", "",

@@ -37,6 +37,12 @@ class All(PipelinedReply):
             self.errback(failure)
 
 
+async def until_settled(settled: Settled) -> None:
+    """Wait until the work is safe. Raises what it failed with."""
+    if settled is not None:
+        await settled
+
+
 def both(one: Settled, other: Settled) -> Settled:
     """Settles when both have; fails as soon and as the first of them does."""
     if one is None or other is None or one is other:

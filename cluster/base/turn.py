@@ -48,6 +48,9 @@ class Turn:
         Entries of links are acknowledged after that: a storage that refuses to keep sessions may still accept
         acknowledgements.
         """
+        self.may_run: Callable[[], bool] = lambda: True
+        """False while this process does not know whether another one has taken over its work: everything waits, until
+        `run` is called again."""
         self._clock = clock
         self._waiting: list[list[Callable[[], None]]] = [[] for _ in Stage]
         self._gathered: list[tuple[Callable[[], None], Stage]] = []
@@ -87,8 +90,10 @@ class Turn:
         self.run()
 
     def run(self) -> None:
-        """Do the waiting work now, and the work that it adds: a later stage only when nothing is left of the earlier
-        ones."""
+        """Do the waiting work now if it may be done, and the work that it adds: a later stage only when nothing is left
+        of the earlier ones."""
+        if not self.may_run():
+            return
         stages, stage = self._waiting, 0
         while stage < len(stages):
             waiting, stages[stage] = stages[stage], []

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from cluster.host.module import Context, Identity, Item
 from cluster.host.module_host import ModuleHost
 from cluster.xmpp.element import Element, SubElement
-from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.extensions import data_form, rsm
 from cluster.xmpp.extensions.caps import INFO
 
@@ -46,27 +45,20 @@ def add_items(query: Element, items: Iterable[Item]) -> None:
 
 
 def add_page(query: Element, items: Sequence[Item], asked: Element) -> None:
-    """List the page of them that `asked` wants (XEP-0059), and say which it is; without a wish, all if they fit.
+    """Add the page of items that `asked` requests (XEP-0059), and its place; without a request, the first MAX_LISTED.
 
     Raises StanzaError.
     """
     page = rsm.read(asked, MAX_LISTED) or rsm.PageRequest(MAX_LISTED)
-    places = {_id(item): place for place, item in enumerate(items)}
-    for id in (page.after, page.before):
-        if id and id not in places:
-            raise StanzaError(Condition.ITEM_NOT_FOUND, f"the list has no item {id}")
-    start = places[page.after] + 1 if page.after else 0
-    stop = min(len(items), start + page.max)
-    if page.before is not None:
-        stop = places[page.before] if page.before else len(items)
-        start = max(start, stop - page.max)
-    add_items(query, items[start:stop])
-    if stop - start < len(items) or asked.find(f"{{{rsm.RSM}}}set") is not None:
-        query.append(rsm.tell([_id(item) for item in items[start:stop]], start, len(items)))
+    ids = [_id(item) for item in items]
+    shown = rsm.places(ids, page)
+    add_items(query, items[shown.start : shown.stop])
+    if len(shown) < len(items) or asked.find(f"{{{rsm.RSM}}}set") is not None:
+        query.append(rsm.tell(ids[shown.start : shown.stop], shown.start, len(items)))
 
 
 def _id(item: Item) -> str:
-    """Of an item in its list."""
+    """The id of an item for paging: unique in its list."""
     return f"{item.jid} {item.node or item.name}" if item.node or not item.jid.localpart else str(item.jid)
 
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Generic
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from cluster.base.settled import Settled
+from cluster.base import reasons
+from cluster.base.settled import Settled, until_settled
 from cluster.host.module import AddressedTo, Context
 from cluster.host.module_host import ModuleHost
+from cluster.host.unavailable import refusal
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
 
@@ -39,14 +41,17 @@ class IqDispatch(Generic[Context]):
         host: ModuleHost[Context],
         reply: Callable[[Stanza], Settled],
         answered: Callable[[Stanza], object] = lambda answer: None,
+        bounce: Callable[[Stanza, StanzaError], Settled] | None = None,
     ) -> None:
         """`reply` sends the answer on its way; a request has settled when that has.
 
-        `answered` is told of results and errors, which have reached their end.
+        `answered` is told of results and errors, which have reached their end. `bounce` returns a refused request to
+        its sender; without it, `reply` sends the error.
         """
         self._host = host
         self._reply = reply
         self._answered = answered
+        self._bounce = bounce or (lambda request, error: reply(request.error(error)))
 
     def handle(self, ctx: Context, request: Stanza, addressed_to: AddressedTo, *about: object) -> Settled:
         """Answer a request. `about`: what handlers get beside it."""
@@ -60,7 +65,7 @@ class IqDispatch(Generic[Context]):
             if handler is None:
                 raise self._refusal(request, addressed_to)
             answer = handler(ctx, request, *about)
-        except Exception as error:
+        except Exception as error:  # whatever failed, a request is answered
             return self._fail(error, request)
         if isinstance(answer, Stanza):
             return self._reply(answer)
@@ -71,19 +76,21 @@ class IqDispatch(Generic[Context]):
         if addressed_to == "account" and self._host.iq_handler(request.type, request.payloads[0], "own") is not None:
             # RFC 6121 sections 2.1.5 and 2.3.3; XEP-0049 section 3
             return StanzaError(Condition.FORBIDDEN, "only the account itself may request this")
-        return StanzaError(Condition.SERVICE_UNAVAILABLE, NOTHING_HANDLES)
+        # RFC 6121 section 8.5.1: who asks must not learn whether there is an account; `xmpplab why` may say so
+        reason = reasons.NO_ACCOUNT if addressed_to == "nobody" else None
+        return StanzaError(Condition.SERVICE_UNAVAILABLE, NOTHING_HANDLES, reason=reason)
 
     async def _reply_later(self, answer: Awaitable[Stanza], request: Stanza) -> None:
         try:
             settled = self._reply(await answer)
-        except Exception as error:
+        except Exception as error:  # as above
             settled = self._fail(error, request)
-        if settled is not None:
-            await settled
+        await until_settled(settled)
 
     def _fail(self, error: Exception, request: Stanza) -> Settled:
         """Turn an exception into an error stanza."""
-        if not isinstance(error, StanzaError):
+        refused = refusal(error)
+        if refused is None:
             _log.failure("a handler of {payload} failed", payload=request.payloads[0])
-            error = StanzaError(Condition.INTERNAL_SERVER_ERROR)
-        return self._reply(request.error(error))
+            refused = StanzaError(Condition.INTERNAL_SERVER_ERROR, reason=reasons.INTERNAL_ERROR)
+        return self._bounce(request, refused)

@@ -12,6 +12,7 @@ from typing import Any, Concatenate, Generic, Literal, TypeVar
 
 import msgspec
 
+from cluster.host.hooks import Hook, HookHandler, MessageHook, PresenceHook
 from cluster.host.state import AccountState, SessionState
 from cluster.xmpp.element import Element
 from cluster.xmpp.jid import Jid
@@ -42,57 +43,6 @@ Context = TypeVar("Context")
 
 IqHandler = Callable[Concatenate[Context, Stanza, ...], Stanza | Awaitable[Stanza]]
 """Answers a request with its reply, at once or later. Raises StanzaError to refuse it."""
-
-Hook = Literal["available", "gone", "kept", "load", "published", "restored", "store"]
-"""Points at which a module may act; the handlers of one hook run in the order of the modules' names.
-
-available: a session became available with a priority that is not negative; handler(ctx, account, session)
-gone: a session has ended; handler(ctx, account, session)
-kept: a client of the account stored a document, its vCard or private XML; handler(ctx, account, Kept)
-load: an account is loaded with its state, before its first use; handler(ctx, account, None)
-published: a node of the account has changed (XEP-0163); handler(ctx, account, pubsub.service.Change)
-restored: a session of another process is here with its state; handler(ctx, account, session)
-store: no resource is available for a message; handler(ctx, account, ForLater), True if it is stored now
-"""
-
-HookHandler = Callable[..., Awaitable[bool]]
-"""Gets the context, the account, and the hook's argument. The first handler that returns True ends the hook."""
-
-MessageHook = Literal["sent", "arriving", "delivered"]
-"""Points on the way of a message. Handlers are called on the message path: they return at once, and take almost no time
-for messages that do not concern them. They run in the order of the modules' names.
-
-sent: a session of this domain sent a message, and it is on its way; handler(ctx, session, copy) -> (copy, settled).
-    The copy is the account's own: later handlers see what a handler changes, the receiver never does.
-arriving: a message arrived for an account, and is to be delivered; handler(ctx, account, stanza) -> stanza.
-    Not called again for a message that goes to another resource because the first one never got it.
-delivered: it was delivered, or is stored for later; handler(ctx, account, stanza, sessions) -> settled.
-    `sessions` got it, none if it is stored. Not called for messages that were refused or ignored.
-
-settled: when what the handler stores is safe, None if it is already (see base/settled.py).
-"""
-
-PresenceHook = Literal["leaving", "sent", "concerns", "received", "gone", "shown", "regrouped"]
-"""Points on the way of presence. Handlers return at once; the server reads on from the sender when all that they return
-has settled. They run in the order of the modules' names, after the server has handled the presence.
-
-leaving: a session of this domain sends available presence, to all or to one address; handler(ctx, session, stanza) ->
-    the stanza to send. These handlers are called before everything else.
-sent: a session of this domain broadcast available presence, its first or a later one, and its contacts are told;
-    handler(ctx, session, stanza) -> settled. `session.presence` is the stanza.
-concerns: presence arrived for an account without a session, and would be `received` or `gone`; handler(ctx, stanza,
-    is_alone) -> whether the module needs the account for it; otherwise it is not loaded. `is_alone`: no other node
-    serves the domain. A module without this handler needs all.
-received: available presence arrived for an account (`to` is bare) or for one of its resources, from a contact or
-    anybody else, with a session of the account or without one; handler(ctx, account, stanza) -> settled
-gone: unavailable presence of a session of the account, which it sent or which follows from the end of its stream; or
-    unavailable or error presence for the account or one of its resources; handler(ctx, account, stanza) -> settled.
-    `from` is gone: a resource, or all of them if it is bare.
-shown: a contact may see the account from now on; handler(ctx, account, jid) -> settled
-regrouped: a contact is in other groups of the roster; handler(ctx, account, item) -> settled. `item`: as it was before.
-
-Subscription requests and probes are not presence in this sense, and presence of blocked addresses is left out.
-"""
 
 NonzaHandler = Callable[[Context, Any, Nonza], None]
 """Handles an element between the stanzas of a session. Raises StreamError to end its stream."""
@@ -136,15 +86,6 @@ AccountNodeItems = Callable[[Context, Any, Stanza, str], Awaitable[Iterable[Item
 
 When = Literal["before login", "before login in private", "after login"]
 """The step at which a stream feature is offered; in private: only if what the peer sends cannot be read on the way."""
-
-
-class Kept(msgspec.Struct, frozen=True):
-    """A document that a client had kept."""
-
-    document: Element
-    """What is kept now: a vCard, or the `<query>` with what is kept under one name of private XML."""
-    by: Jid
-    """The client."""
 
 
 class ForLater(msgspec.Struct, frozen=True):

@@ -7,22 +7,19 @@ from typing import Any, Generic
 
 from twisted.internet.defer import Deferred
 
+from cluster.host.hooks import Hook, HookHandler, MessageHook, PresenceHook
 from cluster.host.module import (
     AccountNodeInfo,
     AccountNodeItems,
     AddressedTo,
     Context,
     Guard,
-    Hook,
-    HookHandler,
     Identity,
     IqHandler,
     IqKey,
     Item,
-    MessageHook,
     Module,
     NonzaHandler,
-    PresenceHook,
     When,
 )
 from cluster.host.state import AccountWithState, Documents
@@ -104,7 +101,7 @@ class ModuleHost(Generic[Context]):
         return tuple(module.presence_hooks[hook] for module in self.modules if hook in module.presence_hooks)
 
     def presence_filters(self) -> tuple[Callable[..., bool], ...]:
-        """Of each module that wants to know of presence for accounts: which of it."""
+        """The `concerns` handlers of the modules that handle presence for accounts."""
         listening = [
             module.presence_hooks for module in self.modules if {"received", "gone"} & {*module.presence_hooks}
         ]
@@ -130,12 +127,12 @@ class ModuleHost(Generic[Context]):
 
     @property
     def account_node_info(self) -> list[AccountNodeInfo[Context]]:
-        """Who may know a disco node of an account."""
+        """The handlers of disco info for nodes of accounts."""
         return [module.account_node_info for module in self.modules if module.account_node_info is not None]
 
     @property
     def account_node_items(self) -> list[AccountNodeItems[Context]]:
-        """Who may know what is below one."""
+        """The handlers of disco items for nodes of accounts."""
         return [module.account_node_items for module in self.modules if module.account_node_items is not None]
 
     def disco_nodes(self, ctx: Context) -> list[str]:

@@ -41,7 +41,7 @@ class Registry(Generic[T]):
             declared = getattr(import_module(f"{self._package}.{name}"), self._attribute)
             if not isinstance(declared, self._type):
                 raise TypeError(f"its `{self._attribute}` is not a {self._type.__name__}")
-        except Exception as error:
+        except Exception as error:  # the file may be anybody's, and fail in any way
             said = f"{type(error).__name__}: {error}"
             raise ValueError(
                 f"{self._path[0]}/{name}.py cannot be loaded: {said}; correct it "

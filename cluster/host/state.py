@@ -134,21 +134,21 @@ class AccountState(Generic[T]):
 
 
 class MemoryState(Generic[C, T]):
-    """What is kept in memory with an account, a domain or a service, as long as that is there."""
+    """A value that is kept in memory for each account, domain or service, as long as that is in memory."""
 
     __slots__ = ("_make",)
 
     def __init__(self, make: Callable[[C], T]) -> None:
-        """`make`: is called once for each of them, when it is first asked for."""
+        """`make`: called once for each of them, when its value is first read."""
         self._make = make
 
     def of(self, owner: C) -> T:
-        """What is kept with this one."""
+        """The value for this one."""
         if self not in owner.state:
             owner.state[self] = self._make(owner)
         kept: T = owner.state[self]
         return kept
 
     def set(self, owner: C, value: T) -> None:
-        """Keep this instead."""
+        """Replace the value."""
         owner.state[self] = value

@@ -16,8 +16,10 @@ class Ask(Protocol):
 
 
 class Received(Protocol):
-    """A received text; `trace_id` is empty if it is not followed."""
+    """A received text, and when it arrived; `trace_id` is empty if it is not followed."""
 
+    @property
+    def at_utc_s(self) -> float: ...
     @property
     def text(self) -> str: ...
     @property

@@ -21,7 +21,7 @@ class NetworkProgram:
 
     def __init__(self, reactor: Any, network: Network, listens_at: tuple[str, int]) -> None:
         host, port = listens_at
-        self._endpoint: Any = TCP4ServerEndpoint(reactor, port, interface=host)  # type: ignore[no-untyped-call]
+        self._endpoint: Any = TCP4ServerEndpoint(reactor, port, interface=host)
         self._network = network
         self.administration = network.administration
 

@@ -38,7 +38,7 @@ def rules(keys: Keys, domain: str, password: str, peers: Collection[str] | None 
         f"~{prefix}:nodes:{{{own}}}:*",
         f"%R~{prefix}:peers:{{{own}}}",
         f"%R~{prefix}:faults:{{{own}}}",
-        f"&{prefix}:bell:{{*}}",
+        f"&{prefix}:doorbell:{{*}}",
         f"&{prefix}:link:{{{own}}}:*",
         f"&{prefix}:nodes:{{{own}}}:*",
         f"&{prefix}:faults:{{{own}}}",

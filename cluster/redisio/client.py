@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from cluster.base.clock import Reactor
 from cluster.redisio.connection import UNREACHABLE
 from cluster.redisio.layout import Address
-from cluster.redisio.masters import Masters
+from cluster.redisio.masters import Admit, Masters
 from cluster.redisio.protocol import Command, Listener, RedisProtocol, Reply
 from cluster.redisio.silence import CLUSTER_COMMANDS, COMMANDS, SUBSCRIPTIONS
 from cluster.redisio.url import RedisUrl
@@ -65,11 +65,20 @@ class RedisClient:
         """What is written later takes effect later, whatever its keys; in a cluster only if the keys share a tag."""
         patience = CLUSTER_COMMANDS if url.is_cluster else COMMANDS
         self._commands = Masters(
-            reactor, url, patience, jitter, lambda *push: None, self._on_connected, self._on_commands_lost
+            reactor,
+            url,
+            patience,
+            jitter,
+            lambda *push: None,
+            self._on_connected,
+            self._on_commands_lost,
+            lambda protocol: self.admit(protocol),
         )
         self._ear = Masters(
-            reactor, url, SUBSCRIPTIONS, jitter, self._on_push, self._on_ear_connected, lambda address: None
+            reactor, url, SUBSCRIPTIONS, jitter, self._on_push, self._on_ear_connected, lambda address: None, _any
         )
+        self.admit: Admit = _any
+        """Looks at each further connection for commands, before anybody else may use it."""
         self._ear_opened: Deferred[None] | None = None
         self._users: list[_User] = []
         self._subscriptions: dict[str, _Subscription] = {}
@@ -214,6 +223,10 @@ class RedisClient:
         subscription = self._subscriptions.get(channel)
         if subscription is not None:  # not unsubscribed meanwhile
             subscription.on_message(message)
+
+
+async def _any(protocol: RedisProtocol) -> None:
+    """Every connection may be used."""
 
 
 def _shared(fired: Deferred[None]) -> Deferred[None]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from hiredis import ProtocolError, ReplyError
 from twisted.internet import tcp
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, connectProtocol, wrapClientTLS
 from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
-from twisted.internet.ssl import optionsForClientTLS
+from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
 
 from cluster.base.clock import Reactor
 from cluster.redisio.protocol import RedisProtocol
@@ -51,7 +54,7 @@ async def open_connection(
 
 async def log_in(protocol: RedisProtocol, reactor: Reactor, url: RedisUrl) -> bytes:
     """Connect this protocol, and log in; returns its role. Fails with one of UNREACHABLE, and is closed then."""
-    await connectProtocol(_endpoint(reactor, url), protocol)  # type: ignore[no-untyped-call]
+    await connectProtocol(_endpoint(reactor, url), protocol)
     if url.scheme != "unix":
         notice_silence(protocol.transport)
     else:  # as any other socket, without looking for file descriptors that could come with the data
@@ -62,17 +65,31 @@ async def log_in(protocol: RedisProtocol, reactor: Reactor, url: RedisUrl) -> by
         if url.database:
             await protocol.execute("SELECT", url.database)
         await protocol.ping()  # refused while Redis reads its file after a start
-    except BaseException:
+    except Exception:  # not GeneratorExit: of an ended process, nothing is to go on
         protocol.abort()
         raise
     return bytes(hello[b"role"])
 
 
 def _endpoint(reactor: Reactor, url: RedisUrl) -> Any:
-    """The endpoint; `rediss` checks the certificate against the system's authorities."""
+    """The endpoint; `rediss` checks the certificate. Raises ConnectError."""
     if url.scheme == "unix":
-        return UNIXClientEndpoint(reactor, url.path, CONNECT_S)  # type: ignore[no-untyped-call]
+        return UNIXClientEndpoint(reactor, url.path, CONNECT_S)
     endpoint: Any = HostnameEndpoint(reactor, url.host, url.port, CONNECT_S)
     if url.scheme == "rediss":
-        return wrapClientTLS(optionsForClientTLS(url.host), endpoint)
+        return wrapClientTLS(client_tls(url.host, url.ca_file), endpoint)
     return endpoint
+
+
+def client_tls(host: str, ca_file: str) -> Any:
+    """Checks that the other end is this host, by the authorities in this file, or by the system's. Raises ConnectError
+    if the file cannot be read."""
+    if not ca_file:
+        return optionsForClientTLS(host)
+    try:
+        found = x509.load_pem_x509_certificates(Path(ca_file).read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConnectError(string=f"no certificates in {ca_file}: {error}") from error
+    trusted: Any = Certificate  # Twisted has no types here
+    root = trustRootFromCertificates([trusted.loadPEM(each.public_bytes(Encoding.PEM)) for each in found])
+    return optionsForClientTLS(host, root)

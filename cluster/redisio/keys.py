@@ -21,7 +21,7 @@ class LinkKeys(Protocol):
         """Stream of the batches from one end to another; also the channel on which each is announced when it is
         written: id of the previous entry, its own, and its bytes or none."""
 
-    def bell(self, to: str) -> str:
+    def doorbell(self, to: str) -> str:
         """The doorbell: a channel on which an end is told which link has a new entry that nobody listens to, by the end
         it is from."""
 
@@ -59,10 +59,10 @@ class Keys(msgspec.Struct, frozen=True):
         """Stream of the batches from one domain to another, and the channel on which they are announced."""
         return f"{self.prefix}:link:{{{to}}}:{from_}"
 
-    def bell(self, to: str) -> str:
+    def doorbell(self, to: str) -> str:
         """The doorbell: a channel on which a domain is told which link, by the other domain, has a new entry that
         nobody listens to."""
-        return f"{self.prefix}:bell:{{{to}}}"
+        return f"{self.prefix}:doorbell:{{{to}}}"
 
     def peers(self, to: str) -> str:
         """Set of the domains that have ever opened a link to this one."""
@@ -230,6 +230,11 @@ class NodeKeys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:owners"
 
     @property
+    def home(self) -> NodeKeys:
+        """Of the inboxes that no heir reads."""
+        return NodeKeys(f"{self.prefix}:home")
+
+    @property
     def changes(self) -> str:
         """Channel on which the nodes announce changes of these hashes."""
         return f"{self.prefix}:changes"
@@ -238,9 +243,9 @@ class NodeKeys(msgspec.Struct, frozen=True):
         """Stream of the batches from one node to another, and the channel on which they are announced."""
         return f"{self.prefix}:link:{to}:{from_}"
 
-    def bell(self, to: str) -> str:
+    def doorbell(self, to: str) -> str:
         """The doorbell: a channel on which a node is told which other one wrote to it while nobody listened."""
-        return f"{self.prefix}:bell:{to}"
+        return f"{self.prefix}:doorbell:{to}"
 
     def peers(self, to: str) -> str:
         """Set of the nodes that have ever written to this one."""

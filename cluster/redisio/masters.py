@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from itertools import count
 from typing import Any
 
@@ -30,6 +30,10 @@ DRAIN_S = 1.0
 """Once a Redis answers again: time limit for commands that were written over a connection that was given up."""
 
 
+Admit = Callable[[RedisProtocol], Coroutine[Deferred[Any], Any, None]]
+"""Looks at a new connection before anybody else may use it. Fails with one of UNREACHABLE if it must not be used."""
+
+
 class Masters:
     """Each master is connected to, lost, and connected to again separately: commands about other keys are not affected.
 
@@ -40,10 +44,10 @@ class Masters:
 
     def __init__(
         self, reactor: Reactor, url: RedisUrl, patience: Patience, jitter: Callable[[], float], on_push: OnPush,
-        on_connected: Callable[[], None], on_lost: Callable[[Address], None],
+        on_connected: Callable[[], None], on_lost: Callable[[Address], None], admit: Admit,
     ) -> None:  # fmt: skip
-        """`on_connected` is called with each new connection, `on_lost` before the pending commands of a lost one
-        fail."""
+        """`on_connected` is called with each new connection, when `admit` has returned; `on_lost` before the pending
+        commands of a lost one fail."""
         self._reactor = reactor
         self._url = url
         self._patience = patience
@@ -51,6 +55,7 @@ class Masters:
         self._on_push = on_push
         self._on_connected = on_connected
         self._on_lost = on_lost
+        self._admit = admit
         self._nodes: dict[Address, RedisProtocol] = {}
         self._only: RedisProtocol | None = None
         self._by_slot: list[Address] = []
@@ -188,7 +193,8 @@ class Masters:
             if self._url.is_cluster and b"cluster_state:ok" not in await protocol.execute("CLUSTER", "INFO"):
                 raise ReplyError(f"CLUSTERDOWN says the node at {url}")
             await self._drain(address)
-        except BaseException:
+            await self._admit(protocol)
+        except Exception:  # not GeneratorExit: of an ended process, nothing is to go on
             protocol.abort()
             raise
         if protocol.is_over or self._is_closed:

@@ -192,4 +192,4 @@ def _packed(command: Command) -> bytes:
 
 
 def _ignore(failure: Failure, kind: type[Exception]) -> None:
-    failure.trap(kind)  # type: ignore[no-untyped-call]
+    failure.trap(kind)

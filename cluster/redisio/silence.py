@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from cluster.base.clock import Clock
+from cluster.base.clock import Clock, together_s
 
 KEEPALIVE_S = 5
 """An idle connection is probed after this."""
@@ -93,7 +93,7 @@ class Watch:
         self._since_s = self._clock.seconds()
         if self._timer is None:
             self._silent_looks = 0
-            self._timer = self._clock.callLater(self._patience.look_s, self._look)
+            self._timer = self._clock.callLater(together_s(self._clock, self._patience.look_s), self._look)
 
     def hear(self) -> bool:
         """Input came. False if it comes too late to be trusted."""
@@ -120,4 +120,4 @@ class Watch:
         if self._silent_looks >= self._patience.looks:
             self._give_up()
         elif self._timer is None:
-            self._timer = self._clock.callLater(self._patience.look_s, self._look)
+            self._timer = self._clock.callLater(together_s(self._clock, self._patience.look_s), self._look)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 import msgspec
 
 _FORMS = (
-    "unix://user:password@/path/redis.sock, redis://user:password@host:6379/0 (rediss for TLS) or redis+cluster://…"
+    "unix://user:password@/path/redis.sock, redis://user:password@host:6379/0 or redis+cluster://…; with TLS "
+    "rediss://…, and for a CA of your own rediss://…?ssl_ca_certs=/path/ca.pem"
 )
 _FURTHER = re.compile(r",(?=[a-z+]+://)")
+_AUTHORITY = "ssl_ca_certs"
+"""As redis-py names it."""
 CLUSTER = "+cluster"
 """At the end of a scheme: the address is that of any node of a Redis Cluster."""
 
@@ -31,6 +34,8 @@ class RedisUrl(msgspec.Struct, frozen=True):
     """`host` and `port` are those of any node of a Redis Cluster."""
     others: tuple[tuple[str, int], ...] = ()
     """Further hosts and ports: of other nodes, or of a replica that may become the master."""
+    ca_file: str = ""
+    """For `rediss`: the certificates (PEM) by which that of the server is checked; empty: the system's."""
 
     @staticmethod
     def parse(text: str) -> RedisUrl:
@@ -56,9 +61,13 @@ class RedisUrl(msgspec.Struct, frozen=True):
             raise _unreadable(parts)
         if is_cluster and (scheme == "unix" or database):  # a cluster has one database, and nodes on TCP
             raise _unreadable(parts)
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        ca_file = query.pop(_AUTHORITY, "")
+        if query or (ca_file and (scheme != "rediss" or not ca_file.startswith("/"))):
+            raise _unreadable(parts)
         path = unquote(parts.path) if parts.scheme == "unix" else ""
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
-        return RedisUrl(scheme, parts.hostname or "", port, path, user, password, database, is_cluster)
+        return RedisUrl(scheme, parts.hostname or "", port, path, user, password, database, is_cluster, (), ca_file)
 
     def at(self, host: str, port: int) -> RedisUrl:
         """The same user at another address."""
@@ -75,6 +84,12 @@ class RedisUrl(msgspec.Struct, frozen=True):
             return f"unix://{user}{self.path}"
         hosts = ",".join(f"{host}:{port}" for host, port in self.addresses)
         return f"{self.scheme}{CLUSTER if self.is_cluster else ''}://{user}{hosts}/{self.database}"
+
+
+def with_authority(text: str, ca_file: str) -> str:
+    """Each address with this file of certificates."""
+    query = f"{_AUTHORITY}={quote(ca_file)}"
+    return ",".join(urlsplit(url)._replace(query=query).geturl() for url in each_of(text))
 
 
 def each_of(text: str) -> list[str]:

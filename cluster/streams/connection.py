@@ -58,6 +58,7 @@ class StreamConnection(Protocol):
         self._connections = connections
         self._timer: PeerCall | None = None
         self._at_once = 0  # events since others had their turn
+        self._is_leaving = False  # Twisted's `disconnecting` is not set while TLS has unsent data, or no handshake yet
         self._reading: Reading
         self._unsettled: Unsettled
         self.transport: Any = None
@@ -83,7 +84,7 @@ class StreamConnection(Protocol):
         self._at_once = 0  # the reactor reads from each in turn
         if self._stream.state is not self._stream.CLOSED:
             self._drain()
-        elif self._stream.is_over and not self.transport.disconnecting:
+        elif self._stream.is_over and not (self._is_leaving or self.transport.disconnecting):
             self.hang_up()
 
     def fail(self, error: StreamError) -> None:
@@ -100,7 +101,7 @@ class StreamConnection(Protocol):
     def _on_timeout(self) -> None:
         if self._stream.state is not self._stream.CLOSED:
             self.fail(StreamError(StreamCondition.CONNECTION_TIMEOUT))
-        elif self.transport.disconnecting:
+        elif self._is_leaving or self.transport.disconnecting:
             self.transport.abortConnection()
         else:
             self.hang_up()
@@ -154,6 +155,7 @@ class StreamConnection(Protocol):
 
     def hang_up(self) -> None:
         """Disconnect when all is written, or when that takes too long."""
+        self._is_leaving = True
         self.transport.loseConnection()
         self._limit(CLOSE_TIMEOUT_S)
 

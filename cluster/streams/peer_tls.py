@@ -1,4 +1,4 @@
-"""TLS between servers: each shows its certificate, and judges the other's (RFC 6120 section 13.7)."""
+"""TLS between servers: each sends its certificate and verifies the other's (RFC 6120 section 13.7)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from cluster.xmpp.streams.servers.certificate import NO_CERTIFICATE, PeerCertifi
 
 _SRV_NAME, _XMPP_ADDR = ObjectIdentifier("1.3.6.1.5.5.7.8.7"), ObjectIdentifier("1.3.6.1.5.5.7.8.5")
 _WRONG_PURPOSE = 26
-"""X509_V_ERR_INVALID_PURPOSE: a certificate for servers only. Public authorities issue no others any more, so that a
-server is believed which logs in to another one with such a certificate."""
+"""X509_V_ERR_INVALID_PURPOSE: a certificate for servers only. Public authorities no longer issue others, so a server
+may log in to another one with such a certificate."""
 _PROBLEMS = {
     9: "the certificate is not valid yet",
     10: "the certificate has expired",
@@ -28,17 +28,17 @@ _PROBLEMS = {
     21: "the certificate is signed by an authority that is not known here",
     23: "the certificate is revoked",
 }
-"""By the numbers of OpenSSL (openssl-verification-options(1))."""
+"""Keys are the error codes of OpenSSL (openssl-verification-options(1))."""
 
 
 class JudgedConnection(SSL.Connection):
-    """A TLS connection, and what is wrong with the certificate of its peer."""
+    """A TLS connection, and the first problem of its peer's certificate; empty if there is none."""
 
     problem = ""
 
 
 def _judge(connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, is_good: int) -> bool:
-    """Note the first thing that is wrong. TLS goes on all the same: without a proof the peer may still dial back."""
+    """Note the first problem. The handshake continues: a peer without a valid certificate may still use dialback."""
     assert isinstance(connection, JudgedConnection)
     if not is_good and error != _WRONG_PURPOSE and not connection.problem:
         connection.problem = _PROBLEMS.get(error, f"the certificate cannot be verified (OpenSSL error {error})")
@@ -46,7 +46,7 @@ def _judge(connection: SSL.Connection, certificate: crypto.X509, error: int, dep
 
 
 class PeerTls:
-    """What a server shows to those of other domains, and whose signatures it believes."""
+    """The certificate of a server for those of other domains, and the authorities that it trusts."""
 
     def __init__(self, key: Key, certificate: x509.Certificate, authorities: Sequence[x509.Certificate]) -> None:
         self._context: SSL.Context = tls.offer(key, certificate, tls.XMPP_SERVER, must_agree=False).getContext()
@@ -56,11 +56,21 @@ class PeerTls:
             store.add_cert(crypto.X509.from_cryptography(authority))
         self._context.set_verify(SSL.VERIFY_PEER, _judge)
         self.receiving = _Receiving(self._context)
-        """For `startTLS` of who was connected to."""
+        """For `startTLS` on the receiving side of a stream."""
 
-    def initiating(self, domain: str) -> Any:
-        """For `startTLS` of who connects to the server of this domain, and says so (SNI, RFC 6066 section 3)."""
-        return _Initiating(self._context, domain)
+    def initiating(self, domain: str, *, direct: bool) -> Any:
+        """For `startTLS` on the initiating side; the handshake names this domain (SNI, RFC 6066 section 3).
+
+        `direct`: TLS is the first of the connection, and names the protocol too (ALPN, XEP-0368 section 3).
+        """
+        return _Initiating(self._context, domain, direct)
+
+    def certificate_of(self, connection: JudgedConnection) -> PeerCertificate:
+        """The peer's certificate, once the handshake is over."""
+        certificate = connection.get_peer_certificate(as_cryptography=True)
+        if certificate is None:
+            return NO_CERTIFICATE
+        return names_of(certificate, connection.problem)
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -69,29 +79,24 @@ class _Receiving:
         self._context = context
 
     def serverConnectionForTLS(self, protocol: object) -> SSL.Connection:
-        """See IOpenSSLServerConnectionCreator."""
+        """A connection that waits for the handshake."""
         return JudgedConnection(self._context, None)
 
 
 @implementer(IOpenSSLClientConnectionCreator)
 class _Initiating:
-    def __init__(self, context: SSL.Context, domain: str) -> None:
+    def __init__(self, context: SSL.Context, domain: str, direct: bool) -> None:
         self._context = context
         self._domain = domain
+        self._direct = direct
 
     def clientConnectionForTLS(self, protocol: object) -> SSL.Connection:
-        """See IOpenSSLClientConnectionCreator."""
+        """A connection that starts the handshake, with SNI."""
         connection = JudgedConnection(self._context, None)
         connection.set_tlsext_host_name(ascii_form(self._domain).encode())
+        if self._direct:
+            connection.set_alpn_protos([tls.XMPP_SERVER])
         return connection
-
-
-def peer_certificate(connection: JudgedConnection) -> PeerCertificate:
-    """What the peer has shown, once the handshake is over."""
-    certificate = connection.get_peer_certificate(as_cryptography=True)
-    if certificate is None:
-        return NO_CERTIFICATE
-    return names_of(certificate, connection.problem)
 
 
 def names_of(certificate: x509.Certificate, problem: str = "") -> PeerCertificate:
@@ -106,7 +111,7 @@ def names_of(certificate: x509.Certificate, problem: str = "") -> PeerCertificat
         )
     except x509.ExtensionNotFound:
         return PeerCertificate(problem=problem)
-    except Exception as error:  # any: DER that is none, an extension twice, names of a form that is not known
+    except Exception as error:  # any: invalid DER, a duplicate extension, an unknown form of name
         return PeerCertificate(problem=problem or f"the certificate cannot be read: {error}")
 
 
@@ -116,7 +121,7 @@ def _others(names: x509.SubjectAlternativeName, kind: ObjectIdentifier) -> tuple
 
 
 def _text(der: bytes) -> str:
-    """An IA5String or UTF8String of less than 128 bytes, or 256; empty for anything else (X.690 section 8)."""
+    """An IA5String or UTF8String of at most 255 bytes; empty for anything else (X.690 section 8)."""
     if len(der) < 2 or der[0] not in (0x0C, 0x16):
         return ""
     start = 3 if der[1] == 0x81 else 2

@@ -13,6 +13,7 @@ from cluster.networks.mailhost.configuration import MailHostSettings
 from cluster.networks.mailhost.host import MailHost
 from cluster.networks.mailhost.mailbox import Mailbox
 from cluster.protocols.smtp.folder import FolderSpool
+from cluster.protocols.smtp.memory import MemorySpool
 from cluster.protocols.smtp.queue import OutboundQueue
 from cluster.protocols.smtp.relay import Relay
 from cluster.protocols.smtp.server import SmtpServer
@@ -27,7 +28,7 @@ class LabMailHost:
         clock: Clock,
         settings: MailHostSettings,
         routes: Mapping[str, Relay],
-        folder: Path,
+        folder: Path | None,
         tracer: Tracer,
         *,
         now_utc_s: Callable[[], float],
@@ -36,16 +37,17 @@ class LabMailHost:
     ) -> None:
         """`routes`: the gateway's host for each domain that it accepts mail for.
 
-        `folder` has a Maildir for each mailbox, and the mails that are not sent yet.
+        `folder` has a Maildir for each mailbox, and the mails that are not sent yet; None: in memory only.
         """
         mailboxes = {
-            each.address: Mailbox(each.address, each.name, folder / "mail" / each.address)
+            each.address: Mailbox(each.address, each.name, folder and folder / "mail" / each.address)
             for each in settings.mailboxes
         }
         host = MailHost(clock, settings, mailboxes, tracer, now_utc_s=now_utc_s, new_id=new_id)
         host.queues = {
             domain: OutboundQueue(
-                clock, FolderSpool(folder / "spool" / domain), relay, host.failed, tracer, settings.name,
+                clock, FolderSpool(folder / "spool" / domain) if folder else MemorySpool(), relay, host.failed, tracer,
+                settings.name,
                 now_utc_s=now_utc_s, jitter=jitter,
             )
             for domain, relay in routes.items()

@@ -47,8 +47,10 @@ class SmscAdministration(FaultyNetwork):
         self._reference = first_reference
 
     async def status(self) -> dict[str, Any]:
-        """The bound ESMEs by system_id, and the messages that wait."""
-        return {"ready": True, "esmes": self._esmes.bound, "waiting": self._centre.waiting, "phones": len(self._phones)}
+        """The bound ESMEs by system_id, the messages that wait, and the phones that are off, by name."""
+        off = [phone.name for phone in self._phones.values() if not phone.on]
+        counts = {"esmes": self._esmes.bound, "waiting": self._centre.waiting, "phones": len(self._phones)}
+        return {"ready": True, **counts, "off": off}
 
     async def phone_ls(self) -> list[dict[str, Any]]:
         """All phones: number, name, whether it is on, number of texts."""

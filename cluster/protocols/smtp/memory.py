@@ -1,4 +1,4 @@
-"""A spool and a ledger in memory, for tests."""
+"""A spool and a ledger in memory, for tests and simulations."""
 
 from __future__ import annotations
 

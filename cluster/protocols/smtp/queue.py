@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import heapq
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from itertools import count
 from typing import Any
 
 import msgspec
@@ -17,6 +14,7 @@ from cluster.base.backoff import Backoff
 from cluster.base.clock import Clock
 from cluster.protocols.smtp.port import Mail, Spool
 from cluster.protocols.smtp.relay import Relay
+from cluster.protocols.smtp.schedule import Schedule
 from cluster.protocols.smtp.sender import Answer, SmtpSender
 from cluster.trace.hop import Event, Tracer
 
@@ -64,14 +62,10 @@ class OutboundQueue:
         self._node = node
         self._now_utc_s = now_utc_s
         self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S, jitter)
-        self._numbers = count()
         self._mails: dict[str, Mail] = {}
         """All mails, by id."""
-        self._ready: deque[Mail] = deque()
-        self._later: list[tuple[float, int, Mail]] = []
-        """A heap by due time, of a steady clock."""
-        self._behind: dict[tuple[str, str], deque[Mail]] = {}
-        """By sender and recipient: mails that wait for an earlier one, which is tried now or later."""
+        self._schedule = Schedule(clock, now_utc_s)
+        """Those that no connection has."""
         self._size_bytes = 0
         self._last_accepted_utc_s = 0.0
         self._under_way: set[str] = set()
@@ -95,7 +89,7 @@ class OutboundQueue:
         """Load what an earlier process left, and send it."""
         for mail in await self._spool.load():
             self._keep(mail)
-            self._line_up(mail)
+            self._schedule.add(mail)
         self._pump()
 
     async def stop(self) -> None:
@@ -125,7 +119,7 @@ class OutboundQueue:
             self._forget(mail)
             raise
         self._record(Event.ENQUEUED, mail, f"for {self._relay.settings.host}")
-        self._line_up(mail)
+        self._schedule.add(mail)
         self._pump()
 
     def _keep(self, mail: Mail) -> None:
@@ -141,11 +135,9 @@ class OutboundQueue:
 
     def next(self) -> Mail | None:
         """The next due mail."""
-        self._sort_due()
-        if self._idle is not None or not self._ready:
-            return None
-        mail = self._ready.popleft()
-        self._under_way.add(mail.id)
+        mail = self._schedule.take() if self._idle is None else None
+        if mail is not None:
+            self._under_way.add(mail.id)
         return mail
 
     def answered(self, mail: Mail, answer: Answer) -> None:
@@ -163,7 +155,7 @@ class OutboundQueue:
             again = msgspec.structs.replace(mail, attempts=mail.attempts + 1, due_utc_s=due_utc_s)
             self._log.info("{id} is tried again in {s:.0f} s: {why}", id=mail.id, s=pause_s, why=str(answer))
             self._mails[mail.id] = again
-            self._push(again)
+            self._schedule.again(again)
             self._run(self._spool.put(again))
 
     def ended(self, courier: SmtpSender | None, trouble: str) -> None:
@@ -179,51 +171,24 @@ class OutboundQueue:
             self._close(trouble)
         self._pump()
 
-    # --- scheduling
-
-    def _line_up(self, mail: Mail) -> None:
-        """Queue the mail after earlier ones of its sender and recipient: several connections would mix them."""
-        pair = _pair(mail)
-        if pair in self._behind:
-            self._behind[pair].append(mail)
-        else:
-            self._behind[pair] = deque()
-            self._push(mail)
-
-    def _next_in_line(self, done: Mail) -> None:
-        pair = _pair(done)
-        behind = self._behind[pair]
-        if behind:
-            self._push(behind.popleft())
-            self._pump()
-        else:
-            del self._behind[pair]
-
-    def _push(self, mail: Mail) -> None:
-        due_s = self._clock.seconds() + max(0.0, round(mail.due_utc_s - self._now_utc_s(), 3))
-        heapq.heappush(self._later, (due_s, next(self._numbers), mail))
-
-    def _sort_due(self) -> None:
-        now_s = self._clock.seconds()
-        while self._later and self._later[0][0] <= now_s:
-            self._ready.append(heapq.heappop(self._later)[2])
+    # --- connections
 
     def _pump(self) -> None:
         """Open connections if mails are due; otherwise set a timer."""
         self._cancel_timer()
         if self._idle is not None:
             return
-        self._sort_due()
+        schedule = self._schedule
         closed_s = self._closed_until_s - self._clock.seconds()
-        if self._ready and closed_s <= 0:
-            while self._couriers < min(MAX_CONNECTIONS, len(self._ready) + len(self._under_way)):
+        if schedule.due and closed_s <= 0:
+            while self._couriers < min(MAX_CONNECTIONS, schedule.due + len(self._under_way)):
                 self._connect()
                 if self._closed_until_s > self._clock.seconds():
                     return  # it failed at once, and the timer is set
-        if self._ready and closed_s > 0:
+        if schedule.due and closed_s > 0:
             self._timer = self._clock.callLater(closed_s, self._pump)
-        elif self._later:
-            self._timer = self._clock.callLater(max(closed_s, self._later[0][0] - self._clock.seconds(), 0), self._pump)
+        elif (next_s := schedule.next_s) is not None:
+            self._timer = self._clock.callLater(max(closed_s, next_s - self._clock.seconds(), 0), self._pump)
 
     def _connect(self) -> None:
         self._couriers += 1
@@ -258,12 +223,7 @@ class OutboundQueue:
 
     def _give_up_old(self, answer: Answer) -> None:
         now_utc_s = self._now_utc_s()
-        waiting = [*self._ready, *(mail for _, _, mail in self._later)]  # those after them are younger
-        old = {mail.id: mail for mail in waiting if self._deadline_utc_s(mail) <= now_utc_s}
-        self._ready = deque(mail for mail in self._ready if mail.id not in old)
-        self._later = [entry for entry in self._later if entry[2].id not in old]
-        heapq.heapify(self._later)
-        for mail in old.values():
+        for mail in self._schedule.remove(lambda mail: self._deadline_utc_s(mail) <= now_utc_s):
             self._run(self._fail(mail, answer))
 
     def _deadline_utc_s(self, mail: Mail) -> float:
@@ -280,10 +240,10 @@ class OutboundQueue:
         self._under_way.add(mail.id)
         try:
             await self._on_failed(mail, answer)
-        except Exception:
+        except Exception:  # the mail is kept until its sender is told
             self._log.failure("the sender of {id} could not be told of its failure; tried again", id=mail.id)
             self._under_way.discard(mail.id)
-            self._push(msgspec.structs.replace(mail, due_utc_s=self._now_utc_s() + LONGEST_PAUSE_S))
+            self._schedule.again(msgspec.structs.replace(mail, due_utc_s=self._now_utc_s() + LONGEST_PAUSE_S))
             self._pump()
             return
         self._under_way.discard(mail.id)
@@ -292,7 +252,8 @@ class OutboundQueue:
 
     async def _drop(self, mail: Mail) -> None:
         self._forget(mail)
-        self._next_in_line(mail)
+        if self._schedule.done(mail):
+            self._pump()
         await self._spool.drop(mail.id)
 
     def _run(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
@@ -308,8 +269,3 @@ class OutboundQueue:
         self._tracer.record_foreign(
             event, mail.trace_id, "mail", mail.return_path, mail.recipient, len(mail.data), detail, self._node
         )
-
-
-def _pair(mail: Mail) -> tuple[str, str]:
-    """The key within which order is kept. A return path belongs to one mail of a message only."""
-    return str(mail.sent.from_.bare) if mail.sent is not None else mail.return_path, mail.recipient

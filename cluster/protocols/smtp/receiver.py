@@ -1,4 +1,4 @@
-"""The port of whoever accepts the mail that SMTP brings."""
+"""The interface between the SMTP server and the program that accepts its mail."""
 
 from __future__ import annotations
 
