@@ -5,8 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import NamedTuple
 
-import msgspec
-
+from cluster.client.archived import ArchivedMessage
 from cluster.client.blocking import BlockingClient
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
@@ -18,23 +17,10 @@ from cluster.xmpp.namespaces import CLIENT, DELAY, FORWARD, MAM
 from cluster.xmpp.stanza import Stanza, error_of, make
 from cluster.xmpp.streams.login import StreamFailed
 
+MAX_SEARCHED = 2_000
+"""Messages of an archive that a search reads, the newest ones."""
 PATIENCE_S = 20.0
 """Time limit for the next stanza of a page."""
-
-
-class ArchivedMessage(msgspec.Struct, frozen=True):
-    """A message in an archive."""
-
-    id: str
-    """Its id in the archive."""
-    at_utc: str
-    """When it was archived, as XMPP writes times: `2023-11-14T22:13:20.125Z`."""
-    from_: str = msgspec.field(name="from")
-    to: str
-    type: str
-    subject: str
-    """Empty if it has none; so is the body."""
-    body: str
 
 
 class _Page(NamedTuple):
@@ -57,6 +43,27 @@ def received(client: BlockingClient, count: int) -> list[ArchivedMessage]:
             break
         before = page.first
     return found[-count:] if count else []
+
+
+def search(client: BlockingClient, text: str, count: int) -> list[ArchivedMessage]:
+    """The newest `count` messages of the account, from it or to it, that have this text in an address, the subject or
+    the body, oldest first; of the newest MAX_SEARCHED. Upper and lower case are one.
+
+    Raises as `received`.
+    """
+    found, seen, before, wanted = list[ArchivedMessage](), 0, "", text.casefold()
+    while len(found) < count and seen < MAX_SEARCHED:
+        page = _page(client, client.jid.bare, before)
+        found[:0] = [message for message in page.messages if wanted in _searched(message)]
+        seen += MAX_PAGE
+        if page.is_first:
+            break
+        before = page.first
+    return found[-count:] if count else []
+
+
+def _searched(message: ArchivedMessage) -> str:
+    return f"{message.from_}\n{message.to}\n{message.subject}\n{message.body}".casefold()
 
 
 def _sender(message: ArchivedMessage) -> Jid | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 import socket
 import ssl
 import struct
 from collections import deque
+from functools import lru_cache
 from types import TracebackType
 
 from cluster.xmpp.jid import Jid
@@ -18,6 +20,17 @@ from cluster.xmpp.streams.initiating import InitiatingStream
 from cluster.xmpp.streams.login import Bound, Login, Resumption
 
 READ_BYTES = 65_536
+
+
+def _context(ca_file: str | None) -> ssl.SSLContext:
+    """One for all connections, as long as the file is the same: each would hold all certificates once more."""
+    status = None if ca_file is None else os.stat(ca_file)
+    return _context_of(ca_file, status and (status.st_ino, status.st_size, status.st_mtime_ns))
+
+
+@lru_cache(maxsize=8)
+def _context_of(ca_file: str | None, state: tuple[int, int, int] | None) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=ca_file)
 
 
 class BlockingClient:
@@ -41,8 +54,10 @@ class BlockingClient:
         `bound` has the result.
         """
         self._ca_file = ca_file
-        self._received: deque[Slice] = deque()
-        self._ended = False
+        self.received: deque[Slice] = deque()
+        """Children of the stream that have been read, and nobody has taken yet."""
+        self.has_ended = False
+        """The server has ended the stream."""
         self._stream = InitiatingStream(login, lambda: secrets.token_hex(16), resumption)
         self._socket: socket.socket = socket.create_connection(address, timeout_s)
         try:
@@ -63,18 +78,33 @@ class BlockingClient:
 
     def receive(self, timeout_s: float | None = None) -> Slice | None:
         """The next child of the stream; None if the server ended it. TimeoutError if none came in time."""
-        while not self._received and not self._ended:
+        while not self.received and not self.has_ended:
             self._read(timeout_s)
-        return self._received.popleft() if self._received else None
+        return self.received.popleft() if self.received else None
 
     def detach(self) -> socket.socket:
-        """The connection, for somebody who reads and writes stanzas on it directly."""
+        """The connection, for somebody who reads and writes on it directly, and may give what it reads to `feed`."""
         return self._socket
+
+    def feed(self, data: bytes) -> None:
+        """Handle what was read from the connection."""
+        self._stream.receive_data(data)
+        for event in self._stream.events():
+            if isinstance(event, Slice):
+                self.received.append(event)
+            elif isinstance(event, TlsWanted):
+                self._start_tls()
+            elif isinstance(event, StreamEnd):
+                self.has_ended = True
+
+    def rest(self) -> None:
+        """Free the memory of the parser until more is read."""
+        self._stream.rest()
 
     def close(self) -> None:
         """End the stream and the connection."""
         try:
-            if not self._ended:
+            if not self.has_ended:
                 self._stream.close()
                 self._flush()
         except OSError:
@@ -105,23 +135,15 @@ class BlockingClient:
         self._socket.settimeout(timeout_s)
         data = self._socket.recv(READ_BYTES)
         if not data:
-            self._ended = True
+            self.has_ended = True
             if self._stream.bound is None:
                 raise ConnectionError("the server closed the connection before the login was done")
             return
-        self._stream.receive_data(data)
-        for event in self._stream.events():
-            if isinstance(event, TlsWanted):
-                self._start_tls()
-            elif isinstance(event, StreamEnd):
-                self._ended = True
-            elif not isinstance(event, Bound):
-                self._received.append(event)
+        self.feed(data)
         self._flush()
 
     def _start_tls(self) -> None:
-        context = ssl.create_default_context(cafile=self._ca_file)
-        secured = context.wrap_socket(self._socket, server_hostname=self._stream.domain)
+        secured = _context(self._ca_file).wrap_socket(self._socket, server_hostname=self._stream.domain)
         self._socket = secured
         certificate = secured.getpeercert(binary_form=True) or b""
         # RFC 5929 section 4.1; lab certificates are signed with SHA-256

@@ -23,8 +23,8 @@ class NodeEnvironment:
     """What every program gets, whatever its kind."""
 
     reactor: Any
-    folder: Path
-    """Its own folder, for its files."""
+    folder: Path | None
+    """Its own folder, for its files; None: it keeps everything in memory."""
     client: RedisClient
     keys: Keys
     tracer: Tracer

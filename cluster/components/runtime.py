@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from cluster.base import reasons
-from cluster.base.settled import Settled
+from cluster.base.settled import Settled, until_settled
 from cluster.components import answers, presence
 from cluster.components.connection import ComponentConnection, NotCarried, Overloaded
 from cluster.components.gateway import Gateway, GatewayContext
@@ -16,6 +16,7 @@ from cluster.components.registration import registration
 from cluster.host import iq
 from cluster.host.module import Module
 from cluster.host.module_host import ModuleHost
+from cluster.host.unavailable import refusal
 from cluster.trace.hop import Event
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.stanza import Stanza
@@ -64,7 +65,7 @@ class GatewayRuntime:
                     await presence.on_presence(self._ctx, stanza)
                 case "iq":
                     await self._take_iq(stanza)
-        except Exception as error:
+        except Exception as error:  # whatever failed, the sender is told
             self._refuse(stanza, error)
 
     async def _take_message(self, message: Stanza) -> None:
@@ -79,18 +80,18 @@ class GatewayRuntime:
 
     async def _take_iq(self, request: Stanza) -> None:
         assert request.to is not None
-        settled = self._iq.handle(self._ctx, request, "account" if request.to.localpart else "domain")
-        if settled is not None:
-            await settled
+        await until_settled(self._iq.handle(self._ctx, request, "account" if request.to.localpart else "domain"))
 
     def _refuse(self, stanza: Stanza, error: Exception) -> None:
         """Turn an exception of a handler of messages or presence into an error stanza."""
-        if not isinstance(error, StanzaError):
+        refused = refusal(error)
+        if refused is None:
             self._log.failure("a {kind} to {to} failed", kind=stanza.kind, to=str(stanza.to))
-            error = StanzaError(Condition.INTERNAL_SERVER_ERROR, reason=reasons.INTERNAL_ERROR)
-        self._connection.tracer.record(Event.BOUNCED, stanza, error.with_cause, reason=error.reason or reasons.REFUSED)
+            refused = StanzaError(Condition.INTERNAL_SERVER_ERROR, reason=reasons.INTERNAL_ERROR)
+        reason = refused.reason or reasons.REFUSED
+        self._connection.tracer.record(Event.BOUNCED, stanza, refused.with_cause, reason=reason)
         if stanza.may_be_answered_with_error:
-            self._send(stanza.error(error))
+            self._send(stanza.error(refused))
 
     def _send(self, stanza: Stanza) -> Settled:
         """Send an answer; it may be dropped when too many stanzas wait for the server."""

@@ -54,7 +54,7 @@ def keep_sent(ctx: ModuleContext, session: Session, copy: Stanza) -> tuple[Stanz
     account, to = session.account, copy.to
     if to is None or not _is_kept(account, to, copy) or to.bare == account.jid:
         return copy, None
-    id = ctx.new_id()
+    id = session.sent_id or ctx.new_id()
     copy = with_stanza_id(copy, id, account.jid)
     if account.is_removed:
         return copy, None
@@ -66,7 +66,7 @@ def give_id(ctx: ModuleContext, account: LocalAccount, stanza: Stanza) -> Stanza
     """Only archived messages get an id (section 3.5): clients ask the archive for what follows the last one that they
     saw.
 
-    A message from a link or from another node gets the id of its mark, so that a repetition is archived once.
+    A message that may come twice gets the id of its mark, so that a repetition is archived once.
     """
     if stanza.from_ is None or not _is_kept(account, stanza.from_, stanza):
         return stanza
@@ -109,7 +109,7 @@ def _archived(ctx: ModuleContext, id: str, stanza: Stanza) -> ArchivedMessage:
     if stanza.trace_id:
         stanza = msgspec.structs.replace(stanza, trace_id="")
     # to the millisecond, as clients see it and ask for it
-    return ArchivedMessage(id, int(ctx.now_utc_s() * 1000 + 0.5) / 1000, stanza)
+    return ArchivedMessage(id, timestamp.rounded(ctx.now_utc_s()), stanza)
 
 
 # --- queries

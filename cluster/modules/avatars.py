@@ -1,7 +1,7 @@
 """User avatars in both places (XEP-0398): an avatar at the nodes of XEP-0084 is in the vCard too, and the other way.
 
-The vCard is for everybody, so only an avatar whose data is open to all is copied into it (section 7). What is the same
-already is not written again, so that neither place answers the other for ever.
+Everybody can read the vCard, so only an avatar whose data is open to all is copied into it (section 7). An avatar that
+is already there is not written again, so that the two conversions do not answer each other for ever.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 import msgspec
 from twisted.internet.defer import DeferredLock
 
-from cluster.host.module import Kept
+from cluster.base.settled import until_settled
 from cluster.host.state import MemoryState
 from cluster.pubsub.pep import Pep
 from cluster.pubsub.publishing import Publication, publish
@@ -24,11 +24,11 @@ from cluster.store.pubsub import Item
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import StanzaError
+from cluster.xmpp.extensions.vcard import UPDATE, VCARD
 from cluster.xmpp.stanza import Stanza
 
 NS = "urn:xmpp:pep-vcard-conversion:0"
 DATA, METADATA = "urn:xmpp:avatar:data", "urn:xmpp:avatar:metadata"
-UPDATE, VCARD = "vcard-temp:x:update", "vcard-temp"
 MAX_VCARD_BYTES = 131_072
 """Of a vCard with the avatar; a larger avatar stays at its nodes."""
 _X, _PHOTO = f"{{{UPDATE}}}x", f"{{{UPDATE}}}photo"
@@ -45,7 +45,7 @@ module.account_features = {NS}  # section 2
 photo_hash = module.account_state(read=lambda stored: stored.text or "", write=_to_element, default="")
 """The SHA-1 of the avatar in the vCard, as presence tells it (XEP-0153 section 2); empty without one."""
 turn: MemoryState[LocalAccount, DeferredLock] = MemoryState(lambda account: DeferredLock())
-"""One change of an account is converted behind the other."""
+"""Changes of an account are converted one after the other."""
 
 
 # --- from the nodes to the vCard (section 3.1)
@@ -53,8 +53,8 @@ turn: MemoryState[LocalAccount, DeferredLock] = MemoryState(lambda account: Defe
 
 @module.on("published")
 async def copy_to_vcard(ctx: ModuleContext, account: LocalAccount, change: Change) -> bool:
-    """The account has another avatar, or none any more."""
-    if change.node != METADATA or change.by == account.jid:  # else it was made of the vCard
+    """The avatar of the account changed or was removed."""
+    if change.node != METADATA or change.by == account.jid:  # otherwise it was converted from the vCard
         return False
     async with turn.of(account):
         await _follow(ctx, account, change.item)
@@ -66,7 +66,7 @@ async def _follow(ctx: ModuleContext, account: LocalAccount, item: Item | None) 
     if item is None:
         await _set_photo(ctx, account, None)
         return
-    if not item.payload:  # its node is configured to take such items, which say nothing
+    if not item.payload:  # an item without payload, which the node may allow, says nothing
         return
     metadata = xml.parse(item.payload)
     info = next((each for each in metadata.findall(f"{{{METADATA}}}info") if not each.get("url")), None)
@@ -107,9 +107,8 @@ async def _set_photo(ctx: ModuleContext, account: LocalAccount, photo: tuple[str
 
 
 @module.on("kept")
-async def copy_to_nodes(ctx: ModuleContext, account: LocalAccount, kept: Kept) -> bool:
+async def copy_to_nodes(ctx: ModuleContext, account: LocalAccount, vcard: Element) -> bool:
     """A client has set a vCard, with another avatar or with none."""
-    vcard = kept.document
     if vcard.tag != f"{{{VCARD}}}vCard":
         return False
     async with turn.of(account):
@@ -161,7 +160,7 @@ def _decoded(text: str | None) -> bytes | None:
 
 
 async def _tell(ctx: ModuleContext, account: LocalAccount, hash: str) -> None:
-    """Keep the hash of what is in the vCard, and let all who see the account's presence know it, once."""
+    """Store the hash of the avatar in the vCard, and broadcast presence with it."""
     photo_hash.set(account, hash)
     await photo_hash.save(ctx.store.documents, account)
     for session in account.available:
@@ -170,20 +169,18 @@ async def _tell(ctx: ModuleContext, account: LocalAccount, hash: str) -> None:
         after = with_hash(before, hash)
         if after is not before:
             session.changed()
-            settled = ctx.presence.broadcast(session, after)
-            if settled is not None:
-                await settled
+            await until_settled(ctx.presence.broadcast(session, after))
 
 
 @module.on_presence("leaving")
 def put_hash(ctx: ModuleContext, session: Session, presence: Stanza) -> Stanza:
-    """A client need not know the avatar of its account to tell of it, in a room too."""
+    """Add the hash to presence, also to a room, of clients that do not know the avatar of their account."""
     hash = photo_hash.of(session.account)
     return with_hash(presence, hash) if hash else presence
 
 
 def with_hash(presence: Stanza, hash: str) -> Stanza:
-    """The presence with the hash, the same where it has it or says that its client is not ready to (XEP-0153)."""
+    """The presence with the hash; unchanged if it has it already or its client is not ready (XEP-0153)."""
     if f"{UPDATE} x" not in presence.payloads:
         end = f"<x xmlns='{UPDATE}'><photo>{hash}</photo></x>".encode()
         raw = presence.raw

@@ -1,8 +1,8 @@
 """Bookmarks of rooms in all places where clients look (XEP-0402 section 5.3, XEP-0411): one item for each room, the
 list of XEP-0048 in private XML (XEP-0049), and the same list at a node.
 
-None of them wipes another one: what a client wrote before it was converted is taken into the items first, and an empty
-list takes away no more than the last bookmark.
+No place wipes another: a list that a client wrote before the first conversion is taken into the items first, and an
+empty list removes a bookmark only if it is the only one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Collection
 
 from twisted.internet.defer import DeferredLock
 
-from cluster.host.module import Kept
 from cluster.host.state import MemoryState
 from cluster.pubsub.pep import Pep
 from cluster.pubsub.publishing import Publication, publish, retract
@@ -46,13 +45,13 @@ _PRIVATE_NODE = {
 module = ServerModule("bookmarks", ns=NS, xep=402, version="1.2.0")
 module.account_features = {f"{NS}#compat", f"{NS}#compat-pep", "urn:xmpp:bookmarks-conversion:0"}
 turn: MemoryState[LocalAccount, DeferredLock] = MemoryState(lambda account: DeferredLock())
-"""One change of an account is converted behind the other: else an older list could be written over a newer one."""
+"""Changes of an account are converted one after the other, so that no older list is written over a newer one."""
 
 
 @module.on("published")
 async def published(ctx: ModuleContext, account: LocalAccount, change: Change) -> bool:
     """A client has changed an item, or the list at its node."""
-    if change.node not in (NS, LIST) or change.by == account.jid:  # else it was converted from elsewhere
+    if change.node not in (NS, LIST) or change.by == account.jid:  # otherwise it was converted from elsewhere
         return False
     bookmarks = _Bookmarks(ctx, account)
     if not bookmarks.are_private:
@@ -69,9 +68,9 @@ async def published(ctx: ModuleContext, account: LocalAccount, change: Change) -
 
 
 @module.on("kept")
-async def kept(ctx: ModuleContext, account: LocalAccount, kept: Kept) -> bool:
+async def kept(ctx: ModuleContext, account: LocalAccount, document: Element) -> bool:
     """A client has written the list in private XML."""
-    storage = kept.document.find(f"{{{LIST}}}storage")
+    storage = document.find(f"{{{LIST}}}storage")
     bookmarks = _Bookmarks(ctx, account)
     if storage is not None and bookmarks.are_private:
         async with turn.of(account):
@@ -89,7 +88,7 @@ class _Bookmarks:
         self._account = account
         self._pep = Pep(ctx, account)
         self._only_listed: set[str] = set()
-        """Rooms for which there was no room as items."""
+        """Rooms whose bookmarks could not be published as items."""
 
     @property
     def are_private(self) -> bool:
@@ -160,7 +159,7 @@ class _Bookmarks:
             query = PageQuery(after=found[-1].id if found else None)
             try:
                 page = await self._pep.store.page(self._pep.owner, NS, query)
-            except UnknownItem:  # it was removed meanwhile: once more
+            except UnknownItem:  # the item was removed meanwhile: start again
                 found = []
                 continue
             found += page.items
@@ -173,11 +172,17 @@ def _rooms(storage: Element) -> dict[str, Element]:
     """The conferences of a list, by the address of the room; what is no address is left where it is."""
     rooms = {}
     for conference in storage.findall(_IN_LIST)[:MAX_BOOKMARKS]:
-        try:
-            rooms[str(Jid.parse(conference.get("jid", "")).bare)] = conference
-        except JidError:
-            continue
+        if (room := _room(conference)) is not None:
+            rooms[room] = conference
     return rooms
+
+
+def _room(entry: Element) -> str | None:
+    """The address of the room in an entry of a list; None if it is invalid."""
+    try:
+        return str(Jid.parse(entry.get("jid", "")).bare)
+    except JidError:
+        return None
 
 
 def _item(conference: Element, before: Element | None) -> Element:
@@ -220,12 +225,8 @@ def _list(items: dict[str, Element], before: Element | None, only_listed: Collec
     left = {room: _listed(room, conference) for room, conference in items.items()}
     storage = Element(f"{{{LIST}}}storage")
     for child in before if before is not None else ():
-        if child.tag != _IN_LIST:
-            storage.append(child)
-            continue
-        try:
-            room = str(Jid.parse(child.get("jid", "")).bare)
-        except JidError:
+        room = _room(child) if child.tag == _IN_LIST else None
+        if room is None:
             storage.append(child)
             continue
         entry = left.pop(room, None)

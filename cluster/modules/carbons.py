@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Literal
-from xml.sax.saxutils import quoteattr
 
 from cluster.base.settled import Settled
 from cluster.server.context import ModuleContext, ServerModule
@@ -13,6 +12,7 @@ from cluster.server.sessions.session import Session
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.extensions.forward import forwarded
 from cluster.xmpp.namespaces import CLIENT, HINTS
+from cluster.xmpp.quoting import quoteattr
 from cluster.xmpp.stanza import Stanza, opening
 
 NS = "urn:xmpp:carbons:2"

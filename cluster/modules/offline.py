@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cluster.base.clock import as_interface
+from cluster.base.storage import is_away
 from cluster.host.module import ForLater
 from cluster.server.context import ModuleContext, ServerModule
 from cluster.server.im.accounts import LocalAccount
@@ -15,6 +18,8 @@ from cluster.xmpp.extensions.delay import delayed
 from cluster.xmpp.namespaces import HINTS
 
 _log = Logger()
+AGAIN_S = 1.0
+"""Pause until a storage that is away is asked again."""
 _NO_STORE = f"{HINTS} no-store"
 
 module = ServerModule("offline", ns="msgoffline", xep=160, version="1.0.1")
@@ -40,10 +45,21 @@ async def deliver(ctx: ModuleContext, account: LocalAccount, session: Session) -
     """Send the waiting messages to the session that became available, oldest first, before newer ones.
 
     If the session has ended before the store has answered, they go to another one that accepts messages, or wait on. A
-    session gets no more than it reads: the rest waits, and newer messages after it.
+    session gets no more than it reads: the rest waits, and newer messages after it. So all do while the storage
+    is away.
     """
     if not account.hold():
         return False
+    try:
+        while not await _has_delivered(ctx, account, session):
+            await deferLater(as_interface(ctx.clock), AGAIN_S)
+    finally:
+        account.release()
+    return False
+
+
+async def _has_delivered(ctx: ModuleContext, account: LocalAccount, session: Session) -> bool:
+    """Send what waits; False where the storage is away or refuses: some may be sent, and are sent again."""
     localpart = account.jid.localpart
     try:
         while page := await ctx.store.offline.page(localpart):
@@ -55,9 +71,11 @@ async def deliver(ctx: ModuleContext, account: LocalAccount, session: Session) -
             if receiver.is_full:
                 receiver.is_behind = True
                 receiver.when_room().addCallback(_go_on, ctx, receiver).addErrback(_not_delivered)
-    finally:
-        account.release()
-    return False
+    except Exception as error:
+        if not is_away(error):
+            raise
+        return False
+    return True
 
 
 def _send(ctx: ModuleContext, receiver: Session, waiting: list[OfflineMessage]) -> int:
@@ -77,5 +95,5 @@ def _go_on(has_room: bool, ctx: ModuleContext, session: Session) -> Deferred[boo
 
 
 def _not_delivered(failure: Failure) -> None:
-    """The store is away: the messages come with the next login."""
+    """The code failed: the messages come with the next login."""
     _log.failure("Delivering offline messages", failure)

@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from cluster.base.settled import Settled
 from cluster.host.iq import NOTHING_HANDLES
 from cluster.host.module import Item
-from cluster.pubsub import discovery, requests, subscribing
+from cluster.pubsub import discovery, pending, requests, subscribing
 from cluster.pubsub.errors import OWNER, PUBSUB
 from cluster.pubsub.pep import Pep, audience, came, nodes_of, regrouped, welcome, without_nodes
 from cluster.server.context import ModuleContext, ServerModule
@@ -62,8 +62,18 @@ async def answer(ctx: ModuleContext, iq: Stanza) -> Stanza:
     return await requests.handle(pep, iq, iq.from_)
 
 
+@module.on_iq("set", "command", ns=pending.COMMANDS, addressed_to=("own",))
+async def command(ctx: ModuleContext, iq: Stanza) -> Stanza:
+    """The one command of XEP-0060 section 8.7."""
+    assert iq.from_ is not None
+    account = await ctx.accounts.load(iq.from_.localpart)
+    if account is None or account.temporary or account.is_removed:
+        raise StanzaError(Condition.SERVICE_UNAVAILABLE, NOTHING_HANDLES)
+    return await pending.run(Pep(ctx, account), iq)
+
+
 def _names_a_node(pep: Pep, iq: Stanza) -> bool:
-    """Else a stranger could tell accounts apart from none; of a node it has to hear why it may not have it."""
+    """Only then a stranger gets a refusal with its reason; otherwise it could learn which accounts exist."""
     return any(child.get("node") in pep.nodes for child in iq.payload())
 
 
@@ -78,7 +88,7 @@ def authorize(ctx: ModuleContext, session: Session, copy: Stanza) -> tuple[Stanz
 
 def _ignored(failure: Failure) -> None:
     """The message itself reaches the other resources whatever it says."""
-    failure.trap(StanzaError)  # type: ignore[no-untyped-call]
+    failure.trap(StanzaError)
 
 
 # --- presence
@@ -99,7 +109,7 @@ def come(ctx: ModuleContext, session: Session, presence: Stanza) -> Settled:
 
 @module.on("restored")
 async def restored(ctx: ModuleContext, account: LocalAccount, session: Session) -> bool:
-    """It goes on where it was, and has had the last items."""
+    """A session that goes on after a restart has had the last items."""
     if session.presence is not None and not account.temporary:
         came(ctx, account, session.jid, caps.read(session.presence), is_known=True)
     return False
@@ -107,9 +117,9 @@ async def restored(ctx: ModuleContext, account: LocalAccount, session: Session) 
 
 @module.on_presence("concerns")
 def concerns(ctx: ModuleContext, presence: Stanza, is_alone: bool) -> bool:
-    """An offline account without nodes has nothing to tell; when it comes, its contacts are asked who is there.
+    """An offline account without nodes needs no presence: when it comes online, its contacts are probed.
 
-    Of who is gone note is taken here.
+    Resources that have gone are forgotten here, without loading the account.
     """
     assert presence.to is not None
     empty, localpart = without_nodes.of(ctx), presence.to.localpart
@@ -124,7 +134,7 @@ def concerns(ctx: ModuleContext, presence: Stanza, is_alone: bool) -> bool:
 
 @module.on_presence("received")
 def meet(ctx: ModuleContext, account: LocalAccount, presence: Stanza) -> Settled:
-    """Somebody is there, a contact or not (XEP-0060 sections 9.1.2 and 9.1.3)."""
+    """A contact or a stranger is available (XEP-0060 sections 9.1.2 and 9.1.3)."""
     sender = presence.from_
     if sender is not None and sender.bare != account.jid and not account.temporary:
         came(ctx, account, sender, caps.read(presence))
@@ -147,7 +157,7 @@ def regroup(ctx: ModuleContext, account: LocalAccount, before: RosterItem) -> Se
 
 @module.on_presence("gone")
 def leave(ctx: ModuleContext, account: LocalAccount, presence: Stanza) -> Settled:
-    """Somebody is not there any more."""
+    """A resource is not available any more."""
     if presence.from_ is not None:
         audience.of(ctx).gone(account.jid.localpart, presence.from_)
     return None
@@ -160,14 +170,17 @@ def leave(ctx: ModuleContext, account: LocalAccount, presence: Stanza) -> Settle
 async def node_info(ctx: ModuleContext, account: LocalAccount, iq: Stanza, name: str) -> Element:
     """What a node is (XEP-0060 section 5.4)."""
     assert iq.from_ is not None
-    return discovery.describe(Pep(ctx, account), name, iq.from_)
+    of_command = pending.info(name) if iq.from_.bare == account.jid else None
+    return discovery.describe(Pep(ctx, account), name, iq.from_) if of_command is None else of_command
 
 
 @module.disco_items_of_nodes
 async def node_items(ctx: ModuleContext, account: LocalAccount, iq: Stanza, name: str) -> Iterable[Item]:
-    """The nodes that who asks could be subscribed to, or the items of one (section 5.5; XEP-0163 section 6.2)."""
+    """The nodes to which the sender could subscribe, or the items of one (section 5.5; XEP-0163 section 6.2)."""
     assert iq.from_ is not None
     pep = Pep(ctx, account)
+    if name == pending.COMMANDS and iq.from_.bare == account.jid:
+        return pending.listed(pep)
     if name:
         return [Item(pep.jid, name=id) for id in await discovery.item_ids(pep, name, iq.from_)]
     return [Item(pep.jid, node.name, node.config.title) for node in discovery.visible(pep, iq.from_)]

@@ -10,24 +10,24 @@ from cluster.xmpp.jid import Jid
 
 
 def check_owner(node: Node, entity: Jid) -> None:
-    """Raise StanzaError for who is no owner of the node."""
+    """Raise StanzaError unless the entity owns the node."""
     if node.affiliation_of(entity) != "owner":
         raise forbidden("only an owner of the node may do this")
 
 
 def check_publisher(node: Node, entity: Jid) -> None:
-    """Raise StanzaError for who may not publish (section 7.1.3.1)."""
+    """Raise StanzaError unless the entity may publish (section 7.1.3.1)."""
     affiliation = node.affiliation_of(entity)
     if affiliation in ("owner", "publisher", "publish-only"):
         return
     model = node.config.publish_model
     may = model == "open" or (model == "subscribers" and node.is_subscribed(entity))
     if affiliation == "outcast" or not may:
-        raise forbidden("who may publish at this node is another")
+        raise forbidden("only others may publish at this node")
 
 
 def may_read(service: PubsubService, node: Node, entity: Jid) -> bool:
-    """The entity may have the items of the node, asked for or told."""
+    """Whether the entity may have the items of the node, by a request or a notification."""
     try:
         check_reader(service, node, entity)
     except StanzaError:
@@ -36,20 +36,20 @@ def may_read(service: PubsubService, node: Node, entity: Jid) -> bool:
 
 
 def check_reader(service: PubsubService, node: Node, entity: Jid) -> None:
-    """Raise StanzaError for who may not retrieve items (section 6.5.9)."""
+    """Raise StanzaError unless the entity may retrieve items (section 6.5.9)."""
     if not is_admitted(service, node, entity) and not node.is_subscribed(entity):
         text = "only subscribers may have the items of this node"
         raise refusal(Condition.NOT_AUTHORIZED, "not-subscribed", text)
 
 
 def is_admitted(service: PubsubService, node: Node, entity: Jid) -> bool:
-    """Whether the entity may subscribe at once; where False, an owner has to approve it.
+    """Whether the entity may subscribe at once; if not, an owner has to approve it.
 
-    Raises StanzaError for who may not subscribe at all (section 6.1.3).
+    Raises StanzaError if the entity may not subscribe at all (section 6.1.3).
     """
     affiliation = node.affiliation_of(entity)
     if affiliation in ("outcast", "publish-only"):
-        raise forbidden("the owner of the node does not want this")
+        raise forbidden("the owner of the node does not allow this")
     if affiliation in ("owner", "publisher", "member"):
         return True
     match node.config.access_model:
@@ -61,7 +61,8 @@ def is_admitted(service: PubsubService, node: Node, entity: Jid) -> bool:
             text = "the node is for those who are subscribed to its owner's presence"
             raise refusal(Condition.NOT_AUTHORIZED, "presence-subscription-required", text, ErrorType.AUTH)
         case "roster" if not _is_in_group(service, node, entity):
-            raise refusal(Condition.NOT_AUTHORIZED, "not-in-roster-group", "the node is for others", ErrorType.AUTH)
+            text = "the node is for other groups of the roster"
+            raise refusal(Condition.NOT_AUTHORIZED, "not-in-roster-group", text, ErrorType.AUTH)
         case _:
             return True
 

@@ -1,4 +1,4 @@
-"""Who is there to be told: the resources that sent presence to each account, and of which nodes they want to hear."""
+"""Who can be notified: the resources that sent presence to each account, and the nodes that each of them wants."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from cluster.xmpp.extensions.caps import Capabilities
 from cluster.xmpp.jid import Jid
 
 MAX_OF_ACCOUNT = 10_000
-"""Resources that one account hears of; of further ones it takes no note, so they are told of nothing."""
+"""Resources that are kept for one account; further ones are not, so they are never notified."""
 MAX_STRANGERS = 1_000
-"""Of them, those that do not see the presence of the account: anybody can send it presence."""
+"""How many of them may not see the presence of the account: anybody can send it presence."""
 MAX_RESOURCES = 300_000
-"""Of all accounts of a domain together; beyond, the account that was not heard of for longest begins anew."""
+"""Resources that are kept for all accounts of a domain together. Beyond, the account to which no presence has come for
+the longest time loses its own; its contacts are probed again when it publishes."""
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -23,35 +24,35 @@ class Listener(msgspec.Struct):
 
     capabilities: Capabilities | None
     wanted: frozenset[str] = _NOTHING
-    """Names of nodes; none until its capabilities are known."""
+    """Names of nodes; empty until its capabilities are known."""
     is_learned: bool = False
-    """What its capabilities stand for is known; else it is asked again when it sends presence again."""
+    """The meaning of its capabilities is known; otherwise it is asked again when it sends presence again."""
     is_stranger: bool = False
-    """It did not see the account's presence when it came."""
+    """It could not see the account's presence when it came."""
 
 
 class _Heard(msgspec.Struct):
-    """What an account has heard."""
+    """The listeners of one account."""
 
     contacts_asked: bool = False
-    """All contacts were asked for their presence."""
+    """All contacts were probed."""
     listeners: dict[Jid, Listener] = msgspec.field(default_factory=dict)
     strangers: int = 0
-    """Of them."""
+    """How many of the listeners are strangers."""
 
 
 class Audience:
-    """Of all accounts of a domain, also while they are offline themselves."""
+    """The listeners of all accounts of a domain, offline accounts too."""
 
     def __init__(self) -> None:
         self._heard: dict[str, _Heard] = {}
-        """By localpart; the one that was heard of last is last."""
+        """By localpart; the one to which presence came last is last."""
         self._count = 0
 
     def came(
         self, localpart: str, jid: Jid, capabilities: Capabilities | None, *, is_stranger: bool
     ) -> Listener | None:
-        """A resource is available, with these capabilities: the listener, None where nothing is new."""
+        """Note an available resource with these capabilities; the listener, or None if nothing is new."""
         heard = self._of(localpart)
         listener = heard.listeners.get(jid)
         if listener is None:
@@ -70,7 +71,7 @@ class Audience:
         return listener
 
     def gone(self, localpart: str, jid: Jid) -> None:
-        """It is not available any more; with a bare JID, all its resources are not."""
+        """Forget a resource that is not available any more; with a bare JID, all its resources."""
         heard = self._heard.get(localpart)
         if heard is None:
             return
@@ -89,19 +90,26 @@ class Audience:
         return heard.listeners.get(jid) if heard is not None else None
 
     def of(self, localpart: str, bare: Jid) -> list[Jid]:
-        """The resources of this JID that are there."""
+        """The available resources of this bare JID."""
         heard = self._heard.get(localpart)
         return [each for each in heard.listeners if each.bare == bare] if heard is not None else []
 
     def who_wants(self, localpart: str, node: str) -> Iterator[Jid]:
-        """Those that want to hear of this node, in the order in which they came."""
+        """The resources that want to be notified of this node, in the order in which they came."""
         heard = self._heard.get(localpart)
         for jid, listener in heard.listeners.items() if heard is not None else ():
             if node in listener.wanted:
                 yield jid
 
+    def who_does_not(self, localpart: str, node: str) -> Iterator[Jid]:
+        """The other resources, in the same order."""
+        heard = self._heard.get(localpart)
+        for jid, listener in heard.listeners.items() if heard is not None else ():
+            if node not in listener.wanted:
+                yield jid
+
     def ask_contacts_once(self, localpart: str) -> bool:
-        """Whether the account's contacts are to be asked for their presence: not if that is done and remembered."""
+        """Whether the account's contacts have to be probed; then False, until it loses its listeners."""
         heard = self._of(localpart)
         was_asked, heard.contacts_asked = heard.contacts_asked, True
         return not was_asked

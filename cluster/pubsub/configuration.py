@@ -155,8 +155,8 @@ _FIELDS = {
 def form(kind: str, form_type: str, config: NodeConfig, access_models: Sequence[str]) -> Element:
     """The configuration as a `form` or a `result`; a service may not have all access models."""
     shown = data_form.new(kind, form_type)
+    is_form = kind == "form"
     for name, field in _FIELDS.items():
-        is_form = kind == "form"
         values = field.show(getattr(config, name))
         element = data_form.add(
             shown, f"pubsub#{name}", field.kind if is_form else "", values, field.label if is_form else ""
@@ -164,7 +164,7 @@ def form(kind: str, form_type: str, config: NodeConfig, access_models: Sequence[
         for option in field.options if is_form else ():
             if name != "access_model" or option in access_models:
                 SubElement(SubElement(element, f"{{{DATA}}}option"), f"{{{DATA}}}value").text = option
-    if kind == "form":
+    if is_form:
         data_form.add(shown, "pubsub#node_type", "hidden", ["leaf"])
     return shown
 
@@ -182,9 +182,9 @@ def read_form(parent: Element | None, form_type: str) -> Mapping[str, Sequence[s
 
 
 def changed(config: NodeConfig, values: Mapping[str, Sequence[str]], access_models: Sequence[str]) -> NodeConfig:
-    """The configuration with what a form says; fields that are not known here are left out (XEP-0004 section 3.2).
+    """The configuration with the values of a form; unknown fields are ignored (XEP-0004 section 3.2).
 
-    Raises StanzaError for a value that cannot be.
+    Raises StanzaError for an invalid value.
     """
     if values.get("pubsub#node_type", ["leaf"]) != ["leaf"]:
         raise unsupported("collections", "nodes are leaf nodes")
@@ -192,25 +192,25 @@ def changed(config: NodeConfig, values: Mapping[str, Sequence[str]], access_mode
 
 
 def unmet(config: NodeConfig, values: Mapping[str, Sequence[str]], access_models: Sequence[str]) -> list[str]:
-    """The fields of publishing options that the configuration does not have so (section 7.1.5)."""
+    """The fields of publishing options that differ from the configuration (section 7.1.5)."""
     return [name for name, value in _read(values, access_models).items() if getattr(config, name) != value]
 
 
 def check_known(values: Mapping[str, Sequence[str]]) -> None:
-    """Raise StanzaError for publishing options that nobody knows (section 7.1.5)."""
-    unknown = sorted(name for name in values if _FIELDS.get(name.removeprefix("pubsub#")) is None)
+    """Raise StanzaError for unknown publishing options (section 7.1.5)."""
+    unknown = sorted(name for name in values if name.removeprefix("pubsub#") not in _FIELDS)
     if unknown:
-        text = f"publishing options that are not known here: {', '.join(unknown)}"
+        text = f"unknown publishing options: {', '.join(unknown)}"
         raise refusal(Condition.CONFLICT, "precondition-not-met", text)
 
 
 def _read(values: Mapping[str, Sequence[str]], access_models: Sequence[str]) -> dict[str, Any]:
     read: dict[str, Any] = {}
     for name, texts in values.items():
-        field = _FIELDS.get(name.removeprefix("pubsub#"))
+        plain = name.removeprefix("pubsub#")
+        field = _FIELDS.get(plain)
         if field is None:
             continue
-        plain = name.removeprefix("pubsub#")
         if plain == "access_model" and list(texts) not in [[model] for model in access_models]:
             text = f"the access model is one of {', '.join(access_models)}"
             raise refusal(Condition.NOT_ACCEPTABLE, "unsupported-access-model", text)

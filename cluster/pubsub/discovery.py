@@ -20,19 +20,19 @@ FEATURES = frozenset(
     f"{PUBSUB}#{name}"
     for name in (
         "auto-create", "config-node", "config-node-max", "create-and-configure", "create-nodes", "delete-items",
-        "delete-nodes", "instant-nodes", "item-ids", "last-published", "manage-subscriptions", "member-affiliation",
-        "meta-data", "modify-affiliations", "multi-items", "outcast-affiliation", "persistent-items",
-        "publish", "publish-node-full", "publish-only-affiliation", "publish-options", "publisher-affiliation",
-        "purge-nodes", "retract-items", "retrieve-affiliations", "retrieve-default", "retrieve-default-sub",
-        "retrieve-items", "retrieve-subscriptions", "rsm", "subscribe", "subscription-notifications",
-        "subscription-options",
+        "delete-nodes", "get-pending", "instant-nodes", "item-ids", "last-published", "leased-subscription",
+        "manage-subscriptions", "member-affiliation", "meta-data", "modify-affiliations", "multi-items",
+        "outcast-affiliation", "persistent-items", "publish", "publish-node-full", "publish-only-affiliation",
+        "publish-options", "publisher-affiliation", "purge-nodes", "retract-items", "retrieve-affiliations",
+        "retrieve-default", "retrieve-default-sub", "retrieve-items", "retrieve-subscriptions", "rsm", "subscribe",
+        "subscription-notifications", "subscription-options",
     )
 ) | {PUBSUB}  # fmt: skip
-"""Of every service of ours (section 10)."""
+"""Features of both kinds of services (section 10)."""
 
 
 def visible(service: PubsubService, entity: Jid) -> list[Node]:
-    """The nodes to which the entity could be subscribed (section 5.2; XEP-0163 section 6.2)."""
+    """The nodes to which the entity could subscribe (section 5.2; XEP-0163 section 6.2)."""
     return [node for node in service.nodes.values() if _could_subscribe(service, node, entity)]
 
 
@@ -45,7 +45,7 @@ def _could_subscribe(service: PubsubService, node: Node, entity: Jid) -> bool:
 
 
 def describe(service: PubsubService, name: str, entity: Jid) -> Element:
-    """The `<query>` of a node, for who could be subscribed to it (section 5.4). Raises StanzaError."""
+    """The `<query>` of a node, for an entity that could subscribe to it (section 5.4). Raises StanzaError."""
     node = service.node(name)
     is_admitted(service, node, entity)
     query = Element(f"{{{INFO}}}query")
@@ -64,7 +64,7 @@ def describe(service: PubsubService, name: str, entity: Jid) -> Element:
 
 
 async def item_ids(service: PubsubService, name: str, entity: Jid) -> list[str]:
-    """The ids of the items of a node, for who may have them (section 5.5). Raises StanzaError."""
+    """The ids of the items of a node, for an entity that may retrieve them (section 5.5). Raises StanzaError."""
     node = service.node(name)
     check_reader(service, node, entity)
     if not node.config.persist_items:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cluster.base import reasons
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError
 
@@ -11,9 +12,16 @@ EVENT = f"{PUBSUB}#event"
 OWNER = f"{PUBSUB}#owner"
 
 
+_NO_ACCESS = frozenset(
+    ("closed-node", "not-subscribed", "not-in-roster-group", "pending-subscription", "presence-subscription-required")
+)
+
+
 def refusal(condition: Condition, name: str, text: str, type: ErrorType | None = None) -> StanzaError:
-    """An error with this condition of publish-subscribe beside that of the RFC."""
-    return StanzaError(condition, text, type, f"{{{ERRORS}}}{name}")
+    """An error with the RFC's condition and this one of publish-subscribe."""
+    reason = reasons.NO_ACCESS if name in _NO_ACCESS else None
+    reason = reasons.PRECONDITION if name == "precondition-not-met" else reason
+    return StanzaError(condition, text, type, f"{{{ERRORS}}}{name}", reason=reason)
 
 
 def unsupported(feature: str, text: str) -> StanzaError:
@@ -23,10 +31,10 @@ def unsupported(feature: str, text: str) -> StanzaError:
 
 
 def forbidden(text: str) -> StanzaError:
-    """Somebody may not do this."""
-    return StanzaError(Condition.FORBIDDEN, text)
+    """The entity may not do this."""
+    return StanzaError(Condition.FORBIDDEN, text, reason=reasons.NO_ACCESS)
 
 
 def no_node(name: str) -> StanzaError:
     """There is no such node."""
-    return StanzaError(Condition.ITEM_NOT_FOUND, f"there is no node {name}")
+    return StanzaError(Condition.ITEM_NOT_FOUND, f"there is no node {name}", reason=reasons.NO_NODE)

@@ -1,9 +1,8 @@
-"""What is sent of a node: items in answers and notifications, and what else happened (XEP-0060 sections 7 and 8)."""
+"""The bytes that are sent of a node: items in answers and notifications, and other events (XEP-0060 sections 7, 8)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from xml.sax.saxutils import quoteattr
 
 from cluster.pubsub.errors import EVENT, PUBSUB
 from cluster.store.pubsub import Item, NodeConfig
@@ -12,11 +11,13 @@ from cluster.xmpp import timestamp
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import DELAY
+from cluster.xmpp.quoting import quoteattr
 from cluster.xmpp.stanza import Stanza, opening
 
 ADDRESS = "http://jabber.org/protocol/address"
 _ANYWHERE = "\n"
-"""No namespace: whatever is serialized inside it declares its own, and can stand in any element."""
+"""Stands for the namespace around a payload and equals none, so that the payload is written with its own declaration
+and can be put into any element."""
 
 
 def payload_bytes(payload: Element) -> bytes:
@@ -53,36 +54,36 @@ class Events:
     def items(
         self, id: str, node: str, config: NodeConfig, items: bytes, *, published_utc_s: float | None = None
     ) -> Stanza:
-        """Something was published, or is the last that was: then with its time (sections 6.1.7 and 7.1.2)."""
+        """An item was published; with a time, it is the last one and was published then (sections 6.1.7 and 7.1.2)."""
         inner = f"<items node={quoteattr(node)}".encode() + (b">" + items + b"</items>" if items else b"/>")
         return self._event(id, config, inner, self._delay(published_utc_s))
 
     def retracted(self, id: str, node: str, config: NodeConfig, ids: Iterable[str]) -> Stanza:
-        """Items are gone (section 7.2.2.1)."""
+        """Items were removed (section 7.2.2.1)."""
         items = "".join(f"<retract id={quoteattr(each)}/>" for each in ids)
         return self._event(id, config, f"<items node={quoteattr(node)}>{items}</items>".encode())
 
     def purged(self, id: str, node: str, config: NodeConfig) -> Stanza:
-        """All items are gone (section 8.5.2)."""
+        """All items were removed (section 8.5.2)."""
         return self._event(id, config, f"<purge node={quoteattr(node)}/>".encode())
 
     def deleted(self, id: str, node: str, config: NodeConfig, redirect: str) -> Stanza:
-        """The node is gone, and where there is another one (section 8.4.2)."""
+        """The node was deleted; `redirect`: URI of the node that replaces it, or empty (section 8.4.2)."""
         inner = f"<redirect uri={quoteattr(redirect)}/>" if redirect else ""
         return self._event(id, config, f"<delete node={quoteattr(node)}>{inner}</delete>".encode())
 
     def configured(self, id: str, node: str, config: NodeConfig, form: Element | None) -> Stanza:
-        """The node is configured anew (section 8.2.5.3)."""
+        """The configuration of the node changed (section 8.2.5.3)."""
         inner = b"" if form is None else xml.serialize(form, EVENT)
         return self._event(id, config, f"<configuration node={quoteattr(node)}>".encode() + inner + b"</configuration>")
 
     def subscription(self, id: str, node: str, config: NodeConfig, jid: Jid, state: str) -> Stanza:
-        """A subscription is another now (section 12.14)."""
+        """A subscription changed (section 12.14)."""
         about = f"node={quoteattr(node)} jid={quoteattr(str(jid))} subscription={quoteattr(state)}"
         return self._event(id, config, f"<subscription {about}/>".encode())
 
     def affiliation(self, id: str, node: str, config: NodeConfig, jid: Jid, affiliation: str) -> Stanza:
-        """An affiliation is another now (section 8.9.4)."""
+        """An affiliation changed (section 8.9.4)."""
         about = f"jid={quoteattr(str(jid))} affiliation={quoteattr(affiliation)}"
         inner = f"<affiliations node={quoteattr(node)}><affiliation {about}/></affiliations>".encode()
         begin = f" id={quoteattr(id)}><pubsub xmlns={quoteattr(PUBSUB)}>".encode()
@@ -96,19 +97,19 @@ class Events:
         delay = Element(f"{{{DELAY}}}delay", {"from": str(self._service), "stamp": stamp})
         return xml.serialize(delay)
 
-    def _event(self, id: str, config: NodeConfig, inner: bytes, behind: bytes = b"") -> Stanza:
+    def _event(self, id: str, config: NodeConfig, inner: bytes, after: bytes = b"") -> Stanza:
         type = config.notification_type if config.notification_type == "headline" else None
         begin = f" id={quoteattr(id)}" + (f" type='{type}'" if type else "")
         event = f"><event xmlns={quoteattr(EVENT)}>".encode()
-        raw = opening("message", self._service) + begin.encode() + event + inner + b"</event>" + behind + b"</message>"
-        names = (f"{EVENT} event", *((f"{DELAY} delay",) if behind else ()))
+        raw = opening("message", self._service) + begin.encode() + event + inner + b"</event>" + after + b"</message>"
+        names = (f"{EVENT} event", *((f"{DELAY} delay",) if after else ()))
         return Stanza("message", None, self._service, id, type, names, raw)
 
 
 def with_reply_to(event: Stanza, replyto: Jid) -> Stanza:
-    """The notification with whom a reply is for (XEP-0033 section 4.1; XEP-0163 section 4.3.1)."""
+    """The notification with the address for replies (XEP-0033 section 4.1; XEP-0163 section 4.3.1)."""
     addresses = Element(f"{{{ADDRESS}}}addresses")
     SubElement(addresses, f"{{{ADDRESS}}}address", type="replyto", jid=str(replyto))
     raw = event.raw[: -len(b"</message>")] + xml.serialize(addresses) + b"</message>"
     names = (*event.payloads, f"{ADDRESS} addresses")
-    return Stanza(event.kind, event.to, event.from_, event.id, event.type, names, raw)
+    return Stanza(event.kind, event.to, event.from_, event.id, event.type, names, raw, event.trace_id)

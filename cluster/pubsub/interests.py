@@ -1,4 +1,4 @@
-"""Which nodes each client wants to be told of (XEP-0060 section 9.2), by its capabilities: one memory for a domain."""
+"""Of which nodes each client wants to be notified (XEP-0060 section 9.2), by its capabilities; cached for a domain."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
 MAX_CACHED = 4_096
-"""Hashes of which it is known what they stand for; beyond, the one that was not met for longest is forgotten."""
+"""Hashes whose meaning is known; beyond, the least recently used one is forgotten."""
 MAX_WAITING = 10_000
-"""Clients whose interests wait for the answer of one of them. Of more, those who have waited longest are given up: a
-client that keeps on changing its hash keeps nobody else from being asked."""
+"""Clients whose interests wait for an answer, their own or that of another client with the same hash. Beyond, those who
+have waited longest are given up: a client that keeps on changing its hash does not keep others from being asked."""
 
 Ask = Callable[[Jid, Jid, Element], Deferred[Stanza | None]]
 """As `Questions.ask`."""
 _Hash = tuple[int, str, str]
 """Which XEP, the algorithm, and the hash; the rest says only where to ask."""
 Then = Callable[[frozenset[str]], object]
-"""Is told the names of the nodes."""
+"""Called with the names of the nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +36,20 @@ class _Waiting:
 
 
 class Interests:
-    """Asks one client of each hash, and believes its answer of others only where that has the hash."""
+    """Asks one client of each hash; its answer counts for the others only if the answer has that hash."""
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
         self._cached: dict[_Hash, frozenset[str]] = {}
-        """The one that was met last is last."""
+        """The most recently used one is last."""
         self._waiting: dict[_Hash, list[_Waiting]] = {}
-        """The first of each list is asked now."""
+        """The first of each list is the one that was asked."""
         self._count = 0
 
     def learn(self, by: Jid, whom: Jid, capabilities: Capabilities, then: Then) -> None:
-        """Tell what a client wants, at once or when it is known; never where it does not answer.
+        """Call `then` with what a client wants, at once or when it is known; never if the client does not answer.
 
-        `by`: the account that it sent its presence to, which asks it.
+        `by`: the account to which it sent its presence, in whose name it is asked.
         """
         hash = _hash(capabilities)
         cached = self._cached.pop(hash, None)
@@ -58,7 +58,7 @@ class Interests:
             then(cached)
             return
         waiting = _Waiting(by, whom, capabilities, then)
-        if not capabilities.algorithm:  # nothing is believed of others
+        if not capabilities.algorithm:  # the answer counts for this client alone
             self._question(waiting).addCallback(_answered_for_itself, waiting)
             return
         if self._count >= MAX_WAITING:
@@ -71,7 +71,7 @@ class Interests:
             self._ask_first(hash)
 
     def _give_up(self, kept: _Hash) -> None:
-        """All who wait for the oldest question; the longest waiting one where there is no other than that to keep."""
+        """Give up all who wait for the oldest question; if it is that of `kept`, the one who has waited longest."""
         oldest = next(iter(self._waiting))
         if oldest != kept:
             self._count -= len(self._waiting.pop(oldest))

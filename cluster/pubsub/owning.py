@@ -1,4 +1,4 @@
-"""What owners do with a node (XEP-0060 section 8): make, configure, purge and delete it, and say who is what there."""
+"""What owners do with a node (XEP-0060 section 8): create, configure, purge and delete it, and set affiliations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import get_args
 
 import msgspec
 
-from cluster.base.settled import Settled
+from cluster.base.settled import until_settled
 from cluster.pubsub import configuration
 from cluster.pubsub.access import check_owner
 from cluster.pubsub.configuration import NODE_CONFIG
@@ -28,10 +28,10 @@ _SETTABLE_STATES = ("none", "subscribed", "pending")
 
 
 async def create(service: PubsubService, entity: Jid, asked: Element, pubsub: Element) -> Element | None:
-    """A new node (section 8.1); with its name where that was not given. Raises StanzaError."""
+    """Create a node (section 8.1); the answer has its name if the request gives none. Raises StanzaError."""
     configure = pubsub.find(_CONFIGURE)
     if configure is not None and ("node" in configure.attrib or [*pubsub].index(configure) < [*pubsub].index(asked)):
-        raise StanzaError(Condition.BAD_REQUEST, "<configure> stands behind <create>, which names the node")
+        raise StanzaError(Condition.BAD_REQUEST, "<configure> comes after <create>, which names the node")
     if not service.may_create(entity):
         raise forbidden("only the account itself, or whom the service's `creation` allows, may create nodes here")
     name = asked.get("node", "")
@@ -79,7 +79,7 @@ def default_form(service: PubsubService, asked: Element) -> Element:
 
 
 async def configure(service: PubsubService, entity: Jid, asked: Element) -> None:
-    """Another configuration (section 8.2.4)."""
+    """Change the configuration (section 8.2.4)."""
     node = owned(service, entity, asked)
     values = configuration.read_form(asked, NODE_CONFIG)
     if values is None:
@@ -90,44 +90,39 @@ async def configure(service: PubsubService, entity: Jid, asked: Element) -> None
         form = None
         if config.deliver_payloads:
             form = configuration.form("result", NODE_CONFIG, config, service.access_models)
-        await _settle(service.tell(node, service.events.configured(service.new_id(), node.name, config, form)))
+        await until_settled(service.tell(node, service.events.configured(service.new_id(), node.name, config, form)))
 
 
 async def purge(service: PubsubService, entity: Jid, asked: Element) -> None:
-    """Forget all items (section 8.5)."""
+    """Remove all items (section 8.5)."""
     node = owned(service, entity, asked)
     if not node.config.persist_items:
         raise unsupported("persistent-items", "the node keeps no items")
     await service.store.purge(service.owner, node.name)
     if node.config.notify_retract:
-        await _settle(service.tell(node, service.events.purged(service.new_id(), node.name, node.config)))
+        await until_settled(service.tell(node, service.events.purged(service.new_id(), node.name, node.config)))
     await service.changed(Change(node.name, by=entity))
 
 
 async def delete(service: PubsubService, entity: Jid, asked: Element) -> None:
-    """Forget a node (section 8.4); those who wait to be let in hear of it too."""
+    """Delete a node (section 8.4); those whose subscriptions are pending are told too."""
     node = owned(service, entity, asked)
     redirect = asked.find(f"{{{OWNER}}}redirect")
     uri = "" if redirect is None else redirect.get("uri", "")
     await service.delete(node)
     if node.config.notify_delete:
         event = service.events.deleted(service.new_id(), node.name, node.config, uri)
-        await _settle(service.tell(node, event))
+        await until_settled(service.tell(node, event))
         waiting = [party.jid for party in node.parties.values() if party.subscription == "pending"]
-        await _settle(service.send(event, waiting))
+        await until_settled(service.send(event, waiting))
     await service.changed(Change(node.name, by=entity))
 
 
-async def _settle(settled: Settled) -> None:
-    if settled is not None:
-        await settled
-
-
-# --- who is what
+# --- subscriptions and affiliations of others
 
 
 def subscriptions(service: PubsubService, entity: Jid, asked: Element) -> Element:
-    """All subscriptions to a node but those that wait (section 8.8.1)."""
+    """All subscriptions to a node except pending ones (section 8.8.1)."""
     node = owned(service, entity, asked)
     answer = Element(f"{{{OWNER}}}pubsub")
     listed = SubElement(answer, f"{{{OWNER}}}subscriptions", node=node.name)
@@ -171,7 +166,7 @@ async def set_affiliations(service: PubsubService, iq: Stanza, entity: Jid, aske
 
     jids = [each.get("jid", "") for each in asked]
     if len(set(jids)) < len(jids):  # section 8.9.2.4
-        raise StanzaError(Condition.BAD_REQUEST, "each entity once")
+        raise StanzaError(Condition.BAD_REQUEST, "name each entity once")
     return await _change_each(iq, asked, "affiliation", change, node.affiliation_of)
 
 
@@ -182,7 +177,7 @@ async def _change_each(
     change: Callable[[Jid, str], Awaitable[None]],
     now: Callable[[Jid], str],
 ) -> Stanza:
-    """Do all that can be done; an error names the others, as they still are (sections 8.8.2.4 and 8.9.2.4)."""
+    """Make the changes that are possible; an error lists the others as they still are (sections 8.8.2.4, 8.9.2.4)."""
     refused: list[Element] = []
     error: StanzaError | None = None
     for each in asked:
@@ -210,17 +205,17 @@ async def _change_each(
 
 
 async def _set_affiliation(service: PubsubService, node: Node, jid: Jid, affiliation: AffiliationName) -> None:
-    """What follows from it: who is let in waits no longer, who is banned is subscribed no longer (section 8.7.4)."""
+    """Set an affiliation: it approves a pending subscription, and `outcast` ends subscriptions (section 8.7.4)."""
     before = node.parties.get(jid) or Party(jid)
     if before.affiliation == affiliation:
         return
     if before.affiliation == "owner" and len(node.owners) == 1:
-        raise StanzaError(Condition.NOT_ACCEPTABLE, "a node has an owner")
+        raise StanzaError(Condition.NOT_ACCEPTABLE, "a node has at least one owner")
     if jid not in node.parties:
         service.check_parties()
     await service.put_party(node, msgspec.structs.replace(before, affiliation=affiliation))
     event = service.events.affiliation(service.new_id(), node.name, node.config, jid, affiliation)
-    await _settle(service.send(event, [jid]))
+    await until_settled(service.send(event, [jid]))
     for party in [each for each in node.parties.values() if each.jid.bare == jid]:
         if affiliation == "outcast":
             await set_subscription(service, node, party.jid, "none")

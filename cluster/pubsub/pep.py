@@ -1,14 +1,16 @@
-"""Personal eventing (XEP-0163): each account is a publish-subscribe service, and presence says who is told of what."""
+"""Personal eventing (XEP-0163): each account is a publish-subscribe service, and presence decides who is notified."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from itertools import chain, islice
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from cluster.base import reasons
 from cluster.base.recent import Recent
-from cluster.base.settled import Settled, all_of, both
+from cluster.base.settled import Settled, all_of, both, until_settled
 from cluster.base.storage import log_failed
 from cluster.host.state import MemoryState
 from cluster.pubsub import subscribing
@@ -22,22 +24,26 @@ from cluster.server.context import ModuleContext
 from cluster.server.im.accounts import LocalAccount
 from cluster.store.port import RosterItem
 from cluster.store.pubsub import AccessModel, Node, NodeConfig
+from cluster.trace.hop import Event
 from cluster.xmpp.extensions.caps import Capabilities
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.stanza import Stanza, addressed
+from cluster.xmpp.stanza import Stanza, addressed, addressed_to_each
 
 MAX_PARTIES = 5_000
 """Subscriptions and affiliations at one account, of all nodes together."""
 MAX_WITHOUT_NODES = 100_000
-"""Accounts of which it is remembered that they have no nodes."""
+"""How many accounts are remembered to have no nodes."""
 DEFAULTS = NodeConfig(access_model="presence", max_items=1)
+
+MAX_NOTED = 20
+"""Resources of which the trace of one publication says that they do not ask for it."""
 
 _log = Logger()
 
 nodes_of: MemoryState[LocalAccount, dict[str, Node]] = MemoryState(lambda account: {})
-"""Of an account, which is in memory."""
+"""The nodes of an account that is in memory."""
 without_nodes: MemoryState[ModuleContext, Recent] = MemoryState(lambda ctx: Recent(MAX_WITHOUT_NODES))
-"""Localparts of accounts that were read and had none."""
+"""Localparts of accounts that were loaded and had no nodes."""
 audience: MemoryState[ModuleContext, Audience] = MemoryState(lambda ctx: Audience())
 interests: MemoryState[ModuleContext, Interests] = MemoryState(lambda ctx: Interests(ctx.questions.ask))
 
@@ -50,7 +56,7 @@ class Pep(PubsubService):
 
     def __init__(self, ctx: ModuleContext, account: LocalAccount) -> None:
         limit = ctx.limits.pubsub
-        surroundings = Surroundings(ctx.store.pubsub, ctx.route, ctx.new_id, ctx.now_utc_s)
+        surroundings = Surroundings(ctx.store.pubsub, ctx.route, ctx.new_id, ctx.now_utc_s, ctx.tracer)
         bounds = Bounds(limit.count, MAX_PARTIES, limit.size_bytes, "topology: pubsub_bytes")
         super().__init__(account.jid, account.jid.localpart, nodes_of.of(account), surroundings, bounds)
         self._ctx = ctx
@@ -75,19 +81,19 @@ class Pep(PubsubService):
         return entity.bare == self.jid or (contact is not None and not set(groups).isdisjoint(contact.groups))
 
     async def changed(self, change: Change) -> None:
-        """Modules keep in step what is kept elsewhere too."""
+        """Let modules update what is stored elsewhere too, such as the vCard."""
         try:
             await self._ctx.host.run("published", self._ctx, self._account, change)
-        except Exception:  # what was published is kept, and its publisher is to know
+        except Exception:  # the change is stored, and who made it gets a result
             _log.failure("A module failed at {node} of {account}", node=change.node, account=str(self.jid))
 
     def create(self, name: str, config: NodeConfig, creator: Jid) -> tuple[Node, Deferred[None]]:
-        """The account is no longer noted as one without nodes."""
+        """Create a node; the account is no longer remembered as one without nodes."""
         without_nodes.of(self._ctx).discard(self.owner)
         return super().create(name, config, creator)
 
     async def configure(self, node: Node, config: NodeConfig) -> None:
-        """Who may read only now gets the last item (XEP-0060 section 12.2)."""
+        """Configure a node; resources that may read it only from now on get the last item (XEP-0060 section 12.2)."""
         heard = audience.of(self._ctx)
         could_before = {jid for jid in heard.who_wants(self.owner, node.name) if self._may_hear(node, jid)}
         await super().configure(node, config)
@@ -98,7 +104,8 @@ class Pep(PubsubService):
     # --- notifications (section 4.3)
 
     def tell(self, node: Node, event: Stanza, publisher: Jid | None = None) -> Settled:
-        """Tell those who are there and want to hear of the node, and who is subscribed to it by a JID of its own."""
+        """Notify the available resources that want the node, and those with a subscription (section 4.3.2)."""
+        self.end_leases(node)
         wanting = [jid for jid in audience.of(self._ctx).who_wants(self.owner, node.name) if self._may_hear(node, jid)]
         bare = {jid.bare for jid in wanting}
         full = set(wanting)
@@ -109,30 +116,48 @@ class Pep(PubsubService):
             if self._may_hear(node, party.jid):
                 explicit.append(party.jid)
             elif node.name in self.nodes and not may_read(self, node, party.jid):  # section 7.1
-                subscribing.cancel(self, node, [party.jid])
+                subscribing.cancel_logged(self, node, [party.jid])
+        if event.trace_id:
+            self._note_who_does_not_want(node, event)
         told = self._send(event, [*wanting, *explicit], publisher)
         return both(told, self._ask_contacts())
+
+    def _note_who_does_not_want(self, node: Node, event: Stanza) -> None:
+        """Record for what is followed who could be notified, and does not ask for it."""
+        detail = f"no {node.name}+notify in its capabilities"
+        able = (jid for jid in audience.of(self._ctx).who_does_not(self.owner, node.name) if self._may_hear(node, jid))
+        for jid in islice(able, MAX_NOTED):
+            self.tracer.record(Event.ROUTED, addressed(event, jid), detail, reason=reasons.NOT_ASKED_FOR)
 
     def _may_hear(self, node: Node, jid: Jid) -> bool:
         return may_read(self, node, jid) and not self._account.blocks(jid)
 
     def _send(self, event: Stanza, receivers: Iterable[Jid], publisher: Jid | None) -> Settled:
-        """Who sees the account's presence learns which of its resources has published (section 4.3.1)."""
-        from_resource = event
-        if publisher is not None and publisher.resourcepart and publisher.bare == self.jid:
-            from_resource = with_reply_to(event, publisher)
-        settled: list[Settled] = []
+        """Send an event; a receiver that sees the account's presence learns the publishing resource (section 4.3.1)."""
+        receivers = [*receivers]
+        self.note_copies(event, len(receivers))
+        if publisher is None or not publisher.resourcepart or publisher.bare != self.jid:
+            return all_of([self._send_one(copy) for copy in addressed_to_each(event, receivers)])
+        seeing: dict[bool, list[Jid]] = {True: [], False: []}
         for jid in receivers:
-            one = addressed(from_resource if self.sees_presence(jid) else event, jid)
-            session = self._account.sessions.get(jid.resourcepart) if jid.bare == self.jid else None
-            if session is not None:
-                session.send(one)
-            else:
-                settled.append(self.route(one))
-        return all_of(settled)
+            seeing[self.sees_presence(jid)].append(jid)
+        copies = chain(
+            addressed_to_each(with_reply_to(event, publisher), seeing[True]), addressed_to_each(event, seeing[False])
+        )
+        return all_of([self._send_one(copy) for copy in copies])
+
+    def _send_one(self, event: Stanza) -> Settled:
+        to = event.to
+        assert to is not None
+        is_own = to.localpart == self.owner and to.domainpart == self.jid.domainpart
+        session = self._account.sessions.get(to.resourcepart) if is_own else None
+        if session is None:
+            return self.route(event)
+        session.send(event)
+        return None
 
     def _ask_contacts(self) -> Settled:
-        """After a crash nobody knows who is there: contacts are asked, and get what they missed when they answer."""
+        """Probe the contacts after a restart, when their presence is unknown; their answers get them the last items."""
         account = self._account
         if not account.available or not audience.of(self._ctx).ask_contacts_once(self.owner):
             return None
@@ -142,7 +167,7 @@ class Pep(PubsubService):
     # --- the last items (section 4.3.4)
 
     def send_last(self, jid: Jid, names: Collection[str]) -> None:
-        """Send a resource the last item of each of these nodes that it may have."""
+        """Send a resource the last item of each of these nodes that it may read."""
         nodes = [node for node in self.nodes.values() if node.name in names and self._sends_last(node, jid)]
         if nodes:
             sent = Deferred.fromCoroutine(self._send_last(jid, nodes))
@@ -155,12 +180,10 @@ class Pep(PubsubService):
 
     async def _send_last(self, jid: Jid, nodes: list[Node]) -> None:
         for event in await last_events(self, nodes):
-            settled = self._send(event, [jid], None)
-            if settled is not None:
-                await settled
+            await until_settled(self._send(event, [jid], None))
 
 
-# --- who is there: nothing here costs much where there is nothing to send
+# --- who is available: cheap where there is nothing to send
 
 
 def came(
@@ -168,7 +191,7 @@ def came(
 ) -> None:
     """A resource sent presence to an account; `is_known`: it has had the last items before (section 4.3.3)."""
     heard, localpart = audience.of(ctx), account.jid.localpart
-    if capabilities is None and jid.bare != account.jid:  # nothing will ever be for it
+    if capabilities is None and jid.bare != account.jid:  # it is never notified by its presence
         heard.gone(localpart, jid)
         return
     is_stranger = jid.bare != account.jid and not account.shows_presence_to(jid)
@@ -197,7 +220,7 @@ def welcome(ctx: ModuleContext, account: LocalAccount, contact: Jid) -> None:
 
 
 def regrouped(ctx: ModuleContext, account: LocalAccount, before: RosterItem) -> None:
-    """A contact is in other groups of the roster than before: its resources get the last items that are new to them."""
+    """The groups of a contact changed: its resources get the last items of nodes that they may read only now."""
     old = set(before.groups)
     nodes = [node.record for node in nodes_of.of(account).values() if node.config.access_model == "roster"]
     new = {record.name for record in nodes if old.isdisjoint(record.config.roster_groups_allowed)}

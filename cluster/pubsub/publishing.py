@@ -8,7 +8,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from cluster.base.settled import Settled, both
+from cluster.base.settled import Settled, both, until_settled
 from cluster.pubsub import configuration
 from cluster.pubsub.access import check_publisher
 from cluster.pubsub.errors import forbidden, no_node, refusal, unsupported
@@ -21,7 +21,7 @@ from cluster.xmpp.jid import Jid
 from cluster.xmpp.limits import FROM_CLIENT
 
 MAX_PAYLOAD_BYTES = FROM_CLIENT.max_bytes
-"""Of one payload as it is written here, without prefixes: what a client wrote with them may be longer then."""
+"""Of one payload as it is stored: without prefixes, so it may be longer than what the client wrote."""
 Options = Mapping[str, Sequence[str]]
 
 
@@ -30,13 +30,15 @@ class Publication(msgspec.Struct, frozen=True):
 
     node: str
     publisher: Jid
-    """Full, where it is one."""
+    """A full JID if a client publishes."""
     id: str = ""
-    """To be drawn where it is empty."""
+    """Empty: the service chooses one."""
     payload: bytes = b""
     has_item: bool = True
     options: Options | None = None
     """Publishing options."""
+    trace_id: str = ""
+    """Of the request, if it is followed: then the notifications are."""
 
     @staticmethod
     def of(node: str, publisher: Jid, id: str, payload: Element, options: Options | None = None) -> Publication:
@@ -45,7 +47,7 @@ class Publication(msgspec.Struct, frozen=True):
 
 
 async def publish(service: PubsubService, wanted: Publication) -> Item:
-    """Publish an item, and tell who is to be told; the item as it is kept. Raises StanzaError."""
+    """Publish an item and send its notifications; the item as it is stored. Raises StanzaError."""
     node, created = _node(service, wanted)
     config = node.config
     _check(config, wanted)
@@ -70,21 +72,19 @@ async def publish(service: PubsubService, wanted: Publication) -> Item:
         removed = published.removed
     elif created is not None:
         await created
-    settled = _tell(service, node, item, wanted, removed)
-    if settled is not None:
-        await settled
+    await until_settled(_tell(service, node, item, wanted, removed))
     await service.changed(Change(node.name, item, wanted.publisher))
     return item
 
 
 def _also_not_kept(failure: Failure, kept: Deferred[Published]) -> Failure:
-    """The first failure is told; the other one is of the same."""
+    """Report why the node was not stored; the item was not stored for the same reason."""
     kept.addErrback(lambda other: None)
     return failure
 
 
 def _node(service: PubsubService, wanted: Publication) -> tuple[Node, Deferred[None] | None]:
-    """The node, made where there is none (sections 7.1.4 and 7.1.5); then with when it is kept."""
+    """The node; if it is created now (sections 7.1.4 and 7.1.5), with a Deferred that fires when it is stored."""
     if service.is_gone:
         raise no_node(wanted.node)
     options = wanted.options or {}
@@ -97,6 +97,7 @@ def _node(service: PubsubService, wanted: Publication) -> tuple[Node, Deferred[N
         config = configuration.changed(service.defaults, options, service.access_models)
         _check(config, wanted)
         return service.create(wanted.node, config, wanted.publisher)
+    service.end_leases(node)
     check_publisher(node, wanted.publisher)
     if unmet := configuration.unmet(node.config, options, service.access_models):
         text = f"the node is configured otherwise: {', '.join(unmet)}"
@@ -111,7 +112,7 @@ def _check(config: NodeConfig, wanted: Publication) -> None:
             raise refusal(Condition.BAD_REQUEST, "item-required", "publish an item at this node")
         return
     if not config.persist_items and not config.deliver_payloads:
-        raise refusal(Condition.BAD_REQUEST, "item-forbidden", "nothing is kept or told of items at this node")
+        raise refusal(Condition.BAD_REQUEST, "item-forbidden", "this node neither keeps items nor tells of them")
     if config.deliver_payloads and not wanted.payload:
         raise refusal(Condition.BAD_REQUEST, "payload-required", "the item has no payload")
     most = min(config.max_payload_size or MAX_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES)
@@ -135,8 +136,10 @@ def _tell(service: PubsubService, node: Node, item: Item, wanted: Publication, r
     if wanted.has_item:
         shown = item_bytes(item, with_payload=config.deliver_payloads, with_publisher=config.itemreply == "publisher")
     event = service.events.items(service.new_id(), node.name, config, shown)
+    if wanted.trace_id:
+        event = msgspec.structs.replace(event, trace_id=wanted.trace_id)
     settled = service.tell(node, event, wanted.publisher)
-    # of a node with one item, the new one says that the old one is gone
+    # at a node with one item, the new item itself says that the old one is gone
     if removed and config.notify_retract and config.publish_node_full == "retract-oldest" and config.max_items > 1:
         gone = service.events.retracted(service.new_id(), node.name, config, removed)
         settled = both(settled, service.tell(node, gone))
@@ -144,7 +147,7 @@ def _tell(service: PubsubService, node: Node, item: Item, wanted: Publication, r
 
 
 async def retract(service: PubsubService, name: str, entity: Jid, id: str, notify: bool | None) -> None:
-    """Forget an item (section 7.2). `notify`: what the request says; None: nothing. Raises StanzaError."""
+    """Remove an item (section 7.2). `notify`: as the request says; None if it does not. Raises StanzaError."""
     node = service.node(name)
     check_publisher(node, entity)
     if not node.config.persist_items:
@@ -154,21 +157,19 @@ async def retract(service: PubsubService, name: str, entity: Jid, id: str, notif
     if not await service.store.retract(service.owner, name, id):
         raise StanzaError(Condition.ITEM_NOT_FOUND, f"there is no item {id}")
     if node.config.notify_retract if notify is None else notify:
-        settled = service.tell(node, service.events.retracted(service.new_id(), name, node.config, [id]))
-        if settled is not None:
-            await settled
+        await until_settled(service.tell(node, service.events.retracted(service.new_id(), name, node.config, [id])))
     await service.changed(Change(name, by=entity))
 
 
 async def _check_own(service: PubsubService, node: Node, entity: Jid, id: str) -> None:
-    """Who may merely publish removes only what it has published itself (section 4.1)."""
+    """Raise StanzaError unless the entity, which may only publish, has published this item (section 4.1)."""
     found = await service.store.find(service.owner, node.name, [id])
     if found and found[0].publisher != entity.bare:
         raise forbidden("somebody else has published this item")
 
 
 def check_name(name: str) -> None:
-    """Raise StanzaError for what is no NodeID of ours."""
+    """Raise StanzaError for a NodeID that is too long."""
     if len(name.encode()) > MAX_NAME_BYTES:
         raise StanzaError(Condition.NOT_ACCEPTABLE, f"the name of a node has at most {MAX_NAME_BYTES} bytes")
 

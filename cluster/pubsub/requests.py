@@ -1,4 +1,4 @@
-"""The requests of XEP-0060: which element asks for what."""
+"""The requests of XEP-0060: which function answers which element."""
 
 from __future__ import annotations
 
@@ -20,18 +20,20 @@ from cluster.xmpp.stanza import Stanza
 _ITEM = f"{{{PUBSUB}}}item"
 _PUBLISH_OPTIONS = f"{{{PUBSUB}}}publish-options"
 _BESIDE = {f"{{{PUBSUB}}}{name}" for name in ("configure", "options", "publish-options")}
-"""They stand beside what is asked for; `options` may be that itself."""
+"""Children that go with the one that names the operation; `options` may name it too."""
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One of them."""
+    """One request."""
 
     iq: Stanza
     entity: Jid
     """Who asks."""
     pubsub: Element
     asked: Element
-    """The child that says what."""
+    """The child that names the operation."""
+    repeated_id: str = ""
+    """The same each time that the request is read; empty for one that is read once."""
 
 
 Answer = Stanza | Element | None
@@ -39,7 +41,7 @@ Answer = Stanza | Element | None
 Handler = Callable[[PubsubService, Request], Answer | Awaitable[Answer]]
 
 
-async def handle(service: PubsubService, iq: Stanza, entity: Jid) -> Stanza:
+async def handle(service: PubsubService, iq: Stanza, entity: Jid, repeated_id: str = "") -> Stanza:
     """The reply to a request (a `<pubsub>` of either namespace). Raises StanzaError."""
     pubsub = iq.payload()
     children = [*pubsub]
@@ -47,7 +49,7 @@ async def handle(service: PubsubService, iq: Stanza, entity: Jid) -> Stanza:
     handler = _HANDLERS.get((iq.type or "", asked.tag)) if asked is not None else None
     if handler is None or asked is None:
         raise _unknown(iq, asked)
-    answer = handler(service, Request(iq, entity, pubsub, asked))
+    answer = handler(service, Request(iq, entity, pubsub, asked, repeated_id))
     if isinstance(answer, Awaitable):
         answer = await answer
     if isinstance(answer, Stanza):
@@ -65,7 +67,7 @@ def _unknown(iq: Stanza, asked: Element | None) -> StanzaError:
 
 
 _FEATURES = {"associate": "collections", "disassociate": "collections", "collection": "collections"}
-"""What is known, but not supported (XEP-0248)."""
+"""Operations of XEP-0248, which is not supported, and their features."""
 
 
 async def _publish(service: PubsubService, request: Request) -> Element:
@@ -77,8 +79,9 @@ async def _publish(service: PubsubService, request: Request) -> Element:
         raise refusal(Condition.BAD_REQUEST, "max-items-exceeded", "publish one item with each request")
     payload = publishing.read_payload(items[0]) if items else b""
     options = read_form(request.pubsub.find(_PUBLISH_OPTIONS), PUBLISH_OPTIONS)
-    id = items[0].get("id", "") if items else ""
-    item = await publishing.publish(service, Publication(node, request.entity, id, payload, bool(items), options))
+    id = items[0].get("id") or request.repeated_id if items else ""  # read again, it is the same item
+    wanted = Publication(node, request.entity, id, payload, bool(items), options, request.iq.trace_id)
+    item = await publishing.publish(service, wanted)
     answer = Element(f"{{{PUBSUB}}}pubsub")
     published = SubElement(answer, f"{{{PUBSUB}}}publish", node=node)
     if item.id:

@@ -1,11 +1,11 @@
-"""What is asked of the items of a node (XEP-0060 section 6.5), and the last one, which is sent without being asked."""
+"""Retrieving the items of a node (XEP-0060 section 6.5), and the last item, which is sent without a request."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from cluster.pubsub.access import check_reader
-from cluster.pubsub.errors import unsupported
+from cluster.pubsub.errors import PUBSUB, unsupported
 from cluster.pubsub.events import item_bytes, items_result
 from cluster.pubsub.service import PubsubService
 from cluster.store.pubsub import MAX_PAGE_BYTES, MAX_PAGE_ITEMS, Item, ItemPage, Node, PageQuery, UnknownItem
@@ -15,17 +15,17 @@ from cluster.xmpp.extensions import rsm
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
-Q_ITEM = "{http://jabber.org/protocol/pubsub}item"
+_ITEM = f"{{{PUBSUB}}}item"
 
 
 async def items(service: PubsubService, iq: Stanza, entity: Jid, asked: Element, pubsub: Element) -> Stanza:
-    """The items that are asked for: by their ids, the newest so many, or a page of all (XEP-0059)."""
+    """The requested items: by their ids, a number of the newest, or a page of all (XEP-0059)."""
     node = service.node(asked.get("node", ""))
     check_reader(service, node, entity)
     config = node.config
     if not config.persist_items:
         raise unsupported("persistent-items", "the node keeps no items")
-    ids = [*dict.fromkeys(each.get("id", "") for each in asked.findall(Q_ITEM))]
+    ids = [*dict.fromkeys(each.get("id", "") for each in asked.findall(_ITEM))]
     if ids:
         found = await service.store.find(service.owner, node.name, ids, service.expired(config))
         told = rsm.tell([item.id for item in found], 0, len(ids)) if _is_cut(found, ids) else None
@@ -38,7 +38,7 @@ async def items(service: PubsubService, iq: Stanza, entity: Jid, asked: Element,
 
 
 def _is_cut(found: Sequence[Item], ids: Sequence[str]) -> bool:
-    """There may be more of these items than fit into a reply; the client asks for the rest by itself."""
+    """Whether items may be missing because they do not fit into the reply; the client can ask for them again."""
     near_bytes = MAX_PAGE_BYTES // 2
     return 0 < len(found) < len(ids) and sum(len(item.payload) for item in found) > near_bytes
 
@@ -52,7 +52,7 @@ async def read_page(service: PubsubService, node: Node, query: PageQuery) -> Ite
 
 
 def _query(asked: Element, pubsub: Element, expired_utc_s: float) -> tuple[PageQuery, bool]:
-    """The page, and whether its place in the list is asked for too."""
+    """The page, and whether the request asks for its place in the list too."""
     most = asked.get("max_items", "").strip()
     if most and not (most.isascii() and most.isdigit()):
         raise StanzaError(Condition.BAD_REQUEST, f"max_items={most!r} is not a number")

@@ -1,21 +1,27 @@
-"""One publish-subscribe service, whoever has it: its nodes in memory, written through, and whom it tells."""
+"""A publish-subscribe service, of an account or of a domain: its nodes in memory, written through to the storage."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cluster.base.settled import Settled, all_of
+from cluster.base.storage import log_failed
 from cluster.pubsub.errors import no_node, refusal
 from cluster.pubsub.events import Events
 from cluster.store.pubsub import AccessModel, Item, Node, NodeConfig, NodeRecord, Party, PubsubStore, Room
+from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.errors import Condition
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.stanza import Stanza, addressed
+from cluster.xmpp.stanza import Stanza, addressed_to_each
+
+_log = Logger()
 
 MAX_NAME_BYTES = 1_023
 """Of a NodeID, and of an ItemID."""
@@ -23,12 +29,13 @@ MAX_NAME_BYTES = 1_023
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a service needs of where it lives."""
+    """What a service needs of the server."""
 
     store: PubsubStore
     route: Callable[[Stanza], Settled]
     new_id: Callable[[], str]
     now_utc_s: Callable[[], float]
+    tracer: Tracer
 
 
 @dataclass(frozen=True)
@@ -41,21 +48,21 @@ class Bounds:
     size_bytes: int
     """Items, of all nodes together."""
     cause: str
-    """Where that is set, for who gets an error."""
+    """Where the bound is set, for the texts of errors."""
 
 
 class Change(msgspec.Struct, frozen=True):
-    """Something is another at a node."""
+    """Something changed at a node."""
 
     node: str
     item: Item | None = None
-    """It was published; None where items are gone."""
+    """The item that was published; None if items were removed."""
     by: Jid | None = None
-    """Who has done it."""
+    """Who made the change."""
 
 
 class PubsubService:
-    """The base of both kinds of services, which say who may do what and whom they tell beside the subscribers."""
+    """The base of both kinds of services, which decide who may do what and who is notified."""
 
     access_models: tuple[AccessModel, ...]
     defaults: NodeConfig
@@ -63,7 +70,7 @@ class PubsubService:
     def __init__(
         self, jid: Jid, owner: str, nodes: dict[str, Node], surroundings: Surroundings, bounds: Bounds
     ) -> None:
-        """`owner`: by whom the nodes are kept; see `PubsubStore`."""
+        """`owner`: the name under which `PubsubStore` keeps the nodes."""
         self.jid = jid
         self.owner = owner
         self.nodes = nodes
@@ -72,13 +79,14 @@ class PubsubService:
         self.new_id = surroundings.new_id
         self.now_utc_s = surroundings.now_utc_s
         self.route = surroundings.route
+        self.tracer = surroundings.tracer
         self.events = Events(jid)
 
     # --- what differs
 
     @property
     def is_gone(self) -> bool:
-        """Nothing is kept any more, whatever is under way."""
+        """The service was removed: requests that are under way store nothing."""
         return False
 
     def may_create(self, entity: Jid) -> bool:
@@ -86,19 +94,19 @@ class PubsubService:
         raise NotImplementedError
 
     def sees_presence(self, entity: Jid) -> bool:
-        """The entity is subscribed to the presence of who has the nodes."""
+        """The entity is subscribed to the presence of the account that has the nodes."""
         return False
 
     def is_in_group(self, entity: Jid, groups: Iterable[str]) -> bool:
-        """The entity is in one of these groups of the roster of who has the nodes."""
+        """The entity is in one of these groups of the roster of the account that has the nodes."""
         return False
 
     def tell(self, node: Node, event: Stanza, publisher: Jid | None = None) -> Settled:
-        """Send a notification to all who are to have it."""
+        """Send a notification to its receivers."""
         raise NotImplementedError
 
     async def changed(self, change: Change) -> None:
-        """Do what else follows from a change, which is kept and told of."""
+        """Called when a change is stored and its notifications are sent."""
 
     # --- nodes
 
@@ -106,7 +114,9 @@ class PubsubService:
         """The node of this name. Raises StanzaError."""
         if name not in self.nodes:
             raise no_node(name)
-        return self.nodes[name]
+        node = self.nodes[name]
+        self.end_leases(node)
+        return node
 
     def create(self, name: str, config: NodeConfig, creator: Jid) -> tuple[Node, Deferred[None]]:
         """A new node, in memory at once; the Deferred fires when it is kept. Raises StanzaError."""
@@ -120,13 +130,13 @@ class PubsubService:
         return node, kept.addErrback(self._not_created, node)
 
     def _not_created(self, failure: Failure, node: Node) -> Failure:
-        """The storage is away: there is no such node."""
+        """The node could not be stored: forget it."""
         if self.nodes.get(node.name) is node:
             del self.nodes[node.name]
         return failure
 
     async def configure(self, node: Node, config: NodeConfig) -> None:
-        """Another configuration for a node."""
+        """Change the configuration of a node."""
         fewer = config.max_items < node.config.max_items or not config.persist_items
         node.record = msgspec.structs.replace(node.record, config=config)
         kept = [Deferred.fromCoroutine(self.store.put(self.owner, node.record))]
@@ -142,14 +152,19 @@ class PubsubService:
         return Deferred.fromCoroutine(self.store.delete(self.owner, node))
 
     def put_party(self, node: Node, party: Party) -> Deferred[None]:
-        """Another affiliation or subscription, in memory at once."""
-        if party.affiliation == party.subscription == "none":
-            node.parties.pop(party.jid, None)
-        else:
-            node.parties[party.jid] = party
+        """Change an affiliation or subscription, in memory at once."""
+        node.put(party)
         if self.is_gone or self.nodes.get(node.name) is not node:  # it was deleted meanwhile
             return succeed(None)
         return Deferred.fromCoroutine(self.store.put_party(self.owner, node.name, party))
+
+    def end_leases(self, node: Node) -> None:
+        """End the subscriptions whose time is over, and tell those who had them (section 12.19)."""
+        for party in node.ended(self.now_utc_s()):
+            ended = msgspec.structs.replace(party, subscription="none", deliver=True, ends_utc_s=0.0)
+            kept = self.put_party(node, ended)
+            kept.addErrback(partial(log_failed, _log, f"Ending a subscription of {node.name}"))
+            self.send(self.events.subscription(self.new_id(), node.name, node.config, party.jid, "none"), [party.jid])
 
     def check_parties(self) -> None:
         """Raise StanzaError where there is no room for one more affiliation or subscription."""
@@ -171,4 +186,11 @@ class PubsubService:
 
     def send(self, event: Stanza, receivers: Iterable[Jid]) -> Settled:
         """One notification for each of them."""
-        return all_of(self.route(addressed(event, jid)) for jid in receivers)
+        jids = [*receivers]
+        self.note_copies(event, len(jids))
+        return all_of(self.route(copy) for copy in addressed_to_each(event, jids))
+
+    def note_copies(self, event: Stanza, count: int) -> None:
+        """Record how many are notified by what is followed."""
+        if event.trace_id and count:
+            self.tracer.record(Event.ROUTED, event, f"{count} copies", copies=count)

@@ -1,17 +1,22 @@
-"""What subscribers do (XEP-0060 sections 5.6, 5.7, 6.1 to 6.4), and how owners let them in (8.6)."""
+"""What subscribers do (XEP-0060 sections 5.6, 5.7, 6.1 to 6.4), and how owners approve them (8.6)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import msgspec
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
+from cluster.base.settled import until_settled
+from cluster.base.storage import log_failed
 from cluster.pubsub import configuration
 from cluster.pubsub.access import check_owner, is_admitted
 from cluster.pubsub.errors import PUBSUB, forbidden, refusal
 from cluster.pubsub.retrieving import last_events
 from cluster.pubsub.service import PubsubService
+from cluster.pubsub.subscription_options import options_form, with_options
 from cluster.store.pubsub import Node, Party, SubscriptionState
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError
@@ -21,22 +26,25 @@ from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.stanza import Stanza, make
 
-SUBSCRIBE_OPTIONS = f"{PUBSUB}#subscribe_options"
+_log = Logger()
+
 AUTHORIZATION = f"{PUBSUB}#subscribe_authorization"
 MAX_OF_ENTITY = 100
-"""Subscriptions of one entity to one node, by its full JIDs; else one could use up what is for all."""
+"""Subscriptions of one entity to one node, by its full JIDs: it must not use up the room for all."""
 _OPTIONS = f"{{{PUBSUB}}}options"
 
 
 async def subscribe(service: PubsubService, entity: Jid, asked: Element, pubsub: Element) -> Element:
-    """Make a subscription; `<pubsub>` with its state (section 6.1). Raises StanzaError."""
+    """Subscribe (section 6.1); the answer has the state. Raises StanzaError."""
     node, jid = service.node(asked.get("node", "")), own_jid(asked, entity)
     if jid is None:
         raise refusal(Condition.BAD_REQUEST, "invalid-jid", "nobody subscribes for somebody else")
     is_at_once = is_admitted(service, node, entity)
     options = pubsub.find(_OPTIONS)
     if options is not None and ("node" in options.attrib or "jid" in options.attrib):  # section 6.3.7
-        raise StanzaError(Condition.BAD_REQUEST, "these options are those of the subscription beside them")
+        raise StanzaError(
+            Condition.BAD_REQUEST, "these options belong to <subscribe>, which names the node and the JID"
+        )
     before = node.parties.get(jid) or Party(jid)
     if before.subscription == "pending" and not is_at_once:
         raise refusal(Condition.NOT_AUTHORIZED, "pending-subscription", "an owner has not approved it yet")
@@ -45,7 +53,7 @@ async def subscribe(service: PubsubService, entity: Jid, asked: Element, pubsub:
     if jid not in node.parties:
         _check_room(service, node, jid)
     state: SubscriptionState = "subscribed" if is_at_once else "pending"
-    party = msgspec.structs.replace(before, subscription=state, deliver=_deliver(options, True))
+    party = with_options(service, options, msgspec.structs.replace(before, subscription=state, deliver=True))
     await service.put_party(node, party)
     if is_at_once:
         await tell_owners(service, node, party)
@@ -64,7 +72,7 @@ def _check_room(service: PubsubService, node: Node, jid: Jid) -> None:
 
 
 def own_jid(asked: Element, entity: Jid) -> Jid | None:
-    """The JID in a request, None where it is no JID or somebody else's (section 6.1.3.1)."""
+    """The JID in a request, None if it is invalid or somebody else's (section 6.1.3.1)."""
     try:
         jid = Jid.parse(asked.get("jid", ""))
     except JidError:
@@ -76,7 +84,7 @@ def _answer(node: Node, party: Party, options: Element | None) -> Element:
     answer = Element(f"{{{PUBSUB}}}pubsub")
     answer.append(subscription_element(node.name, party))
     if options is not None:  # section 6.3.7
-        SubElement(answer, _OPTIONS).append(_options_form("result", party.deliver))
+        SubElement(answer, _OPTIONS).append(options_form("result", party))
     return answer
 
 
@@ -86,36 +94,30 @@ def subscription_element(node: str, party: Party) -> Element:
 
 
 async def _send_last(service: PubsubService, node: Node, jid: Jid) -> None:
-    """Section 6.1.7."""
+    """Send the last item to a new subscriber (section 6.1.7)."""
     if node.config.send_last_published_item == "never" or not node.config.persist_items:
         return
     for event in await last_events(service, [node]):
-        settled = service.send(event, [jid])
-        if settled is not None:
-            await settled
+        await until_settled(service.send(event, [jid]))
 
 
 async def tell_owners(service: PubsubService, node: Node, party: Party) -> None:
-    """Whoever has the node hears who subscribes and unsubscribes, where it wants to (`pubsub#notify_sub`)."""
+    """Tell the owners who subscribes and unsubscribes, if the node is configured so (`pubsub#notify_sub`)."""
     if node.config.notify_sub:
         about = (node.name, node.config, party.jid, party.subscription)
-        settled = service.send(service.events.subscription(service.new_id(), *about), node.owners)
-        if settled is not None:
-            await settled
+        await until_settled(service.send(service.events.subscription(service.new_id(), *about), node.owners))
 
 
 async def tell_state(service: PubsubService, node: Node, jid: Jid, state: SubscriptionState) -> None:
-    """A subscriber hears that its subscription is another now (section 12.14)."""
+    """Tell a subscriber the new state of its subscription (section 12.14)."""
     event = service.events.subscription(service.new_id(), node.name, node.config, jid, state)
-    settled = service.send(event, [jid])
-    if settled is not None:
-        await settled
+    await until_settled(service.send(event, [jid]))
 
 
 async def unsubscribe(service: PubsubService, entity: Jid, asked: Element) -> Element:
     """End a subscription (section 6.2). Raises StanzaError."""
     node, party = _subscription(service, entity, asked)
-    ended = msgspec.structs.replace(party, subscription="none", deliver=True)
+    ended = msgspec.structs.replace(party, subscription="none", deliver=True, ends_utc_s=0.0)
     await service.put_party(node, ended)
     await tell_owners(service, node, ended)
     answer = Element(f"{{{PUBSUB}}}pubsub")
@@ -145,48 +147,25 @@ def options(service: PubsubService, entity: Jid, asked: Element) -> Element:
     node, party = _subscription(service, entity, asked)
     answer = Element(f"{{{PUBSUB}}}pubsub")
     shown = SubElement(answer, _OPTIONS, node=node.name, jid=str(party.jid))
-    shown.append(_options_form("form", party.deliver))
+    shown.append(options_form("form", party))
     return answer
 
 
 async def set_options(service: PubsubService, entity: Jid, asked: Element) -> None:
-    """Change them (section 6.3.5)."""
+    """Change the options of a subscription (section 6.3.5)."""
     node, party = _subscription(service, entity, asked)
-    changed = msgspec.structs.replace(party, deliver=_deliver(asked, party.deliver))
-    await service.put_party(node, changed)
+    await service.put_party(node, with_options(service, asked, party))
 
 
 def default_options(service: PubsubService, asked: Element) -> Element:
-    """The options of a new subscription, at a node or at all (section 6.4)."""
+    """The options of a new subscription, to one node or to any (section 6.4)."""
     name = asked.get("node")
     if name:
         service.node(name)
     answer = Element(f"{{{PUBSUB}}}pubsub")
     shown = SubElement(answer, f"{{{PUBSUB}}}default", {"node": name} if name else {})
-    shown.append(_options_form("form", True))
+    shown.append(options_form("form", Party(service.jid)))
     return answer
-
-
-def _options_form(kind: str, deliver: bool) -> Element:
-    form = data_form.new(kind, SUBSCRIBE_OPTIONS)
-    is_form = kind == "form"
-    label = "Whether to be told of what is published" if is_form else ""
-    data_form.add(form, "pubsub#deliver", "boolean" if is_form else "", ["1" if deliver else "0"], label)
-    return form
-
-
-def _deliver(options: Element | None, before: bool) -> bool:
-    values = configuration.read_form(options, SUBSCRIBE_OPTIONS)
-    if values is None:
-        return before
-    unknown = sorted(values.keys() - {"pubsub#deliver"})
-    if unknown:
-        text = f"the option is pubsub#deliver, not {', '.join(unknown)}"
-        raise refusal(Condition.BAD_REQUEST, "invalid-options", text)
-    try:
-        return configuration.read_boolean(values.get("pubsub#deliver", ["1" if before else "0"]))
-    except ValueError as error:
-        raise refusal(Condition.BAD_REQUEST, "invalid-options", f"pubsub#deliver {error}") from None
 
 
 # --- lists of one's own
@@ -216,7 +195,7 @@ def affiliations(service: PubsubService, entity: Jid, asked: Element) -> Element
 
 def _nodes(service: PubsubService, asked: Element) -> Sequence[Node]:
     name = asked.get("node")
-    return [service.node(name)] if name else [*service.nodes.values()]
+    return [service.node(name)] if name else [service.node(each) for each in service.nodes]
 
 
 # --- what an owner has to approve
@@ -224,20 +203,22 @@ def _nodes(service: PubsubService, asked: Element) -> Sequence[Node]:
 
 async def ask_owners(service: PubsubService, node: Node, jid: Jid) -> None:
     """Ask all owners to approve a subscription (section 8.6); the first answer counts."""
+    await until_settled(service.send(question(service, node, jid), node.owners))
+
+
+def question(service: PubsubService, node: Node, jid: Jid) -> Stanza:
+    """The request to approve a subscription, without a receiver."""
     form = data_form.new("form", AUTHORIZATION, "Shall this entity be subscribed to the node?")
     data_form.add(form, "pubsub#node", "text-single", [node.name], "Node")
     data_form.add(form, "pubsub#subscriber_jid", "jid-single", [str(jid)], "Subscriber")
     data_form.add(form, "pubsub#allow", "boolean", ["0"], "Allow it")
     body = Element(f"{{{CLIENT}}}body")
     body.text = f"{jid} asks to be subscribed to the node {node.name}."
-    question = make("message", from_=service.jid, id=service.new_id(), payload=[form, body])
-    settled = service.send(question, node.owners)
-    if settled is not None:
-        await settled
+    return make("message", from_=service.jid, id=service.new_id(), payload=[form, body])
 
 
 def is_authorization(message: Stanza) -> bool:
-    """An owner answers such a question."""
+    """Whether the message is an owner's answer to such a question."""
     if f"{DATA} x" not in message.payloads or message.type == "error":
         return False
     form = message.tree.find(f"{{{DATA}}}x")
@@ -245,7 +226,7 @@ def is_authorization(message: Stanza) -> bool:
 
 
 async def authorize(service: PubsubService, message: Stanza) -> None:
-    """What an owner says; nothing comes of a form that is cancelled. Raises StanzaError."""
+    """Apply an owner's answer; a cancelled form changes nothing. Raises StanzaError."""
     assert message.from_ is not None
     values = configuration.read_form(message.tree, AUTHORIZATION)
     if values is None:
@@ -269,20 +250,27 @@ def _asked_about(service: PubsubService, values: Mapping[str, Sequence[str]]) ->
 
 
 async def set_subscription(service: PubsubService, node: Node, jid: Jid, state: SubscriptionState) -> None:
-    """An owner decides (sections 8.6 and 8.8.2); the subscriber hears of it."""
+    """Set a subscription, as an owner decides (sections 8.6 and 8.8.2), and tell the subscriber."""
     before = node.parties.get(jid) or Party(jid)
     if before.subscription == state:
         return
     if jid not in node.parties:
         service.check_parties()
-    await service.put_party(node, msgspec.structs.replace(before, subscription=state))
+    ends_utc_s = 0.0 if state == "none" else before.ends_utc_s
+    await service.put_party(node, msgspec.structs.replace(before, subscription=state, ends_utc_s=ends_utc_s))
     await tell_state(service, node, jid, state)
     if state == "subscribed":
         await _send_last(service, node, jid)
 
 
+def cancel_logged(service: PubsubService, node: Node, jids: Sequence[Jid]) -> None:
+    """As `cancel`, where the notification that found them does not wait for it; a failure is logged."""
+    cancelled = cancel(service, node, jids)
+    cancelled.addErrback(partial(log_failed, _log, f"Ending subscriptions of {node.name}"))
+
+
 def cancel(service: PubsubService, node: Node, jids: Sequence[Jid]) -> Deferred[None]:
-    """These may not be subscribed any more, or nobody is there (sections 12.4 and 12.14)."""
+    """End the subscriptions of those who may not read any more or do not exist (sections 12.4 and 12.14)."""
 
     async def end() -> None:
         for jid in jids:

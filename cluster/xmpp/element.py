@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from xml.etree.ElementTree import Element, SubElement, XMLParser
-from xml.sax.saxutils import quoteattr
 
 from cluster.xmpp.namespaces import CLIENT, STREAMS, XML
+from cluster.xmpp.quoting import quoteattr
 
 __all__ = ["NOT_XML", "Element", "SubElement", "canonical", "check_text", "parse", "serialize", "split", "text_of"]
 
@@ -20,7 +20,7 @@ one of 400 MB. Those of the extensions are shorter."""
 _CONTEXT = f"<context xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>".encode()
 
 
-NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """XML 1.0 section 2.2: NUL, other control characters and lone surrogates are not allowed in a stanza."""
 
 

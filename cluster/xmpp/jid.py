@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache, lru_cache
 from ipaddress import IPv6Address
+from typing import Any
 from unicodedata import normalize
 
 import idna
 import msgspec
-from precis_i18n import get_profile
 
-_LOCALPART = get_profile("UsernameCaseMapped")
-_RESOURCEPART = get_profile("OpaqueString")
+_LOCALPART, _RESOURCEPART = "UsernameCaseMapped", "OpaqueString"
 
 MAX_PART_BYTES = 1023
 """RFC 7622 sections 3.2 to 3.4: each part is at most 1023 octets of UTF-8."""
@@ -65,6 +64,16 @@ class Jid(msgspec.Struct, frozen=True, array_like=True, gc=False, order=True):
     def __str__(self) -> str:
         text = f"{self.localpart}@{self.domainpart}" if self.localpart else self.domainpart
         return f"{text}/{self.resourcepart}" if self.resourcepart else text
+
+
+@lru_cache(maxsize=16_384)
+def is_address(jid: Jid) -> bool:
+    """Whether it is what `Jid.parse` reads from its text; parts that others made may, written together, read as another
+    address or as none."""
+    try:
+        return Jid.parse(str(jid)) == jid
+    except JidError:
+        return False
 
 
 @lru_cache(maxsize=16_384)
@@ -136,9 +145,16 @@ def _stands_alone(character: str) -> bool:
         return False
 
 
-def _enforce(profile: object, part: str, text: str) -> str:
+@cache
+def _profile(name: str) -> Any:
+    from precis_i18n import get_profile  # tables that no command waits for: most addresses are ASCII
+
+    return get_profile(name)
+
+
+def _enforce(profile: str, part: str, text: str) -> str:
     try:
-        prepared = str(profile.enforce(text))  # type: ignore[attr-defined]  # precis_i18n has no types
+        prepared = str(_profile(profile).enforce(text))
     except UnicodeEncodeError as error:
         raise JidError(f"{part} {text!r}: {error.reason}") from None
     _check_size(part, prepared)

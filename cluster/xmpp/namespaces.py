@@ -19,6 +19,8 @@ XML = "http://www.w3.org/XML/1998/namespace"
 DIALBACK = "jabber:server:dialback"
 DIALBACK_FEATURE = "urn:xmpp:features:dialback"
 STREAM_LIMITS = "urn:xmpp:stream-limits:0"
+BIDI = "urn:xmpp:bidi"
+BIDI_FEATURE = "urn:xmpp:features:bidi"
 
 BLOCKING_ERRORS = "urn:xmpp:blocking:errors"
 DELAY = "urn:xmpp:delay"

@@ -6,14 +6,14 @@ import re
 from collections.abc import Set
 from functools import lru_cache
 from hashlib import blake2b
-from xml.sax.saxutils import quoteattr
 
 import msgspec
 
 from cluster.xmpp import element as xml
 from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.namespaces import DELIVERY, STANZA_ID
-from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.quoting import quoteattr
+from cluster.xmpp.stanza import Stanza, opening, payload_names, to_attribute
 
 _NAMESPACE = STANZA_ID.encode()
 _ELEMENT = f"{{{STANZA_ID}}}stanza-id"
@@ -50,10 +50,23 @@ class StanzaIds:
         keyed.update(place.encode())
         return keyed.hexdigest()
 
+    def of_sent(self, message: Stanza, sm_id: str, number: int) -> str:
+        """The id for the message of this number on a client's stream: the same if the client sends it again because the
+        server did not tell that it was handled (XEP-0198 section 5). It has the length of a random one."""
+        keyed = self._keyed.copy()
+        keyed.update(f"session {sm_id}:{number} ".encode() + message.raw)
+        return keyed.hexdigest()[:_DIGEST_BYTES]
+
 
 def is_of_place(id: str) -> bool:
-    """Whether `StanzaIds` made it, so that a second message with it is the same one. Other ids have other lengths."""
+    """Whether it is the id of a place, so that what it names is read again after a crash. Other ids have other
+    lengths."""
     return len(id) == 2 * _DIGEST_BYTES
+
+
+def is_marked(message: Stanza) -> bool:
+    """Whether `marked` made it, if it is of this domain: a client's own claims are removed."""
+    return message.payloads[-1:] == (_MARK_PAYLOAD,)
 
 
 @lru_cache(maxsize=16_384)
@@ -67,7 +80,12 @@ def marked(message: Stanza, id: str, own: Set[str]) -> Stanza:
     `id`: that of `StanzaIds` for its place. Stanza-ids in the name of our `own` domains are removed from the message.
     The mark is not a stanza-id, because clients take that for the id of an archived message (XEP-0313 section 3.5).
     """
-    return _with_last(_unclaimed(message, own), _MARK, id, _MARK_PAYLOAD)
+    return with_mark(_unclaimed(message, own), id)
+
+
+def with_mark(message: Stanza, id: str) -> Stanza:
+    """The same for a message of a client of this domain, which has no claims: see `without_claims`."""
+    return _with_last(message, _MARK, id, _MARK_PAYLOAD)
 
 
 def arrived(message: Stanza, id: str, domain: Jid, own: Set[str]) -> Stanza:
@@ -146,13 +164,25 @@ def _unclaimed(message: Stanza, own: Set[str]) -> Stanza:
     # "&#" could spell the namespace; a number is found several times as fast as bytes are
     if raw.find(_NAMESPACE) < 0 and not (_AMPERSAND in raw and b"&#" in raw):
         return message
-    return message if _is_of_another_alone(message, own) else without_claims(message, own)
+    return message if _has_plain_id(message, own) else without_claims(message, own)
 
 
-def _is_of_another_alone(message: Stanza, own: Set[str]) -> bool:
-    """The one stanza-id is the last child and plainly somebody else's: so are the messages of rooms."""
+def _has_plain_id(message: Stanza, own: Set[str]) -> bool:
+    """The one stanza-id is plainly somebody else's, as in the messages of rooms, whose copies are checked once."""
     raw = message.raw
-    found = _LAST.search(raw) if message.payloads[-1:] == (_PAYLOAD,) else None
+    if message.payloads[-1:] != (_PAYLOAD,):
+        return False
+    if message.from_ is not None and message.to is not None:
+        addresses = opening("message", message.from_) + to_attribute(message.to)
+        if raw.startswith(addresses):
+            return _has_plain_id_behind(raw[len(addresses) :], frozenset(own))
+    return _has_plain_id_behind(raw, frozenset(own))
+
+
+@lru_cache(maxsize=1)
+def _has_plain_id_behind(raw: bytes, own: frozenset[str]) -> bool:
+    """The same for all that follows the addresses."""
+    found = _LAST.search(raw)
     if found is None or raw.count(_NAMESPACE) != 1 or _DELIVERY in raw or b"&#" in raw:
         return False
     return not _is_of(own, found[1].decode())
@@ -163,8 +193,7 @@ def _without_claims_of(own: Set[str], message: Stanza) -> tuple[bytes, tuple[str
     for child in [*tree]:
         if child.tag == _MARK_ELEMENT or (child.tag == _ELEMENT and _is_of(own, child.get("by", ""))):
             tree.remove(child)
-    names = tuple(" ".join(xml.split(child.tag)).lstrip() for child in tree)
-    return xml.serialize(tree), names
+    return xml.serialize(tree), payload_names(tree)
 
 
 def _is_of(own: Set[str], by: str) -> bool:

@@ -13,6 +13,11 @@ def to_text(utc_s: float) -> str:
     return datetime.fromtimestamp(utc_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def rounded(utc_s: float) -> float:
+    """Seconds since the epoch, to the millisecond, as `to_text` writes them."""
+    return int(utc_s * 1000 + 0.5) / 1000
+
+
 def parse(text: str) -> float:
     """Seconds since the epoch. Raises ValueError for a text that is not a DateTime."""
     if not _DATE_TIME.fullmatch(text):

@@ -1,11 +1,14 @@
-"""Finds the end of an XML token that comes in pieces: each byte is examined once, however the input is cut."""
+"""What the raw bytes tell of XML tokens: whether the last one is complete, and whether one may be too long."""
 
 from __future__ import annotations
 
 import re
 
-_TAG = re.compile(rb"<(?:[^\"'<>]++|\"[^\"<]*+\"|'[^'<]*+')*+>")
-_QUOTED = re.compile(rb"(?:[^\"'<>]++|\"[^\"<]*+\"|'[^'<]*+')++")
+from cluster.xmpp.limits import MAX_NAMESPACE
+
+# a possessive repeat of a group may end at a wrong place before Python 3.11.5 (github.com/python/cpython/issues/106052)
+_TAG = re.compile(rb"<(?:[^\"'<>]++|\"[^\"<]*+\"|'[^'<]*+')*>")
+_QUOTED = re.compile(rb"(?:[^\"'<>]++|\"[^\"<]*+\"|'[^'<]*+')+")
 """In a tag: up to its end, an unclosed value, or a `<`, which is not allowed there."""
 _CLOSING = {
     b"<": re.compile(rb"[\"'<>]"),
@@ -16,9 +19,12 @@ _CLOSING = {
 """The end of an incomplete tag, quoted value or reference, by its beginning; or a character that is not allowed in
 it."""
 
+_BRACE, _AMPERSAND, _HASH = b"}&#"
+
 
 class UnfinishedToken:
-    """Holds an incomplete tag or reference back from expat until its end has come.
+    """Holds an incomplete tag or reference back from expat until its end has come. Each byte is examined once, however
+    the input is cut.
 
     expat before 2.6 scans an incomplete token again with every piece of it. Later versions, and older ones as patched
     by distributions, delay a token that comes in three pieces until much more has come: a stanza would wait for the
@@ -79,3 +85,24 @@ class UnfinishedToken:
             else:
                 self._within = what
         return -1
+
+
+def may_have_odd_namespace(tokens: bytes) -> bool:
+    """Whether a namespace in these whole tokens may have a brace or be too long; False is certain."""
+    # searching for a byte by its number is several times as fast as searching for two
+    may_have_brace = _BRACE in tokens or (_AMPERSAND in tokens and _HASH in tokens and b"&#" in tokens)
+    return may_have_brace or may_have_long_namespace(tokens)
+
+
+def may_have_long_namespace(tokens: bytes) -> bool:
+    """Whether a namespace in these whole tokens may have more than MAX_NAMESPACE characters; False is certain.
+
+    A character takes at least one byte, and a value contains no `<`. So a long one takes that many bytes between two of
+    them. Of each such window the last `<` is found from its end: few bytes are examined.
+    """
+    at = 0
+    while at + MAX_NAMESPACE <= len(tokens):
+        at = tokens.rfind(b"<", at, at + MAX_NAMESPACE) + 1
+        if not at:
+            return True
+    return False

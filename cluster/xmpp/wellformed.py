@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from xml.parsers import expat
 
-from cluster.xmpp.limits import CARRIED
+from cluster.xmpp.limits import CARRIED, MAX_NAMESPACE
 from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.tokens import may_have_long_namespace
 
+_NUL = 0
 _TAGS = {kind: (f"<{kind}".encode(), f"</{kind}>".encode()) for kind in ("message", "presence", "iq")}
 
 
 class _Restricted(Exception):
-    """The bytes have something that a client must not be sent (RFC 6120 section 11.1)."""
+    """The bytes have something that a client must not be sent (RFC 6120 section 11.1, limits.py)."""
 
 
 def why_malformed(raw: bytes) -> str:
@@ -21,9 +23,14 @@ def why_malformed(raw: bytes) -> str:
 
 
 def _why_not_one(raw: bytes, on_cdata: Callable[[], None] | None) -> str:
-    parser = expat.ParserCreate(None, "}")  # so every prefix is bound, and no namespace contains the separator
+    if _NUL in raw:
+        return "it has a NUL character, or is UTF-16"  # which expat reads, whatever its settings
+    parser = expat.ParserCreate("UTF-8", "}")  # so every prefix is bound, and no namespace contains the separator
     parser.CommentHandler = parser.ProcessingInstructionHandler = _refuse
+    parser.XmlDeclHandler = parser.StartDoctypeDeclHandler = _refuse
     parser.StartCdataSectionHandler = on_cdata
+    if may_have_long_namespace(raw):
+        parser.StartNamespaceDeclHandler = _refuse_long
     try:
         parser.Parse(raw, True)  # one element, or there is junk after it: a second, forged stanza
     except (expat.ExpatError, _Restricted) as error:
@@ -86,5 +93,10 @@ def _is_simple(stanza: Stanza) -> bool:
     return stanza.raw.rfind(begin) == 0 and stanza.raw.endswith(end)
 
 
-def _refuse(*_: str) -> None:
-    raise _Restricted("a comment or a processing instruction is in it")
+def _refuse_long(prefix: str | None, uri: str | None) -> None:
+    if uri and len(uri) > MAX_NAMESPACE:
+        raise _Restricted(f"a namespace has more than {MAX_NAMESPACE} characters")
+
+
+def _refuse(*_: object) -> None:
+    raise _Restricted("a comment, a declaration, a DTD or a processing instruction is in it")

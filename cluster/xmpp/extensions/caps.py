@@ -1,7 +1,7 @@
 """Entity capabilities (XEP-0115, XEP-0390): what a presence says of its client, and whether its answer is just that.
 
-An answer that does not have the hash, or that no hash can be made of, tells of nobody else than of who gave it: a cache
-could be poisoned otherwise (XEP-0115 section 7.1).
+An answer that does not have the hash, or of which no hash can be made, counts only for the client that gave it:
+otherwise it could poison a cache (XEP-0115 section 9.3).
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ CAPS_2 = "urn:xmpp:caps"
 HASHES = "urn:xmpp:hashes:2"
 INFO = "http://jabber.org/protocol/disco#info"
 NOTIFY = "+notify"
-"""Behind the name of a node: its events are wanted (XEP-0060 section 9.2)."""
+"""After the name of a node: the client wants its notifications (XEP-0060 section 9.2)."""
 MAX_INTERESTS = 256
 """Nodes whose events one client gets."""
 MAX_INTERESTS_BYTES = 8_192
 """Of their names together; they are kept for each client."""
 MAX_TEXT = 1_023
-"""Characters of a node and of a hash; longer ones, which would be kept as well, say nothing."""
+"""Characters of a node and of a hash, both of which are kept; longer ones are ignored."""
 _ALGORITHMS = {
     "sha-1": "sha1", "sha-224": "sha224", "sha-256": "sha256", "sha-384": "sha384", "sha-512": "sha512",
     "sha3-256": "sha3_256", "sha3-512": "sha3_512",
@@ -42,9 +42,9 @@ _ALGORITHMS = {
 """By their names in XEP-0300."""
 P = TypeVar("P", bytes, tuple[bytes, ...])
 _C = re.compile(rb"<c\s[^<>]*/>")
-"""Mostly all there is to parse; a presence costs ten times as much."""
+"""Usually only this element has to be parsed; to parse the whole presence costs ten times as much."""
 _MAX_C_BYTES = 4_096
-"""Of which it is remembered what it says."""
+"""Of an element whose meaning is cached."""
 
 
 class Capabilities(msgspec.Struct, frozen=True):
@@ -60,7 +60,7 @@ class Capabilities(msgspec.Struct, frozen=True):
 
 
 def read(presence: Stanza) -> Capabilities | None:
-    """The capabilities of who sends this; None where it says nothing of them."""
+    """The capabilities that a presence refers to; None if it refers to none."""
     old, new = f"{CAPS} c" in presence.payloads, f"{CAPS_2} c" in presence.payloads
     if not old and not new:
         return None
@@ -98,7 +98,7 @@ def _named(old: Element | None, new: Element | None) -> Iterator[Capabilities]:
 
 
 def is_proved(capabilities: Capabilities, query: Element) -> bool:
-    """The answer is what the hash stands for (XEP-0115 section 5.4; XEP-0390 section 4.4)."""
+    """Whether the answer has the hash (XEP-0115 section 5.4; XEP-0390 section 4.4)."""
     if not capabilities.algorithm:
         return False
     try:
@@ -146,13 +146,13 @@ def _input(query: Element) -> bytes:
     for form_type, fields in sorted(forms.items()):
         lines += [form_type, *fields]
     if any(b"<" in line for line in lines):
-        raise _IllFormed("what is between the parts is in one of them")
+        raise _IllFormed("a part contains the separator")
     return b"".join(line + b"<" for line in lines)
 
 
 def _once(parts: list[P]) -> list[P]:
     if len(set(parts)) < len(parts):
-        raise _IllFormed("something is in it twice")
+        raise _IllFormed("something is listed twice")
     return parts
 
 

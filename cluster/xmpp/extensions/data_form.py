@@ -32,7 +32,9 @@ def add(form: Element, name: str, kind: str = "", values: Sequence[str] = (), la
 
 def values(form: Element) -> Values:
     """The values of each field, FORM_TYPE among them."""
-    return {field.get("var", ""): [value.text or "" for value in field.iter(_VALUE)] for field in form.findall(_FIELD)}
+    return {
+        field.get("var", ""): [value.text or "" for value in field.findall(_VALUE)] for field in form.findall(_FIELD)
+    }
 
 
 def is_true(values: Sequence[str] | None) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from xml.sax.saxutils import quoteattr
 
 import msgspec
 
@@ -15,6 +14,7 @@ from cluster.xmpp.extensions.data_form import DATA
 from cluster.xmpp.extensions.forward import forwarded
 from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.namespaces import MAM
+from cluster.xmpp.quoting import quoteattr
 from cluster.xmpp.stanza import Stanza, opening
 
 VALIDATE = "http://jabber.org/protocol/xdata-validate"

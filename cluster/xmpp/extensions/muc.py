@@ -1,4 +1,4 @@
-"""Multi-User Chat (XEP-0045): its namespaces, and what entering, invitations and requests of administrators say."""
+"""Multi-User Chat (XEP-0045): namespaces, and readers of join presence, invitations and administrators' requests."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ OCCUPANT_ID = "urn:xmpp:occupant-id:0"
 CONFERENCE = "jabber:x:conference"
 MODERATE = "urn:xmpp:message-moderate:1"
 RETRACT = "urn:xmpp:message-retract:1"
+RETRACT_PAYLOAD = f"{RETRACT} retract"
+TOMBSTONE_PAYLOAD = f"{RETRACT} retracted"
 
 JOIN_PAYLOAD = f"{MUC} x"
 USER_PAYLOAD = f"{USER} x"
@@ -31,7 +33,7 @@ OCCUPANT_ID_PAYLOAD = f"{OCCUPANT_ID} occupant-id"
 
 
 class HistoryRequest(msgspec.Struct, frozen=True):
-    """How much of what was said somebody wants who enters (section 7.2.14); None: as much as the room gives."""
+    """The limits of history that a newcomer asks for (section 7.2.14); None: no limit but the room's."""
 
     max_characters: int | None = None
     max_stanzas: int | None = None
@@ -40,14 +42,14 @@ class HistoryRequest(msgspec.Struct, frozen=True):
 
 
 class Join(msgspec.Struct, frozen=True):
-    """What the presence says by which somebody enters (section 7.2)."""
+    """The contents of a join presence (section 7.2)."""
 
     password: str = ""
     history: HistoryRequest = HistoryRequest()
 
 
 def read_join(presence: Element) -> Join:
-    """What the `<x/>` in it says. Raises StanzaError for numbers and times that are none."""
+    """Read the `<x/>` in a join presence. Raises StanzaError for invalid numbers and times."""
     x = presence.find(f"{{{MUC}}}x")
     if x is None:
         return Join()
@@ -73,7 +75,7 @@ def _read_history(history: Element) -> HistoryRequest:
 
 
 class AdminItem(msgspec.Struct, frozen=True):
-    """One `<item/>` of a request of a moderator, admin or owner (sections 8 to 10); None where it does not say."""
+    """One `<item/>` of a request of a moderator, admin or owner (sections 8 to 10); None: absent."""
 
     affiliation: str | None
     role: str | None
@@ -108,11 +110,11 @@ class Invitation(msgspec.Struct, frozen=True):
     is_declined: bool
     to: Jid
     element: Element
-    """As it came; its `to` is for the room."""
+    """As received; its `to` is for the room."""
 
 
 def read_invitations(message: Element) -> Iterator[Invitation]:
-    """Those in a message to a room. Raises StanzaError."""
+    """Read the invitations and refusals in a message to a room. Raises StanzaError."""
     for name in ("invite", "decline"):
         for element in message.iterfind(f"{{{USER}}}x/{{{USER}}}{name}"):
             to = read_jid(element.get("to"))
@@ -122,7 +124,7 @@ def read_invitations(message: Element) -> Iterator[Invitation]:
 
 
 def read_jid(text: str | None) -> Jid | None:
-    """The address of an attribute, None without it. Raises StanzaError for what is none."""
+    """The address in an attribute, None without it. Raises StanzaError for an invalid one."""
     try:
         return None if text is None else Jid.parse(text)
     except JidError as error:

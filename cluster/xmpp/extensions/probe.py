@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from xml.sax.saxutils import quoteattr
 
 import msgspec
 
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.namespaces import PROBE
+from cluster.xmpp.quoting import quoteattr
 from cluster.xmpp.stanza import Stanza
 
 MAX_ID_CHARACTERS = 64
@@ -21,7 +21,10 @@ PROBER = "trace-"
 
 TRACE_PAYLOAD = f"{PROBE} trace"
 """What a server adds to a stanza that is followed, for another server of ours."""
-_TRACE = re.compile(f"(<trace xmlns=['\"]{PROBE}['\"] id=(?:'[^'<]*'|\"[^\"<]*\")/>)</(?:message|presence)>$".encode())
+_TRACE = re.compile(
+    f"(<trace xmlns=['\"]{PROBE}['\"] id=(?:'[^'<]*'|\"[^\"<]*\")( empty='true')?/>)(</(?:message|presence)>)$".encode()
+)
+"""`empty`: the stanza had an empty-element tag."""
 
 
 def probe_id(stanza: Stanza) -> str:
@@ -78,7 +81,8 @@ def without_trace(stanza: Stanza) -> Stanza:
     found = _TRACE.search(stanza.raw)
     if found is None:  # written otherwise: it stays
         return stanza
-    raw = stanza.raw[: found.start()] + stanza.raw[found.end(1) :]
+    before = stanza.raw[: found.start()]
+    raw = before[:-1] + b"/>" if found[2] else before + found[3]
     id = xml.parse(found[1]).get("id", "")[:MAX_ID_CHARACTERS]
     return msgspec.structs.replace(stanza, raw=raw, payloads=payloads[:-1], trace_id=id)
 
@@ -87,11 +91,11 @@ def _with_last(stanza: Stanza, name: str) -> Stanza:
     if not stanza.trace_id or stanza.kind == "iq" or PROBE_PAYLOAD in stanza.payloads:
         return stanza
     raw, end = stanza.raw, f"</{stanza.kind}>".encode()
-    child = f"<{name} xmlns='{PROBE}' id={quoteattr(stanza.trace_id)}/>".encode()
+    child = f"<{name} xmlns='{PROBE}' id={quoteattr(stanza.trace_id)}".encode()
     if raw.endswith(end):
-        raw = raw[: -len(end)] + child + end
+        raw = raw[: -len(end)] + child + b"/>" + end
     elif raw.endswith(b"/>"):
-        raw = raw[:-2] + b">" + child + end
+        raw = raw[:-2] + b">" + child + (b" empty='true'/>" if name == "trace" else b"/>") + end
     else:  # white space in the end tag
         tree = stanza.tree
         tree.append(Element(f"{{{PROBE}}}{name}", id=stanza.trace_id))

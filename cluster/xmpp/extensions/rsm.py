@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from cluster.xmpp import element as xml
@@ -33,6 +35,20 @@ def read(asked: Element, max_page: int) -> PageRequest | None:
         raise StanzaError(Condition.BAD_REQUEST, f"max={limit!r} is not a number")
     after, before = xml.text_of(page, f"{{{RSM}}}after"), xml.text_of(page, f"{{{RSM}}}before")
     return PageRequest(min(int(limit[:10]), max_page), after or None, before)
+
+
+def places(ids: Sequence[str], page: PageRequest) -> range:
+    """The places of the entries on a page of the list with these ids. Raises StanzaError for an unknown id."""
+    known = {id: place for place, id in enumerate(ids)}
+    for id in (page.after, page.before):
+        if id and id not in known:
+            raise StanzaError(Condition.ITEM_NOT_FOUND, f"the list has no item {id}")
+    start = known[page.after] + 1 if page.after else 0
+    stop = min(len(ids), start + page.max)
+    if page.before is not None:
+        stop = known[page.before] if page.before else len(ids)
+        start = max(start, stop - page.max)
+    return range(start, stop)
 
 
 def tell(ids: list[str], first_index: int, count: int) -> Element:

@@ -12,7 +12,6 @@ import hmac
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from xml.sax.saxutils import quoteattr
 
 import msgspec
 
@@ -22,6 +21,7 @@ from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.limits import FROM_COMPONENT, TO_COMPONENT, Limits
 from cluster.xmpp.namespaces import COMPONENT, SM, STREAM_ERRORS, STREAMS
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader
+from cluster.xmpp.quoting import quoteattr
 from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.streams.content_namespace import into_stream, out_of_stream
 from cluster.xmpp.streams.events import Closed, Misaddressed

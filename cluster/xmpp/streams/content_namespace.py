@@ -4,7 +4,7 @@ components (XEP-0114) and servers."""
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 import msgspec
 
@@ -20,8 +20,9 @@ from cluster.xmpp.stanza import Kind, Stanza, opening
 from cluster.xmpp.streams.stamp import MalformedTo, NotAStanza
 
 _CLIENT = CLIENT.encode()
+_AMPERSAND = ord("&")
 _VALUE = rb"""\s*+=\s*+(?:'[^']*+'|"[^"]*+")"""
-_TAG = re.compile(rb"<(\w++)((?:\s++[^\s=/>]++" + _VALUE + rb")*+)")
+_TAG = re.compile(rb"<(\w++)((?:\s++[^\s=/>]++" + _VALUE + rb")*)")
 """The opening tag of an element without a prefix, and its attributes."""
 _ATTRIBUTE = re.compile(rb"\s++([^\s=]++)" + _VALUE)
 
@@ -30,6 +31,17 @@ _ATTRIBUTE = re.compile(rb"\s++([^\s=]++)" + _VALUE)
 def _kinds(namespace: str) -> dict[str, Kind]:
     kinds: tuple[Kind, ...] = ("message", "presence", "iq")
     return {f"{namespace} {kind}": kind for kind in kinds}
+
+
+_CACHED_BYTES = 1_024
+"""Nearly all stanzas are shorter. The names of longer ones are not kept: each has its namespace, so that they could be
+a thousand times as long."""
+
+
+@lru_cache(maxsize=256)
+def _of_clients(payloads: tuple[str, ...], namespace: str) -> tuple[str, ...]:
+    """The names of these payloads, of which some are of the stream's content namespace (with a space)."""
+    return tuple([name.replace(namespace, f"{CLIENT} ") for name in payloads])
 
 
 def into_stream(stanza: Stanza, namespace: str = COMPONENT) -> Stanza:
@@ -66,7 +78,8 @@ def out_of_stream(child: Slice, namespace: str = COMPONENT) -> Stanza:
         from_ = Jid.parse(get("from") or "")
     except JidError as error:
         raise StreamError(StreamCondition.IMPROPER_ADDRESSING, f"a {kind} from={get('from')!r}: {error}") from None
-    payloads = tuple([name.replace(f"{namespace} ", f"{CLIENT} ") for name in child.payloads])
+    of_clients = _of_clients if len(child.raw) <= _CACHED_BYTES else _of_clients.__wrapped__
+    payloads = of_clients(tuple(child.payloads), f"{namespace} ")
     to, raw = get("to"), _raw(child, kind, from_, namespace)
     if not to:
         raise StreamError(StreamCondition.IMPROPER_ADDRESSING, f"a {kind} of {from_} without `to`")
@@ -81,7 +94,7 @@ def out_of_stream(child: Slice, namespace: str = COMPONENT) -> Stanza:
 def _raw(child: Slice, kind: Kind, from_: Jid, namespace: str) -> bytes:
     begin, raw = opening(kind, from_), child.raw
     # "&#" could spell the namespace
-    if len(raw) <= SMALL_BYTES and namespace.encode() not in raw and b"&#" not in raw:
+    if len(raw) <= SMALL_BYTES and namespace.encode() not in raw and not (_AMPERSAND in raw and b"&#" in raw):
         if raw.startswith(begin):
             return raw
         if (tag := _TAG.match(raw)) is not None and tag[1] == kind.encode():

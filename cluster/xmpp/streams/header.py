@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from xml.sax.saxutils import quoteattr
-
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.namespaces import CLIENT, STREAMS
 from cluster.xmpp.parser import StreamHeader
+from cluster.xmpp.quoting import quoteattr
 
 
 def check(header: StreamHeader, domain: str, content_namespace: str = CLIENT) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
-from xml.sax.saxutils import quoteattr
 
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
@@ -12,10 +11,13 @@ from cluster.xmpp.jid import Jid
 from cluster.xmpp.limits import FROM_SERVER
 from cluster.xmpp.namespaces import STREAMS
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
+from cluster.xmpp.quoting import quoteattr
 from cluster.xmpp.streams.events import TlsWanted
 from cluster.xmpp.streams.feature import Fact, Steps, StreamKind
 from cluster.xmpp.streams.features.clients import CLIENTS
 from cluster.xmpp.streams.login import Bound, Login, Resumption, StreamFailed, condition_of
+
+_ERROR = f"{STREAMS} error"
 
 
 class InitiatingStream:
@@ -49,15 +51,13 @@ class InitiatingStream:
 
     def receive_data(self, data: bytes) -> None:
         """Handle input. Raises StreamError for what a server must not send."""
-        found: list[StreamHeader | Slice | StreamEnd] = []
-        self._parser.feed(data, found)
-        self._inbox.extend(found)
+        self._parser.feed(data, self._inbox)
 
     def events(self) -> Iterator[TlsWanted | Bound | Slice | StreamEnd]:
         """The events of the input; once bound, every child of the stream unchanged. Raises StreamFailed."""
         while self._inbox:
             child = self._inbox.popleft()
-            if isinstance(child, Slice) and child.name == f"{STREAMS} error":
+            if isinstance(child, Slice) and child.name == _ERROR:
                 raise StreamFailed("stream", *condition_of(xml.parse(child.raw)))
             if self.bound is not None:
                 if not isinstance(child, StreamHeader):
@@ -86,6 +86,10 @@ class InitiatingStream:
         self._facts |= Fact.SECURE
         self._open()
 
+    def rest(self) -> None:
+        """No input came for a while: free memory until some does."""
+        self._parser.rest()
+
     def close(self) -> None:
         """End our side of the stream."""
         self._output.append(b"</stream:stream>")
@@ -102,6 +106,7 @@ class InitiatingStream:
         return features
 
     def _open(self) -> None:
+        self._parser.rest()  # expat refers to its callbacks: it would stay until a collection of cycles
         self._parser = StreamParser(FROM_SERVER)
         self._inbox.clear()  # input from before TLS must not count as sent under TLS (RFC 6120 section 5.4.3.3)
         self._output.append(

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
-from xml.sax.saxutils import quoteattr
 
 import msgspec
 
 from cluster.xmpp import element as xml
-from cluster.xmpp.element import Element, SubElement
+from cluster.xmpp.element import Element
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import SASL
+from cluster.xmpp.quoting import quoteattr
 from cluster.xmpp.streams import sasl
 from cluster.xmpp.streams.events import KeysWanted, PasswordGiven
 
@@ -127,8 +127,9 @@ class LoginExchange:
         if self._asked is not None:
             (mechanism, bindings), self._asked = self._asked, None
             return self._first(mechanism, message, bindings)
-        assert self._scram is not None  # PLAIN is accepted or refused before the next element is read
-        return Told(_sasl("success", self._scram.finish(message)), accepted=True)
+        scram, self._scram = self._scram, None  # a stream that is logged in keeps no keys
+        assert scram is not None  # PLAIN is accepted or refused before the next element is read
+        return Told(_sasl("success", scram.finish(message)), accepted=True)
 
     def accept_password(self) -> bytes:
         """The `<success>` of a PLAIN login."""
@@ -138,11 +139,7 @@ class LoginExchange:
         """The `<failure>` (RFC 6120 section 6.4.5); the peer may try again."""
         self.refused += 1
         self._scram = self._asked = None
-        failure = Element(f"{{{SASL}}}failure")
-        SubElement(failure, f"{{{SASL}}}{error.condition}")
-        if error.text:
-            SubElement(failure, f"{{{SASL}}}text").text = error.text
-        return xml.serialize(failure)
+        return sasl.failure(error)
 
 
 def _sasl(name: str, text: str) -> bytes:

@@ -10,7 +10,10 @@ from typing import NamedTuple
 import scramp
 from scramp.core import CbName, saslprep
 
+from cluster.xmpp import element as xml
+from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.jid import Jid, JidError, prepare_localpart
+from cluster.xmpp.namespaces import SASL
 
 HASHES = ("SCRAM-SHA-256", "SCRAM-SHA-1")
 """Strongest first; an account has keys for each."""
@@ -50,6 +53,15 @@ class SaslError(Exception):
         super().__init__(f"{condition}: {text}" if text else condition)
         self.condition = condition
         self.text = text
+
+
+def failure(error: SaslError) -> bytes:
+    """The `<failure>` for the peer (RFC 6120 section 6.4.5)."""
+    element = Element(f"{{{SASL}}}failure")
+    SubElement(element, f"{{{SASL}}}{error.condition}")
+    if error.text:
+        SubElement(element, f"{{{SASL}}}text").text = error.text
+    return xml.serialize(element)
 
 
 class Keys(NamedTuple):

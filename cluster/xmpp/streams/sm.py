@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
-from xml.sax.saxutils import quoteattr
 
 import msgspec
 
@@ -16,10 +15,11 @@ from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StreamCondition, StreamError
 from cluster.xmpp.namespaces import SM, STANZA_ERRORS
+from cluster.xmpp.quoting import quoteattr
 from cluster.xmpp.stanza import Stanza
 
 COUNTS = 2**32
-"""Section 4: `h` is an unsignedInt, and behind its greatest value comes 0."""
+"""Section 4: `h` is an unsignedInt, and after its greatest value comes 0."""
 REQUEST = f"<r xmlns='{SM}'/>".encode()
 
 
@@ -34,7 +34,7 @@ class Unacknowledged(msgspec.Struct, frozen=True):
 
 
 class _Unsettled:
-    """Stanzas of the peer, one behind the other, that wait for the same thing."""
+    """Stanzas of the peer, one after the other, that wait for the same thing."""
 
     __slots__ = ("count", "done", "waits_for")
 
@@ -56,6 +56,8 @@ class StreamManagement:
         self.timeout_s = timeout_s
         self.handled = handled
         """Stanzas of the peer that are safe, before the first one that is not."""
+        self.came = handled
+        """Stanzas of the peer, also those that are not safe yet: the number of the last one."""
         self.told = handled
         """How many of them the peer may know of: our `h`."""
         self.acknowledged_count = acknowledged
@@ -82,6 +84,7 @@ class StreamManagement:
 
         True where `settled` is to be called for that.
         """
+        self.came = (self.came + 1) % COUNTS
         last = self._unsettled[-1] if self._unsettled else None
         if last is None and waits_for is None:
             self.handled = (self.handled + 1) % COUNTS
@@ -107,7 +110,7 @@ class StreamManagement:
     @property
     def unsettled_count(self) -> int:
         """Stanzas of the peer that came and are not handled."""
-        return sum([group.count for group in self._unsettled])
+        return (self.came - self.handled) % COUNTS
 
     @property
     def waits_for(self) -> list[object]:
@@ -150,7 +153,7 @@ class StreamManagement:
         return self.acknowledged_count + len(self._unacknowledged)
 
     def sent(self, stanzas: list[Unacknowledged]) -> bytes:
-        """These are written now: what to write behind them, so that the peer acknowledges them soon."""
+        """These are written now: what to write after them, so that the peer acknowledges them soon."""
         self.number(stanzas)
         return self.written(len(stanzas))
 
@@ -161,7 +164,7 @@ class StreamManagement:
         self.size_bytes += sum([len(each.stanza.raw) for each in stanzas])
 
     def written(self, count: int) -> bytes:
-        """So many more of them are written now: what to write behind them."""
+        """So many more of them are written now: what to write after them."""
         self._unwritten -= count
         return b"" if self._is_asked else self._ask()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from xml.sax.saxutils import quoteattr
 
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import StreamCondition, StreamError
@@ -11,6 +10,7 @@ from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.limits import SMALL_BYTES
 from cluster.xmpp.namespaces import XML
 from cluster.xmpp.parser import Slice
+from cluster.xmpp.quoting import quoteattr
 from cluster.xmpp.stanza import Kind, Stanza, opening
 
 MAX_LANG = 64

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from xml.sax.saxutils import quoteattr
 
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
@@ -11,6 +10,7 @@ from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.limits import FROM_CLIENT, FROM_SERVER, Limits
 from cluster.xmpp.namespaces import CLIENT, FRAMING, STREAMS, XML
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
+from cluster.xmpp.quoting import quoteattr
 
 SUBPROTOCOL = "xmpp"
 """What client and server agree on in the WebSocket handshake (section 3.1)."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from xml.sax.saxutils import quoteattr
-
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition
 from cluster.xmpp.namespaces import SM
 from cluster.xmpp.parser import Slice
+from cluster.xmpp.quoting import quoteattr
 from cluster.xmpp.streams import sm
 from cluster.xmpp.streams.events import Event, ResumeRequested
 from cluster.xmpp.streams.feature import Fact, Feature, Initiating, Receiving, Steps, before_login

@@ -1,4 +1,4 @@
-"""For whom a server's certificate speaks (RFC 6120 section 13.7.1.2, RFC 6125)."""
+"""The domains that a server's certificate is valid for (RFC 6120 section 13.7.1.2, RFC 6125)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ SRV_SERVICE = "_xmpp-server."
 
 
 class PeerCertificate(msgspec.Struct, frozen=True):
-    """What the peer's certificate says, as far as identities go. The common name is none (RFC 9525 section 2)."""
+    """The identities in the peer's certificate. The common name is not one of them (RFC 9525 section 2)."""
 
     dns: tuple[str, ...] = ()
     """dNSName: a domain, or `*.` and a domain."""
@@ -18,10 +18,10 @@ class PeerCertificate(msgspec.Struct, frozen=True):
     xmpp: tuple[str, ...] = ()
     """XmppAddr (RFC 3920): a domain, in Unicode."""
     problem: str = ""
-    """Why it proves nothing, whatever it says: there is none, or nobody whom we trust has signed it."""
+    """Why it proves nothing: for example there is none, it has expired, or no trusted authority signed it."""
 
     def why_not(self, domain: str) -> str:
-        """Why it does not speak for this domain; empty where it does."""
+        """Why it is not valid for this domain; empty if it is."""
         if self.problem:
             return self.problem
         wanted = ascii_form(domain)
@@ -39,7 +39,7 @@ NO_CERTIFICATE = PeerCertificate(problem="no certificate was shown")
 
 
 def ascii_form(domain: str) -> str:
-    """A-labels in lower case (RFC 6125 section 6.4.2); what cannot be written so stays as it is."""
+    """The domain as A-labels (RFC 6125 section 6.4.2), in lower case; one that has none is only lowercased."""
     try:
         return idna.encode(domain, uts46=True).decode() if not domain.isascii() else domain.lower()
     except idna.IDNAError:

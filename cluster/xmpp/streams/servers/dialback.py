@@ -5,41 +5,41 @@ from __future__ import annotations
 import hashlib
 import hmac
 from typing import NamedTuple
-from xml.sax.saxutils import escape, quoteattr
 
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError, StreamCondition, StreamError
 from cluster.xmpp.jid import Jid, JidError
 from cluster.xmpp.namespaces import DIALBACK, DIALBACK_FEATURE, STANZA_ERRORS
 from cluster.xmpp.parser import Slice
+from cluster.xmpp.quoting import escape, quoteattr
 
 RESULT = f"{DIALBACK} result"
 VERIFY = f"{DIALBACK} verify"
 FEATURE = f"<dialback xmlns='{DIALBACK_FEATURE}'><errors/></dialback>"
-"""XEP-0220 section 2.3.2."""
+"""XEP-0220 section 2.4.2."""
 MAX_KEY_CHARACTERS = 512
-"""Of a peer's: those of XEP-0185 have 64."""
+"""The longest key that a peer may send; those of XEP-0185 have 64 characters."""
 
 
 class Pair(NamedTuple):
-    """A sender domain and a target domain (XEP-0220 section 1.2): for what a stream is authenticated."""
+    """A sender domain and a target domain, for which a stream is authenticated (XEP-0220 section 1.2)."""
 
     from_: str
     to: str
 
     @property
     def reverse(self) -> Pair:
-        """As an answer names it."""
+        """The pair of the answer to an element of this one."""
         return Pair(self.to, self.from_)
 
 
 class Verification(NamedTuple):
-    """What the receiving server asks the authoritative one: is this key yours? The three attributes tell it apart."""
+    """The question of the receiving server to the authoritative one, whether a key is its own."""
 
     pair: Pair
-    """Of the stream that the key came on."""
+    """The pair for which the key was sent."""
     id: str
-    """Of that stream."""
+    """The id of the stream over which the key came."""
     key: str
 
 
@@ -50,12 +50,12 @@ def key(secret: str, pair: Pair, stream_id: str) -> str:
 
 
 def is_key(given: str, secret: str, pair: Pair, stream_id: str) -> bool:
-    """It is that key, compared in constant time."""
+    """Whether `given` is that key; compares in constant time."""
     return hmac.compare_digest(given.encode(), key(secret, pair, stream_id).encode())
 
 
 def domain_of(text: str | None) -> str:
-    """The domain that an attribute names, prepared; empty for what is no domain."""
+    """The domain in the value of an attribute, prepared; empty if it is not a domain."""
     try:
         jid = Jid.parse(text or "")
     except JidError:
@@ -64,7 +64,7 @@ def domain_of(text: str | None) -> str:
 
 
 def pair_of(child: Slice) -> Pair:
-    """Who speaks to whom in an element of dialback. Raises StreamError where it does not say."""
+    """The pair that a dialback element names. Raises StreamError if it names none."""
     pair = Pair(domain_of(child.attributes.get("from")), domain_of(child.attributes.get("to")))
     if not (pair.from_ and pair.to):
         raise StreamError(StreamCondition.IMPROPER_ADDRESSING, "dialback is from a domain to a domain")
@@ -72,17 +72,17 @@ def pair_of(child: Slice) -> Pair:
 
 
 def key_of(child: Slice) -> str:
-    """The key in a request."""
+    """The key in a request, cut off after one character too many."""
     return (xml.parse(child.raw).text or "").strip()[: MAX_KEY_CHARACTERS + 1]
 
 
 def request(name: str, pair: Pair, key: str, id: str = "") -> bytes:
-    """`name`: result (with our key) or verify (with one that we got, and the `id` of the stream it came on)."""
+    """`name`: result (with this server's key) or verify (with a peer's key, and the `id` of its stream)."""
     return f"{_opening(name, pair, id)}>{escape(key)}</db:{name}>".encode()
 
 
 def answer(name: str, pair: Pair, outcome: bool | StanzaError, id: str = "") -> bytes:
-    """To a request of this pair: the key is valid, it is not, or nobody can know. `id`: of a verify."""
+    """The answer to a request of this pair: valid, invalid or an error. `id`: that of a verify request."""
     begin = _opening(name, pair.reverse, id)
     if not isinstance(outcome, StanzaError):
         return f"{begin} type='{'valid' if outcome else 'invalid'}'/>".encode()
@@ -92,7 +92,7 @@ def answer(name: str, pair: Pair, outcome: bool | StanzaError, id: str = "") -> 
 
 
 def outcome_of(child: Slice) -> bool | StanzaError:
-    """What an answer says."""
+    """The outcome in an answer: valid, invalid or an error."""
     match child.attributes.get("type"):
         case "valid":
             return True
@@ -104,7 +104,7 @@ def outcome_of(child: Slice) -> bool | StanzaError:
 
 
 def unasked(child: Slice) -> StreamError:
-    """An answer that belongs to no request on its stream: taken as one, it would authenticate anybody (section 3.1)."""
+    """The error for an answer without a request on its stream: it would authenticate anybody (section 3.1)."""
     text = f"nobody asked for this {child.name.rpartition(' ')[2]} (XEP-0220 section 3.1)"
     return StreamError(StreamCondition.UNSUPPORTED_STANZA_TYPE, text)
 

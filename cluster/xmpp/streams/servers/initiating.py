@@ -1,28 +1,36 @@
-"""The initiating side of a stream between servers: it proves for whom it speaks, and then sends that one's stanzas."""
+"""The initiating side of a stream between servers: it authenticates for a domain and sends that domain's stanzas."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from xml.sax.saxutils import quoteattr
-
-import msgspec
 
 from cluster.base import reasons
 from cluster.base.reasons import Reason
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
-from cluster.xmpp.namespaces import DIALBACK, DIALBACK_FEATURE, SASL, SM, STREAM_LIMITS, STREAMS, TLS
+from cluster.xmpp.namespaces import (
+    BIDI,
+    BIDI_FEATURE,
+    DIALBACK,
+    DIALBACK_FEATURE,
+    SASL,
+    SM,
+    STREAM_LIMITS,
+    STREAMS,
+    TLS,
+)
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader
-from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.quoting import quoteattr
 from cluster.xmpp.streams import sasl
 from cluster.xmpp.streams.events import Closed, TlsWanted
 from cluster.xmpp.streams.login import condition_of
 from cluster.xmpp.streams.servers import dialback
 from cluster.xmpp.streams.servers.certificate import NO_CERTIFICATE, PeerCertificate
 from cluster.xmpp.streams.servers.dialback import Pair, Verification
+from cluster.xmpp.streams.servers.events import Acknowledged, InitiatingEvent, Opened, Verified
 from cluster.xmpp.streams.servers.stream import (
-    Acknowledged,
+    MAX_TOLD,
     ServerOptions,
     ServerState,
     ServerStream,
@@ -30,10 +38,10 @@ from cluster.xmpp.streams.servers.stream import (
     has_features,
     header,
 )
-from cluster.xmpp.streams.sm import StreamManagement, Unacknowledged
+from cluster.xmpp.streams.sm import StreamManagement
 
 NO_SUCH_DOMAIN = frozenset({StreamCondition.HOST_UNKNOWN, StreamCondition.HOST_GONE})
-"""By which a peer says that there is none."""
+"""Stream errors by which a peer says that it does not serve the domain."""
 TRANSIENT = frozenset(
     {
         StreamCondition.CONFLICT,
@@ -46,34 +54,14 @@ TRANSIENT = frozenset(
         StreamCondition.UNDEFINED_CONDITION,
     }
 )
-"""After these a stream may be opened that another one could not be."""
-
-
-class Opened(msgspec.Struct, frozen=True):
-    """Stanzas may be sent."""
-
-    how: str
-    """For the log: EXTERNAL or dialback."""
-    is_resumed: bool = False
-    """The former stream goes on: what of it was not acknowledged is written again."""
-    acknowledged: int = 0
-    """So many more stanzas of the former stream are safe, the oldest first."""
-
-
-class Verified(msgspec.Struct, frozen=True):
-    """What the authoritative server says of a key."""
-
-    outcome: bool | StanzaError
-
-
-InitiatingEvent = TlsWanted | Opened | Acknowledged | Verified | Closed
+"""Stream errors after which a further attempt may succeed."""
 
 
 class InitiatingServerStream(ServerStream[InitiatingEvent]):
     """One stream to another server, for one pair: to send its stanzas, or only to have a key verified.
 
-    It never gives up a better way for a worse one, but where the better one fails: EXTERNAL needs TLS and a certificate
-    of the peer that speaks for it; all else is dialback.
+    It prefers EXTERNAL, which needs TLS and a certificate that is valid for the peer's domain. If that is not possible,
+    or the peer refuses it, dialback follows.
     """
 
     def __init__(
@@ -83,23 +71,25 @@ class InitiatingServerStream(ServerStream[InitiatingEvent]):
         *,
         verification: Verification | None = None,
         former: StreamManagement | None = None,
+        direct_tls: bool = False,
+        bidirectional: bool = False,
     ) -> None:
-        """`verification`: ask for this, and nothing else. `former`: of the stream before, which is to go on."""
-        super().__init__(options)
+        """`verification`: ask for this, and nothing else. `former`: the counts of the stream to resume. `direct_tls`:
+        the connection begins with TLS (XEP-0368); `tls_started` follows. `bidirectional`: take the peer's stanzas over
+        this stream, too, if it offers that (XEP-0288).
+        """
+        super().__init__(options, (pair.from_,))
         self._pair = pair
         self._verification = verification
         self._former = former
+        self._wants_both_ways = bidirectional
         self._header: StreamHeader | None = None
         self._features = Element("none")
         self._certificate: PeerCertificate = NO_CERTIFICATE
         self._how = ""
         self._is_restarted = False
-        self.max_bytes = 0
-        """What the peer takes (XEP-0478); 0 where it does not say."""
-        self.failure: StanzaError | None = None
-        """What senders are told where the peer has refused this pair for good; None where another try may succeed."""
         self.warning = ""
-        """Why the peer is not known to be who it is meant to be, though the stream goes on."""
+        """Why the peer is not authenticated, though the stream goes on."""
         self._handlers: dict[str, Callable[[Slice], InitiatingEvent | None]] = {
             f"{STREAMS} features": self._on_features,
             f"{STREAMS} error": self._on_error,
@@ -116,20 +106,20 @@ class InitiatingServerStream(ServerStream[InitiatingEvent]):
             f"{SM} r": self._on_request,
         }
         self._expected = ""
-        """Name of the element that answers what was sent last."""
-        self._open_if_needed()
+        """The name of the element that answers the last request; empty if none is open."""
+        self.direct_tls = direct_tls
+        if direct_tls:
+            self.state = ServerState.SECURING
+        else:
+            self._open_if_needed()
 
     def tls_started(self, certificate: PeerCertificate) -> None:
-        """TLS is up. What came before must not count as said under TLS (RFC 6120 section 5.4.3.3)."""
+        """TLS is up: restart the stream, and drop what came in clear (RFC 6120 section 5.4.3.3)."""
         if self.state is ServerState.SECURING:
             self.secure, self._certificate = True, certificate
             self.warning = certificate.why_not(self._pair.to)
             self._waiting = False
             self._reopen()
-
-    def written(self, stanzas: list[Stanza]) -> bytes:
-        """These stanzas are written now, as `into_stream` makes them: the bytes that go behind them."""
-        return self.management.sent([Unacknowledged(each, 0.0) for each in stanzas]) if self.management else b""
 
     # --- the stream
 
@@ -148,7 +138,9 @@ class InitiatingServerStream(ServerStream[InitiatingEvent]):
         if isinstance(child, StreamEnd):
             return self.close()
         handler = self._handlers.get(child.name)
-        if handler is None:  # the peer sends its own stanzas on a stream of its own (RFC 6120 section 4.3.1)
+        if handler is None and self.pairs:
+            return self._on_stanza(child)
+        if handler is None:  # the peer sends its own stanzas on a stream of its own (RFC 6120 section 4.5)
             raise StreamError(StreamCondition.NOT_AUTHORIZED, f"not expected here: {child.name[:256]}")
         return handler(child)
 
@@ -161,14 +153,14 @@ class InitiatingServerStream(ServerStream[InitiatingEvent]):
         return self._without_features()
 
     def _without_features(self) -> InitiatingEvent | None:
-        """A server of before XMPP 1.0: dialback is all that it can (RFC 3920 section 8)."""
+        """The server predates XMPP 1.0: it supports only dialback (RFC 3920 section 8)."""
         if self.options.tls == "required":
             return self._give_up("the peer does not know TLS, which is required here")
         return self._dial()
 
     def _on_features(self, child: Slice) -> InitiatingEvent | None:
         if self.state is not ServerState.NEGOTIATING or self._expected:
-            return None  # of the peer, amid something else: it changes nothing
+            return None  # features out of place change nothing
         self._features = features = xml.parse(child.raw)
         self._note_limits(features)
         if self.options.tls != "off" and not self.secure:
@@ -179,6 +171,9 @@ class InitiatingServerStream(ServerStream[InitiatingEvent]):
                 return self._give_up("the peer does not offer TLS, which is required here")
         if self._is_restarted:
             return self._manage()
+        if self._wants_both_ways and features.find(f"{{{BIDI_FEATURE}}}bidi") is not None:
+            self._output.append(f"<bidi xmlns='{BIDI}'/>".encode())
+            self.is_bidirectional, self._former = True, None  # it is not resumed: see the receiving side
         if self._verification is None and self._may_log_in(features):
             authzid = sasl.encode(self._pair.from_)  # XEP-0178 section 3: for peers that rely on it
             self._ask(f"<auth xmlns='{SASL}' mechanism='EXTERNAL'>{authzid}</auth>", f"{SASL} success")
@@ -198,7 +193,7 @@ class InitiatingServerStream(ServerStream[InitiatingEvent]):
         self._expected = expected
 
     def _answers(self, child: Slice, *others: str) -> None:
-        """Raises StreamError for the answer to what was not asked."""
+        """Raises StreamError if the open request does not expect this answer."""
         if not self._expected or self._expected not in (child.name, *others):
             raise StreamError(StreamCondition.UNSUPPORTED_STANZA_TYPE, f"not expected here: {child.name}")
         self._expected = ""
@@ -206,12 +201,12 @@ class InitiatingServerStream(ServerStream[InitiatingEvent]):
     def _give_up(
         self, why: str, condition: Condition = Condition.REMOTE_SERVER_TIMEOUT, reason: Reason = reasons.NO_STREAM
     ) -> Closed:
-        """This pair cannot have a stream."""
+        """Close the stream; no other attempt for this pair would succeed."""
         self.failure = StanzaError(condition, f"{self._pair.to}: {why}", reason=reason)
         return self.close(why)
 
     def _on_error(self, child: Slice) -> Closed:
-        """RFC 6120 section 4.9. What refuses a stream that was not open yet would refuse the next one too."""
+        """RFC 6120 section 4.9. An error before the stream is open would end the next one too, if not transient."""
         reason = self._on_peers_error(child)
         if self.condition in NO_SUCH_DOMAIN:
             self.failure = StanzaError(
@@ -234,17 +229,27 @@ class InitiatingServerStream(ServerStream[InitiatingEvent]):
         self._answers(child)
         self._how, self._is_restarted = "EXTERNAL", True
         self._reopen()
+        self._both_ways()
 
     def _on_failure(self, child: Slice) -> InitiatingEvent | None:
         """The peer may take dialback instead (XEP-0178 section 3 step 11)."""
         self._answers(child, f"{SASL} success")
-        self.warning = f"EXTERNAL was refused: {': '.join(filter(None, condition_of(xml.parse(child.raw))))}"
+        why = ": ".join(filter(None, condition_of(xml.parse(child.raw))))
+        self.warning = f"EXTERNAL was refused: {why[:MAX_TOLD]}"
         return self._dial()
+
+    def _both_ways(self) -> None:
+        """This side is known to the peer, which may send stanzas of the reverse pair now (XEP-0288 section 2.2).
+
+        The peer is who the addresses and the certificate say, as for a dialback key that is verified with it.
+        """
+        if self.is_bidirectional:
+            self._allow(self._pair.reverse)
 
     # --- dialback
 
     def _dial(self) -> InitiatingEvent | None:
-        """Ask the peer to call back (XEP-0220 section 2.1.1), or whether it knows the key (section 2.1.2)."""
+        """Send a key (XEP-0220 section 2.1.1), or have one verified (section 2.1.2)."""
         opened = self._header
         assert opened is not None
         knows = DIALBACK in opened.namespaces or self._features.find(f"{{{DIALBACK_FEATURE}}}dialback") is not None
@@ -263,22 +268,34 @@ class InitiatingServerStream(ServerStream[InitiatingEvent]):
         return None
 
     def _on_result(self, child: Slice) -> InitiatingEvent | None:
+        if "type" not in child.attributes and self.pairs:  # XEP-0288 section 2.2: it may; an error ends nothing
+            text = "open a stream of your own for this pair"
+            error = StanzaError(Condition.POLICY_VIOLATION, text)
+            self._output.append(dialback.answer("result", dialback.pair_of(child), error))
+            return None
         if self._expected != dialback.RESULT or dialback.pair_of(child) != self._pair.reverse:
             raise dialback.unasked(child)
-        if "type" not in child.attributes:  # a key of the peer's, which has to come on a stream of its own
+        if "type" not in child.attributes:  # the peer must send its own key on a stream that it opens
             raise dialback.unasked(child)
         self._expected = ""
         outcome = dialback.outcome_of(child)
         if outcome is True:
             self._how = "dialback"
+            self._both_ways()
             return self._manage()
         if outcome is False:  # section 2.1.1
             why = "dialback says that the key is not valid"
             return self._give_up(why, Condition.INTERNAL_SERVER_ERROR, reasons.KEY_REFUSED)
         assert isinstance(outcome, StanzaError)
-        return self._give_up(f"dialback failed: {outcome.condition}")
+        why = f"dialback failed: {outcome.condition}"
+        if outcome.condition is Condition.RESOURCE_CONSTRAINT:  # section 2.5: another connection may succeed
+            return self.close(why)
+        return self._give_up(why)
 
     def _on_verify(self, child: Slice) -> InitiatingEvent | None:
+        if "type" not in child.attributes and self.pairs:  # a key of another stream of this server
+            self._say_whose_key(child)
+            return None
         asked = self._verification
         is_asked = asked is not None and self._expected == dialback.VERIFY
         if asked is None or not is_asked or child.attributes.get("id") != asked.id:
@@ -286,12 +303,16 @@ class InitiatingServerStream(ServerStream[InitiatingEvent]):
         if dialback.pair_of(child) != asked.pair or "type" not in child.attributes:
             raise dialback.unasked(child)
         self._expected = ""
-        return Verified(dialback.outcome_of(child))
+        outcome = dialback.outcome_of(child)
+        if isinstance(outcome, StanzaError):  # section 2.5
+            text = f"{asked.pair.from_} answers {outcome.condition}"
+            outcome = StanzaError(Condition.REMOTE_SERVER_NOT_FOUND, text)
+        return Verified(outcome)
 
     # --- stream management
 
     def _manage(self) -> InitiatingEvent | None:
-        """XEP-0198, where the peer offers it: with the stream before this one, if it may go on."""
+        """Resume the former stream or enable a new one, if the peer offers XEP-0198."""
         if self._features.find(f"{{{SM}}}sm") is None:
             return self._open()
         former = self._former
@@ -299,7 +320,8 @@ class InitiatingServerStream(ServerStream[InitiatingEvent]):
             previd = quoteattr(former.id)
             self._ask(f"<resume xmlns='{SM}' previd={previd} h='{former.handled}'/>", f"{SM} resumed")
         else:
-            self._ask(f"<enable xmlns='{SM}' resume='true'/>", f"{SM} enabled")
+            resume = "" if self.is_bidirectional else " resume='true'"
+            self._ask(f"<enable xmlns='{SM}'{resume}/>", f"{SM} enabled")
         return None
 
     def _open(self, acknowledged: int = 0) -> InitiatingEvent:
@@ -308,7 +330,7 @@ class InitiatingServerStream(ServerStream[InitiatingEvent]):
         return Opened(self._how, is_resumed, acknowledged)
 
     def _settled_late(self, child: Slice, former: StreamManagement) -> int:
-        """What the peer had handled of the former stream, and could not say; nonsense ends that one too."""
+        """How many more stanzas of the former stream the peer had handled. An invalid count gives up that stream."""
         before = former.unacknowledged
         try:
             former.acknowledged(self._count_in(child))
@@ -319,7 +341,7 @@ class InitiatingServerStream(ServerStream[InitiatingEvent]):
 
     def _on_enabled(self, child: Slice) -> InitiatingEvent:
         self._answers(child)
-        is_resumable = child.attributes.get("resume") in ("true", "1")
+        is_resumable = not self.is_bidirectional and child.attributes.get("resume") in ("true", "1")
         self.management = StreamManagement(child.attributes.get("id", "") if is_resumable else "")
         return self._open()
 
@@ -328,14 +350,14 @@ class InitiatingServerStream(ServerStream[InitiatingEvent]):
         former = self._former
         assert former is not None
         if not former.is_resumable:
-            return self.close("what was to be resumed was given up meanwhile")
+            return self.close("the stream to resume was given up meanwhile")
         count = self._settled_late(child, former)
         self.management = former
         self._output.append(former.resend())
         return self._open(count)
 
     def _on_management_failed(self, child: Slice) -> InitiatingEvent | None:
-        """There is no former stream any more, or the peer wants none at all."""
+        """The peer cannot resume the former stream, or does not enable a new one."""
         self._answers(child, f"{SM} resumed", f"{SM} enabled")
         former, self._former = self._former, None
         if former is None:
@@ -343,7 +365,3 @@ class InitiatingServerStream(ServerStream[InitiatingEvent]):
         count = self._settled_late(child, former) if "h" in child.attributes and former.is_resumable else 0
         self._manage()  # without a former stream, that is one more request
         return Acknowledged(count) if count else None
-
-    def _on_request(self, child: Slice) -> None:
-        """Of what the peer sends here, which is nothing."""
-        self._output.append(f"<a xmlns='{SM}' h='0'/>".encode())

@@ -1,65 +1,36 @@
-"""The receiving side of a stream between servers: it learns for whom the peer speaks, and takes that one's stanzas."""
+"""The receiving side of a stream between servers: it authenticates the peer's domains and accepts their stanzas."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-import msgspec
-
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
-from cluster.xmpp.jid import Jid
-from cluster.xmpp.limits import too_large
-from cluster.xmpp.namespaces import SASL, SERVER, SM, STREAMS, TLS
+from cluster.xmpp.namespaces import BIDI, BIDI_FEATURE, SASL, SM, STREAMS, TLS
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader
-from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.streams import sasl, sm
-from cluster.xmpp.streams.content_namespace import out_of_stream
-from cluster.xmpp.streams.events import Closed, Misaddressed, ResumeRequested, TlsWanted
+from cluster.xmpp.streams.events import ResumeRequested, TlsWanted
+from cluster.xmpp.streams.login import MAX_LOGIN_TRIES
 from cluster.xmpp.streams.servers import dialback
 from cluster.xmpp.streams.servers.certificate import NO_CERTIFICATE, PeerCertificate
 from cluster.xmpp.streams.servers.dialback import Pair, Verification, domain_of
+from cluster.xmpp.streams.servers.events import (
+    Authenticated,
+    ManagementStarted,
+    ReceivingEvent,
+    VerifyWanted,
+)
 from cluster.xmpp.streams.servers.stream import ServerOptions, ServerState, ServerStream, check, has_features, header
 from cluster.xmpp.streams.servers.stream import limits_offered as limits
 from cluster.xmpp.streams.sm import StreamManagement
-from cluster.xmpp.streams.stamp import MalformedTo
 
+_TLS_FIRST = "TLS comes first here"
 MAX_PAIRS = 64
-"""Pairs on one stream, authenticated or waiting for that; a peer with more opens another one."""
-MAX_TRIES = 5
-"""Logins that may fail on one stream (RFC 6120 section 6.4.5)."""
-
-
-class VerifyWanted(msgspec.Struct, frozen=True):
-    """Ask the authoritative server of the sender domain whether the key is its own, and answer with `verified`."""
-
-    verification: Verification
-
-
-class Authenticated(msgspec.Struct, frozen=True):
-    """From now on the peer may send for this pair."""
-
-    pair: Pair
-    how: str
-    """For the log: EXTERNAL or dialback."""
-
-
-class ManagementStarted(msgspec.Struct, frozen=True):
-    """Both sides acknowledge from now on (XEP-0198): see `management`."""
-
-
-class AcknowledgementWanted(msgspec.Struct, frozen=True):
-    """The peer asks how far we are with what came before this: see `tell`."""
-
-
-ReceivingEvent = (
-    Stanza | Misaddressed | TlsWanted | VerifyWanted | Authenticated | ManagementStarted | ResumeRequested
-    | AcknowledgementWanted | Closed
-)  # fmt: skip
+"""Pairs on one stream, authenticated or being verified; a peer with more opens another stream."""
 
 
 class ReceivingServerStream(ServerStream[ReceivingEvent]):
-    """One stream that another server opened."""
+    """The protocol of one stream that another server opened, without I/O."""
 
     def __init__(
         self, domains: Collection[str], options: ServerOptions, new_id: Callable[[], str], resume_s: float
@@ -67,24 +38,20 @@ class ReceivingServerStream(ServerStream[ReceivingEvent]):
         """`domains`: those served here, the server's own first. `new_id` gives unpredictable ids (RFC 6120 section
         4.7.3). `resume_s`: how long after a break the peer may resume the stream; 0: never.
         """
-        super().__init__(options)
-        self._domains = [*domains]
-        self._served = frozenset(domains)
+        super().__init__(options, domains)
         self._new_id = new_id
         self._resume_s = resume_s
         self.id = ""
-        self.pairs: dict[Pair, None] = {}
-        """For whom the peer has proved to speak, and to whom."""
         self._asked: dict[Pair, str] = {}
         """Dialback keys that are being verified."""
         self._header: StreamHeader | None = None
         self._from = self._to = ""
         self._certificate: PeerCertificate = NO_CERTIFICATE
         self._external = ""
-        """Whom the certificate has proved the peer to be."""
+        """The domain that logged in with EXTERNAL, until the stream has restarted."""
         self._tries = 0
         self.has_ended = False
-        """The peer ended the stream in good order: it will not be resumed."""
+        """The peer closed the stream: it will not be resumed."""
         self._handlers: dict[str, Callable[[Slice], ReceivingEvent | None]] = {
             f"{TLS} starttls": self._on_starttls,
             f"{SASL} auth": self._on_auth,
@@ -93,30 +60,33 @@ class ReceivingServerStream(ServerStream[ReceivingEvent]):
             f"{SM} enable": self._on_enable,
             f"{SM} resume": self._on_resume,
             f"{SM} r": self._on_request,
+            f"{SM} a": self._acknowledged,
+            f"{BIDI} bidi": self._on_bidi,
             f"{STREAMS} error": lambda child: self.close(self._on_peers_error(child)),
         }
 
     @property
     def has_begun(self) -> bool:
-        """Something of the stream came."""
+        """Whether any part of the stream has come."""
         return self._header is not None or bool(self._parser.pending_bytes)
 
     @property
     def peer(self) -> str:
-        """Who the peer is or says it is; empty where it did not say."""
+        """The peer's domain, authenticated or only claimed; empty if the peer did not name it."""
         return next((pair.from_ for pair in self.pairs), self._from)
 
     # --- answers to events
 
     def tls_started(self, certificate: PeerCertificate) -> None:
-        """TLS is up, from the first byte (XEP-0368) or after `<proceed/>`: the stream restarts."""
+        """TLS is up, from the first byte (XEP-0368) or after `<proceed/>`: restart the stream."""
         if self.state in (ServerState.OPENING, ServerState.SECURING):
+            self.direct_tls = self.state is ServerState.OPENING
             self.secure, self._certificate = True, certificate
-            self._waiting = False
+            self._waiting = self.is_bidirectional = False
             self._reopen()
 
     def verified(self, verification: Verification, outcome: bool | StanzaError) -> ReceivingEvent | None:
-        """What the authoritative server said, or why it could not be asked (XEP-0220 section 2.2.1)."""
+        """Take the answer of the authoritative server, or the error why there is none (XEP-0220 section 2.2.1)."""
         pair = verification.pair
         if self.state is ServerState.CLOSED or self._asked.get(pair) != verification.key:
             return None
@@ -131,27 +101,22 @@ class ReceivingServerStream(ServerStream[ReceivingEvent]):
         return Authenticated(pair, "dialback") if outcome is True else None
 
     def resumed(self, management: StreamManagement) -> None:
-        """The peer has its former stream back (XEP-0198 section 5), and sends again what it was not told of."""
+        """Resume the peer's former stream (XEP-0198 section 5); the peer sends again what is not acknowledged."""
         if self.state is not ServerState.CLOSED:
             self._waiting = False
             self.management = management
             self._output.append(sm.resumed(management))
 
     def resume_refused(self) -> None:
-        """There is no such stream; the peer may go on without what it had."""
+        """There is no such stream; the peer may enable a new one."""
         if self.state is not ServerState.CLOSED:
             self._waiting = False
             self._output.append(sm.failed(Condition.ITEM_NOT_FOUND))
 
-    def tell(self, handled: int) -> None:
-        """So many of the peer's stanzas are safe, even if this process is killed now."""
-        if self.management is not None and self.state is not ServerState.CLOSED:
-            self._output.append(self.management.tell(handled))
-
     # --- the stream
 
     def _reopen(self) -> None:
-        """A header comes next, of the peer and then of ours."""
+        """Wait for a new header from the peer, which is answered with one."""
         self._header_sent = False
         self._restart()
         if self.pairs or self._external:
@@ -185,18 +150,18 @@ class ReceivingServerStream(ServerStream[ReceivingEvent]):
         self.state = ServerState.OPEN if self.pairs else ServerState.NEGOTIATING
         if not self._external:
             return None
-        pair = Pair(self._external, self._to or self._domains[0])
+        pair = Pair(self._external, self._to or self._served[0])
         self._external = ""
         self._authenticate(pair)
         return Authenticated(pair, "EXTERNAL")
 
     def _own_header(self) -> bytes:
         self.id = self._new_id()
-        pair = Pair(self._to if self._to in self._served else self._domains[0], self._from)
+        pair = Pair(self._to if self._to in self._served else self._served[0], self._from)
         return header(pair, self.id, self._header is None or has_features(self._header))
 
     def _features(self) -> bytes:
-        """RFC 6120 section 4.3.2; dialback as XEP-0220 section 2.3.2 has it."""
+        """RFC 6120 section 4.3.2; dialback by XEP-0220 section 2.4.2."""
         parts = []
         if self.options.tls != "off" and not self.secure:
             parts.append(f"<starttls xmlns='{TLS}'>{'<required/>' if self._needs_tls else ''}</starttls>")
@@ -205,7 +170,9 @@ class ReceivingServerStream(ServerStream[ReceivingEvent]):
                 mechanism = "<mechanism>EXTERNAL</mechanism>"
                 parts.append(f"<mechanisms xmlns='{SASL}'>{mechanism}</mechanisms>")
             parts.append(dialback.FEATURE)
-            if not self._may_log_in:  # after dialback no further features are told
+            if not (self.pairs or self._external or self.is_bidirectional):
+                parts.append(f"<bidi xmlns='{BIDI_FEATURE}'/>")
+            if not self._may_log_in:  # dialback does not restart the stream, so no later features follow
                 parts.append(f"<sm xmlns='{SM}'/>")
         parts.append(limits(self.options))
         return f"<stream:features>{''.join(parts)}</stream:features>".encode()
@@ -216,12 +183,12 @@ class ReceivingServerStream(ServerStream[ReceivingEvent]):
 
     @property
     def _may_log_in(self) -> bool:
-        """EXTERNAL is on offer only where it would succeed (XEP-0178 section 3 step 9)."""
+        """EXTERNAL is offered only if it would succeed (XEP-0178 section 3 step 9)."""
         is_new = self.secure and not self.pairs and not self._external
         return is_new and not self._why_not_in()
 
     def _why_not_in(self) -> str:
-        """Why the certificate lets nobody in; empty where it does."""
+        """Why EXTERNAL would not succeed; empty if it would."""
         if not self._from:
             return "the stream header does not say who it is"
         if self.options.peers is not None and self._from not in self.options.peers:
@@ -229,11 +196,18 @@ class ReceivingServerStream(ServerStream[ReceivingEvent]):
         return self._certificate.why_not(self._from)
 
     def _authenticate(self, pair: Pair) -> None:
-        self.pairs[pair] = None
+        self._allow(pair)
         self.state = ServerState.OPEN
-        self._parser.allow(self.options.limits)
 
-    # --- TLS and SASL
+    # --- TLS, SASL, both ways
+
+    def _on_bidi(self, child: Slice) -> None:
+        """From the first login on, stanzas of the reverse pair may be written here, too (XEP-0288 section 2.2)."""
+        if self._needs_tls:
+            raise StreamError(StreamCondition.POLICY_VIOLATION, _TLS_FIRST)
+        if self.pairs or self._external:
+            raise StreamError(StreamCondition.POLICY_VIOLATION, "<bidi/> comes before the login")
+        self.is_bidirectional = True
 
     def _on_starttls(self, child: Slice) -> ReceivingEvent | None:
         if self.options.tls == "off" or self.secure or self.pairs:
@@ -252,14 +226,14 @@ class ReceivingServerStream(ServerStream[ReceivingEvent]):
             self._log_in(child)
         except sasl.SaslError as error:
             self._tries += 1
-            if self._tries > MAX_TRIES:
-                raise StreamError(StreamCondition.POLICY_VIOLATION, f"{MAX_TRIES} logins failed") from None
-            self._output.append(_failure(error))
+            if self._tries > MAX_LOGIN_TRIES:
+                raise StreamError(StreamCondition.POLICY_VIOLATION, f"{MAX_LOGIN_TRIES} logins failed") from None
+            self._output.append(sasl.failure(error))
             return None
         self._external = self._from
         self._output.append(f"<success xmlns='{SASL}'/>".encode())
         if self._inbox or self._parser.pending_bytes:
-            raise StreamError(StreamCondition.POLICY_VIOLATION, "data ahead of <success/> and the restart")
+            raise StreamError(StreamCondition.POLICY_VIOLATION, "data before <success/> and the restart")
         self._reopen()
         return None
 
@@ -267,7 +241,7 @@ class ReceivingServerStream(ServerStream[ReceivingEvent]):
         if self._needs_tls:
             raise sasl.SaslError(sasl.SaslCondition.ENCRYPTION_REQUIRED)
         if child.attributes.get("mechanism") != "EXTERNAL":
-            raise sasl.SaslError(sasl.SaslCondition.INVALID_MECHANISM, "EXTERNAL is what servers log in with")
+            raise sasl.SaslError(sasl.SaslCondition.INVALID_MECHANISM, "servers log in with EXTERNAL")
         authzid = sasl.decode(xml.parse(child.raw).text)
         if not self._may_log_in:
             why = self._why_not_in() if self.secure else "there is no certificate"
@@ -278,7 +252,7 @@ class ReceivingServerStream(ServerStream[ReceivingEvent]):
     # --- dialback
 
     def _on_result(self, child: Slice) -> ReceivingEvent | None:
-        """A key of the peer's (XEP-0220 section 2.2.1)."""
+        """The peer sends a key to authenticate a pair (XEP-0220 section 2.2.1)."""
         if "type" in child.attributes:
             raise dialback.unasked(child)
         pair, key = dialback.pair_of(child), dialback.key_of(child)
@@ -290,9 +264,9 @@ class ReceivingServerStream(ServerStream[ReceivingEvent]):
         return VerifyWanted(Verification(pair, self.id, key))
 
     def _refusal(self, pair: Pair, key: str) -> StanzaError | None:
-        """Section 2.5: none of these ends the stream."""
+        """Why the key is refused without verification; no such refusal ends the stream (section 2.5)."""
         if self._needs_tls:
-            return StanzaError(Condition.POLICY_VIOLATION, "TLS comes first here")
+            return StanzaError(Condition.POLICY_VIOLATION, _TLS_FIRST)
         if pair.to not in self._served:
             return StanzaError(Condition.ITEM_NOT_FOUND, f"{pair.to} is not served here")
         if pair.from_ in self._served:
@@ -308,18 +282,10 @@ class ReceivingServerStream(ServerStream[ReceivingEvent]):
         return None
 
     def _on_verify(self, child: Slice) -> None:
-        """Whether a key is ours (XEP-0220 section 2.2.2); anybody may ask, who has no need to be known for that."""
+        """Answer whether a key is this server's (XEP-0220 section 2.2.2), also to peers that are not authenticated."""
         if "type" in child.attributes:
             raise dialback.unasked(child)
-        asked, id, key = dialback.pair_of(child), child.attributes.get("id", ""), dialback.key_of(child)
-        outcome: bool | StanzaError
-        if self._needs_tls:
-            outcome = StanzaError(Condition.POLICY_VIOLATION, "TLS comes first here")
-        elif asked.to not in self._served:
-            outcome = StanzaError(Condition.ITEM_NOT_FOUND, f"{asked.to} is not served here")
-        else:
-            outcome = dialback.is_key(key, self.options.secret, asked.reverse, id)
-        self._output.append(dialback.answer("verify", asked, outcome, id))
+        self._say_whose_key(child, StanzaError(Condition.POLICY_VIOLATION, _TLS_FIRST) if self._needs_tls else None)
 
     # --- stream management
 
@@ -327,62 +293,18 @@ class ReceivingServerStream(ServerStream[ReceivingEvent]):
         if not self.pairs or self.management is not None:
             self._output.append(sm.failed(Condition.UNEXPECTED_REQUEST))  # XEP-0198 section 3
             return None
-        is_resumable = self._resume_s > 0 and child.attributes.get("resume") in ("true", "1")
+        # a bidirectional stream is not resumed: the way back may have moved to another stream meanwhile
+        is_resumable = (
+            self._resume_s > 0 and not self.is_bidirectional and child.attributes.get("resume") in ("true", "1")
+        )
         self.management = StreamManagement(self._new_id() if is_resumable else "", self._resume_s)
         self._output.append(sm.enabled(self.management))
         return ManagementStarted()
 
     def _on_resume(self, child: Slice) -> ReceivingEvent | None:
-        if not self.pairs or self.management is not None or not self._resume_s:
+        if not self.pairs or self.management is not None or not self._resume_s or self.is_bidirectional:
             self._output.append(sm.failed(Condition.UNEXPECTED_REQUEST))
             return None
-        self._count_in(child)  # of what we sent, which is nothing
+        self._count_in(child)  # checked, though this side sends no stanzas over such a stream
         self._waiting = True
         return ResumeRequested(child.attributes.get("previd", ""), 0)
-
-    def _on_request(self, child: Slice) -> ReceivingEvent:
-        if self.management is None:
-            raise StreamError(StreamCondition.UNSUPPORTED_STANZA_TYPE, f"not expected here: {child.name}")
-        self.management.asked()
-        return AcknowledgementWanted()
-
-    # --- stanzas
-
-    def _on_stanza(self, child: Slice) -> Stanza | Misaddressed:
-        if not self.pairs:  # RFC 6120 section 4.9.3.12
-            name = child.name.rpartition(" ")[2]
-            raise StreamError(StreamCondition.NOT_AUTHORIZED, f"{name} before the stream is authenticated")
-        try:
-            stanza = out_of_stream(child, SERVER)
-        except MalformedTo as malformed:
-            return self._malformed(malformed)
-        assert stanza.from_ is not None
-        assert stanza.to is not None
-        if (stanza.from_.domainpart, stanza.to.domainpart) not in self.pairs:
-            raise self._not_of_pair(stanza.from_, stanza.to)
-        if len(stanza.raw) > self.options.limits.max_bytes:  # written without prefixes or CDATA it is longer
-            return Misaddressed(stanza, too_large(len(stanza.raw)))
-        return stanza
-
-    def _not_of_pair(self, from_: Jid, to: Jid) -> StreamError:
-        if to.domainpart not in self._served:  # RFC 6120 section 4.9.3.6
-            return StreamError(StreamCondition.HOST_UNKNOWN, f"{to.domainpart} is not served here")
-        return StreamError(
-            StreamCondition.INVALID_FROM, f"not authenticated: {from_.domainpart} to {to.domainpart}"
-        )  # section 4.9.3.9
-
-    def _malformed(self, malformed: MalformedTo) -> Misaddressed:
-        from_ = malformed.stanza.from_
-        to = next((pair.to for pair in self.pairs if from_ is not None and pair.from_ == from_.domainpart), None)
-        if to is None:
-            raise StreamError(StreamCondition.INVALID_FROM, f"not authenticated: {from_}")
-        stanza = msgspec.structs.replace(malformed.stanza, to=Jid("", to))
-        return Misaddressed(stanza, StanzaError(Condition.JID_MALFORMED, malformed.text))
-
-
-def _failure(error: sasl.SaslError) -> bytes:
-    failure = xml.Element(f"{{{SASL}}}failure")
-    xml.SubElement(failure, f"{{{SASL}}}{error.condition}")
-    if error.text:
-        xml.SubElement(failure, f"{{{SASL}}}text").text = error.text
-    return xml.serialize(failure)
