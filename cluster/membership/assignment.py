@@ -8,13 +8,14 @@ from typing import Any
 
 from twisted.internet.task import deferLater
 
-from cluster.membership.members import Members
+from cluster.membership.members import GIVE_UP, Members
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import NodeKeys
 from cluster.router.fence import LOOK_AGAIN_S
 
-# keys: readers, members; arguments: the link or inbox, the member
+# keys: readers, members; arguments: the link or inbox, the member, its node, its incarnation
 _TAKE = """
+if redis.call('HGET', KEYS[2], ARGV[3]) ~= ARGV[4] then return 0 end
 local holder = redis.call('HGET', KEYS[1], ARGV[1])
 if holder and holder ~= ARGV[2] then
   local node, incarnation = string.match(holder, '^(.-)#(.*)$')
@@ -62,7 +63,9 @@ class HashedLinks:
     async def _inboxes(self) -> dict[str, bytes]:
         """The ends of the inboxes that have unread entries of other nodes."""
         nodes = sorted(name.decode() for name in await self._client.execute("SMEMBERS", self._keys.domains))
-        streams = [self._keys.link(to, from_) for to, from_ in permutations(nodes, 2) if from_ != self._members.name]
+        name, keys = self._members.name, self._keys
+        streams = [keys.link(to, from_) for to, from_ in permutations(nodes, 2) if from_ != name]
+        streams += [keys.home.link(name, from_) for from_ in nodes if from_ != name]
         unread: dict[str, bytes] = {}
         for stream in streams:
             if await self._client.execute("XLEN", stream):
@@ -72,7 +75,7 @@ class HashedLinks:
     async def hold(self, link: str) -> bool:
         """As `take`, for an inbox: without waiting."""
         keys = (self._keys.readers, self._keys.members)
-        return bool(await self._client.execute("EVAL", _TAKE, 2, *keys, link, self._members.me))
+        return bool(await self._client.execute("EVAL", _TAKE, 2, *keys, link, *self._members.identity))
 
     def holds_lease(self) -> bool:
         """The other nodes still count this one as alive."""
@@ -80,5 +83,5 @@ class HashedLinks:
 
     def give_back(self, link: str) -> None:
         """Let another node read it."""
-        self._client.post("HDEL", self._keys.readers, link)
+        self._client.post("EVAL", GIVE_UP, 1, self._keys.readers, link, self._members.me)
         self._members.tell()

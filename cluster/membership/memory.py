@@ -21,7 +21,7 @@ SILENCE_S = 3.0
 RETRY_S = 0.01
 """Between two tries to claim an account that waits for the heir of its node."""
 ACKNOWLEDGE_AFTER_S = 0.01
-"""Entries that were read before this time are not read by an heir."""
+"""Entries that settled before this time are not read by an heir."""
 
 
 class Entry(NamedTuple):
@@ -30,6 +30,11 @@ class Entry(NamedTuple):
     number: int
     from_: str
     frame: Any
+
+
+def _home(node: str) -> str:
+    """The name of the inbox that only the node itself reads."""
+    return f"home {node}"
 
 
 class MemoryMembership:
@@ -53,9 +58,9 @@ class MemoryMembership:
     def crash(self, node: MemoryNodes) -> None:
         """Stop the node; the others miss it after a while."""
         node.is_silent = True
-        self.clock.callLater(SILENCE_S, self.expel, node)
+        self.clock.callLater(SILENCE_S, self.fence, node)
 
-    def expel(self, node: MemoryNodes) -> None:
+    def fence(self, node: MemoryNodes) -> None:
         """The node is gone: another one reads its inbox, then adopts its accounts."""
         if self.lose(node):
             heir = self.present.get(self.reader_of(node.name))
@@ -78,13 +83,13 @@ class MemoryMembership:
 class MemoryShare(LinkAssignment):
     """All links go to the same node, the first one by its name."""
 
-    def __init__(self, company: MemoryMembership, name: str) -> None:
-        self._company = company
+    def __init__(self, membership: MemoryMembership, name: str) -> None:
+        self._membership = membership
         self._name = name
 
     @override
     def is_ours(self, link: str) -> bool:
-        return min(self._company.present, default=self._name) == self._name
+        return min(self._membership.present, default=self._name) == self._name
 
     @override
     async def take(self, link: str) -> bool:
@@ -103,16 +108,19 @@ class MemoryShare(LinkAssignment):
 class MemoryNodes(Nodes):
     """One node; those of a domain share a `MemoryMembership`."""
 
-    def __init__(self, company: MemoryMembership, name: str, clock: Clock | None = None) -> None:
+    def __init__(self, membership: MemoryMembership, name: str, clock: Clock | None = None) -> None:
         """`clock`: of its process, in which nothing happens any more once that has crashed."""
         self.name = name
-        self._clock = clock or company.clock
-        self.share = MemoryShare(company, name)
+        self._clock = clock or membership.clock
+        self.share = MemoryShare(membership, name)
         self.server: Server
         self.is_silent = False
         self.is_gone = False
-        self.company = company
+        self._left_to_it: list[MemoryNodes] = []
+        """Nodes that it was to take over from when it had crashed itself; its heir does."""
+        self.membership = membership
         self._uses: dict[str, int] = {}
+        self._waiting: dict[str, list[Deferred[str]]] = {}
         self._inherited: set[str] = set()
         self._inherits = False
         self._reads = False
@@ -120,24 +128,41 @@ class MemoryNodes(Nodes):
     @property
     @override
     def is_alone(self) -> bool:
-        return len(self.company.present) <= 1 and not self.company.left
+        return len(self.membership.present) <= 1 and not self.membership.left
 
     @override
     def claim(self, localpart: str) -> Deferred[str]:
         """An account of a node that is gone waits until that has an heir."""
         claimed: Deferred[str] = Deferred()
-        self._try_claim(localpart, claimed)
+        if localpart in self._waiting and not self._inherits:
+            self._waiting[localpart].append(claimed)
+        else:
+            self._try_claim(localpart, [claimed])
         return claimed
 
-    def _try_claim(self, localpart: str, claimed: Deferred[str]) -> None:
-        owner = self.company.owners.setdefault(localpart, self)
-        waits = localpart in self._inherited and not self._inherits
-        if owner is self and not waits:
-            self._uses[localpart] = self._uses.get(localpart, 0) + 1
-        elif waits or self.company.present.get(owner.name) is not owner:
-            self._clock.callLater(RETRY_S, self._try_claim, localpart, claimed)
-            return
-        claimed.callback(owner.name)
+    def _try_claim(self, localpart: str, claims: list[Deferred[str]]) -> None:
+        owner = self.membership.owners.setdefault(localpart, self)
+        is_left = owner is not self and self.membership.present.get(owner.name) is not owner
+        if is_left or (localpart in self._inherited and not self._inherits):
+            waiting = self._waiting.setdefault(localpart, claims)
+            if waiting is claims:
+                self._clock.callLater(RETRY_S, self._try_again, localpart, claims)
+            else:
+                waiting += claims
+        else:
+            self._answer(localpart, claims)
+
+    def _try_again(self, localpart: str, claims: list[Deferred[str]]) -> None:
+        if self._waiting.get(localpart) is claims:
+            del self._waiting[localpart]
+            self._try_claim(localpart, claims)
+
+    def _answer(self, localpart: str, claims: list[Deferred[str]]) -> None:
+        owner = self.membership.owners[localpart]
+        if owner is self:
+            self._uses[localpart] = self._uses.get(localpart, 0) + len(claims)
+        for claimed in claims:
+            claimed.callback(owner.name)
 
     @override
     def claim_again(self, localpart: str) -> None:
@@ -148,31 +173,38 @@ class MemoryNodes(Nodes):
         self._uses[localpart] -= 1
         if not self._uses[localpart]:
             del self._uses[localpart]
-            if self.company.owners.get(localpart) is self:
-                del self.company.owners[localpart]
+            if self.membership.owners.get(localpart) is self:
+                del self.membership.owners[localpart]
 
     @override
     def send(self, node: str, frame: Frame) -> Settled:
-        entry = Entry(next(self.company.sent), self.name, frame)
-        self.company.inboxes.setdefault(node, deque()).append(entry)
-        self.company.clock.callLater(0, self._deliver, node)
+        return self._put(node, node, frame)
+
+    @override
+    def send_home(self, node: str, frame: Frame) -> Settled:
+        return self._put(_home(node), node, frame)
+
+    def _put(self, inbox: str, node: str, frame: Frame) -> Settled:
+        entry = Entry(next(self.membership.sent), self.name, frame)
+        self.membership.inboxes.setdefault(inbox, deque()).append(entry)
+        self.membership.clock.callLater(0, self._deliver, inbox, node)
         return None
 
-    def _deliver(self, node: str) -> None:
-        reader = self.company.present.get(node)
+    def _deliver(self, inbox: str, node: str) -> None:
+        reader = self.membership.present.get(node)
         if reader is not None and reader._reads:
-            reader.read(node)
+            reader.read(inbox)
 
     @override
     async def start(self, server: Server) -> None:
-        former = self.company.present.get(self.name)
+        former = self.membership.present.get(self.name)
         self.server = server
-        self.company.present[self.name] = self
+        self.membership.present[self.name] = self
         if former is not None:
-            if self.company.lose(former):
+            if self.membership.lose(former):
                 self.inherit(former)
             return
-        left = dict.fromkeys(owner for owner in self.company.owners.values() if owner.name == self.name)
+        left = dict.fromkeys(owner for owner in self.membership.owners.values() if owner.name == self.name)
         for each in left:
             self.inherit(each)
         if not left:
@@ -180,16 +212,23 @@ class MemoryNodes(Nodes):
 
     @override
     async def stop(self) -> None:
-        self.company.expel(self)
+        self.membership.fence(self)
 
-    def read(self, node: str) -> None:
+    def read(self, name: str) -> None:
         """Handle the frames in this inbox."""
-        inbox, read = self.company.inboxes.get(node, deque()), self.company.read.setdefault(node, deque())
+        inbox, read = self.membership.inboxes.get(name, deque()), self.membership.read.setdefault(name, deque())
         while inbox and not self.is_silent:
             entry = inbox.popleft()
             read.append(entry)
-            self._clock.callLater(ACKNOWLEDGE_AFTER_S, self._acknowledge, read, entry)
-            self.server.take(entry.from_, entry.frame, f"{entry.from_}:{entry.number}-0:0")
+            settled = self.server.take(entry.from_, entry.frame, f"{entry.from_}:{entry.number}-0:0")
+            if settled is None:
+                self._acknowledge_later(None, read, entry)
+            else:
+                settled.addBoth(self._acknowledge_later, read, entry)
+
+    def _acknowledge_later(self, result: Any, read: deque[Entry], entry: Entry) -> Any:
+        self._clock.callLater(ACKNOWLEDGE_AFTER_S, self._acknowledge, read, entry)
+        return result
 
     def _acknowledge(self, read: deque[Entry], entry: Entry) -> None:
         if not self.is_silent and entry in read:
@@ -198,13 +237,20 @@ class MemoryNodes(Nodes):
     def _read_again(self, node: str) -> None:
         """Handle the frames in this inbox, starting with unacknowledged ones."""
         self._reads = True
-        self.company.inboxes.setdefault(node, deque()).extendleft(reversed(self.company.read.pop(node, deque())))
-        self.read(node)
+        for name in (node, _home(node)) if node == self.name else (node,):
+            read = self.membership.read.pop(name, deque())
+            self.membership.inboxes.setdefault(name, deque()).extendleft(reversed(read))
+            self.read(name)
 
     def inherit(self, node: MemoryNodes) -> None:
         """Take over from this node."""
-        left = [localpart for localpart, owner in self.company.owners.items() if owner is node]
-        self.company.owners.update(dict.fromkeys(left, self))
+        if self.is_silent:
+            self._left_to_it.append(node)
+            return
+        for each in node._left_to_it:
+            self.inherit(each)
+        left = [localpart for localpart, owner in self.membership.owners.items() if owner is node]
+        self.membership.owners.update(dict.fromkeys(left, self))
         self._inherited.update(left)
         Deferred.fromCoroutine(self._take_over(node.name, left)).addErrback(_failed)
 
@@ -218,8 +264,9 @@ class MemoryNodes(Nodes):
         for localpart in left:
             self._inherited.discard(localpart)
             await self.server.adopt(localpart)
+            self._try_again(localpart, self._waiting.get(localpart, []))
             self.release(localpart)
-        self.company.left.discard(node)
+        self.membership.left.discard(node)
 
 
 def _failed(failure: Failure) -> None:

@@ -1,7 +1,8 @@
 """The port between the nodes of one domain.
 
 At any time an account belongs to at most one node: its stanzas are handled there, also those of clients whose streams
-end at another node. So no state of an account is in two places, and its order is that of one process.
+end at another node. So no state of an account is in two places, and its order is that of one process. A hosted service
+belongs to a node in the same way, by a name that is no localpart.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Server(Protocol):
         Fails as `restore` does.
         """
 
-    def expelled(self) -> None:
+    def fenced(self) -> None:
         """The other nodes have fenced this one, and taken over its work: end at once, and do nothing more."""
 
 
@@ -68,9 +69,10 @@ class Nodes(Protocol):
         """No other node serves the domain now, and no node has left anything that is not taken over yet."""
 
     def claim(self, localpart: str) -> Deferred[str]:
-        """The owner of the account: if it is this node, then until `release` was called as often.
+        """The owner of the account: if it is this node, then until `release` was called as often. Claims of one account
+        are answered in their order, apart from those for frames of a node that is gone, which come first.
 
-        Fails with ConnectionLost if that cannot be determined now.
+        While the storage is away it waits; it fails if the storage refuses.
         """
 
     def claim_again(self, localpart: str) -> None:
@@ -81,6 +83,10 @@ class Nodes(Protocol):
 
     def send(self, node: str, frame: Frame) -> Settled:
         """Send a frame to another node; in order, and settled when a crash of this process can no longer lose it."""
+
+    def send_home(self, node: str, frame: Frame) -> Settled:
+        """As `send`, for what no heir can take, as for a component that connects there: while the node is gone, it
+        waits for its next process."""
 
     async def start(self, server: Server) -> None:
         """Join the other nodes, and take over from a former process of this name."""
@@ -113,6 +119,10 @@ class OnlyNode:
     def send(self, node: str, frame: Frame) -> Settled:
         """There is no other node."""
         raise AssertionError(f"{self.name} is the only node, and was to write to {node}")
+
+    def send_home(self, node: str, frame: Frame) -> Settled:
+        """There is no other node."""
+        return self.send(node, frame)
 
     async def start(self, server: Server) -> None:
         """Nothing to do."""

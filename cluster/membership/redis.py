@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from functools import partial
+from itertools import count
 from typing import Any
 
 from hiredis import ReplyError
@@ -40,9 +41,10 @@ class Inbox:
 
     _log = Logger()
 
-    def __init__(self, node: str, server: Server, owners: Owners, is_left: Callable[[], bool]) -> None:
-        """`is_left`: the node of the inbox is gone, and is not taken over yet."""
+    def __init__(self, node: str, server: Server, owners: Owners, is_left: Callable[[], bool], kind: str = "") -> None:
+        """`is_left`: the node of the inbox is gone, and is not taken over yet. `kind`: in the places of its frames."""
         self._node = node
+        self._kind = kind
         self._server = server
         self._owners = owners
         self._is_left = is_left
@@ -56,12 +58,9 @@ class Inbox:
 
         That is if the storage is away or refuses. Any other failure is logged and settles the frame.
         """
-        self._owners.inherits = self._is_left()
-        try:
-            places = (f"{self._node}:{entry_id}:{index}" for index in range(first, first + len(frames)))
+        with self._owners.taking_over(self._is_left):
+            places = (f"{self._kind}{self._node}:{entry_id}:{index}" for index in range(first, first + len(frames)))
             settling = [self._hand_on(frame, place) for frame, place in zip(frames, places, strict=True)]
-        finally:
-            self._owners.inherits = False
         unsettled = {each: None for each in settling if each is not None}  # many of which are the same
         return DeferredList(unsettled, consumeErrors=True).addCallback(self._on_all_settled) if unsettled else None
 
@@ -115,13 +114,16 @@ class RedisNodes(Nodes):
         self._client = client
         self._keys = keys
         self._decode = decode
-        self._members = Members(reactor, client, keys, name, incarnation)
+        self._members = Members(reactor, client, keys, name, incarnation, turn.run)
         self._owners = Owners(reactor, client, keys, self._members)
         self._outbound = Outbound(reactor, turn, client, keys, name, tracer, max_backlog)
+        self._to_homes = Outbound(reactor, turn, client, keys.home, name, tracer, max_backlog)
+        self._home = Inbound(reactor, turn, client, keys.home, name, AllLinks(self._members.holds_lease), decode)
         self.share = HashedLinks(reactor, client, keys, self._members)
         self._inboxes: dict[str, Inbound] = {}
         self._taking_over: set[str] = set()
-        self._left: set[str] = set()  # nodes that are gone, and not taken over by this one
+        self._left: dict[str, int] = {}  # nodes that are gone, and not taken over by this one; which was lost first
+        self._losses = count(1)
         self._known: dict[str, str] = {}
         self._server: Server
         self._is_stopped = False
@@ -153,16 +155,24 @@ class RedisNodes(Nodes):
         return self._outbound.link(node).send(frame)  # type: ignore[arg-type]  # links carry what has a size
 
     @override
+    def send_home(self, node: str, frame: Frame) -> Settled:
+        return self._to_homes.link(node).send(frame)  # type: ignore[arg-type]
+
+    @override
     async def start(self, server: Server) -> None:
         """A former process of this name is fenced by it; its accounts are adopted before this returns."""
         self._server = server
         self._outbound.start(server.refuse)
-        await self._members.join(self._on_change, server.expelled)
+        self._to_homes.start(server.refuse)
+        await self._members.join(self._on_change, server.fenced)
+        self._turn.may_run = self._may_run
         self._known = dict(self._members.present)
-        self._left = await self._all() - self._known.keys()
-        while not await self._inherit(self.name):
+        self._left = dict.fromkeys(await self._all() - self._known.keys(), 0)
+        while not await self._inherit([self.name]):
             # the heir of this node reads its inbox, and sees that it is back
             await deferLater(as_interface(self._reactor), LOOK_AGAIN_S)
+        await self._client.execute("SADD", self._keys.home.domains, self.name)
+        await self._home.start(lambda from_, _: Inbox(from_, server, self._owners, lambda: False, "home "))
         self.share.is_open = True
         self._on_change()
 
@@ -170,10 +180,15 @@ class RedisNodes(Nodes):
     async def stop(self) -> None:
         self._is_stopped = True
         self._owners.stop()
-        for each in [*self._inboxes.values()]:  # a pending change may add one meanwhile
+        for each in [self._home, *self._inboxes.values()]:  # a pending change may add one meanwhile
             await each.stop()
         await self._outbound.drain()
-        await self._members.leave()
+        await self._to_homes.drain()
+        self._members.leave()
+
+    def _may_run(self) -> bool:
+        """A node that is alone does not wait while Redis is away: what it writes then is not seen by any other."""
+        return self._members.holds_lease() or (self.is_alone and not self._client.is_connected(self._keys.members))
 
     # --- changes of membership
 
@@ -183,11 +198,12 @@ class RedisNodes(Nodes):
         before, self._known = self._known, dict(self._members.present)
         for node, incarnation in before.items():
             if self._known.get(node) != incarnation:
-                self._left.add(node)
+                self._left[node] = next(self._losses)
                 self._outbound.node_gone()
+                self._to_homes.node_gone()
                 self.on_gone()
                 self._server.gone(node)
-        self._left -= self._known.keys()
+        self._left = {node: lost for node, lost in self._left.items() if node not in self._known}
         self._owners.look_again()
         self._look_at_inboxes()
         self.on_change()
@@ -203,43 +219,62 @@ class RedisNodes(Nodes):
         for node in [each for each in back if each not in self._taking_over]:
             await self._inboxes.pop(node).stop()
             self.share.give_back(inbox(node))
-        for node in sorted(await self._all()):
-            if node not in present and node not in self._inboxes and self.share.reader_of(node) == self.name:
-                await self._inherit(node)
+        absent = sorted(await self._all() - present.keys() - self._inboxes.keys())
+        absent.sort(key=lambda node: self._left.get(node, 0))  # those that were lost first
+        await self._inherit([node for node in absent if self.share.reader_of(node) == self.name])
 
     async def _all(self) -> set[str]:
         """All nodes that ever existed."""
         return {name.decode() for name in await self._client.execute("SMEMBERS", self._keys.domains)}
 
-    async def _inherit(self, node: str) -> bool:
-        """Take over from this node: see `Server`; False while another process does.
+    async def _inherit(self, nodes: list[str]) -> bool:
+        """Take over from these nodes, of which the first was lost first; False while another process does from one.
+
+        A node may be the heir of one before it: then it has claimed accounts for which there is more in that one's
+        inbox. So all accounts are restored before anything is read, and what is older is read first.
+        """
+        taken = {node: restored for node in nodes if (restored := await self._hold(node)) is not None}
+        for node, restored in taken.items():
+            await self._take_over(node, restored)
+        return all(node in self._inboxes for node in nodes)
+
+    async def _hold(self, node: str) -> list[str] | None:
+        """Become the reader of the inbox of this node, and restore its accounts; None if there is nothing to do.
 
         The node may be back meanwhile. It gets its inbox when this is over: otherwise it would send what it reads there
         on to this node, after newer stanzas of the accounts.
         """
         if not await self.share.hold(inbox(node)) or node in self._inboxes:
-            return node in self._inboxes
+            return None
         if node != self.name and node in self._members.present:  # it came back meanwhile, and waits for its inbox
             self.share.give_back(inbox(node))
-            return False
-        reader = self._inboxes[node] = Inbound(
+            return None
+        self._inboxes[node] = Inbound(
             self._reactor, self._turn, self._client, self._keys, node, AllLinks(self._members.holds_lease), self._decode
         )
         self._taking_over.add(node)
         restored: list[str] = []
         await self._insist(partial(self._restore, node, restored))
+        return restored
+
+    async def _take_over(self, node: str, restored: list[str]) -> None:
+        """Read the inbox of this node, and adopt its accounts."""
+        reader = self._inboxes[node]
         if not reader.is_stopped:  # otherwise the node is back, and reads it itself
             is_left = partial(self._taking_over.__contains__, node)
-            await reader.start(lambda from_, _: Inbox(from_, self._server, self._owners, is_left))
+
+            def open_sink(from_: str, _: object) -> Inbox:
+                return Inbox(from_, self._server, self._owners, is_left)
+
+            await self._insist(partial(reader.start, open_sink))
         await self._insist(partial(self._wait_until_read, node))
         await self._insist(partial(self._restore, node, restored))  # its claims from before it knew of the loss
         for localpart in restored:
             await self._insist(partial(self._adopt, localpart))
         self._taking_over.discard(node)
-        self._left.discard(node)
+        self._left.pop(node, None)
         self._members.tell()
         self._look_at_inboxes()  # the node may be back
-        return True
 
     async def _insist(self, step: Callable[[], Coroutine[Deferred[Any], Any, None]]) -> None:
         """Call it; if Redis is away or refuses, again until it succeeds."""
@@ -276,8 +311,7 @@ class RedisNodes(Nodes):
     async def _adopt(self, localpart: str) -> None:
         """Serve the account like any other from now on."""
         await self._server.adopt(localpart)
-        self._owners.inherited.pop(localpart, None)
-        self._owners.look_again()
+        self._owners.adopted(localpart)
         self.release(localpart)
 
     def _on_failed(self, failure: Failure) -> None:

@@ -1,6 +1,6 @@
 """The bytes of an entry of a link: its stanzas in order. What many receivers get crosses once, with their addresses.
 
-A room, a publisher and presence write the same to many: only `to` differs, which stands behind the `from` in each
+A room, a publisher and presence write the same to many: only `to` differs, which follows the `from` in each
 (`stanza.addressed`). Of such copies in a row an entry has the first one, and of the others the receivers.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from cluster.router.batch import MAX_BATCH_BYTES
-from cluster.xmpp.jid import Jid
+from cluster.xmpp.jid import Jid, is_address
 from cluster.xmpp.limits import CARRIED
 from cluster.xmpp.stanza import Stanza, opening, to_attribute
 
@@ -25,6 +25,16 @@ class _Bundle(msgspec.Struct):
     stanzas: list[Stanza]
     others: dict[int, list[Jid]]
     """The further receivers, by the number of the stanza."""
+
+
+class Copied(list[Stanza]):
+    """All stanzas of an entry of which some came as receivers only, all of them addresses: if the bytes that came are
+    whole elements, all are."""
+
+    def __init__(self, stanzas: list[Stanza], firsts: Sequence[Stanza]) -> None:
+        super().__init__(stanzas)
+        self.firsts = firsts
+        """Those whose bytes came."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -61,11 +71,15 @@ def encode(stanzas: Sequence[Stanza]) -> bytes:
 def decode(entry: bytes) -> list[Stanza]:
     """The stanzas of an entry. Raises msgspec.DecodeError."""
     found = _decode(entry)
-    return [*_copied(found)] if isinstance(found, _Bundle) else found
+    if not isinstance(found, _Bundle):
+        return found
+    stanzas = [*_copied(found)]
+    are_addresses = all(is_address(to) for others in found.others.values() for to in others)
+    return Copied(stanzas, found.stanzas) if are_addresses else stanzas
 
 
 def _around(stanza: Stanza) -> tuple[bytes, bytes]:
-    """What stands before and behind the address of the receiver; nothing where it does not stand where `addressed` has
+    """What stands before and after the address of the receiver; nothing where it does not stand where `addressed` has
     it."""
     if stanza.from_ is None or stanza.to is None:
         return b"", b""

@@ -17,9 +17,10 @@ from cluster.base.clock import Clock, as_interface
 from cluster.base.reasons import Reason
 from cluster.base.settled import Settled
 from cluster.base.storage import is_refusal
+from cluster.router.entry import Copied
 from cluster.router.port import QUEUE, Deliver, HopRecorder
 from cluster.router.realm import realm
-from cluster.xmpp.jid import Jid, JidError
+from cluster.xmpp.jid import Jid, is_address
 from cluster.xmpp.stanza import Stanza, opening
 from cluster.xmpp.wellformed import SHORT_BYTES, are_elements, why_malformed, why_too_large
 
@@ -30,19 +31,22 @@ MAX_UNSETTLED_BYTES = 8 << 20
 REFUSED_S = 1.0
 """How long to wait until a storage that refuses is asked again."""
 
-_TAG = f"x{secrets.token_hex(8)}".encode()
-
 Unsettled = tuple[Deferred[Any], int, Stanza]
 """A stanza that was delivered: when it settles, and its place in its entry. Stanzas may share the Deferred."""
 
 
 @lru_cache(maxsize=16_384)
 def _opening(kind: str, from_: Jid) -> bytes | None:
-    """How a stanza of this sender begins; None for parts of an address that, written together, read as another."""
-    try:
-        return opening(kind, from_) if Jid.parse(str(from_)) == from_ else None
-    except JidError:
-        return None
+    """How a stanza of this sender begins; None for what is no address."""
+    return opening(kind, from_) if is_address(from_) else None
+
+
+def _are_whole(stanzas: list[Stanza], tag: bytes) -> bool:
+    """Whether the bytes of each stanza are certainly one element; `tag`: see `are_elements`."""
+    firsts = stanzas.firsts if isinstance(stanzas, Copied) else stanzas
+    if len(firsts) == 1 and len(stanzas) > 1:
+        return not why_malformed(firsts[0].raw)
+    return are_elements(firsts, tag)
 
 
 class LinkGuard:
@@ -69,6 +73,7 @@ class LinkGuard:
         `served_by`: see `realm`. `cut_here`: a parser of ours cut each stanza out of a stream, so it is one element.
         """
         self._cut_here = cut_here
+        self._tag = f"x{secrets.token_hex(8)}".encode()
         self._clock = clock
         self._refused = 0
         self._is_let_go = False
@@ -95,7 +100,9 @@ class LinkGuard:
         and so are the places of its stanzas. A storage that refuses a stanza for now is offered it again and again, and
         the link is not read on meanwhile. Any other failure is logged and settles the stanza.
         """
-        return self._let_through_all(entry_id, enumerate(stanzas, first), self._cut_here or are_elements(stanzas, _TAG))
+        return self._let_through_all(
+            entry_id, enumerate(stanzas, first), self._cut_here or _are_whole(stanzas, self._tag)
+        )
 
     def _let_through_all(self, entry_id: str, stanzas: Iterable[tuple[int, Stanza]], are_whole: bool) -> Settled:
         unsettled: list[Unsettled] = []

@@ -57,16 +57,16 @@ class Inbound:
     async def start(self, open_sink: OpenSink) -> None:
         """Read, over this and each later connection; first the entries that an earlier reader did not acknowledge."""
         self._open_sink = open_sink
-        bell = self.keys.bell(self.to)
-        await self.client.subscribe(bell, self._on_bell, self._look_for_links)
-        self.client.when_connected(self._resume, bell)
+        doorbell = self.keys.doorbell(self.to)
+        await self.client.subscribe(doorbell, self._on_doorbell, self._look_for_links)
+        self.client.when_connected(self._resume, doorbell)
         self.client.when_connected(self._look_for_links)  # another master of a cluster may have the list of senders
 
     async def stop(self) -> None:
         """Read no more, and return when Redis has acknowledged what has settled."""
         self.is_stopped = True
         self.turn.run_all()
-        self.client.unsubscribe(self.keys.bell(self.to))
+        self.client.unsubscribe(self.keys.doorbell(self.to))
         try:
             await self.client.flush()  # what is stored now may be acknowledged
             self.turn.run_all()
@@ -121,7 +121,7 @@ class Inbound:
         else:
             kept.addCallback(lambda _: self.turn.add(acknowledge, Stage.ACKNOWLEDGE))
 
-    def _on_bell(self, message: bytes) -> None:
+    def _on_doorbell(self, message: bytes) -> None:
         from_ = message.decode(errors="replace")
         link = self._links.get(from_)
         if self.is_stopped:

@@ -65,6 +65,12 @@ class LinkFaults:
             if _domain(from_) in changed:
                 link.change(self._chain(from_))
 
+    def forget(self, from_: str) -> None:
+        """Nothing is on its way over this link; `before` makes it again."""
+        self._links.pop(from_, None)
+        if (domain := _domain(from_)) not in self._settings:
+            self._chains.pop(domain, None)
+
     def stop(self) -> None:
         """Pass on no more."""
         for link in self._links.values():

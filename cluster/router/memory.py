@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 from twisted.internet.defer import Deferred
@@ -30,14 +30,16 @@ class Entry:
         self.id = id
         self.stanzas: list[Stanza] = []
         self.settled: Deferred[None] = Deferred()
-        self.is_taken = False
 
 
 class Queue:
     """One direction between two domains: the entries that have not settled."""
 
     def __init__(self) -> None:
-        self.entries: deque[Entry] = deque()
+        self.entries: dict[Entry, None] = {}
+        """Oldest first."""
+        self.unread: deque[Entry] = deque()
+        """Those that the reader of the link has not taken."""
         self.written = 0
 
 
@@ -51,23 +53,26 @@ class MemoryNetwork:
         max_backlog: int = 100_000,
         served_by: Mapping[str, str] = NO_COMPONENTS,
         acknowledge_after_s: float = 0.0,
-        apart: Iterable[tuple[str, str]] = (),
+        is_linked: Callable[[str, str], bool] = lambda from_, to: True,
     ) -> None:
         """`domains`: the domains of the network; `max_backlog` entries wait per link. `served_by`: see `realm`.
 
         Entries that settled less than `acknowledge_after_s` ago are read again by the next reader, as in Redis.
-        `apart`: pairs of domains without a link.
+        `is_linked`: whether a link leads from one of these domains to another.
         """
         self.clock = clock
         self.domains = frozenset(domains)
-        self.apart = frozenset(apart)
+        self.is_linked = is_linked
         self.max_backlog = max_backlog
         self.served_by = served_by
         self.acknowledge_after_s = acknowledge_after_s
         self.readers: dict[str, MemoryRouter] = {}
         self.lost: Counter[tuple[str, str]] = Counter()
         """Stanzas that faults lost, by link: from and to."""
-        self._queues: dict[tuple[str, str], Queue] = {}
+        self._running: dict[str, dict[MemoryRouter, None]] = {}
+        """By domain; one of them is its reader."""
+        self._queues: dict[str, dict[str, Queue]] = {}
+        """By the domain that a queue leads to, and the one that writes to it."""
         self._faults: dict[str, dict[str, bytes]] = {}
 
     def router(
@@ -85,19 +90,33 @@ class MemoryNetwork:
 
         True where it was the reader of its domain.
         """
+        self._running.get(router.domain, {}).pop(router, None)
         is_reader = self.readers.get(router.domain) is router
         if is_reader:
             del self.readers[router.domain]
         return is_reader
 
+    def run(self, router: MemoryRouter) -> None:
+        """This router is the reader of its domain from now on."""
+        self._running.setdefault(router.domain, {})[router] = None
+        self.readers[router.domain] = router
+
     @property
     def waiting(self) -> int:
         """Entries that were written and have not settled."""
-        return sum(len(queue.entries) for queue in self._queues.values())
+        return sum(len(queue.entries) for queues in self._queues.values() for queue in queues.values())
+
+    def queues(self) -> Iterable[tuple[str, str, Queue]]:
+        """All links that were ever used: from, to, and the queue."""
+        return ((from_, to, queue) for to, queues in self._queues.items() for from_, queue in queues.items())
 
     def queue(self, from_: str, to: str) -> Queue:
         """The queue from one domain to the other."""
-        return self._queues.setdefault((from_, to), Queue())
+        queues = self._queues.setdefault(to, {})
+        found = queues.get(from_)
+        if found is None:
+            found = queues[from_] = Queue()
+        return found
 
     def faults(self, to: str) -> dict[str, bytes]:
         """The faults of the links into this domain, in the form of `LinkFaults.update`."""
@@ -106,12 +125,12 @@ class MemoryNetwork:
     def set_faults(self, from_: str, to: str, settings: FaultSettings) -> None:
         """Replace the faults of one link."""
         self._faults.setdefault(to, {})[from_] = msgspec.json.encode(settings)
-        if to in self.readers:
-            self.readers[to].faults.update(self.faults(to))
+        for router in self._running.get(to, ()):
+            router.faults.update(self.faults(to))
 
     def peers(self, to: str) -> list[str]:
         """The domains that have written to this one."""
-        return [from_ for from_, other in self._queues if other == to]
+        return [*self._queues.get(to, ())]
 
 
 class MemoryRouter:
@@ -131,7 +150,10 @@ class MemoryRouter:
 
     def link(self, to_domain: str) -> MemoryLink:
         """The link to this domain."""
-        return self._links.setdefault(to_domain, MemoryLink(self, to_domain))
+        found = self._links.get(to_domain)
+        if found is None:
+            found = self._links[to_domain] = MemoryLink(self, to_domain)
+        return found
 
     def bounce(self, stanza: Stanza, error: StanzaError) -> None:
         """Answer a stanza that cannot be carried."""
@@ -141,17 +163,16 @@ class MemoryRouter:
     async def start(self, deliver: Deliver, bounce: Bounce) -> None:
         """Start to carry, first the entries that had not settled with an earlier router of this domain."""
         self._deliver, self._bounce = deliver, bounce
-        self.network.readers[self.domain] = self
+        self.network.run(self)
         self.faults.update(self.network.faults(self.domain))
         for from_ in self.network.peers(self.domain):
-            for entry in self.network.queue(from_, self.domain).entries:
-                entry.is_taken = False
+            queue = self.network.queue(from_, self.domain)
+            queue.unread = deque(queue.entries)
             self.clock.callLater(0, self.read, from_)
 
     async def stop(self) -> None:
         """Stop reading, and write what is still queued."""
-        if self.network.readers.get(self.domain) is self:
-            del self.network.readers[self.domain]
+        self.network.forget(self)
         self.faults.stop()
         for link in self._links.values():
             link.flush()
@@ -166,9 +187,9 @@ class MemoryRouter:
             guard = LinkGuard(self.clock, from_, self.domain, network.served_by, self._deliver, self.tracer)
             gate = self._gates[from_] = self.faults.before(from_, guard, lambda: self.read(from_))
         queue = self.network.queue(from_, self.domain)
-        for entry in [*queue.entries]:
-            if not entry.is_taken and gate.may_read(0, 0):
-                entry.is_taken = True
+        while queue.unread and gate.may_read(0, 0):
+            entry = queue.unread.popleft()
+            if entry in queue.entries:  # an earlier router of the domain may have delivered it meanwhile
                 self._take(gate, queue, entry)
 
     @property
@@ -181,8 +202,8 @@ class MemoryRouter:
     def _take(self, gate: EntrySink, queue: Queue, entry: Entry) -> None:
         def remove(result: object) -> None:
             # not if an earlier router of the domain delivered it too, nor if a later one reads it again
-            if entry in queue.entries and (self._is_reader or not self.network.acknowledge_after_s):
-                queue.entries.remove(entry)
+            if self._is_reader or not self.network.acknowledge_after_s:
+                queue.entries.pop(entry, None)
 
         def acknowledge(result: object) -> None:
             after_s = self.network.acknowledge_after_s
@@ -224,7 +245,7 @@ class MemoryLink:
             text = f"nobody serves {self._to} here"
             self._refuse(entry, StanzaError(Condition.REMOTE_SERVER_NOT_FOUND, text, reason=reasons.NO_DOMAIN))
             return
-        if (router.domain, self._to) in network.apart:
+        if not network.is_linked(router.domain, self._to):
             text = no_link(router.domain, self._to)
             self._refuse(entry, StanzaError(Condition.REMOTE_SERVER_NOT_FOUND, text, reason=reasons.NO_LINK))
             return
@@ -235,7 +256,8 @@ class MemoryLink:
             return
         queue.written += 1
         entry.id = f"{int(network.clock.seconds() * 1000)}-{queue.written}"  # its time, as in Redis
-        queue.entries.append(entry)
+        queue.entries[entry] = None
+        queue.unread.append(entry)
         for stanza in entry.stanzas:
             if stanza.trace_id:
                 router.tracer.record("enqueued", stanza, f"to {self._to}", node=QUEUE)

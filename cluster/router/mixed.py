@@ -1,27 +1,27 @@
-"""One router made of two: some domains are reached one way, all others another way."""
+"""One router made of two: one carries to some domains, the other to all others."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Container
 
 from cluster.router.port import Bounce, Deliver, Link, Router
 
 
 class MixedRouter:
-    """A `Router` that asks the name of the domain; what comes in comes by both ways."""
+    """A `Router` that chooses by the domain; both of its routers deliver what comes in."""
 
-    def __init__(self, usual: Router, other: Router, domains: Collection[str]) -> None:
-        """`domains`: those that `other` carries to, without their components."""
+    def __init__(self, usual: Router, other: Router, domains: Container[str]) -> None:
+        """`domains`: the servers' domains that `other` carries to."""
         self._usual = usual
         self._other = other
-        self._domains = frozenset(domains)
+        self._domains = domains
 
     def link(self, to_domain: str) -> Link:
-        """The link to this domain, by its way."""
+        """The link of the router that carries to this domain."""
         return (self._other if to_domain in self._domains else self._usual).link(to_domain)
 
     async def start(self, deliver: Deliver, bounce: Bounce) -> None:
-        """Begin to carry, first what was not acknowledged before a crash."""
+        """Start to carry, first what was not acknowledged before a crash."""
         await self._usual.start(deliver, bounce)
         await self._other.start(deliver, bounce)
 

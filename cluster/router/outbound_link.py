@@ -58,7 +58,7 @@ class OutboundLink:
         self._outbound = outbound
         self._client = outbound.client
         self._key = outbound.keys.link(to, outbound.domain)
-        self._bell = outbound.keys.bell(to)
+        self._doorbell = outbound.keys.doorbell(to)
         self._waiting: deque[Batch] = deque()
         self._unanswered: deque[Batch] = deque()
         self._answered: deque[Batch] = deque()
@@ -150,7 +150,7 @@ class OutboundLink:
         added.addCallbacks(self._on_added, self._on_failed, callbackArgs=(batch,), errbackArgs=(batch,))
 
     def _arguments(self, batch: Batch) -> tuple[str | bytes | int, ...]:
-        return (1, self._key, *batch.ids, batch.entry, self._bell, self._outbound.domain)
+        return (1, self._key, *batch.ids, batch.entry, self._doorbell, self._outbound.domain)
 
     def _next_id(self) -> EntryId:
         """Ids are ours and increase, so that it is known whether Redis has an entry already."""
@@ -206,7 +206,8 @@ class OutboundLink:
             self._refuse_waiting(_refused())
         finally:
             self._looking_up = False
-        self.flush()
+        if self._waiting:
+            self._outbound.flush_later(self)  # if it may be, for this process may have hung meanwhile
 
     async def _follow(self) -> bool:
         """Write a fence after which all entries of the domain's other nodes go, if that is not done yet; see `fence`.

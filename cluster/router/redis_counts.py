@@ -1,4 +1,4 @@
-"""How far the streams of other servers are, in Redis: so they may be resumed with the next process."""
+"""How many stanzas of other servers' streams were handled, in Redis: a later process can resume those streams."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEPT_S = int(RESUME_S + 2 * _RENEW_S)
 
 
 class RedisCounts(Counts):
-    """Counts that outlive the process. Each stream has a key that expires some time after it was last renewed."""
+    """Counts that outlive the process. Each stream has a hash of three fields, which expires if it is not renewed."""
 
     def __init__(self, reactor: Clock, client: RedisClient, keys: Keys, domain: str) -> None:
         self._reactor = reactor

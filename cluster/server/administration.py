@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from itertools import islice
 from typing import Any
 
 from cluster.server.components.component import Component
 from cluster.server.domain import Domain
+from cluster.server.sessions.session import Session
+from cluster.xmpp.errors import StreamCondition
 from cluster.xmpp.jid import prepare_localpart
 
 MAX_FOLLOW_S = 60.0
 """However the wall clock is set."""
+MAX_SESSIONS = 1_000
+"""In one list; `status` has the number of all."""
 
 
 class Administration:
@@ -36,7 +41,7 @@ class Administration:
             "components": {name: component.is_connected for name, component in self._components.items()},
         }
 
-    async def follow(self, until_utc_s: float, address: str = "") -> None:
+    async def follow(self, until_utc_s: float, address: str = "", every: int = 1) -> None:
         """Record the hops of each stanza that enters here, until then, and no longer than MAX_FOLLOW_S.
 
         `address`: only of what is from or to it; see `Tracer.follow`.
@@ -47,7 +52,7 @@ class Administration:
         if address:
             self._domain.tracer.follow(address, left_s)
         else:
-            self._domain.tracer.follow_all(left_s)
+            self._domain.tracer.follow_share(every, left_s)
 
     async def user_ls(self) -> list[str]:
         """The localparts of all accounts."""
@@ -68,8 +73,41 @@ class Administration:
         """Remove an account and all its data; its contacts are told."""
         await self._domain.remove_account(await self._existing(localpart))
 
+    async def users_add(self, localparts: list[str], password: str) -> None:
+        """Create several accounts with one password, whose keys are derived once; existing ones keep theirs."""
+        await self._domain.credentials.create_all([prepare_localpart(each) for each in localparts], password)
+
+    async def users_del(self, localparts: list[str]) -> None:
+        """Remove several accounts and all their data; their contacts are told. Those that are gone are fine."""
+        for localpart in localparts:
+            await self._domain.remove_account(prepare_localpart(localpart))
+
+    async def session_ls(self, localpart: str = "") -> list[dict[str, Any]]:
+        """The sessions at this node, MAX_SESSIONS at the most; `localpart`: only those of this account."""
+        online = self._domain.accounts.online
+        wanted = prepare_localpart(localpart) if localpart else ""
+        accounts = online.values() if not wanted else filter(None, (online.get(wanted),))
+        sessions = (session for account in accounts for session in account.sessions.values())
+        return [_shown(session) for session in islice(sessions, MAX_SESSIONS)]
+
+    async def session_end(self, localpart: str, resource: str) -> bool:
+        """End one session by a stream error; False if it is not at this node."""
+        account = self._domain.accounts.online.get(prepare_localpart(localpart))
+        session = account.sessions.get(resource) if account is not None else None
+        if session is None:
+            return False
+        session.end(StreamCondition.POLICY_VIOLATION, "the operator of the server has ended this session")
+        return True
+
     async def _existing(self, localpart: str) -> str:
         name = prepare_localpart(localpart)
         if await self._domain.context.store.accounts.get(name) is None:
             raise ValueError(f"no account {name}@{self._domain.name}; `xmpplab user ls` lists the accounts")
         return name
+
+
+def _shown(session: Session) -> dict[str, Any]:
+    state = "available" if session.available else "connected"
+    if session.broken_utc_s is not None:
+        state = "hibernating"
+    return {"jid": str(session.jid), "state": state, "priority": session.priority if session.available else None}

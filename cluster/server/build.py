@@ -15,7 +15,9 @@ from cluster.server.nodes.broker import NodeBroker
 from cluster.server.nodes.remote_sessions import RemoteSessions
 from cluster.server.routing import LocalService, Routing
 from cluster.server.services.hosted import HostedService
+from cluster.server.services.placed import PlacedService
 from cluster.server.sessions.binder import SessionBinder
+from cluster.streams.tls_layer import starter
 
 
 @dataclass(frozen=True)
@@ -31,16 +33,14 @@ class Server:
     administration: Administration
     ports: Ports
     _relay: NodeBroker
-    _hosted: Sequence[HostedService]
+    _hosted: Sequence[PlacedService]
 
     async def start(self) -> None:
         """Accept stanzas from other domains, then work for the other nodes of this domain."""
-        for service in self._hosted:
-            await service.start()
         await self.routing.start()
         await self.ports.nodes.start(self._relay)
         for service in self._hosted:
-            service.ready()
+            await service.start()
 
     async def stop(self) -> None:
         """End the streams, and write what is queued."""
@@ -59,14 +59,16 @@ def build(config: ServerConfig, ports: Ports) -> Server:
     routing = Routing(config, ports)
     domain = Domain(config, ports, routing)
     components = {name: Component(name, secret, ports, routing) for name, secret in config.components.items()}
-    hosted = [HostedService(name, config, ports, routing) for name in config.services]
+    services = [HostedService(name, config, ports, routing) for name in config.services]
+    hosted = [PlacedService(each, ports, routing) for each in services]
     local: tuple[LocalService, ...] = (domain.delivery, *components.values(), *hosted)
     for each in local:
         routing.add(each)
     remote = RemoteSessions(ports.nodes, ports.new_id)
     binder = SessionBinder(domain, ports.nodes, ports.new_id, remote)
     options = stream_options(domain.context, config.tls, config.anonymous)
-    shared = C2s(domain, binder, options, ports.clock, ports.new_id, config.starttls, config.certificate_hash)
+    start_tls = starter(config.starttls, ports.clock)
+    shared = C2s(domain, binder, options, ports.clock, ports.new_id, start_tls, config.certificate_hash)
     clients = ClientStreams(shared)
     return Server(
         domain,
@@ -75,6 +77,6 @@ def build(config: ServerConfig, ports: Ports) -> Server:
         ComponentStreams(config.domain, components, domain.ingress, ports),
         Administration(domain, components, clients.streams),
         ports,
-        NodeBroker(ports.nodes, domain, binder, remote, ports.expelled),
+        NodeBroker(ports.nodes, domain, hosted, binder, remote, ports.fenced),
         hosted,
     )

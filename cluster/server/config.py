@@ -48,16 +48,16 @@ class ServerConfig:
     components: Mapping[str, str] = field(default_factory=dict)
     """Components that connect here, and their secrets (XEP-0114)."""
     services: Mapping[str, Service] = field(default_factory=dict)
-    """Hosted services, by their domains."""
-    services_at: Mapping[str, str] = field(default_factory=dict)
-    """Components and services of the domain at another node, and the name of that node."""
+    """Hosted services of the domain, by their domains: at each of its nodes, one of which has the service."""
+    components_at: Mapping[str, str] = field(default_factory=dict)
+    """Components of the domain at another node, and the name of that node."""
     served_by: Mapping[str, str] = field(default_factory=dict)
     """For each component and service of the network, the domain of its server: see `router.realm`."""
 
     @property
     def specialized(self) -> tuple[str, ...]:
-        """The domains of all its components and services, here and at other nodes."""
-        return (*self.components, *self.services, *self.services_at)
+        """The domains of all its components and services, at whatever node."""
+        return (*self.components, *self.services, *self.components_at)
 
 
 @dataclass(frozen=True)
@@ -75,5 +75,5 @@ class Ports:
     router: Router
     nodes: Nodes
     tracer: Tracer
-    expelled: Callable[[], None]
+    fenced: Callable[[], None]
     """Ends this process at once: the other nodes have fenced it."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from cluster.base.clock import Clock
 from cluster.base.rate import RateLimit
 from cluster.base.settled import Settled
 from cluster.host.module import Module
@@ -20,6 +21,7 @@ from cluster.server.questions import Questions
 from cluster.server.sessions.session import Session
 from cluster.store.limits import Limits
 from cluster.store.port import Store
+from cluster.trace.hop import Tracer
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
@@ -53,6 +55,7 @@ class ModuleContext:
     subscriptions: Subscriptions
     presence: Presence
     host: ServerHost
+    tracer: Tracer
     route: Callable[[Stanza], Settled]
     """Send a stanza of the server itself."""
     new_id: Callable[[], str]
@@ -60,12 +63,13 @@ class ModuleContext:
     uptime_s: Callable[[], float]
     """How long the server runs."""
     questions: Questions
-    """What accounts ask others by way of the server."""
+    """Requests in the name of accounts."""
     remove_account: Callable[[str, Callable[[], object]], Deferred[bool]]
     """Forget an account and all that belongs to it, and tell its contacts; False where there is none. The function is
     called when it is final, before the account's sessions end."""
+    clock: Clock
     state: dict[Any, Any] = field(default_factory=dict)
-    """What modules keep of the domain: see `MemoryState`."""
+    """What modules keep in memory for the domain; read it through their `MemoryState`."""
 
     def session(self, jid: Jid | None) -> Session | None:
         """The session of a full JID of this domain."""

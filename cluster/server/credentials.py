@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import msgspec
 from twisted.internet.defer import Deferred, DeferredLock
 
 from cluster.store.port import Account, AccountStore, ScramKeys, SecretStore
@@ -80,6 +81,15 @@ class Credentials:
     async def create(self, localpart: str, password: str) -> bool:
         """Create the account; False if the name is taken. Raises ValueError for a bad password."""
         return await self._accounts.create(await self.account(localpart, password))
+
+    async def create_all(self, localparts: Sequence[str], password: str) -> None:
+        """Create accounts that share a password, and its keys; existing ones are left as they are.
+
+        Raises ValueError for a bad password. For accounts of a test: one derivation in place of one for each.
+        """
+        model = await self.account("", password)
+        for localpart in localparts:
+            await self._accounts.create(msgspec.structs.replace(model, localpart=localpart))
 
     async def change(self, localpart: str, password: str) -> bool:
         """Change an account's password. Raises ValueError for a bad one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -10,6 +11,7 @@ from twisted.logger import Logger
 
 from cluster.base.rate import RateLimit
 from cluster.base.settled import Settled
+from cluster.base.storage import log_failed
 from cluster.host import iq
 from cluster.server.account_removal import remove
 from cluster.server.config import Ports, ServerConfig
@@ -53,11 +55,18 @@ class Domain:
         self._subscriptions = Subscriptions(self.accounts, self._presence, routing.route, ports.new_id)
         self.context = self._context(config, ports)
         hooks = MessageHooks(self.context)
-        requests = iq.IqDispatch(self.host, routing.route, self.context.questions.answered)
+        requests = iq.IqDispatch(self.host, routing.route, self.context.questions.answered, routing.bounce)
         self._messages = MessageDelivery(self.context, routing.bounce, ports.tracer, hooks)
         self.delivery = AccountDelivery(self.context, self._messages, requests, ports, routing)
         self.ingress = Ingress(
-            self.context, requests, hooks, ports.tracer, routing.too_large, routing.bounce, ports.clock
+            self.context,
+            requests,
+            hooks,
+            ports.tracer,
+            routing.too_large,
+            routing.bounce,
+            ports.clock,
+            routing.id_of_sent,
         )
 
     def _context(self, config: ServerConfig, ports: Ports) -> ModuleContext:
@@ -71,9 +80,10 @@ class Domain:
             probes=RateLimit.per_minute(config.probes_per_minute, steady),
             store=ports.store, new_id=ports.new_id, now_utc_s=ports.now_utc_s, uptime_s=lambda: steady() - started_s,
             accounts=self.accounts, credentials=self.credentials, subscriptions=self._subscriptions,
-            presence=self._presence, host=self.host, route=self.routing.route,
+            presence=self._presence, host=self.host, tracer=ports.tracer, route=self.routing.route,
             questions=Questions(self.routing.route, ports.new_id, ports.clock),
             remove_account=lambda localpart, removed: Deferred.fromCoroutine(self.remove_account(localpart, removed)),
+            clock=ports.clock,
         )  # fmt: skip
 
     async def _complete(self, account: LocalAccount) -> None:
@@ -93,7 +103,7 @@ class Domain:
         self.persister.gone(session)
         if not (session.account.temporary or session.account.is_removed):
             told = self.host.run("gone", self.context, session.account, session)
-            told.addErrback(lambda failure: _log.failure("A module did not take note of a session's end", failure))
+            told.addErrback(partial(log_failed, _log, "Telling modules of a session's end"))
         elsewhere: list[Deferred[Any]] = []
         unsent, came = session.take_unsent(), Came.AGAIN
         if session.is_behind and not session.account.best():  # newer ones wait in the store already

@@ -18,13 +18,14 @@ from cluster.server.im.accounts import Barrier
 from cluster.server.im.message_hooks import MessageHooks
 from cluster.server.sessions.pace import Pace
 from cluster.server.sessions.session import Session
-from cluster.trace.hop import Event, Tracer
+from cluster.trace.hop import CHAT_STATE, Event, Tracer
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.extensions.chat_states import is_chat_state
 from cluster.xmpp.extensions.probe import PROBE_PAYLOAD, probe_id, without_probe
 from cluster.xmpp.limits import ENTERING_BYTES
 from cluster.xmpp.stanza import Stanza
-from cluster.xmpp.stanza_id import CLAIMS, without_claims
+from cluster.xmpp.stanza_id import CLAIMS, with_mark, without_claims
 from cluster.xmpp.streams.events import Nonza
 from cluster.xmpp.streams.stamp import NotAStanza
 from cluster.xmpp.subscription import TYPES
@@ -45,8 +46,10 @@ class Ingress:
         too_large: Callable[[Stanza], Settled],
         bounce: Bounce,
         clock: Clock,
+        id_of_sent: Callable[[Stanza, str, int], str],
     ) -> None:
-        """`too_large` answers stanzas that cannot be carried."""
+        """`too_large` answers stanzas that cannot be carried; `id_of_sent`: see `StanzaIds`."""
+        self._id_of_sent = id_of_sent
         self._ctx = ctx
         self._route = ctx.route
         self._requests = requests
@@ -56,11 +59,23 @@ class Ingress:
         self._bounce = bounce
         self._pace = Pace(clock, self._handle)
         self._resting = self._pace.resting
+        self.messages = self.presences = self.iqs = 0
+        """Stanzas of clients, by their kinds."""
+        self.of_components = 0
+        """Stanzas of components."""
+        self.refused_logins = 0
+        """On client streams that have ended."""
 
     def from_session(self, session: Session, stanza: Stanza) -> Settled:
         """A stanza that a client sent; its `from` is stamped."""
         if self._resting and session in self._resting:
             return self._pace.later(session, stanza)
+        if stanza.kind == "message" and (sm := session.sm) is not None and sm.id:
+            session.sent_id = self._id_of_sent(stanza, sm.id, sm.came + 1)
+            try:
+                return self._handle(session, stanza)
+            finally:
+                session.sent_id = ""
         return self._handle(session, stanza)
 
     def _handle(self, session: Session, stanza: Stanza) -> Settled:
@@ -77,20 +92,25 @@ class Ingress:
             self._turn_back(session, stanza, barrier)
             return None
         if stanza.kind == "message":
+            self.messages += 1
             if stanza.to is None:  # RFC 6120 section 10.3.1
                 stanza = stanza.redirected(session.account.jid)
-            settled = self._route(stanza)
+            is_here = bool(session.sent_id) and stanza.to is not None and stanza.to.domainpart == self._ctx.domain
+            settled = self._route(with_mark(stanza, session.sent_id) if is_here else stanza)
             kept = self._hooks.sent(session, stanza)
             return settled if kept is None else both(settled, kept)
         try:
             if stanza.kind == "presence":
+                self.presences += 1
                 return self._presence_from(session, stanza)
+            self.iqs += 1
             return self._iq_from(session, stanza)
         except StanzaError as error:
             return self._bounce(stanza, error)
 
     def from_component(self, stanza: Stanza) -> Settled:
         """A stanza that a component sent; its `from` is of the component's domain."""
+        self.of_components += 1
         stanza = self._without_claims(stanza)
         if trace_id := stanza.trace_id or self._tracer.sample(stanza):
             stanza = self._followed(stanza, trace_id)
@@ -131,7 +151,7 @@ class Ingress:
     def _followed(self, stanza: Stanza, trace_id: str) -> Stanza:
         """The stanza as it enters the lab here, with a trace id if it is to be followed."""
         stanza = msgspec.structs.replace(stanza, trace_id=trace_id)
-        self._tracer.record(Event.RECEIVED, stanza)
+        self._tracer.record(Event.RECEIVED, stanza, CHAT_STATE if is_chat_state(stanza) else "")
         return stanza
 
     def _turn_back(self, session: Session, stanza: Stanza, barrier: Barrier) -> None:

@@ -1,4 +1,4 @@
-"""What accounts of the domain ask others by way of their server, and wait for."""
+"""Requests that the server makes in the name of its accounts, and the answers for which it waits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cluster.xmpp.stanza import Stanza, make
 ANSWER_TIMEOUT_S = 30.0
 """How long an answer is waited for."""
 MAX_ASKED = 10_000
-"""Questions of one domain that wait for an answer; then the oldest is given up, since most answers come at once."""
+"""Requests of one domain that wait for an answer; beyond, the oldest is given up, since most answers come at once."""
 
 Answer = Stanza | None
 """None: an error, or nothing in time."""
@@ -32,7 +32,7 @@ class _Asked:
 
 
 class Questions:
-    """Asks in the name of an account, whose bare JID the answer is for."""
+    """Asks in the name of accounts; the answers are for their bare JIDs."""
 
     def __init__(self, route: Callable[[Stanza], Settled], new_id: Callable[[], str], clock: Clock) -> None:
         self._route = route
@@ -41,7 +41,7 @@ class Questions:
         self._asked: dict[str, _Asked] = {}
 
     def ask(self, by: Jid, whom: Jid, payload: Element) -> Deferred[Answer]:
-        """An iq of type get; fires with the result."""
+        """Send an iq of type get; fires with the result, or None."""
         if len(self._asked) >= MAX_ASKED:
             self._fire(next(iter(self._asked)), None)
         id = self._new_id()
@@ -54,7 +54,7 @@ class Questions:
         return answered
 
     def answered(self, answer: Stanza) -> None:
-        """A result or an error came for an account; it counts if it is of who was asked."""
+        """A result or an error arrived for an account; it counts if it is from the JID that was asked."""
         asked = self._asked.get(answer.id or "")
         if asked is None or answer.from_ is None:
             return
@@ -70,5 +70,5 @@ class Questions:
             return
         if asked.timeout.active():
             asked.timeout.cancel()
-        # never while it is asked: who asks one after the other, each of whom is gone, would do so without an end
+        # not inside `ask`: a caller whose callback asks the next JID would recurse through all that do not exist
         self._clock.callLater(0, asked.answered.callback, answer)

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from cluster.base import reasons
 from cluster.base.settled import Settled
-from cluster.base.storage import is_refusal
+from cluster.host.unavailable import refusal
 from cluster.server.config import Ports, ServerConfig
 from cluster.server.nodes.frames import Deliver
 from cluster.server.nodes.relayed import RelayedPlaces
@@ -20,7 +20,7 @@ from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.limits import CARRIED, ENTERING_BYTES, too_large, too_many
 from cluster.xmpp.stanza import Stanza
-from cluster.xmpp.stanza_id import StanzaIds, arrived
+from cluster.xmpp.stanza_id import StanzaIds, arrived, is_marked
 from cluster.xmpp.wellformed import why_too_large
 
 _CARRIED_BYTES = CARRIED.max_bytes
@@ -90,10 +90,14 @@ class Routing:
         self._realm = frozenset((config.domain, *config.specialized))
         self._services: dict[str, LocalService] = {}
         self._relayed = RelayedPlaces()
+        self.bounced = 0
+        """Stanzas that were answered with an error."""
+        self.from_links = 0
+        """Stanzas that came from other domains."""
         self._stanza_ids: StanzaIds
         """Set by `start`, before anything arrives from other domains."""
-        self._of_here = Table(self._service_here, self._service_at_other_node, self._federation)
-        self._of_link = Table(self._service_here, self._service_at_other_node, self._nobody)
+        self._of_here = Table(self._service_here, self._component_at_other_node, self._federation)
+        self._of_link = Table(self._service_here, self._component_at_other_node, self._nobody)
         self._of_node = Table(self._service_here, self._nobody)
 
     def add(self, service: LocalService) -> None:
@@ -109,18 +113,19 @@ class Routing:
     # --- the steps
 
     def _service_here(self, domainpart: str) -> Hop | None:
-        """A service at this node: the domain's own, or a specialized one (RFC 6120 section 10.5)."""
+        """The domain's own service, or a specialized one (RFC 6120 section 10.5)."""
         service = self._services.get(domainpart)
         return service.deliver if service is not None else None
 
-    def _service_at_other_node(self, domainpart: str) -> Hop | None:
-        node = self._config.services_at.get(domainpart)
-        return partial(self._carry_to, node) if node is not None else None
+    def _component_at_other_node(self, domainpart: str) -> Hop | None:
+        node = self._config.components_at.get(domainpart)
+        return partial(self.carry, node, home=True) if node is not None else None
 
-    def _carry_to(self, node: str, stanza: Stanza, place: str) -> Settled:
+    def carry(self, node: str, stanza: Stanza, place: str, *, home: bool = False) -> Settled:
+        """Send a stanza for a component or hosted service to the node that has it. `home`: as in `tell`."""
         if not place and len(stanza.raw) > _CARRIED_BYTES:
             return self.too_large(stanza)
-        return self.tell(node, stanza, place)
+        return self.tell(node, stanza, place, home=home)
 
     def _federation(self, domainpart: str) -> Hop:
         """The server of another domain (RFC 6120 section 10.4)."""
@@ -152,10 +157,11 @@ class Routing:
 
     def from_link(self, stanza: Stanza, place: str) -> Settled:
         """Route a stanza of another domain; a message gets an id by which a repetition is recognised."""
+        self.from_links += 1
         if self._relayed.nodes and self._relayed.is_known(place, self._nodes.name):
             return self._came_before(stanza)
         if stanza.kind == "message":
-            stanza = self._arrived(stanza, place)
+            stanza = arrived(stanza, self.id_at(place), self.jid, self._realm)
         to = stanza.to
         assert to is not None  # the gate has checked it
         return self._of_link[to.domainpart](stanza, place)
@@ -167,26 +173,33 @@ class Routing:
             if self._relayed.is_known(at, node):
                 return self._came_before(stanza)
             self._relayed.note(at, node)
-        elif stanza.kind == "message":  # like one of another domain: it may arrive twice if this node dies
-            stanza = self._arrived(stanza, place)
+        elif stanza.kind == "message" and not is_marked(stanza):
+            # like one of another domain: it may arrive twice if this node dies; the ids of our rooms stay
+            stanza = arrived(stanza, self.id_at(place), self.jid, frozenset())
         to = stanza.to
         assert to is not None  # by which the other node found this one
         settled = self._of_node[to.domainpart](stanza, at or place)
         return settled.addErrback(self._relayed.forget, at) if settled is not None and at else settled
 
-    def _arrived(self, message: Stanza, place: str) -> Stanza:
-        return arrived(message, self._stanza_ids(place), self.jid, self._realm)
+    def id_at(self, place: str) -> str:
+        """The id of the stanza at this place of a link or inbox: the same each time that it is read."""
+        return self._stanza_ids(place)
+
+    def id_of_sent(self, message: Stanza, sm_id: str, number: int) -> str:
+        """The id of a client's message: see `StanzaIds`."""
+        return self._stanza_ids.of_sent(message, sm_id, number)
 
     def _came_before(self, stanza: Stanza) -> Settled:
         cause = "it came before, by way of a node that is gone"
         self._tracer.record(Event.DROPPED, stanza, cause, reason=reasons.CAME_BEFORE)
         return None
 
-    def tell(self, node: str, stanza: Stanza, place: str) -> Settled:
-        """Send a stanza to the node of the domain that has its address."""
+    def tell(self, node: str, stanza: Stanza, place: str, *, home: bool = False) -> Settled:
+        """Send a stanza to the node of the domain that has its address. `home`: no heir of that node can take it."""
         if stanza.trace_id:
             self._tracer.record(Event.ROUTED, stanza, f"node {node}")
-        return self._nodes.send(node, Deliver(stanza, place))
+        send = self._nodes.send_home if home else self._nodes.send
+        return send(node, Deliver(stanza, place))
 
     # --- errors
 
@@ -194,6 +207,7 @@ class Routing:
         """Answer a stanza with an error, unless it is an error itself."""
         self._tracer.record(Event.BOUNCED, stanza, error.with_cause, reason=error.reason or reasons.REFUSED)
         if stanza.may_be_answered_with_error and stanza.from_ is not None:
+            self.bounced += 1
             return self.route(stanza.error(error))
         return None
 
@@ -208,10 +222,8 @@ class Routing:
         return self.route(shorter) if len(shorter.raw) <= ENTERING_BYTES else None
 
     def not_delivered(self, failure: Failure, stanza: Stanza) -> Settled:
-        """An errback for a stanza that was not delivered: the storage is away or full, or the code failed."""
-        if is_refusal(failure.value):
-            text = "the server cannot keep it now"
-            error = StanzaError(Condition.RESOURCE_CONSTRAINT, text, reason=reasons.STORAGE_REFUSES)
-            return self.bounce(stanza, error)
+        """An errback for a stanza that was not delivered: it is refused, the storage is away, or the code failed."""
+        if (refused := refusal(failure.value)) is not None:
+            return self.bounce(stanza, refused)
         self._log.failure("Delivering a {kind} to {to}", failure, kind=stanza.kind, to=str(stanza.to))
         return self.bounce(stanza, StanzaError(Condition.INTERNAL_SERVER_ERROR, reason=reasons.INTERNAL_ERROR))

@@ -21,11 +21,11 @@ class MemoryRooms:
         return sorted(self._rooms)
 
     async def load(self, room: str) -> RoomRecord | None:
-        """All that is kept of a room, None where there is none."""
+        """The stored state of a room, None if there is none."""
         return self._rooms.get(room)
 
     def note(self, change: RoomChange) -> Deferred[None]:
-        """Keep what is new of a room."""
+        """Store a change of a room."""
         kept = self._rooms.get(change.room)
         if kept is None and change.settings is None:
             return succeed(None)
@@ -41,7 +41,7 @@ class MemoryRooms:
         return succeed(None)
 
     def delete(self, room: str) -> Deferred[None]:
-        """Forget a room and its archive."""
+        """Delete a room and its archive."""
         self._rooms.pop(room, None)
         self._forget_archive(room)
         return succeed(None)

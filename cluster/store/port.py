@@ -173,7 +173,7 @@ class RoomStore(Protocol):
         """The localparts of all rooms, sorted."""
 
     async def load(self, room: str) -> RoomRecord | None:
-        """All that is kept of a room, None where there is none."""
+        """The stored state of a room, None if there is none."""
 
     def note(self, change: RoomChange) -> Deferred[None]:
         """Keep what is new of a room; fires when it is kept, and waits while the storage is away. Fails with

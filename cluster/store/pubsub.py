@@ -1,8 +1,9 @@
-"""What a publish-subscribe service remembers (XEP-0060): nodes, who has to do with them, and their items."""
+"""What a publish-subscribe service stores (XEP-0060): nodes, their affiliations and subscriptions, and their items."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import Literal, Protocol
 
 import msgspec
@@ -39,7 +40,7 @@ class NodeConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     item_expire: int = 0
     """Seconds; 0: never."""
     max_payload_size: int = 0
-    """Bytes; 0: whatever a stanza can hold."""
+    """Bytes; 0: as much as a stanza can hold."""
     deliver_notifications: bool = True
     deliver_payloads: bool = True
     notify_config: bool = False
@@ -52,7 +53,7 @@ class NodeConfig(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class NodeRecord(msgspec.Struct, frozen=True):
-    """A node, apart from its items and from who has to do with it."""
+    """A node without its items and parties."""
 
     name: str
     config: NodeConfig
@@ -62,20 +63,24 @@ class NodeRecord(msgspec.Struct, frozen=True):
 
 
 class Party(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who has to do with a node: an affiliation is of a bare JID, a subscription of any (sections 4.1 and 4.2)."""
+    """What a JID is at a node: an affiliation is of a bare JID, a subscription of any JID (sections 4.1 and 4.2)."""
 
     jid: Jid
     affiliation: AffiliationName = "none"
     subscription: SubscriptionState = "none"
     deliver: bool = True
     """The option `pubsub#deliver` of the subscription (section 16.4.2)."""
+    ends_utc_s: float = 0.0
+    """When the subscription ends: the option `pubsub#expire` (section 12.19). 0: it does not end by itself."""
 
 
 class Node(msgspec.Struct):
-    """A node with who has to do with it."""
+    """A node with its parties."""
 
     record: NodeRecord
     parties: dict[Jid, Party]
+    _first_end_utc_s: float | None = None
+    """No subscription ends before this time; None: not known."""
 
     @property
     def name(self) -> str:
@@ -91,6 +96,25 @@ class Node(msgspec.Struct):
         """Of the bare JID (section 4.1)."""
         party = self.parties.get(entity.bare)
         return "none" if party is None else party.affiliation
+
+    def put(self, party: Party) -> None:
+        """Keep this of a JID; nothing of one with neither an affiliation nor a subscription."""
+        if party.affiliation == party.subscription == "none":
+            self.parties.pop(party.jid, None)
+            return
+        self.parties[party.jid] = party
+        if party.ends_utc_s and self._first_end_utc_s is not None:
+            self._first_end_utc_s = min(self._first_end_utc_s, party.ends_utc_s)
+
+    def ended(self, now_utc_s: float) -> list[Party]:
+        """Those whose subscriptions have ended by now."""
+        if self._first_end_utc_s is None:
+            ends = (party.ends_utc_s for party in self.parties.values() if party.ends_utc_s)
+            self._first_end_utc_s = min(ends, default=inf)
+        if now_utc_s < self._first_end_utc_s:
+            return []
+        self._first_end_utc_s = None
+        return [party for party in self.parties.values() if 0 < party.ends_utc_s <= now_utc_s]
 
     def subscription_of(self, jid: Jid) -> SubscriptionState:
         """Of just this JID (section 4.2)."""
@@ -175,7 +199,7 @@ class UnknownItem(LookupError):
 
 
 class PubsubStore(Protocol):
-    """The nodes of owners: of an account (its localpart), with which they go, or of a service (`@` and its domain)."""
+    """The nodes of owners: an account (its localpart; removed with it), or a service (`@` and its domain)."""
 
     async def load(self, owner: str) -> dict[str, Node]:
         """All nodes, by name."""
@@ -192,7 +216,7 @@ class PubsubStore(Protocol):
     async def publish(self, owner: str, node: str, item: Item, room: Room) -> Published:
         """Keep an item as the newest, in place of one with its id, if there is room.
 
-        Its time is made later than that of the newest before it where it is not.
+        If its time is not later than that of the newest item, it is made later.
         """
 
     async def retract(self, owner: str, node: str, id: str) -> bool:

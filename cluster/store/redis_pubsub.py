@@ -1,6 +1,6 @@
 """The nodes of publish-subscribe services in Redis.
 
-For each owner a hash of the nodes and of who has to do with them, and a hash of the bytes of their items; for each node
+For each owner a hash of the nodes and their parties, and a hash of the bytes of their items; for each node
 a hash of its items, and a sorted set of their ids by the microsecond in which they were published.
 """
 
@@ -40,7 +40,7 @@ _OF_PARTY = "\0"
 
 @lru_cache(maxsize=1_024)
 def _shared(config: NodeConfig) -> NodeConfig:
-    """The one in memory that is the same: clients configure the nodes of all accounts alike."""
+    """The equal one that is in memory: clients configure the nodes of all accounts alike."""
     return config
 
 
@@ -167,7 +167,7 @@ def _us(utc_s: float) -> int:
 
 
 def _items(found: Iterable[bytes]) -> list[Item]:
-    """Of ids, times and values, one behind the other."""
+    """The items of a flat list of ids, times and values."""
     flat = [*found]
     items = []
     for id, at_us, value in zip(flat[::3], flat[1::3], flat[2::3], strict=True):

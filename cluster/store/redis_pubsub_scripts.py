@@ -87,7 +87,7 @@ local function add(id)
   return true
 end
 """
-"""Items with their ids and times, as long as they fit into so many bytes, which the script has to say."""
+"""Items with their ids and times, while they fit into `max_bytes`, which each script sets before."""
 
 PAGE = (
     _FORGET

@@ -25,7 +25,7 @@ _occupant = msgspec.msgpack.Decoder(tuple[Jid, str]).decode
 
 _SETTINGS, _SUBJECT, _VCARD = b"settings", b"subject", b"vcard"
 _AFFILIATE, _OCCUPANT = b"affiliate ", b"occupant "
-"""How the fields begin that say so of an address."""
+"""Prefixes of the fields of one address."""
 
 
 class RedisRooms:
@@ -45,7 +45,7 @@ class RedisRooms:
         return sorted(name.decode() for name in await read_hash(self._client, self._keys.rooms(self._domain)))
 
     async def load(self, room: str) -> RoomRecord | None:
-        """All that is kept of a room, None where there is none."""
+        """The stored state of a room, None if there is none."""
         fields = await read_hash(self._client, self._keys.room(self._domain, room))
         if _SETTINGS not in fields:
             return None
@@ -58,7 +58,7 @@ class RedisRooms:
         )
 
     def note(self, change: RoomChange) -> Deferred[None]:
-        """Keep what is new of a room."""
+        """Store a change of a room."""
         return self._insistent.write([*self._commands(change)]).addCallback(_kept)
 
     def _commands(self, change: RoomChange) -> Iterator[Command]:
@@ -70,12 +70,12 @@ class RedisRooms:
         gone += [_field(_OCCUPANT, jid) for jid in change.left]
         if gone:
             yield "HDEL", key, *gone
-        if change.settings is not None:  # last: what is listed is whole
+        if change.settings is not None:  # last: only whole rooms are listed
             yield "HSET", self._keys.rooms(self._domain), change.room, ""
 
     def delete(self, room: str) -> Deferred[None]:
-        """Forget a room and its archive."""
-        self._archives.write()  # else it would come later
+        """Delete a room and its archive."""
+        self._archives.write()  # buffered messages would be written after the deletion
         keys, domain = self._keys, self._domain
         names = keys.room(domain, room), keys.room_archive(domain, room), keys.room_archive_index(domain, room)
         return self._insistent.write([("HDEL", keys.rooms(domain), room), ("DEL", *names)]).addCallback(_kept)
@@ -101,4 +101,4 @@ def _field(begin: bytes, jid: Jid) -> bytes:
 
 def _kept(reply: Reply) -> None:
     if reply is None:  # see `RetryingWriter.write`
-        raise StorageRefused("Redis refuses what is to be kept of rooms")
+        raise StorageRefused("Redis refuses to store a room")

@@ -1,4 +1,4 @@
-"""What is kept of a room (XEP-0045), so that it outlives the process of its server."""
+"""The stored state of rooms (XEP-0045), which survives a restart of the server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cluster.xmpp.stanza import Stanza
 
 
 class Affiliation(IntEnum):
-    """What somebody is to a room for good (XEP-0045 section 5.2), the lowest first."""
+    """The long-lived association of an account with a room (XEP-0045 section 5.2), lowest first."""
 
     OUTCAST = 0
     NONE = 1
@@ -27,7 +27,7 @@ class Affiliation(IntEnum):
 
 
 class Role(IntEnum):
-    """What somebody may do while in the room (section 5.1), the lowest first."""
+    """The privileges of an occupant during a visit (section 5.1), lowest first."""
 
     NONE = 0
     VISITOR = 1
@@ -41,48 +41,48 @@ class Role(IntEnum):
 
 
 class RoomSettings(msgspec.Struct, frozen=True):
-    """How a room is configured (section 10.2); the defaults are those of an instant room."""
+    """The configuration of a room (section 10.2); the defaults are those of an instant room."""
 
     title: str = ""
     description: str = ""
     lang: str = ""
     password: str = ""
-    """Empty: none is needed."""
+    """Empty: no password is needed."""
     is_archived: bool = True
-    """What is said can be read again (XEP-0313), and whoever enters is told so."""
+    """Messages are archived (XEP-0313), and newcomers are told so."""
     is_public: bool = True
     """The service lists it."""
     is_persistent: bool = False
-    """It stays when nobody is in it."""
+    """The room stays when nobody is in it."""
     is_moderated: bool = False
     is_members_only: bool = False
     subject_is_free: bool = False
     """Participants may change the subject, not only moderators."""
     members_may_invite: bool = True
-    """In a members-only room, others than its admins too, who make the invited one a member."""
+    """In a members-only room, members too may invite, which makes the invitee a member; otherwise only admins may."""
     private_messages: Literal["anyone", "participants", "moderators", "none"] = "anyone"
     whois: Literal["anyone", "moderators"] = "moderators"
-    """Who sees real addresses: with `anyone` the room is non-anonymous, else semi-anonymous."""
+    """Who sees real addresses; `anyone`: the room is non-anonymous, `moderators`: semi-anonymous."""
     presence_of: frozenset[Role] = frozenset((Role.VISITOR, Role.PARTICIPANT, Role.MODERATOR))
-    """Whose presence the others get."""
+    """The roles whose presence is broadcast."""
     member_list_for: frozenset[Role] = frozenset((Role.MODERATOR,))
     max_occupants: int = 0
-    """0: as many as the service allows."""
+    """0: the maximum of the service."""
     history_messages: int = 20
-    """Most that somebody gets who enters."""
+    """The most that a newcomer gets."""
 
 
 class Affiliate(msgspec.Struct, frozen=True):
-    """Somebody whose affiliation is kept."""
+    """The entry of a bare JID or domain in a room's lists."""
 
     affiliation: Affiliation
     nick: str = ""
-    """Reserved; empty: none."""
+    """The reserved nick; empty: none."""
     reason: str = ""
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """What the room is about."""
+    """The subject of a room."""
 
     stanza: Stanza
     """The message that set it, from an occupant's address, without a `to` in its bytes."""
@@ -90,31 +90,31 @@ class Subject(msgspec.Struct, frozen=True):
 
 
 class RoomRecord(msgspec.Struct, frozen=True):
-    """All that is kept of a room beside its archive."""
+    """The stored state of a room, without its archive."""
 
     settings: RoomSettings
     subject: Subject | None = None
     affiliates: dict[Jid, Affiliate] = {}
     """By bare JID, or by domain."""
     occupants: dict[Jid, str] = {}
-    """Who was in it: nicks by full JIDs."""
+    """The occupants: nicks by full JIDs."""
     vcard: bytes = b""
     """Its vCard (XEP-0054), as a document."""
 
 
 class RoomChange(msgspec.Struct, frozen=True):
-    """What is new of a room; a room is there once its settings were kept."""
+    """A change of a room; a room exists in the storage once its settings are stored."""
 
     room: str
     """Its localpart."""
     settings: RoomSettings | None = None
-    """None where they are as they were."""
+    """None: unchanged."""
     subject: Subject | None = None
-    """None where it is as it was."""
+    """None: unchanged."""
     vcard: bytes | None = None
-    """None where it is as it was."""
+    """None: unchanged."""
     affiliates: dict[Jid, Affiliate | None] = {}
-    """Those that changed; None: it is nobody's affiliation any more."""
+    """Changed entries; None removes one."""
     entered: dict[Jid, str] = {}
-    """Who is in it now: nicks by full JIDs."""
+    """New occupants, or old ones with a new nick: nicks by full JIDs."""
     left: tuple[Jid, ...] = ()

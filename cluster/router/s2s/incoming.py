@@ -1,9 +1,9 @@
-"""The streams that other servers opened to this one."""
+"""The streams that other servers open to this one."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from itertools import groupby
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -11,43 +11,46 @@ from twisted.internet.protocol import Factory, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cluster.base.settled import Settled
 from cluster.base.storage import log_failed
 from cluster.router.port import Bounce, Deliver
+from cluster.router.s2s.arrivals import Arrivals
 from cluster.router.s2s.connection import ServerConnection
-from cluster.router.s2s.incoming_link import IncomingLink
+from cluster.router.s2s.incoming_link import IncomingLink, Reading
 from cluster.router.s2s.ports import IDLE_S, RESUME_S, S2sPorts
-from cluster.router.s2s.progress import Progress
+from cluster.router.s2s.resumable import ResumableStreams
 from cluster.router.s2s.verifier import Verifier
 from cluster.streams.backpressure import UNANSWERED
 from cluster.xmpp.errors import StreamCondition, StreamError
 from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.streams.events import Closed, Misaddressed, ResumeRequested, TlsWanted
 from cluster.xmpp.streams.servers.dialback import Pair
-from cluster.xmpp.streams.servers.receiving import (
+from cluster.xmpp.streams.servers.events import (
+    Acknowledged,
     AcknowledgementWanted,
     Authenticated,
     ManagementStarted,
     ReceivingEvent,
-    ReceivingServerStream,
     VerifyWanted,
 )
+from cluster.xmpp.streams.servers.receiving import ReceivingServerStream
 from cluster.xmpp.streams.servers.stream import ServerOptions, ServerState
-from cluster.xmpp.streams.sm import StreamManagement
 
 MAX_HALF_OPEN = 1_000
-"""Streams whose peers are not authenticated yet. One more ends the oldest of them: whoever means it needs milliseconds
-for that, and whoever does not must keep nobody else out."""
-MAX_LEFT = 1_000
-"""Broken streams that may still be resumed; one more ends the oldest of them."""
+"""Streams whose peers are not authenticated yet; one more ends the oldest of them. A server authenticates within
+milliseconds, and strangers that never do must keep no other server out."""
+MAX_LINKS = 1_000
+"""Links that are kept while nothing comes over them: whoever has a domain has as many below it as they like."""
+MANAGE_S = 1.0
+"""How long a bidirectional stream is not written to while XEP-0198 is not enabled: what was written before is not
+counted, and lost with the stream."""
 SWEEP_S = 60.0
-"""How often it is looked who is silent."""
+"""The period of the search for silent peers."""
 _TLS_RECORD = b"\x16"
-"""How TLS begins, and no XML: direct TLS (XEP-0368) needs no port of its own."""
+"""The first byte of TLS, and never of XML: direct TLS (XEP-0368) needs no port of its own."""
 
 
 class IncomingStreams(Factory):
-    """Makes an IncomingConnection for each connection, and can end them all."""
+    """The factory of IncomingConnection, and what its connections share."""
 
     noisy = False
     log = Logger()
@@ -59,36 +62,46 @@ class IncomingStreams(Factory):
         self.verifier = Verifier(options, ports)
         self.streams: dict[IncomingConnection, None] = {}
         self.half_open: dict[IncomingConnection, None] = {}
-        self.managed: dict[str, Progress] = {}
-        self._left: dict[str, None] = {}
-        """Those of `managed` whose connection is gone, the longest first."""
+        self.resumable = ResumableStreams(ports)
+        self.both_ways: dict[Pair, IncomingConnection] = {}
+        """The bidirectional streams (XEP-0288), by the pair whose stanzas may be written to them, now or soon."""
+        self.on_both_ways: Callable[[Pair], None] = lambda pair: None
+        """Called when one may be written to, or is over."""
         self._deliver = deliver
         self._links: dict[str, IncomingLink] = {}
         self._sweep: Any = None
 
     def startFactory(self) -> None:
-        """The port listens."""
+        """Start to look for silent peers."""
         self._sweep = self.ports.clock.callLater(SWEEP_S, self._on_sweep)
 
     def stopFactory(self) -> None:
-        """The port is closed."""
+        """Stop looking for silent peers."""
         if self._sweep is not None and self._sweep.active():
             self._sweep.cancel()
 
     def buildProtocol(self, addr: object) -> IncomingConnection:
-        """A new connection."""
+        """The protocol of a new connection."""
         return IncomingConnection(self)
 
     def link(self, from_domain: str) -> IncomingLink:
-        """The one that this domain's stanzas come over: its server's."""
+        """The link of this domain: that of its server."""
         name = self.ports.served_by.get(from_domain, from_domain)
         link = self._links.get(name)
         if link is None:
+            if len(self._links) >= MAX_LINKS:
+                self._forget_idle_links()
             link = self._links[name] = IncomingLink(name, self.ports, self._deliver)
         return link
 
+    def _forget_idle_links(self) -> None:
+        for name, link in [*self._links.items()]:
+            if link.is_idle:
+                del self._links[name]
+                self.ports.faults.forget(name)
+
     def half_opened(self, connection: IncomingConnection) -> None:
-        """One more peer that is not known yet."""
+        """Count a peer that is not authenticated yet."""
         self.half_open[connection] = None
         if len(self.half_open) > MAX_HALF_OPEN:
             oldest = next(iter(self.half_open))
@@ -96,73 +109,58 @@ class IncomingStreams(Factory):
             oldest.fail(StreamError(StreamCondition.RESOURCE_CONSTRAINT, "too many streams are being opened"))
             oldest.hang_up()
 
-    def gone(self, connection: IncomingConnection) -> None:
-        """There is nobody any more to read on from."""
+    def gone(self, connection: Reading) -> None:
+        """The connection is gone: no link may resume reading from it."""
         for link in self._links.values():
             link.forget(connection)
 
-    def left(self, progress: Progress) -> None:
-        """Its connection is gone; it may come back."""
-        progress.connection = None
-        progress.left_s = self.ports.clock.seconds()
-        self._left[progress.management.id] = None
-        if len(self._left) > MAX_LEFT:
-            self.forget(next(iter(self._left)))
-
-    def came_back(self, id: str, progress: Progress) -> None:
-        """The stream goes on over another connection."""
-        self._left.pop(id, None)
-        self.managed[id] = progress
-
-    def forget(self, id: str) -> None:
-        """The stream has ended for good."""
-        self._left.pop(id, None)
-        if self.managed.pop(id, None) is not None:
-            self.ports.counts.forget(id)
+    @property
+    def is_busy(self) -> bool:
+        """Something that came is not safe yet, or not counted."""
+        return self.resumable.is_noting or any(link.is_busy for link in self._links.values())
 
     def shut_down(self) -> None:
-        """End every stream: `system-shutdown` (RFC 6120 section 4.9.3.19). Each may be resumed later."""
+        """End every stream over which no stanza waits to be sent; may be called again, for those that waited."""
         for stream in [*self.streams]:
-            stream.fail(StreamError(StreamCondition.SYSTEM_SHUTDOWN))
-            stream.hang_up()
+            stream.shut_down()
 
     def _on_sweep(self) -> None:
         for stream in [*self.streams]:
             stream.look()
-        now_s = self.ports.clock.seconds()
-        gone = [id for id in self._left if now_s - self.managed[id].left_s > RESUME_S]
-        for id in gone:
-            self.forget(id)
+        self.resumable.forget_old()
         self.startFactory()
 
 
 class IncomingConnection(ServerConnection):
-    """One stream of another server."""
+    """One stream that another server opened."""
 
     _stream: ReceivingServerStream
 
     def __init__(self, shared: IncomingStreams) -> None:
         ports = shared.ports
         stream = ReceivingServerStream(ports.domains, shared.options, ports.new_id, RESUME_S)
-        super().__init__(stream, ports.clock, ports.peer_clock, shared.streams)
+        super().__init__(stream, ports, shared.streams)
         self._shared = shared
-        self._ports = ports
-        self._taken: list[Stanza] = []
-        self._count = 0
-        """Of the next stanza, in the stream: its place."""
-        self._skip = 0
-        self._progress: Progress | None = None
+        self._arrivals = Arrivals(
+            stream, shared, self, lambda: self._stream.id, lambda settled: self._unsettled.add(settled)
+        )
+        self._way_back: Pair | None = None
+        """The pair whose stanzas may be written here: the reverse of the first that the peer authenticated. The others
+        get streams of their own, since XEP-0198 counts all stanzas of a stream together.
+        """
+        self.is_open_both_ways = False
+        """They may be written now, not only soon."""
         self._silent_sweeps = 0
 
     # --- the connection
 
     def connectionMade(self) -> None:
-        """Wait for what the peer says first."""
+        """Wait for the peer's first bytes."""
         super().connectionMade()
         self._shared.half_opened(self)
 
     def dataReceived(self, data: bytes) -> None:
-        """As any stream, or TLS at once."""
+        """Feed the stream, or start direct TLS."""
         self._silent_sweeps = 0
         stream, tls = self._stream, self._ports.tls
         is_first = stream.state is ServerState.OPENING and not stream.secure
@@ -173,53 +171,60 @@ class IncomingConnection(ServerConnection):
         super().dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The connection is gone, with or without a goodbye; what came before counts."""
+        """Handle what came before the end of the connection."""
         self._connections.pop(self, None)
         for event in self._stream.events():
             self._on_event(event)
-        self._hand_over()
+        self._arrivals.hand_over()
         self._shared.gone(self)
         self._limit(None)
         self._over(reason.getErrorMessage())
 
+    def shut_down(self) -> None:
+        """End the stream, unless stanzas wait to be sent over it: `system-shutdown` (RFC 6120 section 4.9.3.20). It may
+        be resumed later.
+        """
+        if not self._is_leaving and (self._sender is None or not self._sender.is_busy):
+            self.fail(StreamError(StreamCondition.SYSTEM_SHUTDOWN))
+            self.hang_up()
+
     def look(self) -> None:
-        """Once in a while: is anybody there?"""
-        self._silent_sweeps += 1
+        """End the stream of a silent peer; called once per SWEEP_S."""
+        self._silent_sweeps = 0 if self._reading.is_stopped(UNANSWERED) else self._silent_sweeps + 1
         if self._silent_sweeps * SWEEP_S > IDLE_S:
             self.fail(StreamError(StreamCondition.CONNECTION_TIMEOUT, f"nothing came for {IDLE_S} seconds"))
         else:
             self._stream.rest()
 
-    def wait(self) -> None:
-        """See `Reading`."""
-        self._reading.pauseProducing(UNANSWERED)
-
-    def go_on(self) -> None:
-        """See `Reading`."""
-        self._reading.resumeProducing(UNANSWERED)
-
     def _over(self, reason: str) -> None:
         self._shared.half_open.pop(self, None)
-        progress, self._progress = self._progress, None
+        pair = self._way_back
+        was_way_back = pair is not None and self._shared.both_ways.get(pair) is self
+        if pair is not None and was_way_back:
+            del self._shared.both_ways[pair]
+        super()._over(reason)
+        if pair is not None and was_way_back:
+            self._shared.on_both_ways(pair)
+        progress, self._arrivals.progress = self._arrivals.progress, None
         if progress is not None and progress.connection is self:
             if self._stream.has_ended or not progress.management.is_resumable:
                 progress.connection = None
-                self._shared.forget(progress.management.id)
+                self._shared.resumable.forget(progress.management.id)
             else:
-                self._shared.left(progress)
+                self._shared.resumable.left(progress)
         if self._stream.pairs:
             self._log.info("stream from {peer} ended: {reason}", peer=self._stream.peer, reason=reason)
 
-    # --- what the stream says
+    # --- events of the stream
 
     def _on_event(self, event: ReceivingEvent) -> None:
         if type(event) is Stanza:
-            self._taken.append(event)
+            self._arrivals.take(event)
             return
-        self._hand_over()
+        self._arrivals.hand_over()
         match event:
-            case Misaddressed() if not self._came_before(1):
-                self._receive(1, self._shared.bounce(event.stanza, event.error))
+            case Misaddressed():
+                self._arrivals.misaddressed(event)
             case Authenticated():
                 self._on_authenticated(event)
             case VerifyWanted():
@@ -228,87 +233,72 @@ class IncomingConnection(ServerConnection):
             case TlsWanted():
                 assert self._ports.tls is not None
                 self.start_tls(self._ports.tls.receiving)
-            case AcknowledgementWanted():
-                assert self._progress is not None
-                self._progress.asked()
-            case ManagementStarted():
-                self._on_managed()
-            case ResumeRequested():
-                resuming = Deferred.fromCoroutine(self._resume(event.previd))
-                resuming.addErrback(partial(log_failed, self._log, "Resuming a stream"))
             case Closed():
                 self._on_closed(event)
+            case _:
+                self._on_management(event)
+
+    def _open_way_back(self) -> None:
+        """Stanzas of the reverse pair may be written from now on."""
+        pair = self._way_back
+        if pair is not None and self._shared.both_ways.get(pair) is self and not self.is_open_both_ways:
+            self.is_open_both_ways = True
+            self._shared.on_both_ways(pair)
 
     def _write_output(self) -> None:
-        self._hand_over()
+        self._arrivals.hand_over()
         super()._write_output()
 
     def _on_authenticated(self, event: Authenticated) -> None:
         self._shared.half_open.pop(self, None)
         self._limit(None)
-        secured = "TLS" if self._stream.secure else "in clear"
+        ways = ", both ways" if self._stream.is_bidirectional else ""
         self._log.info(
             "stream from {from_} to {to}: {how}, {secured}",
-            from_=event.pair.from_, to=event.pair.to, how=event.how, secured=secured,
+            from_=event.pair.from_, to=event.pair.to, how=event.how, secured=self._stream.secured + ways,
         )  # fmt: skip
+        if self._stream.is_bidirectional and self._way_back is None:
+            self._way_back = event.pair.reverse
+            self._shared.both_ways[self._way_back] = self
+            self._clock.callLater(MANAGE_S, self._open_way_back)
 
     def _on_verified(self, asked: Any, outcome: Any) -> None:
+        if self._is_gone:
+            return
         if (event := self._stream.verified(asked, outcome)) is not None:
             self._on_event(event)
         self._write_output()
 
-    # --- stanzas
-
-    def _hand_over(self) -> None:
-        """What came since the last time, as one entry for each link."""
-        if not self._taken:
-            return
-        stanzas, self._taken = self._taken, []
-        stanzas = stanzas[self._came_before(len(stanzas)) :] if self._skip else stanzas
-        at_ms = int(self._clock.seconds() * 1000)
-        for domain, of_link in groupby(stanzas, _sender):
-            entry = [*of_link]
-            link = self._shared.link(domain)
-            management = self._stream.management
-            id = management.id if management is not None and management.id else self._stream.id
-            self._receive(len(entry), link.take(f"{at_ms}-{id}", entry, self._count))
-            link.pause_if_full(self)
-
-    def _receive(self, count: int, settled: Settled) -> None:
-        """So many more came, which are safe when this has settled."""
-        self._count += count
-        if settled is not None:
-            self._unsettled.add(settled)
-        if self._progress is not None:
-            self._progress.received(count, settled)
-        elif settled is not None:
-            settled.addErrback(partial(log_failed, self._log, f"Delivering what came from {self._stream.peer}"))
-
-    def _came_before(self, count: int) -> int:
-        """How many of so many stanzas are on their way here since before the stream was resumed."""
-        skipped = min(self._skip, count)
-        self._skip -= skipped
-        self._count += skipped
-        return skipped
-
     # --- stream management
 
     def tell(self, handled: int) -> None:
-        """See `Telling`."""
+        """Tell the peer that `handled` stanzas are safe."""
         self._stream.tell(handled)
         ServerConnection._write_output(self)
 
+    def _on_management(self, event: ReceivingEvent) -> None:
+        match event:
+            case Acknowledged() if self._sender is not None:
+                self._sender.acknowledged(event.count)
+            case AcknowledgementWanted():
+                assert self._arrivals.progress is not None
+                self._arrivals.progress.asked()
+            case ManagementStarted():
+                self._on_managed()
+            case ResumeRequested():
+                resuming = Deferred.fromCoroutine(self._resume(event.previd))
+                resuming.addErrback(partial(log_failed, self._log, "Resuming a stream"))
+
     def _on_managed(self) -> None:
-        management = self._stream.management
-        assert management is not None
-        self._count = 0
-        self._progress = Progress(management, next(iter(self._stream.pairs)), self._ports, self)
-        if management.is_resumable:
-            self._shared.managed[management.id] = self._progress
+        progress = self._arrivals.managed()
+        if progress.management.is_resumable:
+            self._shared.resumable.attached(progress)
+        self._write_output()  # `<enabled/>` comes before what it counts
+        self._open_way_back()
 
     async def _resume(self, previd: str) -> None:
-        """Go on where the stream was that broke."""
-        progress = await self._progress_of(previd, next(iter(self._stream.pairs)))
+        """Go on with the stream that broke."""
+        progress = await self._shared.resumable.find(previd, next(iter(self._stream.pairs)), self)
         if self._stream.state is ServerState.CLOSED or self not in self._connections:
             return
         if progress is None:
@@ -317,24 +307,7 @@ class IncomingConnection(ServerConnection):
             before = progress.connection
             if before is not None and before is not self:
                 before.fail(StreamError(StreamCondition.CONFLICT, "the stream was resumed over another connection"))
-            self._skip = progress.resume(self)
-            self._count = progress.management.told
-            self._progress = progress
-            self._shared.came_back(previd, progress)
-            self._stream.resumed(progress.management)
+            management = self._arrivals.resumed(progress)
+            self._shared.resumable.attached(progress)
+            self._stream.resumed(management)
         self._drain()
-
-    async def _progress_of(self, previd: str, pair: Pair) -> Progress | None:
-        """Of this process, or of one before it."""
-        known = self._shared.managed.get(previd)
-        if known is not None:
-            return known if known.pair == pair else None
-        handled = await self._ports.counts.find(previd, pair)
-        if handled is None:
-            return None
-        return Progress(StreamManagement(previd, RESUME_S, handled), pair, self._ports, self)
-
-
-def _sender(stanza: Stanza) -> str:
-    assert stanza.from_ is not None
-    return stanza.from_.domainpart

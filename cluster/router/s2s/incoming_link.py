@@ -1,8 +1,9 @@
-"""What comes from one domain over streams, on its way to the guard: faults, places, and a bound to waiting."""
+"""The stanzas of one domain, from its streams to the guard: faults, back-pressure, and a time limit to settle."""
 
 from __future__ import annotations
 
 from collections import deque
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -15,30 +16,34 @@ from cluster.base.storage import log_failed
 from cluster.router.guard import LinkGuard
 from cluster.router.port import Deliver
 from cluster.router.reader import EntrySink
-from cluster.router.s2s.pair import ANSWERING
 from cluster.router.s2s.ports import S2sPorts
 from cluster.xmpp.stanza import Stanza
 
 SETTLE_S = 30.0
-"""So long what came is waited for; then it counts as safe, though it may wait in memory. It may wait for an answer that
-the peer acknowledges only behind what it waits for itself."""
+"""How long an entry may take to settle; then it counts as safe, though its stanzas are only in memory. They may wait
+for an answer that the peer acknowledges only after them."""
+
+ANSWERING: ContextVar[bool] = ContextVar("answering", default=False)
+"""A stanza from another server is being delivered. An answer to it that goes over such a stream settles at once: if two
+servers waited for the acknowledgement of each other's answers, neither would come, since stanzas are acknowledged in
+order and the ones that caused the answers come first."""
 
 
 class Reading(Protocol):
-    """A connection that the link's stanzas come over."""
+    """A connection over which stanzas of the link come."""
 
     def wait(self) -> None:
-        """Read no more: the link is full, or nothing passes it now."""
+        """Stop reading: the link is full, or a fault closes it."""
 
     def go_on(self) -> None:
-        """There is room again."""
+        """Read again: there is room."""
 
 
 class ServerSink:
     """The last sink of a link before the guard.
 
-    The entry id has no time any more, so that a stanza has the same place when it comes again (XEP-0198 section 5). And
-    nothing takes for ever to settle: the peer learns how far we are only in the order of its stanzas.
+    It removes the time from the entry id, so that a stanza has the same place when it comes again (XEP-0198 section 5),
+    and bounds the time to settle, since one entry that never settles would keep all later ones unacknowledged.
     """
 
     _log = Logger()
@@ -50,7 +55,7 @@ class ServerSink:
         self.may_read, self.let_go = sink.may_read, sink.let_go
 
     def take(self, entry_id: str, items: list[Any], first: int = 0) -> Settled:
-        """See `EntrySink`."""
+        """Pass the entry on, as `EntrySink`; it settles within SETTLE_S."""
         answering = ANSWERING.set(True)
         try:
             settled = self._sink.take(entry_id.partition("-")[2], items, first)
@@ -72,7 +77,7 @@ class ServerSink:
             log_failed(self._log, "Delivering what was counted as delivered", result)
 
     def _look(self) -> None:
-        """The first of what is left is the oldest."""
+        """Settle the entries whose time is over; the oldest comes first."""
         unsettled, now_s = self._unsettled, self._clock.seconds()
         while unsettled and (unsettled[0][1].called or unsettled[0][0] <= now_s):
             within_time = unsettled.popleft()[1]
@@ -84,7 +89,7 @@ class ServerSink:
 
 
 class IncomingLink:
-    """What comes from one domain, over however many streams."""
+    """The link from one domain, over any number of streams."""
 
     def __init__(self, from_: str, ports: S2sPorts, deliver: Deliver) -> None:
         guard = LinkGuard(ports.clock, from_, ports.domains[0], ports.served_by, deliver, ports.tracer, cut_here=True)
@@ -92,8 +97,18 @@ class IncomingLink:
         self._unsettled = self._unsettled_bytes = 0
         self._paused: dict[Reading, None] = {}
 
+    @property
+    def is_busy(self) -> bool:
+        """Something that came is not safe yet."""
+        return self._unsettled > 0
+
+    @property
+    def is_idle(self) -> bool:
+        """All that came is safe, and no connection waits for room."""
+        return not (self._unsettled or self._paused)
+
     def take(self, entry_id: str, stanzas: list[Stanza], first: int) -> Settled:
-        """See `EntrySink`."""
+        """Accept one entry, as `EntrySink`."""
         size_bytes = sum([len(stanza.raw) for stanza in stanzas])
         settled = self._sink.take(entry_id, stanzas, first)
         if settled is not None:
@@ -103,13 +118,13 @@ class IncomingLink:
         return settled
 
     def pause_if_full(self, connection: Reading) -> None:
-        """Read on from it only when there is room."""
+        """Stop reading from this connection if there is no room."""
         if not self._sink.may_read(self._unsettled, self._unsettled_bytes):
             self._paused[connection] = None
             connection.wait()
 
     def forget(self, connection: Reading) -> None:
-        """It is gone."""
+        """The connection is gone."""
         self._paused.pop(connection, None)
 
     def _on_over(self, result: Any, size_bytes: int) -> Any:

@@ -1,182 +1,165 @@
-"""A stream that this server opened to another one, to send stanzas or to have a key verified."""
+"""The streams that this server opens to others, to send stanzas or to verify a dialback key."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import abstractmethod
+from typing import Generic, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from cluster.router.s2s.connection import ServerConnection
-from cluster.router.s2s.ports import S2sPorts
-from cluster.streams.connection import Flow
-from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
+from cluster.router.s2s.arrivals import Arrivals, Links
+from cluster.router.s2s.connecting import NoStream
+from cluster.router.s2s.connection import Sender, ServerConnection
+from cluster.router.s2s.ports import Address, S2sPorts
+from cluster.xmpp.errors import StanzaError
 from cluster.xmpp.stanza import Stanza
-from cluster.xmpp.streams.events import Closed, TlsWanted
+from cluster.xmpp.streams.events import Closed, Misaddressed, TlsWanted
 from cluster.xmpp.streams.servers.dialback import Pair, Verification
-from cluster.xmpp.streams.servers.initiating import InitiatingEvent, InitiatingServerStream, Opened, Verified
-from cluster.xmpp.streams.servers.stream import Acknowledged, ServerOptions
-from cluster.xmpp.streams.sm import REQUEST, StreamManagement
+from cluster.xmpp.streams.servers.events import Acknowledged, AcknowledgementWanted, InitiatingEvent, Opened, Verified
+from cluster.xmpp.streams.servers.initiating import InitiatingServerStream
+from cluster.xmpp.streams.servers.stream import ServerOptions, ServerState
+from cluster.xmpp.streams.sm import StreamManagement
 
-KEEP_ALIVE_S = 15.0
-"""So often a peer is asked how far it is (XEP-0198): one that says nothing until the next time is gone. A peer that
-does not know that gets a space, where the stream was silent (RFC 6120 section 4.6.1)."""
+T = TypeVar("T")
 
 
-class Sender(Flow, Protocol):
-    """Whose stanzas an outgoing stream carries."""
+class Opening(Sender):
+    """A sender that opens its own stream."""
 
     def opened(self, connection: OutgoingConnection, event: Opened) -> None:
-        """Write from now on."""
-
-    def acknowledged(self, count: int) -> None:
-        """So many more are safe with the peer, the oldest first."""
-
-    def lost(self, connection: OutgoingConnection, reason: str) -> None:
-        """The stream is over; said once."""
+        """Stanzas may be written from now on."""
+        raise NotImplementedError
 
 
-class OutgoingConnection(ServerConnection):
-    """The connection of one pair."""
+class InitiatingConnection(ServerConnection, Generic[T]):
+    """One end of a stream that this server opens for a pair: an `Attempt`."""
 
     _stream: InitiatingServerStream
 
-    def __init__(
-        self, pair: Pair, options: ServerOptions, ports: S2sPorts, sender: Sender, former: StreamManagement | None
-    ) -> None:
-        self._ports = ports
+    def __init__(self, stream: InitiatingServerStream, pair: Pair, ports: S2sPorts) -> None:
+        super().__init__(stream, ports, {})
         self._pair = pair
-        self._sender: Sender | None = sender
-        self._is_open = False
-        self._has_written = False
-        self._has_heard = True
-        stream = InitiatingServerStream(pair, options, former=former)
-        super().__init__(stream, ports.clock, ports.peer_clock, {})
-
-    @property
-    def stream(self) -> InitiatingServerStream:
-        """The protocol's side of it."""
-        return self._stream
-
-    @property
-    def _outbox(self) -> Flow | None:
-        return self._sender if self._is_open else None
+        self.ready: Deferred[T] = Deferred()
+        """See `Attempt`."""
 
     def connectionMade(self) -> None:
-        """Say who this is."""
+        """Send the stream header, or start direct TLS."""
         super().connectionMade()
-        self._write_output()
+        if self._stream.state is ServerState.SECURING:
+            self._secure(direct=True)
+        else:
+            self._write_output()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The connection is gone, with or without a goodbye."""
+        """The connection is gone, with or without an end of the stream."""
         self._drain_rest()
         self._limit(None)
         self._over(reason.getErrorMessage())
 
-    def dataReceived(self, data: bytes) -> None:
-        """The peer is alive."""
-        self._has_heard = True
-        super().dataReceived(data)
-
-    def write(self, stanzas: list[Stanza]) -> None:
-        """These, as `into_stream` makes them."""
-        self._has_written = True
-        raw = b"".join([stanza.raw for stanza in stanzas])
-        self.transport.write(raw + self._stream.written(stanzas))
-
-    def end(self) -> None:
-        """End the stream in good order."""
-        if self._stream.state is not self._stream.CLOSED:
-            self._on_closed(self._stream.close())
-
     def _on_event(self, event: InitiatingEvent) -> None:
         match event:
             case TlsWanted():
-                assert self._ports.tls is not None
-                self.start_tls(self._ports.tls.initiating(self._pair.to))
+                self._secure(direct=False)
+            case Closed():
+                self._on_closed(event)
+            case _:
+                self._on_answer(event)
+
+    def _secure(self, *, direct: bool) -> None:
+        assert self._ports.tls is not None
+        self.start_tls(self._ports.tls.initiating(self._pair.to, direct=direct))
+
+    @abstractmethod
+    def _on_answer(self, event: InitiatingEvent) -> None:
+        """Handle what the peer sends, other than TLS and the end."""
+
+    def _over(self, reason: str) -> None:
+        super()._over(reason)
+        if not self.ready.called:
+            self.ready.errback(NoStream(reason, self._stream.failure))
+
+
+class OutgoingConnection(InitiatingConnection[bool]):
+    """Carries the stanzas of one pair, and those of the peer if the stream is bidirectional (XEP-0288).
+
+    `ready` fires with True, after `Opening.opened`.
+    """
+
+    def __init__(
+        self, pair: Pair, options: ServerOptions, ports: S2sPorts, links: Links, sender: Opening,
+        former: StreamManagement | None, address: Address,
+    ) -> None:  # fmt: skip
+        stream = InitiatingServerStream(
+            pair, options, former=former, direct_tls=address.direct_tls, bidirectional=pair.to in ports.bidirectional
+        )
+        super().__init__(stream, pair, ports)
+        self._opening = sender
+        id = ports.new_id()
+        self._arrivals = Arrivals(stream, links, self, lambda: id, lambda settled: self._unsettled.add(settled))
+        self._links = links
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Handle what came before the end of the connection."""
+        super().connectionLost(reason)
+        self._arrivals.hand_over()
+        self._links.gone(self)
+
+    def tell(self, handled: int) -> None:
+        """Tell the peer that `handled` stanzas are safe."""
+        self._stream.tell(handled)
+        self._write_output()
+
+    def _drain(self) -> None:
+        super()._drain()
+        self._arrivals.hand_over()
+
+    def _on_answer(self, event: InitiatingEvent) -> None:
+        if type(event) is Stanza:
+            self._arrivals.take(event)
+            return
+        self._arrivals.hand_over()
+        match event:
             case Opened():
                 self._on_opened(event)
             case Acknowledged():
-                if self._sender is not None:
-                    self._sender.acknowledged(event.count)
-            case Closed():
-                self._on_closed(event)
+                self._opening.acknowledged(event.count)
+            case Misaddressed():
+                self._arrivals.misaddressed(event)
+            case AcknowledgementWanted() if self._arrivals.progress is not None:
+                self._arrivals.progress.asked()
+            case AcknowledgementWanted():
+                self.tell(0)  # such a peer sends its stanzas over a stream of its own
 
     def _on_opened(self, event: Opened) -> None:
         self._limit(None)
         if self._stream.warning:
             self._log.warn("{to} is not known to be who it is: {why}", to=self._pair.to, why=self._stream.warning)
-        secured = "TLS" if self._stream.secure else "in clear"
-        self._log.info("stream to {to}: {how}, {secured}", to=self._pair.to, how=event.how, secured=secured)
-        self._is_open = True
-        self._write_output()  # before what is sent anew: what the former stream had
-        self._flows()
-        if self._sender is not None:
-            self._sender.opened(self, event)
-        self._peer_clock.callLater(KEEP_ALIVE_S, self._keep_alive)
-
-    def _keep_alive(self) -> None:
-        if self._sender is None:
-            return
-        management = self._stream.management
-        if management is not None and not self._has_heard:  # it was asked
-            self.fail(StreamError(StreamCondition.CONNECTION_TIMEOUT, "the peer does not answer"))
-            return
-        if management is not None:
-            self._has_heard = False
-            self.transport.write(REQUEST)
-        elif not self._has_written:
-            self.transport.write(b" ")
-        self._has_written = False
-        self._peer_clock.callLater(KEEP_ALIVE_S, self._keep_alive)
-
-    def _over(self, reason: str) -> None:
-        sender, self._sender = self._sender, None
-        self._is_open = False
-        if sender is not None:
-            sender.lost(self, reason)
+        ways = ", both ways" if self._stream.is_bidirectional else ""
+        how = f"{event.how}, {self._stream.secured}{ways}"
+        self._log.info("stream to {to}: {how}", to=self._pair.to, how=how)
+        if self._stream.is_bidirectional and self._stream.management is not None:
+            self._arrivals.managed()
+        self._write_output()  # what the former stream sends again comes first
+        self.carry(self._opening)
+        self._opening.opened(self, event)
+        if not self.ready.called:
+            self.ready.callback(True)
 
 
-class VerifyingConnection(ServerConnection):
-    """Asks the authoritative server of a domain whether a key is its own (XEP-0220 section 2.1.2), and nothing else."""
+class VerifyingConnection(InitiatingConnection[bool | StanzaError]):
+    """Asks the authoritative server of a domain whether a key is its own (XEP-0220 section 2.1.2), and nothing else.
 
-    _stream: InitiatingServerStream
+    `ready` fires with the answer.
+    """
 
-    def __init__(self, verification: Verification, options: ServerOptions, ports: S2sPorts) -> None:
-        self._ports = ports
-        self._pair = Pair(verification.pair.to, verification.pair.from_)
-        self.outcome: Deferred[bool | StanzaError] = Deferred()
-        """Fires with what it said, or why it could not be asked."""
-        stream = InitiatingServerStream(self._pair, options, verification=verification)
-        super().__init__(stream, ports.clock, ports.peer_clock, {})
+    def __init__(self, verification: Verification, options: ServerOptions, ports: S2sPorts, direct_tls: bool) -> None:
+        pair = verification.pair.reverse
+        stream = InitiatingServerStream(pair, options, verification=verification, direct_tls=direct_tls)
+        super().__init__(stream, pair, ports)
 
-    def connectionMade(self) -> None:
-        """Say who this is."""
-        super().connectionMade()
-        self._write_output()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Without an answer, that is an error (section 2.1.2)."""
-        self._drain_rest()
-        self._limit(None)
-        self._over(reason.getErrorMessage())
-
-    def _on_event(self, event: InitiatingEvent) -> None:
-        match event:
-            case TlsWanted():
-                assert self._ports.tls is not None
-                self.start_tls(self._ports.tls.initiating(self._pair.to))
-            case Verified():
-                self._fire(event.outcome)
-                self._on_closed(self._stream.close())
-            case Closed():
-                self._on_closed(event)
-
-    def _over(self, reason: str) -> None:
-        condition = self._stream.failure.condition if self._stream.failure else Condition.REMOTE_SERVER_TIMEOUT
-        self._fire(StanzaError(condition, f"{self._pair.to}: {reason}"))
-
-    def _fire(self, outcome: bool | StanzaError) -> None:
-        if not self.outcome.called:
-            self.outcome.callback(outcome)
+    def _on_answer(self, event: InitiatingEvent) -> None:
+        if isinstance(event, Verified):
+            self.ready.callback(event.outcome)
+            self._on_closed(self._stream.close())

@@ -1,4 +1,4 @@
-"""How far a stream of another server is (XEP-0198), over one connection after the other."""
+"""How far a stream of another server is (XEP-0198), over its successive connections."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from cluster.xmpp.streams.servers.dialback import Pair
 from cluster.xmpp.streams.sm import StreamManagement
 
 RETRY_S = 1.0
-"""After a storage refused to note how far a stream is."""
+"""The pause after the storage refused to store a count."""
 
 
 class Telling(Protocol):
     """The connection of a stream."""
 
     def tell(self, handled: int) -> None:
-        """The peer may know that so many are safe."""
+        """Tell the peer that `handled` stanzas are safe."""
 
     def fail(self, error: StreamError) -> None:
-        """End the stream with an error; it may be resumed."""
+        """End the stream with an error; the peer may resume it."""
 
 
 class Progress:
-    """Counts what of a stream is safe, notes that, and only then tells the peer, who forgets what it is told of."""
+    """Counts the stanzas that are safe, stores the count, and only then tells the peer, which then forgets them."""
 
     _log = Logger()
 
@@ -39,14 +39,19 @@ class Progress:
         self.management = management
         self.pair = pair
         self.connection: Telling | None = connection
-        """None after a break."""
+        """None while there is none."""
         self.left_s = 0.0
-        """When that was."""
+        """When the last connection was lost."""
         self._ports = ports
         self._is_noting = self._is_behind = self._is_broken = False
 
+    @property
+    def is_noting(self) -> bool:
+        """A count is on its way to the storage: a process that ended now would get its stanzas again."""
+        return self._is_noting
+
     def received(self, count: int, settled: Settled) -> None:
-        """So many more came, which are safe when this has settled."""
+        """`count` more stanzas came, which are safe when `settled` has settled."""
         for _ in range(count):
             self.management.received(settled)
         if settled is None:
@@ -55,12 +60,12 @@ class Progress:
             settled.addCallbacks(self._on_settled, self._on_failed, callbackArgs=(settled,))
 
     def asked(self) -> None:
-        """The peer wants to know: soon, where something is being noted; else what it may know now."""
+        """Answer the peer's request: at once, or when the count that is being stored is stored."""
         if not self._is_noting and self.connection is not None:
             self.connection.tell(self.management.told)
 
     def resume(self, connection: Telling) -> int:
-        """Go on over this connection. Of what the peer sends again, so many came before, and are on their way here."""
+        """Go on over this connection. Returns how many of the stanzas that the peer sends again came before."""
         self.connection = connection
         management = self.management
         if self._is_broken:
@@ -77,7 +82,7 @@ class Progress:
         return result
 
     def _on_failed(self, failure: Failure) -> None:
-        """The storage is away: what comes next would be counted as if this were safe. The peer sends it again."""
+        """End the stream, since later stanzas would be counted in place of these. The peer sends them again."""
         log_failed(self._log, f"Delivering what came from {self.pair.from_}", failure)
         self._is_broken = True
         if self.connection is not None:
@@ -91,7 +96,7 @@ class Progress:
             self._ports.turn.soon(self._note, Stage.ACKNOWLEDGE)
 
     def _note(self) -> None:
-        """Behind all that this turn and those before have to keep; see `Turn.kept`."""
+        """Store the count after all that this turn and earlier ones have to store (`Turn.kept`)."""
         kept = self._ports.turn.kept()
         if kept is None:
             self._note_kept()

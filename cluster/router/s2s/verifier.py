@@ -1,4 +1,4 @@
-"""Asks authoritative servers about dialback keys (XEP-0220 section 2.1.2), within bounds."""
+"""Verifies dialback keys with their authoritative servers (XEP-0220 section 2.1.2), a bounded number at once."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ from collections import Counter
 
 from twisted.internet.defer import Deferred
 
+from cluster.router.s2s.connecting import NoStream, connect
 from cluster.router.s2s.outgoing import VerifyingConnection
-from cluster.router.s2s.ports import S2sPorts
+from cluster.router.s2s.ports import Address, S2sPorts
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.streams.servers.dialback import Verification
 from cluster.xmpp.streams.servers.stream import ServerOptions
 
 MAX_AT_ONCE = 256
-"""Keys that are being verified: whoever connects can make us connect to others."""
+"""Keys that are being verified: any peer can make this server connect to others."""
 MAX_OF_DOMAIN = 16
-"""Of these, for one sender domain."""
+"""Keys of one sender domain that are being verified."""
 
 
 class Verifier:
-    """Opens a connection of its own for each key: an answer counts only there."""
+    """Opens a connection for each key; an answer is valid only on the connection where it was asked for."""
 
     def __init__(self, options: ServerOptions, ports: S2sPorts) -> None:
         self._options = options
@@ -27,7 +28,7 @@ class Verifier:
         self._asking: Counter[str] = Counter()
 
     def verify(self, verification: Verification) -> Deferred[bool | StanzaError]:
-        """What the authoritative server says, or why it cannot be asked; it does not fail."""
+        """The answer of the authoritative server, or the error why there is none; never fails."""
         return Deferred.fromCoroutine(self._verify(verification))
 
     async def _verify(self, verification: Verification) -> bool | StanzaError:
@@ -44,19 +45,17 @@ class Verifier:
 
     async def _ask(self, verification: Verification) -> bool | StanzaError:
         domain = verification.pair.from_
+
+        def at(address: Address) -> VerifyingConnection:
+            return VerifyingConnection(verification, self._options, self._ports, address.direct_tls)
+
         try:
-            addresses = await self._ports.names(domain)
-        except Exception as error:  # any: whoever waits for the answer gets one
-            return StanzaError(Condition.REMOTE_SERVER_TIMEOUT, f"{domain}: {error}")
-        if not addresses:
+            outcome = await connect(self._ports, domain, at)
+        except NoStream as error:
+            condition = error.failure.condition if error.failure else Condition.REMOTE_SERVER_TIMEOUT
+            return StanzaError(condition, f"{domain}: {error}")
+        except Exception as error:  # any: the peer that waits for the answer gets one
+            return StanzaError(Condition.REMOTE_SERVER_TIMEOUT, f"{domain} cannot be reached: {error}")
+        if outcome is None:
             return StanzaError(Condition.REMOTE_SERVER_NOT_FOUND, f"there is no address of {domain}")
-        reason = ""
-        for address in addresses:
-            connection = VerifyingConnection(verification, self._options, self._ports)
-            try:
-                await self._ports.dial(address, connection)
-            except Exception as error:  # any: the next address may do
-                reason = f"{address.host}:{address.port}: {error}"
-                continue
-            return await connection.outcome
-        return StanzaError(Condition.REMOTE_SERVER_TIMEOUT, f"{domain} cannot be reached: {reason}")
+        return outcome

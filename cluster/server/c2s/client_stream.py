@@ -12,11 +12,13 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from cluster.base.storage import log_failed
 from cluster.host.module import Peer
 from cluster.server.sessions.port import SessionPort, StreamHandle
 from cluster.streams.backpressure import UNANSWERED
 from cluster.streams.connection import StreamConnection
 from cluster.streams.peer_clock import PeerClock
+from cluster.streams.tls_layer import rest
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
 from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.streams import sasl
@@ -63,11 +65,16 @@ class ClientStream(StreamConnection):
         self._entrance = shared.domain.ingress
         self._session: SessionPort | None = None
         self._greeted = False
-        self._idle = False
+        self._idle = self._rests = False
         self._owes_answer = False
         self._asks = False
 
     # --- the connection
+
+    @property
+    def refused_logins(self) -> int:
+        """On this stream."""
+        return self._stream.login.refused
 
     @property
     def _outbox(self) -> SessionPort | None:
@@ -75,7 +82,7 @@ class ClientStream(StreamConnection):
 
     def dataReceived(self, data: bytes) -> None:
         """Called with bytes of the client."""
-        self._idle = False
+        self._idle = self._rests = False
         super().dataReceived(data)
         if not self._greeted and self._stream.state not in (State.OPENING, State.CLOSED):
             self._greeted = True
@@ -88,9 +95,11 @@ class ClientStream(StreamConnection):
         self._connections.pop(self, None)
         self._drain_rest()
         self._limit(None)
+        self._entrance.refused_logins += self.refused_logins
         self._stream.close()  # a pending answer must not bind a session to a closed stream
         session, self._session = self._session, None
         if session is not None:
+            self._log.debug("the connection of {who} is gone", who=str(session.jid))
             session.on_connection_lost()
 
     def shut_down(self) -> None:
@@ -108,8 +117,10 @@ class ClientStream(StreamConnection):
 
     def rest_if_idle(self) -> None:
         """Called now and then: put to rest what was silent since the last call."""
-        if self._idle:
+        if self._idle and not self._rests:
+            self._rests = True
             self._stream.rest()
+            rest(self.transport)
         self._idle = True
 
     def secured(self) -> None:
@@ -148,7 +159,7 @@ class ClientStream(StreamConnection):
         match event:
             case TlsWanted():
                 self.transport.write(self._stream.data_to_send())
-                self.transport.startTLS(self._shared.tls)
+                self._shared.start_tls(self.transport)
             case KeysWanted():
                 keys = self._domain.credentials.keys(event.localpart, event.hash_name)
                 self._answer(keys, self._stream.keys_found, self._login_unavailable)
@@ -217,7 +228,7 @@ class ClientStream(StreamConnection):
         self.fail(StreamError(StreamCondition.INTERNAL_SERVER_ERROR))
 
     def _login_unavailable(self, failure: Failure) -> None:
-        self._log.failure("a login could not be checked", failure)
+        log_failed(self._log, "Checking a login", failure)
         self._stream.login_unavailable()
         self._go_on()
 
@@ -248,6 +259,7 @@ class ClientStream(StreamConnection):
         self._session = session
         self._flows()
         self._limit(None)
+        self._log.debug("{who} is here, from {peer}", who=str(session.jid), peer=self.transport.getPeer())
         if self._stream.claimed is not None:
             detail = "the stream's from is not who logged in (RFC 6120 section 6.4.6)"
             self._domain.tracer.note("stream", self._stream.claimed, session.jid, detail)

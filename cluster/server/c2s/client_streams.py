@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from twisted.internet.base import DelayedCall
 from twisted.internet.protocol import Factory
-from twisted.internet.ssl import CertificateOptions
 
 from cluster.base.clock import Clock
 from cluster.host.module import When
@@ -32,7 +32,8 @@ class C2s:
     options: StreamOptions
     clock: Clock
     new_id: Callable[[], str]
-    tls: CertificateOptions | None
+    start_tls: Callable[[Any], None]
+    """On the transport of a stream."""
     end_point: bytes
     """Hash of the server's certificate, for channel binding (RFC 5929 section 4.1)."""
 
@@ -49,26 +50,30 @@ class ClientStreams(Factory):
         self._shared = shared
         self._sweep: DelayedCall | None = None
 
-    def startFactory(self) -> None:
-        """The first port listens."""
-        self._sweep = self._shared.clock.callLater(REST_AFTER_S, self._let_rest)
-
     def stopFactory(self) -> None:
         """The last port is closed."""
         if self._sweep is not None:
             self._sweep.cancel()
+            self._sweep = None
 
     def _let_rest(self) -> None:
+        self._sweep = None
         for stream in self.streams:
             stream.rest_if_idle()
-        self.startFactory()
+        if self.streams:
+            self._sweep_later()
+
+    def _sweep_later(self) -> None:
+        if self._sweep is None:
+            self._sweep = self._shared.clock.callLater(REST_AFTER_S, self._let_rest)
 
     def buildProtocol(self, addr: object) -> ClientStream:
         """Twisted: a new connection."""
+        self._sweep_later()
         return ClientStream(self._shared, self.peer_clock, self.streams)
 
     def shut_down(self) -> None:
-        """End every stream: `system-shutdown` (RFC 6120 section 4.9.3.19)."""
+        """End every stream: `system-shutdown` (RFC 6120 section 4.9.3.20)."""
         for stream in [*self.streams]:
             stream.shut_down()
             stream.hang_up()  # nobody waits for the answers of the client any more

@@ -6,14 +6,14 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
-from twisted.web.server import Request, Site
+from twisted.web.server import Site
 
 from cluster.base.clock import Clock
 from cluster.server.c2s.client_stream import HEADER_TIMEOUT_S
 from cluster.server.c2s.client_streams import ClientStreams
 from cluster.server.c2s.websocket import WebSocketResource, WebSockets
+from cluster.streams.http import BodilessRequest, RequestChannel
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
 
@@ -25,36 +25,13 @@ XRD = "http://docs.oasis-open.org/ns/xri/xrd-1.0"
 def site(streams: ClientStreams, reactor: Clock, *, is_secure: bool) -> Site:
     """The site of one port. `is_secure`: under TLS."""
     scheme = "wss" if is_secure else "ws"
-    root: Any = Resource()  # type: ignore[no-untyped-call]
-    well_known: Any = Resource()  # type: ignore[no-untyped-call]
+    root: Any = Resource()
+    well_known: Any = Resource()
     root.putChild(WEBSOCKET_PATH.encode(), WebSocketResource(WebSockets(streams, is_secure)))
     root.putChild(b".well-known", well_known)
     well_known.putChild(b"host-meta", HostMeta(scheme, b"application/xrd+xml", xrd))
     well_known.putChild(b"host-meta.json", HostMeta(scheme, b"application/json", jrd))
     return StreamSite(root, streams, reactor)
-
-
-class BodilessRequest(Request):
-    """A request without a body: no resource here takes one, and Twisted would store any, of whatever size, in a
-    file."""
-
-    def gotLength(self, length: int | None) -> None:
-        """Refuse a body, whose size is None if it is not announced (RFC 9110 section 15.5.14)."""
-        super().gotLength(0)  # type: ignore[no-untyped-call]
-        if length != 0:
-            channel: Any = self.channel
-            channel.transport.write(b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-            channel.loseConnection()
-
-    def handleContentChunk(self, data: bytes) -> None:
-        """Discard the part that arrives."""
-
-
-class RequestChannel(HTTPChannel):
-    """A connection on which a whole request must arrive in time, not only a byte now and then."""
-
-    def resetTimeout(self) -> None:
-        """Called with each piece of a request: the time limit does not start again."""
 
 
 class StreamSite(Site):

@@ -214,7 +214,7 @@ class WebSocketResource(Resource):
             answer = handshake.send(AcceptConnection(subprotocol=SUBPROTOCOL))
         except (RemoteProtocolError, LocalProtocolError):
             request.setResponseCode(400)
-            request.setHeader(b"content-type", b"text/plain")  # type: ignore[no-untyped-call]
+            request.setHeader(b"content-type", b"text/plain")
             return f"this is for WebSockets with the subprotocol {SUBPROTOCOL} (RFC 7395)\n".encode()
         channel: Any = request.channel
         channel.transport.write(answer)

@@ -94,7 +94,7 @@ class Component:
 
     While it is away, its stanzas wait, including those that it was sent and has not acknowledged. They are then refused
     with remote-server-timeout: a "service specified as part of the JID of the intended recipient" with which
-    "communications could not be established within a reasonable amount of time" (RFC 6120 section 8.3.3.16), of type
+    "communications could not be established within a reasonable amount of time" (RFC 6120 section 8.3.3.17), of type
     wait. XEP-0114 does not define it.
     """
 

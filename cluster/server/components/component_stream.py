@@ -45,7 +45,7 @@ class ComponentStreams(Factory):
         return ComponentStream(self, AcceptingStream(self._domain, secrets, self._new_id))
 
     def shut_down(self) -> None:
-        """End every stream: `system-shutdown` (RFC 6120 section 4.9.3.19)."""
+        """End every stream: `system-shutdown` (RFC 6120 section 4.9.3.20)."""
         for stream in [*self.streams]:
             stream.fail(StreamError(StreamCondition.SYSTEM_SHUTDOWN))
             stream.hang_up()  # nobody waits for the answers of the component any more

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from cluster.base import reasons
+from cluster.base.context import in_this_context
 from cluster.base.settled import Settled
 from cluster.host.iq import IqDispatch
 from cluster.server.config import Ports
@@ -54,10 +55,11 @@ class AccountDelivery:
         elif self._nodes.is_alone and self._is_only_seen(stanza):
             return None
         else:
-            settled = self._nodes.claim(localpart).addCallback(self._deliver_at, stanza, localpart, place)
+            deliver_at = in_this_context(self._deliver_at)
+            settled = self._nodes.claim(localpart).addCallback(deliver_at, stanza, localpart, place)
         if settled is None or place:
             return settled
-        return settled.addErrback(self._routing.not_delivered, stanza)
+        return settled.addErrback(in_this_context(self._routing.not_delivered), stanza)
 
     def _deliver_to_domain(self, stanza: Stanza) -> Settled:
         if stanza.kind == "iq":
@@ -76,7 +78,7 @@ class AccountDelivery:
         if self._is_only_seen(stanza) and self._ctx.accounts.here(localpart) is None:
             self._nodes.release(localpart)
             return None
-        delivered = self._ctx.accounts.load(localpart).addCallback(self._hand_on, stanza)
+        delivered = self._ctx.accounts.load(localpart).addCallback(in_this_context(self._hand_on), stanza)
         return delivered.addBoth(self._released, localpart)
 
     def _released(self, result: Any, localpart: str) -> Any:
@@ -117,7 +119,8 @@ class AccountDelivery:
         except StanzaError as error:
             return self._bounce(stanza, error)
         session.send(stanza)
-        self._tracer.record(Event.DELIVERED, stanza, stanza.to.resourcepart, reason=session.why_not_now)
+        if stanza.trace_id:
+            self._tracer.record(Event.DELIVERED, stanza, stanza.to.resourcepart, reason=session.why_not_now)
         return None
 
     def _asked_session(self, account: LocalAccount | None, stanza: Stanza, to: Jid) -> Session:

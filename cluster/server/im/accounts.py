@@ -116,6 +116,8 @@ class Accounts:
         self._loaded: WeakValueDictionary[str, LocalAccount] = WeakValueDictionary()
         self._loading: dict[str, list[Deferred[LocalAccount | None]]] = {}
         self._removing: set[str] = set()
+        self.begun = self.ended = 0
+        """Sessions that were bound, and that have ended."""
 
     def load(self, localpart: str) -> Deferred[LocalAccount | None]:
         """The account, or None. All callers get the same object as long as one of them holds it."""
@@ -152,6 +154,7 @@ class Accounts:
 
     def attach(self, session: Session) -> None:
         """The session is bound."""
+        self.begun += 1
         self.online[session.jid.localpart] = session.account
         session.account.sessions[session.jid.resourcepart] = session
 
@@ -167,6 +170,7 @@ class Accounts:
 
     def detach(self, session: Session) -> None:
         """The session has ended."""
+        self.ended += 1
         sessions = session.account.sessions
         if sessions.get(session.jid.resourcepart) is session:
             del sessions[session.jid.resourcepart]

@@ -8,6 +8,7 @@ from functools import partial
 from twisted.internet.defer import Deferred, succeed
 
 from cluster.base import reasons
+from cluster.base.context import in_this_context
 from cluster.base.reasons import Reason
 from cluster.base.settled import Settled
 from cluster.host.module import ForLater
@@ -138,7 +139,7 @@ class MessageDelivery:
                 self._tracer.record(Event.DROPPED, stanza, cause, reason=reasons.CHAT_STATE)
             case Action.STORE if account and not account.is_removed:
                 kept = self._keep(account, stanza, came is Came.AGAIN_FIRST)
-                return kept.addCallback(self._kept, account, stanza, came)
+                return kept.addCallback(in_this_context(self._kept), account, stanza, came)
             case Action.STORE | Action.BOUNCE:  # there is no account to store it for
                 reason = _reason(situation, account, stanza)
                 return self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE, cause=situation, reason=reason))
@@ -154,9 +155,9 @@ class MessageDelivery:
 
     def _kept(self, kept: bool, account: LocalAccount, stanza: Stanza, came: Came) -> Settled:
         if kept:
-            is_present = bool(account.available)
-            reason = reasons.NEGATIVE_PRIORITY if is_present else reasons.OFFLINE
-            self._tracer.record(Event.STORED, stanza, reason=reason)
+            if stanza.trace_id:
+                reason = reasons.NEGATIVE_PRIORITY if account.available else reasons.OFFLINE
+                self._tracer.record(Event.STORED, stanza, reason=reason)
             return self._hooks.delivered(account, stanza, ()) if came is Came.NEW else None
         cause = "the account is offline, and the message cannot be stored"
         return self._bounce(stanza, StanzaError(Condition.SERVICE_UNAVAILABLE, cause=cause, reason=reasons.NOT_STORED))

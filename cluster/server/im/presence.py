@@ -15,7 +15,7 @@ from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.extensions.delay import delayed
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT
-from cluster.xmpp.stanza import Stanza, addressed, make
+from cluster.xmpp.stanza import Stanza, addressed, addressed_to_each, make
 
 SHOWS = ("away", "chat", "dnd", "xa")
 """RFC 6121 section 4.7.2.1."""
@@ -50,7 +50,7 @@ class Presence:
         Settles when it is safe on its way to the contacts. Raises StanzaError for a bad priority or show.
         """
         priority = read_priority(stanza)
-        initial = session.presence is None
+        initial = session.begins_with(stanza)
         if stanza.type == "unavailable":
             session.farewell = stanza
             return self.leave(session, stanza)
@@ -103,11 +103,12 @@ class Presence:
         return self._route(stanza)
 
     def _tell_contacts(self, account: LocalAccount, presence: Stanza) -> Settled:
-        return all_of(
-            self._route(addressed(presence, item.jid))
+        contacts = (
+            item.jid
             for item in account.roster.values()
             if item.subscription in ("from", "both") and not account.blocks(item.jid)
         )
+        return all_of(self._route(copy) for copy in addressed_to_each(presence, contacts))
 
     def ask_contacts(self, account: LocalAccount) -> Settled:
         """Probe all contacts whose presence this account sees, and repeat its unanswered requests."""

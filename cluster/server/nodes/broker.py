@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import Any
 
@@ -32,6 +32,7 @@ from cluster.server.nodes.frames import (
 )
 from cluster.server.nodes.remote_session import RemoteStream
 from cluster.server.nodes.remote_sessions import RemoteSessions
+from cluster.server.services.placed import PlacedService
 from cluster.server.sessions.binder import SessionBinder
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
@@ -44,10 +45,17 @@ class NodeBroker:
     _log = Logger()
 
     def __init__(
-        self, nodes: Nodes, domain: Domain, binder: SessionBinder, remote: RemoteSessions, expelled: Callable[[], None]
+        self,
+        nodes: Nodes,
+        domain: Domain,
+        services: Iterable[PlacedService],
+        binder: SessionBinder,
+        remote: RemoteSessions,
+        fenced: Callable[[], None],
     ) -> None:
-        """`expelled` ends this process at once."""
-        self.expelled = expelled
+        """`services`: those of the domain, wherever they are. `fenced` ends this process at once."""
+        self.fenced = fenced
+        self._services = {each.owned: each for each in services}
         self._nodes = nodes
         self._domain = domain
         self._binder = binder
@@ -134,6 +142,8 @@ class NodeBroker:
                 del self._relayed[id]
                 relayed.left(lost=True)
         self._remote.gone(node)
+        for service in self._services.values():
+            service.gone(node)
 
     def shut_down(self) -> None:
         """This node stops: end the streams that its sessions have at other nodes."""
@@ -141,12 +151,15 @@ class NodeBroker:
             relayed.stop()
 
     async def restore(self, localpart: str) -> None:
-        """Load the sessions that the other node kept for the account, so that stanzas can be added to them."""
-        await self._try(self._domain.restore(localpart), localpart)
+        """Load the sessions that the other node kept for the account, so that stanzas can be added to them; or what is
+        stored of a service."""
+        service = self._services.get(localpart)
+        await self._try(self._domain.restore(localpart) if service is None else service.restore(), localpart)
 
     async def adopt(self, localpart: str) -> None:
-        """Serve the account like any other: all that the node left for it has been read."""
-        await self._try(self._domain.adopt(localpart), localpart)
+        """Serve the account or service like any other: all that the node left for it has been read."""
+        service = self._services.get(localpart)
+        await self._try(self._domain.adopt(localpart) if service is None else service.adopt(), localpart)
 
     async def _try(self, taking_over: Coroutine[Deferred[Any], Any, None], localpart: str) -> None:
         """Log a failure, so that this account and those after it stay reachable."""
@@ -155,4 +168,4 @@ class NodeBroker:
         except Exception as error:
             if is_away(error):
                 raise
-            self._log.failure("Taking over the account {account}", account=localpart)
+            self._log.failure("Taking over {account}", account=localpart)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -33,47 +35,45 @@ class HostedService:
             domain, config.domain, service, host, routing.route, ports.new_id, ports.now_utc_s,
             clock=ports.clock, turn=ports.turn, store=ports.store, limits=config.limits, tracer=ports.tracer,
         )  # fmt: skip
-        self._requests = IqDispatch(host, routing.route)
+        self._requests = IqDispatch(host, routing.route, bounce=routing.bounce)
 
-    async def start(self) -> None:
-        """Get ready for the first stanza."""
+    async def load(self) -> None:
+        """Read what is stored, before the first stanza is handled. A further call begins anew."""
+        self._ctx.state.clear()
         if self._ctx.service.start_handler is not None:
             await self._ctx.service.start_handler(self._ctx)
 
     def ready(self) -> None:
-        """Stanzas can be sent."""
+        """The service is served from now on: stanzas can be sent."""
         if self._ctx.service.ready_handler is not None:
             self._ctx.service.ready_handler(self._ctx)
 
     def stop(self) -> None:
-        """Say goodbye."""
+        """The server stops: stanzas can still be sent."""
         if self._ctx.service.stop_handler is not None:
             self._ctx.service.stop_handler(self._ctx)
 
     def deliver(self, stanza: Stanza, place: str) -> Settled:
         """Run its handler; where that fails, the stanza is returned to its sender."""
         try:
-            settled = self._take(stanza)
-        except StanzaError as error:
-            return self._routing.bounce(stanza, error)
+            settled = self._take(stanza, place)
         except Exception:
-            return self._routing.not_delivered(Failure(), stanza)  # type: ignore[no-untyped-call]
+            return self._routing.not_delivered(Failure(), stanza)
         return settled.addErrback(self._not_taken, stanza, place) if settled is not None else None
 
     def _not_taken(self, failure: Failure, stanza: Stanza, place: str) -> Settled | Failure:
         """What came over a link is read again where the storage is away."""
-        if isinstance(failure.value, StanzaError):
-            return self._routing.bounce(stanza, failure.value)
         return failure if place and is_away(failure.value) else self._routing.not_delivered(failure, stanza)
 
-    def _take(self, stanza: Stanza) -> Settled:
+    def _take(self, stanza: Stanza, place: str) -> Settled:
         assert stanza.to is not None
         service = self._ctx.service
         if stanza.kind == "iq":
             if stanza.to.resourcepart and service.iq_handler is not None:
                 check(stanza)
                 return service.iq_handler(self._ctx, stanza)
-            return self._requests.handle(self._ctx, stanza, "account" if stanza.to.localpart else "domain")
+            ctx = replace(self._ctx, repeated_id=self._routing.id_at(place)) if place else self._ctx
+            return self._requests.handle(ctx, stanza, "account" if stanza.to.localpart else "domain")
         if stanza.kind == "presence":
             return service.presence_handler(self._ctx, stanza) if service.presence_handler is not None else None
         if service.message_handler is None:
@@ -100,7 +100,7 @@ async def info(ctx: ServiceContext, iq: Stanza) -> Stanza:
 
 @disco.on_iq("get", "query", ns=ITEMS, addressed_to=("domain",))
 async def items(ctx: ServiceContext, iq: Stanza) -> Stanza:
-    """What the service lists, or one of its nodes does (sections 4.1 and 4.2), page by page (XEP-0059)."""
+    """The items of the service, or of one of its nodes (sections 4.1 and 4.2), page by page (XEP-0059)."""
     node = iq.payload().get("node", "")
     query = Element(f"{{{ITEMS}}}query", {"node": node} if node else {})
     if not node:

@@ -31,9 +31,9 @@ class Service:
     """
 
     def __init__(self, name: str, modules: Sequence[ServiceModule], settings: type[Any] = dict) -> None:
-        """`modules`: what it is, lists and answers (identities, items, features and forms of XEP-0030, requests).
+        """`modules`: declare its identities, items, features and forms (XEP-0030), and handle its requests.
 
-        `settings`: a msgspec.Struct of what its section of the topology has beside `domain`, with a default for each.
+        `settings`: a msgspec.Struct of the fields of its section in the topology, without `domain`, all with defaults.
         """
         self.name = name
         self.modules = tuple(modules)
@@ -54,7 +54,7 @@ class Service:
         return service
 
     def on_message(self, handler: StanzaHandler) -> StanzaHandler:
-        """Register who takes messages; without, they come back."""
+        """Register the handler of messages; without one, they are returned."""
         self.message_handler = handler
         return handler
 
@@ -64,35 +64,35 @@ class Service:
         return handler
 
     def on_iq_to_resource(self, handler: StanzaHandler) -> StanzaHandler:
-        """Register who takes each iq for an address with a resourcepart, answers too; without, modules take them as
-        those for the address without it."""
+        """Register the handler of each iq, also of answers, for an address with a resourcepart; without one, modules
+        handle the requests as those for the bare address."""
         self.iq_handler = handler
         return handler
 
     def on_start(
         self, handler: Callable[[ServiceContext], Awaitable[None]]
     ) -> Callable[[ServiceContext], Awaitable[None]]:
-        """Register what is done before any stanza comes: to read what is stored."""
+        """Register a handler that runs before the first stanza arrives, to read what is stored."""
         self.start_handler = handler
         return handler
 
     def on_ready(self, handler: Callable[[ServiceContext], None]) -> Callable[[ServiceContext], None]:
-        """Register what is done when the server has started and stanzas can be sent."""
+        """Register a handler that runs when the server has started and stanzas can be sent."""
         self.ready_handler = handler
         return handler
 
     def on_stop(self, handler: Callable[[ServiceContext], None]) -> Callable[[ServiceContext], None]:
-        """Register what is done when the server stops in an orderly way, while stanzas can still be sent."""
+        """Register a handler that runs when the server stops in an orderly way, while stanzas can still be sent."""
         self.stop_handler = handler
         return handler
 
     def disco_info_of_nodes(self, handler: NodeInfo) -> NodeInfo:
-        """Register what the nodes of the service say of themselves; without, it has no nodes (XEP-0030 section 3.2)."""
+        """Register the handler of disco info for nodes; without one, there are no nodes (XEP-0030 section 3.2)."""
         self.node_info = handler
         return handler
 
     def disco_items_of_nodes(self, handler: NodeItems) -> NodeItems:
-        """Register what is below the nodes of the service (XEP-0030 section 4.2)."""
+        """Register the handler of disco items for nodes (XEP-0030 section 4.2)."""
         self.node_items = handler
         return handler
 
@@ -103,7 +103,7 @@ class ServiceContext:
 
     domain: str
     server_domain: str
-    """Of the server that it lives in."""
+    """The domain of the server that hosts the service."""
     service: Service
     host: ModuleHost[ServiceContext]
     route: Callable[[Stanza], Settled]
@@ -113,21 +113,24 @@ class ServiceContext:
     clock: Clock
     turn: Turn
     store: Store
-    """Of the server's domain."""
+    """The store of the server's domain."""
     limits: Limits
     tracer: Tracer
+    repeated_id: str = ""
+    """For a request that may be read again after a crash: the same each time, unpredictable, and of this request only.
+    Empty for a request that is read once."""
     state: dict[Any, Any] = field(default_factory=dict)
-    """What modules keep in memory for this address; read it through their `ServiceState`."""
+    """Values of `ServiceState`, which reads them."""
 
 
 class ServiceState(MemoryState[ServiceContext, S]):
-    """What a service keeps in memory at one address: `rooms = ServiceState(Rooms)`, then `rooms.of(ctx)`."""
+    """A value in memory for each address of a service: `rooms = ServiceState(Rooms)`, then `rooms.of(ctx)`."""
 
 
 ServiceModule = Module[ServiceContext]
 StanzaHandler = Callable[[ServiceContext, Stanza], Settled]
 """Takes a message or presence; settles when what it stores or sends is safe. Raises StanzaError to refuse it."""
 NodeInfo = Callable[[ServiceContext, Stanza, str], Awaitable[Element]]
-"""The `<query>` of a node for who asks with this request. Raises StanzaError, `item-not-found` for an unknown one."""
+"""The `<query>` of a node for the sender of this request. Raises StanzaError, `item-not-found` for an unknown one."""
 NodeItems = Callable[[ServiceContext, Stanza, str], Awaitable[Iterable[Item]]]
-"""What is below a node, in the same way."""
+"""The items below a node, in the same way."""

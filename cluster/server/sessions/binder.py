@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
+from cluster.host.unavailable import refusal
 from cluster.membership.port import Nodes
 from cluster.server.domain import Domain
 from cluster.server.im.accounts import LocalAccount
@@ -12,7 +13,7 @@ from cluster.server.nodes.remote_sessions import NodeGone, RemoteSessions
 from cluster.server.sessions.hibernation import find, ready
 from cluster.server.sessions.port import LocalSession, SessionPort, StreamHandle
 from cluster.server.sessions.session import Session
-from cluster.xmpp.errors import Condition, StanzaError, StreamCondition
+from cluster.xmpp.errors import Condition, StanzaError, StreamCondition, StreamError
 from cluster.xmpp.jid import JidError, mended_resourcepart
 
 MAX_SESSIONS = 64
@@ -35,14 +36,22 @@ class SessionBinder:
 
         `temporary`: an account that ends with the session.
         """
-        while (node := await self._nodes.claim(localpart)) != self._nodes.name:
-            with suppress(NodeGone):  # then it has an heir soon
-                return await self._remote.bind(node, localpart, resource, handle)
+        try:
+            while (node := await self._nodes.claim(localpart)) != self._nodes.name:
+                with suppress(NodeGone):  # then it has an heir soon
+                    return await self._remote.bind(node, localpart, resource, handle)
+            return await self._bind_here(localpart, resource, handle, temporary)
+        except Exception as error:
+            if (refused := refusal(error)) is None:
+                raise
+            return refused
+
+    async def _bind_here(
+        self, localpart: str, resource: str | None, handle: StreamHandle, temporary: bool
+    ) -> SessionPort:
         session = None
         try:
             session = await self._session(localpart, resource, handle, temporary)
-        except StanzaError as error:
-            return error
         finally:
             if session is None:  # otherwise the domain releases it, at the end of the session
                 self._nodes.release(localpart)
@@ -71,12 +80,20 @@ class SessionBinder:
 
         For an ended session: how many stanzas of the client were handled; None if nothing is known of it.
 
-        Raises StreamError for an impossible `h`: that stream ends (XEP-0198 section 6), and the session stays as it is,
-        with the stream that it may still have.
+        Raises StreamError for an impossible `h`, or while the storage is away: that stream ends (XEP-0198 section 6),
+        and the session stays as it is, with the stream that it may still have.
         """
-        while (node := await self._nodes.claim(localpart)) != self._nodes.name:
-            with suppress(NodeGone):
-                return await self._remote.resume(node, localpart, sm_id, h, handle)
+        try:
+            while (node := await self._nodes.claim(localpart)) != self._nodes.name:
+                with suppress(NodeGone):
+                    return await self._remote.resume(node, localpart, sm_id, h, handle)
+            return await self._resume_here(localpart, sm_id, h, handle)
+        except Exception as error:
+            if (refused := refusal(error)) is None:
+                raise
+            raise StreamError(StreamCondition.RESOURCE_CONSTRAINT, refused.text) from None
+
+    async def _resume_here(self, localpart: str, sm_id: str, h: int, handle: StreamHandle) -> SessionPort | int | None:
         try:
             session = find(self._domain.accounts.here(localpart), sm_id)
             if session is not None and session.sm is not None:

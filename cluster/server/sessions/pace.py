@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from cluster.base.clock import Clock
+from cluster.base.context import in_this_context
 from cluster.base.settled import Settled
 from cluster.server.sessions.session import Session
 from cluster.xmpp.stanza import Stanza
@@ -25,7 +26,7 @@ class Pace:
         """`handle` executes a stanza."""
         self._clock = clock
         self._handle = handle
-        self.resting: dict[Session, deque[tuple[Stanza, Deferred[None]]]] = {}
+        self.resting: dict[Session, deque[tuple[Stanza, Callable[..., Settled], Deferred[None]]]] = {}
         """Sessions whose next stanza is for `later`."""
         self._is_due = False
 
@@ -45,7 +46,7 @@ class Pace:
     def later(self, session: Session, stanza: Stanza) -> Deferred[None]:
         """Handle it after the waiting ones; fires when it has settled."""
         settled: Deferred[None] = Deferred()
-        self.resting[session].append((stanza, settled))
+        self.resting[session].append((stanza, in_this_context(self._handle), settled))
         return settled
 
     def _go_on(self) -> None:
@@ -54,9 +55,9 @@ class Pace:
             session = next(iter(resting))
             waiting = resting.pop(session)
             while waiting and session not in resting:
-                stanza, settled = waiting.popleft()
+                stanza, handle, settled = waiting.popleft()
                 if session.is_bound or stanza.kind != "presence":  # otherwise it has ended meanwhile
-                    handled: Deferred[Any] = maybeDeferred(self._handle, session, stanza)
+                    handled: Deferred[Any] = maybeDeferred(handle, session, stanza)
                     handled.chainDeferred(settled)
                 else:
                     settled.callback(None)

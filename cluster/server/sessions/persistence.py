@@ -56,6 +56,8 @@ class _Told(msgspec.Struct):
     session: Session
     handled: int
     sent: list[Unacknowledged] = []
+    waiting: list[Deferred[None]] = []
+    """For this."""
 
 
 class _Note(msgspec.Struct):
@@ -79,6 +81,7 @@ class SessionPersister:
     _log = Logger()
 
     def __init__(self, store: SessionStore, turn: Turn, clock: Clock, now_utc_s: Callable[[], float]) -> None:
+        self.sent = 0
         self.turn = turn
         turn.kept = self._kept
         self._clock = clock
@@ -116,7 +119,7 @@ class SessionPersister:
 
     def gone(self, session: Session) -> None:
         """The session has ended."""
-        self._fire(session)
+        _fire(self._waiting.pop(session, []))
         self._refused.pop(session, None)
         self._noted.pop(session, None)
         if session.sm is not None and session.sm.is_resumable:
@@ -157,15 +160,16 @@ class SessionPersister:
         changes: list[SessionChange] = []
         told: list[_Told] = []
         for session in sessions:
-            sm = session.sm
+            sm, waiting = session.sm, self._waiting.pop(session, [])
             if sm is None or not session.is_bound:
+                _fire(waiting)
                 continue
             if not sm.is_resumable:
-                told.append(_Told(session, sm.handled))
+                told.append(_Told(session, sm.handled, waiting=waiting))
                 continue
             sm.settle(is_pipelined)  # these commands are on their way, and this one goes after them
             sent = session.number()
-            told.append(_Told(session, sm.handled, sent))
+            told.append(_Told(session, sm.handled, sent, waiting))
             if not self._is_refused and (change := self._change(session, sent)) is not None:
                 changes.append(change)
         if self._is_refused:
@@ -255,17 +259,16 @@ class SessionPersister:
         """
         for each in told:
             session, sm = each.session, each.session.sm
-            if not session.is_bound or sm is None:
-                continue
-            self._refused[session] = None
-            noted = self._noted.get(session)
-            handled = sm.told if noted is None else noted.kept
-            if session in self._waiting:
-                handled = each.handled
-                if noted is not None:
-                    noted.kept = handled
-            session.noted(handled, each.sent)
-            self._fire(session)
+            if session.is_bound and sm is not None:
+                self._refused[session] = None
+                noted = self._noted.get(session)
+                handled = sm.told if noted is None else noted.kept
+                if each.waiting:
+                    handled = each.handled
+                    if noted is not None:
+                        noted.kept = handled
+                session.noted(handled, each.sent)
+            _fire(each.waiting)
 
     def _tell(self, told: list[_Told]) -> None:
         for each in told:
@@ -273,11 +276,12 @@ class SessionPersister:
                 if (noted := self._noted.get(each.session)) is not None:
                     noted.kept = each.handled
                 each.session.noted(each.handled, each.sent)
-                self._fire(each.session)
+            _fire(each.waiting)
 
-    def _fire(self, session: Session) -> None:
-        for waiting in self._waiting.pop(session, ()):
-            waiting.callback(None)
+
+def _fire(waiting: list[Deferred[None]]) -> None:
+    for each in waiting:
+        each.callback(None)
 
 
 def _sent(session: Session, number: int, each: Unacknowledged) -> SentStanza:

@@ -35,7 +35,7 @@ class RecoveredSession(Session):
     section 8.1.3). By these it is recognised here.
     """
 
-    __slots__ = ("_had",)
+    __slots__ = ("_had", "_uncertain")
 
     def __init__(
         self, kept: KeptSession, account: LocalAccount, persister: SessionPersister, states: Iterable[SessionState[Any]]
@@ -43,6 +43,7 @@ class RecoveredSession(Session):
         """It has no stream yet, and will hibernate."""
         super().__init__(account, kept.record.jid, persister, _nowhere, _nowhere, _nowhere)
         record = kept.record
+        self._uncertain = record.presence
         self.presence, self.farewell, self.priority = record.presence, record.farewell, record.priority
         self.directed = Directed(sorted(kept.directed))
         self.state = from_store(states, record.state)
@@ -64,6 +65,11 @@ class RecoveredSession(Session):
             [Unacknowledged(each.stanza, each.sent_utc_s, others) for each, others in zip(left, also, strict=True)]
         )
         self.sm.written(len(left))
+
+    def begins_with(self, presence: Stanza) -> bool:
+        """Also if the process that died had it: perhaps it had not counted it, and asked nobody."""
+        repeated, self._uncertain = self._uncertain, None
+        return super().begins_with(presence) or (repeated is not None and repeated.raw == presence.raw)
 
     def send(self, stanza: Stanza) -> None:
         """Send a stanza to the client, unless it has it."""

@@ -32,6 +32,9 @@ MAX_UNSENT_BYTES_OF_ACCOUNT = 16 * MAX_UNSENT_BYTES
 class SessionLog(Protocol):
     """Persists sessions that can be resumed."""
 
+    sent: int
+    """Stanzas for the clients of all sessions."""
+
     @property
     def turn(self) -> Turn:
         """At its end the client is sent its stanzas."""
@@ -50,7 +53,7 @@ class Session(Outbox):
     __slots__ = (
         "_leave", "_log", "_shared", "_wants_room",
         "account", "broken_utc_s", "directed", "farewell", "has_no_ids", "is_behind", "is_changed", "jid", "presence",
-        "priority", "resumable_until_s", "sm", "state", "unseen",
+        "priority", "resumable_until_s", "sent_id", "sm", "state", "unseen",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +81,9 @@ class Session(Outbox):
         """The state of modules; a missing key has its default."""
         self.has_no_ids = False
         """It sent an iq without an id."""
+        self.sent_id = ""
+        """The id of the message that is being handled: the same if its client sends it again after a crash. Empty if a
+        second one cannot be told from the first."""
         self.directed = Directed()
         """The receivers of its directed presence, who must be told when it goes (RFC 6121 section 4.6)."""
         self.sm: StreamManagement | None = None
@@ -101,6 +107,10 @@ class Session(Outbox):
     def available(self) -> bool:
         """RFC 6121 section 4.2: it has sent initial presence."""
         return self.presence is not None
+
+    def begins_with(self, presence: Stanza) -> bool:
+        """Whether this would be its initial presence: contacts are to be asked for theirs."""
+        return self.presence is None
 
     @property
     def accepting_messages(self) -> bool:
@@ -237,8 +247,10 @@ class Session(Outbox):
             self._log.changed(self)
         else:
             super().flush()
-            self.check_size()
-            self._has_room()
+            if self.sm is not None:
+                self.check_size()
+            if self._wants_room:
+                self._has_room()
 
     def check_size(self) -> None:
         """End the stream of a client that does not acknowledge its stanzas."""
@@ -278,6 +290,7 @@ class Session(Outbox):
         """Number new stanzas, which are unacknowledged from now on; the caller writes them, or has them stored
         first."""
         unsent, self._unsent, self._unsent_bytes = self._unsent, [], 0
+        self._log.sent += len(unsent)
         return self._number(unsent)
 
     def _number(self, stanzas: list[Stanza]) -> list[Unacknowledged]:
@@ -287,6 +300,7 @@ class Session(Outbox):
         return numbered
 
     def _on_wire(self, stanzas: list[Stanza]) -> bytes:
+        self._log.sent += len(stanzas)
         data = super()._on_wire(stanzas)
         if self.sm is None:
             self._shared.clear()
