@@ -10,14 +10,15 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from cluster.kinds.base.gateway import GatewayNode
-from cluster.kinds.base.network import NetworkNode
-from cluster.kinds.base.server import ServerNode
-from cluster.kinds.base.service import ServiceKind
+if TYPE_CHECKING:  # a module that needs only `base` does not wait for the kinds
+    from cluster.kinds.base.gateway import GatewayNode
+    from cluster.kinds.base.network import NetworkNode
+    from cluster.kinds.base.server import ServerNode
+    from cluster.kinds.base.service import ServiceKind
 
-N = TypeVar("N", ServerNode, GatewayNode, NetworkNode)
+N = TypeVar("N", "ServerNode", "GatewayNode", "NetworkNode")
 
 
 @cache
@@ -38,6 +39,8 @@ def known() -> dict[str, type[Any]]:
 @cache
 def services() -> dict[str, ServiceKind]:
     """The kinds of services, by the keys of a server's section."""
+    from cluster.kinds.base.service import ServiceKind
+
     found = [getattr(module, "service", None) for module in _files().values()]
     return {kind.name: kind for kind in found if isinstance(kind, ServiceKind)}
 
@@ -49,16 +52,22 @@ def _files() -> dict[str, ModuleType]:
 
 def servers() -> dict[str, type[ServerNode]]:
     """The kinds of servers."""
+    from cluster.kinds.base.server import ServerNode
+
     return _of(ServerNode)
 
 
 def gateways() -> dict[str, type[GatewayNode]]:
     """The kinds of gateways."""
+    from cluster.kinds.base.gateway import GatewayNode
+
     return _of(GatewayNode)
 
 
 def networks() -> dict[str, type[NetworkNode]]:
     """The kinds of foreign networks."""
+    from cluster.kinds.base.network import NetworkNode
+
     return _of(NetworkNode)
 
 

@@ -12,6 +12,7 @@ from cluster.kinds.base.server import AccountSeed
 
 _TLS: dict[str, dict[str, Any]] = {"off": {}, "optional": {"starttls": True}, "required": {"starttls_required": True}}
 _C2S = {"module": "ejabberd_c2s", "max_stanza_size": 262_144, "shaper": "none", "access": "all"}
+_MAX_USERS = 10_000
 _S2S = {"module": "ejabberd_s2s_in", "max_stanza_size": 524_288, "shaper": "none"}
 
 
@@ -69,7 +70,7 @@ def _binary(text: str) -> str:
 
 
 def _inetrc(folder: Path, host: str, port: int) -> Path:
-    """Whom Erlang asks for names, and nobody else."""
+    """Configuration of Erlang's resolver: this name server, and no other source."""
     file = folder / "inetrc"
     nameserver = f"{{nameserver,{{{host.replace('.', ',')}}},{port}}}."
     file.write_text(f'{{resolv_conf,""}}.\n{{hosts_file,""}}.\n{nameserver}\n{{lookup,[dns]}}.\n')
@@ -87,10 +88,14 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "auth_method": "internal",
         "auth_password_format": "scram",
         "disable_sasl_mechanisms": [] if settings.channel_binding else ["SCRAM-SHA-1-PLUS"],
-        "acl": {"loopback": {"ip": ["127.0.0.0/8"]}},
+        "acl": {
+            "loopback": {"ip": ["127.0.0.0/8"]},
+            "own": {"server": [host.domain for host in settings.hosts]},
+        },
         "access_rules": {
             "register": {"allow" if settings.registration else "deny": "all"},
             "trusted_network": {"allow": "all"},
+            "own": {"allow": "own"},
         },
         "registration_timeout": "infinity",
         "modules": {
@@ -102,9 +107,25 @@ def _configuration(settings: Settings) -> dict[str, Any]:
             **({"mod_s2s_dialback": {}} if settings.s2s_port else {}),
             **({"mod_caps": {}, "mod_pubsub": {"plugins": ["pep"]}} if settings.eventing else {}),
             **({} if settings.is_lean else _EXPECTED),
-            **({"mod_muc": {"hosts": list(settings.rooms)}} if settings.rooms else {}),
+            **({"mod_pubsub": _pubsub(settings.pubsub)} if settings.pubsub else {}),
+            **({"mod_muc": _rooms(settings)} if settings.rooms else {}),
         },
     }
+
+
+_CREATORS = {"anyone": "all", "local": "own", "nobody": "none"}
+
+
+def _pubsub(services: Mapping[str, str]) -> dict[str, Any]:
+    """One module serves all, and the accounts too, so who creates nodes at the first one does at all."""
+    creation = next(iter(services.values()))
+    return {"hosts": list(services), "plugins": ["flat", "pep"], "access_createnode": _CREATORS[creation]}
+
+
+def _rooms(settings: Settings) -> dict[str, Any]:
+    """By default it lets 200 into a room."""
+    unlimited = {"max_users": _MAX_USERS, "default_room_options": {"max_users": _MAX_USERS}}
+    return {"hosts": list(settings.rooms), **(unlimited if settings.is_lean else {})}
 
 
 _EXPECTED: dict[str, dict[str, Any]] = {
@@ -142,6 +163,8 @@ def _listeners(settings: Settings) -> list[dict[str, Any]]:
     found += [{"port": host.direct_tls_port, **_C2S, "tls": True} for host in settings.hosts if host.direct_tls_port]
     if settings.s2s_port:
         found.append({"port": settings.s2s_port, **_S2S})
+    if settings.s2s_direct_tls_port:
+        found.append({"port": settings.s2s_direct_tls_port, **_S2S, "tls": True})
     if settings.components:
         secrets = {domain: {"password": secret} for domain, secret in settings.components.items()}
         found.append({"port": settings.component_port, "module": "ejabberd_service", "hosts": secrets})
@@ -162,7 +185,7 @@ class Ejabberd(ForeignServerNode, frozen=True, kw_only=True, tag_field="kind", t
     about = "ejabberd, from Debian's packages (`apt-get install ejabberd`)."
     server_program = EJABBERD
     has_channel_binding = False
-    hosts = ("rooms",)
+    service_kinds = ("rooms", "pubsub")
 
 
 kind = Ejabberd

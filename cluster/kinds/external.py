@@ -38,7 +38,7 @@ class External(ServerNode, frozen=True, kw_only=True, tag_field="kind", tag="ext
             None,
         ),
     )
-    hosts = None
+    service_kinds = None
     is_started = False
 
     @override
@@ -49,7 +49,7 @@ class External(ServerNode, frozen=True, kw_only=True, tag_field="kind", tag="ext
     @override
     @property
     def ports(self) -> tuple[int, ...]:
-        return tuple(dict.fromkeys((*super().ports, self.s2s_port)))
+        return tuple(dict.fromkeys((*super().ports, *self.s2s_ports)))
 
     @override
     @property

@@ -99,15 +99,15 @@ class MailGateway(GatewayNode, frozen=True, kw_only=True, tag_field="kind", tag=
         yield from _aliases((*path, "aliases"), section, domains)
 
     @override
-    def program(self, around: NodeEnvironment, server: ServerNode, network: NetworkNode) -> Program:
+    def program(self, environment: NodeEnvironment, server: ServerNode, network: NetworkNode) -> Program:
         from cluster.gateways.mail.configuration import MailSettings
         from cluster.gateways.mail.program import MailProgram
 
         return MailProgram(
-            around,
+            environment,
             MailSettings(self.name, self.domain, self.mail_domains, self._whose()),
-            around.component((server.host, server.component_port), self.domain, self.secret),
-            self._relay(around, network),
+            environment.component((server.host, server.component_port), self.domain, self.secret),
+            self._relay(environment, network),
             (self.host, self.port),
         )
 
@@ -116,14 +116,14 @@ class MailGateway(GatewayNode, frozen=True, kw_only=True, tag_field="kind", tag=
 
         return tuple((normal(address), Jid.parse(account)) for address, account in self.aliases.items())
 
-    def _relay(self, around: NodeEnvironment, network: NetworkNode) -> Relay:
+    def _relay(self, environment: NodeEnvironment, network: NetworkNode) -> Relay:
         from cluster.gateways.mail.program import lab_relay, real_relay
         from cluster.protocols.smtp.settings import RelaySettings
 
         if not network.is_external:
-            return lab_relay(around.reactor, (network.host, network.port), self.domain)
+            return lab_relay(environment.reactor, (network.host, network.port), self.domain)
         settings = RelaySettings(network.host, network.user, network.password, network.starttls)
-        return real_relay(around.reactor, settings, network.port, self.domain)
+        return real_relay(environment.reactor, settings, network.port, self.domain)
 
 
 def _aliases(path: tuple[str, ...], section: Mapping[str, Any], domains: Mapping[str, str]) -> Iterator[Finding]:

@@ -80,7 +80,7 @@ class MailHost(NetworkNode, frozen=True, kw_only=True, tag_field="kind", tag="ma
             yield from _external(("networks", name, "external"), section["external"])
 
     @override
-    def program(self, around: NodeEnvironment, gateways: Sequence[GatewayNode]) -> Program:
+    def program(self, environment: NodeEnvironment, gateways: Sequence[GatewayNode]) -> Program:
         from cluster.gateways.mail.program import lab_relay
         from cluster.networks.mailhost.configuration import MailboxSettings, MailHostSettings
         from cluster.networks.mailhost.mailhost import LabMailHost
@@ -93,13 +93,13 @@ class MailHost(NetworkNode, frozen=True, kw_only=True, tag_field="kind", tag="ma
         routes: dict[str, Relay] = {}
         for gateway in gateways:
             if isinstance(gateway, MailGateway):
-                relay = lab_relay(around.reactor, (gateway.host, gateway.port), settings.host_name)
+                relay = lab_relay(environment.reactor, (gateway.host, gateway.port), settings.host_name)
                 routes |= dict.fromkeys(gateway.taken_domains, relay)
         host = LabMailHost(
-            around.reactor, settings, routes, around.folder, around.tracer,
-            now_utc_s=around.now_utc_s, new_id=around.new_id, jitter=around.jitter,
+            environment.reactor, settings, routes, environment.folder, environment.tracer,
+            now_utc_s=environment.now_utc_s, new_id=environment.new_id, jitter=environment.jitter,
         )  # fmt: skip
-        return NetworkProgram(around.reactor, host, (self.host, self.port))
+        return NetworkProgram(environment.reactor, host, (self.host, self.port))
 
     @override
     def person_at(self, ask: Ask, address: str) -> Person:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 from cluster.kinds.base.foreign import ForeignServer, ForeignServerNode, Host, Settings
 from cluster.kinds.base.server import AccountSeed
 
-_MODULES = ("roster", "saslauth", "tls", "dialback", "disco", "ping", "posix", "offline", "register_ibr")
+_MODULES = ("roster", "saslauth", "tls", "dialback", "disco", "ping", "posix", "offline")
+_REGISTRATION = ("register_ibr", "user_account_management")
+"""`allow_registration` alone opens nothing and closes nothing: it is for a module that loads these."""
 _EXPECTED = (
     "blocklist", "bookmarks", "carbons", "csi_simple", "mam", "pep", "private", "smacks", "time", "uptime", "vcard4",
     "vcard_legacy", "version",
@@ -25,9 +28,10 @@ def _command(settings: Settings) -> tuple[Sequence[str], Mapping[str, str]]:
 
 
 def _modules(settings: Settings) -> Sequence[str]:
+    modules = (*_MODULES, *(_REGISTRATION if settings.registration else ()))
     if not settings.is_lean:
-        return (*_MODULES, *_EXPECTED)
-    return (*_MODULES, "pep") if settings.eventing else _MODULES
+        return (*modules, *_EXPECTED, *(["s2s_bidi"] if settings.bidirectional else []))
+    return (*modules, "pep") if settings.eventing else modules
 
 
 def _global(settings: Settings) -> list[str]:
@@ -43,6 +47,7 @@ def _global(settings: Settings) -> list[str]:
         f"c2s_ports = {_set(host.c2s_port for host in settings.hosts)}",
         f"c2s_direct_tls_ports = {_set(direct_tls)}",
         f"s2s_ports = {_set([settings.s2s_port] if settings.s2s_port else [])}",
+        f"s2s_direct_tls_ports = {_set([settings.s2s_direct_tls_port] if settings.s2s_direct_tls_port else [])}",
         f"modules_enabled = {_set(map(_quoted, _modules(settings)))}",
         f"modules_disabled = {_set(map(_quoted, _unused(settings)))}",
         "c2s_require_encryption = false",
@@ -71,7 +76,7 @@ def _unused(settings: Settings) -> list[str]:
 
 
 def _names(settings: Settings) -> list[str]:
-    """Whom it asks for names; it would not ask anybody on the loopback without `do-not-query-localhost`."""
+    """Its name server; without `do-not-query-localhost` it would ask none on the loopback."""
     if settings.name_server is None:
         return []
     host, port = settings.name_server
@@ -101,7 +106,17 @@ def _components(settings: Settings) -> list[str]:
         line
         for domain, secret in settings.components.items()
         for line in (f'Component "{domain}"', f"    component_secret = {_quoted(secret)}")
-    ] + [f'Component "{domain}" "muc"' for domain in settings.rooms]
+    ] + [
+        *(f'Component "{domain}" "muc"' for domain in settings.rooms),
+        *(line for domain, creation in settings.pubsub.items() for line in _pubsub(domain, creation, settings)),
+    ]
+
+
+def _pubsub(domain: str, creation: str, settings: Settings) -> list[str]:
+    """Only its administrators create nodes, and own all: the accounts of the topology, where these may."""
+    accounts = () if creation == "nobody" else settings.accounts
+    names = [f"{each.localpart}@{settings.hosts[0].domain}" for each in accounts]
+    return [f'Component "{domain}" "pubsub"', f"    admins = {_set(map(_quoted, names))}"]
 
 
 def _seed(host: Path, account: AccountSeed) -> None:
@@ -142,7 +157,33 @@ def _boolean(value: bool) -> str:
     return "true" if value else "false"
 
 
-PROSODY = ForeignServer("prosody", ("prosody",), "prosody lua-unbound lua-event lua-sec", _command)
+class ProsodyAccounts:
+    """In the files of its storage, which it reads each time that it needs an account."""
+
+    def __init__(self, folder: Path, domain: str) -> None:
+        self._host = folder / "data" / _encoded(domain)
+
+    def names(self) -> list[str]:
+        """Their localparts, in order."""
+        return sorted(unquote(file.stem) for file in (self._host / "accounts").glob("*.dat"))
+
+    def store(self, localpart: str, password: str) -> None:
+        """Create the account, or change its password; its sessions continue."""
+        file = self._host / "accounts" / f"{_encoded(localpart)}.dat"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        written = file.with_suffix(".new")
+        written.write_text(f"return {{ password = {_quoted(password)}; }};\n")
+        written.replace(file)
+
+    def delete(self, localpart: str) -> None:
+        """Remove the account and all its data. Its contacts are not told, and its sessions go on until they end."""
+        for file in self._host.glob(f"*/{_encoded(localpart)}.*"):
+            file.unlink()
+
+
+PROSODY = ForeignServer(
+    "prosody", ("prosody",), "prosody lua-unbound lua-event lua-sec", _command, accounts=ProsodyAccounts
+)  # fmt: skip
 
 
 class Prosody(ForeignServerNode, frozen=True, kw_only=True, tag_field="kind", tag="prosody"):
@@ -150,7 +191,7 @@ class Prosody(ForeignServerNode, frozen=True, kw_only=True, tag_field="kind", ta
 
     about = "Prosody, from Debian's packages (`apt-get install prosody lua-unbound`)."
     server_program = PROSODY
-    hosts = ("rooms",)
+    service_kinds = ("rooms", "pubsub")
 
 
 kind = Prosody

@@ -56,15 +56,15 @@ class SmsGateway(GatewayNode, frozen=True, kw_only=True, tag_field="kind", tag="
         return self.name[:SMPP_USER], self.secret[:SMPP_PASSWORD]
 
     @override
-    def program(self, around: NodeEnvironment, server: ServerNode, network: NetworkNode) -> Program:
+    def program(self, environment: NodeEnvironment, server: ServerNode, network: NetworkNode) -> Program:
         from cluster.gateways.sms.esme import Login
         from cluster.gateways.sms.gateway import SmsSettings
         from cluster.gateways.sms.program import SmsProgram
 
         return SmsProgram(
-            around,
+            environment,
             SmsSettings(self.domain, server.domain, self.number),
-            around.component((server.host, server.component_port), self.domain, self.secret),
+            environment.component((server.host, server.component_port), self.domain, self.secret),
             (network.host, network.port),
             Login(*self.login(network)),
             waits_for_smsc=not network.is_external,

@@ -87,7 +87,7 @@ class MessageCentre(NetworkNode, frozen=True, kw_only=True, tag_field="kind", ta
             yield from _esmes(gateways)
 
     @override
-    def program(self, around: NodeEnvironment, gateways: Sequence[GatewayNode]) -> Program:
+    def program(self, environment: NodeEnvironment, gateways: Sequence[GatewayNode]) -> Program:
         from cluster.networks.program import NetworkProgram
         from cluster.networks.smsc.configuration import EsmeAccount, SmscSettings, Subscriber
         from cluster.networks.smsc.smsc import Smsc
@@ -99,10 +99,10 @@ class MessageCentre(NetworkNode, frozen=True, kw_only=True, tag_field="kind", ta
         )
         phones = tuple(Subscriber(number, name) for name, number in self.phones.items())
         smsc = Smsc(
-            around.reactor, SmscSettings(self.name, phones, esmes), around.folder, around.tracer,
-            now_utc_s=around.now_utc_s, new_id=around.new_id, jitter=around.jitter,
+            environment.reactor, SmscSettings(self.name, phones, esmes), environment.folder, environment.tracer,
+            now_utc_s=environment.now_utc_s, new_id=environment.new_id, jitter=environment.jitter,
         )  # fmt: skip
-        return NetworkProgram(around.reactor, smsc, (self.host, self.port))
+        return NetworkProgram(environment.reactor, smsc, (self.host, self.port))
 
     @override
     def person_at(self, ask: Ask, address: str) -> Person:

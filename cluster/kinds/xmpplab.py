@@ -27,7 +27,7 @@ _HTTP_PORT = Key(
 
 
 class XmpplabServer(ServerNode, frozen=True, kw_only=True, tag_field="kind", tag="xmpplab"):
-    """One process of the lab's own server; a domain may have several."""
+    """One node of the lab's own server; a domain may have several."""
 
     modules: tuple[str, ...] = ()
     """Files of cluster/modules to load."""
@@ -42,6 +42,10 @@ class XmpplabServer(ServerNode, frozen=True, kw_only=True, tag_field="kind", tag
     admin: str = ""
     """The operator's account; empty if the topology names none."""
     http_port: int = 5281
+    isolate: bool = False
+    """It shares its process with no other server."""
+    shares: str = ""
+    """The node in whose process it runs; empty: it has a process, in which others may run too."""
 
     about = "The lab's own server, which serves one domain: its stanzas can be followed, and its links have faults."
     settings = (
@@ -133,6 +137,13 @@ class XmpplabServer(ServerNode, frozen=True, kw_only=True, tag_field="kind", tag
             "How many processes serve the domain together. Clients may connect to any of them: the second node of `s1` "
             "is `s1-2`. `xmpplab scale` changes the number while the lab is running.",
             1,
+        ),
+        Key(
+            "isolate",
+            bool,
+            "Whether the server has a process of its own where others share one (`processes`), so that `kill` and "
+            "`pause` concern it alone.",
+            False,
         ),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from cluster.base.settled import Settled
+from cluster.base.settled import Settled, until_settled
 from cluster.gateways.delivery_receipts import receipt_for
 from cluster.gateways.mail.addresses import Addresses
 from cluster.protocols.mime.report import Report, compose_report
@@ -77,9 +77,7 @@ class Bounces:
         """Tell the sender of a message that left as a mail that it has arrived. Raises Overloaded."""
         if sent.wants_receipt and sent.id is not None:
             receipt = receipt_for(sent.id, sent.from_, sent.to.bare, sent.message_type, self._new_id())
-            settled = self._send(msgspec.structs.replace(receipt, trace_id=sent.trace_id))
-            if settled is not None:
-                await settled
+            await until_settled(self._send(msgspec.structs.replace(receipt, trace_id=sent.trace_id)))
 
     async def failed(self, mail: Mail, answer: Answer) -> None:
         """Called by the queue: a mail was refused, or is too old. Raises Overloaded."""
@@ -105,6 +103,4 @@ class Bounces:
 
     async def _tell(self, sent: Sent, error: StanzaError) -> None:
         message = make("message", from_=sent.from_, to=sent.to, id=sent.id)
-        settled = self._send(msgspec.structs.replace(message.error(error), trace_id=sent.trace_id))
-        if settled is not None:
-            await settled
+        await until_settled(self._send(msgspec.structs.replace(message.error(error), trace_id=sent.trace_id)))

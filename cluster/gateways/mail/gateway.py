@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 
 from cluster.base import reasons
@@ -21,7 +20,7 @@ from cluster.protocols.smtp.port import Correspondent, Ledger, Mail, Sent, Taken
 from cluster.protocols.smtp.queue import OutboundQueue, QueueFull
 from cluster.trace.hop import Event, Tracer
 from cluster.xmpp.element import Element
-from cluster.xmpp.errors import Condition, ErrorType, StanzaError
+from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.stanza import Stanza, error_of
 
@@ -76,9 +75,6 @@ class MailGateway(Gateway):
                 await self._mail(message)
         except QueueFull as error:
             raise StanzaError(Condition.RESOURCE_CONSTRAINT, str(error)) from None
-        except ConnectionLost:
-            text = "the gateway cannot keep mails at the moment; try again"
-            raise StanzaError(Condition.INTERNAL_SERVER_ERROR, text, ErrorType.WAIT) from None
 
     async def _mail(self, message: Stanza) -> None:
         assert message.to is not None

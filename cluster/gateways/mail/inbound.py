@@ -164,7 +164,7 @@ class Inbound:
         await self._ledger.note(id, taken)  # before its error can arrive
         settled = self._send(self._message(id, account, letter))
         if settled is not None:
-            late: Any = TwistedFailure(Overloaded("the server is away"))  # type: ignore[no-untyped-call]
+            late: Any = TwistedFailure(Overloaded("the server is away"))
             settled.addTimeout(WAIT_S, as_interface(self._clock), lambda *_: late)
             await settled
         await self._ledger.note(id, msgspec.structs.replace(taken, is_delivered=True))

@@ -43,7 +43,7 @@ class MailProgram:
         )
         self._runtime = GatewayRuntime(connection, self._service.gateway)
         host, port = listens_at
-        self._endpoint: Any = TCP4ServerEndpoint(around.reactor, port, interface=host)  # type: ignore[no-untyped-call]
+        self._endpoint: Any = TCP4ServerEndpoint(around.reactor, port, interface=host)
         self.administration = self
 
     async def status(self) -> dict[str, bool]:

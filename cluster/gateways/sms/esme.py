@@ -12,9 +12,12 @@ from twisted.internet.endpoints import connectProtocol
 from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed, DNSLookupError
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from cluster.base.backoff import Backoff
 from cluster.base.clock import Clock, as_interface
+from cluster.base.storage import log_failed
+from cluster.components.connection import Overloaded
 from cluster.gateways.sms.inbound import Unacceptable
 from cluster.protocols.smpp.constants import CommandId, CommandStatus, status_name
 from cluster.protocols.smpp.pdu import Bind, Pdu, Sm, SmResp
@@ -129,7 +132,7 @@ class Esme:
         self._lost = Deferred()
         session = SmppSession(self._reactor, self)
         try:
-            await connectProtocol(self._endpoint, session)  # type: ignore[no-untyped-call]
+            await connectProtocol(self._endpoint, session)
             self._session = session
             login = Bind(self._login.system_id, self._login.password)
             response = await session.request(CommandId.BIND_TRANSCEIVER, login)
@@ -185,8 +188,11 @@ class Esme:
             except Unacceptable as error:
                 self._log.warn("a deliver_sm is rejected: {reason}", reason=str(error))
                 session.respond(pdu, error.command_status)
+            except (Overloaded, TimeoutError) as error:
+                self._log.warn("the message centre keeps a message for now: {reason}", reason=str(error))
+                session.respond(pdu, CommandStatus.ESME_RX_T_APPN)
             except Exception:  # whatever failed, the message must not be lost: the message centre sends it again
-                self._log.failure("A message from the message centre could not be handled")
+                log_failed(self._log, "Handling a message from the message centre", Failure())
                 session.respond(pdu, CommandStatus.ESME_RX_T_APPN)
             else:
                 session.respond(pdu, body=SmResp())

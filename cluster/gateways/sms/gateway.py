@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from cluster.base.clock import Clock, as_interface
 from cluster.base.settled import Settled
+from cluster.base.storage import log_failed
 from cluster.components.gateway import Gateway, Service
 from cluster.gateways.delivery_receipts import RECEIPTS
 from cluster.gateways.sms.correspondents import Correspondents
@@ -130,10 +132,14 @@ class SmsGateway(Gateway):
         it."""
         settled = self._send_stanza(stanza)
         if settled is not None:
-            await settled.addTimeout(SEND_TIMEOUT_S, as_interface(self._reactor))
+            await settled.addTimeout(SEND_TIMEOUT_S, as_interface(self._reactor), _late)
 
     async def _expire(self) -> None:
         try:
             await self._inbound.expire()
         except Exception:  # the loop must continue
-            self._log.failure("What came of a long message could not be passed on")
+            log_failed(self._log, "Passing on what came of a long message", Failure())
+
+
+def _late(result: object, timeout_s: float) -> None:
+    raise TimeoutError(f"the server did not take a stanza in {timeout_s:g} s")

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherResults
+from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -117,7 +118,10 @@ class Outbound:
             return
         self._tracer.record(Event.ROUTED, message, "to the message centre")
         self._submit(name, submission, parts)  # each message awaited the same before this: their order is kept
-        await self._correspondents.note(_phone(message), source, sender)
+        try:
+            await self._correspondents.note(_phone(message), source, sender)
+        except ConnectionLost as error:  # the message is on its way, so its sender gets no error
+            self._log.warn("{from_} is not stored as who wrote last: {why}", from_=str(message.from_), why=str(error))
 
     async def _keep(self, name: str, submission: Submission) -> bool:
         """False for a message that was stored before."""

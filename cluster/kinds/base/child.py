@@ -9,7 +9,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from xml.sax.saxutils import quoteattr
+
+from cluster.xmpp.quoting import quoteattr
 
 PATIENCE_S = 60.0
 """Time limit for a program to start, or to end."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Protocol
 
 from typing_extensions import override
 
@@ -48,6 +48,10 @@ class Settings:
     """Offer SCRAM with channel binding, if the server has it."""
     s2s_port: int = 0
     """Port for other servers; 0: it does not federate."""
+    s2s_direct_tls_port: int = 0
+    """Port for other servers that begin with TLS (XEP-0368); 0: none."""
+    bidirectional: bool = False
+    """Its streams carry both ways (XEP-0288) where the other server can, if it knows that."""
     ca_file: Path | None = None
     """The CA that it trusts for other servers. With it, servers must encrypt, and prove their domains by certificates
     if possible (RFC 6120 section 13.7), otherwise by dialback; without it, all is in clear text, with dialback."""
@@ -60,6 +64,8 @@ class Settings:
     """Secrets of its components (XEP-0114), by their domains."""
     rooms: tuple[str, ...] = ()
     """Domains of its room services (XEP-0045)."""
+    pubsub: Mapping[str, str] = field(default_factory=dict)
+    """By the domains of its publish-subscribe services (XEP-0060): who creates nodes, as in the topology."""
     eventing: bool = False
     """Its accounts have nodes (XEP-0163), even if it is lean."""
     address: str = LOCALHOST
@@ -71,6 +77,19 @@ class Settings:
     is_lean: bool = True
     """It has only what tests and load need, without limits; otherwise also what users expect: an archive, PEP,
     carbons."""
+
+
+class Accounts(Protocol):
+    """The accounts of one domain of a server that runs, changed from outside."""
+
+    def names(self) -> list[str]:
+        """Their localparts, in order."""
+
+    def store(self, localpart: str, password: str) -> None:
+        """Create the account, or change its password; its sessions continue."""
+
+    def delete(self, localpart: str) -> None:
+        """Remove the account and all its data."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +105,8 @@ class ForeignServer:
     asks_system: bool = False
     """It accepts neither a name server nor a hosts file: a lab runs it in a namespace where the system's have the lab's
     names."""
+    accounts: Callable[[Path, str], Accounts] | None = None
+    """Its accounts, by its folder and a domain of its own; None if they cannot be changed from outside."""
 
     @property
     def missing(self) -> str:
@@ -129,13 +150,13 @@ class ForeignServerNode(ServerNode, frozen=True, kw_only=True):
     server_program: ClassVar[ForeignServer]
     has_channel_binding: ClassVar[bool] = True
     """Whether its channel binding works with common clients."""
-    hosts: ClassVar[tuple[str, ...] | None] = ()
+    service_kinds: ClassVar[tuple[str, ...] | None] = ()
     keeps_data = True
 
     @override
     @property
     def ports(self) -> tuple[int, ...]:
-        return tuple(dict.fromkeys((*super().ports, self.s2s_port)))
+        return tuple(dict.fromkeys((*super().ports, *self.s2s_ports)))
 
     def run_in(self, folder: Path, ca_file: Path, name_server: Address | None, hosts_file: Path) -> Settings:
         """The settings. `folder`: its own, which has its certificate, too."""
@@ -143,11 +164,14 @@ class ForeignServerNode(ServerNode, frozen=True, kw_only=True):
             folder,
             (Host(self.domain, self.c2s_port, self.tls, 0 if self.tls == "off" else self.direct_tls_port),),
             folder,
-            s2s_port=self.s2s_port, ca_file=None if self.tls == "off" else ca_file,
+            s2s_port=self.s2s_port, s2s_direct_tls_port=self.s2s_direct_tls or 0,
+            bidirectional=bool(self.bidirectional),
+            ca_file=None if self.tls == "off" else ca_file,
             name_server=name_server, hosts_file=hosts_file,
             component_port=self.component_port if self.components else 0,
             components={each.domain: each.secret for each in self.components},
             rooms=tuple(each.domain for each in self.services if each.kind == "rooms"),
+            pubsub={each.domain: each.settings["creation"] for each in self.services if each.kind == "pubsub"},
             channel_binding=self.has_channel_binding, address=self.host,
             registration=self.registration, accounts=self.accounts, is_lean=False,
         )  # fmt: skip

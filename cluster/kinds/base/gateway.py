@@ -79,7 +79,7 @@ class GatewayNode(msgspec.Struct, frozen=True):
         """The errors in a section, unparsed, besides its form. `domains`: name of the server, by domain."""
         return iter(())
 
-    def program(self, around: NodeEnvironment, server: ServerNode, network: NetworkNode) -> Program:
+    def program(self, environment: NodeEnvironment, server: ServerNode, network: NetworkNode) -> Program:
         """The program of its process; only this method imports it."""
         raise NotImplementedError
 

@@ -92,7 +92,7 @@ class NetworkNode(msgspec.Struct, frozen=True):
         """
         return iter(())
 
-    def program(self, around: NodeEnvironment, gateways: Sequence[GatewayNode]) -> Program:
+    def program(self, environment: NodeEnvironment, gateways: Sequence[GatewayNode]) -> Program:
         """The program of its process, with the gateways that lead to it; only this method imports it."""
         raise NotImplementedError
 

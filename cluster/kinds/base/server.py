@@ -45,6 +45,8 @@ class S2sPeer(msgspec.Struct, frozen=True):
     """Its own, or that of one of its components."""
     host: str
     port: int
+    direct_tls: bool = False
+    """The port is for connections that begin with TLS (XEP-0368)."""
 
 
 class ServiceSeed(msgspec.Struct, frozen=True):
@@ -90,8 +92,15 @@ PORTS = (
         "s2s_port",
         Port,
         "TCP port for the servers of other domains (RFC 6120). A server of kind `xmpplab` listens there only if a "
-        "link has `transport: s2s`, or leads to a server of another kind.",
+        "link has `transport: s2s` or `bidi`, or leads to a server of another kind.",
         5269,
+    ),
+    Key(
+        "s2s_direct_tls_port",
+        Port | None,
+        "TCP port for servers that begin with TLS (XEP-0368), which others then prefer to `s2s_port`; without this key "
+        "there is none. Closed with `tls: off`.",
+        None,
     ),
 )
 
@@ -118,8 +127,14 @@ class ServerNode(msgspec.Struct, frozen=True):
     """For components, at `host`; closed if the server has none."""
     s2s_port: int = 5269
     """For the servers of other domains, at `host`."""
+    s2s_direct_tls_port: int | None = None
+    """For those that begin with TLS (XEP-0368); None: there is none. Closed without TLS."""
     s2s_peers: tuple[S2sPeer, ...] = ()
-    """The domains to which it opens XML streams."""
+    """Where it opens XML streams to. A domain may have several addresses, the preferred ones first."""
+    bidirectional: tuple[str, ...] = ()
+    """The domains to which its streams are to carry both ways (XEP-0288), if they offer it."""
+    asks_outside: bool = False
+    """It opens streams to domains that are not in the lab, too, and asks the DNS of this machine where they are."""
     peers: tuple[str, ...] | None = None
     """Domains that it has links with; None: every other one of the lab."""
     node_of: str = ""
@@ -131,7 +146,7 @@ class ServerNode(msgspec.Struct, frozen=True):
     """Keys of its section of the topology, which `defaults` may set."""
     keys: ClassVar[tuple[Key, ...]] = ()
     """Keys of its own section only."""
-    hosts: ClassVar[tuple[str, ...] | None] = None
+    service_kinds: ClassVar[tuple[str, ...] | None] = None
     """The kinds of services that it can run; None: all."""
     is_started: ClassVar[bool] = True
     """The lab starts it."""
@@ -165,11 +180,38 @@ class ServerNode(msgspec.Struct, frozen=True):
     @property
     def ports(self) -> tuple[int, ...]:
         """Its ports, at `host`."""
+        components = (self.component_port,) if self.components else ()
+        s2s = self.s2s_ports if self.takes_streams else ()
+        return (*self.client_ports, *components, *s2s)
+
+    @property
+    def client_ports(self) -> tuple[int, ...]:
+        """Its ports for clients, at `host`."""
         direct_tls = () if self.tls == "off" else (self.direct_tls_port,)
         http = (self.http_port,) if self.http_port else ()
-        components = (self.component_port,) if self.components else ()
-        s2s = (self.s2s_port,) if self.s2s_peers else ()
-        return (self.c2s_port, *direct_tls, *http, *components, *s2s)
+        return (self.c2s_port, *direct_tls, *http)
+
+    @property
+    def takes_streams(self) -> bool:
+        """It speaks with other servers over XML streams."""
+        return bool(self.s2s_peers) or self.asks_outside
+
+    @property
+    def s2s_ports(self) -> tuple[int, ...]:
+        """Those for the servers of other domains: for STARTTLS, and for direct TLS if there is one."""
+        direct = self.s2s_direct_tls
+        return (self.s2s_port,) if direct is None else (self.s2s_port, direct)
+
+    @property
+    def s2s_direct_tls(self) -> int | None:
+        """The port for servers that begin with TLS; None if there is none."""
+        return None if self.tls == "off" else self.s2s_direct_tls_port
+
+    def at(self, domain: str) -> tuple[S2sPeer, ...]:
+        """Where other servers reach it for this domain, which it serves: the preferred address first."""
+        direct = self.s2s_direct_tls
+        preferred = () if direct is None else (S2sPeer(domain, self.host, direct, direct_tls=True),)
+        return (*preferred, S2sPeer(domain, self.host, self.s2s_port))
 
     @property
     def listeners(self) -> list[tuple[str, int]]:

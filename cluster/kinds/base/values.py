@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import idna
 
+from cluster.xmpp.element import NOT_XML
 from cluster.xmpp.jid import Jid, JidError, prepare_domainpart, prepare_localpart
 
 if TYPE_CHECKING:
@@ -17,9 +18,8 @@ if TYPE_CHECKING:
     from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import CoreSchema
 
-RESERVED_NAMES = frozenset(
-    {"admin", "announce", "ca", "containers", "lock", "logs", "redis", "router", "setup", "sockets", "supervisor"}
-)
+_RESERVED = "admin announce ca containers lock logs redis router setup sockets supervisor targets"
+RESERVED_NAMES = frozenset(_RESERVED.split(" "))
 """Lab nodes, users of its Redis and files that exist without being named in the topology."""
 
 MAX_DOMAIN_BYTES = 253
@@ -89,14 +89,10 @@ def _account_jid(text: str) -> str:
 
 
 def _xml_text(text: str) -> str:
-    strange = _NOT_XML.search(text)
+    strange = NOT_XML.search(text)
     if strange:
         raise ValueError(f"U+{ord(strange[0]):04X} cannot be sent in XML; delete it")
     return text
-
-
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""XML 1.0 section 2.2."""
 
 
 @dataclass(frozen=True)

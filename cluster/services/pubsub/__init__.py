@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from cluster.base.settled import Settled
 from cluster.host.module import Item
-from cluster.pubsub import discovery, requests, subscribing
+from cluster.pubsub import discovery, pending, requests, subscribing
 from cluster.pubsub.access import may_read
 from cluster.pubsub.errors import OWNER, PUBSUB
 from cluster.pubsub.service import Bounds, PubsubService, Surroundings
@@ -26,7 +26,7 @@ MAX_NODES = 10_000
 MAX_PARTIES = 100_000
 """Subscriptions and affiliations of one service, of all nodes together."""
 _NOBODY_THERE = (Condition.GONE, Condition.ITEM_NOT_FOUND, Condition.REMOTE_SERVER_NOT_FOUND)
-"""What says that a subscriber is not there any more (XEP-0060 section 12.4)."""
+"""Conditions which say that a subscriber does not exist any more (XEP-0060 section 12.4)."""
 
 
 class PubsubSettings(msgspec.Struct, frozen=True):
@@ -45,28 +45,29 @@ class GenericPubsub(PubsubService):
     defaults = NodeConfig(send_last_published_item="on_sub")
 
     def __init__(self, ctx: ServiceContext) -> None:
-        """Without the nodes that are stored."""
+        """Starts without nodes; `read` loads them."""
         settings: PubsubSettings = ctx.service.settings
-        surroundings = Surroundings(ctx.store.pubsub, ctx.route, ctx.new_id, ctx.now_utc_s)
+        surroundings = Surroundings(ctx.store.pubsub, ctx.route, ctx.new_id, ctx.now_utc_s, ctx.tracer)
         bounds = Bounds(MAX_NODES, MAX_PARTIES, settings.bytes, "topology: bytes of its section")
         super().__init__(Jid("", ctx.domain), f"@{ctx.domain}", {}, surroundings, bounds)
         self._creation = settings.creation
         self._server_domain = ctx.server_domain
 
     def may_create(self, entity: Jid) -> bool:
-        """Whom the topology lets."""
+        """As the topology says."""
         if self._creation == "local":
             return entity.domainpart == self._server_domain and bool(entity.localpart)
         return self._creation == "anyone"
 
     def tell(self, node: Node, event: Stanza, publisher: Jid | None = None) -> Settled:
-        """Tell the subscribers; one who may not read any more, as the access model changed, is none from now on."""
+        """Notify the subscribers; who may not read any more, as the access model changed, loses the subscription."""
+        self.end_leases(node)
         able: list[Jid] = []
         lost: list[Jid] = []
         for party in node.subscribers:
             (able if _still_reads(self, node, party.jid) else lost).append(party.jid)
         if lost and node.name in self.nodes:
-            subscribing.cancel(self, node, lost)
+            subscribing.cancel_logged(self, node, lost)
         return self.send(event, able)
 
 
@@ -83,7 +84,7 @@ service = Service("pubsub", (module,), PubsubSettings)
 
 @service.on_start
 async def read(ctx: ServiceContext) -> None:
-    """Know the nodes before anybody asks."""
+    """Load the nodes before any request comes."""
     pubsub = _pubsub.of(ctx)
     pubsub.nodes.update(await ctx.store.pubsub.load(pubsub.owner))
 
@@ -95,12 +96,18 @@ async def read(ctx: ServiceContext) -> None:
 async def answer(ctx: ServiceContext, iq: Stanza) -> Stanza:
     """All of XEP-0060."""
     assert iq.from_ is not None
-    return await requests.handle(_pubsub.of(ctx), iq, iq.from_)
+    return await requests.handle(_pubsub.of(ctx), iq, iq.from_, ctx.repeated_id)
+
+
+@module.on_iq("set", "command", ns=pending.COMMANDS, addressed_to=("domain",))
+async def command(ctx: ServiceContext, iq: Stanza) -> Stanza:
+    """The one command of section 8.7."""
+    return await pending.run(_pubsub.of(ctx), iq)
 
 
 @service.on_message
 def take(ctx: ServiceContext, message: Stanza) -> Settled:
-    """What an owner says of who wants to subscribe; and what comes back, because its receiver is not there any more."""
+    """An owner's answer to a subscription request, or a notification that comes back as its receiver does not exist."""
     pubsub = _pubsub.of(ctx)
     if message.type == "error":
         return _returned(pubsub, message)
@@ -135,7 +142,8 @@ async def nodes(ctx: ServiceContext, about: None) -> list[Item]:
 async def node_info(ctx: ServiceContext, iq: Stanza, name: str) -> Element:
     """What a node is (section 5.4)."""
     assert iq.from_ is not None
-    return discovery.describe(_pubsub.of(ctx), name, iq.from_)
+    of_command = pending.info(name)
+    return discovery.describe(_pubsub.of(ctx), name, iq.from_) if of_command is None else of_command
 
 
 @service.disco_items_of_nodes
@@ -143,4 +151,6 @@ async def node_items(ctx: ServiceContext, iq: Stanza, name: str) -> Iterable[Ite
     """The items of a node (section 5.5)."""
     assert iq.from_ is not None
     pubsub = _pubsub.of(ctx)
+    if name == pending.COMMANDS:
+        return pending.listed(pubsub)
     return [Item(pubsub.jid, name=id) for id in await discovery.item_ids(pubsub, name, iq.from_)]

@@ -1,8 +1,8 @@
-"""Rooms for group chat (XEP-0045): a service of a server, in memory and kept across its process."""
+"""Rooms for group chat (XEP-0045): a service of a server. Rooms are in memory, and are stored to survive a restart."""
 
 from __future__ import annotations
 
-from cluster.base.settled import Settled
+from cluster.base.settled import Settled, until_settled
 from cluster.server.services.service import Service, ServiceContext, ServiceModule, ServiceState
 from cluster.services.rooms import administration, archive, avatar, configuration, description, registration
 from cluster.services.rooms.directory import rooms
@@ -30,16 +30,14 @@ service = Service(
 
 @service.on_start
 async def read_rooms(ctx: ServiceContext) -> None:
-    """All that are kept are there, and those of the topology."""
+    """Load the stored rooms, and create those of the topology that are missing."""
     await rooms.of(ctx).load()
-    settled = make_rooms(rooms.of(ctx))
-    if settled is not None:
-        await settled
+    await until_settled(make_rooms(rooms.of(ctx)))
 
 
 @service.on_ready
 def send_away(ctx: ServiceContext) -> None:
-    """Who was in a room when the server was killed hears that it is not any more."""
+    """Tell the clients that were in a room when the server was killed that they are not in it any more."""
     found = rooms.of(ctx)
     for room in [*found.rooms.values()]:
         send_away_former(found, room)
@@ -49,59 +47,55 @@ def send_away(ctx: ServiceContext) -> None:
 
 @service.on_stop
 def say_goodbye(ctx: ServiceContext) -> None:
-    """All who are in rooms hear that the service ends."""
+    """Tell all occupants that the service ends."""
     shut_down(rooms.of(ctx))
 
 
 @service.on_presence
 def presence(ctx: ServiceContext, stanza: Stanza) -> Settled:
-    """Who enters, leaves or is gone."""
+    """Presence: a client enters, changes there, leaves, or cannot be reached."""
     return rooms.of(ctx).take(take_presence, stanza)
 
 
 @service.on_message
 def message(ctx: ServiceContext, stanza: Stanza) -> Settled:
-    """What is said, and what is asked of a room."""
+    """Messages to all, to one occupant, or to the room itself."""
     return rooms.of(ctx).take(take_message, stanza)
 
 
 @service.on_iq_to_resource
 def request(ctx: ServiceContext, iq: Stanza) -> Settled:
-    """What occupants ask one another."""
+    """Requests of occupants to one another."""
     return exchange.of(ctx).take(iq)
 
 
 @module.on_iq("get", "query", ns=ADMIN, addressed_to=("account",))
 def list_people(ctx: ServiceContext, iq: Stanza) -> Stanza:
-    """Who has a role or an affiliation."""
+    """List who has a role or an affiliation."""
     return iq.reply(administration.listed(_room(ctx, iq), iq))
 
 
 @module.on_iq("set", "query", ns=ADMIN, addressed_to=("account",))
 async def change_people(ctx: ServiceContext, iq: Stanza) -> Stanza:
-    """Other roles and affiliations. The others hear of a kick before its moderator hears that it is done and stored:
-    XEP-0045 section 8.2 has it the other way round, Prosody and ejabberd as here."""
-    return await _when_settled(iq, administration.changed(rooms.of(ctx), _room(ctx, iq), iq))
+    """Change roles and affiliations. The other occupants learn of a kick before the moderator gets the result, which
+    says that the kick is stored. XEP-0045 section 8.2 shows the opposite order; Prosody and ejabberd do it as here."""
+    await until_settled(administration.changed(rooms.of(ctx), _room(ctx, iq), iq))
+    return iq.reply()
 
 
 @module.on_iq("get", "query", ns=OWNER, addressed_to=("account",))
 def show_configuration(ctx: ServiceContext, iq: Stanza) -> Stanza:
-    """The form."""
+    """Send the configuration form."""
     return iq.reply(configuration.shown(_room(ctx, iq), iq))
 
 
 @module.on_iq("set", "query", ns=OWNER, addressed_to=("account",))
 async def configure(ctx: ServiceContext, iq: Stanza) -> Stanza:
-    """Another configuration, or the room's end."""
-    return await _when_settled(iq, configuration.changed(rooms.of(ctx), _room(ctx, iq), iq))
+    """Change the configuration, or destroy the room."""
+    await until_settled(configuration.changed(rooms.of(ctx), _room(ctx, iq), iq))
+    return iq.reply()
 
 
 def _room(ctx: ServiceContext, iq: Stanza) -> Room:
     assert iq.to is not None
     return rooms.of(ctx).room(iq.to.localpart)
-
-
-async def _when_settled(iq: Stanza, settled: Settled) -> Stanza:
-    if settled is not None:
-        await settled
-    return iq.reply()

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cluster.base.settled import Settled, all_of
-from cluster.services.rooms import presences as status
 from cluster.services.rooms.affiliations import change, check_owners
 from cluster.services.rooms.directory import Rooms
 from cluster.services.rooms.leaving import Departure, remove
-from cluster.services.rooms.nicks import key, prepare
+from cluster.services.rooms.nicks import key, nick_taken, no_occupant, prepare
 from cluster.services.rooms.presences import Item, tell
 from cluster.services.rooms.privileges import (
     ADMIN,
@@ -27,6 +26,8 @@ from cluster.services.rooms.settings import MAX_ITEMS, MAX_TEXT
 from cluster.store.rooms import Affiliate, Affiliation, Role
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.extensions import muc_status as status
+from cluster.xmpp.extensions import rsm
 from cluster.xmpp.extensions.muc import ADMIN as NAMESPACE
 from cluster.xmpp.extensions.muc import AdminItem, read_admin_items
 from cluster.xmpp.jid import Jid
@@ -34,7 +35,7 @@ from cluster.xmpp.stanza import Stanza
 
 
 def affiliation_of(word: str) -> Affiliation:
-    """Raises StanzaError for what is none."""
+    """The affiliation with this name. Raises StanzaError if there is none."""
     try:
         return Affiliation[word.upper()]
     except KeyError:
@@ -42,7 +43,7 @@ def affiliation_of(word: str) -> Affiliation:
 
 
 def role_of(word: str) -> Role:
-    """Raises StanzaError for what is none."""
+    """The role with this name. Raises StanzaError if there is none."""
     try:
         return Role[word.upper()]
     except KeyError:
@@ -53,7 +54,7 @@ def role_of(word: str) -> Role:
 
 
 def listed(room: Room, iq: Stanza) -> Element:
-    """Who has the affiliation or role that is asked for (sections 8.5, 9.2, 9.5, 9.8, 10.5 and 10.8)."""
+    """The list of a role or an affiliation (sections 8.5, 9.2, 9.5, 9.8, 10.5 and 10.8). Raises StanzaError."""
     assert iq.from_ is not None
     query = Element(f"{{{NAMESPACE}}}query")
     items = read_admin_items(iq.payload())
@@ -61,6 +62,12 @@ def listed(room: Room, iq: Stanza) -> Element:
         _list_role(room, iq.from_, role, query)
     for each in dict.fromkeys(affiliation_of(item.affiliation) for item in items if item.affiliation is not None):
         _list_affiliation(room, iq.from_, each, query)
+    page = rsm.read(iq.payload(), MAX_ITEMS)
+    if page is not None:  # not in XEP-0045: else a long list could not be carried to another domain
+        ids = [item.get("jid", "") for item in query]
+        shown = rsm.places(ids, page)
+        query[:] = query[shown.start : shown.stop]
+        query.append(rsm.tell(ids[shown.start : shown.stop], shown.start, len(ids)))
     return query
 
 
@@ -147,7 +154,7 @@ def _change_of_affiliation(room: Room, actor: Jid, item: AdminItem) -> tuple[Jid
     else:
         nick = prepare(nick)
         if room.is_reserved(nick, jid):
-            raise StanzaError(Condition.CONFLICT, f"somebody else has reserved the nickname {nick}")
+            raise nick_taken(nick)
     return jid, Affiliate(new, nick, item.reason[:MAX_TEXT])
 
 
@@ -164,7 +171,7 @@ def _change_of_role(room: Room, asking: Jid, session: Session | None, item: Admi
         raise StanzaError(Condition.BAD_REQUEST, "whose role is to change is missing")  # section 17.4 rule 5
     occupant = room.occupant(item.nick)
     if occupant is None:
-        raise StanzaError(Condition.ITEM_NOT_FOUND, f"nobody in the room is called {item.nick}")
+        raise no_occupant(item.nick)
     own = session.occupant.role if session is not None else NOBODY
     other = occupant.role, room.affiliation(occupant.bare)
     check_change_of_role((own, room.affiliation(asking.bare)), other, new)
@@ -172,7 +179,7 @@ def _change_of_role(room: Room, asking: Jid, session: Session | None, item: Admi
 
 
 def give_role(rooms: Rooms, room: Room, by: Session, occupant: Occupant, role: Role, reason: str) -> Settled:
-    """Somebody has this role from now on, if `by` may give it. Raises StanzaError."""
+    """Give an occupant a role. Raises StanzaError if `by` may not."""
     own = by.occupant.role, room.affiliation(by.occupant.bare)
     check_change_of_role(own, (occupant.role, room.affiliation(occupant.bare)), role)
     return _give(rooms, room, by.occupant.nick, occupant, role, reason)

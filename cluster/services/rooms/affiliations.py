@@ -1,11 +1,10 @@
-"""What somebody becomes to a room for good, and what follows for them who are in it (XEP-0045 sections 9 and 10)."""
+"""Changes of affiliation, and their effects on occupants (XEP-0045 sections 9 and 10)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from cluster.base.settled import Settled, all_of
-from cluster.services.rooms import presences as status
 from cluster.services.rooms.directory import Rooms
 from cluster.services.rooms.leaving import Departure, remove
 from cluster.services.rooms.presences import Item, tell
@@ -14,11 +13,12 @@ from cluster.services.rooms.room import Occupant, Room
 from cluster.services.rooms.settings import MAX_AFFILIATES
 from cluster.store.rooms import Affiliate, Role
 from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.extensions import muc_status as status
 from cluster.xmpp.jid import Jid
 
 
 def check_owners(room: Room, changes: Mapping[Jid, Affiliate]) -> None:
-    """Raises StanzaError where no owner would be left (section 10.4), or more would be kept than may be."""
+    """Raises StanzaError if no owner would be left (section 10.4), or too many affiliations would be kept."""
     after = {**room.affiliates, **changes}
     if not any(kept.affiliation is OWNER for kept in after.values()):
         raise StanzaError(Condition.CONFLICT, "a room has at least one owner")
@@ -27,7 +27,7 @@ def check_owners(room: Room, changes: Mapping[Jid, Affiliate]) -> None:
 
 
 def change(rooms: Rooms, room: Room, changes: Mapping[Jid, Affiliate], actor: str = "") -> Settled:
-    """Change these, which may be changed, and tell all that are in the room. `actor`: the nick of who does it."""
+    """Make these changes, which have been checked, and tell all occupants. `actor`: the nick of who makes them."""
     before = {occupant.bare: room.affiliation(occupant.bare) for occupant in room.occupants.values()}
     stored: dict[Jid, Affiliate | None] = {}
     for jid, kept in changes.items():
@@ -50,7 +50,7 @@ def _reason(changes: Mapping[Jid, Affiliate], bare: Jid) -> str:
 
 
 def _departure(room: Room, occupant: Occupant, actor: str, reason: str) -> Departure | None:
-    """Of somebody who may not be in the room any more."""
+    """The departure of an occupant who may not be in the room any more; None if it may stay."""
     affiliation = room.affiliation(occupant.bare)
     if room.may_enter(occupant.bare):
         return None
@@ -60,7 +60,7 @@ def _departure(room: Room, occupant: Occupant, actor: str, reason: str) -> Depar
 
 
 def _follow(rooms: Rooms, room: Room, occupant: Occupant, actor: str, reason: str) -> Settled:
-    """Somebody who stays in the room is something else to it now."""
+    """Give an occupant who stays the role of the new affiliation, and tell all."""
     affiliation, sessions = room.affiliation(occupant.bare), [*occupant.sessions.values()]
     was_shown = room.is_shown(occupant.role)
     occupant.role = _role_after(room, occupant)
@@ -70,7 +70,7 @@ def _follow(rooms: Rooms, room: Room, occupant: Occupant, actor: str, reason: st
 
 
 def _role_after(room: Room, occupant: Occupant) -> Role:
-    """A gain brings the role of it; with a loss goes what only the affiliation had given (section 5.1.3)."""
+    """The role after a change: a new affiliation gives its role, a lost one takes the role it gave (section 5.1.3)."""
     initial = room.initial_role(room.affiliation(occupant.bare))
     if room.affiliation(occupant.bare) >= ADMIN or occupant.role > Role.PARTICIPANT:
         return initial
@@ -78,7 +78,7 @@ def _role_after(room: Room, occupant: Occupant) -> Role:
 
 
 def grant(rooms: Rooms, room: Room, bare: Jid) -> Settled:
-    """Somebody becomes a member, by an invitation."""
+    """Make an invitee a member. Raises StanzaError."""
     changes = {bare: Affiliate(MEMBER)}
     check_owners(room, changes)
     if room.affiliation(bare) is OUTCAST:

@@ -1,10 +1,10 @@
-"""The avatar of a room, in its vCard (XEP-0054 and XEP-0153 as rooms have them, XEP-0486)."""
+"""The avatar of a room, in its vCard (XEP-0486, which applies XEP-0054 and XEP-0153 to rooms)."""
 
 from __future__ import annotations
 
-from cluster.base.settled import both
+from cluster.base.settled import all_of, until_settled
 from cluster.server.services.service import ServiceContext, ServiceModule
-from cluster.services.rooms.configuration import CONFIGURED, send_codes
+from cluster.services.rooms.configuration import send_codes
 from cluster.services.rooms.directory import rooms
 from cluster.services.rooms.presences import send_avatar
 from cluster.services.rooms.privileges import OWNER
@@ -12,6 +12,7 @@ from cluster.services.rooms.settings import MAX_VCARD_BYTES
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError
+from cluster.xmpp.extensions.muc_status import CONFIGURED
 from cluster.xmpp.extensions.vcard import VCARD, photo_hash
 from cluster.xmpp.stanza import Stanza
 
@@ -20,7 +21,7 @@ module = ServiceModule("avatar", ns=VCARD, xep=54, version="1.2")
 
 @module.on_iq("get", "vCard", addressed_to=("account",))
 def answer(ctx: ServiceContext, iq: Stanza) -> Stanza:
-    """The room's vCard; an empty one where it has none."""
+    """The room's vCard, or an empty one."""
     assert iq.to is not None
     room = rooms.of(ctx).room(iq.to.localpart)
     return iq.reply(xml.parse(room.vcard) if room.vcard else Element(f"{{{VCARD}}}vCard"))
@@ -28,7 +29,7 @@ def answer(ctx: ServiceContext, iq: Stanza) -> Stanza:
 
 @module.on_iq("set", "vCard", addressed_to=("account",))
 async def change(ctx: ServiceContext, iq: Stanza) -> Stanza:
-    """An owner gives the room another vCard, and all in it learn that there is something new to ask for."""
+    """An owner replaces the room's vCard, and all occupants are notified."""
     assert iq.to is not None
     assert iq.from_ is not None
     found = rooms.of(ctx)
@@ -40,9 +41,7 @@ async def change(ctx: ServiceContext, iq: Stanza) -> Stanza:
     if len(document) > MAX_VCARD_BYTES:
         raise StanzaError(Condition.RESOURCE_CONSTRAINT, f"a room's vCard has at most {MAX_VCARD_BYTES} bytes")
     room.vcard, room.avatar_hash = document, photo_hash(vcard)
-    settled = both(found.note(room, vcard=document), send_codes(found, room, [CONFIGURED]))
-    for session in room.sessions.values():
-        settled = both(settled, send_avatar(found, room, session))
-    if settled is not None:
-        await settled
+    settled = [found.note(room, vcard=document), send_codes(found, room, [CONFIGURED])]
+    settled += [send_avatar(found, room, session) for session in room.sessions.values()]
+    await until_settled(all_of(settled))
     return iq.reply()

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from cluster.base.settled import Settled, all_of
 from cluster.services.rooms import form as config_form
-from cluster.services.rooms import presences as status
 from cluster.services.rooms.affiliations import change, check_owners
-from cluster.services.rooms.copies import message
 from cluster.services.rooms.directory import Rooms
 from cluster.services.rooms.leaving import Departure, destroy, remove
 from cluster.services.rooms.presences import Item, item_of, tell
-from cluster.services.rooms.privileges import ADMIN, MEMBER, NONE, OWNER
-from cluster.services.rooms.room import Room
+from cluster.services.rooms.privileges import ADMIN, NONE, OWNER
+from cluster.services.rooms.room import Occupant, Room
 from cluster.services.rooms.settings import MAX_AFFILIATES, MAX_TEXT
+from cluster.services.rooms.stanzas import message
 from cluster.store.rooms import Affiliate, Role, RoomSettings
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.extensions import data_form
+from cluster.xmpp.extensions import muc_status as status
 from cluster.xmpp.extensions.data_form import DATA, Values
 from cluster.xmpp.extensions.muc import CONFIG, USER, USER_PAYLOAD, read_jid
 from cluster.xmpp.extensions.muc import OWNER as NAMESPACE
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
-
-CONFIGURED, NOW_ARCHIVED, NOT_ARCHIVED, NOW_NON_ANONYMOUS, NOW_SEMI_ANONYMOUS = 104, 170, 171, 172, 173
 
 
 def _check_owner(room: Room, iq: Stanza) -> None:
@@ -42,7 +40,7 @@ def shown(room: Room, iq: Stanza) -> Element:
 
 
 def changed(rooms: Rooms, room: Room, iq: Stanza) -> Settled:
-    """The form is submitted or cancelled, or the room is to go."""
+    """Submit or cancel the form, or destroy the room."""
     _check_owner(room, iq)
     query = iq.payload()
     goodbye = query.find(f"{{{NAMESPACE}}}destroy")
@@ -81,7 +79,7 @@ def _configure(rooms: Rooms, room: Room, values: Values) -> Settled:
 
 
 def _people(room: Room, values: Values) -> dict[Jid, Affiliate]:
-    """Who becomes owner or admin by the form, and who is that no more."""
+    """The changes of owners and admins that the form asks for."""
     changes: dict[Jid, Affiliate] = {}
     for name, affiliation in ((config_form.ADMINS, ADMIN), (config_form.OWNERS, OWNER)):
         if name not in values:
@@ -99,45 +97,49 @@ def _people(room: Room, values: Values) -> dict[Jid, Affiliate]:
 
 
 def _apply(rooms: Rooms, room: Room, before: RoomSettings) -> Settled:
-    """What the new settings mean for those who are in the room."""
+    """Remove or promote occupants as the new settings require."""
     told = []
-    departures = []
-    for occupant in room.occupants.values():
-        sessions, affiliation = [*occupant.sessions.values()], room.affiliation(occupant.bare)
-        if room.settings.is_members_only and affiliation < MEMBER:  # section 10.2, end
-            departures.append(Departure(sessions, Item(affiliation, Role.NONE), (status.NOW_MEMBERS_ONLY,)))
+    departures = [
+        Departure(
+            [*occupant.sessions.values()],
+            Item(room.affiliation(occupant.bare), Role.NONE),
+            (status.NOW_MEMBERS_ONLY,),
+        )
+        for occupant in room.occupants.values()
+        if not room.may_enter(occupant.bare)  # section 10.2, end
+    ]
     if departures:
         told.append(remove(rooms, room, departures))
-    for occupant in room.occupants.values():
-        sessions, affiliation = [*occupant.sessions.values()], room.affiliation(occupant.bare)
-        role = occupant.role
-        if before.is_moderated and not room.settings.is_moderated:
-            role = max(role, room.initial_role(affiliation))  # else nobody could give voice to those who wait for it
-        if role is not occupant.role:
-            occupant.role = role
-            told += [
-                tell(rooms, room, each, item_of(room, occupant), is_shown=room.is_shown(role)) for each in sessions
-            ]
+    if before.is_moderated and not room.settings.is_moderated:  # else visitors would wait for voice in vain
+        told += [_give_initial_role(rooms, room, occupant) for occupant in room.occupants.values()]
     return all_of(told)
 
 
+def _give_initial_role(rooms: Rooms, room: Room, occupant: Occupant) -> Settled:
+    """Give an occupant the role of its affiliation, if its present one is lower."""
+    role = max(occupant.role, room.initial_role(room.affiliation(occupant.bare)))
+    if role is occupant.role:
+        return None
+    occupant.role = role
+    item, is_shown = item_of(room, occupant), room.is_shown(role)
+    return all_of([tell(rooms, room, each, item, is_shown=is_shown) for each in occupant.sessions.values()])
+
+
 def _announce(rooms: Rooms, room: Room, before: RoomSettings) -> Settled:
-    """All hear what changed of their privacy (section 10.2.1)."""
+    """Tell all occupants of a changed configuration, with its effects on privacy (section 10.2.1)."""
     after = room.settings
     if after == before:
         return None
-    codes = [CONFIGURED]
+    codes = [status.CONFIGURED]
     if after.is_archived != before.is_archived:
-        codes.append(NOW_ARCHIVED if after.is_archived else NOT_ARCHIVED)
+        codes.append(status.ARCHIVED if after.is_archived else status.NOT_ARCHIVED)
     if after.whois != before.whois:
-        codes.append(NOW_NON_ANONYMOUS if after.whois == "anyone" else NOW_SEMI_ANONYMOUS)
+        codes.append(status.NOW_NON_ANONYMOUS if after.whois == "anyone" else status.NOW_SEMI_ANONYMOUS)
     return send_codes(rooms, room, codes)
 
 
 def send_codes(rooms: Rooms, room: Room, codes: list[int]) -> Settled:
-    """Tell all in the room that it is configured otherwise."""
+    """Send all occupants a message with these status codes."""
     statuses = "".join(f"<status code='{code}'/>" for code in codes)
     payload = f"<x xmlns='{USER}'>{statuses}</x>".encode()
-    return rooms.send(
-        message(room.jid, rooms.ctx.new_id(), "groupchat", payload, (USER_PAYLOAD,)), room.sessions.values()
-    )
+    return rooms.send(message(room.jid, rooms.ctx.new_id(), payload, (USER_PAYLOAD,)), room.sessions.values())

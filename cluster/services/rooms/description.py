@@ -1,4 +1,4 @@
-"""What the service and its rooms say of themselves (XEP-0045 section 6)."""
+"""Service discovery of the service and its rooms (XEP-0045 section 6)."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ from cluster.xmpp.element import Element
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.extensions.muc import INFO as ROOM_INFO
 from cluster.xmpp.extensions.muc import MODERATE, MUC, OCCUPANT_ID, RETRACT
+from cluster.xmpp.extensions.rsm import RSM
+from cluster.xmpp.extensions.vcard import VCARD
 from cluster.xmpp.namespaces import CLIENT, MAM, REGISTER, STANZA_ID
 from cluster.xmpp.stanza import Stanza
 
 STABLE_ID = f"{MUC}#stable_id"
 SELF_PING = f"{MUC}#self-ping-optimization"
 TRAFFIC = f"{MUC}#traffic"
+TOMBSTONE = f"{RETRACT}#tombstone"
 OWN_NICK = "x-roomuser-item"
 _OF_ROOMS = (
-    MUC, STABLE_ID, SELF_PING, OCCUPANT_ID, STANZA_ID, MODERATE, RETRACT, REGISTER, INFO, ITEMS, "vcard-temp",
+    MUC, STABLE_ID, SELF_PING, OCCUPANT_ID, STANZA_ID, MODERATE, RETRACT, TOMBSTONE, REGISTER, INFO, ITEMS, RSM,
+    VCARD,
 )  # fmt: skip
 
 module = ServiceModule("description", ns=INFO, xep=30, version="2.5rc3")
@@ -29,19 +33,19 @@ module = ServiceModule("description", ns=INFO, xep=30, version="2.5rc3")
 
 @module.disco_items(addressed_to=("domain",))
 async def public_rooms(ctx: ServiceContext, about: None) -> list[Item]:
-    """Those that are not hidden, with how many are in (section 6.3)."""
+    """The rooms that are not hidden, with their numbers of occupants (section 6.3)."""
     listed = [room for room in rooms.of(ctx).rooms.values() if room.settings.is_public and not room.is_locked]
     return [Item(room.jid, name=f"{title(room)} ({len(room.occupants)})") for room in listed]
 
 
 def title(room: Room) -> str:
-    """What people call it."""
+    """The name of a room for people."""
     return room.settings.title or room.jid.localpart
 
 
 @module.on_iq("get", "query", addressed_to=("account",))
 def room_info(ctx: ServiceContext, iq: Stanza) -> Stanza:
-    """A room, or something that it knows of who asks (sections 6.4 and 7.12)."""
+    """A room, or the reserved nick of the requester (sections 6.4 and 7.12)."""
     assert iq.to is not None
     assert iq.from_ is not None
     room = rooms.of(ctx).room(iq.to.localpart)
@@ -64,7 +68,7 @@ def room_info(ctx: ServiceContext, iq: Stanza) -> Stanza:
 
 @module.on_iq("get", "query", ns=ITEMS, addressed_to=("account",))
 def room_items(ctx: ServiceContext, iq: Stanza) -> Stanza:
-    """Who is in a room is told to nobody else (section 6.5)."""
+    """An empty list: a room does not disclose its occupants (section 6.5)."""
     assert iq.to is not None
     rooms.of(ctx).room(iq.to.localpart)
     node = iq.payload().get("node")
@@ -100,7 +104,7 @@ def _extended(room: Room) -> dict[str, list[str]]:
 
 
 def subject_of(room: Room) -> str:
-    """Its text, empty where there is none; the beginning of a long one."""
+    """The text of the subject, shortened to MAX_TEXT; empty without a subject."""
     if room.subject is None:
         return ""
     return (xml.text_of(room.subject.stanza.tree, f"{{{CLIENT}}}subject") or "")[:MAX_TEXT]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from cluster.base import reasons
 from cluster.base.settled import Settled, all_of
 from cluster.services.rooms import nicks
-from cluster.services.rooms import presences as status
 from cluster.services.rooms.directory import Rooms
 from cluster.services.rooms.ghosts import take_error
 from cluster.services.rooms.leaving import Departure, remove
-from cluster.services.rooms.presences import Item, copies_of, item_of, send_avatar, show_room, tell
+from cluster.services.rooms.presences import Item, item_of, presence_of, send_avatar, show_room, tell
 from cluster.services.rooms.privileges import ADMIN, MEMBER, OUTCAST, Privilege, may
 from cluster.services.rooms.reflection import is_claim
 from cluster.services.rooms.room import Occupant, Payload, Room, Session
@@ -16,12 +16,13 @@ from cluster.services.rooms.subject import send_subject
 from cluster.store.rooms import Affiliation, Role
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError
+from cluster.xmpp.extensions import muc_status as status
 from cluster.xmpp.extensions.muc import JOIN_PAYLOAD, MUC, Join, read_join
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.stanza import Stanza, payload_names
 
 MAX_PRESENCE_BYTES = 16_384
-"""Of what an occupant's presence says: the room keeps it, and each newcomer gets it."""
+"""In one occupant's presence, which the room keeps and sends to each newcomer."""
 _FOR_THE_ROOM = f"{{{MUC}}}x"
 
 
@@ -39,7 +40,7 @@ def take_presence(rooms: Rooms, stanza: Stanza) -> Settled:
             error.by = str(to.bare)
             raise
     if room is None or session is None:
-        return None  # section 17.3: whoever is not there cannot leave
+        return None  # section 17.3: a stranger cannot leave
     if stanza.type == "unavailable":
         item = Item(room.affiliation(from_.bare), Role.NONE)
         return remove(rooms, room, [Departure([session], item, payload=_payload(stanza))])
@@ -79,24 +80,24 @@ def _tell_others(rooms: Rooms, room: Room, session: Session) -> Settled:
 
 
 def _not_inside(rooms: Rooms, stanza: Stanza) -> Settled:
-    """A client believes that it is in the room: section 7.2.18."""
+    """Tell a client that wrongly believes that it is in the room (section 7.2.18)."""
     assert stanza.to is not None
     assert stanza.from_ is not None
     occupant = Occupant(stanza.from_.bare, stanza.to, "", Role.NONE)
     session = Session(stanza.from_, occupant, Payload())
     item = Item(Affiliation.NONE, Role.NONE, reason="You are not in the room.")
     codes = (status.SELF, status.KICKED, status.TECHNICAL)
-    return rooms.send(copies_of(session, item, type="unavailable", statuses=codes), (session,))
+    return rooms.send_to(presence_of(session, item, type="unavailable", statuses=codes), session)
 
 
 def _payload(stanza: Stanza) -> Payload:
-    """What the presence tells the others. Raises StanzaError where that is too much."""
+    """The part of a client's presence that the others get. Raises StanzaError if it is too large."""
     assert stanza.to is not None
     children = [child for child in stanza.tree if child.tag != _FOR_THE_ROOM and not is_claim(child, stanza.to)]
     raw = b"".join(xml.serialize(child) for child in children)
     if len(raw) > MAX_PRESENCE_BYTES:
         raise StanzaError(Condition.POLICY_VIOLATION, f"presence in a room has at most {MAX_PRESENCE_BYTES} bytes")
-    return Payload(raw, tuple(" ".join(xml.split(child.tag)).lstrip() for child in children))
+    return Payload(raw, payload_names(children))
 
 
 # --- entering
@@ -127,40 +128,43 @@ def _enter(rooms: Rooms, room: Room | None, stanza: Stanza) -> Settled:
 
 
 def _check_entrance(rooms: Rooms, room: Room, bare: Jid, nick: str, join: Join) -> None:
-    """Raises StanzaError for whoever may not enter (section 7.2.17)."""
+    """Raises StanzaError if this account may not enter (section 7.2.17)."""
     affiliation = room.affiliation(bare)
     if room.is_locked and affiliation is not Affiliation.OWNER:
-        raise StanzaError(Condition.ITEM_NOT_FOUND, "the room is not configured yet")
+        raise StanzaError(Condition.ITEM_NOT_FOUND, "the room is not configured yet", reason=reasons.NO_ROOM)
     if affiliation is OUTCAST:
-        raise StanzaError(Condition.FORBIDDEN, "you are banned from this room")
+        raise StanzaError(Condition.FORBIDDEN, "you are banned from this room", reason=reasons.BANNED)
     if room.settings.is_members_only and affiliation < MEMBER:
-        raise StanzaError(Condition.REGISTRATION_REQUIRED, "only members may enter this room")
+        text = "only members may enter this room"
+        raise StanzaError(Condition.REGISTRATION_REQUIRED, text, reason=reasons.MEMBERS_ONLY)
     if room.settings.password and join.password != room.settings.password:
-        raise StanzaError(Condition.NOT_AUTHORIZED, "this room needs a password, and this is not it")
+        text = "this room needs a password, and this is not it"
+        raise StanzaError(Condition.NOT_AUTHORIZED, text, reason=reasons.ROOM_PASSWORD)
     if room.is_taken(nick, bare):
-        raise StanzaError(Condition.CONFLICT, f"somebody else has the nickname {nick}, or one that looks like it")
+        raise nicks.nick_taken(nick)
     most = rooms.settings.max_occupants
     most = min(most, room.settings.max_occupants or most)
     if affiliation >= ADMIN:  # section 7.2.9
         most += max(1, rooms.settings.max_occupants // 10)
     if len(room.sessions) >= most:
-        raise StanzaError(Condition.SERVICE_UNAVAILABLE, f"{most} clients are in the room already", ErrorType.WAIT)
+        text = f"{most} clients are in the room already"
+        raise StanzaError(Condition.SERVICE_UNAVAILABLE, text, ErrorType.WAIT, reason=reasons.ROOM_FULL)
 
 
 def _welcome(
     rooms: Rooms, room: Room, session: Session, join: Join, id: str | None, codes: tuple[int, ...], told: Settled
 ) -> Settled:
-    """What somebody gets who enters, in the order of section 7.1."""
+    """Send a newcomer the occupants, its own presence, the history and the subject, in the order of section 7.1."""
     shown, pictured = show_room(rooms, room, session), send_avatar(rooms, room, session)
     codes += (status.SELF,)
     codes += (status.NON_ANONYMOUS,) if room.settings.whois == "anyone" else ()
     codes += (status.ARCHIVED,) if room.settings.is_archived else ()
     item = item_of(room, session.occupant)
-    own = copies_of(session, item, with_jid=room.sees_addresses(session), statuses=codes, id=id)
-    entered = rooms.send(own, (session,))
+    own = presence_of(session, item, with_jid=room.sees_addresses(session), statuses=codes, id=id)
+    entered = rooms.send_to(own, session)
     said = room.history.select(join.history, room.settings.history_messages, rooms.ctx.now_utc_s())
-    history = [rooms.send(copies, (session,)) for copies in said]
-    return all_of([told, shown, pictured, entered, *history, send_subject(rooms, room, (session,))])
+    history = [rooms.send_to(each, session) for each in said]
+    return all_of([told, shown, pictured, entered, *history, send_subject(rooms, room, session)])
 
 
 # --- another nick
@@ -169,9 +173,9 @@ def _welcome(
 def _change_nick(rooms: Rooms, room: Room, session: Session, nick: str, stanza: Stanza) -> Settled:
     old, bare = session.occupant, session.occupant.bare
     if not may(old.role, Privilege.CHANGE_NICK, room.settings):
-        raise StanzaError(Condition.NOT_ACCEPTABLE, "you cannot change your nickname here")
+        raise StanzaError(Condition.NOT_ACCEPTABLE, "you cannot change your nickname here", reason=reasons.ROOM_FORBIDS)
     if room.is_taken(nick, bare):
-        raise StanzaError(Condition.CONFLICT, f"somebody else has the nickname {nick}, or one that looks like it")
+        raise nicks.nick_taken(nick)
     if nicks.key(nick) == nicks.key(old.nick) and len(old.sessions) > 1:
         raise StanzaError(Condition.CONFLICT, "your other clients have this nickname, written in another way")
     payload = _payload(stanza)
@@ -185,7 +189,7 @@ def _change_nick(rooms: Rooms, room: Room, session: Session, nick: str, stanza: 
         told = tell(rooms, room, session, gone, type="unavailable", statuses=codes, is_shown=is_shown)
     else:  # the others of this account keep the nick
         codes += (status.SELF,)
-        told = rooms.send(copies_of(session, gone, type="unavailable", statuses=codes), (session,))
+        told = rooms.send_to(presence_of(session, gone, type="unavailable", statuses=codes), session)
     room.move(session, found)
     session.presence = payload
     own = (status.NICK_MODIFIED,) if found.nick != _asked(stanza) else ()

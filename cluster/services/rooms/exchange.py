@@ -5,19 +5,23 @@ from __future__ import annotations
 import msgspec
 from twisted.internet.base import DelayedCall
 
+from cluster.base import reasons
 from cluster.base.settled import Settled
+from cluster.host.disco import INFO, ITEMS
 from cluster.services.rooms.directory import Rooms
+from cluster.services.rooms.nicks import no_occupant
 from cluster.services.rooms.room import Room, Session
 from cluster.services.rooms.settings import MAX_REQUESTS, MAX_REQUESTS_BYTES, REQUEST_TIMEOUT_S
 from cluster.xmpp import element as xml
 from cluster.xmpp.errors import Condition, ErrorType, StanzaError
+from cluster.xmpp.extensions.vcard import VCARD
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
 _PING = "urn:xmpp:ping ping"
-_OF_ACCOUNTS = frozenset({"vcard-temp vCard", "http://jabber.org/protocol/pubsub pubsub"})
-"""What the account answers, not its client: a vCard, an avatar, keys."""
-_DISCO = ("http://jabber.org/protocol/disco#info query", "http://jabber.org/protocol/disco#items query")
+_OF_ACCOUNTS = frozenset({f"{VCARD} vCard", "http://jabber.org/protocol/pubsub pubsub"})
+"""Requests that the account answers, not its client: for a vCard, an avatar, keys."""
+_DISCO = frozenset({f"{INFO} query", f"{ITEMS} query"})
 
 
 class _Pending(msgspec.Struct, frozen=True):
@@ -26,12 +30,12 @@ class _Pending(msgspec.Struct, frozen=True):
     request: Stanza
     """As it came."""
     asked: Jid
-    """Real address of whoever is to answer."""
+    """The real address of the one who is to answer."""
     timeout: DelayedCall
 
 
 class Exchange:
-    """The requests of one service that are not answered yet, by the ids that the room has given them."""
+    """The unanswered requests of one service, by the ids that the room has given them."""
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
@@ -39,7 +43,7 @@ class Exchange:
         self._size_bytes = 0
 
     def take(self, iq: Stanza) -> Settled:
-        """An iq of anybody for an occupant's address."""
+        """An iq for an occupant's address."""
         to, from_ = iq.to, iq.from_
         assert to is not None
         assert from_ is not None
@@ -49,9 +53,10 @@ class Exchange:
             room = self._rooms.room(to.localpart)
             session = room.sessions.get(from_)
             if session is None:
-                is_disco = not set(_DISCO).isdisjoint(iq.payloads)  # section 6.6
+                is_disco = not _DISCO.isdisjoint(iq.payloads)  # section 6.6
                 condition = Condition.BAD_REQUEST if is_disco else Condition.NOT_ACCEPTABLE
-                raise StanzaError(condition, "only occupants of the room may ask others in it", ErrorType.CANCEL)
+                text = "only occupants of the room may ask others in it"
+                raise StanzaError(condition, text, ErrorType.CANCEL, reason=reasons.NOT_IN_ROOM)
             return self._ask(room, session, iq)
         except StanzaError as error:
             error.by = str(to.bare)
@@ -61,7 +66,7 @@ class Exchange:
         assert iq.to is not None
         occupant = room.occupant(iq.to.resourcepart)
         if occupant is None:
-            raise StanzaError(Condition.ITEM_NOT_FOUND, f"nobody in the room is called {iq.to.resourcepart}")
+            raise no_occupant(iq.to.resourcepart)
         if occupant is session.occupant and _PING in iq.payloads:  # XEP-0410 section 3.3
             return self._rooms.ctx.route(iq.reply())
         asked = occupant.bare if not _OF_ACCOUNTS.isdisjoint(iq.payloads) else occupant.last_session.jid
@@ -74,7 +79,7 @@ class Exchange:
         return self._rooms.ctx.route(readdressed(iq, session.occupant.jid, asked, id))
 
     def _answer(self, iq: Stanza) -> Settled:
-        """An answer, from whoever was asked; anything else is somebody's invention."""
+        """Pass an answer on, if it is from the address that was asked; ignore others."""
         pending = self._pending.get(iq.id or "")
         if pending is None or pending.asked != iq.from_:
             return None
@@ -88,7 +93,7 @@ class Exchange:
         self._rooms.ctx.route(self._end(id).request.error(error))
 
     def _end(self, id: str) -> _Pending:
-        """It waits no longer."""
+        """Remove a request, and stop its timeout."""
         pending = self._pending.pop(id)
         self._size_bytes -= len(pending.request.raw)
         if pending.timeout.active():
@@ -97,7 +102,7 @@ class Exchange:
 
 
 def readdressed(iq: Stanza, from_: Jid, to: Jid, id: str) -> Stanza:
-    """The same with other addresses and another id: neither side learns the other's real address."""
+    """The same iq with other addresses and another id: neither side learns the other's real address."""
     tree = iq.tree
     attributes = {name: value for name, value in tree.items() if name not in ("from", "to", "id")}
     tree.attrib.clear()

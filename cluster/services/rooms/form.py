@@ -24,14 +24,14 @@ _ROLES = {role.word: role for role in (Role.MODERATOR, Role.PARTICIPANT, Role.VI
 
 
 class Field(NamedTuple):
-    """One field, and the setting that it is."""
+    """One field, and the setting that it shows."""
 
     name: str
     kind: str
     label: str
     setting: str
     read: Callable[[str, list[str]], Any]
-    """The value of the setting, of the field's name and values. Raises StanzaError."""
+    """Computes the setting from the field's name and values. Raises StanzaError."""
     write: Callable[[Any], list[str]]
     options: Mapping[str, str] = {}
     """Labels by values."""
@@ -135,11 +135,11 @@ FIELDS = (
     Field("muc#maxhistoryfetch", "text-single", f"Most messages of history for who enters (to {MAX_MESSAGES})",
           "history_messages", _number(MAX_MESSAGES), _written),
 )  # fmt: skip
-"""All of a room's settings but its password, which is two fields; and the owners and admins are others."""
+"""The fields of all settings except the password, which has two; owners and admins have fields of their own."""
 
 
 def form(room: Room) -> Element:
-    """The form with the settings as they are (section 10.2)."""
+    """The form with the present settings (section 10.2)."""
     made = data_form.new("form", CONFIG, "How the room is to be; a field that is left out stays as it is.")
     settings = room.settings
     for each in FIELDS:
@@ -157,9 +157,9 @@ def form(room: Room) -> Element:
 
 
 def read(values: Values, settings: RoomSettings, max_occupants: int) -> RoomSettings:
-    """The settings that the form asks for, of those that are. Raises StanzaError; what it does not know is left out.
+    """The present settings with the changes of the form; unknown fields are ignored. Raises StanzaError.
 
-    `max_occupants`: of the service.
+    `max_occupants`: the maximum of the service.
     """
     asked = {each.setting: each.read(each.name, values[each.name]) for each in FIELDS if each.name in values}
     if asked.get("max_occupants", 0) > max_occupants:

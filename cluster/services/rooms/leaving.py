@@ -1,36 +1,36 @@
-"""Who is not in a room any more, by their own word or somebody else's, and the end of a room."""
+"""Occupants leave or are removed, and rooms are destroyed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
-from xml.sax.saxutils import escape, quoteattr
 
 from cluster.base.settled import Settled, all_of
-from cluster.services.rooms import presences as status
 from cluster.services.rooms.directory import Rooms
-from cluster.services.rooms.presences import Item, copies_of, item_of, tell
+from cluster.services.rooms.presences import Item, item_of, presence_of, tell
 from cluster.services.rooms.privileges import NONE
 from cluster.services.rooms.room import Occupant, Payload, Room, Session
 from cluster.store.rooms import Role
+from cluster.xmpp.extensions import muc_status as status
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.quoting import escape, quoteattr
 
 _GONE = Item(NONE, Role.NONE)
 
 
 class Departure(NamedTuple):
-    """Sessions of one occupant that are not in a room any more."""
+    """Sessions of one occupant that leave a room together."""
 
     sessions: Sequence[Session]
     item: Item
     """What the room says of the occupant."""
     statuses: tuple[int, ...] = ()
     payload: Payload = Payload()
-    """What they say themselves."""
+    """The part of the presence that the client wrote."""
 
 
 def remove(rooms: Rooms, room: Room, departures: Sequence[Departure]) -> Settled:
-    """These are not in the room any more: they hear of it first, then those who stay (section 7.14)."""
+    """Remove these from the room, and tell them first, then those who stay (section 7.14)."""
     told = [_tell_those_who_go(rooms, room, each) for each in departures]
     shown = [room.is_shown(each.sessions[0].occupant.role) for each in departures]
     left = [session for each in departures for session in each.sessions]
@@ -46,11 +46,11 @@ def _tell_those_who_go(rooms: Rooms, room: Room, departure: Departure) -> Settle
     destroy = "<destroy/>" if room.is_locked else ""  # section 10.1.3, last paragraph
     told = []
     for session in departure.sessions:
-        own = copies_of(
+        own = presence_of(
             session, departure.item, type="unavailable", with_jid=room.sees_addresses(session), destroy=destroy,
             statuses=(*departure.statuses, status.SELF), payload=departure.payload,
         )  # fmt: skip
-        told.append(rooms.send(own, (session,)))
+        told.append(rooms.send_to(own, session))
     return all_of(told)
 
 
@@ -65,25 +65,24 @@ def _tell_those_who_stay(rooms: Rooms, room: Room, departure: Departure, is_show
 
 
 def destroy(rooms: Rooms, room: Room, venue: Jid | None, password: str, reason: str) -> Settled:
-    """The room is no more, and all in it hear of that and of the alternate venue (section 10.9)."""
+    """Destroy the room, and tell all occupants, with the alternate venue (section 10.9)."""
     address = f" jid={quoteattr(str(venue))}" if venue is not None else ""
     told_password = f"<password>{escape(password)}</password>" if password else ""
     told_reason = f"<reason>{escape(reason)}</reason>" if reason else ""
     element = f"<destroy{address}>{told_password}{told_reason}</destroy>"
-    told = [
-        rooms.send(
-            copies_of(session, _GONE, type="unavailable", destroy=element, statuses=(status.SELF,), payload=Payload()),
-            (session,),
+    told = []
+    for session in room.sessions.values():
+        own = presence_of(
+            session, _GONE, type="unavailable", destroy=element, statuses=(status.SELF,), payload=Payload()
         )
-        for session in room.sessions.values()
-    ]
+        told.append(rooms.send_to(own, session))
     room.sessions.clear()
     room.occupants.clear()
     return all_of([*told, rooms.forget(room)])
 
 
 def shut_down(rooms: Rooms) -> None:
-    """The service ends: all that are in rooms hear of it (section 11.2)."""
+    """Tell all occupants of all rooms that the service ends (section 11.2)."""
     for room in [*rooms.rooms.values()]:
         sessions = [*room.sessions.values()]
         for session in sessions:
@@ -96,13 +95,14 @@ def shut_down(rooms: Rooms) -> None:
 
 def _send_away(rooms: Rooms, session: Session) -> Settled:
     codes = (status.SELF, status.SHUTDOWN)
-    copies = copies_of(session, _GONE, type="unavailable", statuses=codes, payload=Payload())
-    return rooms.send(copies, (session,))
+    stanza = presence_of(session, _GONE, type="unavailable", statuses=codes, payload=Payload())
+    return rooms.send_to(stanza, session)
 
 
 def send_away_former(rooms: Rooms, room: Room) -> Settled:
-    """Who was in the room when its server was killed hears that it is not any more, as in `shut_down`."""
-    former, room.former = room.former, {}
+    """Tell the sessions that were in the room when its server was killed that they have left, as in `shut_down`."""
+    former = {jid: nick for jid, nick in room.former.items() if jid not in room.sessions}  # else they entered again
+    room.former = {}
     if not former:
         return None
     told = []

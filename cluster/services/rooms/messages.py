@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from cluster.base.settled import Settled, all_of
-from cluster.services.rooms.copies import Copies
+from twisted.internet.defer import Deferred
+
+from cluster.base import reasons
+from cluster.base.settled import Settled, all_of, both
 from cluster.services.rooms.directory import Rooms
 from cluster.services.rooms.ghosts import take_error
 from cluster.services.rooms.history import is_said
+from cluster.services.rooms.nicks import no_occupant
 from cluster.services.rooms.privileges import Privilege, may
 from cluster.services.rooms.reflection import private, reflected, without_id_of_server
-from cluster.services.rooms.requests import take_request
+from cluster.services.rooms.requests import not_in_room, take_request
+from cluster.services.rooms.retraction import retract
 from cluster.services.rooms.room import Room, Session
+from cluster.services.rooms.stanzas import archived
 from cluster.services.rooms.subject import SUBJECT_PAYLOAD
 from cluster.store.archive import ArchivedMessage
 from cluster.store.rooms import Subject
+from cluster.xmpp import timestamp
 from cluster.xmpp.errors import Condition, StanzaError
-from cluster.xmpp.extensions.muc import USER_PAYLOAD
+from cluster.xmpp.extensions.muc import RETRACT_PAYLOAD, USER_PAYLOAD
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.limits import ENTERING_BYTES, too_large
 from cluster.xmpp.namespaces import CLIENT, HINTS
-from cluster.xmpp.stanza import Stanza
+from cluster.xmpp.stanza import Stanza, opening
 
 BODY = f"{CLIENT} body"
 _NO_STORE = {f"{HINTS} no-store", f"{HINTS} no-permanent-store"}
@@ -30,20 +36,22 @@ def take_message(rooms: Rooms, stanza: Stanza) -> Settled:
     to, from_ = stanza.to, stanza.from_
     assert to is not None
     assert from_ is not None
+    if from_.domainpart != rooms.ctx.server_domain:
+        stanza = stanza.as_written
     try:
         if stanza.type == "error":
             return _take_error(rooms, stanza, from_)
         room = rooms.room(to.localpart)
         session = room.sessions.get(from_)
         if room.is_locked:  # section 17.2 rule 3
-            raise StanzaError(Condition.ITEM_NOT_FOUND, "the room is not configured yet")
+            raise StanzaError(Condition.ITEM_NOT_FOUND, "the room is not configured yet", reason=reasons.NO_ROOM)
         if not to.resourcepart and stanza.type != "groupchat":
             return take_request(rooms, room, session, stanza)
         stanza, id = without_id_of_server(stanza, rooms.ctx.server_domain)
         if id and id in room.history:
-            return None  # it comes again after a crash: all that are here have got it, or have it from the history
+            return None  # repeated after a crash: all occupants have it, live or from the history
         if session is None:
-            raise StanzaError(Condition.NOT_ACCEPTABLE, "only occupants of the room may write to it")
+            raise not_in_room("write to it")
         if to.resourcepart:
             return _private(rooms, room, session, stanza)
         return _groupchat(rooms, room, session, stanza, id or rooms.ctx.new_id())
@@ -59,32 +67,35 @@ def _groupchat(rooms: Rooms, room: Room, session: Session, stanza: Stanza, id: s
     is_subject = SUBJECT_PAYLOAD in stanza.payloads and BODY not in stanza.payloads  # section 7.2.15
     role = session.occupant.role
     if not may(role, Privilege.SPEAK, room.settings):
-        raise StanzaError(Condition.FORBIDDEN, "you have no voice in this room")
+        raise StanzaError(Condition.FORBIDDEN, "you have no voice in this room", reason=reasons.NO_VOICE)
     if is_subject and not may(role, Privilege.CHANGE_SUBJECT, room.settings):
-        raise StanzaError(Condition.FORBIDDEN, "you may not change the subject")
+        raise StanzaError(Condition.FORBIDDEN, "you may not change the subject", reason=reasons.ROOM_FORBIDS)
     ctx = rooms.ctx
-    copies = reflected(stanza, session.occupant, room.jid, ctx.new_id(), id)
-    if len(copies.behind) > ENTERING_BYTES:
-        raise too_large(len(copies.behind))
-    now_utc_s = int(ctx.now_utc_s() * 1000 + 0.5) / 1000
+    said = reflected(stanza, session.occupant, room.jid, ctx.new_id(), id)
+    size_bytes = len(said.raw) - len(opening("message", session.occupant.jid))
+    if size_bytes > ENTERING_BYTES:
+        raise too_large(size_bytes)
+    now_utc_s = timestamp.rounded(ctx.now_utc_s())
     kept: Settled = None
     if is_subject:
-        room.subject = Subject(copies.without_to(room.jid), now_utc_s)
+        room.subject = Subject(archived(said, room.jid), now_utc_s)
         kept = rooms.note(room, subject=room.subject)
-    return all_of([kept, keep(rooms, room, id, copies, now_utc_s), rooms.send(copies, room.sessions.values())])
+    if RETRACT_PAYLOAD in stanza.payloads:
+        kept = both(kept, Deferred.fromCoroutine(retract(rooms, room, session.occupant, said)))
+    return all_of([kept, keep(rooms, room, id, said, now_utc_s), rooms.send(said, room.sessions.values())])
 
 
-def keep(rooms: Rooms, room: Room, id: str, copies: Copies, came_utc_s: float) -> Settled:
-    """In the history and in the archive, if it is for those (section 7.2.13; XEP-0313 section 5.1.2)."""
-    payloads = copies.payloads
+def keep(rooms: Rooms, room: Room, id: str, message: Stanza, came_utc_s: float) -> Settled:
+    """Add a message to the history and the archive, if it belongs there (section 7.2.13; XEP-0313 section 6.1.2)."""
+    payloads = message.payloads
     if is_said(payloads):
-        room.history.add(id, copies, came_utc_s)
-    if not room.settings.is_archived or not (is_said(payloads) or SUBJECT_PAYLOAD in payloads):
+        room.history.add(id, message, came_utc_s)
+    if not rooms.has(room) or not room.settings.is_archived or not (is_said(payloads) or SUBJECT_PAYLOAD in payloads):
         return None
     if not _NO_STORE.isdisjoint(payloads):
         return None
-    message = ArchivedMessage(id, came_utc_s, copies.without_to(room.jid))
-    return rooms.ctx.store.room_archives.append(room.jid.localpart, message, rooms.ctx.limits.archive)
+    kept = ArchivedMessage(id, came_utc_s, archived(message, room.jid))
+    return rooms.ctx.store.room_archives.append(room.jid.localpart, kept, rooms.ctx.limits.archive)
 
 
 # --- to one
@@ -96,17 +107,17 @@ def _private(rooms: Rooms, room: Room, session: Session, stanza: Stanza) -> Sett
     if stanza.type == "groupchat":
         raise StanzaError(Condition.BAD_REQUEST, "a message to one occupant is not of type groupchat")
     if not may(session.occupant.role, Privilege.SEND_PRIVATE_MESSAGES, room.settings):
-        raise StanzaError(Condition.FORBIDDEN, "you may not send private messages in this room")
+        text = "you may not send private messages in this room"
+        raise StanzaError(Condition.FORBIDDEN, text, reason=reasons.ROOM_FORBIDS)
     other = room.occupant(to.resourcepart)
     if other is None:
-        raise StanzaError(Condition.ITEM_NOT_FOUND, f"nobody in the room is called {to.resourcepart}")
-    copies = private(stanza, session.occupant, room.jid)
-    return rooms.send(copies, other.sessions.values())
+        raise no_occupant(to.resourcepart)
+    return rooms.send(private(stanza, session.occupant, room.jid), other.sessions.values())
 
 
 def _take_error(rooms: Rooms, stanza: Stanza, from_: Jid) -> Settled:
-    """What came back. A private message that did goes to its sender, and says nothing of whether its receiver is there
-    (section 18.1.2 speaks of what the room sends)."""
+    """An error of an occupant. One for a private message is passed to its sender, and does not remove the receiver from
+    the room (section 18.1.2 is about stanzas of the room)."""
     assert stanza.to is not None
     room = rooms.rooms.get(stanza.to.localpart)
     session = room.sessions.get(from_) if room is not None else None
@@ -116,5 +127,5 @@ def _take_error(rooms: Rooms, stanza: Stanza, from_: Jid) -> Settled:
         return take_error(rooms, room, session, stanza)
     sender = room.occupant(stanza.to.resourcepart)
     if sender is None or not may(sender.role, Privilege.SEND_PRIVATE_MESSAGES, room.settings):
-        return None  # it has sent none that could come back
+        return None  # it cannot have sent one
     return rooms.send(private(stanza, session.occupant, room.jid), sender.sessions.values())

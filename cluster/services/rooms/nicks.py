@@ -1,4 +1,4 @@
-"""Nicknames: which are allowed, and which are so much alike that two people cannot have them (RFC 8266)."""
+"""Nicknames: which are allowed, and which look so similar that two accounts cannot have them (RFC 8266)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from unicodedata import normalize
 
 from precis_i18n import get_profile
 
+from cluster.base import reasons
 from cluster.xmpp.errors import Condition, StanzaError
 
 MAX_NICK_BYTES = 256
-"""XEP-0045 leaves it open; a resourcepart has at most 1,023, and each copy of a message has the nick in it."""
+"""XEP-0045 has no limit. A resourcepart has at most 1,023 bytes, but each copy of a message contains the nick."""
 
 _NICKNAME = get_profile("NicknameCasePreserved")
 
@@ -23,7 +24,7 @@ _LOOKS_LIKE = str.maketrans(
 
 @lru_cache(maxsize=16_384)
 def prepare(resourcepart: str) -> str:
-    """The nick that somebody gets who asks for this one. Raises StanzaError where it cannot be one."""
+    """The nick for a requested resourcepart. Raises StanzaError if it cannot be a nick."""
     try:
         nick = str(_NICKNAME.enforce(resourcepart))
     except (UnicodeEncodeError, ValueError) as error:
@@ -36,5 +37,16 @@ def prepare(resourcepart: str) -> str:
 
 @lru_cache(maxsize=16_384)
 def key(nick: str) -> str:
-    """What nicks have in common that people take for one another: the same but for case, width and look-alikes."""
+    """The same for nicks that people confuse: those that differ only in case, width and look-alikes."""
     return normalize("NFKC", nick).casefold().translate(_LOOKS_LIKE)
+
+
+def nick_taken(nick: str) -> StanzaError:
+    """Somebody else has the nick, has reserved it, or has one that looks like it."""
+    text = f"somebody else has the nickname {nick}, or one that looks like it"
+    return StanzaError(Condition.CONFLICT, text, reason=reasons.NICK_TAKEN)
+
+
+def no_occupant(nick: str) -> StanzaError:
+    """Nobody has exactly this nick."""
+    return StanzaError(Condition.ITEM_NOT_FOUND, f"nobody in the room is called {nick}", reason=reasons.NO_OCCUPANT)

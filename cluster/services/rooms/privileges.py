@@ -12,10 +12,8 @@ NOBODY, VISITOR, PARTICIPANT, MODERATOR = Role
 
 
 class Privilege(Enum):
-    """What a role lets somebody do (section 5.1.1)."""
+    """An action that a role permits (section 5.1.1). All in a room hear all and have a presence."""
 
-    RECEIVE = auto()
-    CHANGE_PRESENCE = auto()
     CHANGE_NICK = auto()
     SEND_PRIVATE_MESSAGES = auto()
     INVITE = auto()
@@ -27,8 +25,6 @@ class Privilege(Enum):
 
 
 LEAST_ROLES: dict[Privilege, Role] = {
-    Privilege.RECEIVE: VISITOR,
-    Privilege.CHANGE_PRESENCE: VISITOR,
     Privilege.CHANGE_NICK: VISITOR,
     Privilege.SEND_PRIVATE_MESSAGES: VISITOR,
     Privilege.INVITE: VISITOR,
@@ -38,13 +34,13 @@ LEAST_ROLES: dict[Privilege, Role] = {
     Privilege.GRANT_VOICE: MODERATOR,
     Privilege.REVOKE_VOICE: MODERATOR,
 }
-"""Section 5.1.1, where the room's configuration says nothing else."""
+"""Section 5.1.1; the configuration of a room may differ."""
 
 _SENDERS_OF_PRIVATE_MESSAGES = {"anyone": VISITOR, "participants": PARTICIPANT, "moderators": MODERATOR, "none": None}
 
 
 def least_role(privilege: Privilege, settings: RoomSettings) -> Role | None:
-    """The lowest role that has it in a room of these settings; None: nobody has."""
+    """The lowest role with this privilege under these settings; None: no role has it."""
     if privilege is Privilege.CHANGE_SUBJECT and settings.subject_is_free:
         return PARTICIPANT
     if privilege is Privilege.SEND_PRIVATE_MESSAGES:
@@ -53,24 +49,10 @@ def least_role(privilege: Privilege, settings: RoomSettings) -> Role | None:
 
 
 def may(role: Role, privilege: Privilege, settings: RoomSettings) -> bool:
-    """Whether somebody of this role may."""
+    """Whether a role has this privilege under these settings."""
     least = least_role(privilege, settings)
     return least is not None and role >= least
 
-
-LEAST_AFFILIATIONS: dict[str, Affiliation] = {
-    "enter": NONE,
-    "register": NONE,
-    "enter members-only": MEMBER,
-    "ban": ADMIN,
-    "edit members": ADMIN,
-    "edit moderators": ADMIN,
-    "edit admins": OWNER,
-    "edit owners": OWNER,
-    "configure": OWNER,
-    "destroy": OWNER,
-}
-"""Section 5.2.1."""
 
 INITIAL_ROLES: dict[bool, dict[Affiliation, Role]] = {
     False: {NONE: PARTICIPANT, MEMBER: PARTICIPANT, ADMIN: MODERATOR, OWNER: MODERATOR},
@@ -84,11 +66,11 @@ LEAST_CHANGERS: dict[tuple[Affiliation, Affiliation], Affiliation] = {
     for new in Affiliation
     if old is not new
 }
-"""Section 5.2.2: who changes an affiliation. Whatever makes or unmakes admins and owners, owners do."""
+"""Section 5.2.2: who changes an affiliation. Only owners make and unmake admins and owners."""
 
 
 def check_change_of_affiliation(actor: Affiliation, old: Affiliation, new: Affiliation) -> None:
-    """Raises StanzaError where somebody of the affiliation `actor` cannot make this change."""
+    """Raises StanzaError if the affiliation `actor` does not permit this change."""
     if actor < ADMIN:  # section 9, before its first example
         raise StanzaError(Condition.FORBIDDEN, "only admins and owners of the room change affiliations")
     if old is not new and actor < LEAST_CHANGERS[old, new]:
@@ -97,8 +79,14 @@ def check_change_of_affiliation(actor: Affiliation, old: Affiliation, new: Affil
         raise StanzaError(Condition.FORBIDDEN, "only owners of the room make and unmake admins and owners")
 
 
+def _to_change(old: Role, new: Role) -> Privilege:
+    if new is NOBODY:
+        return Privilege.KICK
+    return Privilege.GRANT_VOICE if new > old else Privilege.REVOKE_VOICE
+
+
 def check_change_of_role(actor: tuple[Role, Affiliation], other: tuple[Role, Affiliation], new: Role) -> None:
-    """Raises StanzaError where `actor` cannot give `other` the role (sections 5.1.3, 8.2 to 8.5 and 9.6 to 9.8)."""
+    """Raises StanzaError if `actor` cannot give `other` the role (sections 5.1.3, 8.2 to 8.5 and 9.6 to 9.8)."""
     (role, affiliation), (old, others_affiliation) = actor, other
     if MODERATOR in (old, new) and old is not new and new is not NOBODY:
         if affiliation < ADMIN:
@@ -106,7 +94,7 @@ def check_change_of_role(actor: tuple[Role, Affiliation], other: tuple[Role, Aff
         if others_affiliation >= ADMIN:
             raise StanzaError(Condition.NOT_ALLOWED, "admins and owners are always moderators")
         return
-    if role < MODERATOR:
+    if role < LEAST_ROLES[_to_change(old, new)]:
         raise StanzaError(Condition.FORBIDDEN, "only moderators change roles")
     if new is NOBODY:  # section 8.2
         if others_affiliation > affiliation:

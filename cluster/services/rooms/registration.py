@@ -1,11 +1,13 @@
-"""Registering with a room: who does becomes a member, with a reserved nick (XEP-0045 section 7.10)."""
+"""Registration with a room, which makes a member with a reserved nick (XEP-0045 section 7.10)."""
 
 from __future__ import annotations
 
+from cluster.base import reasons
+from cluster.base.settled import until_settled
 from cluster.server.services.service import ServiceContext, ServiceModule
 from cluster.services.rooms.affiliations import change, check_owners
 from cluster.services.rooms.directory import Rooms, rooms
-from cluster.services.rooms.nicks import prepare
+from cluster.services.rooms.nicks import nick_taken, prepare
 from cluster.services.rooms.privileges import ADMIN, MEMBER, NONE, OUTCAST
 from cluster.services.rooms.room import Room
 from cluster.store.rooms import Affiliate
@@ -25,7 +27,7 @@ module = ServiceModule("registration", ns=REGISTER)
 
 @module.on_iq("get", "query", addressed_to=("account",))
 def requirements(ctx: ServiceContext, iq: Stanza) -> Stanza:
-    """What has to be said, or that somebody is registered already."""
+    """Send the registration form, or the nick of an account that is registered already."""
     _, room, bare = _room(ctx, iq)
     query = Element(f"{{{REGISTER}}}query")
     nick = room.affiliate(bare).nick
@@ -43,7 +45,7 @@ def requirements(ctx: ServiceContext, iq: Stanza) -> Stanza:
 
 @module.on_iq("set", "query", addressed_to=("account",))
 async def register(ctx: ServiceContext, iq: Stanza) -> Stanza:
-    """Somebody registers, or is registered no more (XEP-0077 section 3.2)."""
+    """Register an account, or cancel its registration (XEP-0077 section 3.2)."""
     found, room, bare = _room(ctx, iq)
     query = iq.payload()
     if query.find(f"{{{REGISTER}}}remove") is not None:
@@ -52,12 +54,10 @@ async def register(ctx: ServiceContext, iq: Stanza) -> Stanza:
         _check(room, bare)
         nick = prepare(_desired(query))
         if room.is_taken(nick, bare):
-            raise StanzaError(Condition.CONFLICT, f"somebody else has the nickname {nick}, or one that looks like it")
+            raise nick_taken(nick)
         changes = {bare: Affiliate(max(MEMBER, room.affiliation(bare)), nick)}
     check_owners(room, changes)
-    settled = change(found, room, changes)
-    if settled is not None:
-        await settled
+    await until_settled(change(found, room, changes))
     return iq.reply()
 
 
@@ -69,16 +69,16 @@ def _room(ctx: ServiceContext, iq: Stanza) -> tuple[Rooms, Room, Jid]:
 
 
 def _check(room: Room, bare: Jid) -> None:
-    """Raises StanzaError for whoever may not register."""
+    """Raises StanzaError if this account may not register."""
     affiliation = room.affiliation(bare)
     if affiliation is OUTCAST:
-        raise StanzaError(Condition.FORBIDDEN, "you are banned from this room")
+        raise StanzaError(Condition.FORBIDDEN, "you are banned from this room", reason=reasons.BANNED)
     if room.is_locked or (room.settings.is_members_only and affiliation is NONE):
         raise StanzaError(Condition.NOT_ALLOWED, "only admins make members of this room")
 
 
 def _unregistered(room: Room, bare: Jid) -> Affiliate:
-    """Admins and owners lose their nick only."""
+    """The entry after a cancelled registration: admins and owners lose only the nick."""
     affiliate = room.affiliates.get(bare)
     if affiliate is None or affiliate.affiliation is OUTCAST:
         raise StanzaError(Condition.REGISTRATION_REQUIRED, "you are not registered with this room")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from cluster.base import reasons
 from cluster.base.settled import Settled, all_of
 from cluster.services.rooms.administration import give_role
 from cluster.services.rooms.affiliations import grant
 from cluster.services.rooms.directory import Rooms
+from cluster.services.rooms.nicks import no_occupant
 from cluster.services.rooms.privileges import ADMIN, MEMBER, MODERATOR, PARTICIPANT, Privilege, may
 from cluster.services.rooms.room import Room, Session
 from cluster.services.rooms.settings import MAX_ITEMS, MAX_TEXT
@@ -22,8 +24,14 @@ MAX_INVITATIONS = 10
 """In one message."""
 
 
+def not_in_room(what: str) -> StanzaError:
+    """Only occupants may do this."""
+    text = f"only occupants of the room may {what}"
+    return StanzaError(Condition.NOT_ACCEPTABLE, text, reason=reasons.NOT_IN_ROOM)
+
+
 def take_request(rooms: Rooms, room: Room, session: Session | None, stanza: Stanza) -> Settled:
-    """A message to the room that is not for all."""
+    """A message to the room itself, not to its occupants."""
     if USER_PAYLOAD in stanza.payloads:
         invitations = [*read_invitations(stanza.tree)]
         if len(invitations) > MAX_INVITATIONS:
@@ -31,7 +39,7 @@ def take_request(rooms: Rooms, room: Room, session: Session | None, stanza: Stan
         if invitations:
             return all_of([_invitation(rooms, room, session, stanza, each) for each in invitations])
     if session is None:
-        raise StanzaError(Condition.NOT_ACCEPTABLE, "only occupants of the room may write to it")
+        raise not_in_room("write to it")
     form = stanza.tree.find(f"{{{DATA}}}x")
     if form is not None:
         values = data_form.values(form)
@@ -47,14 +55,15 @@ def _invitation(rooms: Rooms, room: Room, session: Session | None, stanza: Stanz
     if invitation.is_declined:
         return _decline(rooms, room, stanza, invitation)
     if session is None:
-        raise StanzaError(Condition.NOT_ACCEPTABLE, "only occupants of the room may invite others")
+        raise not_in_room("invite others")
     bare, settings = session.occupant.bare, room.settings
     if not may(session.occupant.role, Privilege.INVITE, settings):
-        raise StanzaError(Condition.FORBIDDEN, "you may not invite others")
+        raise StanzaError(Condition.FORBIDDEN, "you may not invite others", reason=reasons.ROOM_FORBIDS)
     invitee, granted = invitation.to, None
     if settings.is_members_only and room.affiliation(invitee.bare) < MEMBER:
         if room.affiliation(bare) < ADMIN and not settings.members_may_invite:
-            raise StanzaError(Condition.FORBIDDEN, "only admins invite to this room, since only members may enter it")
+            text = "only admins invite to this room, since only members may enter it"
+            raise StanzaError(Condition.FORBIDDEN, text, reason=reasons.ROOM_FORBIDS)
         if not invitee.localpart:  # section 9.2: it would be a whole domain
             raise StanzaError(Condition.NOT_ACCEPTABLE, "an invitation makes a member of one person only")
         granted = grant(rooms, room, invitee.bare)
@@ -74,7 +83,7 @@ def _note(room: Room, invitee: Jid, by: Jid) -> None:
 
 
 def _decline(rooms: Rooms, room: Room, stanza: Stanza, invitation: Invitation) -> Settled:
-    """Only of somebody who was invited, to whoever did that: rooms are no way around a block list."""
+    """Pass a refusal on, from an invitee to the inviter only: a room must not be a way around a block list."""
     assert stanza.from_ is not None
     invitee = stanza.from_.bare
     inviter = room.invited.pop(invitee, None)
@@ -89,7 +98,7 @@ def _decline(rooms: Rooms, room: Room, stanza: Stanza, invitation: Invitation) -
 
 
 def _x(name: str, by: Jid, written: Element) -> Element:
-    """What was written, with who it is from in place of whom it is for."""
+    """The element as the sender wrote it, with `from` in place of `to`."""
     x = Element(f"{{{USER}}}x")
     said = SubElement(x, f"{{{USER}}}{name}", {"from": str(by)})
     reason = xml.text_of(written, f"{{{USER}}}reason")
@@ -106,7 +115,7 @@ def _x(name: str, by: Jid, written: Element) -> Element:
 
 def _voice(rooms: Rooms, room: Room, session: Session, values: data_form.Values) -> Settled:
     if session.occupant.role >= PARTICIPANT and "muc#request_allow" not in values:
-        return None  # it has what it asks for
+        return None  # it has voice already
     if session.occupant.role is not MODERATOR:
         form = _approval(session)
         return all_of(
@@ -120,12 +129,12 @@ def _voice(rooms: Rooms, room: Room, session: Session, values: data_form.Values)
     nick = "".join(values.get("muc#roomnick", [])[:1])
     occupant = room.occupant(nick)
     if occupant is None:
-        raise StanzaError(Condition.ITEM_NOT_FOUND, f"nobody in the room is called {nick}")
+        raise no_occupant(nick)
     return give_role(rooms, room, session, occupant, max(PARTICIPANT, occupant.role), "")
 
 
 def _approval(session: Session) -> Element:
-    """What moderators get (section 8.6)."""
+    """The form for moderators (section 8.6)."""
     form = data_form.new("form", REQUEST, "To let this visitor speak, allow it and send the form back.")
     data_form.add(form, "muc#role", "list-single", ["participant"], "Requested role")
     data_form.add(form, "muc#jid", "jid-single", [str(session.jid)], "User ID")

@@ -1,4 +1,4 @@
-"""A room: its settings and affiliations, who is in it, and what was said last. What is sent is decided elsewhere."""
+"""A room: its settings, affiliations, occupants and last messages. Other modules decide what it sends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOBODY = Affiliate(NONE)
 
 
 class Payload(msgspec.Struct, frozen=True, gc=False):
-    """What the others get of somebody's presence, apart from what the room says of them."""
+    """The part of an occupant's presence that the client wrote; the room adds role and affiliation."""
 
     raw: bytes = b""
     payloads: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ class Session:
 
 
 class Occupant:
-    """Who is in a room under one nick."""
+    """An account in a room under one nick."""
 
     __slots__ = ("bare", "id", "jid", "nick", "role", "sessions")
 
@@ -51,16 +51,16 @@ class Occupant:
         """XEP-0421."""
         self.role = role
         self.sessions: dict[Jid, Session] = {}
-        """By real full JID, in the order in which they came."""
+        """By real full JID, in the order of entering."""
 
     @property
     def last_session(self) -> Session:
-        """Whose presence is the occupant's."""
+        """The session whose presence stands for the occupant."""
         return next(reversed(self.sessions.values()))
 
 
 class Room:
-    """One room; a `RoomRecord` and who is in it now."""
+    """One room: its `RoomRecord`, and its present occupants."""
 
     def __init__(self, jid: Jid, record: RoomRecord) -> None:
         self.jid = jid
@@ -68,35 +68,37 @@ class Room:
         self.affiliates: dict[Jid, Affiliate] = {}
         """By bare JID or domain; changed by `set_affiliate` only."""
         self._reserved: dict[str, Jid] = {}
-        """Who has reserved a nick, by `nicks.key`."""
+        """Owners of reserved nicks, by `nicks.key`."""
         for bare, affiliate in record.affiliates.items():
             self.set_affiliate(bare, affiliate)
         self.subject = record.subject
         self.vcard = record.vcard
         self.avatar_hash = photo_hash(xml.parse(record.vcard)) if record.vcard else ""
-        """Of the photo in the vCard; empty: there is none."""
+        """SHA-1 of the photo in the vCard; empty without a photo."""
         self.invited: dict[Jid, Jid] = {}
-        """Who invited somebody last, both by bare JIDs: the invited one may decline (section 7.8.2)."""
+        """The last inviter of each invitee, both by bare JID: the invitee may decline (section 7.8.2)."""
+        self.creator: Jid | None = None
+        """The bare JID that created it since the service began."""
         self.is_locked = False
         """Its creator has not configured it yet (section 10.1)."""
         self.former: dict[Jid, str] = {}
-        """Who was in it when its server was killed: nicks by real full JIDs."""
+        """The occupants at the time when the server was killed: nicks by real full JIDs."""
         self.history = History(jid)
         self.is_awake = False
         """The history is in memory."""
         self.occupants: dict[str, Occupant] = {}
-        """By `nicks.key`, in the order in which they came."""
+        """By `nicks.key`, in the order of entering."""
         self.sessions: dict[Jid, Session] = {}
-        """All of all occupants, by real full JID, in the order in which they came."""
+        """Those of all occupants, by real full JID, in the order of entering."""
 
-    # --- who is what
+    # --- affiliations
 
     def affiliate(self, bare: Jid) -> Affiliate:
-        """What is kept of somebody: of the address itself, else of its domain (section 9.2)."""
+        """The entry for an address, or else for its domain (section 9.2)."""
         return self.affiliates.get(bare) or self.affiliates.get(Jid("", bare.domainpart)) or _NOBODY
 
     def set_affiliate(self, bare: Jid, affiliate: Affiliate | None) -> None:
-        """Keep this of somebody; None: nothing."""
+        """Set the entry for a bare JID or domain; None removes it."""
         before = self.affiliates.pop(bare, None)
         if before is not None and before.nick and not self.is_reserved(before.nick, bare):
             self._reserved.pop(nicks.key(before.nick), None)
@@ -106,31 +108,31 @@ class Room:
                 self._reserved[nicks.key(affiliate.nick)] = bare
 
     def affiliation(self, bare: Jid) -> Affiliation:
-        """What somebody is to the room."""
+        """The affiliation of an address."""
         return self.affiliate(bare).affiliation
 
     def initial_role(self, affiliation: Affiliation) -> Role:
-        """What somebody is who enters, or whose affiliation has changed to this one (section 5.1.2)."""
+        """The role after entering, or after a change to this affiliation (section 5.1.2)."""
         return INITIAL_ROLES[self.settings.is_moderated][affiliation]
 
     def may_enter(self, bare: Jid) -> bool:
-        """Whether somebody is neither banned nor a stranger to a members-only room."""
+        """Whether an account is neither banned nor kept out by a members-only room."""
         affiliation = self.affiliation(bare)
         return affiliation >= (MEMBER if self.settings.is_members_only else NONE)
 
     def with_affiliation(self, affiliation: Affiliation) -> Iterator[tuple[Jid, Affiliate]]:
-        """Who has it, in the order in which they got it."""
+        """The entries with this affiliation, oldest first."""
         return ((jid, kept) for jid, kept in self.affiliates.items() if kept.affiliation is affiliation)
 
     # --- nicks
 
     def occupant(self, nick: str) -> Occupant | None:
-        """Who has exactly this nick."""
+        """The occupant with exactly this nick."""
         found = self.occupants.get(nicks.key(nick))
         return found if found is not None and found.nick == nick else None
 
     def is_taken(self, nick: str, bare: Jid) -> bool:
-        """Somebody else has the nick or one that looks like it, or it is reserved (section 7.2.8)."""
+        """Whether another account uses or has reserved the nick, or one that looks like it (section 7.2.8)."""
         key = nicks.key(nick)
         occupant = self.occupants.get(key)
         if occupant is not None and occupant.bare != bare:
@@ -138,49 +140,48 @@ class Room:
         return self.is_reserved(nick, bare)
 
     def is_reserved(self, nick: str, bare: Jid) -> bool:
-        """Somebody else has reserved the nick or one that looks like it (section 7.12)."""
+        """Whether another account has reserved the nick, or one that looks like it (section 7.12)."""
         return self._reserved.get(nicks.key(nick), bare) != bare
 
-    # --- who is there
+    # --- occupants
 
     def enter(self, session: Session) -> None:
-        """Somebody is there."""
+        """Add a session, and its occupant with the first one."""
         occupant = session.occupant
         self.occupants.setdefault(nicks.key(occupant.nick), occupant)
         occupant.sessions[session.jid] = session
         self.sessions[session.jid] = session
 
     def leave(self, session: Session) -> None:
-        """Somebody is not there any more; the occupant stays while another session of it does."""
+        """Remove a session; the occupant stays while it has another session."""
         del self.sessions[session.jid]
+        self._leave_nick(session)
+
+    def rest(self) -> None:
+        """Free the history if the archive has it; without an archive, it stays in memory."""
+        if self.settings.is_archived:
+            self.history, self.is_awake = History(self.jid), False
+
+    def move(self, session: Session, occupant: Occupant) -> None:
+        """Give the session the nick of this occupant."""
+        self._leave_nick(session)
+        session.occupant = occupant
+        self.enter(session)
+
+    def _leave_nick(self, session: Session) -> None:
         occupant = session.occupant
         del occupant.sessions[session.jid]
         if not occupant.sessions:
             del self.occupants[nicks.key(occupant.nick)]
 
-    def rest(self) -> None:
-        """Forget what is in the archive too; what a room without one has said stays in memory."""
-        if self.settings.is_archived:
-            self.history, self.is_awake = History(self.jid), False
-
-    def move(self, session: Session, occupant: Occupant) -> None:
-        """The session has another nick from now on."""
-        place = session.occupant
-        del place.sessions[session.jid]
-        if not place.sessions:
-            del self.occupants[nicks.key(place.nick)]
-        session.occupant = occupant
-        self.occupants.setdefault(nicks.key(occupant.nick), occupant)
-        occupant.sessions[session.jid] = session
-
     def sees_addresses(self, viewer: Session) -> bool:
-        """Whether this one gets the real addresses of the others (sections 7.2.3 and 7.2.4)."""
+        """Whether a session gets the real addresses of the others (sections 7.2.3 and 7.2.4)."""
         return self.settings.whois == "anyone" or viewer.occupant.role is MODERATOR
 
     def is_shown(self, role: Role) -> bool:
-        """The others get presence of those of this role."""
+        """Whether the presence of occupants with this role is broadcast."""
         return role in self.settings.presence_of
 
     def moderators(self) -> Iterable[Session]:
-        """The sessions of those who moderate."""
+        """The sessions of all moderators."""
         return [session for session in self.sessions.values() if session.occupant.role is MODERATOR]

@@ -1,21 +1,20 @@
-"""The rooms that the topology names: made when they are not there."""
+"""The rooms that the topology names."""
 
 from __future__ import annotations
 
-from xml.sax.saxutils import escape
-
 from cluster.base.settled import Settled, all_of
-from cluster.services.rooms.copies import message
 from cluster.services.rooms.directory import Rooms
 from cluster.services.rooms.room import Room
 from cluster.services.rooms.settings import RoomSeed
+from cluster.services.rooms.stanzas import archived, message
 from cluster.services.rooms.subject import SUBJECT_PAYLOAD
 from cluster.store.rooms import Affiliate, Affiliation, RoomRecord, RoomSettings, Subject
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.quoting import escape
 
 
 def make_rooms(rooms: Rooms) -> Settled:
-    """Make those that are not there; what the owners of the others changed stays."""
+    """Create the missing ones; existing rooms stay as their owners configured them."""
     missing = {name: seed for name, seed in rooms.settings.rooms.items() if name not in rooms.rooms}
     return all_of([_make(rooms, name, seed) for name, seed in missing.items()])
 
@@ -35,7 +34,7 @@ def _make(rooms: Rooms, name: str, seed: RoomSeed) -> Settled:
     subject = None
     if seed.subject:
         content = f"<subject>{escape(seed.subject)}</subject>".encode()
-        copies = message(jid, rooms.ctx.new_id(), "groupchat", content, (SUBJECT_PAYLOAD,))
-        subject = Subject(copies.without_to(jid), rooms.ctx.now_utc_s())
+        stanza = message(jid, rooms.ctx.new_id(), content, (SUBJECT_PAYLOAD,))
+        subject = Subject(archived(stanza, jid), rooms.ctx.now_utc_s())
     room = rooms.rooms[name] = Room(jid, RoomRecord(settings, subject, affiliates))
     return rooms.note(room, settings=settings, subject=subject, affiliates=dict(affiliates))

@@ -1,4 +1,4 @@
-"""What the topology says of a service of rooms, and how much of each thing it has."""
+"""The settings of a service of rooms in the topology, and its limits."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from typing import Literal
 import msgspec
 
 MAX_AFFILIATES = 10_000
-"""Of one room; further ones are refused with `resource-constraint`."""
+"""In one room; further ones are refused with `resource-constraint`."""
+SHARE_OF_ACCOUNT = 10
+"""One account may create a tenth of the rooms that the service may have; further ones are refused."""
+SHARE_OF_DOMAIN = 2
+"""The accounts of another domain together may create half of them."""
 MAX_ITEMS = 1_000
-"""Of one request of an administrator."""
+"""In one request of an administrator."""
 MAX_TEXT = 2_048
 """Characters of a name, description, password or reason."""
 MAX_VCARD_BYTES = 131_072
@@ -17,17 +21,17 @@ MAX_VCARD_BYTES = 131_072
 MAX_WAITING = 1_000
 """Stanzas for a room whose history is being read."""
 MAX_REQUESTS = 10_000
-"""Requests between occupants that are not answered yet; the oldest of more are answered with an error."""
+"""Unanswered requests between occupants; beyond this, the oldest are answered with an error."""
 MAX_REQUESTS_BYTES = 33_554_432
-"""Of them all, in the same way."""
+"""Of all unanswered requests, in the same way."""
 REQUEST_TIMEOUT_S = 60.0
-"""How long a request between occupants waits for its answer."""
+"""The time in which a request between occupants must be answered."""
 DESERTED_S = 600.0
-"""How long a temporary room that lost everybody with its server waits for somebody to come back."""
+"""The time for which a temporary room stays empty after a crash of its server before it is removed."""
 
 
 class RoomSeed(msgspec.Struct, frozen=True):
-    """A room that is there from the start."""
+    """A room that exists from the start."""
 
     title: str = ""
     description: str = ""
@@ -39,7 +43,7 @@ class RoomSeed(msgspec.Struct, frozen=True):
     archived: bool = True
     whois: Literal["anyone", "moderators"] = "moderators"
     owners: list[str] = []
-    """Bare JIDs, as the others."""
+    """Bare JIDs, as in the other lists."""
     admins: list[str] = []
     members: list[str] = []
     outcasts: list[str] = []
