@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from cluster.lab.errors import BadInput
+from cluster.simulation.router_kind import RouterKind as RouterKind
+from cluster.topology.presets import PresetName as PresetName
 
 if TYPE_CHECKING:
-    from cluster.simulation.report import SimulationReport
+    from cluster.lab.verify.progress import Observer
+    from cluster.lab.verify.read import ScenarioFile
+    from cluster.lab.verify.scenario import Scenario
+    from cluster.simulation.recording import Recording as Recording
+    from cluster.simulation.recording import Watcher
+    from cluster.simulation.report import Played, SimulationReport
     from cluster.topology.plan import Plan
 
-DOMAIN_BYTES = 70_000
+DOMAIN_BYTES = 45_000
 """Measured memory of a domain."""
-PERSON_BYTES = 95_000
-"""Measured memory of an online person: client, both ends of the connection, session and contacts."""
+DEVICE_BYTES = 95_000
+"""Measured memory of an online device: client, both ends of the connection, session and contacts."""
+PROCESS_BYTES = 100 << 20
+"""Measured memory of a process with a small run, and what it keeps of it."""
 SHARE = 0.8
 """The share of the free memory that a run may take."""
 
@@ -26,51 +38,256 @@ def simulate(
     duration_s: float = 3600.0,
     people: int = 0,
     troubles: int = 0,
+    router: RouterKind = "memory",
+    costs: Path | None = None,
     tell: Callable[[str], None] = lambda text: None,
     is_stopped: Callable[[], bool] = lambda: False,
+    recording: Recording | None = None,
 ) -> SimulationReport:
     """Run the plan's network in virtual time, and account for every message.
 
-    `people`: how many accounts are played, 0 for those of the topology; `troubles`: how many (see `troubles.py`);
-    `tell` hears how far it is; once `is_stopped`, the report tells so far. The same arguments give the same digest.
+    `people`: number of accounts that have clients, 0 for what the topology says; `troubles`: number of crashes, pauses
+    and partitions; `router`: what carries stanzas, in memory or through a simulated Redis; `costs`: a file of service
+    times, without which nothing takes time; `tell` gets the progress; once `is_stopped` is true, the report covers the
+    run so far; `recording`: see `record`. The same arguments give the same digest.
     Raises BadInput for what cannot be simulated.
     """
-    from cluster.simulation.run import Simulation
+    from cluster.simulation.costs import read
+    from cluster.simulation.population import with_people
+    from cluster.simulation.run import Course, Simulation
 
-    check(plan)
-    if not people and not any(node.accounts for node in plan.servers):
+    check(plan, router)
+    count = people_in(plan, people)
+    if not count:
         raise BadInput(f"{plan.topology} has no accounts; say how many people there are (--people)")
-    check_memory(plan, people)
-    return Simulation(plan, seed, people, troubles, duration_s).run(tell, is_stopped)
+    check_memory(plan, count)
+    service = read(costs) if costs is not None else None
+    course = Course(range(count), range(troubles), duration_s, duration_s, router, service)
+    planned = with_people(plan, count, seed)
+    return Simulation(planned, seed, course, recording=recording).run(tell, is_stopped)
 
 
-def check(plan: Plan) -> None:
+def play(
+    plan: Plan,
+    scenario: Scenario,
+    *,
+    seed: int,
+    progress: Observer,
+    router: RouterKind = "memory",
+    costs: Path | None = None,
+    is_stopped: Callable[[], bool] = lambda: False,
+    recording: Recording | None = None,
+) -> Played:
+    """Run a scenario of `xmpplab verify` on the plan's network in virtual time; its steps begin at moments that the
+    seed chooses. The same arguments give the same digest.
+
+    Once `is_stopped` is true, the report is of the run so far. Raises BadInput for what cannot be simulated.
+    """
+    from cluster.simulation import scenario as scenarios
+    from cluster.simulation.costs import read
+
+    check(plan, router)
+    scenarios.check(plan, scenario, router)
+    service = read(costs) if costs is not None else None
+    steps = scenarios.schedule(scenario, seed)
+    return scenarios.play(plan, scenario, seed, steps, progress, router, is_stopped, recording, service)
+
+
+def simulate_seeds(
+    plan: Plan,
+    seeds: Sequence[int],
+    *,
+    tell: Callable[[str], None],
+    is_stopped: Callable[[], bool],
+    people: int = 0,
+    **how: Any,
+) -> Iterator[SimulationReport]:
+    """`simulate` with each seed, on all cores; the reports in the order of the seeds, and those so far once
+    `is_stopped` is true."""
+    from cluster.simulation.spread import cores, results, with_seed
+
+    check(plan, how.get("router", "memory"))
+    needed, free = _memory(plan, people_in(plan, people))
+    most = min(cores(), max(1, int(free / (needed + PROCESS_BYTES))))
+    return results(with_seed(simulate, plan=plan, people=people, **how), seeds, tell, is_stopped, most)
+
+
+def play_seeds(
+    plan: Plan,
+    scenario: Scenario,
+    seeds: Sequence[int],
+    *,
+    router: RouterKind,
+    costs: Path | None,
+    tell: Callable[[str], None],
+    is_stopped: Callable[[], bool],
+) -> Iterator[Played]:
+    """`play` with each seed, as `simulate_seeds`."""
+    from cluster.simulation import scenario as scenarios
+    from cluster.simulation.spread import results, with_seed
+
+    check(plan, router)
+    scenarios.check(plan, scenario, router)
+    run = with_seed(play_shown, plan=plan, scenario=scenario, router=router, costs=costs)
+    return results(run, seeds, tell, is_stopped)
+
+
+def play_shown(
+    plan: Plan,
+    scenario: Scenario,
+    *,
+    seed: int,
+    router: RouterKind,
+    costs: Path | None,
+    tell: Callable[[str], None],
+    is_stopped: Callable[[], bool],
+    recording: Recording | None = None,
+) -> Played:
+    """`play`, whose progress `tell` gets in one line."""
+    from cluster.simulation.scenario import Shown
+
+    how: dict[str, Any] = {"router": router, "costs": costs, "is_stopped": is_stopped, "recording": recording}
+    return play(plan, scenario, seed=seed, progress=Shown(tell, seed), **how)
+
+
+_RECORDED = {"journal.jsonl", "logs", "plan.json", "redis", "targets", "timeline.jsonl", "version", "lock", "sockets"}
+"""All that a recording has in its folder: with anything else in it, the folder is not replaced."""
+
+
+@contextmanager
+def record(plan: Plan, folder: Path | None, watcher: Watcher | None = None) -> Iterator[Recording]:
+    """A recording for one run, which follows every stanza and has the same digest as without.
+
+    `folder`: is left as that of a lab that is down, in place of an earlier recording; None: the recording ends with the
+    context. Raises BadInput where something else is in it.
+    """
+    from cluster.lab.errors import of_system
+    from cluster.lab.folder import LABS, LabFolder
+    from cluster.simulation.recording import Recording, Unwatched
+
+    with TemporaryDirectory(prefix="xmpplab-") as temporary:
+        kept = LabFolder(Path(temporary, plan.name) if folder is None else folder)
+        if kept.path.parent.name == LABS:
+            raise BadInput(f"{kept.path} is the place of a running lab; name a folder outside {LABS}")
+        try:
+            if kept.journal.exists() and {each.name for each in kept.path.iterdir()} <= _RECORDED:
+                kept.remove()
+            elif kept.path.exists() and any(kept.path.iterdir()):
+                raise BadInput(f"{kept.path} has other files than a recording; name another folder")
+            recording = Recording(kept, plan, watcher or Unwatched())
+        except OSError as error:
+            raise BadInput(f"{kept.path}: {of_system(error)}; name another folder") from None
+        try:
+            yield recording
+        finally:
+            recording.close()
+
+
+def shrink_scenario(
+    file: ScenarioFile,
+    plan: Plan,
+    *,
+    seed: int,
+    broken: Collection[str],
+    router: RouterKind = "memory",
+    tell: Callable[[str], None] = lambda text: None,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> dict[str, Any]:
+    """The smallest scenario that still breaks one of these promises with this seed, as the document of a file.
+
+    `broken`: of the failures of its report. Once `is_stopped` is true, the smallest one so far.
+    """
+    from cluster.simulation.shrink import Trials, of_scenario
+
+    return of_scenario(file, plan, seed, router, broken, Trials(tell, is_stopped))
+
+
+def shrink(
+    plan: Plan,
+    *,
+    report: SimulationReport,
+    duration_s: float,
+    people: int,
+    troubles: int,
+    router: RouterKind = "memory",
+    tell: Callable[[str], None] = lambda text: None,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """The smallest run that still breaks a promise as this one of `simulate` did, as the document of a scenario.
+
+    With it, the accounts that the topology does not have, and their contacts.
+    """
+    from cluster.simulation.population import accounts, with_people
+    from cluster.simulation.report import promise_of
+    from cluster.simulation.run import Course
+    from cluster.simulation.shrink import Trials, of_people
+
+    count, known = (
+        people_in(plan, people),
+        {f"{each.localpart}@{server.domain}" for server, each in accounts(plan)},
+    )
+    course = Course(range(count), range(troubles), duration_s, duration_s, router)
+    broken, trials = [promise_of(each) for each in report.broken], Trials(tell, is_stopped)
+    document, left = of_people(with_people(plan, count, report.seed), report.seed, course, broken, trials)
+    added = [person for person in left if str(person.jid) not in known]
+    return document, {str(each.jid): [str(contact.jid) for contact in each.contacts] for each in added}
+
+
+def check(plan: Plan, router: RouterKind) -> None:
     """Raises BadInput that lists all parts of the plan that cannot be simulated, with remedies."""
+    from cluster.simulated_redis import lua
+
+    if router == "redis" and not lua.is_here():
+        raise BadInput(lua.REMEDY)
     ours = {node.name for node in plan.ours}
     foreign = [node for node in plan.servers if node.name not in ours]
     found = [f"server {node.name} is of kind {node.kind}, a program of its own; make it xmpplab" for node in foreign]
-    found += [f"gateway {each.name} ({each.domain}) has no simulated network; leave it out" for each in plan.gateways]
-    found += [f"network {each.name} is not simulated; leave it out" for each in plan.networks]
     found += [
-        f"server {node.name} has a link with `transport: s2s`; leave the key out, so that the router carries it"
-        for node in plan.ours
-        if node.s2s_peers and not foreign
+        f"network {each.name} is a real one; leave `external` out, so that it is simulated"
+        for each in plan.networks
+        if each.is_external
     ]
+    if any(node.asks_outside for node in plan.servers):
+        found.append("`resolver: system` asks for domains that are not simulated; leave it out")
     if found:
         raise BadInput(f"{plan.topology} cannot be simulated:\n" + "\n".join(f"  {each}" for each in found))
 
 
-def check_memory(plan: Plan, people: int) -> None:
-    """Raises BadInput where the run needs more memory than is free."""
-    import psutil
+def with_population(plan: Plan, preset: PresetName) -> Plan:
+    """The plan with this population, in place of its own."""
+    import msgspec
 
+    return msgspec.structs.replace(plan, population={"preset": preset})
+
+
+def people_in(plan: Plan, people: int) -> int:
+    """The number of people of a run: `people`, or what the topology says, or one for each account."""
     from cluster.simulation.population import accounts
 
-    count = max(people, len(accounts(plan)))
-    needed = len(plan.servers) * DOMAIN_BYTES + count * PERSON_BYTES
-    free = psutil.virtual_memory().available * SHARE
+    return people or int(plan.population.get("people", 0)) or len(accounts(plan))
+
+
+def devices_of(plan: Plan, people: int) -> float:
+    """The number of devices of this many people."""
+    from cluster.topology.population import population
+
+    return people * sum(number * share for number, share in enumerate(population(plan.population).devices, 1))
+
+
+def _memory(plan: Plan, people: int) -> tuple[float, float]:
+    """The bytes that a run needs, and those that may be taken."""
+    import psutil
+
+    needed = len(plan.servers) * DOMAIN_BYTES + devices_of(plan, people) * DEVICE_BYTES
+    return needed, psutil.virtual_memory().available * SHARE
+
+
+def check_memory(plan: Plan, people: int) -> None:
+    """Raises BadInput where the run needs more memory than is free."""
+    needed, free = _memory(plan, people)
     if needed > free:
         raise BadInput(
-            f"{len(plan.servers):,} domains with {count:,} people need about {needed / 2**30:.1f} GiB of memory, and "
-            f"{free / 2**30:.1f} GiB may be taken; simulate fewer people (--people) or domains"
+            f"{len(plan.servers):,} domains with {people:,} people and {devices_of(plan, people):,.0f} devices need "
+            f"about {needed / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB may be taken; simulate fewer people "
+            "(--people) or domains"
         )

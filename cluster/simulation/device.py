@@ -12,6 +12,7 @@ from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from cluster.client.managed import Break, Breaks
 from cluster.simulation.node import CERTIFICATE
 from cluster.virtual.host import Host
 from cluster.virtual.timeline import VirtualCall
@@ -30,6 +31,8 @@ RETRY_S = 1.0
 CONNECT_TIMEOUT_S = 10.0
 KEEPALIVE_S = 60.0
 """Interval of requests for acknowledgement; a server that does not answer before the next one is gone."""
+REST_AFTER_S = 2.0
+"""How often it looks whether its stream is idle: then the parser's memory is freed."""
 GOODBYE_S = 5.0
 """How long the server may take to end its side of the stream."""
 BROKEN = (StreamFailed, StreamError, sasl.SaslError)
@@ -42,6 +45,9 @@ class User(Protocol):
 
     def on_online(self, *, is_new: bool) -> None:
         """The device is online; `is_new`: with a new session instead of a resumed one."""
+
+    def on_break(self) -> None:
+        """Its connection is lost; it is going to connect again."""
 
     def on_offline(self) -> None:
         """The device is offline after `leave`."""
@@ -59,11 +65,17 @@ class _Line(TwistedProtocol):
     def __init__(self, device: Device, stream: InitiatingStream) -> None:
         self.stream = stream
         self._device = device
+        self._was_read = False
+        """Something arrived since the last look."""
+        self._look: VirtualCall | None = None
 
     def connectionMade(self) -> None:
         self._flush()
 
     def dataReceived(self, data: bytes) -> None:
+        self._was_read = True
+        if self._look is None:
+            self._look = self._device.host.callLater(REST_AFTER_S, self._let_rest)
         try:
             self.stream.receive_data(data)
             for event in self.stream.events():
@@ -80,6 +92,7 @@ class _Line(TwistedProtocol):
         except BROKEN as error:
             self._device.troubles += 1
             self._device.trouble = str(error)
+            self._device._is_in_trouble = True
             self.transport.abortConnection()
         self._flush()
 
@@ -89,7 +102,18 @@ class _Line(TwistedProtocol):
         self.stream.tls_started({sasl.EXPORTER: exported, sasl.END_POINT: CERTIFICATE})
         self._flush()
 
+    def _let_rest(self) -> None:
+        self._look = None
+        if self._was_read:
+            self._was_read = False
+            self._look = self._device.host.callLater(REST_AFTER_S, self._let_rest)
+        else:
+            self.stream.rest()
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
         self._device.lost()
 
     def _flush(self) -> None:
@@ -103,23 +127,39 @@ class Device(ClientFactory):
     noisy = False
 
     def __init__(
-        self, host: Host, address: tuple[str, int], login: Login, user: User, chance: Random, greeting: Sequence[Stanza]
+        self,
+        host: Host,
+        addresses: Sequence[tuple[str, int]],
+        login: Login,
+        user: User,
+        chance: Random,
+        greeting: Sequence[Stanza],
+        retry_s: float = RETRY_S,
     ) -> None:
-        """`address`: of the server; `greeting`: stanzas that begin each new session."""
+        """`addresses`: of the nodes of its domain, in the order in which it tries them (RFC 6120 section 3.2.1);
+        `greeting`: stanzas that begin each new session; `retry_s`: mean time before it connects again, but RETRY_S
+        after an error of the stream."""
         self.is_online = False
         """It is logged in, and can send stanzas."""
-        self.breaks = 0
-        """How often the connection broke."""
+        self.breaks = Breaks()
+        """How often the connection broke, and what that cost."""
+        self.greeting = greeting
         self.troubles = 0
         """Streams that ended with an error of the server, or one that the client found."""
         self.trouble = ""
         """The last of these errors."""
-        self._host = host
-        self._address = address
+        self.host = host
+        self._retry_s = retry_s
+        self._is_in_trouble = False
+        """The last stream ended with an error."""
+        self._addresses = addresses
+        self._tried = 0
+        """Addresses that were tried since the last connection, or the last pause; while it connects, at least 1."""
+        self._acknowledged_before = 0
+        self._away_until_s = 0.0
         self._login = login
         self._user = user
         self._chance = chance
-        self._greeting = greeting
         self._wants = False
         self._line: _Line | None = None
         self._sm = StreamManagement()
@@ -141,10 +181,15 @@ class Device(ClientFactory):
         """How many sent stanzas the server has not acknowledged."""
         return self._sm.unacknowledged
 
+    @property
+    def acknowledged(self) -> int:
+        """How many of its stanzas the server has handled, greetings included; always the first ones."""
+        return self._acknowledged_before + self._sm.acknowledged_count
+
     def come(self) -> None:
         """Go online, and stay online."""
         self._wants, self._goodbye = True, None
-        if self._line is None and self._retry is None:
+        if self._line is None and self._retry is None and not self._tried:
             self._connect()
 
     def leave(self, goodbye: Stanza) -> None:
@@ -163,7 +208,7 @@ class Device(ClientFactory):
         line.stream.close()
         line.transport.write(self._sm.ack() + self._goodbye.raw + line.stream.data_to_send())
         self._goodbye, self._sm.id = None, ""
-        self._host.callLater(GOODBYE_S, line.transport.loseConnection)
+        self.host.callLater(GOODBYE_S, line.transport.loseConnection)
 
     def send(self, stanzas: Sequence[Stanza]) -> None:
         """Send stanzas now, or once it is online again."""
@@ -171,19 +216,33 @@ class Device(ClientFactory):
         if self._line is not None and self.is_online:
             self._line.transport.write(b"".join([stanza.raw for stanza in stanzas]) + request)
 
-    def cut(self) -> None:
-        """Break the connection with a reset."""
+    def cut(self, away_s: float = 0.0) -> None:
+        """Break the connection with a reset, and do not reconnect for this time."""
+        self._away_until_s = self.host.seconds() + away_s
         if self._line is not None:
             self._line.transport.abortConnection()
+
+    def roam(self, address: str) -> None:
+        """Go on from another address: the connection is lost without a word to either side.
+
+        As on a phone, the system tells the client of its new network. Without effect while it is not connected.
+        """
+        line = self._line
+        if line is not None:
+            self.host.move(address)
+            line.connectionLost()
 
     # --- of its connection
 
     def _connect(self) -> None:
         self._retry = None
-        self._host.connectTCP(*self._address, self, timeout=CONNECT_TIMEOUT_S)
+        address = self._addresses[self._tried]
+        self._tried += 1
+        self.host.connectTCP(*address, self, timeout=CONNECT_TIMEOUT_S)
 
     def buildProtocol(self, addr: object) -> _Line:
         """The connection is established."""
+        self._tried = 0
         resumption = None
         if self._sm.id and self._bound is not None:
             resumption = Resumption(self._bound.jid, self._sm.id, self._sm.handled)
@@ -194,7 +253,12 @@ class Device(ClientFactory):
         return f"{self._chance.getrandbits(128):032x}"
 
     def clientConnectionFailed(self, connector: object, reason: Failure) -> None:
-        """The server cannot be reached: try again."""
+        """The server cannot be reached: try the next node, or again later."""
+        if self._wants and self._tried < len(self._addresses):
+            self._connect()
+            return
+        if self.breaks and self.breaks[-1].back_s is None:
+            self.breaks[-1].tries += 1
         self._try_again()
 
     def lost(self) -> None:
@@ -203,15 +267,20 @@ class Device(ClientFactory):
         if self._keepalive is not None:
             self._keepalive.cancel()
             self._keepalive = None
+        if was_online and self._wants:
+            self.breaks.append(Break(self.host.seconds()))
+            self._user.on_break()
         if self._wants:
-            self.breaks += was_online
             self._try_again()
         else:
             self._user.on_offline()
 
     def _try_again(self) -> None:
+        self._tried = 0
         if self._wants:
-            self._retry = self._host.callLater(RETRY_S * (0.5 + self._chance.random()), self._connect)
+            away_s = max(0.0, self._away_until_s - self.host.seconds())
+            mean_s = RETRY_S if self._is_in_trouble else self._retry_s
+            self._retry = self.host.callLater(away_s + mean_s * (0.5 + self._chance.random()), self._connect)
 
     # --- of its stream
 
@@ -222,16 +291,17 @@ class Device(ClientFactory):
             self.cut()
             return
         self._is_heard = False
-        self._keepalive = self._host.callLater(KEEPALIVE_S, self._keep_alive)
+        self._keepalive = self.host.callLater(KEEPALIVE_S, self._keep_alive)
         self._write(sm.REQUEST)
 
     def bound(self, bound: Bound) -> None:
         """The login is done."""
-        self._bound = bound
-        self._keepalive = self._host.callLater(KEEPALIVE_S, self._keep_alive)
+        self._bound, self._is_in_trouble = bound, False
+        self._keepalive = self.host.callLater(KEEPALIVE_S, self._keep_alive)
         if bound.is_resumed:
             assert bound.h is not None
             self._write(self._sm.acknowledged(bound.h))
+            self._note_back(is_resumed=True, sent_again=self._sm.unacknowledged)
             self.is_online = True
             self._write(self._sm.resend())
             self._user.on_online(is_new=False)
@@ -240,13 +310,20 @@ class Device(ClientFactory):
         if bound.h is not None:
             self._sm.acknowledged(bound.h)
         left = [each for each in self._sm.take_unacknowledged() if each.stanza.kind == "message"]
+        self._note_back(is_resumed=False, sent_again=len(left))
+        self._acknowledged_before = self.acknowledged
         self._sm, self._is_managed = StreamManagement(), False
         self._write(f"<enable xmlns='{SM}' resume='true'/>".encode())
-        first = [*(Unacknowledged(stanza, 0.0) for stanza in self._greeting), *left]
+        first = [*(Unacknowledged(stanza, 0.0) for stanza in self.greeting), *left]
         request = self._sm.sent(first)
         self._write(b"".join([each.stanza.raw for each in first]) + request)
         self.is_online = True
         self._user.on_online(is_new=True)
+
+    def _note_back(self, *, is_resumed: bool, sent_again: int) -> None:
+        if self.breaks and self.breaks[-1].back_s is None:
+            last = self.breaks[-1]
+            last.back_s, last.is_resumed, last.sent_again = self.host.seconds(), is_resumed, sent_again
 
     def take(self, child: Slice) -> None:
         """Handle a child element of the stream."""

@@ -1,39 +1,55 @@
-"""How people behave. The workload is open: conversations begin at a rate that does not depend on the network."""
+"""How people behave, by chance. The workload is open: what they begin does not depend on the speed of the network.
+
+The rates follow the rhythm of the day by thinning: events come at the rate of the busiest hour, and each happens with
+the share of its hour (P. Lewis, G. Shedler: Simulation of Nonhomogeneous Poisson Processes by Thinning, 1979).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect
+from itertools import accumulate
 from math import log
 from random import Random
 
+from cluster.topology.population import Population
 
-@dataclass(frozen=True)
+MAX_CHARACTERS = 4_000
+MAX_SMS_CHARACTERS = 300
+HOUR_S = 3_600.0
+
+
 class Habits:
-    """Parameters of the distributions; times are means of exponential ones unless another one is named."""
+    """Draws from the distributions of a population."""
 
-    arrives_s: float = 60.0
-    """First logins are uniformly distributed over this time."""
-    stays_s: float = 1_200.0
-    """Length of a session."""
-    away_s: float = 300.0
-    """Time between two sessions."""
-    talks_every_s: float = 120.0
-    """Time between two conversations that a person begins, each with a random contact."""
-    answers: float = 0.7
-    """Probability that an online receiver answers a message; a conversation has 3.3 messages on average."""
-    thinks_s: float = 6.0
-    """Median time before an answer, log-normal; `thinks_spread` is the sigma of its logarithm."""
-    thinks_spread: float = 0.8
-    message_characters: float = 60.0
-    """Length of a message body."""
-    shows_every_s: float = 300.0
-    """Time between two changes of presence, to a random one of available, away, dnd and xa."""
-    breaks_every_s: float = 900.0
-    """Time between two breaks of the connection; the stream is resumed after each."""
+    def __init__(self, of: Population) -> None:
+        self.of = of
+        self._device_shares = [*accumulate(of.devices)]
+
+    def devices(self, chance: Random) -> int:
+        """How many devices somebody has."""
+        if len(self._device_shares) == 1:
+            return 1
+        return 1 + min(bisect(self._device_shares, chance.random()), len(self._device_shares) - 1)
+
+    def is_active(self, now_s: float, chance: Random) -> bool:
+        """Whether an event of the busiest hour's rate happens at this time."""
+        hours = now_s / HOUR_S
+        begin = self.of.rhythm[(self.of.begins + int(hours)) % 24]
+        end = self.of.rhythm[(self.of.begins + int(hours) + 1) % 24]
+        share = begin + (end - begin) * (hours % 1)
+        return share >= 1 or chance.random() < share
+
+    def answers(self, chance: Random) -> bool:
+        """Whether somebody answers a message."""
+        return chance.random() < self.of.answer
 
     def think_s(self, chance: Random) -> float:
         """Time before an answer."""
-        return chance.lognormvariate(log(self.thinks_s), self.thinks_spread)
+        return chance.lognormvariate(log(self.of.thinking), self.of.thinking_spread)
+
+    def text(self, chance: Random, at_most: int = MAX_CHARACTERS) -> str:
+        """What somebody writes."""
+        return "x" * min(1 + int(in_s(self.of.characters, chance)), at_most)
 
 
 def in_s(mean_s: float, chance: Random) -> float:

@@ -2,103 +2,217 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from cluster.lab.serving import roster
-from cluster.membership.memory import SILENCE_S, MemoryMembership
-from cluster.router.memory import MemoryNetwork
-from cluster.router.settings import FaultSettings, merged, parse
+from cluster.lab.state import State
+from cluster.router.settings import FaultSettings, merged
+from cluster.simulated_redis.server import SimulatedRedis
 from cluster.simulation import passwords
+from cluster.simulation.backbone import Backbone
+from cluster.simulation.costs import Costs, Machines
+from cluster.simulation.foreign import RESTART_S, Foreign
+from cluster.simulation.in_memory import InMemory
+from cluster.simulation.in_redis import InRedis
 from cluster.simulation.journal import Journal
 from cluster.simulation.node import SimulatedNode
-from cluster.store.memory import memory_store
-from cluster.store.port import Store
+from cluster.simulation.recording import Recording
+from cluster.simulation.router_kind import RouterKind
 from cluster.topology.plan import Plan, XmpplabServer
+from cluster.virtual.host import Host
 from cluster.virtual.network import Network
-from cluster.virtual.timeline import Timeline
+from cluster.virtual.timeline import NS, Timeline
 
-ACKNOWLEDGE_AFTER_S = 0.01
-"""Stanzas that settled less than this time before a crash are delivered again, as with Redis."""
+START_UTC_S = 1_700_000_000
+"""2023-11-14T22:13:20Z: the wall-clock time at the start of each run."""
+EVENTS_AT_ONCE = 5_000
+"""Events between two checks for an interrupt."""
+IN_TURN_S = 0.02
+"""A node that is to crash within a turn does so in this time, also without a turn that writes something."""
 
 
 class SimulatedLab:
-    """A simulated lab. Its stores outlive its nodes, as Redis does."""
+    """A simulated lab: its backbone outlives its nodes."""
 
-    def __init__(self, plan: Plan, seed: int) -> None:
-        """The same plan and seed give the same run."""
+    def __init__(
+        self, plan: Plan, seed: int, hops: int = 0, router: RouterKind = "memory", recording: Recording | None = None,
+        costs: Costs | None = None,
+    ) -> None:  # fmt: skip
+        """The same arguments give the same run. `hops`: how many of the latest ones are kept; `costs`: None where
+        nothing takes time."""
         self.plan = plan
         self.seed = seed
-        self.journal = Journal()
+        self.recording = recording
+        self.journal = Journal(hops)
         self.timeline = Timeline()
         self.network = Network(self.timeline, str(seed))
-        self.stores: dict[str, Store] = {}
-        """The stores, by domain."""
+        self.machines = Machines(self.timeline, costs) if costs is not None else None
+        """The service times of the processes."""
         self.nodes: dict[str, SimulatedNode] = {}
         """The running nodes, by name."""
-        redis = self.network.host("redis")
-        self.memberships = {node.domain: MemoryMembership(redis) for node in plan.ours}
-        self.router = MemoryNetwork(
-            redis, self.memberships, plan.max_backlog, plan.served_by, ACKNOWLEDGE_AFTER_S, _apart(plan)
-        )
-        self._faults = {(link.from_, link.to): link.faults for link in plan.links}
-        for link in self._faults:
-            self.set_link(*link, is_down=False)
-        self._planned = {node.name: node for node in plan.ours}
+        self.redis: SimulatedRedis | None = None
+        self.domains = [*dict.fromkeys(node.domain for node in plan.ours)]
+        self.backbone = self._backbone(router)
+        self._faults: dict[tuple[str, str], dict[str, Any]] = {}
+        self._of_plan = {(link.from_, link.to): link.faults for link in plan.links}
+        self.planned = {node.name: node for node in plan.ours}
+        """The nodes of the plan, by name."""
         self._of_domain: dict[str, list[XmpplabServer]] = {}
         for node in plan.ours:
             self._of_domain.setdefault(node.domain, []).append(node)
         self._starts: dict[str, int] = {}
+        self._looked_ns = 0
+        """When the recording looked last."""
+        self.supervisor = self.network.host("supervisor")
+        self.foreign = Foreign(self)
+        """The gateways and foreign networks."""
+
+    def _backbone(self, router: RouterKind) -> Backbone:
+        if router == "redis":
+            in_redis = InRedis(self.plan, self.network, self.journal, self.utc_s, self.machines)
+            self.redis = in_redis.redis
+            return in_redis
+        return InMemory(self.plan, self.network.host("redis"), self.journal, self._take_over)
 
     async def start(self) -> None:
         """Create the accounts, and start all nodes."""
+        self.backbone.start()
+        for link in self._of_plan:
+            self.mend(*link)
         for node in self.plan.ours:
-            store = self.stores.setdefault(node.domain, memory_store())
             for seed in node.accounts:
-                await store.accounts.seed(passwords.account(seed.localpart, seed.password), roster(seed))
-        for name in self._planned:
+                account = passwords.account(seed.localpart, seed.password)
+                await self.backbone.seed(node.domain, account, roster(seed))
+        for name in self.planned:
             self.start_node(name)
+        self.foreign.start()
 
     def start_node(self, name: str) -> None:
-        """Start a node, for the first time or after a crash."""
-        node = self._planned[name]
+        """Start a node, for the first time or after a crash; without effect where it runs."""
+        if name in self.nodes:
+            return
+        if name not in self.planned:
+            self.foreign.start_node(name)
+            return
+        node = self.planned[name]
         self._starts[name] = number = self._starts.get(name, 0) + 1
-        self.nodes[name] = SimulatedNode(self, node, self.stores[node.domain], number)
+        self.nodes[name] = SimulatedNode(self, node, number)
 
     def crash(self, name: str) -> None:
         """Kill a node: its memory is lost. Another node of its domain takes over after SILENCE_S."""
         crashed = self.nodes.pop(name, None)
         if crashed is None:
+            self.foreign.crash(name)
             return
-        crashed.host.crash()
-        was_reader = self.router.forget(crashed.router)
-        self.memberships[crashed.node.domain].crash(crashed.nodes)
-        if was_reader:
-            self.router.clock.callLater(SILENCE_S, self._have_read, crashed.node.domain)
+        crashed.crash()
 
-    def set_link(self, from_: str, to: str, *, is_down: bool) -> None:
-        """Take the link from one domain to another down, or bring it up, with the faults that it has in the plan."""
-        faults = merged({}, self._faults.get((from_, to), {}), 0.0)
-        if is_down:
-            faults |= parse({"down": "always"})
-        self.router.set_faults(from_, to, FaultSettings(f"{self.plan.fault_seed} {self.seed}", faults))
+    def died(self, name: str) -> None:
+        """A node has ended by itself: it is started again after RESTART_S, as by a supervisor."""
+        self.crash(name)
+        self.supervisor.callLater(RESTART_S, self.start_node, name)
 
-    def _have_read(self, domain: str) -> None:
-        """Let the first running node of a domain read its links, unless a node does."""
-        if domain not in self.router.readers:
-            for node in self.nodes.values():
-                if node.node.domain == domain:
-                    node.read_links()
-                    return
+    def crash_in_turn(self, name: str) -> None:
+        """Kill a node when it has handled some input and written nothing that comes of it; within IN_TURN_S in any
+        case.
+
+        Over Redis it is killed between two turns: what a turn writes to a connection is under way before its end here.
+        """
+        node = self.nodes.get(name)
+        if self.redis is not None:
+            self.crash(name)
+        elif node is None:
+            self.foreign.crash(name)
+        else:
+            node.turn.is_last = True
+            node.host.callLater(IN_TURN_S, self.crash, name)
+
+    def host_of(self, name: str) -> Host:
+        """The process of a running node."""
+        return (self.nodes.get(name) or self.foreign.nodes[name]).host
+
+    def restart(self, name: str) -> None:
+        """Stop a node in an orderly way, and start it again."""
+
+        def start() -> None:
+            self.crash(name)
+            self.start_node(name)
+
+        (self.nodes.get(name) or self.foreign.nodes[name]).stop(start)
+
+    def set_faults(self, from_: str, to: str, faults: Mapping[str, Any]) -> None:
+        """Add these faults to the link from one domain to another, in the form of `settings.parse`; None removes
+        one."""
+        self._give_faults(from_, to, merged(self._faults.get((from_, to), {}), faults, self.timeline.seconds()))
+
+    def mend(self, from_: str, to: str) -> None:
+        """Give a link the faults of the plan, and no others."""
+        self._give_faults(from_, to, merged({}, self._of_plan.get((from_, to), {}), 0.0))
+
+    def _give_faults(self, from_: str, to: str, faults: dict[str, Any]) -> None:
+        self._faults[from_, to] = faults
+        self.backbone.set_faults(from_, to, FaultSettings(f"{self.plan.fault_seed} {self.seed}", faults))
+
+    def left_over(self) -> list[str]:
+        """What nodes and links keep; empty when all clients have logged out and all has been delivered."""
+        left = [each for node in self.nodes.values() for each in node.left_over()]
+        return left + self.backbone.left_over()
+
+    def is_running(self, name: str) -> bool:
+        """Whether a node is up and not paused."""
+        node = self.nodes.get(name) or self.foreign.nodes.get(name)
+        return node is not None and node.is_ready and node.host.life.runs
+
+    def state_of(self, name: str) -> State:
+        """The state of a node, in the words of a lab."""
+        node = self.nodes.get(name)
+        if node is None:
+            return "restarting"
+        if not node.host.life.runs:
+            return "paused"
+        return "running" if node.is_ready else "starting"
+
+    def faults_of(self, from_: str, to: str) -> Mapping[str, Any]:
+        """The faults of the link from one domain to another, in the form of `settings.parse`."""
+        return self._faults.get((from_, to), {})
+
+    def mark(self, what: str) -> None:
+        """Note in the recording, if there is one, that this is done to the lab."""
+        if self.recording is not None:
+            self.recording.mark(self.utc_s(), what)
+
+    def let_pass(self, seconds: float, meanwhile: Callable[[], None]) -> None:
+        """Let virtual time pass. `meanwhile` is called after each EVENTS_AT_ONCE events, of a recorded run after each
+        second, too; it may raise."""
+        timeline = self.timeline
+        end_ns = timeline.now_ns + int(seconds * NS)
+        while True:
+            until_ns = end_ns if self.recording is None else min(end_ns, (timeline.now_ns // NS + 1) * NS)
+            while not timeline.run(until_ns, EVENTS_AT_ONCE):
+                meanwhile()
+            if self.recording is not None and until_ns % NS == 0 and until_ns > self._looked_ns:
+                self._looked_ns = until_ns
+                self.recording.second(self)
+                meanwhile()
+            if until_ns == end_ns:
+                return
+
+    def _take_over(self, domain: str) -> None:
+        """Let the first running node of a domain read its links."""
+        for node in self.nodes.values():
+            if node.node.domain == domain:
+                node.read_links()
+                return
+
+    def utc_ns(self) -> int:
+        """The wall-clock time of all hosts."""
+        return START_UTC_S * NS + self.timeline.now_ns
+
+    def utc_s(self) -> float:
+        """As `utc_ns`, in seconds."""
+        return START_UTC_S + self.timeline.seconds()
 
     def node_of(self, domain: str, number: int) -> XmpplabServer:
         """The node that the client with this number connects to."""
         nodes = self._of_domain[domain]
         return nodes[number % len(nodes)]
-
-
-def _apart(plan: Plan) -> list[tuple[str, str]]:
-    if all(node.peers is None for node in plan.ours):
-        return []
-    return [
-        (one.domain, other.domain) for one, other in permutations(plan.ours, 2) if not one.is_joined_to(other.domain)
-    ]

@@ -1,216 +1,115 @@
-"""A simulated person: acts by its habits, and reports what its device receives to the checker."""
+"""A simulated person: begins conversations, and has some devices."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any
-from xml.sax.saxutils import quoteattr
 
-from cluster.simulation.device import Device
-from cluster.simulation.habits import Habits, in_s
-from cluster.virtual.host import Host
-from cluster.xmpp.element import Element
-from cluster.xmpp.errors import Condition, StanzaError
+from cluster.simulation.habits import MAX_CHARACTERS, MAX_SMS_CHARACTERS, Habits, in_s
+from cluster.simulation.resource import Resource
+from cluster.topology.plan import AccountSeed, XmpplabServer
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.namespaces import CLIENT, ROSTER
-from cluster.xmpp.parser import Slice
-from cluster.xmpp.stanza import Stanza, make
-from cluster.xmpp.streams.login import Login
+from cluster.xmpp.namespaces import CLIENT
+from cluster.xmpp.quoting import quoteattr
+from cluster.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:
     from cluster.simulation.population import Population
 
-SHOWS = ("", "away", "dnd", "xa")
-RESOURCE = "sim"
-_SHOW = re.compile(rb"<show>([a-z]+)</show>")
-_MARK = re.compile(rb"""<(?:stanza-id|delivery)\s[^>]*?\sid=["']([^"']*)""")
-GREETING = [
-    make("iq", id="roster", type="get", payload=[Element(f"{{{ROSTER}}}query")]),
-    make("presence"),
-]
-GOODBYE = make("presence", type="unavailable")
-
 
 class Person:
-    """Logs in and out, talks to its contacts, and has one device."""
+    """Talks to its contacts, in rooms, and to phones and mailboxes."""
 
     def __init__(
-        self, number: int, jid: Jid, login: Login, population: Population, host: Host, server: tuple[str, int]
+        self, number: int, seed: AccountSeed, node: XmpplabServer, population: Population, rooms: Sequence[Jid]
     ) -> None:
-        """`number`: identifies it at the checker; `server`: the address that its device connects to."""
+        """`number`: identifies it at the checker; `node`: the first one that its devices connect to."""
         self.number = number
-        self.jid = jid
+        self.node = node
+        self.jid = Jid(seed.localpart, node.domain)
         self.contacts: list[Person] = []
         """The contacts of its roster that are simulated; subscribed both ways."""
-        self.show = ""
-        """The `<show/>` of its last presence."""
-        self.seen: dict[str, str] = {}
-        """The `<show/>` of each available resource that it knows of, by full JID."""
-        self.there_since_ns = 0
-        """When its session began."""
-        self._of_all = population
-        self._habits: Habits = population.habits
-        self.host = host
-        self.server = server[0]
-        """Name of the node that it connects to."""
-        self.logins = 0
-        self._chance = Random(f"{population.lab.seed} {jid}")
-        self._timers: dict[str, Any] = {}
-        self.device = Device(host, server, login, self, self._chance, GREETING)
+        self.rooms = rooms
+        """Those that it visits."""
+        self.population = population
+        self.lab = population.lab
+        self.checker = population.checker
+        self.habits: Habits = population.habits
+        self.chance = Random(f"{self.lab.seed} {self.jid}")
+        self._talks: Any = None
+        count = self.habits.devices(self.chance)
+        self.has_carbons = count > 1 and "carbons" in node.modules
+        self.resources = [self._resource(index, node.domain, seed.password) for index in range(count)]
+        if self.has_carbons:
+            self.checker.copies.devices[str(number)] = [each.address for each in self.resources]
 
-    # --- what it does
+    def _resource(self, index: int, domain: str, password: str) -> Resource:
+        node = self.lab.node_of(domain, self.number + index)
+        host = self.lab.network.host(f"{self.jid}/{index}")
+        return Resource(self, index, host, (node.name, node.c2s_port), password)
 
     def begin(self) -> None:
         """Start to act."""
-        self._in("come", self._chance.random() * self._habits.arrives_s, self._come)
+        for resource in self.resources:
+            resource.begin()
+        self._talk_later()
 
     def rest(self) -> None:
-        """Stop to act; an online device stays online."""
-        for timer in self._timers.values():
-            if timer.active():
-                timer.cancel()
-        self._timers.clear()
-
-    def _in(self, what: str, seconds: float, do: Callable[[], None]) -> None:
-        """Schedule an action; at most one of each kind is scheduled."""
-        self._timers[what] = self.host.callLater(seconds, do)
-
-    def _by_chance(self, what: str, mean_s: float, do: Callable[[], None]) -> None:
-        self._in(what, in_s(mean_s, self._chance), do)
-
-    def _come(self) -> None:
-        self.device.come()
-        self._by_chance("leave", self._habits.stays_s, self._leave)
-        self._by_chance("break", self._habits.breaks_every_s, self._break)
-        self._by_chance("show", self._habits.shows_every_s, self._change)
-        if self.contacts:
-            self._by_chance("talk", self._habits.talks_every_s, self._talk)
-
-    def _leave(self) -> None:
-        self.rest()
-        self.leave()
-        self._by_chance("come", self._habits.away_s, self._come)
+        """Stop acting; online devices stay online."""
+        if self._talks is not None and self._talks.active():
+            self._talks.cancel()
+        for resource in self.resources:
+            resource.rest()
 
     def leave(self) -> None:
         """Log out."""
-        self.device.leave(GOODBYE)
+        for resource in self.resources:
+            resource.leave()
 
-    def _break(self) -> None:
-        self.device.cut()
-        self._by_chance("break", self._habits.breaks_every_s, self._break)
-
-    def _change(self) -> None:
-        if self.device.is_online:
-            self.show = self._chance.choice(SHOWS)
-            self._of_all.is_active()
-            self.device.send([_presence(self.show)])
-        self._by_chance("show", self._habits.shows_every_s, self._change)
+    def _talk_later(self) -> None:
+        self._talks = self.resources[0].host.callLater(in_s(self.habits.of.conversation, self.chance), self._talk)
 
     def _talk(self) -> None:
-        self._write(self._chance.choice(self.contacts))
-        self._by_chance("talk", self._habits.talks_every_s, self._talk)
+        """Begin a conversation, at one of the devices that somebody is at."""
+        here = [resource for resource in self.resources if resource.is_acting]
+        if here and self.is_active() and (to := self.population.somebody_for(self)):
+            self.write(self.chance.choice(here), to)
+        self._talk_later()
 
-    def _write(self, to: Person) -> None:
-        """Send a message; while the connection is broken, it is sent after the reconnect."""
-        id = self._of_all.checker.new_id(self.number, to.number, self._of_all.lab.timeline.now_ns)
-        self._of_all.is_active()
-        size = 1 + int(in_s(self._habits.message_characters, self._chance))
-        self.device.send([_message(to.jid, id, "x" * min(size, 4_000))])
+    def is_active(self) -> bool:
+        """Whether it does now what it does at most at this rate."""
+        return self.habits.is_active(self.lab.timeline.seconds(), self.chance)
 
-    # --- what it sees
+    def can_reach(self, server: str) -> bool:
+        """Whether a link leads from its server to another one, or it is that one."""
+        domain = self.lab.plan.server_named(server).domain
+        return domain == self.node.domain or self.node.is_joined_to(domain)
 
-    def on_online(self, *, is_new: bool) -> None:
-        """The device is online."""
-        self.logins += 1
-        self._of_all.is_active()
-        if is_new:
-            self.show = ""
-            self.seen.clear()
-            self.there_since_ns = self._of_all.lab.timeline.now_ns
+    def note_activity(self) -> None:
+        """It logs in or sends something: troubles come soon after."""
+        self.population.is_active()
 
-    def on_offline(self) -> None:
-        """The device is offline."""
-        self.seen.clear()
+    def write(self, resource: Resource, to: str) -> None:
+        """Send a message from a device; while its connection is broken, it is sent after the reconnect.
 
-    def on_stanza(self, stanza: Slice) -> None:
-        """The device received a stanza."""
-        lab, of = self._of_all.lab, stanza.attributes
-        lab.journal.received(lab.timeline.now_ns, str(self.jid), stanza.raw)
-        if stanza.name == f"{CLIENT} message":
-            self._on_message(stanza, of.get("id", ""), of.get("type", ""))
-        elif stanza.name == f"{CLIENT} presence":
-            self._on_presence(stanza, of.get("from", ""), of.get("type", ""))
-        elif of.get("type") in ("get", "set"):
-            self._answer(stanza)
+        `to`: the checker's address of a device or a person, or of a phone or mailbox.
+        """
+        account = to.partition(".")[0]
+        longest = MAX_SMS_CHARACTERS if account.startswith("b") else MAX_CHARACTERS
+        id = self.checker.new_id(resource.address, account, self.lab.timeline.now_ns)
+        self.note_activity()
+        resource.device.send(
+            [message(self.population.jid_of(account), id, "chat", self.habits.text(self.chance, longest))]
+        )
 
-    def _on_message(self, stanza: Slice, id: str, type: str) -> None:
-        checker = self._of_all.checker
-        if not id.startswith("m"):
-            return
-        if type == "error":
-            checker.came_back(id, stanza.raw[-200:].decode(errors="replace"))
-            return
-        marks = _MARK.findall(stanza.raw)
-        now_ns = self._of_all.lab.timeline.now_ns
-        writer = checker.arrived(id, self.number, now_ns, self.there_since_ns, marks[-1] if marks else b"")
-        is_resting = not self._timers or "come" in self._timers
-        if writer is not None and not is_resting and self._chance.random() < self._habits.answers:
-            to = self._of_all.people[writer]
-            self._in(f"answer {id}", self._habits.think_s(self._chance), lambda: self._reply(id, to))
-
-    def _reply(self, id: str, to: Person) -> None:
-        self._timers.pop(f"answer {id}", None)
-        self._write(to)
-
-    def _on_presence(self, stanza: Slice, from_: str, type: str) -> None:
-        if type == "unavailable":
-            self.seen.pop(from_, None)
-        elif not type:
-            show = _SHOW.search(stanza.raw)
-            self.seen[from_] = show[1].decode() if show else ""
-
-    def _answer(self, stanza: Slice) -> None:
-        """RFC 6120 section 8.2.3: each request has an answer."""
-        of = stanza.attributes
-        from_ = Jid.parse(of["from"]) if of.get("from") else self.jid
-        request = Stanza("iq", self.jid, from_, of.get("id"), of.get("type"), stanza.payloads, stanza.raw)
-        if of.get("type") == "set" and f"{ROSTER} query" in stanza.payloads:
-            self.device.send([request.reply()])
-        else:
-            self.device.send([request.error(StanzaError(Condition.SERVICE_UNAVAILABLE))])
-
-    # --- what is true
-
-    @property
-    def resource(self) -> str:
-        """Its full JID."""
-        return f"{self.jid}/{RESOURCE}"
-
-    def mistakes(self) -> list[str]:
-        """Differences between the presence that its device shows and the actual one; empty while it is offline."""
-        if not self.device.is_online:
-            return []
-        wrong = []
-        for contact in self.contacts:
-            seen = self.seen.get(contact.resource)
-            true = contact.show if contact.device.is_online else None
-            if seen != true:
-                wrong.append(f"{self.jid} sees {contact.jid} {_words(seen)}, who is {_words(true)}")
-        return wrong
+    def say(self, resource: Resource, room: Jid, id: str) -> None:
+        """Send a message to a room."""
+        self.note_activity()
+        resource.device.send([message(room, id, "groupchat", self.habits.text(self.chance))])
 
 
-def _words(show: str | None) -> str:
-    return "away from the network" if show is None else show or "available"
-
-
-def _presence(show: str) -> Stanza:
-    raw = f"<presence><show>{show}</show></presence>" if show else "<presence/>"
-    payloads = (f"{CLIENT} show",) if show else ()
-    return Stanza("presence", None, None, None, None, payloads, raw.encode())
-
-
-def _message(to: Jid, id: str, body: str) -> Stanza:
-    raw = f"<message to={quoteattr(str(to))} id='{id}' type='chat'><body>{body}</body></message>"
-    return Stanza("message", to, None, id, "chat", (f"{CLIENT} body",), raw.encode())
+def message(to: Jid, id: str, type: str, text: str) -> Stanza:
+    """A message that is known by its text."""
+    raw = f"<message to={quoteattr(str(to))} id='{id}' type='{type}'><body>{id} {text}</body></message>"
+    return Stanza("message", to, None, id, type, (f"{CLIENT} body",), raw.encode())

@@ -1,41 +1,67 @@
-"""The people of a run, and their contacts."""
+"""The people of a run, their contacts, and the rooms that they visit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, zip_longest
 from random import Random
 
 import msgspec
 
+from cluster import kinds
+from cluster.kinds.base.key import Sections
+from cluster.simulation.boxes import Box, boxes
 from cluster.simulation.checker import Checker
 from cluster.simulation.habits import Habits
 from cluster.simulation.lab import SimulatedLab
-from cluster.simulation.person import RESOURCE, Person
-from cluster.topology.plan import AccountSeed, ContactSeed, Plan, ServerNode
+from cluster.simulation.person import Person
+from cluster.simulation.resource import Resource
+from cluster.topology.plan import AccountSeed, ContactSeed, Plan, ServerNode, ServiceSeed
+from cluster.topology.population import population
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.streams.login import Login
 
 KNOWS = 4
 """Contacts that each added person chooses at random. Contacts are mutual, so it has about twice as many."""
+ROOMS = "rooms"
+"""The kind of services with rooms."""
 
 
 class Population:
     """All people of a run."""
 
-    def __init__(self, lab: SimulatedLab, habits: Habits, count: int) -> None:
-        """`count`: how many accounts of the plan are simulated, in the order of `accounts`."""
+    def __init__(self, lab: SimulatedLab, numbers: Iterable[int]) -> None:
+        """`numbers`: of the people that are simulated, in the order of `accounts`."""
         self.lab = lab
-        self.habits = habits
-        self.checker = Checker()
+        self.habits = Habits(population(lab.plan.population))
+        self.checker = Checker(self._are_over_streams)
+        self._by_streams = {(node.domain, peer.domain) for node in lab.plan.ours for peer in node.s2s_peers}
         self.when_active: list[Callable[[], None]] = []
         """Called once, when the next person logs in or sends something."""
-        played = accounts(lab.plan)[:count]
-        self.people = [self._person(number, *each) for number, each in enumerate(played)]
-        """The people, by number."""
+        known, rooms = accounts(lab.plan), made_rooms(lab.plan)
+        self.room_numbers = {room: number for number, room in enumerate(rooms)}
+        nodes = {node.domain: node for node in reversed(lab.plan.ours)}
+        self.by_number: dict[int, Person] = {}
+        for number in numbers:
+            server, seed = known[number]
+            visited = self._rooms_of(seed, server, rooms)
+            self.by_number[number] = Person(number, seed, nodes[server.domain], self, visited)
+        self.people: Sequence[Person] = [*self.by_number.values()]
+        self.resources: Sequence[Resource] = [each for person in self.people for each in person.resources]
+        self.boxes = boxes(self)
+        self._by_address = {box.address: box for box in self.boxes}
         by_jid = {str(person.jid): person for person in self.people}
-        for person, (_, seed) in zip(self.people, played, strict=True):
+        for person in self.people:
+            _, seed = known[person.number]
             person.contacts = [by_jid[contact.jid] for contact in seed.contacts if contact.jid in by_jid]
+
+    def _rooms_of(self, seed: AccountSeed, server: ServerNode, rooms: Sequence[Jid]) -> Sequence[Jid]:
+        """Some of the rooms; each has about as many occupants."""
+        chance = Random(f"{self.lab.seed} rooms {seed.localpart}@{server.domain}")
+        return chance.sample(rooms, min(self.habits.of.rooms, len(rooms)))
+
+    def _are_over_streams(self, from_: str, to: str) -> bool:
+        sender, receiver = self.by_number[int(from_)], self.by_number[int(to)]
+        return (sender.jid.domainpart, receiver.jid.domainpart) in self._by_streams
 
     def is_active(self) -> None:
         """A person logs in or sends something."""
@@ -43,11 +69,23 @@ class Population:
         for call in waiting:
             call()
 
-    def _person(self, number: int, server: ServerNode, seed: AccountSeed) -> Person:
-        jid = Jid(seed.localpart, server.domain)
-        node = self.lab.node_of(server.domain, number)
-        login = Login(jid.with_resource(RESOURCE), seed.password)
-        return Person(number, jid, login, self, self.lab.network.host(str(jid)), (node.name, node.c2s_port))
+    def somebody_for(self, person: Person) -> str:
+        """With whom a person begins a conversation: the checker's address; empty: nobody."""
+        if self.boxes and (box := self._box_for(person)):
+            return box.address
+        return str(person.chance.choice(person.contacts).number) if person.contacts else ""
+
+    def _box_for(self, person: Person) -> Box | None:
+        """A phone or a mailbox, with the probabilities of their kinds."""
+        drawn, of = person.chance.random(), self.habits.of
+        kind = "sms" if drawn < of.sms else "mail" if drawn < of.sms + of.mail else ""
+        known = [box for box in self.boxes if box.kind == kind and person.can_reach(box.server)]
+        return person.chance.choice(known) if known else None
+
+    def jid_of(self, account: str) -> Jid:
+        """The address of somebody, by the address that the checker has."""
+        box = self._by_address.get(account)
+        return box.jid if box is not None else self.by_number[int(account)].jid
 
 
 def accounts(plan: Plan) -> list[tuple[ServerNode, AccountSeed]]:
@@ -56,8 +94,20 @@ def accounts(plan: Plan) -> list[tuple[ServerNode, AccountSeed]]:
     return [each for each in chain.from_iterable(zip_longest(*of_servers)) if each is not None]
 
 
+def made_rooms(plan: Plan) -> list[Jid]:
+    """The rooms that `with_people` has added."""
+    return [
+        Jid(name, service.domain)
+        for node in plan.servers
+        for service in node.services
+        if service.kind == ROOMS
+        for name in service.settings["rooms"]
+        if name.startswith("people-")
+    ]
+
+
 def with_people(plan: Plan, count: int, seed: int) -> Plan:
-    """The plan with at least `count` accounts; `p1`, `p2` … are added to the domains in turn."""
+    """The plan with at least `count` accounts, and with their rooms; `p1`, `p2` … are added to the domains in turn."""
     servers = [node for node in plan.servers if not node.node_of]
     new = range(count - len(accounts(plan)))
     taken = {f"{each.localpart}@{server.domain}" for server, each in accounts(plan)}
@@ -73,15 +123,37 @@ def with_people(plan: Plan, count: int, seed: int) -> Plan:
     for jid in jids:
         localpart, _, domain = jid.partition("@")
         made.setdefault(domain, []).append(AccountSeed(localpart, "secret", tuple(map(ContactSeed, contacts[jid]))))
-    return msgspec.structs.replace(
-        plan,
-        servers=tuple(
-            node
-            if node.node_of
-            else msgspec.structs.replace(node, accounts=(*node.accounts, *made.get(node.domain, ())))
-            for node in plan.servers
-        ),
+    peopled = tuple(
+        node if node.node_of else msgspec.structs.replace(node, accounts=(*node.accounts, *made.get(node.domain, ())))
+        for node in plan.servers
     )
+    return _with_rooms(msgspec.structs.replace(plan, servers=peopled), count)
+
+
+def _with_rooms(plan: Plan, people: int) -> Plan:
+    """The plan with rooms for this number of people, in all services in turn."""
+    of = population(plan.population)
+    services = [each.domain for node in plan.servers for each in node.services if each.kind == ROOMS]
+    count = max(1, round(people * of.rooms / of.occupants)) if of.rooms and services else 0
+    names = {domain: [f"people-{number + 1}" for number in range(at, count, len(services))]
+             for at, domain in enumerate(services)}  # fmt: skip
+    servers = [
+        msgspec.structs.replace(
+            node, services=tuple(_with_named_rooms(each, names.get(each.domain, [])) for each in node.services)
+        )
+        for node in plan.servers
+    ]
+    return msgspec.structs.replace(plan, servers=tuple(servers))
+
+
+def _with_named_rooms(service: ServiceSeed, names: Sequence[str]) -> ServiceSeed:
+    if not names:
+        return service
+    [of_rooms] = [key.type for key in kinds.services()[service.kind].keys if key.name == "rooms"]
+    assert isinstance(of_rooms, Sections)
+    usual = {key.name: key.default for key in of_rooms.keys}
+    rooms = {**service.settings["rooms"], **dict.fromkeys(names, usual)}
+    return msgspec.structs.replace(service, settings={**service.settings, "rooms": rooms})
 
 
 def _acquainted(jids: list[str], chance: Random) -> dict[str, dict[str, None]]:

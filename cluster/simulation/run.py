@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-import gc
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from twisted.internet.defer import Deferred
-from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
-from cluster.simulation.habits import Habits
-from cluster.simulation.lab import SimulatedLab
-from cluster.simulation.population import Population, accounts, with_people
+from cluster.simulation import leaks
+from cluster.simulation.collection import collected_by_events
+from cluster.simulation.costs import Costs, cpu_shares
+from cluster.simulation.errors import logged_errors
+from cluster.simulation.invariants import archives, rosters
+from cluster.simulation.lab import START_UTC_S, SimulatedLab
+from cluster.simulation.population import Population
+from cluster.simulation.recording import Recording
 from cluster.simulation.report import SimulationReport, broken
+from cluster.simulation.router_kind import RouterKind
 from cluster.simulation.troubles import Troubles
 from cluster.topology.plan import Plan
-from cluster.virtual.timeline import NS
+from cluster.xmpp.stanza import make
 
-EVENTS_AT_ONCE = 5_000
-"""Events between two checks for an interrupt."""
 SETTLE_S = 900.0
 """Maximum time for each phase at the end; longer than the timeout of sessions whose client is gone."""
 LOOK_EVERY_S = 10.0
+MAX_AGAIN = 20
+"""People that come again to show what grows, and messages that each of them writes."""
 MAX_TOLD = 20
 """Maximum of the listed problems of each kind."""
-
-USUAL = Habits()
 
 Tell = Callable[[str], None]
 GoOn = Callable[[float, str], None]
@@ -40,21 +41,40 @@ class Interrupted(Exception):
     """The user interrupted the run."""
 
 
+@dataclass(frozen=True)
+class Course:
+    """What happens in a run."""
+
+    people: Sequence[int]
+    """Numbers of the accounts that have a client, in the order of `population.accounts`."""
+    troubles: Sequence[int]
+    """Numbers of the crashes, pauses and partitions."""
+    duration_s: float
+    """The time over which the troubles are distributed."""
+    until_s: float
+    """When people stop acting."""
+    router: RouterKind = "memory"
+    costs: Costs | None = None
+    """Service times; None: nothing takes time."""
+
+
 class Simulation:
     """The people of a lab, its troubles, and the promises that are checked."""
 
-    def __init__(
-        self, plan: Plan, seed: int, people: int, troubles: int, duration_s: float, habits: Habits = USUAL
-    ) -> None:
-        """`people`: how many there are; 0: all accounts of the topology."""
-        count = people or len(accounts(plan))
-        self.lab = SimulatedLab(with_people(plan, count, seed), seed)
-        self.population = Population(self.lab, habits, count)
-        self._duration_s = duration_s
-        self._troubles = Troubles(self.lab, self.population, troubles, duration_s)
+    def __init__(self, plan: Plan, seed: int, course: Course, recording: Recording | None = None) -> None:
+        """`plan`: with an account for each of the people, and with their rooms (`population.with_people`)."""
+        self.lab = SimulatedLab(plan, seed, router=course.router, recording=recording, costs=course.costs)
+        self.population = Population(self.lab, course.people)
+        if recording is not None:
+            self.population.checker.by_second = {}
+        self._until_s = course.until_s
+        self.troubles = Troubles(self.lab, self.population, course.troubles, course.duration_s)
         self._errors = 0
         self._presence: list[str] = []
+        self._rosters: list[str] = []
+        self._archives: list[str] = []
         self._left_over: list[str] = []
+        self._leaks: list[str] = []
         self._lost = (0, 0)
         self._real_s = 0.0
         self._is_complete = False
@@ -62,13 +82,21 @@ class Simulation:
     def run(self, tell: Tell, is_stopped: Callable[[], bool]) -> SimulationReport:
         """Run to the end, or until `is_stopped`."""
         began_s = time.perf_counter()
-        with self._watched_log():
+        collected = collected_by_events(self.lab.timeline, len(self.population.resources))
+        with logged_errors() as errors, collected:
             try:
                 self._run(partial(self._go_on, tell, is_stopped))
                 self._is_complete = True
             except Interrupted:
                 pass
+        self._errors = len(errors)
+        for error in errors:
+            self.population.checker.note("error", error)
         self._real_s = time.perf_counter() - began_s
+        if self.lab.recording is not None:
+            seconds = self.population.checker.by_second or {}
+            measured = {"messages": {START_UTC_S + at: each for at, each in seconds.items()}}
+            self.lab.recording.end(START_UTC_S, self.lab.utc_s(), measured)
         return self.report()
 
     def _run(self, go_on: GoOn) -> None:
@@ -79,24 +107,30 @@ class Simulation:
             failure.raiseException()
         for person in people:
             person.begin()
-        self._troubles.begin()
-        go_on(self._duration_s, "running")
-        self._troubles.end()
+        for box in self.population.boxes:
+            box.begin()
+        self.troubles.begin()
+        go_on(self._until_s, "running")
+        self.troubles.end()
         for person in people:
             person.rest()
+        for box in self.population.boxes:
+            box.rest()
         self._settle(go_on, lambda: True, "settling")
-        for person in people:
-            person.device.come()
+        for each in self.population.resources:
+            each.device.come()
         self._settle(go_on, self._all_is_here, "collecting what waits")
         self._lost = self.population.checker.lost(self.lab.journal.lost)
+        self.population.checker.rooms.settle()
+        self._rosters, self._archives = [*rosters(self.lab)], [*archives(self.lab, self.population)]
         for person in people:
             person.leave()
         _until(lambda: not self._what_is_left(), go_on, "leaving")
         self._left_over = self._what_is_left()
-        for person in people:
-            if person.device.trouble:
-                self.population.checker.note("stream", f"{person.jid}: {person.device.trouble}")
-        gc.collect()  # a failure that nobody took is logged when its Deferred is forgotten
+        self._leaks = [] if self._left_over else self._what_grows(go_on)
+        for each in self.population.resources:
+            if each.device.trouble:
+                self.population.checker.note("stream", f"{each.jid}: {each.device.trouble}")
 
     def _settle(self, go_on: GoOn, is_done: Callable[[], bool], what: str) -> None:
         """Let time pass until `is_done` and all displayed presence is right, at most SETTLE_S."""
@@ -104,74 +138,90 @@ class Simulation:
         self._presence += self._mistakes()
 
     def _go_on(self, tell: Tell, is_stopped: Callable[[], bool], for_s: float, what: str) -> None:
-        timeline = self.lab.timeline
-        until_ns = timeline.now_ns + int(for_s * NS)
-        while not timeline.run(until_ns, EVENTS_AT_ONCE):
+        def meanwhile() -> None:
             if is_stopped():
                 raise Interrupted
-            tell(f"{what}: {timeline.seconds():,.0f} s, messages: {self.population.checker.sent:,}")
+            tell(f"{what}: {self.lab.timeline.seconds():,.0f} s, messages: {self.population.checker.sent:,}")
 
-    @contextmanager
-    def _watched_log(self) -> Iterator[None]:
-        """Count logged failures."""
-
-        @implementer(ILogObserver)  # type: ignore[untyped-decorator]  # zope has no types
-        def observe(event: LogEvent) -> None:
-            if "log_failure" in event:
-                self._errors += 1
-                self.population.checker.note("error", event["log_failure"].getErrorMessage())
-
-        globalLogPublisher.addObserver(observe)
-        try:
-            yield
-        finally:
-            globalLogPublisher.removeObserver(observe)
+        self.lab.let_pass(for_s, meanwhile)
 
     def _mistakes(self) -> list[str]:
-        return [mistake for person in self.population.people for mistake in person.mistakes()]
+        return [mistake for each in self.population.resources for mistake in each.mistakes()]
 
     def _all_is_here(self) -> bool:
-        people, checker = self.population.people, self.population.checker
-        is_online = all(person.device.is_online and not person.device.unacknowledged for person in people)
-        return is_online and checker.under_way <= len(self.lab.journal.lost)
+        devices, checker = [each.device for each in self.population.resources], self.population.checker
+        is_online = all(device.is_online and not device.unacknowledged for device in devices)
+        return is_online and checker.under_way + checker.rooms.under_way <= len(self.lab.journal.lost)
 
     def _what_is_left(self) -> list[str]:
-        left = [each for node in self.lab.nodes.values() for each in node.left_over()]
-        if waiting := self.lab.router.waiting:
-            left.append(f"router: {waiting} entries")
-        left += [f"{person.jid}: still connected" for person in self.population.people if not person.device.is_away]
+        left = self.lab.left_over()
+        left += [f"{each.jid}: still connected" for each in self.population.resources if not each.device.is_away]
         return left
+
+    def _what_grows(self, go_on: GoOn) -> list[str]:
+        """Some people come, write and go again, twice in the same way: the second time nothing may grow."""
+        people = [*self.population.people]
+        some = people[:: -(-len(people) // MAX_AGAIN)]
+        devices = [each.device for person in some for each in person.resources]
+        servers = (each.server for person in some for each in person.resources)
+        nodes = dict.fromkeys(server for server in servers if server in self.lab.nodes)
+        seen = []
+        for _ in range(2):
+            for device in devices:
+                device.come()
+            _until(lambda: all(device.is_online for device in devices), go_on, "coming again")
+            for person in some:
+                person.resources[0].device.send(
+                    [make("message", to=to.jid, id="again") for to in person.contacts[:MAX_AGAIN]]
+                )
+            go_on(LOOK_EVERY_S, "writing again")
+            for person in some:
+                person.leave()
+            _until(lambda: not self._what_is_left(), go_on, "leaving again")
+            seen.append(leaks.look(self.lab, nodes))
+        return [*leaks.growth(*seen)]
 
     def report(self) -> SimulationReport:
         """The report, also of an interrupted run."""
-        lab, people, found = self.lab, self.population.people, self.population.checker
+        lab, devices, found = self.lab, self.population.resources, self.population.checker
         messages = found.messages(*self._lost)
         return SimulationReport(
             topology=lab.plan.name,
             seed=lab.seed,
-            domains=len(lab.memberships),
-            people=len(people),
-            troubles=self._troubles.happened,
+            domains=len(lab.domains),
+            people=len(self.population.people),
+            devices=len(devices),
+            troubles=[str(trouble) for trouble in self.troubles.happened],
             virtual_s=lab.timeline.seconds(),
             real_s=round(self._real_s, 3),
             events=lab.timeline.events,
             sent_bytes=lab.network.sent_bytes,
-            logins=sum(person.logins for person in people),
-            breaks=sum(person.device.breaks for person in people),
-            stream_errors=sum(person.device.troubles for person in people),
+            logins=sum(each.logins for each in devices),
+            breaks=sum(len(each.device.breaks) for each in devices),
+            stream_errors=sum(each.device.troubles for each in devices),
             messages=messages,
+            rooms=found.rooms.report(),
             latency_ms=found.percentiles_ms(),
             presence=self._presence[:MAX_TOLD],
+            rosters=self._rosters[:MAX_TOLD],
+            archives=self._archives[:MAX_TOLD],
             left_over=self._left_over[:MAX_TOLD],
+            leaks=self._leaks[:MAX_TOLD],
             errors=self._errors,
             examples=found.examples,
+            cpu=cpu_shares(lab.machines, lab.timeline.seconds()),
             digest=lab.journal.digest,
             is_complete=self._is_complete,
             broken=broken(
                 messages,
-                had_troubles=bool(self._troubles.happened),
+                found.rooms.report(),
+                redis_was_away=self.troubles.redis_was_away,
+                had_troubles=bool(self.troubles.happened),
                 presence=0 if lab.journal.lost else len(self._presence),  # faults take presence as well
+                rosters=len(self._rosters),
+                archives=len(self._archives),
                 left_over=len(self._left_over),
+                leaks=len(self._leaks),
                 errors=self._errors,
             ),
         )

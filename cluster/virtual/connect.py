@@ -11,15 +11,12 @@ from twisted.internet.interfaces import IConnector, IListeningPort
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from cluster.virtual.timeline import Life, VirtualCall
+from cluster.virtual.timeline import KERNEL, VirtualCall
 from cluster.virtual.transport import Transport
 from cluster.virtual.wire import Path
 
 if TYPE_CHECKING:
     from cluster.virtual.host import Host
-
-KERNEL = Life()
-"""The life of events that belong to no process, such as answers of an operating system."""
 
 
 @implementer(IListeningPort)
@@ -72,7 +69,7 @@ class Connector:
         host, network = self._host, self._host.network
         here = IPv4Address("TCP", host.address, host.free_port())
         near = host.transport(here, self._to, is_client=True)
-        self._transport, near.on_lost = near, self._on_lost  # type: ignore[method-assign]
+        self._transport, near.on_lost = near, self._on_lost
         if self._timeout is not None:
             self._timer = host.callLater(self._timeout, self._fail, near, TimeoutError)
         self.factory.startedConnecting(self)
@@ -98,6 +95,8 @@ class Connector:
     def _accept(self, near: Transport, port: Port) -> None:
         if near.disconnected:
             return
+        if (processor := port.host.life.processor) is not None:
+            processor.tally.accepts += 1
         protocol = port.factory.buildProtocol(near.getHost())
         far = port.host.transport(self._to, near.getHost(), is_client=False)
         near.peer, far.peer = far, near
@@ -127,7 +126,7 @@ class Connector:
         self._state, self._transport = "disconnected", None
         near.abandon()
         self._end_timer()
-        self.factory.clientConnectionFailed(self, Failure(reason()))  # type: ignore[no-untyped-call]
+        self.factory.clientConnectionFailed(self, Failure(reason()))
         self._stop_factory()
 
     def _on_lost(self, reason: Failure) -> None:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IReactorTCP, IReactorTime
+from twisted.internet.interfaces import IReactorPluggableNameResolver, IReactorTCP, IReactorTime
 from zope.interface import implementer
 
 from cluster.virtual.connect import Connector, Port
+from cluster.virtual.names import Names
 from cluster.virtual.timeline import NS, Life, State, VirtualCall, in_ns
 from cluster.virtual.transport import Transport
 
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 FIRST_PORT = 49_152
 """The first ephemeral port (RFC 6335 section 6)."""
 LAST_PORT = 65_535
+_NAMES = Names()
 
 
-@implementer(IReactorTime, IReactorTCP)
+@implementer(IReactorTime, IReactorTCP, IReactorPluggableNameResolver)
 class Host:
     """The reactor of one simulated process. It has no threads."""
 
@@ -32,6 +34,8 @@ class Host:
         self.address = address
         self.life = Life()
         self.running = True
+        self.most_unsent_bytes = 0
+        """The maximum of bytes that waited at this end of one connection."""
         self._transports: dict[Transport, None] = {}
         self._listening: dict[Port, None] = {}
         self._last_port = FIRST_PORT - 1
@@ -49,11 +53,11 @@ class Host:
         return call
 
     def at_turn_end(self, what: Callable[[], None]) -> None:
-        """Call it when the current turn of the reactor is over, which is the current call with what comes of it."""
+        """Call it at the end of the current turn of the reactor, right after the current call."""
         self._timeline.at_turn_end(self.life, what)
 
     def later(self, what: Callable[..., object], *args: object) -> VirtualCall:
-        """Call it at the current time, behind all calls that are due already."""
+        """Call it at the current time, after all calls that are already due."""
         return self.network.timeline.call(0, self.life, what, *args)
 
     def getDelayedCalls(self) -> list[VirtualCall]:
@@ -76,6 +80,14 @@ class Host:
         listening.startListening()
         return listening
 
+    # --- IReactorPluggableNameResolver
+
+    nameResolver = _NAMES
+
+    def installNameResolver(self, resolver: object) -> NoReturn:
+        """Names are addresses here. Raises RuntimeError."""
+        raise RuntimeError("names of hosts are their addresses")
+
     def callFromThread(self, callable: Callable[..., object], *args: object) -> NoReturn:
         """There are no threads. Raises RuntimeError."""
         raise RuntimeError("there are no threads in virtual time")
@@ -93,16 +105,33 @@ class Host:
         """How many connections of this process are open."""
         return len(self._transports)
 
-    def crash(self) -> None:
-        """End the process as SIGKILL does: no call of it is made any more, and its connections are reset."""
+    def connections_to(self, port: int) -> int:
+        """How many connections to a port of this process are open."""
+        return sum(transport.getHost().port == port for transport in self._transports)
+
+    def crash(self, memory: object = None) -> None:
+        """End the process as SIGKILL does: its calls are never made, and its connections are reset.
+
+        `memory`: what it has in memory.
+        """
+        self.network.crashed.append((self, memory))
         self.life.state, self.running = State.OVER, False
-        self.life.held.clear()
+        self.stop_listening()
+        for transport in [*self._transports]:
+            transport.vanish()
+
+    def move(self, address: str) -> None:
+        """Take another address. Connections of the former one are lost without a word: neither side is told."""
+        for transport in [*self._transports]:
+            transport.lose_network()
+        self._transports.clear()
+        self.address = address
+
+    def stop_listening(self) -> None:
+        """Refuse new connections on all ports."""
         for port in self._listening:
             del self.network.ports[port.address]
         self._listening.clear()
-        for transport in [*self._transports]:
-            transport.vanish()
-        self._transports.clear()
 
     def pause(self) -> None:
         """Stop the process as SIGSTOP does, until `resume`; its connections stay open."""
@@ -137,7 +166,7 @@ class Host:
     def listen(self, port: Port, *, yes: bool) -> None:
         """Add a listening port, or remove it. Raises CannotListenError where the address is in use."""
         if yes and port.address in self.network.ports:
-            raise CannotListenError(self.address, port.address[1], "the address is in use")  # type: ignore[no-untyped-call]
+            raise CannotListenError(self.address, port.address[1], "the address is in use")
         if yes:
             self.network.ports[port.address] = port
             self._listening[port] = None

@@ -20,6 +20,9 @@ class Network:
         """The listening ports, by address."""
         self.sent_bytes = 0
         """Bytes that all hosts sent, with the overhead of TLS."""
+        self.crashed: list[tuple[Host, object]] = []
+        """Crashed processes, and what they had in memory. A suspended coroutine runs its `finally` when it is
+        collected: of a process that was killed it must not."""
         self._seed = seed
         self._wire = wire
         self._wires: dict[tuple[str, str], Wire] = {}

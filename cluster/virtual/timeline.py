@@ -11,12 +11,15 @@ from enum import Enum
 from heapq import heapify, heappop, heappush
 from math import ceil
 from math import inf as INFINITY
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.error import AlreadyCalled, AlreadyCancelled
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from zope.interface import implementer
+
+if TYPE_CHECKING:
+    from cluster.virtual.processor import Processor
 
 NS = 1_000_000_000
 """Nanoseconds in a second."""
@@ -39,16 +42,27 @@ RUNS = State.RUNS
 class Life:
     """The life of one process: its calls are made while it runs, held while it is paused, dropped once it is over."""
 
-    __slots__ = ("held", "state")
+    __slots__ = ("held", "processor", "state")
 
     def __init__(self) -> None:
         self.state = State.RUNS
+        self.processor: Processor | None = None
+        """Gives its turns a duration; None: everything is done at once."""
         self.held: deque[tuple[int, VirtualCall]] = deque()
+        """Calls that are due after the pause, or never; those keep what waits for them from being collected."""
 
     @property
     def runs(self) -> bool:
         """It is neither paused nor over."""
         return self.state is State.RUNS
+
+
+KERNEL = Life()
+"""The life of events that belong to no process, such as answers of an operating system."""
+
+
+def _over() -> None:
+    """In place of what was called, or cancelled."""
 
 
 @implementer(IDelayedCall)
@@ -76,6 +90,11 @@ class VirtualCall:
         self._number = 0
         """The number of its entry: positive in the heap, negative in the queue, 0 where it is not pending."""
 
+    @property
+    def name(self) -> str:
+        """The name of the function that is called."""
+        return getattr(self._what, "__qualname__", type(self._what).__name__)
+
     def active(self) -> bool:
         """It is neither called nor cancelled."""
         return self._number != 0
@@ -88,18 +107,22 @@ class VirtualCall:
         """Cancel the call. Raises AlreadyCalled, AlreadyCancelled."""
         self._leave()
         self._at_ns, self._number = -1, 0
-        self._args = ()
+        self._forget_what()
 
     def reset(self, secondsFromNow: float) -> None:
-        """Make it due so many seconds from now. Raises as `cancel` does."""
+        """Make it due `secondsFromNow` from now. Raises as `cancel` does."""
         self._leave()
         self._timeline.put(self, in_ns(secondsFromNow))
 
     def delay(self, secondsLater: float) -> None:
-        """Make it due so many seconds later than before. Raises as `cancel` does."""
+        """Make it due `secondsLater` later than before. Raises as `cancel` does."""
         self._leave()
         later_ns = in_ns(secondsLater) if secondsLater >= 0 else -in_ns(-secondsLater)
         self._timeline.put(self, max(0, self._at_ns + later_ns - self._timeline.now_ns))
+
+    def _forget_what(self) -> None:
+        """What is called often has the call, too: such a cycle would wait for a garbage collection."""
+        self._what, self._args, self._kwargs = _over, (), None
 
     def _leave(self) -> None:
         if self._number > 0:
@@ -111,7 +134,7 @@ class VirtualCall:
 class Timeline:
     """All pending calls of a network, in order of time; calls for the same time in the order they were scheduled.
 
-    A call that is cancelled or rescheduled leaves a stale entry behind: the numbers of the two differ.
+    A call that is cancelled or rescheduled leaves a stale entry, whose number differs from that of the call.
     """
 
     _log = Logger()
@@ -136,7 +159,7 @@ class Timeline:
         return self.now_ns / NS
 
     def call(self, delay_ns: int, life: Life, what: Callable[..., object], *args: Any) -> VirtualCall:
-        """Schedule a call after so many nanoseconds; 0: behind all calls that are due already."""
+        """Schedule a call after `delay_ns`; 0: after all calls that are already due."""
         call = VirtualCall(self, life, what, args)
         self.put(call, delay_ns)
         return call
@@ -148,7 +171,7 @@ class Timeline:
         if delay_ns > 0:
             call._number = number
             heappush(self._heap, (at_ns, number, call))
-        else:  # what is in the heap for now was put there before now
+        else:  # calls in the heap for the current time were scheduled earlier
             call._number = -number
             self._soon.append((-number, call))
 
@@ -170,7 +193,7 @@ class Timeline:
         self._turn_ends.append((life, what))
 
     def between(self, events: int, what: Callable[[], None]) -> None:
-        """Call `what` after so many further calls of any process."""
+        """Call `what` after this number of further calls of any process."""
         self._number += 1
         heappush(self._between, (self.events + events, self._number, what))
         self._next_between = self._between[0][0]
@@ -202,31 +225,46 @@ class Timeline:
                 self.now_ns = max(self.now_ns, until_ns)
                 return True
             if call.life.state is RUNS:
-                self._do(call)
+                if call.life.processor is None:
+                    self.make(call)
+                    self.end_turn()
+                else:
+                    call.life.processor.take(number, call)
             elif call.life.state is State.PAUSED:
                 call._number = -number
                 call.life.held.append((-number, call))
             else:
                 call._number = 0
+                call.life.held.append((0, call))
         return False
 
-    def _do(self, call: VirtualCall) -> None:
+    def make(self, call: VirtualCall) -> None:
+        """Make a pending call."""
+        what, args, kwargs = call._what, call._args, call._kwargs
         call._number = 0
+        call._forget_what()
         self.events += 1
         try:
-            if call._kwargs is None:
-                call._what(*call._args)
+            if kwargs is None:
+                what(*args)
             else:
-                call._what(*call._args, **call._kwargs)
+                what(*args, **kwargs)
         except Exception:  # as a reactor does
             self._failed()
+
+    def guarded(self, what: Callable[[], None]) -> None:
+        """Call `what` as a part of a turn."""
+        try:
+            what()
+        except Exception:
+            self._failed()
+
+    def end_turn(self) -> None:
+        """Call what was given to `at_turn_end`."""
         while self._turn_ends:
             life, what = self._turn_ends.popleft()
-            try:
-                if life.state is not State.OVER:
-                    what()
-            except Exception:
-                self._failed()
+            if life.state is not State.OVER:
+                self.guarded(what)
 
     def _failed(self) -> None:
         self.failures += 1
@@ -239,7 +277,7 @@ class Timeline:
 
 
 def in_ns(seconds: float) -> int:
-    """Seconds in nanoseconds, rounded up, so that a call is never early. Raises ValueError for what is no delay."""
+    """Seconds in nanoseconds, rounded up, so that no call is early. Raises ValueError if negative or not finite."""
     if not 0 <= seconds < INFINITY:
         raise ValueError(f"{seconds} is no delay")
     return ceil(seconds * NS)

@@ -23,11 +23,12 @@ FINISHED = Flight("finished", 80)
 
 
 class Handle:
-    """The part of pyOpenSSL's Connection that channel bindings need."""
+    """The part of pyOpenSSL's Connection that channel bindings need; certificates are the contexts of both ends."""
 
-    def __init__(self, secret: bytes) -> None:
-        """`secret`: the same at both ends."""
+    def __init__(self, secret: bytes, of_peer: object) -> None:
+        """`secret`: the same at both ends. `of_peer`: the context with which the other end has started TLS."""
         self._secret = secret
+        self.of_peer = of_peer
 
     def get_protocol_version_name(self) -> str:
         """The version that is modelled."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.address import IPv4Address
@@ -14,7 +14,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from cluster.virtual import tls
-from cluster.virtual.timeline import Life, State, VirtualCall
+from cluster.virtual.processor import READ_BYTES
+from cluster.virtual.sockets import SOCKET
+from cluster.virtual.timeline import KERNEL, Life, State, VirtualCall
 from cluster.virtual.wire import Path
 
 if TYPE_CHECKING:
@@ -25,12 +27,22 @@ BUFFER_BYTES = 65_536
 
 Item = bytes | tls.Flight | None
 """An item of the byte stream: data, a flight of the TLS handshake, or its end (None)."""
+_NOTHING: deque[Item] = deque(maxlen=0)
+"""The queues of an idle connection: an empty deque of its own takes 760 bytes."""
 
 
 @implementer(ITCPTransport, IPushProducer)
 class Transport:
     """One end of a TCP connection. Bytes arrive in order, and none is lost unless the connection is reset."""
 
+    __slots__ = (
+        "_half_closed", "_half_closing", "_has_hello", "_held", "_here", "_host", "_is_client", "_is_delivering",
+        "_is_producer_paused", "_is_reading", "_is_streaming", "_is_unreachable", "_is_waiting_for_path",
+        "_last_arrival_ns", "_path",
+        "_received", "_settles", "_there", "_unsent", "_unsent_bytes", "connected", "disconnected", "disconnecting",
+        "in_flight_bytes", "on_lost", "peer", "producer", "protocol", "tls",
+        "tls_context",
+    )  # fmt: skip
     _log = Logger()
 
     def __init__(self, host: Host, path: Path, here: IPv4Address, there: IPv4Address, *, is_client: bool) -> None:
@@ -46,18 +58,22 @@ class Transport:
         self._here, self._there = here, there
         self._is_client = is_client
         self._is_streaming = self._is_producer_paused = False
-        self._unsent: deque[Item] = deque()
+        self.on_lost: Callable[[Failure], None] = _ignore
+        """Called with the reason, after the protocol has been told."""
+        self._unsent = _NOTHING
         self._unsent_bytes = 0
-        self._received: deque[Item] = deque()
+        self._received = _NOTHING
         self._is_reading = True
         self._is_delivering = False
         self._settles: VirtualCall | None = None
         self._last_arrival_ns = 0
-        self._is_waiting_for_path = False
+        self._is_waiting_for_path = self._is_unreachable = False
         self._half_closing = self._half_closed = False
         self._held: list[bytes] | None = None  # written during the handshake
         self._has_hello = False
         self.tls: tls.Handle | None = None
+        self.tls_context: object = None
+        """What this end has started TLS with."""
 
     # --- of ITransport and ITCPTransport
 
@@ -69,10 +85,17 @@ class Transport:
             return
         if self._held is not None:
             self._held.append(data)
+        elif not self._unsent and self._has_room(size_bytes := len(data)):
+            self._send_data(data, size_bytes)
+            if self._is_settling:
+                self._settle()
+            return
         else:
-            self._unsent.append(data)
+            self._enqueue(data)
         self._unsent_bytes += len(data)
-        self._pump()
+        self._send_soon(len(data))
+        if self._unsent_bytes > self._host.most_unsent_bytes:
+            self._host.most_unsent_bytes = self._unsent_bytes
         if self._is_streaming and not self._is_producer_paused and self._unsent_bytes > BUFFER_BYTES:
             self._is_producer_paused = True
             self.producer.pauseProducing()
@@ -97,7 +120,7 @@ class Transport:
         """Reset the connection; data under way may be lost."""
         if self.connected:
             self.connected = False
-            self._host.later(self._lost, Failure(ConnectionAborted()))  # type: ignore[no-untyped-call]
+            self._host.later(self._lost, Failure(ConnectionAborted()))
             self.reset()
 
     def getPeer(self) -> IPv4Address:
@@ -116,11 +139,11 @@ class Transport:
         """Nothing is delayed here."""
 
     def getTcpKeepAlive(self) -> bool:
-        """No probes are sent: see `setTcpKeepAlive`."""
+        """No probes are modelled."""
         return False
 
     def setTcpKeepAlive(self, enabled: bool) -> None:
-        """No probes are modelled: by default the first one is sent after two hours."""
+        """Without effect: by default the first probe is sent after two hours of silence."""
 
     # --- producers
 
@@ -159,32 +182,33 @@ class Transport:
 
     def startTLS(self, contextFactory: object, normal: bool = True) -> None:
         """Start the handshake. Data written meanwhile is sent after it; see IHandshakeListener for its end."""
-        self._held = []
+        self._held, self.tls_context = [], contextFactory
         if self._is_client:
-            self._unsent.append(tls.HELLO)
-            self._pump()
+            self._enqueue(tls.HELLO)
+            self._send_soon(tls.HELLO.size_bytes)
         elif self._has_hello:
             self._on_flight(tls.HELLO)
 
     def getHandle(self) -> Any:
-        """The TLS session; None without."""
-        return self.tls
+        """The TLS session, or the socket."""
+        return self.tls or SOCKET
 
     def _on_flight(self, flight: tls.Flight) -> None:
         if flight is tls.HELLO:
             self._has_hello = True
             if self._held is not None:
-                self._unsent.append(tls.SERVER)
-                self._pump()
+                self._enqueue(tls.SERVER)
+                self._send_soon(tls.SERVER.size_bytes)
             return
         if flight is tls.SERVER:
-            self._unsent.append(tls.FINISHED)
+            self._enqueue(tls.FINISHED)
         held, self._held = self._held or [], None
-        self._unsent.extend(held)
+        for each in held:
+            self._enqueue(each)
+        assert self.peer is not None  # it has sent a flight
         client = self if self._is_client else self.peer
-        assert client is not None
-        self.tls = tls.Handle(f"{client.getHost()} {client.getPeer()}".encode())
-        self._pump()
+        self.tls = tls.Handle(f"{client.getHost()} {client.getPeer()}".encode(), self.peer.tls_context)
+        self._send_soon(0)
         if IHandshakeListener.providedBy(self.protocol):
             self.protocol.handshakeCompleted()
 
@@ -194,6 +218,41 @@ class Transport:
     def unsent_bytes(self) -> int:
         """Bytes that wait at this end."""
         return self._unsent_bytes
+
+    def _enqueue(self, item: Item) -> None:
+        if self._unsent is _NOTHING:
+            self._unsent = deque()
+        self._unsent.append(item)
+
+    def _has_room(self, size_bytes: int) -> bool:
+        """Whether so much can be sent now, in one segment."""
+        if (processor := self._host.life.processor) is not None and processor.in_turn:
+            return False
+        wire = self._path.wire
+        is_small = size_bytes <= wire.segment_bytes and self.in_flight_bytes + size_bytes <= wire.window_bytes
+        return is_small and not self._path.is_cut
+
+    def _send_data(self, data: bytes, size_bytes: int) -> None:
+        self.in_flight_bytes += size_bytes
+        self._send(data, size_bytes + (tls.RECORD_BYTES if self.tls is not None else 0))
+
+    def _send_soon(self, size_bytes: int) -> None:
+        """Send now, or at the end of the turn where turns take time."""
+        processor = self._host.life.processor
+        if processor is not None and processor.in_turn:
+            processor.write(self, size_bytes)
+        else:
+            self._pump()
+
+    def flush(self) -> None:
+        """Send what this turn wrote."""
+        self._pump()
+
+    def _on_window(self) -> None:
+        """The window has opened."""
+        processor = self._host.life.processor
+        if processor is None or not processor.is_to_write(self):
+            self._pump()
 
     def _pump(self) -> None:
         """Send what the window and the path let through."""
@@ -206,18 +265,23 @@ class Transport:
                     self._unsent.appendleft(item[most:])
                     item = item[:most]
                 self._unsent_bytes -= len(item)
-                self.in_flight_bytes += len(item)
-                self._send(item, len(item) + (tls.RECORD_BYTES if self.tls is not None else 0))
+                self._send_data(item, len(item))
             else:
                 self._send(item, item.size_bytes if item is not None else 0)
-        if self._is_settling and not self._unsent:
-            self._settle()
+        if not self._unsent:
+            self._unsent = _NOTHING
+            if self._is_settling:
+                self._settle()
 
     @property
     def _is_settling(self) -> bool:
         """Something happens when all data is sent."""
-        waits = self.producer is not None and (self._is_producer_paused or not self._is_streaming)
-        return waits or self.disconnecting or (self._half_closing and not self._half_closed)
+        return self._has_waiting_producer or self.disconnecting or (self._half_closing and not self._half_closed)
+
+    @property
+    def _has_waiting_producer(self) -> bool:
+        """A pull producer, or a push producer that is paused: it resumes when all data is sent."""
+        return self.producer is not None and (self._is_producer_paused or not self._is_streaming)
 
     def _is_open(self) -> bool:
         """The path is not cut; if it is, `_pump` runs again when it is mended."""
@@ -258,14 +322,14 @@ class Transport:
         self._settles = None
         if self._unsent or self._held is not None or not self.connected:
             return  # `_pump` comes back to it
-        if self.producer is not None and (self._is_producer_paused or not self._is_streaming):
+        if self._has_waiting_producer:
             self._is_producer_paused = False
             self.producer.resumeProducing()
         elif self.disconnecting:
             self._close()
         elif self._half_closing and not self._half_closed:
             self._half_closed = True
-            self._unsent.append(None)
+            self._enqueue(None)
             self._pump()
             if IHalfCloseableProtocol.providedBy(self.protocol):
                 self.protocol.writeConnectionLost()
@@ -276,7 +340,7 @@ class Transport:
             self.reset()
         elif not self._half_closed:
             self._send_end()
-        self._lost(Failure(ConnectionDone()))  # type: ignore[no-untyped-call]
+        self._lost(Failure(ConnectionDone()))
 
     def _send_end(self) -> None:
         if self._path.is_cut:
@@ -290,7 +354,8 @@ class Transport:
             self.arrive_later(0, self.peer._host.life, self.peer._on_reset)
 
     def _on_reset(self) -> None:
-        self._lost(Failure(ConnectionLost()))  # type: ignore[no-untyped-call]
+        if not self._is_unreachable:
+            self._lost(Failure(ConnectionLost()))
 
     # --- receiving
 
@@ -301,13 +366,43 @@ class Transport:
         protocol.makeConnection(self)
 
     def _arrived(self, item: Item) -> None:
+        if self._is_unreachable:
+            return
         if self.disconnected or not self.connected:
             if item is not None:
                 self.reset()
             return
+        processor = self._host.life.processor
+        turn = processor if processor is not None and processor.in_turn else None
+        if not (self._received or self._is_delivering or turn) and self._is_reading and not self.disconnecting:
+            self._take(item)
+            return
+        if self._received is _NOTHING:
+            self._received = deque()
         self._received.append(item)
-        if not self._is_delivering:
+        if turn is not None:
+            turn.read(self)
+        elif not self._is_delivering:
             self._deliver()
+
+    def read(self) -> None:
+        """Deliver what has arrived, in one read where turns take time."""
+        if self._is_delivering:
+            return
+        first = self._received[0] if self._received else None
+        if isinstance(first, bytes) and len(self._received) > 1:
+            self._merge(first)
+        self._deliver()
+
+    def _merge(self, first: bytes) -> None:
+        """Join the first segments."""
+        received, parts, size_bytes = self._received, [], 0
+        while received and isinstance(item := received[0], bytes) and size_bytes + len(item) <= READ_BYTES:
+            size_bytes += len(item)
+            parts.append(item)
+            received.popleft()
+        if parts:
+            received.appendleft(b"".join(parts))
 
     def _deliver_later(self) -> None:
         if not self._is_delivering and self._received:
@@ -320,17 +415,25 @@ class Transport:
         if not self._is_reading or self.disconnecting or not self.connected or not self._received:
             return
         item = self._received.popleft()
-        if isinstance(item, bytes):
+        if not self._received:
+            self._received = _NOTHING
+        self._take(item)
+
+    def _take(self, item: Item) -> None:
+        if type(item) is bytes:
             assert self.peer is not None
             self.peer._on_read(len(item))
+            if (processor := self._host.life.processor) is not None:
+                processor.tally.reads += 1
+                processor.tally.read_bytes += len(item)
             try:
                 self.protocol.dataReceived(item)
             except Exception:  # as Twisted does: the connection is over
                 self._log.failure("Unhandled error of a protocol")
                 self._host.network.timeline.failures += 1
                 self.reset()
-                self._lost(Failure())  # type: ignore[no-untyped-call]
-        elif item is not None:
+                self._lost(Failure())
+        elif isinstance(item, tls.Flight):
             self._on_flight(item)
         elif IHalfCloseableProtocol.providedBy(self.protocol):
             self.protocol.readConnectionLost()
@@ -339,19 +442,19 @@ class Transport:
         self._deliver_later()
 
     def _on_read(self, size_bytes: int) -> None:
-        """The protocol at the other end has read so much. Its acknowledgement opens the window."""
+        """The protocol at the other end has read `size_bytes`: the acknowledgement opens the window."""
         self.in_flight_bytes -= size_bytes
         if self._unsent and not self.disconnected:
-            timeline = self._host.network.timeline
-            timeline.call(self._path.latency_ns, self._host.life, self._pump)
+            life = self._host.life
+            kernel = life if life.processor is None else KERNEL  # what a process has written, its system sends
+            self._host.network.timeline.call(self._path.latency_ns, kernel, self._on_window)
 
     def _lost(self, reason: Failure) -> None:
         """Tell the protocol that the connection is lost."""
         if self.disconnected:
             return
         self.connected, self.disconnected = False, True
-        self._unsent.clear()
-        self._received.clear()
+        self._unsent = self._received = _NOTHING
         self._unsent_bytes = 0
         producer, self.producer = self.producer, None
         self._host.forget(self)
@@ -367,12 +470,20 @@ class Transport:
         self._host.forget(self)
         self.reset()
 
-    def on_lost(self, reason: Failure) -> None:
-        """A hook for the connector."""
+    def lose_network(self) -> None:
+        """Nothing leaves this end or arrives at it any more, and nobody is told."""
+        self._drop()
+        self._is_unreachable = True
 
     def vanish(self) -> None:
         """The process of this end has crashed: drop unsent data, and reset the connection."""
-        self.connected, self.disconnected = False, True
-        self._unsent.clear()
-        self._received.clear()
+        self._drop()
         self.reset()
+
+    def _drop(self) -> None:
+        self.connected, self.disconnected = False, True
+        self._unsent = self._received = _NOTHING
+
+
+def _ignore(reason: Failure) -> None:
+    pass

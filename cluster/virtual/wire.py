@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -29,6 +28,10 @@ class Wire:
 class Path:
     """One direction of a wire."""
 
+    __slots__ = (
+        "_free_at_ns", "_jitter_ns", "_random", "_timeline", "_waiting", "is_cut", "latency_ns", "wire",
+    )  # fmt: skip
+
     def __init__(self, timeline: Timeline, wire: Wire, seed: str) -> None:
         """`seed`: of the jitter."""
         self.wire = wire
@@ -38,7 +41,7 @@ class Path:
         self._jitter_ns = in_ns(wire.jitter_s)
         self._random = Random(seed) if self._jitter_ns else None
         self._free_at_ns = 0
-        self._waiting: deque[Callable[[], None]] = deque()
+        self._waiting: list[Callable[[], None]] = []
 
     def arrival_ns(self, size_bytes: int) -> int:
         """The time at which a segment sent now arrives."""
@@ -57,6 +60,6 @@ class Path:
     def mend(self) -> None:
         """End the cut."""
         self.is_cut = False
-        waiting, self._waiting = self._waiting, deque()
+        waiting, self._waiting = self._waiting, []
         for what in waiting:
             what()
