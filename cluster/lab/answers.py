@@ -6,13 +6,14 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from cluster.client.archived import ArchivedMessage
 from cluster.kinds import networks
 from cluster.lab import DriverKind
 from cluster.lab.state import NodeKind, State
 
 
 class NodeView(msgspec.Struct, frozen=True):
-    """One process, as `ps` shows it; None for a value that does not apply or is not known."""
+    """One node, as `ps` shows it; None for a value that does not apply or is not known."""
 
     name: str
     kind: NodeKind
@@ -25,13 +26,15 @@ class NodeView(msgspec.Struct, frozen=True):
     """Address for clients on the web (XEP-0156)."""
     components: str | None
     """Address for components (XEP-0114)."""
+    metrics: str | None
+    """Address of its metrics for Prometheus; `/ready` and `/live` are beside them."""
     pid: int | None
     restarts: int
     sessions: int | None
     cpu_percent: float | None
-    """Of one core, at this moment."""
+    """Of one core, at this moment; of a process with several nodes, at the first of them."""
     memory_bytes: int | None
-    """Resident."""
+    """Resident; likewise."""
     started_utc: str
     last_exit: str
     trouble: str
@@ -66,6 +69,8 @@ class LinkView(msgspec.Struct, frozen=True):
     to: str
     waiting: int
     """Batches of stanzas that the other server has not acknowledged."""
+    written: int
+    """Batches since the lab came up."""
     faults: dict[str, str]
     """In the form of `xmpplab fault set`."""
     lost: int
@@ -125,16 +130,16 @@ class Intention(msgspec.Struct, frozen=True):
 
 
 class CheckStep(msgspec.Struct, frozen=True):
-    """One step of whoever comes to a domain for the first time."""
+    """One step of the check of a domain, as another server or a client makes it."""
 
     side: str
-    """Who comes: `names`, `servers` or `clients`."""
+    """Part of the check: `names`, `components`, `servers` or `clients`."""
     name: str
     ok: bool
     found: str
-    """What there is, or what is wrong."""
+    """The result, or the problem."""
     remedy: str = ""
-    """What helps; empty where nothing is wrong."""
+    """The remedy; empty if there is no problem."""
 
 
 class LabView(msgspec.Struct, frozen=True):
@@ -164,6 +169,54 @@ class AccountView(msgspec.Struct, frozen=True):
     """Name of the server."""
 
 
+class Usage(msgspec.Struct, frozen=True):
+    """What a process uses."""
+
+    node: str
+    """The first of its nodes."""
+    cpu_percent: float
+    """Of one core, since the last look at it."""
+    memory_bytes: int
+    """Resident."""
+
+
+class CertificateView(msgspec.Struct, frozen=True):
+    """The certificate of a server, or of the lab's CA."""
+
+    name: str
+    """Of the server; `ca`."""
+    domains: list[str]
+    """Names for which it is valid."""
+    not_before: str
+    """ISO 8601."""
+    not_after: str
+    path: str
+
+
+class ClientView(msgspec.Struct, frozen=True):
+    """A client program that `connect` can start."""
+
+    name: str
+    path: str | None
+    """Where it is installed; None: it is not."""
+    package: str
+    """The package of Debian that has it."""
+    is_graphical: bool
+    """It needs a display; otherwise it runs in a terminal."""
+
+
+class SessionView(msgspec.Struct, frozen=True):
+    """A client that is logged in."""
+
+    jid: str
+    """With its resource."""
+    node: str
+    state: Literal["available", "connected", "hibernating"]
+    """connected: it has sent no presence; hibernating: its connection broke, and it may resume (XEP-0198)."""
+    priority: int | None
+    """Of its presence (RFC 6121 section 4.7.2.3); None if it is not available."""
+
+
 class NetworkView(msgspec.Struct, frozen=True):
     """A foreign network that the lab runs."""
 
@@ -189,3 +242,20 @@ class Sent(msgspec.Struct, frozen=True):
     """False if the message may still be on its way."""
     came_back: str = ""
     """The reason; empty if it was not returned."""
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A message that a search has found."""
+
+    account: str
+    """In whose archive."""
+    message: ArchivedMessage
+
+
+class SearchResult(msgspec.Struct, frozen=True):
+    """What a search of the archives has found."""
+
+    found: list[Found]
+    """Oldest first."""
+    left_out: list[str]
+    """Accounts whose archives were not read: their passwords are not known, or their servers refuse."""

@@ -23,11 +23,11 @@ def scenarios() -> dict[str, Path]:
 
 
 def load_scenarios() -> dict[str, Path]:
-    """The files of `loadtests` that have a locust task, by name; the others are their helpers."""
+    """The files of `loadtests` that say to be a scenario, by name; the others are their helpers."""
     found = find_spec("loadtests")
     folders = (found and found.submodule_search_locations) or ()
     files = {name: file for folder in folders for name, file in _files_in(Path(folder), "*.py").items()}
-    return {name: file for name, file in files.items() if _has_task(file)}
+    return {name: file for name, file in files.items() if _is_scenario(file)}
 
 
 def topology_path(text: str) -> Path:
@@ -80,9 +80,8 @@ def _files_in(folder: Path, pattern: str = "*.yaml") -> dict[str, Path]:
     return {file.stem: file for file in sorted(folder.glob(pattern))}
 
 
-def _has_task(file: Path) -> bool:
+def _is_scenario(file: Path) -> bool:
     try:
-        functions = [node for node in ast.walk(ast.parse(file.read_bytes())) if isinstance(node, ast.FunctionDef)]
+        return (ast.get_docstring(ast.parse(file.read_bytes())) or "").startswith("Scenario ")
     except (OSError, SyntaxError, ValueError):
         return False
-    return any("task" in ast.unparse(decorator) for function in functions for decorator in function.decorator_list)

@@ -23,8 +23,11 @@ class LogStream(Protocol):
 class Driver(Protocol):
     """Runs one lab. All methods raise LabError."""
 
-    def up(self, plans: Sequence[Plan], tell: Tell) -> tuple[Plan, bool]:
-        """Bring it up and wait until every node is ready: the running plan, and False if it was running already."""
+    def up(self, plans: Sequence[Plan], tell: Tell, owner: int | None = None) -> tuple[Plan, bool]:
+        """Bring it up and wait until every node is ready: the running plan, and False if it was running already.
+
+        `owner`: the id of the process with whose end the lab is taken down. Containers do not end with it.
+        """
 
     def down(self, *, keep: bool) -> bool:
         """Stop everything; remove the folder unless its data are kept. False if nothing was running."""
@@ -52,7 +55,11 @@ def kind_of(folder: LabFolder) -> DriverKind:
 
 
 def driver(kind: DriverKind, folder: LabFolder) -> Driver:
-    """The driver of this kind for the lab in this folder; only this one is imported."""
+    """The driver of this kind for the lab in this folder, or that of exported labs; only this one is imported."""
+    if folder.orchestrator is not None:
+        from cluster.lab.containers.exported import ExportedDriver
+
+        return ExportedDriver(folder, folder.orchestrator)
     if kind == "docker":
         from cluster.lab.containers.driver import ContainerDriver
 

@@ -10,9 +10,25 @@ from cluster.base.request import Refused
 class LabError(Refused):
     """An operation failed; the message says why and names the remedy."""
 
+    exit_code = 1
+    """Of a command that ends with it."""
+
+
+class Unreachable(LabError):
+    """A server of the lab accepts no connection, or does not answer."""
+
 
 class BadInput(LabError):
     """The arguments of the user are invalid."""
+
+    exit_code = 2
+
+
+class NoProgram(BadInput):
+    """The program to run is missing."""
+
+    exit_code = 127
+    """As env(1) and shells have it."""
 
 
 def of_system(error: OSError) -> str:

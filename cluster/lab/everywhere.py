@@ -28,6 +28,7 @@ def _supervised() -> list[Path]:
     found = []
     for process in psutil.process_iter(["cmdline", "uids"]):
         words, uids = process.info["cmdline"] or [], process.info["uids"]
-        if words[1:3] == ["-m", SUPERVISOR] and len(words) == 4 and uids is not None and uids.real == os.getuid():
-            found.append(Path(words[3]))
+        is_supervisor = SUPERVISOR in words[2:4]  # an earlier version had no -P before
+        if is_supervisor and words[-1] != SUPERVISOR and uids is not None and uids.real == os.getuid():
+            found.append(Path(words[words.index(SUPERVISOR) + 1]))
     return found

@@ -13,6 +13,7 @@ from cluster.lab.errors import BadInput
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.provision.announcement import encoded
 from cluster.lab.redis_client import connected, publish
+from cluster.lab.timeline.rows import add_mark
 from cluster.redisio.keys import Keys
 from cluster.router import settings
 from cluster.router.settings import FaultSettings
@@ -37,12 +38,17 @@ class LinkFaults:
             new = settings.parse(faults)
         except ValueError as error:
             raise BadInput(str(error)) from None
-        return self._change(from_, to, both, lambda old, now_s: settings.merged(old, new, now_s))
+        changed = self._change(from_, to, both, lambda old, now_s: settings.merged(old, new, now_s))
+        given = [word for key, text in faults.items() for word in (f"--{key}", text)]
+        add_mark(self._folder.timeline, "fault", "set", from_, to, *given, *(["--both"] if both else []))
+        return changed
 
     def clear(self, from_: str | None = None, to: str | None = None, *, both: bool = False) -> list[LinkState]:
         """Remove the faults of the link, or of all links."""
         if from_ is not None and to is not None:
-            return self._change(from_, to, both, lambda old, now_s: {})
+            changed = self._change(from_, to, both, lambda old, now_s: {})
+            add_mark(self._folder.timeline, "fault", "clear", from_, to, *(["--both"] if both else []))
+            return changed
         broken = [link for link in self.ls() if link.faults]
         return [mended for link in broken for mended in self.clear(link.from_, link.to)]
 
@@ -78,7 +84,7 @@ def links_with_faults(redis: Any, plan: Plan) -> list[LinkState]:
     found = []
     for to in servers:
         faults, lost = next(replies), next(replies)
-        for from_ in servers:
+        for from_ in servers if faults or lost else ():
             domain = from_.domain.encode()
             if domain in faults or domain in lost:
                 found.append(_state(from_, to, _decoded(faults.get(domain)), int(lost.get(domain, 0))))

@@ -9,15 +9,20 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
+from cluster.base.version import version
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.private import check_folder, make_folder, write_private
 from cluster.topology.plan import Plan
 
 LABS = ".xmpplab"
 """Under the current folder: one folder for each lab."""
+
+Orchestrator = Literal["swarm", "k8s"]
+"""What runs a lab on several machines."""
 
 ADMIN = "admin"
 """Name in `secrets` of the Redis user with all rights: commands use it, servers never."""
@@ -36,20 +41,36 @@ class LabFolder:
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
         self.plan_file = self.path / "plan.json"
+        self._version_file = self.path / "version"
         self.secrets_file = self.path / "secrets.json"
         self.state_file = self.path / "state.json"
         self.ca_file = self.path / "ca.pem"
         self.logs = self.path / "logs"
+        self.timeline = self.path / "timeline.jsonl"
+        self.journal = self.path / "journal.jsonl"
+        """The hops of a simulated run; a lab has them in Redis."""
         self.redis_data = self.path / "redis"
         self.redis_config = self.path / "redis.conf"
         self.compose_file = self.path / "compose.yml"
+        self.stack_file = self.path / "stack.yml"
+        self.base_file = self.path / "kustomization.yaml"
         self.containers = self.path / "containers"
+        self.clients = self.path / "clients"
+        self.targets = self.path / "targets"
+        """Where the processes are scraped, for Prometheus (file_sd); containers have no such folder."""
         self._sockets = self.path / "sockets"
         self._lock_file = self.path / "lock"
 
     @property
     def name(self) -> str:
         return self.path.name
+
+    @property
+    def orchestrator(self) -> Orchestrator | None:
+        """What runs an exported lab; None: this machine's processes or containers do."""
+        if self.stack_file.exists():
+            return "swarm"
+        return "k8s" if self.base_file.exists() else None
 
     @property
     def redis_socket(self) -> Path:
@@ -72,8 +93,16 @@ class LabFolder:
         """The private key of that certificate, PEM."""
         return self.path / f"{node}.key"
 
+    def profile(self, client: str, account: str) -> Path:
+        """The files of a client program that is used as this account (a bare JID)."""
+        return self.clients / client / account
+
     def log(self, node: str) -> Path:
         return self.logs / f"{node}.jsonl"
+
+    def target(self, process: str) -> Path:
+        """Where the process of this node, its first one, is scraped."""
+        return self.targets / f"{process}.json"
 
     def hold(self, node: str, for_s: float) -> None:
         """Do not restart a node that dies for this time."""
@@ -99,8 +128,13 @@ class LabFolder:
         """Create the missing folders. Raises LabError if another user created one of them."""
         self.check()
         make_folder(self.path)
-        for folder in (self.logs, self.redis_data):  # nobody else creates any within it; a container may own its data
+        for folder in (
+            self.logs,
+            self.redis_data,
+            self.targets,
+        ):  # nobody else creates any within it; a container may own its data
             folder.mkdir(mode=0o700, exist_ok=True)
+        write_private(self._version_file, version().encode())
         if len(os.fsencode(self.path / "redis.sock")) > MAX_SOCKET_PATH_BYTES:
             self._make_socket_folder()
 
@@ -152,6 +186,7 @@ class LabFolder:
         for file in (self.secrets_file, self.redis_config, self.state_file, self.redis_socket, self.compose_file):
             file.unlink(missing_ok=True)
         shutil.rmtree(self.containers, ignore_errors=True)
+        shutil.rmtree(self.targets, ignore_errors=True)
         self._remove_socket_folder()
 
     def plan(self) -> Plan:
@@ -161,11 +196,23 @@ class LabFolder:
         except (FileNotFoundError, NotADirectoryError):
             raise LabError(f"no lab in {self.path}; bring one up with `xmpplab up FILE -d`") from None
         except msgspec.DecodeError as error:
-            raise LabError(f"{self.plan_file} is damaged ({error}); run `xmpplab down`, then `up`") from None
+            other = self.other_version()
+            problem = (
+                f"was made by {other}, and this is {version()}" if other else f"has a damaged {self.plan_file.name}"
+            )
+            raise LabError(f"lab {self.name} {problem} ({error}); run `xmpplab down`, then `up`") from None
 
     def save_plan(self, plan: Plan) -> None:
         """The file has the passwords of the topology's accounts."""
         write_private(self.plan_file, plan.encoded())
+
+    def other_version(self) -> str:
+        """The version that brought the lab up, in words; empty: this one."""
+        try:
+            made_by = self._version_file.read_text()
+        except OSError:
+            return "an earlier version of xmpplab"
+        return "" if made_by == version() else made_by
 
     def secrets(self) -> dict[str, str]:
         """URLs for logins to Redis, by user: ADMIN and each domain. Raises LabError.

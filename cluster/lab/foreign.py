@@ -8,15 +8,18 @@ import time
 from pathlib import Path
 
 from cluster.base.clock import Reactor
-from cluster.components.program import NodeEnvironment, Program
+from cluster.components.program import NodeEnvironment
+from cluster.lab.control.requests import PROCESS
 from cluster.lab.control.server import ControlServer
 from cluster.lab.folder import LabFolder
 from cluster.lab.runtime import process
+from cluster.lab.runtime.monitor import Monitor
 from cluster.lab.runtime.process import new_id
+from cluster.lab.serving import program
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
-from cluster.topology.plan import GatewayNode, NetworkNode, Plan
+from cluster.topology.plan import GatewayNode, NetworkNode
 from cluster.trace.hop import Tracer
 from cluster.trace.redis import RedisJournal
 
@@ -33,27 +36,27 @@ class ForeignNode:
         self._journal = RedisJournal(client, keys, reactor, plan.journal_bytes)
         tracer = Tracer(node.name, self._journal, time.time_ns, new_id, 0, reactor)
         home = folder.path / node.name
-        around = NodeEnvironment(reactor, home, client, keys, tracer, time.time, new_id, random.random)
-        self._program = _program(node, plan, around)
-        self._control = ControlServer(client, keys, node.channel, self._program.administration, node.requests)
+        environment = NodeEnvironment(reactor, home, client, keys, tracer, time.time, new_id, random.random)
+        self._program = program(plan, node, environment)
+        administration = self._program.administration
+        self._control = ControlServer(
+            client, keys, node.channel, (administration, node.requests), (process.LOG_LEVELS, PROCESS)
+        )
+        self._watched = Monitor(reactor, folder, node.name).watch(node.name, node.kind, administration.status)
 
     async def start(self) -> None:
         """Connect to Redis, and start the program."""
         await self._client.connect(self._home)
         await self._program.start()
         await self._control.start()
+        self._watched.is_up = True
 
     async def stop(self) -> None:
         """Stop the program, and write its data."""
+        self._watched.is_up = False
         await self._program.stop()
         self._journal.flush()
         await self._client.close()
-
-
-def _program(node: GatewayNode | NetworkNode, plan: Plan, around: NodeEnvironment) -> Program:
-    if isinstance(node, NetworkNode):
-        return node.program(around, [gateway for gateway in plan.gateways if gateway.network == node.name])
-    return node.program(around, plan.server_named(node.server), plan.network(node.network))
 
 
 def main() -> None:

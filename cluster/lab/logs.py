@@ -4,16 +4,16 @@ time."""
 from __future__ import annotations
 
 import heapq
-import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
+from cluster.lab.lines import LineFile, LineReader
 
-class LogLine(msgspec.Struct, frozen=True):
+
+class LogLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """One log line of a node."""
 
     at_utc: str
@@ -21,6 +21,8 @@ class LogLine(msgspec.Struct, frozen=True):
     level: str
     """debug, info, warning or error."""
     text: str
+    node: str = ""
+    """Which of the nodes of a process says it; empty: the process, and so each of them."""
 
 
 def utc_text(now_utc: datetime) -> str:
@@ -41,59 +43,29 @@ def decode(raw: bytes) -> LogLine | None:
         return None
 
 
-MAX_FILE_BYTES = 8 << 20
-"""Of a node's file; it then replaces the previous one: a node takes twice this on disk."""
-
-
-def earlier(path: Path) -> Path:
-    """The path of the previous file."""
-    return path.with_name(f"{path.name}.1")
+def read_output(raw: bytes, now_utc: datetime, level: str) -> LogLine:
+    """A line that a process wrote, without its end; `level` is for output that has none."""
+    return decode(raw) or LogLine(utc_text(now_utc), level, raw.decode("utf-8", "replace").rstrip())
 
 
 class LogFile:
-    """Appends the output of a child process; other lines become log lines. A long file replaces the previous one.
+    """Appends the log lines of a node.
 
     Lines for which the disk has no room are counted, and the count is logged when there is room again.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._file = LineFile(path)
         self._lost = 0
-        self._file: BinaryIO
-        self._open()
 
-    def _open(self) -> None:
-        self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115  # closed by close()
-        self._path.chmod(0o600)
-
-    def write(self, raw: bytes, now_utc: datetime, level: str) -> None:
-        """Write one line of output without its end; `level` is for output without one."""
-        if not raw.strip():
-            return
-        line = decode(raw) or LogLine(utc_text(now_utc), level, raw.decode("utf-8", "replace").rstrip())
+    def write(self, line: LogLine) -> None:
+        """Write one line."""
         if self._lost:
             text = f"{self._lost} log lines before this one were lost: the disk was full"
-            if self._append(encode(LogLine(line.at_utc, "warning", text))):
+            if self._file.append(encode(LogLine(line.at_utc, "warning", text))):
                 self._lost = 0
-        if self._lost or not self._append(encode(line)):
+        if self._lost or not self._file.append(encode(line)):
             self._lost += 1
-
-    def _append(self, line: bytes) -> bool:
-        """False if it was not written; then no part of it was."""
-        end = self._file.seek(0, os.SEEK_END)
-        try:
-            if end + len(line) > MAX_FILE_BYTES:
-                full = self._file
-                self._path.replace(earlier(self._path))
-                self._open()
-                full.close()
-                end = 0
-            if self._file.write(line) == len(line):
-                return True
-            self._file.truncate(end)
-        except OSError:
-            pass
-        return False
 
     def close(self) -> None:
         self._file.close()
@@ -104,32 +76,12 @@ class LogReader:
 
     def __init__(self, path: Path) -> None:
         self.node = path.stem
-        self._path = path
-        self._position = 0
-        self._inode = 0
-        """Of the file that was read last."""
+        self._lines = LineReader(path)
         self._at_utc = ""
 
     def read(self) -> list[LogLine]:
         """The complete lines since the last call."""
-        return [line for path in (earlier(self._path), self._path) for line in self._read(path)]
-
-    def _read(self, path: Path) -> list[LogLine]:
-        """What is new in this file: of the previous file, only what was not read before it was replaced."""
-        try:
-            with path.open("rb") as file:
-                inode = os.fstat(file.fileno()).st_ino
-                if inode != self._inode:
-                    if self._inode and path != self._path:
-                        return []  # it was replaced before the one that was read last
-                    self._inode, self._position = inode, 0
-                file.seek(self._position)
-                raw = file.read()
-        except FileNotFoundError:
-            return []
-        complete = raw[: raw.rfind(b"\n") + 1]
-        self._position += len(complete)
-        return [self._line(part) for part in complete.splitlines()]
+        return [self._line(raw) for raw in self._lines.read()]
 
     def _line(self, raw: bytes) -> LogLine:
         """A line that is not a log line (a supervisor that crashed) gets the time of the line before it."""

@@ -1,4 +1,4 @@
-"""The process of one server: `python -m cluster.lab.node STATE_DIR NODE`."""
+"""The process of a server, and of those that share it: `python -m cluster.lab.node STATE_DIR NODE`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import random
 import secrets
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,27 +22,27 @@ from twisted.logger import Logger
 
 from cluster.base.clock import Reactor, as_interface
 from cluster.base.turn import Turn
-from cluster.lab.control.requests import SERVER
+from cluster.lab.control.requests import PROCESS, SERVER
 from cluster.lab.control.server import ControlServer
 from cluster.lab.folder import LabFolder
+from cluster.lab.over_redis import over_redis
 from cluster.lab.runtime import process
+from cluster.lab.runtime.monitor import Monitor
 from cluster.lab.runtime.process import new_id
-from cluster.lab.s2s import s2s_router
+from cluster.lab.runtime.shared import SharedProcess
+from cluster.lab.s2s import NewestPlan, reached, s2s_router
 from cluster.lab.serving import config, roster
-from cluster.membership.redis import RedisNodes
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
 from cluster.router.mixed import MixedRouter
 from cluster.router.port import Router
-from cluster.router.redis import RedisRouter
 from cluster.router.s2s.router import S2sRouter
 from cluster.server.build import build
 from cluster.server.c2s.web import site
 from cluster.server.config import Ports
-from cluster.server.nodes import frames
-from cluster.store.redis import redis_store
 from cluster.streams import tls
+from cluster.streams.tls_layer import TlsFactory
 from cluster.topology.plan import AccountSeed, Plan, XmpplabServer
 from cluster.trace.hop import Tracer
 from cluster.trace.redis import RedisJournal
@@ -51,20 +53,28 @@ BACKLOG = 1024
 
 
 class Node:
-    """The process of one server, or of one node of a domain: its ports are the reactor and Redis."""
+    """One server, or one node of a domain: its ports are the reactor and Redis."""
 
-    def __init__(self, reactor: Reactor, folder: LabFolder, node: XmpplabServer) -> None:
-        plan = folder.plan()
+    def __init__(
+        self, reactor: Reactor, folder: LabFolder, plan: Plan, redis: str, name: str, fenced: Callable[[], None],
+        monitor: Monitor,
+    ) -> None:  # fmt: skip
+        """`redis`: the URL of its user; `fenced` ends it as a crash does."""
+        node = next(server for server in plan.ours if server.name == name)
         keys = Keys.of_lab(plan.name)
         self._reactor = reactor
         self._node = node
         self._tls = _tls(folder, node.server)
-        self._client = RedisClient(reactor, RedisUrl.parse(folder.secrets()[node.domain]), random.random)
+        self._client = RedisClient(reactor, RedisUrl.parse(redis), random.random)
         self._home = keys.accounts(node.domain)
         self._journal = RedisJournal(self._client, keys, reactor, plan.journal_bytes)
-        ports, self._s2s = _ports(reactor, folder, self._client, keys, self._journal, plan, node)
+        ports, self._s2s = _ports(reactor, folder, self._client, keys, self._journal, plan, node, fenced)
         self._server = build(config(plan, node, plan.served_by, self._tls.starttls, self._tls.end_point), ports)
-        self._control = ControlServer(self._client, keys, node.channel, self._server.administration, SERVER)
+        administration = self._server.administration
+        self._control = ControlServer(
+            self._client, keys, node.channel, (administration, SERVER), (process.LOG_LEVELS, PROCESS)
+        )
+        self._watched = monitor.watch(name, "server", administration.status, self._server)
         self._listeners: list[Any] = []
 
     async def start(self) -> None:
@@ -78,11 +88,13 @@ class Node:
         web_tls = None if node.tls == "off" else self._tls.web
         self._listen(node.http_port, site(clients, self._reactor, is_secure=web_tls is not None), web_tls)
         if node.direct_tls:
-            self._listen(node.direct_tls_port, clients, self._tls.direct)
+            self._listen(node.direct_tls_port, TlsFactory(self._tls.direct, clients, self._reactor))
         if node.components:
             self._listen(node.component_port, self._server.components)
         if self._s2s is not None:
-            self._listen(node.s2s_port, self._s2s)
+            for port in node.s2s_ports:  # direct TLS is taken at each of them
+                self._listen(port, self._s2s)
+        self._watched.is_up = True
         Logger().info("Serves {domain} on {address}", domain=node.domain, address=node.c2s)
 
     def _listen(self, port: int, factory: Any, tls: CertificateOptions | None = None) -> None:
@@ -102,6 +114,7 @@ class Node:
 
     async def stop(self) -> None:
         """Stop listening, end the streams, and write what is queued."""
+        self._watched.is_up = False
         for listener in self._listeners:
             await listener.stopListening()
         await self._server.stop()
@@ -111,38 +124,31 @@ class Node:
 
 def _ports(
     reactor: Reactor, folder: LabFolder, client: RedisClient, keys: Keys, journal: RedisJournal, plan: Plan,
-    node: XmpplabServer,
+    node: XmpplabServer, fenced: Callable[[], None],
 ) -> tuple[Ports, S2sRouter | None]:  # fmt: skip
     """And what listens for other servers, where there are some to speak with over XML streams."""
     tracer = Tracer(node.name, journal, time.time_ns, new_id, plan.sample_every, reactor)
     turn = Turn(reactor)
-    nodes = RedisNodes(
-        reactor, client, keys.nodes(node.domain), turn=turn, name=node.name, incarnation=new_id(),
-        tracer=tracer, max_backlog=plan.max_backlog, decode=frames.decode,
-    )  # fmt: skip
-    router = RedisRouter(
-        reactor, client, keys, turn=turn, domain=node.domain, tracer=tracer, max_backlog=plan.max_backlog,
-        now_utc_s=time.time, sender=node.channel, share=nodes.share, served_by=plan.served_by, peers=node.peers,
-    )  # fmt: skip
-    nodes.on_change, nodes.on_gone = router.share_changed, router.node_gone
-    store = redis_store(client, keys, node.domain, turn)
+    store, router, nodes = over_redis(
+        reactor, client, plan, node, turn=turn, tracer=tracer, incarnation=new_id(), now_utc_s=time.time
+    )
     s2s: S2sRouter | None = None
     both: Router = router
-    if node.s2s_peers:
+    if node.takes_streams:
         s2s = s2s_router(reactor, client, keys, turn, store, tracer, router, folder, plan, node)
-        both = MixedRouter(router, s2s, {peer.domain for peer in node.s2s_peers})
+        both = MixedRouter(router, s2s, reached(plan, node))
     ports = Ports(
         reactor, time.time, turn, new_id, lambda: secrets.token_bytes(16),
         derive=lambda *what: deferToThreadPool(as_interface(reactor), reactor.getThreadPool(), make_keys, *what),
-        store=store, router=both, nodes=nodes, tracer=tracer, expelled=_expelled,
+        store=store, router=both, nodes=nodes, tracer=tracer, fenced=partial(_on_fenced, fenced),
     )  # fmt: skip
     return ports, s2s
 
 
-def _expelled() -> None:
-    """Exit as in a crash, so that nothing is done twice: the supervisor starts the process again."""
+def _on_fenced(end: Callable[[], None]) -> None:
+    """End as in a crash, so that nothing is done twice; it is started again."""
     Logger().error("Fenced: the other nodes missed our heartbeats and took over; restarting")
-    os._exit(1)
+    end()
 
 
 class _Tls(NamedTuple):
@@ -166,10 +172,22 @@ def _tls(folder: LabFolder, server: str) -> _Tls:
 
 
 def main() -> None:
-    """Run the server that the arguments name."""
-    folder, name = LabFolder(Path(sys.argv[1])), sys.argv[2]
-    node = next(server for server in folder.plan().ours if server.name == name)
-    process.run(lambda reactor: Node(reactor, folder, node))
+    """Run the server that the arguments name, and those that share its process."""
+    folder, first = LabFolder(Path(sys.argv[1])), sys.argv[2]
+    plan, secrets = folder.plan(), folder.secrets()
+    plans = NewestPlan(folder, plan)
+    domains = {server.name: server.domain for server in plan.ours}
+
+    def make(monitor: Monitor, name: str, reactor: Reactor, fenced: Callable[[], None]) -> Node:
+        return Node(reactor, folder, plans(), secrets[domains[name]], name, fenced, monitor)
+
+    def service(reactor: Reactor) -> process.Service:
+        names, monitor = plan.process_of(first), Monitor(reactor, folder, first)
+        if len(names) == 1:
+            return make(monitor, first, reactor, partial(os._exit, 1))
+        return SharedProcess(reactor, {name: partial(make, monitor, name) for name in names})
+
+    process.run(service)
 
 
 if __name__ == "__main__":

@@ -10,13 +10,14 @@ from typing import Any
 import psutil
 
 from cluster.base.request import Status
-from cluster.lab.answers import ComponentView, LinkView, NodeView, Overview, ServiceView
-from cluster.lab.control.ask import ask
+from cluster.lab.answers import ComponentView, LinkView, NodeView, Overview, ServiceView, Usage
+from cluster.lab.control.ask import ask, ask_all
 from cluster.lab.errors import LabError
 from cluster.lab.faults import links_with_faults
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.redis_client import connected
 from cluster.lab.state import NodeState
+from cluster.lab.targets import metrics_at
 from cluster.lab.wait import pause
 from cluster.redisio.keys import Keys
 from cluster.topology.plan import GatewayNode, Plan, XmpplabServer
@@ -25,26 +26,43 @@ CPU_LOOK_S = 0.1
 """The time over which CPU usage is measured, at least."""
 
 PATIENCE_S = 1.0
-"""A server that does not count its sessions within this is shown without them."""
+PATIENCE_PER_NODE_S = 0.005
+"""A server that does not count its sessions within this is shown without them; many share the cores."""
 
 
 def overview(folder: LabFolder, nodes: Sequence[NodeState]) -> Overview:
     """The current state of the lab with these nodes. Raises LabError if it does not exist."""
     plan = folder.plan()
-    meters = {node.name: _Meter(node.pid) for node in nodes if node.pid is not None}
-    statuses = {node.name: _status(folder, plan, node) for node in nodes}
+    meters = {node.name: _Meter(pid) for pid, node in first_of_each(nodes).items()}
+    statuses = _statuses(folder, plan, nodes)
     if meters:
         pause(CPU_LOOK_S)
-    views = [_view(folder, plan, node, statuses[node.name], meters.get(node.name)) for node in nodes]
-    components = [each for node in nodes for each in _components(plan, node, statuses[node.name])]
+    views = [_view(folder, plan, node, statuses.get(node.name, {}), meters.get(node.name)) for node in nodes]
+    components = [each for node in nodes for each in _components(plan, node, statuses.get(node.name, {}))]
     services = [ServiceView(each.domain, node.name, each.kind) for node in plan.servers for each in node.services]
-    links: list[LinkView] = []
-    with suppress(LabError), connected(folder.secrets()[ADMIN]) as redis:  # the lab is down, or Redis does not answer
-        links = _links(redis, plan)
-    return Overview(plan.name, plan.topology, plan.state_dir, str(folder.ca_file), views, components, services, links)
+    about = plan.name, plan.topology, plan.state_dir, str(folder.ca_file)
+    return Overview(*about, views, components, services, links(folder, plan))
 
 
-def _links(redis: Any, plan: Plan) -> list[LinkView]:
+def look(folder: LabFolder, node: NodeState) -> NodeView:
+    """The current state of one node."""
+    plan = folder.plan()
+    meter = _Meter(node.pid) if node.pid is not None else None
+    status = _statuses(folder, plan, [node])
+    if meter is not None:
+        pause(CPU_LOOK_S)
+    return _view(folder, plan, node, status.get(node.name, {}), meter)
+
+
+def links(folder: LabFolder, plan: Plan) -> list[LinkView]:
+    """The links that were ever used or have faults; empty if Redis does not answer, as in a lab that is down."""
+    with suppress(LabError), connected(folder.secrets()[ADMIN]) as redis:
+        return links_over(redis, plan)
+    return []
+
+
+def links_over(redis: Any, plan: Plan) -> list[LinkView]:
+    """As `links`, over an open connection."""
     keys = Keys.of_lab(plan.name)
     names = {server.domain: server.name for server in plan.servers if not server.node_of}
     broken = {(link.from_, link.to): link for link in links_with_faults(redis, plan)}
@@ -55,12 +73,18 @@ def _links(redis: Any, plan: Plan) -> list[LinkView]:
     opened = [(peer.decode(errors="replace"), to) for to, found in peers for peer in found]
     opened = [(from_, to) for from_, to in opened if from_.partition("/")[0] in names]
     for from_, to in opened:
-        pipeline.xlen(keys.link(to, from_))
+        pipeline.xinfo_stream(keys.link(to, from_))
     waiting: Counter[tuple[str, str]] = Counter()
-    for (from_, to), length in zip(opened, pipeline.execute(), strict=True):
-        waiting[names[from_.partition("/")[0]], names[to]] += length  # of all nodes of the sender
+    written: Counter[tuple[str, str]] = Counter()
+    for (from_, to), stream in zip(opened, pipeline.execute(raise_on_error=False), strict=True):
+        way = names[from_.partition("/")[0]], names[to]  # of all nodes of the sender
+        is_there = isinstance(stream, dict)  # nothing was written yet
+        waiting[way] += stream["length"] if is_there else 0
+        written[way] += stream["entries-added"] if is_there else 0
     return [
-        LinkView(from_, to, waiting[from_, to], link.faults if link else {}, link.lost if link else 0)
+        LinkView(
+            from_, to, waiting[from_, to], written[from_, to], link.faults if link else {}, link.lost if link else 0
+        )
         for from_, to in sorted({*waiting, *broken})
         for link in [broken.get((from_, to))]
     ]
@@ -96,12 +120,36 @@ class _Meter:
         return None, None
 
 
-def _status(folder: LabFolder, plan: Plan, node: NodeState) -> dict[str, Any]:
-    """The status of a running server."""
-    server = plan.server(node.name)
-    if isinstance(server, XmpplabServer) and node.state == "running":
-        with suppress(LabError):  # it died or hangs; the next look shows it
-            return ask(folder, plan, server, Status(), PATIENCE_S)
+class Usages:
+    """The usage of the processes of a lab, each since the last look at it."""
+
+    def __init__(self) -> None:
+        self._meters: dict[int, _Meter] = {}
+
+    def read(self, nodes: Sequence[NodeState]) -> list[Usage]:
+        """What the processes of these nodes have used, each with the name of its first node; one that is seen for the
+        first time has used nothing yet."""
+        pids = {node.name: pid for pid, node in first_of_each(nodes).items()}
+        self._meters = {pid: self._meters.get(pid) or _Meter(pid) for pid in pids.values()}
+        found = {name: self._meters[pid].read() for name, pid in pids.items()}
+        return [Usage(name, cpu or 0.0, memory) for name, (cpu, memory) in found.items() if memory is not None]
+
+
+def first_of_each(nodes: Sequence[NodeState]) -> dict[int, NodeState]:
+    """By the id of each process: its first node, under whose name its usage is shown."""
+    found: dict[int, NodeState] = {}
+    for node in nodes:
+        if node.pid is not None:
+            found.setdefault(node.pid, node)
+    return found
+
+
+def _statuses(folder: LabFolder, plan: Plan, nodes: Sequence[NodeState]) -> dict[str, dict[str, Any]]:
+    """The status of each running server; one that died or hangs has none, and the next look shows it."""
+    running = {node.name for node in nodes if node.state == "running"}
+    asked = [server for server in plan.ours if server.name in running]
+    with suppress(LabError):
+        return ask_all(folder, plan, asked, Status(), PATIENCE_S + PATIENCE_PER_NODE_S * len(asked))
     return {}
 
 
@@ -117,6 +165,7 @@ def _components(plan: Plan, node: NodeState, status: dict[str, Any]) -> list[Com
 def _view(folder: LabFolder, plan: Plan, node: NodeState, status: dict[str, Any], meter: _Meter | None) -> NodeView:
     server = plan.server(node.name)
     gateway = next((each for each in plan.gateways if each.name == node.name), None)
+    process = (server.shares if isinstance(server, XmpplabServer) else "") or node.name
     cpu_percent, memory_bytes = meter.read() if meter is not None else (None, None)
     return NodeView(
         name=node.name,
@@ -127,6 +176,7 @@ def _view(folder: LabFolder, plan: Plan, node: NodeState, status: dict[str, Any]
         direct_tls=server.direct_tls if server else None,
         http=server.http if server else None,
         components=server.components_at if server else None,
+        metrics=metrics_at(folder, process) if node.pid is not None else None,
         pid=node.pid,
         restarts=node.restarts,
         sessions=status.get("sessions"),

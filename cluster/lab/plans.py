@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
+from typing import overload
+
+from typing_extensions import override
 
 from cluster import modules
 from cluster.lab.errors import BadInput
@@ -11,6 +18,7 @@ from cluster.lab.provision.addresses import has_own_hosts, may_listen
 from cluster.topology.load import load
 from cluster.topology.plan import Plan
 from cluster.topology.resolve import DNS_PORT, resolve
+from cluster.topology.sharing import usual
 
 ATTEMPTS = 10
 """Addresses depend on the folder, so another lab's are the same only by chance; ten times is no chance."""
@@ -18,9 +26,10 @@ ATTEMPTS = 10
 DEFAULT_FILE = Path("topologies/verona.yaml")
 
 
-def read_plans(file: Path, root: Path, redis_url: str = "") -> list[Plan]:
+def read_plans(file: Path, root: Path, redis_url: str = "", processes: int | None = None) -> Sequence[Plan]:
     """The same lab at different addresses, best first; its state goes to `.xmpplab/<name>` under `root`.
 
+    `processes`: how many the servers share, as `sharing.shared` has it; None: as the file says.
     Raises TopologyError with all errors of the file, and BadInput for a module or an address of Redis that cannot be
     used.
     """
@@ -29,21 +38,60 @@ def read_plans(file: Path, root: Path, redis_url: str = "") -> list[Plan]:
     names = modules.names()
     topology = load(file, names)
     state_dir = (root / LABS / topology.name).absolute()
+    check_text(state_dir)
     single_host, loaded = not has_own_hosts(), default_modules()
     dns_port = 53 if may_listen(53) else DNS_PORT
-    return [
-        resolve(
+    if processes is None:
+        processes = topology.processes or usual(len(topology.servers), cores())
+
+    def attempt(number: int) -> Plan:
+        return resolve(
             topology,
             file.absolute(),
             state_dir,
             modules=loaded,
             redis_url=redis_url,
-            attempt=attempt,
+            attempt=number,
             single_host=single_host,
             dns_port=dns_port,
+            processes=processes,
         )
-        for attempt in range(ATTEMPTS)
-    ]
+
+    return _Plans(attempt)
+
+
+class _Plans(Sequence[Plan]):
+    """One plan for each attempt, made on first use: usually only the first one is needed."""
+
+    def __init__(self, attempt: Callable[[int], Plan]) -> None:
+        self._attempt = cache(attempt)
+
+    @overload
+    def __getitem__(self, index: int) -> Plan: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Plan]: ...
+    @override
+    def __getitem__(self, index: int | slice) -> Plan | list[Plan]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(ATTEMPTS)[index]]
+        return self._attempt(range(ATTEMPTS)[index])
+
+    @override
+    def __len__(self) -> int:
+        return ATTEMPTS
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def check_text(path: Path) -> None:
+    """Raises BadInput for a path that cannot be in our files."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise BadInput(f"the name of the folder {path} is not UTF-8; go to another folder") from None
 
 
 def check_redis_url(url: str) -> None:
@@ -51,9 +99,16 @@ def check_redis_url(url: str) -> None:
     from cluster.redisio.url import RedisUrl  # imports Twisted
 
     try:
-        RedisUrl.parse(url)
+        ca_file = RedisUrl.parse(url).ca_file
     except ValueError as error:
         raise BadInput(f"--redis: {error}") from None
+    if ca_file:
+        from cryptography import x509
+
+        try:
+            x509.load_pem_x509_certificates(Path(ca_file).read_bytes())
+        except (OSError, ValueError) as error:
+            raise BadInput(f"--redis: no certificates (PEM) in {ca_file}: {error}; name the CA of that Redis") from None
 
 
 def default_modules() -> tuple[str, ...]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _UNUSABLE = "check that it is running, and check user and password"
 _REMEDIES = {
+    "redis.sock": "the lab is down, or its Redis is: see `xmpplab ps`",
+    "CERTIFICATE_VERIFY_FAILED": "name the CA of its certificate: rediss://…?ssl_ca_certs=/path/ca.pem",
     "MISCONF": "it cannot write to its disk: give it room there (`df -h`), then try again",
     "used memory > 'maxmemory'": "its memory is full: give it more (`CONFIG SET maxmemory`), then try again",
     "read only replica": "it is a replica and accepts no writes; give the address of its master",
@@ -81,7 +83,7 @@ def _client(url: str, timeout_s: float | None) -> redis.Redis:
 
 def _unusable(url: str, error: Exception) -> str:
     """Why that Redis cannot be used, and the remedy."""
-    said = " ".join(str(error).split())
+    said = " ".join(str(error).split()).rstrip(".")
     remedy = next((each for words, each in _REMEDIES.items() if words in said), _UNUSABLE)
     return f"Redis at {_without_password(url)}: {said}; {remedy}"
 

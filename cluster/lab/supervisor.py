@@ -1,4 +1,6 @@
-"""The process that keeps a lab running: `python -m cluster.lab.supervisor STATE_DIR`.
+"""The process that keeps a lab running: `python -m cluster.lab.supervisor STATE_DIR [OWNER]`.
+
+OWNER is the id of the process that the lab belongs to: when it ends, the lab is taken down and its folder removed.
 
 It holds the lab's lock (an inherited file descriptor) as long as it lives. SIGTERM takes the lab down: the servers
 first, so that they can end their clients' streams and write what is queued, then Redis.
@@ -12,8 +14,8 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any, Literal
 
 from twisted.internet.defer import Deferred, DeferredLock, gatherResults
@@ -22,24 +24,39 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger, globalLogBeginner
 from twisted.python.failure import Failure
 
+from cluster.lab.api import Lab
 from cluster.lab.control.readiness import redis_question, server_question, status_question
+from cluster.lab.errors import BadInput
 from cluster.lab.folder import ADMIN, LabFolder
 from cluster.lab.logs import LogFile
-from cluster.lab.processes.child import Child, Part
+from cluster.lab.processes.child import Child, Part, PartNode
 from cluster.lab.processes.dns import NameServer
+from cluster.lab.processes.owner import Owner
 from cluster.lab.processes.probe import Reactor
+from cluster.lab.processes.python import PYTHON
 from cluster.lab.processes.residence import Residence
 from cluster.lab.processes.signals import APPLY
+from cluster.lab.processes.spawning import Spawner
 from cluster.lab.provision.redis import command
+from cluster.lab.provision.removal import remove
 from cluster.lab.runtime.clock import make_steady
-from cluster.lab.runtime.process import log_to_stderr
+from cluster.lab.runtime.process import allow_many_files, log_to_stderr
 from cluster.lab.state import LabState
 from cluster.topology.plan import GatewayNode, NetworkNode, Plan, XmpplabServer
 
+SERVER = "cluster.lab.node"
+FOREIGN = "cluster.lab.foreign"
+"""The modules of our own processes."""
 OVERCOMMIT = b"WARNING Memory overcommit must be enabled"
 """The advice of Redis for machines with a database."""
+SAVE_AFTER_PER_NODE_S = 0.0002
+"""Of the lab: after a change, its state is written so much later, some tens of times what the writing takes."""
+RECORD_AFTER_S = 1.0
+"""Until then the nodes need the processors to start."""
+RECORDED_WITHIN_S = 10.0
+"""A look may still wait for Redis, or for the disk."""
 LOOK_EVERY_S = 1.0
-"""How often to check that the folder exists, and has room."""
+"""How often to check that the folder exists and has room, and that the lab's owner lives."""
 
 
 class Supervisor:
@@ -54,28 +71,35 @@ class Supervisor:
         reactor: Reactor,
         now_utc: Callable[[], datetime],
         prepare: Callable[[], Coroutine[Any, Any, None]],
+        spawner: Spawner,
     ) -> None:
         """`prepare` is awaited when Redis is ready, before the servers start."""
         self._folder = folder
         self._identity = folder.identity()
         self._prepare = prepare
+        self._spawner = spawner
         self._stopping = False
         self._reactor = reactor
         self._now_utc = now_utc
         children = [self._make(part) for part in parts]
         self._is_unsaved = False
-        self._redis = [child for child in children if child.state.kind == "redis"]
-        self._others = [child for child in children if child.state.kind != "redis"]
+        self._saving: Any = None
+        self._redis = [child for child in children if _is_redis(child.part)]
+        self._others = [child for child in children if not _is_redis(child.part)]
 
     def _make(self, part: Part) -> Child:
-        log = LogFile(self._folder.log(part.name))
-        take_hold = partial(self._folder.take_hold, part.name)
-        return Child(part, self._reactor, log, self._now_utc, self._save, take_hold)
+        logs = {node.name: LogFile(self._folder.log(node.name)) for node in part.nodes}
+
+        def take_hold() -> float:
+            return max(map(self._folder.take_hold, logs))
+
+        return Child(part, self._reactor, logs, self._now_utc, self._save_soon, take_hold, self._spawner.spawn)
 
     async def start(self) -> None:
         """Start Redis, and when it is ready, all other nodes at once. Returns when all are ready."""
         self._save()
         await gatherResults([child.start() for child in self._redis])
+        self._save()
         await self._prepare()
         if not self._stopping:
             await gatherResults([child.start() for child in self._others])
@@ -83,13 +107,15 @@ class Supervisor:
     async def apply(self, parts: Sequence[Part]) -> None:
         """Start the nodes of these parts that are not running, stop the others; Redis stays."""
         names = [part.name for part in parts]
-        running = {child.state.name: child for child in self._others}
+        running = {child.part.name: child for child in self._others}
         leaving = [child for name, child in running.items() if name not in names]
-        coming = {part.name: self._make(part) for part in parts if part.name not in running and part.kind != "redis"}
+        coming = {part.name: self._make(part) for part in parts if part.name not in running and not _is_redis(part)}
         others = running | coming
         self._others = [others[name] for name in names if name in others] + leaving
         self._save()
         await gatherResults([child.stop() for child in leaving])
+        for child in leaving:
+            self._folder.target(child.part.name).unlink(missing_ok=True)
         self._others = [child for child in self._others if child not in leaving]
         self._save()
         await gatherResults([child.start() for child in coming.values()])
@@ -101,22 +127,36 @@ class Supervisor:
         # the folder is gone, and another lab may be in its place: an orderly end would remove that lab's socket
         how: Literal["TERM", "KILL"] = "TERM" if self._folder.is_same(self._identity) else "KILL"
         await gatherResults([child.stop(how) for child in self._redis])
+        self._save()
 
     def look(self) -> bool:
-        """Write the state if it could not be written before; False if the folder is gone, or another one."""
+        """Write the state if it could not be written before, collect what has ended; False if the folder is gone, or
+        another one."""
         if not self._folder.is_same(self._identity):
             return False
         if self._is_unsaved:
             self._save()
+        self._spawner.reap()
         return True
+
+    def _save_soon(self) -> None:
+        """A change: the states of many nodes are written together."""
+        if self._saving is None:
+            nodes = sum(len(child.states) for child in (*self._redis, *self._others))
+            self._saving = self._reactor.callLater(SAVE_AFTER_PER_NODE_S * nodes, self._save)
 
     def _save(self) -> None:
         """Without room on the disk, try again later: the children are looked after all the same."""
         if not self._folder.is_same(self._identity):
             return  # nothing is written into the folder of another lab
-        nodes = [child.state for child in (*self._redis, *self._others)]
+        if self._saving is not None and self._saving.active():
+            self._saving.cancel()
+        self._saving = None
+        children = (*self._redis, *self._others)
+        nodes = [each for child in children for each in zip(child.part.nodes, child.states, strict=True)]
+        states = [state for _, state in sorted(nodes, key=lambda each: each[0].place)]
         try:
-            LabState(nodes).save(self._folder.state_file)
+            LabState(states).save(self._folder.state_file)
             self._is_unsaved = False
         except OSError as error:
             if not self._is_unsaved:
@@ -129,36 +169,50 @@ def parts(folder: LabFolder, plan: Plan) -> list[Part]:
     found: list[Part] = []
     if not plan.redis_url:
         url = folder.secrets()[ADMIN]
-        found.append(Part("redis", "redis", command(folder), redis_question(folder.redis_socket, url), OVERCOMMIT))
-    for server in plan.started:
+        node = PartNode("redis", "redis", redis_question(folder.redis_socket, url))
+        found.append(Part(command(folder), (node,), OVERCOMMIT))
+    processes: dict[str, list[PartNode]] = {}
+    for place, server in enumerate(plan.started, 1):
         is_ours = isinstance(server, XmpplabServer)
-        module = "cluster.lab.node" if is_ours else "cluster.lab.processes.peer"
-        argv = (sys.executable, "-m", module, str(folder.path), server.name)
-        found.append(Part(server.name, "server" if is_ours else server.kind, argv, server_question(server)))
-    return found + [_lower(folder, plan, node) for node in plan.lower_half]
+        node = PartNode(server.name, "server" if is_ours else server.kind, server_question(server), place)
+        processes.setdefault((isinstance(server, XmpplabServer) and server.shares) or server.name, []).append(node)
+    for name, nodes in processes.items():
+        module = SERVER if nodes[0].kind == "server" else "cluster.lab.processes.peer"
+        found.append(Part((*PYTHON, module, str(folder.path), name), tuple(nodes)))
+    lower = enumerate(plan.lower_half, len(plan.started) + 1)
+    return found + [_lower(folder, plan, node, place) for place, node in lower]
 
 
-def _lower(folder: LabFolder, plan: Plan, node: GatewayNode | NetworkNode) -> Part:
+def _is_redis(part: Part) -> bool:
+    return part.nodes[0].kind == "redis"
+
+
+def _lower(folder: LabFolder, plan: Plan, node: GatewayNode | NetworkNode, place: int) -> Part:
     """A gateway or network. It is asked through the lab's Redis: not all of them listen."""
-    argv = (sys.executable, "-m", "cluster.lab.foreign", str(folder.path), node.name)
-    return Part(node.name, node.kind, argv, status_question(folder.secrets()[ADMIN], plan, node.speaks_for))
+    argv = (*PYTHON, FOREIGN, str(folder.path), node.name)
+    question = status_question(folder.secrets()[ADMIN], plan, node.speaks_for)
+    return Part(argv, (PartNode(node.name, node.kind, question, place),))
 
 
 def supervise(
     folder: LabFolder,
     find_parts: Callable[[], Sequence[Part]],
     prepare: Callable[[Reactor], Coroutine[Any, Any, None]],
+    modules: Sequence[str] = (),
+    owner: Owner | None = None,
 ) -> None:
-    """Run the parts in this process until SIGTERM or SIGINT; read the plan again at APPLY."""
+    """Run the parts below this process until SIGTERM or SIGINT, or until the owner ends; read the plan again at APPLY.
+    Those that run `modules` are forked.
+    """
     from twisted.internet import reactor  # noqa: TID251  # an entry point
 
-    Factory.noisy = False  # Twisted's messages about them do not help a reader of these logs
-    observer: Any = log_to_stderr  # zope.interface has no types
-    globalLogBeginner.beginLoggingTo([observer], discardBuffer=True, redirectStandardIO=False)
+    _begin_logging()
+    allow_many_files()
     react: Reactor = reactor
     make_steady(react)
     sockets = folder.redis_socket.parent
-    supervisor = Supervisor(folder, find_parts(), react, lambda: datetime.now(UTC), lambda: prepare(react))
+    spawner = Spawner(react, modules)
+    supervisor = Supervisor(folder, find_parts(), react, lambda: datetime.now(UTC), lambda: prepare(react), spawner)
 
     one_by_one = DeferredLock()
 
@@ -176,8 +230,12 @@ def supervise(
     def look() -> None:
         if not supervisor.look():
             Logger().error("The folder {path} is gone: ending the lab", path=str(folder.path))
-            looking.stop()
-            react.stop()
+        elif owner is not None and not owner.is_alive():
+            Logger().info("Process {pid}, which the lab belongs to, has ended: taking the lab down", pid=owner.pid)
+        else:
+            return
+        looking.stop()
+        react.stop()
 
     looking = LoopingCall(look)
     looking.clock = react
@@ -186,14 +244,51 @@ def supervise(
     react.callWhenRunning(start)
     react.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(supervisor.stop()))
     react.run()
-    if not supervisor.look() and sockets != folder.path:
-        shutil.rmtree(sockets, ignore_errors=True)
+    if not supervisor.look():
+        if sockets != folder.path:
+            shutil.rmtree(sockets, ignore_errors=True)
+    elif owner is not None and not owner.is_alive():
+        remove(folder, keep=False)
+
+
+class Recording:
+    """Records the lab's time line as long as this process runs: in a thread, which waits for files and Redis."""
+
+    def __init__(self, folder: LabFolder) -> None:
+        self._folder = folder
+        self._stopping = Event()
+        self._thread = Thread(target=self._run, name="recorder", daemon=True)
+
+    def start(self) -> None:
+        """Begin, unless it has been stopped."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Return when nothing more is written: the folder may be removed then."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(RECORDED_WITHIN_S)
+
+    def _run(self) -> None:
+        from cluster.lab.timeline.recorder import Recorder  # takes long, when the nodes have started
+
+        try:
+            if not self._stopping.is_set():
+                Recorder(Lab(self._folder), self._stopping).run()
+        except OSError as error:
+            Logger().error("The time line cannot be written: {error}", error=error)
+
+
+def _begin_logging() -> None:
+    Factory.noisy = False  # Twisted's messages about them do not help a reader of these logs
+    observer: Any = log_to_stderr  # zope.interface has no types
+    globalLogBeginner.beginLoggingTo([observer], discardBuffer=True, redirectStandardIO=False)
 
 
 def main() -> None:
-    """Supervise the lab whose state folder is the argument. Its DNS runs in this process, too."""
+    """Supervise the lab whose state folder is the first argument. Its DNS runs in this process, too."""
     folder = LabFolder(Path(sys.argv[1]))
-    folder.hand_over(os.getpid())  # whoever started this may have been interrupted before it could
+    folder.hand_over(os.getpid())  # the command that started this may have been interrupted before it could
     names = NameServer(folder.plan())
 
     def find_parts() -> list[Part]:
@@ -204,8 +299,16 @@ def main() -> None:
     async def prepare(reactor: Reactor) -> None:
         names.start(reactor)
         await Residence(reactor, folder).move_in()
+        recording = Recording(folder)
+        reactor.callLater(RECORD_AFTER_S, recording.start)
+        reactor.addSystemEventTrigger("after", "shutdown", recording.stop)
 
-    supervise(folder, find_parts, prepare)
+    try:
+        owner = Owner(int(sys.argv[2])) if len(sys.argv) > 2 else None
+    except BadInput as error:  # it ended just now
+        remove(folder, keep=False)
+        sys.exit(str(error))
+    supervise(folder, find_parts, prepare, (SERVER, FOREIGN), owner)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 _FIRST_A, _LAST_A = 16, 254
 """127.A.b.N; the low ones stay free for others (127.0.0.1, 127.0.1.1, 127.0.0.53)."""
@@ -22,11 +22,19 @@ def own_hosts(seed: str, ports: Sequence[int], attempt: int) -> list[Address]:
     """A host of its own for each port: 127.a.b.1, 127.a.b.2 …, a and b from the seed; other ones for each attempt."""
     needed = -(-len(ports) // _PER_BLOCK)
     first = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8]) + attempt * needed
-    addresses = []
-    for index, port in enumerate(ports):
-        high, low = divmod((first + index // _PER_BLOCK) % _BLOCKS, 256)
-        addresses.append((f"127.{_FIRST_A + high}.{low}.{index % _PER_BLOCK + 1}", port))
-    return addresses
+    return [(_host(first, index), port) for index, port in enumerate(ports)]
+
+
+def hosts_from(host: str, count: int) -> Iterator[str]:
+    """So many hosts of the block of this one, and of those after it."""
+    _, high, low, _ = map(int, host.split("."))
+    first = (high - _FIRST_A) * 256 + low
+    return (_host(first, index) for index in range(count))
+
+
+def _host(first_block: int, index: int) -> str:
+    high, low = divmod((first_block + index // _PER_BLOCK) % _BLOCKS, 256)
+    return f"127.{_FIRST_A + high}.{low}.{index % _PER_BLOCK + 1}"
 
 
 def name_server(host: str, port: int) -> Address:

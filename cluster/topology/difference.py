@@ -39,7 +39,7 @@ def _between(where: str, before: Any, after: Any) -> Iterator[str]:
     elif after is None:
         yield f"{where} is gone"
     else:
-        shown = f": {_shown(before)} runs, {_shown(after)} is wanted"
+        shown = f": {_shown(where, before)} runs, {_shown(where, after)} is wanted"
         yield f"{where} is another one" + ("" if where.endswith(_SECRET) else shown)
 
 
@@ -52,7 +52,9 @@ def _name(item: Any) -> str | None:
     return next((str(item[key]) for key in _NAMES if key in item), None)
 
 
-def _shown(value: Any) -> str:
+def _shown(where: str, value: Any) -> str:
+    if where == "processes" and value == 0:
+        return "one for each server"
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,4 +1,4 @@
-"""What gateways, networks, components and services of the file say about other parts of it; see references.py."""
+"""References of gateways, networks, components and services to other parts of the file, like references.py."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def findings(data: Mapping[str, Any], domains: Mapping[str, str]) -> Iterator[Fi
 
 
 def _kind(known: Mapping[str, K], section: Mapping[str, Any]) -> K | None:
-    """None for one that is not there, which the model reports."""
+    """The kind of a section; None for an unknown one, which the model reports."""
     kind = section.get("kind")
     return known.get(kind) if isinstance(kind, str) else None
 
@@ -48,7 +48,7 @@ def _kind(known: Mapping[str, K], section: Mapping[str, Any]) -> K | None:
 def _server(
     path: tuple[str, str], part: Mapping[str, Any], domain: object, servers: Mapping[str, str], seen: dict[str, str]
 ) -> Iterator[Finding]:
-    """The server exists, and the part's own domain is below that server's, and nobody else's."""
+    """The server exists, and the domain of the part is below that of the server, and is used only once."""
     server, domain = part.get("server"), prepared_domain(domain)
     if not isinstance(server, str) or not isinstance(domain, str) or not servers:
         return
@@ -56,10 +56,7 @@ def _server(
     at_key = path[0] != "gateways"
     if server not in servers:
         yield Finding((*path, "server"), f"no server {server!r}{choice(server, sorted(servers))}")
-        wrong = ""
-    else:
-        wrong = _misplaced(domain, servers[server], servers, "sms")
-    if wrong:
+    elif wrong := _misplaced(domain, servers[server], servers, "sms"):
         yield Finding(own_path, wrong, at_key)
     if domain in seen:
         yield Finding(own_path, _taken(domain, seen), at_key)
@@ -67,7 +64,7 @@ def _server(
 
 
 def _services(data: Mapping[str, Any], servers: Mapping[str, str], seen: dict[str, str]) -> Iterator[Finding]:
-    """The domains of the services are below that of their server, and nobody else's."""
+    """The domains of services are below those of their servers, and each is used only once."""
     for name, server in sections(data, "servers").items():
         for kind in kinds.services().values():
             section = server.get(kind.name)
@@ -89,7 +86,7 @@ def _taken(domain: str, seen: Mapping[str, str]) -> str:
 
 
 def _misplaced(domain: str, own: str, servers: Mapping[str, str], label: str) -> str:
-    """What is wrong with the place of a domain that is to be below a server's `own`; empty where nothing is."""
+    """Why a domain is not directly below a server's domain `own`; empty if it is."""
     nearest = _nearest(domain, servers.values())
     if nearest == own:
         return ""

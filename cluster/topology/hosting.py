@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, create_model
+from pydantic import BeforeValidator, Field
 
 from cluster import kinds
 from cluster.kinds.base.server import ServerNode
@@ -12,11 +12,11 @@ from cluster.kinds.base.service import ServiceKind
 from cluster.kinds.base.values import Domain
 from cluster.topology.keys import fields, written
 from cluster.topology.plan import ServiceSeed
-from cluster.topology.strict import Section
+from cluster.topology.strict import Section, derived
 
 
 class HostedSection(Section):
-    """A service that lives in the server."""
+    """A service that runs in the server."""
 
     domain: Domain
     """Its domain, a subdomain of the server's, such as `conference.montague.lit`."""
@@ -27,19 +27,18 @@ def _long_form(value: object) -> object:
 
 
 def _key(kind: ServiceKind) -> Any:
-    section = create_model(
-        f"{kind.name.capitalize()}Section",
-        __base__=HostedSection,
-        __doc__=kind.about,
-        **fields(kind.keys),
-    )
+    section = derived(HostedSection, f"{kind.name.capitalize()}Section", kind.about, **fields(kind.keys))
     written_as = BeforeValidator(_long_form, json_schema_input_type=str | section)
     return Annotated[section, written_as], Field(default=None, description=kind.about)
 
 
 def service_keys(kind: type[ServerNode]) -> dict[str, Any]:
-    """The fields for the services that can live in a server of this kind."""
-    return {name: _key(each) for name, each in kinds.services().items() if kind.hosts is None or name in kind.hosts}
+    """The fields for the services that can run in a server of this kind."""
+    return {
+        name: _key(each)
+        for name, each in kinds.services().items()
+        if kind.service_kinds is None or name in kind.service_kinds
+    }
 
 
 def hosted(server: Section) -> tuple[ServiceSeed, ...]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, get_origin
 
-from pydantic import Field, create_model
+from pydantic import Field
 
 from cluster.kinds.base.key import Key, Sections
-from cluster.topology.strict import OrEmpty, Section
+from cluster.topology.strict import OrEmpty, Section, derived
 
 
 def section(
@@ -18,7 +18,7 @@ def section(
     word = kind.__struct_config__.tag
     what: dict[str, Any] = {"default": word} if word == usual else {}
     own = {"kind": (_literal(word), Field(description="What it is.", **what)), **others, **fields(keys)}
-    return create_model(kind.__name__, __base__=base, __doc__=kind.about, **own)
+    return derived(base, kind.__name__, kind.about, **own)
 
 
 def fields(keys: Iterable[Key]) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def _literal(word: str) -> Any:
 
 def _field(key: Key) -> Any:
     if isinstance(key.type, Sections):
-        model = create_model(key.type.name, __base__=Section, __doc__=key.type.about, **fields(key.type.keys))
+        model = derived(Section, key.type.name, key.type.about, **fields(key.type.keys))
         parts = dict[key.type.named, Annotated[model, OrEmpty(dict)]]  # type: ignore[valid-type, name-defined]
         return Annotated[parts, OrEmpty(dict)], Field(default=key.default, description=key.meaning)
     container = get_origin(key.type)

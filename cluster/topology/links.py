@@ -1,11 +1,11 @@
-"""The links section: what is wrong with the ways between the servers. Its keys are the faults of the router."""
+"""The section `links`: transports and faults between servers. Its keys are the faults of the router."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from cluster.base.units import WINDOWS, Unit
 from cluster.kinds.base.finding import Finding, KeyPath, choice
@@ -13,11 +13,11 @@ from cluster.kinds.base.values import NodeName
 from cluster.kinds.xmpplab import USUAL
 from cluster.router.fault import Fault
 from cluster.router.faults import known
-from cluster.topology.strict import Section
+from cluster.topology.strict import Section, derived
 
 
 def _written(quantity: Unit) -> Any:
-    """The type of a key behind which this stands."""
+    """The type of a key whose value is such a quantity."""
 
     def read(value: object) -> Any:
         values = value if quantity is WINDOWS and isinstance(value, list) else [value]
@@ -49,19 +49,20 @@ _ENDS: dict[str, Any] = {
     "from": (NodeName | None, Field(default=None, description="The server that sends: the faults hold one way.")),
     "to": (NodeName | None, Field(default=None, description="The server that receives.")),
     "transport": (
-        Literal["redis", "s2s"] | None,
+        Literal["redis", "s2s", "bidi"] | None,
         Field(
             default=None,
             description="What carries the stanzas both ways `between` two servers: streams in Redis, which is the"
-            " default (`redis`), or the servers' own XML streams over TCP (`s2s`, RFC 6120).",
+            " default (`redis`), or the servers' own XML streams over TCP: one for each direction (`s2s`, RFC 6120), or"
+            " one for both, if both servers can (`bidi`, XEP-0288).",
         ),
     ),
 }
 
-Link: type[Section] = create_model(
+Link: type[Section] = derived(
+    Section,
     "Link",
-    __base__=Section,
-    __doc__="The link between two servers, and its faults: `between` two, or `from` one `to` another.",
+    "The link between two servers, and its faults: `between` two, or `from` one `to` another.",
     **_ENDS,
     **{key: _key(fault) for key, fault in known().items()},
 )
@@ -82,7 +83,7 @@ def faults_of(link: Section) -> dict[str, Any]:
 
 
 def kind_findings(data: Mapping[str, Any], kinds: Mapping[str, object]) -> Iterator[Finding]:
-    """What a link cannot have because of the kinds of its ends. `kinds`: those of the servers, by name."""
+    """Keys that a link cannot have because of the kinds of its servers. `kinds`: by name of the server."""
     links = data.get("links")
     for index, link in enumerate(links if isinstance(links, list) else []):
         ends = _ends(link) if isinstance(link, dict) else None
@@ -90,20 +91,21 @@ def kind_findings(data: Mapping[str, Any], kinds: Mapping[str, object]) -> Itera
         if not foreign:
             continue
         if link.get("transport") == "redis":
-            text = f"{foreign[0]} is of kind {kinds[foreign[0]]}, which knows no Redis; write s2s, or delete this key"
+            kind = kinds[foreign[0]]
+            text = f"{foreign[0]} is of kind {kind}, which knows no Redis; write s2s or bidi, or delete this key"
             yield Finding(("links", index, "transport"), text)
         if len(foreign) == 2 and (faults := [key for key in link if key in known()]):
             text = f"no server of kind {USUAL} is at this link, and no other has faults; delete {', '.join(faults)}"
             yield Finding(("links", index), text)
 
 
-def s2s_pairs(found: Iterable[Section]) -> set[frozenset[str]]:
-    """The pairs of servers that speak to each other over XML streams."""
-    return {frozenset(directions(link)[0]) for link in found if getattr(link, "transport") == "s2s"}  # noqa: B009
+def pairs_over(transports: Collection[str], found: Iterable[Section]) -> set[frozenset[str]]:
+    """The pairs of servers whose link has one of these transports."""
+    return {frozenset(directions(link)[0]) for link in found if getattr(link, "transport") in transports}  # noqa: B009
 
 
 def findings(data: Mapping[str, Any], servers: Mapping[str, Any]) -> Iterator[Finding]:
-    """Ends that are no servers, and faults or a transport that a direction has twice."""
+    """Ends that are not servers, and faults or transports that a direction has twice."""
     links, mesh = data.get("links"), data.get("mesh") is not False
     seen: dict[tuple[str, str, str], int] = {}
     for index, link in enumerate(links if isinstance(links, list) else []):
@@ -131,7 +133,7 @@ def findings(data: Mapping[str, Any], servers: Mapping[str, Any]) -> Iterator[Fi
 def _twice(
     path: KeyPath, index: int, link: Mapping[str, Any], ends: tuple[str, str], seen: dict[tuple[str, str, str], int]
 ) -> Iterator[Finding]:
-    """Notes in `seen` which entry gives which direction which fault, or its transport."""
+    """Record in `seen` which entry gives a direction a fault or transport."""
     for key in [key for key in link if key in known()]:
         for pair in [ends, ends[::-1]] if "between" in link else [ends]:
             yield from _note(path, index, (*pair, key), seen)

@@ -43,6 +43,9 @@ def validated(raw: document.Document, model: type[M]) -> tuple[M | None, list[Pr
         return None, problems + [_problem(raw, details, model) for details in error.errors(include_url=False)]
 
 
+MAX_SHOWN = 60
+"""Characters of a wrong value in a message."""
+
 _WRONG = {
     "int_type": "is not a whole number; write one such as 5",
     "bool_type": "is not a boolean; write true or false",
@@ -72,7 +75,7 @@ def _message(details: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> st
         case "model_type" | "dict_type" | "model_attributes_type":
             return f"{_shown(value)} where keys and values are expected{_listed(_keys(path, model))}"
         case "too_short":
-            return f"must not be empty (at least {context['min_length']})"
+            return f"must not be empty; write at least {context['min_length']}"
         case "list_type":
             return f"{_shown(value)} where a list is expected; write [first, second]"
         case "string_type" if isinstance(value, (dict, list)):
@@ -106,7 +109,8 @@ def _shown(value: object) -> str:
             return "a list"
         case bool():
             return str(value).lower()
-    return repr(value)
+    text = repr(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
 def _listed(keys: tuple[str, ...]) -> str:

@@ -3,13 +3,14 @@ docs/topology.md are generated from it (schema.py)."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from cluster.kinds.base.values import AccountJid, Domain, Name, NodeName, XmlText
 from cluster.topology.foreign import AnyGateway, AnyNetwork, Component
 from cluster.topology.links import Link
+from cluster.topology.population import Population
 from cluster.topology.servers import AnyServer, ServerSettings
 from cluster.topology.strict import OrEmpty, Section
 from cluster.trace.hop import MAX_JOURNAL_BYTES
@@ -102,6 +103,14 @@ class Topology(Section):
     """The router between the domains."""
     links: Annotated[list[Link], OrEmpty(list)] = []  # type: ignore[valid-type]
     """The links between the servers and their faults, such as `{between: [s1, s2], delay: 40ms}`."""
+    processes: Annotated[int, Field(ge=1)] | None = None
+    """How many processes the servers of kind `xmpplab` share; `xmpplab up --processes` wins. Without it: one for each
+    server up to 16 servers, above that as many as the machine has cores. In containers each has its own."""
     mesh: bool = True
     """Whether links join every two servers. With `false` they join only the servers that an entry of `links` names,
     with or without faults; a stanza to any other domain returns with remote-server-not-found."""
+    population: Annotated[Population, OrEmpty(dict)] = Population()
+    """The people of `xmpplab simulate`."""
+    resolver: Literal["lab", "system"] = "lab"
+    """Where servers of kind `xmpplab` look for other domains: in this file (`lab`), or, if a domain is not there, in
+    the DNS of this machine (`system`, RFC 6120 section 3.2). With `lab` nothing outside is asked."""

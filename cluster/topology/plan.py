@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import reduce
+from collections.abc import Iterator, Sequence
+from functools import cached_property, reduce
 from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +51,7 @@ else:
     AnyNetwork = reduce(or_, kinds.networks().values())
 
 LabNode = XmpplabServer | GatewayNode | NetworkNode
-"""Whatever has a process of ours, and answers commands."""
+"""A node that runs our own code, and answers commands."""
 
 
 class LinkSeed(msgspec.Struct, frozen=True):
@@ -65,7 +65,7 @@ class LinkSeed(msgspec.Struct, frozen=True):
     """By their keys; see cluster/router/settings.py. Times are counted from when the lab comes up."""
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Plan(msgspec.Struct, frozen=True, dict=True):
     """A whole lab, as it will run."""
 
     name: str
@@ -77,9 +77,9 @@ class Plan(msgspec.Struct, frozen=True):
     gateways: tuple[AnyGateway, ...] = ()
     networks: tuple[AnyNetwork, ...] = ()
     name_server: tuple[str, int] | None = None
-    """Where the lab's own DNS answers; None where this machine has no address for it."""
+    """Address of the lab's own DNS; None if this machine has no address for it."""
     sample_every: int = 1000
-    """One stanza in so many is followed without being asked; 0: none."""
+    """One stanza in this number is followed without a request; 0: none."""
     probes_per_minute: int = 600
     journal_bytes: int = MAX_JOURNAL_BYTES
     redis_url: str = ""
@@ -90,8 +90,12 @@ class Plan(msgspec.Struct, frozen=True):
     links: tuple[LinkSeed, ...] = ()
     """Those with faults."""
     fault_seed: int = 0
+    population: dict[str, Any] = {}
+    """What the topology says of the people of a simulation, by the keys of `topology.population`."""
+    processes: int = 0
+    """How many processes the servers of our own kind share, apart from isolated ones; 0: each has its own."""
 
-    @property
+    @cached_property
     def served_by(self) -> dict[str, str]:
         """Domain of the server, by domain of each component and service."""
         return {domain: server.domain for server in self.servers for domain in server.subdomains}
@@ -104,8 +108,8 @@ class Plan(msgspec.Struct, frozen=True):
 
     @property
     def shown(self) -> dict[str, Any]:
-        """As `xmpplab config` prints it. Each server, gateway and network has the keys of all kinds, so that whoever
-        reads it need not tell them apart."""
+        """As `xmpplab config` prints it. Each server, gateway and network has the keys of all kinds, so that
+        readers need not distinguish kinds."""
         made: dict[str, Any] = msgspec.to_builtins(self)
         places = (("servers", kinds.servers()), ("gateways", kinds.gateways()), ("networks", kinds.networks()))
         for place, known in places:
@@ -122,10 +126,10 @@ class Plan(msgspec.Struct, frozen=True):
         """Read what `encoded` made. Raises FileNotFoundError where no lab was brought up."""
         return msgspec.json.decode(path.read_bytes(), type=cls)
 
-    @property
-    def ours(self) -> list[XmpplabServer]:
+    @cached_property
+    def ours(self) -> Sequence[XmpplabServer]:
         """The servers of our own kind: they have a user in the lab's Redis, and answer commands."""
-        return [server for server in self.servers if isinstance(server, XmpplabServer)]
+        return tuple(server for server in self.servers if isinstance(server, XmpplabServer))
 
     @property
     def started(self) -> list[AnyServer]:
@@ -138,6 +142,11 @@ class Plan(msgspec.Struct, frozen=True):
         ours: list[GatewayNode | NetworkNode] = [network for network in self.networks if not network.is_external]
         ours.extend(self.gateways)
         return ours
+
+    def process_of(self, name: str) -> tuple[str, ...]:
+        """The nodes of the process in which this node runs, the one that it is named after first."""
+        host = next((server.shares for server in self.ours if server.name == name), "") or name
+        return (host, *(server.name for server in self.ours if server.shares == host))
 
     def nodes_of(self, server: str) -> list[AnyServer]:
         """The nodes of the server of this name, the first one first."""

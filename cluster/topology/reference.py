@@ -84,7 +84,7 @@ def _default(value: Schema) -> str:
 
 
 def _kind(value: Schema) -> str:
-    """What may stand behind the key, in a few words."""
+    """The possible values of the key, in a few words."""
     if "const" in value:
         return f"`{value['const']}`"
     if "enum" in value:

@@ -15,7 +15,7 @@ from cluster.kinds.base.values import RESERVED_NAMES, prepared_domain, sections
 from cluster.kinds.xmpplab import MAX_NODES
 from cluster.topology import foreign_references, links
 from cluster.topology.plan import COMPONENT_PORT
-from cluster.topology.scale import MAX_LAB_NODES, node_name
+from cluster.topology.scale import MAX_TOPOLOGY_NODES, node_name
 from cluster.xmpp.jid import Jid, JidError
 
 
@@ -87,8 +87,8 @@ def _nodes(data: object, servers: dict[str, Any]) -> Iterator[Finding]:
             if any(taken in section for section in named):
                 message = f"its node {number} would be named {taken}, as something else in this file; rename that"
                 yield Finding(("servers", name, "nodes"), message)
-    if total > MAX_LAB_NODES:
-        message = f"the lab would have {total} nodes, including gateways and networks; at most {MAX_LAB_NODES} fit in"
+    if total > MAX_TOPOLOGY_NODES:
+        message = f"this has {total} nodes, including gateways and networks; at most {MAX_TOPOLOGY_NODES} fit in"
         yield Finding(("servers",), message, at_key=True)
 
 
@@ -102,6 +102,8 @@ def _ports(name: str, settings: dict[str, Any], *, has_components: bool) -> Iter
     ports = {key: settings.get(key, port) for key, port in usual.items()}
     if settings.get("tls") == "off":
         del ports["direct_tls_port"]
+    elif (direct := settings.get("s2s_direct_tls_port")) is not None:
+        ports["s2s_direct_tls_port"] = direct
     for key, port in ports.items():
         if has_components and port == COMPONENT_PORT:
             message = f"{key} is {port}, the port for components of {name}; write another"

@@ -5,10 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from cluster.kinds.xmpplab import MAX_NODES
-from cluster.topology.plan import Plan, ServerNode, XmpplabServer
+from cluster.topology.addresses import hosts_from
+from cluster.topology.plan import Plan, S2sPeer, ServerNode, XmpplabServer
 
-MAX_LAB_NODES = 254
-"""Of a lab, gateways and networks included: each has one of the addresses 127.a.b.1 to 127.a.b.254."""
+MAX_LAB_NODES = 2_000
+"""Of a lab, gateways and networks included; 1,000 were tried (docs/scale.md). Each has two connections to Redis, which
+accepts 10,000."""
+MAX_TOPOLOGY_NODES = 10_000
+"""Of a topology; more than MAX_LAB_NODES can be simulated only."""
 ONE_HOST = "127.0.0.1"
 """Where a system has only this, the nodes have ports of their own in place of addresses."""
 _PORT_STEP = 10
@@ -17,14 +21,14 @@ _PORTS = range(1024, 65536)
 
 
 def node_name(server: str, number: int) -> str:
-    """What the node is called: a server's first one as the server itself, its second `s1-2`."""
+    """The name of a node: that of the server for the first, `s1-2` for the second of `s1`."""
     return server if number == 1 else f"{server}-{number}"
 
 
 def with_nodes(plan: Plan, server: str, count: int) -> Plan:
-    """The plan in which so many nodes serve the domain of this server; the first ones stay as they are.
+    """The plan in which `count` nodes serve the domain of this server; the first ones are unchanged.
 
-    Raises ValueError for a server that is not there, a number that cannot be, and a name that is taken.
+    Raises ValueError for an unknown server, an impossible number, and a name that is taken.
     """
     nodes = plan.nodes_of(server)
     if not nodes:
@@ -37,18 +41,43 @@ def with_nodes(plan: Plan, server: str, count: int) -> Plan:
         if count == 1:
             return plan
         raise ValueError(f"{server} is of kind {first.kind}, which has one node; only one of kind xmpplab has more")
+    if len(nodes) == count:
+        return plan
     for number in range(len(nodes) + 1, count + 1):
         name = node_name(server, number)
         names = [[node.name for node in nodes] for nodes in (plan.servers, plan.gateways, plan.networks)]
         if any(name in some for some in names):
             raise ValueError(f"node {number} of {server} would be named {name}, which is another node's name")
         plan = _with(plan, server, [*plan.nodes_of(server), _further(plan, first, name)])
-    return _with(plan, server, plan.nodes_of(server)[:count])
+    return _reached_anywhere(_with(plan, server, plan.nodes_of(server)[:count]))
+
+
+def _reached_anywhere(plan: Plan) -> Plan:
+    """The plan whose servers know all nodes of the domains to which they open XML streams, the first one first."""
+
+    served_by = plan.served_by
+
+    def reached(server: ServerNode) -> ServerNode:
+        found: list[S2sPeer] = []
+        for domain in dict.fromkeys(peer.domain for peer in server.s2s_peers):
+            nodes = [node for node in plan.servers if node.domain == served_by.get(domain, domain)]
+            found += sorted((each for node in nodes for each in node.at(domain)), key=lambda each: not each.direct_tls)
+        return msgspec.structs.replace(server, s2s_peers=tuple(found))
+
+    return msgspec.structs.replace(plan, servers=tuple(map(reached, plan.servers)))
 
 
 def as_written(plan: Plan) -> Plan:
-    """The plan with the first node of each server only: the same for a lab however it was scaled."""
-    return msgspec.structs.replace(plan, servers=tuple(node for node in plan.servers if not node.node_of))
+    """The plan with the first node of each server only: the same for a lab however it was scaled.
+
+    Which server runs in which process follows from the rest.
+    """
+    first = tuple(_alone(node) for node in plan.servers if not node.node_of)
+    return _reached_anywhere(msgspec.structs.replace(plan, servers=first))
+
+
+def _alone(node: ServerNode) -> ServerNode:
+    return msgspec.structs.replace(node, shares="") if isinstance(node, XmpplabServer) else node
 
 
 def _with(plan: Plan, server: str, nodes: list[ServerNode]) -> Plan:
@@ -67,7 +96,8 @@ def _further(plan: Plan, first: XmpplabServer, name: str) -> XmpplabServer:
     return msgspec.structs.replace(
         first, name=name, node_of=first.name, host=host, c2s_port=first.c2s_port + shift,
         direct_tls_port=first.direct_tls_port + shift, http_port=first.http_port + shift,
-        s2s_port=first.s2s_port + shift, accounts=(), components=(), services=(),
+        s2s_port=first.s2s_port + shift, accounts=(), components=(), services=(), shares="",
+        s2s_direct_tls_port=first.s2s_direct_tls_port and first.s2s_direct_tls_port + shift,
     )  # fmt: skip
 
 
@@ -77,15 +107,13 @@ def _place(plan: Plan, first: XmpplabServer) -> tuple[str, int]:
     hosts |= {server.host for server in plan.servers}
     if hosts == {ONE_HOST}:
         return ONE_HOST, _shift(first, ports)
-    block = first.host.rpartition(".")[0]
-    for number in range(1, MAX_LAB_NODES + 1):
-        if f"{block}.{number}" not in hosts:
-            return f"{block}.{number}", 0
-    raise ValueError(f"a lab has at most {MAX_LAB_NODES} nodes; no loopback address is left for another one")
+    if len(hosts) >= MAX_LAB_NODES:
+        raise ValueError(f"a lab has at most {MAX_LAB_NODES} nodes; no loopback address is left for another one")
+    return next(host for host in hosts_from(first.host, MAX_LAB_NODES) if host not in hosts), 0
 
 
 def _shift(first: XmpplabServer, taken: set[int]) -> int:
-    """To the nearest ports above that nobody has, else to those below."""
+    """The distance to the nearest free ports above, otherwise below."""
     shifts: tuple[int, ...] = (
         *range(_PORT_STEP, len(_PORTS), _PORT_STEP),
         *range(-_PORT_STEP, -len(_PORTS), -_PORT_STEP),

@@ -9,7 +9,7 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator, Field, create_model
+from pydantic import BeforeValidator, Field
 
 from cluster import kinds
 from cluster.kinds.base.server import ServerNode
@@ -17,7 +17,7 @@ from cluster.kinds.base.values import Domain
 from cluster.kinds.xmpplab import USUAL, XmpplabServer
 from cluster.topology.hosting import service_keys
 from cluster.topology.keys import fields, section, written
-from cluster.topology.strict import Section
+from cluster.topology.strict import Section, derived
 
 
 class Server(Section):
@@ -44,10 +44,10 @@ if TYPE_CHECKING:
 else:
     AnyServer = Annotated[reduce(or_, _SECTIONS), Field(discriminator="kind"), BeforeValidator(_of_usual_kind)]
 
-ServerSettings: type[Section] = create_model(
+ServerSettings: type[Section] = derived(
+    Section,
     "ServerSettings",
-    __base__=Section,
-    __doc__="What servers have in common. A server's own key wins over `defaults`, and that over the default given "
+    "What servers have in common. A server's own key wins over `defaults`, and that over the default given "
     "here; a server whose kind has no such key goes without.",
     **fields({key.name: key for kind in _KINDS for key in kind.settings}.values()),
 )

@@ -21,7 +21,8 @@ MAX_JOURNAL_BYTES = 67_108_864
 MAX_TEXT_CHARACTERS = 256
 """Of an address and of a detail in a hop: anybody may write long ones, and a stanza has many hops."""
 
-
+CHAT_STATE = "a chat state"
+"""The detail of the first hop of a message that is nothing else (XEP-0085)."""
 MAX_FOLLOWED = 16
 """Addresses that a node follows at a time; further ones are not."""
 
@@ -60,6 +61,8 @@ class Hop(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where to (routed, enqueued), or why (stored, bounced, dropped); the fault and the stanza's own id (lost)."""
     reason: str = ""
     """The code of the decision (see base/reasons.py); empty where the stanza just went on."""
+    copies: int = 0
+    """How many receivers the stanza has from here on, where a room or a publish-subscribe node sends it to many."""
 
     def cut(self) -> Hop:
         """The hop with its texts cut to MAX_TEXT_CHARACTERS."""
@@ -105,7 +108,8 @@ class Tracer:
         self._sample_every = sample_every
         self._until_next = sample_every
         self._clock = clock
-        self._all_until_s = 0.0
+        self._shares_until_s: dict[int, float] = {}
+        """The ends of the times in which one stanza in this number is followed."""
         self._until_s: dict[str, float] = {}
         """Of the addresses that are followed."""
         self._unfollowed = Sparing(clock, self._tell_more)
@@ -117,23 +121,30 @@ class Tracer:
         self._until_next -= 1
         if self._until_next:
             return ""
-        if self._all_until_s:
-            if self._clock.seconds() < self._all_until_s:
-                self._until_next = 1
-                return self._new_id()
-            self._all_until_s, self._until_next = 0.0, self._sample_every
-            return self.sample(stanza)
+        if self._shares_until_s:
+            now_s = self._clock.seconds()
+            self._shares_until_s = {
+                every: until_s for every, until_s in self._shares_until_s.items() if until_s > now_s
+            }
+            if not self._shares_until_s:
+                self._until_next = self._sample_every
+                return self.sample(stanza)
+            self._until_next = min(*self._shares_until_s, self._sample_every or max(self._shares_until_s))
+            return self._new_id()
         self._until_next = self._sample_every
         return self._new_id()
 
-    def follow_all(self, seconds: float) -> None:
-        """Follow each stanza that enters the lab here, for this time; a call before its end prolongs it."""
-        if seconds > 0:
-            self._all_until_s = max(self._all_until_s, self._clock.seconds() + seconds)
-            self._until_next = 1
+    def follow_share(self, every: int, seconds: float) -> None:
+        """Follow one stanza in `every` that enters the lab here, for this time; 1: each. A call before its end prolongs
+        it; of several shares at a time, the largest counts."""
+        if seconds > 0 and (every in self._shares_until_s or len(self._shares_until_s) < MAX_FOLLOWED):
+            until_s = self._clock.seconds() + seconds
+            self._shares_until_s[every] = max(self._shares_until_s.get(every, 0.0), until_s)
+            self._until_next = min(self._until_next, every) if self._until_next > 0 else every
 
     def follow(self, address: str, seconds: float) -> None:
-        """Follow what is from or to an address, its resources or its domain; otherwise as `follow_all`."""
+        """Follow what is from or to an address, its resources or its domain, or has it as its id; otherwise as
+        `follow_share`."""
         now_s = self._clock.seconds()
         self._until_s = {known: until_s for known, until_s in self._until_s.items() if until_s > now_s}
         if seconds > 0 and (address in self._until_s or len(self._until_s) < MAX_FOLLOWED):
@@ -145,7 +156,8 @@ class Tracer:
             self._until_s = {}
             return False
         ends = [jid for jid in (stanza.from_, stanza.to) if jid is not None]
-        names = (name for jid in ends for name in (str(jid), str(jid.bare), jid.domainpart))
+        names = [name for jid in ends for name in (str(jid), str(jid.bare), jid.domainpart)]
+        names.append(stanza.id or "")
         return any(self._until_s.get(name, 0.0) > now_s for name in names)
 
     def followed(self, stanza: Stanza) -> Stanza:
@@ -157,7 +169,13 @@ class Tracer:
         self._append(self._new_id(), Event.RECEIVED, kind, str(from_), str(to), 0, detail, "")
 
     def record(
-        self, event: str, stanza: Stanza, detail: str = "", node: str = "", reason: Reason | None = None
+        self,
+        event: str,
+        stanza: Stanza,
+        detail: str = "",
+        node: str = "",
+        reason: Reason | None = None,
+        copies: int = 0,
     ) -> None:
         """Append a hop of a followed stanza. Callers on the message path check `stanza.trace_id` first.
 
@@ -166,7 +184,7 @@ class Tracer:
         if trace_id := stanza.trace_id or self._id_of_failure(event):
             from_ = str(stanza.from_) if stanza.from_ else ""
             to = str(stanza.to) if stanza.to else ""
-            self._append(trace_id, event, stanza.kind, from_, to, len(stanza.raw), detail, node, reason)
+            self._append(trace_id, event, stanza.kind, from_, to, len(stanza.raw), detail, node, reason, copies)
 
     def record_foreign(
         self,
@@ -203,8 +221,9 @@ class Tracer:
         detail: str,
         node: str,
         reason: Reason | None = None,
+        copies: int = 0,
     ) -> None:
         at_utc_ns, code = self._now_utc_ns(), reason.code if reason is not None else ""
         self._journal.append(
-            Hop(trace_id, node or self.node, Event(event), at_utc_ns, kind, from_, to, size_bytes, detail, code)
+            Hop(trace_id, node or self.node, Event(event), at_utc_ns, kind, from_, to, size_bytes, detail, code, copies)
         )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from rich.text import Text
@@ -57,33 +57,57 @@ def _line(step: Step) -> str:
     return f"{line}: {hop.detail}" if hop.detail else line
 
 
+class Row(NamedTuple):
+    """One line of a sequence diagram."""
+
+    trace_id: str
+    node: str
+    event: str
+    text: str
+
+
 def mermaid(hops: Sequence[Hop]) -> str:
-    """A sequence diagram (https://mermaid.js.org): an arrow for each arrival of the stanza at another node, otherwise a
-    note.
+    """The hops as a sequence diagram; see `sequence_diagram`."""
+    return sequence_diagram(
+        Row(step.hop.trace_id, step.hop.node, step.hop.event, _timed(step)) for step in steps(hops)
+    )  # fmt: skip
+
+
+def _timed(step: Step) -> str:
+    return f"{step.hop.event} +{step.offset_ms:.2f} ms" + (f" ({step.hop.detail})" if step.hop.detail else "")
+
+
+def arrivals(rows: Iterable[Row]) -> Iterator[tuple[Row, str]]:
+    """Each row, and the node from which the stanza came there; its own node where it was there already.
 
     A node may record an event after the stanza has left it, which is not a return. So only the first hop at a node
     counts as an arrival there, and any hop `received`.
     """
-    all_steps = steps(hops)
-    ids = {name: f"n{number}" for number, name in enumerate(dict.fromkeys(step.hop.node for step in all_steps))}
-    lines = ["sequenceDiagram"]
-    lines += [f"    participant {id} as {plain(name)}" for name, id in ids.items()]
     places: dict[str, str] = {}
     seen: set[tuple[str, str]] = set()
-    for step in all_steps:
-        hop, here = step.hop, ids[step.hop.node]
-        before = places.get(hop.trace_id, here)
-        is_arrival = hop.event is Event.RECEIVED or (hop.trace_id, here) not in seen
-        arrow = f"{before}->>{here}" if is_arrival and before != here else f"Note over {here}"
-        if is_arrival or hop.event is Event.SENT:
-            places[hop.trace_id] = here
-        seen.add((hop.trace_id, here))
-        what = f"{hop.event} +{step.offset_ms:.2f} ms" + (f" ({hop.detail})" if hop.detail else "")
-        lines.append(f"    {arrow}: {plain(what)}")
+    for row in rows:
+        is_arrival = row.event == Event.RECEIVED or (row.trace_id, row.node) not in seen
+        yield row, places.get(row.trace_id, row.node) if is_arrival else row.node
+        if is_arrival or row.event == Event.SENT:
+            places[row.trace_id] = row.node
+        seen.add((row.trace_id, row.node))
+
+
+def sequence_diagram(rows: Iterable[Row], verdict: tuple[str, str] | None = None) -> str:
+    """A sequence diagram (https://mermaid.js.org): an arrow for each arrival of a stanza at another node, otherwise a
+    note. `verdict`: a node, and what the last note over it says."""
+    rows = [*rows]
+    ids = {name: f"n{number}" for number, name in enumerate(dict.fromkeys(row.node for row in rows))}
+    lines = ["sequenceDiagram", *(f"    participant {id} as {_plain(name)}" for name, id in ids.items())]
+    for row, before in arrivals(rows):
+        arrow = f"{ids[before]}->>{ids[row.node]}" if before != row.node else f"Note over {ids[row.node]}"
+        lines.append(f"    {arrow}: {_plain(row.text)}")
+    if verdict is not None:
+        lines.append(f"    Note over {ids[verdict[0]]}: {_plain(verdict[1])}")
     return "\n".join(lines) + "\n"
 
 
-def plain(text: str) -> str:
+def _plain(text: str) -> str:
     """The text without characters that Mermaid interprets: `#` begins an entity, `;` and a line break end a
     statement."""
     return safe_line(re.sub(r"[#;\n]", lambda match: f"#{ord(match[0])};", text))

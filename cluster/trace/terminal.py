@@ -2,14 +2,15 @@ r"""Makes texts of others safe for a terminal: every command shows such texts by
 
 A terminal takes C0 and C1 control characters as commands (ECMA-48), in UTF-8 also U+009B and U+009D: they could move
 the cursor, change the title, or paste. Directional formatting (Unicode TR 36 section 2.5) makes a line read as another.
-They are shown in Python's escapes, `\x9b` or `\u202e`. So are lone surrogates, which cannot be written.
+They are shown in Python's escapes, `\x9b` or `\u202e`. So are lone surrogates, which cannot be written, and U+FFFE
+and U+FFFF, which no XML document has (XML 1.0 section 2.2).
 """
 
 from __future__ import annotations
 
 import re
 
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 """All except the line feed and the tab."""
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from cluster.base import reasons
 from cluster.base.reasons import Reason
 from cluster.trace.hop import Event, Hop
-from cluster.trace.render import Step, plain, steps, utc_text
+from cluster.trace.render import Row, Step, sequence_diagram, steps, utc_text
 
 Outcome = Literal["delivered", "stored", "bounced", "dropped", "lost", "taken", "waits"]
 """`taken`: a server or gateway has it, and records no further hop of it."""
@@ -56,6 +56,7 @@ class Decision(msgspec.Struct, frozen=True):
     usual_ms: float | None
     """What this step takes as a rule; None where too few such steps are in the journal."""
     is_late: bool
+    size_bytes: int
     what: str
     """In words."""
     reason: str
@@ -109,7 +110,7 @@ def explain(hops: Sequence[Hop], usual: Mapping[StepKind, float], causes: Sequen
     """
     decisions = [_decision(step, usual.get(kind)) for kind, step in _kinds(hops)]
     ordered = [step.hop for step in steps(hops)]
-    end = _end(ordered)
+    end, copies = _end(ordered), _copies(ordered)
     where = (end or ordered[-1]).node
     reason: Reason | None
     if _is_taken(end, ordered):
@@ -121,8 +122,12 @@ def explain(hops: Sequence[Hop], usual: Mapping[StepKind, float], causes: Sequen
         cause = causes[0] if causes else Cause(reasons.ON_ITS_WAY, "")
         known = "; ".join(each.detail for each in causes if each.detail)
         reason, what = cause.reason, f"{cause.reason.what} ({known})" if known else cause.reason.what
+    elif copies is not None and copies.reason is not None:
+        reason, what = copies.reason, ""
     else:
         reason, what = _why(end, decisions)
+    if copies is not None:
+        what = f"{copies.text} {what}".strip()
     first = ordered[0]
     return Explanation(
         first.trace_id, first.kind, first.from_, first.to, utc_text(first.at_utc_ns),
@@ -159,8 +164,56 @@ def _is_taken(end: Hop | None, ordered: Sequence[Hop]) -> bool:
     return end is None and is_read and last.kind in ("iq", "presence")
 
 
+class _Copies(NamedTuple):
+    """What became of a stanza with many receivers."""
+
+    text: str
+    is_complete: bool
+    """All copies have arrived or failed."""
+    end: Hop | None
+    """The last copy that arrived; where none did, the last failure."""
+    reason: Reason | None
+    """Of the copy that failed last."""
+
+
+def _copies(ordered: Sequence[Hop]) -> _Copies | None:
+    """Of a stanza that a room or a node has sent to many; else None. The copies have its sender's address there."""
+    said = next((hop for hop in ordered if hop.copies), None)
+    if said is None:
+        return None
+    rest = [hop for hop in ordered if hop.from_ == said.from_]
+    arrived = {hop.to: hop for hop in rest if hop.event in (Event.DELIVERED, Event.STORED)}
+    failed = {hop.to: hop for hop in rest if hop.event in _FAILURES and hop.to not in arrived}
+    text = f"{len(arrived)} of {said.copies} copies arrived"
+    if arrived:
+        last = max(hop.at_utc_ns for hop in arrived.values())
+        text += f", the last after {(last - ordered[0].at_utc_ns) / 1e6:.2f} ms"
+    for to, hop in failed.items():
+        text += f"; {hop.event} at {hop.node}: the one for {to}" + (f" ({hop.detail})" if hop.detail else "")
+    ends = [*arrived.values()] or [*failed.values()]
+    reason = reasons.ALL.get([*failed.values()][-1].reason) if failed else None
+    return _Copies(f"{text}.", len(arrived) + len(failed) >= said.copies, ends[-1] if ends else None, reason)
+
+
+def under_way(hops: Sequence[Hop]) -> dict[tuple[str, str], list[Hop]]:
+    """The hops of each copy that has not arrived yet, by its sender and receiver; of a stanza without copies, all."""
+    ordered = [step.hop for step in steps(hops)]
+    said = next((hop for hop in ordered if hop.copies), None)
+    if said is None:
+        return {(ordered[0].from_, ordered[0].to): ordered}
+    copies: dict[tuple[str, str], list[Hop]] = {}
+    for hop in ordered:
+        if hop.from_ == said.from_ and hop.to:
+            copies.setdefault((hop.from_, hop.to), []).append(hop)
+    at_end = {*_FAILURES, Event.DELIVERED, Event.STORED}
+    return {ends: own for ends, own in copies.items() if at_end.isdisjoint(hop.event for hop in own)}
+
+
 def _end(ordered: Sequence[Hop]) -> Hop | None:
     """Where the stanza came to rest; None while it is on its way. What a component is handed goes on from there."""
+    copies = _copies(ordered)
+    if copies is not None:
+        return copies.end if copies.is_complete else None
     failed = next((hop for hop in reversed(ordered) if hop.event in _FAILURES), None)
     if failed is not None:
         return failed
@@ -205,22 +258,17 @@ def _decision(step: Step, usual: float | None) -> Decision:
     is_late = step.delta_ms > (LONG_MS if usual is None else max(LATE_MS, LATE_FACTOR * usual))
     return Decision(
         hop.node, str(hop.event), round(step.offset_ms, 3), round(step.delta_ms, 3),
-        None if usual is None else round(usual, 3), is_late, what,
+        None if usual is None else round(usual, 3), is_late, hop.size_bytes, what,
         hop.reason, reason.rule if reason else "", reason.remedy if reason else "",
     )  # fmt: skip
 
 
 def mermaid(answer: Explanation) -> str:
     """The answer as a sequence diagram (https://mermaid.js.org), with the verdict as a note at its end."""
-    nodes = list(dict.fromkeys(each.node for each in answer.decisions))
-    ids = {name: f"n{number}" for number, name in enumerate(nodes)}
-    lines = ["sequenceDiagram", *(f"    participant {id} as {plain(name)}" for name, id in ids.items())]
-    before = ids[nodes[0]]
-    for each in answer.decisions:
-        here = ids[each.node]
-        arrow = f"{before}->>{here}" if before != here else f"Note over {here}"
-        late = " LATE" if each.is_late else ""
-        lines.append(f"    {arrow}: {plain(f'{each.what} +{each.offset_ms:.2f} ms{late}')}")
-        before = here
+    rows = [Row(answer.trace_id, each.node, each.event, _timed(each)) for each in answer.decisions]
     verdict = f"{answer.outcome}: {answer.what} {answer.remedy}".strip() if answer.what else answer.outcome
-    return "\n".join([*lines, f"    Note over {ids[answer.where]}: {plain(verdict)}"]) + "\n"
+    return sequence_diagram(rows, (answer.where, verdict))
+
+
+def _timed(each: Decision) -> str:
+    return f"{each.what} +{each.offset_ms:.2f} ms{' LATE' if each.is_late else ''}"

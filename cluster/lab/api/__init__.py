@@ -9,18 +9,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cluster.lab import DriverKind
+from cluster.lab.api.account import Account
 from cluster.lab.api.lab import Lab
 from cluster.lab.api.labs import (
     all_labs,
+    client_programs,
     labs_folder,
     labs_here,
     link_faults,
     log_begin,
+    log_text,
     read_plans,
     running_labs,
     seconds,
+    temporary_lab,
 )
+from cluster.lab.api.timeline import LabTimeline
 from cluster.lab.errors import BadInput, LabError, of_system
+from cluster.lab.progress import shortened
+from cluster.lab.wait import wait_until
 
 if TYPE_CHECKING:
     from cluster.lab.logs import LogLine
@@ -28,21 +35,28 @@ if TYPE_CHECKING:
     from cluster.lab.tracing.prober import Prober, Route
 
 __all__ = [
+    "Account",
     "BadInput",
     "DriverKind",
     "Lab",
     "LabError",
+    "LabTimeline",
     "LogLine",
     "NodeAction",
     "Prober",
     "Route",
     "all_labs",
+    "client_programs",
     "labs_folder",
     "labs_here",
     "link_faults",
     "log_begin",
+    "log_text",
     "of_system",
     "read_plans",
     "running_labs",
     "seconds",
+    "shortened",
+    "temporary_lab",
+    "wait_until",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
@@ -11,29 +11,43 @@ from typing import TYPE_CHECKING, NoReturn
 
 from cluster.lab import DriverKind
 from cluster.lab.errors import BadInput, LabError
-from cluster.lab.progress import Tell, untold
+from cluster.lab.progress import Tell, shortened, untold
 
 if TYPE_CHECKING:
-    from cluster.client.archive import ArchivedMessage
-    from cluster.client.managed import ManagedClient
-    from cluster.client.messenger import Messenger
-    from cluster.lab.answers import CheckStep, Intention, Overview, Sent
+    from datetime import datetime
+
+    from cluster.client.asking import RoomInfo
+    from cluster.lab.answers import (
+        CertificateView,
+        CheckStep,
+        Intention,
+        LinkView,
+        NodeView,
+        Overview,
+        SearchResult,
+        Usage,
+    )
+    from cluster.lab.api.account import Account
+    from cluster.lab.api.timeline import LabTimeline
     from cluster.lab.clients.accounts import KnownAccount
     from cluster.lab.clients.correspondents import Correspondent
     from cluster.lab.clients.users import Users
+    from cluster.lab.control.requests import Level
     from cluster.lab.driver import Driver, LogStream
     from cluster.lab.faults import LinkFaults
     from cluster.lab.folder import LabFolder
     from cluster.lab.logs import LogLine
     from cluster.lab.networks import Networks
+    from cluster.lab.overview import Usages
     from cluster.lab.state import NodeAction, NodeState, State
-    from cluster.lab.tracing.prober import Prober
     from cluster.networks.person import Person
     from cluster.topology.plan import NetworkNode, Plan
     from cluster.trace.hop import Hop
     from cluster.trace.why import Explanation
     from cluster.xmpp.jid import Jid
 
+MOST_CHOICES = 16
+"""Names that an error offers."""
 DONE_TIMEOUT_S = 60.0
 """As long as `up` waits for a node to be ready."""
 
@@ -50,9 +64,11 @@ class Lab:
 
     @classmethod
     def named(cls, name: str | None) -> Lab:
-        """The lab of this name under the current folder; None: the only one."""
+        """The lab of this name under the current folder; None: the only one. A path is that of a state folder."""
         from cluster.lab.folder import choose
 
+        if name is not None and os.sep in name:
+            return cls.kept(Path(name))
         return cls(choose(Path.cwd(), name))
 
     @classmethod
@@ -62,9 +78,29 @@ class Lab:
 
         return cls(LabFolder(Path(plan.state_dir)))
 
+    @classmethod
+    def kept(cls, path: Path) -> Lab:
+        """The lab, running or not, whose state folder this is."""
+        from cluster.lab.folder import LabFolder
+
+        lab = cls(LabFolder(path))
+        if not lab.exists:
+            raise BadInput(
+                f"{path} is not the folder of a lab; `xmpplab down --keep` keeps one, in .xmpplab/NAME, "
+                "and `xmpplab simulate --keep FOLDER` one of a simulated run"
+            )
+        lab.folder.check()
+        return lab
+
     @property
     def name(self) -> str:
+        """That of its topology."""
         return self.folder.name
+
+    @property
+    def option(self) -> str:
+        """The value of `--lab` for it: its name, or the path of the folder of a simulated run."""
+        return f"{self.path}/" if self.folder.journal.exists() else self.name
 
     @property
     def path(self) -> Path:
@@ -95,24 +131,42 @@ class Lab:
 
     def check_up(self) -> None:
         """Raises LabError if it is not running."""
+        if self.folder.journal.exists():
+            raise LabError(
+                f"{self.path} has a simulated run that is over; `xmpplab up {self.plan.topology} -d` starts a lab"
+            )
         if not self.is_up:
-            raise LabError(f"lab {self.name} is down; bring it up with `xmpplab up {self.plan.topology} -d`")
+            raise LabError(f"lab {self.name} is down; bring it up with `{self.start_command}`")
+
+    @property
+    def start_command(self) -> str:
+        """The command that brings it up, for messages."""
+        if self.folder.orchestrator is None:
+            return f"xmpplab up {self.plan.topology} -d"
+        from cluster.lab.containers.exported import deploy_command
+
+        return deploy_command(self.folder, self.folder.orchestrator)
 
     # --- start and stop
 
-    def up(self, plans: Sequence[Plan], kind: DriverKind = "process", tell: Tell = untold) -> bool:
+    def up(
+        self, plans: Sequence[Plan], kind: DriverKind = "process", tell: Tell = untold, *, owner: int | None = None
+    ) -> bool:
         """Bring it up and wait until every node is ready; False if it was running already.
 
         `plans` are the same lab at different addresses: the first one with free addresses is used.
+        `owner`: the id of a process. When that ends, even by SIGKILL, the lab is taken down, unless it runs in
+        containers.
         """
         from cluster.lab.driver import driver
         from cluster.lab.provision.intention import check_kind
 
+        plans = _fitting(plans, kind)
         had_data = self.exists
         if had_data and self.is_up:
             check_kind(self.folder, kind)
         try:
-            _, is_new = (self._driver or driver(kind, self.folder)).up(plans, tell)
+            _, is_new = (self._driver or driver(kind, self.folder)).up(plans, tell, owner)
         except OSError:
             if not had_data and not self.folder.is_locked():
                 self.folder.remove()
@@ -123,7 +177,7 @@ class Lab:
         """What `up` would do, without writing or starting anything."""
         from cluster.lab.provision.intention import intention
 
-        return intention(self.folder, plans, kind)
+        return intention(self.folder, _fitting(plans, kind), kind)
 
     def down(self, *, keep: bool = False) -> bool:
         """Stop everything; remove the folder unless its data are kept. False if nothing was running."""
@@ -135,7 +189,7 @@ class Lab:
 
         before = plan = self.plan
         if not self.is_up:
-            raise LabError(f"lab {self.name!r} is down; bring it up with `xmpplab up`, then scale it")
+            raise LabError(f"lab {self.name!r} is down; bring it up with `{self.start_command}`, then scale it")
         more_first = sorted(nodes.items(), key=lambda wish: wish[1] < len(before.nodes_of(wish[0])))
         for server, count in more_first:  # so that no new node gets the address of one that is still running
             try:
@@ -143,15 +197,16 @@ class Lab:
             except ValueError as error:
                 raise BadInput(str(error)) from None
         if plan != before:
+            self.timeline.mark("scale", *(f"{server}={count}" for server, count in nodes.items()))
             self.driver.apply(plan)
         return plan
 
     # --- its nodes
 
-    def act(self, name: str, action: NodeAction, for_s: float = 0.0) -> None:
-        """Do this to the node of this name, and wait for the effect.
+    def act(self, name: str, action: NodeAction, for_s: float = 0.0) -> list[str]:
+        """Do this to the process of the node of this name, and wait for the effect; returns the other nodes in it.
 
-        `for_s`: a killed node is started again after this time, not at once.
+        `for_s`: a killed process is started again after this time, not at once.
         """
         from cluster.lab.folder import is_full
         from cluster.lab.wait import wait_until
@@ -159,14 +214,16 @@ class Lab:
         node = self.node(name)
         if node.state != _NEEDED[action]:
             raise LabError(f"cannot {action} {name}: it is {node.state}, not {_NEEDED[action]}")
+        together = [each.name for each in self.nodes() if each.name == name or (node.pid and each.pid == node.pid)]
         self.driver.act(node, action, for_s)
+        self.timeline.mark(action, name, *(("--for", f"{for_s:g}s") if for_s else ()))
 
         def shows() -> bool:
-            now = self.node(name)
+            now = [each for each in self.nodes() if each.name in together]
             if action == "pause":
-                return now.state == "paused"
-            is_new = now.started_utc != node.started_utc
-            return now.state == "running" and (is_new or action == "resume")
+                return all(each.state == "paused" for each in now)
+            is_new = all(each.started_utc != node.started_utc for each in now)
+            return all(each.state == "running" for each in now) and (is_new or action == "resume")
 
         if not wait_until(shows, DONE_TIMEOUT_S + for_s):
             why = f"the disk of {self.path} is full; " if is_full(self.path) else ""
@@ -174,6 +231,33 @@ class Lab:
                 f"{name} is {self.node(name).state}, {DONE_TIMEOUT_S + for_s:g} s after `{action}`; "
                 f"{why}see `xmpplab logs {name}`"
             )
+        return [each for each in together if each != name]
+
+    def roll(self, domain: str) -> Iterator[tuple[str, list[str]]]:
+        """Restart the nodes of this domain one after the other, each when the one before it is ready.
+
+        Yields the name of each, and the other nodes in its process (`act`).
+        """
+        names = [node.name for node in self.plan.servers if node.domain == domain]
+        if not names:
+            known = shortened([*dict.fromkeys(each.domain for each in self.plan.servers)], MOST_CHOICES)
+            raise BadInput(f"no domain {domain!r} in this lab (domains: {known})")
+        for name in names:
+            yield name, self.act(name, "restart")
+
+    def set_log_level(self, level: Level, node: str | None = None) -> dict[str, Level]:
+        """Make this node, or each, log from this level on, until its process ends; by name: the level before."""
+        from cluster.lab.control.ask import ask
+        from cluster.lab.control.requests import LogLevel
+
+        self.check_up()
+        ours = {each.name: each for each in (*self.plan.ours, *self.plan.lower_half)}
+        if node is not None and node not in ours:
+            raise BadInput(
+                f"{self.node(node).name} has no levels (nodes that have: {shortened([*ours], MOST_CHOICES)})"
+            )
+        wanted = ours.values() if node is None else [ours[node]]
+        return {each.name: ask(self.folder, self.plan, each, LogLevel(level)) for each in wanted}
 
     def nodes(self) -> list[NodeState]:
         """All nodes, Redis first."""
@@ -184,7 +268,11 @@ class Lab:
         nodes = self.nodes()
         found = next((node for node in nodes if node.name == name), None)
         if found is None:
-            raise BadInput(f"no node {name!r} in this lab (nodes: {', '.join(node.name for node in nodes)})")
+            if not nodes:
+                self.check_up()
+            raise BadInput(
+                f"no node {name!r} in this lab (nodes: {shortened([node.name for node in nodes], MOST_CHOICES)})"
+            )
         return found
 
     def overview(self) -> Overview:
@@ -200,6 +288,22 @@ class Lab:
         while self.exists:
             yield self.overview()
             pause(every_s)
+
+    def look(self, name: str) -> NodeView:
+        """The state of one node in full; asks no other node."""
+        from cluster.lab.overview import look
+
+        return look(self.folder, self.node(name))
+
+    @cached_property
+    def _usages(self) -> Usages:
+        from cluster.lab.overview import Usages
+
+        return Usages()
+
+    def usages(self, nodes: Sequence[NodeState]) -> list[Usage]:
+        """The processor time that the processes of these nodes have used since the last call, and their memory."""
+        return self._usages.read(nodes)
 
     def troubles(self) -> list[str]:
         """The problems of a running lab."""
@@ -233,12 +337,38 @@ class Lab:
         self.check_up()
         become(self.folder, self.plan, command)
 
+    def connect(self, client: str, who: str, password: str | None = None) -> NoReturn:
+        """Run a client program in place of this process, logged in as an account; its profile is in the lab's folder.
+
+        `client`: the name of one of `client_programs()`.
+        """
+        from cluster.lab.clients.connect import connect
+
+        self.check_up()
+        connect(self.folder, self.plan, client, self.address(who), password)
+
     def netem(self, node: str, words: Sequence[str]) -> str:
         """Delay or lose packets of a node, with arguments of tc(8); without arguments, change nothing. Returns the
         settings."""
         from cluster.lab.containers.netem import netem
 
-        return netem(self.folder, node, words)
+        settings = netem(self.folder, node, words)
+        if words:
+            self.timeline.mark("netem", node, *words)
+        return settings
+
+    @property
+    def timeline(self) -> LabTimeline:
+        """What was recorded of it second by second, and what was done to it."""
+        from cluster.lab.api.timeline import LabTimeline
+
+        return LabTimeline(self.folder)
+
+    def following_a_share(self) -> AbstractContextManager[None]:
+        """About a hundred stanzas a second are followed inside, so that its time line says where their time went."""
+        from cluster.lab.timeline.following import following_a_share
+
+        return following_a_share(self)
 
     # --- its links and networks
 
@@ -248,6 +378,12 @@ class Lab:
         from cluster.lab.faults import LinkFaults
 
         return LinkFaults(self.folder)
+
+    def links(self) -> list[LinkView]:
+        """The links that were ever used or have faults; empty if Redis does not answer."""
+        from cluster.lab.overview import links
+
+        return links(self.folder, self.plan)
 
     @property
     def networks(self) -> Networks:
@@ -269,12 +405,38 @@ class Lab:
         """The certificate that clients have to trust, PEM."""
         return self.folder.ca_file
 
+    def trust_bundle(self) -> Path:
+        """A file with the certificates that this process trusts and the lab's CA, PEM: for `SSL_CERT_FILE`."""
+        from cluster.lab.provision.trust import trust_bundle
+
+        return trust_bundle(self.folder)
+
+    def certificates(self) -> list[CertificateView]:
+        """The certificates of its CA and its servers."""
+        from cluster.lab.provision.certificates import views
+
+        return views(self.folder, self.plan)
+
     @property
     def users(self) -> Users:
         """The accounts of its servers, while it is running."""
         from cluster.lab.clients.users import Users
 
         return Users(self.folder, self.plan, self.check_up)
+
+    def load_accounts(self, counts: Mapping[str, int], tell: Tell = untold) -> AbstractContextManager[Path]:
+        """So many new accounts in each domain, for a load test; see `cluster.lab.clients.load_accounts`."""
+        from cluster.lab.clients.load_accounts import load_accounts
+
+        self.check_up()
+        return load_accounts(self.folder, self.users, counts, tell)
+
+    def online(self, nodes: Sequence[NodeState]) -> dict[str, list[str]]:
+        """Who is online at each of these nodes: the full JIDs of clients; the names of phones that are on, and of
+        mailboxes."""
+        from cluster.lab.clients.online import online
+
+        return online(self.folder, self.plan, nodes)
 
     def accounts(self) -> list[KnownAccount]:
         """The accounts with known passwords, as far as the servers answer."""
@@ -288,83 +450,31 @@ class Lab:
 
         return behind_gateways(self.plan)
 
-    def account(self, text: str) -> Jid:
-        """The account of an address, or of a name that is unique in the lab."""
+    def address(self, text: str) -> Jid:
+        """The address of an account, phone or mailbox, from an address or a name that is unique in the lab."""
         from cluster.lab.clients.names import account_of
 
         return account_of(self.folder, self.plan, text)
 
-    def send(self, from_: str, to: str, text: str, password: str | None = None) -> Sent:
-        """Send a message as an account, and wait until it is accepted or returned."""
-        from cluster.lab.clients.login import known_password
-        from cluster.lab.clients.sending import checked_text, send_message
+    def account(self, who: str, password: str | None = None) -> Account:
+        """An account, to act as it. `who`: as in `address`; `password`: None: that of the topology."""
+        from cluster.lab.api.account import Account
 
-        plan = self.plan
-        sender, receiver = self.account(from_).bare, self.account(to)
-        return send_message(
-            self.folder, plan, sender, known_password(plan, sender, password), receiver, checked_text(text)
-        )
+        return Account(self.folder, self.address(who).bare, password)
 
-    def inbox(self, who: str, most: int, password: str | None = None) -> list[ArchivedMessage]:
-        """The newest messages that others sent to an account, by its archive (XEP-0313)."""
-        from cluster.client.archive import received
-        from cluster.lab.clients.login import known_password, log_in
-        from cluster.xmpp.streams.login import StreamFailed
+    def search(self, text: str, who: str = "", most: int = 100, password: str | None = None) -> SearchResult:
+        """The newest messages with this text in the archive of an account; without one, of all with known passwords."""
+        from cluster.lab.clients.asking import search
 
-        plan = self.plan
-        jid = self.account(who).bare
-        try:
-            with log_in(self.folder, plan, jid, known_password(plan, jid, password)) as client:
-                return received(client, most)
-        except StreamFailed as error:
-            raise LabError(f"{error}; check that the server of {jid} has the module `archive`") from None
+        return search(self.folder, self.plan, text, self.address(who) if who else None, password, most)
 
-    def chat(self, who: str, password: str | None = None) -> tuple[Messenger, ManagedClient]:
-        """Log in as an account, and stay logged in until the client is closed."""
-        from secrets import token_hex
+    def rooms(self) -> list[RoomInfo]:
+        """The public rooms of all its servers, with the number of those who are in them."""
+        from cluster.lab.clients.asking import rooms
 
-        from cluster.client.managed import ManagedClient
-        from cluster.client.messenger import Messenger
-        from cluster.lab.clients.login import connector, explained, known_password
-
-        plan = self.plan
-        jid = self.account(who).bare
-        password = known_password(plan, jid, password)
-        messenger = Messenger(jid, lambda stanza: client.send([stanza]))
-        connect = connector(self.folder, plan, jid.with_resource(f"chat-{token_hex(4)}"), password)
-        with explained(self.folder, plan, jid):  # the first login; later ones are tried until they succeed
-            client = ManagedClient(connect, messenger.greeting(), time.monotonic)
-        return messenger, client
+        return rooms(self.folder, self.plan)
 
     # --- its stanzas
-
-    def prober(
-        self,
-        from_: str,
-        to: str,
-        *,
-        password: str | None = None,
-        resource: str = "",
-        node: str = "",
-        with_receiver: bool = True,
-        timeout_s: float = 10.0,
-        tell: Tell = untold,
-    ) -> AbstractContextManager[Prober]:
-        """Log in as an account, to send probes to another one; see `cluster.lab.tracing.prober`.
-
-        `resource`: one client of the receiver.
-        """
-        from cluster.lab.clients.login import known_password
-        from cluster.lab.clients.names import with_resource
-        from cluster.lab.tracing.prober import prober
-
-        plan = self.plan
-        sender = self.account(from_).bare
-        receiver = with_resource(self.account(to), resource)
-        return prober(
-            self.folder, plan, sender, receiver, known_password(plan, sender, password),
-            node=node, with_receiver=with_receiver, timeout_s=timeout_s, tell=tell,
-        )  # fmt: skip
 
     def demonstration(self) -> list[tuple[Jid, Jid]]:
         """The first senders and receivers to show: a contact in another domain, and a user behind a gateway.
@@ -377,12 +487,14 @@ class Lab:
         from_, contact = first_pair(plan)
         return [(from_, to) for to in (contact, first_behind_gateway(plan)) if to is not None]
 
-    def hops(self, *, every_stanza: bool, tell: Tell = untold) -> Iterator[Hop]:
-        """The hops from now on, endless; see `cluster.lab.tracing.watching`."""
+    def hops(self, *, every_stanza: bool, tell: Tell = untold) -> Iterator[list[Hop]]:
+        """The hops from now on as they come, and an empty list where none comes within a second; endless.
+
+        See `cluster.lab.tracing.watching`.
+        """
         from cluster.lab.tracing.watching import watch
 
-        found = watch(self.folder, self.plan, every_stanza=every_stanza, tell=tell)
-        return (hop for hops in found for hop in hops)
+        return watch(self.folder, self.plan, every_stanza=every_stanza, tell=tell)
 
     def why(self, trace_id: str = "", from_: str = "", to: str = "") -> Explanation:
         """What became of a stanza in the journal, and why: that of a trace id, or the newest one that matches."""
@@ -390,8 +502,31 @@ class Lab:
 
         return explain_one(self.folder, self.plan, trace_id, from_, to)
 
+    def stanzas(self, since: datetime, from_: str = "", to: str = "", kind: str = "") -> list[Explanation]:
+        """What became of the stanzas that entered the lab since then, oldest first, as far as the journal has them.
+
+        `from_`, `to`: an account, one of its resources, or a domain; `kind`: message, presence or iq; empty: any.
+        """
+        from cluster.lab.tracing.why import explain_all
+
+        return explain_all(self.folder, self.plan, int(since.timestamp() * 1e9), from_, to, kind)
+
     def why_followed(self, address: str, tell: Tell = untold) -> Iterator[Explanation]:
         """Record all that is from or to an address, and explain each stanza; without an end."""
         from cluster.lab.tracing.why import explain_followed
 
         return explain_followed(self.folder, self.plan, address, tell)
+
+
+def _fitting(plans: Sequence[Plan], kind: DriverKind) -> Sequence[Plan]:
+    """The plans as the driver can run them: no container has several servers. Raises BadInput for too many nodes."""
+    from cluster.topology.scale import MAX_LAB_NODES
+    from cluster.topology.sharing import shared
+
+    count = len(plans[0].servers) + len(plans[0].gateways) + len(plans[0].networks)
+    if count > MAX_LAB_NODES:
+        raise BadInput(
+            f"the lab would have {count:,} nodes, including gateways and networks; at most {MAX_LAB_NODES:,} run at a "
+            "time. `xmpplab simulate` takes larger topologies"
+        )
+    return plans if kind == "process" else [shared(plan, 0) for plan in plans]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.lab.api.lab import Lab
 from cluster.lab.errors import BadInput
+from cluster.lab.progress import Tell, untold
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from cluster.lab.answers import LabView
+    from cluster.lab.answers import ClientView, LabView
+    from cluster.lab.logs import LogLine
     from cluster.topology.plan import Plan
 
 
@@ -46,17 +51,59 @@ def all_labs() -> list[LabView]:
     return [LabView(path.name, "up" if path in running else "down", str(path)) for path in paths]
 
 
-def read_plans(file: Path | None, redis_url: str = "") -> list[Plan]:
-    """The plans of a topology file for the current folder, best first; None: the only file there. Raises BadInput with
-    all its errors."""
+def client_programs() -> list[ClientView]:
+    """The client programs that a lab can start, by name, installed or not."""
+    from cluster.lab.answers import ClientView
+    from cluster.lab.programs import known
+
+    return [ClientView(each.name, each.path, each.package, each.is_graphical) for each in known().values()]
+
+
+def read_plans(
+    file: Path | None, redis_url: str = "", root: Path | None = None, processes: int | None = None
+) -> Sequence[Plan]:
+    """The plans of a topology file, best first; None: the only file in the current folder. Raises BadInput with all
+    its errors.
+
+    `root`: where the lab's folder will be; None: in the current folder.
+    `processes`: how many the servers share, 0: each has its own; None: as the file says.
+    """
     from cluster.lab import plans
     from cluster.topology.problem import TopologyError
 
     file = file or plans.default_file(Path.cwd())
     try:
-        return plans.read_plans(file, Path.cwd(), redis_url)
+        return plans.read_plans(file, root or Path.cwd(), redis_url, processes)
     except TopologyError as error:
         raise BadInput(f"{file} is not valid:\n{error}") from None
+
+
+@contextmanager
+def temporary_lab(
+    topology: str | Path, root: Path | None = None, *, every_stanza: bool = False, tell: Tell = untold
+) -> Iterator[Lab]:
+    """A lab that is up within the block. It ends with this process at the latest, even by SIGKILL.
+
+    `topology`: a file, or the name of a topology that is included. `root`: where the lab's folder will be; None: in a
+    new temporary folder. `every_stanza`: the journal has every stanza, so that `stanzas` and `why` explain all.
+    """
+    from tempfile import TemporaryDirectory
+
+    from msgspec.structs import replace
+
+    from cluster.lab.catalogue import topology_path
+
+    with TemporaryDirectory(prefix="xmpplab-", dir=root) as folder:
+        plans = read_plans(topology_path(str(topology)), root=Path(folder))
+        if every_stanza:
+            plans = [replace(plan, sample_every=1) for plan in plans]
+        lab = Lab.of_plan(plans[0])
+        lab.up(plans, tell=tell, owner=os.getpid())
+        try:
+            yield lab
+        finally:
+            if lab.exists:
+                lab.down()
 
 
 def link_faults() -> dict[str, str]:
@@ -64,6 +111,15 @@ def link_faults() -> dict[str, str]:
     from cluster.router.faults import known
 
     return {key: fault.meaning for key, fault in known().items()}
+
+
+def log_text(node: str, line: LogLine) -> str:
+    """A log line for people, in UTC like the times of traces."""
+    from cluster.trace.terminal import safe_indented
+
+    moment = line.at_utc[11:23] or " " * 12
+    level = "" if line.level == "info" else f"{line.level.upper()} "
+    return f"{moment} {node:<6} {level}{safe_indented(line.text, '    ')}"
 
 
 def seconds(text: str, of: str = "") -> float:

@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 
-import idna
-
+from cluster.base.request import Status
 from cluster.kinds.base.values import prepared_domain
 from cluster.lab.answers import CheckStep
 from cluster.lab.checking import names, tls
-from cluster.lab.checking.wire import Ended, Wire
+from cluster.lab.checking.wire import PATIENCE_S, Ended, Wire
 from cluster.lab.clients.names import server_of
+from cluster.lab.control.ask import ask
+from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
-from cluster.topology.plan import Plan, ServerNode
+from cluster.topology.plan import Plan, ServerNode, XmpplabServer
 from cluster.xmpp.element import Element
 from cluster.xmpp.errors import StreamError
-from cluster.xmpp.namespaces import CLIENT, DIALBACK, DIALBACK_FEATURE, SASL, SERVER, SM, STREAM_LIMITS, TLS
+from cluster.xmpp.namespaces import (
+    BIDI_FEATURE,
+    CLIENT,
+    DIALBACK,
+    DIALBACK_FEATURE,
+    SASL,
+    SERVER,
+    SM,
+    STREAM_LIMITS,
+    TLS,
+)
 from cluster.xmpp.parser import StreamHeader
+from cluster.xmpp.streams.servers.certificate import ascii_form
 
-BIDI = "urn:xmpp:features:bidi"
-_KNOWN = {DIALBACK_FEATURE: "dialback", SM: "stream management", STREAM_LIMITS: "limits", BIDI: "bidi"}
+_KNOWN = {DIALBACK_FEATURE: "dialback", SM: "stream management", STREAM_LIMITS: "limits", BIDI_FEATURE: "bidi"}
 """Features of streams between servers, by their namespaces."""
 
 
@@ -32,11 +45,11 @@ class Check:
         domain = prepared_domain(domain) or domain
         server = server_of(plan, plan.served_by.get(domain, domain))
         self._folder, self._plan, self._domain, self._server = folder, plan, domain, server
-        self._ascii = idna.encode(domain, uts46=True).decode()
+        self._ascii = ascii_form(domain)
 
     def steps(self) -> Iterator[CheckStep]:
         """Yields each step when it is done; only the last one may have failed."""
-        for part in (self._names, self._servers, self._clients):
+        for part in (self._names, self._component, self._servers, self._clients):
             for step in _until_it_fails(part()):
                 yield step
                 if not step.ok:
@@ -61,19 +74,36 @@ class Check:
             yield self._step("names", "address", server.host)
         with _Failing("names", "SRV", remedy):
             texts = []
-            for service in ("_xmpp-client", "_xmpps-client", "_xmpp-server"):
+            for service in ("_xmpp-client", "_xmpps-client", "_xmpps-server", "_xmpp-server"):
                 for target, port in names.services(at, service, self._ascii):
                     texts.append(f"{service} {target}:{port}")
             yield self._step(
                 "names", "SRV", ", ".join(texts) or "none, and none is needed: it is reached through its server"
             )
 
+    def _component(self) -> Iterator[CheckStep]:
+        nodes = [
+            node for node in self._plan.ours if self._domain in [component.domain for component in node.components]
+        ]
+        if not nodes:
+            return
+        name = next((each.name for each in self._plan.gateways if each.domain == self._domain), "the program")
+        with _Failing("components", "connection", f"start {name}; `xmpplab ps` shows its state"):
+            if not any(self._has(node) for node in nodes):
+                raise Ended(f"it is not connected to {self._server.name} (XEP-0114)")
+            yield self._step("components", "connection", f"it is connected to {self._server.name} (XEP-0114)")
+
+    def _has(self, node: XmpplabServer) -> bool:
+        with suppress(LabError):  # the node does not run
+            return bool(ask(self._folder, self._plan, node, Status(), PATIENCE_S)["components"].get(self._domain))
+        return False
+
     def _servers(self) -> Iterator[CheckStep]:
         server = self._server
         if server.s2s_port not in server.ports:
             yield self._step("servers", "streams", "no other server reaches it by XML streams: its links use Redis")
             return
-        peer = self._somebody_else()
+        peer = self._linked_server()
         see = f"`xmpplab ps` and `xmpplab logs {server.name}` tell more"
         address = (server.host, server.s2s_port)
         with (
@@ -93,8 +123,15 @@ class Check:
             header, features = wire.open()
             yield self._step("servers", "features", _described(header, features))
             yield from self._external(at, wire, header, features, peer)
+        if server.s2s_direct_tls is not None:
+            own = (self._folder.certificate(peer.server), self._folder.key(peer.server)) if peer else None
+            context = tls.trusting(self._folder.ca_file, own, alpn="xmpp-server")
+            opened = partial(
+                Wire, (server.host, server.s2s_direct_tls), SERVER, self._domain, peer.domain if peer else ""
+            )
+            yield from self._direct_tls("servers", f"{server.host}:{server.s2s_direct_tls}", opened, context)
 
-    def _somebody_else(self) -> ServerNode | None:
+    def _linked_server(self) -> ServerNode | None:
         """A server that has a link with this one, and whose certificate is available."""
         others = [each for each in self._plan.servers if each.server != self._server.name]
         return next((each for each in others if each.is_joined_to(self._server.domain)), None)
@@ -147,17 +184,18 @@ class Check:
                 raise Ended("no mechanism is on offer")
             yield self._step("clients", "SASL", ", ".join(offered))
         if server.direct_tls is not None:
-            yield from self._direct_tls(see)
+            context = tls.trusting(self._folder.ca_file, alpn="xmpp-client")
+            opened = partial(Wire, (server.host, server.direct_tls_port), CLIENT, self._domain)
+            yield from self._direct_tls("clients", server.direct_tls, opened, context)
 
-    def _direct_tls(self, see: str) -> Iterator[CheckStep]:
-        server = self._server
-        with (
-            _Failing("clients", "direct TLS", see),
-            Wire((server.host, server.direct_tls_port), CLIENT, self._domain) as wire,
-        ):
-            secured = wire.begin_tls(tls.trusting(self._folder.ca_file, alpn="xmpp-client"), self._ascii)
+    def _direct_tls(
+        self, side: str, address: str, opened: Callable[[], Wire], context: ssl.SSLContext
+    ) -> Iterator[CheckStep]:
+        see = f"`xmpplab ps` and `xmpplab logs {self._server.name}` tell more"
+        with _Failing(side, "direct TLS", see), opened() as wire:
+            secured = wire.begin_tls(context, self._ascii)
             wire.open()
-            yield self._step("clients", "direct TLS", f"{server.direct_tls}, {secured.version()}")
+            yield self._step(side, "direct TLS", f"{address}, {secured.version()}")
 
     def _under_tls(self, side: str, at: _Failing, wire: Wire, context: ssl.SSLContext) -> Iterator[CheckStep]:
         at.name, at.remedy = "TLS", f"its certificate is {self._folder.certificate(self._server.name)}, for its use"
@@ -212,7 +250,7 @@ def mechanisms(features: Element) -> list[str]:
 
 def has_dialback(header: StreamHeader, features: Element) -> bool:
     """Whether dialback is offered: as a feature, or as old servers do, by the namespace in the header (XEP-0220 section
-    2.3.1)."""
+    2.4.1)."""
     return features.find(f"{{{DIALBACK_FEATURE}}}dialback") is not None or DIALBACK in header.namespaces
 
 

@@ -6,12 +6,12 @@ import socket
 import ssl
 from types import TracebackType
 from typing import Self
-from xml.sax.saxutils import quoteattr
 
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
 from cluster.xmpp.namespaces import DIALBACK, SERVER, STREAMS, TLS
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
+from cluster.xmpp.quoting import quoteattr
 
 PATIENCE_S = 5.0
 READ_BYTES = 65_536

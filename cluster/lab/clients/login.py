@@ -10,7 +10,7 @@ from cluster.client.managed import BROKEN
 from cluster.lab.clients.names import server_of
 from cluster.lab.control.ask import ask
 from cluster.lab.control.requests import UserLs
-from cluster.lab.errors import BadInput, LabError
+from cluster.lab.errors import BadInput, LabError, Unreachable
 from cluster.lab.folder import LabFolder
 from cluster.topology.plan import Plan, XmpplabServer
 from cluster.xmpp.jid import Jid
@@ -24,13 +24,23 @@ def password_of(plan: Plan, jid: Jid) -> str | None:
     return next((account.password for account in accounts if account.localpart == jid.localpart), None)
 
 
-def known_password(plan: Plan, jid: Jid, given: str | None) -> str:
-    """The given password, otherwise the topology's. Raises BadInput, also if the account is not the lab's."""
+def known_password(folder: LabFolder, plan: Plan, jid: Jid, given: str | None) -> str:
+    """The given password, otherwise the topology's. Raises BadInput, and LabError if there is no such account."""
     server_of(plan, jid.domainpart)
     password = given or password_of(plan, jid)
     if password is None:
+        check_exists(folder, plan, jid)
         raise BadInput(f"the topology has no password for {jid}; pass --password")
     return password
+
+
+def check_exists(folder: LabFolder, plan: Plan, jid: Jid) -> None:
+    """Raises LabError if the server of this account has no such account; one that is not ours is not asked."""
+    server = server_of(plan, jid.domainpart)
+    if isinstance(server, XmpplabServer) and jid.localpart not in ask(folder, plan, server, UserLs()):
+        raise LabError(
+            f"no account {jid.bare}; `xmpplab user add {jid.bare}` creates it, `xmpplab user ls` lists the accounts"
+        )
 
 
 def log_in(folder: LabFolder, plan: Plan, jid: Jid, password: str) -> BlockingClient:
@@ -63,10 +73,9 @@ def explained(folder: LabFolder, plan: Plan, jid: Jid) -> Iterator[None]:
     try:
         yield
     except StreamFailed as error:
-        if isinstance(server, XmpplabServer) and jid.localpart not in ask(folder, plan, server, UserLs()):
-            raise LabError(f"no account {jid.bare}; `xmpplab user ls` lists the accounts") from None
+        check_exists(folder, plan, jid)
         raise LabError(f"{jid.bare} cannot log in: {error}; pass the right --password") from None
     except OSError as error:
-        raise LabError(
+        raise Unreachable(
             f"{jid.bare} cannot connect to {server.c2s}: {error}; see `xmpplab ps` and `xmpplab logs {server.name}`"
         ) from None

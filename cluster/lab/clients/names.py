@@ -21,14 +21,17 @@ def server_of(plan: Plan, domain: str) -> ServerNode:
     return server
 
 
-def our_server(plan: Plan, domain: str) -> XmpplabServer:
-    """The same, for what only a server of our own kind can be asked. Raises BadInput."""
+NOT_MANAGED = (
+    "the lab does not manage its accounts; give it those of `accounts` in the topology, or `registration: open` and a "
+    "client that registers"
+)
+
+
+def our_server(plan: Plan, domain: str, cannot: str = NOT_MANAGED) -> XmpplabServer:
+    """The same, for what only a server of our own kind can be asked. Raises BadInput. `cannot`: its text."""
     server = server_of(plan, domain)
     if not isinstance(server, XmpplabServer):
-        raise BadInput(
-            f"{server.name} ({domain}) is of kind {server.kind}: the lab does not manage its accounts; give it those "
-            "of `accounts` in the topology, or `registration: open` and a client that registers"
-        )
+        raise BadInput(f"{server.name} ({domain}) is of kind {server.kind}: {cannot}")
     return server
 
 

@@ -9,6 +9,8 @@ from cluster.client.blocking import BlockingClient
 from cluster.client.messenger import PING
 from cluster.lab.answers import Sent
 from cluster.lab.clients.login import log_in
+from cluster.lab.control.ask import tell_all
+from cluster.lab.control.requests import Follow
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder
 from cluster.topology.plan import Plan
@@ -20,6 +22,10 @@ from cluster.xmpp.stanza import Stanza, error_of, make
 
 PATIENCE_S = 10.0
 """A message that has not been returned by then may still be on its way."""
+FOLLOWED_S = 2.0
+"""For the login before the message; a server follows few addresses at a time."""
+FOLLOW_TIMEOUT_S = 0.5
+"""A server that does not answer within this does not follow the message."""
 NETWORK_S = 2.0
 """For a foreign network to refuse what its gateway has accepted."""
 
@@ -50,6 +56,7 @@ def send_message(folder: LabFolder, plan: Plan, sender: Jid, password: str, to: 
     deadline_s = time.monotonic() + PATIENCE_S
     is_behind_gateway = any(gateway.domain == to.domainpart for gateway in plan.gateways)
     is_taken = False
+    _follow(folder, plan, sender, id)
     with log_in(folder, plan, sender, password) as client:
         client.send(message.raw + ping.raw, PATIENCE_S)
         while (child := _next(client, deadline_s)) is not None:
@@ -63,6 +70,12 @@ def send_message(folder: LabFolder, plan: Plan, sender: Jid, password: str, to: 
                     return Sent(str(to), to.domainpart, is_taken=True)
                 is_taken, deadline_s = True, time.monotonic() + NETWORK_S
     return Sent(str(to), to.domainpart, is_taken)
+
+
+def _follow(folder: LabFolder, plan: Plan, sender: Jid, id: str) -> None:
+    """Let the servers of the sender follow the message with this id: `xmpplab why` may be asked about it next."""
+    nodes = [server for server in plan.ours if server.domain == sender.domainpart]
+    tell_all(folder, plan, nodes, Follow(time.time() + FOLLOWED_S, id), FOLLOW_TIMEOUT_S)
 
 
 def _next(client: BlockingClient, deadline_s: float) -> Slice | None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import sys
 
-from cluster.lab.containers.files import LAB
+from cluster.lab.containers.files import LAB, announced
 from cluster.lab.errors import LabError
-from cluster.lab.folder import ADMIN, LabFolder
+from cluster.lab.folder import ADMIN
 from cluster.lab.provision import redis
 from cluster.lab.redis_client import connected
 from cluster.lab.wait import wait_until
@@ -20,8 +20,7 @@ PATIENCE_S = 60.0
 
 def main() -> None:
     """Wait for Redis, and write to it."""
-    folder = LabFolder(LAB)
-    plan, urls = folder.plan(), folder.secrets()
+    plan, urls = announced(LAB)
     try:
         wait_until(lambda: _answers(urls[ADMIN]), PATIENCE_S)
         if plan.redis_url:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import idna
 import msgspec
 
 from cluster.lab.containers.files import ANNOUNCE, DATA, LAB, REDIS, REDIS_PORT
 from cluster.lab.errors import BadInput
 from cluster.lab.folder import LABS
 from cluster.topology.plan import GatewayNode, LabNode, NetworkNode, Plan, ServerNode, XmpplabServer
+from cluster.xmpp.streams.servers.certificate import ascii_form
 
 IMAGE = "xmpplab"
 CLIENTS = "clients"
@@ -24,8 +24,12 @@ SETUP = "setup"
 TOPOLOGY = "XMPPLAB_TOPOLOGY"
 """Variable with the text of the topology for SETUP: the text has passwords, and every user sees the arguments of
 programs."""
+GRACE_S = 15
+"""From SIGTERM to SIGKILL: a Redis that does not answer is given up after 7.5 s (redisio/silence.py), then the
+connection is closed, which may take 2 s."""
+
 _STATE = "/state"
-_ANNOUNCE = ("python", "-m", "cluster.lab.containers.announce")
+ANNOUNCING = ("python", "-m", "cluster.lab.containers.announce")
 
 
 class Service(msgspec.Struct, frozen=True):
@@ -75,7 +79,7 @@ def in_lab(plan: Plan, redis_address: str, user: str) -> Compose:
     services = []
     for node in nodes(plan):
         data = [f"./{node.name}:{_data_in(node)}"] if node.keeps_data else []
-        services.append(_node(plan, node, plan, (f"./containers/{node.name}:{LAB}:ro", *data)))
+        services.append(_node(plan, node, plan, (f"./containers/{node.name}:{LAB}:ro", *data), node.ports))
     if not plan.redis_url:
         ports = (f"{redis_address}:{REDIS_PORT}",)
         services.insert(0, _redis(plan, f"./containers/{REDIS}", "./redis", ports))
@@ -88,7 +92,7 @@ def alone(plan: Plan, published: Plan, topology: str) -> Compose:
     `published`: the same lab with the addresses for the outside; `topology` is the text of its file.
     """
     state = f"{_STATE}/{LABS}/{plan.name}"
-    names = [REDIS, *(node.name for node in nodes(plan))]
+    names = [REDIS, ANNOUNCE, *(node.name for node in nodes(plan))]
     keepers = [node.name for node in plan.lower_half if node.keeps_data]
     volumes = [f"{SETUP}:{_STATE}", *(f"{name}:{state}/containers/{name}" for name in names)]
     volumes += [f"{name}.data:{state}/{name}" for name in keepers]
@@ -99,12 +103,17 @@ def alone(plan: Plan, published: Plan, topology: str) -> Compose:
         Service(SETUP, setup, tuple(volumes), is_node=False, prepares=True, environment={TOPOLOGY: topology}),
         msgspec.structs.replace(_redis(plan, REDIS, f"{REDIS}.data", ()), after={SETUP: done}),
         Service(
-            ANNOUNCE, _ANNOUNCE, (f"{REDIS}:{LAB}:ro",), {REDIS: ()}, after={REDIS: "service_started"}, is_node=False
+            ANNOUNCE,
+            ANNOUNCING,
+            (f"{ANNOUNCE}:{LAB}:ro",),
+            {REDIS: ()},
+            after={REDIS: "service_started"},
+            is_node=False,
         ),
     ]
     for node in nodes(plan):
         data = [f"{node.name}.data:{_data_in(node)}:nocopy"] if node.keeps_data else []
-        service = _node(plan, node, published, (f"{node.name}:{LAB}:ro", *data))
+        service = _node(plan, node, published, (f"{node.name}:{LAB}:ro", *data), outer_ports(plan, node))
         services.append(msgspec.structs.replace(service, after={ANNOUNCE: done}))
     return Compose(plan.name, tuple(services), _networks(plan), (SETUP, *names, *kept))
 
@@ -114,10 +123,10 @@ def spread(plan: Plan, published: Plan) -> Compose:
 
     `published` as in `alone`.
     """
-    services = [Service(ANNOUNCE, _ANNOUNCE, (), {CLIENTS: ()}, is_node=False)]
+    services = [Service(ANNOUNCE, ANNOUNCING, (), {CLIENTS: ()}, is_node=False)]
     for node in nodes(plan):
         data = (f"{node.name}.data:{LAB}",) if node.keeps_data else ()
-        service = _node(plan, node, published, data)
+        service = _node(plan, node, published, data, outer_ports(plan, node))
         services.append(msgspec.structs.replace(service, networks=_links(plan, node)))
     routers = {to_router(node.name) for node in nodes(plan)}
     networks = {name: is_internal for name, is_internal in _networks(plan).items() if name not in routers}
@@ -131,7 +140,7 @@ def to_router(node: str) -> str:
 
 
 def check_kinds(plan: Plan) -> None:
-    """Raises BadInput where a server has a kind that no image is made of."""
+    """Raises BadInput for a server of another kind than `xmpplab`: there is no image for it."""
     for server in plan.servers:
         if not isinstance(server, XmpplabServer):
             raise BadInput(
@@ -143,6 +152,15 @@ def check_kinds(plan: Plan) -> None:
 def nodes(plan: Plan) -> list[LabNode]:
     """The nodes of the plan that run in containers, except Redis."""
     return [*plan.ours, *plan.lower_half]
+
+
+def outer_ports(plan: Plan, node: ServerNode | GatewayNode | NetworkNode) -> tuple[int, ...]:
+    """The ports that are used from outside the lab, by clients, components of the user, servers of other domains."""
+    if not isinstance(node, ServerNode):
+        return ()
+    programs = {each.domain for each in node.components} - {gateway.domain for gateway in plan.gateways}
+    components = (node.component_port,) if programs else ()
+    return (*node.client_ports, *components, *(node.s2s_ports if node.asks_outside else ()))
 
 
 def _networks(plan: Plan) -> dict[str, bool]:
@@ -169,13 +187,17 @@ def _redis(plan: Plan, folder: str, data: str, ports: tuple[str, ...]) -> Servic
     return Service(REDIS, ("valkey-server", f"{LAB}/redis.conf"), volumes, networks, ports)
 
 
-def _node(plan: Plan, node: LabNode, published: Plan, volumes: tuple[str, ...]) -> Service:
-    module = "node" if isinstance(node, ServerNode) else "foreign"
-    command = ("python", "-m", f"cluster.lab.{module}", str(LAB), node.name)
+def _node(plan: Plan, node: LabNode, published: Plan, volumes: tuple[str, ...], to_publish: tuple[int, ...]) -> Service:
     outer = next(each for each in nodes(published) if each.name == node.name)
-    ports = tuple(f"{outer.host}:{o}:{i}" for o, i in zip(outer.ports, node.ports, strict=True))
+    ports = zip(outer.ports, node.ports, strict=True)
+    shown = tuple(f"{outer.host}:{outside}:{inside}" for outside, inside in ports if inside in to_publish)
     networks = {**_links(plan, node), to_router(node.name): ()}
-    return Service(node.name, command, volumes, networks, ports)
+    return Service(node.name, (*program(node), node.name), volumes, networks, shown)
+
+
+def program(node: LabNode) -> tuple[str, ...]:
+    """The command of a node, without its last argument: the name."""
+    return ("python", "-m", f"cluster.lab.{'node' if isinstance(node, ServerNode) else 'foreign'}", str(LAB))
 
 
 def _links(plan: Plan, node: LabNode) -> dict[str, tuple[str, ...]]:
@@ -186,13 +208,9 @@ def _links(plan: Plan, node: LabNode) -> dict[str, tuple[str, ...]]:
         return {_around(node.network): (), _to_server(node): ()}
     domains = (node.domain, *node.subdomains)
     links = {_to_server(gateway): (node.name,) for gateway in plan.gateways if gateway.server == node.name}
-    return {CLIENTS: tuple(map(_ascii, domains)), **links}
+    return {CLIENTS: tuple(map(ascii_form, domains)), **links}
 
 
 def _data_in(node: LabNode) -> str:
     """The container's path of the folder that its node keeps."""
     return f"{LAB}/{node.name}"
-
-
-def _ascii(domain: str) -> str:
-    return idna.encode(domain, uts46=True).decode()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
 
-from cluster.lab.containers.compose import IMAGE, Compose, Service
+from cluster.lab.containers.compose import GRACE_S, IMAGE, Compose, Service
 
-PART = {
+PART: dict[str, Any] = {
     "image": IMAGE,
     "init": True,
     "stdin_open": True,
@@ -16,10 +17,13 @@ PART = {
     "cap_drop": ["ALL"],
     "security_opt": ["no-new-privileges:true"],
     "restart": "unless-stopped",
-    "stop_grace_period": "10s",
+    "stop_grace_period": f"{GRACE_S}s",
     "logging": {"driver": "json-file", "options": {"max-size": "8m", "max-file": "2"}},  # the same as in lab/logs.py
 }
 """The settings that all nodes share. `stdin_open`: a node ends when its standard input does."""
+
+_NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|0o[0-7]+|0x[0-9a-fA-F]+")
+"""A number in YAML 1.2 (section 10.3.2), which the readers of these files speak; PyYAML knows fewer of them."""
 
 _LINE = 100
 """Longer lists are written with one item per line."""
@@ -110,7 +114,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
-    style = "|" if "\n" in value else None
+    style = "|" if "\n" in value else "'" if _NUMBER.fullmatch(value) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 

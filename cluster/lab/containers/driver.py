@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cluster.lab.containers import compose, document, files
-from cluster.lab.containers.compose import Compose
-from cluster.lab.containers.engine import MAX_AT_ONCE, STOP_TIMEOUT_S, Engine, connected
+from cluster.lab.containers.compose import GRACE_S, Compose
+from cluster.lab.containers.engine import MAX_AT_ONCE, Engine, connected
 from cluster.lab.containers.state import node_state, question
 from cluster.lab.containers.story import ContainerLogs, last_words
 from cluster.lab.control.readiness import answers
@@ -49,11 +49,11 @@ class ContainerDriver:
     def __init__(self, folder: LabFolder) -> None:
         self._folder = folder
 
-    def up(self, plans: Sequence[Plan], tell: Tell) -> tuple[Plan, bool]:
+    def up(self, plans: Sequence[Plan], tell: Tell, owner: int | None = None) -> tuple[Plan, bool]:
         """Bring the lab up and wait until every node is ready: the running plan, and False if it was running already.
 
         `plans` are the same lab at different addresses: the first one with free addresses is used. Raises LabError, and
-        then nothing is left of it.
+        then nothing is left of it. `owner` has no effect: the engine keeps containers running.
         """
         compose.check_kinds(plans[0])
         lock = _lock(self._folder)
@@ -146,7 +146,7 @@ class ContainerDriver:
                 case "resume":
                     container.unpause()
                 case "restart":
-                    container.restart(timeout=STOP_TIMEOUT_S)
+                    container.restart(timeout=GRACE_S)
 
 
 def _lock(folder: LabFolder) -> int:
@@ -226,7 +226,7 @@ def _prepare(folder: LabFolder, plan: Plan) -> Compose:
 
 def _write(folder: LabFolder, plan: Plan) -> Compose:
     """Write the files of each container, and the compose file."""
-    files.nodes(folder, plan)
+    files.nodes(folder, plan, compose.nodes(plan), files.BY_ALIAS)
     files.hand_over(folder.containers, folder.redis_data, *files.data(folder, plan))
     made = _compose(folder, plan)
     write_private(folder.compose_file, _text(made, plan).encode())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cluster.lab.containers.compose import IMAGE, Compose, Service
+from cluster.lab.containers.compose import GRACE_S, IMAGE, Compose, Service
 from cluster.lab.containers.document import PART
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
@@ -18,11 +19,11 @@ STATE = "xmpplab.state"
 NODE = "xmpplab.node"
 """Label with the node, see `Compose.labels`."""
 
+SOCKET = Path("/var/run/docker.sock")
+"""Where docker's SDK looks, unless DOCKER_HOST names another place."""
+
 TIMEOUT_S = 60.0
 """For one request."""
-
-STOP_TIMEOUT_S = 10
-"""As in the compose file; a node needs a fraction of it."""
 
 
 class Engine:
@@ -126,7 +127,7 @@ class Engine:
             labels={**compose.labels(service.name), STATE: str(self._folder.path)},
             user=compose.user,
             stdin_open=True,
-            stop_timeout=STOP_TIMEOUT_S,
+            stop_timeout=GRACE_S,
             ports=[int(inside) for _, _, inside in ports],
             host_config=api.create_host_config(
                 binds=[self._bind(volume) for volume in service.volumes],
@@ -136,6 +137,7 @@ class Engine:
                 cap_drop=PART["cap_drop"],
                 security_opt=PART["security_opt"],
                 restart_policy={"Name": PART["restart"]},
+                log_config={"type": PART["logging"]["driver"], "config": PART["logging"]["options"]},
             ),
             **self._first_network(compose, service),
         )
@@ -163,7 +165,7 @@ class Engine:
     def remove(self, node: str, network: str) -> None:
         """Stop and remove a node, and the network that only it needs."""
         container = self.container(node)
-        container.stop(timeout=STOP_TIMEOUT_S)
+        container.stop(timeout=GRACE_S)
         container.remove(force=True, v=True)
         self._remove_network(self.client.networks.get(network))
 
@@ -182,8 +184,8 @@ class Engine:
         for container in reversed(containers):  # the servers first, so that they can write what is queued
             if container.status == "paused":
                 container.unpause()
-        _each(containers[1:], lambda one: one.stop(timeout=STOP_TIMEOUT_S))
-        _each(containers[:1], lambda one: one.stop(timeout=STOP_TIMEOUT_S))
+        _each(containers[1:], lambda one: one.stop(timeout=GRACE_S))
+        _each(containers[:1], lambda one: one.stop(timeout=GRACE_S))
         _each(containers, lambda one: one.remove(force=True, v=True))
         for network in self.client.networks.list(filters=self._mine):
             self._remove_network(network)  # also with other containers in it, such as a client that somebody put there
@@ -237,7 +239,12 @@ def connected(folder: LabFolder) -> Iterator[Engine]:
 
 
 def folders() -> list[str]:
-    """State folders of all labs that have containers in the engine. Raises LabError if no engine answers."""
+    """State folders of all labs that have containers in the engine. Raises LabError if no engine answers.
+
+    Where none is installed there are none, and docker's SDK, which is slow to import, is not needed to know it.
+    """
+    if "DOCKER_HOST" not in os.environ and not SOCKET.exists():
+        return []
     with connected(LabFolder(Path())) as engine:
         found = engine.client.containers.list(all=True, filters={"label": STATE}, ignore_removed=True)
         return sorted({one.labels[STATE] for one in found})

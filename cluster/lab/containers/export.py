@@ -13,6 +13,9 @@ from cluster.topology.plan import Plan
 from cluster.topology.problem import TopologyError
 from cluster.topology.resolve import resolve
 
+MAX_TOPOLOGY_BYTES = 131_000
+"""A variable of the environment, with its name, has less than 128 KiB on Linux (MAX_ARG_STRLEN)."""
+
 _HEAD = """\
 Lab {lab} in containers; made by `xmpplab export compose {file}`.
 It needs the image `xmpplab`: `make image` in the project's folder. It has the passwords of the accounts.
@@ -26,11 +29,18 @@ Clients connect to:
 
 
 def compose_file(file: Path) -> str:
-    """The text of the file; the same on every machine. Raises BadInput with all errors of the topology."""
+    """The text of the file; the same on every machine. Raises BadInput with all errors of the topology, or if the
+    topology is too long."""
     plan, published = plans(file)
+    topology = file.read_text()
+    if (size := len(topology.encode())) > MAX_TOPOLOGY_BYTES:
+        raise BadInput(
+            f"{file} has {size} bytes, and a container of a compose file gets at most {MAX_TOPOLOGY_BYTES}; "
+            f"write fewer accounts, or use `xmpplab up --driver docker`"
+        )
     addresses = "\n".join(f"    {server.domain}: {server.c2s}" for server in published.servers)
     head = _HEAD.format(lab=plan.name, file=file, first=plan.servers[0].name, addresses=addresses)
-    return document.text(compose.alone(plan, published, file.read_text()), head)
+    return document.text(compose.alone(plan, published, topology), head)
 
 
 def plans(file: Path, redis_url: str = "") -> tuple[Plan, Plan]:

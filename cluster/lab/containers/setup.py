@@ -14,8 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from cluster.lab.containers import files
-from cluster.lab.containers.compose import TOPOLOGY
+from cluster.lab.containers import compose, files
 from cluster.lab.folder import LabFolder
 from cluster.lab.plans import read_plans
 from cluster.lab.provision.certificates import certify
@@ -23,7 +22,7 @@ from cluster.lab.provision.certificates import certify
 
 def main() -> None:
     """Write the folder of each container, and the CA's certificate next to them."""
-    state, topology = Path(sys.argv[1]), os.environ[TOPOLOGY]
+    state, topology = Path(sys.argv[1]), os.environ[compose.TOPOLOGY]
     with tempfile.TemporaryDirectory() as temporary:
         file = Path(temporary) / "topology.yaml"
         file.write_text(topology)
@@ -34,7 +33,8 @@ def main() -> None:
     folder.create()
     certify(folder, plan, datetime.now(UTC))
     files.own_redis(folder, plan, "")
-    files.nodes(folder, plan)
+    files.announcer(folder, plan)
+    files.nodes(folder, plan, compose.nodes(plan), files.BY_ALIAS)
     files.hand_over(*folder.containers.iterdir(), *files.data(folder, plan))
     folder.save_plan(plan)
 

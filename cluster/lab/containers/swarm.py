@@ -8,10 +8,7 @@ from typing import Any
 
 from cluster.lab.containers.compose import Compose, Service
 from cluster.lab.containers.document import MERGE, PART, networks, written
-from cluster.lab.containers.files import IMAGE_USER, LAB
-
-Files = Mapping[str, Mapping[str, bytes]]
-"""The files in the folder of each service."""
+from cluster.lab.containers.files import IMAGE_USER, LAB, Files
 
 MAX_FILE_BYTES = 500 * 1024
 """Of a secret in a swarm."""
@@ -29,6 +26,10 @@ _DEPLOY = {
     "endpoint_mode": "dnsrr",  # a container has one name, and needs no virtual address
     "update_config": {"order": "stop-first"},  # two servers of one domain would read the same links
     "restart_policy": {"condition": "any", "delay": "2s"},
+    "resources": {
+        "reservations": {"cpus": "0.05", "memory": "64M"},
+        "limits": {"cpus": "2", "memory": "512M"},  # as in k8s/pod.py
+    },
 }
 
 

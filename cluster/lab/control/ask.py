@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -35,16 +36,23 @@ def ask(
             + ("; the request may have been done" if taken else "")
             + f"; see `xmpplab ps` and `xmpplab logs {node.name}`"
         )
-    try:
-        reply = msgspec.json.decode(replies[node.channel], type=Reply)
-        if reply.error:
-            raise LabError(reply.error)
-        answer: Answer_co = msgspec.json.decode(reply.ok, type=answer_type(request))
-    except msgspec.DecodeError as error:
-        raise LabError(
-            f"{node.name} gave an unexpected answer: {error}; check that command and lab have one version"
-        ) from None
-    return answer
+    return _opened(node, request, replies[node.channel])
+
+
+def ask_all(
+    folder: LabFolder, plan: Plan, nodes: Sequence[LabNode], request: Request[Answer_co], timeout_s: float
+) -> dict[str, Answer_co]:
+    """Send the same request to all; returns the answers that came in time, by the names of the nodes. One that refuses
+    gives none. Raises LabError if Redis is away."""
+    replies, _ = _asked(folder, plan, nodes, request, timeout_s)
+    answers: dict[str, Answer_co] = {}
+    for node in nodes:
+        if node.channel in replies:
+            with suppress(msgspec.DecodeError):
+                reply = msgspec.json.decode(replies[node.channel], type=Reply)
+                if not reply.error:
+                    answers[node.name] = msgspec.json.decode(reply.ok, type=answer_type(request))
+    return answers
 
 
 def tell_all(
@@ -55,6 +63,19 @@ def tell_all(
     return [node for node in nodes if node.channel not in replies]
 
 
+def _opened(node: LabNode, request: Request[Answer_co], raw: bytes | str) -> Answer_co:
+    try:
+        reply = msgspec.json.decode(raw, type=Reply)
+        if reply.error:
+            raise LabError(reply.error)
+        answer: Answer_co = msgspec.json.decode(reply.ok, type=answer_type(request))
+    except msgspec.DecodeError as error:
+        raise LabError(
+            f"{node.name} gave an unexpected answer: {error}; check that command and lab have one version"
+        ) from None
+    return answer
+
+
 def _asked(
     folder: LabFolder, plan: Plan, nodes: Sequence[LabNode], request: Request[Any], timeout_s: float
 ) -> tuple[dict[str, bytes | str], bool]:
@@ -63,17 +84,35 @@ def _asked(
     id = secrets.token_hex(8)
     raw = encoded(id, request)
     replies: dict[str, bytes | str] = {}
-    taken = False
     with connected(folder.secrets()[ADMIN]) as redis:
+        pushing = redis.pipeline(transaction=False)
         for node in nodes:
-            redis.rpush(keys.control(node.channel), raw)
+            pushing.rpush(keys.control(node.channel), raw)
+        pushing.execute()
+        for node in nodes:
             publish(redis, keys.control(node.channel), "")
         deadline_s = time.monotonic() + timeout_s
         for node in nodes:
-            left_s = max(deadline_s - time.monotonic(), SHORTEST_WAIT_S)
+            left_s = deadline_s - time.monotonic()
+            if left_s < SHORTEST_WAIT_S:
+                break
             found = redis.blpop([keys.control_reply(node.channel, id)], left_s)
             if found is not None:
                 replies[node.channel] = found[1]
-            elif not redis.lrem(keys.control(node.channel), 1, raw.decode()):
-                taken = True  # otherwise it would be executed when nobody expects it any more
+        late = [node for node in nodes if node.channel not in replies]
+        replies |= _left(redis, keys, late, id)
+        forgetting = redis.pipeline(transaction=False)
+        for node in late:
+            if node.channel not in replies:  # otherwise it would be executed when nobody expects it any more
+                forgetting.lrem(keys.control(node.channel), 1, raw.decode())
+        taken = not all(forgetting.execute())
     return replies, taken
+
+
+def _left(redis: Any, keys: Keys, nodes: Sequence[LabNode], id: str) -> dict[str, bytes | str]:
+    """The replies that are there without waiting."""
+    looking = redis.pipeline(transaction=False)
+    for node in nodes:
+        looking.lpop(keys.control_reply(node.channel, id))
+    found = zip(nodes, looking.execute(), strict=True)
+    return {node.channel: reply for node, reply in found if reply is not None}

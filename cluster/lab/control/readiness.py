@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
-from xml.sax.saxutils import quoteattr
 
 from hiredis import pack_command
 
@@ -15,8 +15,10 @@ from cluster.base.request import Status
 from cluster.lab.control.requests import encoded
 from cluster.lab.redis_client import home_of
 from cluster.redisio.keys import Keys
+from cluster.redisio.url import RedisUrl
 from cluster.topology.plan import Plan, ServerNode
 from cluster.xmpp.namespaces import CLIENT, STREAMS
+from cluster.xmpp.quoting import quoteattr
 
 READINESS = "readiness"
 """Id of the supervisor's requests; a node never has more than one at a time."""
@@ -34,6 +36,8 @@ class ReadinessProbe:
     farewell: bytes = b""
     refusal: bytes = b""
     """Bytes in the answer of a node that is not ready; it is asked again. Empty: such a node does not answer."""
+    ca_file: str | None = None
+    """The other end begins with TLS, and is checked by these authorities (empty: the system's); None: no TLS."""
 
 
 def redis_question(address: Path | tuple[str, int], url: str) -> ReadinessProbe:
@@ -64,17 +68,16 @@ def status_question(url: str, plan: Plan, speaks_for: str) -> ReadinessProbe:
     ring: Any = ("PUBLISH", keys.control(speaks_for), "")
     wait: Any = ("BLPOP", keys.control_reply(speaks_for, READINESS), "0")
     address = (parts.hostname, parts.port or 6379) if parts.hostname else Path(unquote(parts.path))
-    return ReadinessProbe(
-        address, b"".join(map(pack_command, (login, ask, ring, wait))), b'"ready":true', refusal=b'"ready":false'
-    )
+    request = b"".join(map(pack_command, (login, ask, ring, wait)))
+    ca_file = RedisUrl.parse(url).ca_file if parts.scheme == "rediss" else None
+    return ReadinessProbe(address, request, b'"ready":true', refusal=b'"ready":false', ca_file=ca_file)
 
 
 def answers(question: ReadinessProbe, timeout_s: float) -> bool:
     """Ask once, over TCP; False if the expected answer does not come."""
-    assert not isinstance(question.address, Path)
     received = b""
     try:
-        with socket.create_connection(question.address, timeout_s) as connection:
+        with _connected(question, timeout_s) as connection:
             connection.sendall(question.request)
             while question.awaited not in received:
                 part = connection.recv(4096)
@@ -85,3 +88,13 @@ def answers(question: ReadinessProbe, timeout_s: float) -> bool:
     except OSError:
         return False
     return True
+
+
+def _connected(question: ReadinessProbe, timeout_s: float) -> socket.socket:
+    """Raises OSError."""
+    assert not isinstance(question.address, Path)
+    connection = socket.create_connection(question.address, timeout_s)
+    if question.ca_file is None:
+        return connection
+    context = ssl.create_default_context(cafile=question.ca_file or None)
+    return context.wrap_socket(connection, server_hostname=question.address[0])

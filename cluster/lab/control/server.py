@@ -29,13 +29,17 @@ class ControlServer:
 
     _log = Logger()
 
-    def __init__(self, client: RedisClient, keys: Keys, channel: str, operations: object, requests: Requests) -> None:
-        """`operations`: has a coroutine method for each of `requests`; its ValueError becomes the answer."""
+    def __init__(self, client: RedisClient, keys: Keys, channel: str, *operations: tuple[object, Requests]) -> None:
+        """`operations`: objects with a coroutine method for each of these requests; its ValueError becomes the
+        answer."""
         self._client = client
         self._keys = keys
         self._channel = channel
-        verbs = {verb_of(request): request for request in requests}
-        self._table = {verb: _Operation(request, getattr(operations, verb)) for verb, request in verbs.items()}
+        self._table = {
+            verb_of(request): _Operation(request, getattr(whose, verb_of(request)))
+            for whose, requests in operations
+            for request in requests
+        }
         self._is_serving = False
         self._is_asked = False
 

@@ -1,1 +1,1 @@
-"""What works between servers of two kinds, tried by clients at both: a grid of scenarios."""
+"""A grid of scenarios: what works between servers of two kinds, tested by clients of both."""

@@ -1,39 +1,76 @@
-"""A client of the lab that says something and waits for what must come of it."""
+"""A client of the lab that sends stanzas and waits for the expected ones."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import sha1
 from secrets import token_hex
 from types import TracebackType
-from typing import Self
-from xml.sax.saxutils import escape, quoteattr
+from typing import Literal, Self
 
 from cluster.client.blocking import BlockingClient
 from cluster.lab.clients.login import log_in
 from cluster.lab.folder import LabFolder
+from cluster.lab.interop.exchange import Exchange
 from cluster.topology.plan import Plan
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
+from cluster.xmpp.extensions.caps import INFO
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT
+from cluster.xmpp.quoting import escape, quoteattr
+from cluster.xmpp.streams.login import StreamFailed
 
 PATIENCE_S = 8.0
-"""For what must come; servers of other kinds take a second to open a stream."""
+"""Time limit for an expected stanza; servers of other kinds take a second to open a stream."""
+SEND_TIMEOUT_S = 20.0
+"""For a server that does not read."""
 PASSWORD = "secret"
+TUNE = "http://jabber.org/protocol/tune"
+_WANTED = (INFO, f"{TUNE}+notify")
+FEATURES = "<identity category='client' type='bot'/>" + "".join(f"<feature var='{each}'/>" for each in _WANTED)
+"""Of each client: it wants to hear what its contacts listen to (XEP-0163 section 4.3, XEP-0118)."""
+CAPS = (
+    "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='urn:xmpplab:interop' ver="
+    + quoteattr(b64encode(sha1("<".join(["client/bot//", *_WANTED, ""]).encode()).digest()).decode())
+    + "/>"
+)
+"""The same in its presence (XEP-0115 section 5.1)."""
+
+
+Side = Literal["here", "there", "unknown"]
+"""Whose server breaks a rule: that of the client that begins, the other one; or nobody can tell from outside."""
+
+
+PASSING = "<no-store xmlns='urn:xmpp:hints'/>"
+"""In a message that no archive is to keep (XEP-0334): where the stream is measured, an archive is not."""
 
 
 class Broken(Exception):
     """What was expected did not come: the message tells what, and what came in its place."""
 
+    def __init__(self, text: str, side: Side = "unknown", rule: str = "") -> None:
+        """`rule`: the section that this side breaks, where it is not that of the scenario."""
+        super().__init__(text)
+        self.side: Side = side
+        self.rule = rule
+
+
+class Gone(Broken):
+    """The connection of a client is over."""
+
 
 class Person:
     """One account with one client. As a context manager it logs in and out."""
 
-    def __init__(self, folder: LabFolder, plan: Plan, account: str) -> None:
+    def __init__(self, folder: LabFolder, plan: Plan, account: str, exchange: Exchange) -> None:
+        """`exchange` gets all that the client sends and receives."""
         self.jid = Jid.parse(account)
         self.full = self.jid.with_resource(f"interop-{token_hex(4)}")
-        self._folder, self._plan = folder, plan
+        self._folder, self._plan, self._exchange = folder, plan, exchange
         self._client: BlockingClient | None = None
         self._kept: list[Element] = []
 
@@ -48,22 +85,25 @@ class Person:
     def say(self, stanza: str) -> None:
         """Send it as it is."""
         assert self._client is not None
-        self._client.send(stanza.encode())
+        self._exchange.note(self.full, "sent", stanza)
+        try:
+            self._client.send(stanza.encode(), SEND_TIMEOUT_S)
+        except OSError as error:
+            raise Gone(f"the connection of {self.jid} broke: {error}") from None
 
     def presence(self, **attributes: str) -> None:
-        """Available without attributes."""
-        self.say(f"<presence{_attributes(attributes)}/>")
+        """Send presence; without attributes it is available, and says what the client wants to hear of."""
+        self.say(f"<presence{_attributes(attributes)}>{'' if attributes else CAPS}</presence>")
 
-    def message(self, to: object, body: str) -> str:
-        """A chat message; its id."""
+    def message(self, to: object, body: str, extra: str = "") -> str:
+        """Send a chat message; returns its id. `extra`: further elements."""
         id = token_hex(6)
-        self.say(
-            f"<message{_attributes({'to': str(to), 'id': id, 'type': 'chat'})}><body>{escape(body)}</body></message>"
-        )
+        attributes = _attributes({"to": str(to), "id": id, "type": "chat"})
+        self.say(f"<message{attributes}><body>{escape(body)}</body>{extra}</message>")
         return id
 
     def ask(self, to: object, payload: str, type: str = "get") -> Element:
-        """The answer to an iq; an error is Broken."""
+        """Send an iq, and return its answer. Raises Broken for an error."""
         id = token_hex(6)
         attributes = {"id": id, "type": type, **({"to": str(to)} if to else {})}
         self.say(f"<iq{_attributes(attributes)}>{payload}</iq>")
@@ -90,7 +130,7 @@ class Person:
         raise Broken(f"{self.jid} got no {what} within {patience_s:g} s{last}")
 
     def drained(self, quiet_s: float) -> list[Element]:
-        """All that came, once nothing comes for so long."""
+        """All stanzas that came, once none has come for `quiet_s`."""
         while (found := self._receive(quiet_s)) is not None:
             self._kept.append(found)
         kept, self._kept = self._kept, []
@@ -102,14 +142,30 @@ class Person:
             child = self._client.receive(patience_s)
         except TimeoutError:
             return None
-        except OSError as error:
-            raise Broken(f"the connection of {self.jid} broke: {error}") from None
+        except (OSError, StreamFailed) as error:
+            raise Gone(f"the connection of {self.jid} is over: {error}") from None
         if child is None:
-            raise Broken(f"the server of {self.jid} ended its stream")
+            raise Gone(f"the server of {self.jid} ended its stream")
+        self._exchange.note(self.full, "received", child.raw.decode())
         element = xml.parse(child.raw)
-        if is_(element, "iq") and element.get("type") == "get":  # a server that asks whether we are there
-            self.say(f"<iq type='result'{_attributes({'id': element.get('id', ''), 'to': element.get('from', '')})}/>")
+        if is_(element, "iq") and element.get("type") == "get":  # a ping of the server (XEP-0199), or caps (XEP-0115)
+            answers = {"id": element.get("id", ""), "to": element.get("from", "")}
+            query = element.find(f"{{{INFO}}}query")
+            node = "" if query is None else _attributes({"node": query.get("node", "")})
+            payload = "" if query is None else f"<query xmlns='{INFO}'{node}>{FEATURES}</query>"
+            self.say(f"<iq type='result'{_attributes(answers)}>{payload}</iq>")
         return element
+
+
+@contextmanager
+def blamed(side: Side, rule: str) -> Iterator[None]:
+    """What is broken in the block, `side` breaks: this section."""
+    try:
+        yield
+    except Broken as broken:
+        if broken.side == "unknown":
+            raise Broken(str(broken), side, rule) from None
+        raise
 
 
 def is_(element: Element, name: str) -> bool:
@@ -123,13 +179,13 @@ def body(element: Element) -> str | None:
 
 
 def comes_from(element: Element, who: object) -> bool:
-    """By its bare address, unless `who` is a full one."""
+    """Whether it is from this address, or from a resource of it."""
     sender = element.get("from", "")
     return sender == str(who) or sender.partition("/")[0] == str(who)
 
 
 def condition(element: Element) -> str:
-    """Of an error stanza."""
+    """The condition of an error stanza."""
     error = element.find(f"{{{CLIENT}}}error")
     found = [] if error is None else [each.tag.rpartition("}")[2] for each in error]
     return next((each for each in found if each != "text"), "")

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from cluster.lab.interop.grid import CERTIFICATES, Cell
+from cluster.lab.interop.cell import Cell
+from cluster.lab.interop.conduct import MISCONDUCT
+from cluster.lab.interop.grid import CERTIFICATES, CONDUCT, PROOFS
 from cluster.lab.interop.scenarios import SCENARIOS
 from cluster.xmpp.element import NOT_XML
 
@@ -20,17 +22,17 @@ def rows(cells: Sequence[Cell]) -> list[list[Cell]]:
 
 
 def line(row: Sequence[Cell]) -> list[str]:
-    """Of a table; its columns are `columns`."""
+    """A row of the table as texts, under `columns`."""
     return [f"{row[0].here} → {row[0].there}", row[0].way, *("ok" if cell.ok else "FAIL" for cell in row)]
 
 
 def columns() -> list[str]:
-    """Of the table."""
-    return ["", "proof", *(scenario.name for scenario in SCENARIOS)]
+    """The heads of the columns of the table."""
+    return ["", "way", *(scenario.name for scenario in SCENARIOS)]
 
 
 def updated(page: str, cells: Sequence[Cell]) -> str:
-    """The page with this grid. Raises ValueError where a marker is not there."""
+    """The page with this grid. Raises ValueError if a marker is missing."""
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
@@ -39,20 +41,29 @@ def updated(page: str, cells: Sequence[Cell]) -> str:
 
 
 def markdown(cells: Sequence[Cell]) -> str:
-    """The table, what each column is about, what failed or is worth knowing; and the table of the certificates."""
-    pairs = [cell for cell in cells if cell.way != CERTIFICATES]
-    flawed = [row for row in rows(cells) if row[0].way == CERTIFICATES]
+    """The table, the rule of each column, failures and remarks; then the tables of single servers."""
+    pairs = [cell for cell in cells if cell.way in PROOFS]
     rules = [f"- **{scenario.name}**: {scenario.rule}" for scenario in SCENARIOS]
     found = [_table([columns(), *map(line, rows(pairs))]), "", *rules, *_remarks(pairs)] if pairs else []
-    if flawed:
-        head = ["A stranger's certificate is", *(row[0].there for row in flawed)]
-        table = [[cells[0].scenario, *map(_verdict, cells)] for cells in zip(*flawed, strict=True)]
-        found += ["", *([] if not pairs else ["### Certificates with flaws", ""]), _table([head, *table])]
+    for way, title, head in ALONE:
+        if alone := [row for row in rows(cells) if row[0].way == way]:
+            heads = [head, *(row[0].there for row in alone)]
+            table = [[cells[0].scenario, *map(_verdict, cells)] for cells in zip(*alone, strict=True)]
+            found += ["", *([f"### {title}", ""] if found else []), _table([heads, *table])]
+            if way == CONDUCT:
+                found += ["", *(f"- **{each.name}**: {each.rule}" for each in MISCONDUCT)]
     return "\n".join(found).strip()
 
 
+ALONE = (
+    (CERTIFICATES, "Certificates with flaws", "A stranger's certificate is"),
+    (CONDUCT, "A server that misbehaves", "A stranger with a good certificate"),
+)
+"""Ways to try a server without another one: the title of the table, and the head of its first column."""
+
+
 def _verdict(cell: Cell) -> str:
-    return cell.remark if cell.ok else f"**{cell.remark}**"
+    return (cell.remark or "ok") if cell.ok else f"**{cell.remark}**"
 
 
 def _table(lines: list[list[str]]) -> str:
@@ -69,7 +80,9 @@ def _remarks(cells: Sequence[Cell]) -> list[str]:
 
 def told(cell: Cell) -> str:
     """A cell in words."""
-    return f"{cell.here} → {cell.there}, {cell.way}, {cell.scenario}: {cell.remark}"
+    result = cell.remark or ("ok" if cell.ok else "failed")
+    blame = f"; {cell.blame}" if cell.blame else ""
+    return f"{cell.here} → {cell.there}, {cell.way}, {cell.scenario}: {result}{blame}"
 
 
 def junit(cells: Sequence[Cell]) -> str:
@@ -82,6 +95,7 @@ def junit(cells: Sequence[Cell]) -> str:
         for cell in row:
             case = SubElement(suite, "testcase", classname=name, name=cell.scenario, time=f"{cell.seconds:.3f}")
             if not cell.ok:
-                SubElement(case, "failure", message=NOT_XML.sub("\ufffd", cell.remark))
+                failure = SubElement(case, "failure", message=NOT_XML.sub("\ufffd", cell.remark))
+                failure.text = NOT_XML.sub("\ufffd", cell.blame)
     indent(suites)
     return tostring(suites, encoding="unicode", xml_declaration=True) + "\n"

@@ -1,7 +1,7 @@
-"""The lab's own DNS: the addresses of its domains and where their servers listen, and nothing else.
+"""The lab's own DNS: the addresses of its domains and the ports of their servers, for clients and foreign servers.
 
-It answers A and SRV (RFC 6120 section 3.2.1, XEP-0368) for servers that are not ours and for clients; everything is at
-IPv4 addresses of the loopback. A name outside the lab does not exist (NXDOMAIN): nobody else is asked.
+It has A and SRV records (RFC 6120 section 3.2.1, XEP-0368); all addresses are IPv4 addresses of the loopback. A name
+outside the lab does not exist (NXDOMAIN): no other name server is asked.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import idna
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 from twisted.names import dns as untyped
@@ -17,47 +16,52 @@ from twisted.names.server import DNSServerFactory
 
 from cluster.lab.processes.probe import Reactor
 from cluster.topology.plan import Plan, ServerNode, XmpplabServer
+from cluster.xmpp.streams.servers.certificate import ascii_form
 
 dns: Any = untyped
 
 TTL_S = 1
-"""Addresses change when a lab comes up anew."""
+"""Short: a lab may have other addresses after its next start."""
 _MAX_DATAGRAM = 512
-"""RFC 1035 section 4.2.1."""
+"""Bytes (RFC 1035 section 4.2.1)."""
 MAX_CONNECTIONS = 64
-"""Over TCP, at once; further ones are closed."""
+"""Maximum of open TCP connections; beyond it, the oldest is closed (RFC 7766 section 6.2.3)."""
 
 Records = Mapping[str, Sequence[Any]]
-"""By the names that they are of, in lower case."""
+"""Records by their names, in lower case."""
 
 
 def records(plan: Plan) -> dict[str, list[Any]]:
-    """What the DNS of this lab has."""
+    """The records of a lab."""
     found: dict[str, list[Any]] = {}
     for server in plan.servers:
-        target = _ascii(server.domain) if not server.node_of else f"{server.name}.{_ascii(server.domain)}"
+        target = ascii_form(server.domain) if not server.node_of else f"{server.name}.{ascii_form(server.domain)}"
         found.setdefault(target, []).append(dns.Record_A(server.host, ttl=TTL_S))
-        for service, port in _services(server):
-            record = dns.Record_SRV(0, 0, port, target, ttl=TTL_S)
+        for service, port, priority in _services(server):
+            record = dns.Record_SRV(priority, 0, port, target, ttl=TTL_S)
             domains = server.domains if "-server" in service else [server.domain]
-            for domain in map(_ascii, domains):
+            for domain in map(ascii_form, domains):
                 found.setdefault(f"{service}._tcp.{domain}", []).append(record)
         for domain in server.domains[1:]:
-            found.setdefault(_ascii(domain), []).append(dns.Record_A(server.host, ttl=TTL_S))
+            found.setdefault(ascii_form(domain), []).append(dns.Record_A(server.host, ttl=TTL_S))
     return found
 
 
-def _services(server: ServerNode) -> list[tuple[str, int]]:
-    found = [("_xmpp-client", server.c2s_port)]
+def _services(server: ServerNode) -> list[tuple[str, int, int]]:
+    """The services with their ports and priorities; servers prefer direct TLS, as in the plan (ServerNode.at)."""
+    found = [("_xmpp-client", server.c2s_port, 0)]
     if server.direct_tls is not None:
-        found.append(("_xmpps-client", server.direct_tls_port))
-    if server.s2s_peers or not isinstance(server, XmpplabServer):
-        found.append(("_xmpp-server", server.s2s_port))
+        found.append(("_xmpps-client", server.direct_tls_port, 0))
+    if server.takes_streams or not isinstance(server, XmpplabServer):
+        direct = server.s2s_direct_tls
+        if direct is not None:
+            found.append(("_xmpps-server", direct, 0))
+        found.append(("_xmpp-server", server.s2s_port, 0 if direct is None else 1))
     return found
 
 
 class Answers(DNSServerFactory):
-    """Answers questions from the records that it was given last, over UDP and TCP."""
+    """Answers questions from the newest records, over UDP and TCP."""
 
     noisy = False
 
@@ -70,13 +74,17 @@ class Answers(DNSServerFactory):
         self._records = found
         labels = [name.split(".") for name in found]
         self._names = {".".join(each[at:]) for each in labels for at in range(len(each))}
-        """Those that exist: an empty one has others below it (RFC 8020)."""
+        """All names that exist; one without records has others below it (RFC 8020)."""
 
-    def buildProtocol(self, addr: Any) -> Any:
-        return None if len(self.connections) >= MAX_CONNECTIONS else super().buildProtocol(addr)  # type: ignore[no-untyped-call]
+    def connectionMade(self, protocol: Any) -> None:
+        """A TCP connection is open. It is read only while the client reads its answers."""
+        super().connectionMade(protocol)  # type: ignore[no-untyped-call]
+        protocol.transport.registerProducer(protocol.transport, True)
+        for oldest in self.connections[:-MAX_CONNECTIONS]:
+            oldest.transport.abortConnection()
 
     def handleQuery(self, message: Any, protocol: Any, address: Any) -> None:
-        """Answer the first question (RFC 1035 section 4.1); a long answer over UDP is cut, and asked for over TCP."""
+        """Answer the first question (RFC 1035 section 4.1). A long answer over UDP is cut; clients repeat over TCP."""
         query = message.queries[0]
         name = query.name.name.decode("ascii", "replace").lower().rstrip(".")
         response = dns.Message(
@@ -101,7 +109,7 @@ class _Datagrams(dns.DNSDatagramProtocol):  # type: ignore[misc]
 
 
 class NameServer:
-    """It listens at the plan's address, over UDP and TCP."""
+    """The DNS at the address of the plan, over UDP and TCP."""
 
     _log = Logger()
 
@@ -110,7 +118,7 @@ class NameServer:
         self._address = plan.name_server
 
     def start(self, reactor: Reactor) -> None:
-        """Answer. A port that somebody else took is told, and the lab does without."""
+        """Start to answer. If the port is taken, that is logged, and the lab runs without DNS."""
         if self._address is None:
             return
         host, port = self._address
@@ -123,7 +131,3 @@ class NameServer:
     def serve(self, plan: Plan) -> None:
         """Answer for this plan from now on."""
         self._answers.serve(records(plan))
-
-
-def _ascii(domain: str) -> str:
-    return idna.encode(domain, uts46=True).decode()

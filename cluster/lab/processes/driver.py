@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -14,12 +13,11 @@ import psutil
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LabFolder, is_full
 from cluster.lab.logs import ProcessLogs, tail
-from cluster.lab.processes.peer import check
+from cluster.lab.processes.owner import Owner
+from cluster.lab.processes.python import PYTHON
 from cluster.lab.processes.signals import APPLY, STOP_TIMEOUT_S, end_holder, end_orphans
 from cluster.lab.progress import Tell, shortened, untold
-from cluster.lab.provision import redis
-from cluster.lab.provision.addresses import check_free, first_free
-from cluster.lab.provision.certificates import certify
+from cluster.lab.provision.open_files import check_open_files
 from cluster.lab.provision.removal import remove
 from cluster.lab.provision.same import check_same
 from cluster.lab.state import LabState, NodeAction, NodeState
@@ -29,7 +27,7 @@ from cluster.topology.plan import Plan
 READY_TIMEOUT_S = 60.0
 """Two domains take about a second."""
 READY_TIMEOUT_PER_PART_S = 1.0
-"""And each more half a second of a core, before it answers."""
+"""Each further one takes half a second of a core before it answers."""
 
 HOPELESS_RESTARTS = 3
 """A part that died this often before it answered will not come up."""
@@ -45,17 +43,19 @@ _SIGNALS: dict[NodeAction, signal.Signals] = {
 
 
 class ProcessDriver:
-    """Runs the lab in this folder; see `Driver`."""
+    """Runs the lab in this folder (`cluster.lab.driver.Driver`)."""
 
     def __init__(self, folder: LabFolder) -> None:
         self._folder = folder
 
-    def up(self, plans: Sequence[Plan], tell: Tell) -> tuple[Plan, bool]:
+    def up(self, plans: Sequence[Plan], tell: Tell, owner: int | None = None) -> tuple[Plan, bool]:
         """Bring the lab up and wait until every part answers: the plan that runs, and False where it ran already.
 
         `plans` are the same lab at different addresses: the first whose addresses are free is taken. Raises LabError,
         and then nothing is left of it.
         """
+        if owner is not None:
+            Owner(owner)  # raises BadInput
         had_data = self._folder.plan_file.exists()
         lock = self._folder.lock()
         if lock is None:
@@ -64,7 +64,7 @@ class ProcessDriver:
             try:
                 tell("writing certificates and configuration")
                 plan = _prepare(self._folder, plans)
-                self._folder.hand_over(_start_supervisor(self._folder, lock))
+                self._folder.hand_over(_start_supervisor(self._folder, lock, owner))
             finally:
                 os.close(lock)
             _wait_ready(self._folder, plan, tell)
@@ -92,35 +92,37 @@ class ProcessDriver:
         return holder is not None
 
     def status(self) -> list[NodeState]:
-        """What runs of the lab, Redis first; all stopped when nobody looks after it.
+        """The states of its nodes, Redis first; all are stopped if no supervisor runs.
 
-        The processes themselves are looked at too: what the supervisor could not write is not in its state.
+        The processes are checked too, as the supervisor may not have written its latest state.
         """
         nodes, is_looked_after = _nodes(self._folder), self._folder.is_locked()
+        how = {pid: _how_it_is(pid) for pid in {node.pid for node in nodes} if pid is not None}
         for node in nodes:
             if not is_looked_after:
                 node.state, node.pid = "stopped", None
             elif node.pid is not None:
-                how = _how_it_is(node.pid)
-                if how is None:
+                if how[node.pid] is None:
                     node.state, node.pid = "restarting", None
-                elif how == psutil.STATUS_STOPPED:
+                elif how[node.pid] == psutil.STATUS_STOPPED:
                     node.state = "paused"
         return nodes
 
     def is_up(self) -> bool:
-        """True while somebody looks after the lab."""
+        """Whether a supervisor, or an `up` at work, has the lock of the lab."""
         return self._folder.is_locked()
 
     def story(self, node: str | None) -> ProcessLogs:
-        """What the processes say, or one of them. Raises BadInput where there is no such node."""
+        """The logs of all processes, or of one. Raises BadInput for an unknown node."""
         known = sorted(path.stem for path in self._folder.logs.glob("*.jsonl"))
         if node is not None and node not in known:
             raise BadInput(f"no log of {node!r} (nodes: {', '.join(known)})")
         return ProcessLogs(self._folder.logs, node)
 
     def apply(self, plan: Plan) -> None:
-        """Start what this plan has more than the one that runs, and stop what it has not; wait until all answers."""
+        """Start the nodes that only this plan has, stop those that it lacks, and wait until every part answers."""
+        from cluster.lab.provision.addresses import check_free
+
         before = {node.name for node in self._folder.plan().servers}
         check_free([address for node in plan.servers if node.name not in before for address in node.listeners])
         self._folder.save_plan(plan)
@@ -148,8 +150,14 @@ def _running(folder: LabFolder, plans: Sequence[Plan], tell: Tell) -> Plan:
 
 
 def _prepare(folder: LabFolder, plans: Sequence[Plan]) -> Plan:
-    """Write all that the processes read."""
+    """Write the files that the processes read. Only here is imported what the other commands do not need."""
+    from cluster.lab.processes.peer import check
+    from cluster.lab.provision import redis
+    from cluster.lab.provision.addresses import first_free
+    from cluster.lab.provision.certificates import certify
+
     check(plans[0])
+    check_open_files(plans[0])
     end_orphans(folder)
     folder.state_file.unlink(missing_ok=True)
     plan = first_free(plans)
@@ -163,17 +171,19 @@ def _prepare(folder: LabFolder, plans: Sequence[Plan]) -> Plan:
     return plan
 
 
-def _start_supervisor(folder: LabFolder, lock: int) -> int:
-    """Start it in a session of its own, so that Ctrl-C in this terminal is not for it; its process id."""
+def _start_supervisor(folder: LabFolder, lock: int, owner: int | None) -> int:
+    """Start it in a session of its own, so that Ctrl-C in this terminal is not for it, and with no signal
+    blocked, whatever this process does; its process id."""
     os.set_inheritable(lock, True)
-    argv = [sys.executable, "-m", "cluster.lab.supervisor", str(folder.path)]
+    argv = [*PYTHON, "cluster.lab.supervisor", str(folder.path)]
+    argv += [] if owner is None else [str(owner)]
     log = (os.POSIX_SPAWN_OPEN, 1, str(folder.log("supervisor")), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     files = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), log, (os.POSIX_SPAWN_DUP2, 1, 2)]
-    return os.posix_spawn(argv[0], argv, os.environ, file_actions=files, setsid=True)
+    return os.posix_spawn(argv[0], argv, os.environ, file_actions=files, setsid=True, setsigmask=())
 
 
 def _wait_ready(folder: LabFolder, plan: Plan, tell: Tell) -> None:
-    """Return when every part answers. Raises LabError with the last words of one that does not."""
+    """Return when every part answers. Raises LabError with the last log lines of one that does not."""
     expected = {node.name for node in (*plan.started, *plan.lower_half)}
 
     def settled() -> bool:
@@ -197,7 +207,8 @@ def _wait_ready(folder: LabFolder, plan: Plan, tell: Tell) -> None:
     if missing:
         worst = max(missing, key=lambda node: node.restarts)
         problem = f"did not answer within {patience_s:g} s" if not in_time else f"does not start ({worst.last_exit})"
-        raise LabError(_last_words(folder, worst.name, f"{worst.name} {problem}"))
+        speaker = worst.name if worst.started_utc else "supervisor"  # it never ran: another one knows why
+        raise LabError(_last_words(folder, speaker, f"{worst.name} {problem}"))
     if not in_time:
         raise LabError(_last_words(folder, "supervisor", f"the supervisor started nothing in {patience_s:g} s"))
 

@@ -1,7 +1,7 @@
-"""A view of this machine that has the lab's names, for programs that only ask the system: a mount namespace.
+"""A mount namespace with the lab's names, for programs that accept only the system's.
 
-In it the lab's files lie over /etc/hosts, /etc/resolv.conf and the bundle of trusted certificates. No root is needed,
-and nothing outside is changed: all ends with the last process within.
+In it, files of the lab replace /etc/hosts, /etc/resolv.conf and the bundle of trusted certificates. It needs no root,
+changes nothing outside, and ends with its last process.
 """
 
 from __future__ import annotations
@@ -10,58 +10,62 @@ import ctypes
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-import idna
-
-from cluster.lab.errors import BadInput, LabError
+from cluster.lab.errors import LabError, NoProgram
 from cluster.lab.folder import LabFolder
 from cluster.lab.private import write_private
+from cluster.lab.provision.trust import BUNDLES, BY_HASH, trust_bundle, trust_by_hash
 from cluster.topology.plan import Plan, ServerNode
+from cluster.xmpp.streams.servers.certificate import ascii_form
 
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
 _MS_BIND, _MS_REC, _MS_PRIVATE = 0x1000, 0x4000, 0x40000
 _LOCALHOST = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
-_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
-"""Of Debian, of Fedora, of Alpine."""
 
 
 def hosts(plan: Plan, seen_from: ServerNode | None = None) -> bytes:
-    """A hosts file with the domains of the lab; of those that a server has links with, where one is named."""
+    """A hosts file with the domains of the lab. `seen_from`: only with this server and those linked to it."""
     lines = [_LOCALHOST]
     for server in plan.servers:
         if server.node_of or (seen_from and server is not seen_from and not seen_from.is_joined_to(server.domain)):
             continue
-        lines.append(f"{server.host} {' '.join(map(_ascii, server.domains))}\n")
+        lines.append(f"{server.host} {' '.join(map(ascii_form, server.domains))}\n")
     return "".join(lines).encode()
 
 
-def become(folder: LabFolder, plan: Plan, command: Sequence[str]) -> NoReturn:
-    """Run a program in place of this one, with the names of all domains. Raises LabError, and BadInput without it."""
+def become(
+    folder: LabFolder, plan: Plan, command: Sequence[str], variables: Mapping[str, str] | None = None
+) -> NoReturn:
+    """Run a program in place of this one, with the names of all domains.
+
+    Raises NoProgram if it is missing, LabError if the system refuses. `variables`: of its environment, beside those of
+    this process.
+    """
     path = shutil.which(command[0])
     if path is None:
-        raise BadInput(f"no program {command[0]!r} here; install it, or write its path")
+        raise NoProgram(f"no program {command[0]!r} here; install it, or write its path")
     hosts_file = folder.path / "hosts"
     write_private(hosts_file, hosts(plan), 0o644)
     environment = enter(folder, plan, hosts_file)
-    os.execve(path, [*command], {**os.environ, **environment})
+    os.execve(path, [*command], {**os.environ, **environment, **(variables or {})})
 
 
 def enter(folder: LabFolder, plan: Plan, hosts_file: Path) -> dict[str, str]:
-    """This process sees the lab's names from now on, and all that it starts; what its environment needs for that.
+    """Give this process and its children the lab's names; returns additional variables for their environment.
 
-    Raises LabError where the system refuses.
+    Raises LabError if the system refuses.
     """
     if sys.platform != "linux":
         raise LabError("only Linux can give a program a view of its own of /etc/hosts")
-    bundle, resolver = folder.path / "trusted.pem", folder.path / "resolv.conf"
-    write_private(bundle, b"".join(_read((*_BUNDLES[:1], str(folder.ca_file)))), 0o644)
+    bundle, resolver = trust_bundle(folder), folder.path / "resolv.conf"
     write_private(resolver, _resolver(plan).encode(), 0o644)
     _unshare()
     _mount(None, "/", _MS_REC | _MS_PRIVATE)
-    over = {"/etc/hosts": hosts_file, "/etc/resolv.conf": resolver, **dict.fromkeys(_BUNDLES, bundle)}
+    folders = {BY_HASH: trust_by_hash(folder)} if os.path.isdir(BY_HASH) else {}
+    over = {**folders, "/etc/hosts": hosts_file, "/etc/resolv.conf": resolver, **dict.fromkeys(BUNDLES, bundle)}
     for place, file in over.items():
         if os.path.exists(place):
             _mount(str(file), os.path.realpath(place), _MS_BIND)
@@ -69,17 +73,13 @@ def enter(folder: LabFolder, plan: Plan, hosts_file: Path) -> dict[str, str]:
 
 
 def _resolver(plan: Plan) -> str:
-    """Nobody outside is asked. resolv.conf(5) knows no port: a name server of the lab at another one is not asked."""
+    """No name server outside is asked; as resolv.conf(5) has no ports, nor is that of the lab at another port."""
     host, port = plan.name_server or ("127.0.0.1", 53)
     return f"nameserver {host if port == 53 else '127.0.0.1'}\noptions timeout:1 attempts:1\n"
 
 
-def _read(paths: Iterable[str]) -> list[bytes]:
-    return [Path(path).read_bytes() for path in paths if os.path.exists(path)]
-
-
 def _unshare() -> None:
-    """For root a mount namespace; for others one within a user namespace, in which they are who they were."""
+    """For root a mount namespace; for other users one within a user namespace, in which they keep their ids."""
     if os.getuid() == 0:
         _call("unshare", _CLONE_NEWNS)
         return
@@ -101,7 +101,3 @@ def _call(function: str, *arguments: object) -> None:
             "(`sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0`, those of "
             "the two that there are)"
         )
-
-
-def _ascii(domain: str) -> str:
-    return idna.encode(domain, uts46=True).decode()

@@ -1,12 +1,11 @@
 """The process of a server that is not ours: `python -m cluster.lab.processes.peer STATE_DIR NODE`.
 
-It writes the server's configuration and becomes the server, which keeps its process id: what is done to the node is
-done to the server itself. The server ends with the supervisor, as our own processes do.
+It writes the server's configuration and becomes the server, which keeps its process id: signals to the node reach the
+server itself. The server ends with the supervisor, as our own processes do.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import signal
@@ -18,14 +17,12 @@ from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
 from cluster.lab.private import make_folder, write_private
 from cluster.lab.processes import namespace
+from cluster.lab.processes.parent import end_with_parent
 from cluster.topology.plan import Plan
-
-_PR_SET_PDEATHSIG = 1
-"""prctl(2): the signal that a process gets when its parent ends. It outlives execve(2)."""
 
 
 def check(plan: Plan) -> None:
-    """Raises LabError where this machine cannot run one of the plan's servers, with the remedy for all of them."""
+    """Raises LabError if this machine cannot run some of the plan's servers, with the remedy for all of them."""
     nodes = [server for server in plan.servers if isinstance(server, ForeignServerNode)]
     if nodes and sys.platform != "linux":
         raise LabError(f"{nodes[0].name} is of kind {nodes[0].kind}, which a lab runs on Linux only")
@@ -54,15 +51,8 @@ def become(folder: LabFolder, node: ForeignServerNode) -> None:
     path = shutil.which(command[0], path=environment["PATH"])
     if path is None:
         raise LabError(program.missing)
-    _end_with_parent()
+    end_with_parent(signal.SIGTERM)
     os.execve(path, [*command], {**os.environ, **environment})
-
-
-def _end_with_parent() -> None:
-    parent = os.getppid()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        sys.exit("the supervisor is gone")
 
 
 def main() -> None:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, TimeoutError
-from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint
-from twisted.internet.error import ConnectError
+from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, UNIXClientEndpoint, wrapClientTLS
+from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from cluster.lab.control.readiness import ReadinessProbe
+from cluster.redisio.connection import client_tls
 
 Reactor = Any
 """The Twisted reactor; it is described by zope interfaces, which mypy cannot read."""
@@ -36,13 +37,17 @@ async def answered(question: ReadinessProbe, reactor: Reactor) -> None:
 
 async def _ask(question: ReadinessProbe, reactor: Reactor) -> bool:
     if isinstance(question.address, Path):
-        endpoint: Any = UNIXClientEndpoint(reactor, str(question.address))  # type: ignore[no-untyped-call]
-    else:
+        endpoint: Any = UNIXClientEndpoint(reactor, str(question.address))
+    elif question.ca_file is None:
         endpoint = TCP4ClientEndpoint(reactor, *question.address)
+    else:
+        tls = client_tls(question.address[0], question.ca_file)
+        within: Any = HostnameEndpoint(reactor, *question.address)
+        endpoint = wrapClientTLS(tls, within)
     try:
         asking: _Asking = await endpoint.connect(Factory.forProtocol(lambda: _Asking(question)))
         return await asking.answer.addTimeout(ANSWER_TIMEOUT_S, reactor)
-    except (ConnectError, TimeoutError):
+    except (ConnectError, DNSLookupError, TimeoutError):
         return False
 
 

@@ -1,4 +1,4 @@
-"""Sees to it that Redis knows the lab as long as it is up: its users, its domains."""
+"""Keeps the users and domains of a lab in Redis while the lab is up."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from cluster.redisio.url import RedisUrl
 
 
 class Residence:
-    """Tells Redis what the servers are to find there, and again after each new connection: one that was started again
-    without its file of users, or a replica that took over, may have forgotten or never known it.
+    """Writes what the servers expect in Redis, and again after each reconnect: a Redis that was restarted without its
+    file of users, or a replica that took over, may lack it.
     """
 
     _log = Logger()
@@ -35,13 +35,13 @@ class Residence:
         self._is_telling = self._is_due = False
 
     async def move_in(self) -> None:
-        """Return when Redis knows. Raises RedisUnavailable."""
+        """Return when Redis has it. Raises RedisUnavailable."""
         await self._client.connect()
         await self._announce()
         self._client.when_connected(self._on_connected)
 
     async def move_out(self) -> None:
-        """Look after it no more."""
+        """Stop, and close the connection."""
         await self._client.close()
 
     def _on_connected(self) -> None:

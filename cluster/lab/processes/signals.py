@@ -11,32 +11,39 @@ import psutil
 
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
-from cluster.lab.state import LabState
+from cluster.lab.state import LabState, NodeState
 from cluster.lab.wait import wait_until
 
 APPLY = signal.SIGHUP
 """To a supervisor: read the plan again, start the new nodes, stop those that are gone."""
 STOP_TIMEOUT_S = 15.0
 """Servers get 5 s and then Redis gets 5 s before a supervisor ends them by force."""
+STOP_TIMEOUT_PER_NODE_S = 0.02
+"""In addition: a server takes some milliseconds to end its streams, and those of one process do so together."""
 PATIENCE_S = 5.0
 """Orphans end when their supervisor's pipe closes; this is for one that hangs."""
 
 
 def end_holder(folder: LabFolder, pid: int) -> None:
     """Ask the owner of the lab's lock to end, a supervisor or an `up` at work, then kill it."""
-    _end(pid, lambda: not folder.is_locked(), STOP_TIMEOUT_S)
+    _end(pid, lambda: not folder.is_locked(), STOP_TIMEOUT_S + STOP_TIMEOUT_PER_NODE_S * len(_nodes(folder)))
     with suppress(ChildProcessError):
         os.waitpid(pid, 0)  # a child if the same command brought the lab up
 
 
 def end_orphans(folder: LabFolder) -> None:
     """End the processes that a killed supervisor left, by the pids in its state. The caller has the lab's lock."""
-    state = None
-    with suppress(LabError):  # the state is damaged: they end without a signal
-        state = LabState.load(folder.state_file)
-    for pid in [node.pid for node in state.nodes] if state else []:
+    for pid in {node.pid for node in _nodes(folder)}:
         if pid is not None:
             _end_orphan(folder, pid)
+
+
+def _nodes(folder: LabFolder) -> list[NodeState]:
+    """As far as its state is known; orphans of a damaged one end without a signal."""
+    state = None
+    with suppress(LabError):
+        state = LabState.load(folder.state_file)
+    return state.nodes if state else []
 
 
 def _end_orphan(folder: LabFolder, pid: int) -> None:
@@ -55,7 +62,7 @@ def _end(pid: int, is_over: Callable[[], bool], patience_s: float) -> None:
 def _is_ours(folder: LabFolder, pid: int) -> bool:
     """Whether the pid is still a process of this lab, which names its folder or socket, not another program's."""
     try:
-        words = psutil.Process(pid).cmdline()
+        command = " ".join(psutil.Process(pid).cmdline())
     except psutil.Error:
         return False
-    return any(str(folder.path) in word or str(folder.redis_socket) in word for word in words)
+    return str(folder.path) in command or str(folder.redis_socket) in command

@@ -18,7 +18,7 @@ def has_own_hosts() -> bool:
 
 
 def may_listen(port: int) -> bool:
-    """True where this user may listen at such a port, whoever does at the moment."""
+    """Whether this user may listen on the port, even if a program does so now."""
     return _refusal(_TRIAL_HOST, port) not in (errno.EACCES, errno.EPERM, errno.EADDRNOTAVAIL)
 
 

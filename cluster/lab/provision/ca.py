@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 
-import idna
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from cluster.xmpp.streams.servers.certificate import ascii_form
 
 VALIDITY = timedelta(days=397)
 """Apple's clients refuse server certificates that are valid for longer than 398 days."""
@@ -72,10 +73,10 @@ def _server(
     host: str,
     flaw: str,
 ) -> Issued:
-    """`flaw`: one of FLAWS; anything else is none."""
+    """`flaw`: one of FLAWS; any other text: no flaw."""
     key = ec.generate_private_key(ec.SECP256R1())
     # The subject is for people, and cut at X.520's limit; clients look at the others (RFC 6125 section 6.4.4).
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _ascii(domains[0])[:64])])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, ascii_form(domains[0])[:64])])
     match flaw:
         case "self-signed":
             issuer, issuer_key = subject, key
@@ -88,9 +89,7 @@ def _server(
         case "for another name":
             domains = ["wrong.invalid"]
             subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, domains[0])])
-        case (
-            "right in its common name only"
-        ):  # which counts for nothing where there are others (RFC 6125 section 6.4.4)
+        case "right in its common name only":  # it does not count beside other names (RFC 6125 section 6.4.4)
             domains = ["wrong.invalid"]
     purposes = [ExtendedKeyUsageOID.SERVER_AUTH]
     if flaw != "for servers only":
@@ -112,11 +111,7 @@ def _server(
 def _names(domains: Sequence[str], host: str) -> list[x509.GeneralName]:
     """XMPP clients check the domain; a browser, without a DNS entry, checks the address. No wildcard: a subdomain may
     be another server's."""
-    return [*(x509.DNSName(_ascii(domain)) for domain in domains), x509.IPAddress(ip_address(host))]
-
-
-def _ascii(domain: str) -> str:
-    return idna.encode(domain, uts46=True).decode()
+    return [*(x509.DNSName(ascii_form(domain)) for domain in domains), x509.IPAddress(ip_address(host))]
 
 
 def _builder(

@@ -16,6 +16,8 @@ from cluster.topology.plan import Plan
 
 def check_kind(folder: LabFolder, kind: DriverKind) -> None:
     """Raises LabError if the lab in this folder has another driver."""
+    if folder.orchestrator is not None:
+        raise LabError(f"{folder.path} is an export; deploy it as its file says, or remove it with `xmpplab down`")
     if kind_of(folder) != kind:
         raise LabError(f"lab {folder.name!r} was brought up with the other driver; run `xmpplab down` first")
 
@@ -24,6 +26,8 @@ def intention(folder: LabFolder, plans: Sequence[Plan], kind: DriverKind) -> Int
     """What `up` with the same arguments would do. Nothing is written and nothing is started."""
     plan, has_data = plans[0], folder.plan_file.exists()
     try:
+        if folder.orchestrator is not None:
+            check_kind(folder, kind)
         if has_data and driver_of(folder).is_up():
             check_kind(folder, kind)
             check_same(folder.plan(), plans)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import shutil
 import sys
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 _LEASH = f"""
 exec 3<&0 </dev/null
 log=$1 python=$2 data=$3; shift 3
-if tail -n 3 "$log" 2>/dev/null | grep -q '{UNREADABLE}'; then "$python" -m cluster.lab.append_only "$data"; fi
+if tail -n 3 "$log" 2>/dev/null | grep -q '{UNREADABLE}'; then "$python" -P -m cluster.lab.append_only "$data"; fi
 {{ cat <&3; kill $$; }} >/dev/null 2>&1 & exec "$@" 3<&-
 """
 """Runs a command that ends when its standard input does, which Redis itself does not notice: so it never outlives a
@@ -52,7 +53,12 @@ all the same. A crash of the machine loses what the system had not written yet, 
 def command(folder: LabFolder) -> tuple[str, ...]:
     """The command of the lab's own Redis with the configuration that `configure` wrote. Raises LabError."""
     mending = (str(folder.log("redis")), sys.executable, str(folder.redis_data))
-    return ("/bin/sh", "-c", _LEASH, "sh", *mending, str(_binary()), str(folder.redis_config))
+    return ("/bin/sh", "-c", _LEASH, "sh", *mending, str(_binary()), _pattern(str(folder.redis_config)))
+
+
+def _pattern(path: str) -> str:
+    """Redis takes a path that has one of `*?[` for a pattern (glob(7)), and starts without what matches none."""
+    return re.sub(r"[*?[\\]", r"\\\g<0>", path) if re.search(r"[*?[]", path) else path
 
 
 def _binary() -> Path:
@@ -83,7 +89,7 @@ def configure(folder: LabFolder, plan: Plan) -> None:
     text = configuration(plan, passwords, [*where, ["dir", str(folder.redis_data)]])
     write_private(folder.redis_config, text.encode())
     socket = quote(str(folder.redis_socket))
-    folder.save_secrets({who: f"unix://{login(plan, passwords, who)}@{socket}" for who in passwords})
+    folder.save_secrets({who: f"unix://{login}@{socket}" for who, login in logins(plan, passwords).items()})
 
 
 def new_passwords(plan: Plan) -> dict[str, str]:
@@ -91,9 +97,10 @@ def new_passwords(plan: Plan) -> dict[str, str]:
     return {who: secrets.token_urlsafe(24) for who in (ADMIN, *users(plan))}
 
 
-def login(plan: Plan, passwords: dict[str, str], who: str) -> str:
-    """`user:password` of ADMIN or a domain, as a URL has it."""
-    return f"{quote(users(plan).get(who, who), safe='')}:{passwords[who]}"
+def logins(plan: Plan, passwords: dict[str, str]) -> dict[str, str]:
+    """`user:password` of ADMIN and of each domain, as a URL has it."""
+    names = users(plan)
+    return {who: f"{quote(names.get(who, who), safe='')}:{password}" for who, password in passwords.items()}
 
 
 def configuration(plan: Plan, passwords: dict[str, str], where: list[list[str]]) -> str:
@@ -110,18 +117,22 @@ def configuration(plan: Plan, passwords: dict[str, str], where: list[list[str]])
         ["loglevel", "warning"],
         ["user", "default", "off"],
         ["user", ADMIN, "on", f"#{admin_hash}", "~*", "&*", "+@all"],
-        *(["user", user, *_rules(plan, domain, passwords[domain])] for domain, user in users(plan).items()),
+        *(["user", user, *own] for user, own in _rules(plan, passwords).items()),
     ]
     return "".join(" ".join(map(_quoted, line)) + "\n" for line in lines)
 
 
-def _rules(plan: Plan, domain: str, password: str) -> list[str]:
-    keys, server = Keys.of_lab(plan.name), next((each for each in plan.ours if each.domain == domain), None)
-    return part_rules(keys, domain, password) if server is None else rules(keys, domain, password, server.peers)
+def _rules(plan: Plan, passwords: Mapping[str, str]) -> dict[str, list[str]]:
+    """The rules of the nodes' users, by their names. `passwords`: as `users` names them."""
+    keys, peers = Keys.of_lab(plan.name), {server.domain: server.peers for server in plan.ours}
+    return {
+        user: rules(keys, who, passwords[who], peers[who]) if who in peers else part_rules(keys, who, passwords[who])
+        for who, user in users(plan).items()
+    }
 
 
 def _quoted(word: str) -> str:
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
     return f'"{escaped}"'
 
 
@@ -150,8 +161,9 @@ def let_in(plan: Plan, urls: Mapping[str, str]) -> None:
                 f"run `xmpplab down` there, or give this topology another name"
             )
         admin.set(_owner_key(plan), owner)
-        for domain, user in users(plan).items():
-            _make_user(admin, user, _rules(plan, domain, urlsplit(each_of(urls[domain])[0]).password or ""))
+        passwords = {who: urlsplit(each_of(url)[0]).password or "" for who, url in urls.items()}
+        for user, own in _rules(plan, passwords).items():
+            _make_user(admin, user, own)
         _save_users(admin)
 
 

@@ -10,6 +10,7 @@ import resource
 import secrets
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -26,7 +27,9 @@ from twisted.python.failure import Failure
 from cluster.base.clock import Reactor
 from cluster.lab.logs import LogLine, encode, utc_text
 from cluster.lab.runtime.clock import make_steady
+from cluster.lab.runtime.log_level import LogLevels
 from cluster.lab.runtime.log_limit import LogLimit
+from cluster.lab.runtime.node_reactor import current_node
 
 ID_BYTES = 12
 IDS_AT_ONCE = 256
@@ -55,15 +58,17 @@ def _ids() -> Iterator[str]:
 
 
 _IDS = _ids()
+LOG_LEVELS = LogLevels()
+"""Of the nodes of this process."""
 
 
 def run(make: Callable[[Reactor], Service]) -> None:
     """Run the service that `make` returns until it is time to stop."""
     running = _reactor()
     make_steady(running)
-    _allow_many_connections()
+    allow_many_files()
     Factory.noisy = False  # Twisted logs each start of a factory, which does not help a reader of these logs
-    observer: Any = LogLimit(log_to_stderr, time.monotonic)  # zope.interface has no types
+    observer: Any = LOG_LEVELS.before(_limited())  # zope.interface has no types
     globalLogBeginner.beginLoggingTo([observer], discardBuffer=True, redirectStandardIO=False)
     service = make(running)
 
@@ -72,12 +77,19 @@ def run(make: Callable[[Reactor], Service]) -> None:
         os._exit(1)
 
     def start() -> None:
-        StandardIO(_StopAtEnd(running), reactor=running)  # type: ignore[no-untyped-call]
+        StandardIO(_StopAtEnd(running), reactor=running)
         Deferred.fromCoroutine(service.start()).addErrback(failed)
 
     running.callWhenRunning(start)
     running.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(service.stop()))
     running.run()
+    os._exit(0)  # all is written; to free each object of hundreds of servers would take seconds
+
+
+def _limited() -> Callable[[LogEvent], None]:
+    """Writes the log, with limits for each node of this process."""
+    limits = defaultdict[str, LogLimit](lambda: LogLimit(log_to_stderr, time.monotonic))
+    return lambda event: limits[current_node()](event)
 
 
 def _reactor() -> Any:
@@ -85,13 +97,13 @@ def _reactor() -> Any:
     if sys.platform == "linux":
         from cluster.lab.runtime.write_through import WriteThroughReactor
 
-        installReactor(WriteThroughReactor())  # type: ignore[no-untyped-call]
+        installReactor(WriteThroughReactor())
     from twisted.internet import reactor  # noqa: TID251  # an entry point
 
     return reactor
 
 
-def _allow_many_connections() -> None:
+def allow_many_files() -> None:
     """Raise the number of open files to its limit: the initial one is often 1,024, soon used up by clients."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError):  # macOS has no limit here, and then another one
@@ -108,7 +120,8 @@ def log_to_stderr(event: LogEvent, remark: str = "") -> None:
         text += "\n" + event["log_failure"].getTraceback()
     at_utc = utc_text(datetime.fromtimestamp(event["log_time"], UTC))
     level: Any = event.get("log_level", LogLevel.info)
-    os.write(2, encode(LogLine(at_utc, {"warn": "warning", "critical": "error"}.get(level.name, level.name), text)))
+    word = {"warn": "warning", "critical": "error"}.get(level.name, level.name)
+    os.write(2, encode(LogLine(at_utc, word, text, current_node())))
 
 
 class _StopAtEnd(TwistedProtocol):

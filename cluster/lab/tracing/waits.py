@@ -73,7 +73,7 @@ class Waits:
         return f"{where}: {'; '.join(cause.detail for cause in causes)}" if causes else ""
 
     def causes(self, hops: Sequence[Hop]) -> list[Cause]:
-        """What is wrong on the rest of the way of a message with these hops."""
+        """The known problems on the rest of the route of a message with these hops."""
         last = self._last(hops)
         reached = next((number for number, nodes in enumerate(self._way) if last in nodes), 0)  # 0: at the sender
         ahead = [name for nodes in self._way[reached:] for name in nodes]

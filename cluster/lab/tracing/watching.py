@@ -10,6 +10,7 @@ from cluster.lab.control.requests import Follow
 from cluster.lab.folder import LabFolder
 from cluster.lab.progress import Tell, untold
 from cluster.lab.tracing.journal import journal
+from cluster.lab.tracing.kept import KeptJournal
 from cluster.topology.plan import Plan
 from cluster.trace.hop import Hop
 
@@ -25,12 +26,15 @@ def watch(
 ) -> Iterator[list[Hop]]:
     """The hops from now on, endless: of the stanzas that are followed anyway, or of every stanza that enters the lab.
 
-    An empty list comes where there is no hop within a second.
+    An empty list comes where there is no hop within a second. Of a run that is over, all hops of its journal.
 
     `address`: what is from or to it is followed too: an account, one of its resources, or a domain.
     `tell` hears when every stanza is followed, and which servers do not answer and so follow no more than
     usual. Raises LabError.
     """
+    if folder.journal.exists():
+        yield from KeptJournal(folder.journal).replay()
+        return
     renewed_s, silent = float("-inf"), None
     with journal(folder, plan) as reader:
         following = reader.follow()

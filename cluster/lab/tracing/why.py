@@ -4,41 +4,55 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from itertools import islice
 
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LabFolder
 from cluster.lab.progress import Tell
+from cluster.lab.tracing.followed import Followed
 from cluster.lab.tracing.journal import journal
+from cluster.lab.tracing.kept import KeptJournal
 from cluster.lab.tracing.waits import Waits
 from cluster.lab.tracing.watching import watch
 from cluster.topology.plan import Plan
 from cluster.trace.addresses import is_of
-from cluster.trace.hop import Hop
+from cluster.trace.hop import CHAT_STATE, Hop
 from cluster.trace.reader import JournalReader
-from cluster.trace.why import Cause, Explanation, StepKind, explain, outcome, usual_ms
+from cluster.trace.why import Cause, Explanation, StepKind, explain, outcome, under_way, usual_ms
 from cluster.xmpp.jid import Jid, JidError
 
 MAX_HOPS = 200_000
-"""Of the journal, newest first: what is older is not looked at."""
+"""Read from the journal, newest first; older hops are not considered."""
 READ_TIMEOUT_S = 5.0
-PATIENCE_S = 2.0
-"""A followed stanza without a further hop is explained after so long, though it may not be at its end."""
-MAX_UNDER_WAY = 1_000
-"""Followed stanzas that are not explained yet; the oldest of more is explained early."""
+MAX_WAYS = 5
+"""Domains to which copies of one stanza are on their way, and whose links and nodes are looked at."""
 
 Traces = dict[str, list[Hop]]
 """By trace id, the one with the newest hop first."""
 
 
 def explain_one(folder: LabFolder, plan: Plan, trace_id: str, from_: str, to: str) -> Explanation:
-    """The stanza of this trace id, or the newest one from and to these addresses (empty: any). Raises LabError."""
-    with journal(folder, plan, READ_TIMEOUT_S) as reader:
-        traces = _traces(reader)
+    """The stanza of this trace id, or the newest one from and to these addresses (empty: any). Raises LabError.
+
+    A chat state is taken only where there is nothing else: people ask about messages, which it comes before and after.
+    """
+    traces = _known(folder, plan)
     found = [hops for id, hops in traces.items() if id == trace_id] if trace_id else _matching(traces, from_, to)
     if not found:
         raise LabError(f"{_nothing(trace_id, from_, to)}; {_REMEDY}")
-    return _explained(folder, plan, found[0], usual_ms(traces.values()))
+    chosen = next((hops for hops in found if not _is_chat_state(hops)), found[0])
+    return _explained(folder, plan, chosen, usual_ms(traces.values()))
+
+
+def explain_all(folder: LabFolder, plan: Plan, since_utc_ns: int, from_: str, to: str, kind: str) -> list[Explanation]:
+    """The stanzas that entered the lab since then, oldest first, as far as the journal has them. An empty address or
+    kind is any. Raises LabError."""
+    traces = _known(folder, plan)
+    usual = usual_ms(traces.values())
+    found = [hops for hops in _matching(traces, from_, to) if hops[0].at_utc_ns >= since_utc_ns]
+    found = [hops for hops in found if kind in ("", hops[0].kind)]
+    return [_explained(folder, plan, hops, usual) for hops in sorted(found, key=lambda hops: hops[0].at_utc_ns)]
 
 
 _REMEDY = (
@@ -55,45 +69,32 @@ def _nothing(trace_id: str, from_: str, to: str) -> str:
 
 
 def explain_followed(folder: LabFolder, plan: Plan, address: str, tell: Tell) -> Iterator[Explanation]:
-    """Have an address followed, and explain each stanza from or to it when it is at its end, or is held up.
+    """Let the servers follow an address, and explain each stanza from or to it once it has arrived, failed or waits.
 
-    Goes on without an end; `tell` hears which servers do not follow. Raises LabError.
+    Endless; `tell` gets the names of the servers that do not follow. Raises LabError.
     """
-    with journal(folder, plan, READ_TIMEOUT_S) as reader:
-        usual = usual_ms(_traces(reader).values())
-    under_way: dict[str, _UnderWay] = {}
+    usual = usual_ms(_known(folder, plan).values())
+    followed = Followed(address)
     for hops in watch(folder, plan, address=address, tell=tell):
-        now_s = time.monotonic()
-        for hop in hops:
-            if hop.trace_id in under_way or is_of(address, hop.from_) or is_of(address, hop.to):
-                known = under_way.setdefault(hop.trace_id, _UnderWay())
-                known.hops.append(hop)
-                known.seen_s = now_s
-        for id in [id for id, known in under_way.items() if known.is_due(now_s)]:
-            yield _explained(folder, plan, under_way.pop(id).hops, usual)
-        while len(under_way) > MAX_UNDER_WAY:
-            yield _explained(folder, plan, under_way.pop(next(iter(under_way))).hops, usual)
+        for own in followed.take(hops, time.monotonic()):
+            yield _explained(folder, plan, own, usual)
 
 
-@dataclass
-class _UnderWay:
-    """A followed stanza that is not explained yet."""
-
-    hops: list[Hop] = field(default_factory=list)
-    seen_s: float = 0.0
-
-    def is_due(self, now_s: float) -> bool:
-        patience_s = PATIENCE_S if outcome(self.hops) in ("taken", "waits") else 0.0
-        return now_s - self.seen_s > patience_s
+def _known(folder: LabFolder, plan: Plan) -> Traces:
+    """Those of the journal: in the lab's folder where the run is over, otherwise in its Redis."""
+    if folder.journal.exists():
+        return _traces(KeptJournal(folder.journal))
+    with journal(folder, plan, READ_TIMEOUT_S) as reader:
+        return _traces(reader)
 
 
-def _traces(reader: JournalReader) -> Traces:
+def _traces(reader: JournalReader | KeptJournal) -> Traces:
     """The newest stanzas of the journal, each with its hops in the order of their times."""
     traces: Traces = {}
     count = 0
     for hops in reader.newest_first():
         for hop in reversed(hops):
-            if hop.kind:  # else it is a note about many
+            if hop.kind:  # otherwise it is a note about several stanzas
                 traces.setdefault(hop.trace_id, []).append(hop)
         count += len(hops)
         if count > MAX_HOPS:
@@ -108,17 +109,26 @@ def _matching(traces: Traces, from_: str, to: str) -> list[list[Hop]]:
     return [hops for hops in traces.values() if is_of(from_, hops[0].from_) and is_of(to, hops[0].to)]
 
 
+def _is_chat_state(hops: list[Hop]) -> bool:
+    return any(hop.detail == CHAT_STATE for hop in hops)
+
+
 def _explained(folder: LabFolder, plan: Plan, hops: list[Hop], usual: Mapping[StepKind, float]) -> Explanation:
-    causes = _causes(folder, plan, hops) if outcome(hops) == "waits" else []
+    is_over = folder.journal.exists()  # then nothing is in the way now
+    causes = _causes(folder, plan, hops) if outcome(hops) == "waits" and not is_over else []
     return explain(hops, usual, causes)
 
 
 def _causes(folder: LabFolder, plan: Plan, hops: list[Hop]) -> list[Cause]:
-    """What is in the way of a stanza that is not at its end."""
-    try:
-        from_, to = Jid.parse(hops[0].from_), Jid.parse(hops[0].to)
-    except JidError:  # an address of a foreign network
-        return []
-    domain = plan.served_by.get(from_.domainpart, from_.domainpart)
-    sender = next((server for server in plan.servers if server.domain == domain), None)
-    return Waits(folder, plan, sender, to).causes(hops) if sender is not None else []
+    """The known problems on the rest of the route of a stanza, or of its copies to each domain."""
+    ways: dict[tuple[str, str], tuple[Jid, list[Hop]]] = {}
+    for (from_, to), own in under_way(hops).items():
+        with suppress(JidError):  # an address of a foreign network
+            sender, receiver = Jid.parse(from_), Jid.parse(to)
+            ways.setdefault((sender.domainpart, receiver.domainpart), (receiver, own))
+    causes: list[Cause] = []
+    for (domain, _), (receiver, own) in islice(ways.items(), MAX_WAYS):
+        server = next((each for each in plan.servers if each.domain == plan.served_by.get(domain, domain)), None)
+        found = Waits(folder, plan, server, receiver).causes(own) if server is not None else []
+        causes += [cause for cause in found if cause not in causes]
+    return causes

@@ -7,23 +7,17 @@ account that takes part, with a negative priority (RFC 6121 section 8.5.2.1.1).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from secrets import token_hex
 
-from cluster.client.managed import ManagedClient
-from cluster.lab.clients.correspondents import Correspondent
-from cluster.lab.clients.login import connector
-from cluster.lab.folder import LabFolder
 from cluster.lab.verify import rooms
 from cluster.lab.verify.archive import read_archive
 from cluster.lab.verify.content import Content
-from cluster.lab.verify.foreign import BoxClient, BoxReceiver, BoxSender, BoxThread, find_box
-from cluster.lab.verify.login import added_account, available, logged_in, password
+from cluster.lab.verify.foreign import BoxReceiver, BoxSender, find_box
+from cluster.lab.verify.login import available, await_presence, password
 from cluster.lab.verify.records import FlowRecord, Leg
 from cluster.lab.verify.scenario import Flow, Scenario
-from cluster.lab.verify.traffic import Outgoing, Pace, Session
+from cluster.lab.verify.stage import Part, Stage
+from cluster.lab.verify.traffic import Client, Outgoing, Pace, Session
 from cluster.lab.verify.witness import Book, Flight, Seat, Witness, joining
-from cluster.topology.plan import Plan
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 
@@ -32,24 +26,25 @@ RECEIVES, STANDS_BY = 1, -1
 
 
 class Cast:
-    """All sessions, phones and mailboxes of one run. `threads` are started, stopped and joined by the run."""
+    """All sessions, phones and mailboxes of one run. `parts` are started, stopped and joined by the run."""
 
-    def __init__(
-        self, folder: LabFolder, plan: Plan, scenario: Scenario, stack: ExitStack, now_s: Callable[[], float]
-    ) -> None:
-        """Log all participants in. `stack` undoes it. Raises LabError."""
-        self.book = Book(token_hex(4))
+    def __init__(self, stage: Stage, scenario: Scenario, now_s: Callable[[], float]) -> None:
+        """Log all participants in. Raises LabError."""
+        self.book = Book(stage.token())
         self.legs: list[Leg] = []
-        self.clients: dict[str, list[ManagedClient]] = {}
+        self.clients: dict[str, list[Client]] = {}
         """By the accounts of the flows, without bystanders."""
-        self.threads: list[Session | BoxThread] = []
-        self._folder = folder
-        self._plan = plan
+        self.sessions: list[Session] = []
+        """Those that take part, without bystanders."""
+        self.outgoing: list[Outgoing] = []
+        """The flows that are sent."""
+        self.parts: list[Part] = []
+        self._stage = stage
+        self._plan = plan = stage.plan
         self._flows = [flow for flow in scenario.flows if flow.room is None]
         self.seats: dict[str, list[Seat]] = {}
         """Who is in the rooms of the run, by room."""
         self._is_followed = scenario.follow == "all"
-        self._stack = stack
         self._now_s = now_s
         self._witnesses: dict[str, Witness] = {}
         self._boxes: dict[str, BoxReceiver] = {}
@@ -67,25 +62,22 @@ class Cast:
             if flow.room is not None:
                 self._add_room(flow, Jid.parse(flow.room))
         for domain in dict.fromkeys(Jid.parse(account).domainpart for account in self._accounts):
-            account_jid, secret = added_account(folder, plan, domain, stack)
+            account_jid, secret = stage.account(domain)
             self._add_bystander(account_jid.with_resource("bystander"), secret, 0)
-        self.book.sessions.update(str(each.witness.jid) for each in self.threads if isinstance(each, Session))
-
-    @property
-    def outgoing(self) -> list[Outgoing]:
-        """The flows that are sent."""
-        return [each.outgoing for each in self.threads if isinstance(each, (Session, BoxSender)) and each.outgoing]
 
     @property
     def has_late(self) -> bool:
         """Whether there are receivers that log in when everything is sent."""
         return any(not flow.online for flow in self._flows)
 
-    def late(self) -> list[Session]:
-        """Log in the receivers of stored messages; their threads are not started yet. Raises LabError."""
+    def late(self) -> list[Part]:
+        """Log in the receivers of stored messages; they are not started yet. Raises LabError."""
         accounts = dict.fromkeys(flow.to for flow in self._flows if not flow.online)
         self._is_late = True
-        return [self._log_in(self._witnesses[account], available(RECEIVES)) for account in accounts]
+        before = len(self.parts)
+        for account in accounts:
+            self._log_in(self._witnesses[account], available(RECEIVES))
+        return self.parts[before:]
 
     def waits_for_login(self, leg: Leg) -> bool:
         """Whether the stanzas of this leg are stored until its receiver logs in."""
@@ -98,8 +90,9 @@ class Cast:
         """Read the archives, for their legs. Raises LabError."""
         for account, legs in self._archives.items():
             jid = self._new_jid(account)
-            with connector(self._folder, self._plan, jid, password(self._plan, jid))(None) as client:
-                read_archive(client, self.book, legs, since_utc_s, self._now_s())
+            client = self._stage.client(jid, password(self._plan, jid), [])
+            read_archive(client, jid.bare, self.book, legs, since_utc_s, self._stage.seconds, self._now_s())
+            client.close()
 
     # --- the flows
 
@@ -121,7 +114,9 @@ class Cast:
         self.legs += legs[1:]
         outgoing = Outgoing(record, content, Pace(flow, record, legs, self._now_s), self._now_s)
         if box is not None:
-            self.threads.append(BoxSender(self._box_client(box), flight, outgoing, self._now_s))
+            self.outgoing.append(outgoing)
+            sender_role = BoxSender(self._stage.box(box), flight, outgoing, self._now_s)
+            self.parts.append(self._stage.box_part(sender_role))
         else:
             witness = Witness(self.book, sender, self._givers)
             witness.sends.add(index)
@@ -156,17 +151,18 @@ class Cast:
             self.book.flights.append(Flight(record, content, occupant))
             spoken[index] = Leg(record), content
             self.legs.append(spoken[index][0])
-        with ExitStack() as stack:  # it holds the room until the others are in it
-            self._host(stack, self._new_jid(accounts[0]), room)
-            for number, account in enumerate(accounts):
-                self._add_occupant(half, account, room.with_resource(f"occupant-{number + 1}"), number, spoken)
+        host = self._host(self._new_jid(accounts[0]), room)
+        for number, account in enumerate(accounts):
+            self._add_occupant(half, account, room.with_resource(f"occupant-{number + 1}"), number, spoken)
+        host.close()
 
-    def _host(self, stack: ExitStack, jid: Jid, room: Jid) -> None:
-        occupant = room.with_resource("host")
-        connect = connector(self._folder, self._plan, jid, password(self._plan, jid))
-        client = logged_in(stack, connect, jid, [*available(STANDS_BY), joining(occupant)])
-        if rooms.has_entered(client, occupant):
-            rooms.configure(client, room)
+    def _host(self, jid: Jid, room: Jid) -> Client:
+        """It holds the room until the others are in it."""
+        occupant, seconds = room.with_resource("host"), self._stage.seconds
+        client = self._connect(jid, password(self._plan, jid), [*available(STANDS_BY), joining(occupant)])
+        if rooms.has_entered(client, seconds, occupant):
+            rooms.configure(client, seconds, room)
+        return client
 
     def _add_occupant(
         self, flow: Flow, account: str, occupant: Jid, number: int, spoken: dict[int, tuple[Leg, Content]]
@@ -186,7 +182,7 @@ class Cast:
                 self.legs.append(leg)
             witness.expect(index, "direct", leg)
         session = self._log_in(witness, [*available(STANDS_BY), witness.seat.join], outgoing)
-        rooms.has_entered(session.client, occupant)
+        rooms.has_entered(session.client, self._stage.seconds, occupant)
 
     def _sender(self, flow: Flow) -> Jid:
         box = find_box(self._plan, flow.from_)
@@ -212,8 +208,8 @@ class Cast:
         if account not in self._accounts:
             box = find_box(self._plan, account)
             assert box is not None  # the scenario was checked
-            self._boxes[account] = BoxReceiver(self._box_client(box), self.book, self._now_s)
-            self.threads.append(self._boxes[account])
+            self._boxes[account] = BoxReceiver(self._stage.box(box), self.book, self._now_s)
+            self.parts.append(self._stage.box_part(self._boxes[account]))
             return
         witness = self._witnesses[account] = Witness(self.book, self._new_jid(account), self._givers)
         if all(flow.online for flow in self._flows if flow.to == account):
@@ -239,16 +235,24 @@ class Cast:
     def _log_in(self, witness: Witness, greeting: Sequence[Stanza], outgoing: Outgoing | None = None) -> Session:
         session = self._start(witness, password(self._plan, witness.jid), greeting, outgoing)
         self.clients.setdefault(str(witness.jid.bare), []).append(session.client)
+        self.sessions.append(session)
         return session
 
     def _start(
         self, witness: Witness, secret: str, greeting: Sequence[Stanza], outgoing: Outgoing | None = None
     ) -> Session:
-        connect = connector(self._folder, self._plan, witness.jid, secret)
-        client = logged_in(self._stack, connect, witness.jid, greeting)
-        session = Session(client, witness, self._now_s, outgoing)
-        self.threads.append(session)
+        session = Session(self._connect(witness.jid, secret, greeting), witness, self._now_s, outgoing)
+        self.book.sessions.add(str(witness.jid))
+        if outgoing is not None:
+            self.outgoing.append(outgoing)
+        self.parts.append(self._stage.session(session))
         return session
+
+    def _connect(self, jid: Jid, secret: str, greeting: Sequence[Stanza]) -> Client:
+        client = self._stage.client(jid, secret, greeting)
+        if any(each.kind == "presence" for each in greeting):
+            await_presence(client, self._stage.seconds, jid)
+        return client
 
     @property
     def _accounts(self) -> list[str]:
@@ -257,10 +261,7 @@ class Cast:
         return list(dict.fromkeys(end for flow in self._flows for end in (flow.from_, flow.to) if end in known))
 
     def _new_jid(self, account: str) -> Jid:
-        return Jid.parse(account).bare.with_resource(f"verify-{token_hex(4)}")
-
-    def _box_client(self, box: Correspondent) -> BoxClient:
-        return BoxClient(self._folder, self._plan, box)
+        return Jid.parse(account).bare.with_resource(f"verify-{self._stage.token()}")
 
     def _all_givers(self) -> frozenset[str]:
         return frozenset({*self._accounts, *(Jid.parse(account).domainpart for account in self._accounts)})

@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from typing import Any, Literal, NamedTuple
-from xml.sax.saxutils import quoteattr
 
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
@@ -20,6 +19,7 @@ from cluster.xmpp.extensions.muc import OCCUPANT_ID
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT, DELAY, DELIVERY, PROBE, STANZA_ID, XML
 from cluster.xmpp.parser import Slice
+from cluster.xmpp.quoting import quoteattr
 from cluster.xmpp.stanza import Kind, Stanza
 
 VERIFY = "urn:xmpplab:verify:0"

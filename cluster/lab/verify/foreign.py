@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from typing import Protocol
 
 from cluster.lab.clients.correspondents import Correspondent, behind_gateways
-from cluster.lab.errors import LabError
-from cluster.lab.folder import LabFolder
 from cluster.lab.verify.records import Arrival, Leg, Misdelivery
-from cluster.lab.verify.traffic import Outgoing
+from cluster.lab.verify.traffic import MAX_BURST, Outgoing
 from cluster.lab.verify.witness import Book, Flight, words_difference
-from cluster.networks.person import Received
+from cluster.networks.person import Person, Received
 from cluster.topology.plan import Plan
 from cluster.xmpp.jid import Jid
 
@@ -27,9 +24,10 @@ def find_box(plan: Plan, end: str) -> Correspondent | None:
 class BoxClient:
     """Reads and sends for a box, through requests to its network."""
 
-    def __init__(self, folder: LabFolder, plan: Plan, box: Correspondent) -> None:
+    def __init__(self, box: Correspondent, person: Person) -> None:
+        """`person`: its side of the conversation."""
         self.box = box
-        self._person = box.person(folder, plan)
+        self._person = person
 
     def inbox(self, after: int) -> Sequence[Received]:
         """Its texts, without the first `after`. Raises LabError."""
@@ -40,40 +38,29 @@ class BoxClient:
         self._person.write(str(to), self.box.gateway.domain, text, trace_id)
 
 
-class BoxThread(threading.Thread):
-    """A thread for a box that runs until `stop`. If the network does not answer, it asks again."""
+class BoxRole(Protocol):
+    """What a box does in a run."""
 
-    def __init__(self, client: BoxClient) -> None:
-        super().__init__(name=client.box.name, daemon=True)
-        self.error = ""
-        self.client = client
-        self._stopping = threading.Event()
-
-    def stop(self) -> None:
-        """End; returns at once."""
-        self._stopping.set()
-
-    def run(self) -> None:
-        """Until `stop`."""
-        while not self._stopping.wait(self.pause_s):
-            with suppress(LabError):  # its network or Redis is down just now
-                self.turn()
+    @property
+    def name(self) -> str:
+        """Of the box."""
 
     @property
     def pause_s(self) -> float:
         """The pause between two turns."""
-        return LOOK_EVERY_S
 
     def turn(self) -> None:
-        """Do what is due now."""
-        raise NotImplementedError
+        """Do what is due now. Raises LabError while its network does not answer; the next turn tries again."""
 
 
-class BoxReceiver(BoxThread):
-    """Reads arrivals."""
+class BoxReceiver:
+    """Reads arrivals. A `BoxRole`."""
+
+    pause_s = LOOK_EVERY_S
 
     def __init__(self, client: BoxClient, book: Book, now_s: Callable[[], float]) -> None:
-        super().__init__(client)
+        self.client = client
+        self.name = client.box.name
         self.legs: dict[int, Leg] = {}
         """Of the flows to this box, by their index in the book."""
         self._book = book
@@ -99,11 +86,12 @@ class BoxReceiver(BoxThread):
         leg.arrive(Arrival(sequence, known_by, self._now_s(), found))
 
 
-class BoxSender(BoxThread):
-    """Sends a flow from a box. What its network accepted counts as acknowledged."""
+class BoxSender:
+    """Sends a flow from a box. What its network accepted counts as acknowledged. A `BoxRole`."""
 
     def __init__(self, client: BoxClient, flight: Flight, outgoing: Outgoing, now_s: Callable[[], float]) -> None:
-        super().__init__(client)
+        self.client = client
+        self.name = client.box.name
         self.outgoing = outgoing
         self._flight = flight
         self._now_s = now_s
@@ -116,7 +104,9 @@ class BoxSender(BoxThread):
     def turn(self) -> None:
         """Send what is due. A text that the network did not accept in time may be sent twice, as by a person."""
         record, content = self.outgoing.record, self._flight.content
-        while not self._stopping.is_set() and (record.acknowledged < len(record.sent_s) or self.outgoing.pace.due > 0):
+        for _ in range(MAX_BURST):
+            if record.acknowledged == len(record.sent_s) and self.outgoing.pace.due <= 0:
+                return
             sequence = record.acknowledged
             if sequence == len(record.sent_s):
                 record.send(self._now_s())

@@ -1,51 +1,29 @@
-"""Logins of a run's sessions, and the accounts that are added for bystanders."""
+"""Logins of a run's sessions: what each sends first, and what it waits for."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
-from secrets import token_hex
+from collections.abc import Callable
 
-from cluster.client.blocking import BlockingClient
-from cluster.client.managed import BROKEN, ManagedClient
 from cluster.lab.clients.login import password_of
-from cluster.lab.clients.names import our_server
-from cluster.lab.control.ask import ask
-from cluster.lab.control.requests import UserAdd, UserDel
 from cluster.lab.errors import BadInput, LabError
-from cluster.lab.folder import LabFolder
+from cluster.lab.verify.traffic import Client
 from cluster.lab.verify.witness import CARBONS
 from cluster.topology.plan import Plan
 from cluster.xmpp.element import Element
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT
+from cluster.xmpp.parser import Slice
 from cluster.xmpp.stanza import Stanza, make
-from cluster.xmpp.streams.login import Resumption
 
 PATIENCE_S = 20.0
 LOOK_EVERY_S = 0.05
-
-
-def logged_in(
-    stack: ExitStack, connect: Callable[[Resumption | None], BlockingClient], jid: Jid, greeting: Sequence[Stanza]
-) -> ManagedClient:
-    """A client that `stack` closes; one with a presence in its greeting is available. Raises LabError."""
-    try:
-        client = ManagedClient(connect, greeting, time.monotonic)
-    except BROKEN as error:
-        raise LabError(f"{jid} cannot log in: {error}; see `xmpplab ps`") from None
-    stack.callback(client.close)
-    if any(each.kind == "presence" for each in greeting):
-        _await_presence(client, jid)
-    return client
 
 
 def available(priority: int, *, carbons: bool = False) -> list[Stanza]:
     """The first stanza of a session."""
     level = Element(f"{{{CLIENT}}}priority")
     level.text = str(priority)
-    enable = make("iq", id=f"carbons-{token_hex(4)}", type="set", payload=[Element(f"{{{CARBONS}}}enable")])
+    enable = make("iq", id="carbons", type="set", payload=[Element(f"{{{CARBONS}}}enable")])
     return [*([enable] if carbons else []), make("presence", payload=[level])]
 
 
@@ -57,25 +35,23 @@ def password(plan: Plan, jid: Jid) -> str:
     return found
 
 
-def added_account(folder: LabFolder, plan: Plan, domain: str, stack: ExitStack) -> tuple[Jid, str]:
-    """A new account that is nobody's contact, and its password; `stack` removes it. Raises LabError."""
-    server = our_server(plan, domain)
-    localpart, secret = f"verify-{token_hex(4)}", token_hex(16)
-    ask(folder, plan, server, UserAdd(localpart, secret))
+def await_presence(client: Client, seconds: Callable[[], float], jid: Jid) -> None:
+    """Wait until its own presence returns (RFC 6121 section 4.2.2): from then on messages to the account reach it.
 
-    def remove() -> None:
-        with suppress(LabError):  # its server is down: `xmpplab user ls` shows what is left
-            ask(folder, plan, server, UserDel(localpart))
-
-    stack.callback(remove)
-    return Jid(localpart, domain), secret
+    Raises LabError.
+    """
+    if await_stanza(client, seconds, f"{CLIENT} presence", str(jid)) is None:
+        raise LabError(f"{jid} did not receive its own presence within {PATIENCE_S:g} s; see `xmpplab logs`")
 
 
-def _await_presence(client: ManagedClient, jid: Jid) -> None:
-    """Wait until its own presence returns (RFC 6121 section 4.2.2): from then on messages to the account reach it."""
-    deadline_s = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline_s:
+def await_stanza(client: Client, seconds: Callable[[], float], name: str, from_: str) -> Slice | None:
+    """The next stanza of this name and sender, for which no other is kept; None if it takes longer than PATIENCE_S.
+
+    `seconds`: a steady clock.
+    """
+    deadline_s = seconds() + PATIENCE_S
+    while seconds() < deadline_s:
         child = client.receive(LOOK_EVERY_S)
-        if child is not None and child.name == f"{CLIENT} presence" and child.attributes.get("from") == str(jid):
-            return
-    raise LabError(f"{jid} did not receive its own presence within {PATIENCE_S:g} s; see `xmpplab logs`")
+        if child is not None and child.name == name and child.attributes.get("from") == from_:
+            return child
+    return None

@@ -10,6 +10,7 @@ import psutil
 
 from cluster.lab.api import Lab
 from cluster.lab.errors import LabError
+from cluster.lab.overview import first_of_each
 from cluster.lab.verify.report import MemoryReport
 
 LOOK_EVERY_S = 1.0
@@ -44,11 +45,11 @@ class MemoryWatch(threading.Thread):
 
 
 def resident_bytes(lab: Lab) -> dict[str, int]:
-    """Of each running node whose process this user may inspect."""
+    """Of each running process that this user may inspect, by the name of its first node."""
     found = {}
     try:
-        for node in lab.nodes():
-            if node.pid is not None and (size := int(psutil.Process(node.pid).memory_info().rss)):
+        for pid, node in first_of_each(lab.nodes()).items():
+            if size := int(psutil.Process(pid).memory_info().rss):
                 found[node.name] = size
     except (LabError, psutil.Error):
         pass  # it died just now; the next look shows it

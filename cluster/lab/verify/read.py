@@ -45,11 +45,6 @@ class ScenarioFile:
             raise TopologyError(self.document.problem(path, message, at_key=at_key) for path, message, at_key in found)
 
 
-def is_scenario(data: object) -> bool:
-    """Whether the content of a file is a scenario, not a topology."""
-    return isinstance(data, dict) and "flows" in data and "servers" not in data
-
-
 def read(path: Path, duration_s: float | None) -> ScenarioFile:
     """Read and validate a scenario file. Raises TopologyError with all errors of its form at once.
 
@@ -59,12 +54,17 @@ def read(path: Path, duration_s: float | None) -> ScenarioFile:
     scenario, problems = validated(raw, Scenario)
     if problems or scenario is None:
         raise TopologyError(problems)
-    if duration_s is not None:
-        flows = [flow.model_copy(update={"duration": duration_s}) for flow in scenario.flows]
-        scenario = scenario.model_copy(update={"flows": flows})
-    file = ScenarioFile(path, scenario, raw)
+    file = ScenarioFile(path, lasting(scenario, duration_s), raw)
     file.check_times()
     return file
+
+
+def lasting(scenario: Scenario, duration_s: float | None) -> Scenario:
+    """The same with all flows of this duration; None: as they are."""
+    if duration_s is None:
+        return scenario
+    flows = [flow.model_copy(update={"duration": duration_s}) for flow in scenario.flows]
+    return scenario.model_copy(update={"flows": flows})
 
 
 def _late_steps(scenario: Scenario) -> Iterator[Finding]:
@@ -72,7 +72,8 @@ def _late_steps(scenario: Scenario) -> Iterator[Finding]:
     for index, step in enumerate(scenario.steps):
         if step.times_s[-1] >= end_s:
             when = f"{step.times_s[-1]:g} s" + (f" (the last of {step.times} times)" if step.times else "")
-            text = f"nothing is sent at {when}: the flows end after {end_s:g} s; make them longer"
+            remedy = "make them longer (`duration`, or the option)"
+            text = f"nothing is sent at {when}: the flows end after {end_s:g} s; {remedy}"
             yield Finding(("steps", index, "at"), text)
 
 

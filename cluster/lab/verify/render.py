@@ -17,10 +17,12 @@ from cluster.trace.render import tree
 from cluster.trace.terminal import safe_json, safe_line
 
 _MIB = 1 << 20
+_SAME_ID = "of these, same stanza-id"
 COUNTED = (
     "sent", "acknowledged", "delivered", "bounced", "lost", "lost by a fault", "altered", "misdelivered",
-    "duplicated", "of these, same stanza-id", "out of order", "longest gap",
+    "duplicated", _SAME_ID, "out of order", "longest gap",
 )  # fmt: skip
+_ALWAYS = ("sent", "delivered", "bounced", "lost", "longest gap")
 _TIMES = ("p50", "p90", "p99", "p99.9", "max")
 _MAX_SILENCES = 20
 """Silences that are shown; a report for programs has all."""
@@ -67,19 +69,36 @@ def rich(report: Report) -> RenderableType:
 
 def _parts(report: Report) -> Iterator[RenderableType]:
     about = f": {report.about}" if report.about else ""
-    yield f"{report.scenario}{about} (lab {report.lab}, {report.seconds:.1f} s, seed {report.seed})"
+    end = "" if report.is_complete else ", interrupted"
+    yield f"{report.scenario}{about} (lab {report.lab}, {report.seconds:.1f} s, seed {report.seed}{end})"
     for step in report.steps:
         yield f"  {step.at_s:6.2f} s  {step.what}, over at {step.at_s + step.took_s:.2f} s"
-    yield Padding(_table(report), (0, 0, 0, 2), expand=False)
+    shown = _shown_columns(report)
+    yield Padding(_table(report, shown), (0, 0, 0, 2), expand=False)
+    if none := [name for name in COUNTED if name not in shown and name != _SAME_ID]:
+        yield f"  0 in every flow: {', '.join(none)}"
     yield from _times(report)
     for each in report.breaks:
         yield _break(each)
     if report.memory:
         yield "  memory at start, middle and end: " + "; ".join(map(_memory, report.memory))
+    yield from _examples(report)
+    yield from _verdict(report)
+
+
+def _examples(report: Report) -> Iterator[RenderableType]:
+    """All examples; where no promise is broken, one of each fate, since they are as they may be."""
+    fates: set[str] = set()
+    left = 0
     for flow in report.flows:
         for example in flow.examples:
+            if example.fate in fates and not report.broken and not report.failures:
+                left += 1
+                continue
+            fates.add(example.fate)
             yield from route(flow.name, example)
-    yield from _verdict(report)
+    if left:
+        yield f"  {left:,} more examples of what may happen here are in the output of `--format json`"
 
 
 def _verdict(report: Report) -> Iterator[RenderableType]:
@@ -94,17 +113,24 @@ def _verdict(report: Report) -> Iterator[RenderableType]:
         if promise not in report.broken:
             yield safe_line(f"  NOT BROKEN  {promise.text}")
     if not report.broken and not report.failures:
-        yield "  all promises were kept"
+        yield "  all promises were kept" + ("" if report.is_complete else " so far")
 
 
-def _table(report: Report) -> Table:
-    table = Table("flow", *COUNTED, box=None, pad_edge=False)
+def _shown_columns(report: Report) -> list[str]:
+    """Those that a reader looks for, and those that count something: the others would take the names' place."""
+    counts = (report.total, *(flow.counts for flow in report.flows))
+    counted = [dict(zip(COUNTED, cells(each), strict=True)) for each in counts]
+    return [name for name in COUNTED if name in _ALWAYS or any(each[name] != "0" for each in counted)]
+
+
+def _table(report: Report, shown: Sequence[str]) -> Table:
+    table = Table("flow", *shown, box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
-    for flow in report.flows:
-        table.add_row(flow.name, *cells(flow.counts))
-    if len(report.flows) > 1:
-        table.add_row("all", *cells(report.total))
+    rows = [(flow.name, flow.counts) for flow in report.flows]
+    for name, counts in [*rows, ("all", report.total)] if len(rows) > 1 else rows:
+        found = dict(zip(COUNTED, cells(counts), strict=True))
+        table.add_row(name, *(found[each] for each in shown))
     return table
 
 

@@ -127,7 +127,8 @@ class BrokenPromise(msgspec.Struct):
 class Report(msgspec.Struct):
     """A whole run. `seconds`: from the first stanza until everything had settled. `seed`: of the random choices of
     steps. `resumed` and `new_sessions`: of broken streams of the clients. `broken`: broken promises; `expected`: those
-    that the scenario expects to be broken; `failures`: what makes the run fail."""
+    that the scenario expects to be broken; `failures`: what makes the run fail. `is_complete`: False if it was
+    interrupted."""
 
     scenario: str
     about: str
@@ -144,6 +145,7 @@ class Report(msgspec.Struct):
     broken: list[BrokenPromise] = []
     expected: list[str] = []
     failures: list[BrokenPromise] = []
+    is_complete: bool = True
 
 
 _OF_DELIVERY = ("sent", "acknowledged", "delivered", "longest_gap_s")
@@ -188,9 +190,9 @@ def broken(promises: Promises, counts: Counts, memory: list[MemoryReport]) -> li
     return found
 
 
-def failures(found: list[BrokenPromise], expected: list[str]) -> list[BrokenPromise]:
-    """Promises that are broken unexpectedly, and those that were expected to be broken and are not."""
-    kept = [name for name in expected if name not in {each.promise for each in found}]
+def failures(found: list[BrokenPromise], expected: list[str], is_complete: bool = True) -> list[BrokenPromise]:
+    """Promises that are broken unexpectedly, and at the end of a run those that were to be broken and are not."""
+    kept = [name for name in expected if is_complete and name not in {each.promise for each in found}]
     unexpected = [each for each in found if each.promise not in expected]
     return unexpected + [
         BrokenPromise(name, f"{name.replace('_', ' ')}: was to be broken, and was kept") for name in kept

@@ -1,30 +1,20 @@
-"""Runs a scenario against a running lab, and accounts for every stanza."""
+"""Runs a scenario on a stage, and accounts for every stanza."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from random import SystemRandom
 
-from cluster.lab.api import Lab
-from cluster.lab.errors import LabError
-from cluster.lab.tracing.journal import journal
-from cluster.lab.verify import memory, report, rooms
+from cluster.lab.verify import report, rooms
 from cluster.lab.verify.cast import Cast
 from cluster.lab.verify.checker import MAX_EXAMPLES, Checker, lost_by_fault
 from cluster.lab.verify.faultlog import FaultLog
-from cluster.lab.verify.foreign import BoxThread
-from cluster.lab.verify.lookout import Lookout
-from cluster.lab.verify.memory import MemoryWatch
 from cluster.lab.verify.progress import Observer
 from cluster.lab.verify.report import BreakReport, Example, FlowReport, Report
 from cluster.lab.verify.scenario import Scenario
+from cluster.lab.verify.stage import Part, Stage
 from cluster.lab.verify.steps import Steps
-from cluster.lab.verify.timetable import planned
-from cluster.lab.verify.traffic import Session
-from cluster.lab.wait import pause
+from cluster.lab.verify.timetable import Planned
 
 QUIET_S = 10.0
 """When nothing has arrived for this time after the last step, what is missing is lost."""
@@ -34,9 +24,11 @@ GRACE_S = 1.0
 
 LOOK_EVERY_S = 0.05
 
+OVERDUE_S = 5.0
+"""During a run, a stanza that has not arrived after this time, while nothing delayed it, is lost."""
+
 READ_EVERY_S = 2.0
 """The journal forgets (`cluster/trace/redis.py`), so its losses are read in time."""
-_MAX_SEED = 999_999
 
 
 @dataclass(frozen=True)
@@ -45,41 +37,39 @@ class Outcome:
 
     report: Report
     checkers: Sequence[Checker]
-
-
-def run(lab: Lab, scenario: Scenario, progress: Observer) -> Outcome:
-    """Connect the clients, send the stanzas, disturb the lab, wait until all has settled, and check.
-
-    Raises LabError if a client or a step failed.
-    """
-    with ExitStack() as stack:
-        running = Run(lab, scenario, stack)
-        running.play(progress)
-        return running.outcome()
+    begin_utc_s: float
 
 
 class Run:
-    """One run, in this order: `play`, then `outcome`. `xmpplab verify --watch` looks at it meanwhile."""
+    """One run, to its end with `completed`; or `play`, and then `outcome`. `xmpplab verify --watch` looks at it
+    meanwhile."""
 
-    def __init__(self, lab: Lab, scenario: Scenario, stack: ExitStack) -> None:
+    def __init__(self, stage: Stage, scenario: Scenario, seed: int, steps: Sequence[Planned]) -> None:
+        """`steps`: those of the scenario, as the seed has chosen them. Raises LabError if a client cannot log in."""
         self.faults = FaultLog()
-        self.checkers: list[Checker] = []
         self.claims: dict[str, float] = {}
         """The losses that the journal attributes to faults: the time, by the id of the stanza."""
-        self._folder = folder = lab.folder
-        self._plan = plan = lab.plan
+        self._stage = stage
         self._scenario = scenario
-        self._seed = SystemRandom().randint(1, _MAX_SEED) if scenario.seed is None else scenario.seed
-        self._begin_s, self._begin_utc_s = time.monotonic(), time.time()
+        self._seed = seed
+        self._begin_s, self._begin_utc_s = stage.seconds(), stage.utc_s()
         self._seconds = 0.0
-        with journal(folder, plan) as reader:
-            self._begin_position = self._position = reader.newest()
-        self._cast = Cast(folder, plan, scenario, stack, self.now_s)
+        self._cast = Cast(stage, scenario, self.now_s)
         self.checkers = [Checker(leg, self.faults) for leg in self._cast.legs]
-        self._lookout = Lookout(lab, self.faults, self.now_s)
-        self._memory = MemoryWatch(lab, self.now_s)
-        steps = planned(scenario.steps, self._seed)
-        self._steps = Steps(lab, plan, steps, self._cast.clients, self.faults, self.now_s)
+        self._lookouts = stage.lookouts(self.faults, self.now_s)
+        self._steps = Steps(stage, steps, self._cast.clients, self.faults, self.now_s)
+
+    def completed(self, progress: Observer) -> Outcome:
+        """Send the stanzas, disturb the lab, wait until all has settled, and check.
+
+        KeyboardInterrupt ends the run; the report is of what happened until then. Raises LabError if a client or a
+        step failed.
+        """
+        try:
+            self.play(progress)
+        except KeyboardInterrupt:
+            return self.outcome_so_far(is_complete=False)
+        return self.outcome()
 
     @property
     def strays(self) -> list[str]:
@@ -88,49 +78,54 @@ class Run:
 
     def now_s(self) -> float:
         """Since the start of the run."""
-        return time.monotonic() - self._begin_s
+        return self._stage.seconds() - self._begin_s
 
     def play(self, progress: Observer) -> None:
         """Run from the first stanza until all has settled, or until `progress` raises KeyboardInterrupt."""
-        self._begin_s, self._begin_utc_s = time.monotonic(), time.time()
+        self._begin_s, self._begin_utc_s = self._stage.seconds(), self._stage.utc_s()
         try:
-            for part in (self._lookout, self._memory, *self._cast.threads):
+            for part in (*self._lookouts, *self._cast.parts):
                 part.start()
             self._steps.start()
             self._settle(progress)
             if self._cast.has_late:
-                for session in self._cast.late():
-                    session.start()
+                for part in self._cast.late():
+                    part.start()
                 self._settle(progress)
         finally:
             self._seconds = self.now_s()
             self._steps.stop()
-            _end([*self._cast.threads, self._lookout, self._memory])
+            _end([*self._cast.parts, *self._lookouts])
             progress.end()
         self._raise_errors()
         self._cast.read_archives(self._begin_utc_s - GRACE_S)
 
-    def check(self, patience_s: float) -> None:
-        """Handle what is new. Stanzas that have not arrived after `patience_s`, while nothing delayed them, are
-        missing."""
+    def check(self) -> None:
+        """Handle what is new. What has not arrived after OVERDUE_S, while nothing delayed it, is missing."""
         self.read_journal()
-        until_s = self.faults.due_until(self.now_s(), patience_s)
+        until_s = self.faults.due_until(self._seconds or self.now_s(), OVERDUE_S)
         for checker in self.checkers:
             checker.read()
-            checker.read_missing(self.claims, until_s)
+            if not (checker.leg.is_archive or self._cast.waits_for_login(checker.leg)):  # not read yet
+                checker.read_missing(self.claims, until_s)
 
-    def outcome(self, patience_s: float | None = None) -> Outcome:
-        """The result. `patience_s`: stanzas that were sent later may still be under way; None: none are."""
-        if patience_s is None:
-            self.read_journal()
-            for checker in self.checkers:
-                checker.read()
-                checker.read_missing(self.claims)
-                checker.read_unawaited()
-        else:
-            self.check(patience_s)
-            for checker in self.checkers:
-                checker.counts.under_way = sum(1 for _ in checker.missing())
+    def outcome(self) -> Outcome:
+        """The result of a run to its end: nothing is under way any more."""
+        self.read_journal()
+        for checker in self.checkers:
+            checker.read()
+            checker.read_missing(self.claims)
+            checker.read_unawaited()
+        return self._outcome(is_complete=True)
+
+    def outcome_so_far(self, *, is_complete: bool) -> Outcome:
+        """The result of a run that was ended: stanzas may be under way. `is_complete`: its end was meant."""
+        self.check()
+        for checker in self.checkers:
+            checker.counts.under_way = sum(1 for _ in checker.missing())
+        return self._outcome(is_complete=is_complete)
+
+    def _outcome(self, *, is_complete: bool) -> Outcome:
         flows = [checker.report() for checker in self.checkers]
         records = [flight.record for flight in self._cast.book.flights]
         flows += [rooms.order(room, records, seats) for room, seats in self._cast.seats.items()]
@@ -139,7 +134,7 @@ class Run:
             found = [Example("misdelivered", "", stray) for stray in examples]
             flows.append(FlowReport("none of what was sent", counts, found, is_first=False))
         self.add_routes([example for flow in flows for example in flow.examples])
-        return Outcome(self._report(flows), self.checkers)
+        return Outcome(self._report(flows, is_complete), self.checkers, self._begin_utc_s)
 
     # --- during the run
 
@@ -148,7 +143,7 @@ class Run:
         last, since_s = self._counts(), self.now_s()
         read_s = since_s
         while True:
-            pause(LOOK_EVERY_S)
+            self._stage.wait(LOOK_EVERY_S)
             self._raise_errors()
             counts, now_s = self._counts(), self.now_s()
             progress.show(now_s, *self._sent_and_arrived(), self._steps.under_way)
@@ -188,63 +183,51 @@ class Run:
         return sum(len(leg.flow.sent_s) for leg in first), sum(leg.seen_count for leg in first)
 
     def _raise_errors(self) -> None:
-        for thread in self._cast.threads:
-            if thread.error:
-                raise LabError(f"a client of the checker failed ({thread.name}):\n{thread.error}")
         if self._steps.errors:
             raise self._steps.errors[0]
-        if self._lookout.is_gone:
-            raise LabError(f"lab {self._plan.name} was taken down while it was checked")
+        self._stage.check()
 
     def read_journal(self) -> None:
         """Read from the journal which stanzas faults of links have lost since the last call."""
-        if self._lookout.is_redis_down:
-            return
-        try:
-            with journal(self._folder, self._plan) as reader:
-                for position, hops in reader.after(self._position):
-                    self._position = position
-                    for hop in hops:
-                        if id := lost_by_fault(hop):
-                            self.claims.setdefault(id, hop.at_utc_ns / 1e9 - self._begin_utc_s)
-        except LabError:
-            pass  # Redis is away just now; the next call reads it
+        for hop in self._stage.new_hops():
+            if id := lost_by_fault(hop):
+                self.claims.setdefault(id, hop.at_utc_ns / 1e9 - self._begin_utc_s)
 
     # --- results
 
     def add_routes(self, examples: Sequence[Example]) -> None:
         """Add the hops of these examples, as far as the journal has them."""
-        if not examples or self._scenario.follow != "all" or self._lookout.is_redis_down:
-            return
-        with suppress(LabError), journal(self._folder, self._plan) as reader:  # Redis may have died just now
-            hops = reader.read({example.trace_id for example in examples}, self._begin_position)
+        if examples and self._scenario.follow == "all":
+            hops = self._stage.routes({example.trace_id for example in examples})
             for example in examples:
                 example.hops = [hop for hop in hops if hop.trace_id == example.trace_id]
 
-    def _report(self, flows: list[FlowReport]) -> Report:
-        scenario, counts, taken = self._scenario, report.total(flows), memory.reports(self._memory.samples)
+    def _report(self, flows: list[FlowReport], is_complete: bool) -> Report:
+        scenario, counts, taken = self._scenario, report.total(flows), self._stage.memory()
         breaks = sorted(self._breaks(), key=lambda each: each.at_s)
         broken = report.broken(scenario.promises, counts, taken)
+        expected: list[str] = [*scenario.expect]
         return Report(
-            scenario.name, scenario.about, self._plan.name, self._seconds, flows, counts, seed=self._seed,
+            scenario.name, scenario.about, self._stage.plan.name, self._seconds, flows, counts, seed=self._seed,
             steps=sorted(self._steps.reports, key=lambda step: step.at_s), memory=taken, breaks=breaks,
             resumed=sum(each.resumed for each in breaks),
             new_sessions=sum(not each.resumed and each.away_s is not None for each in breaks),
-            broken=broken, expected=[*scenario.expect], failures=report.failures(broken, [*scenario.expect]),
+            broken=broken, expected=expected, failures=report.failures(broken, expected, is_complete),
+            is_complete=is_complete,
         )  # fmt: skip
 
     def _breaks(self) -> Iterator[BreakReport]:
         """Breaks of sending and receiving clients; those of bystanders affect nothing."""
-        taking_part = [client for clients in self._cast.clients.values() for client in clients]
-        for thread in self._cast.threads:
-            for each in thread.client.breaks if isinstance(thread, Session) and thread.client in taking_part else ():
+        for session in self._cast.sessions:
+            for each in session.client.breaks:
                 away_s = None if each.back_s is None else each.back_s - each.at_s
                 at_s = each.at_s - self._begin_s
-                yield BreakReport(thread.name, at_s, away_s, each.is_resumed, each.tries, each.sent_again)
+                name = str(session.witness.jid)
+                yield BreakReport(name, at_s, away_s, each.is_resumed, each.tries, each.sent_again)
 
 
-def _end(parts: Sequence[Session | BoxThread | Lookout | MemoryWatch]) -> None:
-    """Wait for the threads that were started: nobody else may touch a client that its thread still uses."""
+def _end(parts: Sequence[Part]) -> None:
+    """Wait for the parts that were started: nobody else may touch a client that its part still uses."""
     for part in parts:
         part.stop()
     for part in parts:

@@ -46,7 +46,7 @@ class Flow(Section):
 
     room: Annotated[str, AfterValidator(_room)] | None = None
     """A room in place of both ends, such as `verona@conference.montague.lit`. Accounts of all domains enter it, two of
-    them speak in turn, and each must hear each message once, all in the same order. It is made if it is not there."""
+    them speak in turn, and each must hear each message once, all in the same order. A missing one is created."""
     occupants: Annotated[int, Field(ge=2, le=100)] = 10
     """Only with `room`: how many clients are in it."""
     from_: Annotated[End, Field(alias="from", validate_default=True)] = ""
@@ -118,6 +118,12 @@ class Scenario(Section):
     follow: Literal["all", "sampled"] = "all"
     """Whose hops are recorded: of all messages, so that the report can show where each one was lost; or only of the
     samples that the lab takes anyway, for full load."""
+
+    @property
+    def broken_nodes(self) -> set[str]:
+        """The nodes that its steps kill, restart or pause."""
+        choices = [choice for step in self.steps for choice in step.choices]
+        return {name for each in choices for name in (each.kill, each.restart, each.pause) if name is not None}
 
     @property
     def duration_s(self) -> float:

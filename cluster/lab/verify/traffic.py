@@ -1,16 +1,17 @@
-"""The sessions of a run, a thread each: one sends a flow, receives stanzas, or is a bystander."""
+"""The sessions of a run: each sends a flow, receives stanzas, or is a bystander."""
 
 from __future__ import annotations
 
-import threading
-import traceback
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from cluster.client.managed import ManagedClient
+from cluster.client.managed import Breaks
 from cluster.lab.verify.content import Content
 from cluster.lab.verify.records import FlowRecord, Leg
 from cluster.lab.verify.scenario import Flow
 from cluster.lab.verify.witness import Witness
+from cluster.xmpp.parser import Slice
+from cluster.xmpp.stanza import Stanza
 
 MAX_BURST = 100
 """Stanzas that a late sender writes at once before it reads its input."""
@@ -19,6 +20,30 @@ PATIENCE_S = 0.05
 """How often an idle client checks whether it is to end."""
 
 SHORTEST_WAIT_S = 0.0002
+
+
+class Client(Protocol):
+    """A client on a managed stream (XEP-0198) that reconnects by itself."""
+
+    breaks: Breaks
+    greeting: Sequence[Stanza]
+    """What it sends first in each new session."""
+
+    @property
+    def acknowledged(self) -> int:
+        """How many of its stanzas the server has handled, greetings included; always the first ones."""
+
+    def send(self, stanzas: Sequence[Stanza]) -> None:
+        """Send them now, or when the connection is back."""
+
+    def receive(self, timeout_s: float) -> Slice | None:
+        """The next stanza; None if none came in time."""
+
+    def cut(self, away_s: float = 0.0) -> None:
+        """Break the connection, and do not reconnect for this time."""
+
+    def close(self) -> None:
+        """End the stream."""
 
 
 class Pace:
@@ -72,7 +97,7 @@ class Outgoing:
         """Whether all is sent and acknowledged."""
         return self.pace.is_over and self.record.acknowledged >= len(self.record.sent_s)
 
-    def send(self, client: ManagedClient) -> None:
+    def send(self, client: Client) -> None:
         """Send what is due now."""
         count = min(self.pace.due, MAX_BURST)
         if count > 0:
@@ -80,47 +105,38 @@ class Outgoing:
             client.send([self._content.stanza(self.record.send(now_s)) for _ in range(count)])
 
 
-class Session(threading.Thread):
-    """One client of the run. Only its thread uses the client, except `cut`."""
+class Session:
+    """What one session of the run does with its client."""
 
     def __init__(
-        self, client: ManagedClient, witness: Witness, now_s: Callable[[], float], outgoing: Outgoing | None = None
+        self, client: Client, witness: Witness, now_s: Callable[[], float], outgoing: Outgoing | None = None
     ) -> None:
-        """`now_s`: since the start of the run."""
-        super().__init__(name=str(witness.jid), daemon=True)
+        """`client`: it has sent its greeting, and nothing else; `now_s`: since the start of the run."""
         self.client = client
-        """It has sent its greeting, and nothing else."""
         self.witness = witness
         self.outgoing = outgoing
-        self.error = ""
         self._now_s = now_s
-        self._stopping = threading.Event()
         self._extra = 0
         """Stanzas that are not of its flow, which the server acknowledges too."""
 
-    def stop(self) -> None:
-        """Send and receive no more, and end the stream."""
-        self._stopping.set()
+    @property
+    def pause_s(self) -> float:
+        """The time until the next stanza may be due; at most PATIENCE_S."""
+        return PATIENCE_S if self.outgoing is None else self.outgoing.pace.pause_s
 
-    def run(self) -> None:
-        """Until `stop`."""
-        try:
-            while not self._stopping.is_set():
-                self._turn()
-            self.client.close()
-        except Exception:
-            self.error = traceback.format_exc()
+    def send(self) -> None:
+        """Send what is due now."""
+        if self.outgoing is not None:
+            self.outgoing.send(self.client)
 
-    def _turn(self) -> None:
-        outgoing = self.outgoing
-        if outgoing is not None:
-            outgoing.send(self.client)
-        child = self.client.receive(outgoing.pace.pause_s if outgoing is not None else PATIENCE_S)
-        if outgoing is not None:
+    def count(self) -> None:
+        """Note how much of its flow the server has acknowledged."""
+        if self.outgoing is not None:
             extra = self._extra + len(self.client.greeting) * (1 + self.client.breaks.new_sessions)
-            outgoing.record.acknowledged = max(0, self.client.acknowledged - extra)
-        if child is None:
-            return
+            self.outgoing.record.acknowledged = max(0, self.client.acknowledged - extra)
+
+    def take(self, child: Slice) -> None:
+        """Judge a stanza that arrived, and answer a request."""
         answer = self.witness.see(child, self._now_s())
         if answer is not None:
             self._extra += 1

@@ -10,6 +10,7 @@ from rich.console import RenderableType
 
 from cluster.lab.api import Lab
 from cluster.lab.verify.checker import Checker
+from cluster.lab.verify.live import running
 from cluster.lab.verify.read import as_it_is
 from cluster.lab.verify.render import route
 from cluster.lab.verify.report import BREAKING, Counts
@@ -17,9 +18,6 @@ from cluster.lab.verify.run import Outcome, Run
 
 SHARE = 0.1
 """Of the rates of a run: ten messages per second each way, and a presence and an iq, disturb nobody."""
-
-OVERDUE_S = 5.0
-"""A stanza that has not arrived after this time, while nothing delayed it, is lost."""
 
 LOOK_EVERY_S = 0.5
 _ENDLESS = "10080m"
@@ -47,7 +45,7 @@ class Watch:
         for stray in self._run.strays[self._strays :]:
             self._strays += 1
             self._show(f"{now_s:8.2f} s  BROKEN  misdelivered: {stray}")
-        self._run.check(OVERDUE_S)
+        self._run.check()
         for index, checker in enumerate(self._run.checkers):
             self._tell_counts(now_s, checker, self._told[index])
             self._told[index] = copy(checker.counts)
@@ -79,9 +77,9 @@ def watch(lab: Lab, show: Show) -> Outcome:
     """Run until KeyboardInterrupt; returns the result. Raises LabError, BadInput."""
     scenario = as_it_is(lab.plan, duration=_ENDLESS, share=SHARE)
     with ExitStack() as stack:
-        run = Run(lab, scenario, stack)
+        run = running(lab, scenario, stack)
         flows = ", ".join(checker.leg.name for checker in run.checkers if checker.leg.is_first)
         show(f"watching lab {lab.name} until Ctrl-C: {flows}")
         with suppress(KeyboardInterrupt):
             run.play(Watch(run, show))
-        return run.outcome(OVERDUE_S)
+        return run.outcome_so_far(is_complete=True)

@@ -22,8 +22,8 @@ def mermaid(picture: Picture) -> str:
     for site in picture.sites:
         lines += [f"    {ids.of('G', each.name)} === {ids.of('FN', each.network)}" for each in site.gateways]
     for link in picture.links:
-        line = "-.-" if picture.is_mesh else "---"
-        label = f"|{_quoted(link.faults)}|" if link.faults else ""
+        line = "-.-" if picture.has_router else "---"
+        label = f"|{_quoted(link.what)}|" if link.what else ""
         lines.append(f"    {ids.of('S', link.one)} {line}{label} {ids.of('S', link.other)}")
     return "\n".join(lines)
 

@@ -24,7 +24,7 @@ class Site:
     components: tuple[str, ...]
     """Domains of the programs of the user's own."""
     services: tuple[ServiceSeed, ...]
-    """Those that live in it."""
+    """The services that run in it."""
     gateways: tuple[GatewayNode, ...]
 
     @property
@@ -58,11 +58,18 @@ class Link:
     other: str
     faults: str
     """Of both directions, for people; empty where there are none."""
+    transport: str
+    """`s2s` or `bidi`; empty for the router."""
+
+    @property
+    def what(self) -> str:
+        """The transport and the faults."""
+        return ", ".join(filter(None, (self.transport, self.faults)))
 
     @property
     def label(self) -> str:
-        """The faults, with the servers that they are between."""
-        return self.faults if _WAY in self.faults else f"{self.one} ↔ {self.other}: {self.faults}"
+        """The same, with the servers that it is about."""
+        return self.what if _WAY in self.what else f"{self.one} ↔ {self.other}: {self.what}"
 
 
 @dataclass(frozen=True)
@@ -73,14 +80,16 @@ class Picture:
     sites: tuple[Site, ...]
     networks: tuple[Network, ...]
     links: tuple[Link, ...]
-    """In a full mesh only those with faults."""
+    """In a full mesh only those with faults, or with streams in place of the router."""
     is_mesh: bool
     """Every two servers are joined."""
 
     @property
     def has_router(self) -> bool:
-        """There is something to carry from one server to another, all over one trunk."""
-        return self.is_mesh and sum(len(site.nodes) for site in self.sites) > 1
+        """There is something to carry from one server or node to another, all over one trunk."""
+        pairs = len(self.sites) * (len(self.sites) - 1) // 2
+        has_nodes = any(len(site.nodes) > 1 for site in self.sites)
+        return self.is_mesh and (has_nodes or sum(bool(link.transport) for link in self.links) < pairs)
 
 
 def place(node: ServerNode) -> str:
@@ -129,9 +138,21 @@ def _links(plan: Plan, firsts: Sequence[ServerNode], is_mesh: bool) -> list[Link
             else:
                 ways = ((f"{one.name}{_WAY}{other.name}", forth), (f"{other.name}{_WAY}{one.name}", back))
                 label = "; ".join(f"{way}: {what}" for way, what in ways if what)
-            if label or (not is_mesh and one.is_joined_to(other.domain)):
-                found.append(Link(one.name, other.name, label))
+            transport = _transport(one, other)
+            if label or transport or (not is_mesh and one.is_joined_to(other.domain)):
+                found.append(Link(one.name, other.name, label, transport))
     return found
+
+
+def _transport(one: ServerNode, other: ServerNode) -> str:
+    """Servers of other kinds know streams only."""
+    if not one.is_joined_to(other.domain):
+        return ""
+    if other.domain in one.bidirectional or one.domain in other.bidirectional:
+        return "bidi"
+    ours = [each for each in (one, other) if isinstance(each, XmpplabServer)]
+    is_router = len(ours) == 2 and other.domain not in [peer.domain for peer in one.s2s_peers]
+    return "" if is_router else "s2s"
 
 
 def _faults(values: dict[str, object]) -> str:

@@ -184,9 +184,9 @@ def _links(picture: Picture, drawing: _Drawing, right: float) -> tuple[list[str]
         begin, end = _end(drawing, link.one, 1, ends), _end(drawing, link.other, -1, ends)
         at, one, other = x + lane * _LANE, drawing.servers[link.one], drawing.servers[link.other]
         parts.append(_path("faulty" if link.faults else "", f"M{one.right:g} {begin:g}H{at:g}V{end:g}H{other.right:g}"))
-        if link.faults:
+        if link.what:
             labels.append(((begin + end) / 2, link.label))
-            parts.append(_path("faulty", f"M{at:g} {(begin + end) / 2:g}H{beside - 6:g}"))
+            parts.append(_path("faulty" if link.faults else "", f"M{at:g} {(begin + end) / 2:g}H{beside - 6:g}"))
     y = 0.0
     for wanted, label in sorted(labels):
         y = max(wanted + 4, y + _LINE)

@@ -32,12 +32,17 @@ def _servers(picture: Picture) -> str:
 
 
 def _links(picture: Picture) -> str:
-    """Where every two servers are joined, only those links that have faults."""
-    rows = [[link.one, "───", link.other, link.faults] for link in picture.links]
+    """Where the router joins every two servers, only those links that have faults or streams."""
+    rows = [[link.one, "───", link.other, link.what] for link in picture.links]
     if not picture.is_mesh:
         joined = {end for link in picture.links for end in (link.one, link.other)}
         rows += [[site.name, "", "no link", ""] for site in picture.sites if site.name not in joined]
-    return _list("links" if not picture.is_mesh else "links with faults", rows)
+    found = {
+        "faults": any(link.faults for link in picture.links),
+        "streams": any(link.transport for link in picture.links),
+    }
+    only = " or ".join(name for name, is_there in found.items() if is_there)
+    return _list(f"links with {only}" if picture.has_router else "links", rows)
 
 
 def _components(picture: Picture) -> str:
