@@ -8,7 +8,7 @@ import sys
 
 
 def main() -> None:
-    """Exit codes: 0, done; 1, failed; 2, bad input; 130, interrupted."""
+    """Exit codes: 0, done; 1, failed; 2, bad input; 127, no such program; 130, interrupted."""
     interrupt = signal.getsignal(signal.SIGINT)
     if interrupt is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # SIGINT ends an idle process without a message
@@ -25,9 +25,9 @@ def main() -> None:
 
 
 def _write_everything() -> None:
-    """Make a terminal show the number of a character that it lacks, and a closed standard stream discard its output."""
+    """Make a terminal show the number of a character that it lacks, and a closed standard stream be an empty one."""
     if sys.stdin is None:  # it was closed at start, and an inherited file would get its number
-        os.open(os.devnull, os.O_RDONLY)
+        sys.stdin = open(os.devnull)  # noqa: SIM115  # for as long as we run
     for number, name in ((1, "stdout"), (2, "stderr")):
         stream = getattr(sys, name)
         if stream is None:  # it was closed at start, and the next file that is opened would get its number

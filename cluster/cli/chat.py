@@ -48,9 +48,9 @@ def chat(
     from cluster.cli.conversation import Conversation
 
     used = Lab.named(lab)
-    peer = used.account(to) if to else None
-    messenger, client = used.chat(who, password)
-    conversation = Conversation(messenger, used.account, peer, lambda: datetime.now().astimezone())
+    peer = used.address(to) if to else None
+    messenger, client = used.account(who, password).chat()
+    conversation = Conversation(messenger, used.address, peer, lambda: datetime.now().astimezone())
     _show(f"you are {messenger.account}; /help lists the commands, Ctrl-D ends")
     try:
         with interruptible(), _typed(conversation) as lines:

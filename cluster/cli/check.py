@@ -8,9 +8,8 @@ import typer
 
 from cluster.cli.common import LabName
 from cluster.cli.output import Format, print_json
-from cluster.cli.table import wrong
+from cluster.cli.table import print_verdict
 from cluster.lab.api import Lab, LabError
-from cluster.trace.terminal import safe_line
 
 
 def check(
@@ -26,10 +25,7 @@ def check(
     for step in Lab.named(lab).check(domain):
         done.append(step)
         if format == "text":
-            line = safe_line(
-                f"{'ok  ' if step.ok else 'FAIL'}  {step.side.ljust(7)}  {step.name.ljust(11)}  {step.found}"
-            )
-            print(line if step.ok else wrong(line), flush=True)
+            print_verdict(f"{step.side.ljust(10)}  {step.name.ljust(11)}  {step.found}", ok=step.ok, indent=31)
     if format == "json":
         print_json(done)
     if not done[-1].ok:

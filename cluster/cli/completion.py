@@ -62,6 +62,7 @@ def _addresses(plan: Plan) -> Iterator[str]:
 
 
 nodes = _of_plans(_nodes)
+restartable = _of_plans(lambda plan: (*_nodes(plan), *(server.domain for server in plan.servers)))
 servers = _of_plans(_servers)
 """The ends of a link."""
 accounts = _of_plans(_accounts)
@@ -90,6 +91,13 @@ scenarios = _included(catalogue.scenarios)
 topologies_and_scenarios = _included(catalogue.topologies, catalogue.scenarios)
 names_of_topologies = _included(catalogue.topologies, files_too=False)
 load_scenarios = _included(catalogue.load_scenarios, files_too=False)
+
+
+def clients(incomplete: str) -> list[str]:
+    """Client programs, installed or not."""
+    from cluster.lab.api import client_programs
+
+    return [each.name for each in client_programs() if each.name.startswith(incomplete)]
 
 
 def files(incomplete: str) -> list[str]:

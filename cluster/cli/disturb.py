@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cluster.cli.common import LabName
-from cluster.cli.completion import nodes
-from cluster.lab.api import Lab, seconds
+from cluster.cli.completion import nodes, restartable
+from cluster.lab.api import Lab, seconds, shortened
 
 if TYPE_CHECKING:
     from cluster.lab.api import NodeAction
@@ -26,7 +26,10 @@ def kill(
     ] = "",
     lab: LabName = None,
 ) -> None:
-    """Crash a node (SIGKILL), and wait until it is ready again."""
+    """Crash a node (SIGKILL), and wait until it is ready again.
+
+    Servers that share its process crash with it; this and the following commands say which.
+    """
     for_s = seconds(for_, "--for") if for_ else 0.0
     _act(lab, node, "kill", "killed; restarted and ready", for_s)
 
@@ -41,11 +44,27 @@ def resume(node: Node, lab: LabName = None) -> None:
     _act(lab, node, "resume", "continues")
 
 
-def restart(node: Node, lab: LabName = None) -> None:
+def restart(
+    node: Annotated[
+        str, typer.Argument(help="Node, such as s1; or a domain: all of its nodes in turn.", autocompletion=restartable)
+    ],
+    lab: LabName = None,
+) -> None:
     """Stop and start a node, and wait until it is ready again."""
-    _act(lab, node, "restart", "stopped; restarted and ready")
+    done, found = "stopped; restarted and ready", Lab.named(lab)
+    if "." not in node and node not in {each.domain for each in found.plan.servers}:
+        _act(lab, node, "restart", done)
+        return
+    for name, others in found.roll(node):
+        _tell(name, done, others)
 
 
 def _act(lab: str | None, node: str, action: NodeAction, done: str, for_s: float = 0.0) -> None:
-    Lab.named(lab).act(node, action, for_s)
-    print(f"{node} {done}")
+    _tell(node, done, Lab.named(lab).act(node, action, for_s))
+
+
+def _tell(node: str, done: str, others: list[str]) -> None:
+    print(f"{node} {done}", flush=True)
+    if others:
+        print(f"and with it {shortened(others)}, in the same process")
+        print("(with `isolate: true`, a server has its own: docs/scale.md)", flush=True)

@@ -6,10 +6,24 @@ from typing import Any
 
 import msgspec
 
-from cluster.client.archive import ArchivedMessage
+from cluster.cli.loadrun import LoadReport
+from cluster.client.archived import ArchivedMessage
+from cluster.client.asking import RosterContact
 from cluster.kinds import networks
-from cluster.lab.answers import AccountView, CheckStep, Intention, LabView, LinkState, LogView, NetworkView, Overview
-from cluster.lab.interop.grid import Cell
+from cluster.lab.answers import (
+    AccountView,
+    CheckStep,
+    ClientView,
+    Intention,
+    LabView,
+    LinkState,
+    LogView,
+    NetworkView,
+    Overview,
+    SearchResult,
+    SessionView,
+)
+from cluster.lab.interop.cell import Cell
 from cluster.lab.verify.report import Report
 from cluster.simulation.report import SimulationReport
 from cluster.topology.plan import Plan
@@ -42,10 +56,15 @@ DOCUMENTS: dict[str, Any] = {
     "trace": list[HopView],
     "why": Explanation,
     "inbox": list[ArchivedMessage],
+    "search": SearchResult,
     "user ls": list[AccountView],
+    "connect": list[ClientView],
+    "user sessions": list[SessionView],
+    "user roster": list[RosterContact],
     "fault ls": list[LinkState],
     "network ls": list[NetworkView],
     **{kind.command.name: list[kind.command.received] for kind in networks().values() if kind.command},  # type: ignore[name-defined]
+    "load": LoadReport,
     "verify": list[Report],
     "simulate": list[SimulationReport],
     "config": Plan,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -22,7 +23,7 @@ def down(keep: Keep = False, all_: All = False, lab: LabName = None) -> None:
         if lab is not None:
             raise BadInput("--all and --lab exclude each other; give one of the two")
         _down_all(keep)
-    elif not any(lab in (None, each.name) for each in labs_here()):
+    elif os.sep not in (lab or "") and not any(lab in (None, each.name) for each in labs_here()):
         print(f"no lab{f' {lab}' if lab else ''} in {labs_folder()}; `xmpplab ls` lists your running labs")
     else:
         _down(Lab.named(lab), keep)

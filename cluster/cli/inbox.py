@@ -24,7 +24,7 @@ def inbox(
 
     Messages that wait for the account's clients still wait, and nobody sees that it logged in.
     """
-    messages = Lab.named(lab).inbox(who, tail, password)
+    messages = Lab.named(lab).account(who, password).inbox(tail)
     if format == "json":
         print_json(messages)
         return

@@ -9,8 +9,6 @@ from typing import Annotated
 import typer
 
 from cluster.cli.completion import names_of_topologies
-from cluster.kinds.base.finding import choice
-from cluster.kinds.base.values import check_name
 from cluster.lab.api import BadInput
 from cluster.lab.catalogue import topologies
 
@@ -29,6 +27,9 @@ def init(
     ] = "start",
 ) -> None:
     """Write a topology file to start from. Never overwrites a file."""
+    from cluster.kinds.base.finding import choice
+    from cluster.kinds.base.values import check_name
+
     try:
         check_name(name)
     except ValueError as error:

@@ -10,13 +10,14 @@ _CLEAR = "\r\x1b[K"
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str], None]]:
-    """Each text replaces the previous one; nothing is shown if standard error is not a terminal."""
+def progress(*, is_shown: bool = True) -> Iterator[Callable[[str], None]]:
+    """Each text replaces the previous one; nothing is shown if standard error is not a terminal, or other lines are
+    (`is_shown`)."""
     shown = ""
 
     def tell(text: str) -> None:
         nonlocal shown
-        if sys.stderr.isatty() and text != shown:
+        if is_shown and sys.stderr.isatty() and text != shown:
             shown = text
             print(f"{_CLEAR}{text}", end="", file=sys.stderr, flush=True)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cluster.cli.common import LabName
-from cluster.cli.connect import print_how_to_connect
+from cluster.cli.how_to_connect import print_how_to_connect
 from cluster.cli.interrupt import interruptible
 from cluster.cli.output import Format, print_json
 from cluster.cli.table import NARROW, Wrong, print_table, wrong
@@ -55,7 +55,7 @@ def _show(lab: Lab, shown: Overview, format: str, wide: bool) -> None:
     if any(node.state != "stopped" for node in shown.nodes):
         print_how_to_connect(lab)
     else:
-        print(f"the lab is down; bring it up with\n  xmpplab up {shown.topology} -d")
+        print(f"the lab is down; bring it up with\n  {lab.start_command}")
 
 
 def _print_narrow(shown: Overview) -> None:
@@ -70,8 +70,8 @@ def _print_narrow(shown: Overview) -> None:
 
 
 def _print_wide(shown: Overview) -> None:
-    columns = ["NAME", "KIND", "DOMAIN", "STATE", "C2S", "DIRECT TLS", "HTTP", "COMPONENTS", "PID", "RESTARTS"]
-    columns += ["SESSIONS", "CPU", "MEMORY", "LAST EXIT"]
+    columns = ["NAME", "KIND", "DOMAIN", "STATE", "C2S", "DIRECT TLS", "HTTP", "COMPONENTS"]
+    columns += ["METRICS", "PID", "RESTARTS", "SESSIONS", "CPU", "MEMORY", "LAST EXIT"]
     print_table(columns, map(_wide, shown.nodes))
     _print_components(shown.components, None)
     _print_services(shown.services, None)
@@ -81,7 +81,7 @@ def _print_wide(shown: Overview) -> None:
 def _wide(n: NodeView) -> list[object]:
     cpu = None if n.cpu_percent is None else f"{n.cpu_percent:.0f} %"
     memory = None if n.memory_bytes is None else f"{n.memory_bytes / 2**20:.0f} MiB"
-    places = [n.c2s, n.direct_tls, n.http, n.components]
+    places = [n.c2s, n.direct_tls, n.http, n.components, n.metrics]
     last_exit = Wrong(n.last_exit) if n.last_exit else None
     return [n.name, n.kind, n.domain, _state(n), *places, n.pid, n.restarts, n.sessions, cpu, memory, last_exit]
 

@@ -27,7 +27,7 @@ def send(
     import sys
 
     text = sys.stdin.read().rstrip("\n") if body == "-" else body
-    sent = Lab.named(lab).send(from_, to, text, password)
+    sent = Lab.named(lab).account(from_, password).send(to, text)
     if sent.came_back:
         raise LabError(f"the message to {sent.to} was returned: {sent.came_back}")
     later = "" if sent.is_taken else f"; {sent.domain} has not answered yet, so the message may still be waiting"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 
 import typer
@@ -32,6 +34,26 @@ def in_colour() -> bool:
 def wrong(text: str) -> str:
     """A line about a problem: red, if colours are shown."""
     return typer.style(text, fg="red") if in_colour() else text
+
+
+def fitted(line: str, indent: int) -> str:
+    """A line as text of the terminal's width: it goes on `indent` columns from the left, and words stay whole."""
+    if not sys.stdout.isatty():
+        return line
+    width = max(shutil.get_terminal_size().columns, 2 * indent)
+    if len(line) <= width:
+        return line
+    first = len(line) - len(line.lstrip())
+    return textwrap.fill(
+        line[first:], width, initial_indent=" " * first, subsequent_indent=" " * indent,
+        break_long_words=False, break_on_hyphens=False, replace_whitespace=False, drop_whitespace=True,
+    )  # fmt: skip
+
+
+def print_verdict(text: str, *, ok: bool, indent: int = 6) -> None:
+    """Print the result of one step as soon as it is known, marked `ok` or `FAIL`."""
+    line = fitted(safe_line(f"{'ok  ' if ok else 'FAIL'}  {text}"), indent)
+    print(line if ok else wrong(line), flush=True)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], width: int | None = None) -> None:

@@ -46,8 +46,8 @@ def trace(
     traced = Lab.named(lab)
     with (
         interruptible(),
-        traced.prober(
-            from_, to, password=password, resource=to_resource,
+        traced.account(from_, password).prober(
+            to, resource=to_resource,
             node=node, with_receiver=receiver, timeout_s=timeout_s, tell=_tell,
         ) as probes,
     ):  # fmt: skip

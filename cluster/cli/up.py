@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from cluster.cli.common import OptionalTopologyFile
-from cluster.cli.connect import print_how_to_connect
+from cluster.cli.how_to_connect import print_how_to_connect
 from cluster.cli.interrupt import interruptible
 from cluster.cli.output import print_json
 from cluster.cli.progress import progress
 from cluster.cli.table import print_table
-from cluster.lab.api import DriverKind, Lab, LabError, read_plans
+from cluster.lab.api import BadInput, DriverKind, Lab, LabError, read_plans, shortened
 
 if TYPE_CHECKING:
     from cluster.lab.answers import Intention
@@ -34,40 +38,75 @@ def up(
             metavar="URL[,URL]", help="Use this Redis instead of an embedded one; redis+cluster:// for a cluster."
         ),
     ] = "",
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="How many processes the servers share; default: what the topology says (docs/scale.md)."
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False,
     format: Annotated[Literal["text", "json"], typer.Option(help="Format of --dry-run.")] = "text",
+    owner: Annotated[
+        int | None,
+        typer.Option(metavar="PID", help="Take the lab down when this process ends, even by SIGKILL: for test runs."),
+    ] = None,
+    web: Annotated[bool, typer.Option("--web", help="Serve the page of the lab too; not with -d.")] = False,
     demo: Annotated[bool, typer.Option("--demo", help="Send a first message, and show its route.")] = False,
 ) -> None:
     """Bring the lab up, and wait until every node is ready.
 
     Without -d, follow its log until Ctrl-C takes the lab down.
     """
+    if driver_ != "process":
+        _check_in_containers(owner, processes)
     begun_s = time.monotonic()
-    plans = read_plans(file, redis)
+    plans = read_plans(file, redis, processes=processes)
     lab = Lab.of_plan(plans[0])
+    if web and detach:
+        raise BadInput("--web serves as long as this command runs; leave out -d, or use `xmpplab web`")
     if dry_run:
         _tell_intention(lab.intention(plans, driver_), format)
         return
     with interruptible():
         with progress() as tell:
-            is_new = lab.up(plans, driver_, tell)
+            is_new = lab.up(plans, driver_, tell, owner=owner if detach or owner is not None else os.getpid())
         try:
             took = f"in {time.monotonic() - begun_s:.1f} s" if is_new else "already"
             domains = dict.fromkeys(server.domain for server in lab.plan.servers)
-            print(f"lab {lab.name} is up {took}: {', '.join(domains)}")
+            print(f"lab {lab.name} is up {took}: {shortened([*domains])}")
             for trouble in lab.troubles():
                 print(f"warning: {trouble}")
             print_how_to_connect(lab)
             if demo:
                 _show_first_messages(lab)
-            if is_new and not detach:
-                _follow(lab)
+            with _page(lab) if web else nullcontext():
+                if is_new and not detach:
+                    _follow(lab)
+                elif web:
+                    threading.Event().wait()
         except KeyboardInterrupt:
             pass
         finally:
             if is_new and not detach:
                 lab.down()
                 print(f"lab {lab.name} is down, its state is removed")
+
+
+def _check_in_containers(owner: int | None, processes: int | None) -> None:
+    if owner is not None:
+        raise BadInput("--owner is for labs of processes; containers do not end with a process: leave it out")
+    if processes is not None:
+        raise BadInput("--processes is for labs of processes; each server has its own container: leave it out")
+
+
+@contextmanager
+def _page(lab: Lab) -> Iterator[None]:
+    """The page, which is served until the block ends."""
+    from cluster.web import serve
+
+    with serve(lab) as address:
+        print(f"\nthe lab in the browser: {address}", flush=True)
+        yield
 
 
 def _tell_intention(found: Intention, format: str) -> None:
@@ -91,7 +130,7 @@ def _show_first_messages(lab: Lab) -> None:
 
     for from_, to in lab.demonstration():
         print(f"\n{from_} says hi! to {to} (`xmpplab trace {from_} {to}`)")
-        with lab.prober(str(from_), str(to)) as probes:
+        with lab.account(str(from_)).prober(str(to)) as probes:
             print_route(probes.send("hi!"))
 
 

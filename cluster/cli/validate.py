@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cluster.cli.common import read_scenario
+from cluster.cli.common import is_scenario, read_scenario
 from cluster.cli.completion import topologies_and_scenarios
 from cluster.lab.api import BadInput, read_plans
 
@@ -40,22 +40,10 @@ def validate(
 
 
 def _validate(path: Path) -> None:
-    if _is_scenario(path):
+    if is_scenario(path):
         _validate_scenario(read_scenario(str(path)))
     else:
         _validate_topology(path)
-
-
-def _is_scenario(path: Path) -> bool:
-    """Whether the content is that of a scenario; an unreadable file is reported as a topology."""
-    from cluster.lab.verify.read import is_scenario
-    from cluster.topology import document
-    from cluster.topology.problem import TopologyError
-
-    try:
-        return is_scenario(document.read(path).data)
-    except TopologyError:
-        return False
 
 
 def _validate_topology(path: Path) -> None:

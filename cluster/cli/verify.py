@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TextIO
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 import typer
 
 from cluster.cli import completion
-from cluster.cli.common import LabName, read_scenario
+from cluster.cli.common import LabName, check_fits, duration_of, read_scenario
 from cluster.cli.interrupt import interruptible
+from cluster.cli.seconds_file import PAGE, ROWS, check_file, write_file
 from cluster.lab.api import BadInput, DriverKind, Lab, LabError, read_plans
 
 if TYPE_CHECKING:
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from cluster.lab.verify.read import ScenarioFile
     from cluster.lab.verify.report import Report
     from cluster.lab.verify.run import Outcome
-    from cluster.topology.plan import Plan
 
 
 def verify(
@@ -53,28 +54,39 @@ def verify(
     csv: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a CSV file with a row for each stanza.")
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page with the time line of the run (.html).")
+    ] = None,
+    seconds: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a row for each second of the run (.csv, .json).")
+    ] = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the checked promises as JUnit XML.")] = None,
     lab: LabName = None,
 ) -> None:
     """Run scenarios with faults, and account for every message. Exit code 1 if a promise is broken.
 
     The lab of a scenario is brought up and taken down again, unless it is already up. Without a scenario, the running
-    lab is checked as it is.
+    lab is checked as it is. Ctrl-C prints the report so far.
     """
     if watch and (scenarios or duration or write):
         raise BadInput("--watch checks the running lab until Ctrl-C; leave out scenarios, --duration and --write")
+    so_long_s = duration_of(duration)
     files = [read_scenario(scenario, duration) for scenario in scenarios or []]
     if write is not None and not write.is_file():
         raise BadInput(f"no page {write}; the fault matrix is in docs/fault-matrix.md")
+    timelines = _Timelines(html, seconds, len(files) > 1)
     with interruptible():
-        outcomes = _watched(lab) if watch else _outcomes(files, driver_, lab)
+        outcomes = _watched(lab, timelines) if watch else _outcomes(files, driver_, lab, so_long_s, timelines)
         reports = _told(outcomes, is_text=format == "text", csv=csv, junit=junit)
     if format == "json":
         _print_json(reports)
-    if write is not None:
-        _write(write, reports)
+    complete = [report for report in reports if report.is_complete]
+    if write is not None and complete:
+        _write(write, complete)
     if failed := [report.scenario for report in reports if report.failures]:
         raise LabError(f"broken promises: {', '.join(failed)}")
+    if complete != reports:
+        raise KeyboardInterrupt
 
 
 def _told(outcomes: Iterator[Outcome], *, is_text: bool, csv: Path | None, junit: Path | None) -> list[Report]:
@@ -86,11 +98,13 @@ def _told(outcomes: Iterator[Outcome], *, is_text: bool, csv: Path | None, junit
         for outcome in outcomes:
             reports.append(outcome.report)
             if is_text:
-                _print(outcome.report)
+                print_report(outcome.report)
             if rows is not None:
                 _write_rows(rows, outcome, is_first=len(reports) == 1)
+            if not outcome.report.is_complete:
+                break
         if suites is not None:
-            _write_suites(suites, reports)
+            _write_suites(suites, [report for report in reports if report.is_complete])
     return reports
 
 
@@ -102,61 +116,92 @@ def _opened(path: Path) -> TextIO:
         raise BadInput(f"cannot write {path}: {error.strerror}; name another file") from None
 
 
-def _outcomes(files: Sequence[ScenarioFile], driver_kind: DriverKind, name: str | None) -> Iterator[Outcome]:
+def _outcomes(
+    files: Sequence[ScenarioFile],
+    driver_kind: DriverKind,
+    name: str | None,
+    duration_s: float | None,
+    timelines: _Timelines,
+) -> Iterator[Outcome]:
     """Run one scenario after the other; without a scenario, the default one in the running lab."""
     from cluster.lab.verify.progress import Progress
 
     progress = Progress(sys.stderr)
     if not files:
-        yield _as_it_is(name, progress)
+        yield _as_it_is(name, duration_s, progress, timelines)
     for file in files:
         progress.begin(file.scenario.name, file.scenario.duration_s)
-        yield _in_lab(file, driver_kind, name, progress)
+        yield _in_lab(file, driver_kind, name, progress, timelines)
 
 
-def _as_it_is(name: str | None, progress: Progress) -> Outcome:
-    from cluster.lab.verify.read import as_it_is
-    from cluster.lab.verify.run import run
+class _Timelines:
+    """The files with the time line of each run."""
+
+    def __init__(self, html: Path | None, seconds: Path | None, has_several: bool) -> None:
+        """`has_several`: there are several runs, each of which has files of its own. Raises BadInput."""
+        wanted = {file: endings for file, endings in ((html, PAGE), (seconds, ROWS)) if file is not None}
+        for file, endings in wanted.items():
+            check_file(file, endings)
+        self._files = [*wanted]
+        self._has_several = has_several
+
+    def of(self, lab: Lab, run: Callable[[], Outcome]) -> Outcome:
+        """The outcome of the run, whose time line is written."""
+        from cluster.lab.verify.seconds import by_second
+
+        if not self._files:
+            return run()
+        with lab.following_a_share():
+            outcome = run()
+        report, begin_utc_s = outcome.report, outcome.begin_utc_s
+        measured = by_second(outcome.checkers, begin_utc_s)
+        title = f"verify {report.scenario}"
+        found = lab.timeline.period(title, begin_utc_s, begin_utc_s + report.seconds, measured)
+        for file in self._files:
+            name = f"{file.stem}-{report.scenario}{file.suffix}" if self._has_several else file.name
+            write_file(file.with_name(name), found)
+        return outcome
+
+
+def _as_it_is(name: str | None, duration_s: float | None, progress: Progress, timelines: _Timelines) -> Outcome:
+    from cluster.lab.verify.live import run
+    from cluster.lab.verify.read import as_it_is, lasting
 
     lab = Lab.named(name)
-    scenario = as_it_is(lab.plan)
+    scenario = lasting(as_it_is(lab.plan), duration_s)
     progress.begin(scenario.name, scenario.duration_s)
-    return run(lab, scenario, progress)
+    return timelines.of(lab, lambda: run(lab, scenario, progress))
 
 
-def _watched(name: str | None) -> Iterator[Outcome]:
+def _watched(name: str | None, timelines: _Timelines) -> Iterator[Outcome]:
     """Run until Ctrl-C."""
     from cluster.lab.verify.watch import watch
 
-    yield watch(Lab.named(name), _console().print)
+    lab = Lab.named(name)
+    yield timelines.of(lab, lambda: watch(lab, _console().print))
 
 
-def _in_lab(file: ScenarioFile, driver_kind: DriverKind, name: str | None, progress: Progress) -> Outcome:
+def _in_lab(
+    file: ScenarioFile, driver_kind: DriverKind, name: str | None, progress: Progress, timelines: _Timelines
+) -> Outcome:
     """Run it in the lab of this name, otherwise in the lab that the scenario brings up."""
-    from cluster.lab.verify.run import run
+    from cluster.lab.verify.live import run
+    from cluster.topology.sharing import apart
 
     if name is not None or file.topology is None:
         lab = Lab.named(name)
-        _check(file, lab.plan)
-        return run(lab, file.scenario, progress)
+        check_fits(file, lab.plan)
+        return timelines.of(lab, lambda: run(lab, file.scenario, progress))
     plans = read_plans(file.topology)
-    _check(file, plans[0])
+    check_fits(file, plans[0])
+    plans = [apart(plan, file.scenario.broken_nodes) for plan in plans]
     lab = Lab.of_plan(plans[0])
-    is_new = lab.up(plans, driver_kind)
+    is_new = lab.up(plans, driver_kind, owner=os.getpid())
     try:
-        return run(lab, file.scenario, progress)
+        return timelines.of(lab, lambda: run(lab, file.scenario, progress))
     finally:
         if is_new:
             lab.down()
-
-
-def _check(file: ScenarioFile, plan: Plan) -> None:
-    from cluster.topology.problem import TopologyError
-
-    try:
-        file.check(plan)
-    except TopologyError as error:
-        raise BadInput(f"{file.path} does not fit lab {plan.name}:\n{error}") from None
 
 
 def _print_json(reports: list[Report]) -> None:
@@ -165,7 +210,8 @@ def _print_json(reports: list[Report]) -> None:
     print(render.json(reports))
 
 
-def _print(report: Report) -> None:
+def print_report(report: Report) -> None:
+    """Print a report for people."""
     from cluster.lab.verify.render import rich
 
     _console().print(rich(report))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -44,10 +45,10 @@ def watch(
     if not all:
         _tell(_hint(plan))
     with suppress(KeyboardInterrupt), interruptible():
-        for hop in watched.hops(every_stanza=all, tell=_tell):
+        for hop in chain.from_iterable(watched.hops(every_stanza=all, tell=_tell)):
             if not (is_of(from_, hop.from_) and is_of(to, hop.to)):
                 continue
-            line = safe_json(json.dumps(as_dict(hop), ensure_ascii=False)) if format == "json" else _shown(hop)
+            line = safe_json(json.dumps(as_dict(hop), ensure_ascii=False)) if format == "json" else shown(hop)
             if filter in line:
                 print(line, flush=True)
 
@@ -75,7 +76,8 @@ def address(text: str) -> str:
         raise BadInput(f"{error}; write an address such as romeo@montague.lit, or a domain") from None
 
 
-def _shown(hop: Hop) -> str:
+def shown(hop: Hop) -> str:
+    """The line for people."""
     from datetime import UTC, datetime
 
     moment = datetime.fromtimestamp(hop.at_utc_ns / 1e9, UTC).strftime("%H:%M:%S.%f")
