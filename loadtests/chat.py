@@ -18,4 +18,4 @@ class ChatUser(PacedUser):
     @task
     def write(self) -> None:
         """One message to somebody."""
-        self.write_to_somebody(self.pace.take())
+        self.write_to_somebody(self.take_due())

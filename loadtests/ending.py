@@ -8,12 +8,13 @@ not look at what the users find when they stop, and its CSV files are up to a se
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 import gevent
 from gevent.event import Event
 from locust.env import Environment
-from locust.runners import WORKER_REPORT_INTERVAL, LocalRunner, MasterRunner, Runner, WorkerRunner
+from locust.runners import WORKER_REPORT_INTERVAL, MasterRunner, Runner, WorkerRunner
 from locust.stats import CSV_STATS_INTERVAL_SEC
 
 from loadtests.ledger import LOST_AFTER_S
@@ -26,7 +27,13 @@ STOPPED_WITHIN_S = LOST_AFTER_S + 2 * WORKER_REPORT_INTERVAL
 
 
 def listen(runner: Runner, **_: Any) -> None:
-    """On a worker: stop its users when the master says so."""
+    """Take Ctrl-C; on a worker: stop its users when the master says so.
+
+    Python's own handler raises KeyboardInterrupt in the greenlet that runs at that moment: a user would end by it, with
+    a traceback. This one raises it where locust waits for it.
+    """
+    hub = gevent.get_hub()
+    gevent.signal_handler(signal.SIGINT, hub.handle_system_error, KeyboardInterrupt, KeyboardInterrupt())
     if isinstance(runner, WorkerRunner):
         runner.register_message(STOP_USERS, lambda **_: runner.stop(), concurrent=True)
 
@@ -53,10 +60,11 @@ def stop_workers_users(environment: Environment, **_: Any) -> None:
     reports.remove_listener(on_report)
 
 
-def stop_own_users(environment: Environment, **_: Any) -> None:
-    """After Ctrl-C in a single process: stop the users before locust derives its exit code from the failures."""
-    if isinstance(environment.runner, LocalRunner):
-        environment.runner.stop()
+def stop_all_users(environment: Environment, **_: Any) -> None:
+    """After Ctrl-C: stop the users before locust derives its exit code from the failures."""
+    runner = environment.runner
+    if runner is not None and not isinstance(runner, WorkerRunner):
+        runner.stop()
 
 
 def await_csv(environment: Environment, **_: Any) -> None:

@@ -1,5 +1,7 @@
-"""Messages in rooms that not everybody has received yet: the occupants of each room, and who still has to receive
-what."""
+"""What was sent to a group and not everybody has received yet: who is in each group, and who still has to receive what.
+
+A group is the occupants of a room, or those who see the presence of a user.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +15,19 @@ from cluster.xmpp.jid import Jid
 
 @dataclass
 class Said:
-    """A message to a room."""
+    """A stanza to a group."""
 
     speaker: Jid
     sent_ns: int
     """When it was due, on CLOCK_MONOTONIC."""
     awaited: set[Jid]
-    """The occupants who have not received it yet, of those who were in the room and still are."""
+    """Those who have not received it yet, of those who were in the group and still are."""
     is_heard: bool = False
     """One of them has received it."""
 
 
 class Heard(NamedTuple):
-    """One more occupant received a message."""
+    """One more has received it."""
 
     sent_ns: int
     is_first: bool
@@ -33,24 +35,27 @@ class Heard(NamedTuple):
 
 
 class FanOut:
-    """The rooms of the users of one process."""
+    """The groups of the users of one process, by a bare address."""
 
     def __init__(self) -> None:
         self._said: dict[str, Said] = {}
         self._inside: defaultdict[Jid, dict[Jid, None]] = defaultdict(dict)
         self._waiting: dict[Jid, Event] = {}
 
-    def enter(self, jid: Jid, room: Jid) -> None:
-        """From now on this user receives the messages of that room."""
-        self._inside[room][jid] = None
+    def enter(self, jid: Jid, group: Jid) -> None:
+        """From now on this user receives what is sent to that group."""
+        self._inside[group][jid] = None
 
-    def say(self, id: str, speaker: Jid, room: Jid, sent_ns: int) -> bool:
-        """It is about to be sent; False if its sender is not in the room."""
-        inside = self._inside[room]
-        if speaker not in inside:
-            return False
-        self._said[id] = Said(speaker, sent_ns, set(inside))
-        return True
+    def is_inside(self, jid: Jid, group: Jid) -> bool:
+        """Whether this user receives what is sent to that group."""
+        return jid in self._inside[group]
+
+    def say(self, id: str, speaker: Jid, group: Jid, sent_ns: int) -> bool:
+        """It is about to be sent; False if nobody would receive it."""
+        inside = self._inside[group]
+        if inside:
+            self._said[id] = Said(speaker, sent_ns, set(inside))
+        return bool(inside)
 
     def hear(self, id: str, jid: Jid) -> Heard | None:
         """A user has received it; None if that was not awaited, or not any more."""
@@ -67,17 +72,22 @@ class FanOut:
         """It was returned; None if all have received it, or it is unknown."""
         return self._forget(id) if id in self._said else None
 
-    def leave(self, jid: Jid) -> list[Said]:
-        """The user is in no room any more, and nothing waits for it; returns its own messages that not all have
-        received."""
+    def go_out(self, jid: Jid) -> None:
+        """The user is in no group any more, and nothing waits for it."""
         for inside in self._inside.values():
             inside.pop(jid, None)
         for id, said in [*self._said.items()]:
             said.awaited.discard(jid)
             if not said.awaited:
                 self._forget(id)
+
+    def leave(self, jid: Jid) -> list[str]:
+        """The same at the end of a user; returns the ids of what it said itself and not all have received."""
+        self.go_out(jid)
         own = [id for id, said in self._said.items() if said.speaker == jid]
-        return [self._forget(id) for id in own]
+        for id in own:
+            self._forget(id)
+        return own
 
     def wait_until_heard(self, speaker: Jid, timeout_s: float) -> bool:
         """Wait until all have received what this user said; False if that took too long."""

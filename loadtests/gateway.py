@@ -8,19 +8,18 @@ locust -f loadtests/gateway.py --headless -u 50 -r 25 -t 30s --sms 0.25 --mail 0
 from __future__ import annotations
 
 import os
-import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from locust import events, task
 from locust.env import Environment
-from locust.runners import WorkerRunner
 
 from loadtests import lab
 from loadtests.lab import FarKind
-from loadtests.paced_user import BODY, PacedUser, share
-from loadtests.xmpp_user import crowd
+from loadtests.messages import BODY
+from loadtests.paced_user import PacedUser, share
+from loadtests.run import crowd
 
 SHARE = 0.25
 """Of the messages, for each kind, if no option says otherwise and the lab has such a gateway."""
@@ -46,22 +45,6 @@ def add_options(parser: ArgumentParser) -> None:
         )
 
 
-@events.init.add_listener
-def check(environment: Environment, **_: Any) -> None:
-    """End locust with the reason if the lab has no such receivers, or the shares exceed 1."""
-    options = environment.parsed_options
-    if not options or isinstance(environment.runner, WorkerRunner):
-        return
-    if sum(shares(options).values()) > 1:
-        sys.exit("locust: --sms and --mail are more than all messages together; give shares of at most 1")
-    for kind, wanted in shares(options).items():
-        try:
-            if wanted:
-                crowd().lab.check_far(kind)
-        except lab.LabUnusable as error:
-            sys.exit(f"locust: {error}; or run with `--{kind} 0`")
-
-
 def shares(options: Any) -> dict[FarKind, float]:
     """The share of the messages for each destination."""
     return {kind: getattr(options, kind) for kind in KINDS}
@@ -70,10 +53,22 @@ def shares(options: Any) -> dict[FarKind, float]:
 class GatewayUser(PacedUser):
     """Writes `--rate` messages per second: `--sms` and `--mail` of them leave XMPP, the others go to users."""
 
+    @classmethod
+    def check(cls, environment: Environment) -> None:
+        """Raises LabUnusable if the lab has no such receivers, or the shares exceed 1."""
+        wanted = shares(environment.parsed_options)
+        if sum(wanted.values()) > 1:
+            raise lab.LabUnusable("--sms and --mail are more than all messages together; give shares of at most 1")
+        for kind in filter(wanted.__getitem__, wanted):
+            try:
+                crowd(environment).lab.check_far(kind)
+            except lab.LabUnusable as error:
+                raise lab.LabUnusable(f"{error}; or run with `--{kind} 0`") from None
+
     @task
     def write(self) -> None:
         """One message to a phone, to a mailbox or to somebody."""
-        due_ns = self.pace.take()
+        due_ns = self.take_due()
         crowd = self.crowd
         chosen = crowd.rng.random()
         for kind, wanted in shares(self.environment.parsed_options).items():

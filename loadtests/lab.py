@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -44,6 +44,10 @@ class Server(msgspec.Struct, frozen=True):
     tls: Literal["required", "optional", "off"]
     registration: bool
     services: tuple[_Service, ...] = ()
+    ca_file: str | None = None
+    """The CA that clients trust, PEM; None: those that the system trusts, or the server has no TLS."""
+    is_outside: bool = False
+    """It is no server of the lab."""
 
 
 class _Gateway(msgspec.Struct, frozen=True):
@@ -82,10 +86,8 @@ class RunningLab:
 
     name: str
     topology: str
-    """The file of its topology."""
+    """The file of its topology; empty if there is no lab, only other servers."""
     servers: tuple[Server, ...]
-    ca_file: Path
-    """Certificate of the lab's own authority, PEM; does not exist in a lab without TLS."""
     far: Mapping[FarKind, tuple[Jid, ...]] = field(default_factory=dict)
     """Addresses of its phones, behind its SMS gateways, and of its mailboxes, behind its mail gateways."""
 
@@ -96,22 +98,30 @@ class RunningLab:
 
     def check_rooms(self) -> None:
         """Raises LabUnusable if it has no rooms."""
+        if not self.topology:
+            raise LabUnusable("rooms are only found in a lab; choose another load, or run it in a lab that has rooms")
         if not self.rooms:
             server = self.servers[0]
             raise LabUnusable(
-                f"lab {self.name} has no rooms; give a server of {self.topology} such as {server.name} the key "
-                f"`rooms: conference.{server.domain}`, then `xmpplab down` and `xmpplab up {self.topology} -d`"
+                f"lab {self.name} has no rooms; `xmpplab up rooms -d` brings a lab up that has; or give a server of "
+                f"{self.topology} such as {server.name} the key `rooms: conference.{server.domain}`, then "
+                f"`xmpplab down` and `xmpplab up {self.topology} -d`"
             )
 
-    def check(self) -> None:
-        """Raises LabUnusable if users cannot register or connect, once instead of once for every user."""
-        if closed := [server.name for server in self.servers if not server.registration]:
+    def check(self, has_accounts: Callable[[str], bool]) -> None:
+        """Raises LabUnusable if users cannot register or connect, once instead of once for every user.
+
+        `has_accounts`: whether users need not register in a domain, since there are accounts for them.
+        """
+        inside = [server for server in self.servers if not server.is_outside]
+        if closed := [server for server in inside if not server.registration and not has_accounts(server.domain)]:
             raise LabUnusable(
-                f"load users register accounts of their own, and {', '.join(closed)} of lab {self.name} take none; "
-                f"set `registration: open` under `defaults` in {self.topology}, "
-                f"then `xmpplab down` and `xmpplab up {self.topology} -d`"
+                f"load users register accounts of their own, and {', '.join(server.name for server in closed)} of lab "
+                f"{self.name} take{'s' * (len(closed) == 1)} none; set `registration: open` under `defaults` in "
+                f"{self.topology}, then `xmpplab down` and `xmpplab up {self.topology} -d`; "
+                f"or leave {'it' if len(closed) == 1 else 'them'} out: `--target` names the domains to load"
             )
-        for server in self.servers:
+        for server in inside:
             try:
                 socket.create_connection((server.host, server.c2s_port), ANSWER_TIMEOUT_S).close()
             except OSError as error:
@@ -123,6 +133,8 @@ class RunningLab:
     def check_far(self, kind: FarKind) -> None:
         """Raises LabUnusable if there is nobody to write to by SMS, or by mail."""
         if not self.far.get(kind):
+            if not self.topology:
+                raise LabUnusable("phones and mailboxes are only found in a lab")
             who, network = _PEOPLE[kind]
             raise LabUnusable(
                 f"no {who} is behind a gateway of kind {kind} of lab {self.name}; give {self.topology} such a gateway "
@@ -140,9 +152,11 @@ def find(environment: Mapping[str, str], folder: Path) -> RunningLab:
         raise LabUnusable(f"no lab in {state}; bring one up with `xmpplab up FILE -d`") from None
     except msgspec.DecodeError as error:
         raise LabUnusable(f"{state / 'plan.json'} is damaged ({error}); `xmpplab down`, then `up`") from None
-    return RunningLab(
-        plan.name, plan.topology, plan.servers, state / "ca.pem", {kind: plan.behind(kind) for kind in _PEOPLE}
+    ca_file = str(state / "ca.pem")
+    servers = tuple(
+        msgspec.structs.replace(server, ca_file=None if server.tls == "off" else ca_file) for server in plan.servers
     )
+    return RunningLab(plan.name, plan.topology, servers, {kind: plan.behind(kind) for kind in _PEOPLE})
 
 
 def _only_state(folder: Path) -> Path:

@@ -7,7 +7,6 @@ from threading import Event
 from typing import NamedTuple
 
 from cluster.xmpp.jid import Jid
-from loadtests.stamp import Kind
 
 LOST_AFTER_S = 10.0
 """How long users wait at their end for messages in flight, before those count as lost. A lab delivers within
@@ -19,7 +18,8 @@ class InFlight(NamedTuple):
 
     sender: Jid
     receiver: Jid
-    kind: Kind
+    row: str
+    """Of the figures that it counts in."""
     sent_ns: int
     """When it was due, on CLOCK_MONOTONIC; for answers without a stamp."""
 
@@ -41,26 +41,26 @@ class Ledger:
 
     def __init__(self) -> None:
         self._messages: dict[str, InFlight] = {}
-        self._ids: defaultdict[Jid, set[str]] = defaultdict(set)
+        self._counts: defaultdict[Jid, int] = defaultdict(int)
         self._waiting: dict[Jid, Event] = {}
 
     def add(self, id: str, message: InFlight) -> None:
         """It is about to be sent."""
         self._messages[id] = message
-        self._ids[message.sender].add(id)
-        self._ids[message.receiver].add(id)
+        self._counts[message.sender] += 1
+        self._counts[message.receiver] += 1
 
     def remove(self, id: str) -> InFlight | None:
         """It arrived, returned or was never sent; None if it is not in flight (any more)."""
         message = self._messages.pop(id, None)
         if message is not None:
-            self._forget(id, message.sender)
-            self._forget(id, message.receiver)
+            self._forget(message.sender)
+            self._forget(message.receiver)
         return message
 
     def wait_until_settled(self, party: Jid, timeout_s: float) -> bool:
         """Wait until nothing is in flight from or to this user; False if that took too long."""
-        if party not in self._ids:
+        if party not in self._counts:
             return True
         settled = self._waiting[party] = Event()  # gevent's, once locust has patched
         try:
@@ -70,13 +70,14 @@ class Ledger:
 
     def give_up(self, party: Jid) -> list[InFlight]:
         """Remove what is still in flight from or to this user."""
-        ids = sorted(self._ids.get(party, ()))
+        if party not in self._counts:
+            return []
+        ids = sorted(id for id, each in self._messages.items() if party in (each.sender, each.receiver))
         return [message for id in ids if (message := self.remove(id)) is not None]
 
-    def _forget(self, id: str, party: Jid) -> None:
-        ids = self._ids[party]
-        ids.discard(id)
-        if not ids:
-            del self._ids[party]
+    def _forget(self, party: Jid) -> None:
+        self._counts[party] -= 1
+        if not self._counts[party]:
+            del self._counts[party]
             if party in self._waiting:
                 self._waiting[party].set()

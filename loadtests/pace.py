@@ -20,11 +20,8 @@ class Pace:
         self._interval_ns = 1e9 / rate_per_s
         self._first_due_ns = begin_ns + round(phase * self._interval_ns)
         self._taken = 0
-
-    @property
-    def due_ns(self) -> int:
+        self.due_ns = self._first_due_ns
         """When the next message is due."""
-        return self._first_due_ns + round(self._taken * self._interval_ns)
 
     def wait_s(self, now_ns: int) -> float:
         """How long until then; 0 when it is overdue."""
@@ -34,4 +31,5 @@ class Pace:
         """The due time of the next message, which is sent now."""
         due_ns = self.due_ns
         self._taken += 1
+        self.due_ns = self._first_due_ns + round(self._taken * self._interval_ns)
         return due_ns

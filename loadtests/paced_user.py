@@ -12,14 +12,18 @@ from typing import Any
 from locust import events
 from locust.env import Environment
 
+from loadtests.figures import OF_GENERATOR
+from loadtests.loop import LATE_START
+from loadtests.messages import BODY
 from loadtests.pace import Pace
-from loadtests.xmpp_user import XmppUser, crowd
+from loadtests.run import crowd
+from loadtests.xmpp_user import XmppUser
 
-BODY = (
-    "But, soft! what light through yonder window breaks? It is the east, and Juliet is the sun. "
-    "Arise, fair sun, and kill the envious moon"
-)
-"""It fits into one short message."""
+LATE_NS = 10_000_000
+"""What begins this number of nanoseconds after it was due, or later, counts as a late start."""
+
+CROSS = 0.5
+"""The default of `--cross`."""
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +50,8 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--cross",
         type=share,
-        default=0.5,
-        help="Share of the messages between users that go to another domain, 0 to 1. Default: 0.5",
+        default=CROSS,
+        help=f"Share of the messages between users that go to another domain, 0 to 1. Default: {CROSS}",
     )
     parser.add_argument("--rate", type=rate, default=1.0, help="Messages per second of each user. Default: 1")
 
@@ -56,9 +60,10 @@ def add_options(parser: ArgumentParser) -> None:
 def warn(environment: Environment, **_: Any) -> None:
     """Warn of an impossible share, which is not an error."""
     options = environment.parsed_options
-    servers = crowd().lab.servers
-    if options and options.cross and len(servers) == 1:
-        log.warning("The lab has one domain, %s: all messages stay in it, whatever --cross says", servers[0].domain)
+    servers = crowd(environment).lab.servers
+    is_asked = options and options.cross not in (0.0, CROSS)
+    if is_asked and len({server.domain for server in servers}) == 1:
+        log.warning("There is one domain, %s: all messages stay in it, whatever --cross says", servers[0].domain)
 
 
 class PacedUser(XmppUser):
@@ -76,7 +81,14 @@ class PacedUser(XmppUser):
         """Seconds until the next message is due."""
         return self.pace.wait_s(time.monotonic_ns())
 
+    def take_due(self) -> int:
+        """When that was due which the user does now. Counts what begins late, for whatever reason."""
+        due_ns = self.pace.take()
+        if time.monotonic_ns() - due_ns > LATE_NS:
+            self.figures.take(LATE_START, due_ns, type=OF_GENERATOR)
+        return due_ns
+
     def write_to_somebody(self, due_ns: int) -> None:
         """One message to another user, `--cross` of them in other domains; nothing while there is nobody."""
-        if self.jid and (partner := self.crowd.partner(self.jid, self.environment.parsed_options.cross)):
+        if partner := self.partner(self.environment.parsed_options.cross):
             self.send_message(partner, BODY, due_ns)

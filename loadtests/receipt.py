@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from xml.sax.saxutils import escape, quoteattr
-
 from cluster.xmpp import element as xml
 from cluster.xmpp.jid import Jid
+from cluster.xmpp.quoting import escape, quoteattr
 
 NS = "urn:xmpp:receipts"
 PAYLOAD = f"{NS} received"

@@ -1,39 +1,37 @@
 # mypy: allow-untyped-calls, allow-untyped-decorators
 # (locust annotates only some of its functions)
-"""Scenario `rooms`: everybody is in one of several rooms with people of all domains, and speaks there.
+"""Scenario `rooms`: each user enters one of several rooms with users of all domains, and writes there.
 
 locust -f loadtests/rooms.py --headless -u 50 -r 25 -t 30s --rooms 2 --rate 0.2
 """
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from functools import cache
-from typing import Any
-from xml.sax.saxutils import quoteattr
 
 from locust import events, task
 from locust.env import Environment
-from locust.runners import WorkerRunner
 from typing_extensions import override
 
 from cluster.client.blocking import BlockingClient
 from cluster.xmpp import element as xml
-from cluster.xmpp.extensions.muc import MUC, OWNER, USER
+from cluster.xmpp.extensions import muc_status
+from cluster.xmpp.extensions.muc import MUC, OWNER
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.parser import Slice
+from cluster.xmpp.quoting import quoteattr
 from cluster.xmpp.streams.login import Login
-from loadtests import lab, stamp
+from loadtests import messages
 from loadtests.fan_out import FanOut
 from loadtests.ledger import LOST_AFTER_S, Lost
-from loadtests.paced_user import BODY, PacedUser
-from loadtests.stamp import Stamp
-from loadtests.xmpp_user import bounced, crowd, since_ms
+from loadtests.messages import BODY
+from loadtests.paced_user import PacedUser
+from loadtests.run import crowd
+from loadtests.xmpp_user import bounced
 
 FIRST, LAST = "room first copy", "room last copy"
-CREATED, SELF = "201", "110"
 
 
 def rooms(text: str) -> int:
@@ -50,31 +48,25 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--rooms", type=rooms, default=1, help="Rooms, over which the users are spread. Default: 1")
 
 
-@events.init.add_listener
-def check(environment: Environment, **_: Any) -> None:
-    """End locust with the reason where the lab has no rooms."""
-    if isinstance(environment.runner, WorkerRunner):
-        return
-    try:
-        crowd().lab.check_rooms()
-    except lab.LabUnusable as error:
-        sys.exit(f"locust: {error}")
-
-
 @cache
 def fan_out() -> FanOut:
-    """What was said in the rooms of this process."""
+    """The messages in the rooms of this process."""
     return FanOut()
 
 
 class RoomUser(PacedUser):
-    """Enters a room, says `--rate` messages per second there, and hears what the others say.
+    """Enters a room, sends `--rate` messages per second there, and receives those of the others.
 
-    Fires beside what each user does, for each message:
+    Besides the events of each user, fires for each message:
 
-    - `room first copy`: from when it was due until the first of those in the room had read it.
-    - `room last copy`: until all of them had, who were in the room when it was sent and are users of this process.
+    - `room first copy`: from its due time until the first occupant had read it.
+    - `room last copy`: until all had read it who were in the room when it was sent and are users of this process.
     """
+
+    @classmethod
+    def check(cls, environment: Environment) -> None:
+        """Raises LabUnusable if the lab has no rooms."""
+        crowd(environment).lab.check_rooms()
 
     @override
     def on_start(self) -> None:
@@ -84,8 +76,7 @@ class RoomUser(PacedUser):
     @override
     def _connect(self, login: Login) -> BlockingClient:
         client = super()._connect(login)
-        number = int(login.jid.localpart.split("-")[1])
-        room = f"load-{number % self.environment.parsed_options.rooms}-{self.crowd.run_id}"
+        room = f"load-{self.place.number % self.environment.parsed_options.rooms}-{self.crowd.run_id}"
         self.occupant = Jid(room, self.crowd.lab.rooms[0], login.jid.localpart)
         history = f"<x xmlns='{MUC}'><history maxstanzas='0'/></x>"
         client.send(f"<presence to={quoteattr(str(self.occupant))}>{history}</presence>".encode())
@@ -97,28 +88,20 @@ class RoomUser(PacedUser):
         if jid is not None:
             fan_out().wait_until_heard(jid, LOST_AFTER_S)
             for _ in fan_out().leave(jid):
-                lost = Lost(f"lost: not all have heard it within {LOST_AFTER_S:g} s after the end (indefinite)")
-                self._fire(LAST, None, exception=lost)
+                lost = Lost(f"lost: not all have received it within {LOST_AFTER_S:g} s after the end (indefinite)")
+                self.figures.fail(LAST, lost)
         super().on_stop()
 
     @task
     def speak(self) -> None:
         """One message to all in the room."""
-        due_ns = self.pace.take()
-        if self.occupant is None or self.jid is None:
-            return
-        client, id = self._client.get(), self.crowd.next_message_id()
-        raw = stamp.message(self.occupant.bare, id, BODY, Stamp(due_ns, "room"), type="groupchat")
-        if not fan_out().say(id, self.jid, self.occupant.bare, due_ns):
+        due_ns = self.take_due()
+        if self.occupant is None or self.jid is None or not fan_out().is_inside(self.jid, self.occupant.bare):
             return  # it is not in the room yet, or not again
-        try:
-            client.send(raw)
-        except OSError as error:
-            self._fire("send", since_ms(due_ns), len(raw), error)
-            client.cut()
-            self._lose(client)
-        else:
-            self._fire("send", since_ms(due_ns), len(raw))
+        connection, id = self._connection.get(), self.crowd.next_message_id()
+        raw = messages.message(self.occupant.bare, id, BODY, type="groupchat")
+        fan_out().say(id, self.jid, self.occupant.bare, due_ns)
+        self._write(connection, due_ns, raw)
 
     @override
     def _on_child(self, child: Slice) -> None:
@@ -133,14 +116,14 @@ class RoomUser(PacedUser):
     def _on_own_presence(self, child: Slice) -> None:
         assert self.jid is not None
         assert self.occupant is not None
-        codes = {each.get("code") for each in xml.parse(child.raw).iter(f"{{{USER}}}status")}
+        codes = muc_status.codes(xml.parse(child.raw))
         if child.attributes.get("type") == "unavailable":
             fan_out().leave(self.jid)
-        elif SELF in codes:
-            if CREATED in codes:
+        elif muc_status.SELF in codes:
+            if muc_status.CREATED in codes:
                 form = f"<query xmlns='{OWNER}'><x xmlns='jabber:x:data' type='submit'/></query>"
                 room = quoteattr(str(self.occupant.bare))
-                self._client.get().send(f"<iq type='set' to={room} id='instant'>{form}</iq>".encode())
+                self._connection.get().write(f"<iq type='set' to={room} id='instant'>{form}</iq>".encode())
             fan_out().enter(self.jid, self.occupant.bare)
 
     def _on_said(self, child: Slice) -> None:
@@ -148,12 +131,12 @@ class RoomUser(PacedUser):
         id = child.attributes.get("id", "")
         if child.attributes.get("type") == "error":
             if fan_out().give_up(id):
-                self._fire(LAST, None, len(child.raw), bounced(child))
+                self.figures.fail(LAST, bounced(child), size_bytes=len(child.raw))
             return
         heard = fan_out().hear(id, self.jid)
         if heard is None:
             return
         if heard.is_first:
-            self._fire(FIRST, since_ms(heard.sent_ns), len(child.raw))
+            self.figures.take(FIRST, heard.sent_ns, len(child.raw))
         if heard.is_last:
-            self._fire(LAST, since_ms(heard.sent_ns), len(child.raw))
+            self.figures.take(LAST, heard.sent_ns, len(child.raw))

@@ -4,38 +4,31 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import secrets
-import sys
+import contextlib
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
-from random import Random
-from typing import Any
 
 import gevent
 from gevent import GreenletExit
 from gevent.event import AsyncResult
-from locust import User, events
+from locust import User
 from locust.env import Environment
-from locust.runners import Runner, WorkerRunner
 
 from cluster.client.blocking import BlockingClient
-from cluster.xmpp.errors import StreamError
-from cluster.xmpp.jid import Jid
-from cluster.xmpp.namespaces import CLIENT
+from cluster.xmpp.jid import Jid, JidError
+from cluster.xmpp.namespaces import CLIENT, ROSTER
 from cluster.xmpp.parser import Slice
 from cluster.xmpp.stanza import Stanza, error_of
-from cluster.xmpp.streams.login import Login, StreamFailed
-from cluster.xmpp.streams.sasl import SaslError
-from loadtests import ending, lab, receipt, stamp
-from loadtests.crowd import Crowd
+from cluster.xmpp.streams.login import Login
+from loadtests import archiving, messages, receipt, run
+from loadtests.accounts import NoAccount, unregister
+from loadtests.connection import Connection
+from loadtests.crowd import Place
+from loadtests.figures import figures
 from loadtests.lab import FarKind
 from loadtests.ledger import LOST_AFTER_S, Bounced, InFlight, Lost, Repeated
-from loadtests.stamp import Stamp
-from loadtests.unarchived import keep_nothing
+from loadtests.run import BROKEN
 
 CLOSE_TIMEOUT_S = 2.0
 """For writing the end of a stream to a server that may not be reading any more."""
@@ -45,10 +38,12 @@ LAST_RETRY_S = 2.0
 """Between two attempts to reconnect. Every user that lost its server tries, so that the load is part of the
 recovery."""
 
-BROKEN = (OSError, StreamFailed, StreamError, SaslError)
-"""The errors that end a connection, or an attempt to connect."""
+UNREGISTER_TIMEOUT_S = 10.0
+"""For the removal of an account: all users ask at the end."""
 
-log = logging.getLogger(__name__)
+MESSAGE = f"{CLIENT} message"
+GET_ROSTER = f"<iq type='get' id='roster'><query xmlns='{ROSTER}'/></iq>".encode()
+"""Only who asks for its roster hears of changes, as of a subscription that is approved (RFC 6121 section 2.1.6)."""
 
 
 class StreamLost(Exception):
@@ -56,7 +51,7 @@ class StreamLost(Exception):
 
 
 class XmppUser(User):
-    """Registers an account of its own, logs in, and receives in the background until it is stopped.
+    """Has an account of its own, logs in, and receives in the background until it is stopped.
 
     Fires request events of type XMPP with these names:
 
@@ -73,113 +68,172 @@ class XmppUser(User):
 
     abstract = True
 
+    INITIAL_PRESENCE = b"<presence/>"
+
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        self.crowd = crowd()
+        self.crowd = run.crowd(environment)
+        self.figures = figures(environment)
+        self.circle = self.crowd.circle(type(self).__name__)
         self.jid: Jid | None = None
-        self._client: AsyncResult[BlockingClient] = AsyncResult()
+        self._connection: AsyncResult[Connection] = AsyncResult()
         """Without a value while the user has no stream."""
-        self._receiver: gevent.Greenlet | None = None
+        self._return: gevent.Greenlet | None = None
+        """On the way back to a server that was lost."""
+        self._place: Place | None = None
+
+    @property
+    def place(self) -> Place:
+        """What it has from its start on."""
+        assert self._place is not None
+        return self._place
 
     def on_start(self) -> None:
-        """Log in. A user that cannot ends here."""
-        self._server, self._login = self.crowd.next_account()
+        """Log in. A user that cannot ends here; one that is stopped meanwhile waits for the answer, and ends then."""
         started_ns = time.monotonic_ns()
+        login = gevent.spawn(self._log_in, started_ns)
         try:
-            client = self._connect(self._login)
-        except BROKEN as error:
-            self._fire("login", since_ms(started_ns), exception=error)
-            raise GreenletExit from None  # not StopUser: locust prints a traceback for each in on_start
+            login.join()
         except GreenletExit:
-            waited_s = since_ms(started_ns) / 1000
-            self._fire("login", None, exception=TimeoutError(f"not logged in at the end, after {waited_s:.0f} s"))
+            login.join(LOST_AFTER_S)
+            if not login.ready():
+                login.kill()
+                error = TimeoutError(f"not logged in at the end, after {_seconds_since(started_ns):.0f} s")
+                self.figures.fail("login", error)
             raise
-        self._fire("login", since_ms(started_ns))
+        if self.jid is None:
+            raise GreenletExit  # not StopUser: locust prints a traceback for each in on_start
+
+    def _log_in(self, started_ns: int) -> None:
+        """Fire the row `login`; the user has no JID if it failed."""
+        try:
+            self._place = self.circle.take_place()
+            client = self._connect(self._place.login)
+        except (*BROKEN, NoAccount) as error:
+            self.figures.fail("login", error, started_ns)
+            return
+        self.figures.take("login", started_ns)
         self.jid = client.jid
-        self._client.set(client)
-        self._receiver = gevent.spawn(self._receive, client)
-        self.crowd.enter(client.jid)
+        self._begin(client)
+        self.circle.enter(client.jid)
+
+    def _begin(self, client: BlockingClient) -> None:
+        """Read from a stream, from now on."""
+        connection = Connection(client, self._on_child, self._on_lost)
+        self.crowd.connections.add(connection)
+        if self._connection.ready():
+            self._connection = AsyncResult()
+        self._connection.set(connection)
 
     def _connect(self, login: Login) -> BlockingClient:
-        ca_file = None if self._server.tls == "off" else str(self.crowd.lab.ca_file)
-        client = BlockingClient((self._server.host, self._server.c2s_port), login, ca_file)
-        if login.register:
-            keep_nothing(client)
-        client.send(b"<presence/>")
+        client = run.connect(self.place.server, login)
+        if self.jid is None:
+            self._prepare(client)
+        client.send(self.INITIAL_PRESENCE)
         return client
+
+    def _prepare(self, client: BlockingClient) -> None:
+        """What is done once, at the first login and before the initial presence."""
+        archiving.keep(client, "never")
+
+    def partner(self, cross_share: float) -> Jid | None:
+        """Another user of this class: with this probability in another domain, if there is a choice."""
+        return self.circle.partner(self.jid, cross_share) if self.jid else None
 
     def send_message(self, to: Jid, body: str, due_ns: int) -> None:
         """Write to another user of the crowd. `due_ns`: when it should have been sent, on time.monotonic_ns.
 
         Waits while the user has no stream.
         """
-        client = self._client.get()
-        kind = stamp.kind_of(client.jid, to)
-        message = InFlight(client.jid, to, kind, _sent_ns(due_ns))
+        connection = self._connection.get()
+        row = f"deliver {messages.kind_of(connection.jid, to)}"
         id = self.crowd.next_message_id()
-        self._send(client, id, message, stamp.message(to, id, body, Stamp(message.sent_ns, kind)))
+        message = InFlight(connection.jid, to, row, _sent_ns(due_ns))
+        self._send(connection, id, message, messages.message(to, id, body))
 
     def send_far(self, kind: FarKind, to: Jid, body: str, due_ns: int) -> None:
         """Write to a phone or a mailbox, and ask for a receipt. The rest is as in `send_message`."""
-        client = self._client.get()
-        message = InFlight(client.jid, to, kind, _sent_ns(due_ns))
+        connection = self._connection.get()
+        message = InFlight(connection.jid, to, f"deliver {kind}", _sent_ns(due_ns))
         id = self.crowd.next_message_id()
-        self._send(client, id, message, receipt.message(to, id, body))
+        self._send(connection, id, message, receipt.message(to, id, body))
 
     def on_stop(self) -> None:
         """Leave when all that is in flight has arrived; count what does not as lost; end the stream."""
-        jid, receiver = self.jid, self._receiver
-        if jid is None or receiver is None:
-            return
+        try:
+            if self.jid is not None:
+                self._settle_all(self.jid)
+        finally:
+            if self._place is not None:
+                self._end(self._place)
+            self.figures.hand_in()
+
+    def _settle_all(self, jid: Jid) -> None:
         ledger = self.crowd.ledger
-        self.crowd.leave(jid)
+        self.circle.leave(jid)
         try:
             ledger.wait_until_settled(jid, LOST_AFTER_S)
         finally:
             for message in ledger.give_up(jid):
                 lost = Lost(f"lost: no word of it within {LOST_AFTER_S:g} s after the end (indefinite)")
-                self._fire(f"deliver {message.kind}", None, exception=lost)
-            receiver.kill()
-            if self._client.ready():
-                with gevent.Timeout(CLOSE_TIMEOUT_S, False):
-                    self._client.get().close()
+                self.figures.fail(message.row, lost)
+            if self._return is not None:
+                self._return.kill()
 
-    def _send(self, client: BlockingClient, id: str, message: InFlight, raw: bytes) -> None:
+    def _end(self, place: Place) -> None:
+        """Remove an account that the user has made, and end the stream."""
+        client = self._taken_back()
+        if place.login.register and not self._unregister(place, client):
+            self.crowd.tell_left(place.login.jid)
+        if client is not None:
+            with gevent.Timeout(CLOSE_TIMEOUT_S, False):
+                client.close()
+        self.circle.give_back(place)
+
+    def _taken_back(self) -> BlockingClient | None:
+        """The client, which blocks again; None while there is no stream."""
+        if not self._connection.ready():
+            return None
+        connection: Connection = self._connection.get()
+        self._connection = AsyncResult()
+        self.crowd.connections.discard(connection)
+        return connection.stop()
+
+    def _unregister(self, place: Place, client: BlockingClient | None) -> bool:
+        """Over the user's stream, or over a new one where that is broken."""
+        with contextlib.suppress(*BROKEN), gevent.Timeout(UNREGISTER_TIMEOUT_S, False):
+            with contextlib.suppress(*BROKEN):
+                if client is not None:
+                    return unregister(client)
+            with run.connect(place.server, replace(place.login, register=False)) as again:
+                return unregister(again)
+        return False
+
+    def _send(self, connection: Connection, id: str, message: InFlight, raw: bytes) -> None:
         """Messages on a connection that breaks are in flight: they may have arrived, and are lost if they have not."""
         self.crowd.ledger.add(id, message)
+        self._write(connection, message.sent_ns, raw)
+
+    def _write(self, connection: Connection, due_ns: int, raw: bytes) -> None:
+        """Fires the row `send`."""
         try:
-            client.send(raw)
+            connection.send(raw)
         except OSError as error:
-            self._fire("send", since_ms(message.sent_ns), len(raw), error)
-            client.cut()  # for `_receive`, which connects again
-            self._lose(client)
+            self.figures.fail("send", error, due_ns, len(raw))
         else:
-            self._fire("send", since_ms(message.sent_ns), len(raw))
+            self.figures.take("send", due_ns, len(raw))
 
-    def _receive(self, client: BlockingClient) -> None:
-        """Read all stanzas, on this stream and on later ones."""
-        while True:
-            error: Exception = StreamLost("the server ended the stream")
-            try:
-                while (child := client.receive()) is not None:
-                    self._on_child(child)
-            except (OSError, StreamFailed, StreamError) as failure:
-                error = StreamLost(str(failure))
-            client.cut()
-            self._lose(client)
-            self._fire("stream", None, exception=error)
-            client = self._reconnect()
-            self._client.set(client)
+    def _on_lost(self, connection: Connection, error: Exception) -> None:
+        """From now on wait for the next stream, and see that there is one."""
+        self.crowd.connections.discard(connection)
+        self._connection = AsyncResult()
+        self.figures.fail("stream", StreamLost(str(error)))
+        self._return = gevent.spawn(self._come_back)
 
-    def _lose(self, client: BlockingClient) -> None:
-        """From now on wait for the next stream, unless the loss of this one is known already."""
-        if self._client.ready() and self._client.get() is client:
-            self._client = AsyncResult()
-
-    def _reconnect(self) -> BlockingClient:
+    def _come_back(self) -> None:
         """Try until the server accepts the user again, at intervals that grow and differ from user to user."""
         lost_ns, interval_s = time.monotonic_ns(), FIRST_RETRY_S
-        login = replace(self._login, register=False)
+        login = replace(self.place.login, register=False)
         why: Exception | None = None
         try:
             while True:
@@ -190,64 +244,51 @@ class XmppUser(User):
                     gevent.sleep(interval_s * self.crowd.rng.uniform(0.5, 1))
                     interval_s = min(2 * interval_s, LAST_RETRY_S)
                 else:
-                    self._fire("reconnect", since_ms(lost_ns))
-                    return client
+                    self.figures.take("reconnect", lost_ns)
+                    self._begin(client)
+                    return
         except GreenletExit:
-            missed_s = since_ms(lost_ns) / 1000
-            self._fire("reconnect", None, exception=StreamLost(f"not back at the end, after {missed_s:.0f} s: {why}"))
-            raise
+            missed = StreamLost(f"not back at the end, after {_seconds_since(lost_ns):.0f} s: {why}")
+            self.figures.fail("reconnect", missed)
 
     def _on_child(self, child: Slice) -> None:
-        if child.name != f"{CLIENT} message":
+        """What came; in gevent's hub, where nothing may wait."""
+        if child.name != MESSAGE:
             return
         id = child.attributes.get("id", "")
-        size_bytes = len(child.raw)
         if child.attributes.get("type") == "error":
             if message := self.crowd.ledger.remove(id):
-                self._fire(f"deliver {message.kind}", None, size_bytes, bounced(child))
-        elif stamp.PAYLOAD in child.payloads:
-            sent_ns, kind = stamp.read(child.raw)
-            arrived = self.crowd.ledger.remove(id) is not None
-            self._fire_delivery(kind, sent_ns if arrived else None, size_bytes)
+                self.figures.fail(message.row, bounced(child), size_bytes=len(child.raw))
         elif receipt.PAYLOAD in child.payloads:
-            message = self.crowd.ledger.remove(receipt.read(child.raw))
-            kind = message.kind if message else self._far_kind(child)
-            self._fire_delivery(kind, message.sent_ns if message else None, size_bytes)
+            self._on_delivered(receipt.read(child.raw), child, self._far_kind)
+        elif self.crowd.is_own_id(id):
+            self._on_delivered(id, child, self._kind)
 
-    def _far_kind(self, receipt_: Slice) -> str:
-        """The kind of a repeated receipt, by its sender."""
-        domain = receipt_.attributes.get("from", "").partition("/")[0].rpartition("@")[2]
-        far = self.crowd.lab.far.items()
-        return next((kind for kind, people in far if any(each.domainpart == domain for each in people)), "sms")
-
-    def _fire_delivery(self, kind: str, sent_ns: int | None, size_bytes: int) -> None:
-        """None: it was not in flight any more."""
-        if sent_ns is None:
+    def _on_delivered(self, id: str, child: Slice, kind: Callable[[Jid], str]) -> None:
+        """`kind`: of what is not in flight any more, by the sender of the child."""
+        message = self.crowd.ledger.remove(id)
+        if message is not None:
+            self.figures.take(message.row, message.sent_ns, len(child.raw))
+        elif sender := sender_of(child):
             repeated = Repeated("arrived again, or after it was counted as lost")
-            self._fire(f"deliver {kind}", None, size_bytes, repeated)
-        else:
-            self._fire(f"deliver {kind}", since_ms(sent_ns), size_bytes)
+            self.figures.fail(f"deliver {kind(sender)}", repeated, size_bytes=len(child.raw))
 
-    def _fire(
-        self, name: str, response_time_ms: float | None, size_bytes: int = 0, exception: Exception | None = None
-    ) -> None:
-        self.environment.events.request.fire(
-            request_type="XMPP",
-            name=name,
-            response_time=response_time_ms,
-            response_length=size_bytes,
-            exception=exception,
-            context=self.context(),
-        )
+    def _kind(self, sender: Jid) -> str:
+        return messages.kind_of(sender, self.place.login.jid)
+
+    def _far_kind(self, sender: Jid) -> str:
+        for kind, people in self.crowd.lab.far.items():
+            if any(each.domainpart == sender.domainpart for each in people):
+                return kind
+        return "sms"
 
 
 def _sent_ns(due_ns: int) -> int:
     return min(due_ns, time.monotonic_ns())  # a timer may fire a moment early
 
 
-def since_ms(begin_ns: int) -> float:
-    """Milliseconds since then, on time.monotonic_ns."""
-    return (time.monotonic_ns() - begin_ns) / 1e6
+def _seconds_since(begin_ns: int) -> float:
+    return (time.monotonic_ns() - begin_ns) / 1e9
 
 
 def bounced(child: Slice) -> Bounced:
@@ -257,32 +298,9 @@ def bounced(child: Slice) -> Bounced:
     return Bounced(f"came back: {error.condition} (definite)")
 
 
-@cache
-def crowd() -> Crowd:
-    """The users of this process. Raises LabUnusable.
-
-    Created at the first use: a worker may have to start users before locust's `init` event is over.
-    """
-    return Crowd(lab.find(os.environ, Path.cwd()), secrets.token_hex(4), secrets.token_urlsafe(), Random())
-
-
-def find_lab(runner: Runner, **_: Any) -> None:
-    """End locust with the reason if no load can be put on the lab. Its workers leave this to the master."""
+def sender_of(child: Slice) -> Jid | None:
+    """Who has sent it; None for an invalid address."""
     try:
-        found = crowd().lab
-        if isinstance(runner, WorkerRunner):
-            return
-        found.check()
-    except lab.LabUnusable as error:
-        sys.exit(f"locust: {error}")
-    if runner.environment.parsed_options and runner.environment.parsed_options.run_time == 0:
-        sys.exit("locust: with a run time of 0 locust never ends; give one such as 30s, or none to run until Ctrl-C")
-    where = ", ".join(f"{server.domain} at {server.host}:{server.c2s_port}" for server in found.servers)
-    log.info("Lab %s: %s", found.name, where)
-
-
-events.init.add_listener(find_lab)
-events.init.add_listener(ending.listen)
-events.test_stopping.add_listener(ending.stop_workers_users)
-events.test_stop.add_listener(ending.await_csv)
-events.quitting.add_listener(ending.stop_own_users)
+        return Jid.parse(child.attributes.get("from", ""))
+    except JidError:
+        return None

@@ -5,36 +5,47 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TypeVar
 
 from cluster.kinds.ejabberd import EJABBERD
 from cluster.kinds.prosody import PROSODY
 from loadtests.bench import report
 from loadtests.bench.measure import WAYS, Extent, Side
 from loadtests.bench.ours import OURS
-from loadtests.bench.pair import Contender
+from loadtests.bench.pair import Contender, Pair
 from loadtests.bench.peer import contender
 
-CONTENDERS = (OURS, contender(EJABBERD), contender(PROSODY))
+PEERS = (contender(EJABBERD), contender(PROSODY))
+CONTENDERS = (OURS, *PEERS)
+S = TypeVar("S")
 NO_MORE_AFTER_S = 780.0
 """No further round starts that would end later; the first one is always done."""
 
 
 def compare(extent: Extent, rounds: int, tell: Callable[[str], None]) -> str:
     """Measure, save the figures, and return the table."""
-    present = [each for each in CONTENDERS if not each.missing]
-    for each in CONTENDERS:
+    present = those_present(CONTENDERS, tell)
+    found = in_rounds(lambda: _round(present, extent, tell), rounds, tell)
+    tell(f"all figures: {report.save('compare', {'machine': report.machine(), 'found': found})}")
+    return report.table("C1-S1-S2-C3, in the clear", report.TARGETS, found)
+
+
+def those_present(contenders: Sequence[Contender], tell: Callable[[str], None]) -> list[Contender]:
+    """Those that can be started on this machine."""
+    for each in contenders:
         if each.missing:
             tell(f"{each.name} is skipped: {each.missing}")
-    found = _rounds(present, extent, rounds, tell)
-    tell(f"all figures: {report.save('compare', {'machine': report.machine(), 'found': found})}")
-    return report.table(found)
+    return [each for each in contenders if not each.missing]
 
 
-def _rounds(contenders: Sequence[Contender], extent: Extent, rounds: int, tell: Callable[[str], None]) -> report.Found:
-    found: dict[str, defaultdict[str, list[float]]] = {each.name: defaultdict(list) for each in contenders}
+def in_rounds(
+    measure: Callable[[], Mapping[str, report.Figures]], rounds: int, tell: Callable[[str], None]
+) -> report.Found:
+    """The figures of several rounds, as far as the time allows. `measure`: those of one, by contender."""
+    found: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     begun_s = time.monotonic()
     for done in range(rounds):
         passed_s = time.monotonic() - begun_s
@@ -42,26 +53,38 @@ def _rounds(contenders: Sequence[Contender], extent: Extent, rounds: int, tell: 
             tell(f"no time for more than {done} rounds: {passed_s:.0f} s have passed")
             break
         tell(f"round {done + 1} of {rounds}")
-        for name, side in _round(contenders, extent, tell).items():
-            for key, values in side.found.items():
+        for name, figures in measure().items():
+            for key, values in figures.items():
                 found[name][key] += values
     return found
 
 
-def _round(contenders: Sequence[Contender], extent: Extent, tell: Callable[[str], None]) -> dict[str, Side]:
+def _round(contenders: Sequence[Contender], extent: Extent, tell: Callable[[str], None]) -> dict[str, report.Figures]:
     with ExitStack() as up:
         sides: dict[str, Side] = {}
         for each in contenders:
-            tell(f"  {each.name} starts")
-            folder = Path(up.enter_context(tempfile.TemporaryDirectory(prefix="xmpplab-bench-")))
-            sides[each.name] = Side(up.enter_context(each.start(folder)))
+            sides[each.name] = Side(start(each, up, tell))
             sides[each.name].rest(extent.idle_sessions)
         for tls in (False, True):
             with ExitStack() as closing:
                 for side in sides.values():
                     side.log_in(tls, closing)
                 _load([*sides.values()], "TLS" if tls else "plain", extent, tell)
-    return sides
+    return {name: side.found for name, side in sides.items()}
+
+
+def start(contender: Contender, up: ExitStack, tell: Callable[[str], None]) -> Pair:
+    """A pair, in a new folder, until `up` closes."""
+    tell(f"  {contender.name} starts")
+    folder = Path(up.enter_context(tempfile.TemporaryDirectory(prefix="xmpplab-bench-")))
+    return up.enter_context(contender.start(folder))
+
+
+def turns(sides: Sequence[S], count: int) -> Iterator[S]:
+    """Each of them this number of times, so that none always follows the same other one."""
+    for turn in range(count):
+        for number in range(len(sides)):
+            yield sides[(turn + number) % len(sides)]
 
 
 def _load(sides: Sequence[Side], security: str, extent: Extent, tell: Callable[[str], None]) -> None:
@@ -70,6 +93,5 @@ def _load(sides: Sequence[Side], security: str, extent: Extent, tell: Callable[[
             side.begin(way)
         for label, (rate, for_s) in extent.loads.items():
             tell(f"  {way} {security} {label}")
-            for turn in range(extent.turns):
-                for number in range(len(sides)):  # in turns, so that none always follows the same other one
-                    sides[(turn + number) % len(sides)].load(way, f"{security} {label}", rate, for_s)
+            for side in turns(sides, extent.turns):
+                side.load(way, f"{security} {label}", rate, for_s)

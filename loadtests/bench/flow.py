@@ -10,13 +10,11 @@ from random import Random
 
 from cluster.xmpp.jid import Jid
 from loadtests.bench.cost import Processes
-from loadtests.bench.crew import Crew
+from loadtests.bench.crew import DRAIN_S, Crew, FlowBroken
 from loadtests.bench.line import Line
 
 WARM_UP_S = 0.5
 """The first messages open the link between the domains, and fill caches."""
-DRAIN_S = 20.0
-"""Time limit for the arrival of the last messages."""
 DRAIN_STEP_S = 0.001
 """How often to look whether all have arrived."""
 SEED = 3920
@@ -24,16 +22,12 @@ SEED = 3920
 _END = b"</message>"
 _STAMP = re.compile(rb"<body>(\d+) ")
 _ERROR = re.compile(rb"<message[^>]* type=['\"]error")
-_TEXT = (
-    b" But, soft! what light through yonder window breaks? It is the east, and Juliet is the sun. "
+TEXT = (
+    b"But, soft! what light through yonder window breaks? It is the east, and Juliet is the sun. "
     b"Arise, fair sun, and kill the envious moon</body><active xmlns='http://jabber.org/protocol/chatstates'/>"
     b"<request xmlns='urn:xmpp:receipts'/></message>"
 )
 """Some 330 bytes in all: what a chat client sends for two lines of text."""
-
-
-class FlowBroken(Exception):
-    """Messages were lost or returned: there is nothing to measure."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +75,14 @@ class Flow:
         """Messages per second in all, at random times (a Poisson process), independent of earlier ones."""
         return self._measured(for_s, _Timetable(self._ways, rate))
 
+    def batches(self, senders: int, each: int, more: bytes, count: int, pause_s: float) -> None:
+        """`count` times: this number of senders send `each` messages at once, longer by `more`; all arrive; a pause."""
+        for _ in range(count):
+            for way in self._ways[:senders]:
+                way.send([time.monotonic_ns()] * each, more)
+            self._drain()
+            self._crew.rest(pause_s)
+
     def _measured(self, for_s: float, timetable: _Timetable | None) -> Measured:
         self._go_on(WARM_UP_S, timetable)
         self.latencies_ns.clear()
@@ -126,10 +128,10 @@ class _Way:
         self._sender.on_data = _refuse_errors
         self._receiver.on_data = self._on_data
 
-    def send(self, due_ns: list[int]) -> None:
-        """One message for each of these times."""
+    def send(self, due_ns: list[int], more: bytes = b"") -> None:
+        """One message for each of these times, with `more` text."""
         begin = self._begin
-        self._sender.send(b"".join([b"%b%d%b" % (begin, each, _TEXT) for each in due_ns]))
+        self._sender.send(b"".join([b"%b%d %b%b" % (begin, each, more, TEXT) for each in due_ns]))
         self._flow.sent += len(due_ns)
 
     def _on_data(self, data: bytes) -> None:

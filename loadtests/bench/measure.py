@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -47,6 +46,20 @@ class Extent:
 QUICK = Extent(1, 1.0, (2.0, 1.0), 100)
 
 
+def resting_kib(pair: Pair, sessions: int, *, tls: bool) -> float:
+    """Memory of an idle session: the growth of all processes by so many, after the first ones."""
+    server, name = pair.servers[0], "secure" if tls else "idle"
+    with crew(pair, tls=tls) as clients:
+        for number in range(EARLY_SESSIONS):
+            clients.log_in(server, f"{name}early{number}", register=True)
+        clients.rest(SETTLE_S)
+        before_kib = pair.processes.memory_kib()
+        for number in range(sessions):
+            clients.log_in(server, f"{name}{number}", register=True)
+        clients.rest(SETTLE_S)
+        return (pair.processes.memory_kib() - before_kib) / sessions
+
+
 class Side:
     """A pair that is measured next to others, and its figures: of each a value for each turn."""
 
@@ -56,18 +69,13 @@ class Side:
         self.found: defaultdict[str, list[float]] = defaultdict(list)
         self.found["start_s"].append(pair.start_s)
 
+    def found_of(self, way: str) -> dict[str, list[float]]:
+        """The figures of this way alone."""
+        return {name: values for name, values in self.found.items() if name.startswith(way)}
+
     def rest(self, sessions: int) -> None:
         """Memory of idle sessions; first of all, before anything else has happened."""
-        server, processes = self._pair.servers[0], self._pair.processes
-        with crew(self._pair, tls=False) as clients:
-            for number in range(EARLY_SESSIONS):
-                clients.log_in(server, f"early{number}", register=True)
-            _settle(clients)
-            before_kib = processes.memory_kib()
-            for number in range(sessions):
-                clients.log_in(server, f"idle{number}", register=True)
-            _settle(clients)
-            self.found["session_kib"].append((processes.memory_kib() - before_kib) / sessions)
+        self.found["session_kib"].append(resting_kib(self._pair, sessions, tls=False))
 
     def log_in(self, tls: bool, closing: ExitStack) -> None:
         """Senders and receivers, until `closing`; with TLS the same accounts again."""
@@ -94,12 +102,6 @@ class Side:
 def load(flow: Flow, rate: int, for_s: float) -> Measured:
     """`rate`: messages per second in all; 0 for as many as go through."""
     return flow.paced(rate, for_s) if rate else flow.saturated(WINDOW, for_s)
-
-
-def _settle(clients: Crew) -> None:
-    until_s = time.monotonic() + SETTLE_S
-    while (left_s := until_s - time.monotonic()) > 0:
-        clients.serve(left_s)
 
 
 def flows(clients: Crew, pair: Pair, *, register: bool) -> dict[str, Flow]:

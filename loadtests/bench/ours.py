@@ -40,12 +40,13 @@ def running(folder: Path, domains: list[str], change: dict[str, Any] | None = No
             took_s = since_s()
         found = lab.find({}, folder)
         servers = tuple(Server(each.domain, each.host, each.c2s_port) for each in found.servers)
-        yield Pair(servers, str(found.ca_file), Processes([_supervisor(folder)]), took_s)
+        yield Pair(servers, found.servers[0].ca_file or "", Processes([_supervisor(folder)]), took_s)
     finally:
         _xmpplab(folder, "down")
 
 
 class _Node(msgspec.Struct):
+    name: str
     pid: int | None
 
 
@@ -53,10 +54,16 @@ class _Overview(msgspec.Struct):
     nodes: list[_Node]
 
 
+def processes(folder: Path) -> dict[str, Processes]:
+    """The nodes of the running lab by their names, without those that have no process of their own."""
+    shown = msgspec.json.decode(_xmpplab(folder, "ps", "--format", "json"), type=_Overview)
+    return {node.name: Processes([node.pid]) for node in shown.nodes if node.pid is not None}
+
+
 def _supervisor(folder: Path) -> int:
     """Process id of the ancestor of all others."""
-    shown = msgspec.json.decode(_xmpplab(folder, "ps", "--format", "json"), type=_Overview)
-    return psutil.Process(shown.nodes[0].pid).ppid()
+    [first, *_] = (pid for each in processes(folder).values() for pid in each.pids())
+    return psutil.Process(first).ppid()
 
 
 def _xmpplab(folder: Path, *arguments: str) -> bytes:

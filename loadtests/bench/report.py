@@ -20,7 +20,9 @@ _AT_1000 = f"C1-S1-S2-C3 plain {RATES[0]}/s"
 _SATURATED = "C1-S1-S2-C3 plain saturated"
 
 
-Found = Mapping[str, Mapping[str, Sequence[float]]]
+Figures = Mapping[str, Sequence[float]]
+"""By figure: its values."""
+Found = Mapping[str, Figures]
 """By contender and figure: the values; the same index in two lists is the same turn."""
 
 
@@ -69,11 +71,14 @@ TARGETS = (
 _UNITS = {
     "cpu_us": "CPU per message, µs", "per_s": "messages/s", "p50_ms": "p50, ms", "p99_ms": "p99, ms",
     "p99.9_ms": "p99.9, ms", "load_us": "CPU of the load itself per message, µs",
+    "copy_us": "CPU per copy, µs", "first_ms": "first copy, ms", "last_ms": "last copy, ms",
 }  # fmt: skip
 _NAMES = {
     "start_s": "start-up of the pair, s",
     "session_kib": "memory per idle session, KiB",
     "login_cpu_ms": "CPU per login (SCRAM over TLS), ms",
+    "room_kib": "memory per idle room, KiB",
+    "occupant_kib": "memory per occupant, KiB",
 }
 
 
@@ -82,15 +87,15 @@ def ratio(ours: Sequence[float], peer: Sequence[float]) -> float | None:
     return median(a / b for a, b in zip(ours, peer, strict=True)) if peer and min(peer) > 0 else None
 
 
-def table(found: Found) -> str:
+def table(heading: str, targets: Sequence[Target], found: Found) -> str:
     """Targets, then every figure, in Markdown."""
-    return "\n".join([*_targets(found), "", *figures(found)])
+    return "\n".join([*_targets(heading, targets, found), "", *figures(found)])
 
 
-def _targets(found: Found) -> Iterator[str]:
-    yield "| C1-S1-S2-C3, in the clear | target | found | |"
+def _targets(heading: str, targets: Sequence[Target], found: Found) -> Iterator[str]:
+    yield f"| {heading} | target | found | |"
     yield "| --- | --- | --- | --- |"
-    for target in TARGETS:
+    for target in targets:
         value = target.value(found)
         shown = "" if value is None else f"{value:.2f}"
         yield f"| {target.what} | {target.words} | {shown} | {target.verdict(found)} |"
