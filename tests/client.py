@@ -31,7 +31,7 @@ class Wire(StringTransport):
     producer: Any
 
     def __init__(self) -> None:
-        super().__init__(lenient=True)  # type: ignore[no-untyped-call]
+        super().__init__(lenient=True)
         self.written = b""
         """What the client has not read."""
         self._is_full = False
@@ -75,7 +75,7 @@ class Connection:
         self.streams = streams
         self._unsent = b""
         self._protocol = streams.buildProtocol(None)
-        self._protocol.makeConnection(self.wire)  # type: ignore[no-untyped-call]
+        self._protocol.makeConnection(self.wire)
 
     def send(self, data: str | bytes) -> None:
         """Queue bytes; `Network.settle` moves them."""
@@ -88,7 +88,7 @@ class Connection:
     def drop(self) -> None:
         """The connection is lost without a goodbye."""
         self.is_closed = True
-        self._protocol.connectionLost(Failure(ConnectionLost()))  # type: ignore[no-untyped-call]
+        self._protocol.connectionLost(Failure(ConnectionLost()))
 
     def pump(self) -> bool:
         """Move one read and one write; whether there was anything to move."""
@@ -106,7 +106,7 @@ class Connection:
             moved = True
         if self.wire.disconnected or (self.wire.disconnecting and not self.wire.written):
             self.is_closed = True
-            self._protocol.connectionLost(Failure(ConnectionDone()))  # type: ignore[no-untyped-call]
+            self._protocol.connectionLost(Failure(ConnectionDone()))
             moved = True
         return moved
 

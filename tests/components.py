@@ -76,7 +76,7 @@ class Cable(Connection):
 
     def drop(self) -> None:
         super().drop()
-        self.near.connectionLost(Failure(ConnectionLost()))  # type: ignore[no-untyped-call]
+        self.near.connectionLost(Failure(ConnectionLost()))
 
     def pump(self) -> bool:
         if self.is_closed:
@@ -92,10 +92,10 @@ class Cable(Connection):
         is_near_done = near.disconnecting and not near.written and not self._unsent
         if not self.is_closed and (is_near_done or near.disconnected):
             self.is_closed = True
-            self._protocol.connectionLost(Failure(ConnectionDone()))  # type: ignore[no-untyped-call]
+            self._protocol.connectionLost(Failure(ConnectionDone()))
         if self.is_closed:
             near.disconnecting = True
-            self.near.connectionLost(Failure(ConnectionDone()))  # type: ignore[no-untyped-call]
+            self.near.connectionLost(Failure(ConnectionDone()))
         return moved
 
 
@@ -113,7 +113,7 @@ class MemoryEndpoint:
     def connect(self, factory: Any) -> Deferred[Any]:
         self.attempts += 1
         if self.is_down:
-            return fail(ConnectionRefusedError())  # type: ignore[no-untyped-call]
+            return fail(ConnectionRefusedError())
         protocol = factory.buildProtocol(None)
         self.cable = Cable(self._network.servers[self._domain].components, protocol)
         self._network.add(self.cable)

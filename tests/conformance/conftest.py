@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conformance import peers
+from tests.conformance.eventing import Scene
 from tests.conformance.ours import ours
 from tests.conformance.peers import PEERS
 from tests.conformance.report import Outcomes
@@ -54,9 +55,11 @@ def _running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         return
     if reason := peers.SERVERS[name].missing:
         pytest.skip(reason)
-    Wire.patience_s = PEER_PATIENCE_S
     with PEERS[name](folder) as started:
+        started.warm_up()
+        usual_s, Wire.patience_s = Wire.patience_s, PEER_PATIENCE_S
         yield started
+        Wire.patience_s = usual_s
 
 
 @pytest.fixture
@@ -64,3 +67,9 @@ def site(_running: Site) -> Iterator[Site]:
     """The servers; connections that a test makes end with it."""
     yield _running
     _running.close_clients()
+
+
+@pytest.fixture
+def scene(site: Site) -> Scene:
+    """An account, its contact and a stranger, of publish-subscribe."""
+    return Scene(site)

@@ -21,6 +21,10 @@ class NameServer:
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
+    def add(self, domain: str, port: int) -> None:
+        """One more domain."""
+        self._ports[domain] = port
+
     def close(self) -> None:
         """No more answers."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as waker:

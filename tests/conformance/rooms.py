@@ -60,7 +60,7 @@ class Room:
 
 
 def own(got: list[Element], nick: str) -> Element:
-    """The self-presence among what somebody got who entered; a room may send more before and behind it."""
+    """The self-presence among what somebody got who entered; a room may send more before and after it."""
     found = [each for each in got if each.tag == f"{CLIENT}presence" and (each.get("from") or "").endswith(f"/{nick}")]
     assert len(found) == 1
     return found[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 import pytest
@@ -29,7 +30,7 @@ class Rule:
 
     @property
     def order(self) -> tuple[Any, ...]:
-        """Where it stands in the standards: chapters by number, appendices behind them."""
+        """Where it stands in the standards: chapters by number, appendices after them."""
         parts = [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in self.section.split(".")]
         return (self.rfc, parts, self.level, self.text)
 
@@ -44,29 +45,16 @@ def rule(rfc: str, section: str, level: Level, text: str) -> Callable[[Test], Te
     return declare
 
 
-def core(section: str, level: Level, text: str) -> Callable[[Test], Test]:
-    """A rule of RFC 6120."""
-    return rule("RFC 6120", section, level, text)
-
-
-def im(section: str, level: Level, text: str) -> Callable[[Test], Test]:
-    """A rule of RFC 6121."""
-    return rule("RFC 6121", section, level, text)
-
-
-def muc(section: str, level: Level, text: str) -> Callable[[Test], Test]:
-    """A rule of XEP-0045."""
-    return rule("XEP-0045", section, level, text)
-
-
-def pubsub(section: str, level: Level, text: str) -> Callable[[Test], Test]:
-    """A rule of XEP-0060."""
-    return rule("XEP-0060", section, level, text)
-
-
-def pep(section: str, level: Level, text: str) -> Callable[[Test], Test]:
-    """A rule of XEP-0163."""
-    return rule("XEP-0163", section, level, text)
+core = partial(rule, "RFC 6120")
+im = partial(rule, "RFC 6121")
+muc = partial(rule, "XEP-0045")
+pubsub = partial(rule, "XEP-0060")
+pep = partial(rule, "XEP-0163")
+external = partial(rule, "XEP-0178")
+sm = partial(rule, "XEP-0198")
+dialback = partial(rule, "XEP-0220")
+bidi = partial(rule, "XEP-0288")
+limits = partial(rule, "XEP-0478")
 
 
 def not_kept(reason: str) -> pytest.MarkDecorator:

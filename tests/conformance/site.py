@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
 
+from tests.conformance.federation import Peer, Place
 from tests.conformance.wire import CLIENT, Element, Wire, bound_jid
 
 PASSWORD = "secret"
@@ -24,6 +26,8 @@ class Domain:
     name: str
     address: tuple[str, int]
     ca_file: str = ""
+    s2s: tuple[str, int] = ("", 0)
+    """Where other servers connect; they speak in clear where the clients do."""
 
 
 @dataclass
@@ -36,9 +40,12 @@ class Site:
     there: Domain
     """The same, on another server."""
     secured: Domain
-    """STARTTLS is mandatory."""
-    versions: str = ""
-    _open: list[Wire] = field(default_factory=list)
+    """STARTTLS is mandatory, for clients and for servers."""
+    place: Callable[[], Place] = Place.nowhere
+    """A domain that no test has played yet."""
+    flawed: Callable[[str], Place] = Place.nowhere
+    """A domain whose certificate has this flaw (cluster.lab.provision.ca.FLAWS)."""
+    _open: list[Wire | Peer] = field(default_factory=list)
 
     @property
     def rooms(self) -> str:
@@ -51,6 +58,12 @@ class Site:
         self._open.append(wire)
         return wire
 
+    def peer(self, flaw: str = "") -> Peer:
+        """A server of another domain, which the test plays."""
+        peer = Peer(self.flawed(flaw) if flaw else self.place())
+        self._open.append(peer)
+        return peer
+
     def account(self, domain: Domain | None = None) -> str:
         """The localpart of a new account."""
         domain = domain or self.here
@@ -61,7 +74,7 @@ class Site:
         return name
 
     def authenticated(self, domain: Domain | None = None, name: str = "") -> tuple[Wire, str]:
-        """A connection that is logged in and has read the features behind the login, and its localpart."""
+        """A connection that is logged in and has read the features after the login, and its localpart."""
         domain = domain or self.here
         wire = self.wire(domain)
         wire.open(domain.name)
@@ -93,6 +106,11 @@ class Site:
         user.sync()
         contact.sync()
         return user, contact
+
+    def warm_up(self) -> None:
+        """Both servers have written to each other: some need seconds for the first stanza, of which no rule speaks."""
+        for here, there in ((self.here, self.there), (self.there, self.here)):
+            self.client(here).sync(there.name)
 
     def lacks(self, reason: str) -> None:
         """A server may lack what this test is about: the test says nothing of a peer, and fails for ours."""
@@ -137,7 +155,7 @@ class Client(Wire):
         return self.before
 
     def mark(self, receiver: Client) -> list[Element]:
-        """What the receiver got until a message came that this client sends now, behind all it sent before."""
+        """What the receiver got until a message came that this client sends now, after all it sent before."""
         token = new_name("mark")
         self.send(f"<message to='{receiver.jid}' id='{token}' type='chat'><body>mark</body></message>")
         return receiver.until(lambda child: child.get("id") == token)[:-1]

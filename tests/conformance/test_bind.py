@@ -11,7 +11,7 @@ from tests.conformance.wire import BIND, STREAMS, Wire, bound_jid, error_of
 BIND_NS = "urn:ietf:params:xml:ns:xmpp-bind"
 
 
-@core("7.4", "MUST", "The features behind the login include <bind/>.")
+@core("7.4", "MUST", "The features after the login include <bind/>.")
 @core("7.4", "MUST NOT", "The features before the login do not.")
 @core("7.3.1", "MUST", "Binding is mandatory to negotiate.")
 def test_offer(site: Site) -> None:

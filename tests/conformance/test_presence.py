@@ -201,7 +201,7 @@ def test_ungraceful_end(site: Site, remote: bool, end: str) -> None:
     contact.presence_of("unavailable", user.jid)
 
 
-@im("4.5.2", "MUST", "Presence behind unavailable presence is initial presence again.")
+@im("4.5.2", "MUST", "Presence after unavailable presence is initial presence again.")
 @remote
 def test_available_again(site: Site, remote: bool) -> None:
     user, contact = friends(site, remote)

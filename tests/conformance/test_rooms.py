@@ -32,10 +32,10 @@ def condition(answer: Element) -> str:
 
 @muc("7.1", "MUST", "Others' presence, then one's own, then history, then the subject, then what is live.")
 @muc("7.2.2", "MUST", "A new occupant gets the presence of all that are in the room.")
-@muc("7.2.2", "MUST", "Its own presence has status 110, and comes behind that of all others.")
+@muc("7.2.2", "MUST", "Its own presence has status 110, and comes after that of all others.")
 @muc("7.2.2", "MUST", "All occupants get the presence of the new one, with role and affiliation.")
 @muc("7.2.13", "MUST", "History is stamped with delays from the room.")
-@muc("7.2.15", "defined", "The subject is sent behind the history, in a message without a body.")
+@muc("7.2.15", "defined", "The subject is sent after the history, in a message without a body.")
 def test_order_of_events(room: Room, owner: Client, guest: Client) -> None:
     room.say(owner, "hello")
     owner.until(lambda child: child.get("id") == "hello")
@@ -138,7 +138,7 @@ def test_locked(site: Site, owner: Client, guest: Client) -> None:
 def test_history(room: Room, owner: Client, guest: Client, wanted: str, expected: list[str]) -> None:
     for body in ("one", "two"):
         room.say(owner, body)
-        owner.until(lambda child, body=body: child.get("id") == body)  # type: ignore[misc]
+        owner.until(lambda child, body=body: child.get("id") == body)
     got = room.enter(guest, "guest", f"<history {wanted}/>")
     bodies = [child.findtext(f"{CLIENT}body") for child in got]
     assert [body for body in bodies if body] == expected
@@ -263,7 +263,7 @@ def test_subject(room: Room, owner: Client, guest: Client) -> None:
     guest.send(f"<message to='{room.jid}' type='groupchat'><subject>hate</subject></message>")
     refused = guest.until(lambda child: child.tag == f"{CLIENT}message")[-1]
     if refused.get("type") != "error":
-        pytest.skip("whoever is in the room may change the subject by default")
+        pytest.skip("occupants may change the subject by default")
     assert condition(refused) == "forbidden"
     owner.send(f"<message to='{room.jid}' type='groupchat'><subject>love</subject></message>")
     assert guest.until(is_subject)[-1].findtext(f"{CLIENT}subject") == "love"

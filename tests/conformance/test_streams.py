@@ -12,7 +12,7 @@ from tests.conformance.wire import CLIENT, LANG, STREAMS, Ended, Silence, Wire
 
 
 @core("4.1", "MUST", "The receiving entity negotiates a stream in the opposite direction, the response stream.")
-@core("4.3.2", "MUST", "To a header of version 1.0 or more it sends <features/> behind its own stream header.")
+@core("4.3.2", "MUST", "To a header of version 1.0 or more it sends <features/> after its own stream header.")
 @core("4.5", "MUST", "A client may use the same TCP connection for both streams.")
 def test_response_stream(site: Site) -> None:
     wire = site.wire()

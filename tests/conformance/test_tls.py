@@ -45,7 +45,7 @@ def test_offer(site: Site) -> None:
     assert mechanisms(features) == []
 
 
-@core("5.4.2.3", "MUST", "A server that proceeds says <proceed/>, and TLS begins right behind it.")
+@core("5.4.2.3", "MUST", "A server that proceeds says <proceed/>, and TLS begins right after it.")
 @core("5.3.2", "MUST", "After TLS the stream restarts.")
 @core("5.4.3.3", "MUST", "The new stream has a new id.")
 @core("5.4.3.3", "MUST NOT", "STARTTLS is not offered again.")
@@ -96,7 +96,7 @@ def test_broken_handshake(site: Site) -> None:
     assert b"</stream" not in wire.expect_eof()
 
 
-@core("5.4.3.3", "MUST", "What came before TLS is discarded: what was sent behind <starttls/> is never executed.")
+@core("5.4.3.3", "MUST", "What came before TLS is discarded: what was sent after <starttls/> is never executed.")
 def test_injected_commands(site: Site) -> None:
     wire = opened(site)
     wire.send(

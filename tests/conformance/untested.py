@@ -7,7 +7,6 @@ from typing import Literal
 
 from tests.conformance.rules import Level, Rule
 
-_NO_S2S = "no XMPP stream runs between our servers: the router's ACL and its reader check the domains (tests/ports)"
 _NO_EXTERNAL = "clients have no certificates here, so EXTERNAL is not on offer"
 _OPERATOR = "an operator's limit; the lab has none by design, load is what it is for"
 
@@ -30,26 +29,18 @@ def _im(section: str, level: Level, text: str, reason: str, *, kept: bool = True
 
 
 UNTESTED = [
-    _core("4.7.1", "MUST", "A server's own initial header has a 'from'.", _NO_S2S),
-    _core("4.7.2", "MUST", "The response header to a server has a 'to'.", _NO_S2S),
-    _core("4.8.3", "MUST", "'jabber:server' is supported between servers.", _NO_S2S, kept=False),
     _core("4.9.3.19", "SHOULD NOT", "see-other-host is not sent before the stream is protected.", "it is never sent"),
     _core("4.9.3.21", "SHOULD NOT", "undefined-condition is not used alone.", "it is never sent"),
     _core("5.4.3.1", "SHOULD", "The server asks the client for a certificate.", _NO_EXTERNAL, kept=False),
     _core("5.4.3.1", "MUST", "A certificate that the client presents is validated.", _NO_EXTERNAL),
     _core("6.3.4", "SHOULD", "EXTERNAL is offered to who has a certificate, first in the list.", _NO_EXTERNAL),
     _core("6.3.6", "MUST", "After a SASL security layer application state is discarded.", "no mechanism has one"),
-    _core("8.1.1.2", "MUST", "Between servers: no 'to', or one of another domain, closes the stream.", _NO_S2S),
-    _core("8.1.2.2", "MUST", "Between servers: no 'from', or one of another domain, closes the stream.", _NO_S2S),
-    _core("10.1", "MUST", "Stanzas to a remote domain go over one output stream.", _NO_S2S),
     _core("13.8.2", "MUST", "TLS_RSA_WITH_AES_128_CBC_SHA is supported.",
           "RFC 9325 section 4.1 forbids its key exchange today; TLS 1.2 and 1.3 with their modern suites", kept=False),
-    _core("13.8.4", "MUST", "EXTERNAL with certificates is supported.", _NO_EXTERNAL, kept=False),
     _core("13.9.4", "SHOULD", "Minimal criteria for the strength of passwords are enforced.",
           "a lab's passwords are known to all", kept=False),
     _core("13.12", "SHOULD", "TCP connections, and attempts, of one IP address can be limited.", _OPERATOR, kept=False),
     _core("13.12", "SHOULD", "The bandwidth of a client can be limited.", _OPERATOR, kept=False),
-    _core("13.14", "SHOULD", "Federation uses TLS and SASL.", _NO_S2S, kept=False),
     _im("2.1.4", "MUST", "Where there is no roster the answer is item-not-found.", "every account has one"),
     _im("A.3.2", "SHOULD", "unsubscribe is answered with unsubscribed.",
           "no client can see it; an answer that comes late would end a request that was made anew", kept=False),

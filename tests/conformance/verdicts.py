@@ -32,7 +32,7 @@ VERDICTS: dict[str, dict[str, str]] = {
         "test_failure": "the rule: 5.4.2.2 wants <failure/>; Prosody ends the stream with an error instead",
         "test_end_of_tls": "the rule: 4.4; ejabberd ends the connection without close_notify",
         "test_renegotiation": "the rule: 5.3.5; ejabberd neither renegotiates nor ends the connection",
-        "test_injected_commands": "the rule: Prosody answers in the clear what came behind <starttls/>",
+        "test_injected_commands": "the rule: Prosody answers in the clear what came after <starttls/>",
         "test_order_of_mechanisms": "a SHOULD: Prosody lists PLAIN ahead of SCRAM",
         "test_from_of_the_header": "a SHOULD that none keeps",
         "test_scram_plus": (
@@ -83,7 +83,7 @@ VERDICTS: dict[str, dict[str, str]] = {
         "test_approval": "the rule: 3.1.6 has the stanza ahead of the push; ejabberd turns them round",
         "test_cancellation": "the rule: 3.2.3, as for approvals",
         "test_unsubscribe": "the rule: 3.3.3, as for approvals",
-        "test_order_of_a_cancellation": "the rule: 3.2.2; Prosody sends unavailable behind unsubscribed",
+        "test_order_of_a_cancellation": "the rule: 3.2.2; Prosody sends unavailable after unsubscribed",
         "test_pre_approval": "the rule: Prosody pushes a pre-approval only within its own domain",
         "test_presence_behind_an_unsubscribe": "the rule: 3.3.3; Prosody lets the presence stand",
         "test_second_approval": "the rule: 3.4.2; Prosody sends the presence once more",
@@ -123,13 +123,17 @@ VERDICTS: dict[str, dict[str, str]] = {
         "test_ghost": "an option of 11.1: ejabberd removes the ghost without a status",
         "test_disco_of_an_occupant": "the rule: 6.6 names bad-request; peers say not-acceptable, as of other requests",
     },
-    "test_pubsub": {
-        "test_publication": "the rule; ejabberd's first stanza to another server may take longer than a peer has",
+    "test_eventing": {
+        "test_publication": "the rule; ejabberd asks what a client wants after the first event, which is lost then",
         "test_replyto": "a SHOULD of 4.3.1 that Prosody leaves out",
         "test_lost_access": "the rule: 7.1; ejabberd goes on to tell, Prosody has another condition (forbidden)",
         "test_presence_access": "the rule: 6.5.9.6; Prosody says forbidden for all that one may not read",
         "test_whitelist_access": "the rule: 6.5.9.8; Prosody says forbidden",
         "test_roster_access": "the rule: XEP-0163 5; Prosody 0.12 has no access model of that name",
+        "test_notification": "a SHOULD: ejabberd gives notifications no id",
+        "test_poisoned_hash": "the rule: 9.2; ejabberd 23.01 believes the liar (fixed in later versions)",
+    },
+    "test_pubsub": {
         "test_subscription_of_another": "the rule: 6.1.3.1; Prosody says forbidden",
         "test_own_affiliations": "a feature that is RECOMMENDED; Prosody does not have it",
         "test_condition_for_two_payloads": "a SHOULD that Prosody leaves out",
@@ -141,10 +145,59 @@ VERDICTS: dict[str, dict[str, str]] = {
         "test_last_owner": "the rule: 8.9.2.4; both take the affiliation away",
         "test_feature": "the rule: 9; both leave the feature out",
         "test_nodes_for_others": "the rule: XEP-0163 6.2; Prosody lists nodes to those who may not subscribe",
-        "test_notification": "a SHOULD: ejabberd gives notifications no id",
-        "test_poisoned_hash": "the rule: 9.2; ejabberd 23.01 believes the liar (fixed in later versions)",
         "test_retraction": "the rule: 7.2.2.1; ejabberd tells nobody by default, whatever `notify` says",
         "test_deletion": "the rule: 8.4.2; ejabberd tells nobody by default",
         "test_purge": "the rule: 8.5.2; ejabberd tells nobody by default",
+    },
+    "test_s2s_initiating": {
+        "test_domain_that_its_server_does_not_know": (
+            "8.3.3.16 is for a domain that does not exist, and host-unknown says so, as XEP-0220 2.5 has it; peers say"
+            " timeout, as 10.4.3 has it wherever streams cannot be negotiated"
+        ),
+    },
+    "test_s2s_receiving": {
+        "test_stream_of_a_client": "the rule: 4.8.3; Prosody opens a stream for it and waits",
+        "test_end_of_a_stream_with_an_early_stanza": "the rule: 4.3.5; Prosody drops the stanza and waits",
+        "test_condition_for_a_forged_sender": "the rule: 8.1.2.2 names the condition; Prosody says not-authorized",
+        "test_improper_addressing": (
+            "the rule: 8.1.1.2 and 8.1.2.2 name the condition; Prosody says host-unknown and not-authorized"
+        ),
+        "test_restricted_xml": "the rule: 11.1; ejabberd skips comments and instructions",
+        "test_declaration_in_the_header": "the rule: ejabberd passes on XML that is not well-formed",
+        "test_starttls_that_is_not_offered": "the rule: 5.4.2.2 wants <failure/>; Prosody sends a stream error",
+        "test_unknown_stanza": "the condition is defined for it; ejabberd says nothing",
+    },
+    "test_s2s_stanzas": {
+        "test_type_of_an_iq": "the rule: 8.2.3; Prosody has another condition, ejabberd says nothing",
+    },
+    "test_s2s_tls": {
+        "test_stanza_before_tls": "the rule: 4.3.5; Prosody drops the stanza and waits",
+    },
+    "test_s2s_sasl": {
+        "test_external_as_another": "the rule: 6.3.8; ejabberd takes the certificate's domain, whatever is asked for",
+        "test_bad_base64": "the rule, of little weight: ejabberd does not read the identity",
+        "test_certificates_with_flaws": (
+            "the rule: RFC 6125 6.4.4; ejabberd 23.01 takes a common name where there is a dNSName for somebody else"
+        ),
+    },
+    "test_s2s_sm": {
+        "test_resumption": "the rule: XEP-0198 5; Prosody says that a stream may be resumed, and answers no <resume/>",
+        "test_unknown_stream": "the rule, as for test_resumption",
+    },
+    "test_s2s_dialback": {
+        "test_condition_for_an_invalid_key": "the rule: 2.1.1 names the condition; peers say remote-server-timeout",
+        "test_end_of_a_stream_with_a_forged_key": "the rule: 2.2.1; peers leave the stream open",
+        "test_unknown_target": "the rule: 2.2.1; Prosody ends the stream with host-unknown, as RFC 3920 had it",
+        "test_condition_for_an_unknown_target": "the table of 2.5 names item-not-found; ejabberd says not-allowed",
+        "test_authoritative_server_that_is_away": (
+            "the table of 2.5 has conditions for it; Prosody keeps the other server waiting"
+        ),
+        "test_authoritative_server_that_hangs_up": "a SHOULD, as above",
+        "test_error_of_the_authoritative_server": (
+            "the rule: 2.5 names the condition; ejabberd passes on the one that came, Prosody says 'invalid'"
+        ),
+        "test_second_pair_that_fails": "the rule: 2.5; to Prosody an error is a verdict, 'invalid'",
+        "test_question_for_an_unknown_domain": "the rule: 2.2.2; Prosody ends the stream with host-unknown",
+        "test_condition_for_an_unknown_domain": "the table of 2.5; ejabberd says that the key is invalid",
     },
 }

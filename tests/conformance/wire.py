@@ -14,6 +14,7 @@ from typing import Any
 
 Element = ET.Element
 CLIENT = "{jabber:client}"
+SERVER = "{jabber:server}"
 STREAMS = "{http://etherx.jabber.org/streams}"
 STREAM_ERRORS = "{urn:ietf:params:xml:ns:xmpp-streams}"
 STANZA_ERRORS = "{urn:ietf:params:xml:ns:xmpp-stanzas}"
@@ -34,11 +35,17 @@ class Silence(AssertionError):
 class Wire:
     """One connection; as a context manager it is closed with the block."""
 
-    patience_s = 15.0
+    patience_s = 60.0
     """How long a test waits for what must come: only ever reached by a test that fails."""
+    declared = "xmlns='jabber:client'"
+    """In the header of this side: the content namespace."""
 
-    def __init__(self, address: tuple[str, int]) -> None:
-        self._socket: socket.socket = socket.create_connection(address, self.patience_s)
+    def __init__(self, connected: tuple[str, int] | socket.socket) -> None:
+        """`connected`: an address, or the connection that somebody opened."""
+        self._socket = (
+            socket.create_connection(connected, self.patience_s) if isinstance(connected, tuple) else connected
+        )
+        self._socket.settimeout(self.patience_s)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.raw = b""
         """All that the server wrote since the stream was opened or restarted."""
@@ -77,7 +84,7 @@ class Wire:
         address = "" if to is None else f" to='{to}'"
         spoken = "" if version is None else f" version='{version}'"
         self.send(
-            f"<?xml version='1.0'?><stream:stream{address}{spoken} xmlns='jabber:client' "
+            f"<?xml version='1.0'?><stream:stream{address}{spoken} {self.declared} "
             f"xmlns:stream='http://etherx.jabber.org/streams' {extra}>"
         )
 
@@ -126,6 +133,10 @@ class Wire:
             self.read_more()
         return self._children.popleft()
 
+    def has(self, tag: str) -> bool:
+        """A child with this name came, and is not read yet."""
+        return any(child.tag == tag for child in self._children)
+
     def until(self, wanted: Callable[[Element], bool]) -> list[Element]:
         """All up to the first that is wanted, which is the last of the list."""
         seen = [self.read()]
@@ -134,7 +145,7 @@ class Wire:
         return seen
 
     def stream_error(self) -> str:
-        """The condition of the stream error that comes; the stream and the connection are closed behind it."""
+        """The condition of the stream error that comes; the stream and the connection are closed after it."""
         error = self.until(lambda child: child.tag == f"{STREAMS}error")[-1]
         conditions = [c.tag for c in error if c.tag.startswith(STREAM_ERRORS) and c.tag != f"{STREAM_ERRORS}text"]
         assert len(conditions) == 1, ET.tostring(error)
@@ -224,7 +235,7 @@ class Wire:
 
 def error_of(stanza: Element) -> tuple[str, str]:
     """Type and condition of an error stanza."""
-    error = stanza.find(f"{CLIENT}error")
+    error = stanza.find(f"{stanza.tag.partition('}')[0]}}}error")
     assert stanza.get("type") == "error", ET.tostring(stanza)
     assert error is not None, ET.tostring(stanza)
     names = [child.tag for child in error if child.tag.startswith(STANZA_ERRORS)]

@@ -51,7 +51,7 @@ def _metered(base: type, meter: Meter) -> type:
     made.__bytes__ = lambda self: _copied(self, meter)
     if base is bytes:
         made.__radd__ = added
-    return made  # type: ignore[no-any-return]
+    return made
 
 
 def _copied(data: Any, meter: Meter) -> bytes:

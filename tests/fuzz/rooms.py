@@ -30,7 +30,7 @@ def rooms(data: bytes) -> None:
             play.say(client, f"<presence to='{VERONA}/{nick}'><x xmlns='{MUC}'/></presence>")
         for step in data.split(STEP):
             if not romeo.is_closed:
-                play.network.say(romeo, step)  # type: ignore[arg-type]
+                play.network.say(romeo, step)
                 play.network.advance(0.1)
         views = view(benvolio), view(juliet)
         if all(views):

@@ -63,7 +63,7 @@ def parser(data: bytes) -> None:
 
 def _parsed(chunks: Iterable[bytes], rests: bool = False) -> tuple[list[StreamHeader | Slice | StreamEnd], bool]:
     """What is found in them, and whether they end neither with a fault nor with what may still become one."""
-    parser, found = StreamParser(msgspec.structs.replace(FROM_CLIENT, max_bytes=MAX_BYTES)), []  # type: ignore[var-annotated]
+    parser, found = StreamParser(msgspec.structs.replace(FROM_CLIENT, max_bytes=MAX_BYTES)), []
     for chunk in chunks:
         try:
             parser.feed(chunk, found)
@@ -158,7 +158,7 @@ class Reader:
 def server(data: bytes) -> None:
     """What a client says between its login and its end, to its server with all its modules: no failure is logged.
 
-    Each step is a write; behind it all, another client of the same server and one of another domain still talk.
+    Each step is a write; after it all, another client of the same server and one of another domain still talk.
     """
     with watched_log() as failures:
         network = Network(loaded=MODULES)

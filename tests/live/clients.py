@@ -13,8 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-PATIENCE_S = 30.0
-"""How long a test waits for what must come; only a failing test ever waits so long."""
+from tests.harness import PATIENCE_S
+
+WINDOW_S = 120.0
+"""The same for a program with windows, which takes long to start on a busy machine."""
 
 
 class RealProgram:
@@ -52,7 +54,13 @@ class RealProgram:
         self._process.stdin.write(json.dumps({"do": what, **arguments}) + "\n")
         self._process.stdin.flush()
 
-    def see(self, event: str, where: Callable[[dict[str, Any]], object] | None = None, **fields: Any) -> dict[str, Any]:
+    def see(
+        self,
+        event: str,
+        where: Callable[[dict[str, Any]], object] | None = None,
+        patience_s: float = PATIENCE_S,
+        **fields: Any,
+    ) -> dict[str, Any]:
         """The first event of this kind with these fields, seen earlier or still to come; each is taken once."""
         if "from_" in fields:
             fields["from"] = fields.pop("from_")
@@ -67,7 +75,7 @@ class RealProgram:
                 return seen
         while True:
             try:
-                seen = self._seen.get(timeout=PATIENCE_S)
+                seen = self._seen.get(timeout=patience_s)
             except queue.Empty:
                 raise AssertionError(
                     f"no {event} with {fields} came; kept: {self._kept}; stderr: {''.join(self._errors)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import docker
@@ -38,6 +39,13 @@ def contained(engine: docker.DockerClient, tmp_path: Path) -> Iterator[RunningLa
     assert left(engine, folder) == []
 
 
+@pytest.fixture
+def stage() -> Iterator[ExitStack]:
+    """What is entered here ends with the test."""
+    with ExitStack() as stack:
+        yield stack
+
+
 DRIVERS = ("process", pytest.param("docker", marks=pytest.mark.docker))
 
 
@@ -48,12 +56,7 @@ def running(request: pytest.FixtureRequest, name: str) -> Iterator[RunningLab]:
     if request.param == "docker":
         request.getfixturevalue("engine")
         topology = renamed(topology, folders.mktemp("topology"))
-    lab = RunningLab(folders.mktemp(name), topology, request.param)
-    try:
-        lab.up()
-        yield lab
-    finally:
-        lab.down()
+    yield from RunningLab(folders.mktemp(name), topology, request.param).while_up()
 
 
 @pytest.fixture(scope="session", params=DRIVERS)

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.live.clients import PATIENCE_S
+from tests.harness import PATIENCE_S
 
 
 class Terminal:
@@ -41,6 +41,10 @@ class Terminal:
     def screen(self) -> str:
         """What it shows now."""
         return self._tmux("capture-pane", "-p")
+
+    def said(self) -> str:
+        """The same, for the message of a failing test."""
+        return self.screen()
 
     def shows(self, what: str | Callable[[str], object]) -> str:
         """Wait until the screen has this text on it, or fits; the screen."""

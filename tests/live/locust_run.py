@@ -12,7 +12,7 @@ from typing import Any
 from tests.live.running_lab import ROOT
 
 LOCUST = [sys.executable, "-m", "locust", "--headless", "--only-summary"]
-TIMEOUT_S = 60
+TIMEOUT_S = 300
 
 
 def locust(scenario: Path, state: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -18,7 +18,7 @@ from cluster.xmpp.parser import Slice
 from cluster.xmpp.stanza import Stanza
 from cluster.xmpp.streams.login import Login, Resumption
 
-CONNECT_TIMEOUT_S = 20.0
+CONNECT_TIMEOUT_S = 60.0
 PATIENCE_S = 0.01
 ROUND_S = 0.05
 

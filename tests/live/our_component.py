@@ -75,5 +75,5 @@ tracer = Tracer("g1", Nowhere(), lambda: 0, lambda: "", 0, running)
 connection = Reported(running, endpoint, domain, secret, tracer, lambda: 0.0)
 runtime = GatewayRuntime(connection, Echo(connection))
 runtime.start()
-StandardIO(StopAtEnd())  # type: ignore[no-untyped-call]
+StandardIO(StopAtEnd())
 running.run()

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from cluster.lab.api import Lab
+from cluster.lab.timeline.rows import Row
 from cluster.lab.wait import wait_until
 from tests.live import warm
 from tests.live.clients import RealClient
@@ -19,7 +24,7 @@ TIMEOUT_S = 300
 
 
 class RunningLab:
-    """One lab; `up` and `down` are the caller's."""
+    """One lab; `up` and `down` are the caller's, or `while_up` does both."""
 
     def __init__(self, folder: Path, topology: Path, driver: str = "process") -> None:
         self.folder = folder
@@ -37,7 +42,9 @@ class RunningLab:
 
     def command(self, *arguments: str, exit_code: int = 0) -> str:
         """Run `xmpplab …` in the lab's folder; what it printed."""
-        done = warm.run(arguments, self.folder, TIMEOUT_S)
+        # a test run that is killed leaves no lab of processes behind
+        owner = {} if "docker" in (self.driver, *arguments) else {"XMPPLAB_UP_OWNER": str(os.getpid())}
+        done = warm.run(arguments, self.folder, TIMEOUT_S, environment=owner)
         assert done.returncode == exit_code, f"xmpplab {' '.join(arguments)}: {done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
 
@@ -48,6 +55,14 @@ class RunningLab:
     def down(self) -> None:
         """Take it down; nothing is left."""
         self.command("down")
+
+    def while_up(self) -> Iterator[RunningLab]:
+        """For a fixture: this lab, brought up; it is taken down after the tests, and where it came up in part only."""
+        try:
+            self.up()
+            yield self
+        finally:
+            self.down()
 
     def ps(self) -> dict[str, Any]:
         """`xmpplab ps --format json`."""
@@ -61,6 +76,16 @@ class RunningLab:
             return bool(node["state"] == "running" and node["restarts"] >= restarts)
 
         assert wait_until(runs, 60.0), self.ps()
+
+    def wait_for_row(self, condition: Callable[[Row], object]) -> None:
+        """Until the newest row of the time line meets it."""
+        lab = Lab.kept(self.folder / ".xmpplab" / self.name)
+
+        def holds() -> bool:
+            row = lab.timeline.row_at(time.time())
+            return row is not None and bool(condition(row))
+
+        assert wait_until(holds, TIMEOUT_S)
 
     def node(self, domain: str) -> dict[str, Any]:
         """The server of a domain, as `ps` shows it."""

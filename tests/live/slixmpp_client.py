@@ -84,16 +84,16 @@ class Client(slixmpp.ClientXMPP):
         await self.del_roster_item(jid)
 
     async def do_ping(self, to: str) -> None:
-        report(event="pong", rtt_s=await self["xep_0199"].ping(to, timeout=20))
+        report(event="pong", rtt_s=await self["xep_0199"].ping(to, timeout=60))
 
     async def do_info(self, to: str) -> None:
-        reply = await self["xep_0030"].get_info(jid=to, timeout=20)
+        reply = await self["xep_0030"].get_info(jid=to, timeout=60)
         info = reply["disco_info"]
         identities = sorted(f"{category}/{type_}" for category, type_, *_ in info["identities"])
         report(event="info", features=sorted(info["features"]), identities=identities)
 
     async def do_version(self, to: str) -> None:
-        reply = await self["xep_0092"].get_version(to, timeout=20)
+        reply = await self["xep_0092"].get_version(to, timeout=60)
         report(event="version", name=reply["software_version"]["name"])
 
     async def do_raw(self, xml: str) -> None:

@@ -22,7 +22,7 @@ class Component(slixmpp.ComponentXMPP):
     """Echoes what it is told, and answers disco and ping."""
 
     def __init__(self, domain: str, secret: str, host: str, port: int) -> None:
-        super().__init__(domain, secret, host, port)  # type: ignore[no-untyped-call]  # slixmpp has few types
+        super().__init__(domain, secret, host, port)
         for plugin in ("xep_0030", "xep_0199"):
             self.register_plugin(plugin)
         self["xep_0030"].add_identity(category="gateway", itype="sms", name="slixmpp")

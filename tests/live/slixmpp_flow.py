@@ -49,7 +49,7 @@ class FlowClient(Client):
             self.send_raw(str(message))
 
     async def on_resumed(self, resumed: Any) -> None:
-        await self.waiting_queue.join()  # behind what is sent again
+        await self.waiting_queue.join()  # after what is sent again
         if self.plugin["xep_0198"].enabled_out:
             self.is_flowing.set()
         report(event="resumed")

@@ -37,7 +37,7 @@ class MessagesClient(Client):
         report(event=f"carbon {direction}", body=copy["body"], **{"from": str(copy["from"])}, to=str(copy["to"]))
 
     async def do_carbons(self) -> None:
-        await self.plugin["xep_0280"].enable(timeout=20)
+        await self.plugin["xep_0280"].enable(timeout=60)
         report(event="carbons")
 
     async def do_history(self, with_: str, page: int) -> None:
@@ -49,14 +49,14 @@ class MessagesClient(Client):
         report(event="history", bodies=bodies, ids=[result["id"] for result in messages], stamps=stamps)
 
     async def do_metadata(self) -> None:
-        reply = await self.plugin["xep_0313"].get_archive_metadata(timeout=20)
+        reply = await self.plugin["xep_0313"].get_archive_metadata(timeout=60)
         start, end = reply["mam_metadata"]["start"], reply["mam_metadata"]["end"]
         report(event="metadata", start=start["id"], end=end["id"])
 
     async def do_preferences(self, default: str, never: list[str]) -> None:
         plugin = self.plugin["xep_0441"]
-        await plugin.set_preferences(default=default, always=[], never=[JID(jid) for jid in never], timeout=20)
-        applied, _, never_now = await plugin.get_preferences(timeout=20)
+        await plugin.set_preferences(default=default, always=[], never=[JID(jid) for jid in never], timeout=60)
+        applied, _, never_now = await plugin.get_preferences(timeout=60)
         report(event="preferences", default=applied, never=sorted(map(str, never_now)))
 
     async def do_inactive(self) -> None:

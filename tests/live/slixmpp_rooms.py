@@ -11,7 +11,7 @@ from typing import Any
 from slixmpp import JID
 from slixmpp_client import Client, main, report
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 
 
 class RoomsClient(Client):
@@ -22,7 +22,7 @@ class RoomsClient(Client):
         for plugin in ("xep_0045", "xep_0313", "xep_0410", "xep_0421", "xep_0425"):
             self.register_plugin(plugin)
         self.add_event_handler("groupchat_message", self.on_said)
-        self.add_event_handler("groupchat_presence", self.on_gone)
+        self.add_event_handler("groupchat_presence", self.on_occupant)
 
     def on_said(self, message: Any) -> None:
         report(
@@ -33,10 +33,12 @@ class RoomsClient(Client):
             stanza_id=message["stanza_id"]["id"],
         )
 
-    def on_gone(self, presence: Any) -> None:
+    def on_occupant(self, presence: Any) -> None:
         if presence["type"] == "unavailable":
             codes = sorted(presence["muc"]["status_codes"])
             report(event="gone", nick=presence["from"].resource, codes=codes)
+        else:
+            report(event="came", nick=presence["from"].resource)
 
     async def do_enter(self, room: str, nick: str, history: int | None = None) -> None:
         own, subject, others, said = await self.plugin["xep_0045"].join_muc_wait(

@@ -27,10 +27,7 @@ MIB = 1024 * 1024
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    lab = RunningLab(tmp_path_factory.mktemp("lab"), TOPOLOGY)
-    lab.up()
-    yield lab
-    lab.down()
+    yield from RunningLab(tmp_path_factory.mktemp("lab"), TOPOLOGY).while_up()
 
 
 @pytest.fixture
@@ -115,7 +112,7 @@ def crowded(nodes: int, to: str) -> str:
     ],
     ids=["size", "depth", "nodes"],
 )
-def test_the_limits_of_a_stanza(site: Site, make, limit: int, remote: bool) -> None:  # type: ignore[no-untyped-def]
+def test_the_limits_of_a_stanza(site: Site, make, limit: int, remote: bool) -> None:
     """What is at the limit arrives as it was sent; one more ends the stream."""
     receiver, sender = site.online(site.there if remote else site.here), site.client()
     sender.send(make(limit, receiver.jid))
@@ -224,7 +221,7 @@ def test_a_flood_leaves_the_others_their_turn(lab: RunningLab, site: Site, remot
         assert not flood.is_cut_off
     finally:
         flood.stop()
-        user.mark(contact)  # behind what of the flood is on its way to the same domain
+        user.mark(contact)  # after what of the flood is on its way to the same domain
         sink.stop()
     assert sorted(taken)[len(taken) // 2] < MIB, taken
     assert server.memory_info().rss - before_bytes < 32 * MIB

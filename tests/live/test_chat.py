@@ -21,10 +21,7 @@ _NUMBERS = count(1)
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    lab = RunningLab(tmp_path_factory.mktemp("lab"), ROOT / "topologies" / "rfc3920.yaml")
-    lab.up()
-    yield lab
-    lab.down()
+    yield from RunningLab(tmp_path_factory.mktemp("lab"), ROOT / "topologies" / "rfc3920.yaml").while_up()
 
 
 @pytest.fixture
@@ -90,6 +87,8 @@ def test_a_login_that_fails(lab: RunningLab, servant: str) -> None:
         assert "pass --password" in lab.command(*command, exit_code=2)
         assert "cannot log in" in lab.command(*command, "--password", "wrong", exit_code=1)
     assert "no account" in lab.command("inbox", "x@capulet.lit", "--password", "x", exit_code=1)
+    assert "no account x@capulet.lit" in lab.command("user", "roster", "x@capulet.lit", exit_code=1)
+    assert "own roster" in lab.command("user", "roster", "romeo", "--add", "romeo", exit_code=2)
 
 
 def test_a_chat_from_a_pipe(lab: RunningLab, servant: str) -> None:

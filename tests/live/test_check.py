@@ -37,10 +37,7 @@ REFUSED = "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><not-authorized/><t
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
     folder = tmp_path_factory.mktemp("ext")
     (folder / "ext.yaml").write_text(TOPOLOGY)
-    lab = RunningLab(folder, folder / "ext.yaml")
-    lab.up()
-    yield lab
-    lab.down()
+    yield from RunningLab(folder, folder / "ext.yaml").while_up()
 
 
 def state(lab: RunningLab) -> Path:
@@ -89,7 +86,7 @@ def with_certificate(certificate: Path, key: Path, then: Callable[[ssl.SSLSocket
 
 def failed(lab: RunningLab) -> tuple[str, str, str]:
     said = lab.command("check", "capulet.lit", "--format", "json", exit_code=1)
-    steps = json.loads(said.partition("xmpplab: ")[0])  # the error stands behind it
+    steps = json.loads(said.partition("xmpplab: ")[0])  # the error follows it
     assert [step["ok"] for step in steps[:-1]] == [True] * (len(steps) - 1)
     assert steps[-1]["remedy"]
     return steps[-1]["side"], steps[-1]["name"], steps[-1]["found"]

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from cluster.lab.wait import wait_until
 from cluster.topology.plan import Plan
+from tests.harness import PATIENCE_S
 from tests.live.clients import RealProgram
 from tests.live.running_lab import RunningLab
 
@@ -21,21 +23,25 @@ SMS, SECRET = "sms.montague.lit", "hush"
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
     """Two domains; the first lets the component in."""
-    lab = RunningLab(tmp_path_factory.mktemp("component"), Path(__file__).with_name("component.yaml"))
-    lab.up()
-    yield lab
-    lab.down()
-
-
-@pytest.fixture
-def stage() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
+    yield from RunningLab(tmp_path_factory.mktemp("component"), Path(__file__).with_name("component.yaml")).while_up()
 
 
 def component(lab: RunningLab, script: str, secret: str = SECRET) -> RealProgram:
     server = Plan.load(lab.folder / ".xmpplab" / "component" / "plan.json").servers[0]
     return RealProgram(script, SMS, secret, server.host, str(server.component_port))
+
+
+def test_check_says_whether_it_is_connected(lab: RunningLab) -> None:
+    assert wait_until(lambda: not is_connected(lab), PATIENCE_S)
+    said = lab.command("check", SMS, exit_code=1)
+    assert f"{SMS}: connection for components: it is not connected to s1 (XEP-0114); start the program" in said
+    with component(lab, "slixmpp_component.py") as program:
+        program.see("session")
+        assert "it is connected to s1" in lab.command("check", SMS)
+
+
+def is_connected(lab: RunningLab) -> bool:
+    return any(each["is_connected"] for each in lab.ps()["components"])
 
 
 SCRIPTS = pytest.mark.parametrize("script", ["slixmpp_component.py", "our_component.py"])
@@ -67,7 +73,7 @@ def test_what_is_sent_between_two_runs_arrives_in_order(lab: RunningLab, stage: 
     for number in range(10):
         romeo.do("message", to=f"x@{SMS}", body=str(number))
         juliet.do("message", to=f"x@{SMS}", body=str(number))
-    romeo.do("ping", to="montague.lit")  # answered behind the messages, so they wait by then
+    romeo.do("ping", to="montague.lit")  # answered after the messages, so they wait by then
     romeo.see("pong")
     second = stage.enter_context(component(lab, script))
     for user in (romeo, juliet):

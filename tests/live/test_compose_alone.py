@@ -14,6 +14,7 @@ import pytest
 
 from cluster.lab.containers.export import compose_file
 from cluster.lab.wait import wait_until
+from tests.harness import PATIENCE_S
 from tests.live.clients import RealClient
 from tests.live.engine import lacking, renamed
 from tests.live.running_lab import ROOT, RunningLab
@@ -21,7 +22,6 @@ from tests.live.running_lab import ROOT, RunningLab
 pytestmark = [pytest.mark.live, pytest.mark.docker]
 HOST = f"127.{os.getpid() >> 8 & 127 | 128}.{os.getpid() & 255}.1"
 """In place of 127.0.0.1, whose ports may be somebody's."""
-PATIENCE_S = 60.0
 
 
 def run(*command: str) -> str:

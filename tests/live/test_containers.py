@@ -10,11 +10,11 @@ import docker
 import pytest
 
 from cluster.lab.wait import wait_until
+from tests.harness import PATIENCE_S
 from tests.live.engine import left
 from tests.live.running_lab import XMPPLAB, RunningLab
 
 pytestmark = [pytest.mark.live, pytest.mark.docker]
-PATIENCE_S = 60.0
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def interrupt(lab: RunningLab, engine: docker.DockerClient, part: str, number: s
 
 @pytest.mark.parametrize("part", ["redis", "s1.router", "s1"])
 def test_an_interrupted_start_leaves_nothing(lab: RunningLab, engine: docker.DockerClient, part: str) -> None:
-    """Nor does the engine make something behind it that it was just asked for: networks, Redis, or the servers."""
+    """Nor does the engine make, after that, what it was asked for before: networks, Redis, or the servers."""
     interrupt(lab, engine, part, signal.SIGINT)
     assert list(lab.folder.iterdir()) == []
     assert left(engine, lab.folder) == []

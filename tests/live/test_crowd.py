@@ -94,7 +94,7 @@ def test_connections_that_stop_on_their_way(reactor_thread: ReactorThread, step:
             reactor.callFromThread(network.advance, seconds)
 
         port = reactor_thread.run(listen)
-        with crowd(("127.0.0.1", port.getHost().port), step, count) as silent:  # type: ignore[attr-defined]
+        with crowd(("127.0.0.1", port.getHost().port), step, count) as silent:
             silent.see("waiting")
             pause = threading.Event()
             while len(streams.streams) < count:  # asyncio says that it is connected ahead of the server's accept
@@ -105,7 +105,7 @@ def test_connections_that_stop_on_their_way(reactor_thread: ReactorThread, step:
             silent.see("ended", told=count, cut_off=0)
 
         async def stop() -> None:
-            await port.stopListening()  # type: ignore[attr-defined]
+            await port.stopListening()
 
         reactor_thread.run(stop)
         assert not streams.streams

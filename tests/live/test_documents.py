@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import json
-import subprocess
+from collections.abc import Iterator
 
 import msgspec
 import pytest
 
 from cluster.cli.documents import DOCUMENTS
 from cluster.topology.plan import Plan
-from tests.live.running_lab import TIMEOUT_S, XMPPLAB, RunningLab
+from tests.live import warm
+from tests.live.running_lab import TIMEOUT_S, RunningLab
 
 pytestmark = pytest.mark.live
 ROMEO, JULIET, FRIAR = "romeo@montague.lit", "juliet@capulet.lit", "friar\\40abbey.example@mail.montague.lit"
 
 
 @pytest.fixture(scope="module")
-def busy(gateways: RunningLab) -> RunningLab:
+def busy(gateways: RunningLab) -> Iterator[RunningLab]:
     """A lab in which something has happened everywhere."""
     for to in (JULIET, "fc1", FRIAR):
         gateways.command("send", ROMEO, to, "But, soft!")
         gateways.command("trace", ROMEO, to)
     gateways.command("fault", "set", "s1", "s2", "--delay", "1ms")
-    return gateways
+    with gateways.client(ROMEO) as romeo:
+        romeo.see("session")
+        yield gateways
 
 
 COMMANDS = {
@@ -34,6 +37,11 @@ COMMANDS = {
     "why": (),
     "inbox": (JULIET,),
     "user ls": (),
+    "user sessions": ("montague.lit",),
+    "user roster": (ROMEO,),
+    "search": ("soft",),
+    "load": ("chat", "-u", "4", "-t", "2s"),
+    "connect": (),
     "fault ls": (),
     "network ls": (),
     "phone": ("fc1", "inbox"),
@@ -56,8 +64,8 @@ def test_a_command_fits(busy: RunningLab, command: str) -> None:
     arguments = COMMANDS[command]
     if arguments is None:
         arguments = (str(busy.topology), *(["--dry-run"] if command == "up" else []))
-    line = [XMPPLAB, *command.split(), *arguments, "--format", "json"]
-    done = subprocess.run(line, cwd=busy.folder, stdout=subprocess.PIPE, timeout=TIMEOUT_S, check=True)
+    done = warm.run([*command.split(), *arguments, "--format", "json"], busy.folder, TIMEOUT_S)
+    assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout)
     assert printed
     known = msgspec.convert(printed, DOCUMENTS[command])

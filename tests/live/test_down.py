@@ -10,7 +10,7 @@ import pytest
 from cluster.client.blocking import BlockingClient
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.streams.login import Login, StreamFailed
-from tests.live.clients import PATIENCE_S
+from tests.harness import PATIENCE_S
 from tests.live.running_lab import ROOT, RunningLab
 
 pytestmark = pytest.mark.live

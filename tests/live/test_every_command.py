@@ -25,6 +25,8 @@ TOPOLOGY = ROOT / "topologies" / "rfc3920.yaml"
 FILE = str(TOPOLOGY)
 ROMEO, JULIET = "romeo@montague.lit", "juliet@capulet.lit"
 
+CODES = (0, 1, 2, 127)
+"""The last is that of a shell for a missing program: `exec`."""
 COMMANDS: dict[str, tuple[str, ...]] = {
     "up": (FILE, "-d"),
     "down": ("--lab", "nobody"),
@@ -35,18 +37,24 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "watch": ("--lab", "nobody"),
     "why": (),
     "chat": (ROMEO,),
+    "shell": (),
     "send": (ROMEO, JULIET, "But, soft!"),
     "inbox": (JULIET,),
+    "search": ("soft",),
     "init": ("my-lab",),
     "interop": ("--ways", "smoke"),
     "check": ("montague.lit",),
+    "web": ("--lab", "nobody"),
+    "connect": (),
     "exec": ("nothing-of-this-name",),
     "validate": (FILE,),
     "config": (FILE,),
     "graph": (FILE,),
+    "generate": (),
     "load": ("nothing",),
     "verify": ("nothing.yaml",),
     "simulate": ("nothing.yaml",),
+    "timeline": ("lab.html",),
     "phone": ("fc1", "inbox"),
     "mail": ("fc6", "inbox"),
     "kill": ("nobody",),
@@ -59,12 +67,16 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "user passwd": ("benvolio@montague.lit", "--password", "secret"),
     "user del": ("benvolio@montague.lit",),
     "user ls": (),
+    "user sessions": ("romeo@montague.lit",),
+    "user roster": ("romeo@montague.lit",),
+    "user disconnect": ("romeo@montague.lit/pda",),
     "fault set": ("s1", "s2", "--delay", "1ms"),
     "fault clear": (),
     "fault ls": (),
     "export compose": (FILE,),
     "export swarm": (FILE, "--redis", "foo"),
     "export k8s": (FILE, "--redis", "foo"),
+    "export load": ("chat", "--master", "10.0.0.1", "--target", "a.lit=10.0.0.2"),
     "network set": ("fn1", "--delay", "1ms"),
     "network clear": ("fn1",),
     "network ls": (),
@@ -98,23 +110,28 @@ def run(
     said = (done.stderr + (done.stdout or b"")).decode(errors="replace")
     assert "Traceback" not in said, said
     assert "Exception ignored" not in said, said
-    assert done.returncode in (0, 1, 2), (done.returncode, said)
+    assert done.returncode in CODES, (done.returncode, said)
     return done.returncode, said
 
 
-Run = Callable[..., object]
+Run = Callable[..., tuple[int, str]]
 PROGRAMS = ("ps", "validate")
 """Run as programs, from the start of Python to its end; all others are forked from a process with the libraries."""
 
 
-def run_forked(command: str, folder: Path, *, stdout: IO[bytes], environment: dict[str, str] | None = None) -> None:
+def run_forked(
+    command: str, folder: Path, *, before: tuple[str, ...] = (), stdout: IO[bytes] | None = None,
+    environment: dict[str, str] | None = None,
+) -> tuple[int, str]:  # fmt: skip
     """As `run`, with the libraries loaded."""
-    arguments, variables = (*command.split(), *COMMANDS[command]), {"DOCKER_HOST": "unix:///nobody"}
     done = warm.run(
-        arguments, folder, TIMEOUT_S, stdout=stdout.fileno(), environment={**variables, **(environment or {})}
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    assert done.returncode in (0, 1, 2), (done.returncode, done.stderr)
+        (*command.split(), *COMMANDS[command]), folder, TIMEOUT_S, stdout=stdout.fileno() if stdout else None,
+        environment={"DOCKER_HOST": "unix:///nobody", **(environment or {})}, before=before,
+    )  # fmt: skip
+    said = done.stderr + done.stdout
+    assert "Traceback" not in said, said
+    assert done.returncode in CODES, (done.returncode, said)
+    return done.returncode, said
 
 
 def run_of(command: str) -> Run:
@@ -123,10 +140,7 @@ def run_of(command: str) -> Run:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    lab = RunningLab(tmp_path_factory.mktemp("lab"), TOPOLOGY)
-    lab.up()
-    yield lab
-    lab.down()
+    yield from RunningLab(tmp_path_factory.mktemp("lab"), TOPOLOGY).while_up()
 
 
 PRINTING = sorted(
@@ -141,17 +155,32 @@ PRINTING = sorted(
         "chat",
         "send",
         "inbox",
+        "search",
         "validate",
         "config",
+        "generate",
         "graph",
         "phone",
         "scale",
         "netem",
         "check",
+        "connect",
         "user add",
+        "user sessions",
+        "user roster",
     }
-    | {"user passwd", "user del", "user ls", "fault set", "fault clear", "fault ls", "export compose", "network set"}
-    | {"network clear", "network ls"}
+    | {
+        "user passwd",
+        "user del",
+        "user ls",
+        "fault set",
+        "fault clear",
+        "fault ls",
+        "export compose",
+        "export load",
+        "network set",
+    }
+    | {"network clear", "network ls", "timeline"}
 )
 """Those that may print something on standard output here: what becomes of that is nothing to the others."""
 
@@ -198,6 +227,14 @@ def test_a_lab_comes_up_where_standard_input_is_closed(tmp_path: Path) -> None:
         lab.down()
 
 
+@pytest.mark.parametrize("arguments", [["shell"], ["user", "add", "nurse@montague.lit"]])
+def test_nothing_can_be_read_where_standard_input_is_closed(lab: RunningLab, arguments: list[str]) -> None:
+    argv, close = [XMPPLAB, *arguments], lambda: os.close(0)
+    done = subprocess.run(argv, cwd=lab.folder, capture_output=True, text=True, preexec_fn=close, check=False)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (0 if arguments == ["shell"] else 1)
+
+
 @pytest.fixture(scope="module")
 def broken_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project with a file in modules/ that is no Python; to be found before the installed one."""
@@ -212,7 +249,7 @@ READS_MODULES = ("up", "validate", "config", "graph", "export compose", "export 
 
 @pytest.mark.parametrize("command", [*READS_MODULES, "ps", "logs", "chat", "trace", "kill", "user add", "fault set"])
 def test_a_module_is_broken(lab: RunningLab, broken_tree: Path, command: str) -> None:
-    code, said = run(command, lab.folder, environment={"PYTHONPATH": str(broken_tree)})
+    code, said = run_of(command)(command, lab.folder, before=("env", f"PYTHONPATH={broken_tree}"))
     if command in ("up", "validate", "config", "graph", "export compose"):
         assert code == 2
         assert "modules/verse.py cannot be loaded: SyntaxError" in said
@@ -248,7 +285,7 @@ def test_it_may_not(forbidden: tuple[Path, tuple[str, ...]], command: str) -> No
         code, said = run("validate", folder, before=before, arguments=("mine.yaml",))
         assert (code, "mine.yaml: cannot be read: Permission denied" in said) == (2, True), said
         return
-    code, said = run(command, folder, before=before)
+    code, said = run_of(command)(command, folder, before=before)
     if command in ("up", "ps", "kill", "user ls"):
         assert code != 0
         assert "ermission" in said
@@ -283,6 +320,6 @@ def test_ctrl_c_while_it_starts(lab: RunningLab, tmp_path: Path, command: str, a
         capture_output=True, text=True,
     )  # fmt: skip
     assert "Traceback" not in done.stderr, done.stderr
-    assert done.returncode in (-2, 130, 0, 1, 2), done.returncode
-    if done.returncode in (0, 1, 2):  # it has fewer imports than that
+    assert done.returncode in (-2, 130, *CODES), done.returncode
+    if done.returncode in CODES:  # it has fewer imports than that
         assert after > 1

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.clients import PATIENCE_S
+from tests.harness import PATIENCE_S
 from tests.live.running_lab import RunningLab
 
 pytestmark = pytest.mark.live

@@ -14,7 +14,8 @@ import pytest
 from cluster.kinds.ejabberd import EJABBERD
 from cluster.kinds.prosody import PROSODY
 from cluster.lab.wait import wait_until
-from tests.live.clients import RealClient
+from tests.harness import PATIENCE_S
+from tests.live.clients import RealClient, RealProgram
 from tests.live.running_lab import ROOT, RunningLab
 
 MISSING = PROSODY.missing or EJABBERD.missing
@@ -48,6 +49,14 @@ def client(lab: RunningLab, jid: str, server: str) -> RealClient:
     found = RealClient(jid, "secret", str(node(lab, server)["c2s"]), str(lab.folder / ".xmpplab/mixed/ca.pem"))
     found.see("session")
     found.do("presence")
+    return found
+
+
+def eventing(lab: RunningLab, jid: str, server: str) -> RealProgram:
+    """Logged in, with the plugins for publish-subscribe."""
+    host, port = str(node(lab, server)["c2s"]).split(":")
+    found = RealProgram("slixmpp_pep.py", f"{jid}/pep", "secret", host, port, str(lab.folder / ".xmpplab/mixed/ca.pem"))
+    found.see("session")
     return found
 
 
@@ -95,6 +104,23 @@ def test_ours_is_one_of_them(lab: RunningLab) -> None:
         assert f"stream from {domain} to montague.lit: EXTERNAL, TLS" in said
 
 
+@pytest.mark.parametrize(("server", "owner", "service"), [("s2", JULIET, "capulet"), ("s3", MERCUTIO, "escalus")])
+def test_their_publish_subscribe_services(lab: RunningLab, server: str, owner: str, service: str) -> None:
+    """An account of the topology creates a node; ours subscribes to it, and may create none (`creation: local`)."""
+    at = f"pubsub.{service}.lit"
+    with eventing(lab, owner, server) as theirs, eventing(lab, ROMEO, "s1") as romeo:
+        romeo.do("presence")
+        theirs.do("create", to=at, node="news", access_model="open")
+        theirs.see("done", do="create")
+        romeo.do("subscribe", to=at, node="news")
+        romeo.see("subscribed", state="subscribed")
+        theirs.do("publish", to=at, node="news", id="first", xml="<p xmlns='urn:example:p'>hist</p>")
+        theirs.see("done", do="publish")
+        romeo.see("publish", node="news", ids=["first"], from_=at)
+        romeo.do("create", to=at, node="olds")
+        romeo.see("refused", do="create", condition="forbidden")
+
+
 def test_an_order_is_kept_both_ways(lab: RunningLab) -> None:
     bodies = [f"message {number}" for number in range(100)]
     with client(lab, ROMEO, "s1") as romeo, client(lab, JULIET, "s2") as juliet:
@@ -135,19 +161,45 @@ def test_what_is_paused_does_not_answer(lab: RunningLab, name: str) -> None:
     host, port = str(node(lab, name)["c2s"]).split(":")
     lab.command("pause", name)
     try:
-        with socket.create_connection((host, int(port)), 5) as connection:
+        with socket.create_connection((host, int(port)), PATIENCE_S) as connection:
             connection.settimeout(0.3)
             connection.sendall(b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>")
             with pytest.raises(TimeoutError):
                 connection.recv(1)
     finally:
         lab.command("resume", name)
-    assert wait_until(lambda: node(lab, name)["state"] == "running", 10)
+    assert wait_until(lambda: node(lab, name)["state"] == "running", PATIENCE_S)
 
 
-def test_its_accounts_are_not_managed(lab: RunningLab) -> None:
-    said = lab.command("user", "del", JULIET, exit_code=2)
-    assert "s2 (capulet.lit) is of kind prosody: the lab does not manage its accounts" in said
+def test_the_accounts_of_ejabberd_are_not_managed(lab: RunningLab) -> None:
+    said = lab.command("user", "del", MERCUTIO, exit_code=2)
+    assert "s3 (escalus.lit) is of kind ejabberd: the lab does not manage its accounts" in said
+    assert MERCUTIO in lab.command("user", "ls")
+
+
+@pytest.mark.parametrize("domain", ["capulet.lit", "escalus.lit"])
+def test_the_sessions_at_a_server_of_another_kind_are_not_seen(lab: RunningLab, domain: str) -> None:
+    assert "the lab does not see the sessions of its clients" in lab.command("user", "sessions", domain, exit_code=2)
+
+
+def test_the_accounts_of_prosody_are_managed_like_ours(lab: RunningLab) -> None:
+    peter, at = "Friar.Peter@capulet.lit", str(node(lab, "s2")["c2s"])
+    jid = peter.lower()
+    lab.command("user", "add", peter, "--password", "first")
+    assert f"{jid} exists already" in lab.command("user", "add", jid, "--password", "x", exit_code=1)
+    assert jid in lab.command("user", "ls", "capulet.lit").splitlines()
+    ca_file = str(lab.folder / ".xmpplab/mixed/ca.pem")
+    with RealClient(jid, "first", at, ca_file) as client:
+        client.see("session")
+    lab.command("user", "passwd", jid, "--password", 'sec"ond')
+    with RealClient(jid, "first", at, ca_file) as client:
+        client.see("refused")
+    with RealClient(jid, 'sec"ond', at, ca_file) as client:
+        client.see("session")
+    lab.command("user", "del", jid)
+    with RealClient(jid, 'sec"ond', at, ca_file) as client:
+        client.see("refused")
+    assert f"no account {jid}" in lab.command("user", "del", jid, exit_code=1)
     assert JULIET in lab.command("user", "ls")
 
 
@@ -176,7 +228,7 @@ def test_a_stranger_meets_nothing_wrong(lab: RunningLab, domain: str) -> None:
 
 def test_its_exit_code_is_that_of_the_program(lab: RunningLab) -> None:
     lab.command("exec", "--", "sh", "-c", "exit 7", exit_code=7)
-    assert "no program 'nothing-like-it' here" in lab.command("exec", "nothing-like-it", exit_code=2)
+    assert "no program 'nothing-like-it' here" in lab.command("exec", "nothing-like-it", exit_code=127)
 
 
 def test_a_server_ends_with_its_supervisor(tmp_path: Path) -> None:
@@ -189,6 +241,6 @@ def test_a_server_ends_with_its_supervisor(tmp_path: Path) -> None:
         supervisor = server.parent()
         assert supervisor is not None
         supervisor.kill()
-        assert wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE, 20)
+        assert wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE, PATIENCE_S)
     finally:
         alone.down()

@@ -17,8 +17,9 @@ from cluster.lab.wait import wait_until
 from cluster.xmpp import element as xml
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.streams.login import Login
-from loadtests.bench.peer import free_ports
-from tests.live.clients import PATIENCE_S, RealProgram
+from loadtests.bench.ports import free_ports
+from tests.harness import PATIENCE_S
+from tests.live.clients import RealProgram
 
 pytestmark = pytest.mark.live
 DOMAIN, SMS, SECRET = "montague.lit", "sms.montague.lit", "hush"

@@ -18,7 +18,7 @@ from cluster.lab.wait import wait_until
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.limits import FROM_CLIENT
 from cluster.xmpp.streams.login import Login
-from tests.live.clients import PATIENCE_S
+from tests.harness import PATIENCE_S
 from tests.live.running_lab import ROOT, XMPPLAB, RunningLab
 
 pytestmark = pytest.mark.live
@@ -109,7 +109,7 @@ def test_a_phone_answers_and_is_switched_off(both: RunningLab) -> None:
         romeo.do("presence")
         both.command("phone", "fc2", "off")
         romeo.do("message", to="+393331234562@sms.montague.lit", body="Art thou there?")
-        romeo.do("ping", to="sms.montague.lit")  # answered behind the message
+        romeo.do("ping", to="sms.montague.lit")  # answered after the message
         romeo.see("pong")
         assert both.command("phone", "fc2", "inbox").strip() == "no texts"
         both.command("phone", "fc2", "on")

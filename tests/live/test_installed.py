@@ -80,7 +80,7 @@ def test_a_lab_from_init(xmpplab: Installed) -> None:
     xmpplab.run("init", "my-lab")
     assert "my-lab.yaml: lab my-lab, " in xmpplab.run("validate", "my-lab.yaml")
     assert "lab my-lab is up" in xmpplab.run("up", "-d")
-    assert "deliver local" in xmpplab.run("load", "chat", "--users", "4", "--time", "2s")
+    assert "deliver " in xmpplab.run("load", "chat", "--users", "4", "--time", "2s")
     xmpplab.run("down")
     assert [file.name for file in xmpplab.folder.iterdir()] == ["my-lab.yaml"]
 
@@ -97,3 +97,18 @@ def test_a_scenario_by_its_name(venv: Path, xmpplab: Installed) -> None:
 def test_an_unknown_scenario(xmpplab: Installed) -> None:
     told = xmpplab.run("verify", "kill-s3", exit_code=2)
     assert "no file and no scenario 'kill-s3'; did you mean 'kill-s" in told
+
+
+def test_the_pytest_plugin_comes_with_it(venv: Path, tmp_path: Path) -> None:
+    """pytest finds it by its entry point."""
+    shutil.copy(ROOT / "examples" / "test_slixmpp.py", tmp_path)
+    argv = [venv / "bin" / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", "temporary"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYT")}
+    done = subprocess.run(
+        argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
+    assert "2 passed in" in done.stdout, done.stdout + done.stderr
+    shown = subprocess.run(
+        [*argv, "--version", "--version"], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert str(packages(venv) / "cluster" / "testing" / "plugin.py") in shown.stdout + shown.stderr

@@ -14,21 +14,14 @@ from urllib.request import urlopen
 
 import pytest
 
+from loadtests.bench.ports import free_ports
+from tests.harness import PATIENCE_S
 from tests.live.message_centre import LONG, Centre
 from tests.unit.gateways.sms.world import PASSWORD, PHONE, SHORT_CODE
 
 pytestmark = pytest.mark.live
 BEARERBOX, SMSBOX = shutil.which("bearerbox"), shutil.which("smsbox")
 needs_kannel = pytest.mark.skipif(not (BEARERBOX and SMSBOX), reason="needs Kannel: apt-get install kannel")
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago: Kannel cannot choose its own."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [opened.getsockname()[1] for opened in sockets]
-    for opened in sockets:
-        opened.close()
-    return ports
 
 
 class Reports:
@@ -112,13 +105,17 @@ text = "Kannel heard: %a"
 """)
         del unused
         self._processes = []
-        for program, log in ((BEARERBOX, "bearerbox.log"), (SMSBOX, "smsbox.log")):
+        for program in (BEARERBOX, SMSBOX):
             assert program
             process = subprocess.Popen(
                 [program, "-v", "4", str(file)], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
             self._processes.append(process)
-            _until(lambda port=box if program is BEARERBOX else self._web: _listens(port), folder / log)
+            if program is BEARERBOX:
+                _until(lambda: _listens(box), folder / "bearerbox.log")
+        # smsbox opens its port before it has made what requests need: one that comes too early ends it by a signal
+        written = folder / "smsbox.log"
+        _until(lambda: written.exists() and "Connected to bearerbox" in written.read_text(), written)
 
     def send(self, text: str, reports: Reports) -> str:
         """Send a text to the phone; what the web interface says."""
@@ -127,7 +124,7 @@ text = "Kannel heard: %a"
             "username": "lab", "password": "lab", "from": SHORT_CODE, "to": PHONE, "text": text, "charset": "UTF-8",
             "coding": "0" if text.isascii() else "2", "dlr-mask": "19", "dlr-url": told,
         }  # fmt: skip
-        with urlopen(f"http://127.0.0.1:{self._web}/cgi-bin/sendsms?{urlencode(query)}", timeout=10) as answer:
+        with urlopen(f"http://127.0.0.1:{self._web}/cgi-bin/sendsms?{urlencode(query)}", timeout=PATIENCE_S) as answer:
             return str(answer.read().decode())
 
     def close(self) -> None:

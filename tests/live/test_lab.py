@@ -16,14 +16,12 @@ import pytest
 from cluster.lab.api import Lab
 from cluster.lab.folder import LABS, LabFolder
 from cluster.lab.plans import read_plans
-from cluster.lab.processes.signals import STOP_TIMEOUT_S
 from cluster.lab.wait import wait_until
-from tests.harness import Valkey
+from tests.harness import PATIENCE_S, Valkey
 from tests.live.running_lab import ROOT, XMPPLAB, RunningLab
 
 pytestmark = pytest.mark.live
 TOPOLOGY = ROOT / "topologies" / "two-domains.yaml"
-PATIENCE_S = 30.0
 
 
 @pytest.fixture
@@ -33,6 +31,12 @@ def lab(tmp_path: Path) -> Iterator[RunningLab]:
     yield lab
     if (tmp_path / LABS).exists():
         lab.down()
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
+    """Up; a test leaves it as it found it, but for how often its nodes were started anew."""
+    yield from RunningLab(tmp_path_factory.mktemp("standing"), TOPOLOGY).while_up()
 
 
 def state_of(lab: RunningLab) -> LabFolder:
@@ -87,21 +91,19 @@ def test_up_ps_and_down(lab: RunningLab) -> None:
     assert list(lab.folder.iterdir()) == []
 
 
-def test_up_twice_changes_nothing(lab: RunningLab) -> None:
-    lab.up()
-    before = pids(lab)
-    assert "is up already" in lab.command("up", str(TOPOLOGY), "-d")
-    assert "is up already" in lab.command("up", str(TOPOLOGY))
-    assert pids(lab) == before
+def test_up_twice_changes_nothing(standing: RunningLab) -> None:
+    before = pids(standing)
+    assert "is up already" in standing.command("up", str(TOPOLOGY), "-d")
+    assert "is up already" in standing.command("up", str(TOPOLOGY))
+    assert pids(standing) == before
 
 
-def test_another_topology_of_that_name_is_refused(lab: RunningLab, tmp_path: Path) -> None:
-    lab.up()
-    before = pids(lab)
+def test_another_topology_of_that_name_is_refused(standing: RunningLab, tmp_path: Path) -> None:
+    before = pids(standing)
     other = tmp_path / "other.yaml"
     other.write_text(TOPOLOGY.read_text().replace("capulet.lit", "denmark.lit"))
-    assert "xmpplab down" in lab.command("up", str(other), "-d", exit_code=1)
-    assert pids(lab) == before
+    assert "xmpplab down" in standing.command("up", str(other), "-d", exit_code=1)
+    assert pids(standing) == before
 
 
 def test_addresses_that_are_taken_are_left_alone(lab: RunningLab) -> None:
@@ -111,39 +113,40 @@ def test_addresses_that_are_taken_are_left_alone(lab: RunningLab) -> None:
         assert lab.node("capulet.lit")["c2s"] != first.c2s
 
 
-def test_a_killed_server_comes_back_and_the_crash_is_shown(lab: RunningLab) -> None:
-    lab.up()
-    os.kill(lab.node("montague.lit")["pid"], signal.SIGKILL)
-    node = until_node(lab, "montague.lit", restarts=1, state="running")
+def test_a_killed_server_comes_back_and_the_crash_is_shown(standing: RunningLab) -> None:
+    before = standing.node("montague.lit")
+    os.kill(before["pid"], signal.SIGKILL)
+    node = until_node(standing, "montague.lit", restarts=before["restarts"] + 1, state="running")
     assert node["last_exit"] == "signal SIGKILL"
-    assert "s1 died (signal SIGKILL)" in lab.command("logs", "s1")
+    assert "s1 died (signal SIGKILL)" in standing.command("logs", "s1")
     assert is_listening(node["c2s"])
 
 
-def test_a_killed_redis_comes_back_and_the_servers_with_it(lab: RunningLab) -> None:
-    lab.up()
-    lab.command("user", "add", "rosaline@capulet.lit", "--password", "secret")
-    os.kill(lab.ps()["nodes"][0]["pid"], signal.SIGKILL)
-    assert wait_until(lambda: lab.ps()["nodes"][0]["restarts"] == 1, PATIENCE_S)
-    assert wait_until(lambda: lab.node("capulet.lit")["sessions"] == 0, PATIENCE_S)
-    assert "rosaline@capulet.lit" in lab.command("user", "ls")
+def test_a_killed_redis_comes_back_and_the_servers_with_it(standing: RunningLab) -> None:
+    standing.command("user", "add", "rosaline@capulet.lit", "--password", "secret")
+    os.kill(standing.ps()["nodes"][0]["pid"], signal.SIGKILL)
+    assert wait_until(lambda: standing.ps()["nodes"][0]["restarts"] == 1, PATIENCE_S)
+    assert wait_until(lambda: standing.node("capulet.lit")["sessions"] == 0, PATIENCE_S)
+    assert "rosaline@capulet.lit" in standing.command("user", "ls")
+    standing.command("user", "del", "rosaline@capulet.lit")
 
 
-def test_disturbing_a_node(lab: RunningLab) -> None:
-    lab.up()
-    lab.command("kill", "s1")
-    node = lab.node("montague.lit")
-    assert (node["restarts"], node["last_exit"], node["state"]) == (1, "signal SIGKILL", "running")
-    lab.command("kill", "s1", "--for", "300ms")
-    assert lab.node("montague.lit")["state"] == "running"
-    assert "write a time such as" in lab.command("kill", "s1", "--for", "3", exit_code=2)
-    lab.command("pause", "s2")
-    assert lab.node("capulet.lit")["state"] == "paused"
-    assert "s2: it is paused" in lab.command("restart", "s2", exit_code=1)
-    lab.command("resume", "s2")
-    lab.command("restart", "s2")
-    assert lab.node("capulet.lit")["state"] == "running"
-    assert "(nodes: redis, s1, s2)" in lab.command("kill", "s9", exit_code=2)
+def test_disturbing_a_node(standing: RunningLab) -> None:
+    before = standing.node("montague.lit")
+    standing.command("kill", "s1")
+    node = standing.node("montague.lit")
+    assert node["restarts"] == before["restarts"] + 1
+    assert (node["last_exit"], node["state"]) == ("signal SIGKILL", "running")
+    standing.command("kill", "s1", "--for", "300ms")
+    assert standing.node("montague.lit")["state"] == "running"
+    assert "write a time such as" in standing.command("kill", "s1", "--for", "3", exit_code=2)
+    standing.command("pause", "s2")
+    assert standing.node("capulet.lit")["state"] == "paused"
+    assert "s2: it is paused" in standing.command("restart", "s2", exit_code=1)
+    standing.command("resume", "s2")
+    standing.command("restart", "s2")
+    assert standing.node("capulet.lit")["state"] == "running"
+    assert "(nodes: redis, s1, s2)" in standing.command("kill", "s9", exit_code=2)
 
 
 def test_nothing_outlives_a_killed_supervisor(lab: RunningLab) -> None:
@@ -165,19 +168,18 @@ def test_a_hanging_orphan_is_ended_by_down(lab: RunningLab) -> None:
     assert not is_running(server)
 
 
-def test_accounts(lab: RunningLab) -> None:
-    lab.up()
-    assert lab.command("user", "ls").split() == ["romeo@montague.lit", "juliet@capulet.lit"]
-    lab.command("user", "add", "rosaline@capulet.lit", "--password", "secret")
-    assert "exists already" in lab.command("user", "add", "rosaline@capulet.lit", "--password", "x", exit_code=1)
-    assert lab.command("user", "ls", "capulet.lit").split() == ["juliet@capulet.lit", "rosaline@capulet.lit"]
-    lab.command("user", "passwd", "rosaline@capulet.lit", "--password", "other")
-    with lab.client("rosaline@capulet.lit/ball", password="other") as rosaline:
+def test_accounts(standing: RunningLab) -> None:
+    assert standing.command("user", "ls").split() == ["romeo@montague.lit", "juliet@capulet.lit"]
+    standing.command("user", "add", "rosaline@capulet.lit", "--password", "secret")
+    assert "exists already" in standing.command("user", "add", "rosaline@capulet.lit", "--password", "x", exit_code=1)
+    assert standing.command("user", "ls", "capulet.lit").split() == ["juliet@capulet.lit", "rosaline@capulet.lit"]
+    standing.command("user", "passwd", "rosaline@capulet.lit", "--password", "other")
+    with standing.client("rosaline@capulet.lit/ball", password="other") as rosaline:
         rosaline.see("session")
-        assert lab.node("capulet.lit")["sessions"] == 1
-    lab.command("user", "del", "rosaline@capulet.lit")
-    assert "no account rosaline" in lab.command("user", "del", "rosaline@capulet.lit", exit_code=1)
-    assert "montague.lit, capulet.lit" in lab.command("user", "add", "a@b.lit", "--password", "x", exit_code=2)
+        assert standing.node("capulet.lit")["sessions"] == 1
+    standing.command("user", "del", "rosaline@capulet.lit")
+    assert "no account rosaline" in standing.command("user", "del", "rosaline@capulet.lit", exit_code=1)
+    assert "montague.lit, capulet.lit" in standing.command("user", "add", "a@b.lit", "--password", "x", exit_code=2)
 
 
 def test_kept_data_are_there_again(lab: RunningLab) -> None:
@@ -238,7 +240,7 @@ def test_an_interrupted_start_leaves_nothing(lab: RunningLab, number: signal.Sig
     with subprocess.Popen([XMPPLAB, "up", str(TOPOLOGY), "-d"], cwd=lab.folder, stderr=subprocess.PIPE) as command:
         assert wait_until(state_of(lab).state_file.exists, PATIENCE_S)
         command.send_signal(number)
-        assert command.wait(STOP_TIMEOUT_S) == 130
+        assert command.wait(PATIENCE_S) == 130
     assert list(lab.folder.iterdir()) == []
 
 

@@ -10,11 +10,11 @@ import pytest
 from cluster.lab.folder import LABS
 from cluster.lab.wait import wait_until
 from cluster.redisio.keys import Keys
+from tests.harness import PATIENCE_S
 from tests.live.running_lab import ROOT, RunningLab
 from tests.valkey_cluster import ValkeyCluster
 
 pytestmark = pytest.mark.live
-PATIENCE_S = 30.0
 TOPOLOGY = ROOT / "topologies" / "rfc3920.yaml"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cluster.lab.control.ask import ask
+from cluster.lab.control.ask import ask, ask_all
 from cluster.lab.control.requests import Request
 from cluster.lab.control.server import ControlServer
 from cluster.lab.errors import LabError
@@ -77,7 +77,7 @@ class Lab:
         # logged in as the server's own user, so that its rights are tested too
         url = RedisUrl.parse(self.folder.secrets()["montague.lit"])
         self.client = RedisClient(reactor_thread.reactor, url, random.random)
-        self.control = ControlServer(self.client, keys, "montague.lit", Operations(), (Greet, Refuse, Stumble))
+        self.control = ControlServer(self.client, keys, "montague.lit", (Operations(), (Greet, Refuse, Stumble)))
 
     async def start(self) -> None:
         await self.client.connect()
@@ -131,7 +131,7 @@ def test_a_server_answers_again_when_its_connection_was_lost(
     lab: Lab, reactor_thread: ReactorThread, valkey: Valkey, keys: Keys
 ) -> None:
     user = f"{keys.prefix}:montague.lit"
-    assert valkey.admin.execute_command("CLIENT KILL", "USER", user) == 2  # type: ignore[no-untyped-call]
+    assert valkey.admin.execute_command("CLIENT KILL", "USER", user) == 2
     reactor_thread.run(lambda: until(reactor_thread.reactor, lambda: not lab.client.connected))
     assert lab.ask(Greet("romeo")) == {"hello": "romeo"}
 
@@ -139,6 +139,16 @@ def test_a_server_answers_again_when_its_connection_was_lost(
 def test_a_silent_server_is_named_and_its_request_withdrawn(lab: Lab, valkey: Valkey, keys: Keys) -> None:
     with pytest.raises(LabError, match=r"s2 \(capulet\.lit\) did not answer within 0\.1 s; see .*xmpplab logs s2"):
         ask(lab.folder, lab.plan, lab.plan.servers[1], Greet("juliet"), timeout_s=0.1)
+    assert valkey.admin.llen(keys.control("capulet.lit")) == 0
+
+
+@pytest.mark.parametrize("silent_first", [False, True])
+def test_of_all_that_are_asked_those_answer_that_can(
+    lab: Lab, valkey: Valkey, keys: Keys, silent_first: bool
+) -> None:  # fmt: skip
+    """One that is silent uses up the time; the answers of the others are there meanwhile."""
+    servers = sorted(lab.plan.ours, key=lambda server: server.name, reverse=silent_first)
+    assert ask_all(lab.folder, lab.plan, servers, Greet("romeo"), timeout_s=1.0) == {"s1": {"hello": "romeo"}}
     assert valkey.admin.llen(keys.control("capulet.lit")) == 0
 
 

@@ -20,12 +20,11 @@ from cluster.lab.redis_client import connected
 from cluster.lab.wait import wait_until
 from cluster.redisio.keys import Keys
 from cluster.topology.plan import LinkSeed
-from tests.harness import Valkey
+from tests.harness import PATIENCE_S, Valkey
 from tests.live.running_lab import RunningLab
 from tests.unit.lab.plan import make_plan
 
 pytestmark = pytest.mark.live
-PATIENCE_S = 30.0
 
 TOPOLOGY = """
 name: broken

@@ -18,11 +18,10 @@ from cluster.lab.provision import redis
 from cluster.lab.wait import wait_until
 from cluster.redisio.keys import Keys
 from cluster.topology.plan import Plan
-from tests.harness import Valkey
+from tests.harness import PATIENCE_S, Valkey
 from tests.unit.lab.plan import make_plan
 
 pytestmark = pytest.mark.live
-PATIENCE_S = 20.0
 
 
 @pytest.fixture

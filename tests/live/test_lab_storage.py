@@ -13,12 +13,12 @@ import pytest
 
 from cluster.lab.folder import LABS, LabFolder
 from cluster.lab.wait import wait_until
+from tests.harness import PATIENCE_S
 from tests.live.running_lab import ROOT, RunningLab
 from tests.small_disk import fill, small_disk
 
 pytestmark = pytest.mark.live
 TOPOLOGY = ROOT / "topologies" / "two-domains.yaml"
-PATIENCE_S = 30.0
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_a_lab_goes_on_when_its_disk_is_full(lab: RunningLab) -> None:
     filler.unlink()
     lab.command("kill", "redis")
     for domain in ("montague.lit", "capulet.lit"):
-        assert wait_until(lambda domain=domain: lab.node(domain)["sessions"] == 0, PATIENCE_S), lab.ps()  # type: ignore[misc]
+        assert wait_until(lambda domain=domain: lab.node(domain)["sessions"] == 0, PATIENCE_S), lab.ps()
     lab.command("user", "add", "rosaline@capulet.lit", "--password", "secret")
     assert "rosaline@capulet.lit" in lab.command("user", "ls")
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from cluster.lab.wait import wait_until
+from tests.harness import PATIENCE_S
 from tests.live.running_lab import XMPPLAB, RunningLab
 
 pytestmark = pytest.mark.live
-PATIENCE_S = 30.0
 
 
 def hops(lab: RunningLab, from_: str, to: str, exit_code: int = 0, more: Sequence[str] = ()) -> list[dict[str, Any]]:

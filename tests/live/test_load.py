@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 import csv
-import socket
+import re
+import signal
+import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
 
 from cluster.client.blocking import BlockingClient
+from cluster.lab.wait import wait_until
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.streams.login import Login
+from loadtests.bench.ports import free_ports
 from tests.live.locust_run import figures, locust
-from tests.live.running_lab import ROOT, RunningLab
+from tests.live.running_lab import ROOT, XMPPLAB, RunningLab
 
 pytestmark = pytest.mark.live
 
 CHAT = ROOT / "loadtests" / "chat.py"
 
 
+LATE = "the load generator itself was "
+"""Begins a warning, where the machine is busy."""
+
+
 def state_of(lab: RunningLab) -> Path:
     return next((lab.folder / ".xmpplab").iterdir())
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_all_that_is_sent_is_delivered(verona: RunningLab, tmp_path: Path, processes: int) -> None:
     report = tmp_path / "report.html"
-    port = str(free_port())
+    [port] = map(str, free_ports(1))
     spread = ["--processes", "2", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
     done = locust(
         CHAT, state_of(verona), "-u", "12", "-r", "12", "-t", "3s", "--rate", "10", "--cross", "0.5",
@@ -83,3 +87,52 @@ def test_wrong_options(tmp_path: Path, wrong: tuple[str, str]) -> None:
     done = locust(CHAT, tmp_path, *wrong)
     assert done.returncode == 2
     assert f"argument {wrong[0]}: {wrong[1]} is no" in done.stderr
+
+
+def test_the_command_prints_its_figures(verona: RunningLab) -> None:
+    shown = verona.command("load", "chat", "--users", "4", "--time", "2s").splitlines()
+    lines = [line for line in shown if not line.startswith(LATE)]
+    end = lines.index("") if "" in lines else None  # before where the time went
+    head, *rows = lines[:end]
+    assert head.split() == [
+        "MEASURED",
+        "COUNT",
+        "FAILED",
+        "PER",
+        "SECOND",
+        "P50",
+        "MS",
+        "P95",
+        "MS",
+        "P99",
+        "MS",
+        "MAX",
+        "MS",
+    ]
+    names = [row[:20].rstrip() for row in rows]
+    assert names == sorted(names)
+    expected = {"deliver cross-domain", "generator loop", "login", "send"}
+    assert {*names} - {"deliver local", "late start"} == expected  # only two may write locally
+    assert all(len(row) <= 80 for row in [head, *rows])
+
+
+def test_an_interrupt_prints_the_figures_so_far(verona: RunningLab) -> None:
+    """locust waits for what is under way, and nothing of it is left."""
+    argv = [XMPPLAB, "load", "chat", "--users", "4", "--time", "1h"]
+    with subprocess.Popen(argv, cwd=verona.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as load:
+        assert wait_until(lambda: verona.ps()["nodes"][1]["sessions"], 60.0)
+        [locust] = psutil.Process(load.pid).children()
+        load.send_signal(signal.SIGINT)
+        told, warned = load.communicate(timeout=60)
+    assert load.returncode == 0
+    assert [line for line in warned.splitlines() if not line.startswith(LATE)] == []
+    assert "\nlogin " in told
+    assert not locust.is_running()
+
+
+def test_what_failed_is_printed_once(verona: RunningLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLEEPER", "nobody@padua.lit")
+    file = str(ROOT / "tests" / "live" / "load_failures.py")
+    shown = verona.command("load", file, "--users", "1", "--time", "1s", exit_code=1)
+    assert re.search(r"^failed 1 times: deliver .*: Bounced\(", shown, re.M), shown
+    assert "Traceback" not in shown

@@ -60,7 +60,7 @@ def test_users_of_a_killed_server_come_back_and_the_outage_is_seen(
             run.send_signal(signal.SIGINT)
             _, errors = run.communicate(timeout=TIMEOUT_S)
     assert run.returncode == 1, errors
-    assert "Traceback" not in errors
+    assert "Traceback" not in errors, errors
     found = rows(prefix)
     lost, back = found["stream"], found["reconnect"]
     assert int(lost["Failure Count"]) > 0
@@ -79,6 +79,21 @@ def test_a_login_that_does_not_end_is_a_failure(lab: RunningLab, state: Path) ->
         lab.command("resume", "s2")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "not logged in at the end" in done.stderr + done.stdout
+
+
+def test_a_login_is_waited_for_after_the_end(lab: RunningLab, state: Path) -> None:
+    argv = [*LOCUST, "-f", str(CHAT), "-u", "4", "-r", "4", "-t", "2s"]
+    lab.command("pause", "s2")
+    with subprocess.Popen(
+        argv, cwd=ROOT, env={**os.environ, "XMPPLAB_STATE": str(state)}, stderr=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stderr is not None
+        try:
+            ending = next(line for line in run.stderr if "run-time limit reached" in line)
+        finally:
+            lab.command("resume", "s2")
+        errors = run.stderr.read()
+        assert run.wait(TIMEOUT_S) == 0, ending + errors
 
 
 def test_a_run_of_no_time_is_refused(state: Path) -> None:

@@ -49,4 +49,4 @@ def test_a_lab_without_rooms(tmp_path: Path) -> None:
     finally:
         lab.down()
     assert done.returncode == 1
-    assert "lab verona has no rooms; give a server of" in done.stderr + done.stdout
+    assert "lab verona has no rooms; `xmpplab up rooms -d`" in done.stderr + done.stdout

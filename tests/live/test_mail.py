@@ -92,7 +92,7 @@ def swaks(port: int, *arguments: str) -> subprocess.CompletedProcess[str]:
         FRIAR,
         *arguments,
     ]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 @needs_swaks

@@ -11,11 +11,11 @@ import pytest
 
 from cluster.lab.folder import LABS, LabFolder
 from cluster.lab.wait import wait_until
+from tests.harness import PATIENCE_S
 from tests.live.running_lab import ROOT, XMPPLAB, RunningLab
 
 pytestmark = pytest.mark.live
 MAKEFILE = ROOT / "Makefile"
-PATIENCE_S = 30.0
 
 
 def make(folder: Path, *arguments: str) -> str:

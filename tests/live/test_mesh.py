@@ -62,10 +62,7 @@ router: {{max_backlog: {10**18 - 1}, seed: {10**18 - 1}}}
 def lab(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[RunningLab]:
     topology = tmp_path / "topology.yaml"
     topology.write_text(request.param, encoding="utf-8")
-    lab = RunningLab(tmp_path, topology)
-    lab.up()
-    yield lab
-    lab.down()
+    yield from RunningLab(tmp_path, topology).while_up()
 
 
 @pytest.mark.parametrize("lab", [STAR], indirect=True, ids=["star"])

@@ -90,11 +90,11 @@ def test_an_inactive_client_is_not_woken(stage: Stage) -> None:
     juliet, romeo = stage.enter(f"{JULIET}/balcony"), stage.enter(f"{ROMEO}/pda")
     juliet.see("presence", from_=f"{ROMEO}/pda")
     juliet.do("inactive")
-    juliet.do("ping", to="capulet.lit")  # behind it
+    juliet.do("ping", to="capulet.lit")  # after it
     juliet.see("pong")
     for status in ("first", "second"):
         romeo.do("presence", pstatus=status)
-    romeo.do("ping", to="capulet.lit")  # behind them, over the same link
+    romeo.do("ping", to="capulet.lit")  # after them, over the same link
     romeo.see("pong")
     assert [seen["status"] for seen in juliet.unseen("presence") if seen["status"]] == []
     juliet.do("active")

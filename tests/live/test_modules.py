@@ -31,10 +31,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
     folder = tmp_path_factory.mktemp("odd")
     topology = folder / "odd.yaml"
     topology.write_text(ODD)
-    lab = RunningLab(folder, topology)
-    lab.up()
-    yield lab
-    lab.down()
+    yield from RunningLab(folder, topology).while_up()
 
 
 def client(lab: RunningLab, jid: str, where: str = "c2s") -> RealProgram:
@@ -165,7 +162,7 @@ def by_hand(lab: RunningLab) -> ssl.SSLSocket:
     host, _, port = lab.node("elsinore.lit")["direct_tls"].rpartition(":")
     context = ssl.create_default_context(cafile=str(Path(lab.ps()["ca_file"])))
     context.set_alpn_protocols(["xmpp-client"])
-    plain = socket.create_connection((host, int(port)), timeout=20)
+    plain = socket.create_connection((host, int(port)), timeout=60)
     return context.wrap_socket(plain, server_hostname="elsinore.lit")
 
 

@@ -43,12 +43,6 @@ def lab(request: pytest.FixtureRequest) -> Iterator[NodesLab]:
         yield NodesLab(lab.folder, lab.topology, lab.driver)
 
 
-@pytest.fixture
-def stage() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
-
-
 def available(client: RealClient) -> RealClient:
     client.do("presence")
     client.see("presence", type="available", from_=client.jid)
@@ -93,7 +87,7 @@ def test_a_node_that_hangs_gives_up_its_links(lab: NodesLab, stage: ExitStack) -
     assert bodies(juliet, 20) == [str(number) for number in range(20)]
     assert lab.reader("capulet.lit", "montague.lit") == juliet_at
     lab.command("resume", reader)
-    lab.until_running(reader, restarts=1)  # it was expelled, so it begins anew
+    lab.until_running(reader, restarts=1)  # it was fenced, so it begins anew
     romeo.do("message", to=to, body="last")
     assert bodies(juliet, 1) == ["last"]
     assert juliet.unseen("message") == []

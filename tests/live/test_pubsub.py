@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -31,10 +32,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
     folder = tmp_path_factory.mktemp("eventing")
     topology = folder / "eventing.yaml"
     topology.write_text(TOPOLOGY)
-    lab = RunningLab(folder, topology)
-    lab.up()
-    yield lab
-    lab.down()
+    yield from RunningLab(folder, topology).while_up()
 
 
 def client(lab: RunningLab, jid: str) -> RealProgram:
@@ -158,3 +156,32 @@ def test_a_service_and_its_nodes_outlive_a_kill(lab: RunningLab) -> None:
             romeo.see("publish", node="news", ids=["2"], from_=PUBSUB)
             romeo.do("items", node="news", of=PUBSUB)
             romeo.see("items", ids=["1", "2"])
+
+
+def test_another_node_takes_the_service_over(tmp_path: Path) -> None:
+    """Whichever node has it is killed; a client of the other domain loses nothing but time."""
+    topology = tmp_path / "two-nodes.yaml"
+    topology.write_text(
+        "name: two-nodes\nservers:\n  s1: {domain: montague.lit, nodes: 2, pubsub: "
+        "{domain: pubsub.montague.lit, creation: anyone}}\n  s2: {domain: capulet.lit}\n"
+        "accounts: {juliet@capulet.lit: }\n"
+    )
+    lab, at = RunningLab(tmp_path, topology), "pubsub.montague.lit"
+    lab.up()
+    try:
+        with client(lab, f"{JULIET}/balcony") as juliet:
+            juliet.do("come", wants=[])
+            juliet.do("create", to=at, node="news", access_model="open")
+            juliet.see("done", do="create")
+            juliet.do("subscribe", to=at, node="news")
+            juliet.see("subscribed", state="subscribed")
+            for number, node in enumerate(("s1", "s1-2")):
+                lab.command("kill", node, "--for", "6s")  # longer than the other waits for its beats
+                id = str(number)
+                juliet.do("publish", to=at, node="news", id=id, xml="<entry xmlns='http://www.w3.org/2005/Atom'/>")
+                juliet.see("done", do="publish", id=id)
+                juliet.see("publish", node="news", ids=[id], from_=at)
+            juliet.do("items", node="news", of=at)
+            juliet.see("items", ids=["0", "1"])
+    finally:
+        lab.down()

@@ -16,10 +16,7 @@ ROMEO, BENVOLIO, JULIET = "romeo@montague.lit/pda", "benvolio@montague.lit/pc", 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    lab = RunningLab(tmp_path_factory.mktemp("lab"), ROOT / "topologies" / "rooms.yaml")
-    lab.up()
-    yield lab
-    lab.down()
+    yield from RunningLab(tmp_path_factory.mktemp("lab"), ROOT / "topologies" / "rooms.yaml").while_up()
 
 
 def online(lab: RunningLab, jid: str) -> RealClient:
@@ -68,7 +65,7 @@ def test_people_of_two_domains_talk_in_one_order(lab: RunningLab) -> None:
 def test_a_room_of_ones_own(lab: RunningLab) -> None:
     room = "mantua@conference.montague.lit"
     with online(lab, JULIET) as juliet, online(lab, ROMEO) as romeo:
-        assert 201 in enter(juliet, "juliet", room)["codes"]  # type: ignore[operator]
+        assert 201 in enter(juliet, "juliet", room)["codes"]
         juliet.do("configure", room=room, roomname="Mantua", moderatedroom="1")
         juliet.see("configured")
         juliet.do("people", room=room, affiliation="owner")

@@ -23,10 +23,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
     folder = tmp_path_factory.mktemp("s2s")
     topology = folder / "two-domains.yaml"
     topology.write_text(TOPOLOGY.read_text() + LINK + "trace: {probes_per_minute: 0}\n")
-    lab = RunningLab(folder, topology)
-    lab.up()
-    yield lab
-    lab.down()
+    yield from RunningLab(folder, topology).while_up()
 
 
 def test_contacts_chat_over_streams_that_the_labs_certificates_secure(lab: RunningLab) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cluster.lab.wait import wait_until
-from tests.live.clients import PATIENCE_S
+from tests.harness import PATIENCE_S
 from tests.live.running_lab import ROOT, RunningLab
 
 pytestmark = pytest.mark.live

@@ -11,6 +11,7 @@ import smpplib.consts
 import smpplib.exceptions
 import smpplib.gsm
 
+from tests.harness import PATIENCE_S
 from tests.live.message_centre import LONG, Centre
 from tests.unit.gateways.sms.world import NOBODY, PASSWORD, PHONE, SHORT_CODE
 
@@ -21,7 +22,7 @@ class SmppLib:
     """smpplib's client: an ESME that is not ours."""
 
     def __init__(self, port: int) -> None:
-        self.client = smpplib.client.Client("127.0.0.1", port, timeout=10, allow_unknown_opt_params=True)
+        self.client = smpplib.client.Client("127.0.0.1", port, timeout=PATIENCE_S, allow_unknown_opt_params=True)
         self.sent: list[Any] = []
         self.received: list[Any] = []
         self.client.set_message_sent_handler(lambda pdu: self.sent.append(pdu))

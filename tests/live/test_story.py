@@ -65,7 +65,7 @@ def test_romeo_and_juliet(verona: RunningLab, stage: ExitStack) -> None:
     romeo.see("presence", type="unavailable", from_="juliet@capulet.lit/balcony")
     romeo.see("presence", type="unavailable", from_="juliet@capulet.lit/chamber")
     romeo.do("message", to="juliet@capulet.lit", body="parting is such sweet sorrow")
-    romeo.do("ping", to="juliet@capulet.lit")  # answered behind the message, so that is stored
+    romeo.do("ping", to="juliet@capulet.lit")  # answered after the message, so that is stored
     romeo.see("pong")
     returned = enter("juliet@capulet.lit/orchard")
     returned.do("presence")

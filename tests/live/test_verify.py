@@ -18,9 +18,9 @@ import pytest
 from cluster.client.managed import ManagedClient
 from cluster.lab.api import Lab
 from cluster.lab.folder import LABS, choose
+from cluster.lab.verify.live import run
 from cluster.lab.verify.progress import Progress
 from cluster.lab.verify.read import read
-from cluster.lab.verify.run import run
 from cluster.lab.wait import wait_until
 from tests.harness import PATIENCE_S
 from tests.live.running_lab import XMPPLAB, RunningLab
@@ -41,10 +41,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
     folder = tmp_path_factory.mktemp("standing")
     topology = folder / "two-domains.yaml"
     topology.write_text(TOPOLOGY.read_text() + "trace: {probes_per_minute: 0}\n")
-    lab = RunningLab(folder, topology)
-    lab.up()
-    yield lab
-    lab.down()
+    yield from RunningLab(folder, topology).while_up()
 
 
 def test_a_receiver_whose_connection_is_cut_misses_nothing(lab: RunningLab) -> None:
@@ -107,7 +104,7 @@ def test_a_partition_loses_nothing(standing: RunningLab) -> None:
 
 def test_a_loss_is_seen(standing: RunningLab) -> None:
     """The checker would be worth nothing otherwise: somebody deletes what waits for a server that hangs."""
-    file = scenario(standing, "steps: [{at: 500ms, pause: s2, for: 4s}]", topology=None)
+    file = scenario(standing, "steps: [{at: 500ms, pause: s2, for: 12s}]", topology=None)
     argv = [XMPPLAB, "verify", file, "--format", "json"]
     s2 = psutil.Process(standing.node("capulet.lit")["pid"])
     with subprocess.Popen(argv, cwd=standing.folder, stdout=subprocess.PIPE, text=True) as checker:
@@ -130,7 +127,8 @@ def test_what_a_run_does_to_a_lab_that_stays_up_does_not_outlive_it(standing: Ru
     )
     assert all(not link["faults"] for link in standing.ps()["links"])
     lasting = "steps: [{at: 100ms, pause: s2, for: 50s}, {at: 100ms, partition: [s1, s2], for: 50s}]"
-    argv = [XMPPLAB, "verify", scenario(standing, lasting, topology=None), "--duration", "60s"]
+    few = "rate: 10"  # what comes when its receiver is gone is kept for later, and there is a bound
+    argv = [XMPPLAB, "verify", scenario(standing, lasting, flow=few, topology=None), "--duration", "60s"]
     with subprocess.Popen(argv, cwd=standing.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as checker:
         assert wait_until(lambda: standing.node("capulet.lit")["state"] == "paused", PATIENCE_S)
         assert wait_until(lambda: all(link["faults"] for link in standing.ps()["links"]), PATIENCE_S)
@@ -145,11 +143,29 @@ def test_what_a_run_does_to_a_lab_that_stays_up_does_not_outlive_it(standing: Ru
 def test_an_interrupt_leaves_nothing_behind(lab: RunningLab, number: signal.Signals) -> None:
     argv = [XMPPLAB, "verify", scenario(lab), "--duration", "60s"]
     with subprocess.Popen(argv, cwd=lab.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as checker:
-        assert wait_until(lambda: session_count(lab) == SESSIONS, PATIENCE_S)
+        assert checker.stderr is not None
+        assert any(b" s of 60 s, " in line for line in checker.stderr)  # all its clients have logged in
+        assert session_count(lab) == SESSIONS
         checker.send_signal(number)
         told, why = checker.communicate()
-    assert (checker.returncode, told) == (130, b""), why.decode()
+    assert checker.returncode == 130, why.decode()
+    assert "interrupted)" in told.decode().splitlines()[0]
+    assert "all promises were kept so far" in told.decode()
     assert not (lab.folder / LABS).exists(), why.decode()
+
+
+def test_an_interrupt_judges_what_could_have_arrived(standing: RunningLab) -> None:
+    """What a receiver reads when it logs in later is neither lost nor delivered yet, nor a promise kept or broken."""
+    file = scenario(standing, "expect: [lost]", flow="rate: 10, online: false", topology=None)
+    argv = [XMPPLAB, "verify", file, "--format", "json", "--duration", "60s"]
+    with subprocess.Popen(argv, cwd=standing.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as checker:
+        assert checker.stderr is not None
+        assert any(b" s of 60 s, " in line and b" 0 sent" not in line for line in checker.stderr)
+        checker.send_signal(signal.SIGINT)
+        told, _ = checker.communicate()
+    [report] = json.loads(told)
+    assert (checker.returncode, report["is_complete"], report["failures"]) == (130, False, []), report["failures"]
+    assert report["total"]["sent"] == report["total"]["under_way"] > 0
 
 
 def test_an_interrupt_leaves_each_client_to_its_thread(standing: RunningLab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,9 +183,9 @@ def test_an_interrupt_leaves_each_client_to_its_thread(standing: RunningLab, mon
 
     file = read(Path(scenario(standing, topology=None)), None)
     monkeypatch.setattr(ManagedClient, "close", watched_close)
-    monkeypatch.setattr("cluster.lab.verify.run.pause", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        run(Lab(choose(standing.folder, None)), file.scenario, Progress(io.StringIO()))
+    monkeypatch.setattr("cluster.lab.verify.live.pause", interrupt)
+    outcome = run(Lab(choose(standing.folder, None)), file.scenario, Progress(io.StringIO()))
+    assert not outcome.report.is_complete
     assert disturbed == []
 
 

@@ -97,13 +97,13 @@ def test_a_mutation_fails_the_run(lab: MutatedLab, name: str) -> None:
     assert told.count("BROKEN  ") == 1, told  # nothing that is not so
 
 
-def test_without_a_mutation_all_is_well_ten_times_on_a_loaded_machine(lab: MutatedLab) -> None:
+def test_without_a_mutation_all_is_well_three_times_on_a_loaded_machine(lab: MutatedLab) -> None:
     """Nothing is found that is not there, however late everything comes."""
     with ExitStack() as stack:
         for _ in range(os.cpu_count() or 1):
             busy = stack.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
             stack.callback(busy.kill)
-        for _ in range(10):
+        for _ in range(3):
             told = lab.command("verify", str(lab.scenario), "--duration", "1s", "--format", "json")
             report = json.loads(told[told.index("[") : told.rindex("]") + 1])[0]
             assert report["broken"] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,10 +17,7 @@ FLOW = "{room: verona@conference.montague.lit, occupants: 4, rate: 40, duration:
 
 @pytest.fixture
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
-    lab = RunningLab(tmp_path_factory.mktemp("lab"), TOPOLOGY)
-    lab.up()
-    yield lab
-    lab.down()
+    yield from RunningLab(tmp_path_factory.mktemp("lab"), TOPOLOGY).while_up()
 
 
 def write(lab: RunningLab, *lines: str) -> str:
@@ -34,11 +32,27 @@ def test_each_hears_each_message_once_and_in_one_order(lab: RunningLab) -> None:
     assert report["total"]["sent"] == report["total"]["delivered"] == 160
     assert report["failures"] == []
     assert len(report["flows"]) == 2 * 4 + 1
+    said = lab.command("why", "--from", "romeo@montague.lit", "--to", "conference.montague.lit")
+    assert "4 of 4 copies arrived, the last after " in said
     killed = verify(lab, write(lab, "steps: [{at: 1500ms, kill: s1}]", "promises: {bounced: any}"))
     assert killed["failures"] == []
     counts = killed["total"]
     assert counts["sent"] == counts["delivered"] + counts["bounced"]
     assert counts["delivered"] > 0
+
+
+def test_another_node_takes_the_room_over(tmp_path: Path) -> None:
+    """One node of two has it; both are killed, one after the other."""
+    lab = RunningLab(tmp_path, ROOT / "topologies" / "nodes.yaml")
+    lab.up()
+    try:
+        report = verify(lab, str(ROOT / "topologies" / "scenarios" / "room-nodes.yaml"))
+    finally:
+        lab.down()
+    assert report["failures"] == []
+    counts = report["total"]
+    assert counts["sent"] == counts["delivered"] + counts["bounced"]
+    assert counts["delivered"] > counts["sent"] / 2
 
 
 def test_what_does_not_fit(lab: RunningLab) -> None:

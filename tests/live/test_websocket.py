@@ -12,6 +12,7 @@ import xml.etree.ElementTree as ET
 import pytest
 import websocket
 
+from tests.harness import PATIENCE_S
 from tests.live.running_lab import RunningLab
 
 pytestmark = pytest.mark.live
@@ -20,7 +21,6 @@ FRAMING, SASL, CLIENT = "urn:ietf:params:xml:ns:xmpp-framing", "urn:ietf:params:
 XRD = "{http://docs.oasis-open.org/ns/xri/xrd-1.0}"
 RELATION = "urn:xmpp:alt-connections:websocket"
 OPEN = f"<open xmlns='{FRAMING}' to='montague.lit' version='1.0'/>"
-PATIENCE_S = 20
 
 
 class Browser:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.harness import PATIENCE_S
 from tests.live.running_lab import XMPPLAB, RunningLab
 
 pytestmark = pytest.mark.live
@@ -106,7 +107,7 @@ def followed(lab: RunningLab, address: str) -> Iterator[subprocess.Popen[str]]:
         yield following
     finally:
         following.send_signal(signal.SIGINT)
-        following.communicate(timeout=30)
+        following.communicate(timeout=PATIENCE_S)
 
 
 def test_an_account_is_followed(verona: RunningLab) -> None:
@@ -127,7 +128,42 @@ def test_an_account_is_followed(verona: RunningLab) -> None:
     assert (answer["outcome"], answer["where"]) == ("delivered", "s2")
 
 
+def test_what_send_sent_is_in_the_journal(verona: RunningLab) -> None:
+    """Otherwise the answer would be about an earlier probe."""
+    verona.command("trace", ROMEO, JULIET)
+    verona.command("send", "romeo", "mercutio@shakespeare.lit", "But, soft!")
+    answer = why(verona, "mercutio@shakespeare.lit", "--from", "romeo")
+    assert (answer["kind"], answer["outcome"], answer["reason"]) == ("message", "stored", "offline")
+    assert why(verona, "shakespeare.lit")["trace_id"] == answer["trace_id"]
+
+
+def test_the_last_one_is_a_message_and_no_chat_state(verona: RunningLab) -> None:
+    """A client that is not ours says something, and then tells that it is not typing."""
+    to = "juliet@capulet.lit/balcony"
+    paused = f"<message to='{to}' type='chat'><paused xmlns='http://jabber.org/protocol/chatstates'/></message>"
+    with verona.client(to) as juliet, verona.client("romeo@montague.lit/pda") as romeo:
+        juliet.see("session")
+        romeo.see("session")
+        with followed(verona, "juliet") as following:
+            romeo.do("message", to=to, body="But, soft!")
+            juliet.see("message", body="But, soft!")
+            romeo.do("raw", xml=paused)
+            assert following.stdout is not None
+            answers = (json.loads(line) for line in following.stdout)
+            messages = (answer for answer in answers if answer["kind"] == "message")
+            said, state = next(messages), next(messages)
+            for asked in (("--last",), ("--from", "romeo", "--to", to)):
+                answer = json.loads(verona.command("why", *asked, "--format", "json"))
+                assert answer["trace_id"] == said["trace_id"]
+            drawn = verona.command("why", said["trace_id"], "--format", "svg")
+    assert state["decisions"][0]["what"] == "received it: a chat state"
+    assert drawn.startswith("<svg ")
+    assert "it was delivered at s2" in drawn
+
+
 def test_what_makes_no_sense(verona: RunningLab) -> None:
     assert "xmpplab why --follow ADDRESS" in verona.command("why", "no such id", exit_code=1)
     assert "leave out --from" in verona.command("why", "id", "--from", ROMEO, exit_code=2)
     assert "leave out --follow" in verona.command("why", "--follow", ROMEO, "--format", "mermaid", exit_code=2)
+    assert "leave out --follow" in verona.command("why", "--follow", ROMEO, "--format", "svg", exit_code=2)
+    assert "--last is the newest stanza" in verona.command("why", "--last", "--from", ROMEO, exit_code=2)

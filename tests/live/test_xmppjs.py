@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
 from tests.live.clients import RealClient, RealProgram
 from tests.live.running_lab import RunningLab
+from tests.live.xmppjs import needs_xmppjs, xmppjs
 
-NODE, NODE_MODULES = shutil.which("node"), Path(sys.prefix) / "lib" / "node_modules"
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.skipif(
-        not (NODE and (NODE_MODULES / "@xmpp" / "client").exists()),
-        reason=f"needs node and xmpp.js: npm install --global --prefix {sys.prefix} @xmpp/client@0.14.0",
-    ),
-]
+pytestmark = [pytest.mark.live, needs_xmppjs]
 ROMEO, JULIET = "romeo@montague.lit/orchard", "juliet@capulet.lit/balcony"
 
 
@@ -32,14 +23,7 @@ class Stage:
         self._stack = stack
 
     def xmppjs(self, jid: str, password: str = "secret") -> RealProgram:
-        domain = jid.partition("/")[0].partition("@")[2]
-        host, _, port = self._lab.node(domain)["c2s"].rpartition(":")
-        assert NODE
-        client = RealProgram(
-            "xmppjs_client.mjs", str(NODE_MODULES), jid, password, host, port,
-            runs_on=NODE, NODE_EXTRA_CA_CERTS=self._lab.ps()["ca_file"],
-        )  # fmt: skip
-        return self._stack.enter_context(client)
+        return self._stack.enter_context(xmppjs(self._lab, jid, password))
 
     def slixmpp(self, jid: str) -> RealClient:
         return self._stack.enter_context(self._lab.client(jid))
@@ -89,7 +73,7 @@ def test_roster_presence_and_messages(stage: Stage) -> None:
     romeo.do("quit")
     juliet.see("presence", type="unavailable", from_=ROMEO)
     juliet.do("message", to="romeo@montague.lit", body="parting is such sweet sorrow")
-    juliet.do("ping", to="montague.lit")  # answered behind the message, so that is stored
+    juliet.do("ping", to="montague.lit")  # answered after the message, so that is stored
     juliet.see("pong")
     returned = stage.xmppjs(ROMEO)
     returned.see("session")

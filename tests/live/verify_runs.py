@@ -12,7 +12,7 @@ from cluster.lab.errors import LabError
 from cluster.lab.folder import ADMIN, choose
 from cluster.lab.provision.redis import connected
 from cluster.lab.wait import wait_until
-from cluster.membership.members import LEASE_S
+from cluster.membership.members import LEASE_ALONE_S
 from cluster.redisio.keys import Keys
 from tests.harness import PATIENCE_S
 from tests.live.running_lab import ROOT, RunningLab
@@ -47,11 +47,11 @@ def delete_what_waits(lab: RunningLab) -> None:
     folder = choose(lab.folder, None)
     key = Keys.of_lab("two-domains").link("capulet.lit", "montague.lit")
     with connected(folder.secrets()[ADMIN]) as redis:
-        before, begun_s = int(redis.xlen(key)), time.monotonic()  # type: ignore[arg-type]
+        before, begun_s = int(redis.xlen(key)), time.monotonic()
 
         def is_missed() -> bool:
-            is_over = time.monotonic() - begun_s > LEASE_S
-            return is_over and int(redis.xlen(key)) > before + 20  # type: ignore[arg-type]
+            is_over = time.monotonic() - begun_s > LEASE_ALONE_S
+            return is_over and int(redis.xlen(key)) > before + 20
 
         assert wait_until(is_missed, PATIENCE_S)
         redis.xtrim(key, maxlen=0, approximate=False)

@@ -24,7 +24,7 @@ from pathlib import Path
 MAX_REQUEST_BYTES = 1 << 17
 LIBRARIES = (
     "cluster.cli.app", "cluster.lab.driver", "cluster.lab.overview", "cluster.lab.plans", "cluster.lab.tracing.prober",
-    "cluster.lab.verify.run", "cluster.topology.load", "docker", "redis", "rich.console",
+    "cluster.lab.verify.live", "cluster.topology.load", "docker", "redis", "rich.console",
 )  # fmt: skip
 """With what they import, most of what commands use."""
 
@@ -36,10 +36,12 @@ def run(
     *,
     stdout: int | None = None,
     environment: Mapping[str, str] | None = None,
+    before: tuple[str, ...] = (),
 ) -> subprocess.CompletedProcess[str]:
     """Run `xmpplab …` in this folder; SIGALRM ends what takes longer than `timeout_s`.
 
-    `stdout`: a file descriptor in place of the result's. `environment`: added to that of this process.
+    `stdout`: a file descriptor in place of the result's. `environment`: added to that of this process. `before`: a
+    program and arguments that start what it is forked from.
     """
     mine, its = socket.socketpair()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, mine:
@@ -47,20 +49,20 @@ def run(
             variables = {**os.environ, **(environment or {})}
             request = json.dumps([list(arguments), str(folder), variables, timeout_s]).encode()
             files = [out.fileno() if stdout is None else stdout, err.fileno(), its.fileno()]
-            socket.send_fds(_server(), [request], files)
+            socket.send_fds(_server(before), [request], files)
         code = int(mine.recv(16))
         written = [file.seek(0) or file.read().decode() for file in (out, err)]
     return subprocess.CompletedProcess(arguments, code, *written)
 
 
 @cache
-def _server() -> socket.socket:
+def _server(before: tuple[str, ...]) -> socket.socket:
     """Where to send requests; it ends when this process does."""
     mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with its:
         its.set_inheritable(True)
-        argv = [sys.executable, "-P", __file__, str(its.fileno())]
-        os.posix_spawn(argv[0], argv, os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)])
+        argv = [*before, sys.executable, "-P", __file__, str(its.fileno())]
+        os.posix_spawnp(argv[0], argv, os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)])
     atexit.register(mine.close)
     return mine
 

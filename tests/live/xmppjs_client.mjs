@@ -9,6 +9,7 @@ const tell = (what) => process.stdout.write(JSON.stringify(what) + "\n");
 const [bare, resource] = jid.split("/");
 const [username, domain] = bare.split("@");
 let mechanism;
+let entering;
 
 const xmpp = client({
   service: `xmpp://${host}:${port}`,
@@ -38,6 +39,7 @@ xmpp.on("stanza", (stanza) => {
     const delayed = stanza.getChild("delay", "urn:xmpp:delay")?.attrs.stamp ?? null;
     tell({ event: "message", from, id, type, body: stanza.getChildText("body"), delayed, condition });
   } else if (stanza.is("presence")) {
+    if (from === entering) tell({ event: "entered" });
     tell({ event: "presence", from, type: type ?? "available", status: stanza.getChildText("status") ?? "" });
   }
 });
@@ -49,6 +51,10 @@ xmpp.iqCallee.set("jabber:iq:roster", "query", ({ element }) => {
 const orders = {
   presence: ({ pto, ptype, pstatus }) =>
     xmpp.send(xml("presence", present({ to: pto, type: ptype }), pstatus && xml("status", {}, pstatus))),
+  enter: ({ room, nick }) => {
+    entering = `${room}/${nick}`;
+    return xmpp.send(xml("presence", { to: entering }, xml("x", "http://jabber.org/protocol/muc")));
+  },
   message: ({ to, body, type = "chat" }) => xmpp.send(xml("message", { to, type }, xml("body", {}, body))),
   roster: async () => {
     const items = roster(await xmpp.iqCaller.get(xml("query", "jabber:iq:roster")));

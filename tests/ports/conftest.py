@@ -20,7 +20,7 @@ _labs = itertools.count()
 Run = Callable[[Callable[[World], Coroutine[Deferred[Any], Any, None]]], None]
 
 
-@pytest.fixture(params=["memory", "redis", "cluster", "s2s"])
+@pytest.fixture(params=["memory", "redis", "cluster", "s2s", "s2s both ways"])
 def run(request: pytest.FixtureRequest) -> Iterator[Run]:
     """Runs a scenario in a network of montague.lit, capulet.lit and shakespeare.lit, with room for 50 batches."""
     yield from _run(request)
@@ -36,8 +36,8 @@ def _run(request: pytest.FixtureRequest) -> Iterator[Run]:
     if request.param == "memory":
         yield lambda scenario: MemoryWorld().run(scenario)
         return
-    if request.param == "s2s":
-        yield lambda scenario: S2sWorld().run(scenario)
+    if request.param.startswith("s2s"):
+        yield lambda scenario: S2sWorld(both_ways=request.param == "s2s both ways").run(scenario)
         return
     thread, valkey, keys = store(request)
     yield lambda scenario: RedisWorld(thread, valkey, keys).run(scenario)

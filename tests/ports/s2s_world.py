@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -12,7 +12,7 @@ from twisted.internet.task import Clock, deferLater
 from cluster.base.turn import Turn
 from cluster.router.link_faults import LinkFaults
 from cluster.router.memory import MemoryNetwork
-from cluster.router.s2s.ports import Address, MemoryCounts, S2sPorts, directory
+from cluster.router.s2s.ports import Address, MemoryCounts, S2sPorts
 from cluster.router.s2s.router import S2sRouter
 from tests.harness import until
 from tests.ports.worlds import (
@@ -34,14 +34,16 @@ DOMAINS = (MONTAGUE, CAPULET, SHAKESPEARE, DENMARK)
 
 
 def served(domain: str) -> tuple[str, ...]:
-    """Its own and those of its components."""
+    """The server's domain and those of its components."""
     return (domain, *(component for component, server in SERVED_BY.items() if server == domain))
 
 
 class S2sWorld:
     """Each domain listens at an address of its own, and dials back: there is no TLS in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, both_ways: bool = False) -> None:
+        """`both_ways`: the streams are bidirectional (XEP-0288)."""
+        self.both_ways = both_ways
         self.clock = Clock()
         self.wires = Wires(self.clock)
         self.counts = {domain: MemoryCounts() for domain in DOMAINS}
@@ -59,13 +61,16 @@ class S2sWorld:
         peers = PEERS.get(domain, DOMAINS)
         addresses = {name: (Address(peer, 5269),) for peer in peers if peer != domain for name in served(peer)}
 
+        async def names(domain: str) -> Sequence[Address]:
+            return addresses.get(domain, ())
+
         async def secret() -> str:
             return f"secret of {domain}"
 
         return S2sPorts(
-            served(domain), self.clock, Turn(self.clock), lambda: f"id{next(self._ids)}", directory(addresses),
+            served(domain), self.clock, Turn(self.clock), lambda: f"id{next(self._ids)}", names,
             self.wires.dial, secret, faults, node.tracer, self.counts[domain], served_by=SERVED_BY,
-            max_backlog=self.max_backlog,
+            max_backlog=self.max_backlog, bidirectional=frozenset(addresses) if self.both_ways else frozenset(),
         )  # fmt: skip
 
     async def start(self, domain: str) -> Node:
@@ -87,8 +92,10 @@ class S2sWorld:
         return self._faults.lost[from_, to]
 
     async def crash(self, node: Node) -> None:
-        """It answers nothing any more, and its connections are gone."""
+        """The node answers nothing any more, opens no connection, and those that it has are lost."""
         domain, faults = self._running.pop(node)
+        assert isinstance(node.router, S2sRouter)
+        object.__setattr__(node.router._ports, "dial", lambda address, protocol: Deferred())
         faults.stop()
         self.wires.listen(Address(domain, 5269), None)
         for _, here, there in self.wires.ends:
@@ -105,7 +112,7 @@ class S2sWorld:
         await until(self.clock, condition)
 
     async def until_settled(self, from_: str, to: str, left: int) -> None:
-        """So many stanzas at the most are not acknowledged to the sender."""
+        """Wait until at most `left` stanzas are not acknowledged to the sender."""
         await self.until(lambda: self._unacknowledged(from_, to) <= left)
 
     async def until_empty(self, from_: str, to: str) -> None:
@@ -113,7 +120,7 @@ class S2sWorld:
 
     def _unacknowledged(self, from_: str, to: str) -> int:
         return sum(
-            pair._count
+            pair._queue.count
             for node, (domain, _) in self._running.items()
             if domain == from_ and isinstance(node.router, S2sRouter)
             for names, pair in node.router._pairs.items()
@@ -128,7 +135,7 @@ class S2sWorld:
 
 
 def frozen(counts: MemoryCounts) -> MemoryCounts:
-    """What was noted up to now: the process that crashed notes no more."""
+    """A copy of the counts, to which the crashed process adds nothing."""
     copy = MemoryCounts()
     copy._counts = dict(counts._counts)
     return copy

@@ -49,7 +49,10 @@ async def ids(store: Store, query: PageQuery = ALL, node: str = "tune") -> list[
 def test_a_node_is_kept_with_who_has_to_do_with_it(check: Check) -> None:
     config = NodeConfig(access_model="roster", roster_groups_allowed=("Friends",), max_items=1, item_expire=60)
     record = NodeRecord("tune", config, ROMEO, 1_700_000_000.25)
-    owner, subscriber = Party(ROMEO, "owner"), Party(JULIET.with_resource("x"), "none", "pending", deliver=False)
+    owner, subscriber = (
+        Party(ROMEO, "owner"),
+        Party(JULIET.with_resource("x"), "none", "pending", deliver=False, ends_utc_s=7.5),
+    )
 
     async def scenario(store: Store) -> None:
         assert await store.pubsub.load("romeo") == {}

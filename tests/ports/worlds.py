@@ -142,8 +142,9 @@ class MemoryWorld:
     def __init__(self) -> None:
         self.clock = Clock()
         domains = [MONTAGUE, CAPULET, SHAKESPEARE, DENMARK]
+        apart = {(DENMARK, MONTAGUE), (DENMARK, SHAKESPEARE)}
         self.network = MemoryNetwork(
-            self.clock, domains, MAX_BACKLOG, SERVED_BY, apart=[(DENMARK, MONTAGUE), (DENMARK, SHAKESPEARE)]
+            self.clock, domains, MAX_BACKLOG, SERVED_BY, is_linked=lambda *ends: ends not in apart
         )
 
     def run(self, scenario: Callable[[World], Coroutine[Deferred[Any], Any, None]]) -> None:
@@ -211,7 +212,7 @@ class RedisWorld:
     async def client(self, domain: str) -> RedisClient:
         url = RedisUrl.parse(self.valkey.url_of(self.user(domain).replace(":", "%3A"), "pw"))
         client = RedisClient(self.reactor, url, lambda: 0.0)
-        await client.connect(self.keys.bell(domain))
+        await client.connect(self.keys.doorbell(domain))
         return client
 
     async def start(self, domain: str) -> Node:

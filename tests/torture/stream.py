@@ -15,7 +15,7 @@ STREAMS, TLS, SASL, BIND, SM, SID, CLIENT = (
 )  # fmt: skip
 
 READ_BYTES = 65_536
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class StreamEnded(Exception):

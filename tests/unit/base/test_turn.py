@@ -28,7 +28,7 @@ def test_the_stages_keep_their_order_whoever_came_first() -> None:
     clock, done = Clock(), list[Stage]()
     turn = Turn(clock)
     for stage in reversed(Stage):
-        turn.add(lambda stage=stage: done.append(stage), stage)  # type: ignore[misc]
+        turn.add(lambda stage=stage: done.append(stage), stage)
     clock.advance(0)
     assert done == [Stage.ARCHIVES, Stage.LINKS, Stage.PEERS, Stage.SESSIONS, Stage.ACKNOWLEDGE]
 
@@ -50,7 +50,7 @@ def test_what_comes_of_it_is_done_before_a_later_stage() -> None:
 def test_a_failure_keeps_nobody_else_from_their_work() -> None:
     clock, done = Clock(), list[str]()
     turn = Turn(clock)
-    turn.add(lambda: 1 // 0)  # type: ignore[arg-type, return-value]
+    turn.add(lambda: 1 // 0)
     turn.add(lambda: done.append("b"))
     with watched_log() as failures:
         clock.advance(0)
@@ -115,3 +115,20 @@ def test_one_timer_gathers_however_often_it_is_done_before() -> None:
     clock.advance(SOON_S)
     clock.advance(0)
     assert done[-1] == 5
+
+
+def test_while_it_may_not_run_everything_waits() -> None:
+    clock, done = Clock(), []
+    turn = Turn(clock)
+    turn.may_run = lambda: False
+    turn.add(lambda: done.append("later"), Stage.ACKNOWLEDGE)
+    clock.advance(1)
+    turn.add(lambda: done.append("first"), Stage.LINKS)
+    clock.advance(1)
+    assert done == []
+    turn.may_run = lambda: True
+    turn.run()
+    assert done == ["first", "later"]
+    turn.add(lambda: done.append("as usual"))
+    clock.advance(0)
+    assert done[2:] == ["as usual"]

@@ -17,7 +17,8 @@ import typer
 import yaml
 
 from cluster.cli.app import app
-from cluster.lab.api import log_begin
+from cluster.cli.load import run_time
+from cluster.lab.api import BadInput, log_begin
 from cluster.lab.folder import LABS, LabFolder
 from cluster.lab.logs import LogLine, encode
 from cluster.lab.state import LabState, NodeState
@@ -95,6 +96,22 @@ def test_down_where_nothing_is_left_to_take_down(shell: Shell, tmp_path: Path) -
     assert shell.run("down", "--lab", "verona")[0] == 0
     assert (tmp_path / LABS / "elsinore").exists()
     assert shell.run("down", "--all", "--lab", "verona")[0] == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("timeline", "lab.txt"),
+        ("verify", "kill-s2", "--html", "rows.csv"),
+        ("verify", "kill-s2", "--seconds", "page.html"),
+        ("load", "chat", "--html", "rows.csv"),
+    ],
+)
+def test_a_file_has_the_ending_of_what_is_written(shell: Shell, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    code, out, err = shell.run(*arguments)
+    assert (code, out) == (2, "")
+    assert f"{arguments[-1]} has another ending than ." in err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_logs_for_people(shell: Shell, tmp_path: Path) -> None:
@@ -221,7 +238,6 @@ def test_what_cannot_be_sent(shell: Shell, tmp_path: Path, monkeypatch: pytest.M
     ("from_", "to", "error"),
     [
         ("romeo@padua.lit", "juliet@capulet.lit", "no server of this lab serves 'padua.lit' (domains: montague.lit, "),
-        ("mercutio@montague.lit", "juliet@capulet.lit", "pass --password"),
         ("montague.lit", "juliet@capulet.lit", "write an address such as romeo@montague.lit"),
         ("romeo@montague.lit", "juliet@", "write an address such as"),
     ],
@@ -233,6 +249,13 @@ def test_bad_addresses(shell: Shell, tmp_path: Path, from_: str, to: str, error:
     assert error in err
 
 
+def test_an_account_without_a_password_is_looked_for_in_the_lab(shell: Shell, tmp_path: Path) -> None:
+    stopped_lab(tmp_path)
+    code, _, err = shell.run("trace", "mercutio@montague.lit", "juliet@capulet.lit")
+    assert code == 1
+    assert "no lab runs in" in err
+
+
 @pytest.fixture
 def scenarios(tmp_path: Path) -> Path:
     stopped_lab(tmp_path)
@@ -242,7 +265,8 @@ def scenarios(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", ["dance", "pace", ""])
 def test_what_is_no_load_scenario(shell: Shell, scenarios: Path, name: str) -> None:
     code, _, err = shell.run("load", name)
-    assert (code, err) == (2, f"xmpplab: no file and no load scenario {name!r}; allowed: chat, gateway, rooms\n")
+    allowed = "archive, chat, gateway, login, mixed, pep, presence, rooms, roster"
+    assert (code, err) == (2, f"xmpplab: no file and no load scenario {name!r}; allowed: {allowed}\n")
 
 
 def test_no_file_of_a_load_scenario(shell: Shell, scenarios: Path) -> None:
@@ -250,11 +274,16 @@ def test_no_file_of_a_load_scenario(shell: Shell, scenarios: Path) -> None:
     assert (code, err) == (2, "xmpplab: no file mine.py; name a locust file, or a load scenario such as chat\n")
 
 
-@pytest.mark.parametrize("time", ["0s", "0", "", "soon", "-5s", "1.5h"])
-def test_a_load_that_would_never_end(shell: Shell, scenarios: Path, time: str) -> None:
-    code, _, err = shell.run("load", "chat", "--time", time)
+def test_a_load_that_would_never_end(shell: Shell, scenarios: Path) -> None:
+    code, _, err = shell.run("load", "chat", "--time", "0s")
     assert code == 2
-    assert err.endswith("is not a time to run for; write 30s, 5m or 1h30m\n")
+    assert err.endswith("'0s' is not a time to run for; write 30s, 5m or 1h30m\n")
+
+
+@pytest.mark.parametrize("time", ["0", "", "soon", "-5s", "1.5h"])
+def test_what_is_no_time_of_a_load(time: str) -> None:
+    with pytest.raises(BadInput, match="is not a time to run for"):
+        run_time(time, is_open=False)
 
 
 @pytest.mark.parametrize("report", [".", "nowhere/report.html", "/proc/report.html"])
@@ -264,14 +293,40 @@ def test_a_report_that_cannot_be_written_is_found_before_the_run(shell: Shell, s
     assert err.startswith(f"xmpplab: cannot write {report}: ")
 
 
-def test_light_commands_import_nothing_heavy() -> None:
-    """So that `xmpplab logs` and tab-happy fingers get an answer at once."""
-    check = (
-        "import sys, cluster.cli; "
-        "heavy = {'twisted', 'redis', 'cryptography', 'pydantic', 'locust', 'gevent'} & set(sys.modules); "
-        "assert not heavy, heavy"
-    )
-    subprocess.run([sys.executable, "-c", check], check=True)
+HEAVY = [
+    "twisted", "redis", "docker", "cryptography", "lxml", "locust", "gevent", "psutil", "prompt_toolkit", "rich", "ssl",
+]  # fmt: skip
+"""What takes a command longer to import than it then works. (typer itself reads arguments with pydantic.)"""
+
+FOR_A_LAB = [name for name in HEAVY if name != "psutil"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "heavy"),
+    [
+        (["--help"], [*HEAVY, "pydantic"]),
+        (["--version"], [*HEAVY, "pydantic"]),
+        (["ps", "--help"], [*HEAVY, "cluster.kinds.smsc", "cluster.cli.up"]),
+        (["ps"], HEAVY),
+        (["user", "ls"], HEAVY),
+        (["ps", "--lab", "verona"], FOR_A_LAB),
+        (["logs", "--lab", "verona"], FOR_A_LAB),
+    ],
+    ids=" ".join,
+)
+def test_a_command_imports_only_what_it_uses(tmp_path: Path, arguments: list[str], heavy: list[str]) -> None:
+    """So that an answer that needs no work comes at once. No lab runs; one is stopped."""
+    if "--lab" in arguments:
+        stopped_lab(tmp_path)
+    code = f"""
+import sys
+from cluster.cli.app import run
+sys.argv = ["xmpplab", *{arguments}]
+run()
+print(*sorted(set({heavy}) & set(sys.modules)))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1] == ""
 
 
 def test_summaries_fit_an_ordinary_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,3 +334,11 @@ def test_summaries_fit_an_ordinary_terminal(monkeypatch: pytest.MonkeyPatch) -> 
     help = [sys.executable, "-c", "from cluster.cli.app import run; run()", "--help"]
     shown = subprocess.run(help, capture_output=True, text=True, check=True).stdout
     assert "..." not in shown.partition("\nThe lab:\n")[2]
+
+
+@pytest.mark.parametrize("option", ["--html", "--junit"])
+def test_a_grid_that_cannot_be_written_is_refused_before_the_run(shell: Shell, tmp_path: Path, option: str) -> None:
+    report = tmp_path / "nowhere" / "grid"
+    code, out, err = shell.run("interop", "--kinds", "xmpplab", "--ways", "external", option, str(report))
+    assert (code, out) == (2, "")
+    assert err.startswith(f"xmpplab: cannot write {report}: ")

@@ -57,7 +57,7 @@ def test_what_others_write_does_nothing_to_the_terminal(chat: Chat) -> None:
     shown = chat.conversation.show(Event("message", JULIET, "a\x1b[2J\n12:00:00  nurse: b", 0.0))
     assert shown == "1970-01-01 00:00:00  juliet@capulet.lit: a\\x1b[2J\n          12:00:00  nurse: b"
     for what in ("presence", "bounced", "refused", "subscription"):
-        assert "\x1b" not in chat.conversation.show(Event(what, JULIET, "\x1b[2J"))  # type: ignore[arg-type]
+        assert "\x1b" not in chat.conversation.show(Event(what, JULIET, "\x1b[2J"))
     chat.messenger.roster[JULIET].name = "\x1b[2J\nyou"
     chat.messenger.roster[JULIET].there["\x9b"] = "is here"
     assert chat.type("/roster") == ["juliet@capulet.lit (\\x1b[2J\\nyou): \\x9b is here"]

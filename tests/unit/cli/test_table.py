@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from cluster.cli.table import NARROW, Wrong, print_table
+from cluster.cli.table import NARROW, Wrong, fitted, print_table, print_verdict
 
 ROWS = [("s1", Wrong("paused"), "a-very-long-domain-name-of-a-server.montague.lit.example", "127.200.200.200", None)]
 COLUMNS = ("NAME", "STATE", "DOMAIN", "HOST", "SESSIONS")
@@ -56,3 +56,27 @@ def test_colours_are_for_people_who_want_them(
 def test_cells_do_nothing_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(["A"], [["x\x1b[2J\ny"]])
     assert capsys.readouterr().out.splitlines()[1] == "x\\x1b[2J\\ny"
+
+
+LINE = "  why:    The account has no available resource: the message is stored until it logs in-between."
+
+
+def test_a_long_line_goes_on_below_its_text(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(NARROW))
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert fitted(LINE, 10).splitlines() == [
+        "  why:    The account has no available resource: the message",
+        "          is stored until it logs in-between.",
+    ]
+    assert fitted("  s1     +0.00 ms", 10) == "  s1     +0.00 ms"
+    print_verdict("clients  a-name-that-is-longer-than-all-the-columns-that-there-are", ok=False)
+    assert capsys.readouterr().out == "FAIL  clients\n      a-name-that-is-longer-than-all-the-columns-that-there-are\n"
+
+
+def test_what_programs_read_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: False)
+    monkeypatch.setenv("COLUMNS", str(NARROW))
+    assert fitted(LINE, 10) == LINE

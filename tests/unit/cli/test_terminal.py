@@ -10,10 +10,11 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from cluster.cli import fault, logs, trace, user, watch
+from cluster.cli import fault, trace, user, watch
 from cluster.cli.output import print_json
 from cluster.cli.table import print_table
 from cluster.lab.answers import AccountView, LinkState
+from cluster.lab.api import log_text
 from cluster.lab.errors import LabError
 from cluster.lab.logs import LogLine
 from cluster.lab.verify import render as verify
@@ -56,8 +57,8 @@ SHOWN: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "mail as JSON": lambda _: print_json([LETTER]),
     "trace": lambda _: trace.print_tree([HOP]),
     "trace as Mermaid": lambda _: print(render.mermaid([HOP])),
-    "watch": lambda _: print(watch._shown(HOP)),
-    "logs": lambda _: print(logs.shown("s1", LogLine("2023-11-14T22:13:20.000000+00:00", "info", EVIL))),
+    "watch": lambda _: print(watch.shown(HOP)),
+    "logs": lambda _: print(log_text("s1", LogLine("2023-11-14T22:13:20.000000+00:00", "info", EVIL))),
     "errors": lambda _: _fail(),
     "user ls": _users,
     "fault ls": lambda _: print(fault._shown(LinkState("s1", "s2", "montague.lit", "capulet.lit", {"delay": EVIL}, 0))),

@@ -26,7 +26,7 @@ class Line:
 
     def _parse(self, raw: bytes) -> list[Slice]:
         found: list[object] = []
-        self._parser.feed(raw, found)  # type: ignore[arg-type]
+        self._parser.feed(raw, found)
         return [each for each in found if isinstance(each, Slice) and not isinstance(each, StreamHeader)]
 
     def send(self, raw: bytes, timeout_s: float | None = None) -> None:
@@ -44,7 +44,7 @@ class Line:
 
     def tell(self, raw: bytes) -> None:
         """Something for the client."""
-        parser, found = StreamParser(), []  # type: ignore[var-annotated]
+        parser, found = StreamParser(), []
         parser.feed(f"<s:stream xmlns='{CLIENT}' xmlns:s='http://etherx.jabber.org/streams'>".encode(), found)
         found.clear()
         parser.feed(raw, found)

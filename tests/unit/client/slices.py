@@ -9,5 +9,5 @@ from cluster.xmpp.parser import Slice, StreamParser
 def slices(raw: str) -> list[Slice]:
     """The children of a stream."""
     found: list[object] = []
-    StreamParser().feed(f"<s:stream xmlns='{CLIENT}' xmlns:s='{STREAMS}'>{raw}".encode(), found)  # type: ignore[arg-type]
+    StreamParser().feed(f"<s:stream xmlns='{CLIENT}' xmlns:s='{STREAMS}'>{raw}".encode(), found)
     return [each for each in found if isinstance(each, Slice)]

@@ -7,7 +7,8 @@ from collections import deque
 
 import pytest
 
-from cluster.client.archive import received
+from cluster.client import archive
+from cluster.client.archive import received, search
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.parser import Slice
 from cluster.xmpp.streams.login import StreamFailed
@@ -67,7 +68,7 @@ class Server:
     [(0, 5, []), (1, 5, ["0"]), (7, 2, ["4", "6"]), (7, 50, ["0", "2", "4", "6"])],
 )
 def test_what_others_sent(count: int, wanted: int, found: list[str]) -> None:
-    messages = received(Server(count), wanted)  # type: ignore[arg-type]
+    messages = received(Server(count), wanted)
     assert [message.body for message in messages] == found
     assert all(message.at_utc == "2026-11-20T12:00:00Z" for message in messages)
 
@@ -83,12 +84,12 @@ def test_what_others_sent(count: int, wanted: int, found: list[str]) -> None:
 def test_probes_of_xmpplab_trace_are_left_out(from_: str, to: str, found: list[str]) -> None:
     server = Server(4)
     server.from_, server.to, server.probe = from_, to, "<probe xmlns='urn:xmpplab:trace:0' id='329a5f1d2023d7bb'/>"
-    assert [message.body for message in received(server, 5)] == found  # type: ignore[arg-type]
+    assert [message.body for message in received(server, 5)] == found
 
 
 def test_no_more_pages_are_asked_for_than_needed() -> None:
     server = Server(1000)
-    assert len(received(server, 3)) == 3  # type: ignore[arg-type]
+    assert len(received(server, 3)) == 3
     assert server.pages == 3
 
 
@@ -96,4 +97,17 @@ def test_an_archive_that_refuses() -> None:
     server = Server(1)
     server.refuses = True
     with pytest.raises(StreamFailed, match="archive: forbidden"):
-        received(server, 1)  # type: ignore[arg-type]
+        received(server, 1)
+
+
+def test_a_search_finds_words_of_bodies_and_addresses_however_written() -> None:
+    assert [message.body for message in search(Server(30), "JULIET", 3)] == ["24", "26", "28"]
+    assert [message.body for message in search(Server(30), "7", 5)] == ["7", "17", "27"]
+    assert search(Server(30), "tybalt", 5) == []
+
+
+def test_a_search_reads_the_newest_messages_of_a_long_archive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "MAX_SEARCHED", 10 * archive.MAX_PAGE)
+    server = Server(1_000)
+    assert search(server, "nothing", 5) == []
+    assert server.pages == 10

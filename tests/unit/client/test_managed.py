@@ -22,7 +22,7 @@ def server() -> Server:
 
 def client_of(server: Server, *greeting: Stanza) -> ManagedClient:
     """Its clock goes on by a second whenever it is looked at."""
-    return ManagedClient(server.connect, greeting, map(float, count()).__next__)  # type: ignore[arg-type]
+    return ManagedClient(server.connect, greeting, map(float, count()).__next__)
 
 
 def message(number: int) -> Stanza:
@@ -135,7 +135,7 @@ def test_what_a_break_cost(server: Server) -> None:
 
 def test_between_two_tries_it_waits_however_often_it_is_asked(server: Server) -> None:
     now_s = 5.0
-    client = ManagedClient(server.connect, (), lambda: now_s)  # type: ignore[arg-type]
+    client = ManagedClient(server.connect, (), lambda: now_s)
     server.line.cut()
     server.away = 99
     settle(client)
@@ -178,7 +178,7 @@ def test_a_cut_throws_away_what_is_under_way(server: Server) -> None:
 
 def test_after_a_cut_it_may_stay_away(server: Server) -> None:
     now_s = 5.0
-    client = ManagedClient(server.connect, (), lambda: now_s)  # type: ignore[arg-type]
+    client = ManagedClient(server.connect, (), lambda: now_s)
     client.cut(away_s=2.0)
     settle(client)
     assert not client.is_connected

@@ -62,7 +62,7 @@ def test_it_waits_for_a_server_that_is_not_there_yet(network: GatewayNetwork) ->
 def test_the_log_names_the_component_that_tries_again(network: GatewayNetwork) -> None:
     network.endpoint.is_down = True
     lines: list[str] = []
-    observer: Any = lambda event: lines.append(formatEvent(event))  # noqa: E731  # zope.interface has no types
+    observer: Any = lambda event: lines.append(formatEvent(event))  # noqa: E731
     globalLogPublisher.addObserver(observer)
     try:
         network.start()
@@ -139,7 +139,7 @@ def test_it_has_settled_when_the_server_has_made_it_safe(network: GatewayNetwork
 def test_what_the_server_has_not_acknowledged_is_sent_again(network: GatewayNetwork) -> None:
     romeo = network.online("romeo@montague.lit/pda")
     network.start()
-    network.endpoint.cable.wire.pauseProducing()  # type: ignore[no-untyped-call]
+    network.endpoint.cable.wire.pauseProducing()
     settled = [network.connection.send(said(str(number))) for number in range(3)]
     assert settled[1] is not None
     settled[1].addErrback(lambda failure: None)
@@ -186,13 +186,13 @@ def test_a_server_that_knows_nothing_but_xep_0114(network: GatewayNetwork) -> No
 def test_when_the_server_does_not_read_stanzas_wait_too(network: GatewayNetwork) -> None:
     romeo = network.online("romeo@montague.lit/pda")
     network.start()
-    network.endpoint.cable.wire.pauseProducing()  # type: ignore[no-untyped-call]
+    network.endpoint.cable.wire.pauseProducing()
     big = "x" * 50_000
     settled = [network.connection.send(said(big)) for _ in range(8)]
     network.settle()
     assert settled[-1] is not None
     assert not settled[-1].called
-    network.endpoint.cable.wire.resumeProducing()  # type: ignore[no-untyped-call]
+    network.endpoint.cable.wire.resumeProducing()
     network.settle()
     assert len(romeo.take()) == 8
     assert settled[-1].called
@@ -221,7 +221,7 @@ def test_a_stanza_can_be_taken_back(network: GatewayNetwork) -> None:
 
 def test_a_server_that_says_nothing(network: GatewayNetwork) -> None:
     network.runtime.start()
-    network.endpoint.cable.wire.pauseProducing()  # type: ignore[no-untyped-call]
+    network.endpoint.cable.wire.pauseProducing()
     network.settle()
     network.advance(JOIN_TIMEOUT_S)
     assert network.endpoint.cable.is_closed

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
 
 from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element
@@ -177,6 +178,13 @@ def test_a_fault_of_the_gateway() -> None:
     assert [failure["log_failure"].type for failure in failures] == [ZeroDivisionError]
     assert romeo.take() == [f"message/error {PHONE}: cancel internal-server-error"]
     assert network.connection.is_joined
+
+
+def test_redis_is_away(network: GatewayNetwork) -> None:
+    romeo = network.online("romeo@montague.lit/pda")
+    network.gateway.failure = ConnectionLost()
+    network.say(romeo, f"<message to='{PHONE}'/>")
+    assert romeo.take() == [f"message/error {PHONE}: wait resource-constraint"]
 
 
 def test_the_gateway_itself_reads_nothing(network: GatewayNetwork) -> None:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import runpy
-
 import pytest
 
+from cluster.topology import schema
+from docs import generate
 from tests.live.running_lab import ROOT
 
-GENERATE = runpy.run_path(str(ROOT / "docs" / "generate.py"))
 
-
-@pytest.mark.parametrize("name", sorted(GENERATE["SCHEMAS"]))
+@pytest.mark.parametrize("name", sorted(generate.SCHEMAS))
 def test_a_schema_is_fresh(name: str) -> None:
-    made = GENERATE["SCHEMAS"][name]()
-    assert (ROOT / "docs" / name).read_text() == GENERATE["schema"].text(made), "run `make docs`"
+    made = generate.SCHEMAS[name]()
+    assert (ROOT / "docs" / name).read_text() == schema.text(made), "run `make docs`"
 
 
-@pytest.mark.parametrize("name", sorted(GENERATE["PARTS"]))
+@pytest.mark.parametrize("name", sorted(generate.PARTS))
 def test_a_page_is_fresh(name: str) -> None:
-    assert (ROOT / "docs" / name).read_text() == GENERATE["page"](name), "run `make docs`"
+    assert (ROOT / "docs" / name).read_text() == generate.page(name), "run `make docs`"

@@ -26,7 +26,7 @@ def settings(tmp_path: Path, kind: type[ForeignServerNode], **fields: Any) -> Se
 
 
 def lua(code: str) -> str:
-    done = subprocess.run(["lua5.4", "-e", code], capture_output=True, check=True, timeout=20)
+    done = subprocess.run(["lua5.4", "-e", code], capture_output=True, check=True, timeout=60)
     return done.stdout.decode()
 
 

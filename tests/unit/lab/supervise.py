@@ -1,4 +1,8 @@
-"""A supervisor of fake parts: `python -m tests.unit.lab.supervise STATE_DIR NAME:KIND:BEHAVIOUR…`."""
+"""Supervises fake parts:
+`python -m tests.unit.lab.supervise STATE_DIR executed|forked|hanging OWNER NAME[,NAME…]:KIND:BEHAVIOUR…`.
+
+OWNER may be 0. Several names: the nodes of one part. `hanging`: forked, by a fork server that is going to hang.
+"""
 
 import sys
 from pathlib import Path
@@ -6,11 +10,17 @@ from typing import Any
 
 from cluster.lab.control.readiness import ReadinessProbe
 from cluster.lab.folder import LabFolder
-from cluster.lab.processes import child
-from cluster.lab.processes.child import Part
+from cluster.lab.processes import child, spawning
+from cluster.lab.processes.child import Part, PartNode
+from cluster.lab.processes.owner import Owner
+from cluster.lab.processes.python import PYTHON
 from cluster.lab.supervisor import supervise
+from tests.harness import PATIENCE_S
 
-child.STOP_TIMEOUT_S = 0.5  # only a stubborn part waits for it
+FAKE_PART = "tests.unit.lab.fake_part"
+# short only where they are going to be reached: a busy machine takes seconds for what is in order
+child.STOP_TIMEOUT_S = 0.5 if sys.argv[-1].endswith(":stubborn") else PATIENCE_S
+spawning.FORK_TIMEOUT_S = 5.0 if sys.argv[2] == "hanging" else PATIENCE_S
 
 
 async def prepare(reactor: Any) -> None:
@@ -19,10 +29,13 @@ async def prepare(reactor: Any) -> None:
 
 
 def part(text: str) -> Part:
-    name, kind, behaviour = text.split(":")
-    socket = folder.path / f"{name}.sock"
-    argv = (sys.executable, str(Path(__file__).with_name("fake_part.py")), str(socket), behaviour)
-    return Part(name, "redis" if kind == "redis" else "server", argv, ReadinessProbe(socket, b"there?", b"here"))
+    names, kind, behaviour = text.split(":")
+    sockets = {name: folder.path / f"{name}.sock" for name in names.split(",")}
+    nodes = [
+        PartNode(name, "redis" if kind == "redis" else "server", ReadinessProbe(socket, b"there?", b"here"))
+        for name, socket in sockets.items()
+    ]
+    return Part((*PYTHON, FAKE_PART, ",".join(map(str, sockets.values())), behaviour), tuple(nodes))
 
 
 folder = LabFolder(Path(sys.argv[1]))
@@ -31,6 +44,8 @@ changed = folder.path / "parts"
 """Written by a test that wants other parts: see APPLY."""
 supervise(
     folder,
-    lambda: [part(text) for text in (changed.read_text().split() if changed.exists() else sys.argv[2:])],
+    lambda: [part(text) for text in (changed.read_text().split() if changed.exists() else sys.argv[4:])],
     prepare,
+    () if sys.argv[2] == "executed" else (FAKE_PART,),
+    Owner(int(sys.argv[3])) if int(sys.argv[3]) else None,
 )

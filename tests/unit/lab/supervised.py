@@ -15,20 +15,23 @@ from cluster.lab.folder import LabFolder
 from cluster.lab.logs import LogReader
 from cluster.lab.state import LabState, NodeState
 from cluster.lab.wait import wait_until
-
-PATIENCE_S = 20.0
+from tests.harness import PATIENCE_S
 
 
 class Lab:
     """A supervisor under test, and what it writes."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, how: str = "executed") -> None:
+        self.how = how
         self.folder = LabFolder(path)
         self.process: subprocess.Popen[bytes] | None = None
 
-    def supervise(self, *parts: str) -> None:
-        argv = [sys.executable, "-m", "tests.unit.lab.supervise", str(self.folder.path), *parts]
-        self.process = subprocess.Popen(argv, cwd=Path(__file__).parents[3])
+    def supervise(self, *parts: str, owner: int = 0) -> None:
+        argv = [
+            sys.executable, "-m", "tests.unit.lab.supervise", str(self.folder.path), self.how, str(owner), *parts
+        ]  # fmt: skip
+        root = Path(__file__).parents[3]
+        self.process = subprocess.Popen(argv, cwd=root, env={**os.environ, "PYTHONPATH": str(root)})
 
     def nodes(self) -> dict[str, NodeState]:
         state = LabState.load(self.folder.state_file)
@@ -50,10 +53,10 @@ class Lab:
         return [(line.level, line.text) for line in LogReader(self.folder.log(node)).read()]
 
 
-def supervised() -> Iterator[Lab]:
+def supervised(how: str = "executed") -> Iterator[Lab]:
     """In a short folder: its sockets' paths may have about 100 bytes."""
     path = Path(tempfile.mkdtemp(prefix="xmpplab-"))
-    lab = Lab(path)
+    lab = Lab(path, how)
     yield lab
     if lab.process is not None and lab.process.poll() is None:
         lab.end()

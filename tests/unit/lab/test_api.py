@@ -21,11 +21,11 @@ class Pretended:
 
     def __init__(self, folder: LabFolder) -> None:
         self._folder = folder
-        self.nodes = [NodeState(name, "server", 1, "running", started_utc="1") for name in ("s1", "s2")]
+        self.nodes = [NodeState(f"s{pid}", "server", pid, "running", started_utc="1") for pid in (1, 2)]
         self.runs = True
         self.applied: list[Plan] = []
 
-    def up(self, plans: Sequence[Plan], tell: Tell) -> tuple[Plan, bool]:
+    def up(self, plans: Sequence[Plan], tell: Tell, owner: int | None = None) -> tuple[Plan, bool]:
         self._folder.create()
         self._folder.save_plan(plans[0])
         return plans[0], True
@@ -75,7 +75,20 @@ def test_actions_return_when_they_show(lab: Lab) -> None:
     assert [node.state for node in lab.nodes()] == ["paused", "running"]
     lab.act("s1", "resume")
     lab.act("s2", "kill", 3.0)
-    assert lab.node("s2") == NodeState("s2", "server", 1, "running", started_utc="1, and again 3 s later")
+    assert lab.node("s2") == NodeState("s2", "server", 2, "running", started_utc="1, and again 3 s later")
+
+
+def test_an_action_concerns_all_nodes_of_the_process_and_says_so(lab: Lab, driver: Pretended) -> None:
+    driver.nodes[1].pid = 1
+    act = driver.act
+
+    def both(node: NodeState, action: NodeAction, for_s: float) -> None:
+        for each in driver.status():
+            act(each, action, for_s)
+
+    driver.act = both
+    assert lab.act("s2", "pause") == ["s1"]
+    assert lab.act("s2", "resume") == ["s1"]
 
 
 @pytest.mark.parametrize(
@@ -88,6 +101,16 @@ def test_actions_return_when_they_show(lab: Lab) -> None:
 def test_an_action_that_makes_no_sense(lab: Lab, name: str, action: NodeAction, told: str) -> None:
     with pytest.raises(LabError, match=told):
         lab.act(name, action)
+
+
+def test_an_unknown_node_has_no_level_of_the_log(lab: Lab) -> None:
+    with pytest.raises(BadInput, match=r"^no node 's9' in this lab \(nodes: s1, s2\)$"):
+        lab.set_log_level("debug", "s9")
+
+
+def test_an_unknown_domain_is_not_restarted(lab: Lab) -> None:
+    with pytest.raises(BadInput, match=r"^no domain 'verona\.lit' in this lab \(domains: .*\.lit, .*\.lit\)$"):
+        next(lab.roll("verona.lit"))
 
 
 def test_a_lab_is_scaled_while_it_runs(lab: Lab, driver: Pretended) -> None:
@@ -105,6 +128,8 @@ def test_no_account_of_a_lab_that_is_down_is_changed(lab: Lab, driver: Pretended
     driver.runs = False
     with pytest.raises(LabError, match=r"lab verona is down; bring it up with `xmpplab up verona.yaml -d`"):
         lab.users.add("rosaline@capulet.lit", "secret")
+    with pytest.raises(LabError, match=r"^lab verona is down"):
+        lab.load_accounts({"capulet.lit": 2})
 
 
 def test_a_log_is_followed_until_the_lab_is_down(lab: Lab) -> None:
@@ -121,3 +146,9 @@ def test_a_time_is_named_by_what_it_is_for() -> None:
     assert seconds("500ms") == 0.5
     with pytest.raises(BadInput, match="--for: 'x' is not allowed here"):
         seconds("x", "--for")
+
+
+def test_a_topology_that_can_only_be_simulated_is_not_brought_up(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cluster.topology.scale.MAX_LAB_NODES", 1)
+    with pytest.raises(BadInput, match=r"the lab would have \d+ nodes, .*; at most 1 run at a time"):
+        lab.up([make_plan(lab.path)])

@@ -53,7 +53,7 @@ def test_faults_that_a_command_gave_times() -> None:
     """By the wall clock of now, which is not the one that the process began with."""
     clock = Clock()
     clock.advance(1_700_000_000)
-    faults = LinkFaults(clock, "capulet.lit", None, lambda *_: None, lambda: clock.seconds() + 600)  # type: ignore[arg-type]
+    faults = LinkFaults(clock, "capulet.lit", None, lambda *_: None, lambda: clock.seconds() + 600)
     written = b'{"seed": "1", "faults": {"down": [[1700000610, 1700000620]]}}'
     chain = faults._made("montague.lit", written)
     assert chain.closed_until(1_700_000_009) == 1_700_000_009

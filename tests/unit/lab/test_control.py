@@ -26,10 +26,10 @@ from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
 from cluster.server.administration import Administration
+from loadtests.bench.ports import free_ports
 from tests.harness import PATIENCE_S, ReactorThread, Valkey, until
 from tests.network import watched_log
 from tests.unit.lab.plan import make_plan
-from tests.valkey_cluster import free_ports
 
 DOMAIN = "capulet.lit"
 
@@ -62,7 +62,7 @@ class Lab:
 
     async def start(self) -> None:
         await self.client.connect()
-        await ControlServer(self.client, self.keys, DOMAIN, Operations(), (Status, Echo)).start()
+        await ControlServer(self.client, self.keys, DOMAIN, (Operations(), (Status, Echo))).start()
 
     def ask(self, text: str) -> str:
         """Give it a request: where its reply will be."""

@@ -14,9 +14,10 @@ from cluster.lab.redis_client import connected, home_of
 from cluster.redisio.client import RedisClient
 from cluster.redisio.keys import Keys
 from cluster.redisio.url import RedisUrl
+from loadtests.bench.ports import free_ports
 from tests.harness import ReactorThread, Valkey, start_valkey, until
 from tests.unit.lab.plan import make_plan
-from tests.valkey_cluster import ValkeyCluster, free_ports
+from tests.valkey_cluster import ValkeyCluster
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
@@ -58,6 +59,14 @@ def test_a_redis_that_refuses_writes_is_told_with_the_remedy(
     assert "password right" not in str(refused.value)
 
 
+def test_the_redis_of_a_lab_that_is_down(tmp_path: Path) -> None:
+    """It has no password that a user could check."""
+    url = f"unix://{tmp_path}/redis.sock"
+    with pytest.raises(LabError, match="the lab is down, or its Redis is") as refused, connected(url) as admin:
+        admin.ping()
+    assert "password" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("appendonly", "save", "told"),
     [("yes", "", ""), ("no", "", "writes nothing to disk"), ("no", "60 1", "writes snapshots to disk")],
@@ -85,14 +94,14 @@ def test_a_dead_node_of_a_cluster_is_one_line_and_another_one_may_be_named(
 ) -> None:
     dead, *others = own_cluster.nodes
     url, live = (f"redis+cluster://127.0.0.1:{node.port}" for node in (dead, others[0]))
-    key = Keys.of_lab("verona").bell("capulet.lit")
+    key = Keys.of_lab("verona").doorbell("capulet.lit")
     home = home_of(url, key)
     dead.kill()
     with pytest.raises(LabError, match=r"check that it is running") as caught, connected(url):
         pass
     assert "\n" not in str(caught.value)
     with connected(f"{url},{live}") as client:
-        assert len(client.get_nodes()) == 3  # type: ignore[attr-defined]
+        assert len(client.get_nodes()) == 3
     assert home_of(f"{url},{live}", key) == home
     dead.start()
     own_cluster.wait_ok()

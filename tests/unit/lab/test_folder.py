@@ -10,6 +10,7 @@ import pytest
 
 from cluster.lab.errors import BadInput, LabError
 from cluster.lab.folder import LABS, LabFolder, choose
+from cluster.lab.provision.removal import remove
 from tests.unit.lab.plan import make_plan
 
 
@@ -57,8 +58,29 @@ def test_no_lab_at_all(tmp_path: Path) -> None:
 def test_a_damaged_plan_names_the_remedy(tmp_path: Path) -> None:
     folder = make_lab(tmp_path, "verona")
     folder.plan_file.write_text("{")
-    with pytest.raises(LabError, match="xmpplab down"):
+    with pytest.raises(LabError, match=r"lab verona has a damaged plan.json .* run `xmpplab down`"):
         folder.plan()
+
+
+@pytest.mark.parametrize(("made_by", "told"), [("xmpplab 0.0.1", "xmpplab 0.0.1"), (None, "an earlier version")])
+def test_a_lab_of_another_version_says_so_and_is_removed(tmp_path: Path, made_by: str | None, told: str) -> None:
+    folder = make_lab(tmp_path, "verona")
+    folder.plan_file.write_text('{"name": "verona", "domains": []}')
+    (folder.path / "version").unlink()
+    if made_by:
+        (folder.path / "version").write_text(made_by)
+    with pytest.raises(LabError, match=f"lab verona was made by {told}.*, and this is xmpplab .* run `xmpplab down`"):
+        folder.plan()
+    remove(folder, keep=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_lab_of_another_version_leaves_in_a_redis_is_told(tmp_path: Path) -> None:
+    folder = make_lab(tmp_path, "verona")
+    folder.plan_file.write_text('{"name": "verona", "redis_url": "redis://127.0.0.1:1"}')
+    with pytest.raises(LabError, match="is down, but what it has in its Redis stays there"):
+        remove(folder, keep=False)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_removing_the_last_lab_leaves_nothing(tmp_path: Path) -> None:

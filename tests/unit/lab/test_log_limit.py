@@ -20,7 +20,7 @@ class Log:
         self.clock = Clock()
         self.lines: list[str] = []
         self.limit = LogLimit(lambda event, remark: self.lines.append(formatEvent(event) + remark), self.clock.seconds)
-        self.logger = Logger("test", observer=LogPublisher(self.limit))  # type: ignore[arg-type]
+        self.logger = Logger("test", observer=LogPublisher(self.limit))
 
 
 def test_lines_of_one_kind_are_limited_and_counted() -> None:
@@ -59,6 +59,6 @@ def test_a_line_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     def observe(event: LogEvent) -> None:
         log_to_stderr(event, " (remark)")
 
-    Logger("test", observer=observe).warn("{text}", text="x" * 1_000_000)  # type: ignore[arg-type]
+    Logger("test", observer=observe).warn("{text}", text="x" * 1_000_000)
     [line] = map(json.loads, written)
     assert line["text"] == f"{'x' * MAX_TEXT}… (1000000 characters) (remark)"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.lab import logs
-from cluster.lab.logs import LogFile, LogLine, LogReader, ProcessLogs, decode, encode, tail
+from cluster.lab import lines
+from cluster.lab.logs import LogFile, LogLine, LogReader, ProcessLogs, decode, encode, read_output, tail, utc_text
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LINE = LogLine("2026-11-20T11:59:59.000000+00:00", "warning", "Wherefore art thou Romeo?")
@@ -18,8 +18,8 @@ def test_a_line_survives_its_file() -> None:
 
 def test_what_is_no_log_line_becomes_one(tmp_path: Path) -> None:
     log = LogFile(tmp_path / "s1.jsonl")
-    for raw in (encode(LINE).rstrip(), b"Traceback (most recent call last):", b'{"other": "JSON"}', b"  ", b"\xff"):
-        log.write(raw, NOON, "error")
+    for raw in (encode(LINE).rstrip(), b"Traceback (most recent call last):", b'{"other": "JSON"}', b"\xff"):
+        log.write(read_output(raw, NOON, "error"))
     log.close()
     noon = "2026-11-20T12:00:00.000000+00:00"
     assert LogReader(tmp_path / "s1.jsonl").read() == [
@@ -71,12 +71,12 @@ def test_tail_shows_the_end_also_of_raw_output(tmp_path: Path) -> None:
 
 
 def test_a_file_has_a_bound_and_its_reader_misses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs, "MAX_FILE_BYTES", 2_000)
+    monkeypatch.setattr(lines, "MAX_FILE_BYTES", 2_000)
     path = tmp_path / "s1.jsonl"
     log, story, late = LogFile(path), ProcessLogs(tmp_path, None), LogReader(path)
     read: list[str] = []
     for number in range(200):
-        log.write(f"line {number}".encode(), NOON, "info")
+        log.write(LogLine(utc_text(NOON), "info", f"line {number}"))
         if number % 7 == 0:  # more often than the file is put aside
             read += [line.text for _, line in story.read()]
         assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= 4_000
@@ -87,7 +87,7 @@ def test_a_file_has_a_bound_and_its_reader_misses_nothing(tmp_path: Path, monkey
     assert len(kept) > 20
     log.close()
     log = LogFile(path)  # a new supervisor goes on with the file
-    log.write(b"x" * 1_900, NOON, "info")
+    log.write(LogLine(utc_text(NOON), "info", "x" * 1_900))
     log.close()
     assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= 4_000
     assert [line.text for _, line in story.read()] == ["x" * 1_900]

@@ -32,7 +32,7 @@ def added(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
     there: dict[str, list[str]] = {}
 
     def ask(folder: LabFolder, plan: Plan, server: object, *more: object) -> list[str]:
-        domain = server.domain  # type: ignore[attr-defined]
+        domain = server.domain
         if domain not in there:
             raise LabError("no answer")
         return there[domain]

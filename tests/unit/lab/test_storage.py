@@ -17,13 +17,14 @@ import pytest
 from cluster.lab import private, state
 from cluster.lab.errors import LabError
 from cluster.lab.folder import LABS, LabFolder, choose
-from cluster.lab.logs import LogFile, LogLine, LogReader, encode
+from cluster.lab.logs import LogFile, LogLine, LogReader
 from cluster.lab.processes.driver import ProcessDriver
 from cluster.lab.state import LabState, NodeState
 from cluster.lab.wait import wait_until
+from tests.harness import PATIENCE_S
 from tests.small_disk import fill, small_disk
 from tests.unit.lab.plan import make_plan
-from tests.unit.lab.supervised import PATIENCE_S, Lab, is_alive, supervised
+from tests.unit.lab.supervised import Lab, is_alive, supervised
 
 NOW_UTC = datetime(2026, 1, 1, tzinfo=UTC)
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -55,7 +56,7 @@ def test_on_a_full_disk_children_are_still_started_again(lab_on_a_small_disk: La
         pid = lab.nodes()["s1"].pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        lab.until(lambda nodes, n=restarts: nodes["s1"].restarts == n and nodes["s1"].state == "running")  # type: ignore[misc]
+        lab.until(lambda nodes, n=restarts: nodes["s1"].restarts == n and nodes["s1"].state == "running")
     assert lab.nodes()["s2"] == before["s2"]
     filler.unlink()
     after = lab.nodes()["s1"]
@@ -101,7 +102,7 @@ class FullFile(io.FileIO):
 
     room = 1_000_000
 
-    def write(self, data: bytes) -> int:  # type: ignore[override]
+    def write(self, data: bytes) -> int:
         if not self.room:
             raise FULL
         taken = super().write(data[: self.room])
@@ -112,14 +113,14 @@ class FullFile(io.FileIO):
 def test_log_lines_that_find_no_room_are_counted_and_none_is_cut(tmp_path: Path) -> None:
     log = LogFile(tmp_path / "s1.jsonl")
     log.close()
-    log._file = file = FullFile(tmp_path / "s1.jsonl", "ab")
-    line = encode(LogLine("2026-01-01T00:00:00.000000+00:00", "info", "hi")).strip()
-    log.write(line, NOW_UTC, "info")
+    log._file._file = file = FullFile(tmp_path / "s1.jsonl", "ab")
+    line = LogLine("2026-01-01T00:00:00.000000+00:00", "info", "hi")
+    log.write(line)
     for room in (5, 0, 0):
         file.room = room
-        log.write(line, NOW_UTC, "info")
+        log.write(line)
     file.room = 1_000_000
-    log.write(line, NOW_UTC, "info")
+    log.write(line)
     log.close()
     texts = [each.text for each in LogReader(tmp_path / "s1.jsonl").read()]
     assert texts == ["hi", "3 log lines before this one were lost: the disk was full", "hi"]

@@ -23,6 +23,7 @@ from cluster.lab.node import Node
 from cluster.lab.provision import redis
 from cluster.lab.provision.announcement import announcement
 from cluster.lab.provision.certificates import certify
+from cluster.lab.runtime.monitor import Monitor
 from cluster.protocols.mime.address import for_the_wire, normal
 from cluster.protocols.smpp.address import address_of, is_phone_number
 from cluster.protocols.smpp.constants import CommandId
@@ -181,7 +182,7 @@ def changed(changes: list[Change]) -> dict[str, Any]:
 
 class Reactor(MemoryReactorClock):
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
 
     def getThreadPool(self) -> None:
         return None
@@ -199,8 +200,9 @@ def start(folder: LabFolder, plan: Plan) -> None:
         " ".join(words).encode()
     assert len(set(plan.listeners)) == len(plan.listeners)
     assert all(0 < port <= 65_535 for _, port in plan.listeners)
+    monitor = Monitor(Reactor(), folder, "s1")
     for server in plan.servers:
-        Node(Reactor(), folder, server)
+        Node(Reactor(), folder, plan, folder.secrets()[server.domain], server.name, lambda: None, monitor)
         for account in server.accounts:
             assert make_keys(HASHES[0], account.password, b"salt of the tests", ITERATIONS)
             for contact in account.contacts:

@@ -40,22 +40,22 @@ class Peer(Protocol):
     def dataReceived(self, data: bytes) -> None:
         self._on_data(self, data)
 
-    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+    def connectionLost(self, reason: Failure) -> None:
         self.ended(reason)
 
 
 def listen(reactor: Any, make: Callable[[], Peer]) -> Any:
     factory = Factory()
     factory.noisy = False
-    factory.protocol = make  # type: ignore[assignment]
+    factory.protocol = make
     return reactor.listenTCP(0, factory, interface="127.0.0.1")
 
 
 def connect(reactor: Any, port: int, make: Callable[[], Peer], failed: Callable[[Failure], None]) -> None:
     factory = ClientFactory()
     factory.noisy = False
-    factory.protocol = make  # type: ignore[assignment]
-    factory.clientConnectionFailed = lambda connector, reason: failed(reason)  # type: ignore[method-assign]
+    factory.protocol = make
+    factory.clientConnectionFailed = lambda connector, reason: failed(reason)
     reactor.connectTCP("127.0.0.1", port, factory)
 
 
@@ -127,7 +127,7 @@ def test_a_connection_that_is_cut_while_it_has_something_to_write_is_over(reacto
 
     def make() -> Peer:
         peer = Peer(write_and_cut, nothing)
-        peer.ended = lambda reason: (reasons.append(reason), reactor.stop())  # type: ignore[func-returns-value]
+        peer.ended = lambda reason: (reasons.append(reason), reactor.stop())
         return peer
 
     port = listen(reactor, lambda: Peer(nothing, nothing))

@@ -1,26 +1,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from random import Random
 
 from cluster.xmpp.jid import Jid
-from loadtests.crowd import Crowd
+from loadtests.accounts import Listed
+from loadtests.crowd import Circle, Crowd
 from loadtests.lab import RunningLab, Server
 
 DOMAINS = ("montague.lit", "capulet.lit", "shakespeare.lit")
 
 
-def crowd_of(users: int, domains: tuple[str, ...] = DOMAINS, seed: int = 1) -> tuple[Crowd, list[Jid]]:
+def crowd_of(users: int, domains: tuple[str, ...] = DOMAINS, seed: int = 1) -> tuple[Circle, list[Jid]]:
     servers = tuple(Server(f"s{n}", domain, "127.0.0.1", 5222, "off", True) for n, domain in enumerate(domains))
-    crowd = Crowd(RunningLab("verona", "verona.yaml", servers, Path("ca.pem")), "a1b2", "pw", Random(seed))
+    accounts = Listed([], "a1b2", "pw")
+    crowd = Crowd(RunningLab("verona", "verona.yaml", servers), accounts, "a1b2", Random(seed)).circle("ChatUser")
     jids = []
-    for _ in range(users):
-        server, login = crowd.next_account()
-        assert login.jid.domainpart == server.domain
-        assert login.register
-        jids.append(login.jid)
-        crowd.enter(login.jid)
+    for number in range(users):
+        place = crowd.take_place()
+        assert place.number == number
+        assert place.login.jid.domainpart == place.server.domain
+        assert place.login.register
+        jids.append(place.login.jid)
+        crowd.enter(place.login.jid)
     return crowd, jids
 
 
@@ -60,5 +62,15 @@ def test_nobody_writes_to_who_has_left() -> None:
 
 
 def test_message_ids_differ() -> None:
-    crowd, _ = crowd_of(1)
+    crowd = Crowd(RunningLab("verona", "verona.yaml", ()), Listed([], "a1b2", "pw"), "a1b2", Random(1))
     assert len({crowd.next_message_id() for _ in range(100)}) == 100
+
+
+def test_the_users_of_one_class_do_not_write_to_those_of_another() -> None:
+    servers = (Server("s1", "montague.lit", "127.0.0.1", 5222, "off", True),)
+    crowd = Crowd(RunningLab("verona", "verona.yaml", servers), Listed([], "a1b2", "pw"), "a1b2", Random(1))
+    chatting, coming = (crowd.circle(name).take_place().login.jid for name in ("ChatUser", "LoginUser"))
+    assert chatting != coming
+    crowd.circle("ChatUser").enter(chatting)
+    crowd.circle("LoginUser").enter(coming)
+    assert crowd.circle("ChatUser").partner(chatting, 0.5) is None

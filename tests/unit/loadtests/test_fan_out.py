@@ -27,10 +27,14 @@ def test_the_first_and_the_last_copy() -> None:
     assert fan_out.hear("1", ROMEO) is None
 
 
-def test_who_is_not_inside_says_nothing() -> None:
+def test_who_is_not_inside_receives_nothing() -> None:
     fan_out = full()
-    assert not fan_out.say("1", NURSE, ROOM, 7)
-    fan_out.leave(ROMEO)
+    assert fan_out.say("1", NURSE, ROOM, 7)
+    assert fan_out.hear("1", NURSE) is None
+    fan_out.go_out(ROMEO)
+    assert not fan_out.is_inside(ROMEO, ROOM)
+    assert fan_out.hear("1", JULIET) == Heard(7, True, True)
+    fan_out.go_out(JULIET)
     assert not fan_out.say("2", ROMEO, ROOM, 7)
 
 
@@ -39,8 +43,7 @@ def test_nobody_waits_for_who_has_left() -> None:
     fan_out.say("1", ROMEO, ROOM, 7)
     fan_out.say("2", JULIET, ROOM, 8)
     fan_out.hear("1", ROMEO)
-    [lost] = fan_out.leave(JULIET)
-    assert lost.sent_ns == 8
+    assert fan_out.leave(JULIET) == ["2"]
     assert fan_out.wait_until_heard(ROMEO, 0.0)
 
 

@@ -26,6 +26,11 @@ FN2 = MailHost(name="fn2", host="127.0.0.5", port=2525, mailboxes={"fc3": "friar
 REAL = MessageCentre(name="fn1", host="192.0.2.1", port=2775, is_external=True)
 
 
+def nowhere(domain: str) -> bool:
+    """There are no accounts."""
+    return False
+
+
 def bring_up(folder: Path, name: str, lower_half: tuple[Any, Any] = ((), ()), **changes: Any) -> Path:
     """A state folder as `xmpplab up` leaves it; `lower_half`: gateways and networks."""
     state = folder / ".xmpplab" / name
@@ -43,9 +48,8 @@ def test_the_only_lab_is_found(tmp_path: Path) -> None:
     state = bring_up(tmp_path, "verona")
     found = lab.find({}, tmp_path)
     assert found.name == "verona"
-    assert found.ca_file == state / "ca.pem"
-    assert [(s.domain, s.host, s.c2s_port, s.tls) for s in found.servers] == [
-        ("montague.lit", "127.0.0.1", 5222, "required")
+    assert [(s.domain, s.host, s.c2s_port, s.tls, s.ca_file) for s in found.servers] == [
+        ("montague.lit", "127.0.0.1", 5222, "required", str(state / "ca.pem"))
     ]
 
 
@@ -73,16 +77,24 @@ def test_a_damaged_plan(tmp_path: Path) -> None:
 def test_closed_registration_names_the_key(tmp_path: Path) -> None:
     bring_up(tmp_path, "verona", registration=False)
     with pytest.raises(lab.LabUnusable, match=r"s1 of lab verona .* `registration: open` .* topologies/verona\.yaml"):
-        lab.find({}, tmp_path).check()
+        lab.find({}, tmp_path).check(nowhere)
+    with pytest.raises(lab.LabUnusable, match=r"s1 .* `--target` names the domains"):
+        lab.find({}, tmp_path).check({"capulet.lit"}.__contains__)
+
+
+def test_closed_registration_is_fine_where_accounts_are(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        bring_up(tmp_path, "verona", registration=False, c2s_port=listening.getsockname()[1])
+        lab.find({}, tmp_path).check({"montague.lit"}.__contains__)
 
 
 def test_a_server_that_does_not_answer(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         bring_up(tmp_path, "verona", c2s_port=port)
-        lab.find({}, tmp_path).check()
+        lab.find({}, tmp_path).check(nowhere)
     with pytest.raises(lab.LabUnusable, match=rf"s1 .* does not answer at 127\.0\.0\.1:{port} .* `xmpplab up"):
-        lab.find({}, tmp_path).check()
+        lab.find({}, tmp_path).check(nowhere)
 
 
 def test_far_people_are_those_behind_gateways(tmp_path: Path) -> None:

@@ -12,16 +12,16 @@ from cluster.membership.memory import RETRY_S, MemoryMembership, MemoryNodes
 def test_an_account_may_wait_long_for_the_heir_of_its_node() -> None:
     """Found by `xmpplab simulate nodes --people 16 --troubles 9 --for 3m --seed 152`: a RecursionError."""
     clock = Clock()
-    company = MemoryMembership(clock)
-    gone, other = MemoryNodes(company, "s1"), MemoryNodes(company, "s2")
-    company.present.update({"s1": gone, "s2": other})
+    membership = MemoryMembership(clock)
+    gone, other = MemoryNodes(membership, "s1"), MemoryNodes(membership, "s2")
+    membership.present.update({"s1": gone, "s2": other})
     got: list[Any] = []
     gone.claim("romeo").addCallback(got.append)
-    del company.present["s1"]
+    del membership.present["s1"]
     other.claim("romeo").addBoth(got.append)
     for _ in range(2_000):
         clock.advance(RETRY_S)
     assert got == ["s1"]
-    company.present["s1"] = gone
+    membership.present["s1"] = gone
     clock.advance(RETRY_S)
     assert got == ["s1", "s1"]

@@ -221,10 +221,10 @@ def test_two_changes_at_once_are_both_in_the_list(stage: Stage) -> None:
         if name == f"private {LIST} storage":
             asked.append(name)
             if len(asked) == 2:  # when the first change has read the items
-                await deferLater(stage.network.clock, 1.0)  # type: ignore[arg-type]
+                await deferLater(stage.network.clock, 1.0)
         return document
 
-    documents.get = slow  # type: ignore[method-assign]
+    documents.get = slow
     for room in (CELL, HALL):
         request = f"<pubsub xmlns='{PUBSUB}'>{publication(NS, room, item(), **OPTIONS)}</pubsub>"
         stage.romeo.send(f"<iq type='set' id='{room}'>{request}</iq>")

@@ -15,7 +15,7 @@ ROMEO = "romeo@montague.lit/pda"
 
 
 def advertised(network: Network, jid: str = ROMEO) -> Element:
-    """The element in the stream features behind the login."""
+    """The element in the stream features after the login."""
     output = network.client(jid).output.decode()
     start = output.index(f'<c xmlns="{NS}"')
     assert output.count(f'xmlns="{NS}"') == 1  # once: in the features of the restarted stream

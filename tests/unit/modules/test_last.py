@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from twisted.internet.error import ConnectionLost
 
 from cluster.modules import last
 from cluster.xmpp.namespaces import DELAY
 from tests.client import child
-from tests.network import Network, at_once
+from tests.network import Network, at_once, watched_log
 from tests.unit.modules.asking import ask, refused
 
 LAST = "<query xmlns='jabber:iq:last'/>"
@@ -34,6 +35,18 @@ def test_who_is_there_was_seen_now(network: Network) -> None:
     network.client(f"{JULIET}/balcony")  # connected, and that is enough: section 3
     network.advance(60)
     assert seconds(network, ROMEO, JULIET) == "0"
+
+
+def test_leaving_while_the_storage_is_away(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def put(*args: object) -> bool:
+        raise ConnectionLost
+
+    juliet = network.online(f"{JULIET}/balcony")
+    monkeypatch.setattr(network.servers["capulet.lit"].store.documents, "put", put)
+    with watched_log() as failures:
+        juliet.close()
+        network.settle()
+    assert failures == [], "what was known before is shown"
 
 
 def test_when_the_last_resource_left_and_what_it_said(network: Network) -> None:

@@ -125,7 +125,7 @@ def test_no_password_in_clear_where_there_is_tls(network: Network) -> None:
 def test_a_lost_connection_binds_nothing() -> None:
     store = memory_store()
     accounts = WaitingAccounts(store)
-    waiting = replace(store, accounts=accounts)  # type: ignore[arg-type]
+    waiting = replace(store, accounts=accounts)
     network = Network(loaded=modules.load(modules.names()), stores={MONTAGUE: waiting})
     network.account("romeo@montague.lit")
     connection = opened(network)

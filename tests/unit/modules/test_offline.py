@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
 
 from cluster import modules
 from cluster.modules import sm
@@ -17,7 +18,7 @@ from cluster.store.memory import MemoryOffline, memory_store
 from cluster.store.port import OfflineMessage
 from cluster.xmpp.namespaces import DELAY, HINTS
 from tests.client import Client, child
-from tests.network import CAPULET, Network
+from tests.network import CAPULET, Network, watched_log
 from tests.phone import managed
 
 JULIET = "juliet@capulet.lit"
@@ -159,7 +160,7 @@ def test_beyond_the_limit_in_bytes_they_come_back(sender: str) -> None:
     network.account(JULIET)
     romeo = network.client(sender)
     network.say(romeo, "".join(message(letter * 100_000) for letter in "abc") + message("short"))
-    # XEP-0160 section 2: what does not fit comes back; what fits behind it is kept
+    # XEP-0160 section 2: what does not fit comes back; what fits after it is kept
     assert romeo.take() == [f"message/error {JULIET}: cancel service-unavailable"]
     assert [text[:5] for text in messages(become_available(network, f"{JULIET}/balcony"))] == [
         "aaaaa",
@@ -232,6 +233,49 @@ def test_newer_messages_stay_behind_the_older_ones(
     assert messages(juliet) == []
     slow.answer(slow_network)
     assert messages(juliet) == ["old 1", "old 2", "new 1", "new 2"]
+
+
+class AwayOffline(MemoryOffline):
+    """Cannot be reached while a test says so, as a store whose Redis restarts."""
+
+    is_away = False
+
+    async def page(self, localpart: str) -> list[OfflineMessage]:
+        if self.is_away:
+            raise ConnectionLost
+        return await super().page(localpart)
+
+
+@pytest.mark.parametrize("to", [JULIET, f"{JULIET}/balcony"])
+def test_while_the_storage_is_away_they_wait_and_newer_ones_after_them(to: str) -> None:
+    offline = AwayOffline()
+    network = Network(stores={CAPULET: replace(memory_store(), offline=offline)})
+    network.account(JULIET)
+    romeo = network.client(SENDERS[0])
+    network.say(romeo, message("old 1") + message("old 2"))
+    offline.is_away = True
+    with watched_log() as failures:
+        juliet = become_available(network, f"{JULIET}/balcony")
+        network.say(romeo, message("new", to))
+        network.advance(10)
+        assert messages(juliet) == []
+        offline.is_away = False
+        network.advance(2)
+    assert messages(juliet) == ["old 1", "old 2", "new"]
+    assert failures == []
+
+
+def test_who_leaves_while_the_storage_is_away_gets_them_later() -> None:
+    offline = AwayOffline()
+    network = Network(stores={CAPULET: replace(memory_store(), offline=offline)})
+    network.account(JULIET)
+    network.say(network.client(SENDERS[0]), message("old"))
+    offline.is_away = True
+    become_available(network, f"{JULIET}/balcony").close()
+    network.settle()
+    offline.is_away = False
+    network.advance(2)
+    assert messages(become_available(network, f"{JULIET}/balcony")) == ["old"]
 
 
 def test_a_connection_that_dies_meanwhile_loses_none(slow_network: Network, slow: SlowOffline) -> None:

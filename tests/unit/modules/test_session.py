@@ -1,4 +1,4 @@
-"""Session establishment of RFC 3921, which clients of before RFC 6121 ask for behind the resource binding."""
+"""Session establishment of RFC 3921, which clients of before RFC 6121 ask for after the resource binding."""
 
 from __future__ import annotations
 

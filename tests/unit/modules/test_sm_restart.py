@@ -7,11 +7,14 @@ from dataclasses import replace
 import pytest
 from twisted.internet.defer import Deferred
 
+from cluster.router.memory import MemoryLink
 from cluster.store.limits import Limit
 from cluster.store.memory import MemoryOffline, memory_store
 from cluster.store.port import OfflineMessage
+from cluster.xmpp.extensions.mam import Query
+from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import SM
-from tests.network import CAPULET, MONTAGUE, Network
+from tests.network import CAPULET, MONTAGUE, Network, at_once
 from tests.phone import managed, resume
 from tests.unit.modules.kept_sessions import BALCONY, CHAMBER, h_of, kept, messages, refused
 from tests.unit.modules.managed_streams import ROMEO, TIMEOUT_S, R, chat
@@ -252,7 +255,7 @@ def test_a_removed_account_comes_back_with_no_session(network: Network) -> None:
     network.kill(CAPULET)
     network.advance(0)
     store = network.servers[CAPULET].store
-    store.accounts._accounts.clear()  # type: ignore[attr-defined]  # the memory's
+    store.accounts._accounts.clear()  # the memory's
     network.start(CAPULET)
     assert network.servers[CAPULET].domain.accounts.online == {}
     assert kept(network)._sent == {}
@@ -283,3 +286,66 @@ def test_a_wall_clock_that_was_set_back_keeps_no_session_for_longer(network: Net
     network.start(CAPULET)
     network.advance(TIMEOUT_S + 1)
     assert refused(resume(network, BALCONY, juliet.sm_id, juliet.handled))
+
+
+def test_who_had_just_come_when_the_server_was_killed_still_hears_of_contacts(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The probes of its initial presence were lost with the process, which had not counted that presence."""
+    network.friends("juliet@capulet.lit", "romeo@montague.lit")
+    network.online(ROMEO)
+    juliet = managed(network, BALCONY, presence="")
+    monkeypatch.setattr(MemoryLink, "send", lambda link, stanza: Deferred())
+    network.say(juliet, "<presence/>")
+    monkeypatch.undo()
+    network.kill(CAPULET)
+    network.start(CAPULET)
+    juliet = resume(network, BALCONY, juliet.sm_id, 0)
+    assert h_of(juliet) == 0
+    juliet.take()
+    network.say(juliet, "<presence/>")
+    assert f"presence {ROMEO}" in juliet.take()
+    network.say(juliet, "<presence/>")
+    assert f"presence {ROMEO}" not in juliet.take(), "once"
+
+
+class Unanswered(MemoryOffline):
+    """Keeps a message, and its answer is lost."""
+
+    is_lost = True
+
+    async def push(
+        self, localpart: str, message: OfflineMessage, limit: Limit, total_bytes: int = 1 << 30, *, first: bool = False
+    ) -> bool:
+        kept = await super().push(localpart, message, limit, total_bytes, first=first)
+        if self.is_lost:
+            await Deferred()
+        return kept
+
+
+@pytest.mark.parametrize("text", ["<body>hi</body>", "<x xmlns='urn:example:not-archived'/>"])
+def test_a_message_that_was_kept_and_not_counted_bears_the_same_id_again(text: str) -> None:
+    """The client sends it again (section 5); XEP-0359 tells the two copies to be one message. Each archive has it
+    once."""
+    store = memory_store()
+    offline = Unanswered()
+    network = Network(stores={MONTAGUE: replace(store, offline=offline)})
+    romeo = managed(network, ROMEO)
+    network.account("benvolio@montague.lit")
+    message = f"<message to='benvolio@montague.lit' type='chat'>{text}</message>"
+    network.say(romeo, message + R)
+    assert romeo.last("a").get("h") == "0"
+    network.kill(MONTAGUE)
+    offline.is_lost = False
+    network.start(MONTAGUE)
+    again = resume(network, ROMEO, romeo.sm_id, romeo.handled)
+    assert h_of(again) == 0
+    network.say(again, message + message)
+    benvolio = managed(network, "benvolio@montague.lit/home")
+    first, copy, other = [each for each in benvolio.got if each.tag.endswith("}message")]
+    ids = [next(child.get("id") for child in each if child.get("id")) for each in (first, copy, other)]
+    assert ids[0] == ids[1] != ids[2], "only what has the same number and the same bytes is a copy"
+    if "body" in text:
+        for account in ("benvolio", "romeo"):
+            page = at_once(store.archives.query(Jid.parse(f"{account}@montague.lit"), Query(max=10)))
+            assert page.count == 2

@@ -33,6 +33,13 @@ class SlowSessions(MemorySessions):
         self.waiting.append((changes, Deferred()))
         return self.waiting[-1][1]
 
+    def have_first(self) -> None:
+        """It has the first of what it was given."""
+        assert self.waiting is not None
+        changes, noted = self.waiting.pop(0)
+        super().note(changes)
+        noted.callback(None)
+
     def go_on(self) -> None:
         """It has what it was given."""
         waiting, self.waiting = self.waiting or [], None
@@ -108,6 +115,43 @@ def test_what_is_kept_while_the_connection_breaks_is_sent_once(slow: tuple[Netwo
     assert messages(again) == ["1", "2"]
 
 
+def test_a_client_that_comes_back_is_told_of_all_that_was_handled(slow: tuple[Network, SlowSessions]) -> None:
+    """Found by `xmpplab simulate`: an earlier count was on its way to the store, and the client sent the rest again."""
+    network, sessions = slow
+    romeo, juliet = network.online(ROMEO), managed(network, BALCONY)
+    sessions.waiting = []
+    network.say(juliet, chat(ROMEO, "1"))
+    network.say(juliet, chat(ROMEO, "2"))
+    juliet.drop()
+    again = resume(network, BALCONY, juliet.sm_id, juliet.handled)
+    sessions.have_first()
+    network.settle()
+    assert again.got == []
+    sessions.go_on()
+    network.settle()
+    assert again.last("resumed").get("h") == "2"
+    assert messages(romeo) == ["1", "2"]
+
+
+def test_a_client_whose_session_ends_meanwhile_is_answered(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    pushed: Deferred[bool] = Deferred()
+
+    async def push(*message: object, **options: object) -> bool:
+        return await pushed
+
+    monkeypatch.setattr(network.servers[CAPULET].store.offline, "push", push)
+    network.client("nurse@capulet.lit/kitchen").close()
+    juliet = managed(network, BALCONY)
+    network.say(juliet, chat("nurse@capulet.lit", "1"))
+    juliet.drop()
+    again = resume(network, BALCONY, juliet.sm_id, juliet.handled)
+    assert again.got == []  # her message has not settled
+    network.client(BALCONY)
+    pushed.callback(True)
+    network.settle()
+    assert again.last("failed").get("h") == "0"
+
+
 def test_a_resource_that_is_bound_meanwhile_gets_what_the_other_one_did_not(
     slow: tuple[Network, SlowSessions],
 ) -> None:
@@ -120,7 +164,7 @@ def test_a_resource_that_is_bound_meanwhile_gets_what_the_other_one_did_not(
     sessions.go_on()
     network.settle()
     assert messages(again) == ["1"]
-    assert messages(juliet) == ["1"]  # behind which its stream ended
+    assert messages(juliet) == ["1"]  # after which its stream ended
     assert juliet.is_closed
     assert kept(network)._records["juliet"] == {}
 
@@ -169,7 +213,7 @@ def test_a_local_message_is_kept_before_it_counts_as_handled(network: Network) -
         noted.extend((change.localpart, len(change.sent), change.handled) for change in changes)
         return note(changes)
 
-    sessions.note = watch  # type: ignore[method-assign]
+    sessions.note = watch
     network.say(romeo, chat(orchard, "1"))
     assert noted == [("romeo", 0, 1), ("benvolio", 1, 0)]  # in one go; see the port for what comes first in it
     assert messages(benvolio) == ["1"]

@@ -35,12 +35,12 @@ def test_what_a_server_needs_it_may(capulet: redis.Redis, keys: Keys) -> None:
     run("XREADGROUP", "GROUP", CAPULET, "s2", "STREAMS", inbound, ">")
     run("XACK", inbound, CAPULET, "1-1")
     run("XDEL", inbound, "1-1")
-    run("PUBLISH", keys.bell(MONTAGUE), CAPULET)
+    run("PUBLISH", keys.doorbell(MONTAGUE), CAPULET)
     run("PUBLISH", outbound, "1-1 1-2 x")
     with capulet.pubsub() as ear:
         ear.subscribe(inbound)
         ear.unsubscribe(inbound)
-        assert [ear.get_message(timeout=20)["type"] for _ in range(2)] == ["subscribe", "unsubscribe"]
+        assert [ear.get_message(timeout=60)["type"] for _ in range(2)] == ["subscribe", "unsubscribe"]
     run("XADD", keys.journal, "MAXLEN", "~", "1000", "*", "h", b"x")
     run("HSET", keys.accounts(CAPULET), "juliet", b"x")
     run("HSET", keys.roster(CAPULET, "juliet"), "romeo@montague.lit", b"x")
@@ -92,7 +92,7 @@ STOLEN = {
         "SUBSCRIBE link:{montague.lit}:capulet.lit",
         "SUBSCRIBE link:{shakespeare.lit}:montague.lit",
         "PSUBSCRIBE link:*",
-        "PSUBSCRIBE bell:*",
+        "PSUBSCRIBE doorbell:*",
     ],
     "the store of another": [
         "HGET store:{montague.lit}:accounts romeo",
@@ -149,7 +149,7 @@ STOLEN = {
         "XTRIM journal MAXLEN 0",
         "DEL journal",
         "PUBLISH news x",
-        "SPUBLISH bell:{montague.lit} x",
+        "SPUBLISH doorbell:{montague.lit} x",
         "KEYS *",
         "SCAN 0",
         "RANDOMKEY",
@@ -165,7 +165,7 @@ STOLEN = {
         "MULTI", "WATCH journal", "MIGRATE 127.0.0.1 1 x 0 1", "WAIT 0 0", "MEMORY PURGE", "COMMAND LIST",
     ],
 }  # fmt: skip
-NAMES = ("link:", "domains", "peers:", "store:", "control:", "journal", "faults:", "lost:", "bell:")
+NAMES = ("link:", "domains", "peers:", "store:", "control:", "journal", "faults:", "lost:", "doorbell:")
 
 
 @pytest.mark.parametrize("line", [line for lines in STOLEN.values() for line in lines])
@@ -200,8 +200,8 @@ def test_a_part_without_links_has_none(valkey: Valkey, keys: Keys) -> None:
         for command in (
             ("XADD", keys.link(CAPULET, "sms.montague.lit"), "*", "b", "x"),
             ("SADD", keys.peers(CAPULET), "sms.montague.lit"),
-            ("PUBLISH", keys.bell(CAPULET), MONTAGUE),
-            ("SUBSCRIBE", keys.bell(MONTAGUE)),
+            ("PUBLISH", keys.doorbell(CAPULET), MONTAGUE),
+            ("SUBSCRIBE", keys.doorbell(MONTAGUE)),
             ("HGET", keys.accounts(MONTAGUE), "romeo"),
         ):
             with pytest.raises(redis.exceptions.NoPermissionError):

@@ -76,8 +76,8 @@ def test_published_messages_are_heard(lab: Lab, keys: Keys) -> None:
     async def scenario() -> list[bytes]:
         client, heard = lab.client(), list[bytes]()
         await client.connect()
-        await client.subscribe(keys.bell("capulet.lit"), heard.append)
-        assert await client.execute("PUBLISH", keys.bell("capulet.lit"), "montague.lit") == 1
+        await client.subscribe(keys.doorbell("capulet.lit"), heard.append)
+        assert await client.execute("PUBLISH", keys.doorbell("capulet.lit"), "montague.lit") == 1
         await until(lab.reactor, lambda: heard)
         return heard
 
@@ -108,7 +108,7 @@ def test_a_subscription_that_the_acl_forbids_is_refused(lab: Lab, keys: Keys) ->
     async def scenario() -> None:
         client = lab.client(lab.valkey.url_of(keys.prefix.replace(":", "%3A"), "x"))
         await client.connect()
-        await client.subscribe(keys.bell("capulet.lit"), lambda message: None)
+        await client.subscribe(keys.doorbell("capulet.lit"), lambda message: None)
 
     with pytest.raises(ReplyError, match="NOPERM"):
         lab.run(scenario)

@@ -18,6 +18,7 @@ from cluster.redisio.url import RedisUrl
         ),
         ("redis://:a,b@h,redis://:a,b@i", RedisUrl("redis", "h", 6379, "", "", "a,b", 0, others=(("i", 6379),))),
         ("rediss://u%3Aser:x@redis.example:1/", RedisUrl("rediss", "redis.example", 1, "", "u:ser", "x", 0)),
+        ("rediss://h?ssl_ca_certs=/a%20b.pem", RedisUrl("rediss", "h", 6379, "", "", "", 0, ca_file="/a b.pem")),
     ],
 )
 def test_reads_the_forms_that_redis_py_reads(text: str, expected: RedisUrl) -> None:
@@ -36,6 +37,9 @@ def test_reads_the_forms_that_redis_py_reads(text: str, expected: RedisUrl) -> N
         "redis://h/first",
         "redis+cluster://h/1",
         "unix+cluster:///x",
+        "redis://h?ssl_ca_certs=/ca.pem",
+        "rediss://h?ssl_ca_certs=ca.pem",
+        "rediss://h?ssl_cert_reqs=none",
     ],
 )
 def test_other_text_is_refused_with_the_forms_that_are_read(text: str) -> None:

@@ -46,7 +46,7 @@ class Authority:
         valid_days: tuple[float, float] = (-1, 10),
         self_signed: bool = False,
     ) -> Certified:
-        """`names`: or the DER of the extension. `valid_days`: from when until when, from now."""
+        """`names`: the names, or the DER of the whole extension. `valid_days`: the first and the last day, from now."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
         since, until = (NOW + timedelta(days=days) for days in valid_days)
@@ -87,6 +87,6 @@ class Certified:
 
     @property
     def pem(self) -> bytes:
-        """Both in one file."""
+        """Both in one PEM file."""
         private = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return private + self.certificate.public_bytes(Encoding.PEM)

@@ -1,4 +1,4 @@
-"""How a reader is told of an entry: with its bytes, or by a bell."""
+"""How a reader is told of an entry: with its bytes, or by a doorbell."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_bell_that_names_nobody_opens_no_link(world: RedisWorld) -> None:
     async def scenario(_: World) -> None:
         s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
         for name in ("evil.lit", "foo}:montague.lit", "*", "", b"\xff\x00", "x" * 100_000):
-            world.valkey.admin.publish(world.keys.bell(CAPULET), name)
+            world.valkey.admin.publish(world.keys.doorbell(CAPULET), name)
             world.valkey.admin.sadd(world.keys.peers(CAPULET), name)
         await s1.sent(chat("honest"))
         await world.until(lambda: s2.delivered)
@@ -43,7 +43,7 @@ def test_a_bell_rung_in_vain_does_no_harm(world: RedisWorld) -> None:
     async def scenario(_: World) -> None:
         s1, s2 = await world.start(MONTAGUE), await world.start(CAPULET)
         for _ in range(100):
-            world.valkey.admin.publish(world.keys.bell(CAPULET), MONTAGUE)
+            world.valkey.admin.publish(world.keys.doorbell(CAPULET), MONTAGUE)
         await s1.sent(chat("once"))
         await world.until(lambda: s2.delivered)
         await world.until_empty(MONTAGUE, CAPULET)
@@ -56,7 +56,7 @@ def announced(world: RedisWorld) -> Callable[[], int | None]:
     """Listens to the link from now on: the size of the next announced entry, 0 where it was announced without bytes."""
     ear = world.valkey.admin.pubsub(ignore_subscribe_messages=True)
     ear.subscribe(world.keys.link(CAPULET, MONTAGUE))
-    ear.get_message(timeout=20)
+    ear.get_message(timeout=60)
 
     def size() -> int | None:
         message = ear.get_message()
@@ -103,7 +103,7 @@ def test_what_was_not_announced_is_not_overtaken(world: RedisWorld) -> None:
         later = f"{2**50}-0"
         world.valkey.admin.xadd(link, {"b": msgspec.msgpack.encode([chat("last")])}, id=later)
         entry = msgspec.msgpack.encode([chat("last")])
-        world.valkey.admin.publish(link, b"%d-1 %s %b" % (2**49, later.encode(), entry))  # behind one we have not seen
+        world.valkey.admin.publish(link, b"%d-1 %s %b" % (2**49, later.encode(), entry))  # after one we have not seen
         await world.until(lambda: len(s2.delivered) == 3)
         assert [text_of(stanza) for stanza in s2.delivered] == ["first", "silent", "last"]
         await world.until_empty(MONTAGUE, CAPULET)

@@ -60,6 +60,19 @@ def test_an_entry_without_copies_is_a_plain_list() -> None:
     assert entry.decode(entry.encode([])) == []
 
 
+def test_it_is_known_whose_bytes_came() -> None:
+    stanzas = [*copies(said("one"), RECEIVERS[:3]), addressed(said("two", id="m2"), RECEIVERS[0])]
+    found = entry.decode(entry.encode(stanzas))
+    assert isinstance(found, entry.Copied)
+    assert found.firsts == [stanzas[0], stanzas[3]]
+
+
+def test_a_receiver_that_is_no_address() -> None:
+    """Its copy might be no element, so all bytes are looked at."""
+    bundle = {"stanzas": copies(said("one"), RECEIVERS[:1]), "others": {0: [Jid("juliet", "capulet.lit", "a\0")]}}
+    assert not isinstance(entry.decode(msgspec.msgpack.encode(bundle)), entry.Copied)
+
+
 def test_a_few_bytes_cannot_become_many() -> None:
     """The other side may write what it likes into its own link."""
     large = addressed(said("x" * (CARRIED.max_bytes // 2)), RECEIVERS[0])

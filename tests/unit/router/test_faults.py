@@ -178,7 +178,7 @@ class Run:
 
     @property
     def lost(self) -> list[Stanza]:
-        return [hop for hop in self.s2.hops if hop.event == "lost"]  # type: ignore[misc]
+        return [hop for hop in self.s2.hops if hop.event == "lost"]
 
 
 @given(GAPS_MS, st.lists(FAULTS, min_size=1, max_size=3))

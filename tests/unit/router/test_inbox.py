@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -23,7 +24,9 @@ class Server:
 
 
 class Owners:
-    inherits = False
+    def taking_over(self, goes_on: Any) -> Any:
+        """Nobody claims anything."""
+        return nullcontext()
 
 
 def take(*frames: Any) -> list[Any]:

@@ -276,7 +276,7 @@ def test_a_link_whose_name_only_ends_as_the_writers_own_is_not_read(world: Redis
         if name.endswith(("montague.lit", "montague.lit/s1-2")):
             await thief.execute("XADD", world.keys.link(CAPULET, name), "*", "b", msgspec.msgpack.encode([forged]))
         await thief.execute("SADD", world.keys.peers(CAPULET), name)
-        await thief.execute("PUBLISH", world.keys.bell(CAPULET), name)
+        await thief.execute("PUBLISH", world.keys.doorbell(CAPULET), name)
         await s1.sent(chat("honest"))
         await world.until(lambda: s2.delivered)
         world.valkey.admin.execute_command("CLIENT", "KILL", "USER", world.user(CAPULET))  # it looks at its peers again

@@ -29,7 +29,7 @@ def test_when_a_master_hangs_until_its_replica_has_taken_over_nothing_acknowledg
 ) -> None:
     sooner = CLUSTER_COMMANDS._replace(look_s=0.25, late_s=0.25, looks=10_000 if comes_back else 6)
     monkeypatch.setattr(client_module, "CLUSTER_COMMANDS", sooner)
-    master = own_cluster.owner(KEYS.bell(CAPULET))
+    master = own_cluster.owner(KEYS.doorbell(CAPULET))
     own_cluster.add_replica(master)
     replica = own_cluster.nodes[-1]
     for each in (MONTAGUE, CAPULET):
@@ -72,8 +72,8 @@ def test_a_lost_master_does_not_stop_domains_that_are_elsewhere(
     """One that has a domain and nothing else, and one that also knows which domains there are."""
     for node in own_cluster.nodes:
         node.admin.config_set("cluster-require-full-coverage", "no")
-    lost = own_cluster.owner(KEYS.bell(elsewhere))
-    assert lost not in (own_cluster.owner(KEYS.bell(MONTAGUE)), own_cluster.owner(KEYS.bell(CAPULET)))
+    lost = own_cluster.owner(KEYS.doorbell(elsewhere))
+    assert lost not in (own_cluster.owner(KEYS.doorbell(MONTAGUE)), own_cluster.owner(KEYS.doorbell(CAPULET)))
     assert (lost is own_cluster.owner(KEYS.domains)) == (elsewhere == "padua.lit")
     own_cluster.admin.sadd(KEYS.domains, elsewhere)
     own_world.let_in(elsewhere)

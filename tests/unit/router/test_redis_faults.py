@@ -57,9 +57,9 @@ def test_what_a_fault_delays_is_bounded_in_memory(world: RedisWorld, monkeypatch
         heard: list[bytes] = []
         await world.clients[s2].subscribe(world.keys.link(CAPULET, SHAKESPEARE), heard.append)
         for rung in range(1, 4):
-            world.valkey.admin.publish(world.keys.bell(CAPULET), MONTAGUE)
+            world.valkey.admin.publish(world.keys.doorbell(CAPULET), MONTAGUE)
             world.valkey.admin.publish(world.keys.link(CAPULET, SHAKESPEARE), "behind it")
-            await world.until(lambda rung=rung: len(heard) == rung)  # type: ignore[misc]
+            await world.until(lambda rung=rung: len(heard) == rung)
             await world.clients[s2].flush()
         assert given(world) < 100 + 64
         await world.set_faults(MONTAGUE, CAPULET)
@@ -112,7 +112,9 @@ def test_a_reader_that_lets_go_does_not_wait_for_what_a_fault_holds(world: Redis
         nodes[0].router.share_changed()
         await world.until(lambda: turns[0].given_back == [MONTAGUE])
         link = world.keys.link(CAPULET, MONTAGUE)
-        await world.until(lambda: world.valkey.admin.pubsub_numsub(link) == [(link.encode(), 0)])  # so the bell rings
+        await world.until(
+            lambda: world.valkey.admin.pubsub_numsub(link) == [(link.encode(), 0)]
+        )  # so the doorbell rings
         nodes[1].router.share_changed()
         await world.until(lambda: MONTAGUE in nodes[1].router._inbound._links)
         await world.set_faults(MONTAGUE, CAPULET)
@@ -153,9 +155,9 @@ def test_what_is_announced_after_a_change_meets_the_new_faults(world: RedisWorld
         for turn in range(20):
             await world.set_faults(MONTAGUE, CAPULET, loss="100%")
             await s1.sent(chat("lost"))
-            await world.until(lambda turn=turn: world.lost(MONTAGUE, CAPULET) == turn + 1)  # type: ignore[misc]
+            await world.until(lambda turn=turn: world.lost(MONTAGUE, CAPULET) == turn + 1)
             await world.set_faults(MONTAGUE, CAPULET)
             await s1.sent(chat("found"))
-            await world.until(lambda turn=turn: len(s2.delivered) == turn + 2)  # type: ignore[misc]
+            await world.until(lambda turn=turn: len(s2.delivered) == turn + 2)
 
     world.run(scenario)

@@ -63,8 +63,8 @@ def test_what_is_remembered_for_that_is_bounded(world: RedisWorld) -> None:
         for size in (10, 100_000, *[10_000] * 20):
             await s1.sent(chat("x" * size))
             link = s1.router.link(CAPULET)
-            kept = [len(batch.entry) for batch in link._answered]  # type: ignore[attr-defined]
-            assert sum(kept) == link._answered_bytes  # type: ignore[attr-defined]
+            kept = [len(batch.entry) for batch in link._answered]
+            assert sum(kept) == link._answered_bytes
             assert len(kept) == 1 or sum(kept) <= outbound_link.REMEMBERED_BYTES
 
     world.run(scenario)

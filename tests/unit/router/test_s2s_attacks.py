@@ -5,143 +5,33 @@ from __future__ import annotations
 import resource
 import socket
 import ssl
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from twisted.internet.defer import Deferred
 
-from cluster.base.turn import Turn
-from cluster.router.link_faults import LinkFaults
 from cluster.router.s2s.incoming import MAX_HALF_OPEN
-from cluster.router.s2s.ports import Address, S2sPorts, directory, tcp
-from cluster.router.s2s.router import S2sRouter
-from cluster.streams.peer_tls import PeerTls
+from cluster.router.s2s.ports import Address
 from cluster.xmpp.errors import Condition
-from cluster.xmpp.streams.stream_options import TlsMode
-from tests.harness import PATIENCE_S, ReactorThread, until
-from tests.helpers import ids
-from tests.ports.worlds import CAPULET, MONTAGUE, Node, chat, text_of
-from tests.unit.router.certificates import Authority, Certified, srv, xmpp
+from tests.harness import ReactorThread
+from tests.ports.worlds import CAPULET, MONTAGUE, text_of
+from tests.unit.router.certificates import Certified, srv, xmpp
+from tests.unit.router.s2s_sockets import (
+    ANSWER,
+    AUTH,
+    OF_MONTAGUE,
+    OTHER,
+    STANZA,
+    STARTTLS,
+    TRUSTED,
+    Listener,
+    Server,
+    Stranger,
+    dns,
+)
 from tests.unit.xmpp.server_streams import HEADER
-
-TRUSTED, OTHER = Authority("the lab's"), Authority("somebody else's")
-STARTTLS = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
-AUTH = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>=</auth>"
-STANZA = "<message from='romeo@montague.lit' to='juliet@capulet.lit'><body>hi</body></message>"
-
-
-def dns(*names: str) -> list[x509.GeneralName]:
-    return [x509.DNSName(name) for name in names]
-
-
-OF_MONTAGUE, OF_CAPULET = TRUSTED.issue(dns(MONTAGUE)), TRUSTED.issue(dns(CAPULET))
-
-
-class Stranger:
-    """Somebody with a socket."""
-
-    def __init__(self, port: int, source: str = "127.0.0.1") -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE_S, (source, 0))
-
-    def say(self, text: str, until: str = "") -> str:
-        """What was answered, up to this text, or to the end of the stream."""
-        self.socket.sendall(text.encode())
-        return self.read(until) if until else ""
-
-    def read(self, until: str) -> str:
-        got = b""
-        while until.encode() not in got:
-            with suppress(ssl.SSLError, ConnectionError):
-                if data := self.socket.recv(65_536):
-                    got += data
-                    continue
-            raise AssertionError(f"no {until!r} in {got.decode()!r}")
-        return got.decode()
-
-    def start_tls(self, certified: Certified | None, folder: Path, **settings: Any) -> None:
-        """With this certificate; the other's is not looked at."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        for name, value in settings.items():
-            setattr(context, name, value)
-        if certified is not None:
-            file = folder / "stranger.pem"
-            file.write_bytes(certified.pem)
-            context.load_cert_chain(file)
-        self.socket = context.wrap_socket(self.socket, server_hostname=CAPULET)
-
-    def secure(self, certified: Certified | None, folder: Path) -> str:
-        """By STARTTLS; the features that are on offer then."""
-        self.say(HEADER, "</stream:features>")
-        self.say(STARTTLS, "<proceed")
-        self.start_tls(certified, folder)
-        return self.say(HEADER, "</stream:features>")
-
-
-class Server:
-    """Capulet's, on the real reactor; it reaches montague.lit at the port that is given."""
-
-    def __init__(self, thread: ReactorThread, tls: TlsMode) -> None:
-        self.thread = thread
-        self.node = Node(thread.reactor)
-        self.addresses: dict[str, tuple[Address, ...]] = {}
-        faults = LinkFaults(
-            thread.reactor, CAPULET, self.node.tracer, lambda from_, count: None, thread.reactor.seconds
-        )
-
-        async def secret() -> str:
-            return "capulet's"
-
-        self.ports = S2sPorts(
-            (CAPULET,), thread.reactor, Turn(thread.reactor), ids(), directory(self.addresses), tcp(thread.reactor),
-            secret, faults, self.node.tracer, tls_mode=tls,
-            tls=PeerTls(OF_CAPULET.key, OF_CAPULET.certificate, [TRUSTED.certificate]),
-        )  # fmt: skip
-        self.router = S2sRouter(self.ports)
-        self.port = 0
-        self._strangers: list[Stranger] = []
-        thread.run(self._start)
-
-    async def _start(self) -> None:
-        self.node.router = self.router
-        await self.router.start(self.node.deliver, self.node.bounce)
-        self._listener = self.thread.reactor.listenTCP(0, self.router, 1024, "127.0.0.1")
-        self.port = self._listener.getHost().port
-
-    def stranger(self) -> Stranger:
-        """A new one, gone with the server."""
-        stranger = Stranger(self.port)
-        self._strangers.append(stranger)
-        return stranger
-
-    def wait(self, condition: Callable[[], object]) -> None:
-        async def wait() -> None:
-            await until(self.thread.reactor, condition)
-
-        self.thread.run(wait)
-
-    def send(self, text: str) -> None:
-        async def send() -> None:
-            self.node.send(chat(text, "juliet@capulet.lit/balcony", "romeo@montague.lit"))
-
-        self.thread.run(send)
-
-    def stop(self) -> None:
-        async def stop() -> None:
-            stopped: Deferred[None] | None = self._listener.stopListening()
-            if stopped is not None:
-                await stopped
-            await self.router.stop()
-
-        for stranger in self._strangers:
-            stranger.socket.close()
-        self.thread.run(stop)
 
 
 @pytest.fixture
@@ -263,29 +153,6 @@ def test_five_thousand_half_open_streams_keep_nobody_out(server: Server, tmp_pat
 
 
 # --- the other way: capulet connects to whoever answers for montague
-
-
-class Listener:
-    """Answers for montague.lit, one connection after the other, as the test says."""
-
-    def __init__(self, serve: Callable[[socket.socket], None]) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
-        self._serve = serve
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = self._socket.accept()
-                with connection, suppress(OSError):
-                    self._serve(connection)
-
-    def close(self) -> None:
-        self._socket.close()
-
-
-ANSWER = HEADER.replace(f"from='{MONTAGUE}' to='{CAPULET}'", f"from='{MONTAGUE}' to='{CAPULET}' id='s1'")
 
 
 def test_tls_that_was_stripped_from_the_offer_is_noticed(server: Server) -> None:

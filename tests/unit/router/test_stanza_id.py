@@ -54,6 +54,17 @@ def test_the_id_of_another_domain_stays(by: str) -> None:
     assert message.payloads == ("urn:xmpp:sid:0 stanza-id", "urn:xmpplab:delivery:0 delivery")
 
 
+def test_what_ends_like_a_message_of_a_room_is_checked_itself() -> None:
+    """Of the copies for many, what follows the addresses is checked once."""
+    addresses = f'{OPENING} to="juliet@capulet.lit/balcony"'
+    end = "><body>hi</body><stanza-id xmlns='urn:xmpp:sid:0' by='room@rooms.montague.lit' id='theirs'/></message>"
+    copy = arrived(f"{addresses}{end}", ("urn:xmpp:sid:0 stanza-id",))
+    assert copy.raw.decode() == f"{addresses}{end.removesuffix('</message>')}{MARK}</message>"
+    forged = "<stanza-id xmlns='urn:xmpp:sid:0' by='capulet.lit' id='forged'/"
+    for before in (f"{OPENING}>{forged}", f"{addresses}>{forged}"):
+        assert b"forged" not in arrived(f"{before}{end}", ("urn:xmpp:sid:0 stanza-id",)).raw
+
+
 @pytest.mark.parametrize("before", ["", "<body>hi</body>"])
 def test_a_message_of_a_room_of_another_domain_is_passed_on_as_it_is(before: str) -> None:
     room = "<stanza-id xmlns='urn:xmpp:sid:0' by='room@rooms.montague.lit' id='theirs'/>"

@@ -187,9 +187,9 @@ def test_a_wait_is_told_and_over_when_nobody_is_to_read_the_other_link(
         s2.settled_by = lambda stanza: Deferred()
         told: list[str] = []
         monkeypatch.setattr(fence._log, "warn", lambda what, **values: told.append(what.format(**values)))
-        await world.until(lambda: told)
-        [warning] = set(told)  # it is told again where the reader's lease ran out
-        assert warning.startswith(f"What comes from {MONTAGUE} waits until what came from {SECOND} up to ")
+        # A router of an earlier test, which crashed at a fence, shares this log.
+        expected = f"What comes from {MONTAGUE} waits until what came from {SECOND} up to "
+        await world.until(lambda: any(warning.startswith(expected) for warning in told))
         world.valkey.admin.srem(world.keys.nodes(MONTAGUE).domains, "s1-2")
         await world.until(lambda: "new" in texts(s2))
 

@@ -25,7 +25,7 @@ class Writes(list[tuple[int, bytes]]):
         super().__init__()
         self._wires: dict[Wire, int] = {}
         self._write = Wire.write
-        Wire.write = lambda wire, data: self._note(wire, data)  # type: ignore[method-assign]
+        Wire.write = lambda wire, data: self._note(wire, data)
 
     def _note(self, wire: Wire, data: bytes) -> None:
         self.append((self._wires.setdefault(wire, len(self._wires)), data))

@@ -32,6 +32,19 @@ def test_accounts_come_and_go(network: Network, operator: Administration) -> Non
     assert at_once(operator.user_ls()) == []
 
 
+def test_accounts_come_and_go_together(network: Network, operator: Administration) -> None:
+    at_once(operator.user_add("romeo", "wherefore"))
+    at_once(operator.users_add(["Load-0", "load-1", "romeo"], "secret"))
+    assert at_once(operator.user_ls()) == ["load-0", "load-1", "romeo"]
+    load = network.login("load-0@montague.lit/x", password="secret")
+    assert load.failed is None
+    assert network.login("romeo@montague.lit/x", password="wherefore").failed is None  # it is left as it was
+    at_once(operator.users_del(["load-0", "load-1", "load-2"]))
+    network.settle()
+    assert load.failed is not None
+    assert at_once(operator.user_ls()) == ["romeo"]
+
+
 @pytest.mark.parametrize(
     ("request_name", "arguments", "message"),
     [
@@ -57,3 +70,26 @@ def test_which_components_are_there() -> None:
         assert at_once(operator.status())["components"][SMS] is False
         join(network)
         assert at_once(operator.status())["components"][SMS] is True
+
+
+def test_sessions_are_listed_and_ended(network: Network, operator: Administration) -> None:
+    for jid in ("romeo@montague.lit", "benvolio@montague.lit"):
+        network.account(jid)
+    romeo = network.login("romeo@montague.lit/pda")
+    balcony = network.login("romeo@montague.lit/orchard")
+    network.login("benvolio@montague.lit/x")
+    balcony.send("<presence><priority>-1</priority></presence>")
+    network.settle()
+    assert at_once(operator.session_ls("Romeo")) == [
+        {"jid": "romeo@montague.lit/pda", "state": "connected", "priority": None},
+        {"jid": "romeo@montague.lit/orchard", "state": "available", "priority": -1},
+    ]
+    assert len(at_once(operator.session_ls())) == 3
+    assert at_once(operator.session_ls("nobody")) == []
+    assert at_once(operator.session_end("romeo", "pda"))
+    network.settle()
+    assert romeo.failed is not None
+    assert romeo.failed.condition == "policy-violation"
+    assert [each["jid"] for each in at_once(operator.session_ls("romeo"))] == ["romeo@montague.lit/orchard"]
+    assert not at_once(operator.session_end("romeo", "pda"))
+    assert not at_once(operator.session_end("nobody", "pda"))

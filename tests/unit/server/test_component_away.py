@@ -31,6 +31,19 @@ def test_what_is_sent_meanwhile_waits(network: Network) -> None:
     assert len(sms.take()) == 1
 
 
+def test_it_waits_for_the_node_that_the_component_connects_to(network: Network) -> None:
+    """Found by `xmpplab simulate`: the heir of that node returned it, also where the component had it already."""
+    network.add_node("s1-2")
+    romeo, juliet = network.client("romeo@montague.lit/pda", at="s1-2"), network.client("juliet@capulet.lit/balcony")
+    network.say(juliet, text(PHONE, "1"))
+    network.kill(MONTAGUE)
+    network.say(romeo, text(PHONE, "2"))
+    network.advance(WAIT_S)
+    assert romeo.take() + juliet.take() == []
+    network.start(MONTAGUE)
+    assert [line.split(" -> ")[0][-1] for line in join(network).take()] == ["1", "2"]
+
+
 def test_it_waits_for_so_long(network: Network) -> None:
     romeo = network.online("romeo@montague.lit/pda")
     network.say(romeo, text(PHONE, "1"))

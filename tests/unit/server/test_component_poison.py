@@ -19,7 +19,7 @@ def network() -> Iterator[Network]:
 
 
 def test_a_stanza_that_ends_the_stream_each_time_goes_back(network: Network) -> None:
-    """RFC 6120 section 13.12: and what is behind it is delivered."""
+    """RFC 6120 section 13.12: and what comes after it is delivered."""
     romeo = network.online("romeo@montague.lit/pda")
     for body in ("1", "poison", "2"):
         network.say(romeo, text(PHONE, body))

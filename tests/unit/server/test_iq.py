@@ -149,7 +149,7 @@ def test_a_stream_that_says_it_is_of_somebody_else(strict: bool) -> None:
     network = Network(strict=strict)
     network.account("romeo@montague.lit")
     connection = network.connect()
-    connection._protocol.secured()  # type: ignore[attr-defined]  # only TLS makes it the client's own word
+    connection._protocol.secured()  # only TLS makes it the client's own word
     network.say(connection, HEADER.replace(" to=", " from='benvolio@montague.lit' to=") + PLAIN)
     if strict:
         assert b"<invalid-from " in connection.output

@@ -13,7 +13,7 @@ from cluster.xmpp import element as xml
 from cluster.xmpp.element import Element, SubElement
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid
-from cluster.xmpp.limits import CARRIED, ENTERING_BYTES, FROM_CLIENT, FROM_COMPONENT, TO_COMPONENT
+from cluster.xmpp.limits import CARRIED, ENTERING_BYTES, FROM_CLIENT, FROM_COMPONENT, MAX_NAMESPACE, TO_COMPONENT
 from cluster.xmpp.namespaces import CLIENT, STANZA_ERRORS
 from cluster.xmpp.stanza import Stanza, make
 from tests.client import Client
@@ -22,7 +22,7 @@ from tests.network import CAPULET, ELSINORE, MONTAGUE, Network, watched_log
 from tests.unit.server.component_network import PHONE, SECRET, SMS, join, with_components
 
 LIMITED = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
-LONG = "urn:" + "x" * 50_000
+LONG = "urn:" + "x" * (MAX_NAMESPACE - 4)
 
 # --- stanzas at the limit
 
@@ -40,9 +40,9 @@ FRAGMENTS: dict[str, Callable[[int], str]] = {
     "elements": lambda room: "<b/>" * min(room // 4, 9_900),
     "prefixes": lambda room: "<p:b/>" * min(room // 6, 9_900),
     "long namespace": lambda room: (
-        f"<b xmlns='{LONG}'>" + "<c xmlns=''/><d/>" * 3_000 + "</b>" if room > 105_000 else ""
+        f"<b xmlns='{LONG}'>" + "<c xmlns=''/><d/>" * 3_000 + "</b>" if room > 57_000 else ""
     ),
-    "long prefixes": lambda room: f"<b xmlns:l='{LONG}'>{'<l:c/><d/>' * 3_000}</b>" if room > 85_000 else "",
+    "long prefixes": lambda room: f"<b xmlns:l='{LONG}'>{'<l:c/><d/>' * 3_000}</b>" if room > 33_000 else "",
     "attributes": lambda room: attributes(min(room // 9 - 2, 9_900)),
     "quotes in an attribute": lambda room: f"<b a='&apos;{chr(34) * (room - 15)}'/>",
     "depth": lambda room: "<b>" * 30 + "</b>" * 30,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from twisted.internet.error import ConnectionLost
 
 from cluster.store.memory import memory_store
-from cluster.store.port import Store
 from cluster.xmpp.namespaces import CLIENT, SASL, STREAMS
 from cluster.xmpp.streams import sasl
 from cluster.xmpp.streams.login import MAX_LOGIN_TRIES
 from tests.client import Connection
 from tests.network import MONTAGUE, PASSWORD, Network, watched_log
+from tests.phone import phone
+from tests.unit.xmpp.spoken import bind
 
 HEADER = f"<stream:stream to='{MONTAGUE}' version='1.0' xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>"
 ABORT = f"<abort xmlns='{SASL}'/>"
@@ -66,34 +68,62 @@ def test_five_tries(network: Network) -> None:
     assert connection.is_closed
 
 
-class AwayAccounts:
-    """A store that is away while a test says so."""
+class Away:
+    """A part of a store that nobody can read while a test says so."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, part: Any) -> None:
         self.away = False
-        self._accounts = store.accounts
+        self._part = part
 
     def __getattr__(self, name: str) -> object:
-        return getattr(self._accounts, name)
+        return getattr(self._part, name)
 
-    async def get(self, localpart: str) -> object:
+    async def get(self, localpart: str, *what: str) -> object:
         if self.away:
             raise ConnectionLost
-        return await self._accounts.get(localpart)
+        return await self._part.get(localpart, *what)
 
 
 @pytest.mark.parametrize("login", [RIGHT, SCRAM])
 def test_while_the_storage_is_away(login: str) -> None:
     store = memory_store()
-    accounts = AwayAccounts(store)
-    network = Network(stores={MONTAGUE: replace(store, accounts=accounts)})  # type: ignore[arg-type]
+    accounts: Any = Away(store.accounts)
+    network = Network(stores={MONTAGUE: replace(store, accounts=accounts)})
     connection = opened(network)
     accounts.away = True
     with watched_log() as failures:
         assert "<temporary-auth-failure/>" in answer(network, connection, login)  # section 6.5.11
-    assert len(failures) == 1
+    assert failures == [], "the connection that is lost is logged once, and not for each login"
     accounts.away = False
     assert "<success" in answer(network, connection, RIGHT)
+
+
+def test_a_resource_while_the_storage_is_away() -> None:
+    """The client may ask for it again on the same stream: RFC 6120 section 7.7.2.1."""
+    store = memory_store()
+    documents: Any = Away(store.documents)
+    network = Network(stores={MONTAGUE: replace(store, documents=documents)})
+    romeo = phone(network, "romeo@montague.lit/pda")
+    documents.away = True
+    with watched_log() as failures:
+        network.say(romeo, bind("pda"))
+    assert romeo.take() == ["iq/error b1: wait resource-constraint"]
+    assert failures == [], "the connection that is lost is logged once, and not for each login"
+    documents.away = False
+    network.say(romeo, bind("pda"))
+    assert romeo.take() == ["iq/result b1: bind"]
+
+
+def test_a_request_while_the_storage_is_away() -> None:
+    store = memory_store()
+    documents: Any = Away(store.documents)
+    network = Network(stores={MONTAGUE: replace(store, documents=documents)})
+    romeo = network.online("romeo@montague.lit/pda")
+    documents.away = True
+    with watched_log() as failures:
+        network.say(romeo, "<iq type='get' id='1'><vCard xmlns='vcard-temp'/></iq>")
+    assert [line.rpartition(": ")[2] for line in romeo.take()] == ["wait resource-constraint"]
+    assert failures == []
 
 
 def test_white_space_is_no_stanza(network: Network) -> None:

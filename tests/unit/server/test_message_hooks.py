@@ -38,21 +38,21 @@ class Notebook:
         self.safe.append(Deferred())
         return self.safe[-1]
 
-    def _sent(self, name: str):  # type: ignore[no-untyped-def]
+    def _sent(self, name: str):
         def handler(ctx: ModuleContext, session: Session, copy: Stanza) -> tuple[Stanza, Settled]:
             self.lines.append(f"{ctx.domain} {name} sent {session.jid} {body(copy)}")
             return marked(copy, name), self._kept()
 
         return handler
 
-    def _arriving(self, name: str):  # type: ignore[no-untyped-def]
+    def _arriving(self, name: str):
         def handler(ctx: ModuleContext, account: LocalAccount, stanza: Stanza) -> Stanza:
             self.lines.append(f"{ctx.domain} {name} arriving {account.jid} {body(stanza)}")
             return marked(stanza, name)
 
         return handler
 
-    def _delivered(self, name: str):  # type: ignore[no-untyped-def]
+    def _delivered(self, name: str):
         def handler(ctx: ModuleContext, account: LocalAccount, stanza: Stanza, sessions: Sequence[Session]) -> Settled:
             resources = [session.jid.resourcepart for session in sessions]
             self.lines.append(f"{ctx.domain} {name} delivered {resources} {body(stanza)}")
@@ -90,6 +90,14 @@ def notebook() -> Notebook:
 def watched(notebook: Notebook) -> Network:
     """A network whose only modules are those, and the offline store."""
     return Network(loaded=[*notebook.modules, *load(("offline",))])
+
+
+def test_a_message_of_a_room_concerns_its_receiver_alone(notebook: Notebook, watched: Network) -> None:
+    """Only its sender may be told what it sent."""
+    romeo, juliet = watched.online(ROMEO, roster=False), watched.online(JULIET, roster=False)
+    watched.say(romeo, chat(JULIET, "groupchat"))
+    assert [body.findtext("{jabber:client}body") for body in juliet.stanzas[-1:]] == ["hi"]
+    assert [line.split()[2] for line in notebook.take()] == ["sent", "sent"]
 
 
 def test_each_handler_sees_what_the_one_before_it_made(notebook: Notebook, watched: Network) -> None:

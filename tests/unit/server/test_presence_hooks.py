@@ -169,7 +169,7 @@ def test_without_a_hook_no_account_is_loaded_for_presence(network: Network) -> N
     for each in (network, plain):
         documents = each.servers["montague.lit"].store.documents
         get = documents.get
-        documents.get = lambda localpart, name, get=get: (read.append(localpart), get(localpart, name))[1]  # type: ignore[method-assign]
+        documents.get = lambda localpart, name, get=get: (read.append(localpart), get(localpart, name))[1]
     juliet = plain.online(JULIET)
     read.clear()
     plain.say(juliet, "<presence/>")

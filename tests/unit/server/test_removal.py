@@ -206,7 +206,7 @@ def test_where_the_storage_is_away_it_is_as_it_was() -> None:
     network.say(romeo, "<iq type='set' id='v'><vCard xmlns='vcard-temp'><FN>Romeo</FN></vCard></iq>")
     accounts.deleted.errback(ConnectionLost())
     network.settle()
-    assert romeo.take() == ["iq/error v: cancel not-allowed", "iq/error gone: cancel internal-server-error"]
+    assert romeo.take() == ["iq/error v: cancel not-allowed", "iq/error gone: wait resource-constraint"]
     assert juliet.take() == ["message/chat romeo@montague.lit/pda: meanwhile"]
     network.say(juliet, "<message to='romeo@montague.lit' type='chat'><body>still there?</body></message>")
     assert romeo.take() == ["message/chat juliet@capulet.lit/balcony: still there?"]

@@ -46,7 +46,7 @@ def _rows() -> list[Row]:
             match = re.fullmatch(r"(\w+)(?:>(\w+))?(!?)", cell)
             assert match is not None
             before, after, passes = match.groups()
-            rows.append((direction, kind, STATES[before], STATES[after or before], passes == "!"))  # type: ignore[arg-type]
+            rows.append((direction, kind, STATES[before], STATES[after or before], passes == "!"))
     return rows
 
 

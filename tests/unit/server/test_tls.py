@@ -66,7 +66,7 @@ def test_what_both_speak(
 
 
 def test_nothing_in_common(key_and_certificate: KeyAndCertificate) -> None:
-    """Behind STARTTLS it is known what is spoken; elsewhere the client is told (RFC 7301 section 3.2)."""
+    """After STARTTLS it is known what is spoken; elsewhere the client is told (RFC 7301 section 3.2)."""
     assert selected(tls.offer(*key_and_certificate, tls.XMPP, must_agree=False), ["h2", "http/1.1"]) is None
     with pytest.raises(ssl.SSLError) as alert:
         selected(tls.offer(*key_and_certificate, tls.XMPP, must_agree=True), ["h2", "http/1.1"])

@@ -24,8 +24,8 @@ class Visitor:
     """A connection to the HTTP port."""
 
     def __init__(self, network: Network, *, is_secure: bool = True) -> None:
-        self.transport = StringTransport()  # type: ignore[no-untyped-call]
-        self.transport.setTcpNoDelay = self.transport.setTcpKeepAlive = lambda enabled: None  # type: ignore[attr-defined]
+        self.transport = StringTransport()
+        self.transport.setTcpNoDelay = self.transport.setTcpKeepAlive = lambda enabled: None
         streams = network.servers[MONTAGUE].streams
         self._channel: Any = site(streams, network.clock, is_secure=is_secure).buildProtocol(None)
         self._channel.makeConnection(self.transport)

@@ -9,6 +9,7 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
 from cluster.server.c2s.client_stream import HEADER_TIMEOUT_S
+from cluster.server.c2s.client_streams import REST_AFTER_S
 from cluster.server.c2s.websocket import WebSockets
 from cluster.streams.connection import CLOSE_TIMEOUT_S
 from cluster.xmpp.limits import FROM_CLIENT
@@ -21,7 +22,7 @@ CLOSE = f'<close xmlns="{FRAMING}"/>'
 
 
 class Browser:
-    """The other end of a WebSocket behind its handshake: wsproto, as the server's."""
+    """The other end of a WebSocket after its handshake: wsproto, as the server's."""
 
     def __init__(self, network: Network) -> None:
         self.wire = Wire()
@@ -37,7 +38,7 @@ class Browser:
     def send(self, *events: object) -> None:
         """Frames, and what comes of them."""
         for event in events:
-            self._socket.dataReceived(self._frames.send(event))  # type: ignore[arg-type]
+            self._socket.dataReceived(self._frames.send(event))
         self.read()
 
     def say(self, message: str) -> list[str]:
@@ -96,7 +97,7 @@ def test_a_message_byte_by_byte_costs_what_it_is_long(browser: Browser) -> None:
         __slots__ = ()
         copied = 0
 
-        def encode(self, *_: object) -> Copied:  # type: ignore[override]
+        def encode(self, *_: object) -> Copied:
             return Copied(super().encode())
 
     class Copied(bytes):
@@ -165,4 +166,5 @@ def test_a_connection_that_breaks(network: Network, browser: Browser) -> None:
     browser.say(OPEN)
     browser.drop()
     assert network.servers[MONTAGUE].streams.streams == {}
+    network.advance(REST_AFTER_S)  # the last look at its streams
     assert network.clock.getDelayedCalls() == []

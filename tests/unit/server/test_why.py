@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from twisted.internet.error import ConnectionLost
 
 from cluster.base import reasons
 from cluster.base.storage import StorageRefused
@@ -94,6 +95,7 @@ BIG = f"<![CDATA[{'&' * (ENTERING_BYTES // 5)}]]>"
         (online, text(HERE), ""),
         (online, text(JULIET), ""),
         (nothing, text("nobody@capulet.lit"), "no-account"),
+        (nothing, f"<iq type='get' id='1' to='nobody@capulet.lit'>{PING}</iq>", "no-account"),
         (nothing, f"<iq type='get' id='1' to='nobody@capulet.lit/x'>{PING}</iq>", "no-account"),
         (nothing, text("bianca@padua.lit"), "no-domain"),
         (nothing, text("rosaline@fax.capulet.lit"), "no-domain"),
@@ -130,7 +132,7 @@ def test_a_message_that_nothing_stores() -> None:
 
 
 def test_a_domain_to_which_no_link_leads(network: Network) -> None:
-    network.links.apart = frozenset({(MONTAGUE, CAPULET)})
+    network.links.is_linked = lambda from_, to: (from_, to) != (MONTAGUE, CAPULET)
     assert say(network, text(JULIET)) == "no-link"
 
 
@@ -140,7 +142,12 @@ def test_a_link_that_is_full(network: Network) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "reason"), [(StorageRefused("full"), "storage-refuses"), (RuntimeError("broken"), "internal-error")]
+    ("error", "reason"),
+    [
+        (StorageRefused("full"), "storage-refuses"),
+        (ConnectionLost(), "redis-away"),
+        (RuntimeError("broken"), "internal-error"),
+    ],
 )
 def test_a_storage_that_fails(monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str) -> None:
     network = Network()
@@ -150,7 +157,9 @@ def test_a_storage_that_fails(monkeypatch: pytest.MonkeyPatch, error: Exception,
         raise error
 
     monkeypatch.setattr(network.servers[MONTAGUE].store.offline, "push", push)
-    assert say(network, text("mercutio@montague.lit")) == reason
+    with watched_log() as failures:
+        assert say(network, text("mercutio@montague.lit")) == reason
+    assert len(failures) == (reason == "internal-error")
 
 
 def test_a_subdomain_that_is_nobodys(network: Network) -> None:

@@ -9,7 +9,8 @@ import pytest
 from cluster import services
 from cluster.host.disco import INFO, ITEMS
 from cluster.host.registry import Registry
-from cluster.server.services.service import Service
+from cluster.membership.memory import MemoryNodes
+from cluster.server.services.service import Service, ServiceContext
 from cluster.xmpp.extensions.rsm import RSM
 from tests.client import Client
 from tests.network import CAPULET, MONTAGUE, Network, watched_log
@@ -23,7 +24,7 @@ SECOND = "s1-2"
 @pytest.fixture
 def failures() -> Iterator[list[object]]:
     with watched_log() as failures:
-        yield failures  # type: ignore[misc]
+        yield failures
     assert not failures
 
 
@@ -166,3 +167,31 @@ def test_it_is_nobodys_who_is_not_its_servers(network: Network) -> None:
 
 def test_the_folder_of_services_can_be_read() -> None:
     assert [service.name for service in services.load(services.names())] == [*services.names()]
+
+
+def test_a_service_that_is_taken_over_is_ready_when_the_accounts_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It writes to them at once: rooms tell who was in them."""
+    done: list[str] = []
+    service = Service("probe", ())
+
+    @service.on_start
+    async def read(ctx: ServiceContext) -> None:
+        done.append("read")
+
+    @service.on_ready
+    def ready(ctx: ServiceContext) -> None:
+        done.append("ready")
+
+    network = Network(services={ECHO: service})
+    network.online(ROMEO)
+    start = MemoryNodes.start
+
+    async def started(nodes: MemoryNodes, server: object) -> None:
+        await start(nodes, server)
+        done.append("accounts")
+
+    monkeypatch.setattr(MemoryNodes, "start", started)
+    network.kill(MONTAGUE)
+    done.clear()
+    network.start(MONTAGUE)
+    assert done == ["read", "accounts", "ready"]

@@ -13,26 +13,20 @@ from tests.unit.simulation.plans import named, written
 
 __all__ = ["shell"]
 
-S2S = """
-name: standard
+EXTERNAL = """
+name: external
 servers:
   s1: {domain: montague.lit}
-  s2: {domain: capulet.lit}
-links:
-  - {between: [s1, s2], transport: s2s}
+gateways:
+  g1: {kind: sms, domain: sms.montague.lit, server: s1, network: fn1}
+networks:
+  fn1: {kind: smsc, external: {host: smsc.example, port: 2775, user: romeo, password: secret}}
 """
 
 
-def test_gateways_and_their_networks() -> None:
-    with pytest.raises(BadInput) as refused:
-        simulate(named("rfc3920"))
-    assert "gateway g1 (sms.montague.lit) has no simulated network; leave it out" in str(refused.value)
-    assert "network fn1 is not simulated; leave it out" in str(refused.value)
-
-
-def test_standard_streams_between_servers(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="server s2 has a link with `transport: s2s`; leave the key out"):
-        simulate(written(S2S, tmp_path), people=2)
+def test_a_real_network_behind_a_gateway(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="network fn1 is a real one; leave `external` out, so that it is simulated"):
+        simulate(written(EXTERNAL, tmp_path), people=2)
 
 
 def test_nobody_to_play(tmp_path: Path) -> None:
@@ -41,8 +35,16 @@ def test_nobody_to_play(tmp_path: Path) -> None:
 
 
 def test_more_people_than_fit_into_memory() -> None:
-    with pytest.raises(BadInput, match=r"3 domains with 1,000,000,000 people need about [\d.]+ GiB of memory"):
+    with pytest.raises(
+        BadInput, match=r"3 domains with 1,000,000,000 people and [\d,]+ devices need about [\d.]+ GiB of memory"
+    ):
         simulate(named("verona"), people=1_000_000_000)
+
+
+def test_one_seed_and_several(shell: Shell) -> None:
+    code, out, err = shell.run("simulate", VERONA, "--seed", "3", "--seeds", "1..2")
+    assert (code, out) == (2, "")
+    assert "--seed and --seeds exclude each other" in err
 
 
 @pytest.mark.parametrize("seeds", ["7", "5..1", "1..200000", "a..b"])
@@ -50,3 +52,16 @@ def test_what_is_no_range_of_seeds(shell: Shell, seeds: str) -> None:
     code, out, err = shell.run("simulate", VERONA, "--seeds", seeds)
     assert (code, out) == (2, "")
     assert "is no range of seeds; write 1..500" in err
+
+
+def test_servers_of_other_kinds(shell: Shell) -> None:
+    code, out, err = shell.run("simulate", "mixed")
+    assert (code, out) == (2, "")
+    assert "server s2 is of kind prosody, a program of its own; make it xmpplab" in err
+    assert "server s3 is of kind ejabberd, a program of its own; make it xmpplab" in err
+
+
+def test_a_driver(shell: Shell) -> None:
+    code, out, err = shell.run("simulate", VERONA, "--driver", "docker")
+    assert (code, out) == (2, "")
+    assert "it runs in this process; leave it out, or use `xmpplab verify`" in err

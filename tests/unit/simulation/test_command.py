@@ -16,7 +16,7 @@ __all__ = ["shell"]
 def test_a_run_in_words_and_for_programs(shell: Shell) -> None:
     code, out, _ = shell.run("simulate", VERONA, "--for", "10m", "--seed", "7")
     assert code == 0
-    assert out.startswith("verona, seed 7: 3 domains, 5 people\n")
+    assert out.startswith("verona, seed 7: 3 domains, 5 people with 5 devices\n")
     code, printed, _ = shell.run("simulate", VERONA, "--for", "10m", "--seed", "7", "--format", "json")
     [report] = json.loads(printed)
     assert report["digest"] in out
@@ -46,4 +46,5 @@ def test_a_broken_promise_is_a_failure_that_can_be_replayed(shell: Shell, monkey
     assert code == 1
     assert "  BROKEN    left over: " in out
     assert "all kept" not in out
+    assert out.endswith("runs: 2, with broken promises: 2\n  left over: seed 5, 6\n")
     assert err == "xmpplab: broken promises with seed 5, 6; `--seed 5` replays the first one\n"

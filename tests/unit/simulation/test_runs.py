@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from cluster.simulation.api import simulate
-from tests.live.running_lab import ROOT
 from tests.unit.simulation.plans import LOSSY, TWO_NODES, named, written
 
 
@@ -26,53 +22,29 @@ def test_everybody_gets_what_was_written_once_and_in_order() -> None:
 
 
 def test_more_people_than_the_topology_has() -> None:
-    report = simulate(named("verona"), duration_s=300, people=30)
-    assert (report.people, report.broken) == (30, [])
-    assert report.messages.sent > 50
+    report = simulate(named("verona"), duration_s=150, people=20)
+    assert (report.people, report.broken) == (20, [])
+    assert report.messages.sent > 30
 
 
 def test_nothing_is_lost_where_nodes_crash_and_clients_are_cut_off() -> None:
-    report = simulate(named("verona"), seed=3, duration_s=300, people=30, troubles=12)
+    report = simulate(named("verona"), seed=3, duration_s=200, people=16, troubles=12)
     assert report.broken == []
     for what in ("crashed", "was paused", "cut off", "link"):
         assert sum(what in trouble for trouble in report.troubles) == 3
 
 
 def test_a_domain_of_several_nodes(tmp_path: Path) -> None:
-    report = simulate(written(TWO_NODES, tmp_path), duration_s=300, people=20)
+    report = simulate(written(TWO_NODES, tmp_path), duration_s=150, people=20)
     assert report.broken == []
     assert report.messages.sent > 30
 
 
 def test_what_a_fault_of_a_link_takes_is_no_loss_of_ours(tmp_path: Path) -> None:
-    report = simulate(written(LOSSY, tmp_path), duration_s=600, people=20)
+    report = simulate(written(LOSSY, tmp_path), duration_s=240, people=20)
     assert report.messages.lost_by_fault > 2
     assert report.broken == []
     assert report.latency_ms["p90"] == pytest.approx(41.0, abs=0.1), "the delay of the link, and two wires"
-
-
-def test_the_same_seed_gives_the_same_run_in_any_process() -> None:
-    """Hashes differ from process to process; crashes and what they leave are the hardest part of it."""
-    script = (
-        "from cluster.simulation.api import simulate\n"
-        "from tests.unit.simulation.plans import named\n"
-        "for seed in 3, 3, 4: print(simulate(named('verona'), seed=seed, duration_s=120, people=12, troubles=6).digest)"
-    )
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", script],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for seed in ("1", "2")
-    ]
-    (one, _), (other, _) = [process.communicate(timeout=120) for process in running]
-    first, again, another = one.split()
-    assert one == other
-    assert first == again, "nothing is left of an earlier run of the process"
-    assert first != another
 
 
 def test_an_interrupted_run_tells_what_is_known_so_far() -> None:

@@ -71,6 +71,20 @@ def test_links_that_are_not_there_are_not_drawn(load_text: Load) -> None:
     ]
 
 
+def test_streams_between_servers_do_not_pass_the_router(load_text: Load) -> None:
+    links = "links: [{{between: [s1, s2], transport: {}}}]\n"
+    two = "name: two\nservers: {{s1: {{domain: a.lit}}, s2: {{domain: b.lit}}{}}}\n" + links
+    without = drawn(load_text, two.format("", "bidi"), "text")
+    assert "router" not in without
+    assert without.endswith("links:\n  s1  ───  s2  bidi")
+    with_third = drawn(load_text, two.format(", s3: {domain: c.lit}", "s2s"), "text")
+    assert "router" in with_third
+    assert with_third.endswith("links with streams:\n  s1  ───  s2  s2s")
+    foreign = drawn(load_text, two.format(", s3: {kind: prosody, domain: c.lit}", "s2s"), "mermaid")
+    assert "router" not in foreign
+    assert foreign.count('---|"s2s"|') == 3
+
+
 def test_a_network_is_drawn_once_with_all_its_gateways(load_text: Load) -> None:
     text = drawn(load_text, WHOLE, "text").partition("gateways and networks:\n")[2]
     words = [line.split() for line in text.splitlines()]

@@ -131,4 +131,15 @@ def test_a_transport_needs_both_ends_and_is_said_once(problems: Problems) -> Non
     [one_way] = problems(f"{SERVERS}links:\n  - {{from: s1, to: s2, transport: s2s}}\n")
     assert "a transport is that of both directions; write `between: [s1, s2]`" in one_way
     [unknown] = problems(f"{SERVERS}links:\n  - {{between: [s1, s2], transport: tcp}}\n")
-    assert "allowed: redis, s2s" in unknown
+    assert "allowed: redis, s2s, bidi" in unknown
+
+
+def test_a_link_may_be_one_stream_for_both_ways(load_text: Load) -> None:
+    text = (
+        "name: x\nservers:\n  s1: {domain: a.lit}\n  s2: {domain: b.lit, kind: prosody, rooms: r.b.lit}\n"
+        "  s3: {domain: c.lit}\n"
+        "links:\n  - {between: [s1, s2], transport: bidi}\n  - {between: [s1, s3], transport: s2s}\n"
+    )
+    s1, s2, s3 = resolve(load_text(text), Path("lab.yaml"), Path("/x"), modules=()).servers
+    assert (s1.bidirectional, s2.bidirectional, s3.bidirectional) == (("b.lit", "r.b.lit"), ("a.lit",), ())
+    assert {peer.domain for peer in s1.s2s_peers} == {"b.lit", "r.b.lit", "c.lit"}

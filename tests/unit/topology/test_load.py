@@ -16,13 +16,16 @@ from .conftest import Load, Problems
 SETTINGS = (
     "tls, registration, registrations_per_minute, strict, anonymous, admin, offline_messages, offline_bytes, "
     "offline_total_bytes, roster_bytes, archive_bytes, private_bytes, pubsub_bytes, modules, c2s_port, "
-    "direct_tls_port, s2s_port, http_port"
+    "direct_tls_port, s2s_port, s2s_direct_tls_port, http_port"
 )
-SERVER_KEYS = f"kind, domain, {', '.join(kinds.services())}, {SETTINGS}, nodes"
+SERVER_KEYS = f"kind, domain, {', '.join(kinds.services())}, {SETTINGS}, nodes, isolate"
 
 _server = TypeAdapter(AnyServer).validate_python
 
-TOP_KEYS = "name, servers, defaults, accounts, gateways, networks, components, trace, router, links, mesh"
+TOP_KEYS = (
+    "name, servers, defaults, accounts, gateways, networks, components, trace, router, links, processes, mesh, "
+    "population, resolver"
+)
 
 
 def test_the_smallest_file_gets_every_default(load_text: Load) -> None:
@@ -180,6 +183,10 @@ def test_all_problems_come_at_once_in_the_order_of_the_file(problems: Problems) 
             "accounts: {servers: {tsl: }}",
             "12: accounts.servers: 'servers' is not an account; write localpart@domain, such as romeo@montague.lit",
         ),
+        (
+            "accounts: {a@a.lit: {contacts: [{jid: b@a.lit, groups: ['']}]}, b@a.lit: }",
+            "57: accounts.a@a.lit.contacts[0].groups[0]: must not be empty; write at least 1",
+        ),
     ],
 )
 def test_a_wrong_value_says_what_is_allowed(problems: Problems, key: str, expected: str) -> None:
@@ -189,7 +196,7 @@ def test_a_wrong_value_says_what_is_allowed(problems: Problems, key: str, expect
 @pytest.mark.parametrize(
     ("servers", "expected"),
     [
-        ("{}", "10: servers: must not be empty (at least 1)"),
+        ("{}", "10: servers: must not be empty; write at least 1"),
         ("", "9: servers: nothing where keys and values are expected"),
         ("{s1: }", f"14: servers.s1: nothing where keys and values are expected; allowed: {SERVER_KEYS}, host"),
         (
@@ -252,3 +259,8 @@ def test_settings_that_cannot_be_together(load_text: Load, settings: str, expect
         return
     with pytest.raises(TopologyError, match=re.escape(expected)):
         load_text(text)
+
+
+def test_a_long_value_is_cut_off(problems: Problems) -> None:
+    (line,) = problems("x" * 5000)
+    assert len(line) < 500

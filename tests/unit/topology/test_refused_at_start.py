@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cluster.topology import references, scale
 from cluster.topology.resolve import resolve
 from cluster.topology.scale import with_nodes
 
@@ -203,22 +204,25 @@ def test_half_a_character_is_refused_where_it_stands(problems: Problems) -> None
     assert f"lab.yaml:4:23: accounts.r@a.lit.password: {half}" == line
 
 
-def test_no_more_nodes_than_a_lab_has_addresses(problems: Problems, load_text: Load) -> None:
+def test_a_lab_has_a_largest_number_of_nodes(
+    problems: Problems, load_text: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """300 in place of 2,000 and of 10,000: more than one block of addresses has."""
+    monkeypatch.setattr(scale, "MAX_LAB_NODES", 300)
+    monkeypatch.setattr(references, "MAX_TOPOLOGY_NODES", 300)
+
     def lab(nodes: int) -> str:
         return "name: x\ndefaults: {}\nservers:\n" + "".join(
             f"  s{number}: {{domain: d{number}.lit, nodes: {min(16, nodes - 16 * number)}}}\n"
             for number in range(-(-nodes // 16))
         )
 
-    plan = resolve(load_text(lab(254)), Path("lab.yaml"), Path("/x"), modules=())
-    assert len(set(plan.listeners)) == 3 * 254
-    with pytest.raises(ValueError, match="a lab has at most 254 nodes"):
-        with_nodes(plan, "s15", 15)
-    [line] = problems(lab(255))
-    assert (
-        line
-        == "lab.yaml:3:1: servers: the lab would have 255 nodes, including gateways and networks; at most 254 fit in"
-    )
+    plan = resolve(load_text(lab(300)), Path("lab.yaml"), Path("/x"), modules=())
+    assert len(set(plan.listeners)) == 3 * 300
+    with pytest.raises(ValueError, match="a lab has at most 300 nodes"):
+        with_nodes(plan, "s18", 13)
+    [line] = problems(lab(301))
+    assert line == "lab.yaml:3:1: servers: this has 301 nodes, including gateways and networks; at most 300 fit in"
 
 
 @pytest.mark.parametrize("ports", [(5222, 5213), (65_535, 65_535), (2772, 2755)])

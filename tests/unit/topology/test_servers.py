@@ -10,7 +10,7 @@ from cluster.kinds.ejabberd import Ejabberd
 from cluster.kinds.prosody import Prosody
 from cluster.topology.plan import Plan, S2sPeer, XmpplabServer
 from cluster.topology.resolve import resolve
-from cluster.topology.scale import with_nodes
+from cluster.topology.scale import as_written, with_nodes
 
 from .conftest import MODULES, Load, Problems
 
@@ -59,6 +59,38 @@ def test_whoever_is_no_server_of_ours_is_reached_by_streams(load_text: Load) -> 
     assert [peer.domain for peer in ejabberd.s2s_peers] == ["montague.lit", "capulet.lit", "conference.capulet.lit"]
 
 
+def test_others_prefer_the_port_for_direct_tls(load_text: Load) -> None:
+    text = MIXED.replace("kind: prosody,", "kind: prosody, s2s_direct_tls_port: 5270,")
+    ours, prosody, ejabberd = plan_of(
+        load_text, text.replace("s2s_port: 6269", "tls: off, s2s_direct_tls_port: 5270")
+    ).servers
+    capulet = [peer for peer in ours.s2s_peers if peer.domain == "capulet.lit"]
+    assert capulet == [S2sPeer("capulet.lit", prosody.host, 5270, True), S2sPeer("capulet.lit", prosody.host, 5269)]
+    assert {5269, 5270} <= set(prosody.ports)
+    assert [(peer.port, peer.direct_tls) for peer in ours.s2s_peers if peer.domain == "escalus.lit"] == [(5269, False)]
+    assert 5270 not in ejabberd.ports
+
+
+def test_the_ports_of_a_server_differ(problems: Problems) -> None:
+    found = problems(MIXED.replace("kind: prosody,", "kind: prosody, s2s_direct_tls_port: 5269,"))
+    assert any("s2s_port and s2s_direct_tls_port are both 5269" in line for line in found)
+
+
+def test_all_nodes_of_a_domain_are_reached_by_streams_the_first_one_first(load_text: Load) -> None:
+    text = MIXED.replace("domain: montague.lit}", "domain: montague.lit, nodes: 3, s2s_direct_tls_port: 5270}")
+    plan = plan_of(load_text, text)
+    nodes, prosody = plan.nodes_of("s1"), plan.server_named("s2")
+    hosts = [node.host for node in nodes]
+    assert [peer for peer in prosody.s2s_peers if peer.domain == "montague.lit"] == [
+        *(S2sPeer("montague.lit", host, 5270, True) for host in hosts),
+        *(S2sPeer("montague.lit", host, 5269) for host in hosts),
+    ]
+    assert len({node.s2s_peers for node in nodes}) == 1
+    fewer = with_nodes(plan, "s1", 1)
+    assert {peer.host for peer in fewer.server_named("s2").s2s_peers if peer.domain == "montague.lit"} == {hosts[0]}
+    assert as_written(plan) == as_written(fewer) == plan_of(load_text, text.replace("nodes: 3, ", ""))
+
+
 def test_two_servers_of_ours_need_no_streams(load_text: Load) -> None:
     plan = plan_of(load_text, "name: x\nservers: {s1: {domain: a.lit}, s2: {domain: b.lit}}\n")
     assert [server.s2s_peers for server in plan.servers] == [(), ()]
@@ -101,7 +133,8 @@ def test_the_name_server_is_in_the_block_of_the_lab_and_no_nodes(load_text: Load
         (
             "kind: prosody",
             "{between: [s1, s2], transport: redis}",
-            "4:40: links[0].transport: s2 is of kind prosody, which knows no Redis; write s2s, or delete this key",
+            "4:40: links[0].transport: s2 is of kind prosody, which knows no Redis; "
+            "write s2s or bidi, or delete this key",
         ),
         (
             "kind: prosody}, s3: {domain: c.lit, kind: ejabberd",

@@ -96,11 +96,11 @@ def test_a_flood_does_not_push_out_what_is_followed(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("sample_every", [0, 1, 3])
 def test_every_stanza_is_followed_for_as_long_as_that_was_asked_for(sample_every: int) -> None:
     world = World(sample_every)
-    world.tracer.follow_all(10.0)
+    world.tracer.follow_share(1, 10.0)
     assert all(world.tracer.sample(message()) for _ in range(7))
     world.clock.advance(9.9)
     assert all(world.tracer.sample(message()) for _ in range(7))
-    world.tracer.follow_all(10.0)  # again
+    world.tracer.follow_share(1, 10.0)  # again
     world.clock.advance(9.9)
     assert all(world.tracer.sample(message()) for _ in range(7))
     world.clock.advance(0.2)  # whoever asked is gone, however that came about
@@ -108,8 +108,35 @@ def test_every_stanza_is_followed_for_as_long_as_that_was_asked_for(sample_every
     assert followed == {0: [False] * 6, 1: [True] * 6, 3: [False, False, True] * 2}[sample_every]
 
 
+@pytest.mark.parametrize(("sample_every", "followed"), [(0, 3), (1, 12), (2, 6), (100, 3)])
+def test_a_share_is_followed_for_as_long_as_that_was_asked_for(sample_every: int, followed: int) -> None:
+    world = World(sample_every)
+    world.tracer.follow_share(4, 10.0)
+    assert sum(bool(world.tracer.sample(message())) for _ in range(12)) == followed
+
+
+def test_of_several_shares_the_largest_counts_while_it_lasts() -> None:
+    world = World()
+    world.tracer.follow_share(4, 10.0)
+    world.tracer.follow_share(1, 2.0)
+    assert all(world.tracer.sample(message()) for _ in range(12))
+    world.clock.advance(3.0)
+    assert sum(bool(world.tracer.sample(message())) for _ in range(12)) == 3
+
+
 def test_a_late_request_ends_nobody_elses() -> None:
     world = World()
-    world.tracer.follow_all(10.0)
-    world.tracer.follow_all(-5.0)  # it waited for a node that hung
+    world.tracer.follow_share(1, 10.0)
+    world.tracer.follow_share(1, -5.0)  # it waited for a node that hung
     assert world.tracer.sample(message())
+
+
+def test_a_stanza_is_followed_by_its_id() -> None:
+    """`xmpplab send` asks for its message, and not for the ping that it sends to know its fate."""
+    world = World()
+    world.tracer.follow("a1", 2.0)
+    assert world.tracer.sample(msgspec.structs.replace(message(), id="a1"))
+    assert not world.tracer.sample(msgspec.structs.replace(message(), id="a2"))
+    assert not world.tracer.sample(message())
+    world.clock.advance(2.1)
+    assert not world.tracer.sample(msgspec.structs.replace(message(), id="a1"))

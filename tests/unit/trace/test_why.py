@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from cluster.base import reasons
-from cluster.cli.why import text_of
 from cluster.trace.hop import Event, Hop
-from cluster.trace.why import Cause, explain, mermaid, usual_ms
+from cluster.trace.verdict import is_failure, summary
+from cluster.trace.why import Cause, explain, mermaid, under_way, usual_ms
 
+NOW_UTC = datetime.fromtimestamp(3, UTC)
 ROMEO, JULIET = "romeo@montague.lit", "juliet@capulet.lit"
 WAY = [(ROMEO, "sent"), ("s1", "received"), ("router", "enqueued"), ("router", "dequeued"), ("s2", "delivered")]
 
@@ -93,10 +95,16 @@ def test_what_a_server_reads_for_itself_does_not_wait(kind: str) -> None:
 
 def test_presence_to_all_who_see_it_has_no_receiver() -> None:
     read = [replace(hop, kind="presence", to="") for hop in hops(0, 1, 2, 3)]
-    title, verdict = text_of(explain(read, USUAL))[:2]
-    assert title.startswith(f"presence from {ROMEO}, trace t, ")
-    assert title.endswith(" s ago")
+    title, verdict = summary(explain(read, USUAL), NOW_UTC)
+    assert title == f"presence from {ROMEO}, trace t, 3 s ago"
     assert verdict == "it was taken by its server (taken)"
+
+
+def test_a_server_of_another_kind_has_the_stanza_and_the_router_has_not() -> None:
+    answer = explain(hops(0, 1, 2), USUAL, [Cause(reasons.FOREIGN_SERVER, "s2 is of kind prosody")])
+    assert summary(answer, NOW_UTC)[1] == "it was sent to a server of another kind (foreign-server)"
+    assert not is_failure(answer)
+    assert is_failure(explain(hops(0, 1, 2), USUAL))
 
 
 def test_the_diagram_ends_with_the_verdict() -> None:
@@ -116,3 +124,31 @@ def test_each_reason_is_complete_and_in_the_docs() -> None:
         assert reason.what.endswith(".")
         assert not reason.remedy.endswith(".")
         assert f"`{reason.code}`" in docs
+
+
+VERONA = "verona@conference.montague.lit/romeo"
+
+
+def copy_hop(at_ms: float, node: str, event: str, to: str, copies: int = 0) -> Hop:
+    return Hop("t", node, Event(event), int(at_ms * 1e6), "message", VERONA, to, 99, copies=copies)
+
+
+SAID = [*hops(0, 1), copy_hop(2, "s1", "routed", "", 2), copy_hop(2.5, "s1", "delivered", ROMEO)]
+ON_ITS_WAY = [copy_hop(2.6, "s1", "routed", JULIET), copy_hop(3, "router", "enqueued", JULIET)]
+
+
+def test_what_is_under_way_are_the_copies_that_have_not_arrived() -> None:
+    assert list(under_way(hops(0, 1, 2))) == [(ROMEO, JULIET)]
+    assert under_way([*SAID, *ON_ITS_WAY]) == {(VERONA, JULIET): ON_ITS_WAY}
+    assert under_way([*SAID, *ON_ITS_WAY, copy_hop(4, "s2", "delivered", JULIET)]) == {}
+
+
+def test_copies_are_counted_until_the_last_one() -> None:
+    answer = explain([*SAID, *ON_ITS_WAY], {}, [Cause(reasons.NODE_PAUSED, "s2 is paused")])
+    assert (answer.outcome, answer.reason) == ("waits", "node-paused")
+    assert answer.what.startswith("1 of 2 copies arrived, the last after 2.50 ms. ")
+    answer = explain([*SAID, *ON_ITS_WAY, copy_hop(4, "s2", "bounced", JULIET)], {})
+    assert (answer.outcome, answer.where) == ("delivered", "s1")
+    assert answer.what == (f"1 of 2 copies arrived, the last after 2.50 ms; bounced at s2: the one for {JULIET}.")
+    answer = explain([*SAID, *ON_ITS_WAY, copy_hop(4, "s2", "stored", JULIET)], {})
+    assert answer.what == "2 of 2 copies arrived, the last after 4.00 ms."

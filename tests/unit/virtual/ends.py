@@ -83,7 +83,7 @@ class Ends(ClientFactory):
 
     def buildProtocol(self, addr: object) -> End:
         self.ends.append(self._kind())
-        return self.ends[-1]  # type: ignore[no-any-return]
+        return self.ends[-1]
 
     def clientConnectionFailed(self, connector: object, reason: Failure) -> None:
         self.failed.append(reason.type)

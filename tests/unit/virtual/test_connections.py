@@ -1,27 +1,15 @@
-"""Connections of the simulated network: bytes in order, time, buffers, and each way to end."""
+"""Connections of the simulated network: bytes in order, time, buffers, TLS."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
-from twisted.internet.error import (
-    CannotListenError,
-    ConnectionAborted,
-    ConnectionDone,
-    ConnectionLost,
-    ConnectionRefusedError,
-    TimeoutError,
-    UserError,
-)
+from twisted.internet.error import ConnectionDone
 
+from cluster.virtual.sockets import SOCKET
 from cluster.virtual.transport import BUFFER_BYTES
 from cluster.virtual.wire import Wire
-from tests.network import watched_log
-from tests.unit.virtual.ends import HERE, PORT, THERE, HalfEnd, Pair
+from tests.unit.virtual.ends import HERE, THERE, Pair
 
 
 def test_a_connection_takes_a_round_trip_and_data_half_of_one() -> None:
@@ -151,127 +139,6 @@ def test_a_pull_producer_is_asked_for_more_each_time_all_is_sent() -> None:
     assert (server.data, server.lost) == (b"xxxxx", ConnectionDone)
 
 
-def test_what_was_written_before_the_close_arrives_and_nothing_is_read_behind_it() -> None:
-    pair = Pair()
-    client, server = pair.joined()
-    client.transport.write(b"last words")
-    server.transport.write(b"on its way")
-    client.transport.loseConnection()
-    pair.settle()
-    assert (server.data, server.lost) == (b"last words", ConnectionDone)
-    assert (client.data, client.lost) == (b"", ConnectionDone)
-    client.transport.write(b"too late")
-    pair.settle()
-    assert server.data == b"last words"
-
-
-def test_a_close_with_unread_data_is_a_reset() -> None:
-    """RFC 9293 section 3.6.1."""
-    pair = Pair()
-    client, server = pair.joined()
-    server.transport.pauseProducing()
-    client.transport.write(b"unread")
-    pair.run(pair.timeline.seconds() + 1)
-    server.transport.loseConnection()
-    pair.settle()
-    assert (client.lost, server.lost) == (ConnectionLost, ConnectionDone)
-
-
-def test_a_half_closed_connection_goes_on_in_the_other_direction() -> None:
-    pair = Pair(kind=HalfEnd)
-    client, server = pair.joined()
-    client.transport.write(b"all I have")
-    client.transport.loseWriteConnection()
-    client.transport.write(b"not this")
-    pair.settle()
-    assert (client.ended, server.ended, server.data) == ("w", "r", b"all I have")
-    server.transport.write(b"answer")
-    pair.settle()
-    assert client.data == b"answer"
-    server.transport.loseConnection()
-    pair.settle()
-    assert (server.lost, client.ended) == (ConnectionDone, "wr")
-    client.transport.loseConnection()
-    pair.settle()
-    assert client.lost is ConnectionDone
-
-
-def test_a_peer_that_knows_no_half_close_closes() -> None:
-    pair = Pair()
-    client, server = pair.joined()
-    client.transport.loseWriteConnection()
-    pair.settle()
-    assert (client.lost, server.lost) == (ConnectionDone, ConnectionDone)
-
-
-def test_an_aborted_connection_is_reset() -> None:
-    pair = Pair()
-    client, server = pair.joined()
-    client.transport.abortConnection()
-    client.transport.abortConnection()
-    assert not client.lost, "not within the call"
-    pair.settle()
-    assert (client.lost, server.lost) == (ConnectionAborted, ConnectionLost)
-
-
-def test_a_protocol_that_fails_loses_its_connection() -> None:
-    pair = Pair()
-    client, server = pair.joined()
-    server.dataReceived = lambda data: 1 / 0
-    client.transport.write(b"x")
-    with watched_log() as failures:
-        pair.settle()
-    assert (len(failures), server.lost, client.lost) == (1, ZeroDivisionError, ConnectionLost)
-
-
-def test_nobody_listens() -> None:
-    pair = Pair()
-    pair.connect()
-    pair.run(1)
-    assert pair.clients.failed == [ConnectionRefusedError]
-    assert not pair.clients.is_started
-    assert not pair.here.connections
-
-
-def test_nobody_answers() -> None:
-    pair = Pair()
-    pair.listen()
-    pair.network.cut(HERE, THERE)
-    connector = pair.connect(timeout=10)
-    pair.run(9.9)
-    assert pair.clients.failed == []
-    pair.run(10)
-    assert pair.clients.failed == [TimeoutError]
-    connector.connect()
-    pair.network.mend(HERE, THERE)
-    pair.run(12)
-    assert len(pair.clients.ends) == 1
-
-
-def test_a_try_can_be_given_up() -> None:
-    pair = Pair()
-    pair.listen()
-    connector = pair.connect()
-    pair.run(0.7)
-    connector.disconnect()
-    pair.settle()
-    assert pair.clients.failed == [UserError]
-    [server] = pair.servers.ends
-    assert server.lost is ConnectionLost
-    assert not pair.here.connections
-
-
-def test_a_port_is_taken_once_and_free_when_it_is_closed() -> None:
-    pair = Pair()
-    port = pair.listen()
-    with pytest.raises(CannotListenError):
-        pair.there.listenTCP(PORT, pair.servers)
-    port.stopListening()
-    assert not pair.servers.is_started
-    assert pair.there.listenTCP(0, pair.servers).getHost().port >= 49_152
-    pair.there.listenTCP(PORT, pair.servers)
-
-
 def test_a_cut_holds_what_is_sent_and_lets_it_through_when_it_is_mended() -> None:
     pair = Pair()
     client, server = pair.joined()
@@ -284,37 +151,6 @@ def test_a_cut_holds_what_is_sent_and_lets_it_through_when_it_is_mended() -> Non
     pair.network.mend(HERE, THERE)
     pair.settle()
     assert server.data == b"under way, held, then this"
-
-
-def test_a_killed_process_resets_its_connections_and_frees_its_ports() -> None:
-    pair = Pair()
-    client, server = pair.joined()
-    server.transport.write(b"sent before")
-    pair.there.crash()
-    client.transport.write(b"nobody reads this")
-    pair.settle()
-    assert (client.data, client.lost) == (b"sent before", ConnectionLost)
-    assert (server.data, server.lost) == (b"", None), "there is nobody who could notice"
-    pair.connect()
-    pair.settle()
-    assert pair.clients.failed == [ConnectionRefusedError]
-    pair.network.host(THERE).listenTCP(PORT, pair.servers)
-    pair.connect()
-    pair.settle()
-    assert len(pair.servers.ends) == 2
-
-
-def test_a_process_that_is_killed_behind_a_cut_is_found_out_when_it_is_spoken_to() -> None:
-    pair = Pair()
-    client, _ = pair.joined()
-    pair.network.cut(HERE, THERE)
-    pair.there.crash()
-    pair.network.mend(HERE, THERE)
-    pair.settle()
-    assert client.lost is None, "nobody told it"
-    client.transport.write(b"are you there?")
-    pair.settle()
-    assert client.lost is ConnectionLost
 
 
 def test_a_paused_process_reads_what_came_when_it_goes_on() -> None:
@@ -348,22 +184,7 @@ def test_tls_takes_a_round_trip_and_both_ends_share_its_bindings() -> None:
     bindings = [end.transport.getHandle().export_keying_material(b"x", 32) for end in (client, server)]
     assert bindings[0] == bindings[1]
     other, _ = pair.joined()
-    assert other.transport.getHandle() is None
-
-
-def test_twisteds_endpoints_work() -> None:
-    pair = Pair()
-    opened: list[Any] = []
-    there: Any = TCP4ServerEndpoint(pair.there, PORT)  # type: ignore[no-untyped-call]
-    here: Any = TCP4ClientEndpoint(pair.here, THERE, PORT)
-    there.listen(pair.servers).addCallback(opened.append)
-    here.connect(pair.clients).addCallback(opened.append)
-    pair.settle()
-    [port, client] = opened
-    client.transport.write(b"x")
-    pair.settle()
-    assert pair.servers.ends[0].data == b"x"
-    port.stopListening()
+    assert other.transport.getHandle() is SOCKET, "there is no TLS"
 
 
 def test_the_same_seed_gives_the_same_times() -> None:

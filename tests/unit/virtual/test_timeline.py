@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 from twisted.internet.error import AlreadyCalled, AlreadyCancelled
-from twisted.internet.task import LoopingCall
+from twisted.internet.task import LoopingCall, deferLater
 
 from cluster.virtual.network import Network
 from cluster.virtual.timeline import NS, Timeline
@@ -145,6 +148,53 @@ def test_nothing_happens_in_a_process_that_has_crashed() -> None:
     reactor.crash()
     run(reactor, 2)
     assert done == []
+
+
+def test_a_coroutine_of_a_process_that_has_crashed_never_ends() -> None:
+    """When it is collected, its `finally` runs: nothing of a killed process does."""
+    reactor, done = host(), list[str]()
+
+    async def work(waits_for: Deferred[None]) -> None:
+        try:
+            await waits_for
+        finally:
+            done.append("never")
+
+    def memory(reactor: Any) -> object:
+        waits_for: Deferred[None] = Deferred()
+        for each in (waits_for, deferLater(reactor, 1)):
+            Deferred.fromCoroutine(work(each))
+        return waits_for
+
+    other = reactor.network.host("10.0.0.2")
+    reactor.crash(memory(reactor))
+    del reactor
+    run(other, 2)
+    gc.collect()
+    assert done == []
+
+
+@pytest.mark.parametrize("how", ["made", "cancelled"])
+def test_a_call_that_is_over_holds_nothing(how: str) -> None:
+    """The owner of a timer often is what it calls: such a cycle would wait for a garbage collection."""
+
+    class Owner:
+        def __init__(self, reactor: Any) -> None:
+            self.timer = reactor.callLater(1, self.on_time, self)
+
+        def on_time(self, owner: object) -> None:
+            """Its time is over."""
+
+    reactor = host()
+    owner = Owner(reactor)
+    run(reactor, 2) if how == "made" else owner.timer.cancel()
+    is_there = weakref.ref(owner)
+    gc.disable()
+    try:
+        del owner
+        assert is_there() is None
+    finally:
+        gc.enable()
 
 
 def test_a_run_stops_between_two_events() -> None:

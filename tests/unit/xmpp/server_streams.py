@@ -10,8 +10,9 @@ from cluster.xmpp.stanza import Stanza, make
 from cluster.xmpp.streams.events import Closed, TlsWanted
 from cluster.xmpp.streams.servers.certificate import PeerCertificate
 from cluster.xmpp.streams.servers.dialback import Pair, Verification, is_key
+from cluster.xmpp.streams.servers.events import VerifyWanted
 from cluster.xmpp.streams.servers.initiating import InitiatingServerStream
-from cluster.xmpp.streams.servers.receiving import ReceivingServerStream, VerifyWanted
+from cluster.xmpp.streams.servers.receiving import ReceivingServerStream
 from cluster.xmpp.streams.servers.stream import ServerOptions
 from tests.helpers import ids
 
@@ -28,7 +29,7 @@ OF_CAPULET = PeerCertificate(dns=(CAPULET,))
 
 
 def options(tls: str = "off", secret: str = SECRET) -> ServerOptions:
-    return ServerOptions(tls, secret, 600)  # type: ignore[arg-type]
+    return ServerOptions(tls, secret, 600)
 
 
 def chat(id: str = "1", from_: Jid = ROMEO, to: Jid = JULIET) -> Stanza:
@@ -36,15 +37,15 @@ def chat(id: str = "1", from_: Jid = ROMEO, to: Jid = JULIET) -> Stanza:
 
 
 class Receiver:
-    """Capulet's side, and what came of what it was sent; the peer is whatever the test writes."""
+    """Capulet's side and its events; the test writes what the peer sends."""
 
-    def __init__(self, tls: str = "off", resume_s: float = 60.0) -> None:
+    def __init__(self, tls: str = "off") -> None:
         served = [CAPULET, f"rooms.{CAPULET}"]
-        self.stream = ReceivingServerStream(served, options(tls, OTHER_SECRET), ids(), resume_s)
+        self.stream = ReceivingServerStream(served, options(tls, OTHER_SECRET), ids(), resume_s=60.0)
         self.events: list[Any] = []
 
     def say(self, text: str) -> str:
-        """The bytes that answer this."""
+        """Receive this. Returns the output."""
         self.stream.receive_data(text.encode())
         self.drain()
         return self.stream.data_to_send().decode()
@@ -53,7 +54,7 @@ class Receiver:
         self.events.extend(self.stream.events())
 
     def secure(self, certificate: PeerCertificate = GOOD) -> None:
-        """Under TLS, the header not yet sent."""
+        """TLS is up before the stream header."""
         self.stream.tls_started(certificate)
 
     def dial(self, from_: str = MONTAGUE, to: str = CAPULET, key: str = "key") -> Verification:
@@ -71,15 +72,21 @@ class Receiver:
 
 
 def authenticated(tls: str = "off") -> Receiver:
-    """For montague.lit to capulet.lit, by dialback."""
+    """A stream that is authenticated by dialback for montague.lit to capulet.lit."""
     receiver = Receiver(tls)
     receiver.say(HEADER)
     receiver.answer(receiver.dial(), True)
     return receiver
 
 
+def stream_error(receiver: Receiver) -> str:
+    closed = receiver.events[-1]
+    assert isinstance(closed, Closed)
+    return closed.reason
+
+
 class Joined:
-    """Montague's stream to capulet, TLS and verification done as the certificates and secrets say."""
+    """Montague's stream to capulet, with the outcome of TLS and dialback given by the certificates and secrets."""
 
     def __init__(
         self,
@@ -88,10 +95,9 @@ class Joined:
         of_capulet: PeerCertificate = OF_CAPULET,
         secret: str = SECRET,
         former: Any = None,
-        resume_s: float = 60.0,
     ) -> None:
         self.montague = InitiatingServerStream(PAIR, options(tls, secret), former=former)
-        self.receiver = Receiver(tls, resume_s)
+        self.receiver = Receiver(tls)
         self.told: list[Any] = []
         self._certificates = of_montague, of_capulet
 
@@ -100,7 +106,7 @@ class Joined:
         return self.receiver.stream
 
     def pump(self) -> None:
-        """Until both are silent."""
+        """Exchange data until both sides are silent."""
         while True:
             to_capulet = self.montague.data_to_send()
             before = len(self.told) + len(self.receiver.events)
@@ -133,8 +139,3 @@ class Joined:
     def got(self) -> list[str | None]:
         """Ids of the stanzas that arrived."""
         return [event.id for event in self.receiver.events if isinstance(event, Stanza)]
-
-    @property
-    def reason(self) -> str:
-        """Why montague's side is over."""
-        return next((event.reason for event in self.told if isinstance(event, Closed)), "open")

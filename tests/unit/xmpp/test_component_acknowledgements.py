@@ -56,7 +56,7 @@ def test_what_was_sent_is_acknowledged() -> None:
         assert isinstance(event, Stanza)
         component.received(None if count < 3 else event)
     server.receive_data(component.data_to_send())
-    assert list(server.events()) == [Acknowledged(1)]  # asked behind the first; the others were not there yet
+    assert list(server.events()) == [Acknowledged(1)]  # asked after the first; the others were not there yet
     assert pump(component, server) == [Acknowledged(1)]
     component.settled(event)
     assert pump(component, server) == [Acknowledged(1)]

@@ -11,6 +11,7 @@ from cluster.xmpp.element import Element
 from cluster.xmpp.namespaces import CLIENT, COMPONENT, PROBE
 from cluster.xmpp.parser import Slice, StreamEnd, StreamHeader, StreamParser
 from cluster.xmpp.stanza import Stanza, make, opening
+from cluster.xmpp.streams import content_namespace
 from cluster.xmpp.streams.content_namespace import into_stream, out_of_stream
 from tests.unit.xmpp.component_streams import HEADER, PHONE, ROMEO, connected, pump
 from tests.unit.xmpp.spelling import facts, stanzas
@@ -47,6 +48,14 @@ def test_a_stanza_comes_out_as_a_clients(stanza: str) -> None:
     assert read_.payloads == ("jabber:client body",)
 
 
+def test_the_names_in_a_large_stanza_are_not_kept() -> None:
+    before = content_namespace._of_clients.cache_info().misses
+    names = "".join(f"<p:n{number}/>" for number in range(1_000))
+    large = read(f"{BEGIN} {TO} xmlns:p='{'u' * 2_000}'>{names}</message>")
+    assert len(large.payloads) == 1_000
+    assert content_namespace._of_clients.cache_info().misses == before
+
+
 def test_a_forwarded_stanza_stays_a_clients() -> None:
     """XEP-0297: content of its own."""
     inner = f"<forwarded xmlns='urn:xmpp:forward:0'><message xmlns='{CLIENT}'><body>hi</body></message></forwarded>"
@@ -65,7 +74,7 @@ def test_a_forwarded_stanza_stays_a_clients() -> None:
 def test_any_stanza_goes_in_and_comes_out(tree: Element) -> None:
     tree.attrib.update({"from": str(PHONE), "to": str(ROMEO)})
     kind = xml.split(tree.tag)[1]
-    stanza = Stanza(kind, ROMEO, PHONE, None, None, (), xml.serialize(tree))  # type: ignore[arg-type]
+    stanza = Stanza(kind, ROMEO, PHONE, None, None, (), xml.serialize(tree))
     out = read(into_stream(stanza).raw.decode())
     assert out.raw.startswith(opening(kind, PHONE))
     assert facts(out.tree) == facts(xml.parse(xml.serialize(tree)))

@@ -35,7 +35,7 @@ def features(options: StreamOptions, secure: bool, bindings: list[str], *, authe
     ],
 )
 def test_mechanisms(tls: str, secure: bool, has_binding: bool, names: list[str]) -> None:
-    options = StreamOptions("montague.lit", tls)  # type: ignore[arg-type]
+    options = StreamOptions("montague.lit", tls)
     assert mechanisms(options, secure, has_binding) == names
     offer = features(options, secure, ["tls-exporter"] if has_binding else [], authenticated=False)
     if tls != "required" or secure:

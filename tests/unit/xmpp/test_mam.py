@@ -127,7 +127,7 @@ def test_a_list_counts_more_than_the_default(listed: str) -> None:
     assert not Preferences("always", always=jids, never=jids).keep(ROMEO, is_contact=True)
 
 
-def test_a_listed_resource_is_not_the_account() -> None:  # XEP-0441 section 2.2.1
+def test_a_listed_resource_is_not_the_account() -> None:  # XEP-0441 section 2.3.1
     preferences = Preferences("never", always=frozenset([ROMEO]))
     assert not preferences.keep(ROMEO.bare, is_contact=False)
     assert not preferences.keep(Jid.parse("romeo@montague.lit/other"), is_contact=False)

@@ -170,12 +170,12 @@ REFUSALS = {
     # section 5
     "login before TLS": ((HEADER,), SCRAM, StreamCondition.POLICY_VIOLATION, REQUIRED),
     "data after <starttls/>": ((HEADER,), STARTTLS + HEADER, StreamCondition.POLICY_VIOLATION, REQUIRED),
-    "a byte behind <starttls/>": ((HEADER,), STARTTLS + "<", StreamCondition.POLICY_VIOLATION, REQUIRED),
+    "a byte after <starttls/>": ((HEADER,), STARTTLS + "<", StreamCondition.POLICY_VIOLATION, REQUIRED),
     # section 6
     "too many logins": ((HEADER, *[WRONG] * MAX_LOGIN_TRIES), PLAIN, StreamCondition.POLICY_VIOLATION, OFF),
     "too many aborts": ((HEADER, *[SCRAM, ABORT] * MAX_LOGIN_TRIES), PLAIN, StreamCondition.POLICY_VIOLATION, OFF),
-    "data behind the login": ((HEADER,), PLAIN + "<stream:stream>", StreamCondition.POLICY_VIOLATION, OFF),
-    "stanza behind the login": ((HEADER,), PLAIN + MESSAGE, StreamCondition.POLICY_VIOLATION, OFF),
+    "data after the login": ((HEADER,), PLAIN + "<stream:stream>", StreamCondition.POLICY_VIOLATION, OFF),
+    "stanza after the login": ((HEADER,), PLAIN + MESSAGE, StreamCondition.POLICY_VIOLATION, OFF),
     # section 6.4.6
     "login as another": ((*UNDER_TLS[:-1], OF_EVE), PLAIN, StreamCondition.INVALID_FROM, STRICT),
     # section 8.1.2.1

@@ -49,6 +49,7 @@ def refusal(*chunks: bytes, max_stanza_bytes: int = 262_144) -> StreamCondition:
         (b"<message xmlns='a b'/>", StreamCondition.NOT_WELL_FORMED),  # would forge `namespace name`
         (b"<message xmlns='a}b'/>", StreamCondition.NOT_WELL_FORMED),  # nor could a tree have it: `{namespace}name`
         (b"<message><x xmlns:p='a&#125;b' p:c=''/></message>", StreamCondition.NOT_WELL_FORMED),
+        (b"<message><p:x xmlns:p='%b'/></message>" % (b"u" * 2_049), StreamCondition.POLICY_VIOLATION),
         (b"<!DOCTYPE x><message/>", StreamCondition.NOT_WELL_FORMED),
         (END + b"<message/>", StreamCondition.NOT_WELL_FORMED),
         # between stanzas

@@ -68,7 +68,7 @@ def test_it_can_be_taken_away() -> None:
     assert plain.raw.startswith(opening("message", ROMEO))
 
 
-@pytest.mark.parametrize("rest", ["></message>", "><body>&lt;/message></body></message>"])
+@pytest.mark.parametrize("rest", ["/>", "></message>", "><body>&lt;/message></body></message>"])
 def test_between_servers_a_stanza_that_is_followed_arrives_as_it_was(rest: str) -> None:
     on_the_way = with_trace(message(rest))
     assert on_the_way.payloads == (f"{PROBE} trace",)

@@ -23,7 +23,7 @@ def test_every_state_can_be_reached_and_left() -> None:
 
 
 def test_no_stanzas_without_login_and_resource() -> None:
-    # RFC 6120 sections 6.3.1 and 7.1: the only ways to the states behind
+    # RFC 6120 sections 6.3.1 and 7.1: the only ways to the later states
     ways = {(state, what) for state, row in TRANSITIONS.items() for what, after in row.items() if after is State.BOUND}
     assert ways == {
         (State.BINDING, Input.RESOURCE_BOUND),

@@ -40,3 +40,32 @@ def test_whole_stanzas_are(text: str) -> None:
     assert are_elements([stanza(raw)] * 3, b"xunknown") is (
         "<message" not in text
     )  # else nobody knows without a look at each
+
+
+def test_a_namespace_has_a_bound() -> None:
+    """expat writes it in front of each name with its prefix."""
+    raws = [f"<message from='r@m.lit' xmlns:p='{'u' * length}'><p:x/></message>" for length in (2_048, 2_049)]
+    assert [bool(why_malformed(raw.encode())) for raw in raws] == [False, True]
+    assert [are_elements([stanza(raw)] * 2, b"xunknown") for raw in raws] == [True, False]
+
+
+def test_a_long_stanza_may_have_a_short_namespace() -> None:
+    raw = f"<message from='r@m.lit' xmlns:p='u'><p:x>{'x' * 10_000}</p:x></message>"
+    assert why_malformed(raw.encode()) == ""
+    assert are_elements([stanza(raw)] * 2, b"xunknown")
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["<?xml version='1.0'?>", "<?xml version='1.0' encoding='iso-8859-1'?>", "<!DOCTYPE message>",
+     "<!DOCTYPE message [<!ENTITY a 'b'>]>", "<!-- hi -->", "<?php echo 1 ?>"],
+)  # fmt: skip
+def test_only_an_element_is_one(before: str) -> None:
+    """RFC 6120 section 11.1: each would end the stream that it is written into."""
+    assert why_malformed(f"{before}<message/>".encode())
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_another_encoding_is_not_well_formed(encoding: str) -> None:
+    """RFC 6120 section 11.6."""
+    assert why_malformed("<message/>".encode(encoding))

@@ -54,15 +54,15 @@ class Script(LineOnlyReceiver):
         replies = self._host.replies.get(verb, [])
         reply = replies.pop(0) if replies else USUAL[verb]
         if reply == "hang up":
-            self.transport.loseConnection()  # type: ignore[union-attr,misc]
+            self.transport.loseConnection()
             return
         if reply == "silence":
             return
         if reply.startswith("354"):
             self._mail = []
-        self.sendLine(reply.encode())  # type: ignore[no-untyped-call]
+        self.sendLine(reply.encode())
         if reply.startswith(("221", "421")):
-            self.transport.loseConnection()  # type: ignore[union-attr,misc]
+            self.transport.loseConnection()
 
 
 class ScriptedHost(Factory):

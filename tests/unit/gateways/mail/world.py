@@ -42,7 +42,7 @@ class SmtpEndpoint:
     def connect(self, factory: Any) -> Deferred[Any]:
         self.attempts += 1
         if self.factory is None:
-            return fail(ConnectionRefusedError())  # type: ignore[no-untyped-call]
+            return fail(ConnectionRefusedError())
         protocol = factory.buildProtocol(None)
         self.cables.append(Cable(self.factory, protocol))
         self._network.add(self.cables[-1])

@@ -30,20 +30,8 @@ from tests.unit.gateways.sms.world import (
     chat,
     refused,
     say,
-    started,
     told,
 )
-
-
-@pytest.fixture
-def world() -> GatewayWorld:
-    return GatewayWorld()
-
-
-@pytest.fixture
-def running(world: GatewayWorld) -> GatewayWorld:
-    return started(world)
-
 
 # --- to the phone
 
@@ -142,7 +130,7 @@ def test_a_delivery_becomes_a_receipt(running: GatewayWorld) -> None:  # XEP-018
     say(running, chat("a" * 200, receipt=True))
     (receipt,) = running.take_sent()
     assert (receipt.to, receipt.from_) == (ROMEO, FC1)
-    assert receipt.tree.find(f"{{{RECEIPTS}}}received").get("id") == "m1"  # type: ignore[union-attr]
+    assert receipt.tree.find(f"{{{RECEIPTS}}}received").get("id") == "m1"
     say(running, chat("hi"))
     assert running.take_sent() == []
 

@@ -7,24 +7,13 @@ from twisted.internet.error import ConnectionLost
 
 from cluster.gateways.delivery_receipts import RECEIPTS
 from cluster.gateways.sms.outbound import MAX_WAIT_S, MAX_WAITING
-from cluster.gateways.sms.store import Submission
 from cluster.xmpp.errors import Condition, ErrorType
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import error_of
 from cluster.xmpp.stanza_id import with_stanza_id
-from tests.unit.gateways.sms.world import GatewayWorld, chat, refused, say, started
+from tests.unit.gateways.sms.world import GatewayWorld, chat, refused, say
 
 MONTAGUE = Jid("", "montague.lit")
-
-
-@pytest.fixture
-def world() -> GatewayWorld:
-    return GatewayWorld()
-
-
-@pytest.fixture
-def running(world: GatewayWorld) -> GatewayWorld:
-    return started(world)
 
 
 # --- a message centre with faults
@@ -135,17 +124,19 @@ def test_a_message_that_comes_again_is_not_sent_twice(world: GatewayWorld, when:
     assert world.run(world.store.submissions.load()) == {}
 
 
+async def away(name: str, value: object) -> None:
+    """As a table of Redis that is away."""
+    raise ConnectionLost
+
+
 def test_a_message_that_could_not_be_kept_may_come_again(running: GatewayWorld) -> None:
     message = with_stanza_id(chat("hi"), "1", MONTAGUE)
     put, table = running.store.submissions.put, running.store.submissions
 
-    async def away(name: str, value: Submission) -> None:
-        raise ConnectionLost
-
-    table.put = away  # type: ignore[method-assign]
+    table.put = away
     with pytest.raises(ConnectionLost):
         say(running, message)
-    table.put = put  # type: ignore[method-assign]
+    table.put = put
     say(running, message)
     assert running.inbox() == ["hi"]
 
@@ -167,3 +158,9 @@ def test_only_so_many_may_wait(world: GatewayWorld) -> None:
         say(world, chat("a" * 153 * 250, id=str(number)))
     error = refused(world, chat("hi"))
     assert (error.condition, error.type) == (Condition.RECIPIENT_UNAVAILABLE, ErrorType.WAIT)
+
+
+def test_a_message_that_is_on_its_way_is_no_failure(running: GatewayWorld) -> None:
+    running.store.correspondents.put = away
+    say(running, chat("hi"))
+    assert running.inbox() == ["hi"]

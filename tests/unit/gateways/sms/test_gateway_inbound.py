@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
 
 from cluster.components.connection import NotCarried, Overloaded
 from cluster.gateways.sms import inbound
+from cluster.gateways.sms.gateway import SEND_TIMEOUT_S
 from cluster.gateways.sms.inbound import EXPLANATION
 from cluster.protocols.smpp import concatenation
 from cluster.protocols.smpp.compose import ShortMessage, short_messages
@@ -18,12 +21,8 @@ from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import CLIENT
 from cluster.xmpp.stanza import make
-from tests.unit.gateways.sms.world import FC1, PHONE, ROMEO, SHORT_CODE, GatewayWorld, chat, say, started, told
-
-
-@pytest.fixture
-def running() -> GatewayWorld:
-    return started(GatewayWorld())
+from tests.network import watched_log
+from tests.unit.gateways.sms.world import FC1, PHONE, ROMEO, SHORT_CODE, GatewayWorld, chat, say, told
 
 
 @pytest.mark.parametrize(
@@ -43,6 +42,19 @@ def test_a_text_may_name_whom_it_is_for(running: GatewayWorld, text: str, to: st
     running.phone_says(text)
     running.phone_says("again")
     assert told(running) == [(str(FC1), to, body), (str(FC1), str(Jid.parse(to).bare), "again")]
+
+
+def test_a_text_that_the_server_does_not_take_in_time_comes_again(running: GatewayWorld) -> None:
+    """Found by `xmpplab simulate`: its exception was logged."""
+    running.settles = Deferred()
+    with watched_log() as failures:
+        running.phone_says("juliet@capulet.lit: hi")
+        running.go(SEND_TIMEOUT_S)
+        running.settles = None
+        running.go(60)
+    assert not failures
+    first, second = told(running)
+    assert first == second == (str(FC1), "juliet@capulet.lit", "hi")
 
 
 def test_a_text_for_nobody_is_explained_once(running: GatewayWorld) -> None:
@@ -185,3 +197,19 @@ def test_phones_that_were_told_how_to_write_are_bounded(running: GatewayWorld, m
         sm = short_messages(f"+3933300000{number:02}", SHORT_CODE, "hello?", number)[0]
         _submit(running, sm)
     assert len(running.gateway._inbound._explained) == 10
+
+
+def test_a_text_comes_again_when_redis_is_back(running: GatewayWorld) -> None:
+    put = running.store.correspondents.put
+
+    async def away(name: str, value: object) -> None:
+        raise ConnectionLost
+
+    running.store.correspondents.put = away
+    with watched_log() as failures:
+        running.phone_says("tybalt@capulet.lit: peace")
+        running.go(1.0)
+        running.store.correspondents.put = put
+        running.go(60.0)
+    assert not failures
+    assert {str(message.to) for message in running.take_sent()} == {"tybalt@capulet.lit"}

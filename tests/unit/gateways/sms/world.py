@@ -12,6 +12,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from cluster.base.settled import Settled
 from cluster.gateways.delivery_receipts import RECEIPTS
 from cluster.gateways.sms.esme import Esme, Login
 from cluster.gateways.sms.gateway import SmsGateway, SmsSettings
@@ -78,7 +79,7 @@ class World:
         assert results, "it waits for something"
         if hasattr(results[0], "raiseException"):
             results[0].raiseException()
-        return results[0]  # type: ignore[no-any-return]
+        return results[0]
 
     # --- pieces
 
@@ -130,7 +131,7 @@ class Delivered:
 
     @property
     def texts(self) -> list[str]:
-        return [decode(pdu.body.data_coding, pdu.octets) for pdu in self.pdus]  # type: ignore[union-attr]
+        return [decode(pdu.body.data_coding, pdu.octets) for pdu in self.pdus]
 
 
 class Answers:
@@ -159,6 +160,8 @@ class GatewayWorld(World):
         self.store: SmsStore = memory_sms_store()
         self.sent: list[Stanza] = []
         self.refuse_with: Exception | None = None
+        self.settles: Deferred[None] | None = None
+        """When the server has what it is sent."""
         self.gateway: SmsGateway
 
     def start_gateway(self, password: str = PASSWORD) -> SmsGateway:
@@ -170,10 +173,11 @@ class GatewayWorld(World):
         self.go()
         return self.gateway
 
-    def _send(self, stanza: Stanza) -> None:
+    def _send(self, stanza: Stanza) -> Settled:
         if self.refuse_with is not None:
             raise self.refuse_with
         self.sent.append(stanza)
+        return self.settles
 
     def take_sent(self) -> list[Stanza]:
         """What the gateway has sent since the last call."""

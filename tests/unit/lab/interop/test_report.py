@@ -7,9 +7,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from cluster.lab.errors import BadInput
+from cluster.lab.api import Lab
+from cluster.lab.errors import BadInput, LabError
 from cluster.lab.interop import report
-from cluster.lab.interop.grid import WAYS, Cell, Way, kinds_to_try, run, topology
+from cluster.lab.interop.cell import Cell, Way
+from cluster.lab.interop.grid import PROOFS, count, kinds_to_try, run, topology
 from cluster.lab.interop.scenarios import SCENARIOS
 from cluster.lab.plans import read_plans
 from cluster.lab.progress import untold
@@ -44,7 +46,7 @@ def test_junit_counts_what_failed() -> None:
     assert [failure.get("message") for failure in suites.iter("failure")] == ["2 are lost"] * 2
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", PROOFS)
 @pytest.mark.parametrize("kind", kinds_to_try())
 def test_the_labs_are_valid(tmp_path: Path, kind: str, way: Way) -> None:
     (tmp_path / "lab.yaml").write_text(topology("x", (kind, "xmpplab"), way))
@@ -56,3 +58,16 @@ def test_the_labs_are_valid(tmp_path: Path, kind: str, way: Way) -> None:
 def test_an_unknown_kind(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no kind 'prosodie' of servers to try"):
         next(run(tmp_path, ["prosodie"], ["external"], untold))
+
+
+def test_a_lab_that_does_not_come_up_fails_its_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def up(self: Lab, *arguments: object, **named: object) -> bool:
+        raise LabError("the supervisor stopped; its last log lines:\n    x")
+
+    monkeypatch.setattr(Lab, "up", up)
+    monkeypatch.setattr(Lab, "down", lambda self: False)
+    ways: list[Way] = ["external", "certificates", "conduct"]
+    cells = list(run(tmp_path, ["xmpplab"], ways, untold))
+    assert len(cells) == count(["xmpplab"], ways)
+    assert {cell.remark for cell in cells} == {"no lab: the supervisor stopped; its last log lines: x"}
+    assert not any(cell.ok for cell in cells)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from xml.etree import ElementTree
 
 import pytest
@@ -143,6 +144,28 @@ def test_a_report_for_people_has_what_happened_and_the_route_of_an_example() -> 
         "BROKEN  lost: 1, and at most 0 were allowed",
     ):
         assert words in text
+
+
+def test_a_table_has_room_for_the_names_of_its_flows() -> None:
+    text = shown(sample())
+    heads = next(line for line in text.splitlines() if line.split()[:1] == ["flow"])
+    assert re.split(r"  +", heads.strip()) == [
+        "flow", "sent", "acknowledged", "delivered", "bounced", "lost", "duplicated", "of these, same stanza-id",
+        "longest gap",
+    ]  # fmt: skip
+    assert "0 in every flow: lost by a fault, altered, misdelivered, out of order" in text
+
+
+def test_where_all_is_as_promised_one_example_of_each_fate_is_shown() -> None:
+    report = sample()
+    report.flows[0].examples = [Example(fate, "id", f"number {at}") for at in range(3) for fate in ("bounced", "lost")]
+    assert shown(report).count("number") == 6
+    report.broken = report.failures = []
+    text = shown(report)
+    assert [line.strip() for line in text.splitlines() if "number" in line] == [
+        "bounced, romeo → juliet: number 0", "lost, romeo → juliet: number 0",
+    ]  # fmt: skip
+    assert "4 more examples of what may happen here are in the output of `--format json`" in text
 
 
 def test_a_report_for_people_says_what_was_to_be_broken() -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from cluster.cli.common import is_scenario
 from cluster.lab.plans import read_plans
 from cluster.lab.verify.promises import Promises
-from cluster.lab.verify.read import as_it_is, is_scenario, read
+from cluster.lab.verify.read import as_it_is, lasting, read
 from cluster.lab.verify.scenario import Flow
 from cluster.topology.problem import TopologyError
 from tests.live.running_lab import ROOT
@@ -22,6 +23,21 @@ def test_the_smallest_file_gets_every_default(load: Load) -> None:
     assert (flow.rate, flow.duration, flow.size) == (1000.0, 10.0, 300)
     assert scenario.promises == Promises()
     assert (scenario.steps, scenario.topology, scenario.follow) == ([], None, "all")
+
+
+def test_the_nodes_that_need_a_process_of_their_own_are_those_that_a_step_may_break(load: Load) -> None:
+    scenario = load(
+        "name: tiny\n"
+        + FLOW
+        + """
+steps:
+  - {at: 1s, kill: s2}
+  - {at: 1s, cut: juliet@capulet.lit}
+  - {at: 1s, partition: [s1, s2], for: 1s}
+  - {at: 2s, choose: [{restart: redis}, {pause: s1, for: 1s}]}
+"""
+    ).scenario
+    assert scenario.broken_nodes == {"s1", "s2", "redis"}
 
 
 def test_every_key_is_read(load: Load) -> None:
@@ -189,10 +205,14 @@ def test_phones_and_mailboxes_are_ends(load: Load) -> None:
     ]
 
 
-def test_what_is_a_scenario() -> None:
-    assert is_scenario({"name": "x", "flows": []})
-    assert not is_scenario({"name": "x", "servers": {}})
-    assert not is_scenario("flows")
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("{name: x, flows: []}", True), ("{name: x, servers: {}}", False), ("flows", False), ("{", False)],
+)
+def test_what_is_a_scenario(tmp_path: Path, text: str, expected: bool) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text(text)
+    assert is_scenario(file) == expected
 
 
 def test_a_lab_as_it_is() -> None:
@@ -201,6 +221,11 @@ def test_a_lab_as_it_is() -> None:
     assert [((flow.from_, flow.to), flow.kind) for flow in flows] == [
         (ends, kind) for ends in (there, there[::-1]) for kind in ("message", "presence", "iq")
     ]
+
+
+def test_a_lab_as_it_is_for_another_time() -> None:
+    scenario = as_it_is(read_plans(TOPOLOGY, Path("/nowhere"))[0])
+    assert (scenario.duration_s, lasting(scenario, 2.0).duration_s, lasting(scenario, None).duration_s) == (5, 2, 5)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "topologies" / "scenarios").glob("*.yaml")), ids=lambda path: path.stem)

@@ -13,10 +13,12 @@ from tests.unit.lab.verify.scenario_files import FLOW, Load, problems
 def test_a_step_after_the_last_message_is_refused(load: Load) -> None:
     """It would prove nothing."""
     assert problems(load, "name: late\n" + FLOW + "steps: [{at: 10s, kill: s2}, {at: 9s, kill: s2}]") == [
-        "3:14: steps[0].at: nothing is sent at 10 s: the flows end after 10 s; make them longer",
+        "3:14: steps[0].at: nothing is sent at 10 s: the flows end after 10 s; "
+        "make them longer (`duration`, or the option)",
     ]
     assert problems(load, "name: late\n" + FLOW + "steps: [{at: 1s, kill: s2, every: 3s, times: 4}]") == [
-        "3:14: steps[0].at: nothing is sent at 10 s (the last of 4 times): the flows end after 10 s; make them longer",
+        "3:14: steps[0].at: nothing is sent at 10 s (the last of 4 times): the flows end after 10 s; "
+        "make them longer (`duration`, or the option)",
     ]
 
 

@@ -249,6 +249,6 @@ def test_a_mailbox_is_bounded(network: MailNetwork, monkeypatch: pytest.MonkeyPa
     with pytest.raises(Refused, match=r"4\.2\.2") as refused:
         at_once(host.check_recipient(envelope, ABBOT))
     assert refused.value.code == 452
-    for file in host._mailboxes[ABBOT]._files():
+    for file in host._mailboxes[ABBOT]._kept._files():
         file.unlink()
     at_once(host.check_recipient(envelope, ABBOT))

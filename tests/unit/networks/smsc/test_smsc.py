@@ -148,6 +148,7 @@ def test_what_the_operator_cannot_do(world: World) -> None:
         with pytest.raises(ValueError, match=remedy):
             world.run(request)
     world.run(administration.phone_switch(PHONE, False))
+    assert world.run(administration.status())["off"] == ["fc1"]
     with pytest.raises(ValueError, match="switch it on first"):
         world.run(administration.phone_send(PHONE, SHORT_CODE, "hi"))
 
@@ -156,7 +157,7 @@ def test_the_operator_sees(world: World) -> None:
     administration = world.start_smsc().administration
     world.phone_says("1", OTHER_PHONE)
     world.phone_says("2")
-    assert world.run(administration.status()) == {"ready": True, "esmes": [], "waiting": 1, "phones": 2}
+    assert world.run(administration.status()) == {"ready": True, "esmes": [], "waiting": 1, "phones": 2, "off": []}
     assert world.run(administration.phone_ls()) == [
         {"number": PHONE, "name": "fc1", "on": True, "texts": 0},
         {"number": OTHER_PHONE, "name": "fc2", "on": True, "texts": 1},
@@ -201,14 +202,14 @@ def test_a_phone_that_is_off(world: World, validity: str, waits_s: float) -> Non
     world.go(waits_s - 100)
     assert delivered.pdus == []
     world.go(200)
-    assert [receipt_of(pdu).state.name for pdu in delivered.pdus] == ["EXPIRED"]  # type: ignore[union-attr]
+    assert [receipt_of(pdu).state.name for pdu in delivered.pdus] == ["EXPIRED"]
     delivered.pdus.clear()
     esme.submit(short_messages(SHORT_CODE, PHONE, "again", 2, 1)[0].sm, {}, 60.0)
     world.go()
     world.run(smsc.administration.phone_switch(PHONE, True))
     world.go()
     assert world.inbox() == ["again"]
-    assert [receipt_of(pdu).state.name for pdu in delivered.pdus] == ["DELIVERED"]  # type: ignore[union-attr]
+    assert [receipt_of(pdu).state.name for pdu in delivered.pdus] == ["DELIVERED"]
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def test_what_waits_is_kept(world: World, tmp_path: Path) -> None:
     restarted = world.start_smsc(tmp_path)
     assert world.inbox() == ["to the phone"]  # a phone is on at first
     world.esme(delivered)
-    assert receipt_of(delivered.pdus[0]).message_id == answers.all[0]  # type: ignore[union-attr]
+    assert receipt_of(delivered.pdus[0]).message_id == answers.all[0]
     assert delivered.texts[1:] == ["to the gateway"]
     assert world.run(restarted.administration.status())["waiting"] == 0
 

@@ -21,15 +21,15 @@ def _pdus(words: str, reference: int = 7) -> list[Pdu]:
 
 
 def _add(joiner: Joiner, pdu: Pdu, now_s: float = 0.0) -> str | None:
-    return joiner.add(PHONE, SHORT_CODE, pdu.body.data_coding, part_in(pdu), now_s)  # type: ignore[union-attr]
+    return joiner.add(PHONE, SHORT_CODE, pdu.body.data_coding, part_in(pdu), now_s)
 
 
 @given(st.text(min_size=1, max_size=900), st.randoms(use_true_random=False))
-def test_parts_in_any_order_and_twice(words: str, random: st.random_module) -> None:  # type: ignore[valid-type]
+def test_parts_in_any_order_and_twice(words: str, random: st.random_module) -> None:
     words = words.encode("utf-16-be", "replace").decode("utf-16-be")
     pdus = _pdus(words)
     order = pdus if len(pdus) == 1 else pdus * 2
-    random.shuffle(order)  # type: ignore[attr-defined]
+    random.shuffle(order)
     joiner, joined = Joiner(), []
     for pdu in order:
         whole = _add(joiner, pdu)
@@ -51,8 +51,8 @@ def test_the_header() -> None:  # 3GPP TS 23.040 section 9.2.3.24.1
 def test_numbers_keep_their_plus() -> None:
     (pdu,) = _pdus("hi")
     sm = pdu.body
-    assert sm.source_addr == "393331234567"  # type: ignore[union-attr]
-    assert (source_of(sm), destination_of(sm)) == (PHONE, SHORT_CODE)  # type: ignore[arg-type]
+    assert sm.source_addr == "393331234567"
+    assert (source_of(sm), destination_of(sm)) == (PHONE, SHORT_CODE)
 
 
 def test_a_16_bit_reference_is_read_too() -> None:

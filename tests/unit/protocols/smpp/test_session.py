@@ -39,7 +39,7 @@ class Table:
         self.session = SmppSession(self.clock, self.owner)
         wire = Wire(self.clock)
         wire.listen(Factory.forProtocol(lambda: self.session))
-        wire.connect(Factory.forProtocol(lambda: self))  # type: ignore[arg-type,return-value]
+        wire.connect(Factory.forProtocol(lambda: self))
         (self.end,) = wire.connections
         self.heard: list[Any] = []
         self.open = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,23 +12,8 @@ from cluster.xmpp.jid import Jid
 from cluster.xmpp.stanza import Stanza
 from tests.client import Client
 from tests.network import at_once
-from tests.unit.gateways.mail.scripted_host import ScriptedHost, errors, ids_of, scripted, watched, write
+from tests.unit.gateways.mail.scripted_host import ScriptedHost, errors, ids_of, write
 from tests.unit.gateways.mail.world import FRIAR_JID, MAIL, MailNetwork
-
-
-@pytest.fixture
-def network(tmp_path: Path) -> Iterator[MailNetwork]:
-    yield from watched(tmp_path)
-
-
-@pytest.fixture
-def host(network: MailNetwork) -> ScriptedHost:
-    return scripted(network)
-
-
-@pytest.fixture
-def romeo(network: MailNetwork) -> Client:
-    return network.online("romeo@montague.lit/pda")
 
 
 def test_what_is_said_to_the_host(network: MailNetwork, host: ScriptedHost, romeo: Client) -> None:

@@ -1,10 +1,11 @@
-"""A room with people of two domains in it, and what they get as one line each."""
+"""A network with rooms for tests, and a form of stanzas as one line each."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from cluster import services
+from cluster.host.disco import INFO
 from cluster.services.rooms.settings import RoomsSettings
 from cluster.store.port import Store
 from cluster.xmpp import element as xml
@@ -27,7 +28,7 @@ class Play:
     """A network whose first domain has rooms."""
 
     def __init__(self, acknowledge_after_s: float = 0.0, store: Store | None = None, **settings: Any) -> None:
-        """`acknowledge_after_s`: see `Network`; `store`: of its first domain; `settings`: of the service."""
+        """`acknowledge_after_s`: of the `Network`; `store`: of its first domain; `settings`: of the service."""
         [service] = services.load(("rooms",))
         if settings:
             service = service.with_settings(settings)
@@ -40,18 +41,18 @@ class Play:
         return self.network.online(jid)
 
     def say(self, client: Client, stanza: str) -> None:
-        """The client sends this, and all that comes of it happens."""
+        """The client sends this; returns after all effects."""
         self.network.say(client, stanza)
         self.network.advance(0.1)
 
     def enter(self, client: Client, nick: str, room: str = VERONA, x: str = "") -> list[str]:
-        """The client enters; what it got."""
+        """The client enters; returns the lines that it received."""
         client.take()
         self.say(client, f"<presence to='{room}/{nick}'><x xmlns='{MUC}'>{x}</x></presence>")
         return lines(client)
 
     def create(self, client: Client, nick: str, room: str = VERONA, **config: str | list[str]) -> None:
-        """The client makes the room, configured so: `membersonly="1"`."""
+        """The client creates the room with this configuration: `membersonly="1"`."""
         self.enter(client, nick, room)
         self.configure(client, room, **config)
         client.take()
@@ -68,13 +69,13 @@ class Play:
         return self.ask(client, "set", f"<query xmlns='{OWNER}'>{x}</query>", room)
 
     def ask(self, client: Client, type: str, payload: str, to: str = VERONA) -> list[str]:
-        """Send a request; all that the client got."""
+        """Send a request; returns all lines that the client received."""
         client.take()
         self.say(client, f"<iq to='{to}' type='{type}' id='q{next(self.numbers)}'>{payload}</iq>")
         return lines(client)
 
     def reply(self, client: Client, type: str, payload: str, to: str = VERONA) -> Element:
-        """Send a request; the answer."""
+        """Send a request; returns the answer."""
         client.take()
         self.say(client, f"<iq to='{to}' type='{type}' id='q{next(self.numbers)}'>{payload}</iq>")
         [reply] = [each for each in client.stanzas if each.tag == f"{{{CLIENT}}}iq"]
@@ -89,13 +90,13 @@ class Play:
         self.say(client, f"<message to='{to}' type='{type}' id='{body}'><body>{body}</body></message>")
 
     def silence(self, *clients: Client) -> None:
-        """What they got so far was not the point."""
+        """Discard what these clients have received."""
         for client in clients:
             client.take()
 
 
 def lines(client: Client) -> list[str]:
-    """What it got since it was last asked, a line each: see `line`."""
+    """Take the stanzas that the client has received, each as a `line`."""
     stanzas, client.stanzas = client.stanzas, []
     return [line(stanza) for stanza in stanzas]
 
@@ -144,3 +145,8 @@ def _message(stanza: Element, x: Element | None, nick: str) -> str:
     if x is not None and len(x):
         return f"{kind}{nick} " + " ".join(each.get("code") or xml.split(each.tag)[1] for each in x)
     return f"{kind}{nick} {' '.join(xml.split(each.tag)[1] for each in stanza)}"
+
+
+def info(play: Play, client: Client, to: str = VERONA, node: str = "") -> Element:
+    """What a room, or another address, says of itself."""
+    return play.reply(client, "get", f"<query xmlns='{INFO}'{f' node={node!r}' if node else ''}/>", to)

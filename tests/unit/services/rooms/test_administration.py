@@ -21,14 +21,13 @@ from cluster.store.rooms import Affiliation, Role, RoomSettings
 from cluster.xmpp.errors import Condition, StanzaError
 from cluster.xmpp.extensions.muc import ADMIN as ADMIN_NS
 from tests.client import Client
-from tests.unit.services.rooms.play import BENVOLIO, JULIET, NURSE, ROMEO, VERONA, Play, lines
+from tests.network import MONTAGUE
+from tests.unit.services.rooms.play import BENVOLIO, JULIET, NURSE, SERVICE, VERONA, Play, lines
 
 
 @pytest.mark.parametrize(
     ("privilege", "allowed"),
     [
-        (Privilege.RECEIVE, "visitor participant moderator"),
-        (Privilege.CHANGE_PRESENCE, "visitor participant moderator"),
         (Privilege.CHANGE_NICK, "visitor participant moderator"),
         (Privilege.SEND_PRIVATE_MESSAGES, "visitor participant moderator"),
         (Privilege.INVITE, "visitor participant moderator"),
@@ -74,7 +73,7 @@ def test_who_changes_affiliations(actor: Affiliation, old: Affiliation, new: Aff
         assert _refusal(lambda: privileges.check_change_of_affiliation(actor, old, new)) is expected
 
 
-def _refusal(act) -> Condition | None:  # type: ignore[no-untyped-def]
+def _refusal(act) -> Condition | None:
     try:
         act()
     except StanzaError as error:
@@ -113,26 +112,6 @@ def test_who_changes_roles(
 
 
 # --- in a room
-
-
-@pytest.fixture
-def play() -> Play:
-    return Play()
-
-
-@pytest.fixture
-def romeo(play: Play) -> Client:
-    romeo = play.online(ROMEO)
-    play.create(romeo, "romeo")
-    return romeo
-
-
-@pytest.fixture
-def juliet(play: Play, romeo: Client) -> Client:
-    juliet = play.online(JULIET)
-    play.enter(juliet, "juliet")
-    play.silence(romeo, juliet)
-    return juliet
 
 
 def test_a_kick(play: Play, romeo: Client, juliet: Client) -> None:
@@ -297,3 +276,18 @@ def test_voice_is_asked_for_and_granted(play: Play, romeo: Client) -> None:
     play.silence(romeo)
     play.say(romeo, f"<message to='{VERONA}'>{form.format(granted)}</message>")
     assert lines(juliet) == ["presence juliet none participant by romeo 110"]
+
+
+def test_nothing_is_stored_of_a_room_that_ends_within_a_request(
+    play: Play, juliet: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a later room of the same name would have the affiliations of this one."""
+    cellar, written = f"cellar@{SERVICE}", []
+    play.create(juliet, "juliet", cellar)
+    store = play.network.servers[MONTAGUE].store.rooms
+    note, delete = store.note, store.delete
+    monkeypatch.setattr(store, "note", lambda change: (written.append("note"), note(change))[1])
+    monkeypatch.setattr(store, "delete", lambda room: (written.append("delete"), delete(room))[1])
+    items = "<item role='none' nick='juliet'/><item affiliation='owner' jid='nurse@capulet.lit'/>"
+    assert "iq/result" in play.ask(juliet, "set", f"<query xmlns='{ADMIN_NS}'>{items}</query>", cellar)
+    assert written[-1] == "delete"

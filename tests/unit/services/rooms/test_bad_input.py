@@ -19,6 +19,8 @@ from cluster.store.memory import MemoryArchives, memory_store
 from cluster.streams.connection import CLOSE_TIMEOUT_S
 from cluster.streams.outbox import MAX_UNSENT_BYTES
 from cluster.xmpp.extensions.mam import Query
+from cluster.xmpp.extensions.muc import ADMIN
+from cluster.xmpp.extensions.rsm import RSM
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.limits import FROM_CLIENT
 from cluster.xmpp.stanza import Stanza, opening
@@ -70,17 +72,9 @@ def romeo(play: Play) -> Client:
 
 
 @pytest.fixture
-def juliet(play: Play, romeo: Client) -> Client:
-    juliet = play.online(JULIET)
-    play.enter(juliet, "juliet")
-    play.silence(romeo, juliet)
-    return juliet
-
-
-@pytest.fixture
 def failures() -> Iterator[list[object]]:
     with watched_log() as failures:
-        yield failures  # type: ignore[misc]
+        yield failures
 
 
 def test_a_flood_is_not_read_faster_than_it_is_kept(
@@ -163,8 +157,8 @@ def test_a_room_whose_history_cannot_be_read_is_tried_again(
     archives.is_away = True
     play.network.start(MONTAGUE)
     again = play.online(ROMEO)
-    assert play.enter(again, "romeo") == ["presence/error romeo cancel internal-server-error"]
-    assert failures
+    assert play.enter(again, "romeo") == ["presence/error romeo wait resource-constraint"]
+    assert not failures
     archives.is_away = False
     assert "romeo: before (before)" in play.enter(again, "romeo")
 
@@ -180,3 +174,28 @@ def test_what_comes_over_a_link_waits_for_the_storage(play: Play, romeo: Client,
     play.network.start(MONTAGUE)
     play.network.advance(1)
     assert "presence juliet none participant 110 170" in lines(juliet)
+
+
+def test_a_list_that_no_link_carries_is_an_error_and_not_nothing(play: Play, romeo: Client) -> None:
+    """XEP-0045 has no pages of affiliations: across domains the whole list is an error. XEP-0059 has pages."""
+    juliet = play.online(JULIET)
+    play.admin(romeo, f"affiliation='owner' jid='{juliet.jid.bare}'")
+    play.silence(juliet)
+    for first in range(0, 5_000, 1_000):
+        assert "iq/result" in play.admin(
+            romeo, *[f"affiliation='member' jid='p{number}@capulet.lit'" for number in range(first, first + 1_000)]
+        )
+    assert play.admin(juliet, "affiliation='member'", type="get") == ["iq/error verona modify policy-violation"]
+    query = f"<query xmlns='{ADMIN}'><item affiliation='member'/>{{}}</query>"
+    assert len(play.reply(romeo, "get", query.format(""))[0]) == 5_000
+    seen: list[str | None] = []
+    while len(seen) < 5_000:
+        after = f"<after>{seen[-1]}</after>" if seen else ""
+        asked = query.format(f"<set xmlns='{RSM}'><max>800</max>{after}</set>")
+        *people, end = play.reply(juliet, "get", asked)[0]
+        assert end.findtext(f"{{{RSM}}}count") == "5000"
+        assert end.findtext(f"{{{RSM}}}last") == people[-1].get("jid")
+        seen += [each.get("jid") for each in people]
+    assert seen == [f"p{number}@capulet.lit" for number in range(5_000)]
+    gone = query.format(f"<set xmlns='{RSM}'><after>tybalt@capulet.lit</after></set>")
+    assert play.ask(juliet, "get", gone) == ["iq/error verona cancel item-not-found"]

@@ -12,26 +12,6 @@ from tests.client import Client
 from tests.unit.services.rooms.play import BENVOLIO, JULIET, NURSE, ROMEO, SERVICE, VERONA, Play, lines
 
 
-@pytest.fixture
-def play() -> Play:
-    return Play()
-
-
-@pytest.fixture
-def romeo(play: Play) -> Client:
-    romeo = play.online(ROMEO)
-    play.create(romeo, "romeo")
-    return romeo
-
-
-@pytest.fixture
-def juliet(play: Play, romeo: Client) -> Client:
-    juliet = play.online(JULIET)
-    play.enter(juliet, "juliet")
-    play.silence(romeo, juliet)
-    return juliet
-
-
 def form(play: Play, client: Client) -> dict[str, list[str]]:
     reply = play.reply(client, "get", f"<query xmlns='{OWNER}'/>")
     return values(reply)

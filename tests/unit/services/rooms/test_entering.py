@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cluster.xmpp.element import Element
-from cluster.xmpp.extensions.muc import MUC, OCCUPANT_ID, USER
+from cluster.xmpp.extensions.muc import MUC, OCCUPANT_ID, OWNER, USER
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import DELAY
 from cluster.xmpp.stanza import make
@@ -13,29 +13,7 @@ from tests.client import Client, child
 from tests.unit.services.rooms.play import BENVOLIO, JULIET, ROMEO, SERVICE, VERONA, Play, lines
 
 
-@pytest.fixture
-def play() -> Play:
-    return Play()
-
-
-@pytest.fixture
-def romeo(play: Play) -> Client:
-    """The owner of the room, in it."""
-    romeo = play.online(ROMEO)
-    play.create(romeo, "romeo")
-    return romeo
-
-
-@pytest.fixture
-def juliet(play: Play, romeo: Client) -> Client:
-    """In the room too, from the other domain."""
-    juliet = play.online(JULIET)
-    play.enter(juliet, "juliet")
-    play.silence(romeo, juliet)
-    return juliet
-
-
-def test_whoever_comes_first_owns_a_room_that_is_locked(play: Play) -> None:
+def test_the_first_to_enter_owns_a_room_that_is_locked(play: Play) -> None:
     romeo, juliet = play.online(ROMEO), play.online(JULIET)
     assert play.enter(romeo, "romeo") == [
         f"presence romeo owner moderator {ROMEO} 110 170 201",
@@ -252,7 +230,7 @@ def test_history(play: Play, romeo: Client, history: str, expected: list[str]) -
 def test_a_limit_in_characters_counts_whole_stanzas(play: Play, romeo: Client) -> None:
     for body in ("a", "b"):
         play.speak(romeo, body)
-    whole = [len(said.copies.without_to(said.copies.from_).raw) for said in room(play).history]
+    whole = [len(said.message.raw) for said in room(play).history]
     got = play.enter(play.online(BENVOLIO), "benvolio", x=f"<history maxchars='{sum(whole) - 10}'/>")
     assert [each for each in got if "before" in each] == ["romeo: b (before)"]
 
@@ -271,10 +249,25 @@ def test_who_may_create_rooms(play: Play) -> None:
 
 def test_there_are_so_many_rooms_and_no_more(play: Play) -> None:
     play = Play(max_rooms=1)
-    romeo = play.online(ROMEO)
-    play.enter(romeo, "romeo")
+    play.enter(play.online(ROMEO), "romeo")
     other = VERONA.replace("verona", "mantua")
-    assert play.enter(romeo, "romeo", other) == ["presence/error romeo wait resource-constraint"]
+    assert play.enter(play.online(BENVOLIO), "benvolio", other) == ["presence/error benvolio wait resource-constraint"]
+
+
+def test_one_account_does_not_take_all_rooms(play: Play) -> None:
+    """Nor do the accounts of another domain."""
+    play = Play(max_rooms=20)
+    juliet = play.online(JULIET)
+    for number in range(2):
+        play.create(juliet, "juliet", f"room{number}@{SERVICE}", persistentroom="1")
+    refused = ["presence/error juliet wait resource-constraint"]
+    assert play.enter(juliet, "juliet", f"room2@{SERVICE}") == refused
+    play.ask(juliet, "set", f"<query xmlns='{OWNER}'><destroy/></query>", f"room0@{SERVICE}")
+    assert "201" in play.enter(juliet, "juliet", f"room2@{SERVICE}")[0]
+    people = [play.online(f"p{number}@capulet.lit/x") for number in range(5)]
+    rooms = [play.enter(people[number // 2], "p", f"more{number}@{SERVICE}")[0] for number in range(9)]
+    assert [("201" in line) for line in rooms] == [True] * 8 + [False]
+    assert "201" in play.enter(play.online(ROMEO), "romeo", f"home@{SERVICE}")[0]
 
 
 def test_too_much_presence_is_refused(play: Play, romeo: Client) -> None:
@@ -282,10 +275,10 @@ def test_too_much_presence_is_refused(play: Play, romeo: Client) -> None:
     assert lines(romeo) == ["presence/error romeo modify policy-violation"]
 
 
-def room(play: Play):  # type: ignore[no-untyped-def]  # of the server's own
+def room(play: Play):  # of the server's own
     from cluster.services.rooms.directory import rooms
 
-    hosted = play.network.servers["montague.lit"].server._hosted[0]
+    hosted = play.network.servers["montague.lit"].server._hosted[0]._hosted
     return rooms.of(hosted._ctx).rooms["verona"]
 
 

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.xmpp.extensions.muc import MODERATE, MUC, RETRACT
+from cluster.xmpp.extensions.muc import MODERATE, MUC, OCCUPANT_ID, RETRACT
 from cluster.xmpp.jid import Jid
 from cluster.xmpp.namespaces import STANZA_ID
 from cluster.xmpp.stanza import Stanza, opening
-from tests.client import Client
+from tests.client import Client, child
 from tests.network import CAPULET, ELSINORE, MONTAGUE
 from tests.phone import managed, resume
 from tests.unit.services.rooms.play import BENVOLIO, JULIET, ROMEO, VERONA, Play, lines
 
 HAMLET = Jid.parse(f"hamlet@{ELSINORE}/castle")
 STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
-
-
-@pytest.fixture
-def play() -> Play:
-    return Play()
 
 
 @pytest.fixture
@@ -34,7 +29,7 @@ def abroad(play: Play, kind: str, attributes: str, content: str, type: str | Non
     raw = opening(kind, HAMLET) + f" to='{to}'{attributes}>{content}</{kind}>".encode()
     names = {"x": f"{MUC} x", "error": "jabber:client error", "body": "jabber:client body"}
     payloads = tuple(name for word, name in names.items() if f"<{word}" in content)
-    play.network.abroad.send(Stanza(kind, Jid.parse(to), HAMLET, "1", type, payloads, raw))  # type: ignore[arg-type]
+    play.network.abroad.send(Stanza(kind, Jid.parse(to), HAMLET, "1", type, payloads, raw))
     play.network.advance(0.1)
 
 
@@ -64,6 +59,32 @@ def test_which_errors_are_a_departure(
     gone = f"gone hamlet none none {HAMLET} (not reached: {condition}) 333"
     assert lines(romeo) == ([gone] if is_gone else [])
     assert len(play.network.abroad.take()) == is_gone
+
+
+@pytest.mark.parametrize(
+    ("type", "content"),
+    [
+        ("groupchat", "<body>I am Romeo</body><occupant-id xmlns='urn:xmpp:occupant-id:0' id='forged'/>"),
+        ("groupchat", "<body>go</body><x xmlns='http://jabber.org/protocol/muc#user'><status code='332'/></x>"),
+        ("groupchat", "<subject>mine</subject>"),
+        ("chat", "<body>between us</body>"),
+    ],
+)
+def test_a_room_does_not_trust_what_another_domain_says_of_the_bytes(
+    play: Play, romeo: Client, hamlet: None, type: str, content: str
+) -> None:
+    """A domain writes what it likes into its link: here, that each is a message to all with a body."""
+    message = opening("message", HAMLET) + f" to='{VERONA}' type='{type}'>{content}</message>".encode()
+    play.network.abroad.send(
+        Stanza("message", Jid.parse(VERONA), HAMLET, None, "groupchat", ("jabber:client body",), message)
+    )
+    play.network.advance(0.1)
+    for told in romeo.stanzas:
+        assert told.get("type") == "groupchat"
+        assert told.find("{jabber:client}subject") is None
+        assert told.find("{http://jabber.org/protocol/muc#user}x") is None
+        assert [each.get("id") for each in told.iter(f"{{{OCCUPANT_ID}}}occupant-id")] != ["forged"]
+        assert len([*told.iter(f"{{{OCCUPANT_ID}}}occupant-id")]) == 1
 
 
 def test_an_error_to_a_request_is_no_departure(play: Play, romeo: Client, hamlet: None) -> None:
@@ -151,6 +172,24 @@ def test_a_message_that_comes_again_after_a_crash_is_said_once() -> None:
     assert [each for each in got + lines(again) if "once" in each] == ["juliet: once (before)"]
 
 
+def test_a_message_that_was_taken_back_does_not_come_again_after_a_crash() -> None:
+    """Its author entered, said it and took it back in entries that were not acknowledged."""
+    play = Play(acknowledge_after_s=5.0)
+    play.create(play.online(ROMEO), "romeo", persistentroom="1")
+    play.network.advance(10)
+    juliet = play.online(JULIET)
+    play.enter(juliet, "juliet")
+    play.speak(juliet, "wrong room")
+    id = child(juliet.stanzas[-1], "stanza-id", STANZA_ID).get("id")
+    play.say(juliet, f"<message to='{VERONA}' type='groupchat'><retract xmlns='{RETRACT}' id='{id}'/></message>")
+    play.silence(juliet)
+    play.network.kill(MONTAGUE)
+    play.network.start(MONTAGUE)
+    play.network.advance(1)
+    nurse = play.online("nurse@capulet.lit/kitchen")
+    assert not any("wrong room" in each for each in [*lines(juliet), *play.enter(nurse, "nurse")])
+
+
 def test_an_orderly_stop(play: Play, romeo: Client) -> None:
     juliet = play.online(JULIET)
     play.enter(juliet, "juliet")
@@ -196,7 +235,7 @@ def test_a_stream_that_goes_on_after_the_crash_hears_of_it(play: Play, romeo: Cl
 
 
 def test_a_request_that_finds_out_who_is_gone_reaches_all_others(play: Play, romeo: Client) -> None:
-    """What comes back meanwhile is handled behind the request."""
+    """An error that arrives meanwhile is handled after the request."""
     benvolio, juliet = play.online(BENVOLIO), play.online(JULIET)
     play.enter(benvolio, "benvolio")
     play.enter(juliet, "juliet")

@@ -4,30 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.xmpp.extensions.muc import OCCUPANT_ID, USER
-from cluster.xmpp.namespaces import DELAY, STANZA_ID
+from cluster.xmpp import element as xml
+from cluster.xmpp.element import Element
+from cluster.xmpp.extensions.muc import MUC, OCCUPANT_ID, USER
+from cluster.xmpp.jid import Jid
+from cluster.xmpp.namespaces import DELAY, DELIVERY, STANZA_ID
+from cluster.xmpp.stanza import make
 from tests.client import Client, child
 from tests.unit.services.rooms.play import BENVOLIO, JULIET, NURSE, ROMEO, VERONA, Play, lines
-
-
-@pytest.fixture
-def play() -> Play:
-    return Play()
-
-
-@pytest.fixture
-def romeo(play: Play) -> Client:
-    romeo = play.online(ROMEO)
-    play.create(romeo, "romeo")
-    return romeo
-
-
-@pytest.fixture
-def juliet(play: Play, romeo: Client) -> Client:
-    juliet = play.online(JULIET)
-    play.enter(juliet, "juliet")
-    play.silence(romeo, juliet)
-    return juliet
 
 
 def test_all_get_it_with_the_id_of_its_sender_and_one_of_the_room(play: Play, romeo: Client, juliet: Client) -> None:
@@ -197,3 +181,37 @@ def test_who_may_change_the_subject(play: Play, romeo: Client, juliet: Client) -
     play.silence(romeo, juliet)
     play.say(juliet, change)
     assert lines(romeo) == ["juliet subject 'hate'"]
+
+
+def test_the_mark_of_a_delivery_stays_in_its_domain(play: Play, romeo: Client, juliet: Client) -> None:
+    """The marks of cluster/xmpp/stanza_id.py are between a server and its clients: a room hands none on."""
+    prince = Jid.parse("hamlet@elsinore.lit/castle")
+    for nick in ("hamlet", "prince"):
+        x = [Element(f"{{{MUC}}}x")]
+        play.network.abroad.send(make("presence", from_=prince, to=Jid.parse(f"{VERONA}/{nick}"), payload=x))
+    mark = f"<delivery xmlns='{DELIVERY}' id='x'/>"
+    for client in (romeo, juliet):
+        for what in ("<subject>feuds</subject>", "<body>hist</body>"):
+            play.say(client, f"<message to='{VERONA}' type='groupchat'>{what}{mark}</message>")
+    said = [each.raw for each in play.network.abroad.stanzas if each.kind == "message"]
+    assert sum(b"feuds" in raw or b"hist" in raw for raw in said) >= 3
+    assert not any(DELIVERY.encode() in raw for raw in said)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "<apply-to xmlns='urn:xmpp:fasten:0' id='m1'><external xmlns='urn:example:x' name='body'/></apply-to>",
+        "<reactions xmlns='urn:xmpp:reactions:0' id='m1'><reaction>x</reaction></reactions>",
+        "<displayed xmlns='urn:xmpp:chat-markers:0' id='m1'/>",
+        "<composing xmlns='http://jabber.org/protocol/chatstates'/>",
+        "<x xmlns='jabber:x:conference' jid='padua@conference.montague.lit'/>",
+    ],
+)
+def test_what_is_attached_to_a_message_passes(play: Play, romeo: Client, juliet: Client, payload: str) -> None:
+    """Fastening (XEP-0422), reactions, markers, chat states and invitations are for clients; the room only reflects."""
+    play.say(juliet, f"<message to='{VERONA}' type='groupchat' id='m2'>{payload}</message>")
+    for client in (romeo, juliet):
+        [got] = client.stanzas
+        assert xml.serialize(got[0]) == xml.serialize(xml.parse(payload.encode()))
+    assert len(play.enter(play.online(NURSE), "nurse")) == 4  # of no history
