@@ -24,7 +24,7 @@ lab: $(VENV)/ready       ## bring the lab up, show messages crossing it, serve i
 	@$(BIN)/xmpplab up $(TOPOLOGY) --demo --web
 
 test: $(VENV)/ready      ## the whole test suite; says why tests were skipped and which failed, and leaves nothing behind
-	@tmp=$$(mktemp -d) && chmod 755 "$$tmp" && TMPDIR=$$tmp $(PYTEST) -n $(WORKERS) -q -rsfE; code=$$?; \
+	@tmp=$$(mktemp -d) && chmod 755 "$$tmp" && TMPDIR=$$tmp $(PYTEST) -n $(WORKERS) -q -rsfE $(ARGS); code=$$?; \
 	rm -rf "$$tmp"/pytest-of-* "$$tmp"/xmpplab-*; rmdir "$$tmp" || { echo "tests have left this in $$tmp:"; ls -A "$$tmp"; exit 1; }; \
 	exit $$code
 
